@@ -1,0 +1,84 @@
+import type { HTTPHeaders } from './protocol/http-headers.ts';
+
+/**
+ * The seam between HTTP and what answers it. Nothing here knows of HTTP/1.1's bytes, so that another version of
+ * HTTP can be added below. `web`, a plain callback or a proxy implement the delegates; a connection implements
+ * the exchange.
+ */
+
+/** The start of a request, as it came. Valid for as long as it is held: nothing in it is lent. */
+export interface RequestHead {
+  /** An RFC 9110 token, case-sensitive, such as `GET`. */
+  readonly method: string;
+  /** The request target as sent: `/path?query`, an absolute URI, an authority (CONNECT) or `*`. */
+  readonly target: string;
+  /** `HTTP/1.1` or `HTTP/1.0`. */
+  readonly version: 'HTTP/1.0' | 'HTTP/1.1';
+  readonly headers: HTTPHeaders;
+}
+
+/** The start of a response. */
+export interface ResponseHead {
+  readonly version: 'HTTP/1.0' | 'HTTP/1.1';
+  /** 100 to 599. */
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: HTTPHeaders;
+}
+
+/** Makes the delegate of each request on one connection. */
+export interface HTTPServerConnectionDelegate {
+  /** A request has begun. `exchange` answers it. */
+  startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate;
+}
+
+/**
+ * Hears one message, in this order: headersReceived, dataReceived any number of times, then exactly one of
+ * finish and connectionClosed. After finish, connectionClosed may still come when the peer leaves before the
+ * answer is complete. A returned promise holds back what comes next: the body is not read until it settles.
+ * A throw or rejection becomes a 500 (or the connection's end, once the head is out) and one log record.
+ */
+export interface HTTPMessageDelegate {
+  headersReceived(head: RequestHead): void | Promise<void>;
+  /** The bytes are yours: the connection never writes to them again. */
+  dataReceived(chunk: Uint8Array): void | Promise<void>;
+  finish(): void | Promise<void>;
+  /** The peer is gone, or a deadline or the server ended the connection; see `reason.code`. Nothing follows. */
+  connectionClosed(reason: Error): void;
+}
+
+/** One request and the answer that is owed to it. Calls after the end of the answer throw `ERR_HTTP_USAGE`. */
+export interface HTTPServerExchange {
+  /**
+   * Writes status, headers and the first or only part of the body. Framing is the connection's business: with a
+   * `Content-Length` in `headers` exactly that many bytes must follow; without one the body is chunked (or ended
+   * by closing for HTTP/1.0). `Date`, `Connection` and `Transfer-Encoding` are set by the connection.
+   *
+   * @param last - true when `chunk` is the whole body: it is then framed by length, and the answer is complete.
+   */
+  writeHead(status: number, reason: string, headers: HTTPHeaders, chunk?: string | Uint8Array, last?: boolean): void;
+  /** Writes more of the body. A string is UTF-8. */
+  write(chunk: string | Uint8Array): void;
+  /** Completes the answer. */
+  finish(): void;
+  /** Waits until the peer has taken enough that writing more makes sense. Resolves at once where it has. */
+  waitDrained(): Promise<void>;
+  /** Cuts the connection, so that the peer sees a failed answer. */
+  abort(reason?: Error): void;
+  /** Whether the answer's head, and whether its end, has been written. */
+  readonly headSent: boolean;
+  readonly finished: boolean;
+  /**
+   * Takes the connection over after headersReceived (an upgrade): what the peer sent beyond the head comes first.
+   * No more HTTP happens on it. Nothing of an answer may have been written.
+   */
+  detach(): import('@landspout/iostream').IOStream;
+  readonly connection: HTTPConnectionInfo;
+}
+
+/** What is known of the connection that a request came on. */
+export interface HTTPConnectionInfo {
+  readonly remoteAddress: import('@landspout/iostream').SocketAddress;
+  readonly localAddress: import('@landspout/iostream').SocketAddress;
+  readonly tls: import('@landspout/iostream').TlsInfo | undefined;
+}

@@ -1,0 +1,27 @@
+/** Time as an argument: what waits takes a clock, so that a test can be the one who lets time pass. */
+export interface Clock {
+  /** Milliseconds since an arbitrary start; never goes backwards. */
+  now(): number;
+  /** Milliseconds since the Unix epoch, for dates that people and peers read. */
+  wallTime(): number;
+  /** Calls `callback` once, not before `delayMs` have passed. */
+  setTimeout(callback: () => void, delayMs: number): ClockTimer;
+}
+
+/** One pending call of a {@link Clock}. */
+export interface ClockTimer {
+  /** Forgets the call. Harmless after it was made. */
+  cancel(): void;
+  /** Lets the process exit although the call is pending. */
+  unref(): void;
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallTime: () => Date.now(),
+  setTimeout(callback, delayMs) {
+    const timer = setTimeout(callback, delayMs);
+    return { cancel: () => clearTimeout(timer), unref: () => void timer.unref() };
+  },
+};

@@ -1,0 +1,68 @@
+/**
+ * The error base of every Landspout layer. This file imports nothing, so that a protocol floor may use it.
+ *
+ * @packageDocumentation
+ */
+
+/**
+ * An error that a program can tell apart by its {@link code}.
+ *
+ * Match on the code. The message is for people, and its wording may change in any release.
+ */
+export abstract class CodedError<Code extends string = string> extends Error {
+  /** A stable name for what went wrong, such as `ERR_STREAM_CLOSED`. */
+  readonly code: Code;
+
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * The operating system refused a call. The code is the system's own, such as `EADDRINUSE`.
+ *
+ * Both backends throw this class with the same code, system call and address.
+ */
+export class SystemError extends CodedError {
+  override readonly name = 'SystemError';
+
+  /** The system call that failed, such as `bind`. */
+  readonly syscall: string;
+  /** What the call was about, such as `127.0.0.1:8888`, where there is such a thing. */
+  readonly address: string | undefined;
+
+  constructor(code: string, syscall: string, address?: string, options?: ErrorOptions) {
+    const target = address === undefined ? '' : ` ${address}`;
+    super(code, `${syscall}${target}: ${SYSTEM_MESSAGES[code] ?? 'the system refused the call'} (${code})`, options);
+    this.syscall = syscall;
+    this.address = address;
+  }
+
+  /** Wraps an error of Node's own sockets and files, which carry the same facts; others pass unchanged. */
+  static from(error: unknown, syscall: string, address?: string): Error {
+    if (error instanceof CodedError) return error;
+    const cause = error instanceof Error ? error : new Error(String(error));
+    const code = (cause as { code?: unknown }).code;
+    if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return cause;
+    return new SystemError(code, syscall, address, { cause });
+  }
+}
+
+/** The causes that a person meets most often, in words. */
+const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EADDRINUSE: 'the address is already in use',
+  EADDRNOTAVAIL: 'the address does not belong to this machine',
+  ECONNABORTED: 'the connection was aborted',
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the peer reset the connection',
+  EHOSTUNREACH: 'no route to the host',
+  EMFILE: 'this process has no descriptors left',
+  ENETUNREACH: 'the network is unreachable',
+  ENFILE: 'the system has no descriptors left',
+  ENOENT: 'no such file',
+  ENOTSOCK: 'not a socket',
+  EPIPE: 'the peer no longer reads',
+  ETIMEDOUT: 'the peer did not answer in time',
+};

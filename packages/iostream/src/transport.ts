@@ -1,0 +1,82 @@
+/**
+ * What an {@link IOStream} stands on: one connected, bidirectional channel of bytes.
+ *
+ * Three implementations: the reactor's descriptors, any Node socket or Duplex, and memory. All pass the suite
+ * in `@landspout/iostream/compliance`. A transport queues and flushes; it sets no limits and makes no promises:
+ * that is the stream's work, which counts what is queued from {@link write} and {@link TransportEvents.sent}.
+ */
+export interface Transport {
+  readonly kind: 'reactor' | 'node' | 'memory';
+
+  /** Says who hears of events. Called once, before anything else; events come from later turns or calls only. */
+  attach(events: TransportEvents): void;
+
+  /** Starts or stops reading. A new transport is paused. A paused one reports neither data nor the end. */
+  resume(): void;
+  pause(): void;
+
+  /**
+   * Queues bytes; they leave in order, together, at the end of this turn at the latest. A string is latin1:
+   * one byte per code unit, no code unit above 0xFF. A `Uint8Array` belongs to the transport from here on, until
+   * it has been reported as sent. Ignored after {@link endWrite} or close.
+   */
+  write(piece: string | Uint8Array): void;
+  /** Hands what is queued to the kernel now instead of at the end of the turn. */
+  flush(): void;
+  /** Shuts down the writing side after all that is queued (FIN). Reading goes on. */
+  endWrite(): void;
+
+  /** Ends both directions at once; what is still queued is lost. `closed` follows on a later turn. Idempotent. */
+  close(): void;
+  /** As close, but the peer sees a reset (RST) where the transport has such a thing. */
+  reset(): void;
+
+  /** Whether this open channel keeps the process alive. A new transport does. */
+  ref(): void;
+  unref(): void;
+
+  /** TCP_NODELAY where there is TCP; elsewhere nothing happens. On by default. */
+  setNoDelay(on: boolean): void;
+
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+  /** What TLS agreed on, where there is TLS. */
+  readonly tls: TlsInfo | undefined;
+
+  /**
+   * Gives the channel away as a Node socket (for TLS on top). Nothing more is reported; the transport is dead.
+   * Must be called while nothing is queued for writing.
+   */
+  detach(): import('node:stream').Duplex;
+}
+
+/** The events of a {@link Transport}. None is called inside a call of the transport's own methods but flush. */
+export interface TransportEvents {
+  /** Bytes `start` to `end` of `bytes`, lent for the length of this call only. */
+  received(bytes: Buffer, start: number, end: number): void;
+  /** The peer shut down its writing side (FIN). Ours still works. */
+  ended(): void;
+  /** This many more bytes reached the kernel, in the order written. */
+  sent(byteLength: number): void;
+  /** The last event, exactly once. `error` is a SystemError or TLS error when it was no orderly end. */
+  closed(error: Error | undefined): void;
+}
+
+/** One end of a connection. */
+export type SocketAddress =
+  | { readonly family: 'IPv4' | 'IPv6'; readonly address: string; readonly port: number }
+  | { readonly family: 'unix'; readonly path: string }
+  | { readonly family: 'memory' };
+
+/** What a TLS handshake agreed on. */
+export interface TlsInfo {
+  /** Such as `TLSv1.3`. */
+  readonly protocol: string | null;
+  /** The application protocol (ALPN), or false where none was agreed on. */
+  readonly alpnProtocol: string | false;
+  /** Whether the peer presented a certificate that the configured authorities vouch for. */
+  readonly authorized: boolean;
+  readonly servername: string | undefined;
+  /** The peer's certificate, read when asked for. */
+  getPeerCertificate(): import('node:tls').PeerCertificate | undefined;
+}
