@@ -1,13 +1,28 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+const conditions = ['@landspout/source', 'node', 'import', 'default'];
 
 // One run over the whole repository; LANDSPOUT_BACKEND chooses the backend that is under test.
 export default defineConfig({
-  ssr: { resolve: { conditions: ['@landspout/source', 'node', 'import', 'default'] } },
-  resolve: { conditions: ['@landspout/source', 'node', 'import', 'default'] },
+  // Packages are tested from their sources, so that a stale build of a package below never answers.
+  ssr: { resolve: { conditions } },
+  resolve: { conditions },
   test: {
-    include: ['packages/*/{src,test}/**/*.test.ts', 'apps/*/{src,test}/**/*.test.ts', 'tooling/*/test/**/*.test.ts'],
+    include: [
+      'packages/*/{src,test}/**/*.test.ts',
+      'apps/*/{src,test}/**/*.test.ts',
+      'tooling/*/test/**/*.test.ts',
+    ],
+    // Processes, not threads: tests send signals, change limits and count descriptors of their own process.
     pool: 'forks',
+    // One core stays with the servers and children that tests start, but two workers run even on two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Generous, because a busy machine with two cores is slow; a test that hangs still ends.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    teardownTimeout: 20_000,
+    allowOnly: false,
+    passWithNoTests: false,
   },
 });

@@ -1,0 +1,26 @@
+/**
+ * The one list of layers, lowest first. Packages of one row are siblings: they never import each other.
+ *
+ * A name is a folder under `packages/`. A package may import only packages of rows above its own in this list.
+ *
+ * @type {ReadonlyArray<ReadonlyArray<string>>}
+ */
+export const LAYERS = [
+  ['ioloop'],
+  ['iostream'],
+  ['http1'],
+  ['httpserver', 'httpclient'],
+  ['web'],
+  ['websocket'],
+  ['landspout'],
+];
+
+/** What a protocol floor may import beside itself. */
+export const PROTOCOL_IMPORTS = ['node:buffer', '@landspout/ioloop/errors'];
+
+/** A source file that must import nothing, because every protocol floor stands on it. */
+export const ERROR_BASE = 'packages/ioloop/src/errors.ts';
+
+/** The npm name of the package in a folder: only the umbrella has no scope. */
+export const packageName = (/** @type {string} */ folder) =>
+  folder === 'landspout' ? folder : `@landspout/${folder}`;

@@ -1,0 +1,157 @@
+import { parseSync } from 'vite';
+
+/**
+ * What one TypeScript module says of itself: what it imports, and which ambient powers it uses.
+ *
+ * The parser is the one inside vite (oxc), because TypeScript 7 has no JavaScript API and dependency-cruiser reads
+ * no `.ts` file without one. It keeps type imports, which a build step would erase.
+ *
+ * @typedef {object} ImportFact
+ * @property {string} specifier
+ * @property {boolean} typeOnly - true when nothing of it is left at run time.
+ * @property {number} line
+ *
+ * @typedef {object} PowerFact
+ * @property {string} power - such as `Date.now` or `setTimeout`.
+ * @property {number} line
+ *
+ * @typedef {{ imports: ImportFact[], powers: PowerFact[] }} ModuleFacts
+ *
+ * @typedef {{ type: string, start: number } & Record<string, any>} Node - any node of the syntax tree.
+ */
+
+/** Globals that reach the clock, the process, the outside world or chance. */
+const AMBIENT = new Set([
+  ...['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'],
+  ...['queueMicrotask', 'process', 'performance', 'Promise', 'globalThis', 'global', 'console'],
+  ...['fetch', 'crypto', 'AbortSignal', 'AbortController'],
+]);
+
+/** Members of harmless globals that are not harmless. */
+const AMBIENT_MEMBERS = new Set(['Date.now', 'Math.random']);
+
+/**
+ * Reads one module.
+ *
+ * @param {string} file - its name; the ending chooses the language.
+ * @param {string} source - its text.
+ * @returns {ModuleFacts}
+ * @throws Error when the text does not parse: then nothing can be said of it.
+ */
+export function readModule(file, source) {
+  const { program, errors } = parseSync(file, source);
+  if (errors.length > 0) throw new Error(`${file} does not parse: ${errors[0]?.message}`);
+  /** @type {ModuleFacts} */
+  const facts = { imports: [], powers: [] };
+  const lineOf = lineFinder(source);
+  visit(/** @type {any} */ (program), (node, parent, key) => {
+    const line = lineOf(node.start);
+    const imported = importOf(node);
+    if (imported !== undefined) facts.imports.push({ ...imported, line });
+    const power = powerOf(node, parent, key);
+    if (power !== undefined) facts.powers.push({ power, line });
+  });
+  facts.imports.sort((a, b) => a.line - b.line);
+  facts.powers.sort((a, b) => a.line - b.line);
+  return facts;
+}
+
+/** @param {Node} node @returns {{ specifier: string, typeOnly: boolean } | undefined} */
+function importOf(node) {
+  switch (node.type) {
+    case 'ImportDeclaration':
+    case 'ExportNamedDeclaration':
+    case 'ExportAllDeclaration':
+      if (!node.source) return undefined;
+      return { specifier: node.source.value, typeOnly: isTypeOnly(node) };
+    case 'ImportExpression':
+      // A specifier that is computed at run time cannot be judged, so it is reported as one that nobody may import.
+      return { specifier: node.source.value ?? '(computed)', typeOnly: false };
+    case 'TSImportType':
+      return { specifier: node.source.value, typeOnly: true };
+    case 'TSExternalModuleReference':
+      return { specifier: node.expression.value, typeOnly: false };
+    default:
+      return undefined;
+  }
+}
+
+/** @param {Node} node */
+function isTypeOnly(node) {
+  if (node.importKind === 'type' || node.exportKind === 'type') return true;
+  const names = node.specifiers ?? [];
+  return (
+    names.length > 0 &&
+    names.every((/** @type {Node} */ name) => name.importKind === 'type' || name.exportKind === 'type')
+  );
+}
+
+/**
+ * @param {Node} node
+ * @param {Node | undefined} parent
+ * @param {string} key - the parent's property that holds the node.
+ * @returns {string | undefined}
+ */
+function powerOf(node, parent, key) {
+  switch (node.type) {
+    case 'Identifier':
+      return AMBIENT.has(node.name) && !isPropertyName(parent, key) ? node.name : undefined;
+    case 'MemberExpression': {
+      const name = `${node.object.name}.${node.computed ? node.property.value : node.property.name}`;
+      return AMBIENT_MEMBERS.has(name) ? name : undefined;
+    }
+    case 'NewExpression':
+      return node.callee.name === 'Date' && node.arguments.length === 0 ? 'new Date()' : undefined;
+    case 'CallExpression':
+      return node.callee.name === 'Date' ? 'Date()' : undefined;
+    case 'FunctionDeclaration':
+    case 'FunctionExpression':
+    case 'ArrowFunctionExpression':
+      return node.async ? 'async' : undefined;
+    case 'AwaitExpression':
+      return 'await';
+    default:
+      return node.await === true ? 'for await' : undefined;
+  }
+}
+
+/**
+ * Whether an identifier only names a member, as in `this.process` or `{ process: 1 }`, and reads no global.
+ *
+ * @param {Node | undefined} parent
+ * @param {string} key
+ */
+function isPropertyName(parent, key) {
+  if (parent === undefined || parent.computed === true) return false;
+  if (parent.shorthand === true) return false;
+  return key === 'property' || key === 'key';
+}
+
+/**
+ * Calls `see` for every node, parents first.
+ *
+ * @param {Node} root
+ * @param {(node: Node, parent: Node | undefined, key: string) => void} see
+ */
+function visit(root, see) {
+  /** @type {Array<{ node: Node, parent: Node | undefined, key: string }>} */
+  const pending = [{ node: root, parent: undefined, key: '' }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    see(next.node, next.parent, next.key);
+    for (const [key, value] of Object.entries(next.node)) {
+      for (const child of Array.isArray(value) ? value : [value]) {
+        if (typeof child?.type === 'string') pending.push({ node: child, parent: next.node, key });
+      }
+    }
+  }
+}
+
+/** @param {string} source @returns {(offset: number) => number} */
+function lineFinder(source) {
+  return (offset) => {
+    let line = 1;
+    for (let at = source.indexOf('\n'); at !== -1 && at < offset; at = source.indexOf('\n', at + 1))
+      line += 1;
+    return line;
+  };
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The root of the repository. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export const BACKENDS = /** @type {const} */ (['native', 'portable']);
+
+/** @typedef {typeof BACKENDS[number]} Backend */
+
+/**
+ * What one run of the suite came to.
+ *
+ * @typedef {object} SuiteResults
+ * @property {string[]} passed - the full name of each test: its file, then its titles.
+ * @property {string[]} failed - tests that failed, and files that did not load.
+ * @property {string[]} skipped - skipped and todo tests: there should be none.
+ */
+
+/** Where the run of a backend leaves its report. The folder is not in git. @param {Backend} backend */
+export const reportFile = (backend) =>
+  fileURLToPath(new URL(`../../.test-results/${backend}.json`, import.meta.url));
+
+/**
+ * Reads the report of one run.
+ *
+ * @param {string} file - as vitest's JSON reporter writes it.
+ * @param {string} [root] - names are told from here.
+ * @returns {SuiteResults | undefined} `undefined` when there is no report, as when that backend did not run.
+ */
+export function readResults(file, root = ROOT) {
+  const report = parseReport(file);
+  if (report === undefined) return undefined;
+  /** @type {SuiteResults} */
+  const results = { passed: [], failed: [], skipped: [] };
+  for (const { name: path, status, assertionResults } of report.testResults) {
+    const name = path.replaceAll('\\', '/').replace(root.replaceAll('\\', '/'), '').replace(/^\//, '');
+    // A file that throws while it loads has no tests to count, and must not look like a file without failures.
+    if (assertionResults.length === 0 && status === 'failed') results.failed.push(name);
+    for (const test of assertionResults) {
+      const kind = test.status === 'passed' || test.status === 'failed' ? test.status : 'skipped';
+      results[kind].push([name, ...test.ancestorTitles, test.title].join(' > '));
+    }
+  }
+  return results;
+}
+
+/** The line that people and scripts look for. @param {Pick<SuiteResults, 'passed' | 'failed'>} results */
+export const countsLine = ({ passed, failed }) => `${passed.length} passed, ${failed.length} failed`;
+
+/**
+ * @typedef {object} Report
+ * @property {Array<{ name: string, status: string, assertionResults: Array<{
+ *   status: string, title: string, ancestorTitles: string[] }> }>} testResults
+ *
+ * @param {string} file
+ * @returns {Report | undefined}
+ */
+function parseReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
