@@ -1,3 +1,31 @@
-export { type Clock, type ClockTimer, systemClock } from './clock.ts';
+/**
+ * The event loop of Landspout: descriptor readiness from a native epoll reactor inside Node's own loop,
+ * timers, selectors and sockets, and a portable backend where there is no epoll.
+ *
+ * Knows descriptors and time. Does not know streams or protocols: `@landspout/iostream` has those.
+ *
+ * @packageDocumentation
+ */
+
+// The loop.
+export { type Backend, IOLoop, type IOLoopOptions, type RunOptions, type Timeout } from './io-loop.ts';
+export type { ReadinessHandler } from './descriptor-watch.ts';
+export { PeriodicCallback, type PeriodicCallbackOptions } from './periodic-callback.ts';
+export { Deadline, type DeadlineEntry, DeadlineWheel } from './deadline-wheel.ts';
+
+// Hand-written loops.
+export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';
+export { Socket } from './socket.ts';
+
+// What can go wrong.
 export { CodedError, SystemError } from './errors.ts';
+export { LOOP_ERRORS, LoopClosedError, type LoopErrorCode, LoopTimeoutError, LoopUsageError } from './loop-errors.ts';
+
+// Time and records as arguments.
+export { type Clock, type ClockTimer, systemClock } from './clock.ts';
 export { consoleLogger, type Logger } from './logger.ts';
+
+// For the layers above.
+export type { Flushable } from './flush-queue.ts';
+export type { NativeAddress, NativeBinding } from './native-binding.ts';
+export { checked, type Descriptor, type Reactor, type ReadyHandler, systemError } from './reactor.ts';

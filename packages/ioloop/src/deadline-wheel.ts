@@ -1,0 +1,156 @@
+import type { Clock, ClockTimer } from './clock.ts';
+import type { Logger } from './logger.ts';
+
+/** Something with one deadline at a time. */
+export interface DeadlineEntry {
+  /** Called once when the deadline has passed, up to one tick late. */
+  deadlinePassed(): void;
+}
+
+/** Most ticks of one turn of the wheel; a deadline further away is looked at again when its slot comes round. */
+const SLOTS = 512;
+
+/**
+ * Deadlines of very many connections with one timer: coarse, and free to move later.
+ *
+ * Setting a later deadline only stores a number, and the entry is put where it belongs when its old slot comes
+ * round. The timer runs while there are entries, and keeps no process alive.
+ */
+export class DeadlineWheel {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #tickMs: number;
+  readonly #slots: (Set<Deadline> | undefined)[] = new Array(SLOTS).fill(undefined);
+  #size = 0;
+  #tick = 0;
+  #startedAt = 0;
+  #timer: ClockTimer | undefined;
+
+  /** @param tickMs - how late a deadline may be noticed; default 500. */
+  constructor(clock: Clock, logger: Logger, tickMs = 500) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#tickMs = tickMs;
+    this.#startedAt = clock.now();
+  }
+
+  /** How many entries the wheel holds. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The tick at which `delayMs` from now have passed for certain. */
+  tickAfter(delayMs: number): number {
+    // While the wheel is empty its timer rests, and its hand may have stood still.
+    if (this.#size === 0) this.#tick = this.#tickOfClock();
+    return this.#tick + Math.ceil(delayMs / this.#tickMs) + 1;
+  }
+
+  /** For {@link Deadline}: puts it where it comes round at `tick`, or as late as one turn allows. */
+  place(deadline: Deadline, tick: number): number {
+    const placed = Math.min(tick, this.#tick + SLOTS - 1);
+    const index = placed % SLOTS;
+    let slot = this.#slots[index];
+    if (slot === undefined) {
+      slot = new Set();
+      this.#slots[index] = slot;
+    }
+    slot.add(deadline);
+    this.#size += 1;
+    if (this.#timer === undefined) this.#startTimer();
+    return placed;
+  }
+
+  /** For {@link Deadline}. */
+  remove(deadline: Deadline, placed: number): void {
+    if (this.#slots[placed % SLOTS]?.delete(deadline)) this.#size -= 1;
+    if (this.#size === 0) this.#stopTimer();
+  }
+
+  #startTimer(): void {
+    this.#timer = this.#clock.setTimeout(() => this.#turn(), this.#tickMs);
+    this.#timer.unref();
+  }
+
+  #stopTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #tickOfClock(): number {
+    return Math.floor((this.#clock.now() - this.#startedAt) / this.#tickMs);
+  }
+
+  #turn(): void {
+    this.#timer = undefined;
+    const target = this.#tickOfClock();
+    while (this.#tick < target) {
+      this.#tick += 1;
+      this.#empty(this.#tick % SLOTS);
+    }
+    if (this.#size > 0 && this.#timer === undefined) this.#startTimer();
+  }
+
+  #empty(index: number): void {
+    const slot = this.#slots[index];
+    if (slot === undefined || slot.size === 0) return;
+    this.#slots[index] = undefined;
+    this.#size -= slot.size;
+    for (const deadline of slot) {
+      try {
+        deadline.comeRound(this.#tick);
+      } catch (error) {
+        this.#logger.error({ error }, 'a deadline handler failed');
+      }
+    }
+  }
+}
+
+/** One movable deadline on a {@link DeadlineWheel}. */
+export class Deadline {
+  readonly #wheel: DeadlineWheel;
+  readonly #entry: DeadlineEntry;
+  /** The tick that matters, and the tick of the slot that holds us; 0 for none. */
+  #due = 0;
+  #placed = 0;
+
+  constructor(wheel: DeadlineWheel, entry: DeadlineEntry) {
+    this.#wheel = wheel;
+    this.#entry = entry;
+  }
+
+  /** Replaces the deadline by one `delayMs` from now. */
+  set(delayMs: number): void {
+    this.#due = this.#wheel.tickAfter(delayMs);
+    if (this.#placed !== 0 && this.#due < this.#placed) this.#unplace();
+    if (this.#placed === 0) this.#placed = this.#wheel.place(this, this.#due);
+  }
+
+  /** Forgets the deadline. The wheel lets go of us when our slot comes round. */
+  clear(): void {
+    this.#due = 0;
+  }
+
+  /** Forgets the deadline and leaves the wheel at once. */
+  close(): void {
+    this.#due = 0;
+    if (this.#placed !== 0) this.#unplace();
+  }
+
+  /** For {@link DeadlineWheel}: our slot has come round. */
+  comeRound(tick: number): void {
+    this.#placed = 0;
+    if (this.#due === 0) return;
+    if (this.#due > tick) {
+      this.#placed = this.#wheel.place(this, this.#due);
+      return;
+    }
+    this.#due = 0;
+    this.#entry.deadlinePassed();
+  }
+
+  #unplace(): void {
+    this.#wheel.remove(this, this.#placed);
+    this.#placed = 0;
+  }
+}

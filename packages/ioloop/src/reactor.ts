@@ -1,0 +1,127 @@
+import { getSystemErrorName } from 'node:util';
+import { SystemError } from './errors.ts';
+import type { FlushQueue } from './flush-queue.ts';
+import type { Logger } from './logger.ts';
+import type { NativeBinding, NativeConstants } from './native-binding.ts';
+
+/** A descriptor of the native table: worth something only together with its generation. */
+export interface Descriptor {
+  readonly slot: number;
+  readonly generation: number;
+}
+
+/** Who hears that a descriptor is ready. */
+export interface ReadyHandler {
+  /** `events` are epoll's bits. Called in the root context, inside a batch; must not throw. */
+  ready(events: number): void;
+}
+
+/** Most events of one wake-up; what remains is level-triggered and comes with the next. */
+const BATCH_EVENTS = 256;
+const READ_BUFFER_BYTES = 64 * 1024;
+
+/**
+ * The native epoll instance inside Node's loop: dispatches each batch of ready descriptors to their handlers.
+ *
+ * For the layers above, which register once for each connection. Programs use `IOLoop.addHandler`.
+ * Everything runs in the root async context, whoever made the reactor.
+ */
+export class Reactor {
+  readonly binding: NativeBinding;
+  readonly constants: NativeConstants;
+  readonly options: NativeConstants['options'];
+  /** One buffer for every read of this thread: its bytes are lent for the length of one call. */
+  readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+
+  readonly #events = new Int32Array(BATCH_EVENTS * 3);
+  readonly #handlers: (ReadyHandler | undefined)[] = [];
+  readonly #generations: number[] = [];
+  readonly #flushes: FlushQueue;
+  readonly #logger: Logger;
+  readonly #poller: Descriptor;
+  #references = 0;
+
+  constructor(binding: NativeBinding, flushes: FlushQueue, logger: Logger) {
+    this.binding = binding;
+    this.constants = binding.constants;
+    this.options = binding.constants.options;
+    this.#flushes = flushes;
+    this.#logger = logger;
+    const slot = checked(binding.pollerOpen(), 'epoll_create1');
+    this.#poller = { slot, generation: binding.generation(slot) };
+    binding.watch(slot, this.#poller.generation, this.#events, (count) => this.#dispatch(count));
+    binding.unref();
+  }
+
+  /** Watches a descriptor until {@link unregister} or its close. */
+  register(descriptor: Descriptor, events: number, handler: ReadyHandler): void {
+    const { slot, generation } = descriptor;
+    const { slot: poller, generation: pollerGeneration } = this.#poller;
+    checked(this.binding.pollerControl(poller, pollerGeneration, CTL_ADD, slot, generation, events), 'epoll_ctl');
+    this.#handlers[slot] = handler;
+    this.#generations[slot] = generation;
+  }
+
+  modify(descriptor: Descriptor, events: number): void {
+    const { slot: poller, generation: pollerGeneration } = this.#poller;
+    const { slot, generation } = descriptor;
+    checked(this.binding.pollerControl(poller, pollerGeneration, CTL_MOD, slot, generation, events), 'epoll_ctl');
+  }
+
+  /** Stops watching. Events of the same batch that were already collected are dropped. */
+  unregister(descriptor: Descriptor): void {
+    const { slot, generation } = descriptor;
+    if (this.#generations[slot] !== generation) return;
+    this.forget(descriptor);
+    this.binding.pollerControl(this.#poller.slot, this.#poller.generation, CTL_DEL, slot, generation, 0);
+  }
+
+  /** Drops the handler of a descriptor that is about to be closed or released, which itself ends the watching. */
+  forget(descriptor: Descriptor): void {
+    if (this.#generations[descriptor.slot] !== descriptor.generation) return;
+    this.#handlers[descriptor.slot] = undefined;
+    this.#generations[descriptor.slot] = 0;
+  }
+
+  /** Counts something that keeps the process alive; {@link unref} takes it back. */
+  ref(): void {
+    this.#references += 1;
+    if (this.#references === 1) this.binding.ref();
+  }
+
+  unref(): void {
+    this.#references -= 1;
+    if (this.#references === 0) this.binding.unref();
+  }
+
+  #dispatch(count: number): void {
+    const events = this.#events;
+    this.#flushes.beginBatch();
+    for (let at = 0; at < count * 3; at += 3) {
+      const slot = events[at] as number;
+      // A handler of this batch may have closed the slot, and another may live in it by now.
+      if (this.#generations[slot] !== events[at + 1]) continue;
+      try {
+        (this.#handlers[slot] as ReadyHandler).ready(events[at + 2] as number);
+      } catch (error) {
+        this.#logger.error({ error }, 'a descriptor handler failed');
+      }
+    }
+    this.#flushes.endBatch();
+  }
+}
+
+const CTL_ADD = 1;
+const CTL_DEL = 2;
+const CTL_MOD = 3;
+
+/** Turns a negative errno of the native side into the error it stands for. */
+export function checked(result: number, syscall: string, address?: string): number {
+  if (result < 0) throw systemError(result, syscall, address);
+  return result;
+}
+
+/** The error that a negative errno stands for. */
+export function systemError(result: number, syscall: string, address?: string): SystemError {
+  return new SystemError(getSystemErrorName(result), syscall, address);
+}
