@@ -1,0 +1,88 @@
+/**
+ * Bytes that have come and that nobody has asked for yet. Appending copies, since what is appended is lent;
+ * searching resumes where it stopped, so that finding a delimiter is linear however the bytes were split.
+ */
+export class ByteQueue {
+  #storage: Buffer = EMPTY;
+  #start = 0;
+  #end = 0;
+  /** Relative to `#start`: no match of the current search begins before it. */
+  #searched = 0;
+
+  get byteLength(): number {
+    return this.#end - this.#start;
+  }
+
+  append(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (this.#end + length > this.#storage.length) this.#makeRoom(length);
+    this.#storage.set(bytes.subarray(start, end), this.#end);
+    this.#end += length;
+  }
+
+  /** Puts bytes before all others. */
+  prepend(bytes: Uint8Array): void {
+    const rest = this.take(this.byteLength);
+    this.append(bytes, 0, bytes.length);
+    this.append(rest, 0, rest.length);
+    this.#searched = 0;
+  }
+
+  /** The number of bytes up to and including the first `delimiter`, or -1. */
+  endOf(delimiter: Uint8Array): number {
+    const held = this.#storage.subarray(this.#start, this.#end);
+    const at = held.indexOf(delimiter, this.#searched);
+    if (at !== -1) return at + delimiter.length;
+    this.#searched = Math.max(0, held.length - delimiter.length + 1);
+    return -1;
+  }
+
+  /** Forgets how far the last search came: a new one may look for something else. */
+  restartSearch(): void {
+    this.#searched = 0;
+  }
+
+  /** Removes the first `length` bytes and gives them away. */
+  take(length: number): Buffer {
+    const from = this.#start;
+    this.#searched = 0;
+    if (length === this.byteLength && length > this.#storage.length / 2) {
+      // The storage is about to be empty and most of it is wanted: it goes along instead of being copied.
+      const taken = this.#storage.subarray(from, from + length);
+      this.#storage = EMPTY;
+      this.#start = 0;
+      this.#end = 0;
+      return taken;
+    }
+    const taken = Buffer.from(this.#storage.subarray(from, from + length));
+    this.#start += length;
+    if (this.#start === this.#end) {
+      this.#start = 0;
+      this.#end = 0;
+      if (this.#storage.length > KEPT_BYTES) this.#storage = EMPTY;
+    }
+    return taken;
+  }
+
+  #makeRoom(length: number): void {
+    const held = this.byteLength;
+    if (held + length <= this.#storage.length && this.#start >= this.#storage.length / 2) {
+      this.#storage.copyWithin(0, this.#start, this.#end);
+    } else {
+      const grown = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, nextPowerOfTwo(held + length)));
+      this.#storage.copy(grown, 0, this.#start, this.#end);
+      this.#storage = grown;
+    }
+    this.#start = 0;
+    this.#end = held;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const MIN_BYTES = 256;
+/** An emptied storage up to this size is kept for the next message. */
+const KEPT_BYTES = 4096;
+
+function nextPowerOfTwo(value: number): number {
+  return 2 ** Math.ceil(Math.log2(value));
+}

@@ -1,0 +1,307 @@
+import { closeSync } from 'node:fs';
+import { Socket as NodeSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import {
+  checked,
+  type Descriptor,
+  type Flushable,
+  type IOLoop,
+  type NativeAddress,
+  type Reactor,
+  type ReadyHandler,
+  SystemError,
+  systemError,
+} from '@landspout/ioloop';
+import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
+
+/** epoll's bits. */
+const READABLE = 0x01;
+const WRITABLE = 0x04;
+const BROKEN = 0x08 | 0x10;
+/** Not registered with the reactor at all. */
+const UNWATCHED = -1;
+
+/**
+ * A connected descriptor on the reactor: one `recv` for each readiness into the loop's shared buffer, and one send
+ * at the end of the batch for all that was written in it.
+ */
+export class ReactorTransport implements Transport, ReadyHandler, Flushable, Descriptor {
+  readonly kind = 'reactor';
+  readonly tls: TlsInfo | undefined = undefined;
+  readonly slot: number;
+  readonly generation: number;
+
+  readonly #loop: IOLoop;
+  readonly #reactor: Reactor;
+  #events: TransportEvents | undefined;
+  /** What is queued: most often one piece, and rarely an array of more. */
+  #piece: string | Uint8Array | undefined;
+  #morePieces: (string | Uint8Array)[] | undefined;
+  /** Bytes of the first piece that the kernel has taken. */
+  #taken = 0;
+  /** epoll's bits that we are registered for, or {@link UNWATCHED}. */
+  #interest = UNWATCHED;
+  #reading = false;
+  #blocked = false;
+  #flushScheduled = false;
+  #ended = false;
+  #endWriteWanted = false;
+  #endWriteDone = false;
+  #open = true;
+  #keepsAlive = true;
+  #remoteAddress: SocketAddress | undefined;
+  #localAddress: SocketAddress | undefined;
+
+  /** Takes ownership of a connected, non-blocking descriptor. */
+  constructor(loop: IOLoop, reactor: Reactor, slot: number, generation: number) {
+    this.#loop = loop;
+    this.#reactor = reactor;
+    this.slot = slot;
+    this.generation = generation;
+    reactor.ref();
+  }
+
+  attach(events: TransportEvents): void {
+    this.#events = events;
+  }
+
+  resume(): void {
+    if (this.#reading || !this.#open) return;
+    this.#reading = true;
+    this.#watch();
+  }
+
+  pause(): void {
+    if (!this.#reading || !this.#open) return;
+    this.#reading = false;
+    this.#watch();
+  }
+
+  write(piece: string | Uint8Array): void {
+    if (!this.#open || this.#endWriteWanted || piece.length === 0) return;
+    if (this.#piece === undefined) {
+      this.#piece = piece;
+    } else {
+      this.#morePieces ??= [];
+      this.#morePieces.push(piece);
+    }
+    if (!this.#flushScheduled && !this.#blocked) {
+      this.#flushScheduled = true;
+      this.#loop.scheduleFlush(this);
+    }
+  }
+
+  flush(): void {
+    this.#flushScheduled = false;
+    if (!this.#open || this.#blocked) return;
+    this.#send();
+  }
+
+  endWrite(): void {
+    if (!this.#open || this.#endWriteWanted) return;
+    this.#endWriteWanted = true;
+    if (this.#flushScheduled || this.#blocked) return;
+    this.#flushScheduled = true;
+    this.#loop.scheduleFlush(this);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#release();
+    process.nextTick(reportClosed, this.#events, undefined);
+  }
+
+  reset(): void {
+    if (!this.#open) return;
+    this.#reactor.binding.setOption(this.slot, this.generation, this.#reactor.options.LINGER_ZERO, 1);
+    this.close();
+  }
+
+  ref(): void {
+    if (this.#keepsAlive || !this.#open) return;
+    this.#keepsAlive = true;
+    this.#reactor.ref();
+  }
+
+  unref(): void {
+    if (!this.#keepsAlive || !this.#open) return;
+    this.#keepsAlive = false;
+    this.#reactor.unref();
+  }
+
+  setNoDelay(on: boolean): void {
+    if (!this.#open) return;
+    // Refused by Unix sockets, where there is nothing to delay.
+    this.#reactor.binding.setOption(this.slot, this.generation, this.#reactor.options.NODELAY, on ? 1 : 0);
+  }
+
+  get remoteAddress(): SocketAddress {
+    if (this.#remoteAddress === undefined) {
+      if (!this.#open) return NO_ADDRESS;
+      this.#remoteAddress = toSocketAddress(this.#reactor.binding.peerAddress(this.slot, this.generation));
+    }
+    return this.#remoteAddress;
+  }
+
+  get localAddress(): SocketAddress {
+    if (this.#localAddress === undefined) {
+      if (!this.#open) return NO_ADDRESS;
+      this.#localAddress = toSocketAddress(this.#reactor.binding.localAddress(this.slot, this.generation));
+    }
+    return this.#localAddress;
+  }
+
+  detach(): Duplex {
+    this.#reactor.forget(this);
+    const fd = checked(this.#reactor.binding.release(this.slot, this.generation), 'release');
+    this.#open = false;
+    if (this.#keepsAlive) this.#reactor.unref();
+    try {
+      return new NodeSocket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    } catch (error) {
+      // Not taken over: it is still ours to close, once.
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** For the reactor. */
+  ready(events: number): void {
+    if ((events & WRITABLE) !== 0 && this.#blocked) {
+      this.#blocked = false;
+      this.#send();
+      if (!this.#open) return;
+    }
+    if ((events & READABLE) !== 0 && this.#reading && !this.#ended) this.#receive();
+    else if ((events & BROKEN) !== 0) this.#breakOff();
+  }
+
+  #receive(): void {
+    const { readBuffer, binding } = this.#reactor;
+    const received = binding.recv(this.slot, this.generation, readBuffer, 0, readBuffer.length);
+    if (received > 0) {
+      this.#events?.received(readBuffer, 0, received);
+    } else if (received === 0) {
+      this.#ended = true;
+      if (this.#endWriteDone) {
+        this.#fail(undefined);
+        return;
+      }
+      this.#watch();
+      this.#events?.ended();
+    } else if (received !== -this.#reactor.constants.EAGAIN) {
+      this.#fail(systemError(received, 'recv'));
+    }
+  }
+
+  /** The connection is reset or fully shut down, and nothing that we want to read came with that. */
+  #breakOff(): void {
+    const error = this.#reactor.binding.getOption(this.slot, this.generation, this.#reactor.options.ERROR);
+    if (error > 0) this.#fail(systemError(-error, 'recv'));
+    else if (this.#endWriteDone || this.#ended) this.#fail(undefined);
+    else this.#fail(new SystemError('ECONNRESET', 'recv'));
+  }
+
+  #send(): void {
+    const { binding } = this.#reactor;
+    let total = 0;
+    while (this.#piece !== undefined) {
+      const piece = this.#piece;
+      let result: number;
+      if (this.#morePieces !== undefined) {
+        result = this.#sendVector(this.#morePieces, piece);
+      } else if (typeof piece === 'string') {
+        result = binding.sendLatin1(this.slot, this.generation, piece, this.#taken);
+      } else {
+        result = binding.sendBytes(this.slot, this.generation, piece, this.#taken, piece.length - this.#taken);
+      }
+      if (result < 0) {
+        if (result === -this.#reactor.constants.EAGAIN) {
+          this.#blocked = true;
+          break;
+        }
+        this.#fail(systemError(result, 'send'));
+        return;
+      }
+      total += result;
+      this.#advance(result);
+    }
+    if (this.#piece === undefined && this.#endWriteWanted && !this.#endWriteDone) {
+      this.#endWriteDone = true;
+      binding.shutdown(this.slot, this.generation, 1);
+    }
+    this.#watch();
+    if (total > 0) this.#events?.sent(total);
+    if (this.#open && this.#ended && this.#endWriteDone) this.#fail(undefined);
+  }
+
+  #sendVector(more: (string | Uint8Array)[], piece: string | Uint8Array): number {
+    more.unshift(piece);
+    const result = this.#reactor.binding.sendVector(this.slot, this.generation, more, 0, this.#taken);
+    more.shift();
+    return result;
+  }
+
+  /** Drops what the kernel has taken from the front of the queue. */
+  #advance(byteLength: number): void {
+    let left = byteLength + this.#taken;
+    let piece = this.#piece;
+    const more = this.#morePieces;
+    let next = 0;
+    while (piece !== undefined && left >= piece.length) {
+      left -= piece.length;
+      piece = more?.[next];
+      next += 1;
+    }
+    this.#piece = piece;
+    this.#taken = left;
+    if (more === undefined) return;
+    if (next >= more.length) this.#morePieces = undefined;
+    else if (next > 0) more.splice(0, next);
+  }
+
+  /** Brings the registration in line with what we want to hear of. */
+  #watch(): void {
+    if (!this.#open) return;
+    let wanted = UNWATCHED;
+    // A half-closed peer can still reset, so a reader stays registered after the end, for that alone. Who has
+    // paused is not registered at all: a hang-up cannot be masked and would wake the loop for ever.
+    if (this.#reading) wanted = this.#ended ? 0 : READABLE;
+    if (this.#blocked) wanted = (wanted === UNWATCHED ? 0 : wanted) | WRITABLE;
+    if (wanted === this.#interest) return;
+    const before = this.#interest;
+    this.#interest = wanted;
+    if (wanted === UNWATCHED) this.#reactor.unregister(this);
+    else if (before === UNWATCHED) this.#reactor.register(this, wanted, this);
+    else this.#reactor.modify(this, wanted);
+  }
+
+  #fail(error: Error | undefined): void {
+    if (!this.#open) return;
+    this.#release();
+    this.#events?.closed(error);
+  }
+
+  #release(): void {
+    this.#remoteAddress ??= this.remoteAddress;
+    this.#open = false;
+    this.#piece = undefined;
+    this.#morePieces = undefined;
+    this.#reactor.forget(this);
+    this.#reactor.binding.close(this.slot, this.generation);
+    if (this.#keepsAlive) this.#reactor.unref();
+  }
+}
+
+const NO_ADDRESS: SocketAddress = { family: 'unix', path: '' };
+
+function reportClosed(events: TransportEvents | undefined, error: Error | undefined): void {
+  events?.closed(error);
+}
+
+/** The address as the native side gives it; an unnamed or vanished one is an empty path. */
+export function toSocketAddress(native: NativeAddress | number): SocketAddress {
+  if (typeof native === 'number') return NO_ADDRESS;
+  if (native.length === 1) return { family: 'unix', path: native[0] };
+  return { family: native[2] === 4 ? 'IPv4' : 'IPv6', address: native[0], port: native[1] };
+}

@@ -1,0 +1,51 @@
+import { CodedError } from '@landspout/ioloop/errors';
+
+/** Everything a stream refuses by itself. What the system or TLS refuses is the `cause`. */
+export const STREAM_ERRORS = {
+  ERR_STREAM_CLOSED: { meaning: 'The stream ended or was closed before the operation was complete; see the cause.' },
+  ERR_STREAM_BUSY: { meaning: 'Another read is waiting: a stream has one reader at a time.' },
+  ERR_STREAM_UNSATISFIABLE: { meaning: 'What was asked for did not come within the allowed number of bytes.' },
+  ERR_STREAM_READ_BUFFER_FULL: { meaning: 'The peer sent more than the read buffer may hold.' },
+  ERR_STREAM_WRITE_BUFFER_FULL: { meaning: 'The peer reads too slowly, and the write buffer is full.' },
+  ERR_STREAM_USAGE: { meaning: 'An argument or the moment of the call is wrong.' },
+  ERR_STREAM_TIMEOUT: { meaning: 'Connecting or the handshake took longer than allowed.' },
+  ERR_STREAM_TLS: { meaning: 'The TLS handshake failed, or the certificates and options for it are unusable; see the cause.' },
+  ERR_STREAM_RESOLVE: { meaning: 'The host name could not be resolved; see the cause.' },
+} as const satisfies Record<string, { meaning: string }>;
+
+export type StreamErrorCode = keyof typeof STREAM_ERRORS;
+
+/** The stream is closed, or its peer has stopped writing. `cause` says why where it was no orderly end. */
+export class StreamClosedError extends CodedError<'ERR_STREAM_CLOSED'> {
+  override readonly name = 'StreamClosedError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_STREAM_CLOSED', message, options);
+  }
+}
+
+/** The caller broke a contract of the stream; the stream is as it was. */
+export class StreamUsageError extends CodedError<'ERR_STREAM_USAGE' | 'ERR_STREAM_BUSY'> {
+  override readonly name = 'StreamUsageError';
+}
+
+/** A bound was reached. For reads the stream is closed; for writes nothing of the write was queued. */
+export class StreamLimitError extends CodedError<
+  'ERR_STREAM_UNSATISFIABLE' | 'ERR_STREAM_READ_BUFFER_FULL' | 'ERR_STREAM_WRITE_BUFFER_FULL'
+> {
+  override readonly name = 'StreamLimitError';
+}
+
+/** A deadline of the caller passed; what was being made is closed. */
+export class StreamTimeoutError extends CodedError<'ERR_STREAM_TIMEOUT'> {
+  override readonly name = 'StreamTimeoutError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_STREAM_TIMEOUT', message, options);
+  }
+}
+
+/** A name did not resolve, or TLS could not be set up: see the cause. */
+export class StreamConnectError extends CodedError<'ERR_STREAM_RESOLVE' | 'ERR_STREAM_TLS'> {
+  override readonly name = 'StreamConnectError';
+}

@@ -1,0 +1,74 @@
+/** Somebody who waits until a position in the stream of written bytes has been reached. */
+interface Waiter {
+  position: number;
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Who waits for which written bytes to reach the kernel. Made only when somebody does: the layers above write
+ * without promises.
+ */
+export class WriteLedger {
+  /** Bytes sent since this ledger was made: positions are relative to it. */
+  #sentBytes = 0;
+  #waiters: Waiter[] = [];
+  /** The promise that the writes of this turn share; closed as soon as bytes move. */
+  #shared: Waiter | undefined;
+
+  /** A promise for "the `queuedBytes` that wait now are sent", shared until bytes move. */
+  settleAfter(queuedBytes: number): Promise<void> {
+    const position = this.#sentBytes + queuedBytes;
+    if (this.#shared === undefined) this.#shared = this.#wait(position);
+    else this.#shared.position = position;
+    return this.#shared.promise;
+  }
+
+  /** A promise for "`byteLength` of the bytes that wait now are sent". */
+  waitFor(byteLength: number, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const waiter = this.#wait(this.#sentBytes + byteLength);
+    if (signal === undefined) return waiter.promise;
+    const onAbort = (): void => {
+      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      waiter.reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    const stopListening = (): void => signal.removeEventListener('abort', onAbort);
+    waiter.promise.then(stopListening, stopListening);
+    return waiter.promise;
+  }
+
+  sent(byteLength: number): void {
+    this.#sentBytes += byteLength;
+    this.#shared = undefined;
+    const waiting: Waiter[] = [];
+    for (const waiter of this.#waiters) {
+      if (waiter.position <= this.#sentBytes) waiter.resolve();
+      else waiting.push(waiter);
+    }
+    this.#waiters = waiting;
+  }
+
+  fail(error: Error): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    this.#shared = undefined;
+    for (const waiter of waiters) waiter.reject(error);
+  }
+
+  #wait(position: number): Waiter {
+    let resolve!: () => void;
+    let reject!: (error: unknown) => void;
+    const promise = new Promise<void>((onResolve, onReject) => {
+      resolve = onResolve;
+      reject = onReject;
+    });
+    // Ignoring a write's promise is legal, so its rejection must never count as unhandled.
+    promise.catch(() => {});
+    const waiter: Waiter = { position, promise, resolve, reject };
+    this.#waiters.push(waiter);
+    return waiter;
+  }
+}
