@@ -34,8 +34,9 @@ export interface HTTPServerConnectionDelegate {
 
 /**
  * Hears one message, in this order: headersReceived, dataReceived any number of times, then exactly one of
- * finish and connectionClosed. After finish, connectionClosed may still come when the peer leaves before the
- * answer is complete. A returned promise holds back what comes next: the body is not read until it settles.
+ * finish and connectionClosed; neither comes once the answer is complete. After finish, connectionClosed may still
+ * come when the peer leaves before the answer is complete; with `ERR_HTTP_PEER_ENDED` only its writing side has
+ * ended, and the answer may still be written. A returned promise holds back what comes next: the body is not read until it settles.
  * A throw or rejection becomes a 500 (or the connection's end, once the head is out) and one log record.
  */
 export interface HTTPMessageDelegate {

@@ -1,1 +1,12 @@
-export {};
+/**
+ * HTTPServer: HTTP/1.1 and HTTPS over streams, with the limits and deadlines that protect it.
+ *
+ * Knows connections. Does not know routes, handlers or cookies: `@landspout/web` has those.
+ *
+ * @packageDocumentation
+ */
+
+export { HTTPServer, type HTTPServerOptions, type StopOptions, type StopResult } from './http-server.ts';
+export type { RequestCallback } from './callback-delegate.ts';
+export type { HTTPServerRequest } from './http-server-request.ts';
+export type { HTTPServerTimeouts } from './timeouts.ts';

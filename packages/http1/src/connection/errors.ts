@@ -1,0 +1,35 @@
+import { CodedError } from '@landspout/ioloop/errors';
+
+/** Each way a message can fail to be completed, apart from bad bytes (`Http1ProtocolError`). */
+export const HTTP_ERRORS = {
+  ERR_HTTP_USAGE: { meaning: 'The answer was written to out of order, or after its end.' },
+  ERR_HTTP_PEER_ENDED: { meaning: 'The peer shut down its writing side; the answer may still be written.' },
+  ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the cause.' },
+  ERR_HTTP_DEADLINE: { meaning: 'The peer was too slow with a head or a body.' },
+  ERR_HTTP_STOPPING: { meaning: 'The server is stopping and cut the connection.' },
+} as const satisfies Record<string, { meaning: string }>;
+
+export type HTTPErrorCode = keyof typeof HTTP_ERRORS;
+
+/** The program wrote an answer out of order. Nothing of the refused call was written. */
+export class HTTPUsageError extends CodedError<'ERR_HTTP_USAGE'> {
+  override readonly name = 'HTTPUsageError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_HTTP_USAGE', message, options);
+  }
+}
+
+/** The connection, or the peer's half of it, ended before a message was complete. */
+export class HTTPClosedError extends CodedError<'ERR_HTTP_CLOSED' | 'ERR_HTTP_PEER_ENDED' | 'ERR_HTTP_STOPPING'> {
+  override readonly name = 'HTTPClosedError';
+}
+
+/** The peer was slower than a deadline allows. */
+export class HTTPDeadlineError extends CodedError<'ERR_HTTP_DEADLINE'> {
+  override readonly name = 'HTTPDeadlineError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_HTTP_DEADLINE', message, options);
+  }
+}

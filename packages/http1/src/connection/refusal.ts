@@ -1,0 +1,23 @@
+import { STATUS_REASONS } from '../protocol/index.ts';
+
+/** An answer that the connection gives by itself, before or in place of the delegate. */
+export interface Refusal {
+  readonly status: number;
+  /** What was wrong, in words that the peer may see; may be empty. */
+  readonly detail: string;
+}
+
+/** A complete answer that ends the connection; without a body where the request was HEAD. */
+export function encodeRefusal(refusal: Refusal, date: string, method: string): string {
+  const reason = STATUS_REASONS[refusal.status] ?? 'Error';
+  const body = `${refusal.status} ${reason}${refusal.detail === '' ? '' : `: ${printable(refusal.detail)}`}\n`;
+  const head =
+    `HTTP/1.1 ${refusal.status} ${reason}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+    `Content-Length: ${body.length}\r\nDate: ${date}\r\nConnection: close\r\n\r\n`;
+  return method === 'HEAD' ? head : head + body;
+}
+
+/** ASCII only: the answer leaves as latin1, and the detail may quote the peer. */
+function printable(text: string): string {
+  return text.replace(/[^\u0020-\u007e]/g, '?');
+}

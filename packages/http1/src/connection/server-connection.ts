@@ -1,0 +1,454 @@
+import { Deadline, type DeadlineEntry } from '@landspout/ioloop';
+import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
+import type { HTTPConnectionInfo, HTTPMessageDelegate } from '../delegate.ts';
+import {
+  DATA,
+  END,
+  encodeInterim,
+  HEAD,
+  Http1ProtocolError,
+  HTTPHeaders,
+  NEED_DATA,
+  RequestDecoder,
+  ResponseEncoder,
+} from '../protocol/index.ts';
+import { HTTPClosedError, HTTPDeadlineError } from './errors.ts';
+import { encodeRefusal, type Refusal } from './refusal.ts';
+import { ServerExchange } from './server-exchange.ts';
+import type { ServerConnectionSettings } from './server-settings.ts';
+
+/**
+ * Where a connection stands.
+ *
+ * - idle: between requests, or in the middle of a head
+ * - body: a head was delivered, and the body is being read
+ * - held: the delegate's promise holds back what comes next
+ * - answering: the request is complete, and its answer is not
+ * - closing: no more requests; what was written leaves, and then the connection ends
+ */
+type State = 'idle' | 'body' | 'held' | 'answering' | 'closing';
+
+/** Above this many unsent bytes no further request is begun: who does not read is not read from. */
+const HIGH_WATER_BYTES = 64 * 1024;
+const EMPTY_HEADERS = new HTTPHeaders();
+
+/** The server's side of one HTTP/1.1 connection: pumps a decoder and an encoder over one stream (RFC 9112). */
+export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConnectionInfo {
+  readonly stream: IOStream;
+  readonly #settings: ServerConnectionSettings;
+  readonly #decoder: RequestDecoder;
+  readonly #encoder = new ResponseEncoder();
+  readonly #deadline: Deadline;
+  #state: State = 'idle';
+  #exchange: ServerExchange | undefined;
+  #message: HTTPMessageDelegate | undefined;
+  /** The pump is at work further up the stack and will go on by itself. */
+  #pumping = false;
+  #paused = false;
+  #peerEnded = false;
+  #requestComplete = true;
+  #expectsContinue = false;
+  /** The header deadline runs already: further bytes do not move it. */
+  #headDeadlineSet = true;
+  /** Body bytes that have come since their progress was last looked at. */
+  #bodyBytes = 0;
+  /** Whether a deadline watches that the answer is read, and what had been sent when that was last looked at. */
+  #readerWatched = false;
+  #progressMark = 0;
+
+  constructor(stream: IOStream, settings: ServerConnectionSettings) {
+    this.stream = stream;
+    this.#settings = settings;
+    this.#decoder = new RequestDecoder(settings.limits);
+    this.#deadline = new Deadline(settings.wheel, this);
+    this.#deadline.set(settings.headerTimeoutMs);
+    stream.setConsumer(this);
+    stream.resume();
+  }
+
+  // ---- what a delegate may know of it ----
+
+  get remoteAddress(): SocketAddress {
+    return this.stream.remoteAddress;
+  }
+
+  get localAddress(): SocketAddress {
+    return this.stream.localAddress;
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.stream.tls;
+  }
+
+  /** Whether no request is under way, so that closing loses nothing. */
+  get isIdle(): boolean {
+    return this.#state === 'idle' && !this.#decoder.midMessage;
+  }
+
+  /** Closes at once when idle; otherwise after the answer under way, which says `Connection: close`. */
+  closeWhenIdle(): void {
+    if (this.isIdle) this.#startClosing();
+    else this.stream.ref();
+  }
+
+  // ---- events of the stream ----
+
+  received(bytes: Buffer, start: number, end: number): void {
+    if (this.#state === 'closing') return;
+    this.#decoder.receive(bytes, start, end);
+    if (this.#state === 'idle' || this.#state === 'body') this.#pump();
+    else this.#hold();
+  }
+
+  ended(): void {
+    this.#peerEnded = true;
+    const state = this.#state;
+    if (state === 'idle' || state === 'body') {
+      if (state === 'body') this.#cutExchange(new HTTPClosedError('ERR_HTTP_CLOSED', 'the peer ended in the middle of a body'));
+      this.#startClosing();
+    } else if (state === 'answering' || state === 'held') {
+      this.#message?.connectionClosed(
+        new HTTPClosedError('ERR_HTTP_PEER_ENDED', 'the peer has shut down its writing side; the answer may still be written'),
+      );
+    }
+  }
+
+  drained(): void {
+    if (this.#paused && this.#state === 'idle') this.#pump();
+  }
+
+  closed(error: Error | undefined): void {
+    this.#deadline.close();
+    this.#state = 'closing';
+    this.#cutExchange(new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection ended before the answer was complete', { cause: error }));
+    this.#settings.connectionEnded(this, undefined);
+  }
+
+  deadlinePassed(): void {
+    switch (this.#state) {
+      case 'idle':
+        if (this.stream.queuedBytes > 0) this.#checkReader();
+        else if (this.#decoder.midMessage) this.#refuseSlow('head', this.#settings.headerTimeoutMs);
+        else this.#startClosing();
+        return;
+      case 'body':
+        this.#checkSender();
+        return;
+      default:
+        if (this.stream.queuedBytes > 0) this.#checkReader();
+        else this.#readerWatched = false;
+    }
+  }
+
+  // ---- the answer, called by its exchange ----
+
+  writeHead(status: number, reason: string, headers: HTTPHeaders, chunk: string | Uint8Array | undefined, last: boolean): void {
+    const settings = this.#settings;
+    const encoder = this.#encoder;
+    const close = settings.stopping || !settings.keepAlive || this.#peerEnded || (last && !this.#requestComplete);
+    const date = settings.dates.at(settings.loop.clock.wallTime());
+    const { stream } = this;
+    if (typeof chunk === 'string') {
+      const byteLength = Buffer.byteLength(chunk, 'utf8');
+      // As many bytes as code units: the text is ASCII, and head and body leave as one string, unconverted.
+      if (last && byteLength === chunk.length) {
+        const head = encoder.head(status, reason, headers, date, byteLength, close);
+        if (encoder.sendsBody) {
+          encoder.dataPrefix(byteLength);
+          stream.send(head + chunk);
+        } else {
+          stream.send(head);
+        }
+        encoder.end();
+        return;
+      }
+      this.writeHead(status, reason, headers, Buffer.from(chunk, 'utf8'), last);
+      return;
+    }
+    const byteLength = chunk?.length ?? 0;
+    stream.send(encoder.head(status, reason, headers, date, last ? byteLength : -1, close));
+    if (chunk !== undefined && byteLength > 0) this.writeBody(chunk);
+    if (last) this.#sendText(encoder.end());
+  }
+
+  writeBody(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    const encoder = this.#encoder;
+    const prefix = this.#orReset(() => encoder.dataPrefix(chunk.length));
+    if (!encoder.sendsBody) return;
+    this.#sendText(prefix);
+    this.stream.send(chunk);
+    this.#sendText(encoder.dataSuffix);
+    if (this.stream.queuedBytes > HIGH_WATER_BYTES) this.#watchReader();
+  }
+
+  endBody(): void {
+    this.#sendText(this.#orReset(() => this.#encoder.end()));
+  }
+
+  answerCompleted(): void {
+    this.#exchange = undefined;
+    this.#message = undefined;
+    if (this.#state === 'closing') return;
+    if (!this.#encoder.keepAlive || !this.#requestComplete || this.#peerEnded) {
+      this.#startClosing();
+      return;
+    }
+    this.#state = 'idle';
+    this.#headDeadlineSet = false;
+    this.#readerWatched = false;
+    this.#progressMark = this.stream.bytesSent;
+    this.#deadline.set(this.#settings.idleTimeoutMs);
+    if (!this.#pumping) this.#pump();
+  }
+
+  detach(): IOStream {
+    const { stream } = this;
+    this.#state = 'closing';
+    this.#deadline.close();
+    this.#exchange = undefined;
+    this.#message = undefined;
+    stream.setConsumer(undefined);
+    stream.unread(this.#decoder.takeRest());
+    stream.ref();
+    this.#settings.connectionEnded(this, stream);
+    return stream;
+  }
+
+  // ---- the pump ----
+
+  /** Decodes and delivers until bytes, the delegate or the answer make it wait. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#state === 'idle' || this.#state === 'body') {
+        if (this.#state === 'idle' && this.stream.queuedBytes > HIGH_WATER_BYTES) break;
+        const event = this.#decoder.next();
+        if (event === NEED_DATA) break;
+        if (event === HEAD) this.#deliverHead();
+        else if (event === DATA) this.#deliverData();
+        else if (event === END) this.#deliverEnd();
+      }
+    } catch (error) {
+      if (error instanceof Http1ProtocolError) this.#refuse(error);
+      else this.#delegateFailed(error);
+    } finally {
+      this.#pumping = false;
+    }
+    this.#settle();
+  }
+
+  /** After the pump: keeps what was not decoded, and asks for more where more is wanted. */
+  #settle(): void {
+    const state = this.#state;
+    if (state === 'closing') return;
+    const waitsForReader = state === 'idle' && this.stream.queuedBytes > HIGH_WATER_BYTES;
+    if (state === 'held' || state === 'answering' || waitsForReader) {
+      this.#decoder.hold();
+      if (waitsForReader || this.#decoder.bufferedBytes > 0) this.#pause();
+      return;
+    }
+    if (state === 'idle' && !this.#headDeadlineSet && this.#decoder.headStarted) {
+      this.#headDeadlineSet = true;
+      this.#deadline.set(this.#settings.headerTimeoutMs);
+    }
+    if (this.#paused) {
+      this.#paused = false;
+      this.stream.resume();
+    }
+  }
+
+  /** Bytes came that cannot be dealt with yet: they are kept, and no more are read. */
+  #hold(): void {
+    this.#decoder.hold();
+    this.#pause();
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.stream.pause();
+  }
+
+  #deliverHead(): void {
+    const head = this.#decoder.head;
+    this.#encoder.begin(head.method, head.version, head.keepAlive);
+    const exchange = new ServerExchange(this);
+    this.#exchange = exchange;
+    this.#requestComplete = head.bodyLength === 0;
+    this.#expectsContinue = head.expectContinue;
+    this.#state = 'body';
+    const message = this.#settings.delegate.startRequest(exchange);
+    this.#message = message;
+    if (head.bodyLength !== 0) this.#beginBody();
+    const waiting = message.headersReceived(head);
+    if (waiting !== undefined) this.#waitFor(waiting, exchange);
+    else if (this.#expectsContinue) this.#continue();
+  }
+
+  #deliverData(): void {
+    const decoder = this.#decoder;
+    const { dataStart, dataEnd } = decoder;
+    this.#bodyBytes += dataEnd - dataStart;
+    this.#expectsContinue = false;
+    const message = this.#message;
+    if (message === undefined) return;
+    // Lent bytes stop here: what the delegate gets is its own.
+    const waiting = message.dataReceived(Buffer.from(decoder.data.subarray(dataStart, dataEnd)));
+    if (waiting !== undefined) this.#waitFor(waiting, this.#exchange);
+  }
+
+  #deliverEnd(): void {
+    this.#requestComplete = true;
+    const exchange = this.#exchange;
+    // Answered before its end, which only a request without a body may be: we are between requests already.
+    if (exchange === undefined) return;
+    this.#deadline.clear();
+    this.#state = 'answering';
+    const waiting = this.#message?.finish();
+    if (waiting !== undefined) waiting.then(undefined, (error) => this.#delegateRejected(error, exchange));
+  }
+
+  #beginBody(): void {
+    this.#bodyBytes = 0;
+    this.#deadline.set(this.#settings.progressMs);
+  }
+
+  /** Holds back what comes next until the delegate's promise settles. */
+  #waitFor(waiting: Promise<void>, exchange: ServerExchange | undefined): void {
+    if (this.#state !== 'body') {
+      waiting.then(undefined, (error) => this.#delegateRejected(error, exchange));
+      return;
+    }
+    this.#state = 'held';
+    waiting.then(
+      () => {
+        if (this.#state !== 'held' || this.#exchange !== exchange) return;
+        this.#state = 'body';
+        if (this.#expectsContinue) this.#continue();
+        // While it was held, the peer could not make progress.
+        if (!this.#requestComplete) this.#beginBody();
+        this.#pump();
+      },
+      (error) => this.#delegateRejected(error, exchange),
+    );
+  }
+
+  /** The body is wanted (RFC 9110 §10.1.1), unless it is on its way already or the answer has been given. */
+  #continue(): void {
+    this.#expectsContinue = false;
+    if (this.#state !== 'body' || this.#exchange?.headSent !== false || this.#decoder.bufferedBytes > 0) return;
+    this.stream.send(encodeInterim(100, EMPTY_HEADERS));
+  }
+
+  // ---- what goes wrong ----
+
+  #refuse(error: Http1ProtocolError): void {
+    this.#settings.loop.logger.info({ error, peer: this.remoteAddress }, 'refused a request');
+    this.#refuseWith({ status: error.status, detail: error.message }, error);
+  }
+
+  #refuseSlow(what: string, timeoutMs: number): void {
+    const error = new HTTPDeadlineError(`the ${what} of a request took longer than ${timeoutMs} ms`);
+    this.#settings.loop.logger.info({ error, peer: this.remoteAddress }, 'refused a request');
+    this.#refuseWith({ status: 408, detail: error.message }, error);
+  }
+
+  /** Answers in place of the delegate where it has not begun to, and ends the connection either way. */
+  #refuseWith(refusal: Refusal, error: Error): void {
+    const begun = this.#exchange?.headSent === true;
+    const method = this.#exchange === undefined ? 'GET' : this.#decoder.head.method;
+    this.#cutExchange(error);
+    if (begun) {
+      this.stream.reset(error);
+      return;
+    }
+    const date = this.#settings.dates.at(this.#settings.loop.clock.wallTime());
+    this.stream.send(encodeRefusal(refusal, date, method));
+    this.#startClosing();
+  }
+
+  /** A bug of the delegate, thrown inside the pump. */
+  #delegateFailed(error: unknown): void {
+    const exchange = this.#exchange;
+    this.#settings.loop.logger.error({ error }, 'answering a request failed');
+    if (exchange === undefined) return;
+    const failure = error instanceof Error ? error : new Error(String(error));
+    this.#refuseWith({ status: 500, detail: '' }, failure);
+  }
+
+  /** As above, but later: it matters only while the same request is under way. */
+  #delegateRejected(error: unknown, exchange: ServerExchange | undefined): void {
+    if (this.#exchange === exchange && exchange !== undefined) {
+      this.#delegateFailed(error);
+      return;
+    }
+    this.#settings.loop.logger.error({ error }, 'a request failed after its answer');
+  }
+
+  /** The delegate hears, once, that its message will not be completed. */
+  #cutExchange(reason: Error): void {
+    const message = this.#message;
+    this.#exchange?.cut();
+    this.#exchange = undefined;
+    this.#message = undefined;
+    if (message === undefined) return;
+    try {
+      message.connectionClosed(reason);
+    } catch (error) {
+      this.#settings.loop.logger.error({ error }, 'hearing of a closed connection failed');
+    }
+  }
+
+  /** Bytes in one `progressMs` below which a peer counts as too slow. */
+  get #wantedProgress(): number {
+    return (this.#settings.minBytesPerSecond * this.#settings.progressMs) / 1000;
+  }
+
+  #checkSender(): void {
+    if (this.#bodyBytes < this.#wantedProgress) this.#refuseSlow('body', this.#settings.progressMs);
+    else this.#beginBody();
+  }
+
+  /** An answer waits for its reader: from here on it must make progress. */
+  #watchReader(): void {
+    if (this.#readerWatched || this.#state === 'body') return;
+    this.#readerWatched = true;
+    this.#progressMark = this.stream.bytesSent;
+    this.#deadline.set(this.#settings.progressMs);
+  }
+
+  #checkReader(): void {
+    const { stream } = this;
+    if (stream.bytesSent - this.#progressMark < this.#wantedProgress) {
+      stream.reset(new HTTPDeadlineError('the peer does not read its answer'));
+      return;
+    }
+    this.#progressMark = stream.bytesSent;
+    this.#deadline.set(this.#settings.progressMs);
+  }
+
+  #startClosing(): void {
+    if (this.#state === 'closing') return;
+    this.#state = 'closing';
+    this.#deadline.clear();
+    this.#readerWatched = false;
+    if (this.stream.queuedBytes > 0) this.#watchReader();
+    this.stream.closeGracefully(this.#settings.lingerMs);
+  }
+
+  /** A body that is not as long as announced must not look like one: the peer sees the connection fail (H1-13). */
+  #orReset(encode: () => string): string {
+    try {
+      return encode();
+    } catch (error) {
+      this.stream.reset(error instanceof Error ? error : undefined);
+      throw error;
+    }
+  }
+
+  #sendText(text: string): void {
+    if (text.length > 0) this.stream.send(text);
+  }
+}

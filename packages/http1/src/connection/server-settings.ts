@@ -1,0 +1,28 @@
+import type { DeadlineWheel, IOLoop } from '@landspout/ioloop';
+import type { IOStream } from '@landspout/iostream';
+import type { HTTPServerConnectionDelegate } from '../delegate.ts';
+import type { HttpDateCache, Http1Limits } from '../protocol/index.ts';
+import type { ServerConnection } from './server-connection.ts';
+
+/** What all connections of one server share. */
+export interface ServerConnectionSettings {
+  readonly loop: IOLoop;
+  readonly delegate: HTTPServerConnectionDelegate;
+  readonly limits: Http1Limits;
+  readonly wheel: DeadlineWheel;
+  readonly dates: HttpDateCache;
+  /** Most milliseconds from a head's first byte to its last, and from the connection to the first head. */
+  readonly headerTimeoutMs: number;
+  /** Most milliseconds between two requests. */
+  readonly idleTimeoutMs: number;
+  /** A body, and an answer's reader, must make this much progress in each {@link progressMs}. */
+  readonly minBytesPerSecond: number;
+  readonly progressMs: number;
+  /** How long a connection that is being closed may still read our last words. */
+  readonly lingerMs: number;
+  readonly keepAlive: boolean;
+  /** Whether answers say `Connection: close` because the server is stopping. */
+  readonly stopping: boolean;
+  /** The connection is closed, or its stream was detached and is somebody else's now. */
+  connectionEnded(connection: ServerConnection, detached: IOStream | undefined): void;
+}

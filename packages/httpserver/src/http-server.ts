@@ -1,0 +1,159 @@
+import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
+import { type IOStream, TCPServer, type TCPServerOptions } from '@landspout/iostream';
+import {
+  DEFAULT_LIMITS,
+  HTTPClosedError,
+  type Http1Limits,
+  HttpDateCache,
+  type HTTPServerConnectionDelegate,
+  ServerConnection,
+  type ServerConnectionSettings,
+} from '@landspout/http1';
+import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
+import { type HTTPServerTimeouts, resolveTimeouts } from './timeouts.ts';
+
+export interface HTTPServerOptions
+  extends Omit<TCPServerOptions, 'handleStream' | 'maxReadBufferBytes'>,
+    Partial<HTTPServerTimeouts>,
+    Partial<Http1Limits> {
+  /** Whether a connection may carry more than one request. Default true. */
+  readonly keepAlive?: boolean;
+}
+
+export interface StopOptions {
+  /** How long requests under way may take to be answered. Default 30 s. */
+  readonly drainMs?: number;
+}
+
+/** How the connections of a stopped server ended. */
+export interface StopResult {
+  /** Idle, or finished their answer in time. */
+  readonly finished: number;
+  /** Cut at the end of `drainMs`. */
+  readonly cut: number;
+}
+
+/**
+ * Serves HTTP/1.1, and HTTPS with `tls`, to a delegate or to a plain callback.
+ *
+ * Limits and deadlines are options, each with a default; what passes one is answered with a complete 4xx and the
+ * connection's end. An error of the delegate is a 500 and one log record.
+ *
+ * @example
+ * const server = new HTTPServer((request) => request.respond(200, 'Hello, world'));
+ * await server.listen({ port: 8888 });
+ */
+export class HTTPServer extends TCPServer {
+  readonly #settings: SharedSettings;
+  readonly #connections = new Set<ServerConnection>();
+  readonly #detached = new Set<IOStream>();
+  readonly #scheme: 'http' | 'https';
+  #whenEmpty: (() => void) | undefined;
+
+  /** @throws StreamUsageError, Http1UsageError for options that cannot be; StreamConnectError for unusable TLS files. */
+  constructor(handler: HTTPServerConnectionDelegate | RequestCallback, options: HTTPServerOptions = {}) {
+    super(options);
+    const loop = options.loop ?? IOLoop.current();
+    const timeouts = resolveTimeouts(options);
+    const shortest = Math.min(timeouts.headerTimeoutMs, timeouts.idleTimeoutMs, timeouts.progressMs);
+    this.#scheme = options.tls === undefined ? 'http' : 'https';
+    this.#settings = {
+      ...timeouts,
+      loop,
+      delegate: typeof handler === 'function' ? new CallbackDelegate(handler) : handler,
+      limits: { ...DEFAULT_LIMITS, ...definedLimits(options) },
+      wheel: new DeadlineWheel(loop.clock, loop.logger, Math.max(10, Math.min(500, shortest / 4))),
+      dates: new HttpDateCache(),
+      keepAlive: options.keepAlive ?? true,
+      stopping: false,
+      connectionEnded: (connection, detached) => this.#connectionEnded(connection, detached),
+    };
+  }
+
+  /** Where the server can be reached, such as `http://127.0.0.1:8888`; for a port of this machine. */
+  get url(): string {
+    const { address } = this;
+    if (address.family === 'unix' || address.family === 'memory') return `${this.#scheme}+unix:`;
+    const host = address.family === 'IPv6' ? '[::1]' : '127.0.0.1';
+    const any = address.address === '::' || address.address === '0.0.0.0';
+    return `${this.#scheme}://${any ? host : bracketed(address.address)}:${address.port}`;
+  }
+
+  /** Connections that speak HTTP now. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  override handleStream(stream: IOStream): void {
+    // The listener keeps the process alive; once it is closed, what is under way does (see `stop`).
+    stream.unref();
+    this.#connections.add(new ServerConnection(stream, this.#settings));
+  }
+
+  /**
+   * Stops listening, lets the requests under way be answered (with `Connection: close`), closes idle connections,
+   * and cuts what is left after `drainMs`. Streams that handlers have taken over are theirs to close.
+   */
+  async shutDown(options: StopOptions = {}): Promise<StopResult> {
+    const { drainMs = 30_000 } = options;
+    const total = this.#connections.size;
+    this.#settings.stopping = true;
+    await this.stop();
+    for (const connection of this.#connections) connection.closeWhenIdle();
+    await this.#emptied(drainMs);
+    const cut = this.#connections.size;
+    for (const { stream } of this.#connections) {
+      stream.reset(new HTTPClosedError('ERR_HTTP_STOPPING', 'the server stopped before the answer was complete'));
+    }
+    return { finished: total - cut, cut };
+  }
+
+  /** Stops listening and closes every connection at once, those that handlers have taken over too. */
+  async closeAll(): Promise<void> {
+    await this.stop();
+    const reason = new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed');
+    const streams = [...this.#detached, ...[...this.#connections].map(({ stream }) => stream)];
+    for (const stream of streams) stream.close(reason);
+    await Promise.all(streams.map((stream) => stream.waitClosed()));
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeAll();
+  }
+
+  #connectionEnded(connection: ServerConnection, detached: IOStream | undefined): void {
+    this.#connections.delete(connection);
+    if (detached !== undefined) {
+      this.#detached.add(detached);
+      detached.setCloseCallback(() => this.#detached.delete(detached));
+    }
+    if (this.#connections.size === 0) this.#whenEmpty?.();
+  }
+
+  #emptied(withinMs: number): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#settings.loop.clock.setTimeout(resolve, withinMs);
+      this.#whenEmpty = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+}
+
+type SharedSettings = { -readonly [Key in keyof ServerConnectionSettings]: ServerConnectionSettings[Key] };
+
+/** The limits that the options name; validated by the decoder that they are for. */
+function definedLimits(options: HTTPServerOptions): Partial<Http1Limits> {
+  const limits: Record<string, number> = {};
+  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Http1Limits)[]) {
+    const value = options[name];
+    if (value !== undefined) limits[name] = value;
+  }
+  return limits as Partial<Http1Limits>;
+}
+
+function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}

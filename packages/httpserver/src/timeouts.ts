@@ -1,0 +1,37 @@
+import { StreamUsageError } from '@landspout/iostream';
+
+/** The deadlines of a server, in milliseconds. */
+export interface HTTPServerTimeouts {
+  /** From a head's first byte to its last, and from the connection to its first head. Default 30 s. */
+  readonly headerTimeoutMs: number;
+  /** Between two requests. Default 75 s: longer than the 60 s of common load balancers, which must close first. */
+  readonly idleTimeoutMs: number;
+  /** What a body, or the reader of an answer, must at least make of each {@link progressMs}. Default 100 bytes. */
+  readonly minBytesPerSecond: number;
+  /** How often progress is looked at. Default 20 s. */
+  readonly progressMs: number;
+  /** How long a connection that is being closed may still read our last words. Default 2 s. */
+  readonly lingerMs: number;
+}
+
+const DEFAULT_TIMEOUTS: HTTPServerTimeouts = {
+  headerTimeoutMs: 30_000,
+  idleTimeoutMs: 75_000,
+  minBytesPerSecond: 100,
+  progressMs: 20_000,
+  lingerMs: 2_000,
+};
+
+/** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for a value that is no number above 0. */
+export function resolveTimeouts(options: Partial<HTTPServerTimeouts>): HTTPServerTimeouts {
+  const resolved: Record<string, number> = { ...DEFAULT_TIMEOUTS };
+  for (const name of Object.keys(DEFAULT_TIMEOUTS) as (keyof HTTPServerTimeouts)[]) {
+    const value = options[name];
+    if (value === undefined) continue;
+    if (!(value > 0 && value < 2 ** 31)) {
+      throw new StreamUsageError('ERR_STREAM_USAGE', `HTTPServer: ${name} of more than 0 was expected, not ${value}`);
+    }
+    resolved[name] = value;
+  }
+  return resolved as unknown as HTTPServerTimeouts;
+}
