@@ -1,1 +1,1 @@
-export {};
+export * from '@landspout/http1';
