@@ -1,10 +1,9 @@
-import { parseSync } from 'vite';
+import { parseModule, visit } from '../syntax/syntax-tree.mjs';
 
 /**
  * What one TypeScript module says of itself: what it imports, and which ambient powers it uses.
  *
- * The parser is the one inside vite (oxc), because TypeScript 7 has no JavaScript API and dependency-cruiser reads
- * no `.ts` file without one. It keeps type imports, which a build step would erase.
+ * A checker of our own, because dependency-cruiser reads no `.ts` file under TypeScript 7, and sees no clocks.
  *
  * @typedef {object} ImportFact
  * @property {string} specifier
@@ -17,7 +16,7 @@ import { parseSync } from 'vite';
  *
  * @typedef {{ imports: ImportFact[], powers: PowerFact[] }} ModuleFacts
  *
- * @typedef {{ type: string, start: number } & Record<string, any>} Node - any node of the syntax tree.
+ * @typedef {import('../syntax/syntax-tree.mjs').Node} Node
  */
 
 /** Globals that reach the clock, the process, the outside world or chance. */
@@ -39,20 +38,17 @@ const AMBIENT_MEMBERS = new Set(['Date.now', 'Math.random']);
  * @throws Error when the text does not parse: then nothing can be said of it.
  */
 export function readModule(file, source) {
-  const { program, errors } = parseSync(file, source);
-  if (errors.length > 0) throw new Error(`${file} does not parse: ${errors[0]?.message}`);
+  const { program } = parseModule(file, source);
   /** @type {ModuleFacts} */
   const facts = { imports: [], powers: [] };
   const lineOf = lineFinder(source);
-  visit(/** @type {any} */ (program), (node, parent, key) => {
+  visit(program, (node, parent, key) => {
     const line = lineOf(node.start);
     const imported = importOf(node);
     if (imported !== undefined) facts.imports.push({ ...imported, line });
     const power = powerOf(node, parent, key);
     if (power !== undefined) facts.powers.push({ power, line });
   });
-  facts.imports.sort((a, b) => a.line - b.line);
-  facts.powers.sort((a, b) => a.line - b.line);
   return facts;
 }
 
@@ -125,25 +121,6 @@ function isPropertyName(parent, key) {
   if (parent === undefined || parent.computed === true) return false;
   if (parent.shorthand === true) return false;
   return key === 'property' || key === 'key';
-}
-
-/**
- * Calls `see` for every node, parents first.
- *
- * @param {Node} root
- * @param {(node: Node, parent: Node | undefined, key: string) => void} see
- */
-function visit(root, see) {
-  /** @type {Array<{ node: Node, parent: Node | undefined, key: string }>} */
-  const pending = [{ node: root, parent: undefined, key: '' }];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    see(next.node, next.parent, next.key);
-    for (const [key, value] of Object.entries(next.node)) {
-      for (const child of Array.isArray(value) ? value : [value]) {
-        if (typeof child?.type === 'string') pending.push({ node: child, parent: next.node, key });
-      }
-    }
-  }
 }
 
 /** @param {string} source @returns {(offset: number) => number} */
