@@ -1,0 +1,184 @@
+/* The hot calls: bytes in and out. MSG_DONTWAIT throughout, because an adopted descriptor may be a blocking one. */
+#include "reactor.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum {
+  STACK_BYTES = 16 * 1024,
+  SCRATCH_BYTES = 256 * 1024, /* most bytes of long strings that one call converts; the kernel rarely takes more */
+  MAX_PIECES = 64,
+  SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT,
+};
+
+/* Reads (bytes, offset, length) from argv[2] on, all of it inside the array. */
+static bool read_range(const Call *call, int64_t least, uint8_t **start, int64_t *length) {
+  size_t size;
+  int64_t offset;
+  if (!read_bytes(call, call->argv[2], start, &size)) return false;
+  if (!read_integer(call, 3, 0, (int64_t)size, "offset", &offset)) return false;
+  *start += offset;
+  return read_integer(call, 4, least, (int64_t)size - offset, "length", length);
+}
+
+static int64_t receive(Call *call) {
+  uint8_t *target;
+  int64_t length;
+  ssize_t count;
+  if (!read_range(call, 1, &target, &length)) return THROWN; /* at least 1: an answer of 0 has to mean the end */
+  RETRY(count, recv(fd_of(call), target, (size_t)length, MSG_DONTWAIT));
+  return or_errno(count);
+}
+
+static int64_t send_from(const Call *call, const void *bytes, size_t length) {
+  ssize_t count = 0;
+  if (length > 0) RETRY(count, send(fd_of(call), bytes, length, SEND_FLAGS));
+  return or_errno(count);
+}
+
+static int64_t send_bytes(Call *call) {
+  uint8_t *bytes;
+  int64_t length;
+  return read_range(call, 0, &bytes, &length) ? send_from(call, bytes, (size_t)length) : THROWN;
+}
+
+/* Where the strings of one call become bytes: first on the stack, then, once, in the scratch of the environment. */
+typedef struct {
+  char *free;
+  size_t room;
+  bool scratch_used;
+} Arena;
+
+typedef enum { PIECE_WHOLE, PIECE_CUT, PIECE_THROWN } Piece;
+
+/*
+ * Converts what does not fit the stack. Node-API can only convert from a string's start, so a long string is sliced
+ * first (V8 points into the parent, it copies nothing): sending n bytes in any number of calls stays linear in n.
+ */
+static Piece convert_long(const Call *call, napi_value text, size_t length, size_t skip, Arena *arena, struct iovec *out) {
+  State *state = call->state;
+  napi_value slice, part, bounds[2];
+  if (!arena->scratch_used) {
+    if (state->scratch == NULL) state->scratch = malloc(SCRATCH_BYTES + 1);
+    if (state->scratch == NULL) {
+      napi_throw_error(call->env, "ERR_REACTOR_BAD_ARGUMENT", "there is no memory to convert the string");
+      return PIECE_THROWN;
+    }
+    *arena = (Arena){.free = state->scratch, .room = SCRATCH_BYTES + 1, .scratch_used = true};
+  }
+  size_t end = length - skip < arena->room ? length : skip + arena->room - 1;
+  size_t copied;
+  if (napi_get_reference_value(call->env, state->slice, &slice) != napi_ok ||
+      napi_create_double(call->env, (double)skip, &bounds[0]) != napi_ok ||
+      napi_create_double(call->env, (double)end, &bounds[1]) != napi_ok ||
+      napi_call_function(call->env, text, slice, 2, bounds, &part) != napi_ok ||
+      napi_get_value_string_latin1(call->env, part, arena->free, arena->room, &copied) != napi_ok) {
+    throw_bad_argument(call, "the string could not be converted");
+    return PIECE_THROWN;
+  }
+  *out = (struct iovec){.iov_base = arena->free, .iov_len = copied};
+  arena->free += copied;
+  arena->room -= copied;
+  return end == length ? PIECE_WHOLE : PIECE_CUT;
+}
+
+/* Lays the bytes of a string from `skip` on into `out`. PIECE_CUT: only its beginning fitted. */
+static Piece convert(const Call *call, napi_value text, size_t skip, Arena *arena, struct iovec *out) {
+  size_t copied, length;
+  if (!arena->scratch_used && arena->room > 1) {
+    napi_status status = napi_get_value_string_latin1(call->env, text, arena->free, arena->room, &copied);
+    if (status == napi_ok && copied + 1 < arena->room && skip <= copied) {
+      *out = (struct iovec){.iov_base = arena->free + skip, .iov_len = copied - skip};
+      arena->free += copied;
+      arena->room -= copied;
+      return PIECE_WHOLE;
+    }
+  }
+  if (napi_get_value_string_latin1(call->env, text, NULL, 0, &length) != napi_ok) {
+    throw_bad_argument(call, "what is sent must be a string or a Uint8Array");
+    return PIECE_THROWN;
+  }
+  if (skip > length) {
+    throw_bad_argument(call, "the offset lies behind the end of the string");
+    return PIECE_THROWN;
+  }
+  return convert_long(call, text, length, skip, arena, out);
+}
+
+static int64_t send_latin1(Call *call) {
+  int64_t offset;
+  char stack[STACK_BYTES];
+  Arena arena = {.free = stack, .room = sizeof stack};
+  struct iovec piece;
+  if (!read_integer(call, 3, 0, INT_MAX, "offset", &offset)) return THROWN;
+  if (convert(call, call->argv[2], (size_t)offset, &arena, &piece) == PIECE_THROWN) return THROWN;
+  return send_from(call, piece.iov_base, piece.iov_len);
+}
+
+static bool is_string(napi_env env, napi_value value) {
+  napi_valuetype type;
+  return napi_typeof(env, value, &type) == napi_ok && type == napi_string;
+}
+
+/* Fills `iov`, at most `count` entries. Returns how many there are, or -1 after throwing. */
+static int gather(const Call *call, const napi_value *pieces, uint32_t count, size_t skip, Arena *arena, struct iovec *iov) {
+  int used = 0;
+  for (uint32_t at = 0; at < count; at++) {
+    Piece piece = PIECE_WHOLE;
+    if (is_string(call->env, pieces[at])) {
+      piece = convert(call, pieces[at], skip, arena, &iov[used]);
+      if (piece == PIECE_THROWN) return -1;
+    } else {
+      uint8_t *bytes;
+      size_t length;
+      if (!read_bytes(call, pieces[at], &bytes, &length)) return -1;
+      if (skip > length) {
+        throw_bad_argument(call, "skip lies behind the end of the first piece");
+        return -1;
+      }
+      iov[used] = (struct iovec){.iov_base = bytes + skip, .iov_len = length - skip};
+    }
+    skip = 0; /* it belongs to the first piece */
+    if (iov[used].iov_len > 0) used++;
+    if (piece == PIECE_CUT) break; /* the rest goes with the next call */
+  }
+  return used;
+}
+
+static int64_t send_vector(Call *call) {
+  uint32_t length;
+  int64_t first, skip;
+  napi_value pieces[MAX_PIECES];
+  struct iovec iov[MAX_PIECES];
+  char stack[STACK_BYTES];
+  Arena arena = {.free = stack, .room = sizeof stack};
+  if (napi_get_array_length(call->env, call->argv[2], &length) != napi_ok) {
+    return throw_bad_argument(call, "pieces must be an array");
+  }
+  if (!read_integer(call, 3, 0, length, "first", &first)) return THROWN;
+  if (!read_integer(call, 4, 0, INT_MAX, "skip", &skip)) return THROWN;
+  uint32_t count = length - (uint32_t)first < MAX_PIECES ? length - (uint32_t)first : MAX_PIECES;
+  for (uint32_t at = 0; at < count; at++) {
+    if (napi_get_element(call->env, call->argv[2], (uint32_t)first + at, &pieces[at]) != napi_ok) return THROWN;
+  }
+  /* An element may have been a getter that closed the slot or detached a buffer. From here on no JavaScript runs. */
+  if (!read_slot(call, 0, &call->slot)) return THROWN;
+  int used = gather(call, pieces, count, (size_t)skip, &arena, iov);
+  if (used <= 0) return used == 0 ? 0 : THROWN;
+  struct msghdr message = {.msg_iov = iov};
+  message.msg_iovlen = (unsigned)used; /* the field's type differs between glibc and musl */
+  ssize_t taken;
+  RETRY(taken, sendmsg(fd_of(call), &message, SEND_FLAGS));
+  return or_errno(taken);
+}
+
+const Export BYTES_EXPORTS[] = {
+    {"recv", receive, SLOT},
+    {"sendBytes", send_bytes, SLOT},
+    {"sendLatin1", send_latin1, SLOT},
+    {"sendVector", send_vector, SLOT},
+    {NULL, NULL, ANY},
+};
