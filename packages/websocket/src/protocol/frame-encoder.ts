@@ -1,0 +1,154 @@
+import { Buffer } from 'node:buffer';
+import { writeClosePayload } from './close-payload.ts';
+import { WebSocketUsageError } from './errors.ts';
+import { isOpcode, MAX_CONTROL_BYTES, OPCODES } from './frame-head.ts';
+import { applyMask, packKey } from './mask.ts';
+
+/**
+ * Frames ready to send (RFC 6455 §5). Each function returns one buffer that nobody writes to again, so a broadcast
+ * encodes once and queues the same bytes everywhere. A server passes no key; a client passes four fresh,
+ * unpredictable bytes with every frame (RFC 6455 §5.3, §10.3).
+ */
+
+export interface FrameOptions {
+  /** Whether this is the last frame of its message; default true. */
+  readonly fin?: boolean;
+  /** Four bytes, for a client. */
+  readonly maskKey?: Uint8Array | undefined;
+}
+
+/**
+ * Encodes a whole message. A string is a text message, bytes are a binary one. A surrogate without its partner
+ * has no UTF-8 and is replaced by U+FFFD.
+ *
+ * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_DATA` when `message` is neither a string nor a Uint8Array,
+ * `ERR_WEBSOCKET_BAD_MASK` when the key is not four bytes long.
+ */
+export function encodeMessage(message: string | Uint8Array, maskKey?: Uint8Array): Buffer {
+  if (typeof message !== 'string') return encodeFrame(OPCODES.binary, message, { maskKey });
+  if (maskKey === undefined && message.length <= SHORT_TEXT_CHARS) {
+    const frame = encodeShortAscii(message);
+    if (frame !== undefined) return frame;
+  }
+  return encodeFrame(OPCODES.text, message, { maskKey });
+}
+
+/** @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CONTROL` when the payload is over 125 bytes. */
+export function encodePing(payload: string | Uint8Array = '', maskKey?: Uint8Array): Buffer {
+  return encodeFrame(OPCODES.ping, payload, { maskKey });
+}
+
+/** @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CONTROL` when the payload is over 125 bytes. */
+export function encodePong(payload: string | Uint8Array = '', maskKey?: Uint8Array): Buffer {
+  return encodeFrame(OPCODES.pong, payload, { maskKey });
+}
+
+/**
+ * Encodes a close frame: empty without a code and a reason; a reason alone means 1000.
+ *
+ * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CLOSE` when the code may not be on the wire (1005 and 1006
+ * never are: pass `undefined` to echo an empty close) or the reason is over 123 bytes of UTF-8.
+ */
+export function encodeClose(code?: number, reason = '', maskKey?: Uint8Array): Buffer {
+  return encodeFrame(OPCODES.close, writeClosePayload(code, reason), { maskKey });
+}
+
+/** Encodes one frame of any kind, such as a fragment. Whether it fits the frames before is the caller's matter. */
+export function encodeFrame(
+  opcode: number,
+  payload: string | Uint8Array,
+  options: FrameOptions = {},
+): Buffer {
+  const { fin = true, maskKey } = options;
+  const payloadBytes = byteLengthOf(payload);
+  const headBytes = headLength(payloadBytes, maskKey);
+  const frame = Buffer.allocUnsafe(headBytes + payloadBytes);
+  writeHead(frame, opcode, fin, payloadBytes, maskKey);
+  if (typeof payload === 'string') {
+    frame.write(payload, headBytes);
+    if (maskKey !== undefined) applyMask(frame, headBytes, frame.length, maskKey, frame, headBytes);
+  } else if (maskKey === undefined) {
+    frame.set(payload, headBytes);
+  } else {
+    applyMask(payload, 0, payloadBytes, maskKey, frame, headBytes);
+  }
+  return frame;
+}
+
+/** Encodes only what stands before a payload, for a caller that sends a big one without copying it. */
+export function encodeFrameHead(opcode: number, payloadBytes: number, options: FrameOptions = {}): Buffer {
+  const { fin = true, maskKey } = options;
+  if (!Number.isSafeInteger(payloadBytes) || payloadBytes < 0) {
+    throw new WebSocketUsageError('ERR_WEBSOCKET_UNSENDABLE_DATA', `a payload of ${payloadBytes} bytes`);
+  }
+  const head = Buffer.allocUnsafe(headLength(payloadBytes, maskKey));
+  writeHead(head, opcode, fin, payloadBytes, maskKey);
+  return head;
+}
+
+/** Up to here, bytes written one by one beat two calls into the engine: 40 ns, not 125, for 16 characters. */
+const SHORT_TEXT_CHARS = 48;
+
+function encodeShortAscii(text: string): Buffer | undefined {
+  const length = text.length;
+  const frame = Buffer.allocUnsafe(2 + length);
+  frame[0] = FIN | OPCODES.text;
+  frame[1] = length;
+  for (let i = 0; i < length; i += 1) {
+    const char = text.charCodeAt(i);
+    if (char >= 0x80) return undefined;
+    frame[2 + i] = char;
+  }
+  return frame;
+}
+
+function byteLengthOf(payload: string | Uint8Array): number {
+  if (typeof payload === 'string') return Buffer.byteLength(payload);
+  if (payload instanceof Uint8Array) return payload.length;
+  throw new WebSocketUsageError(
+    'ERR_WEBSOCKET_UNSENDABLE_DATA',
+    `a string or a Uint8Array, not ${typeof payload}`,
+  );
+}
+
+function headLength(payloadBytes: number, maskKey: Uint8Array | undefined): number {
+  const lengthBytes = payloadBytes < 126 ? 0 : payloadBytes < 0x10000 ? 2 : 8;
+  return 2 + lengthBytes + (maskKey === undefined ? 0 : 4);
+}
+
+function writeHead(
+  target: Buffer,
+  opcode: number,
+  fin: boolean,
+  payloadBytes: number,
+  maskKey: Uint8Array | undefined,
+): void {
+  if (!isOpcode(opcode)) {
+    throw new WebSocketUsageError('ERR_WEBSOCKET_UNSENDABLE_DATA', `opcode ${opcode} has no meaning`);
+  }
+  if (opcode >= OPCODES.close) checkControl(fin, payloadBytes);
+  target[0] = (fin ? FIN : 0) | opcode;
+  const maskBit = maskKey === undefined ? 0 : 0x80;
+  let at = 2;
+  if (payloadBytes < 126) {
+    target[1] = maskBit | payloadBytes;
+  } else if (payloadBytes < 0x10000) {
+    target[1] = maskBit | 126;
+    at = target.writeUInt16BE(payloadBytes, 2);
+  } else {
+    target[1] = maskBit | 127;
+    target.writeUInt32BE(Math.floor(payloadBytes / 0x100000000), 2);
+    at = target.writeUInt32BE(payloadBytes % 0x100000000, 6);
+  }
+  if (maskKey === undefined) return;
+  packKey(maskKey); // For its check: the key's length.
+  target.set(maskKey, at);
+}
+
+function checkControl(fin: boolean, payloadBytes: number): void {
+  if (fin && payloadBytes <= MAX_CONTROL_BYTES) return;
+  const detail = fin ? `a control frame of ${payloadBytes} bytes, over 125` : 'a fragmented control frame';
+  throw new WebSocketUsageError('ERR_WEBSOCKET_UNSENDABLE_CONTROL', detail);
+}
+
+const FIN = 0x80;

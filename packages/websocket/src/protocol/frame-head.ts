@@ -1,0 +1,105 @@
+import type { Buffer } from 'node:buffer';
+
+import { WebSocketProtocolError } from './errors.ts';
+import { packKeyAt } from './mask.ts';
+
+/** Which end of the connection we are. A server's peer masks, a client's does not. */
+export type WebSocketRole = 'server' | 'client';
+
+/** RFC 6455 §5.2. From 8 on a frame is a control frame. */
+export const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+
+/** Whether RFC 6455 gives `opcode` a meaning. */
+export function isOpcode(opcode: number): boolean {
+  const isKnown =
+    (opcode >= 0 && opcode <= OPCODES.binary) || (opcode >= OPCODES.close && opcode <= OPCODES.pong);
+  return isKnown && Number.isInteger(opcode);
+}
+
+/** RFC 6455 §5.5: so that a control frame never needs an extended length. */
+export const MAX_CONTROL_BYTES = 125;
+
+/** Two bytes, the longest extended length, the masking key. */
+export const MAX_HEAD_BYTES = 14;
+
+/** Everything before a frame's payload. */
+export interface FrameHead {
+  readonly fin: boolean;
+  readonly opcode: number;
+  /** Exact up to 2^53; above that it is a little off and still far above every limit. */
+  readonly payloadBytes: number;
+  /** As `packKeyAt` reads it; 0, which changes nothing, for an unmasked frame. */
+  readonly key: number;
+  readonly headBytes: number;
+}
+
+/**
+ * Reads the head that begins at `start`, and checks all that can be checked without knowing other frames.
+ *
+ * @returns `undefined` while the head is incomplete; its first two bytes are checked as soon as they are there.
+ * @throws WebSocketProtocolError with close code 1002.
+ */
+export function readFrameHead(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  role: WebSocketRole,
+): FrameHead | undefined {
+  const available = end - start;
+  if (available < 2) return undefined;
+  const first = bytes[start] as number;
+  const second = bytes[start + 1] as number;
+  checkFirstBytes(first, second, role);
+  const shortLength = second & 0x7f;
+  const lengthBytes = shortLength < 126 ? 0 : shortLength === 126 ? 2 : 8;
+  const headBytes = 2 + lengthBytes + (role === 'server' ? 4 : 0);
+  if (available < headBytes) return undefined;
+  return {
+    fin: first >= 0x80,
+    opcode: first & 0x0f,
+    payloadBytes: lengthBytes === 0 ? shortLength : readLongLength(bytes, start + 2, lengthBytes),
+    key: role === 'server' ? packKeyAt(bytes, start + 2 + lengthBytes) : 0,
+    headBytes,
+  };
+}
+
+function checkFirstBytes(first: number, second: number, role: WebSocketRole): void {
+  const opcode = first & 0x0f;
+  if ((first & 0x70) !== 0) {
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_RESERVED_BITS', 'RSV is set without an extension');
+  }
+  if (!isOpcode(opcode)) {
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_RESERVED_OPCODE', `opcode ${opcode} has no meaning`);
+  }
+  if (role === 'server' && second < 0x80) {
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_UNMASKED_FRAME', 'a client sent an unmasked frame');
+  }
+  if (role === 'client' && second >= 0x80) {
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_MASKED_FRAME', 'a server sent a masked frame');
+  }
+  if (opcode < OPCODES.close) return;
+  if (first < 0x80) {
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_FRAGMENTED_CONTROL', 'a control frame is fragmented');
+  }
+  if ((second & 0x7f) > MAX_CONTROL_BYTES) {
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_CONTROL_TOO_LONG', 'a control frame is over 125 bytes');
+  }
+}
+
+/** "The minimal number of bytes MUST be used", and the top bit of eight bytes must be 0 (RFC 6455 §5.2). */
+function readLongLength(bytes: Buffer, at: number, lengthBytes: 2 | 8): number {
+  if (lengthBytes === 2) {
+    const length = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+    if (length < 126) throw badLength(`length ${length} is written in 16 bits`);
+    return length;
+  }
+  const high = bytes.readUInt32BE(at);
+  if (high >= 0x80000000) throw badLength('the top bit of a 64-bit length is set');
+  const length = high * 0x100000000 + bytes.readUInt32BE(at + 4);
+  if (length < 0x10000) throw badLength(`length ${length} is written in 64 bits`);
+  return length;
+}
+
+function badLength(detail: string): WebSocketProtocolError {
+  return new WebSocketProtocolError('ERR_WEBSOCKET_BAD_LENGTH', detail);
+}

@@ -1,0 +1,54 @@
+import { WebSocketHandshakeError, type WebSocketHandshakeErrorCode } from './errors.ts';
+import { listHas, trimBlanks } from './header-list.ts';
+
+/** What the check needs of a response. `header` takes a lower-case name; repeated fields come joined by commas. */
+export interface UpgradeResponse {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+}
+
+/** What our request said. */
+export interface UpgradeExpectation {
+  /** `acceptValue` of the key that was sent. */
+  readonly accept: string;
+  /** The subprotocols that were offered; empty when none were. */
+  readonly protocols: readonly string[];
+}
+
+/** What both ends have agreed on. */
+export interface UpgradeAgreement {
+  /** The subprotocol that the server chose, if any. Offering some does not mean that one is chosen. */
+  readonly protocol: string | undefined;
+}
+
+/**
+ * Checks a server's answer to our upgrade (RFC 6455 §4.1). No extension is ever offered, so any is an error.
+ *
+ * @throws WebSocketHandshakeError with the server's status; the connection must be closed without a close frame.
+ */
+export function checkUpgradeResponse(response: UpgradeResponse, sent: UpgradeExpectation): UpgradeAgreement {
+  const { status, header } = response;
+  const fail = (code: WebSocketHandshakeErrorCode, detail: string): never => {
+    throw new WebSocketHandshakeError(code, status, detail);
+  };
+  if (status !== 101) fail('ERR_WEBSOCKET_UPGRADE_REFUSED', `the server answered ${status}, not 101`);
+  if (trimBlanks(header('upgrade') ?? '').toLowerCase() !== 'websocket') {
+    fail('ERR_WEBSOCKET_BAD_UPGRADE', 'Upgrade must be websocket');
+  }
+  if (!listHas(header('connection'), 'upgrade')) {
+    fail('ERR_WEBSOCKET_BAD_UPGRADE', 'Connection must contain upgrade');
+  }
+  if (trimBlanks(header('sec-websocket-accept') ?? '') !== sent.accept) {
+    fail('ERR_WEBSOCKET_BAD_ACCEPT', 'Sec-WebSocket-Accept does not answer the key');
+  }
+  if (trimBlanks(header('sec-websocket-extensions') ?? '') !== '') {
+    fail('ERR_WEBSOCKET_UNOFFERED_EXTENSION', 'the server chose an extension, and none was offered');
+  }
+  const chosen = header('sec-websocket-protocol');
+  if (chosen === undefined) return { protocol: undefined };
+  const protocol = trimBlanks(chosen);
+  if (!sent.protocols.includes(protocol)) {
+    fail('ERR_WEBSOCKET_UNOFFERED_PROTOCOL', 'the server chose a subprotocol that was not offered');
+  }
+  return { protocol };
+}
