@@ -1,1 +1,32 @@
-export {};
+/**
+ * HTTP/1.1 messages without I/O: bytes in, events out, and the strings that frame what goes out (RFC 9110, 9112).
+ *
+ * Knows grammar, framing and limits. Does not know sockets, timers, promises or routes.
+ * To serve or fetch over TCP, use `@landspout/httpserver` or `@landspout/httpclient`.
+ *
+ * @packageDocumentation
+ */
+
+// What can go wrong.
+export {
+  HTTP1_USAGE_ERRORS,
+  HTTP1_VIOLATIONS,
+  type Http1ErrorCode,
+  Http1ProtocolError,
+  Http1UsageError,
+  type Http1UsageErrorCode,
+} from './errors.ts';
+export { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from './events.ts';
+export { formatHttpDate, HttpDateCache } from './http-date.ts';
+// The words both directions share.
+export { HTTPHeaders, type HTTPHeadersInit } from './http-headers.ts';
+export { DEFAULT_LIMITS, type Http1Limits, resolveLimits } from './limits.ts';
+// What the peer sent us.
+export { RequestDecoder } from './request-decoder.ts';
+export { RequestEncoder } from './request-encoder.ts';
+export { DecodedRequestHead } from './request-head.ts';
+export { ResponseDecoder } from './response-decoder.ts';
+// What we send.
+export { type EncoderState, encodeInterim, ResponseEncoder } from './response-encoder.ts';
+export { DecodedResponseHead } from './response-head.ts';
+export { STATUS_REASONS, safeReason } from './status.ts';

@@ -1,0 +1,237 @@
+import { checkName, checkValue, headerFlag, headerKey } from './header-names.ts';
+import { parseFields, RawFields } from './raw-fields.ts';
+
+/** What headers can be made of: a record's value may be a list. */
+export type HTTPHeadersInit =
+  | HTTPHeaders
+  | Readonly<Record<string, string | readonly string[]>>
+  | Iterable<readonly [string, string]>;
+
+/** One field is three strings in the list: its key (the name in lower case), its name, its value. */
+const STRIDE = 3;
+
+/**
+ * The header fields of one message, in order. Lookups ignore case; names keep the spelling they were given.
+ *
+ * Received headers are one string until something needs more than a few lookups. Headers to be sent keep their
+ * serialised form as they grow, so that writing them costs nothing. Lookups scan the list, which beats a map for
+ * the sizes that the limits allow; `add` never scans.
+ *
+ * Every method that takes a name or value for sending throws Http1UsageError, `ERR_HTTP1_HEADER_NAME` or
+ * `ERR_HTTP1_HEADER_VALUE`, before it changes anything.
+ *
+ * @example
+ * const headers = new HTTPHeaders().set('Content-Type', 'text/plain').add('Set-Cookie', 'a=1');
+ */
+export class HTTPHeaders {
+  /** Fields in order, {@link STRIDE} strings each. Not filled while {@link #raw} stands for it. */
+  #list: string[] = [];
+  /** The serialised fields, or undefined after a change other than an append. */
+  #text: string | undefined = '';
+  /** Bits of `framing-fields.ts` for the fields that frame messages. */
+  #flags = 0;
+  /** The received block, until it is split. */
+  #raw: RawFields | undefined = undefined;
+
+  /** @internal Wraps a block of checked `name: value CRLF` lines. Nothing is split until it is asked for. */
+  static fromRaw(raw: string, start: number, end: number): HTTPHeaders {
+    const headers = new HTTPHeaders();
+    headers.#raw = new RawFields(raw, start, end);
+    return headers;
+  }
+
+  /**
+   * Parses `Name: value` lines, each ended by CRLF (the last one may go without). As strict as the decoder.
+   *
+   * @throws Http1ProtocolError `ERR_HTTP1_BAD_HEADER` or `ERR_HTTP1_OBS_FOLD`.
+   */
+  static parse(text: string): HTTPHeaders {
+    const headers = new HTTPHeaders();
+    parseFields(text, (name, value) => headers.add(name, value));
+    return headers;
+  }
+
+  /** Makes new headers of other headers, a record or pairs. */
+  static from(init: HTTPHeadersInit): HTTPHeaders {
+    if (init instanceof HTTPHeaders) return init.copy();
+    const headers = new HTTPHeaders();
+    if (Symbol.iterator in init) {
+      for (const [name, value] of init as Iterable<readonly [string, string]>) headers.add(name, value);
+      return headers;
+    }
+    for (const [name, value] of Object.entries(init)) {
+      if (typeof value === 'string') headers.add(name, value);
+      else for (const one of value) headers.add(name, one);
+    }
+    return headers;
+  }
+
+  /**
+   * The value of a field. Repeated ones are joined with `, ` (RFC 9110 §5.2), Cookie with `; ` (RFC 6265 §5.4).
+   * Set-Cookie cannot be joined: use {@link getList}.
+   */
+  get(name: string): string | undefined {
+    const key = headerKey(name);
+    if (this.#raw !== undefined) {
+      if (this.#raw.mayScan()) return this.#raw.get(key);
+      this.#split();
+    }
+    const list = this.#list;
+    let joined: string | undefined;
+    for (let at = 0; at < list.length; at += STRIDE) {
+      if (list[at] !== key) continue;
+      const value = list[at + 2] as string;
+      joined = joined === undefined ? value : `${joined}${key === 'cookie' ? '; ' : ', '}${value}`;
+    }
+    return joined;
+  }
+
+  /** Every value of a field, in order. The list is yours. */
+  getList(name: string): string[] {
+    const key = headerKey(name);
+    const list = this.#fields;
+    const values: string[] = [];
+    for (let at = 0; at < list.length; at += STRIDE) {
+      if (list[at] === key) values.push(list[at + 2] as string);
+    }
+    return values;
+  }
+
+  /** Every field as name and value, in order, in the spelling they came in. */
+  getAll(): [string, string][] {
+    const list = this.#fields;
+    const pairs: [string, string][] = [];
+    for (let at = 0; at < list.length; at += STRIDE)
+      pairs.push([list[at + 1] as string, list[at + 2] as string]);
+    return pairs;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  /** Sets a field to one value. It keeps the place of its first value, and loses all others. */
+  set(name: string, value: string): this {
+    const { key } = checkName(name);
+    checkValue(name, value);
+    const list = this.#fields;
+    for (let at = 0; at < list.length; at += STRIDE) {
+      if (list[at] !== key) continue;
+      list[at + 1] = name;
+      list[at + 2] = value;
+      this.#text = undefined;
+      this.#remove(key, at + STRIDE);
+      return this;
+    }
+    return this.#append(name, value);
+  }
+
+  /** Adds one more value, behind all others. Takes the same time however many there are. */
+  add(name: string, value: string): this {
+    checkValue(name, value);
+    return this.#append(name, value);
+  }
+
+  /** Removes every value of a field. True if there was one. */
+  delete(name: string): boolean {
+    const key = headerKey(name);
+    const list = this.#fields;
+    const before = list.length;
+    this.#remove(key, 0);
+    if (list.length === before) return false;
+    this.#text = undefined;
+    this.#flags &= ~headerFlag(key);
+    return true;
+  }
+
+  /** Number of fields; a repeated one counts each time. */
+  get size(): number {
+    return this.#fields.length / STRIDE;
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.getAll()[Symbol.iterator]();
+  }
+
+  /** Headers of the same fields that change independently. */
+  copy(): HTTPHeaders {
+    const copy = new HTTPHeaders();
+    copy.#list = this.#fields.slice();
+    copy.#text = this.#text;
+    copy.#flags = this.#flags;
+    return copy;
+  }
+
+  /** The fields as they go on the wire: `Name: value` and CRLF each. Free while fields were only appended. */
+  serialize(): string {
+    const list = this.#fields;
+    this.#text ??= serializeWithout(list, 0);
+    return this.#text;
+  }
+
+  toString(): string {
+    return this.serialize();
+  }
+
+  /** The same fields for `fetch`. */
+  toFetch(): Headers {
+    return new Headers(this.getAll());
+  }
+
+  /** @internal Bits of the fields that frame messages and are set. */
+  get framing(): number {
+    if (this.#raw !== undefined) this.#split();
+    return this.#flags;
+  }
+
+  /** @internal The serialised fields without those of `flags`. */
+  serializeWithout(flags: number): string {
+    return (this.framing & flags) === 0 ? this.serialize() : serializeWithout(this.#list, flags);
+  }
+
+  get #fields(): string[] {
+    if (this.#raw !== undefined) this.#split();
+    return this.#list;
+  }
+
+  #append(name: string, value: string): this {
+    const { key, flag } = checkName(name);
+    this.#fields.push(key, name, value);
+    this.#flags |= flag;
+    if (this.#text !== undefined) this.#text += `${name}: ${value}\r\n`;
+    return this;
+  }
+
+  /** Removes the fields of `key` from `from` on, by moving the others forward: linear however many there are. */
+  #remove(key: string, from: number): void {
+    const list = this.#list;
+    let kept = from;
+    for (let at = from; at < list.length; at += STRIDE) {
+      if (list[at] === key) continue;
+      if (kept !== at) {
+        list[kept] = list[at] as string;
+        list[kept + 1] = list[at + 1] as string;
+        list[kept + 2] = list[at + 2] as string;
+      }
+      kept += STRIDE;
+    }
+    list.length = kept;
+  }
+
+  #split(): void {
+    const raw = this.#raw;
+    if (raw === undefined) return;
+    this.#raw = undefined;
+    this.#text = undefined;
+    this.#flags = raw.splitInto(this.#list);
+  }
+}
+
+function serializeWithout(list: readonly string[], flags: number): string {
+  let text = '';
+  for (let at = 0; at < list.length; at += STRIDE) {
+    if (flags !== 0 && (headerFlag(list[at] as string) & flags) !== 0) continue;
+    text += `${list[at + 1]}: ${list[at + 2]}\r\n`;
+  }
+  return text;
+}

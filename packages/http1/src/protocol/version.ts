@@ -1,0 +1,54 @@
+import { type Http1ErrorCode, Http1ProtocolError } from './errors.ts';
+import { byteName } from './excerpt.ts';
+
+/** `HTTP/1.x`, where the two digits are checked by value. */
+const SHAPE = new Uint8Array([0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e, 0x30]);
+const MAJOR_AT = 5;
+const MINOR_AT = 7;
+
+/**
+ * Reads `HTTP/1.0` or `HTTP/1.1`. A higher minor version counts as 1.1, as RFC 9110 §2.5 asks; another major
+ * version is 505, and anything else breaks the grammar of the line it is in.
+ */
+export class VersionScanner {
+  /** 0 or 1, once complete. */
+  minor = 0;
+  #at = 0;
+
+  get complete(): boolean {
+    return this.#at === SHAPE.length;
+  }
+
+  reset(): void {
+    this.#at = 0;
+  }
+
+  /** Reads on up to `stop`, and returns the position after what it read. */
+  scan(
+    bytes: Uint8Array,
+    from: number,
+    stop: number,
+    grammar: Http1ErrorCode = 'ERR_HTTP1_BAD_REQUEST_LINE',
+  ): number {
+    let pos = from;
+    let at = this.#at;
+    while (at < SHAPE.length && pos < stop) {
+      const byte = bytes[pos] as number;
+      if (at === MINOR_AT) {
+        if (byte < 0x30 || byte > 0x39) throw badVersion(byte, grammar);
+        this.minor = byte === 0x30 ? 0 : 1;
+      } else if (byte !== SHAPE[at]) {
+        const otherMajor = at === MAJOR_AT && byte >= 0x30 && byte <= 0x39;
+        throw badVersion(byte, otherMajor ? 'ERR_HTTP1_VERSION' : grammar);
+      }
+      at += 1;
+      pos += 1;
+    }
+    this.#at = at;
+    return pos;
+  }
+}
+
+function badVersion(byte: number, code: Http1ErrorCode): Http1ProtocolError {
+  return new Http1ProtocolError(code, `expected HTTP/1.0 or HTTP/1.1, but ${byteName(byte)} came`);
+}
