@@ -9,8 +9,8 @@
 
 const turbo = (/** @type {string[]} */ ...args) => ['turbo', 'run', ...args];
 
-/** Without turbo's prefix on each line: one task alone writes as if it had been called directly. */
-const alone = (/** @type {string} */ task) => turbo(task, '--log-prefix=none', '--output-logs=full');
+/** Without turbo's prefix on each line: one task alone writes as if it had been started directly. */
+const alone = (/** @type {string} */ task) => turbo(task, '--log-prefix=none');
 
 /** The suite comes last, so that the counts end the output. @type {readonly Step[]} */
 const TEST = [

@@ -9,20 +9,20 @@ export type ReadinessHandler<Target = number | Socket> = (target: Target, events
 export class DescriptorWatch implements ReadyHandler {
   readonly #reactor: Reactor;
   readonly #descriptor: Descriptor;
-  /** Whether the slot is a duplicate of a number that the caller owns, to be closed with the watch. */
-  readonly #duplicated: boolean;
+  /** A number is the caller's, and our slot is a duplicate of it, to be closed with the watch. */
+  readonly #target: number | Socket;
   readonly #run: (events: number) => void;
   #open = true;
 
   constructor(reactor: Reactor, target: number | Socket, events: number, run: (events: number) => void) {
     this.#reactor = reactor;
     this.#run = run;
-    this.#duplicated = typeof target === 'number';
+    this.#target = target;
     this.#descriptor = typeof target === 'number' ? duplicate(reactor, target) : target.descriptor;
     try {
       reactor.register(this.#descriptor, events, this);
     } catch (error) {
-      if (this.#duplicated) reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
+      if (typeof target === 'number') reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
       throw error;
     }
     reactor.ref();
@@ -41,13 +41,14 @@ export class DescriptorWatch implements ReadyHandler {
     this.#open = false;
     this.#reactor.unref();
     const { slot, generation } = this.#descriptor;
-    if (this.#duplicated) {
+    if (typeof this.#target === 'number') {
       this.#reactor.forget(this.#descriptor);
       this.#reactor.binding.close(slot, generation);
-    } else if (isLive(this.#reactor, this.#descriptor)) {
-      this.#reactor.unregister(this.#descriptor);
-    } else {
+    } else if (this.#target.closed) {
+      // It took its registration with it, and its slot may be another's by now.
       this.#reactor.forget(this.#descriptor);
+    } else {
+      this.#reactor.unregister(this.#descriptor);
     }
   }
 }
@@ -58,9 +59,4 @@ const REPORTED_EVENTS = 0x01 | 0x04 | 0x08 | 0x10;
 function duplicate(reactor: Reactor, fd: number): Descriptor {
   const slot = checked(reactor.binding.adopt(fd, false), 'fcntl', `descriptor ${fd}`);
   return { slot, generation: reactor.binding.generation(slot) };
-}
-
-/** A closed socket took its registration with it; its slot may be another's by now. */
-function isLive(reactor: Reactor, descriptor: Descriptor): boolean {
-  return reactor.binding.generation(descriptor.slot) === descriptor.generation;
 }
