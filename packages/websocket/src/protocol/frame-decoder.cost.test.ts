@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
-import { FrameDecoder, MESSAGE, NEED_DATA } from './frame-decoder.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { FrameDecoder } from './frame-decoder.ts';
 import { encodeFrame, encodeFrameHead, encodeMessage } from './frame-encoder.ts';
+import { MESSAGE, NEED_DATA } from './frame-events.ts';
 import { OPCODES } from './frame-head.ts';
 
 /** The best of several runs, which other work on the machine disturbs least. */
@@ -46,6 +47,32 @@ describe('FrameDecoder under attack', () => {
     const smallMs = fastestMs(() => decodeOne(small, 65_536));
     // Ten times the bytes: ten times the time if linear, a hundred times if quadratic.
     expect(bigMs).toBeLessThan(Math.max(smallMs, 0.5) * 40);
+  });
+
+  it('moves the bytes of many fragments only when its room doubles [WS-14 ATT-29]', () => {
+    const wire = fragmented(OPCODES.binary, new Uint8Array(100_000));
+    const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    try {
+      decodeOne(wire, wire.length);
+      const rooms = allocate.mock.calls.map(([room]) => room);
+      expect(rooms.length).toBeLessThan(12);
+      expect(Math.max(...rooms)).toBeLessThanOrEqual(200_000);
+    } finally {
+      allocate.mockRestore();
+    }
+  });
+
+  it('copies what is held once, however often it is told to hold', () => {
+    const decoder = new FrameDecoder({ role: 'client' });
+    const wire = Buffer.concat(Array.from({ length: 1000 }, () => encodeMessage('hi')));
+    const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    try {
+      decoder.receive(wire, 0, wire.length);
+      while (decoder.next() === MESSAGE) decoder.hold();
+      expect(allocate.mock.calls).toEqual([[wire.length - 4]]);
+    } finally {
+      allocate.mockRestore();
+    }
   });
 
   it('takes a big frame byte by byte in linear time [WS-14]', () => {

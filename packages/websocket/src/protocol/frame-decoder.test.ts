@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decodeLog, pull } from '../../testdata/pump-decoder.ts';
-import { CLOSE, FrameDecoder, MESSAGE, NEED_DATA, PING } from './frame-decoder.ts';
+import { FrameDecoder } from './frame-decoder.ts';
 import { encodeClose, encodeFrame, encodeFrameHead, encodeMessage, encodePing } from './frame-encoder.ts';
+import { CLOSE, MESSAGE, NEED_DATA, PING } from './frame-events.ts';
 import { OPCODES } from './frame-head.ts';
 
 const KEY = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
@@ -26,7 +27,7 @@ describe('FrameDecoder', () => {
   });
 
   it('gives bytes that came in several pieces an ArrayBuffer of exactly their length', () => {
-    const payload = new Uint8Array(1000).fill(7);
+    const payload = new Uint8Array(310).fill(7);
     const wire = Buffer.concat([
       encodeFrame(OPCODES.binary, payload.subarray(0, 300), { fin: false }),
       encodeFrame(OPCODES.continuation, payload.subarray(300)),
@@ -35,7 +36,7 @@ describe('FrameDecoder', () => {
     lend(decoder, wire);
     expect(decoder.next()).toBe(MESSAGE);
     expect(decoder.message).toEqual(payload);
-    expect((decoder.message as Uint8Array).buffer.byteLength).toBe(1000);
+    expect((decoder.message as Uint8Array).buffer.byteLength).toBe(310);
   });
 
   it('lets go of a message with the next call, so that an idle connection holds none', () => {

@@ -1,19 +1,11 @@
 import { Buffer } from 'node:buffer';
 import { readClosePayload } from './close-payload.ts';
 import { WebSocketProtocolError, WebSocketUsageError } from './errors.ts';
+import { CLOSE, type FrameEvent, MESSAGE, NEED_DATA, PING, PONG } from './frame-events.ts';
 import { type FrameHead, MAX_HEAD_BYTES, OPCODES, readFrameHead, type WebSocketRole } from './frame-head.ts';
 import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits } from './limits.ts';
 import { maskInto, rotateKey } from './mask.ts';
 import { MessageAssembly, readText } from './message-assembly.ts';
-
-/** What {@link FrameDecoder.next} answers. */
-export const NEED_DATA = 0;
-export const MESSAGE = 1;
-export const PING = 2;
-export const PONG = 3;
-export const CLOSE = 4;
-
-export type FrameEvent = typeof NEED_DATA | typeof MESSAGE | typeof PING | typeof PONG | typeof CLOSE;
 
 export interface FrameDecoderOptions extends Partial<WebSocketLimits> {
   /** Which end we are: a server insists on masked frames, a client on unmasked ones. */

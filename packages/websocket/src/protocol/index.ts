@@ -19,16 +19,7 @@ export {
   type WebSocketUsageErrorCode,
 } from './errors.ts';
 // What the peer sent us.
-export {
-  CLOSE,
-  FrameDecoder,
-  type FrameDecoderOptions,
-  type FrameEvent,
-  MESSAGE,
-  NEED_DATA,
-  PING,
-  PONG,
-} from './frame-decoder.ts';
+export { FrameDecoder, type FrameDecoderOptions } from './frame-decoder.ts';
 // What we send.
 export {
   encodeClose,
@@ -39,6 +30,7 @@ export {
   encodePong,
   type FrameOptions,
 } from './frame-encoder.ts';
+export { CLOSE, type FrameEvent, MESSAGE, NEED_DATA, PING, PONG } from './frame-events.ts';
 export { OPCODES, type WebSocketRole } from './frame-head.ts';
 // The opening handshake.
 export { acceptValue, handshakeKey, isHandshakeKey } from './handshake-key.ts';
