@@ -36,9 +36,12 @@ function tryNode(version) {
   const find = ['npx', '-y', '-p', `node@${version}`, '-c', 'node -p process.execPath'];
   const binary = runCommand(find, { timeoutMs: 300_000, cwd: home }).trim().split('\n').at(-1) ?? '';
   const exact = runCommand([binary, '--version']).trim();
-  for (const own of all)
-    attempt(`${exact} ${own.name}`, () => runProgram(path.join(home, own.folder), own, [binary]));
-  console.log(`Node ${exact}: ran ${all.length} packed packages`);
+  for (const own of all) {
+    attempt(`${exact} ${own.name}`, () => {
+      const said = runProgram(path.join(home, own.folder), own, [binary]).trim().split('\n').at(-1);
+      console.log(`Node ${exact}: ${own.name} runs${said ? ` (${said})` : ''}`);
+    });
+  }
   if (suite)
     for (const backend of ['native', 'portable'])
       attempt(`${exact} ${backend}`, () => runSuite(binary, backend));
