@@ -1,0 +1,44 @@
+import { Buffer } from 'node:buffer';
+import { describe, expect, it } from 'vitest';
+import { requestLog, responseLog } from '../../testdata/event-log.ts';
+import { readVectors, type Vector } from '../../testdata/read-vectors.ts';
+
+/** Cuts the wire in two at every place, so that each scanner stops at each of its bytes. */
+function splits(wire: Buffer): Buffer[][] {
+  return Array.from({ length: wire.length + 1 }, (_unused, at) => [wire.subarray(0, at), wire.subarray(at)]);
+}
+
+function replay(
+  vectors: readonly Vector[],
+  log: (vector: Vector, segments: readonly Buffer[]) => string[],
+): void {
+  it.each(vectors)('$name', (vector) => {
+    expect(log(vector, [vector.wire])).toEqual(vector.events);
+    const bytes = Array.from(vector.wire, (byte) => Buffer.from([byte]));
+    expect(log(vector, bytes), 'byte by byte').toEqual(vector.events);
+    for (const [at, segments] of splits(vector.wire).entries()) {
+      expect(log(vector, segments), `split at ${at}`).toEqual(vector.events);
+    }
+  });
+}
+
+function limitsOf(vector: Vector): Record<string, number> {
+  return Object.fromEntries(
+    [...vector.options].filter(([name]) => name.startsWith('max')).map(([k, v]) => [k, +v]),
+  );
+}
+
+describe('RequestDecoder serves', () => {
+  replay(readVectors('requests.md'), (vector, segments) => requestLog(segments, limitsOf(vector)));
+});
+
+describe('RequestDecoder refuses', () => {
+  replay(readVectors('refused-requests.md'), (vector, segments) => requestLog(segments, limitsOf(vector)));
+});
+
+describe('ResponseDecoder', () => {
+  replay(readVectors('responses.md'), (vector, segments) => {
+    const methods = (vector.options.get('expect') ?? '').split(',');
+    return responseLog(segments, methods, vector.options.has('eof'), limitsOf(vector));
+  });
+});

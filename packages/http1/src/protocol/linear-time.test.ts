@@ -1,0 +1,89 @@
+import { Buffer } from 'node:buffer';
+import { describe, expect, it } from 'vitest';
+import { NEED_DATA } from './events.ts';
+import { HTTPHeaders } from './http-headers.ts';
+import { RequestDecoder } from './request-decoder.ts';
+
+const LIMITS = { maxHeadBytes: 4_000_000, maxHeaders: 1_000_000, maxTrailerBytes: 4_000_000 };
+
+/** The fastest of several runs, so that another process on the machine does not decide. */
+function fastestMs(work: () => void): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < 5; run += 1) {
+    const before = performance.now();
+    work();
+    best = Math.min(best, performance.now() - before);
+  }
+  return best;
+}
+
+/** Ten times the input in less than thirty times the time: what is quadratic needs a hundred. */
+function expectLinear(workOf: (size: number) => () => void, size: number): void {
+  workOf(size)(); // Compiles the code before it is measured.
+  const small = fastestMs(workOf(size));
+  const large = fastestMs(workOf(size * 10));
+  expect(large / Math.max(small, 0.05)).toBeLessThan(30);
+}
+
+function decodeBytewise(wire: Buffer): () => void {
+  return () => {
+    const decoder = new RequestDecoder(LIMITS);
+    for (let at = 0; at < wire.length; at += 1) {
+      decoder.receive(wire, at, at + 1);
+      while (decoder.next() !== NEED_DATA);
+    }
+  };
+}
+
+const HEAD_TEXT = 'POST / HTTP/1.1\r\nHost: a\r\n';
+
+describe('work that grows with the input only', () => {
+  it('one long header in segments of one byte [ATT-18]', () => {
+    expectLinear((size) => decodeBytewise(Buffer.from(`${HEAD_TEXT}X: ${'a'.repeat(size)}\r\n\r\n`)), 20_000);
+  });
+
+  it('many headers of one name in segments of one byte [ATT-19]', () => {
+    expectLinear((size) => decodeBytewise(Buffer.from(`${HEAD_TEXT}${'X: a\r\n'.repeat(size)}\r\n`)), 3_000);
+  });
+
+  it('trailers in segments of one byte', () => {
+    const head = `${HEAD_TEXT}Transfer-Encoding: chunked\r\n\r\n0\r\n`;
+    expectLinear((size) => decodeBytewise(Buffer.from(`${head}${'X: a\r\n'.repeat(size)}\r\n`)), 3_000);
+  });
+
+  it('requests that are held and appended to, one at a time', () => {
+    const one = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expectLinear((size) => {
+      const many = Buffer.from(one.toString().repeat(size));
+      return () => {
+        const decoder = new RequestDecoder();
+        decoder.receive(many, 0, many.length);
+        for (let round = 0; round < size; round += 1) {
+          decoder.next();
+          decoder.next();
+          decoder.hold();
+          decoder.receive(one, 0, one.length);
+        }
+      };
+    }, 2_000);
+  });
+
+  it('adding one name again and again, and joining it [HU-05, ATT-19]', () => {
+    expectLinear((size) => {
+      return () => {
+        const headers = new HTTPHeaders();
+        for (let at = 0; at < size; at += 1) headers.add('X', 'a');
+        headers.get('x');
+        headers.serialize();
+        headers.delete('x');
+      };
+    }, 10_000);
+  });
+
+  it('parsing a block of one name [ATT-19]', () => {
+    expectLinear((size) => {
+      const text = 'X: a\r\n'.repeat(size);
+      return () => HTTPHeaders.parse(text).get('x');
+    }, 5_000);
+  });
+});

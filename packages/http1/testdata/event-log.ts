@@ -1,0 +1,112 @@
+import { Buffer } from 'node:buffer';
+import { Http1ProtocolError } from '../src/protocol/errors.ts';
+import { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from '../src/protocol/events.ts';
+import type { HTTPHeaders } from '../src/protocol/http-headers.ts';
+import type { Http1Limits } from '../src/protocol/limits.ts';
+import { RequestDecoder } from '../src/protocol/request-decoder.ts';
+import { ResponseDecoder } from '../src/protocol/response-decoder.ts';
+
+/** What both decoders can do. */
+interface Decoder {
+  receive(bytes: Buffer, start: number, end: number): void;
+  next(): DecoderEvent;
+  readonly data: Buffer;
+  readonly dataStart: number;
+  readonly dataEnd: number;
+  readonly trailers: HTTPHeaders | undefined;
+  readonly midMessage: boolean;
+}
+
+/** Feeds the segments to a decoder and writes down what comes out; neighbouring pieces of data are joined. */
+export function requestLog(segments: readonly Buffer[], limits?: Partial<Http1Limits>): string[] {
+  const decoder = new RequestDecoder(limits);
+  const log = new EventLog();
+  const onHead = (): string => {
+    const { method, target, version, host, bodyLength, keepAlive, expectContinue, upgrade } = decoder.head;
+    const extras = `${expectContinue ? ' expect' : ''}${upgrade === '' ? '' : ` upgrade=${upgrade}`}`;
+    return `head ${method} ${target} ${version} host=${host} body=${bodyLength} keepAlive=${keepAlive}${extras}`;
+  };
+  for (const segment of segments) {
+    if (!log.feed(decoder, segment, onHead)) return log.lines;
+  }
+  if (decoder.midMessage) log.lines.push('need-data midMessage');
+  return log.lines;
+}
+
+export function responseLog(
+  segments: readonly Buffer[],
+  methods: readonly string[],
+  eof: boolean,
+  limits?: Partial<Http1Limits>,
+): string[] {
+  const decoder = new ResponseDecoder(limits);
+  const log = new EventLog();
+  let expected = 0;
+  const expectNext = (): void => {
+    const method = methods[expected];
+    if (method !== undefined) decoder.expect(method);
+    expected += 1;
+  };
+  const onHead = (event: DecoderEvent): string => {
+    const { version, status, reason, bodyLength, keepAlive, upgrade } = decoder.head;
+    const word = event === INTERIM ? 'interim' : 'head';
+    const extras = upgrade === '' ? '' : ` upgrade=${upgrade}`;
+    return `${word} ${version} ${status} ${reason} body=${bodyLength} keepAlive=${keepAlive}${extras}`;
+  };
+  expectNext();
+  for (const segment of segments) {
+    if (!log.feed(decoder, segment, onHead, expectNext)) return log.lines;
+  }
+  if (eof) {
+    decoder.endOfInput();
+    if (!log.feed(decoder, Buffer.alloc(0), onHead)) return log.lines;
+  }
+  if (decoder.midMessage) log.lines.push('need-data midMessage');
+  else if (log.lines.length === 0) log.lines.push('need-data');
+  const rest = decoder.takeRest();
+  if (rest.length > 0) log.lines.push(`rest ${rest.length}`);
+  return log.lines;
+}
+
+class EventLog {
+  readonly lines: string[] = [];
+
+  /**
+   * Lends the segment from a larger buffer, and overwrites it when the loan is over, as a shared read buffer is.
+   *
+   * @returns false after an error.
+   */
+  feed(
+    decoder: Decoder,
+    segment: Buffer,
+    onHead: (event: DecoderEvent) => string,
+    onEnd?: () => void,
+  ): boolean {
+    const lent = Buffer.concat([Buffer.from('##'), segment, Buffer.from('##')]);
+    try {
+      decoder.receive(lent, 2, 2 + segment.length);
+      for (let event = decoder.next(); event !== NEED_DATA; event = decoder.next()) {
+        if (event === HEAD || event === INTERIM) this.lines.push(onHead(event));
+        if (event === DATA) this.#data(decoder.data.toString('latin1', decoder.dataStart, decoder.dataEnd));
+        if (event === END) {
+          const trailers = decoder.trailers?.getAll().map(([name, value]) => `${name}=${value}`);
+          this.lines.push(trailers === undefined ? 'end' : `end ${trailers.join('|')}`);
+          onEnd?.();
+        }
+      }
+      return true;
+    } catch (error) {
+      if (!(error instanceof Http1ProtocolError)) throw error;
+      this.lines.push(`error ${error.code} ${error.status}`);
+      return false;
+    } finally {
+      lent.fill(0x23);
+    }
+  }
+
+  #data(text: string): void {
+    const last = this.lines.length - 1;
+    if (this.lines[last]?.startsWith('data ')) this.lines[last] += text;
+    else this.lines.push(`data ${text}`);
+  }
+}
