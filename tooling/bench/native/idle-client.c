@@ -1,0 +1,51 @@
+// Opens connections to a port of this machine, sends one request on each, reads its answer, and keeps them all open
+// until its input ends. In C, so that it takes next to nothing from the core it shares.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static void fail(const char *what, int number) {
+  fprintf(stderr, "idle-client: %s of connection %d: %s\n", what, number, strerror(errno));
+  exit(1);
+}
+
+static void read_answer(int fd, size_t length, int number) {
+  char buffer[4096];
+  while (length > 0) {
+    errno = 0;
+    ssize_t got = recv(fd, buffer, length < sizeof buffer ? length : sizeof buffer, 0);
+    if (got <= 0) fail("recv", number);
+    length -= (size_t)got;
+  }
+}
+
+static void connect_once(int port, size_t answer_length, int number) {
+  struct sockaddr_in server = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct timeval patience = {.tv_sec = 20};
+  struct linger abrupt = {.l_onoff = 1}; // Closing resets: no port is left in TIME_WAIT for the next row.
+  server.sin_port = htons((unsigned short)port);
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) fail("socket", number);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &abrupt, sizeof abrupt);
+  if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0) fail("connect", number);
+  char request[128];
+  int length = snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", port);
+  if (send(fd, request, (size_t)length, MSG_NOSIGNAL) != length) fail("send", number);
+  read_answer(fd, answer_length, number);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) { fprintf(stderr, "usage: idle-client <port> <connections> <bytes of an answer>\n"); return 2; }
+  int connections = atoi(argv[2]);
+  for (int number = 1; number <= connections; number++) connect_once(atoi(argv[1]), (size_t)atol(argv[3]), number);
+  printf("{\"open\":%d}\n", connections);
+  fflush(stdout);
+  while (getchar() != EOF) continue;
+  return 0;
+}
