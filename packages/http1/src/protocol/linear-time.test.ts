@@ -65,7 +65,7 @@ describe('work that grows with the input only', () => {
           decoder.receive(one, 0, one.length);
         }
       };
-    }, 2_000);
+    }, 6_000);
   });
 
   it('adding one name again and again, and joining it [HU-05, ATT-19]', () => {

@@ -5,11 +5,11 @@ import { Http1ProtocolError, Http1UsageError } from './errors.ts';
 import { type DecoderEvent, END, HEAD, NEED_DATA } from './events.ts';
 import { byteName } from './excerpt.ts';
 import { FieldScanner } from './field-scanner.ts';
-import { CONTENT_LENGTH, HOST, HOST_REPEATED, TRANSFER_ENCODING } from './framing-fields.ts';
 import { isAuthority } from './host.ts';
 import type { HTTPHeaders } from './http-headers.ts';
 import { checkLimit, type Http1Limits, resolveLimits } from './limits.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
+import { checkRequestFraming } from './request-framing.ts';
 import { DecodedRequestHead } from './request-head.ts';
 import { RequestLineScanner } from './request-line.ts';
 import { methodName, targetAuthority } from './request-target.ts';
@@ -249,7 +249,7 @@ export class RequestDecoder {
     const line = this.#line;
     const minor = line.version.minor;
     const seen = fields.seen;
-    checkFraming(seen, minor);
+    checkRequestFraming(seen, minor);
     const hostStart = block + fields.hostStart;
     const hostEnd = block + fields.hostEnd;
     // RFC 9112 §3.2: an empty Host is what a client sends for a target without an authority.
@@ -274,25 +274,6 @@ export class RequestDecoder {
       fields.contentLength,
       host,
     );
-  }
-}
-
-function checkFraming(seen: number, minor: number): void {
-  if ((seen & TRANSFER_ENCODING) !== 0) {
-    if ((seen & CONTENT_LENGTH) !== 0) {
-      throw new Http1ProtocolError(
-        'ERR_HTTP1_AMBIGUOUS_LENGTH',
-        'Content-Length and Transfer-Encoding came together',
-      );
-    }
-    if (minor === 0) {
-      throw new Http1ProtocolError('ERR_HTTP1_BAD_TRANSFER_ENCODING', 'HTTP/1.0 has no Transfer-Encoding');
-    }
-  }
-  if ((seen & HOST_REPEATED) !== 0)
-    throw new Http1ProtocolError('ERR_HTTP1_BAD_HOST', 'Host came more than once');
-  if ((seen & HOST) === 0 && minor === 1) {
-    throw new Http1ProtocolError('ERR_HTTP1_BAD_HOST', 'HTTP/1.1 needs a Host field');
   }
 }
 
