@@ -1,5 +1,4 @@
-#ifndef LANDSPOUT_ADDRESSES_H
-#define LANDSPOUT_ADDRESSES_H
+#pragma once
 
 #include "reactor.h"
 
@@ -20,5 +19,3 @@ typedef struct {
 int64_t read_inet_address(const Call *call, size_t at, Address *address);
 int64_t read_unix_address(const Call *call, size_t at, Address *address);
 int64_t answer_address(Call *call, const Address *address);
-
-#endif

@@ -176,9 +176,6 @@ static int64_t send_vector(Call *call) {
 }
 
 const Export BYTES_EXPORTS[] = {
-    {"recv", receive, SLOT},
-    {"sendBytes", send_bytes, SLOT},
-    {"sendLatin1", send_latin1, SLOT},
-    {"sendVector", send_vector, SLOT},
-    {NULL, NULL, ANY},
+    {"recv", receive, SLOT}, {"sendBytes", send_bytes, SLOT}, {"sendLatin1", send_latin1, SLOT},
+    {"sendVector", send_vector, SLOT}, {NULL, NULL, ANY},
 };

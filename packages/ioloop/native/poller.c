@@ -220,11 +220,7 @@ static int64_t unref_watch(Call *call) {
 }
 
 const Export POLLER_EXPORTS[] = {
-    {"pollerOpen", poller_open, ANY},
-    {"pollerControl", poller_control, POLLER},
-    {"pollerWait", poller_wait, POLLER},
-    {"watch", watch_poller, POLLER},
-    {"ref", ref_watch, ANY},
-    {"unref", unref_watch, ANY},
-    {NULL, NULL, ANY},
+    {"pollerOpen", poller_open, ANY}, {"pollerControl", poller_control, POLLER},
+    {"pollerWait", poller_wait, POLLER}, {"watch", watch_poller, POLLER}, {"ref", ref_watch, ANY},
+    {"unref", unref_watch, ANY}, {NULL, NULL, ANY},
 };

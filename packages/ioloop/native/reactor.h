@@ -7,12 +7,9 @@
  * - A slot is looked up again after any call that may have run JavaScript or moved the table.
  * - A status of Node-API that is not ok ends the call. Nothing here aborts the process.
  */
-#ifndef LANDSPOUT_REACTOR_H
-#define LANDSPOUT_REACTOR_H
+#pragma once
 
-#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* accept4 */
-#endif
 #define NAPI_VERSION 8
 
 #include <errno.h>
@@ -24,9 +21,9 @@
 enum { MAX_EVENTS = 256, MAX_WAIT_MS = 50 };
 
 enum SlotFlags {
-  SLOT_POLLER = 1,       /* the descriptor is an epoll instance */
-  SLOT_PEER_KNOWN = 2,   /* accept left the peer's address in `peer` */
-  SLOT_MAY_BLOCK = 4,    /* adopted or owned as it was: O_NONBLOCK is not known to be set */
+  SLOT_POLLER = 1,     /* the descriptor is an epoll instance */
+  SLOT_PEER_KNOWN = 2, /* accept left the peer's address in `peer` */
+  SLOT_MAY_BLOCK = 4,  /* adopted or owned as it was: O_NONBLOCK is not known to be set */
 };
 
 /* 44 bytes for each descriptor: the whole native cost of an idle connection. */
@@ -126,5 +123,3 @@ extern const OptionName OPTION_NAMES[OPTION_COUNT];
   do {                                                     \
     (result) = (expression);                               \
   } while ((result) == -1 && errno == EINTR)
-
-#endif

@@ -128,6 +128,5 @@ static int64_t release_slot(Call *call) {
 
 const Export SLOT_EXPORTS[] = {
     {"generation", generation_of, ANY}, {"liveSlots", live_slots, ANY}, {"adopt", adopt, ANY},
-    {"own", own, ANY},                  {"close", close_slot, SLOT},    {"release", release_slot, SLOT},
-    {NULL, NULL, ANY},
+    {"own", own, ANY}, {"close", close_slot, SLOT}, {"release", release_slot, SLOT}, {NULL, NULL, ANY},
 };

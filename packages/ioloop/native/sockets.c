@@ -136,17 +136,9 @@ static int64_t peer_address(Call *call) {
 }
 
 const Export SOCKET_EXPORTS[] = {
-    {"socket", open_socket, ANY},
-    {"bindInet", bind_inet, SLOT},
-    {"bindUnix", bind_unix, SLOT},
-    {"listen", listen_on, SLOT},
-    {"accept", accept_from, SLOT},
-    {"connectInet", connect_inet, SLOT},
-    {"connectUnix", connect_unix, SLOT},
-    {"shutdown", shutdown_slot, SLOT},
-    {"setOption", set_option, SLOT},
-    {"getOption", get_option, SLOT},
-    {"localAddress", local_address, SLOT},
-    {"peerAddress", peer_address, SLOT},
-    {NULL, NULL, ANY},
+    {"socket", open_socket, ANY}, {"bindInet", bind_inet, SLOT}, {"bindUnix", bind_unix, SLOT},
+    {"listen", listen_on, SLOT}, {"accept", accept_from, SLOT}, {"connectInet", connect_inet, SLOT},
+    {"connectUnix", connect_unix, SLOT}, {"shutdown", shutdown_slot, SLOT}, {"setOption", set_option, SLOT},
+    {"getOption", get_option, SLOT}, {"localAddress", local_address, SLOT},
+    {"peerAddress", peer_address, SLOT}, {NULL, NULL, ANY},
 };

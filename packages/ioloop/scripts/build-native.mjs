@@ -8,7 +8,7 @@
  * Where the reactor cannot be built it says so in one line and succeeds: the portable backend needs no build.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,8 +55,16 @@ function buildForThisMachine() {
   if (compiler.length === 0) compiler.push('cc');
   if (spawnSync(compiler[0], ['--version']).error) return notice(`no C compiler "${compiler[0]}" was found`);
   const checks = options.sanitize ? ['-g', '-fsanitize=address,undefined', '-fno-omit-frame-pointer'] : [];
-  const libc = process.report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'gnu';
-  compile([...compiler, ...checks], resolve(options.out ?? prebuilt(`linux-${process.arch}-${libc}`)));
+  compile([...compiler, ...checks], resolve(options.out ?? prebuilt(`linux-${process.arch}-${libc()}`)));
+}
+
+/** The C library of this Node, by the program interpreter that its ELF header names; load-native.ts asks the same. */
+function libc() {
+  const header = Buffer.alloc(4096);
+  const fd = openSync('/proc/self/exe', 'r');
+  readSync(fd, header);
+  closeSync(fd);
+  return header.includes('/ld-musl-') ? 'musl' : 'gnu';
 }
 
 function prebuilt(folder) {
