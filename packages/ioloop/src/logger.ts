@@ -24,7 +24,17 @@ function writeRecord(level: string, details: object, message: string): void {
 
 /** Keeps peer-controlled text from forging a second record or moving the terminal's cursor. */
 function oneRecord(text: string): string {
-  return text
-    .replace(/\r?\n/g, '\n    ')
-    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  let safe = '';
+  for (const character of text) {
+    const code = character.codePointAt(0) as number;
+    if (character === '\n') safe += '\n    ';
+    else if (isControl(code)) safe += `\\x${code.toString(16).padStart(2, '0')}`;
+    else safe += character;
+  }
+  return safe;
+}
+
+/** C0 and C1 controls, DEL, and the separators that some viewers take for line ends. */
+function isControl(code: number): boolean {
+  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code === 0x2028 || code === 0x2029;
 }

@@ -1,0 +1,272 @@
+import { describe, expect, it } from 'vitest';
+import { HTTPHeaders } from '@landspout/http1';
+import type { HTTPServerRequest } from '../src/index.ts';
+import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
+import { waitUntil, withServer } from './fixtures/running-server.ts';
+
+const hello = (request: HTTPServerRequest): void => request.respond(200, 'hello');
+
+const GOOD = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+
+const REFUSED: readonly (readonly [name: string, text: string, status: number])[] = [
+  ['a malformed request line [ATT-11]', 'GET  / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['a method that is no token [ATT-11]', 'G{T / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['a header name with a space [ATT-09]', 'GET / HTTP/1.1\r\nHost: a\r\nFoo : x\r\n\r\n', 400],
+  ['a header value with NUL [ATT-10]', 'GET / HTTP/1.1\r\nHost: a\r\nFoo: a\0b\r\n\r\n', 400],
+  ['a folded header [ATT-13]', 'GET / HTTP/1.1\r\nHost: a\r\nFoo: a\r\n b\r\n\r\n', 400],
+  ['a bare LF', 'GET / HTTP/1.1\nHost: a\n\n', 400],
+  ['no Host [ATT-12]', 'GET / HTTP/1.1\r\n\r\n', 400],
+  ['two Hosts [ATT-12]', 'GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n', 400],
+  ['two lengths [ATT-07]', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello', 400],
+  ['a signed length [ATT-05]', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello', 400],
+  [
+    'a length beside chunked [ATT-01]',
+    'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n',
+    400,
+  ],
+  ['a bad chunk size [ATT-06]', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n', 400],
+  ['a head that is too large [ATT-18]', `GET / HTTP/1.1\r\nHost: a\r\nFoo: ${'x'.repeat(70_000)}\r\n\r\n`, 431],
+  ['too many headers [ATT-18]', `GET / HTTP/1.1\r\nHost: a\r\n${'F: x\r\n'.repeat(300)}\r\n`, 431],
+  ['a body over the limit [H1-03]', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n', 413],
+  [
+    'a chunked body over the limit',
+    `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n${'x'.repeat(2000)}\r\n0\r\n\r\n`,
+    413,
+  ],
+  ['another version', 'GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505],
+];
+
+describe('HTTPServer, against bad requests', () => {
+  it.each(REFUSED)('answers %s completely, closes, logs one line, and goes on', (_, text, status) =>
+    withServer(
+      hello,
+      async ({ port, records }) => {
+        const received = await converse(port, text);
+        expect(statusLines(received)).toHaveLength(1);
+        expect(received).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+        expect(received).toContain('\r\nConnection: close\r\n');
+        const length = Number(/Content-Length: (\d+)/.exec(received)?.[1]);
+        expect(received.slice(received.indexOf('\r\n\r\n') + 4)).toHaveLength(length);
+        expect(records).toHaveLength(1);
+        expect(records[0]?.level).toBe('info');
+        expect((await converse(port, GOOD)).endsWith('hello')).toBe(true);
+      },
+      { maxBodyBytes: 1000 },
+    ),
+  );
+
+  it('never lets an error in a pipelined request replace the answer before it', () =>
+    withServer(
+      async (request) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        request.respond(200, 'first');
+      },
+      async ({ port }) => {
+        const received = await converse(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\nbroken\r\n\r\n');
+        expect(statusLines(received)).toEqual(['HTTP/1.1 200 OK', 'HTTP/1.1 400 Bad Request']);
+      },
+    ));
+
+  it('lets the refusal arrive although the peer is still sending its body (RFC 9112 §9.6)', () =>
+    withServer(
+      hello,
+      async ({ port }) => {
+        const client = await RawClient.connect({ port }, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n');
+        client.send('x'.repeat(4_000_000));
+        const received = await client.untilEnd();
+        expect(received).toMatch(/^HTTP\/1\.1 413 /);
+        expect(client.errorCode).toBeUndefined();
+        client.close();
+      },
+      { maxBodyBytes: 1000 },
+    ));
+
+  it('closes a connection that says nothing, and answers 408 to half a head [ATT-31]', () =>
+    withServer(
+      hello,
+      async ({ port }) => {
+        const silent = await RawClient.connect({ port });
+        const slow = await RawClient.connect({ port }, 'GET / HT');
+        expect(await silent.untilEnd()).toBe('');
+        expect(await slow.untilEnd()).toMatch(/^HTTP\/1\.1 408 /);
+        silent.close();
+        slow.close();
+      },
+      { headerTimeoutMs: 100 },
+    ));
+
+  it('closes an idle connection after its time, and no earlier for having served [ATT-31]', () =>
+    withServer(
+      hello,
+      async ({ port }) => {
+        const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        const received = await client.untilEnd();
+        expect(statusLines(received)).toEqual(['HTTP/1.1 200 OK']);
+        client.close();
+      },
+      { idleTimeoutMs: 100 },
+    ));
+
+  it('answers 408 to a body that stops coming [ATT-31]', () =>
+    withServer(
+      hello,
+      async ({ port }) => {
+        const received = await converse(port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf');
+        expect(received).toMatch(/^HTTP\/1\.1 408 /);
+      },
+      { progressMs: 100, minBytesPerSecond: 1000 },
+    ));
+
+  it('resets a peer that does not read its answer, and frees what was queued [ATT-32]', () =>
+    withServer(
+      (request) => request.respond(200, Buffer.alloc(64 * 1024 * 1024)),
+      async ({ port, server }) => {
+        const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        client.socket.pause();
+        await waitUntil(() => server.connectionCount === 1);
+        await waitUntil(() => server.connectionCount === 0);
+        client.close();
+      },
+      { progressMs: 100, minBytesPerSecond: 1_000_000, idleTimeoutMs: 100 },
+    ));
+
+  it('tells a handler that its peer has reset the connection, and goes on', () => {
+    let reason: unknown;
+    return withServer(
+      (request) =>
+        new Promise((resolve) => {
+          request.signal.addEventListener('abort', () => {
+            reason = request.signal.reason;
+            resolve();
+          });
+        }),
+      async ({ port, server, records }) => {
+        const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        await waitUntil(() => server.connectionCount === 1);
+        client.reset();
+        await waitUntil(() => reason !== undefined && server.connectionCount === 0);
+        expect(reason).toMatchObject({ code: 'ERR_HTTP_CLOSED', cause: { code: 'ECONNRESET' } });
+        expect(records).toEqual([]);
+      },
+    );
+  });
+
+  it('tells a handler that its peer has half-closed, and still delivers the answer', () => {
+    let reason: unknown;
+    return withServer(
+      (request) =>
+        new Promise((resolve) => {
+          request.signal.addEventListener('abort', () => {
+            reason = request.signal.reason;
+            request.respond(200, 'still here');
+            resolve();
+          });
+        }),
+      async ({ port }) => {
+        const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        client.socket.end();
+        expect((await client.untilEnd()).endsWith('still here')).toBe(true);
+        expect(reason).toMatchObject({ code: 'ERR_HTTP_PEER_ENDED' });
+        client.close();
+      },
+    );
+  });
+
+  it('never shows a handler a body that was cut short', () => {
+    let handled = 0;
+    return withServer(
+      (request) => {
+        handled += 1;
+        request.respond(200);
+      },
+      async ({ port, server }) => {
+        const client = await RawClient.connect({ port }, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf');
+        client.socket.end();
+        await client.untilEnd();
+        client.close();
+        await waitUntil(() => server.connectionCount === 0);
+        expect(handled).toBe(0);
+      },
+    );
+  });
+});
+
+describe('HTTPServer, against its own handlers', () => {
+  const failure = new Error('a bug');
+
+  it.each([
+    ['throws', () => {
+      throw failure;
+    }],
+    ['rejects', () => Promise.reject(failure)],
+  ] as const)('answers 500 and logs one stack when a handler %s', (_, handler) =>
+    withServer(handler, async ({ port, records }) => {
+      const received = await converse(port, GOOD);
+      expect(received).toMatch(/^HTTP\/1\.1 500 Internal Server Error\r\n/);
+      expect(received).not.toContain('a bug');
+      expect(records).toEqual([{ level: 'error', message: expect.any(String), error: failure }]);
+      expect(await converse(port, GOOD)).toMatch(/^HTTP\/1\.1 500 /);
+    }));
+
+  it('cuts the answer visibly when the handler fails after its head [ATT-72]', () =>
+    withServer(
+      async ({ exchange }) => {
+        exchange.writeHead(200, 'OK', new HTTPHeaders(), 'half of');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        throw failure;
+      },
+      async ({ port, records }) => {
+        const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        const received = await client.untilEnd();
+        expect(received).not.toContain('\r\n0\r\n');
+        expect(client.errorCode).toBe('ECONNRESET');
+        expect(records).toHaveLength(1);
+        client.close();
+      },
+    ));
+
+  it.each([
+    ['fewer', 'abc'],
+    ['more', 'abcdefghijklmnop'],
+  ])('cuts the connection when %s bytes than Content-Length are written [H1-13] [ATT-16]', (_, body) =>
+    withServer(
+      ({ exchange }) => {
+        exchange.writeHead(200, 'OK', HTTPHeaders.from({ 'Content-Length': '10' }));
+        exchange.write(body);
+        exchange.finish();
+      },
+      async ({ port, records }) => {
+        const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n');
+        const received = await client.untilEnd();
+        expect(statusLines(received).length).toBeLessThanOrEqual(1);
+        expect(records.map(({ level }) => level)).toEqual(['error']);
+        client.close();
+      },
+    ));
+
+  it('closes instead of parsing a body that the handler did not wait for [H1-14] [ATT-14]', () => {
+    const targets: string[] = [];
+    const delegate = {
+      startRequest: (exchange: HTTPServerRequest['exchange']) => ({
+        headersReceived(head: { readonly target: string }) {
+          targets.push(head.target);
+          exchange.writeHead(200, 'OK', new HTTPHeaders(), 'early', true);
+        },
+        dataReceived() {},
+        finish() {},
+        connectionClosed() {},
+      }),
+    };
+    return withServer(delegate, async ({ port }) => {
+      const smuggled = 'GET /admin HTTP/1.1\r\nHost: a\r\n\r\n';
+      const client = await RawClient.connect({ port }, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${smuggled.length}\r\n\r\n`);
+      await client.until((all) => all.endsWith('early'));
+      client.send(smuggled);
+      const received = await client.untilEnd();
+      expect(received).toContain('Connection: close');
+      expect(statusLines(received)).toHaveLength(1);
+      expect(targets).toEqual(['/']);
+      client.close();
+    });
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { consoleLogger, Deadline, DeadlineWheel } from '../src/index.ts';
+import { VirtualClock } from '../src/testing.ts';
+
+function setUp(tickMs = 100) {
+  const clock = new VirtualClock();
+  const wheel = new DeadlineWheel(clock, consoleLogger, tickMs);
+  const passed: [string, number][] = [];
+  const deadline = (name: string) => new Deadline(wheel, { deadlinePassed: () => void passed.push([name, clock.now()]) });
+  return { clock, wheel, passed, deadline };
+}
+
+describe('DeadlineWheel', () => {
+  it('passes a deadline not before its time, and at most two ticks after it', async () => {
+    const { clock, passed, deadline } = setUp();
+    deadline('a').set(250);
+    deadline('b').set(1000);
+    await clock.advance(249);
+    expect(passed).toEqual([]);
+    await clock.advance(2000);
+    expect(passed.map(([name]) => name)).toEqual(['a', 'b']);
+    expect(passed[0]?.[1]).toBeLessThanOrEqual(450);
+    expect(passed[1]?.[1]).toBeLessThanOrEqual(1200);
+  });
+
+  it('moves a deadline later and earlier', async () => {
+    const { clock, passed, deadline } = setUp();
+    const later = deadline('later');
+    later.set(200);
+    const earlier = deadline('earlier');
+    earlier.set(5000);
+    await clock.advance(100);
+    later.set(1000);
+    earlier.set(100);
+    await clock.advance(500);
+    expect(passed.map(([name]) => name)).toEqual(['earlier']);
+    await clock.advance(1000);
+    expect(passed.map(([name]) => name)).toEqual(['earlier', 'later']);
+  });
+
+  it('keeps deadlines that are further away than one turn of the wheel', async () => {
+    const { clock, passed, deadline } = setUp(1);
+    deadline('far').set(5000);
+    await clock.advance(4999);
+    expect(passed).toEqual([]);
+    await clock.advance(10);
+    expect(passed).toHaveLength(1);
+  });
+
+  it('forgets a cleared deadline, and rests its timer when it is empty', async () => {
+    const { clock, wheel, passed, deadline } = setUp();
+    const cleared = deadline('cleared');
+    cleared.set(100);
+    cleared.clear();
+    const closed = deadline('closed');
+    closed.set(100);
+    closed.close();
+    await clock.advance(1000);
+    expect(passed).toEqual([]);
+    expect(wheel.size).toBe(0);
+    expect(clock.pending).toBe(0);
+    const again = deadline('again');
+    again.set(100);
+    await clock.advance(300);
+    expect(passed.map(([name]) => name)).toEqual(['again']);
+  });
+
+  it('lets a deadline be set again from its own passing', async () => {
+    const { clock, wheel } = setUp();
+    let passes = 0;
+    const deadline: Deadline = new Deadline(wheel, {
+      deadlinePassed() {
+        passes += 1;
+        if (passes < 3) deadline.set(100);
+      },
+    });
+    deadline.set(100);
+    await clock.advance(2000);
+    expect(passes).toBe(3);
+    expect(wheel.size).toBe(0);
+  });
+});
