@@ -45,6 +45,10 @@ const REPO = [
     command: [process.execPath, 'tooling/docs/errors.mjs', '--check'],
   },
   {
+    name: 'checking that the stack in README.md and ARCHITECTURE.md is up to date',
+    command: [process.execPath, 'tooling/docs/stack.mjs', '--check'],
+  },
+  {
     name: 'installing each packed package alone, running and compiling a program against it',
     command: [process.execPath, 'tooling/checks/tarballs.mjs'],
   },
