@@ -17,12 +17,17 @@ function fastestMs(work: () => void): number {
   return best;
 }
 
-/** Ten times the input in less than thirty times the time: what is quadratic needs a hundred. */
+/**
+ * Ten times the input in less than thirty times the time: what is quadratic needs a hundred. The best of a few
+ * tries counts, as caches and neighbours on the machine can only make the larger input look worse.
+ */
 function expectLinear(workOf: (size: number) => () => void, size: number): void {
   workOf(size)(); // Compiles the code before it is measured.
-  const small = fastestMs(workOf(size));
-  const large = fastestMs(workOf(size * 10));
-  expect(large / Math.max(small, 0.05)).toBeLessThan(30);
+  let ratio = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 4 && ratio >= 30; attempt += 1) {
+    ratio = Math.min(ratio, fastestMs(workOf(size * 10)) / fastestMs(workOf(size)));
+  }
+  expect(ratio).toBeLessThan(30);
 }
 
 function decodeBytewise(wire: Buffer): () => void {

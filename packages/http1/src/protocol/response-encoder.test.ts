@@ -185,6 +185,16 @@ describe('ResponseEncoder', () => {
     expect(() => begun().head(200, '', headers, DATE, -1, false)).toThrow(code('ERR_HTTP1_LENGTH_MISMATCH'));
   });
 
+  it('sees the length in headers that were received, copied or changed', () => {
+    const block = 'Content-Length: 4\r\nX: y\r\n';
+    const received = HTTPHeaders.fromRaw(block, 0, block.length);
+    expect(fields(begun(), 200, received, 4)).toEqual(['Content-Length: 4', 'X: y']);
+    const copy = received.copy();
+    expect(fields(begun(), 200, copy, 4)).toEqual(['Content-Length: 4', 'X: y']);
+    copy.delete('content-length');
+    expect(fields(begun(), 200, copy, 5)).toEqual(['X: y', 'Content-Length: 5']);
+  });
+
   it('refuses a Transfer-Encoding of the program', () => {
     const headers = new HTTPHeaders().set('Transfer-Encoding', 'chunked');
     expect(() => begun().head(200, '', headers, DATE, -1, false)).toThrow(code('ERR_HTTP1_USAGE'));
