@@ -1,0 +1,35 @@
+import type { Logger } from '@landspout/ioloop';
+import { requestSummary } from './log-text.ts';
+import type { RequestHandler } from './request-handler.ts';
+import type { HandlerClass } from './route.ts';
+
+/** Hears of each answer that is complete. */
+export type LogFunction = (handler: RequestHandler) => void;
+
+export interface ApplicationSettings {
+  /** Turns on what helps while programming: {@link serveTraceback}. Default false. */
+  readonly debug?: boolean;
+  /** Whether error pages show the stack. Default: as {@link debug}. Never on a public server. */
+  readonly serveTraceback?: boolean;
+  /** Answers what no route matches. Default: a 404. */
+  readonly defaultHandlerClass?: HandlerClass;
+  /** What {@link defaultHandlerClass} is given by `initialize`. */
+  readonly defaultHandlerInit?: object;
+  /**
+   * Logs each answer. Default: none, as a line costs more than a small answer does; errors are logged anyway.
+   * `logFunction: accessLog` writes the usual line.
+   */
+  readonly logFunction?: LogFunction;
+  /** Default: standard error. */
+  readonly logger?: Logger;
+}
+
+/** A {@link LogFunction} that writes a line like `200 GET /path (127.0.0.1) 1.25ms`: 4xx as warnings, 5xx as errors. */
+export const accessLog: LogFunction = (handler) => {
+  const { request, status } = handler;
+  const { logger } = handler.application;
+  const line = `${status} ${requestSummary(request)} ${request.requestTime().toFixed(2)}ms`;
+  if (status < 400) logger.info({ status }, line);
+  else if (status < 500) logger.warn({ status }, line);
+  else logger.error({ status }, line);
+};

@@ -1,0 +1,142 @@
+import {
+  HTTPHeaders,
+  type HTTPMessageDelegate,
+  type HTTPServerConnectionDelegate,
+  type HTTPServerExchange,
+} from '@landspout/http1';
+import { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
+import { consoleLogger, type Logger } from '@landspout/ioloop';
+import type { ApplicationSettings } from './application-settings.ts';
+import { ErrorHandler } from './error-handler.ts';
+import { WebUsageError } from './errors.ts';
+import type { HTTPServerRequest } from './http-server-request.ts';
+import type { RequestHandler } from './request-handler.ts';
+import { RequestTask } from './request-task.ts';
+import type { RouteSpec } from './route.ts';
+import { reversePattern } from './route-pattern.ts';
+import { type RouteMatch, Router, type Rule } from './router.ts';
+
+/** Where to listen, and the options of the server. */
+export type ListenOptions = HTTPServerOptions & Parameters<HTTPServer['listen']>[0];
+
+/** The rules of one virtual host. */
+interface VirtualHost {
+  readonly pattern: RegExp;
+  readonly router: Router;
+}
+
+/**
+ * A web application: routes, and what their handlers share. It is the delegate of any number of servers.
+ *
+ * Rules are tried in order, and the first whose pattern matches the path, as it came, has the request.
+ *
+ * @example
+ * class Hello extends RequestHandler {
+ *   override get() {
+ *     this.write('Hello, world');
+ *   }
+ * }
+ * const server = await new Application([['/', Hello]]).listen({ port: 8888 });
+ * console.log(server.url);
+ */
+export class Application implements HTTPServerConnectionDelegate {
+  readonly settings: ApplicationSettings;
+  readonly logger: Logger;
+  readonly serveTraceback: boolean;
+  /** What every answer starts with. Shared: a handler gets a copy once it changes something. */
+  readonly defaultHeaders: HTTPHeaders = new HTTPHeaders()
+    .set('Server', 'Landspout')
+    .set('Content-Type', 'text/html; charset=UTF-8');
+  readonly #router: Router;
+  readonly #hosts: VirtualHost[] = [];
+  readonly #named = new Map<string, Rule>();
+  readonly #noMatch: RouteMatch;
+
+  /** @throws WebUsageError `ERR_WEB_ROUTE` for a route that cannot be understood. */
+  constructor(routes: readonly RouteSpec[] = [], settings: ApplicationSettings = {}) {
+    this.settings = settings;
+    this.logger = settings.logger ?? consoleLogger;
+    this.serveTraceback = settings.serveTraceback ?? settings.debug ?? false;
+    const { defaultHandlerClass, defaultHandlerInit } = settings;
+    this.#noMatch =
+      defaultHandlerClass === undefined
+        ? { handlerClass: ErrorHandler, init: { status: 404 }, groups: undefined }
+        : { handlerClass: defaultHandlerClass, init: defaultHandlerInit ?? {}, groups: undefined };
+    this.#router = this.#routerOf(routes);
+  }
+
+  /**
+   * Adds rules for one host, which are tried before those of the constructor.
+   *
+   * @param host - a name, compared without case and port, or an expression for all of it. Hosts are tried in the
+   *   order of these calls.
+   */
+  addHandlers(host: string | RegExp, routes: readonly RouteSpec[]): void {
+    const source = typeof host === 'string' ? host.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&') : host.source;
+    this.#hosts.push({ pattern: new RegExp(`^(?:${source})$`, 'i'), router: this.#routerOf(routes) });
+  }
+
+  /**
+   * Makes a server for this application and has it listen.
+   *
+   * @param options - where, and the options of {@link HTTPServer}.
+   * @returns the server: `server.url` says where it is, `await server.closeAll()` ends it.
+   * @throws SystemError such as `EADDRINUSE`.
+   */
+  async listen(options: ListenOptions = {}): Promise<HTTPServer> {
+    const server = new HTTPServer(this, options);
+    await server.listen(options);
+    return server;
+  }
+
+  /**
+   * Makes the path that the rule of a name matches.
+   *
+   * @param values - one per parameter of its pattern, in order; each is escaped.
+   * @throws WebUsageError `ERR_WEB_REVERSE` for an unknown name, a wrong number of values, or a regular expression
+   *   with more than plain text and simple groups.
+   */
+  reverseUrl(name: string, ...values: readonly (string | number)[]): string {
+    const rule = this.#named.get(name);
+    if (rule !== undefined) return reversePattern(rule.pattern, values);
+    throw new WebUsageError('ERR_WEB_REVERSE', `reverseUrl: no route has the name ${name}`);
+  }
+
+  /** Hears of each answer that is complete, and gives it to the `logFunction` setting. */
+  logRequest(handler: RequestHandler): void {
+    this.settings.logFunction?.(handler);
+  }
+
+  /** Finds who answers a request. */
+  findRoute(request: HTTPServerRequest): RouteMatch {
+    const { path } = request;
+    if (this.#hosts.length > 0) {
+      const { hostName } = request;
+      for (const { pattern, router } of this.#hosts) {
+        const match = pattern.test(hostName) ? router.match(path) : undefined;
+        if (match !== undefined) return match;
+      }
+    }
+    return this.#router.match(path) ?? this.#noMatch;
+  }
+
+  /** For servers: a request has begun. */
+  startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
+    return new RequestTask(this, exchange);
+  }
+
+  #routerOf(routes: readonly RouteSpec[]): Router {
+    const router = new Router(routes);
+    for (const rule of router.rules) {
+      if (rule.name === undefined) continue;
+      if (this.#named.has(rule.name)) {
+        this.logger.warn(
+          { route: rule.name },
+          `two routes have the name ${rule.name}: reverseUrl takes the last`,
+        );
+      }
+      this.#named.set(rule.name, rule);
+    }
+    return router;
+  }
+}

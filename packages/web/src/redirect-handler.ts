@@ -1,0 +1,40 @@
+import { WebUsageError } from './errors.ts';
+import { percentEncode } from './percent-decoding.ts';
+import { RequestHandler } from './request-handler.ts';
+
+export interface RedirectHandlerInit {
+  /** Where to, with `{name}` or `{0}` in place of what the route's pattern took. */
+  readonly url: string;
+  /** 301 instead of 302. Default true. */
+  readonly permanent?: boolean;
+}
+
+/** Redirects to another URL. The query is taken along. */
+export class RedirectHandler extends RequestHandler {
+  #url = '';
+  #permanent = true;
+
+  override initialize(init: RedirectHandlerInit): void {
+    this.#url = init.url;
+    this.#permanent = init.permanent ?? true;
+  }
+
+  override get(): void {
+    const url = this.#url.replace(/\{(\w+)\}/g, (_, key: string) => this.#valueOf(key));
+    this.redirect(withQuery(url, this.request.query), { permanent: this.#permanent });
+  }
+
+  /** Escaped again, so that what the peer sent stays a part of the path. */
+  #valueOf(key: string): string {
+    const value = /^\d+$/.test(key) ? this.pathArgs[Number(key)] : this.pathParams[key];
+    if (value !== undefined) return value.split('/').map(percentEncode).join('/');
+    throw new WebUsageError('ERR_WEB_USAGE', `RedirectHandler: the route has no parameter ${key}`);
+  }
+}
+
+function withQuery(url: string, query: string): string {
+  if (query === '') return url;
+  const hash = url.indexOf('#');
+  const base = hash === -1 ? url : url.slice(0, hash);
+  return `${base}${base.includes('?') ? '&' : '?'}${query}${hash === -1 ? '' : url.slice(hash)}`;
+}

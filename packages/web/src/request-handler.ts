@@ -1,0 +1,145 @@
+import type { Application } from './application.ts';
+import { errorPage } from './error-page.ts';
+import type { HandlerContext } from './handler-context.ts';
+import { HandlerResponse } from './handler-response.ts';
+import { HTTPError } from './http-error.ts';
+import { printable, requestSummary } from './log-text.ts';
+import type { PathParams } from './path-params.ts';
+
+/** The verbs that a handler may define without further ado. */
+const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PUT', 'OPTIONS'];
+
+/** What a hook that may wait returns. */
+export type Awaitable = void | Promise<void>;
+
+/**
+ * Answers one request. Write a subclass with a method for each verb; one object of it is made per request.
+ *
+ * In order: {@link setDefaultHeaders}, {@link initialize}, {@link prepare}, the verb, {@link finish} (by itself),
+ * {@link onFinish}. What throws {@link HTTPError} is answered with that status, and any other error with a 500; an
+ * error after the head was sent cuts the connection. HEAD runs `get`, without sending the body, where there is no
+ * `head`; a verb that is not defined is a 405.
+ *
+ * @typeParam Pattern - the route's pattern, which types {@link pathParams}.
+ *
+ * @example
+ * class Hello extends RequestHandler<'/hello/:name'> {
+ *   override get() {
+ *     this.write(`Hello, ${this.pathParams.name}`);
+ *   }
+ * }
+ */
+export class RequestHandler<Pattern extends string = string> extends HandlerResponse {
+  /**
+   * Whether the body is given to {@link dataReceived} as it comes, instead of being collected first. Then `prepare`
+   * runs when the head has come, and the verb after the last of the body.
+   */
+  static readonly streamRequestBody: boolean = false;
+
+  /**
+   * Methods that may reach a handler at all. A subclass that lists more, such as `PROPFIND`, answers them with a
+   * method of that name in lower case.
+   */
+  static readonly supportedMethods: readonly string[] = METHODS;
+
+  readonly application: Application;
+  readonly #context: HandlerContext;
+
+  /** For the application. Use {@link initialize} for what a handler is given. */
+  constructor(context: HandlerContext) {
+    super(context);
+    this.application = context.application;
+    this.#context = context;
+  }
+
+  get?(): Awaitable;
+  head?(): Awaitable;
+  post?(): Awaitable;
+  delete?(): Awaitable;
+  patch?(): Awaitable;
+  put?(): Awaitable;
+  options?(): Awaitable;
+
+  /** The named parameters of the path, decoded. A path that cannot be decoded is a 400. Not yet set in `initialize`. */
+  get pathParams(): PathParams<Pattern> {
+    return this.#context.pathParams as PathParams<Pattern>;
+  }
+
+  /** The groups of the route's pattern in order, decoded; undefined for one that took no part. */
+  get pathArgs(): readonly (string | undefined)[] {
+    return this.#context.pathArgs;
+  }
+
+  /** Aborts when the peer ends or leaves before the answer is complete. See `HTTPServerRequest.signal`. */
+  get signal(): AbortSignal {
+    return this.request.signal;
+  }
+
+  /** Takes what the route gives to its handlers. */
+  initialize(_init: object): void {}
+
+  /** Runs before every verb. An answer that is finished here is the answer: the verb does not run. */
+  prepare(): Awaitable {}
+
+  /** Hears a piece of the body, yours to keep. No more is read until the promise settles. See {@link streamRequestBody}. */
+  dataReceived(_chunk: Uint8Array): Awaitable {}
+
+  /** Runs once, when the answer is complete or the peer has left and the handler is done. Nothing more can be sent. */
+  onFinish(): void {}
+
+  /**
+   * Hears, at most once, that the peer has left before the answer was complete, or with `reason.code`
+   * `ERR_HTTP_PEER_ENDED` that its writing side has ended. The handler runs on; give {@link signal} to what it waits for.
+   */
+  onConnectionClose(_reason: Error): void {}
+
+  /**
+   * Answers with an error page, in place of all that was written and set before. Once the head was sent it cuts the
+   * connection instead, so that the peer does not take half an answer for a whole one.
+   *
+   * @param status - 400 to 599.
+   * @param error - what happened; its headers and reason are used where it is an {@link HTTPError}.
+   */
+  sendError(status = 500, error?: unknown): void {
+    const response = this.#context.response;
+    if (response.headSent) {
+      response.requireUnfinished('sendError');
+      response.abort(error instanceof Error ? error : new HTTPError(status));
+      this.#context.answered();
+      return;
+    }
+    this.clear();
+    const refusal = error instanceof HTTPError ? error : undefined;
+    this.setStatus(status, refusal?.reason);
+    const extra = refusal?.extraHeaders() ?? [];
+    for (const [name] of extra) this.clearHeader(name);
+    for (const [name, value] of extra) this.addHeader(name, value);
+    const waiting = this.writeError(status, error);
+    if (waiting === undefined) this.#finishError();
+    else waiting.then(() => this.#finishError()).catch((failure: unknown) => this.#context.failed(failure));
+  }
+
+  /** Writes the page of an error: the status, or with the `serveTraceback` setting the stack as text. Override to design it. */
+  writeError(status: number, error?: unknown): Awaitable {
+    if (this.application.serveTraceback && error instanceof Error) {
+      this.setHeader('Content-Type', 'text/plain; charset=UTF-8');
+      this.write(`${error.stack ?? error.message}\n`);
+      return;
+    }
+    this.write(errorPage(status, this.#context.response.reason));
+  }
+
+  /** Logs an error of this handler: an {@link HTTPError} as a warning where it has something to say, all others with their stack. */
+  logException(error: unknown): void {
+    const { logger } = this.application;
+    const summary = requestSummary(this.request);
+    if (!(error instanceof HTTPError)) logger.error({ error }, `uncaught exception: ${summary}`);
+    else if (error.logMessage !== undefined || error.status >= 500) {
+      logger.warn({ status: error.status }, `${printable(error.message)}: ${summary}`);
+    }
+  }
+
+  #finishError(): void {
+    if (!this.finished) this.finish();
+  }
+}

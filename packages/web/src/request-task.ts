@@ -1,0 +1,272 @@
+import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
+import type { Application } from './application.ts';
+import type { HandlerContext } from './handler-context.ts';
+import { Finish, HTTPError } from './http-error.ts';
+import { HTTPServerRequest } from './http-server-request.ts';
+import type { PathParams } from './path-params.ts';
+import { percentDecode } from './percent-decoding.ts';
+import type { RequestHandler } from './request-handler.ts';
+import { ResponseDraft } from './response-draft.ts';
+import type { RouteMatch } from './router.ts';
+import { allowedMethods, verbOf } from './verbs.ts';
+
+const NO_PARAMS: PathParams = Object.freeze(Object.create(null));
+const NO_ARGS: readonly undefined[] = Object.freeze([]);
+
+/**
+ * The life of one request: finds its handler, calls it in order, and catches all that it throws.
+ *
+ * A handler that does not wait is answered without a promise, a closure or a timer being made.
+ */
+export class RequestTask implements HTTPMessageDelegate, HandlerContext {
+  readonly application: Application;
+  readonly response: ResponseDraft;
+  request!: HTTPServerRequest;
+  pathParams: PathParams = NO_PARAMS;
+  pathArgs: readonly (string | undefined)[] = NO_ARGS;
+  #match!: RouteMatch;
+  #handler: RequestHandler | undefined = undefined;
+  #chunks: Uint8Array[] | undefined = undefined;
+  /** A promise of the handler is being waited for. */
+  #waiting = false;
+  /** An error page is being made: if that fails too, a plain one must do. */
+  #failing = false;
+  #closeHeard = false;
+  #ended = false;
+
+  constructor(application: Application, exchange: HTTPServerExchange) {
+    this.application = application;
+    this.response = new ResponseDraft(exchange, application.defaultHeaders);
+  }
+
+  // ---- the message, called by its connection ----
+
+  headersReceived(head: RequestHead): void | Promise<void> {
+    this.request = new HTTPServerRequest(head, this.response.exchange.connection);
+    this.#match = this.application.findRoute(this.request);
+    if (!this.#match.handlerClass.streamRequestBody) return;
+    const handler = this.#makeHandler();
+    return handler === undefined ? undefined : this.#prepare(handler);
+  }
+
+  dataReceived(chunk: Uint8Array): void | Promise<void> {
+    const handler = this.#handler;
+    if (handler === undefined) {
+      this.#chunks ??= [];
+      this.#chunks.push(chunk);
+      return;
+    }
+    if (this.response.ended) return;
+    try {
+      const waiting = handler.dataReceived(chunk);
+      if (isThenable(waiting)) return this.#settle(waiting);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  finish(): void {
+    if (this.#handler !== undefined) {
+      this.#callVerb(this.#handler);
+      return;
+    }
+    const chunks = this.#chunks;
+    if (chunks !== undefined) {
+      this.request.body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+      this.#chunks = undefined;
+    }
+    const handler = this.#makeHandler();
+    if (handler === undefined) return;
+    const waiting = this.#prepare(handler);
+    if (waiting === undefined) this.#callVerb(handler);
+    else void waiting.then(() => this.#callVerb(handler));
+  }
+
+  connectionClosed(reason: Error): void {
+    this.#chunks = undefined;
+    this.request.connectionClosed(reason);
+    if ((reason as { code?: unknown }).code !== 'ERR_HTTP_PEER_ENDED') this.response.gone = reason;
+    const handler = this.#handler;
+    if (handler === undefined || this.response.ended) return;
+    if (!this.#closeHeard) {
+      this.#closeHeard = true;
+      this.#callHook(() => handler.onConnectionClose(reason));
+    }
+    this.#endIfGone();
+  }
+
+  // ---- the answer, called by its handler ----
+
+  answered(): void {
+    const handler = this.#handler;
+    if (this.#ended || handler === undefined) return;
+    this.#ended = true;
+    try {
+      this.application.logRequest(handler);
+      handler.onFinish();
+    } catch (error) {
+      this.application.logger.error({ error }, 'onFinish or logFunction failed');
+    }
+  }
+
+  /** Turns an error of the handler into an answer, or into the connection's end once the head is out. */
+  failed(error: unknown): void {
+    const { response } = this;
+    const handler = this.#handler;
+    if (error instanceof Finish && handler !== undefined && !response.ended) {
+      this.#finishWith(handler, error);
+      return;
+    }
+    this.#log(error);
+    if (response.ended) return;
+    if (response.gone !== undefined) {
+      this.#endIfGone();
+    } else if (handler === undefined || this.#failing) {
+      this.#answerPlainly(error);
+    } else {
+      this.#failing = true;
+      try {
+        handler.sendError(error instanceof HTTPError ? error.status : 500, error);
+      } catch (failure) {
+        this.failed(failure);
+      }
+    }
+  }
+
+  // ---- the steps ----
+
+  #makeHandler(): RequestHandler | undefined {
+    try {
+      this.#handler = new this.#match.handlerClass(this);
+    } catch (error) {
+      this.failed(error);
+    }
+    return this.#handler;
+  }
+
+  /** All that comes before the verb. A promise is returned, which never rejects, where `prepare` waits. */
+  #prepare(handler: RequestHandler): Promise<void> | undefined {
+    const { groups, init, handlerClass } = this.#match;
+    const { method } = this.request;
+    try {
+      handler.setDefaultHeaders();
+      handler.initialize(init);
+      if (method !== 'GET' && !handlerClass.supportedMethods.includes(method))
+        throw this.#notAllowed(handler);
+      if (groups !== undefined) this.#decodePath(groups);
+      const waiting = handler.prepare();
+      if (isThenable(waiting)) return this.#settle(waiting);
+    } catch (error) {
+      this.failed(error);
+    }
+    return undefined;
+  }
+
+  #callVerb(handler: RequestHandler): void {
+    // Prepare has answered, or failed.
+    if (this.response.ended || this.#failing) return;
+    try {
+      const verb = verbOf(handler, this.request.method);
+      if (verb === undefined) throw this.#notAllowed(handler);
+      const waiting = verb.call(handler);
+      if (isThenable(waiting)) void this.#settle(waiting, handler);
+      else if (!this.response.ended) handler.finish();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** Waits for a step. With `finishes` the answer is complete after it. Never rejects. */
+  async #settle(step: PromiseLike<void>, finishes?: RequestHandler): Promise<void> {
+    this.#waiting = true;
+    try {
+      await step;
+      if (finishes !== undefined && !this.response.ended) finishes.finish();
+    } catch (error) {
+      this.failed(error);
+    }
+    this.#waiting = false;
+    // Without a verb to come, nobody else would end it. A complete request still gets its verb: it may be a beacon.
+    if (this.#match.handlerClass.streamRequestBody) this.#endIfGone();
+  }
+
+  #decodePath(groups: RegExpExecArray): void {
+    this.pathArgs = groups
+      .slice(1)
+      .map((group) => (group === undefined ? group : percentDecode(group, false)));
+    if (groups.groups === undefined) return;
+    const params: Record<string, string> = Object.create(null);
+    for (const [name, value] of Object.entries(groups.groups)) {
+      if (value !== undefined) params[name] = percentDecode(value, false);
+    }
+    this.pathParams = params;
+  }
+
+  #notAllowed(handler: RequestHandler): HTTPError {
+    const headers = { Allow: allowedMethods(handler, this.#match.handlerClass.supportedMethods) };
+    return new HTTPError(405, undefined, { headers });
+  }
+
+  // ---- what goes wrong ----
+
+  #finishWith(handler: RequestHandler, { chunk }: Finish): void {
+    try {
+      handler.finish(chunk);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** The last resort: the handler could not be made, or could not even make its error page. */
+  #answerPlainly(error: unknown): void {
+    const { response } = this;
+    try {
+      if (response.headSent) throw error;
+      response.reset();
+      response.status = 500;
+      response.append('500: Internal Server Error\n');
+      response.finish();
+    } catch (failure) {
+      response.abort(failure instanceof Error ? failure : new Error(String(failure)));
+    }
+    this.answered();
+  }
+
+  /** Ends the life of a request whose peer is gone, once its handler is done. */
+  #endIfGone(): void {
+    if (this.response.gone === undefined || this.#waiting || this.response.ended) return;
+    this.response.finish();
+    this.answered();
+  }
+
+  #log(error: unknown): void {
+    const { logger } = this.application;
+    if (this.#isOfClosing(error)) {
+      logger.debug({ error }, 'a handler failed after its peer had left');
+      return;
+    }
+    const handler = this.#handler;
+    if (handler === undefined) logger.error({ error }, 'a handler could not be made');
+    else this.#callHook(() => handler.logException(error));
+  }
+
+  /** Whether an error only repeats that the peer has left, which is nobody's fault. */
+  #isOfClosing(error: unknown): boolean {
+    const { closeReason } = this.request;
+    if (closeReason === undefined) return false;
+    if (this.response.gone !== undefined || error === closeReason) return true;
+    return error instanceof Error && (error.name === 'AbortError' || error.cause === closeReason);
+  }
+
+  #callHook(hook: () => void): void {
+    try {
+      hook();
+    } catch (error) {
+      this.application.logger.error({ error }, 'a hook of a handler failed');
+    }
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<void> {
+  return value !== undefined && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

@@ -1,0 +1,204 @@
+import type { HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
+import type { IOStream } from '@landspout/iostream';
+import { WebUsageError } from './errors.ts';
+
+/**
+ * Where an answer stands.
+ *
+ * - open: nothing has been sent, and everything may still change
+ * - streaming: the head was sent, and parts of the body may follow
+ * - finished: complete, or cut
+ * - detached: the connection is somebody else's
+ */
+type Phase = 'open' | 'streaming' | 'finished' | 'detached';
+
+/** RFC 9110 §15.3.5, §15.3.6, §15.4.5: these never have content. */
+const isBodiless = (status: number) => status === 204 || status === 205 || status === 304;
+
+/** One answer while a handler makes it: status, headers and what is written but not yet sent. */
+export class ResponseDraft {
+  readonly exchange: HTTPServerExchange;
+  status = 200;
+  /** '' stands for the registered phrase. */
+  reason = '';
+  /** Why nothing that is still written can arrive; undefined while the peer is there. */
+  gone: Error | undefined = undefined;
+  #phase: Phase = 'open';
+  /** Shared by all answers of an application until one of them changes something. */
+  readonly #defaults: HTTPHeaders;
+  #headers: HTTPHeaders | undefined = undefined;
+  /** What is written: one piece as long as that is enough, as it is for most answers. */
+  #body: string | Uint8Array = '';
+  #more: (string | Uint8Array)[] | undefined = undefined;
+
+  constructor(exchange: HTTPServerExchange, defaults: HTTPHeaders) {
+    this.exchange = exchange;
+    this.#defaults = defaults;
+  }
+
+  /** Whether status and headers can no longer change. */
+  get headSent(): boolean {
+    return this.#phase !== 'open';
+  }
+
+  /** Whether nothing more can be written. */
+  get ended(): boolean {
+    return this.#phase === 'finished' || this.#phase === 'detached';
+  }
+
+  /** The headers, to be changed. */
+  get headers(): HTTPHeaders {
+    this.#headers ??= this.#defaults.copy();
+    return this.#headers;
+  }
+
+  /** One header, without making a copy of the defaults. */
+  header(name: string): string | undefined {
+    return (this.#headers ?? this.#defaults).get(name);
+  }
+
+  /** Forgets status, headers and what was written. */
+  reset(): void {
+    this.status = 200;
+    this.reason = '';
+    this.#headers = undefined;
+    this.#clearBody();
+  }
+
+  append(chunk: string | Uint8Array): void {
+    if (this.#more !== undefined) this.#more.push(chunk);
+    else if (this.#body === '') this.#body = chunk;
+    else if (typeof this.#body === 'string' && typeof chunk === 'string') this.#body += chunk;
+    else this.#more = [chunk];
+  }
+
+  /** Calls `take` with each piece that was written and not sent, in order. */
+  eachPiece(take: (piece: string | Uint8Array) => void): void {
+    take(this.#body);
+    if (this.#more !== undefined) for (const piece of this.#more) take(piece);
+  }
+
+  /** Whether what is written and not sent has at least `bytes` bytes, as UTF-8. Usually costs one comparison. */
+  hasAtLeast(bytes: number): boolean {
+    if (this.#more === undefined) {
+      const { length } = this.#body;
+      if (typeof this.#body !== 'string' || length >= bytes) return length >= bytes;
+      // A code unit is at most three bytes.
+      if (length * 3 < bytes) return false;
+    }
+    let total = 0;
+    this.eachPiece((piece) => {
+      total += Buffer.byteLength(piece as string);
+    });
+    return total >= bytes;
+  }
+
+  /** Answers that nothing has changed (RFC 9110 §15.4.5): what was written is dropped. */
+  becomeNotModified(): void {
+    this.status = 304;
+    this.reason = '';
+    this.#clearBody();
+  }
+
+  /** Sends the head if that is still to be done, and what was written. Returns when more may follow. */
+  flush(): Promise<void> {
+    this.requireUnfinished('flush');
+    if (this.gone === undefined) {
+      const head = this.#phase === 'open' ? this.#takeHead() : undefined;
+      const chunk = this.#takeBody();
+      if (head !== undefined) this.exchange.writeHead(this.status, this.reason, head, chunk, false);
+      else if (chunk.length > 0) this.exchange.write(chunk);
+    }
+    this.#phase = 'streaming';
+    const drained = this.#drained();
+    // Who does not wait need not hear of a peer that left: `onConnectionClose` and `signal` say it.
+    drained.catch(() => {});
+    return drained;
+  }
+
+  /** Completes the answer: in one piece if nothing has been sent. */
+  finish(): void {
+    this.requireUnfinished('finish');
+    if (this.gone !== undefined) {
+      this.#phase = 'finished';
+    } else if (this.#phase === 'open') {
+      const head = this.#takeHead();
+      this.exchange.writeHead(this.status, this.reason, head, this.#takeBody(), true);
+      this.#phase = 'finished';
+    } else {
+      this.#phase = 'finished';
+      const chunk = this.#takeBody();
+      if (chunk.length > 0) this.exchange.write(chunk);
+      this.exchange.finish();
+    }
+  }
+
+  /** Cuts the connection, so that half an answer does not look like a whole one. */
+  abort(reason: Error): void {
+    this.#phase = 'finished';
+    this.exchange.abort(reason);
+  }
+
+  /** Gives the connection away. */
+  detach(): IOStream {
+    if (this.#phase === 'streaming') throw headSent('detach');
+    this.requireUnfinished('detach');
+    const stream = this.exchange.detach();
+    this.#phase = 'detached';
+    return stream;
+  }
+
+  /** @throws WebUsageError `ERR_WEB_FINISHED`. */
+  requireUnfinished(operation: string): void {
+    if (!this.ended) return;
+    const ended = this.#phase === 'detached' ? 'was given away by detach' : 'is complete';
+    throw new WebUsageError('ERR_WEB_FINISHED', `${operation}: the answer ${ended}`);
+  }
+
+  /** @throws WebUsageError `ERR_WEB_FINISHED` or `ERR_WEB_HEAD_SENT`. */
+  requireUnsent(operation: string): void {
+    if (this.#phase === 'open') return;
+    this.requireUnfinished(operation);
+    throw headSent(operation);
+  }
+
+  #takeHead(): HTTPHeaders {
+    const { status } = this;
+    if (!isBodiless(status)) return this.#headers ?? this.#defaults;
+    if (this.hasAtLeast(1)) {
+      this.#clearBody();
+      throw new WebUsageError('ERR_WEB_BODY_FORBIDDEN', `an answer with status ${status} cannot have a body`);
+    }
+    const { headers } = this;
+    for (const name of ['Content-Type', 'Content-Language', 'Content-Encoding']) headers.delete(name);
+    return headers;
+  }
+
+  #takeBody(): string | Uint8Array {
+    const body = this.#body;
+    const more = this.#more;
+    this.#clearBody();
+    if (more === undefined) return body;
+    return Buffer.concat(
+      [body, ...more].map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)),
+    );
+  }
+
+  #clearBody(): void {
+    this.#body = '';
+    this.#more = undefined;
+  }
+
+  async #drained(): Promise<void> {
+    try {
+      if (this.gone === undefined) await this.exchange.waitDrained();
+    } catch (error) {
+      throw this.gone ?? error;
+    }
+    if (this.gone !== undefined) throw this.gone;
+  }
+}
+
+function headSent(operation: string): WebUsageError {
+  return new WebUsageError('ERR_WEB_HEAD_SENT', `${operation}: status and headers have been sent`);
+}

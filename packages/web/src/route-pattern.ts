@@ -1,0 +1,146 @@
+import { WebUsageError } from './errors.ts';
+import { percentEncode } from './percent-decoding.ts';
+
+/** What a pattern became: a path to compare with, or an expression to match. */
+export interface RoutePattern {
+  /** As it was given, for messages. */
+  readonly text: string;
+  /** The one path that matches, where there are no parameters. */
+  readonly exact: string | undefined;
+  /** Anchored at both ends. */
+  readonly regExp: RegExp;
+  /** Literal text and parameters in turns, for making a URL; undefined where the pattern is too free. */
+  readonly parts: readonly UrlPart[] | undefined;
+}
+
+type UrlPart = string | UrlParam;
+
+interface UrlParam {
+  /** Whether the value may have slashes, which are then kept. */
+  readonly slashes: boolean;
+}
+
+/** A prefix of a pattern, already compiled, for rules that are nested below it. */
+export interface PatternPrefix {
+  readonly text: string;
+  readonly source: string;
+  readonly parts: readonly UrlPart[];
+}
+
+export const NO_PREFIX: PatternPrefix = { text: '', source: '', parts: [] };
+
+/**
+ * Compiles a pattern. In a string, a segment `:name` takes one segment that is not empty, and a last segment
+ * `*name` takes the rest, which may be empty; all else is compared as it stands, undecoded.
+ *
+ * @param pattern - a string that starts with `/`, or a regular expression for the whole path.
+ * @throws WebUsageError `ERR_WEB_ROUTE`.
+ */
+export function compilePattern(pattern: string | RegExp, prefix: PatternPrefix = NO_PREFIX): RoutePattern {
+  if (typeof pattern !== 'string') return compileRegExp(pattern, prefix);
+  const { source, parts, text } = extendPrefix(prefix, pattern);
+  const exact = parts.every((part) => typeof part === 'string') ? parts.join('') : undefined;
+  return { text, exact, regExp: new RegExp(`^${source}$`), parts };
+}
+
+/** Appends a pattern string to a prefix. @throws WebUsageError `ERR_WEB_ROUTE`. */
+export function extendPrefix(prefix: PatternPrefix, pattern: string): PatternPrefix {
+  const text = prefix.text + pattern;
+  if (!pattern.startsWith('/')) throw badPattern(text, 'a pattern starts with /');
+  let source = prefix.source;
+  const parts = [...prefix.parts];
+  const segments = pattern.slice(1).split('/');
+  for (const [at, segment] of segments.entries()) {
+    const mark = segment[0];
+    if (mark !== ':' && mark !== '*') {
+      source += escapeRegExp(`/${segment}`);
+      parts.push(`/${segment}`);
+      continue;
+    }
+    const name = segment.slice(1);
+    if (!/^[A-Za-z_]\w*$/.test(name)) throw badPattern(text, `${segment} has no name like ":id"`);
+    if (source.includes(`(?<${name}>`)) throw badPattern(text, `the name ${name} comes twice`);
+    if (mark === '*' && at !== segments.length - 1) throw badPattern(text, `${segment} must come last`);
+    source += mark === '*' ? `/(?<${name}>.*)` : `/(?<${name}>[^/]+)`;
+    parts.push('/', { slashes: mark === '*' });
+  }
+  return { text, source, parts };
+}
+
+function compileRegExp(pattern: RegExp, prefix: PatternPrefix): RoutePattern {
+  const text = `${prefix.text}${pattern.source}`;
+  // g and y keep a position between matches, and m would let $ match before the end.
+  const flags = pattern.flags.replace(/[gmy]/g, '');
+  let regExp: RegExp;
+  try {
+    regExp = new RegExp(`^${prefix.source}(?:${pattern.source})$`, flags);
+  } catch (cause) {
+    throw new WebUsageError('ERR_WEB_ROUTE', `route ${text}: it does not fit below its prefix`, { cause });
+  }
+  const own = simpleParts(pattern.source);
+  return { text, exact: undefined, regExp, parts: own && [...prefix.parts, ...own] };
+}
+
+/**
+ * Makes the URL that a pattern matches.
+ *
+ * @param values - one per parameter, in order; each is escaped.
+ * @throws WebUsageError `ERR_WEB_REVERSE`.
+ */
+export function reversePattern(pattern: RoutePattern, values: readonly (string | number)[]): string {
+  const { parts, text } = pattern;
+  if (parts === undefined) throw badReverse(`${text} has more than plain text and simple groups`);
+  const wanted = parts.filter((part) => typeof part !== 'string').length;
+  if (values.length !== wanted) throw badReverse(`${text} takes ${wanted} values, not ${values.length}`);
+  let url = '';
+  let taken = 0;
+  for (const part of parts) {
+    if (typeof part === 'string') {
+      url += part;
+      continue;
+    }
+    const value = String(values[taken++]);
+    if (value === '' && !part.slashes) throw badReverse(`${text}: a segment cannot be empty`);
+    url += part.slashes ? value.split('/').map(percentEncode).join('/') : percentEncode(value);
+  }
+  return url;
+}
+
+/** Splits a regular expression into text and groups, if those, unnested and unrepeated, are all that it has. */
+function simpleParts(source: string): readonly UrlPart[] | undefined {
+  const parts: UrlPart[] = [];
+  let text = '';
+  for (let at = 0; at < source.length; at += 1) {
+    const char = source[at] as string;
+    if (char === '(') {
+      const group = /^\((?!\?[:=!]|\?<[=!])(?:[^()\\]|\\.)*\)(?![*+?{])/.exec(source.slice(at))?.[0];
+      if (group === undefined) return undefined;
+      parts.push(text, { slashes: true });
+      text = '';
+      at += group.length - 1;
+    } else if (char === '\\') {
+      const escaped = source[at + 1] ?? '';
+      if (/\w/.test(escaped)) return undefined;
+      text += escaped;
+      at += 1;
+    } else if (/[.*+?{}[\]|]/.test(char)) {
+      return undefined;
+    } else if (!(char === '^' && at === 0) && !(char === '$' && at === source.length - 1)) {
+      text += char;
+    }
+  }
+  parts.push(text);
+  return parts;
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+}
+
+function badPattern(text: string, problem: string): WebUsageError {
+  return new WebUsageError('ERR_WEB_ROUTE', `route ${text}: ${problem}`);
+}
+
+function badReverse(problem: string): WebUsageError {
+  return new WebUsageError('ERR_WEB_REVERSE', `reverseUrl: ${problem}`);
+}
