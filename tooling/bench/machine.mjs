@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import { BenchError } from './bench-error.mjs';
+
+/** What the benchmark needs beside Node, and the Debian package that brings it. */
+const PROGRAMS = { wrk: 'wrk', cc: 'gcc', taskset: 'util-linux', prlimit: 'util-linux', getconf: 'libc-bin' };
+
+/** @throws BenchError that names everything that is missing at once. */
+export function requirePrograms() {
+  if (process.platform !== 'linux')
+    throw new BenchError('the benchmark needs Linux: epoll, /proc and taskset');
+  const missing = Object.entries(PROGRAMS).filter(
+    ([program]) => spawnSync(program, ['--version']).error !== undefined,
+  );
+  if (missing.length === 0) return;
+  const names = missing.map(([program]) => program).join(', ');
+  const packages = [...new Set(missing.map(([, name]) => name))].join(' ');
+  throw new BenchError(`not found: ${names}. On Debian and Ubuntu: apt-get install ${packages}`);
+}
+
+/** The server gets the first core that this process may use, the load the others; with one core they share it. */
+export function shareCores() {
+  const [server, ...others] = parseCpuList(field('/proc/self/status', 'Cpus_allowed_list'));
+  const load = others.length > 0 ? others : [server];
+  const note =
+    others.length === 0
+      ? 'ONE CORE: server and wrk share it; only CPU per request means something.'
+      : others.length === 1
+        ? 'TWO CORES: wrk has one to itself and may be what bounds requests/s.'
+        : undefined;
+  return { server: String(server), load: load.join(','), loadThreads: load.length, note };
+}
+
+/** @param {string} list - such as `0-2,5`. */
+export function parseCpuList(list) {
+  return list.split(',').flatMap((range) => {
+    const [first, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}
+
+/** The most files a process may open, and the most connections one address can make to one port. */
+export function connectionLimits() {
+  const hard = field('/proc/self/limits', 'Max open files').split(/\s+/)[1];
+  const files = Math.min(hard === 'unlimited' ? Infinity : Number(hard), 1 << 17);
+  const [first, last] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')
+    .split(/\s+/)
+    .map(Number);
+  return { files, ports: last - first + 1 };
+}
+
+export function describeMachine() {
+  const require = createRequire(import.meta.url);
+  const { version } = require('fastify/package.json');
+  const wrk = /^wrk \S+/.exec(spawnSync('wrk', ['-v'], { encoding: 'utf8' }).stdout)?.[0] ?? 'wrk';
+  return {
+    node: process.version,
+    fastify: version,
+    wrk: wrk.replace(/^wrk /, ''),
+    kernel: `${os.type()} ${os.release()} ${os.arch()}`,
+    cpu: os.cpus()[0]?.model ?? 'unknown',
+    cores: parseCpuList(field('/proc/self/status', 'Cpus_allowed_list')).length,
+    loadBefore: os.loadavg()[0],
+  };
+}
+
+/** The rest of the line that begins with `name`. */
+function field(file, name) {
+  const line = readFileSync(file, 'utf8')
+    .split('\n')
+    .find((text) => text.startsWith(name));
+  if (line === undefined) throw new BenchError(`${file} has no line ${name}`);
+  return line.slice(name.length).replace(/^:/, '').trim();
+}

@@ -1,0 +1,34 @@
+import { parseArgs } from 'node:util';
+import { BenchError } from './bench-error.mjs';
+
+const LOAD = { seconds: 5, warmup: 2, connections: 64 };
+
+/** @param {string[]} args */
+export function helloOptions(args) {
+  const { values } = parse(args, { ...LOAD, rounds: 3, idle: 10_000 }, { rows: { type: 'string' } });
+  return { ...values, rows: values.rows?.split(',') };
+}
+
+/** @param {string[]} args */
+export function profileOptions(args) {
+  const { values, positionals } = parse(args, { ...LOAD, seconds: 4, top: 25 }, {}, true);
+  if (positionals.length !== 1) throw new BenchError('profile takes the name of one row, such as web');
+  return { ...values, row: positionals[0] };
+}
+
+/** Numbers are whole and above 0, except that `--warmup 0` and `--idle 0` leave that part out. */
+function parse(args, numbers, others, allowPositionals = false) {
+  const options = { ...others, 'no-build': { type: 'boolean', default: false } };
+  for (const name of Object.keys(numbers)) options[name] = { type: 'string', default: String(numbers[name]) };
+  const { values, positionals } = parseArgs({ args, options, allowPositionals });
+  const parsed = { ...values, build: !values['no-build'] };
+  for (const name of Object.keys(numbers)) {
+    const least = name === 'warmup' || name === 'idle' ? 0 : 1;
+    const value = Number(values[name]);
+    if (!Number.isInteger(value) || value < least) {
+      throw new BenchError(`--${name} takes a whole number of at least ${least}, not ${values[name]}`);
+    }
+    parsed[name] = value;
+  }
+  return { values: parsed, positionals };
+}

@@ -1,0 +1,28 @@
+// `pnpm bench hello` measures; `pnpm bench profile <row>` says where one row's time goes. See README.md.
+import { hello } from './hello.mjs';
+import { profile } from './profile.mjs';
+
+const USAGE = `usage: pnpm bench hello [--rounds 3] [--seconds 5] [--warmup 2] [--connections 64] [--idle 10000]
+                        [--rows floor,web] [--no-build]
+       pnpm bench profile <row> [--seconds 4] [--warmup 2] [--connections 64] [--top 25] [--no-build]`;
+
+const [name, ...args] = process.argv.slice(2);
+const benchmark = new Map([
+  ['hello', hello],
+  ['profile', profile],
+]).get(name ?? '');
+
+if (benchmark === undefined) {
+  console.error(USAGE);
+  process.exitCode = 2;
+} else {
+  try {
+    await benchmark(args);
+  } catch (error) {
+    // What the person can mend is said in words; only a fault of the harness itself shows its stack.
+    const expected = error?.code?.startsWith('ERR_BENCH') || error?.code?.startsWith('ERR_PARSE_ARGS');
+    console.error(expected ? `bench: ${error.message}` : error);
+    if (error?.code?.startsWith('ERR_PARSE_ARGS')) console.error(USAGE);
+    process.exitCode = 1;
+  }
+}
