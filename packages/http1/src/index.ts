@@ -18,6 +18,14 @@ export type {
 } from './delegate.ts';
 
 // Connections.
+export { ClientConnection, type ClientConnectionOptions } from './connection/client-connection.ts';
+export type { ClientRequest, HTTPResponseDelegate } from './connection/client-delegate.ts';
+export {
+  requestUpgrade,
+  type UpgradeOptions,
+  type UpgradeRequest,
+  type UpgradeResult,
+} from './connection/client-upgrade.ts';
 export { ServerConnection } from './connection/server-connection.ts';
 export type { ServerConnectionSettings } from './connection/server-settings.ts';
 
@@ -26,6 +34,7 @@ export {
   DEFAULT_LIMITS,
   formatHttpDate,
   HTTPHeaders,
+  type HTTPHeadersInit,
   HTTP1_USAGE_ERRORS,
   HTTP1_VIOLATIONS,
   Http1ProtocolError,

@@ -1,1 +1,34 @@
-export {};
+/**
+ * AsyncHTTPClient: fetch over HTTP/1.1 and HTTPS with a connection pool, timeouts and abort.
+ *
+ * Knows requests, connections and their limits. Does not know redirects, proxies, cookies or compression.
+ * To leave HTTP on a connection (WebSocket), use `requestUpgrade` of `@landspout/http1`.
+ *
+ * @packageDocumentation
+ */
+
+// The client.
+export { AsyncHTTPClient, type AsyncHTTPClientOptions } from './async-http-client.ts';
+// What can go wrong.
+export {
+  HTTPCLIENT_ERRORS,
+  HTTPClientError,
+  type HTTPClientErrorCode,
+  HTTPClientLimitError,
+  HTTPClientUsageError,
+  HTTPConnectError,
+  HTTPResponseProtocolError,
+  HTTPStreamClosedError,
+  HTTPTimeoutError,
+  type TimeoutPhase,
+} from './errors.ts';
+// What goes out, and what comes back.
+export {
+  type BasicAuth,
+  HTTPRequest,
+  type RequestBody,
+  type RequestDefaults,
+  type RequestOptions,
+} from './http-request.ts';
+export { HTTPResponse, type HTTPTimings } from './http-response.ts';
+export type { ClientTlsOptions } from './origin.ts';

@@ -1,0 +1,244 @@
+import type { Http1Limits } from '@landspout/http1';
+import { DeadlineWheel, type IOLoop } from '@landspout/ioloop';
+import type { IOStream } from '@landspout/iostream';
+import { HTTPClientLimitError, HTTPStreamClosedError } from './errors.ts';
+import type { Origin } from './origin.ts';
+import { PoolSlot } from './pool-slot.ts';
+
+export interface PoolSettings {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerOrigin: number;
+  readonly maxQueued: number;
+  readonly idleTimeoutMs: number;
+  readonly limits: Partial<Http1Limits>;
+}
+
+/** All that concerns one origin; kept only while it has slots or waiters. */
+interface Lane {
+  readonly origin: Origin;
+  /** Slots in use, idle ones among them. */
+  slots: number;
+  /** The one that was released last is at the end. */
+  readonly idle: PoolSlot[];
+  /** In order of arrival. */
+  readonly waiting: Set<Waiter>;
+}
+
+interface Waiter {
+  readonly arrival: number;
+  readonly resolve: (slot: PoolSlot) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Hands out slots: each is the right to one connection to one origin, with an idle connection in it where there is
+ * one. At most so many in all and for each origin; who comes when all are taken waits in line, and the line is
+ * bounded. Among those who could be served, the one who came first is; an idle connection of another origin is
+ * closed where only the total stands in the way.
+ */
+export class ConnectionPool {
+  readonly settings: PoolSettings;
+  readonly wheel: DeadlineWheel;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #lanesWaiting = new Set<Lane>();
+  /** Every idle slot, the one that has been idle longest first. */
+  readonly #idle = new Set<PoolSlot>();
+  readonly #streams = new Set<IOStream>();
+  #slots = 0;
+  #queued = 0;
+  #arrivals = 0;
+  #closed = false;
+  /** Slots are being given out further up the stack, which goes on by itself. */
+  #serving = false;
+
+  constructor(settings: PoolSettings, loop: IOLoop) {
+    this.settings = settings;
+    const tickMs = Math.max(10, Math.min(250, settings.idleTimeoutMs / 8));
+    this.wheel = new DeadlineWheel(loop.clock, loop.logger, tickMs);
+  }
+
+  /** Requests that wait for a slot. */
+  get queuedCount(): number {
+    return this.#queued;
+  }
+
+  /** Connections that are open and wait for a request. */
+  get idleCount(): number {
+    return this.#idle.size;
+  }
+
+  /** Slots in use, those of idle connections among them. */
+  get slotCount(): number {
+    return this.#slots;
+  }
+
+  /**
+   * Waits for a slot.
+   *
+   * @throws HTTPClientLimitError `ERR_HTTPCLIENT_QUEUE_FULL`; the reason of `signal`; what {@link close} was given.
+   */
+  acquire(origin: Origin, signal: AbortSignal): Promise<PoolSlot> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      if (this.#closed) throw new HTTPStreamClosedError('ERR_HTTPCLIENT_STOPPED', 'the client is closed');
+      const lane = this.#laneOf(origin);
+      if (this.#queued >= this.settings.maxQueued && !this.#canServe(lane)) {
+        this.#forgetIfEmpty(lane);
+        throw new HTTPClientLimitError(
+          'ERR_HTTPCLIENT_QUEUE_FULL',
+          `${this.settings.maxQueued} requests wait for a connection already`,
+        );
+      }
+      const onAbort = (): void => {
+        this.#leaveQueue(lane, waiter);
+        waiter.reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        arrival: this.#arrivals,
+        resolve(slot) {
+          signal.removeEventListener('abort', onAbort);
+          resolve(slot);
+        },
+        reject(error) {
+          signal.removeEventListener('abort', onAbort);
+          reject(error);
+        },
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#arrivals += 1;
+      this.#queued += 1;
+      lane.waiting.add(waiter);
+      this.#lanesWaiting.add(lane);
+      this.#serve();
+    });
+  }
+
+  /** For a slot that is in use no longer: its connection is kept where it can carry another request. */
+  takeBack(slot: PoolSlot): void {
+    if (slot.connection?.isIdle === true && !this.#closed && this.settings.idleTimeoutMs > 0) {
+      this.#lanes.get(slot.origin.key)?.idle.push(slot);
+      this.#idle.add(slot);
+      slot.rest();
+      this.#serve();
+    } else {
+      slot.connection?.close();
+      this.#discard(slot);
+    }
+  }
+
+  /** For an idle slot whose connection has ended, or been idle for long enough. */
+  dropIdle(slot: PoolSlot): void {
+    this.#removeIdle(slot);
+    slot.connection?.close();
+    this.#discard(slot);
+  }
+
+  /** For slots: a stream is open until {@link streamClosed}. */
+  streamOpened(stream: IOStream): void {
+    this.#streams.add(stream);
+  }
+
+  streamClosed(stream: IOStream): void {
+    this.#streams.delete(stream);
+  }
+
+  /** Closes idle connections and refuses whoever waits or comes. Resolves when no connection is left. */
+  async close(reason: Error): Promise<void> {
+    this.#closed = true;
+    for (const lane of [...this.#lanesWaiting]) {
+      for (const waiter of [...lane.waiting]) {
+        this.#leaveQueue(lane, waiter);
+        waiter.reject(reason);
+      }
+    }
+    for (const slot of [...this.#idle]) this.dropIdle(slot);
+    await Promise.all([...this.#streams].map((stream) => stream.waitClosed()));
+  }
+
+  #laneOf(origin: Origin): Lane {
+    let lane = this.#lanes.get(origin.key);
+    if (lane === undefined) {
+      lane = { origin, slots: 0, idle: [], waiting: new Set() };
+      this.#lanes.set(origin.key, lane);
+    }
+    return lane;
+  }
+
+  #forgetIfEmpty(lane: Lane): void {
+    if (lane.slots === 0 && lane.waiting.size === 0) this.#lanes.delete(lane.origin.key);
+  }
+
+  #leaveQueue(lane: Lane, waiter: Waiter): void {
+    lane.waiting.delete(waiter);
+    this.#queued -= 1;
+    if (lane.waiting.size === 0) this.#lanesWaiting.delete(lane);
+    this.#forgetIfEmpty(lane);
+  }
+
+  /** Gives out slots for as long as anybody can have one. */
+  #serve(): void {
+    if (this.#serving) return;
+    this.#serving = true;
+    let lane = this.#nextLane();
+    while (lane !== undefined) {
+      const [waiter] = lane.waiting;
+      if (waiter === undefined) break;
+      const slot = this.#takeSlot(lane);
+      this.#leaveQueue(lane, waiter);
+      waiter.resolve(slot);
+      lane = this.#nextLane();
+    }
+    this.#serving = false;
+  }
+
+  /** The lane of the request that came first, among those that can be served. */
+  #nextLane(): Lane | undefined {
+    let best: Lane | undefined;
+    let bestArrival = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanesWaiting) {
+      const [first] = lane.waiting;
+      if (first === undefined || first.arrival >= bestArrival || !this.#canServe(lane)) continue;
+      best = lane;
+      bestArrival = first.arrival;
+    }
+    return best;
+  }
+
+  #canServe(lane: Lane): boolean {
+    if (lane.idle.length > 0) return true;
+    const { maxConnections, maxConnectionsPerOrigin } = this.settings;
+    return lane.slots < maxConnectionsPerOrigin && (this.#slots < maxConnections || this.#idle.size > 0);
+  }
+
+  #takeSlot(lane: Lane): PoolSlot {
+    // The youngest: the server is least likely to be closing it, and the others can time out.
+    const rested = lane.idle.at(-1);
+    if (rested !== undefined) {
+      this.#removeIdle(rested);
+      rested.wake();
+      return rested;
+    }
+    lane.slots += 1;
+    this.#slots += 1;
+    const [oldest] = this.#idle;
+    if (this.#slots > this.settings.maxConnections && oldest !== undefined) this.dropIdle(oldest);
+    return new PoolSlot(this, lane.origin);
+  }
+
+  #removeIdle(slot: PoolSlot): void {
+    this.#idle.delete(slot);
+    const idle = this.#lanes.get(slot.origin.key)?.idle;
+    const at = idle?.indexOf(slot) ?? -1;
+    if (at >= 0) idle?.splice(at, 1);
+  }
+
+  #discard(slot: PoolSlot): void {
+    slot.retire();
+    this.#slots -= 1;
+    const lane = this.#lanes.get(slot.origin.key);
+    if (lane === undefined) return;
+    lane.slots -= 1;
+    this.#forgetIfEmpty(lane);
+    this.#serve();
+  }
+}

@@ -1,0 +1,203 @@
+import { AsyncResource } from 'node:async_hooks';
+import { type ClientConnection, HTTPClosedError } from '@landspout/http1';
+import type { Clock, ClockTimer } from '@landspout/ioloop';
+import type { IOStream } from '@landspout/iostream';
+import type { ConnectionPool } from './connection-pool.ts';
+import { HTTPClientError, HTTPTimeoutError, type TimeoutPhase } from './errors.ts';
+import { connectFailure, exchangeFailure } from './fetch-failure.ts';
+import { HTTPResponse } from './http-response.ts';
+import type { Origin } from './origin.ts';
+import type { PoolSlot } from './pool-slot.ts';
+import type { PreparedRequest } from './prepared-request.ts';
+import { writeBody } from './request-body.ts';
+import { type CollectedResponse, ResponseCollector } from './response-collector.ts';
+
+/** Makes connections: names, network and TLS. @throws the reason of `signal`, or what went wrong. */
+export type Dial = (origin: Origin, signal: AbortSignal) => Promise<IOStream>;
+
+/** What may be sent twice without meaning more than once (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+/** One fetch, from the queue to its answer. Whatever ends it goes through one abort, and leaves nothing open. */
+export class FetchOperation {
+  readonly #prepared: PreparedRequest;
+  readonly #pool: ConnectionPool;
+  readonly #dial: Dial;
+  readonly #clock: Clock;
+  /** Ends everything that is under way; its reason is what the caller gets. */
+  readonly #controller = new AbortController();
+  readonly #calledAt: number;
+  #timer: ClockTimer | undefined;
+  /** When the request left the queue, when its connection was there, and when the head of the answer was. */
+  #startedAt = 0;
+  #connectMs = 0;
+  #sentAt = 0;
+  #headAt = 0;
+
+  constructor(prepared: PreparedRequest, pool: ConnectionPool, dial: Dial, clock: Clock) {
+    this.#prepared = prepared;
+    this.#pool = pool;
+    this.#dial = dial;
+    this.#clock = clock;
+    this.#calledAt = clock.now();
+  }
+
+  /** Runs to the end. To be called once. */
+  async run(): Promise<HTTPResponse> {
+    const { origin, signal } = this.#prepared;
+    signal?.throwIfAborted();
+    const onAbort = (): void => this.stop(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      this.#allow('queue', this.#connectLimitMs);
+      const slot = await this.#pool.acquire(origin, this.#controller.signal);
+      try {
+        return await this.#useSlot(slot);
+      } finally {
+        slot.release();
+      }
+    } finally {
+      this.#timer?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Ends the fetch wherever it stands; it rejects with `reason`. */
+  stop(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /** The queue, and connecting, are each limited by the shorter of both timeouts; 0 is none. */
+  get #connectLimitMs(): number {
+    const { connectTimeoutMs, requestTimeoutMs } = this.#prepared;
+    if (connectTimeoutMs === 0 || requestTimeoutMs === 0) return connectTimeoutMs + requestTimeoutMs;
+    return Math.min(connectTimeoutMs, requestTimeoutMs);
+  }
+
+  async #useSlot(slot: PoolSlot): Promise<HTTPResponse> {
+    const { signal } = this.#controller;
+    signal.throwIfAborted();
+    this.#startedAt = this.#clock.now();
+    let reused = slot.connection;
+    // Between being given out and being used, it may have ended.
+    if (reused?.isIdle === false) {
+      slot.forget();
+      reused = undefined;
+    }
+    const sentBefore = reused?.stream.bytesSent ?? 0;
+    try {
+      return this.#judge(await this.#exchange(reused ?? (await this.#connect(slot))));
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (reused === undefined || !this.#mayRepeat(error, reused, sentBefore)) throw this.#translate(error);
+    }
+    // The server closed a connection that had been idle while the request was on its way: no fault of the request.
+    slot.forget();
+    try {
+      return this.#judge(await this.#exchange(await this.#connect(slot)));
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw this.#translate(error);
+    }
+  }
+
+  async #connect(slot: PoolSlot): Promise<ClientConnection> {
+    const { signal } = this.#controller;
+    const { origin, effectiveUrl } = this.#prepared;
+    const from = this.#clock.now();
+    this.#allow('connect', this.#connectLimitMs);
+    let stream: IOStream;
+    try {
+      stream = await this.#dial(origin, signal);
+    } catch (error) {
+      throw connectFailure(error, effectiveUrl);
+    }
+    if (signal.aborted) {
+      stream.close();
+      throw signal.reason;
+    }
+    this.#connectMs += this.#clock.now() - from;
+    return slot.adopt(stream);
+  }
+
+  async #exchange(connection: ClientConnection): Promise<CollectedResponse> {
+    const { wire, body, onData, onHead, requestTimeoutMs } = this.#prepared;
+    const { signal } = this.#controller;
+    const spentMs = this.#clock.now() - this.#startedAt;
+    this.#allow('request', requestTimeoutMs === 0 ? 0 : Math.max(1, requestTimeoutMs - spentMs));
+    const onAbort = (): void => connection.abort(abortError(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const exchange = new Promise<CollectedResponse>((complete, failed) => {
+        const headReceived = (head: CollectedResponse['head']): void => {
+          this.#headAt = this.#clock.now();
+          onHead?.(head);
+        };
+        connection.begin(wire, new ResponseCollector({ headReceived, onData, complete, failed }));
+      });
+      this.#sentAt = this.#clock.now();
+      // Where it fails the exchange fails with it, unless that has failed or been answered already.
+      writeBody(connection, body, exchange).catch((error) => connection.abort(abortError(error)));
+      return await exchange;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Makes the response, and an error of it where its status is one. */
+  #judge({ head, body }: CollectedResponse): HTTPResponse {
+    const { request, effectiveUrl, raiseError } = this.#prepared;
+    const { status, reason, headers } = head;
+    const timings = {
+      queueMs: this.#startedAt - this.#calledAt,
+      connectMs: this.#connectMs,
+      firstByteMs: this.#headAt - this.#sentAt,
+      totalMs: this.#clock.now() - this.#calledAt,
+    };
+    const response = new HTTPResponse({ request, effectiveUrl, status, reason, headers, body, timings });
+    if (response.ok || !raiseError) return response;
+    throw new HTTPClientError('ERR_HTTPCLIENT_STATUS', `${status} ${reason}`.trimEnd(), { response });
+  }
+
+  /**
+   * Whether a request whose reused connection ended without a byte of an answer may be sent again: when nothing of
+   * it reached the system, so that nobody can have acted on it, or when acting on it twice does no harm and its
+   * body is still there.
+   */
+  #mayRepeat(error: unknown, connection: ClientConnection, sentBefore: number): boolean {
+    if (!(error instanceof HTTPClosedError) || connection.responseBegun) return false;
+    const { wire, body } = this.#prepared;
+    if (body.kind === 'chunks') return false;
+    return IDEMPOTENT.has(wire.method) || connection.stream.bytesSent === sentBefore;
+  }
+
+  #translate(error: unknown): unknown {
+    return exchangeFailure(error, this.#prepared.wire.maxBodyBytes ?? 0);
+  }
+
+  /** Replaces the deadline that is running; 0 is none. */
+  #allow(phase: TimeoutPhase, limitMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (limitMs === 0) return;
+    const { requestTimeoutMs } = this.#prepared;
+    const named = phase === 'request' ? requestTimeoutMs : limitMs;
+    this.#timer = this.#clock.setTimeout(() => this.stop(new HTTPTimeoutError(phase, named)), limitMs);
+  }
+}
+
+/** Streams close with errors; a signal's reason, or what an iterable throws, may be anything. */
+function abortError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error('the request was aborted', { cause: reason });
+}
+
+/** Callbacks of the caller run in the caller's async context, not in that of whoever opened the connection. */
+export function boundToCaller(prepared: PreparedRequest): PreparedRequest {
+  const { onData, onHead } = prepared;
+  if (onData === undefined && onHead === undefined) return prepared;
+  return {
+    ...prepared,
+    onData: onData === undefined ? undefined : AsyncResource.bind(onData),
+    onHead: onHead === undefined ? undefined : AsyncResource.bind(onHead),
+  };
+}

@@ -1,0 +1,75 @@
+import type { HTTPHeaders } from '@landspout/http1';
+import type { HTTPRequest } from './http-request.ts';
+
+/** How long the parts of one fetch took, in milliseconds. */
+export interface HTTPTimings {
+  /** From the call to the right to use a connection. */
+  readonly queueMs: number;
+  /** Name, network and TLS; 0 on a connection that was open already. */
+  readonly connectMs: number;
+  /** From the first byte sent to the complete head of the answer. */
+  readonly firstByteMs: number;
+  /** From the call to the end of the answer. */
+  readonly totalMs: number;
+}
+
+export interface HTTPResponseParts {
+  readonly request: HTTPRequest;
+  readonly effectiveUrl: string;
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: HTTPHeaders;
+  readonly body: Uint8Array;
+  readonly timings: HTTPTimings;
+}
+
+const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*"?([^\s;"]+)/i;
+
+/** A complete answer. All of it is yours. */
+export class HTTPResponse {
+  /** The request as it was given to `fetch`. */
+  readonly request: HTTPRequest;
+  /** What was requested: without user information and fragment, and with its characters encoded. */
+  readonly effectiveUrl: string;
+  /** 200 to 599. */
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: HTTPHeaders;
+  /** The body as it came; empty where `onData` took it. */
+  readonly body: Uint8Array;
+  readonly timings: HTTPTimings;
+
+  constructor(parts: HTTPResponseParts) {
+    this.request = parts.request;
+    this.effectiveUrl = parts.effectiveUrl;
+    this.status = parts.status;
+    this.reason = parts.reason;
+    this.headers = parts.headers;
+    this.body = parts.body;
+    this.timings = parts.timings;
+  }
+
+  /** Whether the status is 2xx. */
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  /** The body as text: in the charset of `Content-Type` where that is a known one, else in UTF-8. */
+  text(): string {
+    const label = CHARSET.exec(this.headers.get('Content-Type') ?? '')?.[1] ?? 'utf-8';
+    return decoderFor(label).decode(this.body);
+  }
+
+  /** The body as JSON, which is UTF-8 whatever the headers say (RFC 8259 §8.1). @throws SyntaxError */
+  json(): unknown {
+    return JSON.parse(new TextDecoder().decode(this.body));
+  }
+}
+
+function decoderFor(label: string): InstanceType<typeof TextDecoder> {
+  try {
+    return new TextDecoder(label);
+  } catch {
+    return new TextDecoder();
+  }
+}

@@ -1,0 +1,41 @@
+import type { TlsClientOptions } from '@landspout/iostream';
+import type { RequestUrl } from './request-url.ts';
+
+export type ClientTlsOptions = TlsClientOptions;
+
+/** Everything that a connection is made from: only requests that agree on all of it may share one. */
+export interface Origin {
+  /** Equal for equal origins, and for no others. */
+  readonly key: string;
+  readonly secure: boolean;
+  /** A name or a numeric address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  readonly tls: ClientTlsOptions | undefined;
+  readonly family: 4 | 6 | undefined;
+}
+
+/** A number for each TLS options object that was ever seen; identity is the only equality that cannot be fooled. */
+const tlsNumbers = new WeakMap<object, number>();
+let lastTlsNumber = 0;
+
+export function originOf(
+  url: RequestUrl,
+  tls: ClientTlsOptions | undefined,
+  family: 4 | 6 | undefined,
+): Origin {
+  const { secure, host, port } = url;
+  const tlsNumber = secure && tls !== undefined ? numberOf(tls) : 0;
+  const key = `${secure ? 'https' : 'http'} ${host} ${port} ${family ?? 0} ${tlsNumber}`;
+  return { key, secure, host, port, tls: secure ? tls : undefined, family };
+}
+
+function numberOf(tls: object): number {
+  let number = tlsNumbers.get(tls);
+  if (number === undefined) {
+    lastTlsNumber += 1;
+    number = lastTlsNumber;
+    tlsNumbers.set(tls, number);
+  }
+  return number;
+}

@@ -1,0 +1,158 @@
+import type { ClientRequest } from '@landspout/http1';
+import { formatHttpDate, type HTTPHeaders, Http1UsageError, type ResponseHead } from '@landspout/http1';
+import { RequestEncoder } from '@landspout/http1/protocol';
+import { HTTPClientUsageError } from './errors.ts';
+import { type BasicAuth, type HTTPRequest, headersFrom, type RequestDefaults } from './http-request.ts';
+import { type Origin, originOf } from './origin.ts';
+import { lengthOf, type OutgoingBody, outgoingBody } from './request-body.ts';
+import { parseRequestUrl, type RequestUrl } from './request-url.ts';
+
+/** A request that has been checked, with everything that its connection needs to know. */
+export interface PreparedRequest {
+  readonly request: HTTPRequest;
+  readonly effectiveUrl: string;
+  readonly origin: Origin;
+  readonly wire: ClientRequest;
+  readonly body: OutgoingBody;
+  readonly connectTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly raiseError: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly onHead: ((head: ResponseHead) => void) | undefined;
+  readonly onData: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
+}
+
+export const DEFAULT_TIMEOUT_MS = 20_000;
+export const DEFAULT_MAX_BODY_BYTES = 100 * 1024 * 1024;
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** Whether each method has a body (HC-06). CONNECT is not here: it makes a tunnel, and no response. */
+const METHODS: ReadonlyMap<string, boolean> = new Map([
+  ['GET', false],
+  ['HEAD', false],
+  ['DELETE', false],
+  ['OPTIONS', false],
+  ['POST', true],
+  ['PUT', true],
+  ['PATCH', true],
+]);
+
+/**
+ * Checks a request, and fills in what it leaves open.
+ *
+ * @throws HTTPClientUsageError for whatever would not reach the wire as it was meant.
+ */
+export function prepareRequest(request: HTTPRequest, defaults: RequestDefaults): PreparedRequest {
+  const { options, method } = request;
+  const url = parseRequestUrl(request.url);
+  const body = outgoingBody(options.body);
+  checkMethod(method, body, options.allowNonstandardMethods ?? false);
+  const family = options.family ?? defaults.family;
+  if (family !== undefined && family !== 4 && family !== 6)
+    throw usage(`family must be 4 or 6, not ${family}`);
+  const wire = {
+    method,
+    target: url.target,
+    headers: requestHeaders(request, url, body, defaults),
+    bodyBytes: lengthOf(body),
+    maxBodyBytes: wholeNumber(
+      'maxBodyBytes',
+      options.maxBodyBytes ?? defaults.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    ),
+  };
+  checkWire(wire);
+  return {
+    request,
+    effectiveUrl: url.href,
+    origin: originOf(url, options.tls ?? defaults.tls, family),
+    wire,
+    body,
+    connectTimeoutMs: timeout('connectTimeoutMs', options.connectTimeoutMs ?? defaults.connectTimeoutMs),
+    requestTimeoutMs: timeout('requestTimeoutMs', options.requestTimeoutMs ?? defaults.requestTimeoutMs),
+    raiseError: options.raiseError ?? defaults.raiseError ?? true,
+    signal: options.signal,
+    onHead: options.onHead,
+    onData: options.onData,
+  };
+}
+
+function requestHeaders(
+  request: HTTPRequest,
+  url: RequestUrl,
+  body: OutgoingBody,
+  defaults: RequestDefaults,
+): HTTPHeaders {
+  const { options } = request;
+  const userAgent = options.userAgent ?? defaults.userAgent ?? 'Landspout';
+  const auth = options.basicAuth ?? url.auth;
+  // In the order in which they are wanted on the wire: RFC 9110 §7.2 wants Host first.
+  const headers = headersFrom([['Host', request.headers.get('Host') ?? url.authority]]);
+  const own = headersFrom(request.headers);
+  own.delete('Host');
+  if (defaults.headers !== undefined) {
+    for (const [name, value] of headersFrom(defaults.headers)) if (!own.has(name)) headers.add(name, value);
+  }
+  for (const [name, value] of own) headers.add(name, value);
+  const addWhereMissing = (name: string, value: string): void => {
+    if (headers.has(name)) return;
+    for (const pair of headersFrom([[name, value]])) headers.add(...pair);
+  };
+  if (userAgent !== '') addWhereMissing('User-Agent', userAgent);
+  if (auth !== undefined) addWhereMissing('Authorization', basicCredentials(auth));
+  if (options.ifModifiedSince !== undefined)
+    addWhereMissing('If-Modified-Since', httpDate(options.ifModifiedSince));
+  if (request.method === 'POST' && body.kind !== 'none') {
+    addWhereMissing('Content-Type', 'application/x-www-form-urlencoded');
+  }
+  return headers;
+}
+
+function checkMethod(method: string, body: OutgoingBody, nonstandard: boolean): void {
+  if (method === 'CONNECT') throw usage('CONNECT makes a tunnel, which a fetch cannot hand over');
+  if (nonstandard) return;
+  const takesBody = METHODS.get(method);
+  if (takesBody === undefined)
+    throw usage(`unknown method ${JSON.stringify(method)}: set allowNonstandardMethods`);
+  if (takesBody && body.kind === 'none') throw usage(`${method} needs a body, which may be empty`);
+  if (!takesBody && body.kind !== 'none') throw usage(`${method} must not have a body`);
+}
+
+/** Has the head built once for nothing: what refuses it later would have cost a connection. */
+function checkWire(wire: ClientRequest): void {
+  if (wire.headers.has('Upgrade'))
+    throw usage('a fetch cannot leave HTTP: Upgrade is for requestUpgrade of http1');
+  try {
+    new RequestEncoder().head(wire.method, wire.target, wire.headers, wire.bodyBytes);
+  } catch (error) {
+    if (!(error instanceof Http1UsageError)) throw error;
+    throw new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', error.message, { cause: error });
+  }
+}
+
+/** RFC 7617 §2, with UTF-8 as its §2.1 has it. */
+function basicCredentials({ username, password }: BasicAuth): string {
+  if (username.includes(':')) throw usage('a username of basic authentication cannot have a colon');
+  if (/\p{Cc}/u.test(username + password)) throw usage('basic authentication cannot have control characters');
+  return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
+}
+
+function httpDate(date: Date): string {
+  if (Number.isNaN(date.getTime())) throw usage('ifModifiedSince is not a date');
+  return formatHttpDate(date.getTime());
+}
+
+/** @returns milliseconds; 0 for no limit. */
+function timeout(name: string, value = DEFAULT_TIMEOUT_MS): number {
+  if (value >= 0 && value <= MAX_TIMEOUT_MS) return value;
+  throw usage(`${name} of 0 to ${MAX_TIMEOUT_MS} was expected, not ${value}`);
+}
+
+/** Checks a size or a count. @throws HTTPClientUsageError */
+export function wholeNumber(name: string, value: number, least = 0): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw usage(`${name} must be a whole number of at least ${least}, not ${value}`);
+}
+
+function usage(message: string): HTTPClientUsageError {
+  return new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', message);
+}

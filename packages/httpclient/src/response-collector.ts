@@ -1,0 +1,71 @@
+import type { HTTPResponseDelegate, ResponseHead } from '@landspout/http1';
+
+/** A complete response, before it is known what became of its request. */
+export interface CollectedResponse {
+  readonly head: ResponseHead;
+  readonly body: Uint8Array;
+}
+
+export interface ResponseListeners {
+  readonly headReceived: (head: ResponseHead) => void;
+  /** Takes the body in place of the collector. */
+  readonly onData: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
+  readonly complete: (response: CollectedResponse) => void;
+  readonly failed: (reason: Error) => void;
+}
+
+const EMPTY = new Uint8Array(0);
+const MIN_BUFFER_BYTES = 4 * 1024;
+
+/**
+ * Puts a response together. The body goes into one buffer that doubles, since a body that comes in chunks of one
+ * byte would cost a hundred times its size as a list.
+ */
+export class ResponseCollector implements HTTPResponseDelegate {
+  readonly #listeners: ResponseListeners;
+  #head: ResponseHead | undefined;
+  #body: Uint8Array = EMPTY;
+  #length = 0;
+
+  constructor(listeners: ResponseListeners) {
+    this.#listeners = listeners;
+  }
+
+  headersReceived(head: ResponseHead): void {
+    this.#head = head;
+    this.#listeners.headReceived(head);
+  }
+
+  dataReceived(chunk: Uint8Array): void | Promise<void> {
+    const { onData } = this.#listeners;
+    if (onData !== undefined) return onData(chunk);
+    this.#append(chunk);
+    return undefined;
+  }
+
+  finish(): void {
+    const head = this.#head as ResponseHead;
+    this.#listeners.complete({ head, body: this.#body.subarray(0, this.#length) });
+  }
+
+  connectionClosed(reason: Error): void {
+    this.#body = EMPTY;
+    this.#listeners.failed(reason);
+  }
+
+  #append(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (this.#length === 0) {
+      // Most bodies come in one piece, which is ours already.
+      this.#body = chunk;
+    } else {
+      if (length > this.#body.length) {
+        const larger = new Uint8Array(Math.max(length, this.#body.length * 2, MIN_BUFFER_BYTES));
+        larger.set(this.#body.subarray(0, this.#length));
+        this.#body = larger;
+      }
+      this.#body.set(chunk, this.#length);
+    }
+    this.#length = length;
+  }
+}
