@@ -1,4 +1,3 @@
-import type { RequestHead } from '../delegate.ts';
 import {
   EXPECT_CONTINUE,
   OPTION_CLOSE,
@@ -14,7 +13,7 @@ import { HTTPHeaders } from './http-headers.ts';
  *
  * One latin1 string holds all of it; fields are cut out of that string when they are asked for.
  */
-export class DecodedRequestHead implements RequestHead {
+export class DecodedRequestHead {
   readonly method: string;
   readonly target: string;
   readonly version: 'HTTP/1.0' | 'HTTP/1.1';

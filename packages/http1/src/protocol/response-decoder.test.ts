@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
+import type { ResponseHead } from '../delegate.ts';
 import { Http1UsageError } from './errors.ts';
 import { DATA, END, HEAD, NEED_DATA } from './events.ts';
 import { ResponseDecoder } from './response-decoder.ts';
@@ -49,8 +50,10 @@ describe('ResponseDecoder', () => {
     const bytes = Buffer.from('HTTP/1.1 200 OK\r\n\r\nhello');
     decoder.receive(bytes, 0, bytes.length);
     expect(decoder.next()).toBe(HEAD);
+    const head: ResponseHead = decoder.head;
     decoder.hold();
     bytes.fill(0);
+    expect(head.reason).toBe('OK');
     expect(decoder.bufferedBytes).toBe(5);
     expect(decoder.next()).toBe(DATA);
     expect(decoder.data.toString('latin1', decoder.dataStart, decoder.dataEnd)).toBe('hello');

@@ -1,9 +1,8 @@
-import type { ResponseHead } from '../delegate.ts';
 import { OPTION_UPGRADE, UPGRADE } from './framing-fields.ts';
 import { HTTPHeaders } from './http-headers.ts';
 
 /** The start of one response, checked. Nothing in it is lent. */
-export class DecodedResponseHead implements ResponseHead {
+export class DecodedResponseHead {
   readonly version: 'HTTP/1.0' | 'HTTP/1.1';
   readonly status: number;
   readonly reason: string;
