@@ -1,1 +1,63 @@
-export type * from './transport.ts';
+/**
+ * Streams of bytes over TCP, TLS, Unix sockets and memory, with one behaviour on every backend.
+ *
+ * Knows connections, buffers and their limits, names and certificates. Does not know any protocol:
+ * `@landspout/http1` is the first that does.
+ *
+ * @packageDocumentation
+ */
+
+export { connect } from './connect.ts';
+export type { ConnectTarget } from './connect-target.ts';
+// Streams.
+export {
+  type BoundedReadOptions,
+  DEFAULT_MAX_READ_BUFFER_BYTES,
+  DEFAULT_MAX_WRITE_BUFFER_BYTES,
+  IOStream,
+  type IOStreamOptions,
+  type ReadBytesOptions,
+  type ReadOptions,
+  type StreamConsumer,
+} from './io-stream.ts';
+export { listen } from './listen.ts';
+export type { Listener, ListenerOptions, ListenTarget } from './listener.ts';
+export { memoryPair } from './memory-transport.ts';
+export { type AddressFamily, isValidIp, normalizeIp } from './net-address.ts';
+export { connectNode } from './node-connect.ts';
+export { listenNode } from './node-listener.ts';
+export { NodeTransport, type NodeTransportOptions } from './node-transport.ts';
+// Names and addresses.
+export {
+  type Override,
+  OverrideResolver,
+  type ResolvedAddress,
+  type ResolveOptions,
+  type Resolver,
+} from './resolver.ts';
+export type { ListenOptions } from './server-binding.ts';
+export { type StartTlsOptions, startTls } from './start-tls.ts';
+// What can go wrong.
+export {
+  STREAM_ERRORS,
+  StreamClosedError,
+  StreamConnectError,
+  type StreamErrorCode,
+  StreamLimitError,
+  StreamTimeoutError,
+  StreamUsageError,
+} from './stream-errors.ts';
+export { SystemResolver } from './system-resolver.ts';
+export {
+  TCPClient,
+  type TCPClientOptions,
+  type TCPConnectOptions,
+  type UnixConnectOptions,
+} from './tcp-client.ts';
+// Servers and clients.
+export { TCPServer, type TCPServerOptions } from './tcp-server.ts';
+export { connectTls } from './tls-client.ts';
+export type { TlsClientOptions, TlsOptions, TlsServerOptions } from './tls-options.ts';
+// The layer below the streams.
+export type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
+export { TransportDuplex } from './transport-duplex.ts';

@@ -1,0 +1,16 @@
+import type { IOLoop } from '@landspout/ioloop';
+import type { ConnectTarget } from './connect-target.ts';
+import { connectNode } from './node-connect.ts';
+import { connectReactor } from './reactor-connect.ts';
+import type { Transport } from './transport.ts';
+
+/**
+ * Connects to one numeric address or path with whichever backend `loop` has. For names, TLS and deadlines there is
+ * {@link TCPClient}.
+ *
+ * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` when it aborts. Nothing stays open then.
+ */
+export function connect(loop: IOLoop, target: ConnectTarget, signal?: AbortSignal): Promise<Transport> {
+  if (loop.reactor === undefined) return connectNode(loop, target, signal);
+  return connectReactor(loop, loop.reactor, target, signal);
+}

@@ -1,0 +1,46 @@
+import { SystemError } from '@landspout/ioloop';
+import type { ListenTarget } from './listener.ts';
+import { SystemResolver } from './system-resolver.ts';
+
+/** A numeric address to bind, and whether a machine without it is fine. */
+export interface ListenAddress {
+  readonly address: string;
+  /** Set where IPv6 was only implied: not every machine or container has it. */
+  readonly mayBeMissing: boolean;
+}
+
+/**
+ * The addresses that listening on `host` means: all interfaces without one, both loopbacks for `localhost`, the
+ * address itself for a numeric one, and else what the system says the name is. Each is bound on its own, IPv6
+ * sockets for IPv6 alone, so that no peer appears with a v4-mapped address.
+ *
+ * @throws StreamConnectError `ERR_STREAM_RESOLVE` for a name that has no address.
+ */
+export async function resolveListenAddresses(host: string | undefined): Promise<readonly ListenAddress[]> {
+  if (host === undefined || host === '') return IMPLIED.any;
+  if (host === 'localhost') return IMPLIED.loopback;
+  const found = await new SystemResolver().resolve(host);
+  const distinct = new Set(found.map(({ address }) => address));
+  return [...distinct].map((address) => ({ address, mayBeMissing: false }));
+}
+
+const IMPLIED = {
+  any: [
+    { address: '0.0.0.0', mayBeMissing: false },
+    { address: '::', mayBeMissing: true },
+  ],
+  loopback: [
+    { address: '127.0.0.1', mayBeMissing: false },
+    { address: '::1', mayBeMissing: true },
+  ],
+} as const satisfies Record<string, readonly ListenAddress[]>;
+
+/** Whether a failed bind says that the machine does not have the address at all. */
+export function isMissingAddress(error: unknown): boolean {
+  return error instanceof SystemError && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT');
+}
+
+/** What to bind for one address. */
+export function toListenTarget(address: string, port: number, reusePort: boolean): ListenTarget {
+  return { address, port, reusePort, v6Only: address.includes(':') };
+}

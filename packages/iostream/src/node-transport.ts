@@ -1,0 +1,242 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { type Flushable, IOLoop, SystemError } from '@landspout/ioloop';
+import { internetAddress } from './net-address.ts';
+import { OutgoingPieces } from './outgoing-pieces.ts';
+import { readTlsInfo } from './tls-info.ts';
+import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
+
+export interface NodeTransportOptions {
+  /** Whose flush queue collects the writes of one turn. Default: the loop of this thread. */
+  readonly loop?: IOLoop;
+  /** What the Duplex cannot say itself, such as the path of a Unix socket. Default: what it says. */
+  readonly localAddress?: SocketAddress | undefined;
+  readonly remoteAddress?: SocketAddress | undefined;
+}
+
+/**
+ * Any Node socket, TLS socket or Duplex as a {@link Transport}.
+ *
+ * The socket should have been made with `allowHalfOpen: true`, or Node ends our side when the peer ends its own.
+ * One write is in flight at a time and carries all that was queued until then, up to a bound: thus `sent` tells the
+ * truth, and a slow peer's bytes wait where the stream counts them.
+ */
+export class NodeTransport implements Transport, Flushable {
+  readonly kind = 'node';
+  readonly tls: TlsInfo | undefined;
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+
+  readonly #duplex: Duplex;
+  readonly #loop: IOLoop;
+  readonly #outgoing = new OutgoingPieces();
+  #events: TransportEvents | undefined;
+  #bytesInFlight = 0;
+  #reading = false;
+  #flushScheduled = false;
+  #endWriteWanted = false;
+  #endWriteDone = false;
+  #peerEnded = false;
+  #endReported = false;
+  /** False as soon as either side has closed, and once we are detached. */
+  #open = true;
+  #error: Error | undefined;
+  /** Whether the Duplex is gone, and whether somebody was told. */
+  #duplexClosed = false;
+  #closeReported = false;
+
+  /** Takes ownership of a connected Duplex. It must emit `close` when destroyed, which is Node's default. */
+  constructor(duplex: Duplex, options: NodeTransportOptions = {}) {
+    this.#duplex = duplex;
+    this.#loop = options.loop ?? IOLoop.current();
+    this.tls = duplex instanceof TLSSocket ? readTlsInfo(duplex) : undefined;
+    // Read now, since Node forgets them when the connection goes.
+    this.localAddress = options.localAddress ?? ownAddress(duplex);
+    this.remoteAddress = options.remoteAddress ?? peerAddress(duplex);
+    // A listener for `data` would start the flow, were the stream not paused in so many words.
+    duplex.pause();
+    duplex.on('data', this.#onData);
+    duplex.on('end', this.#onEnd);
+    duplex.on('error', this.#onError);
+    duplex.on('close', this.#onClose);
+    if (duplex.destroyed) this.#duplexClosed = true;
+  }
+
+  attach(events: TransportEvents): void {
+    this.#events = events;
+    if (this.#duplexClosed) process.nextTick(() => this.#reportClosed());
+  }
+
+  resume(): void {
+    if (this.#reading || !this.#isReportable) return;
+    this.#reading = true;
+    if (this.#peerEnded) process.nextTick(() => this.#reportEnd());
+    else this.#duplex.resume();
+  }
+
+  pause(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    if (this.#open) this.#duplex.pause();
+  }
+
+  write(piece: string | Uint8Array): void {
+    if (!this.#open || this.#endWriteWanted || piece.length === 0) return;
+    this.#outgoing.push(piece);
+    this.#scheduleFlush();
+  }
+
+  flush(): void {
+    this.#flushScheduled = false;
+    if (this.#bytesInFlight > 0 || !this.#open) return;
+    const chunk = this.#outgoing.take();
+    if (chunk !== undefined) {
+      this.#bytesInFlight = chunk.length;
+      if (typeof chunk === 'string') this.#duplex.write(chunk, 'latin1', this.#onWritten);
+      else this.#duplex.write(chunk, this.#onWritten);
+    } else if (this.#endWriteWanted && !this.#endWriteDone) {
+      this.#endWriteDone = true;
+      this.#duplex.end();
+    }
+  }
+
+  endWrite(): void {
+    if (!this.#open || this.#endWriteWanted) return;
+    this.#endWriteWanted = true;
+    this.#scheduleFlush();
+  }
+
+  close(): void {
+    if (!this.#open) {
+      // The peer was faster, and a paused reader had not been told yet: it is told now.
+      if (this.#duplexClosed) process.nextTick(() => this.#reportClosed());
+      return;
+    }
+    this.#open = false;
+    this.#outgoing.clear();
+    this.#duplex.destroy();
+  }
+
+  reset(): void {
+    if (
+      this.#open &&
+      this.#duplex instanceof Socket &&
+      this.remoteAddress.family !== 'unix' &&
+      this.tls === undefined
+    ) {
+      this.#duplex.resetAndDestroy();
+    }
+    this.close();
+  }
+
+  ref(): void {
+    if (this.#duplex instanceof Socket) this.#duplex.ref();
+  }
+
+  unref(): void {
+    if (this.#duplex instanceof Socket) this.#duplex.unref();
+  }
+
+  setNoDelay(on: boolean): void {
+    if (this.#open && this.#duplex instanceof Socket) this.#duplex.setNoDelay(on);
+  }
+
+  detach(): Duplex {
+    this.#open = false;
+    this.#closeReported = true;
+    const duplex = this.#duplex;
+    duplex.pause();
+    duplex.off('data', this.#onData);
+    duplex.off('end', this.#onEnd);
+    duplex.off('close', this.#onClose);
+    // The listener for errors stays: who takes over may be late with one, and one bad socket would end the process.
+    return duplex;
+  }
+
+  /** Whether there may be anything left to tell. */
+  get #isReportable(): boolean {
+    return this.#open || (this.#duplexClosed && !this.#closeReported);
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled || this.#bytesInFlight > 0) return;
+    this.#flushScheduled = true;
+    this.#loop.scheduleFlush(this);
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.#open) this.#events?.received(bytes, 0, bytes.length);
+  };
+
+  readonly #onEnd = (): void => {
+    this.#peerEnded = true;
+    // Node may notice the end of an empty stream although it is paused.
+    if (this.#reading) this.#reportEnd();
+  };
+
+  readonly #onWritten = (error?: Error | null): void => {
+    const byteLength = this.#bytesInFlight;
+    this.#bytesInFlight = 0;
+    // A failed write is reported by the close that follows it.
+    if (error || !this.#open) return;
+    this.#events?.sent(byteLength);
+    this.flush();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#error ??= toTransportError(error);
+  };
+
+  readonly #onClose = (): void => {
+    const closedByUs = !this.#open;
+    this.#open = false;
+    this.#duplexClosed = true;
+    this.#outgoing.clear();
+    // An orderly end waits, as the bytes before it would, until somebody reads.
+    const awaitsReader = !closedByUs && this.#error === undefined && this.#peerEnded && !this.#endReported;
+    if (awaitsReader && !this.#reading) return;
+    this.#reportClosed();
+  };
+
+  #reportEnd(): void {
+    if (this.#endReported || !this.#reading || !this.#isReportable) return;
+    this.#endReported = true;
+    this.#events?.ended();
+    if (this.#duplexClosed) this.#reportClosed();
+  }
+
+  #reportClosed(): void {
+    if (this.#closeReported || this.#events === undefined) return;
+    this.#closeReported = true;
+    this.#reading = false;
+    this.#events.closed(this.#error);
+  }
+}
+
+const UNNAMED: SocketAddress = { family: 'unix', path: '' };
+const NO_SOCKET: SocketAddress = { family: 'memory' };
+
+function ownAddress(duplex: Duplex): SocketAddress {
+  if (!(duplex instanceof Socket)) return NO_SOCKET;
+  const { localAddress, localPort } = duplex;
+  return localAddress === undefined || localPort === undefined
+    ? UNNAMED
+    : internetAddress(localAddress, localPort);
+}
+
+function peerAddress(duplex: Duplex): SocketAddress {
+  if (!(duplex instanceof Socket)) return NO_SOCKET;
+  const { remoteAddress, remotePort } = duplex;
+  return remoteAddress === undefined || remotePort === undefined
+    ? UNNAMED
+    : internetAddress(remoteAddress, remotePort);
+}
+
+/** The system calls as the reactor names them, so that both backends report the same. */
+const SYSCALLS: Readonly<Record<string, string>> = { read: 'recv', write: 'send' };
+
+function toTransportError(error: Error): Error {
+  const syscall = (error as NodeJS.ErrnoException).syscall ?? 'read';
+  return SystemError.from(error, SYSCALLS[syscall] ?? syscall);
+}

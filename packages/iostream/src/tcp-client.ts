@@ -1,0 +1,142 @@
+import { type ClockTimer, IOLoop } from '@landspout/ioloop';
+import { connect } from './connect.ts';
+import { connectToAny } from './happy-eyeballs.ts';
+import { IOStream, type IOStreamOptions } from './io-stream.ts';
+import type { AddressFamily } from './net-address.ts';
+import type { Resolver } from './resolver.ts';
+import { StreamConnectError, StreamTimeoutError, StreamUsageError } from './stream-errors.ts';
+import { SystemResolver } from './system-resolver.ts';
+import { connectTls } from './tls-client.ts';
+import type { TlsClientOptions } from './tls-options.ts';
+import type { Transport } from './transport.ts';
+
+export interface TCPClientOptions {
+  /** Default: a {@link SystemResolver}. */
+  readonly resolver?: Resolver;
+  /** Default: the loop of this thread. */
+  readonly loop?: IOLoop;
+}
+
+interface SharedConnectOptions {
+  /** Speaks TLS, verifying the server's certificate and name. */
+  readonly tls?: true | TlsClientOptions;
+  /** Most milliseconds for resolving, connecting and the TLS handshake together; 0 is no limit. Default 20 s. */
+  readonly timeoutMs?: number;
+  /** Stops connecting. Nothing stays open then. */
+  readonly signal?: AbortSignal;
+  /** Of the stream, with the defaults of {@link IOStreamOptions}. */
+  readonly maxReadBufferBytes?: number;
+  readonly maxWriteBufferBytes?: number;
+}
+
+export interface TCPConnectOptions extends SharedConnectOptions {
+  /** A name or a numeric address. */
+  readonly host: string;
+  readonly port: number;
+  /** Tries only addresses of this family. */
+  readonly family?: AddressFamily;
+  /** A numeric address of this machine to connect from; addresses of the other family are not tried. */
+  readonly localAddress?: string;
+  /** The port to connect from. Default: any. Without `localAddress`, from the loopback address. */
+  readonly localPort?: number;
+}
+
+export interface UnixConnectOptions extends SharedConnectOptions {
+  /** A Unix socket's path; NUL first is a Linux abstract name. */
+  readonly path: string;
+}
+
+const DEFAULT_TIMEOUT_MS = 20_000;
+
+/** Makes connections: resolves, tries every address, and speaks TLS, all within one deadline. */
+export class TCPClient {
+  readonly #resolver: Resolver;
+  readonly #loop: IOLoop;
+
+  constructor(options: TCPClientOptions = {}) {
+    this.#resolver = options.resolver ?? new SystemResolver();
+    this.#loop = options.loop ?? IOLoop.current();
+  }
+
+  /**
+   * Connects.
+   *
+   * @returns an open stream; after the handshake, where there is TLS.
+   * @throws SystemError such as `ECONNREFUSED`, of the address tried last; StreamConnectError `ERR_STREAM_RESOLVE`
+   *   or `ERR_STREAM_TLS`; StreamTimeoutError `ERR_STREAM_TIMEOUT`; StreamUsageError `ERR_STREAM_USAGE` for options
+   *   that cannot be; the reason of `signal`. Nothing stays open then.
+   */
+  async connect(options: TCPConnectOptions | UnixConnectOptions): Promise<IOStream> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, maxReadBufferBytes, maxWriteBufferBytes } = options;
+    if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31))
+      throw usage(`timeoutMs of 0 or more was expected, not ${timeoutMs}`);
+    const transport = await this.#within(timeoutMs, signal, (either) => this.#open(options, either));
+    return new IOStream(transport, {
+      clock: this.#loop.clock,
+      ...(maxReadBufferBytes === undefined ? {} : { maxReadBufferBytes }),
+      ...(maxWriteBufferBytes === undefined ? {} : { maxWriteBufferBytes }),
+    });
+  }
+
+  async #open(options: TCPConnectOptions | UnixConnectOptions, signal: AbortSignal): Promise<Transport> {
+    const transport =
+      'path' in options ? await connect(this.#loop, options, signal) : await this.#dial(options, signal);
+    if (options.tls === undefined) return transport;
+    const tls = options.tls === true ? {} : options.tls;
+    const servername = tls.servername ?? ('host' in options ? options.host : 'localhost');
+    return connectTls(transport, { ...tls, servername }, signal, this.#loop);
+  }
+
+  async #dial(options: TCPConnectOptions, signal: AbortSignal): Promise<Transport> {
+    const { host, port, localAddress, localPort } = options;
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      throw usage(`a port of 0 to 65535 was expected, not ${port}`);
+    const family = localAddress === undefined ? options.family : familyOf(localAddress);
+    const addresses = await this.#resolver.resolve(host, { port, family, signal });
+    if (addresses.length === 0)
+      throw new StreamConnectError('ERR_STREAM_RESOLVE', `connect: ${host} has no address`);
+    const dialOne = (
+      found: { address: string; family: AddressFamily; port?: number | undefined },
+      either: AbortSignal,
+    ) => {
+      const from = localAddress ?? (localPort === undefined ? undefined : LOOPBACK[found.family]);
+      const target = { address: found.address, port: found.port ?? port, localAddress: from, localPort };
+      return connect(this.#loop, target, either);
+    };
+    return connectToAny(addresses, dialOne, this.#loop.clock, signal);
+  }
+
+  /** Runs `open` with a signal that aborts with the caller's or at the deadline. */
+  async #within<T>(
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    open: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const controller = new AbortController();
+    const onAbort = (): void => controller.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    let timer: ClockTimer | undefined;
+    if (timeoutMs > 0) {
+      const expire = (): void =>
+        controller.abort(new StreamTimeoutError(`connect: not connected within ${timeoutMs} ms`));
+      timer = this.#loop.clock.setTimeout(expire, timeoutMs);
+    }
+    try {
+      return await open(controller.signal);
+    } finally {
+      timer?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;
+
+function familyOf(address: string): AddressFamily {
+  return address.includes(':') ? 6 : 4;
+}
+
+function usage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `connect: ${message}`);
+}

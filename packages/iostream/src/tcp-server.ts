@@ -1,0 +1,221 @@
+import type { SecureContext } from 'node:tls';
+import { IOLoop } from '@landspout/ioloop';
+import { ConnectionCaps } from './connection-caps.ts';
+import type { IOStream, IOStreamOptions } from './io-stream.ts';
+import { type BoundListener, bindAddresses, bindUnix, type ListenOptions } from './server-binding.ts';
+import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
+import { StreamClosedError, StreamUsageError } from './stream-errors.ts';
+import { isScanNoise, TlsAcceptor } from './tls-acceptor.ts';
+import { resolveTlsServerOptions, type TlsServerOptions } from './tls-options.ts';
+import type { SocketAddress, Transport } from './transport.ts';
+
+export interface TCPServerOptions {
+  /** What to do with each connection, in place of overriding {@link TCPServer.handleStream}. */
+  readonly handleStream?: (stream: IOStream) => unknown;
+  /** Speaks TLS on every connection; files are read and checked at once. */
+  readonly tls?: TlsServerOptions | SecureContext;
+  /** Default: the loop of this thread. */
+  readonly loop?: IOLoop;
+  /** Of each stream, with the defaults of {@link IOStreamOptions}. */
+  readonly maxReadBufferBytes?: number;
+  readonly maxWriteBufferBytes?: number;
+  /**
+   * Connections that the system holds until they are accepted; default 511, as Node and nginx: a burst of that many
+   * loses none. The system cuts it to its own limit (`net.core.somaxconn`).
+   */
+  readonly backlog?: number;
+  /** Most open connections, those in a TLS handshake included; others are closed at once. 0 is no limit; default 100,000. */
+  readonly maxConnections?: number;
+  /** Most of them from one IPv4 address or IPv6 /64, loopback excepted. 0 is no limit; default 10,000. */
+  readonly maxConnectionsPerAddress?: number;
+}
+
+const DEFAULT_BACKLOG = 511;
+const DEFAULT_MAX_CONNECTIONS = 100_000;
+const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS = 10_000;
+
+/**
+ * Listens and gives each connection, after the TLS handshake where there is one, to {@link handleStream}.
+ *
+ * @example
+ * const server = new TCPServer({
+ *   async handleStream(stream) {
+ *     await stream.write(await stream.readUntil('\n'));
+ *     stream.close();
+ *   },
+ * });
+ * await server.listen({ port: 7 });
+ */
+export class TCPServer {
+  readonly #loop: IOLoop;
+  readonly #tls: TlsAcceptor | undefined;
+  readonly #handler: ((stream: IOStream) => unknown) | undefined;
+  readonly #streamOptions: IOStreamOptions;
+  readonly #backlog: number;
+  readonly #caps: ConnectionCaps;
+  readonly #owner: ServerStreamOwner;
+  readonly #streams = new Set<ServerStream>();
+  #listeners: BoundListener[] = [];
+  #refusing = false;
+
+  /**
+   * @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be; StreamConnectError `ERR_STREAM_TLS` for
+   *   certificates that cannot be read or used.
+   */
+  constructor(options: TCPServerOptions = {}) {
+    const { maxReadBufferBytes, maxWriteBufferBytes } = options;
+    this.#handler = options.handleStream;
+    if (this.#handler === undefined && this.handleStream === TCPServer.prototype.handleStream) {
+      throw usage('TCPServer: the option handleStream was expected, or a subclass with the method');
+    }
+    this.#loop = options.loop ?? IOLoop.current();
+    this.#streamOptions = {
+      clock: this.#loop.clock,
+      ...(maxReadBufferBytes === undefined ? {} : { maxReadBufferBytes }),
+      ...(maxWriteBufferBytes === undefined ? {} : { maxWriteBufferBytes }),
+    };
+    this.#backlog = requireCount('backlog', options.backlog ?? DEFAULT_BACKLOG, 1);
+    this.#caps = new ConnectionCaps(
+      requireCount('maxConnections', options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, 0),
+      requireCount(
+        'maxConnectionsPerAddress',
+        options.maxConnectionsPerAddress ?? DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
+        0,
+      ),
+    );
+    this.#tls = options.tls === undefined ? undefined : this.#createAcceptor(options.tls);
+    this.#owner = { streamGone: (stream) => this.#streamGone(stream) };
+  }
+
+  /** A connection is there; it stays open until somebody closes it. A rejection is logged, and closes it. */
+  handleStream(stream: IOStream): unknown {
+    return this.#handler?.(stream);
+  }
+
+  /**
+   * Starts to listen; may be called again for further ports.
+   *
+   * @throws SystemError such as `EADDRINUSE`, with `bind` or `listen` as its `syscall`; StreamConnectError
+   *   `ERR_STREAM_RESOLVE` for a host without an address. Nothing of this call is left listening then.
+   */
+  async listen(options: ListenOptions): Promise<this> {
+    const onConnection = (transport: Transport): void => this.#accept(transport);
+    const listenerOptions = { backlog: this.#backlog, onConnection };
+    const bound =
+      options.path === undefined
+        ? await bindAddresses(this.#loop, options, listenerOptions)
+        : await bindUnix(this.#loop, options.path, options.mode, listenerOptions);
+    this.#listeners.push(...bound);
+    return this;
+  }
+
+  /** Where the server listens, in the order of the calls. */
+  get addresses(): readonly SocketAddress[] {
+    return this.#listeners.map(({ listener }) => listener.address);
+  }
+
+  /** The first of {@link addresses}. @throws StreamUsageError `ERR_STREAM_USAGE` when it does not listen. */
+  get address(): SocketAddress {
+    const [first] = this.addresses;
+    if (first === undefined) throw usage('the server does not listen');
+    return first;
+  }
+
+  /** The first port that it listens on. @throws StreamUsageError `ERR_STREAM_USAGE` when there is none. */
+  get port(): number {
+    for (const address of this.addresses) if ('port' in address) return address.port;
+    throw usage('the server does not listen on a port');
+  }
+
+  /** Open connections, those in a TLS handshake included. */
+  get openConnections(): number {
+    return this.#caps.size;
+  }
+
+  /** Stops listening. Connections live on. Idempotent. */
+  async stop(): Promise<void> {
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    await Promise.all(listeners.map((bound) => bound.close()));
+  }
+
+  /** Stops listening and closes every connection at once. */
+  async closeAll(): Promise<void> {
+    await this.stop();
+    const streams = [...this.#streams];
+    for (const stream of streams) stream.close();
+    this.#tls?.destroyAll();
+    await Promise.all(streams.map((stream) => stream.waitClosed()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeAll();
+  }
+
+  #createAcceptor(tls: TlsServerOptions | SecureContext): TlsAcceptor {
+    const { logger } = this.#loop;
+    return new TlsAcceptor(resolveTlsServerOptions(tls), this.#loop, {
+      secured: (transport) => this.#serve(transport),
+      failed: (error) => {
+        if (isScanNoise(error)) logger.debug({ error }, 'a TLS handshake was not completed');
+        else logger.warn({ error }, 'a TLS handshake failed');
+      },
+    });
+  }
+
+  #accept(transport: Transport): void {
+    if (!this.#caps.admit(transport)) {
+      this.#refuse(transport);
+      return;
+    }
+    this.#refusing = false;
+    if (this.#tls === undefined) {
+      this.#serve(transport);
+    } else {
+      const { remoteAddress } = transport;
+      this.#tls.accept(transport, () => this.#caps.release({ remoteAddress }));
+    }
+  }
+
+  #refuse(transport: Transport): void {
+    transport.close();
+    // Said once for each time that the limit is reached: one line per refused connection would be a second flood.
+    if (this.#refusing) return;
+    this.#refusing = true;
+    this.#loop.logger.warn(
+      { openConnections: this.#caps.size },
+      'a limit of connections is reached; more are refused',
+    );
+  }
+
+  #serve(transport: Transport): void {
+    const stream = new ServerStream(transport, this.#streamOptions, this.#owner);
+    this.#streams.add(stream);
+    try {
+      const result = this.handleStream(stream);
+      if (result instanceof Promise) result.catch((error: unknown) => this.#handlerFailed(stream, error));
+    } catch (error) {
+      this.#handlerFailed(stream, error);
+    }
+  }
+
+  #handlerFailed(stream: IOStream, error: unknown): void {
+    // That a peer goes away is no fault of the handler's.
+    if (!(error instanceof StreamClosedError)) this.#loop.logger.error({ error }, 'handleStream failed');
+    stream.close(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #streamGone(stream: ServerStream): void {
+    this.#streams.delete(stream);
+    if (this.#tls === undefined) this.#caps.release(stream);
+  }
+}
+
+function requireCount(name: string, value: number, least: number): number {
+  if (Number.isInteger(value) && value >= least && value < 2 ** 31) return value;
+  throw usage(`${name} of at least ${least} was expected, not ${value}`);
+}
+
+function usage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', message);
+}

@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { IOLoop } from '@landspout/ioloop';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { type CompliancePair, transportCompliance } from '../src/compliance/index.ts';
+import {
+  connect,
+  connectNode,
+  connectTls,
+  type Listener,
+  type ListenTarget,
+  listen,
+  listenNode,
+  memoryPair,
+  NodeTransport,
+  TCPServer,
+  type Transport,
+  TransportDuplex,
+} from '../src/index.ts';
+import { type Certificates, makeCertificates } from './support/certificates.ts';
+
+const loop = IOLoop.current();
+const framework = { describe, it };
+
+type Listen = (target: ListenTarget, onConnection: (transport: Transport) => void) => Promise<Listener>;
+type Connect = (target: { address: string; port: number } | { path: string }) => Promise<Transport>;
+
+/** One connection over a listener of its own. */
+async function pairOver(target: ListenTarget, listenOn: Listen, connectTo: Connect): Promise<CompliancePair> {
+  let accepted!: (transport: Transport) => void;
+  const arrival = new Promise<Transport>((resolve) => {
+    accepted = resolve;
+  });
+  const listener = await listenOn(target, (transport) => accepted(transport));
+  const { address } = listener;
+  const a = await connectTo(
+    'path' in target ? target : { address: target.address, port: (address as { port: number }).port },
+  );
+  return { a, b: await arrival, close: () => listener.close() };
+}
+
+const node: [Listen, Connect] = [
+  (target, onConnection) => listenNode(loop, target, { backlog: 5, onConnection }),
+  (target) => connectNode(loop, target),
+];
+/** Whichever backend runs: on the portable one these are the same again. */
+const backend: [Listen, Connect] = [
+  (target, onConnection) => listen(loop, target, { backlog: 5, onConnection }),
+  (target) => connect(loop, target),
+];
+const TCP: ListenTarget = { address: '127.0.0.1', port: 0 };
+
+let folder: string;
+let certificates: Certificates;
+let sockets = 0;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'landspout-'));
+  certificates = makeCertificates();
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  certificates.remove();
+});
+
+const unixPath = (): ListenTarget => {
+  sockets += 1;
+  return { path: join(folder, `${sockets}.sock`) };
+};
+
+transportCompliance('memory transport', framework, async () => {
+  const [a, b] = memoryPair();
+  return { a, b, close: async () => {} };
+});
+
+transportCompliance(
+  'node transport over any Duplex',
+  framework,
+  async () => {
+    const [a, b] = memoryPair();
+    return {
+      a: new NodeTransport(new TransportDuplex(a)),
+      b: new NodeTransport(new TransportDuplex(b)),
+      close: async () => {},
+    };
+  },
+  { reset: false },
+);
+
+transportCompliance('node transport over TCP', framework, () => pairOver(TCP, ...node));
+transportCompliance('node transport over a Unix socket', framework, () => pairOver(unixPath(), ...node), {
+  reset: false,
+});
+transportCompliance('backend transport over TCP', framework, () => pairOver(TCP, ...backend));
+transportCompliance(
+  'backend transport over a Unix socket',
+  framework,
+  () => pairOver(unixPath(), ...backend),
+  { reset: false },
+);
+
+/** TLS is put on a connection of the backend, and read back through the stream's transport. */
+transportCompliance(
+  'node transport over TLS',
+  framework,
+  async () => {
+    let accepted!: (transport: Transport) => void;
+    const arrival = new Promise<Transport>((resolve) => {
+      accepted = resolve;
+    });
+    const { certFile, keyFile } = certificates;
+    const server = new TCPServer({
+      tls: { certFile, keyFile },
+      handleStream: (stream) => accepted(stream.detachTransport()),
+    });
+    await server.listen({ host: '127.0.0.1' });
+    const plain = await connect(loop, { address: '127.0.0.1', port: server.port });
+    const a = await connectTls(plain, { servername: 'localhost', caFile: certFile });
+    return { a, b: await arrival, close: () => server.closeAll() };
+  },
+  { reset: false },
+);
