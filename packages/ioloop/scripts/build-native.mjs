@@ -83,8 +83,8 @@ function compile([command, ...flags], output) {
   const draft = `${output}.${process.pid}`;
   mkdirSync(dirname(output), { recursive: true });
   const args = [
-    ...SHARED_FLAGS,
     ...flags,
+    ...SHARED_FLAGS,
     `-I${include}`,
     ...sources.map((name) => join('native', name)),
     '-o',

@@ -145,6 +145,11 @@ describe('a watched poller', () => {
     expect(program.errors()).toContain('thrown in a batch');
   });
 
+  nativeIt('runs the ticks and microtasks of a batch before the next batch, in an idle process', async () => {
+    const batches = [1, 2, 3].flatMap((batch) => [`tick ${batch}`, `microtask ${batch}`]);
+    expect(await run('order').output).toEqual([...batches, 'idle', 'exit 0']);
+  });
+
   nativeIt('goes on after an exception that a listener takes', async () => {
     const expected = ['caught thrown in a batch', 'tick', 'served', 'idle', 'exit 0'];
     expect(await run('caught').output).toEqual(expected);

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect } from 'vitest';
@@ -45,7 +44,7 @@ async function runWorker(ending: Ending, turns: number): Promise<void> {
   const errors: unknown[] = [];
   worker.on('error', (error) => errors.push(error));
   const exited = new Promise((resolve) => worker.on('exit', resolve)); // `once` would reject with the error
-  await once(worker, 'message');
+  await Promise.race([new Promise((resolve) => worker.on('message', resolve)), exited]); // an error may overtake it
   for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   if (ending === 'terminate' || ending === 'select') await worker.terminate();
   await exited;
