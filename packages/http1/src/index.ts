@@ -7,16 +7,6 @@
  * @packageDocumentation
  */
 
-// The seam between HTTP and what answers it.
-export type {
-  HTTPConnectionInfo,
-  HTTPMessageDelegate,
-  HTTPServerConnectionDelegate,
-  HTTPServerExchange,
-  RequestHead,
-  ResponseHead,
-} from './delegate.ts';
-
 // Connections.
 export { ClientConnection, type ClientConnectionOptions } from './connection/client-connection.ts';
 export type { ClientRequest, HTTPResponseDelegate } from './connection/client-delegate.ts';
@@ -26,21 +16,36 @@ export {
   type UpgradeRequest,
   type UpgradeResult,
 } from './connection/client-upgrade.ts';
+export {
+  HTTP_ERRORS,
+  HTTPClosedError,
+  HTTPDeadlineError,
+  type HTTPErrorCode,
+  HTTPUsageError,
+} from './connection/errors.ts';
 export { ServerConnection } from './connection/server-connection.ts';
 export type { ServerConnectionSettings } from './connection/server-settings.ts';
-
+// The seam between HTTP and what answers it.
+export type {
+  HTTPConnectionInfo,
+  HTTPMessageDelegate,
+  HTTPServerConnectionDelegate,
+  HTTPServerExchange,
+  RequestHead,
+  ResponseHead,
+} from './delegate.ts';
 // The words of both directions, and what can go wrong.
 export {
   DEFAULT_LIMITS,
   formatHttpDate,
-  HTTPHeaders,
-  type HTTPHeadersInit,
   HTTP1_USAGE_ERRORS,
   HTTP1_VIOLATIONS,
-  Http1ProtocolError,
+  HTTPHeaders,
+  type HTTPHeadersInit,
   type Http1Limits,
+  Http1ProtocolError,
   Http1UsageError,
   HttpDateCache,
+  resolveLimits,
   STATUS_REASONS,
 } from './protocol/index.ts';
-export { HTTP_ERRORS, HTTPClosedError, HTTPDeadlineError, type HTTPErrorCode, HTTPUsageError } from './connection/errors.ts';

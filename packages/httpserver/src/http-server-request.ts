@@ -1,4 +1,10 @@
-import { type HTTPConnectionInfo, HTTPHeaders, type HTTPServerExchange, type RequestHead, STATUS_REASONS } from '@landspout/http1';
+import {
+  type HTTPConnectionInfo,
+  HTTPHeaders,
+  type HTTPServerExchange,
+  type RequestHead,
+  STATUS_REASONS,
+} from '@landspout/http1';
 
 const EMPTY = new Uint8Array(0);
 
@@ -44,7 +50,11 @@ export class HTTPServerRequest {
    * @param headers - where no `Content-Type` is among them, text gets `text/plain; charset=utf-8`.
    * @throws Http1UsageError for headers that must not reach the wire; HTTPUsageError when an answer was given.
    */
-  respond(status: number, body: string | Uint8Array = '', headers?: HTTPHeaders | Record<string, string>): void {
+  respond(
+    status: number,
+    body: string | Uint8Array = '',
+    headers?: HTTPHeaders | Record<string, string>,
+  ): void {
     const fields = headers instanceof HTTPHeaders ? headers : HTTPHeaders.from(headers ?? {});
     if (typeof body === 'string' && body !== '' && !fields.has('Content-Type')) {
       fields.set('Content-Type', 'text/plain; charset=utf-8');

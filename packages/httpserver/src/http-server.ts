@@ -1,14 +1,15 @@
-import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
-import { type IOStream, TCPServer, type TCPServerOptions } from '@landspout/iostream';
 import {
   DEFAULT_LIMITS,
   HTTPClosedError,
+  type HTTPServerConnectionDelegate,
   type Http1Limits,
   HttpDateCache,
-  type HTTPServerConnectionDelegate,
+  resolveLimits,
   ServerConnection,
   type ServerConnectionSettings,
 } from '@landspout/http1';
+import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
+import { type IOStream, TCPServer, type TCPServerOptions } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import { type HTTPServerTimeouts, resolveTimeouts } from './timeouts.ts';
 
@@ -61,7 +62,7 @@ export class HTTPServer extends TCPServer {
       ...timeouts,
       loop,
       delegate: typeof handler === 'function' ? new CallbackDelegate(handler) : handler,
-      limits: { ...DEFAULT_LIMITS, ...definedLimits(options) },
+      limits: resolveLimits(limitsOf(options)),
       wheel: new DeadlineWheel(loop.clock, loop.logger, Math.max(10, Math.min(500, shortest / 4))),
       dates: new HttpDateCache(),
       keepAlive: options.keepAlive ?? true,
@@ -103,13 +104,15 @@ export class HTTPServer extends TCPServer {
     await this.#emptied(drainMs);
     const cut = this.#connections.size;
     for (const { stream } of this.#connections) {
-      stream.reset(new HTTPClosedError('ERR_HTTP_STOPPING', 'the server stopped before the answer was complete'));
+      stream.reset(
+        new HTTPClosedError('ERR_HTTP_STOPPING', 'the server stopped before the answer was complete'),
+      );
     }
     return { finished: total - cut, cut };
   }
 
   /** Stops listening and closes every connection at once, those that handlers have taken over too. */
-  async closeAll(): Promise<void> {
+  override async closeAll(): Promise<void> {
     await this.stop();
     const reason = new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed');
     const streams = [...this.#detached, ...[...this.#connections].map(({ stream }) => stream)];
@@ -144,8 +147,8 @@ export class HTTPServer extends TCPServer {
 
 type SharedSettings = { -readonly [Key in keyof ServerConnectionSettings]: ServerConnectionSettings[Key] };
 
-/** The limits that the options name; validated by the decoder that they are for. */
-function definedLimits(options: HTTPServerOptions): Partial<Http1Limits> {
+/** The limits among the options. */
+function limitsOf(options: HTTPServerOptions): Partial<Http1Limits> {
   const limits: Record<string, number> = {};
   for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Http1Limits)[]) {
     const value = options[name];

@@ -29,7 +29,10 @@ export function resolveTimeouts(options: Partial<HTTPServerTimeouts>): HTTPServe
     const value = options[name];
     if (value === undefined) continue;
     if (!(value > 0 && value < 2 ** 31)) {
-      throw new StreamUsageError('ERR_STREAM_USAGE', `HTTPServer: ${name} of more than 0 was expected, not ${value}`);
+      throw new StreamUsageError(
+        'ERR_STREAM_USAGE',
+        `HTTPServer: ${name} of more than 0 was expected, not ${value}`,
+      );
     }
     resolved[name] = value;
   }

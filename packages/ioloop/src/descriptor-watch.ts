@@ -22,7 +22,8 @@ export class DescriptorWatch implements ReadyHandler {
     try {
       reactor.register(this.#descriptor, events, this);
     } catch (error) {
-      if (typeof target === 'number') reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
+      if (typeof target === 'number')
+        reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
       throw error;
     }
     reactor.ref();

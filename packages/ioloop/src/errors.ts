@@ -34,7 +34,11 @@ export class SystemError extends CodedError {
 
   constructor(code: string, syscall: string, address?: string, options?: ErrorOptions) {
     const target = address === undefined ? '' : ` ${address}`;
-    super(code, `${syscall}${target}: ${SYSTEM_MESSAGES[code] ?? 'the system refused the call'} (${code})`, options);
+    super(
+      code,
+      `${syscall}${target}: ${SYSTEM_MESSAGES[code] ?? 'the system refused the call'} (${code})`,
+      options,
+    );
     this.syscall = syscall;
     this.address = address;
   }

@@ -7,25 +7,27 @@
  * @packageDocumentation
  */
 
+// Time and records as arguments.
+export { type Clock, type ClockTimer, systemClock } from './clock.ts';
+export { Deadline, type DeadlineEntry, DeadlineWheel } from './deadline-wheel.ts';
+export type { ReadinessHandler } from './descriptor-watch.ts';
+// What can go wrong.
+export { CodedError, SystemError } from './errors.ts';
+// For the layers above.
+export type { Flushable } from './flush-queue.ts';
 // The loop.
 export { type Backend, IOLoop, type IOLoopOptions, type RunOptions, type Timeout } from './io-loop.ts';
-export type { ReadinessHandler } from './descriptor-watch.ts';
+export { consoleLogger, type Logger } from './logger.ts';
+export {
+  LOOP_ERRORS,
+  LoopClosedError,
+  type LoopErrorCode,
+  LoopTimeoutError,
+  LoopUsageError,
+} from './loop-errors.ts';
+export type { NativeAddress, NativeBinding } from './native-binding.ts';
 export { PeriodicCallback, type PeriodicCallbackOptions } from './periodic-callback.ts';
-export { Deadline, type DeadlineEntry, DeadlineWheel } from './deadline-wheel.ts';
-
+export { checked, type Descriptor, type Reactor, type ReadyHandler, systemError } from './reactor.ts';
 // Hand-written loops.
 export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';
 export { Socket } from './socket.ts';
-
-// What can go wrong.
-export { CodedError, SystemError } from './errors.ts';
-export { LOOP_ERRORS, LoopClosedError, type LoopErrorCode, LoopTimeoutError, LoopUsageError } from './loop-errors.ts';
-
-// Time and records as arguments.
-export { type Clock, type ClockTimer, systemClock } from './clock.ts';
-export { consoleLogger, type Logger } from './logger.ts';
-
-// For the layers above.
-export type { Flushable } from './flush-queue.ts';
-export type { NativeAddress, NativeBinding } from './native-binding.ts';
-export { checked, type Descriptor, type Reactor, type ReadyHandler, systemError } from './reactor.ts';

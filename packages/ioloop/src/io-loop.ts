@@ -103,10 +103,17 @@ export class IOLoop {
    * @param delayMs - 0 to 2,147,483,647 (about 24 days).
    * @throws LoopUsageError `ERR_LOOP_USAGE` for a delay out of range.
    */
-  callLater<Args extends unknown[]>(delayMs: number, callback: (...args: Args) => unknown, ...args: Args): Timeout {
+  callLater<Args extends unknown[]>(
+    delayMs: number,
+    callback: (...args: Args) => unknown,
+    ...args: Args
+  ): Timeout {
     requireFunction(callback, 'callLater');
     if (!(delayMs >= 0 && delayMs <= MAX_DELAY_MS)) {
-      throw new LoopUsageError('ERR_LOOP_USAGE', `callLater: a delay of 0 to ${MAX_DELAY_MS} ms was expected, not ${delayMs}`);
+      throw new LoopUsageError(
+        'ERR_LOOP_USAGE',
+        `callLater: a delay of 0 to ${MAX_DELAY_MS} ms was expected, not ${delayMs}`,
+      );
     }
     // A clock of the caller's own may call back in any context, so the context is kept here.
     const run = AsyncResource.bind(() => this.#call(callback, args));
@@ -128,12 +135,19 @@ export class IOLoop {
    * @throws LoopUsageError `ERR_LOOP_ALREADY_REGISTERED`; `ERR_LOOP_NOT_SUPPORTED` on the portable backend.
    * @throws SystemError such as `EBADF`, or `EPERM` for a regular file, which is always ready.
    */
-  addHandler<Target extends number | Socket>(target: Target, events: number, handler: ReadinessHandler<Target>): void {
+  addHandler<Target extends number | Socket>(
+    target: Target,
+    events: number,
+    handler: ReadinessHandler<Target>,
+  ): void {
     const reactor = this.#requireReactor('addHandler');
     requireFunction(handler, 'addHandler');
     requireEvents(events, 'addHandler');
     if (this.#watches.has(target)) {
-      throw new LoopUsageError('ERR_LOOP_ALREADY_REGISTERED', 'addHandler: the descriptor already has a handler');
+      throw new LoopUsageError(
+        'ERR_LOOP_ALREADY_REGISTERED',
+        'addHandler: the descriptor already has a handler',
+      );
     }
     const run = AsyncResource.bind((ready: number) => this.#call(handler, [target, ready]));
     this.#watches.set(target, new DescriptorWatch(reactor, target, events, run));
@@ -223,5 +237,8 @@ function requireFunction(value: unknown, operation: string): void {
 function requireEvents(events: number, operation: string): void {
   const known = IOLoop.READ | IOLoop.WRITE | IOLoop.ERROR;
   if (Number.isInteger(events) && events > 0 && (events & ~known) === 0) return;
-  throw new LoopUsageError('ERR_LOOP_USAGE', `${operation}: IOLoop.READ and IOLoop.WRITE were expected, not ${events}`);
+  throw new LoopUsageError(
+    'ERR_LOOP_USAGE',
+    `${operation}: IOLoop.READ and IOLoop.WRITE were expected, not ${events}`,
+  );
 }

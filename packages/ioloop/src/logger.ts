@@ -17,7 +17,8 @@ export const consoleLogger: Logger = {
 function writeRecord(level: string, details: object, message: string): void {
   const error = (details as { error?: unknown }).error;
   let text = message;
-  if (error instanceof Error) text += level === 'E' ? `\n${error.stack ?? error.message}` : `: ${error.message}`;
+  if (error instanceof Error)
+    text += level === 'E' ? `\n${error.stack ?? error.message}` : `: ${error.message}`;
   else if (error !== undefined) text += `: ${String(error)}`;
   process.stderr.write(`[${level} ${new Date().toISOString()}] ${oneRecord(text)}\n`);
 }

@@ -42,7 +42,13 @@ export interface NativeBinding {
    * sendmsg of up to 64 pieces starting at index `first`; `skip` bytes of that first piece are already sent.
    * Strings are latin1. @returns bytes taken or -errno
    */
-  sendVector(slot: number, generation: number, pieces: readonly (string | Uint8Array)[], first: number, skip: number): number;
+  sendVector(
+    slot: number,
+    generation: number,
+    pieces: readonly (string | Uint8Array)[],
+    first: number,
+    skip: number,
+  ): number;
   /** how: 0 reading, 1 writing, 2 both */
   shutdown(slot: number, generation: number, how: number): number;
   /** EPOLL_CTL_DEL first when the slot is watched, then close(2). The pair is dead afterwards. */
@@ -61,14 +67,26 @@ export interface NativeBinding {
   /** epoll_create1. @returns a slot */
   pollerOpen(): number;
   /** op: 1 add, 2 delete, 3 modify. A slot is in at most one poller; adding it to a second one is -EEXIST. */
-  pollerControl(poller: number, pollerGeneration: number, op: number, slot: number, generation: number, events: number): number;
+  pollerControl(
+    poller: number,
+    pollerGeneration: number,
+    op: number,
+    slot: number,
+    generation: number,
+    events: number,
+  ): number;
   /** epoll_wait into `events` as triples (slot, generation, events); stale ones are dropped. Blocks at most `timeoutMs` (0 to 50). @returns triples or -errno */
   pollerWait(poller: number, pollerGeneration: number, events: Int32Array, timeoutMs: number): number;
   /**
    * Hangs the poller into Node's loop: `callback(count)` once per wake-up, with `events` filled as by pollerWait.
    * One per environment; a second call throws ERR_REACTOR_BAD_ARGUMENT. Starts ref'd.
    */
-  watch(poller: number, pollerGeneration: number, events: Int32Array, callback: (count: number) => void): void;
+  watch(
+    poller: number,
+    pollerGeneration: number,
+    events: Int32Array,
+    callback: (count: number) => void,
+  ): void;
   /** Whether the watched poller keeps the process alive. */
   ref(): void;
   unref(): void;

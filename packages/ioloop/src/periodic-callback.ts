@@ -36,10 +36,16 @@ export class PeriodicCallback {
   constructor(callback: () => unknown, periodMs: number, options: PeriodicCallbackOptions = {}) {
     const { jitter = 0 } = options;
     if (!(periodMs > 0 && periodMs < 2 ** 31)) {
-      throw new LoopUsageError('ERR_LOOP_USAGE', `PeriodicCallback: a period above 0 ms was expected, not ${periodMs}`);
+      throw new LoopUsageError(
+        'ERR_LOOP_USAGE',
+        `PeriodicCallback: a period above 0 ms was expected, not ${periodMs}`,
+      );
     }
     if (!(jitter >= 0 && jitter <= 1)) {
-      throw new LoopUsageError('ERR_LOOP_USAGE', `PeriodicCallback: a jitter of 0 to 1 was expected, not ${jitter}`);
+      throw new LoopUsageError(
+        'ERR_LOOP_USAGE',
+        `PeriodicCallback: a jitter of 0 to 1 was expected, not ${jitter}`,
+      );
     }
     this.#callback = callback;
     this.#periodMs = periodMs;
@@ -75,7 +81,10 @@ export class PeriodicCallback {
     const period = this.#periodMs * (1 + this.#jitter * (this.#random() - 0.5));
     const missed = Math.floor((now - this.#nextAt) / period);
     this.#nextAt += Math.max(missed, 0) * period + period;
-    this.#timer = this.#loop.clock.setTimeout(() => void this.#run(this.#round), Math.max(this.#nextAt - now, 0));
+    this.#timer = this.#loop.clock.setTimeout(
+      () => void this.#run(this.#round),
+      Math.max(this.#nextAt - now, 0),
+    );
     if (!this.#keepsAlive) this.#timer.unref();
   }
 

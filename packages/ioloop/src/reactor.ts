@@ -57,7 +57,10 @@ export class Reactor {
   register(descriptor: Descriptor, events: number, handler: ReadyHandler): void {
     const { slot, generation } = descriptor;
     const { slot: poller, generation: pollerGeneration } = this.#poller;
-    checked(this.binding.pollerControl(poller, pollerGeneration, CTL_ADD, slot, generation, events), 'epoll_ctl');
+    checked(
+      this.binding.pollerControl(poller, pollerGeneration, CTL_ADD, slot, generation, events),
+      'epoll_ctl',
+    );
     this.#handlers[slot] = handler;
     this.#generations[slot] = generation;
   }
@@ -65,7 +68,10 @@ export class Reactor {
   modify(descriptor: Descriptor, events: number): void {
     const { slot: poller, generation: pollerGeneration } = this.#poller;
     const { slot, generation } = descriptor;
-    checked(this.binding.pollerControl(poller, pollerGeneration, CTL_MOD, slot, generation, events), 'epoll_ctl');
+    checked(
+      this.binding.pollerControl(poller, pollerGeneration, CTL_MOD, slot, generation, events),
+      'epoll_ctl',
+    );
   }
 
   /** Stops watching. Events of the same batch that were already collected are dropped. */

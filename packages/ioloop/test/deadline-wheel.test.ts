@@ -6,7 +6,8 @@ function setUp(tickMs = 100) {
   const clock = new VirtualClock();
   const wheel = new DeadlineWheel(clock, consoleLogger, tickMs);
   const passed: [string, number][] = [];
-  const deadline = (name: string) => new Deadline(wheel, { deadlinePassed: () => void passed.push([name, clock.now()]) });
+  const deadline = (name: string) =>
+    new Deadline(wheel, { deadlinePassed: () => void passed.push([name, clock.now()]) });
   return { clock, wheel, passed, deadline };
 }
 

@@ -1,8 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { constants } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -166,7 +164,12 @@ function readiness(behaviour: string, test: () => Promise<void>): void {
       () => IOLoop.current().updateHandler(0, IOLoop.READ),
       () => IOLoop.current().removeHandler(0),
     ]) {
-      expect(call).toThrow(expect.objectContaining({ code: 'ERR_LOOP_NOT_SUPPORTED', message: expect.stringMatching(/portable/) }));
+      expect(call).toThrow(
+        expect.objectContaining({
+          code: 'ERR_LOOP_NOT_SUPPORTED',
+          message: expect.stringMatching(/portable/),
+        }),
+      );
     }
   });
 }
@@ -202,9 +205,15 @@ describe('IOLoop.addHandler', () => {
       expect.objectContaining({ code: 'ERR_LOOP_ALREADY_REGISTERED' }),
     );
     loop.removeHandler(fifo.reader);
-    expect(() => loop.updateHandler(fifo.reader, IOLoop.WRITE)).toThrow(expect.objectContaining({ code: 'ERR_LOOP_NOT_REGISTERED' }));
-    expect(() => loop.addHandler(99_999, IOLoop.READ, () => {})).toThrow(expect.objectContaining({ code: 'EBADF' }));
-    expect(() => loop.addHandler(fifo.reader, 0, () => {})).toThrow(expect.objectContaining({ code: 'ERR_LOOP_USAGE' }));
+    expect(() => loop.updateHandler(fifo.reader, IOLoop.WRITE)).toThrow(
+      expect.objectContaining({ code: 'ERR_LOOP_NOT_REGISTERED' }),
+    );
+    expect(() => loop.addHandler(99_999, IOLoop.READ, () => {})).toThrow(
+      expect.objectContaining({ code: 'EBADF' }),
+    );
+    expect(() => loop.addHandler(fifo.reader, 0, () => {})).toThrow(
+      expect.objectContaining({ code: 'ERR_LOOP_USAGE' }),
+    );
     fifo.close();
   });
 
@@ -220,23 +229,26 @@ describe('IOLoop.addHandler', () => {
     fifo.close();
   });
 
-  readiness('is not disturbed when the caller closes a watched number, or when the number is used again', async () => {
-    const fifo = openFifo();
-    const loop = new IOLoop();
-    let calls = 0;
-    loop.addHandler(fifo.reader, IOLoop.READ, () => {
-      calls += 1;
-    });
-    closeSync(fifo.reader);
-    const other = openFifo();
-    writeSync(other.writer, 'x');
-    await nextTurn();
-    await nextTurn();
-    expect(calls).toBe(0);
-    loop.removeHandler(fifo.reader);
-    other.close();
-    fifo.close();
-  });
+  readiness(
+    'is not disturbed when the caller closes a watched number, or when the number is used again',
+    async () => {
+      const fifo = openFifo();
+      const loop = new IOLoop();
+      let calls = 0;
+      loop.addHandler(fifo.reader, IOLoop.READ, () => {
+        calls += 1;
+      });
+      closeSync(fifo.reader);
+      const other = openFifo();
+      writeSync(other.writer, 'x');
+      await nextTurn();
+      await nextTurn();
+      expect(calls).toBe(0);
+      loop.removeHandler(fifo.reader);
+      other.close();
+      fifo.close();
+    },
+  );
 
   readiness('runs a handler in the async context of its registration', async () => {
     const fifo = openFifo();

@@ -96,6 +96,8 @@ describe('PeriodicCallback', () => {
   });
 
   it.each([0, -1, Number.NaN])('refuses a period of %d [LOOP-10]', (period) => {
-    expect(() => new PeriodicCallback(() => {}, period)).toThrow(expect.objectContaining({ code: 'ERR_LOOP_USAGE' }));
+    expect(() => new PeriodicCallback(() => {}, period)).toThrow(
+      expect.objectContaining({ code: 'ERR_LOOP_USAGE' }),
+    );
   });
 });

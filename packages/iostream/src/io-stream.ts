@@ -140,7 +140,8 @@ export class IOStream implements TransportEvents {
    */
   readUntil(delimiter: Uint8Array | string, options: BoundedReadOptions = {}): Promise<Buffer> {
     const bytes = typeof delimiter === 'string' ? Buffer.from(delimiter, 'latin1') : delimiter;
-    if (bytes.length === 0) return Promise.reject(usage('readUntil: a delimiter of at least one byte was expected'));
+    if (bytes.length === 0)
+      return Promise.reject(usage('readUntil: a delimiter of at least one byte was expected'));
     return this.#read(new ReadUntil(bytes, this.#bound(options.maxBytes)), options.signal);
   }
 
@@ -152,7 +153,9 @@ export class IOStream implements TransportEvents {
    */
   readBytes(count: number, options: ReadBytesOptions = {}): Promise<Buffer> {
     if (!Number.isInteger(count) || count < 0 || count > this.#maxReadBufferBytes) {
-      return Promise.reject(usage(`readBytes: 0 to ${this.#maxReadBufferBytes} bytes were expected, not ${count}`));
+      return Promise.reject(
+        usage(`readBytes: 0 to ${this.#maxReadBufferBytes} bytes were expected, not ${count}`),
+      );
     }
     return this.#read(new ReadCount(count, options.partial ?? false), options.signal);
   }
@@ -316,7 +319,7 @@ export class IOStream implements TransportEvents {
 
   /** Calls `callback` one turn after the close, when all reads were answered; also for a stream that is closed. */
   setCloseCallback(callback: () => void): void {
-    if (this.#closed) process.nextTick(callback);
+    if (this.#closed) setImmediate(callback);
     else this.#addCloseListener(callback);
     this.#watchForEnd();
   }
@@ -371,7 +374,12 @@ export class IOStream implements TransportEvents {
     if (this.#pendingRead === undefined) {
       if (this.#inbox.byteLength >= READ_AHEAD_BYTES) this.#pauseTransport();
     } else if (this.#inbox.byteLength > this.#maxReadBufferBytes) {
-      this.close(new StreamLimitError('ERR_STREAM_READ_BUFFER_FULL', `more than ${this.#maxReadBufferBytes} bytes are buffered`));
+      this.close(
+        new StreamLimitError(
+          'ERR_STREAM_READ_BUFFER_FULL',
+          `more than ${this.#maxReadBufferBytes} bytes are buffered`,
+        ),
+      );
     }
   }
 
@@ -403,7 +411,7 @@ export class IOStream implements TransportEvents {
     consumer?.closed(this.#error);
     const listeners = this.#closeListeners;
     this.#closeListeners = undefined;
-    if (listeners !== undefined) for (const listener of listeners) process.nextTick(listener);
+    if (listeners !== undefined) for (const listener of listeners) setImmediate(listener);
   }
 
   // ---- inside ----
@@ -414,7 +422,8 @@ export class IOStream implements TransportEvents {
 
   #read(goal: ReadGoal, signal: AbortSignal | undefined): Promise<Buffer> {
     if (this.#consumer !== undefined) return Promise.reject(busy('read'));
-    if (this.#pendingRead !== undefined) return Promise.reject(this.#closing ? this.#closedError('read') : busy('read'));
+    if (this.#pendingRead !== undefined)
+      return Promise.reject(this.#closing ? this.#closedError('read') : busy('read'));
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const read: PendingRead = { goal, resolve, reject, stopListening: undefined };
@@ -467,9 +476,12 @@ export class IOStream implements TransportEvents {
 
   #closedError(operation: string): StreamClosedError {
     const how = this.#closing ? 'the stream is closed' : 'the peer has ended the stream';
-    return new StreamClosedError(`${operation}: ${how}${this.#error === undefined ? '' : `: ${this.#error.message}`}`, {
-      cause: this.#error,
-    });
+    return new StreamClosedError(
+      `${operation}: ${how}${this.#error === undefined ? '' : `: ${this.#error.message}`}`,
+      {
+        cause: this.#error,
+      },
+    );
   }
 
   #guard(bytes: Buffer, start: number, end: number): void {

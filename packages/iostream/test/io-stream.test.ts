@@ -47,7 +47,11 @@ const CHANNELS: Record<string, (options?: IOStreamOptions) => Promise<StreamPair
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 
 /** Runs `test` on a fresh pair and closes it. */
-async function withPair(channel: string, test: (pair: StreamPair) => Promise<void>, options?: IOStreamOptions): Promise<void> {
+async function withPair(
+  channel: string,
+  test: (pair: StreamPair) => Promise<void>,
+  options?: IOStreamOptions,
+): Promise<void> {
   const pair = await (CHANNELS[channel] as (typeof CHANNELS)[string])(options);
   try {
     await test(pair);
@@ -115,7 +119,10 @@ describe.each(Object.keys(CHANNELS))('IOStream over %s', (channel) => {
   it('refuses a second read, and the first goes on [STR-02]', () =>
     withPair(channel, async ({ a, b }) => {
       const first = b.readBytes(2);
-      await expect(b.readBytes(1)).rejects.toMatchObject({ name: 'StreamUsageError', code: 'ERR_STREAM_BUSY' });
+      await expect(b.readBytes(1)).rejects.toMatchObject({
+        name: 'StreamUsageError',
+        code: 'ERR_STREAM_BUSY',
+      });
       await a.write('ok');
       expect(text(await first)).toBe('ok');
     }));

@@ -5,10 +5,10 @@
  * @packageDocumentation
  */
 
+export * from '@landspout/http1';
+export * from '@landspout/httpclient';
+export * from '@landspout/httpserver';
 export * from '@landspout/ioloop';
 export * from '@landspout/iostream';
-export * from '@landspout/http1';
-export * from '@landspout/httpserver';
-export * from '@landspout/httpclient';
 export * from '@landspout/web';
 export * from '@landspout/websocket';

@@ -21,7 +21,9 @@ export class HTTPUsageError extends CodedError<'ERR_HTTP_USAGE'> {
 }
 
 /** The connection, or the peer's half of it, ended before a message was complete. */
-export class HTTPClosedError extends CodedError<'ERR_HTTP_CLOSED' | 'ERR_HTTP_PEER_ENDED' | 'ERR_HTTP_STOPPING'> {
+export class HTTPClosedError extends CodedError<
+  'ERR_HTTP_CLOSED' | 'ERR_HTTP_PEER_ENDED' | 'ERR_HTTP_STOPPING'
+> {
   override readonly name = 'HTTPClosedError';
 }
 

@@ -6,8 +6,8 @@ import {
   END,
   encodeInterim,
   HEAD,
-  Http1ProtocolError,
   HTTPHeaders,
+  Http1ProtocolError,
   NEED_DATA,
   RequestDecoder,
   ResponseEncoder,
@@ -104,11 +104,15 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#peerEnded = true;
     const state = this.#state;
     if (state === 'idle' || state === 'body') {
-      if (state === 'body') this.#cutExchange(new HTTPClosedError('ERR_HTTP_CLOSED', 'the peer ended in the middle of a body'));
+      if (state === 'body')
+        this.#cutExchange(new HTTPClosedError('ERR_HTTP_CLOSED', 'the peer ended in the middle of a body'));
       this.#startClosing();
     } else if (state === 'answering' || state === 'held') {
       this.#message?.connectionClosed(
-        new HTTPClosedError('ERR_HTTP_PEER_ENDED', 'the peer has shut down its writing side; the answer may still be written'),
+        new HTTPClosedError(
+          'ERR_HTTP_PEER_ENDED',
+          'the peer has shut down its writing side; the answer may still be written',
+        ),
       );
     }
   }
@@ -120,7 +124,11 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   closed(error: Error | undefined): void {
     this.#deadline.close();
     this.#state = 'closing';
-    this.#cutExchange(new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection ended before the answer was complete', { cause: error }));
+    this.#cutExchange(
+      new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection ended before the answer was complete', {
+        cause: error,
+      }),
+    );
     this.#settings.connectionEnded(this, undefined);
   }
 
@@ -142,10 +150,17 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
 
   // ---- the answer, called by its exchange ----
 
-  writeHead(status: number, reason: string, headers: HTTPHeaders, chunk: string | Uint8Array | undefined, last: boolean): void {
+  writeHead(
+    status: number,
+    reason: string,
+    headers: HTTPHeaders,
+    chunk: string | Uint8Array | undefined,
+    last: boolean,
+  ): void {
     const settings = this.#settings;
     const encoder = this.#encoder;
-    const close = settings.stopping || !settings.keepAlive || this.#peerEnded || (last && !this.#requestComplete);
+    const close =
+      settings.stopping || !settings.keepAlive || this.#peerEnded || (last && !this.#requestComplete);
     const date = settings.dates.at(settings.loop.clock.wallTime());
     const { stream } = this;
     if (typeof chunk === 'string') {
@@ -338,7 +353,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   /** The body is wanted (RFC 9110 §10.1.1), unless it is on its way already or the answer has been given. */
   #continue(): void {
     this.#expectsContinue = false;
-    if (this.#state !== 'body' || this.#exchange?.headSent !== false || this.#decoder.bufferedBytes > 0) return;
+    if (this.#state !== 'body' || this.#exchange?.headSent !== false || this.#decoder.bufferedBytes > 0)
+      return;
     this.stream.send(encodeInterim(100, EMPTY_HEADERS));
   }
 

@@ -31,7 +31,13 @@ export class ServerExchange implements HTTPServerExchange {
     return this.#connection;
   }
 
-  writeHead(status: number, reason: string, headers: HTTPHeaders, chunk?: string | Uint8Array, last = false): void {
+  writeHead(
+    status: number,
+    reason: string,
+    headers: HTTPHeaders,
+    chunk?: string | Uint8Array,
+    last = false,
+  ): void {
     if (this.#headSent) throw new HTTPUsageError('writeHead: the head of this answer has been written');
     if (this.#cut) return;
     this.#connection.writeHead(status, reason, headers, chunk, last);
@@ -41,7 +47,8 @@ export class ServerExchange implements HTTPServerExchange {
 
   write(chunk: string | Uint8Array): void {
     this.#requireOpen('write');
-    if (!this.#cut) this.#connection.writeBody(typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk);
+    if (!this.#cut)
+      this.#connection.writeBody(typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk);
   }
 
   finish(): void {
@@ -60,7 +67,8 @@ export class ServerExchange implements HTTPServerExchange {
   }
 
   detach(): IOStream {
-    if (this.#headSent || this.#cut) throw new HTTPUsageError('detach: the answer has begun, or the connection is gone');
+    if (this.#headSent || this.#cut)
+      throw new HTTPUsageError('detach: the answer has begun, or the connection is gone');
     this.#cut = true;
     this.#headSent = true;
     this.#finished = true;

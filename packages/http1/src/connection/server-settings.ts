@@ -1,7 +1,7 @@
 import type { DeadlineWheel, IOLoop } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPServerConnectionDelegate } from '../delegate.ts';
-import type { HttpDateCache, Http1Limits } from '../protocol/index.ts';
+import type { Http1Limits, HttpDateCache } from '../protocol/index.ts';
 import type { ServerConnection } from './server-connection.ts';
 
 /** What all connections of one server share. */
