@@ -18,7 +18,10 @@ export interface NativeBinding {
   liveSlots(): number;
   /** Duplicates a descriptor that somebody else owns into a slot of ours (F_DUPFD_CLOEXEC), and makes it non-blocking only if `nonBlocking`. @returns slot or -errno */
   adopt(fd: number, nonBlocking: boolean): number;
-  /** Takes ownership of a descriptor as it is (inherited listeners, LISTEN_FDS). @returns slot or -errno */
+  /**
+   * Takes ownership of a descriptor as it is (inherited listeners, LISTEN_FDS); accept and connect make it
+   * non-blocking when it is not. @returns slot or -errno, -EEXIST when we own it already; then it stays yours.
+   */
   own(fd: number): number;
 
   /** `address` is a numeric IPv4 or IPv6 address (scope id allowed) according to the socket's family. */
@@ -32,15 +35,16 @@ export interface NativeBinding {
   connectInet(slot: number, generation: number, address: string, port: number): number;
   connectUnix(slot: number, generation: number, path: string): number;
 
-  /** @returns bytes read, 0 at the end, or -errno */
+  /** `length` is at least 1. @returns bytes read, 0 at the end, or -errno */
   recv(slot: number, generation: number, target: Uint8Array, offset: number, length: number): number;
   /** MSG_NOSIGNAL always. @returns bytes taken or -errno */
   sendBytes(slot: number, generation: number, bytes: Uint8Array, offset: number, length: number): number;
-  /** Sends a string whose every code unit is one byte (latin1), from byte `offset` on. Code units above 0xFF throw ERR_REACTOR_BAD_ARGUMENT only where checking is free: callers guarantee them. */
+  /** Sends a string whose every code unit is one byte (latin1), from byte `offset` on. Code units above 0xFF throw ERR_REACTOR_BAD_ARGUMENT only where checking is free: callers guarantee them.
+   * One call converts at most 256 KiB from `offset` on: a longer string needs further calls, linear all together. */
   sendLatin1(slot: number, generation: number, text: string, offset: number): number;
   /**
    * sendmsg of up to 64 pieces starting at index `first`; `skip` bytes of that first piece are already sent.
-   * Strings are latin1. @returns bytes taken or -errno
+   * Strings are latin1, and one call converts at most 272 KiB of them. @returns bytes taken or -errno
    */
   sendVector(
     slot: number,
@@ -79,7 +83,8 @@ export interface NativeBinding {
   pollerWait(poller: number, pollerGeneration: number, events: Int32Array, timeoutMs: number): number;
   /**
    * Hangs the poller into Node's loop: `callback(count)` once per wake-up, with `events` filled as by pollerWait.
-   * One per environment; a second call throws ERR_REACTOR_BAD_ARGUMENT. Starts ref'd.
+   * One per environment; a second call throws ERR_REACTOR_BAD_ARGUMENT. Starts ref'd. Runs in the root async
+   * context. Ends with the close of the poller; then another one may be watched.
    */
   watch(
     poller: number,
@@ -87,7 +92,7 @@ export interface NativeBinding {
     events: Int32Array,
     callback: (count: number) => void,
   ): void;
-  /** Whether the watched poller keeps the process alive. */
+  /** Whether the watched poller keeps the process alive; nothing happens when none is watched. */
   ref(): void;
   unref(): void;
 }
