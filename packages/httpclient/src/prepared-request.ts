@@ -86,7 +86,8 @@ function requestHeaders(
   const userAgent = options.userAgent ?? defaults.userAgent ?? 'Landspout';
   const auth = options.basicAuth ?? url.auth;
   // In the order in which they are wanted on the wire: RFC 9110 §7.2 wants Host first.
-  const headers = headersFrom([['Host', request.headers.get('Host') ?? url.authority]]);
+  const hosts = request.headers.getList('Host');
+  const headers = headersFrom({ Host: hosts.length === 0 ? url.authority : hosts });
   const own = headersFrom(request.headers);
   own.delete('Host');
   if (defaults.headers !== undefined) {
