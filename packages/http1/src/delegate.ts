@@ -57,7 +57,13 @@ export interface HTTPServerExchange {
    *
    * @param last - true when `chunk` is the whole body: it is then framed by length, and the answer is complete.
    */
-  writeHead(status: number, reason: string, headers: HTTPHeaders, chunk?: string | Uint8Array, last?: boolean): void;
+  writeHead(
+    status: number,
+    reason: string,
+    headers: HTTPHeaders,
+    chunk?: string | Uint8Array,
+    last?: boolean,
+  ): void;
   /** Writes more of the body. A string is UTF-8. */
   write(chunk: string | Uint8Array): void;
   /** Completes the answer. */

@@ -23,6 +23,7 @@ export {
   type HTTPErrorCode,
   HTTPUsageError,
 } from './connection/errors.ts';
+export { ServerCodecs } from './connection/server-codecs.ts';
 export { ServerConnection } from './connection/server-connection.ts';
 export type { ServerConnectionSettings } from './connection/server-settings.ts';
 // The seam between HTTP and what answers it.

@@ -5,6 +5,7 @@ import {
   type Http1Limits,
   HttpDateCache,
   resolveLimits,
+  ServerCodecs,
   ServerConnection,
   type ServerConnectionSettings,
 } from '@landspout/http1';
@@ -62,7 +63,7 @@ export class HTTPServer extends TCPServer {
       ...timeouts,
       loop,
       delegate: typeof handler === 'function' ? new CallbackDelegate(handler) : handler,
-      limits: resolveLimits(limitsOf(options)),
+      codecs: new ServerCodecs(resolveLimits(limitsOf(options))),
       wheel: new DeadlineWheel(loop.clock, loop.logger, Math.max(10, Math.min(500, shortest / 4))),
       dates: new HttpDateCache(),
       keepAlive: options.keepAlive ?? true,

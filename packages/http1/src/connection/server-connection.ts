@@ -9,11 +9,13 @@ import {
   HTTPHeaders,
   Http1ProtocolError,
   NEED_DATA,
-  RequestDecoder,
-  ResponseEncoder,
+  type RequestDecoder,
+  type ResponseEncoder,
 } from '../protocol/index.ts';
+import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
 import { HTTPClosedError, HTTPDeadlineError } from './errors.ts';
 import { encodeRefusal, type Refusal } from './refusal.ts';
+import type { ServerCodec } from './server-codecs.ts';
 import { ServerExchange } from './server-exchange.ts';
 import type { ServerConnectionSettings } from './server-settings.ts';
 
@@ -36,8 +38,8 @@ const EMPTY_HEADERS = new HTTPHeaders();
 export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConnectionInfo {
   readonly stream: IOStream;
   readonly #settings: ServerConnectionSettings;
-  readonly #decoder: RequestDecoder;
-  readonly #encoder = new ResponseEncoder();
+  /** Held from a request's first byte to its answer's last; between requests there is none. */
+  #codec: ServerCodec | undefined;
   readonly #deadline: Deadline;
   #state: State = 'idle';
   #exchange: ServerExchange | undefined;
@@ -59,7 +61,6 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   constructor(stream: IOStream, settings: ServerConnectionSettings) {
     this.stream = stream;
     this.#settings = settings;
-    this.#decoder = new RequestDecoder(settings.limits);
     this.#deadline = new Deadline(settings.wheel, this);
     this.#deadline.set(settings.headerTimeoutMs);
     stream.setConsumer(this);
@@ -82,7 +83,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
 
   /** Whether no request is under way, so that closing loses nothing. */
   get isIdle(): boolean {
-    return this.#state === 'idle' && !this.#decoder.midMessage;
+    return this.#state === 'idle' && this.#codec?.decoder.midMessage !== true;
   }
 
   /** Closes at once when idle; otherwise after the answer under way, which says `Connection: close`. */
@@ -95,7 +96,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
 
   received(bytes: Buffer, start: number, end: number): void {
     if (this.#state === 'closing') return;
-    this.#decoder.receive(bytes, start, end);
+    this.#codec ??= this.#settings.codecs.take();
+    this.#codec.decoder.receive(bytes, start, end);
     if (this.#state === 'idle' || this.#state === 'body') this.#pump();
     else this.#hold();
   }
@@ -136,7 +138,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     switch (this.#state) {
       case 'idle':
         if (this.stream.queuedBytes > 0) this.#checkReader();
-        else if (this.#decoder.midMessage) this.#refuseSlow('head', this.#settings.headerTimeoutMs);
+        else if (this.#codec?.decoder.midMessage) this.#refuseSlow('head', this.#settings.headerTimeoutMs);
         else this.#startClosing();
         return;
       case 'body':
@@ -158,47 +160,19 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     last: boolean,
   ): void {
     const settings = this.#settings;
-    const encoder = this.#encoder;
     const close =
       settings.stopping || !settings.keepAlive || this.#peerEnded || (last && !this.#requestComplete);
-    const date = settings.dates.at(settings.loop.clock.wallTime());
-    const { stream } = this;
-    if (typeof chunk === 'string') {
-      const byteLength = Buffer.byteLength(chunk, 'utf8');
-      // As many bytes as code units: the text is ASCII, and head and body leave as one string, unconverted.
-      if (last && byteLength === chunk.length) {
-        const head = encoder.head(status, reason, headers, date, byteLength, close);
-        if (encoder.sendsBody) {
-          encoder.dataPrefix(byteLength);
-          stream.send(head + chunk);
-        } else {
-          stream.send(head);
-        }
-        encoder.end();
-        return;
-      }
-      this.writeHead(status, reason, headers, Buffer.from(chunk, 'utf8'), last);
-      return;
-    }
-    const byteLength = chunk?.length ?? 0;
-    stream.send(encoder.head(status, reason, headers, date, last ? byteLength : -1, close));
-    if (chunk !== undefined && byteLength > 0) this.writeBody(chunk);
-    if (last) this.#sendText(encoder.end());
+    const terms = { date: settings.dates.at(settings.loop.clock.wallTime()), close };
+    writeAnswerHead(this.stream, this.#encoder, terms, status, reason, headers, chunk, last);
   }
 
   writeBody(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    const encoder = this.#encoder;
-    const prefix = this.#orReset(() => encoder.dataPrefix(chunk.length));
-    if (!encoder.sendsBody) return;
-    this.#sendText(prefix);
-    this.stream.send(chunk);
-    this.#sendText(encoder.dataSuffix);
+    writeAnswerBody(this.stream, this.#encoder, chunk);
     if (this.stream.queuedBytes > HIGH_WATER_BYTES) this.#watchReader();
   }
 
   endBody(): void {
-    this.#sendText(this.#orReset(() => this.#encoder.end()));
+    endAnswer(this.stream, this.#encoder);
   }
 
   answerCompleted(): void {
@@ -232,9 +206,18 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
 
   // ---- the pump ----
 
+  /** For where a request is under way, so that there is a codec. */
+  get #decoder(): RequestDecoder {
+    return (this.#codec as ServerCodec).decoder;
+  }
+
+  get #encoder(): ResponseEncoder {
+    return (this.#codec as ServerCodec).encoder;
+  }
+
   /** Decodes and delivers until bytes, the delegate or the answer make it wait. */
   #pump(): void {
-    if (this.#pumping) return;
+    if (this.#pumping || this.#codec === undefined) return;
     this.#pumping = true;
     try {
       while (this.#state === 'idle' || this.#state === 'body') {
@@ -257,20 +240,30 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   /** After the pump: keeps what was not decoded, and asks for more where more is wanted. */
   #settle(): void {
     const state = this.#state;
-    if (state === 'closing') return;
+    const codec = this.#codec;
+    if (state === 'closing' || codec === undefined) return;
+    const { decoder } = codec;
     const waitsForReader = state === 'idle' && this.stream.queuedBytes > HIGH_WATER_BYTES;
     if (state === 'held' || state === 'answering' || waitsForReader) {
-      this.#decoder.hold();
-      if (waitsForReader || this.#decoder.bufferedBytes > 0) this.#pause();
+      decoder.hold();
+      if (waitsForReader || decoder.bufferedBytes > 0) this.#pause();
       return;
     }
-    if (state === 'idle' && !this.#headDeadlineSet && this.#decoder.headStarted) {
-      this.#headDeadlineSet = true;
-      this.#deadline.set(this.#settings.headerTimeoutMs);
-    }
+    if (state === 'idle') this.#rest(codec);
     if (this.#paused) {
       this.#paused = false;
       this.stream.resume();
+    }
+  }
+
+  /** Between requests, or in the middle of a head: gives the codec back, or sees to it that the head goes on. */
+  #rest(codec: ServerCodec): void {
+    if (codec.decoder.atRest) {
+      this.#codec = undefined;
+      this.#settings.codecs.give(codec);
+    } else if (!this.#headDeadlineSet && codec.decoder.headStarted) {
+      this.#headDeadlineSet = true;
+      this.#deadline.set(this.#settings.headerTimeoutMs);
     }
   }
 
@@ -452,19 +445,5 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#readerWatched = false;
     if (this.stream.queuedBytes > 0) this.#watchReader();
     this.stream.closeGracefully(this.#settings.lingerMs);
-  }
-
-  /** A body that is not as long as announced must not look like one: the peer sees the connection fail (H1-13). */
-  #orReset(encode: () => string): string {
-    try {
-      return encode();
-    } catch (error) {
-      this.stream.reset(error instanceof Error ? error : undefined);
-      throw error;
-    }
-  }
-
-  #sendText(text: string): void {
-    if (text.length > 0) this.stream.send(text);
   }
 }

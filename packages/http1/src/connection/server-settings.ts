@@ -1,14 +1,15 @@
 import type { DeadlineWheel, IOLoop } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPServerConnectionDelegate } from '../delegate.ts';
-import type { Http1Limits, HttpDateCache } from '../protocol/index.ts';
+import type { HttpDateCache } from '../protocol/index.ts';
+import type { ServerCodecs } from './server-codecs.ts';
 import type { ServerConnection } from './server-connection.ts';
 
 /** What all connections of one server share. */
 export interface ServerConnectionSettings {
   readonly loop: IOLoop;
   readonly delegate: HTTPServerConnectionDelegate;
-  readonly limits: Http1Limits;
+  readonly codecs: ServerCodecs;
   readonly wheel: DeadlineWheel;
   readonly dates: HttpDateCache;
   /** Most milliseconds from a head's first byte to its last, and from the connection to the first head. */

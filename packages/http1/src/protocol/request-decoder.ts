@@ -156,6 +156,12 @@ export class RequestDecoder {
     return this.#stage !== START && this.#stage !== DONE;
   }
 
+  /** Whether the decoder knows nothing of the connection that it served, and may serve another. */
+  get atRest(): boolean {
+    const between = this.#stage === START && this.#emptyLines === 0 && !this.#afterCr;
+    return between && this.#input.byteLength === 0;
+  }
+
   /** Whether a part of a head is there: the header deadline runs. */
   get headStarted(): boolean {
     return this.#stage === LINE || this.#stage === FIELDS;
