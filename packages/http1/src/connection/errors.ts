@@ -35,3 +35,14 @@ export class HTTPDeadlineError extends CodedError<'ERR_HTTP_DEADLINE'> {
     super('ERR_HTTP_DEADLINE', message, options);
   }
 }
+
+/** What a delegate hears when its message cannot be completed. */
+export function closedEarly(message: string, cause?: Error): HTTPClosedError {
+  return new HTTPClosedError('ERR_HTTP_CLOSED', message, { cause });
+}
+
+/** What a delegate hears when the peer has half-closed. */
+export function peerEnded(): HTTPClosedError {
+  const message = 'the peer has shut down its writing side; the answer may still be written';
+  return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
+}

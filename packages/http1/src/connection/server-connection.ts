@@ -1,4 +1,4 @@
-import { Deadline, type DeadlineEntry } from '@landspout/ioloop';
+import type { DeadlineEntry } from '@landspout/ioloop';
 import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
 import type { HTTPConnectionInfo, HTTPMessageDelegate } from '../delegate.ts';
 import {
@@ -13,7 +13,8 @@ import {
   type ResponseEncoder,
 } from '../protocol/index.ts';
 import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
-import { HTTPClosedError, HTTPDeadlineError } from './errors.ts';
+import { closedEarly, HTTPDeadlineError, peerEnded } from './errors.ts';
+import { PeerPace } from './peer-pace.ts';
 import { encodeRefusal, type Refusal } from './refusal.ts';
 import type { ServerCodec } from './server-codecs.ts';
 import { ServerExchange } from './server-exchange.ts';
@@ -40,7 +41,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   readonly #settings: ServerConnectionSettings;
   /** Held from a request's first byte to its answer's last; between requests there is none. */
   #codec: ServerCodec | undefined;
-  readonly #deadline: Deadline;
+  readonly #pace: PeerPace;
   #state: State = 'idle';
   #exchange: ServerExchange | undefined;
   #message: HTTPMessageDelegate | undefined;
@@ -52,17 +53,12 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   #expectsContinue = false;
   /** The header deadline runs already: further bytes do not move it. */
   #headDeadlineSet = true;
-  /** Body bytes that have come since their progress was last looked at. */
-  #bodyBytes = 0;
-  /** Whether a deadline watches that the answer is read, and what had been sent when that was last looked at. */
-  #readerWatched = false;
-  #progressMark = 0;
 
   constructor(stream: IOStream, settings: ServerConnectionSettings) {
     this.stream = stream;
     this.#settings = settings;
-    this.#deadline = new Deadline(settings.wheel, this);
-    this.#deadline.set(settings.headerTimeoutMs);
+    this.#pace = new PeerPace(settings, this);
+    this.#pace.set(settings.headerTimeoutMs);
     stream.setConsumer(this);
     stream.resume();
   }
@@ -106,16 +102,10 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#peerEnded = true;
     const state = this.#state;
     if (state === 'idle' || state === 'body') {
-      if (state === 'body')
-        this.#cutExchange(new HTTPClosedError('ERR_HTTP_CLOSED', 'the peer ended in the middle of a body'));
+      if (state === 'body') this.#cutExchange(closedEarly('the peer ended in the middle of a body'));
       this.#startClosing();
     } else if (state === 'answering' || state === 'held') {
-      this.#message?.connectionClosed(
-        new HTTPClosedError(
-          'ERR_HTTP_PEER_ENDED',
-          'the peer has shut down its writing side; the answer may still be written',
-        ),
-      );
+      this.#message?.connectionClosed(peerEnded());
     }
   }
 
@@ -124,13 +114,9 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   }
 
   closed(error: Error | undefined): void {
-    this.#deadline.close();
+    this.#pace.close();
     this.#state = 'closing';
-    this.#cutExchange(
-      new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection ended before the answer was complete', {
-        cause: error,
-      }),
-    );
+    this.#cutExchange(closedEarly('the connection ended before the answer was complete', error));
     this.#settings.connectionEnded(this, undefined);
   }
 
@@ -142,11 +128,10 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
         else this.#startClosing();
         return;
       case 'body':
-        this.#checkSender();
+        if (!this.#pace.bodyProgresses()) this.#refuseSlow('body', this.#settings.progressMs);
         return;
       default:
-        if (this.stream.queuedBytes > 0) this.#checkReader();
-        else this.#readerWatched = false;
+        this.#checkReader();
     }
   }
 
@@ -185,16 +170,14 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     }
     this.#state = 'idle';
     this.#headDeadlineSet = false;
-    this.#readerWatched = false;
-    this.#progressMark = this.stream.bytesSent;
-    this.#deadline.set(this.#settings.idleTimeoutMs);
+    this.#pace.restReader(this.stream, this.#settings.idleTimeoutMs);
     if (!this.#pumping) this.#pump();
   }
 
   detach(): IOStream {
     const { stream } = this;
     this.#state = 'closing';
-    this.#deadline.close();
+    this.#pace.close();
     this.#exchange = undefined;
     this.#message = undefined;
     stream.setConsumer(undefined);
@@ -263,7 +246,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
       this.#settings.codecs.give(codec);
     } else if (!this.#headDeadlineSet && codec.decoder.headStarted) {
       this.#headDeadlineSet = true;
-      this.#deadline.set(this.#settings.headerTimeoutMs);
+      this.#pace.set(this.#settings.headerTimeoutMs);
     }
   }
 
@@ -289,7 +272,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#state = 'body';
     const message = this.#settings.delegate.startRequest(exchange);
     this.#message = message;
-    if (head.bodyLength !== 0) this.#beginBody();
+    if (head.bodyLength !== 0) this.#pace.awaitBody();
     const waiting = message.headersReceived(head);
     if (waiting !== undefined) this.#waitFor(waiting, exchange);
     else if (this.#expectsContinue) this.#continue();
@@ -298,7 +281,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   #deliverData(): void {
     const decoder = this.#decoder;
     const { dataStart, dataEnd } = decoder;
-    this.#bodyBytes += dataEnd - dataStart;
+    this.#pace.countBody(dataEnd - dataStart);
     this.#expectsContinue = false;
     const message = this.#message;
     if (message === undefined) return;
@@ -312,15 +295,10 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     const exchange = this.#exchange;
     // Answered before its end, which only a request without a body may be: we are between requests already.
     if (exchange === undefined) return;
-    this.#deadline.clear();
+    this.#pace.clear();
     this.#state = 'answering';
     const waiting = this.#message?.finish();
     if (waiting !== undefined) waiting.then(undefined, (error) => this.#delegateRejected(error, exchange));
-  }
-
-  #beginBody(): void {
-    this.#bodyBytes = 0;
-    this.#deadline.set(this.#settings.progressMs);
   }
 
   /** Holds back what comes next until the delegate's promise settles. */
@@ -336,7 +314,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
         this.#state = 'body';
         if (this.#expectsContinue) this.#continue();
         // While it was held, the peer could not make progress.
-        if (!this.#requestComplete) this.#beginBody();
+        if (!this.#requestComplete) this.#pace.awaitBody();
         this.#pump();
       },
       (error) => this.#delegateRejected(error, exchange),
@@ -410,40 +388,21 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     }
   }
 
-  /** Bytes in one `progressMs` below which a peer counts as too slow. */
-  get #wantedProgress(): number {
-    return (this.#settings.minBytesPerSecond * this.#settings.progressMs) / 1000;
-  }
-
-  #checkSender(): void {
-    if (this.#bodyBytes < this.#wantedProgress) this.#refuseSlow('body', this.#settings.progressMs);
-    else this.#beginBody();
-  }
-
-  /** An answer waits for its reader: from here on it must make progress. */
+  /** While a body is awaited, its sender is who must make progress. */
   #watchReader(): void {
-    if (this.#readerWatched || this.#state === 'body') return;
-    this.#readerWatched = true;
-    this.#progressMark = this.stream.bytesSent;
-    this.#deadline.set(this.#settings.progressMs);
+    if (this.#state !== 'body') this.#pace.watchReader(this.stream);
   }
 
   #checkReader(): void {
-    const { stream } = this;
-    if (stream.bytesSent - this.#progressMark < this.#wantedProgress) {
-      stream.reset(new HTTPDeadlineError('the peer does not read its answer'));
-      return;
-    }
-    this.#progressMark = stream.bytesSent;
-    this.#deadline.set(this.#settings.progressMs);
+    if (this.#pace.readerProgresses(this.stream)) return;
+    this.stream.reset(new HTTPDeadlineError('the peer does not read its answer'));
   }
 
   #startClosing(): void {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
-    this.#deadline.clear();
-    this.#readerWatched = false;
-    if (this.stream.queuedBytes > 0) this.#watchReader();
+    this.#pace.clear();
+    if (this.stream.queuedBytes > 0) this.#pace.watchReader(this.stream);
     this.stream.closeGracefully(this.#settings.lingerMs);
   }
 }
