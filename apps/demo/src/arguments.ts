@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util';
+
+export const USAGE = 'usage: pnpm demo [chat|selector|fetch] [--port N] [--host ADDRESS] [url]';
+
+const DEFAULT_PORT = 8888;
+/** Only this machine, until somebody says otherwise. */
+const DEFAULT_HOST = '127.0.0.1';
+
+/** What the person asked for. */
+export type Command =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'chat'; readonly port: number; readonly host: string }
+  | { readonly kind: 'selector' | 'fetch'; readonly url: URL | undefined };
+
+/** The command line or PORT is not what it should be. The message is one line for a person. */
+export class ArgumentError extends Error {
+  override readonly name = 'ArgumentError';
+}
+
+/**
+ * Reads the command line.
+ *
+ * @param args - without node and the program.
+ * @param environment - PORT is what `--port` is when it is not given.
+ * @throws ArgumentError
+ */
+export function parseCommand(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Command {
+  const { values, positionals } = parseOptions(args);
+  const [name = 'chat', ...rest] = positionals;
+  if (values.help === true) return { kind: 'help' };
+  switch (name) {
+    case 'chat': {
+      if (rest.length > 0) throw new ArgumentError(`chat takes no ${JSON.stringify(rest[0])}; ${USAGE}`);
+      const port =
+        values.port === undefined
+          ? portFrom('PORT', environment.PORT || `${DEFAULT_PORT}`)
+          : portFrom('--port', values.port);
+      return { kind: 'chat', port, host: values.host ?? DEFAULT_HOST };
+    }
+    case 'selector':
+    case 'fetch': {
+      if (values.port !== undefined || values.host !== undefined) {
+        throw new ArgumentError(`--port and --host are for chat; ${name} takes the address to fetch`);
+      }
+      if (rest.length > 1) throw new ArgumentError(`${name} takes one address; ${USAGE}`);
+      return { kind: name, url: rest[0] === undefined ? undefined : urlFrom(name, rest[0]) };
+    }
+    default:
+      throw new ArgumentError(`there is no demo called ${JSON.stringify(name)}; ${USAGE}`);
+  }
+}
+
+function parseOptions(args: readonly string[]) {
+  try {
+    return parseArgs({
+      // Package runners pass on the `--` that stands between their own arguments and ours.
+      args: args[0] === '--' ? args.slice(1) : [...args],
+      allowPositionals: true,
+      options: { port: { type: 'string' }, host: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    });
+  } catch (error) {
+    const [firstLine = ''] = (error as Error).message.split('\n');
+    throw new ArgumentError(`${firstLine.replace(/\. To specify.*$/, '')}; ${USAGE}`);
+  }
+}
+
+function portFrom(source: string, text: string): number {
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new ArgumentError(`${source} must be a number from 0 to 65535, not ${JSON.stringify(text)}`);
+}
+
+function urlFrom(program: 'selector' | 'fetch', text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const protocols = program === 'selector' ? ['http:'] : ['http:', 'https:'];
+  if (url !== undefined && protocols.includes(url.protocol)) return url;
+  const kinds = protocols.map((protocol) => `${protocol}//`).join(' or ');
+  throw new ArgumentError(
+    `${program} takes an address that starts with ${kinds}, not ${JSON.stringify(text)}`,
+  );
+}

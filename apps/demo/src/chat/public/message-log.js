@@ -1,0 +1,152 @@
+import { avatar, hue } from './avatar.js';
+
+/** @typedef {{ number: number, from: { id: string, name: string }, text: string, at: number }} ChatMessage */
+
+/** Messages of one person within this time stand together under one name. */
+const TOGETHER_MS = 5 * 60_000;
+/** This near to the end counts as being there. */
+const END_PX = 48;
+/** What stays on the page; a tab that is open for weeks must not grow for weeks. */
+const MOST_ENTRIES = 500;
+
+const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const fullDate = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });
+const dayName = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+
+/** The conversation on the screen. All text goes in as text, never as markup. */
+export class MessageLog {
+  /** @type {{ from: string, name: string, at: number } | undefined} */
+  #previous;
+  #day = '';
+  #unseen = 0;
+  #scroller;
+  #log;
+  #empty;
+  #jump;
+
+  /** @param {{ scroller: HTMLElement, log: HTMLElement, empty: HTMLElement, jump: HTMLButtonElement }} elements */
+  constructor({ scroller, log, empty, jump }) {
+    this.#scroller = scroller;
+    this.#log = log;
+    this.#empty = empty;
+    this.#jump = jump;
+    scroller.addEventListener('scroll', () => this.#atEnd() && this.#seen());
+    jump.addEventListener('click', () => this.toEnd());
+    // What is typed, or a keyboard on a phone, makes the log smaller: its end stays in sight.
+    let following = true;
+    scroller.addEventListener('scroll', () => {
+      following = this.#atEnd();
+    });
+    new ResizeObserver(() => following && this.toEnd()).observe(scroller);
+  }
+
+  clear() {
+    this.#log.replaceChildren();
+    this.#previous = undefined;
+    this.#day = '';
+    this.#empty.hidden = false;
+    this.#seen();
+  }
+
+  /** What was said before: not read aloud, and in sight at its end. @param {ChatMessage[]} messages @param {(m: ChatMessage) => boolean} isOwn */
+  addHistory(messages, isOwn) {
+    this.#log.setAttribute('aria-live', 'off');
+    for (const message of messages) this.add(message, isOwn(message));
+    requestAnimationFrame(() => this.#log.setAttribute('aria-live', 'polite'));
+  }
+
+  /** @param {ChatMessage} message @param {boolean} own */
+  add(message, own) {
+    const { from, at } = message;
+    this.#showDay(at);
+    const before = this.#previous;
+    const together =
+      before !== undefined &&
+      before.from === from.id &&
+      before.name === from.name &&
+      at - before.at < TOGETHER_MS;
+    this.#previous = { from: from.id, name: from.name, at };
+    const entry = document.createElement('li');
+    entry.className = `message${own ? ' own' : ''}${together ? ' together' : ''}`;
+    if (!own) entry.append(avatar(from.name));
+    entry.append(bubble(message, own));
+    this.#append(entry, own, !own);
+  }
+
+  /** A line about the room itself. @param {string} text */
+  note(text) {
+    this.#previous = undefined;
+    const entry = document.createElement('li');
+    entry.className = 'note';
+    entry.dir = 'auto';
+    entry.textContent = text;
+    this.#append(entry, false, false);
+  }
+
+  toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#seen();
+  }
+
+  /** @param {HTMLElement} entry @param {boolean} follow @param {boolean} counts */
+  #append(entry, follow, counts) {
+    const atEnd = this.#atEnd();
+    this.#log.append(entry);
+    while (this.#log.childElementCount > MOST_ENTRIES) this.#log.firstElementChild?.remove();
+    this.#empty.hidden = true;
+    if (atEnd || follow) this.toEnd();
+    else if (counts) this.#notSeen();
+  }
+
+  #notSeen() {
+    this.#unseen += 1;
+    this.#jump.textContent = this.#unseen === 1 ? '1 new message' : `${this.#unseen} new messages`;
+    this.#jump.hidden = false;
+  }
+
+  #seen() {
+    this.#unseen = 0;
+    this.#jump.hidden = true;
+  }
+
+  #atEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight < END_PX;
+  }
+
+  /** @param {number} at */
+  #showDay(at) {
+    const day = dayName.format(at);
+    if (day === this.#day) return;
+    this.#day = day;
+    this.#previous = undefined;
+    const entry = document.createElement('li');
+    entry.className = 'day';
+    entry.textContent = day === dayName.format(Date.now()) ? 'Today' : day;
+    this.#append(entry, false, false);
+  }
+}
+
+/** @param {ChatMessage} message @param {boolean} own @returns {HTMLElement} */
+function bubble({ from, text, at }, own) {
+  const author = document.createElement('span');
+  author.className = own ? 'author unseen' : 'author';
+  author.dir = 'auto';
+  author.textContent = own ? 'You' : from.name;
+  author.style.setProperty('--hue', String(hue(from.name)));
+  const words = document.createElement('span');
+  words.className = 'text';
+  words.dir = 'auto';
+  words.textContent = text;
+  const time = document.createElement('time');
+  time.dateTime = new Date(at).toISOString();
+  time.title = fullDate.format(at);
+  time.textContent = timeOfDay.format(at);
+  const heading = document.createElement('div');
+  heading.className = 'heading';
+  heading.append(author, time);
+  const element = document.createElement('div');
+  element.className = 'bubble';
+  element.append(heading, words);
+  return element;
+}

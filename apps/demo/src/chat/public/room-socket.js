@@ -1,0 +1,85 @@
+/**
+ * The connection to the room. It comes back by itself, later after each failure, and at once when the machine gets
+ * its network back or the person looks at the page again.
+ */
+
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 15_000;
+/** The server has no room at the moment (the registered close code 1013): no reason to hurry. */
+const TRY_AGAIN_LATER = 1013;
+
+/**
+ * @typedef {object} RoomSocketEvents
+ * @property {() => void} opened
+ * @property {(message: any) => void} received
+ * @property {(why: { delayMs: number, full: boolean }) => void} waiting the connection is gone, and when it is tried again.
+ */
+
+export class RoomSocket {
+  /** @type {WebSocket | undefined} */
+  #socket;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #failures = 0;
+  #events;
+
+  /** @param {RoomSocketEvents} events */
+  constructor(events) {
+    this.#events = events;
+    addEventListener('online', () => this.#hurry());
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') this.#hurry();
+    });
+  }
+
+  open() {
+    this.close();
+    const address = new URL('/room', location.href);
+    address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
+    const socket = new WebSocket(address);
+    this.#socket = socket;
+    socket.onopen = () => this.#events.opened();
+    socket.onmessage = ({ data }) => this.#events.received(JSON.parse(data));
+    socket.onclose = ({ code }) => this.#lost(code);
+  }
+
+  /** Nothing more is heard of the connection, and it does not come back. */
+  close() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket === undefined) return;
+    socket.onopen = null;
+    socket.onmessage = null;
+    socket.onclose = null;
+    socket.close(1000);
+  }
+
+  /** The room has answered: the next failure is the first one again. An open connection alone is not enough. */
+  settled() {
+    this.#failures = 0;
+  }
+
+  /** @param {object} message @returns whether there was a connection to send it on. */
+  send(message) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** @param {number} code */
+  #lost(code) {
+    this.#socket = undefined;
+    const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    // Spread, so that a server that starts again is not called by all of its pages in one instant.
+    const delayMs = longest * (0.5 + Math.random() / 2);
+    this.#timer = setTimeout(() => this.open(), delayMs);
+    this.#events.waiting({ delayMs, full: code === TRY_AGAIN_LATER });
+  }
+
+  #hurry() {
+    if (this.#timer !== undefined) this.open();
+  }
+}

@@ -1,0 +1,9 @@
+// The loop runs one coroutine to its end: the smallest program with the HTTP client.
+import { AsyncHTTPClient, IOLoop } from 'landspout';
+
+/** Fetches a page and prints how long it is. */
+export async function runFetch(url: URL): Promise<void> {
+  await using client = new AsyncHTTPClient();
+  const response = await IOLoop.current().run(() => client.fetch(url), { timeoutMs: 30_000 });
+  console.log(`${response.body.byteLength} bytes from ${response.effectiveUrl}`);
+}

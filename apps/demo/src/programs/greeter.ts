@@ -1,0 +1,7 @@
+// A tiny server in a thread of its own: `selector` blocks its thread, so that one can answer nobody.
+import { parentPort } from 'node:worker_threads';
+import { HTTPServer } from 'landspout';
+
+const server = new HTTPServer((request) => request.respond(200, 'Hello from a landspout!\n'));
+await server.listen({ port: 0, host: '127.0.0.1' });
+parentPort?.postMessage(server.url);

@@ -1,0 +1,177 @@
+import { existsSync } from 'node:fs';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type DemoProcess, startChat } from './demo-process.ts';
+
+const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+const CHROMIUM_ARGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+describe('the chat page in Chromium', () => {
+  let browser: Browser;
+  let context: BrowserContext;
+  let demo: DemoProcess;
+  let url: string;
+  let problems: string[];
+
+  beforeAll(async () => {
+    if (!existsSync(CHROMIUM)) {
+      throw new Error(`there is no Chromium at ${CHROMIUM}: apt-get install chromium, or set CHROMIUM_PATH`);
+    }
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+  });
+  afterAll(() => browser?.close());
+
+  beforeEach(async () => {
+    demo = startChat();
+    url = await demo.address();
+    context = await browser.newContext();
+    problems = [];
+  });
+  afterEach(async () => {
+    await context?.close();
+    await demo?.[Symbol.asyncDispose]();
+    expect(problems).toEqual([]);
+  });
+
+  async function openTab(): Promise<Page> {
+    const page = await context.newPage();
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(message.text());
+    });
+    await page.goto(url);
+    return page;
+  }
+
+  async function enterAs(name: string): Promise<Page> {
+    const page = await openTab();
+    await page.getByLabel('Your name').fill(name);
+    await page.getByRole('button', { name: 'Join' }).click();
+    await page.getByText(`You are ${name}`).waitFor();
+    return page;
+  }
+
+  async function say(page: Page, text: string): Promise<void> {
+    await page.getByLabel('Message', { exact: true }).fill(text);
+    await page.keyboard.press('Enter');
+  }
+
+  const texts = (page: Page, which = '.message') => page.locator(`${which} .text`).allTextContents();
+  const people = (page: Page) => page.locator('#people .person-name').allTextContents();
+
+  it('lets two tabs with names talk to each other', async () => {
+    const ada = await enterAs('Ada');
+    const bo = await enterAs('Bo');
+    await say(ada, 'Hello Bo');
+    await say(bo, 'Hello Ada');
+    await expect.poll(() => texts(ada)).toEqual(['Hello Bo', 'Hello Ada']);
+    await expect.poll(() => texts(bo)).toEqual(['Hello Bo', 'Hello Ada']);
+    expect(await texts(ada, '.message.own')).toEqual(['Hello Bo']);
+    expect(await texts(bo, '.message.own')).toEqual(['Hello Ada']);
+    expect(await ada.locator('.message:not(.own) .author').allTextContents()).toEqual(['Bo']);
+  });
+
+  it('shows late comers what was said, also after a reload and not twice', async () => {
+    const ada = await enterAs('Ada');
+    await say(ada, 'first');
+    await say(ada, 'second');
+    const late = await enterAs('Late');
+    await expect.poll(() => texts(late)).toEqual(['first', 'second']);
+    await say(late, 'third');
+    await expect.poll(() => texts(late)).toEqual(['first', 'second', 'third']);
+    await late.reload();
+    await late.getByText('You are Late').waitFor();
+    await expect.poll(() => texts(late)).toEqual(['first', 'second', 'third']);
+    expect(await texts(late, '.message.own')).toEqual(['third']);
+  });
+
+  it('lists who is there, and notices a tab that is closed', async () => {
+    const ada = await enterAs('Ada');
+    const bo = await enterAs('Bo');
+    await expect.poll(() => people(ada)).toEqual(['Ada', 'Bo']);
+    expect(await people(bo)).toEqual(['Bo', 'Ada']);
+    expect(await ada.locator('#count').textContent()).toBe('2');
+    await bo.close();
+    await expect.poll(() => people(ada)).toEqual(['Ada']);
+    await ada.getByText('Bo left').waitFor();
+  });
+
+  it('shows markup in names and messages as text', async () => {
+    const name = '<b>Eve</b>';
+    const text = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+    const eve = await enterAs(name);
+    const ada = await enterAs('Ada');
+    await say(eve, text);
+    await expect.poll(() => texts(ada)).toEqual([text]);
+    expect(await people(ada)).toEqual(['Ada', name]);
+    expect(await ada.locator('#log :is(img, script, b), #people b').count()).toBe(0);
+    expect(await ada.title()).toBe('Landspout chat');
+  });
+
+  it('comes back by itself when the connection is lost, and shows what it missed once', async () => {
+    const drops: (() => Promise<void>)[] = [];
+    let reachable = true;
+    const bo = await enterAs('Bo');
+    await context.routeWebSocket('**/room', (route) => {
+      if (!reachable) {
+        void route.close({ code: 1001 });
+        return;
+      }
+      const server = route.connectToServer();
+      drops.push(async () => {
+        await server.close({ code: 1000 });
+        await route.close({ code: 1001 });
+      });
+    });
+    const ada = await enterAs('Ada');
+    await say(bo, 'before');
+    await expect.poll(() => texts(ada)).toEqual(['before']);
+    reachable = false;
+    for (const drop of drops.splice(0)) await drop();
+    await ada.getByText(/Connection lost/).waitFor();
+    expect(await ada.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);
+    await bo.getByText('Ada left').waitFor();
+    await say(bo, 'meanwhile');
+    reachable = true;
+    await ada.getByText('You are Ada').waitFor();
+    await say(bo, 'after');
+    await expect.poll(() => texts(ada)).toEqual(['before', 'meanwhile', 'after']);
+    await expect.poll(() => people(ada)).toEqual(['Ada', 'Bo']);
+  });
+
+  it('counts new messages instead of moving who reads further up', async () => {
+    const ada = await enterAs('Ada');
+    const bo = await enterAs('Bo');
+    await say(bo, 'long ago\n'.repeat(150));
+    await expect.poll(() => texts(ada)).toHaveLength(1);
+    await ada.locator('#scroller').evaluate((element) => element.scrollTo(0, 0));
+    const jump = ada.getByRole('button', { name: /new message/ });
+    await expect.poll(() => ada.locator('#scroller').evaluate((element) => element.scrollTop)).toBe(0);
+    await say(bo, 'one');
+    await say(bo, 'two');
+    await ada.getByRole('button', { name: '2 new messages' }).click();
+    await jump.waitFor({ state: 'hidden' });
+    await expect
+      .poll(() => ada.locator('.message').last().evaluate((element) => element.getBoundingClientRect().bottom))
+      .toBeLessThan(await ada.locator('#composer').evaluate((element) => element.getBoundingClientRect().top));
+  });
+
+  it('says what is wrong with a name, and takes a better one', async () => {
+    const page = await openTab();
+    await page.getByLabel('Your name').fill('a'.repeat(30));
+    await page.keyboard.press('Enter');
+    await page.getByText('A name has 1 to 24 characters.').waitFor();
+    await page.getByLabel('Your name').fill('Ada');
+    await page.keyboard.press('Enter');
+    await page.getByText('You are Ada').waitFor();
+  });
+});
