@@ -37,13 +37,21 @@ describe('AsyncHTTPClient', () => {
   it('fetches a page: status, headers, body, timings [HC-04]', () =>
     withNodeServer(
       (_, response) => {
-        response.writeHead(200, 'Fine', { 'Content-Type': 'text/plain; charset=iso-8859-1', 'X-A': ['1', '2'] });
+        response.writeHead(200, 'Fine', {
+          'Content-Type': 'text/plain; charset=iso-8859-1',
+          'X-A': ['1', '2'],
+        });
         response.end(Buffer.from('caf\u00e9', 'latin1'));
       },
       ({ url }) =>
         withClient({}, async (client) => {
           const response = await client.fetch(`${url}/a?b=c#fragment`);
-          expect(response).toMatchObject({ status: 200, reason: 'Fine', ok: true, effectiveUrl: `${url}/a?b=c` });
+          expect(response).toMatchObject({
+            status: 200,
+            reason: 'Fine',
+            ok: true,
+            effectiveUrl: `${url}/a?b=c`,
+          });
           expect(response.headers.getList('x-a')).toEqual(['1', '2']);
           expect(response.text()).toBe('caf\u00e9');
           expect(response.request).toMatchObject({ method: 'GET', url: `${url}/a?b=c#fragment` });
@@ -61,7 +69,14 @@ describe('AsyncHTTPClient', () => {
 
   it('takes headers as a record, as pairs, and as HTTPHeaders, which it does not change [HC-02]', async () => {
     const own = new HTTPHeaders().add('X-A', '1').add('X-A', '2');
-    for (const headers of [{ 'X-A': ['1', '2'] }, [['X-A', '1'], ['X-A', '2']] as const, own]) {
+    for (const headers of [
+      { 'X-A': ['1', '2'] },
+      [
+        ['X-A', '1'],
+        ['X-A', '2'],
+      ] as const,
+      own,
+    ]) {
       const seen = await mirrored('/', { headers });
       expect(seen.headers['x-a']).toBe('1, 2');
     }
@@ -73,7 +88,11 @@ describe('AsyncHTTPClient', () => {
     expect(seen.body).toBe('n=\u00fc');
     expect(seen.headers['content-length']).toBe('4');
     expect(seen.headers['content-type']).toBe('application/x-www-form-urlencoded');
-    const json = await mirrored('/', { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } });
+    const json = await mirrored('/', {
+      method: 'POST',
+      body: '{}',
+      headers: { 'Content-Type': 'application/json' },
+    });
     expect(json.headers['content-type']).toBe('application/json');
   });
 
@@ -200,22 +219,25 @@ describe('AsyncHTTPClient', () => {
         }),
     ));
 
-  it.each([301, 304, 404, 500])('rejects a status of %i with the whole answer in the error [HC-02] [HC-05]', (status) =>
-    withNodeServer(
-      (_, response) => {
-        response.writeHead(status, { Location: '/elsewhere' });
-        response.end(status === 304 ? undefined : 'why');
-      },
-      ({ url, sockets }) =>
-        withClient({}, async (client) => {
-          const error = (await client.fetch(url).catch((reason) => reason)) as HTTPClientError;
-          expect(error).toBeInstanceOf(HTTPClientError);
-          expect(error).toMatchObject({ code: 'ERR_HTTPCLIENT_STATUS', status });
-          expect(error.response?.text()).toBe(status === 304 ? '' : 'why');
-          expect((await client.fetch(url, { raiseError: false })).status).toBe(status);
-          expect(sockets).toHaveLength(1);
-        }),
-    ));
+  it.each([301, 304, 404, 500])(
+    'rejects a status of %i with the whole answer in the error [HC-02] [HC-05]',
+    (status) =>
+      withNodeServer(
+        (_, response) => {
+          response.writeHead(status, { Location: '/elsewhere' });
+          response.end(status === 304 ? undefined : 'why');
+        },
+        ({ url, sockets }) =>
+          withClient({}, async (client) => {
+            const error = (await client.fetch(url).catch((reason) => reason)) as HTTPClientError;
+            expect(error).toBeInstanceOf(HTTPClientError);
+            expect(error).toMatchObject({ code: 'ERR_HTTPCLIENT_STATUS', status });
+            expect(error.response?.text()).toBe(status === 304 ? '' : 'why');
+            expect((await client.fetch(url, { raiseError: false })).status).toBe(status);
+            expect(sockets).toHaveLength(1);
+          }),
+      ),
+  );
 
   it('hands the body to onData as it comes, and waits for its promise [HC-03] [CU-03]', () => {
     const total = 8 * 1024 * 1024;
@@ -362,7 +384,10 @@ describe('AsyncHTTPClient', () => {
 
   it('resolves names with the resolver that it was given [SH-01]', () =>
     withNodeServer(mirror, ({ port }) => {
-      const resolver = new OverrideResolver({ 'nowhere.test': { host: '127.0.0.1', port } }, new SystemResolver());
+      const resolver = new OverrideResolver(
+        { 'nowhere.test': { host: '127.0.0.1', port } },
+        new SystemResolver(),
+      );
       return withClient({ resolver }, async (client) => {
         const response = await client.fetch('http://nowhere.test/x');
         expect((response.json() as Mirrored).headers.host).toBe('nowhere.test');
@@ -373,7 +398,9 @@ describe('AsyncHTTPClient', () => {
     const first = AsyncHTTPClient.current();
     expect(AsyncHTTPClient.current()).toBe(first);
     await first.close();
-    await expect(first.fetch('http://127.0.0.1:1/')).rejects.toMatchObject({ code: 'ERR_HTTPCLIENT_STOPPED' });
+    await expect(first.fetch('http://127.0.0.1:1/')).rejects.toMatchObject({
+      code: 'ERR_HTTPCLIENT_STOPPED',
+    });
     const second = AsyncHTTPClient.current();
     expect(second).not.toBe(first);
     await second.close();

@@ -1,6 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { IOStream } from '@landspout/iostream';
+import { describe, expect, it, vi } from 'vitest';
 import type { AsyncHTTPClient } from '../src/index.ts';
-import { deferred, onHead, openDescriptors, waitUntil, withClient, withNodeServer, withRawServer } from './fixtures/servers.ts';
+import {
+  deferred,
+  onHead,
+  openDescriptors,
+  waitUntil,
+  withClient,
+  withNodeServer,
+  withRawServer,
+} from './fixtures/servers.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi';
 
@@ -24,7 +33,7 @@ describe('the connection pool', () => {
     ));
 
   it.each([
-    ['the server says close', { 'Connection': 'close' }, {}],
+    ['the server says close', { Connection: 'close' }, {}],
     ['the request says close', {}, { Connection: 'x, Close' }],
   ])('uses a connection once where %s [H1-08]', (_, answerHeaders, requestHeaders) =>
     withNodeServer(
@@ -38,12 +47,17 @@ describe('the connection pool', () => {
           expect(sockets).toHaveLength(2);
           expect(client.idleCount).toBe(0);
         }),
-    ));
+    ),
+  );
 
   it('uses a connection of HTTP/1.0 again only where the server keeps it alive', async () => {
-    for (const [header, connections] of [['', 2], ['Connection: keep-alive\r\n', 1]] as const) {
+    for (const [header, connections] of [
+      ['', 2],
+      ['Connection: keep-alive\r\n', 1],
+    ] as const) {
       await withRawServer(
-        (socket) => onHead(socket, () => socket.write(`HTTP/1.0 200 OK\r\n${header}Content-Length: 1\r\n\r\nx`)),
+        (socket) =>
+          onHead(socket, () => socket.write(`HTTP/1.0 200 OK\r\n${header}Content-Length: 1\r\n\r\nx`)),
         ({ url, sockets }) =>
           withClient({}, async (client) => {
             await client.fetch(url);
@@ -134,6 +148,26 @@ describe('the connection pool', () => {
         }),
     ));
 
+  it('lets the process end while a connection is idle, and not while it is used', () =>
+    withNodeServer(
+      (_, response) => response.end('x'),
+      ({ url }) =>
+        withClient({}, async (client) => {
+          const released = vi.spyOn(IOStream.prototype, 'unref');
+          const held = vi.spyOn(IOStream.prototype, 'ref');
+          try {
+            await client.fetch(url);
+            expect([released.mock.calls.length, held.mock.calls.length]).toEqual([1, 0]);
+            const again = client.fetch(url, { onData: () => void expect(held).toHaveBeenCalledTimes(1) });
+            await again;
+            expect([released.mock.calls.length, held.mock.calls.length]).toEqual([2, 1]);
+            expect(held.mock.instances[0]).toBe(released.mock.instances[0]);
+          } finally {
+            vi.restoreAllMocks();
+          }
+        }),
+    ));
+
   it('closes a connection that has been idle for long enough', () =>
     withNodeServer(
       (_, response) => response.end('x'),
@@ -206,7 +240,8 @@ describe('the connection pool', () => {
           await expect(client.fetch(url, options)).rejects.toMatchObject({ code: 'ERR_HTTPCLIENT_CLOSED' });
           expect(sockets).toHaveLength(1);
         }),
-    ));
+    ),
+  );
 
   it('sends no request again after a byte of its answer, nor one on a fresh connection', () => {
     let heads = 0;

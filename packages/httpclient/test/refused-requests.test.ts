@@ -102,7 +102,9 @@ describe('AsyncHTTPClient, before it connects', () => {
     { idleTimeoutMs: Number.NaN },
     { defaults: { headers: { A: '\r' } } },
   ])('refuses the options %j', (options) => {
-    expect(() => new AsyncHTTPClient(options)).toThrow(expect.objectContaining({ code: 'ERR_HTTPCLIENT_USAGE' }));
+    expect(() => new AsyncHTTPClient(options)).toThrow(
+      expect.objectContaining({ code: 'ERR_HTTPCLIENT_USAGE' }),
+    );
   });
 
   it('refuses limits that do not limit', () => {

@@ -1,8 +1,16 @@
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Resolver } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
 import type { RequestOptions } from '../src/index.ts';
-import { deferred, onHead, openDescriptors, waitUntil, withClient, withNodeServer, withRawServer } from './fixtures/servers.ts';
+import {
+  deferred,
+  onHead,
+  openDescriptors,
+  waitUntil,
+  withClient,
+  withNodeServer,
+  withRawServer,
+} from './fixtures/servers.ts';
 
 /** A resolver that never answers, until it is told to stop. */
 const silentResolver: Resolver = {
@@ -61,7 +69,9 @@ describe('the timeouts of a fetch', () => {
       () => {},
       ({ port, sockets }) =>
         withClient({}, async (client) => {
-          await expect(client.fetch(`https://127.0.0.1:${port}/`, { connectTimeoutMs: 50 })).rejects.toMatchObject({
+          await expect(
+            client.fetch(`https://127.0.0.1:${port}/`, { connectTimeoutMs: 50 }),
+          ).rejects.toMatchObject({
             code: 'ERR_HTTPCLIENT_TIMEOUT',
             phase: 'connect',
           });
@@ -92,7 +102,9 @@ describe('the timeouts of a fetch', () => {
       ({ url }) =>
         withClient({ defaults: { requestTimeoutMs: 60 } }, async (client) => {
           const timeout = { code: 'ERR_HTTPCLIENT_TIMEOUT', phase: 'request' };
-          await expect(client.fetch(url, { onData: () => new Promise(() => {}) })).rejects.toMatchObject(timeout);
+          await expect(client.fetch(url, { onData: () => new Promise(() => {}) })).rejects.toMatchObject(
+            timeout,
+          );
           const body = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
           await expect(client.fetch(url, { method: 'POST', body })).rejects.toMatchObject(timeout);
         }),
@@ -205,7 +217,8 @@ describe('the signal of a fetch', () => {
           expect(client.idleCount).toBe(0);
           await waitUntil(() => openDescriptors() < open);
         }),
-    ));
+    ),
+  );
 
   it('does nothing once the answer is there', () =>
     withNodeServer(
@@ -233,4 +246,3 @@ describe('the signal of a fetch', () => {
         }),
     ));
 });
-
