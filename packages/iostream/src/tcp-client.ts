@@ -92,7 +92,7 @@ export class TCPClient {
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw usage(`a port of 0 to 65535 was expected, not ${port}`);
     const family = localAddress === undefined ? options.family : familyOf(localAddress);
-    const addresses = await this.#resolver.resolve(host, { port, family, signal });
+    const addresses = await unlessAborted(this.#resolver.resolve(host, { port, family, signal }), signal);
     if (addresses.length === 0)
       throw new StreamConnectError('ERR_STREAM_RESOLVE', `connect: ${host} has no address`);
     const dialOne = (
@@ -129,6 +129,15 @@ export class TCPClient {
       signal?.removeEventListener('abort', onAbort);
     }
   }
+}
+
+/** A resolver of somebody else's may take its time with our signal. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;

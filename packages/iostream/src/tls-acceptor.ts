@@ -42,7 +42,6 @@ export class TlsAcceptor {
       rejectUnauthorized,
       // Counted from here and never prolonged: nothing that comes before the handshake's end resets it.
       handshakeTimeout: handshakeTimeoutMs,
-      allowHalfOpen: true,
       ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnProtocols }),
     });
     // Node has no option for a context that is ready; this is where it keeps the one that it makes of the options.
@@ -67,7 +66,10 @@ export class TlsAcceptor {
       this.#sockets.delete(socket);
       whenClosed?.();
     });
+    // A peer that ends in the handshake is gone; the TLS socket takes over how its ends are treated from here.
+    socket.allowHalfOpen = false;
     this.#server.emit('connection', socket);
+    socket.allowHalfOpen = true;
   }
 
   /** Closes every connection that came through here, in the handshake or after it. */
@@ -76,6 +78,7 @@ export class TlsAcceptor {
   }
 
   readonly #onSecured = (socket: TLSSocket): void => {
+    socket.allowHalfOpen = true;
     this.#events.secured(new NodeTransport(socket, this.#options));
   };
 

@@ -9,6 +9,7 @@ export interface Certificates {
   readonly certFile: string;
   readonly keyFile: string;
   readonly cert: Buffer;
+  readonly key: Buffer;
   remove(): void;
 }
 
@@ -49,6 +50,7 @@ export function makeCertificates(names = 'DNS:localhost,IP:127.0.0.1,IP:0:0:0:0:
     certFile,
     keyFile,
     cert: readFileSync(certFile),
+    key: readFileSync(keyFile),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
