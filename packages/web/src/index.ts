@@ -28,3 +28,4 @@ export { RedirectHandler, type RedirectHandlerInit } from './redirect-handler.ts
 // Handlers.
 export { type Awaitable, RequestHandler } from './request-handler.ts';
 export { type HandlerClass, type NestedRoutes, type Route, type RouteSpec, route } from './route.ts';
+export { StaticFileHandler, type StaticFileHandlerInit } from './static-file-handler.ts';

@@ -92,7 +92,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       this.#closeHeard = true;
       this.#callHook(() => handler.onConnectionClose(reason));
     }
-    this.#endIfGone();
+    if (!this.#waiting) this.#endIfGone();
   }
 
   // ---- the answer, called by its handler ----
@@ -232,9 +232,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     this.answered();
   }
 
-  /** Ends the life of a request whose peer is gone, once its handler is done. */
+  /** Ends the life of a request whose peer is gone: nothing that its handler still does can be an answer. */
   #endIfGone(): void {
-    if (this.response.gone === undefined || this.#waiting || this.response.ended) return;
+    if (this.response.gone === undefined || this.response.ended) return;
     this.response.finish();
     this.answered();
   }

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_FIELDS, parseFormFields } from './form-fields.ts';
+import { percentDecode } from './percent-decoding.ts';
+
+const refusal = expect.objectContaining({ name: 'HTTPError', status: 400 });
+
+describe('parseFormFields', () => {
+  it('keeps every value of a name in order, and blank ones [IN-01]', () => {
+    expect([...parseFormFields('a=1&b=&a=2&c&=x&&')]).toEqual([
+      ['a', ['1', '2']],
+      ['b', ['']],
+      ['c', ['']],
+      ['', ['x']],
+    ]);
+  });
+
+  it('decodes escapes, plus signs and raw UTF-8 [IN-02]', () => {
+    const raw = Buffer.from('ü').toString('latin1');
+    expect([...parseFormFields(`a+b=%C3%BC+c&r=${raw}&p=%2B`)]).toEqual([
+      ['a b', ['ü c']],
+      ['r', ['ü']],
+      ['p', ['+']],
+    ]);
+  });
+
+  it.each(['%', 'a=%f', 'a=%zz', 'a=%ff', '%c3=x', 'a=%00%+1'])('answers 400 to %j [ATT-75]', (text) => {
+    expect(() => parseFormFields(text)).toThrow(refusal);
+  });
+
+  it(`takes ${MAX_FIELDS} fields and no more [ATT-24]`, () => {
+    expect(parseFormFields(Array(MAX_FIELDS).fill('a=1').join('&')).get('a')).toHaveLength(MAX_FIELDS);
+    expect(() =>
+      parseFormFields(
+        Array(MAX_FIELDS + 1)
+          .fill('a')
+          .join('&'),
+      ),
+    ).toThrow(refusal);
+  });
+
+  it('keeps names of Object.prototype as plain data [ATT-74]', () => {
+    const fields = parseFormFields('__proto__=1&constructor=2&a%5B__proto__%5D=3');
+    expect(fields.get('__proto__')).toEqual(['1']);
+    expect(fields.get('constructor')).toEqual(['2']);
+    expect(fields.get('toString')).toBeUndefined();
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  });
+
+  it('reads a megabyte of separators in linear time', () => {
+    expect(parseFormFields('&'.repeat(1 << 20)).size).toBe(0);
+  });
+});
+
+describe('percentDecode', () => {
+  it('leaves a plus in a path alone [IN-03]', () => {
+    expect(percentDecode('a+b%20c', false)).toBe('a+b c');
+  });
+
+  it('keeps a byte order mark and a NUL as they came', () => {
+    expect(percentDecode('%EF%BB%BFa%00', false)).toBe('\ufeffa\0');
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { compilePattern, extendPrefix, NO_PREFIX, reversePattern } from './route-pattern.ts';
+
+const groupsOf = (pattern: string | RegExp, path: string) => {
+  const found = compilePattern(pattern).regExp.exec(path);
+  return found === null ? null : { ...found.groups };
+};
+
+describe('compilePattern', () => {
+  it('takes a pattern without parameters as one exact path', () => {
+    expect(compilePattern('/a.b/c').exact).toBe('/a.b/c');
+    expect(compilePattern('/user/:id').exact).toBeUndefined();
+  });
+
+  it('gives one segment that is not empty to :name', () => {
+    expect(groupsOf('/user/:id/post/:post', '/user/7/post/x.y')).toEqual({ id: '7', post: 'x.y' });
+    expect(groupsOf('/user/:id', '/user/')).toBeNull();
+    expect(groupsOf('/user/:id', '/user/7/8')).toBeNull();
+  });
+
+  it('gives the rest, even an empty one, to *name', () => {
+    expect(groupsOf('/files/*rest', '/files/a/b.txt')).toEqual({ rest: 'a/b.txt' });
+    expect(groupsOf('/files/*rest', '/files/')).toEqual({ rest: '' });
+    expect(groupsOf('/files/*rest', '/files')).toBeNull();
+  });
+
+  it('compares everything else literally', () => {
+    expect(groupsOf('/a.b/:x', '/aXb/1')).toBeNull();
+    expect(groupsOf('/(a|b)/:x', '/a/1')).toBeNull();
+    expect(groupsOf('/a:b/:x', '/a:b/1')).toEqual({ x: '1' });
+  });
+
+  it('anchors a regular expression at both ends, alternatives too, whatever its flags [RT-01]', () => {
+    expect(groupsOf(/\/a|\/b/, '/ab')).toBeNull();
+    expect(groupsOf(/\/a|\/b/gm, '/b')).toEqual({});
+    expect(groupsOf(/\/a$/m, '/a\n/b')).toBeNull();
+    const sticky = compilePattern(/\/a/gy).regExp;
+    expect([sticky.test('/a'), sticky.test('/a')]).toEqual([true, true]);
+  });
+
+  it.each(['user', '', '/:', '/:1d', '/*rest/more', '/:a/:a'])('refuses %j', (pattern) => {
+    expect(() => compilePattern(pattern)).toThrow(expect.objectContaining({ code: 'ERR_WEB_ROUTE' }));
+  });
+
+  it('joins a prefix with what is nested below it', () => {
+    const prefix = extendPrefix(NO_PREFIX, '/api/:version');
+    expect({ ...compilePattern('/user/:id', prefix).regExp.exec('/api/2/user/9')?.groups }).toEqual({
+      version: '2',
+      id: '9',
+    });
+    expect(
+      compilePattern(/\/n(\d+)/, prefix)
+        .regExp.exec('/api/2/n5')
+        ?.slice(1),
+    ).toEqual(['2', '5']);
+    expect(() => compilePattern(/\/(?<version>x)/, prefix)).toThrow(
+      expect.objectContaining({ code: 'ERR_WEB_ROUTE' }),
+    );
+  });
+});
+
+describe('reversePattern', () => {
+  it('puts escaped values in place of parameters, in order [RT-03]', () => {
+    const pattern = compilePattern('/user/:id/*rest');
+    expect(reversePattern(pattern, ['a/b c', 'x/y ü'])).toBe('/user/a%2Fb%20c/x/y%20%C3%BC');
+    expect(reversePattern(compilePattern('/n/:n'), [7])).toBe('/n/7');
+  });
+
+  it('makes a path that the pattern matches, of whatever value', () => {
+    const pattern = compilePattern('/user/:id');
+    for (const value of ['a', '/', '?#%', '\ud800', '..', 'ä', '\n']) {
+      expect(reversePattern(pattern, [value])).toMatch(pattern.regExp);
+    }
+  });
+
+  it('reverses a regular expression of text and simple groups only [RT-03]', () => {
+    expect(reversePattern(compilePattern(/\/item\/(\d+)\.html/), [5])).toBe('/item/5.html');
+    expect(reversePattern(compilePattern(/^\/(?<a>[^/]+)\/x$/), ['1'])).toBe('/1/x');
+    for (const free of [/\/a(\d)?/, /\/a.b/, /\/(a(b))/, /\/a|b/, /\/\d/, /\/(?:a)/]) {
+      expect(() => reversePattern(compilePattern(free), ['1'])).toThrow(
+        expect.objectContaining({ code: 'ERR_WEB_REVERSE' }),
+      );
+    }
+  });
+
+  it.each([[[]], [['1', '2']], [['']]])('refuses the values %j for one segment [RT-03]', (values) => {
+    expect(() => reversePattern(compilePattern('/user/:id'), values)).toThrow(
+      expect.objectContaining({ code: 'ERR_WEB_REVERSE' }),
+    );
+  });
+});

@@ -1,0 +1,171 @@
+import { parseByteRange } from './byte-range.ts';
+import { WebUsageError } from './errors.ts';
+import { fileContentType } from './file-content-type.ts';
+import { parseHttpDate } from './http-date-parsing.ts';
+import { HTTPError } from './http-error.ts';
+import { RequestHandler } from './request-handler.ts';
+import { openStaticFile, type StaticFile } from './static-file.ts';
+import { judgeStaticPath, type StaticPath } from './static-path.ts';
+
+export interface StaticFileHandlerInit {
+  /** The folder whose files are served. */
+  readonly path: string;
+  /** What a directory serves, such as `index.html`. Default: a directory is a 403. */
+  readonly defaultFilename?: string;
+  /** Whether names that start with a dot are served. Default false. */
+  readonly dotfiles?: boolean;
+  /** Whether symbolic links may lead out of the folder, or to names that start with a dot. Default false. */
+  readonly followSymlinks?: boolean;
+}
+
+/** Bytes read, and waiting for the peer, at a time. */
+const BLOCK_BYTES = 64 * 1024;
+/** For URLs that name a version: the file behind such a URL never changes. */
+const TEN_YEARS_S = 10 * 365 * 24 * 3600;
+
+/**
+ * Serves the files of a folder. The route's pattern must have one parameter, which is the path below the folder.
+ *
+ * Nothing outside of the folder is served, and by default neither hidden files nor links that lead out. A file is
+ * read in blocks, at the pace of the peer. `ETag` is weak, made of size and time of change, and so never outdated;
+ * one range of bytes is served. A range is ignored for HEAD (RFC 9110 §14.2).
+ *
+ * @example
+ * new Application([['/static/*path', StaticFileHandler, { path: 'public' }]]);
+ */
+export class StaticFileHandler extends RequestHandler {
+  #options: StaticFileHandlerInit = { path: '' };
+
+  override initialize(init: StaticFileHandlerInit): void {
+    if (typeof init.path !== 'string' || init.path === '') {
+      throw new WebUsageError('ERR_WEB_USAGE', 'StaticFileHandler: the folder was expected as path');
+    }
+    this.#options = init;
+  }
+
+  override async get(): Promise<void> {
+    const [urlPath] = this.pathArgs;
+    if (urlPath === undefined)
+      throw new WebUsageError('ERR_WEB_USAGE', 'StaticFileHandler: the route has no parameter');
+    const { dotfiles = false } = this.#options;
+    const asked = judgeStaticPath(urlPath, { dotfiles, windows: process.platform === 'win32' });
+    if (asked.kind === 'refused') throw new HTTPError(asked.status);
+    const file = await this.#open(asked);
+    if (file === undefined) return;
+    try {
+      await this.#answer(file, this.#nameOf(asked));
+    } finally {
+      await file.handle.close();
+    }
+  }
+
+  override head(): Promise<void> {
+    return this.get();
+  }
+
+  /** The Content-Type of a file. Override for types that its name does not tell. */
+  getContentType(name: string): string {
+    return fileContentType(name);
+  }
+
+  /** Sets further headers, after all others. Override. */
+  setExtraHeaders(_name: string): void {}
+
+  /** Opens what is asked for; undefined when a redirect was the answer. */
+  async #open(asked: Exclude<StaticPath, { kind: 'refused' }>): Promise<StaticFile | undefined> {
+    const { path: root, defaultFilename, dotfiles = false, followSymlinks = false } = this.#options;
+    const rules = { dotfiles, followSymlinks };
+    const found = await openStaticFile(root, asked.segments, rules);
+    if (found !== 'directory') {
+      if (asked.kind === 'file') return found;
+      await found.handle.close();
+      throw new HTTPError(404);
+    }
+    if (defaultFilename === undefined) throw new HTTPError(403);
+    if (asked.kind === 'file') {
+      this.#redirectToDirectory();
+      return undefined;
+    }
+    const file = await openStaticFile(root, [...asked.segments, defaultFilename], rules);
+    if (file === 'directory') throw new HTTPError(404);
+    return file;
+  }
+
+  #redirectToDirectory(): void {
+    const { path, query } = this.request;
+    // A Location of `//evil.example/` would be another site.
+    if (!/^\/(?![/\\])/.test(path)) throw new HTTPError(403);
+    this.redirect(query === '' ? `${path}/` : `${path}/?${query}`, { permanent: true });
+  }
+
+  #nameOf(asked: Exclude<StaticPath, { kind: 'refused' }>): string {
+    return (asked.kind === 'file' ? asked.segments.at(-1) : this.#options.defaultFilename) ?? '';
+  }
+
+  async #answer(file: StaticFile, name: string): Promise<void> {
+    this.setHeader('Content-Type', this.getContentType(name));
+    this.setHeader('ETag', file.etag);
+    this.setHeader('Last-Modified', new Date(file.modifiedMs));
+    this.setHeader('Accept-Ranges', 'bytes');
+    if (this.request.queryArguments.has('v')) {
+      this.setHeader('Cache-Control', `public, max-age=${TEN_YEARS_S}, immutable`);
+    }
+    this.setExtraHeaders(name);
+    if (this.#peerHasIt(file)) {
+      this.setStatus(304);
+      return;
+    }
+    const { start, end } = this.#rangeOf(file);
+    this.setHeader('Content-Length', end - start);
+    if (this.request.method === 'HEAD') return;
+    await this.#send(file, start, end);
+  }
+
+  /** RFC 9110 §13.2.2: If-None-Match, where it is there, makes If-Modified-Since moot. */
+  #peerHasIt(file: StaticFile): boolean {
+    const { headers } = this.request;
+    if (headers.has('If-None-Match')) return this.checkEtag();
+    const since = headers.get('If-Modified-Since');
+    const sinceMs = since === undefined ? undefined : parseHttpDate(since);
+    return sinceMs !== undefined && file.modifiedMs <= sinceMs;
+  }
+
+  /** The bytes to send; sets what a part of a file needs. */
+  #rangeOf(file: StaticFile): { readonly start: number; readonly end: number } {
+    const { size } = file;
+    const whole = { start: 0, end: size };
+    const field = this.request.headers.get('Range');
+    if (this.request.method !== 'GET' || field === undefined || !this.#rangeApplies(file)) return whole;
+    const range = parseByteRange(field, size);
+    if (range === undefined) return whole;
+    if (range === 'unsatisfiable') {
+      throw new HTTPError(416, undefined, { headers: { 'Content-Range': `bytes */${size}` } });
+    }
+    this.setStatus(206);
+    this.setHeader('Content-Range', `bytes ${range.start}-${range.end - 1}/${size}`);
+    return range;
+  }
+
+  /**
+   * If-Range wants a strong validator (RFC 9110 §13.1.5). Our tag is weak, so only a date can be one, and that only
+   * if the file did not change within the present second (§8.8.2.2).
+   */
+  #rangeApplies(file: StaticFile): boolean {
+    const condition = this.request.headers.get('If-Range');
+    if (condition === undefined) return true;
+    if (condition.includes('"')) return false;
+    return parseHttpDate(condition) === file.modifiedMs && Date.now() - file.modifiedMs >= 1_000;
+  }
+
+  async #send(file: StaticFile, start: number, end: number): Promise<void> {
+    for (let position = start; position < end; ) {
+      // A buffer of its own for each block: it belongs to the answer until it has left.
+      const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, end - position));
+      const { bytesRead } = await file.handle.read(block, 0, block.length, position);
+      if (bytesRead === 0) throw new HTTPError(500, 'the file became shorter while it was sent');
+      this.write(block.subarray(0, bytesRead));
+      position += bytesRead;
+      if (position < end) await this.flush();
+    }
+  }
+}

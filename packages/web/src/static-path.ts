@@ -1,0 +1,40 @@
+/** What a path below a static root asks for, judged by its text alone. */
+export type StaticPath =
+  | { readonly kind: 'file'; readonly segments: readonly string[] }
+  /** It ends with a slash, or is the root: only a directory will do. */
+  | { readonly kind: 'directory'; readonly segments: readonly string[] }
+  | { readonly kind: 'refused'; readonly status: 403 | 404 };
+
+export interface StaticPathRules {
+  /** Whether names that start with a dot are served. */
+  readonly dotfiles: boolean;
+  /** Whether the names of Windows apply: devices, streams, and dots and blanks at the end, which it drops. */
+  readonly windows: boolean;
+}
+
+const WINDOWS_NAME = /[:<>"|?*]|[. ]$|^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\.|$)/i;
+
+/**
+ * Judges a path that was decoded once. What would leave the root, or could on another system, is refused before any
+ * file is looked at: `..`, a slash too many, a backslash, a NUL.
+ */
+export function judgeStaticPath(path: string, rules: StaticPathRules): StaticPath {
+  if (path.includes('\0')) return refused(404);
+  if (path === '') return { kind: 'directory', segments: [] };
+  const segments = path.split('/');
+  // `//host/` would make a Location of another site, and no file has an empty name.
+  if (segments[0] === '') return refused(403);
+  const kind = segments.at(-1) === '' ? 'directory' : 'file';
+  if (kind === 'directory') segments.pop();
+  for (const segment of segments) {
+    if (segment === '..' || segment.includes('\\')) return refused(403);
+    if (segment === '' || segment === '.') return refused(404);
+    if (!rules.dotfiles && segment.startsWith('.')) return refused(403);
+    if (rules.windows && WINDOWS_NAME.test(segment)) return refused(404);
+  }
+  return { kind, segments };
+}
+
+function refused(status: 403 | 404): StaticPath {
+  return { kind: 'refused', status };
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { ErrorHandler, RedirectHandler } from '../src/index.ts';
+import { ask, headerOf, statusOf } from './fixtures/raw-client.ts';
+import { withApp } from './fixtures/running-application.ts';
+
+describe('ErrorHandler', () => {
+  it('refuses every method with its status [HD-01]', () =>
+    withApp([['/gone', ErrorHandler, { status: 410 }]], async ({ port }) => {
+      for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS'])
+        expect(statusOf(await ask(port, '/gone', method))).toBe(410);
+    }));
+});
+
+describe('RedirectHandler', () => {
+  it('redirects with what the pattern took, and the query [HD-01]', () =>
+    withApp(
+      [
+        ['/old/:name', RedirectHandler, { url: '/new/{name}?a=1#top' }],
+        [/\/n\/(\d+)\/(.*)/, RedirectHandler, { url: '/{1}/{0}', permanent: false }],
+        ['/wrong', RedirectHandler, { url: '/{name}' }],
+      ],
+      async ({ port }) => {
+        const named = await ask(port, '/old/a%2Fb%20c?b=2');
+        expect([statusOf(named), headerOf(named, 'Location')]).toEqual([301, '/new/a/b%20c?a=1&b=2#top']);
+        const numbered = await ask(port, '/n/7/x/y');
+        expect([statusOf(numbered), headerOf(numbered, 'Location')]).toEqual([302, '/x/y/7']);
+        expect(statusOf(await ask(port, '/wrong'))).toBe(500);
+      },
+    ));
+
+  it('escapes what the peer sent again [ATT-35]', () =>
+    withApp([['/old/:name', RedirectHandler, { url: '/new/{name}' }]], async ({ port }) => {
+      expect(headerOf(await ask(port, '/old/a%0D%0AX:%201'), 'Location')).toBe('/new/a%0D%0AX%3A%201');
+    }));
+});
