@@ -1,1 +1,42 @@
-export {};
+/**
+ * WebSocket (RFC 6455) in both directions: handlers for `@landspout/web`, and `websocketConnect` for clients.
+ *
+ * Knows frames, handshakes and who is too slow. Does not know topics or compression.
+ * `@landspout/websocket/protocol` is the codec alone.
+ *
+ * @packageDocumentation
+ */
+
+// For another shell: one connection over any stream, after its opening handshake.
+export type { WebSocketDelegate } from './connection/delegate.ts';
+// What can go wrong.
+export {
+  WEBSOCKET_ERRORS,
+  WebSocketClosedError,
+  type WebSocketErrorCode,
+  WebSocketLimitError,
+  WebSocketTimeoutError,
+} from './connection/errors.ts';
+// What both sides share.
+export type { MessageData } from './connection/message-data.ts';
+export type { RandomBytes } from './connection/random-bytes.ts';
+export { WebSocketConnection } from './connection/websocket-connection.ts';
+export type { WebSocketOptions } from './connection/websocket-options.ts';
+export { resolveWebSocketOptions, type WebSocketSettings } from './connection/websocket-options.ts';
+export {
+  CLOSE_CODES,
+  encodeMessage,
+  isSameOrigin,
+  isValidCloseCode,
+  WebSocketHandshakeError,
+  type WebSocketHandshakeErrorCode,
+  WebSocketProtocolError,
+  type WebSocketProtocolErrorCode,
+  WebSocketUsageError,
+  type WebSocketUsageErrorCode,
+} from './protocol/index.ts';
+// Connecting.
+export { type ReadMessageOptions, WebSocketClientConnection } from './websocket-client-connection.ts';
+export { type WebSocketConnectOptions, websocketConnect } from './websocket-connect.ts';
+// Serving.
+export { WebSocketHandler } from './websocket-handler.ts';

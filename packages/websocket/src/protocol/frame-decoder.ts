@@ -93,6 +93,11 @@ export class FrameDecoder {
     return this.#state.kind === 'ended';
   }
 
+  /** Bytes in hand that are not decoded, because the caller has stopped pulling. */
+  get unreadBytes(): number {
+    return this.#end - this.#at;
+  }
+
   /**
    * Lends `bytes[start, end)`. Decodes nothing: call {@link next} until it answers `NEED_DATA`, or {@link hold}.
    *

@@ -1,0 +1,75 @@
+import { type Clock, IOLoop } from '@landspout/ioloop';
+import { WebSocketUsageError } from '../protocol/index.ts';
+import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits } from '../protocol/limits.ts';
+import { pooledRandomBytes, type RandomBytes } from './random-bytes.ts';
+
+/** What one connection may cost, and how patient it is. The same for both ends. */
+export interface WebSocketOptions extends Partial<WebSocketLimits> {
+  /** Pings the peer this often, from start to start; 0 never. Default 0. */
+  readonly pingIntervalMs?: number;
+  /**
+   * How long after a ping the peer may stay silent before the connection is given up; any byte counts, so that a
+   * peer in the middle of a big message is not cut. 0 waits for ever. Default: `pingIntervalMs`.
+   */
+  readonly pingTimeoutMs?: number;
+  /** How long the closing handshake may take before the connection is cut. Default 5 s. */
+  readonly closeTimeoutMs?: number;
+  /** Most bytes of messages that wait for a slow peer. A first message of any size is taken. Default 16 MiB. */
+  readonly maxQueuedBytes?: number;
+  /**
+   * What becomes of a connection whose queue is full. `close` sends 1008 and gives up the connection, and with it
+   * the memory, at latest after `closeTimeoutMs`: a peer that missed a message would not know. `refuse` leaves it
+   * open, and the caller that is told so decides. Default `close`.
+   */
+  readonly whenQueueFull?: 'close' | 'refuse';
+  /** Default: the clock of this thread's loop. */
+  readonly clock?: Clock;
+  /** Unpredictable bytes for masking keys and the handshake's key. Default: the system's. */
+  readonly randomBytes?: RandomBytes;
+}
+
+/** {@link WebSocketOptions} with every gap filled. */
+export type WebSocketSettings = Required<WebSocketOptions>;
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for a value out of range.
+ */
+export function resolveWebSocketOptions(options: WebSocketOptions = NO_OPTIONS): WebSocketSettings {
+  const { pingIntervalMs = 0, maxMessageBytes, maxFragments } = options;
+  const settings: WebSocketSettings = {
+    maxMessageBytes: maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes,
+    maxFragments: maxFragments ?? DEFAULT_LIMITS.maxFragments,
+    pingIntervalMs,
+    pingTimeoutMs: options.pingTimeoutMs ?? pingIntervalMs,
+    closeTimeoutMs: options.closeTimeoutMs ?? 5_000,
+    maxQueuedBytes: options.maxQueuedBytes ?? 16 * 1024 * 1024,
+    whenQueueFull: options.whenQueueFull ?? 'close',
+    clock: options.clock ?? IOLoop.current().clock,
+    randomBytes: options.randomBytes ?? pooledRandomBytes,
+  };
+  checkLimits(settings);
+  checkMs('pingIntervalMs', settings.pingIntervalMs, 0);
+  checkMs('pingTimeoutMs', settings.pingTimeoutMs, 0);
+  checkMs('closeTimeoutMs', settings.closeTimeoutMs, 1);
+  if (!(settings.maxQueuedBytes >= 0)) {
+    throw badOption(`maxQueuedBytes must be 0 or more, not ${settings.maxQueuedBytes}`);
+  }
+  if (settings.whenQueueFull !== 'close' && settings.whenQueueFull !== 'refuse') {
+    throw badOption(`whenQueueFull must be 'close' or 'refuse', not ${String(settings.whenQueueFull)}`);
+  }
+  return settings;
+}
+
+/** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION`. */
+export function checkMs(name: string, value: number, least: number): void {
+  if (value >= least && value < 2 ** 31) return;
+  throw badOption(`${name} must be from ${least} to ${2 ** 31 - 1}, not ${value}`);
+}
+
+function badOption(detail: string): WebSocketUsageError {
+  return new WebSocketUsageError('ERR_WEBSOCKET_BAD_OPTION', detail);
+}
+
+const NO_OPTIONS: WebSocketOptions = {};
