@@ -71,7 +71,7 @@ function printSettings({ rounds, seconds, warmup, connections, idleConnections }
     'no access log, no ETag, no Connection or Keep-Alive header, TCP_NODELAY, idle limit 75 s, NODE_ENV=production',
   );
   console.log(
-    `memory over ${idleConnections} connections that each made one request, garbage collected before and after`,
+    `memory over ${idleConnections} connections that each made one request, at rest and after a collection`,
   );
   console.log(
     `every row answers with these ${answer.length} bytes; only the value of Date may differ, and where`,

@@ -45,9 +45,14 @@ export class Server {
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
+  /** Whether there is garbage to collect: not in the floor. */
+  get collects() {
+    return this.row.program !== undefined;
+  }
+
   /** Collects garbage, where there is any, and answers what the JavaScript heap then holds. */
   async collect() {
-    if (this.row.program === undefined) return 0;
+    if (!this.collects) return 0;
     this.#child.signal('SIGUSR2');
     return (await this.#child.nextLine()).heapBytes;
   }

@@ -1,5 +1,5 @@
 /** What the project aims at, for the row `web`: see README.md. */
-export const DIRECTION = { timesFloor: 2, timesCheaperThanFastify: 4, idleBytes: 1536 };
+const DIRECTION = { timesFloor: 2, timesCheaperThanFastify: 4, idleBytes: 1536 };
 
 /** One row of the results: medians over the rounds, and the extremes where they say how far to trust them. */
 export function summarize({ id, title, backend }, samples, idle) {
