@@ -12,7 +12,7 @@ export interface HandlerContext {
   readonly request: HTTPServerRequest;
   /** @internal */
   readonly response: ResponseDraft;
-  /** @internal Named groups of the pattern, decoded. Set before `prepare`. */
+  /** @internal Named groups of the pattern, decoded. */
   readonly pathParams: PathParams;
   /** @internal Groups of the pattern in order, decoded; undefined for one that took no part. Set before `prepare`. */
   readonly pathArgs: readonly (string | undefined)[];

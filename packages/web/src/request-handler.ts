@@ -60,7 +60,7 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
   put?(): Awaitable;
   options?(): Awaitable;
 
-  /** The named parameters of the path, decoded. A path that cannot be decoded is a 400. Not yet set in `initialize`. */
+  /** The named parameters of the path, decoded. A path that cannot be decoded is a 400. */
   get pathParams(): PathParams<Pattern> {
     return this.#context.pathParams as PathParams<Pattern>;
   }

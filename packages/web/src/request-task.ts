@@ -22,7 +22,6 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   readonly application: Application;
   readonly response: ResponseDraft;
   request!: HTTPServerRequest;
-  pathParams: PathParams = NO_PARAMS;
   pathArgs: readonly (string | undefined)[] = NO_ARGS;
   #match!: RouteMatch;
   #handler: RequestHandler | undefined = undefined;
@@ -32,6 +31,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   /** An error page is being made: if that fails too, a plain one must do. */
   #failing = false;
   #closeHeard = false;
+  #pathParams: PathParams | undefined = undefined;
   #ended = false;
 
   constructor(application: Application, exchange: HTTPServerExchange) {
@@ -95,7 +95,12 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     if (!this.#waiting) this.#endIfGone();
   }
 
-  // ---- the answer, called by its handler ----
+  // ---- what the path said, and the answer, called by its handler ----
+
+  get pathParams(): PathParams {
+    this.#pathParams ??= paramsOf(this.#match.groups?.groups);
+    return this.#pathParams;
+  }
 
   answered(): void {
     const handler = this.#handler;
@@ -191,15 +196,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   }
 
   #decodePath(groups: RegExpExecArray): void {
-    this.pathArgs = groups
-      .slice(1)
-      .map((group) => (group === undefined ? group : percentDecode(group, false)));
-    if (groups.groups === undefined) return;
-    const params: Record<string, string> = Object.create(null);
-    for (const [name, value] of Object.entries(groups.groups)) {
-      if (value !== undefined) params[name] = percentDecode(value, false);
-    }
-    this.pathParams = params;
+    const args: (string | undefined)[] = [];
+    for (let at = 1; at < groups.length; at += 1) args.push(decodeGroup(groups[at]));
+    this.pathArgs = args;
   }
 
   #notAllowed(handler: RequestHandler): HTTPError {
@@ -265,6 +264,21 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       this.application.logger.error({ error }, 'a hook of a handler failed');
     }
   }
+}
+
+/** Without a prototype, since the names of a regular expression may be any. */
+function paramsOf(groups: Readonly<Record<string, string | undefined>> | undefined): PathParams {
+  if (groups === undefined) return NO_PARAMS;
+  const params: Record<string, string> = Object.create(null);
+  for (const name of Object.keys(groups)) {
+    const value = decodeGroup(groups[name]);
+    if (value !== undefined) params[name] = value;
+  }
+  return params;
+}
+
+function decodeGroup(group: string | undefined): string | undefined {
+  return group === undefined ? group : percentDecode(group, false);
 }
 
 function isThenable(value: unknown): value is PromiseLike<void> {
