@@ -28,7 +28,9 @@ function describe(name) {
     name,
     manifest,
     lines: linesOf(join(folder, 'src')) + (hasNative ? linesOf(native) : 0),
-    below: Object.keys(manifest.dependencies ?? {}).filter((dependency) => dependency.startsWith('@landspout/')),
+    below: Object.keys(manifest.dependencies ?? {}).filter((dependency) =>
+      dependency.startsWith('@landspout/'),
+    ),
   };
 }
 

@@ -4,10 +4,10 @@ import type {
   HTTPServerExchange,
   RequestHead,
 } from '@landspout/http1';
-import { HTTPServerRequest } from './http-server-request.ts';
+import { ServerRequest } from './server-request.ts';
 
 /** Answers one complete request. A throw or rejection is a 500. */
-export type RequestCallback = (request: HTTPServerRequest) => void | Promise<void>;
+export type RequestCallback = (request: ServerRequest) => void | Promise<void>;
 
 /** The plain form of a server: the whole request first, then one call. */
 export class CallbackDelegate implements HTTPServerConnectionDelegate {
@@ -25,7 +25,7 @@ export class CallbackDelegate implements HTTPServerConnectionDelegate {
 class CallbackMessage implements HTTPMessageDelegate {
   readonly #callback: RequestCallback;
   readonly #exchange: HTTPServerExchange;
-  #request: HTTPServerRequest | undefined;
+  #request: ServerRequest | undefined;
   #chunks: Uint8Array[] | undefined;
 
   constructor(callback: RequestCallback, exchange: HTTPServerExchange) {
@@ -34,7 +34,7 @@ class CallbackMessage implements HTTPMessageDelegate {
   }
 
   headersReceived(head: RequestHead): void {
-    this.#request = new HTTPServerRequest(head, this.#exchange);
+    this.#request = new ServerRequest(head, this.#exchange);
   }
 
   dataReceived(chunk: Uint8Array): void {
@@ -43,7 +43,7 @@ class CallbackMessage implements HTTPMessageDelegate {
   }
 
   finish(): void | Promise<void> {
-    const request = this.#request as HTTPServerRequest;
+    const request = this.#request as ServerRequest;
     if (this.#chunks !== undefined) request.body = Buffer.concat(this.#chunks);
     return this.#callback(request);
   }

@@ -8,5 +8,5 @@
 
 export type { RequestCallback } from './callback-delegate.ts';
 export { HTTPServer, type HTTPServerOptions, type StopOptions, type StopResult } from './http-server.ts';
-export type { HTTPServerRequest } from './http-server-request.ts';
+export type { ServerRequest } from './server-request.ts';
 export type { HTTPServerTimeouts } from './timeouts.ts';

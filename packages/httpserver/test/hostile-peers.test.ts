@@ -1,10 +1,10 @@
 import { HTTPHeaders } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
-import type { HTTPServerRequest } from '../src/index.ts';
+import type { ServerRequest } from '../src/index.ts';
 import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
 import { waitUntil, withServer } from './fixtures/running-server.ts';
 
-const hello = (request: HTTPServerRequest): void => request.respond(200, 'hello');
+const hello = (request: ServerRequest): void => request.respond(200, 'hello');
 
 const GOOD = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 
@@ -278,7 +278,7 @@ describe('HTTPServer, against its own handlers', () => {
   it('closes instead of parsing a body that the handler did not wait for [H1-14] [ATT-14]', () => {
     const targets: string[] = [];
     const delegate = {
-      startRequest: (exchange: HTTPServerRequest['exchange']) => ({
+      startRequest: (exchange: ServerRequest['exchange']) => ({
         headersReceived(head: { readonly target: string }) {
           targets.push(head.target);
           exchange.writeHead(200, 'OK', new HTTPHeaders(), 'early', true);

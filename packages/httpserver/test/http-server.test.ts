@@ -1,10 +1,10 @@
 import { request as nodeRequest } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { HTTPServer, type HTTPServerRequest } from '../src/index.ts';
+import { HTTPServer, type ServerRequest } from '../src/index.ts';
 import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
 import { openDescriptors, waitUntil, withServer } from './fixtures/running-server.ts';
 
-const echo = (request: HTTPServerRequest): void =>
+const echo = (request: ServerRequest): void =>
   request.respond(200, request.body.length > 0 ? request.body : `${request.method} ${request.target}`);
 
 const bodyOf = (received: string) => received.slice(received.indexOf('\r\n\r\n') + 4);
@@ -24,7 +24,7 @@ describe('HTTPServer', () => {
 
   it('answers pipelined requests one after the other, in order [H1-16]', () => {
     const order: string[] = [];
-    const slowFirst = async (request: HTTPServerRequest): Promise<void> => {
+    const slowFirst = async (request: ServerRequest): Promise<void> => {
       order.push(`begin ${request.target}`);
       if (request.target === '/1') await new Promise((resolve) => setTimeout(resolve, 20));
       order.push(`end ${request.target}`);
@@ -85,7 +85,7 @@ describe('HTTPServer', () => {
     }));
 
   it('sends no body to HEAD, 204 and 304, and the next answer is intact [H1-11] [ATT-15]', () => {
-    const handler = (request: HTTPServerRequest): void => {
+    const handler = (request: ServerRequest): void => {
       if (request.target === '/204') request.respond(204);
       else if (request.target === '/304') request.respond(304);
       else request.respond(200, 'a body');
@@ -145,7 +145,7 @@ describe('HTTPServer', () => {
     const chunk = Buffer.alloc(256 * 1024, 'z');
     const chunks = 40;
     let mostQueued = 0;
-    const handler = async ({ exchange, headers }: HTTPServerRequest): Promise<void> => {
+    const handler = async ({ exchange, headers }: ServerRequest): Promise<void> => {
       expect(headers.get('host')).toBe('a');
       const { HTTPHeaders } = await import('@landspout/http1');
       exchange.writeHead(200, 'OK', new HTTPHeaders());
@@ -210,7 +210,7 @@ describe('HTTPServer', () => {
 describe('HTTPServer, stopping', () => {
   it('answers what is under way with Connection: close, and closes what is idle', () => {
     let answer!: () => void;
-    const handler = (request: HTTPServerRequest): Promise<void> =>
+    const handler = (request: ServerRequest): Promise<void> =>
       new Promise((resolve) => {
         answer = () => {
           request.respond(200, 'late');
@@ -237,7 +237,7 @@ describe('HTTPServer, stopping', () => {
   it('cuts what is not answered within drainMs', () => {
     let reason: unknown;
     let begun = false;
-    const handler = (request: HTTPServerRequest): Promise<void> =>
+    const handler = (request: ServerRequest): Promise<void> =>
       new Promise((resolve) => {
         begun = true;
         request.signal.addEventListener('abort', () => {

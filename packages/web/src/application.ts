@@ -17,7 +17,7 @@ import { reversePattern } from './route-pattern.ts';
 import { type RouteMatch, Router, type Rule } from './router.ts';
 
 /** Where to listen, and the options of the server. */
-export type ListenOptions = HTTPServerOptions & Parameters<HTTPServer['listen']>[0];
+export type ApplicationListenOptions = HTTPServerOptions & Parameters<HTTPServer['listen']>[0];
 
 /** The rules of one virtual host. */
 interface VirtualHost {
@@ -83,7 +83,7 @@ export class Application implements HTTPServerConnectionDelegate {
    * @returns the server: `server.url` says where it is, `await server.closeAll()` ends it.
    * @throws SystemError such as `EADDRINUSE`.
    */
-  async listen(options: ListenOptions = {}): Promise<HTTPServer> {
+  async listen(options: ApplicationListenOptions = {}): Promise<HTTPServer> {
     const server = new HTTPServer(this, options);
     await server.listen(options);
     return server;

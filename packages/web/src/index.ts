@@ -12,7 +12,7 @@ export { HTTPHeaders } from '@landspout/http1';
 export { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
 export { IOLoop, type Logger } from '@landspout/ioloop';
 // The application.
-export { Application, type ListenOptions } from './application.ts';
+export { Application, type ApplicationListenOptions } from './application.ts';
 export { type ApplicationSettings, accessLog, type LogFunction } from './application-settings.ts';
 export { ErrorHandler, type ErrorHandlerInit } from './error-handler.ts';
 export { WEB_ERRORS, type WebErrorCode, WebUsageError, type WebUsageErrorCode } from './errors.ts';

@@ -9,7 +9,7 @@ import {
 const EMPTY = new Uint8Array(0);
 
 /** A complete request, and the way to answer it. */
-export class HTTPServerRequest {
+export class ServerRequest {
   readonly method: string;
   /** The request target as sent, such as `/path?query`. */
   readonly target: string;
