@@ -168,6 +168,42 @@ describe('ClientConnection', () => {
     expect(connection.isIdle).toBe(false);
   });
 
+  it('is not idle, even inside finish, when bytes come behind an answer [ATT-61]', async () => {
+    const { connection, peer, ended } = connected();
+    const { delegate, over } = listener();
+    let idle: boolean | undefined;
+    const finish = (): void => {
+      idle = connection.isIdle;
+      delegate.finish(undefined);
+    };
+    connection.begin(GET, { ...delegate, finish });
+    await peer.readUntil('\r\n\r\n');
+    await peer.write(`${OK}HTTP/1.1 200 OK\r\n`);
+    await over;
+    expect(idle).toBe(false);
+    await ended;
+  });
+
+  it('is not idle after an answer when the peer ended while its delegate waited', async () => {
+    const { connection, peer, ended } = connected();
+    let open!: () => void;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const { delegate, events, over } = listener({ headersReceived: () => gate });
+    connection.begin(GET, delegate);
+    await peer.readUntil('\r\n\r\n');
+    await peer.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    peer.endWrite();
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(events).toEqual(['head 200']);
+    open();
+    await over;
+    expect(events).toEqual(['head 200', 'finish']);
+    expect(connection.isIdle).toBe(false);
+    await ended;
+  });
+
   it('says whether any byte of an answer came', async () => {
     for (const [bytes, begun] of [
       ['', false],
