@@ -32,7 +32,6 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   #failing = false;
   #closeHeard = false;
   #pathParams: PathParams | undefined = undefined;
-  #ended = false;
 
   constructor(application: Application, exchange: HTTPServerExchange) {
     this.application = application;
@@ -56,7 +55,6 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       this.#chunks.push(chunk);
       return;
     }
-    if (this.response.ended) return;
     try {
       const waiting = handler.dataReceived(chunk);
       if (isThenable(waiting)) return this.#settle(waiting);
@@ -104,8 +102,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
 
   answered(): void {
     const handler = this.#handler;
-    if (this.#ended || handler === undefined) return;
-    this.#ended = true;
+    if (handler === undefined) return;
     try {
       this.application.logRequest(handler);
       handler.onFinish();

@@ -169,6 +169,16 @@ describe('StaticFileHandler', () => {
       }),
   );
 
+  it('never redirects to another site, even with a pattern that eats slashes [ATT-45]', () =>
+    withApp(
+      [[/\/+(.*)/, StaticFileHandler, { path: root, defaultFilename: 'index.html' }]],
+      async ({ port }) => {
+        const answer = await ask(port, '//dir');
+        expect([statusOf(answer), headerOf(answer, 'Location')]).toEqual([403, undefined]);
+        expect(headerOf(await ask(port, '/dir'), 'Location')).toBe('/dir/');
+      },
+    ));
+
   it('answers 304 to the tag or date that it gave; the tag wins [ST-04]', () =>
     withApp(plain, async ({ port }) => {
       const get = (...fields: string[]): Promise<string> => ask(port, '/static/ten.txt', 'GET', ...fields);
