@@ -3,7 +3,7 @@ import { ArgumentError, type Command, parseCommand, USAGE } from './arguments.ts
 import { startChat } from './chat/chat-server.ts';
 import { runFetch } from './programs/fetch.ts';
 import { runSelector } from './programs/selector.ts';
-import { withGreeter } from './programs/with-greeter.ts';
+import { withGreeter } from './with-greeter.ts';
 
 /** Longer than an orderly stop may take; what is left then is cut by the end of the process. */
 const STOP_LIMIT_MS = 5_000;

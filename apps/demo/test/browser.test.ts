@@ -161,8 +161,15 @@ describe('the chat page in Chromium', () => {
     await ada.getByRole('button', { name: '2 new messages' }).click();
     await jump.waitFor({ state: 'hidden' });
     await expect
-      .poll(() => ada.locator('.message').last().evaluate((element) => element.getBoundingClientRect().bottom))
-      .toBeLessThan(await ada.locator('#composer').evaluate((element) => element.getBoundingClientRect().top));
+      .poll(() =>
+        ada
+          .locator('.message')
+          .last()
+          .evaluate((element) => element.getBoundingClientRect().bottom),
+      )
+      .toBeLessThan(
+        await ada.locator('#composer').evaluate((element) => element.getBoundingClientRect().top),
+      );
   });
 
   it('says what is wrong with a name, and takes a better one', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Letter } from '../src/chat/letter.ts';
 import type { ServerMessage } from '../src/chat/protocol.ts';
 import { type Line, Room, type RoomOptions, type Seat } from '../src/chat/room.ts';
 
@@ -12,8 +13,8 @@ class Page implements Line {
     this.seat = room.enter(this);
   }
 
-  send(json: string): void {
-    this.received.push(JSON.parse(json));
+  send(letter: Letter): void {
+    this.received.push(JSON.parse(letter.json));
   }
 
   close(code: number, reason: string): void {

@@ -1,4 +1,5 @@
-import { WebSocketHandler } from 'landspout';
+import { WebSocketHandler, type WebSocketOptions } from 'landspout';
+import { CONNECTION_LIMITS } from './limits.ts';
 import type { Room, Seat } from './room.ts';
 
 /** Joins one WebSocket with the room. */
@@ -10,10 +11,14 @@ export class ChatHandler extends WebSocketHandler {
     this.#room = init.room;
   }
 
+  override connectionOptions(): WebSocketOptions {
+    return CONNECTION_LIMITS;
+  }
+
   override onOpen(): void {
     this.#seat = this.#room.enter({
-      // Not awaited: each connection has a bounded queue, so a slow page delays only its own copy.
-      send: (json) => void this.writeMessage(json),
+      // Not awaited: a page that reads too slowly is closed by its own bound, and delays nobody else.
+      send: (letter) => this.sendFrame(letter.frame),
       close: (code, reason) => this.close(code, reason),
     });
   }

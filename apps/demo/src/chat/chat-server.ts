@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Application, type HTTPServer } from 'landspout';
 import { ChatHandler } from './chat-handler.ts';
-import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { AssetHandler, PageHandler } from './page-handlers.ts';
 import { Room } from './room.ts';
 
@@ -38,7 +37,7 @@ export async function startChat(where: {
     ['/room', ChatHandler, { room }],
     ['/static/*path', AssetHandler, { path: PUBLIC }],
   ]);
-  const server = await app.listen({ ...where, maxBodyBytes: MAX_MESSAGE_BYTES });
+  const server = await app.listen({ ...where, maxBodyBytes: 0 });
   return { url: server.url, stop: () => stop(server, room) };
 }
 

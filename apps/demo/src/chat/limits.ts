@@ -23,5 +23,12 @@ export const ROOM_LIMITS: RoomLimits = {
   messagesPerSecond: 2,
 };
 
-/** One WebSocket message from the page: 2,000 characters may be 12,000 bytes of escapes in JSON. */
-export const MAX_MESSAGE_BYTES = 16 * 1024;
+/** What one connection may cost. */
+export const CONNECTION_LIMITS = {
+  /** 2,000 characters may be 12,000 bytes of escapes in JSON. */
+  maxMessageBytes: 16 * 1024,
+  /** What waits for a page that reads slowly; beyond it the page is closed, and comes back to the history. */
+  maxQueuedBytes: 1024 * 1024,
+  /** A page that is gone without a word leaves the list of people within a minute. */
+  pingIntervalMs: 30_000,
+} as const;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Letter } from './letter.ts';
 import { ROOM_LIMITS, type RoomLimits } from './limits.ts';
 import { Pace } from './pace.ts';
 import { cleanName, cleanText, firstCharacters, nameKey } from './plain-text.ts';
@@ -18,8 +19,8 @@ const TRY_AGAIN_LATER = 1013;
 
 /** The way to one page: what the room needs of a WebSocket. */
 export interface Line {
-  /** Sends one message, which the room has encoded. */
-  send(json: string): void;
+  /** The same letter may go to many lines. */
+  send(letter: Letter): void;
   close(code: number, reason: string): void;
 }
 
@@ -167,15 +168,14 @@ export class Room {
     return text.length > most ? `A message has at most ${most} characters.` : undefined;
   }
 
-  /** Encodes once, whatever the number of visitors. */
   #broadcast(message: ServerMessage, except?: Place): void {
-    const json = JSON.stringify(message);
+    const letter = new Letter(message);
     for (const place of this.#places) {
-      if (place !== except && place.visitor !== undefined) place.line.send(json);
+      if (place !== except && place.visitor !== undefined) place.line.send(letter);
     }
   }
 }
 
 function send(place: Place, message: ServerMessage): void {
-  place.line.send(JSON.stringify(message));
+  place.line.send(new Letter(message));
 }
