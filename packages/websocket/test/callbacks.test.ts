@@ -1,0 +1,270 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { WebSocketHandler } from '../src/index.ts';
+import { encodeMessage, encodePing, encodePong } from '../src/protocol/index.ts';
+import { MASK, RawClient } from './fixtures/raw-client.ts';
+import { RecordingHandler } from './fixtures/recording-handler.ts';
+import { until, withApp } from './fixtures/running-application.ts';
+
+beforeEach(() => RecordingHandler.reset());
+
+/** Something that a test lets go on. */
+function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+describe('WebSocketHandler, calling back', () => {
+  it('delivers no message before onOpen settles, but may write [WS-03]', async () => {
+    const { opened, open } = gate();
+    class Opens extends RecordingHandler {
+      override async onOpen(): Promise<void> {
+        super.onOpen();
+        void this.writeMessage('welcome');
+        await opened;
+        this.calls.push('opened');
+      }
+    }
+    await withApp([['/', Opens]], async ({ port }) => {
+      const client = await RawClient.open(port);
+      client.send(encodeMessage('1', MASK), encodeMessage('2', MASK));
+      expect(await client.frame()).toBe('text welcome');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(RecordingHandler.only.calls).toEqual(['open']);
+      open();
+      expect(await client.frame(3)).toBe('text 2');
+      expect(RecordingHandler.only.calls).toEqual(['open', 'opened', 'message 1', 'message 2']);
+      client.socket.destroy();
+    });
+  });
+
+  it('calls onClose after onOpen, even when the peer leaves meanwhile [WS-03]', async () => {
+    const { opened, open } = gate();
+    class Opens extends RecordingHandler {
+      override async onOpen(): Promise<void> {
+        super.onOpen();
+        await opened;
+        this.calls.push('opened');
+      }
+    }
+    await withApp([['/', Opens]], async ({ port }) => {
+      const client = await RawClient.open(port);
+      await until(() => RecordingHandler.opened.length === 1);
+      const handler = RecordingHandler.only;
+      client.socket.resetAndDestroy();
+      await until(() => handler.signal.aborted);
+      expect(handler.calls).toEqual(['open']);
+      open();
+      await until(() => handler.closes > 0);
+      expect(handler.calls).toEqual(['open', 'opened', 'close']);
+    });
+  });
+
+  it('deals with messages one by one, in order, however long each takes [WS-03]', async () => {
+    const log: string[] = [];
+    class InOrder extends WebSocketHandler {
+      override async onMessage(message: string | Uint8Array): Promise<void> {
+        log.push(`begin ${message}`);
+        if (Number(message) % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        log.push(`end ${message}`);
+        void this.writeMessage(message);
+      }
+    }
+    await withApp([['/', InOrder]], async ({ port }) => {
+      const client = await RawClient.open(port);
+      client.send(Buffer.concat(Array.from({ length: 1000 }, (_, i) => encodeMessage(String(i), MASK))));
+      await client.frame(1000);
+      const numbers = Array.from({ length: 1000 }, (_, i) => i);
+      expect(client.frames).toEqual(numbers.map((i) => `text ${i}`));
+      expect(log).toEqual(numbers.flatMap((i) => [`begin ${i}`, `end ${i}`]));
+      client.socket.destroy();
+    });
+  });
+
+  it('stops reading while a message is dealt with: the sender feels it [WS-03]', async () => {
+    const { opened, open } = gate();
+    let messages = 0;
+    class Slow extends WebSocketHandler {
+      override onMessage(): unknown {
+        messages += 1;
+        return opened;
+      }
+    }
+    await withApp([['/', Slow]], async ({ port }) => {
+      const client = await RawClient.open(port);
+      const frame = encodeMessage(new Uint8Array(64 * 1024), MASK);
+      for (let i = 0; i < 1000; i += 1) client.send(frame);
+      let before = -1;
+      // 64 MB do not fit into the sockets' buffers: the sender's queue stops shrinking.
+      while (before !== client.socket.writableLength) {
+        before = client.socket.writableLength;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      expect(before).toBeGreaterThan(32 * 1024 * 1024);
+      expect(messages).toBe(1);
+      open();
+      await until(() => messages === 1000);
+      client.socket.destroy();
+    });
+  });
+
+  it('notices that the peer has left while a message is dealt with [WS-15]', async () => {
+    const { opened, open } = gate();
+    class Slow extends RecordingHandler {
+      override onMessage(message: string): unknown {
+        this.calls.push(message);
+        return opened;
+      }
+    }
+    await withApp([['/', Slow]], async ({ port, log }) => {
+      const client = await RawClient.open(port);
+      client.send(encodeMessage('wait', MASK));
+      await until(() => RecordingHandler.opened[0]?.calls.length === 2);
+      client.socket.resetAndDestroy();
+      await until(() => RecordingHandler.only.closes > 0);
+      open();
+      expect(RecordingHandler.only.calls).toEqual(['open', 'wait', 'close']);
+      expect(log.problems).toEqual([]);
+    });
+  });
+
+  it('closes although onMessage never settles, when it has called close itself [WS-15]', async () => {
+    class Stuck extends RecordingHandler {
+      override onMessage(): unknown {
+        this.close(4000);
+        return new Promise(() => {});
+      }
+    }
+    await withApp([['/', Stuck]], async ({ port }) => {
+      const client = await RawClient.open(port);
+      client.send(encodeMessage('x', MASK));
+      expect(await client.frame()).toBe('close 4000');
+      client.send(Buffer.from('888200000000' + '0fa0', 'hex'));
+      await until(() => RecordingHandler.only.closes > 0);
+      expect(RecordingHandler.only.closeCode).toBe(4000);
+      client.socket.destroy();
+    });
+  });
+
+  it('answers a ping before onPing hears of it, and passes on pongs [WS-13]', async () => {
+    class Pings extends RecordingHandler {
+      override onPing(payload: Uint8Array): unknown {
+        void this.writeMessage('pinged');
+        return super.onPing(payload);
+      }
+    }
+    await withApp([['/', Pings]], async ({ port }) => {
+      const client = await RawClient.open(port);
+      client.send(encodePong('unasked', MASK), encodePing('payload', MASK));
+      expect([await client.frame(), await client.frame(2)]).toEqual(['pong payload', 'text pinged']);
+      expect(RecordingHandler.only.calls).toEqual(['open', 'pong unasked', 'ping payload']);
+      void RecordingHandler.only.ping('are you there');
+      expect(await client.frame(3)).toBe('ping are you there');
+      expect(() => RecordingHandler.only.ping('x'.repeat(126))).toThrow(
+        expect.objectContaining({ code: 'ERR_WEBSOCKET_UNSENDABLE_CONTROL' }),
+      );
+      client.socket.destroy();
+    });
+  });
+
+  const broken = new Error('a bug');
+
+  it.each<[string, Partial<Record<'onOpen' | 'onMessage' | 'onPing' | 'onPong', () => unknown>>]>([
+    ['onOpen throws', { onOpen: () => raise(broken) }],
+    ['onOpen rejects', { onOpen: () => Promise.reject(broken) }],
+    ['onMessage throws', { onMessage: () => raise(broken) }],
+    ['onMessage rejects', { onMessage: () => Promise.reject(broken) }],
+    ['onPing throws', { onPing: () => raise(broken) }],
+    ['onPing rejects', { onPing: () => Promise.reject(broken) }],
+    ['onPong throws', { onPong: () => raise(broken) }],
+    ['onPong rejects', { onPong: () => Promise.reject(broken) }],
+  ])('logs and closes with 1011 when %s [WS-06, ATT-76]', async (_what, methods) => {
+    class Breaks extends RecordingHandler {}
+    Object.assign(Breaks.prototype, methods);
+    let closes = 0;
+    Breaks.prototype.onClose = () => {
+      closes += 1;
+    };
+    await withApp([['/', Breaks]], async ({ port, log }) => {
+      const client = await RawClient.open(port);
+      client.send(encodePing('', MASK), encodePong('', MASK), encodeMessage('x', MASK));
+      const frames = await client.untilEnd();
+      expect(frames.at(-1)).toBe('close 1011');
+      await until(() => closes > 0);
+      expect(closes).toBe(1);
+      expect(log.problems.map(({ error }) => error)).toEqual([broken]);
+    });
+  });
+
+  it.each([() => raise(broken), () => Promise.reject(broken)])(
+    'logs an onClose that fails [WS-06, ATT-76]',
+    async (onClose) => {
+      class Breaks extends RecordingHandler {
+        override onClose(): unknown {
+          return onClose();
+        }
+      }
+      await withApp([['/', Breaks]], async ({ port, log }) => {
+        (await RawClient.open(port)).socket.resetAndDestroy();
+        await until(() => log.problems.length > 0);
+        expect(log.problems.map(({ error }) => error)).toEqual([broken]);
+      });
+    },
+  );
+
+  it('does not log that a write failed because the peer has left [WS-06]', async () => {
+    class Ticks extends RecordingHandler {
+      override async onMessage(): Promise<void> {
+        for (;;) {
+          await this.writeMessage('tick');
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      }
+    }
+    await withApp([['/', Ticks]], async ({ port, log }) => {
+      const client = await RawClient.open(port);
+      client.send(encodeMessage('go', MASK));
+      await client.frame(3);
+      client.socket.resetAndDestroy();
+      await until(() => RecordingHandler.only.closes > 0);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(log.problems).toEqual([]);
+    });
+  });
+
+  it('sends text, bytes and JSON, and refuses what is none of them [WS-04, ATT-77]', async () => {
+    await withApp([['/', RecordingHandler]], async ({ port }) => {
+      const client = await RawClient.open(port);
+      await until(() => RecordingHandler.opened.length === 1);
+      const handler = RecordingHandler.only;
+      await Promise.all([
+        handler.writeMessage('€'),
+        handler.writeMessage(Buffer.from('bytes')),
+        handler.writeMessage({ a: [1, '\u2028'] }),
+        handler.writeMessage([1, 2]),
+        handler.writeMessage('half a \ud800 pair'),
+      ]);
+      await client.frame(5);
+      expect(client.frames).toEqual([
+        'text €',
+        'binary 5',
+        'text {"a":[1,"\u2028"]}',
+        'text [1,2]',
+        'text half a \ufffd pair',
+      ]);
+      const refused = [undefined, null, 5, true, () => {}, new Map(), new ArrayBuffer(2), new Uint16Array(2)];
+      for (const data of [...refused, Promise.resolve('x'), { toJSON: () => undefined }]) {
+        expect(() => handler.writeMessage(data as object)).toThrow(
+          expect.objectContaining({ code: 'ERR_WEBSOCKET_UNSENDABLE_DATA' }),
+        );
+      }
+      client.socket.destroy();
+    });
+  });
+});
+
+function raise(error: Error): never {
+  throw error;
+}
