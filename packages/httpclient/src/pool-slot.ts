@@ -53,7 +53,7 @@ export class PoolSlot implements DeadlineEntry {
   }
 
   deadlinePassed(): void {
-    if (this.#state === 'idle') this.#pool.dropIdle(this);
+    this.#pool.dropIdle(this);
   }
 
   /** For the pool: nobody uses the connection, and it keeps no process alive. */

@@ -159,7 +159,7 @@ describe('the connection pool', () => {
     withNodeServer(
       (_, response) => response.end('x'),
       ({ url, sockets }) =>
-        withClient({}, async (client) => {
+        withClient({ idleTimeoutMs: 600_000 }, async (client) => {
           await client.fetch(url);
           expect(client.idleCount).toBe(1);
           sockets[0]?.end();
@@ -197,6 +197,17 @@ describe('the connection pool', () => {
           expect(client.idleCount).toBe(1);
           await waitUntil(() => openSockets() === 0);
           expect(client.idleCount).toBe(0);
+        }),
+    ));
+
+  it('does not count the time of a request as idle', () =>
+    withNodeServer(
+      (request, response) => void setTimeout(() => response.end('x'), request.method === 'POST' ? 150 : 0),
+      ({ url }) =>
+        withClient({ idleTimeoutMs: 50 }, async (client) => {
+          await client.fetch(url);
+          // Not idempotent, so that it is not simply sent again.
+          expect((await client.fetch(url, { method: 'POST', body: '' })).text()).toBe('x');
         }),
     ));
 

@@ -157,7 +157,7 @@ describe('AsyncHTTPClient with a hostile peer', () => {
     withRawServer(
       (socket) => onHead(socket, () => socket.write(`${OK}Content-Length: 2\r\n\r\nhi`)),
       ({ url, sockets }) =>
-        withClient({}, async (client) => {
+        withClient({ idleTimeoutMs: 600_000 }, async (client) => {
           await client.fetch(url);
           expect(client.idleCount).toBe(1);
           sockets[0]?.write(`${OK}Content-Length: 4\r\n\r\nevil`);
