@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DemoProcess, startChat } from './demo-process.ts';
 
 const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
@@ -16,34 +16,40 @@ const CHROMIUM_ARGS = [
 ];
 
 describe('the chat page in Chromium', () => {
-  let browser: Browser;
-  let context: BrowserContext;
-  let demo: DemoProcess;
+  let browser: Browser | undefined;
+  let context: BrowserContext | undefined;
+  let demo: DemoProcess | undefined;
   let url: string;
-  let problems: string[];
+  let problems: string[] = [];
 
-  beforeAll(async () => {
-    if (!existsSync(CHROMIUM)) {
-      throw new Error(`there is no Chromium at ${CHROMIUM}: apt-get install chromium, or set CHROMIUM_PATH`);
-    }
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
-  });
   afterAll(() => browser?.close());
 
   beforeEach(async () => {
+    // Here and not once for all: without a browser each test fails and says why, and none counts as skipped.
+    if (!existsSync(CHROMIUM)) {
+      throw new Error(`there is no Chromium at ${CHROMIUM}: apt-get install chromium, or set CHROMIUM_PATH`);
+    }
+    browser ??= await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+    problems = [];
     demo = startChat();
     url = await demo.address();
     context = await browser.newContext();
-    problems = [];
   });
   afterEach(async () => {
     await context?.close();
     await demo?.[Symbol.asyncDispose]();
+    context = undefined;
+    demo = undefined;
     expect(problems).toEqual([]);
   });
 
+  function tabs(): BrowserContext {
+    if (context === undefined) throw new Error('the browser has not started');
+    return context;
+  }
+
   async function openTab(): Promise<Page> {
-    const page = await context.newPage();
+    const page = await tabs().newPage();
     page.on('pageerror', (error) => problems.push(error.message));
     page.on('console', (message) => {
       if (message.type() === 'error') problems.push(message.text());
@@ -121,7 +127,7 @@ describe('the chat page in Chromium', () => {
     const drops: (() => Promise<void>)[] = [];
     let reachable = true;
     const bo = await enterAs('Bo');
-    await context.routeWebSocket('**/room', (route) => {
+    await tabs().routeWebSocket('**/room', (route) => {
       if (!reachable) {
         void route.close({ code: 1001 });
         return;
