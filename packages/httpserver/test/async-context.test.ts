@@ -1,0 +1,53 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { describe, expect, it } from 'vitest';
+import { RawClient } from './fixtures/raw-client.ts';
+import { withServer } from './fixtures/running-server.ts';
+
+const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`;
+
+describe('HTTPServer, and AsyncLocalStorage', () => {
+  it('calls a handler in the root context, whoever made the server', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    await storage.run('the maker of the server', () =>
+      withServer(
+        (request) => {
+          seen.push(storage.getStore());
+          request.respond(200, 'done');
+        },
+        async ({ port }) => {
+          const client = await RawClient.connect({ port }, get('/1'));
+          await client.until((all) => all.endsWith('done'));
+          client.close();
+        },
+      ),
+    );
+    expect(seen).toEqual([undefined]);
+  });
+
+  it('does not let a request see the context of an earlier one, on its connection or on another', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    await withServer(
+      async (request) => {
+        seen.push(storage.getStore());
+        await storage.run(request.target, async () => {
+          await new Promise((resolve) => setImmediate(resolve));
+          seen.push(storage.getStore());
+          request.respond(200, request.target);
+        });
+      },
+      async ({ port }) => {
+        const one = await RawClient.connect({ port }, get('/1'));
+        await one.until((all) => all.endsWith('/1'));
+        one.send(get('/2'));
+        await one.until((all) => all.endsWith('/2'));
+        const other = await RawClient.connect({ port }, get('/3'));
+        await other.until((all) => all.endsWith('/3'));
+        one.close();
+        other.close();
+      },
+    );
+    expect(seen).toEqual([undefined, '/1', undefined, '/2', undefined, '/3']);
+  });
+});
