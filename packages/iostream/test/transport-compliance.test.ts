@@ -74,15 +74,16 @@ transportCompliance('memory transport', framework, async () => {
   return { a, b, close: async () => {} };
 });
 
+/** The Duplex stands on a transport of the backend, whose lent bytes it must copy. */
 transportCompliance(
   'node transport over any Duplex',
   framework,
   async () => {
-    const [a, b] = memoryPair();
+    const { a, b, close } = await pairOver(TCP, ...backend);
     return {
       a: new NodeTransport(new TransportDuplex(a)),
       b: new NodeTransport(new TransportDuplex(b)),
-      close: async () => {},
+      close,
     };
   },
   { reset: false },

@@ -154,6 +154,34 @@ export function transportCompliance(
       assert.equal(b.received.toString(), 'onetwo');
     });
 
+    check('reports neither the end nor the close that follows it while it is paused', async (a, b) => {
+      a.act((transport) => transport.resume());
+      b.onReceived = () => b.act((transport) => transport.pause());
+      b.act((transport) => transport.resume());
+      a.act((transport) => transport.write('all'));
+      await b.until(({ receivedBytes }) => receivedBytes === 3);
+      a.act((transport) => transport.endWrite());
+      await exchangeSmallMessages(b, a, 5);
+      b.act((transport) => transport.endWrite());
+      await a.until(({ closings }) => closings > 0);
+      assert.deepEqual([b.endings, b.closings], [0, 0]);
+      b.act((transport) => transport.resume());
+      await b.until(({ closings }) => closings > 0);
+      assert.deepEqual([b.receivedBytes, b.endings, b.error], [3, 1, undefined]);
+    });
+
+    check('does not report as sent what a close has dropped', async (a, b) => {
+      a.act((transport) => transport.write(Buffer.alloc(MORE_THAN_KERNELS_TAKE)));
+      a.transport.flush();
+      await a.until(({ sentBytes }) => sentBytes > 0);
+      const { sentBytes } = a;
+      a.act((transport) => transport.close());
+      await a.until(({ closings }) => closings > 0);
+      assert.equal(a.sentBytes, sentBytes);
+      assert.ok(sentBytes < MORE_THAN_KERNELS_TAKE);
+      assert.equal(b.receivedBytes, 0);
+    });
+
     check(
       'goes on writing after the peer has shut down its side, and closes when both have',
       async (a, b) => {
