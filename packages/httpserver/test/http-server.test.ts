@@ -173,6 +173,17 @@ describe('HTTPServer', () => {
     });
   });
 
+  it('sends a whole body that is larger than the bound of what may pile up', () => {
+    const body = Buffer.alloc(20 * 1024 * 1024, 'b');
+    return withServer(
+      (request) => request.respond(200, body),
+      async ({ port }) => {
+        const received = await converse(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+        expect(bodyOf(received)).toHaveLength(body.length);
+      },
+    );
+  });
+
   it('listens on a Unix socket', async () => {
     const { mkdtempSync, rmSync } = await import('node:fs');
     const { tmpdir } = await import('node:os');

@@ -207,8 +207,8 @@ export class IOStream implements TransportEvents {
    * @param data - bytes belong to the stream until the promise settles.
    * @returns a promise, shared by the writes of one turn, that settles when all of them have reached the kernel.
    *   Ignoring it is safe. It rejects with StreamClosedError `ERR_STREAM_CLOSED` when the stream closes first.
-   * @throws StreamLimitError `ERR_STREAM_WRITE_BUFFER_FULL` at once, with nothing queued, when the bytes queued
-   *   before are not taken and `maxWriteBufferBytes` would be passed.
+   * @throws StreamLimitError `ERR_STREAM_WRITE_BUFFER_FULL` at once, with nothing queued, when more than 64 KiB are
+   *   queued already and `maxWriteBufferBytes` would be passed.
    */
   write(data: Uint8Array | string): Promise<void> {
     if (this.#closing) return ignorable(Promise.reject(this.#closedError('write')));
@@ -227,11 +227,13 @@ export class IOStream implements TransportEvents {
   send(piece: string | Uint8Array): void {
     const length = piece.length;
     if (this.#closing || length === 0) return;
-    // A first piece of any size is taken: its memory is the caller's already. The bound is for what piles up.
-    if (this.#queuedBytes > 0 && this.#queuedBytes + length > this.#maxWriteBufferBytes) {
+    // While little is queued, a piece of any size is taken: its memory is the caller's already, and a large answer
+    // comes right behind its head. The bound is for what piles up.
+    const queued = this.#queuedBytes;
+    if (queued > HIGH_WATER_BYTES && queued + length > this.#maxWriteBufferBytes) {
       throw new StreamLimitError(
         'ERR_STREAM_WRITE_BUFFER_FULL',
-        `write: ${this.#queuedBytes} bytes wait for a slow peer, and ${length} more would pass the limit of ${this.#maxWriteBufferBytes}`,
+        `write: ${queued} bytes wait for a slow peer, and ${length} more would pass the limit of ${this.#maxWriteBufferBytes}`,
       );
     }
     this.#queuedBytes += length;

@@ -183,12 +183,9 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
       this.#events?.received(readBuffer, 0, received);
     } else if (received === 0) {
       this.#ended = true;
-      if (this.#endWriteDone) {
-        this.#fail(undefined);
-        return;
-      }
       this.#watch();
       this.#events?.ended();
+      if (this.#endWriteDone) this.#fail(undefined);
     } else if (received !== -this.#reactor.constants.EAGAIN) {
       this.#fail(systemError(received, 'recv'));
     }
@@ -213,7 +210,13 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
       } else if (typeof piece === 'string') {
         result = binding.sendLatin1(this.slot, this.generation, piece, this.#taken);
       } else {
-        result = binding.sendBytes(this.slot, this.generation, piece, this.#taken, piece.length - this.#taken);
+        result = binding.sendBytes(
+          this.slot,
+          this.generation,
+          piece,
+          this.#taken,
+          piece.length - this.#taken,
+        );
       }
       if (result < 0) {
         if (result === -this.#reactor.constants.EAGAIN) {
