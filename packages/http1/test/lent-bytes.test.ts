@@ -106,14 +106,9 @@ describe('ServerConnection, whose bytes are lent', () => {
 
   it('keeps half a head until the other half comes', async () => {
     const wire = post('/a', 'aaaa');
-    gates.shut('finish /first');
     const client = open();
-    // The first request tells us that the server has read what was sent with it.
-    await client.send(`${post('/first', '')}${wire.slice(0, 40)}`);
-    await gates.arrival('finish /first');
-    gates.open('finish /first');
-    await client.until(/<>/);
-    await flood();
+    await client.send(wire.slice(0, 40));
+    await flood(); // comes behind that half, so that the half has been read by its end
     await client.send(wire.slice(40));
     await client.until(/<aaaa>/);
     expect(client.received).toContain('POST /a mark-/a <aaaa>');

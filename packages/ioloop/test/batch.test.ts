@@ -136,6 +136,29 @@ describe('a batch of ready descriptors', () => {
     },
     refused,
   );
+
+  nativeIt(
+    'does not hand an event to the heir of the slot that it was for',
+    async () => {
+      const loop = new IOLoop();
+      const [heir, ...fds] = writable(3) as [number, number, number];
+      const called: string[] = [];
+      await new Promise<void>((resolve) => {
+        for (const fd of fds) {
+          loop.addHandler(fd, IOLoop.WRITE, () => {
+            called.push('first');
+            for (const each of fds) loop.removeHandler(each);
+            // Takes a slot that was just given back. Nothing is there to be read, so it is never called.
+            loop.addHandler(heir, IOLoop.READ, () => called.push('heir'));
+            setImmediate(() => setImmediate(resolve));
+          });
+        }
+      });
+      loop.removeHandler(heir);
+      expect(called).toEqual(['first']);
+    },
+    refused,
+  );
 });
 
 describe('IOLoop.scheduleFlush', () => {
