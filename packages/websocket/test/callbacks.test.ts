@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketHandler } from '../src/index.ts';
-import { encodeMessage, encodePing, encodePong } from '../src/protocol/index.ts';
+import { encodeClose, encodeMessage, encodePing, encodePong } from '../src/protocol/index.ts';
 import { MASK, RawClient } from './fixtures/raw-client.ts';
 import { RecordingHandler } from './fixtures/recording-handler.ts';
 import { until, withApp } from './fixtures/running-application.ts';
@@ -141,10 +141,31 @@ describe('WebSocketHandler, calling back', () => {
       const client = await RawClient.open(port);
       client.send(encodeMessage('x', MASK));
       expect(await client.frame()).toBe('close 4000');
-      client.send(Buffer.from('888200000000' + '0fa0', 'hex'));
+      client.send(encodeClose(4000, '', MASK));
       await until(() => RecordingHandler.only.closes > 0);
       expect(RecordingHandler.only.closeCode).toBe(4000);
       client.socket.destroy();
+    });
+  });
+
+  it('sees the answer to its close frame behind messages that onMessage never came to [WS-15]', async () => {
+    class Stuck extends RecordingHandler {
+      override onMessage(message: string): unknown {
+        this.calls.push(message);
+        return new Promise(() => {});
+      }
+    }
+    await withApp([['/', Stuck]], async ({ port }) => {
+      const client = await RawClient.open(port);
+      client.send(Buffer.concat([encodeMessage('1', MASK), encodeMessage('2', MASK)]));
+      await until(() => RecordingHandler.opened[0]?.calls.length === 2);
+      RecordingHandler.only.close(4000);
+      expect(await client.frame()).toBe('close 4000');
+      client.send(encodeClose(4001, '', MASK));
+      await client.untilEnd();
+      await until(() => RecordingHandler.only.closes > 0);
+      expect(RecordingHandler.only.calls).toEqual(['open', '1', 'close']);
+      expect(RecordingHandler.only.closeCode).toBe(4001);
     });
   });
 

@@ -80,6 +80,7 @@ describe('a peer that does not read', () => {
         accepted += 1;
         await turn();
       }
+      expect(handler.queuedBytes).toBeLessThanOrEqual(MIB);
       await expect(handler.writeMessage(new Uint8Array(MIB))).rejects.toBeInstanceOf(WebSocketLimitError);
       expect(handler.isOpen).toBe(true);
       client.socket.resume();

@@ -340,6 +340,21 @@ describe('websocketConnect, to a server of the test', () => {
     ]);
   });
 
+  it('answers a close frame although the server has ended TCP right behind it [WS-15]', async () => {
+    let received = '';
+    answer = (socket) => {
+      socket.on('data', (bytes) => {
+        received += bytes.toString('hex');
+      });
+      socket.end(Buffer.concat([Buffer.from(`${SWITCH}\r\n`), encodeClose(1000, '')]));
+    };
+    const connection = await connect();
+    expect(await connection.readMessage()).toBeNull();
+    expect([connection.closeCode, connection.closeError]).toEqual([1000, undefined]);
+    await until(() => received !== '');
+    expect(received).toBe('88820101010102e9');
+  });
+
   it('cuts a server that does not close TCP after the handshake [WS-15]', async () => {
     answer = switching(encodeClose(1000, ''));
     const connection = await connect({ closeTimeoutMs: 50 });
