@@ -9,7 +9,12 @@ export interface Listener {
 
 /** Where to listen: a numeric address and a port (0 picks one), or a Unix socket's path (NUL first: abstract). */
 export type ListenTarget =
-  | { readonly address: string; readonly port: number; readonly reusePort?: boolean; readonly v6Only?: boolean }
+  | {
+      readonly address: string;
+      readonly port: number;
+      readonly reusePort?: boolean;
+      readonly v6Only?: boolean;
+    }
   | { readonly path: string };
 
 export interface ListenerOptions {

@@ -1,4 +1,11 @@
-import { checked, type Descriptor, type IOLoop, type Reactor, type ReadyHandler, systemError } from '@landspout/ioloop';
+import {
+  checked,
+  type Descriptor,
+  type IOLoop,
+  type Reactor,
+  type ReadyHandler,
+  systemError,
+} from '@landspout/ioloop';
 import type { ConnectTarget } from './connect-target.ts';
 import { ReactorTransport } from './reactor-transport.ts';
 import type { Transport } from './transport.ts';
@@ -53,7 +60,11 @@ class PendingConnect implements ReadyHandler {
     try {
       if (!('path' in target)) binding.setOption(slot, generation, options.NODELAY, 1);
       if (!('path' in target) && target.localAddress !== undefined) {
-        checked(binding.bindInet(slot, generation, target.localAddress, target.localPort ?? 0), 'bind', target.localAddress);
+        checked(
+          binding.bindInet(slot, generation, target.localAddress, target.localPort ?? 0),
+          'bind',
+          target.localAddress,
+        );
       }
       const result =
         'path' in target
@@ -107,5 +118,7 @@ function domainOf(reactor: Reactor, target: ConnectTarget): number {
 
 function nameOf(target: ConnectTarget): string {
   if ('path' in target) return target.path;
-  return target.address.includes(':') ? `[${target.address}]:${target.port}` : `${target.address}:${target.port}`;
+  return target.address.includes(':')
+    ? `[${target.address}]:${target.port}`
+    : `${target.address}:${target.port}`;
 }

@@ -1,4 +1,11 @@
-import { checked, type Descriptor, type IOLoop, type Reactor, type ReadyHandler, systemError } from '@landspout/ioloop';
+import {
+  checked,
+  type Descriptor,
+  type IOLoop,
+  type Reactor,
+  type ReadyHandler,
+  systemError,
+} from '@landspout/ioloop';
 import type { Listener, ListenerOptions, ListenTarget } from './listener.ts';
 import { ReactorTransport, toSocketAddress } from './reactor-transport.ts';
 import type { SocketAddress } from './transport.ts';
@@ -10,7 +17,12 @@ const EXHAUSTED_REST_MS = 100;
 const READABLE = 0x01;
 
 /** Listens on the reactor. @throws SystemError such as `EADDRINUSE`, with nothing left open. */
-export function listenReactor(loop: IOLoop, reactor: Reactor, target: ListenTarget, options: ListenerOptions): Listener {
+export function listenReactor(
+  loop: IOLoop,
+  reactor: Reactor,
+  target: ListenTarget,
+  options: ListenerOptions,
+): Listener {
   const descriptor = openListener(reactor, target, options.backlog);
   return new ReactorListener(loop, reactor, descriptor, options);
 }
@@ -40,7 +52,9 @@ class ReactorListener implements Listener, ReadyHandler {
     for (let accepted = 0; accepted < ACCEPTS_PER_TURN && this.#open; accepted += 1) {
       const connection = binding.accept(slot, generation);
       if (connection >= 0) {
-        this.#onConnection(new ReactorTransport(this.#loop, this.#reactor, connection, binding.generation(connection)));
+        this.#onConnection(
+          new ReactorTransport(this.#loop, this.#reactor, connection, binding.generation(connection)),
+        );
       } else if (connection === -constants.EAGAIN) {
         return;
       } else if (this.#isExhausted(connection)) {
@@ -66,7 +80,10 @@ class ReactorListener implements Listener, ReadyHandler {
   }
 
   #rest(result: number): void {
-    this.#loop.logger.warn({ error: systemError(result, 'accept') }, `accepting rests for ${EXHAUSTED_REST_MS} ms`);
+    this.#loop.logger.warn(
+      { error: systemError(result, 'accept') },
+      `accepting rests for ${EXHAUSTED_REST_MS} ms`,
+    );
     this.#reactor.unregister(this.#descriptor);
     this.#resting = this.#loop.clock.setTimeout(() => {
       if (this.#open) this.#reactor.register(this.#descriptor, READABLE, this);
@@ -79,7 +96,11 @@ function openListener(reactor: Reactor, target: ListenTarget, backlog: number): 
   const isUnix = 'path' in target;
   const isV6 = !isUnix && target.address.includes(':');
   const domain = isUnix ? constants.AF_UNIX : isV6 ? constants.AF_INET6 : constants.AF_INET;
-  const name = isUnix ? target.path : isV6 ? `[${target.address}]:${target.port}` : `${target.address}:${target.port}`;
+  const name = isUnix
+    ? target.path
+    : isV6
+      ? `[${target.address}]:${target.port}`
+      : `${target.address}:${target.port}`;
   const slot = checked(binding.socket(domain, constants.SOCK_STREAM), 'socket');
   const generation = binding.generation(slot);
   try {
@@ -87,8 +108,14 @@ function openListener(reactor: Reactor, target: ListenTarget, backlog: number): 
       checked(binding.bindUnix(slot, generation, target.path), 'bind', name);
     } else {
       checked(binding.setOption(slot, generation, options.REUSEADDR, 1), 'setsockopt', name);
-      if (target.reusePort) checked(binding.setOption(slot, generation, options.REUSEPORT, 1), 'setsockopt', name);
-      if (isV6) checked(binding.setOption(slot, generation, options.V6ONLY, target.v6Only ? 1 : 0), 'setsockopt', name);
+      if (target.reusePort)
+        checked(binding.setOption(slot, generation, options.REUSEPORT, 1), 'setsockopt', name);
+      if (isV6)
+        checked(
+          binding.setOption(slot, generation, options.V6ONLY, target.v6Only ? 1 : 0),
+          'setsockopt',
+          name,
+        );
       // Accepted connections inherit it, which saves a system call for each.
       checked(binding.setOption(slot, generation, options.NODELAY, 1), 'setsockopt', name);
       checked(binding.bindInet(slot, generation, target.address, target.port), 'bind', name);

@@ -2,14 +2,20 @@ import { CodedError } from '@landspout/ioloop/errors';
 
 /** Everything a stream refuses by itself. What the system or TLS refuses is the `cause`. */
 export const STREAM_ERRORS = {
-  ERR_STREAM_CLOSED: { meaning: 'The stream ended or was closed before the operation was complete; see the cause.' },
+  ERR_STREAM_CLOSED: {
+    meaning: 'The stream ended or was closed before the operation was complete; see the cause.',
+  },
   ERR_STREAM_BUSY: { meaning: 'Another read is waiting: a stream has one reader at a time.' },
-  ERR_STREAM_UNSATISFIABLE: { meaning: 'What was asked for did not come within the allowed number of bytes.' },
+  ERR_STREAM_UNSATISFIABLE: {
+    meaning: 'What was asked for did not come within the allowed number of bytes.',
+  },
   ERR_STREAM_READ_BUFFER_FULL: { meaning: 'The peer sent more than the read buffer may hold.' },
   ERR_STREAM_WRITE_BUFFER_FULL: { meaning: 'The peer reads too slowly, and the write buffer is full.' },
   ERR_STREAM_USAGE: { meaning: 'An argument or the moment of the call is wrong.' },
   ERR_STREAM_TIMEOUT: { meaning: 'Connecting or the handshake took longer than allowed.' },
-  ERR_STREAM_TLS: { meaning: 'The TLS handshake failed, or the certificates and options for it are unusable; see the cause.' },
+  ERR_STREAM_TLS: {
+    meaning: 'The TLS handshake failed, or the certificates and options for it are unusable; see the cause.',
+  },
   ERR_STREAM_RESOLVE: { meaning: 'The host name could not be resolved; see the cause.' },
 } as const satisfies Record<string, { meaning: string }>;
 
