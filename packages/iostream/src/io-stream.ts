@@ -68,6 +68,7 @@ export class IOStream implements TransportEvents {
   #bytesSent = 0;
   #reading = false;
   #ended = false;
+  #writeEnded = false;
   #closing = false;
   #closed = false;
   #error: Error | undefined;
@@ -211,7 +212,7 @@ export class IOStream implements TransportEvents {
    *   queued already and `maxWriteBufferBytes` would be passed.
    */
   write(data: Uint8Array | string): Promise<void> {
-    if (this.#closing) return ignorable(Promise.reject(this.#closedError('write')));
+    if (this.#closing || this.#writeEnded) return ignorable(Promise.reject(this.#closedError('write')));
     this.send(typeof data === 'string' ? Buffer.from(data, 'utf8') : data);
     if (this.#queuedBytes === 0) return Promise.resolve();
     this.#ledger ??= new WriteLedger();
@@ -219,14 +220,14 @@ export class IOStream implements TransportEvents {
   }
 
   /**
-   * Writes without a promise: the way of the layers above. A string is latin1, one byte per code unit. Ignored on a
-   * closed stream, whose end the consumer hears of.
+   * Writes without a promise: the way of the layers above. A string is latin1, one byte per code unit. Ignored after
+   * {@link endWrite}, and on a closed stream, whose end the consumer hears of.
    *
    * @throws StreamLimitError as {@link write}.
    */
   send(piece: string | Uint8Array): void {
     const length = piece.length;
-    if (this.#closing || length === 0) return;
+    if (this.#closing || this.#writeEnded || length === 0) return;
     // While little is queued, a piece of any size is taken: its memory is the caller's already, and a large answer
     // comes right behind its head. The bound is for what piles up.
     const queued = this.#queuedBytes;
@@ -259,7 +260,9 @@ export class IOStream implements TransportEvents {
 
   /** Shuts down our writing side (FIN) after all that is queued. Reading goes on. */
   endWrite(): void {
-    if (!this.#closing) this.#transport.endWrite();
+    if (this.#closing) return;
+    this.#writeEnded = true;
+    this.#transport.endWrite();
   }
 
   // ---- the end ----
@@ -477,7 +480,9 @@ export class IOStream implements TransportEvents {
   }
 
   #closedError(operation: string): StreamClosedError {
-    const how = this.#closing ? 'the stream is closed' : 'the peer has ended the stream';
+    let how = 'the peer has ended the stream';
+    if (this.#closing) how = 'the stream is closed';
+    else if (operation === 'write') how = 'endWrite was called';
     return new StreamClosedError(
       `${operation}: ${how}${this.#error === undefined ? '' : `: ${this.#error.message}`}`,
       {

@@ -224,6 +224,16 @@ describe.each(Object.keys(CHANNELS))('IOStream over %s', (channel) => {
       expect(a.error).toBe(cause);
     }));
 
+  it('takes nothing after endWrite, and says so', () =>
+    withPair(channel, async ({ a, b }) => {
+      await a.write('last words');
+      a.endWrite();
+      await expect(a.write('more')).rejects.toMatchObject({ code: 'ERR_STREAM_CLOSED' });
+      a.send('more');
+      expect(a.queuedBytes).toBe(0);
+      expect(text(await b.readUntilClose())).toBe('last words');
+    }));
+
   it('calls the close callback once, after the reads were answered [STR-10] [STR-11]', () =>
     withPair(channel, async ({ a, b }) => {
       const events: string[] = [];
