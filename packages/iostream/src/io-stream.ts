@@ -1,7 +1,8 @@
-import { type Clock, type ClockTimer, systemClock } from '@landspout/ioloop';
-import { ByteQueue } from './byte-queue.ts';
-import { type PendingRead, ReadCount, type ReadGoal, ReadToEnd, ReadUntil } from './read-goal.ts';
+import { type Clock, systemClock } from '@landspout/ioloop';
+import { LingeringClose } from './lingering-close.ts';
+import { ReadCount, type ReadGoal, ReadToEnd, ReadUntil } from './read-goal.ts';
 import { StreamClosedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
+import { StreamInbox } from './stream-inbox.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
 import { WriteLedger } from './write-ledger.ts';
 
@@ -60,8 +61,7 @@ export class IOStream implements TransportEvents {
   readonly #maxReadBufferBytes: number;
   readonly #maxWriteBufferBytes: number;
   readonly #clock: Clock;
-  #inbox: ByteQueue | undefined;
-  #pendingRead: PendingRead | undefined;
+  #inbox: StreamInbox | undefined;
   #consumer: StreamConsumer | undefined;
   #ledger: WriteLedger | undefined;
   #queuedBytes = 0;
@@ -169,7 +169,7 @@ export class IOStream implements TransportEvents {
   /** Puts bytes back, before all that is buffered. They belong to the stream from here on. */
   unread(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#inbox ??= new ByteQueue();
+    this.#inbox ??= new StreamInbox();
     this.#inbox.prepend(bytes);
     if (this.#consumer !== undefined) this.#replay();
   }
@@ -179,7 +179,7 @@ export class IOStream implements TransportEvents {
    * `undefined` returns to reads.
    */
   setConsumer(consumer: StreamConsumer | undefined): void {
-    if (this.#pendingRead !== undefined) throw busy('setConsumer');
+    if (this.#inbox?.isAwaited) throw busy('setConsumer');
     this.#consumer = consumer;
     if (consumer === undefined) return;
     this.#pauseTransport();
@@ -295,25 +295,11 @@ export class IOStream implements TransportEvents {
   closeGracefully(lingerMs = 2_000): void {
     if (this.#closing) return;
     this.endWrite();
-    const outer = this.#consumer;
-    let timer: ClockTimer | undefined;
-    const linger = (): void => {
-      if (this.#queuedBytes > 0 || this.#closing) return;
-      if (this.#ended) this.close();
-      else timer ??= this.#clock.setTimeout(() => this.close(), lingerMs);
-    };
+    const lingering = new LingeringClose(this, this.#consumer, this.#clock, lingerMs);
     this.#inbox = undefined;
-    this.#consumer = {
-      received() {},
-      ended: linger,
-      drained: linger,
-      closed(error) {
-        timer?.cancel();
-        outer?.closed(error);
-      },
-    };
+    this.#consumer = lingering;
     this.#resumeTransport();
-    linger();
+    lingering.goOn();
   }
 
   /** Resolves when the stream is closed, by whomever; see {@link error}. */
@@ -356,7 +342,7 @@ export class IOStream implements TransportEvents {
    * @throws StreamUsageError `ERR_STREAM_USAGE` when bytes are buffered, queued or waited for.
    */
   detachTransport(): Transport {
-    if (this.#closing || this.#pendingRead !== undefined || this.#queuedBytes > 0 || this.bufferedBytes > 0) {
+    if (this.#closing || this.#inbox?.isAwaited || this.#queuedBytes > 0 || this.bufferedBytes > 0) {
       throw usage('detachTransport: an open stream with empty buffers and no waiting read was expected');
     }
     this.#pauseTransport();
@@ -373,18 +359,14 @@ export class IOStream implements TransportEvents {
       this.#guard(bytes, start, end);
       return;
     }
-    this.#inbox ??= new ByteQueue();
+    this.#inbox ??= new StreamInbox();
     this.#inbox.append(bytes, start, end);
     this.#answerRead();
-    if (this.#pendingRead === undefined) {
+    if (!this.#inbox.isAwaited) {
       if (this.#inbox.byteLength >= READ_AHEAD_BYTES) this.#pauseTransport();
     } else if (this.#inbox.byteLength > this.#maxReadBufferBytes) {
-      this.close(
-        new StreamLimitError(
-          'ERR_STREAM_READ_BUFFER_FULL',
-          `more than ${this.#maxReadBufferBytes} bytes are buffered`,
-        ),
-      );
+      const problem = `more than ${this.#maxReadBufferBytes} bytes are buffered`;
+      this.close(new StreamLimitError('ERR_STREAM_READ_BUFFER_FULL', problem));
     }
   }
 
@@ -427,48 +409,25 @@ export class IOStream implements TransportEvents {
 
   #read(goal: ReadGoal, signal: AbortSignal | undefined): Promise<Buffer> {
     if (this.#consumer !== undefined) return Promise.reject(busy('read'));
-    if (this.#pendingRead !== undefined)
+    if (this.#inbox?.isAwaited)
       return Promise.reject(this.#closing ? this.#closedError('read') : busy('read'));
     if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      const read: PendingRead = { goal, resolve, reject, stopListening: undefined };
-      this.#pendingRead = read;
-      this.#inbox?.restartSearch();
-      this.#answerRead();
-      if (this.#pendingRead !== read) return;
-      if (signal !== undefined) {
-        const onAbort = (): void => this.#failRead(signal.reason);
-        signal.addEventListener('abort', onAbort, { once: true });
-        read.stopListening = () => signal.removeEventListener('abort', onAbort);
-      }
-      this.#resumeTransport();
-    });
+    this.#inbox ??= new StreamInbox();
+    const promise = this.#inbox.wait(goal, signal);
+    this.#answerRead();
+    if (this.#inbox.isAwaited) this.#resumeTransport();
+    return promise;
   }
 
   /** Settles the waiting read, where what is buffered, the limit or the end decides it. */
   #answerRead(): void {
-    const read = this.#pendingRead;
-    if (read === undefined) return;
+    const inbox = this.#inbox;
+    if (inbox === undefined) return;
     const over = this.#ended || this.#closing;
-    const length = read.goal.satisfiedBy(this.#inbox ?? EMPTY_INBOX, over);
-    if (length >= 0) {
-      this.#pendingRead = undefined;
-      read.stopListening?.();
-      read.resolve(this.#inbox?.take(length) ?? Buffer.alloc(0));
-    } else if (length === PASSED_LIMIT) {
-      const cause = new StreamLimitError('ERR_STREAM_UNSATISFIABLE', read.goal.limitMessage);
-      if (this.#closing) this.#failRead(new StreamClosedError(cause.message, { cause }));
-      else this.close(cause);
-    } else if (over) {
-      this.#failRead(this.#closedError('read'));
-    }
-  }
-
-  #failRead(error: unknown): void {
-    const read = this.#pendingRead;
-    this.#pendingRead = undefined;
-    read?.stopListening?.();
-    read?.reject(error);
+    const cause = inbox.answer(over);
+    if (cause !== undefined && !this.#closing) this.close(cause);
+    else if (cause !== undefined) inbox.fail(new StreamClosedError(cause.message, { cause }));
+    else if (over) inbox.fail(this.#closedError('read'));
   }
 
   /** Whoever waits learns that the stream is closed; a read that can be satisfied is, first. */
@@ -504,7 +463,7 @@ export class IOStream implements TransportEvents {
     this.#reading = true;
     process.nextTick(() => {
       if (!this.#reading || this.#closing || this.#consumer === undefined) return;
-      const bytes = this.#inbox?.take(this.#inbox.byteLength);
+      const bytes = this.#inbox?.takeAll();
       this.#inbox = undefined;
       if (bytes !== undefined && bytes.length > 0) this.#guard(bytes, 0, bytes.length);
       if (!this.#reading || this.#closing || this.#consumer === undefined) return;
@@ -537,9 +496,6 @@ export class IOStream implements TransportEvents {
 }
 
 const DEFAULT_OPTIONS: IOStreamOptions = {};
-const EMPTY_INBOX = new ByteQueue();
-/** What a {@link ReadGoal} answers when the bytes can no longer satisfy it. */
-const PASSED_LIMIT = -2;
 
 function usage(message: string): StreamUsageError {
   return new StreamUsageError('ERR_STREAM_USAGE', message);

@@ -4,22 +4,15 @@ import type { ByteQueue } from './byte-queue.ts';
 export interface ReadGoal {
   /**
    * @param over - no more bytes will come.
-   * @returns how many bytes satisfy the goal, -1 for "not yet", or -2 when no further byte can satisfy it.
+   * @returns how many bytes satisfy the goal, -1 for "not yet", or {@link PASSED_LIMIT}.
    */
   satisfiedBy(inbox: ByteQueue, over: boolean): number;
   readonly limitMessage: string;
 }
 
-/** A read that waits. */
-export interface PendingRead {
-  readonly goal: ReadGoal;
-  readonly resolve: (bytes: Buffer) => void;
-  readonly reject: (error: unknown) => void;
-  stopListening: (() => void) | undefined;
-}
-
 const NOT_YET = -1;
-const PASSED_LIMIT = -2;
+/** No further byte can satisfy the goal. */
+export const PASSED_LIMIT = -2;
 
 /** Everything up to and including a delimiter, within a number of bytes. */
 export class ReadUntil implements ReadGoal {
