@@ -45,6 +45,10 @@ const REPO = [
     command: [process.execPath, 'tooling/docs/errors.mjs', '--check'],
   },
   {
+    name: 'checking that the tests which docs/adr names are there',
+    command: [process.execPath, 'tooling/docs/adr-check.mjs'],
+  },
+  {
     name: 'checking that the stack in README.md and ARCHITECTURE.md is up to date',
     command: [process.execPath, 'tooling/docs/stack.mjs', '--check'],
   },
