@@ -1,7 +1,6 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ROOT } from './packages.mjs';
 import { pnpm, runCommand } from './run-command.mjs';
 
@@ -12,10 +11,6 @@ import { pnpm, runCommand } from './run-command.mjs';
  */
 
 const require = createRequire(import.meta.url);
-const PROGRAMS = fileURLToPath(new URL('programs', import.meta.url));
-
-/** How long one program may take; it should need a second. */
-const PROGRAM_TIMEOUT_MS = 60_000;
 
 /**
  * Packs every package into one folder.
@@ -41,68 +36,21 @@ export function packAll(packages, folder) {
 }
 
 /**
- * Makes a project and installs tarballs into it. Only third-party dependencies come from the registry.
+ * Makes a project and installs into it. Of a tarball, only third-party dependencies come from the registry.
  *
  * @param {string} folder
- * @param {string[]} tarballs
+ * @param {string[]} packages - paths of tarballs, or names with versions.
  */
-export function installInto(folder, tarballs) {
+export function installInto(folder, packages) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
   const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--prefer-offline', '--ignore-scripts'];
-  const relative = tarballs.map((tarball) => path.relative(folder, tarball));
-  runCommand(['npm', 'install', ...quiet, ...relative], { cwd: folder, env: cleanEnv() });
-}
-
-/**
- * Runs the package's program from `programs/`, or one that imports every door where there is none.
- *
- * @param {string} folder - where the package is installed.
- * @param {PublishedPackage} own
- * @param {readonly string[]} [node] - the Node to run it on.
- * @returns {string} what the program wrote.
- */
-export function runProgram(folder, own, node = [process.execPath]) {
-  const program = `${own.folder}.mjs`;
-  if (readdirSync(PROGRAMS).includes(program))
-    cpSync(path.join(PROGRAMS, program), path.join(folder, program));
-  else writeFileSync(path.join(folder, program), own.doors.map((door) => `import '${door}';\n`).join(''));
-  return runCommand([...node, program], { cwd: folder, timeoutMs: PROGRAM_TIMEOUT_MS, env: cleanEnv() });
-}
-
-/**
- * Compiles a program that imports every door, with the strictest settings a consumer may have.
- *
- * @param {string} folder - where the package is installed.
- * @param {PublishedPackage} own
- */
-export function compileTypes(folder, own) {
-  const lines = own.doors.map((door, at) => `import * as door${at} from '${door}';\n`);
-  const names = own.doors.map((_, at) => `door${at}`).join(', ');
-  writeFileSync(path.join(folder, 'types.ts'), `${lines.join('')}export const doors = [${names}];\n`);
-  const files = readdirSync(PROGRAMS).filter((file) => file === `${own.folder}.ts`);
-  for (const file of files) cpSync(path.join(PROGRAMS, file), path.join(folder, file));
-  const compilerOptions = {
-    ...{ target: 'es2022', module: 'nodenext', types: ['node'], noEmit: true },
-    ...{
-      strict: true,
-      skipLibCheck: false,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-    },
-  };
-  writeFileSync(
-    path.join(folder, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions, files: ['types.ts', ...files] }),
-  );
-  linkNodeTypes(folder);
-  const manifest = require.resolve('typescript/package.json');
-  const tsc = path.join(path.dirname(manifest), JSON.parse(readFileSync(manifest, 'utf8')).bin.tsc);
-  runCommand([process.execPath, tsc, '-p', 'tsconfig.json'], { cwd: folder });
+  const wanted = packages.map((one) => (path.isAbsolute(one) ? path.relative(folder, one) : one));
+  runCommand(['npm', 'install', ...quiet, ...wanted], { cwd: folder, env: consumerEnv() });
 }
 
 /** The declarations speak of Node's own types, which a TypeScript project on Node has anyway. @param {string} folder */
-function linkNodeTypes(folder) {
+export function linkNodeTypes(folder) {
   const scope = path.join(folder, 'node_modules/@types');
   mkdirSync(scope, { recursive: true });
   symlinkSync(
@@ -112,11 +60,23 @@ function linkNodeTypes(folder) {
   );
 }
 
-/** What pnpm and npm tell their scripts would lead the consumer's npm back into this workspace. */
-function cleanEnv() {
+/**
+ * How to start the TypeScript compiler that is installed at `from`.
+ *
+ * @param {string} [from] - a folder with node_modules; default: this repository.
+ * @returns {string[]}
+ */
+export function typescript(from = ROOT) {
+  const manifest = createRequire(path.join(from, 'package.json')).resolve('typescript/package.json');
+  const { bin } = JSON.parse(readFileSync(manifest, 'utf8'));
+  return [process.execPath, path.join(path.dirname(manifest), bin.tsc)];
+}
+
+/** What pnpm and npm tell their scripts would lead a consumer back into this workspace, and a backend is its choice. */
+export function consumerEnv() {
   const entries = Object.entries(process.env).filter(
     ([key]) =>
-      !/^(npm_(config_(?!registry|cache|userconfig|nodedir)|package_|lifecycle_|execpath|command)|INIT_CWD|NODE_PATH|PNPM_)/i.test(
+      !/^(npm_(config_(?!registry|cache|userconfig|nodedir)|package_|lifecycle_|execpath|command)|INIT_CWD|NODE_PATH|PNPM_|LANDSPOUT_)/i.test(
         key,
       ),
   );

@@ -4,9 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { installInto, packAll, runProgram } from './consumer.mjs';
+import { installInto, packAll, typescript } from './consumer.mjs';
 import { publishedPackages, ROOT, withWhatIsBelow } from './packages.mjs';
 import { runCommand } from './run-command.mjs';
+import { runOnBothBackends } from './run-program.mjs';
+import { compileSources, programOf, writeSources } from './sources.mjs';
 
 const args = process.argv.slice(2);
 const suite = args.includes('--suite');
@@ -19,32 +21,35 @@ let failures = 0;
 try {
   const tarballs = packAll(all, path.join(home, 'tarballs'));
   for (const own of all) {
+    const folder = path.join(home, own.folder);
     installInto(
-      path.join(home, own.folder),
+      folder,
       withWhatIsBelow(own, all).map(({ name }) => String(tarballs.get(name))),
     );
+    writeSources(folder, own);
+    compileSources(folder, [typescript()]);
   }
-  for (const version of versions) attempt(version, () => tryNode(version));
+  for (const version of versions) await attempt(version, () => tryNode(version));
 } finally {
   rmSync(home, { recursive: true, force: true });
 }
 process.exitCode = failures === 0 ? 0 : 1;
 
-/** @param {string} version */
-function tryNode(version) {
+/** @param {string} version - such as `22`: the newest of that line is taken. */
+async function tryNode(version) {
   // The path of the binary, so that each program starts without npx before it.
   const find = ['npx', '-y', '-p', `node@${version}`, '-c', 'node -p process.execPath'];
   const binary = runCommand(find, { timeoutMs: 300_000, cwd: home }).trim().split('\n').at(-1) ?? '';
   const exact = runCommand([binary, '--version']).trim();
   for (const own of all) {
-    attempt(`${exact} ${own.name}`, () => {
-      const said = runProgram(path.join(home, own.folder), own, [binary]).trim().split('\n').at(-1);
-      console.log(`Node ${exact}: ${own.name} runs${said ? ` (${said})` : ''}`);
+    await attempt(`${exact} ${own.name}`, async () => {
+      const backends = await runOnBothBackends(path.join(home, own.folder), programOf(own), [binary]);
+      console.log(`Node ${exact}: ${own.name} runs (${backends} backend)`);
     });
   }
   if (suite)
     for (const backend of ['native', 'portable'])
-      attempt(`${exact} ${backend}`, () => runSuite(binary, backend));
+      await attempt(`${exact} ${backend}`, () => runSuite(binary, backend));
 }
 
 /** @param {string} binary @param {string} backend */
@@ -59,9 +64,9 @@ function runSuite(binary, backend) {
 }
 
 /** @param {string} what @param {() => unknown} run */
-function attempt(what, run) {
+async function attempt(what, run) {
   try {
-    run();
+    await run();
   } catch (error) {
     failures += 1;
     console.error(`${what}: ${/** @type {Error} */ (error).message}`);

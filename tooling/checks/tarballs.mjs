@@ -1,13 +1,19 @@
 // `pnpm check:tarballs [package...]`: packs every package, installs each with plain npm and what is below it into a
-// fresh folder outside the workspace, runs a program that uses it, and compiles one against its types.
+// fresh folder outside the workspace, compiles a program and the samples of its README there, and runs them.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { compileTypes, installInto, packAll, runProgram } from './consumer.mjs';
+import { installInto, packAll, typescript } from './consumer.mjs';
 import { publishedPackages, withWhatIsBelow } from './packages.mjs';
+import { runOnBothBackends } from './run-program.mjs';
+import { runSamples } from './run-samples.mjs';
+import { compileSources, programOf, writeSources } from './sources.mjs';
 
 /** A package that hangs must not hold up the gate for ever. Looked at between packages, each of which is bounded. */
 const LIMIT_MS = 10 * 60_000;
+
+/** The last TypeScript that is written in JavaScript, which many programs still have, beside the repository's own. */
+const OLDER_TYPESCRIPT = '5.9';
 
 const started = Date.now();
 const all = publishedPackages();
@@ -21,6 +27,9 @@ const home = mkdtempSync(path.join(tmpdir(), 'landspout-tarballs-'));
 let failures = 0;
 try {
   const tarballs = packAll(all, path.join(home, 'tarballs'));
+  const older = path.join(home, 'older-typescript');
+  installInto(older, [`typescript@${OLDER_TYPESCRIPT}`]);
+  const compilers = [typescript(older), typescript()];
   for (const own of chosen) {
     if (Date.now() - started > LIMIT_MS) throw new Error(`not done within ${LIMIT_MS / 60_000} minutes`);
     try {
@@ -29,11 +38,12 @@ try {
         folder,
         withWhatIsBelow(own, all).map(({ name }) => String(tarballs.get(name))),
       );
-      const output = runProgram(folder, own).trim();
-      compileTypes(folder, own);
-      console.log(
-        `${own.name}: installs, runs and compiles alone${output === '' ? '' : ` (${output.split('\n').at(-1)})`}`,
-      );
+      const samples = writeSources(folder, own);
+      compileSources(folder, compilers);
+      const backends = await runOnBothBackends(folder, programOf(own));
+      const ran = await runSamples(folder, samples);
+      const also = samples.length === 0 ? '' : `; samples: ${samples.length} compile, ${ran} run`;
+      console.log(`${own.name}: installs alone, compiles, runs (${backends} backend)${also}`);
     } catch (error) {
       failures += 1;
       console.error(`${own.name}: ${/** @type {Error} */ (error).message}`);

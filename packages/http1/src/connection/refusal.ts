@@ -19,5 +19,5 @@ export function encodeRefusal(refusal: Refusal, date: string, method: string): s
 
 /** ASCII only: the answer leaves as latin1, and the detail may quote the peer. */
 function printable(text: string): string {
-  return text.replace(/[^\u0020-\u007e]/g, '?');
+  return text.replaceAll('§', 'section ').replace(/[^\u0020-\u007e]/g, '?');
 }
