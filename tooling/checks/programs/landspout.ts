@@ -1,0 +1,56 @@
+// The umbrella: an application, a client and a WebSocket from one name, and each layer from its subpath.
+import assert from 'node:assert/strict';
+import * as umbrella from 'landspout';
+import {
+  Application,
+  AsyncHTTPClient,
+  IOLoop,
+  RequestHandler,
+  WebSocketHandler,
+  websocketConnect,
+} from 'landspout';
+import * as http1 from 'landspout/http1';
+import * as httpclient from 'landspout/httpclient';
+import * as httpserver from 'landspout/httpserver';
+import * as ioloop from 'landspout/ioloop';
+import * as iostream from 'landspout/iostream';
+import * as web from 'landspout/web';
+import * as websocket from 'landspout/websocket';
+
+// Names that two layers export and mean differently would silently be missing from an `export *`.
+const everything = new Map<string, unknown>(Object.entries(umbrella));
+const layers = { http1, httpclient, httpserver, ioloop, iostream, web, websocket };
+for (const [layer, doors] of Object.entries(layers)) {
+  const exported = Object.entries(doors);
+  assert.ok(exported.length > 0, layer);
+  for (const [name, value] of exported)
+    assert.equal(everything.get(name), value, `${name} of landspout/${layer}`);
+}
+
+class Hello extends RequestHandler<'/hello/:name'> {
+  override get(): void {
+    this.write({ hello: this.pathParams.name });
+  }
+}
+class Echo extends WebSocketHandler {
+  override onMessage(message: string | Uint8Array): void {
+    void this.writeMessage(message);
+  }
+}
+const app = new Application([
+  ['/hello/:name', Hello],
+  ['/echo', Echo],
+]);
+const server = await app.listen({ host: '127.0.0.1' });
+
+const client = new AsyncHTTPClient();
+assert.deepEqual((await client.fetch(`${server.url}/hello/you`)).json(), { hello: 'you' });
+const connection = await websocketConnect(`${server.url.replace('http:', 'ws:')}/echo`);
+await connection.writeMessage('back');
+assert.equal(await connection.readMessage(), 'back');
+connection.close();
+await connection.waitClosed();
+
+await client.close();
+await server.closeAll();
+console.log(`${IOLoop.current().backend} backend`);

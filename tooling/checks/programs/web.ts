@@ -1,0 +1,50 @@
+// web with what is below it: routes with typed parameters, a file, and error pages.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Application, HTTPError, IOLoop, RequestHandler, route, StaticFileHandler } from '@landspout/web';
+
+class UserHandler extends RequestHandler<'/user/:id'> {
+  override get(): void {
+    const id: string = this.pathParams.id;
+    // @ts-expect-error: the pattern names no such parameter.
+    assert.equal(this.pathParams.name, undefined);
+    if (id === 'nobody') throw new HTTPError(410);
+    this.write({ id, times: this.getQueryArgument('times', '1') });
+  }
+
+  override async post(): Promise<void> {
+    await Promise.resolve();
+    this.setStatus(201);
+    this.finish(this.getBodyArgument('name'));
+  }
+}
+
+const folder = mkdtempSync(path.join(tmpdir(), 'landspout-web-'));
+writeFileSync(path.join(folder, 'hello.txt'), 'hello from a file');
+const app = new Application([
+  route('/user/:id', UserHandler, {}, 'user'),
+  ['/files/*path', StaticFileHandler, { path: folder }],
+]);
+const server = await app.listen({ host: '127.0.0.1' });
+try {
+  assert.deepEqual(await text(`${app.reverseUrl('user', 'a b')}?times=2`), [200, '{"id":"a b","times":"2"}']);
+  const form = { method: 'POST', body: new URLSearchParams({ name: 'you' }) };
+  assert.deepEqual(await text('/user/7', form), [201, 'you']);
+  assert.deepEqual(await text('/files/hello.txt'), [200, 'hello from a file']);
+  assert.equal((await text('/user/nobody'))[0], 410);
+  assert.equal((await text('/user/7', { method: 'DELETE' }))[0], 405);
+  for (const missing of ['/nothing', '/files/nothing', '/files/%2e%2e/hello.txt']) {
+    assert.equal((await text(missing))[0], 404, missing);
+  }
+} finally {
+  await server.closeAll();
+  rmSync(folder, { recursive: true });
+}
+console.log(`${IOLoop.current().backend} backend`);
+
+async function text(target: string, init: RequestInit = {}): Promise<[number, string]> {
+  const response = await fetch(server.url + target, { ...init, headers: { Connection: 'close' } });
+  return [response.status, await response.text()];
+}

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { consumerEnv } from './consumer.mjs';
+import { runToEnd } from './run-program.mjs';
+
+/** @typedef {import('./sources.mjs').Sample} Sample */
+
+/** The port that the samples name. Each run gets a free one instead. */
+const WRITTEN_PORT = /\b8888\b/g;
+
+/** How long a server of a sample may take until it answers. */
+const START_TIMEOUT_MS = 20_000;
+
+/**
+ * What is said to the servers of the samples, so that they show what the text beside them promises.
+ *
+ * @type {ReadonlyMap<string, (port: number) => Promise<void>>}
+ */
+const TALKS = new Map([
+  ['README.md 1', getUser],
+  ['README.md 2', echoMessage],
+  ['README.md 3', echoBody],
+  ['README.md 4', echoLine],
+]);
+
+/** The samples that end by themselves. The others are compiled only: they need files, or the network. */
+const ENDING = new Set(['packages/iostream/README.md 1', 'packages/websocket/README.md 1']);
+
+/**
+ * Runs the samples that can be run here. All samples of the top README can.
+ *
+ * @param {string} folder - the consumer.
+ * @param {readonly Sample[]} samples
+ * @returns {Promise<number>} how many ran.
+ */
+export async function runSamples(folder, samples) {
+  let ran = 0;
+  for (const sample of samples) {
+    const talk = TALKS.get(sample.origin);
+    if (talk === undefined && sample.origin.startsWith('README.md')) {
+      throw new Error(`run-samples.mjs does not know what ${sample.origin} promises`);
+    }
+    if (talk === undefined && !ENDING.has(sample.origin)) continue;
+    const port = await freePort();
+    const script = sample.script.replace(/\.js$/, '.run.js');
+    const source = readFileSync(path.join(folder, sample.script), 'utf8');
+    writeFileSync(path.join(folder, script), source.replaceAll(WRITTEN_PORT, String(port)));
+    try {
+      if (talk === undefined) await runToEnd(folder, [process.execPath, script]);
+      else await talkTo(folder, script, () => talk(port));
+    } catch (error) {
+      throw new Error(`${sample.origin}: ${/** @type {Error} */ (error).message}`, { cause: error });
+    }
+    ran += 1;
+  }
+  return ran;
+}
+
+/** Starts a server, talks to it, and stops it. @param {string} folder @param {string} script @param {() => Promise<void>} talk */
+async function talkTo(folder, script, talk) {
+  const child = spawn(process.execPath, [script], { cwd: folder, env: consumerEnv() });
+  let complaints = '';
+  child.stderr.on('data', (bytes) => {
+    complaints += bytes;
+  });
+  const closed = once(child, 'close');
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  try {
+    for (;;) {
+      try {
+        await talk();
+        break;
+      } catch (error) {
+        // Only a server that does not listen yet is waited for.
+        const refused = /** @type {NodeJS.ErrnoException} */ (error).code === 'ECONNREFUSED';
+        if (!refused || child.exitCode !== null || performance.now() > deadline) throw error;
+        await delay(20);
+      }
+    }
+    assert.equal(child.exitCode, null, 'the server ended by itself');
+    assert.equal(complaints, '');
+  } catch (error) {
+    throw new Error(`${/** @type {Error} */ (error).message}\n${complaints}`, { cause: error });
+  } finally {
+    child.kill('SIGTERM');
+    await closed;
+  }
+}
+
+/** @param {number} port */
+async function getUser(port) {
+  const answer = await exchange(port, 'GET /user/42 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+  assert.match(answer, /\r\n\r\n\{"hello":"42"\}$/);
+}
+
+/** @param {number} port */
+async function echoBody(port) {
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\n';
+  const answer = await exchange(port, `${head}hello`);
+  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+  assert.match(answer, /\r\n\r\nhello$/);
+}
+
+/** @param {number} port */
+async function echoLine(port) {
+  assert.equal(await exchange(port, 'hello\nyou\n', /you\n$/), 'hello\nyou\n');
+}
+
+/** A masked text frame, which comes back without its mask (RFC 6455 §5.7). @param {number} port */
+async function echoMessage(port) {
+  const handshake = [
+    'GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n',
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  ].join('');
+  const answer = await exchange(port, `${handshake}\x81\x85\x00\x00\x00\x00hello`, /hello$/);
+  assert.match(answer, /^HTTP\/1\.1 101 /);
+  assert.ok(answer.endsWith('\r\n\r\n\x81\x05hello'));
+}
+
+/**
+ * Sends bytes and reads until the answer matches `enough`, or to the end.
+ *
+ * @param {number} port @param {string} bytes @param {RegExp} [enough]
+ * @returns {Promise<string>} latin1.
+ */
+async function exchange(port, bytes, enough) {
+  const socket = connect({ host: 'localhost', port, timeout: 10_000 });
+  socket.on('timeout', () => socket.destroy(new Error('no answer within 10 s')));
+  socket.write(bytes, 'latin1');
+  let answer = '';
+  for await (const chunk of socket) {
+    answer += chunk.toString('latin1');
+    if (enough?.test(answer)) break; // leaving the loop destroys the socket
+  }
+  return answer;
+}
+
+/** A port that was free a moment ago: the samples name theirs, so that it has to be known before. */
+async function freePort() {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,77 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { linkNodeTypes } from './consumer.mjs';
+import { ROOT } from './packages.mjs';
+import { runCommand } from './run-command.mjs';
+
+/**
+ * What a consumer compiles and runs: the package's program from `programs/`, and the samples of the READMEs.
+ *
+ * @typedef {import('./packages.mjs').PublishedPackage} PublishedPackage
+ *
+ * @typedef {object} Sample - a block of TypeScript in a README: a complete program.
+ * @property {string} origin - its file and its number there, such as `README.md 1`.
+ * @property {string} script - where its JavaScript is after {@link compileSources}, relative to the consumer.
+ */
+
+const PROGRAMS = fileURLToPath(new URL('programs', import.meta.url));
+
+/** The strictest settings that a consumer may have; declarations of packages are checked too. */
+const COMPILER_OPTIONS = {
+  ...{ target: 'es2022', module: 'nodenext', types: ['node'], rootDir: '.', outDir: 'out' },
+  ...{ strict: true, skipLibCheck: false, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
+  ...{ noImplicitOverride: true, verbatimModuleSyntax: true, isolatedModules: true },
+};
+
+/**
+ * Writes the sources of one package into the consumer that has it installed.
+ *
+ * @param {string} folder - the consumer.
+ * @param {PublishedPackage} own
+ * @returns {Sample[]} the samples of its README; the umbrella's are those of the top README too.
+ */
+export function writeSources(folder, own) {
+  const program = `${own.folder}.ts`;
+  if (!existsSync(path.join(PROGRAMS, program))) throw new Error(`tooling/checks/programs has no ${program}`);
+  cpSync(path.join(PROGRAMS, program), path.join(folder, program));
+  const imports = own.doors.map((door, at) => `import * as door${at} from '${door}';\n`);
+  const names = own.doors.map((_, at) => `door${at}`).join(', ');
+  writeFileSync(path.join(folder, 'doors.ts'), `${imports.join('')}export const doors = [${names}];\n`);
+
+  const samples = [...(own.name === 'landspout' ? ['README.md'] : []), `packages/${own.folder}/README.md`]
+    .filter((file) => existsSync(path.join(ROOT, file)))
+    .flatMap((file) => samplesOf(file, folder));
+  writeFileSync(
+    path.join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: COMPILER_OPTIONS, include: ['*.ts', 'samples/*.ts'] }),
+  );
+  linkNodeTypes(folder);
+  return samples;
+}
+
+/**
+ * Compiles what {@link writeSources} wrote. The last compiler's output is what runs.
+ *
+ * @param {string} folder
+ * @param {readonly string[][]} compilers - how to start each.
+ */
+export function compileSources(folder, compilers) {
+  for (const compiler of compilers) runCommand([...compiler, '-p', 'tsconfig.json'], { cwd: folder });
+}
+
+/** @param {PublishedPackage} own - where its program is after {@link compileSources}. */
+export function programOf(own) {
+  return `out/${own.folder}.js`;
+}
+
+/** @param {string} file @param {string} folder @returns {Sample[]} */
+function samplesOf(file, folder) {
+  const blocks = readFileSync(path.join(ROOT, file), 'utf8').matchAll(/^```ts\n(.*?)^```$/gms);
+  return [...blocks].map(([, source = ''], at) => {
+    const name = `${file.replaceAll(/\W+/g, '-')}-${at + 1}`;
+    mkdirSync(path.join(folder, 'samples'), { recursive: true });
+    writeFileSync(path.join(folder, 'samples', `${name}.ts`), source);
+    return { origin: `${file} ${at + 1}`, script: `out/samples/${name}.js` };
+  });
+}
