@@ -78,8 +78,11 @@ export interface HTTPServerExchange {
   /**
    * Takes the connection over after headersReceived (an upgrade): what the peer sent beyond the head comes first.
    * No more HTTP happens on it. Nothing of an answer may have been written.
+   *
+   * @param onStopping - called once when the server begins to stop, which then waits for the stream to be closed.
+   *   Without it the stream is not waited for.
    */
-  detach(): import('@landspout/iostream').IOStream;
+  detach(onStopping?: () => void): import('@landspout/iostream').IOStream;
   readonly connection: HTTPConnectionInfo;
 }
 

@@ -25,7 +25,7 @@ export {
 } from './connection/errors.ts';
 export { ServerCodecs } from './connection/server-codecs.ts';
 export { ServerConnection } from './connection/server-connection.ts';
-export type { ServerConnectionSettings } from './connection/server-settings.ts';
+export type { DetachedStream, ServerConnectionSettings } from './connection/server-settings.ts';
 // The seam between HTTP and what answers it.
 export type {
   HTTPConnectionInfo,

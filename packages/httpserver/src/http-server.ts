@@ -1,5 +1,6 @@
 import {
   DEFAULT_LIMITS,
+  type DetachedStream,
   HTTPClosedError,
   type HTTPServerConnectionDelegate,
   type Http1Limits,
@@ -48,7 +49,8 @@ export interface StopResult {
 export class HTTPServer extends TCPServer {
   readonly #settings: SharedSettings;
   readonly #connections = new Set<ServerConnection>();
-  readonly #detached = new Set<IOStream>();
+  /** Streams that delegates have taken over and want to close in their own way, and how they hear of it. */
+  readonly #detached = new Map<IOStream, () => void>();
   readonly #scheme: 'http' | 'https';
   #whenEmpty: (() => void) | undefined;
 
@@ -94,48 +96,62 @@ export class HTTPServer extends TCPServer {
 
   /**
    * Stops listening, lets the requests under way be answered (with `Connection: close`), closes idle connections,
-   * and cuts what is left after `drainMs`. Streams that handlers have taken over are theirs to close.
+   * and cuts what is left after `drainMs`. Who has taken a stream over and asked to hear of it, as WebSockets do, is
+   * told to close it and is waited for as well.
    */
   async shutDown(options: StopOptions = {}): Promise<StopResult> {
     const { drainMs = 30_000 } = options;
-    const total = this.#connections.size;
+    const total = this.#size;
     this.#settings.stopping = true;
     await this.stop();
     for (const connection of this.#connections) connection.closeWhenIdle();
+    for (const onStopping of this.#detached.values()) this.#settings.loop.addCallback(onStopping);
     await this.#emptied(drainMs);
-    const cut = this.#connections.size;
-    for (const { stream } of this.#connections) {
-      stream.reset(
-        new HTTPClosedError('ERR_HTTP_STOPPING', 'the server stopped before the answer was complete'),
-      );
-    }
+    const cut = this.#size;
+    const reason = new HTTPClosedError(
+      'ERR_HTTP_STOPPING',
+      'the server stopped before the answer was complete',
+    );
+    for (const { stream } of this.#connections) stream.reset(reason);
+    for (const stream of this.#detached.keys()) stream.reset(reason);
     return { finished: total - cut, cut };
   }
 
   /** Stops listening and closes every connection at once, those that handlers have taken over too. */
   override async closeAll(): Promise<void> {
-    await this.stop();
     const reason = new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed');
-    const streams = [...this.#detached, ...[...this.#connections].map(({ stream }) => stream)];
-    for (const stream of streams) stream.close(reason);
-    await Promise.all(streams.map((stream) => stream.waitClosed()));
+    for (const { stream } of this.#connections) stream.close(reason);
+    for (const stream of this.#detached.keys()) stream.close(reason);
+    await super.closeAll();
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
     await this.closeAll();
   }
 
-  #connectionEnded(connection: ServerConnection, detached: IOStream | undefined): void {
+  #connectionEnded(connection: ServerConnection, detached: DetachedStream | undefined): void {
     this.#connections.delete(connection);
-    if (detached !== undefined) {
-      this.#detached.add(detached);
-      detached.setCloseCallback(() => this.#detached.delete(detached));
-    }
-    if (this.#connections.size === 0) this.#whenEmpty?.();
+    if (detached?.onStopping !== undefined) this.#keep(detached.stream, detached.onStopping);
+    if (this.#size === 0) this.#whenEmpty?.();
+  }
+
+  #keep(stream: IOStream, onStopping: () => void): void {
+    this.#detached.set(stream, onStopping);
+    stream.setCloseCallback(() => {
+      this.#detached.delete(stream);
+      if (this.#size === 0) this.#whenEmpty?.();
+    });
+    // Taken over while the server was stopping already: told as soon as its new owner is ready.
+    if (this.#settings.stopping) this.#settings.loop.addCallback(onStopping);
+  }
+
+  /** What `shutDown` waits for. */
+  get #size(): number {
+    return this.#connections.size + this.#detached.size;
   }
 
   #emptied(withinMs: number): Promise<void> {
-    if (this.#connections.size === 0) return Promise.resolve();
+    if (this.#size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = this.#settings.loop.clock.setTimeout(resolve, withinMs);
       this.#whenEmpty = () => {

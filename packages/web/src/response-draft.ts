@@ -140,10 +140,10 @@ export class ResponseDraft {
   }
 
   /** Gives the connection away. */
-  detach(): IOStream {
+  detach(onStopping?: () => void): IOStream {
     if (this.#phase === 'streaming') throw headSent('detach');
     this.requireUnfinished('detach');
-    const stream = this.exchange.detach();
+    const stream = this.exchange.detach(onStopping);
     this.#phase = 'detached';
     return stream;
   }

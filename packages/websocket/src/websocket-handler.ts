@@ -10,6 +10,7 @@ import { WebSocketConnection } from './connection/websocket-connection.ts';
 import { resolveWebSocketOptions, type WebSocketOptions } from './connection/websocket-options.ts';
 import {
   acceptValue,
+  CLOSE_CODES,
   checkUpgradeRequest,
   isSameOrigin,
   type UpgradeOffer,
@@ -189,7 +190,7 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
       this.#refuse(400, 'the connection ended before the upgrade', {});
       return;
     }
-    const stream = this.detach();
+    const stream = this.detach(() => this.#connection?.close(CLOSE_CODES.goingAway));
     const connection = new WebSocketConnection(stream, 'server', this.#makeDelegate(), settings);
     this.#connection = connection;
     stream.send(head);

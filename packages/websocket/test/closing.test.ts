@@ -150,6 +150,28 @@ describe('WebSocketHandler, closing', () => {
       expect(log.problems).toEqual([]);
     }));
 
+  it('says 1001 when the server stops, and is waited for [HS-02]', () =>
+    served(async ({ port, server }) => {
+      const client = await RawClient.open(port);
+      await until(() => RecordingHandler.opened.length === 1);
+      const stopped = server.shutDown({ drainMs: 20_000 });
+      await client.until(() => client.frames.includes('close 1001'));
+      client.send(encodeClose(1001, '', MASK));
+      await client.untilEnd();
+      client.socket.destroy();
+      expect(await stopped).toEqual({ finished: 1, cut: 0 });
+      expect(RecordingHandler.only.closeCode).toBe(1001);
+    }));
+
+  it('cuts a peer that does not answer the close of a stopping server', () =>
+    served(async ({ port, server }) => {
+      const client = await RawClient.open(port);
+      await until(() => RecordingHandler.opened.length === 1);
+      expect(await server.shutDown({ drainMs: 50 })).toEqual({ finished: 0, cut: 1 });
+      await until(() => RecordingHandler.only.closes === 1);
+      client.socket.destroy();
+    }));
+
   it('ends open connections with closeAll, and leaves no descriptor behind [WS-03, ATT-73]', async () => {
     const before = openDescriptors();
     for (let round = 0; round < 3; round += 1) {

@@ -174,7 +174,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     if (!this.#pumping) this.#pump();
   }
 
-  detach(): IOStream {
+  detach(onStopping: (() => void) | undefined): IOStream {
     const { stream } = this;
     this.#state = 'closing';
     this.#pace.close();
@@ -183,7 +183,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     stream.setConsumer(undefined);
     stream.unread(this.#decoder.takeRest());
     stream.ref();
-    this.#settings.connectionEnded(this, stream);
+    this.#settings.connectionEnded(this, { stream, onStopping });
     return stream;
   }
 

@@ -66,13 +66,13 @@ export class ServerExchange implements HTTPServerExchange {
     this.#connection.stream.reset(reason);
   }
 
-  detach(): IOStream {
+  detach(onStopping?: () => void): IOStream {
     if (this.#headSent || this.#cut)
       throw new HTTPUsageError('detach: the answer has begun, or the connection is gone');
     this.#cut = true;
     this.#headSent = true;
     this.#finished = true;
-    return this.#connection.detach();
+    return this.#connection.detach(onStopping);
   }
 
   /** For the connection: whatever is still written goes nowhere. */

@@ -25,5 +25,12 @@ export interface ServerConnectionSettings {
   /** Whether answers say `Connection: close` because the server is stopping. */
   readonly stopping: boolean;
   /** The connection is closed, or its stream was detached and is somebody else's now. */
-  connectionEnded(connection: ServerConnection, detached: IOStream | undefined): void;
+  connectionEnded(connection: ServerConnection, detached: DetachedStream | undefined): void;
+}
+
+/** A stream that a delegate has taken over. */
+export interface DetachedStream {
+  readonly stream: IOStream;
+  /** Wants to be called once when the server begins to stop. */
+  readonly onStopping: (() => void) | undefined;
 }
