@@ -26,10 +26,14 @@ const TALKS = new Map([
   ['README.md 2', echoMessage],
   ['README.md 3', echoBody],
   ['README.md 4', echoLine],
+  ['packages/httpserver/README.md 1', echoBody],
+  ['packages/landspout/README.md 1', echoMessage],
 ]);
 
-/** The samples that end by themselves. The others are compiled only: they need files, or the network. */
-const ENDING = new Set(['packages/iostream/README.md 1', 'packages/websocket/README.md 1']);
+/** The samples that end by themselves. Those in neither list are compiled only: they need files, or the network. */
+const ENDING = new Set(
+  ['http1', 'ioloop', 'iostream', 'websocket'].map((folder) => `packages/${folder}/README.md 1`),
+);
 
 /**
  * Runs the samples that can be run here. All samples of the top README can.

@@ -24,6 +24,7 @@ export {
   type LoopErrorCode,
   LoopTimeoutError,
   LoopUsageError,
+  type LoopUsageErrorCode,
 } from './loop-errors.ts';
 export type { NativeAddress, NativeBinding } from './native-binding.ts';
 export { PeriodicCallback, type PeriodicCallbackOptions } from './periodic-callback.ts';
