@@ -2,12 +2,13 @@
 // themselves; with `--check` it fails where they are out of date.
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LAYERS } from '../layers/layers.mjs';
 
 const root = new URL('../../', import.meta.url).pathname;
-const PACKAGES = ['landspout', 'websocket', 'web', 'httpclient', 'httpserver', 'http1', 'iostream', 'ioloop'];
+const packages = LAYERS.flat().reverse();
 
 /** Lines of source, tests left out, native code counted. */
-function linesOf(folder) {
+function linesOf(/** @type {string} */ folder) {
   let lines = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
@@ -19,7 +20,7 @@ function linesOf(folder) {
   return lines;
 }
 
-function describe(name) {
+function describe(/** @type {string} */ name) {
   const folder = join(root, 'packages', name);
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const native = join(folder, 'native');
@@ -34,10 +35,10 @@ function describe(name) {
   };
 }
 
-const stack = PACKAGES.map(describe);
+const stack = packages.map(describe);
 
 /** Rounded, so that a fix does not make every document stale. */
-const rounded = (lines) => Math.max(100, Math.round(lines / 100) * 100);
+const rounded = (/** @type {number} */ lines) => Math.max(100, Math.round(lines / 100) * 100);
 
 const drawing = [
   '| layer | what it is | lines |',
@@ -57,9 +58,9 @@ const graph = [
 ].join('\n');
 
 let stale = false;
-for (const [file, name, text] of [
-  ['README.md', 'stack', drawing],
-  ['ARCHITECTURE.md', 'graph', graph],
+for (const { file, name, text } of [
+  { file: 'README.md', name: 'stack', text: drawing },
+  { file: 'ARCHITECTURE.md', name: 'graph', text: graph },
 ]) {
   const path = join(root, file);
   const before = readFileSync(path, 'utf8');

@@ -69,6 +69,7 @@ export class HTTPServer extends TCPServer {
       wheel: new DeadlineWheel(loop.clock, loop.logger, Math.max(10, Math.min(500, shortest / 4))),
       dates: new HttpDateCache(),
       keepAlive: options.keepAlive ?? true,
+      listenerGone: false,
       stopping: false,
       connectionEnded: (connection, detached) => this.#connectionEnded(connection, detached),
     };
@@ -88,8 +89,22 @@ export class HTTPServer extends TCPServer {
     return this.#connections.size;
   }
 
+  /** @throws as {@link TCPServer.listen}. */
+  override async listen(options: Parameters<TCPServer['listen']>[0]): Promise<this> {
+    await super.listen(options);
+    this.#settings.listenerGone = false;
+    return this;
+  }
+
+  /** Stops listening. Connections live on, and keep the process alive while they have a request under way. */
+  override async stop(): Promise<void> {
+    this.#settings.listenerGone = true;
+    for (const connection of this.#connections) connection.keepProcessAlive();
+    await super.stop();
+  }
+
   override handleStream(stream: IOStream): void {
-    // The listener keeps the process alive; once it is closed, what is under way does (see `stop`).
+    // The listener keeps the process alive; once it is closed, requests under way do (see `stop`).
     stream.unref();
     this.#connections.add(new ServerConnection(stream, this.#settings));
   }

@@ -50,4 +50,24 @@ describe('HTTPServer, and AsyncLocalStorage', () => {
     );
     expect(seen).toEqual([undefined, '/1', undefined, '/2', undefined, '/3']);
   });
+
+  it('does not let a pipelined request see the context of the one before it', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    await withServer(
+      async (request) => {
+        seen.push(storage.getStore());
+        await storage.run(request.target, async () => {
+          await new Promise((resolve) => setImmediate(resolve));
+          request.respond(200, request.target);
+        });
+      },
+      async ({ port }) => {
+        const client = await RawClient.connect({ port }, get('/1') + get('/2') + get('/3'));
+        await client.until((all) => all.endsWith('/3'));
+        client.close();
+      },
+    );
+    expect(seen).toEqual([undefined, undefined, undefined]);
+  });
 });

@@ -192,6 +192,50 @@ describe('HTTPServer, against bad requests', () => {
     );
   });
 
+  it('answers all pipelined requests of a peer that has half-closed, and then closes', () =>
+    withServer(
+      async (request) => {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        request.respond(200, request.target);
+      },
+      async ({ port }) => {
+        const requests = ['/1', '/2', '/3'].map((target) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+        const client = await RawClient.connect({ port }, requests.join(''));
+        client.socket.end();
+        const received = await client.untilEnd();
+        expect(statusLines(received)).toHaveLength(3);
+        expect(received.match(/Connection: close/g)).toHaveLength(1);
+        expect(received.endsWith('/3')).toBe(true);
+        client.close();
+      },
+    ));
+
+  it('notices that a peer has left although the peer had sent more than one request', () => {
+    let reason: unknown;
+    let begun = false;
+    return withServer(
+      (request) =>
+        new Promise((resolve) => {
+          if (request.target === '/other') return resolve(request.respond(200, 'other'));
+          begun = true;
+          request.signal.addEventListener('abort', () => {
+            reason = request.signal.reason;
+            resolve();
+          });
+        }),
+      async ({ port, server }) => {
+        const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        await waitUntil(() => begun);
+        client.send('GET / HTTP/1.1\r\n');
+        // Once another connection is answered, those bytes have been read.
+        await converse(port, 'GET /other HTTP/1.0\r\n\r\n');
+        client.reset();
+        await waitUntil(() => reason !== undefined && server.connectionCount === 0);
+        expect(reason).toMatchObject({ code: 'ERR_HTTP_CLOSED' });
+      },
+    );
+  });
+
   it('never shows a handler a body that was cut short', () => {
     let handled = 0;
     return withServer(

@@ -49,6 +49,14 @@ describe('what keeps a process alive', () => {
     expect(words).toEqual(['finished 1', 'idle']);
   });
 
+  it('is a request under way when its server stops listening', async () => {
+    const words = await run('answering, stop', (socket) => {
+      socket.write(REQUEST);
+      setTimeout(() => socket.end(), 300);
+    });
+    expect(words).toEqual(['answered', 'idle']);
+  });
+
   it('is an open stream', async () => {
     const words = await run('stream', (socket) => {
       socket.write('still ');

@@ -1,5 +1,6 @@
 import type { Clock, ClockTimer } from './clock.ts';
 import type { Logger } from './logger.ts';
+import { runInRootContext } from './root-context.ts';
 
 /** Something with one deadline at a time. */
 export interface DeadlineEntry {
@@ -67,9 +68,12 @@ export class DeadlineWheel {
     if (this.#size === 0) this.#stopTimer();
   }
 
+  /** Started by whichever request comes first, and kept going: it must not hold on to that one's async context. */
   #startTimer(): void {
-    this.#timer = this.#clock.setTimeout(() => this.#turn(), this.#tickMs);
-    this.#timer.unref();
+    runInRootContext(() => {
+      this.#timer = this.#clock.setTimeout(() => this.#turn(), this.#tickMs);
+    }, undefined);
+    this.#timer?.unref();
   }
 
   #stopTimer(): void {

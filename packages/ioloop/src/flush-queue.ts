@@ -1,4 +1,5 @@
 import type { Logger } from './logger.ts';
+import { runInRootContext } from './root-context.ts';
 
 /** Something that collects writes and hands them to the kernel together. */
 export interface Flushable {
@@ -29,8 +30,7 @@ export class FlushQueue {
   schedule(flushable: Flushable): void {
     this.#waiting.push(flushable);
     if (this.#inBatch || this.#tickScheduled) return;
-    this.#tickScheduled = true;
-    process.nextTick(this.#onTick);
+    this.#scheduleTick();
   }
 
   beginBatch(): void {
@@ -55,9 +55,16 @@ export class FlushQueue {
     }
     flushing.length = 0;
     this.#spare = flushing;
-    if (this.#waiting.length > 0 && !this.#tickScheduled) {
-      this.#tickScheduled = true;
-      process.nextTick(this.#onTick);
-    }
+    if (this.#waiting.length > 0 && !this.#tickScheduled) this.#scheduleTick();
   }
+
+  /** A flush serves many writers: it must not run in the async context of the one who happened to be first. */
+  #scheduleTick(): void {
+    this.#tickScheduled = true;
+    runInRootContext(scheduleTick, this.#onTick);
+  }
+}
+
+function scheduleTick(this: () => void): void {
+  process.nextTick(this);
 }

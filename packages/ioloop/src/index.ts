@@ -13,7 +13,6 @@ export { Deadline, type DeadlineEntry, DeadlineWheel } from './deadline-wheel.ts
 export type { ReadinessHandler } from './descriptor-watch.ts';
 // What can go wrong.
 export { CodedError, SystemError } from './errors.ts';
-// For the layers above.
 export type { Flushable } from './flush-queue.ts';
 // The loop.
 export { type Backend, IOLoop, type IOLoopOptions, type RunOptions, type Timeout } from './io-loop.ts';
@@ -29,6 +28,8 @@ export {
 export type { NativeAddress, NativeBinding } from './native-binding.ts';
 export { PeriodicCallback, type PeriodicCallbackOptions } from './periodic-callback.ts';
 export { checked, type Descriptor, type Reactor, type ReadyHandler, systemError } from './reactor.ts';
+// For the layers above.
+export { runInRootContext } from './root-context.ts';
 // Hand-written loops.
 export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';
 export { Socket } from './socket.ts';

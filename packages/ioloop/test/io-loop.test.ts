@@ -28,7 +28,7 @@ describe('IOLoop', () => {
 
   it('says which backend runs, and why', () => {
     const loop = IOLoop.current();
-    const asked = process.env['LANDSPOUT_BACKEND'];
+    const asked = process.env.LANDSPOUT_BACKEND;
     expect(loop.backend).toBe(asked === 'portable' ? 'portable' : 'native');
     expect(loop.backendReason).toMatch(asked === 'portable' ? /LANDSPOUT_BACKEND/ : /epoll/);
   });

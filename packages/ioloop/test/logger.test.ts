@@ -18,7 +18,9 @@ describe('consoleLogger', () => {
   }
 
   it('writes one record, and text from a peer can neither forge a second one nor move the cursor [ATT-40] [LG-01]', () => {
-    const text = written(() => consoleLogger.info({ error: new Error('bad\n[E now] forged\r\u001b[2J\u2028x') }, 'refused'));
+    const text = written(() =>
+      consoleLogger.info({ error: new Error('bad\n[E now] forged\r\u001b[2J\u2028x') }, 'refused'),
+    );
     expect(text).toMatch(/^\[I \d{4}-[^\]]+\] refused: bad\n {4}\[E now\] forged\\x0d\\x1b\[2J\\x2028x\n$/);
   });
 

@@ -1,4 +1,4 @@
-import type { DeadlineEntry } from '@landspout/ioloop';
+import { type DeadlineEntry, runInRootContext } from '@landspout/ioloop';
 import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
 import type { HTTPConnectionInfo, HTTPMessageDelegate } from '../delegate.ts';
 import {
@@ -31,6 +31,8 @@ import type { ServerConnectionSettings } from './server-settings.ts';
  */
 type State = 'idle' | 'body' | 'held' | 'answering' | 'closing';
 
+/** Most pipelined bytes that wait for the answer before them, give or take one read. */
+const HELD_BYTES = 64 * 1024;
 /** Above this many unsent bytes no further request is begun: who does not read is not read from. */
 const HIGH_WATER_BYTES = 64 * 1024;
 const EMPTY_HEADERS = new HTTPHeaders();
@@ -85,7 +87,11 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   /** Closes at once when idle; otherwise after the answer under way, which says `Connection: close`. */
   closeWhenIdle(): void {
     if (this.isIdle) this.#startClosing();
-    else this.stream.ref();
+  }
+
+  /** The listener is gone: from now on a request under way keeps the process alive by itself. */
+  keepProcessAlive(): void {
+    if (!this.isIdle) this.stream.ref();
   }
 
   // ---- events of the stream ----
@@ -146,7 +152,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   ): void {
     const settings = this.#settings;
     const close =
-      settings.stopping || !settings.keepAlive || this.#peerEnded || (last && !this.#requestComplete);
+      settings.stopping || !settings.keepAlive || this.#isLastRequest || (last && !this.#requestComplete);
     const terms = { date: settings.dates.at(settings.loop.clock.wallTime()), close };
     writeAnswerHead(this.stream, this.#encoder, terms, status, reason, headers, chunk, last);
   }
@@ -164,14 +170,15 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#exchange = undefined;
     this.#message = undefined;
     if (this.#state === 'closing') return;
-    if (!this.#encoder.keepAlive || !this.#requestComplete || this.#peerEnded) {
+    if (!this.#encoder.keepAlive || !this.#requestComplete || this.#isLastRequest) {
       this.#startClosing();
       return;
     }
     this.#state = 'idle';
+    if (this.#settings.listenerGone) this.stream.unref();
     this.#headDeadlineSet = false;
     this.#pace.restReader(this.stream, this.#settings.idleTimeoutMs);
-    if (!this.#pumping) this.#pump();
+    if (!this.#pumping) this.#pumpOnwards();
   }
 
   detach(onStopping: (() => void) | undefined): IOStream {
@@ -192,6 +199,11 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   /** For where a request is under way, so that there is a codec. */
   get #decoder(): RequestDecoder {
     return (this.#codec as ServerCodec).decoder;
+  }
+
+  /** Whether the peer has half-closed, and no pipelined request of it waits. */
+  get #isLastRequest(): boolean {
+    return this.#peerEnded && this.#decoder.bufferedBytes === 0;
   }
 
   get #encoder(): ResponseEncoder {
@@ -220,6 +232,13 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#settle();
   }
 
+  /** The next request must not run in the async context of the one that was just answered. */
+  #pumpOnwards(): void {
+    if (this.#codec !== undefined && this.#codec.decoder.bufferedBytes > 0)
+      runInRootContext(this.#pump, this);
+    else this.#pump();
+  }
+
   /** After the pump: keeps what was not decoded, and asks for more where more is wanted. */
   #settle(): void {
     const state = this.#state;
@@ -229,7 +248,11 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     const waitsForReader = state === 'idle' && this.stream.queuedBytes > HIGH_WATER_BYTES;
     if (state === 'held' || state === 'answering' || waitsForReader) {
       decoder.hold();
-      if (waitsForReader || decoder.bufferedBytes > 0) this.#pause();
+      if (waitsForReader || decoder.bufferedBytes >= HELD_BYTES) this.#pause();
+      return;
+    }
+    if (state === 'idle' && this.#peerEnded) {
+      this.#startClosing();
       return;
     }
     if (state === 'idle') this.#rest(codec);
@@ -250,10 +273,14 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     }
   }
 
-  /** Bytes came that cannot be dealt with yet: they are kept, and no more are read. */
+  /**
+   * Bytes came that cannot be dealt with yet. They are kept, and reading goes on for a while: who does not read
+   * does not notice that the peer leaves.
+   */
   #hold(): void {
-    this.#decoder.hold();
-    this.#pause();
+    const decoder = this.#decoder;
+    decoder.hold();
+    if (decoder.bufferedBytes >= HELD_BYTES) this.#pause();
   }
 
   #pause(): void {
@@ -270,6 +297,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#requestComplete = head.bodyLength === 0;
     this.#expectsContinue = head.expectContinue;
     this.#state = 'body';
+    if (this.#settings.listenerGone) this.stream.ref();
     const message = this.#settings.delegate.startRequest(exchange);
     this.#message = message;
     if (head.bodyLength !== 0) this.#pace.awaitBody();

@@ -22,6 +22,8 @@ export interface ServerConnectionSettings {
   /** How long a connection that is being closed may still read our last words. */
   readonly lingerMs: number;
   readonly keepAlive: boolean;
+  /** Whether nothing listens any more, so that requests under way must keep the process alive by themselves. */
+  readonly listenerGone: boolean;
   /** Whether answers say `Connection: close` because the server is stopping. */
   readonly stopping: boolean;
   /** The connection is closed, or its stream was detached and is somebody else's now. */
