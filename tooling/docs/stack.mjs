@@ -2,9 +2,10 @@
 // themselves; with `--check` it fails where they are out of date.
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { LAYERS } from '../layers/layers.mjs';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const packages = LAYERS.flat().reverse();
 
 /** Lines of source, tests left out, native code counted. */

@@ -7,6 +7,8 @@
  * @packageDocumentation
  */
 
+// From below: what requests and responses carry.
+export { HTTPHeaders } from '@landspout/http1';
 // The client.
 export { AsyncHTTPClient, type AsyncHTTPClientOptions } from './async-http-client.ts';
 // What can go wrong.

@@ -22,8 +22,8 @@ export interface PreparedRequest {
   readonly onData: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
 }
 
-export const DEFAULT_TIMEOUT_MS = 20_000;
-export const DEFAULT_MAX_BODY_BYTES = 100 * 1024 * 1024;
+const DEFAULT_TIMEOUT_MS = 20_000;
+const DEFAULT_MAX_BODY_BYTES = 100 * 1024 * 1024;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Whether each method has a body (HC-06). CONNECT is not here: it makes a tunnel, and no response. */

@@ -6,6 +6,8 @@
  * @packageDocumentation
  */
 
+// From below: what requests carry and answers take.
+export { HTTPHeaders } from '@landspout/http1';
 export type { RequestCallback } from './callback-delegate.ts';
 export { HTTPServer, type HTTPServerOptions, type StopOptions, type StopResult } from './http-server.ts';
 export type { ServerRequest } from './server-request.ts';

@@ -32,4 +32,4 @@ export { checked, type Descriptor, type Reactor, type ReadyHandler, systemError 
 export { runInRootContext } from './root-context.ts';
 // Hand-written loops.
 export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';
-export { Socket } from './socket.ts';
+export { Socket, type SocketTarget } from './socket.ts';

@@ -6,7 +6,7 @@ import type { NativeAddress, NativeBinding } from './native-binding.ts';
 import { checked, type Descriptor, systemError } from './reactor.ts';
 
 /** Where a socket is, or shall go: a numeric address, or the path of a Unix socket (NUL first: an abstract name). */
-export type SocketAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+export type SocketTarget = { readonly host: string; readonly port: number } | { readonly path: string };
 
 type SocketFamily = 4 | 6 | 'unix';
 
@@ -74,13 +74,13 @@ export class Socket {
   }
 
   /** Where the socket is bound to; port 0 or an empty path before that. */
-  get localAddress(): SocketAddress {
+  get localAddress(): SocketTarget {
     const { binding, slot, generation } = this.#live('localAddress');
-    return fromNative(binding.localAddress(slot, generation), 'getsockname') as SocketAddress;
+    return fromNative(binding.localAddress(slot, generation), 'getsockname') as SocketTarget;
   }
 
   /** The other end, or `undefined` while there is none. */
-  get remoteAddress(): SocketAddress | undefined {
+  get remoteAddress(): SocketTarget | undefined {
     const { binding, slot, generation } = this.#live('remoteAddress');
     const address = binding.peerAddress(slot, generation);
     if (typeof address === 'number' && systemError(address, 'getpeername').code === 'ENOTCONN')
@@ -95,7 +95,7 @@ export class Socket {
    *   and {@link getError} then says how.
    * @throws SystemError such as `ECONNREFUSED`; LoopUsageError `ERR_LOOP_USAGE` when the address does not fit.
    */
-  connect(address: SocketAddress): boolean {
+  connect(address: SocketTarget): boolean {
     const { binding, slot, generation } = this.#live('connect');
     const target = describe(address);
     this.#target = target;
@@ -109,7 +109,7 @@ export class Socket {
   }
 
   /** Takes a local address; TCP with SO_REUSEADDR. Port 0 lets the system choose. @throws as {@link connect}. */
-  bind(address: SocketAddress): void {
+  bind(address: SocketTarget): void {
     const { binding, slot, generation } = this.#live('bind');
     if (this.#family !== 'unix') {
       checked(binding.setOption(slot, generation, binding.constants.options.REUSEADDR, 1), 'setsockopt');
@@ -197,7 +197,7 @@ export class Socket {
     return { binding: this.#binding, slot: this.descriptor.slot, generation: this.descriptor.generation };
   }
 
-  #withAddress(address: SocketAddress, call: AddressCall): number {
+  #withAddress(address: SocketTarget, call: AddressCall): number {
     if ('path' in address !== (this.#family === 'unix')) {
       throw usageError(`${describe(address)} is no address for a ${familyName(this.#family)} socket`);
     }
@@ -219,13 +219,13 @@ interface AddressCall {
   unix(path: string): number;
 }
 
-function fromNative(address: NativeAddress | number, syscall: string): SocketAddress {
+function fromNative(address: NativeAddress | number, syscall: string): SocketTarget {
   if (typeof address === 'number') throw systemError(address, syscall);
   return address.length === 1 ? { path: address[0] } : { host: address[0], port: address[1] };
 }
 
 /** For messages: clipped, and with what is invisible in an abstract name escaped. */
-function describe(address: SocketAddress): string {
+function describe(address: SocketTarget): string {
   if ('path' in address) return JSON.stringify(String(address.path).slice(0, 120)).slice(1, -1);
   const host = String(address.host).slice(0, 80);
   return host.includes(':') ? `[${host}]:${address.port}` : `${host}:${address.port}`;

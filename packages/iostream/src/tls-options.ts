@@ -51,7 +51,7 @@ const SHARED_KEYS = [
 const SERVER_KEYS = new Set([...SHARED_KEYS, 'requestCert', 'handshakeTimeoutMs']);
 const CLIENT_KEYS = new Set([...SHARED_KEYS, 'servername']);
 
-export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
+const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** A server's options, checked, with its certificates read. */
 export interface TlsServerSettings {

@@ -28,4 +28,5 @@ export { RedirectHandler, type RedirectHandlerInit } from './redirect-handler.ts
 // Handlers.
 export { type Awaitable, RequestHandler } from './request-handler.ts';
 export { type HandlerClass, type NestedRoutes, type Route, type RouteSpec, route } from './route.ts';
+export type { RouteMatch } from './router.ts';
 export { StaticFileHandler, type StaticFileHandlerInit } from './static-file-handler.ts';
