@@ -120,6 +120,31 @@ export class IOLoop {
     return this.clock.setTimeout(run, delayMs);
   }
 
+  /**
+   * Calls `callback(...args)` once, not before {@link time} says `whenMs`; on the next turn where that has passed.
+   * Otherwise as {@link callLater}.
+   */
+  callAt<Args extends unknown[]>(
+    whenMs: number,
+    callback: (...args: Args) => unknown,
+    ...args: Args
+  ): Timeout {
+    if (!Number.isFinite(whenMs)) {
+      throw new LoopUsageError('ERR_LOOP_USAGE', `callAt: a time of the loop was expected, not ${whenMs}`);
+    }
+    return this.callLater(Math.max(0, whenMs - this.time()), callback, ...args);
+  }
+
+  /**
+   * Calls `callback(promise)` on a later turn when `promise` has settled, in the caller's async context. What it
+   * settles with is the callback's business: a rejection counts as handled.
+   */
+  addFuture<T>(promise: PromiseLike<T>, callback: (promise: PromiseLike<T>) => unknown): void {
+    requireFunction(callback, 'addFuture');
+    const settled = (): void => this.addCallback(callback, promise);
+    promise.then(settled, settled);
+  }
+
   /** Forgets a pending {@link callLater}. Harmless after it ran. */
   removeTimeout(timeout: Timeout): void {
     timeout.cancel();

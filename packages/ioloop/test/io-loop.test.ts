@@ -87,6 +87,43 @@ describe('IOLoop', () => {
     );
   });
 
+  it('calls at a time of its clock, and at once where that has passed [LOOP-05]', async () => {
+    const clock = new VirtualClock();
+    const loop = new IOLoop({ clock });
+    const ran: string[] = [];
+    await clock.advance(100);
+    loop.callAt(150, (word: string) => ran.push(word), 'later');
+    loop.callAt(50, () => ran.push('passed'));
+    await clock.advance(0);
+    expect(ran).toEqual(['passed']);
+    await clock.advance(50);
+    expect(ran).toEqual(['passed', 'later']);
+    expect(() => loop.callAt(Number.NaN, () => {})).toThrow(
+      expect.objectContaining({ code: 'ERR_LOOP_USAGE' }),
+    );
+  });
+
+  it('calls on a later turn when a promise has settled, either way [LOOP-07]', async () => {
+    const { logger, records } = recordingLogger();
+    const loop = new IOLoop({ logger });
+    const settled = Promise.resolve('value');
+    const rejected = Promise.reject(new Error('handled by the callback'));
+    const seen: unknown[] = [];
+    loop.addFuture(settled, (promise) => seen.push(promise));
+    loop.addFuture(rejected, (promise) => seen.push(promise));
+    await settled;
+    expect(seen).toEqual([]);
+    while (seen.length < 2) await nextTurn();
+    expect(seen).toEqual([settled, rejected]);
+    expect(records).toEqual([]);
+    const failure = new Error('a bug');
+    loop.addFuture(settled, () => {
+      throw failure;
+    });
+    while (records.length === 0) await nextTurn();
+    expect(records[0]?.details.error).toBe(failure);
+  });
+
   it('runs callbacks and timers in the async context of the caller', async () => {
     const storage = new AsyncLocalStorage<string>();
     const loop = new IOLoop();
