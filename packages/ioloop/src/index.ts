@@ -24,6 +24,8 @@ export {
   LoopTimeoutError,
   LoopUsageError,
   type LoopUsageErrorCode,
+  QueueEmptyError,
+  QueueFullError,
 } from './loop-errors.ts';
 export type { NativeAddress, NativeBinding } from './native-binding.ts';
 export { PeriodicCallback, type PeriodicCallbackOptions } from './periodic-callback.ts';
@@ -33,3 +35,18 @@ export { runInRootContext } from './root-context.ts';
 // Hand-written loops.
 export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';
 export { Socket, type SocketTarget } from './socket.ts';
+
+// Locks and queues.
+
+export { BoundedSemaphore } from './locks/bounded-semaphore.ts';
+export { Condition } from './locks/condition.ts';
+export { Event } from './locks/event.ts';
+export { Lock } from './locks/lock.ts';
+export { Semaphore } from './locks/semaphore.ts';
+export type { SemaphoreGuard } from './locks/semaphore-guard.ts';
+export type { WaitableOptions, WaitOptions } from './locks/wait-options.ts';
+export type { Compare } from './queues/heap-order.ts';
+export type { ItemOrder } from './queues/item-order.ts';
+export { LifoQueue } from './queues/lifo-queue.ts';
+export { PriorityQueue, type PriorityQueueOptions } from './queues/priority-queue.ts';
+export { Queue, type QueueOptions } from './queues/queue.ts';

@@ -10,12 +10,19 @@ export const LOOP_ERRORS = {
   ERR_LOOP_CLOSED: { meaning: 'The loop, selector or socket was closed before the call.' },
   ERR_LOOP_TIMEOUT: { meaning: 'The time that the caller allowed has passed.' },
   ERR_SELECTOR_EMPTY: { meaning: 'A selector was asked to wait for ever on nothing.' },
+  ERR_LOCK_NOT_HELD: { meaning: 'A lock or bounded semaphore was released more often than acquired.' },
+  ERR_QUEUE_FULL: { meaning: 'An item was put without waiting, and the queue has no place.' },
+  ERR_QUEUE_EMPTY: { meaning: 'An item was taken without waiting, and the queue has none.' },
+  ERR_QUEUE_TASK_DONE: { meaning: 'taskDone was called more often than items were put.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type LoopErrorCode = keyof typeof LOOP_ERRORS;
 
 /** The codes that name a mistake of the caller, not the end or the lateness of something. */
-export type LoopUsageErrorCode = Exclude<LoopErrorCode, 'ERR_LOOP_CLOSED' | 'ERR_LOOP_TIMEOUT'>;
+export type LoopUsageErrorCode = Exclude<
+  LoopErrorCode,
+  'ERR_LOOP_CLOSED' | 'ERR_LOOP_TIMEOUT' | 'ERR_QUEUE_FULL' | 'ERR_QUEUE_EMPTY'
+>;
 
 /** The caller asked for something that cannot be; nothing was changed by the call. */
 export class LoopUsageError extends CodedError<LoopUsageErrorCode> {
@@ -37,5 +44,23 @@ export class LoopClosedError extends CodedError<'ERR_LOOP_CLOSED'> {
 
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_LOOP_CLOSED', message, options);
+  }
+}
+
+/** An item was put without waiting into a queue that has no place. The queue is as before. */
+export class QueueFullError extends CodedError<'ERR_QUEUE_FULL'> {
+  override readonly name = 'QueueFullError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_QUEUE_FULL', message, options);
+  }
+}
+
+/** An item was asked for without waiting from a queue that has none. */
+export class QueueEmptyError extends CodedError<'ERR_QUEUE_EMPTY'> {
+  override readonly name = 'QueueEmptyError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_QUEUE_EMPTY', message, options);
   }
 }

@@ -1,0 +1,73 @@
+import { systemClock } from '../clock.ts';
+import { LoopTimeoutError } from '../loop-errors.ts';
+import { SemaphoreGuard } from './semaphore-guard.ts';
+import { type Grant, WaitList } from './wait-list.ts';
+import { checkCount, checkWait, usage, type WaitableOptions, type WaitOptions } from './wait-options.ts';
+
+/**
+ * A number of permits: who finds none left waits until one is released, first come, first served.
+ *
+ * A released permit goes to the one who has waited longest, and newcomers cannot overtake. `release` may be called
+ * more often than `acquire`, which adds permits; where that is a mistake, use a {@link BoundedSemaphore}.
+ *
+ * @example
+ * const permits = new Semaphore(2);
+ * const answer = await permits.run(() => 42);
+ */
+export class Semaphore {
+  readonly #waiters: WaitList<void>;
+  readonly #permit: Grant<void> = { deliver() {}, passOn: () => this.#give() };
+  #value: number;
+
+  /**
+   * @param value - permits at the start; default 1.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` for a value that is negative or not a whole number.
+   */
+  constructor(value = 1, options: WaitableOptions = {}) {
+    checkCount(new.target.name, 'a value', value);
+    this.#value = value;
+    this.#waiters = new WaitList(options.clock ?? systemClock, (timeoutMs) => {
+      throw new LoopTimeoutError(`acquire: nothing was released within ${timeoutMs} ms`);
+    });
+  }
+
+  /** Permits that are free now. */
+  get value(): number {
+    return this.#value;
+  }
+
+  /**
+   * Takes a permit, and waits for one if need be.
+   *
+   * @returns a guard whose `release` gives this permit back, once; also by `using guard = await …`.
+   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopUsageError `ERR_LOOP_USAGE` for
+   * wrong options; the reason of `signal` when it is aborted. In each case no permit is held, and one that had
+   * been released to an aborted waiter in the same turn goes to the next.
+   */
+  async acquire(options: WaitOptions = {}): Promise<SemaphoreGuard> {
+    checkWait('acquire', options);
+    if (this.#value > 0) this.#value -= 1;
+    else await this.#waiters.wait(options, undefined);
+    return new SemaphoreGuard(() => this.release());
+  }
+
+  /** Gives a permit back; whoever waits gets it after the caller's turn. Prefer the guard, which cannot do it twice. */
+  release(): void {
+    this.#give();
+  }
+
+  /** Calls `scope` with a permit, which is given back when its result has settled. Throws as {@link acquire} does. */
+  async run<R>(scope: () => R | PromiseLike<R>, options: WaitOptions = {}): Promise<R> {
+    if (typeof scope !== 'function') throw usage('run', 'a function', scope);
+    const guard = await this.acquire(options);
+    try {
+      return await scope();
+    } finally {
+      guard.release();
+    }
+  }
+
+  #give(): void {
+    if (!this.#waiters.wake(this.#permit)) this.#value += 1;
+  }
+}

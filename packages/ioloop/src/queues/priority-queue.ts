@@ -1,0 +1,24 @@
+import { usage, type WaitableOptions } from '../locks/wait-options.ts';
+import { type Compare, HeapOrder, naturalOrder } from './heap-order.ts';
+import { Queue } from './queue.ts';
+
+export interface PriorityQueueOptions<T> extends WaitableOptions {
+  /** Default: numbers, strings, and arrays of them element by element, such as `[priority, name]`. */
+  readonly compare?: Compare<T> | undefined;
+}
+
+/**
+ * A queue that hands out the lowest item first, and equal ones in the order in which they came.
+ *
+ * @example
+ * const jobs = new PriorityQueue<{ priority: number }>(0, { compare: (a, b) => a.priority - b.priority });
+ * jobs.putNowait({ priority: 1 });
+ */
+export class PriorityQueue<T> extends Queue<T> {
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a wrong size or a `compare` that is no function. */
+  constructor(maxSize = 0, options: PriorityQueueOptions<T> = {}) {
+    const { clock, compare = naturalOrder } = options;
+    if (typeof compare !== 'function') throw usage('PriorityQueue', 'a function as compare', compare);
+    super(maxSize, { clock, order: new HeapOrder(compare) });
+  }
+}
