@@ -1,0 +1,25 @@
+import { consoleLogger, type Logger } from '../logger.ts';
+
+/** What becomes of errors that no caller can be told, because another one was thrown or the caller has left. */
+export interface FailureReport {
+  /** Which of them are expected and not logged: all, or those that the function says; default: none. */
+  readonly quiet?: boolean | ((error: unknown) => boolean) | undefined;
+  /** Where the others are logged; default: the console. */
+  readonly logger?: Logger | undefined;
+}
+
+/** Logs `error` unless it is a quiet one. */
+export function reportFailure(error: unknown, message: string, report: FailureReport): void {
+  const { logger = consoleLogger } = report;
+  try {
+    if (isQuiet(error, report.quiet)) return;
+  } catch (fault) {
+    // Thrown on, it would be an unhandled rejection: there is nobody above us.
+    logger.error({ error: fault }, 'the function that says which errors are quiet failed');
+  }
+  logger.error({ error }, message);
+}
+
+function isQuiet(error: unknown, quiet: FailureReport['quiet']): boolean {
+  return typeof quiet === 'function' ? quiet(error) : quiet === true;
+}

@@ -1,0 +1,54 @@
+import { type FailureReport, reportFailure } from './failure-report.ts';
+import { isList, keyedItems, type WaitItems } from './wait-items.ts';
+import { withTimeout } from './with-timeout.ts';
+
+export interface MultiOptions extends FailureReport {
+  /** Ends the wait with the signal's reason. The items go on, and a failure of theirs is logged unless quiet. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The values of several items, in the shape of the items. */
+export type MultiResult<Items extends WaitItems> = { -readonly [Key in keyof Items]: Awaited<Items[Key]> };
+
+/**
+ * Waits for several promises at once, and resolves with their values in the same shape and order.
+ *
+ * Settles only when all items have, so that nothing runs on unseen. When some fail, the first error in the
+ * order of the items is thrown, and each other one is logged unless `quiet`. Unlike that, `Promise.all` throws
+ * the earliest error at once.
+ *
+ * @param items - an array or a plain object. The same promise may come twice, and plain values count as
+ *   settled, arrays and objects within too: only the outermost level is waited for.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else, such as a Map.
+ *
+ * @example
+ * const { user, posts } = await multi({ user: findUser(id), posts: findPosts(id) });
+ */
+export async function multi<const Items extends WaitItems>(
+  items: Items,
+  options: MultiOptions = {},
+): Promise<MultiResult<Items>> {
+  const { signal } = options;
+  const all = settleAll(items, options);
+  return (await (signal === undefined ? all : withTimeout(all, options))) as MultiResult<Items>;
+}
+
+async function settleAll(items: WaitItems, report: FailureReport): Promise<unknown> {
+  const keyed = keyedItems(items, 'multi');
+  const outcomes = await Promise.allSettled(keyed.map(([, item]) => item));
+  throwFirst(outcomes, report);
+  const values = outcomes.map((outcome) => (outcome as PromiseFulfilledResult<unknown>).value);
+  if (isList(items)) return values;
+  // Object.fromEntries defines properties, so that a key named __proto__ stays a key.
+  return Object.fromEntries(keyed.map(([key], index) => [key, values[index]]));
+}
+
+/** Throws the first error and logs the others, each once, however many items failed with it. */
+function throwFirst(outcomes: readonly PromiseSettledResult<unknown>[], report: FailureReport): void {
+  const errors = new Set<unknown>();
+  for (const outcome of outcomes) if (outcome.status === 'rejected') errors.add(outcome.reason);
+  if (errors.size === 0) return;
+  const [first, ...others] = errors;
+  for (const error of others) reportFailure(error, 'multi: another of the items failed too', report);
+  throw first;
+}

@@ -1,0 +1,41 @@
+import { LoopUsageError } from '../loop-errors.ts';
+
+/** Several things to wait for, by position or by name. What is not a promise counts as settled. */
+export type WaitItems = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+/** The items with their keys: positions as numbers, names in the order of the object. */
+export function keyedItems(items: WaitItems, operation: string): [key: number | string, item: unknown][] {
+  if (isList(items)) return Array.from(items, (item, index) => [index, item]);
+  if (isRecord(items)) return Object.entries(items);
+  throw new LoopUsageError(
+    'ERR_LOOP_USAGE',
+    `${operation}: an array or a plain object was expected, not ${describeValue(items)}`,
+  );
+}
+
+/** `Array.isArray` that keeps the type of a readonly array. */
+export function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
+/** Whether `value` is a plain object: a Map or a promise has no items under its own keys. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // The prototype of another realm's plain objects is the one that ends the chain there.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Whether `await` would wait for `value`. */
+export function isAwaitable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false;
+  return typeof (value as { readonly then?: unknown }).then === 'function';
+}
+
+/** What came instead, for a message; never its content, which may be long or secret. */
+export function describeValue(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return typeof value;
+  const name: unknown = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? `an object of ${name.slice(0, 80)}` : 'an object';
+}

@@ -1,0 +1,87 @@
+import { keyedItems, type WaitItems } from './wait-items.ts';
+import { withTimeout } from './with-timeout.ts';
+
+/** How one item of a {@link WaitIterator} came out: as `Promise.allSettled` says it, and which one it was. */
+export type WaitOutcome<Key, Value> =
+  | { readonly key: Key; readonly status: 'fulfilled'; readonly value: Value }
+  | { readonly key: Key; readonly status: 'rejected'; readonly reason: unknown };
+
+/** The outcomes that items can have: a list's keys are positions, a record's its names, each with its type. */
+export type WaitOutcomes<Items extends WaitItems> = Items extends readonly unknown[]
+  ? WaitOutcome<number, Awaited<Items[number]>>
+  : { [Key in keyof Items & string]: WaitOutcome<Key, Awaited<Items[Key]>> }[keyof Items & string];
+
+export interface WaitIteratorOptions {
+  /** Makes a waiting `next` reject with the signal's reason; the iterator is done then, and the items go on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Yields the outcome of each item in the order of completion. An error is the outcome of its item, and does not
+ * end the iteration; so none becomes an unhandled rejection, also when the iteration is left early.
+ *
+ * All items are listened to from the start. Each outcome comes once: a second loop goes on where the first
+ * stopped, unless that was left by `break`, which ends the iterator. Concurrent `next` calls are answered in order.
+ *
+ * @example
+ * for await (const outcome of new WaitIterator({ near: ask(near), far: ask(far) })) {
+ *   if (outcome.status === 'fulfilled') console.log(outcome.key, outcome.value);
+ * }
+ */
+export class WaitIterator<const Items extends WaitItems>
+  implements AsyncIterableIterator<WaitOutcomes<Items>, undefined, undefined>
+{
+  /** The first to complete resolves the first of these, and so on: they never reject. */
+  readonly #completions: Promise<WaitOutcomes<Items>>[] = [];
+  readonly #signal: AbortSignal | undefined;
+  #taken = 0;
+
+  /**
+   * @param items - an array or a plain object; plain values count as settled.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else.
+   */
+  constructor(items: Items, options: WaitIteratorOptions = {}) {
+    this.#signal = options.signal;
+    const resolvers: ((outcome: WaitOutcomes<Items>) => void)[] = [];
+    let completed = 0;
+    const complete = (outcome: WaitOutcome<number | string, unknown>): void => {
+      resolvers[completed]?.(outcome as WaitOutcomes<Items>);
+      completed += 1;
+    };
+    for (const [key, item] of keyedItems(items, 'WaitIterator')) {
+      this.#completions.push(new Promise((resolve) => resolvers.push(resolve)));
+      Promise.resolve(item).then(
+        (value) => complete({ key, status: 'fulfilled', value }),
+        (reason: unknown) => complete({ key, status: 'rejected', reason }),
+      );
+    }
+  }
+
+  /** Resolves with the next outcome when there is one. @throws the reason of the signal, when that aborts. */
+  async next(): Promise<IteratorResult<WaitOutcomes<Items>, undefined>> {
+    const completion = this.#completions[this.#taken];
+    if (completion === undefined) return { done: true, value: undefined };
+    this.#taken += 1;
+    try {
+      const value = await withTimeout(completion, { signal: this.#signal });
+      return { done: false, value };
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  /** Ends the iteration, as `break` does. The items go on, unheard. */
+  async return(): Promise<IteratorResult<WaitOutcomes<Items>, undefined>> {
+    this.#end();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #end(): void {
+    this.#taken = this.#completions.length;
+  }
+}
