@@ -9,19 +9,6 @@
 
 // Time and records as arguments.
 export { type Clock, type ClockTimer, systemClock } from './clock.ts';
-// Coroutines.
-export { coroutine } from './coroutines/coroutine.ts';
-export type { FailureReport } from './coroutines/failure-report.ts';
-export { type MultiOptions, type MultiResult, multi } from './coroutines/multi.ts';
-export { type SleepOptions, sleep } from './coroutines/sleep.ts';
-export type { WaitItems } from './coroutines/wait-items.ts';
-export {
-  WaitIterator,
-  type WaitIteratorOptions,
-  type WaitOutcome,
-  type WaitOutcomes,
-} from './coroutines/wait-iterator.ts';
-export { type WithTimeoutOptions, withTimeout } from './coroutines/with-timeout.ts';
 export { Deadline, type DeadlineEntry, DeadlineWheel } from './deadline-wheel.ts';
 export type { ReadinessHandler } from './descriptor-watch.ts';
 // What can go wrong.
@@ -63,3 +50,18 @@ export type { ItemOrder } from './queues/item-order.ts';
 export { LifoQueue } from './queues/lifo-queue.ts';
 export { PriorityQueue, type PriorityQueueOptions } from './queues/priority-queue.ts';
 export { Queue, type QueueOptions } from './queues/queue.ts';
+
+// Coroutines.
+
+export { coroutine } from './coroutines/coroutine.ts';
+export type { FailureReport } from './coroutines/failure-report.ts';
+export { type MultiOptions, type MultiResult, multi } from './coroutines/multi.ts';
+export { type SleepOptions, sleep } from './coroutines/sleep.ts';
+export type { WaitItems } from './coroutines/wait-items.ts';
+export {
+  WaitIterator,
+  type WaitIteratorOptions,
+  type WaitOutcome,
+  type WaitOutcomes,
+} from './coroutines/wait-iterator.ts';
+export { type WithTimeoutOptions, withTimeout } from './coroutines/with-timeout.ts';
