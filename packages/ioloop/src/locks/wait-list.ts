@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from '../clock.ts';
+import { onAbort } from './on-abort.ts';
 import type { WaitOptions } from './wait-options.ts';
 
 /** What a waiter was woken for. */
@@ -62,9 +63,7 @@ export class WaitList<T, A = undefined> {
         waiter.timer = this.#clock.setTimeout(() => this.#expire(waiter, timeoutMs), timeoutMs);
       }
       if (signal !== undefined) {
-        const onAbort = () => this.#abort(waiter, signal.reason);
-        signal.addEventListener('abort', onAbort, { once: true });
-        waiter.stopListening = () => signal.removeEventListener('abort', onAbort);
+        waiter.stopListening = onAbort(signal, () => this.#abort(waiter, signal.reason));
       }
     });
   }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { type ItemOrder, LifoQueue, PriorityQueue, Queue } from '../../src/index.ts';
 import { VirtualClock } from '../../src/testing.ts';
@@ -142,6 +143,7 @@ describe('Queue', () => {
     queue.putNowait('a');
     const put = queue.put('b', { signal: stop.signal });
     expect(queue.getNowait()).toBe('a');
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
     stop.abort();
     await put;
     expect(queue.getNowait()).toBe('b');
@@ -247,6 +249,28 @@ describe('Queue', () => {
     for (const item of ['a', 'b', 'a']) queue.putNowait(item);
     expect(queue.size).toBe(2);
     expect([await queue.get(), await queue.get()]).toEqual(['a', 'b']);
+  });
+
+  it('offers an item to the next getter when the order fails to take it for one [Q-03]', async () => {
+    const items: number[] = [];
+    let failures = 1;
+    const order: ItemOrder<number> = {
+      get size() {
+        return items.length;
+      },
+      put: (item) => void items.push(item),
+      take() {
+        failures -= 1;
+        if (failures === 0) throw new Error('once');
+        return items.shift() as number;
+      },
+    };
+    const queue = new Queue<number>(0, { order });
+    const failing = expect(queue.get()).rejects.toThrow('once');
+    const next = queue.get();
+    queue.putNowait(1);
+    await failing;
+    expect(await next).toBe(1);
   });
 
   it('serves 100,000 waiting getters and putters in linear time [Q-03]', async () => {
