@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type Clock, type ClockTimer, systemClock } from './clock.ts';
+import { MAX_DELAY_MS, requireDelay } from './delay.ts';
 import { DescriptorWatch, type ReadinessHandler } from './descriptor-watch.ts';
 import { type Flushable, FlushQueue } from './flush-queue.ts';
 import { loadNative } from './load-native.ts';
@@ -109,12 +110,7 @@ export class IOLoop {
     ...args: Args
   ): Timeout {
     requireFunction(callback, 'callLater');
-    if (!(delayMs >= 0 && delayMs <= MAX_DELAY_MS)) {
-      throw new LoopUsageError(
-        'ERR_LOOP_USAGE',
-        `callLater: a delay of 0 to ${MAX_DELAY_MS} ms was expected, not ${delayMs}`,
-      );
-    }
+    requireDelay(delayMs, 'callLater');
     // A clock of the caller's own may call back in any context, so the context is kept here.
     const run = AsyncResource.bind(() => this.#call(callback, args));
     return this.clock.setTimeout(run, delayMs);
@@ -200,9 +196,12 @@ export class IOLoop {
    * Runs `main` and waits for its result. The process stays alive meanwhile.
    *
    * @param main - is given a signal that aborts at the timeout, so that it can stop its own work.
-   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first. What `main` throws passes unchanged.
+   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopUsageError `ERR_LOOP_USAGE` for one
+   *   out of range. What `main` throws passes unchanged.
    */
   async run<T>(main: (signal: AbortSignal) => T | Promise<T>, options: RunOptions = {}): Promise<T> {
+    requireFunction(main, 'run');
+    if (options.timeoutMs !== undefined) requireDelay(options.timeoutMs, 'run');
     const controller = new AbortController();
     const keepAlive = setInterval(() => {}, MAX_DELAY_MS);
     let timer: ClockTimer | undefined;
@@ -250,9 +249,6 @@ export class IOLoop {
     );
   }
 }
-
-/** The longest delay that Node's timers keep; beyond it they fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 function requireFunction(value: unknown, operation: string): void {
   if (typeof value === 'function') return;

@@ -148,6 +148,14 @@ describe('IOLoop', () => {
     ).rejects.toBe(failure);
   });
 
+  it('refuses to run what is no function, or with a timeout that is none', async () => {
+    const loop = new IOLoop();
+    for (const timeoutMs of [Number.NaN, -1, 2 ** 31]) {
+      await expect(loop.run(() => 'ran', { timeoutMs })).rejects.toMatchObject({ code: 'ERR_LOOP_USAGE' });
+    }
+    await expect(loop.run('main' as never)).rejects.toMatchObject({ code: 'ERR_LOOP_USAGE' });
+  });
+
   it('ends a run at its timeout, and aborts what it was given [LOOP-03]', async () => {
     const clock = new VirtualClock();
     const loop = new IOLoop({ clock });

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts';
-import { requireDelay } from './delay.ts';
+import { requireDelay } from '../delay.ts';
 
 export interface SleepOptions {
   /** Ends the sleep early. */

@@ -1,6 +1,6 @@
 import { type Clock, type ClockTimer, systemClock } from '../clock.ts';
+import { requireDelay } from '../delay.ts';
 import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
-import { requireDelay } from './delay.ts';
 import { type FailureReport, reportFailure } from './failure-report.ts';
 import { describeValue, isAwaitable } from './wait-items.ts';
 

@@ -1,7 +1,7 @@
-import { LoopUsageError } from '../loop-errors.ts';
+import { LoopUsageError } from './loop-errors.ts';
 
 /** The longest delay that Node's timers keep; beyond it they fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
+export const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** Refuses a delay that a timer would silently turn into another one, such as `NaN` into 1 ms. */
 export function requireDelay(delayMs: number, operation: string): void {
