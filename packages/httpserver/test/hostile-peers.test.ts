@@ -1,4 +1,4 @@
-import { HTTPHeaders } from '@landspout/http1';
+import { HTTPHeaders, type HTTPMessageDelegate } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
 import type { ServerRequest } from '../src/index.ts';
 import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
@@ -318,6 +318,62 @@ describe('HTTPServer, against its own handlers', () => {
       },
     ),
   );
+
+  /** A delegate that only hears; `hooks` replace what it does. */
+  const listening = (hooks: Partial<HTTPMessageDelegate>) => ({
+    startRequest: (): HTTPMessageDelegate => ({
+      headersReceived() {},
+      dataReceived() {},
+      finish() {},
+      connectionClosed() {},
+      ...hooks,
+    }),
+  });
+
+  it('logs a delegate that throws when it hears of a half-close, and goes on', () => {
+    const heard: unknown[] = [];
+    const delegate = listening({
+      connectionClosed(reason) {
+        heard.push(reason);
+        throw failure;
+      },
+    });
+    return withServer(delegate, async ({ port, server, records }) => {
+      const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      client.socket.end();
+      await waitUntil(() => heard.length === 1);
+      client.reset();
+      await waitUntil(() => records.length >= 1);
+      expect(records[0]).toMatchObject({ level: 'error', error: failure });
+      await server.closeAll();
+    });
+  });
+
+  it('cuts a body whose peer ends while the delegate holds it back', () => {
+    const heard: string[] = [];
+    let letGo!: () => void;
+    const delegate = listening({
+      dataReceived: () =>
+        new Promise((resolve) => {
+          letGo = resolve;
+        }),
+      connectionClosed: (reason) => void heard.push((reason as Error & { code: string }).code),
+    });
+    return withServer(delegate, async ({ port, server }) => {
+      const client = await RawClient.connect(
+        { port },
+        'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf',
+      );
+      await waitUntil(() => letGo !== undefined);
+      client.socket.end();
+      await waitUntil(() => heard.length === 1);
+      letGo();
+      expect(await client.untilEnd()).toBe('');
+      await waitUntil(() => server.connectionCount === 0);
+      expect(heard).toEqual(['ERR_HTTP_PEER_ENDED', 'ERR_HTTP_CLOSED']);
+      client.close();
+    });
+  });
 
   it('closes instead of parsing a body that the handler did not wait for [H1-14] [ATT-14]', () => {
     const targets: string[] = [];

@@ -1,4 +1,5 @@
 import { request as nodeRequest } from 'node:http';
+import { HTTPHeaders } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
 import { HTTPServer, type ServerRequest } from '../src/index.ts';
 import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
@@ -147,7 +148,6 @@ describe('HTTPServer', () => {
     let mostQueued = 0;
     const handler = async ({ exchange, headers }: ServerRequest): Promise<void> => {
       expect(headers.get('host')).toBe('a');
-      const { HTTPHeaders } = await import('@landspout/http1');
       exchange.writeHead(200, 'OK', new HTTPHeaders());
       for (let written = 0; written < chunks; written += 1) {
         exchange.write(Buffer.from(chunk));
@@ -242,6 +242,28 @@ describe('HTTPServer, stopping', () => {
       expect(received.endsWith('late')).toBe(true);
       expect(await stopped).toEqual({ finished: 2, cut: 0 });
       await expect(RawClient.connect({ port })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    });
+  });
+
+  it('closes after an answer whose head went out before the stop began', () => {
+    let complete!: () => void;
+    const handler = ({ exchange }: ServerRequest): void => {
+      exchange.writeHead(200, 'OK', new HTTPHeaders(), 'begun, ');
+      complete = () => {
+        exchange.write('and complete');
+        exchange.finish();
+      };
+    };
+    return withServer(handler, async ({ server, port }) => {
+      const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await client.until((all) => all.includes('begun, '));
+      const stopped = server.shutDown({ drainMs: 20_000 });
+      await expect(RawClient.connect({ port })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      await new Promise((resolve) => setImmediate(resolve));
+      complete();
+      expect((await client.untilEnd()).endsWith('\r\n0\r\n\r\n')).toBe(true);
+      client.close();
+      expect(await stopped).toEqual({ finished: 1, cut: 0 });
     });
   });
 

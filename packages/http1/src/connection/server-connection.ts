@@ -107,12 +107,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   ended(): void {
     this.#peerEnded = true;
     const state = this.#state;
-    if (state === 'idle' || state === 'body') {
-      if (state === 'body') this.#cutExchange(closedEarly('the peer ended in the middle of a body'));
-      this.#startClosing();
-    } else if (state === 'answering' || state === 'held') {
-      this.#message?.connectionClosed(peerEnded());
-    }
+    if (state === 'idle' || state === 'body') this.#inputOver();
+    else if (state !== 'closing') this.#tell(this.#message, peerEnded());
   }
 
   drained(): void {
@@ -170,7 +166,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#exchange = undefined;
     this.#message = undefined;
     if (this.#state === 'closing') return;
-    if (!this.#encoder.keepAlive || !this.#requestComplete || this.#isLastRequest) {
+    const { stopping } = this.#settings;
+    if (stopping || !this.#encoder.keepAlive || !this.#requestComplete || this.#isLastRequest) {
       this.#startClosing();
       return;
     }
@@ -251,8 +248,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
       if (waitsForReader || decoder.bufferedBytes >= HELD_BYTES) this.#pause();
       return;
     }
-    if (state === 'idle' && this.#peerEnded) {
-      this.#startClosing();
+    if (this.#peerEnded) {
+      this.#inputOver();
       return;
     }
     if (state === 'idle') this.#rest(codec);
@@ -260,6 +257,12 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
       this.#paused = false;
       this.stream.resume();
     }
+  }
+
+  /** The peer has ended, and all that came was decoded: no request will come, and no body be completed. */
+  #inputOver(): void {
+    if (this.#state === 'body') this.#cutExchange(closedEarly('the peer ended in the middle of a body'));
+    this.#startClosing();
   }
 
   /** Between requests, or in the middle of a head: gives the codec back, or sees to it that the head goes on. */
@@ -408,9 +411,13 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#exchange?.cut();
     this.#exchange = undefined;
     this.#message = undefined;
-    if (message === undefined) return;
+    this.#tell(message, reason);
+  }
+
+  /** What a delegate throws here is its own, and must not reach the stream that all else depends on. */
+  #tell(message: HTTPMessageDelegate | undefined, reason: Error): void {
     try {
-      message.connectionClosed(reason);
+      message?.connectionClosed(reason);
     } catch (error) {
       this.#settings.loop.logger.error({ error }, 'hearing of a closed connection failed');
     }
