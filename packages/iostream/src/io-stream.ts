@@ -30,7 +30,7 @@ export interface ReadBytesOptions extends ReadOptions {
   readonly partial?: boolean;
 }
 
-/** A protocol that is handed the bytes as they come, in place of reads. Errors that it throws close the stream. */
+/** A protocol that is handed the bytes as they come, in place of reads. What its methods throw closes the stream, but for `closed`, which must not throw. */
 export interface StreamConsumer {
   /** Bytes `start` to `end`, lent for the length of this call only. */
   received(bytes: Buffer, start: number, end: number): void;
@@ -191,7 +191,7 @@ export class IOStream implements TransportEvents {
   resume(): void {
     if (this.#consumer === undefined || this.#reading) return;
     if (this.#inbox !== undefined && this.#inbox.byteLength > 0) this.#replay();
-    else if (this.#ended) process.nextTick(() => this.#consumer?.ended());
+    else if (this.#ended) process.nextTick(() => this.#tellEnded());
     else this.#resumeTransport();
   }
 
@@ -373,7 +373,7 @@ export class IOStream implements TransportEvents {
   /** For the transport. */
   ended(): void {
     this.#ended = true;
-    if (this.#consumer !== undefined) this.#consumer.ended();
+    if (this.#consumer !== undefined) this.#tellEnded();
     else this.#answerRead();
   }
 
@@ -382,7 +382,7 @@ export class IOStream implements TransportEvents {
     this.#queuedBytes -= byteLength;
     this.#bytesSent += byteLength;
     this.#ledger?.sent(byteLength);
-    if (this.#queuedBytes === 0) this.#consumer?.drained();
+    if (this.#queuedBytes === 0) this.#tellDrained();
   }
 
   /** For the transport. */
@@ -454,8 +454,29 @@ export class IOStream implements TransportEvents {
     try {
       (this.#consumer as StreamConsumer).received(bytes, start, end);
     } catch (error) {
-      this.close(error instanceof Error ? error : new Error(String(error)));
+      this.#consumerFailed(error);
     }
+  }
+
+  #tellEnded(): void {
+    try {
+      this.#consumer?.ended();
+    } catch (error) {
+      this.#consumerFailed(error);
+    }
+  }
+
+  #tellDrained(): void {
+    try {
+      this.#consumer?.drained();
+    } catch (error) {
+      this.#consumerFailed(error);
+    }
+  }
+
+  /** A bug of the consumer ends its stream, and nobody else's: below us stand a socket's events or the reactor. */
+  #consumerFailed(error: unknown): void {
+    this.close(error instanceof Error ? error : new Error(String(error)));
   }
 
   /** Hands buffered bytes to the consumer on a later turn, as if they came only then. */
@@ -467,7 +488,7 @@ export class IOStream implements TransportEvents {
       this.#inbox = undefined;
       if (bytes !== undefined && bytes.length > 0) this.#guard(bytes, 0, bytes.length);
       if (!this.#reading || this.#closing || this.#consumer === undefined) return;
-      if (this.#ended) this.#consumer.ended();
+      if (this.#ended) this.#tellEnded();
       else this.#transport.resume();
     });
   }

@@ -294,24 +294,31 @@ describe.each(Object.keys(CHANNELS))('IOStream over %s', (channel) => {
       expect(seen).toBe('buffered and later');
     }));
 
-  it('closes when its consumer throws, with the error as its reason', () =>
-    withPair(channel, async ({ a, b }) => {
-      const failure = new Error('a bug');
-      const closedWith = new Promise<Error | undefined>((resolve) => {
-        b.setConsumer({
-          received() {
-            throw failure;
-          },
-          ended() {},
-          drained() {},
-          closed: resolve,
+  it.each(['received', 'ended', 'drained'] as const)(
+    'closes when its consumer throws in %s, with the error as its reason',
+    (method) =>
+      withPair(channel, async ({ a, b }) => {
+        const failure = new Error('a bug');
+        const closedWith = new Promise<Error | undefined>((resolve) => {
+          b.setConsumer({
+            received() {},
+            ended() {},
+            drained() {},
+            closed: resolve,
+            [method]() {
+              throw failure;
+            },
+          });
         });
-      });
-      b.resume();
-      await a.write('x');
-      expect(await closedWith).toBe(failure);
-      expect(b.error).toBe(failure);
-    }));
+        b.resume();
+        b.send('x');
+        // The stream may be closed before this arrives: that is what is tested.
+        void a.write('x');
+        a.endWrite();
+        expect(await closedWith).toBe(failure);
+        expect(b.error).toBe(failure);
+      }),
+  );
 
   it('closes gracefully: the peer gets the last words although it is still sending (RFC 9112 §9.6)', () =>
     withPair(channel, async ({ a, b }) => {
