@@ -15,26 +15,38 @@ export type { ReadinessHandler } from './descriptor-watch.ts';
 export { CodedError, SystemError } from './errors.ts';
 export type { Flushable } from './flush-queue.ts';
 // The loop.
-export { type Backend, IOLoop, type IOLoopOptions, type RunOptions, type Timeout } from './io-loop.ts';
+export { type CloseOptions, IOLoop, type IOLoopOptions, type RunOptions } from './io-loop.ts';
 export { consoleLogger, type Logger } from './logger.ts';
 export {
   LOOP_ERRORS,
   LoopClosedError,
   type LoopErrorCode,
+  LoopStoppedError,
   LoopTimeoutError,
   LoopUsageError,
   type LoopUsageErrorCode,
   QueueEmptyError,
   QueueFullError,
 } from './loop-errors.ts';
+export type { LagStats } from './loop-lag.ts';
+export type { LoopStats, StatsOptions } from './loop-stats.ts';
+export type { Timeout } from './loop-timers.ts';
 export type { NativeAddress, NativeBinding } from './native-binding.ts';
 export { PeriodicCallback, type PeriodicCallbackOptions } from './periodic-callback.ts';
-export { checked, type Descriptor, type Reactor, type ReadyHandler, systemError } from './reactor.ts';
+export {
+  checked,
+  type Descriptor,
+  type Reactor,
+  type ReactorStats,
+  type ReadyHandler,
+  systemError,
+} from './reactor.ts';
 // For the layers above.
 export { runInRootContext } from './root-context.ts';
 // Hand-written loops.
 export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';
 export { Socket, type SocketTarget } from './socket.ts';
+export type { Backend } from './thread-backend.ts';
 
 // Locks and queues.
 

@@ -1,16 +1,18 @@
-import { AsyncResource } from 'node:async_hooks';
-import { type Clock, type ClockTimer, systemClock } from './clock.ts';
-import { MAX_DELAY_MS, requireDelay } from './delay.ts';
-import { DescriptorWatch, type ReadinessHandler } from './descriptor-watch.ts';
-import { type Flushable, FlushQueue } from './flush-queue.ts';
-import { loadNative } from './load-native.ts';
+import { CallbackQueue } from './callback-queue.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { requireDelay } from './delay.ts';
+import { DescriptorHandlers, ERROR, READ, WRITE } from './descriptor-handlers.ts';
+import type { ReadinessHandler } from './descriptor-watch.ts';
+import type { Flushable, FlushQueue } from './flush-queue.ts';
 import { consoleLogger, type Logger } from './logger.ts';
-import { LoopTimeoutError, LoopUsageError } from './loop-errors.ts';
-import { Reactor } from './reactor.ts';
+import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
+import { LoopLag } from './loop-lag.ts';
+import { LoopRuns } from './loop-runs.ts';
+import type { LoopStats, StatsOptions } from './loop-stats.ts';
+import { LoopTimers, type Timeout } from './loop-timers.ts';
+import type { Reactor } from './reactor.ts';
 import type { Socket } from './socket.ts';
-
-/** Which of the two backends carries the streams. */
-export type Backend = 'native' | 'portable';
+import { type Backend, threadBackend } from './thread-backend.ts';
 
 export interface IOLoopOptions {
   /** Default: the machine's clock. */
@@ -24,14 +26,11 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-/** A pending {@link IOLoop.callLater}; give it to {@link IOLoop.removeTimeout}. */
-export interface Timeout {
-  cancel(): void;
+export interface CloseOptions {
+  /** Also closes the descriptors and sockets that {@link IOLoop.addHandler} watches. Default false. */
+  readonly allFds?: boolean;
 }
 
-/** The reactor of this thread: one epoll instance serves every loop object that is made here. */
-let threadReactor: Reactor | undefined;
-let threadFlushes: FlushQueue | undefined;
 let currentLoop: IOLoop | undefined;
 
 /**
@@ -44,9 +43,9 @@ let currentLoop: IOLoop | undefined;
  */
 export class IOLoop {
   /** Event bits of {@link addHandler}, which may be or-ed. */
-  static readonly READ = 0x01;
-  static readonly WRITE = 0x04;
-  static readonly ERROR = 0x18;
+  static readonly READ = READ;
+  static readonly WRITE = WRITE;
+  static readonly ERROR = ERROR;
 
   readonly clock: Clock;
   readonly logger: Logger;
@@ -57,9 +56,14 @@ export class IOLoop {
   readonly reactor: Reactor | undefined;
 
   readonly #flushes: FlushQueue;
-  readonly #watches = new Map<number | Socket, DescriptorWatch>();
+  readonly #callbacks: CallbackQueue;
+  readonly #timers: LoopTimers;
+  readonly #handlers: DescriptorHandlers | undefined;
+  readonly #runs = new LoopRuns();
+  readonly #lag = new LoopLag();
+  #closed = false;
 
-  /** The loop of this thread, made at the first call. */
+  /** The loop of this thread, made at the first call, and again after that one was closed. */
   static current(): IOLoop {
     currentLoop ??= new IOLoop();
     return currentLoop;
@@ -69,19 +73,15 @@ export class IOLoop {
   constructor(options: IOLoopOptions = {}) {
     this.clock = options.clock ?? systemClock;
     this.logger = options.logger ?? consoleLogger;
-    threadFlushes ??= new FlushQueue(consoleLogger);
-    this.#flushes = threadFlushes;
-    const native = loadNative();
-    if ('binding' in native) {
-      threadReactor ??= new Reactor(native.binding, this.#flushes, consoleLogger);
-      this.reactor = threadReactor;
-      this.backend = 'native';
-      this.backendReason = 'the native reactor is here and this system has epoll';
-    } else {
-      this.reactor = undefined;
-      this.backend = 'portable';
-      this.backendReason = native.reason;
-    }
+    const report = (error: unknown): void => this.#report(error);
+    this.#callbacks = new CallbackQueue(report);
+    this.#timers = new LoopTimers(this.clock);
+    const { backend, reason, reactor, flushes } = threadBackend();
+    this.backend = backend;
+    this.backendReason = reason;
+    this.reactor = reactor;
+    this.#flushes = flushes;
+    this.#handlers = reactor === undefined ? undefined : new DescriptorHandlers(reactor, report);
   }
 
   /** Milliseconds on the loop's clock; never goes backwards. */
@@ -91,11 +91,13 @@ export class IOLoop {
 
   /**
    * Calls `callback(...args)` on the next turn of the loop, in the order of the calls, in the caller's async
-   * context. A throw or rejection is logged and stops nothing.
+   * context. A throw or rejection is logged and stops nothing. Promises that one callback of a turn settles go on
+   * after the last callback of that turn.
    */
   addCallback<Args extends unknown[]>(callback: (...args: Args) => unknown, ...args: Args): void {
     requireFunction(callback, 'addCallback');
-    setImmediate(() => this.#call(callback, args));
+    if (this.#closed) this.#refuse('addCallback');
+    this.#callbacks.add(callback, args);
   }
 
   /**
@@ -111,9 +113,8 @@ export class IOLoop {
   ): Timeout {
     requireFunction(callback, 'callLater');
     requireDelay(delayMs, 'callLater');
-    // A clock of the caller's own may call back in any context, so the context is kept here.
-    const run = AsyncResource.bind(() => this.#call(callback, args));
-    return this.clock.setTimeout(run, delayMs);
+    if (this.#closed) this.#refuse('callLater');
+    return this.#timers.add(delayMs, () => this.#call(callback, args));
   }
 
   /**
@@ -137,7 +138,14 @@ export class IOLoop {
    */
   addFuture<T>(promise: PromiseLike<T>, callback: (promise: PromiseLike<T>) => unknown): void {
     requireFunction(callback, 'addFuture');
-    const settled = (): void => this.addCallback(callback, promise);
+    if (typeof (promise as { then?: unknown } | undefined)?.then !== 'function') {
+      throw new LoopUsageError('ERR_LOOP_USAGE', `addFuture: a promise was expected, not ${typeof promise}`);
+    }
+    if (this.#closed) this.#refuse('addFuture');
+    // A loop that was closed meanwhile has dropped what waited on it, and this with it.
+    const settled = (): void => {
+      if (!this.#closed) this.#callbacks.add(callback, [promise]);
+    };
     promise.then(settled, settled);
   }
 
@@ -161,66 +169,99 @@ export class IOLoop {
     events: number,
     handler: ReadinessHandler<Target>,
   ): void {
-    const reactor = this.#requireReactor('addHandler');
+    const handlers = this.#requireHandlers('addHandler');
     requireFunction(handler, 'addHandler');
-    requireEvents(events, 'addHandler');
-    if (this.#watches.has(target)) {
-      throw new LoopUsageError(
-        'ERR_LOOP_ALREADY_REGISTERED',
-        'addHandler: the descriptor already has a handler',
-      );
-    }
-    const run = AsyncResource.bind((ready: number) => this.#call(handler, [target, ready]));
-    this.#watches.set(target, new DescriptorWatch(reactor, target, events, run));
+    if (this.#closed) this.#refuse('addHandler');
+    handlers.add(target, events, handler);
   }
 
   /** Changes which events a handler hears of. @throws LoopUsageError `ERR_LOOP_NOT_REGISTERED`. */
   updateHandler(target: number | Socket, events: number): void {
-    this.#requireReactor('updateHandler');
-    requireEvents(events, 'updateHandler');
-    const watch = this.#watches.get(target);
-    if (watch === undefined) {
-      throw new LoopUsageError('ERR_LOOP_NOT_REGISTERED', 'updateHandler: the descriptor has no handler');
-    }
-    watch.update(events);
+    this.#requireHandlers('updateHandler').update(target, events);
   }
 
   /** Stops watching a descriptor; one without a handler is left alone. An event of this batch is dropped. */
   removeHandler(target: number | Socket): void {
-    this.#requireReactor('removeHandler');
-    this.#watches.get(target)?.close();
-    this.#watches.delete(target);
+    this.#requireHandlers('removeHandler').remove(target);
+  }
+
+  /**
+   * Keeps the process alive until {@link stop}. Node's loop turns without it: a program whose servers or timers
+   * keep it alive needs neither.
+   *
+   * @throws LoopUsageError `ERR_LOOP_RUNNING` when started already.
+   */
+  async start(): Promise<void> {
+    if (this.#closed) this.#refuse('start');
+    return this.#runs.start();
+  }
+
+  /**
+   * Ends {@link start}, and cuts {@link run} short. Nothing else is touched: callbacks that were added before still
+   * run, sockets and timers stay open.
+   *
+   * @throws LoopUsageError `ERR_LOOP_NOT_RUNNING` when neither waits. Tornado lets a stop before the start end that
+   *   start at once; here it is a mistake that is told.
+   */
+  stop(): void {
+    if (this.#closed) this.#refuse('stop');
+    this.#runs.stop();
   }
 
   /**
    * Runs `main` and waits for its result. The process stays alive meanwhile.
    *
-   * @param main - is given a signal that aborts at the timeout, so that it can stop its own work.
-   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopUsageError `ERR_LOOP_USAGE` for one
-   *   out of range. What `main` throws passes unchanged.
+   * @param main - is given a signal that aborts at the timeout or the stop, so that it can stop its own work.
+   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopStoppedError `ERR_LOOP_STOPPED` at a
+   *   {@link stop}; LoopUsageError `ERR_LOOP_USAGE` for a timeout out of range. What `main` throws passes unchanged.
    */
   async run<T>(main: (signal: AbortSignal) => T | Promise<T>, options: RunOptions = {}): Promise<T> {
     requireFunction(main, 'run');
     if (options.timeoutMs !== undefined) requireDelay(options.timeoutMs, 'run');
-    const controller = new AbortController();
-    const keepAlive = setInterval(() => {}, MAX_DELAY_MS);
-    let timer: ClockTimer | undefined;
-    try {
-      const { timeoutMs } = options;
-      const result = Promise.resolve(main(controller.signal));
-      if (timeoutMs === undefined) return await result;
-      const expired = new Promise<never>((_, reject) => {
-        timer = this.clock.setTimeout(() => {
-          const error = new LoopTimeoutError(`run: no result within ${timeoutMs} ms`);
-          reject(error);
-          controller.abort(error);
-        }, timeoutMs);
-      });
-      return await Promise.race([result, expired]);
-    } finally {
-      timer?.cancel();
-      clearInterval(keepAlive);
+    if (this.#closed) this.#refuse('run');
+    return this.#runs.run(main, this.clock, options.timeoutMs);
+  }
+
+  /**
+   * What this loop has done, and how it fares. Reading costs some microseconds; collecting counts only, and from the
+   * first call on one unref'd timer of Node's measures the lag.
+   */
+  stats(options: StatsOptions = {}): LoopStats {
+    if (this.#closed) this.#refuse('stats');
+    const { active, idle } = performance.eventLoopUtilization();
+    const stats: LoopStats = {
+      callbacks: { run: this.#callbacks.ran, waiting: this.#callbacks.waiting },
+      timers: { fired: this.#timers.fired, pending: this.#timers.pending },
+      reactor: this.reactor?.stats(),
+      lag: this.#lag.read(),
+      busyMs: active,
+      idleMs: idle,
+    };
+    if (options.resetLag === true) this.#lag.reset();
+    return stats;
+  }
+
+  /**
+   * Ends this loop: handlers are removed, pending callbacks and timers are dropped. Streams and servers stay: they
+   * belong to the thread. Harmless when closed; every other use of a closed loop throws `ERR_LOOP_CLOSED`.
+   *
+   * @throws LoopUsageError `ERR_LOOP_RUNNING` while {@link start} or {@link run} waits.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    if (this.#closed) return;
+    if (this.#runs.running) {
+      throw new LoopUsageError('ERR_LOOP_RUNNING', 'close: the loop is running; stop it first');
     }
+    this.#closed = true;
+    if (currentLoop === this) currentLoop = undefined;
+    this.#callbacks.close();
+    this.#timers.close();
+    this.#lag.close();
+    this.#handlers?.close(options.allFds === true);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   /** Has `flushable.flush()` called at the end of this batch or turn. For transports. */
@@ -241,8 +282,12 @@ export class IOLoop {
     this.logger.error({ error }, 'a callback of the loop failed');
   }
 
-  #requireReactor(operation: string): Reactor {
-    if (this.reactor !== undefined) return this.reactor;
+  #refuse(operation: string): never {
+    throw new LoopClosedError(`${operation}: the loop is closed`);
+  }
+
+  #requireHandlers(operation: string): DescriptorHandlers {
+    if (this.#handlers !== undefined) return this.#handlers;
     throw new LoopUsageError(
       'ERR_LOOP_NOT_SUPPORTED',
       `${operation}: descriptor readiness needs the native backend, and the portable one runs: ${this.backendReason}`,
@@ -253,13 +298,4 @@ export class IOLoop {
 function requireFunction(value: unknown, operation: string): void {
   if (typeof value === 'function') return;
   throw new LoopUsageError('ERR_LOOP_USAGE', `${operation}: a function was expected, not ${typeof value}`);
-}
-
-function requireEvents(events: number, operation: string): void {
-  const known = IOLoop.READ | IOLoop.WRITE | IOLoop.ERROR;
-  if (Number.isInteger(events) && events > 0 && (events & ~known) === 0) return;
-  throw new LoopUsageError(
-    'ERR_LOOP_USAGE',
-    `${operation}: IOLoop.READ and IOLoop.WRITE were expected, not ${events}`,
-  );
 }

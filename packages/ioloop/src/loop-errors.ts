@@ -8,6 +8,9 @@ export const LOOP_ERRORS = {
   ERR_LOOP_ALREADY_REGISTERED: { meaning: 'A handler for this socket is registered already.' },
   ERR_LOOP_NOT_REGISTERED: { meaning: 'No handler for this socket is registered.' },
   ERR_LOOP_CLOSED: { meaning: 'The loop, selector or socket was closed before the call.' },
+  ERR_LOOP_RUNNING: { meaning: 'The loop is running, and was to be started again or closed.' },
+  ERR_LOOP_NOT_RUNNING: { meaning: 'The loop was to be stopped, and nothing waits on it.' },
+  ERR_LOOP_STOPPED: { meaning: 'The loop was stopped before its run had a result.' },
   ERR_LOOP_TIMEOUT: { meaning: 'The time that the caller allowed has passed.' },
   ERR_SELECTOR_EMPTY: { meaning: 'A selector was asked to wait for ever on nothing.' },
   ERR_LOCK_NOT_HELD: { meaning: 'A lock or bounded semaphore was released more often than acquired.' },
@@ -21,7 +24,7 @@ export type LoopErrorCode = keyof typeof LOOP_ERRORS;
 /** The codes that name a mistake of the caller, not the end or the lateness of something. */
 export type LoopUsageErrorCode = Exclude<
   LoopErrorCode,
-  'ERR_LOOP_CLOSED' | 'ERR_LOOP_TIMEOUT' | 'ERR_QUEUE_FULL' | 'ERR_QUEUE_EMPTY'
+  'ERR_LOOP_CLOSED' | 'ERR_LOOP_STOPPED' | 'ERR_LOOP_TIMEOUT' | 'ERR_QUEUE_FULL' | 'ERR_QUEUE_EMPTY'
 >;
 
 /** The caller asked for something that cannot be; nothing was changed by the call. */
@@ -44,6 +47,15 @@ export class LoopClosedError extends CodedError<'ERR_LOOP_CLOSED'> {
 
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_LOOP_CLOSED', message, options);
+  }
+}
+
+/** The loop was stopped while `run` waited for a result. Its `main` was told by the signal. */
+export class LoopStoppedError extends CodedError<'ERR_LOOP_STOPPED'> {
+  override readonly name = 'LoopStoppedError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_LOOP_STOPPED', message, options);
   }
 }
 

@@ -16,6 +16,17 @@ export interface ReadyHandler {
   ready(events: number): void;
 }
 
+/** What the reactor of a thread has done. All that use it are counted: streams, servers and `addHandler`. */
+export interface ReactorStats {
+  /** Descriptors that are watched now. */
+  readonly descriptors: number;
+  /** Times that the reactor was woken: each brought one batch of events. */
+  readonly wakeUps: number;
+  /** Ready descriptors that were handed on; divided by `wakeUps` the mean size of a batch. */
+  readonly events: number;
+  readonly maxEventsPerWakeUp: number;
+}
+
 /** Most events of one wake-up; what remains is level-triggered and comes with the next. */
 const BATCH_EVENTS = 256;
 const READ_BUFFER_BYTES = 64 * 1024;
@@ -40,6 +51,10 @@ export class Reactor {
   readonly #logger: Logger;
   readonly #poller: Descriptor;
   #references = 0;
+  #descriptors = 0;
+  #wakeUps = 0;
+  #eventCount = 0;
+  #maxEvents = 0;
 
   constructor(binding: NativeBinding, flushes: FlushQueue, logger: Logger) {
     this.binding = binding;
@@ -63,6 +78,7 @@ export class Reactor {
     );
     this.#handlers[slot] = handler;
     this.#generations[slot] = generation;
+    this.#descriptors += 1;
   }
 
   modify(descriptor: Descriptor, events: number): void {
@@ -87,6 +103,7 @@ export class Reactor {
     if (this.#generations[descriptor.slot] !== descriptor.generation) return;
     this.#handlers[descriptor.slot] = undefined;
     this.#generations[descriptor.slot] = 0;
+    this.#descriptors -= 1;
   }
 
   /** Counts something that keeps the process alive; {@link unref} takes it back. */
@@ -100,8 +117,20 @@ export class Reactor {
     if (this.#references === 0) this.binding.unref();
   }
 
+  stats(): ReactorStats {
+    return {
+      descriptors: this.#descriptors,
+      wakeUps: this.#wakeUps,
+      events: this.#eventCount,
+      maxEventsPerWakeUp: this.#maxEvents,
+    };
+  }
+
   #dispatch(count: number): void {
     const events = this.#events;
+    this.#wakeUps += 1;
+    this.#eventCount += count;
+    if (count > this.#maxEvents) this.#maxEvents = count;
     this.#flushes.beginBatch();
     for (let at = 0; at < count * 3; at += 3) {
       const slot = events[at] as number;
