@@ -25,8 +25,11 @@ bool read_integer(const Call *call, size_t at, int64_t least, int64_t most, cons
   return false;
 }
 
+/* Node-API leaves the type untouched for an array of a kind that it does not know yet, as Float16Array once was. */
+static const napi_typedarray_type NO_KNOWN_TYPE = (napi_typedarray_type)-1;
+
 bool read_bytes(const Call *call, napi_value value, uint8_t **data, size_t *length) {
-  napi_typedarray_type type;
+  napi_typedarray_type type = NO_KNOWN_TYPE;
   void *start = NULL;
   /* Not napi_get_buffer_info: on some versions it aborts the process when the value is no view. */
   if (napi_get_typedarray_info(call->env, value, &type, length, &start, NULL, NULL) != napi_ok ||
@@ -39,7 +42,7 @@ bool read_bytes(const Call *call, napi_value value, uint8_t **data, size_t *leng
 }
 
 bool read_events(const Call *call, napi_value value, int32_t **data, size_t *triples) {
-  napi_typedarray_type type;
+  napi_typedarray_type type = NO_KNOWN_TYPE;
   size_t length = 0;
   void *start = NULL;
   if (napi_get_typedarray_info(call->env, value, &type, &length, &start, NULL, NULL) != napi_ok ||

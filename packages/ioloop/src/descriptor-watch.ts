@@ -1,11 +1,13 @@
+import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import type { Descriptor, Reactor, ReadyHandler } from './reactor.ts';
 import { checked } from './reactor.ts';
-import type { Socket } from './socket.ts';
+import { shownValue } from './shown-value.ts';
+import { Socket, whenClosed } from './socket.ts';
 
 /** Hears that a descriptor is ready: which, and the event bits of `IOLoop`. */
 export type ReadinessHandler<Target = number | Socket> = (target: Target, events: number) => unknown;
 
-/** One descriptor that `IOLoop.addHandler` watches. It keeps the process alive until closed. */
+/** One descriptor that `IOLoop.addHandler` watches. It keeps the process alive until it or its socket is closed. */
 export class DescriptorWatch implements ReadyHandler {
   readonly #reactor: Reactor;
   readonly #descriptor: Descriptor;
@@ -18,13 +20,14 @@ export class DescriptorWatch implements ReadyHandler {
     this.#reactor = reactor;
     this.#run = run;
     this.#target = target;
-    this.#descriptor = typeof target === 'number' ? duplicate(reactor, target) : target.descriptor;
-    try {
-      reactor.register(this.#descriptor, events, this);
-    } catch (error) {
-      if (typeof target === 'number')
-        reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
-      throw error;
+    if (typeof target === 'number') {
+      this.#descriptor = duplicate(reactor, target);
+      this.#register(events);
+    } else {
+      this.#descriptor = openDescriptor(target);
+      this.#register(events);
+      // Its close ends the watching, and what is not watched keeps nothing alive.
+      whenClosed(target, () => this.close());
     }
     reactor.ref();
   }
@@ -33,7 +36,9 @@ export class DescriptorWatch implements ReadyHandler {
     this.#run(events & REPORTED_EVENTS);
   }
 
+  /** @throws LoopClosedError when the socket was closed meanwhile. */
   update(events: number): void {
+    if (!this.#open) throw new LoopClosedError('updateHandler: the socket is closed');
     this.#reactor.modify(this.#descriptor, events);
   }
 
@@ -45,11 +50,26 @@ export class DescriptorWatch implements ReadyHandler {
     if (typeof this.#target === 'number') {
       this.#reactor.forget(this.#descriptor);
       this.#reactor.binding.close(slot, generation);
-    } else if (this.#target.closed) {
-      // It took its registration with it, and its slot may be another's by now.
-      this.#reactor.forget(this.#descriptor);
-    } else {
-      this.#reactor.unregister(this.#descriptor);
+      return;
+    }
+    whenClosed(this.#target, undefined);
+    // A close took the registration with it, and the slot may be another's by now.
+    if (this.#target.closed) this.#reactor.forget(this.#descriptor);
+    else this.#reactor.unregister(this.#descriptor);
+  }
+
+  #register(events: number): void {
+    try {
+      this.#reactor.register(this.#descriptor, events, this);
+    } catch (error) {
+      if (typeof this.#target === 'number') {
+        this.#reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
+      } else if ((error as { code?: unknown }).code === 'EEXIST') {
+        throw new LoopUsageError('ERR_LOOP_ALREADY_REGISTERED', 'addHandler: a selector watches the socket', {
+          cause: error,
+        });
+      }
+      throw error;
     }
   }
 }
@@ -57,7 +77,25 @@ export class DescriptorWatch implements ReadyHandler {
 /** Readable, writable, error and hang-up; epoll's other bits are not the caller's business. */
 const REPORTED_EVENTS = 0x01 | 0x04 | 0x08 | 0x10;
 
+/** Most that a descriptor's number can be. */
+const MOST_DESCRIPTOR = 0x7fffffff;
+
+function openDescriptor(target: unknown): Descriptor {
+  if (!(target instanceof Socket)) {
+    throw usageError(`a descriptor or a Socket was expected, not ${shownValue(target)}`);
+  }
+  if (target.closed) throw new LoopClosedError('addHandler: the socket is closed');
+  return target.descriptor;
+}
+
 function duplicate(reactor: Reactor, fd: number): Descriptor {
+  if (!Number.isInteger(fd) || fd < 0 || fd > MOST_DESCRIPTOR) {
+    throw usageError(`the number of a descriptor was expected, not ${fd}`);
+  }
   const slot = checked(reactor.binding.adopt(fd, false), 'fcntl', `descriptor ${fd}`);
   return { slot, generation: reactor.binding.generation(slot) };
+}
+
+function usageError(detail: string): LoopUsageError {
+  return new LoopUsageError('ERR_LOOP_USAGE', `addHandler: ${detail}`);
 }

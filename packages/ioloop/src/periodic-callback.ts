@@ -1,6 +1,8 @@
 import type { ClockTimer } from './clock.ts';
+import { MAX_DELAY_MS } from './delay.ts';
 import { IOLoop } from './io-loop.ts';
 import { LoopUsageError } from './loop-errors.ts';
+import { shownValue } from './shown-value.ts';
 
 export interface PeriodicCallbackOptions {
   /** Fraction of the period, 0 to 1, by which each delay varies, centred on the period. Default 0. */
@@ -32,27 +34,28 @@ export class PeriodicCallback {
   #round = 0;
   #running = false;
 
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a period that is not above 0 or a jitter outside 0 to 1. */
+  /**
+   * @param periodMs - above 0, and with the jitter at most 2,147,483,647 (about 24 days).
+   * @throws LoopUsageError `ERR_LOOP_USAGE` for such a period or a jitter outside 0 to 1, or wrong types.
+   */
   constructor(callback: () => unknown, periodMs: number, options: PeriodicCallbackOptions = {}) {
-    const { jitter = 0 } = options;
-    if (!(periodMs > 0 && periodMs < 2 ** 31)) {
-      throw new LoopUsageError(
-        'ERR_LOOP_USAGE',
-        `PeriodicCallback: a period above 0 ms was expected, not ${periodMs}`,
-      );
-    }
-    if (!(jitter >= 0 && jitter <= 1)) {
-      throw new LoopUsageError(
-        'ERR_LOOP_USAGE',
-        `PeriodicCallback: a jitter of 0 to 1 was expected, not ${jitter}`,
-      );
-    }
+    expect(typeof callback === 'function', 'a function', callback);
+    expect(typeof options === 'object' && options !== null, 'an object of options', options);
+    const { jitter = 0, random = Math.random, ref = true, loop = IOLoop.current() } = options;
+    expect(typeof jitter === 'number' && jitter >= 0 && jitter <= 1, 'a jitter of 0 to 1', jitter);
+    // Timers turn a longer delay into none, and the callback would never rest.
+    const longest = MAX_DELAY_MS / (1 + jitter / 2);
+    const fits = typeof periodMs === 'number' && periodMs > 0 && periodMs <= longest;
+    expect(fits, `a period above 0 ms, up to ${Math.floor(longest)}`, periodMs);
+    expect(typeof random === 'function', 'a function as random', random);
+    expect(typeof ref === 'boolean', 'a boolean as ref', ref);
+    expect(loop instanceof IOLoop, 'an IOLoop', loop);
     this.#callback = callback;
     this.#periodMs = periodMs;
     this.#jitter = jitter;
-    this.#loop = options.loop ?? IOLoop.current();
-    this.#random = options.random ?? Math.random;
-    this.#keepsAlive = options.ref ?? true;
+    this.#loop = loop;
+    this.#random = random;
+    this.#keepsAlive = ref;
   }
 
   get isRunning(): boolean {
@@ -78,14 +81,32 @@ export class PeriodicCallback {
 
   #schedule(): void {
     const now = this.#loop.time();
-    const period = this.#periodMs * (1 + this.#jitter * (this.#random() - 0.5));
+    const period = this.#nextPeriod();
     const missed = Math.floor((now - this.#nextAt) / period);
     this.#nextAt += Math.max(missed, 0) * period + period;
     this.#timer = this.#loop.clock.setTimeout(
       () => void this.#run(this.#round),
-      Math.max(this.#nextAt - now, 0),
+      // A timer may fire a little early, and what is left then comes on top of the longest period.
+      Math.min(Math.max(this.#nextAt - now, 0), MAX_DELAY_MS),
     );
     if (!this.#keepsAlive) this.#timer.unref();
+  }
+
+  /** Without jitter where `random` fails or answers nonsense: there is no caller who could be told. */
+  #nextPeriod(): number {
+    if (this.#jitter === 0) return this.#periodMs;
+    try {
+      const number = this.#random();
+      expect(
+        typeof number === 'number' && number >= 0 && number <= 1,
+        'a number of 0 to 1 from random',
+        number,
+      );
+      return this.#periodMs * (1 + this.#jitter * (number - 0.5));
+    } catch (error) {
+      this.#loop.logger.error({ error }, 'the jitter of a periodic callback failed');
+      return this.#periodMs;
+    }
   }
 
   async #run(round: number): Promise<void> {
@@ -97,4 +118,12 @@ export class PeriodicCallback {
     }
     if (this.#running && round === this.#round) this.#schedule();
   }
+}
+
+function expect(condition: boolean, expectation: string, value: unknown): void {
+  if (condition) return;
+  throw new LoopUsageError(
+    'ERR_LOOP_USAGE',
+    `PeriodicCallback: ${expectation} was expected, not ${shownValue(value)}`,
+  );
 }

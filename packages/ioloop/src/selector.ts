@@ -3,7 +3,8 @@ import { requireNative } from './load-native.ts';
 import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import type { NativeBinding } from './native-binding.ts';
 import { checked, type Descriptor, systemError } from './reactor.ts';
-import type { Socket } from './socket.ts';
+import { shownValue } from './shown-value.ts';
+import { Socket } from './socket.ts';
 
 /** Ready to read, which the end and an error are too. */
 export const EVENT_READ = 1;
@@ -67,6 +68,7 @@ export class DefaultSelector<Data = unknown> {
   register(socket: Socket, events: number, data: Data): SelectorKey<Data> {
     this.#assertOpen();
     assertEvents(events);
+    assertSocket(socket);
     if (socket.closed) throw new LoopClosedError('register: the socket is closed');
     if (this.#keys.has(socket)) throw alreadyRegistered('this selector watches the socket');
     const result = this.#control(CTL_ADD, socket, events);
@@ -115,11 +117,8 @@ export class DefaultSelector<Data = unknown> {
    */
   select(timeoutMs?: number): [SelectorKey<Data>, number][] {
     this.#assertOpen();
-    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
-      throw new LoopUsageError(
-        'ERR_LOOP_USAGE',
-        `timeoutMs must be a number of at least 0, not ${timeoutMs}`,
-      );
+    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
+      throw usageError(`timeoutMs must be a number of at least 0, not ${shownValue(timeoutMs)}`);
     }
     const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : systemClock.now() + timeoutMs;
     for (let remaining = timeoutMs ?? SLICE_MS; ; remaining = deadline - systemClock.now()) {
@@ -195,7 +194,15 @@ export class DefaultSelector<Data = unknown> {
 
 function assertEvents(events: number): void {
   if (events === EVENT_READ || events === EVENT_WRITE || events === (EVENT_READ | EVENT_WRITE)) return;
-  throw new LoopUsageError('ERR_LOOP_USAGE', `events must be EVENT_READ, EVENT_WRITE or both, not ${events}`);
+  throw usageError(`events must be EVENT_READ, EVENT_WRITE or both, not ${shownValue(events)}`);
+}
+
+function assertSocket(socket: Socket): void {
+  if (!(socket instanceof Socket)) throw usageError(`a Socket was expected, not ${shownValue(socket)}`);
+}
+
+function usageError(message: string): LoopUsageError {
+  return new LoopUsageError('ERR_LOOP_USAGE', message);
 }
 
 function alreadyRegistered(detail: string): LoopUsageError {

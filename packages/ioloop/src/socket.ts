@@ -4,6 +4,7 @@ import { requireNative } from './load-native.ts';
 import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import type { NativeAddress, NativeBinding } from './native-binding.ts';
 import { checked, type Descriptor, systemError } from './reactor.ts';
+import { shownValue } from './shown-value.ts';
 
 /** Where a socket is, or shall go: a numeric address, or the path of a Unix socket (NUL first: an abstract name). */
 export type SocketTarget = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -12,7 +13,12 @@ type SocketFamily = 4 | 6 | 'unix';
 
 const DEFAULT_BACKLOG = 128;
 const DEFAULT_RECV_BYTES = 64 * 1024;
+/** More than the system holds for one socket by default, so that a larger wish is not answered with idle memory. */
+const MOST_RECV_BYTES = 8 * 1024 * 1024;
 const SHUT_WRITE = 1;
+
+/** Who is to be told when a socket closes: what watches it, which is one thing at most. */
+const WATCHERS = new WeakMap<Socket, () => void>();
 
 /**
  * A non-blocking stream socket: TCP over IPv4 or IPv6, or Unix. Each method is one system call.
@@ -47,10 +53,11 @@ export class Socket {
    * Opens a TCP socket.
    *
    * @param family - 4 (the default) or 6: the addresses that the socket will take.
-   * @throws SystemError such as `EMFILE`; LoopUsageError `ERR_LOOP_NOT_SUPPORTED`.
+   * @throws SystemError such as `EMFILE`; LoopUsageError `ERR_LOOP_NOT_SUPPORTED`, `ERR_LOOP_USAGE` for another family.
    */
   static tcp(family: 4 | 6 = 4): Socket {
     const binding = requireNative('Socket.tcp');
+    if (family !== 4 && family !== 6) throw usageError(`family must be 4 or 6, not ${shownValue(family)}`);
     const { AF_INET, AF_INET6 } = binding.constants;
     return Socket.#open(binding, family === 6 ? AF_INET6 : AF_INET, family);
   }
@@ -97,12 +104,12 @@ export class Socket {
    */
   connect(address: SocketTarget): boolean {
     const { binding, slot, generation } = this.#live('connect');
-    const target = describe(address);
-    this.#target = target;
     const result = this.#withAddress(address, {
       inet: (host, port) => binding.connectInet(slot, generation, host, port),
       unix: (path) => binding.connectUnix(slot, generation, path),
     });
+    const target = describe(address);
+    this.#target = target;
     if (result === -binding.constants.EINPROGRESS) return false;
     checked(result, 'connect', target);
     return true;
@@ -111,11 +118,12 @@ export class Socket {
   /** Takes a local address; TCP with SO_REUSEADDR. Port 0 lets the system choose. @throws as {@link connect}. */
   bind(address: SocketTarget): void {
     const { binding, slot, generation } = this.#live('bind');
-    if (this.#family !== 'unix') {
-      checked(binding.setOption(slot, generation, binding.constants.options.REUSEADDR, 1), 'setsockopt');
-    }
+    const { REUSEADDR } = binding.constants.options;
     const result = this.#withAddress(address, {
-      inet: (host, port) => binding.bindInet(slot, generation, host, port),
+      inet: (host, port) => {
+        checked(binding.setOption(slot, generation, REUSEADDR, 1), 'setsockopt');
+        return binding.bindInet(slot, generation, host, port);
+      },
       unix: (path) => binding.bindUnix(slot, generation, path),
     });
     checked(result, 'bind', describe(address));
@@ -138,19 +146,19 @@ export class Socket {
   /**
    * Reads what has come.
    *
-   * @param maxBytes - most bytes to take, at least 1. Default 64 KiB.
+   * @param maxBytes - most bytes to take, at least 1; 8 MiB is the most that one call takes. Default 64 KiB.
    * @returns the bytes, which are yours; empty at the end; `undefined` when it would block.
    * @throws SystemError such as `ECONNRESET`; LoopUsageError `ERR_LOOP_USAGE`.
    */
   recv(maxBytes: number = DEFAULT_RECV_BYTES): Uint8Array | undefined {
     const { binding, slot, generation } = this.#live('recv');
     if (naturalNumber(maxBytes, 'maxBytes') === 0) throw usageError('maxBytes must be at least 1');
-    const target = new Uint8Array(maxBytes);
-    const count = binding.recv(slot, generation, target, 0, maxBytes);
+    const target = new Uint8Array(Math.min(maxBytes, MOST_RECV_BYTES));
+    const count = binding.recv(slot, generation, target, 0, target.length);
     if (count === -binding.constants.EAGAIN) return undefined;
     checked(count, 'recv');
     // A few bytes must not hold a large buffer alive.
-    return count < maxBytes / 2 ? target.slice(0, count) : target.subarray(0, count);
+    return count < target.length / 2 ? target.slice(0, count) : target.subarray(0, count);
   }
 
   /** Writes. @returns how many of the bytes the system took, 0 when it would block. @throws SystemError such as `EPIPE`. */
@@ -174,9 +182,10 @@ export class Socket {
     checked(binding.shutdown(slot, generation, SHUT_WRITE), 'shutdown');
   }
 
-  /** Whether small writes leave at once (TCP_NODELAY). */
+  /** Whether small writes leave at once (TCP_NODELAY). @throws SystemError for a Unix socket, which has no such thing. */
   setNoDelay(enabled: boolean = true): void {
     const { binding, slot, generation } = this.#live('setNoDelay');
+    if (typeof enabled !== 'boolean') throw usageError(`a boolean was expected, not ${shownValue(enabled)}`);
     const { NODELAY } = binding.constants.options;
     checked(binding.setOption(slot, generation, NODELAY, enabled ? 1 : 0), 'setsockopt');
   }
@@ -186,6 +195,7 @@ export class Socket {
     if (this.#closed) return;
     this.#closed = true;
     this.#binding.close(this.descriptor.slot, this.descriptor.generation);
+    WATCHERS.get(this)?.();
   }
 
   [Symbol.dispose](): void {
@@ -198,6 +208,9 @@ export class Socket {
   }
 
   #withAddress(address: SocketTarget, call: AddressCall): number {
+    if (typeof address !== 'object' || address === null) {
+      throw usageError(`an address was expected, not ${shownValue(address)}`);
+    }
     if ('path' in address !== (this.#family === 'unix')) {
       throw usageError(`${describe(address)} is no address for a ${familyName(this.#family)} socket`);
     }
@@ -214,6 +227,12 @@ export class Socket {
   }
 }
 
+/** Has `callback` called behind the close of `socket`; `undefined` takes that back. For what watches the socket. */
+export function whenClosed(socket: Socket, callback: (() => void) | undefined): void {
+  if (callback === undefined) WATCHERS.delete(socket);
+  else WATCHERS.set(socket, callback);
+}
+
 interface AddressCall {
   inet(host: string, port: number): number;
   unix(path: string): number;
@@ -226,9 +245,14 @@ function fromNative(address: NativeAddress | number, syscall: string): SocketTar
 
 /** For messages: clipped, and with what is invisible in an abstract name escaped. */
 function describe(address: SocketTarget): string {
-  if ('path' in address) return JSON.stringify(String(address.path).slice(0, 120)).slice(1, -1);
-  const host = String(address.host).slice(0, 80);
-  return host.includes(':') ? `[${host}]:${address.port}` : `${host}:${address.port}`;
+  if ('path' in address) return JSON.stringify(textOf(address.path).slice(0, 120)).slice(1, -1);
+  const host = textOf(address.host).slice(0, 80);
+  return host.includes(':') ? `[${host}]:${textOf(address.port)}` : `${host}:${textOf(address.port)}`;
+}
+
+/** What came for a host, port or path, which may be anything. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : shownValue(value);
 }
 
 function familyName(family: SocketFamily): string {
@@ -237,7 +261,7 @@ function familyName(family: SocketFamily): string {
 
 function naturalNumber(value: number, what: string): number {
   if (!Number.isInteger(value) || value < 0 || value > 0x7fffffff) {
-    throw usageError(`${what} must be an integer from 0 to 2147483647, not ${value}`);
+    throw usageError(`${what} must be an integer from 0 to 2147483647, not ${shownValue(value)}`);
   }
   return value;
 }

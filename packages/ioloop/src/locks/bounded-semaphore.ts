@@ -6,7 +6,7 @@ import type { WaitableOptions } from './wait-options.ts';
 export class BoundedSemaphore extends Semaphore {
   readonly #bound: number;
 
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a value that is negative or not a whole number. */
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a value that is negative or not a whole number, or wrong options. */
   constructor(value = 1, options: WaitableOptions = {}) {
     super(value, options);
     this.#bound = value;

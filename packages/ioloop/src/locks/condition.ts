@@ -1,6 +1,5 @@
-import { systemClock } from '../clock.ts';
 import { type Grant, WaitList } from './wait-list.ts';
-import { checkCount, checkWait, type WaitableOptions, type WaitOptions } from './wait-options.ts';
+import { checkCount, checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
 /**
  * Lets coroutines wait until another one says that something has changed.
@@ -23,8 +22,9 @@ export class Condition {
   /** A notification for all: whoever waited has one already. */
   readonly #shared: Grant<boolean> = { deliver: () => true, passOn() {} };
 
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` for wrong options. */
   constructor(options: WaitableOptions = {}) {
-    this.#waiters = new WaitList(options.clock ?? systemClock, () => false);
+    this.#waiters = new WaitList(clockOf('Condition', options), () => false);
   }
 
   /**

@@ -1,7 +1,6 @@
-import { systemClock } from '../clock.ts';
 import { LoopTimeoutError } from '../loop-errors.ts';
 import { type Grant, WaitList } from './wait-list.ts';
-import { checkWait, type WaitableOptions, type WaitOptions } from './wait-options.ts';
+import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
 /** Nothing to pass on: an event wakes all of its waiters. */
 const WOKEN: Grant<void> = { deliver() {}, passOn() {} };
@@ -20,8 +19,9 @@ export class Event {
   readonly #waiters: WaitList<void>;
   #isSet = false;
 
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` for wrong options. */
   constructor(options: WaitableOptions = {}) {
-    this.#waiters = new WaitList(options.clock ?? systemClock, (timeoutMs) => {
+    this.#waiters = new WaitList(clockOf('Event', options), (timeoutMs) => {
       throw new LoopTimeoutError(`wait: the event was not set within ${timeoutMs} ms`);
     });
   }

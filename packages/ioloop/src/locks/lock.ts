@@ -19,6 +19,7 @@ import type { WaitableOptions, WaitOptions } from './wait-options.ts';
 export class Lock {
   readonly #semaphore: BoundedSemaphore;
 
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` for wrong options. */
   constructor(options: WaitableOptions = {}) {
     this.#semaphore = new BoundedSemaphore(1, options);
   }

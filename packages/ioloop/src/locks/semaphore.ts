@@ -1,8 +1,14 @@
-import { systemClock } from '../clock.ts';
 import { LoopTimeoutError } from '../loop-errors.ts';
 import { SemaphoreGuard } from './semaphore-guard.ts';
 import { type Grant, WaitList } from './wait-list.ts';
-import { checkCount, checkWait, usage, type WaitableOptions, type WaitOptions } from './wait-options.ts';
+import {
+  checkCount,
+  checkWait,
+  clockOf,
+  usage,
+  type WaitableOptions,
+  type WaitOptions,
+} from './wait-options.ts';
 
 /**
  * A number of permits: who finds none left waits until one is released, first come, first served.
@@ -21,12 +27,12 @@ export class Semaphore {
 
   /**
    * @param value - permits at the start; default 1.
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for a value that is negative or not a whole number.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` for a value that is negative or not a whole number, or wrong options.
    */
   constructor(value = 1, options: WaitableOptions = {}) {
     checkCount(new.target.name, 'a value', value);
     this.#value = value;
-    this.#waiters = new WaitList(options.clock ?? systemClock, (timeoutMs) => {
+    this.#waiters = new WaitList(clockOf(new.target.name, options), (timeoutMs) => {
       throw new LoopTimeoutError(`acquire: nothing was released within ${timeoutMs} ms`);
     });
   }

@@ -1,9 +1,11 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { MAX_DELAY_MS } from '../delay.ts';
 import { LoopUsageError } from '../loop-errors.ts';
+import { shownValue } from '../shown-value.ts';
 
 /** How long a wait may last, and what stops it. */
 export interface WaitOptions {
-  /** Most milliseconds to wait, below 2^31; 0 takes what is there or gives up at once. Default: for ever. */
+  /** Most milliseconds to wait, up to 2,147,483,647; 0 takes what is there or gives up at once. Default: for ever. */
   readonly timeoutMs?: number | undefined;
   /** Stops the wait, which then rejects with the reason of the signal and leaves nothing behind. */
   readonly signal?: AbortSignal | undefined;
@@ -25,12 +27,24 @@ export function checkWait(operation: string, options: WaitOptions): void {
     throw usage(operation, 'an object of options', options);
   }
   const { timeoutMs, signal } = options;
-  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs < 2 ** 31)) {
-    throw usage(operation, 'a timeoutMs from 0 to below 2^31', timeoutMs);
+  if (
+    timeoutMs !== undefined &&
+    !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_DELAY_MS)
+  ) {
+    throw usage(operation, `a timeoutMs of 0 to ${MAX_DELAY_MS}`, timeoutMs);
   }
   if (signal === undefined) return;
   if (!(signal instanceof AbortSignal)) throw usage(operation, 'an AbortSignal as signal', signal);
   signal.throwIfAborted();
+}
+
+/** The clock of a lock or queue. @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant. */
+export function clockOf(operation: string, options: WaitableOptions): Clock {
+  if (typeof options !== 'object' || options === null)
+    throw usage(operation, 'an object of options', options);
+  const { clock = systemClock } = options;
+  if (typeof clock?.now === 'function' && typeof clock.setTimeout === 'function') return clock;
+  throw usage(operation, 'a clock', clock);
 }
 
 /** @throws LoopUsageError `ERR_LOOP_USAGE` unless `value` is a whole number that is not negative. */
@@ -40,8 +54,10 @@ export function checkCount(operation: string, what: string, value: number): void
   }
 }
 
-/** The error for an argument that cannot be meant. Objects are named by their type: they may not be printable. */
+/** The error for an argument that cannot be meant. */
 export function usage(operation: string, expected: string, value: unknown): LoopUsageError {
-  const shown = typeof value === 'number' || value === null ? String(value) : typeof value;
-  return new LoopUsageError('ERR_LOOP_USAGE', `${operation}: ${expected} was expected, not ${shown}`);
+  return new LoopUsageError(
+    'ERR_LOOP_USAGE',
+    `${operation}: ${expected} was expected, not ${shownValue(value)}`,
+  );
 }

@@ -1,4 +1,4 @@
-import { usage, type WaitableOptions } from '../locks/wait-options.ts';
+import { clockOf, usage, type WaitableOptions } from '../locks/wait-options.ts';
 import { type Compare, HeapOrder, naturalOrder } from './heap-order.ts';
 import { Queue } from './queue.ts';
 
@@ -15,9 +15,10 @@ export interface PriorityQueueOptions<T> extends WaitableOptions {
  * jobs.putNowait({ priority: 1 });
  */
 export class PriorityQueue<T> extends Queue<T> {
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a wrong size or a `compare` that is no function. */
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a wrong size, a `compare` that is no function, or other wrong options. */
   constructor(maxSize = 0, options: PriorityQueueOptions<T> = {}) {
-    const { clock, compare = naturalOrder } = options;
+    const clock = clockOf('PriorityQueue', options);
+    const { compare = naturalOrder } = options;
     if (typeof compare !== 'function') throw usage('PriorityQueue', 'a function as compare', compare);
     super(maxSize, { clock, order: new HeapOrder(compare) });
   }

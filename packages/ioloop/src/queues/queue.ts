@@ -1,7 +1,13 @@
-import { systemClock } from '../clock.ts';
 import { Event } from '../locks/event.ts';
 import { type Grant, WaitList } from '../locks/wait-list.ts';
-import { checkCount, checkWait, type WaitableOptions, type WaitOptions } from '../locks/wait-options.ts';
+import {
+  checkCount,
+  checkWait,
+  clockOf,
+  usage,
+  type WaitableOptions,
+  type WaitOptions,
+} from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError, QueueEmptyError, QueueFullError } from '../loop-errors.ts';
 import { ArrivalOrder, type ItemOrder } from './item-order.ts';
 import { QueueIterator } from './queue-iterator.ts';
@@ -44,13 +50,17 @@ export class Queue<T> implements AsyncIterable<T> {
 
   /**
    * @param maxSize - most items before producers wait; default 0, no limit.
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for a size that is negative or not a whole number.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` for a size that is negative or not a whole number, or wrong options.
    */
   constructor(maxSize = 0, options: QueueOptions<T> = {}) {
     checkCount(new.target.name, 'a maxSize', maxSize);
-    const { clock = systemClock } = options;
+    const clock = clockOf(new.target.name, options);
+    const { order = new ArrivalOrder<T>() } = options;
+    if (typeof order?.put !== 'function' || typeof order.take !== 'function') {
+      throw usage(new.target.name, 'an order with put and take', order);
+    }
     this.maxSize = maxSize;
-    this.#order = options.order ?? new ArrivalOrder();
+    this.#order = order;
     this.#getters = new WaitList(clock, (timeoutMs) => {
       throw new LoopTimeoutError(`get: no item came within ${timeoutMs} ms`);
     });
