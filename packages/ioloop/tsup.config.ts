@@ -1,3 +1,11 @@
 import { library } from '@landspout/tooling-tsup';
 
-export default library(['src/index.ts', 'src/errors.ts', 'src/testing.ts']);
+export default library([
+  'src/index.ts',
+  'src/errors.ts',
+  'src/testing.ts',
+  'src/executors/executor-worker.ts',
+  'src/watchdog/watch-loop.ts',
+  'src/watchdog/watchdog-worker.ts',
+  'src/executors/thread-pool-executor.ts',
+]);

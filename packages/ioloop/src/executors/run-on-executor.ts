@@ -1,0 +1,34 @@
+import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from './executor.ts';
+import { checkTask } from './task-request.ts';
+
+export interface RunOnExecutorOptions {
+  /** Where each call runs; a function is asked anew for each call. It stays the caller's to close. */
+  readonly executor: Pick<Executor, 'run'> | (() => Pick<Executor, 'run'>);
+}
+
+/**
+ * Makes a function that runs in an executor, to be called like any other.
+ *
+ * Tornado's decorator of this name wraps a method. JavaScript cannot move a closure or a method to another thread, so
+ * here a function is named by its module and export, and everything that it needs is an argument.
+ *
+ * @returns a function that never throws: what fails is a rejection, as of `Executor.run`.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for a task that names no place.
+ *
+ * @example
+ * const hash = runOnExecutor<typeof import('./hash.js').hash>(
+ *   { module: new URL('./hash.js', import.meta.url), export: 'hash' },
+ *   { executor },
+ * );
+ * const digest = await hash('text');
+ */
+export function runOnExecutor<Fn extends TaskFunction = UnknownTaskFunction>(
+  task: ExecutorTask<Fn>,
+  { executor }: RunOnExecutorOptions,
+): (...args: Parameters<Fn>) => Promise<Awaited<ReturnType<Fn>>> {
+  checkTask(task);
+  return async (...args): Promise<Awaited<ReturnType<Fn>>> => {
+    const chosen = typeof executor === 'function' ? executor() : executor;
+    return await chosen.run(task, args);
+  };
+}
