@@ -10,16 +10,7 @@
 export { connect } from './connect.ts';
 export type { ConnectTarget } from './connect-target.ts';
 // Streams.
-export {
-  type BoundedReadOptions,
-  DEFAULT_MAX_READ_BUFFER_BYTES,
-  DEFAULT_MAX_WRITE_BUFFER_BYTES,
-  IOStream,
-  type IOStreamOptions,
-  type ReadBytesOptions,
-  type ReadOptions,
-  type StreamConsumer,
-} from './io-stream.ts';
+export { IOStream } from './io-stream.ts';
 export { listen } from './listen.ts';
 export type { Listener, ListenerOptions, ListenTarget } from './listener.ts';
 export { memoryPair } from './memory-transport.ts';
@@ -37,6 +28,7 @@ export {
 } from './resolver.ts';
 export type { ListenOptions } from './server-binding.ts';
 export { type StartTlsOptions, startTls } from './start-tls.ts';
+export type { StreamConsumer } from './stream-consumer.ts';
 // What can go wrong.
 export {
   STREAM_ERRORS,
@@ -47,6 +39,14 @@ export {
   StreamTimeoutError,
   StreamUsageError,
 } from './stream-errors.ts';
+export {
+  type BoundedReadOptions,
+  DEFAULT_MAX_READ_BUFFER_BYTES,
+  DEFAULT_MAX_WRITE_BUFFER_BYTES,
+  type IOStreamOptions,
+  type ReadBytesOptions,
+  type ReadOptions,
+} from './stream-options.ts';
 export { SystemResolver } from './system-resolver.ts';
 export {
   TCPClient,

@@ -1,5 +1,6 @@
 import type { Clock, ClockTimer } from '@landspout/ioloop';
-import type { IOStream, StreamConsumer } from './io-stream.ts';
+import type { IOStream } from './io-stream.ts';
+import type { StreamConsumer } from './stream-consumer.ts';
 
 /**
  * Takes the consumer's place while a stream closes gracefully: throws away what comes, until the peer has ended too

@@ -1,4 +1,5 @@
-import { IOStream, type IOStreamOptions } from './io-stream.ts';
+import { IOStream } from './io-stream.ts';
+import type { IOStreamOptions } from './stream-options.ts';
 import type { Transport } from './transport.ts';
 
 /** Who made a {@link ServerStream} and counts it. */

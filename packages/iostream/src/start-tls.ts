@@ -1,6 +1,7 @@
 import { IOLoop } from '@landspout/ioloop';
-import { IOStream, type IOStreamOptions } from './io-stream.ts';
+import { IOStream } from './io-stream.ts';
 import { StreamUsageError } from './stream-errors.ts';
+import type { IOStreamOptions } from './stream-options.ts';
 import { TlsAcceptor } from './tls-acceptor.ts';
 import { connectTls } from './tls-client.ts';
 import { resolveTlsServerOptions, type TlsClientOptions, type TlsServerOptions } from './tls-options.ts';

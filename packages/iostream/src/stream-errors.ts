@@ -55,3 +55,19 @@ export class StreamTimeoutError extends CodedError<'ERR_STREAM_TIMEOUT'> {
 export class StreamConnectError extends CodedError<'ERR_STREAM_RESOLVE' | 'ERR_STREAM_TLS'> {
   override readonly name = 'StreamConnectError';
 }
+
+/** What of a stream decides how its end is told. */
+interface EndedStream {
+  readonly isClosed: boolean;
+  readonly isEnded: boolean;
+  readonly error: Error | undefined;
+}
+
+/** The error of an operation on a stream that has come to its end, in the words that fit how it ended. */
+export function closedError(stream: EndedStream, operation: string): StreamClosedError {
+  let how = 'the peer has ended the stream';
+  if (stream.isClosed) how = 'the stream is closed';
+  else if (operation === 'write') how = 'endWrite was called';
+  const why = stream.error === undefined ? '' : `: ${stream.error.message}`;
+  return new StreamClosedError(`${operation}: ${how}${why}`, { cause: stream.error });
+}

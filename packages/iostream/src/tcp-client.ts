@@ -1,10 +1,11 @@
 import { type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { connect } from './connect.ts';
 import { connectToAny } from './happy-eyeballs.ts';
-import { IOStream, type IOStreamOptions } from './io-stream.ts';
+import { IOStream } from './io-stream.ts';
 import type { AddressFamily } from './net-address.ts';
 import type { Resolver } from './resolver.ts';
 import { StreamConnectError, StreamTimeoutError, StreamUsageError } from './stream-errors.ts';
+import type { IOStreamOptions } from './stream-options.ts';
 import { SystemResolver } from './system-resolver.ts';
 import { connectTls } from './tls-client.ts';
 import type { TlsClientOptions } from './tls-options.ts';

@@ -1,10 +1,11 @@
 import type { SecureContext } from 'node:tls';
 import { IOLoop } from '@landspout/ioloop';
 import { ConnectionCaps } from './connection-caps.ts';
-import type { IOStream, IOStreamOptions } from './io-stream.ts';
+import type { IOStream } from './io-stream.ts';
 import { type BoundListener, bindAddresses, bindUnix, type ListenOptions } from './server-binding.ts';
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
 import { StreamClosedError, StreamUsageError } from './stream-errors.ts';
+import type { IOStreamOptions } from './stream-options.ts';
 import { isScanNoise, TlsAcceptor } from './tls-acceptor.ts';
 import { resolveTlsServerOptions, type TlsServerOptions } from './tls-options.ts';
 import type { SocketAddress, Transport } from './transport.ts';
