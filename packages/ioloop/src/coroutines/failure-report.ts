@@ -1,4 +1,6 @@
 import { consoleLogger, type Logger } from '../logger.ts';
+import { LoopUsageError } from '../loop-errors.ts';
+import { describeValue } from './wait-items.ts';
 
 /** What becomes of errors that no caller can be told, because another one was thrown or the caller has left. */
 export interface FailureReport {
@@ -6,6 +8,24 @@ export interface FailureReport {
   readonly quiet?: boolean | ((error: unknown) => boolean) | undefined;
   /** Where the others are logged; default: the console. */
   readonly logger?: Logger | undefined;
+}
+
+/**
+ * Looks at a report when it is given, as the failure that it is for may come in another year.
+ *
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for one that cannot be meant.
+ */
+export function checkReport(operation: string, report: FailureReport): void {
+  if (typeof report !== 'object' || report === null) {
+    throw usageError(operation, 'an object of options', report);
+  }
+  const { quiet, logger } = report;
+  if (quiet !== undefined && typeof quiet !== 'boolean' && typeof quiet !== 'function') {
+    throw usageError(operation, 'a boolean or a function as quiet', quiet);
+  }
+  if (logger !== undefined && typeof logger?.error !== 'function') {
+    throw usageError(operation, 'a Logger as logger', logger);
+  }
 }
 
 /** Logs `error` unless it is a quiet one. */
@@ -22,4 +42,9 @@ export function reportFailure(error: unknown, message: string, report: FailureRe
 
 function isQuiet(error: unknown, quiet: FailureReport['quiet']): boolean {
   return typeof quiet === 'function' ? quiet(error) : quiet === true;
+}
+
+function usageError(operation: string, expected: string, value: unknown): LoopUsageError {
+  const detail = `${expected} was expected, not ${describeValue(value)}`;
+  return new LoopUsageError('ERR_LOOP_USAGE', `${operation}: ${detail}`);
 }

@@ -1,4 +1,4 @@
-import { type FailureReport, reportFailure } from './failure-report.ts';
+import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
 import { isList, keyedItems, type WaitItems } from './wait-items.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -19,7 +19,8 @@ export type MultiResult<Items extends WaitItems> = { -readonly [Key in keyof Ite
  *
  * @param items - an array or a plain object. The same promise may come twice, and plain values count as
  *   settled, arrays and objects within too: only the outermost level is waited for.
- * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else, such as a Map.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else, such as a Map, and for wrong options. The reason of
+ *   `signal` when it aborts first.
  *
  * @example
  * const { user, posts } = await multi({ user: findUser(id), posts: findPosts(id) });
@@ -28,9 +29,16 @@ export async function multi<const Items extends WaitItems>(
   items: Items,
   options: MultiOptions = {},
 ): Promise<MultiResult<Items>> {
-  const { signal } = options;
   const all = settleAll(items, options);
-  return (await (signal === undefined ? all : withTimeout(all, options))) as MultiResult<Items>;
+  try {
+    checkReport('multi', options);
+  } catch (error) {
+    all.catch(() => {}); // the items are ours, whatever is refused, and this says enough
+    throw error;
+  }
+  const { signal, quiet, logger } = options;
+  const waiting = signal === undefined ? all : withTimeout(all, { signal, quiet, logger });
+  return (await waiting) as MultiResult<Items>;
 }
 
 async function settleAll(items: WaitItems, report: FailureReport): Promise<unknown> {

@@ -1,5 +1,7 @@
-import { type Clock, systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
+import { onAbort } from '../locks/on-abort.ts';
+import { checkWait, clockOf } from '../locks/wait-options.ts';
 
 export interface SleepOptions {
   /** Ends the sleep early. */
@@ -11,26 +13,30 @@ export interface SleepOptions {
 /**
  * Resolves when `ms` have passed. The process stays alive meanwhile.
  *
+ * `sleep(0)` lets everything else that is due happen first, as `gen.moment` did in Tornado.
+ *
  * @param ms - 0 to 2,147,483,647 (about 24 days).
  * @param options.signal - rejects with the signal's reason, and leaves no timer and no listener behind.
- * @throws LoopUsageError `ERR_LOOP_USAGE` for a delay out of range.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for a delay out of range or wrong options.
  *
  * @example
  * await sleep(100, { signal: request.signal });
  */
 export async function sleep(ms: number, options: SleepOptions = {}): Promise<void> {
-  const { signal, clock = systemClock } = options;
   requireDelay(ms, 'sleep');
-  signal?.throwIfAborted();
+  const clock = clockOf('sleep', options);
+  const { signal } = options;
+  checkWait('sleep', { signal });
   await new Promise<void>((resolve, reject) => {
+    let stopListening: (() => void) | undefined;
     const timer = clock.setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
+      stopListening?.();
       resolve();
     }, ms);
-    signal?.addEventListener('abort', stop, { once: true });
-    function stop(): void {
+    if (signal === undefined) return;
+    stopListening = onAbort(signal, () => {
       timer.cancel();
-      reject(signal?.reason);
-    }
+      reject(signal.reason);
+    });
   });
 }

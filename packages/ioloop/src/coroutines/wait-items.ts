@@ -26,12 +26,6 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Whether `await` would wait for `value`. */
-export function isAwaitable(value: unknown): value is PromiseLike<unknown> {
-  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false;
-  return typeof (value as { readonly then?: unknown }).then === 'function';
-}
-
 /** What came instead, for a message; never its content, which may be long or secret. */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';

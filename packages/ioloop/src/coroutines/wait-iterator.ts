@@ -1,3 +1,5 @@
+import { usage } from '../locks/wait-options.ts';
+import { runInRootContext } from '../root-context.ts';
 import { keyedItems, type WaitItems } from './wait-items.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -33,28 +35,25 @@ export class WaitIterator<const Items extends WaitItems>
 {
   /** The first to complete resolves the first of these, and so on: they never reject. */
   readonly #completions: Promise<WaitOutcomes<Items>>[] = [];
+  readonly #resolvers: ((outcome: WaitOutcomes<Items>) => void)[] = [];
   readonly #signal: AbortSignal | undefined;
+  #completed = 0;
   #taken = 0;
 
   /**
    * @param items - an array or a plain object; plain values count as settled.
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else, or wrong options.
    */
   constructor(items: Items, options: WaitIteratorOptions = {}) {
-    this.#signal = options.signal;
-    const resolvers: ((outcome: WaitOutcomes<Items>) => void)[] = [];
-    let completed = 0;
-    const complete = (outcome: WaitOutcome<number | string, unknown>): void => {
-      resolvers[completed]?.(outcome as WaitOutcomes<Items>);
-      completed += 1;
-    };
-    for (const [key, item] of keyedItems(items, 'WaitIterator')) {
-      this.#completions.push(new Promise((resolve) => resolvers.push(resolve)));
-      Promise.resolve(item).then(
-        (value) => complete({ key, status: 'fulfilled', value }),
-        (reason: unknown) => complete({ key, status: 'rejected', reason }),
-      );
-    }
+    const running = keyedItems(items, 'WaitIterator').map(
+      ([key, item]) => [key, Promise.resolve(item)] as const,
+    );
+    // Items are listened to before anything is refused, and outside of the caller's async context, which they would
+    // keep alive: some may settle long after the iterator was left.
+    runInRootContext(() => {
+      for (const [key, item] of running) this.#listen(key, item);
+    }, undefined);
+    this.#signal = requireOptions(options).signal;
   }
 
   /** Resolves with the next outcome when there is one. @throws the reason of the signal, when that aborts. */
@@ -81,7 +80,32 @@ export class WaitIterator<const Items extends WaitItems>
     return this;
   }
 
-  #end(): void {
-    this.#taken = this.#completions.length;
+  #listen(key: number | string, item: Promise<unknown>): void {
+    this.#completions.push(new Promise((resolve) => this.#resolvers.push(resolve)));
+    item.then(
+      (value) => this.#complete({ key, status: 'fulfilled', value }),
+      (reason: unknown) => this.#complete({ key, status: 'rejected', reason }),
+    );
   }
+
+  #complete(outcome: WaitOutcome<number | string, unknown>): void {
+    this.#resolvers[this.#completed]?.(outcome as WaitOutcomes<Items>);
+    this.#completed += 1;
+  }
+
+  /** Forgets what nobody will ask for. A call that waits already is still answered. */
+  #end(): void {
+    this.#completions.length = this.#taken;
+    this.#resolvers.length = this.#taken;
+  }
+}
+
+/** A signal that has aborted is no mistake of the caller: the first wait rejects with its reason. */
+function requireOptions(options: WaitIteratorOptions): WaitIteratorOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw usage('WaitIterator', 'an object of options', options);
+  }
+  const { signal } = options;
+  if (signal === undefined || signal instanceof AbortSignal) return options;
+  throw usage('WaitIterator', 'an AbortSignal as signal', signal);
 }

@@ -1,8 +1,12 @@
-import { type Clock, type ClockTimer, systemClock } from '../clock.ts';
-import { requireDelay } from '../delay.ts';
+import type { Clock, ClockTimer } from '../clock.ts';
+import { onAbort } from '../locks/on-abort.ts';
+import { checkWait, clockOf } from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
-import { type FailureReport, reportFailure } from './failure-report.ts';
-import { describeValue, isAwaitable } from './wait-items.ts';
+import { runInRootContext } from '../root-context.ts';
+import { isCancellation } from './cancellation.ts';
+import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
+import { isFuture } from './is-future.ts';
+import { describeValue } from './wait-items.ts';
 
 export interface WithTimeoutOptions extends FailureReport {
   /** How long to wait, 0 to 2,147,483,647 ms; default: for ever. */
@@ -18,13 +22,15 @@ export interface WithTimeoutOptions extends FailureReport {
  * stopped. Given as a function, the work is told of the end through its signal, and should stop by itself.
  *
  * What settles in time settles the result, and leaves no timer and no listener behind. An error that comes after
- * the wait has ended is logged unless `quiet`, and never becomes an unhandled rejection. One that only passes
- * the end on (an `AbortError`, the signal's reason, or an error with that reason as its cause) is not logged.
+ * the wait has ended is logged unless `quiet`, outside of every async context, and never becomes an unhandled
+ * rejection. One that only passes the end on (an `AbortError`, the signal's reason, or an error with that reason
+ * as its cause) is not logged. Work that never settles keeps `quiet` and `logger` alive,
+ * and nothing else of the wait.
  *
  * @param work - a promise, or a function that starts the work; it is not called when `signal` has aborted before.
  * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first. The reason of `signal` when it aborts
  *   first, and what the work throws, pass unchanged.
- * @throws LoopUsageError `ERR_LOOP_USAGE` for a delay out of range, or work that is neither.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for a delay out of range, other wrong options, or work that is neither.
  *
  * @example
  * const row = await withTimeout((signal) => database.find(id, { signal }), { timeoutMs: 500 });
@@ -33,19 +39,21 @@ export async function withTimeout<T>(
   work: PromiseLike<T> | ((signal: AbortSignal) => T | PromiseLike<T>),
   options: WithTimeoutOptions = {},
 ): Promise<T> {
-  const { timeoutMs, signal, clock = systemClock } = options;
-  const wait = new Wait(options);
+  const wait = new Wait<T>();
   // A promise is watched before anything is refused: its failure belongs to us from here on.
-  let running = isAwaitable(work) ? wait.watch(Promise.resolve(work)) : undefined;
+  if (isFuture(work)) wait.watch(Promise.resolve(work));
+  let clock: Clock;
   try {
-    if (timeoutMs !== undefined) requireDelay(timeoutMs, 'withTimeout');
-    signal?.throwIfAborted();
-    running ??= wait.watch(start(work, wait.signal));
+    checkReport('withTimeout', options);
+    wait.reportTo(options);
+    clock = clockOf('withTimeout', options);
+    checkWait('withTimeout', options);
+    if (!isFuture(work)) wait.watch(start(work, wait.signal));
   } catch (error) {
     wait.leave(error);
     throw error;
   }
-  return wait.until(running, timeoutMs, signal, clock);
+  return await wait.until(options, clock);
 }
 
 /** Calls the work in a promise, so that what it throws at once is a rejection too. */
@@ -57,66 +65,88 @@ function start<T>(work: unknown, signal: AbortSignal): Promise<T> {
   );
 }
 
-/** One wait, and what is known of its end when the work fails later. */
-class Wait {
-  readonly #report: FailureReport;
-  readonly #controller = new AbortController();
+/** What there is of a wait until it ends. */
+interface Waiter<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+  timer: ClockTimer | undefined;
+  stopListening: (() => void) | undefined;
+}
 
-  constructor(report: FailureReport) {
-    this.#report = report;
-  }
+/**
+ * One wait, and what is known of its end when the work fails later.
+ *
+ * Not `Promise.race`: the work would keep the caller's result and async context alive until it settles, and much
+ * waits for promises that settle when the server stops.
+ */
+class Wait<T> {
+  readonly #controller = new AbortController();
+  #report: FailureReport = {};
+  #waiter: Waiter<T> | undefined;
 
   /** Aborts when the wait ends before the work. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Hears of the failure of `running` even after the wait. Within the wait it is the waiter's to throw. */
-  watch<T>(running: Promise<T>): Promise<T> {
-    running.then(undefined, (error: unknown) => {
-      if (!this.signal.aborted || isCancellation(error, this.signal.reason)) return;
-      reportFailure(error, 'withTimeout: the work failed after its wait had ended', this.#report);
-    });
-    return running;
+  reportTo({ quiet, logger }: FailureReport): void {
+    this.#report = { quiet, logger };
   }
 
-  /** Settles as `running` does, or as the first of timeout and abort. */
-  async until<T>(
-    running: Promise<T>,
-    timeoutMs: number | undefined,
-    signal: AbortSignal | undefined,
-    clock: Clock,
-  ): Promise<T> {
-    let timer: ClockTimer | undefined;
-    let stop: (() => void) | undefined;
-    const ended = new Promise<never>((_, reject) => {
-      const end = (reason: unknown): void => {
-        reject(reason);
-        this.leave(reason);
-      };
+  /** Hears of the outcome of `running`, even after the wait. */
+  watch(running: Promise<T>): void {
+    runInRootContext(() => {
+      running.then(
+        (value) => this.#take()?.resolve(value),
+        (error: unknown) => this.#fail(error),
+      );
+    }, undefined);
+  }
+
+  /** Settles as the work does, or as the first of timeout and abort. Called in the turn of {@link watch}. */
+  until({ timeoutMs, signal }: WithTimeoutOptions, clock: Clock): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter<T> = { resolve, reject, timer: undefined, stopListening: undefined };
+      this.#waiter = waiter;
+      if (signal?.aborted) return this.#end(signal.reason); // by the work itself, as it started
       if (timeoutMs !== undefined) {
-        const expire = () => end(new LoopTimeoutError(`withTimeout: nothing within ${timeoutMs} ms`));
-        timer = clock.setTimeout(expire, timeoutMs);
+        // A microtask later, so that a result which is there already is preferred, whatever the clock.
+        const expire = () =>
+          queueMicrotask(() => {
+            this.#end(new LoopTimeoutError(`withTimeout: nothing within ${timeoutMs} ms`));
+          });
+        waiter.timer = clock.setTimeout(expire, timeoutMs);
       }
-      stop = () => end(signal?.reason);
-      signal?.addEventListener('abort', stop, { once: true });
+      if (signal !== undefined) waiter.stopListening = onAbort(signal, () => this.#end(signal.reason));
     });
-    try {
-      return await Promise.race([running, ended]);
-    } finally {
-      timer?.cancel();
-      if (stop !== undefined) signal?.removeEventListener('abort', stop);
-    }
   }
 
-  /** Ends the wait. Harmless when it has ended. */
+  /** Tells the work that nobody waits any longer. */
   leave(reason: unknown): void {
     this.#controller.abort(reason);
   }
-}
 
-/** Whether a failure only says that the work was told to stop. */
-function isCancellation(error: unknown, reason: unknown): boolean {
-  if (error === reason) return true;
-  return error instanceof Error && (error.name === 'AbortError' || error.cause === reason);
+  #end(reason: unknown): void {
+    const waiter = this.#take();
+    if (waiter === undefined) return;
+    waiter.reject(reason);
+    this.leave(reason);
+  }
+
+  /** Within the wait a failure is the waiter's to throw. */
+  #fail(error: unknown): void {
+    const waiter = this.#take();
+    if (waiter !== undefined) waiter.reject(error);
+    else if (!isCancellation(error, this.signal.reason)) {
+      reportFailure(error, 'withTimeout: the work failed after its wait had ended', this.#report);
+    }
+  }
+
+  #take(): Waiter<T> | undefined {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    waiter?.timer?.cancel();
+    waiter?.stopListening?.();
+    return waiter;
+  }
 }

@@ -1,11 +1,8 @@
-/** What is called for each signal, while there is something to call. */
-const CALLBACKS = new WeakMap<
-  AbortSignal,
-  { readonly set: Set<() => void>; readonly listener: () => void }
->();
+/** The callbacks of one signal, behind the one listener that it has while there are any. */
+const LISTENERS = new WeakMap<AbortSignal, AbortListener>();
 
 /**
- * Calls `callback` when the signal is aborted.
+ * Calls `callback` when the signal is aborted, which it must not be yet. The callback must not throw.
  *
  * However many wait with one signal, it has one listener: Node walks through all of them to add another, and warns of
  * a leak from the eleventh on.
@@ -13,23 +10,42 @@ const CALLBACKS = new WeakMap<
  * @returns a function that forgets the callback.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  let callbacks = CALLBACKS.get(signal);
-  if (callbacks === undefined) {
-    const set = new Set<() => void>();
-    const listener = () => {
-      CALLBACKS.delete(signal);
-      for (const call of set) call();
-    };
-    callbacks = { set, listener };
-    CALLBACKS.set(signal, callbacks);
-    signal.addEventListener('abort', listener, { once: true });
+  let listener = LISTENERS.get(signal);
+  if (listener === undefined) {
+    listener = new AbortListener(signal);
+    LISTENERS.set(signal, listener);
   }
-  const { set, listener } = callbacks;
-  set.add(callback);
-  return () => {
-    set.delete(callback);
-    if (set.size > 0 || CALLBACKS.get(signal)?.set !== set) return;
-    CALLBACKS.delete(signal);
-    signal.removeEventListener('abort', listener);
-  };
+  return listener.add(callback);
+}
+
+/**
+ * A class and not a few closures: those made in one call share their scope, so that the listener, which lives as long
+ * as anybody waits, would keep the first callback and all that it knows alive too.
+ */
+class AbortListener {
+  readonly #signal: AbortSignal;
+  readonly #callbacks = new Set<() => void>();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener('abort', this, { once: true });
+  }
+
+  add(callback: () => void): () => void {
+    this.#callbacks.add(callback);
+    return () => this.#forget(callback);
+  }
+
+  handleEvent(): void {
+    LISTENERS.delete(this.#signal);
+    for (const callback of this.#callbacks) callback();
+    this.#callbacks.clear();
+  }
+
+  #forget(callback: () => void): void {
+    if (!this.#callbacks.delete(callback) || this.#callbacks.size > 0) return;
+    if (LISTENERS.get(this.#signal) !== this) return; // it is calling, and was taken off by that
+    LISTENERS.delete(this.#signal);
+    this.#signal.removeEventListener('abort', this);
+  }
 }
