@@ -1,0 +1,77 @@
+// The watchdog's thread. It is a file of its own in `dist`, started by loop-watch.ts and imported by nothing.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { consoleLogger } from '../logger.ts';
+import { HeartbeatView } from './heartbeat.ts';
+import { writeStandardErrorAtOnce } from './immediate-output.ts';
+import { describeBlock, type LoopBlock } from './loop-block.ts';
+import { StackRequest } from './stack-request.ts';
+import { Watchdog } from './watchdog.ts';
+import { CLOSE, type WatchdogData, type WatchdogMessage } from './watchdog-messages.ts';
+
+const { memory, settings } = workerData as WatchdogData;
+const port = parentPort as MessagePort;
+
+writeStandardErrorAtOnce();
+// Some builds and runtimes have no inspector, or none that reaches the main thread: blocks are reported all the same.
+const inspector = await import('node:inspector').catch(() => undefined);
+const canAsk = typeof inspector?.Session?.prototype.connectToMainThread === 'function';
+const immediate = await loadImmediateModule(settings.immediateModule);
+
+const watchdog = new Watchdog(
+  new HeartbeatView(memory),
+  settings,
+  {
+    ongoing(block) {
+      if (settings.immediate) {
+        const log = block.cause === 'debugger' ? consoleLogger.info : consoleLogger.warn;
+        log({}, describeBlock(block, true));
+      }
+      immediate?.(block);
+    },
+    ended: (block, shown) => say({ kind: 'block', block, shown: shown && settings.immediate }),
+  },
+  (isOver) =>
+    canAsk && inspector ? new StackRequest(new inspector.Session(), settings.stackFrames, isOver) : undefined,
+);
+watchdog.start();
+
+// Listening is what keeps this thread alive until it is told to end.
+port.on('message', (message) => {
+  if (message !== CLOSE) return;
+  void watchdog.stop().then(() => process.exit());
+});
+
+function say(message: WatchdogMessage): void {
+  port.postMessage(message);
+}
+
+/** The default export of the module, made safe to call. */
+async function loadImmediateModule(
+  url: string | undefined,
+): Promise<((block: LoopBlock) => void) | undefined> {
+  if (url === undefined) return undefined;
+  const failed = (error: unknown): void => say({ kind: 'module-failed', error: asError(error) });
+  try {
+    const { default: report } = (await import(url)) as { default?: unknown };
+    if (typeof report !== 'function') throw new TypeError('its default export is not a function');
+    return (block) => {
+      try {
+        const result: unknown = report(block);
+        if (result instanceof Promise) result.catch(failed);
+      } catch (error) {
+        failed(error);
+      }
+    };
+  } catch (error) {
+    failed(error);
+    return undefined;
+  }
+}
+
+/** What can be cloned to the other thread, whatever was thrown. */
+function asError(thrown: unknown): Error {
+  if (!(thrown instanceof Error)) return new Error(String(thrown));
+  const error = new Error(thrown.message);
+  if (thrown.stack !== undefined) error.stack = thrown.stack;
+  return error;
+}
