@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
-import { onAbort } from '../locks/on-abort.ts';
 import { checkWait, clockOf } from '../locks/wait-options.ts';
+import { onAbort } from '../on-abort.ts';
 
 export interface SleepOptions {
   /** Ends the sleep early. */

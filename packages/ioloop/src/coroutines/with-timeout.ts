@@ -1,7 +1,7 @@
 import type { Clock, ClockTimer } from '../clock.ts';
-import { onAbort } from '../locks/on-abort.ts';
 import { checkWait, clockOf } from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
+import { onAbort } from '../on-abort.ts';
 import { runInRootContext } from '../root-context.ts';
 import { isCancellation } from './cancellation.ts';
 import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';

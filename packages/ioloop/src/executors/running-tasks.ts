@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
-import { onAbort } from '../locks/on-abort.ts';
+import { onAbort } from '../on-abort.ts';
 import { ExecutorClosedError } from './executor-errors.ts';
 
 export interface CloseOptions {

@@ -2,10 +2,10 @@ import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
-import { onAbort } from '../locks/on-abort.ts';
 import { type TakenWaiter, WaitList } from '../locks/wait-list.ts';
 import { checkCount, usage } from '../locks/wait-options.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
+import { onAbort } from '../on-abort.ts';
 import { copyArguments } from './cloning.ts';
 import { restoreThrown } from './error-copy.ts';
 import type {

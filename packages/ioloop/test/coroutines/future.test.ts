@@ -201,7 +201,11 @@ describe('Future', () => {
 
 describe('chainFuture', () => {
   it('passes a value, an exception and a cancellation on [FUT-01]', async () => {
-    const [value, exception, cancellation] = [new Future<string>(), new Future<string>(), new Future<string>()];
+    const [value, exception, cancellation] = [
+      new Future<string>(),
+      new Future<string>(),
+      new Future<string>(),
+    ];
     const targets = [value, exception, cancellation].map((source) => {
       const target = new Future<string>();
       chainFuture(source, target);
