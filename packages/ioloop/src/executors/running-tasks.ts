@@ -33,10 +33,10 @@ export class RunningTasks {
   /**
    * Waits for the result of `work`, but not longer than its caller wants, nor than the executor lives.
    *
+   * @param signal - not aborted yet.
    * @param left - is called when the wait ends before the work does.
    */
   async wait<T>(work: () => Promise<T>, signal: AbortSignal | undefined, left: () => void): Promise<T> {
-    signal?.throwIfAborted();
     let leave: (reason: unknown) => void = () => {};
     let forget: (() => void) | undefined;
     try {

@@ -57,7 +57,6 @@ export class WorkerPool {
   ): Promise<WorkerAnswer> {
     const piscina = this.#piscina ?? (await this.#load());
     if (this.#destroyed) throw new ExecutorClosedError('the executor was closed before the task could start');
-    stop?.throwIfAborted();
     // Getters are read while the message is copied, in this order: they say how far that came.
     const copied = { begun: false, whole: false };
     const message: WorkerTask & Readonly<Record<keyof typeof copied, boolean>> = {

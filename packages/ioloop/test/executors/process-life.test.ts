@@ -4,7 +4,8 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 const PROGRAM = fileURLToPath(new URL('fixtures/pool-program.mjs', import.meta.url));
-const NO_THREADS = new URL('fixtures/fails-in-threads.mjs', import.meta.url).href;
+/** Fixtures that a program preloads, and its threads too. */
+const preload = (name: string) => ['--import', new URL(`fixtures/${name}`, import.meta.url).href];
 
 /** Each runs a program of its own on the built package, and waits for it to end by itself. */
 describe('a program with a ThreadPoolExecutor', () => {
@@ -32,7 +33,14 @@ describe('a program with a ThreadPoolExecutor', () => {
   });
 
   it('hears of threads that cannot be started, instead of waiting for one', async () => {
-    const refusal = 'ERR_EXECUTOR_WORKER the thread for the task could not start: no threads here';
-    expect(await run('unstartable', '--import', NO_THREADS)).toEqual([refusal, refusal, 'closed']);
+    const refusal = 'ERR_EXECUTOR_WORKER the thread for the task could not start: ';
+    const failing = await run('unstartable', ...preload('fails-in-threads.mjs'));
+    expect(failing).toEqual([`${refusal}no threads here`, `${refusal}no threads here`, 'closed']);
+    const exiting = await run('unstartable', ...preload('exits-in-threads.mjs'));
+    expect(exiting).toEqual([
+      `${refusal}it ended without a word`,
+      `${refusal}it ended without a word`,
+      'closed',
+    ]);
   });
 });

@@ -405,6 +405,36 @@ describe('ThreadPoolExecutor', () => {
       expect(await other.result).not.toBe(thread);
     });
 
+    it('gives the place to whoever waited first', async () => {
+      const executor = open();
+      const leaving = new AbortController();
+      const holding = hold(executor, { signal: leaving.signal });
+      const order = new Int32Array(new SharedArrayBuffer(4));
+      const first = executor.run(task('takePlace'), [order]);
+      leaving.abort();
+      const second = executor.run(task('takePlace'), [order]);
+      expect(await Promise.all([first, second])).toEqual([0, 1]);
+      await expect(holding.result).rejects.toBe(leaving.signal.reason);
+    });
+
+    it('gives back the place of a task that waited once, and no second one', async () => {
+      const executor = open({ maxQueue: 1 });
+      const leaving = new AbortController();
+      const first = hold(executor);
+      const second = hold(executor, { signal: leaving.signal });
+      first.release();
+      await second.started;
+      leaving.abort();
+      await expect(second.result).rejects.toBe(leaving.signal.reason);
+      const third = hold(executor);
+      const waiting = executor.run(task('later'), [1]);
+      await expect(executor.run(task('later'), [2])).rejects.toMatchObject({
+        code: 'ERR_EXECUTOR_QUEUE_FULL',
+      });
+      third.release();
+      expect(await waiting).toBe(1);
+    });
+
     it('puts one listener on a signal, however many tasks it is given to', async () => {
       const warnings: Error[] = [];
       const listen = (warning: Error) => void warnings.push(warning);
