@@ -5,5 +5,6 @@ export default library([
   'src/errors.ts',
   'src/testing.ts',
   'src/executors/executor-worker.ts',
-  'src/executors/thread-pool-executor.ts',
+  'src/watchdog/watch-loop.ts',
+  'src/watchdog/watchdog-worker.ts',
 ]);

@@ -65,8 +65,12 @@ export { Queue, type QueueOptions } from './queues/queue.ts';
 
 // Coroutines.
 
+export { chainFuture } from './coroutines/chain-future.ts';
+export { convertYielded, registerYielded, type YieldedConverter } from './coroutines/convert-yielded.ts';
 export { coroutine } from './coroutines/coroutine.ts';
 export type { FailureReport } from './coroutines/failure-report.ts';
+export { Future } from './coroutines/future.ts';
+export { isFuture } from './coroutines/is-future.ts';
 export { type MultiOptions, type MultiResult, multi } from './coroutines/multi.ts';
 export { type SleepOptions, sleep } from './coroutines/sleep.ts';
 export type { WaitItems } from './coroutines/wait-items.ts';
@@ -77,3 +81,32 @@ export {
   type WaitOutcomes,
 } from './coroutines/wait-iterator.ts';
 export { type WithTimeoutOptions, withTimeout } from './coroutines/with-timeout.ts';
+
+// Other threads: functions that compute there, and one that watches this one.
+
+export type {
+  Executor,
+  ExecutorRunOptions,
+  ExecutorTask,
+  TaskFunction,
+  Transferable,
+  UnknownTaskFunction,
+} from './executors/executor.ts';
+export {
+  EXECUTOR_ERRORS,
+  ExecutorClosedError,
+  type ExecutorErrorCode,
+  ExecutorLimitError,
+  ExecutorUsageError,
+  ExecutorWorkerError,
+} from './executors/executor-errors.ts';
+export { InlineExecutor } from './executors/inline-executor.ts';
+export type { RunInExecutorOptions } from './executors/loop-executors.ts';
+export { type RunOnExecutorOptions, runOnExecutor } from './executors/run-on-executor.ts';
+export type { CloseOptions as ExecutorCloseOptions } from './executors/running-tasks.ts';
+export { ThreadPoolExecutor, type ThreadPoolExecutorOptions } from './executors/thread-pool-executor.ts';
+export { transfer } from './executors/transfer.ts';
+export type { LoopBlock } from './watchdog/loop-block.ts';
+export { LOOP_BLOCK_CHANNEL, type LoopWatch } from './watchdog/loop-watch.ts';
+export { WATCH_ERRORS, type WatchErrorCode, WatchUsageError } from './watchdog/watch-errors.ts';
+export type { LoopWatchOptions } from './watchdog/watch-options.ts';

@@ -3,6 +3,8 @@ import { type Clock, systemClock } from './clock.ts';
 import { requireDelay } from './delay.ts';
 import { DescriptorHandlers, ERROR, READ, WRITE } from './descriptor-handlers.ts';
 import type { ReadinessHandler } from './descriptor-watch.ts';
+import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from './executors/executor.ts';
+import { LoopExecutors, type RunInExecutorOptions } from './executors/loop-executors.ts';
 import type { Flushable, FlushQueue } from './flush-queue.ts';
 import { consoleLogger, type Logger } from './logger.ts';
 import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
@@ -13,6 +15,9 @@ import { LoopTimers, type Timeout } from './loop-timers.ts';
 import type { Reactor } from './reactor.ts';
 import type { Socket } from './socket.ts';
 import { type Backend, threadBackend } from './thread-backend.ts';
+import type { LoopWatch } from './watchdog/loop-watch.ts';
+import { watchLoop } from './watchdog/watch-loop.ts';
+import type { LoopWatchOptions } from './watchdog/watch-options.ts';
 
 export interface IOLoopOptions {
   /** Default: the machine's clock. */
@@ -61,6 +66,8 @@ export class IOLoop {
   readonly #handlers: DescriptorHandlers | undefined;
   readonly #runs = new LoopRuns();
   readonly #lag = new LoopLag();
+  readonly #executors = new LoopExecutors();
+  readonly #watches: LoopWatch[] = [];
   #closed = false;
 
   /** The loop of this thread, made at the first call, and again after that one was closed. */
@@ -223,6 +230,40 @@ export class IOLoop {
   }
 
   /**
+   * Runs an exported function outside of this thread, in the default executor: a pool of threads, made at the first
+   * need. Options: another `executor`, a `signal`, a `transferList`. {@link ExecutorTask} says what can be a task.
+   *
+   * @throws what the executor's `run` rejects with, such as ExecutorLimitError `ERR_EXECUTOR_QUEUE_FULL`.
+   */
+  async runInExecutor<Fn extends TaskFunction = UnknownTaskFunction>(
+    task: ExecutorTask<Fn>,
+    args: Readonly<Parameters<Fn>>,
+    options: RunInExecutorOptions = {},
+  ): Promise<Awaited<ReturnType<Fn>>> {
+    if (this.#closed) this.#refuse('runInExecutor');
+    return this.#executors.run(task, args, options);
+  }
+
+  /** Sets where {@link runInExecutor} runs from now on. It is closed with this loop. */
+  setDefaultExecutor(executor: Executor): void {
+    if (this.#closed) this.#refuse('setDefaultExecutor');
+    this.#executors.setDefault(executor);
+  }
+
+  /**
+   * Watches this loop from another thread: when it stands still for `thresholdMs` (default 100), the JavaScript
+   * stack of who blocks it is reported, while the block lasts. See `watchLoop` in full. Closed with this loop.
+   *
+   * @throws WatchUsageError `ERR_WATCH_OPTIONS`, `ERR_WATCH_THREAD`, `ERR_WATCH_ACTIVE`, `ERR_WATCH_WORKER`.
+   */
+  watch(options: LoopWatchOptions = {}): LoopWatch {
+    if (this.#closed) this.#refuse('watch');
+    const watch = watchLoop(this, options);
+    this.#watches.push(watch);
+    return watch;
+  }
+
+  /**
    * What this loop has done, and how it fares. Reading costs some microseconds; collecting counts only, and from the
    * first call on one unref'd timer of Node's measures the lag.
    */
@@ -242,8 +283,9 @@ export class IOLoop {
   }
 
   /**
-   * Ends this loop: handlers are removed, pending callbacks and timers are dropped. Streams and servers stay: they
-   * belong to the thread. Harmless when closed; every other use of a closed loop throws `ERR_LOOP_CLOSED`.
+   * Ends this loop: handlers are removed, pending callbacks and timers are dropped, its watch ends, and so does its
+   * executor when the tasks that run there have. Streams and servers stay: they belong to the thread. Harmless when
+   * closed; every other use of a closed loop throws `ERR_LOOP_CLOSED`.
    *
    * @throws LoopUsageError `ERR_LOOP_RUNNING` while {@link start} or {@link run} waits.
    */
@@ -258,6 +300,7 @@ export class IOLoop {
     this.#timers.close();
     this.#lag.close();
     this.#handlers?.close(options.allFds === true);
+    await Promise.all([this.#executors.close(), ...this.#watches.map((watch) => watch.close())]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@ import { constants, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { IOLoop } from '../src/index.ts';
+import { type ExecutorTask, IOLoop, ThreadPoolExecutor } from '../src/index.ts';
 import { VirtualClock } from '../src/testing.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -116,6 +116,24 @@ describe('IOLoop.close', () => {
     for (const call of calls) expect(call).toThrow(expect.objectContaining(closed));
     await expect(loop.start()).rejects.toMatchObject(closed);
     await expect(loop.run(() => 1)).rejects.toMatchObject(closed);
+  });
+
+  it('ends its watch and its executor [LOOP-09]', async () => {
+    const loop = new IOLoop();
+    const executor = new ThreadPoolExecutor({ maxWorkers: 1 });
+    loop.setDefaultExecutor(executor);
+    const task: ExecutorTask<(text: string) => string> = { module: 'node:path', export: 'basename' };
+    expect(await loop.runInExecutor(task, ['/a/b'])).toBe('b');
+    const watch = loop.watch({ immediate: false, enabled: true });
+    expect(watch.isWatching).toBe(true);
+    await loop.close();
+    expect(watch.isWatching).toBe(false);
+    await expect(executor.run(task, ['/a/b'])).rejects.toMatchObject({ code: 'ERR_EXECUTOR_CLOSED' });
+    expect(() => loop.watch()).toThrow(expect.objectContaining({ code: 'ERR_LOOP_CLOSED' }));
+    expect(() => loop.setDefaultExecutor(executor)).toThrow(
+      expect.objectContaining({ code: 'ERR_LOOP_CLOSED' }),
+    );
+    await expect(loop.runInExecutor(task, ['/a/b'])).rejects.toMatchObject({ code: 'ERR_LOOP_CLOSED' });
   });
 
   it('lets the thread make a new loop', async () => {

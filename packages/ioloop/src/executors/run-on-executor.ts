@@ -1,9 +1,10 @@
+import { IOLoop } from '../io-loop.ts';
 import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from './executor.ts';
 import { checkTask } from './task-request.ts';
 
 export interface RunOnExecutorOptions {
-  /** Where each call runs; a function is asked anew for each call. It stays the caller's to close. */
-  readonly executor: Pick<Executor, 'run'> | (() => Pick<Executor, 'run'>);
+  /** Where each call runs; it stays the caller's to close. Default: the executor of the loop of the calling thread. */
+  readonly executor?: Pick<Executor, 'run'> | undefined;
 }
 
 /**
@@ -16,19 +17,18 @@ export interface RunOnExecutorOptions {
  * @throws LoopUsageError `ERR_LOOP_USAGE` for a task that names no place.
  *
  * @example
- * const hash = runOnExecutor<typeof import('./hash.js').hash>(
- *   { module: new URL('./hash.js', import.meta.url), export: 'hash' },
- *   { executor },
- * );
+ * const hash = runOnExecutor<typeof import('./hash.js').hash>({
+ *   module: new URL('./hash.js', import.meta.url),
+ *   export: 'hash',
+ * });
  * const digest = await hash('text');
  */
 export function runOnExecutor<Fn extends TaskFunction = UnknownTaskFunction>(
   task: ExecutorTask<Fn>,
-  { executor }: RunOnExecutorOptions,
+  { executor }: RunOnExecutorOptions = {},
 ): (...args: Parameters<Fn>) => Promise<Awaited<ReturnType<Fn>>> {
   checkTask(task);
   return async (...args): Promise<Awaited<ReturnType<Fn>>> => {
-    const chosen = typeof executor === 'function' ? executor() : executor;
-    return await chosen.run(task, args);
+    return await IOLoop.current().runInExecutor(task, args, { executor });
   };
 }

@@ -1,8 +1,6 @@
 import { threadId } from 'node:worker_threads';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { InlineExecutor } from '../../src/executors/inline-executor.ts';
-import { runOnExecutor } from '../../src/executors/run-on-executor.ts';
-import { ThreadPoolExecutor } from '../../src/executors/thread-pool-executor.ts';
+import { InlineExecutor, IOLoop, runOnExecutor, ThreadPoolExecutor } from '../../src/index.ts';
 import { TASKS, task } from './fixtures/held-task.ts';
 
 describe('runOnExecutor', () => {
@@ -15,14 +13,15 @@ describe('runOnExecutor', () => {
     expect(await runOnExecutor(task('thread'), { executor })()).not.toBe(threadId);
   });
 
-  it('asks a function for the executor of each call [FUT-02]', async () => {
-    const inline = new InlineExecutor();
-    await using pool = new ThreadPoolExecutor({ maxWorkers: 1 });
-    let executor: InlineExecutor | ThreadPoolExecutor = inline;
-    const thread = runOnExecutor(task('thread'), { executor: () => executor });
+  it('takes the executor of the loop of this thread when none is named [FUT-02]', async () => {
+    const thread = runOnExecutor(task('thread'));
+    const before = IOLoop.current();
+    before.setDefaultExecutor(new InlineExecutor());
     expect(await thread()).toBe(threadId);
-    executor = pool;
+    await before.close();
+    IOLoop.current().setDefaultExecutor(new ThreadPoolExecutor({ maxWorkers: 1 }));
     expect(await thread()).not.toBe(threadId);
+    await IOLoop.current().close();
   });
 
   it('rejects where the function throws', async () => {
