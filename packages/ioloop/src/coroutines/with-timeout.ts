@@ -56,13 +56,20 @@ export async function withTimeout<T>(
   return await wait.until(options, clock);
 }
 
-/** Calls the work in a promise, so that what it throws at once is a rejection too. */
+/** What the work throws at once is a rejection too. */
 function start<T>(work: unknown, signal: AbortSignal): Promise<T> {
-  if (typeof work === 'function') return new Promise<T>((resolve) => resolve(work(signal)));
-  throw new LoopUsageError(
-    'ERR_LOOP_USAGE',
-    `withTimeout: a promise or a function was expected, not ${describeValue(work)}`,
-  );
+  if (typeof work !== 'function') {
+    throw new LoopUsageError(
+      'ERR_LOOP_USAGE',
+      `withTimeout: a promise or a function was expected, not ${describeValue(work)}`,
+    );
+  }
+  try {
+    // A promise is passed on as it is: one around it would be kept by it, and keep the caller's context.
+    return Promise.resolve(work(signal));
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** What there is of a wait until it ends. */
@@ -80,12 +87,19 @@ interface Waiter<T> {
  * waits for promises that settle when the server stops.
  */
 class Wait<T> {
-  readonly #controller = new AbortController();
   #report: FailureReport = {};
   #waiter: Waiter<T> | undefined;
+  /** Only for work that is a function: a promise hears of nothing. */
+  #controller: AbortController | undefined;
+  /**
+   * Why the wait ended. Held weakly, as an error keeps the functions that wait for it alive by its stack; work that
+   * passes the reason on has it itself.
+   */
+  #reason: { deref(): unknown } | undefined;
 
   /** Aborts when the wait ends before the work. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
     return this.#controller.signal;
   }
 
@@ -123,7 +137,10 @@ class Wait<T> {
 
   /** Tells the work that nobody waits any longer. */
   leave(reason: unknown): void {
-    this.#controller.abort(reason);
+    const isObject = typeof reason === 'object' && reason !== null;
+    this.#reason = isObject ? new WeakRef(reason) : { deref: () => reason };
+    this.#controller?.abort(reason);
+    this.#controller = undefined;
   }
 
   #end(reason: unknown): void {
@@ -137,7 +154,7 @@ class Wait<T> {
   #fail(error: unknown): void {
     const waiter = this.#take();
     if (waiter !== undefined) waiter.reject(error);
-    else if (!isCancellation(error, this.signal.reason)) {
+    else if (!isCancellation(error, this.#reason?.deref())) {
       reportFailure(error, 'withTimeout: the work failed after its wait had ended', this.#report);
     }
   }
