@@ -8,7 +8,7 @@ export type BlockCause = 'javascript' | 'native' | 'debugger' | 'unknown';
 export interface LoopBlock {
   /**
    * Milliseconds by which the heartbeat is late, without the time that the watchdog itself lost. It is less than the
-   * block by up to a quarter of the threshold, as the block began somewhere between two beats.
+   * block by up to half the threshold, as the block began somewhere between two beats.
    */
   readonly blockedMs: number;
   readonly cause: BlockCause;

@@ -85,7 +85,8 @@ export class LoopWatch {
   }
 
   #hear(message: WatchdogMessage): void {
-    if (this.#closed !== undefined) return;
+    if (message.kind === 'may-end') this.#terminate();
+    if (this.#closed !== undefined || message.kind === 'may-end') return;
     if (message.kind === 'module-failed') {
       this.#logger.error({ error: message.error }, "the watchdog's immediate module failed");
       return;
@@ -108,9 +109,17 @@ export class LoopWatch {
     const gone = new Promise((resolve) => worker.once('exit', resolve));
     worker.ref(); // whoever awaits this shall not be left without an answer
     worker.postMessage(CLOSE);
-    const timer = setTimeout(() => void worker.terminate(), CLOSE_MS);
+    const timer = setTimeout(() => this.#terminate(), CLOSE_MS);
     await gone;
     clearTimeout(timer);
+  }
+
+  /**
+   * Ends the thread two turns later. By then the main thread has dealt with the end of the last debugger: Node aborts
+   * the process when a debugger has something to tell a thread that is gone.
+   */
+  #terminate(): void {
+    setImmediate(() => setImmediate(() => void this.#worker?.terminate()));
   }
 
   #ended(): void {

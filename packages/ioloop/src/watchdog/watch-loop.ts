@@ -16,7 +16,7 @@ let active: LoopWatch | undefined;
 /**
  * Watches the loop of the main thread from a worker thread, and says what it is doing whenever it stands still.
  *
- * The main thread bumps a counter four times per threshold. When the counter stands still for longer, the watchdog
+ * The main thread bumps a counter twice per threshold. When the next bump is late by the threshold, the watchdog
  * takes the JavaScript stack by a debugger that it enables for this only (`node:inspector`), and at once, **while the
  * block lasts**, writes a record as `consoleLogger` does to standard error (`immediate`) and calls the default export
  * of `immediateModule`. **When the block has ended**, one {@link LoopBlock} with the whole length goes to the loop's

@@ -12,7 +12,9 @@ export type WatchdogMessage =
   /** A block has ended. `shown`: its stack has been written to standard error. */
   | { readonly kind: 'block'; readonly block: LoopBlock; readonly shown: boolean }
   /** The immediate module cannot be loaded or has thrown. */
-  | { readonly kind: 'module-failed'; readonly error: unknown };
+  | { readonly kind: 'module-failed'; readonly error: unknown }
+  /** The answer to {@link CLOSE}: no debugger of ours is connected any more. */
+  | { readonly kind: 'may-end' };
 
 /** The one thing that the main thread says to the worker. */
 export const CLOSE = 'close';

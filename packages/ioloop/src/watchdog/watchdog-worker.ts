@@ -38,7 +38,7 @@ watchdog.start();
 // Listening is what keeps this thread alive until it is told to end.
 port.on('message', (message) => {
   if (message !== CLOSE) return;
-  void watchdog.stop().then(() => process.exit());
+  void watchdog.stop().then(() => say({ kind: 'may-end' }));
 });
 
 function say(message: WatchdogMessage): void {
@@ -51,6 +51,8 @@ async function loadImmediateModule(
 ): Promise<((block: LoopBlock) => void) | undefined> {
   if (url === undefined) return undefined;
   const failed = (error: unknown): void => say({ kind: 'module-failed', error: asError(error) });
+  // What the module leaves uncaught must not end this thread while its debugger holds the main one.
+  process.on('uncaughtException', failed);
   try {
     const { default: report } = (await import(url)) as { default?: unknown };
     if (typeof report !== 'function') throw new TypeError('its default export is not a function');
