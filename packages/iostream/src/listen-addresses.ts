@@ -40,7 +40,13 @@ export function isMissingAddress(error: unknown): boolean {
   return error instanceof SystemError && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT');
 }
 
+/** In which way other processes may have the same port. */
+export interface Sharing {
+  readonly reusePort: boolean;
+  readonly cluster: boolean;
+}
+
 /** What to bind for one address. */
-export function toListenTarget(address: string, port: number, reusePort: boolean): ListenTarget {
-  return { address, port, reusePort, v6Only: address.includes(':') };
+export function toListenTarget(address: string, port: number, sharing: Sharing): ListenTarget {
+  return { address, port, ...sharing, v6Only: address.includes(':') };
 }

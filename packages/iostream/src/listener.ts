@@ -7,15 +7,21 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Where to listen: a numeric address and a port (0 picks one), or a Unix socket's path (NUL first: abstract). */
+/**
+ * Where to listen: a numeric address and a port (0 picks one), a Unix socket's path (NUL first: abstract), or the
+ * number of a descriptor that was inherited and that the listener takes over.
+ */
 export type ListenTarget =
   | {
       readonly address: string;
       readonly port: number;
       readonly reusePort?: boolean;
       readonly v6Only?: boolean;
+      /** Portable backend: asks the parent of node:cluster for the listener, which its other children have too. */
+      readonly cluster?: boolean;
     }
-  | { readonly path: string };
+  | { readonly path: string }
+  | { readonly fd: number };
 
 export interface ListenerOptions {
   /** Connections that the system holds until they are accepted. */

@@ -33,10 +33,14 @@ export function internetAddress(address: string, port: number): SocketAddress {
   return { family: normal.includes(':') ? 'IPv6' : 'IPv4', address: normal, port };
 }
 
-/** How errors name a target: `127.0.0.1:80`, `[::1]:80`, or the path; the NUL of an abstract name as `@`. */
+/** How errors name a target: `127.0.0.1:80`, `[::1]:80`, a path with the NUL of an abstract name as `@`, `descriptor 3`. */
 export function targetName(
-  target: { readonly address: string; readonly port: number } | { readonly path: string },
+  target:
+    | { readonly address: string; readonly port: number }
+    | { readonly path: string }
+    | { readonly fd: number },
 ): string {
+  if ('fd' in target) return `descriptor ${target.fd}`;
   if ('path' in target) return target.path.replace(/^\0/, '@');
   return target.address.includes(':')
     ? `[${target.address}]:${target.port}`

@@ -6,8 +6,11 @@ import {
   type ReadyHandler,
   systemError,
 } from '@landspout/ioloop';
+import { inheritedError } from './inherited-listener.ts';
 import type { Listener, ListenerOptions, ListenTarget } from './listener.ts';
+import { targetName } from './net-address.ts';
 import { ReactorTransport, toSocketAddress } from './reactor-transport.ts';
+import { StreamUsageError } from './stream-errors.ts';
 import type { SocketAddress } from './transport.ts';
 
 /** Most connections accepted in one turn, so that a flood of them does not starve those that are there. */
@@ -16,14 +19,22 @@ const ACCEPTS_PER_TURN = 128;
 const EXHAUSTED_REST_MS = 100;
 const READABLE = 0x01;
 
-/** Listens on the reactor. @throws SystemError such as `EADDRINUSE`, with nothing left open. */
+/**
+ * Listens on the reactor.
+ *
+ * @throws SystemError such as `EADDRINUSE`, with nothing left open; StreamUsageError `ERR_STREAM_USAGE` for what is
+ *   no socket that can listen, or is not for this backend.
+ */
 export function listenReactor(
   loop: IOLoop,
   reactor: Reactor,
   target: ListenTarget,
   options: ListenerOptions,
 ): Listener {
-  const descriptor = openListener(reactor, target, options.backlog);
+  const descriptor =
+    'fd' in target
+      ? takeListener(reactor, target.fd, options.backlog)
+      : openListener(reactor, target, options.backlog);
   return new ReactorListener(loop, reactor, descriptor, options);
 }
 
@@ -91,16 +102,38 @@ class ReactorListener implements Listener, ReadyHandler {
   }
 }
 
-function openListener(reactor: Reactor, target: ListenTarget, backlog: number): Descriptor {
+/**
+ * Takes over an inherited listener. `listen` is called once more: it sets our backlog, and it is the check that this is
+ * a stream socket, and no connection.
+ */
+function takeListener(reactor: Reactor, fd: number, backlog: number): Descriptor {
+  const { binding, options } = reactor;
+  const slot = binding.own(fd);
+  if (slot < 0) throw inheritedError(systemError(slot, 'listen', targetName({ fd })), fd);
+  const generation = binding.generation(slot);
+  const result = binding.listen(slot, generation, backlog);
+  if (result < 0) {
+    binding.close(slot, generation);
+    throw inheritedError(systemError(result, 'listen', targetName({ fd })), fd);
+  }
+  // Saves a system call for each connection. A Unix socket has no such option, and needs none.
+  binding.setOption(slot, generation, options.NODELAY, 1);
+  return { slot, generation };
+}
+
+function openListener(
+  reactor: Reactor,
+  target: Exclude<ListenTarget, { fd: number }>,
+  backlog: number,
+): Descriptor {
   const { binding, constants, options } = reactor;
   const isUnix = 'path' in target;
+  if (!isUnix && target.cluster) {
+    throw new StreamUsageError('ERR_STREAM_USAGE', 'listen: cluster is for the portable backend');
+  }
   const isV6 = !isUnix && target.address.includes(':');
   const domain = isUnix ? constants.AF_UNIX : isV6 ? constants.AF_INET6 : constants.AF_INET;
-  const name = isUnix
-    ? target.path
-    : isV6
-      ? `[${target.address}]:${target.port}`
-      : `${target.address}:${target.port}`;
+  const name = targetName(target);
   const slot = checked(binding.socket(domain, constants.SOCK_STREAM), 'socket');
   const generation = binding.generation(slot);
   try {

@@ -4,6 +4,7 @@ import {
   isMissingAddress,
   type ListenAddress,
   resolveListenAddresses,
+  type Sharing,
   toListenTarget,
 } from './listen-addresses.ts';
 import type { Listener, ListenerOptions } from './listener.ts';
@@ -26,6 +27,13 @@ export interface ListenOptions {
   readonly path?: string;
   /** Who may connect to `path`. Default 0o600, its owner alone. */
   readonly mode?: number;
+  /**
+   * Listening sockets that this process has inherited, in place of host and port or path: from `forkProcesses`, from
+   * systemd (3 is its first), from any parent. They belong to the server from then on; after a failure, use none of them.
+   */
+  readonly fd?: number | readonly number[];
+  /** Of `forkProcesses` on the portable backend: the listener is one that node:cluster shares. Default false. */
+  readonly cluster?: boolean;
 }
 
 /** A listener and what has to be removed with it. */
@@ -44,14 +52,14 @@ export async function bindAddresses(
   options: ListenOptions,
   listenerOptions: ListenerOptions,
 ): Promise<BoundListener[]> {
-  const { port = 0, host, reusePort = false } = options;
+  const { port = 0, host, reusePort = false, cluster = false } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new StreamUsageError('ERR_STREAM_USAGE', `listen: a port of 0 to 65535 was expected, not ${port}`);
   }
   const addresses = await resolveListenAddresses(host);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const listeners = await bindEach(loop, addresses, port, reusePort, listenerOptions);
+      const listeners = await bindEach(loop, addresses, port, { reusePort, cluster }, listenerOptions);
       return listeners.map((listener) => ({ listener, close: () => listener.close() }));
     } catch (error) {
       const isUnlucky =
@@ -65,7 +73,7 @@ async function bindEach(
   loop: IOLoop,
   addresses: readonly ListenAddress[],
   port: number,
-  reusePort: boolean,
+  sharing: Sharing,
   options: ListenerOptions,
 ): Promise<Listener[]> {
   const listeners: Listener[] = [];
@@ -73,7 +81,7 @@ async function bindEach(
   try {
     for (const { address, mayBeMissing } of addresses) {
       try {
-        const listener = await listen(loop, toListenTarget(address, onePort, reusePort), options);
+        const listener = await listen(loop, toListenTarget(address, onePort, sharing), options);
         listeners.push(listener);
         if ('port' in listener.address) onePort = listener.address.port;
       } catch (error) {
@@ -85,6 +93,40 @@ async function bindEach(
     await Promise.all(listeners.map((listener) => listener.close()));
     throw error;
   }
+}
+
+/**
+ * Listens on inherited sockets.
+ *
+ * @throws StreamUsageError `ERR_STREAM_USAGE` for what is no such socket. None of them listens here then.
+ */
+export async function bindInherited(
+  loop: IOLoop,
+  options: ListenOptions,
+  listenerOptions: ListenerOptions,
+): Promise<BoundListener[]> {
+  const fds = requireDescriptors(options);
+  const listeners: Listener[] = [];
+  try {
+    for (const fd of fds) listeners.push(await listen(loop, { fd }, listenerOptions));
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close()));
+    throw error;
+  }
+  return listeners.map((listener) => ({ listener, close: () => listener.close() }));
+}
+
+function requireDescriptors(options: ListenOptions): readonly number[] {
+  const { fd = [] } = options;
+  for (const other of ['port', 'host', 'path', 'mode', 'reusePort', 'cluster'] as const) {
+    if (options[other] === undefined) continue;
+    throw new StreamUsageError('ERR_STREAM_USAGE', `listen: fd stands in place of ${other}, not beside it`);
+  }
+  const fds = typeof fd === 'number' ? [fd] : fd;
+  const areDescriptors =
+    Array.isArray(fds) && fds.every((one) => Number.isInteger(one) && one >= 0 && one < 2 ** 31);
+  if (areDescriptors && fds.length > 0 && new Set(fds).size === fds.length) return fds;
+  throw new StreamUsageError('ERR_STREAM_USAGE', 'listen: fd was expected to be a descriptor, or several');
 }
 
 /** Listens on a Unix socket, in place of a stale one. */

@@ -2,7 +2,14 @@ import type { SecureContext } from 'node:tls';
 import { IOLoop } from '@landspout/ioloop';
 import { ConnectionCaps } from './connection-caps.ts';
 import type { IOStream } from './io-stream.ts';
-import { type BoundListener, bindAddresses, bindUnix, type ListenOptions } from './server-binding.ts';
+import type { ListenerOptions } from './listener.ts';
+import {
+  type BoundListener,
+  bindAddresses,
+  bindInherited,
+  bindUnix,
+  type ListenOptions,
+} from './server-binding.ts';
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
 import { StreamClosedError, StreamUsageError } from './stream-errors.ts';
 import type { IOStreamOptions } from './stream-options.ts';
@@ -97,16 +104,13 @@ export class TCPServer {
    * Starts to listen; may be called again for further ports.
    *
    * @throws SystemError such as `EADDRINUSE`, with `bind` or `listen` as its `syscall`; StreamConnectError
-   *   `ERR_STREAM_RESOLVE` for a host without an address. Nothing of this call is left listening then.
+   *   `ERR_STREAM_RESOLVE` for a host without an address; StreamUsageError `ERR_STREAM_USAGE` for options that cannot
+   *   be, and for an `fd` that is no stream socket that can listen. Nothing of this call is left listening then.
    */
   async listen(options: ListenOptions): Promise<this> {
     const onConnection = (transport: Transport): void => this.#accept(transport);
     const listenerOptions = { backlog: this.#backlog, onConnection };
-    const bound =
-      options.path === undefined
-        ? await bindAddresses(this.#loop, options, listenerOptions)
-        : await bindUnix(this.#loop, options.path, options.mode, listenerOptions);
-    this.#listeners.push(...bound);
+    this.#listeners.push(...(await bind(this.#loop, options, listenerOptions)));
     return this;
   }
 
@@ -210,6 +214,16 @@ export class TCPServer {
     this.#streams.delete(stream);
     if (this.#tls === undefined) this.#caps.release(stream);
   }
+}
+
+function bind(
+  loop: IOLoop,
+  options: ListenOptions,
+  listenerOptions: ListenerOptions,
+): Promise<BoundListener[]> {
+  if (options.fd !== undefined) return bindInherited(loop, options, listenerOptions);
+  if (options.path !== undefined) return bindUnix(loop, options.path, options.mode, listenerOptions);
+  return bindAddresses(loop, options, listenerOptions);
 }
 
 function requireCount(name: string, value: number, least: number): number {

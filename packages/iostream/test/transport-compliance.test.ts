@@ -24,10 +24,12 @@ const loop = IOLoop.current();
 const framework = { describe, it };
 
 type Listen = (target: ListenTarget, onConnection: (transport: Transport) => void) => Promise<Listener>;
+/** Of what the tests open themselves; inherited listeners have tests of their own. */
+type OwnTarget = Exclude<ListenTarget, { fd: number }>;
 type Connect = (target: { address: string; port: number } | { path: string }) => Promise<Transport>;
 
 /** One connection over a listener of its own. */
-async function pairOver(target: ListenTarget, listenOn: Listen, connectTo: Connect): Promise<CompliancePair> {
+async function pairOver(target: OwnTarget, listenOn: Listen, connectTo: Connect): Promise<CompliancePair> {
   let accepted!: (transport: Transport) => void;
   const arrival = new Promise<Transport>((resolve) => {
     accepted = resolve;
@@ -49,7 +51,7 @@ const backend: [Listen, Connect] = [
   (target, onConnection) => listen(loop, target, { backlog: 5, onConnection }),
   (target) => connect(loop, target),
 ];
-const TCP: ListenTarget = { address: '127.0.0.1', port: 0 };
+const TCP: OwnTarget = { address: '127.0.0.1', port: 0 };
 
 let folder: string;
 let certificates: Certificates;
@@ -64,7 +66,7 @@ afterAll(() => {
   certificates.remove();
 });
 
-const unixPath = (): ListenTarget => {
+const unixPath = (): OwnTarget => {
   sockets += 1;
   return { path: join(folder, `${sockets}.sock`) };
 };

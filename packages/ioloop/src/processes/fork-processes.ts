@@ -1,0 +1,82 @@
+import { isMainThread } from 'node:worker_threads';
+import { ProcessUsageError } from './process-errors.ts';
+import { ProcessSupervisor, type ProcessSupervisorOptions } from './process-supervisor.ts';
+import { becomeTask, type ProcessTask } from './process-task.ts';
+import { ownTask } from './task-record.ts';
+
+export type ForkProcessesOptions = Omit<ProcessSupervisorOptions, 'count' | 'program'>;
+
+/** Both end a service in an orderly way: one from a supervisor or container, one from a keyboard. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+let called = false;
+
+/**
+ * Runs this program in several processes, and comes back only in them.
+ *
+ * **The program is started again in each child, from its first line**: Node cannot fork. What stands above the call
+ * runs in the parent and in every child, with state of their own and with random numbers of their own; what stands
+ * below runs in the children only. Install handlers of signals and open databases below. Arguments, options of Node
+ * such as `--import`, and variables are passed on; debuggers get a port each.
+ *
+ * The parent supervises. A child that dies by a signal or ends with another exit code than 0 is started again, under
+ * the same task id and with the same listeners, after 100 ms, then 200 ms, up to 10 s. When all have ended with 0, the
+ * parent exits with 0.
+ *
+ * SIGTERM or SIGINT to the parent stops: SIGTERM for each child, which a child answers by `server.shutDown()`; after
+ * `stopTimeoutMs` SIGKILL; then the parent exits with 0, however the children ended. These two handlers are there only
+ * while the parent supervises. A Ctrl-C reaches the children as well, so that they may get SIGINT and then SIGTERM. A
+ * child whose parent is gone gets SIGTERM from itself, and SIGKILL after `stopTimeoutMs`.
+ *
+ * The listeners of `listen` belong to the parent. On the native backend each child has one of its own, with
+ * SO_REUSEPORT: the system spreads the connections, and those that a child has not accepted when it dies wait for its
+ * successor, up to the wait before a restart. So a child that closes its server and lives on leaves its share of new
+ * connections waiting; one that ends with 0 has its share closed. On the portable backend the children share one
+ * listener by node:cluster; it lasts while any child has it, and what waits in it is closed with the last one.
+ *
+ * Messages go by `process.send` and `process.on('message')`, and to `onMessage` in the parent. The channel does not keep
+ * a child alive: `process.channel.ref()` makes it. What is sent to a parent that has gone is lost silently. On the portable backend a server of Node's own, such as one of
+ * `node:http`, needs that until it listens; ours do not.
+ *
+ * @param count - 1 to 1,024; 0, less, `null` or nothing means one for each CPU.
+ * @param options.listen - where the children shall listen; each becomes one of `task.listeners`. Unix sockets cannot.
+ * @param options.maxRestarts - most restarts within `restartWindowMs`. Default 100 within an hour.
+ * @returns in a child: which one it is. In the parent the promise does not resolve.
+ * @throws in the parent: SystemError such as `EADDRINUSE`, before any child is started; ProcessLimitError
+ *   `ERR_PROCESS_RESTARTS` when children died too often, after the others were stopped; ProcessUsageError
+ *   `ERR_PROCESS_USAGE` for arguments that cannot be, for a second call, and in a worker thread. Not catching them ends
+ *   the parent with another exit code than 0, as it should.
+ *
+ * @example
+ * const task = await forkProcesses(4, { listen: [{ port: 8888 }] });
+ * const server = new HTTPServer((request) => request.respond(200, `Hello from ${task.id}`));
+ * await server.listen(task.listeners[0]);
+ * process.once('SIGTERM', () => server.shutDown());
+ */
+export async function forkProcesses(
+  count?: number | null,
+  options: ForkProcessesOptions = {},
+): Promise<ProcessTask> {
+  if (!isMainThread) throw new ProcessUsageError('forkProcesses: the main thread of a program was expected');
+  if (called) throw new ProcessUsageError('forkProcesses was called before in this process');
+  const record = ownTask();
+  const supervisor =
+    record === undefined ? new ProcessSupervisor({ ...options, count: count ?? null }) : undefined;
+  called = true;
+  if (record !== undefined) return becomeTask(record);
+  await supervise(supervisor as ProcessSupervisor);
+  process.exit(0);
+}
+
+/** The parent owns its process: nothing else runs in it, so that it may take the signals. */
+async function supervise(supervisor: ProcessSupervisor): Promise<void> {
+  const stop = (): void => void supervisor.stop();
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
+  try {
+    await supervisor.start();
+    await supervisor.wait();
+  } finally {
+    for (const signal of STOP_SIGNALS) process.off(signal, stop);
+    called = false; // nothing is left, so that another port may be tried
+  }
+}

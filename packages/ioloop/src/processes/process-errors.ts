@@ -1,0 +1,31 @@
+import { CodedError } from '../errors.ts';
+
+/** Everything that starting and supervising processes refuses by itself. What the system refuses is a `SystemError`. */
+export const PROCESS_ERRORS = {
+  ERR_PROCESS_USAGE: {
+    meaning: 'An argument, or the place or moment of the call, is wrong; no process was started.',
+  },
+  ERR_PROCESS_RESTARTS: {
+    meaning: 'Children died more often than they may be started again; all of them were stopped.',
+  },
+} as const satisfies Record<string, { meaning: string }>;
+
+export type ProcessErrorCode = keyof typeof PROCESS_ERRORS;
+
+/** The caller asked for something that cannot be; no process was started. */
+export class ProcessUsageError extends CodedError<'ERR_PROCESS_USAGE'> {
+  override readonly name = 'ProcessUsageError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_PROCESS_USAGE', message, options);
+  }
+}
+
+/** Children died more often than they may be started again. None of them is left. */
+export class ProcessLimitError extends CodedError<'ERR_PROCESS_RESTARTS'> {
+  override readonly name = 'ProcessLimitError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_PROCESS_RESTARTS', message, options);
+  }
+}
