@@ -42,6 +42,7 @@ describe('the async context of a request that has ended', () => {
     ['withTimeoutLate', 'a wait whose time has passed, for a promise that stays pending [FUT-05]'],
     ['withTimeoutOfFunction', 'a wait for a function that returned such a promise [FUT-05]'],
     ['waitIterator', 'an iterator that was left while an item stays pending [FUT-06]'],
+    ['waitIteratorItems', 'outcomes of such an iterator, taken and not [FUT-06]'],
     ['multi', 'a wait for several items [FUT-04]'],
     ['coroutine', 'a generator coroutine [FUT-03]'],
   ])('is collected after %s: %s', (scenario) => {

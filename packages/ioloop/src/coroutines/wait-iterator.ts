@@ -35,9 +35,9 @@ export class WaitIterator<const Items extends WaitItems>
 {
   /** The first to complete resolves the first of these, and so on: they never reject. */
   readonly #completions: Promise<WaitOutcomes<Items>>[] = [];
+  /** Those of the completions that are still to come. */
   readonly #resolvers: ((outcome: WaitOutcomes<Items>) => void)[] = [];
   readonly #signal: AbortSignal | undefined;
-  #completed = 0;
   #taken = 0;
 
   /**
@@ -89,14 +89,12 @@ export class WaitIterator<const Items extends WaitItems>
   }
 
   #complete(outcome: WaitOutcome<number | string, unknown>): void {
-    this.#resolvers[this.#completed]?.(outcome as WaitOutcomes<Items>);
-    this.#completed += 1;
+    this.#resolvers.shift()?.(outcome as WaitOutcomes<Items>);
   }
 
   /** Forgets what nobody will ask for. A call that waits already is still answered. */
   #end(): void {
-    this.#completions.length = this.#taken;
-    this.#resolvers.length = this.#taken;
+    this.#completions.length = 0;
   }
 }
 

@@ -74,6 +74,17 @@ describe('WaitIterator', () => {
     expect((await answers).map((answer) => answer.value?.key)).toEqual([1, 0, undefined]);
   });
 
+  it('answers a call that waits when the loop is left meanwhile [FUT-06]', async () => {
+    const late = deferred<string>();
+    const iterator = new WaitIterator(['first', late.promise, deferred<string>().promise]);
+    expect((await iterator.next()).value?.key).toBe(0);
+    const waiting = iterator.next();
+    await iterator.return();
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+    late.resolve('late');
+    expect((await waiting).value).toEqual({ key: 1, status: 'fulfilled', value: 'late' });
+  });
+
   it('is done at once for nothing [FUT-06]', async () => {
     expect(await new WaitIterator([]).next()).toEqual({ done: true, value: undefined });
     expect(await new WaitIterator({}).next()).toEqual({ done: true, value: undefined });
