@@ -25,6 +25,8 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data) 
   state->ending = true;
   watch_end(state); /* first: libuv must stop polling a descriptor before it is closed */
   slots_close_all(state);
+  if (state->slice != NULL) napi_delete_reference(state->env, state->slice); /* Node leaves it to us, in every worker */
+  state->slice = NULL;
   state_hook_done(state); /* now, or in the close callback of the handle */
 }
 

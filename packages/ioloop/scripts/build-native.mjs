@@ -54,7 +54,10 @@ function buildForThisMachine() {
   const compiler = (process.env.CC ?? '').trim().split(/\s+/).filter(Boolean);
   if (compiler.length === 0) compiler.push('cc');
   if (spawnSync(compiler[0], ['--version']).error) return notice(`no C compiler "${compiler[0]}" was found`);
-  const checks = options.sanitize ? ['-g', '-fsanitize=address,undefined', '-fno-omit-frame-pointer'] : [];
+  // What is undefined ends the process, so that no run goes on behind it unnoticed.
+  const checks = options.sanitize
+    ? ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer']
+    : [];
   compile([...compiler, ...checks], resolve(options.out ?? prebuilt(`linux-${process.arch}-${libc()}`)));
 }
 
