@@ -67,7 +67,7 @@ export { Queue, type QueueOptions } from './queues/queue.ts';
 
 export { chainFuture } from './coroutines/chain-future.ts';
 export { convertYielded, registerYielded, type YieldedConverter } from './coroutines/convert-yielded.ts';
-export { coroutine } from './coroutines/coroutine.ts';
+export { coroutine, isCoroutineFunction } from './coroutines/coroutine.ts';
 export type { FailureReport } from './coroutines/failure-report.ts';
 export { Future } from './coroutines/future.ts';
 export { isFuture } from './coroutines/is-future.ts';

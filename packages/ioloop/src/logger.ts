@@ -1,3 +1,5 @@
+import { runInRootContext } from './root-context.ts';
+
 /** Where a layer reports what no caller can be told. The console and pino both satisfy it. */
 export interface Logger {
   debug(details: object, message: string): void;
@@ -20,7 +22,12 @@ function writeRecord(level: string, details: object, message: string): void {
   if (error instanceof Error)
     text += level === 'E' ? `\n${error.stack ?? error.message}` : `: ${error.message}`;
   else if (error !== undefined) text += `: ${String(error)}`;
-  process.stderr.write(`[${level} ${new Date().toISOString()}] ${oneRecord(text)}\n`);
+  // Node opens standard error at its first use, and a pipe or socket would keep the context of that moment for good.
+  runInRootContext(writeText, `[${level} ${new Date().toISOString()}] ${oneRecord(text)}\n`);
+}
+
+function writeText(this: string): void {
+  process.stderr.write(this);
 }
 
 /** Keeps peer-controlled text from forging a second record or moving the terminal's cursor. */

@@ -4,5 +4,7 @@
  */
 export function shownValue(value: unknown): string {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
-  return typeof value;
+  if (typeof value !== 'object') return typeof value;
+  const name: unknown = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? `an object of ${name.slice(0, 80)}` : 'an object';
 }

@@ -1,7 +1,7 @@
 import { LoopUsageError } from '../loop-errors.ts';
+import { shownValue } from '../shown-value.ts';
 import { Future } from './future.ts';
 import { isFuture } from './is-future.ts';
-import { describeValue } from './wait-items.ts';
 
 /**
  * Settles `target` as `source` settles, unless it is done by then: a lost exception is logged, as by
@@ -40,6 +40,6 @@ function copyTo<T>(target: Future<T>): (source: Future<T>) => void {
 }
 
 function usageError(expected: string, value: unknown): LoopUsageError {
-  const detail = `${expected} was expected, not ${describeValue(value)}`;
+  const detail = `${expected} was expected, not ${shownValue(value)}`;
   return new LoopUsageError('ERR_LOOP_USAGE', `chainFuture: ${detail}`);
 }

@@ -1,8 +1,9 @@
 import { LoopUsageError } from '../loop-errors.ts';
+import { shownValue } from '../shown-value.ts';
 import type { FailureReport } from './failure-report.ts';
 import { isFuture } from './is-future.ts';
 import { multi } from './multi.ts';
-import { describeValue, isList, isRecord } from './wait-items.ts';
+import { isList, isRecord } from './wait-items.ts';
 
 /** Makes something to wait for of an object that a coroutine yielded. */
 export type YieldedConverter<T> = (yielded: T) => PromiseLike<unknown>;
@@ -86,6 +87,6 @@ async function convertWith(convert: YieldedConverter<never>, value: never): Prom
 }
 
 function usageError(operation: string, expected: string, value: unknown): LoopUsageError {
-  const detail = `${expected} was expected, not ${describeValue(value)}`;
+  const detail = `${expected} was expected, not ${shownValue(value)}`;
   return new LoopUsageError('ERR_LOOP_USAGE', `${operation}: ${detail}`);
 }

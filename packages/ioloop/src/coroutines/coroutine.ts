@@ -1,7 +1,7 @@
 import { LoopUsageError } from '../loop-errors.ts';
+import { shownValue } from '../shown-value.ts';
 import { convertYielded } from './convert-yielded.ts';
 import { checkReport, type FailureReport } from './failure-report.ts';
-import { describeValue } from './wait-items.ts';
 
 /** Every function that {@link coroutine} made. */
 const COROUTINES = new WeakSet<object>();
@@ -41,7 +41,7 @@ export function coroutine<This, Args extends unknown[], R>(
   report: FailureReport = {},
 ): (this: This, ...args: Args) => Promise<Awaited<R>> {
   if (typeof body !== 'function') {
-    throw usageError(`a generator function was expected, not ${describeValue(body)}`);
+    throw usageError(`a generator function was expected, not ${shownValue(body)}`);
   }
   checkReport('coroutine', report);
   async function run(this: This, ...args: Args): Promise<Awaited<R>> {
@@ -76,7 +76,7 @@ function requireGenerator(value: unknown): void {
   const isGenerator =
     typeof generator?.[Symbol.iterator] === 'function' && typeof generator.throw === 'function';
   if (!isGenerator)
-    throw usageError(`a generator function was expected, and this one returned ${describeValue(value)}`);
+    throw usageError(`a generator function was expected, and this one returned ${shownValue(value)}`);
 }
 
 function usageError(detail: string): LoopUsageError {

@@ -1,6 +1,6 @@
 import { consoleLogger, type Logger } from '../logger.ts';
 import { LoopUsageError } from '../loop-errors.ts';
-import { describeValue } from './wait-items.ts';
+import { shownValue } from '../shown-value.ts';
 
 /** What becomes of errors that no caller can be told, because another one was thrown or the caller has left. */
 export interface FailureReport {
@@ -45,6 +45,6 @@ function isQuiet(error: unknown, quiet: FailureReport['quiet']): boolean {
 }
 
 function usageError(operation: string, expected: string, value: unknown): LoopUsageError {
-  const detail = `${expected} was expected, not ${describeValue(value)}`;
+  const detail = `${expected} was expected, not ${shownValue(value)}`;
   return new LoopUsageError('ERR_LOOP_USAGE', `${operation}: ${detail}`);
 }

@@ -1,8 +1,8 @@
 import { LoopUsageError } from '../loop-errors.ts';
+import { shownValue } from '../shown-value.ts';
 import { isCancellation } from './cancellation.ts';
 import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
 import { isFuture } from './is-future.ts';
-import { describeValue } from './wait-items.ts';
 
 type State<T> =
   | { readonly kind: 'pending' }
@@ -129,7 +129,7 @@ export class Future<T> implements PromiseLike<T> {
    */
   addDoneCallback(callback: (future: this) => unknown): void {
     if (typeof callback !== 'function') {
-      const detail = `a function was expected, not ${describeValue(callback)}`;
+      const detail = `a function was expected, not ${shownValue(callback)}`;
       throw new LoopUsageError('ERR_LOOP_USAGE', `addDoneCallback: ${detail}`);
     }
     const call = () => this.#call(callback);

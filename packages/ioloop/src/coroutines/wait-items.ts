@@ -1,4 +1,5 @@
 import { LoopUsageError } from '../loop-errors.ts';
+import { shownValue } from '../shown-value.ts';
 
 /** Several things to wait for, by position or by name. What is not a promise counts as settled. */
 export type WaitItems = readonly unknown[] | Readonly<Record<string, unknown>>;
@@ -9,7 +10,7 @@ export function keyedItems(items: WaitItems, operation: string): [key: number | 
   if (isRecord(items)) return Object.entries(items);
   throw new LoopUsageError(
     'ERR_LOOP_USAGE',
-    `${operation}: an array or a plain object was expected, not ${describeValue(items)}`,
+    `${operation}: an array or a plain object was expected, not ${shownValue(items)}`,
   );
 }
 
@@ -24,12 +25,4 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   const prototype: unknown = Object.getPrototypeOf(value);
   // The prototype of another realm's plain objects is the one that ends the chain there.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/** What came instead, for a message; never its content, which may be long or secret. */
-export function describeValue(value: unknown): string {
-  if (value === null) return 'null';
-  if (typeof value !== 'object') return typeof value;
-  const name: unknown = value.constructor?.name;
-  return typeof name === 'string' && name !== '' ? `an object of ${name.slice(0, 80)}` : 'an object';
 }

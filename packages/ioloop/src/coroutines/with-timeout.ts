@@ -3,10 +3,10 @@ import { checkWait, clockOf } from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
 import { onAbort } from '../on-abort.ts';
 import { runInRootContext } from '../root-context.ts';
+import { shownValue } from '../shown-value.ts';
 import { isCancellation } from './cancellation.ts';
 import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
 import { isFuture } from './is-future.ts';
-import { describeValue } from './wait-items.ts';
 
 export interface WithTimeoutOptions extends FailureReport {
   /** How long to wait, 0 to 2,147,483,647 ms; default: for ever. */
@@ -61,7 +61,7 @@ function start<T>(work: unknown, signal: AbortSignal): Promise<T> {
   if (typeof work !== 'function') {
     throw new LoopUsageError(
       'ERR_LOOP_USAGE',
-      `withTimeout: a promise or a function was expected, not ${describeValue(work)}`,
+      `withTimeout: a promise or a function was expected, not ${shownValue(work)}`,
     );
   }
   try {
