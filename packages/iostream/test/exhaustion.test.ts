@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as pass } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -9,6 +11,11 @@ const PROGRAM = fileURLToPath(new URL('support/echo-program.mjs', import.meta.ur
 /** Enough for Node itself and a dozen or two of connections. */
 const DESCRIPTORS = 48;
 const CONNECTIONS = 100;
+/** How long the processor time of an exhausted server is looked at, and the share of it that would be spinning. */
+const WINDOW_MS = 600;
+const SPINNING = 0.5;
+/** Of the processor times in /proc, which are counted in hundredths of a second. */
+const TICK_MS = 10;
 
 /** Connects and asks for an echo; resolves to whether it came before the connection ended. */
 function ask(port: number): { socket: Socket; echoed: Promise<boolean> } {
@@ -20,6 +27,17 @@ function ask(port: number): { socket: Socket; echoed: Promise<boolean> } {
   socket.on('error', () => {});
   socket.write('are you there?\n');
   return { socket, echoed };
+}
+
+/** Milliseconds of processor time that a process has used; `undefined` where the system does not say. */
+function processorTime(pid: number): number | undefined {
+  try {
+    // Behind the name, which is in brackets and may contain anything: user and system time are the 12th and 13th.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  } catch {
+    return undefined;
+  }
 }
 
 describe('TCPServer, out of descriptors', () => {
@@ -45,6 +63,13 @@ describe('TCPServer, out of descriptors', () => {
       const again = once(first, 'data');
       first.write('and still?\n');
       expect(String((await again)[0])).toBe('and still?\n');
+      // What cannot be accepted stays ready for ever, and must not be asked about for ever.
+      const before = processorTime(child.pid as number);
+      await pass(WINDOW_MS);
+      const after = processorTime(child.pid as number);
+      if (before !== undefined && after !== undefined) {
+        expect(after - before).toBeLessThan(WINDOW_MS * SPINNING);
+      }
       for (const { socket } of peers) socket.destroy();
       await Promise.all(peers.map(({ echoed }) => echoed));
       const late = ask(port);
