@@ -17,6 +17,7 @@ export class Incident {
   /** Whether its stack was written to standard error. */
   shown = false;
   #cause: BlockCause = 'unknown';
+  #saidMs = 0;
   #stack: string | undefined;
   #where: string | undefined;
   #note: string | undefined;
@@ -66,8 +67,10 @@ export class Incident {
   }
 
   report(blockedMs: number, ongoing: boolean): LoopBlock {
+    // What is found out later about lost time must not make a block shorter than was said before.
+    this.#saidMs = Math.max(this.#saidMs, Math.round(blockedMs));
     return {
-      blockedMs: Math.max(0, Math.round(blockedMs)),
+      blockedMs: this.#saidMs,
       cause: this.#cause,
       stack: this.#stack,
       where: this.#where,

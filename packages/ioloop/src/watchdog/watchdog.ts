@@ -15,7 +15,7 @@ export interface WatchdogReporter {
 }
 
 /** Least time that the main thread has for an answer before it is said to be in native code. */
-const ANSWER_MS = 100;
+const ANSWER_MS = 200;
 /** A pause that has not come so long after the block ended will be given up. */
 const ABANDON_MS = 1_000;
 

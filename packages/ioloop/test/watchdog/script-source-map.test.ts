@@ -85,7 +85,7 @@ describe('ScriptSourceMap', () => {
     const run = new WatchedProgram('', { program });
     programs.push(run);
     const source = path.join(path.dirname(folder), 'source/handler.ts');
-    const record = await run.onErrors(/still is, in .*\n(?: {4}.*\n)+/);
+    const record = await run.onErrors(/still is, in .*\n(?: {4}at .*\n)*? {4}at handler .*\n/);
     expect(record).toContain(`at handler (${source}:16:`);
   });
 });
