@@ -1,3 +1,4 @@
+import { shownValue } from '../shown-value.ts';
 import type { LoopBlock } from './loop-block.ts';
 import { WatchUsageError } from './watch-errors.ts';
 
@@ -82,13 +83,5 @@ function moduleUrl(value: URL | string | undefined): string | undefined {
 }
 
 function refuse(wanted: string, value: unknown): never {
-  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : shownKind(value);
-  throw new WatchUsageError('ERR_WATCH_OPTIONS', `watch: ${wanted} was expected, not ${shown}`);
-}
-
-/** Numbers and flags as they are; of anything else only its kind, for it may not have words. */
-function shownKind(value: unknown): string {
-  return value === null || typeof value === 'number' || typeof value === 'boolean'
-    ? String(value)
-    : typeof value;
+  throw new WatchUsageError('ERR_WATCH_OPTIONS', `watch: ${wanted} was expected, not ${shownValue(value)}`);
 }
