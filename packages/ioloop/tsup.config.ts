@@ -5,6 +5,5 @@ export default library([
   'src/errors.ts',
   'src/testing.ts',
   'src/executors/executor-worker.ts',
-  'src/watchdog/watch-loop.ts',
   'src/watchdog/watchdog-worker.ts',
 ]);

@@ -15,9 +15,9 @@ const MAP = {
 };
 const DIST = new URL('../../dist/', import.meta.url).href;
 const COMPILED = `import { existsSync } from 'node:fs';
-import { watchLoop } from '${DIST}watchdog/watch-loop.js';
-import { consoleLogger } from '${DIST}index.js';
-watchLoop({ logger: consoleLogger });
+
+import { IOLoop } from '${DIST}index.js';
+IOLoop.current().watch();
 setTimeout(function handler() {
   while (!existsSync(process.env.GATE));
 }, 50);
