@@ -1,13 +1,13 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { writeFileSync } from 'node:fs';
 import { compareAnswers, fetchAnswer, show } from './answers.mjs';
 import { BenchError } from './bench-error.mjs';
 import { measureIdle } from './idle-memory.mjs';
 import { runLoad } from './load.mjs';
-import { describeMachine } from './machine.mjs';
+import { describeMachine, describeTools } from './machine.mjs';
 import { helloOptions } from './options.mjs';
+import { say } from './progress.mjs';
 import { printReport } from './report.mjs';
+import { keepResults } from './results.mjs';
 import { chooseRows, referenceRow } from './rows.mjs';
 import { Server } from './server.mjs';
 import { setStage } from './stage.mjs';
@@ -18,7 +18,7 @@ export async function hello(args) {
   const options = helloOptions(args);
   const rows = chooseRows(options.rows);
   const stage = setStage(options);
-  const machine = describeMachine();
+  const machine = { ...describeMachine(), ...describeTools() };
   const { answer, sameness } = await compareRows(rows, stage);
 
   const samples = new Map(rows.map((row) => [row, []]));
@@ -51,7 +51,7 @@ export async function hello(args) {
     rows: results,
   };
   printReport(report);
-  console.log(`\nwritten to ${path.relative(process.cwd(), writeResults(report))}`);
+  keepResults('hello', report);
 }
 
 /** Writes the reference's answer for the floor, then asks every row. @throws BenchError when one differs. */
@@ -96,18 +96,4 @@ async function withServer(row, stage, use) {
   } finally {
     await server.stop();
   }
-}
-
-/** One line that the next one replaces; lines of their own where nobody watches. */
-function say(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-  else if (text !== '') process.stderr.write(`${text}\n`);
-}
-
-function writeResults(report) {
-  const folder = fileURLToPath(new URL('results/', import.meta.url));
-  mkdirSync(folder, { recursive: true });
-  const file = path.join(folder, `hello-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.json`);
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  return file;
 }

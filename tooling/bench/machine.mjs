@@ -4,20 +4,20 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import { BenchError } from './bench-error.mjs';
 
-/** What the benchmark needs beside Node, and the Debian package that brings it. */
-const PROGRAMS = { wrk: 'wrk', cc: 'gcc', taskset: 'util-linux', prlimit: 'util-linux', getconf: 'libc-bin' };
+/** Programs that benchmarks need beside Node, and the Debian package that brings each. */
+const PACKAGES = { wrk: 'wrk', cc: 'gcc', taskset: 'util-linux', prlimit: 'util-linux', getconf: 'libc-bin' };
 
-/** @throws BenchError that names everything that is missing at once. */
-export function requirePrograms() {
+/** A load above this, before we begin, says that others use the machine. */
+const QUIET_LOAD = 0.5;
+
+/** @param {readonly string[]} programs @throws BenchError that names everything that is missing at once. */
+export function requirePrograms(programs) {
   if (process.platform !== 'linux')
     throw new BenchError('the benchmark needs Linux: epoll, /proc and taskset');
-  const missing = Object.entries(PROGRAMS).filter(
-    ([program]) => spawnSync(program, ['--version']).error !== undefined,
-  );
+  const missing = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined);
   if (missing.length === 0) return;
-  const names = missing.map(([program]) => program).join(', ');
-  const packages = [...new Set(missing.map(([, name]) => name))].join(' ');
-  throw new BenchError(`not found: ${names}. On Debian and Ubuntu: apt-get install ${packages}`);
+  const packages = [...new Set(missing.map((program) => PACKAGES[program]))].join(' ');
+  throw new BenchError(`not found: ${missing.join(', ')}. On Debian and Ubuntu: apt-get install ${packages}`);
 }
 
 /** The server gets the first core that this process may use, the load the others; with one core they share it. */
@@ -51,19 +51,30 @@ export function connectionLimits() {
   return { files, ports: last - first + 1 };
 }
 
-export function describeMachine() {
+/** The versions of what hello compares with and asks with. */
+export function describeTools() {
   const require = createRequire(import.meta.url);
   const { version } = require('fastify/package.json');
   const wrk = /^wrk \S+/.exec(spawnSync('wrk', ['-v'], { encoding: 'utf8' }).stdout)?.[0] ?? 'wrk';
+  return { fastify: version, wrk: wrk.replace(/^wrk /, '') };
+}
+
+export function describeMachine() {
   return {
     node: process.version,
-    fastify: version,
-    wrk: wrk.replace(/^wrk /, ''),
     kernel: `${os.type()} ${os.release()} ${os.arch()}`,
     cpu: os.cpus()[0]?.model ?? 'unknown',
     cores: parseCpuList(field('/proc/self/status', 'Cpus_allowed_list')).length,
     loadBefore: os.loadavg()[0],
   };
+}
+
+/** @param {{ loadBefore: number }} machine */
+export function warnWhenBusy({ loadBefore }) {
+  if (loadBefore <= QUIET_LOAD) return;
+  console.log(
+    `NOT ALONE: the load was ${loadBefore.toFixed(2)} before we began, so do not trust these numbers.`,
+  );
 }
 
 /** The rest of the line that begins with `name`. */

@@ -16,6 +16,17 @@ export function profileOptions(args) {
   return { ...values, row: positionals[0] };
 }
 
+/** @param {string[]} args */
+export function loopOptions(args) {
+  const numbers = { rounds: 5, 'measure-ms': 1000, 'warmup-ms': 500, timers: 100_000 };
+  const { values } = parse(args, numbers, { only: { type: 'string' } });
+  const { rounds, timers, build, only } = values;
+  if (timers % 2 !== 0)
+    throw new BenchError(`--timers takes an even number, not ${timers}: half are cancelled`);
+  const [measureMs, warmupMs] = [values['measure-ms'], values['warmup-ms']];
+  return { rounds, measureMs, warmupMs, timers, build, only: only?.split(',') };
+}
+
 /** Numbers are whole and above 0, except that `--warmup 0` and `--idle 0` leave that part out. */
 function parse(args, numbers, others, allowPositionals = false) {
   const options = { ...others, 'no-build': { type: 'boolean', default: false } };

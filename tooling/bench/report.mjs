@@ -1,8 +1,7 @@
+import { warnWhenBusy } from './machine.mjs';
 import { compareWithDirection } from './summary.mjs';
 import { formatTable } from './table.mjs';
-
-/** A load above this, before we begin, says that others use the machine. */
-const QUIET_LOAD = 0.5;
+import { printVerdicts } from './verdicts.mjs';
 
 const COLUMNS = [
   '',
@@ -29,9 +28,7 @@ export function printReport({ machine, cores, settings, answer, rows }) {
     ),
   );
   const verdicts = compareWithDirection(rows);
-  if (verdicts.length === 0) return;
-  console.log('\nweb on the native backend, and what it should be:');
-  for (const { met, text } of verdicts) console.log(`  ${met ? 'met   ' : 'MISSED'}  ${text}`);
+  printVerdicts('web on the native backend, and what it should be', verdicts);
   if (verdicts.some(({ met }) => !met)) console.log('  `pnpm bench profile web` says where its time goes.');
 }
 
@@ -51,15 +48,11 @@ function cells({ title, cpuUs, requestsPerSecond, p99Us, idle, answer }, floor) 
 }
 
 function printMachine(machine, cores) {
-  const { node, fastify, wrk, kernel, cpu, loadBefore } = machine;
+  const { node, fastify, wrk, kernel, cpu } = machine;
   console.log(`Node ${node}, Fastify ${fastify}, wrk ${wrk}; ${kernel}; ${cpu}, ${machine.cores} cores`);
   console.log(`server on core ${cores.server}, wrk on ${cores.load} with ${cores.loadThreads} threads`);
   if (cores.note !== undefined) console.log(cores.note);
-  if (loadBefore > QUIET_LOAD) {
-    console.log(
-      `NOT ALONE: the load was ${loadBefore.toFixed(2)} before we began, so do not trust these numbers.`,
-    );
-  }
+  warnWhenBusy(machine);
 }
 
 function printSettings({ rounds, seconds, warmup, connections, idleConnections }, answer) {

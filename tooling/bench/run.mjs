@@ -1,14 +1,19 @@
-// `pnpm bench hello` measures; `pnpm bench profile <row>` says where one row's time goes. See README.md.
+// `pnpm bench hello` and `pnpm bench loop` measure; `pnpm bench profile <row>` says where one row's time goes. See
+// README.md.
 import { hello } from './hello.mjs';
+import { loop } from './loop.mjs';
 import { profile } from './profile.mjs';
 
 const USAGE = `usage: pnpm bench hello [--rounds 3] [--seconds 5] [--warmup 2] [--connections 64] [--idle 10000]
                         [--rows floor,web] [--no-build]
+       pnpm bench loop [--rounds 5] [--measure-ms 1000] [--warmup-ms 500] [--timers 100000]
+                       [--only callbacks,timers,wake-ups] [--no-build]; LANDSPOUT_BACKEND=portable for that backend
        pnpm bench profile <row> [--seconds 4] [--warmup 2] [--connections 64] [--top 25] [--no-build]`;
 
 const [name, ...args] = process.argv.slice(2);
 const benchmark = new Map([
   ['hello', hello],
+  ['loop', loop],
   ['profile', profile],
 ]).get(name ?? '');
 

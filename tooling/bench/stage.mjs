@@ -1,9 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { BenchError } from './bench-error.mjs';
+import { buildPackages, compile, temporaryFolder } from './build.mjs';
 import { connectionLimits, requirePrograms, shareCores } from './machine.mjs';
 
 /** Descriptors that a process needs beside its connections. */
@@ -16,10 +12,9 @@ const SPARE_FILES = 200;
  * @param {{ build: boolean }} options
  */
 export function setStage({ build }) {
-  requirePrograms();
+  requirePrograms(['wrk', 'cc', 'taskset', 'prlimit', 'getconf']);
   if (build) buildPackages();
-  const folder = mkdtempSync(path.join(tmpdir(), 'landspout-bench-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const limits = connectionLimits();
   return {
     cores: shareCores(),
@@ -32,28 +27,4 @@ export function setStage({ build }) {
       idleClient: compile('idle-client', folder),
     },
   };
-}
-
-function buildPackages() {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  const bin = path.join(root, 'node_modules', '.bin');
-  const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
-  const args = [
-    'tooling/gate/turbo.mjs',
-    'run',
-    'build',
-    '--filter=@landspout/bench^...',
-    '--output-logs=errors-only',
-  ];
-  const { status } = spawnSync(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
-  if (status !== 0) throw new BenchError('the packages do not build');
-}
-
-/** @param {string} name @param {string} folder */
-function compile(name, folder) {
-  const source = fileURLToPath(new URL(`native/${name}.c`, import.meta.url));
-  const binary = path.join(folder, name);
-  const { status, stderr } = spawnSync('cc', ['-O2', '-o', binary, source], { encoding: 'utf8' });
-  if (status !== 0) throw new BenchError(`cc does not compile ${name}.c\n${stderr}`);
-  return binary;
 }

@@ -8,7 +8,7 @@ export function summarize({ id, title, backend }, samples, idle) {
     id,
     title,
     backend,
-    cpuUs: { median: median(cpu), min: Math.min(...cpu), max: Math.max(...cpu) },
+    cpuUs: spread(cpu),
     requestsPerSecond: median(samples.map(({ requestsPerSecond }) => requestsPerSecond)),
     p50Us: median(samples.map(({ p50Us }) => p50Us)),
     p99Us: median(samples.map(({ p99Us }) => p99Us)),
@@ -40,6 +40,11 @@ export function compareWithDirection(rows) {
     );
   }
   return verdicts;
+}
+
+/** @param {readonly number[]} values - one of each round. */
+export function spread(values) {
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
 export function median(values) {
