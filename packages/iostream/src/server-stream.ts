@@ -6,16 +6,26 @@ import type { Transport } from './transport.ts';
 export interface ServerStreamOwner {
   /** The stream is closed, or its transport was given to somebody else. Called once. */
   streamGone(stream: ServerStream): void;
+  /** The connection goes on as another stream, over the same transport with TLS on top. */
+  streamReplaced(stream: ServerStream, successor: ServerStream): void;
 }
 
 /** A stream that tells its server when it is gone: a method call, where a callback would cost memory for each. */
 export class ServerStream extends IOStream {
   readonly #owner: ServerStreamOwner;
+  readonly #options: IOStreamOptions;
   #isGone = false;
+  #stopUpgrade: (() => void) | undefined;
 
   constructor(transport: Transport, options: IOStreamOptions, owner: ServerStreamOwner) {
     super(transport, options);
     this.#owner = owner;
+    this.#options = options;
+  }
+
+  override close(error?: Error): void {
+    this.#stopUpgrade?.();
+    super.close(error);
   }
 
   override closed(error: Error | undefined): void {
@@ -27,6 +37,28 @@ export class ServerStream extends IOStream {
     const transport = super.detachTransport();
     this.#tellOwner();
     return transport;
+  }
+
+  /** For startTls: as {@link detachTransport}, but the server still counts the connection. @param stop - called by close. */
+  beginUpgrade(stop: () => void): Transport {
+    const transport = super.detachTransport();
+    this.#stopUpgrade = stop;
+    return transport;
+  }
+
+  /** For startTls: the stream that takes our place, with our limits where there are no others. */
+  completeUpgrade(transport: Transport, options: IOStreamOptions = {}): IOStream {
+    const successor = new ServerStream(transport, { ...this.#options, ...options }, this.#owner);
+    this.#isGone = true;
+    this.#stopUpgrade = undefined;
+    this.#owner.streamReplaced(this, successor);
+    return successor;
+  }
+
+  /** For startTls: the handshake failed, and the connection is closed. */
+  failUpgrade(): void {
+    this.#stopUpgrade = undefined;
+    this.#tellOwner();
   }
 
   #tellOwner(): void {

@@ -1,80 +1,123 @@
+import type { SecureContext } from 'node:tls';
 import { IOLoop } from '@landspout/ioloop';
 import { IOStream } from './io-stream.ts';
-import { StreamUsageError } from './stream-errors.ts';
+import { ServerStream } from './server-stream.ts';
+import { StreamClosedError, StreamConnectError, StreamUsageError } from './stream-errors.ts';
 import type { IOStreamOptions } from './stream-options.ts';
 import { TlsAcceptor } from './tls-acceptor.ts';
-import { connectTls } from './tls-client.ts';
-import { resolveTlsServerOptions, type TlsClientOptions, type TlsServerOptions } from './tls-options.ts';
+import { secureClient } from './tls-client.ts';
+import { resolveTlsClientOptions } from './tls-client-settings.ts';
+import type { TlsClientOptions, TlsServerOptions } from './tls-options.ts';
+import { TlsServerContext } from './tls-server-context.ts';
 import type { Transport } from './transport.ts';
 
 interface StartTlsShared {
   /** Stops the handshake. */
   readonly signal?: AbortSignal;
-  /** Limits of the new stream, with the defaults of every stream. */
+  /** Limits of the new stream. Default: those of a stream that a TCPServer made, else those of every stream. */
   readonly stream?: IOStreamOptions;
+  /** Whose clock the handshake's deadline is measured by. Default: the loop of this thread. */
+  readonly loop?: IOLoop;
 }
 
 export type StartTlsOptions =
-  | (StartTlsShared & { readonly server: true; readonly tls: TlsServerOptions })
+  | (StartTlsShared & {
+      readonly server: true;
+      /** A {@link TlsServerContext} reads its files once for all connections; options are read for each. */
+      readonly tls: TlsServerOptions | SecureContext | TlsServerContext;
+    })
   | (StartTlsShared & {
       readonly server: false;
       readonly tls: TlsClientOptions & { readonly servername: string };
     });
 
+/** Puts TLS on a transport, and waits for the handshake. */
+type Handshake = (plain: Transport, signal: AbortSignal) => Promise<Transport>;
+
 /**
  * Turns a plain connection into a TLS one, for protocols that agree on it first (`STARTTLS`).
  *
- * @param stream - open and idle: nothing buffered, queued or waited for. It is used up, whatever happens.
+ * Bytes that came before, with the request to start or after it, make it fail: whoever sent them in the clear must
+ * not have them read as if they were protected. A connection of a TCPServer is still counted and closed by it.
+ *
+ * @param stream - open and idle: nothing buffered, queued or waited for. It is used up, unless it is refused.
  * @returns a new stream over the same connection, when the handshake is complete.
- * @throws StreamUsageError `ERR_STREAM_USAGE` for a stream that is not idle, which stays as it is, and for unknown
- *   options; StreamConnectError `ERR_STREAM_TLS`, StreamTimeoutError `ERR_STREAM_TIMEOUT` when the handshake fails.
- *   The connection is closed then.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` for a stream that is not idle and for options that cannot be,
+ *   StreamConnectError `ERR_STREAM_TLS` for unusable files: the stream is as it was. StreamConnectError
+ *   `ERR_STREAM_TLS`, StreamTimeoutError `ERR_STREAM_TIMEOUT` when the handshake fails, the reason of `signal`, and
+ *   StreamClosedError when the server closes all its connections meanwhile: the connection is closed then.
  */
 export async function startTls(stream: IOStream, options: StartTlsOptions): Promise<IOStream> {
-  const { signal } = options;
+  const { signal, loop = IOLoop.current() } = options;
   if (options.server === undefined || options.tls === undefined) {
     throw new StreamUsageError('ERR_STREAM_USAGE', 'startTls: the options server and tls were expected');
   }
   signal?.throwIfAborted();
-  const settings = options.server ? resolveTlsServerOptions(options.tls) : undefined;
-  const plain = stream.detachTransport();
-  let secured: Transport;
-  if (settings !== undefined) secured = await acceptTls(plain, settings, signal);
-  else
-    secured = await connectTls(
-      plain,
-      options.tls as TlsClientOptions & { readonly servername: string },
-      signal,
-    );
-  return new IOStream(secured, options.stream);
+  const shake = options.server ? serverHandshake(options.tls, loop) : clientHandshake(options.tls, loop);
+  const streamOptions = { clock: loop.clock, ...options.stream };
+  const stopping = new AbortController();
+  const onAbort = (): void => stopping.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (stream instanceof ServerStream) return await upgrade(stream, shake, stopping, options.stream);
+    return new IOStream(await shake(stream.detachTransport(), stopping.signal), streamOptions);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
 }
 
-function acceptTls(
-  plain: Transport,
-  settings: ReturnType<typeof resolveTlsServerOptions>,
-  signal: AbortSignal | undefined,
-): Promise<Transport> {
-  return new Promise((resolve, reject) => {
-    const stopListening = (): void => signal?.removeEventListener('abort', onAbort);
-    const events = {
-      secured(transport: Transport): void {
-        stopListening();
-        resolve(transport);
-      },
-      failed(error: Error): void {
-        stopListening();
-        reject(error);
-      },
-    };
-    const acceptor = new TlsAcceptor(settings, IOLoop.current(), events, {
-      localAddress: plain.localAddress,
-      remoteAddress: plain.remoteAddress,
+/** Keeps the connection's place in its server. */
+async function upgrade(
+  stream: ServerStream,
+  shake: Handshake,
+  stopping: AbortController,
+  options: IOStreamOptions | undefined,
+): Promise<IOStream> {
+  const stop = (): void => stopping.abort(new StreamClosedError('startTls: the connection was closed'));
+  const plain = stream.beginUpgrade(stop);
+  try {
+    return stream.completeUpgrade(await shake(plain, stopping.signal), options);
+  } catch (error) {
+    stream.failUpgrade();
+    throw error;
+  }
+}
+
+function clientHandshake(
+  options: TlsClientOptions & { readonly servername: string },
+  loop: IOLoop,
+): Handshake {
+  const settings = resolveTlsClientOptions(options);
+  return (plain, signal) => secureClient(plain, settings, options.servername, signal, loop);
+}
+
+function serverHandshake(
+  options: TlsServerOptions | SecureContext | TlsServerContext,
+  loop: IOLoop,
+): Handshake {
+  const context = options instanceof TlsServerContext ? options : new TlsServerContext(options);
+  return (plain, signal) =>
+    new Promise((resolve, reject) => {
+      if (context.isFull) {
+        plain.close();
+        throw new StreamConnectError('ERR_STREAM_TLS', 'tls: too many handshakes are in progress');
+      }
+      const stopListening = (): void => signal.removeEventListener('abort', onAbort);
+      const acceptor = new TlsAcceptor(context, loop, {
+        secured(transport) {
+          stopListening();
+          resolve(transport);
+        },
+        failed(error) {
+          stopListening();
+          reject(error);
+        },
+      });
+      const onAbort = (): void => {
+        reject(signal.reason);
+        acceptor.destroyAll();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      acceptor.accept(plain);
     });
-    const onAbort = (): void => {
-      reject(signal?.reason);
-      acceptor.destroyAll();
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    acceptor.accept(plain);
-  });
 }

@@ -1,3 +1,4 @@
+import type { SecureContext } from 'node:tls';
 import { type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { connect } from './connect.ts';
 import { connectToAny } from './happy-eyeballs.ts';
@@ -8,7 +9,9 @@ import { StreamConnectError, StreamTimeoutError, StreamUsageError } from './stre
 import type { IOStreamOptions } from './stream-options.ts';
 import { SystemResolver } from './system-resolver.ts';
 import { connectTls } from './tls-client.ts';
+import { isSecureContext } from './tls-credentials.ts';
 import type { TlsClientOptions } from './tls-options.ts';
+import { TlsSessionCache } from './tls-session-cache.ts';
 import type { Transport } from './transport.ts';
 
 export interface TCPClientOptions {
@@ -16,11 +19,13 @@ export interface TCPClientOptions {
   readonly resolver?: Resolver;
   /** Default: the loop of this thread. */
   readonly loop?: IOLoop;
+  /** Most TLS sessions that are kept to spare the next connection most of its handshake. 0 is none; default 100. */
+  readonly maxTlsSessions?: number;
 }
 
 interface SharedConnectOptions {
   /** Speaks TLS, verifying the server's certificate and name. */
-  readonly tls?: true | TlsClientOptions;
+  readonly tls?: true | TlsClientOptions | SecureContext;
   /** Most milliseconds for resolving, connecting and the TLS handshake together; 0 is no limit. Default 20 s. */
   readonly timeoutMs?: number;
   /** Stops connecting. Nothing stays open then. */
@@ -53,10 +58,12 @@ const DEFAULT_TIMEOUT_MS = 20_000;
 export class TCPClient {
   readonly #resolver: Resolver;
   readonly #loop: IOLoop;
+  readonly #sessions: TlsSessionCache | undefined;
 
   constructor(options: TCPClientOptions = {}) {
     this.#resolver = options.resolver ?? new SystemResolver();
     this.#loop = options.loop ?? IOLoop.current();
+    this.#sessions = options.maxTlsSessions === 0 ? undefined : new TlsSessionCache(options.maxTlsSessions);
   }
 
   /**
@@ -83,9 +90,11 @@ export class TCPClient {
     const transport =
       'path' in options ? await connect(this.#loop, options, signal) : await this.#dial(options, signal);
     if (options.tls === undefined) return transport;
-    const tls = options.tls === true ? {} : options.tls;
-    const servername = tls.servername ?? ('host' in options ? options.host : 'localhost');
-    return connectTls(transport, { ...tls, servername }, signal, this.#loop);
+    const servername = 'host' in options ? options.host : 'localhost';
+    const sessions = this.#sessions === undefined ? {} : { sessions: this.#sessions };
+    // The one deadline of `timeoutMs` is over all of it.
+    const defaults = { servername, handshakeTimeoutMs: 0, ...sessions };
+    return connectTls(transport, { ...defaults, ...toTlsOptions(options.tls) }, signal, this.#loop);
   }
 
   async #dial(options: TCPConnectOptions, signal: AbortSignal): Promise<Transport> {
@@ -130,6 +139,11 @@ export class TCPClient {
       signal?.removeEventListener('abort', onAbort);
     }
   }
+}
+
+function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOptions {
+  if (tls === true) return {};
+  return isSecureContext(tls) ? { secureContext: tls } : tls;
 }
 
 /** A resolver of somebody else's may take its time with our signal. */

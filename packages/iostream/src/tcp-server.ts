@@ -13,15 +13,17 @@ import {
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
 import { StreamClosedError, StreamUsageError } from './stream-errors.ts';
 import type { IOStreamOptions } from './stream-options.ts';
-import { isScanNoise, TlsAcceptor } from './tls-acceptor.ts';
-import { resolveTlsServerOptions, type TlsServerOptions } from './tls-options.ts';
+import { TlsAcceptor } from './tls-acceptor.ts';
+import { isScanNoise } from './tls-handshake-error.ts';
+import type { TlsServerOptions } from './tls-options.ts';
+import { TlsServerContext } from './tls-server-context.ts';
 import type { SocketAddress, Transport } from './transport.ts';
 
 export interface TCPServerOptions {
   /** What to do with each connection, in place of overriding {@link TCPServer.handleStream}. */
   readonly handleStream?: (stream: IOStream) => unknown;
-  /** Speaks TLS on every connection; files are read and checked at once. */
-  readonly tls?: TlsServerOptions | SecureContext;
+  /** Speaks TLS on every connection; files are read and checked at once. A {@link TlsServerContext} may be shared. */
+  readonly tls?: TlsServerOptions | SecureContext | TlsServerContext;
   /** Default: the loop of this thread. */
   readonly loop?: IOLoop;
   /** Of each stream, with the defaults of {@link IOStreamOptions}. */
@@ -56,6 +58,7 @@ const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS = 10_000;
  */
 export class TCPServer {
   readonly #loop: IOLoop;
+  readonly #tlsContext: TlsServerContext | undefined;
   readonly #tls: TlsAcceptor | undefined;
   readonly #handler: ((stream: IOStream) => unknown) | undefined;
   readonly #streamOptions: IOStreamOptions;
@@ -91,8 +94,16 @@ export class TCPServer {
         0,
       ),
     );
-    this.#tls = options.tls === undefined ? undefined : this.#createAcceptor(options.tls);
-    this.#owner = { streamGone: (stream) => this.#streamGone(stream) };
+    const { tls } = options;
+    this.#tlsContext = tls === undefined || tls instanceof TlsServerContext ? tls : new TlsServerContext(tls);
+    this.#tls = this.#tlsContext === undefined ? undefined : this.#createAcceptor(this.#tlsContext);
+    this.#owner = {
+      streamGone: (stream) => this.#streamGone(stream),
+      streamReplaced: (stream, successor) => {
+        this.#streams.delete(stream);
+        this.#streams.add(successor);
+      },
+    };
   }
 
   /** A connection is there; it stays open until somebody closes it. A rejection is logged, and closes it. */
@@ -137,6 +148,18 @@ export class TCPServer {
     return this.#caps.size;
   }
 
+  /**
+   * Reads the certificates' files again, or takes `tls` in place of all TLS options. Handshakes that begin afterwards
+   * see the new ones; connections live on with the old.
+   *
+   * @throws StreamConnectError `ERR_STREAM_TLS`, StreamUsageError `ERR_STREAM_USAGE` as {@link TlsServerContext.reload};
+   *   the old ones stay in force then. StreamUsageError for a server without TLS.
+   */
+  reloadTls(tls?: TlsServerOptions | SecureContext): void {
+    if (this.#tlsContext === undefined) throw usage('reloadTls: the server was made without tls');
+    this.#tlsContext.reload(tls);
+  }
+
   /** Stops listening. Connections live on. Idempotent. */
   async stop(): Promise<void> {
     const listeners = this.#listeners;
@@ -157,19 +180,19 @@ export class TCPServer {
     await this.closeAll();
   }
 
-  #createAcceptor(tls: TlsServerOptions | SecureContext): TlsAcceptor {
+  #createAcceptor(context: TlsServerContext): TlsAcceptor {
     const { logger } = this.#loop;
-    return new TlsAcceptor(resolveTlsServerOptions(tls), this.#loop, {
+    return new TlsAcceptor(context, this.#loop, {
       secured: (transport) => this.#serve(transport),
-      failed: (error) => {
-        if (isScanNoise(error)) logger.debug({ error }, 'a TLS handshake was not completed');
-        else logger.warn({ error }, 'a TLS handshake failed');
+      failed: (error, remoteAddress) => {
+        if (isScanNoise(error)) logger.debug({ error, remoteAddress }, 'a TLS handshake was not completed');
+        else logger.warn({ error, remoteAddress }, 'a TLS handshake failed');
       },
     });
   }
 
   #accept(transport: Transport): void {
-    if (!this.#caps.admit(transport)) {
+    if (this.#tlsContext?.isFull || !this.#caps.admit(transport)) {
       this.#refuse(transport);
       return;
     }

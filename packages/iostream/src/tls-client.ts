@@ -1,11 +1,13 @@
 import { isIP } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { IOLoop } from '@landspout/ioloop';
+import { type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { NodeTransport } from './node-transport.ts';
 import { StreamConnectError } from './stream-errors.ts';
-import { handshakeError } from './tls-acceptor.ts';
-import { resolveTlsClientOptions, type TlsClientOptions, type TlsClientSettings } from './tls-options.ts';
-import type { Transport } from './transport.ts';
+import { resolveTlsClientOptions, type TlsClientSettings } from './tls-client-settings.ts';
+import { detachLive } from './tls-detach.ts';
+import { handshakeError, handshakeTimeout } from './tls-handshake-error.ts';
+import type { TlsClientOptions } from './tls-options.ts';
+import type { SocketAddress, Transport } from './transport.ts';
 
 /**
  * Puts the client's side of TLS on an open connection, and waits for the handshake. The server's certificate must
@@ -13,36 +15,53 @@ import type { Transport } from './transport.ts';
  *
  * @param transport - taken over, whatever happens: after a failure it is closed.
  * @param options.servername - a name or a numeric address; required, since a certificate is worth nothing without.
- * @param signal - stops the handshake; there is no deadline of its own.
+ * @param signal - stops the handshake.
  * @throws StreamConnectError `ERR_STREAM_TLS`, the TLS library's or the system's error as its cause;
- *   StreamUsageError `ERR_STREAM_USAGE` for unknown options.
+ *   StreamTimeoutError `ERR_STREAM_TIMEOUT` after `handshakeTimeoutMs`; StreamUsageError `ERR_STREAM_USAGE` for
+ *   unknown options.
  */
-export function connectTls(
+export async function connectTls(
   transport: Transport,
   options: TlsClientOptions & { readonly servername: string },
   signal?: AbortSignal,
   loop: IOLoop = IOLoop.current(),
 ): Promise<Transport> {
+  let settings: TlsClientSettings;
+  try {
+    signal?.throwIfAborted();
+    settings = resolveTlsClientOptions(options);
+  } catch (error) {
+    transport.close();
+    throw error;
+  }
+  return secureClient(transport, settings, options.servername, signal, loop);
+}
+
+/** As {@link connectTls}, with options that are checked. */
+export function secureClient(
+  transport: Transport,
+  settings: TlsClientSettings,
+  servername: string,
+  signal: AbortSignal | undefined,
+  loop: IOLoop,
+): Promise<Transport> {
   return new Promise((resolve, reject) => {
-    let socket: TLSSocket;
+    // Before the transport is given up, which then knows them no more.
     const { localAddress, remoteAddress } = transport;
-    try {
-      signal?.throwIfAborted();
-      socket = openTls(transport, resolveTlsClientOptions(options), options.servername);
-    } catch (error) {
-      transport.close();
-      throw error;
-    }
+    const socket = openTls(transport, settings, servername, remoteAddress);
+    let deadline: ClockTimer | undefined;
     const end = (): void => {
+      deadline?.cancel();
       signal?.removeEventListener('abort', onAbort);
       socket.off('secureConnect', onSecured);
       socket.off('close', onClosed);
     };
-    const onAbort = (): void => {
+    const giveUp = (reason: unknown): void => {
       end();
       socket.destroy();
-      reject(signal?.reason);
+      reject(reason);
     };
+    const onAbort = (): void => giveUp(signal?.reason);
     const onSecured = (): void => {
       end();
       const secured = new NodeTransport(socket, { loop, localAddress, remoteAddress });
@@ -55,27 +74,52 @@ export function connectTls(
       reject(handshakeError(error));
     };
     const onClosed = (): void => {
+      end();
       reject(new StreamConnectError('ERR_STREAM_TLS', 'tls: the connection was closed during the handshake'));
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.once('secureConnect', onSecured);
     socket.on('error', onError);
     socket.once('close', onClosed);
+    const { handshakeTimeoutMs } = settings;
+    if (handshakeTimeoutMs === 0) return;
+    deadline = loop.clock.setTimeout(() => giveUp(handshakeTimeout(handshakeTimeoutMs)), handshakeTimeoutMs);
   });
 }
 
-function openTls(transport: Transport, settings: TlsClientSettings, servername: string): TLSSocket {
-  const { alpnProtocols, rejectUnauthorized, secureContext } = settings;
-  const socket = transport.detach();
+function openTls(
+  transport: Transport,
+  settings: TlsClientSettings,
+  servername: string,
+  remoteAddress: SocketAddress,
+): TLSSocket {
+  const { alpnProtocols, rejectUnauthorized, secureContext, sessions } = settings;
+  const socket = detachLive(transport);
   socket.on('error', () => {});
   const options: ConnectionOptions = { socket, rejectUnauthorized, secureContext, host: servername };
   // RFC 6066 §3 lets only names be sent; an address is checked against the certificate all the same.
   if (isIP(servername) === 0) options.servername = servername;
   if (alpnProtocols !== undefined) options.ALPNProtocols = alpnProtocols;
+  const sessionKey = `${JSON.stringify(remoteAddress)} ${servername} ${settings.fingerprint}`;
+  const session = sessions?.take(sessionKey);
+  if (session !== undefined) options.session = session;
   try {
-    return connect(options);
+    const secure = connect(options);
+    if (sessions !== undefined) keepSessions(secure, (given) => sessions.put(sessionKey, given));
+    return secure;
   } catch (cause) {
     socket.destroy();
     throw handshakeError(cause as Error);
   }
+}
+
+/** Node tells of sessions only once the server is verified. TLS 1.3 brings them after the handshake. */
+function keepSessions(socket: TLSSocket, keep: (session: Buffer) => void): void {
+  socket.on('session', keep);
+  socket.once('secureConnect', () => {
+    // TLS 1.2 gives a session for several connections, and no new one when it is gone on with.
+    if (!socket.isSessionReused() || socket.getProtocol() === 'TLSv1.3') return;
+    const session = socket.getSession();
+    if (session !== undefined) keep(session);
+  });
 }

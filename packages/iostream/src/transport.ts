@@ -72,11 +72,18 @@ export type SocketAddress =
 export interface TlsInfo {
   /** Such as `TLSv1.3`. */
   readonly protocol: string | null;
+  /** The cipher suite's name as the RFCs write it, such as `TLS_AES_128_GCM_SHA256`. */
+  readonly cipher: string | undefined;
   /** The application protocol (ALPN), or false where none was agreed on. */
   readonly alpnProtocol: string | false;
   /** Whether the peer presented a certificate that the configured authorities vouch for. */
   readonly authorized: boolean;
+  /** Why not, where one was presented or demanded: OpenSSL's code, such as `CERT_HAS_EXPIRED`. */
+  readonly authorizationError: string | undefined;
+  /** The name that the client asked for (SNI). */
   readonly servername: string | undefined;
+  /** Whether the connection went on with the session of an earlier one, instead of a full handshake. */
+  readonly isSessionReused: boolean;
   /** The peer's certificate, read when asked for. */
   getPeerCertificate(): import('node:tls').PeerCertificate | undefined;
 }
