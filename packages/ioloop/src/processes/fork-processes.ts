@@ -1,10 +1,15 @@
 import { isMainThread } from 'node:worker_threads';
+import type { ProcessListenOptions } from './listen-requests.ts';
 import { ProcessUsageError } from './process-errors.ts';
 import { ProcessSupervisor, type ProcessSupervisorOptions } from './process-supervisor.ts';
 import { becomeTask, type ProcessTask } from './process-task.ts';
 import { ownTask } from './task-record.ts';
 
-export type ForkProcessesOptions = Omit<ProcessSupervisorOptions, 'count' | 'program'>;
+export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptions[] = readonly []>
+  extends Omit<ProcessSupervisorOptions, 'count' | 'program' | 'listen'> {
+  /** Where the children shall be able to listen. Default: nowhere. */
+  readonly listen?: Listen;
+}
 
 /** Both end a service in an orderly way: one from a supervisor or container, one from a keyboard. */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -53,17 +58,17 @@ let called = false;
  * await server.listen(task.listeners[0]);
  * process.once('SIGTERM', () => server.shutDown());
  */
-export async function forkProcesses(
+export async function forkProcesses<const Listen extends readonly ProcessListenOptions[] = readonly []>(
   count?: number | null,
-  options: ForkProcessesOptions = {},
-): Promise<ProcessTask> {
+  options: ForkProcessesOptions<Listen> = {},
+): Promise<ProcessTask<Listen>> {
   if (!isMainThread) throw new ProcessUsageError('forkProcesses: the main thread of a program was expected');
   if (called) throw new ProcessUsageError('forkProcesses was called before in this process');
   const record = ownTask();
   const supervisor =
     record === undefined ? new ProcessSupervisor({ ...options, count: count ?? null }) : undefined;
   called = true;
-  if (record !== undefined) return becomeTask(record);
+  if (record !== undefined) return becomeTask(record) as Promise<ProcessTask<Listen>>;
   await supervise(supervisor as ProcessSupervisor);
   process.exit(0);
 }

@@ -2,13 +2,13 @@ import type { Worker } from 'node:cluster';
 import { clearTaskEnvironment, ownTask, type TaskListener, type TaskRecord } from './task-record.ts';
 
 /** What a process that `forkProcesses` has started is. */
-export interface ProcessTask {
+export interface ProcessTask<Listen extends readonly unknown[] = readonly unknown[]> {
   /** 0 to {@link count} - 1. A child that is started again has the number of the one that died. */
   readonly id: number;
   /** How many children there are. */
   readonly count: number;
   /** One for each entry of the option `listen`, in its order: give it to the `listen` of a server. */
-  readonly listeners: readonly TaskListener[];
+  readonly listeners: { readonly [Key in keyof Listen]: TaskListener };
 }
 
 /**

@@ -18,7 +18,8 @@ interface ChildEvents {
 
 type TaskState =
   | { readonly kind: 'idle' | 'over' }
-  | { readonly kind: 'running'; readonly child: ChildProcess }
+  /** `congested`: the channel is full, and what is sent meanwhile would queue without a limit. */
+  | { readonly kind: 'running'; readonly child: ChildProcess; congested: boolean }
   | { readonly kind: 'waiting'; readonly timer: { cancel(): void } };
 
 /** One place among the children: a child, the wait for the next one, or neither. */
@@ -26,8 +27,6 @@ export class SupervisedTask {
   readonly id: number;
   restarts = 0;
   #state: TaskState = { kind: 'idle' };
-  /** The channel to the child is full: what is sent meanwhile would queue without a limit. */
-  #congested = false;
 
   constructor(id: number) {
     this.id = id;
@@ -43,8 +42,7 @@ export class SupervisedTask {
 
   /** A child lives for this task, or tries to: `exited` is called once, when it has ended or could not start. */
   run(child: ChildProcess, events: ChildEvents): void {
-    this.#state = { kind: 'running', child };
-    this.#congested = false;
+    this.#state = { kind: 'running', child, congested: false };
     child.once('exit', (code, signal) => events.exited({ code, signal }));
     // Also says that a message or signal did not arrive, which is nothing that has to be dealt with.
     child.on('error', (error) => {
@@ -76,12 +74,12 @@ export class SupervisedTask {
 
   /** @returns whether it was sent. */
   send(message: unknown): boolean {
-    const child = this.#child;
-    if (child === undefined || !child.connected || this.#congested) return false;
-    const flows = child.send(message as object, () => {
-      if (this.#child === child) this.#congested = false;
+    const state = this.#state;
+    if (state.kind !== 'running' || !state.child.connected || state.congested) return false;
+    const flows = state.child.send(message as object, () => {
+      state.congested = false;
     });
-    if (!flows) this.#congested = true;
+    if (!flows) state.congested = true;
     return true;
   }
 

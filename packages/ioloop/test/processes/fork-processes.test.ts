@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
 import { forkProcesses } from '../../src/processes/fork-processes.ts';
 import { taskId } from '../../src/processes/process-task.ts';
+import type { TaskListener } from '../../src/processes/task-record.ts';
 import { ask } from './fixtures/ask.ts';
 import { type Line, RunningProgram } from './fixtures/running-program.ts';
 
@@ -11,7 +12,7 @@ const has = (key: string) => (line: Line) => key in line;
 
 describe('forkProcesses', () => {
   it('runs the program again in each child, what stands above the call too [PROC-01]', async () => {
-    await using program = new RunningProgram('finish', { count: 3 });
+    const program = new RunningProgram('finish', { count: 3 });
     expect(await program.ended).toEqual({ code: 0, signal: null });
     const above = program.lines.filter(has('above'));
     expect(above.map((line) => line.above)).toEqual(expect.arrayContaining(['parent', 0, 1, 2]));
@@ -23,7 +24,7 @@ describe('forkProcesses', () => {
   });
 
   it('starts a child that was killed again, with its task id and its port [PROC-01]', async () => {
-    await using program = new RunningProgram('serve', { count: 2, ...LISTEN });
+    const program = new RunningProgram('serve', { count: 2, ...LISTEN });
     const before = await program.heard(has('port'), 2);
     const killed = before[0] as Line;
     process.kill(killed.pid as number, 'SIGKILL');
@@ -34,7 +35,7 @@ describe('forkProcesses', () => {
   });
 
   it('ends with an error code when children died too often, and leaves none [PROC-01]', async () => {
-    await using program = new RunningProgram('fail', { count: 2, maxRestarts: 3, restartDelayMs: 0 });
+    const program = new RunningProgram('fail', { count: 2, maxRestarts: 3, restartDelayMs: 0 });
     expect(await program.ended).toEqual({ code: 1, signal: null });
     expect(program.lines.at(-1)).toMatchObject({ error: 'ERR_PROCESS_RESTARTS' });
     expect(program.lines.filter(({ above }) => typeof above === 'number').length).toBeLessThanOrEqual(2 + 3);
@@ -43,7 +44,7 @@ describe('forkProcesses', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'stops its children at %s, and exits with 0 when all are gone',
     async (signal) => {
-      await using program = new RunningProgram('serve', { count: 2, ...LISTEN });
+      const program = new RunningProgram('serve', { count: 2, ...LISTEN });
       await program.heard(has('port'), 2);
       program.process.kill(signal);
       expect(await program.ended).toEqual({ code: 0, signal: null });
@@ -52,14 +53,14 @@ describe('forkProcesses', () => {
   );
 
   it('exits with 0 after a stop, even when it had to kill a child', async () => {
-    await using program = new RunningProgram('stubborn', { count: 1, stopTimeoutMs: 50 });
+    const program = new RunningProgram('stubborn', { count: 1, stopTimeoutMs: 50 });
     await program.heard(has('idle'));
     program.process.kill('SIGTERM');
     expect(await program.ended).toEqual({ code: 0, signal: null });
   });
 
   it('takes its children along when it is killed itself, and lets them drain', async () => {
-    await using program = new RunningProgram('serve', { count: 2, ...LISTEN });
+    const program = new RunningProgram('serve', { count: 2, ...LISTEN });
     await program.heard(has('port'), 2);
     program.process.kill('SIGKILL');
     // It ends for us once the last child has closed its standard output.
@@ -68,31 +69,31 @@ describe('forkProcesses', () => {
   });
 
   it('takes children along that ignore SIGTERM', async () => {
-    await using program = new RunningProgram('stubborn', { count: 2, stopTimeoutMs: 50 });
+    const program = new RunningProgram('stubborn', { count: 2, stopTimeoutMs: 50 });
     await program.heard(has('idle'), 2);
     program.process.kill('SIGKILL');
     expect(await program.ended).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
   it('says which address is in use before it starts any child [PROC-01]', async () => {
-    await using first = new RunningProgram('serve', { count: 1, ...LISTEN });
+    const first = new RunningProgram('serve', { count: 1, ...LISTEN });
     const [line] = await first.heard(has('port'));
     const port = line?.port as number;
-    await using second = new RunningProgram('serve', { count: 1, listen: [{ host: '127.0.0.1', port }] });
+    const second = new RunningProgram('serve', { count: 1, listen: [{ host: '127.0.0.1', port }] });
     expect(await second.ended).toEqual({ code: 1, signal: null });
     expect(second.lines.filter(has('above'))).toHaveLength(1);
     expect(second.lines.at(-1)).toMatchObject({ error: 'EADDRINUSE' });
   });
 
   it('refuses a second call in a child', async () => {
-    await using program = new RunningProgram('twice', { count: 1 });
+    const program = new RunningProgram('twice', { count: 1 });
     const [line] = await program.heard(has('again'));
     expect(line?.again).toBe('ERR_PROCESS_USAGE');
     expect((await program.ended).code).toBe(0);
   });
 
   it('refuses to run in a worker thread', async () => {
-    await using program = new RunningProgram('thread');
+    const program = new RunningProgram('thread');
     expect((await program.ended).code).toBe(1);
     expect(program.lines).toContainEqual(expect.objectContaining({ error: 'ERR_PROCESS_USAGE' }));
   });
@@ -105,6 +106,7 @@ describe('forkProcesses', () => {
     const before = handlers();
     for (let round = 0; round < 2; round += 1) {
       const call = forkProcesses(1, { listen: [{ host: '127.0.0.1', port }] });
+      expectTypeOf(call).resolves.toHaveProperty('listeners').toEqualTypeOf<readonly [TaskListener]>();
       await expect(forkProcesses(1)).rejects.toMatchObject({ code: 'ERR_PROCESS_USAGE' }); // one at a time
       await expect(call).rejects.toMatchObject({ code: 'EADDRINUSE' });
     }

@@ -13,7 +13,7 @@ const isNative = 'binding' in loadNative();
 
 describe('ProcessSupervisor', () => {
   it('starts the program once for each task, and ends when all have ended with 0 [PROC-01]', async () => {
-    await using supervised = new Supervised('finish', { count: 3 });
+    const supervised = new Supervised('finish', { count: 3 });
     const { supervisor, story } = supervised;
     expect(supervisor.children).toHaveLength(3);
     await supervisor.start();
@@ -32,7 +32,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('starts a child that was killed again, under the same task id, after the wait [PROC-01]', async () => {
-    await using supervised = new Supervised('idle', { count: 2 });
+    const supervised = new Supervised('idle', { count: 2 });
     const { supervisor, clock } = supervised;
     await supervisor.start();
     await supervised.heard({ idle: true }, 2);
@@ -54,7 +54,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('waits longer with each death [PROC-01]', async () => {
-    await using supervised = new Supervised('fail', { count: 1 });
+    const supervised = new Supervised('fail', { count: 1 });
     const { supervisor, clock, story } = supervised;
     await supervisor.start();
     let exits = 0;
@@ -69,7 +69,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('stops all children when they died too often, and says so [PROC-01]', async () => {
-    await using supervised = new Supervised('idle', { count: 2, maxRestarts: 1 });
+    const supervised = new Supervised('idle', { count: 2, maxRestarts: 1 });
     const { supervisor, clock } = supervised;
     await supervisor.start();
     await supervised.heard({ idle: true }, 2);
@@ -92,7 +92,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('counts a program that cannot be started as one that died', async () => {
-    await using supervised = new Supervised('idle', { count: 1, maxRestarts: 1, args: ['nul\0'] });
+    const supervised = new Supervised('idle', { count: 1, maxRestarts: 1, args: ['nul\0'] });
     await supervised.supervisor.start();
     await supervised.heard({ event: 'exited' });
     await supervised.clock.advance(100);
@@ -107,7 +107,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('counts a program whose start fails later as one that died', async () => {
-    await using supervised = new Supervised('idle', { count: 1, maxRestarts: 0 });
+    const supervised = new Supervised('idle', { count: 1, maxRestarts: 0 });
     const { execPath } = process;
     process.execPath = '/nowhere/node';
     try {
@@ -124,7 +124,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('stops by SIGTERM, and starts nothing again', async () => {
-    await using supervised = new Supervised('idle', { count: 2 });
+    const supervised = new Supervised('idle', { count: 2 });
     const { supervisor, clock } = supervised;
     await supervisor.start();
     await supervised.heard({ idle: true }, 2);
@@ -141,7 +141,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('stops while a child waits to be started again', async () => {
-    await using supervised = new Supervised('fail', { count: 1 });
+    const supervised = new Supervised('fail', { count: 1 });
     await supervised.supervisor.start();
     await supervised.heard({ event: 'exited' });
     await supervised.supervisor.stop();
@@ -149,18 +149,18 @@ describe('ProcessSupervisor', () => {
   });
 
   it('stops while it starts, and before', async () => {
-    await using starting = new Supervised('idle', { count: 2, listen: [LOOPBACK] });
+    const starting = new Supervised('idle', { count: 2, listen: [LOOPBACK] });
     const started = starting.supervisor.start();
     await starting.supervisor.stop();
     await started;
     expect(starting.story).toEqual([]);
-    await using fresh = new Supervised('idle');
+    const fresh = new Supervised('idle');
     await fresh.supervisor.stop();
     await fresh.supervisor.wait();
   });
 
   it('kills what does not end in time', async () => {
-    await using supervised = new Supervised('stubborn', { count: 1, stopTimeoutMs: 5000 });
+    const supervised = new Supervised('stubborn', { count: 1, stopTimeoutMs: 5000 });
     const { supervisor, clock } = supervised;
     await supervisor.start();
     await supervised.heard({ idle: true });
@@ -175,7 +175,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('carries messages both ways', async () => {
-    await using supervised = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
+    const supervised = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
     const { supervisor } = supervised;
     expect(supervisor.send(0, 'too early')).toBe(false);
     await supervisor.start();
@@ -186,7 +186,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('queues no messages without a limit', async () => {
-    await using supervised = new Supervised('idle', { count: 1 });
+    const supervised = new Supervised('idle', { count: 1 });
     const { supervisor } = supervised;
     await supervisor.start();
     await supervised.heard({ idle: true });
@@ -194,13 +194,18 @@ describe('ProcessSupervisor', () => {
     let sent = 0;
     while (supervisor.send(0, 'x'.repeat(100_000))) sent += 1;
     expect(sent).toBeLessThan(100);
+    process.kill(supervisor.children[0]?.pid as number, 'SIGKILL');
+    await supervised.heard({ event: 'exited' });
+    await supervised.clock.advance(100);
+    await supervised.heard({ idle: true }, 2);
+    expect(supervisor.send(0, 'to its successor')).toBe(true);
   });
 
   it('logs what its hooks throw, and goes on', async () => {
     const fail = () => {
       throw new Error('thrown in a hook');
     };
-    await using supervised = new Supervised('finish', {
+    const supervised = new Supervised('finish', {
       count: 1,
       onStarted: fail,
       onExited: fail,
@@ -212,7 +217,7 @@ describe('ProcessSupervisor', () => {
   });
 
   it('tells each child what it is, and lets no program that the child starts take it for itself', async () => {
-    await using supervised = new Supervised('heritage', {
+    const supervised = new Supervised('heritage', {
       count: 2,
       args: ['heritage', '{}', 'more'],
       execArgv: ['--inspect-port=0'],
@@ -239,7 +244,7 @@ describe('ProcessSupervisor', () => {
 
 describe('the listeners of a ProcessSupervisor', () => {
   it('have one port, whose connections the children share', async () => {
-    await using supervised = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
+    const supervised = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
     await supervised.supervisor.start();
     const ports = (await supervised.heard({ event: 'message' }, 4)).flatMap(({ port }) => port ?? []);
     expect(new Set(ports).size).toBe(1);
@@ -251,7 +256,7 @@ describe('the listeners of a ProcessSupervisor', () => {
   });
 
   it('stay where they were when a child is started again, and lose no connection where the parent holds them', async () => {
-    await using supervised = new Supervised('serve', { count: 1, listen: [LOOPBACK] });
+    const supervised = new Supervised('serve', { count: 1, listen: [LOOPBACK] });
     const { supervisor, clock } = supervised;
     await supervisor.start();
     const port = (await supervised.told('port')) as number;
@@ -276,7 +281,7 @@ describe('the listeners of a ProcessSupervisor', () => {
   });
 
   it('lose no connection to a child that lives on', async () => {
-    await using supervised = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
+    const supervised = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
     const { supervisor } = supervised;
     await supervisor.start();
     await supervised.heard({ event: 'message' }, 4);
@@ -288,8 +293,17 @@ describe('the listeners of a ProcessSupervisor', () => {
     expect(new Set(answers.map(({ taskId }) => taskId))).toEqual(new Set([1]));
   });
 
+  it('are closed before the children have drained', async () => {
+    const supervised = new Supervised('slow', { count: 1, listen: [LOOPBACK] });
+    await supervised.supervisor.start();
+    const port = (await supervised.told('port')) as number;
+    void supervised.supervisor.stop();
+    await supervised.told('closed');
+    await expect(ask(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
   it('are closed when the supervisor stops', async () => {
-    await using supervised = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
+    const supervised = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
     await supervised.supervisor.start();
     await supervised.heard({ event: 'message' }, 4);
     const port = (await supervised.told('port')) as number;
@@ -299,12 +313,12 @@ describe('the listeners of a ProcessSupervisor', () => {
   });
 
   it('cannot be had where somebody listens, not even with SO_REUSEPORT, and then no child is started', async () => {
-    await using other = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
+    const other = new Supervised('serve', { count: 2, listen: [LOOPBACK] });
     await other.supervisor.start();
     await other.heard({ event: 'message' }, 4);
     const port = (await other.told('port')) as number;
     const before = openDescriptors();
-    await using supervised = new Supervised('serve', {
+    const supervised = new Supervised('serve', {
       count: 2,
       listen: [LOOPBACK, { ...LOOPBACK, port }],
     });
@@ -321,7 +335,7 @@ describe('the listeners of a ProcessSupervisor', () => {
     await new Promise((resolve) => free.once('listening', resolve));
     const { port } = free.address() as { port: number };
     await new Promise((resolve) => free.close(resolve));
-    await using supervised = new Supervised('serve', {
+    const supervised = new Supervised('serve', {
       count: 1,
       listen: [
         { ...LOOPBACK, port },
@@ -340,7 +354,7 @@ describe('the listeners of a ProcessSupervisor', () => {
     { path: '/tmp/landspout.sock' },
     'localhost:80' as unknown as object,
   ])('are refused for %j', async (wish) => {
-    await using supervised = new Supervised('serve', { count: 1, listen: [wish] });
+    const supervised = new Supervised('serve', { count: 1, listen: [wish] });
     await expect(supervised.supervisor.start()).rejects.toMatchObject({
       name: 'ProcessUsageError',
       code: 'ERR_PROCESS_USAGE',
@@ -349,16 +363,18 @@ describe('the listeners of a ProcessSupervisor', () => {
   });
 
   it('say that a name has no address', async () => {
-    await using supervised = new Supervised('serve', { count: 1, listen: [{ host: 'a..b' }] });
+    const supervised = new Supervised('serve', { count: 1, listen: [{ host: 'a..b' }] });
     const error = await supervised.supervisor.start().catch((caught: unknown) => caught);
     expect(error).toMatchObject({ syscall: 'getaddrinfo' });
   });
 
   it('are at every address of localhost and of no host at all', async () => {
     for (const wish of [{}, { host: 'localhost' }]) {
-      await using supervised = new Supervised('serve', { count: 1, listen: [wish] });
+      const supervised = new Supervised('serve', { count: 1, listen: [wish] });
       await supervised.supervisor.start();
-      expect(await ask((await supervised.told('port')) as number)).toMatchObject({ taskId: 0 });
+      const port = (await supervised.told('port')) as number;
+      expect(new Set((await supervised.told('ports')) as number[])).toEqual(new Set([port]));
+      expect(await ask(port)).toMatchObject({ taskId: 0 });
     }
   });
 });
