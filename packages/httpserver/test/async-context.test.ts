@@ -70,4 +70,49 @@ describe('HTTPServer, and AsyncLocalStorage', () => {
     );
     expect(seen).toEqual([undefined, undefined, undefined]);
   });
+
+  it('does not let the request of another connection see what enterWith left behind, in one turn or in a later one', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    await withServer(
+      async (request) => {
+        seen.push(storage.getStore());
+        storage.enterWith(request.target);
+        await new Promise((resolve) => setImmediate(resolve));
+        seen.push(storage.getStore() === request.target);
+        request.respond(200, request.target);
+      },
+      async ({ port }) => {
+        for (let round = 0; round < 2; round += 1) {
+          const clients = [await RawClient.connect({ port }), await RawClient.connect({ port })];
+          for (const client of clients) client.send(get('/1'));
+          for (const client of clients) await client.until((all) => all.endsWith('/1'));
+          for (const client of clients) client.close();
+        }
+      },
+    );
+    expect(seen.filter((each) => typeof each !== 'boolean')).toEqual(new Array(4).fill(undefined));
+    expect(seen.filter((each) => typeof each === 'boolean')).toEqual(new Array(4).fill(true));
+  });
+
+  it('does not let a pipelined request see what enterWith of the one before it left behind', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    await withServer(
+      async (request) => {
+        seen.push(storage.getStore());
+        storage.enterWith(request.target);
+        await new Promise((resolve) => setImmediate(resolve));
+        request.respond(200, request.target);
+      },
+      async ({ port }) => {
+        for (let round = 0; round < 2; round += 1) {
+          const client = await RawClient.connect({ port }, get('/1') + get('/2') + get('/3'));
+          await client.until((all) => all.endsWith('/3'));
+          client.close();
+        }
+      },
+    );
+    expect(seen).toEqual(new Array(6).fill(undefined));
+  });
 });

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { callReporting } from './call-reporting.ts';
 
 /** One call of a function that waits for its turn, with the async context of the one who asked for it. */
 class QueuedCallback extends AsyncResource {
@@ -57,12 +58,6 @@ export class CallbackQueue {
   }
 
   #call(entry: QueuedCallback): void {
-    try {
-      const { callback, args } = entry;
-      const result = args === undefined ? callback() : callback(...(args as never[]));
-      if (result instanceof Promise) result.catch(this.#report);
-    } catch (error) {
-      this.#report(error);
-    }
+    callReporting(entry.callback, entry.args, this.#report);
   }
 }

@@ -1,3 +1,6 @@
+import { requireDelay } from './delay.ts';
+import { requireFunction } from './usage.ts';
+
 /** Time as an argument: what waits takes a clock, so that a test can be the one who lets time pass. */
 export interface Clock {
   /** Milliseconds since an arbitrary start; never goes backwards. */
@@ -16,11 +19,13 @@ export interface ClockTimer {
   unref(): void;
 }
 
-/** The machine's clock. */
+/** The machine's clock. A callback runs in the async context of its `setTimeout`; delays are at most 2,147,483,647 ms. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
   setTimeout(callback, delayMs) {
+    requireFunction(callback, 'setTimeout');
+    requireDelay(delayMs, 'setTimeout');
     const timer = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(timer), unref: () => void timer.unref() };
   },

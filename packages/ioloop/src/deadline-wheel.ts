@@ -1,6 +1,8 @@
 import type { Clock, ClockTimer } from './clock.ts';
+import { MAX_DELAY_MS, requireDelay } from './delay.ts';
 import type { Logger } from './logger.ts';
 import { runInRootContext } from './root-context.ts';
+import { requireClock, requireLogger, usage } from './usage.ts';
 
 /** Something with one deadline at a time. */
 export interface DeadlineEntry {
@@ -29,8 +31,11 @@ export class DeadlineWheel {
 
   /** @param tickMs - how late a deadline may be noticed; default 500. */
   constructor(clock: Clock, logger: Logger, tickMs = 500) {
-    this.#clock = clock;
-    this.#logger = logger;
+    if (!(typeof tickMs === 'number' && tickMs > 0 && tickMs <= MAX_DELAY_MS)) {
+      throw usage('DeadlineWheel', 'a tick above 0 ms', tickMs);
+    }
+    this.#clock = requireClock(clock, 'DeadlineWheel');
+    this.#logger = requireLogger(logger, 'DeadlineWheel');
     this.#tickMs = tickMs;
     this.#startedAt = clock.now();
   }
@@ -119,12 +124,15 @@ export class Deadline {
   #placed = 0;
 
   constructor(wheel: DeadlineWheel, entry: DeadlineEntry) {
+    if (!(wheel instanceof DeadlineWheel)) throw usage('Deadline', 'a DeadlineWheel', wheel);
+    if (typeof entry?.deadlinePassed !== 'function') throw usage('Deadline', 'an entry', entry);
     this.#wheel = wheel;
     this.#entry = entry;
   }
 
   /** Replaces the deadline by one `delayMs` from now. */
   set(delayMs: number): void {
+    requireDelay(delayMs, 'Deadline.set');
     this.#due = this.#wheel.tickAfter(delayMs);
     if (this.#placed !== 0 && this.#due < this.#placed) this.#unplace();
     if (this.#placed === 0) this.#placed = this.#wheel.place(this, this.#due);

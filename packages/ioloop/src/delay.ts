@@ -1,4 +1,4 @@
-import { LoopUsageError } from './loop-errors.ts';
+import { usage } from './usage.ts';
 
 /** The longest delay that Node's timers keep; beyond it they fire at once. */
 export const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -6,8 +6,5 @@ export const MAX_DELAY_MS = 2 ** 31 - 1;
 /** Refuses a delay that a timer would silently turn into another one, such as `NaN` into 1 ms. */
 export function requireDelay(delayMs: number, operation: string): void {
   if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DELAY_MS) return;
-  throw new LoopUsageError(
-    'ERR_LOOP_USAGE',
-    `${operation}: a delay of 0 to ${MAX_DELAY_MS} ms was expected, not ${String(delayMs)}`,
-  );
+  throw usage(operation, `a delay of 0 to ${MAX_DELAY_MS} ms`, delayMs);
 }

@@ -1,9 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
 import { closeSync } from 'node:fs';
+import { callReporting } from './call-reporting.ts';
 import { DescriptorWatch, type ReadinessHandler } from './descriptor-watch.ts';
 import { LoopUsageError } from './loop-errors.ts';
 import type { Reactor } from './reactor.ts';
 import type { Socket } from './socket.ts';
+import { usage } from './usage.ts';
 
 /** The events that a handler may ask for, as epoll's bits; what goes wrong is reported without being asked for. */
 export const READ = 0x01;
@@ -33,7 +35,9 @@ export class DescriptorHandlers {
         'addHandler: the descriptor already has a handler',
       );
     }
-    const run = AsyncResource.bind((ready: number) => this.#call(handler, target, ready));
+    const context = new AsyncResource('LandspoutHandler');
+    const run = (ready: number): void =>
+      context.runInAsyncScope(callReporting, undefined, handler, [target, ready], this.#report);
     this.#watches.set(target, new DescriptorWatch(this.#reactor, target, events, run));
   }
 
@@ -66,22 +70,11 @@ export class DescriptorHandlers {
       }
     }
   }
-
-  #call<Target>(handler: ReadinessHandler<Target>, target: Target, ready: number): void {
-    try {
-      const result = handler(target, ready);
-      if (result instanceof Promise) result.catch(this.#report);
-    } catch (error) {
-      this.#report(error);
-    }
-  }
 }
 
 function requireEvents(events: number, operation: string): void {
-  const known = READ | WRITE | ERROR;
-  if (Number.isInteger(events) && events > 0 && (events & ~known) === 0) return;
-  throw new LoopUsageError(
-    'ERR_LOOP_USAGE',
-    `${operation}: IOLoop.READ and IOLoop.WRITE were expected, not ${events}`,
-  );
+  if (Number.isInteger(events) && events > 0 && events <= ALL && (events & ~ALL) === 0) return;
+  throw usage(operation, 'IOLoop.READ and IOLoop.WRITE', events);
 }
+
+const ALL = READ | WRITE | ERROR;

@@ -110,3 +110,25 @@ export type { LoopBlock } from './watchdog/loop-block.ts';
 export { LOOP_BLOCK_CHANNEL, type LoopWatch } from './watchdog/loop-watch.ts';
 export { WATCH_ERRORS, type WatchErrorCode, WatchUsageError } from './watchdog/watch-errors.ts';
 export type { LoopWatchOptions } from './watchdog/watch-options.ts';
+// Many processes.
+
+export type { ChildProgramOptions } from './processes/child-program.ts';
+export { type ForkProcessesOptions, forkProcesses } from './processes/fork-processes.ts';
+export type { ProcessListenOptions } from './processes/listen-requests.ts';
+export { cpuCount } from './processes/process-count.ts';
+export {
+  PROCESS_ERRORS,
+  type ProcessErrorCode,
+  ProcessLimitError,
+  ProcessUsageError,
+} from './processes/process-errors.ts';
+export {
+  ProcessSupervisor,
+  type ProcessSupervisorOptions,
+  type SupervisedChild,
+  type SupervisorHooks,
+} from './processes/process-supervisor.ts';
+export { type ProcessTask, taskId } from './processes/process-task.ts';
+export type { RestartPolicyOptions } from './processes/restart-policy.ts';
+export type { ProcessExit } from './processes/supervised-task.ts';
+export type { TaskListener } from './processes/task-record.ts';

@@ -15,6 +15,7 @@ import { LoopTimers, type Timeout } from './loop-timers.ts';
 import type { Reactor } from './reactor.ts';
 import type { Socket } from './socket.ts';
 import { type Backend, threadBackend } from './thread-backend.ts';
+import { requireClock, requireFunction, requireLogger, requireOptions, usage } from './usage.ts';
 import type { LoopWatch } from './watchdog/loop-watch.ts';
 import { watchLoop } from './watchdog/watch-loop.ts';
 import type { LoopWatchOptions } from './watchdog/watch-options.ts';
@@ -78,11 +79,13 @@ export class IOLoop {
 
   /** @throws LoopUsageError `ERR_LOOP_BACKEND` when `LANDSPOUT_BACKEND` asks for what cannot be had. */
   constructor(options: IOLoopOptions = {}) {
-    this.clock = options.clock ?? systemClock;
-    this.logger = options.logger ?? consoleLogger;
+    requireOptions(options, 'IOLoop');
+    const { clock = systemClock, logger = consoleLogger } = options;
+    this.clock = requireClock(clock, 'IOLoop');
+    this.logger = requireLogger(logger, 'IOLoop');
     const report = (error: unknown): void => this.#report(error);
     this.#callbacks = new CallbackQueue(report);
-    this.#timers = new LoopTimers(this.clock);
+    this.#timers = new LoopTimers(this.clock, report);
     const { backend, reason, reactor, flushes } = threadBackend();
     this.backend = backend;
     this.backendReason = reason;
@@ -121,7 +124,7 @@ export class IOLoop {
     requireFunction(callback, 'callLater');
     requireDelay(delayMs, 'callLater');
     if (this.#closed) this.#refuse('callLater');
-    return this.#timers.add(delayMs, () => this.#call(callback, args));
+    return this.#timers.add(delayMs, callback, args);
   }
 
   /**
@@ -134,7 +137,7 @@ export class IOLoop {
     ...args: Args
   ): Timeout {
     if (!Number.isFinite(whenMs)) {
-      throw new LoopUsageError('ERR_LOOP_USAGE', `callAt: a time of the loop was expected, not ${whenMs}`);
+      throw usage('callAt', 'a time of the loop', whenMs);
     }
     return this.callLater(Math.max(0, whenMs - this.time()), callback, ...args);
   }
@@ -146,7 +149,7 @@ export class IOLoop {
   addFuture<T>(promise: PromiseLike<T>, callback: (promise: PromiseLike<T>) => unknown): void {
     requireFunction(callback, 'addFuture');
     if (typeof (promise as { then?: unknown } | undefined)?.then !== 'function') {
-      throw new LoopUsageError('ERR_LOOP_USAGE', `addFuture: a promise was expected, not ${typeof promise}`);
+      throw usage('addFuture', 'a promise', promise);
     }
     if (this.#closed) this.#refuse('addFuture');
     // A loop that was closed meanwhile has dropped what waited on it, and this with it.
@@ -158,6 +161,8 @@ export class IOLoop {
 
   /** Forgets a pending {@link callLater}. Harmless after it ran. */
   removeTimeout(timeout: Timeout): void {
+    if (typeof timeout?.cancel !== 'function')
+      throw usage('removeTimeout', 'what callLater returned', timeout);
     timeout.cancel();
   }
 
@@ -224,6 +229,7 @@ export class IOLoop {
    */
   async run<T>(main: (signal: AbortSignal) => T | Promise<T>, options: RunOptions = {}): Promise<T> {
     requireFunction(main, 'run');
+    requireOptions(options, 'run');
     if (options.timeoutMs !== undefined) requireDelay(options.timeoutMs, 'run');
     if (this.#closed) this.#refuse('run');
     return this.#runs.run(main, this.clock, options.timeoutMs);
@@ -309,16 +315,8 @@ export class IOLoop {
 
   /** Has `flushable.flush()` called at the end of this batch or turn. For transports. */
   scheduleFlush(flushable: Flushable): void {
+    if (typeof flushable?.flush !== 'function') throw usage('scheduleFlush', 'something to flush', flushable);
     this.#flushes.schedule(flushable);
-  }
-
-  #call<Args extends unknown[]>(callback: (...args: Args) => unknown, args: Args): void {
-    try {
-      const result = callback(...args);
-      if (result instanceof Promise) result.catch((error) => this.#report(error));
-    } catch (error) {
-      this.#report(error);
-    }
   }
 
   #report(error: unknown): void {
@@ -336,9 +334,4 @@ export class IOLoop {
       `${operation}: descriptor readiness needs the native backend, and the portable one runs: ${this.backendReason}`,
     );
   }
-}
-
-function requireFunction(value: unknown, operation: string): void {
-  if (typeof value === 'function') return;
-  throw new LoopUsageError('ERR_LOOP_USAGE', `${operation}: a function was expected, not ${typeof value}`);
 }

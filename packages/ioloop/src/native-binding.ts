@@ -90,7 +90,7 @@ export interface NativeBinding {
     poller: number,
     pollerGeneration: number,
     events: Int32Array,
-    callback: (count: number) => void,
+    callback: (this: object, count: number) => void,
   ): void;
   /** Whether the watched poller keeps the process alive; nothing happens when none is watched. */
   ref(): void;

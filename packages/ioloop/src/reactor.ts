@@ -3,6 +3,7 @@ import { SystemError } from './errors.ts';
 import type { FlushQueue } from './flush-queue.ts';
 import type { Logger } from './logger.ts';
 import type { NativeBinding, NativeConstants } from './native-binding.ts';
+import { runInBatch } from './root-context.ts';
 
 /** A descriptor of the native table: worth something only together with its generation. */
 export interface Descriptor {
@@ -64,7 +65,10 @@ export class Reactor {
     this.#logger = logger;
     const slot = checked(binding.pollerOpen(), 'epoll_create1');
     this.#poller = { slot, generation: binding.generation(slot) };
-    binding.watch(slot, this.#poller.generation, this.#events, (count) => this.#dispatch(count));
+    const dispatch = (batch: object, count: number): void => this.#dispatch(batch, count);
+    binding.watch(slot, this.#poller.generation, this.#events, function (this: object, count) {
+      dispatch(this, count);
+    });
     binding.unref();
   }
 
@@ -126,7 +130,7 @@ export class Reactor {
     };
   }
 
-  #dispatch(count: number): void {
+  #dispatch(batch: object, count: number): void {
     const events = this.#events;
     this.#wakeUps += 1;
     this.#eventCount += count;
@@ -137,13 +141,17 @@ export class Reactor {
       // A handler of this batch may have closed the slot, and another may live in it by now.
       if (this.#generations[slot] !== events[at + 1]) continue;
       try {
-        (this.#handlers[slot] as ReadyHandler).ready(events[at + 2] as number);
+        runInBatch(batch, callReady, this.#handlers[slot] as ReadyHandler, events[at + 2] as number);
       } catch (error) {
         this.#logger.error({ error }, 'a descriptor handler failed');
       }
     }
     this.#flushes.endBatch();
   }
+}
+
+function callReady(handler: ReadyHandler, events: number): void {
+  handler.ready(events);
 }
 
 const CTL_ADD = 1;
@@ -158,5 +166,9 @@ export function checked(result: number, syscall: string, address?: string): numb
 
 /** The error that a negative errno stands for. */
 export function systemError(result: number, syscall: string, address?: string): SystemError {
-  return new SystemError(getSystemErrorName(result), syscall, address);
+  const name = getSystemErrorName(result);
+  // Node puts what it has no name for into words.
+  return name.startsWith('E')
+    ? new SystemError(name, syscall, address)
+    : new SystemError('EUNKNOWN', `${syscall} (errno ${-result})`, address);
 }

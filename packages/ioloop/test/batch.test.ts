@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -113,6 +114,54 @@ describe('a batch of ready descriptors', () => {
         ran += 1;
       });
       expect(ranBeforeTicks).toEqual([MOST_EVENTS, MOST_EVENTS + 10]);
+    },
+    refused,
+  );
+
+  nativeIt(
+    'gives no handler the context that another one of the batch has entered',
+    async () => {
+      const loop = new IOLoop();
+      const storage = new AsyncLocalStorage<number>();
+      const seen: (number | undefined)[] = [];
+      const continued: boolean[] = [];
+      await eachOnce(loop, writable(3), (fd) => {
+        seen.push(storage.getStore());
+        storage.enterWith(fd);
+        setImmediate(() => continued.push(storage.getStore() === fd));
+        void Promise.resolve().then(() => continued.push(storage.getStore() === fd));
+      });
+      expect(seen).toEqual([undefined, undefined, undefined]);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(continued).toEqual(new Array(6).fill(true));
+    },
+    refused,
+  );
+
+  nativeIt(
+    'gives no descriptor of a transport the context that another one of the batch has entered',
+    async (binding) => {
+      const { reactor } = new IOLoop();
+      const storage = new AsyncLocalStorage<number>();
+      const seen: (number | undefined)[] = [];
+      const fds = writable(3);
+      await new Promise<void>((resolve) => {
+        for (const fd of fds) {
+          const slot = binding.adopt(fd, true);
+          const descriptor = { slot, generation: binding.generation(slot) };
+          const ready = (): void => {
+            seen.push(storage.getStore());
+            storage.enterWith(fd);
+            reactor?.unregister(descriptor);
+            binding.close(slot, descriptor.generation);
+            if (seen.length === fds.length) setImmediate(resolve);
+          };
+          reactor?.register(descriptor, IOLoop.WRITE, { ready });
+        }
+        reactor?.ref();
+      });
+      reactor?.unref();
+      expect(seen).toEqual([undefined, undefined, undefined]);
     },
     refused,
   );

@@ -1,5 +1,5 @@
-import { usage } from '../locks/wait-options.ts';
 import { runInRootContext } from '../root-context.ts';
+import { usage } from '../usage.ts';
 import { keyedItems, type WaitItems } from './wait-items.ts';
 import { withTimeout } from './with-timeout.ts';
 

@@ -1,4 +1,4 @@
-import { usage } from '../locks/wait-options.ts';
+import { usage } from '../usage.ts';
 import type {
   Executor,
   ExecutorRunOptions,

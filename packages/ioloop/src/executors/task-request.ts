@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { usage } from '../locks/wait-options.ts';
+import { usage } from '../usage.ts';
 import type { ExecutorRunOptions, ExecutorTask, TaskFunction, Transferable } from './executor.ts';
 
 /** Where a function is, in words that another thread understands. */

@@ -3,9 +3,10 @@ import type { ResourceLimits } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
 import { type TakenWaiter, WaitList } from '../locks/wait-list.ts';
-import { checkCount, usage } from '../locks/wait-options.ts';
+import { checkCount } from '../locks/wait-options.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
 import { onAbort } from '../on-abort.ts';
+import { usage } from '../usage.ts';
 import { copyArguments } from './cloning.ts';
 import { restoreThrown } from './error-copy.ts';
 import type {

@@ -1,14 +1,8 @@
 import { LoopTimeoutError } from '../loop-errors.ts';
+import { usage } from '../usage.ts';
 import { SemaphoreGuard } from './semaphore-guard.ts';
 import { type Grant, WaitList } from './wait-list.ts';
-import {
-  checkCount,
-  checkWait,
-  clockOf,
-  usage,
-  type WaitableOptions,
-  type WaitOptions,
-} from './wait-options.ts';
+import { checkCount, checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
 /**
  * A number of permits: who finds none left waits until one is released, first come, first served.

@@ -1,7 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { MAX_DELAY_MS } from '../delay.ts';
-import { LoopUsageError } from '../loop-errors.ts';
-import { shownValue } from '../shown-value.ts';
+import { requireClock, requireOptions, usage } from '../usage.ts';
 
 /** How long a wait may last, and what stops it. */
 export interface WaitOptions {
@@ -23,9 +22,7 @@ export interface WaitableOptions {
  * @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant; the reason of an aborted signal.
  */
 export function checkWait(operation: string, options: WaitOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw usage(operation, 'an object of options', options);
-  }
+  requireOptions(options, operation);
   const { timeoutMs, signal } = options;
   if (
     timeoutMs !== undefined &&
@@ -40,11 +37,9 @@ export function checkWait(operation: string, options: WaitOptions): void {
 
 /** The clock of a lock or queue. @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant. */
 export function clockOf(operation: string, options: WaitableOptions): Clock {
-  if (typeof options !== 'object' || options === null)
-    throw usage(operation, 'an object of options', options);
+  requireOptions(options, operation);
   const { clock = systemClock } = options;
-  if (typeof clock?.now === 'function' && typeof clock.setTimeout === 'function') return clock;
-  throw usage(operation, 'a clock', clock);
+  return requireClock(clock, operation);
 }
 
 /** @throws LoopUsageError `ERR_LOOP_USAGE` unless `value` is a whole number that is not negative. */
@@ -52,12 +47,4 @@ export function checkCount(operation: string, what: string, value: number): void
   if (!(Number.isSafeInteger(value) && value >= 0)) {
     throw usage(operation, `${what} of 0 or a whole number above it`, value);
   }
-}
-
-/** The error for an argument that cannot be meant. */
-export function usage(operation: string, expected: string, value: unknown): LoopUsageError {
-  return new LoopUsageError(
-    'ERR_LOOP_USAGE',
-    `${operation}: ${expected} was expected, not ${shownValue(value)}`,
-  );
 }

@@ -1,4 +1,5 @@
-import { clockOf, usage, type WaitableOptions } from '../locks/wait-options.ts';
+import { clockOf, type WaitableOptions } from '../locks/wait-options.ts';
+import { usage } from '../usage.ts';
 import { type Compare, HeapOrder, naturalOrder } from './heap-order.ts';
 import { Queue } from './queue.ts';
 

@@ -4,11 +4,11 @@ import {
   checkCount,
   checkWait,
   clockOf,
-  usage,
   type WaitableOptions,
   type WaitOptions,
 } from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError, QueueEmptyError, QueueFullError } from '../loop-errors.ts';
+import { usage } from '../usage.ts';
 import { ArrivalOrder, type ItemOrder } from './item-order.ts';
 import { QueueIterator } from './queue-iterator.ts';
 

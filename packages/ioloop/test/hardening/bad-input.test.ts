@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { CodedError } from '../../src/index.ts';
 import { LOOP, PERIODIC } from './fixtures/loop-uses.ts';
 import { SELECTOR, SOCKET } from './fixtures/socket-uses.ts';
+import { COROUTINES, TIME } from './fixtures/time-uses.ts';
 import { LOCKS, QUEUES } from './fixtures/wait-uses.ts';
 import { closeOpened, type WrongUse } from './fixtures/wrong-use.ts';
 
@@ -13,6 +14,8 @@ const GROUPS = {
   'a socket': SOCKET,
   'a lock': LOCKS,
   'a queue': QUEUES,
+  'a coroutine': COROUTINES,
+  time: TIME,
 };
 /** A refusal comes at once; what is not refused may as well wait for ever. */
 const PATIENCE_MS = 50;

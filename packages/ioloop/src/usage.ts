@@ -1,0 +1,31 @@
+import type { Clock } from './clock.ts';
+import type { Logger } from './logger.ts';
+import { LoopUsageError } from './loop-errors.ts';
+import { shownValue } from './shown-value.ts';
+
+/** The error for an argument that cannot be meant. */
+export function usage(operation: string, expected: string, value: unknown): LoopUsageError {
+  return new LoopUsageError(
+    'ERR_LOOP_USAGE',
+    `${operation}: ${expected} was expected, not ${shownValue(value)}`,
+  );
+}
+
+export function requireFunction(value: unknown, operation: string): void {
+  if (typeof value !== 'function') throw usage(operation, 'a function', value);
+}
+
+/** Whether `value` is an object of options; `null` is a mistake, not "none". */
+export function requireOptions(value: unknown, operation: string): void {
+  if (typeof value !== 'object' || value === null) throw usage(operation, 'an object of options', value);
+}
+
+export function requireClock(clock: Clock, operation: string): Clock {
+  if (typeof clock?.now === 'function' && typeof clock.setTimeout === 'function') return clock;
+  throw usage(operation, 'a clock', clock);
+}
+
+export function requireLogger(logger: Logger, operation: string): Logger {
+  if (typeof logger?.error === 'function' && typeof logger.warn === 'function') return logger;
+  throw usage(operation, 'a logger', logger);
+}
