@@ -2,9 +2,9 @@ import { AsyncResource } from 'node:async_hooks';
 import { closeSync } from 'node:fs';
 import { callReporting } from './call-reporting.ts';
 import { DescriptorWatch, type ReadinessHandler } from './descriptor-watch.ts';
-import { LoopUsageError } from './loop-errors.ts';
+import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import type { Reactor } from './reactor.ts';
-import type { Socket } from './socket.ts';
+import { Socket } from './socket.ts';
 import { usage } from './usage.ts';
 
 /** The events that a handler may ask for, as epoll's bits; what goes wrong is reported without being asked for. */
@@ -38,13 +38,17 @@ export class DescriptorHandlers {
     const context = new AsyncResource('LandspoutHandler');
     const run = (ready: number): void =>
       context.runInAsyncScope(callReporting, undefined, handler, [target, ready], this.#report);
-    this.#watches.set(target, new DescriptorWatch(this.#reactor, target, events, run));
+    const forget = (): void => void this.#watches.delete(target);
+    this.#watches.set(target, new DescriptorWatch(this.#reactor, target, events, run, forget));
   }
 
   update(target: number | Socket, events: number): void {
     requireEvents(events, 'updateHandler');
     const watch = this.#watches.get(target);
     if (watch === undefined) {
+      if (target instanceof Socket && target.closed) {
+        throw new LoopClosedError('updateHandler: the socket is closed');
+      }
       throw new LoopUsageError('ERR_LOOP_NOT_REGISTERED', 'updateHandler: the descriptor has no handler');
     }
     watch.update(events);

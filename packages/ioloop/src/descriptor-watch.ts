@@ -16,7 +16,14 @@ export class DescriptorWatch implements ReadyHandler {
   readonly #run: (events: number) => void;
   #open = true;
 
-  constructor(reactor: Reactor, target: number | Socket, events: number, run: (events: number) => void) {
+  /** @param onClosed - called when the socket was closed, which has ended the watching. */
+  constructor(
+    reactor: Reactor,
+    target: number | Socket,
+    events: number,
+    run: (events: number) => void,
+    onClosed: () => void,
+  ) {
     this.#reactor = reactor;
     this.#run = run;
     this.#target = target;
@@ -27,7 +34,10 @@ export class DescriptorWatch implements ReadyHandler {
       this.#descriptor = openDescriptor(target);
       this.#register(events);
       // Its close ends the watching, and what is not watched keeps nothing alive.
-      whenClosed(target, () => this.close());
+      whenClosed(target, () => {
+        this.close();
+        onClosed();
+      });
     }
     reactor.ref();
   }
@@ -36,9 +46,7 @@ export class DescriptorWatch implements ReadyHandler {
     this.#run(events & REPORTED_EVENTS);
   }
 
-  /** @throws LoopClosedError when the socket was closed meanwhile. */
   update(events: number): void {
-    if (!this.#open) throw new LoopClosedError('updateHandler: the socket is closed');
     this.#reactor.modify(this.#descriptor, events);
   }
 
