@@ -6,7 +6,7 @@ export class ByteQueue {
   #storage: Buffer = EMPTY;
   #start = 0;
   #end = 0;
-  /** Relative to `#start`: no match of the current search begins before it. */
+  /** Relative to `#start`: no delimiter of the current search begins before it, and no match ends before it. */
   #searched = 0;
 
   get byteLength(): number {
@@ -37,6 +37,29 @@ export class ByteQueue {
     return -1;
   }
 
+  /**
+   * The number of bytes up to and including the first match of `pattern`, or -1. What was searched before is looked at
+   * again as far as `maxMatchBytes` reach back into it.
+   *
+   * @param pattern - with the flag `g`.
+   * @param maxTextBytes - most bytes to look at.
+   */
+  endOfMatch(pattern: RegExp, maxMatchBytes: number, maxTextBytes: number): number {
+    const from = this.#searchStart(maxMatchBytes);
+    const end = Math.min(this.#end, this.#start + from + maxTextBytes);
+    const text = this.#storage.toString('latin1', this.#start + from, end);
+    // The first byte is there for `^` and `\b` alone, unless it is the first of all.
+    pattern.lastIndex = from === 0 ? 0 : 1;
+    if (pattern.test(text)) return from + pattern.lastIndex;
+    this.#searched = this.byteLength;
+    return -1;
+  }
+
+  /** How many bytes {@link endOfMatch} would look at. */
+  bytesToSearch(maxMatchBytes: number): number {
+    return this.byteLength - this.#searchStart(maxMatchBytes);
+  }
+
   /** Forgets how far the last search came: a new one may look for something else. */
   restartSearch(): void {
     this.#searched = 0;
@@ -55,13 +78,28 @@ export class ByteQueue {
       return taken;
     }
     const taken = Buffer.from(this.#storage.subarray(from, from + length));
-    this.#start += length;
-    if (this.#start === this.#end) {
-      this.#start = 0;
-      this.#end = 0;
-      if (this.#storage.length > KEPT_BYTES) this.#storage = EMPTY;
-    }
+    this.#drop(length);
     return taken;
+  }
+
+  /** Moves the first `length` bytes, all that wait at most, into `target`. @returns `length`. */
+  takeInto(target: Uint8Array, at: number, length: number): number {
+    target.set(this.#storage.subarray(this.#start, this.#start + length), at);
+    this.#drop(length);
+    return length;
+  }
+
+  #searchStart(maxMatchBytes: number): number {
+    return Math.max(0, this.#searched - maxMatchBytes - 1);
+  }
+
+  #drop(length: number): void {
+    this.#searched = 0;
+    this.#start += length;
+    if (this.#start < this.#end) return;
+    this.#start = 0;
+    this.#end = 0;
+    if (this.#storage.length > KEPT_BYTES) this.#storage = EMPTY;
   }
 
   #makeRoom(length: number): void {

@@ -7,6 +7,7 @@
  * @packageDocumentation
  */
 
+export type { CloseReason } from './close-reason.ts';
 export { connect } from './connect.ts';
 export type { ConnectTarget } from './connect-target.ts';
 // Streams.
@@ -29,6 +30,7 @@ export {
 export type { ListenOptions } from './server-binding.ts';
 export { type StartTlsOptions, startTls } from './start-tls.ts';
 export type { StreamConsumer } from './stream-consumer.ts';
+export { toDuplex } from './stream-duplex.ts';
 // What can go wrong.
 export {
   STREAM_ERRORS,
@@ -36,17 +38,22 @@ export {
   StreamConnectError,
   type StreamErrorCode,
   StreamLimitError,
+  StreamProtocolError,
   StreamTimeoutError,
   StreamUsageError,
 } from './stream-errors.ts';
+export type { ChunksOptions, LinesOptions } from './stream-iteration.ts';
 export {
   type BoundedReadOptions,
   DEFAULT_MAX_READ_BUFFER_BYTES,
   DEFAULT_MAX_WRITE_BUFFER_BYTES,
+  type DrainOptions,
   type IOStreamOptions,
   type ReadBytesOptions,
   type ReadOptions,
+  type ReadUntilRegexOptions,
 } from './stream-options.ts';
+export { join, type PipeOptions } from './stream-pipe.ts';
 export { SystemResolver } from './system-resolver.ts';
 export {
   TCPClient,
@@ -61,3 +68,4 @@ export type { TlsClientOptions, TlsOptions, TlsServerOptions } from './tls-optio
 // The layer below the streams.
 export type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
 export { TransportDuplex } from './transport-duplex.ts';
+export { fromWeb, toWeb, type WebStreamPair } from './web-streams.ts';

@@ -1,18 +1,32 @@
-import { type Clock, systemClock } from '@landspout/ioloop';
+import type { Clock } from '@landspout/ioloop';
+import { CloseListeners } from './close-listeners.ts';
+import { type CloseReason, closeReasonOf } from './close-reason.ts';
 import { LingeringClose } from './lingering-close.ts';
-import { ReadCount, ReadToEnd, ReadUntil } from './read-goal.ts';
+import { ReadCount, type ReadGoal, ReadToEnd, ReadUntil } from './read-goal.ts';
+import { ReadInto } from './read-into.ts';
+import { ReadUntilRegex } from './read-until-regex.ts';
 import { ReadingSide } from './reading-side.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 import { StreamUsageError } from './stream-errors.ts';
 import {
+  type ChunksOptions,
+  type LinesOptions,
+  readChunks,
+  readLines,
+  readRecords,
+} from './stream-iteration.ts';
+import {
   type BoundedReadOptions,
-  DEFAULT_MAX_READ_BUFFER_BYTES,
-  DEFAULT_MAX_WRITE_BUFFER_BYTES,
+  DEFAULT_STREAM_OPTIONS,
+  type DrainOptions,
   HIGH_WATER_BYTES,
   type IOStreamOptions,
   type ReadBytesOptions,
   type ReadOptions,
+  type ReadUntilRegexOptions,
+  resolveStreamOptions,
 } from './stream-options.ts';
+import { type PipeOptions, pipe } from './stream-pipe.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
 import { WritingSide } from './writing-side.ts';
 
@@ -31,13 +45,14 @@ export class IOStream implements TransportEvents {
   #closing = false;
   #closed = false;
   #error: Error | undefined;
-  #closeListeners: (() => void)[] | undefined;
+  #closeReason: CloseReason | undefined;
+  #closeListeners: CloseListeners | undefined;
 
-  constructor(transport: Transport, options: IOStreamOptions = DEFAULT_OPTIONS) {
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
+  constructor(transport: Transport, options: IOStreamOptions = DEFAULT_STREAM_OPTIONS) {
+    const { maxReadBufferBytes, maxWriteBufferBytes, writeOverflow, clock } = resolveStreamOptions(options);
     this.#transport = transport;
-    this.#clock = options.clock ?? systemClock;
-    const { maxReadBufferBytes = DEFAULT_MAX_READ_BUFFER_BYTES } = options;
-    const { maxWriteBufferBytes = DEFAULT_MAX_WRITE_BUFFER_BYTES, writeOverflow = 'error' } = options;
+    this.#clock = clock;
     this.#reading = new ReadingSide(this, transport, maxReadBufferBytes);
     this.#writing = new WritingSide(this, transport, maxWriteBufferBytes, writeOverflow === 'close');
     transport.attach(this);
@@ -58,6 +73,16 @@ export class IOStream implements TransportEvents {
   /** Why the stream closed, where it was no orderly end. */
   get error(): Error | undefined {
     return this.#error;
+  }
+
+  /** Who closed the stream and how; `undefined` while it is open. */
+  get closeReason(): CloseReason | undefined {
+    return this.#closeReason;
+  }
+
+  /** Bytes that have come since the start, read or not. */
+  get bytesReceived(): number {
+    return this.#reading.bytesReceived;
   }
 
   /** Bytes written that have not reached the kernel. */
@@ -98,6 +123,11 @@ export class IOStream implements TransportEvents {
     return this.#writing.isEnded;
   }
 
+  /** Whether a read waits. */
+  get isReading(): boolean {
+    return this.#reading.isAwaited;
+  }
+
   // ---- reading ----
 
   /**
@@ -105,16 +135,31 @@ export class IOStream implements TransportEvents {
    *
    * @param delimiter - one or more bytes; a string is taken as latin1.
    * @returns the bytes, `delimiter` last. They are yours: the stream never writes to them again.
-   * @throws StreamUsageError `ERR_STREAM_BUSY` when another read is waiting.
+   * @throws StreamUsageError `ERR_STREAM_BUSY` when another read is waiting, `ERR_STREAM_USAGE` for arguments that
+   *   cannot be.
    * @throws StreamClosedError `ERR_STREAM_CLOSED` when the stream ends first, or when `maxBytes` pass first: then
    *   the `cause` is `ERR_STREAM_UNSATISFIABLE`, and the stream is closed, since nobody knows any longer where a
    *   message starts.
    */
   readUntil(delimiter: Uint8Array | string, options: BoundedReadOptions = {}): Promise<Buffer> {
     const bytes = typeof delimiter === 'string' ? Buffer.from(delimiter, 'latin1') : delimiter;
-    if (bytes.length === 0)
-      return Promise.reject(usage('readUntil: a delimiter of at least one byte was expected'));
-    return this.#reading.read(new ReadUntil(bytes, this.#bound(options.maxBytes)), options.signal);
+    return this.#read(options, (maxBytes) => new ReadUntil(bytes, maxBytes));
+  }
+
+  /**
+   * Reads up to and including the first match of `pattern` in the bytes as latin1; where `maxMatchBytes` bounds the
+   * match, at once, else a few milliseconds late at the worst. A pattern that matches the half of what is sent gets
+   * that: end it with what ends the message. `$` is the end of what has come. The flags `g` and `y` play no part.
+   *
+   * Searching is linear in the bytes that come. What one search costs is the pattern's affair: one that backtracks
+   * without end is not for bytes of strangers.
+   *
+   * @throws as {@link readUntil}.
+   */
+  readUntilRegex(pattern: RegExp, options: ReadUntilRegexOptions = {}): Promise<Buffer> {
+    const { maxMatchBytes = Number.POSITIVE_INFINITY } = options;
+    const search = { pattern, maxMatchBytes, clock: this.#clock, askAgain: () => this.#reading.answerRead() };
+    return this.#read(options, (maxBytes) => new ReadUntilRegex({ ...search, maxBytes }));
   }
 
   /**
@@ -124,17 +169,48 @@ export class IOStream implements TransportEvents {
    * @throws as {@link readUntil}.
    */
   readBytes(count: number, options: ReadBytesOptions = {}): Promise<Buffer> {
-    if (!Number.isInteger(count) || count < 0 || count > this.#reading.maxBytes) {
-      return Promise.reject(
-        usage(`readBytes: 0 to ${this.#reading.maxBytes} bytes were expected, not ${count}`),
-      );
-    }
-    return this.#reading.read(new ReadCount(count, options.partial ?? false), options.signal);
+    return this.#read(options, (maxBytes) => new ReadCount(count, options.partial ?? false, maxBytes));
+  }
+
+  /**
+   * Fills `target`, or with `partial` some of it; an empty one answers at once. It belongs to the stream until then:
+   * bytes that come meanwhile are copied nowhere else.
+   *
+   * @returns the number of bytes. When the read fails, what `target` holds is still to be read.
+   * @throws as {@link readUntil}.
+   */
+  readInto(target: Uint8Array, options: ReadBytesOptions = {}): Promise<number> {
+    return this.#read(options, (maxBytes) => new ReadInto(target, options.partial ?? false, maxBytes));
   }
 
   /** Reads all that comes until the peer ends or the stream closes. @throws as {@link readUntil}. */
   readUntilClose(options: BoundedReadOptions = {}): Promise<Buffer> {
-    return this.#reading.read(new ReadToEnd(this.#bound(options.maxBytes)), options.signal);
+    return this.#read(options, (maxBytes) => new ReadToEnd(maxBytes));
+  }
+
+  /** Each line as text, without its line end; see {@link readLines}. */
+  lines(options?: LinesOptions): AsyncGenerator<string, void, undefined> {
+    return readLines(this, options);
+  }
+
+  /** The bytes as they come; see {@link readChunks}. */
+  chunks(options?: ChunksOptions): AsyncGenerator<Buffer, void, undefined> {
+    return readChunks(this, options);
+  }
+
+  /** Records of `byteLength` bytes each; see {@link readRecords}. */
+  records(byteLength: number, options?: ReadOptions): AsyncGenerator<Buffer, void, undefined> {
+    return readRecords(this, byteLength, options);
+  }
+
+  /** As {@link chunks}. */
+  [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    return readChunks(this);
+  }
+
+  /** Writes all that comes to `target`, no faster than it takes it; see {@link pipe}. */
+  pipeTo(target: IOStream, options?: PipeOptions): Promise<number> {
+    return pipe(this, target, options);
   }
 
   /** Puts bytes back, before all that is buffered. They belong to the stream from here on. */
@@ -197,8 +273,8 @@ export class IOStream implements TransportEvents {
    *
    * @throws StreamClosedError when the stream closes first; the reason of `signal` when it aborts.
    */
-  waitDrained(options: ReadOptions = {}): Promise<void> {
-    return this.#writing.waitDrained(options.signal);
+  waitDrained(options: DrainOptions = {}): Promise<void> {
+    return this.#writing.waitDrained(options);
   }
 
   /** Shuts down our writing side (FIN) after all that is queued. Reading goes on. */
@@ -214,16 +290,15 @@ export class IOStream implements TransportEvents {
    */
   close(error?: Error): void {
     if (this.#closing) return;
-    this.#error = error;
-    this.#settleAll();
+    const { isEnded, wasEndedSecond } = this.#reading;
+    this.#settleAll(error, isEnded && !wasEndedSecond ? 'peer-ended' : 'we-ended');
     this.#transport.close();
   }
 
   /** As {@link close}, but the peer sees a reset instead of an orderly end. */
   reset(error?: Error): void {
     if (this.#closing) return;
-    this.#error = error;
-    this.#settleAll();
+    this.#settleAll(error, 'we-reset');
     this.#transport.reset();
   }
 
@@ -242,17 +317,19 @@ export class IOStream implements TransportEvents {
     lingering.goOn();
   }
 
-  /** Resolves when the stream is closed, by whomever; see {@link error}. */
-  waitClosed(): Promise<void> {
+  /** Resolves when the stream is closed, by whomever; see {@link closeReason}. @throws the reason of `signal`. */
+  waitClosed(options: ReadOptions = {}): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    return new Promise((resolve) => this.#addCloseListener(resolve));
+    this.#closeListeners ??= new CloseListeners();
+    return this.#closeListeners.wait(options.signal);
   }
 
   /** Calls `callback` one turn after the close, when all reads were answered; also for a stream that is closed. */
   setCloseCallback(callback: () => void): void {
-    if (this.#closed) setImmediate(callback);
-    else this.#addCloseListener(callback);
-    this.#reading.watchForEnd();
+    this.#closeListeners ??= new CloseListeners();
+    this.#closeListeners.add(callback);
+    if (this.#closed) this.#closeListeners.tell();
+    else this.#reading.watchForEnd();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -312,37 +389,35 @@ export class IOStream implements TransportEvents {
   /** For the transport. */
   closed(error: Error | undefined): void {
     this.#closed = true;
-    if (!this.#closing) {
-      this.#error = error;
-      this.#settleAll();
-    }
+    if (!this.#closing) this.#settleAll(error, this.#reading.wasEndedSecond ? 'we-ended' : 'peer-ended');
     this.#writing.queuedBytes = 0;
     this.#reading.closed(this.#error);
-    const listeners = this.#closeListeners;
-    this.#closeListeners = undefined;
-    if (listeners !== undefined) for (const listener of listeners) setImmediate(listener);
+    this.#closeListeners?.tell();
   }
 
   // ---- inside ----
 
-  #bound(maxBytes: number | undefined): number {
-    return Math.min(maxBytes ?? this.#reading.maxBytes, this.#reading.maxBytes);
+  /** @param makeGoal - is given the most bytes to wait through; throws for arguments that cannot be. */
+  #read<Result>(
+    { maxBytes = Number.POSITIVE_INFINITY, signal }: BoundedReadOptions,
+    makeGoal: (maxBytes: number) => ReadGoal<Result>,
+  ): Promise<Result> {
+    try {
+      return this.#reading.read(makeGoal(Math.min(maxBytes, this.#reading.maxBytes)), signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Whoever waits learns that the stream is closed; a read that can be satisfied is, first. */
-  #settleAll(): void {
+  #settleAll(error: Error | undefined, orderly: CloseReason): void {
     this.#closing = true;
+    this.#error = error;
+    this.#closeReason = closeReasonOf(error, orderly);
     this.#reading.settle();
     this.#writing.settle();
   }
-
-  #addCloseListener(listener: () => void): void {
-    this.#closeListeners ??= [];
-    this.#closeListeners.push(listener);
-  }
 }
-
-const DEFAULT_OPTIONS: IOStreamOptions = {};
 
 function usage(message: string): StreamUsageError {
   return new StreamUsageError('ERR_STREAM_USAGE', message);

@@ -1,27 +1,37 @@
 import type { ByteQueue } from './byte-queue.ts';
+import { requireByteLimit, wrongArgument } from './stream-usage.ts';
 
 /** What a read waits for. */
-export interface ReadGoal {
+export interface ReadGoal<Result> {
   /**
    * @param over - no more bytes will come.
-   * @returns how many bytes satisfy the goal, -1 for "not yet", or {@link PASSED_LIMIT}.
+   * @returns how many bytes satisfy the goal, {@link NOT_YET}, or {@link PASSED_LIMIT}.
    */
   satisfiedBy(inbox: ByteQueue, over: boolean): number;
+  /** Removes the bytes that satisfied the goal. The last call. */
+  take(inbox: ByteQueue, length: number): Result;
   readonly limitMessage: string;
+  /** Takes bytes as they come, past the inbox, where nothing waits there. @returns how many. */
+  absorb?(bytes: Uint8Array, start: number, end: number): number;
+  /** The read is over without a result: whatever was taken goes back. The last call. */
+  abandon?(inbox: ByteQueue): void;
 }
 
-const NOT_YET = -1;
+export const NOT_YET = -1;
 /** No further byte can satisfy the goal. */
 export const PASSED_LIMIT = -2;
 
 /** Everything up to and including a delimiter, within a number of bytes. */
-export class ReadUntil implements ReadGoal {
+export class ReadUntil implements ReadGoal<Buffer> {
   readonly #delimiter: Uint8Array;
   readonly #maxBytes: number;
 
   constructor(delimiter: Uint8Array, maxBytes: number) {
+    if (!(delimiter instanceof Uint8Array) || delimiter.length === 0) {
+      throw wrongArgument('readUntil', 'a delimiter of at least one byte', delimiter);
+    }
     this.#delimiter = delimiter;
-    this.#maxBytes = maxBytes;
+    this.#maxBytes = requireByteLimit('readUntil', 'maxBytes', maxBytes, 0);
   }
 
   get limitMessage(): string {
@@ -34,15 +44,23 @@ export class ReadUntil implements ReadGoal {
     if (end !== -1) return end;
     return inbox.byteLength >= this.#maxBytes ? PASSED_LIMIT : NOT_YET;
   }
+
+  take(inbox: ByteQueue, length: number): Buffer {
+    return inbox.take(length);
+  }
 }
 
 /** A number of bytes, or with `partial` up to that many. */
-export class ReadCount implements ReadGoal {
+export class ReadCount implements ReadGoal<Buffer> {
   readonly limitMessage = '';
   readonly #count: number;
   readonly #partial: boolean;
 
-  constructor(count: number, partial: boolean) {
+  /** @param maxBytes - most that the stream may buffer, and thus most that can be asked for. */
+  constructor(count: number, partial: boolean, maxBytes: number) {
+    if (!Number.isSafeInteger(count) || count < 0 || count > maxBytes) {
+      throw wrongArgument('readBytes', `a count of 0 to ${maxBytes} bytes`, count);
+    }
     this.#count = count;
     this.#partial = partial;
   }
@@ -52,14 +70,18 @@ export class ReadCount implements ReadGoal {
     if (held >= this.#count) return this.#count;
     return this.#partial && held > 0 ? held : NOT_YET;
   }
+
+  take(inbox: ByteQueue, length: number): Buffer {
+    return inbox.take(length);
+  }
 }
 
 /** Everything until the end, within a number of bytes. */
-export class ReadToEnd implements ReadGoal {
+export class ReadToEnd implements ReadGoal<Buffer> {
   readonly #maxBytes: number;
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.#maxBytes = requireByteLimit('readUntilClose', 'maxBytes', maxBytes, 0);
   }
 
   get limitMessage(): string {
@@ -69,5 +91,9 @@ export class ReadToEnd implements ReadGoal {
   satisfiedBy(inbox: ByteQueue, over: boolean): number {
     if (inbox.byteLength > this.#maxBytes) return PASSED_LIMIT;
     return over ? inbox.byteLength : NOT_YET;
+  }
+
+  take(inbox: ByteQueue, length: number): Buffer {
+    return inbox.take(length);
   }
 }

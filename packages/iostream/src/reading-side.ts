@@ -13,6 +13,9 @@ export class ReadingSide {
   readonly maxBytes: number;
   /** Whether the peer has shut down its writing side. */
   isEnded = false;
+  /** Whether we had shut down ours before. */
+  wasEndedSecond = false;
+  bytesReceived = 0;
 
   readonly #stream: IOStream;
   readonly #transport: Transport;
@@ -36,7 +39,7 @@ export class ReadingSide {
 
   // ---- for the stream's user ----
 
-  read(goal: ReadGoal, signal: AbortSignal | undefined): Promise<Buffer> {
+  read<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
     if (this.#consumer !== undefined) return Promise.reject(busy('read'));
     if (this.isAwaited) {
       return Promise.reject(this.#stream.isClosed ? closedError(this.#stream, 'read') : busy('read'));
@@ -44,9 +47,20 @@ export class ReadingSide {
     if (signal?.aborted) return Promise.reject(signal.reason);
     this.#inbox ??= new StreamInbox();
     const promise = this.#inbox.wait(goal, signal);
-    this.#answerRead();
+    this.answerRead();
     if (this.#inbox.isAwaited) this.#resumeTransport();
     return promise;
+  }
+
+  /** Settles the waiting read, where what is buffered, the limit or the end decides it. */
+  answerRead(): void {
+    const inbox = this.#inbox;
+    if (inbox === undefined) return;
+    const over = this.isEnded || this.#stream.isClosed;
+    const cause = inbox.answer(over);
+    if (cause !== undefined && !this.#stream.isClosed) this.#stream.close(cause);
+    else if (cause !== undefined) inbox.fail(new StreamClosedError(cause.message, { cause }));
+    else if (over) inbox.fail(closedError(this.#stream, 'read'));
   }
 
   unread(bytes: Uint8Array): void {
@@ -54,6 +68,7 @@ export class ReadingSide {
     this.#inbox ??= new StreamInbox();
     this.#inbox.prepend(bytes);
     if (this.#consumer !== undefined) this.#replay();
+    else this.answerRead();
   }
 
   setConsumer(consumer: StreamConsumer | undefined): void {
@@ -85,6 +100,7 @@ export class ReadingSide {
     make: (outer: StreamConsumer | undefined) => Replacement,
   ): Replacement {
     const replacement = make(this.#consumer);
+    this.#inbox?.fail(new StreamClosedError('read: the stream is being closed'));
     this.#inbox = undefined;
     this.#consumer = replacement;
     this.#resumeTransport();
@@ -94,13 +110,14 @@ export class ReadingSide {
   // ---- for the stream, of what its transport says ----
 
   received(bytes: Buffer, start: number, end: number): void {
+    this.bytesReceived += end - start;
     if (this.#consumer !== undefined) {
       this.#deliver(bytes, start, end);
       return;
     }
     this.#inbox ??= new StreamInbox();
     this.#inbox.append(bytes, start, end);
-    this.#answerRead();
+    this.answerRead();
     if (!this.#inbox.isAwaited) {
       if (this.#inbox.byteLength >= READ_AHEAD_BYTES) this.pause();
     } else if (this.#inbox.byteLength > this.maxBytes) {
@@ -111,8 +128,9 @@ export class ReadingSide {
 
   ended(): void {
     this.isEnded = true;
+    this.wasEndedSecond = this.#stream.isWriteEnded;
     if (this.#consumer !== undefined) this.#tellEnded();
-    else this.#answerRead();
+    else this.answerRead();
   }
 
   drained(): void {
@@ -126,7 +144,7 @@ export class ReadingSide {
   /** The stream is closing: a read that the buffered bytes satisfy gets them, any other fails. */
   settle(): void {
     this.#reading = false;
-    this.#answerRead();
+    this.answerRead();
   }
 
   closed(error: Error | undefined): void {
@@ -136,17 +154,6 @@ export class ReadingSide {
   }
 
   // ---- inside ----
-
-  /** Settles the waiting read, where what is buffered, the limit or the end decides it. */
-  #answerRead(): void {
-    const inbox = this.#inbox;
-    if (inbox === undefined) return;
-    const over = this.isEnded || this.#stream.isClosed;
-    const cause = inbox.answer(over);
-    if (cause !== undefined && !this.#stream.isClosed) this.#stream.close(cause);
-    else if (cause !== undefined) inbox.fail(new StreamClosedError(cause.message, { cause }));
-    else if (over) inbox.fail(closedError(this.#stream, 'read'));
-  }
 
   #deliver(bytes: Buffer, start: number, end: number): void {
     try {

@@ -16,6 +16,7 @@ export const STREAM_ERRORS = {
   ERR_STREAM_TLS: {
     meaning: 'The TLS handshake failed, or the certificates and options for it are unusable; see the cause.',
   },
+  ERR_STREAM_TRUNCATED: { meaning: 'The peer ended the stream in the middle of a record.' },
   ERR_STREAM_RESOLVE: { meaning: 'The host name could not be resolved; see the cause.' },
 } as const satisfies Record<string, { meaning: string }>;
 
@@ -40,6 +41,11 @@ export class StreamLimitError extends CodedError<
   'ERR_STREAM_UNSATISFIABLE' | 'ERR_STREAM_READ_BUFFER_FULL' | 'ERR_STREAM_WRITE_BUFFER_FULL'
 > {
   override readonly name = 'StreamLimitError';
+}
+
+/** The peer sent what cannot be read as asked; the stream is open, and what came is still there to be read. */
+export class StreamProtocolError extends CodedError<'ERR_STREAM_TRUNCATED'> {
+  override readonly name = 'StreamProtocolError';
 }
 
 /** A deadline of the caller passed; what was being made is closed. */

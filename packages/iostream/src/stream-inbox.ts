@@ -4,8 +4,8 @@ import { StreamLimitError } from './stream-errors.ts';
 
 /** A read that waits. */
 interface PendingRead {
-  readonly goal: ReadGoal;
-  readonly resolve: (bytes: Buffer) => void;
+  readonly goal: ReadGoal<unknown>;
+  readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   stopListening: (() => void) | undefined;
 }
@@ -24,7 +24,9 @@ export class StreamInbox {
   }
 
   append(bytes: Uint8Array, start: number, end: number): void {
-    this.#bytes.append(bytes, start, end);
+    const goal = this.#pending?.goal;
+    const absorbed = this.#bytes.byteLength === 0 ? (goal?.absorb?.(bytes, start, end) ?? 0) : 0;
+    if (start + absorbed < end) this.#bytes.append(bytes, start + absorbed, end);
   }
 
   prepend(bytes: Uint8Array): void {
@@ -36,9 +38,10 @@ export class StreamInbox {
   }
 
   /** Starts a read; {@link answer} settles it. An abort loses no byte. */
-  wait(goal: ReadGoal, signal: AbortSignal | undefined): Promise<Buffer> {
+  wait<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
     this.#bytes.restartSearch();
-    return new Promise((resolve, reject) => {
+    return new Promise<Result>((onResult, reject) => {
+      const resolve = onResult as (result: unknown) => void;
       const read: PendingRead = { goal, resolve, reject, stopListening: undefined };
       this.#pending = read;
       if (signal === undefined) return;
@@ -57,11 +60,18 @@ export class StreamInbox {
   answer(over: boolean): StreamLimitError | undefined {
     const read = this.#pending;
     if (read === undefined) return undefined;
-    const length = read.goal.satisfiedBy(this.#bytes, over);
+    let length: number;
+    try {
+      length = read.goal.satisfiedBy(this.#bytes, over);
+    } catch (error) {
+      // A pattern of the caller's may exhaust the stack; below us stands the reactor.
+      this.fail(error);
+      return undefined;
+    }
     if (length >= 0) {
       this.#pending = undefined;
       read.stopListening?.();
-      read.resolve(this.#bytes.take(length));
+      read.resolve(read.goal.take(this.#bytes, length));
       return undefined;
     }
     return length === PASSED_LIMIT
@@ -72,8 +82,10 @@ export class StreamInbox {
   /** Fails the waiting read, if there is one. */
   fail(error: unknown): void {
     const read = this.#pending;
+    if (read === undefined) return;
     this.#pending = undefined;
-    read?.stopListening?.();
-    read?.reject(error);
+    read.stopListening?.();
+    read.goal.abandon?.(this.#bytes);
+    read.reject(error);
   }
 }

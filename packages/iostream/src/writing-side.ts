@@ -1,6 +1,7 @@
 import type { IOStream } from './io-stream.ts';
 import { closedError, StreamLimitError } from './stream-errors.ts';
-import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from './stream-options.ts';
+import { type DrainOptions, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './stream-options.ts';
+import { wrongArgument } from './stream-usage.ts';
 import type { Transport } from './transport.ts';
 import { WriteLedger } from './write-ledger.ts';
 
@@ -45,11 +46,14 @@ export class WritingSide {
     this.#transport.write(piece);
   }
 
-  waitDrained(signal: AbortSignal | undefined): Promise<void> {
+  waitDrained({ toBytes, signal }: DrainOptions): Promise<void> {
     if (this.#stream.isClosed) return Promise.reject(closedError(this.#stream, 'waitDrained'));
-    if (this.queuedBytes <= HIGH_WATER_BYTES) return Promise.resolve();
+    if (toBytes !== undefined && !(toBytes >= 0)) {
+      return Promise.reject(wrongArgument('waitDrained', 'toBytes of 0 or more', toBytes));
+    }
+    if (this.queuedBytes <= (toBytes ?? HIGH_WATER_BYTES)) return Promise.resolve();
     this.#ledger ??= new WriteLedger();
-    return this.#ledger.waitFor(this.queuedBytes - LOW_WATER_BYTES, signal);
+    return this.#ledger.waitFor(this.queuedBytes - (toBytes ?? LOW_WATER_BYTES), signal);
   }
 
   endWrite(): void {

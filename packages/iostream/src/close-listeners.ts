@@ -1,0 +1,32 @@
+/** Who wants to hear of a stream's close. Made only when somebody does. */
+export class CloseListeners {
+  readonly #listeners = new Set<() => void>();
+
+  add(listener: () => void): void {
+    // Wrapped, so that the same function given twice is called twice.
+    this.#listeners.add(() => listener());
+  }
+
+  /** Resolves at the close. @throws the reason of `signal`. */
+  wait(signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const onClose = (): void => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      const onAbort = (): void => {
+        this.#listeners.delete(onClose);
+        reject(signal?.reason);
+      };
+      this.#listeners.add(onClose);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** Tells each on a later turn, so that reads were answered before. */
+  tell(): void {
+    for (const listener of this.#listeners) setImmediate(listener);
+    this.#listeners.clear();
+  }
+}
