@@ -20,16 +20,6 @@ export type CloseReason =
   | 'limit'
   | 'error';
 
-export const CLOSE_REASONS: readonly CloseReason[] = [
-  'peer-ended',
-  'peer-reset',
-  'we-ended',
-  'we-reset',
-  'timeout',
-  'limit',
-  'error',
-];
-
 /** What the system calls a connection that the peer has broken off. */
 const BROKEN_OFF: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 

@@ -28,6 +28,7 @@ export {
   type Resolver,
 } from './resolver.ts';
 export type { ListenOptions } from './server-binding.ts';
+export type { TCPServerStats } from './server-counters.ts';
 export { type StartTlsOptions, startTls } from './start-tls.ts';
 export type { StreamConsumer } from './stream-consumer.ts';
 export { toDuplex } from './stream-duplex.ts';

@@ -1,11 +1,12 @@
+import type { CloseReason } from './close-reason.ts';
 import { IOStream } from './io-stream.ts';
 import type { IOStreamOptions } from './stream-options.ts';
 import type { Transport } from './transport.ts';
 
 /** Who made a {@link ServerStream} and counts it. */
 export interface ServerStreamOwner {
-  /** The stream is closed, or its transport was given to somebody else. Called once. */
-  streamGone(stream: ServerStream): void;
+  /** The stream is closed for `reason`, or without one its transport was given to somebody else. Called once. */
+  streamGone(stream: ServerStream, reason: CloseReason | undefined): void;
   /** The connection goes on as another stream, over the same transport with TLS on top. */
   streamReplaced(stream: ServerStream, successor: ServerStream): void;
 }
@@ -30,12 +31,12 @@ export class ServerStream extends IOStream {
 
   override closed(error: Error | undefined): void {
     super.closed(error);
-    this.#tellOwner();
+    this.#tellOwner(this.closeReason);
   }
 
   override detachTransport(): Transport {
     const transport = super.detachTransport();
-    this.#tellOwner();
+    this.#tellOwner(undefined);
     return transport;
   }
 
@@ -58,12 +59,12 @@ export class ServerStream extends IOStream {
   /** For startTls: the handshake failed, and the connection is closed. */
   failUpgrade(): void {
     this.#stopUpgrade = undefined;
-    this.#tellOwner();
+    this.#tellOwner('error');
   }
 
-  #tellOwner(): void {
+  #tellOwner(reason: CloseReason | undefined): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    this.#owner.streamGone(this);
+    this.#owner.streamGone(this, reason);
   }
 }

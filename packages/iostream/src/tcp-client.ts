@@ -6,7 +6,7 @@ import { IOStream } from './io-stream.ts';
 import type { AddressFamily } from './net-address.ts';
 import type { Resolver } from './resolver.ts';
 import { StreamConnectError, StreamTimeoutError, StreamUsageError } from './stream-errors.ts';
-import type { IOStreamOptions } from './stream-options.ts';
+import { type IOStreamOptions, resolveStreamOptions } from './stream-options.ts';
 import { SystemResolver } from './system-resolver.ts';
 import { connectTls } from './tls-client.ts';
 import { isSecureContext } from './tls-credentials.ts';
@@ -33,6 +33,7 @@ interface SharedConnectOptions {
   /** Of the stream, with the defaults of {@link IOStreamOptions}. */
   readonly maxReadBufferBytes?: number;
   readonly maxWriteBufferBytes?: number;
+  readonly writeOverflow?: 'error' | 'close';
 }
 
 export interface TCPConnectOptions extends SharedConnectOptions {
@@ -75,15 +76,12 @@ export class TCPClient {
    *   that cannot be; the reason of `signal`. Nothing stays open then.
    */
   async connect(options: TCPConnectOptions | UnixConnectOptions): Promise<IOStream> {
-    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, maxReadBufferBytes, maxWriteBufferBytes } = options;
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
     if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31))
       throw usage(`timeoutMs of 0 or more was expected, not ${timeoutMs}`);
+    const streamOptions = resolveStreamOptions({ ...options, clock: this.#loop.clock });
     const transport = await this.#within(timeoutMs, signal, (either) => this.#open(options, either));
-    return new IOStream(transport, {
-      clock: this.#loop.clock,
-      ...(maxReadBufferBytes === undefined ? {} : { maxReadBufferBytes }),
-      ...(maxWriteBufferBytes === undefined ? {} : { maxWriteBufferBytes }),
-    });
+    return new IOStream(transport, streamOptions);
   }
 
   async #open(options: TCPConnectOptions | UnixConnectOptions, signal: AbortSignal): Promise<Transport> {

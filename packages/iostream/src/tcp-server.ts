@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { IOLoop } from '@landspout/ioloop';
+import type { CloseReason } from './close-reason.ts';
 import { ConnectionCaps } from './connection-caps.ts';
 import type { IOStream } from './io-stream.ts';
 import type { ListenerOptions } from './listener.ts';
@@ -10,9 +11,10 @@ import {
   bindUnix,
   type ListenOptions,
 } from './server-binding.ts';
+import { ServerCounters, type TCPServerStats } from './server-counters.ts';
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
-import { StreamClosedError, StreamUsageError } from './stream-errors.ts';
-import type { IOStreamOptions } from './stream-options.ts';
+import { StreamClosedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
+import { type IOStreamOptions, resolveStreamOptions } from './stream-options.ts';
 import { TlsAcceptor } from './tls-acceptor.ts';
 import { isScanNoise } from './tls-handshake-error.ts';
 import type { TlsServerOptions } from './tls-options.ts';
@@ -29,6 +31,7 @@ export interface TCPServerOptions {
   /** Of each stream, with the defaults of {@link IOStreamOptions}. */
   readonly maxReadBufferBytes?: number;
   readonly maxWriteBufferBytes?: number;
+  readonly writeOverflow?: 'error' | 'close';
   /**
    * Connections that the system holds until they are accepted; default 511, as Node and nginx: a burst of that many
    * loses none. The system cuts it to its own limit (`net.core.somaxconn`).
@@ -66,6 +69,7 @@ export class TCPServer {
   readonly #caps: ConnectionCaps;
   readonly #owner: ServerStreamOwner;
   readonly #streams = new Set<ServerStream>();
+  readonly #counters = new ServerCounters();
   #listeners: BoundListener[] = [];
   #refusing = false;
 
@@ -74,17 +78,12 @@ export class TCPServer {
    *   certificates that cannot be read or used.
    */
   constructor(options: TCPServerOptions = {}) {
-    const { maxReadBufferBytes, maxWriteBufferBytes } = options;
     this.#handler = options.handleStream;
     if (this.#handler === undefined && this.handleStream === TCPServer.prototype.handleStream) {
       throw usage('TCPServer: the option handleStream was expected, or a subclass with the method');
     }
     this.#loop = options.loop ?? IOLoop.current();
-    this.#streamOptions = {
-      clock: this.#loop.clock,
-      ...(maxReadBufferBytes === undefined ? {} : { maxReadBufferBytes }),
-      ...(maxWriteBufferBytes === undefined ? {} : { maxWriteBufferBytes }),
-    };
+    this.#streamOptions = resolveStreamOptions({ ...options, clock: this.#loop.clock });
     this.#backlog = requireCount('backlog', options.backlog ?? DEFAULT_BACKLOG, 1);
     this.#caps = new ConnectionCaps(
       requireCount('maxConnections', options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, 0),
@@ -98,8 +97,9 @@ export class TCPServer {
     this.#tlsContext = tls === undefined || tls instanceof TlsServerContext ? tls : new TlsServerContext(tls);
     this.#tls = this.#tlsContext === undefined ? undefined : this.#createAcceptor(this.#tlsContext);
     this.#owner = {
-      streamGone: (stream) => this.#streamGone(stream),
+      streamGone: (stream, reason) => this.#streamGone(stream, reason),
       streamReplaced: (stream, successor) => {
+        this.#counters.addBytes(stream);
         this.#streams.delete(stream);
         this.#streams.add(successor);
       },
@@ -148,6 +148,11 @@ export class TCPServer {
     return this.#caps.size;
   }
 
+  /** What the server has seen so far; a snapshot, whose cost grows with the open connections. */
+  stats(): TCPServerStats {
+    return this.#counters.stats(this.#streams);
+  }
+
   /**
    * Reads the certificates' files again, or takes `tls` in place of all TLS options. Handshakes that begin afterwards
    * see the new ones; connections live on with the old.
@@ -185,6 +190,7 @@ export class TCPServer {
     return new TlsAcceptor(context, this.#loop, {
       secured: (transport) => this.#serve(transport),
       failed: (error, remoteAddress) => {
+        this.#counters.handshakesFailed += 1;
         if (isScanNoise(error)) logger.debug({ error, remoteAddress }, 'a TLS handshake was not completed');
         else logger.warn({ error, remoteAddress }, 'a TLS handshake failed');
       },
@@ -206,6 +212,7 @@ export class TCPServer {
   }
 
   #refuse(transport: Transport): void {
+    this.#counters.refused += 1;
     transport.close();
     // Said once for each time that the limit is reached: one line per refused connection would be a second flood.
     if (this.#refusing) return;
@@ -219,6 +226,7 @@ export class TCPServer {
   #serve(transport: Transport): void {
     const stream = new ServerStream(transport, this.#streamOptions, this.#owner);
     this.#streams.add(stream);
+    this.#counters.opened += 1;
     try {
       const result = this.handleStream(stream);
       if (result instanceof Promise) result.catch((error: unknown) => this.#handlerFailed(stream, error));
@@ -228,12 +236,15 @@ export class TCPServer {
   }
 
   #handlerFailed(stream: IOStream, error: unknown): void {
-    // That a peer goes away is no fault of the handler's.
+    // That a peer goes away is no fault of the handler's. That it sends more than we take is worth a word.
     if (!(error instanceof StreamClosedError)) this.#loop.logger.error({ error }, 'handleStream failed');
+    else if (error.cause instanceof StreamLimitError)
+      this.#loop.logger.warn({ error }, 'a stream passed a limit');
     stream.close(error instanceof Error ? error : new Error(String(error)));
   }
 
-  #streamGone(stream: ServerStream): void {
+  #streamGone(stream: ServerStream, reason: CloseReason | undefined): void {
+    this.#counters.streamGone(stream, reason);
     this.#streams.delete(stream);
     if (this.#tls === undefined) this.#caps.release(stream);
   }
