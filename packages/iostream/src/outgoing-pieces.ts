@@ -1,3 +1,5 @@
+import { PieceList } from './piece-list.ts';
+
 /** Pieces up to this size are worth copying together; larger ones leave as they are. */
 const COALESCED_PIECE_BYTES = 16 * 1024;
 /** Most bytes of one chunk: what is handed over is no longer counted byte by byte. */
@@ -5,26 +7,26 @@ const CHUNK_BYTES = 128 * 1024;
 
 /** What waits to be written: gives small pieces as one chunk, so that a head and its body are one system call. */
 export class OutgoingPieces {
-  #pieces: (string | Uint8Array)[] = [];
+  #list = new PieceList();
   /** Index of the first piece that still waits, and how much of it is gone. */
   #first = 0;
   #taken = 0;
 
   push(piece: string | Uint8Array): void {
-    this.#pieces.push(piece);
+    this.#list.push(piece);
   }
 
   clear(): void {
-    this.#pieces = [];
+    this.#list = new PieceList();
     this.#first = 0;
     this.#taken = 0;
   }
 
   /** Removes the next bytes, in order; `undefined` when nothing waits. A string is latin1. */
   take(maxBytes = CHUNK_BYTES): string | Uint8Array | undefined {
-    const piece = this.#pieces[this.#first];
+    const piece = this.#list.pieces[this.#first];
     if (piece === undefined) return undefined;
-    const next = this.#pieces[this.#first + 1];
+    const next = this.#list.pieces[this.#first + 1];
     const left = piece.length - this.#taken;
     if (
       next === undefined ||
@@ -48,7 +50,7 @@ export class OutgoingPieces {
   #takeTogether(maxBytes: number): Uint8Array {
     let byteLength = 0;
     let end = this.#first;
-    for (; end < this.#pieces.length; end += 1) {
+    for (; end < this.#list.pieces.length; end += 1) {
       const rest = this.#restOf(end);
       if (rest > COALESCED_PIECE_BYTES || byteLength + rest > maxBytes) break;
       byteLength += rest;
@@ -56,7 +58,7 @@ export class OutgoingPieces {
     const chunk = Buffer.allocUnsafe(byteLength);
     for (let at = 0; at < byteLength; ) {
       const rest = this.#restOf(this.#first);
-      const piece = this.#takeOf(this.#pieces[this.#first] as string | Uint8Array, rest);
+      const piece = this.#takeOf(this.#list.pieces[this.#first] as string | Uint8Array, rest);
       if (typeof piece === 'string') chunk.write(piece, at, 'latin1');
       else chunk.set(piece, at);
       at += rest;
@@ -65,7 +67,7 @@ export class OutgoingPieces {
   }
 
   #restOf(index: number): number {
-    const { length } = this.#pieces[index] as string | Uint8Array;
+    const { length } = this.#list.pieces[index] as string | Uint8Array;
     return index === this.#first ? length - this.#taken : length;
   }
 
@@ -76,8 +78,8 @@ export class OutgoingPieces {
     this.#taken = 0;
     this.#first += 1;
     // Dropped now and then instead of one by one, so that a long queue costs linear time.
-    if (this.#first < this.#pieces.length && this.#first < DROPPED_TOGETHER) return;
-    this.#pieces.splice(0, this.#first);
+    if (this.#first < this.#list.pieces.length && this.#first < DROPPED_TOGETHER) return;
+    this.#list.pieces.splice(0, this.#first);
     this.#first = 0;
   }
 }

@@ -12,6 +12,7 @@ import {
   SystemError,
   systemError,
 } from '@landspout/ioloop';
+import { PieceList } from './piece-list.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
 
 /** epoll's bits. */
@@ -34,9 +35,9 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   readonly #loop: IOLoop;
   readonly #reactor: Reactor;
   #events: TransportEvents | undefined;
-  /** What is queued: most often one piece, and rarely an array of more. */
+  /** What is queued: most often one piece, and rarely a list of more. */
   #piece: string | Uint8Array | undefined;
-  #morePieces: (string | Uint8Array)[] | undefined;
+  #morePieces: PieceList | undefined;
   /** Bytes of the first piece that the kernel has taken. */
   #taken = 0;
   /** epoll's bits that we are registered for, or {@link UNWATCHED}. */
@@ -82,7 +83,7 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
     if (this.#piece === undefined) {
       this.#piece = piece;
     } else {
-      this.#morePieces ??= [];
+      this.#morePieces ??= new PieceList();
       this.#morePieces.push(piece);
     }
     if (!this.#flushScheduled && !this.#blocked) {
@@ -206,7 +207,7 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
       const piece = this.#piece;
       let result: number;
       if (this.#morePieces !== undefined) {
-        result = this.#sendVector(this.#morePieces, piece);
+        result = this.#sendVector(this.#morePieces.pieces, piece);
       } else if (typeof piece === 'string') {
         result = binding.sendLatin1(this.slot, this.generation, piece, this.#taken);
       } else {
@@ -249,7 +250,7 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   #advance(byteLength: number): void {
     let left = byteLength + this.#taken;
     let piece = this.#piece;
-    const more = this.#morePieces;
+    const more = this.#morePieces?.pieces;
     let next = 0;
     while (piece !== undefined && left >= piece.length) {
       left -= piece.length;
