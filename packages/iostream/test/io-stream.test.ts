@@ -1,66 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { IOStream, type IOStreamOptions, memoryPair, TCPClient, TCPServer } from '../src/index.ts';
+import { CHANNEL_NAMES, text, withPair } from './support/stream-pair.ts';
 
-interface StreamPair {
-  readonly a: IOStream;
-  readonly b: IOStream;
-  close(): Promise<void>;
-}
-
-/** Two ends of one connection, over memory and over TCP of whichever backend runs. */
-const CHANNELS: Record<string, (options?: IOStreamOptions) => Promise<StreamPair>> = {
-  async memory(options) {
-    const [one, other] = memoryPair();
-    const a = new IOStream(one, options);
-    const b = new IOStream(other, options);
-    return {
-      a,
-      b,
-      async close() {
-        a.close();
-        b.close();
-        await Promise.all([a.waitClosed(), b.waitClosed()]);
-      },
-    };
-  },
-  async TCP(options) {
-    let accepted!: (stream: IOStream) => void;
-    const arrival = new Promise<IOStream>((resolve) => {
-      accepted = resolve;
-    });
-    const server = new TCPServer({ ...options, handleStream: (stream) => accepted(stream) });
-    await server.listen({ port: 0, host: '127.0.0.1' });
-    const a = await new TCPClient().connect({ host: '127.0.0.1', port: server.port, ...options });
-    const b = await arrival;
-    return {
-      a,
-      b,
-      async close() {
-        a.close();
-        b.close();
-        await Promise.all([a.waitClosed(), b.waitClosed(), server.stop()]);
-      },
-    };
-  },
-};
-
-const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
-
-/** Runs `test` on a fresh pair and closes it. */
-async function withPair(
-  channel: string,
-  test: (pair: StreamPair) => Promise<void>,
-  options?: IOStreamOptions,
-): Promise<void> {
-  const pair = await (CHANNELS[channel] as (typeof CHANNELS)[string])(options);
-  try {
-    await test(pair);
-  } finally {
-    await pair.close();
-  }
-}
-
-describe.each(Object.keys(CHANNELS))('IOStream over %s', (channel) => {
+describe.each(CHANNEL_NAMES)('IOStream over %s', (channel) => {
   it('reads up to a delimiter and keeps the bytes after it [STR-03]', () =>
     withPair(channel, async ({ a, b }) => {
       await a.write('one\r\ntwo\r\nrest');

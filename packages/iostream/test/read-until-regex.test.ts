@@ -1,0 +1,199 @@
+import { VirtualClock } from '@landspout/ioloop/testing';
+import { describe, expect, it } from 'vitest';
+import { IOStream, memoryPair, type Transport, type TransportEvents } from '../src/index.ts';
+import { CHANNEL_NAMES, sendByBytes, text, withPair } from './support/stream-pair.ts';
+
+const EMPTY_LINE = /\r?\n\r?\n/;
+const KIB = 1024;
+
+describe.each(CHANNEL_NAMES)('IOStream.readUntilRegex over %s', (channel) => {
+  it('reads up to the end of the first match and keeps the rest [STR-03]', () =>
+    withPair(channel, async ({ a, b }) => {
+      await a.write('head\n\r\nbody');
+      expect(text(await b.readUntilRegex(EMPTY_LINE))).toBe('head\n\r\n');
+      expect(text(await b.readBytes(4))).toBe('body');
+    }));
+
+  it.each([{}, { maxMatchBytes: 4 }])('finds a match that comes byte by byte, with %j [STR-03]', (options) =>
+    withPair(channel, async ({ a, b }) => {
+      const read = b.readUntilRegex(EMPTY_LINE, options);
+      await sendByBytes(a, b, 'a\nb\rc\r\n\r\nrest');
+      expect(text(await read)).toBe('a\nb\rc\r\n\r\n');
+      expect(text(await b.readBytes(4))).toBe('rest');
+    }),
+  );
+
+  it('closes when the match would end past maxBytes, and takes one that ends there [STR-03]', () =>
+    withPair(channel, async ({ a, b }) => {
+      await a.write('0123456789;0123456789;');
+      expect(text(await b.readUntilRegex(/;/, { maxBytes: 11 }))).toBe('0123456789;');
+      await expect(b.readUntilRegex(/;/, { maxBytes: 10 })).rejects.toMatchObject({
+        code: 'ERR_STREAM_CLOSED',
+        cause: { code: 'ERR_STREAM_UNSATISFIABLE' },
+      });
+      expect(b.isClosed).toBe(true);
+    }));
+
+  it('closes when maxBytes come without a match [STR-03]', () =>
+    withPair(channel, async ({ a, b }) => {
+      const read = b.readUntilRegex(/;/, { maxBytes: 10 }).catch((error: unknown) => error);
+      await a.write('0123456789');
+      expect(await read).toMatchObject({ cause: { code: 'ERR_STREAM_UNSATISFIABLE' } });
+    }));
+
+  it('fails when the peer ends without a match, and leaves the bytes', () =>
+    withPair(channel, async ({ a, b }) => {
+      await a.write('no match');
+      a.endWrite();
+      await expect(b.readUntilRegex(/;/)).rejects.toMatchObject({ code: 'ERR_STREAM_CLOSED' });
+      expect(text(await b.readUntilClose())).toBe('no match');
+    }));
+
+  it('stops by its signal, and loses nothing', () =>
+    withPair(channel, async ({ a, b }) => {
+      const controller = new AbortController();
+      const read = b.readUntilRegex(/;/, { signal: controller.signal }).catch((error: unknown) => error);
+      await a.write('half');
+      controller.abort('enough');
+      expect(await read).toBe('enough');
+      await a.write(' whole;');
+      expect(text(await b.readUntilRegex(/;/))).toBe('half whole;');
+    }));
+
+  it('takes bytes as latin1, and leaves the state of the pattern alone', () =>
+    withPair(channel, async ({ a, b }) => {
+      await a.write(Buffer.from([0xff, 0x00, 0xe9, 0x41]));
+      const pattern = /\xe9/gy;
+      pattern.lastIndex = 3;
+      expect([...(await b.readUntilRegex(pattern))]).toEqual([0xff, 0x00, 0xe9]);
+      expect(pattern.lastIndex).toBe(3);
+    }));
+
+  it('sees what stands before a search that resumes: no start of a text, no word boundary', () =>
+    withPair(channel, async ({ a, b }) => {
+      const read = b.readUntilRegex(/^x|\bend|(?<=1)2/, { maxMatchBytes: 3 });
+      await sendByBytes(a, b, 'aaaaaxbendb2b12');
+      expect(text(await read)).toBe('aaaaaxbendb2b12');
+    }));
+
+  it.each([
+    ['a string', 'x', {}],
+    ['a negative limit', /x/, { maxBytes: -1 }],
+    ['no number for a limit', /x/, { maxBytes: Number.NaN }],
+    ['a match of no byte', /x/, { maxMatchBytes: 0 }],
+  ])('refuses %s, and the stream goes on', (_, pattern, options) =>
+    withPair(channel, async ({ a, b }) => {
+      await expect(b.readUntilRegex(pattern as RegExp, options)).rejects.toMatchObject({
+        name: 'StreamUsageError',
+        code: 'ERR_STREAM_USAGE',
+      });
+      await a.write('ok');
+      expect(text(await b.readBytes(2))).toBe('ok');
+    }),
+  );
+});
+
+/** A transport whose arrivals are the test's calls, and a stream on it whose time is the test's. */
+function handFed(): { stream: IOStream; clock: VirtualClock; feed(bytes: Buffer): void } {
+  const [transport] = memoryPair();
+  let events!: TransportEvents;
+  const fed: Transport = Object.assign(Object.create(transport) as Transport, {
+    attach: (to: TransportEvents) => {
+      events = to;
+    },
+    resume() {},
+    pause() {},
+    close() {},
+  });
+  const clock = new VirtualClock();
+  const stream = new IOStream(fed, { clock });
+  return { stream, clock, feed: (bytes) => events.received(bytes, 0, bytes.length) };
+}
+
+/** Counts the bytes that a pattern is shown. */
+async function searchedBytes(total: number, segment: number, options = {}): Promise<number> {
+  const { stream, feed } = handFed();
+  let searched = 0;
+  const { test } = RegExp.prototype;
+  RegExp.prototype.test = function (shown: string): boolean {
+    if (this.source === 'never') searched += shown.length;
+    return test.call(this, shown);
+  };
+  try {
+    const read = stream.readUntilRegex(/never/, options);
+    const bytes = Buffer.alloc(segment, 'x');
+    for (let sent = 0; sent < total; sent += segment) feed(bytes);
+    stream.close();
+    await expect(read).rejects.toMatchObject({ code: 'ERR_STREAM_CLOSED' });
+  } finally {
+    RegExp.prototype.test = test;
+  }
+  return searched;
+}
+
+describe('the cost of readUntilRegex', () => {
+  it.each([1, 100, 64 * KIB])(
+    'is linear in what comes, in segments of %d bytes [STR-06]',
+    async (segment) => {
+      // Each byte that came pays for eight; the rest is what is searched for nothing, within the first 4 KiB.
+      const total = 1024 * KIB;
+      expect(await searchedBytes(total, segment)).toBeLessThanOrEqual(8 * total + (4 * KIB) ** 2);
+    },
+  );
+
+  it('is that of a short look back where the length of a match is known [STR-06]', async () => {
+    const total = 256 * KIB;
+    expect(await searchedBytes(total, KIB, { maxMatchBytes: 16 })).toBeLessThan(total * 1.1);
+  });
+
+  it('delays an answer behind many bytes a little, when no more come', async () => {
+    const { stream, clock, feed } = handFed();
+    const read = stream.readUntilRegex(/;/);
+    feed(Buffer.alloc(1024 * KIB));
+    while (clock.pending === 0) feed(Buffer.from('x'));
+    feed(Buffer.from(';'));
+    let isAnswered = false;
+    void read.then(() => {
+      isAnswered = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isAnswered).toBe(false);
+    await clock.advance(20);
+    expect((await read).at(-1)).toBe(0x3b);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('leaves no timer behind, however the read ends', async () => {
+    const { stream, clock, feed } = handFed();
+    const controller = new AbortController();
+    const aborted = stream.readUntilRegex(/;/, { signal: controller.signal }).catch(() => {});
+    feed(Buffer.alloc(1024 * KIB));
+    while (clock.pending === 0) feed(Buffer.from('x'));
+    controller.abort();
+    await aborted;
+    expect(clock.pending).toBe(0);
+    const read = stream.readUntilRegex(/;/).catch(() => {});
+    while (clock.pending === 0) feed(Buffer.from('x'));
+    stream.close();
+    await read;
+    expect(clock.pending).toBe(0);
+  });
+
+  it('fails the read, and nothing else, when the pattern itself cannot be run', async () => {
+    const { stream, feed } = handFed();
+    const failing = /x/;
+    const { test } = RegExp.prototype;
+    RegExp.prototype.test = function (shown: string): boolean {
+      if (this.source === 'x' && shown === 'boom') throw new RangeError('too deep');
+      return test.call(this, shown);
+    };
+    try {
+      const read = stream.readUntilRegex(failing);
+      feed(Buffer.from('boom'));
+      await expect(read).rejects.toThrow('too deep');
+    } finally {
+      RegExp.prototype.test = test;
+    }
+    expect(text(await stream.readBytes(4))).toBe('boom');
+  });
+});
