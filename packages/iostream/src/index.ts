@@ -7,18 +7,33 @@
  * @packageDocumentation
  */
 
+// Listening.
+export {
+  type BindSocketsOptions,
+  type BindUnixSocketOptions,
+  bindSockets,
+  bindUnixSocket,
+} from './bind-sockets.ts';
 export type { CloseReason } from './close-reason.ts';
 export { connect } from './connect.ts';
 export type { ConnectTarget } from './connect-target.ts';
 // Streams.
 export { IOStream } from './io-stream.ts';
 export { listen } from './listen.ts';
-export type { Listener, ListenerOptions, ListenTarget } from './listener.ts';
+export { LISTEN_ERRORS, ListenUsageError } from './listen-errors.ts';
+export type {
+  AcceptHandler,
+  Listener,
+  ListenerOptions,
+  ListeningSocket,
+  ListenTarget,
+} from './listener.ts';
 export { memoryPair } from './memory-transport.ts';
 export { type AddressFamily, isValidIp, normalizeIp } from './net-address.ts';
 export { connectNode } from './node-connect.ts';
 export { listenNode } from './node-listener.ts';
 export { NodeTransport, type NodeTransportOptions } from './node-transport.ts';
+export type { SystemdSocket } from './passed-sockets.ts';
 // Names and addresses.
 export {
   type Override,
@@ -56,6 +71,7 @@ export {
 } from './stream-options.ts';
 export { join, type PipeOptions } from './stream-pipe.ts';
 export { SystemResolver } from './system-resolver.ts';
+export { systemdSockets } from './systemd-sockets.ts';
 export {
   TCPClient,
   type TCPClientOptions,

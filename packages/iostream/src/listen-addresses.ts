@@ -1,5 +1,7 @@
 import { SystemError } from '@landspout/ioloop';
 import type { ListenTarget } from './listener.ts';
+import { type AddressFamily, normalizeIp } from './net-address.ts';
+import { StreamUsageError } from './stream-errors.ts';
 import { SystemResolver } from './system-resolver.ts';
 
 /** A numeric address to bind, and whether a machine without it is fine. */
@@ -11,16 +13,33 @@ export interface ListenAddress {
 
 /**
  * The addresses that listening on `host` means: all interfaces without one, both loopbacks for `localhost`, the
- * address itself for a numeric one, and else what the system says the name is. Each is bound on its own, IPv6
- * sockets for IPv6 alone, so that no peer appears with a v4-mapped address.
+ * address itself for a numeric one, and else what the system says the name is, each of them once. Each is bound on its
+ * own, IPv6 sockets for IPv6 alone, so that no peer appears with a v4-mapped address.
  *
- * @throws StreamConnectError `ERR_STREAM_RESOLVE` for a name that has no address.
+ * @param family - leaves out the addresses of the other one.
+ * @throws StreamConnectError `ERR_STREAM_RESOLVE` for a name that has no address; StreamUsageError `ERR_STREAM_USAGE`
+ *   for one that has none of `family`.
  */
-export async function resolveListenAddresses(host: string | undefined): Promise<readonly ListenAddress[]> {
+export async function resolveListenAddresses(
+  host: string | undefined,
+  family?: AddressFamily,
+): Promise<readonly ListenAddress[]> {
+  if (family !== undefined && family !== 4 && family !== 6) {
+    throw usage(`a family of 4 or 6 was expected, not ${String(family)}`);
+  }
+  const addresses = await allAddresses(host);
+  if (family === undefined) return addresses;
+  const wanted = addresses.filter(({ address }) => address.includes(':') === (family === 6));
+  if (wanted.length === 0) throw usage(`${host} has no address of IPv${family}`);
+  // Who asks for a family in so many words has not only implied it.
+  return wanted.map(({ address }) => ({ address, mayBeMissing: false }));
+}
+
+async function allAddresses(host: string | undefined): Promise<readonly ListenAddress[]> {
   if (host === undefined || host === '') return IMPLIED.any;
   if (host === 'localhost') return IMPLIED.loopback;
   const found = await new SystemResolver().resolve(host);
-  const distinct = new Set(found.map(({ address }) => address));
+  const distinct = new Set(found.map(({ address }) => normalizeIp(address)));
   return [...distinct].map((address) => ({ address, mayBeMissing: false }));
 }
 
@@ -49,4 +68,8 @@ export interface Sharing {
 /** What to bind for one address. */
 export function toListenTarget(address: string, port: number, sharing: Sharing): ListenTarget {
   return { address, port, ...sharing, v6Only: address.includes(':') };
+}
+
+function usage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }

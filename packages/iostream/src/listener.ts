@@ -1,10 +1,28 @@
 import type { SocketAddress, Transport } from './transport.ts';
 
-/** A listening socket. It keeps the process alive until closed. */
+/** A listening socket. While it takes connections, it keeps the process alive. */
 export interface Listener {
   readonly address: SocketAddress;
   /** Stops listening; accepted connections live on. Idempotent. Settles when the port is free. */
   close(): Promise<void>;
+}
+
+/** Takes one connection, which is open and paused. Must not throw. */
+export type AcceptHandler = (transport: Transport) => void;
+
+/**
+ * A socket that listens, as a value: connections wait in it until somebody takes them, up to its backlog; what comes
+ * beyond that is refused or dropped. Only while somebody takes them does it keep the process alive.
+ */
+export interface ListeningSocket extends Listener, AsyncDisposable {
+  /**
+   * Takes the connections that wait, and those that come, each on a turn of its own or of a batch. A connection that
+   * its peer has broken off before may come as a closed one or not at all; neither disturbs the others.
+   *
+   * @returns what stops it: connections wait again from then on, and another handler may take its place. Idempotent.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` when it has a handler already, or is closed.
+   */
+  addAcceptHandler(handler: AcceptHandler): () => void;
 }
 
 /**
@@ -20,12 +38,15 @@ export type ListenTarget =
       /** Portable backend: asks the parent of node:cluster for the listener, which its other children have too. */
       readonly cluster?: boolean;
     }
-  | { readonly path: string }
+  | {
+      readonly path: string;
+      /** Who may connect: in force before anybody can. Default 0o600, the owner alone. */
+      readonly mode?: number;
+    }
   | { readonly fd: number };
 
 export interface ListenerOptions {
   /** Connections that the system holds until they are accepted. */
   readonly backlog: number;
-  /** A connection was accepted. Must not throw. */
-  readonly onConnection: (transport: Transport) => void;
+  readonly onConnection: AcceptHandler;
 }

@@ -1,26 +1,63 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
-import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 import { type IOLoop, SystemError } from '@landspout/ioloop';
 import { inheritedError } from './inherited-listener.ts';
-import type { Listener, ListenerOptions, ListenTarget } from './listener.ts';
-import { internetAddress, targetName } from './net-address.ts';
-import { NodeTransport } from './node-transport.ts';
+import type { Listener, ListenerOptions, ListeningSocket, ListenTarget } from './listener.ts';
+import { targetName } from './net-address.ts';
+import { NodeListeningSocket } from './node-listening-socket.ts';
+import { PrivateSocketFolder } from './private-socket-folder.ts';
 import { StreamUsageError } from './stream-errors.ts';
-import type { SocketAddress } from './transport.ts';
+import { claimSocketFile, DEFAULT_SOCKET_MODE, isAbstract, noteSocketFile } from './unix-socket-file.ts';
 
 /**
  * Listens with Node's own server: the portable twin of the reactor's listener.
  *
- * @throws SystemError such as `EADDRINUSE`, with nothing left open; StreamUsageError `ERR_STREAM_USAGE` for
- *   `reusePort` where this Node or system has no such thing, and for what is no socket that can listen.
+ * @throws as {@link openNodeSocket}.
  */
 export async function listenNode(
   loop: IOLoop,
   target: ListenTarget,
   options: ListenerOptions,
 ): Promise<Listener> {
-  const listenOptions = toListenOptions(target, options.backlog);
+  const socket = await openNodeSocket(loop, target, options.backlog);
+  socket.addAcceptHandler(options.onConnection);
+  return socket;
+}
+
+/**
+ * Opens a socket that listens, with Node's own server.
+ *
+ * @throws SystemError such as `EADDRINUSE`, with nothing left open; StreamUsageError `ERR_STREAM_USAGE` for
+ *   `reusePort` where this Node or system has no such thing, and for what is no socket that can listen.
+ */
+export async function openNodeSocket(
+  loop: IOLoop,
+  target: ListenTarget,
+  backlog: number,
+): Promise<ListeningSocket> {
+  if (!('path' in target) || isAbstract(target.path)) {
+    return new NodeListeningSocket(loop, await openServer(target, backlog), { target, backlog });
+  }
+  const folder = new PrivateSocketFolder(target.path);
+  try {
+    const server = await openServer({ path: folder.socketPath }, backlog, target);
+    try {
+      claimSocketFile(folder.socketPath, target.mode ?? DEFAULT_SOCKET_MODE);
+      folder.publish();
+      return new NodeListeningSocket(loop, server, { target, backlog, file: noteSocketFile(target.path) });
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+  } finally {
+    folder.remove();
+  }
+}
+
+/** @param named - what errors name, where it is not the target itself. */
+async function openServer(target: ListenTarget, backlog: number, named = target): Promise<Server> {
+  const listenOptions = toListenOptions(target, backlog);
   // Paused, as a reactor's transport is: nothing is read before somebody asks.
   const server = createServer({ allowHalfOpen: true, noDelay: !('path' in target), pauseOnConnect: true });
   // A listener that the parent of node:cluster is asked for takes a while, in which nothing else may keep us alive.
@@ -29,52 +66,11 @@ export async function listenNode(
     server.listen(listenOptions);
     await once(server, 'listening');
   } catch (error) {
-    throw listenError(error as NodeJS.ErrnoException, target);
+    throw listenError(error as NodeJS.ErrnoException, named);
   } finally {
     clearInterval(keepAlive);
   }
-  return new NodeListener(loop, server, target, options.onConnection);
-}
-
-class NodeListener implements Listener {
-  readonly address: SocketAddress;
-  readonly #loop: IOLoop;
-  readonly #server: Server;
-  readonly #onConnection: ListenerOptions['onConnection'];
-
-  constructor(
-    loop: IOLoop,
-    server: Server,
-    target: ListenTarget,
-    onConnection: ListenerOptions['onConnection'],
-  ) {
-    this.#loop = loop;
-    this.#server = server;
-    this.#onConnection = onConnection;
-    this.address = addressOf(server, target);
-    server.on('connection', this.#accept);
-    // What befalls accepting takes only the connection that was to be accepted with it.
-    server.on('error', (error) => loop.logger.warn({ error }, 'a connection could not be accepted'));
-  }
-
-  async close(): Promise<void> {
-    // Frees the port at once; what Node would wait for besides is the end of every accepted connection.
-    this.#server.close();
-  }
-
-  readonly #accept = (socket: Socket): void => {
-    const localAddress = this.address.family === 'unix' ? this.address : undefined;
-    this.#onConnection(new NodeTransport(socket, { loop: this.#loop, localAddress }));
-  };
-}
-
-function addressOf(server: Server, target: ListenTarget): SocketAddress {
-  if ('path' in target) return { family: 'unix', path: target.path };
-  const found = server.address() as { address: string; port: number } | string | null;
-  // An inherited Unix socket; one whose name cannot be had is still one.
-  if (found === null || typeof found === 'string') return { family: 'unix', path: found ?? '' };
-  const { address, port } = found;
-  return internetAddress(address, port);
+  return server;
 }
 
 function toListenOptions(

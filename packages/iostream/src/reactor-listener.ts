@@ -1,105 +1,34 @@
-import {
-  checked,
-  type Descriptor,
-  type IOLoop,
-  type Reactor,
-  type ReadyHandler,
-  systemError,
-} from '@landspout/ioloop';
+import { checked, type Descriptor, type IOLoop, type Reactor, systemError } from '@landspout/ioloop';
 import { inheritedError } from './inherited-listener.ts';
-import type { Listener, ListenerOptions, ListenTarget } from './listener.ts';
+import type { ListeningSocket, ListenTarget } from './listener.ts';
 import { targetName } from './net-address.ts';
-import { ReactorTransport, toSocketAddress } from './reactor-transport.ts';
+import { type OpenedListener, ReactorListeningSocket } from './reactor-listening-socket.ts';
 import { StreamUsageError } from './stream-errors.ts';
-import type { SocketAddress } from './transport.ts';
-
-/** Most connections accepted in one turn, so that a flood of them does not starve those that are there. */
-const ACCEPTS_PER_TURN = 128;
-/** How long accepting rests when no descriptor is left, instead of spinning on what cannot be accepted. */
-const EXHAUSTED_REST_MS = 100;
-const READABLE = 0x01;
+import {
+  claimSocketFile,
+  DEFAULT_SOCKET_MODE,
+  isAbstract,
+  removeSocketFile,
+  type UnixSocketFile,
+} from './unix-socket-file.ts';
 
 /**
- * Listens on the reactor.
+ * Opens a socket that listens, on the reactor.
  *
  * @throws SystemError such as `EADDRINUSE`, with nothing left open; StreamUsageError `ERR_STREAM_USAGE` for what is
  *   no socket that can listen, or is not for this backend.
  */
-export function listenReactor(
+export function openReactorSocket(
   loop: IOLoop,
   reactor: Reactor,
   target: ListenTarget,
-  options: ListenerOptions,
-): Listener {
-  const descriptor =
+  backlog: number,
+): ListeningSocket {
+  const opened =
     'fd' in target
-      ? takeListener(reactor, target.fd, options.backlog)
-      : openListener(reactor, target, options.backlog);
-  return new ReactorListener(loop, reactor, descriptor, options);
-}
-
-class ReactorListener implements Listener, ReadyHandler {
-  readonly address: SocketAddress;
-  readonly #loop: IOLoop;
-  readonly #reactor: Reactor;
-  readonly #descriptor: Descriptor;
-  readonly #onConnection: ListenerOptions['onConnection'];
-  #open = true;
-  #resting: { cancel(): void } | undefined;
-
-  constructor(loop: IOLoop, reactor: Reactor, descriptor: Descriptor, options: ListenerOptions) {
-    this.#loop = loop;
-    this.#reactor = reactor;
-    this.#descriptor = descriptor;
-    this.#onConnection = options.onConnection;
-    this.address = toSocketAddress(reactor.binding.localAddress(descriptor.slot, descriptor.generation));
-    reactor.register(descriptor, READABLE, this);
-    reactor.ref();
-  }
-
-  ready(): void {
-    const { binding, constants } = this.#reactor;
-    const { slot, generation } = this.#descriptor;
-    for (let accepted = 0; accepted < ACCEPTS_PER_TURN && this.#open; accepted += 1) {
-      const connection = binding.accept(slot, generation);
-      if (connection >= 0) {
-        this.#onConnection(
-          new ReactorTransport(this.#loop, this.#reactor, connection, binding.generation(connection)),
-        );
-      } else if (connection === -constants.EAGAIN) {
-        return;
-      } else if (this.#isExhausted(connection)) {
-        this.#rest(connection);
-        return;
-      }
-      // Anything else befell the connection that was to be accepted, and takes only that one with it.
-    }
-  }
-
-  async close(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#resting?.cancel();
-    this.#reactor.forget(this.#descriptor);
-    this.#reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
-    this.#reactor.unref();
-  }
-
-  #isExhausted(result: number): boolean {
-    const { code } = systemError(result, 'accept');
-    return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOBUFS' || code === 'ENOMEM';
-  }
-
-  #rest(result: number): void {
-    this.#loop.logger.warn(
-      { error: systemError(result, 'accept') },
-      `accepting rests for ${EXHAUSTED_REST_MS} ms`,
-    );
-    this.#reactor.unregister(this.#descriptor);
-    this.#resting = this.#loop.clock.setTimeout(() => {
-      if (this.#open) this.#reactor.register(this.#descriptor, READABLE, this);
-    }, EXHAUSTED_REST_MS);
-  }
+      ? { descriptor: takeListener(reactor, target.fd, backlog), file: undefined }
+      : openListener(reactor, target, backlog);
+  return new ReactorListeningSocket(loop, reactor, opened);
 }
 
 /**
@@ -125,20 +54,22 @@ function openListener(
   reactor: Reactor,
   target: Exclude<ListenTarget, { fd: number }>,
   backlog: number,
-): Descriptor {
+): OpenedListener {
   const { binding, constants, options } = reactor;
   const isUnix = 'path' in target;
   if (!isUnix && target.cluster) {
-    throw new StreamUsageError('ERR_STREAM_USAGE', 'listen: cluster is for the portable backend');
+    throw usage('cluster is for the portable backend');
   }
   const isV6 = !isUnix && target.address.includes(':');
   const domain = isUnix ? constants.AF_UNIX : isV6 ? constants.AF_INET6 : constants.AF_INET;
   const name = targetName(target);
   const slot = checked(binding.socket(domain, constants.SOCK_STREAM), 'socket');
   const generation = binding.generation(slot);
+  let file: UnixSocketFile | undefined;
   try {
     if (isUnix) {
       checked(binding.bindUnix(slot, generation, target.path), 'bind', name);
+      if (!isAbstract(target.path)) file = claimSocketFile(target.path, target.mode ?? DEFAULT_SOCKET_MODE);
     } else {
       checked(binding.setOption(slot, generation, options.REUSEADDR, 1), 'setsockopt', name);
       if (target.reusePort)
@@ -154,9 +85,14 @@ function openListener(
       checked(binding.bindInet(slot, generation, target.address, target.port), 'bind', name);
     }
     checked(binding.listen(slot, generation, backlog), 'listen', name);
-    return { slot, generation };
+    return { descriptor: { slot, generation }, file };
   } catch (error) {
+    if (file !== undefined) removeSocketFile(file);
     binding.close(slot, generation);
     throw error;
   }
+}
+
+function usage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }

@@ -1,16 +1,11 @@
 import type { SecureContext } from 'node:tls';
 import { IOLoop } from '@landspout/ioloop';
+import { DEFAULT_BACKLOG } from './bind-sockets.ts';
 import type { CloseReason } from './close-reason.ts';
 import { ConnectionCaps } from './connection-caps.ts';
 import type { IOStream } from './io-stream.ts';
-import type { ListenerOptions } from './listener.ts';
-import {
-  type BoundListener,
-  bindAddresses,
-  bindInherited,
-  bindUnix,
-  type ListenOptions,
-} from './server-binding.ts';
+import type { ListeningSocket } from './listener.ts';
+import { bindFor, type ListenOptions } from './server-binding.ts';
 import { ServerCounters, type TCPServerStats } from './server-counters.ts';
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
 import { StreamClosedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
@@ -43,7 +38,6 @@ export interface TCPServerOptions {
   readonly maxConnectionsPerAddress?: number;
 }
 
-const DEFAULT_BACKLOG = 511;
 const DEFAULT_MAX_CONNECTIONS = 100_000;
 const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS = 10_000;
 
@@ -70,7 +64,7 @@ export class TCPServer {
   readonly #owner: ServerStreamOwner;
   readonly #streams = new Set<ServerStream>();
   readonly #counters = new ServerCounters();
-  #listeners: BoundListener[] = [];
+  #listeners: ListeningSocket[] = [];
   #refusing = false;
 
   /**
@@ -115,19 +109,23 @@ export class TCPServer {
    * Starts to listen; may be called again for further ports.
    *
    * @throws SystemError such as `EADDRINUSE`, with `bind` or `listen` as its `syscall`; StreamConnectError
-   *   `ERR_STREAM_RESOLVE` for a host without an address; StreamUsageError `ERR_STREAM_USAGE` for options that cannot
-   *   be, and for an `fd` that is no stream socket that can listen. Nothing of this call is left listening then.
+   *   `ERR_STREAM_RESOLVE` for a host without an address; ListenUsageError `ERR_LISTEN_NOT_ACTIVATED`,
+   *   `ERR_LISTEN_ACTIVATION` for `systemd` as `systemdSockets`; StreamUsageError `ERR_STREAM_USAGE` for options that
+   *   cannot be, and for what is no stream socket that can listen. Nothing of this call is left listening then.
    */
   async listen(options: ListenOptions): Promise<this> {
-    const onConnection = (transport: Transport): void => this.#accept(transport);
-    const listenerOptions = { backlog: this.#backlog, onConnection };
-    this.#listeners.push(...(await bind(this.#loop, options, listenerOptions)));
+    this.#startAccepting(await bindFor(this.#loop, options, this.#backlog));
     return this;
+  }
+
+  /** As `listen({ sockets })`: serves what connects to sockets of {@link bindSockets}, which are ours from then on. */
+  addSockets(sockets: readonly ListeningSocket[]): Promise<this> {
+    return this.listen({ sockets });
   }
 
   /** Where the server listens, in the order of the calls. */
   get addresses(): readonly SocketAddress[] {
-    return this.#listeners.map(({ listener }) => listener.address);
+    return this.#listeners.map((socket) => socket.address);
   }
 
   /** The first of {@link addresses}. @throws StreamUsageError `ERR_STREAM_USAGE` when it does not listen. */
@@ -169,7 +167,7 @@ export class TCPServer {
   async stop(): Promise<void> {
     const listeners = this.#listeners;
     this.#listeners = [];
-    await Promise.all(listeners.map((bound) => bound.close()));
+    await Promise.all(listeners.map((socket) => socket.close()));
   }
 
   /** Stops listening and closes every connection at once. */
@@ -195,6 +193,20 @@ export class TCPServer {
         else logger.warn({ error, remoteAddress }, 'a TLS handshake failed');
       },
     });
+  }
+
+  /** Of all `sockets` or, when one of them cannot be had, of none. */
+  #startAccepting(sockets: readonly ListeningSocket[]): void {
+    const stops: (() => void)[] = [];
+    try {
+      for (const socket of sockets) {
+        stops.push(socket.addAcceptHandler((transport) => this.#accept(transport)));
+      }
+    } catch (error) {
+      for (const stop of stops) stop();
+      throw error;
+    }
+    this.#listeners.push(...sockets);
   }
 
   #accept(transport: Transport): void {
@@ -248,16 +260,6 @@ export class TCPServer {
     this.#streams.delete(stream);
     if (this.#tls === undefined) this.#caps.release(stream);
   }
-}
-
-function bind(
-  loop: IOLoop,
-  options: ListenOptions,
-  listenerOptions: ListenerOptions,
-): Promise<BoundListener[]> {
-  if (options.fd !== undefined) return bindInherited(loop, options, listenerOptions);
-  if (options.path !== undefined) return bindUnix(loop, options.path, options.mode, listenerOptions);
-  return bindAddresses(loop, options, listenerOptions);
 }
 
 function requireCount(name: string, value: number, least: number): number {

@@ -1,0 +1,111 @@
+import type { Server, Socket } from 'node:net';
+import type { IOLoop } from '@landspout/ioloop';
+import type { AcceptHandler, ListeningSocket, ListenTarget } from './listener.ts';
+import { internetAddress } from './net-address.ts';
+import { NodeTransport } from './node-transport.ts';
+import { StreamUsageError } from './stream-errors.ts';
+import type { SocketAddress } from './transport.ts';
+import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';
+
+/** What a {@link NodeListeningSocket} knows of how it came to be. */
+export interface Origin {
+  readonly target: ListenTarget;
+  readonly backlog: number;
+  readonly file?: UnixSocketFile;
+}
+
+/** Node's own server as a {@link ListeningSocket}. */
+export class NodeListeningSocket implements ListeningSocket {
+  readonly address: SocketAddress;
+  readonly #loop: IOLoop;
+  readonly #server: Server;
+  readonly #backlog: number;
+  readonly #file: UnixSocketFile | undefined;
+  /** Node accepts whether somebody takes the connections or not: here they wait as they would in the system. */
+  #waiting: Socket[] = [];
+  #handler: AcceptHandler | undefined;
+  #open = true;
+
+  constructor(loop: IOLoop, server: Server, { target, backlog, file }: Origin) {
+    this.#loop = loop;
+    this.#server = server;
+    this.#backlog = backlog;
+    this.#file = file;
+    this.address = addressOf(server, target);
+    server.unref();
+    server.on('connection', this.#accept);
+    // What befalls accepting takes only the connection that was to be accepted with it.
+    server.on('error', (error) => loop.logger.warn({ error }, 'a connection could not be accepted'));
+  }
+
+  addAcceptHandler(handler: AcceptHandler): () => void {
+    if (!this.#open) throw usage('the socket is closed');
+    if (this.#handler !== undefined) throw usage('the socket has a handler for its connections already');
+    // One of its own, so that a late second call of what stops it does not stop a successor.
+    const own: AcceptHandler = (transport) => handler(transport);
+    this.#handler = own;
+    this.#server.ref();
+    if (this.#waiting.length > 0) setImmediate(() => this.#takeWaiting());
+    return () => {
+      if (this.#handler !== own) return;
+      this.#handler = undefined;
+      this.#server.unref();
+    };
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#handler = undefined;
+    for (const socket of this.#waiting) socket.destroy();
+    this.#waiting = [];
+    // The file goes first: once the socket is closed, the name could be somebody else's.
+    if (this.#file !== undefined) removeSocketFile(this.#file);
+    // Frees the port at once; what Node would wait for besides is the end of every accepted connection.
+    this.#server.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  readonly #accept = (socket: Socket): void => {
+    // Those that wait come first.
+    if (this.#handler !== undefined && this.#waiting.length === 0) this.#hand(socket, this.#handler);
+    else if (this.#open && this.#waiting.length < this.#backlog) this.#wait(socket);
+    else socket.destroy();
+  };
+
+  #wait(socket: Socket): void {
+    // As in the system's queue: nobody is kept alive by it, and one that breaks off is nobody's error.
+    socket.unref();
+    socket.on('error', () => {});
+    this.#waiting.push(socket);
+  }
+
+  #takeWaiting(): void {
+    while (this.#handler !== undefined) {
+      const socket = this.#waiting.shift();
+      if (socket === undefined) return;
+      if (!socket.destroyed) this.#hand(socket.ref(), this.#handler);
+    }
+  }
+
+  #hand(socket: Socket, handler: AcceptHandler): void {
+    const localAddress = this.address.family === 'unix' ? this.address : undefined;
+    handler(new NodeTransport(socket, { loop: this.#loop, localAddress }));
+  }
+}
+
+function addressOf(server: Server, target: ListenTarget): SocketAddress {
+  if ('path' in target) return { family: 'unix', path: target.path };
+  const found = server.address() as { address: string; port: number } | string | null;
+  // An inherited Unix socket; one whose name cannot be had is still one.
+  if (found === null || typeof found === 'string') return { family: 'unix', path: found ?? '' };
+  const { address, port } = found;
+  return internetAddress(address, port);
+}
+
+function usage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
+}

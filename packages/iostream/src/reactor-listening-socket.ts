@@ -1,0 +1,119 @@
+import {
+  type Descriptor,
+  type IOLoop,
+  type Reactor,
+  type ReadyHandler,
+  systemError,
+} from '@landspout/ioloop';
+import type { AcceptHandler, ListeningSocket } from './listener.ts';
+import { ReactorTransport, toSocketAddress } from './reactor-transport.ts';
+import { StreamUsageError } from './stream-errors.ts';
+import type { SocketAddress } from './transport.ts';
+import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';
+
+/** Most connections accepted in one turn, so that a flood of them does not starve those that are there. */
+const ACCEPTS_PER_TURN = 128;
+/** How long accepting rests when no descriptor is left, instead of spinning on what cannot be accepted. */
+const EXHAUSTED_REST_MS = 100;
+const READABLE = 0x01;
+
+/** A descriptor that listens, and the file that came with it. */
+export interface OpenedListener {
+  readonly descriptor: Descriptor;
+  readonly file: UnixSocketFile | undefined;
+}
+
+/** A descriptor of the reactor as a {@link ListeningSocket}. */
+export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
+  readonly address: SocketAddress;
+  readonly #loop: IOLoop;
+  readonly #reactor: Reactor;
+  readonly #descriptor: Descriptor;
+  readonly #file: UnixSocketFile | undefined;
+  #handler: AcceptHandler | undefined;
+  #open = true;
+  #resting: { cancel(): void } | undefined;
+
+  constructor(loop: IOLoop, reactor: Reactor, { descriptor, file }: OpenedListener) {
+    this.#loop = loop;
+    this.#reactor = reactor;
+    this.#descriptor = descriptor;
+    this.#file = file;
+    this.address = toSocketAddress(reactor.binding.localAddress(descriptor.slot, descriptor.generation));
+  }
+
+  addAcceptHandler(handler: AcceptHandler): () => void {
+    if (!this.#open) throw usage('the socket is closed');
+    if (this.#handler !== undefined) throw usage('the socket has a handler for its connections already');
+    // One of its own, so that a late second call of what stops it does not stop a successor.
+    const own: AcceptHandler = (transport) => handler(transport);
+    this.#handler = own;
+    this.#reactor.register(this.#descriptor, READABLE, this);
+    this.#reactor.ref();
+    return () => {
+      if (this.#handler === own) this.#stopAccepting();
+    };
+  }
+
+  ready(): void {
+    const { binding, constants } = this.#reactor;
+    const { slot, generation } = this.#descriptor;
+    for (let accepted = 0; accepted < ACCEPTS_PER_TURN && this.#handler !== undefined; accepted += 1) {
+      const connection = binding.accept(slot, generation);
+      if (connection >= 0) {
+        this.#handler(
+          new ReactorTransport(this.#loop, this.#reactor, connection, binding.generation(connection)),
+        );
+      } else if (connection === -constants.EAGAIN) {
+        return;
+      } else if (this.#isExhausted(connection)) {
+        this.#rest(connection);
+        return;
+      }
+      // Anything else befell the connection that was to be accepted, and takes only that one with it.
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    if (this.#handler !== undefined) this.#stopAccepting();
+    // The file goes first: once the socket is closed, the name could be somebody else's.
+    if (this.#file !== undefined) removeSocketFile(this.#file);
+    this.#reactor.forget(this.#descriptor);
+    this.#reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #stopAccepting(): void {
+    this.#handler = undefined;
+    if (this.#resting === undefined) this.#reactor.unregister(this.#descriptor);
+    this.#resting?.cancel();
+    this.#resting = undefined;
+    this.#reactor.unref();
+  }
+
+  #isExhausted(result: number): boolean {
+    const { code } = systemError(result, 'accept');
+    return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOBUFS' || code === 'ENOMEM';
+  }
+
+  #rest(result: number): void {
+    this.#loop.logger.warn(
+      { error: systemError(result, 'accept') },
+      `accepting rests for ${EXHAUSTED_REST_MS} ms`,
+    );
+    this.#reactor.unregister(this.#descriptor);
+    this.#resting = this.#loop.clock.setTimeout(() => {
+      this.#resting = undefined;
+      this.#reactor.register(this.#descriptor, READABLE, this);
+    }, EXHAUSTED_REST_MS);
+  }
+}
+
+function usage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
+}
