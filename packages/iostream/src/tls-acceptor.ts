@@ -93,6 +93,7 @@ export class TlsAcceptor {
     socket.allowHalfOpen = true;
     // TLS 1.3 has none any more (RFC 8446 §4.1.2), and an older client could make us work without end.
     socket.disableRenegotiation();
+    socket.on('error', destroy);
     this.#events.secured(new NodeTransport(socket, options));
   }
 
@@ -104,6 +105,11 @@ export class TlsAcceptor {
     const failure = verifyCode === undefined ? handshakeError(error) : untrustedError(verifyCode);
     this.#events.failed(failure, remoteAddress);
   }
+}
+
+/** Node only tells of an attempt to negotiate again, and would go on; after other errors it has done this already. */
+function destroy(this: TLSSocket): void {
+  this.destroy();
 }
 
 /** The failure is reported where it is met; what else the dying socket says is an echo of it. */

@@ -1,12 +1,14 @@
 import { isIP } from 'node:net';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { NodeTransport } from './node-transport.ts';
 import { StreamConnectError } from './stream-errors.ts';
 import { resolveTlsClientOptions, type TlsClientSettings } from './tls-client-settings.ts';
 import { detachLive } from './tls-detach.ts';
 import { handshakeError, handshakeTimeout } from './tls-handshake-error.ts';
+import { readCertificate, recallCertificate } from './tls-info.ts';
 import type { TlsClientOptions } from './tls-options.ts';
+import type { KeptSession } from './tls-session-cache.ts';
 import type { SocketAddress, Transport } from './transport.ts';
 
 /**
@@ -101,11 +103,11 @@ function openTls(
   if (isIP(servername) === 0) options.servername = servername;
   if (alpnProtocols !== undefined) options.ALPNProtocols = alpnProtocols;
   const sessionKey = `${JSON.stringify(remoteAddress)} ${servername} ${settings.fingerprint}`;
-  const session = sessions?.take(sessionKey);
-  if (session !== undefined) options.session = session;
+  const kept = sessions?.take(sessionKey);
+  if (kept !== undefined) options.session = kept.session;
   try {
     const secure = connect(options);
-    if (sessions !== undefined) keepSessions(secure, (given) => sessions.put(sessionKey, given));
+    if (sessions !== undefined) keepSessions(secure, kept, (next) => sessions.put(sessionKey, next));
     return secure;
   } catch (cause) {
     socket.destroy();
@@ -113,13 +115,23 @@ function openTls(
   }
 }
 
-/** Node tells of sessions only once the server is verified. TLS 1.3 brings them after the handshake. */
-function keepSessions(socket: TLSSocket, keep: (session: Buffer) => void): void {
-  socket.on('session', keep);
+/** Keeps what a server gives. @param kept - what the connection goes on with, if the server agrees. */
+function keepSessions(
+  socket: TLSSocket,
+  kept: KeptSession | undefined,
+  keep: (kept: KeptSession) => void,
+): void {
+  let certificate: PeerCertificate | undefined;
   socket.once('secureConnect', () => {
+    if (kept === undefined || !socket.isSessionReused()) return;
+    certificate = kept.certificate;
+    recallCertificate(socket, certificate);
     // TLS 1.2 gives a session for several connections, and no new one when it is gone on with.
-    if (!socket.isSessionReused() || socket.getProtocol() === 'TLSv1.3') return;
-    const session = socket.getSession();
-    if (session !== undefined) keep(session);
+    if (socket.getProtocol() !== 'TLSv1.3') keep(kept);
+  });
+  // Node tells of them only once the server is verified. TLS 1.3 brings them after the handshake.
+  socket.on('session', (session: Buffer) => {
+    certificate ??= readCertificate(socket);
+    keep({ session, certificate });
   });
 }

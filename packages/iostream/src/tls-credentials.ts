@@ -24,6 +24,8 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 export interface ReadContext {
   readonly context: SecureContext;
   readonly credentials: SecureContextOptions;
+  /** Such as `rsa` or `ec`. */
+  readonly keyType: string | undefined;
 }
 
 /** Reads a certificate and its key, if there is one, and makes a context of it and of `terms`. */
@@ -35,17 +37,18 @@ export function readContext(options: TlsCertificateOptions, terms: SecureContext
   const key = keyFile === undefined ? (options.key ?? cert) : readTlsFile('keyFile', keyFile);
   if (cert === undefined || key === undefined) {
     if (key !== undefined) throw tlsUsage('there is a key, and no certificate for it');
-    return { context: makeContext([], terms), credentials: terms };
+    return { context: makeContext([], terms), credentials: terms, keyType: undefined };
   }
   const secret = passphrase === undefined ? {} : { passphrase };
   const files = [certFile, keyFile];
   // OpenSSL would take a key of another kind than the certificate's, and fail in every handshake.
-  usable(files, () => {
-    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey({ key, ...secret }))) return;
+  const keyType = usable(files, () => {
+    const privateKey = createPrivateKey({ key, ...secret });
+    if (new X509Certificate(cert).checkPrivateKey(privateKey)) return privateKey.asymmetricKeyType;
     throw new Error('the key is not that of the certificate');
   });
   const credentials = { ...terms, cert, key, ...secret };
-  return { context: makeContext(files, credentials), credentials };
+  return { context: makeContext(files, credentials), credentials, keyType };
 }
 
 /** Reads what is the same for every certificate of one server, and all that a client has besides its own. */
@@ -60,8 +63,8 @@ export function readTerms(options: TlsOptions): SecureContextOptions {
   const terms: SecureContextOptions = { minVersion, maxVersion };
   if (ca !== undefined) terms.ca = ca as string | Buffer | (string | Buffer)[];
   if (ciphers !== undefined) terms.ciphers = ciphers;
-  // By themselves first, so that an error names the right file.
-  if (ca !== undefined) makeContext([caFile], { ca: terms.ca });
+  // Node passes over an authority that is none, and would then believe nobody.
+  usable([caFile], () => [ca ?? []].flat().map((each) => new X509Certificate(each)));
   return terms;
 }
 

@@ -5,30 +5,31 @@ import type { TlsInfo } from './transport.ts';
 export function readTlsInfo(socket: TLSSocket): TlsInfo {
   // Both sides have it, though Node's types know it of neither.
   const { servername } = socket as TLSSocket & { readonly servername?: string | false | null };
-  const isSessionReused = socket.isSessionReused();
-  // Node calls a client authorized too that goes on with a session of one without a certificate.
-  const authorized = socket.authorized && (!isSessionReused || hasCertificate(socket));
   return {
     protocol: socket.getProtocol(),
     cipher: socket.getCipher()?.standardName,
     alpnProtocol: socket.alpnProtocol === null ? false : socket.alpnProtocol,
-    authorized,
-    authorizationError: authorized ? undefined : toVerifyCode(socket.authorizationError),
+    authorized: socket.authorized,
+    authorizationError: toVerifyCode(socket.authorizationError),
     servername: servername || undefined,
-    isSessionReused,
+    isSessionReused: socket.isSessionReused(),
     getPeerCertificate: () => readCertificate(socket),
   };
 }
 
-export function hasCertificate(socket: TLSSocket): boolean {
-  return readCertificate(socket) !== undefined;
-}
-
-function readCertificate(socket: TLSSocket): PeerCertificate | undefined {
+/** The peer's certificate, or of a server that is met again the one that was verified then. */
+export function readCertificate(socket: TLSSocket): PeerCertificate | undefined {
   const certificate = socket.getPeerCertificate();
   // Without a certificate Node answers an empty object, and on a closed socket null.
-  return certificate?.subject === undefined ? undefined : certificate;
+  return certificate?.subject === undefined ? recalled.get(socket) : certificate;
 }
+
+/** A session that a client goes on with has the server's certificate no more; whoever kept it says what it was. */
+export function recallCertificate(socket: TLSSocket, certificate: PeerCertificate | undefined): void {
+  if (certificate !== undefined) recalled.set(socket, certificate);
+}
+
+const recalled = new WeakMap<TLSSocket, PeerCertificate>();
 
 /** OpenSSL's code; Node gives it by itself on a server, and within an error on a client. */
 export function toVerifyCode(error: unknown): string | undefined {

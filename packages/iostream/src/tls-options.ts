@@ -49,7 +49,8 @@ export interface TlsNamedCertificate extends TlsCertificateOptions {
 export interface TlsServerOptions extends TlsOptions {
   /**
    * Several certificates, in place of the one: a client is shown the first that has the name it asks for (SNI),
-   * a whole name before a wildcard. The first of all is for clients that ask for none. 1 to 1,000.
+   * a whole name before a wildcard. The first of all is for clients that ask for none. 1 to 1,000, whose keys are
+   * of one kind, such as all RSA.
    */
   readonly certificates?: readonly TlsNamedCertificate[];
   /** What a client that asks for a name which no certificate has gets: the first certificate, or nothing. Default `'default'`. */

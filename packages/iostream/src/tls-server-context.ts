@@ -4,7 +4,7 @@ import { createServer, type SecureContext, type Server, type TLSSocket } from 'n
 import { StreamConnectError } from './stream-errors.ts';
 import { tlsUsage } from './tls-credentials.ts';
 import { missingCertificateError } from './tls-handshake-error.ts';
-import { hasCertificate } from './tls-info.ts';
+import { readCertificate } from './tls-info.ts';
 import type { TlsServerOptions } from './tls-options.ts';
 import { resolveTlsServerOptions, type TlsServerSettings } from './tls-server-settings.ts';
 
@@ -92,15 +92,19 @@ export class TlsServerContext {
   handshake(socket: Duplex, events: HandshakeEvents): void {
     // Node tells of handshakes by events of the server, without saying which connection they are of. So each
     // connection gets a server of its own to look at: the same one, with its own ear.
-    const needsCertificate = this.#settings.requestCert && this.#settings.rejectUnauthorized;
+    const { requestCert, rejectUnauthorized } = this.#settings;
     const emit = (event: string, ...details: unknown[]): boolean => {
       if (event === 'tlsClientError') {
         events.failed(details[0] as Error, details[1] as TLSSocket);
       } else if (event === 'secureConnection') {
         const [secure] = details as [TLSSocket];
-        // A session from a server that demands none vouches for nobody, but OpenSSL finds nothing wrong with it.
-        if (needsCertificate && !hasCertificate(secure)) events.failed(missingCertificateError(), secure);
-        else events.secured(secure);
+        // OpenSSL finds nothing wrong with a session that was made without a certificate, where none was demanded.
+        if (requestCert && readCertificate(secure) === undefined) secure.authorized = false;
+        if (requestCert && rejectUnauthorized && !secure.authorized) {
+          events.failed(missingCertificateError(), secure);
+        } else {
+          events.secured(secure);
+        }
       }
       return true;
     };

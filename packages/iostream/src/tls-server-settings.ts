@@ -101,6 +101,13 @@ function readContexts(
   };
   const read = listed.map(({ names, ...certificate }) => ({ names, ...readContext(certificate, shared) }));
   const [first] = read as [(typeof read)[number]];
+  // Node lays the certificate of a name over the first, kind by kind, and a client could choose the other kind.
+  const other = read.find(({ keyType }) => keyType !== first.keyType);
+  if (other !== undefined) {
+    throw tlsUsage(
+      `certificates with one kind of key were expected, not ${first.keyType} and ${other.keyType}`,
+    );
+  }
   const needsNames = byName || options.certificates !== undefined;
   return {
     credentials: first.credentials,

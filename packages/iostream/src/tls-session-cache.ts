@@ -1,19 +1,31 @@
+import type { PeerCertificate } from 'node:tls';
 import { StreamUsageError } from './stream-errors.ts';
 
+/** What a server gave a client to come back with. */
+export interface KeptSession {
+  readonly session: Buffer;
+  /** The server's certificate, which the session stands for and does not contain. */
+  readonly certificate: PeerCertificate | undefined;
+}
+
 const DEFAULT_MAX_SESSIONS = 100;
+/** Servers give two for a full handshake; more come from connections that are made at once. */
+const MAX_SESSIONS_PER_KEY = 4;
 
 /**
  * Sessions that a client may go on with, which spares both sides most of the next handshake with the same server.
  *
- * A session is kept for one address, server name and set of options, the latest only, and is handed out once: a
- * ticket that is shown twice would tie connections together for whoever listens (RFC 8446 §C.4). It holds the keys
- * of connections, so it stays in memory. When the cache is full the oldest goes.
+ * Sessions are kept for one address, server name and set of options. Each is handed out once: a ticket that is
+ * shown twice would tie connections together for whoever listens (RFC 8446 §C.4). They hold the keys of
+ * connections, so they stay in memory. When the cache is full those go that were kept for longest.
  */
 export class TlsSessionCache {
   readonly #maxSessions: number;
-  readonly #sessions = new Map<string, Buffer>();
+  /** The server that gave the latest is last, and so is the latest of each. */
+  readonly #byKey = new Map<string, KeptSession[]>();
+  #size = 0;
 
-  /** @param maxSessions - 1 or more, of about 2 KiB each. Default 100. */
+  /** @param maxSessions - 1 or more, of a few KiB each. Default 100. */
   constructor(maxSessions = DEFAULT_MAX_SESSIONS) {
     if (!Number.isInteger(maxSessions) || maxSessions < 1) {
       throw new StreamUsageError(
@@ -25,27 +37,41 @@ export class TlsSessionCache {
   }
 
   get size(): number {
-    return this.#sessions.size;
+    return this.#size;
   }
 
-  /** For a connection that is about to be made. */
-  take(key: string): Buffer | undefined {
-    const session = this.#sessions.get(key);
-    this.#sessions.delete(key);
-    return session;
+  /** The latest, for a connection that is about to be made. */
+  take(key: string): KeptSession | undefined {
+    const sessions = this.#byKey.get(key);
+    const latest = sessions?.pop();
+    if (latest === undefined) return undefined;
+    this.#size -= 1;
+    if (sessions?.length === 0) this.#byKey.delete(key);
+    return latest;
   }
 
-  /** For a connection that was given a session. */
-  put(key: string, session: Buffer): void {
-    this.#sessions.delete(key);
-    this.#sessions.set(key, session);
-    if (this.#sessions.size <= this.#maxSessions) return;
-    const [oldest] = this.#sessions.keys();
-    if (oldest !== undefined) this.#sessions.delete(oldest);
+  /** For a connection that was given one. */
+  put(key: string, kept: KeptSession): void {
+    const sessions = this.#byKey.get(key) ?? [];
+    this.#byKey.delete(key);
+    this.#byKey.set(key, sessions);
+    sessions.push(kept);
+    this.#size += 1;
+    if (sessions.length > MAX_SESSIONS_PER_KEY) this.#dropOldest(key, sessions);
+    if (this.#size <= this.#maxSessions) return;
+    const [oldest] = this.#byKey;
+    if (oldest !== undefined) this.#dropOldest(...oldest);
   }
 
   /** Forgets all of them: the next connections verify their servers anew. */
   clear(): void {
-    this.#sessions.clear();
+    this.#byKey.clear();
+    this.#size = 0;
+  }
+
+  #dropOldest(key: string, sessions: KeptSession[]): void {
+    sessions.shift();
+    this.#size -= 1;
+    if (sessions.length === 0) this.#byKey.delete(key);
   }
 }

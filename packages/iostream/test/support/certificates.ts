@@ -3,41 +3,73 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A self-signed certificate for `localhost` and the loopback addresses, in files that `remove` deletes. */
-export interface Certificates {
-  readonly folder: string;
+/** A certificate and its key, in files. */
+export interface IssuedCertificate {
   readonly certFile: string;
   readonly keyFile: string;
   readonly cert: Buffer;
   readonly key: Buffer;
+}
+
+/** A self-signed certificate for `localhost` and the loopback addresses, in files that `remove` deletes. */
+export interface Certificates extends IssuedCertificate {
+  readonly folder: string;
   remove(): void;
 }
 
+/** An authority of the test's own, which vouches for whatever it is asked to. */
+export interface Authority extends Certificates {
+  /** Issues a certificate. @param names - such as `DNS:localhost`. @param name - of its files, and its common name. */
+  issue(name: string, names: string, kind?: KeyKind): IssuedCertificate;
+}
+
+type KeyKind = 'ec' | 'rsa';
+
+const LOOPBACK = 'DNS:localhost,IP:127.0.0.1,IP:0:0:0:0:0:0:0:1';
+const KEYS: Record<KeyKind, readonly string[]> = {
+  ec: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
+  rsa: ['-newkey', 'rsa:2048'],
+};
+
 /** Makes a fresh key and certificate with the openssl command. */
-export function makeCertificates(names = 'DNS:localhost,IP:127.0.0.1,IP:0:0:0:0:0:0:0:1'): Certificates {
+export function makeCertificates(names = LOOPBACK): Certificates {
   const folder = mkdtempSync(join(tmpdir(), 'landspout-tls-'));
-  const certFile = join(folder, 'cert.pem');
-  const keyFile = join(folder, 'key.pem');
-  const request = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-days',
-    '2',
-  ];
-  const subject = ['-subj', '/CN=localhost', '-addext', `subjectAltName=${names}`];
-  const { error, status, stderr } = spawnSync('openssl', [
-    ...request,
-    ...subject,
-    '-keyout',
-    keyFile,
-    '-out',
-    certFile,
-  ]);
+  const issued = makeCertificate(folder, '', 'localhost', names, 'ec', []);
+  return { ...issued, folder, remove: () => rmSync(folder, { recursive: true }) };
+}
+
+/** Makes an authority with the openssl command. Its `certFile` is what believes in it. */
+export function makeAuthority(): Authority {
+  const folder = mkdtempSync(join(tmpdir(), 'landspout-ca-'));
+  const own = makeCertificate(folder, 'authority-', 'Authority of a test', 'DNS:authority.test', 'ec', []);
+  const signed = ['-CA', own.certFile, '-CAkey', own.keyFile];
+  return {
+    ...own,
+    folder,
+    issue: (name, names, kind = 'ec') => makeCertificate(folder, `${name}-`, name, names, kind, signed),
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+function makeCertificate(
+  folder: string,
+  prefix: string,
+  commonName: string,
+  names: string,
+  kind: KeyKind,
+  signed: readonly string[],
+): IssuedCertificate {
+  const certFile = join(folder, `${prefix}cert.pem`);
+  const keyFile = join(folder, `${prefix}key.pem`);
+  const subject = ['-subj', `/CN=${commonName}`, '-addext', `subjectAltName=${names}`];
+  const request = ['req', '-x509', ...KEYS[kind], '-nodes', '-days', '2', ...subject, ...signed];
+  runOpenssl([...request, '-keyout', keyFile, '-out', certFile]);
+  return { certFile, keyFile, cert: readFileSync(certFile), key: readFileSync(keyFile) };
+}
+
+/** Runs the openssl command to its end. @throws when it is missing or fails. */
+export function runOpenssl(options: readonly string[]): void {
+  const { error, status, stderr } = spawnSync('openssl', options);
   if (error !== undefined) {
     throw new Error(
       'these tests make certificates with the openssl command: install it (Debian: apt install openssl)',
@@ -45,12 +77,4 @@ export function makeCertificates(names = 'DNS:localhost,IP:127.0.0.1,IP:0:0:0:0:
     );
   }
   if (status !== 0) throw new Error(`openssl could not make a certificate: ${stderr}`);
-  return {
-    folder,
-    certFile,
-    keyFile,
-    cert: readFileSync(certFile),
-    key: readFileSync(keyFile),
-    remove: () => rmSync(folder, { recursive: true }),
-  };
 }
