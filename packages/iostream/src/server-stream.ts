@@ -16,7 +16,8 @@ export class ServerStream extends IOStream {
   readonly #owner: ServerStreamOwner;
   readonly #options: IOStreamOptions;
   #isGone = false;
-  #stopUpgrade: (() => void) | undefined;
+  /** Closes what goes on in our place: the handshake, and then the successor. */
+  #closeNext: ((error: Error | undefined) => void) | undefined;
 
   constructor(transport: Transport, options: IOStreamOptions, owner: ServerStreamOwner) {
     super(transport, options);
@@ -24,8 +25,9 @@ export class ServerStream extends IOStream {
     this.#options = options;
   }
 
+  /** After startTls too: a server that closes the stream of a handler that failed means the connection. */
   override close(error?: Error): void {
-    this.#stopUpgrade?.();
+    this.#closeNext?.(error);
     super.close(error);
   }
 
@@ -43,7 +45,7 @@ export class ServerStream extends IOStream {
   /** For startTls: as {@link detachTransport}, but the server still counts the connection. @param stop - called by close. */
   beginUpgrade(stop: () => void): Transport {
     const transport = super.detachTransport();
-    this.#stopUpgrade = stop;
+    this.#closeNext = stop;
     return transport;
   }
 
@@ -51,14 +53,14 @@ export class ServerStream extends IOStream {
   completeUpgrade(transport: Transport, options: IOStreamOptions = {}): IOStream {
     const successor = new ServerStream(transport, { ...this.#options, ...options }, this.#owner);
     this.#isGone = true;
-    this.#stopUpgrade = undefined;
+    this.#closeNext = (error) => successor.close(error);
     this.#owner.streamReplaced(this, successor);
     return successor;
   }
 
   /** For startTls: the handshake failed, and the connection is closed. */
   failUpgrade(): void {
-    this.#stopUpgrade = undefined;
+    this.#closeNext = undefined;
     this.#tellOwner('error');
   }
 

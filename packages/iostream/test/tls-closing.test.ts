@@ -19,32 +19,38 @@ async function serve(handleStream: (stream: IOStream) => unknown): Promise<TCPSe
 const VERSIONS = ['-tls1_2', '-tls1_3'];
 
 describe('the end of a TLS connection', () => {
-  it.each(VERSIONS)('closeGracefully delivers the last words, and a close_notify, %s [STR-15]', async (version) => {
-    await using server = await serve(async (stream) => {
-      await stream.readUntil('\n');
-      void stream.write(`${'x'.repeat(300_000)} the end\n`);
-      stream.closeGracefully();
-    });
-    const { output } = await runSClient(server.port, [version, '-msg'], { until: 'never' });
-    expect(output).toContain('the end');
-    // `closed` is what openssl says after a close_notify, and nothing else.
-    expect(output).toContain('close_notify');
-    expect(output).toMatch(/^closed$/m);
-    await until(() => server.openConnections === 0);
-  });
+  it.each(VERSIONS)(
+    'closeGracefully delivers the last words, and a close_notify, %s [STR-15]',
+    async (version) => {
+      await using server = await serve(async (stream) => {
+        await stream.readUntil('\n');
+        void stream.write(`${'x'.repeat(300_000)} the end\n`);
+        stream.closeGracefully();
+      });
+      const { output } = await runSClient(server.port, [version, '-msg'], { until: 'never' });
+      expect(output).toContain('the end');
+      // `closed` is what openssl says after a close_notify, and nothing else.
+      expect(output).toContain('close_notify');
+      expect(output).toMatch(/^closed$/m);
+      await until(() => server.openConnections === 0);
+    },
+  );
 
-  it.each(VERSIONS)('hears the end that openssl sends, as an end and not as an error, %s [STR-15]', async (version) => {
-    const ends: unknown[] = [];
-    await using server = await serve(async (stream) => {
-      await stream.write(await stream.readUntil('\n'));
-      ends.push((await stream.readUntilClose()).length, stream.isEnded, stream.error);
-      stream.close();
-    });
-    const { status } = await runSClient(server.port, [version]);
-    expect(status).toBe(0);
-    await until(() => server.openConnections === 0);
-    expect(ends).toEqual([0, true, undefined]);
-  });
+  it.each(VERSIONS)(
+    'hears the end that openssl sends, as an end and not as an error, %s [STR-15]',
+    async (version) => {
+      const ends: unknown[] = [];
+      await using server = await serve(async (stream) => {
+        await stream.write(await stream.readUntil('\n'));
+        ends.push((await stream.readUntilClose()).length, stream.isEnded, stream.error);
+        stream.close();
+      });
+      const { status } = await runSClient(server.port, [version]);
+      expect(status).toBe(0);
+      await until(() => server.openConnections === 0);
+      expect(ends).toEqual([0, true, undefined]);
+    },
+  );
 
   it('is half an end where the peer still listens, as on TCP [STR-15]', async () => {
     await using server = await serve(async (stream) => {

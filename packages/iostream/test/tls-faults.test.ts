@@ -151,7 +151,10 @@ describe('TCPServer and a peer that breaks TLS', () => {
         await until(() => server.openConnections === 0);
       }
       expect(records.map(({ level }) => level)).toEqual(['debug', 'debug']);
-      expect(records).toMatchObject([{ remoteAddress: { address: host } }, { remoteAddress: { address: host } }]);
+      expect(records).toMatchObject([
+        { remoteAddress: { address: host } },
+        { remoteAddress: { address: host } },
+      ]);
       expect(clock.pending).toBe(0);
     },
   );
@@ -210,7 +213,8 @@ describe('TCPClient and a server that breaks TLS', () => {
     closes: (stream) => stream.close(),
     resets: (stream) => stream.reset(),
     'shuts down its side': (stream) => stream.endWrite(),
-    'sends noise': (stream) => stream.write(Buffer.concat([Buffer.from([0x16, 3, 3, 0, 99]), randomBytes(99)])),
+    'sends noise': (stream) =>
+      stream.write(Buffer.concat([Buffer.from([0x16, 3, 3, 0, 99]), randomBytes(99)])),
   };
 
   it.each(Object.keys(badServers))('fails with the cause when it %s [STR-15]', async (what) => {
@@ -278,7 +282,9 @@ describe('200 failing handshakes of each sort', () => {
     await closed;
   };
   const refused = (tls: object) => (server: TCPServer) =>
-    expect(client.connect({ host, port: server.port, tls })).rejects.toMatchObject({ code: 'ERR_STREAM_TLS' });
+    expect(client.connect({ host, port: server.port, tls })).rejects.toMatchObject({
+      code: 'ERR_STREAM_TLS',
+    });
   const sorts: Record<string, Failing> = {
     'plain text': (server) => closedAfter(server, Buffer.from('GET / HTTP/1.1\r\n\r\n')),
     'an early end': (server) => closedAfter(server, HELLO_HEAD, 'end'),

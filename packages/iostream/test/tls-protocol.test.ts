@@ -36,7 +36,10 @@ describe('TCPServer and what openssl offers', () => {
     const { output } = await runSClient(one.port, []);
     expect(output).toContain('No ALPN negotiated');
     expect((await runSClient(other.port, ['-alpn', 'h2'])).output).toContain('No ALPN negotiated');
-    expect([...naming.seen, ...silent.seen]).toMatchObject([{ alpnProtocol: false }, { alpnProtocol: false }]);
+    expect([...naming.seen, ...silent.seen]).toMatchObject([
+      { alpnProtocol: false },
+      { alpnProtocol: false },
+    ]);
   });
 
   it('refuses a client with other protocols only (RFC 7301 §3.2) [NET-06] [STR-15]', async () => {
@@ -76,7 +79,9 @@ describe('TCPServer and what openssl offers', () => {
     expect(status).not.toBe(0);
     await until(() => server.openConnections === 0);
     expect(seen).toHaveLength(0);
-    expect(records).toMatchObject([{ level: 'warn', error: { cause: { code: 'ERR_SSL_UNSUPPORTED_PROTOCOL' } } }]);
+    expect(records).toMatchObject([
+      { level: 'warn', error: { cause: { code: 'ERR_SSL_UNSUPPORTED_PROTOCOL' } } },
+    ]);
   });
 
   it('never compresses, also not for who asks (RFC 7525 §3.3) [NET-06]', async () => {

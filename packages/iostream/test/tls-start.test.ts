@@ -4,7 +4,7 @@ import { type IOStream, startTls, TCPClient, TCPServer, type TCPServerOptions } 
 import { TlsServerContext } from '../src/tls-server-context.ts';
 import { type Certificates, makeCertificates } from './support/certificates.ts';
 import { runSClient } from './support/openssl-peer.ts';
-import { echoLines, echoOf, host } from './support/tls-fixture.ts';
+import { echoLines, echoOf, host, watchedLoop } from './support/tls-fixture.ts';
 import { until } from './support/until.ts';
 
 let certificates: Certificates;
@@ -76,7 +76,14 @@ describe('startTls in the middle of a connection', () => {
         await echoLines(await startTls(stream, { server: true, tls: context }));
       },
     }).listen({ host });
-    const { output } = await runSClient(server.port, ['-starttls', 'smtp', '-alpn', 'known', '-CAfile', certificates.certFile]);
+    const { output } = await runSClient(server.port, [
+      '-starttls',
+      'smtp',
+      '-alpn',
+      'known',
+      '-CAfile',
+      certificates.certFile,
+    ]);
     expect(greeted).toEqual([expect.stringMatching(/^EHLO /), 'STARTTLS\r\n']);
     expect(output).toContain('Verify return code: 0 (ok)');
     expect(output).toContain('ALPN protocol: known');
@@ -115,7 +122,9 @@ describe('startTls in the middle of a connection', () => {
     await using _ = server;
     const plain = await askedToStart(server.port);
     const wrong = { ...clientTls(), typo: true };
-    await expect(startTls(plain, { server: false, tls: wrong })).rejects.toMatchObject({ code: 'ERR_STREAM_USAGE' });
+    await expect(startTls(plain, { server: false, tls: wrong })).rejects.toMatchObject({
+      code: 'ERR_STREAM_USAGE',
+    });
     await using stream = await startTls(plain, { server: false, tls: clientTls() });
     expect(await echoOf(stream)).toBe('hello\n');
   });
@@ -138,12 +147,33 @@ describe('startTls in the middle of a connection', () => {
     expect(context.handshakes).toBe(0);
   });
 
+  it('closes the connection of a handler that fails after it [STR-14]', async () => {
+    const failing = new Error('the handler is at fault');
+    await using server = await new TCPServer({
+      async handleStream(stream) {
+        await stream.readUntil('STARTTLS\n');
+        await stream.write('READY\n');
+        await startTls(stream, { server: true, tls: context });
+        throw failing;
+      },
+      loop: watchedLoop().loop,
+    }).listen({ host });
+    await using stream = await startTls(await askedToStart(server.port), { server: false, tls: clientTls() });
+    expect((await stream.readUntilClose()).length).toBe(0);
+    stream.close();
+    await until(() => server.openConnections === 0);
+  });
+
   it('moves the limits of the server to the new stream [STR-14]', async () => {
-    const { server, failures } = await startingServer((stream) => stream.readUntil('\n'), { maxReadBufferBytes: 100 });
+    const { server, failures } = await startingServer((stream) => stream.readUntil('\n'), {
+      maxReadBufferBytes: 100,
+    });
     await using _ = server;
     await using stream = await startTls(await askedToStart(server.port), { server: false, tls: clientTls() });
     void stream.write('x'.repeat(1_000));
     await until(() => failures.length === 1);
-    expect(failures).toMatchObject([{ code: 'ERR_STREAM_CLOSED', cause: { code: 'ERR_STREAM_UNSATISFIABLE' } }]);
+    expect(failures).toMatchObject([
+      { code: 'ERR_STREAM_CLOSED', cause: { code: 'ERR_STREAM_UNSATISFIABLE' } },
+    ]);
   });
 });

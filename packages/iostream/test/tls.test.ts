@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect as nodeConnect } from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -188,39 +187,6 @@ describe('TCPServer with TLS', () => {
         expect.objectContaining({ code: 'ERR_STREAM_USAGE' }),
       );
     }
-  });
-
-  it('closes a client that says nothing at its handshake deadline, quietly', async () => {
-    const { loop, records, of } = recordingLoop();
-    await using server = await secureServer({ loop, tls: { ...tls, handshakeTimeoutMs: 100 } });
-    await using stream = await client.connect({ host, port: server.port });
-    expect((await stream.readUntilClose()).length).toBe(0);
-    await until(() => server.openConnections === 0);
-    expect(of('debug')).toMatchObject([{ error: { code: 'ERR_STREAM_TIMEOUT' } }]);
-    expect(records).toHaveLength(1);
-  });
-
-  it('does not let a client buy time by dribbling a handshake', async () => {
-    const { loop } = recordingLoop();
-    await using server = await secureServer({ loop, tls: { ...tls, handshakeTimeoutMs: 150 } });
-    const socket = nodeConnect(server.port, host);
-    // How it is closed is the system's business: with bytes on their way it is a reset.
-    socket.on('error', () => {});
-    const closed = new Promise((resolve) => socket.once('close', resolve));
-    // A record of 16 KiB with a ClientHello in it, byte after byte: it would take longer than this test may.
-    const hello = Buffer.concat([
-      Buffer.from([0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc, 3, 3]),
-      Buffer.alloc(16_373),
-    ]);
-    let at = 0;
-    const dribble = setInterval(() => {
-      socket.write(hello.subarray(at, at + 1));
-      at += 1;
-    }, 10);
-    await closed;
-    clearInterval(dribble);
-    expect(at).toBeLessThan(hello.length);
-    await until(() => server.openConnections === 0);
   });
 
   it('is quiet about connections that go away in the handshake [STR-15]', async () => {
