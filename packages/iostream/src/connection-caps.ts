@@ -19,20 +19,38 @@ export class ConnectionCaps {
 
   /** Counts a connection, if it may be. @param peer - asked for its address only where that is limited. */
   admit(peer: { readonly remoteAddress: SocketAddress }): boolean {
-    if (this.#maxConnections > 0 && this.#size >= this.#maxConnections) return false;
-    if (this.#maxPerAddress > 0) {
-      const address = limitedAddress(peer.remoteAddress);
-      if (address !== undefined) {
-        const count = this.#perAddress.get(address) ?? 0;
-        if (count >= this.#maxPerAddress) return false;
-        this.#perAddress.set(address, count + 1);
-      }
-    }
+    if (!this.#hasPlace || !this.admitClient(peer)) return false;
     this.#size += 1;
     return true;
   }
 
-  /** Takes back one {@link admit} that said yes. */
+  /**
+   * Counts a connection from a proxy, if it may be, against the limit of all: a proxy has as many as it has clients.
+   * What is counted once its client is known is the client, with {@link admitClient}.
+   */
+  admitProxy(): boolean {
+    if (!this.#hasPlace) return false;
+    this.#size += 1;
+    return true;
+  }
+
+  /** Takes back one {@link admitProxy} whose client was never counted. */
+  releaseProxy(): void {
+    this.#size -= 1;
+  }
+
+  /** Counts a connection against the limit of its peer alone, if it may be. @param peer - as for {@link admit}. */
+  admitClient(peer: { readonly remoteAddress: SocketAddress }): boolean {
+    if (this.#maxPerAddress === 0) return true;
+    const address = limitedAddress(peer.remoteAddress);
+    if (address === undefined) return true;
+    const count = this.#perAddress.get(address) ?? 0;
+    if (count >= this.#maxPerAddress) return false;
+    this.#perAddress.set(address, count + 1);
+    return true;
+  }
+
+  /** Takes back one {@link admit} that said yes, or one {@link admitProxy} with its {@link admitClient}. */
   release(peer: { readonly remoteAddress: SocketAddress }): void {
     this.#size -= 1;
     if (this.#maxPerAddress === 0) return;
@@ -41,6 +59,10 @@ export class ConnectionCaps {
     const count = this.#perAddress.get(address) ?? 0;
     if (count > 1) this.#perAddress.set(address, count - 1);
     else this.#perAddress.delete(address);
+  }
+
+  get #hasPlace(): boolean {
+    return this.#maxConnections === 0 || this.#size < this.#maxConnections;
   }
 }
 

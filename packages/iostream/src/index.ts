@@ -34,6 +34,9 @@ export { connectNode } from './node-connect.ts';
 export { listenNode } from './node-listener.ts';
 export { NodeTransport, type NodeTransportOptions } from './node-transport.ts';
 export type { SystemdSocket } from './passed-sockets.ts';
+export type { ProxiedConnection } from './proxy-protocol/proxied-connection.ts';
+export { PROXY_ERRORS, type ProxyErrorCode, ProxyProtocolError } from './proxy-protocol/proxy-errors.ts';
+export type { ProxyProtocolOptions } from './proxy-protocol/proxy-options.ts';
 // Names and addresses.
 export {
   type Override,

@@ -2,6 +2,7 @@ import type { Clock } from '@landspout/ioloop';
 import { CloseListeners } from './close-listeners.ts';
 import { type CloseReason, closeReasonOf } from './close-reason.ts';
 import { LingeringClose } from './lingering-close.ts';
+import { findProxied, type ProxiedConnection } from './proxy-protocol/proxied-connection.ts';
 import { ReadCount, type ReadGoal, ReadToEnd, ReadUntil } from './read-goal.ts';
 import { ReadInto } from './read-into.ts';
 import { ReadUntilRegex } from './read-until-regex.ts';
@@ -106,6 +107,11 @@ export class IOStream implements TransportEvents {
 
   get remoteAddress(): SocketAddress {
     return this.#transport.remoteAddress;
+  }
+
+  /** The proxy that has told who the client is, whose addresses {@link remoteAddress} and {@link localAddress} are then. */
+  get proxied(): ProxiedConnection | undefined {
+    return findProxied(this.remoteAddress);
   }
 
   /** What TLS agreed on; `undefined` without TLS. */

@@ -5,6 +5,8 @@ import type { CloseReason } from './close-reason.ts';
 import { ConnectionCaps } from './connection-caps.ts';
 import type { IOStream } from './io-stream.ts';
 import type { ListeningSocket } from './listener.ts';
+import { ProxyAcceptor } from './proxy-protocol/proxy-acceptor.ts';
+import { type ProxyProtocolOptions, resolveProxyOptions } from './proxy-protocol/proxy-options.ts';
 import { bindFor, type ListenOptions } from './server-binding.ts';
 import { ServerCounters, type TCPServerStats } from './server-counters.ts';
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
@@ -34,8 +36,17 @@ export interface TCPServerOptions {
   readonly backlog?: number;
   /** Most open connections, those in a TLS handshake included; others are closed at once. 0 is no limit; default 100,000. */
   readonly maxConnections?: number;
-  /** Most of them from one IPv4 address or IPv6 /64, loopback excepted. 0 is no limit; default 10,000. */
+  /**
+   * Most of them from one IPv4 address or IPv6 /64, loopback excepted. 0 is no limit; default 10,000. A connection of
+   * a listed proxy is its client's, as soon as the client is known.
+   */
   readonly maxConnectionsPerAddress?: number;
+  /**
+   * Reads the PROXY protocol's header, version 1 or 2, from the proxies that it lists, before TLS and before
+   * {@link TCPServer.handleStream}: a stream's addresses are the client's then, and `proxied` tells of the proxy. A
+   * listed proxy that breaks the protocol has that connection reset.
+   */
+  readonly proxyProtocol?: ProxyProtocolOptions;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 100_000;
@@ -61,6 +72,7 @@ export class TCPServer {
   readonly #streamOptions: IOStreamOptions;
   readonly #backlog: number;
   readonly #caps: ConnectionCaps;
+  readonly #proxies: ProxyAcceptor | undefined;
   readonly #owner: ServerStreamOwner;
   readonly #streams = new Set<ServerStream>();
   readonly #counters = new ServerCounters();
@@ -87,7 +99,11 @@ export class TCPServer {
         0,
       ),
     );
-    const { tls } = options;
+    const { tls, proxyProtocol } = options;
+    this.#proxies =
+      proxyProtocol === undefined
+        ? undefined
+        : new ProxyAcceptor(resolveProxyOptions(proxyProtocol), this.#loop);
     this.#tlsContext = tls === undefined || tls instanceof TlsServerContext ? tls : new TlsServerContext(tls);
     this.#tls = this.#tlsContext === undefined ? undefined : this.#createAcceptor(this.#tlsContext);
     this.#owner = {
@@ -175,6 +191,7 @@ export class TCPServer {
     await this.stop();
     const streams = [...this.#streams];
     for (const stream of streams) stream.close();
+    this.#proxies?.closeAll();
     this.#tls?.destroyAll();
     await Promise.all(streams.map((stream) => stream.waitClosed()));
   }
@@ -200,7 +217,8 @@ export class TCPServer {
     const stops: (() => void)[] = [];
     try {
       for (const socket of sockets) {
-        stops.push(socket.addAcceptHandler((transport) => this.#accept(transport)));
+        const isUnix = socket.address.family === 'unix';
+        stops.push(socket.addAcceptHandler((transport) => this.#accept(transport, isUnix)));
       }
     } catch (error) {
       for (const stop of stops) stop();
@@ -209,11 +227,32 @@ export class TCPServer {
     this.#listeners.push(...sockets);
   }
 
-  #accept(transport: Transport): void {
-    if (this.#tlsContext?.isFull || !this.#caps.admit(transport)) {
+  #accept(transport: Transport, isUnix: boolean): void {
+    if (this.#proxies?.isProxy(transport.remoteAddress, isUnix))
+      this.#acceptProxied(transport, this.#proxies);
+    else if (this.#tlsContext?.isFull || !this.#caps.admit(transport)) this.#refuse(transport);
+    else this.#admitted(transport);
+  }
+
+  #acceptProxied(transport: Transport, proxies: ProxyAcceptor): void {
+    if (!this.#caps.admitProxy()) {
       this.#refuse(transport);
       return;
     }
+    proxies.accept(transport, {
+      complete: (proxied) => {
+        if (!this.#tlsContext?.isFull && this.#caps.admitClient(proxied)) {
+          this.#admitted(proxied);
+        } else {
+          this.#caps.releaseProxy();
+          this.#refuse(proxied);
+        }
+      },
+      gone: () => this.#caps.releaseProxy(),
+    });
+  }
+
+  #admitted(transport: Transport): void {
     this.#refusing = false;
     if (this.#tls === undefined) {
       this.#serve(transport);

@@ -1,0 +1,123 @@
+import type { Duplex } from 'node:stream';
+import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
+import { noteProxied } from './proxied-connection.ts';
+import type { ProxyHeader } from './proxy-header.ts';
+
+/**
+ * A connection from a proxy, behind the PROXY header: it has the client's address, and begins with what came right
+ * after the header. Somebody has read from the transport below before; we are told of its events by them, so that it
+ * need not be attached to twice.
+ */
+export class ProxiedTransport implements Transport, TransportEvents {
+  readonly kind: Transport['kind'];
+  readonly tls: TlsInfo | undefined;
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+
+  readonly #below: Transport;
+  /** What came before anybody was attached to us. */
+  #early: Buffer | undefined;
+  #events: TransportEvents | undefined;
+  #reading = false;
+  #open = true;
+
+  /** @param header - `undefined` where there was none. @param early - what came behind it. It belongs to us. */
+  constructor(below: Transport, header: ProxyHeader | undefined, early: Buffer) {
+    this.#below = below;
+    this.kind = below.kind;
+    this.tls = below.tls;
+    this.#early = early.length > 0 ? early : undefined;
+    const { remoteAddress: proxyAddress, localAddress: proxyLocalAddress } = below;
+    this.remoteAddress = header?.addresses?.source ?? proxyAddress;
+    this.localAddress = header?.addresses?.destination ?? proxyLocalAddress;
+    if (header?.addresses === undefined) return;
+    noteProxied(this.remoteAddress, { version: header.version, proxyAddress, proxyLocalAddress });
+  }
+
+  attach(events: TransportEvents): void {
+    this.#events = events;
+  }
+
+  resume(): void {
+    if (this.#reading || !this.#open) return;
+    this.#reading = true;
+    if (this.#early === undefined) this.#below.resume();
+    else process.nextTick(() => this.#deliverEarly());
+  }
+
+  pause(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    if (this.#early === undefined) this.#below.pause();
+  }
+
+  write(piece: string | Uint8Array): void {
+    this.#below.write(piece);
+  }
+
+  flush(): void {
+    this.#below.flush();
+  }
+
+  endWrite(): void {
+    this.#below.endWrite();
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#below.close();
+  }
+
+  reset(): void {
+    this.#open = false;
+    this.#below.reset();
+  }
+
+  ref(): void {
+    this.#below.ref();
+  }
+
+  unref(): void {
+    this.#below.unref();
+  }
+
+  setNoDelay(on: boolean): void {
+    this.#below.setNoDelay(on);
+  }
+
+  detach(): Duplex {
+    this.#open = false;
+    const duplex = this.#below.detach();
+    if (this.#early !== undefined) duplex.unshift(this.#early);
+    this.#early = undefined;
+    return duplex;
+  }
+
+  // ---- events of the transport below ----
+
+  received(bytes: Buffer, start: number, end: number): void {
+    this.#events?.received(bytes, start, end);
+  }
+
+  ended(): void {
+    this.#events?.ended();
+  }
+
+  sent(byteLength: number): void {
+    this.#events?.sent(byteLength);
+  }
+
+  closed(error: Error | undefined): void {
+    this.#open = false;
+    this.#events?.closed(error);
+  }
+
+  /** Below is paused until then, so the order is kept. */
+  #deliverEarly(): void {
+    const bytes = this.#early;
+    if (!this.#reading || !this.#open || bytes === undefined) return;
+    this.#early = undefined;
+    this.#events?.received(bytes, 0, bytes.length);
+    if (this.#reading && this.#open) this.#below.resume();
+  }
+}
