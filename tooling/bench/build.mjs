@@ -32,7 +32,7 @@ export function temporaryFolder() {
 export function compile(name, folder) {
   const source = fileURLToPath(new URL(`native/${name}.c`, import.meta.url));
   const binary = path.join(folder, name);
-  const { status, stderr } = spawnSync('cc', ['-O2', '-o', binary, source], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('cc', ['-O2', '-pthread', '-o', binary, source], { encoding: 'utf8' });
   if (status !== 0) throw new BenchError(`cc does not compile ${name}.c\n${stderr}`);
   return binary;
 }

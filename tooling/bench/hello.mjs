@@ -13,6 +13,9 @@ import { Server } from './server.mjs';
 import { setStage } from './stage.mjs';
 import { summarize } from './summary.mjs';
 
+/** Before memory is read. */
+const IDLE_WARMUP = { seconds: 1, connections: 64 };
+
 /** Compares the answers of all rows, then measures them in turn, round after round. @param {string[]} args */
 export async function hello(args) {
   const options = helloOptions(args);
@@ -34,7 +37,11 @@ export async function hello(args) {
     say(`${idleConnections} idle connections: ${row.title}`);
     idle.set(
       row,
-      await measureIdle(row, stage, { connections: idleConnections, answerBytes: answer.length }),
+      await measureIdle(row, stage, {
+        connections: idleConnections,
+        answerBytes: () => answer.length,
+        warmUp: (server) => runLoad(server, stage, IDLE_WARMUP),
+      }),
     );
   }
   say('');

@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from './child.mjs';
-import { runLoad } from './load.mjs';
 import { Server } from './server.mjs';
 
-/** So that what compiles lazily and grows once is there before the first reading. */
-const WARMUP = { seconds: 1, connections: 64 };
 /**
  * A collection soon after work keeps the young generation that the work made grow, up to 48 MiB; one after a rest
  * gives it back (V8 compares with the collection before, over the last 5 s). Without the rest, that growth, which no
@@ -20,15 +17,17 @@ const SETTLE_MS = 500;
  *
  * @param {import('./rows.mjs').Row} row
  * @param {import('./server.mjs').Stage} stage
- * @param {{ connections: number, answerBytes: number }} options
+ * @param {{ connections: number, answerBytes: (server: Server) => number,
+ *   warmUp: (server: Server, stage: import('./server.mjs').Stage) => Promise<unknown> }} options - `warmUp` is a second
+ *   of load, so that what compiles lazily and grows once is there before the first reading.
  * @returns {Promise<{ residentBytes: number, heapBytes: number }>} per connection; `heapBytes` is V8's own count.
  */
-export async function measureIdle(row, stage, { connections, answerBytes }) {
+export async function measureIdle(row, stage, { connections, answerBytes, warmUp }) {
   const server = await Server.start(row, stage, ['--expose-gc']);
   try {
-    await runLoad(server, stage, WARMUP);
+    await warmUp(server, stage);
     const before = await reading(server);
-    const args = [server.port, connections, answerBytes].map(String);
+    const args = [server.port, connections, answerBytes(server)].map(String);
     const options = { cores: stage.cores.load, files: stage.files };
     const client = new Child(`idle client of ${row.title}`, [stage.made.idleClient, ...args], options);
     try {

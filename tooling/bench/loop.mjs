@@ -4,7 +4,7 @@ import { printLoopReport } from './loop/report.mjs';
 import { absentDoors, chooseLoopRows, loopBackend } from './loop/rows.mjs';
 import { runRow } from './loop/run-row.mjs';
 import { summarizeLoop } from './loop/summary.mjs';
-import { connectionLimits, describeMachine, requirePrograms, shareCores } from './machine.mjs';
+import { describeMachine, fileLimit, requirePrograms, shareCores } from './machine.mjs';
 import { loopOptions } from './options.mjs';
 import { say } from './progress.mjs';
 import { keepResults } from './results.mjs';
@@ -13,7 +13,7 @@ import { keepResults } from './results.mjs';
 export async function loop(args) {
   const options = loopOptions(args);
   const backend = loopBackend(process.env.LANDSPOUT_BACKEND);
-  const { files } = connectionLimits();
+  const files = fileLimit();
   const rows = chooseLoopRows({ ...options, backend, files });
   const stage = setLoopStage(options, rows, files);
   const machine = describeMachine();

@@ -26,9 +26,9 @@ export function shareCores() {
   const load = others.length > 0 ? others : [server];
   const note =
     others.length === 0
-      ? 'ONE CORE: server and wrk share it; only CPU per request means something.'
+      ? 'ONE CORE: the server and its load share it; only CPU per request means something.'
       : others.length === 1
-        ? 'TWO CORES: wrk has one to itself and may be what bounds requests/s.'
+        ? 'TWO CORES: the load has one to itself and may be what bounds the rates.'
         : undefined;
   return { server: String(server), load: load.join(','), loadThreads: load.length, note };
 }
@@ -41,14 +41,10 @@ export function parseCpuList(list) {
   });
 }
 
-/** The most files a process may open, and the most connections one address can make to one port. */
-export function connectionLimits() {
+/** The most files a process may open. */
+export function fileLimit() {
   const hard = field('/proc/self/limits', 'Max open files').split(/\s+/)[1];
-  const files = Math.min(hard === 'unlimited' ? Infinity : Number(hard), 1 << 17);
-  const [first, last] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')
-    .split(/\s+/)
-    .map(Number);
-  return { files, ports: last - first + 1 };
+  return Math.min(hard === 'unlimited' ? Infinity : Number(hard), 1 << 17);
 }
 
 /** The versions of what hello compares with and asks with. */

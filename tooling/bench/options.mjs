@@ -27,6 +27,16 @@ export function loopOptions(args) {
   return { rounds, measureMs, warmupMs, timers, build, only: only?.split(',') };
 }
 
+/** @param {string[]} args */
+export function streamOptions(args) {
+  const lengths = { rounds: 3, 'measure-ms': 2000, 'warmup-ms': 1000 };
+  const amounts = { connections: 64, idle: 10_000, 'file-mib': 100 };
+  const { values } = parse(args, { ...lengths, ...amounts }, { only: { type: 'string' } });
+  const { rounds, connections, idle, build, only } = values;
+  const [measureMs, warmupMs, fileMiB] = [values['measure-ms'], values['warmup-ms'], values['file-mib']];
+  return { rounds, measureMs, warmupMs, connections, idle, fileMiB, build, only: only?.split(',') };
+}
+
 /** Numbers are whole and above 0, except that `--warmup 0` and `--idle 0` leave that part out. */
 function parse(args, numbers, others, allowPositionals = false) {
   const options = { ...others, 'no-build': { type: 'boolean', default: false } };

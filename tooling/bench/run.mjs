@@ -1,19 +1,23 @@
-// `pnpm bench hello` and `pnpm bench loop` measure; `pnpm bench profile <row>` says where one row's time goes. See
-// README.md.
+// `pnpm bench hello`, `pnpm bench loop` and `pnpm bench stream` measure; `pnpm bench profile <row>` says where one row's
+// time goes. See README.md.
 import { hello } from './hello.mjs';
 import { loop } from './loop.mjs';
 import { profile } from './profile.mjs';
+import { stream } from './stream.mjs';
 
 const USAGE = `usage: pnpm bench hello [--rounds 3] [--seconds 5] [--warmup 2] [--connections 64] [--idle 10000]
                         [--rows floor,web] [--no-build]
        pnpm bench loop [--rounds 5] [--measure-ms 1000] [--warmup-ms 500] [--timers 100000]
                        [--only callbacks,timers,wake-ups] [--no-build]; LANDSPOUT_BACKEND=portable for that backend
+       pnpm bench stream [--rounds 3] [--measure-ms 2000] [--warmup-ms 1000] [--connections 64] [--idle 10000]
+                         [--file-mib 100] [--only echo,lines,idle,send-file] [--no-build]
        pnpm bench profile <row> [--seconds 4] [--warmup 2] [--connections 64] [--top 25] [--no-build]`;
 
 const [name, ...args] = process.argv.slice(2);
 const benchmark = new Map([
   ['hello', hello],
   ['loop', loop],
+  ['stream', stream],
   ['profile', profile],
 ]).get(name ?? '');
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { BenchError } from './bench-error.mjs';
 import { Child } from './child.mjs';
-import { serverCommand, serverEnvironment } from './rows.mjs';
+import { serverEnvironment } from './rows.mjs';
 
 /**
  * Where servers run.
@@ -10,7 +10,8 @@ import { serverCommand, serverEnvironment } from './rows.mjs';
  * @typedef {object} Stage
  * @property {{ server: string, load: string, loadThreads: number }} cores
  * @property {number} files - descriptors a process may have.
- * @property {{ floor: string, idleClient: string, answerFile: string, folder: string }} made
+ * @property {{ idleClient: string, folder: string }} made - and what else the benchmark compiled.
+ * @property {(row: import('./rows.mjs').Row, nodeFlags?: readonly string[]) => string[]} commandOf - starts a row.
  */
 
 /** A row's server while it runs. */
@@ -25,18 +26,22 @@ export class Server {
   }
 
   /** @param {import('./rows.mjs').Row} row @param {Stage} stage @param {readonly string[]} [nodeFlags] */
-  static async start(row, { cores, files, made }, nodeFlags) {
+  static async start(row, { cores, files, commandOf }, nodeFlags) {
     const options = { cores: cores.server, files, env: serverEnvironment(row) };
-    const child = new Child(row.title, serverCommand(row, made, nodeFlags), options);
+    const child = new Child(row.title, commandOf(row, nodeFlags), options);
     const { port, backend } = await child.nextLine();
-    if (backend === row.backend) return new Server(row, child, port);
-    await child.stop();
-    throw new BenchError(`${row.title}: the server runs on ${backend}, not on ${row.backend}`);
+    try {
+      requireBackend(row, backend);
+    } catch (error) {
+      await child.stop();
+      throw error;
+    }
+    return new Server(row, child, port);
   }
 
   /** User and system time of all its threads so far. */
   cpuSeconds() {
-    return parseCpuTicks(readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8')) / ticksPerSecond();
+    return cpuSeconds(this.#child.pid);
   }
 
   /** What it holds of the machine's memory; the kernel's side of its sockets is not in it. */
@@ -60,6 +65,17 @@ export class Server {
   stop() {
     return this.#child.stop();
   }
+}
+
+/** @param {import('./rows.mjs').Row} row @param {string} backend - what its program says. @throws BenchError */
+export function requireBackend(row, backend) {
+  if (backend === row.backend) return;
+  throw new BenchError(`${row.title}: the server runs on ${backend}, not on ${row.backend}`);
+}
+
+/** User and system time of all threads of a process so far. @param {number} pid */
+export function cpuSeconds(pid) {
+  return parseCpuTicks(readFileSync(`/proc/${pid}/stat`, 'utf8')) / ticksPerSecond();
 }
 
 /** The sum of utime and stime in a line of proc_pid_stat(5). The name before them may hold spaces and brackets. */

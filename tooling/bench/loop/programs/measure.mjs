@@ -7,13 +7,17 @@ export const settings = JSON.parse(process.argv[2] ?? '{}');
  * Lets work that goes on by itself warm up, then counts it between two moments.
  *
  * @param {() => number} done - how much was done so far.
- * @returns {Promise<{ count: number, cpuNs: number }>}
+ * @returns {Promise<{ count: number, cpuNs: number, wallNs: number }>}
  */
 export async function measure(done) {
   await sleep(settings.warmupMs);
-  const [before, cpuBefore] = [done(), cpuNs()];
+  const [before, cpuBefore, wallBefore] = [done(), cpuNs(), performance.now()];
   await sleep(settings.measureMs);
-  return { count: done() - before, cpuNs: cpuNs() - cpuBefore };
+  return {
+    count: done() - before,
+    cpuNs: cpuNs() - cpuBefore,
+    wallNs: (performance.now() - wallBefore) * 1e6,
+  };
 }
 
 /** User and system time of all threads so far: those that compile and collect garbage work for the row too. */
