@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as nodeConnect, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   IOStream,
   memoryPair,
+  NodeTransport,
   startTls,
   TCPClient,
   TCPServer,
@@ -352,4 +354,23 @@ describe('startTls and a peer that breaks TLS', () => {
     await expect(securing).rejects.toMatchObject({ name: 'StreamConnectError', code: 'ERR_STREAM_TLS' });
     await plain.readUntilClose();
   });
+
+  it.each([true, false])(
+    'fails where the peer had ended before, server: %s [STR-14] [STR-15]',
+    async (server) => {
+      const { loop, clock } = watchedLoop();
+      const ended = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done(), autoDestroy: false });
+      const stream = new IOStream(new NodeTransport(ended, { loop }));
+      ended.push(null);
+      // Node notices the end of an empty stream although it is paused.
+      ended.read(0);
+      await until(() => ended.readableEnded);
+      const securing = server
+        ? startTls(stream, { server, loop, tls: own() })
+        : startTls(stream, { server, loop, tls: { servername: 'localhost' } });
+      await expect(securing).rejects.toMatchObject({ code: 'ERR_STREAM_TLS', cause: { code: 'ECONNRESET' } });
+      expect(ended.destroyed).toBe(true);
+      expect(clock.pending).toBe(0);
+    },
+  );
 });

@@ -93,6 +93,11 @@ describe('TCPServer.reloadTls', () => {
     const { output } = await runSClient(server.port, ['-alpn', 'new']);
     expect(output).toContain('subject=CN = after');
     expect(output).toContain('ALPN protocol: new');
+    server.reloadTls(files);
+    expect(await shownTo(server.port)).toBe('before');
+    install(after);
+    server.reloadTls();
+    expect(await shownTo(server.port)).toBe('after');
   });
 
   it('refuses where there is nothing to read again [NET-06]', async () => {

@@ -122,6 +122,11 @@ describe('TCPClient and the sessions of servers', () => {
     // Nobody has verified that server, so its session must not stand for a verification.
     const verifying = client.connect({ host, port: server.port, tls: true });
     await expect(verifying).rejects.toMatchObject({ cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } });
+    const wrongName = { ...trusting(), servername: 'wrong.example' };
+    expect(await connectAndEcho(client, server.port, { ...wrongName, ...unverified })).toBe(false);
+    await expect(client.connect({ host, port: server.port, tls: wrongName })).rejects.toMatchObject({
+      cause: { code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+    });
     expect(await connectAndEcho(client, server.port, trusting())).toBe(false);
     expect(await connectAndEcho(client, server.port, { ...trusting(), servername: 'localhost' })).toBe(false);
     expect(await connectAndEcho(client, otherServer.port, trusting())).toBe(false);
