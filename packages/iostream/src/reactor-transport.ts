@@ -168,7 +168,10 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
 
   /** For the reactor. */
   ready(events: number): void {
-    if ((events & WRITABLE) !== 0 && this.#blocked) {
+    // Of a broken connection what came before is read first: a failing send would close it, and lose the answer of a
+    // peer that refuses what we are writing.
+    const isReadFirst = (events & BROKEN) !== 0 && (events & READABLE) !== 0 && this.#reading && !this.#ended;
+    if ((events & WRITABLE) !== 0 && this.#blocked && !isReadFirst) {
       this.#blocked = false;
       this.#send();
       if (!this.#open) return;
