@@ -94,7 +94,14 @@ describe.each(CHANNEL_NAMES)('IOStream.readUntilRegex over %s', (channel) => {
 });
 
 /** A transport whose arrivals are the test's calls, and a stream on it whose time is the test's. */
-function handFed(): { stream: IOStream; clock: VirtualClock; feed(bytes: Buffer): void } {
+function handFed(): {
+  stream: IOStream;
+  clock: VirtualClock;
+  feed(bytes: Buffer): void;
+  /** Feeds single bytes, until one is not searched for at once. */
+  feedUntilLate(): void;
+  end(): void;
+} {
   const [transport] = memoryPair();
   let events!: TransportEvents;
   const fed: Transport = Object.assign(Object.create(transport) as Transport, {
@@ -107,7 +114,12 @@ function handFed(): { stream: IOStream; clock: VirtualClock; feed(bytes: Buffer)
   });
   const clock = new VirtualClock();
   const stream = new IOStream(fed, { clock });
-  return { stream, clock, feed: (bytes) => events.received(bytes, 0, bytes.length) };
+  const feed = (bytes: Buffer): void => events.received(bytes, 0, bytes.length);
+  const feedUntilLate = (): void => {
+    for (let i = 0; clock.pending === 0 && i < 100; i += 1) feed(Buffer.from('x'));
+    expect(clock.pending).toBe(1);
+  };
+  return { stream, clock, feed, feedUntilLate, end: () => events.ended() };
 }
 
 /** Counts the bytes that a pattern is shown. */
@@ -147,10 +159,10 @@ describe('the cost of readUntilRegex', () => {
   });
 
   it('delays an answer behind many bytes a little, when no more come', async () => {
-    const { stream, clock, feed } = handFed();
+    const { stream, clock, feed, feedUntilLate } = handFed();
     const read = stream.readUntilRegex(/;/);
     feed(Buffer.alloc(1024 * KIB));
-    while (clock.pending === 0) feed(Buffer.from('x'));
+    feedUntilLate();
     feed(Buffer.from(';'));
     let isAnswered = false;
     void read.then(() => {
@@ -163,17 +175,39 @@ describe('the cost of readUntilRegex', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it.each(['the peer ends', 'the limit is reached'])('delays no answer when %s', async (when) => {
+    const { stream, feed, feedUntilLate, end } = handFed();
+    const read = stream.readUntilRegex(/;/, { maxBytes: 1024 * KIB + 100 });
+    feed(Buffer.alloc(1024 * KIB));
+    feedUntilLate();
+    feed(Buffer.from(';'));
+    if (when === 'the peer ends') end();
+    else feed(Buffer.alloc(100));
+    expect((await read).at(-1)).toBe(0x3b);
+  });
+
+  it('forgets the delay when enough has come to pay for a search', async () => {
+    const { stream, clock, feed, feedUntilLate } = handFed();
+    const read = stream.readUntilRegex(/;/);
+    feed(Buffer.alloc(1024 * KIB));
+    feedUntilLate();
+    feed(Buffer.alloc(512 * KIB));
+    expect(clock.pending).toBe(0);
+    feed(Buffer.from(';'));
+    expect((await read).at(-1)).toBe(0x3b);
+  });
+
   it('leaves no timer behind, however the read ends', async () => {
-    const { stream, clock, feed } = handFed();
+    const { stream, clock, feed, feedUntilLate } = handFed();
     const controller = new AbortController();
     const aborted = stream.readUntilRegex(/;/, { signal: controller.signal }).catch(() => {});
     feed(Buffer.alloc(1024 * KIB));
-    while (clock.pending === 0) feed(Buffer.from('x'));
+    feedUntilLate();
     controller.abort();
     await aborted;
     expect(clock.pending).toBe(0);
     const read = stream.readUntilRegex(/;/).catch(() => {});
-    while (clock.pending === 0) feed(Buffer.from('x'));
+    feedUntilLate();
     stream.close();
     await read;
     expect(clock.pending).toBe(0);
