@@ -13,7 +13,9 @@ const MAPPED_PREFIX_BITS = 96;
  * a Unix socket. A v4-mapped IPv6 address is the IPv4 address, on the list and at the check.
  */
 export class AddressList {
-  readonly #networks = new BlockList();
+  // One for each family: a list of both takes an IPv4 address for a part of ::/0 as well.
+  readonly #ipv4 = new BlockList();
+  readonly #ipv6 = new BlockList();
   readonly #hasUnix: boolean;
 
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for an empty list, and for an entry that is none of these. */
@@ -30,7 +32,8 @@ export class AddressList {
     // A link-local peer comes with the interface that it is on.
     const ip = normalizeIp(address.address.split('%', 1)[0] as string);
     const family = isIP(ip);
-    return family !== 0 && this.#networks.check(ip, family === 4 ? 'ipv4' : 'ipv6');
+    if (family === 4) return this.#ipv4.check(ip, 'ipv4');
+    return family === 6 && this.#ipv6.check(ip, 'ipv6');
   }
 
   #add(entry: string): void {
@@ -39,12 +42,13 @@ export class AddressList {
     if (listed === 0)
       throw usage(`an address, a network or "unix" was expected, not ${JSON.stringify(entry)}`);
     const ip = normalizeIp(text);
-    const family = isIP(ip) === 4 ? 'ipv4' : 'ipv6';
-    const most = family === 'ipv4' ? 32 : 128;
+    const isIPv4 = isIP(ip) === 4;
+    const most = isIPv4 ? 32 : 128;
     let bits = prefix === undefined ? most : Number(prefix);
-    if (prefix !== undefined && listed === 6 && family === 'ipv4') bits -= MAPPED_PREFIX_BITS;
+    if (prefix !== undefined && listed === 6 && isIPv4) bits -= MAPPED_PREFIX_BITS;
     if (bits < 0 || bits > most) throw usage(`a prefix of 0 to ${most} bits was expected in ${entry}`);
-    this.#networks.addSubnet(ip, bits, family);
+    if (isIPv4) this.#ipv4.addSubnet(ip, bits, 'ipv4');
+    else this.#ipv6.addSubnet(ip, bits, 'ipv6');
   }
 }
 

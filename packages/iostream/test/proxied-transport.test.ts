@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import { connect as nodeConnect } from 'node:net';
+import { IOLoop } from '@landspout/ioloop';
+import { describe, it } from 'vitest';
+import { type CompliancePair, transportCompliance } from '../src/compliance/index.ts';
+import { bindSockets, memoryPair, NodeTransport, type Transport } from '../src/index.ts';
+import { ProxyAcceptor } from '../src/proxy-protocol/proxy-acceptor.ts';
+import { resolveProxyOptions } from '../src/proxy-protocol/proxy-options.ts';
+
+const loop = IOLoop.current();
+const framework = { describe, it };
+// One that leaves the addresses as they are: the suite compares them with those of the other end.
+const HEADER = 'PROXY UNKNOWN\r\n';
+
+/** Behind the header that comes through `transport`. */
+function behindHeader(transport: Transport): Promise<Transport> {
+  const acceptor = new ProxyAcceptor(resolveProxyOptions({ from: ['127.0.0.1'] }), loop);
+  return new Promise((resolve, reject) => {
+    acceptor.accept(transport, {
+      complete: resolve,
+      gone: () => reject(new Error('the header did not come')),
+    });
+  });
+}
+
+transportCompliance('proxied transport over memory', framework, async () => {
+  const [a, below] = memoryPair();
+  a.write(HEADER);
+  a.flush();
+  return { a, b: await behindHeader(below), close: async () => {} };
+});
+
+transportCompliance('proxied transport over TCP', framework, async (): Promise<CompliancePair> => {
+  const [listening] = await bindSockets(0, { address: '127.0.0.1' });
+  if (listening === undefined) throw new Error('nothing listens');
+  const arrival = new Promise<Transport>((resolve) => {
+    listening.addAcceptHandler((transport) => resolve(behindHeader(transport)));
+  });
+  const { port } = listening.address as { port: number };
+  const socket = nodeConnect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }).pause();
+  await once(socket, 'connect');
+  // Before there is a transport, which would count these bytes as its own.
+  await new Promise<unknown>((resolve) => socket.write(HEADER, resolve));
+  return { a: new NodeTransport(socket), b: await arrival, close: () => listening.close() };
+});
