@@ -31,7 +31,8 @@ export class ByteQueue {
   /** The number of bytes up to and including the first `delimiter`, or -1. */
   endOf(delimiter: Uint8Array): number {
     const held = this.#storage.subarray(this.#start, this.#end);
-    const at = held.indexOf(delimiter, this.#searched);
+    // A number is looked for several times as fast as an array of one.
+    const at = held.indexOf(delimiter.length === 1 ? (delimiter[0] as number) : delimiter, this.#searched);
     if (at !== -1) return at + delimiter.length;
     this.#searched = Math.max(0, held.length - delimiter.length + 1);
     return -1;

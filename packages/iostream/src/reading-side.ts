@@ -1,5 +1,5 @@
 import type { IOStream } from './io-stream.ts';
-import type { ReadGoal } from './read-goal.ts';
+import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 import { closedError, StreamClosedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
 import { StreamInbox } from './stream-inbox.ts';
@@ -46,9 +46,19 @@ export class ReadingSide {
     }
     if (signal?.aborted) return Promise.reject(signal.reason);
     this.#inbox ??= new StreamInbox();
-    const promise = this.#inbox.wait(goal, signal);
-    this.answerRead();
-    if (this.#inbox.isAwaited) this.#resumeTransport();
+    const inbox = this.#inbox;
+    const over = this.isEnded || this.#stream.isClosed;
+    let length: number;
+    try {
+      length = inbox.look(goal, over);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    // What is there already needs no waiting read: most lines of a burst come this way.
+    if (length >= 0) return Promise.resolve(inbox.take(goal, length));
+    const promise = inbox.wait(goal, signal);
+    if (over || length === PASSED_LIMIT) this.answerRead();
+    if (inbox.isAwaited) this.#resumeTransport();
     return promise;
   }
 

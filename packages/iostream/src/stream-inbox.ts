@@ -37,9 +37,28 @@ export class StreamInbox {
     return this.#bytes.take(this.#bytes.byteLength);
   }
 
-  /** Starts a read; {@link answer} settles it. An abort loses no byte. */
-  wait<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  /**
+   * Whether what is there satisfies a new goal: as {@link ReadGoal.satisfiedBy}, whose search begins here.
+   *
+   * @throws what the goal throws, which is over then.
+   */
+  look<Result>(goal: ReadGoal<Result>, over: boolean): number {
     this.#bytes.restartSearch();
+    try {
+      return goal.satisfiedBy(this.#bytes, over);
+    } catch (error) {
+      goal.abandon?.(this.#bytes);
+      throw error;
+    }
+  }
+
+  /** Gives a goal the bytes that satisfied it. */
+  take<Result>(goal: ReadGoal<Result>, length: number): Result {
+    return goal.take(this.#bytes, length);
+  }
+
+  /** Starts the read of a goal that was {@link look}ed for in vain; {@link answer} settles it. An abort loses no byte. */
+  wait<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
     return new Promise<Result>((onResult, reject) => {
       const resolve = onResult as (result: unknown) => void;
       const read: PendingRead = { goal, resolve, reject, stopListening: undefined };
