@@ -45,16 +45,11 @@ class StreamDuplex extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    let written: Promise<void>;
     try {
-      written = this.#stream.write(chunk);
+      this.#stream.write(chunk).then(() => callback(), callback);
     } catch (error) {
       callback(error as Error);
-      return;
     }
-    // Node's streams collect writes themselves: what they hand over is to leave now.
-    this.#stream.flush();
-    written.then(() => callback(), callback);
   }
 
   override _final(callback: (error?: Error | null) => void): void {

@@ -7,7 +7,7 @@ import {
 } from 'node:stream/web';
 import { IOStream } from './io-stream.ts';
 import { NodeTransport } from './node-transport.ts';
-import { closedError } from './stream-errors.ts';
+import { closedError, StreamUsageError } from './stream-errors.ts';
 import { orEnd } from './stream-iteration.ts';
 import type { IOStreamOptions } from './stream-options.ts';
 import { wrongArgument } from './stream-usage.ts';
@@ -37,10 +37,20 @@ export function toWeb(stream: IOStream): WebStreamPair {
 /**
  * A stream over a pair of WHATWG streams. Closing it cancels the readable one and aborts the writable one; half-close
  * closes the writable one alone.
+ *
+ * @throws StreamUsageError `ERR_STREAM_USAGE` for what is no such pair, or is locked by another reader or writer.
  */
 export function fromWeb(pair: WebStreamPair, options?: IOStreamOptions): IOStream {
-  const duplex = Duplex.fromWeb(pair, { allowHalfOpen: true });
-  return new IOStream(new NodeTransport(duplex), options);
+  return new IOStream(new NodeTransport(toNode(pair)), options);
+}
+
+function toNode(pair: WebStreamPair): Duplex {
+  try {
+    return Duplex.fromWeb(pair, { allowHalfOpen: true });
+  } catch (cause) {
+    const expected = 'fromWeb: an unlocked ReadableStream and WritableStream were expected';
+    throw new StreamUsageError('ERR_STREAM_USAGE', expected, { cause });
+  }
 }
 
 /** Closes the stream when both directions are done with. */

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { ReadableStream, WritableStream } from 'node:stream/web';
 import { createGzip, gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { fromWeb, toDuplex, toWeb } from '../src/index.ts';
+import { fromWeb, toDuplex, toWeb, type WebStreamPair } from '../src/index.ts';
 import { CHANNEL_NAMES, text, withPair } from './support/stream-pair.ts';
+import { until } from './support/until.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -49,6 +51,19 @@ describe.each(CHANNEL_NAMES)('toDuplex over %s', (channel) => {
       b.endWrite();
       await b.waitClosed();
       expect(text(await readAll(toDuplex(b)))).toBe('rest');
+    }));
+
+  it('keeps what nobody has read yet, while more comes', () =>
+    withPair(channel, async ({ a, b }) => {
+      const duplex = toDuplex(b);
+      duplex.read(0);
+      for (const word of ['first ', 'other ', 'third']) {
+        const { bytesReceived } = b;
+        await a.write(word);
+        await until(() => b.bytesReceived > bytesReceived);
+      }
+      a.endWrite();
+      expect(text(await readAll(duplex))).toBe('first other third');
     }));
 
   it('works in a pipeline, with back-pressure', () =>
@@ -172,6 +187,7 @@ describe.each(CHANNEL_NAMES)('toWeb over %s', (channel) => {
       const { readable, writable } = toWeb(b);
       const reader = readable.getReader();
       const read = reader.read();
+      await until(() => b.isReading);
       await reader.cancel('enough');
       expect((await read).done).toBe(true);
       expect(b.isReading).toBe(false);
@@ -235,4 +251,22 @@ describe.each(CHANNEL_NAMES)('fromWeb over %s', (channel) => {
       there.close();
       await Promise.all([there.waitClosed(), b.waitClosed()]);
     }));
+});
+
+describe('fromWeb', () => {
+  it('refuses what is no pair of streams, and streams that somebody has', () => {
+    const usage = expect.objectContaining({ name: 'StreamUsageError', code: 'ERR_STREAM_USAGE' });
+    expect(() => fromWeb({} as WebStreamPair)).toThrow(usage);
+    const pair = { readable: new ReadableStream<Uint8Array>(), writable: new WritableStream<Uint8Array>() };
+    pair.readable.getReader();
+    expect(() => fromWeb(pair)).toThrow(usage);
+  });
+
+  it('fails what waits when the other side fails', async () => {
+    const failure = new Error('broken elsewhere');
+    const readable = new ReadableStream<Uint8Array>({ pull: () => Promise.reject(failure) });
+    const stream = fromWeb({ readable, writable: new WritableStream<Uint8Array>() });
+    await expect(stream.readBytes(1)).rejects.toMatchObject({ code: 'ERR_STREAM_CLOSED', cause: failure });
+    expect(stream.closeReason).toBe('error');
+  });
 });

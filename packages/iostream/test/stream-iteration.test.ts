@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CHANNEL_NAMES, sendByBytes, text, withPair } from './support/stream-pair.ts';
+import { until } from './support/until.ts';
 
 async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   const list: Item[] = [];
@@ -62,6 +63,8 @@ describe.each(CHANNEL_NAMES)('iteration of an IOStream over %s', (channel) => {
       void a.write('123456789');
       a.endWrite();
       await b.readBytes(1);
+      b.setCloseCallback(() => {});
+      await until(() => b.isEnded);
       await expect(all(b.lines({ maxBytes: 6 }))).rejects.toMatchObject({
         cause: { code: 'ERR_STREAM_UNSATISFIABLE' },
       });

@@ -52,6 +52,15 @@ describe.each(CHANNEL_NAMES)('IOStream.pipeTo over %s', (channel) => {
       expect(text(await right.a.readBytes(4))).toBe('back');
     }));
 
+  it('answers when everything has reached the kernel, not before', () =>
+    withChain(channel, async ({ left, right }) => {
+      void left.a.write(pattern(120 * KIB));
+      left.a.endWrite();
+      const queued = left.b.pipeTo(right.a).then(() => right.a.queuedBytes);
+      await right.b.readUntilClose();
+      expect(await queued).toBe(0);
+    }));
+
   it('leaves the target open with end: false, for the next source', () =>
     withChain(channel, async ({ left, right }) => {
       await left.a.write('one');
