@@ -84,7 +84,16 @@ export {
 // Servers and clients.
 export { TCPServer, type TCPServerOptions } from './tcp-server.ts';
 export { connectTls } from './tls-client.ts';
-export type { TlsClientOptions, TlsOptions, TlsServerOptions } from './tls-options.ts';
+export type {
+  TlsCertificateOptions,
+  TlsClientOptions,
+  TlsNamedCertificate,
+  TlsOptions,
+  TlsServerOptions,
+  TlsVersion,
+} from './tls-options.ts';
+export { TlsServerContext } from './tls-server-context.ts';
+export { type KeptSession, TlsSessionCache } from './tls-session-cache.ts';
 // The layer below the streams.
 export type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
 export { TransportDuplex } from './transport-duplex.ts';
