@@ -1,0 +1,53 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { CodedError, ProcessUsageError, SystemError } from '@landspout/ioloop';
+import type { SubprocessPlan } from './subprocess-options.ts';
+
+/**
+ * Starts a child process, which runs when this returns; its events come on later turns.
+ *
+ * @returns the child, or a promise of why there is none: then nothing is left open.
+ */
+export function spawnChild(plan: SubprocessPlan): ChildProcess | Promise<Error> {
+  const { command, args, cwd, env, stdio } = plan;
+  let child: ChildProcess;
+  try {
+    child = spawn(command, [...args], {
+      stdio: stdio.map((target) => (target === 'stream' ? 'pipe' : target)) as StdioOptions,
+      windowsHide: true,
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(env === undefined ? {} : { env }),
+    });
+  } catch (error) {
+    return spawnError(error, plan);
+  }
+  if (child.pid !== undefined) return child;
+  // Node says some refusals only later, and keeps sockets for pipes that nobody is at the other end of.
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(spawnError(error, plan)));
+    // There are none at all where the descriptors had run out, whatever the types say.
+    for (const socket of (child.stdio as ChildProcess['stdio'] | undefined) ?? []) {
+      socket?.on('error', () => {});
+      socket?.destroy();
+    }
+  });
+}
+
+async function spawnError(error: unknown, { command, cwd }: SubprocessPlan): Promise<Error> {
+  const failed = SystemError.from(error, 'spawn', command);
+  // Whatever Node finds wrong with an argument that we let pass is the caller's to know.
+  if (!(failed instanceof CodedError)) return new ProcessUsageError(failed.message, { cause: error });
+  // The system says "no such file" of a folder, too, and Node then names the program.
+  if (cwd !== undefined && !(await isFolder(cwd))) {
+    return new SystemError(failed.code, 'spawn', cwd, { cause: error });
+  }
+  return failed;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}

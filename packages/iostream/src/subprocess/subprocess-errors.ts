@@ -1,0 +1,46 @@
+import { CodedError } from '@landspout/ioloop/errors';
+
+/**
+ * How a child process can disappoint who waits for it. Wrong arguments are a `ProcessUsageError` of ioloop, and what
+ * the system refuses is a `SystemError`.
+ */
+export const SUBPROCESS_ERRORS = {
+  ERR_PROCESS_FAILED: { meaning: 'A child process exited with a code other than 0, or a signal ended it.' },
+  ERR_PROCESS_OUTPUT: { meaning: 'A child process said more than may be collected; it was ended.' },
+} as const satisfies Record<string, { meaning: string }>;
+
+export type SubprocessErrorCode = keyof typeof SUBPROCESS_ERRORS;
+
+/** A child process ended, and not with 0. `cause` is the reason of the signal that had it ended, where one did. */
+export class CalledProcessError extends CodedError<'ERR_PROCESS_FAILED'> {
+  override readonly name = 'CalledProcessError';
+
+  /** The program as it was asked for. Its arguments are left out, since they may be secret. */
+  readonly command: string;
+  /** The exit code, or the negative number of the signal. */
+  readonly returnCode: number;
+  /** The signal that ended the process, such as `SIGKILL`. */
+  readonly signal: NodeJS.Signals | undefined;
+
+  constructor(
+    command: string,
+    returnCode: number,
+    signal: NodeJS.Signals | undefined,
+    options?: ErrorOptions,
+  ) {
+    const end = signal === undefined ? `exited with ${returnCode}` : `was ended by ${signal}`;
+    super('ERR_PROCESS_FAILED', `${JSON.stringify(command.slice(0, 200))} ${end}`, options);
+    this.command = command;
+    this.returnCode = returnCode;
+    this.signal = signal;
+  }
+}
+
+/** A child process said more than its caller allowed. It was ended, and what it had said is lost. */
+export class SubprocessLimitError extends CodedError<'ERR_PROCESS_OUTPUT'> {
+  override readonly name = 'SubprocessLimitError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_PROCESS_OUTPUT', message, options);
+  }
+}
