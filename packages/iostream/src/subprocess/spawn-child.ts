@@ -1,6 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { CodedError, ProcessUsageError, SystemError } from '@landspout/ioloop';
+import { requireFreeDescriptors } from './free-descriptors.ts';
 import type { SubprocessPlan } from './subprocess-options.ts';
 
 /**
@@ -12,6 +13,7 @@ export function spawnChild(plan: SubprocessPlan): ChildProcess | Promise<Error> 
   const { command, args, cwd, env, stdio } = plan;
   let child: ChildProcess;
   try {
+    requireFreeDescriptors(stdio.filter((target) => target === 'stream').length);
     child = spawn(command, [...args], {
       stdio: stdio.map((target) => (target === 'stream' ? 'pipe' : target)) as StdioOptions,
       windowsHide: true,
