@@ -14,6 +14,8 @@ import {
   TCPServer,
   type TCPServerOptions,
 } from '../src/index.ts';
+import { ProxyAcceptor } from '../src/proxy-protocol/proxy-acceptor.ts';
+import { resolveProxyOptions } from '../src/proxy-protocol/proxy-options.ts';
 import { type Certificates, makeCertificates } from './support/certificates.ts';
 import { recordingLoop } from './support/recording-logger.ts';
 import { echoLines, watchedLoop } from './support/tls-fixture.ts';
@@ -374,6 +376,18 @@ describe('TCPServer with proxyProtocol', () => {
       expect(server.openConnections).toBe(1);
     });
 
+    it('counts handshakes that begin behind a header, too', async () => {
+      const { loop, of } = recordingLoop();
+      const { certFile, keyFile } = certificates;
+      const server = await serve(FROM_US, { loop, tls: { certFile, keyFile, maxHandshakes: 1 } });
+      const early = [await dial(server), await dial(server)] as const;
+      await until(() => server.openConnections === 2);
+      for (const socket of early) socket.write(HEADER);
+      await until(() => server.openConnections === 1);
+      expect(server.stats().refused).toBe(1);
+      expect(of('warn')).toHaveLength(1);
+    });
+
     it('closes those whose header is still to come with the server, and leaves nothing behind', async () => {
       const before = openDescriptors();
       const { loop, clock, records } = watchedLoop();
@@ -387,6 +401,16 @@ describe('TCPServer with proxyProtocol', () => {
       expect(records).toEqual([]);
       await untilDescriptorsAre(before);
     });
+  });
+
+  it('does not take a peer without an address for one of a Unix socket', () => {
+    const acceptor = new ProxyAcceptor(resolveProxyOptions({ from: ['unix', host] }), recordingLoop().loop);
+    // What the system says of a peer that is gone already.
+    const nobody = { family: 'unix', path: '' } as const;
+    expect(acceptor.isProxy(nobody, false)).toBe(false);
+    expect(acceptor.isProxy(nobody, true)).toBe(true);
+    const peer = { family: 'IPv4', address: host, port: 1 } as const;
+    expect(acceptor.isProxy(peer, false)).toBe(true);
   });
 
   it.each([
