@@ -199,6 +199,17 @@ describe.each(CHANNEL_NAMES)('toWeb over %s', (channel) => {
       await b.waitClosed();
     }));
 
+  it('sends what was queued before, although it closes when both directions are done with', () =>
+    withPair(channel, async ({ a, b }) => {
+      b.send(Buffer.alloc(8 * MIB));
+      const { readable, writable } = toWeb(b);
+      await readable.cancel();
+      const closed = writable.close();
+      expect(await a.readUntilClose()).toHaveLength(8 * MIB);
+      await closed;
+      await b.waitClosed();
+    }));
+
   it('resets the connection when the writable is aborted', () =>
     withPair(channel, async ({ a, b }) => {
       const { writable } = toWeb(b);

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import {
   type IOStream,
@@ -128,7 +129,12 @@ describe.each(CHANNEL_NAMES)('closing over %s', (channel) => {
       controller.abort('enough');
       expect(await waiting).toBe('enough');
       expect(await failureOf(b.waitClosed({ signal: controller.signal }))).toBe('enough');
+      const { signal } = new AbortController();
+      const closed = Promise.all([b.waitClosed({ signal }), b.waitClosed({ signal })]);
+      expect(getEventListeners(signal, 'abort')).toHaveLength(2);
       b.close();
+      await closed;
+      expect(getEventListeners(signal, 'abort')).toHaveLength(0);
       await b.waitClosed();
       expect(await failureOf(b.waitClosed({ signal: controller.signal }))).toBeUndefined();
     }));
