@@ -1,4 +1,5 @@
-/* The hot calls: bytes in and out. MSG_DONTWAIT throughout, because an adopted descriptor may be a blocking one. */
+/* The hot calls: bytes in and out. MSG_DONTWAIT throughout, because an adopted descriptor may be a blocking one. What
+   is no socket has no such flag, and is made non-blocking instead. */
 #include "reactor.h"
 
 #include <limits.h>
@@ -29,12 +30,19 @@ static int64_t receive(Call *call) {
   int64_t length;
   ssize_t count;
   if (!read_range(call, 1, &target, &length)) return THROWN; /* at least 1: an answer of 0 has to mean the end */
+  Slot *slot = slot_of(call);
+  if ((slot->flags & SLOT_NO_SOCKET) != 0) return read_no_socket(slot, target, (size_t)length);
   RETRY(count, recv(fd_of(call), target, (size_t)length, MSG_DONTWAIT));
   return or_errno(count);
 }
 
 static int64_t send_from(const Call *call, const void *bytes, size_t length) {
   ssize_t count = 0;
+  Slot *slot = slot_of(call);
+  if ((slot->flags & SLOT_NO_SOCKET) != 0) {
+    struct iovec piece = {.iov_base = (void *)bytes, .iov_len = length};
+    return write_no_socket(slot, &piece, 1);
+  }
   if (length > 0) RETRY(count, send(fd_of(call), bytes, length, SEND_FLAGS));
   return or_errno(count);
 }
@@ -168,6 +176,8 @@ static int64_t send_vector(Call *call) {
   if (!read_slot(call, 0, &call->slot)) return THROWN;
   int used = gather(call, pieces, count, (size_t)skip, &arena, iov);
   if (used <= 0) return used == 0 ? 0 : THROWN;
+  Slot *slot = slot_of(call);
+  if ((slot->flags & SLOT_NO_SOCKET) != 0) return write_no_socket(slot, iov, used);
   struct msghdr message = {.msg_iov = iov};
   message.msg_iovlen = (unsigned)used; /* the field's type differs between glibc and musl */
   ssize_t taken;

@@ -120,7 +120,8 @@ NAPI_MODULE_INIT() {
   state->owners = 2;
   if (!keep_slice(env, state) || !export_constants(env, exports) ||
       !export_functions(env, exports, SLOT_EXPORTS, state) || !export_functions(env, exports, SOCKET_EXPORTS, state) ||
-      !export_functions(env, exports, BYTES_EXPORTS, state) || !export_functions(env, exports, POLLER_EXPORTS, state)) {
+      !export_functions(env, exports, BYTES_EXPORTS, state) || !export_functions(env, exports, FILE_EXPORTS, state) ||
+      !export_functions(env, exports, POLLER_EXPORTS, state)) {
     napi_throw_error(env, "ERR_REACTOR_BAD_ARGUMENT", "the native reactor could not be set up");
     return NULL;
   }

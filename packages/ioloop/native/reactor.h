@@ -24,6 +24,7 @@ enum SlotFlags {
   SLOT_POLLER = 1,     /* the descriptor is an epoll instance */
   SLOT_PEER_KNOWN = 2, /* accept left the peer's address in `peer` */
   SLOT_MAY_BLOCK = 4,  /* adopted or owned as it was: O_NONBLOCK is not known to be set */
+  SLOT_NO_SOCKET = 8,  /* a pipe, a terminal: read(2) and write(2) instead of recv(2) and send(2) */
 };
 
 /* 44 bytes for each descriptor: the whole native cost of an idle connection. */
@@ -83,9 +84,11 @@ typedef struct Export {
   int64_t (*run)(Call *call);
   enum { ANY, SLOT, POLLER } first; /* what the first two arguments must name */
 } Export;
-extern const Export SLOT_EXPORTS[], SOCKET_EXPORTS[], BYTES_EXPORTS[], POLLER_EXPORTS[]; /* a NULL name ends each */
+/* A NULL name ends each. */
+extern const Export SLOT_EXPORTS[], SOCKET_EXPORTS[], BYTES_EXPORTS[], FILE_EXPORTS[], POLLER_EXPORTS[];
 
-static inline int fd_of(const Call *call) { return call->state->slots[call->slot].fd; }
+static inline Slot *slot_of(const Call *call) { return &call->state->slots[call->slot]; }
+static inline int fd_of(const Call *call) { return slot_of(call)->fd; }
 static inline int64_t or_errno(int64_t result) { return result == -1 ? -errno : result; }
 
 /* slots.c: the table */
@@ -101,6 +104,13 @@ bool read_integer(const Call *call, size_t at, int64_t least, int64_t most, cons
 bool read_bytes(const Call *call, napi_value value, uint8_t **data, size_t *length);
 bool read_events(const Call *call, napi_value value, int32_t **data, size_t *triples);
 bool read_slot(const Call *call, size_t at, int32_t *index); /* from argv[at] and argv[at + 1] */
+
+/* files.c */
+struct iovec;
+uint32_t kind_of(int fd);         /* SLOT_NO_SOCKET or 0 */
+int64_t never_block(Slot *slot);  /* sets O_NONBLOCK where it may be missing; for calls without MSG_DONTWAIT. 0 or -errno */
+int64_t read_no_socket(Slot *slot, void *target, size_t length);
+int64_t write_no_socket(Slot *slot, const struct iovec *pieces, int used);
 
 /* poller.c */
 void poller_forget(State *state, int32_t index); /* takes the slot out of its poller, or ends a poller; before close and release */

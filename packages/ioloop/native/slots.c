@@ -97,7 +97,7 @@ static int64_t adopt(Call *call) {
       return -error;
     }
   }
-  return slot_take_or_close(call->state, copy, non_blocking ? 0 : SLOT_MAY_BLOCK);
+  return slot_take_or_close(call->state, copy, kind_of(copy) | (non_blocking ? 0 : SLOT_MAY_BLOCK));
 }
 
 static int64_t own(Call *call) {
@@ -107,7 +107,7 @@ static int64_t own(Call *call) {
   for (int32_t index = 0; index < call->state->capacity; index++) { /* two owners would close it twice */
     if (call->state->slots[index].fd == fd) return -EEXIST;
   }
-  return slot_take(call->state, (int)fd, SLOT_MAY_BLOCK);
+  return slot_take(call->state, (int)fd, kind_of((int)fd) | SLOT_MAY_BLOCK);
 }
 
 static int64_t close_slot(Call *call) {

@@ -1,7 +1,6 @@
 /* Sockets without their bytes: opening, naming, connecting, options. Each function is one system call. */
 #include "addresses.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -32,19 +31,9 @@ static int64_t listen_on(Call *call) {
   return or_errno(listen(fd_of(call), (int)backlog));
 }
 
-/* accept and connect have no MSG_DONTWAIT: an inherited descriptor that blocks would stop the whole thread. */
-static int64_t never_block(Slot *slot) {
-  if ((slot->flags & SLOT_MAY_BLOCK) == 0) return 0;
-  int flags = fcntl(slot->fd, F_GETFL);
-  if (flags == -1) return -errno;
-  if ((flags & O_NONBLOCK) == 0 && fcntl(slot->fd, F_SETFL, flags | O_NONBLOCK) == -1) return -errno;
-  slot->flags &= ~(uint32_t)SLOT_MAY_BLOCK;
-  return 0;
-}
-
 static int64_t accept_from(Call *call) {
   Slot *listener = &call->state->slots[call->slot];
-  int64_t refusal = never_block(listener);
+  int64_t refusal = never_block(listener); /* inherited, it may be one that would stop the whole thread */
   if (refusal != 0) return refusal;
   struct sockaddr_in6 peer;
   socklen_t length = sizeof peer;

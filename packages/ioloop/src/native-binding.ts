@@ -19,8 +19,8 @@ export interface NativeBinding {
   /** Duplicates a descriptor that somebody else owns into a slot of ours (F_DUPFD_CLOEXEC), and makes it non-blocking only if `nonBlocking`. @returns slot or -errno */
   adopt(fd: number, nonBlocking: boolean): number;
   /**
-   * Takes ownership of a descriptor as it is (inherited listeners, LISTEN_FDS); accept and connect make it
-   * non-blocking when it is not. @returns slot or -errno, -EEXIST when we own it already; then it stays yours.
+   * Takes ownership of a descriptor as it is (inherited listeners, LISTEN_FDS); accept, connect and sendFile make it
+   * non-blocking when it is not, and where it is no socket so do recv and the calls that send. @returns slot or -errno, -EEXIST when we own it already; then it stays yours.
    */
   own(fd: number): number;
 
@@ -35,7 +35,7 @@ export interface NativeBinding {
   connectInet(slot: number, generation: number, address: string, port: number): number;
   connectUnix(slot: number, generation: number, path: string): number;
 
-  /** `length` is at least 1. @returns bytes read, 0 at the end, or -errno */
+  /** These four read(2) and write(2) where the slot is no socket. `length` is at least 1. @returns bytes read, 0 at the end, or -errno */
   recv(slot: number, generation: number, target: Uint8Array, offset: number, length: number): number;
   /** MSG_NOSIGNAL always. @returns bytes taken or -errno */
   sendBytes(slot: number, generation: number, bytes: Uint8Array, offset: number, length: number): number;
@@ -53,6 +53,15 @@ export interface NativeBinding {
     first: number,
     skip: number,
   ): number;
+  /**
+   * sendfile(2) of what is in memory of a file, at most 512 KiB in one call. `fd` stays the caller's; `offset` and
+   * `length` (at least 1) go up to 2^53 - 1. Never waits for a disk: pages are probed by preadv2 with RWF_NOWAIT.
+   *
+   * @returns bytes taken; 0 when the first ones are not in memory or lie behind the end of the file, or when the file
+   *   system cannot say, so that they have to be read; or -errno: -EAGAIN from the connection, -EINVAL for files that
+   *   sendfile does not know
+   */
+  sendFile(slot: number, generation: number, fd: number, offset: number, length: number): number;
   /** how: 0 reading, 1 writing, 2 both */
   shutdown(slot: number, generation: number, how: number): number;
   /** EPOLL_CTL_DEL first when the slot is watched, then close(2). The pair is dead afterwards. */

@@ -17,6 +17,7 @@ export {
 export type { CloseReason } from './close-reason.ts';
 export { connect } from './connect.ts';
 export type { ConnectTarget } from './connect-target.ts';
+export { type OpenFdOptions, openFd } from './fd-transport.ts';
 // Streams.
 export { IOStream } from './io-stream.ts';
 export { listen } from './listen.ts';
@@ -33,6 +34,7 @@ export { type AddressFamily, isValidIp, normalizeIp } from './net-address.ts';
 export { connectNode } from './node-connect.ts';
 export { listenNode } from './node-listener.ts';
 export { NodeTransport, type NodeTransportOptions } from './node-transport.ts';
+export type { SendFileOptions } from './outgoing-file.ts';
 export type { SystemdSocket } from './passed-sockets.ts';
 export type { ProxiedConnection } from './proxy-protocol/proxied-connection.ts';
 export { PROXY_ERRORS, type ProxyErrorCode, ProxyProtocolError } from './proxy-protocol/proxy-errors.ts';
@@ -56,6 +58,7 @@ export {
   StreamClosedError,
   StreamConnectError,
   type StreamErrorCode,
+  StreamFileError,
   StreamLimitError,
   StreamProtocolError,
   StreamTimeoutError,

@@ -1,7 +1,13 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '@landspout/ioloop';
 import { CloseListeners } from './close-listeners.ts';
 import { type CloseReason, closeReasonOf } from './close-reason.ts';
+import { type OpenFdOptions, openFd } from './fd-transport.ts';
 import { LingeringClose } from './lingering-close.ts';
+import { memoryPair } from './memory-transport.ts';
+import { nodeDuplexTransport } from './node-transport.ts';
+import type { SendFileOptions } from './outgoing-file.ts';
 import { findProxied, type ProxiedConnection } from './proxy-protocol/proxied-connection.ts';
 import { ReadCount, type ReadGoal, ReadToEnd, ReadUntil } from './read-goal.ts';
 import { ReadInto } from './read-into.ts';
@@ -59,6 +65,40 @@ export class IOStream implements TransportEvents {
     transport.attach(this);
   }
 
+  // ---- streams over other things than connections ----
+
+  /**
+   * A stream over an open descriptor: one end of a pipe, a FIFO, a connected stream socket, a terminal. The stream
+   * owns it from here on and closes it; nobody else may read, write or close it. It is made non-blocking, which all
+   * see who share its description: a terminal or pipe that other processes hold too, as standard input may be.
+   *
+   * A one-way stream is ended from the start in the other direction: {@link isWriteEnded}, {@link isEnded}. To end
+   * writing into a pipe closes it. That its reader has gone shows in the next write, as `EPIPE`; on the native backend
+   * also at once to who waits with {@link setCloseCallback}.
+   *
+   * @param options.direction - `'read'`, `'write'` or `'both'`; default both, but has to be named for a pipe or FIFO.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` for a file, a directory or a device that is always ready, and for
+   *   options that cannot be; SystemError `EBADF` for what is not open. The descriptor is still yours then.
+   */
+  static fromFd(fd: number, { direction, ...options }: IOStreamOptions & OpenFdOptions = {}): IOStream {
+    resolveStreamOptions(options);
+    return new IOStream(openFd(fd, { direction }), options);
+  }
+
+  /**
+   * A stream over any Node Duplex, which it owns from here on: closing the stream destroys it. It should have been
+   * made with `allowHalfOpen`, or Node ends our side when the peer ends its own.
+   */
+  static fromDuplex(duplex: Duplex, options?: IOStreamOptions): IOStream {
+    return new IOStream(nodeDuplexTransport(duplex), options);
+  }
+
+  /** Two streams joined in memory, with 64 KiB in flight each way; see {@link memoryPair}. */
+  static pair(options?: IOStreamOptions): [IOStream, IOStream] {
+    const [a, b] = memoryPair();
+    return [new IOStream(a, options), new IOStream(b, options)];
+  }
+
   // ---- what it is ----
 
   /** Whether the stream was closed, by whomever. Bytes that came before can still be read. */
@@ -86,7 +126,7 @@ export class IOStream implements TransportEvents {
     return this.#reading.bytesReceived;
   }
 
-  /** Bytes written that have not reached the kernel. */
+  /** Bytes written, and of files to be sent, that have not reached the kernel. */
   get queuedBytes(): number {
     return this.#writing.queuedBytes;
   }
@@ -269,9 +309,35 @@ export class IOStream implements TransportEvents {
     this.#writing.send(piece);
   }
 
+  /**
+   * Sends bytes `start` to `end` of a file: after all that was written before, and before all that is written later.
+   *
+   * On the native backend, for all but TLS, straight from the page cache (sendfile(2)), at most 512 KiB in one turn;
+   * what is not in memory, or elsewhere, is read in libuv's threads, 64 KiB at a time, and written. The loop waits for
+   * no disk. {@link queuedBytes} and all that go by it count the bytes of the file as well; `maxWriteBufferBytes` does
+   * not, but bounds what is written behind it.
+   *
+   * @param file - an open `FileHandle` or descriptor, which stays yours, and is no longer used when the promise has
+   *   settled. Its own position is neither used nor moved. The bytes that are sent are those that the file has when
+   *   their turn comes.
+   * @param options.signal - before the first byte takes the file out of the queue, and the stream goes on; later the
+   *   peer cannot get what it was promised, and the stream is reset.
+   * @returns the number of bytes, when all of them have reached the kernel. Ignoring the promise is safe.
+   * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` when the file ends before `end`, `ERR_STREAM_FILE_UNREADABLE`
+   *   when it cannot be read (or its size, then with nothing queued): the stream is reset with the same error.
+   *   StreamClosedError `ERR_STREAM_CLOSED` when the stream closes first or our side was ended, the reason of `signal`.
+   * @throws StreamLimitError as {@link write} (a waiting file counts for 1 KiB) and StreamUsageError `ERR_STREAM_USAGE`
+   *   for arguments that cannot be, both as a rejection, with nothing queued.
+   */
+  sendFile(file: FileHandle | number, options: SendFileOptions = {}): Promise<number> {
+    return this.#writing.sendFile(file, options, () => this.#reading.drained());
+  }
+
   /** Hands what is queued to the kernel now, instead of at the end of the turn. */
   flush(): void {
-    if (!this.#closing) this.#transport.flush();
+    if (this.#closing) return;
+    this.#transport.flush();
+    this.#writing.writable();
   }
 
   /**
@@ -390,6 +456,11 @@ export class IOStream implements TransportEvents {
   sent(byteLength: number): void {
     this.#writing.sent(byteLength);
     if (this.#writing.queuedBytes === 0) this.#reading.drained();
+  }
+
+  /** For the transport. */
+  writable(): void {
+    this.#writing.writable();
   }
 
   /** For the transport. */

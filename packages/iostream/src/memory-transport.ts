@@ -73,7 +73,8 @@ class MemoryTransport implements Transport, Flushable {
     if (!this.#open) return;
     const total = this.#fillPipe();
     if (total > 0) this.#events?.sent(total);
-    if (!this.#open) return;
+    // Who was told may have written more, behind which the end has to wait.
+    if (!this.#open || this.#flushScheduled) return;
     if (this.#piece !== undefined) {
       // The peer has gone and will never make room: what a socket learns from the reset that answers its bytes.
       if (this.#outgoing.isAbandoned) this.#fail(new SystemError('ECONNRESET', 'send'));

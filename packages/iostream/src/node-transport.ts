@@ -1,9 +1,10 @@
 import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type Flushable, IOLoop, SystemError } from '@landspout/ioloop';
 import { internetAddress } from './net-address.ts';
 import { OutgoingPieces } from './outgoing-pieces.ts';
+import { wrongArgument } from './stream-usage.ts';
 import { readTlsInfo } from './tls-info.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
 
@@ -13,6 +14,8 @@ export interface NodeTransportOptions {
   /** What the Duplex cannot say itself, such as the path of a Unix socket. Default: what it says. */
   readonly localAddress?: SocketAddress | undefined;
   readonly remoteAddress?: SocketAddress | undefined;
+  /** Where bytes go one way only. */
+  readonly direction?: Transport['direction'];
 }
 
 /**
@@ -24,6 +27,7 @@ export interface NodeTransportOptions {
  */
 export class NodeTransport implements Transport, Flushable {
   readonly kind = 'node';
+  readonly direction: Transport['direction'];
   readonly tls: TlsInfo | undefined;
   readonly localAddress: SocketAddress;
   readonly remoteAddress: SocketAddress;
@@ -49,6 +53,7 @@ export class NodeTransport implements Transport, Flushable {
   /** Takes ownership of a connected Duplex. It must emit `close` when destroyed, which is Node's default. */
   constructor(duplex: Duplex, options: NodeTransportOptions = {}) {
     this.#duplex = duplex;
+    this.direction = options.direction;
     this.#loop = options.loop ?? IOLoop.current();
     this.tls = duplex instanceof TLSSocket ? readTlsInfo(duplex) : undefined;
     // Read now, since Node forgets them when the connection goes.
@@ -72,7 +77,7 @@ export class NodeTransport implements Transport, Flushable {
     if (this.#reading || !this.#isReportable) return;
     this.#reading = true;
     if (this.#peerEnded) process.nextTick(() => this.#reportEnd());
-    else this.#duplex.resume();
+    else if (this.direction !== 'write') this.#duplex.resume();
   }
 
   pause(): void {
@@ -212,6 +217,12 @@ export class NodeTransport implements Transport, Flushable {
     this.#reading = false;
     this.#events.closed(this.#error);
   }
+}
+
+/** For what comes from a user: @throws StreamUsageError `ERR_STREAM_USAGE` for anything but a Duplex. */
+export function nodeDuplexTransport(duplex: Duplex): NodeTransport {
+  if (!(duplex instanceof Duplex)) throw wrongArgument('fromDuplex', 'a Duplex', duplex);
+  return new NodeTransport(duplex);
 }
 
 const UNNAMED: SocketAddress = { family: 'unix', path: '' };

@@ -18,7 +18,10 @@ import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './trans
 /** epoll's bits. */
 const READABLE = 0x01;
 const WRITABLE = 0x04;
-const BROKEN = 0x08 | 0x10;
+const HUNG_UP = 0x10;
+const BROKEN = 0x08 | HUNG_UP;
+/** A pipe whose writer has gone is not readable but hung up: reading says that this is the end. */
+const TO_READ = READABLE | HUNG_UP;
 /** Not registered with the reactor at all. */
 const UNWATCHED = -1;
 
@@ -31,6 +34,7 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   readonly tls: TlsInfo | undefined = undefined;
   readonly slot: number;
   readonly generation: number;
+  readonly direction: Transport['direction'];
 
   readonly #loop: IOLoop;
   readonly #reactor: Reactor;
@@ -44,21 +48,33 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   #interest = UNWATCHED;
   #reading = false;
   #blocked = false;
+  /** Whether it is a file that goes on when the kernel has room. */
+  #sendsFile = false;
   #flushScheduled = false;
-  #ended = false;
-  #endWriteWanted = false;
-  #endWriteDone = false;
+  #ended: boolean;
+  #endWriteWanted: boolean;
+  #endWriteDone: boolean;
   #open = true;
   #keepsAlive = true;
   #remoteAddress: SocketAddress | undefined;
   #localAddress: SocketAddress | undefined;
 
-  /** Takes ownership of a connected, non-blocking descriptor. */
-  constructor(loop: IOLoop, reactor: Reactor, slot: number, generation: number) {
+  /** Takes ownership of a connected descriptor. */
+  constructor(
+    loop: IOLoop,
+    reactor: Reactor,
+    slot: number,
+    generation: number,
+    direction?: Transport['direction'],
+  ) {
     this.#loop = loop;
     this.#reactor = reactor;
     this.slot = slot;
     this.generation = generation;
+    this.direction = direction;
+    this.#ended = direction === 'write';
+    this.#endWriteWanted = direction === 'read';
+    this.#endWriteDone = this.#endWriteWanted;
     reactor.ref();
   }
 
@@ -90,6 +106,19 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
       this.#flushScheduled = true;
       this.#loop.scheduleFlush(this);
     }
+  }
+
+  sendFile(fd: number, position: number, byteLength: number): number {
+    if (!this.#open || this.#blocked || this.#piece !== undefined) return 0;
+    const { binding, constants } = this.#reactor;
+    const taken = binding.sendFile(this.slot, this.generation, fd, position, byteLength);
+    if (taken === byteLength) return taken;
+    // What else the system refuses is found again, and told, by those who read and write.
+    if (taken <= 0 && taken !== -constants.EAGAIN) return -1;
+    this.#blocked = true;
+    this.#sendsFile = true;
+    this.#watch();
+    return Math.max(taken, 0);
   }
 
   flush(): void {
@@ -157,8 +186,10 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
     const fd = checked(this.#reactor.binding.release(this.slot, this.generation), 'release');
     this.#open = false;
     if (this.#keepsAlive) this.#reactor.unref();
+    const readable = this.direction !== 'write';
+    const writable = this.direction !== 'read';
     try {
-      return new NodeSocket({ fd, readable: true, writable: true, allowHalfOpen: true });
+      return new NodeSocket({ fd, readable, writable, allowHalfOpen: true });
     } catch (error) {
       // Not taken over: it is still ours to close, once.
       closeSync(fd);
@@ -173,10 +204,11 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
     const isReadFirst = (events & BROKEN) !== 0 && (events & READABLE) !== 0 && this.#reading && !this.#ended;
     if ((events & WRITABLE) !== 0 && this.#blocked && !isReadFirst) {
       this.#blocked = false;
-      this.#send();
+      if (this.#sendsFile) this.#goOnWithFile();
+      else this.#send();
       if (!this.#open) return;
     }
-    if ((events & READABLE) !== 0 && this.#reading && !this.#ended) this.#receive();
+    if ((events & TO_READ) !== 0 && this.#reading && !this.#ended) this.#receive();
     else if ((events & BROKEN) !== 0) this.#breakOff();
   }
 
@@ -199,8 +231,15 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   #breakOff(): void {
     const error = this.#reactor.binding.getOption(this.slot, this.generation, this.#reactor.options.ERROR);
     if (error > 0) this.#fail(systemError(-error, 'recv'));
+    else if (this.direction === 'write') this.#fail(new SystemError('EPIPE', 'send'));
     else if (this.#endWriteDone || this.#ended) this.#fail(undefined);
     else this.#fail(new SystemError('ECONNRESET', 'recv'));
+  }
+
+  #goOnWithFile(): void {
+    this.#sendsFile = false;
+    this.#events?.writable?.();
+    this.#watch();
   }
 
   #send(): void {

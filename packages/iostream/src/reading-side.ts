@@ -12,9 +12,9 @@ const READ_AHEAD_BYTES = 64 * 1024;
 export class ReadingSide {
   readonly maxBytes: number;
   /** Whether the peer has shut down its writing side. */
-  isEnded = false;
+  isEnded: boolean;
   /** Whether we had shut down ours before. */
-  wasEndedSecond = false;
+  wasEndedSecond: boolean;
   bytesReceived = 0;
 
   readonly #stream: IOStream;
@@ -27,6 +27,9 @@ export class ReadingSide {
     this.#stream = stream;
     this.#transport = transport;
     this.maxBytes = maxBytes;
+    // Where nothing can come, it is as if the peer had ended after us.
+    this.isEnded = transport.direction === 'write';
+    this.wasEndedSecond = this.isEnded;
   }
 
   get bufferedBytes(): number {
@@ -138,7 +141,7 @@ export class ReadingSide {
 
   ended(): void {
     this.isEnded = true;
-    this.wasEndedSecond = this.#stream.isWriteEnded;
+    this.wasEndedSecond = this.#stream.isWriteEnded && this.#transport.direction === undefined;
     if (this.#consumer !== undefined) this.#tellEnded();
     else this.answerRead();
   }
@@ -205,7 +208,9 @@ export class ReadingSide {
   }
 
   #resumeTransport(): void {
-    if (this.#reading || this.isEnded || this.#stream.isClosed) return;
+    if (this.#reading || this.#stream.isClosed) return;
+    // Of a pipe's writing end, too, the transport may notice that the reader has gone.
+    if (this.isEnded && this.#transport.direction !== 'write') return;
     this.#reading = true;
     this.#transport.resume();
   }

@@ -17,6 +17,8 @@ export const STREAM_ERRORS = {
     meaning: 'The TLS handshake failed, or the certificates and options for it are unusable; see the cause.',
   },
   ERR_STREAM_TRUNCATED: { meaning: 'The peer ended the stream in the middle of a record.' },
+  ERR_STREAM_FILE_CHANGED: { meaning: 'A file that was being sent ended earlier than it was to.' },
+  ERR_STREAM_FILE_UNREADABLE: { meaning: 'A file that was to be sent could not be read; see the cause.' },
   ERR_STREAM_RESOLVE: { meaning: 'The host name could not be resolved; see the cause.' },
 } as const satisfies Record<string, { meaning: string }>;
 
@@ -46,6 +48,11 @@ export class StreamLimitError extends CodedError<
 /** The peer sent what cannot be read as asked; the stream is open, and what came is still there to be read. */
 export class StreamProtocolError extends CodedError<'ERR_STREAM_TRUNCATED'> {
   override readonly name = 'StreamProtocolError';
+}
+
+/** A file could not be sent as it was to: the stream was reset, unless it had not been queued yet. */
+export class StreamFileError extends CodedError<'ERR_STREAM_FILE_CHANGED' | 'ERR_STREAM_FILE_UNREADABLE'> {
+  override readonly name = 'StreamFileError';
 }
 
 /** A deadline of the caller passed; what was being made is closed. */

@@ -7,6 +7,11 @@
  */
 export interface Transport {
   readonly kind: 'reactor' | 'node' | 'memory';
+  /**
+   * Set where bytes go one way only, as through a pipe: `'read'` ignores what is written, `'write'` never reports
+   * data or an end.
+   */
+  readonly direction?: 'read' | 'write' | undefined;
 
   /** Says who hears of events. Called once, before anything else; events come from later turns or calls only. */
   attach(events: TransportEvents): void;
@@ -21,6 +26,14 @@ export interface Transport {
    * it has been reported as sent. Ignored after {@link endWrite} or close.
    */
   write(piece: string | Uint8Array): void;
+  /**
+   * Where a transport has a better way than to read and write: sends from an open file now, only while nothing is
+   * queued, and never waiting for the file.
+   *
+   * @returns how many bytes it took, which are not reported as `sent`. When they are fewer than `byteLength`,
+   *   {@link TransportEvents.writable} follows on a later turn. Or -1: this part of the file has to be read and written.
+   */
+  sendFile?(fd: number, position: number, byteLength: number): number;
   /** Hands what is queued to the kernel now instead of at the end of the turn. */
   flush(): void;
   /** Shuts down the writing side after all that is queued (FIN). Reading goes on. */
@@ -58,6 +71,8 @@ export interface TransportEvents {
   ended(): void;
   /** This many more bytes reached the kernel, in the order written. */
   sent(byteLength: number): void;
+  /** After a {@link Transport.sendFile} that took less than all: it may take more now. */
+  writable?(): void;
   /** The last event, exactly once. `error` is a SystemError or TLS error when it was no orderly end. */
   closed(error: Error | undefined): void;
 }

@@ -1,28 +1,37 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { IOStream } from './io-stream.ts';
-import { closedError, StreamLimitError } from './stream-errors.ts';
+import { OutgoingFile, type SendFileOptions } from './outgoing-file.ts';
+import { OutgoingFiles } from './outgoing-files.ts';
+import { closedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
 import { type DrainOptions, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './stream-options.ts';
 import { wrongArgument } from './stream-usage.ts';
 import type { Transport } from './transport.ts';
 import { WriteLedger } from './write-ledger.ts';
+
+/** What a file that waits counts for under the limit, since it is not its bytes that wait in memory. */
+const WAITING_FILE_COST_BYTES = 1024;
 
 /** The half of a stream that gives bytes away: counts what is queued, holds the limit, and knows who waits. */
 export class WritingSide {
   queuedBytes = 0;
   bytesSent = 0;
   /** Whether our writing side was shut down: nothing more is taken. */
-  isEnded = false;
+  isEnded: boolean;
 
   readonly #stream: IOStream;
   readonly #transport: Transport;
   readonly #maxBytes: number;
   readonly #closesOnOverflow: boolean;
   #ledger: WriteLedger | undefined;
+  /** Only while files wait to be sent. */
+  #files: OutgoingFiles | undefined;
 
   constructor(stream: IOStream, transport: Transport, maxBytes: number, closesOnOverflow: boolean) {
     this.#stream = stream;
     this.#transport = transport;
     this.#maxBytes = maxBytes;
     this.#closesOnOverflow = closesOnOverflow;
+    this.isEnded = transport.direction === 'read';
   }
 
   write(data: Uint8Array | string): Promise<void> {
@@ -40,10 +49,39 @@ export class WritingSide {
     if (this.#stream.isClosed || this.isEnded || length === 0) return;
     // While little is queued, a piece of any size is taken: its memory is the caller's already, and a large answer
     // comes right behind its head. The bound is for what piles up.
-    const queued = this.queuedBytes;
-    if (queued > HIGH_WATER_BYTES && queued + length > this.#maxBytes) this.#overflow(length);
+    this.#requireRoom('write', length);
     this.queuedBytes += length;
-    this.#transport.write(piece);
+    if (this.#files === undefined) this.#transport.write(piece);
+    else this.#files.write(piece);
+  }
+
+  /** @param onDrained - called when nothing is queued any more, as after {@link sent}. */
+  sendFile(file: number | FileHandle, options: SendFileOptions, onDrained: () => void): Promise<number> {
+    if (this.#stream.isClosed || this.isEnded) {
+      return ignorable(Promise.reject(closedError(this.#stream, 'sendFile')));
+    }
+    let outgoing: OutgoingFile;
+    try {
+      if (typeof options !== 'object') throw wrongArgument('sendFile', 'an object of options', options);
+      options.signal?.throwIfAborted();
+      outgoing = new OutgoingFile(file, options);
+      this.#requireRoom('sendFile', WAITING_FILE_COST_BYTES);
+    } catch (error) {
+      const promise = Promise.reject(error);
+      return error instanceof StreamUsageError ? promise : ignorable(promise);
+    }
+    if (outgoing.left === 0) return Promise.resolve(0);
+    this.#files ??= new OutgoingFiles(this.#transport, this.queuedBytes, {
+      moved: (byteLength, isSent) => {
+        this.#left(byteLength, isSent);
+        if (this.queuedBytes === 0) onDrained();
+      },
+      failed: (error) => this.#stream.reset(asError(error)),
+    });
+    this.queuedBytes += outgoing.left;
+    this.#files.add(outgoing);
+    this.#heed(options.signal, outgoing);
+    return outgoing.promise;
   }
 
   waitDrained({ toBytes, signal }: DrainOptions): Promise<void> {
@@ -58,32 +96,71 @@ export class WritingSide {
 
   endWrite(): void {
     this.isEnded = true;
-    this.#transport.endWrite();
+    if (this.#files === undefined) this.#transport.endWrite();
+    else this.#files.endWrite();
   }
 
   sent(byteLength: number): void {
-    this.queuedBytes -= byteLength;
-    this.bytesSent += byteLength;
-    this.#ledger?.sent(byteLength);
+    this.#left(byteLength, true);
+    this.#files?.sent(byteLength);
+    if (this.#files?.count === 0) this.#files = undefined;
+  }
+
+  /** The transport takes more of a file. */
+  writable(): void {
+    this.#files?.goOn();
   }
 
   /** The stream is closing: whoever waits learns it. */
   settle(): void {
     this.#ledger?.fail(closedError(this.#stream, 'write'));
+    this.#files?.fail(closedError(this.#stream, 'sendFile'));
   }
 
-  #overflow(length: number): never {
+  #left(byteLength: number, isSent: boolean): void {
+    this.queuedBytes -= byteLength;
+    if (isSent) this.bytesSent += byteLength;
+    this.#ledger?.sent(byteLength);
+  }
+
+  #heed(signal: AbortSignal | undefined, file: OutgoingFile): void {
+    if (signal === undefined) return;
+    const onAbort = (): void => {
+      file.fail(signal.reason);
+      if (file.isStarted) this.#stream.reset(asError(signal.reason));
+      else file.isDropped = true;
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    const stopListening = (): void => signal.removeEventListener('abort', onAbort);
+    file.promise.then(stopListening, stopListening);
+  }
+
+  /** Throws where `length` bytes more in memory would be too many. */
+  #requireRoom(operation: string, length: number): void {
+    const { fileBytes, count } = this.#files ?? NO_FILES;
+    const queued = this.queuedBytes - fileBytes + count * WAITING_FILE_COST_BYTES;
+    if (queued > HIGH_WATER_BYTES && queued + length > this.#maxBytes)
+      this.#overflow(operation, queued, length);
+  }
+
+  #overflow(operation: string, queued: number, length: number): never {
     const error = new StreamLimitError(
       'ERR_STREAM_WRITE_BUFFER_FULL',
-      `write: ${this.queuedBytes} bytes wait for a slow peer, and ${length} more would pass the limit of ${this.#maxBytes}`,
+      `${operation}: ${queued} bytes wait for a slow peer, and ${length} more would pass the limit of ${this.#maxBytes}`,
     );
     if (this.#closesOnOverflow) this.#stream.close(error);
     throw error;
   }
 }
 
+const NO_FILES = { fileBytes: 0, count: 0 };
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
+
 /** A promise whose rejection nobody needs to look at. */
-function ignorable(promise: Promise<void>): Promise<void> {
+function ignorable<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => {});
   return promise;
 }
