@@ -1,12 +1,14 @@
 import type { SecureContext } from 'node:tls';
 import { type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { connect } from './connect.ts';
+import { requireDialOptions } from './dial-options.ts';
 import { connectToAny } from './happy-eyeballs.ts';
 import { IOStream } from './io-stream.ts';
 import type { AddressFamily } from './net-address.ts';
 import type { Resolver } from './resolver.ts';
 import { StreamConnectError, StreamTimeoutError, StreamUsageError } from './stream-errors.ts';
 import { type IOStreamOptions, resolveStreamOptions } from './stream-options.ts';
+import { wrongArgument } from './stream-usage.ts';
 import { SystemResolver } from './system-resolver.ts';
 import { connectTls } from './tls-client.ts';
 import { isSecureContext } from './tls-credentials.ts';
@@ -85,6 +87,8 @@ export class TCPClient {
   }
 
   async #open(options: TCPConnectOptions | UnixConnectOptions, signal: AbortSignal): Promise<Transport> {
+    if ('path' in options && (typeof options.path !== 'string' || options.path === ''))
+      throw wrongArgument('connect', 'a path', options.path);
     const transport =
       'path' in options ? await connect(this.#loop, options, signal) : await this.#dial(options, signal);
     if (options.tls === undefined) return transport;
@@ -97,18 +101,20 @@ export class TCPClient {
 
   async #dial(options: TCPConnectOptions, signal: AbortSignal): Promise<Transport> {
     const { host, port, localAddress, localPort } = options;
-    if (!Number.isInteger(port) || port < 0 || port > 65_535)
-      throw usage(`a port of 0 to 65535 was expected, not ${port}`);
-    const family = localAddress === undefined ? options.family : familyOf(localAddress);
-    const addresses = await unlessAborted(this.#resolver.resolve(host, { port, family, signal }), signal);
-    if (addresses.length === 0)
-      throw new StreamConnectError('ERR_STREAM_RESOLVE', `connect: ${host} has no address`);
+    const family = requireDialOptions(options);
+    const found = await unlessAborted(this.#resolver.resolve(host, { port, family, signal }), signal);
+    // A resolver of somebody else's may not look at the family.
+    const addresses = family === undefined ? found : found.filter((one) => one.family === family);
+    if (addresses.length === 0) {
+      const kind = family === undefined ? 'address' : `IPv${family} address`;
+      throw new StreamConnectError('ERR_STREAM_RESOLVE', `connect: ${host} has no ${kind}`);
+    }
     const dialOne = (
-      found: { address: string; family: AddressFamily; port?: number | undefined },
+      to: { address: string; family: AddressFamily; port?: number | undefined },
       either: AbortSignal,
     ) => {
-      const from = localAddress ?? (localPort === undefined ? undefined : LOOPBACK[found.family]);
-      const target = { address: found.address, port: found.port ?? port, localAddress: from, localPort };
+      const from = localAddress ?? (localPort === undefined ? undefined : LOOPBACK[to.family]);
+      const target = { address: to.address, port: to.port ?? port, localAddress: from, localPort };
       return connect(this.#loop, target, either);
     };
     return connectToAny(addresses, dialOne, this.#loop.clock, signal);
@@ -154,10 +160,6 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
 }
 
 const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;
-
-function familyOf(address: string): AddressFamily {
-  return address.includes(':') ? 6 : 4;
-}
 
 function usage(message: string): StreamUsageError {
   return new StreamUsageError('ERR_STREAM_USAGE', `connect: ${message}`);
