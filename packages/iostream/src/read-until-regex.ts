@@ -13,7 +13,7 @@ const SEARCHED_PER_MS = 64 * 1024;
 /** Far below the longest string of every Node that we run on. */
 const MAX_TEXT_BYTES = 256 * 1024 * 1024;
 
-export interface RegexSearch {
+interface RegexSearch {
   readonly pattern: RegExp;
   readonly maxBytes: number;
   readonly maxMatchBytes: number;
