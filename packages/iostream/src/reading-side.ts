@@ -43,8 +43,7 @@ export class ReadingSide {
   // ---- for the stream's user ----
 
   read<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
-    if (this.#consumer !== undefined) return Promise.reject(busy('read'));
-    if (this.isAwaited) {
+    if (this.#consumer !== undefined || this.isAwaited) {
       return Promise.reject(this.#stream.isClosed ? closedError(this.#stream, 'read') : busy('read'));
     }
     if (signal?.aborted) return Promise.reject(signal.reason);
