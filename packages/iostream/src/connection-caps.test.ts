@@ -72,4 +72,21 @@ describe('ConnectionCaps', () => {
     caps.release(silent);
     expect(caps.size).toBe(0);
   });
+
+  it('counts a proxy against the limit of all alone, and its clients one by one', () => {
+    const caps = new ConnectionCaps(3, 1);
+    const client = { remoteAddress: internetAddress('192.0.2.1', 1) };
+    expect([caps.admitProxy(), caps.admitProxy(), caps.admitProxy(), caps.admitProxy()]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect([caps.admitClient(client), caps.admitClient(client)]).toEqual([true, false]);
+    caps.releaseProxy();
+    expect(caps.size).toBe(2);
+    caps.release(client);
+    expect(caps.size).toBe(1);
+    expect(caps.admit(client)).toBe(true);
+  });
 });

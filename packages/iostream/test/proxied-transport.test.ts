@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect as nodeConnect } from 'node:net';
 import { IOLoop } from '@landspout/ioloop';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type CompliancePair, transportCompliance } from '../src/compliance/index.ts';
 import { bindSockets, memoryPair, NodeTransport, type Transport } from '../src/index.ts';
 import { ProxyAcceptor } from '../src/proxy-protocol/proxy-acceptor.ts';
@@ -42,4 +42,60 @@ transportCompliance('proxied transport over TCP', framework, async (): Promise<C
   // Before there is a transport, which would count these bytes as its own.
   await new Promise<unknown>((resolve) => socket.write(HEADER, resolve));
   return { a: new NodeTransport(socket), b: await arrival, close: () => listening.close() };
+});
+
+describe('a proxied transport with bytes right behind its header', () => {
+  /** @returns the transport, whoever hears of it attached, and what was heard. */
+  async function withEarlyBytes(): Promise<{ transport: Transport; heard: string[] }> {
+    const [far, below] = memoryPair();
+    far.write(`${HEADER}early`);
+    far.flush();
+    const transport = await behindHeader(below);
+    const heard: string[] = [];
+    transport.attach({
+      received: (bytes, start, end) => void heard.push(bytes.toString('latin1', start, end)),
+      ended: () => void heard.push('ended'),
+      sent() {},
+      closed: () => void heard.push('closed'),
+    });
+    return { transport, heard };
+  }
+
+  const turns = async (): Promise<void> => {
+    for (let i = 0; i < 3; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  it('keeps them until it is resumed, and tells of them once', async () => {
+    const { transport, heard } = await withEarlyBytes();
+    await turns();
+    expect(heard).toEqual([]);
+    transport.resume();
+    expect(heard).toEqual([]);
+    transport.pause();
+    await turns();
+    expect(heard).toEqual([]);
+    transport.resume();
+    transport.pause();
+    transport.resume();
+    await turns();
+    expect(heard).toEqual(['early']);
+    transport.close();
+  });
+
+  it('tells of none once it is closed', async () => {
+    const { transport, heard } = await withEarlyBytes();
+    transport.resume();
+    transport.close();
+    await turns();
+    expect(heard).toEqual(['closed']);
+  });
+
+  it('gives them away with the channel', async () => {
+    const { transport, heard } = await withEarlyBytes();
+    const duplex = transport.detach();
+    const [bytes] = (await once(duplex, 'data')) as [Buffer];
+    expect(bytes.toString()).toBe('early');
+    expect(heard).toEqual([]);
+    duplex.destroy();
+  });
 });

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { connect as nodeConnect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -153,6 +154,27 @@ describe('TCPServer with proxyProtocol', () => {
     socket.write(Buffer.concat([Buffer.from(HEADER), data]));
     await until(() => got !== undefined);
     expect(got?.equals(data)).toBe(true);
+  });
+
+  it('lets a stream send a file that is larger than the system takes at once', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'landspout-'));
+    try {
+      const path = join(folder, 'file');
+      const data = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => i % 251));
+      writeFileSync(path, data);
+      const server = await serve(FROM_US, {
+        async handleStream(stream) {
+          const file = await open(path);
+          await stream.sendFile(file).finally(() => file.close());
+          stream.close();
+        },
+      });
+      const socket = await dial(server);
+      socket.write(HEADER);
+      expect((await buffer(socket)).equals(data)).toBe(true);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   describe('believes listed addresses only', () => {

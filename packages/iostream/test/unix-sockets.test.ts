@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { IOLoop, SystemError } from '@landspout/ioloop';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { bindUnixSocket, type ListeningSocket, TCPClient, TCPServer } from '../src/index.ts';
+import { bindUnixSocket, type IOStream, type ListeningSocket, TCPClient, TCPServer } from '../src/index.ts';
 import { openDescriptors, untilDescriptorsAre } from './support/until.ts';
 
 const client = new TCPClient();
@@ -128,6 +128,21 @@ describe('bindUnixSocket', () => {
     expect(readdirSync(folder)).toEqual(before);
     expect(statSync(file).size).toBe(8);
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  });
+
+  it('does not take the place of a server that is too busy to answer [NET-02]', async () => {
+    const path = join(folder, 'a.sock');
+    const busy = await bindUnixSocket(path, { backlog: 1 });
+    opened.push(busy);
+    // Nobody accepts: Linux says EAGAIN once its queue is full. Node accepts by itself, and hangs up.
+    const streams: IOStream[] = [];
+    for (let i = 0; i < 5; i += 1) {
+      const stream = await client.connect({ path }).catch(() => undefined);
+      if (stream !== undefined) streams.push(stream);
+    }
+    await expect(bindUnixSocket(path)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    expect(existsSync(path)).toBe(true);
+    for (const stream of streams) stream.close();
   });
 
   it('leaves a successor alone when it closes [NET-02]', async () => {

@@ -62,6 +62,10 @@ export class HeaderReading implements TransportEvents {
     if (this.#state.kind === 'passing-on') this.#state.to.sent(byteLength);
   }
 
+  writable(): void {
+    if (this.#state.kind === 'passing-on') this.#state.to.writable();
+  }
+
   closed(error: Error | undefined): void {
     if (this.#state.kind === 'passing-on') this.#state.to.closed(error);
     else this.#gone();

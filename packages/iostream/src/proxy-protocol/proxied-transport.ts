@@ -55,6 +55,10 @@ export class ProxiedTransport implements Transport, TransportEvents {
     this.#below.write(piece);
   }
 
+  sendFile(fd: number, position: number, byteLength: number): number {
+    return this.#below.sendFile?.(fd, position, byteLength) ?? -1;
+  }
+
   flush(): void {
     this.#below.flush();
   }
@@ -105,6 +109,10 @@ export class ProxiedTransport implements Transport, TransportEvents {
 
   sent(byteLength: number): void {
     this.#events?.sent(byteLength);
+  }
+
+  writable(): void {
+    this.#events?.writable?.();
   }
 
   closed(error: Error | undefined): void {
