@@ -233,6 +233,24 @@ describe.each(CHANNEL_NAMES)('a peer that never reads, over %s', (channel) => {
   );
 });
 
+describe.each(CHANNEL_NAMES)('a peer that reads late, over %s', (channel) => {
+  it('gets small and large pieces, text and bytes, in order [STR-08] [STR-16]', () =>
+    withPair(channel, async ({ a, b }) => {
+      const sent: Buffer[] = [];
+      for (let i = 0; i < 60_000; i += 1) {
+        const length = i % 500 === 0 ? 5_000 : (i * 7) % 200;
+        const piece = Buffer.alloc(length, `${i},`);
+        sent.push(piece);
+        a.send(i % 3 === 0 ? piece.toString('latin1') : piece);
+        // Now and then the system takes some, so that pieces come behind a queue that has moved.
+        if (i % 10_000 === 0) await new Promise((resolve) => setImmediate(resolve));
+        if (i % 20_000 === 19_999) await b.readBytes(1).then((byte) => b.unread(byte));
+      }
+      a.endWrite();
+      expect((await b.readUntilClose()).equals(Buffer.concat(sent))).toBe(true);
+    }));
+});
+
 function memoryInUse(): number {
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
