@@ -6,15 +6,14 @@ import { type IOStream, TCPClient, TCPServer } from '../../src/index.ts';
 import { recordingLoop } from '../support/recording-logger.ts';
 import { until } from '../support/until.ts';
 import { takeCensus, untilCensusIs } from './support/census.ts';
-import { type ChurnScene, ENDINGS, type Ending, HOST, SMALL_LIMIT } from './support/churn-endings.ts';
+import { ENDINGS, endingOf, wayOf } from './support/churn-endings.ts';
+import { type ChurnScene, type Ending, HOST, SMALL_LIMIT } from './support/churn-scene.ts';
 
 const CONNECTIONS = 10_000;
 const AT_ONCE = 100;
 const SEED = 0x1a2d5f07;
 /** How long the last descriptors may take to go, before their number is compared. */
 const PATIENCE_MS = 5_000;
-/** A TLS client's first byte: a connection that never says what is to happen to it. */
-const TLS_HANDSHAKE = 0x16;
 
 /** A linear congruence: the same sequence in every run. */
 function seededRandom(seed: number): (below: number) => number {
@@ -72,9 +71,15 @@ describe('TCPServer and TCPClient', () => {
 
     let scene!: ChurnScene;
     const handleStream = async (stream: IOStream): Promise<void> => {
-      const [way = TLS_HANDSHAKE] = await outstanding.track(stream.readBytes(1, { signal }));
-      const { server: end } = ENDINGS[way] ?? { server: (it: IOStream) => it.readBytes(2 ** 20) };
-      await end(stream, scene);
+      const [way] = await outstanding.track(stream.readBytes(1, { signal }));
+      const ending = endingOf(way as number);
+      if (ending !== undefined) {
+        await ending.server(stream, scene);
+      } else {
+        // What names no way is a TLS handshake, and waits in vain.
+        await outstanding.track(stream.readUntilClose({ signal }));
+        stream.close();
+      }
       await outstanding.track(stream.waitClosed());
     };
     await using server = await new TCPServer({ loop, handleStream }).listen({ host: HOST });
@@ -89,11 +94,11 @@ describe('TCPServer and TCPClient', () => {
     };
 
     const runOne = async (ending: Ending): Promise<void> => {
-      if (ending.opens !== undefined) return ending.opens(scene);
+      if (ending.opens !== undefined) return ending.opens(scene, wayOf(ending));
       const options = { host: HOST, port: scene.port, signal, maxWriteBufferBytes: SMALL_LIMIT };
       const stream = await outstanding.track(scene.client.connect(options));
       // Refused where the server was faster.
-      void outstanding.track(stream.write(Buffer.from([ENDINGS.indexOf(ending)])));
+      void outstanding.track(stream.write(wayOf(ending)));
       await ending.client(stream, scene);
       await outstanding.track(stream.waitClosed());
     };
