@@ -76,6 +76,16 @@ export {
   type ReadUntilRegexOptions,
 } from './stream-options.ts';
 export { join, type PipeOptions } from './stream-pipe.ts';
+// Other programs.
+export type { CommunicateOptions, CommunicateResult } from './subprocess/communicate.ts';
+export { Subprocess, type WaitForExitOptions } from './subprocess/subprocess.ts';
+export {
+  CalledProcessError,
+  SUBPROCESS_ERRORS,
+  type SubprocessErrorCode,
+  SubprocessLimitError,
+} from './subprocess/subprocess-errors.ts';
+export type { SubprocessOptions, SubprocessStdio } from './subprocess/subprocess-options.ts';
 export { SystemResolver } from './system-resolver.ts';
 export { systemdSockets } from './systemd-sockets.ts';
 export {
