@@ -313,7 +313,7 @@ export class IOStream implements TransportEvents {
    * Sends bytes `start` to `end` of a file: after all that was written before, and before all that is written later.
    *
    * On the native backend, for all but TLS, straight from the page cache (sendfile(2)), at most 512 KiB in one turn;
-   * what is not in memory, or elsewhere, is read in libuv's threads, 64 KiB at a time, and written. The loop waits for
+   * what is not in memory, or elsewhere, is read in libuv's threads, 128 KiB at a time, and written. The loop waits for
    * no disk. {@link queuedBytes} and all that go by it count the bytes of the file as well; `maxWriteBufferBytes` does
    * not, but bounds what is written behind it.
    *

@@ -39,8 +39,8 @@ export class NodeTransport implements Transport, Flushable {
   #bytesInFlight = 0;
   #reading = false;
   #flushScheduled = false;
-  #endWriteWanted = false;
-  #endWriteDone = false;
+  #endWriteWanted: boolean;
+  #endWriteDone: boolean;
   #peerEnded = false;
   #endReported = false;
   /** False as soon as either side has closed, and once we are detached. */
@@ -54,6 +54,8 @@ export class NodeTransport implements Transport, Flushable {
   constructor(duplex: Duplex, options: NodeTransportOptions = {}) {
     this.#duplex = duplex;
     this.direction = options.direction;
+    this.#endWriteWanted = this.direction === 'read';
+    this.#endWriteDone = this.#endWriteWanted;
     this.#loop = options.loop ?? IOLoop.current();
     this.tls = duplex instanceof TLSSocket ? readTlsInfo(duplex) : undefined;
     // Read now, since Node forgets them when the connection goes.

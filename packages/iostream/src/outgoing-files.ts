@@ -2,8 +2,8 @@ import { type Flushable, IOLoop } from '@landspout/ioloop';
 import type { OutgoingFile } from './outgoing-file.ts';
 import type { Transport } from './transport.ts';
 
-/** What is read at a time of pages that are not in memory: as much as a stream may have queued without a word. */
-const CHUNK_BYTES = 64 * 1024;
+/** What is read at a time, where that is how a file leaves: a smaller chunk costs more turns, a larger one memory. */
+const CHUNK_BYTES = 128 * 1024;
 
 /** What the queue tells the stream. */
 export interface OutgoingFilesEvents {

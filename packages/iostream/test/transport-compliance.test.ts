@@ -1,9 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, open, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type CompliancePair, transportCompliance } from '../src/compliance/index.ts';
+import { openNodeFd } from '../src/fd-transport.ts';
 import {
   connect,
   connectNode,
@@ -14,6 +17,7 @@ import {
   listenNode,
   memoryPair,
   NodeTransport,
+  openFd,
   TCPServer,
   type Transport,
   TransportDuplex,
@@ -22,6 +26,8 @@ import { type Certificates, makeCertificates } from './support/certificates.ts';
 
 const loop = IOLoop.current();
 const framework = { describe, it };
+/** By its descriptor, which nothing but the transport closes. */
+const openFile = promisify(open) as (path: string, flags: string) => Promise<number>;
 
 type Listen = (target: ListenTarget, onConnection: (transport: Transport) => void) => Promise<Listener>;
 /** Of what the tests open themselves; inherited listeners have tests of their own. */
@@ -101,6 +107,29 @@ transportCompliance(
   framework,
   () => pairOver(unixPath(), ...backend),
   { reset: false },
+);
+
+/** Both ends of a FIFO, opened as a shell opens them: one waits for the other. */
+async function pairOverFifo(openFd: (fd: number, direction: 'read' | 'write') => Transport) {
+  const path = (unixPath() as { path: string }).path;
+  execFileSync('mkfifo', [path]);
+  const [reading, writing] = await Promise.all([openFile(path, 'r'), openFile(path, 'w')]);
+  const a = openFd(writing, 'write');
+  return { a, b: openFd(reading, 'read'), close: async () => {} };
+}
+
+const ONE_WAY = { reset: false, oneWay: true };
+transportCompliance(
+  'node transport over a FIFO',
+  framework,
+  () => pairOverFifo((fd, direction) => openNodeFd(fd, direction)),
+  ONE_WAY,
+);
+transportCompliance(
+  'backend transport over a FIFO',
+  framework,
+  () => pairOverFifo((fd, direction) => openFd(fd, { direction })),
+  ONE_WAY,
 );
 
 /** TLS is put on a connection of the backend, and read back through the stream's transport. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Transport } from '../transport.ts';
+import { fileCompliance } from './file-compliance.ts';
 import { RecordedEnd } from './recorded-end.ts';
 import { joined, samplePieces } from './sample-pieces.ts';
 
@@ -20,6 +21,8 @@ export interface TestFramework {
 export interface TransportCapabilities {
   /** Whether `reset` reaches the peer as an `ECONNRESET`. Default true; TLS and Unix sockets cannot. */
   readonly reset?: boolean;
+  /** Whether bytes only go from `a` to `b`. Default false. What needs an answer is left out then. */
+  readonly oneWay?: boolean;
 }
 
 /** More than the kernel buffers of any system take for one connection. */
@@ -54,6 +57,9 @@ export function transportCompliance(
       }
     });
 
+  const { oneWay = false } = capabilities;
+  const checkBothWays: typeof check = oneWay ? () => {} : check;
+
   describe(name, () => {
     check(
       'delivers strings and bytes in order and whole, to a reader that stops and starts',
@@ -80,7 +86,7 @@ export function transportCompliance(
       },
     );
 
-    check('delivers in both directions at once', async (a, b) => {
+    checkBothWays('delivers in both directions at once', async (a, b) => {
       const pieces = samplePieces();
       const expected = joined(pieces);
       for (const end of [a, b]) end.act((transport) => transport.resume());
@@ -112,7 +118,7 @@ export function transportCompliance(
       assert.equal(b.received.toString(), 'last words');
     });
 
-    check('takes no more than the way holds while the reader is paused', async (a, b) => {
+    checkBothWays('takes no more than the way holds while the reader is paused', async (a, b) => {
       a.act((transport) => transport.resume());
       const piece = Buffer.alloc(64 * 1024, 'x');
       for (let left = MORE_THAN_KERNELS_TAKE; left > 0; left -= piece.length)
@@ -126,7 +132,7 @@ export function transportCompliance(
       assert.equal(a.sentBytes, MORE_THAN_KERNELS_TAKE);
     });
 
-    check('starts paused, and loses nothing by it', async (a, b) => {
+    checkBothWays('starts paused, and loses nothing by it', async (a, b) => {
       a.act((transport) => transport.resume());
       a.act((transport) => transport.write('early'));
       a.act((transport) => transport.endWrite());
@@ -137,7 +143,7 @@ export function transportCompliance(
       assert.equal(b.received.toString(), 'early');
     });
 
-    check('reports nothing more once paused inside received', async (a, b) => {
+    checkBothWays('reports nothing more once paused inside received', async (a, b) => {
       a.act((transport) => transport.resume());
       b.onReceived = () => b.act((transport) => transport.pause());
       b.act((transport) => transport.resume());
@@ -154,23 +160,26 @@ export function transportCompliance(
       assert.equal(b.received.toString(), 'onetwo');
     });
 
-    check('reports neither the end nor the close that follows it while it is paused', async (a, b) => {
-      a.act((transport) => transport.resume());
-      b.onReceived = () => b.act((transport) => transport.pause());
-      b.act((transport) => transport.resume());
-      a.act((transport) => transport.write('all'));
-      await b.until(({ receivedBytes }) => receivedBytes === 3);
-      a.act((transport) => transport.endWrite());
-      await exchangeSmallMessages(b, a, 5);
-      b.act((transport) => transport.endWrite());
-      await a.until(({ closings }) => closings > 0);
-      // Nothing can be sent any more that would show how far the other end is.
-      for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-      assert.deepEqual([b.endings, b.closings], [0, 0]);
-      b.act((transport) => transport.resume());
-      await b.until(({ closings }) => closings > 0);
-      assert.deepEqual([b.receivedBytes, b.endings, b.error], [3, 1, undefined]);
-    });
+    checkBothWays(
+      'reports neither the end nor the close that follows it while it is paused',
+      async (a, b) => {
+        a.act((transport) => transport.resume());
+        b.onReceived = () => b.act((transport) => transport.pause());
+        b.act((transport) => transport.resume());
+        a.act((transport) => transport.write('all'));
+        await b.until(({ receivedBytes }) => receivedBytes === 3);
+        a.act((transport) => transport.endWrite());
+        await exchangeSmallMessages(b, a, 5);
+        b.act((transport) => transport.endWrite());
+        await a.until(({ closings }) => closings > 0);
+        // Nothing can be sent any more that would show how far the other end is.
+        for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        assert.deepEqual([b.endings, b.closings], [0, 0]);
+        b.act((transport) => transport.resume());
+        await b.until(({ closings }) => closings > 0);
+        assert.deepEqual([b.receivedBytes, b.endings, b.error], [3, 1, undefined]);
+      },
+    );
 
     check('does not report as sent what a close has dropped', async (a, b) => {
       a.act((transport) => transport.write(Buffer.alloc(MORE_THAN_KERNELS_TAKE)));
@@ -184,7 +193,7 @@ export function transportCompliance(
       assert.equal(b.receivedBytes, 0);
     });
 
-    check(
+    checkBothWays(
       'goes on writing after the peer has shut down its side, and closes when both have',
       async (a, b) => {
         for (const end of [a, b]) end.act((transport) => transport.resume());
@@ -235,7 +244,7 @@ export function transportCompliance(
       assert.deepEqual([a.closings, a.error, b.closings], [1, undefined, 1]);
     });
 
-    check('reports nothing after closed, whatever the peer goes on sending', async (a, b) => {
+    checkBothWays('reports nothing after closed, whatever the peer goes on sending', async (a, b) => {
       b.act((transport) => transport.resume());
       a.act((transport) => transport.resume());
       a.onReceived = () => a.act((transport) => transport.close());
@@ -247,15 +256,16 @@ export function transportCompliance(
     });
 
     check('closes a writer whose peer has gone, with the error', async (a, b) => {
-      b.act((transport) => transport.resume());
-      a.act((transport) => transport.close());
-      await b.until(({ endings, closings }) => endings + closings > 0);
-      while (b.closings === 0) {
-        b.act((transport) => transport.write('is anybody there?'));
+      const [writer, peer] = oneWay ? [a, b] : [b, a];
+      writer.act((transport) => transport.resume());
+      peer.act((transport) => transport.close());
+      if (!oneWay) await writer.until(({ endings, closings }) => endings + closings > 0);
+      while (writer.closings === 0) {
+        writer.act((transport) => transport.write('is anybody there?'));
         await new Promise((resolve) => setImmediate(resolve));
       }
-      const { code } = b.error as NodeJS.ErrnoException;
-      assert.ok(code === 'ECONNRESET' || code === 'EPIPE', `another error: ${b.error}`);
+      const { code } = writer.error as NodeJS.ErrnoException;
+      assert.ok(code === 'ECONNRESET' || code === 'EPIPE', `another error: ${writer.error}`);
     });
 
     check('accepts every call after the close and does nothing', async (a, b) => {
@@ -290,7 +300,7 @@ export function transportCompliance(
       }
     });
 
-    check('gives the channel away with nothing lost', async (a, b) => {
+    checkBothWays('gives the channel away with nothing lost', async (a, b) => {
       b.act((transport) => transport.resume());
       a.onReceived = () => a.act((transport) => transport.pause());
       a.act((transport) => transport.resume());
@@ -339,6 +349,25 @@ export function transportCompliance(
       a.act((transport) => transport.write('still works'));
       await b.until(({ receivedBytes }) => receivedBytes === 11);
     });
+
+    if (oneWay) {
+      check(
+        'goes one way: a reader ignores writes, and a writer hears of nothing but its close',
+        async (a, b) => {
+          assert.deepEqual([a.transport.direction, b.transport.direction], ['write', 'read']);
+          for (const end of [a, b]) end.act((transport) => transport.resume());
+          b.act((transport) => transport.write('against the stream'));
+          a.act((transport) => transport.write('along'));
+          await b.until(({ receivedBytes }) => receivedBytes === 5);
+          assert.deepEqual([a.receivedBytes, a.endings, a.closings, b.sentBytes], [0, 0, 0, 0]);
+          a.act((transport) => transport.endWrite());
+          for (const end of [a, b]) await end.until(({ closings }) => closings > 0);
+          assert.deepEqual([a.endings, a.error, b.endings, b.error], [0, undefined, 1, undefined]);
+        },
+      );
+    }
+
+    fileCompliance(framework, makePair);
   });
 }
 
