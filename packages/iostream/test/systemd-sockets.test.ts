@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -114,13 +114,22 @@ describe('systemdSockets', () => {
     const parent = await onLoopback();
     const script = 'LISTEN_PID' in env ? 'exec "$0" "$@"' : ACTIVATE;
     const { report } = await start(['admin'], [descriptorOf(parent)], env, script);
-    expect(report).toEqual({ name: 'ListenUsageError', code });
+    expect(report).toEqual({ name: 'ListenUsageError', code, hasFirst: true });
   });
 
   it('are refused when they are no sockets [SRV-02]', async () => {
     const fd = openSync(PROGRAM, 'r');
     const { report } = await start(['all'], [fd], { LISTEN_FDS: '1' });
-    expect(report).toEqual({ name: 'StreamUsageError', code: 'ERR_STREAM_USAGE' });
+    closeSync(fd);
+    expect(report).toMatchObject({ name: 'StreamUsageError', code: 'ERR_STREAM_USAGE' });
+  });
+
+  it('are all closed when one of them cannot be had [SRV-02]', async () => {
+    const parent = await onLoopback();
+    const fd = openSync(PROGRAM, 'r');
+    const { report } = await start(['all'], [descriptorOf(parent), fd], { LISTEN_FDS: '2' });
+    closeSync(fd);
+    expect(report).toEqual({ name: 'StreamUsageError', code: 'ERR_STREAM_USAGE', hasFirst: false });
   });
 
   it('are missed by a program that was started by hand [SRV-02]', async () => {

@@ -2,6 +2,7 @@
 // Prints what it found and what a child of its own finds; answers each connection with the name of the server that has
 // it, and stops at the end of its standard input.
 import { spawnSync } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { systemdSockets, TCPServer } from '@landspout/iostream';
 
 const LOOK = `
@@ -12,6 +13,14 @@ const LOOK = `
   const variables = Object.keys(process.env).filter((name) => name.startsWith('LISTEN_'));
   process.stdout.write(JSON.stringify({ inherited, variables }));
 `;
+
+function isSocket(fd) {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+  } catch {
+    return false;
+  }
+}
 
 const servers = [];
 let report;
@@ -30,9 +39,10 @@ try {
   const child = spawnSync(process.execPath, ['--eval', LOOK], { encoding: 'utf8' });
   report = { sockets, addresses: servers.map(({ addresses }) => addresses), child: JSON.parse(child.stdout) };
 } catch (error) {
-  report = { name: error.name, code: error.code };
+  // What Node closes is closed in the turn after.
+  await new Promise((resolve) => setImmediate(resolve));
+  report = { name: error.name, code: error.code, hasFirst: isSocket(3) };
   process.exitCode = 3;
-  await Promise.all(servers.map((server) => server.closeAll()));
 }
 console.log(JSON.stringify(report));
 if (process.exitCode === undefined) {
