@@ -97,7 +97,10 @@ export class Subprocess {
     if (plan.signal !== undefined) this.#endWith(plan.signal);
   }
 
-  /** The exit code, or the negative number of the signal that ended the child; `undefined` while it runs. */
+  /**
+   * The exit code, or the negative number of the signal that ended the child; `undefined` while it runs. Node has no
+   * names for the real-time signals, and says 0 of a child that one of those has ended.
+   */
   get returnCode(): number | undefined {
     return this.#returnCode;
   }
@@ -116,7 +119,6 @@ export class Subprocess {
    */
   kill(signal: NodeJS.Signals | number = 'SIGTERM'): boolean {
     requireProcessSignal('kill', signal);
-    if (this.#returnCode !== undefined) return false;
     this.#refusal = undefined;
     const isSent = this.#child.kill(signal);
     if (this.#refusal !== undefined) throw SystemError.from(this.#refusal, 'kill', String(this.pid));
@@ -237,11 +239,9 @@ export class Subprocess {
   }
 
   #tellExit(): void {
-    const callback = this.#exitCallback;
-    this.#exitCallback = undefined;
-    if (callback === undefined) return;
+    if (this.#exitCallback === undefined) return;
     try {
-      this.loop.addCallback(callback, this.#returnCode as number);
+      this.loop.addCallback(this.#exitCallback, this.#returnCode as number);
     } catch (error) {
       // A loop that was closed meanwhile has dropped what waited on it, and this with it.
       if (!(error instanceof LoopClosedError)) throw error;

@@ -97,6 +97,7 @@ describe('Subprocess.communicate', () => {
     expect(child.returnCode).toBeUndefined();
     expect(child.stdout?.isReading).toBe(false);
     expect(String(await child.stdout?.readUntil('\n'))).toBe('one\n');
+    await expect(child.communicate('input')).rejects.toMatchObject({ code: 'ERR_PROCESS_USAGE' }); // stdin has ended
     child.kill('SIGUSR1');
     const { stdout, returnCode } = await child.communicate();
     expect([String(stdout), returnCode]).toEqual(['two\n', 0]);

@@ -66,7 +66,6 @@ describe('Subprocess, its limits', () => {
     // The grandchild tells on stderr that it has come to its end: it must not before it is read.
     const script = `(head -c ${20 * MEBIBYTE} /dev/zero; echo written >&2) & exit 0`;
     const child = await start('sh', ['-c', script], { stdout: 'stream', stderr: 'stream' });
-    await child.stdout?.readBytes(1); // from here on the stream reads ahead
     expect(await child.waitForExit()).toBe(0);
     let hasWritten = false;
     const written = child.stderr?.readUntil('written\n').then(() => {
@@ -76,7 +75,7 @@ describe('Subprocess, its limits', () => {
     for (let round = 0; round < 10; round += 1) await (await start('true', [], {})).waitForExit();
     expect(child.stdout?.bytesReceived).toBeLessThan(BOUND);
     expect(hasWritten).toBe(false);
-    expect((await child.stdout?.readUntilClose())?.length).toBe(20 * MEBIBYTE - 1);
+    expect((await child.stdout?.readUntilClose())?.length).toBe(20 * MEBIBYTE);
     await written;
   });
 
@@ -130,7 +129,6 @@ describe('Subprocess, its limits', () => {
       for (let round = 0; round < 20; round += 1) {
         await expect(Subprocess.spawn(command, args, options)).rejects.toMatchObject({ code });
       }
-      await untilDescriptorsAre(descriptors);
       expect(openDescriptors()).toBe(descriptors);
     },
   );

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { IOLoop, LoopTimeoutError, SystemError } from '@landspout/ioloop';
+import { type Clock, IOLoop, LoopTimeoutError, SystemError, systemClock } from '@landspout/ioloop';
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Subprocess } from '../../src/subprocess/subprocess.ts';
@@ -34,6 +34,24 @@ const shell = (script: string, options?: SubprocessOptions) => start('sh', ['-c'
 async function said(script: string, options: SubprocessOptions = {}): Promise<string> {
   const child = await shell(script, { stdout: 'stream', ...options });
   return String(await child.stdout?.readUntilClose());
+}
+
+/** The machine's clock, and what is asked of its timers. */
+function recordingClock(): { clock: Clock; calls: string[] } {
+  const calls: string[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    setTimeout(callback, delayMs) {
+      const timer = systemClock.setTimeout(callback, delayMs);
+      const record = (name: 'cancel' | 'unref') => (): void => {
+        calls.push(name);
+        timer[name]();
+      };
+      calls.push(`set ${delayMs}`);
+      return { cancel: record('cancel'), unref: record('unref') };
+    },
+  };
+  return { clock, calls };
 }
 
 describe('Subprocess.spawn', () => {
@@ -189,6 +207,16 @@ describe('Subprocess.waitForExit', () => {
     expect(String(await child.stdout?.readUntilClose())).toBe('to the grandchild\n');
   });
 
+  it('leaves to a grandchild what is queued for stdin at the exit', async () => {
+    // The grandchild reads only when the child is gone, and has been waited for.
+    const late = 'while kill -0 $$ 2>/dev/null; do sleep 0.01; done; wc -c <&3';
+    const child = await shell(`exec 3<&0; (${late}) & exit 0`, { stdin: 'stream', stdout: 'stream' });
+    void child.stdin?.write(Buffer.alloc(4_000_000));
+    expect(await child.waitForExit()).toBe(0);
+    expect(Number(await child.stdout?.readUntilClose())).toBe(4_000_000);
+    await child.stdin?.waitClosed();
+  });
+
   it('stops at the timeout and at the signal, and the child runs on', async () => {
     const clock = new VirtualClock();
     const child = await start('cat', [], { stdin: 'stream', loop: new IOLoop({ clock }) });
@@ -293,11 +321,25 @@ describe('Subprocess.kill', () => {
 describe('Subprocess with a signal', () => {
   it('ends the child when it aborts, and gives the reason', async () => {
     const stopping = new AbortController();
-    const child = await start('cat', [], { stdin: 'stream', signal: stopping.signal });
+    const { clock, calls } = recordingClock();
+    const loop = new IOLoop({ clock });
+    const child = await start('sleep', ['1000'], { signal: stopping.signal, loop });
     const reason = new Error('the user has left');
     stopping.abort(reason);
     const error = { code: 'ERR_PROCESS_FAILED', returnCode: -15, signal: 'SIGTERM', cause: reason };
     await expect(child.waitForExit()).rejects.toMatchObject(error);
+    expect(calls).toEqual(['set 5000', 'unref', 'cancel']);
+  });
+
+  it('ends the child once, however often it is told to', async () => {
+    const stopping = new AbortController();
+    const { clock, calls } = recordingClock();
+    const loop = new IOLoop({ clock });
+    const child = await start('sleep', ['1000'], { signal: stopping.signal, loop });
+    stopping.abort();
+    await Promise.all([child.close(), child.close()]);
+    expect(child.returnCode).toBe(-15);
+    expect(calls).toEqual(['set 5000', 'unref', 'cancel']);
   });
 
   it('kills a child that does not want to end, after its time', async () => {
@@ -356,6 +398,19 @@ describe('Subprocess.close', () => {
     await child.close();
   });
 
+  it('resolves when the streams of a child that had ended have closed, and sets no deadline', async () => {
+    const clock = new VirtualClock();
+    const child = await start('true', [], { stdout: 'stream', loop: new IOLoop({ clock }) });
+    await child.waitForExit();
+    let isClosed = false;
+    void child.stdout?.waitClosed().then(() => {
+      isClosed = true;
+    });
+    await child.close();
+    expect(isClosed).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+
   it('is what disposing does', async () => {
     const child = await start('sleep', ['1000']);
     await child[Symbol.asyncDispose]();
@@ -385,5 +440,12 @@ describe('Subprocess.unref', () => {
     expect(held()).toBeLessThan(before - 1);
     child.ref();
     expect(held()).toBe(before);
+    child.unref();
+    const ofProcesses = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap').length;
+    const others = ofProcesses();
+    const closing = child.close(); // somebody waits for the exit now
+    expect(ofProcesses()).toBe(others + 1);
+    await closing;
   });
 });
