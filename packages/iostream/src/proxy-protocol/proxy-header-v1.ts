@@ -6,7 +6,7 @@ import { NEED_DATA, type ProxyHeader, type ProxyHeaderProgress } from './proxy-h
 
 export const V1_SIGNATURE: Uint8Array = Buffer.from('PROXY ', 'latin1');
 /** The longest line there can be, CRLF included ("a 108-byte buffer is always enough", with a NUL at the end). */
-export const V1_MAX_BYTES = 107;
+const V1_MAX_BYTES = 107;
 
 const CR = 0x0d;
 const LF = 0x0a;
