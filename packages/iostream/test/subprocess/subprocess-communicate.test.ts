@@ -105,7 +105,7 @@ describe('Subprocess.communicate', () => {
 
   it('stops at its timeout', async () => {
     const clock = new VirtualClock();
-    const child = await shell('sleep 1000', { ...STREAMS, loop: new IOLoop({ clock }) });
+    const child = await shell('exec sleep 1000', { ...STREAMS, loop: new IOLoop({ clock }) });
     const late = child.communicate(undefined, { timeoutMs: 50 }).catch((error) => error);
     await clock.advance(50);
     expect(await late).toBeInstanceOf(LoopTimeoutError);
