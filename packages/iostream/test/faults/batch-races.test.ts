@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { IOLoop } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
 import { connect, IOStream } from '../../src/index.ts';
@@ -227,6 +228,29 @@ describe('a stream whose peer does everything at once', () => {
     await nextTurn();
     peer.end('abc');
     expect((await both).map(text)).toEqual(['a', 'bc']);
+  });
+
+  it('is told once when it closes at the end that would have closed it', async () => {
+    await using connection = await connectToRawPeer();
+    const { stream, peer } = connection;
+    const events: string[] = [];
+    stream.setConsumer({
+      received() {},
+      ended() {
+        events.push('(end)');
+        stream.close();
+      },
+      drained() {},
+      closed: (error) => void events.push(error === undefined ? '(closed)' : '(broken)'),
+    });
+    stream.resume();
+    stream.endWrite();
+    peer.resume();
+    await once(peer, 'end');
+    peer.end();
+    await stream.waitClosed();
+    await turns(3);
+    expect([events, stream.closeReason]).toEqual([['(end)', '(closed)'], 'we-ended']);
   });
 
   it('is written to and closed inside its own handler without a word to it later', async () => {

@@ -163,6 +163,22 @@ describe('connect', () => {
     await untilDescriptorsAre(before);
   });
 
+  it('leaves nothing open when it is aborted while the system connects', async () => {
+    const server = createServer((socket) => socket.on('error', () => {}).resume()).listen(0, HOST);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const before = openDescriptors();
+    const controller = new AbortController();
+    const connecting = failureOf(connect(thisLoop, { address: HOST, port }, controller.signal));
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    const reason = new Error('never mind');
+    controller.abort(reason);
+    expect(await connecting).toBe(reason);
+    // The server's end too goes when ours has.
+    await untilDescriptorsAre(before);
+    server.close();
+  });
+
   it('fails with ECONNREFUSED where nobody listens, and leaves nothing open', async () => {
     const server = createServer().listen(0, HOST);
     await once(server, 'listening');

@@ -73,7 +73,9 @@ export const CONNECTION_ENDINGS: readonly Ending[] = [
     async opens({ client, port, track, random }) {
       const controller = new AbortController();
       const connecting = track(client.connect({ host: HOST, port, signal: controller.signal }));
-      for (let turns = random(4); turns > 0; turns -= 1) await (turns % 2 === 0 ? nextTurn() : undefined);
+      // Before the system is asked, while it connects, and when it has.
+      for (let steps = random(24); steps > 0; steps -= 1) await undefined;
+      if (random(4) === 0) await nextTurn();
       controller.abort(new Error('no longer wanted'));
       await connecting.then(
         (stream) => stream.close(),
