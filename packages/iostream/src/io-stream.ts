@@ -440,6 +440,27 @@ export class IOStream implements TransportEvents {
     return this.#transport;
   }
 
+  /** The options that this stream was made with, defaults included. */
+  get options(): Required<IOStreamOptions> {
+    return { ...this.#writing.options, maxReadBufferBytes: this.#reading.maxBytes, clock: this.#clock };
+  }
+
+  /**
+   * For startTls: who waits for the close of this stream, whose transport was taken, waits for the `successor`'s; or is
+   * told now that there is none.
+   */
+  passCloseListeners(successor: IOStream | undefined): void {
+    const listeners = this.#closeListeners;
+    this.#closeListeners = undefined;
+    if (listeners === undefined) return;
+    if (successor === undefined || successor.#closed) {
+      listeners.tell();
+      return;
+    }
+    successor.#closeListeners = listeners;
+    successor.#reading.watchForEnd();
+  }
+
   // ---- events of the transport ----
 
   /** For the transport. */

@@ -39,7 +39,7 @@ export class OutgoingFile {
     this.#file = requireFile(file);
     requirePosition('start', start, 0);
     this.position = start;
-    this.#byteLength = requirePosition('end', end ?? sizeOf(this.fd), start) - start;
+    this.#byteLength = requirePosition('end', end === undefined ? sizeOf(this.fd) : end, start) - start;
     this.left = this.#byteLength;
     this.promise = new Promise((resolve, reject) => {
       this.#settle = (failure) =>

@@ -14,7 +14,7 @@ import type { Transport } from './transport.ts';
 interface StartTlsShared {
   /** Stops the handshake. */
   readonly signal?: AbortSignal;
-  /** Limits of the new stream. Default: those of a stream that a TCPServer made, else those of every stream. */
+  /** Limits of the new stream. Default: those of the stream that it takes the place of. */
   readonly stream?: IOStreamOptions;
   /** Whose clock the handshake's deadline is measured by. Default: the loop of this thread. */
   readonly loop?: IOLoop;
@@ -41,7 +41,8 @@ type Handshake = (plain: Transport, signal: AbortSignal) => Promise<Transport>;
  * not have them read as if they were protected. A connection of a TCPServer is still counted and closed by it.
  *
  * @param stream - open and idle: nothing buffered, queued or waited for. It is used up, unless it is refused.
- * @returns a new stream over the same connection, when the handshake is complete.
+ * @returns a new stream over the same connection, when the handshake is complete. Who waits for the close of the old
+ *   one waits for that of the new one from then on.
  * @throws StreamUsageError `ERR_STREAM_USAGE` for a stream that is not idle and for options that cannot be,
  *   StreamConnectError `ERR_STREAM_TLS` for unusable files: the stream is as it was. StreamConnectError
  *   `ERR_STREAM_TLS`, StreamTimeoutError `ERR_STREAM_TIMEOUT` when the handshake fails, the reason of `signal`, and
@@ -54,13 +55,16 @@ export async function startTls(stream: IOStream, options: StartTlsOptions): Prom
   }
   signal?.throwIfAborted();
   const shake = options.server ? serverHandshake(options.tls, loop) : clientHandshake(options.tls, loop);
-  const streamOptions = { clock: loop.clock, ...options.stream };
   const stopping = new AbortController();
   const onAbort = (): void => stopping.abort(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
+    const { signal: stop } = stopping;
     if (stream instanceof ServerStream) return await upgrade(stream, shake, stopping, options.stream);
-    return new IOStream(await shake(stream.detachTransport(), stopping.signal), streamOptions);
+    const plain = stream.detachTransport();
+    return await passedOn(stream, async () => {
+      return new IOStream(await shake(plain, stop), { ...stream.options, ...options.stream });
+    });
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }
@@ -75,11 +79,24 @@ async function upgrade(
 ): Promise<IOStream> {
   const stop = (): void => stopping.abort(new StreamClosedError('startTls: the connection was closed'));
   const plain = stream.beginUpgrade(stop);
+  return passedOn(stream, async () => {
+    try {
+      return stream.completeUpgrade(await shake(plain, stopping.signal), options);
+    } catch (error) {
+      stream.failUpgrade();
+      throw error;
+    }
+  });
+}
+
+/** Who waits for the close of the old stream waits for the new one's, or hears that there is none. */
+async function passedOn(stream: IOStream, replace: () => Promise<IOStream>): Promise<IOStream> {
+  let successor: IOStream | undefined;
   try {
-    return stream.completeUpgrade(await shake(plain, stopping.signal), options);
-  } catch (error) {
-    stream.failUpgrade();
-    throw error;
+    successor = await replace();
+    return successor;
+  } finally {
+    stream.passCloseListeners(successor);
   }
 }
 

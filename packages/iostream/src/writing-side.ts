@@ -34,6 +34,13 @@ export class WritingSide {
     this.isEnded = transport.direction === 'read';
   }
 
+  get options(): { readonly maxWriteBufferBytes: number; readonly writeOverflow: 'error' | 'close' } {
+    return {
+      maxWriteBufferBytes: this.#maxBytes,
+      writeOverflow: this.#closesOnOverflow ? 'close' : 'error',
+    };
+  }
+
   write(data: Uint8Array | string): Promise<void> {
     if (this.#stream.isClosed || this.isEnded) {
       return ignorable(Promise.reject(closedError(this.#stream, 'write')));
@@ -62,7 +69,8 @@ export class WritingSide {
     }
     let outgoing: OutgoingFile;
     try {
-      if (typeof options !== 'object') throw wrongArgument('sendFile', 'an object of options', options);
+      if (typeof options !== 'object' || options === null)
+        throw wrongArgument('sendFile', 'an object of options', options);
       options.signal?.throwIfAborted();
       outgoing = new OutgoingFile(file, options);
       this.#requireRoom('sendFile', WAITING_FILE_COST_BYTES);

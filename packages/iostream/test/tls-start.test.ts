@@ -164,6 +164,44 @@ describe('startTls in the middle of a connection', () => {
     await until(() => server.openConnections === 0);
   });
 
+  it('moves the limits of a stream, and those who wait for its close, to the new one [STR-14]', async () => {
+    const { server } = await startingServer();
+    await using _ = server;
+    const plain = await new TCPClient().connect({
+      host,
+      port: server.port,
+      maxReadBufferBytes: 5_000,
+      maxWriteBufferBytes: 100_000,
+      writeOverflow: 'close',
+    });
+    void plain.write('STARTTLS\n');
+    await plain.readUntil('READY\n');
+    const told: string[] = [];
+    plain.setCloseCallback(() => told.push('callback'));
+    const waited = plain.waitClosed().then(() => told.push('waiter'));
+    const stream = await startTls(plain, { server: false, tls: clientTls() });
+    expect(stream.options).toMatchObject({
+      maxReadBufferBytes: 5_000,
+      maxWriteBufferBytes: 100_000,
+      writeOverflow: 'close',
+    });
+    expect(await echoOf(stream, 'still open\n')).toBe('still open\n');
+    expect(told).toEqual([]);
+    stream.close();
+    await waited;
+    expect(told.sort()).toEqual(['callback', 'waiter']);
+  });
+
+  it('tells those who wait for the close when the handshake fails [STR-14]', async () => {
+    const { server } = await startingServer();
+    await using _ = server;
+    const plain = await askedToStart(server.port);
+    const waited = plain.waitClosed();
+    const tls = { servername: 'another.example', caFile: certificates.certFile };
+    await expect(startTls(plain, { server: false, tls })).rejects.toMatchObject({ code: 'ERR_STREAM_TLS' });
+    await waited;
+  });
+
   it('moves the limits of the server to the new stream [STR-14]', async () => {
     const { server, failures } = await startingServer((stream) => stream.readUntil('\n'), {
       maxReadBufferBytes: 100,
