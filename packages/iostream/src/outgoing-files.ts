@@ -49,11 +49,14 @@ export class OutgoingFiles implements Flushable {
 
   /** Queues a piece behind the last file. */
   write(piece: string | Uint8Array): void {
-    (this.#files[this.#files.length - 1] as OutgoingFile).behind.push(piece);
+    const last = this.#files[this.#files.length - 1];
+    if (last === undefined) this.#writeNow(piece);
+    else last.behind.push(piece);
   }
 
   endWrite(): void {
     this.#endWriteWanted = true;
+    if (this.#files.length === 0) this.#transport.endWrite();
   }
 
   /** The transport has sent bytes that were written to it. */
@@ -129,9 +132,13 @@ export class OutgoingFiles implements Flushable {
       this.#events.failed(failure.error);
     } else {
       this.#advance(file, count);
-      this.#unsentBytes += count;
-      this.#transport.write(count === chunk.length ? chunk : chunk.subarray(0, count));
+      this.#writeNow(count === chunk.length ? chunk : chunk.subarray(0, count));
     }
+  }
+
+  #writeNow(piece: string | Uint8Array): void {
+    this.#unsentBytes += piece.length;
+    this.#transport.write(piece);
   }
 
   #advance(file: OutgoingFile, byteLength: number): void {
@@ -145,10 +152,7 @@ export class OutgoingFiles implements Flushable {
     const { left } = file;
     this.#advance(file, left);
     file.finish();
-    for (const piece of file.behind.pieces) {
-      this.#unsentBytes += piece.length;
-      this.#transport.write(piece);
-    }
+    for (const piece of file.behind.pieces) this.#writeNow(piece);
     if (this.#files.length === 0 && this.#endWriteWanted) this.#transport.endWrite();
     if (left > 0) this.#events.moved(left, false);
   }
