@@ -1,3 +1,5 @@
+import { IOLoop } from '@landspout/ioloop';
+
 /** Who wants to hear of a stream's close. Made only when somebody does. */
 export class CloseListeners {
   readonly #listeners = new Set<() => void>();
@@ -24,9 +26,10 @@ export class CloseListeners {
     });
   }
 
-  /** Tells each on a later turn, so that reads were answered before. */
+  /** Tells each on a later turn, so that reads were answered before. What one throws is one record of the loop's log. */
   tell(): void {
-    for (const listener of this.#listeners) setImmediate(listener);
+    const loop = IOLoop.current();
+    for (const listener of this.#listeners) loop.addCallback(listener);
     this.#listeners.clear();
   }
 }

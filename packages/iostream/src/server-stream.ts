@@ -14,21 +14,24 @@ export interface ServerStreamOwner {
 /** A stream that tells its server when it is gone: a method call, where a callback would cost memory for each. */
 export class ServerStream extends IOStream {
   readonly #owner: ServerStreamOwner;
-  readonly #options: IOStreamOptions;
   #isGone = false;
   /** Closes what goes on in our place: the handshake, and then the successor. */
-  #closeNext: ((error: Error | undefined) => void) | undefined;
+  #closeNext: ((error: Error | undefined, how: 'close' | 'reset') => void) | undefined;
 
   constructor(transport: Transport, options: IOStreamOptions, owner: ServerStreamOwner) {
     super(transport, options);
     this.#owner = owner;
-    this.#options = options;
   }
 
   /** After startTls too: a server that closes the stream of a handler that failed means the connection. */
   override close(error?: Error): void {
-    this.#closeNext?.(error);
+    this.#closeNext?.(error, 'close');
     super.close(error);
+  }
+
+  override reset(error?: Error): void {
+    this.#closeNext?.(error, 'reset');
+    super.reset(error);
   }
 
   override closed(error: Error | undefined): void {
@@ -51,9 +54,9 @@ export class ServerStream extends IOStream {
 
   /** For startTls: the stream that takes our place, with our limits where there are no others. */
   completeUpgrade(transport: Transport, options: IOStreamOptions = {}): IOStream {
-    const successor = new ServerStream(transport, { ...this.#options, ...options }, this.#owner);
+    const successor = new ServerStream(transport, { ...this.options, ...options }, this.#owner);
     this.#isGone = true;
-    this.#closeNext = (error) => successor.close(error);
+    this.#closeNext = (error, how) => successor[how](error);
     this.#owner.streamReplaced(this, successor);
     return successor;
   }

@@ -164,6 +164,30 @@ describe('startTls in the middle of a connection', () => {
     await until(() => server.openConnections === 0);
   });
 
+  it.each(['close', 'reset'] as const)(
+    'stops at a %s of the old stream by the server [STR-14]',
+    async (how) => {
+      let old: IOStream | undefined;
+      const { server, failures } = await startingServer(() => {}, {
+        async handleStream(stream) {
+          await stream.readUntil('STARTTLS\n');
+          await stream.write('READY\n');
+          old = stream;
+          await startTls(stream, { server: true, tls: context }).catch((error) => failures.push(error));
+        },
+      });
+      await using _ = server;
+      // A client that never begins its handshake.
+      const stream = await askedToStart(server.port);
+      old?.[how]();
+      await until(() => failures.length === 1);
+      expect(failures[0]).toMatchObject({ code: 'ERR_STREAM_CLOSED' });
+      await stream.readUntilClose().catch(() => {});
+      stream.close();
+      await until(() => server.openConnections === 0);
+    },
+  );
+
   it('moves the limits of a stream, and those who wait for its close, to the new one [STR-14]', async () => {
     const { server } = await startingServer();
     await using _ = server;

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   type AcceptHandler,
   type IOStream,
@@ -140,6 +140,24 @@ describe.each(CHANNEL_NAMES)('IOStream over %s, closed', (channel) => {
       await turns(3);
       expect(calls.sort()).toEqual(['first', 'from the callback', 'late', 'second']);
       expect(b.error).toBeUndefined();
+    }));
+
+  it('logs what a callback throws, and calls the next one [STR-10]', () =>
+    withPair(channel, async ({ b }) => {
+      const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+      try {
+        const called = new Promise<void>((resolve) => {
+          b.setCloseCallback(() => {
+            throw new Error('a callback with a bug');
+          });
+          b.setCloseCallback(resolve);
+        });
+        b.close();
+        await called;
+        expect(written.mock.calls.flat().join('')).toContain('a callback with a bug');
+      } finally {
+        written.mockRestore();
+      }
     }));
 
   it('goes on settling when a continuation of one wait uses the stream again [STR-10]', () =>
