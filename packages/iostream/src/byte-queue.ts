@@ -90,6 +90,18 @@ export class ByteQueue {
     return length;
   }
 
+  /** Removes the first `length` bytes, and gives all of them but the last `ending` as text. */
+  takeText(length: number, ending: number, encoding: 'utf8' | 'latin1'): string {
+    const text = this.#storage.toString(encoding, this.#start, this.#start + length - ending);
+    this.#drop(length);
+    return text;
+  }
+
+  /** The byte at `at`, which waits here. */
+  byteAt(at: number): number {
+    return this.#storage[this.#start + at] as number;
+  }
+
   #searchStart(maxMatchBytes: number): number {
     return Math.max(0, this.#searched - maxMatchBytes - 1);
   }

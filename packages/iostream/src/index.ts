@@ -20,6 +20,7 @@ export type { ConnectTarget } from './connect-target.ts';
 export { type OpenFdOptions, openFd } from './fd-transport.ts';
 // Streams.
 export { IOStream } from './io-stream.ts';
+export type { LinesOptions } from './line-iterator.ts';
 export { listen } from './listen.ts';
 export { LISTEN_ERRORS, ListenUsageError } from './listen-errors.ts';
 export type {
@@ -64,7 +65,7 @@ export {
   StreamTimeoutError,
   StreamUsageError,
 } from './stream-errors.ts';
-export type { ChunksOptions, LinesOptions } from './stream-iteration.ts';
+export type { ChunksOptions } from './stream-iteration.ts';
 export {
   type BoundedReadOptions,
   DEFAULT_MAX_READ_BUFFER_BYTES,

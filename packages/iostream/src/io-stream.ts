@@ -4,6 +4,7 @@ import type { Clock } from '@landspout/ioloop';
 import { CloseListeners } from './close-listeners.ts';
 import { type CloseReason, closeReasonOf } from './close-reason.ts';
 import { type OpenFdOptions, openFd } from './fd-transport.ts';
+import { LineIterator, type LinesOptions } from './line-iterator.ts';
 import { LingeringClose } from './lingering-close.ts';
 import { memoryPair } from './memory-transport.ts';
 import { nodeDuplexTransport } from './node-transport.ts';
@@ -15,13 +16,7 @@ import { ReadUntilRegex } from './read-until-regex.ts';
 import { ReadingSide } from './reading-side.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 import { StreamUsageError } from './stream-errors.ts';
-import {
-  type ChunksOptions,
-  type LinesOptions,
-  readChunks,
-  readLines,
-  readRecords,
-} from './stream-iteration.ts';
+import { type ChunksOptions, readChunks, readRecords } from './stream-iteration.ts';
 import {
   type BoundedReadOptions,
   DEFAULT_STREAM_OPTIONS,
@@ -234,9 +229,9 @@ export class IOStream implements TransportEvents {
     return this.#read(options, (maxBytes) => new ReadToEnd(maxBytes));
   }
 
-  /** Each line as text, without its line end; see {@link readLines}. */
-  lines(options?: LinesOptions): AsyncGenerator<string, void, undefined> {
-    return readLines(this, options);
+  /** Each line as text, without its line end. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link LineIterator}. */
+  lines(options?: LinesOptions): AsyncIterableIterator<string, undefined, undefined> {
+    return new LineIterator(this, this.#reading, options);
   }
 
   /** The bytes as they come; see {@link readChunks}. */

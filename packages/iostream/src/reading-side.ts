@@ -64,6 +64,14 @@ export class ReadingSide {
     return promise;
   }
 
+  /** What a goal finds in what has come already; `undefined` where {@link read} would have to wait, or would refuse. */
+  readNow<Result>(goal: ReadGoal<Result>): Result | undefined {
+    const inbox = this.#inbox;
+    if (inbox === undefined || inbox.isAwaited || this.#consumer !== undefined) return undefined;
+    const length = inbox.look(goal, false);
+    return length >= 0 ? inbox.take(goal, length) : undefined;
+  }
+
   /** Settles the waiting read, where what is buffered, the limit or the end decides it. */
   answerRead(): void {
     const inbox = this.#inbox;

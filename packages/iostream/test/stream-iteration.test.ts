@@ -25,6 +25,33 @@ describe.each(CHANNEL_NAMES)('iteration of an IOStream over %s', (channel) => {
       expect(await lines).toEqual(['h\xe9llo', '', 'world']);
     }));
 
+  it('answers lines that are asked for at once in their order, and then that there are no more', () =>
+    withPair(channel, async ({ a, b }) => {
+      const lines = b.lines();
+      const asked = [lines.next(), lines.next(), lines.next(), lines.next()];
+      await a.write('one\ntwo\nthree');
+      a.endWrite();
+      const values = (await Promise.all(asked)).map(({ value }) => value);
+      expect(values).toEqual(['one', 'two', 'three', undefined]);
+      expect(await lines.next()).toEqual({ value: undefined, done: true });
+    }));
+
+  it('lets other reads take what is between two lines, and none while a line is awaited', () =>
+    withPair(channel, async ({ a, b }) => {
+      await a.write('3\nabc2\nde');
+      const lines = b.lines();
+      const seen: string[] = [];
+      for (let round = 0; round < 2; round += 1) {
+        const { value } = await lines.next();
+        seen.push(text(await b.readBytes(Number(value))));
+      }
+      expect(seen).toEqual(['abc', 'de']);
+      const awaited = lines.next();
+      await expect(b.readBytes(1)).rejects.toMatchObject({ code: 'ERR_STREAM_BUSY' });
+      await a.write('last\n');
+      expect(await awaited).toEqual({ value: 'last', done: false });
+    }));
+
   it('leaves the stream open and every byte unread when the loop is left', () =>
     withPair(channel, async ({ a, b }) => {
       await a.write('one\ntwo\nthree\nrest');
@@ -154,6 +181,8 @@ describe.each(CHANNEL_NAMES)('iteration of an IOStream over %s', (channel) => {
         await expect(all(b.records(size))).rejects.toMatchObject(usage);
         await expect(all(b.chunks({ maxBytes: size }))).rejects.toMatchObject(usage);
       }
-      await expect(all(b.lines({ encoding: 'utf16le' as 'utf8' }))).rejects.toMatchObject(usage);
+      for (const options of [{ encoding: 'utf16le' as 'utf8' }, { maxBytes: Number.NaN }]) {
+        expect(() => b.lines(options)).toThrow(expect.objectContaining(usage));
+      }
     }));
 });
