@@ -59,7 +59,7 @@ function openReactorFd(
   return new ReactorTransport(loop, reactor, slot, descriptor.generation, direction);
 }
 
-/** epoll refuses what is always ready, such as `/dev/null`. */
+/** epoll refuses what is always ready: files, directories, `/dev/null`. */
 function isWatchable(reactor: Reactor, descriptor: Descriptor): boolean {
   try {
     reactor.register(descriptor, 0, { ready() {} });
@@ -74,7 +74,6 @@ function isWatchable(reactor: Reactor, descriptor: Descriptor): boolean {
 function directionOf(fd: number, direction: OpenFdOptions['direction']): Transport['direction'] {
   if (!Number.isInteger(fd) || fd < 0 || fd >= 2 ** 31) throw wrongArgument('fromFd', 'a descriptor', fd);
   const stats = statOf(fd);
-  if (stats.isFile() || stats.isDirectory() || stats.isBlockDevice()) throw unfit(fd);
   switch (direction) {
     case 'read':
     case 'write':

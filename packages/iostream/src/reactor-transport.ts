@@ -109,7 +109,7 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   }
 
   sendFile(fd: number, position: number, byteLength: number): number {
-    if (!this.#open || this.#blocked || this.#piece !== undefined) return 0;
+    if (!this.#open || this.#blocked) return 0;
     const { binding, constants } = this.#reactor;
     const taken = binding.sendFile(this.slot, this.generation, fd, position, byteLength);
     if (taken === byteLength) return taken;

@@ -151,9 +151,10 @@ describe.each(CHANNEL_NAMES)('IOStream.sendFile over %s', (channel) => {
       await proc.close();
     }));
 
-  it('tells the consumer that all has left, who may then write and end', () =>
+  it('tells the consumer that all has left, who may then write and end, also to a peer that has ended', () =>
     withPair(channel, async ({ a, b }) => {
       let drained = 0;
+      const rest = Buffer.alloc(MIB, 'and');
       a.setConsumer({
         received() {},
         ended() {},
@@ -161,13 +162,16 @@ describe.each(CHANNEL_NAMES)('IOStream.sendFile over %s', (channel) => {
         drained() {
           drained += 1;
           if (drained > 1) return;
-          a.send('and');
+          a.send(rest);
           a.send(' on');
           a.endWrite();
         },
       });
+      a.resume();
+      b.endWrite();
+      while (!a.isEnded) await turn();
       void a.sendFile(file, { end: 3 });
-      expect((await b.readUntilClose()).toString()).toBe('alland on');
+      expect((await b.readUntilClose()).toString()).toBe(`all${rest} on`);
       expect(drained).toBe(2);
     }));
 

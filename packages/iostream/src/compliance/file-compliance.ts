@@ -18,8 +18,8 @@ class FileTrial {
   readonly #folder: string;
   #files = 0;
 
-  constructor(pair: CompliancePair, folder: string) {
-    this.stream = new IOStream(pair.a, { maxWriteBufferBytes: MIB });
+  constructor(pair: CompliancePair, folder: string, maxWriteBufferBytes: number) {
+    this.stream = new IOStream(pair.a, { maxWriteBufferBytes });
     this.peer = new RecordedEnd(pair.b);
     this.#folder = folder;
   }
@@ -51,11 +51,15 @@ class FileTrial {
 
 /** The part of the suite that sends files: the same results, whether by the transport's own way or by reading. */
 export function fileCompliance({ it }: TestFramework, makePair: () => Promise<CompliancePair>): void {
-  const check = (behaviour: string, test: (trial: FileTrial) => Promise<void>): void =>
+  const check = (
+    behaviour: string,
+    test: (trial: FileTrial) => Promise<void>,
+    maxWriteBufferBytes = MIB,
+  ): void =>
     it(behaviour, async () => {
       const pair = await makePair();
       const folder = await mkdtemp(join(tmpdir(), 'landspout-'));
-      const trial = new FileTrial(pair, folder);
+      const trial = new FileTrial(pair, folder, maxWriteBufferBytes);
       try {
         await test(trial);
         assert.deepEqual(trial.peer.violations, []);
@@ -125,6 +129,27 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     assert.ok(received.equals(Buffer.concat([Buffer.alloc(100 * 1024 - 7), Buffer.from('the end')])));
     await file.close();
   });
+
+  check(
+    'says that a file has left only when it has, behind what leaves slowly',
+    async (trial) => {
+      const { stream } = trial;
+      const file = await trial.file('a few bytes');
+      let settled = 0;
+      void stream.write(Buffer.alloc(MORE_THAN_KERNELS_TAKE));
+      const sent = [stream.sendFile(file), stream.sendFile(file)];
+      for (const promise of sent) void promise.then(() => (settled += 1));
+      trial.peer.act((transport) => transport.resume());
+      await trial.peer.until(({ receivedBytes }) => receivedBytes >= MORE_THAN_KERNELS_TAKE / 4);
+      trial.peer.act((transport) => transport.pause());
+      assert.deepEqual([settled, stream.queuedBytes + stream.bytesSent], [0, MORE_THAN_KERNELS_TAKE + 22]);
+      stream.endWrite();
+      assert.equal((await trial.readAll()).length, MORE_THAN_KERNELS_TAKE + 22);
+      assert.deepEqual(await Promise.all(sent), [11, 11]);
+      await file.close();
+    },
+    2 * MORE_THAN_KERNELS_TAKE,
+  );
 
   check('counts a file as queued but not against the limit, and what is behind it as both', async (trial) => {
     const { stream } = trial;
