@@ -64,8 +64,9 @@ static ssize_t resident_bytes(int fd, int64_t offset, int64_t length) {
   for (; used < PROBES && length > 0; used++, length -= PROBE_BYTES) {
     parts[used] = (struct iovec){.iov_base = scratch, .iov_len = length < PROBE_BYTES ? (size_t)length : PROBE_BYTES};
   }
-  /* By its number, because older versions of musl have no function for it. */
-  RETRY(count, syscall(SYS_preadv2, fd, parts, (long)used, (long)offset, 0L, (long)RWF_NOWAIT));
+  /* By its number, because older versions of musl have no function for it. Where a long has 64 bits, the kernel takes
+     the position from the first one alone. */
+  RETRY(count, syscall(SYS_preadv2, fd, parts, (long)used, (long)offset, (long)(offset >> 32), (long)RWF_NOWAIT));
   return count;
 }
 

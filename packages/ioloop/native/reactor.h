@@ -10,6 +10,7 @@
 #pragma once
 
 #define _GNU_SOURCE /* accept4 */
+#define _FILE_OFFSET_BITS 64
 #define NAPI_VERSION 8
 
 #include <errno.h>
