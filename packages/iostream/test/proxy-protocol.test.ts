@@ -460,7 +460,11 @@ describe('TCPServer with proxyProtocol', () => {
       },
     });
     const url = `http://${host}:${server.port}/`;
-    const curl = spawn('curl', ['--silent', '--show-error', '--noproxy', '*', '--haproxy-protocol', url]);
+    // Nothing that is set or preloaded for this process is meant for curl.
+    const env = { PATH: process.env.PATH };
+    const curl = spawn('curl', ['--silent', '--show-error', '--noproxy', '*', '--haproxy-protocol', url], {
+      env,
+    });
     const answer = JSON.parse(await text(curl.stdout));
     // curl speaks of its own end: as a client it is both.
     expect(answer).toMatchObject({
