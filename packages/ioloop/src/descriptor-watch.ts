@@ -1,8 +1,8 @@
 import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import type { Descriptor, Reactor, ReadyHandler } from './reactor.ts';
 import { checked } from './reactor.ts';
-import { shownValue } from './shown-value.ts';
 import { Socket, whenClosed } from './socket.ts';
+import { usage } from './usage.ts';
 
 /** Hears that a descriptor is ready: which, and the event bits of `IOLoop`. */
 export type ReadinessHandler<Target = number | Socket> = (target: Target, events: number) => unknown;
@@ -90,7 +90,7 @@ const MOST_DESCRIPTOR = 0x7fffffff;
 
 function openDescriptor(target: unknown): Descriptor {
   if (!(target instanceof Socket)) {
-    throw usageError(`a descriptor or a Socket was expected, not ${shownValue(target)}`);
+    throw usage('addHandler', 'a descriptor or a Socket', target);
   }
   if (target.closed) throw new LoopClosedError('addHandler: the socket is closed');
   return target.descriptor;
@@ -98,12 +98,8 @@ function openDescriptor(target: unknown): Descriptor {
 
 function duplicate(reactor: Reactor, fd: number): Descriptor {
   if (!Number.isInteger(fd) || fd < 0 || fd > MOST_DESCRIPTOR) {
-    throw usageError(`the number of a descriptor was expected, not ${fd}`);
+    throw usage('addHandler', 'the number of a descriptor', fd);
   }
   const slot = checked(reactor.binding.adopt(fd, false), 'fcntl', `descriptor ${fd}`);
   return { slot, generation: reactor.binding.generation(slot) };
-}
-
-function usageError(detail: string): LoopUsageError {
-  return new LoopUsageError('ERR_LOOP_USAGE', `addHandler: ${detail}`);
 }

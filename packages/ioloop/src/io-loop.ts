@@ -68,7 +68,8 @@ export class IOLoop {
   readonly #runs = new LoopRuns();
   readonly #lag = new LoopLag();
   readonly #executors = new LoopExecutors();
-  readonly #watches: LoopWatch[] = [];
+  /** The one that watches: there is one at a time in a process. */
+  #watch: LoopWatch | undefined;
   #closed = false;
 
   /** The loop of this thread, made at the first call, and again after that one was closed. */
@@ -265,7 +266,7 @@ export class IOLoop {
   watch(options: LoopWatchOptions = {}): LoopWatch {
     if (this.#closed) this.#refuse('watch');
     const watch = watchLoop(this, options);
-    this.#watches.push(watch);
+    if (watch.isWatching) this.#watch = watch;
     return watch;
   }
 
@@ -306,7 +307,7 @@ export class IOLoop {
     this.#timers.close();
     this.#lag.close();
     this.#handlers?.close(options.allFds === true);
-    await Promise.all([this.#executors.close(), ...this.#watches.map((watch) => watch.close())]);
+    await Promise.all([this.#executors.close(), this.#watch?.close()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,7 @@ import { resolveListenAddresses, type Sharing, toListenTarget } from './listen-a
 import type { ListeningSocket } from './listener.ts';
 import type { AddressFamily } from './net-address.ts';
 import { openOnOnePort } from './one-port.ts';
-import { StreamUsageError } from './stream-errors.ts';
+import { listenUsage } from './stream-usage.ts';
 import { DEFAULT_SOCKET_MODE, isAbstract, removeStaleSocket, requireSocketPath } from './unix-socket-file.ts';
 
 /** As Node and nginx: a burst of that many loses none. */
@@ -91,7 +91,7 @@ export async function bindPort(
 ): Promise<ListeningSocket[]> {
   const { port, host, family, reusePort, cluster } = request;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw usage(`a port of 0 to 65535 was expected, not ${port}`);
+    throw listenUsage(`a port of 0 to 65535 was expected, not ${port}`);
   }
   const addresses = await resolveListenAddresses(host, family);
   return openOnOnePort(addresses, port, (address, onePort) =>
@@ -101,9 +101,5 @@ export async function bindPort(
 
 function backlogOf({ backlog = DEFAULT_BACKLOG }: { readonly backlog?: number }): number {
   if (Number.isInteger(backlog) && backlog >= 1 && backlog < 2 ** 31) return backlog;
-  throw usage(`a backlog of at least 1 was expected, not ${backlog}`);
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
+  throw listenUsage(`a backlog of at least 1 was expected, not ${backlog}`);
 }

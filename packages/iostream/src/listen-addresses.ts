@@ -1,7 +1,7 @@
 import { SystemError } from '@landspout/ioloop';
 import type { ListenTarget } from './listener.ts';
 import { type AddressFamily, normalizeIp } from './net-address.ts';
-import { StreamUsageError } from './stream-errors.ts';
+import { listenUsage } from './stream-usage.ts';
 import { SystemResolver } from './system-resolver.ts';
 
 /** A numeric address to bind, and whether a machine without it is fine. */
@@ -25,12 +25,12 @@ export async function resolveListenAddresses(
   family?: AddressFamily,
 ): Promise<readonly ListenAddress[]> {
   if (family !== undefined && family !== 4 && family !== 6) {
-    throw usage(`a family of 4 or 6 was expected, not ${String(family)}`);
+    throw listenUsage(`a family of 4 or 6 was expected, not ${String(family)}`);
   }
   const addresses = await allAddresses(host);
   if (family === undefined) return addresses;
   const wanted = addresses.filter(({ address }) => address.includes(':') === (family === 6));
-  if (wanted.length === 0) throw usage(`${host} has no address of IPv${family}`);
+  if (wanted.length === 0) throw listenUsage(`${host} has no address of IPv${family}`);
   // Who asks for a family in so many words has not only implied it.
   return wanted.map(({ address }) => ({ address, mayBeMissing: false }));
 }
@@ -68,8 +68,4 @@ export interface Sharing {
 /** What to bind for one address. */
 export function toListenTarget(address: string, port: number, sharing: Sharing): ListenTarget {
   return { address, port, ...sharing, v6Only: address.includes(':') };
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }

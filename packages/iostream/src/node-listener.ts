@@ -7,7 +7,7 @@ import type { Listener, ListenerOptions, ListeningSocket, ListenTarget } from '.
 import { targetName } from './net-address.ts';
 import { NodeListeningSocket } from './node-listening-socket.ts';
 import { PrivateSocketFolder } from './private-socket-folder.ts';
-import { StreamUsageError } from './stream-errors.ts';
+import { listenUsage } from './stream-usage.ts';
 import { claimSocketFile, DEFAULT_SOCKET_MODE, isAbstract, noteSocketFile } from './unix-socket-file.ts';
 
 /**
@@ -80,22 +80,18 @@ function toListenOptions(
   if ('path' in target) return { path: target.path, backlog, exclusive: true };
   if ('fd' in target) {
     // Node would take the number for one of the parent's descriptors.
-    if (cluster.isWorker) throw usage('fd is not for a child of node:cluster');
+    if (cluster.isWorker) throw listenUsage('fd is not for a child of node:cluster');
     return { fd: target.fd, backlog };
   }
   const { address: host, port, reusePort = false, v6Only: ipv6Only = false } = target;
-  if (target.cluster && !cluster.isWorker) throw usage('cluster is for children of node:cluster');
+  if (target.cluster && !cluster.isWorker) throw listenUsage('cluster is for children of node:cluster');
   // `exclusive` keeps node:cluster from sharing a listener that many processes of ours arrange themselves.
   const options = { host, port, backlog, ipv6Only, exclusive: target.cluster !== true };
   if (!reusePort) return options;
   if (!hasReusePort()) {
-    throw usage(`Node ${process.versions.node} cannot set reusePort on this system`);
+    throw listenUsage(`Node ${process.versions.node} cannot set reusePort on this system`);
   }
   return { ...options, reusePort };
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }
 
 /** Node has the option since 22.12 and 23.1, and libuv the socket option on these systems. */

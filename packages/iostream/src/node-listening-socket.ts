@@ -3,7 +3,7 @@ import type { IOLoop } from '@landspout/ioloop';
 import type { AcceptHandler, ListeningSocket, ListenTarget } from './listener.ts';
 import { internetAddress } from './net-address.ts';
 import { NodeTransport } from './node-transport.ts';
-import { StreamUsageError } from './stream-errors.ts';
+import { listenUsage } from './stream-usage.ts';
 import type { SocketAddress } from './transport.ts';
 import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';
 
@@ -39,8 +39,9 @@ export class NodeListeningSocket implements ListeningSocket {
   }
 
   addAcceptHandler(handler: AcceptHandler): () => void {
-    if (!this.#open) throw usage('the socket is closed');
-    if (this.#handler !== undefined) throw usage('the socket has a handler for its connections already');
+    if (!this.#open) throw listenUsage('the socket is closed');
+    if (this.#handler !== undefined)
+      throw listenUsage('the socket has a handler for its connections already');
     // One of its own, so that a late second call of what stops it does not stop a successor.
     const own: AcceptHandler = (transport) => handler(transport);
     this.#handler = own;
@@ -104,8 +105,4 @@ function addressOf(server: Server, target: ListenTarget): SocketAddress {
   if (found === null || typeof found === 'string') return { family: 'unix', path: found ?? '' };
   const { address, port } = found;
   return internetAddress(address, port);
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }

@@ -3,7 +3,7 @@ import { inheritedError } from './inherited-listener.ts';
 import type { ListeningSocket, ListenTarget } from './listener.ts';
 import { targetName } from './net-address.ts';
 import { type OpenedListener, ReactorListeningSocket } from './reactor-listening-socket.ts';
-import { StreamUsageError } from './stream-errors.ts';
+import { listenUsage } from './stream-usage.ts';
 import {
   claimSocketFile,
   DEFAULT_SOCKET_MODE,
@@ -58,7 +58,7 @@ function openListener(
   const { binding, constants, options } = reactor;
   const isUnix = 'path' in target;
   if (!isUnix && target.cluster) {
-    throw usage('cluster is for the portable backend');
+    throw listenUsage('cluster is for the portable backend');
   }
   const isV6 = !isUnix && target.address.includes(':');
   const domain = isUnix ? constants.AF_UNIX : isV6 ? constants.AF_INET6 : constants.AF_INET;
@@ -91,8 +91,4 @@ function openListener(
     binding.close(slot, generation);
     throw error;
   }
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }

@@ -7,7 +7,7 @@ import {
 } from '@landspout/ioloop';
 import type { AcceptHandler, ListeningSocket } from './listener.ts';
 import { ReactorTransport, toSocketAddress } from './reactor-transport.ts';
-import { StreamUsageError } from './stream-errors.ts';
+import { listenUsage } from './stream-usage.ts';
 import type { SocketAddress } from './transport.ts';
 import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';
 
@@ -43,8 +43,9 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
   }
 
   addAcceptHandler(handler: AcceptHandler): () => void {
-    if (!this.#open) throw usage('the socket is closed');
-    if (this.#handler !== undefined) throw usage('the socket has a handler for its connections already');
+    if (!this.#open) throw listenUsage('the socket is closed');
+    if (this.#handler !== undefined)
+      throw listenUsage('the socket has a handler for its connections already');
     // One of its own, so that a late second call of what stops it does not stop a successor.
     const own: AcceptHandler = (transport) => handler(transport);
     this.#handler = own;
@@ -112,8 +113,4 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
       this.#reactor.register(this.#descriptor, READABLE, this);
     }, EXHAUSTED_REST_MS);
   }
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }

@@ -3,7 +3,7 @@ import { bindPort, bindUnixSocket } from './bind-sockets.ts';
 import { openListeningSocket } from './listen.ts';
 import type { ListeningSocket } from './listener.ts';
 import type { AddressFamily } from './net-address.ts';
-import { StreamUsageError } from './stream-errors.ts';
+import { listenUsage } from './stream-usage.ts';
 import { takeSystemdSockets } from './systemd-sockets.ts';
 
 /** Where to listen, in one of five ways: port and host, `path`, `sockets`, `systemd` or `fd`. */
@@ -75,7 +75,7 @@ function wayOf(options: ListenOptions): keyof typeof WAYS {
   const allowed: readonly string[] = WAYS[way];
   for (const other of [...ways, ...Object.values(WAYS).flat()]) {
     if (other === way || options[other] === undefined || allowed.includes(other)) continue;
-    throw usage(`${way} stands in place of ${other}, not beside it`);
+    throw listenUsage(`${way} stands in place of ${other}, not beside it`);
   }
   return way;
 }
@@ -102,21 +102,17 @@ function requireDescriptors(fd: ListenOptions['fd']): readonly number[] {
     Number.isInteger(one) && (one as number) >= 0 && (one as number) < 2 ** 31;
   const areDescriptors = Array.isArray(fds) && fds.length > 0 && fds.every(isDescriptor);
   if (areDescriptors && new Set(fds).size === fds.length) return fds;
-  throw usage('fd was expected to be a descriptor, or several');
+  throw listenUsage('fd was expected to be a descriptor, or several');
 }
 
 function requireName(name: unknown): string | true {
   if (name === true || (typeof name === 'string' && name !== '')) return name;
-  throw usage('systemd was expected to be true or the name of sockets');
+  throw listenUsage('systemd was expected to be true or the name of sockets');
 }
 
 function requireSockets(sockets: readonly ListeningSocket[] = []): readonly ListeningSocket[] {
   const areSockets =
     Array.isArray(sockets) && sockets.every((one) => typeof one?.addAcceptHandler === 'function');
   if (areSockets && sockets.length > 0 && new Set(sockets).size === sockets.length) return sockets;
-  throw usage('sockets was expected to be listening sockets, each of them once');
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
+  throw listenUsage('sockets was expected to be listening sockets, each of them once');
 }

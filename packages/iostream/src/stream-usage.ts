@@ -1,10 +1,19 @@
 import { StreamUsageError } from './stream-errors.ts';
 
-/** The error for an argument that cannot be meant. The message never shows the content of an object or text. */
-export function wrongArgument(operation: string, expected: string, value: unknown): StreamUsageError {
+/** That an argument cannot be meant, in words that never show the content of an object or text. */
+export function wrongArgumentMessage(operation: string, expected: string, value: unknown): string {
   const isShown = value === null || typeof value === 'number' || typeof value === 'boolean';
-  const shown = isShown ? String(value) : typeof value;
-  return new StreamUsageError('ERR_STREAM_USAGE', `${operation}: ${expected} was expected, not ${shown}`);
+  return `${operation}: ${expected} was expected, not ${isShown ? String(value) : typeof value}`;
+}
+
+/** The error for an argument that cannot be meant. */
+export function wrongArgument(operation: string, expected: string, value: unknown): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', wrongArgumentMessage(operation, expected, value));
+}
+
+/** The error for a way of listening that cannot be. */
+export function listenUsage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }
 
 /** A number of bytes as it may be given for a limit; infinity stands for "as many as the limit above allows". */

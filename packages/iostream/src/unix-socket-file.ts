@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type IOLoop, SystemError } from '@landspout/ioloop';
 import { connect } from './connect.ts';
 import { targetName } from './net-address.ts';
-import { StreamUsageError } from './stream-errors.ts';
+import { listenUsage } from './stream-usage.ts';
 
 /** Its owner alone. */
 export const DEFAULT_SOCKET_MODE = 0o600;
@@ -28,10 +28,10 @@ export function isAbstract(path: string): boolean {
 export function requireSocketPath(path: string, mode = DEFAULT_SOCKET_MODE): void {
   if (typeof path !== 'string' || path === '' || path === '\0' || path.indexOf('\0') > 0) {
     const shown = typeof path === 'string' ? JSON.stringify(path) : typeof path;
-    throw usage(`a path without NUL, or one more character after it, was expected, not ${shown}`);
+    throw listenUsage(`a path without NUL, or one more character after it, was expected, not ${shown}`);
   }
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
-    throw usage(`a mode of 0 to 0o777 was expected, not ${mode}`);
+    throw listenUsage(`a mode of 0 to 0o777 was expected, not ${mode}`);
   }
   if (Buffer.byteLength(path) > longestSocketPath()) {
     throw new SystemError('ENAMETOOLONG', 'bind', targetName({ path }));
@@ -102,8 +102,4 @@ function identityOf(path: string): string | undefined {
     return undefined; // Such as a folder that may not be searched: binding will say so.
   }
   return stats?.isSocket() ? `${stats.dev}:${stats.ino}:${stats.birthtimeNs}` : undefined;
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }

@@ -1,5 +1,4 @@
-import { LoopUsageError } from '../loop-errors.ts';
-import { shownValue } from '../shown-value.ts';
+import { usage } from '../usage.ts';
 import { Future } from './future.ts';
 import { isFuture } from './is-future.ts';
 
@@ -17,9 +16,9 @@ import { isFuture } from './is-future.ts';
  * console.log(await first);
  */
 export function chainFuture<T>(source: PromiseLike<T>, target: Future<T>): void {
-  if (!isFuture(source)) throw usageError('a promise or a Future', source);
-  if (!(target instanceof Future)) throw usageError('a Future as target', target);
-  if ((source as unknown) === target) throw usageError('two different futures', source);
+  if (!isFuture(source)) throw usage('chainFuture', 'a promise or a Future', source);
+  if (!(target instanceof Future)) throw usage('chainFuture', 'a Future as target', target);
+  if ((source as unknown) === target) throw usage('chainFuture', 'two different futures', source);
   if (source instanceof Future) {
     source.addDoneCallback(copyTo(target));
     return;
@@ -37,9 +36,4 @@ function copyTo<T>(target: Future<T>): (source: Future<T>) => void {
     else if (source.hasFailed) target.setException(source.exception());
     else target.setResult(source.result());
   };
-}
-
-function usageError(expected: string, value: unknown): LoopUsageError {
-  const detail = `${expected} was expected, not ${shownValue(value)}`;
-  return new LoopUsageError('ERR_LOOP_USAGE', `chainFuture: ${detail}`);
 }

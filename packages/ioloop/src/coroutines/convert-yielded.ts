@@ -1,5 +1,5 @@
 import { LoopUsageError } from '../loop-errors.ts';
-import { shownValue } from '../shown-value.ts';
+import { usage } from '../usage.ts';
 import type { FailureReport } from './failure-report.ts';
 import { isFuture } from './is-future.ts';
 import { multi } from './multi.ts';
@@ -38,9 +38,9 @@ export function registerYielded<T extends object>(
 ): () => void {
   const prototype: unknown = typeof type === 'function' ? (type as ClassOf<T>).prototype : undefined;
   if (typeof prototype !== 'object' || prototype === null || prototype === Object.prototype) {
-    throw usageError('registerYielded', 'a class other than Object', type);
+    throw usage('registerYielded', 'a class other than Object', type);
   }
-  if (typeof convert !== 'function') throw usageError('registerYielded', 'a function', convert);
+  if (typeof convert !== 'function') throw usage('registerYielded', 'a function', convert);
   if (CONVERTERS.has(prototype)) {
     throw new LoopUsageError('ERR_LOOP_USAGE', 'registerYielded: the class is registered already');
   }
@@ -66,7 +66,7 @@ export function convertYielded(yielded: unknown, report: FailureReport = {}): Pr
     const items = Object.entries(converted).map(([key, item]) => [key, converterResult(item)] as const);
     return multi(Object.fromEntries(items), report);
   }
-  throw usageError('coroutine', 'a yield of a promise, an array or a plain object', yielded);
+  throw usage('coroutine', 'a yield of a promise, an array or a plain object', yielded);
 }
 
 /** A promise of what the converter makes of `value`, or `value` where there is nothing to convert. */
@@ -82,11 +82,6 @@ function converterResult(value: unknown): unknown {
 /** Async, so that what the converter of one item throws stops no other item from being listened to. */
 async function convertWith(convert: YieldedConverter<never>, value: never): Promise<unknown> {
   const result: unknown = convert(value);
-  if (!isFuture(result)) throw usageError('registerYielded', 'a promise from the converter', result);
+  if (!isFuture(result)) throw usage('registerYielded', 'a promise from the converter', result);
   return await result;
-}
-
-function usageError(operation: string, expected: string, value: unknown): LoopUsageError {
-  const detail = `${expected} was expected, not ${shownValue(value)}`;
-  return new LoopUsageError('ERR_LOOP_USAGE', `${operation}: ${detail}`);
 }

@@ -1,6 +1,5 @@
 import { consoleLogger, type Logger } from '../logger.ts';
-import { LoopUsageError } from '../loop-errors.ts';
-import { shownValue } from '../shown-value.ts';
+import { usage } from '../usage.ts';
 
 /** What becomes of errors that no caller can be told, because another one was thrown or the caller has left. */
 export interface FailureReport {
@@ -17,14 +16,14 @@ export interface FailureReport {
  */
 export function checkReport(operation: string, report: FailureReport): void {
   if (typeof report !== 'object' || report === null) {
-    throw usageError(operation, 'an object of options', report);
+    throw usage(operation, 'an object of options', report);
   }
   const { quiet, logger } = report;
   if (quiet !== undefined && typeof quiet !== 'boolean' && typeof quiet !== 'function') {
-    throw usageError(operation, 'a boolean or a function as quiet', quiet);
+    throw usage(operation, 'a boolean or a function as quiet', quiet);
   }
   if (logger !== undefined && typeof logger?.error !== 'function') {
-    throw usageError(operation, 'a Logger as logger', logger);
+    throw usage(operation, 'a Logger as logger', logger);
   }
 }
 
@@ -42,9 +41,4 @@ export function reportFailure(error: unknown, message: string, report: FailureRe
 
 function isQuiet(error: unknown, quiet: FailureReport['quiet']): boolean {
   return typeof quiet === 'function' ? quiet(error) : quiet === true;
-}
-
-function usageError(operation: string, expected: string, value: unknown): LoopUsageError {
-  const detail = `${expected} was expected, not ${shownValue(value)}`;
-  return new LoopUsageError('ERR_LOOP_USAGE', `${operation}: ${detail}`);
 }

@@ -1,11 +1,10 @@
 import { constants } from 'node:os';
 import { ProcessUsageError } from '@landspout/ioloop';
+import { wrongArgumentMessage } from '../stream-usage.ts';
 
-/** The error for an argument that cannot be meant. The message never shows the content of an object or text. */
+/** The error for an argument that cannot be meant. */
 export function wrongArgument(operation: string, expected: string, value: unknown): ProcessUsageError {
-  const isShown = value === null || typeof value === 'number' || typeof value === 'boolean';
-  const shown = isShown ? String(value) : typeof value;
-  return new ProcessUsageError(`${operation}: ${expected} was expected, not ${shown}`);
+  return new ProcessUsageError(wrongArgumentMessage(operation, expected, value));
 }
 
 /** Text that the system takes as it is: a NUL would end it early, and what runs would not be what was checked. */
