@@ -37,7 +37,8 @@ export interface HTTPServerConnectionDelegate {
  * finish and connectionClosed; neither comes once the answer is complete. After finish, connectionClosed may still
  * come when the peer leaves before the answer is complete; with `ERR_HTTP_PEER_ENDED` only its writing side has
  * ended, and the answer may still be written. A returned promise holds back what comes next: the body is not read until it settles.
- * A throw or rejection becomes a 500 (or the connection's end, once the head is out) and one log record.
+ * A throw or rejection becomes a 500 (or the connection's end, once the head is out) and one log record; an
+ * `HTTPInputError` becomes the status that it names.
  */
 export interface HTTPMessageDelegate {
   headersReceived(head: RequestHead): void | Promise<void>;

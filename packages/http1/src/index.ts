@@ -21,6 +21,7 @@ export {
   HTTPClosedError,
   HTTPDeadlineError,
   type HTTPErrorCode,
+  HTTPInputError,
   HTTPUsageError,
 } from './connection/errors.ts';
 export { ServerCodecs } from './connection/server-codecs.ts';

@@ -7,6 +7,7 @@ export const HTTP_ERRORS = {
   ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the cause.' },
   ERR_HTTP_DEADLINE: { meaning: 'The peer was too slow with a head or a body.' },
   ERR_HTTP_STOPPING: { meaning: 'The server is stopping and cut the connection.' },
+  ERR_HTTP_INPUT: { meaning: 'What a request carries cannot be used; its `status` is the answer.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type HTTPErrorCode = keyof typeof HTTP_ERRORS;
@@ -33,6 +34,25 @@ export class HTTPDeadlineError extends CodedError<'ERR_HTTP_DEADLINE'> {
 
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_HTTP_DEADLINE', message, options);
+  }
+}
+
+/**
+ * A request carries what cannot be used, such as a body in a broken coding. A delegate that throws it, or rejects with
+ * it, before it has answered, has the request answered with {@link status} and the connection closed.
+ */
+export class HTTPInputError extends CodedError<'ERR_HTTP_INPUT'> {
+  override readonly name = 'HTTPInputError';
+  /** 400 to 499. */
+  readonly status: number;
+
+  /** @param message - what was wrong, in words that the peer may see. */
+  constructor(message: string, status = 400, options?: ErrorOptions) {
+    super('ERR_HTTP_INPUT', message, options);
+    if (!Number.isInteger(status) || status < 400 || status > 499) {
+      throw new HTTPUsageError(`HTTPInputError: a status of 400 to 499 was expected, not ${status}`);
+    }
+    this.status = status;
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type ResponseEncoder,
 } from '../protocol/index.ts';
 import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
-import { closedEarly, HTTPDeadlineError, peerEnded } from './errors.ts';
+import { closedEarly, HTTPDeadlineError, HTTPInputError, peerEnded } from './errors.ts';
 import { PeerPace } from './peer-pace.ts';
 import { encodeRefusal, type Refusal } from './refusal.ts';
 import type { ServerCodec } from './server-codecs.ts';
@@ -221,7 +221,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
         else if (event === END) this.#deliverEnd();
       }
     } catch (error) {
-      if (error instanceof Http1ProtocolError) this.#refuse(error);
+      if (error instanceof Http1ProtocolError || error instanceof HTTPInputError) this.#refuse(error);
       else this.#delegateFailed(error);
     } finally {
       this.#pumping = false;
@@ -362,7 +362,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
 
   // ---- what goes wrong ----
 
-  #refuse(error: Http1ProtocolError): void {
+  #refuse(error: Http1ProtocolError | HTTPInputError): void {
     this.#settings.loop.logger.info({ error, peer: this.remoteAddress }, 'refused a request');
     this.#refuseWith({ status: error.status, detail: error.message }, error);
   }
@@ -399,7 +399,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   /** As above, but later: it matters only while the same request is under way. */
   #delegateRejected(error: unknown, exchange: ServerExchange | undefined): void {
     if (this.#exchange === exchange && exchange !== undefined) {
-      this.#delegateFailed(error);
+      if (error instanceof HTTPInputError) this.#refuse(error);
+      else this.#delegateFailed(error);
       return;
     }
     this.#settings.loop.logger.error({ error }, 'a request failed after its answer');
