@@ -3,7 +3,10 @@ import type { SocketAddress, Transport } from './transport.ts';
 /** A listening socket. While it takes connections, it keeps the process alive. */
 export interface Listener {
   readonly address: SocketAddress;
-  /** Stops listening; accepted connections live on. Idempotent. Settles when the port is free. */
+  /**
+   * Stops listening; accepted connections live on. Connections that wait are taken first, unless nobody takes any:
+   * they would be reset. Idempotent. Settles when the port is free.
+   */
   close(): Promise<void>;
 }
 

@@ -25,6 +25,9 @@ export class NodeListeningSocket implements ListeningSocket {
   #waiting: Socket[] = [];
   #handler: AcceptHandler | undefined;
   #open = true;
+  /** How many connections Node has accepted. */
+  #accepted = 0;
+  #closing: Promise<void> | undefined;
 
   constructor(loop: IOLoop, server: Server, { target, backlog, file }: Origin) {
     this.#loop = loop;
@@ -39,7 +42,7 @@ export class NodeListeningSocket implements ListeningSocket {
   }
 
   addAcceptHandler(handler: AcceptHandler): () => void {
-    if (!this.#open) throw listenUsage('the socket is closed');
+    if (this.#closing !== undefined) throw listenUsage('the socket is closed');
     if (this.#handler !== undefined)
       throw listenUsage('the socket has a handler for its connections already');
     // One of its own, so that a late second call of what stops it does not stop a successor.
@@ -54,14 +57,19 @@ export class NodeListeningSocket implements ListeningSocket {
     };
   }
 
-  async close(): Promise<void> {
-    if (!this.#open) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // The file goes first: nobody new finds us, and once the socket is closed the name could be somebody else's.
+    if (this.#file !== undefined) removeSocketFile(this.#file);
+    if (this.#handler !== undefined) await this.#acceptWaiting();
     this.#open = false;
     this.#handler = undefined;
     for (const socket of this.#waiting) socket.destroy();
     this.#waiting = [];
-    // The file goes first: once the socket is closed, the name could be somebody else's.
-    if (this.#file !== undefined) removeSocketFile(this.#file);
     // Frees the port at once; what Node would wait for besides is the end of every accepted connection.
     this.#server.close();
   }
@@ -70,7 +78,20 @@ export class NodeListeningSocket implements ListeningSocket {
     return this.close();
   }
 
+  /** Who is connected when the listener closes was let in, and must not be reset. */
+  async #acceptWaiting(): Promise<void> {
+    let before: number;
+    let rounds = 0;
+    do {
+      before = this.#accepted;
+      await nextPoll();
+      rounds += 1;
+      // Node accepts one in each turn; a flood of them does not keep the listener open.
+    } while (this.#accepted > before && rounds < 2 * this.#backlog);
+  }
+
   readonly #accept = (socket: Socket): void => {
+    this.#accepted += 1;
     // Those that wait come first.
     if (this.#handler !== undefined && this.#waiting.length === 0) this.#hand(socket, this.#handler);
     else if (this.#open && this.#waiting.length < this.#backlog) this.#wait(socket);
@@ -96,6 +117,11 @@ export class NodeListeningSocket implements ListeningSocket {
     const localAddress = this.address.family === 'unix' ? this.address : undefined;
     handler(new NodeTransport(socket, { loop: this.#loop, localAddress }));
   }
+}
+
+/** The loop has looked at its descriptors once: between two immediates of different turns it does. */
+function nextPoll(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
 function addressOf(server: Server, target: ListenTarget): SocketAddress {

@@ -28,7 +28,7 @@ export function openReactorSocket(
     'fd' in target
       ? { descriptor: takeListener(reactor, target.fd, backlog), file: undefined }
       : openListener(reactor, target, backlog);
-  return new ReactorListeningSocket(loop, reactor, opened);
+  return new ReactorListeningSocket(loop, reactor, opened, backlog);
 }
 
 /**

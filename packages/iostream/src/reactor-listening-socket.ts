@@ -30,15 +30,17 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
   readonly #reactor: Reactor;
   readonly #descriptor: Descriptor;
   readonly #file: UnixSocketFile | undefined;
+  readonly #backlog: number;
   #handler: AcceptHandler | undefined;
   #open = true;
   #resting: { cancel(): void } | undefined;
 
-  constructor(loop: IOLoop, reactor: Reactor, { descriptor, file }: OpenedListener) {
+  constructor(loop: IOLoop, reactor: Reactor, { descriptor, file }: OpenedListener, backlog: number) {
     this.#loop = loop;
     this.#reactor = reactor;
     this.#descriptor = descriptor;
     this.#file = file;
+    this.#backlog = backlog;
     this.address = toSocketAddress(reactor.binding.localAddress(descriptor.slot, descriptor.generation));
   }
 
@@ -57,9 +59,20 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
   }
 
   ready(): void {
+    this.#accept(ACCEPTS_PER_TURN);
+  }
+
+  /** Who is connected when the listener closes was let in, and must not be reset. */
+  #acceptWaiting(): void {
+    // Twice, as more may connect meanwhile; but a flood of them does not keep the listener open.
+    this.#accept(2 * this.#backlog);
+  }
+
+  /** @param most - when it returns before that many, nobody waits, or no descriptor is left. */
+  #accept(most: number): void {
     const { binding, constants } = this.#reactor;
     const { slot, generation } = this.#descriptor;
-    for (let accepted = 0; accepted < ACCEPTS_PER_TURN && this.#handler !== undefined; accepted += 1) {
+    for (let accepted = 0; accepted < most && this.#handler !== undefined; accepted += 1) {
       const connection = binding.accept(slot, generation);
       if (connection >= 0) {
         this.#handler(
@@ -68,7 +81,7 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
       } else if (connection === -constants.EAGAIN) {
         return;
       } else if (this.#isExhausted(connection)) {
-        this.#rest(connection);
+        if (this.#open) this.#rest(connection);
         return;
       }
       // Anything else befell the connection that was to be accepted, and takes only that one with it.
@@ -78,9 +91,12 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    if (this.#handler !== undefined) this.#stopAccepting();
-    // The file goes first: once the socket is closed, the name could be somebody else's.
+    // The file goes first: nobody new finds us, and once the socket is closed the name could be somebody else's.
     if (this.#file !== undefined) removeSocketFile(this.#file);
+    if (this.#handler !== undefined) {
+      this.#acceptWaiting();
+      this.#stopAccepting();
+    }
     this.#reactor.forget(this.#descriptor);
     this.#reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
   }

@@ -162,6 +162,11 @@ export class TCPServer {
     return this.#caps.size;
   }
 
+  /** Open connections that {@link handleStream} has not got yet: in a TLS handshake, or before a PROXY header. */
+  protected get pendingConnections(): number {
+    return Math.max(0, this.#caps.size - this.#streams.size);
+  }
+
   /** What the server has seen so far; a snapshot, whose cost grows with the open connections. */
   stats(): TCPServerStats {
     return this.#counters.stats(this.#streams);
@@ -179,8 +184,14 @@ export class TCPServer {
     this.#tlsContext.reload(tls);
   }
 
-  /** Stops listening. Connections live on. Idempotent. */
-  async stop(): Promise<void> {
+  /** Stops listening; what has connected by then is served. Connections live on. Idempotent. */
+  async stop(): Promise<unknown> {
+    await this.stopListening();
+    return undefined;
+  }
+
+  /** What {@link stop} does, for subclasses that do more. */
+  protected async stopListening(): Promise<void> {
     const listeners = this.#listeners;
     this.#listeners = [];
     await Promise.all(listeners.map((socket) => socket.close()));
@@ -188,7 +199,7 @@ export class TCPServer {
 
   /** Stops listening and closes every connection at once. */
   async closeAll(): Promise<void> {
-    await this.stop();
+    await this.stopListening();
     const streams = [...this.#streams];
     for (const stream of streams) stream.close();
     this.#proxies?.closeAll();
