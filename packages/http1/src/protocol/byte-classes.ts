@@ -7,22 +7,26 @@
 export const TOKEN = 1;
 /** RFC 9110 §5.5 field-content with SP and HTAB between: visible ASCII, 0x80 to 0xFF, SP, HTAB. */
 export const FIELD_VALUE = 2;
-/** Visible ASCII: what a request target may have. RFC 3986 allows less, but browsers send for instance `|`. */
-export const VISIBLE = 4;
+/**
+ * Visible ASCII but `#`: what a request target may have. RFC 3986 allows less, but browsers send for instance `|`. A
+ * fragment is never sent, and readers disagree on whether it ends the path.
+ */
+export const TARGET = 4;
 /** RFC 3986 §3.2.2 reg-name without the comma, which lists use and no host name has (see HU-08). */
 export const HOST_NAME = 8;
 /** Digits of both cases for chunk sizes and percent escapes. */
 export const HEX = 16;
 
-export const BYTE_CLASS: Uint8Array = buildTable();
-
 export const HTAB = 0x09;
 export const LF = 0x0a;
 export const CR = 0x0d;
 export const SP = 0x20;
+const HASH = 0x23;
 export const COMMA = 0x2c;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
+
+export const BYTE_CLASS: Uint8Array = buildTable();
 
 /** The value of a hexadecimal digit; only for bytes of the class {@link HEX}. */
 export function hexValue(byte: number): number {
@@ -54,7 +58,9 @@ function buildTable(): Uint8Array {
   mark(TOKEN, `${letters}${digits}!#$%&'*+-.^_\`|~`);
   mark(HOST_NAME, `${letters}${digits}-._~%!$&'()*+;=`);
   mark(HEX, `${digits}abcdefABCDEF`);
-  for (let byte = 0x21; byte < 0x7f; byte += 1) mark(VISIBLE | FIELD_VALUE, String.fromCharCode(byte));
+  for (let byte = 0x21; byte < 0x7f; byte += 1) {
+    mark(byte === HASH ? FIELD_VALUE : TARGET | FIELD_VALUE, String.fromCharCode(byte));
+  }
   for (let byte = 0x80; byte < 0x100; byte += 1) mark(FIELD_VALUE, String.fromCharCode(byte));
   mark(FIELD_VALUE, ' \t');
   return table;

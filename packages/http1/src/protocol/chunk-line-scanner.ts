@@ -1,4 +1,5 @@
-import { BYTE_CLASS, CR, FIELD_VALUE, HEX, hexValue, LF, SEMICOLON } from './byte-classes.ts';
+import { BYTE_CLASS, CR, HEX, HTAB, hexValue, LF, SEMICOLON, SP } from './byte-classes.ts';
+import { EXTENSION_START, extensionMayEnd, nextExtensionState } from './chunk-extensions.ts';
 import { Http1ProtocolError } from './errors.ts';
 import { byteName } from './excerpt.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';
@@ -14,15 +15,16 @@ const MAX_SIZE_DIGITS = 16;
 /**
  * Reads `chunk-size [ chunk-ext ] CRLF` (RFC 9112 §7.1) without keeping its bytes.
  *
- * Extensions are checked to be free of controls, counted against one limit for the whole message, and dropped.
- * The blanks that the grammar calls bad white space are refused: nobody sends `5 ;x`, except to be understood in
- * two ways.
+ * Extensions are checked against their grammar, counted against one limit for the whole message, and dropped. The
+ * blanks around `;` and `=` that the grammar calls bad white space have to be accepted (RFC 9110 §5.6.3) and are
+ * counted too; a blank at the end of a line is not among them.
  */
 export class ChunkLineScanner {
   /** The size, once the line is complete. */
   size = 0;
   #phase = SIZE;
   #digits = 0;
+  #extension = EXTENSION_START;
   #extensionBytes = 0;
 
   /** Starts on a new message. */
@@ -59,27 +61,32 @@ export class ChunkLineScanner {
     }
     if (pos === end) return pos;
     const byte = bytes[pos];
-    if (this.#digits === 0 || (byte !== CR && byte !== SEMICOLON))
-      throw badChunk(byte, 'in or after a chunk size');
+    const extended = byte === SEMICOLON || byte === SP || byte === HTAB;
+    if (this.#digits === 0 || (byte !== CR && !extended)) throw badChunk(byte, 'in or after a chunk size');
+    this.#extension = EXTENSION_START;
     this.#phase = byte === CR ? LINE_LF : EXTENSION;
     return byte === CR ? pos + 1 : pos;
   }
 
   #readExtension(bytes: Uint8Array, from: number, end: number, maxBytes: number): number {
     let pos = from;
+    let state = this.#extension;
     const stop = Math.min(end, from + maxBytes - this.#extensionBytes);
-    while (pos < stop && ((BYTE_CLASS[bytes[pos] as number] as number) & FIELD_VALUE) !== 0) pos += 1;
+    while (pos < stop && bytes[pos] !== CR) {
+      state = nextExtensionState(state, bytes[pos] as number);
+      if (state < 0) throw badChunk(bytes[pos], 'in a chunk extension');
+      pos += 1;
+    }
+    this.#extension = state;
     this.#extensionBytes += pos - from;
     if (pos === end) return pos;
-    if (bytes[pos] === CR) {
-      this.#phase = LINE_LF;
-      return pos + 1;
-    }
-    if (pos === stop) {
+    if (bytes[pos] !== CR) {
       const detail = `more than ${maxBytes} bytes of chunk extensions`;
       throw new Http1ProtocolError('ERR_HTTP1_CHUNK_EXTENSIONS_TOO_LARGE', detail);
     }
-    throw badChunk(bytes[pos], 'in a chunk extension');
+    if (!extensionMayEnd(state)) throw badChunk(CR, 'in the middle of a chunk extension');
+    this.#phase = LINE_LF;
+    return pos + 1;
   }
 
   #nextLine(): void {

@@ -10,6 +10,8 @@ import {
   framingField,
   HOST,
   HOST_REPEATED,
+  isLengthList,
+  LENGTH_REPEATED,
   parseContentLength,
   TRANSFER_ENCODING,
   unequalLengths,
@@ -130,6 +132,7 @@ export class FieldScanner {
       if (this.contentLength !== -1 && this.contentLength !== length) {
         throw unequalLengths(this.contentLength, length);
       }
+      if (this.contentLength !== -1 || isLengthList(bytes, start, end)) this.seen |= LENGTH_REPEATED;
       this.contentLength = length;
     } else if (field === TRANSFER_ENCODING) {
       // Only exactly `chunked`, once. 501 would be allowed for codings that we do not know, but a second coding

@@ -21,6 +21,8 @@ export const OPTION_KEEP_ALIVE = 1 << 10;
 export const OPTION_UPGRADE = 1 << 11;
 /** Expect is `100-continue`. */
 export const EXPECT_CONTINUE = 1 << 12;
+/** Content-Length said its number more than once. */
+export const LENGTH_REPEATED = 1 << 13;
 
 /** Finds the bit of a field name, or 0: the length alone rules most names out. */
 export function framingField(bytes: Uint8Array, start: number, end: number): number {
@@ -67,6 +69,13 @@ export function parseContentLength(bytes: Buffer, start: number, end: number): n
     if (bytes[at] !== COMMA) throw badLength(bytes, start, end);
     at = skipBlanks(bytes, at + 1, end);
   }
+}
+
+/** Whether a Content-Length that was read says its number more than once. */
+export function isLengthList(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  while (at < end && bytes[at] !== COMMA) at += 1;
+  return at < end;
 }
 
 export function unequalLengths(one: number, other: number): Http1ProtocolError {

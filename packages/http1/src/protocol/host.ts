@@ -1,7 +1,7 @@
 import { BYTE_CLASS, COLON, HEX, HOST_NAME } from './byte-classes.ts';
+import { isIPv6 } from './ipv6.ts';
 
 const PERCENT = 0x25;
-const DOT = 0x2e;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const MAX_PORT = 65_535;
@@ -12,9 +12,19 @@ const MAX_PORT = 65_535;
  * (RFC 3986 §3.2.3), and is at most 65535.
  */
 export function isAuthority(bytes: Uint8Array, start: number, end: number): boolean {
-  const hostEnd = bytes[start] === OPEN_BRACKET ? literalEnd(bytes, start, end) : nameEnd(bytes, start, end);
-  if (hostEnd <= start) return false;
-  return hostEnd === end || (bytes[hostEnd] === COLON && isPort(bytes, hostEnd + 1, end));
+  const to = hostEnd(bytes, start, end);
+  if (to <= start) return false;
+  return to === end || (bytes[to] === COLON && portOf(bytes, to + 1, end) >= 0);
+}
+
+/** Whether the bytes are `uri-host ":" port` with a port that can be connected to: RFC 9110 §9.3.6 asks for both. */
+export function isConnectTarget(bytes: Uint8Array, start: number, end: number): boolean {
+  const to = hostEnd(bytes, start, end);
+  return to > start && bytes[to] === COLON && portOf(bytes, to + 1, end) > 0;
+}
+
+function hostEnd(bytes: Uint8Array, start: number, end: number): number {
+  return bytes[start] === OPEN_BRACKET ? literalEnd(bytes, start, end) : nameEnd(bytes, start, end);
 }
 
 function nameEnd(bytes: Uint8Array, start: number, end: number): number {
@@ -31,25 +41,21 @@ function nameEnd(bytes: Uint8Array, start: number, end: number): number {
 
 /** RFC 3986 §3.2.2 IP-literal, without the IPvFuture that never came. Zone identifiers do not belong on the wire. */
 function literalEnd(bytes: Uint8Array, start: number, end: number): number {
-  let at = start + 1;
-  let colons = 0;
-  while (at < end && bytes[at] !== CLOSE_BRACKET) {
-    if (bytes[at] === COLON) colons += 1;
-    else if ((classOf(bytes, at) & HEX) === 0 && bytes[at] !== DOT) return -1;
-    at += 1;
-  }
-  return at < end && colons >= 2 ? at + 1 : -1;
+  let close = start + 1;
+  while (close < end && bytes[close] !== CLOSE_BRACKET) close += 1;
+  return close < end && isIPv6(bytes, start + 1, close) ? close + 1 : -1;
 }
 
-function isPort(bytes: Uint8Array, start: number, end: number): boolean {
+/** The number of a port, 0 where it is empty, or -1 where it is none. */
+function portOf(bytes: Uint8Array, start: number, end: number): number {
   let port = 0;
   for (let at = start; at < end; at += 1) {
     const digit = (bytes[at] as number) - 0x30;
-    if (digit < 0 || digit > 9) return false;
+    if (digit < 0 || digit > 9) return -1;
     port = port * 10 + digit;
-    if (port > MAX_PORT) return false;
+    if (port > MAX_PORT) return -1;
   }
-  return true;
+  return port;
 }
 
 function classOf(bytes: Uint8Array, at: number): number {

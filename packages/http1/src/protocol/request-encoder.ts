@@ -5,8 +5,8 @@ import { HOST, TRANSFER_ENCODING } from './framing-fields.ts';
 import { isToken } from './header-names.ts';
 import type { HTTPHeaders } from './http-headers.ts';
 
-/** Visible ASCII: no CR or LF that would start another line, and no SP that would end the target. */
-const TARGET_TEXT = /^[\x21-\x7e]+$/;
+/** Visible ASCII: no CR or LF that would start another line, no SP that would end the target, and no fragment. */
+const TARGET_TEXT = /^[\x21\x22\x24-\x7e]+$/;
 
 /** Methods whose empty body is announced, as servers expect one (RFC 9110 §8.6). */
 const EXPECTS_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
@@ -23,7 +23,7 @@ export class RequestEncoder {
    * Builds the head of one request. Everything in it is checked before anything is returned.
    *
    * @param method - a token, such as `GET`.
-   * @param target - visible ASCII; whoever has other characters encodes them first.
+   * @param target - visible ASCII without a fragment; whoever has other characters encodes them first.
    * @param headers - must have Host, and no Transfer-Encoding; Connection goes out as it is.
    * @param bodyBytes - length of the body; 0 for none; -1 where it is not known, which makes it chunked unless
    *   `headers` has a Content-Length.
@@ -34,7 +34,7 @@ export class RequestEncoder {
     this.#expect('idle', 'head');
     if (!isToken(method)) throw usage(`a method must be a token, not ${excerpt(String(method))}`);
     if (!TARGET_TEXT.test(target))
-      throw usage(`a target must be visible ASCII, not ${excerpt(String(target))}`);
+      throw usage(`a target must be visible ASCII without #, not ${excerpt(String(target))}`);
     if (!Number.isSafeInteger(bodyBytes) || bodyBytes < -1) throw usage(`bodyBytes cannot be ${bodyBytes}`);
     if ((headers.framing & TRANSFER_ENCODING) !== 0) throw usage('Transfer-Encoding is set by the encoder');
     if ((headers.framing & HOST) === 0 || headers.getList('host').length !== 1)

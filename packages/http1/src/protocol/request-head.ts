@@ -6,7 +6,8 @@ import {
   TRANSFER_ENCODING,
   UPGRADE,
 } from './framing-fields.ts';
-import { HTTPHeaders } from './http-headers.ts';
+import type { HTTPHeaders } from './http-headers.ts';
+import { headersOf } from './message-headers.ts';
 
 /**
  * The start of one request, checked, with what it says about framing and the connection. Nothing in it is lent.
@@ -19,7 +20,7 @@ export class DecodedRequestHead {
   readonly version: 'HTTP/1.0' | 'HTTP/1.1';
   /** Bytes of the body: a number, or -1 where it is chunked. A request without either field has none (0). */
   readonly bodyLength: number;
-  /** `uri-host [ ":" port ]` of an absolute-form target, else of the Host field; '' where there is none. */
+  /** `uri-host [ ":" port ]` of a target in absolute or authority form, else of the Host field; '' where there is none. */
   readonly host: string;
   readonly #text: string;
   readonly #fieldsStart: number;
@@ -48,7 +49,7 @@ export class DecodedRequestHead {
   }
 
   get headers(): HTTPHeaders {
-    this.#headers ??= HTTPHeaders.fromRaw(this.#text, this.#fieldsStart, this.#text.length - 2);
+    this.#headers ??= headersOf(this.#text, this.#fieldsStart, this.#seen);
     return this.#headers;
   }
 

@@ -1,17 +1,17 @@
-import { BYTE_CLASS, CR, LF, SP, TOKEN, VISIBLE } from './byte-classes.ts';
-import { Http1ProtocolError } from './errors.ts';
+import { BYTE_CLASS, CR, LF, SP, TARGET, TOKEN } from './byte-classes.ts';
+import { type Http1ErrorCode, Http1ProtocolError } from './errors.ts';
 import { byteName } from './excerpt.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';
 import { VersionScanner } from './version.ts';
 
 const METHOD = 0;
-const TARGET = 1;
+const IN_TARGET = 1;
 const VERSION = 2;
 const LINE_CR = 3;
 const LINE_LF = 4;
 
 /**
- * Checks a request line byte by byte (RFC 9112 §3): a token, one SP, visible ASCII, one SP, the version, CRLF.
+ * Checks a request line byte by byte (RFC 9112 §3): a token, one SP, a target, one SP, the version, CRLF.
  * Like the field scanner, it can stop at any byte. Positions count from `input.block`.
  */
 export class RequestLineScanner {
@@ -20,9 +20,9 @@ export class RequestLineScanner {
   readonly version = new VersionScanner();
   #phase = METHOD;
 
-  /** Whether the target is still being read, so that a line that is too long is the target's fault. */
-  get inTarget(): boolean {
-    return this.#phase === TARGET;
+  /** While the target is being read, a line that is too long is the target's fault. */
+  get tooLongCode(): Http1ErrorCode {
+    return this.#phase === IN_TARGET ? 'ERR_HTTP1_TARGET_TOO_LONG' : 'ERR_HTTP1_HEAD_TOO_LARGE';
   }
 
   reset(): void {
@@ -42,11 +42,11 @@ export class RequestLineScanner {
         if (bytes[pos] !== SP || pos === block) throw badLine(bytes[pos], 'the method');
         this.methodEnd = pos - block;
         pos += 1;
-        this.#phase = TARGET;
+        this.#phase = IN_TARGET;
       }
     }
-    if (this.#phase === TARGET) {
-      while (pos < stop && ((table[bytes[pos] as number] as number) & VISIBLE) !== 0) pos += 1;
+    if (this.#phase === IN_TARGET) {
+      while (pos < stop && ((table[bytes[pos] as number] as number) & TARGET) !== 0) pos += 1;
       if (pos < stop) {
         this.targetEnd = pos - block;
         if (bytes[pos] !== SP || this.targetEnd === this.methodEnd + 1)

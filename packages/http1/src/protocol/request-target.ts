@@ -1,9 +1,8 @@
 import { equalsIgnoreCase } from './byte-classes.ts';
 import { Http1ProtocolError } from './errors.ts';
 import { excerpt } from './excerpt.ts';
-import { isAuthority } from './host.ts';
+import { isAuthority, isConnectTarget } from './host.ts';
 
-const HASH = 0x23;
 const ASTERISK = 0x2a;
 const SLASH = 0x2f;
 const QUESTION = 0x3f;
@@ -28,10 +27,11 @@ export function methodName(bytes: Uint8Array, start: number, length: number, tex
 }
 
 /**
- * Checks which of the four forms a target has (RFC 9112 §3.2), and finds the authority of an absolute one: a
- * server must take the host from there and ignore Host (§3.2.2).
+ * Checks which of the four forms a target has (RFC 9112 §3.2), and finds the authority that it names: a server must
+ * take the host from there and ignore Host (§3.2.2, §3.3). A fragment is in none of the forms; `#` is refused with
+ * the line.
  *
- * @returns undefined where the target has no authority that counts.
+ * @returns undefined where the target has no authority, so that Host counts.
  */
 export function targetAuthority(
   bytes: Buffer,
@@ -40,8 +40,8 @@ export function targetAuthority(
   method: string,
 ): string | undefined {
   if (method === 'CONNECT') {
-    if (!isAuthority(bytes, start, end)) throw badTarget(bytes, start, end);
-    return undefined;
+    if (!isConnectTarget(bytes, start, end)) throw badTarget(bytes, start, end);
+    return bytes.toString('latin1', start, end);
   }
   const first = bytes[start];
   if (first === SLASH) return undefined;
@@ -57,7 +57,7 @@ function absoluteAuthority(bytes: Buffer, start: number, end: number): string {
   if (!marked) throw badTarget(bytes, start, end);
   from += 3;
   let to = from;
-  while (to < end && bytes[to] !== SLASH && bytes[to] !== QUESTION && bytes[to] !== HASH) to += 1;
+  while (to < end && bytes[to] !== SLASH && bytes[to] !== QUESTION) to += 1;
   if (!isAuthority(bytes, from, to)) throw badTarget(bytes, start, end);
   return bytes.toString('latin1', from, to);
 }

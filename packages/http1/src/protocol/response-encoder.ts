@@ -7,6 +7,9 @@ import { statusLine } from './status.ts';
 /** `idle` between answers, `head` and `body` while that is owed, `failed` once the answer broke its own length. */
 export type EncoderState = 'idle' | 'head' | 'body' | 'failed';
 
+/** The answers that never have content (RFC 9110 §15.3.5, §15.3.6 and §15.4.5). */
+const NO_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
+
 /** The fields that ask for more than appending Content-Length and Date. */
 const SPECIAL = CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | DATE;
 
@@ -45,7 +48,7 @@ export class ResponseEncoder {
    *
    * A Content-Length in `headers` is a promise that the body keeps. Without one, `wholeBodyBytes` of 0 or more
    * sets it; else the body is chunked, or ended by closing for HTTP/1.0. A 1xx or 204 never carries framing (a
-   * Content-Length is left out), and a 304 or an answer to HEAD keeps Content-Length but sends no body. Date is
+   * Content-Length is left out), a 205 has the length 0 (RFC 9110 §15.3.6), and a 304 or an answer to HEAD keeps Content-Length but sends no body. Date is
    * added unless set. `Connection: close` from the program is honoured and its other options are kept. Version
    * 1.1 is named whatever the request's was (RFC 9110 §6.2).
    *
@@ -67,7 +70,7 @@ export class ResponseEncoder {
   ): string {
     this.#expect('head', 'head');
     const usual = this.#usual && !close && (headers.framing & SPECIAL) === 0;
-    if (!usual || status < 200 || status === 204 || status === 304 || !(wholeBodyBytes >= 0)) {
+    if (!usual || status < 200 || NO_CONTENT.has(status) || !(wholeBodyBytes >= 0)) {
       return this.#decideHead(status, reason, headers, date, wholeBodyBytes, close);
     }
     checkArguments(status, wholeBodyBytes);
@@ -98,7 +101,7 @@ export class ResponseEncoder {
     return this.#body.suffix;
   }
 
-  /** After head: whether body bytes go on the wire. Not for HEAD, 1xx, 204, 304 and a tunnel. */
+  /** After head: whether body bytes go on the wire. Not for HEAD, 1xx, 204, 205, 304 and a tunnel. */
   get sendsBody(): boolean {
     return this.#body.sends;
   }
@@ -146,7 +149,7 @@ export class ResponseEncoder {
     const explicit = explicitLength(headers);
     const tunnel = status === 101 || (this.#method === 'CONNECT' && status < 300);
     const bodiless = tunnel || status === 204;
-    const unsent = bodiless || status === 304 || this.#method === 'HEAD';
+    const unsent = bodiless || NO_CONTENT.has(status) || this.#method === 'HEAD';
     if (!unsent && explicit >= 0 && wholeBodyBytes >= 0 && explicit !== wholeBodyBytes) {
       const detail = `Content-Length is ${explicit}, but the body has ${wholeBodyBytes} bytes`;
       throw new Http1UsageError('ERR_HTTP1_LENGTH_MISMATCH', detail);
@@ -158,7 +161,8 @@ export class ResponseEncoder {
       this.#body.startNone();
       // The length of a 304 is that of the 200 it stands for, which only the program knows.
       const known = !bodiless && status !== 304 && explicit < 0 && wholeBodyBytes >= 0;
-      if (known) framing = `Content-Length: ${wholeBodyBytes}\r\n`;
+      if (status === 205) framing = 'Content-Length: 0\r\n';
+      else if (known) framing = `Content-Length: ${wholeBodyBytes}\r\n`;
     } else if (explicit >= 0) {
       this.#body.startSized(explicit);
     } else if (wholeBodyBytes >= 0) {
@@ -173,7 +177,7 @@ export class ResponseEncoder {
     }
     this.#keepAlive = keepAlive && !tunnel;
     this.#state = 'body';
-    const dropped = bodiless ? CONNECTION | CONTENT_LENGTH : CONNECTION;
+    const dropped = bodiless || status === 205 ? CONNECTION | CONTENT_LENGTH : CONNECTION;
     const fields = headers.serializeWithout(dropped);
     const connection = tunnel ? options.rest : withPersistence(options.rest, keepAlive, this.#http11);
     const connectionLine = connection === '' ? '' : `Connection: ${connection}\r\n`;

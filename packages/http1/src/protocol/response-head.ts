@@ -1,5 +1,6 @@
 import { OPTION_UPGRADE, UPGRADE } from './framing-fields.ts';
-import { HTTPHeaders } from './http-headers.ts';
+import type { HTTPHeaders } from './http-headers.ts';
+import { headersOf } from './message-headers.ts';
 
 /** The start of one response, checked. Nothing in it is lent. */
 export class DecodedResponseHead {
@@ -37,7 +38,7 @@ export class DecodedResponseHead {
   }
 
   get headers(): HTTPHeaders {
-    this.#headers ??= HTTPHeaders.fromRaw(this.#text, this.#fieldsStart, this.#text.length - 2);
+    this.#headers ??= headersOf(this.#text, this.#fieldsStart, this.#seen);
     return this.#headers;
   }
 
