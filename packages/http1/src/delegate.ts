@@ -44,7 +44,8 @@ export interface HTTPMessageDelegate {
   headersReceived(head: RequestHead): void | Promise<void>;
   /** The bytes are yours: the connection never writes to them again. */
   dataReceived(chunk: Uint8Array): void | Promise<void>;
-  finish(): void | Promise<void>;
+  /** The message is complete. @param trailers - the fields behind a chunked body, kept apart from the headers. */
+  finish(trailers?: HTTPHeaders): void | Promise<void>;
   /** The peer is gone, or a deadline or the server ended the connection; see `reason.code`. Nothing follows. */
   connectionClosed(reason: Error): void;
 }
@@ -67,8 +68,19 @@ export interface HTTPServerExchange {
   ): void;
   /** Writes more of the body. A string is UTF-8. */
   write(chunk: string | Uint8Array): void;
-  /** Completes the answer. */
-  finish(): void;
+  /**
+   * Completes the answer.
+   *
+   * @param trailers - sent behind a chunked body, and dropped with any other (RFC 9110 §6.5.1).
+   */
+  finish(trailers?: HTTPHeaders): void;
+  /**
+   * Says something before the answer, such as 103 Early Hints (RFC 8297) or 102; any number of times. HTTP/1.0 knows
+   * no such thing: its peers are sent nothing. `100 Continue` is the connection's business.
+   *
+   * @throws Http1UsageError for a status that is no interim one, and headers that must not reach the wire.
+   */
+  writeInterim(status: number, headers?: HTTPHeaders): void;
   /** Waits until the peer has taken enough that writing more makes sense. Resolves at once where it has. */
   waitDrained(): Promise<void>;
   /** Cuts the connection, so that the peer sees a failed answer. */
@@ -85,6 +97,23 @@ export interface HTTPServerExchange {
    */
   detach(onStopping?: () => void): import('@landspout/iostream').IOStream;
   readonly connection: HTTPConnectionInfo;
+  /**
+   * Takes the place of the server's `maxBodyBytes` for this request. In `headersReceived`, before any of the body.
+   *
+   * @throws Http1UsageError `ERR_HTTP1_LIMIT` for what is no limit.
+   */
+  setMaxBodyBytes(maxBytes: number): void;
+  /**
+   * Takes the place of the server's `bodyTimeoutMs` for this request; the time counts from here on. 0 is no limit.
+   *
+   * @throws HTTPUsageError for what is no time.
+   */
+  setBodyTimeoutMs(timeoutMs: number): void;
+  /**
+   * Aborts when the server begins to stop. The answer may still be completed; one that would go on for ever, such as
+   * an event stream, had better end here.
+   */
+  readonly stopping: AbortSignal;
 }
 
 /** What is known of the connection that a request came on. */
@@ -92,4 +121,6 @@ export interface HTTPConnectionInfo {
   readonly remoteAddress: import('@landspout/iostream').SocketAddress;
   readonly localAddress: import('@landspout/iostream').SocketAddress;
   readonly tls: import('@landspout/iostream').TlsInfo | undefined;
+  /** How the peer spoke to us, or to the proxy in front that the server trusts. */
+  readonly protocol: 'http' | 'https';
 }

@@ -1,40 +1,15 @@
 import {
-  DEFAULT_LIMITS,
   type DetachedStream,
   HTTPClosedError,
   type HTTPServerConnectionDelegate,
-  type Http1Limits,
-  HttpDateCache,
-  resolveLimits,
-  ServerCodecs,
   ServerConnection,
-  type ServerConnectionSettings,
 } from '@landspout/http1';
-import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
-import { type IOStream, TCPServer, type TCPServerOptions } from '@landspout/iostream';
+import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
-import { type HTTPServerTimeouts, resolveTimeouts } from './timeouts.ts';
-
-export interface HTTPServerOptions
-  extends Omit<TCPServerOptions, 'handleStream' | 'maxReadBufferBytes'>,
-    Partial<HTTPServerTimeouts>,
-    Partial<Http1Limits> {
-  /** Whether a connection may carry more than one request. Default true. */
-  readonly keepAlive?: boolean;
-}
-
-export interface StopOptions {
-  /** How long requests under way may take to be answered. Default 30 s. */
-  readonly drainMs?: number;
-}
-
-/** How the connections of a stopped server ended. */
-export interface StopResult {
-  /** Idle, or finished their answer in time. */
-  readonly finished: number;
-  /** Cut at the end of `drainMs`. */
-  readonly cut: number;
-}
+import { type HTTPServerOptions, ServerSettings } from './server-settings.ts';
+import { resolveStopOptions, type StopOptions, type StopResult } from './server-stop.ts';
+import { type SignalStop, type StopOnSignalsOptions, stopOnSignals } from './stop-on-signals.ts';
+import { StopTally } from './stop-tally.ts';
 
 /**
  * Serves HTTP/1.1, and HTTPS with `tls`, to a delegate or to a plain callback.
@@ -45,34 +20,29 @@ export interface StopResult {
  * @example
  * const server = new HTTPServer((request) => request.respond(200, 'Hello, world'));
  * await server.listen({ port: 8888 });
+ * server.stopOnSignals();
  */
 export class HTTPServer extends TCPServer {
-  readonly #settings: SharedSettings;
+  readonly #settings: ServerSettings;
   readonly #connections = new Set<ServerConnection>();
   /** Streams that delegates have taken over and want to close in their own way, and how they hear of it. */
   readonly #detached = new Map<IOStream, () => void>();
   readonly #scheme: 'http' | 'https';
   #whenEmpty: (() => void) | undefined;
+  #stop: Promise<StopResult> | undefined;
+  #tally: StopTally | undefined;
+  /** How often it was told to stop: what begins to listen meanwhile must not go on. */
+  #stops = 0;
+  #stoppedBySignal = false;
 
   /** @throws StreamUsageError, Http1UsageError for options that cannot be; StreamConnectError for unusable TLS files. */
   constructor(handler: HTTPServerConnectionDelegate | RequestCallback, options: HTTPServerOptions = {}) {
     super(options);
-    const loop = options.loop ?? IOLoop.current();
-    const timeouts = resolveTimeouts(options);
-    const shortest = Math.min(timeouts.headerTimeoutMs, timeouts.idleTimeoutMs, timeouts.progressMs);
     this.#scheme = options.tls === undefined ? 'http' : 'https';
-    this.#settings = {
-      ...timeouts,
-      loop,
-      delegate: typeof handler === 'function' ? new CallbackDelegate(handler) : handler,
-      codecs: new ServerCodecs(resolveLimits(limitsOf(options))),
-      wheel: new DeadlineWheel(loop.clock, loop.logger, Math.max(10, Math.min(500, shortest / 4))),
-      dates: new HttpDateCache(),
-      keepAlive: options.keepAlive ?? true,
-      listenerGone: false,
-      stopping: false,
-      connectionEnded: (connection, detached) => this.#connectionEnded(connection, detached),
-    };
+    const delegate = typeof handler === 'function' ? new CallbackDelegate(handler) : handler;
+    this.#settings = new ServerSettings(delegate, options, (connection, detached) =>
+      this.#connectionEnded(connection, detached),
+    );
   }
 
   /** Where the server can be reached, such as `http://127.0.0.1:8888`; for a port of this machine. */
@@ -89,18 +59,32 @@ export class HTTPServer extends TCPServer {
     return this.#connections.size;
   }
 
-  /** @throws as {@link TCPServer.listen}. */
-  override async listen(options: Parameters<TCPServer['listen']>[0]): Promise<this> {
-    await super.listen(options);
-    this.#settings.listenerGone = false;
-    return this;
+  /** Aborts when the server begins to stop, with a reason whose code is `ERR_HTTP_STOPPING`. */
+  get stopping(): AbortSignal {
+    return this.#settings.stopSignal;
   }
 
-  /** Stops listening. Connections live on, and keep the process alive while they have a request under way. */
-  override async stop(): Promise<void> {
-    this.#settings.listenerGone = true;
-    for (const connection of this.#connections) connection.keepProcessAlive();
-    await super.stop();
+  /**
+   * Starts to listen; may be called again for further ports. A stop while it begins ends it, and nothing listens then.
+   *
+   * @throws as {@link TCPServer.listen}; StreamUsageError while the server stops; HTTPClosedError `ERR_HTTP_STOPPING`
+   *   after a signal of {@link stopOnSignals} came.
+   */
+  override async listen(options: Parameters<TCPServer['listen']>[0]): Promise<this> {
+    if (this.#stoppedBySignal) {
+      throw new HTTPClosedError('ERR_HTTP_STOPPING', 'listen: the process was told to stop');
+    }
+    if (this.#stop !== undefined)
+      throw new StreamUsageError('ERR_STREAM_USAGE', 'listen: the server is stopping');
+    const stops = this.#stops;
+    await super.listen(options);
+    if (stops !== this.#stops) {
+      await this.stopListening();
+      return this;
+    }
+    this.#settings.listenerGone = false;
+    this.#settings.endStop();
+    return this;
   }
 
   override handleStream(stream: IOStream): void {
@@ -109,84 +93,119 @@ export class HTTPServer extends TCPServer {
     this.#connections.add(new ServerConnection(stream, this.#settings));
   }
 
+  /** Stops listening. Connections live on, and keep the process alive while they have a request under way. */
+  override async stopListening(): Promise<void> {
+    this.#settings.listenerGone = true;
+    for (const connection of this.#connections) connection.keepProcessAlive();
+    await super.stopListening();
+  }
+
   /**
-   * Stops listening, lets the requests under way be answered (with `Connection: close`), closes idle connections,
-   * and cuts what is left after `drainMs`. Who has taken a stream over and asked to hear of it, as WebSockets do, is
-   * told to close it and is waited for as well.
+   * Stops well. The listeners close, and who has connected by then is still served. Requests under way are answered,
+   * with `Connection: close`. An idle connection may send one more request within `graceMs`, and is closed then. After
+   * `drainMs` the rest is cut.
+   *
+   * Who has taken a stream over and asked to hear of it, as WebSockets do, is told to close it and is waited for. An
+   * answer that would never end hears of it by {@link stopping}. A second call while the server stops joins the first. A handler
+   * that waits for it would wait for itself.
+   *
+   * @returns how many connections ended in which way, when none is left.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` for times that cannot be.
    */
-  async shutDown(options: StopOptions = {}): Promise<StopResult> {
-    const { drainMs = 30_000 } = options;
-    const total = this.#size;
-    this.#settings.stopping = true;
-    await this.stop();
-    for (const connection of this.#connections) connection.closeWhenIdle();
-    for (const onStopping of this.#detached.values()) this.#settings.loop.addCallback(onStopping);
-    await this.#emptied(drainMs);
-    const cut = this.#size;
-    const reason = new HTTPClosedError(
-      'ERR_HTTP_STOPPING',
-      'the server stopped before the answer was complete',
-    );
-    for (const { stream } of this.#connections) stream.reset(reason);
-    for (const stream of this.#detached.keys()) stream.reset(reason);
-    return { finished: total - cut, cut };
+  override async stop(options: StopOptions = {}): Promise<StopResult> {
+    const times = resolveStopOptions(options);
+    this.#stops += 1;
+    this.#stop ??= this.#stopWell(times).finally(() => {
+      this.#stop = undefined;
+      this.#tally = undefined;
+    });
+    return this.#stop;
+  }
+
+  /**
+   * Stops as {@link stop} does when the process is told to end: by SIGTERM or SIGINT, unless `signals` says otherwise. A
+   * second signal ends the process at once. When the server has stopped and nothing else is under way, the process ends
+   * by itself, with exit code 0.
+   *
+   * @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be.
+   */
+  stopOnSignals(options: StopOnSignalsOptions = {}): SignalStop {
+    const times = resolveStopOptions(options);
+    return stopOnSignals(() => {
+      this.#stoppedBySignal = true;
+      return this.stop(times);
+    }, options.signals ?? ['SIGTERM', 'SIGINT']);
   }
 
   /** Stops listening and closes every connection at once, those that handlers have taken over too. */
   override async closeAll(): Promise<void> {
-    const reason = new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed');
-    for (const { stream } of this.#connections) stream.close(reason);
-    for (const stream of this.#detached.keys()) stream.close(reason);
+    this.#stops += 1;
+    this.#cutRest(new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed'), 'close');
     await super.closeAll();
   }
 
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await this.closeAll();
+  async #stopWell({ graceMs, drainMs }: Required<StopOptions>): Promise<StopResult> {
+    const { loop } = this.#settings;
+    const startedAt = loop.clock.now();
+    const tally = new StopTally();
+    this.#tally = tally;
+    this.#settings.beginStop();
+    for (const onStopping of this.#detached.values()) loop.addCallback(onStopping);
+    await this.stopListening();
+    await this.#emptied(graceMs);
+    this.closePending();
+    for (const connection of this.#connections) connection.closeWhenIdle();
+    await this.#emptied(drainMs - (loop.clock.now() - startedAt));
+    this.#cutRest(
+      new HTTPClosedError('ERR_HTTP_STOPPING', 'the server stopped before the answer was complete'),
+    );
+    return tally.result;
+  }
+
+  #cutRest(reason: HTTPClosedError, how: 'reset' | 'close' = 'reset'): void {
+    this.#tally?.cut(this.#size);
+    for (const { stream } of this.#connections) stream[how](reason);
+    for (const stream of this.#detached.keys()) stream[how](reason);
   }
 
   #connectionEnded(connection: ServerConnection, detached: DetachedStream | undefined): void {
     this.#connections.delete(connection);
     if (detached?.onStopping !== undefined) this.#keep(detached.stream, detached.onStopping);
-    if (this.#size === 0) this.#whenEmpty?.();
+    else this.#tally?.ended(detached !== undefined || connection.answeredWhileStopping);
+    this.#checkEmpty();
   }
 
   #keep(stream: IOStream, onStopping: () => void): void {
     this.#detached.set(stream, onStopping);
     stream.setCloseCallback(() => {
       this.#detached.delete(stream);
-      if (this.#size === 0) this.#whenEmpty?.();
+      this.#tally?.ended(true);
+      this.#checkEmpty();
     });
     // Taken over while the server was stopping already: told as soon as its new owner is ready.
     if (this.#settings.stopping) this.#settings.loop.addCallback(onStopping);
   }
 
-  /** What `shutDown` waits for. */
+  /** What a stop waits for. */
   get #size(): number {
     return this.#connections.size + this.#detached.size;
   }
 
+  #checkEmpty(): void {
+    if (this.#size === 0 && this.pendingConnections === 0) this.#whenEmpty?.();
+  }
+
+  /** Settles when nothing is left, or after a while. */
   #emptied(withinMs: number): Promise<void> {
-    if (this.#size === 0) return Promise.resolve();
+    if (this.#size === 0 && this.pendingConnections === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.#settings.loop.clock.setTimeout(resolve, withinMs);
+      const timer = this.#settings.loop.clock.setTimeout(resolve, Math.max(0, withinMs));
       this.#whenEmpty = () => {
         timer.cancel();
         resolve();
       };
     });
   }
-}
-
-type SharedSettings = { -readonly [Key in keyof ServerConnectionSettings]: ServerConnectionSettings[Key] };
-
-/** The limits among the options. */
-function limitsOf(options: HTTPServerOptions): Partial<Http1Limits> {
-  const limits: Record<string, number> = {};
-  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Http1Limits)[]) {
-    const value = options[name];
-    if (value !== undefined) limits[name] = value;
-  }
-  return limits as Partial<Http1Limits>;
 }
 
 function bracketed(address: string): string {

@@ -9,6 +9,9 @@
 // From below: what requests carry and answers take.
 export { HTTPHeaders } from '@landspout/http1';
 export type { RequestCallback } from './callback-delegate.ts';
-export { HTTPServer, type HTTPServerOptions, type StopOptions, type StopResult } from './http-server.ts';
+export { HTTPServer } from './http-server.ts';
 export type { ServerRequest } from './server-request.ts';
+export type { HTTPServerOptions } from './server-settings.ts';
+export type { StopOptions, StopResult } from './server-stop.ts';
+export type { SignalStop, StopOnSignalsOptions } from './stop-on-signals.ts';
 export type { HTTPServerTimeouts } from './timeouts.ts';

@@ -10,6 +10,8 @@ export interface HTTPServerTimeouts {
   readonly minBytesPerSecond: number;
   /** How often progress is looked at. Default 20 s. */
   readonly progressMs: number;
+  /** Most time from a head to the end of its body, while nothing of ours holds it back. Default 0: the pace is enough. */
+  readonly bodyTimeoutMs: number;
   /** How long a connection that is being closed may still read our last words. Default 2 s. */
   readonly lingerMs: number;
 }
@@ -19,19 +21,22 @@ const DEFAULT_TIMEOUTS: HTTPServerTimeouts = {
   idleTimeoutMs: 75_000,
   minBytesPerSecond: 100,
   progressMs: 20_000,
+  bodyTimeoutMs: 0,
   lingerMs: 2_000,
 };
 
-/** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for a value that is no number above 0. */
+/** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for a value that is no such number. */
 export function resolveTimeouts(options: Partial<HTTPServerTimeouts>): HTTPServerTimeouts {
   const resolved: Record<string, number> = { ...DEFAULT_TIMEOUTS };
   for (const name of Object.keys(DEFAULT_TIMEOUTS) as (keyof HTTPServerTimeouts)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    if (!(value > 0 && value < 2 ** 31)) {
+    const mayBeNone = name === 'bodyTimeoutMs';
+    if (!(value < 2 ** 31 && (value > 0 || (mayBeNone && value === 0)))) {
+      const least = mayBeNone ? '0 or more' : 'more than 0';
       throw new StreamUsageError(
         'ERR_STREAM_USAGE',
-        `HTTPServer: ${name} of more than 0 was expected, not ${value}`,
+        `HTTPServer: ${name} of ${least} was expected, not ${value}`,
       );
     }
     resolved[name] = value;

@@ -165,7 +165,7 @@ describe('HTTPServer, against bad requests', () => {
         await waitUntil(() => begun);
         client.reset();
         await waitUntil(() => reason !== undefined && server.connectionCount === 0);
-        expect(reason).toMatchObject({ code: 'ERR_HTTP_CLOSED', cause: { code: 'ECONNRESET' } });
+        expect(reason).toMatchObject({ code: 'ERR_HTTP_RESET', cause: { code: 'ECONNRESET' } });
         expect(records).toEqual([]);
       },
     );
@@ -231,7 +231,7 @@ describe('HTTPServer, against bad requests', () => {
         await converse(port, 'GET /other HTTP/1.0\r\n\r\n');
         client.reset();
         await waitUntil(() => reason !== undefined && server.connectionCount === 0);
-        expect(reason).toMatchObject({ code: 'ERR_HTTP_CLOSED' });
+        expect(reason).toMatchObject({ code: 'ERR_HTTP_RESET' });
       },
     );
   });

@@ -40,7 +40,7 @@ describe('what keeps a process alive', () => {
     expect(await run('listening', (socket) => socket.write(REQUEST))).toEqual(['served', 'idle']);
   });
 
-  it('is a request under way when its server shuts down', async () => {
+  it('is a request under way when its server stops', async () => {
     const words = await run('answering', (socket) => {
       socket.write(REQUEST);
       // The handler waits for our end, and we for its process to have had every occasion to leave.

@@ -190,8 +190,14 @@ export class TCPServer {
     return undefined;
   }
 
-  /** What {@link stop} does, for subclasses that do more. */
-  protected async stopListening(): Promise<void> {
+  /** Closes the {@link pendingConnections} at once. */
+  protected closePending(): void {
+    this.#proxies?.closeAll();
+    this.#tls?.destroyHandshakes();
+  }
+
+  /** Stops listening, and no more: what {@link stop} does here, and subclasses add to. Idempotent. */
+  async stopListening(): Promise<void> {
     const listeners = this.#listeners;
     this.#listeners = [];
     await Promise.all(listeners.map((socket) => socket.close()));
@@ -202,7 +208,7 @@ export class TCPServer {
     await this.stopListening();
     const streams = [...this.#streams];
     for (const stream of streams) stream.close();
-    this.#proxies?.closeAll();
+    this.closePending();
     this.#tls?.destroyAll();
     await Promise.all(streams.map((stream) => stream.waitClosed()));
   }

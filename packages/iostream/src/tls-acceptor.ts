@@ -30,6 +30,8 @@ export class TlsAcceptor {
   readonly #loop: IOLoop;
   readonly #events: TlsAcceptorEvents;
   readonly #sockets = new Set<Duplex>();
+  /** Those of {@link #sockets} whose handshake is not over. */
+  readonly #shaking = new Set<Duplex>();
 
   constructor(context: TlsServerContext, loop: IOLoop, events: TlsAcceptorEvents) {
     this.#context = context;
@@ -76,14 +78,21 @@ export class TlsAcceptor {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Closes those in the handshake. */
+  destroyHandshakes(): void {
+    for (const socket of this.#shaking) socket.destroy();
+  }
+
   /** Counts it, and starts its deadline, which nothing prolongs. @returns what ends both, once or more often. */
   #startHandshake(socket: Duplex): () => void {
     this.#sockets.add(socket);
+    this.#shaking.add(socket);
     const { handshakeTimeoutMs } = this.#context.settings;
     const expire = (): void => void socket.destroy(handshakeTimeout(handshakeTimeoutMs));
     const deadline = this.#loop.clock.setTimeout(expire, handshakeTimeoutMs);
     const uncount = this.#context.countHandshake();
     return () => {
+      this.#shaking.delete(socket);
       deadline.cancel();
       uncount();
     };

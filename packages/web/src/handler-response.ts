@@ -176,7 +176,7 @@ export abstract class HandlerResponse extends HandlerArguments {
    * Takes the connection over: no more HTTP happens on it, and `onFinish` is not called. Nothing of an answer may have
    * been sent. What the peer sent behind its head comes first.
    *
-   * @param onStopping - called once when the server begins to stop (`HTTPServer.shutDown`), which then waits for the
+   * @param onStopping - called once when the server begins to stop (`HTTPServer.stop`), which then waits for the
    *   stream to be closed.
    * @returns the stream; yours to close.
    * @throws WebUsageError `ERR_WEB_HEAD_SENT`, `ERR_WEB_FINISHED`; HTTPUsageError when the connection is gone.

@@ -33,8 +33,8 @@ describe('a peer that leaves', () => {
       client.reset();
       await finished.promise;
       expect(events).toEqual([
-        'onConnectionClose ERR_HTTP_CLOSED',
-        'aborted ERR_HTTP_CLOSED',
+        'onConnectionClose ERR_HTTP_RESET',
+        'aborted ERR_HTTP_RESET',
         'done',
         'onFinish',
       ]);
@@ -86,7 +86,7 @@ describe('a peer that leaves', () => {
       const client = await RawClient.connect(port, requestText('/'));
       await client.until('200 OK');
       client.reset();
-      expect(codeOf(await stopped.promise)).toBe('ERR_HTTP_CLOSED');
+      expect(codeOf(await stopped.promise)).toBe('ERR_HTTP_RESET');
       expect(log.records.filter(({ level }) => level !== 'debug')).toEqual([]);
     });
   });
@@ -107,7 +107,7 @@ describe('a peer that leaves', () => {
       const client = await RawClient.connect(port, requestText('/'));
       await started.promise;
       client.reset();
-      expect(codeOf(await reason.promise)).toBe('ERR_HTTP_CLOSED');
+      expect(codeOf(await reason.promise)).toBe('ERR_HTTP_RESET');
     });
   });
 

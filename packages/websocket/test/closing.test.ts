@@ -154,12 +154,12 @@ describe('WebSocketHandler, closing', () => {
     served(async ({ port, server }) => {
       const client = await RawClient.open(port);
       await until(() => RecordingHandler.opened.length === 1);
-      const stopped = server.shutDown({ drainMs: 20_000 });
+      const stopped = server.stop({ drainMs: 20_000 });
       await client.until(() => client.frames.includes('close 1001'));
       client.send(encodeClose(1001, '', MASK));
       await client.untilEnd();
       client.socket.destroy();
-      expect(await stopped).toEqual({ finished: 1, cut: 0 });
+      expect(await stopped).toEqual({ finished: 1, idle: 0, cut: 0 });
       expect(RecordingHandler.only.closeCode).toBe(1001);
     }));
 
@@ -167,7 +167,7 @@ describe('WebSocketHandler, closing', () => {
     served(async ({ port, server }) => {
       const client = await RawClient.open(port);
       await until(() => RecordingHandler.opened.length === 1);
-      expect(await server.shutDown({ drainMs: 50 })).toEqual({ finished: 0, cut: 1 });
+      expect(await server.stop({ graceMs: 1, drainMs: 50 })).toEqual({ finished: 0, idle: 0, cut: 1 });
       await until(() => RecordingHandler.only.closes === 1);
       client.socket.destroy();
     }));

@@ -20,7 +20,7 @@ assert.equal((await exchange('GET', '/broken')).status, 500);
 assert.equal(logged.length, 1);
 
 const { url } = server;
-const stopped: StopResult = await server.shutDown();
+const stopped: StopResult = await server.stop();
 assert.equal(stopped.cut, 0);
 await assert.rejects(exchange('GET', '/', '', url), { code: 'ECONNREFUSED' });
 console.log(`${IOLoop.current().backend} backend`);

@@ -62,9 +62,9 @@ export function writeAnswerBody(stream: IOStream, encoder: ResponseEncoder, chun
 }
 
 /** Ends the body. One that is shorter than announced ends the connection, as in {@link writeAnswerBody}. */
-export function endAnswer(stream: IOStream, encoder: ResponseEncoder): void {
+export function endAnswer(stream: IOStream, encoder: ResponseEncoder, trailers?: HTTPHeaders): void {
   try {
-    const wire = encoder.end();
+    const wire = encoder.end(trailers);
     if (wire !== '') stream.send(wire);
   } catch (error) {
     stream.reset(error instanceof Error ? error : undefined);

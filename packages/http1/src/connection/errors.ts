@@ -5,6 +5,7 @@ export const HTTP_ERRORS = {
   ERR_HTTP_USAGE: { meaning: 'The answer was written to out of order, or after its end.' },
   ERR_HTTP_PEER_ENDED: { meaning: 'The peer shut down its writing side; the answer may still be written.' },
   ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the cause.' },
+  ERR_HTTP_RESET: { meaning: 'The peer reset the connection before the message was complete.' },
   ERR_HTTP_DEADLINE: { meaning: 'The peer was too slow with a head or a body.' },
   ERR_HTTP_STOPPING: { meaning: 'The server is stopping and cut the connection.' },
   ERR_HTTP_INPUT: { meaning: 'What a request carries cannot be used; its `status` is the answer.' },
@@ -23,7 +24,7 @@ export class HTTPUsageError extends CodedError<'ERR_HTTP_USAGE'> {
 
 /** The connection, or the peer's half of it, ended before a message was complete. */
 export class HTTPClosedError extends CodedError<
-  'ERR_HTTP_CLOSED' | 'ERR_HTTP_PEER_ENDED' | 'ERR_HTTP_STOPPING'
+  'ERR_HTTP_CLOSED' | 'ERR_HTTP_PEER_ENDED' | 'ERR_HTTP_RESET' | 'ERR_HTTP_STOPPING'
 > {
   override readonly name = 'HTTPClosedError';
 }
@@ -65,4 +66,19 @@ export function closedEarly(message: string, cause?: Error): HTTPClosedError {
 export function peerEnded(): HTTPClosedError {
   const message = 'the peer has shut down its writing side; the answer may still be written';
   return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
+}
+
+/** What a delegate hears when its connection has ended: our own reasons as they are, those of the system by name. */
+export function endOfConnection(error: Error | undefined): Error {
+  if (error instanceof HTTPClosedError || error instanceof HTTPDeadlineError) return error;
+  const code = (error as { code?: unknown } | undefined)?.code;
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    return new HTTPClosedError('ERR_HTTP_RESET', 'the peer reset the connection', { cause: error });
+  }
+  return closedEarly('the connection ended before the answer was complete', error);
+}
+
+/** What befalls a peer that takes too long for a head. */
+export function headTooSlow(timeoutMs: number): HTTPDeadlineError {
+  return new HTTPDeadlineError(`the head of a request took longer than ${timeoutMs} ms`);
 }

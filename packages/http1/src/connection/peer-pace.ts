@@ -1,8 +1,10 @@
-import { Deadline, type DeadlineEntry, type DeadlineWheel } from '@landspout/ioloop';
+import { Deadline, type DeadlineEntry, type DeadlineWheel, type IOLoop } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
+import { HTTPDeadlineError } from './errors.ts';
 
 /** How much a peer must get done in each stretch of time. */
 export interface PaceSettings {
+  readonly loop: IOLoop;
   readonly wheel: DeadlineWheel;
   readonly minBytesPerSecond: number;
   readonly progressMs: number;
@@ -16,6 +18,8 @@ export class PeerPace extends Deadline {
   readonly #settings: PaceSettings;
   /** Body bytes that have come since the last look. */
   #bodyBytes = 0;
+  /** When the body must have come, whatever its pace; 0 where that does not matter. */
+  #bodyEnd = 0;
   /** What of the answers had been sent at the last look, or -1 while nobody watches. */
   #sentMark = -1;
 
@@ -24,21 +28,50 @@ export class PeerPace extends Deadline {
     this.#settings = settings;
   }
 
-  /** A body is awaited from here on, or again after the delegate held it back. */
+  /** A body is awaited from here on. @param timeoutMs - for all of it; 0 is no limit. */
+  beginBody(timeoutMs: number): void {
+    this.limitBody(timeoutMs);
+    this.awaitBody();
+  }
+
+  /** The body must be complete `timeoutMs` from now; 0 is no limit. */
+  limitBody(timeoutMs: number): void {
+    this.#bodyEnd = timeoutMs === 0 ? 0 : this.#settings.loop.clock.now() + timeoutMs;
+  }
+
+  /** The body is awaited again, after something of ours held it back for `heldMs`. */
+  resumeBody(heldMs: number): void {
+    if (this.#bodyEnd !== 0) this.#bodyEnd += heldMs;
+    this.awaitBody();
+  }
+
+  /** Whether time spent on holding a body back matters, so that somebody must measure it. */
+  get bodyIsLimited(): boolean {
+    return this.#bodyEnd !== 0;
+  }
+
+  /** A stretch begins in which some of the body must come. */
   awaitBody(): void {
     this.#bodyBytes = 0;
-    this.set(this.#settings.progressMs);
+    this.#sentMark = -1;
+    const { progressMs, loop } = this.#settings;
+    const left = this.#bodyEnd === 0 ? progressMs : Math.max(1, this.#bodyEnd - loop.clock.now());
+    this.set(Math.min(progressMs, left));
   }
 
   countBody(byteLength: number): void {
     this.#bodyBytes += byteLength;
   }
 
-  /** Whether enough of the body came in time; then the next stretch begins. */
-  bodyProgresses(): boolean {
-    if (this.#bodyBytes < this.#wantedBytes) return false;
+  /** Whether enough of the body came in time; then the next stretch begins, else it is said what was too slow. */
+  checkBody(): HTTPDeadlineError | undefined {
+    const { loop, progressMs } = this.#settings;
+    if (this.#bodyEnd !== 0 && loop.clock.now() >= this.#bodyEnd)
+      return new HTTPDeadlineError('the body of a request took longer than it may');
+    if (this.#bodyBytes < this.#wantedBytes)
+      return new HTTPDeadlineError(`less than ${this.#wantedBytes} bytes of a body came in ${progressMs} ms`);
     this.awaitBody();
-    return true;
+    return undefined;
   }
 
   /** An answer waits for its reader from here on. Harmless when that is watched already. */
@@ -71,6 +104,7 @@ export class PeerPace extends Deadline {
   override clear(): void {
     super.clear();
     this.#sentMark = -1;
+    this.#bodyEnd = 0;
   }
 
   get #wantedBytes(): number {

@@ -1,19 +1,24 @@
 import { type DeadlineEntry, runInRootContext } from '@landspout/ioloop';
 import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
-import type { HTTPConnectionInfo, HTTPMessageDelegate } from '../delegate.ts';
+import type { HTTPConnectionInfo } from '../delegate.ts';
 import {
   DATA,
   END,
   encodeInterim,
   HEAD,
-  HTTPHeaders,
   Http1ProtocolError,
   NEED_DATA,
   type RequestDecoder,
   type ResponseEncoder,
 } from '../protocol/index.ts';
-import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
-import { closedEarly, HTTPDeadlineError, HTTPInputError, peerEnded } from './errors.ts';
+import {
+  closedEarly,
+  endOfConnection,
+  HTTPDeadlineError,
+  HTTPInputError,
+  headTooSlow,
+  peerEnded,
+} from './errors.ts';
 import { PeerPace } from './peer-pace.ts';
 import { encodeRefusal, type Refusal } from './refusal.ts';
 import type { ServerCodec } from './server-codecs.ts';
@@ -35,7 +40,6 @@ type State = 'idle' | 'body' | 'held' | 'answering' | 'closing';
 const HELD_BYTES = 64 * 1024;
 /** Above this many unsent bytes no further request is begun: who does not read is not read from. */
 const HIGH_WATER_BYTES = 64 * 1024;
-const EMPTY_HEADERS = new HTTPHeaders();
 
 /** The server's side of one HTTP/1.1 connection: pumps a decoder and an encoder over one stream (RFC 9112). */
 export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConnectionInfo {
@@ -46,15 +50,13 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   readonly #pace: PeerPace;
   #state: State = 'idle';
   #exchange: ServerExchange | undefined;
-  #message: HTTPMessageDelegate | undefined;
   /** The pump is at work further up the stack and will go on by itself. */
   #pumping = false;
   #paused = false;
   #peerEnded = false;
-  #requestComplete = true;
-  #expectsContinue = false;
   /** The header deadline runs already: further bytes do not move it. */
   #headDeadlineSet = true;
+  #answeredWhileStopping = false;
 
   constructor(stream: IOStream, settings: ServerConnectionSettings) {
     this.stream = stream;
@@ -79,9 +81,20 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     return this.stream.tls;
   }
 
+  get protocol(): 'http' | 'https' {
+    return this.#settings.protocol ?? (this.stream.tls === undefined ? 'http' : 'https');
+  }
+
+  // ---- what its server does with it ----
+
   /** Whether no request is under way, so that closing loses nothing. */
   get isIdle(): boolean {
     return this.#state === 'idle' && this.#codec?.decoder.midMessage !== true;
+  }
+
+  /** Whether a request was answered on it after the server began to stop. */
+  get answeredWhileStopping(): boolean {
+    return this.#answeredWhileStopping;
   }
 
   /** Closes at once when idle; otherwise after the answer under way, which says `Connection: close`. */
@@ -108,17 +121,19 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#peerEnded = true;
     const state = this.#state;
     if (state === 'idle' || state === 'body') this.#inputOver();
-    else if (state !== 'closing') this.#tell(this.#message, peerEnded());
+    else if (state !== 'closing') this.#exchange?.tell(peerEnded());
   }
 
   drained(): void {
-    if (this.#paused && this.#state === 'idle') this.#pump();
+    if (!this.#paused) return;
+    if (this.#state === 'body') this.#pace.awaitBody();
+    if (this.#state === 'idle' || this.#state === 'body') this.#pump();
   }
 
   closed(error: Error | undefined): void {
     this.#pace.close();
     this.#state = 'closing';
-    this.#cutExchange(closedEarly('the connection ended before the answer was complete', error));
+    this.#cutExchange(endOfConnection(error));
     this.#settings.connectionEnded(this, undefined);
   }
 
@@ -126,48 +141,56 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     switch (this.#state) {
       case 'idle':
         if (this.stream.queuedBytes > 0) this.#checkReader();
-        else if (this.#codec?.decoder.midMessage) this.#refuseSlow('head', this.#settings.headerTimeoutMs);
+        else if (this.#codec?.decoder.midMessage)
+          this.#refuseSlow(headTooSlow(this.#settings.headerTimeoutMs));
         else this.#startClosing();
         return;
       case 'body':
-        if (!this.#pace.bodyProgresses()) this.#refuseSlow('body', this.#settings.progressMs);
+        if (this.#paused) this.#checkReader();
+        else this.#checkBody();
         return;
       default:
         this.#checkReader();
     }
   }
 
-  // ---- the answer, called by its exchange ----
+  // ---- the request and its answer, called by their exchange ----
 
-  writeHead(
-    status: number,
-    reason: string,
-    headers: HTTPHeaders,
-    chunk: string | Uint8Array | undefined,
-    last: boolean,
-  ): void {
-    const settings = this.#settings;
-    const close =
-      settings.stopping || !settings.keepAlive || this.#isLastRequest || (last && !this.#requestComplete);
-    const terms = { date: settings.dates.at(settings.loop.clock.wallTime()), close };
-    writeAnswerHead(this.stream, this.#encoder, terms, status, reason, headers, chunk, last);
+  get settings(): ServerConnectionSettings {
+    return this.#settings;
   }
 
-  writeBody(chunk: Uint8Array): void {
-    writeAnswerBody(this.stream, this.#encoder, chunk);
-    if (this.stream.queuedBytes > HIGH_WATER_BYTES) this.#watchReader();
+  /** For where a request is under way, so that there is a codec. */
+  get encoder(): ResponseEncoder {
+    return (this.#codec as ServerCodec).encoder;
   }
 
-  endBody(): void {
-    endAnswer(this.stream, this.#encoder);
+  /** Whether the peer has half-closed, and no pipelined request of it waits. */
+  get isLastRequest(): boolean {
+    return this.#peerEnded && this.#decoder.bufferedBytes === 0;
   }
 
-  answerCompleted(): void {
+  setMaxBodyBytes(maxBytes: number): void {
+    this.#decoder.maxBodyBytes = maxBytes;
+  }
+
+  setBodyTimeoutMs(timeoutMs: number): void {
+    this.#pace.limitBody(timeoutMs);
+    if (this.#state === 'body') this.#pace.awaitBody();
+  }
+
+  /** More of an answer was written. While a body is awaited, its sender is who must make progress. */
+  answerWritten(): void {
+    if (this.stream.queuedBytes > HIGH_WATER_BYTES && this.#state !== 'body')
+      this.#pace.watchReader(this.stream);
+  }
+
+  answerCompleted({ requestComplete }: ServerExchange): void {
     this.#exchange = undefined;
-    this.#message = undefined;
-    if (this.#state === 'closing') return;
     const { stopping } = this.#settings;
-    if (stopping || !this.#encoder.keepAlive || !this.#requestComplete || this.#isLastRequest) {
+    if (stopping) this.#answeredWhileStopping = true;
+    if (this.#state === 'closing') return;
+    if (stopping || !this.encoder.keepAlive || !requestComplete || this.isLastRequest) {
       this.#startClosing();
       return;
     }
@@ -183,7 +206,6 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#state = 'closing';
     this.#pace.close();
     this.#exchange = undefined;
-    this.#message = undefined;
     stream.setConsumer(undefined);
     stream.unread(this.#decoder.takeRest());
     stream.ref();
@@ -198,13 +220,11 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     return (this.#codec as ServerCodec).decoder;
   }
 
-  /** Whether the peer has half-closed, and no pipelined request of it waits. */
-  get #isLastRequest(): boolean {
-    return this.#peerEnded && this.#decoder.bufferedBytes === 0;
-  }
-
-  get #encoder(): ResponseEncoder {
-    return (this.#codec as ServerCodec).encoder;
+  /** Whether nothing more is taken from the peer before it has read of what we wrote. */
+  get #waitsForReader(): boolean {
+    const { queuedBytes } = this.stream;
+    if (queuedBytes <= HIGH_WATER_BYTES) return false;
+    return this.#state === 'idle' || (this.#state === 'body' && queuedBytes > this.#settings.maxUnsentBytes);
   }
 
   /** Decodes and delivers until bytes, the delegate or the answer make it wait. */
@@ -213,7 +233,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#pumping = true;
     try {
       while (this.#state === 'idle' || this.#state === 'body') {
-        if (this.#state === 'idle' && this.stream.queuedBytes > HIGH_WATER_BYTES) break;
+        if (this.#waitsForReader) break;
         const event = this.#decoder.next();
         if (event === NEED_DATA) break;
         if (event === HEAD) this.#deliverHead();
@@ -221,8 +241,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
         else if (event === END) this.#deliverEnd();
       }
     } catch (error) {
-      if (error instanceof Http1ProtocolError || error instanceof HTTPInputError) this.#refuse(error);
-      else this.#delegateFailed(error);
+      this.#failed(error);
     } finally {
       this.#pumping = false;
     }
@@ -242,9 +261,10 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     const codec = this.#codec;
     if (state === 'closing' || codec === undefined) return;
     const { decoder } = codec;
-    const waitsForReader = state === 'idle' && this.stream.queuedBytes > HIGH_WATER_BYTES;
+    const waitsForReader = this.#waitsForReader;
     if (state === 'held' || state === 'answering' || waitsForReader) {
       decoder.hold();
+      if (waitsForReader) this.#pace.watchReader(this.stream);
       if (waitsForReader || decoder.bufferedBytes >= HELD_BYTES) this.#pause();
       return;
     }
@@ -293,145 +313,130 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   }
 
   #deliverHead(): void {
-    const head = this.#decoder.head;
-    this.#encoder.begin(head.method, head.version, head.keepAlive);
-    const exchange = new ServerExchange(this);
+    const { head } = this.#decoder;
+    const settings = this.#settings;
+    this.encoder.begin(head.method, head.version, head.keepAlive);
+    const info = settings.describe === undefined ? this : settings.describe(head, this);
+    const exchange = new ServerExchange(this, head, info);
     this.#exchange = exchange;
-    this.#requestComplete = head.bodyLength === 0;
-    this.#expectsContinue = head.expectContinue;
     this.#state = 'body';
-    if (this.#settings.listenerGone) this.stream.ref();
-    const message = this.#settings.delegate.startRequest(exchange);
-    this.#message = message;
-    if (head.bodyLength !== 0) this.#pace.awaitBody();
+    if (settings.listenerGone) this.stream.ref();
+    const message = settings.delegate.startRequest(exchange);
+    exchange.message = message;
+    if (head.bodyLength !== 0) this.#pace.beginBody(settings.bodyTimeoutMs);
     const waiting = message.headersReceived(head);
     if (waiting !== undefined) this.#waitFor(waiting, exchange);
-    else if (this.#expectsContinue) this.#continue();
+    else if (exchange.expectsContinue) this.#continue(exchange);
   }
 
   #deliverData(): void {
     const decoder = this.#decoder;
     const { dataStart, dataEnd } = decoder;
     this.#pace.countBody(dataEnd - dataStart);
-    this.#expectsContinue = false;
-    const message = this.#message;
-    if (message === undefined) return;
+    const exchange = this.#exchange;
+    if (exchange?.message === undefined) return;
+    exchange.expectsContinue = false;
     // Lent bytes stop here: what the delegate gets is its own.
-    const waiting = message.dataReceived(Buffer.from(decoder.data.subarray(dataStart, dataEnd)));
-    if (waiting !== undefined) this.#waitFor(waiting, this.#exchange);
+    const waiting = exchange.message.dataReceived(Buffer.from(decoder.data.subarray(dataStart, dataEnd)));
+    if (waiting !== undefined) this.#waitFor(waiting, exchange);
   }
 
   #deliverEnd(): void {
-    this.#requestComplete = true;
     const exchange = this.#exchange;
     // Answered before its end, which only a request without a body may be: we are between requests already.
     if (exchange === undefined) return;
+    exchange.requestComplete = true;
     this.#pace.clear();
     this.#state = 'answering';
-    const waiting = this.#message?.finish();
-    if (waiting !== undefined) waiting.then(undefined, (error) => this.#delegateRejected(error, exchange));
+    const waiting = exchange.message?.finish(this.#decoder.trailers);
+    if (waiting !== undefined) waiting.then(undefined, (error) => this.#rejected(error, exchange));
   }
 
   /** Holds back what comes next until the delegate's promise settles. */
-  #waitFor(waiting: Promise<void>, exchange: ServerExchange | undefined): void {
+  #waitFor(waiting: Promise<void>, exchange: ServerExchange): void {
     if (this.#state !== 'body') {
-      waiting.then(undefined, (error) => this.#delegateRejected(error, exchange));
+      waiting.then(undefined, (error) => this.#rejected(error, exchange));
       return;
     }
     this.#state = 'held';
+    const { clock } = this.#settings.loop;
+    const heldAt = this.#pace.bodyIsLimited ? clock.now() : 0;
     waiting.then(
       () => {
         if (this.#state !== 'held' || this.#exchange !== exchange) return;
         this.#state = 'body';
-        if (this.#expectsContinue) this.#continue();
+        if (exchange.expectsContinue) this.#continue(exchange);
         // While it was held, the peer could not make progress.
-        if (!this.#requestComplete) this.#pace.awaitBody();
+        if (!exchange.requestComplete) this.#pace.resumeBody(heldAt === 0 ? 0 : clock.now() - heldAt);
         this.#pump();
       },
-      (error) => this.#delegateRejected(error, exchange),
+      (error) => this.#rejected(error, exchange),
     );
   }
 
   /** The body is wanted (RFC 9110 §10.1.1), unless it is on its way already or the answer has been given. */
-  #continue(): void {
-    this.#expectsContinue = false;
-    if (this.#state !== 'body' || this.#exchange?.headSent !== false || this.#decoder.bufferedBytes > 0)
-      return;
-    this.stream.send(encodeInterim(100, EMPTY_HEADERS));
+  #continue(exchange: ServerExchange): void {
+    exchange.expectsContinue = false;
+    if (this.#state !== 'body' || exchange.headSent || this.#decoder.bufferedBytes > 0) return;
+    this.stream.send(encodeInterim(100));
   }
 
   // ---- what goes wrong ----
 
-  #refuse(error: Http1ProtocolError | HTTPInputError): void {
-    this.#settings.loop.logger.info({ error, peer: this.remoteAddress }, 'refused a request');
-    this.#refuseWith({ status: error.status, detail: error.message }, error);
+  /** Thrown inside the pump: bad bytes of the peer, what a delegate refuses, or a bug of the delegate. */
+  #failed(error: unknown): void {
+    if (error instanceof Http1ProtocolError || error instanceof HTTPInputError) {
+      this.#refuse({ status: error.status, detail: error.message }, error);
+      return;
+    }
+    this.#settings.loop.logger.error({ error }, 'answering a request failed');
+    if (this.#exchange === undefined) return;
+    const failure = error instanceof Error ? error : new Error(String(error));
+    this.#answerInPlace({ status: 500, detail: '' }, failure);
   }
 
-  #refuseSlow(what: string, timeoutMs: number): void {
-    const error = new HTTPDeadlineError(`the ${what} of a request took longer than ${timeoutMs} ms`);
+  /** A delegate's promise failed, which matters only while the same request is under way. */
+  #rejected(error: unknown, exchange: ServerExchange): void {
+    if (this.#exchange === exchange) this.#failed(error);
+    else this.#settings.loop.logger.error({ error }, 'a request failed after its answer');
+  }
+
+  #refuse(refusal: Refusal, error: Error): void {
     this.#settings.loop.logger.info({ error, peer: this.remoteAddress }, 'refused a request');
-    this.#refuseWith({ status: 408, detail: error.message }, error);
+    this.#answerInPlace(refusal, error);
+  }
+
+  #refuseSlow(error: HTTPDeadlineError): void {
+    this.#refuse({ status: 408, detail: error.message }, error);
   }
 
   /** Answers in place of the delegate where it has not begun to, and ends the connection either way. */
-  #refuseWith(refusal: Refusal, error: Error): void {
-    const begun = this.#exchange?.headSent === true;
-    const method = this.#exchange === undefined ? 'GET' : this.#decoder.head.method;
+  #answerInPlace(refusal: Refusal, error: Error): void {
+    const exchange = this.#exchange;
     this.#cutExchange(error);
-    if (begun) {
+    if (exchange?.headSent === true) {
       this.stream.reset(error);
       return;
     }
     const date = this.#settings.dates.at(this.#settings.loop.clock.wallTime());
-    this.stream.send(encodeRefusal(refusal, date, method));
+    this.stream.send(encodeRefusal(refusal, date, exchange?.head.method ?? ''));
     this.#startClosing();
   }
 
-  /** A bug of the delegate, thrown inside the pump. */
-  #delegateFailed(error: unknown): void {
-    const exchange = this.#exchange;
-    this.#settings.loop.logger.error({ error }, 'answering a request failed');
-    if (exchange === undefined) return;
-    const failure = error instanceof Error ? error : new Error(String(error));
-    this.#refuseWith({ status: 500, detail: '' }, failure);
-  }
-
-  /** As above, but later: it matters only while the same request is under way. */
-  #delegateRejected(error: unknown, exchange: ServerExchange | undefined): void {
-    if (this.#exchange === exchange && exchange !== undefined) {
-      if (error instanceof HTTPInputError) this.#refuse(error);
-      else this.#delegateFailed(error);
-      return;
-    }
-    this.#settings.loop.logger.error({ error }, 'a request failed after its answer');
-  }
-
-  /** The delegate hears, once, that its message will not be completed. */
   #cutExchange(reason: Error): void {
-    const message = this.#message;
-    this.#exchange?.cut();
+    const exchange = this.#exchange;
     this.#exchange = undefined;
-    this.#message = undefined;
-    this.#tell(message, reason);
+    exchange?.cut(reason);
   }
 
-  /** What a delegate throws here is its own, and must not reach the stream that all else depends on. */
-  #tell(message: HTTPMessageDelegate | undefined, reason: Error): void {
-    try {
-      message?.connectionClosed(reason);
-    } catch (error) {
-      this.#settings.loop.logger.error({ error }, 'hearing of a closed connection failed');
-    }
-  }
-
-  /** While a body is awaited, its sender is who must make progress. */
-  #watchReader(): void {
-    if (this.#state !== 'body') this.#pace.watchReader(this.stream);
+  #checkBody(): void {
+    const tooSlow = this.#pace.checkBody();
+    if (tooSlow !== undefined) this.#refuseSlow(tooSlow);
   }
 
   #checkReader(): void {
-    if (this.#pace.readerProgresses(this.stream)) return;
-    this.stream.reset(new HTTPDeadlineError('the peer does not read its answer'));
+    if (!this.#pace.readerProgresses(this.stream))
+      this.stream.reset(new HTTPDeadlineError('the peer does not read its answer'));
   }
 
   #startClosing(): void {

@@ -1,22 +1,47 @@
 import type { IOStream } from '@landspout/iostream';
-import type { HTTPConnectionInfo, HTTPServerExchange } from '../delegate.ts';
-import type { HTTPHeaders } from '../protocol/index.ts';
+import type {
+  HTTPConnectionInfo,
+  HTTPMessageDelegate,
+  HTTPServerExchange,
+  RequestHead,
+} from '../delegate.ts';
+import { encodeInterim, type HTTPHeaders } from '../protocol/index.ts';
+import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
 import { HTTPUsageError } from './errors.ts';
 import type { ServerConnection } from './server-connection.ts';
+
+/** What the head of a request says of it, beyond what its delegate hears. */
+export interface BegunRequest extends RequestHead {
+  /** -1 where it is chunked. */
+  readonly bodyLength: number;
+  readonly expectContinue: boolean;
+}
 
 /**
  * One request's claim to the connection. It outlives its turn safely: once the answer is complete, or the
  * connection is gone, nothing written here reaches the answer of another request.
  */
 export class ServerExchange implements HTTPServerExchange {
-  readonly #connection: ServerConnection;
+  readonly head: BegunRequest;
+  readonly connection: HTTPConnectionInfo;
+  /** For the connection: who hears of the request, until the answer is complete or the connection gone. */
+  message: HTTPMessageDelegate | undefined = undefined;
+  /** For the connection: the whole request has come. */
+  requestComplete: boolean;
+  /** For the connection: the peer waits for `100 Continue` before it sends the body. */
+  expectsContinue: boolean;
+  readonly #owner: ServerConnection;
   #headSent = false;
   #finished = false;
   /** The connection ended, or took the answer over, before we were finished: writes go nowhere. */
   #cut = false;
 
-  constructor(connection: ServerConnection) {
-    this.#connection = connection;
+  constructor(owner: ServerConnection, head: BegunRequest, connection: HTTPConnectionInfo) {
+    this.#owner = owner;
+    this.head = head;
+    this.connection = connection;
+    this.requestComplete = head.bodyLength === 0;
+    this.expectsContinue = head.expectContinue;
   }
 
   get headSent(): boolean {
@@ -27,8 +52,25 @@ export class ServerExchange implements HTTPServerExchange {
     return this.#finished;
   }
 
-  get connection(): HTTPConnectionInfo {
-    return this.#connection;
+  get stopping(): AbortSignal {
+    return this.#owner.settings.stopSignal;
+  }
+
+  setMaxBodyBytes(maxBytes: number): void {
+    if (!this.#cut && !this.#finished) this.#owner.setMaxBodyBytes(maxBytes);
+  }
+
+  setBodyTimeoutMs(timeoutMs: number): void {
+    if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31)) {
+      throw new HTTPUsageError(`setBodyTimeoutMs: 0 or more milliseconds were expected, not ${timeoutMs}`);
+    }
+    if (!this.#cut && !this.requestComplete) this.#owner.setBodyTimeoutMs(timeoutMs);
+  }
+
+  writeInterim(status: number, headers?: HTTPHeaders): void {
+    if (this.#headSent) throw new HTTPUsageError('writeInterim: the head of this answer has been written');
+    const wire = encodeInterim(status, headers);
+    if (!this.#cut && this.head.version === 'HTTP/1.1') this.#owner.stream.send(wire);
   }
 
   writeHead(
@@ -40,30 +82,35 @@ export class ServerExchange implements HTTPServerExchange {
   ): void {
     if (this.#headSent) throw new HTTPUsageError('writeHead: the head of this answer has been written');
     if (this.#cut) return;
-    this.#connection.writeHead(status, reason, headers, chunk, last);
+    const { stream, encoder, settings, isLastRequest } = this.#owner;
+    const ends = settings.stopping || !settings.keepAlive || isLastRequest || (last && !this.requestComplete);
+    const terms = { date: settings.dates.at(settings.loop.clock.wallTime()), close: ends };
+    writeAnswerHead(stream, encoder, terms, status, reason, headers, chunk, last);
     this.#headSent = true;
     if (last) this.#complete();
   }
 
   write(chunk: string | Uint8Array): void {
     this.#requireOpen('write');
-    if (!this.#cut)
-      this.#connection.writeBody(typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk);
+    if (this.#cut) return;
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
+    writeAnswerBody(this.#owner.stream, this.#owner.encoder, bytes);
+    this.#owner.answerWritten();
   }
 
-  finish(): void {
+  finish(trailers?: HTTPHeaders): void {
     this.#requireOpen('finish');
-    if (!this.#cut) this.#connection.endBody();
+    if (!this.#cut) endAnswer(this.#owner.stream, this.#owner.encoder, trailers);
     this.#complete();
   }
 
   async waitDrained(): Promise<void> {
-    if (!this.#cut) await this.#connection.stream.waitDrained();
+    if (!this.#cut) await this.#owner.stream.waitDrained();
   }
 
   abort(reason?: Error): void {
     if (this.#finished || this.#cut) return;
-    this.#connection.stream.reset(reason);
+    this.#owner.stream.reset(reason);
   }
 
   detach(onStopping?: () => void): IOStream {
@@ -72,12 +119,31 @@ export class ServerExchange implements HTTPServerExchange {
     this.#cut = true;
     this.#headSent = true;
     this.#finished = true;
-    return this.#connection.detach(onStopping);
+    return this.#owner.detach(onStopping);
   }
 
-  /** For the connection: whatever is still written goes nowhere. */
-  cut(): void {
+  // ---- for the connection ----
+
+  /** Whatever is still written goes nowhere, and the delegate hears, once, that its message will not be completed. */
+  cut(reason: Error): void {
     this.#cut = true;
+    const { message } = this;
+    this.message = undefined;
+    this.#tell(message, reason);
+  }
+
+  /** The delegate hears of something that does not end its message. */
+  tell(reason: Error): void {
+    this.#tell(this.message, reason);
+  }
+
+  /** What a delegate throws here is its own, and must not reach the stream that all else depends on. */
+  #tell(message: HTTPMessageDelegate | undefined, reason: Error): void {
+    try {
+      message?.connectionClosed(reason);
+    } catch (error) {
+      this.#owner.settings.loop.logger.error({ error }, 'hearing of a closed connection failed');
+    }
   }
 
   #requireOpen(operation: string): void {
@@ -87,6 +153,6 @@ export class ServerExchange implements HTTPServerExchange {
 
   #complete(): void {
     this.#finished = true;
-    if (!this.#cut) this.#connection.answerCompleted();
+    if (!this.#cut) this.#owner.answerCompleted(this);
   }
 }

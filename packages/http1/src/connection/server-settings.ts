@@ -1,6 +1,6 @@
 import type { DeadlineWheel, IOLoop } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
-import type { HTTPServerConnectionDelegate } from '../delegate.ts';
+import type { HTTPConnectionInfo, HTTPServerConnectionDelegate, RequestHead } from '../delegate.ts';
 import type { HttpDateCache } from '../protocol/index.ts';
 import type { ServerCodecs } from './server-codecs.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -19,6 +19,10 @@ export interface ServerConnectionSettings {
   /** A body, and an answer's reader, must make this much progress in each {@link progressMs}. */
   readonly minBytesPerSecond: number;
   readonly progressMs: number;
+  /** Most milliseconds from the head to the end of a body, while nothing of ours holds it back; 0 is no limit. */
+  readonly bodyTimeoutMs: number;
+  /** While an answer has this many unsent bytes, no more of the request's body is read. */
+  readonly maxUnsentBytes: number;
   /** How long a connection that is being closed may still read our last words. */
   readonly lingerMs: number;
   readonly keepAlive: boolean;
@@ -26,6 +30,12 @@ export interface ServerConnectionSettings {
   readonly listenerGone: boolean;
   /** Whether answers say `Connection: close` because the server is stopping. */
   readonly stopping: boolean;
+  /** Aborts when the server begins to stop. Made when asked for. */
+  readonly stopSignal: AbortSignal;
+  /** Takes the place of what the stream says, where something in front speaks TLS for us. */
+  readonly protocol: 'http' | 'https' | undefined;
+  /** What requests are told of their connection, where that differs from what the stream knows. */
+  readonly describe: ((head: RequestHead, connection: HTTPConnectionInfo) => HTTPConnectionInfo) | undefined;
   /** The connection is closed, or its stream was detached and is somebody else's now. */
   connectionEnded(connection: ServerConnection, detached: DetachedStream | undefined): void;
 }

@@ -28,7 +28,7 @@ let called = false;
  * the same task id and with the same listeners, after 100 ms, then 200 ms, up to 10 s. When all have ended with 0, the
  * parent exits with 0.
  *
- * SIGTERM or SIGINT to the parent stops: SIGTERM for each child, which a child answers by `server.shutDown()`; after
+ * SIGTERM or SIGINT to the parent stops: SIGTERM for each child, which a child answers by `server.stop()`; after
  * `stopTimeoutMs` SIGKILL; then the parent exits with 0, however the children ended. These two handlers are there only
  * while the parent supervises. A Ctrl-C reaches the children as well, so that they may get SIGINT and then SIGTERM. A
  * child whose parent is gone gets SIGTERM from itself, and SIGKILL after `stopTimeoutMs`.
@@ -56,7 +56,7 @@ let called = false;
  * const task = await forkProcesses(4, { listen: [{ port: 8888 }] });
  * const server = new HTTPServer((request) => request.respond(200, `Hello from ${task.id}`));
  * await server.listen(task.listeners[0]);
- * process.once('SIGTERM', () => server.shutDown());
+ * process.once('SIGTERM', () => server.stop());
  */
 export async function forkProcesses<const Listen extends readonly ProcessListenOptions[] = readonly []>(
   count?: number | null,

@@ -1,0 +1,125 @@
+import {
+  DEFAULT_LIMITS,
+  type DetachedStream,
+  HTTPClosedError,
+  type HTTPServerConnectionDelegate,
+  type Http1Limits,
+  HttpDateCache,
+  resolveLimits,
+  ServerCodecs,
+  type ServerConnection,
+  type ServerConnectionSettings,
+} from '@landspout/http1';
+import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
+import { StreamUsageError, type TCPServerOptions } from '@landspout/iostream';
+import { type HTTPServerTimeouts, resolveTimeouts } from './timeouts.ts';
+
+export interface HTTPServerOptions
+  extends Omit<TCPServerOptions, 'handleStream' | 'maxReadBufferBytes'>,
+    Partial<HTTPServerTimeouts>,
+    Partial<Http1Limits> {
+  /** Whether a connection may carry more than one request. Default true. */
+  readonly keepAlive?: boolean;
+  /** What requests say they came by. Default: as the connection; for a server whose TLS is spoken in front of it. */
+  readonly protocol?: 'http' | 'https';
+}
+
+/** As `maxWriteBufferBytes` of a stream. */
+const DEFAULT_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+
+type ConnectionEnded = ServerConnectionSettings['connectionEnded'];
+
+/** What the connections of one server share, and whether it is stopping. */
+export class ServerSettings implements ServerConnectionSettings {
+  readonly loop: IOLoop;
+  readonly delegate: HTTPServerConnectionDelegate;
+  readonly codecs: ServerCodecs;
+  readonly wheel: DeadlineWheel;
+  readonly dates = new HttpDateCache();
+  readonly headerTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly minBytesPerSecond: number;
+  readonly progressMs: number;
+  readonly bodyTimeoutMs: number;
+  readonly lingerMs: number;
+  readonly maxUnsentBytes: number;
+  readonly keepAlive: boolean;
+  readonly protocol: 'http' | 'https' | undefined;
+  readonly describe: ServerConnectionSettings['describe'] = undefined;
+  listenerGone = false;
+  readonly #ended: ConnectionEnded;
+  #stopping = false;
+  #stopController: AbortController | undefined;
+
+  /** @throws StreamUsageError, Http1UsageError for options that cannot be. */
+  constructor(delegate: HTTPServerConnectionDelegate, options: HTTPServerOptions, ended: ConnectionEnded) {
+    const timeouts = resolveTimeouts(options);
+    const shortest = Math.min(timeouts.headerTimeoutMs, timeouts.idleTimeoutMs, timeouts.progressMs);
+    const { protocol, maxWriteBufferBytes = DEFAULT_WRITE_BUFFER_BYTES } = options;
+    if (protocol !== undefined && protocol !== 'http' && protocol !== 'https') {
+      throw new StreamUsageError(
+        'ERR_STREAM_USAGE',
+        `HTTPServer: protocol is http or https, not ${protocol}`,
+      );
+    }
+    this.loop = options.loop ?? IOLoop.current();
+    this.delegate = delegate;
+    this.codecs = new ServerCodecs(resolveLimits(limitsOf(options)));
+    this.wheel = new DeadlineWheel(
+      this.loop.clock,
+      this.loop.logger,
+      Math.max(10, Math.min(500, shortest / 4)),
+    );
+    this.headerTimeoutMs = timeouts.headerTimeoutMs;
+    this.idleTimeoutMs = timeouts.idleTimeoutMs;
+    this.minBytesPerSecond = timeouts.minBytesPerSecond;
+    this.progressMs = timeouts.progressMs;
+    this.bodyTimeoutMs = timeouts.bodyTimeoutMs;
+    this.lingerMs = timeouts.lingerMs;
+    this.maxUnsentBytes = maxWriteBufferBytes / 2;
+    this.keepAlive = options.keepAlive ?? true;
+    this.protocol = protocol;
+    this.#ended = ended;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  get stopSignal(): AbortSignal {
+    if (this.#stopController === undefined) {
+      this.#stopController = new AbortController();
+      if (this.#stopping) this.#stopController.abort(stoppingError());
+    }
+    return this.#stopController.signal;
+  }
+
+  beginStop(): void {
+    this.#stopping = true;
+    this.#stopController?.abort(stoppingError());
+  }
+
+  /** The server listens again after a stop. */
+  endStop(): void {
+    this.#stopping = false;
+    if (this.#stopController?.signal.aborted) this.#stopController = undefined;
+  }
+
+  connectionEnded(connection: ServerConnection, detached: DetachedStream | undefined): void {
+    this.#ended(connection, detached);
+  }
+}
+
+function stoppingError(): HTTPClosedError {
+  return new HTTPClosedError('ERR_HTTP_STOPPING', 'the server is stopping');
+}
+
+/** The limits among the options. */
+function limitsOf(options: HTTPServerOptions): Partial<Http1Limits> {
+  const limits: Record<string, number> = {};
+  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Http1Limits)[]) {
+    const value = options[name];
+    if (value !== undefined) limits[name] = value;
+  }
+  return limits as Partial<Http1Limits>;
+}

@@ -1,0 +1,42 @@
+import { StreamUsageError } from '@landspout/iostream';
+import type { StopOptions, StopResult } from './server-stop.ts';
+
+export interface StopOnSignalsOptions extends StopOptions {
+  /** Default: SIGTERM, from supervisors and containers, and SIGINT, from a keyboard. */
+  readonly signals?: readonly NodeJS.Signals[];
+}
+
+/** A stop that waits for its signal. */
+export interface SignalStop extends Disposable {
+  /** Settles when a signal came and the server has stopped; never without one. Rejects as `stop` does. */
+  readonly stopped: Promise<StopResult>;
+  /** Takes the handlers of the signals away. */
+  cancel(): void;
+}
+
+/**
+ * Calls `stop` when the first of the signals comes. A second one does to the process what it does without us, so that
+ * who is in a hurry is not held up.
+ *
+ * @throws StreamUsageError `ERR_STREAM_USAGE` for no signals.
+ */
+export function stopOnSignals(
+  stop: () => Promise<StopResult>,
+  signals: readonly NodeJS.Signals[],
+): SignalStop {
+  if (signals.length === 0)
+    throw new StreamUsageError('ERR_STREAM_USAGE', 'stopOnSignals: a signal was expected');
+  const cancel = (): void => {
+    for (const signal of signals) process.off(signal, heard);
+  };
+  let settle!: (result: Promise<StopResult>) => void;
+  const stopped = new Promise<StopResult>((resolve) => {
+    settle = resolve;
+  });
+  const heard = (): void => {
+    cancel();
+    settle(stop());
+  };
+  for (const signal of signals) process.on(signal, heard);
+  return { stopped, cancel, [Symbol.dispose]: cancel };
+}
