@@ -1,4 +1,5 @@
 import type {
+  HTTPHeaders,
   HTTPMessageDelegate,
   HTTPServerConnectionDelegate,
   HTTPServerExchange,
@@ -42,8 +43,9 @@ class CallbackMessage implements HTTPMessageDelegate {
     this.#chunks.push(chunk);
   }
 
-  finish(): void | Promise<void> {
+  finish(trailers?: HTTPHeaders): void | Promise<void> {
     const request = this.#request as ServerRequest;
+    request.trailers = trailers;
     if (this.#chunks !== undefined) request.body = Buffer.concat(this.#chunks);
     return this.#callback(request);
   }

@@ -17,6 +17,8 @@ export class ServerRequest {
   readonly headers: HTTPHeaders;
   /** The whole body; empty where there was none. Yours. */
   body: Uint8Array = EMPTY;
+  /** The fields behind a chunked body, kept apart from the headers; undefined where there were none. */
+  trailers: HTTPHeaders | undefined = undefined;
   /** The long way to answer: head, parts of a body, back-pressure. */
   readonly exchange: HTTPServerExchange;
   #controller: AbortController | undefined;
