@@ -3,20 +3,24 @@ import { connect } from 'node:net';
 import { BenchError } from './bench-error.mjs';
 
 /**
- * Asks twice over one connection, with the bytes that wrk sends.
+ * Asks twice over one connection.
  *
  * @param {import('./server.mjs').Server} server
+ * @param {string} [request] - default: the bytes that wrk sends.
  * @returns {Promise<string>} the first answer as latin1.
  * @throws BenchError when the connection does not last, or the second answer differs by more than its Date.
  */
-export async function fetchAnswer(server) {
+export async function fetchAnswer(
+  server,
+  request = `GET / HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`,
+) {
   const socket = connect(server.port, '127.0.0.1');
   socket.setTimeout(5_000, () => socket.destroy(new BenchError(`${server.row.title} does not answer`)));
   await once(socket, 'connect');
   try {
     const chunks = socket[Symbol.asyncIterator]();
-    const first = await ask(socket, chunks, server);
-    const second = await ask(socket, chunks, server);
+    const first = await ask(socket, chunks, server, request);
+    const second = await ask(socket, chunks, server, request);
     if (withoutDate(first) === withoutDate(second)) return first;
     throw new BenchError(`${server.row.title} answers twice differently\n${show(first)}\n${show(second)}`);
   } finally {
@@ -24,8 +28,8 @@ export async function fetchAnswer(server) {
   }
 }
 
-async function ask(socket, chunks, { port, row }) {
-  socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+async function ask(socket, chunks, { row }, request) {
+  socket.write(request, 'latin1');
   let answer = '';
   for (;;) {
     const { done, value } = await chunks.next();
@@ -53,6 +57,30 @@ export function compareAnswers(reference, answer) {
   if (ours === theirs) return 'same bytes';
   if (lowerNames(ours) === lowerNames(theirs)) return 'other case';
   return sortedLines(ours) === sortedLines(theirs) ? 'other case and order' : 'different';
+}
+
+/**
+ * What the head of an answer has and lacks beside the reference, whatever the case and the order of its fields.
+ *
+ * @param {string} reference @param {string} answer
+ * @returns {string | undefined} such as `also vary: Accept-Encoding`; nothing where the status line or the body differ.
+ */
+export function nameDifference(reference, answer) {
+  const [[ourHead, ourBody], [theirHead, theirBody]] = [reference, answer].map((one) =>
+    split(lowerNames(withoutDate(one))),
+  );
+  const [ourStatus, ...ours] = ourHead.split('\r\n');
+  const [theirStatus, ...theirs] = theirHead.split('\r\n');
+  if (ourStatus !== theirStatus || ourBody !== theirBody) return undefined;
+  const also = theirs.filter((field) => !ours.includes(field)).map((field) => `also ${field}`);
+  const lacks = ours.filter((field) => !theirs.includes(field)).map((field) => `without ${field}`);
+  return [...also, ...lacks].join(', ') || undefined; // Nothing: a field that stands twice.
+}
+
+/** Where the value of Date begins, which differs from answer to answer; -1 without one. @param {string} answer */
+export function dateOffset(answer) {
+  const field = IMF_FIXDATE.exec(answer);
+  return field === null ? -1 : field.index + field[1].length;
 }
 
 /** An answer with its line ends made visible. @param {string} answer */

@@ -27,11 +27,8 @@ export async function measureIdle(row, stage, { connections, answerBytes, warmUp
   try {
     await warmUp(server, stage);
     const before = await reading(server);
-    const args = [server.port, connections, answerBytes(server)].map(String);
-    const options = { cores: stage.cores.load, files: stage.files };
-    const client = new Child(`idle client of ${row.title}`, [stage.made.idleClient, ...args], options);
+    const client = await openIdle(server, stage, { connections, answerBytes: answerBytes(server) });
     try {
-      await client.nextLine();
       const after = await reading(server);
       return {
         residentBytes: (after.resident - before.resident) / connections,
@@ -42,6 +39,26 @@ export async function measureIdle(row, stage, { connections, answerBytes, warmUp
     }
   } finally {
     await server.stop();
+  }
+}
+
+/**
+ * Opens connections that ask once each and then wait.
+ *
+ * @param {Server} server
+ * @param {import('./server.mjs').Stage} stage
+ * @param {{ connections: number, answerBytes: number }} options
+ * @returns {Promise<Child>} the client that holds them, until it is stopped.
+ */
+export async function openIdle(server, { cores, files, made }, { connections, answerBytes }) {
+  const command = [made.idleClient, server.port, connections, answerBytes].map(String);
+  const client = new Child(`idle client of ${server.row.title}`, command, { cores: cores.load, files });
+  try {
+    await client.nextLine();
+    return client;
+  } catch (error) {
+    await client.stop();
+    throw error;
   }
 }
 

@@ -37,6 +37,18 @@ export function streamOptions(args) {
   return { rounds, measureMs, warmupMs, connections, idle, fileMiB, build, only: only?.split(',') };
 }
 
+/** @param {string[]} args */
+export function httpOptions(args) {
+  const lengths = { rounds: 3, 'measure-ms': 2000, 'warmup-ms': 1000 };
+  const amounts = { connections: 64, many: 1000, idle: 10_000 };
+  const choices = { only: { type: 'string' }, rows: { type: 'string' } };
+  const { values } = parse(args, { ...lengths, ...amounts }, choices);
+  const { rounds, connections, many, idle, build, only, rows } = values;
+  const [measureMs, warmupMs] = [values['measure-ms'], values['warmup-ms']];
+  const chosen = { only: only?.split(','), rows: rows?.split(',') };
+  return { rounds, measureMs, warmupMs, connections, many, idle, build, ...chosen };
+}
+
 /** Numbers are whole and above 0, except that `--warmup 0` and `--idle 0` leave that part out. */
 function parse(args, numbers, others, allowPositionals = false) {
   const options = { ...others, 'no-build': { type: 'boolean', default: false } };

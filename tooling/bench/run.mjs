@@ -1,6 +1,7 @@
-// `pnpm bench hello`, `pnpm bench loop` and `pnpm bench stream` measure; `pnpm bench profile <row>` says where one row's
-// time goes. See README.md.
+// `pnpm bench hello`, `pnpm bench loop`, `pnpm bench stream` and `pnpm bench http` measure; `pnpm bench profile <row>`
+// says where one row's time goes. See README.md.
 import { hello } from './hello.mjs';
+import { http } from './http.mjs';
 import { loop } from './loop.mjs';
 import { profile } from './profile.mjs';
 import { stream } from './stream.mjs';
@@ -11,6 +12,8 @@ const USAGE = `usage: pnpm bench hello [--rounds 3] [--seconds 5] [--warmup 2] [
                        [--only callbacks,timers,wake-ups] [--no-build]; LANDSPOUT_BACKEND=portable for that backend
        pnpm bench stream [--rounds 3] [--measure-ms 2000] [--warmup-ms 1000] [--connections 64] [--idle 10000]
                          [--file-mib 100] [--only echo,lines,idle,send-file] [--no-build]
+       pnpm bench http [--rounds 3] [--measure-ms 2000] [--warmup-ms 1000] [--connections 64] [--many 1000] [--idle 10000]
+                       [--only hello,pipelined,head,bodies,idle,flat] [--rows floor,httpserver] [--no-build]
        pnpm bench profile <row> [--seconds 4] [--warmup 2] [--connections 64] [--top 25] [--no-build]`;
 
 const [name, ...args] = process.argv.slice(2);
@@ -18,6 +21,7 @@ const benchmark = new Map([
   ['hello', hello],
   ['loop', loop],
   ['stream', stream],
+  ['http', http],
   ['profile', profile],
 ]).get(name ?? '');
 

@@ -1,6 +1,6 @@
 // Opens connections to a port of this machine, sends one request on each, reads its answer, and keeps them all open
-// until its input ends. In C, so that it takes next to nothing from the core it shares. Where the ports of 127.0.0.1 run
-// short it goes on from 127.0.0.2, and so on.
+// until its input ends. In C, so that it takes next to nothing from the core it shares. It goes on from 127.0.0.2, and so
+// on, every few thousand connections: servers may limit those of one address, and its ports may run short.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,6 +16,8 @@ static void fail(const char *what, int number) {
   fprintf(stderr, "idle-client: %s of connection %d: %s\n", what, number, strerror(errno));
   exit(1);
 }
+
+enum { PER_ADDRESS = 5000, ADDRESSES = 200 };
 
 static void read_answer(int fd, size_t length, int number) {
   char buffer[4096];
@@ -50,8 +52,9 @@ static int connect_from(in_addr_t source, int port, int number) {
 static void connect_once(int port, size_t answer_length, int number) {
   static in_addr_t source = INADDR_LOOPBACK;
   int fd;
+  if (number % PER_ADDRESS == 0) source++;
   while ((fd = connect_from(source, port, number)) < 0) {
-    if (++source == INADDR_LOOPBACK + 200) fail("connect", number);
+    if (++source == INADDR_LOOPBACK + ADDRESSES) fail("connect", number);
   }
   char request[128];
   int length = snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", port);

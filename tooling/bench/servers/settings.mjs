@@ -1,6 +1,12 @@
 // What every server under test answers, and the settings that all of them share.
 
-export const BODY = 'Hello, world!';
+/** What is served by this process: JSON as its first argument; nothing for `Hello, world!`. */
+const { downBytes = 0, upBytes = 0 } = JSON.parse(process.argv[2] ?? '{}');
+
+/** The same for every request: bytes that were made before, where a large body was asked for. */
+export const BODY = downBytes > 0 ? Buffer.alloc(downBytes, 'All work and no play. ') : 'Hello, world!';
+/** Whether requests bring a body, of which the handler has the whole before it answers how long it was. */
+export const UPLOADS = upBytes > 0;
 export const CONTENT_TYPE = 'text/plain; charset=utf-8';
 /** web names itself unless told not to, so every row sends this name: web stays as it comes. */
 export const SERVER = 'Landspout';

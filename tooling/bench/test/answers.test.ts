@@ -1,6 +1,6 @@
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { compareAnswers, fetchAnswer } from '../answers.mjs';
+import { compareAnswers, dateOffset, fetchAnswer, nameDifference } from '../answers.mjs';
 
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: Sun, 22 Nov 2026 17:55:17 GMT\r\n\r\nhi';
 const LATER = ANSWER.replace('17:55:17', '18:00:00');
@@ -30,6 +30,34 @@ describe('compareAnswers', () => {
   });
 });
 
+describe('nameDifference', () => {
+  it('names the fields that one answer has and the other lacks', () => {
+    const other = LATER.replace('Content-Length: 2', 'content-length: 2\r\nVary: Accept-Encoding');
+    expect([nameDifference(ANSWER, other), nameDifference(other, ANSWER)]).toEqual([
+      'also vary: Accept-Encoding',
+      'without vary: Accept-Encoding',
+    ]);
+  });
+
+  it.each([
+    ['another body', ANSWER.replace(/hi$/, 'Hi')],
+    ['another status', ANSWER.replace('200 OK', '203 OK')],
+    ['a field twice', ANSWER.replace('\r\n\r\n', '\r\nContent-Length: 2\r\n\r\n')],
+  ])('is nothing for %s', (_name, other) => {
+    expect(nameDifference(ANSWER, other)).toBeUndefined();
+  });
+});
+
+describe('dateOffset', () => {
+  it('is where the value of Date begins, whatever the case of its name', () => {
+    expect(ANSWER.slice(dateOffset(ANSWER.replace('Date', 'date'))).startsWith('Sun, 22')).toBe(true);
+  });
+
+  it('is -1 where there is no Date', () => {
+    expect(dateOffset('HTTP/1.1 200 OK\r\n\r\n')).toBe(-1);
+  });
+});
+
 describe('fetchAnswer', () => {
   let server: Server;
   afterEach(() => server.close());
@@ -52,6 +80,13 @@ describe('fetchAnswer', () => {
 
   it('answers the bytes of the first answer', async () => {
     expect(await fetchAnswer(await serve(ANSWER, LATER))).toBe(ANSWER);
+  });
+
+  it('asks what it is told to ask', async () => {
+    server = createServer((socket) => socket.on('data', (bytes) => socket.write(bytes)));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    expect(await fetchAnswer({ port, row: { title: 'an echo' } }, ANSWER)).toBe(ANSWER);
   });
 
   it('refuses a connection that does not last for a second request', async () => {

@@ -1,0 +1,60 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { dateOffset } from '../answers.mjs';
+import { openIdle } from '../idle-memory.mjs';
+import { Server } from '../server.mjs';
+import { runClient } from '../stream/clients.mjs';
+import { requestText } from './requests.mjs';
+import { answerFile } from './stage.mjs';
+
+/** Before memory is read. */
+const IDLE_WARMUP = { connections: 64, depth: 1, ms: 1000 };
+
+/**
+ * One round of one row, on a process of its own.
+ *
+ * @param {import('./rows.mjs').HttpRow} row
+ * @param {{ warmupMs: number, measureMs: number }} options
+ * @returns {Promise<{ count: number, cpuNs: number, wallNs: number, p99Us: number }>}
+ */
+export async function measureHttp(row, stage, { warmupMs, measureMs }) {
+  const { connections, depth, idle } = row.settings;
+  const server = await Server.start(row, stage);
+  let idlers;
+  try {
+    if (idle > 0)
+      idlers = await openIdle(server, stage, { connections: idle, answerBytes: answerBytes(server, stage) });
+    await runHttp(server, stage, { connections, depth, ms: warmupMs });
+    const before = server.cpuSeconds();
+    const { messages, durationUs, p99Us } = await runHttp(server, stage, {
+      connections,
+      depth,
+      ms: measureMs,
+    });
+    const cpuNs = (server.cpuSeconds() - before) * 1e9;
+    return { count: messages * depth, cpuNs, wallNs: durationUs * 1000, p99Us };
+  } finally {
+    await idlers?.stop();
+    await server.stop();
+  }
+}
+
+/** Warms up the server of a row whose memory is then read. */
+export function warmUpHttp(server, stage) {
+  return runHttp(server, stage, IDLE_WARMUP);
+}
+
+/** The length of what a server answers. @param {Server} server */
+export function answerBytes({ row }, { made }) {
+  return statSync(answerFile(row, made)).size;
+}
+
+function runHttp({ row, port }, stage, { connections, depth, ms }) {
+  const { made, cores } = stage;
+  const [request, answer] = [path.join(made.folder, 'request'), answerFile(row, made)];
+  writeFileSync(request, requestText(row.settings.ask, port), 'latin1');
+  const dateAt = dateOffset(readFileSync(answer, 'latin1'));
+  const threads = Math.min(cores.loadThreads, connections);
+  const command = [made.httpClient, port, connections, threads, ms, depth, request, answer, dateAt];
+  return runClient(`the client of ${row.title}`, stage, command);
+}

@@ -1,0 +1,53 @@
+"""Tornado, of which every row here is a relative: one process, its own loop, no access log and no automatic ETag."""
+
+import gc
+import json
+import signal
+import sys
+
+import tornado.httpserver
+import tornado.ioloop
+import tornado.netutil
+import tornado.web
+
+SETTINGS = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+# The same bytes as in settings.mjs.
+DOWN_BYTES = SETTINGS.get("downBytes", 0)
+PATTERN = b"All work and no play. "
+BODY = (PATTERN * (DOWN_BYTES // len(PATTERN) + 1))[:DOWN_BYTES] if DOWN_BYTES else b"Hello, world!"
+IDLE_TIMEOUT_S = 75
+
+
+class Hello(tornado.web.RequestHandler):
+    def set_default_headers(self):
+        self.set_header("Server", "Landspout")
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+
+    def compute_etag(self):
+        return None
+
+    def get(self):
+        self.write(BODY)
+
+    def post(self):
+        self.write(str(len(self.request.body)))
+
+
+def tell(line):
+    print(json.dumps(line), flush=True)
+
+
+def collect():
+    gc.collect()
+    tell({"heapBytes": 0})
+
+
+loop = tornado.ioloop.IOLoop.current()
+application = tornado.web.Application([("/", Hello)], log_function=lambda handler: None)
+server = tornado.httpserver.HTTPServer(application, idle_connection_timeout=IDLE_TIMEOUT_S)
+sockets = tornado.netutil.bind_sockets(0, "127.0.0.1", backlog=511)
+server.add_sockets(sockets)
+loop.asyncio_loop.add_signal_handler(signal.SIGUSR2, collect)
+loop.asyncio_loop.add_signal_handler(signal.SIGTERM, loop.stop)
+tell({"port": sockets[0].getsockname()[1], "backend": "tornado"})
+loop.start()
