@@ -5,10 +5,10 @@ import { Http1ProtocolError } from './errors.ts';
 import { DATA, type DecoderEvent, END, NEED_DATA } from './events.ts';
 import { byteName } from './excerpt.ts';
 import type { FieldScanner } from './field-scanner.ts';
-import { CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE } from './framing-fields.ts';
 import { HTTPHeaders } from './http-headers.ts';
 import type { Http1Limits } from './limits.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';
+import { FRAMING_IN_TRAILERS } from './trailer-fields.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -23,13 +23,6 @@ const CHUNK_CR = 3;
 const CHUNK_LF = 4;
 const TRAILERS = 5;
 const REST = 6;
-
-/**
- * Fields that a trailer must not carry: they frame or route a message that is long under way (RFC 9110 §6.5.1).
- * They are refused rather than dropped, because only an attempt to smuggle sends them. All others stay apart from
- * the headers, so that they can be read but change nothing.
- */
-const FORBIDDEN_IN_TRAILERS = HOST | CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | UPGRADE | EXPECT;
 
 /** Reads the body of one message after the other (RFC 9112 §6 and §7). */
 export class BodyDecoder {
@@ -160,7 +153,7 @@ export class BodyDecoder {
       if (input.pos < limit) return this.#needData();
       throw new Http1ProtocolError('ERR_HTTP1_TRAILERS_TOO_LARGE', `more than ${max} bytes of trailers`);
     }
-    if ((fields.seen & FORBIDDEN_IN_TRAILERS) !== 0) {
+    if ((fields.seen & FRAMING_IN_TRAILERS) !== 0) {
       throw new Http1ProtocolError(
         'ERR_HTTP1_BAD_TRAILER',
         'a field that frames the message came as a trailer',

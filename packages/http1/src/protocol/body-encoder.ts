@@ -1,13 +1,13 @@
 import { Http1UsageError } from './errors.ts';
-import { CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE } from './framing-fields.ts';
+import { excerpt } from './excerpt.ts';
+import { CONTENT_LENGTH } from './framing-fields.ts';
 import type { HTTPHeaders } from './http-headers.ts';
+import { forbiddenTrailer } from './trailer-fields.ts';
 
 const NO_BODY = 0;
 const SIZED = 1;
 const CHUNKED = 2;
 const UNTIL_CLOSE = 3;
-
-const FORBIDDEN_IN_TRAILERS = HOST | CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | UPGRADE | EXPECT;
 
 /** Frames the body of one outgoing message after the other, and holds it to the length that was announced. */
 export class BodyEncoder {
@@ -67,8 +67,9 @@ export class BodyEncoder {
       const detail = `${this.#owed} bytes that Content-Length announced were not written`;
       throw new Http1UsageError('ERR_HTTP1_BODY_SHORT', detail);
     }
-    if (trailers !== undefined && (trailers.framing & FORBIDDEN_IN_TRAILERS) !== 0) {
-      throw new Http1UsageError('ERR_HTTP1_USAGE', 'fields that frame or route a message cannot be trailers');
+    const forbidden = trailers === undefined ? undefined : forbiddenTrailer(trailers);
+    if (forbidden !== undefined) {
+      throw new Http1UsageError('ERR_HTTP1_USAGE', `${excerpt(forbidden)} cannot be a trailer`);
     }
     if (this.#mode !== CHUNKED) return '';
     return trailers === undefined ? '0\r\n\r\n' : `0\r\n${trailers.serialize()}\r\n`;
