@@ -30,6 +30,8 @@ export interface ResponseHead {
 export interface HTTPServerConnectionDelegate {
   /** A request has begun. `exchange` answers it. */
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate;
+  /** A connection has ended, after all its requests were told. One that was taken over by `detach` is not told of. */
+  onClose?(connection: HTTPConnectionInfo): void;
 }
 
 /**

@@ -9,7 +9,7 @@ import {
 } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
 import type { ServerRequest } from '../src/index.ts';
-import { converse, statusLines } from './fixtures/raw-client.ts';
+import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
 import { waitUntil, withServer } from './fixtures/running-server.ts';
 
 const POST = (length: number, more = '') =>
@@ -270,6 +270,28 @@ describe('HTTPInputError', () => {
         expect.objectContaining({ code: 'ERR_HTTP_USAGE' }),
       );
     }
+  });
+});
+
+describe('HTTPServerConnectionDelegate.onClose', () => {
+  it('is called once for each connection, behind its requests, and may throw [HU-14]', () => {
+    const events: string[] = [];
+    const parts: Partial<HTTPMessageDelegate> = { connectionClosed: () => void events.push('cut') };
+    const server: HTTPServerConnectionDelegate = {
+      ...delegate(parts, () => void events.push('request')),
+      onClose({ remoteAddress }) {
+        events.push(`closed ${remoteAddress.family}`);
+        throw new Error('on purpose');
+      },
+    };
+    return withServer(server, async ({ port, records }) => {
+      const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await waitUntil(() => events.length === 1);
+      client.reset();
+      await waitUntil(() => records.length === 1);
+      expect(events).toEqual(['request', 'cut', 'closed IPv4']);
+      expect(records).toMatchObject([{ level: 'error', error: { message: 'on purpose' } }]);
+    });
   });
 });
 

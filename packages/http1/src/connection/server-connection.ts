@@ -134,6 +134,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#pace.close();
     this.#state = 'closing';
     this.#cutExchange(endOfConnection(error));
+    this.#tellClosed();
     this.#settings.connectionEnded(this, undefined);
   }
 
@@ -427,6 +428,16 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     const exchange = this.#exchange;
     this.#exchange = undefined;
     exchange?.cut(reason);
+  }
+
+  /** As with an exchange: what a delegate throws here must not reach the stream. */
+  #tellClosed(): void {
+    const { delegate, loop } = this.#settings;
+    try {
+      delegate.onClose?.(this);
+    } catch (error) {
+      loop.logger.error({ error }, 'hearing of a closed connection failed');
+    }
   }
 
   #checkBody(): void {
