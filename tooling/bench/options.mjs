@@ -11,7 +11,12 @@ export function helloOptions(args) {
 
 /** @param {string[]} args */
 export function profileOptions(args) {
-  const { values, positionals } = parse(args, { ...LOAD, seconds: 4, top: 25 }, {}, true);
+  const { values, positionals } = parse(
+    args,
+    { ...LOAD, seconds: 4, top: 25 },
+    { scene: { type: 'string' } },
+    true,
+  );
   if (positionals.length !== 1) throw new BenchError('profile takes the name of one row, such as web');
   return { ...values, row: positionals[0] };
 }

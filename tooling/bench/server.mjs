@@ -44,6 +44,11 @@ export class Server {
     return cpuSeconds(this.#child.pid);
   }
 
+  /** The same by where it was spent: in the program, and in the kernel on its behalf. */
+  cpuTimes() {
+    return cpuTimes(this.#child.pid);
+  }
+
   /** What it holds of the machine's memory; the kernel's side of its sockets is not in it. */
   residentBytes() {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
@@ -75,13 +80,20 @@ export function requireBackend(row, backend) {
 
 /** User and system time of all threads of a process so far. @param {number} pid */
 export function cpuSeconds(pid) {
-  return parseCpuTicks(readFileSync(`/proc/${pid}/stat`, 'utf8')) / ticksPerSecond();
+  const { user, system } = cpuTimes(pid);
+  return user + system;
 }
 
-/** The sum of utime and stime in a line of proc_pid_stat(5). The name before them may hold spaces and brackets. */
+/** @param {number} pid @returns {{ user: number, system: number }} seconds */
+function cpuTimes(pid) {
+  const { user, system } = parseCpuTicks(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  return { user: user / ticksPerSecond(), system: system / ticksPerSecond() };
+}
+
+/** The utime and stime in a line of proc_pid_stat(5). The name before them may hold spaces and brackets. */
 export function parseCpuTicks(stat) {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
+  return { user: Number(fields[11]), system: Number(fields[12]) };
 }
 
 let ticks = 0;

@@ -15,7 +15,8 @@ const IDLE_WARMUP = { connections: 64, depth: 1, ms: 1000 };
  *
  * @param {import('./rows.mjs').HttpRow} row
  * @param {{ warmupMs: number, measureMs: number }} options
- * @returns {Promise<{ count: number, cpuNs: number, wallNs: number, p99Us: number }>}
+ * @returns {Promise<{ count: number, cpuNs: number, systemNs: number, wallNs: number, p99Us: number }>} `systemNs` is the
+ *   part of the CPU time that the kernel took.
  */
 export async function measureHttp(row, stage, { warmupMs, measureMs }) {
   const { connections, depth, idle } = row.settings;
@@ -25,14 +26,16 @@ export async function measureHttp(row, stage, { warmupMs, measureMs }) {
     if (idle > 0)
       idlers = await openIdle(server, stage, { connections: idle, answerBytes: answerBytes(server, stage) });
     await runHttp(server, stage, { connections, depth, ms: warmupMs });
-    const before = server.cpuSeconds();
+    const before = server.cpuTimes();
     const { messages, durationUs, p99Us } = await runHttp(server, stage, {
       connections,
       depth,
       ms: measureMs,
     });
-    const cpuNs = (server.cpuSeconds() - before) * 1e9;
-    return { count: messages * depth, cpuNs, wallNs: durationUs * 1000, p99Us };
+    const after = server.cpuTimes();
+    const systemNs = (after.system - before.system) * 1e9;
+    const cpuNs = (after.user - before.user) * 1e9 + systemNs;
+    return { count: messages * depth, cpuNs, systemNs, wallNs: durationUs * 1000, p99Us };
   } finally {
     await idlers?.stop();
     await server.stop();
@@ -49,7 +52,14 @@ export function answerBytes({ row }, { made }) {
   return statSync(answerFile(row, made)).size;
 }
 
-function runHttp({ row, port }, stage, { connections, depth, ms }) {
+/**
+ * Runs the client against a server.
+ *
+ * @param {Server} server
+ * @param {{ connections: number, depth: number, ms: number }} load
+ * @returns {Promise<{ messages: number, durationUs: number, p99Us: number }>} a message is `depth` requests.
+ */
+export function runHttp({ row, port }, stage, { connections, depth, ms }) {
   const { made, cores } = stage;
   const [request, answer] = [path.join(made.folder, 'request'), answerFile(row, made)];
   writeFileSync(request, requestText(row.settings.ask, port), 'latin1');

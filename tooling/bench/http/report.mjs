@@ -38,7 +38,7 @@ function printConditions({ machine, cores, files, settings, versions }) {
       `${settings.measureMs} ms measured; keep-alive connections;`,
   );
   console.log(
-    'CPU is user + system time of all threads of the process; medians, extremes, ratios of medians',
+    'CPU is user + system time of all threads of the process, and "kernel" what is system time of it;',
   );
   console.log(
     'every row: no access log, no automatic ETag, no Connection or Keep-Alive header, TCP_NODELAY, idle limit',
@@ -59,6 +59,7 @@ function printScenes(rows, { connections }) {
       .map((row) => [
         row.title,
         ...range(row.ns),
+        (row.systemNs / 1e3).toFixed(2),
         times(rows, row, TITLES.floor),
         times(rows, row, TITLES.node),
         Math.round(row.coreShare.median * 100).toString(),

@@ -13,12 +13,18 @@ export const TITLES = { floor: 'C epoll loop (floor)', node: 'node:http' };
  * One row of the results: CPU ns of one request over the rounds, or the memory of an idle connection.
  *
  * @param {import('./rows.mjs').HttpRow} row
- * @param {readonly { count: number, cpuNs: number, wallNs: number, p99Us: number }[]} samples - one of each round.
+ * @param {readonly { count: number, cpuNs: number, systemNs: number, wallNs: number, p99Us: number }[]} samples - one of
+ *   each round.
  * @param {{ residentBytes: number, heapBytes: number }} [idle]
  */
 export function summarizeHttp(row, samples, idle) {
   const result = { id: row.id, ...summarizeStream(row, samples, idle) };
-  return idle === undefined ? { ...result, p99Us: median(samples.map(({ p99Us }) => p99Us)) } : result;
+  if (idle !== undefined) return result;
+  return {
+    ...result,
+    systemNs: median(samples.map(({ systemNs, count }) => systemNs / count)),
+    p99Us: median(samples.map(({ p99Us }) => p99Us)),
+  };
 }
 
 /** Whether the aims are met; nothing where the rows for one were not measured. */

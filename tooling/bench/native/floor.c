@@ -1,7 +1,8 @@
 // The floor: the least a process can do to answer these requests. One epoll loop, level-triggered, one recv into one
-// buffer and one send per wake-up of a connection; whatever ends in CRLF CRLF, and a body of the length it is told, is
-// answered with the bytes of a file. Only the Date in them changes, once a second. It parses nothing, so it is no server
-// to copy.
+// buffer and one send per wake-up of a connection; it reads on where that buffer was filled, since to leave bytes of a
+// large body there costs the system several times as much. Whatever ends in CRLF CRLF, and a body of the length it is
+// told, is answered with the bytes of a file. Only the Date in them changes, once a second. It parses nothing, so it is
+// no server to copy.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -86,9 +87,8 @@ static void send_answers(int fd, Connection *connection) {
   connection->asks_out = 0;
 }
 
-static void answer(int fd, Connection *connection) {
-  ssize_t got = recv(fd, input, INPUT, 0);
-  if (got <= 0) { close(fd); return; }
+/** Counts the requests that end in these bytes. */
+static void take(Connection *connection, ssize_t got) {
   unsigned char state = connection->matched;
   for (ssize_t at = 0; at < got;) {
     if (connection->body_left > 0) {
@@ -106,6 +106,15 @@ static void answer(int fd, Connection *connection) {
     connection->owed += body_length == 0;
   }
   connection->matched = state;
+}
+
+static void answer(int fd, Connection *connection) {
+  ssize_t got;
+  do {
+    got = recv(fd, input, INPUT, 0);
+    if (got <= 0 && !(got < 0 && errno == EAGAIN)) { close(fd); return; }
+    take(connection, got);
+  } while (got == INPUT);
   if (connection->owed > 0) send_answers(fd, connection);
 }
 

@@ -13,7 +13,9 @@ type HttpRow = ReturnType<typeof rowsOf>[number];
 
 /** Results of one round in which each request takes what `nsOf` says. */
 const resultsOf = (rows: readonly HttpRow[], nsOf: (row: HttpRow) => number) =>
-  rows.map((row) => summarizeHttp(row, [{ count: 10, cpuNs: nsOf(row) * 10, wallNs: 1e9, p99Us: 1 }]));
+  rows.map((row) =>
+    summarizeHttp(row, [{ count: 10, cpuNs: nsOf(row) * 10, systemNs: 1, wallNs: 1e9, p99Us: 1 }]),
+  );
 /** Whether each aim is met, in the order of the rows. */
 const metOf = (rows: readonly HttpRow[], nsOf: (row: HttpRow) => number) =>
   judgeHttp(resultsOf(rows, nsOf)).map(({ met }) => met);
@@ -188,13 +190,14 @@ describe('Absences', () => {
 
 describe('summarizeHttp', () => {
   const [row] = rowsOf() as [HttpRow];
-  const sample = { count: 10, cpuNs: 1e9, wallNs: 2e9, p99Us: 30 };
+  const sample = { count: 10, cpuNs: 1e9, systemNs: 4e8, wallNs: 2e9, p99Us: 30 };
 
   it('divides time by requests, and takes the median of what the slowest waited', () => {
     const samples = [sample, { ...sample, count: 20, p99Us: 10 }, { ...sample, count: 40, p99Us: 20 }];
     expect(summarizeHttp(row, samples)).toMatchObject({
       id: 'floor',
       ns: { median: 5e7, min: 2.5e7, max: 1e8 },
+      systemNs: 2e7,
       p99Us: 20,
     });
   });

@@ -13,8 +13,11 @@ describe('parseCpuList', () => {
 });
 
 describe('parseCpuTicks', () => {
-  it('adds user and system time, whatever the name of the process holds', () => {
-    expect(parseCpuTicks('7 (a ) b) S 1 7 7 0 -1 0 0 0 0 0 30 12 0 0 20 0')).toBe(42);
+  it('tells user from system time, whatever the name of the process holds', () => {
+    expect(parseCpuTicks('7 (a ) b) S 1 7 7 0 -1 0 0 0 0 0 30 12 0 0 20 0')).toEqual({
+      user: 30,
+      system: 12,
+    });
   });
 });
 
@@ -45,6 +48,11 @@ describe('helloOptions', () => {
 describe('profileOptions', () => {
   it('asks for exactly one row', () => {
     expect(() => profileOptions([])).toThrow('one row');
+  });
+
+  it('profiles what hello measures unless it is told a scene', () => {
+    const scenes = [['web'], ['web', '--scene', '1 MiB up']].map((args) => profileOptions(args).scene);
+    expect(scenes).toEqual([undefined, '1 MiB up']);
   });
 });
 
