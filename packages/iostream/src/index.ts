@@ -8,6 +8,7 @@
  */
 
 // Listening.
+export { AddressList } from './address-list.ts';
 export {
   type BindSocketsOptions,
   type BindUnixSocketOptions,

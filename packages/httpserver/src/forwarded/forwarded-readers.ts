@@ -1,0 +1,86 @@
+import type { HTTPHeaders } from '@landspout/http1';
+import type { SocketAddress } from '@landspout/iostream';
+import { readAddress, readNode } from './address-literal.ts';
+import { readElement } from './forwarded-element.ts';
+import { ListFromRight, lastElement } from './list-from-right.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
+
+/** What the proxies say; `undefined` where they say nothing that is believed. */
+export interface ForwardedClient {
+  readonly address: SocketAddress | undefined;
+  readonly protocol: 'http' | 'https' | undefined;
+}
+
+/** Which headers the proxies write. One family is believed, and the others are anybody's. */
+export type ForwardedHeaders = 'x-forwarded' | 'x-real-ip' | 'forwarded';
+
+/** Reads one family of headers, of a request whose peer is a trusted proxy. */
+type Reader = (headers: HTTPHeaders, proxies: TrustedProxies) => ForwardedClient;
+
+export const FORWARDED_READERS: Readonly<Record<ForwardedHeaders, Reader>> = {
+  'x-forwarded': readXForwarded,
+  'x-real-ip': readXRealIp,
+  forwarded: readForwarded,
+};
+
+/** `X-Forwarded-For`, to which each proxy appends whom it got the request from, and `X-Forwarded-Proto`. */
+function readXForwarded(headers: HTTPHeaders, proxies: TrustedProxies): ForwardedClient {
+  const protocol = protocolOf(headers.get('X-Forwarded-Proto'));
+  const chain = headers.get('X-Forwarded-For');
+  if (chain === undefined) return { address: undefined, protocol };
+  const list = new ListFromRight(chain, false);
+  let client: SocketAddress | undefined;
+  let text = list.previous();
+  while (text !== undefined) {
+    const address = readAddress(text);
+    if (address === undefined) break;
+    client = address;
+    text = proxies.has(address) ? list.previous() : undefined;
+  }
+  return { address: client, protocol };
+}
+
+/** `X-Real-Ip` and `X-Scheme`, which the proxy overwrites: a list in the first is none of its making. */
+function readXRealIp(headers: HTTPHeaders): ForwardedClient {
+  const text = headers.get('X-Real-Ip');
+  return {
+    address: text === undefined ? undefined : readAddress(text),
+    protocol: protocolOf(headers.get('X-Scheme')),
+  };
+}
+
+/**
+ * RFC 7239. The protocol is that of the very element which names the client: how it spoke to the outermost of our
+ * proxies. An element without an address we can use (`unknown`, `_hidden`) is still the word of a trusted proxy, whose
+ * `proto` holds; who stood further to the left cannot be known behind it.
+ */
+function readForwarded(headers: HTTPHeaders, proxies: TrustedProxies): ForwardedClient {
+  const chain = headers.get('Forwarded');
+  if (chain === undefined) return { address: undefined, protocol: undefined };
+  const list = new ListFromRight(chain, true);
+  let client: SocketAddress | undefined;
+  let protocol: ForwardedClient['protocol'];
+  let text = list.previous();
+  while (text !== undefined) {
+    const { node, proto } = readElement(text);
+    const address = node === undefined ? undefined : readNode(node);
+    // Of a broken element nothing is believed, and what was known before it holds.
+    if (node === undefined && proto === undefined) break;
+    protocol = protocolNamed(proto);
+    if (address === undefined) break;
+    client = address;
+    text = proxies.has(address) ? list.previous() : undefined;
+  }
+  return { address: client, protocol };
+}
+
+/** The last item of a list is what the nearest proxy has said. */
+function protocolOf(field: string | undefined): ForwardedClient['protocol'] {
+  return field === undefined ? undefined : protocolNamed(lastElement(field));
+}
+
+/** Schemes are case-insensitive (RFC 3986 §3.1). No other one can have brought a request here. */
+function protocolNamed(text: string | undefined): ForwardedClient['protocol'] {
+  const scheme = text?.toLowerCase();
+  return scheme === 'http' || scheme === 'https' ? scheme : undefined;
+}

@@ -1,0 +1,64 @@
+import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
+import { StreamUsageError } from '@landspout/iostream';
+import { ForwardedConnection } from './forwarded-connection.ts';
+import { FORWARDED_READERS, type ForwardedHeaders } from './forwarded-readers.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
+
+/** Whether, and from whom, a server believes headers that tell of the client behind a proxy. */
+export interface ForwardedOptions {
+  /**
+   * The proxies in front: addresses, networks as `10.0.0.0/8` or `fd00::/8`, and `unix` for every connection over a
+   * Unix socket. Requests that come from elsewhere are told of their connection as it is. Default: none; the headers
+   * are believed from nobody.
+   *
+   * List all of them, and nobody else: the addresses in a header are skipped from the right while they are listed, and
+   * the first that is not listed is the client.
+   */
+  readonly trustedProxies?: readonly string[];
+  /**
+   * Which headers the proxies write. Only these are read: the proxy passes the others on as the client has sent them.
+   *
+   * - `x-forwarded` (the default): `X-Forwarded-For` and `X-Forwarded-Proto`;
+   * - `x-real-ip`: `X-Real-Ip` and `X-Scheme`;
+   * - `forwarded`: `Forwarded` (RFC 7239).
+   */
+  readonly forwardedHeaders?: ForwardedHeaders;
+}
+
+/** Says what a request is told of the connection that it came on. */
+export type DescribeConnection = (head: RequestHead, connection: HTTPConnectionInfo) => HTTPConnectionInfo;
+
+/**
+ * Makes the function that finds out who a request came from: the client's `remoteAddress`, whose port is 0 where the
+ * proxy does not tell it, and its `protocol`. What is no IP address ends the search, and the last good one holds.
+ *
+ * The function never throws, does a bounded amount of work, changes nothing, and gives the connection itself back
+ * where there is nothing else to say.
+ *
+ * @returns `undefined` where no proxy is trusted.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` for a list with nothing or with something else on it, for headers that
+ *   nobody knows, and for headers without proxies that may write them.
+ */
+export function resolveForwarded(options: ForwardedOptions): DescribeConnection | undefined {
+  const { trustedProxies, forwardedHeaders } = options;
+  if (forwardedHeaders !== undefined && !Object.hasOwn(FORWARDED_READERS, forwardedHeaders)) {
+    const names = Object.keys(FORWARDED_READERS).join(', ');
+    throw usage(`forwardedHeaders is one of ${names}, not ${JSON.stringify(forwardedHeaders)}`);
+  }
+  if (trustedProxies === undefined) {
+    if (forwardedHeaders === undefined) return undefined;
+    throw usage('forwardedHeaders was given without trustedProxies, whose word could be taken');
+  }
+  const proxies = new TrustedProxies(trustedProxies);
+  const read = FORWARDED_READERS[forwardedHeaders ?? 'x-forwarded'];
+  return (head, connection) => {
+    if (!proxies.hasPeer(connection.remoteAddress)) return connection;
+    const client = read(head.headers, proxies);
+    if (client.address === undefined && client.protocol === undefined) return connection;
+    return new ForwardedConnection(connection, client);
+  };
+}
+
+function usage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `HTTPServer: ${message}`);
+}
