@@ -10,6 +10,7 @@ import { ResponseDecoder } from '../src/protocol/response-decoder.ts';
 interface Decoder {
   receive(bytes: Buffer, start: number, end: number): void;
   next(): DecoderEvent;
+  readonly head: { readonly headers: HTTPHeaders };
   readonly data: Buffer;
   readonly dataStart: number;
   readonly dataEnd: number;
@@ -18,9 +19,13 @@ interface Decoder {
 }
 
 /** Feeds the segments to a decoder and writes down what comes out; neighbouring pieces of data are joined. */
-export function requestLog(segments: readonly Buffer[], limits?: Partial<Http1Limits>): string[] {
+export function requestLog(
+  segments: readonly Buffer[],
+  limits?: Partial<Http1Limits>,
+  showsFields = false,
+): string[] {
   const decoder = new RequestDecoder(limits);
-  const log = new EventLog();
+  const log = new EventLog(showsFields);
   const onHead = (): string => {
     const { method, target, version, host, bodyLength, keepAlive, expectContinue, upgrade } = decoder.head;
     const extras = `${expectContinue ? ' expect' : ''}${upgrade === '' ? '' : ` upgrade=${upgrade}`}`;
@@ -30,6 +35,7 @@ export function requestLog(segments: readonly Buffer[], limits?: Partial<Http1Li
     if (!log.feed(decoder, segment, onHead)) return log.lines;
   }
   if (decoder.midMessage) log.lines.push('need-data midMessage');
+  else if (log.lines.length === 0) log.lines.push('need-data');
   return log.lines;
 }
 
@@ -38,9 +44,10 @@ export function responseLog(
   methods: readonly string[],
   eof: boolean,
   limits?: Partial<Http1Limits>,
+  showsFields = false,
 ): string[] {
   const decoder = new ResponseDecoder(limits);
-  const log = new EventLog();
+  const log = new EventLog(showsFields);
   let expected = 0;
   const expectNext = (): void => {
     const method = methods[expected];
@@ -70,6 +77,11 @@ export function responseLog(
 
 class EventLog {
   readonly lines: string[] = [];
+  readonly #showsFields: boolean;
+
+  constructor(showsFields: boolean) {
+    this.#showsFields = showsFields;
+  }
 
   /**
    * Lends the segment from a larger buffer, and overwrites it when the loan is over, as a shared read buffer is.
@@ -86,7 +98,10 @@ class EventLog {
     try {
       decoder.receive(lent, 2, 2 + segment.length);
       for (let event = decoder.next(); event !== NEED_DATA; event = decoder.next()) {
-        if (event === HEAD || event === INTERIM) this.lines.push(onHead(event));
+        if (event === HEAD || event === INTERIM) {
+          this.lines.push(trimmedEnd(onHead(event)));
+          if (this.#showsFields) this.#fields(decoder.head.headers);
+        }
         if (event === DATA) this.#data(decoder.data.toString('latin1', decoder.dataStart, decoder.dataEnd));
         if (event === END) {
           const trailers = decoder.trailers?.getAll().map(([name, value]) => `${name}=${value}`);
@@ -104,9 +119,25 @@ class EventLog {
     }
   }
 
-  #data(text: string): void {
+  #fields(headers: HTTPHeaders): void {
+    for (const [name, value] of headers.getAll()) this.lines.push(trimmedEnd(`field ${name}: ${value}`));
+  }
+
+  #data(bytes: string): void {
+    const text = bytes.replaceAll(/[^\x20-\x5b\x5d-\x7e\x80-\xff]/g, escaped);
     const last = this.lines.length - 1;
     if (this.lines[last]?.startsWith('data ')) this.lines[last] += text;
     else this.lines.push(`data ${text}`);
   }
+}
+
+/** Line ends and controls as the wire blocks of the vectors write them. */
+function escaped(character: string): string {
+  const letter = { '\r': 'r', '\n': 'n', '\t': 't', '\\': '\\' }[character];
+  return `\\${letter ?? `x${character.charCodeAt(0).toString(16).padStart(2, '0')}`}`;
+}
+
+/** Blanks at the end of a line are not written into the vectors; NBSP is none. */
+function trimmedEnd(text: string): string {
+  return text.replace(/[ \t]+$/, '');
 }

@@ -10,6 +10,19 @@ export interface Vector {
   readonly options: ReadonlyMap<string, string>;
 }
 
+/** The files of this folder that have vectors, by what decodes them. */
+export const VECTOR_FILES = {
+  requests: [
+    'requests.md',
+    'request-targets.md',
+    'request-bodies.md',
+    'request-limits.md',
+    'refused-requests.md',
+    'refused-bodies.md',
+  ],
+  responses: ['responses.md', 'response-bodies.md', 'refused-responses.md'],
+} as const;
+
 /**
  * Reads vectors from Markdown: a heading names one, a `wire` block has its bytes, an `events` block its log. In a
  * wire block line ends mean nothing; `\r`, `\n`, `\t`, `\\` and `\xHH` stand for bytes.

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import { requestLog, responseLog } from '../../testdata/event-log.ts';
-import { readVectors, type Vector } from '../../testdata/read-vectors.ts';
+import { readVectors, VECTOR_FILES, type Vector } from '../../testdata/read-vectors.ts';
 
 /** Cuts the wire in two at every place, so that each scanner stops at each of its bytes. */
 function splits(wire: Buffer): Buffer[][] {
@@ -28,17 +28,16 @@ function limitsOf(vector: Vector): Record<string, number> {
   );
 }
 
-describe('RequestDecoder serves', () => {
-  replay(readVectors('requests.md'), (vector, segments) => requestLog(segments, limitsOf(vector)));
+describe.each(VECTOR_FILES.requests)('RequestDecoder, %s', (file) => {
+  replay(readVectors(file), (vector, segments) =>
+    requestLog(segments, limitsOf(vector), vector.options.has('fields')),
+  );
 });
 
-describe('RequestDecoder refuses', () => {
-  replay(readVectors('refused-requests.md'), (vector, segments) => requestLog(segments, limitsOf(vector)));
-});
-
-describe('ResponseDecoder', () => {
-  replay(readVectors('responses.md'), (vector, segments) => {
-    const methods = (vector.options.get('expect') ?? '').split(',');
-    return responseLog(segments, methods, vector.options.has('eof'), limitsOf(vector));
+describe.each(VECTOR_FILES.responses)('ResponseDecoder, %s', (file) => {
+  replay(readVectors(file), (vector, segments) => {
+    const methods = vector.options.get('expect')?.split(',') ?? [];
+    const { options } = vector;
+    return responseLog(segments, methods, options.has('eof'), limitsOf(vector), options.has('fields'));
   });
 });
