@@ -244,10 +244,6 @@ describe('resolveForwarded', () => {
       ['for=", for="[2001:db8::7]"', '2001:db8::7 0 http'],
       ['for="\\, for="[2001:db8::7]";host="a\\\\"', '2001:db8::7 0 http'],
       ['for=198.51.100.1", for="[2001:db8::7]"', '2001:db8::7 0 http'],
-      [`for=203.0.113.7;by="${' '.repeat(600)}"`, UNCHANGED],
-      [`for=203.0.113.7;${' '.repeat(500)}x`, UNCHANGED],
-      ['"'.repeat(60_000), UNCHANGED],
-      ['\\"'.repeat(30_000), UNCHANGED],
     ])('takes Forwarded: %s for %s', (field, expected) => {
       const options = { trustedProxies: TRUSTED, forwardedHeaders: 'forwarded' } as const;
       expect(told(options, [['Forwarded', field]])).toBe(expected);

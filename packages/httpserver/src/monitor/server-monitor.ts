@@ -1,0 +1,93 @@
+import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
+import type { Clock, Logger } from '@landspout/ioloop';
+import { StreamUsageError, type TCPServerStats } from '@landspout/iostream';
+import { AccessLog, type AccessLogHook } from './access-log.ts';
+import { RequestRecord } from './access-record.ts';
+import type { ConnectionMonitor, RequestOutcome } from './connection-monitor.ts';
+import type { HTTPServerStats } from './http-server-stats.ts';
+import { RequestCounters } from './request-counters.ts';
+import {
+  publishConnectionEnd,
+  publishConnectionStart,
+  publishRequestEnd,
+  publishRequestStart,
+  someoneHearsRequests,
+} from './server-channels.ts';
+
+export interface ServerMonitorOptions {
+  readonly clock: Clock;
+  /** Hears of an access log that fails. */
+  readonly logger: Logger;
+  readonly accessLog?: AccessLogHook | undefined;
+}
+
+/**
+ * Counts what the connections of one server do, and tells the access log and the diagnostics channels of it. Without
+ * either of those a request costs some additions: no record is made of it, and no clock is read.
+ */
+export class ServerMonitor implements ConnectionMonitor {
+  readonly #clock: Clock;
+  readonly #accessLog: AccessLog | undefined;
+  readonly #counters = new RequestCounters();
+
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` for an access log that cannot be called. */
+  constructor({ clock, logger, accessLog }: ServerMonitorOptions) {
+    if (accessLog !== undefined && typeof accessLog !== 'function') {
+      throw new StreamUsageError('ERR_STREAM_USAGE', 'HTTPServer: accessLog is a function');
+    }
+    this.#clock = clock;
+    this.#accessLog = accessLog === undefined ? undefined : new AccessLog(accessLog, logger);
+  }
+
+  /** A snapshot, around that of the same server's connections. */
+  stats(tcp: TCPServerStats): HTTPServerStats {
+    return this.#counters.stats(tcp);
+  }
+
+  connectionBegan(connection: HTTPConnectionInfo): void {
+    publishConnectionStart(connection);
+  }
+
+  connectionEnded(connection: HTTPConnectionInfo, how: string, error: Error | undefined): void {
+    publishConnectionEnd(connection, how, error);
+  }
+
+  requestBegan(
+    head: RequestHead,
+    connection: HTTPConnectionInfo,
+    peer: HTTPConnectionInfo,
+  ): RequestRecord | undefined {
+    this.#counters.began();
+    if (this.#accessLog === undefined && !someoneHearsRequests()) return undefined;
+    const record = new RequestRecord(head, connection, peer, this.#clock.now());
+    publishRequestStart(record);
+    return record;
+  }
+
+  requestEnded(
+    record: RequestRecord | undefined,
+    outcome: RequestOutcome,
+    status: number,
+    bodyBytesSent: number,
+    reason: Error | undefined,
+  ): void {
+    this.#counters.ended(outcome, status);
+    if (record === undefined) return;
+    record.end(outcome, status, bodyBytesSent, reason, this.#clock.now());
+    this.#tell(record);
+  }
+
+  headRefused(peer: HTTPConnectionInfo, status: number, bodyBytesSent: number, reason: Error): void {
+    this.#counters.headRefused(status);
+    if (this.#accessLog === undefined && !someoneHearsRequests()) return;
+    const now = this.#clock.now();
+    const record = new RequestRecord(undefined, peer, peer, now);
+    record.end('refused', status, bodyBytesSent, reason, now);
+    this.#tell(record);
+  }
+
+  #tell(record: RequestRecord): void {
+    publishRequestEnd(record);
+    this.#accessLog?.write(record);
+  }
+}
