@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type Flushable, IOLoop, SystemError } from '@landspout/ioloop';
+import { resetDuplex } from './duplex-reset.ts';
 import { internetAddress } from './net-address.ts';
 import { OutgoingPieces } from './outgoing-pieces.ts';
 import { wrongArgument } from './stream-usage.ts';
@@ -16,6 +17,8 @@ export interface NodeTransportOptions {
   readonly remoteAddress?: SocketAddress | undefined;
   /** Where bytes go one way only. */
   readonly direction?: Transport['direction'];
+  /** What a TLS socket was put on: it alone can be reset. Default: the Duplex itself. */
+  readonly below?: Duplex;
 }
 
 /**
@@ -33,6 +36,7 @@ export class NodeTransport implements Transport, Flushable {
   readonly remoteAddress: SocketAddress;
 
   readonly #duplex: Duplex;
+  readonly #below: Duplex;
   readonly #loop: IOLoop;
   readonly #outgoing = new OutgoingPieces();
   #events: TransportEvents | undefined;
@@ -46,6 +50,8 @@ export class NodeTransport implements Transport, Flushable {
   /** False as soon as either side has closed, and once we are detached. */
   #open = true;
   #error: Error | undefined;
+  readonly #isUnixSocket: boolean;
+  #isLooking = false;
   /** Whether the Duplex is gone, and whether somebody was told. */
   #duplexClosed = false;
   #closeReported = false;
@@ -53,6 +59,7 @@ export class NodeTransport implements Transport, Flushable {
   /** Takes ownership of a connected Duplex. It must emit `close` when destroyed, which is Node's default. */
   constructor(duplex: Duplex, options: NodeTransportOptions = {}) {
     this.#duplex = duplex;
+    this.#below = options.below ?? duplex;
     this.direction = options.direction;
     this.#endWriteWanted = this.direction === 'read';
     this.#endWriteDone = this.#endWriteWanted;
@@ -61,6 +68,9 @@ export class NodeTransport implements Transport, Flushable {
     // Read now, since Node forgets them when the connection goes.
     this.localAddress = options.localAddress ?? ownAddress(duplex);
     this.remoteAddress = options.remoteAddress ?? peerAddress(duplex);
+    // Of a TLS socket this would write a record; of a pipe or a terminal there is no other direction to look into.
+    const isPlainSocket = duplex instanceof Socket && this.tls === undefined && this.direction === undefined;
+    this.#isUnixSocket = isPlainSocket && ownAddress(duplex).family === 'unix';
     // A listener for `data` would start the flow, were the stream not paused in so many words.
     duplex.pause();
     duplex.on('data', this.#onData);
@@ -115,26 +125,11 @@ export class NodeTransport implements Transport, Flushable {
   }
 
   close(): void {
-    if (!this.#open) {
-      // The peer was faster, and a paused reader had not been told yet: it is told now.
-      if (this.#duplexClosed) process.nextTick(() => this.#reportClosed());
-      return;
-    }
-    this.#open = false;
-    this.#outgoing.clear();
-    this.#duplex.destroy();
+    if (this.#letGo()) this.#duplex.destroy();
   }
 
   reset(): void {
-    if (
-      this.#open &&
-      this.#duplex instanceof Socket &&
-      this.remoteAddress.family !== 'unix' &&
-      this.tls === undefined
-    ) {
-      this.#duplex.resetAndDestroy();
-    }
-    this.close();
+    if (this.#letGo()) resetDuplex(this.#duplex, this.#below);
   }
 
   ref(): void {
@@ -166,6 +161,18 @@ export class NodeTransport implements Transport, Flushable {
     return this.#open || (this.#duplexClosed && !this.#closeReported);
   }
 
+  /** @returns whether there is something to destroy. */
+  #letGo(): boolean {
+    if (!this.#open) {
+      // The peer was faster, and a paused reader had not been told yet: it is told now.
+      if (this.#duplexClosed) process.nextTick(() => this.#reportClosed());
+      return false;
+    }
+    this.#open = false;
+    this.#outgoing.clear();
+    return true;
+  }
+
   #scheduleFlush(): void {
     if (this.#flushScheduled || this.#bytesInFlight > 0) return;
     this.#flushScheduled = true;
@@ -180,6 +187,8 @@ export class NodeTransport implements Transport, Flushable {
     this.#peerEnded = true;
     // Node may notice the end of an empty stream although it is paused.
     if (this.#reading) this.#reportEnd();
+    // A turn later, as the reactor would: who hears of the end may answer it.
+    if (this.#isUnixSocket) setImmediate(() => this.#lookForClose());
   };
 
   readonly #onWritten = (error?: Error | null): void => {
@@ -191,7 +200,23 @@ export class NodeTransport implements Transport, Flushable {
     this.flush();
   };
 
+  /**
+   * A Unix socket knows whether its peer has only shut down its side or closed, which libuv does not tell: to write no
+   * bytes at all fails after a close.
+   */
+  #lookForClose(): void {
+    const isWriting = this.#bytesInFlight > 0 || this.#flushScheduled || this.#endWriteDone;
+    // What is being written finds out by itself.
+    if (!this.#open || isWriting) return;
+    this.#isLooking = true;
+    this.#duplex.write(NOTHING, (error) => {
+      this.#isLooking = error !== null && error !== undefined;
+    });
+  }
+
   readonly #onError = (error: Error): void => {
+    // The peer ended in order before it closed.
+    if (this.#isLooking && (error as NodeJS.ErrnoException).code === 'EPIPE') return;
     this.#error ??= toTransportError(error);
   };
 
@@ -227,6 +252,7 @@ export function nodeDuplexTransport(duplex: Duplex): NodeTransport {
   return new NodeTransport(duplex);
 }
 
+const NOTHING = new Uint8Array(0);
 const UNNAMED: SocketAddress = { family: 'unix', path: '' };
 const NO_SOCKET: SocketAddress = { family: 'memory' };
 

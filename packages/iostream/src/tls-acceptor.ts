@@ -63,7 +63,7 @@ export class TlsAcceptor {
     this.#context.handshake(socket, {
       secured: (secure) => {
         settle();
-        this.#secured(secure, { loop: this.#loop, localAddress, remoteAddress });
+        this.#secured(secure, { loop: this.#loop, localAddress, remoteAddress, below: socket });
       },
       failed: (error, secure) => {
         settle();

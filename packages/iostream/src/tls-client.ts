@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { NodeTransport } from './node-transport.ts';
@@ -50,7 +51,8 @@ export function secureClient(
   return new Promise((resolve, reject) => {
     // Before the transport is given up, which then knows them no more.
     const { localAddress, remoteAddress } = transport;
-    const socket = openTls(transport, settings, servername, remoteAddress);
+    const below = detachLive(transport);
+    const socket = openTls(below, settings, servername, remoteAddress);
     let deadline: ClockTimer | undefined;
     const end = (): void => {
       deadline?.cancel();
@@ -66,7 +68,7 @@ export function secureClient(
     const onAbort = (): void => giveUp(signal?.reason);
     const onSecured = (): void => {
       end();
-      const secured = new NodeTransport(socket, { loop, localAddress, remoteAddress });
+      const secured = new NodeTransport(socket, { loop, localAddress, remoteAddress, below });
       socket.off('error', onError);
       resolve(secured);
     };
@@ -90,13 +92,12 @@ export function secureClient(
 }
 
 function openTls(
-  transport: Transport,
+  socket: Duplex,
   settings: TlsClientSettings,
   servername: string,
   remoteAddress: SocketAddress,
 ): TLSSocket {
   const { alpnProtocols, rejectUnauthorized, secureContext, sessions } = settings;
-  const socket = detachLive(transport);
   socket.on('error', () => {});
   const options: ConnectionOptions = { socket, rejectUnauthorized, secureContext, host: servername };
   // RFC 6066 §3 lets only names be sent; an address is checked against the certificate all the same.

@@ -8,6 +8,7 @@ export class TransportDuplex extends Duplex {
   #onSent: ((error?: Error | null) => void) | undefined;
   #onDestroyed: (() => void) | undefined;
   #isTransportClosed = false;
+  #resets = false;
 
   // Not methods of ours: Node's streams have a `closed` of their own.
   readonly #events: TransportEvents = {
@@ -56,13 +57,20 @@ export class TransportDuplex extends Duplex {
     callback();
   }
 
+  /** As destroy, but the peer sees a reset where the transport has such a thing; named as Node names it for sockets. */
+  resetAndDestroy(): this {
+    this.#resets = true;
+    return this.destroy();
+  }
+
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     if (this.#isTransportClosed) {
       callback(error);
       return;
     }
     this.#onDestroyed = () => callback(error);
-    this.#transport.close();
+    if (this.#resets) this.#transport.reset();
+    else this.#transport.close();
   }
 
   #answerWrite(error?: Error): void {
