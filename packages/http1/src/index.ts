@@ -16,6 +16,7 @@ export {
   type UpgradeRequest,
   type UpgradeResult,
 } from './connection/client-upgrade.ts';
+export type { ConnectionMonitor, RequestOutcome, RequestToken } from './connection/connection-monitor.ts';
 export {
   HTTP_ERRORS,
   HTTPClosedError,
@@ -38,8 +39,15 @@ export type {
 } from './delegate.ts';
 // The words of both directions, and what can go wrong.
 export {
+  type CookieOptions,
+  canonicalHeaderName,
   DEFAULT_LIMITS,
+  DEFAULT_QUERY_LIMITS,
+  encodeUsernamePassword,
   formatHttpDate,
+  formatQuery,
+  fullUrl,
+  type HostAndPort,
   HTTP1_USAGE_ERRORS,
   HTTP1_VIOLATIONS,
   HTTPHeaders,
@@ -48,6 +56,24 @@ export {
   Http1ProtocolError,
   Http1UsageError,
   HttpDateCache,
+  hostName,
+  parseCookies,
+  parseFormBody,
+  parseHttpDate,
+  parseQuery,
+  QUERY_VIOLATIONS,
+  type QueryArguments,
+  type QueryErrorCode,
+  type QueryInit,
+  type QueryLimits,
+  QueryProtocolError,
+  qsToQsl,
+  requestHost,
   resolveLimits,
+  responses,
   STATUS_REASONS,
+  splitHostAndPort,
+  targetPath,
+  targetQuery,
+  urlConcat,
 } from './protocol/index.ts';

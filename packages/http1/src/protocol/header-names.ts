@@ -74,6 +74,11 @@ export function headerKey(name: string): string {
   return known.get(name)?.key ?? name.toLowerCase();
 }
 
+/** The usual spelling of a name, such as `Content-Type`: each word with one capital, which is how Tornado writes it. */
+export function canonicalHeaderName(name: string): string {
+  return name.toLowerCase().replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
+}
+
 export function headerFlag(key: string): number {
   return FLAGS.get(key) ?? 0;
 }

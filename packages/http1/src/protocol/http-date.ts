@@ -8,10 +8,11 @@ const MIN_MS = -62_167_219_200_000;
 /**
  * Formats a time as IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
  *
- * @param epochMs - milliseconds since 1970 UTC, in the years 0 to 9999; fractions of a second are dropped.
+ * @param time - a date, or milliseconds since 1970 UTC, in the years 0 to 9999; fractions of a second are dropped.
  * @throws Http1UsageError `ERR_HTTP1_USAGE` outside of those years.
  */
-export function formatHttpDate(epochMs: number): string {
+export function formatHttpDate(time: number | Date): string {
+  const epochMs = Number(time);
   if (!(epochMs >= MIN_MS && epochMs <= MAX_MS)) {
     throw new Http1UsageError('ERR_HTTP1_USAGE', `no HTTP date can say ${epochMs} ms`);
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { randomText, seededRandom } from '../../test/fixtures/seeded-random.ts';
 import { HTTPHeaders } from './http-headers.ts';
 
 const RAW = 'Host: a\r\nX-One:1\r\nCookie: a=1\r\nx-one: \t2 \r\ncookie: b=2\r\nEmpty:\r\n';
@@ -43,6 +44,17 @@ describe('HTTPHeaders', () => {
     const headers = HTTPHeaders.from({ A: ['1', '2'], B: '3' });
     expect([headers.delete('a'), headers.delete('a'), headers.has('A')]).toEqual([true, false, false]);
     expect(headers.serialize()).toBe('B: 3\r\n');
+  });
+
+  it('lists each name once, first seen first, in its usual spelling [HU-01]', () => {
+    const headers = HTTPHeaders.parse('x-B3: 1\r\nETag: 2\r\nX-b3: 3\r\nwww-authenticate: 4\r\n');
+    expect(headers.names()).toEqual(['X-B3', 'Etag', 'Www-Authenticate']);
+    expect(headers.getAll().map(([name]) => name)).toEqual(['x-B3', 'ETag', 'X-b3', 'www-authenticate']);
+  });
+
+  it('survives JSON with order and repeats [HU-01]', () => {
+    const headers = HTTPHeaders.from({ B: ['1', '2'], __proto__x: '3', A: '4' }).add('__proto__', '5');
+    expect(HTTPHeaders.from(JSON.parse(JSON.stringify(headers))).getAll()).toEqual(headers.getAll());
   });
 
   it('reads a received block, before and after it is split', () => {
@@ -96,9 +108,10 @@ describe('HTTPHeaders', () => {
   );
 
   it('refuses a value that is not a string', () => {
-    expect(() => new HTTPHeaders().set('A', 1 as unknown as string)).toThrow(
-      expect.objectContaining({ code: 'ERR_HTTP1_HEADER_VALUE' }),
-    );
+    const wrong = 1 as unknown as string;
+    for (const make of [() => new HTTPHeaders().set('A', wrong), () => HTTPHeaders.from({ A: wrong })]) {
+      expect(make).toThrow(expect.objectContaining({ code: 'ERR_HTTP1_HEADER_VALUE' }));
+    }
   });
 
   it('takes HTAB and latin1 in values [HU-02]', () => {
@@ -138,9 +151,99 @@ describe('HTTPHeaders', () => {
     );
   });
 
+  it('parses one line at a time, with or without its end [HU-01, HU-04]', () => {
+    const headers = new HTTPHeaders().parseLine('A: 1\r\n').parseLine('a:\t2\xa0 ').parseLine('B:');
+    expect(headers.getAll()).toEqual([
+      ['A', '1'],
+      ['a', '2\xa0'],
+      ['B', ''],
+    ]);
+  });
+
+  it.each(['', '\r\n', 'A', ': x', 'A : x', 'A: 1\n', 'A: 1\r', 'A: 1\r\nB: 2', 'A: \u2028'])(
+    'refuses the line %j, and changes nothing [HU-02, HU-04]',
+    (line) => {
+      const headers = new HTTPHeaders().add('A', '1');
+      expect(() => headers.parseLine(line)).toThrow(
+        expect.objectContaining({ code: 'ERR_HTTP1_BAD_HEADER', status: 400 }),
+      );
+      expect(headers.serialize()).toBe('A: 1\r\n');
+    },
+  );
+
+  it.each([' 2', '\t2', ' '])('refuses the line %j, which continues the one before [HU-05]', (line) => {
+    const headers = new HTTPHeaders().add('A', '1');
+    expect(() => headers.parseLine(line)).toThrow(expect.objectContaining({ code: 'ERR_HTTP1_OBS_FOLD' }));
+    expect(headers.get('A')).toBe('1');
+  });
+
+  it('splits lines at CRLF alone, not where Unicode has its line ends [HU-04]', () => {
+    // NEL and NBSP are the two of them that a byte can spell.
+    expect(HTTPHeaders.parse('A: 1\x852\xa03\r\n').get('a')).toBe('1\x852\xa03');
+  });
+
+  it('makes headers of the Headers of fetch, each Set-Cookie apart', () => {
+    const headers = HTTPHeaders.from(
+      new Headers([
+        ['X-A', '1'],
+        ['x-a', '2'],
+        ['Set-Cookie', 'a=1'],
+        ['Set-Cookie', 'b=2, 3'],
+      ]),
+    );
+    expect(headers.getList('X-A')).toEqual(['1, 2']);
+    expect(headers.getList('set-cookie')).toEqual(['a=1', 'b=2, 3']);
+  });
+
+  it('refuses what the Headers of fetch may hold and the wire must not [HU-02]', () => {
+    expect(() => HTTPHeaders.from(new Headers({ a: 'x\x01' }))).toThrow(
+      expect.objectContaining({ code: 'ERR_HTTP1_HEADER_VALUE' }),
+    );
+  });
+
   it('converts to the Headers of fetch', () => {
     const headers = HTTPHeaders.from({ A: ['1', '2'], 'Set-Cookie': ['a=1', 'b=2'] }).toFetch();
     expect([headers.get('a'), headers.getSetCookie()]).toEqual(['1, 2', ['a=1', 'b=2']]);
+  });
+
+  it('agrees with the Headers of fetch, there and back [HU-01]', () => {
+    const random = seededRandom(5);
+    const names = [
+      'A',
+      'a',
+      'x-One',
+      'X-ONE',
+      'Cookie',
+      'cookie',
+      'Set-Cookie',
+      'SET-COOKIE',
+      '__proto__',
+      'Etag',
+    ];
+    const pieces = ['a', '=', ';', ',', ' ', '\t', '"', '\xe4', '\xff', '\xa0', '0'];
+    for (let round = 0; round < 500; round += 1) {
+      const headers = new HTTPHeaders();
+      const theirs = new Headers();
+      for (let left = random(12); left > 0; left -= 1) {
+        const name = names[random(names.length)] as string;
+        const value = randomText(random, pieces, 6).replace(/^[ \t]+|[ \t]+$/g, '');
+        const change = random(4) === 0 ? 'set' : 'add';
+        headers[change](name, value);
+        theirs[change === 'add' ? 'append' : 'set'](name, value);
+        if (random(5) === 0) {
+          const gone = names[random(names.length)] as string;
+          headers.delete(gone);
+          theirs.delete(gone);
+        }
+      }
+      expect([...headers.toFetch()]).toEqual([...theirs]);
+      const back = HTTPHeaders.from(headers.toFetch());
+      expect(back.getAll()).toEqual([...theirs]);
+      for (const name of names) {
+        if (name.toLowerCase() === 'set-cookie') expect(headers.getList(name)).toEqual(theirs.getSetCookie());
+        else expect(headers.get(name) ?? null).toBe(theirs.get(name));
+      }
+    }
   });
 
   it('does not remember more names than its bound, and still checks each', () => {

@@ -1,7 +1,10 @@
-import { checkName, checkValue, headerFlag, headerKey } from './header-names.ts';
-import { parseFields, RawFields } from './raw-fields.ts';
+import { canonicalHeaderName, checkName, checkValue, headerFlag, headerKey } from './header-names.ts';
+import { parseField, parseFields, RawFields } from './raw-fields.ts';
 
-/** What headers can be made of: a record's value may be a list. */
+/**
+ * What headers can be made of: a record, whose values may be lists, or pairs of name and value. The `Headers` of `fetch`
+ * are such pairs, and give each Set-Cookie apart.
+ */
 export type HTTPHeadersInit =
   | HTTPHeaders
   | Readonly<Record<string, string | readonly string[]>>
@@ -51,7 +54,12 @@ export class HTTPHeaders {
     return headers;
   }
 
-  /** Makes new headers of other headers, a record or pairs. */
+  /**
+   * Makes new headers of other headers, a record or pairs.
+   *
+   * The `Headers` of `fetch` give names in lower case, and repeated values joined. They may hold controls that must
+   * not be sent, and which are refused here.
+   */
   static from(init: HTTPHeadersInit): HTTPHeaders {
     if (init instanceof HTTPHeaders) return init.copy();
     const headers = new HTTPHeaders();
@@ -61,14 +69,25 @@ export class HTTPHeaders {
     }
     for (const [name, value] of Object.entries(init)) {
       if (typeof value === 'string') headers.add(name, value);
-      else for (const one of value) headers.add(name, one);
+      else for (const one of Array.isArray(value) ? value : [value]) headers.add(name, one);
     }
     return headers;
   }
 
   /**
-   * The value of a field. Repeated ones are joined with `, ` (RFC 9110 §5.2), Cookie with `; ` (RFC 6265 §5.4).
-   * Set-Cookie cannot be joined: use {@link getList}.
+   * Adds the field of one `Name: value` line, with or without its CRLF. As strict as {@link parse}: a line that starts
+   * with a blank would continue the one before (RFC 9112 §5.2), and is refused.
+   *
+   * @throws Http1ProtocolError `ERR_HTTP1_BAD_HEADER` or `ERR_HTTP1_OBS_FOLD`; the headers are as before.
+   */
+  parseLine(line: string): this {
+    parseField(line.endsWith('\r\n') ? line.slice(0, -2) : line, (name, value) => this.add(name, value));
+    return this;
+  }
+
+  /**
+   * The value of a field. Repeated ones are joined with `, ` (RFC 9110 §5.3), where Tornado puts a bare comma; those of
+   * Cookie with `; ` (RFC 6265 §5.4). Set-Cookie cannot be joined: use {@link getList}.
    */
   get(name: string): string | undefined {
     const key = headerKey(name);
@@ -104,6 +123,14 @@ export class HTTPHeaders {
     for (let at = 0; at < list.length; at += STRIDE)
       pairs.push([list[at + 1] as string, list[at + 2] as string]);
     return pairs;
+  }
+
+  /** The names, each once, in the order in which they first came, and spelled like `Content-Type`. */
+  names(): string[] {
+    const list = this.#fields;
+    const keys = new Set<string>();
+    for (let at = 0; at < list.length; at += STRIDE) keys.add(list[at] as string);
+    return Array.from(keys, canonicalHeaderName);
   }
 
   has(name: string): boolean {
@@ -173,7 +200,12 @@ export class HTTPHeaders {
     return this.serialize();
   }
 
-  /** The same fields for `fetch`. */
+  /** Name and value of every field, in order: pairs, since no record can hold a name twice, and {@link from} reads them. */
+  toJSON(): [string, string][] {
+    return this.getAll();
+  }
+
+  /** The same fields for `fetch`, which joins repeated ones as {@link get} does, and keeps each Set-Cookie apart. */
   toFetch(): Headers {
     return new Headers(this.getAll());
   }

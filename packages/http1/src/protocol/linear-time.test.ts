@@ -1,34 +1,11 @@
 import { Buffer } from 'node:buffer';
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
+import { expectLinear } from '../../test/fixtures/expect-linear.ts';
 import { NEED_DATA } from './events.ts';
 import { HTTPHeaders } from './http-headers.ts';
 import { RequestDecoder } from './request-decoder.ts';
 
 const LIMITS = { maxHeadBytes: 4_000_000, maxHeaders: 1_000_000, maxTrailerBytes: 4_000_000 };
-
-/** The fastest of several runs, so that another process on the machine does not decide. */
-function fastestMs(work: () => void): number {
-  let best = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < 5; run += 1) {
-    const before = performance.now();
-    work();
-    best = Math.min(best, performance.now() - before);
-  }
-  return best;
-}
-
-/**
- * Ten times the input in less than thirty times the time: what is quadratic needs a hundred. The best of a few
- * tries counts, as caches and neighbours on the machine can only make the larger input look worse.
- */
-function expectLinear(workOf: (size: number) => () => void, size: number): void {
-  workOf(size)(); // Compiles the code before it is measured.
-  let ratio = Number.POSITIVE_INFINITY;
-  for (let attempt = 0; attempt < 4 && ratio >= 30; attempt += 1) {
-    ratio = Math.min(ratio, fastestMs(workOf(size * 10)) / fastestMs(workOf(size)));
-  }
-  expect(ratio).toBeLessThan(30);
-}
 
 function decodeBytewise(wire: Buffer): () => void {
   return () => {

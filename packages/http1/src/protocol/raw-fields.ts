@@ -1,4 +1,5 @@
-import { COLON, HTAB, SP } from './byte-classes.ts';
+import { isBlank, trimBlanks } from './blanks.ts';
+import { COLON } from './byte-classes.ts';
 import { Http1ProtocolError } from './errors.ts';
 import { excerpt } from './excerpt.ts';
 import { headerFlag, isToken } from './header-names.ts';
@@ -40,7 +41,7 @@ export class RawFields {
       const colon = at + key.length;
       // A colon at this very place rules nearly every other name out before anything is compared.
       if (colon < lineEnd && text.charCodeAt(colon) === COLON && namesEqual(text, at, key)) {
-        const value = trimmed(text, colon + 1, lineEnd);
+        const value = trimBlanks(text, colon + 1, lineEnd);
         joined = joined === undefined ? value : `${joined}${key === 'cookie' ? '; ' : ', '}${value}`;
       }
       at = lineEnd + 2;
@@ -59,7 +60,7 @@ export class RawFields {
       const name = text.slice(at, colon);
       const key = name.toLowerCase();
       flags |= headerFlag(key);
-      list.push(key, name, trimmed(text, colon + 1, lineEnd));
+      list.push(key, name, trimBlanks(text, colon + 1, lineEnd));
       at = lineEnd + 2;
     }
     return flags;
@@ -72,28 +73,28 @@ export function parseFields(text: string, add: (name: string, value: string) => 
   while (at < text.length) {
     const found = text.indexOf('\r\n', at);
     const lineEnd = found === -1 ? text.length : found;
-    if (text.charCodeAt(at) === SP || text.charCodeAt(at) === HTAB) {
-      throw new Http1ProtocolError('ERR_HTTP1_OBS_FOLD', 'a header line starts with a blank');
-    }
-    const line = text.slice(at, lineEnd);
-    const colon = line.indexOf(':');
-    const name = line.slice(0, Math.max(colon, 0));
-    const value = trimmed(line, colon + 1, line.length);
-    if (!isToken(name) || !VALUE_TEXT.test(value)) {
-      throw new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `expected "name: value", not ${excerpt(line)}`);
-    }
-    add(name, value);
+    parseField(text.slice(at, lineEnd), add);
     at = lineEnd + 2;
   }
 }
 
-/** Cuts a value free of SP and HTAB around it; no other character is white space here. */
-function trimmed(text: string, start: number, end: number): string {
-  let from = start;
-  let to = end;
-  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
-  return text.slice(from, to);
+/**
+ * Reads one line without its CRLF.
+ *
+ * @throws Http1ProtocolError `ERR_HTTP1_OBS_FOLD` for one that continues the line before, which RFC 9112 §5.2 lets a
+ *   server refuse; `ERR_HTTP1_BAD_HEADER` for any other that is no `name: value`.
+ */
+export function parseField(line: string, add: (name: string, value: string) => void): void {
+  if (isBlank(line.charCodeAt(0))) {
+    throw new Http1ProtocolError('ERR_HTTP1_OBS_FOLD', 'a header line starts with a blank');
+  }
+  const colon = line.indexOf(':');
+  const name = line.slice(0, Math.max(colon, 0));
+  const value = trimBlanks(line, colon + 1);
+  if (!isToken(name) || !VALUE_TEXT.test(value)) {
+    throw new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `expected "name: value", not ${excerpt(line)}`);
+  }
+  add(name, value);
 }
 
 /** Compares a token with a key that is in lower case. */
@@ -104,8 +105,4 @@ function namesEqual(text: string, start: number, key: string): boolean {
     if (folded !== key.charCodeAt(at)) return false;
   }
   return true;
-}
-
-function isBlank(unit: number): boolean {
-  return unit === SP || unit === HTAB;
 }
