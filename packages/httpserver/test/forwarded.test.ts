@@ -238,6 +238,9 @@ describe('resolveForwarded', () => {
       ['for=203.0.113.7 proto=https', UNCHANGED],
       ['for=203.0.113.7;proto=https, for="[fe80::1%eth0]"', UNCHANGED],
       ['for=203.0.113.7;proto=https, for=10.1.2.3;proto=https;=', UNCHANGED],
+      ['junk, for=10.1.2.3;proto=https', '10.1.2.3 0 https'],
+      ['by=10.0.0.2, for=10.1.2.3;proto=https', '10.1.2.3 0 https'],
+      ['by="\\\\\\", for=198.51.100.1";for=203.0.113.7', '203.0.113.7 0 http'],
       ['for=203.0.113.7;proto=wss', '203.0.113.7 0 http'],
       // A quotation mark that the client left open swallows nothing of what proxies have added.
       ['for=", for=203.0.113.7', '203.0.113.7 0 http'],
@@ -289,6 +292,17 @@ describe('resolveForwarded', () => {
     const fields: Fields = [['X-Forwarded-For', '203.0.113.7']];
     const mapped: SocketAddress = { family: 'IPv6', address: '::ffff:10.0.0.1', port: 1 };
     expect(told({ trustedProxies: TRUSTED }, fields, mapped)).toBe('203.0.113.7 0 http');
+  });
+
+  it('answers the same for each request of a connection [HS-03] [ATT-57]', () => {
+    const tell = resolveForwarded({ trustedProxies: TRUSTED });
+    const head = headOf([['X-Forwarded-For', '203.0.113.7']]);
+    const stranger = connectionFrom({ family: 'IPv4', address: '11.0.0.1', port: 1 });
+    const proxy = connectionFrom(PROXY);
+    for (let count = 0; count < 3; count += 1) {
+      expect(tell?.(head, stranger)).toBe(stranger);
+      expect(tell?.(head, proxy).remoteAddress).toMatchObject({ address: '203.0.113.7' });
+    }
   });
 
   it('changes nothing of the connection, so that the next request on it begins anew [ATT-57]', () => {

@@ -28,7 +28,7 @@ function readXForwarded(headers: HTTPHeaders, proxies: TrustedProxies): Forwarde
   const protocol = protocolOf(headers.get('X-Forwarded-Proto'));
   const chain = headers.get('X-Forwarded-For');
   if (chain === undefined) return { address: undefined, protocol };
-  const list = new ListFromRight(chain, false);
+  const list = new ListFromRight(chain);
   let client: SocketAddress | undefined;
   let text = list.previous();
   while (text !== undefined) {
@@ -57,7 +57,7 @@ function readXRealIp(headers: HTTPHeaders): ForwardedClient {
 function readForwarded(headers: HTTPHeaders, proxies: TrustedProxies): ForwardedClient {
   const chain = headers.get('Forwarded');
   if (chain === undefined) return { address: undefined, protocol: undefined };
-  const list = new ListFromRight(chain, true);
+  const list = new ListFromRight(chain);
   let client: SocketAddress | undefined;
   let protocol: ForwardedClient['protocol'];
   let text = list.previous();

@@ -16,22 +16,20 @@ const TOO_LONG = -2;
  *
  * It never looks at what is to the left of the element that is asked for. That part may be the client's, and an open
  * quotation mark in it must not swallow what the proxies have added behind it, as it would for who reads from the
- * left. Where elements may hold quoted strings, each quotation mark is taken for the closing one of a pair.
+ * left. A quotation mark is taken for the closing one of a pair, inside which a comma separates nothing. What else
+ * stands between quotation marks is no element of any list that is read here, and junk either way.
  *
  * Both the number of elements and their length are bounded, so that the work is too.
  */
 export class ListFromRight {
   readonly #text: string;
-  readonly #hasQuotes: boolean;
   /** Behind the next element; -1 when there is none left. */
   #end: number;
   #count = 0;
 
-  /** @param hasQuotes - whether elements may hold quoted strings, in which a comma separates nothing. */
-  constructor(text: string, hasQuotes: boolean) {
+  constructor(text: string) {
     this.#text = text;
     this.#end = text.length;
-    this.#hasQuotes = hasQuotes;
   }
 
   /**
@@ -55,7 +53,7 @@ export class ListFromRight {
     for (let at = end - 1; at >= least; at -= 1) {
       const unit = text.charCodeAt(at);
       if (unit === COMMA) return at;
-      if (unit === QUOTE && this.#hasQuotes) at = openingQuote(text, at, least);
+      if (unit === QUOTE) at = openingQuote(text, at, least);
     }
     return least === 0 ? -1 : TOO_LONG;
   }
@@ -63,21 +61,17 @@ export class ListFromRight {
 
 /** The last element of a list; '' where it is empty. */
 export function lastElement(text: string): string {
-  return new ListFromRight(text, false).previous() as string;
+  return new ListFromRight(text).previous() as string;
 }
 
-/** Where the quoted string that ends at `closing` begins; `least` when it does not. */
+/**
+ * Where the quoted string that ends at `closing` begins; `least` when it does not. A quotation mark behind a backslash is
+ * escaped: the opening one stands behind `=`.
+ */
 function openingQuote(text: string, closing: number, least: number): number {
   let at = closing - 1;
-  while (at > least && (text.charCodeAt(at) !== QUOTE || isEscaped(text, at, least))) at -= 1;
+  while (at > least && (text.charCodeAt(at) !== QUOTE || text.charCodeAt(at - 1) === BACKSLASH)) at -= 1;
   return Math.max(at, least);
-}
-
-/** Whether an odd number of backslashes stands before `at`. */
-function isEscaped(text: string, at: number, least: number): boolean {
-  let from = at;
-  while (from > least && text.charCodeAt(from - 1) === BACKSLASH) from -= 1;
-  return (at - from) % 2 === 1;
 }
 
 /** SP and HTAB alone are blanks on the wire: `trim` takes a no-break space for one, too. */
