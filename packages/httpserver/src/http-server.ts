@@ -6,6 +6,7 @@ import {
 } from '@landspout/http1';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
+import type { HTTPServerStats } from './monitor/http-server-stats.ts';
 import { type HTTPServerOptions, ServerSettings } from './server-settings.ts';
 import { resolveStopOptions, type StopOptions, type StopResult } from './server-stop.ts';
 import { type SignalStop, type StopOnSignalsOptions, stopOnSignals } from './stop-on-signals.ts';
@@ -57,6 +58,11 @@ export class HTTPServer extends TCPServer {
   /** Connections that speak HTTP now. */
   get connectionCount(): number {
     return this.#connections.size;
+  }
+
+  /** What the server has seen so far; a snapshot of plain numbers, whose cost grows with the open connections. */
+  override stats(): HTTPServerStats {
+    return this.#settings.monitor.stats(super.stats());
   }
 
   /** Aborts when the server begins to stop, with a reason whose code is `ERR_HTTP_STOPPING`. */

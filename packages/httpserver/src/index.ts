@@ -9,7 +9,23 @@
 // From below: what requests carry and answers take.
 export { HTTPHeaders } from '@landspout/http1';
 export type { RequestCallback } from './callback-delegate.ts';
+export type { ForwardedHeaders } from './forwarded/forwarded-readers.ts';
+export type { ForwardedOptions } from './forwarded/resolve-forwarded.ts';
 export { HTTPServer } from './http-server.ts';
+export type { AccessLogHook } from './monitor/access-log.ts';
+export type { AccessRecord } from './monitor/access-record.ts';
+export { formatAccessRecord } from './monitor/format-access-record.ts';
+export {
+  type AnswerCounts,
+  type HTTPServerStats,
+  type RequestCounts,
+  sumStats,
+} from './monitor/http-server-stats.ts';
+export type {
+  ConnectionEndMessage,
+  ConnectionStartMessage,
+  RequestMessage,
+} from './monitor/server-channels.ts';
 export type { ServerRequest } from './server-request.ts';
 export type { HTTPServerOptions } from './server-settings.ts';
 export type { StopOptions, StopResult } from './server-stop.ts';

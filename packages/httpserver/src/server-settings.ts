@@ -12,16 +12,22 @@ import {
 } from '@landspout/http1';
 import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
 import { StreamUsageError, type TCPServerOptions } from '@landspout/iostream';
+import { type ForwardedOptions, resolveForwarded } from './forwarded/resolve-forwarded.ts';
+import type { AccessLogHook } from './monitor/access-log.ts';
+import { ServerMonitor } from './monitor/server-monitor.ts';
 import { type HTTPServerTimeouts, resolveTimeouts } from './timeouts.ts';
 
 export interface HTTPServerOptions
   extends Omit<TCPServerOptions, 'handleStream' | 'maxReadBufferBytes'>,
     Partial<HTTPServerTimeouts>,
-    Partial<Http1Limits> {
+    Partial<Http1Limits>,
+    ForwardedOptions {
   /** Whether a connection may carry more than one request. Default true. */
   readonly keepAlive?: boolean;
   /** What requests say they came by. Default: as the connection; for a server whose TLS is spoken in front of it. */
   readonly protocol?: 'http' | 'https';
+  /** Hears of each request when it has ended. Default: nobody does. */
+  readonly accessLog?: AccessLogHook;
 }
 
 /** As `maxWriteBufferBytes` of a stream. */
@@ -45,7 +51,8 @@ export class ServerSettings implements ServerConnectionSettings {
   readonly maxUnsentBytes: number;
   readonly keepAlive: boolean;
   readonly protocol: 'http' | 'https' | undefined;
-  readonly describe: ServerConnectionSettings['describe'] = undefined;
+  readonly describe: ServerConnectionSettings['describe'];
+  readonly monitor: ServerMonitor;
   listenerGone = false;
   readonly #ended: ConnectionEnded;
   #stopping = false;
@@ -79,6 +86,12 @@ export class ServerSettings implements ServerConnectionSettings {
     this.maxUnsentBytes = maxWriteBufferBytes / 2;
     this.keepAlive = options.keepAlive ?? true;
     this.protocol = protocol;
+    this.describe = resolveForwarded(options);
+    this.monitor = new ServerMonitor({
+      clock: this.loop.clock,
+      logger: this.loop.logger,
+      accessLog: options.accessLog,
+    });
     this.#ended = ended;
   }
 

@@ -7,14 +7,18 @@ export interface Refusal {
   readonly detail: string;
 }
 
-/** A complete answer that ends the connection; without a body where the request was HEAD. */
-export function encodeRefusal(refusal: Refusal, date: string, method: string): string {
+/** A complete answer that ends the connection; `body` is empty where the request was HEAD. All of it is ASCII. */
+export function encodeRefusal(
+  refusal: Refusal,
+  date: string,
+  method: string,
+): { readonly head: string; readonly body: string } {
   const reason = STATUS_REASONS[refusal.status] ?? 'Error';
   const body = `${refusal.status} ${reason}${refusal.detail === '' ? '' : `: ${printable(refusal.detail)}`}\n`;
   const head =
     `HTTP/1.1 ${refusal.status} ${reason}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
     `Content-Length: ${body.length}\r\nDate: ${date}\r\nConnection: close\r\n\r\n`;
-  return method === 'HEAD' ? head : head + body;
+  return { head, body: method === 'HEAD' ? '' : body };
 }
 
 /** ASCII only: the answer leaves as latin1, and the detail may quote the peer. */

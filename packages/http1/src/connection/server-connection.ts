@@ -63,6 +63,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#settings = settings;
     this.#pace = new PeerPace(settings, this);
     this.#pace.set(settings.headerTimeoutMs);
+    settings.monitor.connectionBegan(this);
     stream.setConsumer(this);
     stream.resume();
   }
@@ -135,6 +136,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#state = 'closing';
     this.#cutExchange(endOfConnection(error));
     this.#tellClosed();
+    this.#settings.monitor.connectionEnded(this, this.stream.closeReason ?? 'we-ended', error);
     this.#settings.connectionEnded(this, undefined);
   }
 
@@ -186,9 +188,11 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
       this.#pace.watchReader(this.stream);
   }
 
-  answerCompleted({ requestComplete }: ServerExchange): void {
+  answerCompleted(exchange: ServerExchange): void {
+    const { requestComplete } = exchange;
+    const { stopping, monitor } = this.#settings;
     this.#exchange = undefined;
-    const { stopping } = this.#settings;
+    monitor.requestEnded(exchange.token, 'answered', exchange.status, exchange.bodyBytesSent, undefined);
     if (stopping) this.#answeredWhileStopping = true;
     if (this.#state === 'closing') return;
     if (stopping || !this.encoder.keepAlive || !requestComplete || this.isLastRequest) {
@@ -204,8 +208,11 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
 
   detach(onStopping: (() => void) | undefined): IOStream {
     const { stream } = this;
+    const { monitor } = this.#settings;
     this.#state = 'closing';
     this.#pace.close();
+    monitor.requestEnded(this.#exchange?.token, 'detached', 0, 0, undefined);
+    monitor.connectionEnded(this, 'detached', undefined);
     this.#exchange = undefined;
     stream.setConsumer(undefined);
     stream.unread(this.#decoder.takeRest());
@@ -319,6 +326,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.encoder.begin(head.method, head.version, head.keepAlive);
     const info = settings.describe === undefined ? this : settings.describe(head, this);
     const exchange = new ServerExchange(this, head, info);
+    exchange.token = settings.monitor.requestBegan(head, info, this);
     this.#exchange = exchange;
     this.#state = 'body';
     if (settings.listenerGone) this.stream.ref();
@@ -414,20 +422,39 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   /** Answers in place of the delegate where it has not begun to, and ends the connection either way. */
   #answerInPlace(refusal: Refusal, error: Error): void {
     const exchange = this.#exchange;
-    this.#cutExchange(error);
     if (exchange?.headSent === true) {
+      this.#cutExchange(error);
       this.stream.reset(error);
       return;
     }
-    const date = this.#settings.dates.at(this.#settings.loop.clock.wallTime());
-    this.stream.send(encodeRefusal(refusal, date, exchange?.head.method ?? ''));
+    const { dates, loop, monitor } = this.#settings;
+    const { status } = refusal;
+    const { head, body } = encodeRefusal(
+      refusal,
+      dates.at(loop.clock.wallTime()),
+      exchange?.head.method ?? '',
+    );
+    this.#exchange = undefined;
+    exchange?.cut(error);
+    this.stream.send(head + body);
+    if (exchange === undefined) monitor.headRefused(this, status, body.length, error);
+    else
+      monitor.requestEnded(exchange.token, status < 500 ? 'refused' : 'answered', status, body.length, error);
     this.#startClosing();
   }
 
   #cutExchange(reason: Error): void {
     const exchange = this.#exchange;
+    if (exchange === undefined) return;
     this.#exchange = undefined;
-    exchange?.cut(reason);
+    exchange.cut(reason);
+    this.#settings.monitor.requestEnded(
+      exchange.token,
+      'cut',
+      exchange.status,
+      exchange.bodyBytesSent,
+      reason,
+    );
   }
 
   /** As with an exchange: what a delegate throws here must not reach the stream. */

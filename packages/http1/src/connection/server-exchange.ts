@@ -7,6 +7,7 @@ import type {
 } from '../delegate.ts';
 import { encodeInterim, type HTTPHeaders } from '../protocol/index.ts';
 import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
+import type { RequestToken } from './connection-monitor.ts';
 import { HTTPUsageError } from './errors.ts';
 import type { ServerConnection } from './server-connection.ts';
 
@@ -30,6 +31,12 @@ export class ServerExchange implements HTTPServerExchange {
   requestComplete: boolean;
   /** For the connection: the peer waits for `100 Continue` before it sends the body. */
   expectsContinue: boolean;
+  /** For the connection: what its monitor keeps for this request. */
+  token: RequestToken | undefined = undefined;
+  /** For the connection: of the answer's head; 0 while none was written. */
+  status = 0;
+  /** For the connection: of the answer's body, without framing. */
+  bodyBytesSent = 0;
   readonly #owner: ServerConnection;
   #headSent = false;
   #finished = false;
@@ -85,7 +92,8 @@ export class ServerExchange implements HTTPServerExchange {
     const { stream, encoder, settings, isLastRequest } = this.#owner;
     const ends = settings.stopping || !settings.keepAlive || isLastRequest || (last && !this.requestComplete);
     const terms = { date: settings.dates.at(settings.loop.clock.wallTime()), close: ends };
-    writeAnswerHead(stream, encoder, terms, status, reason, headers, chunk, last);
+    this.bodyBytesSent = writeAnswerHead(stream, encoder, terms, status, reason, headers, chunk, last);
+    this.status = status;
     this.#headSent = true;
     if (last) this.#complete();
   }
@@ -94,7 +102,7 @@ export class ServerExchange implements HTTPServerExchange {
     this.#requireOpen('write');
     if (this.#cut) return;
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
-    writeAnswerBody(this.#owner.stream, this.#owner.encoder, bytes);
+    this.bodyBytesSent += writeAnswerBody(this.#owner.stream, this.#owner.encoder, bytes);
     this.#owner.answerWritten();
   }
 

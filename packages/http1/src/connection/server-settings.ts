@@ -2,6 +2,7 @@ import type { DeadlineWheel, IOLoop } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPConnectionInfo, HTTPServerConnectionDelegate, RequestHead } from '../delegate.ts';
 import type { HttpDateCache } from '../protocol/index.ts';
+import type { ConnectionMonitor } from './connection-monitor.ts';
 import type { ServerCodecs } from './server-codecs.ts';
 import type { ServerConnection } from './server-connection.ts';
 
@@ -36,6 +37,8 @@ export interface ServerConnectionSettings {
   readonly protocol: 'http' | 'https' | undefined;
   /** What requests are told of their connection, where that differs from what the stream knows. */
   readonly describe: ((head: RequestHead, connection: HTTPConnectionInfo) => HTTPConnectionInfo) | undefined;
+  /** Hears of connections and requests. */
+  readonly monitor: ConnectionMonitor;
   /** The connection is closed, or its stream was detached and is somebody else's now. */
   connectionEnded(connection: ServerConnection, detached: DetachedStream | undefined): void;
 }

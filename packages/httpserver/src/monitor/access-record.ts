@@ -1,6 +1,6 @@
+import type { RequestOutcome, RequestToken } from '@landspout/http1';
 import { type HTTPConnectionInfo, HTTPHeaders, type RequestHead } from '@landspout/http1';
 import { remoteIpOf } from '../forwarded/remote-ip.ts';
-import type { RequestOutcome, RequestToken } from './connection-monitor.ts';
 
 /**
  * One request and how it was answered. It is yours to keep, and holds the request's head and its connection for as

@@ -1,5 +1,5 @@
+import type { RequestOutcome } from '@landspout/http1';
 import type { TCPServerStats } from '@landspout/iostream';
-import type { RequestOutcome } from './connection-monitor.ts';
 import type { HTTPServerStats } from './http-server-stats.ts';
 
 /** Counts requests and answers. A few additions for each request, and no object. */

@@ -1,9 +1,8 @@
-import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
+import type { ConnectionMonitor, HTTPConnectionInfo, RequestHead, RequestOutcome } from '@landspout/http1';
 import type { Clock, Logger } from '@landspout/ioloop';
 import { StreamUsageError, type TCPServerStats } from '@landspout/iostream';
 import { AccessLog, type AccessLogHook } from './access-log.ts';
 import { RequestRecord } from './access-record.ts';
-import type { ConnectionMonitor, RequestOutcome } from './connection-monitor.ts';
 import type { HTTPServerStats } from './http-server-stats.ts';
 import { RequestCounters } from './request-counters.ts';
 import {

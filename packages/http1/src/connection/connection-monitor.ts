@@ -1,4 +1,4 @@
-import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
+import type { HTTPConnectionInfo, RequestHead } from '../delegate.ts';
 
 /**
  * How a request ended:
