@@ -24,7 +24,9 @@ function naively(header: string): [string, string][] {
         const octal = /^\\([0-3][0-7][0-7])/.exec(left);
         const escaped = /^\\(.)/s.exec(left);
         value +=
-          octal === null ? (escaped?.[1] ?? left[0]) : String.fromCharCode(Number.parseInt(octal[1] ?? '', 8));
+          octal === null
+            ? (escaped?.[1] ?? left[0])
+            : String.fromCharCode(Number.parseInt(octal[1] ?? '', 8));
         left = left.slice(octal?.[0].length ?? escaped?.[0].length ?? 1);
       }
     }
