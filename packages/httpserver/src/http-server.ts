@@ -29,7 +29,7 @@ export class HTTPServer extends TCPServer {
   /** Streams that delegates have taken over and want to close in their own way, and how they hear of it. */
   readonly #detached = new Map<IOStream, () => void>();
   readonly #scheme: 'http' | 'https';
-  #whenEmpty: (() => void) | undefined;
+  #whenOneEnds: (() => void) | undefined;
   #stop: Promise<StopResult> | undefined;
   #tally: StopTally | undefined;
   /** How often it was told to stop: what begins to listen meanwhile must not go on. */
@@ -158,10 +158,10 @@ export class HTTPServer extends TCPServer {
     this.#settings.beginStop();
     for (const onStopping of this.#detached.values()) loop.addCallback(onStopping);
     await this.stopListening();
-    await this.#emptied(graceMs);
+    await this.#emptied(graceMs, true);
     this.closePending();
     for (const connection of this.#connections) connection.closeWhenIdle();
-    await this.#emptied(drainMs - (loop.clock.now() - startedAt));
+    await this.#emptied(drainMs - (loop.clock.now() - startedAt), false);
     this.#cutRest(
       new HTTPClosedError('ERR_HTTP_STOPPING', 'the server stopped before the answer was complete'),
     );
@@ -178,7 +178,7 @@ export class HTTPServer extends TCPServer {
     this.#connections.delete(connection);
     if (detached?.onStopping !== undefined) this.#keep(detached.stream, detached.onStopping);
     else this.#tally?.ended(detached !== undefined || connection.answeredWhileStopping);
-    this.#checkEmpty();
+    this.#whenOneEnds?.();
   }
 
   #keep(stream: IOStream, onStopping: () => void): void {
@@ -186,7 +186,7 @@ export class HTTPServer extends TCPServer {
     stream.setCloseCallback(() => {
       this.#detached.delete(stream);
       this.#tally?.ended(true);
-      this.#checkEmpty();
+      this.#whenOneEnds?.();
     });
     // Taken over while the server was stopping already: told as soon as its new owner is ready.
     if (this.#settings.stopping) this.#settings.loop.addCallback(onStopping);
@@ -197,16 +197,14 @@ export class HTTPServer extends TCPServer {
     return this.#connections.size + this.#detached.size;
   }
 
-  #checkEmpty(): void {
-    if (this.#size === 0 && this.pendingConnections === 0) this.#whenEmpty?.();
-  }
-
-  /** Settles when nothing is left, or after a while. */
-  #emptied(withinMs: number): Promise<void> {
-    if (this.#size === 0 && this.pendingConnections === 0) return Promise.resolve();
+  /** Settles when nothing is left, or after a while. @param withPending - connections in a handshake count, too. */
+  #emptied(withinMs: number, withPending: boolean): Promise<void> {
+    const isEmpty = () => this.#size === 0 && !(withPending && this.pendingConnections > 0);
+    if (isEmpty()) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = this.#settings.loop.clock.setTimeout(resolve, Math.max(0, withinMs));
-      this.#whenEmpty = () => {
+      this.#whenOneEnds = () => {
+        if (!isEmpty()) return;
         timer.cancel();
         resolve();
       };
