@@ -112,6 +112,34 @@ describe('ResponseEncoder', () => {
     ]);
   });
 
+  it('takes NBSP around an option of Connection for a part of it [HU-04]', () => {
+    const encoder = begun();
+    const head = encoder.head(
+      200,
+      '',
+      HTTPHeaders.from({ Connection: '\xa0close,\t close\xa0 ' }),
+      DATE,
+      0,
+      false,
+    );
+    expect(head).toContain('Connection: \xa0close, close\xa0\r\n');
+    expect(encoder.keepAlive).toBe(true);
+  });
+
+  it('sends a 205 without content, whatever the program set (RFC 9110 §15.3.6) [H1-11, ATT-15]', () => {
+    for (const [headers, length] of [
+      [{}, -1],
+      [{}, 5],
+      [{ 'Content-Length': '5' }, -1],
+    ] as const) {
+      const encoder = begun();
+      const head = encoder.head(205, '', HTTPHeaders.from(headers), DATE, length, false);
+      expect(head.match(/Content-Length: \d+/g)).toEqual(['Content-Length: 0']);
+      expect([encoder.sendsBody, encoder.dataPrefix(5), encoder.end()]).toEqual([false, '', '']);
+      expect(encoder.keepAlive).toBe(true);
+    }
+  });
+
   it('sends no body for HEAD, but its length [H1-11, ATT-15]', () => {
     const encoder = begun('HEAD');
     expect(fields(encoder, 200, new HTTPHeaders(), 5)).toEqual(['Content-Length: 5']);

@@ -1,3 +1,4 @@
+import { trimBlanks } from './blanks.ts';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';
 import { Http1UsageError } from './errors.ts';
 import { CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING } from './framing-fields.ts';
@@ -228,7 +229,7 @@ function otherOptions(headers: HTTPHeaders): { readonly close: boolean; readonly
   let close = false;
   const rest: string[] = [];
   for (const item of (headers.get('connection') ?? '').split(',')) {
-    const option = item.trim();
+    const option = trimBlanks(item);
     const lower = option.toLowerCase();
     if (lower === 'close') close = true;
     else if (lower !== 'keep-alive' && lower !== '') rest.push(option);
