@@ -1,11 +1,18 @@
-import type { HTTPConnectionInfo, HTTPHeaders, RequestHead } from '@landspout/http1';
+import {
+  fullUrl,
+  type HTTPConnectionInfo,
+  type HTTPHeaders,
+  hostName,
+  type RequestHead,
+  requestHost,
+  targetPath,
+  targetQuery,
+} from '@landspout/http1';
+import { mergeQueries } from '@landspout/http1/protocol';
 import type { SocketAddress } from '@landspout/iostream';
-import { type Arguments, mergeArguments, parseFormFields } from './form-fields.ts';
-import { HTTPError } from './http-error.ts';
+import { type Arguments, argumentsOfBody, argumentsOfQuery } from './form-fields.ts';
 
-const SLASH = 0x2f;
 const NO_BODY = new Uint8Array(0);
-const NO_ARGUMENTS: Arguments = new Map();
 
 /** One request as a handler sees it. What is not asked for is not computed. */
 export class HTTPServerRequest {
@@ -51,36 +58,27 @@ export class HTTPServerRequest {
 
   /** The path as it came: neither decoded nor normalised. Of an absolute target, the part behind the authority. */
   get path(): string {
-    const local = this.#localTarget;
-    const mark = local.indexOf('?');
-    const path = mark === -1 ? local : local.slice(0, mark);
-    return path === '' ? '/' : path;
+    return targetPath(this.target);
   }
 
   /** What stands behind the first `?`, as it came; '' where there is none. */
   get query(): string {
-    const { target } = this;
-    const mark = target.indexOf('?');
-    return mark === -1 ? '' : target.slice(mark + 1);
+    return targetQuery(this.target);
   }
 
   /** `host[:port]` as the peer named it: of an absolute target (RFC 9112 §3.2.2), else of Host, else our address. */
   get host(): string {
-    const { target } = this;
-    if (target.charCodeAt(0) !== SLASH) {
-      const authority = /^https?:\/\/([^/?#]+)/i.exec(target)?.[1];
-      if (authority !== undefined) return authority;
-    }
-    return this.headers.get('Host') || '127.0.0.1';
+    return requestHost(this.method, this.target, this.headers.get('Host'));
   }
 
   /** {@link host} without the port, in lower case. An IPv6 address keeps its brackets. */
   get hostName(): string {
-    return this.host.replace(/:\d*$/, '').toLowerCase();
+    return hostName(this.host);
   }
 
+  /** How the peer spoke to us, or to the proxy in front that the server trusts. */
   get protocol(): 'http' | 'https' {
-    return this.connection.tls === undefined ? 'http' : 'https';
+    return this.connection.protocol;
   }
 
   get remoteAddress(): SocketAddress {
@@ -95,8 +93,7 @@ export class HTTPServerRequest {
 
   /** The URL that the peer asked for, as far as we know it: a proxy in front may have changed all of it. */
   fullUrl(): string {
-    const local = this.#localTarget;
-    return `${this.protocol}://${this.host}${local.startsWith('/') ? '' : '/'}${local}`;
+    return fullUrl(this.protocol, this.host, this.target);
   }
 
   /** Milliseconds since the head came. */
@@ -106,10 +103,7 @@ export class HTTPServerRequest {
 
   /** Arguments of the query, decoded. @throws HTTPError 400 for a query that cannot be. */
   get queryArguments(): Arguments {
-    if (this.#queryArguments === undefined) {
-      const { query } = this;
-      this.#queryArguments = query === '' ? NO_ARGUMENTS : parseFormFields(query);
-    }
+    this.#queryArguments ??= argumentsOfQuery(this.query);
     return this.#queryArguments;
   }
 
@@ -119,13 +113,13 @@ export class HTTPServerRequest {
    * @throws HTTPError 400 for a form that cannot be, 415 for one that is still compressed.
    */
   get bodyArguments(): Arguments {
-    this.#bodyArguments ??= this.#parseBody();
+    this.#bodyArguments ??= argumentsOfBody(this.headers, this.body);
     return this.#bodyArguments;
   }
 
   /** {@link queryArguments}, and behind them {@link bodyArguments}. */
   get arguments(): Arguments {
-    return mergeArguments(this.queryArguments, this.bodyArguments);
+    return mergeQueries(this.queryArguments, this.bodyArguments);
   }
 
   /**
@@ -149,25 +143,5 @@ export class HTTPServerRequest {
   connectionClosed(reason: Error): void {
     this.#closeReason = reason;
     this.#controller?.abort(reason);
-  }
-
-  /** The target without scheme and authority. */
-  get #localTarget(): string {
-    const { target } = this;
-    if (target.charCodeAt(0) === SLASH) return target;
-    const authority = /^https?:\/\/[^/?#]+/i.exec(target);
-    return authority === null ? target : target.slice(authority[0].length);
-  }
-
-  #parseBody(): Arguments {
-    if (this.body.length === 0) return NO_ARGUMENTS;
-    const type = this.headers.get('Content-Type') ?? '';
-    if (!/^\s*application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)) return NO_ARGUMENTS;
-    const coding = this.headers.get('Content-Encoding');
-    if (coding !== undefined && coding.toLowerCase() !== 'identity') {
-      throw new HTTPError(415, 'a form without Content-Encoding was expected');
-    }
-    const { buffer, byteOffset, byteLength } = this.body;
-    return parseFormFields(Buffer.from(buffer, byteOffset, byteLength).toString('latin1'));
   }
 }

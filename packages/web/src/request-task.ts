@@ -275,7 +275,7 @@ function paramsOf(groups: Readonly<Record<string, string | undefined>> | undefin
 }
 
 function decodeGroup(group: string | undefined): string | undefined {
-  return group === undefined ? group : percentDecode(group, false);
+  return group === undefined ? group : percentDecode(group);
 }
 
 function isThenable(value: unknown): value is PromiseLike<void> {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type HandlerClass, type HTTPServerRequest, RequestHandler, WebUsageError } from '../src/index.ts';
+import {
+  Application,
+  type HandlerClass,
+  type HTTPServerRequest,
+  RequestHandler,
+  WebUsageError,
+} from '../src/index.ts';
 import { ask, bodyOf, converse, statusOf } from './fixtures/raw-client.ts';
 import { withApp } from './fixtures/running-application.ts';
 
@@ -222,6 +228,28 @@ describe('HTTPServerRequest', () => {
       host: '[::1]:80',
       hostName: '[::1]',
       fullUrl: 'http://[::1]:80/?x',
+    });
+  });
+
+  it('says https where the server was told so of what stands in front [IN-04]', async () => {
+    const app = new Application([['/', reader((handler) => facts(handler.request))]]);
+    await using server = await app.listen({ port: 0, host: '127.0.0.1', protocol: 'https' });
+    const answer = await ask(server.port, '/');
+    expect(JSON.parse(bodyOf(answer)).found).toMatchObject({
+      protocol: 'https',
+      fullUrl: expect.stringMatching(/^https:/),
+    });
+  });
+
+  it('has no path in the URL of `OPTIONS *` (RFC 9112 §3.3)', async () => {
+    class Options extends RequestHandler {
+      override options(): void {
+        this.write({ found: [this.request.path, this.request.fullUrl()] });
+      }
+    }
+    await withApp([[/\*/, Options]], async ({ port }) => {
+      const answer = await converse(port, 'OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      expect(JSON.parse(bodyOf(answer)).found).toEqual(['*', 'http://a']);
     });
   });
 
