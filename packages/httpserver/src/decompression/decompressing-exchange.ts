@@ -1,0 +1,80 @@
+import type { HTTPConnectionInfo, HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
+import type { IOStream } from '@landspout/iostream';
+import type { BodyInflater } from './body-inflater.ts';
+
+/**
+ * The exchange of a request whose body is decompressed: limits hold for the body without its coding too, and once the
+ * answer is complete, nothing more is decompressed.
+ */
+export class DecompressingExchange implements HTTPServerExchange {
+  readonly #exchange: HTTPServerExchange;
+  readonly #inflater: BodyInflater;
+
+  constructor(exchange: HTTPServerExchange, inflater: BodyInflater) {
+    this.#exchange = exchange;
+    this.#inflater = inflater;
+  }
+
+  get headSent(): boolean {
+    return this.#exchange.headSent;
+  }
+
+  get finished(): boolean {
+    return this.#exchange.finished;
+  }
+
+  get connection(): HTTPConnectionInfo {
+    return this.#exchange.connection;
+  }
+
+  get stopping(): AbortSignal {
+    return this.#exchange.stopping;
+  }
+
+  writeHead(
+    status: number,
+    reason: string,
+    headers: HTTPHeaders,
+    chunk?: string | Uint8Array,
+    last?: boolean,
+  ): void {
+    this.#exchange.writeHead(status, reason, headers, chunk, last);
+    if (this.#exchange.finished) this.#inflater.close();
+  }
+
+  write(chunk: string | Uint8Array): void {
+    this.#exchange.write(chunk);
+  }
+
+  finish(trailers?: HTTPHeaders): void {
+    this.#exchange.finish(trailers);
+    this.#inflater.close();
+  }
+
+  writeInterim(status: number, headers?: HTTPHeaders): void {
+    this.#exchange.writeInterim(status, headers);
+  }
+
+  waitDrained(): Promise<void> {
+    return this.#exchange.waitDrained();
+  }
+
+  abort(reason?: Error): void {
+    this.#exchange.abort(reason);
+  }
+
+  detach(onStopping?: () => void): IOStream {
+    const stream = this.#exchange.detach(onStopping);
+    this.#inflater.close();
+    return stream;
+  }
+
+  setMaxBodyBytes(maxBytes: number): void {
+    this.#exchange.setMaxBodyBytes(maxBytes);
+    this.#inflater.maxBodyBytes = maxBytes;
+  }
+
+  setBodyTimeoutMs(timeoutMs: number): void {
+    this.#exchange.setBodyTimeoutMs(timeoutMs);
+  }
+}

@@ -1,0 +1,137 @@
+import {
+  HTTPHeaders,
+  HTTPInputError,
+  type HTTPMessageDelegate,
+  type HTTPServerConnectionDelegate,
+  type HTTPServerExchange,
+  type RequestHead,
+  STATUS_REASONS,
+} from '@landspout/http1';
+import { BodyInflater } from './body-inflater.ts';
+import { type ContentCoding, parseContentEncoding } from './content-coding.ts';
+import { ContentCodingLimitError, ContentCodingProtocolError } from './content-coding-errors.ts';
+import { DecompressingExchange } from './decompressing-exchange.ts';
+import type { Decompression } from './decompression-options.ts';
+
+const CONSUMED = 'X-Consumed-Content-Encoding';
+
+/**
+ * One request on its way to the inner delegate, which is started when the head says whether there is anything to
+ * decompress: only then is its exchange known.
+ */
+export class DecompressingMessage implements HTTPMessageDelegate {
+  readonly #delegate: HTTPServerConnectionDelegate;
+  readonly #exchange: HTTPServerExchange;
+  readonly #settings: Decompression;
+  /** None until the head has come, and for a request that was refused because of it. */
+  #inner: HTTPMessageDelegate | undefined;
+  /** Only for a body that is decompressed. */
+  #inflater: BodyInflater | undefined;
+
+  constructor(delegate: HTTPServerConnectionDelegate, exchange: HTTPServerExchange, settings: Decompression) {
+    this.#delegate = delegate;
+    this.#exchange = exchange;
+    this.#settings = settings;
+  }
+
+  headersReceived(head: RequestHead): void | Promise<void> {
+    const { headers } = head;
+    const encoding = headers.get('Content-Encoding');
+    if (encoding !== undefined) return this.#encodedHead(head, encoding);
+    if (headers.has(CONSUMED)) headers.delete(CONSUMED);
+    return this.#start(this.#exchange, head);
+  }
+
+  dataReceived(chunk: Uint8Array): void | Promise<void> {
+    const inflater = this.#inflater;
+    if (inflater === undefined) return this.#inner?.dataReceived(chunk);
+    inflater.write(chunk);
+    return this.#deliver(inflater);
+  }
+
+  finish(trailers?: HTTPHeaders): void | Promise<void> {
+    const inflater = this.#inflater;
+    if (inflater === undefined) return this.#inner?.finish(trailers);
+    inflater.end();
+    return this.#deliverEnd(inflater, trailers);
+  }
+
+  connectionClosed(reason: Error): void {
+    // A peer that only half-closed may have sent the whole body, of which we were told no more than a part.
+    if ((reason as { code?: unknown }).code !== 'ERR_HTTP_PEER_ENDED') this.#inflater?.close();
+    this.#inner?.connectionClosed(reason);
+  }
+
+  #start(exchange: HTTPServerExchange, head: RequestHead): void | Promise<void> {
+    const inner = this.#delegate.startRequest(exchange);
+    this.#inner = inner;
+    return inner.headersReceived(head);
+  }
+
+  #encodedHead(head: RequestHead, encoding: string): void | Promise<void> {
+    const { headers } = head;
+    const { codings: known, maxCodings } = this.#settings;
+    headers.delete(CONSUMED);
+    const codings = parseContentEncoding(encoding, known, maxCodings);
+    if (codings === undefined) {
+      // Some clients describe a body that they do not send; there is nothing to misunderstand then.
+      return announcesBody(headers) ? this.#refuse() : this.#start(this.#exchange, head);
+    }
+    headers.delete('Content-Encoding');
+    headers.set(CONSUMED, encoding);
+    if (codings.length === 0) return this.#start(this.#exchange, head);
+    headers.delete('Content-Length');
+    return this.#startInflating(head, codings);
+  }
+
+  #startInflating(head: RequestHead, codings: readonly ContentCoding[]): void | Promise<void> {
+    const inflater = new BodyInflater(codings, this.#settings);
+    this.#inflater = inflater;
+    return this.#start(new DecompressingExchange(this.#exchange, inflater), head);
+  }
+
+  /** RFC 9110 §15.5.16: the answer says which codings would have been taken. */
+  #refuse(): void {
+    const { codings, maxCodings } = this.#settings;
+    const accepted = codings.join(', ');
+    const reason = STATUS_REASONS[415] as string;
+    const text = `415 ${reason}: a body may be in ${accepted}, and in no more than ${maxCodings} of them\n`;
+    const headers = new HTTPHeaders()
+      .set('Content-Type', 'text/plain; charset=utf-8')
+      .set('Accept-Encoding', accepted);
+    this.#exchange.writeHead(415, reason, headers, text, true);
+  }
+
+  async #deliver(inflater: BodyInflater): Promise<void> {
+    for (;;) {
+      const piece = await nextPiece(inflater);
+      if (piece === undefined) return;
+      const waiting = this.#inner?.dataReceived(piece);
+      if (waiting !== undefined) await waiting;
+    }
+  }
+
+  async #deliverEnd(inflater: BodyInflater, trailers: HTTPHeaders | undefined): Promise<void> {
+    await this.#deliver(inflater);
+    if (inflater.isClosed) return;
+    inflater.close();
+    await this.#inner?.finish(trailers);
+  }
+}
+
+/** What is wrong with the body is the answer to its sender; what an inner delegate throws is not touched. */
+async function nextPiece(inflater: BodyInflater): Promise<Uint8Array | undefined> {
+  try {
+    return await inflater.next();
+  } catch (error) {
+    if (error instanceof ContentCodingLimitError)
+      throw new HTTPInputError(error.message, 413, { cause: error });
+    if (error instanceof ContentCodingProtocolError)
+      throw new HTTPInputError(error.message, 400, { cause: error });
+    throw error;
+  }
+}
+
+function announcesBody(headers: HTTPHeaders): boolean {
+  return headers.has('Transfer-Encoding') || Number(headers.get('Content-Length') ?? 0) > 0;
+}

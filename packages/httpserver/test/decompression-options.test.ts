@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { parseContentEncoding } from '../src/decompression/content-coding.ts';
+import {
+  type DecompressionOptions,
+  resolveDecompression,
+} from '../src/decompression/decompression-options.ts';
+import { AVAILABLE_CODINGS } from './fixtures/encoded-bodies.ts';
+
+const REFUSED: readonly (readonly [name: string, options: unknown])[] = [
+  ['no codings', { codings: [] }],
+  ['a coding that nobody knows', { codings: ['gzip', 'compress'] }],
+  ['identity, which is no coding', { codings: ['identity'] }],
+  ['no codings at all for a body', { maxCodings: 0 }],
+  ['half a coding', { maxCodings: 1.5 }],
+  ['pieces of nothing', { chunkBytes: 0 }],
+  ['pieces below what zlib can', { chunkBytes: 63 }],
+  ['an endless piece', { chunkBytes: Number.POSITIVE_INFINITY }],
+  ['less than nothing as a limit', { maxBodyBytes: -1 }],
+  ['a limit that limits nothing', { maxBodyBytes: Number.NaN }],
+  ['a body that must shrink', { maxRatio: 0.5 }],
+  ['a ratio that is none', { maxRatio: Number.NaN }],
+];
+
+describe('resolveDecompression', () => {
+  it('takes every coding that this Node has, two at once, in pieces of 64 KiB, up to 100 MiB', () => {
+    expect(resolveDecompression()).toEqual({
+      codings: AVAILABLE_CODINGS,
+      maxCodings: 2,
+      chunkBytes: 65_536,
+      maxBodyBytes: 104_857_600,
+      maxRatio: Number.POSITIVE_INFINITY,
+    });
+  });
+
+  it('keeps what it is given', () => {
+    const options = { codings: ['br'], maxCodings: 1, chunkBytes: 64, maxBodyBytes: 0, maxRatio: 1 } as const;
+    expect(resolveDecompression(options)).toEqual(options);
+  });
+
+  it.each(REFUSED)('refuses %s', (_, options) => {
+    expect(() => resolveDecompression(options as DecompressionOptions)).toThrow(
+      expect.objectContaining({ code: 'ERR_STREAM_USAGE', name: 'StreamUsageError' }),
+    );
+  });
+
+  it('refuses zstd where Node has none, and takes it where it has', () => {
+    const resolve = () => resolveDecompression({ codings: ['zstd'] }).codings;
+    if (AVAILABLE_CODINGS.includes('zstd')) expect(resolve()).toEqual(['zstd']);
+    else expect(resolve).toThrow(expect.objectContaining({ code: 'ERR_STREAM_USAGE' }));
+  });
+});
+
+describe('parseContentEncoding', () => {
+  const parse = (value: string, maxCodings = 2) =>
+    parseContentEncoding(value, ['gzip', 'deflate', 'br'], maxCodings);
+
+  it('gives codings in the order in which they were applied, in any letter case', () => {
+    expect(parse('gzip')).toEqual(['gzip']);
+    expect(parse('BR \t,\tGZip')).toEqual(['br', 'gzip']);
+    expect(parse('x-gzip')).toEqual(['gzip']);
+    expect(parse('X-GZIP, br')).toEqual(['gzip', 'br']);
+  });
+
+  it('leaves out identity and empty elements (RFC 9110 section 5.6.1.2)', () => {
+    expect(parse('identity')).toEqual([]);
+    expect(parse('')).toEqual([]);
+    expect(parse(', gzip,, identity ,')).toEqual(['gzip']);
+  });
+
+  it('gives nothing for a coding that is not known, wherever it stands', () => {
+    for (const value of [
+      'zstd',
+      'gzip, zstd',
+      'zstd, gzip',
+      'gzip;q=1',
+      'gzip br',
+      'x-br',
+      'constructor',
+      '*',
+    ]) {
+      expect(parse(value), value).toBeUndefined();
+    }
+  });
+
+  it('gives nothing for more codings than are allowed', () => {
+    expect(parse('gzip, gzip', 1)).toBeUndefined();
+    expect(parse('gzip, identity', 1)).toEqual(['gzip']);
+    expect(parse('gzip, gzip, gzip')).toBeUndefined();
+    expect(parse('gzip, gzip, gzip', 3)).toEqual(['gzip', 'gzip', 'gzip']);
+  });
+
+  it('takes time that grows with the value and no faster', () => {
+    const begun = performance.now();
+    expect(parse(`${' '.repeat(300_000)}gzip${' '.repeat(300_000)}`)).toEqual(['gzip']);
+    expect(parse(`gzip${' '.repeat(300_000)}x`)).toBeUndefined();
+    expect(parse('\u00a0gzip')).toBeUndefined();
+    expect(performance.now() - begun).toBeLessThan(1000);
+  });
+});
