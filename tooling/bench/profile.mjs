@@ -35,7 +35,8 @@ export async function profile(args) {
     await server.stop(); // The profile is written when the process ends.
   }
   const file = path.join(stage.made.folder, FILE);
-  const functions = selfTimes(JSON.parse(readFileSync(file, 'utf8')), measured.window);
+  const all = selfTimes(JSON.parse(readFileSync(file, 'utf8')), measured.window);
+  const functions = all.filter(({ name }) => name !== '(idle)'); // It takes no CPU.
   print(row, functions, measured, options.top);
 }
 
