@@ -18,6 +18,8 @@ export class PeerPace extends Deadline {
   readonly #settings: PaceSettings;
   /** Body bytes that have come since the last look. */
   #bodyBytes = 0;
+  /** What is left of the time for the next request when the answer's reader has been looked at; 0 for none. */
+  #restMs = 0;
   /** When the body must have come, whatever its pace; 0 where that does not matter. */
   #bodyEnd = 0;
   /** What of the answers had been sent at the last look, or -1 while nobody watches. */
@@ -81,10 +83,29 @@ export class PeerPace extends Deadline {
     this.set(this.#settings.progressMs);
   }
 
-  /** The answers so far belong to the past; what is queued of them is looked at after `delayMs`. */
-  restReader(stream: IOStream, delayMs: number): void {
-    this.#sentMark = stream.queuedBytes > 0 ? stream.bytesSent : -1;
-    this.set(delayMs);
+  /**
+   * The answer is complete, and the next request may take its time. Much that is still unsent of the answer must go on
+   * being read, as while it was made; little costs us nothing.
+   */
+  rest(stream: IOStream, idleMs: number, muchBytes: number): void {
+    if (stream.queuedBytes <= muchBytes) {
+      this.#sentMark = -1;
+      this.#restMs = 0;
+      this.set(idleMs);
+      return;
+    }
+    const stretchMs = Math.min(this.#settings.progressMs, idleMs);
+    this.#sentMark = stream.bytesSent;
+    this.#restMs = idleMs - stretchMs;
+    this.set(stretchMs);
+  }
+
+  /** Whether more of the time for the next request is left, after all of the answer was read; then that begins. */
+  restsOn(): boolean {
+    if (this.#restMs === 0) return false;
+    this.set(this.#restMs);
+    this.#restMs = 0;
+    return true;
   }
 
   /** Whether enough of the answer was read in time; then the next stretch begins, while anything is queued. */

@@ -146,7 +146,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
         if (this.stream.queuedBytes > 0) this.#checkReader();
         else if (this.#codec?.decoder.midMessage)
           this.#refuseSlow(headTooSlow(this.#settings.headerTimeoutMs));
-        else this.#startClosing();
+        else if (!this.#pace.restsOn()) this.#startClosing();
         return;
       case 'body':
         if (this.#paused) this.#checkReader();
@@ -202,7 +202,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#state = 'idle';
     if (this.#settings.listenerGone) this.stream.unref();
     this.#headDeadlineSet = false;
-    this.#pace.restReader(this.stream, this.#settings.idleTimeoutMs);
+    this.#pace.rest(this.stream, this.#settings.idleTimeoutMs, HIGH_WATER_BYTES);
     if (!this.#pumping) this.#pumpOnwards();
   }
 
