@@ -1,4 +1,5 @@
-// `pnpm fuzz http1` looks for inputs that break a property of the codec. See README.md.
+// `pnpm fuzz http1` looks for inputs that break a property of the codec, and `pnpm fuzz node-parser` for those that Node's
+// parser reads otherwise. See README.md.
 import { Buffer } from 'node:buffer';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,8 @@ import { bundle, ROOT } from './bundle.mjs';
 import { MAX_INPUT_BYTES } from './mutate.mjs';
 import { TARGETS } from './targets.mjs';
 
-const USAGE = 'usage: pnpm fuzz http1 [--minutes 1] [--seed 1] [--save]';
+const USAGE =
+  'usage: pnpm fuzz http1 [--minutes 1] [--seed 1] [--save]\n       pnpm fuzz node-parser [--minutes 1] [--seed 1]';
 /** An input that is not through after this time hangs. */
 const HANG_MS = 10_000;
 /** Findings after which a run is given up: they are likely one fault. */
@@ -26,7 +28,7 @@ const name = positionals[0] ?? '';
 const target = TARGETS.get(name);
 const minutes = Number(values.minutes);
 const seed = Number(values.seed);
-if (target === undefined || !(minutes > 0) || !Number.isInteger(seed)) {
+if (target === undefined || !(minutes > 0) || !Number.isInteger(seed) || (values.save && !target.saves)) {
   console.error(USAGE);
   process.exit(2);
 }

@@ -9,10 +9,10 @@ export interface Difference {
   /** `accept`, `wait` or the code of an error. */
   readonly we: string;
   readonly node: string;
-  /** The part of a message that both accept, and read in two ways; else ''. */
+  /** The part of a message that both read in two ways, or `whole` where one does not read it. */
   readonly part: string;
   readonly direction: 'requests' | 'responses';
-  /** The rest of the wire from the message that they differ on, as far as that can be told; latin1. */
+  /** For responses a line with the methods that were asked for, then the wire; latin1. */
   readonly wire: string;
 }
 
@@ -21,7 +21,7 @@ export interface Rule {
   readonly name: string;
   readonly we: readonly string[];
   readonly node: readonly string[];
-  readonly part: string;
+  readonly parts: readonly string[];
   readonly direction: string;
   readonly when: RegExp;
 }
@@ -49,7 +49,7 @@ export function readRules(): Rule[] {
         name,
         we: codes('we'),
         node: codes('Node'),
-        part: codes('part')[0] ?? '',
+        parts: item('part') === '' ? ['whole'] : codes('part'),
         direction: item('in'),
         when: new RegExp(/^`(.*)`$/.exec(item('when'))?.[1] ?? '', 'is'),
       };
@@ -67,10 +67,10 @@ export function readRules(): Rule[] {
 /** Names the rule that a difference falls under, or answers undefined. */
 export function ruleOf(difference: Difference, rules: readonly Rule[]): Rule | undefined {
   return rules.find(
-    ({ we, node, part, direction, when }) =>
+    ({ we, node, parts, direction, when }) =>
       we.includes(difference.we) &&
       node.includes(difference.node) &&
-      part === difference.part &&
+      parts.includes(difference.part) &&
       (direction === 'both' || direction === difference.direction) &&
       when.test(difference.wire),
   );
@@ -82,14 +82,15 @@ export function compare(input: FuzzCase): Difference | undefined {
   const ours = readByUs(fuzzed);
   const theirs = readByNode(fuzzed);
   const direction = fuzzed.methods === undefined ? 'requests' : 'responses';
-  const wire = fuzzed.wire.toString('latin1');
+  const asked = fuzzed.methods === undefined ? '' : `${fuzzed.methods.join()}\n`;
+  const wire = asked + fuzzed.wire.toString('latin1');
   for (let at = 0; ; at += 1) {
     const our = ours.messages[at];
     const their = theirs.messages[at];
     const we = our?.ended === true ? 'accept' : ours.outcome;
     const node = their?.ended === true ? 'accept' : theirs.outcome;
     if (we.startsWith('ERR_') && node.startsWith('HPE_')) return undefined;
-    if (we !== node) return { we, node, part: '', direction, wire };
+    if (we !== node) return { we, node, part: 'whole', direction, wire };
     if (our === undefined || their === undefined) return undefined;
     const part = partThatDiffers(our, their);
     if (part !== undefined) return { we, node, part, direction, wire };
@@ -110,9 +111,12 @@ function partThatDiffers(our: ReadMessage, their: ReadMessage): string | undefin
   const parts = ['line', 'version', 'fields', 'keepAlive', 'body', 'trailers', 'last'] as const;
   // A body that is not complete may be so in two ways: one parser may wait where the other has not delivered.
   const ended = our.ended && their.ended;
-  return parts.find(
-    (part) => (ended || part !== 'body') && JSON.stringify(our[part]) !== JSON.stringify(their[part]),
-  );
+  // Where HTTP ends there is nothing that could persist.
+  const last = our.last && their.last;
+  return parts.find((part) => {
+    if ((part === 'body' && !ended) || (part === 'keepAlive' && last)) return false;
+    return JSON.stringify(our[part]) !== JSON.stringify(their[part]);
+  });
 }
 
 function readByUs(fuzzed: FuzzCase): ReadRun {

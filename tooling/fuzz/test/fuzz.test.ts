@@ -11,6 +11,7 @@ const PLANTED = {
   module: 'tooling/fuzz/test/fixtures/planted-target.ts',
   covered: 'tooling/fuzz/test/fixtures/covered/',
   corpus: 'tooling/fuzz/test/fixtures/none.txt',
+  saves: false,
   headerBytes: 0,
   words: ['x'],
 };

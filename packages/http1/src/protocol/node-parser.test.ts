@@ -47,7 +47,7 @@ describe('ruleOf', () => {
   const difference: Difference = {
     we: 'accept',
     node: 'HPE_INVALID_VERSION',
-    part: '',
+    part: 'whole',
     direction: 'requests',
     wire: 'GET / HTTP/1.2\r\n',
   };
