@@ -1,5 +1,10 @@
-import type { RequestOutcome, RequestToken } from '@landspout/http1';
-import { type HTTPConnectionInfo, HTTPHeaders, type RequestHead } from '@landspout/http1';
+import {
+  type HTTPConnectionInfo,
+  HTTPHeaders,
+  type RequestHead,
+  type RequestOutcome,
+  type RequestToken,
+} from '@landspout/http1';
 import { remoteIpOf } from '../forwarded/remote-ip.ts';
 
 /**
