@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { randomText, seededRandom } from '../../test/fixtures/seeded-random.ts';
+import { canonicalHeaderName } from './header-names.ts';
 import { HTTPHeaders } from './http-headers.ts';
 
 const RAW = 'Host: a\r\nX-One:1\r\nCookie: a=1\r\nx-one: \t2 \r\ncookie: b=2\r\nEmpty:\r\n';
@@ -50,6 +51,15 @@ describe('HTTPHeaders', () => {
     const headers = HTTPHeaders.parse('x-B3: 1\r\nETag: 2\r\nX-b3: 3\r\nwww-authenticate: 4\r\n');
     expect(headers.names()).toEqual(['X-B3', 'Etag', 'Www-Authenticate']);
     expect(headers.getAll().map(([name]) => name)).toEqual(['x-B3', 'ETag', 'X-b3', 'www-authenticate']);
+  });
+
+  it.each([
+    ['content-type', 'Content-Type'],
+    ['X-REQUEST-id', 'X-Request-Id'],
+    ['-a--B', '-A--B'],
+    ['_x.y', '_x.y'],
+  ])('has a usual spelling of %s [HU-01]', (name, usual) => {
+    expect(canonicalHeaderName(name)).toBe(usual);
   });
 
   it('survives JSON with order and repeats [HU-01]', () => {
