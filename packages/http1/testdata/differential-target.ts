@@ -21,7 +21,10 @@ export function check(input: Uint8Array): string {
   return rule.name;
 }
 
-/** The inputs of the golden vectors, and generated ones. */
+/** The golden vectors, each once as limits are not compared, and generated messages. */
 export function seeds(): Uint8Array[] {
-  return [...vectorSeeds(), ...Array.from({ length: 500 }, (_unused, seed) => generate(seed))];
+  return [
+    ...vectorSeeds().filter(([, limits]) => limits === 0),
+    ...Array.from({ length: 500 }, (_unused, seed) => generate(seed)),
+  ];
 }

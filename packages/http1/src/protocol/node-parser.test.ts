@@ -7,9 +7,11 @@ import { mutate } from '../../testdata/mutate-input.ts';
 import { randomOf } from '../../testdata/random.ts';
 
 const GENERATED = 4_000;
-const MUTATED = 12_000;
+const MUTATED = 8_000;
 
 const rules = readRules();
+/** Each golden vector once: limits are not compared. */
+const vectors = seeds().filter(([, limits]) => limits === 0);
 
 /** Fails for a difference that no rule intends; answers the rule of one that is intended. */
 function expectIntended(input: Uint8Array): string | undefined {
@@ -29,13 +31,13 @@ describe("our decoders and Node's own parser", () => {
   });
 
   it('differ over the golden vectors only as differences.md says', () => {
-    const seen = new Set(seeds().map(expectIntended));
+    const seen = new Set(vectors.map(expectIntended));
     // The vectors are rich enough that most rules have one.
     expect(seen.size).toBeGreaterThan(15);
   });
 
   it('differ over changed messages only as differences.md says', () => {
-    const inputs = [...seeds(), ...Array.from({ length: 1000 }, (_unused, seed) => generate(seed))];
+    const inputs = [...vectors, ...Array.from({ length: 1000 }, (_unused, seed) => generate(seed))];
     for (let seed = 0; seed < MUTATED; seed += 1) {
       const random = randomOf(seed);
       expectIntended(mutate(inputs[random(inputs.length)] ?? Buffer.alloc(3), random));
