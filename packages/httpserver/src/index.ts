@@ -9,6 +9,8 @@
 // From below: what requests carry and answers take.
 export { HTTPHeaders } from '@landspout/http1';
 export type { RequestCallback } from './callback-delegate.ts';
+export type { ContentCoding } from './decompression/content-coding.ts';
+export type { DecompressionOptions } from './decompression/decompression-options.ts';
 export type { ForwardedHeaders } from './forwarded/forwarded-readers.ts';
 export type { ForwardedOptions } from './forwarded/resolve-forwarded.ts';
 export { HTTPServer } from './http-server.ts';

@@ -12,6 +12,8 @@ import {
 } from '@landspout/http1';
 import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
 import { StreamUsageError, type TCPServerOptions } from '@landspout/iostream';
+import { DecompressingDelegate } from './decompression/decompressing-delegate.ts';
+import type { DecompressionOptions } from './decompression/decompression-options.ts';
 import { type ForwardedOptions, resolveForwarded } from './forwarded/resolve-forwarded.ts';
 import type { AccessLogHook } from './monitor/access-log.ts';
 import { ServerMonitor } from './monitor/server-monitor.ts';
@@ -26,6 +28,8 @@ export interface HTTPServerOptions
   readonly keepAlive?: boolean;
   /** What requests say they came by. Default: as the connection; for a server whose TLS is spoken in front of it. */
   readonly protocol?: 'http' | 'https';
+  /** Undoes the content codings of request bodies, such as gzip. Default false: delegates get bodies as they came. */
+  readonly decompressRequests?: boolean | DecompressionOptions;
   /** Hears of each request when it has ended. Default: nobody does. */
   readonly accessLog?: AccessLogHook;
 }
@@ -70,7 +74,7 @@ export class ServerSettings implements ServerConnectionSettings {
       );
     }
     this.loop = options.loop ?? IOLoop.current();
-    this.delegate = delegate;
+    this.delegate = decompressing(delegate, options);
     this.codecs = new ServerCodecs(resolveLimits(limitsOf(options)));
     this.wheel = new DeadlineWheel(
       this.loop.clock,
@@ -121,6 +125,16 @@ export class ServerSettings implements ServerConnectionSettings {
   connectionEnded(connection: ServerConnection, detached: DetachedStream | undefined): void {
     this.#ended(connection, detached);
   }
+}
+
+/** Where it is wanted, what stands before a delegate to decompress what it gets. */
+function decompressing(
+  delegate: HTTPServerConnectionDelegate,
+  { decompressRequests = false, maxBodyBytes }: HTTPServerOptions,
+): HTTPServerConnectionDelegate {
+  if (decompressRequests === false) return delegate;
+  const own = decompressRequests === true ? {} : decompressRequests;
+  return new DecompressingDelegate(delegate, maxBodyBytes === undefined ? own : { maxBodyBytes, ...own });
 }
 
 function stoppingError(): HTTPClosedError {

@@ -1,4 +1,9 @@
-import type { HTTPMessageDelegate, HTTPServerConnectionDelegate, HTTPServerExchange } from '@landspout/http1';
+import type {
+  HTTPConnectionInfo,
+  HTTPMessageDelegate,
+  HTTPServerConnectionDelegate,
+  HTTPServerExchange,
+} from '@landspout/http1';
 import { DecompressingMessage } from './decompressing-message.ts';
 import {
   type Decompression,
@@ -29,5 +34,9 @@ export class DecompressingDelegate implements HTTPServerConnectionDelegate {
 
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
     return new DecompressingMessage(this.#inner, exchange, this.#settings);
+  }
+
+  onClose(connection: HTTPConnectionInfo): void {
+    this.#inner.onClose?.(connection);
   }
 }
