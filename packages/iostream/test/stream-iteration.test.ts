@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CHANNEL_NAMES, sendByBytes, text, withPair } from './support/stream-pair.ts';
+import { CHANNEL_NAMES, leaveUnread, sendByBytes, text, withPair } from './support/stream-pair.ts';
 import { until } from './support/until.ts';
 
 async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
@@ -141,6 +141,7 @@ describe.each(CHANNEL_NAMES)('iteration of an IOStream over %s', (channel) => {
         code: 'ERR_STREAM_CLOSED',
         cause: { code: 'ECONNRESET' },
       });
+      await leaveUnread(b);
       a.reset();
       await failure;
     }));

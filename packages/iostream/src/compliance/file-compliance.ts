@@ -3,9 +3,9 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IOStream } from '../io-stream.ts';
+import type { CompliancePair, TestFramework } from './capabilities.ts';
 import { RecordedEnd } from './recorded-end.ts';
 import { joined, samplePieces } from './sample-pieces.ts';
-import type { CompliancePair, TestFramework } from './transport-compliance.ts';
 
 const MIB = 1024 * 1024;
 /** More than the kernel buffers of any system take for one connection. */
@@ -71,39 +71,42 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
       }
     });
 
-  check('sends files and parts of them in order with what is written, and then the end', async (trial) => {
-    const { stream } = trial;
-    const sample = joined(samplePieces());
-    const file = await trial.file(sample);
-    stream.send('before;');
-    const sent = [
-      stream.sendFile(file),
-      stream.sendFile(file.fd, { start: 65_535, end: 65_536 }),
-      stream.sendFile(file, { start: 17, end: 17 }),
-    ];
-    for (const word of ['be', 'tween', ';']) stream.send(word);
-    sent.push(stream.sendFile(file, { start: 1_000_001 }), stream.sendFile(file.fd, { end: 70_000 }));
-    const written = stream.write('behind');
-    stream.endWrite();
-    const lengths = [sample.length, 1, 0, sample.length - 1_000_001, 70_000];
-    const total = lengths.reduce((sum, length) => sum + length) + 21;
-    assert.equal(stream.queuedBytes, total);
-    const received = await trial.readAll();
-    assert.deepEqual(await Promise.all(sent), lengths);
-    await written;
-    assert.deepEqual([stream.queuedBytes, stream.bytesSent], [0, total]);
-    const expected = [sample, sample.subarray(65_535, 65_536), sample.subarray(1_000_001)];
-    const parts = ['before;', ...expected.slice(0, 2), 'between;', expected[2] as Buffer];
-    assert.ok(
-      received.equals(joined([...parts, sample.subarray(0, 70_000), 'behind'])),
-      'other bytes came than were sent',
-    );
-    // The position of the handle is its owner's.
-    assert.equal((await file.readFile()).length, 0);
-    await file.close();
-  });
+  check(
+    '[STR-08] sends files and parts of them in order with what is written, and then the end',
+    async (trial) => {
+      const { stream } = trial;
+      const sample = joined(samplePieces());
+      const file = await trial.file(sample);
+      stream.send('before;');
+      const sent = [
+        stream.sendFile(file),
+        stream.sendFile(file.fd, { start: 65_535, end: 65_536 }),
+        stream.sendFile(file, { start: 17, end: 17 }),
+      ];
+      for (const word of ['be', 'tween', ';']) stream.send(word);
+      sent.push(stream.sendFile(file, { start: 1_000_001 }), stream.sendFile(file.fd, { end: 70_000 }));
+      const written = stream.write('behind');
+      stream.endWrite();
+      const lengths = [sample.length, 1, 0, sample.length - 1_000_001, 70_000];
+      const total = lengths.reduce((sum, length) => sum + length) + 21;
+      assert.equal(stream.queuedBytes, total);
+      const received = await trial.readAll();
+      assert.deepEqual(await Promise.all(sent), lengths);
+      await written;
+      assert.deepEqual([stream.queuedBytes, stream.bytesSent], [0, total]);
+      const expected = [sample, sample.subarray(65_535, 65_536), sample.subarray(1_000_001)];
+      const parts = ['before;', ...expected.slice(0, 2), 'between;', expected[2] as Buffer];
+      assert.ok(
+        received.equals(joined([...parts, sample.subarray(0, 70_000), 'behind'])),
+        'other bytes came than were sent',
+      );
+      // The position of the handle is its owner's.
+      assert.equal((await file.readFile()).length, 0);
+      await file.close();
+    },
+  );
 
-  check('sends a file to a reader that stops and starts', async (trial) => {
+  check('[STR-09] sends a file to a reader that stops and starts', async (trial) => {
     const sample = joined(samplePieces());
     const file = await trial.file(Buffer.concat([sample, sample, sample]));
     trial.peer.onReceived = () => {
@@ -131,7 +134,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
   });
 
   check(
-    'says that a file has left only when it has, behind what leaves slowly',
+    '[STR-08] says that a file has left only when it has, behind what leaves slowly',
     async (trial) => {
       const { stream } = trial;
       const file = await trial.file('a few bytes');
@@ -151,23 +154,26 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     2 * MORE_THAN_KERNELS_TAKE,
   );
 
-  check('counts a file as queued but not against the limit, and what is behind it as both', async (trial) => {
-    const { stream } = trial;
-    const { sent, file } = await trial.begun();
-    assert.equal(stream.queuedBytes + stream.bytesSent, MORE_THAN_KERNELS_TAKE);
-    assert.equal(stream.isWritable, false);
-    const drained = stream.waitDrained({ toBytes: 0 });
-    void stream.write(Buffer.alloc(MIB / 2));
-    assert.throws(() => void stream.write(Buffer.alloc(MIB)), { code: 'ERR_STREAM_WRITE_BUFFER_FULL' });
-    // Each that waits has a price too.
-    const more = Array.from({ length: 1024 }, () => stream.sendFile(file, { end: 1 }));
-    await assert.rejects(Promise.all(more), { code: 'ERR_STREAM_WRITE_BUFFER_FULL' });
-    trial.peer.act((transport) => transport.resume());
-    await drained;
-    assert.equal(await sent, MORE_THAN_KERNELS_TAKE);
-    stream.close();
-    await file.close();
-  });
+  check(
+    '[STR-08] counts a file as queued but not against the limit, and what is behind it as both',
+    async (trial) => {
+      const { stream } = trial;
+      const { sent, file } = await trial.begun();
+      assert.equal(stream.queuedBytes + stream.bytesSent, MORE_THAN_KERNELS_TAKE);
+      assert.equal(stream.isWritable, false);
+      const drained = stream.waitDrained({ toBytes: 0 });
+      void stream.write(Buffer.alloc(MIB / 2));
+      assert.throws(() => void stream.write(Buffer.alloc(MIB)), { code: 'ERR_STREAM_WRITE_BUFFER_FULL' });
+      // Each that waits has a price too.
+      const more = Array.from({ length: 1024 }, () => stream.sendFile(file, { end: 1 }));
+      await assert.rejects(Promise.all(more), { code: 'ERR_STREAM_WRITE_BUFFER_FULL' });
+      trial.peer.act((transport) => transport.resume());
+      await drained;
+      assert.equal(await sent, MORE_THAN_KERNELS_TAKE);
+      stream.close();
+      await file.close();
+    },
+  );
 
   check('breaks the connection off when the file has become shorter', async (trial) => {
     const { stream } = trial;
@@ -224,7 +230,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     await file.close();
   });
 
-  check('fails the files of a stream that closes, and lets go of them', async (trial) => {
+  check('[STR-10] fails the files of a stream that closes, and lets go of them', async (trial) => {
     const { stream } = trial;
     const { file, sent } = await trial.begun();
     const next = stream.sendFile(file);
@@ -236,7 +242,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     await file.close();
   });
 
-  check('closes gracefully only when the file has left', async (trial) => {
+  check('[STR-10] closes gracefully only when the file has left', async (trial) => {
     const { file, sent } = await trial.begun();
     trial.stream.closeGracefully();
     assert.equal((await trial.readAll()).length, MORE_THAN_KERNELS_TAKE);

@@ -19,129 +19,9 @@ const HOST = '127.0.0.1';
 const busy = { name: 'StreamUsageError', code: 'ERR_STREAM_BUSY' };
 const closed = { name: 'StreamClosedError', code: 'ERR_STREAM_CLOSED' };
 
-const READS: Record<string, (stream: IOStream) => Promise<unknown>> = {
-  readUntil: (stream) => stream.readUntil('\n'),
-  readUntilRegex: (stream) => stream.readUntilRegex(/\n/),
-  readBytes: (stream) => stream.readBytes(1),
-  'readBytes of 0': (stream) => stream.readBytes(0),
-  'partial readBytes': (stream) => stream.readBytes(9, { partial: true }),
-  readInto: (stream) => stream.readInto(new Uint8Array(1)),
-  readUntilClose: (stream) => stream.readUntilClose(),
-  lines: (stream) => stream.lines().next(),
-  chunks: (stream) => stream.chunks().next(),
-  pipeTo: (stream) => stream.pipeTo(stream),
-};
 const quiet = { received() {}, ended() {}, drained() {}, closed() {} };
 
-describe.each(CHANNEL_NAMES)('IOStream over %s, with a reader', (channel) => {
-  it.each(Object.entries(READS))('refuses %s as a second one [STR-02]', (_name, read) =>
-    withPair(channel, async ({ a, b }) => {
-      const first = b.readBytes(2);
-      expect(await failureOf(read(b))).toMatchObject(busy);
-      expect(() => b.setConsumer(quiet)).toThrow(expect.objectContaining(busy));
-      await a.write('ok');
-      expect(text(await first)).toBe('ok');
-    }),
-  );
-
-  it.each(Object.entries(READS))('refuses %s beside a consumer [STR-02]', (_name, read) =>
-    withPair(channel, async ({ b }) => {
-      b.setConsumer(quiet);
-      expect(await failureOf(read(b))).toMatchObject(busy);
-    }),
-  );
-
-  it('says that it is closed rather than that it is read [STR-02]', () =>
-    withPair(channel, async ({ b }) => {
-      b.setConsumer(quiet);
-      b.close();
-      expect(await failureOf(b.readBytes(1))).toMatchObject(closed);
-    }));
-
-  it('refuses each of several reads for the close alone [STR-02]', () =>
-    withPair(channel, async ({ b }) => {
-      b.close();
-      const reads = [b.readBytes(1), b.readUntil('\n'), b.readInto(new Uint8Array(1))].map(failureOf);
-      for (const failure of await Promise.all(reads)) expect(failure).toMatchObject(closed);
-    }));
-});
-
 describe.each(CHANNEL_NAMES)('IOStream over %s, closed', (channel) => {
-  it('serves each kind of read from what had come, in order [STR-05]', () =>
-    withPair(channel, async ({ a, b }) => {
-      await a.write('0line\nmatch;12partial');
-      await b.readBytes(1);
-      await until(() => b.bufferedBytes === 20);
-      b.reset(new Error('we are done'));
-      expect(text(await b.readUntil('\n'))).toBe('line\n');
-      expect(text(await b.readUntilRegex(/;/))).toBe('match;');
-      const target = Buffer.alloc(2);
-      expect(await b.readInto(target)).toBe(2);
-      expect(text(target)).toBe('12');
-      expect(await failureOf(b.readBytes(100))).toMatchObject(closed);
-      expect(text(await b.readBytes(100, { partial: true }))).toBe('partial');
-      expect(await failureOf(b.readBytes(1, { partial: true }))).toMatchObject(closed);
-      expect(text(await b.readUntilClose())).toBe('');
-    }));
-
-  it('keeps what had come when a limit has closed it [STR-05]', () =>
-    withPair(channel, async ({ a, b }) => {
-      await a.write('no line end');
-      expect(await failureOf(b.readUntil('\n', { maxBytes: 5 }))).toMatchObject(closed);
-      expect(text(await b.readUntilClose())).toBe('no line end');
-    }));
-
-  it('answers a satisfiable read first, then fails what waits, then calls back a turn later [STR-10]', () =>
-    withPair(channel, async ({ a, b }) => {
-      await a.write('so far');
-      const events: string[] = [];
-      const note = (name: string) => (result: unknown) =>
-        void events.push(`${name}: ${result instanceof Error ? result.name : String(result)}`);
-      const cause = new Error('the reason');
-      const waiting = [
-        b.readUntilClose().then(note('read')),
-        b.write(Buffer.alloc(MUCH)).catch(note('write')),
-        b.waitDrained().catch(note('drain')),
-      ];
-      await until(() => b.bytesReceived === 6);
-      const called = new Promise<void>((resolve) =>
-        b.setCloseCallback(() => {
-          events.push('callback');
-          resolve();
-        }),
-      );
-      b.close(cause);
-      b.close(new Error('too late'));
-      expect(events).toEqual([]);
-      await Promise.all([...waiting, called]);
-      expect(events).toEqual([
-        'read: so far',
-        'write: StreamClosedError',
-        'drain: StreamClosedError',
-        'callback',
-      ]);
-      expect(b.error).toBe(cause);
-    }));
-
-  it('calls each callback once, also those that come late or call close again [STR-10]', () =>
-    withPair(channel, async ({ b }) => {
-      const calls: string[] = [];
-      b.setCloseCallback(() => {
-        calls.push('first');
-        b.close(new Error('again'));
-        b.setCloseCallback(() => void calls.push('from the callback'));
-      });
-      b.setCloseCallback(() => void calls.push('second'));
-      b.close();
-      expect(calls).toEqual([]);
-      await b.waitClosed();
-      b.setCloseCallback(() => void calls.push('late'));
-      await until(() => calls.length === 4);
-      await turns(3);
-      expect(calls.sort()).toEqual(['first', 'from the callback', 'late', 'second']);
-      expect(b.error).toBeUndefined();
-    }));
-
   it('logs what a callback throws, and calls the next one [STR-10]', () =>
     withPair(channel, async ({ b }) => {
       const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
@@ -159,16 +39,6 @@ describe.each(CHANNEL_NAMES)('IOStream over %s, closed', (channel) => {
         written.mockRestore();
       }
     }));
-
-  it('goes on settling when a continuation of one wait uses the stream again [STR-10]', () =>
-    withPair(channel, async ({ b }) => {
-      const write = b.write(Buffer.alloc(MUCH)).catch(() => failureOf(b.write('again')));
-      const read = b.readBytes(1).catch(() => failureOf(b.readBytes(1)));
-      b.close();
-      expect(await read).toMatchObject(closed);
-      expect(await write).toMatchObject(closed);
-      await b.waitClosed();
-    }));
 });
 
 describe('an idle IOStream', () => {
@@ -184,22 +54,6 @@ describe('an idle IOStream', () => {
     });
     await until(() => calls === 1);
     expect([stream.isClosed, stream.closeReason]).toEqual([true, 'peer-reset']);
-  });
-
-  it('is told of a FIN, which is no close, and calls back at the close [STR-11]', async () => {
-    await using connection = await connectToRawPeer();
-    const { stream, peer } = connection;
-    let calls = 0;
-    stream.setCloseCallback(() => {
-      calls += 1;
-    });
-    peer.end();
-    await until(() => stream.isEnded);
-    await turns(3);
-    expect([calls, stream.isClosed]).toEqual([0, false]);
-    stream.endWrite();
-    await until(() => calls === 1);
-    expect(stream.closeReason).toBe('peer-ended');
   });
 
   it('is told later while more waits to be read than it reads ahead [STR-11]', async () => {

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import type { IOStream } from '../io-stream.ts';
+import { StreamClosedError } from '../stream-errors.ts';
+import {
+  assertClosed,
+  BROKEN,
+  closeCallback,
+  codesOf,
+  failureOf,
+  type StreamSuite,
+  text,
+  turns,
+  until,
+} from './stream-suite.ts';
+
+/** More than the kernel buffers of any system take for one connection. */
+const MUCH = 24 * 1024 * 1024;
+const TAKES_MUCH = { maxWriteBufferBytes: 2 * MUCH };
+
+const READS: Readonly<Record<string, (stream: IOStream) => Promise<unknown>>> = {
+  readBytes: (stream) => stream.readBytes(10),
+  readInto: (stream) => stream.readInto(new Uint8Array(10)),
+  readUntil: (stream) => stream.readUntil('\n'),
+  readUntilRegex: (stream) => stream.readUntilRegex(/x+$/),
+};
+
+/** A peer that resets, or closes, or is gone. */
+export function streamFaults(suite: StreamSuite): void {
+  const { reset, tellsClose, halfClose, oneWay } = suite.capabilities;
+  const isTold = reset === 'told';
+  /** Whether a peer that sends nothing any more is a peer that is gone. */
+  const closesWithEnd = oneWay || !halfClose || tellsClose;
+
+  /** What a stream that reads, or watches, comes to when its peer closes. */
+  const assertEnded = async (stream: IOStream): Promise<void> => {
+    await until(() => stream.isEnded);
+    if (!closesWithEnd) {
+      await turns(5);
+      assert.equal(stream.isClosed, false);
+      stream.endWrite();
+    }
+    await stream.waitClosed();
+    assert.deepEqual([stream.closeReason, stream.error], ['peer-ended', undefined]);
+  };
+
+  /** The same when it resets. */
+  const assertBroken = async (stream: IOStream): Promise<void> => {
+    if (isTold) {
+      await until(() => stream.isClosed);
+      assert.deepEqual([codesOf(stream.error)[0], stream.isEnded], ['ECONNRESET', false]);
+      assert.equal(stream.closeReason, 'peer-reset');
+      return;
+    }
+    await assertEnded(stream);
+  };
+
+  for (const [name, read] of Object.entries(READS)) {
+    suite.check(`[STR-01] [STR-12] fails ${name} that waits when the peer resets`, async ({ a, b }) => {
+      const failure = failureOf(read(b));
+      a.reset();
+      const error = await failure;
+      assert.ok(error instanceof StreamClosedError, `failed with ${error}`);
+      if (isTold) assert.equal(codesOf(error.cause)[0], 'ECONNRESET');
+      assert.equal(error.cause, b.error);
+      assert.equal(b.isReading, false);
+      await assertBroken(b);
+    });
+  }
+
+  suite.check('[STR-05] gives readUntilClose what had come before a reset', async ({ a, b }) => {
+    const read = b.readUntilClose();
+    await a.write('all that came');
+    await until(() => b.bytesReceived === 13);
+    a.reset();
+    assert.equal(text(await read), 'all that came');
+    await assertBroken(b);
+  });
+
+  suite.check(
+    '[STR-05] [STR-11] keeps what came before a reset for the close callback to read',
+    async ({ a, b }) => {
+      await a.write('one\ntwo\n');
+      assert.equal(text(await b.readUntil('\n')), 'one\n');
+      await until(() => b.bufferedBytes === 4);
+      const line = closeCallback(b).then(() => b.readUntil('\n'));
+      a.reset();
+      await assertBroken(b);
+      assert.equal(text(await line), 'two\n');
+    },
+  );
+
+  suite.check('[STR-10] calls the close callback once, after the reads were answered', async ({ a, b }) => {
+    const events: string[] = [];
+    const read = b.readBytes(10).catch(() => void events.push('read failed'));
+    const called = closeCallback(b).then(() => void events.push('closed'));
+    a.reset();
+    await read;
+    await assertBroken(b);
+    await called;
+    b.close();
+    await b.waitClosed();
+    await turns(3);
+    assert.deepEqual(events, ['read failed', 'closed']);
+  });
+
+  suite.check('[STR-11] hears of the reset of an idle peer when somebody wants to know', async ({ a, b }) => {
+    const called = closeCallback(b);
+    a.reset();
+    await assertBroken(b);
+    await called;
+  });
+
+  suite.check(
+    '[STR-11] does not look for the end of its peer until somebody wants to know',
+    async ({ a, b }) => {
+      a.close();
+      await a.waitClosed();
+      await turns(10);
+      assert.deepEqual([b.isClosed, b.isEnded], [false, false]);
+      const called = closeCallback(b);
+      await assertEnded(b);
+      await called;
+    },
+  );
+
+  suite.check('[STR-11] hears of the close of an idle peer when somebody wants to know', async ({ a, b }) => {
+    const called = closeCallback(b);
+    a.close();
+    await assertEnded(b);
+    await called;
+  });
+
+  if (oneWay) {
+    suite.check(
+      '[STR-11] [STR-12] hears that its reader has gone: at once, or by the next write',
+      async ({ a, b }) => {
+        const called = closeCallback(a);
+        b.close();
+        await b.waitClosed();
+        if (!tellsClose) {
+          await turns(5);
+          assert.equal(a.isClosed, false);
+          await assertClosed(a.write('is anybody there?'), 'EPIPE');
+        }
+        await called;
+        assert.deepEqual([codesOf(a.error)[0], a.closeReason], ['EPIPE', 'peer-reset']);
+      },
+    );
+  }
+
+  suite.check(
+    '[STR-12] fails writes that wait when the peer resets, forgets the rest, and takes no more',
+    async ({ a, b }) => {
+      const failed = [a.write(Buffer.alloc(MUCH)), a.waitDrained()].map((wait) => assertClosed(wait, BROKEN));
+      await until(() => a.bytesSent > 0);
+      b.reset();
+      await Promise.all(failed);
+      await a.waitClosed();
+      assert.deepEqual([a.queuedBytes, a.closeReason, a.isWritable], [0, 'peer-reset', false]);
+      await assertClosed(a.write('more'), BROKEN);
+      a.send('more');
+      assert.equal(a.queuedBytes, 0);
+    },
+    TAKES_MUCH,
+  );
+
+  suite.checkBothWays(
+    '[STR-10] fails a read and a write that wait together, each once, with one cause',
+    async ({ a, b }) => {
+      const failures = [failureOf(a.write(Buffer.alloc(MUCH))), failureOf(a.readBytes(1))];
+      await until(() => a.bytesSent > 0);
+      b.reset();
+      const [write, read] = await Promise.all(failures);
+      assert.equal(codesOf(write)[0], 'ERR_STREAM_CLOSED');
+      assert.equal(codesOf(read)[0], 'ERR_STREAM_CLOSED');
+      assert.match(String(codesOf(write)[1]), BROKEN);
+      // It may have had its end a moment before, which is no break.
+      if (isTold) assert.equal(read?.cause, write?.cause);
+    },
+    TAKES_MUCH,
+  );
+
+  suite.check('[STR-12] fails the writes to a peer that has closed, quietly', async ({ a, b }) => {
+    b.close();
+    await b.waitClosed();
+    const write = async (): Promise<never> => {
+      // A close may look like an end, until what is written is answered by a reset.
+      for (;;) await a.write(Buffer.alloc(64 * 1024));
+    };
+    await assertClosed(write(), BROKEN);
+    assert.equal(a.closeReason, 'peer-reset');
+  });
+}

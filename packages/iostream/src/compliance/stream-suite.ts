@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { IOStream } from '../io-stream.ts';
+import type { IOStreamOptions } from '../stream-options.ts';
+import type { CompliancePair, TestFramework, TransportCapabilities } from './capabilities.ts';
+
+/** Two streams on the two ends of a fresh pair. */
+export interface StreamPair {
+  readonly a: IOStream;
+  readonly b: IOStream;
+}
+
+export type StreamTest = (pair: StreamPair) => Promise<void>;
+
+/** Where the parts of the suite put their cases, each named by its behaviour and the IDs of the checklist. */
+export class StreamSuite {
+  readonly capabilities: Required<TransportCapabilities>;
+  readonly #framework: TestFramework;
+  readonly #makePair: () => Promise<CompliancePair>;
+
+  constructor(
+    framework: TestFramework,
+    makePair: () => Promise<CompliancePair>,
+    capabilities: Required<TransportCapabilities>,
+  ) {
+    this.#framework = framework;
+    this.#makePair = makePair;
+    this.capabilities = capabilities;
+  }
+
+  /** A case in which `a` writes and `b` reads, if anything is written at all. */
+  check(behaviour: string, test: StreamTest, options?: IOStreamOptions): void {
+    this.#framework.it(behaviour, async () => {
+      const pair = await this.#makePair();
+      const [a, b] = [new IOStream(pair.a, options), new IOStream(pair.b, options)];
+      try {
+        await test({ a, b });
+      } finally {
+        a.close();
+        b.close();
+        await Promise.all([a.waitClosed(), b.waitClosed()]);
+        await pair.close();
+      }
+    });
+  }
+
+  /** A case in which bytes go both ways. */
+  checkBothWays(behaviour: string, test: StreamTest, options?: IOStreamOptions): void {
+    if (!this.capabilities.oneWay) this.check(behaviour, test, options);
+  }
+
+  /** A case in which one direction has ended and the other goes on. */
+  checkHalfClose(behaviour: string, test: StreamTest, options?: IOStreamOptions): void {
+    if (this.capabilities.halfClose) this.checkBothWays(behaviour, test, options);
+  }
+}
+
+export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+
+/** What the system says where the peer is gone. */
+export const BROKEN = /^(ECONNRESET|EPIPE)$/;
+
+/** The codes of an error and of its cause. */
+export function codesOf(error: unknown): [string | undefined, string | undefined] {
+  const { code, cause } = (error ?? {}) as { code?: string; cause?: { code?: string } };
+  return [code, cause?.code];
+}
+
+/** How a promise failed that had to. */
+export async function failureOf(promise: Promise<unknown>): Promise<Error> {
+  let result: unknown;
+  try {
+    result = await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new assert.AssertionError({ message: `was to fail, and gave ${String(result)}` });
+}
+
+/** @param cause - the code of the cause; undefined where there must be none. */
+export async function assertClosed(promise: Promise<unknown>, cause?: string | RegExp): Promise<void> {
+  const error = await failureOf(promise);
+  const [code, causeCode] = codesOf(error);
+  assert.equal(code, 'ERR_STREAM_CLOSED', `failed with ${error}`);
+  assert.equal(error.name, 'StreamClosedError');
+  if (cause instanceof RegExp) assert.match(String(causeCode), cause);
+  else assert.equal(causeCode, cause);
+}
+
+/** @param code - `ERR_STREAM_USAGE` or `ERR_STREAM_BUSY`. */
+export async function assertUsage(promise: Promise<unknown>, code = 'ERR_STREAM_USAGE'): Promise<void> {
+  const error = await failureOf(promise);
+  assert.deepEqual([error.name, codesOf(error)[0]], ['StreamUsageError', code], `failed with ${error}`);
+}
+
+/** Waits, turn after turn, until something is true; who waits in vain is ended by the framework. */
+export async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** Waits until a number has stopped changing: what the way holds is full. */
+export async function untilStill(value: () => number): Promise<void> {
+  for (let same = 0, before = value(); same < 20; before = value()) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    same = value() === before ? same + 1 : 0;
+  }
+}
+
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Sends each byte so that it comes alone. */
+export async function sendByBytes(from: IOStream, to: IOStream, bytes: string): Promise<void> {
+  for (const byte of Buffer.from(bytes, 'latin1')) {
+    const before = to.bytesReceived;
+    await from.write(Buffer.of(byte));
+    await until(() => to.bytesReceived > before);
+  }
+}
+
+/** Resolves when the close callback of a stream is called. */
+export function closeCallback(stream: IOStream): Promise<void> {
+  return new Promise((resolve) => stream.setCloseCallback(resolve));
+}

@@ -1,0 +1,34 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { connectToRawPeer, failureOf } from './support/raw-peer.ts';
+
+const codeOf = (error: unknown) => (error as { code?: string } | undefined)?.code;
+
+/** What the compliance suite cannot bring about with a stream at each end. */
+describe('IOStream.closeReason, of a peer that resets', () => {
+  it.each([false, true])('is peer-reset, also after our FIN: %s [STR-12]', async (isAfterOurs) => {
+    await using connection = await connectToRawPeer();
+    const { stream, peer } = connection;
+    const read = stream.readUntilClose();
+    if (isAfterOurs) {
+      stream.endWrite();
+      peer.resume();
+      await once(peer, 'end');
+    }
+    peer.resetAndDestroy();
+    await read;
+    await stream.waitClosed();
+    expect([stream.closeReason, codeOf(stream.error)]).toEqual(['peer-reset', 'ECONNRESET']);
+  });
+
+  it('is what came first, and no later close changes it [STR-10]', async () => {
+    await using connection = await connectToRawPeer();
+    const { stream, peer } = connection;
+    peer.resetAndDestroy();
+    await failureOf(stream.readBytes(1));
+    stream.close(new Error('too late'));
+    stream.reset();
+    await stream.waitClosed();
+    expect([stream.closeReason, codeOf(stream.error)]).toEqual(['peer-reset', 'ECONNRESET']);
+  });
+});
