@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import { requestLog, responseLog } from '../../testdata/event-log.ts';
 import { readVectors, VECTOR_FILES, type Vector } from '../../testdata/read-vectors.ts';
+import { HTTP1_VIOLATIONS } from './errors.ts';
 
 /** Cuts the wire in two at every place, so that each scanner stops at each of its bytes. */
 function splits(wire: Buffer): Buffer[][] {
@@ -39,5 +40,24 @@ describe.each(VECTOR_FILES.responses)('ResponseDecoder, %s', (file) => {
     const methods = vector.options.get('expect')?.split(',') ?? [];
     const { options } = vector;
     return responseLog(segments, methods, options.has('eof'), limitsOf(vector), options.has('fields'));
+  });
+});
+
+describe('the golden vectors', () => {
+  const vectors = [...VECTOR_FILES.requests, ...VECTOR_FILES.responses].flatMap(readVectors);
+
+  it('have one for each way to break HTTP/1.1, with its status [H1-02]', () => {
+    const errors = new Set(
+      vectors.flatMap(({ events }) => events.filter((line) => line.startsWith('error '))),
+    );
+    const violations = Object.entries(HTTP1_VIOLATIONS).map(
+      ([code, { status }]) => `error ${code} ${status}`,
+    );
+    expect([...errors].sort()).toEqual(violations.sort());
+  });
+
+  it('have names of their own', () => {
+    const names = vectors.map(({ name, options }) => `${name} ${options.has('expect')}`);
+    expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
   });
 });

@@ -41,8 +41,8 @@ describe('RequestEncoder', () => {
     expect(() => short.end()).toThrow(code('ERR_HTTP1_BODY_SHORT'));
   });
 
-  it.each(['', ' /', '/a b', '/\r\nX: y', '/\0', '/ä', '/\x7f'])(
-    'refuses the target %j [H1-13, ATT-38]',
+  it.each(['', ' /', '/a b', '/\r\nX: y', '/\0', '/ä', '/\x7f', '/a#b', '#', '/\ud800'])(
+    'refuses the target %j [H1-13, ATT-38, ATT-77]',
     (target) => {
       const encoder = new RequestEncoder();
       expect(() => encoder.head('GET', target, host(), 0)).toThrow(code('ERR_HTTP1_USAGE'));
@@ -52,6 +52,30 @@ describe('RequestEncoder', () => {
 
   it.each(['', 'G T', 'GET\r\n', 'G{T'])('refuses the method %j [H1-13]', (method) => {
     expect(() => new RequestEncoder().head(method, '/', host(), 0)).toThrow(code('ERR_HTTP1_USAGE'));
+  });
+
+  it.each(['a\r\nX: y', 'a\n', 'a\0', '\ud800', '\u0100'])(
+    'never comes to write the header value %j [H1-13, ATT-38, ATT-77]',
+    (value) => {
+      expect(() => new RequestEncoder().head('GET', '/', host().set('X', value), 0)).toThrow(
+        code('ERR_HTTP1_HEADER_VALUE'),
+      );
+    },
+  );
+
+  it('refuses content of a CONNECT, which has none (RFC 9110 §9.3.6)', () => {
+    for (const [headers, length] of [
+      [host(), 1],
+      [host(), -1],
+      [host().set('Content-Length', '1'), -1],
+    ] as const) {
+      expect(() => new RequestEncoder().head('CONNECT', 'a:443', headers, length)).toThrow(
+        code('ERR_HTTP1_USAGE'),
+      );
+    }
+    expect(new RequestEncoder().head('CONNECT', 'a:443', host(), 0)).toBe(
+      'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n',
+    );
   });
 
   it('refuses a request without exactly one Host, and a Transfer-Encoding', () => {

@@ -25,7 +25,7 @@ export class RequestEncoder {
    * @param method - a token, such as `GET`.
    * @param target - visible ASCII without a fragment; whoever has other characters encodes them first.
    * @param headers - must have Host, and no Transfer-Encoding; Connection goes out as it is.
-   * @param bodyBytes - length of the body; 0 for none; -1 where it is not known, which makes it chunked unless
+   * @param bodyBytes - length of the body; 0 for none, as always with CONNECT (RFC 9110 §9.3.6); -1 where it is not known, which makes it chunked unless
    *   `headers` has a Content-Length.
    * @throws Http1UsageError `ERR_HTTP1_USAGE`, or `ERR_HTTP1_LENGTH_MISMATCH` when Content-Length is not
    *   `bodyBytes`. Nothing was begun then.
@@ -45,6 +45,7 @@ export class RequestEncoder {
       throw new Http1UsageError('ERR_HTTP1_LENGTH_MISMATCH', detail);
     }
     const length = explicit >= 0 ? explicit : bodyBytes;
+    if (method === 'CONNECT' && length !== 0) throw usage('a CONNECT has no content');
     let framing = '';
     if (length === -1) framing = 'Transfer-Encoding: chunked\r\n';
     else if (explicit < 0 && (length > 0 || EXPECTS_BODY.has(method)))

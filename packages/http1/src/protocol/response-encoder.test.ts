@@ -72,11 +72,31 @@ describe('ResponseEncoder', () => {
     expect(sized.end(trailers)).toBe('');
   });
 
-  it('refuses trailers that frame a message', () => {
+  it.each([
+    'Content-Length',
+    'host',
+    'Transfer-Encoding',
+    'Set-Cookie',
+    'authorization',
+    'Content-Type',
+    'Trailer',
+  ])('refuses %s as a trailer, behind one that may be sent (RFC 9110 §6.5.1) [H1-13]', (name) => {
     const encoder = begun();
     encoder.head(200, '', new HTTPHeaders(), DATE, -1, false);
-    expect(() => encoder.end(new HTTPHeaders().set('Content-Length', '1'))).toThrow(code('ERR_HTTP1_USAGE'));
+    const trailers = new HTTPHeaders().set('X-Sum', '1').set(name, '1');
+    expect(() => encoder.end(trailers)).toThrow(code('ERR_HTTP1_USAGE'));
   });
+
+  it.each(['a\r\nSet-Cookie: x', 'a\rb', 'a\n', '\0', '\x7f', '\ud83d'])(
+    'never comes to write the Location %j [H1-13, ATT-35, ATT-77]',
+    (value) => {
+      const encoder = begun();
+      const redirect = (): string =>
+        encoder.head(302, '', new HTTPHeaders().set('Location', value), DATE, 0, false);
+      expect(redirect).toThrow(code('ERR_HTTP1_HEADER_VALUE'));
+      expect(encoder.state).toBe('head');
+    },
+  );
 
   it('ends a body of unknown length by closing for HTTP/1.0 [H1-11]', () => {
     const encoder = begun('GET', 'HTTP/1.0', true);
