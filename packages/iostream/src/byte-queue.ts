@@ -13,6 +13,11 @@ export class ByteQueue {
     return this.#end - this.#start;
   }
 
+  /** Whether nothing waits, and so little memory is kept that the next bytes may have it. */
+  get isSpare(): boolean {
+    return this.#start === this.#end && this.#storage.length > 0;
+  }
+
   append(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (this.#end + length > this.#storage.length) this.#makeRoom(length);
@@ -31,11 +36,9 @@ export class ByteQueue {
   /** The number of bytes up to and including the first `delimiter`, or -1. */
   endOf(delimiter: Uint8Array): number {
     const held = this.#storage.subarray(this.#start, this.#end);
-    // A number is looked for several times as fast as an array of one.
-    const at = held.indexOf(delimiter.length === 1 ? (delimiter[0] as number) : delimiter, this.#searched);
-    if (at !== -1) return at + delimiter.length;
-    this.#searched = Math.max(0, held.length - delimiter.length + 1);
-    return -1;
+    const end = endOf(held, delimiter, this.#searched);
+    if (end === -1) this.#searched = Math.max(0, held.length - delimiter.length + 1);
+    return end;
   }
 
   /**
@@ -127,6 +130,13 @@ export class ByteQueue {
     this.#start = 0;
     this.#end = held;
   }
+}
+
+/** The number of bytes up to and including the first `delimiter` that begins at `from` or later, or -1. */
+export function endOf(bytes: Buffer, delimiter: Uint8Array, from: number): number {
+  // A number is looked for several times as fast as an array of one.
+  const at = bytes.indexOf(delimiter.length === 1 ? (delimiter[0] as number) : delimiter, from);
+  return at === -1 ? -1 : at + delimiter.length;
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -1,4 +1,4 @@
-import type { ByteQueue } from './byte-queue.ts';
+import { type ByteQueue, endOf } from './byte-queue.ts';
 import { requireByteLimit, wrongArgument } from './stream-usage.ts';
 
 /** What a read waits for. */
@@ -11,10 +11,10 @@ export interface ReadGoal<Result> {
   /** Removes the bytes that satisfied the goal. The last call. */
   take(inbox: ByteQueue, length: number): Result;
   readonly limitMessage: string;
-  /** Takes bytes as they come, past the inbox, where nothing waits there. @returns how many. */
-  absorb?(bytes: Uint8Array, start: number, end: number): number;
-  /** The read is over without a result: whatever was taken goes back. The last call. */
-  abandon?(inbox: ByteQueue): void;
+  /** Takes bytes, which are lent, as they come: past the inbox, where nothing waits there. @returns how many. */
+  absorb?(bytes: Buffer, start: number, end: number): number;
+  /** The read is over without a result. The last call. @returns what was taken, which goes back. */
+  abandon?(): Uint8Array | undefined;
 }
 
 export const NOT_YET = -1;
@@ -25,6 +25,7 @@ export const PASSED_LIMIT = -2;
 export class ReadUntil implements ReadGoal<Buffer> {
   readonly #delimiter: Uint8Array;
   readonly #maxBytes: number;
+  #absorbed: Buffer | undefined;
 
   constructor(delimiter: Uint8Array, maxBytes: number) {
     if (!(delimiter instanceof Uint8Array) || delimiter.length === 0) {
@@ -39,6 +40,7 @@ export class ReadUntil implements ReadGoal<Buffer> {
   }
 
   satisfiedBy(inbox: ByteQueue): number {
+    if (this.#absorbed !== undefined) return 0;
     const end = inbox.endOf(this.#delimiter);
     if (end > this.#maxBytes) return PASSED_LIMIT;
     if (end !== -1) return end;
@@ -46,15 +48,23 @@ export class ReadUntil implements ReadGoal<Buffer> {
   }
 
   take(inbox: ByteQueue, length: number): Buffer {
-    return inbox.take(length);
+    return this.#absorbed ?? inbox.take(length);
+  }
+
+  /** All of it or nothing: what ends with these bytes alone need not be searched through twice. */
+  absorb(bytes: Buffer, start: number, end: number): number {
+    const length = endOf(bytes.subarray(start, end), this.#delimiter, 0);
+    if (length === -1 || length > this.#maxBytes) return 0;
+    this.#absorbed = copyOf(bytes, start, length);
+    return length;
   }
 }
 
 /** A number of bytes, or with `partial` up to that many. */
 export class ReadCount implements ReadGoal<Buffer> {
-  readonly limitMessage = '';
   readonly #count: number;
   readonly #partial: boolean;
+  #absorbed: Buffer | undefined;
 
   /** @param maxBytes - most that the stream may buffer, and thus most that can be asked for. */
   constructor(count: number, partial: boolean, maxBytes: number) {
@@ -65,14 +75,28 @@ export class ReadCount implements ReadGoal<Buffer> {
     this.#partial = partial;
   }
 
+  /** There is no limit to pass. */
+  get limitMessage(): string {
+    return '';
+  }
+
   satisfiedBy(inbox: ByteQueue): number {
+    if (this.#absorbed !== undefined) return 0;
     const held = inbox.byteLength;
     if (held >= this.#count) return this.#count;
     return this.#partial && held > 0 ? held : NOT_YET;
   }
 
   take(inbox: ByteQueue, length: number): Buffer {
-    return inbox.take(length);
+    return this.#absorbed ?? inbox.take(length);
+  }
+
+  /** All of it or nothing: who sends one byte does not make us set aside memory for `count` of them. */
+  absorb(bytes: Buffer, start: number, end: number): number {
+    const length = Math.min(end - start, this.#count);
+    if (length < this.#count && !this.#partial) return 0;
+    this.#absorbed = copyOf(bytes, start, length);
+    return length;
   }
 }
 
@@ -96,4 +120,11 @@ export class ReadToEnd implements ReadGoal<Buffer> {
   take(inbox: ByteQueue, length: number): Buffer {
     return inbox.take(length);
   }
+}
+
+/** Out of memory that is lent. Short ones share Node's pool, as those of an inbox do. */
+function copyOf(bytes: Buffer, start: number, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
+  bytes.copy(copy, 0, start, start + length);
+  return copy;
 }

@@ -40,8 +40,8 @@ export class ReadInto implements ReadGoal<number> {
     return length;
   }
 
-  abandon(inbox: ByteQueue): void {
-    // A caller who has transferred the memory meanwhile has the bytes there, wherever that is now.
-    if (this.#filled > 0 && this.#target.length > 0) inbox.prepend(this.#target.subarray(0, this.#filled));
+  abandon(): Uint8Array {
+    // A caller who has transferred the memory meanwhile has the bytes there, wherever that is now: of that, none.
+    return this.#target.subarray(0, this.#filled);
   }
 }

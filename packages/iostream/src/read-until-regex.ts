@@ -79,7 +79,7 @@ export class ReadUntilRegex implements ReadGoal<Buffer> {
     return inbox.take(length);
   }
 
-  abandon(): void {
+  abandon(): undefined {
     this.#forgetTimer();
   }
 

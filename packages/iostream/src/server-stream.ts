@@ -9,6 +9,8 @@ export interface ServerStreamOwner {
   streamGone(stream: ServerStream, reason: CloseReason | undefined): void;
   /** The connection goes on as another stream, over the same transport with TLS on top. */
   streamReplaced(stream: ServerStream, successor: ServerStream): void;
+  /** What the handler of the stream promised has failed. */
+  handlerFailed(stream: ServerStream, error: unknown): void;
 }
 
 /** A stream that tells its server when it is gone: a method call, where a callback would cost memory for each. */
@@ -21,6 +23,15 @@ export class ServerStream extends IOStream {
   constructor(transport: Transport, options: IOStreamOptions, owner: ServerStreamOwner) {
     super(transport, options);
     this.#owner = owner;
+  }
+
+  /** Tells the owner if `result`, the handler's, fails. Bound, since a closure with its context weighs twice as much. */
+  watchHandler(result: Promise<unknown>): void {
+    result.catch(this.handlerFailed.bind(this));
+  }
+
+  handlerFailed(error: unknown): void {
+    this.#owner.handlerFailed(this, error);
   }
 
   /** After startTls too: a server that closes the stream of a handler that failed means the connection. */

@@ -113,6 +113,7 @@ export class TCPServer {
         this.#streams.delete(stream);
         this.#streams.add(successor);
       },
+      handlerFailed: (stream, error) => this.#handlerFailed(stream, error),
     };
   }
 
@@ -297,9 +298,9 @@ export class TCPServer {
     this.#counters.opened += 1;
     try {
       const result = this.handleStream(stream);
-      if (result instanceof Promise) result.catch((error: unknown) => this.#handlerFailed(stream, error));
+      if (result instanceof Promise) stream.watchHandler(result);
     } catch (error) {
-      this.#handlerFailed(stream, error);
+      stream.handlerFailed(error);
     }
   }
 

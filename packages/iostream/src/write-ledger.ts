@@ -7,8 +7,8 @@ interface Waiter {
 }
 
 /**
- * Who waits for which written bytes to reach the kernel. Made only when somebody does: the layers above write
- * without promises.
+ * Who waits for which written bytes to reach the kernel. There only while somebody does: the layers above write
+ * without promises, and an idle stream has no use for it.
  */
 export class WriteLedger {
   /** Bytes sent since this ledger was made: positions are relative to it. */
@@ -16,6 +16,10 @@ export class WriteLedger {
   #waiters: Waiter[] = [];
   /** The promise that the writes of this turn share; closed as soon as bytes move. */
   #shared: Waiter | undefined;
+
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
 
   /** A promise for "the `queuedBytes` that wait now are sent", shared until bytes move. */
   settleAfter(queuedBytes: number): Promise<void> {

@@ -22,6 +22,7 @@ export class WritingSide {
   readonly #transport: Transport;
   readonly #maxBytes: number;
   readonly #closesOnOverflow: boolean;
+  /** Only while somebody waits. */
   #ledger: WriteLedger | undefined;
   /** Only while files wait to be sent. */
   #files: OutgoingFiles | undefined;
@@ -128,7 +129,9 @@ export class WritingSide {
   #left(byteLength: number, isSent: boolean): void {
     this.queuedBytes -= byteLength;
     if (isSent) this.bytesSent += byteLength;
-    this.#ledger?.sent(byteLength);
+    if (this.#ledger === undefined) return;
+    this.#ledger.sent(byteLength);
+    if (!this.#ledger.isAwaited) this.#ledger = undefined;
   }
 
   #heed(signal: AbortSignal | undefined, file: OutgoingFile): void {
