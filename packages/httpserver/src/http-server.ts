@@ -146,8 +146,9 @@ export class HTTPServer extends TCPServer {
   /** Stops listening and closes every connection at once, those that handlers have taken over too. */
   override async closeAll(): Promise<void> {
     this.#stops += 1;
-    this.#cutRest(new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed'), 'close');
+    const cut = this.#cutRest('close', new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed'));
     await super.closeAll();
+    await cut;
   }
 
   async #stopWell({ graceMs, drainMs }: Required<StopOptions>): Promise<StopResult> {
@@ -162,16 +163,20 @@ export class HTTPServer extends TCPServer {
     this.closePending();
     for (const connection of this.#connections) connection.closeWhenIdle();
     await this.#emptied(drainMs - (loop.clock.now() - startedAt), false);
-    this.#cutRest(
+    await this.#cutRest(
+      'reset',
       new HTTPClosedError('ERR_HTTP_STOPPING', 'the server stopped before the answer was complete'),
     );
     return tally.result;
   }
 
-  #cutRest(reason: HTTPClosedError, how: 'reset' | 'close' = 'reset'): void {
+  /** Settles when all have ended, and whoever hears of that has heard. */
+  async #cutRest(how: 'reset' | 'close', reason: HTTPClosedError): Promise<void> {
     this.#tally?.cut(this.#size);
-    for (const { stream } of this.#connections) stream[how](reason);
-    for (const stream of this.#detached.keys()) stream[how](reason);
+    const streams = [...this.#detached.keys()];
+    for (const { stream } of this.#connections) streams.push(stream);
+    for (const stream of streams) stream[how](reason);
+    await Promise.all(streams.map((stream) => stream.waitClosed()));
   }
 
   #connectionEnded(connection: ServerConnection, detached: DetachedStream | undefined): void {

@@ -7,7 +7,7 @@
  */
 
 // From below: what requests carry and answers take.
-export { HTTPHeaders } from '@landspout/http1';
+export { HTTPHeaders, HTTPInputError, type RequestOutcome } from '@landspout/http1';
 export type { RequestCallback } from './callback-delegate.ts';
 export type { ContentCoding } from './decompression/content-coding.ts';
 export type { DecompressionOptions } from './decompression/decompression-options.ts';

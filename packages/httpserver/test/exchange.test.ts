@@ -8,7 +8,7 @@ import {
   type HTTPServerExchange,
 } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
-import type { ServerRequest } from '../src/index.ts';
+import { HTTPServer, type ServerRequest } from '../src/index.ts';
 import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
 import { waitUntil, withServer } from './fixtures/running-server.ts';
 
@@ -292,6 +292,22 @@ describe('HTTPServerConnectionDelegate.onClose', () => {
       expect(events).toEqual(['request', 'cut', 'closed IPv4']);
       expect(records).toMatchObject([{ level: 'error', error: { message: 'on purpose' } }]);
     });
+  });
+});
+
+describe('a handler that closes its connection', () => {
+  it('hears of no request that was waiting behind', async () => {
+    const served: string[] = [];
+    const handler = (request: ServerRequest): void => {
+      served.push(request.target);
+      request.respond(200, 'last');
+      void server.closeAll();
+    };
+    const server = new HTTPServer(handler);
+    await server.listen({ port: 0, host: '127.0.0.1' });
+    await converse(server.port, 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(served).toEqual(['/1']);
+    expect(server.stats().requests).toMatchObject({ begun: 1, underWay: 0 });
   });
 });
 

@@ -241,7 +241,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     this.#pumping = true;
     try {
       while (this.#state === 'idle' || this.#state === 'body') {
-        if (this.#waitsForReader) break;
+        // Closed from within a handler: nothing could be answered any more.
+        if (this.#waitsForReader || this.stream.isClosed) break;
         const event = this.#decoder.next();
         if (event === NEED_DATA) break;
         if (event === HEAD) this.#deliverHead();
