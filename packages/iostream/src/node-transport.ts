@@ -125,7 +125,12 @@ export class NodeTransport implements Transport, Flushable {
   }
 
   close(): void {
-    if (this.#letGo()) this.#duplex.destroy();
+    // Without the alert of RFC 8446 §6.1 what the peer has been sent counts as cut off. That is so where some is lost.
+    const isWhole =
+      this.tls !== undefined && this.#bytesInFlight === 0 && this.#outgoing.take() === undefined;
+    if (!this.#letGo()) return;
+    if (isWhole && !this.#endWriteDone) this.#duplex.end();
+    this.#duplex.destroy();
   }
 
   reset(): void {

@@ -52,6 +52,30 @@ describe('the end of a TLS connection', () => {
     },
   );
 
+  it.each(VERSIONS)(
+    'is told with a close_notify by a close after all that was written, %s [STR-15]',
+    async (version) => {
+      await using server = await serve(async (stream) => {
+        await stream.write(await stream.readUntil('\n'));
+        stream.close();
+      });
+      const { output } = await runSClient(server.port, [version, '-msg'], { until: 'never' });
+      expect(output).toMatch(/^closed$/m);
+      expect(output).not.toContain('unexpected eof');
+    },
+  );
+
+  it.each(VERSIONS)('is told as cut off by a close that loses bytes, %s [STR-15]', async (version) => {
+    await using server = await serve(async (stream) => {
+      await stream.readUntil('\n');
+      stream.send('these are not sent');
+      stream.close();
+    });
+    const { output } = await runSClient(server.port, [version, '-msg'], { until: 'never' });
+    expect(output).not.toMatch(/^closed$/m);
+    expect(output).not.toContain('these are not sent');
+  });
+
   it('is half an end where the peer still listens, as on TCP [STR-15]', async () => {
     await using server = await serve(async (stream) => {
       const question = await stream.readUntilClose();
