@@ -41,7 +41,11 @@ export interface Transport {
 
   /** Ends both directions at once; what is still queued is lost. `closed` follows on a later turn. Idempotent. */
   close(): void;
-  /** As close, but the peer sees a reset (RST) where the transport has such a thing. */
+  /**
+   * As close, but the peer sees a reset (RST) where there is such a thing: over TCP, and TLS on it. Over Unix sockets
+   * and pipes it sees an end, as of a close; but Linux makes a reset of each close of a Unix socket that has unread
+   * bytes.
+   */
   reset(): void;
 
   /** Whether this open channel keeps the process alive. A new transport does. */
