@@ -44,6 +44,11 @@ export interface HTTPServerConnectionDelegate {
  */
 export interface HTTPMessageDelegate {
   headersReceived(head: RequestHead): void | Promise<void>;
+  /**
+   * Whether nothing is done before the whole body is there. Then dataReceived is called as seldom as possible, usually
+   * once, and the bytes are copied once. Looked at after headersReceived. Default false: bytes are given as they come.
+   */
+  readonly collectsBody?: boolean;
   /** The bytes are yours: the connection never writes to them again. */
   dataReceived(chunk: Uint8Array): void | Promise<void>;
   /** The message is complete. @param trailers - the fields behind a chunked body, kept apart from the headers. */

@@ -29,6 +29,7 @@ export class CallbackDelegate implements HTTPServerConnectionDelegate {
 }
 
 class CallbackMessage implements HTTPMessageDelegate {
+  readonly collectsBody = true;
   readonly #callback: RequestCallback;
   readonly #exchange: HTTPServerExchange;
   #request: ServerRequest | undefined;
@@ -53,7 +54,11 @@ class CallbackMessage implements HTTPMessageDelegate {
   finish(trailers?: HTTPHeaders): void | Promise<void> {
     const request = this.#request as ServerRequest;
     request.trailers = trailers;
-    if (this.#chunks !== undefined) request.body = Buffer.concat(this.#chunks);
+    const chunks = this.#chunks;
+    if (chunks !== undefined) {
+      request.body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+      this.#chunks = undefined;
+    }
     const answering = this.#callback(request);
     // The type lets a callback return anything that is not looked at, such as the new length of an array.
     if (typeof answering?.then === 'function') return this.#answeredBy(answering);

@@ -40,6 +40,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
 
   // ---- the message, called by its connection ----
 
+  get collectsBody(): boolean {
+    return this.#handler === undefined;
+  }
+
   headersReceived(head: RequestHead): void | Promise<void> {
     this.request = new HTTPServerRequest(head, this.response.exchange.connection);
     this.#match = this.application.findRoute(this.request);

@@ -11,6 +11,7 @@ import {
   type RequestDecoder,
   type ResponseEncoder,
 } from '../protocol/index.ts';
+import { BodyPieces } from './body-pieces.ts';
 import {
   closedEarly,
   endOfConnection,
@@ -335,6 +336,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     exchange.message = message;
     if (head.bodyLength !== 0) this.#pace.beginBody(settings.bodyTimeoutMs);
     const waiting = message.headersReceived(head);
+    if (head.bodyLength > 0 && message.collectsBody === true)
+      exchange.pieces = new BodyPieces(head.bodyLength);
     if (waiting !== undefined) this.#waitFor(waiting, exchange);
     else if (exchange.expectsContinue) this.#continue(exchange);
   }
@@ -346,8 +349,14 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     const exchange = this.#exchange;
     if (exchange?.message === undefined) return;
     exchange.expectsContinue = false;
+    const { message, pieces } = exchange;
     // Lent bytes stop here: what the delegate gets is its own.
-    const waiting = exchange.message.dataReceived(Buffer.from(decoder.data.subarray(dataStart, dataEnd)));
+    const own =
+      pieces === undefined
+        ? Buffer.from(decoder.data.subarray(dataStart, dataEnd))
+        : pieces.take(decoder.data, dataStart, dataEnd);
+    if (own === undefined) return;
+    const waiting = message.dataReceived(own);
     if (waiting !== undefined) this.#waitFor(waiting, exchange);
   }
 

@@ -7,6 +7,7 @@ import type {
 } from '../delegate.ts';
 import { encodeInterim, type HTTPHeaders } from '../protocol/index.ts';
 import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
+import type { BodyPieces } from './body-pieces.ts';
 import type { RequestToken } from './connection-monitor.ts';
 import { HTTPUsageError } from './errors.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -37,6 +38,8 @@ export class ServerExchange implements HTTPServerExchange {
   status = 0;
   /** For the connection: of the answer's body, without framing. */
   bodyBytesSent = 0;
+  /** For the connection: where a body is put together that the delegate wants as a whole. */
+  pieces: BodyPieces | undefined = undefined;
   readonly #owner: ServerConnection;
   #headSent = false;
   #finished = false;

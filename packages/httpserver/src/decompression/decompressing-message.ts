@@ -34,6 +34,11 @@ export class DecompressingMessage implements HTTPMessageDelegate {
     this.#settings = settings;
   }
 
+  /** As the inner delegate wants it. What is decompressed comes in pieces of its own. */
+  get collectsBody(): boolean {
+    return this.#inflater === undefined && this.#inner?.collectsBody === true;
+  }
+
   headersReceived(head: RequestHead): void | Promise<void> {
     const { headers } = head;
     const encoding = headers.get('Content-Encoding');
