@@ -13,7 +13,7 @@ export const START = 1;
 export const LINE = 2;
 export const FIELDS = 3;
 export const BODY_START = 4;
-export const BODY = 5;
+const BODY = 5;
 export const DONE = 6;
 export const FAILED = 7;
 
