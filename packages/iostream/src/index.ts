@@ -51,6 +51,7 @@ export {
 } from './resolver.ts';
 export type { ListenOptions } from './server-binding.ts';
 export type { TCPServerStats } from './server-counters.ts';
+export type { TCPServerOptions } from './server-options.ts';
 export { type StartTlsOptions, startTls } from './start-tls.ts';
 export type { StreamConsumer } from './stream-consumer.ts';
 export { toDuplex } from './stream-duplex.ts';
@@ -97,7 +98,7 @@ export {
   type UnixConnectOptions,
 } from './tcp-client.ts';
 // Servers and clients.
-export { TCPServer, type TCPServerOptions } from './tcp-server.ts';
+export { TCPServer } from './tcp-server.ts';
 export { connectTls } from './tls-client.ts';
 export type {
   TlsCertificateOptions,

@@ -15,6 +15,8 @@ export interface TCPServerStats {
   readonly refused: number;
   /** Connections whose TLS handshake failed or took too long. */
   readonly handshakesFailed: number;
+  /** Connections of listed proxies whose PROXY header failed: it was none, broken, cut short, too long or too late. */
+  readonly proxyHeadersFailed: number;
   /** Of all streams, open and closed. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
@@ -27,6 +29,7 @@ export class ServerCounters {
   opened = 0;
   refused = 0;
   handshakesFailed = 0;
+  proxyHeadersFailed = 0;
   #detached = 0;
   #bytesReceived = 0;
   #bytesSent = 0;
@@ -70,6 +73,7 @@ export class ServerCounters {
       detached: this.#detached,
       refused: this.refused,
       handshakesFailed: this.handshakesFailed,
+      proxyHeadersFailed: this.proxyHeadersFailed,
       bytesReceived,
       bytesSent,
       queuedBytes,

@@ -243,9 +243,10 @@ describe('TCPServer with proxyProtocol', () => {
       expect(String((await once(good, 'data'))[0])).toBe('again\n');
       expect(of('warn').map(({ error }) => (error as { code: string }).code)).toEqual([code]);
       expect(records).toHaveLength(1);
+      expect(server.stats()).toMatchObject({ opened: 1, refused: 0, proxyHeadersFailed: 1 });
     });
 
-    it('says so once a minute at most, and then how often', async () => {
+    it('says so once a minute at most, and then how often, and counts each', async () => {
       const { loop, clock, records } = watchedLoop();
       const server = await serve(FROM_US, { loop });
       for (let i = 0; i < 3; i += 1) expect(await answerTo(server, 'no header\n')).toBe('ECONNRESET');
@@ -253,6 +254,7 @@ describe('TCPServer with proxyProtocol', () => {
       await clock.advance(60_000);
       expect(await answerTo(server, 'no header\n')).toBe('ECONNRESET');
       expect(records).toMatchObject([{ failures: 1 }, { failures: 3 }]);
+      expect(server.stats().proxyHeadersFailed).toBe(4);
     });
 
     it('gives it until the deadline, which nothing prolongs', async () => {
@@ -269,13 +271,15 @@ describe('TCPServer with proxyProtocol', () => {
       await closed;
       expect(server.openConnections).toBe(0);
       expect(records).toMatchObject([{ level: 'warn', error: { code: 'ERR_STREAM_TIMEOUT' } }]);
+      expect(server.stats().proxyHeadersFailed).toBe(1);
       expect(clock.pending).toBe(0);
     });
 
-    it('leaves no timer behind a header that came', async () => {
+    it('leaves no timer behind a header that came, and counts none as failed', async () => {
       const { loop, clock } = watchedLoop();
       const server = await serve(FROM_US, { loop });
       expect(await answerTo(server, `${HEADER}hello\n`)).toMatchObject({ line: 'hello\n' });
+      expect(server.stats().proxyHeadersFailed).toBe(0);
       expect(clock.pending).toBe(0);
     });
 
@@ -290,6 +294,7 @@ describe('TCPServer with proxyProtocol', () => {
       socket.end(bytes);
       await until(() => server.openConnections === 0);
       expect(records.map(({ error }) => (error as { code: string }).code)).toEqual(codes);
+      expect(server.stats().proxyHeadersFailed).toBe(codes.length);
     });
   });
 

@@ -49,6 +49,7 @@ const NOTHING: HTTPServerStats = {
   detached: 0,
   refused: 0,
   handshakesFailed: 0,
+  proxyHeadersFailed: 0,
   bytesReceived: 0,
   bytesSent: 0,
   queuedBytes: 0,

@@ -1,17 +1,15 @@
 import type { IOLoop } from '@landspout/ioloop';
+import { SparseLog } from '../sparse-log.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { HeaderReading } from './header-reading.ts';
 import type { ProxySettings } from './proxy-options.ts';
-
-/** At most one line in so long, however many connections fail: one for each would be a second flood. */
-const LOG_EVERY_MS = 60_000;
 
 /** What becomes of a connection that {@link ProxyAcceptor.accept} has taken: one of them, once. */
 export interface ProxyAcceptorEvents {
   /** Its client is known, as far as the proxy tells. Must not throw. */
   complete(transport: Transport): void;
-  /** It is closed. Must not throw. */
-  gone(): void;
+  /** It is closed. @param error - `undefined` when it ended without a word, or with the server. Must not throw. */
+  gone(error: Error | undefined): void;
 }
 
 /** Reads the PROXY headers of connections that listed proxies have opened, before anything else is done with them. */
@@ -19,12 +17,12 @@ export class ProxyAcceptor {
   readonly #settings: ProxySettings;
   readonly #loop: IOLoop;
   readonly #readings = new Set<HeaderReading>();
-  #failures = 0;
-  #silentUntil = Number.NEGATIVE_INFINITY;
+  readonly #log: SparseLog;
 
   constructor(settings: ProxySettings, loop: IOLoop) {
     this.#settings = settings;
     this.#loop = loop;
+    this.#log = new SparseLog(loop, 'a connection without a usable PROXY header is reset');
   }
 
   /**
@@ -46,8 +44,8 @@ export class ProxyAcceptor {
       },
       failed: (error) => {
         this.#readings.delete(reading);
-        if (error !== undefined) this.#report(error, transport.remoteAddress);
-        events.gone();
+        if (error !== undefined) this.#log.warn({ error, proxyAddress: transport.remoteAddress });
+        events.gone(error);
       },
     });
     this.#readings.add(reading);
@@ -56,18 +54,5 @@ export class ProxyAcceptor {
   /** Closes every connection whose header is still to come. */
   closeAll(): void {
     for (const reading of this.#readings) reading.abandon();
-  }
-
-  #report(error: Error, proxyAddress: SocketAddress): void {
-    this.#failures += 1;
-    const now = this.#loop.clock.now();
-    if (now < this.#silentUntil) return;
-    this.#silentUntil = now + LOG_EVERY_MS;
-    const failures = this.#failures;
-    this.#failures = 0;
-    this.#loop.logger.warn(
-      { error, proxyAddress, failures },
-      'a connection without a usable PROXY header is reset',
-    );
   }
 }

@@ -1,0 +1,124 @@
+import type { IOLoop } from '@landspout/ioloop';
+import { ConnectionCaps } from './connection-caps.ts';
+import { ProxyAcceptor } from './proxy-protocol/proxy-acceptor.ts';
+import type { ServerCounters } from './server-counters.ts';
+import type { ServerSettings } from './server-options.ts';
+import { SparseLog } from './sparse-log.ts';
+import { TlsAcceptor } from './tls-acceptor.ts';
+import { type HandshakeError, isScanNoise } from './tls-handshake-error.ts';
+import type { TlsServerContext } from './tls-server-context.ts';
+import type { SocketAddress, Transport } from './transport.ts';
+
+/**
+ * What a server does with a connection before it serves it: holds the limits, reads a PROXY header from those who have
+ * to send one, and makes the TLS handshake. Counts and logs what comes to nothing.
+ */
+export class ServerAdmission {
+  readonly #loop: IOLoop;
+  readonly #counters: ServerCounters;
+  readonly #caps: ConnectionCaps;
+  readonly #proxies: ProxyAcceptor | undefined;
+  readonly #tlsContext: TlsServerContext | undefined;
+  readonly #tls: TlsAcceptor | undefined;
+  readonly #handshakeLog: SparseLog;
+  readonly #serve: (transport: Transport) => void;
+  #refusing = false;
+
+  /** @param serve - is given each connection that is let in. Must not throw. */
+  constructor(settings: ServerSettings, counters: ServerCounters, serve: (transport: Transport) => void) {
+    const { loop, maxConnections, maxConnectionsPerAddress, proxies, tls } = settings;
+    this.#loop = loop;
+    this.#counters = counters;
+    this.#caps = new ConnectionCaps(maxConnections, maxConnectionsPerAddress);
+    this.#proxies = proxies === undefined ? undefined : new ProxyAcceptor(proxies, loop);
+    this.#tlsContext = tls;
+    this.#tls = tls === undefined ? undefined : this.#createAcceptor(tls);
+    this.#handshakeLog = new SparseLog(loop, 'a TLS handshake failed');
+    this.#serve = serve;
+  }
+
+  /** Connections that were let in and are open, and those that have not come through yet. */
+  get size(): number {
+    return this.#caps.size;
+  }
+
+  /** @param isUnix - whether it came over a Unix socket. */
+  accept(transport: Transport, isUnix: boolean): void {
+    if (this.#proxies?.isProxy(transport.remoteAddress, isUnix))
+      this.#acceptProxied(transport, this.#proxies);
+    else if (this.#tlsContext?.isFull || !this.#caps.admit(transport)) this.#refuse(transport);
+    else this.#admitted(transport);
+  }
+
+  /** A connection that was served is gone. Of those with TLS we have heard. */
+  served(peer: { readonly remoteAddress: SocketAddress }): void {
+    if (this.#tls === undefined) this.#caps.release(peer);
+  }
+
+  /** Closes those that have not come through yet. */
+  closePending(): void {
+    this.#proxies?.closeAll();
+    this.#tls?.destroyHandshakes();
+  }
+
+  /** Closes what is left of the connections with TLS, which could wait for their peers' last words. */
+  destroySecured(): void {
+    this.#tls?.destroyAll();
+  }
+
+  #acceptProxied(transport: Transport, proxies: ProxyAcceptor): void {
+    if (!this.#caps.admitProxy()) {
+      this.#refuse(transport);
+      return;
+    }
+    proxies.accept(transport, {
+      complete: (proxied) => {
+        if (!this.#tlsContext?.isFull && this.#caps.admitClient(proxied)) {
+          this.#admitted(proxied);
+        } else {
+          this.#caps.releaseProxy();
+          this.#refuse(proxied);
+        }
+      },
+      gone: (error) => {
+        if (error !== undefined) this.#counters.proxyHeadersFailed += 1;
+        this.#caps.releaseProxy();
+      },
+    });
+  }
+
+  #admitted(transport: Transport): void {
+    this.#refusing = false;
+    if (this.#tls === undefined) {
+      this.#serve(transport);
+    } else {
+      const { remoteAddress } = transport;
+      this.#tls.accept(transport, () => this.#caps.release({ remoteAddress }));
+    }
+  }
+
+  #refuse(transport: Transport): void {
+    this.#counters.refused += 1;
+    transport.close();
+    // Said once for each time that the limit is reached: one line per refused connection would be a second flood.
+    if (this.#refusing) return;
+    this.#refusing = true;
+    this.#loop.logger.warn(
+      { openConnections: this.#caps.size },
+      'a limit of connections is reached; more are refused',
+    );
+  }
+
+  #createAcceptor(context: TlsServerContext): TlsAcceptor {
+    return new TlsAcceptor(context, this.#loop, {
+      secured: (transport) => this.#serve(transport),
+      failed: (error, remoteAddress) => this.#handshakeFailed(error, remoteAddress),
+    });
+  }
+
+  #handshakeFailed(error: HandshakeError, remoteAddress: SocketAddress): void {
+    this.#counters.handshakesFailed += 1;
+    if (!isScanNoise(error)) this.#handshakeLog.warn({ error, remoteAddress });
+    else this.#loop.logger.debug({ error, remoteAddress }, 'a TLS handshake was not completed');
+  }
+}
