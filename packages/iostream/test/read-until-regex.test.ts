@@ -1,9 +1,8 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import { IOStream, memoryPair, type Transport, type TransportEvents } from '../src/index.ts';
-import { CHANNEL_NAMES, sendByBytes, text, withPair } from './support/stream-pair.ts';
+import { text } from './support/stream-pair.ts';
 
-const EMPTY_LINE = /\r?\n\r?\n/;
 const KIB = 1024;
 
 /** A transport whose arrivals are the test's calls, and a stream on it whose time is the test's. */

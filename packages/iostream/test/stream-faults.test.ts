@@ -1,4 +1,3 @@
-import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import {
   type IOStream,
@@ -9,14 +8,11 @@ import {
   type TCPServerOptions,
 } from '../src/index.ts';
 import { recordingLoop } from './support/recording-logger.ts';
-import { CHANNEL_NAMES, sendByBytes, text, withPair } from './support/stream-pair.ts';
+import { text } from './support/stream-pair.ts';
 import { openDescriptors, until, untilDescriptorsAre } from './support/until.ts';
 
-const MIB = 1024 * 1024;
 const host = '127.0.0.1';
 const client = new TCPClient();
-/** What the system says when the peer is gone. */
-const BROKEN = /^(ECONNRESET|EPIPE)$/;
 
 const failureOf = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
 

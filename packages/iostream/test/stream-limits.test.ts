@@ -2,15 +2,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { IOStream, type IOStreamOptions, memoryPair, TCPClient, TCPServer } from '../src/index.ts';
-import { CHANNEL_NAMES, text, withPair } from './support/stream-pair.ts';
-import { until } from './support/until.ts';
+import { CHANNEL_NAMES, withPair } from './support/stream-pair.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** Above this, what is queued counts against the limit. */
-const FREE_BYTES = 64 * KIB;
 const usage = expect.objectContaining({ name: 'StreamUsageError', code: 'ERR_STREAM_USAGE' });
-const full = { name: 'StreamLimitError', code: 'ERR_STREAM_WRITE_BUFFER_FULL' };
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

@@ -9,17 +9,13 @@ import {
   TCPServer,
 } from '../../src/index.ts';
 import { recordingLoop } from '../support/recording-logger.ts';
-import { CHANNEL_NAMES, text, withPair } from '../support/stream-pair.ts';
+import { CHANNEL_NAMES, withPair } from '../support/stream-pair.ts';
 import { until } from '../support/until.ts';
-import { connectToRawPeer, failureOf, turns } from './support/raw-peer.ts';
+import { connectToRawPeer, turns } from './support/raw-peer.ts';
 
 const KIB = 1024;
 const MUCH = 24 * KIB * KIB;
 const HOST = '127.0.0.1';
-const busy = { name: 'StreamUsageError', code: 'ERR_STREAM_BUSY' };
-const closed = { name: 'StreamClosedError', code: 'ERR_STREAM_CLOSED' };
-
-const quiet = { received() {}, ended() {}, drained() {}, closed() {} };
 
 describe.each(CHANNEL_NAMES)('IOStream over %s, closed', (channel) => {
   it('logs what a callback throws, and calls the next one [STR-10]', () =>
