@@ -6,7 +6,8 @@ import {
   systemError,
 } from '@landspout/ioloop';
 import type { AcceptHandler, ListeningSocket } from './listener.ts';
-import { ReactorTransport, toSocketAddress } from './reactor-transport.ts';
+import { toSocketAddress } from './native-address.ts';
+import { ReactorTransport } from './reactor-transport.ts';
 import { listenUsage } from './stream-usage.ts';
 import type { SocketAddress } from './transport.ts';
 import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';

@@ -6,13 +6,13 @@ import {
   type Descriptor,
   type Flushable,
   type IOLoop,
-  type NativeAddress,
   type Reactor,
   type ReadyHandler,
   SystemError,
   systemError,
 } from '@landspout/ioloop';
-import { PieceList } from './piece-list.ts';
+import { NO_ADDRESS, toSocketAddress } from './native-address.ts';
+import { SendQueue } from './send-queue.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
 
 /** epoll's bits. */
@@ -39,11 +39,8 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   readonly #loop: IOLoop;
   readonly #reactor: Reactor;
   #events: TransportEvents | undefined;
-  /** What is queued: most often one piece, and rarely a list of more. */
-  #piece: string | Uint8Array | undefined;
-  #morePieces: PieceList | undefined;
-  /** Bytes of the first piece that the kernel has taken. */
-  #taken = 0;
+  /** Only while something waits: an idle connection has none. */
+  #queue: SendQueue | undefined;
   /** epoll's bits that we are registered for, or {@link UNWATCHED}. */
   #interest = UNWATCHED;
   #reading = false;
@@ -96,12 +93,8 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
 
   write(piece: string | Uint8Array): void {
     if (!this.#open || this.#endWriteWanted || piece.length === 0) return;
-    if (this.#piece === undefined) {
-      this.#piece = piece;
-    } else {
-      this.#morePieces ??= new PieceList();
-      this.#morePieces.push(piece);
-    }
+    if (this.#queue === undefined) this.#queue = new SendQueue(piece);
+    else this.#queue.push(piece);
     if (!this.#flushScheduled && !this.#blocked) {
       this.#flushScheduled = true;
       this.#loop.scheduleFlush(this);
@@ -245,65 +238,26 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   #send(): void {
     const { binding } = this.#reactor;
     let total = 0;
-    while (this.#piece !== undefined) {
-      const piece = this.#piece;
-      let result: number;
-      if (this.#morePieces !== undefined) {
-        result = this.#sendVector(this.#morePieces.pieces, piece);
-      } else if (typeof piece === 'string') {
-        result = binding.sendLatin1(this.slot, this.generation, piece, this.#taken);
-      } else {
-        result = binding.sendBytes(
-          this.slot,
-          this.generation,
-          piece,
-          this.#taken,
-          piece.length - this.#taken,
-        );
+    while (this.#queue !== undefined) {
+      const result = this.#queue.send(binding, this.slot, this.generation);
+      if (result === -this.#reactor.constants.EAGAIN) {
+        this.#blocked = true;
+        break;
       }
       if (result < 0) {
-        if (result === -this.#reactor.constants.EAGAIN) {
-          this.#blocked = true;
-          break;
-        }
         this.#fail(systemError(result, 'send'));
         return;
       }
       total += result;
-      this.#advance(result);
+      if (this.#queue.isEmpty) this.#queue = undefined;
     }
-    if (this.#piece === undefined && this.#endWriteWanted && !this.#endWriteDone) {
+    if (this.#queue === undefined && this.#endWriteWanted && !this.#endWriteDone) {
       this.#endWriteDone = true;
       binding.shutdown(this.slot, this.generation, 1);
     }
     this.#watch();
     if (total > 0) this.#events?.sent(total);
     if (this.#open && this.#ended && this.#endWriteDone) this.#fail(undefined);
-  }
-
-  #sendVector(more: (string | Uint8Array)[], piece: string | Uint8Array): number {
-    more.unshift(piece);
-    const result = this.#reactor.binding.sendVector(this.slot, this.generation, more, 0, this.#taken);
-    more.shift();
-    return result;
-  }
-
-  /** Drops what the kernel has taken from the front of the queue. */
-  #advance(byteLength: number): void {
-    let left = byteLength + this.#taken;
-    let piece = this.#piece;
-    const more = this.#morePieces?.pieces;
-    let next = 0;
-    while (piece !== undefined && left >= piece.length) {
-      left -= piece.length;
-      piece = more?.[next];
-      next += 1;
-    }
-    this.#piece = piece;
-    this.#taken = left;
-    if (more === undefined) return;
-    if (next >= more.length) this.#morePieces = undefined;
-    else if (next > 0) more.splice(0, next);
   }
 
   /** Brings the registration in line with what we want to hear of. */
@@ -331,23 +285,13 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   #release(): void {
     this.#remoteAddress ??= this.remoteAddress;
     this.#open = false;
-    this.#piece = undefined;
-    this.#morePieces = undefined;
+    this.#queue = undefined;
     this.#reactor.forget(this);
     this.#reactor.binding.close(this.slot, this.generation);
     if (this.#keepsAlive) this.#reactor.unref();
   }
 }
 
-const NO_ADDRESS: SocketAddress = { family: 'unix', path: '' };
-
 function reportClosed(events: TransportEvents | undefined, error: Error | undefined): void {
   events?.closed(error);
-}
-
-/** The address as the native side gives it; an unnamed or vanished one is an empty path. */
-export function toSocketAddress(native: NativeAddress | number): SocketAddress {
-  if (typeof native === 'number') return NO_ADDRESS;
-  if (native.length === 1) return { family: 'unix', path: native[0] };
-  return { family: native[2] === 4 ? 'IPv4' : 'IPv6', address: native[0], port: native[1] };
 }
