@@ -1,27 +1,21 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '@landspout/ioloop';
-import { CloseListeners } from './close-listeners.ts';
-import { type CloseReason, closeReasonOf } from './close-reason.ts';
 import { type OpenFdOptions, openFd } from './fd-transport.ts';
 import { LineIterator, type LinesOptions } from './line-iterator.ts';
 import { LingeringClose } from './lingering-close.ts';
 import { memoryPair } from './memory-transport.ts';
 import { nodeDuplexTransport } from './node-transport.ts';
 import type { SendFileOptions } from './outgoing-file.ts';
-import { findProxied, type ProxiedConnection } from './proxy-protocol/proxied-connection.ts';
 import { ReadCount, type ReadGoal, ReadToEnd, ReadUntil } from './read-goal.ts';
 import { ReadInto } from './read-into.ts';
 import { ReadUntilRegex } from './read-until-regex.ts';
-import { ReadingSide } from './reading-side.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
-import { StreamUsageError } from './stream-errors.ts';
 import { type ChunksOptions, readChunks, readRecords } from './stream-iteration.ts';
+import { StreamLife } from './stream-life.ts';
 import {
   type BoundedReadOptions,
   DEFAULT_STREAM_OPTIONS,
   type DrainOptions,
-  HIGH_WATER_BYTES,
   type IOStreamOptions,
   type ReadBytesOptions,
   type ReadOptions,
@@ -29,8 +23,7 @@ import {
   resolveStreamOptions,
 } from './stream-options.ts';
 import { type PipeOptions, pipe } from './stream-pipe.ts';
-import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
-import { WritingSide } from './writing-side.ts';
+import type { Transport } from './transport.ts';
 
 /**
  * A stream of bytes in both directions, over any {@link Transport}: reads that say what they want, writes that
@@ -39,25 +32,10 @@ import { WritingSide } from './writing-side.ts';
  * Reading stops when the peer shuts down its side (FIN), and writing still works then. One read at a time; writes
  * are queued in order and leave together at the end of the turn.
  */
-export class IOStream implements TransportEvents {
-  readonly #transport: Transport;
-  readonly #clock: Clock;
-  readonly #reading: ReadingSide;
-  readonly #writing: WritingSide;
-  #closing = false;
-  #closed = false;
-  #error: Error | undefined;
-  #closeReason: CloseReason | undefined;
-  #closeListeners: CloseListeners | undefined;
-
+export class IOStream extends StreamLife {
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
   constructor(transport: Transport, options: IOStreamOptions = DEFAULT_STREAM_OPTIONS) {
-    const { maxReadBufferBytes, maxWriteBufferBytes, writeOverflow, clock } = resolveStreamOptions(options);
-    this.#transport = transport;
-    this.#clock = clock;
-    this.#reading = new ReadingSide(this, transport, maxReadBufferBytes);
-    this.#writing = new WritingSide(this, transport, maxWriteBufferBytes, writeOverflow === 'close');
-    transport.attach(this);
+    super(transport, options);
   }
 
   // ---- streams over other things than connections ----
@@ -94,81 +72,6 @@ export class IOStream implements TransportEvents {
     return [new IOStream(a, options), new IOStream(b, options)];
   }
 
-  // ---- what it is ----
-
-  /** Whether the stream was closed, by whomever. Bytes that came before can still be read. */
-  get isClosed(): boolean {
-    return this.#closing;
-  }
-
-  /** Whether the peer has shut down its writing side. */
-  get isEnded(): boolean {
-    return this.#reading.isEnded;
-  }
-
-  /** Why the stream closed, where it was no orderly end. */
-  get error(): Error | undefined {
-    return this.#error;
-  }
-
-  /** Who closed the stream and how; `undefined` while it is open. */
-  get closeReason(): CloseReason | undefined {
-    return this.#closeReason;
-  }
-
-  /** Bytes that have come since the start, read or not. */
-  get bytesReceived(): number {
-    return this.#reading.bytesReceived;
-  }
-
-  /** Bytes written, and of files to be sent, that have not reached the kernel. */
-  get queuedBytes(): number {
-    return this.#writing.queuedBytes;
-  }
-
-  /** Bytes that have reached the kernel since the start. */
-  get bytesSent(): number {
-    return this.#writing.bytesSent;
-  }
-
-  /** Bytes that have come and wait to be read. */
-  get bufferedBytes(): number {
-    return this.#reading.bufferedBytes;
-  }
-
-  get localAddress(): SocketAddress {
-    return this.#transport.localAddress;
-  }
-
-  get remoteAddress(): SocketAddress {
-    return this.#transport.remoteAddress;
-  }
-
-  /** The proxy that has told who the client is, whose addresses {@link remoteAddress} and {@link localAddress} are then. */
-  get proxied(): ProxiedConnection | undefined {
-    return findProxied(this.remoteAddress);
-  }
-
-  /** What TLS agreed on; `undefined` without TLS. */
-  get tls(): TlsInfo | undefined {
-    return this.#transport.tls;
-  }
-
-  /** Whether a write is taken, and little enough is queued (at most 64 KiB) that it makes sense: see {@link waitDrained}. */
-  get isWritable(): boolean {
-    return !this.#closing && !this.#writing.isEnded && this.queuedBytes <= HIGH_WATER_BYTES;
-  }
-
-  /** Whether {@link endWrite} was called. */
-  get isWriteEnded(): boolean {
-    return this.#writing.isEnded;
-  }
-
-  /** Whether a read waits. */
-  get isReading(): boolean {
-    return this.#reading.isAwaited;
-  }
-
   // ---- reading ----
 
   /**
@@ -199,7 +102,7 @@ export class IOStream implements TransportEvents {
    */
   readUntilRegex(pattern: RegExp, options: ReadUntilRegexOptions = {}): Promise<Buffer> {
     const { maxMatchBytes = Number.POSITIVE_INFINITY } = options;
-    const search = { pattern, maxMatchBytes, clock: this.#clock, askAgain: () => this.#reading.answerRead() };
+    const search = { pattern, maxMatchBytes, clock: this.clock, askAgain: () => this.reading.answerRead() };
     return this.#read(options, (maxBytes) => new ReadUntilRegex({ ...search, maxBytes }));
   }
 
@@ -231,7 +134,7 @@ export class IOStream implements TransportEvents {
 
   /** Each line as text, without its line end. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link LineIterator}. */
   lines(options?: LinesOptions): AsyncIterableIterator<string, undefined, undefined> {
-    return new LineIterator(this, this.#reading, options);
+    return new LineIterator(this, this.reading, options);
   }
 
   /** The bytes as they come; see {@link readChunks}. */
@@ -256,7 +159,7 @@ export class IOStream implements TransportEvents {
 
   /** Puts bytes back, before all that is buffered. They belong to the stream from here on. */
   unread(bytes: Uint8Array): void {
-    this.#reading.unread(bytes);
+    this.reading.unread(bytes);
   }
 
   /**
@@ -264,19 +167,19 @@ export class IOStream implements TransportEvents {
    * `undefined` returns to reads.
    */
   setConsumer(consumer: StreamConsumer | undefined): void {
-    this.#reading.setConsumer(consumer);
+    this.reading.setConsumer(consumer);
     // Who comes too late for the end still hears of it, on a later turn as always.
-    if (this.#closed && consumer !== undefined) process.nextTick(() => consumer.closed(this.#error));
+    if (this.isOver && consumer !== undefined) process.nextTick(() => consumer.closed(this.error));
   }
 
   /** Starts or goes on handing bytes to the consumer. */
   resume(): void {
-    this.#reading.resume();
+    this.reading.resume();
   }
 
   /** Stops handing bytes to the consumer. While paused neither the end nor a reset of the peer is noticed. */
   pause(): void {
-    this.#reading.pause();
+    this.reading.pause();
   }
 
   // ---- writing ----
@@ -291,7 +194,7 @@ export class IOStream implements TransportEvents {
    *   queued already and `maxWriteBufferBytes` would be passed.
    */
   write(data: Uint8Array | string): Promise<void> {
-    return this.#writing.write(data);
+    return this.writing.write(data);
   }
 
   /**
@@ -301,7 +204,7 @@ export class IOStream implements TransportEvents {
    * @throws StreamLimitError as {@link write}.
    */
   send(piece: string | Uint8Array): void {
-    this.#writing.send(piece);
+    this.writing.send(piece);
   }
 
   /**
@@ -325,14 +228,14 @@ export class IOStream implements TransportEvents {
    *   for arguments that cannot be, both as a rejection, with nothing queued.
    */
   sendFile(file: FileHandle | number, options: SendFileOptions = {}): Promise<number> {
-    return this.#writing.sendFile(file, options, () => this.#reading.drained());
+    return this.writing.sendFile(file, options, () => this.reading.drained());
   }
 
   /** Hands what is queued to the kernel now, instead of at the end of the turn. */
   flush(): void {
-    if (this.#closing) return;
-    this.#transport.flush();
-    this.#writing.writable();
+    if (this.isClosed) return;
+    this.transport.flush();
+    this.writing.writable();
   }
 
   /**
@@ -341,32 +244,7 @@ export class IOStream implements TransportEvents {
    * @throws StreamClosedError when the stream closes first; the reason of `signal` when it aborts.
    */
   waitDrained(options: DrainOptions = {}): Promise<void> {
-    return this.#writing.waitDrained(options);
-  }
-
-  /** Shuts down our writing side (FIN) after all that is queued. Reading goes on. */
-  endWrite(): void {
-    if (!this.#closing) this.#writing.endWrite();
-  }
-
-  // ---- the end ----
-
-  /**
-   * Closes both directions at once; what is queued is lost. A read that the buffered bytes satisfy still gets
-   * them; all else that waits fails with StreamClosedError, `error` as its cause. Idempotent.
-   */
-  close(error?: Error): void {
-    if (this.#closing) return;
-    const { isEnded, wasEndedSecond } = this.#reading;
-    this.#settleAll(error, isEnded && !wasEndedSecond ? 'peer-ended' : 'we-ended');
-    this.#transport.close();
-  }
-
-  /** As {@link close}, but the peer sees a reset instead of an orderly end. */
-  reset(error?: Error): void {
-    if (this.#closing) return;
-    this.#settleAll(error, 'we-reset');
-    this.#transport.reset();
+    return this.writing.waitDrained(options);
   }
 
   /**
@@ -376,116 +254,12 @@ export class IOStream implements TransportEvents {
    * queued may take to leave is the caller's business.
    */
   closeGracefully(lingerMs = 2_000): void {
-    if (this.#closing) return;
+    if (this.isClosed) return;
     this.endWrite();
-    const lingering = this.#reading.replaceConsumer(
-      (outer) => new LingeringClose(this, outer, this.#clock, lingerMs),
+    const lingering = this.reading.replaceConsumer(
+      (outer) => new LingeringClose(this, outer, this.clock, lingerMs),
     );
     lingering.goOn();
-  }
-
-  /** Resolves when the stream is closed, by whomever; see {@link closeReason}. @throws the reason of `signal`. */
-  waitClosed(options: ReadOptions = {}): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    this.#closeListeners ??= new CloseListeners();
-    return this.#closeListeners.wait(options.signal);
-  }
-
-  /** Calls `callback` one turn after the close, when all reads were answered; also for a stream that is closed. */
-  setCloseCallback(callback: () => void): void {
-    this.#closeListeners ??= new CloseListeners();
-    this.#closeListeners.add(callback);
-    if (this.#closed) this.#closeListeners.tell();
-    else this.#reading.watchForEnd();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    await this.waitClosed();
-  }
-
-  // ---- the rest ----
-
-  /** Whether this open stream keeps the process alive. It does, until told otherwise. */
-  ref(): void {
-    this.#transport.ref();
-  }
-
-  unref(): void {
-    this.#transport.unref();
-  }
-
-  /** TCP_NODELAY, which is on by default; without TCP nothing happens. */
-  setNoDelay(on: boolean): void {
-    this.#transport.setNoDelay(on);
-  }
-
-  /**
-   * Gives up the transport, for TLS on top of it: an idle stream only.
-   *
-   * @throws StreamUsageError `ERR_STREAM_USAGE` when bytes are buffered, queued or waited for.
-   */
-  detachTransport(): Transport {
-    if (this.#closing || this.#reading.isAwaited || this.queuedBytes > 0 || this.bufferedBytes > 0) {
-      throw usage('detachTransport: an open stream with empty buffers and no waiting read was expected');
-    }
-    this.#reading.pause();
-    this.#closing = true;
-    this.#closed = true;
-    return this.#transport;
-  }
-
-  /** The options that this stream was made with, defaults included. */
-  get options(): Required<IOStreamOptions> {
-    return { ...this.#writing.options, maxReadBufferBytes: this.#reading.maxBytes, clock: this.#clock };
-  }
-
-  /**
-   * For startTls: who waits for the close of this stream, whose transport was taken, waits for the `successor`'s; or is
-   * told now that there is none.
-   */
-  passCloseListeners(successor: IOStream | undefined): void {
-    const listeners = this.#closeListeners;
-    this.#closeListeners = undefined;
-    if (listeners === undefined) return;
-    if (successor === undefined || successor.#closed) {
-      listeners.tell();
-      return;
-    }
-    successor.#closeListeners = listeners;
-    successor.#reading.watchForEnd();
-  }
-
-  // ---- events of the transport ----
-
-  /** For the transport. */
-  received(bytes: Buffer, start: number, end: number): void {
-    this.#reading.received(bytes, start, end);
-  }
-
-  /** For the transport. */
-  ended(): void {
-    this.#reading.ended();
-  }
-
-  /** For the transport. */
-  sent(byteLength: number): void {
-    this.#writing.sent(byteLength);
-    if (this.#writing.queuedBytes === 0) this.#reading.drained();
-  }
-
-  /** For the transport. */
-  writable(): void {
-    this.#writing.writable();
-  }
-
-  /** For the transport. */
-  closed(error: Error | undefined): void {
-    this.#closed = true;
-    if (!this.#closing) this.#settleAll(error, this.#reading.wasEndedSecond ? 'we-ended' : 'peer-ended');
-    this.#writing.queuedBytes = 0;
-    this.#reading.closed(this.#error);
-    this.#closeListeners?.tell();
   }
 
   // ---- inside ----
@@ -496,22 +270,9 @@ export class IOStream implements TransportEvents {
     makeGoal: (maxBytes: number) => ReadGoal<Result>,
   ): Promise<Result> {
     try {
-      return this.#reading.read(makeGoal(Math.min(maxBytes, this.#reading.maxBytes)), signal);
+      return this.reading.read(makeGoal(Math.min(maxBytes, this.reading.maxBytes)), signal);
     } catch (error) {
       return Promise.reject(error);
     }
   }
-
-  /** Whoever waits learns that the stream is closed; a read that can be satisfied is, first. */
-  #settleAll(error: Error | undefined, orderly: CloseReason): void {
-    this.#closing = true;
-    this.#error = error;
-    this.#closeReason = closeReasonOf(error, orderly);
-    this.#reading.settle();
-    this.#writing.settle();
-  }
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', message);
 }

@@ -1,8 +1,8 @@
-import type { IOStream } from './io-stream.ts';
 import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 import { closedError, StreamClosedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
 import { StreamInbox } from './stream-inbox.ts';
+import type { StreamLife } from './stream-life.ts';
 import type { Transport } from './transport.ts';
 
 /** A stream without a waiting reader reads ahead this far, so that a read costs no change of interest. */
@@ -17,13 +17,13 @@ export class ReadingSide {
   wasEndedSecond: boolean;
   bytesReceived = 0;
 
-  readonly #stream: IOStream;
+  readonly #stream: StreamLife;
   readonly #transport: Transport;
   #inbox: StreamInbox | undefined;
   #consumer: StreamConsumer | undefined;
   #reading = false;
 
-  constructor(stream: IOStream, transport: Transport, maxBytes: number) {
+  constructor(stream: StreamLife, transport: Transport, maxBytes: number) {
     this.#stream = stream;
     this.#transport = transport;
     this.maxBytes = maxBytes;

@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { IOStream } from './io-stream.ts';
 import { OutgoingFile, type SendFileOptions } from './outgoing-file.ts';
 import { OutgoingFiles } from './outgoing-files.ts';
 import { closedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
+import type { StreamLife } from './stream-life.ts';
 import { type DrainOptions, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './stream-options.ts';
 import { wrongArgument } from './stream-usage.ts';
 import type { Transport } from './transport.ts';
@@ -18,7 +18,7 @@ export class WritingSide {
   /** Whether our writing side was shut down: nothing more is taken. */
   isEnded: boolean;
 
-  readonly #stream: IOStream;
+  readonly #stream: StreamLife;
   readonly #transport: Transport;
   readonly #maxBytes: number;
   readonly #closesOnOverflow: boolean;
@@ -27,7 +27,7 @@ export class WritingSide {
   /** Only while files wait to be sent. */
   #files: OutgoingFiles | undefined;
 
-  constructor(stream: IOStream, transport: Transport, maxBytes: number, closesOnOverflow: boolean) {
+  constructor(stream: StreamLife, transport: Transport, maxBytes: number, closesOnOverflow: boolean) {
     this.#stream = stream;
     this.#transport = transport;
     this.#maxBytes = maxBytes;
