@@ -10,7 +10,7 @@ import { converse } from './fixtures/raw-client.ts';
 import { waitUntil, withServer } from './fixtures/running-server.ts';
 
 const PROGRAM = fileURLToPath(new URL('fixtures/crowd-program.mjs', import.meta.url));
-const EACH = 200;
+const EACH = 100;
 const KINDS = 3;
 const LARGE = Buffer.alloc(8 * 1024 * 1024, 'x');
 
