@@ -6,6 +6,7 @@ import {
   HTTPUsageError,
   type RequestHead,
 } from '@landspout/http1';
+import { type Clock, systemClock } from '@landspout/ioloop';
 import { ServerRequest } from './server-request.ts';
 
 /**
@@ -18,13 +19,15 @@ export type RequestCallback = (request: ServerRequest) => void | Promise<void>;
 /** The plain form of a server: the whole request first, then one call. */
 export class CallbackDelegate implements HTTPServerConnectionDelegate {
   readonly #callback: RequestCallback;
+  readonly #clock: Clock;
 
-  constructor(callback: RequestCallback) {
+  constructor(callback: RequestCallback, clock: Clock = systemClock) {
     this.#callback = callback;
+    this.#clock = clock;
   }
 
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
-    return new CallbackMessage(this.#callback, exchange);
+    return new CallbackMessage(this.#callback, exchange, this.#clock);
   }
 }
 
@@ -32,18 +35,20 @@ class CallbackMessage implements HTTPMessageDelegate {
   readonly collectsBody = true;
   readonly #callback: RequestCallback;
   readonly #exchange: HTTPServerExchange;
+  readonly #clock: Clock;
   #request: ServerRequest | undefined;
   #chunks: Uint8Array[] | undefined;
   /** Why the peer is gone, or has ended. */
   #closeReason: Error | undefined;
 
-  constructor(callback: RequestCallback, exchange: HTTPServerExchange) {
+  constructor(callback: RequestCallback, exchange: HTTPServerExchange, clock: Clock) {
     this.#callback = callback;
     this.#exchange = exchange;
+    this.#clock = clock;
   }
 
   headersReceived(head: RequestHead): void {
-    this.#request = new ServerRequest(head, this.#exchange);
+    this.#request = new ServerRequest(head, this.#exchange, this.#clock);
   }
 
   dataReceived(chunk: Uint8Array): void {

@@ -4,6 +4,7 @@ import {
   type HTTPServerConnectionDelegate,
   ServerConnection,
 } from '@landspout/http1';
+import { IOLoop } from '@landspout/ioloop';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import type { HTTPServerStats } from './monitor/http-server-stats.ts';
@@ -40,7 +41,8 @@ export class HTTPServer extends TCPServer {
   constructor(handler: HTTPServerConnectionDelegate | RequestCallback, options: HTTPServerOptions = {}) {
     super(options);
     this.#scheme = options.tls === undefined ? 'http' : 'https';
-    const delegate = typeof handler === 'function' ? new CallbackDelegate(handler) : handler;
+    const { clock } = options.loop ?? IOLoop.current();
+    const delegate = typeof handler === 'function' ? new CallbackDelegate(handler, clock) : handler;
     this.#settings = new ServerSettings(delegate, options, (connection, detached) =>
       this.#connectionEnded(connection, detached),
     );

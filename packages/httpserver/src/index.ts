@@ -1,13 +1,13 @@
 /**
  * HTTPServer: HTTP/1.1 and HTTPS over streams, with the limits and deadlines that protect it.
  *
- * Knows connections. Does not know routes, handlers or cookies: `@landspout/web` has those.
+ * Knows connections and requests. Does not know routes or handlers: `@landspout/web` has those.
  *
  * @packageDocumentation
  */
 
 // From below: what requests carry and answers take.
-export { HTTPHeaders, HTTPInputError, type RequestOutcome } from '@landspout/http1';
+export { HTTPHeaders, HTTPInputError, type QueryArguments, type RequestOutcome } from '@landspout/http1';
 export type { RequestCallback } from './callback-delegate.ts';
 export type { ContentCoding } from './decompression/content-coding.ts';
 export type { DecompressionOptions } from './decompression/decompression-options.ts';

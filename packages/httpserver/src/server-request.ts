@@ -17,7 +17,7 @@ import {
   targetQuery,
 } from '@landspout/http1';
 import { mergeQueries } from '@landspout/http1/protocol';
-import { type Clock, systemClock } from '@landspout/ioloop';
+import type { Clock } from '@landspout/ioloop';
 import type { SocketAddress } from '@landspout/iostream';
 import { remoteIpOf } from './forwarded/remote-ip.ts';
 
@@ -45,7 +45,7 @@ export class ServerRequest {
   readonly #startedAtMs: number;
 
   /** @param clock - for {@link requestTimeMs}; that of the server's loop. */
-  constructor(head: RequestHead, exchange: HTTPServerExchange, clock: Clock = systemClock) {
+  constructor(head: RequestHead, exchange: HTTPServerExchange, clock: Clock) {
     this.method = head.method;
     this.target = head.target;
     this.version = head.version;

@@ -178,7 +178,7 @@ describe('ServerRequest', () => {
     const headers = new Counting().add('Cookie', 'a=1').add('Host', 'a');
     const { found } = await look(get('/?a=1'), (original) => {
       const head = { method: 'GET', target: '/?a=1', version: 'HTTP/1.1', headers } as const;
-      const request = new ServerRequest(head, original.exchange);
+      const request = new ServerRequest(head, original.exchange, systemClock);
       const before = lookups;
       return [
         before,
