@@ -1,5 +1,6 @@
 import { Absences } from './http/absences.mjs';
 import { compareAllAnswers } from './http/compare.mjs';
+import { measureCrowd } from './http/crowd.mjs';
 import { answerBytes, measureHttp, warmUpHttp } from './http/measure.mjs';
 import { printHttpReport } from './http/report.mjs';
 import { chooseHttpRows } from './http/rows.mjs';
@@ -10,6 +11,9 @@ import { describeMachine, describeTools, fileLimit } from './machine.mjs';
 import { httpOptions } from './options.mjs';
 import { say } from './progress.mjs';
 import { keepResults } from './results.mjs';
+
+/** Sections that are measured once, not round after round. */
+const ONCE = ['idle', 'crowd'];
 
 /** Measures the HTTP server against a floor in C and its peers, in turn, round after round. @param {string[]} args */
 export async function http(args) {
@@ -25,7 +29,7 @@ export async function http(args) {
 
   const samples = new Map(rows.map((row) => [row, []]));
   for (let round = 1; round <= options.rounds; round += 1) {
-    for (const row of absences.rows.filter(({ section }) => section !== 'idle')) {
+    for (const row of absences.rows.filter(({ section }) => !ONCE.includes(section))) {
       say(`round ${round} of ${options.rounds}: ${nameOf(row)}`);
       await absences.attempt(row, async () => samples.get(row).push(await measureHttp(row, stage, options)));
     }
@@ -36,6 +40,11 @@ export async function http(args) {
     const connections = row.settings.idle;
     const about = { connections, answerBytes: (server) => answerBytes(server, stage), warmUp: warmUpHttp };
     await absences.attempt(row, async () => idle.set(row, await measureIdle(row, stage, about)));
+  }
+  const crowds = new Map();
+  for (const row of absences.rows.filter(({ section }) => section === 'crowd')) {
+    say(nameOf(row));
+    await absences.attempt(row, async () => crowds.set(row, await measureCrowd(row, stage)));
   }
   say('');
 
@@ -48,7 +57,7 @@ export async function http(args) {
     versions: versionsOf(stage.peers),
     absent: absences.list,
     rows: absences.rows.map((row) => ({
-      ...summarizeHttp(row, samples.get(row), idle.get(row)),
+      ...summarizeHttp(row, samples.get(row), idle.get(row), crowds.get(row)),
       answer: sameness.get(answerFile(row, stage.made)),
     })),
   };

@@ -62,7 +62,12 @@ export async function openIdle(server, { cores, files, made }, { connections, an
   }
 }
 
-async function reading(server) {
+/**
+ * Memory at rest, after garbage was collected.
+ *
+ * @param {Server} server - started with `--expose-gc`.
+ */
+export async function reading(server) {
   await server.collect();
   if (server.collects) await sleep(REST_MS);
   await server.collect();

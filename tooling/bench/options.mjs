@@ -45,23 +45,24 @@ export function streamOptions(args) {
 /** @param {string[]} args */
 export function httpOptions(args) {
   const lengths = { rounds: 3, 'measure-ms': 2000, 'warmup-ms': 1000 };
-  const amounts = { connections: 64, many: 1000, idle: 10_000 };
-  const choices = { only: { type: 'string' }, rows: { type: 'string' } };
+  const amounts = { connections: 64, many: 1000, idle: 10_000, crowd: 5000 };
+  const fresh = { type: 'boolean', default: false };
+  const choices = { only: { type: 'string' }, rows: { type: 'string' }, fresh };
   const { values } = parse(args, { ...lengths, ...amounts }, choices);
-  const { rounds, connections, many, idle, build, only, rows } = values;
+  const { rounds, connections, many, idle, crowd, build, only, rows } = values;
   const [measureMs, warmupMs] = [values['measure-ms'], values['warmup-ms']];
-  const chosen = { only: only?.split(','), rows: rows?.split(',') };
-  return { rounds, measureMs, warmupMs, connections, many, idle, build, ...chosen };
+  const chosen = { only: only?.split(','), rows: rows?.split(','), fresh: values.fresh };
+  return { rounds, measureMs, warmupMs, connections, many, idle, crowd, build, ...chosen };
 }
 
-/** Numbers are whole and above 0, except that `--warmup 0` and `--idle 0` leave that part out. */
+/** Numbers are whole and above 0, except that `--warmup 0`, `--idle 0` and `--crowd 0` leave that part out. */
 function parse(args, numbers, others, allowPositionals = false) {
   const options = { ...others, 'no-build': { type: 'boolean', default: false } };
   for (const name of Object.keys(numbers)) options[name] = { type: 'string', default: String(numbers[name]) };
   const { values, positionals } = parseArgs({ args, options, allowPositionals });
   const parsed = { ...values, build: !values['no-build'] };
   for (const name of Object.keys(numbers)) {
-    const least = name === 'warmup' || name === 'idle' ? 0 : 1;
+    const least = ['warmup', 'idle', 'crowd'].includes(name) ? 0 : 1;
     const value = Number(values[name]);
     if (!Number.isInteger(value) || value < least) {
       throw new BenchError(`--${name} takes a whole number of at least ${least}, not ${values[name]}`);

@@ -53,7 +53,7 @@ function helloScene(options) {
 /** One of the scenes of http, asked by its client. */
 async function httpScene(options) {
   const files = fileLimit();
-  const rows = chooseHttpRows({ ...options, rows: [options.row], many: MANY, idle: 0, files });
+  const rows = chooseHttpRows({ ...options, rows: [options.row], many: MANY, idle: 0, crowd: 0, files });
   const scenes = rows.filter(({ settings }) => settings.idle === 0);
   const row = scenes.find(({ how }) => how === options.scene);
   if (row === undefined) {

@@ -13,7 +13,8 @@ const USAGE = `usage: pnpm bench hello [--rounds 3] [--seconds 5] [--warmup 2] [
        pnpm bench stream [--rounds 3] [--measure-ms 2000] [--warmup-ms 1000] [--connections 64] [--idle 10000]
                          [--file-mib 100] [--only echo,lines,idle,send-file] [--no-build]
        pnpm bench http [--rounds 3] [--measure-ms 2000] [--warmup-ms 1000] [--connections 64] [--many 1000] [--idle 10000]
-                       [--only hello,pipelined,head,bodies,idle,flat] [--rows floor,httpserver] [--no-build]
+                       [--crowd 5000] [--fresh] [--only hello,pipelined,head,bodies,idle,flat,crowd]
+                       [--rows floor,httpserver] [--no-build]
        pnpm bench profile <row> [--scene '1 MiB up'] [--seconds 4] [--warmup 2] [--connections 64] [--top 25] [--no-build]`;
 
 const [name, ...args] = process.argv.slice(2);

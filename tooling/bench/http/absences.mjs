@@ -40,7 +40,8 @@ export class Absences {
     try {
       await act();
     } catch (error) {
-      if (row.peer === undefined || !(error instanceof BenchError)) throw error;
+      const mayFail = row.peer !== undefined || row.mayFail === true;
+      if (!mayFail || !(error instanceof BenchError)) throw error;
       const fallen = this.#rows.filter((other) => other === row || (other.id === row.id && alike(other)));
       this.#rows = this.#rows.filter((other) => !fallen.includes(other));
       const scenes = fallen.map(({ section, how }) => `${section}, ${how}`).join('; ');

@@ -3,12 +3,14 @@ import path from 'node:path';
 import { dateOffset } from '../answers.mjs';
 import { openIdle } from '../idle-memory.mjs';
 import { Server } from '../server.mjs';
-import { runClient } from '../stream/clients.mjs';
+import { runClient, startClient } from '../stream/clients.mjs';
 import { requestText } from './requests.mjs';
 import { answerFile } from './stage.mjs';
 
 /** Before memory is read. */
 const IDLE_WARMUP = { connections: 64, depth: 1, ms: 1000 };
+/** Longer than anything that is measured. */
+const FOREVER_MS = 3_600_000;
 
 /**
  * One round of one row, on a process of its own.
@@ -59,12 +61,32 @@ export function answerBytes({ row }, { made }) {
  * @param {{ connections: number, depth: number, ms: number }} load
  * @returns {Promise<{ messages: number, durationUs: number, p99Us: number }>} a message is `depth` requests.
  */
-export function runHttp({ row, port }, stage, { connections, depth, ms }) {
-  const { made, cores } = stage;
+export function runHttp(server, stage, { connections, depth, ms }) {
+  const threads = Math.min(stage.cores.loadThreads, connections);
+  return runClient(...clientOf(server, stage, { connections, threads, depth, ms }));
+}
+
+/**
+ * Starts a client that asks at an even pace until it is told to end, by SIGTERM, and then says what was done.
+ *
+ * @param {Server} server
+ * @param {{ connections: number, paceUs: number }} load - one request on each connection every so often.
+ */
+export function startNormal(server, stage, { connections, paceUs }) {
+  const [name, where, command] = clientOf(server, stage, {
+    connections,
+    threads: 1,
+    depth: 1,
+    ms: FOREVER_MS,
+  });
+  return startClient(name, where, [...command, paceUs]);
+}
+
+function clientOf({ row, port }, stage, { connections, threads, depth, ms }) {
+  const { made } = stage;
   const [request, answer] = [path.join(made.folder, 'request'), answerFile(row, made)];
   writeFileSync(request, requestText(row.settings.ask, port), 'latin1');
   const dateAt = dateOffset(readFileSync(answer, 'latin1'));
-  const threads = Math.min(cores.loadThreads, connections);
   const command = [made.httpClient, port, connections, threads, ms, depth, request, answer, dateAt];
-  return runClient(`the client of ${row.title}`, stage, command);
+  return [`the client of ${row.title}`, stage, command];
 }

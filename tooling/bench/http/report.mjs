@@ -2,13 +2,14 @@ import { warnWhenBusy } from '../machine.mjs';
 import { costRatio, peerOf } from '../stream/summary.mjs';
 import { formatTable } from '../table.mjs';
 import { printVerdicts } from '../verdicts.mjs';
+import { printCrowd } from './crowd-report.mjs';
 import { growth, judgeHttp, TITLES } from './summary.mjs';
 
 /** Prints what was measured, and how, for people. */
 export function printHttpReport({ machine, cores, files, settings, versions, absent, rows }) {
   printConditions({ machine, cores, files, settings, versions });
   for (const section of new Set(rows.map((row) => row.section))) {
-    const print = { idle: printIdle, flat: printFlat }[section] ?? printScenes;
+    const print = { idle: printIdle, flat: printFlat, crowd: printCrowd }[section] ?? printScenes;
     print(
       rows.filter((row) => row.section === section),
       settings,

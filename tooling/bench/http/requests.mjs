@@ -11,9 +11,10 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** @type {Readonly<Record<'hello' | 'head' | 'down10K' | 'down1M' | 'up10K' | 'up1M', Ask>>} */
+/** @type {Readonly<Record<'hello' | 'crowd' | 'head' | 'down10K' | 'down1M' | 'up10K' | 'up1M', Ask>>} */
 export const ASKS = {
   hello: { id: 'hello' },
+  crowd: { id: 'crowd' },
   head: { id: 'head', browser: true },
   down10K: { id: 'down-10k', downBytes: 10 * KIB },
   down1M: { id: 'down-1m', downBytes: MIB },

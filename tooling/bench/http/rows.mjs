@@ -1,19 +1,22 @@
 import { BenchError } from '../bench-error.mjs';
 import { chooseRows } from '../rows.mjs';
 import { SPARE_FILES } from '../stage.mjs';
+import { CROWD_SERVERS, crowdOf } from './crowd-settings.mjs';
 import { ASKS } from './requests.mjs';
 
 /**
  * One server in one scene.
  *
  * @typedef {object} HttpRow
- * @property {'hello' | 'pipelined' | 'head' | 'bodies' | 'idle' | 'flat'} section
+ * @property {'hello' | 'pipelined' | 'head' | 'bodies' | 'idle' | 'flat' | 'crowd'} section
  * @property {string} how - which scene of that section it is.
  * @property {string} id @property {string} title @property {string} backend - as of `Row` in ../rows.mjs.
  * @property {string} [program] - in `servers/`; the floor alone has none.
  * @property {'bun' | 'deno' | 'tornado'} [peer] - what runs it in place of Node, and may not be installed.
- * @property {{ ask: import('./requests.mjs').Ask, connections: number, depth: number, idle: number }} settings -
- *   `depth` requests at once on each of the connections, beside that many idle ones.
+ * @property {true} [mayFail] - as a peer's may, though Node runs it.
+ * @property {{ ask: import('./requests.mjs').Ask, connections: number, depth: number, idle: number,
+ *   crowd?: import('./crowd-settings.mjs').Crowd }} settings - `depth` requests at once on each of the connections,
+ *   beside that many idle ones, or a crowd of bad ones.
  */
 
 /** Requests that a connection sends at once where they are pipelined. */
@@ -41,7 +44,8 @@ export function chooseServers(ids) {
  * The rows of the chosen sections, in the order of the tables.
  *
  * @param {{ only?: readonly string[], rows?: readonly string[], connections: number, many: number, idle: number,
- *   files: number }} options - `idle` of 0 leaves that section out; `files` bounds what the flat one opens.
+ *   crowd: number, fresh: boolean, files: number }} options - `idle` and `crowd` of 0 leave that section out; `files`
+ *   bounds what the flat one and the crowd open.
  * @returns {readonly HttpRow[]}
  */
 export function chooseHttpRows(options) {
@@ -50,8 +54,17 @@ export function chooseHttpRows(options) {
   );
   const servers = chooseServers(options.rows);
   return scenes.flatMap(({ section, how, ...settings }) =>
-    servers.map((server) => ({ section, how, ...server, settings })),
+    serversOf(section, servers).map((server) => ({ section, how, ...server, settings })),
   );
+}
+
+/** A crowd needs deadlines, which not every server can set: those that can have programs of their own for it. */
+function serversOf(section, servers) {
+  if (section !== 'crowd') return servers;
+  return servers.flatMap((server) => {
+    const own = CROWD_SERVERS[server.id];
+    return own === undefined ? [] : [{ ...server, ...own }];
+  });
 }
 
 const SECTIONS = {
@@ -79,6 +92,12 @@ const SECTIONS = {
     idleCounts(files - SPARE_FILES - connections).map((idle) =>
       scene(`${idle} idle`, ASKS.hello, { connections, idle }),
     ),
+  crowd: (options) => {
+    const crowd = crowdOf(options);
+    if (crowd === undefined) return [];
+    const how = `3 x ${crowd.ofEachKind} bad clients`;
+    return [{ ...scene(how, ASKS.crowd, { connections: crowd.normal.connections }), crowd }];
+  },
 };
 
 function scene(how, ask, { connections, depth = 1, idle = 0 }) {

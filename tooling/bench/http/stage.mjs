@@ -23,6 +23,7 @@ export function setHttpStage({ build, files }, rows) {
     floor: compile('floor', folder),
     httpClient: compile('http-client', folder),
     idleClient: compile('idle-client', folder),
+    crowd: compile('crowd', folder),
   };
   return {
     cores: shareCores(),
@@ -46,12 +47,12 @@ export function answerFile({ id, settings }, { folder }) {
  * @param {readonly string[]} [nodeFlags] - such as `--expose-gc`, which other runtimes call otherwise.
  */
 export function httpCommand(row, made, peers, nodeFlags = []) {
-  const { ask } = row.settings;
+  const { ask, crowd } = row.settings;
   if (row.program === undefined) {
     const command = serverCommand(row, { floor: made.floor, answerFile: answerFile(row, made) });
     return ask.upBytes === undefined ? command : [...command, String(ask.upBytes)];
   }
-  const settings = JSON.stringify({ downBytes: ask.downBytes, upBytes: ask.upBytes });
+  const settings = JSON.stringify({ downBytes: ask.downBytes, upBytes: ask.upBytes, crowd });
   if (row.peer === undefined) return [...serverCommand(row, made, nodeFlags), settings];
   const { command, collects } = peers.get(row.peer);
   const program = fileURLToPath(new URL(`../servers/${row.program}`, import.meta.url));

@@ -1,5 +1,6 @@
 import { costRatio, peerOf, summarizeStream } from '../stream/summary.mjs';
 import { median } from '../summary.mjs';
+import { judgeCrowd } from './crowd-summary.mjs';
 
 /** What the project aims at: see README.md. */
 const AIM = { timesFloor: 1.4, timesCheaperThanNode: 5, portableTimesCheaperThanNode: 1.7, flat: 1.15 };
@@ -16,8 +17,10 @@ export const TITLES = { floor: 'C epoll loop (floor)', node: 'node:http' };
  * @param {readonly { count: number, cpuNs: number, systemNs: number, wallNs: number, p99Us: number }[]} samples - one of
  *   each round.
  * @param {{ residentBytes: number, heapBytes: number }} [idle]
+ * @param {import('./crowd.mjs').CrowdResult} [crowd]
  */
-export function summarizeHttp(row, samples, idle) {
+export function summarizeHttp(row, samples, idle, crowd) {
+  if (crowd !== undefined) return { ...row, crowd };
   const result = { id: row.id, ...summarizeStream(row, samples, idle) };
   if (idle !== undefined) return result;
   return {
@@ -33,6 +36,9 @@ export function judgeHttp(rows) {
   return [
     ...of('httpserver').flatMap((row) => judgeNative(rows, row)),
     ...of('httpserver').flatMap((row) => judgeFlat(rows, row)),
+    ...['httpserver', 'httpserver-portable']
+      .flatMap(of)
+      .flatMap((row) => (row.section === 'crowd' ? judgeCrowd(row) : [])),
     ...of('httpserver-portable').flatMap((row) =>
       SMALL.includes(row.section) ? atLeast(rows, row, TITLES.node, AIM.portableTimesCheaperThanNode) : [],
     ),

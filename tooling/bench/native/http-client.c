@@ -40,9 +40,9 @@ static int is_right(const Connection *connection, const char *input, size_t got)
 }
 
 int main(int argc, char **argv) {
-  if (argc != 9) {
+  if (argc != 9 && argc != 10) {
     fprintf(stderr, "usage: http-client <port> <connections> <threads> <ms> <requests at once> <file with a request> "
-                    "<file with its answer> <where in that its Date is, or -1>\n");
+                    "<file with its answer> <where in that its Date is, or -1> [<us between two of a connection>]\n");
     return 2;
   }
   size_t depth = (size_t)atol(argv[5]), one_request;
@@ -55,6 +55,7 @@ int main(int argc, char **argv) {
   requests = malloc(length);
   if (requests == NULL) fail("malloc");
   for (size_t copy = 0; copy < depth; copy++) memcpy(requests + copy * one_request, request, one_request);
+  if (argc == 10) pace_ns = atoll(argv[9]) * 1000;
   run(atoi(argv[1]), atoi(argv[2]), atoi(argv[3]), atoll(argv[4]));
   return 0;
 }

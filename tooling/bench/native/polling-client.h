@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,22 +23,26 @@ enum { MAX_EVENTS = 256, INPUT = 256 * 1024, BUCKET_NS = 10000, BUCKETS = 100000
 #define PATIENCE_NS 10000000000LL
 
 typedef struct {
-  int fd, asks_out;
+  int fd, asks_out, pauses;
   const char *message;
   size_t sent, got, number; // of the message: bytes sent, bytes of its answer; and which it is, for its client
-  long long begun_ns;
+  long long begun_ns; // or when it was due, where a pace is kept
 } Connection;
 
 typedef struct {
   pthread_t thread;
   Connection *connections;
   int count, poller;
-  long long messages;
+  long long messages, longest_ns;
   unsigned *waits; // how many messages took how long
 } Worker;
 
 static size_t length, answer_length; // of a message, and of what answers it
 static long long end_ns;
+// Between two messages of a connection; 0 for the next one as soon as the answer is there. Where a pace is kept, what
+// counts is the time since a message was due: while a server stands still, those that wait their turn wait for it too.
+static long long pace_ns;
+static volatile sig_atomic_t told_to_end;
 
 // Each client says what it sends next, how much more may come by now, and whether what came is right.
 static void choose_message(Connection *connection);
@@ -95,12 +100,44 @@ static int receive(Worker *worker, Connection *connection, char *input) {
   if (!is_right(connection, input, (size_t)got)) fail("the bytes that came back");
   connection->got += (size_t)got;
   if (connection->got < answer_length) return 0;
-  long long now = now_ns(), bucket = (now - connection->begun_ns) / BUCKET_NS;
+  long long now = now_ns(), waited = now - connection->begun_ns, bucket = waited / BUCKET_NS;
   worker->messages++;
   worker->waits[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
-  if (now >= end_ns) return 1;
-  next_message(worker, connection, now);
+  if (waited > worker->longest_ns) worker->longest_ns = waited;
+  if (now >= end_ns || told_to_end) return 1;
+  if (pace_ns > 0) connection->pauses = 1;
+  else next_message(worker, connection, now);
   return 0;
+}
+
+/** Sends what is due by the pace that is kept, and answers how many connections are done: the time is over. */
+static int keep_pace(Worker *worker) {
+  int done = 0;
+  for (int index = 0; index < worker->count; index++) {
+    Connection *connection = &worker->connections[index];
+    long long now = now_ns(), due = connection->begun_ns + pace_ns;
+    if (!connection->pauses || (now < due && now < end_ns && !told_to_end)) continue;
+    connection->pauses = 0;
+    if (now >= end_ns || told_to_end) done++;
+    else next_message(worker, connection, due);
+  }
+  return done;
+}
+
+/** All at once, or spread over the pace that is kept. */
+static void begin(Worker *worker) {
+  long long now = now_ns();
+  for (int index = 0; index < worker->count; index++) {
+    Connection *connection = &worker->connections[index];
+    connection->pauses = pace_ns > 0;
+    connection->begun_ns = now - pace_ns + pace_ns * index / worker->count;
+    if (pace_ns == 0) next_message(worker, connection, now_ns());
+  }
+}
+
+static void tell_to_end(int number) {
+  (void)number;
+  told_to_end = 1;
 }
 
 static void *work(void *argument) {
@@ -109,13 +146,14 @@ static void *work(void *argument) {
   char *input = malloc(INPUT);
   if (input == NULL) fail("malloc");
   long long heard_ns = now_ns();
-  for (int index = 0; index < worker->count; index++) next_message(worker, &worker->connections[index], now_ns());
+  begin(worker);
   for (int open = worker->count; open > 0;) {
     int count = epoll_wait(worker->poller, events, MAX_EVENTS, 0);
     if (count > 0) heard_ns = now_ns();
     errno = 0;
     if (now_ns() - heard_ns > PATIENCE_NS) fail("an answer within ten seconds");
     if (count == 0) sched_yield();
+    if (pace_ns > 0) open -= keep_pace(worker);
     for (int index = 0; index < count; index++) {
       Connection *connection = events[index].data.ptr;
       if (events[index].events & EPOLLOUT) send_more(worker, connection);
@@ -146,7 +184,10 @@ static long long percentile_us(const Worker *workers, int threads, long long mes
   return BUCKETS * (BUCKET_NS / 1000LL);
 }
 
-/** Connects, works until the time is over, and says what was done; waits are rounded up to 10 us, and end at 1 s. */
+/**
+ * Connects, works until the time is over, or where a pace is kept until SIGTERM, and says what was done; shares of the
+ * waits are rounded up to 10 us, and end at 1 s.
+ */
 static void run(int port, int connections, int threads, long long ms) {
   Worker *workers = calloc((size_t)threads, sizeof *workers);
   if (workers == NULL) fail("calloc");
@@ -163,7 +204,9 @@ static void run(int port, int connections, int threads, long long ms) {
       control(worker, connection, EPOLL_CTL_ADD, EPOLLIN);
     }
   }
-  long long start_ns = now_ns(), messages = 0;
+  struct sigaction action = {.sa_handler = tell_to_end};
+  if (pace_ns > 0) sigaction(SIGTERM, &action, NULL);
+  long long start_ns = now_ns(), messages = 0, longest_ns = 0;
   end_ns = start_ns + ms * 1000000LL;
   for (int index = 0; index < threads; index++) {
     if (pthread_create(&workers[index].thread, NULL, work, &workers[index]) != 0) fail("pthread_create");
@@ -171,8 +214,9 @@ static void run(int port, int connections, int threads, long long ms) {
   for (int index = 0; index < threads; index++) {
     pthread_join(workers[index].thread, NULL);
     messages += workers[index].messages;
+    if (workers[index].longest_ns > longest_ns) longest_ns = workers[index].longest_ns;
   }
-  printf("{\"messages\":%lld,\"durationUs\":%lld,\"p50Us\":%lld,\"p99Us\":%lld}\n", messages,
+  printf("{\"messages\":%lld,\"durationUs\":%lld,\"p50Us\":%lld,\"p99Us\":%lld,\"maxUs\":%lld}\n", messages,
          (now_ns() - start_ns) / 1000, percentile_us(workers, threads, messages, 0.5),
-         percentile_us(workers, threads, messages, 0.99));
+         percentile_us(workers, threads, messages, 0.99), longest_ns / 1000);
 }
