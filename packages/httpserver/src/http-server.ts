@@ -4,10 +4,11 @@ import {
   type HTTPServerConnectionDelegate,
   ServerConnection,
 } from '@landspout/http1';
-import { IOLoop } from '@landspout/ioloop';
+import { IOLoop, type ProcessTask } from '@landspout/ioloop';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import type { HTTPServerStats } from './monitor/http-server-stats.ts';
+import { type StartOptions, startProcesses } from './server-processes.ts';
 import { type HTTPServerOptions, ServerSettings } from './server-settings.ts';
 import { resolveStopOptions, type StopOptions, type StopResult } from './server-stop.ts';
 import { type SignalStop, type StopOnSignalsOptions, stopOnSignals } from './stop-on-signals.ts';
@@ -95,6 +96,26 @@ export class HTTPServer extends TCPServer {
     return this;
   }
 
+  /**
+   * Serves in several processes, which share one port. **The program is started again in each of them, from its first
+   * line**: what stands above the call runs in the parent and in every child, and what stands below in the children
+   * alone. In the parent the promise does not resolve; see `forkProcesses` of `@landspout/ioloop`.
+   *
+   * The parent starts children again that die, replaces all of them one by one on SIGHUP, with no connection refused
+   * and no request lost, and stops them on SIGTERM and SIGINT, by {@link stop}. With `processes: 1` there is no parent:
+   * this process listens, and stops on those signals.
+   *
+   * @param options.onStats - hears in the parent what all of them have seen.
+   * @returns in a child, once it listens: which one it is; `undefined` where there is only this process.
+   * @throws as `forkProcesses`, {@link listen} and {@link stopOnSignals}.
+   *
+   * @example
+   * await server.start({ processes: 'cpus', port: 8888 });
+   */
+  start(options: StartOptions): Promise<ProcessTask | undefined> {
+    return startProcesses(this, options);
+  }
+
   override handleStream(stream: IOStream): void {
     // The listener keeps the process alive; once it is closed, requests under way do (see `stop`).
     stream.unref();
@@ -131,8 +152,8 @@ export class HTTPServer extends TCPServer {
   }
 
   /**
-   * Stops as {@link stop} does when the process is told to end: by SIGTERM or SIGINT, unless `signals` says otherwise. A
-   * second signal ends the process at once. When the server has stopped and nothing else is under way, the process ends
+   * Stops as {@link stop} does when the process is told to end: by SIGTERM or SIGINT, unless `signals` says otherwise. The
+   * same signal for the second time ends the process at once. When the server has stopped and nothing else is under way, the process ends
    * by itself, with exit code 0.
    *
    * @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be.

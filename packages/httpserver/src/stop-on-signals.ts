@@ -15,8 +15,9 @@ export interface SignalStop extends Disposable {
 }
 
 /**
- * Calls `stop` when the first of the signals comes. A second one does to the process what it does without us, so that
- * who is in a hurry is not held up.
+ * Calls `stop` when the first of the signals comes. One that comes for the second time does to the process what it does
+ * without us, so that who is in a hurry is not held up. Another one does not: a Ctrl-C is a SIGINT for every process of
+ * a terminal, and then often a SIGTERM from their parent.
  *
  * @throws StreamUsageError `ERR_STREAM_USAGE` for no signals.
  */
@@ -26,16 +27,19 @@ export function stopOnSignals(
 ): SignalStop {
   if (signals.length === 0)
     throw new StreamUsageError('ERR_STREAM_USAGE', 'stopOnSignals: a signal was expected');
-  const cancel = (): void => {
-    for (const signal of signals) process.off(signal, heard);
-  };
   let settle!: (result: Promise<StopResult>) => void;
   const stopped = new Promise<StopResult>((resolve) => {
     settle = resolve;
   });
-  const heard = (): void => {
-    cancel();
+  let isStopping = false;
+  const heard = (signal: NodeJS.Signals): void => {
+    process.off(signal, heard);
+    if (isStopping) return;
+    isStopping = true;
     settle(stop());
+  };
+  const cancel = (): void => {
+    for (const signal of signals) process.off(signal, heard);
   };
   for (const signal of signals) process.on(signal, heard);
   return { stopped, cancel, [Symbol.dispose]: cancel };

@@ -33,7 +33,19 @@ describe('HTTPServer.stopOnSignals', () => {
     },
   );
 
-  it('leaves a second signal to the system', async () => {
+  it('goes on stopping when another signal follows, as behind a Ctrl-C', async () => {
+    const { child, exited, next, port } = await start();
+    const busy = await RawClient.connect({ port }, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(await next()).toBe('slow');
+    child.kill('SIGINT');
+    expect(await next()).toBe('stopping');
+    child.kill('SIGTERM');
+    busy.socket.end();
+    expect(await busy.untilEnd()).toMatch(/late$/);
+    expect(await exited).toEqual([0, null]);
+  });
+
+  it('leaves a signal that comes for the second time to the system', async () => {
     const { child, exited, next, port } = await start();
     const busy = await RawClient.connect({ port }, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(await next()).toBe('slow');

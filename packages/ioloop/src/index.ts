@@ -120,11 +120,14 @@ export {
   PROCESS_ERRORS,
   type ProcessErrorCode,
   ProcessLimitError,
+  ProcessNotReadyError,
   ProcessUsageError,
 } from './processes/process-errors.ts';
 export {
+  type AskOptions,
   ProcessSupervisor,
   type ProcessSupervisorOptions,
+  type RollingRestartOptions,
   type SupervisedChild,
   type SupervisorHooks,
 } from './processes/process-supervisor.ts';

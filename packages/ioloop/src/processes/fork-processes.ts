@@ -1,4 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
+import { IOLoop } from '../io-loop.ts';
+import type { Logger } from '../logger.ts';
 import type { ProcessListenOptions } from './listen-requests.ts';
 import { ProcessUsageError } from './process-errors.ts';
 import { ProcessSupervisor, type ProcessSupervisorOptions } from './process-supervisor.ts';
@@ -9,10 +11,14 @@ export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptio
   extends Omit<ProcessSupervisorOptions, 'count' | 'program' | 'listen'> {
   /** Where the children shall be able to listen. Default: nowhere. */
   readonly listen?: Listen;
+  /** Called in the parent before the first child is started, with what it can be asked and told. */
+  readonly onSupervising?: (supervisor: ProcessSupervisor) => void;
 }
 
 /** Both end a service in an orderly way: one from a supervisor or container, one from a keyboard. */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** What services are told to read their configuration by. */
+const RESTART_SIGNAL = 'SIGHUP';
 
 let called = false;
 
@@ -29,8 +35,9 @@ let called = false;
  * parent exits with 0.
  *
  * SIGTERM or SIGINT to the parent stops: SIGTERM for each child, which a child answers by `server.stop()`; after
- * `stopTimeoutMs` SIGKILL; then the parent exits with 0, however the children ended. These two handlers are there only
- * while the parent supervises. A Ctrl-C reaches the children as well, so that they may get SIGINT and then SIGTERM. A
+ * `stopTimeoutMs` SIGKILL; then the parent exits with 0, however the children ended. SIGHUP replaces the children one
+ * after the other, as `ProcessSupervisor.restart` does, for which each must call `task.ready()` once it listens. The
+ * handlers of these three are there only while the parent supervises. A Ctrl-C reaches the children as well, so that they may get SIGINT and then SIGTERM. A
  * child whose parent is gone gets SIGTERM from itself, and SIGKILL after `stopTimeoutMs`.
  *
  * The listeners of `listen` belong to the parent. On the native backend each child has one of its own, with
@@ -56,7 +63,8 @@ let called = false;
  * const task = await forkProcesses(4, { listen: [{ port: 8888 }] });
  * const server = new HTTPServer((request) => request.respond(200, `Hello from ${task.id}`));
  * await server.listen(task.listeners[0]);
- * process.once('SIGTERM', () => server.stop());
+ * server.stopOnSignals();
+ * task.ready();
  */
 export async function forkProcesses<const Listen extends readonly ProcessListenOptions[] = readonly []>(
   count?: number | null,
@@ -69,19 +77,24 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
     record === undefined ? new ProcessSupervisor({ ...options, count: count ?? null }) : undefined;
   called = true;
   if (record !== undefined) return becomeTask(record) as Promise<ProcessTask<Listen>>;
-  await supervise(supervisor as ProcessSupervisor);
+  options.onSupervising?.(supervisor as ProcessSupervisor);
+  await supervise(supervisor as ProcessSupervisor, (options.loop ?? IOLoop.current()).logger);
   process.exit(0);
 }
 
 /** The parent owns its process: nothing else runs in it, so that it may take the signals. */
-async function supervise(supervisor: ProcessSupervisor): Promise<void> {
+async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise<void> {
   const stop = (): void => void supervisor.stop();
+  const restart = (): void =>
+    void supervisor.restart().catch((error) => logger.error({ error }, 'a rolling restart ended early'));
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
+  process.on(RESTART_SIGNAL, restart);
   try {
     await supervisor.start();
     await supervisor.wait();
   } finally {
     for (const signal of STOP_SIGNALS) process.off(signal, stop);
+    process.off(RESTART_SIGNAL, restart);
     called = false; // nothing is left, so that another port may be tried
   }
 }

@@ -5,6 +5,9 @@ export const PROCESS_ERRORS = {
   ERR_PROCESS_USAGE: {
     meaning: 'An argument, or the place or moment of the call, is wrong; no process was started.',
   },
+  ERR_PROCESS_NOT_READY: {
+    meaning: 'A successor did not get ready to take over from its child, which goes on.',
+  },
   ERR_PROCESS_RESTARTS: {
     meaning: 'Children died more often than they may be started again; all of them were stopped.',
   },
@@ -27,5 +30,14 @@ export class ProcessLimitError extends CodedError<'ERR_PROCESS_RESTARTS'> {
 
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_PROCESS_RESTARTS', message, options);
+  }
+}
+
+/** A rolling restart ended early: the successor of a child did not get ready. The child, and all others, go on. */
+export class ProcessNotReadyError extends CodedError<'ERR_PROCESS_NOT_READY'> {
+  override readonly name = 'ProcessNotReadyError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_PROCESS_NOT_READY', message, options);
   }
 }

@@ -5,10 +5,12 @@ import { type ChildProgram, type ChildProgramOptions, resolveProgram } from './c
 import type { ChildLauncher } from './launch-plan.ts';
 import { type ProcessListenOptions, resolveListenRequests } from './listen-requests.ts';
 import { openLauncher } from './open-launcher.ts';
+import { OpenQuestions } from './open-questions.ts';
 import { resolveProcessCount } from './process-count.ts';
-import { ProcessLimitError, ProcessUsageError } from './process-errors.ts';
+import { ProcessLimitError, ProcessNotReadyError, ProcessUsageError } from './process-errors.ts';
 import { RestartPolicy, type RestartPolicyOptions } from './restart-policy.ts';
 import { type ProcessExit, SupervisedTask } from './supervised-task.ts';
+import { type TaskMessage, taskMessageOf } from './task-messages.ts';
 
 /** A child as its parent sees it. */
 export interface SupervisedChild {
@@ -48,6 +50,24 @@ export interface ProcessSupervisorOptions extends RestartPolicyOptions, ChildPro
 type State = 'new' | 'running' | 'stopping' | 'ended';
 
 const DEFAULT_STOP_TIMEOUT_MS = 35_000;
+const DEFAULT_READY_TIMEOUT_MS = 30_000;
+const DEFAULT_ASK_TIMEOUT_MS = 1_000;
+
+export interface RollingRestartOptions {
+  /** How long a successor may take until it calls `task.ready()`. Default 30 s. */
+  readonly readyTimeoutMs?: number;
+}
+
+export interface AskOptions {
+  /** How long to wait for answers. Default 1 s. */
+  readonly timeoutMs?: number;
+}
+
+/** A child that its task does not count on: a successor that is not ready, or a predecessor that is to end. */
+interface OtherChild {
+  readonly ready?: () => void;
+  readonly exited: (exit: ProcessExit) => void;
+}
 
 /**
  * Starts a program several times, and again when one of them dies.
@@ -77,16 +97,16 @@ export class ProcessSupervisor {
   #launcher: ChildLauncher | undefined;
   #failure: ProcessLimitError | undefined;
   #killTimer: { cancel(): void } | undefined;
+  readonly #others = new Map<ChildProcess, OtherChild>();
+  readonly #questions = new OpenQuestions();
+  #restarting: Promise<void> | undefined;
 
   /** @throws ProcessUsageError `ERR_PROCESS_USAGE` for options that cannot be. */
   constructor(options: ProcessSupervisorOptions = {}) {
-    const { stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS } = options;
-    if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0 && stopTimeoutMs <= MAX_DELAY_MS)) {
-      throw new ProcessUsageError(
-        `stopTimeoutMs of 0 to ${MAX_DELAY_MS} was expected, not ${String(stopTimeoutMs)}`,
-      );
-    }
-    this.#stopTimeoutMs = stopTimeoutMs;
+    this.#stopTimeoutMs = requireDelayOption(
+      'stopTimeoutMs',
+      options.stopTimeoutMs ?? DEFAULT_STOP_TIMEOUT_MS,
+    );
     this.#policy = new RestartPolicy(options);
     this.#program = resolveProgram(options.program, options);
     this.#listen = options.listen ?? [];
@@ -173,25 +193,153 @@ export class ProcessSupervisor {
     return this.#tasks[taskId]?.send(message) ?? false;
   }
 
+  /**
+   * Asks every child for what it knows of `topic`; each answers by `task.answer`.
+   *
+   * @returns the answers by task id. A child that is not there, does not know, or does not answer in time is missing.
+   */
+  async ask(topic: string, options: AskOptions = {}): Promise<ReadonlyMap<number, unknown>> {
+    const timeoutMs = requireDelayOption('timeoutMs', options.timeoutMs ?? DEFAULT_ASK_TIMEOUT_MS);
+    const answers = new Map<number, unknown>();
+    const asked = this.#tasks.map(async (task) => {
+      const send = (id: number) => task.send({ landspout: { kind: 'ask', id, topic } } satisfies TaskMessage);
+      const value = await this.#questions.ask(send, this.#loop.clock, timeoutMs);
+      if (value !== undefined) answers.set(task.id, value);
+    });
+    await Promise.all(asked);
+    return answers;
+  }
+
+  /**
+   * Replaces the children, one after the other: a successor is started under the same task id and with the same
+   * listeners; when it has called `task.ready()`, the child before it gets SIGTERM, and SIGKILL after `stopTimeoutMs`;
+   * when that has ended, the next one's turn comes. Both accept connections meanwhile, so that none is refused.
+   *
+   * A successor that ends, or is not ready in time, ends the restart; all children go on. A second call meanwhile joins
+   * the first. What is replaced is no restart of a dead child, and is not counted as one.
+   *
+   * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; ProcessUsageError `ERR_PROCESS_USAGE` when nothing is running.
+   */
+  async restart(options: RollingRestartOptions = {}): Promise<void> {
+    const timeoutMs = requireDelayOption(
+      'readyTimeoutMs',
+      options.readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS,
+    );
+    if (this.#state !== 'running' || this.#launcher === undefined) {
+      throw new ProcessUsageError('restart: no children are running');
+    }
+    this.#restarting ??= this.#replaceAll(timeoutMs).finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
 
-  #launch(task: SupervisedTask): void {
+  async #replaceAll(readyTimeoutMs: number): Promise<void> {
+    for (const task of this.#tasks) {
+      if (!task.isOver) await this.#replace(task, readyTimeoutMs);
+    }
+  }
+
+  async #replace(task: SupervisedTask, readyTimeoutMs: number): Promise<void> {
+    const successor = await this.#startSuccessor(task, readyTimeoutMs);
+    if (this.#isStopping() || task.isOver) {
+      successor.kill('SIGTERM');
+      throw new ProcessNotReadyError(
+        `the child of task ${task.id} was stopped while its successor got ready`,
+      );
+    }
+    this.#others.delete(successor);
+    const predecessor = task.handOver(successor);
+    if (predecessor !== undefined) await this.#endPredecessor(predecessor);
+  }
+
+  async #startSuccessor(task: SupervisedTask, readyTimeoutMs: number): Promise<ChildProcess> {
+    if (this.#isStopping())
+      throw new ProcessNotReadyError('the children were stopped during a rolling restart');
     let child: ChildProcess;
     try {
-      child = (this.#launcher as ChildLauncher).launch(task.id);
+      child = this.#spawn(task);
+    } catch (cause) {
+      throw new ProcessNotReadyError(`the successor of task ${task.id} could not be started`, { cause });
+    }
+    await new Promise<void>((resolve, reject) => {
+      let late = false;
+      const timer = this.#loop.clock.setTimeout(() => {
+        late = true;
+        child.kill('SIGKILL');
+      }, readyTimeoutMs);
+      const exited = (exit: ProcessExit): void => {
+        timer.cancel();
+        const why = late ? `was not ready within ${readyTimeoutMs} ms` : describeExit(exit);
+        reject(new ProcessNotReadyError(`the successor of task ${task.id} ${why}`, { cause: exit.error }));
+      };
+      const ready = (): void => {
+        timer.cancel();
+        resolve();
+      };
+      this.#others.set(child, { ready, exited });
+    });
+    return child;
+  }
+
+  #endPredecessor(child: ChildProcess): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#loop.clock.setTimeout(() => child.kill('SIGKILL'), this.#stopTimeoutMs);
+      const exited = (): void => {
+        timer.cancel();
+        resolve();
+      };
+      this.#others.set(child, { exited });
+      child.kill('SIGTERM');
+    });
+  }
+
+  #launch(task: SupervisedTask): void {
+    try {
+      task.run(this.#spawn(task));
     } catch (error) {
       // Decided on a later turn, as every other death is: no recursion, whatever the wait is.
       setImmediate(() => this.#died(task, 0, { code: null, signal: null, error: toError(error) }));
+    }
+  }
+
+  /** Starts a child for a task. What becomes of it is heard of, whether or not the task counts on it. */
+  #spawn(task: SupervisedTask): ChildProcess {
+    const child = (this.#launcher as ChildLauncher).launch(task.id);
+    const startedAt = this.#loop.clock.now();
+    const exited = (exit: ProcessExit): void =>
+      this.#exited(task, child, this.#loop.clock.now() - startedAt, exit);
+    child.once('exit', (code, signal) => exited({ code, signal }));
+    // Also says that a message or signal did not arrive, which is nothing that has to be dealt with.
+    child.on('error', (error) => {
+      if (child.pid === undefined) exited({ code: null, signal: null, error });
+    });
+    child.on('message', (message) => this.#heard(task, child, message));
+    if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(describe(task, child)));
+    return child;
+  }
+
+  #heard(task: SupervisedTask, child: ChildProcess, message: unknown): void {
+    const own = taskMessageOf(message);
+    if (own === undefined) this.#tell(() => this.#hooks.onMessage?.(describe(task, child), message));
+    else if (own.kind === 'ready') this.#others.get(child)?.ready?.();
+    else if (own.kind === 'answer') this.#questions.answered(own.id, own.value);
+  }
+
+  #exited(task: SupervisedTask, child: ChildProcess, livedMs: number, exit: ProcessExit): void {
+    if (task.holds(child)) {
+      this.#died(task, livedMs, exit);
       return;
     }
-    const startedAt = this.#loop.clock.now();
-    task.run(child, {
-      exited: (exit) => this.#died(task, this.#loop.clock.now() - startedAt, exit),
-      message: (message) => this.#tell(() => this.#hooks.onMessage?.(task.describe(), message)),
-    });
-    if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(task.describe()));
+    const other = this.#others.get(child);
+    this.#others.delete(child);
+    this.#tell(() => this.#hooks.onExited?.(describe(task, child), exit));
+    other?.exited(exit);
+    this.#checkEnd();
   }
 
   #died(task: SupervisedTask, livedMs: number, exit: ProcessExit): void {
@@ -239,6 +387,8 @@ export class ProcessSupervisor {
       this.#launcher.release(task.id);
       if (!task.signal(signal)) this.#retire(task);
     }
+    // A predecessor has been told to end: a second signal may mean to it that there is no time left.
+    for (const [child, { ready }] of this.#others) if (ready !== undefined) child.kill(signal);
   }
 
   #kill(): void {
@@ -249,6 +399,7 @@ export class ProcessSupervisor {
         `the child of task ${task.id} did not end within ${this.#stopTimeoutMs} ms, and is killed`,
       );
     }
+    for (const child of this.#others.keys()) child.kill('SIGKILL');
   }
 
   /** Nothing will run for this task any more. */
@@ -256,7 +407,11 @@ export class ProcessSupervisor {
     if (task.isOver) return;
     task.end();
     this.#launcher?.release(task.id);
-    if (this.#tasks.every(({ isOver }) => isOver)) this.#finish();
+    this.#checkEnd();
+  }
+
+  #checkEnd(): void {
+    if (this.#others.size === 0 && this.#tasks.every(({ isOver }) => isOver)) this.#finish();
   }
 
   #finish(): void {
@@ -277,6 +432,15 @@ export class ProcessSupervisor {
       this.#loop.logger.error({ error }, 'a hook of the supervisor failed');
     }
   }
+}
+
+function describe({ id, restarts }: SupervisedTask, { pid }: ChildProcess): SupervisedChild {
+  return { taskId: id, pid, restarts };
+}
+
+function requireDelayOption(name: string, value: number): number {
+  if (typeof value === 'number' && value >= 0 && value <= MAX_DELAY_MS) return value;
+  throw new ProcessUsageError(`${name} of 0 to ${MAX_DELAY_MS} was expected, not ${String(value)}`);
 }
 
 function describeExit({ code, signal, error }: ProcessExit): string {

@@ -1,4 +1,5 @@
 import type { Worker } from 'node:cluster';
+import { TaskAnswers, tellParent } from './task-answers.ts';
 import { clearTaskEnvironment, ownTask, type TaskListener, type TaskRecord } from './task-record.ts';
 
 /** What a process that `forkProcesses` has started is. */
@@ -9,6 +10,13 @@ export interface ProcessTask<Listen extends readonly unknown[] = readonly unknow
   readonly count: number;
   /** One for each entry of the option `listen`, in its order: give it to the `listen` of a server. */
   readonly listeners: { readonly [Key in keyof Listen]: TaskListener };
+  /**
+   * Tells the parent that this child does its work now. In a rolling restart the child before it is stopped only then;
+   * at other times nobody waits for it. Call it when the server listens.
+   */
+  ready(): void;
+  /** Answers what the parent asks of `topic` by `ProcessSupervisor.ask`, with what can be sent as a message. */
+  answer(topic: string, answer: () => unknown): void;
 }
 
 /**
@@ -28,7 +36,14 @@ export function taskId(): number | undefined {
 export async function becomeTask(record: TaskRecord): Promise<ProcessTask> {
   clearTaskEnvironment();
   await endWithParent(record.stopTimeoutMs);
-  return { id: record.id, count: record.count, listeners: record.listeners };
+  const answers = new TaskAnswers();
+  return {
+    id: record.id,
+    count: record.count,
+    listeners: record.listeners,
+    ready: () => tellParent({ kind: 'ready' }),
+    answer: (topic, answer) => answers.set(topic, answer),
+  };
 }
 
 /** The channel to the parent breaks when the parent is gone, however it went. */

@@ -10,12 +10,6 @@ export interface ProcessExit {
   readonly error?: Error;
 }
 
-/** Who hears of a child. */
-interface ChildEvents {
-  exited(exit: ProcessExit): void;
-  message(message: unknown): void;
-}
-
 type TaskState =
   | { readonly kind: 'idle' | 'over' }
   /** `congested`: the channel is full, and what is sent meanwhile would queue without a limit. */
@@ -40,15 +34,22 @@ export class SupervisedTask {
     return { taskId: this.id, pid: this.#child?.pid, restarts: this.restarts };
   }
 
-  /** A child lives for this task, or tries to: `exited` is called once, when it has ended or could not start. */
-  run(child: ChildProcess, events: ChildEvents): void {
+  /** A child lives for this task, or tries to. */
+  run(child: ChildProcess): void {
     this.#state = { kind: 'running', child, congested: false };
-    child.once('exit', (code, signal) => events.exited({ code, signal }));
-    // Also says that a message or signal did not arrive, which is nothing that has to be dealt with.
-    child.on('error', (error) => {
-      if (child.pid === undefined) events.exited({ code: null, signal: null, error });
-    });
-    child.on('message', (message) => events.message(message));
+  }
+
+  /** Whether it is this child that lives for the task. */
+  holds(child: ChildProcess): boolean {
+    return this.#child === child;
+  }
+
+  /** A successor takes over. @returns the child that it has replaced; `undefined` where there was none. */
+  handOver(successor: ChildProcess): ChildProcess | undefined {
+    if (this.#state.kind === 'waiting') this.#state.timer.cancel();
+    const child = this.#child;
+    this.run(successor);
+    return child;
   }
 
   waitFor(timer: { cancel(): void }): void {
