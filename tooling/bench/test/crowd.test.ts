@@ -74,7 +74,7 @@ describe('Absences', () => {
 });
 
 describe('bytesEach', () => {
-  it('counts what is queued only where it is no memory of its own', () => {
+  it('leaves out what was answered where that is memory of its own', () => {
     const crowd = { ...CALM, resident: { ...CALM.resident, peak: 5200 * MIB } };
     const [fresh] = rowsOf({ fresh: true }) as [HttpRow];
     expect(bytesEach({ ...row, crowd } as never)).toBeCloseTo((5100 * MIB) / 15_000);
@@ -107,6 +107,15 @@ describe('judgeCrowd', () => {
       expect(judged({ phases: { ...phases, alone: phase(50_000) } })).toEqual([true, true, true, true, true]);
     },
   );
+
+  it('does not ask it of a server that makes gigabytes of answers while the crowd comes', () => {
+    const [fresh] = rowsOf({ fresh: true }) as [HttpRow];
+    const { phases, resident } = CALM;
+    const large = { ...resident, peak: resident.peak + 5000 * MIB };
+    const met = (when: string) =>
+      judged({ resident: large, phases: { ...phases, [when]: phase(50_000) } }, fresh)[1];
+    expect([met('coming'), met('going')]).toEqual([true, false]);
+  });
 
   it('asks that no queue is longer than its limit, and that a client costs little beside it', () => {
     const { stats, resident } = CALM;
