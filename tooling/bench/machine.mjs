@@ -47,6 +47,11 @@ export function fileLimit() {
   return Math.min(hard === 'unlimited' ? Infinity : Number(hard), 1 << 17);
 }
 
+/** How long the host of a virtual machine has run others so far, on all of its cores together: see proc_stat(5). */
+export function stolenTicks() {
+  return Number(readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].split(/\s+/)[8]);
+}
+
 /** The versions of what hello compares with and asks with. */
 export function describeTools() {
   const require = createRequire(import.meta.url);

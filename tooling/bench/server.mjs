@@ -49,6 +49,12 @@ export class Server {
     return cpuTimes(this.#child.pid);
   }
 
+  /** How long its main thread could have run so far, and others had its core. */
+  waitedSeconds() {
+    const text = readFileSync(`/proc/${this.#child.pid}/schedstat`, 'utf8');
+    return Number(text.split(' ')[1]) / 1e9;
+  }
+
   /** What it holds of the machine's memory; the kernel's side of its sockets is not in it. */
   residentBytes() {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');

@@ -36,19 +36,37 @@ function printAbout({ ofEachKind, comeMs, stayMs, deadlineMs, answerBytes, asks,
 
 function printPhases(rows) {
   const body = rows.flatMap(({ title, crowd }) =>
-    Object.entries(crowd.phases).map(([phase, { requests, p50Us, p99Us, maxUs, cpuUs, coreShare }]) => [
-      `${title}, ${phase}`,
-      requests.toString(),
-      milliseconds(p50Us),
-      milliseconds(p99Us),
-      milliseconds(maxUs),
-      cpuUs.toFixed(1),
-      (coreShare * 100).toFixed(1),
-      '',
-    ]),
+    Object.entries(crowd.phases).map(
+      ([phase, { requests, p50Us, p99Us, maxUs, cpuUs, coreShare, waitedMs, stolenTicks }]) => [
+        `${title}, ${phase}`,
+        requests.toString(),
+        milliseconds(p50Us),
+        milliseconds(p99Us),
+        milliseconds(maxUs),
+        cpuUs.toFixed(1),
+        (coreShare * 100).toFixed(1),
+        Math.round(waitedMs).toString(),
+        stolenTicks.toString(),
+        '',
+      ],
+    ),
   );
-  const header = ['normal client', 'requests', 'p50 ms', 'p99 ms', 'max ms', 'CPU us/request', 'core %', ''];
+  const header = [
+    'normal client',
+    'requests',
+    'p50 ms',
+    'p99 ms',
+    'max ms',
+    'CPU us/request',
+    'core %',
+    'waited ms',
+    'stolen',
+    '',
+  ];
   console.log(`\n${formatTable(header, body)}`);
+  console.log(
+    '\nwaited: others had the core of the server, which is noise; stolen: ticks that the host had the machine',
+  );
 }
 
 function printMemory(rows) {

@@ -5,6 +5,9 @@ const MIB = 1024 * 1024;
  */
 const AIM = { p99Us: 50_000, longestQueue: 16 * MIB, bytesEach: 16 * 1024, deadlinesToGo: 2.5 };
 
+/** What others may take of the server's core before a verdict says so: some of it they take on every machine. */
+const NOISY_MS = 1000;
+
 /** @typedef {{ title: string, settings: { crowd: import('./crowd-settings.mjs').Crowd }, crowd: import('./crowd.mjs').CrowdResult }} CrowdRow */
 
 /**
@@ -27,7 +30,13 @@ export function judgeCrowd(row) {
   const judge = (met, text) => ({ met, text: `${title}, crowd: ${text}` });
   const waits = (phases, when) => {
     const p99Us = Math.max(...phases.map((phase) => phase.p99Us));
-    return judge(p99Us < AIM.p99Us, `p99 of a normal client ${milliseconds(p99Us)} ms ${when} (under 50 ms)`);
+    const waitedMs = phases.reduce((sum, phase) => sum + phase.waitedMs, 0);
+    const noise =
+      waitedMs < NOISY_MS ? '' : `; others had the core of the server for ${seconds(waitedMs)} s of it`;
+    return judge(
+      p99Us < AIM.p99Us,
+      `p99 of a normal client ${milliseconds(p99Us)} ms ${when} (under 50 ms${noise})`,
+    );
   };
   const each = bytesEach(row);
   const { longestQueue } = crowd.stats;

@@ -4,6 +4,7 @@ import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchError } from '../bench-error.mjs';
 import { reading } from '../idle-memory.mjs';
+import { stolenTicks } from '../machine.mjs';
 import { cpuSeconds, Server } from '../server.mjs';
 import { startClient } from '../stream/clients.mjs';
 import { startNormal, warmUpHttp } from './measure.mjs';
@@ -11,8 +12,10 @@ import { startNormal, warmUpHttp } from './measure.mjs';
 /**
  * What a normal client saw of a server for some time, and what that took of the server.
  *
- * @typedef {{ requests: number, p50Us: number, p99Us: number, maxUs: number, cpuUs: number, coreShare: number }} Phase
- *   `cpuUs` is all CPU time of the server over the normal requests, whoever caused it.
+ * @typedef {{ requests: number, p50Us: number, p99Us: number, maxUs: number, cpuUs: number, coreShare: number,
+ *   waitedMs: number, stolenTicks: number }} Phase
+ *   `cpuUs` is all CPU time of the server over the normal requests, whoever caused it. Where a wait is long, look at the
+ *   last two: how long others had the server's core, and the host the machine's.
  *
  * @typedef {object} CrowdResult
  * @property {Record<'alone' | 'coming' | 'there' | 'going', Phase>} phases
@@ -125,17 +128,24 @@ async function waitGone(server, hereAt) {
 
 /** Measures a normal client while something happens. @returns {Promise<[unknown, Phase]>} */
 async function measurePhase(server, stage, act) {
-  const cpu = server.cpuSeconds();
+  const [cpu, waited, stolen] = [server.cpuSeconds(), server.waitedSeconds(), stolenTicks()];
   const normal = startNormal(server, stage, server.row.settings.crowd.normal);
   try {
     const result = await act();
     normal.signal('SIGTERM');
     const { messages, durationUs, p50Us, p99Us, maxUs } = await normal.nextLine();
     const cpuUs = (server.cpuSeconds() - cpu) * 1e6;
-    return [
-      result,
-      { requests: messages, p50Us, p99Us, maxUs, cpuUs: cpuUs / messages, coreShare: cpuUs / durationUs },
-    ];
+    const phase = {
+      requests: messages,
+      p50Us,
+      p99Us,
+      maxUs,
+      cpuUs: cpuUs / messages,
+      coreShare: cpuUs / durationUs,
+      waitedMs: (server.waitedSeconds() - waited) * 1000,
+      stolenTicks: stolenTicks() - stolen,
+    };
+    return [result, phase];
   } finally {
     await normal.stop();
   }

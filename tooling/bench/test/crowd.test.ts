@@ -14,7 +14,7 @@ type HttpRow = ReturnType<typeof rowsOf>[number];
 const [row] = rowsOf() as [HttpRow];
 
 const MIB = 1024 * 1024;
-const phase = (p99Us: number) => ({ requests: 1, p50Us: 1, p99Us, maxUs: p99Us, cpuUs: 1, coreShare: 1 });
+const phase = (p99Us: number, waitedMs = 0) => ({ p99Us, waitedMs });
 const CALM = {
   phases: { alone: phase(1), coming: phase(1), there: phase(1), going: phase(1) },
   resident: { before: 100 * MIB, there: 0, peak: 100 * MIB + 15_000, gone: 0, after: 0 },
@@ -107,6 +107,17 @@ describe('judgeCrowd', () => {
       expect(judged({ phases: { ...phases, alone: phase(50_000) } })).toEqual([true, true, true, true, true]);
     },
   );
+
+  it('says where others had the core of the server', () => {
+    const textOf = (waitedMs: number) => {
+      const crowd = { ...CALM, phases: { ...CALM.phases, there: phase(60_000, waitedMs) } };
+      return judgeCrowd({ ...row, crowd } as never)[0]?.text;
+    };
+    expect(textOf(7000)).toContain(
+      '60.00 ms beside all of it (under 50 ms; others had the core of the server for 7.0 s',
+    );
+    expect(textOf(200)).not.toContain('others');
+  });
 
   it('does not ask it of a server that makes gigabytes of answers while the crowd comes', () => {
     const [fresh] = rowsOf({ fresh: true }) as [HttpRow];
