@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type LoadClients, LoadGenerator } from './fixtures/load-generator.ts';
+
+const PROGRAM = fileURLToPath(new URL('fixtures/rolling-program.mjs', import.meta.url));
+const PROCESSES = 4;
+const RESTARTS = 3;
+
+/** None of them is ever idle for as long as the program's `graceMs`: closing idle connections races with requests. */
+const CLIENTS: readonly LoadClients[] = [
+  { count: 12, head: 'GET / HTTP/1.1\r\nHost: a\r\n', answerBytes: 1, pauseMs: 1 },
+  { count: 12, head: 'GET / HTTP/1.1\r\nHost: a\r\n', answerBytes: 1, pauseMs: 50 },
+  { count: 8, head: 'GET / HTTP/1.1\r\nHost: a\r\n', answerBytes: 1, pauseMs: 5, fresh: true },
+  { count: 12, head: 'GET /slow HTTP/1.1\r\nHost: a\r\n', answerBytes: 1, pauseMs: 1 },
+  { count: 4, head: 'GET /large HTTP/1.1\r\nHost: a\r\n', answerBytes: 200_000, pauseMs: 10 },
+  {
+    count: 8,
+    head: 'POST / HTTP/1.1\r\nHost: a\r\n',
+    body: 'b'.repeat(20_000),
+    answerBytes: 1,
+    pauseMs: 5,
+  },
+];
+const CLIENT_COUNT = CLIENTS.reduce((sum, { count }) => sum + count, 0);
+
+interface Line {
+  readonly pid?: number;
+  readonly port?: number;
+  readonly started?: number;
+  readonly exited?: number;
+  readonly code?: number | null;
+}
+
+/** The program, and what it has printed. */
+class Rolling {
+  readonly process: ChildProcess;
+  readonly lines: Line[] = [];
+  readonly ended: Promise<number | null>;
+  #changed: (() => void) | undefined;
+
+  constructor() {
+    const child = spawn(process.execPath, [PROGRAM, String(PROCESSES)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.process = child;
+    createInterface(child.stdout).on('line', (line) => {
+      this.lines.push(JSON.parse(line) as Line);
+      this.#changed?.();
+    });
+    // Closed when nobody has its standard output any more: all children are gone, too.
+    this.ended = new Promise((resolve) => child.once('close', resolve));
+  }
+
+  /** Waits for so many lines with that key. */
+  async heard(key: keyof Line, count: number): Promise<readonly Line[]> {
+    for (;;) {
+      const found = this.lines.filter((line) => line[key] !== undefined);
+      if (found.length >= count) return found;
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+  }
+}
+
+describe('HTTPServer.start, restarted', () => {
+  let rolling: Rolling | undefined;
+  afterEach(() => {
+    rolling?.process.kill('SIGKILL'); // its children end with it
+  });
+
+  it('loses no request when its processes are replaced one by one under load [PROC-01] [HS-02]', async () => {
+    rolling = new Rolling();
+    const [first] = await rolling.heard('port', PROCESSES);
+    const load = new LoadGenerator(first?.port as number, CLIENTS);
+    await load.answeredMore(10 * CLIENT_COUNT);
+
+    for (let round = 1; round <= RESTARTS; round += 1) {
+      rolling.process.kill('SIGHUP');
+      const ports = await rolling.heard('port', PROCESSES * (round + 1));
+      expect(new Set(ports.map(({ port }) => port)).size).toBe(1);
+      await rolling.heard('exited', PROCESSES * round);
+      await load.answeredMore(2 * CLIENT_COUNT);
+    }
+    await load.end();
+
+    expect(load.failures).toEqual([]);
+    expect(load.answered).toBe(load.asked);
+    // Every child has served, all that were replaced ended well, and clients were told to come again.
+    const started = rolling.lines.flatMap((line) => line.started ?? []);
+    expect(started).toHaveLength(PROCESSES * (RESTARTS + 1));
+    const exits = rolling.lines.filter(({ exited }) => exited !== undefined);
+    expect(exits.map(({ exited }) => exited)).toEqual(started.slice(0, PROCESSES * RESTARTS));
+    for (const exit of exits) expect(exit).toMatchObject({ code: 0, signal: null });
+    expect([...load.answeredBy.keys()].map(Number)).toEqual(expect.arrayContaining(started.slice(PROCESSES)));
+    expect(load.closesObeyed).toBeGreaterThanOrEqual(PROCESSES);
+    rolling.process.kill('SIGTERM');
+    expect(await rolling.ended).toBe(0);
+  }, 120_000);
+});
