@@ -25,7 +25,7 @@ describe('BodyPieces', () => {
   it.each([
     ['all at once', [10 * KIB]],
     ['in two parts', [100, 900]],
-    ['as fast as a stream is read', Array.from({ length: 16 }, () => 64 * KIB)],
+    ['as fast as a stream is read', [20, 64 * KIB, 64 * KIB, 64 * KIB]],
     ['byte by byte', Array.from({ length: 16 }, () => 1)],
   ])('gives a body that comes %s in one piece', (_how, sizes) => {
     const { pieces, whole } = send(...sizes);

@@ -1,7 +1,14 @@
 /** Room that is made for each byte that has come: who announces much and sends little must not cost much. */
 const ROOM_PER_BYTE = 16;
-/** A larger body comes in pieces of about this size. */
-const MOST_ROOM = 1024 * 1024;
+/**
+ * A larger body comes in pieces of about this size. One of 1 MiB would save a copy and cost more: memory of that size
+ * goes back to the system with each collection, and comes back page by page (measured 350 µs, against 150 µs for four
+ * pieces that are put together).
+ */
+const MOST_ROOM = 256 * 1024;
+/** A piece of less than this is copied once more, rather than given away: its like would be many. */
+const SMALL_PIECE = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Puts a body of known length together, for a delegate that does nothing before all of it is there. Lent bytes are
@@ -25,7 +32,7 @@ export class BodyPieces {
     const piece = this.#piece;
     if (piece === undefined) {
       if (isLast) return copyOf(bytes, start, end);
-      this.#begin(bytes, start, end);
+      this.#begin(bytes, start, end, NOTHING);
       return undefined;
     }
     if (length <= piece.length - this.#filled) {
@@ -33,19 +40,25 @@ export class BodyPieces {
       this.#filled += length;
       return isLast ? this.#end(piece) : undefined;
     }
+    if (this.#filled < SMALL_PIECE) {
+      this.#begin(bytes, start, end, piece.subarray(0, this.#filled));
+      return isLast ? this.#end(this.#piece as Buffer) : undefined;
+    }
     const full = this.#end(piece);
     if (isLast) return Buffer.concat([full, bytes.subarray(start, end)]);
-    this.#begin(bytes, start, end);
+    this.#begin(bytes, start, end, NOTHING);
     return full;
   }
 
-  #begin(bytes: Buffer, start: number, end: number): void {
-    const length = end - start;
-    const room = Math.min(length + this.#left, Math.max(length, Math.min(length * ROOM_PER_BYTE, MOST_ROOM)));
+  /** @param before - what has come of the piece already, into too little room. */
+  #begin(bytes: Buffer, start: number, end: number, before: Buffer): void {
+    const filled = before.length + end - start;
+    const room = Math.min(filled + this.#left, Math.max(filled, Math.min(filled * ROOM_PER_BYTE, MOST_ROOM)));
     const piece = Buffer.allocUnsafeSlow(room);
-    bytes.copy(piece, 0, start, end);
+    before.copy(piece);
+    bytes.copy(piece, before.length, start, end);
     this.#piece = piece;
-    this.#filled = length;
+    this.#filled = filled;
   }
 
   #end(piece: Buffer): Buffer {
