@@ -12,6 +12,10 @@ export interface DeadlineEntry {
 
 /** Most ticks of one turn of the wheel; a deadline further away is looked at again when its slot comes round. */
 const SLOTS = 512;
+/** Most deadlines that are dealt with in one turn of the loop: what thousands have missed must not hold up the others. */
+const MOST_PER_TURN = 256;
+/** Then everybody else has a turn. */
+const PAUSE_MS = 0;
 
 /**
  * Deadlines of very many connections with one timer: coarse, and free to move later.
@@ -28,6 +32,10 @@ export class DeadlineWheel {
   #tick = 0;
   #startedAt = 0;
   #timer: ClockTimer | undefined;
+  /** The slot of the present tick has more than one turn could deal with. */
+  #unfinished = false;
+  /** The hand is behind the clock: more came round than one turn could deal with. */
+  #isBehind = false;
 
   /** @param tickMs - how late a deadline may be noticed; default 500. */
   constructor(clock: Clock, logger: Logger, tickMs = 500) {
@@ -49,7 +57,8 @@ export class DeadlineWheel {
   tickAfter(delayMs: number): number {
     // While the wheel is empty its timer rests, and its hand may have stood still.
     if (this.#size === 0) this.#tick = this.#tickOfClock();
-    return this.#tick + Math.ceil(delayMs / this.#tickMs) + 1;
+    const now = this.#isBehind ? this.#tickOfClock() : this.#tick;
+    return now + Math.ceil(delayMs / this.#tickMs) + 1;
   }
 
   /** For {@link Deadline}: puts it where it comes round at `tick`, or as late as one turn allows. */
@@ -74,9 +83,9 @@ export class DeadlineWheel {
   }
 
   /** Started by whichever request comes first, and kept going: it must not hold on to that one's async context. */
-  #startTimer(): void {
+  #startTimer(delayMs = this.#tickMs): void {
     runInRootContext(() => {
-      this.#timer = this.#clock.setTimeout(() => this.#turn(), this.#tickMs);
+      this.#timer = this.#clock.setTimeout(() => this.#turn(), delayMs);
     }, undefined);
     this.#timer?.unref();
   }
@@ -93,25 +102,35 @@ export class DeadlineWheel {
   #turn(): void {
     this.#timer = undefined;
     const target = this.#tickOfClock();
-    while (this.#tick < target) {
-      this.#tick += 1;
-      this.#empty(this.#tick % SLOTS);
+    let left = MOST_PER_TURN;
+    while (left > 0 && (this.#unfinished || this.#tick < target)) {
+      if (!this.#unfinished) this.#tick += 1;
+      left -= this.#empty(this.#tick % SLOTS, left);
     }
-    if (this.#size > 0 && this.#timer === undefined) this.#startTimer();
+    this.#isBehind = this.#unfinished || this.#tick < target;
+    if (this.#size > 0 && this.#timer === undefined)
+      this.#startTimer(this.#isBehind ? PAUSE_MS : this.#tickMs);
   }
 
-  #empty(index: number): void {
+  /** @returns how many deadlines it has dealt with. */
+  #empty(index: number, most: number): number {
     const slot = this.#slots[index];
-    if (slot === undefined || slot.size === 0) return;
-    this.#slots[index] = undefined;
-    this.#size -= slot.size;
-    for (const deadline of slot) {
+    let count = 0;
+    // One by one, so that those which are still to come can be moved and removed as before.
+    for (const deadline of slot ?? []) {
+      if (count === most) break;
+      count += 1;
+      slot?.delete(deadline);
+      this.#size -= 1;
       try {
         deadline.comeRound(this.#tick);
       } catch (error) {
         this.#logger.error({ error }, 'a deadline handler failed');
       }
     }
+    this.#unfinished = slot !== undefined && slot.size > 0;
+    if (!this.#unfinished) this.#slots[index] = undefined;
+    return count;
   }
 }
 

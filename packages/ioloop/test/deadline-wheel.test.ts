@@ -24,6 +24,32 @@ describe('DeadlineWheel', () => {
     expect(passed[1]?.[1]).toBeLessThanOrEqual(1200);
   });
 
+  it('lets others have a turn while thousands pass, and still moves and clears what waits', async () => {
+    const clock = new VirtualClock();
+    const wheel = new DeadlineWheel(clock, consoleLogger, 100);
+    const order: string[] = [];
+    const all: Deadline[] = [];
+    for (let i = 0; i < 1000; i += 1) {
+      const deadlinePassed = (): void => {
+        order.push('passed');
+        if (i !== 0) return;
+        clock.setTimeout(() => order.push('other'), 0);
+        all[998]?.clear();
+        all[999]?.set(5000);
+      };
+      const deadline = new Deadline(wheel, { deadlinePassed });
+      deadline.set(1000);
+      all.push(deadline);
+    }
+    await clock.advance(1300);
+    expect(order.indexOf('other')).toBe(256);
+    expect(order.filter((what) => what === 'passed')).toHaveLength(998);
+    expect(wheel.size).toBe(1);
+    await clock.advance(5300);
+    expect(order.filter((what) => what === 'passed')).toHaveLength(999);
+    expect(wheel.size).toBe(0);
+  });
+
   it('moves a deadline later and earlier', async () => {
     const { clock, passed, deadline } = setUp();
     const later = deadline('later');
