@@ -90,7 +90,7 @@ describe('HTTPServer, against bad peers', () => {
       { progressMs: 100, minBytesPerSecond: 1_000_000, idleTimeoutMs: 100 },
     ));
 
-  it('tells a handler that its peer has reset the connection, and goes on', () => {
+  it('tells a handler that its peer has reset the connection, and goes on [H1-22]', () => {
     let reason: unknown;
     let begun = false;
     return withServer(
@@ -178,7 +178,7 @@ describe('HTTPServer, against bad peers', () => {
     );
   });
 
-  it('never shows a handler a body that was cut short', () => {
+  it('never shows a handler a body that was cut short [H1-22]', () => {
     let handled = 0;
     return withServer(
       (request) => {
