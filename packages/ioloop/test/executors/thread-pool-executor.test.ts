@@ -354,7 +354,9 @@ describe('ThreadPoolExecutor', () => {
       const quiet = () => {};
       const logger: Logger = { debug: quiet, info: quiet, warn: quiet, error: (...all) => logged(all) };
       const executor = open({ logger });
-      await executor.run(task('crashAfterwards'), []);
+      const told = new Int32Array(new SharedArrayBuffer(4));
+      await executor.run(task('crashAfterwards'), [told]);
+      Atomics.store(told, 0, 1);
       expect(await record).toEqual([
         { error: expect.objectContaining({ message: 'a leftover of a task' }) },
         expect.stringContaining('between two tasks'),
