@@ -121,17 +121,19 @@ export {
   type ProcessErrorCode,
   ProcessLimitError,
   ProcessNotReadyError,
+  ProcessTimeoutError,
   ProcessUsageError,
 } from './processes/process-errors.ts';
-export {
-  type AskOptions,
-  ProcessSupervisor,
-  type ProcessSupervisorOptions,
-  type RollingRestartOptions,
-  type SupervisedChild,
-  type SupervisorHooks,
-} from './processes/process-supervisor.ts';
+export { ProcessSupervisor } from './processes/process-supervisor.ts';
 export { type ProcessTask, taskId } from './processes/process-task.ts';
 export type { RestartPolicyOptions } from './processes/restart-policy.ts';
-export type { ProcessExit } from './processes/supervised-task.ts';
+export type { SupervisedChild } from './processes/supervised-task.ts';
+export type {
+  AskOptions,
+  ProcessSupervisorOptions,
+  RollingRestartOptions,
+  SupervisorHooks,
+} from './processes/supervisor-options.ts';
+export type { ProcessExit } from './processes/task-child.ts';
+export { announceListening } from './processes/task-readiness.ts';
 export type { TaskListener } from './processes/task-record.ts';

@@ -1,4 +1,5 @@
 import type { SecureContext } from 'node:tls';
+import { announceListening } from '@landspout/ioloop';
 import type { CloseReason } from './close-reason.ts';
 import type { IOStream } from './io-stream.ts';
 import type { ListeningSocket } from './listener.ts';
@@ -71,6 +72,7 @@ export class TCPServer {
    */
   async listen(options: ListenOptions): Promise<this> {
     this.#startAccepting(await bindFor(this.#settings.loop, options, this.#settings.backlog));
+    announceListening(options);
     return this;
   }
 

@@ -3,8 +3,9 @@ import { IOLoop } from '../io-loop.ts';
 import type { Logger } from '../logger.ts';
 import type { ProcessListenOptions } from './listen-requests.ts';
 import { ProcessUsageError } from './process-errors.ts';
-import { ProcessSupervisor, type ProcessSupervisorOptions } from './process-supervisor.ts';
+import { ProcessSupervisor } from './process-supervisor.ts';
 import { becomeTask, type ProcessTask } from './process-task.ts';
+import type { ProcessSupervisorOptions } from './supervisor-options.ts';
 import { ownTask } from './task-record.ts';
 
 export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptions[] = readonly []>
@@ -35,10 +36,12 @@ let called = false;
  * parent exits with 0.
  *
  * SIGTERM or SIGINT to the parent stops: SIGTERM for each child, which a child answers by `server.stop()`; after
- * `stopTimeoutMs` SIGKILL; then the parent exits with 0, however the children ended. SIGHUP replaces the children one
- * after the other, as `ProcessSupervisor.restart` does, for which each must call `task.ready()` once it listens. The
- * handlers of these three are there only while the parent supervises. A Ctrl-C reaches the children as well, so that they may get SIGINT and then SIGTERM. A
- * child whose parent is gone gets SIGTERM from itself, and SIGKILL after `stopTimeoutMs`.
+ * `stopTimeoutMs`, or when the same signal comes again, SIGKILL; then the parent exits with 0, however the children
+ * ended. SIGHUP replaces the children one after the other, as {@link ProcessSupervisor.restart} does: a child is ready
+ * when our servers listen on all of its listeners, or when it calls `task.ready()`. The handlers of these three are
+ * there only while the parent supervises. A Ctrl-C reaches the children as well, so that they may get SIGINT and then
+ * SIGTERM; a terminal that closes sends SIGHUP. A child whose parent is gone gets SIGTERM from itself, and SIGKILL after
+ * `stopTimeoutMs`.
  *
  * The listeners of `listen` belong to the parent. On the native backend each child has one of its own, with
  * SO_REUSEPORT: the system spreads the connections, and those that a child has not accepted when it dies wait for its
@@ -64,7 +67,6 @@ let called = false;
  * const server = new HTTPServer((request) => request.respond(200, `Hello from ${task.id}`));
  * await server.listen(task.listeners[0]);
  * server.stopOnSignals();
- * task.ready();
  */
 export async function forkProcesses<const Listen extends readonly ProcessListenOptions[] = readonly []>(
   count?: number | null,
@@ -84,7 +86,11 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
 
 /** The parent owns its process: nothing else runs in it, so that it may take the signals. */
 async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise<void> {
-  const stop = (): void => void supervisor.stop();
+  const heard = new Set<NodeJS.Signals>();
+  const stop = (signal: NodeJS.Signals): void => {
+    void supervisor.stop(heard.has(signal) ? 'SIGKILL' : 'SIGTERM');
+    heard.add(signal);
+  };
   const restart = (): void =>
     void supervisor.restart().catch((error) => logger.error({ error }, 'a rolling restart ended early'));
   for (const signal of STOP_SIGNALS) process.on(signal, stop);

@@ -11,6 +11,9 @@ export const PROCESS_ERRORS = {
   ERR_PROCESS_RESTARTS: {
     meaning: 'Children died more often than they may be started again; all of them were stopped.',
   },
+  ERR_PROCESS_TIMEOUT: {
+    meaning: 'A child did not answer a question in time.',
+  },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type ProcessErrorCode = keyof typeof PROCESS_ERRORS;
@@ -39,5 +42,14 @@ export class ProcessNotReadyError extends CodedError<'ERR_PROCESS_NOT_READY'> {
 
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_PROCESS_NOT_READY', message, options);
+  }
+}
+
+/** A child did not answer in time what its parent has asked it. It may be busy, or not know of the question. */
+export class ProcessTimeoutError extends CodedError<'ERR_PROCESS_TIMEOUT'> {
+  override readonly name = 'ProcessTimeoutError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_PROCESS_TIMEOUT', message, options);
   }
 }

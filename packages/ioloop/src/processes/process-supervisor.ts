@@ -1,73 +1,25 @@
-import type { ChildProcess } from 'node:child_process';
-import { MAX_DELAY_MS } from '../delay.ts';
 import { IOLoop } from '../io-loop.ts';
-import { type ChildProgram, type ChildProgramOptions, resolveProgram } from './child-program.ts';
+import { type ChildProgram, resolveProgram } from './child-program.ts';
 import type { ChildLauncher } from './launch-plan.ts';
 import { type ProcessListenOptions, resolveListenRequests } from './listen-requests.ts';
 import { openLauncher } from './open-launcher.ts';
-import { OpenQuestions } from './open-questions.ts';
+import { OpenQuestions, type QuestionResult } from './open-questions.ts';
 import { resolveProcessCount } from './process-count.ts';
-import { ProcessLimitError, ProcessNotReadyError, ProcessUsageError } from './process-errors.ts';
-import { RestartPolicy, type RestartPolicyOptions } from './restart-policy.ts';
-import { type ProcessExit, SupervisedTask } from './supervised-task.ts';
-import { type TaskMessage, taskMessageOf } from './task-messages.ts';
-
-/** A child as its parent sees it. */
-export interface SupervisedChild {
-  readonly taskId: number;
-  /** `undefined` while none lives for this task, and of one that could not be started. */
-  readonly pid: number | undefined;
-  /** How often the task has been started again. */
-  readonly restarts: number;
-}
-
-/** What a parent may want to hear of its children. What throws is logged. */
-export interface SupervisorHooks {
-  /** A child was started, for the first time or again. */
-  readonly onStarted?: (child: SupervisedChild) => void;
-  /** A child has ended, or could not be started. */
-  readonly onExited?: (child: SupervisedChild, exit: ProcessExit) => void;
-  /** A child called `process.send(message)`. */
-  readonly onMessage?: (child: SupervisedChild, message: unknown) => void;
-}
-
-export interface ProcessSupervisorOptions extends RestartPolicyOptions, ChildProgramOptions, SupervisorHooks {
-  /** How many children: 1 to 1,024; 0, less, or nothing means one for each CPU. */
-  readonly count?: number | null;
-  /** The program to start. Default: the one that this process runs. */
-  readonly program?: string;
-  /** Where each child shall be able to listen; see `forkProcesses`. Default: nowhere. */
-  readonly listen?: readonly ProcessListenOptions[];
-  /**
-   * How long the children may take to end when they are stopped, or when their parent is gone, before they are killed.
-   * Default 35 s: longer than the 30 s that a server drains by default.
-   */
-  readonly stopTimeoutMs?: number;
-  /** Its clock measures lives and waits, its logger hears of deaths. Default: the loop of this thread. */
-  readonly loop?: IOLoop;
-}
+import { ProcessLimitError, ProcessTimeoutError, ProcessUsageError } from './process-errors.ts';
+import { RestartPolicy } from './restart-policy.ts';
+import { describeExit, restartOneByOne } from './rolling-restart.ts';
+import { type SupervisedChild, SupervisedTask } from './supervised-task.ts';
+import {
+  type AskOptions,
+  type ProcessSupervisorOptions,
+  type RollingRestartOptions,
+  resolveDelay,
+  type SupervisorHooks,
+} from './supervisor-options.ts';
+import { type ProcessExit, TaskChild } from './task-child.ts';
+import type { TaskMessage } from './task-messages.ts';
 
 type State = 'new' | 'running' | 'stopping' | 'ended';
-
-const DEFAULT_STOP_TIMEOUT_MS = 35_000;
-const DEFAULT_READY_TIMEOUT_MS = 30_000;
-const DEFAULT_ASK_TIMEOUT_MS = 1_000;
-
-export interface RollingRestartOptions {
-  /** How long a successor may take until it calls `task.ready()`. Default 30 s. */
-  readonly readyTimeoutMs?: number;
-}
-
-export interface AskOptions {
-  /** How long to wait for answers. Default 1 s. */
-  readonly timeoutMs?: number;
-}
-
-/** A child that its task does not count on: a successor that is not ready, or a predecessor that is to end. */
-interface OtherChild {
-  readonly ready?: () => void;
-  readonly exited: (exit: ProcessExit) => void;
-}
 
 /**
  * Starts a program several times, and again when one of them dies.
@@ -97,21 +49,18 @@ export class ProcessSupervisor {
   #launcher: ChildLauncher | undefined;
   #failure: ProcessLimitError | undefined;
   #killTimer: { cancel(): void } | undefined;
-  readonly #others = new Map<ChildProcess, OtherChild>();
-  readonly #questions = new OpenQuestions();
+  readonly #questions: OpenQuestions;
   #restarting: Promise<void> | undefined;
 
   /** @throws ProcessUsageError `ERR_PROCESS_USAGE` for options that cannot be. */
   constructor(options: ProcessSupervisorOptions = {}) {
-    this.#stopTimeoutMs = requireDelayOption(
-      'stopTimeoutMs',
-      options.stopTimeoutMs ?? DEFAULT_STOP_TIMEOUT_MS,
-    );
+    this.#stopTimeoutMs = resolveDelay(options, 'stopTimeoutMs');
     this.#policy = new RestartPolicy(options);
     this.#program = resolveProgram(options.program, options);
     this.#listen = options.listen ?? [];
     this.#hooks = options;
     this.#loop = options.loop ?? IOLoop.current();
+    this.#questions = new OpenQuestions(this.#loop.clock);
     this.#tasks = Array.from(
       { length: resolveProcessCount(options.count) },
       (_, id) => new SupervisedTask(id),
@@ -122,9 +71,12 @@ export class ProcessSupervisor {
     this.#ended.catch(() => {}); // who does not wait for the end need not hear how it came
   }
 
-  /** Every task, in the order of the ids, with the child that it has now. */
+  /**
+   * Every task, in the order of the ids, with the child that it has now. While a child is replaced, there are two of its
+   * task: the one that it counts on comes first, which is the old one until the new one is ready.
+   */
   get children(): readonly SupervisedChild[] {
-    return this.#tasks.map((task) => task.describe());
+    return this.#tasks.flatMap((task) => task.describeAll());
   }
 
   /** How often a child was started again, all tasks together. */
@@ -190,45 +142,70 @@ export class ProcessSupervisor {
    * @throws what Node throws for a message that cannot be serialised.
    */
   send(taskId: number, message: unknown): boolean {
-    return this.#tasks[taskId]?.send(message) ?? false;
+    return this.#tasks[taskId]?.child?.send(message) ?? false;
   }
 
   /**
-   * Asks every child for what it knows of `topic`; each answers by `task.answer`.
+   * Asks every child for what it knows of `topic`; each answers by `task.answer`. While a child is replaced, the one
+   * that its task counts on is asked.
    *
    * @returns the answers by task id. A child that is not there, does not know, or does not answer in time is missing.
    */
   async ask(topic: string, options: AskOptions = {}): Promise<ReadonlyMap<number, unknown>> {
-    const timeoutMs = requireDelayOption('timeoutMs', options.timeoutMs ?? DEFAULT_ASK_TIMEOUT_MS);
+    const timeoutMs = resolveDelay(options, 'timeoutMs');
+    const results = await Promise.all(this.#tasks.map((task) => this.#ask(task, topic, timeoutMs)));
     const answers = new Map<number, unknown>();
-    const asked = this.#tasks.map(async (task) => {
-      const send = (id: number) => task.send({ landspout: { kind: 'ask', id, topic } } satisfies TaskMessage);
-      const value = await this.#questions.ask(send, this.#loop.clock, timeoutMs);
-      if (value !== undefined) answers.set(task.id, value);
-    });
-    await Promise.all(asked);
+    for (const [taskId, result] of results.entries()) {
+      if (result.kind === 'answered' && result.value !== undefined) answers.set(taskId, result.value);
+    }
     return answers;
   }
 
   /**
-   * Replaces the children, one after the other: a successor is started under the same task id and with the same
-   * listeners; when it has called `task.ready()`, the child before it gets SIGTERM, and SIGKILL after `stopTimeoutMs`;
-   * when that has ended, the next one's turn comes. Both accept connections meanwhile, so that none is refused.
+   * As {@link ask}, one child.
    *
-   * A successor that ends, or is not ready in time, ends the restart; all children go on. A second call meanwhile joins
-   * the first. What is replaced is no restart of a dead child, and is not counted as one.
+   * @returns what it answers; `undefined` where no child is there or it does not know.
+   * @throws ProcessTimeoutError `ERR_PROCESS_TIMEOUT` when it does not answer in time.
+   */
+  async askTask(taskId: number, topic: string, options: AskOptions = {}): Promise<unknown> {
+    const timeoutMs = resolveDelay(options, 'timeoutMs');
+    const task = this.#tasks[taskId];
+    if (task === undefined) return undefined;
+    const result = await this.#ask(task, topic, timeoutMs);
+    if (result.kind === 'late') {
+      throw new ProcessTimeoutError(
+        `the child of task ${taskId} did not answer about ${topic} within ${timeoutMs} ms`,
+      );
+    }
+    return result.kind === 'answered' ? result.value : undefined;
+  }
+
+  /**
+   * Replaces the children, one after the other: a successor is started under the same task id and with the same
+   * listeners; when it is ready, the child before it gets SIGTERM, and SIGKILL after `stopTimeoutMs`; when that has
+   * ended, the next one's turn comes. Both accept connections meanwhile, so that none is refused.
+   *
+   * A child is ready when servers of ours listen on all of its `task.listeners`; or when it calls `task.ready()`, which
+   * one without listeners must do, and one whose servers are not ours.
+   *
+   * A successor that ends before, or is not ready in time, ends the restart; all children go on. A second call
+   * meanwhile joins the first. What is replaced is no restart of a dead child, and is not counted as one.
    *
    * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; ProcessUsageError `ERR_PROCESS_USAGE` when nothing is running.
    */
   async restart(options: RollingRestartOptions = {}): Promise<void> {
-    const timeoutMs = requireDelayOption(
-      'readyTimeoutMs',
-      options.readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS,
-    );
+    const readyTimeoutMs = resolveDelay(options, 'readyTimeoutMs');
     if (this.#state !== 'running' || this.#launcher === undefined) {
       throw new ProcessUsageError('restart: no children are running');
     }
-    this.#restarting ??= this.#replaceAll(timeoutMs).finally(() => {
+    this.#restarting ??= restartOneByOne({
+      tasks: this.#tasks,
+      clock: this.#loop.clock,
+      readyTimeoutMs,
+      startSuccessor: (task) => this.#spawn(task, (successor) => task.prepare(successor)),
+      endChild: (task, child) => this.#endChild(task, child),
+      isStopping: () => this.#isStopping(),
+    }).finally(() => {
       this.#restarting = undefined;
     });
     return this.#restarting;
@@ -238,114 +215,56 @@ export class ProcessSupervisor {
     await this.stop();
   }
 
-  async #replaceAll(readyTimeoutMs: number): Promise<void> {
-    for (const task of this.#tasks) {
-      if (!task.isOver) await this.#replace(task, readyTimeoutMs);
-    }
-  }
-
-  async #replace(task: SupervisedTask, readyTimeoutMs: number): Promise<void> {
-    const successor = await this.#startSuccessor(task, readyTimeoutMs);
-    if (this.#isStopping() || task.isOver) {
-      successor.kill('SIGTERM');
-      throw new ProcessNotReadyError(
-        `the child of task ${task.id} was stopped while its successor got ready`,
-      );
-    }
-    this.#others.delete(successor);
-    const predecessor = task.handOver(successor);
-    if (predecessor !== undefined) await this.#endPredecessor(predecessor);
-  }
-
-  async #startSuccessor(task: SupervisedTask, readyTimeoutMs: number): Promise<ChildProcess> {
-    if (this.#isStopping())
-      throw new ProcessNotReadyError('the children were stopped during a rolling restart');
-    let child: ChildProcess;
-    try {
-      child = this.#spawn(task);
-    } catch (cause) {
-      throw new ProcessNotReadyError(`the successor of task ${task.id} could not be started`, { cause });
-    }
-    await new Promise<void>((resolve, reject) => {
-      let late = false;
-      const timer = this.#loop.clock.setTimeout(() => {
-        late = true;
-        child.kill('SIGKILL');
-      }, readyTimeoutMs);
-      const exited = (exit: ProcessExit): void => {
-        timer.cancel();
-        const why = late ? `was not ready within ${readyTimeoutMs} ms` : describeExit(exit);
-        reject(new ProcessNotReadyError(`the successor of task ${task.id} ${why}`, { cause: exit.error }));
-      };
-      const ready = (): void => {
-        timer.cancel();
-        resolve();
-      };
-      this.#others.set(child, { ready, exited });
-    });
-    return child;
-  }
-
-  #endPredecessor(child: ChildProcess): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#loop.clock.setTimeout(() => child.kill('SIGKILL'), this.#stopTimeoutMs);
-      const exited = (): void => {
-        timer.cancel();
-        resolve();
-      };
-      this.#others.set(child, { exited });
-      child.kill('SIGTERM');
-    });
+  #ask(task: SupervisedTask, topic: string, timeoutMs: number): Promise<QuestionResult> {
+    const { child } = task;
+    if (child === undefined) return Promise.resolve({ kind: 'absent' });
+    const send = (id: number): boolean =>
+      child.send({ landspout: { kind: 'ask', id, topic } } satisfies TaskMessage);
+    return this.#questions.ask({ send, gone: child.ended, timeoutMs });
   }
 
   #launch(task: SupervisedTask): void {
     try {
-      task.run(this.#spawn(task));
+      this.#spawn(task, (child) => task.run(child));
     } catch (error) {
       // Decided on a later turn, as every other death is: no recursion, whatever the wait is.
-      setImmediate(() => this.#died(task, 0, { code: null, signal: null, error: toError(error) }));
+      setImmediate(() => this.#died(task, undefined, 0, { code: null, signal: null, error: toError(error) }));
     }
   }
 
-  /** Starts a child for a task. What becomes of it is heard of, whether or not the task counts on it. */
-  #spawn(task: SupervisedTask): ChildProcess {
-    const child = (this.#launcher as ChildLauncher).launch(task.id);
+  /** @param keep - takes the child before anybody hears of it, so that nobody is forgotten whatever they do then. */
+  #spawn(task: SupervisedTask, keep: (child: TaskChild) => void): TaskChild {
+    const process = (this.#launcher as ChildLauncher).launch(task.id);
     const startedAt = this.#loop.clock.now();
-    const exited = (exit: ProcessExit): void =>
-      this.#exited(task, child, this.#loop.clock.now() - startedAt, exit);
-    child.once('exit', (code, signal) => exited({ code, signal }));
-    // Also says that a message or signal did not arrive, which is nothing that has to be dealt with.
-    child.on('error', (error) => {
-      if (child.pid === undefined) exited({ code: null, signal: null, error });
+    const child = new TaskChild(process, {
+      exited: (one, exit) => this.#exited(task, one, this.#loop.clock.now() - startedAt, exit),
+      message: (one, message) => this.#tell(() => this.#hooks.onMessage?.(task.describe(one), message)),
+      answered: (id, value) => this.#questions.answered(id, value),
     });
-    child.on('message', (message) => this.#heard(task, child, message));
-    if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(describe(task, child)));
+    keep(child);
+    if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(task.describe(child)));
     return child;
   }
 
-  #heard(task: SupervisedTask, child: ChildProcess, message: unknown): void {
-    const own = taskMessageOf(message);
-    if (own === undefined) this.#tell(() => this.#hooks.onMessage?.(describe(task, child), message));
-    else if (own.kind === 'ready') this.#others.get(child)?.ready?.();
-    else if (own.kind === 'answer') this.#questions.answered(own.id, own.value);
+  async #endChild(task: SupervisedTask, child: TaskChild): Promise<void> {
+    const timer = this.#loop.clock.setTimeout(() => this.#killLate(task, child), this.#stopTimeoutMs);
+    child.kill('SIGTERM');
+    await child.ended;
+    timer.cancel();
   }
 
-  #exited(task: SupervisedTask, child: ChildProcess, livedMs: number, exit: ProcessExit): void {
-    if (task.holds(child)) {
-      this.#died(task, livedMs, exit);
+  #exited(task: SupervisedTask, child: TaskChild, livedMs: number, exit: ProcessExit): void {
+    if (task.forget(child)) {
+      this.#died(task, child, livedMs, exit);
       return;
     }
-    const other = this.#others.get(child);
-    this.#others.delete(child);
-    this.#tell(() => this.#hooks.onExited?.(describe(task, child), exit));
-    other?.exited(exit);
+    this.#tell(() => this.#hooks.onExited?.(task.describe(child), exit));
     this.#checkEnd();
   }
 
-  #died(task: SupervisedTask, livedMs: number, exit: ProcessExit): void {
-    const child = task.describe();
-    task.gone();
-    this.#tell(() => this.#hooks.onExited?.(child, exit));
+  /** The task has no child any more. */
+  #died(task: SupervisedTask, child: TaskChild | undefined, livedMs: number, exit: ProcessExit): void {
+    this.#tell(() => this.#hooks.onExited?.(task.describe(child), exit));
     if (this.#isStopping() || (exit.code === 0 && exit.signal === null)) {
       this.#retire(task);
       return;
@@ -356,7 +275,7 @@ export class ProcessSupervisor {
       return;
     }
     this.#loop.logger.warn(
-      { taskId: task.id, pid: child.pid, ...exit },
+      { taskId: task.id, pid: child?.pid, ...exit },
       `the child of task ${task.id} ${describeExit(exit)}; it is started again in ${delayMs} ms`,
     );
     task.waitFor(
@@ -379,27 +298,33 @@ export class ProcessSupervisor {
   }
 
   #stop(signal: NodeJS.Signals): void {
+    const isFirst = this.#state !== 'stopping';
     this.#state = 'stopping';
     if (this.#launcher === undefined) return; // start is under way, and will see it
     this.#killTimer ??= this.#loop.clock.setTimeout(() => this.#kill(), this.#stopTimeoutMs);
     for (const task of this.#tasks) {
       // First the listeners: what connects from now on shall be refused, not wait for a child that will not come.
       this.#launcher.release(task.id);
-      if (!task.signal(signal)) this.#retire(task);
+      for (const child of task.children) {
+        // The same signal for the second time says that we are in a hurry, which is not what a replaced child is to hear.
+        if (!isFirst || child.toldBy !== signal) child.kill(signal);
+      }
+      if (task.child === undefined) this.#retire(task);
     }
-    // A predecessor has been told to end: a second signal may mean to it that there is no time left.
-    for (const [child, { ready }] of this.#others) if (ready !== undefined) child.kill(signal);
   }
 
   #kill(): void {
     for (const task of this.#tasks) {
-      if (!task.signal('SIGKILL')) continue;
-      this.#loop.logger.warn(
-        { taskId: task.id },
-        `the child of task ${task.id} did not end within ${this.#stopTimeoutMs} ms, and is killed`,
-      );
+      for (const child of task.children) this.#killLate(task, child);
     }
-    for (const child of this.#others.keys()) child.kill('SIGKILL');
+  }
+
+  #killLate(task: SupervisedTask, child: TaskChild): void {
+    child.kill('SIGKILL');
+    this.#loop.logger.warn(
+      { taskId: task.id, pid: child.pid },
+      `the child of task ${task.id} did not end within ${this.#stopTimeoutMs} ms, and is killed`,
+    );
   }
 
   /** Nothing will run for this task any more. */
@@ -411,7 +336,7 @@ export class ProcessSupervisor {
   }
 
   #checkEnd(): void {
-    if (this.#others.size === 0 && this.#tasks.every(({ isOver }) => isOver)) this.#finish();
+    if (this.#tasks.every(({ isOver, children }) => isOver && children.length === 0)) this.#finish();
   }
 
   #finish(): void {
@@ -432,20 +357,6 @@ export class ProcessSupervisor {
       this.#loop.logger.error({ error }, 'a hook of the supervisor failed');
     }
   }
-}
-
-function describe({ id, restarts }: SupervisedTask, { pid }: ChildProcess): SupervisedChild {
-  return { taskId: id, pid, restarts };
-}
-
-function requireDelayOption(name: string, value: number): number {
-  if (typeof value === 'number' && value >= 0 && value <= MAX_DELAY_MS) return value;
-  throw new ProcessUsageError(`${name} of 0 to ${MAX_DELAY_MS} was expected, not ${String(value)}`);
-}
-
-function describeExit({ code, signal, error }: ProcessExit): string {
-  if (error !== undefined) return `could not be started (${error.message})`;
-  return signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
 }
 
 function toError(error: unknown): Error {

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:cluster';
-import { TaskAnswers, tellParent } from './task-answers.ts';
+import { TaskAnswers } from './task-answers.ts';
+import { announceReady, expectListening } from './task-readiness.ts';
 import { clearTaskEnvironment, ownTask, type TaskListener, type TaskRecord } from './task-record.ts';
 
 /** What a process that `forkProcesses` has started is. */
@@ -11,11 +12,14 @@ export interface ProcessTask<Listen extends readonly unknown[] = readonly unknow
   /** One for each entry of the option `listen`, in its order: give it to the `listen` of a server. */
   readonly listeners: { readonly [Key in keyof Listen]: TaskListener };
   /**
-   * Tells the parent that this child does its work now. In a rolling restart the child before it is stopped only then;
-   * at other times nobody waits for it. Call it when the server listens.
+   * Tells the parent that this child does its work now: in a rolling restart the child before it is stopped then. Not
+   * needed where servers of ours listen on all {@link listeners}, which says it.
    */
   ready(): void;
-  /** Answers what the parent asks of `topic` by `ProcessSupervisor.ask`, with what can be sent as a message. */
+  /**
+   * Answers what the parent asks of `topic` by `ProcessSupervisor.ask`, with what can be sent as a message, or a promise
+   * of it.
+   */
   answer(topic: string, answer: () => unknown): void;
 }
 
@@ -37,11 +41,12 @@ export async function becomeTask(record: TaskRecord): Promise<ProcessTask> {
   clearTaskEnvironment();
   await endWithParent(record.stopTimeoutMs);
   const answers = new TaskAnswers();
+  expectListening(record.listeners);
   return {
     id: record.id,
     count: record.count,
     listeners: record.listeners,
-    ready: () => tellParent({ kind: 'ready' }),
+    ready: announceReady,
     answer: (topic, answer) => answers.set(topic, answer),
   };
 }

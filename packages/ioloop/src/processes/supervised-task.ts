@@ -1,90 +1,90 @@
-import type { ChildProcess } from 'node:child_process';
-
-/** How a child ended. */
-export interface ProcessExit {
-  /** The exit code; `null` when a signal ended it. */
-  readonly code: number | null;
-  /** The signal that ended it; `null` when it ended by itself. */
-  readonly signal: NodeJS.Signals | null;
-  /** Why it could not be started, where that is what happened. */
-  readonly error?: Error;
-}
+import type { TaskChild } from './task-child.ts';
 
 type TaskState =
   | { readonly kind: 'idle' | 'over' }
-  /** `congested`: the channel is full, and what is sent meanwhile would queue without a limit. */
-  | { readonly kind: 'running'; readonly child: ChildProcess; congested: boolean }
+  | { readonly kind: 'running'; readonly child: TaskChild }
   | { readonly kind: 'waiting'; readonly timer: { cancel(): void } };
+
+/** A child as its parent sees it. */
+export interface SupervisedChild {
+  readonly taskId: number;
+  /** `undefined` while none lives for this task, and of one that could not be started. */
+  readonly pid: number | undefined;
+  /** How often the task has been started again. */
+  readonly restarts: number;
+}
 
 /** One place among the children: a child, the wait for the next one, or neither. */
 export class SupervisedTask {
   readonly id: number;
   restarts = 0;
   #state: TaskState = { kind: 'idle' };
+  /** Those that the task does not count on: a successor that is not ready, or a predecessor that is to end. */
+  readonly #others = new Set<TaskChild>();
 
   constructor(id: number) {
     this.id = id;
   }
 
+  /** Whether nothing will be started for it any more. Others may still be ending. */
   get isOver(): boolean {
     return this.#state.kind === 'over';
   }
 
-  describe(): { readonly taskId: number; readonly pid: number | undefined; readonly restarts: number } {
-    return { taskId: this.id, pid: this.#child?.pid, restarts: this.restarts };
+  /** The child that lives for the task. */
+  get child(): TaskChild | undefined {
+    return this.#state.kind === 'running' ? this.#state.child : undefined;
+  }
+
+  /** Every child that is there for the task, {@link child} first. */
+  get children(): readonly TaskChild[] {
+    return this.child === undefined ? [...this.#others] : [this.child, ...this.#others];
+  }
+
+  /** Of the child that lives for the task, or of another one. */
+  describe(child: TaskChild | undefined = this.child): SupervisedChild {
+    return { taskId: this.id, pid: child?.pid, restarts: this.restarts };
+  }
+
+  /** The child that lives for the task, or that none does; then the others. */
+  describeAll(): readonly SupervisedChild[] {
+    return [this.describe(), ...[...this.#others].map((other) => this.describe(other))];
   }
 
   /** A child lives for this task, or tries to. */
-  run(child: ChildProcess): void {
-    this.#state = { kind: 'running', child, congested: false };
+  run(child: TaskChild): void {
+    this.#state = { kind: 'running', child };
   }
 
-  /** Whether it is this child that lives for the task. */
-  holds(child: ChildProcess): boolean {
-    return this.#child === child;
+  /** A successor begins to get ready. */
+  prepare(successor: TaskChild): void {
+    this.#others.add(successor);
   }
 
-  /** A successor takes over. @returns the child that it has replaced; `undefined` where there was none. */
-  handOver(successor: ChildProcess): ChildProcess | undefined {
+  /** A successor is ready, and takes over. @returns the child that it replaces; `undefined` where there was none. */
+  handOver(successor: TaskChild): TaskChild | undefined {
+    const { child } = this;
     if (this.#state.kind === 'waiting') this.#state.timer.cancel();
-    const child = this.#child;
+    this.#others.delete(successor);
+    if (child !== undefined) this.#others.add(child);
     this.run(successor);
     return child;
+  }
+
+  /** A child has ended. @returns whether the task counted on it. */
+  forget(child: TaskChild): boolean {
+    this.#others.delete(child);
+    if (this.child !== child) return false;
+    this.#state = { kind: 'idle' };
+    return true;
   }
 
   waitFor(timer: { cancel(): void }): void {
     this.#state = { kind: 'waiting', timer };
   }
 
-  gone(): void {
-    this.#state = { kind: 'idle' };
-  }
-
   end(): void {
     if (this.#state.kind === 'waiting') this.#state.timer.cancel();
     this.#state = { kind: 'over' };
-  }
-
-  /** @returns whether a child is there, whose end will be heard of. */
-  signal(signal: NodeJS.Signals): boolean {
-    const child = this.#child;
-    if (child === undefined) return false;
-    child.kill(signal);
-    return true;
-  }
-
-  /** @returns whether it was sent. */
-  send(message: unknown): boolean {
-    const state = this.#state;
-    if (state.kind !== 'running' || !state.child.connected || state.congested) return false;
-    const flows = state.child.send(message as object, () => {
-      state.congested = false;
-    });
-    if (!flows) state.congested = true;
-    return true;
-  }
-
-  get #child(): ChildProcess | undefined {
-    return this.#state.kind === 'running' ? this.#state.child : undefined;
   }
 }

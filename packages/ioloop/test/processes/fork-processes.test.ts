@@ -59,6 +59,28 @@ describe('forkProcesses', () => {
     expect(await program.ended).toEqual({ code: 0, signal: null });
   });
 
+  it('kills its children when the same signal comes again', async () => {
+    const program = new RunningProgram('stubborn', { count: 2 });
+    await program.heard(has('idle'), 2);
+    program.process.kill('SIGINT');
+    await program.heard(has('ignored'), 2);
+    program.process.kill('SIGINT');
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+  });
+
+  it('replaces its children at SIGHUP, and supervises the new ones [PROC-01]', async () => {
+    const program = new RunningProgram('ready', { count: 2 });
+    const pids = async (count: number) => (await program.heard(has('started'), count)).map(({ pid }) => pid);
+    await pids(2);
+    program.process.kill('SIGHUP');
+    const all = await pids(4);
+    expect(new Set(all).size).toBe(4);
+    process.kill(all[3] as number, 'SIGKILL');
+    expect(new Set(await pids(5)).size).toBe(5);
+    program.process.kill('SIGTERM');
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+  });
+
   it('takes its children along when it is killed itself, and lets them drain', async () => {
     const program = new RunningProgram('serve', { count: 2, ...LISTEN });
     await program.heard(has('port'), 2);
@@ -102,7 +124,7 @@ describe('forkProcesses', () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as { port: number };
-    const handlers = () => [process.listenerCount('SIGTERM'), process.listenerCount('SIGINT')];
+    const handlers = () => ['SIGTERM', 'SIGINT', 'SIGHUP'].map((signal) => process.listenerCount(signal));
     const before = handlers();
     for (let round = 0; round < 2; round += 1) {
       const call = forkProcesses(1, { listen: [{ host: '127.0.0.1', port }] });

@@ -91,6 +91,101 @@ describe('ProcessSupervisor.restart', () => {
     expect(supervisor.children).toEqual(before);
   });
 
+  it('shows both children of a task, and kills the old one when that does not end in time', async () => {
+    const supervised = new Supervised('lingering', { count: 1, stopTimeoutMs: 5_000 });
+    const { supervisor, clock } = supervised;
+    await supervisor.start();
+    await supervised.heard({ started: true });
+    const [before] = supervisor.children;
+    const restarted = supervisor.restart();
+    await supervised.heard({ terms: 1, pid: before?.pid });
+    const [after, ...others] = supervisor.children;
+    expect(after).toMatchObject({ taskId: 0, restarts: 0 });
+    expect(others).toEqual([before]);
+    await clock.advance(5_000);
+    await restarted;
+    await supervised.heard({ event: 'exited', pid: before?.pid, signal: 'SIGKILL' });
+    expect(supervisor.children).toEqual([after]);
+    expect(supervised.logged).toEqual(['the child of task 0 did not end within 5000 ms, and is killed']);
+  });
+
+  it('tells a child once that it shall end, when all are stopped while it is replaced', async () => {
+    const supervised = new Supervised('lingering', { count: 1 });
+    const { supervisor } = supervised;
+    await supervisor.start();
+    await supervised.heard({ started: true });
+    const [before] = supervisor.children;
+    const restarted = supervisor.restart();
+    await supervised.heard({ terms: 1, pid: before?.pid });
+    const stopped = supervisor.stop();
+    const [after] = supervisor.children;
+    await supervised.heard({ terms: 1, pid: after?.pid });
+    expect(supervised.story.filter(({ terms }) => terms !== undefined)).toHaveLength(2);
+    // Who calls for the second time wants it said again.
+    void supervisor.stop();
+    await supervised.heard({ terms: 2, pid: before?.pid });
+    await supervised.heard({ terms: 2, pid: after?.pid });
+    await supervisor.stop('SIGKILL');
+    await Promise.all([stopped, restarted]);
+  });
+
+  it('goes on when a child dies while its successor gets ready', async () => {
+    const supervised = new Supervised('takesOver', {
+      count: 1,
+      listen: [{ host: '127.0.0.1' }, { host: '127.0.0.1' }],
+    });
+    const { supervisor, clock } = supervised;
+    await supervisor.start();
+    await supervised.heard({ started: true });
+    const [before] = supervisor.children;
+    const restarted = supervisor.restart();
+    const [, successor] = await supervised.heard({ started: true }, 2);
+    process.kill(before?.pid as number, 'SIGKILL');
+    await supervised.heard({ event: 'exited', pid: before?.pid });
+    expect(supervisor.children.map(({ pid }) => pid)).toEqual([undefined, successor?.pid]);
+    process.kill(successor?.pid as number, 'SIGUSR2');
+    await restarted;
+    expect(supervisor.children.map(({ pid }) => pid)).toEqual([successor?.pid]);
+    // The successor took the place of the restart that was due.
+    await clock.advance(60_000);
+    expect(supervisor.restarts).toBe(0);
+  });
+
+  it('takes a child for ready when servers listen on all of its listeners', async () => {
+    const supervised = new Supervised('takesOver', {
+      count: 1,
+      listen: [{ host: '127.0.0.1' }, { host: '127.0.0.1' }],
+    });
+    const { supervisor } = supervised;
+    await supervisor.start();
+    await supervised.heard({ started: true });
+    const [before] = supervisor.children;
+    const restarted = supervisor.restart();
+    const [, successor] = await supervised.heard({ started: true }, 2);
+    // What it has said before has been heard, and was not enough.
+    expect(supervisor.children.map(({ pid }) => pid)).toEqual([before?.pid, successor?.pid]);
+    process.kill(successor?.pid as number, 'SIGUSR2');
+    await restarted;
+    expect(supervisor.children.map(({ pid }) => pid)).toEqual([successor?.pid]);
+  });
+
+  it('leaves nobody behind when a hook stops the children as soon as it hears of a successor', async () => {
+    let starts = 0;
+    const supervised = new Supervised('ready', {
+      count: 1,
+      onStarted: () => {
+        starts += 1;
+        if (starts === 2) void supervised.supervisor.stop();
+      },
+    });
+    const { supervisor, story } = supervised;
+    await supervisor.start();
+    await supervised.heard({ started: true });
+    await expect(supervisor.restart()).rejects.toMatchObject({ code: 'ERR_PROCESS_NOT_READY' });
+    await supervisor.wait();
+    expect(story.filter(({ event }) => event === 'exited')).toHaveLength(2);
+  });
+
   it('leaves nobody behind when the children are stopped meanwhile', async () => {
     const env = { EXTRA: freeName(), EXTRA_FATE: 'waits' };
     const supervised = new Supervised('readyOnce', { count: 1, env });
@@ -121,8 +216,9 @@ describe('ProcessSupervisor.ask', () => {
     await supervised.heard({ started: true }, 2);
     const pids = new Map(supervisor.children.map(({ taskId, pid }) => [taskId, pid]));
     expect(await supervisor.ask('pid')).toEqual(pids);
-    expect(await supervisor.ask('fault')).toEqual(new Map());
-    expect(await supervisor.ask('nothing')).toEqual(new Map());
+    expect([...(await supervisor.ask('later')).values()]).toEqual(['late', 'late']);
+    for (const topic of ['fault', 'unspeakable', 'nothing'])
+      expect(await supervisor.ask(topic)).toEqual(new Map());
   });
 
   it('waits for a child that does not answer no longer than it was told to', async () => {
@@ -133,5 +229,54 @@ describe('ProcessSupervisor.ask', () => {
     const asked = supervisor.ask('pid', { timeoutMs: 300 });
     await clock.advance(300);
     expect(await asked).toEqual(new Map());
+  });
+
+  it('does not wait for a child that dies', async () => {
+    const supervised = new Supervised('idle', { count: 1 });
+    const { supervisor } = supervised;
+    await supervisor.start();
+    await supervised.heard({ idle: true });
+    const pid = supervisor.children[0]?.pid as number;
+    process.kill(pid, 'SIGSTOP');
+    const asked = [supervisor.ask('pid'), supervisor.askTask(0, 'pid')];
+    process.kill(pid, 'SIGKILL');
+    expect(await Promise.all(asked)).toEqual([new Map(), undefined]);
+    expect(supervised.clock.pending).toBe(1); // the restart
+    expect(await supervisor.ask('pid')).toEqual(new Map());
+  });
+
+  it('is heard by no handler of the program, nor is its answer', async () => {
+    const supervised = new Supervised('ready', { count: 1 });
+    const { supervisor } = supervised;
+    await supervisor.start();
+    await supervised.heard({ started: true });
+    expect(await supervisor.ask('pid')).toHaveProperty('size', 1);
+    supervisor.send(0, 'of the program');
+    await supervised.heard({ heard: 'of the program' });
+    const messages = supervised.story.filter(({ event }) => event === 'message');
+    expect(messages).toMatchObject([{ above: 0 }, { started: true }, { heard: 'of the program' }]);
+  });
+});
+
+describe('ProcessSupervisor.askTask', () => {
+  it('asks one child, and says when it does not answer in time', async () => {
+    const supervised = new Supervised('ready', { count: 2 });
+    const { supervisor, clock } = supervised;
+    await supervisor.start();
+    await supervised.heard({ started: true }, 2);
+    const pid = supervisor.children[1]?.pid as number;
+    expect(await supervisor.askTask(1, 'pid')).toBe(pid);
+    expect(await supervisor.askTask(1, 'nothing')).toBeUndefined();
+    expect(await supervisor.askTask(2, 'pid')).toBeUndefined();
+    process.kill(pid, 'SIGSTOP');
+    const late = expect(supervisor.askTask(1, 'pid', { timeoutMs: 300 })).rejects.toMatchObject({
+      name: 'ProcessTimeoutError',
+      code: 'ERR_PROCESS_TIMEOUT',
+      message: 'the child of task 1 did not answer about pid within 300 ms',
+    });
+    await clock.advance(300);
+    await late;
+    process.kill(pid, 'SIGCONT');
+    expect(await supervisor.askTask(1, 'pid')).toBe(pid);
   });
 });

@@ -1,0 +1,60 @@
+import { MAX_DELAY_MS } from '../delay.ts';
+import type { IOLoop } from '../io-loop.ts';
+import type { ChildProgramOptions } from './child-program.ts';
+import type { ProcessListenOptions } from './listen-requests.ts';
+import { ProcessUsageError } from './process-errors.ts';
+import type { RestartPolicyOptions } from './restart-policy.ts';
+import type { SupervisedChild } from './supervised-task.ts';
+import type { ProcessExit } from './task-child.ts';
+
+/** What a parent may want to hear of its children. What throws is logged. */
+export interface SupervisorHooks {
+  /** A child was started, for the first time or again. */
+  readonly onStarted?: (child: SupervisedChild) => void;
+  /** A child has ended, or could not be started. */
+  readonly onExited?: (child: SupervisedChild, exit: ProcessExit) => void;
+  /** A child called `process.send(message)`. */
+  readonly onMessage?: (child: SupervisedChild, message: unknown) => void;
+}
+
+export interface ProcessSupervisorOptions extends RestartPolicyOptions, ChildProgramOptions, SupervisorHooks {
+  /** How many children: 1 to 1,024; 0, less, or nothing means one for each CPU. */
+  readonly count?: number | null;
+  /** The program to start. Default: the one that this process runs. */
+  readonly program?: string;
+  /** Where each child shall be able to listen; see `forkProcesses`. Default: nowhere. */
+  readonly listen?: readonly ProcessListenOptions[];
+  /**
+   * How long the children may take to end when they are stopped, or when their parent is gone, before they are killed.
+   * Default 35 s: longer than the 30 s that a server drains by default.
+   */
+  readonly stopTimeoutMs?: number;
+  /** Its clock measures lives and waits, its logger hears of deaths. Default: the loop of this thread. */
+  readonly loop?: IOLoop;
+}
+
+export interface RollingRestartOptions {
+  /** How long a successor may take until it is ready; see {@link ProcessSupervisor.restart}. Default 30 s. */
+  readonly readyTimeoutMs?: number;
+}
+
+export interface AskOptions {
+  /** How long to wait for answers. Default 1 s. */
+  readonly timeoutMs?: number;
+}
+
+const DELAYS = {
+  stopTimeoutMs: 35_000,
+  readyTimeoutMs: 30_000,
+  timeoutMs: 1_000,
+} as const;
+
+/** One of the times among the options, or its default. @throws ProcessUsageError for one that cannot be. */
+export function resolveDelay<Name extends keyof typeof DELAYS>(
+  options: { readonly [Key in Name]?: number },
+  name: Name,
+): number {
+  const value: number = options[name] ?? DELAYS[name];
+  if (typeof value === 'number' && value >= 0 && value <= MAX_DELAY_MS) return value;
+  throw new ProcessUsageError(`${name} of 0 to ${MAX_DELAY_MS} was expected, not ${String(value)}`);
+}
