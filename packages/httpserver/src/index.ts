@@ -33,7 +33,7 @@ export type {
   ConnectionStartMessage,
   RequestMessage,
 } from './monitor/server-channels.ts';
-export type { StartOptions } from './server-processes.ts';
+export { gatherStats, type StartOptions } from './server-processes.ts';
 export type { ServerRequest } from './server-request.ts';
 export type { HTTPServerOptions } from './server-settings.ts';
 export type { StopOptions, StopResult } from './server-stop.ts';

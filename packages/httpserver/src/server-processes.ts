@@ -1,4 +1,5 @@
 import {
+  type AskOptions,
   type ForkProcessesOptions,
   forkProcesses,
   IOLoop,
@@ -40,57 +41,77 @@ export async function startProcesses(
 ): Promise<ProcessTask | undefined> {
   const { processes, stop, onStats, statsIntervalMs, port, host, backlog, ...others } = options;
   const where = placeOf(options);
-  if (processes === 1) {
+  const count = countOf(processes);
+  requireInterval(statsIntervalMs);
+  if (count === 1) {
     server.stopOnSignals(stop);
     await server.listen(where);
+    report(async () => new Map([[0, server.stats()]]), options);
     return undefined;
   }
-  const task = await forkProcesses<readonly [ProcessListenOptions]>(countOf(processes), {
+  const task = await forkProcesses<readonly [ProcessListenOptions]>(count, {
     ...others,
     listen: [where],
     onSupervising(supervisor) {
       others.onSupervising?.(supervisor);
-      if (onStats !== undefined) gather(supervisor, onStats, options);
+      report(() => gatherStats(supervisor), options);
     },
   });
+  leaveHurryToParent();
   server.stopOnSignals(stop);
+  task.answer(TOPIC, () => server.stats());
   const [listener] = task.listeners;
   await server.listen(listener);
-  task.answer(TOPIC, () => server.stats());
-  task.ready();
   return task;
+}
+
+/**
+ * Asks the children of `HTTPServer.start` what they have seen, since each was started: for its option `onSupervising`.
+ *
+ * @returns by task id; a child that does not answer in time is missing. `sumStats` adds them up.
+ */
+export async function gatherStats(
+  supervisor: ProcessSupervisor,
+  options?: AskOptions,
+): Promise<ReadonlyMap<number, HTTPServerStats>> {
+  return (await supervisor.ask(TOPIC, options)) as ReadonlyMap<number, HTTPServerStats>;
+}
+
+/**
+ * A signal that comes for the second time ends a process at once. Here it is no sign of hurry: what stops a service may
+ * signal all of its processes, as systemd does, and then our parent does it, too. Who is in a hurry tells the parent
+ * twice. SIGHUP is for the parent alone.
+ */
+function leaveHurryToParent(): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => {});
 }
 
 function countOf(processes: number | 'cpus'): number {
   if (processes === 'cpus') return 0;
   if (Number.isInteger(processes) && processes > 0) return processes;
-  throw new StreamUsageError('ERR_STREAM_USAGE', `start: processes is 1 or more, or cpus, not ${processes}`);
+  throw usage(`processes is 1 or more, or cpus, not ${processes}`);
 }
 
-/** The statistics keep nobody alive: children do. */
-function gather(
-  supervisor: ProcessSupervisor,
-  onStats: NonNullable<StartOptions['onStats']>,
-  options: StartOptions,
-): void {
+function requireInterval(intervalMs = DEFAULT_STATS_INTERVAL_MS): void {
+  if (!(intervalMs > 0 && intervalMs < 2 ** 31))
+    throw usage(`statsIntervalMs of more than 0 was expected, not ${intervalMs}`);
+}
+
+/** The statistics keep nobody alive: children and listeners do. */
+function report(gather: () => Promise<ReadonlyMap<number, HTTPServerStats>>, options: StartOptions): void {
+  const { onStats, statsIntervalMs = DEFAULT_STATS_INTERVAL_MS } = options;
+  if (onStats === undefined) return;
   const { clock, logger } = options.loop ?? IOLoop.current();
-  const { statsIntervalMs = DEFAULT_STATS_INTERVAL_MS } = options;
-  if (!(statsIntervalMs > 0 && statsIntervalMs < 2 ** 31)) {
-    throw new StreamUsageError(
-      'ERR_STREAM_USAGE',
-      `start: statsIntervalMs of more than 0 was expected, not ${statsIntervalMs}`,
-    );
-  }
-  const ask = async (): Promise<void> => {
+  const tell = async (): Promise<void> => {
     try {
-      const each = (await supervisor.ask(TOPIC)) as ReadonlyMap<number, HTTPServerStats>;
+      const each = await gather();
       onStats(sumStats(each.values()), each);
     } catch (error) {
-      logger.error({ error }, 'gathering the statistics of the processes failed');
+      logger.error({ error }, 'reporting the statistics of the processes failed');
     }
     wait();
   };
-  const wait = (): void => clock.setTimeout(() => void ask(), statsIntervalMs).unref();
+  const wait = (): void => clock.setTimeout(() => void tell(), statsIntervalMs).unref();
   wait();
 }
 
@@ -100,4 +121,8 @@ function placeOf({ port, host, backlog }: StartOptions): ProcessListenOptions {
     ...(host === undefined ? {} : { host }),
     ...(backlog === undefined ? {} : { backlog }),
   };
+}
+
+function usage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `start: ${message}`);
 }

@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type LoadClients, LoadGenerator } from './fixtures/load-generator.ts';
+import { RunningLines } from './fixtures/running-lines.ts';
 
 const PROGRAM = fileURLToPath(new URL('fixtures/rolling-program.mjs', import.meta.url));
 const PROCESSES = 4;
@@ -33,46 +32,9 @@ interface Line {
   readonly code?: number | null;
 }
 
-/** The program, and what it has printed. */
-class Rolling {
-  readonly process: ChildProcess;
-  readonly lines: Line[] = [];
-  readonly ended: Promise<number | null>;
-  #changed: (() => void) | undefined;
-
-  constructor() {
-    const child = spawn(process.execPath, [PROGRAM, String(PROCESSES)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    this.process = child;
-    createInterface(child.stdout).on('line', (line) => {
-      this.lines.push(JSON.parse(line) as Line);
-      this.#changed?.();
-    });
-    // Closed when nobody has its standard output any more: all children are gone, too.
-    this.ended = new Promise((resolve) => child.once('close', resolve));
-  }
-
-  /** Waits for so many lines with that key. */
-  async heard(key: keyof Line, count: number): Promise<readonly Line[]> {
-    for (;;) {
-      const found = this.lines.filter((line) => line[key] !== undefined);
-      if (found.length >= count) return found;
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve;
-      });
-    }
-  }
-}
-
 describe('HTTPServer.start, restarted', () => {
-  let rolling: Rolling | undefined;
-  afterEach(() => {
-    rolling?.process.kill('SIGKILL'); // its children end with it
-  });
-
   it('loses no request when its processes are replaced one by one under load [PROC-01] [HS-02]', async () => {
-    rolling = new Rolling();
+    const rolling = new RunningLines<Line>(PROGRAM, String(PROCESSES));
     const [first] = await rolling.heard('port', PROCESSES);
     const load = new LoadGenerator(first?.port as number, CLIENTS);
     await load.answeredMore(10 * CLIENT_COUNT);
