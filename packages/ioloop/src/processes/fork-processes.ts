@@ -50,8 +50,8 @@ let called = false;
  * listener by node:cluster; it lasts while any child has it, and what waits in it is closed with the last one.
  *
  * Messages go by `process.send` and `process.on('message')`, and to `onMessage` in the parent. The channel does not keep
- * a child alive: `process.channel.ref()` makes it. What is sent to a parent that has gone is lost silently. On the portable backend a server of Node's own, such as one of
- * `node:http`, needs that until it listens; ours do not.
+ * a child alive: `process.channel.ref()` makes it. What is sent to a parent that has gone is lost silently. On the
+ * portable backend a server of Node's own, such as one of `node:http`, needs that until it listens; ours do not.
  *
  * @param count - 1 to 1,024; 0, less, `null` or nothing means one for each CPU.
  * @param options.listen - where the children shall listen; each becomes one of `task.listeners`. Unix sockets cannot.
@@ -65,8 +65,8 @@ let called = false;
  * @example
  * const task = await forkProcesses(4, { listen: [{ port: 8888 }] });
  * const server = new HTTPServer((request) => request.respond(200, `Hello from ${task.id}`));
- * await server.listen(task.listeners[0]);
  * server.stopOnSignals();
+ * await server.listen(task.listeners[0]);
  */
 export async function forkProcesses<const Listen extends readonly ProcessListenOptions[] = readonly []>(
   count?: number | null,
