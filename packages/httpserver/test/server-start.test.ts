@@ -50,8 +50,9 @@ describe('HTTPServer.start', () => {
 
   it('means one process for each CPU by cpus', async () => {
     const program = start({ processes: 'cpus' });
-    const [line] = await program.heard('port');
-    expect(line?.count).toBe(availableParallelism());
+    const cpus = availableParallelism();
+    const [line] = await program.heard('port', cpus);
+    expect(line?.count).toBe(cpus);
     program.process.kill('SIGTERM');
     expect(await program.ended).toBe(0);
   });
