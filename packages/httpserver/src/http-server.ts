@@ -179,7 +179,7 @@ export class HTTPServer extends TCPServer {
     const startedAt = loop.clock.now();
     const tally = new StopTally();
     this.#tally = tally;
-    this.#settings.beginStop();
+    this.#settings.beginStop(graceMs);
     for (const onStopping of this.#detached.values()) loop.addCallback(onStopping);
     await this.stopListening();
     await this.#emptied(graceMs, true);

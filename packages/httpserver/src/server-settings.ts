@@ -58,6 +58,7 @@ export class ServerSettings implements ServerConnectionSettings {
   readonly describe: ServerConnectionSettings['describe'];
   readonly monitor: ServerMonitor;
   listenerGone = false;
+  stopGraceMs = 0;
   readonly #ended: ConnectionEnded;
   #stopping = false;
   #stopController: AbortController | undefined;
@@ -111,8 +112,9 @@ export class ServerSettings implements ServerConnectionSettings {
     return this.#stopController.signal;
   }
 
-  beginStop(): void {
+  beginStop(graceMs: number): void {
     this.#stopping = true;
+    this.stopGraceMs = graceMs;
     this.#stopController?.abort(stoppingError());
   }
 

@@ -14,6 +14,7 @@ const CLIENTS: readonly LoadClients[] = [
   { count: 8, head: 'GET / HTTP/1.1\r\nHost: a\r\n', answerBytes: 1, pauseMs: 5, fresh: true },
   { count: 12, head: 'GET /slow HTTP/1.1\r\nHost: a\r\n', answerBytes: 1, pauseMs: 1 },
   { count: 4, head: 'GET /large HTTP/1.1\r\nHost: a\r\n', answerBytes: 200_000, pauseMs: 10 },
+  { count: 8, head: 'GET /pieces HTTP/1.1\r\nHost: a\r\n', answerBytes: 5, pauseMs: 1 },
   {
     count: 8,
     head: 'POST / HTTP/1.1\r\nHost: a\r\n',

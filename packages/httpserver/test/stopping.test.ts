@@ -95,23 +95,72 @@ describe('HTTPServer.stop', () => {
       for (const all of await Promise.all(received)) expect(all.endsWith('hello')).toBe(true);
     }));
 
-  it('closes after an answer whose head went out before the stop began', () => {
-    let complete!: () => void;
-    const handler = ({ exchange }: ServerRequest): void => {
-      exchange.writeHead(200, 'OK', new HTTPHeaders(), 'begun, ');
-      complete = () => {
-        exchange.write('and complete');
-        exchange.finish();
+  describe('an answer whose head went out before the stop began', () => {
+    /** A server whose first answer is completed by `complete`, and the others at once. */
+    function begun() {
+      const answer: { complete?: () => void } = {};
+      const handler = (request: ServerRequest): void => {
+        if (answer.complete !== undefined) {
+          request.respond(200, 'next');
+          return;
+        }
+        const { exchange } = request;
+        exchange.writeHead(200, 'OK', new HTTPHeaders(), 'begun, ');
+        answer.complete = () => {
+          exchange.write('and complete');
+          exchange.finish();
+        };
       };
-    };
-    return withServer(handler, async ({ server, port }) => {
-      const client = await RawClient.connect({ port }, GET);
-      await client.until((all) => all.includes('begun, '));
-      const stopped = server.stop({ drainMs: LONG_MS });
-      complete();
-      expect((await client.untilEnd()).endsWith('\r\n0\r\n\r\n')).toBe(true);
-      client.close();
-      expect(await stopped).toEqual({ finished: 1, idle: 0, cut: 0 });
+      return { handler, answer };
+    }
+
+    it('is completed, and the connection closed when it stays idle', () => {
+      const { handler, answer } = begun();
+      return withServer(handler, async ({ server, port }) => {
+        const client = await RawClient.connect({ port }, GET);
+        await client.until((all) => all.includes('begun, '));
+        const stopped = server.stop({ graceMs: 10, drainMs: LONG_MS });
+        answer.complete?.();
+        expect((await client.untilEnd()).endsWith('\r\n0\r\n\r\n')).toBe(true);
+        client.close();
+        expect(await stopped).toEqual({ finished: 1, idle: 0, cut: 0 });
+      });
+    });
+
+    it('may be followed by one more request, whose answer says Connection: close', () => {
+      const { handler, answer } = begun();
+      return withServer(handler, async ({ server, port }) => {
+        const client = await RawClient.connect({ port }, GET);
+        await client.until((all) => all.includes('begun, '));
+        const stopped = server.stop({ graceMs: LONG_MS, drainMs: LONG_MS });
+        answer.complete?.();
+        await client.until((all) => all.endsWith('\r\n0\r\n\r\n'));
+        client.send(GET);
+        const received = await client.untilEnd();
+        client.close();
+        expect(received.split('HTTP/1.1 200 OK')[2]).toMatch(/\r\nConnection: close\r\n.*next$/s);
+        expect(await stopped).toEqual({ finished: 1, idle: 0, cut: 0 });
+      });
+    });
+
+    it('has a grace period of its own behind it', () => {
+      const { handler, answer } = begun();
+      return withServer(handler, async ({ server, port }) => {
+        const client = await RawClient.connect({ port }, GET);
+        await client.until((all) => all.includes('begun, '));
+        const idle = await RawClient.connect({ port });
+        await waitUntil(() => server.connectionCount === 2);
+        const stopped = server.stop({ graceMs: 500, drainMs: LONG_MS });
+        // The grace period of the stop is over by then.
+        await idle.untilEnd();
+        idle.close();
+        answer.complete?.();
+        await client.until((all) => all.endsWith('\r\n0\r\n\r\n'));
+        client.send(GET);
+        expect((await client.untilEnd()).endsWith('next')).toBe(true);
+        client.close();
+        expect(await stopped).toEqual({ finished: 1, idle: 1, cut: 0 });
+      });
     });
   });
 

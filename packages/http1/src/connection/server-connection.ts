@@ -58,6 +58,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   /** The header deadline runs already: further bytes do not move it. */
   #headDeadlineSet = true;
   #answeredWhileStopping = false;
+  /** The last answer was complete only after the server began to stop, and its head had not said so. */
+  #hasOwnGrace = false;
 
   constructor(stream: IOStream, settings: ServerConnectionSettings) {
     this.stream = stream;
@@ -99,9 +101,12 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     return this.#answeredWhileStopping;
   }
 
-  /** Closes at once when idle; otherwise after the answer under way, which says `Connection: close`. */
+  /**
+   * Closes at once when idle, unless that is so for less than `stopGraceMs`; otherwise after the answer under way,
+   * which says `Connection: close`.
+   */
   closeWhenIdle(): void {
-    if (this.isIdle) this.#startClosing();
+    if (this.isIdle && !this.#hasOwnGrace) this.#startClosing();
   }
 
   /** The listener is gone: from now on a request under way keeps the process alive by itself. */
@@ -196,14 +201,18 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     monitor.requestEnded(exchange.token, 'answered', exchange.status, exchange.bodyBytesSent, undefined);
     if (stopping) this.#answeredWhileStopping = true;
     if (this.#state === 'closing') return;
-    if (stopping || !this.encoder.keepAlive || !requestComplete || this.isLastRequest) {
+    // The peer may use the connection again where the head has said nothing against it, be we stopping or not.
+    if (!this.encoder.keepAlive || !requestComplete || this.isLastRequest) {
       this.#startClosing();
       return;
     }
     this.#state = 'idle';
+    this.#hasOwnGrace = stopping;
     if (this.#settings.listenerGone) this.stream.unref();
     this.#headDeadlineSet = false;
-    this.#pace.rest(this.stream, this.#settings.idleTimeoutMs, HIGH_WATER_BYTES);
+    const { idleTimeoutMs, stopGraceMs } = this.#settings;
+    const idleMs = stopping ? Math.min(stopGraceMs, idleTimeoutMs) : idleTimeoutMs;
+    this.#pace.rest(this.stream, idleMs, HIGH_WATER_BYTES);
     if (!this.#pumping) this.#pumpOnwards();
   }
 

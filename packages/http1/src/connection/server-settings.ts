@@ -31,6 +31,8 @@ export interface ServerConnectionSettings {
   readonly listenerGone: boolean;
   /** Whether answers say `Connection: close` because the server is stopping. */
   readonly stopping: boolean;
+  /** Most milliseconds between two requests of a peer that was not told that the server is stopping. */
+  readonly stopGraceMs: number;
   /** Aborts when the server begins to stop. Made when asked for. */
   readonly stopSignal: AbortSignal;
   /** Takes the place of what the stream says, where something in front speaks TLS for us. */
