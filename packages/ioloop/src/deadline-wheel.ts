@@ -100,7 +100,6 @@ export class DeadlineWheel {
   }
 
   #turn(): void {
-    this.#timer = undefined;
     const target = this.#tickOfClock();
     let left = MOST_PER_TURN;
     while (left > 0 && (this.#unfinished || this.#tick < target)) {
@@ -108,8 +107,9 @@ export class DeadlineWheel {
       left -= this.#empty(this.#tick % SLOTS, left);
     }
     this.#isBehind = this.#unfinished || this.#tick < target;
-    if (this.#size > 0 && this.#timer === undefined)
-      this.#startTimer(this.#isBehind ? PAUSE_MS : this.#tickMs);
+    // Until here it was the timer that has fired, or one that an entry started after the wheel had become empty.
+    this.#stopTimer();
+    if (this.#size > 0) this.#startTimer(this.#isBehind ? PAUSE_MS : this.#tickMs);
   }
 
   /** @returns how many deadlines it has dealt with. */

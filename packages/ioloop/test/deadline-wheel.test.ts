@@ -106,4 +106,24 @@ describe('DeadlineWheel', () => {
     expect(passes).toBe(3);
     expect(wheel.size).toBe(0);
   });
+
+  it('passes thousands in time although each sets another one as it passes', async () => {
+    const { clock, wheel, passed } = setUp();
+    const first: number[] = [];
+    for (let i = 0; i < 2000; i += 1) {
+      const deadline: Deadline = new Deadline(wheel, {
+        deadlinePassed() {
+          first.push(clock.now());
+          new Deadline(wheel, { deadlinePassed: () => void passed.push([String(i), clock.now()]) }).set(1000);
+        },
+      });
+      deadline.set(1000);
+    }
+    await clock.advance(5000);
+    expect(first).toHaveLength(2000);
+    expect(Math.max(...first)).toBeLessThanOrEqual(1200);
+    expect(passed).toHaveLength(2000);
+    expect(Math.max(...passed.map(([, at]) => at))).toBeLessThanOrEqual(2400);
+    expect(wheel.size).toBe(0);
+  });
 });
