@@ -12,8 +12,10 @@ export interface DeadlineEntry {
 
 /** Most ticks of one turn of the wheel; a deadline further away is looked at again when its slot comes round. */
 const SLOTS = 512;
-/** Most deadlines that are dealt with in one turn of the loop: what thousands have missed must not hold up the others. */
-const MOST_PER_TURN = 256;
+/** Most deadlines that pass in one turn of the loop: what thousands have missed must not hold up the others. */
+const MOST_PASSED_PER_TURN = 16;
+/** How many that were only moved or cleared, so that no handler is called, may come round in place of one that passes. */
+const MOVED_FOR_PASSED = 16;
 /** Then everybody else has a turn. */
 const PAUSE_MS = 0;
 
@@ -101,7 +103,7 @@ export class DeadlineWheel {
 
   #turn(): void {
     const target = this.#tickOfClock();
-    let left = MOST_PER_TURN;
+    let left = MOST_PASSED_PER_TURN * MOVED_FOR_PASSED;
     while (left > 0 && (this.#unfinished || this.#tick < target)) {
       if (!this.#unfinished) this.#tick += 1;
       left -= this.#empty(this.#tick % SLOTS, left);
@@ -112,16 +114,16 @@ export class DeadlineWheel {
     if (this.#size > 0) this.#startTimer(this.#isBehind ? PAUSE_MS : this.#tickMs);
   }
 
-  /** @returns how many deadlines it has dealt with. */
+  /** @param most - what the turn has left, with a deadline that was only moved as the unit. @returns what was used of it. */
   #empty(index: number, most: number): number {
     const slot = this.#slots[index];
-    let count = 0;
+    let used = 0;
     // One by one, so that those which are still to come can be moved and removed as before.
     for (const deadline of slot ?? []) {
-      if (count === most) break;
-      count += 1;
+      if (used >= most) break;
       slot?.delete(deadline);
       this.#size -= 1;
+      used += deadline.isDue(this.#tick) ? MOVED_FOR_PASSED : 1;
       try {
         deadline.comeRound(this.#tick);
       } catch (error) {
@@ -130,7 +132,7 @@ export class DeadlineWheel {
     }
     this.#unfinished = slot !== undefined && slot.size > 0;
     if (!this.#unfinished) this.#slots[index] = undefined;
-    return count;
+    return used;
   }
 }
 
@@ -166,6 +168,11 @@ export class Deadline {
   close(): void {
     this.#due = 0;
     if (this.#placed !== 0) this.#unplace();
+  }
+
+  /** For {@link DeadlineWheel}: whether it passes when it comes round at `tick`. */
+  isDue(tick: number): boolean {
+    return this.#due !== 0 && this.#due <= tick;
   }
 
   /** For {@link DeadlineWheel}: our slot has come round. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { consoleLogger, Deadline, DeadlineWheel } from '../src/index.ts';
+import { type Clock, consoleLogger, Deadline, DeadlineWheel } from '../src/index.ts';
 import { VirtualClock } from '../src/testing.ts';
 
 function setUp(tickMs = 100) {
@@ -42,12 +42,38 @@ describe('DeadlineWheel', () => {
       all.push(deadline);
     }
     await clock.advance(1300);
-    expect(order.indexOf('other')).toBe(256);
+    expect(order.indexOf('other')).toBe(16);
     expect(order.filter((what) => what === 'passed')).toHaveLength(998);
     expect(wheel.size).toBe(1);
     await clock.advance(5300);
     expect(order.filter((what) => what === 'passed')).toHaveLength(999);
     expect(wheel.size).toBe(0);
+  });
+
+  it('needs fewer turns for deadlines that were only moved than for those that pass', async () => {
+    const turnsFor = async (moved: boolean): Promise<number> => {
+      const clock = new VirtualClock();
+      let turns = 0;
+      const counting: Clock = {
+        now: () => clock.now(),
+        wallTime: () => clock.wallTime(),
+        setTimeout(callback, delayMs) {
+          if (delayMs === 0) turns += 1;
+          return clock.setTimeout(callback, delayMs);
+        },
+      };
+      const wheel = new DeadlineWheel(counting, consoleLogger, 100);
+      for (let i = 0; i < 1024; i += 1) {
+        const deadline = new Deadline(wheel, { deadlinePassed() {} });
+        deadline.set(1000);
+        if (moved) deadline.set(5000);
+      }
+      await clock.advance(1300);
+      expect(wheel.size).toBe(moved ? 1024 : 0);
+      return turns;
+    };
+    expect(await turnsFor(true)).toBe(3);
+    expect(await turnsFor(false)).toBe(63);
   });
 
   it('moves a deadline later and earlier', async () => {
