@@ -12,7 +12,6 @@ import {
   QueryProtocolError,
   type RequestHead,
   requestHost,
-  STATUS_REASONS,
   targetPath,
   targetQuery,
 } from '@landspout/http1';
@@ -165,9 +164,9 @@ export class ServerRequest {
   ): void {
     const fields = headers instanceof HTTPHeaders ? headers : HTTPHeaders.from(headers ?? {});
     if (typeof body === 'string' && body !== '' && !fields.has('Content-Type')) {
-      fields.set('Content-Type', 'text/plain; charset=utf-8');
+      fields.add('Content-Type', 'text/plain; charset=utf-8');
     }
-    this.exchange.writeHead(status, STATUS_REASONS[status] ?? 'Unknown', fields, body, true);
+    this.exchange.writeHead(status, '', fields, body, true);
   }
 
   /** For the connection's delegate. */

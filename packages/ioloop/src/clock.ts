@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { requireDelay } from './delay.ts';
 import { requireFunction } from './usage.ts';
 

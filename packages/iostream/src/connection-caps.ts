@@ -19,7 +19,7 @@ export class ConnectionCaps {
 
   /** Counts a connection, if it may be. @param peer - asked for its address only where that is limited. */
   admit(peer: { readonly remoteAddress: SocketAddress }): boolean {
-    if (!this.#hasPlace || !this.admitClient(peer)) return false;
+    if (!this.#hasPlace() || !this.admitClient(peer)) return false;
     this.#size += 1;
     return true;
   }
@@ -29,7 +29,7 @@ export class ConnectionCaps {
    * What is counted once its client is known is the client, with {@link admitClient}.
    */
   admitProxy(): boolean {
-    if (!this.#hasPlace) return false;
+    if (!this.#hasPlace()) return false;
     this.#size += 1;
     return true;
   }
@@ -61,7 +61,7 @@ export class ConnectionCaps {
     else this.#perAddress.delete(address);
   }
 
-  get #hasPlace(): boolean {
+  #hasPlace(): boolean {
     return this.#maxConnections === 0 || this.#size < this.#maxConnections;
   }
 }

@@ -86,7 +86,7 @@ export class NodeTransport implements Transport, Flushable {
   }
 
   resume(): void {
-    if (this.#reading || !this.#isReportable) return;
+    if (this.#reading || !this.#isReportable()) return;
     this.#reading = true;
     if (this.#peerEnded) process.nextTick(() => this.#reportEnd());
     else if (this.direction !== 'write') this.#duplex.resume();
@@ -162,7 +162,7 @@ export class NodeTransport implements Transport, Flushable {
   }
 
   /** Whether there may be anything left to tell. */
-  get #isReportable(): boolean {
+  #isReportable(): boolean {
     return this.#open || (this.#duplexClosed && !this.#closeReported);
   }
 
@@ -237,7 +237,7 @@ export class NodeTransport implements Transport, Flushable {
   };
 
   #reportEnd(): void {
-    if (this.#endReported || !this.#reading || !this.#isReportable) return;
+    if (this.#endReported || !this.#reading || !this.#isReportable()) return;
     this.#endReported = true;
     this.#events?.ended();
     if (this.#duplexClosed) this.#reportClosed();

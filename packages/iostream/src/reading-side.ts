@@ -200,17 +200,17 @@ export class ReadingSide {
   #replay(): void {
     this.#reading = true;
     process.nextTick(() => {
-      if (!this.#canDeliver) return;
+      if (!this.#canDeliver()) return;
       const bytes = this.#inbox?.takeAll();
       this.#inbox = undefined;
       if (bytes !== undefined && bytes.length > 0) this.#deliver(bytes, 0, bytes.length);
-      if (!this.#canDeliver) return;
+      if (!this.#canDeliver()) return;
       if (this.isEnded) this.#tellEnded();
       else this.#transport.resume();
     });
   }
 
-  get #canDeliver(): boolean {
+  #canDeliver(): boolean {
     return this.#reading && !this.#stream.isClosed && this.#consumer !== undefined;
   }
 

@@ -70,8 +70,10 @@ export class PeerPace extends Deadline {
     const { loop, progressMs } = this.#settings;
     if (this.#bodyEnd !== 0 && loop.clock.now() >= this.#bodyEnd)
       return new HTTPDeadlineError('the body of a request took longer than it may');
-    if (this.#bodyBytes < this.#wantedBytes)
-      return new HTTPDeadlineError(`less than ${this.#wantedBytes} bytes of a body came in ${progressMs} ms`);
+    if (this.#bodyBytes < this.#wantedBytes())
+      return new HTTPDeadlineError(
+        `less than ${this.#wantedBytes()} bytes of a body came in ${progressMs} ms`,
+      );
     this.awaitBody();
     return undefined;
   }
@@ -115,7 +117,7 @@ export class PeerPace extends Deadline {
       this.#sentMark = -1;
       return true;
     }
-    if (this.#sentMark !== -1 && progress < this.#wantedBytes) return false;
+    if (this.#sentMark !== -1 && progress < this.#wantedBytes()) return false;
     this.#sentMark = stream.bytesSent;
     this.set(this.#settings.progressMs);
     return true;
@@ -128,7 +130,7 @@ export class PeerPace extends Deadline {
     this.#bodyEnd = 0;
   }
 
-  get #wantedBytes(): number {
+  #wantedBytes(): number {
     return (this.#settings.minBytesPerSecond * this.#settings.progressMs) / 1000;
   }
 }

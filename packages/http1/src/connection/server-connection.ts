@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { type DeadlineEntry, runInRootContext } from '@landspout/ioloop';
 import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
 import type { HTTPConnectionInfo } from '../delegate.ts';
@@ -176,11 +177,11 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
 
   /** Whether the peer has half-closed, and no pipelined request of it waits. */
   get isLastRequest(): boolean {
-    return this.#peerEnded && this.#decoder.bufferedBytes === 0;
+    return this.#peerEnded && this.#decoder().bufferedBytes === 0;
   }
 
   setMaxBodyBytes(maxBytes: number): void {
-    this.#decoder.maxBodyBytes = maxBytes;
+    this.#decoder().maxBodyBytes = maxBytes;
   }
 
   setBodyTimeoutMs(timeoutMs: number): void {
@@ -225,7 +226,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     monitor.connectionEnded(this, 'detached', undefined);
     this.#exchange = undefined;
     stream.setConsumer(undefined);
-    stream.unread(this.#decoder.takeRest());
+    stream.unread(this.#decoder().takeRest());
     stream.ref();
     this.#settings.connectionEnded(this, { stream, onStopping });
     return stream;
@@ -234,12 +235,12 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   // ---- the pump ----
 
   /** For where a request is under way, so that there is a codec. */
-  get #decoder(): RequestDecoder {
+  #decoder(): RequestDecoder {
     return (this.#codec as ServerCodec).decoder;
   }
 
   /** Whether nothing more is taken from the peer before it has read of what we wrote. */
-  get #waitsForReader(): boolean {
+  #waitsForReader(): boolean {
     const { queuedBytes } = this.stream;
     if (queuedBytes <= HIGH_WATER_BYTES) return false;
     return this.#state === 'idle' || (this.#state === 'body' && queuedBytes > this.#settings.maxUnsentBytes);
@@ -252,8 +253,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     try {
       while (this.#state === 'idle' || this.#state === 'body') {
         // Closed from within a handler: nothing could be answered any more.
-        if (this.#waitsForReader || this.stream.isClosed) break;
-        const event = this.#decoder.next();
+        if (this.#waitsForReader() || this.stream.isClosed) break;
+        const event = this.#decoder().next();
         if (event === NEED_DATA) break;
         if (event === HEAD) this.#deliverHead();
         else if (event === DATA) this.#deliverData();
@@ -280,7 +281,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     const codec = this.#codec;
     if (state === 'closing' || codec === undefined) return;
     const { decoder } = codec;
-    const waitsForReader = this.#waitsForReader;
+    const waitsForReader = this.#waitsForReader();
     if (state === 'held' || state === 'answering' || waitsForReader) {
       decoder.hold();
       if (waitsForReader) this.#pace.watchReader(this.stream);
@@ -320,7 +321,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
    * does not notice that the peer leaves.
    */
   #hold(): void {
-    const decoder = this.#decoder;
+    const decoder = this.#decoder();
     decoder.hold();
     if (decoder.bufferedBytes >= HELD_BYTES) this.#pause();
   }
@@ -332,7 +333,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   }
 
   #deliverHead(): void {
-    const { head } = this.#decoder;
+    const { head } = this.#decoder();
     const settings = this.#settings;
     this.encoder.begin(head.method, head.version, head.keepAlive);
     const info = settings.describe === undefined ? this : settings.describe(head, this);
@@ -352,7 +353,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   }
 
   #deliverData(): void {
-    const decoder = this.#decoder;
+    const decoder = this.#decoder();
     const { dataStart, dataEnd } = decoder;
     this.#pace.countBody(dataEnd - dataStart);
     const exchange = this.#exchange;
@@ -376,7 +377,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     exchange.requestComplete = true;
     this.#pace.clear();
     this.#state = 'answering';
-    const waiting = exchange.message?.finish(this.#decoder.trailers);
+    const waiting = exchange.message?.finish(this.#decoder().trailers);
     if (waiting !== undefined) waiting.then(undefined, (error) => this.#rejected(error, exchange));
   }
 
@@ -405,7 +406,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   /** The body is wanted (RFC 9110 §10.1.1), unless it is on its way already or the answer has been given. */
   #continue(exchange: ServerExchange): void {
     exchange.expectsContinue = false;
-    if (this.#state !== 'body' || exchange.headSent || this.#decoder.bufferedBytes > 0) return;
+    if (this.#state !== 'body' || exchange.headSent || this.#decoder().bufferedBytes > 0) return;
     this.stream.send(encodeInterim(100));
   }
 

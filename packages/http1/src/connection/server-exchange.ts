@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { IOStream } from '@landspout/iostream';
 import type {
   HTTPConnectionInfo,

@@ -1,6 +1,6 @@
-import { Buffer } from 'node:buffer';
 import { Http1UsageError } from './errors.ts';
 import { excerpt } from './excerpt.ts';
+import { flatString } from './flat-string.ts';
 import {
   CONNECTION,
   CONTENT_LENGTH,
@@ -19,16 +19,40 @@ const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 /** Spellings that are remembered, beyond which names are checked each time. Bounds what foreign names can cost. */
 const MAX_KNOWN_NAMES = 512;
 
+/** Longer values are not remembered: they are seldom the same twice. */
+const MAX_KNOWN_VALUE = 128;
+/** One in so many new values is remembered, so that those which are always new cost next to nothing. */
+const MISSES_PER_VALUE = 64;
+
 /** A name that has been checked, in the spelling it came in. */
 export class HeaderName {
+  readonly spelling: string;
   /** In lower case: what lookups compare. */
   readonly key: string;
   /** The bit of a field that frames messages, else 0. */
   readonly flag: number;
+  /** A value that was checked before, and its line: most programs set a header to the same value each time. */
+  #value: string | undefined;
+  #line = '';
+  #misses = 0;
 
-  constructor(key: string, flag: number) {
+  constructor(spelling: string, key: string, flag: number) {
+    this.spelling = spelling;
     this.key = key;
     this.flag = flag;
+  }
+
+  /** The line of the wire, with its CRLF. @throws Http1UsageError as {@link checkValue}. */
+  lineOf(value: string): string {
+    if (value === this.#value) return this.#line;
+    checkValue(this.spelling, value);
+    const line = `${this.spelling}: ${value}\r\n`;
+    if (this.#misses % MISSES_PER_VALUE === 0 && value.length <= MAX_KNOWN_VALUE) {
+      this.#value = flatString(value);
+      this.#line = flatString(line);
+    }
+    this.#misses += 1;
+    return line;
   }
 }
 
@@ -60,7 +84,7 @@ export function checkName(name: string): HeaderName {
  * @throws Http1UsageError `ERR_HTTP1_HEADER_VALUE` for CR, LF, NUL, DEL, other controls but HTAB, and code units
  *   above 0xFF, lone surrogates among them: nothing is replaced silently.
  */
-export function checkValue(name: string, value: string): void {
+function checkValue(name: string, value: string): void {
   if (typeof value !== 'string') {
     throw new Http1UsageError('ERR_HTTP1_HEADER_VALUE', `${name} must be a string, not ${typeof value}`);
   }
@@ -95,10 +119,9 @@ function learn(name: string): HeaderName {
     );
   }
   const key = name.toLowerCase();
-  const result = new HeaderName(key, headerFlag(key));
-  if (known.size < MAX_KNOWN_NAMES) {
-    // A copy: a name that was cut out of a request would keep that whole request in memory.
-    known.set(Buffer.from(name, 'latin1').toString('latin1'), result);
-  }
+  // A copy: a name that was cut out of a request would keep that whole request in memory.
+  const spelling = flatString(name);
+  const result = new HeaderName(spelling, flatString(key), headerFlag(key));
+  if (known.size < MAX_KNOWN_NAMES) known.set(spelling, result);
   return result;
 }

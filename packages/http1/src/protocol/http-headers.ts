@@ -1,4 +1,4 @@
-import { canonicalHeaderName, checkName, checkValue, headerFlag, headerKey } from './header-names.ts';
+import { canonicalHeaderName, checkName, type HeaderName, headerFlag, headerKey } from './header-names.ts';
 import { parseField, parseFields, RawFields } from './raw-fields.ts';
 
 /**
@@ -67,7 +67,10 @@ export class HTTPHeaders {
       for (const [name, value] of init as Iterable<readonly [string, string]>) headers.add(name, value);
       return headers;
     }
-    for (const [name, value] of Object.entries(init)) {
+    // Not Object.entries, which makes an array for each field of each answer.
+    for (const name in init) {
+      if (!Object.hasOwn(init, name)) continue;
+      const value = init[name] as string | readonly string[];
       if (typeof value === 'string') headers.add(name, value);
       else for (const one of Array.isArray(value) ? value : [value]) headers.add(name, one);
     }
@@ -108,7 +111,7 @@ export class HTTPHeaders {
   /** Every value of a field, in order. The list is yours. */
   getList(name: string): string[] {
     const key = headerKey(name);
-    const list = this.#fields;
+    const list = this.#fields();
     const values: string[] = [];
     for (let at = 0; at < list.length; at += STRIDE) {
       if (list[at] === key) values.push(list[at + 2] as string);
@@ -118,7 +121,7 @@ export class HTTPHeaders {
 
   /** Every field as name and value, in order, in the spelling they came in. */
   getAll(): [string, string][] {
-    const list = this.#fields;
+    const list = this.#fields();
     const pairs: [string, string][] = [];
     for (let at = 0; at < list.length; at += STRIDE)
       pairs.push([list[at + 1] as string, list[at + 2] as string]);
@@ -127,7 +130,7 @@ export class HTTPHeaders {
 
   /** The names, each once, in the order in which they first came, and spelled like `Content-Type`. */
   names(): string[] {
-    const list = this.#fields;
+    const list = this.#fields();
     const keys = new Set<string>();
     for (let at = 0; at < list.length; at += STRIDE) keys.add(list[at] as string);
     return Array.from(keys, canonicalHeaderName);
@@ -139,9 +142,10 @@ export class HTTPHeaders {
 
   /** Sets a field to one value. It keeps the place of its first value, and loses all others. */
   set(name: string, value: string): this {
-    const { key } = checkName(name);
-    checkValue(name, value);
-    const list = this.#fields;
+    const known = checkName(name);
+    const { key } = known;
+    const line = known.lineOf(value);
+    const list = this.#fields();
     for (let at = 0; at < list.length; at += STRIDE) {
       if (list[at] !== key) continue;
       list[at + 1] = name;
@@ -150,19 +154,19 @@ export class HTTPHeaders {
       this.#remove(key, at + STRIDE);
       return this;
     }
-    return this.#append(name, value);
+    return this.#append(known, name, value, line);
   }
 
   /** Adds one more value, behind all others. Takes the same time however many there are. */
   add(name: string, value: string): this {
-    checkValue(name, value);
-    return this.#append(name, value);
+    const known = checkName(name);
+    return this.#append(known, name, value, known.lineOf(value));
   }
 
   /** Removes every value of a field. True if there was one. */
   delete(name: string): boolean {
     const key = headerKey(name);
-    const list = this.#fields;
+    const list = this.#fields();
     const before = list.length;
     this.#remove(key, 0);
     if (list.length === before) return false;
@@ -173,7 +177,7 @@ export class HTTPHeaders {
 
   /** Number of fields; a repeated one counts each time. */
   get size(): number {
-    return this.#fields.length / STRIDE;
+    return this.#fields().length / STRIDE;
   }
 
   [Symbol.iterator](): IterableIterator<[string, string]> {
@@ -183,7 +187,7 @@ export class HTTPHeaders {
   /** Headers of the same fields that change independently. */
   copy(): HTTPHeaders {
     const copy = new HTTPHeaders();
-    copy.#list = this.#fields.slice();
+    copy.#list = this.#fields().slice();
     copy.#text = this.#text;
     copy.#flags = this.#flags;
     return copy;
@@ -191,7 +195,7 @@ export class HTTPHeaders {
 
   /** The fields as they go on the wire: `Name: value` and CRLF each. Free while fields were only appended. */
   serialize(): string {
-    const list = this.#fields;
+    const list = this.#fields();
     this.#text ??= serializeWithout(list, 0);
     return this.#text;
   }
@@ -221,16 +225,15 @@ export class HTTPHeaders {
     return (this.framing & flags) === 0 ? this.serialize() : serializeWithout(this.#list, flags);
   }
 
-  get #fields(): string[] {
+  #fields(): string[] {
     if (this.#raw !== undefined) this.#split();
     return this.#list;
   }
 
-  #append(name: string, value: string): this {
-    const { key, flag } = checkName(name);
-    this.#fields.push(key, name, value);
+  #append({ key, flag }: HeaderName, name: string, value: string, line: string): this {
+    this.#fields().push(key, name, value);
     this.#flags |= flag;
-    if (this.#text !== undefined) this.#text += `${name}: ${value}\r\n`;
+    if (this.#text !== undefined) this.#text += line;
     return this;
   }
 

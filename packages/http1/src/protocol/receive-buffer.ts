@@ -23,7 +23,7 @@ export class ReceiveBuffer {
 
   /** Bytes that are still needed: those not yet read, and those of an incomplete block. */
   get byteLength(): number {
-    return this.end - this.#start;
+    return this.end - this.#start();
   }
 
   /** Takes `bytes` on loan, or copies them behind those that are kept already. */
@@ -34,7 +34,7 @@ export class ReceiveBuffer {
         `receive: ${start} to ${end} is not within ${bytes.length} bytes`,
       );
     }
-    if (this.end > this.#start) {
+    if (this.end > this.#start()) {
       if (!this.#owned) {
         throw new Http1UsageError(
           'ERR_HTTP1_USAGE',
@@ -53,7 +53,7 @@ export class ReceiveBuffer {
 
   /** Ends the loan: what is still needed becomes a copy of our own, everything else is let go. */
   keep(): void {
-    const start = this.#start;
+    const start = this.#start();
     const length = this.end - start;
     if (length === 0) {
       this.clear();
@@ -65,7 +65,7 @@ export class ReceiveBuffer {
 
   /** Hands over the unread bytes as a buffer of the caller's own. */
   take(): Buffer {
-    const rest = Buffer.from(this.bytes.subarray(this.#start, this.end));
+    const rest = Buffer.from(this.bytes.subarray(this.#start(), this.end));
     this.block = -1;
     this.clear();
     return rest;
@@ -80,7 +80,7 @@ export class ReceiveBuffer {
     this.#owned = false;
   }
 
-  get #start(): number {
+  #start(): number {
     return this.block >= 0 ? this.block : this.pos;
   }
 
@@ -88,7 +88,7 @@ export class ReceiveBuffer {
    * Total cost stays linear: bytes move to the front only when that frees half of the buffer, else it doubles.
    */
   #append(bytes: Buffer, from: number, to: number): void {
-    const start = this.#start;
+    const start = this.#start();
     const kept = this.end - start;
     const capacity = this.bytes.length;
     const needed = kept + to - from;

@@ -1,6 +1,7 @@
 import { trimBlanks } from './blanks.ts';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';
 import { Http1UsageError } from './errors.ts';
+import { flatString } from './flat-string.ts';
 import { CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING } from './framing-fields.ts';
 import type { HTTPHeaders } from './http-headers.ts';
 import { statusLine } from './status.ts';
@@ -8,8 +9,10 @@ import { statusLine } from './status.ts';
 /** `idle` between answers, `head` and `body` while that is owed, `failed` once the answer broke its own length. */
 export type EncoderState = 'idle' | 'head' | 'body' | 'failed';
 
-/** The answers that never have content (RFC 9110 §15.3.5, §15.3.6 and §15.4.5). */
-const NO_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
+/** Whether an answer never has content (RFC 9110 §15.3.5, §15.3.6 and §15.4.5). */
+function neverHasContent(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}
 
 /** The fields that ask for more than appending Content-Length and Date. */
 const SPECIAL = CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | DATE;
@@ -71,14 +74,14 @@ export class ResponseEncoder {
   ): string {
     this.#expect('head', 'head');
     const usual = this.#usual && !close && (headers.framing & SPECIAL) === 0;
-    if (!usual || status < 200 || NO_CONTENT.has(status) || !(wholeBodyBytes >= 0)) {
+    if (!usual || status < 200 || neverHasContent(status) || !(wholeBodyBytes >= 0)) {
       return this.#decideHead(status, reason, headers, date, wholeBodyBytes, close);
     }
     checkArguments(status, wholeBodyBytes);
     if (this.#method === 'HEAD') this.#body.startNone();
     else this.#body.startSized(wholeBodyBytes);
     this.#state = 'body';
-    return `${statusLine(status, reason)}${headers.serialize()}Content-Length: ${wholeBodyBytes}\r\nDate: ${date}\r\n\r\n`;
+    return statusLine(status, reason) + headers.serialize() + lengthLine(wholeBodyBytes) + lastLines(date);
   }
 
   /**
@@ -150,7 +153,7 @@ export class ResponseEncoder {
     const explicit = explicitLength(headers);
     const tunnel = status === 101 || (this.#method === 'CONNECT' && status < 300);
     const bodiless = tunnel || status === 204;
-    const unsent = bodiless || NO_CONTENT.has(status) || this.#method === 'HEAD';
+    const unsent = bodiless || neverHasContent(status) || this.#method === 'HEAD';
     if (!unsent && explicit >= 0 && wholeBodyBytes >= 0 && explicit !== wholeBodyBytes) {
       const detail = `Content-Length is ${explicit}, but the body has ${wholeBodyBytes} bytes`;
       throw new Http1UsageError('ERR_HTTP1_LENGTH_MISMATCH', detail);
@@ -212,6 +215,30 @@ export function encodeInterim(status: number, headers?: HTTPHeaders): string {
     throw new Http1UsageError('ERR_HTTP1_USAGE', 'an interim response has no body to frame');
   }
   return `${statusLine(status, '')}${headers === undefined ? '' : headers.serialize()}\r\n`;
+}
+
+/** Lengths below this have their line made once. */
+const KNOWN_LENGTHS = 1024;
+const LENGTH_LINES: string[] = new Array(KNOWN_LENGTHS).fill('');
+
+function lengthLine(byteLength: number): string {
+  if (byteLength >= KNOWN_LENGTHS) return `Content-Length: ${byteLength}\r\n`;
+  if (LENGTH_LINES[byteLength] === '') {
+    LENGTH_LINES[byteLength] = flatString(`Content-Length: ${byteLength}\r\n`);
+  }
+  return LENGTH_LINES[byteLength] as string;
+}
+
+/** What all usual answers of one second end with. */
+let presentDate = '';
+let presentLines = '';
+
+function lastLines(date: string): string {
+  if (date !== presentDate) {
+    presentDate = date;
+    presentLines = flatString(`Date: ${date}\r\n\r\n`);
+  }
+  return presentLines;
 }
 
 function checkArguments(status: number, wholeBodyBytes: number): void {

@@ -1,3 +1,5 @@
+import { flatString } from './flat-string.ts';
+
 /** The registered status codes with the phrases of RFC 9110 §15, and of the RFC that registered the others. */
 export const STATUS_REASONS: Readonly<Record<number, string>> = Object.freeze({
   100: 'Continue',
@@ -71,9 +73,10 @@ const UNKNOWN_REASON = 'Unknown';
  */
 const PLAIN_REASON = /^[\x20!#$%'()*+,\-./:;=?@[\]^_`{|}~0-9A-Za-z\xa0-\xff]{1,200}$/;
 
-const LINES = new Map<number, string>();
+/** By status. */
+const LINES: string[] = [];
 for (const [status, reason] of Object.entries(STATUS_REASONS)) {
-  LINES.set(Number(status), `HTTP/1.1 ${status} ${reason}\r\n`);
+  LINES[Number(status)] = flatString(`HTTP/1.1 ${status} ${reason}\r\n`);
 }
 
 /** The phrase that goes on the wire: the given one if it is harmless, else the neutral one of the status. */
@@ -84,7 +87,7 @@ export function safeReason(status: number, reason: string): string {
 /** The status line with its CRLF. Registered statuses with their own phrase, or none, cost one lookup. */
 export function statusLine(status: number, reason: string): string {
   if (reason === '' || reason === STATUS_REASONS[status]) {
-    const line = LINES.get(status);
+    const line = LINES[status];
     if (line !== undefined) return line;
   }
   return `HTTP/1.1 ${status} ${safeReason(status, reason)}\r\n`;

@@ -37,7 +37,7 @@ export class MessageInbox implements WebSocketDelegate {
     const message = this.#messages.shift();
     if (message !== undefined) {
       this.#length -= message.length;
-      if (!this.#isFull) this.#release();
+      if (!this.#isFull()) this.#release();
       return Promise.resolve(message);
     }
     if (this.#isClosed) return Promise.resolve(null);
@@ -60,7 +60,7 @@ export class MessageInbox implements WebSocketDelegate {
     }
     this.#messages.push(message);
     this.#length += message.length;
-    if (!this.#isFull) return undefined;
+    if (!this.#isFull()) return undefined;
     return new Promise((resolve) => {
       this.#makeRoom = resolve;
     });
@@ -80,7 +80,7 @@ export class MessageInbox implements WebSocketDelegate {
   /** Nothing above fails. */
   callbackFailed(): void {}
 
-  get #isFull(): boolean {
+  #isFull(): boolean {
     return this.#messages.length >= MAX_WAITING_MESSAGES || this.#length >= MAX_WAITING_LENGTH;
   }
 
