@@ -41,13 +41,13 @@ bool read_bytes(const Call *call, napi_value value, uint8_t **data, size_t *leng
   return true;
 }
 
-bool read_events(const Call *call, napi_value value, int32_t **data, size_t *triples) {
+bool read_triples(const Call *call, napi_value value, int32_t **data, size_t *triples) {
   napi_typedarray_type type = NO_KNOWN_TYPE;
   size_t length = 0;
   void *start = NULL;
   if (napi_get_typedarray_info(call->env, value, &type, &length, &start, NULL, NULL) != napi_ok ||
       type != napi_int32_array || length < 3) {
-    throw_bad_argument(call, "events must be an Int32Array of at least 3 elements");
+    throw_bad_argument(call, "the triples must be an Int32Array of at least 3 elements");
     return false;
   }
   *data = start;

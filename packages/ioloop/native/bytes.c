@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 enum {
   STACK_BYTES = 16 * 1024,
@@ -14,6 +16,19 @@ enum {
   MAX_PIECES = 64,
   SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT,
 };
+
+/* Not send(2) and recv(2) of the C library: those are cancellation points, which costs where there are threads. */
+static ssize_t socket_recv(int fd, void *target, size_t length) {
+  ssize_t count;
+  RETRY(count, syscall(SYS_recvfrom, fd, target, length, MSG_DONTWAIT, NULL, NULL));
+  return count;
+}
+
+static ssize_t socket_send(int fd, const void *bytes, size_t length) {
+  ssize_t count;
+  RETRY(count, syscall(SYS_sendto, fd, bytes, length, SEND_FLAGS, NULL, 0));
+  return count;
+}
 
 /* Reads (bytes, offset, length) from argv[2] on, all of it inside the array. */
 static bool read_range(const Call *call, int64_t least, uint8_t **start, int64_t *length) {
@@ -28,29 +43,32 @@ static bool read_range(const Call *call, int64_t least, uint8_t **start, int64_t
 static int64_t receive(Call *call) {
   uint8_t *target;
   int64_t length;
-  ssize_t count;
   if (!read_range(call, 1, &target, &length)) return THROWN; /* at least 1: an answer of 0 has to mean the end */
   Slot *slot = slot_of(call);
   if ((slot->flags & SLOT_NO_SOCKET) != 0) return read_no_socket(slot, target, (size_t)length);
-  RETRY(count, recv(fd_of(call), target, (size_t)length, MSG_DONTWAIT));
-  return or_errno(count);
+  return or_errno(socket_recv(slot->fd, target, (size_t)length));
 }
 
-static int64_t send_from(const Call *call, const void *bytes, size_t length) {
-  ssize_t count = 0;
-  Slot *slot = slot_of(call);
+static int64_t send_from(Slot *slot, const void *bytes, size_t length) {
   if ((slot->flags & SLOT_NO_SOCKET) != 0) {
     struct iovec piece = {.iov_base = (void *)bytes, .iov_len = length};
     return write_no_socket(slot, &piece, 1);
   }
-  if (length > 0) RETRY(count, send(fd_of(call), bytes, length, SEND_FLAGS));
-  return or_errno(count);
+  return length == 0 ? 0 : or_errno(socket_send(slot->fd, bytes, length));
 }
 
 static int64_t send_bytes(Call *call) {
   uint8_t *bytes;
   int64_t length;
-  return read_range(call, 0, &bytes, &length) ? send_from(call, bytes, (size_t)length) : THROWN;
+  return read_range(call, 0, &bytes, &length) ? send_from(slot_of(call), bytes, (size_t)length) : THROWN;
+}
+
+static bool scratch_ready(const Call *call) {
+  State *state = call->state;
+  if (state->scratch == NULL) state->scratch = malloc(SCRATCH_BYTES + 1);
+  if (state->scratch != NULL) return true;
+  napi_throw_error(call->env, "ERR_REACTOR_BAD_ARGUMENT", "there is no memory to convert the string");
+  return false;
 }
 
 /* Where the strings of one call become bytes: first on the stack, then, once, in the scratch of the environment. */
@@ -70,11 +88,7 @@ static Piece convert_long(const Call *call, napi_value text, size_t length, size
   State *state = call->state;
   napi_value slice, part, bounds[2];
   if (!arena->scratch_used) {
-    if (state->scratch == NULL) state->scratch = malloc(SCRATCH_BYTES + 1);
-    if (state->scratch == NULL) {
-      napi_throw_error(call->env, "ERR_REACTOR_BAD_ARGUMENT", "there is no memory to convert the string");
-      return PIECE_THROWN;
-    }
+    if (!scratch_ready(call)) return PIECE_THROWN;
     *arena = (Arena){.free = state->scratch, .room = SCRATCH_BYTES + 1, .scratch_used = true};
   }
   size_t end = length - skip < arena->room ? length : skip + arena->room - 1;
@@ -123,7 +137,32 @@ static int64_t send_latin1(Call *call) {
   struct iovec piece;
   if (!read_integer(call, 3, 0, INT_MAX, "offset", &offset)) return THROWN;
   if (convert(call, call->argv[2], (size_t)offset, &arena, &piece) == PIECE_THROWN) return THROWN;
-  return send_from(call, piece.iov_base, piece.iov_len);
+  return send_from(slot_of(call), piece.iov_base, piece.iov_len);
+}
+
+static int64_t send_batch(Call *call) {
+  int32_t *triples;
+  size_t capacity, length;
+  int64_t count, total = 0;
+  if (!read_triples(call, call->argv[0], &triples, &capacity)) return THROWN;
+  if (!read_integer(call, 1, 0, (int64_t)capacity, "count", &count)) return THROWN;
+  if (!scratch_ready(call)) return THROWN;
+  char *text = call->state->scratch;
+  if (napi_get_value_string_latin1(call->env, call->argv[2], text, SCRATCH_BYTES + 1, &length) != napi_ok) {
+    return throw_bad_argument(call, "text must be a string");
+  }
+  for (int64_t at = 0; at < count; at++) {
+    if (triples[3 * at + 2] < 0) return throw_bad_argument(call, "no part has less than 0 bytes");
+    total += triples[3 * at + 2];
+  }
+  if (total != (int64_t)length) return throw_bad_argument(call, "the parts must be all of a text of up to 256 KiB");
+  for (int64_t at = 0; at < count; at++) {
+    int32_t *triple = &triples[3 * at], part = triple[2];
+    bool live = slot_is_live(call->state, triple[0], triple[1]);
+    triple[2] = live ? (int32_t)send_from(&call->state->slots[triple[0]], text, (size_t)part) : -EBADF;
+    text += part;
+  }
+  return VALUE;
 }
 
 static bool is_string(napi_env env, napi_value value) {
@@ -187,5 +226,5 @@ static int64_t send_vector(Call *call) {
 
 const Export BYTES_EXPORTS[] = {
     {"recv", receive, SLOT}, {"sendBytes", send_bytes, SLOT}, {"sendLatin1", send_latin1, SLOT},
-    {"sendVector", send_vector, SLOT}, {NULL, NULL, ANY},
+    {"sendVector", send_vector, SLOT}, {"sendBatch", send_batch, ANY}, {NULL, NULL, ANY},
 };

@@ -89,7 +89,7 @@ static int64_t poller_wait(Call *call) {
   int32_t *triples;
   size_t capacity;
   double timeout;
-  if (!read_events(call, call->argv[2], &triples, &capacity)) return THROWN;
+  if (!read_triples(call, call->argv[2], &triples, &capacity)) return THROWN;
   if (napi_get_value_double(call->env, call->argv[3], &timeout) != napi_ok || !(timeout >= 0)) {
     return throw_bad_argument(call, "timeoutMs must be a number that is not negative");
   }
@@ -115,7 +115,7 @@ static void deliver(Watch *watch) {
   size_t capacity;
   /* The array is looked at afresh each time: somebody may have transferred its buffer away. */
   if (napi_get_reference_value(env, watch->events, &events) != napi_ok || events == NULL) return;
-  if (!read_events(&call, events, &triples, &capacity)) {
+  if (!read_triples(&call, events, &triples, &capacity)) {
     watch_end(state); /* it would be found ready again at once, for ever */
     return;
   }
@@ -186,7 +186,7 @@ static int64_t watch_poller(Call *call) {
   int32_t *triples;
   size_t capacity;
   napi_valuetype type;
-  if (!read_events(call, call->argv[2], &triples, &capacity)) return THROWN;
+  if (!read_triples(call, call->argv[2], &triples, &capacity)) return THROWN;
   if (napi_typeof(env, call->argv[3], &type) != napi_ok || type != napi_function) {
     return throw_bad_argument(call, "callback must be a function");
   }

@@ -103,7 +103,7 @@ void slots_close_all(State *state);
 int64_t throw_bad_argument(const Call *call, const char *expectation); /* always THROWN */
 bool read_integer(const Call *call, size_t at, int64_t least, int64_t most, const char *what, int64_t *result);
 bool read_bytes(const Call *call, napi_value value, uint8_t **data, size_t *length);
-bool read_events(const Call *call, napi_value value, int32_t **data, size_t *triples);
+bool read_triples(const Call *call, napi_value value, int32_t **data, size_t *triples);
 bool read_slot(const Call *call, size_t at, int32_t *index); /* from argv[at] and argv[at + 1] */
 
 /* files.c */

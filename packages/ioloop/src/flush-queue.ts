@@ -1,9 +1,12 @@
 import type { Logger } from './logger.ts';
 import { runInRootContext } from './root-context.ts';
+import type { SendBatch } from './send-batch.ts';
 
 /** Something that collects writes and hands them to the kernel together. */
 export interface Flushable {
   flush(): void;
+  /** Adds what it has to a batch that is sent for many at once. @returns false to have {@link flush} called instead. */
+  joinBatch?(batch: SendBatch): boolean;
 }
 
 /**
@@ -12,6 +15,8 @@ export interface Flushable {
  * one for each answer.
  */
 export class FlushQueue {
+  /** Of the reactor, where there is one. */
+  batch: SendBatch | undefined = undefined;
   readonly #logger: Logger;
   #waiting: Flushable[] = [];
   #spare: Flushable[] = [];
@@ -46,6 +51,8 @@ export class FlushQueue {
     // Two arrays take turns, so that a flush which causes another write allocates nothing and waits its turn.
     const flushing = this.#waiting;
     this.#waiting = this.#spare;
+    const { batch } = this;
+    if (batch !== undefined && flushing.length > 1) this.#sendTogether(batch, flushing);
     for (let i = 0; i < flushing.length; i += 1) {
       try {
         (flushing[i] as Flushable).flush();
@@ -56,6 +63,19 @@ export class FlushQueue {
     flushing.length = 0;
     this.#spare = flushing;
     if (this.#waiting.length > 0 && !this.#tickScheduled) this.#scheduleTick();
+  }
+
+  /** Sends for those that can go together, and leaves the others in the list. */
+  #sendTogether(batch: SendBatch, flushing: Flushable[]): void {
+    let left = 0;
+    for (let i = 0; i < flushing.length; i += 1) {
+      const flushable = flushing[i] as Flushable;
+      if (flushable.joinBatch?.(batch) === true) continue;
+      flushing[left] = flushable;
+      left += 1;
+    }
+    flushing.length = left;
+    batch.run();
   }
 
   /** A flush serves many writers: it must not run in the async context of the one who happened to be first. */

@@ -45,6 +45,7 @@ export {
 export { runInRootContext } from './root-context.ts';
 // Hand-written loops.
 export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';
+export type { BatchedSender, SendBatch } from './send-batch.ts';
 export { Socket, type SocketTarget } from './socket.ts';
 export type { Backend } from './thread-backend.ts';
 

@@ -54,6 +54,12 @@ export interface NativeBinding {
     skip: number,
   ): number;
   /**
+   * Sends a part of `text`, which is latin1 and at most 256 KiB, for each of `count` triples (slot, generation, bytes),
+   * one part behind the other. What each send answers takes the place of its third number: bytes taken, or -errno;
+   * -EBADF for a dead pair. Throws, with nothing sent, when the parts are not all of the text.
+   */
+  sendBatch(triples: Int32Array, count: number, text: string): void;
+  /**
    * sendfile(2) of what is in memory of a file, at most 512 KiB in one call. `fd` stays the caller's; `offset` and
    * `length` (at least 1) go up to 2^53 - 1. Never waits for a disk: pages are probed by preadv2 with RWF_NOWAIT.
    *

@@ -4,6 +4,7 @@ import type { FlushQueue } from './flush-queue.ts';
 import type { Logger } from './logger.ts';
 import type { NativeBinding, NativeConstants } from './native-binding.ts';
 import { runInBatch } from './root-context.ts';
+import { SendBatch } from './send-batch.ts';
 
 /** A descriptor of the native table: worth something only together with its generation. */
 export interface Descriptor {
@@ -62,6 +63,7 @@ export class Reactor {
     this.constants = binding.constants;
     this.options = binding.constants.options;
     this.#flushes = flushes;
+    flushes.batch = new SendBatch(binding, logger);
     this.#logger = logger;
     const slot = checked(binding.pollerOpen(), 'epoll_create1');
     this.#poller = { slot, generation: binding.generation(slot) };

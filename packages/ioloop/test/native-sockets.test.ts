@@ -156,6 +156,70 @@ describe('sockets of the binding', () => {
     closeAll(binding, client, server);
   });
 
+  nativeIt('send the parts of one text to many, and answer for each', (binding) => {
+    const pairs = Array.from({ length: 64 }, () => connectPair(binding));
+    const texts = pairs.map((_, at) => LATIN1.slice(0, (at * 37) % 256));
+    const triples = new Int32Array(pairs.length * 3);
+    for (const [at, { client }] of pairs.entries()) triples.set([...client, texts[at]?.length ?? 0], at * 3);
+    binding.sendBatch(triples, pairs.length, texts.join(''));
+    for (const [at, { server }] of pairs.entries()) {
+      const text = texts[at] as string;
+      expect(triples[at * 3 + 2]).toBe(text.length);
+      expect(readAll(binding, server, text.length)).toEqual(Buffer.from(text, 'latin1'));
+    }
+    for (const { client, server } of pairs) closeAll(binding, client, server);
+  });
+
+  nativeIt('answer for the dead, the full and the broken in a batch, and send to the others', (binding) => {
+    const [dead, full, broken, well] = Array.from({ length: 4 }, () => connectPair(binding)) as [
+      ReturnType<typeof connectPair>,
+      ReturnType<typeof connectPair>,
+      ReturnType<typeof connectPair>,
+      ReturnType<typeof connectPair>,
+    ];
+    binding.close(...dead.client);
+    const filling = Buffer.alloc(256 * 1024);
+    while (binding.sendBytes(...full.client, filling, 0, filling.length) > 0);
+    binding.shutdown(...broken.client, 1);
+    const triples = Int32Array.of(
+      ...dead.client,
+      1,
+      ...full.client,
+      2,
+      ...broken.client,
+      1,
+      ...well.client,
+      3,
+    );
+    binding.sendBatch(triples, 4, 'abbcddd');
+    const { EAGAIN } = binding.constants;
+    expect([2, 5, 8, 11].map((at) => triples[at])).toEqual([-errno.EBADF, -EAGAIN, -errno.EPIPE, 3]);
+    expect(readAll(binding, well.server, 3).toString()).toBe('ddd');
+    closeAll(binding, dead.server, full.client, full.server, broken.client, broken.server);
+    closeAll(binding, well.client, well.server);
+  });
+
+  nativeIt('refuse a batch whose parts are not all of its text, with nothing sent', (binding) => {
+    const { client, server } = connectPair(binding);
+    const send = (parts: readonly number[], text: string, count = parts.length) => {
+      const triples = Int32Array.from(parts.flatMap((part) => [...client, part]));
+      return () => binding.sendBatch(triples, count, text);
+    };
+    const long = 'x'.repeat(256 * 1024 + 1);
+    expect(send([2, 2], 'abc')).toThrow(BAD_ARGUMENT);
+    expect(send([1, 1], 'abc')).toThrow(BAD_ARGUMENT);
+    expect(send([4, -1], 'abc')).toThrow(BAD_ARGUMENT);
+    expect(send([3], 'abc', 2)).toThrow(BAD_ARGUMENT);
+    expect(send([3], 'abc', -1)).toThrow(BAD_ARGUMENT);
+    expect(send([long.length], long)).toThrow(BAD_ARGUMENT);
+    expect(send([3], Buffer.from('abc') as unknown as string)).toThrow(BAD_ARGUMENT);
+    expect(() => binding.sendBatch([...client, 3] as unknown as Int32Array, 1, 'abc')).toThrow(BAD_ARGUMENT);
+    expect(binding.recv(...server, Buffer.alloc(8), 0, 8)).toBe(-binding.constants.EAGAIN);
+    send([0, 3], 'end')();
+    expect(readAll(binding, server, 3).toString()).toBe('end');
+    closeAll(binding, client, server);
+  });
+
   nativeIt('remember the address of an accepted peer', (binding) => {
     const { client, server } = connectPair(binding);
     expect(binding.peerAddress(...server)).toEqual(binding.localAddress(...client));

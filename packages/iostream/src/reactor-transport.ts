@@ -2,12 +2,14 @@ import { closeSync } from 'node:fs';
 import { Socket as NodeSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
+  type BatchedSender,
   checked,
   type Descriptor,
   type Flushable,
   type IOLoop,
   type Reactor,
   type ReadyHandler,
+  type SendBatch,
   SystemError,
   systemError,
 } from '@landspout/ioloop';
@@ -31,7 +33,7 @@ const READS_PER_TURN = 16;
  * A connected descriptor on the reactor: one `recv` for each readiness into the loop's shared buffer (more only
  * where that is filled), and one send at the end of the batch for all that was written in it.
  */
-export class ReactorTransport implements Transport, ReadyHandler, Flushable, Descriptor {
+export class ReactorTransport implements Transport, ReadyHandler, Flushable, BatchedSender, Descriptor {
   readonly kind = 'reactor';
   readonly tls: TlsInfo | undefined = undefined;
   readonly slot: number;
@@ -119,7 +121,30 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
   flush(): void {
     this.#flushScheduled = false;
     if (!this.#open || this.#blocked) return;
-    this.#send();
+    this.#send(0);
+  }
+
+  /** For the loop: most answers are one text, and leave together with those of other connections. */
+  joinBatch(batch: SendBatch): boolean {
+    const text = this.#queue?.loneText;
+    if (text === undefined || !this.#open || this.#blocked || this.#endWriteWanted) return false;
+    if (!batch.add(this, this.slot, this.generation, text)) return false;
+    this.#flushScheduled = false;
+    return true;
+  }
+
+  /** For the batch. */
+  sendTaken(result: number): void {
+    if (result > 0) this.#queue?.advance(result);
+    else if (result === -this.#reactor.constants.EAGAIN) this.#blocked = true;
+    if (this.#queue?.isEmpty) this.#queue = undefined;
+  }
+
+  /** For the batch. */
+  sendSettled(result: number): void {
+    if (!this.#open) return;
+    if (result < 0 && !this.#blocked) this.#fail(systemError(result, 'send'));
+    else this.#send(Math.max(result, 0));
   }
 
   endWrite(): void {
@@ -200,7 +225,7 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
     if ((events & WRITABLE) !== 0 && this.#blocked && !isReadFirst) {
       this.#blocked = false;
       if (this.#sendsFile) this.#goOnWithFile();
-      else this.#send();
+      else this.#send(0);
       if (!this.#open) return;
     }
     if ((events & TO_READ) !== 0 && this.#reading && !this.#ended) this.#receive();
@@ -248,10 +273,11 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Des
     this.#watch();
   }
 
-  #send(): void {
+  /** @param taken - bytes that the kernel has taken just before. */
+  #send(taken: number): void {
     const { binding } = this.#reactor;
-    let total = 0;
-    while (this.#queue !== undefined) {
+    let total = taken;
+    while (this.#queue !== undefined && !this.#blocked) {
       const result = this.#queue.send(binding, this.slot, this.generation);
       if (result === -this.#reactor.constants.EAGAIN) {
         this.#blocked = true;

@@ -16,6 +16,14 @@ export class SendQueue {
     return this.#piece === undefined;
   }
 
+  /** The text that is all there is, of which nothing has left; `undefined` where it is otherwise. */
+  get loneText(): string | undefined {
+    const piece = this.#piece;
+    return typeof piece === 'string' && this.#taken === 0 && this.#morePieces === undefined
+      ? piece
+      : undefined;
+  }
+
   push(piece: string | Uint8Array): void {
     this.#morePieces ??= new PieceList();
     this.#morePieces.push(piece);
@@ -36,12 +44,12 @@ export class SendQueue {
     } else {
       result = binding.sendBytes(slot, generation, piece, taken, piece.length - taken);
     }
-    if (result > 0) this.#advance(result);
+    if (result > 0) this.advance(result);
     return result;
   }
 
   /** Drops what the kernel has taken from the front. */
-  #advance(byteLength: number): void {
+  advance(byteLength: number): void {
     let left = byteLength + this.#taken;
     let piece = this.#piece;
     const more = this.#morePieces?.pieces;
