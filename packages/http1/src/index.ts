@@ -25,6 +25,7 @@ export {
   HTTPInputError,
   HTTPUsageError,
 } from './connection/errors.ts';
+export { PiecePool } from './connection/piece-pool.ts';
 export { ServerCodecs } from './connection/server-codecs.ts';
 export { ServerConnection } from './connection/server-connection.ts';
 export type { DetachedStream, ServerConnectionSettings } from './connection/server-settings.ts';

@@ -5,6 +5,7 @@ import {
   type HTTPServerConnectionDelegate,
   type Http1Limits,
   HttpDateCache,
+  PiecePool,
   resolveLimits,
   ServerCodecs,
   type ServerConnection,
@@ -44,6 +45,7 @@ export class ServerSettings implements ServerConnectionSettings {
   readonly loop: IOLoop;
   readonly delegate: HTTPServerConnectionDelegate;
   readonly codecs: ServerCodecs;
+  readonly pieces: PiecePool;
   readonly wheel: DeadlineWheel;
   readonly dates = new HttpDateCache();
   readonly headerTimeoutMs: number;
@@ -77,6 +79,7 @@ export class ServerSettings implements ServerConnectionSettings {
     this.loop = options.loop ?? IOLoop.current();
     this.delegate = decompressing(delegate, options);
     this.codecs = new ServerCodecs(resolveLimits(limitsOf(options)));
+    this.pieces = new PiecePool(this.loop.clock);
     this.wheel = new DeadlineWheel(
       this.loop.clock,
       this.loop.logger,

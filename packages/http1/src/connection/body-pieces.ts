@@ -1,74 +1,84 @@
+import { Buffer } from 'node:buffer';
+import { PIECE_BYTES, type PiecePool } from './piece-pool.ts';
+
 /** Room that is made for each byte that has come: who announces much and sends little must not cost much. */
 const ROOM_PER_BYTE = 16;
-/**
- * A larger body comes in pieces of about this size. One of 1 MiB would save a copy and cost more: memory of that size
- * goes back to the system with each collection, and comes back page by page (measured 350 µs, against 150 µs for four
- * pieces that are put together).
- */
-const MOST_ROOM = 256 * 1024;
-/** A piece of less than this is copied once more, rather than given away: its like would be many. */
-const SMALL_PIECE = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Puts a body of known length together, for a delegate that does nothing before all of it is there. Lent bytes are
- * copied once, to where they stay, in as few pieces as the pace of the peer justifies: usually one.
+ * Puts a body of known length together, for a delegate that does nothing before all of it is there. What is lent is
+ * copied to where it stays, or, of a large body, into pieces that serve one body after the other: memory that is new
+ * for each would cost more than to copy twice.
  */
 export class BodyPieces {
+  readonly #pool: PiecePool;
   /** Bytes that have not come yet. */
   #left: number;
-  #piece: Buffer | undefined;
+  #piece: Buffer = NOTHING;
   #filled = 0;
+  /** Pieces of the pool, filled, before {@link #piece}. */
+  #full: Buffer[] | undefined;
 
-  constructor(length: number) {
+  /** @param length - of the whole body; 1 or more. */
+  constructor(length: number, pool: PiecePool) {
+    this.#pool = pool;
     this.#left = length;
   }
 
-  /** Copies lent bytes. @returns a piece that is complete, which is the caller's own; the last one at the end. */
+  /** Copies lent bytes. @returns the whole body, which is the caller's own, with its last bytes. */
   take(bytes: Buffer, start: number, end: number): Buffer | undefined {
-    const length = end - start;
-    this.#left -= length;
-    const isLast = this.#left === 0;
-    const piece = this.#piece;
-    if (piece === undefined) {
-      if (isLast) return copyOf(bytes, start, end);
-      this.#begin(bytes, start, end, NOTHING);
-      return undefined;
-    }
-    if (length <= piece.length - this.#filled) {
-      bytes.copy(piece, this.#filled, start, end);
+    let at = start;
+    while (at < end) {
+      if (this.#filled === this.#piece.length) this.#makeRoom(end - at);
+      const length = Math.min(this.#piece.length - this.#filled, end - at);
+      bytes.copy(this.#piece, this.#filled, at, at + length);
       this.#filled += length;
-      return isLast ? this.#end(piece) : undefined;
+      this.#left -= length;
+      at += length;
     }
-    if (this.#filled < SMALL_PIECE) {
-      this.#begin(bytes, start, end, piece.subarray(0, this.#filled));
-      return isLast ? this.#end(this.#piece as Buffer) : undefined;
+    return this.#left === 0 ? this.#whole() : undefined;
+  }
+
+  /** The rest of the body will not come. */
+  release(): void {
+    for (const piece of this.#full ?? []) this.#pool.give(piece);
+    if (this.#full !== undefined && this.#piece.length === PIECE_BYTES) this.#pool.give(this.#piece);
+    this.#full = undefined;
+    this.#piece = NOTHING;
+  }
+
+  /** @param coming - bytes that are to be copied now. */
+  #makeRoom(coming: number): void {
+    const full = this.#piece;
+    if (full.length === PIECE_BYTES && this.#full !== undefined) {
+      this.#full.push(full);
+      this.#piece = this.#pool.take();
+      this.#filled = 0;
+      return;
     }
-    const full = this.#end(piece);
-    if (isLast) return Buffer.concat([full, bytes.subarray(start, end)]);
-    this.#begin(bytes, start, end, NOTHING);
-    return full;
+    const all = this.#filled + this.#left;
+    const justified = (this.#filled + coming) * ROOM_PER_BYTE;
+    if (all > PIECE_BYTES && justified >= PIECE_BYTES) {
+      this.#full = [];
+      this.#piece = this.#pool.take();
+    } else {
+      this.#piece = Buffer.allocUnsafeSlow(Math.min(all, justified));
+    }
+    full.copy(this.#piece);
   }
 
-  /** @param before - what has come of the piece already, into too little room. */
-  #begin(bytes: Buffer, start: number, end: number, before: Buffer): void {
-    const filled = before.length + end - start;
-    const room = Math.min(filled + this.#left, Math.max(filled, Math.min(filled * ROOM_PER_BYTE, MOST_ROOM)));
-    const piece = Buffer.allocUnsafeSlow(room);
-    before.copy(piece);
-    bytes.copy(piece, before.length, start, end);
-    this.#piece = piece;
-    this.#filled = filled;
+  #whole(): Buffer {
+    const last = this.#piece;
+    const full = this.#full;
+    if (full === undefined) {
+      this.#piece = NOTHING;
+      // It has as many bytes as had to come: only pieces of the pool are larger.
+      return last;
+    }
+    const whole = Buffer.allocUnsafeSlow(full.length * PIECE_BYTES + this.#filled);
+    for (const [at, piece] of full.entries()) piece.copy(whole, at * PIECE_BYTES);
+    last.copy(whole, full.length * PIECE_BYTES, 0, this.#filled);
+    this.release();
+    return whole;
   }
-
-  #end(piece: Buffer): Buffer {
-    this.#piece = undefined;
-    return this.#filled === piece.length ? piece : piece.subarray(0, this.#filled);
-  }
-}
-
-function copyOf(bytes: Buffer, start: number, end: number): Buffer {
-  const own = Buffer.allocUnsafe(end - start);
-  bytes.copy(own, 0, start, end);
-  return own;
 }

@@ -347,7 +347,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     if (head.bodyLength !== 0) this.#pace.beginBody(settings.bodyTimeoutMs);
     const waiting = message.headersReceived(head);
     if (head.bodyLength > 0 && message.collectsBody === true)
-      exchange.pieces = new BodyPieces(head.bodyLength);
+      exchange.pieces = new BodyPieces(head.bodyLength, settings.pieces);
     if (waiting !== undefined) this.#waitFor(waiting, exchange);
     else if (exchange.expectsContinue) this.#continue(exchange);
   }

@@ -141,6 +141,8 @@ export class ServerExchange implements HTTPServerExchange {
     this.#cut = true;
     const { message } = this;
     this.message = undefined;
+    this.pieces?.release();
+    this.pieces = undefined;
     this.#tell(message, reason);
   }
 

@@ -3,6 +3,7 @@ import type { IOStream } from '@landspout/iostream';
 import type { HTTPConnectionInfo, HTTPServerConnectionDelegate, RequestHead } from '../delegate.ts';
 import type { HttpDateCache } from '../protocol/index.ts';
 import type { ConnectionMonitor } from './connection-monitor.ts';
+import type { PiecePool } from './piece-pool.ts';
 import type { ServerCodecs } from './server-codecs.ts';
 import type { ServerConnection } from './server-connection.ts';
 
@@ -11,6 +12,8 @@ export interface ServerConnectionSettings {
   readonly loop: IOLoop;
   readonly delegate: HTTPServerConnectionDelegate;
   readonly codecs: ServerCodecs;
+  /** For bodies that delegates want as a whole. */
+  readonly pieces: PiecePool;
   readonly wheel: DeadlineWheel;
   readonly dates: HttpDateCache;
   /** Most milliseconds from a head's first byte to its last, and from the connection to the first head. */
