@@ -23,6 +23,7 @@ export {
   HTTPDeadlineError,
   type HTTPErrorCode,
   HTTPInputError,
+  type HTTPInputErrorOptions,
   HTTPUsageError,
 } from './connection/errors.ts';
 export { PiecePool } from './connection/piece-pool.ts';

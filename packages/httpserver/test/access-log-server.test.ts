@@ -101,6 +101,19 @@ describe('the access log of an HTTPServer', () => {
       { maxBodyBytes: 100, headerTimeoutMs: 200 },
     ));
 
+  it('has a body in a coding that is not taken', () =>
+    withLog(
+      hello,
+      async ({ port }, log) => {
+        const coded =
+          'POST /coded HTTP/1.1\r\nHost: a\r\nContent-Encoding: compress\r\nContent-Length: 2\r\n\r\nhi';
+        expect(statusLines(await converse(port, coded))).toEqual(['HTTP/1.1 415 Unsupported Media Type']);
+        expect(log).toMatchObject([{ target: '/coded', outcome: 'refused', status: 415 }]);
+        expect(log[0]?.error).toMatchObject({ code: 'ERR_HTTP_INPUT' });
+      },
+      { decompressRequests: true },
+    ));
+
   it('has a delegate that fails: as a 500, or as cut where the answer had begun', () => {
     const failure = new Error('a bug');
     const handler = ({ target, exchange }: ServerRequest): void => {

@@ -273,6 +273,35 @@ describe('HTTPInputError', () => {
   });
 });
 
+describe('HTTPInputError with headers', () => {
+  it('has them in the answer, as they are', () => {
+    const headers = new HTTPHeaders().add('Accept-Encoding', 'gzip').add('X-Name', 'J\xfcrgen');
+    const refuse = () => {
+      throw new HTTPInputError('not like this', 415, { headers });
+    };
+    return withServer(
+      delegate({ headersReceived: refuse }, () => {}),
+      async ({ port }) => {
+        const received = await converse(port, `${POST(2)}hi`);
+        expect(received).toMatch(
+          /^HTTP\/1\.1 415 [^\n]*\n.*\r\nAccept-Encoding: gzip\r\nX-Name: J\xfcrgen\r\n/s,
+        );
+        expect(received).toMatch(/\r\nConnection: close\r\n\r\n415 Unsupported Media Type: not like this\n$/);
+      },
+    );
+  });
+
+  it.each(['content-length', 'Transfer-Encoding', 'Connection', 'Date', 'Content-Type'])(
+    'refuses %s, which the connection sets',
+    (name) => {
+      const headers = new HTTPHeaders().add(name, '0');
+      expect(() => new HTTPInputError('bad', 400, { headers })).toThrow(
+        expect.objectContaining({ code: 'ERR_HTTP_USAGE' }),
+      );
+    },
+  );
+});
+
 describe('HTTPServerConnectionDelegate.onClose', () => {
   it('is called once for each connection, behind its requests, and may throw [HU-14]', () => {
     const events: string[] = [];

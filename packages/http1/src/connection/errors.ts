@@ -1,4 +1,5 @@
 import { CodedError } from '@landspout/ioloop/errors';
+import type { HTTPHeaders } from '../protocol/index.ts';
 
 /** Each way a message can fail to be completed, apart from bad bytes (`Http1ProtocolError`). */
 export const HTTP_ERRORS = {
@@ -38,6 +39,17 @@ export class HTTPDeadlineError extends CodedError<'ERR_HTTP_DEADLINE'> {
   }
 }
 
+/** What the answer to bad input says by itself. */
+const OWN_FIELDS = ['Content-Type', 'Content-Length', 'Transfer-Encoding', 'Connection', 'Date'] as const;
+
+export interface HTTPInputErrorOptions extends ErrorOptions {
+  /**
+   * Fields of the answer besides its own, which are Content-Type, Date and those that frame it: for example which
+   * content codings would have been taken.
+   */
+  readonly headers?: HTTPHeaders | undefined;
+}
+
 /**
  * A request carries what cannot be used, such as a body in a broken coding. A delegate that throws it, or rejects with
  * it, before it has answered, has the request answered with {@link status} and the connection closed.
@@ -46,14 +58,18 @@ export class HTTPInputError extends CodedError<'ERR_HTTP_INPUT'> {
   override readonly name = 'HTTPInputError';
   /** 400 to 499. */
   readonly status: number;
+  readonly headers: HTTPHeaders | undefined;
 
   /** @param message - what was wrong, in words that the peer may see. */
-  constructor(message: string, status = 400, options?: ErrorOptions) {
+  constructor(message: string, status = 400, options?: HTTPInputErrorOptions) {
     super('ERR_HTTP_INPUT', message, options);
     if (!Number.isInteger(status) || status < 400 || status > 499) {
       throw new HTTPUsageError(`HTTPInputError: a status of 400 to 499 was expected, not ${status}`);
     }
+    const own = OWN_FIELDS.find((name) => options?.headers?.has(name));
+    if (own !== undefined) throw new HTTPUsageError(`HTTPInputError: ${own} is the connection's to set`);
     this.status = status;
+    this.headers = options?.headers;
   }
 }
 

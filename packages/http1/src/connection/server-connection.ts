@@ -415,7 +415,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   /** Thrown inside the pump: bad bytes of the peer, what a delegate refuses, or a bug of the delegate. */
   #failed(error: unknown): void {
     if (error instanceof Http1ProtocolError || error instanceof HTTPInputError) {
-      this.#refuse({ status: error.status, detail: error.message }, error);
+      const headers = error instanceof HTTPInputError ? error.headers : undefined;
+      this.#refuse({ status: error.status, detail: error.message, headers }, error);
       return;
     }
     this.#settings.loop.logger.error({ error }, 'answering a request failed');

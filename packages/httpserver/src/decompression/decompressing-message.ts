@@ -5,7 +5,6 @@ import {
   type HTTPServerConnectionDelegate,
   type HTTPServerExchange,
   type RequestHead,
-  STATUS_REASONS,
 } from '@landspout/http1';
 import { BodyInflater } from './body-inflater.ts';
 import { type ContentCoding, parseContentEncoding } from './content-coding.ts';
@@ -96,15 +95,12 @@ export class DecompressingMessage implements HTTPMessageDelegate {
   }
 
   /** RFC 9110 §15.5.16: the answer says which codings would have been taken. */
-  #refuse(): void {
+  #refuse(): never {
     const { codings, maxCodings } = this.#settings;
     const accepted = codings.join(', ');
-    const reason = STATUS_REASONS[415] as string;
-    const text = `415 ${reason}: a body may be in ${accepted}, and in no more than ${maxCodings} of them\n`;
-    const headers = new HTTPHeaders()
-      .set('Content-Type', 'text/plain; charset=utf-8')
-      .set('Accept-Encoding', accepted);
-    this.#exchange.writeHead(415, reason, headers, text, true);
+    const problem = `a body may be in ${accepted}, and in no more than ${maxCodings} of them`;
+    const headers = new HTTPHeaders().set('Accept-Encoding', accepted);
+    throw new HTTPInputError(problem, 415, { headers });
   }
 
   async #deliver(inflater: BodyInflater): Promise<void> {
