@@ -39,6 +39,8 @@ async function get(options: RequestOptions & { readonly ca?: Buffer }, body = ''
     ...options,
   }).end(body);
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+  // From Node 24 on the request tells of it too, once nobody listens for it any more.
+  outgoing.on('error', () => {});
   return text(incoming);
 }
 
