@@ -34,12 +34,14 @@ export class HeaderName {
   /** A value that was checked before, and its line: most programs set a header to the same value each time. */
   #value: string | undefined;
   #line = '';
-  #misses = 0;
+  #misses: number;
 
-  constructor(spelling: string, key: string, flag: number) {
+  /** @param isKept - whether it will be asked again, so that a value is worth remembering. */
+  constructor(spelling: string, key: string, flag: number, isKept: boolean) {
     this.spelling = spelling;
     this.key = key;
     this.flag = flag;
+    this.#misses = isKept ? 0 : 1;
   }
 
   /** The line of the wire, with its CRLF. @throws Http1UsageError as {@link checkValue}. */
@@ -119,9 +121,10 @@ function learn(name: string): HeaderName {
     );
   }
   const key = name.toLowerCase();
-  // A copy: a name that was cut out of a request would keep that whole request in memory.
+  if (known.size >= MAX_KNOWN_NAMES) return new HeaderName(name, key, headerFlag(key), false);
+  // Copies: a name that was cut out of a request would keep that whole request in memory.
   const spelling = flatString(name);
-  const result = new HeaderName(spelling, flatString(key), headerFlag(key));
-  if (known.size < MAX_KNOWN_NAMES) known.set(spelling, result);
+  const result = new HeaderName(spelling, flatString(key), headerFlag(key), true);
+  known.set(spelling, result);
   return result;
 }

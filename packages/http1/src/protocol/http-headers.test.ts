@@ -256,6 +256,35 @@ describe('HTTPHeaders', () => {
     }
   });
 
+  it('writes each value as it was set, be it the same each time, one of a few or always another', () => {
+    const values = [
+      'same',
+      'same',
+      'other',
+      'same',
+      'a longer value of more than a few letters',
+      'same',
+      '',
+      'é',
+    ];
+    for (let turn = 0; turn < 300; turn += 1) {
+      for (const value of [...values, `${turn}`, 'x'.repeat(turn)]) {
+        const headers = new HTTPHeaders().set('X-Turn', value).add('x-turn', value);
+        expect(headers.serialize()).toBe(`X-Turn: ${value}\r\nx-turn: ${value}\r\n`);
+      }
+    }
+    for (const bad of ['same\r\n', 'same\0', 'sam\u0100']) {
+      expect(() => new HTTPHeaders().set('X-Turn', bad)).toThrow(
+        expect.objectContaining({ code: 'ERR_HTTP1_HEADER_VALUE' }),
+      );
+    }
+  });
+
+  it('has of a record only its own fields, in order', () => {
+    const own = Object.assign(Object.create({ Inherited: 'x' }), { B: '1', A: ['2', '3'] });
+    expect(HTTPHeaders.from(own).serialize()).toBe('B: 1\r\nA: 2\r\nA: 3\r\n');
+  });
+
   it('does not remember more names than its bound, and still checks each', () => {
     for (let at = 0; at < 1000; at += 1) new HTTPHeaders().set(`X-Name-${at}`, '1');
     expect(() => new HTTPHeaders().set('X Name', '1')).toThrow();
