@@ -1,6 +1,7 @@
 import { BYTE_CLASS, COLON, CR, equalsIgnoreCase, FIELD_VALUE, HTAB, LF, SP, TOKEN } from './byte-classes.ts';
 import { Http1ProtocolError } from './errors.ts';
 import { byteName, excerpt } from './excerpt.ts';
+import { MIN_VIEWED_BYTES, skipFieldValueWords, viewOf } from './field-value-words.ts';
 import {
   CONNECTION,
   CONTENT_LENGTH,
@@ -71,6 +72,7 @@ export class FieldScanner {
     let pos = input.pos;
     let phase = this.#phase;
     let from = block + this.#from;
+    const view = stop - pos < MIN_VIEWED_BYTES ? undefined : viewOf(bytes);
     while (pos < stop) {
       if (phase === NAME) {
         while (pos < stop && ((table[bytes[pos] as number] as number) & TOKEN) !== 0) pos += 1;
@@ -96,6 +98,7 @@ export class FieldScanner {
         phase = VALUE;
       }
       if (phase === VALUE) {
+        if (view !== undefined) pos = skipFieldValueWords(view, pos, stop);
         while (pos < stop && ((table[bytes[pos] as number] as number) & FIELD_VALUE) !== 0) pos += 1;
         if (pos === stop) break;
         if (bytes[pos] !== CR) throw badValue(bytes[pos]);
