@@ -1,5 +1,5 @@
-/** Heads that are shorter are read byte by byte alone: below that, a view costs more than it saves. */
-export const MIN_VIEWED_BYTES = 256;
+/** Less than this is read byte by byte alone: a view that has to be made costs more than it saves there. */
+export const MIN_VIEWED_BYTES = 64;
 
 /** The last view, as most heads come in the one receive buffer of a loop. It holds that buffer, and no other. */
 let last: DataView | undefined;
