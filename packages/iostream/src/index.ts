@@ -15,6 +15,7 @@ export {
   bindSockets,
   bindUnixSocket,
 } from './bind-sockets.ts';
+export type { ChunksOptions } from './chunk-iterator.ts';
 export type { CloseReason } from './close-reason.ts';
 export { connect } from './connect.ts';
 export type { ConnectTarget } from './connect-target.ts';
@@ -67,7 +68,6 @@ export {
   StreamTimeoutError,
   StreamUsageError,
 } from './stream-errors.ts';
-export type { ChunksOptions } from './stream-iteration.ts';
 export {
   type BoundedReadOptions,
   DEFAULT_MAX_READ_BUFFER_BYTES,

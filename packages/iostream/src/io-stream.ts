@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
+import { ChunkIterator, type ChunksOptions } from './chunk-iterator.ts';
 import { type OpenFdOptions, openFd } from './fd-transport.ts';
 import { LineIterator, type LinesOptions } from './line-iterator.ts';
 import { LingeringClose } from './lingering-close.ts';
@@ -9,8 +10,8 @@ import type { SendFileOptions } from './outgoing-file.ts';
 import { ReadCount, type ReadGoal, ReadToEnd, ReadUntil } from './read-goal.ts';
 import { ReadInto } from './read-into.ts';
 import { ReadUntilRegex } from './read-until-regex.ts';
+import { RecordIterator } from './record-iterator.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
-import { type ChunksOptions, readChunks, readRecords } from './stream-iteration.ts';
 import { StreamLife } from './stream-life.ts';
 import {
   type BoundedReadOptions,
@@ -137,19 +138,19 @@ export class IOStream extends StreamLife {
     return new LineIterator(this, this.reading, options);
   }
 
-  /** The bytes as they come; see {@link readChunks}. */
-  chunks(options?: ChunksOptions): AsyncGenerator<Buffer, void, undefined> {
-    return readChunks(this, options);
+  /** The bytes as they come. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link ChunkIterator}. */
+  chunks(options?: ChunksOptions): AsyncIterableIterator<Buffer, undefined, undefined> {
+    return new ChunkIterator(this, this.reading, options);
   }
 
-  /** Records of `byteLength` bytes each; see {@link readRecords}. */
-  records(byteLength: number, options?: ReadOptions): AsyncGenerator<Buffer, void, undefined> {
-    return readRecords(this, byteLength, options);
+  /** Records of `byteLength` bytes each. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link RecordIterator}. */
+  records(byteLength: number, options?: ReadOptions): AsyncIterableIterator<Buffer, undefined, undefined> {
+    return new RecordIterator(this, this.reading, byteLength, options);
   }
 
   /** As {@link chunks}. */
-  [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
-    return readChunks(this);
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer, undefined, undefined> {
+    return new ChunkIterator(this, this.reading);
   }
 
   /** Writes all that comes to `target`, no faster than it takes it; see {@link pipe}. */

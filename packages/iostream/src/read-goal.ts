@@ -8,12 +8,12 @@ export interface ReadGoal<Result> {
    * @returns how many bytes satisfy the goal, {@link NOT_YET}, or {@link PASSED_LIMIT}.
    */
   satisfiedBy(inbox: ByteQueue, over: boolean): number;
-  /** Removes the bytes that satisfied the goal. The last call. */
+  /** Removes the bytes that satisfied the goal. The last call of a read. */
   take(inbox: ByteQueue, length: number): Result;
   readonly limitMessage: string;
   /** Takes bytes, which are lent, as they come: past the inbox, where nothing waits there. @returns how many. */
   absorb?(bytes: Buffer, start: number, end: number): number;
-  /** The read is over without a result. The last call. @returns what was taken, which goes back. */
+  /** The read is over without a result. The last call of a read. @returns what was taken, which goes back. */
   abandon?(): Uint8Array | undefined;
 }
 
@@ -88,7 +88,9 @@ export class ReadCount implements ReadGoal<Buffer> {
   }
 
   take(inbox: ByteQueue, length: number): Buffer {
-    return this.#absorbed ?? inbox.take(length);
+    const absorbed = this.#absorbed;
+    this.#absorbed = undefined;
+    return absorbed ?? inbox.take(length);
   }
 
   /** All of it or nothing: who sends one byte does not make us set aside memory for `count` of them. */

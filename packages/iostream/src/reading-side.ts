@@ -44,9 +44,13 @@ export class ReadingSide {
 
   read<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
     if (this.#consumer !== undefined || this.isAwaited) {
+      goal.abandon?.();
       return Promise.reject(this.#stream.isClosed ? closedError(this.#stream, 'read') : busy('read'));
     }
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (signal?.aborted) {
+      goal.abandon?.();
+      return Promise.reject(signal.reason);
+    }
     this.#inbox ??= new StreamInbox();
     const inbox = this.#inbox;
     const over = this.isEnded || this.#stream.isClosed;
@@ -62,14 +66,6 @@ export class ReadingSide {
     if (over || length === PASSED_LIMIT) this.answerRead();
     if (inbox.isAwaited) this.#resumeTransport();
     return promise;
-  }
-
-  /** What a goal finds in what has come already; `undefined` where {@link read} would have to wait, or would refuse. */
-  readNow<Result>(goal: ReadGoal<Result>): Result | undefined {
-    const inbox = this.#inbox;
-    if (inbox === undefined || inbox.isAwaited || this.#consumer !== undefined) return undefined;
-    const length = inbox.look(goal, false);
-    return length >= 0 ? inbox.take(goal, length) : undefined;
   }
 
   /** Settles the waiting read, where what is buffered, the limit or the end decides it. */

@@ -1,6 +1,6 @@
 import type { IOStream } from './io-stream.ts';
+import { orEnd } from './or-end.ts';
 import { closedError } from './stream-errors.ts';
-import { orEnd } from './stream-iteration.ts';
 
 export interface PipeOptions {
   /** Whether the end of the source ends the target's writing side, and its breaking resets the target. Default true. */

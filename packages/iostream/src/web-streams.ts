@@ -7,8 +7,8 @@ import {
 } from 'node:stream/web';
 import { IOStream } from './io-stream.ts';
 import { NodeTransport } from './node-transport.ts';
+import { orEnd } from './or-end.ts';
 import { closedError, StreamUsageError } from './stream-errors.ts';
-import { orEnd } from './stream-iteration.ts';
 import type { IOStreamOptions } from './stream-options.ts';
 import { wrongArgument } from './stream-usage.ts';
 

@@ -175,15 +175,72 @@ describe.each(CHANNEL_NAMES)('iteration of an IOStream over %s', (channel) => {
     }),
   );
 
+  it.each(['lines', 'chunks', 'records'] as const)(
+    'keeps the order of %s that are asked for at once',
+    (kind) =>
+      withPair(channel, async ({ a, b }) => {
+        const items: AsyncIterator<unknown> =
+          kind === 'records' ? b.records(2) : kind === 'lines' ? b.lines() : b.chunks({ maxBytes: 2 });
+        const asked = [items.next(), items.next(), items.next()];
+        const left = items.return?.();
+        const afterwards = items.next();
+        await a.write('a\nb\nc\nd\n');
+        const values = (await Promise.all(asked)).map(({ value, done }) => [String(value).trim(), done]);
+        expect(values).toEqual([
+          ['a', false],
+          ['b', false],
+          ['c', false],
+        ]);
+        expect(await Promise.all([left, afterwards])).toEqual([
+          { value: undefined, done: true },
+          { value: undefined, done: true },
+        ]);
+        expect(text(await b.readBytes(2))).toBe('d\n');
+      }),
+  );
+
+  it.each(['lines', 'chunks', 'records'] as const)(
+    'ends %s that have failed, and the stream goes on',
+    (kind) =>
+      withPair(channel, async ({ a, b }) => {
+        const controller = new AbortController();
+        const { signal } = controller;
+        const items: AsyncIterator<unknown> =
+          kind === 'records' ? b.records(5, { signal }) : b[kind]({ signal });
+        const waiting = b.readBytes(1);
+        await expect(items.next()).rejects.toMatchObject({ code: 'ERR_STREAM_BUSY' });
+        expect(await items.next()).toEqual({ value: undefined, done: true });
+        await a.write('1');
+        expect(text(await waiting)).toBe('1');
+        const others: AsyncIterator<unknown> =
+          kind === 'records' ? b.records(5, { signal }) : b[kind]({ signal });
+        const asked = [others.next(), others.next()];
+        controller.abort('enough');
+        await expect(asked[0]).rejects.toBe('enough');
+        expect(await asked[1]).toEqual({ value: undefined, done: true });
+        await a.write('2');
+        expect(text(await b.readBytes(1))).toBe('2');
+      }),
+  );
+
+  it('gives chunks from where the buffer is smaller than a chunk may be', () =>
+    withPair(channel, async ({ a, b }) => {
+      void a.write('x'.repeat(5_000));
+      a.endWrite();
+      const chunks = await all(b.chunks({ maxBytes: 2 ** 40 }));
+      expect(Buffer.concat(chunks).length).toBe(5_000);
+    }));
+
   it('refuses sizes and encodings that cannot be', () =>
     withPair(channel, async ({ b }) => {
-      const usage = { code: 'ERR_STREAM_USAGE' };
-      for (const size of [0, -1, 1.5, Number.NaN]) {
-        await expect(all(b.records(size))).rejects.toMatchObject(usage);
-        await expect(all(b.chunks({ maxBytes: size }))).rejects.toMatchObject(usage);
+      const usage = expect.objectContaining({ code: 'ERR_STREAM_USAGE' });
+      for (const size of [0, -1, 1.5, Number.NaN, '1' as unknown as number]) {
+        expect(() => b.records(size)).toThrow(usage);
+        expect(() => b.chunks({ maxBytes: size })).toThrow(usage);
       }
+      expect(() => b.records(2 ** 40)).toThrow(usage);
       for (const options of [{ encoding: 'utf16le' as 'utf8' }, { maxBytes: Number.NaN }]) {
-        expect(() => b.lines(options)).toThrow(expect.objectContaining(usage));
+        expect(() => b.lines(options)).toThrow(usage);
       }
     }));
 });

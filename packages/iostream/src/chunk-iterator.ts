@@ -1,0 +1,27 @@
+import type { IOStream } from './io-stream.ts';
+import { ReadCount } from './read-goal.ts';
+import { ReadIterator } from './read-iterator.ts';
+import type { ReadingSide } from './reading-side.ts';
+import type { ReadOptions } from './stream-options.ts';
+import { requireItemBytes } from './stream-usage.ts';
+
+export interface ChunksOptions extends ReadOptions {
+  /** Most bytes of one chunk. Default 64 KiB. */
+  readonly maxBytes?: number;
+}
+
+const DEFAULT_CHUNK_BYTES = 64 * 1024;
+
+/** Gives the bytes as they come. The chunks are yours. */
+export class ChunkIterator extends ReadIterator<Buffer> {
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
+  constructor(stream: IOStream, reading: ReadingSide, options: ChunksOptions = {}) {
+    const { maxBytes = DEFAULT_CHUNK_BYTES, signal } = options;
+    requireItemBytes('chunks', maxBytes, Number.MAX_SAFE_INTEGER);
+    super(stream, reading, new ReadCount(maxBytes, true, maxBytes), signal);
+  }
+
+  protected override lengthOfLast(): number {
+    return 0;
+  }
+}
