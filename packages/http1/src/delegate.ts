@@ -45,8 +45,9 @@ export interface HTTPServerConnectionDelegate {
 export interface HTTPMessageDelegate {
   headersReceived(head: RequestHead): void | Promise<void>;
   /**
-   * Whether nothing is done before the whole body is there. Then dataReceived is called once, with all of a body
-   * whose length was announced; one that is chunked comes as it comes. Looked at after headersReceived. Default false: bytes are given as they come.
+   * Whether nothing is done before the whole body is there. Then dataReceived is called once, with all of a body whose
+   * length was announced; one that is chunked comes as it comes. Looked at after headersReceived. Default false: bytes
+   * are given as they come.
    */
   readonly collectsBody?: boolean;
   /** The bytes are yours: the connection never writes to them again. */

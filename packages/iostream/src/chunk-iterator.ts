@@ -3,7 +3,7 @@ import { ReadCount } from './read-goal.ts';
 import { ReadIterator } from './read-iterator.ts';
 import type { ReadingSide } from './reading-side.ts';
 import type { ReadOptions } from './stream-options.ts';
-import { requireItemBytes } from './stream-usage.ts';
+import { requireByteCount } from './stream-usage.ts';
 
 export interface ChunksOptions extends ReadOptions {
   /** Most bytes of one chunk. Default 64 KiB. */
@@ -17,8 +17,8 @@ export class ChunkIterator extends ReadIterator<Buffer> {
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
   constructor(stream: IOStream, reading: ReadingSide, options: ChunksOptions = {}) {
     const { maxBytes = DEFAULT_CHUNK_BYTES, signal } = options;
-    requireItemBytes('chunks', maxBytes, Number.MAX_SAFE_INTEGER);
-    super(stream, reading, new ReadCount(maxBytes, true, maxBytes), signal);
+    requireByteCount('chunks', maxBytes, 1, Number.MAX_SAFE_INTEGER);
+    super(stream, reading, new ReadCount(maxBytes, true), signal);
   }
 
   protected override lengthOfLast(): number {

@@ -24,6 +24,7 @@ import {
   resolveStreamOptions,
 } from './stream-options.ts';
 import { type PipeOptions, pipe } from './stream-pipe.ts';
+import { requireByteCount } from './stream-usage.ts';
 import type { Transport } from './transport.ts';
 
 /**
@@ -114,7 +115,9 @@ export class IOStream extends StreamLife {
    * @throws as {@link readUntil}.
    */
   readBytes(count: number, options: ReadBytesOptions = {}): Promise<Buffer> {
-    return this.#read(options, (maxBytes) => new ReadCount(count, options.partial ?? false, maxBytes));
+    return this.#read(options, (maxBytes) => {
+      return new ReadCount(requireByteCount('readBytes', count, 0, maxBytes), options.partial ?? false);
+    });
   }
 
   /**

@@ -66,11 +66,8 @@ export class ReadCount implements ReadGoal<Buffer> {
   readonly #partial: boolean;
   #absorbed: Buffer | undefined;
 
-  /** @param maxBytes - most that the stream may buffer, and thus most that can be asked for. */
-  constructor(count: number, partial: boolean, maxBytes: number) {
-    if (!Number.isSafeInteger(count) || count < 0 || count > maxBytes) {
-      throw wrongArgument('readBytes', `a count of 0 to ${maxBytes} bytes`, count);
-    }
+  /** @param count - at most what the stream may buffer, unless it is partial. */
+  constructor(count: number, partial: boolean) {
     this.#count = count;
     this.#partial = partial;
   }

@@ -1,8 +1,8 @@
 import type { ByteQueue } from './byte-queue.ts';
 import type { IOStream } from './io-stream.ts';
+import { endedInOrder } from './or-end.ts';
 import { NOT_YET, type ReadGoal } from './read-goal.ts';
 import type { ReadingSide } from './reading-side.ts';
-import { StreamLimitError } from './stream-errors.ts';
 
 type Result<Item> = IteratorResult<Item, undefined>;
 
@@ -25,7 +25,6 @@ export abstract class ReadIterator<Item>
   readonly #reading: ReadingSide;
   readonly #goal: ReadGoal<Item>;
   readonly #signal: AbortSignal | undefined;
-  #isAsking = false;
   /** The read that waits. */
   #waiting: Promise<Result<Item>> | undefined;
   #isOver = false;
@@ -49,9 +48,9 @@ export abstract class ReadIterator<Item>
       return waiting.then(again, again);
     }
     if (this.#isOver) return Promise.resolve(OVER);
-    this.#isAsking = true;
     const read = this.#reading.read(this, this.#signal);
-    if (this.#isAsking) this.#waiting = read;
+    // What was refused has been abandoned, be it for another read that waits.
+    if (this.#reading.isAwaited && !this.#isOver) this.#waiting = read;
     return read;
   }
 
@@ -90,15 +89,13 @@ export abstract class ReadIterator<Item>
 
   satisfiedBy(inbox: ByteQueue, over: boolean): number {
     const length = this.#goal.satisfiedBy(inbox, over);
-    if (length !== NOT_YET || !over || !this.#stream.isEnded) return length;
-    // Whatever closed the stream after the peer's end, all that was sent has come. A limit is another matter.
-    if (this.#stream.error instanceof StreamLimitError) return length;
+    if (length !== NOT_YET || !over || !endedInOrder(this.#stream)) return length;
     this.#isOver = true;
     return this.lengthOfLast(inbox.byteLength);
   }
 
   take(inbox: ByteQueue, length: number): Result<Item> {
-    this.#asked();
+    this.#waiting = undefined;
     if (!this.#isOver) return { value: this.#goal.take(inbox, length), done: false };
     return length === 0 ? OVER : { value: this.takeLast(inbox, length), done: false };
   }
@@ -108,13 +105,8 @@ export abstract class ReadIterator<Item>
   }
 
   abandon(): Uint8Array | undefined {
-    this.#asked();
+    this.#waiting = undefined;
     this.#isOver = true;
     return this.#goal.abandon?.();
-  }
-
-  #asked(): void {
-    this.#isAsking = false;
-    this.#waiting = undefined;
   }
 }

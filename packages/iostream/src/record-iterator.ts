@@ -4,7 +4,7 @@ import { ReadIterator } from './read-iterator.ts';
 import type { ReadingSide } from './reading-side.ts';
 import { StreamProtocolError } from './stream-errors.ts';
 import type { ReadOptions } from './stream-options.ts';
-import { requireItemBytes } from './stream-usage.ts';
+import { requireByteCount } from './stream-usage.ts';
 
 /**
  * Gives records of `byteLength` bytes each. They are yours. It fails with StreamProtocolError `ERR_STREAM_TRUNCATED` when
@@ -15,8 +15,8 @@ export class RecordIterator extends ReadIterator<Buffer> {
 
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for a length that cannot be, or is more than the stream may buffer. */
   constructor(stream: IOStream, reading: ReadingSide, byteLength: number, options: ReadOptions = {}) {
-    requireItemBytes('records', byteLength, reading.maxBytes);
-    super(stream, reading, new ReadCount(byteLength, false, byteLength), options.signal);
+    requireByteCount('records', byteLength, 1, reading.maxBytes);
+    super(stream, reading, new ReadCount(byteLength, false), options.signal);
     this.#byteLength = byteLength;
   }
 

@@ -1,5 +1,4 @@
 import type { IOStream } from './io-stream.ts';
-import { orEnd } from './or-end.ts';
 import { closedError } from './stream-errors.ts';
 
 export interface PipeOptions {
@@ -81,9 +80,8 @@ export async function join(
 
 /** @returns how many bytes it was when the source ended. */
 async function move(source: IOStream, target: IOStream, signal: AbortSignal): Promise<number> {
-  for (let moved = 0; ; ) {
-    const chunk = await orEnd(source, source.readBytes(CHUNK_BYTES, { partial: true, signal }));
-    if (chunk === undefined) return moved;
+  let moved = 0;
+  for await (const chunk of source.chunks({ maxBytes: CHUNK_BYTES, signal })) {
     if (target.isClosed || target.isWriteEnded) {
       source.unread(chunk);
       throw closedError(target, 'write');
@@ -92,6 +90,7 @@ async function move(source: IOStream, target: IOStream, signal: AbortSignal): Pr
     moved += chunk.length;
     await target.waitDrained({ signal });
   }
+  return moved;
 }
 
 function passOnClose(source: IOStream, target: IOStream): void {

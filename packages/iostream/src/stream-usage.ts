@@ -23,8 +23,9 @@ export function requireByteLimit(operation: string, name: string, value: unknown
   throw wrongArgument(operation, `${name} of at least ${least}`, value);
 }
 
-/** A number of bytes that one item of an iteration has. */
-export function requireItemBytes(operation: string, value: unknown, most: number): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= most) return value;
-  throw wrongArgument(operation, `a number of 1 to ${most} bytes`, value);
+/** A number of bytes that is asked for. */
+export function requireByteCount(operation: string, value: unknown, least: number, most: number): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
+    return value;
+  throw wrongArgument(operation, `a count of ${least} to ${most} bytes`, value);
 }

@@ -16,7 +16,7 @@ export class BodyPieces {
   #left: number;
   #piece: Buffer = NOTHING;
   #filled = 0;
-  /** Pieces of the pool, filled, before {@link #piece}. */
+  /** Those that were filled before {@link #piece}; where there is a list, all are of the pool. */
   #full: Buffer[] | undefined;
 
   /** @param length - of the whole body; 1 or more. */
@@ -41,8 +41,10 @@ export class BodyPieces {
 
   /** The rest of the body will not come. */
   release(): void {
-    for (const piece of this.#full ?? []) this.#pool.give(piece);
-    if (this.#full !== undefined && this.#piece.length === PIECE_BYTES) this.#pool.give(this.#piece);
+    if (this.#full !== undefined) {
+      for (const piece of this.#full) this.#pool.give(piece);
+      this.#pool.give(this.#piece);
+    }
     this.#full = undefined;
     this.#piece = NOTHING;
   }
@@ -50,7 +52,7 @@ export class BodyPieces {
   /** @param coming - bytes that are to be copied now. */
   #makeRoom(coming: number): void {
     const full = this.#piece;
-    if (full.length === PIECE_BYTES && this.#full !== undefined) {
+    if (this.#full !== undefined) {
       this.#full.push(full);
       this.#piece = this.#pool.take();
       this.#filled = 0;
