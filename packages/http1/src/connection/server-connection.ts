@@ -1,42 +1,21 @@
 import { Buffer } from 'node:buffer';
-import { type DeadlineEntry, runInRootContext } from '@landspout/ioloop';
-import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
-import type { HTTPConnectionInfo } from '../delegate.ts';
+import { runInRootContext } from '@landspout/ioloop';
+import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
   DATA,
   END,
   encodeInterim,
   HEAD,
-  Http1ProtocolError,
   NEED_DATA,
   type RequestDecoder,
   type ResponseEncoder,
 } from '../protocol/index.ts';
 import { BodyPieces } from './body-pieces.ts';
-import {
-  closedEarly,
-  endOfConnection,
-  HTTPDeadlineError,
-  HTTPInputError,
-  headTooSlow,
-  peerEnded,
-} from './errors.ts';
-import { PeerPace } from './peer-pace.ts';
-import { encodeRefusal, type Refusal } from './refusal.ts';
+import { endOfConnection, peerEnded } from './errors.ts';
 import type { ServerCodec } from './server-codecs.ts';
+import { ServerConnectionLife } from './server-connection-life.ts';
 import { ServerExchange } from './server-exchange.ts';
 import type { ServerConnectionSettings } from './server-settings.ts';
-
-/**
- * Where a connection stands.
- *
- * - idle: between requests, or in the middle of a head
- * - body: a head was delivered, and the body is being read
- * - held: the delegate's promise holds back what comes next
- * - answering: the request is complete, and its answer is not
- * - closing: no more requests; what was written leaves, and then the connection ends
- */
-type State = 'idle' | 'body' | 'held' | 'answering' | 'closing';
 
 /** Most pipelined bytes that wait for the answer before them, give or take one read. */
 const HELD_BYTES = 64 * 1024;
@@ -44,57 +23,18 @@ const HELD_BYTES = 64 * 1024;
 const HIGH_WATER_BYTES = 64 * 1024;
 
 /** The server's side of one HTTP/1.1 connection: pumps a decoder and an encoder over one stream (RFC 9112). */
-export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConnectionInfo {
-  readonly stream: IOStream;
-  readonly #settings: ServerConnectionSettings;
-  /** Held from a request's first byte to its answer's last; between requests there is none. */
-  #codec: ServerCodec | undefined;
-  readonly #pace: PeerPace;
-  #state: State = 'idle';
-  #exchange: ServerExchange | undefined;
+export class ServerConnection extends ServerConnectionLife implements StreamConsumer {
   /** The pump is at work further up the stack and will go on by itself. */
   #pumping = false;
-  #paused = false;
   #peerEnded = false;
   /** The header deadline runs already: further bytes do not move it. */
   #headDeadlineSet = true;
   #answeredWhileStopping = false;
-  /** The last answer was complete only after the server began to stop, and its head had not said so. */
-  #hasOwnGrace = false;
 
   constructor(stream: IOStream, settings: ServerConnectionSettings) {
-    this.stream = stream;
-    this.#settings = settings;
-    this.#pace = new PeerPace(settings, this);
-    this.#pace.set(settings.headerTimeoutMs);
-    settings.monitor.connectionBegan(this);
+    super(stream, settings);
     stream.setConsumer(this);
     stream.resume();
-  }
-
-  // ---- what a delegate may know of it ----
-
-  get remoteAddress(): SocketAddress {
-    return this.stream.remoteAddress;
-  }
-
-  get localAddress(): SocketAddress {
-    return this.stream.localAddress;
-  }
-
-  get tls(): TlsInfo | undefined {
-    return this.stream.tls;
-  }
-
-  get protocol(): 'http' | 'https' {
-    return this.#settings.protocol ?? (this.stream.tls === undefined ? 'http' : 'https');
-  }
-
-  // ---- what its server does with it ----
-
-  /** Whether no request is under way, so that closing loses nothing. */
-  get isIdle(): boolean {
-    return this.#state === 'idle' && this.#codec?.decoder.midMessage !== true;
   }
 
   /** Whether a request was answered on it after the server began to stop. */
@@ -102,77 +42,43 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
     return this.#answeredWhileStopping;
   }
 
-  /**
-   * Closes at once when idle, unless that is so for less than `stopGraceMs`; otherwise after the answer under way,
-   * which says `Connection: close`.
-   */
-  closeWhenIdle(): void {
-    if (this.isIdle && !this.#hasOwnGrace) this.#startClosing();
-  }
-
-  /** The listener is gone: from now on a request under way keeps the process alive by itself. */
-  keepProcessAlive(): void {
-    if (!this.isIdle) this.stream.ref();
-  }
-
   // ---- events of the stream ----
 
   received(bytes: Buffer, start: number, end: number): void {
-    if (this.#state === 'closing') return;
-    this.#codec ??= this.#settings.codecs.take();
-    this.#codec.decoder.receive(bytes, start, end);
-    if (this.#state === 'idle' || this.#state === 'body') this.#pump();
+    if (this.state === 'closing') return;
+    this.codec ??= this.settings.codecs.take();
+    this.codec.decoder.receive(bytes, start, end);
+    if (this.state === 'idle' || this.state === 'body') this.#pump();
     else this.#hold();
   }
 
   ended(): void {
     this.#peerEnded = true;
-    const state = this.#state;
-    if (state === 'idle' || state === 'body') this.#inputOver();
-    else if (state !== 'closing') this.#exchange?.tell(peerEnded());
+    const state = this.state;
+    if (state === 'idle' || state === 'body') this.inputOver();
+    else if (state !== 'closing') this.exchange?.tell(peerEnded());
   }
 
   drained(): void {
-    if (!this.#paused) return;
-    if (this.#state === 'body') this.#pace.awaitBody();
-    if (this.#state === 'idle' || this.#state === 'body') this.#pump();
+    if (!this.paused) return;
+    if (this.state === 'body') this.pace.awaitBody();
+    if (this.state === 'idle' || this.state === 'body') this.#pump();
   }
 
   closed(error: Error | undefined): void {
-    this.#pace.close();
-    this.#state = 'closing';
-    this.#cutExchange(endOfConnection(error));
+    this.pace.close();
+    this.state = 'closing';
+    this.cutExchange(endOfConnection(error));
     this.#tellClosed();
-    this.#settings.monitor.connectionEnded(this, this.stream.closeReason ?? 'we-ended', error);
-    this.#settings.connectionEnded(this, undefined);
-  }
-
-  deadlinePassed(): void {
-    switch (this.#state) {
-      case 'idle':
-        if (this.stream.queuedBytes > 0) this.#checkReader();
-        else if (this.#codec?.decoder.midMessage)
-          this.#refuseSlow(headTooSlow(this.#settings.headerTimeoutMs));
-        else if (!this.#pace.restsOn()) this.#startClosing();
-        return;
-      case 'body':
-        if (this.#paused) this.#checkReader();
-        else this.#checkBody();
-        return;
-      default:
-        this.#checkReader();
-    }
+    this.settings.monitor.connectionEnded(this, this.stream.closeReason ?? 'we-ended', error);
+    this.settings.connectionEnded(this, undefined);
   }
 
   // ---- the request and its answer, called by their exchange ----
 
-  get settings(): ServerConnectionSettings {
-    return this.#settings;
-  }
-
   /** For where a request is under way, so that there is a codec. */
   get encoder(): ResponseEncoder {
-    return (this.#codec as ServerCodec).encoder;
+    return (this.codec as ServerCodec).encoder;
   }
 
   /** Whether the peer has half-closed, and no pipelined request of it waits. */
@@ -185,50 +91,50 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   }
 
   setBodyTimeoutMs(timeoutMs: number): void {
-    this.#pace.limitBody(timeoutMs);
-    if (this.#state === 'body') this.#pace.awaitBody();
+    this.pace.limitBody(timeoutMs);
+    if (this.state === 'body') this.pace.awaitBody();
   }
 
   /** More of an answer was written. While a body is awaited, its sender is who must make progress. */
   answerWritten(): void {
-    if (this.stream.queuedBytes > HIGH_WATER_BYTES && this.#state !== 'body')
-      this.#pace.watchReader(this.stream);
+    if (this.stream.queuedBytes > HIGH_WATER_BYTES && this.state !== 'body')
+      this.pace.watchReader(this.stream);
   }
 
   answerCompleted(exchange: ServerExchange): void {
     const { requestComplete } = exchange;
-    const { stopping, monitor } = this.#settings;
-    this.#exchange = undefined;
+    const { stopping, monitor } = this.settings;
+    this.exchange = undefined;
     monitor.requestEnded(exchange.token, 'answered', exchange.status, exchange.bodyBytesSent, undefined);
     if (stopping) this.#answeredWhileStopping = true;
-    if (this.#state === 'closing') return;
+    if (this.state === 'closing') return;
     // The peer may use the connection again where the head has said nothing against it, be we stopping or not.
     if (!this.encoder.keepAlive || !requestComplete || this.isLastRequest) {
-      this.#startClosing();
+      this.startClosing();
       return;
     }
-    this.#state = 'idle';
-    this.#hasOwnGrace = stopping;
-    if (this.#settings.listenerGone) this.stream.unref();
+    this.state = 'idle';
+    this.hasOwnGrace = stopping;
+    if (this.settings.listenerGone) this.stream.unref();
     this.#headDeadlineSet = false;
-    const { idleTimeoutMs, stopGraceMs } = this.#settings;
+    const { idleTimeoutMs, stopGraceMs } = this.settings;
     const idleMs = stopping ? Math.min(stopGraceMs, idleTimeoutMs) : idleTimeoutMs;
-    this.#pace.rest(this.stream, idleMs, HIGH_WATER_BYTES);
+    this.pace.rest(this.stream, idleMs, HIGH_WATER_BYTES);
     if (!this.#pumping) this.#pumpOnwards();
   }
 
   detach(onStopping: (() => void) | undefined): IOStream {
     const { stream } = this;
-    const { monitor } = this.#settings;
-    this.#state = 'closing';
-    this.#pace.close();
-    monitor.requestEnded(this.#exchange?.token, 'detached', 0, 0, undefined);
+    const { monitor } = this.settings;
+    this.state = 'closing';
+    this.pace.close();
+    monitor.requestEnded(this.exchange?.token, 'detached', 0, 0, undefined);
     monitor.connectionEnded(this, 'detached', undefined);
-    this.#exchange = undefined;
+    this.exchange = undefined;
     stream.setConsumer(undefined);
     stream.unread(this.#decoder().takeRest());
     stream.ref();
-    this.#settings.connectionEnded(this, { stream, onStopping });
+    this.settings.connectionEnded(this, { stream, onStopping });
     return stream;
   }
 
@@ -236,22 +142,22 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
 
   /** For where a request is under way, so that there is a codec. */
   #decoder(): RequestDecoder {
-    return (this.#codec as ServerCodec).decoder;
+    return (this.codec as ServerCodec).decoder;
   }
 
   /** Whether nothing more is taken from the peer before it has read of what we wrote. */
   #waitsForReader(): boolean {
     const { queuedBytes } = this.stream;
     if (queuedBytes <= HIGH_WATER_BYTES) return false;
-    return this.#state === 'idle' || (this.#state === 'body' && queuedBytes > this.#settings.maxUnsentBytes);
+    return this.state === 'idle' || (this.state === 'body' && queuedBytes > this.settings.maxUnsentBytes);
   }
 
   /** Decodes and delivers until bytes, the delegate or the answer make it wait. */
   #pump(): void {
-    if (this.#pumping || this.#codec === undefined) return;
+    if (this.#pumping || this.codec === undefined) return;
     this.#pumping = true;
     try {
-      while (this.#state === 'idle' || this.#state === 'body') {
+      while (this.state === 'idle' || this.state === 'body') {
         // Closed from within a handler: nothing could be answered any more.
         if (this.#waitsForReader() || this.stream.isClosed) break;
         const event = this.#decoder().next();
@@ -261,7 +167,7 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
         else if (event === END) this.#deliverEnd();
       }
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     } finally {
       this.#pumping = false;
     }
@@ -270,49 +176,42 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
 
   /** The next request must not run in the async context of the one that was just answered. */
   #pumpOnwards(): void {
-    if (this.#codec !== undefined && this.#codec.decoder.bufferedBytes > 0)
-      runInRootContext(this.#pump, this);
+    if (this.codec !== undefined && this.codec.decoder.bufferedBytes > 0) runInRootContext(this.#pump, this);
     else this.#pump();
   }
 
   /** After the pump: keeps what was not decoded, and asks for more where more is wanted. */
   #settle(): void {
-    const state = this.#state;
-    const codec = this.#codec;
+    const state = this.state;
+    const codec = this.codec;
     if (state === 'closing' || codec === undefined) return;
     const { decoder } = codec;
     const waitsForReader = this.#waitsForReader();
     if (state === 'held' || state === 'answering' || waitsForReader) {
       decoder.hold();
-      if (waitsForReader) this.#pace.watchReader(this.stream);
+      if (waitsForReader) this.pace.watchReader(this.stream);
       if (waitsForReader || decoder.bufferedBytes >= HELD_BYTES) this.#pause();
       return;
     }
     if (this.#peerEnded) {
-      this.#inputOver();
+      this.inputOver();
       return;
     }
     if (state === 'idle') this.#rest(codec);
-    if (this.#paused) {
-      this.#paused = false;
+    if (this.paused) {
+      this.paused = false;
       this.stream.resume();
     }
-  }
-
-  /** The peer has ended, and all that came was decoded: no request will come, and no body be completed. */
-  #inputOver(): void {
-    if (this.#state === 'body') this.#cutExchange(closedEarly('the peer ended in the middle of a body'));
-    this.#startClosing();
   }
 
   /** Between requests, or in the middle of a head: gives the codec back, or sees to it that the head goes on. */
   #rest(codec: ServerCodec): void {
     if (codec.decoder.atRest) {
-      this.#codec = undefined;
-      this.#settings.codecs.give(codec);
+      this.codec = undefined;
+      this.settings.codecs.give(codec);
     } else if (!this.#headDeadlineSet && codec.decoder.headStarted) {
       this.#headDeadlineSet = true;
-      this.#pace.set(this.#settings.headerTimeoutMs);
+      this.pace.set(this.settings.headerTimeoutMs);
     }
   }
 
@@ -327,24 +226,24 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   }
 
   #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
+    if (this.paused) return;
+    this.paused = true;
     this.stream.pause();
   }
 
   #deliverHead(): void {
     const { head } = this.#decoder();
-    const settings = this.#settings;
+    const settings = this.settings;
     this.encoder.begin(head.method, head.version, head.keepAlive);
     const info = settings.describe === undefined ? this : settings.describe(head, this);
     const exchange = new ServerExchange(this, head, info);
     exchange.token = settings.monitor.requestBegan(head, info, this);
-    this.#exchange = exchange;
-    this.#state = 'body';
+    this.exchange = exchange;
+    this.state = 'body';
     if (settings.listenerGone) this.stream.ref();
     const message = settings.delegate.startRequest(exchange);
     exchange.message = message;
-    if (head.bodyLength !== 0) this.#pace.beginBody(settings.bodyTimeoutMs);
+    if (head.bodyLength !== 0) this.pace.beginBody(settings.bodyTimeoutMs);
     const waiting = message.headersReceived(head);
     if (head.bodyLength > 0 && message.collectsBody === true)
       exchange.pieces = new BodyPieces(head.bodyLength, settings.pieces);
@@ -355,8 +254,8 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   #deliverData(): void {
     const decoder = this.#decoder();
     const { dataStart, dataEnd } = decoder;
-    this.#pace.countBody(dataEnd - dataStart);
-    const exchange = this.#exchange;
+    this.pace.countBody(dataEnd - dataStart);
+    const exchange = this.exchange;
     if (exchange?.message === undefined) return;
     exchange.expectsContinue = false;
     const { message, pieces } = exchange;
@@ -371,138 +270,52 @@ export class ServerConnection implements StreamConsumer, DeadlineEntry, HTTPConn
   }
 
   #deliverEnd(): void {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     // Answered before its end, which only a request without a body may be: we are between requests already.
     if (exchange === undefined) return;
     exchange.requestComplete = true;
-    this.#pace.clear();
-    this.#state = 'answering';
+    this.pace.clear();
+    this.state = 'answering';
     const waiting = exchange.message?.finish(this.#decoder().trailers);
-    if (waiting !== undefined) waiting.then(undefined, (error) => this.#rejected(error, exchange));
+    if (waiting !== undefined) waiting.then(undefined, (error) => this.rejected(error, exchange));
   }
 
   /** Holds back what comes next until the delegate's promise settles. */
   #waitFor(waiting: Promise<void>, exchange: ServerExchange): void {
-    if (this.#state !== 'body') {
-      waiting.then(undefined, (error) => this.#rejected(error, exchange));
+    if (this.state !== 'body') {
+      waiting.then(undefined, (error) => this.rejected(error, exchange));
       return;
     }
-    this.#state = 'held';
-    const { clock } = this.#settings.loop;
-    const heldAt = this.#pace.bodyIsLimited ? clock.now() : 0;
+    this.state = 'held';
+    const { clock } = this.settings.loop;
+    const heldAt = this.pace.bodyIsLimited ? clock.now() : 0;
     waiting.then(
       () => {
-        if (this.#state !== 'held' || this.#exchange !== exchange) return;
-        this.#state = 'body';
+        if (this.state !== 'held' || this.exchange !== exchange) return;
+        this.state = 'body';
         if (exchange.expectsContinue) this.#continue(exchange);
         // While it was held, the peer could not make progress.
-        if (!exchange.requestComplete) this.#pace.resumeBody(heldAt === 0 ? 0 : clock.now() - heldAt);
+        if (!exchange.requestComplete) this.pace.resumeBody(heldAt === 0 ? 0 : clock.now() - heldAt);
         this.#pump();
       },
-      (error) => this.#rejected(error, exchange),
+      (error) => this.rejected(error, exchange),
     );
   }
 
   /** The body is wanted (RFC 9110 §10.1.1), unless it is on its way already or the answer has been given. */
   #continue(exchange: ServerExchange): void {
     exchange.expectsContinue = false;
-    if (this.#state !== 'body' || exchange.headSent || this.#decoder().bufferedBytes > 0) return;
+    if (this.state !== 'body' || exchange.headSent || this.#decoder().bufferedBytes > 0) return;
     this.stream.send(encodeInterim(100));
-  }
-
-  // ---- what goes wrong ----
-
-  /** Thrown inside the pump: bad bytes of the peer, what a delegate refuses, or a bug of the delegate. */
-  #failed(error: unknown): void {
-    if (error instanceof Http1ProtocolError || error instanceof HTTPInputError) {
-      const headers = error instanceof HTTPInputError ? error.headers : undefined;
-      this.#refuse({ status: error.status, detail: error.message, headers }, error);
-      return;
-    }
-    this.#settings.loop.logger.error({ error }, 'answering a request failed');
-    if (this.#exchange === undefined) return;
-    const failure = error instanceof Error ? error : new Error(String(error));
-    this.#answerInPlace({ status: 500, detail: '' }, failure);
-  }
-
-  /** A delegate's promise failed, which matters only while the same request is under way. */
-  #rejected(error: unknown, exchange: ServerExchange): void {
-    if (this.#exchange === exchange) this.#failed(error);
-    else this.#settings.loop.logger.error({ error }, 'a request failed after its answer');
-  }
-
-  #refuse(refusal: Refusal, error: Error): void {
-    this.#settings.loop.logger.info({ error, peer: this.remoteAddress }, 'refused a request');
-    this.#answerInPlace(refusal, error);
-  }
-
-  #refuseSlow(error: HTTPDeadlineError): void {
-    this.#refuse({ status: 408, detail: error.message }, error);
-  }
-
-  /** Answers in place of the delegate where it has not begun to, and ends the connection either way. */
-  #answerInPlace(refusal: Refusal, error: Error): void {
-    const exchange = this.#exchange;
-    if (exchange?.headSent === true) {
-      this.#cutExchange(error);
-      this.stream.reset(error);
-      return;
-    }
-    const { dates, loop, monitor } = this.#settings;
-    const { status } = refusal;
-    const { head, body } = encodeRefusal(
-      refusal,
-      dates.at(loop.clock.wallTime()),
-      exchange?.head.method ?? '',
-    );
-    this.#exchange = undefined;
-    exchange?.cut(error);
-    this.stream.send(head + body);
-    if (exchange === undefined) monitor.headRefused(this, status, body.length, error);
-    else
-      monitor.requestEnded(exchange.token, status < 500 ? 'refused' : 'answered', status, body.length, error);
-    this.#startClosing();
-  }
-
-  #cutExchange(reason: Error): void {
-    const exchange = this.#exchange;
-    if (exchange === undefined) return;
-    this.#exchange = undefined;
-    exchange.cut(reason);
-    this.#settings.monitor.requestEnded(
-      exchange.token,
-      'cut',
-      exchange.status,
-      exchange.bodyBytesSent,
-      reason,
-    );
   }
 
   /** As with an exchange: what a delegate throws here must not reach the stream. */
   #tellClosed(): void {
-    const { delegate, loop } = this.#settings;
+    const { delegate, loop } = this.settings;
     try {
       delegate.onClose?.(this);
     } catch (error) {
       loop.logger.error({ error }, 'hearing of a closed connection failed');
     }
-  }
-
-  #checkBody(): void {
-    const tooSlow = this.#pace.checkBody();
-    if (tooSlow !== undefined) this.#refuseSlow(tooSlow);
-  }
-
-  #checkReader(): void {
-    if (!this.#pace.readerProgresses(this.stream))
-      this.stream.reset(new HTTPDeadlineError('the peer does not read its answer'));
-  }
-
-  #startClosing(): void {
-    if (this.#state === 'closing') return;
-    this.#state = 'closing';
-    this.#pace.clear();
-    if (this.stream.queuedBytes > 0) this.#pace.watchReader(this.stream);
-    this.stream.closeGracefully(this.#settings.lingerMs);
   }
 }
