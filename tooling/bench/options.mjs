@@ -55,6 +55,15 @@ export function httpOptions(args) {
   return { rounds, measureMs, warmupMs, connections, many, idle, crowd, build, ...chosen };
 }
 
+/** @param {string[]} args */
+export function writersOptions(args) {
+  const { values } = parse(args, { seconds: 10 }, { writers: { type: 'string', default: '1,32,500' } });
+  const counts = values.writers.split(',').map(Number);
+  if (counts.some((count) => !Number.isInteger(count) || count < 0))
+    throw new BenchError(`--writers takes whole numbers such as 1,32,500, not ${values.writers}`);
+  return { ...values, counts };
+}
+
 /** Numbers are whole and above 0, except that `--warmup 0`, `--idle 0` and `--crowd 0` leave that part out. */
 function parse(args, numbers, others, allowPositionals = false) {
   const options = { ...others, 'no-build': { type: 'boolean', default: false } };

@@ -1,10 +1,11 @@
-// `pnpm bench hello`, `pnpm bench loop`, `pnpm bench stream` and `pnpm bench http` measure; `pnpm bench profile <row>`
-// says where one row's time goes. See README.md.
+// `pnpm bench hello`, `loop`, `stream`, `http` and `writers` measure; `pnpm bench profile <row>` says where one row's
+// time goes. See README.md.
 import { hello } from './hello.mjs';
 import { http } from './http.mjs';
 import { loop } from './loop.mjs';
 import { profile } from './profile.mjs';
 import { stream } from './stream.mjs';
+import { writers } from './writers.mjs';
 
 const USAGE = `usage: pnpm bench hello [--rounds 3] [--seconds 5] [--warmup 2] [--connections 64] [--idle 10000]
                         [--rows floor,web] [--no-build]
@@ -15,6 +16,7 @@ const USAGE = `usage: pnpm bench hello [--rounds 3] [--seconds 5] [--warmup 2] [
        pnpm bench http [--rounds 3] [--measure-ms 2000] [--warmup-ms 1000] [--connections 64] [--many 1000] [--idle 10000]
                        [--crowd 5000] [--fresh] [--only hello,pipelined,head,bodies,idle,flat,crowd]
                        [--rows floor,httpserver] [--no-build]
+       pnpm bench writers [--writers 1,32,500] [--seconds 10] [--no-build]
        pnpm bench profile <row> [--scene '1 MiB up'] [--seconds 4] [--warmup 2] [--connections 64] [--top 25] [--no-build]`;
 
 const [name, ...args] = process.argv.slice(2);
@@ -23,6 +25,7 @@ const benchmark = new Map([
   ['loop', loop],
   ['stream', stream],
   ['http', http],
+  ['writers', writers],
   ['profile', profile],
 ]).get(name ?? '');
 

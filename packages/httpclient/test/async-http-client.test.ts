@@ -4,7 +4,7 @@ import { HTTPHeaders } from '@landspout/http1';
 import { OverrideResolver, SystemResolver } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
 import { AsyncHTTPClient, HTTPClientError, HTTPRequest } from '../src/index.ts';
-import { deferred, withClient, withNodeServer } from './fixtures/servers.ts';
+import { deferred, withClient, withNodeServer, withRawServer } from './fixtures/servers.ts';
 
 /** Answers with what came, as JSON. */
 function mirror(request: IncomingMessage, response: ServerResponse): void {
@@ -405,4 +405,34 @@ describe('AsyncHTTPClient', () => {
     expect(second).not.toBe(first);
     await second.close();
   });
+});
+
+describe('an upload without end', () => {
+  it('gives other descriptors and timers their turn, however fast the server reads', () =>
+    withRawServer(
+      (socket) => socket.resume(),
+      ({ url }) =>
+        withClient({}, async (client) => {
+          const chunk = Buffer.alloc(64 * 1024, 'x');
+          const stopping = new AbortController();
+          let made = 0;
+          const body = (async function* endless() {
+            for (;;) {
+              made += chunk.length;
+              yield chunk;
+            }
+          })();
+          const upload = client.fetch(url, { method: 'POST', body, signal: stopping.signal });
+          let most = 0;
+          for (let turns = 0; turns < 16; ) {
+            const before = made;
+            await new Promise((resolve) => setImmediate(resolve));
+            if (made > before) turns += 1;
+            most = Math.max(most, made - before);
+          }
+          expect(most).toBeLessThanOrEqual(1280 * 1024);
+          stopping.abort();
+          await expect(upload).rejects.toMatchObject({ name: 'AbortError' });
+        }),
+    ));
 });

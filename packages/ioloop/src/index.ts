@@ -48,6 +48,7 @@ export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './se
 export type { BatchedSender, SendBatch } from './send-batch.ts';
 export { Socket, type SocketTarget } from './socket.ts';
 export type { Backend } from './thread-backend.ts';
+export type { BudgetedWriter, WriteBudget } from './write-budget.ts';
 
 // Locks and queues.
 

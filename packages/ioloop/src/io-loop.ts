@@ -19,6 +19,7 @@ import { requireClock, requireFunction, requireLogger, requireOptions, usage } f
 import type { LoopWatch } from './watchdog/loop-watch.ts';
 import { watchLoop } from './watchdog/watch-loop.ts';
 import type { LoopWatchOptions } from './watchdog/watch-options.ts';
+import type { WriteBudget } from './write-budget.ts';
 
 export interface IOLoopOptions {
   /** Default: the machine's clock. */
@@ -318,6 +319,16 @@ export class IOLoop {
   scheduleFlush(flushable: Flushable): void {
     if (typeof flushable?.flush !== 'function') throw usage('scheduleFlush', 'something to flush', flushable);
     this.#flushes.schedule(flushable);
+  }
+
+  /** Has `flushable.flush()` called in a later turn: its {@link writeBudget} for this one is spent. For transports. */
+  deferFlush(flushable: Flushable): void {
+    this.#flushes.defer(flushable);
+  }
+
+  /** How much this thread writes in one turn. For transports. */
+  get writeBudget(): WriteBudget {
+    return this.#flushes.budget;
   }
 
   #report(error: unknown): void {

@@ -32,6 +32,8 @@ export interface ReactorStats {
 /** Most events of one wake-up; what remains is level-triggered and comes with the next. */
 const BATCH_EVENTS = 256;
 const READ_BUFFER_BYTES = 64 * 1024;
+/** Times that one batch fills the read buffer again for descriptors that have more: 4 MiB, shared by all of them. */
+const FURTHER_READS_PER_BATCH = 64;
 
 /**
  * The native epoll instance inside Node's loop: dispatches each batch of ready descriptors to their handlers.
@@ -52,6 +54,7 @@ export class Reactor {
   readonly #flushes: FlushQueue;
   readonly #logger: Logger;
   readonly #poller: Descriptor;
+  #furtherReads = 0;
   #references = 0;
   #descriptors = 0;
   #wakeUps = 0;
@@ -123,6 +126,12 @@ export class Reactor {
     if (this.#references === 0) this.binding.unref();
   }
 
+  /** Whether a descriptor that was read in this batch, and has more, may be read again before others had their turn. */
+  mayReadAgain(): boolean {
+    this.#furtherReads -= 1;
+    return this.#furtherReads >= 0;
+  }
+
   stats(): ReactorStats {
     return {
       descriptors: this.#descriptors,
@@ -137,6 +146,7 @@ export class Reactor {
     this.#wakeUps += 1;
     this.#eventCount += count;
     if (count > this.#maxEvents) this.#maxEvents = count;
+    this.#furtherReads = FURTHER_READS_PER_BATCH;
     this.#flushes.beginBatch();
     for (let at = 0; at < count * 3; at += 3) {
       const slot = events[at] as number;

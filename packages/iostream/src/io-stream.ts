@@ -191,6 +191,10 @@ export class IOStream extends StreamLife {
   /**
    * Writes bytes, or text as UTF-8. Nothing need be awaited: the order is kept, and what cannot leave is bounded.
    *
+   * One turn of the loop sends at most about 1 MiB of a stream and 4 MiB in all. The rest leaves in later turns, after
+   * other descriptors and timers had theirs, and streams that wait take turns. Thus a program that writes and awaits
+   * without end holds nobody up, however fast its peer reads.
+   *
    * @param data - bytes belong to the stream until the promise settles.
    * @returns a promise, shared by the writes of one turn, that settles when all of them have reached the kernel.
    *   Ignoring it is safe. It rejects with StreamClosedError `ERR_STREAM_CLOSED` when the stream closes first.
@@ -235,7 +239,10 @@ export class IOStream extends StreamLife {
     return this.writing.sendFile(file, options, () => this.reading.drained());
   }
 
-  /** Hands what is queued to the kernel now, instead of at the end of the turn. */
+  /**
+   * Hands what is queued to the kernel now, instead of at the end of the turn. What the write budget of this turn does
+   * not allow (see {@link write}) leaves in a later one.
+   */
   flush(): void {
     if (this.isClosed) return;
     this.transport.flush();
@@ -243,7 +250,8 @@ export class IOStream extends StreamLife {
   }
 
   /**
-   * Waits until few enough bytes are queued (32 KiB) that writing more makes sense; at once below 64 KiB.
+   * Waits until few enough bytes are queued (32 KiB) that writing more makes sense; at once below 64 KiB, except that
+   * after 1,024 tiny writes it waits until some have been sent.
    *
    * @throws StreamClosedError when the stream closes first; the reason of `signal` when it aborts.
    */

@@ -1,10 +1,10 @@
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { type Flushable, IOLoop, SystemError } from '@landspout/ioloop';
+import { type BudgetedWriter, type Flushable, IOLoop, SystemError } from '@landspout/ioloop';
 import { resetDuplex } from './duplex-reset.ts';
 import { internetAddress } from './net-address.ts';
-import { OutgoingPieces } from './outgoing-pieces.ts';
+import { MOST_CHUNK_BYTES, OutgoingPieces } from './outgoing-pieces.ts';
 import { wrongArgument } from './stream-usage.ts';
 import { readTlsInfo } from './tls-info.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
@@ -28,12 +28,16 @@ export interface NodeTransportOptions {
  * One write is in flight at a time and carries all that was queued until then, up to a bound: thus `sent` tells the
  * truth, and a slow peer's bytes wait where the stream counts them.
  */
-export class NodeTransport implements Transport, Flushable {
+export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   readonly kind = 'node';
   readonly direction: Transport['direction'];
   readonly tls: TlsInfo | undefined;
   readonly localAddress: SocketAddress;
   readonly remoteAddress: SocketAddress;
+  /** For the loop's budget. */
+  writeTurn = 0;
+  /** For the loop's budget. */
+  spentInTurn = 0;
 
   readonly #duplex: Duplex;
   readonly #below: Duplex;
@@ -107,11 +111,8 @@ export class NodeTransport implements Transport, Flushable {
   flush(): void {
     this.#flushScheduled = false;
     if (this.#bytesInFlight > 0 || !this.#open) return;
-    const chunk = this.#outgoing.take();
-    if (chunk !== undefined) {
-      this.#bytesInFlight = chunk.length;
-      if (typeof chunk === 'string') this.#duplex.write(chunk, 'latin1', this.#onWritten);
-      else this.#duplex.write(chunk, this.#onWritten);
+    if (this.#outgoing.byteLength > 0) {
+      this.#writeSome();
     } else if (this.#endWriteWanted && !this.#endWriteDone) {
       this.#endWriteDone = true;
       this.#duplex.end();
@@ -176,6 +177,23 @@ export class NodeTransport implements Transport, Flushable {
     this.#open = false;
     this.#outgoing.clear();
     return true;
+  }
+
+  /** Hands over what one write takes, or waits for a later turn if the budget of this one is spent. */
+  #writeSome(): void {
+    const { byteLength, pieceCount } = this.#outgoing;
+    const budget = this.#loop.writeBudget;
+    const mostBytes = budget.allowance(this, byteLength);
+    if (mostBytes === 0) {
+      this.#flushScheduled = true;
+      this.#loop.deferFlush(this);
+      return;
+    }
+    const chunk = this.#outgoing.take(Math.min(mostBytes, MOST_CHUNK_BYTES)) as string | Uint8Array;
+    budget.spend(this, chunk.length, pieceCount);
+    this.#bytesInFlight = chunk.length;
+    if (typeof chunk === 'string') this.#duplex.write(chunk, 'latin1', this.#onWritten);
+    else this.#duplex.write(chunk, this.#onWritten);
   }
 
   #scheduleFlush(): void {

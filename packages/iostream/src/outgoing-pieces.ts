@@ -3,7 +3,7 @@ import { PieceList } from './piece-list.ts';
 /** Pieces up to this size are worth copying together; larger ones leave as they are. */
 const COALESCED_PIECE_BYTES = 16 * 1024;
 /** Most bytes of one chunk: what is handed over is no longer counted byte by byte. */
-const CHUNK_BYTES = 128 * 1024;
+export const MOST_CHUNK_BYTES = 128 * 1024;
 
 /** What waits to be written: gives small pieces as one chunk, so that a head and its body are one system call. */
 export class OutgoingPieces {
@@ -11,21 +11,38 @@ export class OutgoingPieces {
   /** Index of the first piece that still waits, and how much of it is gone. */
   #first = 0;
   #taken = 0;
+  #byteLength = 0;
+  #pieceCount = 0;
+
+  /** Bytes that wait. */
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
+  /** Pieces that were pushed since the last {@link take}. */
+  get pieceCount(): number {
+    return this.#pieceCount;
+  }
 
   push(piece: string | Uint8Array): void {
+    this.#byteLength += piece.length;
+    this.#pieceCount += 1;
     this.#list.push(piece);
   }
 
   clear(): void {
+    this.#byteLength = 0;
+    this.#pieceCount = 0;
     this.#list = new PieceList();
     this.#first = 0;
     this.#taken = 0;
   }
 
   /** Removes the next bytes, in order; `undefined` when nothing waits. A string is latin1. */
-  take(maxBytes = CHUNK_BYTES): string | Uint8Array | undefined {
+  take(maxBytes = MOST_CHUNK_BYTES): string | Uint8Array | undefined {
     const piece = this.#list.pieces[this.#first];
     if (piece === undefined) return undefined;
+    this.#pieceCount = 0;
     const next = this.#list.pieces[this.#first + 1];
     const left = piece.length - this.#taken;
     if (
@@ -73,6 +90,7 @@ export class OutgoingPieces {
 
   /** Moves past `length` bytes of the first piece. */
   #advance(piece: string | Uint8Array, length: number): void {
+    this.#byteLength -= length;
     this.#taken += length;
     if (this.#taken < piece.length) return;
     this.#taken = 0;

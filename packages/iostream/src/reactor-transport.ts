@@ -3,6 +3,7 @@ import { Socket as NodeSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   type BatchedSender,
+  type BudgetedWriter,
   checked,
   type Descriptor,
   type Flushable,
@@ -26,19 +27,25 @@ const BROKEN = 0x08 | HUNG_UP;
 const TO_READ = READABLE | HUNG_UP;
 /** Not registered with the reactor at all. */
 const UNWATCHED = -1;
-/** Most reads of one descriptor in one turn, so that a fast sender (up to 1 MiB here) does not starve the others. */
+/** Most reads of one descriptor in one turn (1 MiB), so that a fast sender does not starve the others. The reactor bounds their sum. */
 const READS_PER_TURN = 16;
 
 /**
  * A connected descriptor on the reactor: one `recv` for each readiness into the loop's shared buffer (more only
  * where that is filled), and one send at the end of the batch for all that was written in it.
  */
-export class ReactorTransport implements Transport, ReadyHandler, Flushable, BatchedSender, Descriptor {
+export class ReactorTransport
+  implements Transport, ReadyHandler, Flushable, BatchedSender, BudgetedWriter, Descriptor
+{
   readonly kind = 'reactor';
   readonly tls: TlsInfo | undefined = undefined;
   readonly slot: number;
   readonly generation: number;
   readonly direction: Transport['direction'];
+  /** For the loop's budget. */
+  writeTurn = 0;
+  /** For the loop's budget. */
+  spentInTurn = 0;
 
   readonly #loop: IOLoop;
   readonly #reactor: Reactor;
@@ -108,7 +115,16 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Bat
   sendFile(fd: number, position: number, byteLength: number): number {
     if (!this.#open || this.#blocked) return 0;
     const { binding, constants } = this.#reactor;
-    const taken = binding.sendFile(this.slot, this.generation, fd, position, byteLength);
+    const budget = this.#loop.writeBudget;
+    const mostBytes = budget.allowance(this, byteLength);
+    if (mostBytes === 0) {
+      this.#sendsFile = true;
+      this.#deferFlush();
+      return 0;
+    }
+    const wanted = Math.min(byteLength, mostBytes);
+    const taken = binding.sendFile(this.slot, this.generation, fd, position, wanted);
+    if (taken > 0) budget.spend(this, taken, 1);
     if (taken === byteLength) return taken;
     // What else the system refuses is found again, and told, by those who read and write.
     if (taken <= 0 && taken !== -constants.EAGAIN) return -1;
@@ -121,13 +137,15 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Bat
   flush(): void {
     this.#flushScheduled = false;
     if (!this.#open || this.#blocked) return;
-    this.#send(0);
+    if (this.#sendsFile) this.#goOnWithFile();
+    else this.#send(0);
   }
 
   /** For the loop: most answers are one text, and leave together with those of other connections. */
   joinBatch(batch: SendBatch): boolean {
     const text = this.#queue?.loneText;
     if (text === undefined || !this.#open || this.#blocked || this.#endWriteWanted) return false;
+    if (this.#loop.writeBudget.allowance(this, text.length) < text.length) return false;
     if (!batch.add(this, this.slot, this.generation, text)) return false;
     this.#flushScheduled = false;
     return true;
@@ -135,8 +153,12 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Bat
 
   /** For the batch. */
   sendTaken(result: number): void {
-    if (result > 0) this.#queue?.advance(result);
-    else if (result === -this.#reactor.constants.EAGAIN) this.#blocked = true;
+    if (result > 0) {
+      this.#loop.writeBudget.spend(this, result, 1);
+      this.#queue?.advance(result);
+    } else if (result === -this.#reactor.constants.EAGAIN) {
+      this.#blocked = true;
+    }
     if (this.#queue?.isEmpty) this.#queue = undefined;
   }
 
@@ -242,7 +264,7 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Bat
         return;
       }
       this.#events?.received(readBuffer, 0, received);
-      if (received < readBuffer.length) return;
+      if (received < readBuffer.length || !this.#reactor.mayReadAgain()) return;
     }
   }
 
@@ -267,6 +289,12 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Bat
     else this.#fail(new SystemError('ECONNRESET', 'recv'));
   }
 
+  /** The budget of this turn is spent: what waits leaves in a later one. */
+  #deferFlush(): void {
+    this.#flushScheduled = true;
+    this.#loop.deferFlush(this);
+  }
+
   #goOnWithFile(): void {
     this.#sendsFile = false;
     this.#events?.writable?.();
@@ -276,9 +304,17 @@ export class ReactorTransport implements Transport, ReadyHandler, Flushable, Bat
   /** @param taken - bytes that the kernel has taken just before. */
   #send(taken: number): void {
     const { binding } = this.#reactor;
+    const budget = this.#loop.writeBudget;
     let total = taken;
     while (this.#queue !== undefined && !this.#blocked) {
-      const result = this.#queue.send(binding, this.slot, this.generation);
+      const mostBytes = budget.allowance(this, this.#queue.byteLength);
+      if (mostBytes === 0) {
+        this.#deferFlush();
+        break;
+      }
+      const { pieceCount } = this.#queue;
+      const result = this.#queue.send(binding, this.slot, this.generation, mostBytes);
+      if (result > 0) budget.spend(this, result, pieceCount);
       if (result === -this.#reactor.constants.EAGAIN) {
         this.#blocked = true;
         break;

@@ -7,9 +7,22 @@ export class SendQueue {
   #morePieces: PieceList | undefined;
   /** Bytes of the first piece that the kernel has taken. */
   #taken = 0;
+  #byteLength: number;
+  #pieceCount = 1;
 
   constructor(piece: string | Uint8Array) {
     this.#piece = piece;
+    this.#byteLength = piece.length;
+  }
+
+  /** Bytes that wait. */
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
+  /** Pieces that were pushed since the last {@link send} or {@link advance}. */
+  get pieceCount(): number {
+    return this.#pieceCount;
   }
 
   get isEmpty(): boolean {
@@ -25,24 +38,33 @@ export class SendQueue {
   }
 
   push(piece: string | Uint8Array): void {
+    this.#byteLength += piece.length;
+    this.#pieceCount += 1;
     this.#morePieces ??= new PieceList();
     this.#morePieces.push(piece);
   }
 
-  /** Hands as much to the kernel as it takes in one call. @returns the number of bytes, or the negative errno. */
-  send(binding: NativeBinding, slot: number, generation: number): number {
+  /**
+   * Hands as much to the kernel as it takes in one call: `maxBytes` at most, or a whole text where that is longer, of
+   * which the binding takes 256 KiB in one call.
+   *
+   * @returns the number of bytes, or the negative errno.
+   */
+  send(binding: NativeBinding, slot: number, generation: number, maxBytes: number): number {
     const piece = this.#piece as string | Uint8Array;
     const taken = this.#taken;
+    const left = piece.length - taken;
     let result: number;
-    if (this.#morePieces !== undefined) {
+    if (this.#morePieces !== undefined && left < maxBytes) {
       const { pieces } = this.#morePieces;
       pieces.unshift(piece);
-      result = binding.sendVector(slot, generation, pieces, 0, taken);
+      const some = this.#byteLength <= maxBytes ? pieces : piecesOf(pieces, maxBytes + taken);
+      result = binding.sendVector(slot, generation, some, 0, taken);
       pieces.shift();
     } else if (typeof piece === 'string') {
       result = binding.sendLatin1(slot, generation, piece, taken);
     } else {
-      result = binding.sendBytes(slot, generation, piece, taken, piece.length - taken);
+      result = binding.sendBytes(slot, generation, piece, taken, Math.min(left, maxBytes));
     }
     if (result > 0) this.advance(result);
     return result;
@@ -50,6 +72,8 @@ export class SendQueue {
 
   /** Drops what the kernel has taken from the front. */
   advance(byteLength: number): void {
+    this.#byteLength -= byteLength;
+    this.#pieceCount = 0;
     let left = byteLength + this.#taken;
     let piece = this.#piece;
     const more = this.#morePieces?.pieces;
@@ -65,4 +89,16 @@ export class SendQueue {
     if (next >= more.length) this.#morePieces = undefined;
     else if (next > 0) more.splice(0, next);
   }
+}
+
+/** The first `byteLength` bytes of the pieces; of a text that reaches beyond them, all. */
+function piecesOf(pieces: readonly (string | Uint8Array)[], byteLength: number): (string | Uint8Array)[] {
+  const some: (string | Uint8Array)[] = [];
+  let left = byteLength;
+  for (const piece of pieces) {
+    if (left <= 0) break;
+    some.push(typeof piece === 'string' || piece.length <= left ? piece : piece.subarray(0, left));
+    left -= piece.length;
+  }
+  return some;
 }

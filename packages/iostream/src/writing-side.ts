@@ -8,6 +8,9 @@ import { wrongArgument } from './stream-usage.ts';
 import type { Transport } from './transport.ts';
 import { WriteLedger } from './write-ledger.ts';
 
+/** So many tiny writes may be awaited before any is sent, and no more: nothing else runs meanwhile. */
+const MOST_DRAINED_AT_ONCE = 1024;
+
 /** What a file that waits counts for under the limit, since it is not its bytes that wait in memory. */
 const WAITING_FILE_COST_BYTES = 1024;
 
@@ -22,6 +25,8 @@ export class WritingSide {
   readonly #transport: Transport;
   readonly #maxBytes: number;
   readonly #closesOnOverflow: boolean;
+  /** How often {@link waitDrained} did not wait since bytes were last sent. */
+  #drainedAtOnce = 0;
   /** Only while somebody waits. */
   #ledger: WriteLedger | undefined;
   /** Only while files wait to be sent. */
@@ -98,9 +103,13 @@ export class WritingSide {
     if (toBytes !== undefined && !(toBytes >= 0)) {
       return Promise.reject(wrongArgument('waitDrained', 'toBytes of 0 or more', toBytes));
     }
-    if (this.queuedBytes <= (toBytes ?? HIGH_WATER_BYTES)) return Promise.resolve();
+    const { queuedBytes } = this;
+    if (queuedBytes <= (toBytes ?? HIGH_WATER_BYTES)) {
+      this.#drainedAtOnce += 1;
+      if (queuedBytes === 0 || this.#drainedAtOnce <= MOST_DRAINED_AT_ONCE) return Promise.resolve();
+    }
     this.#ledger ??= new WriteLedger();
-    return this.#ledger.waitFor(this.queuedBytes - (toBytes ?? LOW_WATER_BYTES), signal);
+    return this.#ledger.waitFor(Math.max(queuedBytes - (toBytes ?? LOW_WATER_BYTES), 1), signal);
   }
 
   endWrite(): void {
@@ -128,6 +137,7 @@ export class WritingSide {
 
   #left(byteLength: number, isSent: boolean): void {
     this.queuedBytes -= byteLength;
+    this.#drainedAtOnce = 0;
     if (isSent) this.bytesSent += byteLength;
     if (this.#ledger === undefined) return;
     this.#ledger.sent(byteLength);

@@ -207,6 +207,33 @@ describe('write', () => {
 });
 
 describe('flush', () => {
+  it('gives other descriptors and timers their turn, however fast the client reads [OUT-04]', async () => {
+    const KIB = 1024;
+    const chunk = Buffer.alloc(64 * KIB, 'x');
+    let written = 0;
+    class Endless extends RequestHandler {
+      override async get(): Promise<void> {
+        while (!this.signal.aborted) {
+          this.write(chunk);
+          written += chunk.length;
+          await this.flush();
+        }
+      }
+    }
+    await withApp([['/', Endless]], async ({ port }) => {
+      const client = await RawClient.connect(port, requestText('/'));
+      let most = 0;
+      for (let turns = 0; turns < 16; ) {
+        const before = written;
+        await new Promise((resolve) => setImmediate(resolve));
+        if (written > before) turns += 1;
+        most = Math.max(most, written - before);
+      }
+      expect(most).toBeLessThanOrEqual(1280 * KIB);
+      client.reset();
+    });
+  });
+
   it('sends the head once, and then pieces as they are written [OUT-04]', () => {
     let goOn = (): void => {};
     return withGet(

@@ -1,0 +1,29 @@
+// Streams without end to whoever asks for /stream, as fast as it may, and answers / at once.
+import { IOLoop } from '@landspout/ioloop';
+import { Application, RequestHandler } from '@landspout/web';
+import { ready } from './ready.mjs';
+import { BODY, HOST } from './settings.mjs';
+
+const CHUNK = Buffer.alloc(64 * 1024, 'x');
+
+class StreamHandler extends RequestHandler {
+  async get() {
+    while (!this.signal.aborted) {
+      this.write(CHUNK);
+      await this.flush();
+    }
+  }
+}
+
+class HelloHandler extends RequestHandler {
+  get() {
+    this.write(BODY);
+  }
+}
+
+const routes = [
+  ['/', HelloHandler],
+  ['/stream', StreamHandler],
+];
+const server = await new Application(routes).listen({ port: 0, host: HOST });
+ready({ port: Number(new URL(server.url).port), backend: IOLoop.current().backend });
