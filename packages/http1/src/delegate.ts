@@ -106,7 +106,8 @@ export interface HTTPServerExchange {
   detach(onStopping?: () => void): import('@landspout/iostream').IOStream;
   readonly connection: HTTPConnectionInfo;
   /**
-   * Takes the place of the server's `maxBodyBytes` for this request. In `headersReceived`, before any of the body.
+   * Takes the place of the server's `maxBodyBytes` for this request. In `headersReceived`, before any of the body: a
+   * Content-Length over the limit is refused with 413 as soon as headersReceived is done, without a `100 Continue`.
    *
    * @throws Http1UsageError `ERR_HTTP1_LIMIT` for what is no limit.
    */

@@ -302,10 +302,13 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
     );
   }
 
-  /** The body is wanted (RFC 9110 §10.1.1), unless it is on its way already or the answer has been given. */
+  /** Asks for the body (RFC 9110 §10.1.1), unless it is being sent already or the response has been started. */
   #continue(exchange: ServerExchange): void {
     exchange.expectsContinue = false;
-    if (this.state !== 'body' || exchange.headSent || this.#decoder().bufferedBytes > 0) return;
+    const decoder = this.#decoder();
+    if (this.state !== 'body' || exchange.headSent || decoder.bufferedBytes > 0) return;
+    // The decoder's next step refuses it with 413: a client that waits need not send it first.
+    if (exchange.head.bodyLength > decoder.maxBodyBytes) return;
     this.stream.send(encodeInterim(100));
   }
 
