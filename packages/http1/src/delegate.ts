@@ -15,6 +15,8 @@ export interface RequestHead {
   /** `HTTP/1.1` or `HTTP/1.0`. */
   readonly version: 'HTTP/1.0' | 'HTTP/1.1';
   readonly headers: HTTPHeaders;
+  /** Whether If-Match, If-None-Match, If-Modified-Since or If-Unmodified-Since came; undefined if that is not known. */
+  readonly hasPrecondition?: boolean;
 }
 
 /** The start of a response. */

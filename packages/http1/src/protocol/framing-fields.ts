@@ -13,6 +13,8 @@ export const CONNECTION = 8;
 export const UPGRADE = 16;
 export const EXPECT = 32;
 export const DATE = 64;
+/** One of the four preconditions came (RFC 9110 §13.1). It frames nothing; most requests have none, and this saves the search. */
+export const PRECONDITION = 1 << 7;
 /** Host came more than once, equal or not. */
 export const HOST_REPEATED = 1 << 8;
 /** Connection lists `close`, `keep-alive` or `upgrade`. */
@@ -33,12 +35,19 @@ export function framingField(bytes: Uint8Array, start: number, end: number): num
       return equalsIgnoreCase(bytes, start, end, 'expect') ? EXPECT : 0;
     case 7:
       return equalsIgnoreCase(bytes, start, end, 'upgrade') ? UPGRADE : 0;
+    case 8:
+      return equalsIgnoreCase(bytes, start, end, 'if-match') ? PRECONDITION : 0;
     case 10:
       return equalsIgnoreCase(bytes, start, end, 'connection') ? CONNECTION : 0;
+    case 13:
+      return equalsIgnoreCase(bytes, start, end, 'if-none-match') ? PRECONDITION : 0;
     case 14:
       return equalsIgnoreCase(bytes, start, end, 'content-length') ? CONTENT_LENGTH : 0;
     case 17:
-      return equalsIgnoreCase(bytes, start, end, 'transfer-encoding') ? TRANSFER_ENCODING : 0;
+      if (equalsIgnoreCase(bytes, start, end, 'transfer-encoding')) return TRANSFER_ENCODING;
+      return equalsIgnoreCase(bytes, start, end, 'if-modified-since') ? PRECONDITION : 0;
+    case 19:
+      return equalsIgnoreCase(bytes, start, end, 'if-unmodified-since') ? PRECONDITION : 0;
     default:
       return 0;
   }

@@ -172,6 +172,23 @@ describe('RequestDecoder', () => {
     expect(() => less.next()).toThrow(Http1ProtocolError);
   });
 
+  it.each(['If-Match', 'if-none-match', 'IF-MODIFIED-SINCE', 'If-Unmodified-Since'])(
+    'notes that a head has the precondition %s',
+    (name) => {
+      const decoder = new RequestDecoder();
+      lend(decoder, `GET / HTTP/1.1\r\nHost: a\r\n${name}: x\r\n\r\n${CHUNKED}0\r\n${name}: x\r\n\r\n`);
+      decoder.next();
+      expect([decoder.head.hasPrecondition, decoder.head.bodyLength]).toEqual([true, 0]);
+      // One among the trailers is too late to be one.
+      expect([decoder.next(), decoder.next(), decoder.head.hasPrecondition, decoder.next()]).toEqual([
+        END,
+        HEAD,
+        false,
+        END,
+      ]);
+    },
+  );
+
   it('treats __proto__ and constructor as header names like others [ATT-74]', () => {
     const decoder = new RequestDecoder();
     lend(decoder, 'GET / HTTP/1.1\r\nHost: a\r\n__proto__: x\r\nconstructor: y\r\n\r\n');

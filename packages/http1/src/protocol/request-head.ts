@@ -3,6 +3,7 @@ import {
   OPTION_CLOSE,
   OPTION_KEEP_ALIVE,
   OPTION_UPGRADE,
+  PRECONDITION,
   TRANSFER_ENCODING,
   UPGRADE,
 } from './framing-fields.ts';
@@ -68,6 +69,11 @@ export class DecodedRequestHead {
    */
   get expectContinue(): boolean {
     return (this.#seen & EXPECT_CONTINUE) !== 0 && this.version === 'HTTP/1.1' && this.bodyLength !== 0;
+  }
+
+  /** Whether If-Match, If-None-Match, If-Modified-Since or If-Unmodified-Since came (RFC 9110 §13.1). */
+  get hasPrecondition(): boolean {
+    return (this.#seen & PRECONDITION) !== 0;
   }
 
   /** The Upgrade field where Connection lists `upgrade`, else ''. HTTP/1.0 cannot upgrade (RFC 9110 §7.8). */
