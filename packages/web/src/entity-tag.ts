@@ -12,21 +12,3 @@ export function bodyEntityTag(response: ResponseDraft): string | undefined {
   response.eachPiece((piece) => hash.update(piece));
   return `"${hash.digest('hex')}"`;
 }
-
-/**
- * Whether If-None-Match lists a tag, by weak comparison (RFC 9110 §13.1.2). `*` matches any, garbage is ignored.
- *
- * @param field - the field's value, as it came.
- */
-export function listsEntityTag(field: string, tag: string): boolean {
-  if (field.trim() === '*') return true;
-  const wanted = opaque(tag);
-  for (const listed of field.match(/(?:W\/)?"[^"]*"/g) ?? []) {
-    if (opaque(listed) === wanted) return true;
-  }
-  return false;
-}
-
-function opaque(tag: string): string {
-  return tag.startsWith('W/') ? tag.slice(2) : tag;
-}

@@ -1,9 +1,17 @@
 import { formatHttpDate, type HTTPHeaders, type HTTPServerExchange } from '@landspout/http1';
 import type { IOStream } from '@landspout/iostream';
-import { bodyEntityTag, listsEntityTag } from './entity-tag.ts';
+import { bodyEntityTag } from './entity-tag.ts';
 import { WebUsageError } from './errors.ts';
 import { HandlerArguments } from './handler-arguments.ts';
 import type { HandlerContext } from './handler-context.ts';
+import { HTTPError } from './http-error.ts';
+import {
+  evaluatePreconditions,
+  isEntityTag,
+  listsEntityTag,
+  type Representation,
+  representationOf,
+} from './preconditions.ts';
 import type { ResponseDraft } from './response-draft.ts';
 
 /** Text is sent as UTF-8; an object as JSON. Bytes belong to the answer from here on. */
@@ -17,6 +25,14 @@ export interface RedirectOptions {
   readonly permanent?: boolean;
   /** Another status, 300 to 399. */
   readonly status?: number;
+}
+
+/** What a handler knows of the current representation of its target, for `checkPreconditions`. */
+export interface CurrentValidators {
+  /** Its entity tag with the quotes, such as `"v1"` or `W/"v1"`. null or undefined if it has none. */
+  readonly etag?: string | null | undefined;
+  /** When it was modified last; milliseconds are ignored. null or undefined if that is not known. */
+  readonly lastModified?: Date | null | undefined;
 }
 
 /** How a handler answers: the part of `RequestHandler` for status, headers and body. */
@@ -115,26 +131,35 @@ export abstract class HandlerResponse extends HandlerArguments {
   /**
    * Sends the head, if that is still to be done, and what was written.
    *
+   * The first call evaluates the preconditions of a GET or HEAD as {@link finish} does, against the `ETag` and
+   * `Last-Modified` that the handler has set. After a 304 the handler may go on: what it writes is dropped.
+   *
    * @returns when the peer has taken so much that writing more makes sense. Awaiting it is what bounds the memory of
    *   a long answer. It rejects once the peer has left; ignoring that is safe.
    * @throws WebUsageError `ERR_WEB_FINISHED`; `ERR_WEB_BODY_FORBIDDEN` for a 204, 205 or 304 with a body.
+   * @throws HTTPError 412 if a precondition failed; nothing has been sent.
    */
   flush(): Promise<void> {
+    this.#applyPreconditions();
     return this.#response.flush();
   }
 
   /**
    * Completes the answer. Called by itself when the handler returns or its promise resolves.
    *
-   * An answer that was not flushed gets an `ETag` from {@link computeEtag} where it is a 200 to GET or HEAD, and
-   * becomes a 304 where the peer has that version.
+   * A 200 to GET or HEAD that was not flushed gets an `ETag` from {@link computeEtag}, unless the handler has set one.
+   * The preconditions of a GET or HEAD are then evaluated against `ETag` and `Last-Modified` of a response with a 2xx
+   * status (RFC 9110 §13.2.2): it becomes a 304 if the client has that version, and a 412 if If-Match or
+   * If-Unmodified-Since fails. For other methods see {@link checkPreconditions}.
    *
    * @throws WebUsageError as {@link write} and {@link flush}.
+   * @throws HTTPError 412 if a precondition failed; nothing has been sent, and the response is not complete.
    */
   finish(chunk?: Chunk): void {
     const response = this.#response;
     if (chunk !== undefined) this.write(chunk);
-    if (!response.headSent && response.status === 200) this.#tag();
+    if (response.status === 200) this.#tag();
+    this.#applyPreconditions();
     response.finish();
     this.#context.answered();
   }
@@ -163,6 +188,42 @@ export abstract class HandlerResponse extends HandlerArguments {
    */
   computeEtag(): string | undefined {
     return bodyEntityTag(this.#response);
+  }
+
+  /**
+   * Throws if a precondition of the request fails (RFC 9110 §13). Call it in `put`, `patch`, `delete` or `post`, before
+   * anything is changed and after all other checks: a request that would be refused anyway is refused for that reason
+   * (§13.2.1). For a GET or HEAD, {@link finish} and {@link flush} do it; calling it earlier saves the work of a
+   * response that nobody gets. Between this call and the change nothing may be awaited that lets another request in,
+   * unless the storage compares once more.
+   *
+   * In the order of §13.2.2:
+   * 1. If-Match fails unless one of its tags equals `etag`, neither of them weak. `*` fails if there is no current
+   *    representation.
+   * 2. If-Unmodified-Since, without If-Match, fails if `lastModified` is later.
+   * 3. If-None-Match fails if one of its tags equals `etag`, weak or not. `*` fails if there is a current
+   *    representation, so that with it a PUT only ever creates.
+   *
+   * A date that is no HTTP-date, and one without a `lastModified` to compare with, is ignored. For GET and HEAD a
+   * failing If-None-Match, like If-Modified-Since, is a 304 and left to {@link finish}. OPTIONS, CONNECT and TRACE
+   * have no preconditions.
+   *
+   * @param current - the state before the change. With neither `etag` nor `lastModified` the target has no current
+   *   representation.
+   * @throws HTTPError 412 if one fails: nothing was sent, and thrown on it becomes the response.
+   * @throws WebUsageError `ERR_WEB_USAGE` for a tag without its quotes, and for an invalid date.
+   *
+   * @example
+   * override async put() {
+   *   const page = await pages.find(this.pathParams.name);
+   *   this.checkPreconditions({ etag: page && `"${page.version}"` });
+   *   await pages.replace(this.pathParams.name, page?.version, this.request.body);
+   * }
+   */
+  checkPreconditions(current: CurrentValidators): void {
+    const { method, headers } = this.request;
+    if (evaluatePreconditions(method, headers, representation(current), Date.now()) === 'failed')
+      throw new HTTPError(412);
   }
 
   /** Whether the peer has the version that `ETag` names, so that a 304 is enough. */
@@ -196,15 +257,50 @@ export abstract class HandlerResponse extends HandlerArguments {
   }
 
   #tag(): void {
-    const { method } = this.request;
-    if (method !== 'GET' && method !== 'HEAD') return;
-    if (this.#response.header('ETag') === undefined) {
-      const tag = this.computeEtag();
-      if (tag === undefined) return;
-      this.setHeader('ETag', tag);
-    }
-    if (this.checkEtag()) this.#response.becomeNotModified();
+    const response = this.#response;
+    if (response.headSent || !this.#reads() || response.header('ETag') !== undefined) return;
+    const tag = this.computeEtag();
+    if (tag !== undefined) this.setHeader('ETag', tag);
   }
+
+  /** Only for a success: what else a response says, it says whatever the conditions are (RFC 9110 §13.2.1). */
+  #applyPreconditions(): void {
+    const response = this.#response;
+    const { status } = response;
+    if (response.headSent || response.gone !== undefined || status < 200 || status > 299) return;
+    if (!this.request.mayHavePrecondition || !this.#reads()) return;
+    const nowMs = Date.now();
+    const current = representationOf(response.headers, nowMs);
+    const result = evaluatePreconditions(this.request.method, this.request.headers, current, nowMs);
+    if (result === 'failed') throw new HTTPError(412);
+    if (result === 'not-modified') response.becomeNotModified();
+  }
+
+  #reads(): boolean {
+    const { method } = this.request;
+    return method === 'GET' || method === 'HEAD';
+  }
+}
+
+/** undefined if there is none. */
+function representation(current: CurrentValidators): Representation | undefined {
+  const etag = current.etag ?? undefined;
+  const lastModified = current.lastModified ?? undefined;
+  if (etag !== undefined && !(typeof etag === 'string' && isEntityTag(etag))) {
+    throw preconditionUsage(
+      `etag: an entity tag with its quotes was expected, such as '"v1"', not ${String(etag)}`,
+    );
+  }
+  if (lastModified === undefined) return etag === undefined ? undefined : { etag, lastModifiedMs: undefined };
+  const modifiedMs = lastModified instanceof Date ? lastModified.getTime() : Number.NaN;
+  if (Number.isNaN(modifiedMs)) {
+    throw preconditionUsage(`lastModified: a valid Date was expected, not ${String(lastModified)}`);
+  }
+  return { etag, lastModifiedMs: Math.floor(modifiedMs / 1000) * 1000 };
+}
+
+function preconditionUsage(problem: string): WebUsageError {
+  return new WebUsageError('ERR_WEB_USAGE', `checkPreconditions: ${problem}`);
 }
 
 function requireStatus(operation: string, status: number, least: number, most: number): void {

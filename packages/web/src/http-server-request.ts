@@ -56,6 +56,11 @@ export class HTTPServerRequest {
     return this.#head.headers;
   }
 
+  /** For the application: whether preconditions may be among the headers, so that looking for them is worth it. */
+  get mayHavePrecondition(): boolean {
+    return this.#head.hasPrecondition !== false;
+  }
+
   /** The path as it came: neither decoded nor normalised. Of an absolute target, the part behind the authority. */
   get path(): string {
     return targetPath(this.target);

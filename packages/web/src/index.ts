@@ -19,7 +19,7 @@ export { WEB_ERRORS, type WebErrorCode, WebUsageError, type WebUsageErrorCode } 
 export { type Arguments, MAX_FIELDS } from './form-fields.ts';
 export type { ArgumentOptions } from './handler-arguments.ts';
 export type { HandlerContext } from './handler-context.ts';
-export type { Chunk, HeaderValue, RedirectOptions } from './handler-response.ts';
+export type { Chunk, CurrentValidators, HeaderValue, RedirectOptions } from './handler-response.ts';
 // What can go wrong.
 export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from './http-error.ts';
 export { HTTPServerRequest } from './http-server-request.ts';

@@ -30,6 +30,8 @@ export class ResponseDraft {
   /** What is written: one piece as long as that is enough, as it is for most answers. */
   #body: string | Uint8Array = '';
   #more: (string | Uint8Array)[] | undefined = undefined;
+  /** The client has this version: what is still written is dropped. */
+  #notModified = false;
 
   constructor(exchange: HTTPServerExchange, defaults: HTTPHeaders) {
     this.exchange = exchange;
@@ -62,10 +64,12 @@ export class ResponseDraft {
     this.status = 200;
     this.reason = '';
     this.#headers = undefined;
+    this.#notModified = false;
     this.#clearBody();
   }
 
   append(chunk: string | Uint8Array): void {
+    if (this.#notModified) return;
     if (this.#more !== undefined) this.#more.push(chunk);
     else if (this.#body === '') this.#body = chunk;
     else if (typeof this.#body === 'string' && typeof chunk === 'string') this.#body += chunk;
@@ -93,10 +97,11 @@ export class ResponseDraft {
     return total >= bytes;
   }
 
-  /** Answers that nothing has changed (RFC 9110 §15.4.5): what was written is dropped. */
+  /** Turns into a 304 (RFC 9110 §15.4.5): what was written, and what still will be, is dropped. */
   becomeNotModified(): void {
     this.status = 304;
     this.reason = '';
+    this.#notModified = true;
     this.#clearBody();
   }
 

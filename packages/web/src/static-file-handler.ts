@@ -1,8 +1,8 @@
 import { parseByteRange } from './byte-range.ts';
 import { WebUsageError } from './errors.ts';
 import { fileContentType } from './file-content-type.ts';
-import { parseHttpDate } from './http-date-parsing.ts';
 import { HTTPError } from './http-error.ts';
+import { evaluatePreconditions, ifRangeApplies, representationOf } from './preconditions.ts';
 import { RequestHandler } from './request-handler.ts';
 import { openStaticFile, type StaticFile } from './static-file.ts';
 import { judgeStaticPath, type StaticPath } from './static-path.ts';
@@ -111,7 +111,7 @@ export class StaticFileHandler extends RequestHandler {
       this.setHeader('Cache-Control', `public, max-age=${TEN_YEARS_S}, immutable`);
     }
     this.setExtraHeaders(name);
-    if (this.#peerHasIt(file)) {
+    if (this.#clientHasIt()) {
       this.setStatus(304);
       return;
     }
@@ -121,13 +121,18 @@ export class StaticFileHandler extends RequestHandler {
     await this.#send(file, start, end);
   }
 
-  /** RFC 9110 §13.2.2: If-None-Match, where it is there, makes If-Modified-Since moot. */
-  #peerHasIt(file: StaticFile): boolean {
-    const { headers } = this.request;
-    if (headers.has('If-None-Match')) return this.checkEtag();
-    const since = headers.get('If-Modified-Since');
-    const sinceMs = since === undefined ? undefined : parseHttpDate(since);
-    return sinceMs !== undefined && file.modifiedMs <= sinceMs;
+  /** Before the range, which only the whole of a file that is to be sent has (RFC 9110 §13.2.2). @throws HTTPError 412. */
+  #clientHasIt(): boolean {
+    const { method, headers } = this.request;
+    const nowMs = Date.now();
+    const result = evaluatePreconditions(
+      method,
+      headers,
+      representationOf(this.responseHeaders, nowMs),
+      nowMs,
+    );
+    if (result === 'failed') throw new HTTPError(412);
+    return result === 'not-modified';
   }
 
   /** The bytes to send; sets what a part of a file needs. */
@@ -135,7 +140,7 @@ export class StaticFileHandler extends RequestHandler {
     const { size } = file;
     const whole = { start: 0, end: size };
     const field = this.request.headers.get('Range');
-    if (this.request.method !== 'GET' || field === undefined || !this.#rangeApplies(file)) return whole;
+    if (this.request.method !== 'GET' || field === undefined || !this.#rangeApplies()) return whole;
     const range = parseByteRange(field, size);
     if (range === undefined) return whole;
     if (range === 'unsatisfiable') {
@@ -146,15 +151,12 @@ export class StaticFileHandler extends RequestHandler {
     return range;
   }
 
-  /**
-   * If-Range wants a strong validator (RFC 9110 §13.1.5). Our tag is weak, so only a date can be one, and that only
-   * if the file did not change within the present second (§8.8.2.2).
-   */
-  #rangeApplies(file: StaticFile): boolean {
+  /** Our tag is weak, so that only a date can hold, or a strong tag that {@link setExtraHeaders} has set. */
+  #rangeApplies(): boolean {
     const condition = this.request.headers.get('If-Range');
     if (condition === undefined) return true;
-    if (condition.includes('"')) return false;
-    return parseHttpDate(condition) === file.modifiedMs && Date.now() - file.modifiedMs >= 1_000;
+    const nowMs = Date.now();
+    return ifRangeApplies(condition, representationOf(this.responseHeaders, nowMs), nowMs);
   }
 
   async #send(file: StaticFile, start: number, end: number): Promise<void> {

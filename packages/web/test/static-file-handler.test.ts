@@ -9,6 +9,8 @@ import { withApp } from './fixtures/running-application.ts';
 
 const CHANGED = new Date('2020-02-03T04:05:06Z');
 const CHANGED_TEXT = 'Mon, 03 Feb 2020 04:05:06 GMT';
+/** Before any date that a lenient reader makes of `1` or `Nov 6`. */
+const OLD = new Date('1990-01-01T00:00:00Z');
 const BIG_BYTES = 8 * 1024 * 1024;
 
 let folder = '';
@@ -24,6 +26,7 @@ beforeAll(async () => {
   await mkdir(path.join(folder, 'static_secret'));
   const files = {
     'static/ten.txt': '0123456789',
+    'static/old.txt': 'old',
     'static/empty.json': '',
     'static/a b+ü.html': 'odd name',
     'static/archive.tar.gz': 'gz',
@@ -39,6 +42,7 @@ beforeAll(async () => {
   for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder, name), text);
   await writeFile(path.join(root, 'big.bin'), Buffer.alloc(BIG_BYTES, 'x'));
   await utimes(path.join(root, 'ten.txt'), CHANGED, CHANGED);
+  await utimes(path.join(root, 'old.txt'), OLD, OLD);
   await symlink('../outside.txt', path.join(root, 'leak.txt'));
   await symlink('../static_secret', path.join(root, 'leakdir'));
   await symlink('.env', path.join(root, 'unhide'));
@@ -186,12 +190,61 @@ describe('StaticFileHandler', () => {
       const byTag = await get(`If-None-Match: ${tag}`);
       expect([statusOf(byTag), bodyOf(byTag), headerOf(byTag, 'ETag')]).toEqual([304, '', tag]);
       expect(statusOf(await get(`If-Modified-Since: ${CHANGED_TEXT}`))).toBe(304);
+      expect(statusOf(await get('If-Modified-Since: Monday, 03-Feb-20 04:05:06 GMT'))).toBe(304);
+      expect(statusOf(await get('If-Modified-Since: Mon Feb  3 04:05:06 2020'))).toBe(304);
+      expect(statusOf(await get('If-Modified-Since: Thu, 31 Dec 2099 23:59:59 GMT'))).toBe(304);
       expect(statusOf(await get('If-Modified-Since: Mon, 03 Feb 2020 04:05:05 GMT'))).toBe(200);
-      expect(statusOf(await get('If-Modified-Since: Mon, 03 Feb 2020 05:05:06 +0100'))).toBe(304);
       expect(statusOf(await get('If-Modified-Since: Sun, 06 Nov 1960 08:49:37 GMT'))).toBe(200);
-      expect(statusOf(await get('If-Modified-Since: whenever'))).toBe(200);
       expect(statusOf(await get('If-None-Match: "other"', `If-Modified-Since: ${CHANGED_TEXT}`))).toBe(200);
     }));
+
+  it.each([
+    '2099',
+    '1',
+    'Nov 6',
+    '2099-11-06',
+    '2099-11-06T08:49:37Z',
+    'Mon, 03 Feb 2099 05:05:06 +0100',
+    'whenever',
+  ])('ignores the If-Modified-Since %s, which is no HTTP-date (RFC 9110 §5.6.7) [ST-04]', (text) =>
+    withApp(plain, async ({ port }) => {
+      const since = `If-Modified-Since: ${text}`;
+      expect(statusOf(await ask(port, '/static/ten.txt', 'GET', since))).toBe(200);
+      expect(statusOf(await ask(port, '/static/ten.txt', 'HEAD', since))).toBe(200);
+    }),
+  );
+
+  it('ignores an If-Modified-Since that came twice [ST-04]', () =>
+    withApp(plain, async ({ port }) => {
+      const since = `If-Modified-Since: ${CHANGED_TEXT}`;
+      expect(statusOf(await ask(port, '/static/ten.txt', 'GET', since, since))).toBe(200);
+    }));
+
+  it.each(['GET', 'HEAD'])(
+    'answers %s with 412 where If-Match or If-Unmodified-Since fails [ST-04]',
+    (method) =>
+      withApp(plain, async ({ port, log }) => {
+        const get = (...fields: string[]): Promise<string> => ask(port, '/static/ten.txt', method, ...fields);
+        const tag = headerOf(await get(), 'ETag') as string;
+        const failed = await get('If-Match: "other"', 'Range: bytes=2-4');
+        expect([statusOf(failed), headerOf(failed, 'ETag'), failed.includes('234')]).toEqual([
+          412,
+          undefined,
+          false,
+        ]);
+        // Strong comparison: the tag of a file is weak, and so never matches.
+        expect(statusOf(await get(`If-Match: ${tag}`))).toBe(412);
+        expect(statusOf(await get('If-Match: *'))).toBe(200);
+        expect(statusOf(await get('If-Unmodified-Since: Mon, 03 Feb 2020 04:05:05 GMT'))).toBe(412);
+        expect(statusOf(await get(`If-Unmodified-Since: ${CHANGED_TEXT}`))).toBe(200);
+        expect(statusOf(await get('If-Unmodified-Since: 2019-01-01T00:00:00Z'))).toBe(200);
+        expect(statusOf(await get('If-Match: *', 'If-Unmodified-Since: Mon, 03 Feb 2020 04:05:05 GMT'))).toBe(
+          200,
+        );
+        expect(statusOf(await ask(port, '/static/nothing', method, 'If-Match: "other"'))).toBe(404);
+        expect(log.records).toEqual([]);
+      }),
+  );
 
   it('gives another tag to a file that changed without changing its size [ST-03]', () =>
     withApp(plain, async ({ port }) => {
@@ -221,14 +274,34 @@ describe('StaticFileHandler', () => {
       expect(answer).not.toContain('0123456789');
     }));
 
-  it('serves a range only of the file that If-Range means (RFC 9110 §13.1.5)', () =>
+  it('serves a range only of the file that If-Range means (RFC 9110 §13.1.5) [ST-05]', () =>
     withApp(plain, async ({ port }) => {
       const get = (condition: string): Promise<string> =>
         ask(port, '/static/ten.txt', 'GET', 'Range: bytes=2-4', `If-Range: ${condition}`);
       expect(statusOf(await get(CHANGED_TEXT))).toBe(206);
       expect(statusOf(await get('Mon, 03 Feb 2020 04:05:07 GMT'))).toBe(200);
+      expect(statusOf(await get('2020-02-03T04:05:06Z'))).toBe(200);
+      expect(statusOf(await get('Mon, 03 Feb 2020 05:05:06 +0100'))).toBe(200);
       expect(statusOf(await get(headerOf(await ask(port, '/static/ten.txt'), 'ETag') as string))).toBe(200);
     }));
+
+  it('compares conditions with the ETag and Last-Modified that setExtraHeaders has set [ST-04] [ST-05] [ST-07]', () => {
+    class Versioned extends StaticFileHandler {
+      override setExtraHeaders(): void {
+        this.setHeader('ETag', '"v1"');
+        this.clearHeader('Last-Modified');
+      }
+    }
+    return withApp([['/*path', Versioned, { path: root }]], async ({ port }) => {
+      const get = (...fields: string[]): Promise<string> => ask(port, '/ten.txt', 'GET', ...fields);
+      expect(statusOf(await get('If-Match: "v1"'))).toBe(200);
+      expect(statusOf(await get('If-None-Match: "v1"'))).toBe(304);
+      expect(statusOf(await get('Range: bytes=2-4', 'If-Range: "v1"'))).toBe(206);
+      expect(statusOf(await get('Range: bytes=2-4', 'If-Range: W/"v1"'))).toBe(200);
+      expect(statusOf(await get('Range: bytes=2-4', `If-Range: ${CHANGED_TEXT}`))).toBe(200);
+      expect(statusOf(await get(`If-Modified-Since: ${CHANGED_TEXT}`))).toBe(200);
+    });
+  });
 
   it('streams a large file whole, at the pace of the reader', () =>
     withApp(plain, async ({ url }) => {
