@@ -88,6 +88,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     this.#chunks = undefined;
     this.request.connectionClosed(reason);
     if ((reason as { code?: unknown }).code !== 'ERR_HTTP_PEER_ENDED') this.response.gone = reason;
+    // The connection has refused the body with this status, which the log is to have.
+    const { status } = reason as { status?: unknown };
+    if (typeof status === 'number' && !this.response.headSent) this.response.status = status;
     const handler = this.#handler;
     if (handler === undefined || this.response.ended) return;
     if (!this.#closeHeard) {

@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
 import { HTTPError, RequestHandler } from '../src/index.ts';
 import { bodyOf, converse, headerOf, RawClient, statusesOf, statusOf } from './fixtures/raw-client.ts';
@@ -78,6 +79,47 @@ describe('streamRequestBody', () => {
       expect([statusesOf(answer), headerOf(answer, 'Connection')]).toEqual([[413], 'close']);
     });
   });
+
+  it.each(['sync', 'async'])(
+    'is asked for only if it is within the limit that prepare has set, %s [H1-10] [H1-19]',
+    async (how) => {
+      const events: string[] = [];
+      class Limits extends Streams {
+        override prepare(): void | Promise<void> {
+          const set = (): void => this.exchange.setMaxBodyBytes(Number(this.getQueryArgument('most')));
+          if (how === 'sync') set();
+          else return new Promise((resolve) => setImmediate(resolve)).then(set);
+        }
+        override onConnectionClose(reason: Error): void {
+          events.push(`closed ${(reason as { code?: unknown }).code}`);
+        }
+        override onFinish(): void {
+          events.push('finished');
+        }
+      }
+      const logFunction = ({ status }: RequestHandler): void => void events.push(`logged ${status}`);
+      const post = (most: number, length: number): string =>
+        head(length, 'Expect: 100-continue', 'Connection: close').replace('/', `/?most=${most}`);
+      await withApp(
+        [['/', Limits]],
+        async ({ port }) => {
+          expect(statusesOf(await converse(port, post(5, 6)))).toEqual([413]);
+          expect(events.splice(0)).toEqual(['closed ERR_HTTP1_BODY_TOO_LARGE', 'logged 413', 'finished']);
+          const client = await RawClient.connect(
+            port,
+            post(DEFAULT_LIMITS.maxBodyBytes + 1, DEFAULT_LIMITS.maxBodyBytes + 1),
+          );
+          expect(await client.until('\r\n\r\n')).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+          client.close();
+          const small = await RawClient.connect(port, post(6, 6));
+          await small.until('HTTP/1.1 100 Continue\r\n\r\n');
+          small.send('abcdef');
+          expect(await small.untilEnd()).toContain('abcdef');
+        },
+        { logFunction },
+      );
+    },
+  );
 
   it.each(['sync', 'async'])(
     'is answered when dataReceived fails, %s, and the rest is not heard [RH-05]',
