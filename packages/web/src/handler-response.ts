@@ -13,6 +13,7 @@ import {
   representationOf,
 } from './preconditions.ts';
 import type { ResponseDraft } from './response-draft.ts';
+import { uriReference } from './uri-reference.ts';
 
 /** Text is sent as UTF-8; an object as JSON. Bytes belong to the answer from here on. */
 export type Chunk = string | Uint8Array | object;
@@ -165,19 +166,22 @@ export abstract class HandlerResponse extends HandlerArguments {
   }
 
   /**
-   * Answers with a redirect.
+   * Responds with a redirect.
    *
-   * @param url - characters beyond ASCII are escaped. It is not checked: never pass on one that the peer chose.
-   * @throws Http1UsageError for line ends and controls; WebUsageError `ERR_WEB_USAGE`, `ERR_WEB_HEAD_SENT`.
+   * @param url - absolute or relative. What no URI has, such as blanks, quotes and characters beyond ASCII, is
+   *   percent-encoded, and escapes that are there stay (RFC 9110 §10.2.2, RFC 3986). Where it leads is not checked:
+   *   never pass on a URL that the client chose.
+   * @throws Http1UsageError `ERR_HTTP1_HEADER_VALUE` for a CR, LF or NUL, which nobody means; nothing was sent.
+   * @throws WebUsageError `ERR_WEB_USAGE`, `ERR_WEB_HEAD_SENT`.
    */
   redirect(url: string, options: RedirectOptions = {}): void {
     this.#response.requireUnsent('redirect');
     const status = options.status ?? (options.permanent === true ? 301 : 302);
     requireStatus('redirect', status, 300, 399);
-    this.setHeader(
-      'Location',
-      url.replace(/[\u0080-\uffff]+/g, (text) => percentBytes(text)),
-    );
+    if (typeof url !== 'string') {
+      throw new WebUsageError('ERR_WEB_USAGE', `redirect: a URL was expected as text, not ${typeof url}`);
+    }
+    this.setHeader('Location', uriReference(url));
     this.setStatus(status);
     this.finish();
   }
@@ -331,8 +335,4 @@ function jsonText(chunk: object): string {
     throw new WebUsageError('ERR_WEB_USAGE', 'write: text, a Uint8Array or a plain object was expected');
   }
   return json;
-}
-
-function percentBytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString('hex').replace(/../g, '%$&').toUpperCase();
 }

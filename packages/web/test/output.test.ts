@@ -389,7 +389,7 @@ describe('redirect', () => {
         const plain = await ask(port, '/');
         expect([statusOf(plain), headerOf(plain, 'Location'), bodyOf(plain)]).toEqual([
           302,
-          '/%C3%BC?a b',
+          '/%C3%BC?a%20b',
           '',
         ]);
         expect(statusOf(await ask(port, '/?p=1'))).toBe(301);
@@ -397,6 +397,28 @@ describe('redirect', () => {
         expect(statusOf(await ask(port, '/?s=200'))).toBe(500);
       },
     ));
+
+  it('percent-encodes what no URI has, and keeps escapes (RFC 9110 §10.2.2) [OUT-06]', () =>
+    withGet(
+      (handler) => handler.redirect('http://example.com/a "b"\t<ü>/%2F%20/100%?q=[1]#x#y'),
+      async ({ port }) =>
+        expect(headerOf(await ask(port, '/'), 'Location')).toBe(
+          'http://example.com/a%20%22b%22%09%3C%C3%BC%3E/%2F%20/100%25?q=%5B1%5D#x%23y',
+        ),
+    ));
+
+  it.each([undefined, null, 7, new URL('http://example.com/')])(
+    'refuses %s, which is no text [OUT-06]',
+    (url) =>
+      withGet(
+        (handler) => handler.redirect(url as never),
+        async (running) => {
+          const response = await ask(running.port, '/');
+          expect([statusOf(response), headerOf(response, 'Location')]).toEqual([500, undefined]);
+          expect(codesOf(running)).toEqual(['ERR_WEB_USAGE']);
+        },
+      ),
+  );
 
   it.each(['/\r\nSet-Cookie: a=1', '/\n', '/\0'])('refuses %j [ATT-35]', (url) =>
     withGet(

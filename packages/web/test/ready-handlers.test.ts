@@ -32,4 +32,10 @@ describe('RedirectHandler', () => {
     withApp([['/old/:name', RedirectHandler, { url: '/new/{name}' }]], async ({ port }) => {
       expect(headerOf(await ask(port, '/old/a%0D%0AX:%201'), 'Location')).toBe('/new/a%0D%0AX%3A%201');
     }));
+
+  it('percent-encodes what its URL and the query of the client must not have (RFC 3986) [HD-01]', () =>
+    withApp([['/old/:name', RedirectHandler, { url: '/new page/{name}#ü' }]], async ({ port }) => {
+      const response = await ask(port, '/old/x?q="<a>"&r[]=%20%zz|');
+      expect(headerOf(response, 'Location')).toBe('/new%20page/x?q=%22%3Ca%3E%22&r%5B%5D=%20%25zz%7C#%C3%BC');
+    }));
 });

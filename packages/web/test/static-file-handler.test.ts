@@ -160,6 +160,9 @@ describe('StaticFileHandler', () => {
       expect(bodyOf(await ask(port, '/dir/'))).toBe('dir index');
       const redirect = await ask(port, '/dir?x=1');
       expect([statusOf(redirect), headerOf(redirect, 'Location')]).toEqual([301, '/dir/?x=1']);
+      // Some clients send in a query what no URI has.
+      const quoted = await ask(port, '/dir?x="[1]"|%zz');
+      expect(headerOf(quoted, 'Location')).toBe('/dir/?x=%22%5B1%5D%22%7C%25zz');
       expect(statusOf(await ask(port, '/empty/'))).toBe(404);
     }));
 
