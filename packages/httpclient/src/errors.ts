@@ -74,7 +74,10 @@ const PHASE_WORDS: Readonly<Record<TimeoutPhase, string>> = {
   request: 'timeout during request',
 };
 
-/** No connection: the `cause` is a SystemError such as `ECONNREFUSED`, or what the resolver or TLS said. */
+/**
+ * No connection: the `cause` is a SystemError such as `ECONNREFUSED`, a ConnectError with the same code if the host has
+ * several addresses, or the error of the resolver or of TLS.
+ */
 export class HTTPConnectError extends HTTPClientError<'ERR_HTTPCLIENT_CONNECT'> {
   override readonly name = 'HTTPConnectError';
 

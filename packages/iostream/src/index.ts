@@ -58,6 +58,7 @@ export type { StreamConsumer } from './stream-consumer.ts';
 export { toDuplex } from './stream-duplex.ts';
 // What can go wrong.
 export {
+  ConnectError,
   STREAM_ERRORS,
   StreamClosedError,
   StreamConnectError,

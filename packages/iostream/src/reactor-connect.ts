@@ -60,6 +60,8 @@ class PendingConnect implements ReadyHandler {
     try {
       if (!('path' in target)) binding.setOption(slot, generation, options.NODELAY, 1);
       if (!('path' in target) && target.localAddress !== undefined) {
+        // As libuv does: attempts under way to several addresses of a host share the port that the caller chose.
+        if (target.localPort) binding.setOption(slot, generation, options.REUSEADDR, 1);
         checked(
           binding.bindInet(slot, generation, target.localAddress, target.localPort ?? 0),
           'bind',

@@ -1,4 +1,4 @@
-import { CodedError } from '@landspout/ioloop/errors';
+import { CodedError, type SystemError } from '@landspout/ioloop/errors';
 
 /** Everything a stream refuses by itself. What the system or TLS refuses is the `cause`. */
 export const STREAM_ERRORS = {
@@ -67,6 +67,42 @@ export class StreamTimeoutError extends CodedError<'ERR_STREAM_TIMEOUT'> {
 /** A name did not resolve, or TLS could not be set up: see the cause. */
 export class StreamConnectError extends CodedError<'ERR_STREAM_RESOLVE' | 'ERR_STREAM_TLS'> {
   override readonly name = 'StreamConnectError';
+}
+
+/** Most errors that a message lists; {@link ConnectError.errors} has all. */
+const MAX_LISTED = 8;
+
+/**
+ * None of several addresses of a host accepted the connection. Code, system call and address are those of the attempt
+ * that failed last, which is the cause, so that `code` is the system's own (such as `ECONNREFUSED`), as it is for a
+ * host with one address.
+ */
+export class ConnectError extends CodedError {
+  override readonly name = 'ConnectError';
+
+  readonly syscall: string;
+  readonly address: string | undefined;
+  /** The error of each attempt, in the order in which they failed; each names its address. */
+  readonly errors: readonly unknown[];
+
+  /** @param last - the last of `errors`. */
+  constructor(host: string, errors: readonly unknown[], last: SystemError) {
+    const listed = errors.slice(0, MAX_LISTED).map(messageOf);
+    if (errors.length > MAX_LISTED) listed.push(`and ${errors.length - MAX_LISTED} more`);
+    const name = JSON.stringify(host.slice(0, 100));
+    super(
+      last.code,
+      `connect: none of the ${errors.length} addresses of ${name} accepted the connection: ${listed.join('; ')}`,
+      { cause: last },
+    );
+    this.syscall = last.syscall;
+    this.address = last.address;
+    this.errors = errors;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What of a stream decides how its end is told. */

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import { type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { connect } from './connect.ts';
+import type { ConnectTarget } from './connect-target.ts';
 import { requireDialOptions } from './dial-options.ts';
 import { connectToAny } from './happy-eyeballs.ts';
 import { IOStream } from './io-stream.ts';
@@ -57,7 +58,12 @@ export interface UnixConnectOptions extends SharedConnectOptions {
 
 const DEFAULT_TIMEOUT_MS = 20_000;
 
-/** Makes connections: resolves, tries every address, and speaks TLS, all within one deadline. */
+/**
+ * Makes connections: resolves, tries every address, and speaks TLS, all within one deadline.
+ *
+ * Of several addresses the next is tried after 250 ms, or at once when the one before it fails, alternating between
+ * IPv6 and IPv4; the first that connects is used (RFC 8305 §5).
+ */
 export class TCPClient {
   readonly #resolver: Resolver;
   readonly #loop: IOLoop;
@@ -73,16 +79,17 @@ export class TCPClient {
    * Connects.
    *
    * @returns an open stream; after the handshake, where there is TLS.
-   * @throws SystemError such as `ECONNREFUSED`, of the address tried last; StreamConnectError `ERR_STREAM_RESOLVE`
-   *   or `ERR_STREAM_TLS`; StreamTimeoutError `ERR_STREAM_TIMEOUT`; StreamUsageError `ERR_STREAM_USAGE` for options
-   *   that cannot be; the reason of `signal`. Nothing stays open then.
+   * @throws SystemError such as `ECONNREFUSED`, or ConnectError with the same code and the `errors` of all attempts if
+   *   the host has several addresses; StreamConnectError `ERR_STREAM_RESOLVE` or `ERR_STREAM_TLS`; StreamTimeoutError
+   *   `ERR_STREAM_TIMEOUT`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; the reason of `signal`.
+   *   Nothing stays open then.
    */
   async connect(options: TCPConnectOptions | UnixConnectOptions): Promise<IOStream> {
-    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31))
       throw usage(`timeoutMs of 0 or more was expected, not ${timeoutMs}`);
     const streamOptions = resolveStreamOptions({ ...options, clock: this.#loop.clock });
-    const transport = await this.#within(timeoutMs, signal, (either) => this.#open(options, either));
+    const transport = await this.#within(options, (either) => this.#open(options, either));
     return new IOStream(transport, streamOptions);
   }
 
@@ -109,31 +116,33 @@ export class TCPClient {
       const kind = family === undefined ? 'address' : `IPv${family} address`;
       throw new StreamConnectError('ERR_STREAM_RESOLVE', `connect: ${host} has no ${kind}`);
     }
-    const dialOne = (
-      to: { address: string; family: AddressFamily; port?: number | undefined },
-      either: AbortSignal,
-    ) => {
-      const from = localAddress ?? (localPort === undefined ? undefined : LOOPBACK[to.family]);
-      const target = { address: to.address, port: to.port ?? port, localAddress: from, localPort };
-      return connect(this.#loop, target, either);
-    };
-    return connectToAny(addresses, dialOne, this.#loop.clock, signal);
+    const targets = addresses.map((found) => ({
+      address: found.address,
+      family: found.family,
+      port: found.port ?? port,
+      localAddress: localAddress ?? (localPort === undefined ? undefined : LOOPBACK[found.family]),
+      localPort,
+    }));
+    const connectTo = (target: ConnectTarget, either: AbortSignal) => connect(this.#loop, target, either);
+    return connectToAny(host, targets, connectTo, this.#loop.clock, signal);
   }
 
   /** Runs `open` with a signal that aborts with the caller's or at the deadline. */
   async #within<T>(
-    timeoutMs: number,
-    signal: AbortSignal | undefined,
+    options: TCPConnectOptions | UnixConnectOptions,
     open: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
     signal?.throwIfAborted();
     const controller = new AbortController();
     const onAbort = (): void => controller.abort(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     let timer: ClockTimer | undefined;
     if (timeoutMs > 0) {
-      const expire = (): void =>
-        controller.abort(new StreamTimeoutError(`connect: not connected within ${timeoutMs} ms`));
+      const expire = (): void => {
+        const message = `connect: not connected to ${peerName(options)} within ${timeoutMs} ms`;
+        controller.abort(new StreamTimeoutError(message));
+      };
       timer = this.#loop.clock.setTimeout(expire, timeoutMs);
     }
     try {
@@ -144,6 +153,14 @@ export class TCPClient {
     }
   }
 }
+
+function peerName(options: TCPConnectOptions | UnixConnectOptions): string {
+  if ('path' in options) return JSON.stringify(options.path.slice(0, MAX_NAME));
+  return `${JSON.stringify(options.host.slice(0, MAX_NAME))}, port ${options.port},`;
+}
+
+/** Most characters of a name in a message. */
+const MAX_NAME = 100;
 
 function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOptions {
   if (tls === true) return {};

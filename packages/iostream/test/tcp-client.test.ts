@@ -118,16 +118,17 @@ describe('TCPClient', () => {
     expect((await stream.readUntilClose()).toString()).toBe('hi');
   });
 
-  it('throws the last error, which names its address, when none answers [CON-02]', async () => {
+  it('throws an error with the code of the last address when none accepts [CON-02]', async () => {
     const before = openDescriptors();
     const port = await deadPort();
     const resolver = new FixedResolver({ address: '127.0.0.2', family: 4 }, { address: host, family: 4 });
     const connecting = new TCPClient({ resolver }).connect({ host: 'dead.example', port });
     await expect(connecting).rejects.toMatchObject({
-      name: 'SystemError',
+      name: 'ConnectError',
       code: 'ECONNREFUSED',
       syscall: 'connect',
       address: `${host}:${port}`,
+      errors: [{ address: `127.0.0.2:${port}` }, { address: `${host}:${port}` }],
     });
     await untilDescriptorsAre(before);
   });
