@@ -20,17 +20,28 @@ export class RedirectHandler extends RequestHandler {
   }
 
   override get(): void {
-    const url = this.#url.replace(/\{(\w+)\}/g, (_, key: string) => this.#valueOf(key));
+    const template = this.#url;
+    const pathStart = HOST_PART.exec(template)?.[0].length ?? 0;
+    let url = template.replace(/\{(\w+)\}/g, (_, key: string, at: number) => {
+      const value = this.#valueOf(key);
+      // In a host a slash would end it, and the peer would choose the host.
+      return at < pathStart ? percentEncode(value) : value.split('/').map(percentEncode).join('/');
+    });
+    // `//name` is a URL of the host `name` to a browser. Only the template chooses the host.
+    if (pathStart === 0) url = url.replace(/^\/{2,}/, '/');
     this.redirect(withQuery(url, this.request.query), { permanent: this.#permanent });
   }
 
-  /** Escaped again, so that what the peer sent stays a part of the path. */
+  /** Decoded: it is escaped again, so that what the peer sent stays a part of the path. */
   #valueOf(key: string): string {
     const value = /^\d+$/.test(key) ? this.pathArgs[Number(key)] : this.pathParams[key];
-    if (value !== undefined) return value.split('/').map(percentEncode).join('/');
+    if (value !== undefined) return value;
     throw new WebUsageError('ERR_WEB_USAGE', `RedirectHandler: the route has no parameter ${key}`);
   }
 }
+
+/** What of a URL stands before its path, if it names a host. */
+const HOST_PART = /^(?:[A-Za-z][A-Za-z0-9+.-]*:)?\/\/[^/?#]*/;
 
 function withQuery(url: string, query: string): string {
   if (query === '') return url;

@@ -38,4 +38,24 @@ describe('RedirectHandler', () => {
       const response = await ask(port, '/old/x?q="<a>"&r[]=%20%zz|');
       expect(headerOf(response, 'Location')).toBe('/new%20page/x?q=%22%3Ca%3E%22&r%5B%5D=%20%25zz%7C#%C3%BC');
     }));
+  it.each([
+    ['/rest//evil.example/x', '/evil.example/x'],
+    ['/rest///evil.example', '/evil.example'],
+    ['/rest/%2Fevil.example', '/evil.example'],
+    ['/rest/%5Cevil.example', '/%5Cevil.example'],
+    ['/host/evil.example%2F', 'https://evil.example%2F.example.com/'],
+    ['/bare/https://evil.example/', 'https%3A//evil.example/'],
+    ['/bare///evil.example/', '/evil.example/'],
+  ])('lets only the template name the host, not %s [ATT-35]', (path, location) =>
+    withApp(
+      [
+        [/\/rest\/(.*)/, RedirectHandler, { url: '/{0}' }],
+        [/\/bare\/(.*)/, RedirectHandler, { url: '{0}' }],
+        ['/host/:name', RedirectHandler, { url: 'https://{name}.example.com/' }],
+      ],
+      async ({ port }) => {
+        expect(headerOf(await ask(port, path), 'Location')).toBe(location);
+      },
+    ),
+  );
 });
