@@ -16,7 +16,10 @@ export const HTTPCLIENT_ERRORS = {
     meaning: 'The client was closed before the call, or before the answer was complete.',
   },
   ERR_HTTPCLIENT_USAGE: { meaning: 'An option or argument cannot be; nothing was sent.' },
-  ERR_HTTPCLIENT_URL: { meaning: 'The URL cannot be requested as it is written; nothing was sent.' },
+  ERR_HTTPCLIENT_URL: {
+    meaning:
+      'The URL is not absolute, has no host, or would be read in another way than it is written; nothing was sent.',
+  },
   ERR_HTTPCLIENT_SCHEME: { meaning: 'Only http and https URLs can be fetched.' },
 } as const satisfies Record<string, { meaning: string }>;
 

@@ -1,5 +1,5 @@
+import type { AbsoluteUrl } from '@landspout/http1/protocol';
 import type { TlsClientOptions } from '@landspout/iostream';
-import type { RequestUrl } from './request-url.ts';
 
 export type ClientTlsOptions = TlsClientOptions;
 
@@ -20,13 +20,14 @@ const tlsNumbers = new WeakMap<object, number>();
 let lastTlsNumber = 0;
 
 export function originOf(
-  url: RequestUrl,
+  url: AbsoluteUrl,
   tls: ClientTlsOptions | undefined,
   family: 4 | 6 | undefined,
 ): Origin {
-  const { secure, host, port } = url;
+  const { scheme, host, port } = url;
+  const secure = scheme === 'https';
   const tlsNumber = secure && tls !== undefined ? numberOf(tls) : 0;
-  const key = `${secure ? 'https' : 'http'} ${host} ${port} ${family ?? 0} ${tlsNumber}`;
+  const key = `${scheme} ${host} ${port} ${family ?? 0} ${tlsNumber}`;
   return { key, secure, host, port, tls: secure ? tls : undefined, family };
 }
 

@@ -1,11 +1,11 @@
 import type { ClientRequest } from '@landspout/http1';
 import { formatHttpDate, type HTTPHeaders, Http1UsageError, type ResponseHead } from '@landspout/http1';
-import { RequestEncoder } from '@landspout/http1/protocol';
+import { type AbsoluteUrl, RequestEncoder } from '@landspout/http1/protocol';
 import { HTTPClientUsageError } from './errors.ts';
 import { type BasicAuth, type HTTPRequest, headersFrom, type RequestDefaults } from './http-request.ts';
 import { type Origin, originOf } from './origin.ts';
 import { lengthOf, type OutgoingBody, outgoingBody } from './request-body.ts';
-import { parseRequestUrl, type RequestUrl } from './request-url.ts';
+import { parseRequestUrl } from './request-url.ts';
 
 /** A request that has been checked, with everything that its connection needs to know. */
 export interface PreparedRequest {
@@ -78,13 +78,13 @@ export function prepareRequest(request: HTTPRequest, defaults: RequestDefaults):
 
 function requestHeaders(
   request: HTTPRequest,
-  url: RequestUrl,
+  url: AbsoluteUrl,
   body: OutgoingBody,
   defaults: RequestDefaults,
 ): HTTPHeaders {
   const { options } = request;
   const userAgent = options.userAgent ?? defaults.userAgent ?? 'Landspout';
-  const auth = options.basicAuth ?? url.auth;
+  const auth = options.basicAuth ?? authOf(url);
   // In the order in which they are wanted on the wire: RFC 9110 §7.2 wants Host first.
   const hosts = request.headers.getList('Host');
   const headers = headersFrom({ Host: hosts.length === 0 ? url.authority : hosts });
@@ -106,6 +106,12 @@ function requestHeaders(
     addWhereMissing('Content-Type', 'application/x-www-form-urlencoded');
   }
   return headers;
+}
+
+/** Empty user information, as in `http://@host/`, is none. */
+function authOf({ userInformation }: AbsoluteUrl): BasicAuth | undefined {
+  const isEmpty = userInformation?.username === '' && userInformation.password === '';
+  return isEmpty ? undefined : userInformation;
 }
 
 function checkMethod(method: string, body: OutgoingBody, nonstandard: boolean): void {

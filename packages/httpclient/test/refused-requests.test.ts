@@ -29,7 +29,17 @@ describe('AsyncHTTPClient, before it connects', () => {
     'http://127.0.0.1:0/',
     'http://127.0.0.1:99999/',
     'http:127.0.0.1/',
+    'http:///127.0.0.1/',
+    'http:////127.0.0.1/',
+    'http:///',
     'http://',
+    'http://:80/',
+    'http://?x',
+    'http://user@/',
+    'http://%31%32%37.0.0.1/',
+    'http://127.1/',
+    'http://[::1%25lo]/',
+    'http://a@b@127.0.0.1/',
     'relative',
     '',
     'http://%ff@127.0.0.1/',
@@ -49,6 +59,33 @@ describe('AsyncHTTPClient, before it connects', () => {
     const error = await refusal('http://user:secret@127.0.0.1/\n');
     expect(error.message).not.toContain('secret');
   });
+
+  it('says what was expected, what came and why, with the error of http1 as its cause', async () => {
+    const error = await refusal('http:///127.0.0.1/');
+    expect(error).toMatchObject({
+      message:
+        'fetch: an absolute URL such as http://host/path was expected, not "http:///127.0.0.1/": ' +
+        'there is no host between "//" and what follows',
+      cause: { code: 'ERR_HTTP1_URL' },
+    });
+  });
+
+  it('refuses a URL object of another scheme [ATT-62]', () =>
+    withClient({}, async (client) => {
+      await expect(client.fetch(new URL('ws://127.0.0.1/'))).rejects.toMatchObject({
+        code: 'ERR_HTTPCLIENT_SCHEME',
+      });
+    }));
+
+  it('takes the host of a URL object as the platform has read it', () =>
+    withNodeServer(
+      (request, response) => response.end(request.headers.host),
+      ({ url }) =>
+        withClient({}, async (client) => {
+          const text = url.replace('http://127.0.0.1', 'HTTP:\\\\0x7f.1').concat('/a b');
+          expect((await client.fetch(new URL(text))).text()).toBe(new URL(url).host);
+        }),
+    ));
 
   it.each<[string, RequestOptions]>([
     ['a line end in a header value', { headers: { 'X-A': 'a\r\nX-B: b' } }],

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import { HTTPHeaders, type ResponseHead, requestUpgrade } from '@landspout/http1';
-import type { HTTPHeadersInit } from '@landspout/http1/protocol';
+import {
+  type AbsoluteUrl,
+  type HTTPHeadersInit,
+  Http1UsageError,
+  parseAbsoluteUrl,
+} from '@landspout/http1/protocol';
 import { type IOStream, type Resolver, TCPClient, type TlsClientOptions } from '@landspout/iostream';
 import { WebSocketTimeoutError } from './connection/errors.ts';
 import { checkMs, resolveWebSocketOptions, type WebSocketOptions } from './connection/websocket-options.ts';
@@ -39,8 +44,9 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 20_000;
  * @returns the connection; yours to close.
  * @throws WebSocketHandshakeError when the server answers with anything but a correct 101, with its `status`: a
  *   redirect is not followed. WebSocketTimeoutError `ERR_WEBSOCKET_CONNECT_TIMEOUT`; the reason of `signal`;
- *   WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION`, `ERR_WEBSOCKET_BAD_SUBPROTOCOL`; what `TCPClient.connect` throws;
- *   Http1ProtocolError and HTTPClosedError from a server that does not speak HTTP. Nothing stays open then.
+ *   WebSocketUsageError `ERR_WEBSOCKET_BAD_URL`, `ERR_WEBSOCKET_BAD_OPTION`, `ERR_WEBSOCKET_BAD_SUBPROTOCOL`; what
+ *   `TCPClient.connect` throws; Http1ProtocolError and HTTPClosedError from a server that does not speak HTTP.
+ *   Nothing stays open then.
  *
  * @example
  * const connection = await websocketConnect('ws://127.0.0.1:8888/echo');
@@ -54,22 +60,23 @@ export async function websocketConnect(
   const { connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS, subprotocols = [], signal } = options;
   const settings = resolveWebSocketOptions(options);
   checkMs('connectTimeoutMs', connectTimeoutMs, 0);
-  const target = readUrl(url, options);
+  const target = parseWebSocketUrl(String(url));
+  if (target.scheme === 'ws' && options.tls !== undefined) throw badOption('tls is for wss: URLs');
   const key = handshakeKey(settings.randomBytes(16));
-  const headers = requestHeaders(target.url, key, options);
+  const headers = requestHeaders(target, key, options);
 
   signal?.throwIfAborted();
   const controller = new AbortController();
   const onAbort = (): void => controller.abort(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   const expire = (): void => {
-    const detail = `not connected to ${target.url.host} within ${connectTimeoutMs} ms`;
+    const detail = `not connected to ${target.authority} within ${connectTimeoutMs} ms`;
     controller.abort(new WebSocketTimeoutError('ERR_WEBSOCKET_CONNECT_TIMEOUT', detail));
   };
   const timer = connectTimeoutMs === 0 ? undefined : settings.clock.setTimeout(expire, connectTimeoutMs);
   try {
     const stream = await dial(target, options, controller.signal);
-    const request = { method: 'GET', target: target.url.pathname + target.url.search, headers };
+    const request = { method: 'GET', target: target.target, headers };
     const answer = await requestUpgrade(stream, request, { signal: controller.signal });
     const protocol = checkAnswer(answer.head, answer.stream, key, subprotocols);
     return new WebSocketClientConnection(answer.stream as IOStream, settings, protocol);
@@ -79,35 +86,33 @@ export async function websocketConnect(
   }
 }
 
-interface Target {
-  readonly url: URL;
-  readonly host: string;
-  readonly port: number;
-  readonly isSecure: boolean;
+const DEFAULT_PORTS = { ws: 80, wss: 443 };
+
+/** RFC 6455 §3. @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_URL`. */
+function parseWebSocketUrl(text: string): AbsoluteUrl {
+  let url: AbsoluteUrl;
+  try {
+    url = parseAbsoluteUrl(text, DEFAULT_PORTS);
+  } catch (error) {
+    if (!(error instanceof Http1UsageError)) throw error;
+    throw badUrl(error.message, error);
+  }
+  if (url.hasFragment) throw badUrl('a WebSocket URL has no fragment: leave out "#" and what follows');
+  if (url.userInformation !== undefined) {
+    throw badUrl('a WebSocket URL has no user information: set the header Authorization');
+  }
+  return url;
 }
 
-/** RFC 6455 §3. */
-function readUrl(given: string | URL, options: WebSocketConnectOptions): Target {
-  const text = String(given);
-  if (!URL.canParse(text))
-    throw badOption(`an absolute URL was expected, not ${JSON.stringify(text.slice(0, 100))}`);
-  const url = new URL(text);
-  const isSecure = url.protocol === 'wss:';
-  if (!isSecure && url.protocol !== 'ws:') throw badOption(`ws: or wss: was expected, not ${url.protocol}`);
-  if (url.hash !== '' || text.includes('#')) throw badOption('a WebSocket URL has no fragment');
-  if (url.username !== '' || url.password !== '') {
-    throw badOption('a WebSocket URL has no user: set the header Authorization');
-  }
-  if (!isSecure && options.tls !== undefined) throw badOption('tls is for wss:');
-  const port = url.port === '' ? (isSecure ? 443 : 80) : Number(url.port);
-  return { url, host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port, isSecure };
+function badUrl(detail: string, cause?: unknown): WebSocketUsageError {
+  return new WebSocketUsageError('ERR_WEBSOCKET_BAD_URL', `websocketConnect: ${detail}`, { cause });
 }
 
 /** What only the handshake may say. */
 const HANDSHAKE_FIELDS = /^(?:connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;
 
-function requestHeaders(url: URL, key: string, options: WebSocketConnectOptions): HTTPHeaders {
-  const headers = new HTTPHeaders().set('Host', url.host);
+function requestHeaders(target: AbsoluteUrl, key: string, options: WebSocketConnectOptions): HTTPHeaders {
+  const headers = new HTTPHeaders().set('Host', target.authority);
   headers.set('Upgrade', 'websocket').set('Connection', 'Upgrade');
   headers.set('Sec-WebSocket-Key', key).set('Sec-WebSocket-Version', '13');
   const { subprotocols = [], origin } = options;
@@ -121,12 +126,12 @@ function requestHeaders(url: URL, key: string, options: WebSocketConnectOptions)
   return headers;
 }
 
-function dial(target: Target, options: WebSocketConnectOptions, signal: AbortSignal): Promise<IOStream> {
-  const { host, port, isSecure } = target;
+function dial(target: AbsoluteUrl, options: WebSocketConnectOptions, signal: AbortSignal): Promise<IOStream> {
+  const { host, port, scheme } = target;
   const { tls = true, resolver } = options;
   const client = new TCPClient(resolver === undefined ? {} : { resolver });
   // The deadline is in the signal: it covers the handshake too.
-  return client.connect({ host, port, signal, timeoutMs: 0, ...(isSecure ? { tls } : {}) });
+  return client.connect({ host, port, signal, timeoutMs: 0, ...(scheme === 'wss' ? { tls } : {}) });
 }
 
 function checkAnswer(

@@ -73,12 +73,50 @@ describe('websocketConnect', () => {
     });
   });
 
-  it('refuses what cannot be a WebSocket URL or a handshake [WS-20]', async () => {
+  it.each([
+    'http://127.0.0.1/',
+    '/relative',
+    'ws:127.0.0.1',
+    'ws:/127.0.0.1/',
+    'ws:///127.0.0.1/',
+    'ws://',
+    'ws://:80/',
+    'ws://?x',
+    'ws://127.0.0.1:0/',
+    'ws://127.0.0.1/#',
+    'ws://127.0.0.1/#fragment',
+    'ws://user:secret@127.0.0.1/',
+    'ws://@127.0.0.1/',
+    'ws://good\\@127.0.0.1/',
+    ' ws://127.0.0.1/',
+    'ws://127.0.0.1/ ',
+    'ws://127.0.0.1/a b',
+    'ws://127.0.0.1/\n',
+    'w\ts://127.0.0.1/',
+    'ws://127.0.\t0.1/',
+    'ws://%31%32%37.0.0.1/',
+    'ws://127.1/',
+    'ws://[::1%25lo]/',
+  ])('refuses the URL %j [WS-20, ATT-38]', async (url) => {
+    const error = await websocketConnect(url).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      name: 'WebSocketUsageError',
+      code: 'ERR_WEBSOCKET_BAD_URL',
+      message: expect.stringMatching(/^websocketConnect: (?!.*secret)/),
+    });
+  });
+
+  it('takes a URL object and a scheme in capital letters [WS-20]', () =>
+    withApp([['/echo', RecordingHandler]], async ({ url }) => {
+      const capitals = url.replace('ws:', 'WS:');
+      for (const given of [`${capitals}/echo`, new URL(`${capitals}/echo`)]) {
+        await using connection = await websocketConnect(given);
+        expect(connection.isOpen).toBe(true);
+      }
+    }));
+
+  it('refuses what cannot be an option or a handshake [WS-20]', async () => {
     const attempts: [string, WebSocketConnectOptions?][] = [
-      ['http://127.0.0.1/'],
-      ['/relative'],
-      ['ws://127.0.0.1/#fragment'],
-      ['ws://user:secret@127.0.0.1/'],
       ['ws://127.0.0.1/', { headers: { 'Sec-WebSocket-Key': 'mine' } }],
       ['ws://127.0.0.1/', { headers: { Upgrade: 'h2c' } }],
       ['ws://127.0.0.1/', { tls: {} }],

@@ -56,6 +56,10 @@ export class Http1ProtocolError extends CodedError<Http1ErrorCode> {
 /** Each mistake that the program itself can make with this layer. */
 export const HTTP1_USAGE_ERRORS = {
   ERR_HTTP1_USAGE: { meaning: 'An argument or the moment of the call is wrong.' },
+  ERR_HTTP1_URL: {
+    meaning: 'A URL is not absolute, has no host, or would be read in another way than it is written.',
+  },
+  ERR_HTTP1_URL_SCHEME: { meaning: 'A URL has a scheme that this client cannot connect with.' },
   ERR_HTTP1_LIMIT: { meaning: 'A limit is not a whole number of zero or more.' },
   ERR_HTTP1_HEADER_NAME: { meaning: 'A header name is not an RFC 9110 token.' },
   ERR_HTTP1_HEADER_VALUE: {

@@ -2,9 +2,9 @@
 const MAX_CHARS = 48;
 
 /** Quotes foreign text for a message: clipped, and with everything that is not visible ASCII escaped. */
-export function excerpt(text: string): string {
+export function excerpt(text: string, maxChars = MAX_CHARS): string {
   let quoted = '';
-  const end = Math.min(text.length, MAX_CHARS);
+  const end = Math.min(text.length, maxChars);
   for (let at = 0; at < end; at += 1) quoted += escaped(text.charCodeAt(at));
   return end < text.length ? `"${quoted}"…` : `"${quoted}"`;
 }

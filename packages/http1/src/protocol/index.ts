@@ -8,6 +8,7 @@
  */
 
 // The parts of URLs and credentials.
+export { type AbsoluteUrl, type DefaultPorts, parseAbsoluteUrl } from './absolute-url.ts';
 export { type HostAndPort, hostName, splitHostAndPort } from './authority.ts';
 export { encodeUsernamePassword } from './basic-credentials.ts';
 // What requests carry, read when asked for.

@@ -66,6 +66,7 @@ export class WebSocketHandshakeError extends CodedError<WebSocketHandshakeErrorC
 /** Each mistake that a caller of this package can make: the rule behind the refusal. */
 export const MISUSES = {
   ERR_WEBSOCKET_BAD_OPTION: { rule: 'see the reference of the option' },
+  ERR_WEBSOCKET_BAD_URL: { rule: 'RFC 6455 §3' },
   ERR_WEBSOCKET_BUSY: { rule: 'one read at a time' },
   ERR_WEBSOCKET_UNREAD_INPUT: { rule: 'pull until NEED_DATA before lending more' },
   ERR_WEBSOCKET_BAD_MASK: { rule: 'RFC 6455 §5.3' },
