@@ -293,6 +293,7 @@ describe('requestUpgrade', () => {
 
   it.each([
     ['what is no HTTP', 'garbage\r\n\r\n', { code: 'ERR_HTTP1_BAD_STATUS_LINE' }],
+    ['a 101 of HTTP/1.0', switching.replace('1.1', '1.0'), { code: 'ERR_HTTP1_INTERIM_VERSION' }],
     ['nothing', '', { code: 'ERR_HTTP_CLOSED' }],
   ])('rejects when the peer answers %s', async (_, bytes, error) => {
     const [one, other] = memoryPair();

@@ -142,7 +142,8 @@ function checkAnswer(
 ): string | undefined {
   const accept = acceptValue(key, (text) => createHash('sha1').update(text).digest('base64'));
   try {
-    const response = { status: head.status, header: (name: string) => head.headers.get(name) };
+    const { version, status } = head;
+    const response = { version, status, header: (name: string) => head.headers.get(name) };
     return checkUpgradeResponse(response, { accept, protocols }).protocol;
   } catch (error) {
     stream?.close();

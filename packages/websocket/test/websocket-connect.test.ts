@@ -318,6 +318,17 @@ describe('websocketConnect, to a server of the test', () => {
     await until(() => sockets.every((socket) => socket.readableEnded || socket.destroyed));
   });
 
+  it.each([
+    ['a 101 of HTTP/1.0', SWITCH.replace('HTTP/1.1', 'HTTP/1.0'), 'ERR_HTTP1_INTERIM_VERSION'],
+    ['a 101 with Content-Length', `${SWITCH}Content-Length: 0\r\n`, 'ERR_HTTP1_BAD_BODILESS_FRAMING'],
+    ['a 101 with a coding', `${SWITCH}Transfer-Encoding: chunked\r\n`, 'ERR_HTTP1_BAD_BODILESS_FRAMING'],
+    ['a 100 of HTTP/1.0', `HTTP/1.0 100 Continue\r\n\r\n${SWITCH}`, 'ERR_HTTP1_INTERIM_VERSION'],
+  ])('refuses a server that responds with %s [WS-20]', async (_what, head, code) => {
+    answer = (socket) => socket.write(`${head}\r\n`);
+    await expect(connect()).rejects.toMatchObject({ name: 'Http1ProtocolError', code });
+    await until(() => sockets.every((socket) => socket.readableEnded || socket.destroyed));
+  });
+
   it('masks each frame with a key of its own [WS-10]', async () => {
     let received = Buffer.alloc(0);
     answer = (socket) => {

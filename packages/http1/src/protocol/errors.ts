@@ -25,6 +25,7 @@ export const HTTP1_VIOLATIONS = {
   ERR_HTTP1_BAD_STATUS_LINE: { status: 502, rule: 'RFC 9112 §4' },
   ERR_HTTP1_BAD_BODILESS_FRAMING: { status: 502, rule: 'RFC 9110 §8.6' },
   ERR_HTTP1_TOO_MANY_INTERIM: { status: 502, rule: 'RFC 9110 §15.2' },
+  ERR_HTTP1_INTERIM_VERSION: { status: 502, rule: 'RFC 9110 §15.2' },
   ERR_HTTP1_UNSOLICITED_RESPONSE: { status: 502, rule: 'RFC 9112 §9.2' },
   ERR_HTTP1_TRUNCATED: { status: 502, rule: 'RFC 9112 §8' },
 } as const satisfies Record<string, { status: number; rule: string }>;

@@ -30,6 +30,10 @@ export function responseBodyLength(
   if (chunked && minor === 0) {
     throw new Http1ProtocolError('ERR_HTTP1_BAD_TRANSFER_ENCODING', 'HTTP/1.0 has no Transfer-Encoding');
   }
+  // HTTP/1.0 has no 1xx: whoever sends one under its name is not the server that a switch could be trusted to.
+  if (status < 200 && minor === 0) {
+    throw new Http1ProtocolError('ERR_HTTP1_INTERIM_VERSION', `a ${status} response needs HTTP/1.1`);
+  }
   if (status < 200 || status === 204) {
     // A length of 0 on a 204 is wrong but harmless, and servers send it.
     const allowed = status === 204 ? contentLength <= 0 : contentLength === -1;

@@ -8,9 +8,17 @@ const HEADERS: Record<string, string | undefined> = {
   'sec-websocket-accept': ACCEPT,
 };
 
-function check(headers: Record<string, string | undefined> = {}, protocols: string[] = [], status = 101) {
+function check(
+  headers: Record<string, string | undefined> = {},
+  protocols: string[] = [],
+  status = 101,
+  version = 'HTTP/1.1',
+) {
   const all = { ...HEADERS, ...headers };
-  return checkUpgradeResponse({ status, header: (name) => all[name] }, { accept: ACCEPT, protocols });
+  return checkUpgradeResponse(
+    { version, status, header: (name) => all[name] },
+    { accept: ACCEPT, protocols },
+  );
 }
 
 describe('checkUpgradeResponse', () => {
@@ -38,12 +46,20 @@ describe('checkUpgradeResponse', () => {
     );
   });
 
+  it('refuses a 101 of HTTP/1.0, which has no upgrade [WS-20]', () => {
+    expect(() => check({}, [], 101, 'HTTP/1.0')).toThrow(
+      expect.objectContaining({ code: 'ERR_WEBSOCKET_BAD_UPGRADE', status: 101 }),
+    );
+  });
+
   it.each([
     ['ERR_WEBSOCKET_BAD_UPGRADE', { upgrade: undefined }],
     ['ERR_WEBSOCKET_BAD_UPGRADE', { upgrade: 'h2c' }],
+    ['ERR_WEBSOCKET_BAD_UPGRADE', { upgrade: 'websocket, h2c' }],
     ['ERR_WEBSOCKET_BAD_UPGRADE', { connection: undefined }],
     ['ERR_WEBSOCKET_BAD_UPGRADE', { connection: 'close' }],
     ['ERR_WEBSOCKET_BAD_ACCEPT', { 'sec-websocket-accept': undefined }],
+    ['ERR_WEBSOCKET_BAD_ACCEPT', { 'sec-websocket-accept': `${ACCEPT}, ${ACCEPT}` }],
     ['ERR_WEBSOCKET_BAD_ACCEPT', { 'sec-websocket-accept': ACCEPT.toLowerCase() }],
     ['ERR_WEBSOCKET_UNOFFERED_EXTENSION', { 'sec-websocket-extensions': 'permessage-deflate' }],
     ['ERR_WEBSOCKET_UNOFFERED_PROTOCOL', { 'sec-websocket-protocol': 'other' }],

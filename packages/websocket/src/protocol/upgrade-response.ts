@@ -3,6 +3,8 @@ import { listHas, trimBlanks } from './header-list.ts';
 
 /** What the check needs of a response. `header` takes a lower-case name; repeated fields come joined by commas. */
 export interface UpgradeResponse {
+  /** Such as `HTTP/1.1`. */
+  readonly version: string;
   readonly status: number;
   readonly header: (name: string) => string | undefined;
 }
@@ -27,11 +29,12 @@ export interface UpgradeAgreement {
  * @throws WebSocketHandshakeError with the server's status; the connection must be closed without a close frame.
  */
 export function checkUpgradeResponse(response: UpgradeResponse, sent: UpgradeExpectation): UpgradeAgreement {
-  const { status, header } = response;
+  const { version, status, header } = response;
   const fail = (code: WebSocketHandshakeErrorCode, detail: string): never => {
     throw new WebSocketHandshakeError(code, status, detail);
   };
   if (status !== 101) fail('ERR_WEBSOCKET_UPGRADE_REFUSED', `the server answered ${status}, not 101`);
+  if (version !== 'HTTP/1.1') fail('ERR_WEBSOCKET_BAD_UPGRADE', `a 101 needs HTTP/1.1, not ${version}`);
   if (trimBlanks(header('upgrade') ?? '').toLowerCase() !== 'websocket') {
     fail('ERR_WEBSOCKET_BAD_UPGRADE', 'Upgrade must be websocket');
   }
