@@ -34,6 +34,8 @@ export interface HTTPServerConnectionDelegate {
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate;
   /** A connection has ended, after all its requests were told. One that was taken over by `detach` is not told of. */
   onClose?(connection: HTTPConnectionInfo): void;
+  /** A server that it was given to has stopped or was closed. It may listen again later. */
+  serverStopped?(): void;
 }
 
 /**

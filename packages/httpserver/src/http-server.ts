@@ -44,9 +44,10 @@ export class HTTPServer extends TCPServer {
     this.#scheme = options.tls === undefined ? 'http' : 'https';
     const { clock } = options.loop ?? IOLoop.current();
     const delegate = typeof handler === 'function' ? new CallbackDelegate(handler, clock) : handler;
-    this.#settings = new ServerSettings(delegate, options, (connection, detached) =>
-      this.#connectionEnded(connection, detached),
-    );
+    this.#settings = new ServerSettings(delegate, options, {
+      refusalLog: this.refusalLog,
+      connectionEnded: (connection, detached) => this.#connectionEnded(connection, detached),
+    });
   }
 
   /** Where the server can be reached, such as `http://127.0.0.1:8888`; for a port of this machine. */
@@ -172,6 +173,7 @@ export class HTTPServer extends TCPServer {
     const cut = this.#cutRest('close', new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed'));
     await super.closeAll();
     await cut;
+    this.#stopped();
   }
 
   async #stopWell({ graceMs, drainMs }: Required<StopOptions>): Promise<StopResult> {
@@ -190,7 +192,19 @@ export class HTTPServer extends TCPServer {
       'reset',
       new HTTPClosedError('ERR_HTTP_STOPPING', 'the server stopped before the answer was complete'),
     );
+    this.#stopped();
     return tally.result;
+  }
+
+  /** Nothing comes any more: what is left to be logged is logged. */
+  #stopped(): void {
+    const { loop, delegate, refusalLog } = this.#settings;
+    refusalLog.flush();
+    try {
+      delegate.serverStopped?.();
+    } catch (error) {
+      loop.logger.error({ error }, "the delegate's serverStopped callback threw");
+    }
   }
 
   /** Settles when all have ended, and whoever hears of that has heard. */

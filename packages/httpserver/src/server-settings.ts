@@ -11,7 +11,7 @@ import {
   type ServerConnection,
   type ServerConnectionSettings,
 } from '@landspout/http1';
-import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
+import { DeadlineWheel, IOLoop, type RateLimitedLog } from '@landspout/ioloop';
 import { StreamUsageError, type TCPServerOptions } from '@landspout/iostream';
 import { DecompressingDelegate } from './decompression/decompressing-delegate.ts';
 import type { DecompressionOptions } from './decompression/decompression-options.ts';
@@ -38,11 +38,16 @@ export interface HTTPServerOptions
 /** As `maxWriteBufferBytes` of a stream. */
 const DEFAULT_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 
-type ConnectionEnded = ServerConnectionSettings['connectionEnded'];
+/** What the server itself has for its connections. */
+export interface ServerServices {
+  readonly refusalLog: RateLimitedLog;
+  readonly connectionEnded: ServerConnectionSettings['connectionEnded'];
+}
 
 /** What the connections of one server share, and whether it is stopping. */
 export class ServerSettings implements ServerConnectionSettings {
   readonly loop: IOLoop;
+  readonly refusalLog: RateLimitedLog;
   readonly delegate: HTTPServerConnectionDelegate;
   readonly codecs: ServerCodecs;
   readonly pieces: PiecePool;
@@ -61,12 +66,12 @@ export class ServerSettings implements ServerConnectionSettings {
   readonly monitor: ServerMonitor;
   listenerGone = false;
   stopGraceMs = 0;
-  readonly #ended: ConnectionEnded;
+  readonly #ended: ServerServices['connectionEnded'];
   #stopping = false;
   #stopController: AbortController | undefined;
 
   /** @throws StreamUsageError, Http1UsageError for options that cannot be. */
-  constructor(delegate: HTTPServerConnectionDelegate, options: HTTPServerOptions, ended: ConnectionEnded) {
+  constructor(delegate: HTTPServerConnectionDelegate, options: HTTPServerOptions, services: ServerServices) {
     const timeouts = resolveTimeouts(options);
     const shortest = Math.min(timeouts.headerTimeoutMs, timeouts.idleTimeoutMs, timeouts.progressMs);
     const { protocol, maxWriteBufferBytes = DEFAULT_WRITE_BUFFER_BYTES } = options;
@@ -77,6 +82,7 @@ export class ServerSettings implements ServerConnectionSettings {
       );
     }
     this.loop = options.loop ?? IOLoop.current();
+    this.refusalLog = services.refusalLog;
     this.delegate = decompressing(delegate, options);
     this.codecs = new ServerCodecs(resolveLimits(limitsOf(options)));
     this.pieces = new PiecePool(this.loop.clock);
@@ -100,7 +106,7 @@ export class ServerSettings implements ServerConnectionSettings {
       logger: this.loop.logger,
       accessLog: options.accessLog,
     });
-    this.#ended = ended;
+    this.#ended = services.connectionEnded;
   }
 
   get stopping(): boolean {

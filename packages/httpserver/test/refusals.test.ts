@@ -1,3 +1,5 @@
+import { IOLoop, type Logger } from '@landspout/ioloop';
+import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import { converse, statusLines } from './fixtures/raw-client.ts';
 import { withServer } from './fixtures/running-server.ts';
@@ -214,4 +216,81 @@ describe('HTTPServer, against bad requests', () => {
       },
     ),
   );
+});
+
+describe('HTTPServer, the log of what it refuses', () => {
+  const BAD_LINE = starting('GET  / HTTP/1.1');
+  const BAD_HOST = hosted('a b');
+
+  interface Refused {
+    readonly message: string;
+    readonly count: number;
+    readonly error: { readonly code: string };
+    readonly peer: { readonly address: string };
+  }
+
+  function watched() {
+    const clock = new VirtualClock();
+    const records: Refused[] = [];
+    const info = (details: object, message: string) =>
+      void records.push({ ...(details as Omit<Refused, 'message'>), message });
+    const other = (details: object, message: string): void => {
+      throw new Error(message, { cause: details });
+    };
+    const logger: Logger = { debug() {}, info, warn: other, error: other };
+    return { clock, records, loop: new IOLoop({ clock, logger }) };
+  }
+
+  it('has one record a minute of each kind, with the count', () => {
+    const { clock, records, loop } = watched();
+    return withServer(
+      (request) => request.respond(200, 'hello'),
+      async ({ port, server }) => {
+        for (let i = 0; i < 20; i += 1) await converse(port, BAD_LINE);
+        for (let i = 0; i < 3; i += 1) await converse(port, BAD_HOST);
+        const error = { code: 'ERR_HTTP1_BAD_REQUEST_LINE' };
+        const peer = { address: '127.0.0.1' };
+        expect(records).toMatchObject([
+          { message: 'refused a request', count: 1, error, peer },
+          { message: 'refused a request', count: 1, error: { code: 'ERR_HTTP1_BAD_HOST' } },
+        ]);
+        await clock.advance(60_000);
+        expect(records.slice(2)).toMatchObject([
+          { message: 'refused a request (19 times within 60 s)', count: 19, error, peer },
+          {
+            message: 'refused a request (2 times within 60 s)',
+            count: 2,
+            error: { code: 'ERR_HTTP1_BAD_HOST' },
+          },
+        ]);
+        expect(server.stats().refusedHeads).toBe(23);
+      },
+      { loop },
+    );
+  });
+
+  it.each(['stop', 'closeAll'] as const)('does not lose the count at %s', (how) => {
+    const { records, loop } = watched();
+    return withServer(
+      (request) => request.respond(200, 'hello'),
+      async ({ port, server }) => {
+        for (let i = 0; i < 5; i += 1) await converse(port, BAD_LINE);
+        await server[how]();
+        expect(records.map(({ count }) => count)).toEqual([1, 4]);
+      },
+      { loop },
+    );
+  });
+
+  it('counts those of each server for itself', async () => {
+    const { records, loop } = watched();
+    for (let i = 0; i < 2; i += 1) {
+      await withServer(
+        (request) => request.respond(200, 'hello'),
+        async ({ port }) => void (await converse(port, BAD_LINE)),
+        { loop },
+      );
+    }
+    expect(records.map(({ count }) => count)).toEqual([1, 1]);
+  });
 });

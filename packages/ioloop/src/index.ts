@@ -16,7 +16,7 @@ export { CodedError, SystemError } from './errors.ts';
 export type { Flushable } from './flush-queue.ts';
 // The loop.
 export { type CloseOptions, IOLoop, type IOLoopOptions, type RunOptions } from './io-loop.ts';
-export { consoleLogger, type Logger } from './logger.ts';
+export { consoleLogger, type Logger, type LogTarget, RateLimitedLog } from './logger.ts';
 export {
   LOOP_ERRORS,
   LoopClosedError,

@@ -1,5 +1,5 @@
 import type { Server, Socket } from 'node:net';
-import type { IOLoop } from '@landspout/ioloop';
+import { type IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import type { AcceptHandler, ListeningSocket, ListenTarget } from './listener.ts';
 import { internetAddress } from './net-address.ts';
 import { NodeTransport } from './node-transport.ts';
@@ -22,6 +22,7 @@ export class NodeListeningSocket implements ListeningSocket {
   readonly #backlog: number;
   readonly #file: UnixSocketFile | undefined;
   /** Node accepts whether somebody takes the connections or not: here they wait as they would in the system. */
+  readonly #failureLog: RateLimitedLog;
   #waiting: Socket[] = [];
   #handler: AcceptHandler | undefined;
   #open = true;
@@ -38,7 +39,10 @@ export class NodeListeningSocket implements ListeningSocket {
     server.unref();
     server.on('connection', this.#accept);
     // What befalls accepting takes only the connection that was to be accepted with it.
-    server.on('error', (error) => loop.logger.warn({ error }, 'a connection could not be accepted'));
+    this.#failureLog = new RateLimitedLog(loop);
+    server.on('error', (error) =>
+      this.#failureLog.warn('accept', { error }, 'a connection could not be accepted'),
+    );
   }
 
   addAcceptHandler(handler: AcceptHandler): () => void {
@@ -72,6 +76,7 @@ export class NodeListeningSocket implements ListeningSocket {
     this.#waiting = [];
     // Frees the port at once; what Node would wait for besides is the end of every accepted connection.
     this.#server.close();
+    this.#failureLog.flush();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

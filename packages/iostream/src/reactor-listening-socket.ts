@@ -1,6 +1,7 @@
 import {
   type Descriptor,
   type IOLoop,
+  RateLimitedLog,
   type Reactor,
   type ReadyHandler,
   systemError,
@@ -14,7 +15,7 @@ import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';
 
 /** Most connections accepted in one turn, so that a flood of them does not starve those that are there. */
 const ACCEPTS_PER_TURN = 128;
-/** How long accepting rests when no descriptor is left, instead of spinning on what cannot be accepted. */
+/** How long accepting pauses when no descriptor is left, instead of spinning on what cannot be accepted. */
 const EXHAUSTED_REST_MS = 100;
 const READABLE = 0x01;
 
@@ -32,6 +33,7 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
   readonly #descriptor: Descriptor;
   readonly #file: UnixSocketFile | undefined;
   readonly #backlog: number;
+  readonly #failureLog: RateLimitedLog;
   #handler: AcceptHandler | undefined;
   #open = true;
   #resting: { cancel(): void } | undefined;
@@ -42,6 +44,7 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
     this.#descriptor = descriptor;
     this.#file = file;
     this.#backlog = backlog;
+    this.#failureLog = new RateLimitedLog(loop);
     this.address = toSocketAddress(reactor.binding.localAddress(descriptor.slot, descriptor.generation));
   }
 
@@ -98,6 +101,7 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
       this.#acceptWaiting();
       this.#stopAccepting();
     }
+    this.#failureLog.flush();
     this.#reactor.forget(this.#descriptor);
     this.#reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
   }
@@ -120,10 +124,8 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
   }
 
   #rest(result: number): void {
-    this.#loop.logger.warn(
-      { error: systemError(result, 'accept') },
-      `accepting rests for ${EXHAUSTED_REST_MS} ms`,
-    );
+    const error = systemError(result, 'accept');
+    this.#failureLog.warn('accept', { error }, `accepting pauses for ${EXHAUSTED_REST_MS} ms`);
     this.#reactor.unregister(this.#descriptor);
     this.#resting = this.#loop.clock.setTimeout(() => {
       this.#resting = undefined;

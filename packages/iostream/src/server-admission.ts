@@ -1,9 +1,8 @@
-import type { IOLoop } from '@landspout/ioloop';
+import type { IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import { ConnectionCaps } from './connection-caps.ts';
 import { ProxyAcceptor } from './proxy-protocol/proxy-acceptor.ts';
 import type { ServerCounters } from './server-counters.ts';
 import type { ServerSettings } from './server-options.ts';
-import { SparseLog } from './sparse-log.ts';
 import { TlsAcceptor } from './tls-acceptor.ts';
 import { type HandshakeError, isScanNoise } from './tls-handshake-error.ts';
 import type { TlsServerContext } from './tls-server-context.ts';
@@ -20,20 +19,19 @@ export class ServerAdmission {
   readonly #proxies: ProxyAcceptor | undefined;
   readonly #tlsContext: TlsServerContext | undefined;
   readonly #tls: TlsAcceptor | undefined;
-  readonly #handshakeLog: SparseLog;
+  readonly #log: RateLimitedLog;
   readonly #serve: (transport: Transport) => void;
-  #refusing = false;
 
   /** @param serve - is given each connection that is let in. Must not throw. */
   constructor(settings: ServerSettings, counters: ServerCounters, serve: (transport: Transport) => void) {
-    const { loop, maxConnections, maxConnectionsPerAddress, proxies, tls } = settings;
+    const { loop, refusalLog, maxConnections, maxConnectionsPerAddress, proxies, tls } = settings;
     this.#loop = loop;
+    this.#log = refusalLog;
     this.#counters = counters;
     this.#caps = new ConnectionCaps(maxConnections, maxConnectionsPerAddress);
-    this.#proxies = proxies === undefined ? undefined : new ProxyAcceptor(proxies, loop);
+    this.#proxies = proxies === undefined ? undefined : new ProxyAcceptor(proxies, loop, refusalLog);
     this.#tlsContext = tls;
     this.#tls = tls === undefined ? undefined : this.#createAcceptor(tls);
-    this.#handshakeLog = new SparseLog(loop, 'a TLS handshake failed');
     this.#serve = serve;
   }
 
@@ -88,7 +86,6 @@ export class ServerAdmission {
   }
 
   #admitted(transport: Transport): void {
-    this.#refusing = false;
     if (this.#tls === undefined) {
       this.#serve(transport);
     } else {
@@ -98,14 +95,14 @@ export class ServerAdmission {
   }
 
   #refuse(transport: Transport): void {
+    const { remoteAddress } = transport;
     this.#counters.refused += 1;
     transport.close();
-    // Said once for each time that the limit is reached: one line per refused connection would be a second flood.
-    if (this.#refusing) return;
-    this.#refusing = true;
-    this.#loop.logger.warn(
-      { openConnections: this.#caps.size },
-      'a limit of connections is reached; more are refused',
+    const details = { openConnections: this.#caps.size, remoteAddress };
+    this.#log.warn(
+      'connection-limit',
+      details,
+      'a limit of connections is reached; a connection was refused',
     );
   }
 
@@ -118,7 +115,8 @@ export class ServerAdmission {
 
   #handshakeFailed(error: HandshakeError, remoteAddress: SocketAddress): void {
     this.#counters.handshakesFailed += 1;
-    if (!isScanNoise(error)) this.#handshakeLog.warn({ error, remoteAddress });
+    if (!isScanNoise(error))
+      this.#log.warn('tls-handshake', { error, remoteAddress }, 'a TLS handshake failed');
     else this.#loop.logger.debug({ error, remoteAddress }, 'a TLS handshake was not completed');
   }
 }

@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { IOLoop } from '@landspout/ioloop';
+import { IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import { DEFAULT_BACKLOG } from './bind-sockets.ts';
 import type { IOStream } from './io-stream.ts';
 import {
@@ -46,6 +46,8 @@ export interface TCPServerOptions {
 /** {@link TCPServerOptions}, checked and complete. */
 export interface ServerSettings {
   readonly loop: IOLoop;
+  /** For what strangers can cause at will. */
+  readonly refusalLog: RateLimitedLog;
   readonly streamOptions: IOStreamOptions;
   readonly backlog: number;
   readonly maxConnections: number;
@@ -72,6 +74,7 @@ export function resolveServerOptions(options: TCPServerOptions): ServerSettings 
   } = options;
   return {
     loop,
+    refusalLog: new RateLimitedLog(loop),
     streamOptions: resolveStreamOptions({ ...options, clock: loop.clock }),
     backlog: requireCount('backlog', backlog, 1),
     maxConnections: requireCount('maxConnections', maxConnections, 0),

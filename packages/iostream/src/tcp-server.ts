@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { announceListening } from '@landspout/ioloop';
+import { announceListening, type RateLimitedLog } from '@landspout/ioloop';
 import type { CloseReason } from './close-reason.ts';
 import type { IOStream } from './io-stream.ts';
 import type { ListeningSocket } from './listener.ts';
@@ -8,7 +8,12 @@ import { bindFor, type ListenOptions } from './server-binding.ts';
 import { ServerCounters, type TCPServerStats } from './server-counters.ts';
 import { resolveServerOptions, type ServerSettings, type TCPServerOptions } from './server-options.ts';
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
-import { StreamClosedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
+import {
+  StreamClosedError,
+  StreamLimitError,
+  StreamProtocolError,
+  StreamUsageError,
+} from './stream-errors.ts';
 import type { TlsServerOptions } from './tls-options.ts';
 import type { SocketAddress, Transport } from './transport.ts';
 
@@ -132,6 +137,11 @@ export class TCPServer {
     return undefined;
   }
 
+  /** For what peers can cause at will, such as a refused request: a minute of it makes two records. */
+  protected get refusalLog(): RateLimitedLog {
+    return this.#settings.refusalLog;
+  }
+
   /** Closes the {@link pendingConnections} at once. */
   protected closePending(): void {
     this.#admission.closePending();
@@ -142,6 +152,7 @@ export class TCPServer {
     const listeners = this.#listeners;
     this.#listeners = [];
     await Promise.all(listeners.map((socket) => socket.close()));
+    this.#settings.refusalLog.flush();
   }
 
   /** Stops listening and closes every connection at once. */
@@ -152,6 +163,7 @@ export class TCPServer {
     this.closePending();
     this.#admission.destroySecured();
     await Promise.all(streams.map((stream) => stream.waitClosed()));
+    this.#settings.refusalLog.flush();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -186,10 +198,14 @@ export class TCPServer {
   }
 
   #handlerFailed(stream: IOStream, error: unknown): void {
-    const { logger } = this.#settings.loop;
-    // That a peer goes away is no fault of the handler's. That it sends more than we take is worth a word.
-    if (!(error instanceof StreamClosedError)) logger.error({ error }, 'handleStream failed');
-    else if (error.cause instanceof StreamLimitError) logger.warn({ error }, 'a stream passed a limit');
+    const { loop, refusalLog } = this.#settings;
+    // That a peer goes away is no fault of the handler's. That it sends more than we take is worth a record.
+    const reason = error instanceof StreamClosedError ? error.cause : error;
+    if (reason instanceof StreamLimitError)
+      refusalLog.warn(reason.code, { error }, 'a stream passed a limit');
+    else if (reason instanceof StreamProtocolError)
+      refusalLog.warn(reason.code, { error }, 'a stream was not what its handler reads');
+    else if (!(error instanceof StreamClosedError)) loop.logger.error({ error }, 'handleStream failed');
     stream.close(error instanceof Error ? error : new Error(String(error)));
   }
 

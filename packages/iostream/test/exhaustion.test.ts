@@ -77,6 +77,9 @@ describe('TCPServer, out of descriptors', () => {
       late.socket.destroy();
       expect(child.exitCode).toBeNull();
       expect(log).not.toContain('Error: ');
+      // Accepting pauses and fails again ten times a second: once a minute is often enough to read of it.
+      const failures = log.match(/accepting pauses|could not be accepted/g) ?? [];
+      expect(failures.length).toBeLessThanOrEqual(2);
     } finally {
       child.kill();
       await once(child, 'exit');

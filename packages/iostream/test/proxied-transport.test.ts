@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect as nodeConnect } from 'node:net';
-import { IOLoop } from '@landspout/ioloop';
+import { IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
 import { type CompliancePair, transportCompliance } from '../src/compliance/index.ts';
 import { bindSockets, memoryPair, NodeTransport, type Transport } from '../src/index.ts';
@@ -14,7 +14,8 @@ const HEADER = 'PROXY UNKNOWN\r\n';
 
 /** Behind the header that comes through `transport`. */
 function behindHeader(transport: Transport): Promise<Transport> {
-  const acceptor = new ProxyAcceptor(resolveProxyOptions({ from: ['127.0.0.1'] }), loop);
+  const settings = resolveProxyOptions({ from: ['127.0.0.1'] });
+  const acceptor = new ProxyAcceptor(settings, loop, new RateLimitedLog(loop));
   return new Promise((resolve, reject) => {
     acceptor.accept(transport, {
       complete: resolve,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { connect as tlsConnect } from 'node:tls';
+import { RateLimitedLog } from '@landspout/ioloop';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   type IOStream,
@@ -250,10 +251,12 @@ describe('TCPServer with proxyProtocol', () => {
       const { loop, clock, records } = watchedLoop();
       const server = await serve(FROM_US, { loop });
       for (let i = 0; i < 3; i += 1) expect(await answerTo(server, 'no header\n')).toBe('ECONNRESET');
-      expect(records).toMatchObject([{ level: 'warn', failures: 1, proxyAddress: { address: host } }]);
+      expect(records).toMatchObject([{ level: 'warn', count: 1, proxyAddress: { address: host } }]);
       await clock.advance(60_000);
       expect(await answerTo(server, 'no header\n')).toBe('ECONNRESET');
-      expect(records).toMatchObject([{ failures: 1 }, { failures: 3 }]);
+      expect(records).toMatchObject([{ count: 1 }, { count: 2 }]);
+      await server.closeAll();
+      expect(records).toMatchObject([{ count: 1 }, { count: 2 }, { count: 1 }]);
       expect(server.stats().proxyHeadersFailed).toBe(4);
     });
 
@@ -431,7 +434,9 @@ describe('TCPServer with proxyProtocol', () => {
   });
 
   it('does not take a peer without an address for one of a Unix socket', () => {
-    const acceptor = new ProxyAcceptor(resolveProxyOptions({ from: ['unix', host] }), recordingLoop().loop);
+    const { loop } = recordingLoop();
+    const settings = resolveProxyOptions({ from: ['unix', host] });
+    const acceptor = new ProxyAcceptor(settings, loop, new RateLimitedLog(loop));
     // What the system says of a peer that is gone already.
     const nobody = { family: 'unix', path: '' } as const;
     expect(acceptor.isProxy(nobody, false)).toBe(false);

@@ -9,6 +9,7 @@ import {
 } from '../src/index.ts';
 import { recordingLoop } from './support/recording-logger.ts';
 import { text } from './support/stream-pair.ts';
+import { watchedLoop } from './support/tls-fixture.ts';
 import { openDescriptors, until, untilDescriptorsAre } from './support/until.ts';
 
 const host = '127.0.0.1';
@@ -112,5 +113,41 @@ describe('TCPServer among faults', () => {
     await until(() => of('warn').length === 1);
     expect(of('warn')[0]?.error).toMatchObject({ cause: expect.any(StreamLimitError) });
     expect(server.stats().closed).toMatchObject({ limit: 1 });
+  });
+
+  it('says once a minute what peers do to a handler, each kind for itself, and the rest when it stops', async () => {
+    const { loop, clock, records } = watchedLoop();
+    await using server = await listening({
+      loop,
+      async handleStream(stream) {
+        if ((await stream.readBytes(1)).toString() === 'l') await stream.readUntil('\n', { maxBytes: 4 });
+        else for await (const _ of stream.records(4));
+      },
+    });
+    const send = async (text: string): Promise<void> => {
+      await using stream = await client.connect({ host, port: server.port });
+      await stream.write(text);
+      await stream.endWrite();
+      await failureOf(stream.readUntilClose());
+      await until(() => server.openConnections === 0);
+    };
+    for (let i = 0; i < 4; i += 1) await send('l123456789');
+    for (let i = 0; i < 3; i += 1) await send('r123');
+    const tooLong = (count: number) => ({
+      level: 'warn',
+      count,
+      error: { cause: { code: 'ERR_STREAM_UNSATISFIABLE' } },
+    });
+    const truncated = (count: number) => ({ level: 'warn', count, error: { code: 'ERR_STREAM_TRUNCATED' } });
+    const first = [tooLong(1), truncated(1)];
+    expect(records).toMatchObject(first);
+    await clock.advance(60_000);
+    const counted = [tooLong(3), truncated(2)];
+    expect(records).toMatchObject([...first, ...counted]);
+    await send('r123');
+    expect(records).toHaveLength(4);
+    await server.stop();
+    expect(records).toMatchObject([...first, ...counted, truncated(1)]);
+    expect(clock.pending).toBe(0);
   });
 });

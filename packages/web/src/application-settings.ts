@@ -1,4 +1,4 @@
-import type { Logger } from '@landspout/ioloop';
+import type { Clock, Logger } from '@landspout/ioloop';
 import { requestSummary } from './log-text.ts';
 import type { RequestHandler } from './request-handler.ts';
 import type { HandlerClass } from './route.ts';
@@ -7,7 +7,7 @@ import type { HandlerClass } from './route.ts';
 export type LogFunction = (handler: RequestHandler) => void;
 
 export interface ApplicationSettings {
-  /** Turns on what helps while programming: {@link serveTraceback}. Default false. */
+  /** Turns on what helps while programming: {@link serveTraceback}, and a log record for each refusal. Default false. */
   readonly debug?: boolean;
   /** Whether error pages show the stack. Default: as {@link debug}. Never on a public server. */
   readonly serveTraceback?: boolean;
@@ -22,6 +22,8 @@ export interface ApplicationSettings {
   readonly logFunction?: LogFunction;
   /** Default: standard error. */
   readonly logger?: Logger;
+  /** Whose time the log of refusals goes by. Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** A {@link LogFunction} that writes a line like `200 GET /path (127.0.0.1) 1.25ms`: 4xx as warnings, 5xx as errors. */

@@ -5,7 +5,7 @@ import {
   type HTTPServerExchange,
 } from '@landspout/http1';
 import { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
-import { consoleLogger, type Logger } from '@landspout/ioloop';
+import { type Clock, consoleLogger, type Logger, RateLimitedLog, systemClock } from '@landspout/ioloop';
 import type { ApplicationSettings } from './application-settings.ts';
 import { ErrorHandler } from './error-handler.ts';
 import { WebUsageError } from './errors.ts';
@@ -42,6 +42,12 @@ interface VirtualHost {
 export class Application implements HTTPServerConnectionDelegate {
   readonly settings: ApplicationSettings;
   readonly logger: Logger;
+  readonly clock: Clock;
+  /**
+   * Where handlers report what a peer can cause at will, such as a refused request: one record a minute of each kind,
+   * with the count. With the `debug` setting each is written.
+   */
+  readonly refusalLog: RateLimitedLog;
   readonly serveTraceback: boolean;
   /** What every answer starts with. Shared: a handler gets a copy once it changes something. */
   readonly defaultHeaders: HTTPHeaders = new HTTPHeaders()
@@ -56,6 +62,8 @@ export class Application implements HTTPServerConnectionDelegate {
   constructor(routes: readonly RouteSpec[] = [], settings: ApplicationSettings = {}) {
     this.settings = settings;
     this.logger = settings.logger ?? consoleLogger;
+    this.clock = settings.clock ?? systemClock;
+    this.refusalLog = settings.debug === true ? new RateLimitedLog(this, 0) : new RateLimitedLog(this);
     this.serveTraceback = settings.serveTraceback ?? settings.debug ?? false;
     const { defaultHandlerClass, defaultHandlerInit } = settings;
     this.#noMatch =
@@ -123,6 +131,11 @@ export class Application implements HTTPServerConnectionDelegate {
   /** For servers: a request has begun. */
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
     return new RequestTask(this, exchange);
+  }
+
+  /** For servers: what was counted is logged before the process may end. */
+  serverStopped(): void {
+    this.refusalLog.flush();
   }
 
   #routerOf(routes: readonly RouteSpec[]): Router {

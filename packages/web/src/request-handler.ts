@@ -129,14 +129,22 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
     this.write(errorPage(status, this.#context.response.reason));
   }
 
-  /** Logs an error of this handler: an {@link HTTPError} as a warning where it has something to say, all others with their stack. */
+  /**
+   * Logs an error of this handler: an {@link HTTPError} as a warning where it has something to say, all others with
+   * their stack. Peers cause a status under 500 at will, so that of each such status one record a minute is written,
+   * with the count; see `Application.refusalLog`.
+   */
   logException(error: unknown): void {
-    const { logger } = this.application;
+    const { logger, refusalLog } = this.application;
     const summary = requestSummary(this.request);
-    if (!(error instanceof HTTPError)) logger.error({ error }, `uncaught exception: ${summary}`);
-    else if (error.logMessage !== undefined || error.status >= 500) {
-      logger.warn({ status: error.status }, `${printable(error.message)}: ${summary}`);
+    if (!(error instanceof HTTPError)) {
+      logger.error({ error }, `uncaught exception: ${summary}`);
+      return;
     }
+    const { status } = error;
+    const message = `${printable(error.message)}: ${summary}`;
+    if (status >= 500) logger.warn({ status }, message);
+    else if (error.logMessage !== undefined) refusalLog.warn(`HTTPError ${status}`, { status }, message);
   }
 
   #finishError(): void {

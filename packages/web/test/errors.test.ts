@@ -1,3 +1,4 @@
+import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import { HTTPError, RequestHandler } from '../src/index.ts';
 import {
@@ -10,7 +11,7 @@ import {
   statusesOf,
   statusOf,
 } from './fixtures/raw-client.ts';
-import { withApp } from './fixtures/running-application.ts';
+import { type Running, withApp } from './fixtures/running-application.ts';
 
 class Fails extends RequestHandler {
   override get(): void {
@@ -52,6 +53,43 @@ describe('an error of a handler', () => {
         ['warn', '403 Refused: line\\u000aforged\\u009b: GET /?s=403&m=line%0Aforged%C2%9B (127.0.0.1)'],
       ]);
     }));
+
+  it('is one record a minute of each status below 500, with the count [OUT-08]', async () => {
+    const clock = new VirtualClock();
+    const test = async ({ port, server, log }: Running): Promise<void> => {
+      const written = () => log.records.map(({ message }) => message);
+      for (let i = 0; i < 10; i += 1) await ask(port, '/?s=403&m=no');
+      for (let i = 0; i < 3; i += 1) await ask(port, '/?s=404&m=none');
+      expect(written()).toEqual([
+        '403 Refused: no: GET /?s=403&m=no (127.0.0.1)',
+        '404 Refused: none: GET /?s=404&m=none (127.0.0.1)',
+      ]);
+      await clock.advance(60_000);
+      expect(written().slice(2)).toEqual([
+        '403 Refused: no: GET /?s=403&m=no (127.0.0.1) (9 times within 60 s)',
+        '404 Refused: none: GET /?s=404&m=none (127.0.0.1) (2 times within 60 s)',
+      ]);
+      // The server's own faults are not counted together, nor does a flood hide them.
+      for (let i = 0; i < 2; i += 1) await ask(port, '/?s=503&m=full');
+      expect(log.records).toHaveLength(6);
+      await ask(port, '/?s=403&m=last');
+      expect(log.records).toHaveLength(6);
+      await server.stop();
+      expect(log.records.at(-1)?.message).toMatch(/^403 Refused: last: /);
+      expect(clock.pending).toBe(0);
+    };
+    await withApp([['/', Fails]], test, { clock });
+  });
+
+  it('is a record each time with the debug setting [OUT-08]', () =>
+    withApp(
+      [['/', Fails]],
+      async ({ port, log }) => {
+        for (let i = 0; i < 3; i += 1) await ask(port, '/?s=403&m=no');
+        expect(log.records).toHaveLength(3);
+      },
+      { debug: true },
+    ));
 
   it('shows its reason escaped, and never a dangerous one on the wire [ATT-36]', () =>
     withApp([['/', Fails]], async ({ port }) => {

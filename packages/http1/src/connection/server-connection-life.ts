@@ -140,7 +140,8 @@ export abstract class ServerConnectionLife implements DeadlineEntry, HTTPConnect
   }
 
   #refuse(refusal: Refusal, error: Error): void {
-    this.settings.loop.logger.info({ error, peer: this.remoteAddress }, 'refused a request');
+    const kind = `${(error as { code?: string }).code} ${refusal.status}`;
+    this.settings.refusalLog.info(kind, { error, peer: this.remoteAddress }, 'refused a request');
     this.#answerInPlace(refusal, error);
   }
 

@@ -1,4 +1,4 @@
-import type { DeadlineWheel, IOLoop } from '@landspout/ioloop';
+import type { DeadlineWheel, IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPConnectionInfo, HTTPServerConnectionDelegate, RequestHead } from '../delegate.ts';
 import type { HttpDateCache } from '../protocol/index.ts';
@@ -10,6 +10,8 @@ import type { ServerConnection } from './server-connection.ts';
 /** What all connections of one server share. */
 export interface ServerConnectionSettings {
   readonly loop: IOLoop;
+  /** For requests that are refused: peers can cause those at will. */
+  readonly refusalLog: RateLimitedLog;
   readonly delegate: HTTPServerConnectionDelegate;
   readonly codecs: ServerCodecs;
   /** For bodies that delegates want as a whole. */

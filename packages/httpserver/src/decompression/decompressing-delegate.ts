@@ -39,4 +39,8 @@ export class DecompressingDelegate implements HTTPServerConnectionDelegate {
   onClose(connection: HTTPConnectionInfo): void {
     this.#inner.onClose?.(connection);
   }
+
+  serverStopped(): void {
+    this.#inner.serverStopped?.();
+  }
 }

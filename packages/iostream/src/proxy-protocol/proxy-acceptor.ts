@@ -1,5 +1,4 @@
-import type { IOLoop } from '@landspout/ioloop';
-import { SparseLog } from '../sparse-log.ts';
+import type { IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { HeaderReading } from './header-reading.ts';
 import type { ProxySettings } from './proxy-options.ts';
@@ -17,12 +16,12 @@ export class ProxyAcceptor {
   readonly #settings: ProxySettings;
   readonly #loop: IOLoop;
   readonly #readings = new Set<HeaderReading>();
-  readonly #log: SparseLog;
+  readonly #log: RateLimitedLog;
 
-  constructor(settings: ProxySettings, loop: IOLoop) {
+  constructor(settings: ProxySettings, loop: IOLoop, refusalLog: RateLimitedLog) {
     this.#settings = settings;
     this.#loop = loop;
-    this.#log = new SparseLog(loop, 'a connection without a usable PROXY header is reset');
+    this.#log = refusalLog;
   }
 
   /**
@@ -44,7 +43,10 @@ export class ProxyAcceptor {
       },
       failed: (error) => {
         this.#readings.delete(reading);
-        if (error !== undefined) this.#log.warn({ error, proxyAddress: transport.remoteAddress });
+        if (error !== undefined) {
+          const details = { error, proxyAddress: transport.remoteAddress };
+          this.#log.warn('proxy-header', details, 'a connection without a usable PROXY header is reset');
+        }
         events.gone(error);
       },
     });

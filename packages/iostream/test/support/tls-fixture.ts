@@ -36,6 +36,7 @@ export interface HandshakeRecord {
   readonly message: string;
   readonly error?: { readonly code: string; readonly message: string; readonly cause?: unknown };
   readonly remoteAddress?: unknown;
+  readonly count?: number;
 }
 
 /** A loop whose time the test lets pass, and what is logged on it. */
