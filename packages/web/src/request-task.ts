@@ -112,9 +112,13 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     if (handler === undefined) return;
     try {
       this.application.logRequest(handler);
+    } catch (error) {
+      this.application.logger.error({ error }, 'logFunction threw');
+    }
+    try {
       handler.onFinish();
     } catch (error) {
-      this.application.logger.error({ error }, 'onFinish or logFunction failed');
+      this.application.logger.error({ error }, 'onFinish threw');
     }
   }
 

@@ -273,3 +273,88 @@ describe('a handler that never answers', () => {
     );
   });
 });
+
+describe('a handler that fails after its response', () => {
+  const mistakes: Record<string, (handler: RequestHandler) => void> = {
+    throws: () => {
+      throw new Error('too late');
+    },
+    'finishes twice': (handler) => handler.finish('again'),
+    'writes after the end': (handler) => handler.write('again'),
+    'sends an error page': (handler) => handler.sendError(500),
+    'asks for a broken argument': (handler) => void handler.getArgument('a'),
+  };
+
+  it.each(Object.entries(mistakes))(
+    'and %s, does not keep pipelined requests waiting',
+    async (_how, mistake) => {
+      class Late extends RequestHandler<'/:name'> {
+        override get(): void {
+          this.finish(`served ${this.pathParams.name};`);
+          mistake(this);
+        }
+      }
+      await withApp([['/:name', Late]], async ({ port, log }) => {
+        const client = await RawClient.connect(
+          port,
+          ['/1?a=%', '/2?a=%', '/3?a=%'].map((t) => requestText(t)).join(''),
+        );
+        const answers = await client.until('served 3;');
+        expect(statusesOf(answers)).toEqual([200, 200, 200]);
+        expect(answers).not.toContain('again');
+        expect(log.records).toHaveLength(3);
+        client.close();
+      });
+    },
+  );
+
+  it('in onFinish or logFunction, does not keep pipelined requests waiting', async () => {
+    class Late extends RequestHandler<'/:name'> {
+      override get(): void {
+        this.write(`served ${this.pathParams.name};`);
+      }
+      override onFinish(): void {
+        throw new Error('too late');
+      }
+    }
+    const logFunction = (): void => {
+      throw new Error('the log is full');
+    };
+    await withApp(
+      [['/:name', Late]],
+      async ({ port, log }) => {
+        const client = await RawClient.connect(port, ['/1', '/2', '/3'].map((t) => requestText(t)).join(''));
+        expect(statusesOf(await client.until('served 3;'))).toEqual([200, 200, 200]);
+        const messages = log.records.map(({ error }) => (error as Error).message);
+        expect(messages).toEqual(Array.from({ length: 3 }, () => ['the log is full', 'too late']).flat());
+        client.close();
+      },
+      { logFunction },
+    );
+  });
+
+  it('gets the error itself if it writes in a later turn', async () => {
+    const codes: unknown[] = [];
+    class Late extends RequestHandler<'/:name'> {
+      override get(): void {
+        this.finish(`served ${this.pathParams.name};`);
+        setImmediate(() => {
+          try {
+            this.write('again');
+          } catch (error) {
+            codes.push((error as { code: unknown }).code);
+          }
+        });
+      }
+    }
+    await withApp([['/:name', Late]], async ({ port, log }) => {
+      const client = await RawClient.connect(port, requestText('/1') + requestText('/2'));
+      await client.until('served 2;');
+      client.send(requestText('/3'));
+      expect(await client.until('served 3;')).not.toContain('again');
+      client.close();
+      expect(codes.slice(0, 2)).toEqual(['ERR_WEB_FINISHED', 'ERR_WEB_FINISHED']);
+      expect(log.records).toEqual([]);
+    });
+  });
+});

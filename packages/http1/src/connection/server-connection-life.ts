@@ -122,21 +122,36 @@ export abstract class ServerConnectionLife implements DeadlineEntry, HTTPConnect
 
   /** Thrown inside the pump: bad bytes of the peer, what a delegate refuses, or a bug of the delegate. */
   protected failed(error: unknown): void {
+    const { exchange } = this;
+    // In body there is one, unless the delegate could not even be asked for it.
+    if (exchange === undefined && this.state !== 'body' && !this.#isOfDecoder(error)) {
+      this.#failedAfterResponse(error);
+      return;
+    }
     if (error instanceof Http1ProtocolError || error instanceof HTTPInputError) {
       const headers = error instanceof HTTPInputError ? error.headers : undefined;
       this.#refuse({ status: error.status, detail: error.message, headers }, error);
       return;
     }
     this.settings.loop.logger.error({ error }, 'answering a request failed');
-    if (this.exchange === undefined) return;
     const failure = error instanceof Error ? error : new Error(String(error));
     this.#answerInPlace({ status: 500, detail: '' }, failure);
+  }
+
+  /** Delegates may run decoders of their own, whose errors look the same. */
+  #isOfDecoder(error: unknown): boolean {
+    return error !== undefined && this.codec?.decoder.failure === error;
   }
 
   /** A delegate's promise failed, which matters only while the same request is under way. */
   protected rejected(error: unknown, exchange: ServerExchange): void {
     if (this.exchange === exchange) this.failed(error);
-    else this.settings.loop.logger.error({ error }, 'a request failed after its answer');
+    else this.#failedAfterResponse(error);
+  }
+
+  /** The response was complete, or its connection gone: a second one would be taken for that to the next request. */
+  #failedAfterResponse(error: unknown): void {
+    this.settings.loop.logger.error({ error }, 'a request failed after its answer');
   }
 
   #refuse(refusal: Refusal, error: Error): void {

@@ -157,6 +157,17 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
     if (this.#pumping || this.codec === undefined) return;
     this.#pumping = true;
     try {
+      // Ends: what fails has used up an event, or has ended the connection.
+      while (!this.#deliver());
+    } finally {
+      this.#pumping = false;
+    }
+    this.#settle();
+  }
+
+  /** @returns false after a failure, which the requests that follow have no part in: there may be more to deliver. */
+  #deliver(): boolean {
+    try {
       while (this.state === 'idle' || this.state === 'body') {
         // Closed from within a handler: nothing could be answered any more.
         if (this.#waitsForReader() || this.stream.isClosed) break;
@@ -166,12 +177,11 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
         else if (event === DATA) this.#deliverData();
         else if (event === END) this.#deliverEnd();
       }
+      return true;
     } catch (error) {
       this.failed(error);
-    } finally {
-      this.#pumping = false;
+      return false;
     }
-    this.#settle();
   }
 
   /** The next request must not run in the async context of the one that was just answered. */
@@ -234,12 +244,12 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
   #deliverHead(): void {
     const { head } = this.#decoder();
     const settings = this.settings;
+    this.state = 'body';
     this.encoder.begin(head.method, head.version, head.keepAlive);
     const info = settings.describe === undefined ? this : settings.describe(head, this);
     const exchange = new ServerExchange(this, head, info);
     exchange.token = settings.monitor.requestBegan(head, info, this);
     this.exchange = exchange;
-    this.state = 'body';
     if (settings.listenerGone) this.stream.ref();
     const message = settings.delegate.startRequest(exchange);
     exchange.message = message;

@@ -63,6 +63,11 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
     return stage !== START && stage !== DONE;
   }
 
+  /** What {@link next} has thrown; `undefined` until then. */
+  get failure(): unknown {
+    return this.#reader.failure;
+  }
+
   /** Whether the decoder knows nothing of the connection that it served, and may serve another. */
   get atRest(): boolean {
     const between = this.#reader.stage === START && this.#emptyLines === 0 && !this.#afterCr;
