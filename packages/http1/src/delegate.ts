@@ -41,10 +41,13 @@ export interface HTTPServerConnectionDelegate {
 /**
  * Hears one message, in this order: headersReceived, dataReceived any number of times, then exactly one of
  * finish and connectionClosed; neither comes once the answer is complete. After finish, connectionClosed may still
- * come when the peer leaves before the answer is complete; with `ERR_HTTP_PEER_ENDED` only its writing side has
- * ended, and the answer may still be written. A returned promise holds back what comes next: the body is not read until it settles.
+ * come when the peer leaves before the answer is complete. With `ERR_HTTP_PEER_ENDED` the peer has ended its writing side:
+ * as long as `exchange.isCut` is false the answer may still be written, and a second call follows if the connection ends
+ * before that. A returned promise holds back what comes next: the body is not read until it settles.
  * A throw or rejection becomes a 500 (or the connection's end, once the head is out) and one log record; an
- * `HTTPInputError` becomes the status that it names.
+ * `HTTPInputError` becomes the status that it names. One that only repeats the reason given to connectionClosed (that
+ * error, an `AbortError`, or an error with one of them among its causes) becomes a 499, if the peer can still read it,
+ * and is not logged as an error.
  */
 export interface HTTPMessageDelegate {
   headersReceived(head: RequestHead): void | Promise<void>;
@@ -100,6 +103,8 @@ export interface HTTPServerExchange {
   /** Whether the answer's head, and whether its end, has been written. */
   readonly headSent: boolean;
   readonly finished: boolean;
+  /** Whether the connection ended, or was taken over, before the response was complete: what is written goes nowhere. */
+  readonly isCut: boolean;
   /**
    * Takes the connection over after headersReceived (an upgrade): what the peer sent beyond the head comes first.
    * No more HTTP happens on it. Nothing of an answer may have been written.

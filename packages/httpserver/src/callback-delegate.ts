@@ -11,8 +11,11 @@ import { ServerRequest } from './server-request.ts';
 
 /**
  * Answers one complete request. A throw or rejection is a 500, and so is a promise that settles before an answer has
- * begun: nobody would be left to give it. Who answers later, and elsewhere, returns nothing. One that gives up because
- * `request.signal` aborted is no error; its connection is cut.
+ * begun: nobody would be left to give it. Who answers later, and elsewhere, returns nothing.
+ *
+ * A callback that gives up because `request.signal` aborted is no error, whether it returns or rejects with the signal's
+ * reason or an error caused by it. If the client has only ended its side it gets a 499, or its connection is cut if the
+ * headers were sent.
  */
 export type RequestCallback = (request: ServerRequest) => void | Promise<void>;
 
@@ -71,26 +74,14 @@ class CallbackMessage implements HTTPMessageDelegate {
 
   async #answeredBy(answering: Promise<void>): Promise<void> {
     const exchange = this.#exchange;
-    try {
-      await answering;
-      if (exchange.headSent) return;
-    } catch (error) {
-      if (!this.#isOfClosing(error)) throw error;
-    }
+    await answering;
+    if (exchange.finished) return;
     const reason = this.#closeReason;
-    if (reason === undefined)
+    // It gave up because its client had, which is no error: the connection knows the reason.
+    if (reason !== undefined) throw reason;
+    // Somebody else may go on with a response that has begun.
+    if (!exchange.headSent)
       throw new HTTPUsageError('the promise of a request callback settled before an answer had begun');
-    // It gave up because its peer had: nobody's fault, and nothing to be logged.
-    exchange.abort(reason);
-  }
-
-  /** Whether an error only repeats that the peer has ended or left. */
-  #isOfClosing(error: unknown): boolean {
-    const reason = this.#closeReason;
-    if (reason === undefined) return false;
-    return (
-      error === reason || (error instanceof Error && (error.cause === reason || error.name === 'AbortError'))
-    );
   }
 
   connectionClosed(reason: Error): void {

@@ -58,6 +58,7 @@ export class ServerSettings implements ServerConnectionSettings {
   readonly minBytesPerSecond: number;
   readonly progressMs: number;
   readonly bodyTimeoutMs: number;
+  readonly halfClosedMs: number;
   readonly lingerMs: number;
   readonly maxUnsentBytes: number;
   readonly keepAlive: boolean;
@@ -73,7 +74,8 @@ export class ServerSettings implements ServerConnectionSettings {
   /** @throws StreamUsageError, Http1UsageError for options that cannot be. */
   constructor(delegate: HTTPServerConnectionDelegate, options: HTTPServerOptions, services: ServerServices) {
     const timeouts = resolveTimeouts(options);
-    const shortest = Math.min(timeouts.headerTimeoutMs, timeouts.idleTimeoutMs, timeouts.progressMs);
+    const { headerTimeoutMs, idleTimeoutMs, progressMs, halfClosedMs } = timeouts;
+    const shortest = Math.min(headerTimeoutMs, idleTimeoutMs, progressMs, halfClosedMs || progressMs);
     const { protocol, maxWriteBufferBytes = DEFAULT_WRITE_BUFFER_BYTES } = options;
     if (protocol !== undefined && protocol !== 'http' && protocol !== 'https') {
       throw new StreamUsageError(
@@ -96,6 +98,7 @@ export class ServerSettings implements ServerConnectionSettings {
     this.minBytesPerSecond = timeouts.minBytesPerSecond;
     this.progressMs = timeouts.progressMs;
     this.bodyTimeoutMs = timeouts.bodyTimeoutMs;
+    this.halfClosedMs = timeouts.halfClosedMs;
     this.lingerMs = timeouts.lingerMs;
     this.maxUnsentBytes = maxWriteBufferBytes / 2;
     this.keepAlive = options.keepAlive ?? true;

@@ -12,6 +12,11 @@ export interface HTTPServerTimeouts {
   readonly progressMs: number;
   /** Most time from a head to the end of its body, while nothing of ours holds it back. Default 0: the pace is enough. */
   readonly bodyTimeoutMs: number;
+  /**
+   * Most time without a write to a response whose headers were sent and whose client has ended its side; then the
+   * connection is cut. Default 30 s; 0 is no limit.
+   */
+  readonly halfClosedMs: number;
   /** How long a connection that is being closed may still read our last words. Default 2 s. */
   readonly lingerMs: number;
 }
@@ -22,6 +27,7 @@ const DEFAULT_TIMEOUTS: HTTPServerTimeouts = {
   minBytesPerSecond: 100,
   progressMs: 20_000,
   bodyTimeoutMs: 0,
+  halfClosedMs: 30_000,
   lingerMs: 2_000,
 };
 
@@ -31,7 +37,7 @@ export function resolveTimeouts(options: Partial<HTTPServerTimeouts>): HTTPServe
   for (const name of Object.keys(DEFAULT_TIMEOUTS) as (keyof HTTPServerTimeouts)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    const mayBeNone = name === 'bodyTimeoutMs';
+    const mayBeNone = name === 'bodyTimeoutMs' || name === 'halfClosedMs';
     if (!(value < 2 ** 31 && (value > 0 || (mayBeNone && value === 0)))) {
       const least = mayBeNone ? '0 or more' : 'more than 0';
       throw new StreamUsageError(

@@ -16,6 +16,7 @@ describe('HTTPServer', () => {
       minBytesPerSecond: Number.NaN,
       progressMs: Number.POSITIVE_INFINITY,
       bodyTimeoutMs: -1,
+      halfClosedMs: -1,
       lingerMs: 0,
       protocol: 'gopher',
       accessLog: 'access.log',

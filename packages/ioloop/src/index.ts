@@ -67,6 +67,7 @@ export { Queue, type QueueOptions } from './queues/queue.ts';
 
 // Coroutines.
 
+export { isCancellation } from './coroutines/cancellation.ts';
 export { chainFuture } from './coroutines/chain-future.ts';
 export { convertYielded, registerYielded, type YieldedConverter } from './coroutines/convert-yielded.ts';
 export { coroutine, isCoroutineFunction } from './coroutines/coroutine.ts';

@@ -4,7 +4,10 @@ import type { HTTPHeaders } from '../protocol/index.ts';
 /** Each way a message can fail to be completed, apart from bad bytes (`Http1ProtocolError`). */
 export const HTTP_ERRORS = {
   ERR_HTTP_USAGE: { meaning: 'The answer was written to out of order, or after its end.' },
-  ERR_HTTP_PEER_ENDED: { meaning: 'The peer shut down its writing side; the answer may still be written.' },
+  ERR_HTTP_PEER_ENDED: {
+    meaning:
+      'The peer shut down its writing side. The response may still be written, unless nothing was for `halfClosedMs`: then the connection was cut.',
+  },
   ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the cause.' },
   ERR_HTTP_RESET: { meaning: 'The peer reset the connection before the message was complete.' },
   ERR_HTTP_DEADLINE: { meaning: 'The peer was too slow with a head or a body.' },
@@ -81,6 +84,12 @@ export function closedEarly(message: string, cause?: Error): HTTPClosedError {
 /** What a delegate hears when the peer has half-closed. */
 export function peerEnded(): HTTPClosedError {
   const message = 'the peer has shut down its writing side; the answer may still be written';
+  return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
+}
+
+/** Why the connection of a half-closed peer is cut: nothing was written to its response for `timeoutMs`. */
+export function quietAfterPeerEnded(timeoutMs: number): HTTPClosedError {
+  const message = `the peer has shut down its writing side, and nothing was written to its response for ${timeoutMs} ms`;
   return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
 }
 

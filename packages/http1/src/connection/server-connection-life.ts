@@ -1,8 +1,14 @@
-import type { DeadlineEntry } from '@landspout/ioloop';
+import { Deadline, type DeadlineEntry, isCancellation } from '@landspout/ioloop';
 import type { IOStream, SocketAddress, TlsInfo } from '@landspout/iostream';
 import type { HTTPConnectionInfo } from '../delegate.ts';
 import { Http1ProtocolError } from '../protocol/index.ts';
-import { closedEarly, HTTPDeadlineError, HTTPInputError, headTooSlow } from './errors.ts';
+import {
+  closedEarly,
+  HTTPDeadlineError,
+  HTTPInputError,
+  headTooSlow,
+  quietAfterPeerEnded,
+} from './errors.ts';
 import { PeerPace } from './peer-pace.ts';
 import { encodeRefusal, type Refusal } from './refusal.ts';
 import type { ServerCodec } from './server-codecs.ts';
@@ -39,6 +45,10 @@ export abstract class ServerConnectionLife implements DeadlineEntry, HTTPConnect
   protected paused = false;
   /** The last answer was complete only after the server began to stop, and its head had not said so. */
   protected hasOwnGrace = false;
+  /** Made for the first response that a half-closed peer waits for. */
+  #halfClosed: Deadline | undefined;
+  /** What had left when {@link #halfClosed} was last looked at. */
+  #halfClosedSent = 0;
 
   constructor(stream: IOStream, settings: ServerConnectionSettings) {
     this.stream = stream;
@@ -109,6 +119,32 @@ export abstract class ServerConnectionLife implements DeadlineEntry, HTTPConnect
     if (tooSlow !== undefined) this.#refuseSlow(tooSlow);
   }
 
+  /** The peer has ended its side: the response, whose headers were sent, must go on within `halfClosedMs`. */
+  protected expectWrite(): void {
+    const { halfClosedMs, wheel } = this.settings;
+    if (halfClosedMs === 0) return;
+    this.#halfClosed ??= new Deadline(wheel, { deadlinePassed: () => this.#cutIfQuiet() });
+    this.#halfClosedSent = this.stream.bytesSent;
+    this.#halfClosed.set(halfClosedMs);
+  }
+
+  /** The response is complete, or given up. */
+  protected expectNoWrite(): void {
+    this.#halfClosed?.close();
+  }
+
+  #cutIfQuiet(): void {
+    if (this.exchange?.headSent !== true) return;
+    // What was written before is still being read: it may be what the delegate waits for.
+    if (this.stream.queuedBytes > 0 && this.stream.bytesSent > this.#halfClosedSent) {
+      this.expectWrite();
+      return;
+    }
+    const reason = quietAfterPeerEnded(this.settings.halfClosedMs);
+    this.cutExchange(reason);
+    this.stream.reset(reason);
+  }
+
   #checkReader(): void {
     if (!this.pace.readerProgresses(this.stream))
       this.stream.reset(new HTTPDeadlineError('the peer does not read its answer'));
@@ -133,6 +169,10 @@ export abstract class ServerConnectionLife implements DeadlineEntry, HTTPConnect
       this.#refuse({ status: error.status, detail: error.message, headers }, error);
       return;
     }
+    if (exchange?.closeReason !== undefined && isCancellation(error, exchange.closeReason)) {
+      this.#givenUp(exchange.headSent, exchange.closeReason);
+      return;
+    }
     this.settings.loop.logger.error({ error }, 'answering a request failed');
     const failure = error instanceof Error ? error : new Error(String(error));
     this.#answerInPlace({ status: 500, detail: '' }, failure);
@@ -146,12 +186,23 @@ export abstract class ServerConnectionLife implements DeadlineEntry, HTTPConnect
   /** A delegate's promise failed, which matters only while the same request is under way. */
   protected rejected(error: unknown, exchange: ServerExchange): void {
     if (this.exchange === exchange) this.failed(error);
-    else this.#failedAfterResponse(error);
+    else if (exchange.closeReason === undefined || !isCancellation(error, exchange.closeReason))
+      this.#failedAfterResponse(error);
   }
 
   /** The response was complete, or its connection gone: a second one would be taken for that to the next request. */
   #failedAfterResponse(error: unknown): void {
     this.settings.loop.logger.error({ error }, 'a request failed after its answer');
+  }
+
+  /**
+   * The delegate gave up because the peer has ended its side, which is no error. The peer may still read: it gets a
+   * 499, or sees that the response is incomplete if its headers were sent.
+   */
+  #givenUp(headSent: boolean, reason: Error): void {
+    const refusal = { status: 499, detail: '' };
+    if (headSent) this.#answerInPlace(refusal, reason);
+    else this.#refuse(refusal, reason);
   }
 
   #refuse(refusal: Refusal, error: Error): void {
@@ -204,6 +255,7 @@ export abstract class ServerConnectionLife implements DeadlineEntry, HTTPConnect
     if (this.state === 'closing') return;
     this.state = 'closing';
     this.pace.clear();
+    this.expectNoWrite();
     if (this.stream.queuedBytes > 0) this.pace.watchReader(this.stream);
     this.stream.closeGracefully(this.settings.lingerMs);
   }

@@ -56,7 +56,22 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
     this.#peerEnded = true;
     const state = this.state;
     if (state === 'idle' || state === 'body') this.inputOver();
-    else if (state !== 'closing') this.exchange?.tell(peerEnded());
+    else if (state !== 'closing') this.#notifyPeerEnded();
+  }
+
+  /**
+   * If the peer has ended its side, notifies the delegate of the request under way, once. The end may have come before
+   * that request was begun: after pipelined ones.
+   *
+   * @returns whether it was notified now, so that it may have responded.
+   */
+  #notifyPeerEnded(): boolean {
+    const { exchange } = this;
+    if (!this.#peerEnded || exchange === undefined || exchange.closeReason !== undefined) return false;
+    if (this.state !== 'held' && this.state !== 'answering') return false;
+    if (exchange.headSent) this.expectWrite();
+    exchange.tell(peerEnded());
+    return true;
   }
 
   drained(): void {
@@ -67,6 +82,7 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
 
   closed(error: Error | undefined): void {
     this.pace.close();
+    this.expectNoWrite();
     this.state = 'closing';
     this.cutExchange(endOfConnection(error));
     this.#tellClosed();
@@ -97,6 +113,7 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
 
   /** More of an answer was written. While a body is awaited, its sender is who must make progress. */
   answerWritten(): void {
+    if (this.#peerEnded) this.expectWrite();
     if (this.stream.queuedBytes > HIGH_WATER_BYTES && this.state !== 'body')
       this.pace.watchReader(this.stream);
   }
@@ -105,6 +122,7 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
     const { requestComplete } = exchange;
     const { stopping, monitor } = this.settings;
     this.exchange = undefined;
+    if (this.#peerEnded) this.expectNoWrite();
     monitor.requestEnded(exchange.token, 'answered', exchange.status, exchange.bodyBytesSent, undefined);
     if (stopping) this.#answeredWhileStopping = true;
     if (this.state === 'closing') return;
@@ -157,8 +175,8 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
     if (this.#pumping || this.codec === undefined) return;
     this.#pumping = true;
     try {
-      // Ends: what fails has used up an event, or has ended the connection.
-      while (!this.#deliver());
+      // Ends: what fails has used up an event or has ended the connection, and a delegate is notified once.
+      while (!this.#deliver() || this.#notifyPeerEnded());
     } finally {
       this.#pumping = false;
     }

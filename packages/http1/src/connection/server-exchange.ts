@@ -41,6 +41,8 @@ export class ServerExchange implements HTTPServerExchange {
   bodyBytesSent = 0;
   /** For the connection: where a body is put together that the delegate wants as a whole. */
   pieces: BodyPieces | undefined = undefined;
+  /** For the connection: the reason that the delegate was given first, by which it may have aborted its work. */
+  closeReason: Error | undefined = undefined;
   readonly #owner: ServerConnection;
   #headSent = false;
   #finished = false;
@@ -61,6 +63,10 @@ export class ServerExchange implements HTTPServerExchange {
 
   get finished(): boolean {
     return this.#finished;
+  }
+
+  get isCut(): boolean {
+    return this.#cut;
   }
 
   get stopping(): AbortSignal {
@@ -100,6 +106,7 @@ export class ServerExchange implements HTTPServerExchange {
     this.status = status;
     this.#headSent = true;
     if (last) this.#complete();
+    else this.#owner.answerWritten();
   }
 
   write(chunk: string | Uint8Array): void {
@@ -117,7 +124,13 @@ export class ServerExchange implements HTTPServerExchange {
   }
 
   async waitDrained(): Promise<void> {
-    if (!this.#cut) await this.#owner.stream.waitDrained();
+    try {
+      if (!this.#cut) await this.#owner.stream.waitDrained();
+    } catch (error) {
+      throw this.closeReason ?? error;
+    }
+    // A caller that writes and waits in a loop would never let anything else run if this resolved at once for ever.
+    if (this.#cut && this.closeReason !== undefined) throw this.closeReason;
   }
 
   abort(reason?: Error): void {
@@ -141,6 +154,7 @@ export class ServerExchange implements HTTPServerExchange {
     this.#cut = true;
     const { message } = this;
     this.message = undefined;
+    this.closeReason ??= reason;
     this.pieces?.release();
     this.pieces = undefined;
     this.#tell(message, reason);
@@ -148,6 +162,7 @@ export class ServerExchange implements HTTPServerExchange {
 
   /** The delegate hears of something that does not end its message. */
   tell(reason: Error): void {
+    this.closeReason ??= reason;
     this.#tell(this.message, reason);
   }
 

@@ -27,6 +27,11 @@ export interface ServerConnectionSettings {
   readonly progressMs: number;
   /** Most milliseconds from the head to the end of a body, while nothing of ours holds it back; 0 is no limit. */
   readonly bodyTimeoutMs: number;
+  /**
+   * Most milliseconds without a write to a response whose headers were sent and whose peer has ended its side; then the
+   * connection is cut. 0 is no limit.
+   */
+  readonly halfClosedMs: number;
   /** While an answer has this many unsent bytes, no more of the request's body is read. */
   readonly maxUnsentBytes: number;
   /** How long a connection that is being closed may still read our last words. */

@@ -1,6 +1,10 @@
 import { flatString } from './flat-string.ts';
 
-/** The registered status codes with the phrases of RFC 9110 §15, and of the RFC that registered the others. */
+/**
+ * The registered status codes with the phrases of RFC 9110 §15, and of the RFC that registered the others; and 499,
+ * which no RFC registers: nginx introduced it for a request whose client left before the response, and log analysers
+ * know it.
+ */
 export const STATUS_REASONS: Readonly<Record<number, string>> = Object.freeze({
   100: 'Continue',
   101: 'Switching Protocols',
@@ -52,6 +56,7 @@ export const STATUS_REASONS: Readonly<Record<number, string>> = Object.freeze({
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   451: 'Unavailable For Legal Reasons',
+  499: 'Client Closed Request',
   500: 'Internal Server Error',
   501: 'Not Implemented',
   502: 'Bad Gateway',

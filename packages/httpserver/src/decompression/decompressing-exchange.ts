@@ -23,6 +23,10 @@ export class DecompressingExchange implements HTTPServerExchange {
     return this.#exchange.finished;
   }
 
+  get isCut(): boolean {
+    return this.#exchange.isCut;
+  }
+
   get connection(): HTTPConnectionInfo {
     return this.#exchange.connection;
   }

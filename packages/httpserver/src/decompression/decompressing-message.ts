@@ -62,7 +62,7 @@ export class DecompressingMessage implements HTTPMessageDelegate {
 
   connectionClosed(reason: Error): void {
     // A peer that only half-closed may have sent the whole body, of which we were told no more than a part.
-    if ((reason as { code?: unknown }).code !== 'ERR_HTTP_PEER_ENDED') this.#inflater?.close();
+    if (this.#exchange.isCut) this.#inflater?.close();
     this.#inner?.connectionClosed(reason);
   }
 
