@@ -26,12 +26,15 @@ export interface ApplicationSettings {
   readonly clock?: Clock;
 }
 
-/** A {@link LogFunction} that writes a line like `200 GET /path (127.0.0.1) 1.25ms`: 4xx as warnings, 5xx as errors. */
+/**
+ * A {@link LogFunction} that writes a line like `200 GET /path (127.0.0.1) 1.25ms`: 4xx as warnings, 5xx as errors. A 499
+ * is information: the client ended its side, and the handler gave up because of that.
+ */
 export const accessLog: LogFunction = (handler) => {
   const { request, status } = handler;
   const { logger } = handler.application;
   const line = `${status} ${requestSummary(request)} ${request.requestTime().toFixed(2)}ms`;
-  if (status < 400) logger.info({ status }, line);
+  if (status < 400 || status === 499) logger.info({ status }, line);
   else if (status < 500) logger.warn({ status }, line);
   else logger.error({ status }, line);
 };

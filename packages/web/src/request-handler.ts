@@ -70,7 +70,10 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
     return this.#context.pathArgs;
   }
 
-  /** Aborts when the peer ends or leaves before the answer is complete. See `HTTPServerRequest.signal`. */
+  /**
+   * Aborts when the peer ends or leaves before the answer is complete. See `HTTPServerRequest.signal`. A handler that
+   * rejects because of that is no error: a peer that can still read gets a 499.
+   */
   get signal(): AbortSignal {
     return this.request.signal;
   }

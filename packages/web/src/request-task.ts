@@ -1,4 +1,5 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
+import { isCancellation } from '@landspout/ioloop';
 import type { Application } from './application.ts';
 import type { HandlerContext } from './handler-context.ts';
 import { Finish, HTTPError } from './http-error.ts';
@@ -85,9 +86,11 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   }
 
   connectionClosed(reason: Error): void {
-    this.#chunks = undefined;
     this.request.connectionClosed(reason);
-    if ((reason as { code?: unknown }).code !== 'ERR_HTTP_PEER_ENDED') this.response.gone = reason;
+    if (this.response.exchange.isCut) {
+      this.#chunks = undefined;
+      this.response.gone = reason;
+    }
     // The connection has refused the body with this status, which the log is to have.
     const { status } = reason as { status?: unknown };
     if (typeof status === 'number' && !this.response.headSent) this.response.status = status;
@@ -132,6 +135,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     }
     this.#log(error);
     if (response.ended) return;
+    if (response.gone === undefined && this.#isOfClosing(error)) {
+      this.#giveUp();
+      return;
+    }
     if (response.gone !== undefined) {
       this.#endIfGone();
     } else if (handler === undefined || this.#failing) {
@@ -239,6 +246,24 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     this.answered();
   }
 
+  /**
+   * The handler gave up because its client has ended its side, which is no error. The client may still read: it gets a
+   * 499, or sees that the response is incomplete if its headers were sent.
+   */
+  #giveUp(): void {
+    const { response } = this;
+    if (response.headSent) {
+      response.abort(this.request.closeReason as Error);
+    } else {
+      response.reset();
+      response.status = 499;
+      response.headers.set('Content-Type', 'text/plain; charset=UTF-8').set('Connection', 'close');
+      response.append('499: Client Closed Request\n');
+      response.finish();
+    }
+    this.answered();
+  }
+
   /** Ends the life of a request whose peer is gone: nothing that its handler still does can be an answer. */
   #endIfGone(): void {
     if (this.response.gone === undefined || this.response.ended) return;
@@ -247,9 +272,12 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   }
 
   #log(error: unknown): void {
-    const { logger } = this.application;
+    const { logger, settings } = this.application;
     if (this.#isOfClosing(error)) {
-      logger.debug({ error }, 'a handler failed after its peer had left');
+      // Without an access log nothing else tells of a 499.
+      const { gone, ended } = this.response;
+      const isOnlyRecord = gone === undefined && !ended && settings.logFunction === undefined;
+      logger[isOnlyRecord ? 'info' : 'debug']({ error }, 'a handler failed after its peer had left');
       return;
     }
     const handler = this.#handler;
@@ -261,8 +289,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   #isOfClosing(error: unknown): boolean {
     const { closeReason } = this.request;
     if (closeReason === undefined) return false;
-    if (this.response.gone !== undefined || error === closeReason) return true;
-    return error instanceof Error && (error.name === 'AbortError' || error.cause === closeReason);
+    if (this.response.gone !== undefined) return true;
+    return isCancellation(error, closeReason);
   }
 
   #callHook(hook: () => void): void {

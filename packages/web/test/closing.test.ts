@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { RequestHandler } from '../src/index.ts';
-import { ask, bodyOf, RawClient, requestText, statusOf } from './fixtures/raw-client.ts';
-import { signalled, withApp } from './fixtures/running-application.ts';
+import { Application, accessLog, RequestHandler } from '../src/index.ts';
+import { ask, bodyOf, headerOf, RawClient, requestText, statusOf } from './fixtures/raw-client.ts';
+import { RecordingLogger, signalled, withApp } from './fixtures/running-application.ts';
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
 
@@ -125,20 +127,169 @@ describe('a peer that leaves', () => {
     });
   });
 
-  it('that ends its writing side gets a 500, without a record, from a handler that only passes the abort on', async () => {
-    class Passes extends RequestHandler {
-      override get(): Promise<void> {
-        return new Promise((_, reject) => {
-          this.signal.addEventListener('abort', () => reject(this.signal.reason));
-        });
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+  /** Ways to pass the abort of a signal on. */
+  const passes: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+    'its reason': (signal) => untilAborted(signal).then(() => Promise.reject(signal.reason)),
+    'an AbortError of Node': (signal) => delay(2 ** 30, undefined, { signal }),
+    'an error whose causes end in its reason': async (signal) => {
+      await untilAborted(signal);
+      const cause = new Error('no row came', { cause: signal.reason });
+      throw new Error('the page cannot be made', { cause });
+    },
+  };
+
+  it.each(Object.entries(passes))(
+    'by ending its writing side gets a 499 from a handler that rejects with %s [RH-03]',
+    async (_what, pass) => {
+      const logged: unknown[] = [];
+      const finished: number[] = [];
+      class Passes extends RequestHandler {
+        override async get(): Promise<void> {
+          this.setHeader('X-Own', 'not in a 499');
+          this.write('not in a 499');
+          await pass(this.signal);
+        }
+        override writeError(): void {
+          this.write('a page of several lines\n\n');
+        }
+        override logException(error: unknown): void {
+          logged.push(error);
+        }
+        override onFinish(): void {
+          finished.push(this.status);
+        }
+      }
+      for (const settings of [{}, { logFunction: accessLog }]) {
+        await withApp(
+          [['/', Passes]],
+          async ({ port, log, server }) => {
+            const client = await RawClient.connect(port, requestText('/'));
+            client.socket.end();
+            const received = await client.untilEnd();
+            expect(received).toMatch(/^HTTP\/1\.1 499 Client Closed Request\r\n/);
+            expect(headerOf(received, 'Connection')).toBe('close');
+            expect(headerOf(received, 'Content-Type')).toBe('text/plain; charset=UTF-8');
+            expect(bodyOf(received)).toBe('499: Client Closed Request\n');
+            expect(received).not.toContain('X-Own');
+            // One record that everybody sees: of the access log if there is one.
+            expect(log.records.filter(({ level }) => level !== 'debug').map(({ level }) => level)).toEqual([
+              'info',
+            ]);
+            const { answers, requests } = server.stats();
+            expect([answers['4xx'], answers['5xx'], requests.underWay]).toEqual([1, 0, 0]);
+          },
+          settings,
+        );
+      }
+      expect(logged).toEqual([]);
+      expect(finished).toEqual([499, 499]);
+    },
+  );
+
+  it('by ending its writing side gets a 499 from a step before the verb, too', async () => {
+    const verbs: string[] = [];
+    class Prepares extends RequestHandler {
+      override prepare(): Promise<void> {
+        return untilAborted(this.signal).then(() => Promise.reject(this.signal.reason));
+      }
+      override get(): void {
+        verbs.push('get');
       }
     }
-    await withApp([['/', Passes]], async ({ port, log }) => {
+    await withApp([['/', Prepares]], async ({ port }) => {
+      const client = await RawClient.connect(port, requestText('/'));
+      client.socket.end();
+      expect(statusOf(await client.untilEnd())).toBe(499);
+      expect(verbs).toEqual([]);
+    });
+  });
+
+  it('by ending its writing side sees a cut response if the headers were sent when the handler gave up', async () => {
+    class Begins extends RequestHandler {
+      override async get(): Promise<void> {
+        this.write('half');
+        void this.flush();
+        await untilAborted(this.signal);
+        throw this.signal.reason;
+      }
+    }
+    await withApp([['/', Begins]], async ({ port, log, server }) => {
+      const client = await RawClient.connect(port, requestText('/'));
+      await client.until('half');
+      client.socket.end();
+      expect(await client.untilEnd()).not.toContain('\r\n0\r\n');
+      expect(log.records.filter(({ level }) => level === 'error')).toEqual([]);
+      expect(server.stats().requests).toMatchObject({ cut: 1, underWay: 0 });
+    });
+  });
+
+  it('by ending its writing side gets the 500 of an error that has nothing to do with it', async () => {
+    class Fails extends RequestHandler {
+      override async get(): Promise<void> {
+        await untilAborted(this.signal);
+        throw new Error('a bug');
+      }
+    }
+    await withApp([['/', Fails]], async ({ port, log }) => {
       const client = await RawClient.connect(port, requestText('/'));
       client.socket.end();
       expect(statusOf(await client.untilEnd())).toBe(500);
-      expect(log.records.map(({ level }) => level)).toEqual(['debug']);
+      expect(log.records.map(({ level }) => level)).toEqual(['error']);
     });
+  });
+
+  it('by ending its writing side is cut after halfClosedMs without a write, and flush then rejects', async () => {
+    const room = new Set<RequestHandler>();
+    const waking = signalled();
+    const stopped = signalled<unknown>();
+    const finished = signalled();
+    class Listens extends RequestHandler {
+      override async get(): Promise<void> {
+        this.write('x');
+        await this.flush();
+        room.add(this);
+        this.signal.addEventListener('abort', () => room.delete(this));
+        await waking.promise;
+        this.write('nobody reads this');
+        await this.flush().catch(stopped.resolve);
+      }
+      override onFinish(): void {
+        finished.resolve();
+      }
+    }
+    const log = new RecordingLogger();
+    const app = new Application([['/', Listens]], { logger: log });
+    await using server = await app.listen({ port: 0, host: '127.0.0.1', halfClosedMs: 40 });
+    const client = await RawClient.connect(server.port, requestText('/'));
+    await client.until('x');
+    client.socket.end();
+    expect(await client.untilEnd()).not.toContain('\r\n0\r\n');
+    expect([room.size, server.stats().requests.cut]).toEqual([0, 1]);
+    waking.resolve();
+    expect(codeOf(await stopped.promise)).toBe('ERR_HTTP_PEER_ENDED');
+    await finished.promise;
+    expect(log.records.filter(({ level }) => level !== 'debug')).toEqual([]);
+  });
+
+  it('by ending its writing side behind a compressed body has all of that body handled', async () => {
+    const text = Array.from({ length: 20_000 }, (_, at) => `word ${(at * 2_654_435_761) % 1_000_003}, `).join(
+      '',
+    );
+    class Counts extends RequestHandler {
+      override post(): void {
+        this.write(`${this.request.body.length} bytes`);
+      }
+    }
+    const app = new Application([['/', Counts]], { logger: new RecordingLogger() });
+    const decompressRequests = { chunkBytes: 1024 };
+    await using server = await app.listen({ port: 0, host: '127.0.0.1', decompressRequests });
+    const body = gzipSync(text);
+    const fields = ['Content-Encoding: gzip', `Content-Length: ${body.length}`];
+    const client = await RawClient.connect(server.port, requestText('/', 'POST', ...fields));
+    client.socket.end(body);
+    expect(bodyOf(await client.untilEnd())).toBe(`${text.length} bytes`);
   });
 
   it('does not make a signal abort after the answer', async () => {

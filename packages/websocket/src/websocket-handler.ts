@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type HTTPHeaders, HttpDateCache } from '@landspout/http1';
 import { ResponseEncoder } from '@landspout/http1/protocol';
+import { isCancellation } from '@landspout/ioloop';
 import { RequestHandler } from '@landspout/web';
 import type { WebSocketDelegate } from './connection/delegate.ts';
 import { WebSocketClosedError } from './connection/errors.ts';
@@ -249,6 +250,12 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
         return opening.then(close, close);
       },
       callbackFailed: (error) => {
+        const { closeReason } = this.request;
+        // The callback passed on that `signal` aborted with the connection, which is no error.
+        if (closeReason !== undefined && isCancellation(error, closeReason)) {
+          this.application.logger.debug({ error }, 'a callback gave up after its connection had ended');
+          return;
+        }
         try {
           this.logException(error);
         } catch (failure) {

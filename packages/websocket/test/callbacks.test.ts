@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketHandler } from '../src/index.ts';
 import { encodeClose, encodeMessage, encodePing, encodePong } from '../src/protocol/index.ts';
@@ -59,6 +60,30 @@ describe('WebSocketHandler, calling back', () => {
       open();
       await until(() => handler.closes > 0);
       expect(handler.calls).toEqual(['open', 'opened', 'close']);
+    });
+  });
+
+  it('takes no abort of the signal for an error: the connection has ended [WS-06]', async () => {
+    let settled = 0;
+    class Waits extends RecordingHandler {
+      override async onMessage(message: string | Uint8Array): Promise<void> {
+        super.onMessage(message);
+        try {
+          await delay(2 ** 30, undefined, { signal: this.signal });
+        } catch (error) {
+          settled += 1;
+          throw new Error('the message cannot be handled', { cause: error });
+        }
+      }
+    }
+    await withApp([['/', Waits]], async ({ port, log }) => {
+      const client = await RawClient.open(port);
+      client.send(encodeMessage('1', MASK));
+      await until(() => RecordingHandler.opened[0]?.calls.includes('message 1') === true);
+      client.socket.resetAndDestroy();
+      await until(() => settled === 1 && RecordingHandler.only.closes === 1);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(log.problems).toEqual([]);
     });
   });
 
