@@ -400,6 +400,28 @@ describe('a callback that gives up before its headers, because its client has en
 });
 
 describe('HTTPServerExchange.waitDrained', () => {
+  it('rejects with the reason of the signal if the client left before, while something else was awaited', () => {
+    const failures: unknown[] = [];
+    let begun = false;
+    let reason: unknown;
+    const handler = async ({ exchange, signal }: ServerRequest): Promise<void> => {
+      exchange.writeHead(200, 'OK', new HTTPHeaders());
+      begun = true;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      reason = signal.reason;
+      exchange.write('goes nowhere');
+      await exchange.waitDrained().catch((error: unknown) => failures.push(error));
+    };
+    return withServer(handler, async ({ port, records }) => {
+      const client = await RawClient.connect({ port }, GET);
+      await waitUntil(() => begun);
+      client.reset();
+      await waitUntil(() => failures.length === 1);
+      expect(failures).toEqual([reason]);
+      expect(records).toEqual([]);
+    });
+  });
+
   it('rejects once the client has left, so that a loop that writes and waits ends, without a record', () => {
     const failures: unknown[] = [];
     const handler = async ({ exchange }: ServerRequest): Promise<void> => {
