@@ -83,9 +83,9 @@ describe('DecompressingDelegate, against bad bodies', () => {
           const request = recording.requests.at(-1);
           expect(request?.calls).toEqual(['head', 'closed']);
           expect(request?.closedWith).toMatchObject([{ code: 'ERR_HTTP_INPUT', status: 413 }]);
-          expect(records.at(-1)?.level).toBe('info');
         }
-        expect(records).toHaveLength(AVAILABLE_CODINGS.length);
+        // The others are of the same kind, and are counted.
+        expect(records).toMatchObject([{ level: 'info', message: 'refused a request' }]);
       },
       { maxBodyBytes: 1000 },
       { maxBodyBytes: 1000 },
