@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { ROOT } from './packages.mjs';
@@ -13,7 +13,7 @@ import { pnpm, runCommand } from './run-command.mjs';
 const require = createRequire(import.meta.url);
 
 /**
- * Packs every package into one folder.
+ * Packs every package into one folder, over what an earlier call has left there.
  *
  * @param {PublishedPackage[]} packages
  * @param {string} folder
@@ -21,16 +21,11 @@ const require = createRequire(import.meta.url);
  */
 export function packAll(packages, folder) {
   mkdirSync(folder, { recursive: true });
-  const command = pnpm();
+  const command = [...pnpm(), 'pack', '--json', '--pack-destination', path.resolve(folder)];
   return new Map(
     packages.map(({ name, folder: own }) => {
-      const before = new Set(readdirSync(folder));
-      runCommand([...command, 'pack', '--pack-destination', folder], {
-        cwd: path.join(ROOT, 'packages', own),
-      });
-      const tarball = readdirSync(folder).find((file) => !before.has(file));
-      if (tarball === undefined) throw new Error(`packing ${name} left no tarball`);
-      return [name, path.join(folder, tarball)];
+      const { filename } = JSON.parse(runCommand(command, { cwd: path.join(ROOT, 'packages', own) }));
+      return [name, filename];
     }),
   );
 }

@@ -11,7 +11,7 @@ import { runToEnd } from './run-program.mjs';
 /** @typedef {import('./sources.mjs').Sample} Sample */
 
 /** The port that the samples name. Each run gets a free one instead. */
-const WRITTEN_PORT = /\b8888\b/g;
+export const WRITTEN_PORT = /\b8888\b/g;
 
 /** How long a server of a sample may take until it answers. */
 const START_TIMEOUT_MS = 20_000;
@@ -146,7 +146,7 @@ async function exchange(port, bytes, enough) {
 }
 
 /** A port that was free a moment ago: the samples name theirs, so that it has to be known before. */
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0);
   await once(server, 'listening');
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());

@@ -67,11 +67,16 @@ export function programOf(own) {
 
 /** @param {string} file @param {string} folder @returns {Sample[]} */
 function samplesOf(file, folder) {
-  const blocks = readFileSync(path.join(ROOT, file), 'utf8').matchAll(/^```ts\n(.*?)^```$/gms);
-  return [...blocks].map(([, source = ''], at) => {
+  return blocksOf(readFileSync(path.join(ROOT, file), 'utf8'), 'ts').map((source, at) => {
     const name = `${file.replaceAll(/\W+/g, '-')}-${at + 1}`;
     mkdirSync(path.join(folder, 'samples'), { recursive: true });
     writeFileSync(path.join(folder, 'samples', `${name}.ts`), source);
     return { origin: `${file} ${at + 1}`, script: `out/samples/${name}.js` };
   });
+}
+
+/** The blocks of code of a page in one language. @param {string} markdown @param {'ts' | 'sh'} language */
+export function blocksOf(markdown, language) {
+  const blocks = markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms);
+  return [...blocks].flatMap(([, found, source = '']) => (found === language ? [source] : []));
 }

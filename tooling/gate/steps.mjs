@@ -56,6 +56,10 @@ const REPO = [
     name: 'installing each packed package alone, running and compiling a program against it',
     command: [process.execPath, 'tooling/checks/tarballs.mjs'],
   },
+  {
+    name: 'following "Your own app" of the README from an empty folder to a running server',
+    command: [process.execPath, 'tooling/checks/first-app.mjs'],
+  },
 ];
 
 /** @type {ReadonlyMap<string, readonly Step[]>} */
