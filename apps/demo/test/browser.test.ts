@@ -154,6 +154,109 @@ describe('the chat page in Chromium', () => {
     await expect.poll(() => people(ada)).toEqual(['Ada', 'Bo']);
   });
 
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'keeps what was on the screen when the server restarts after %s, and says so',
+    async (signal) => {
+      const ada = await enterAs('Ada');
+      const bo = await enterAs('Bo');
+      const secondAda = await openTab();
+      await secondAda.getByLabel('Your name').fill('Ada');
+      await secondAda.keyboard.press('Enter');
+      await secondAda.getByText('You are Ada 2').waitFor();
+      await say(bo, 'before\n'.repeat(150));
+      await say(ada, 'mine');
+      for (const page of [ada, bo]) await expect.poll(() => texts(page)).toHaveLength(2);
+      await ada.getByLabel('Message', { exact: true }).fill('half a tho');
+      await bo.locator('#scroller').evaluate((element) => element.scrollTo(0, 0));
+
+      await demo?.signal(signal);
+      for (const page of [ada, bo, secondAda]) await page.getByText(/Connection lost/).waitFor();
+      demo = startChat({ PORT: new URL(url).port });
+      await demo.address();
+      for (const page of [ada, bo, secondAda]) await page.getByText('The room was restarted').waitFor();
+      expect(await ada.locator('#state').textContent()).toBe('You are Ada');
+      expect(await secondAda.locator('#state').textContent()).toBe('You are Ada 2');
+      expect(await ada.getByLabel('Message', { exact: true }).inputValue()).toBe('half a tho');
+      expect(await bo.locator('#scroller').evaluate((element) => element.scrollTop)).toBe(0);
+
+      await say(bo, 'after');
+      const order = '#log > :is(.message, .restart)';
+      const kinds = ['message', 'message own', 'restart', 'message'];
+      await expect
+        .poll(() => ada.locator(order).evaluateAll((entries) => entries.map(({ className }) => className)))
+        .toEqual(kinds);
+      expect(await texts(ada)).toEqual([expect.stringContaining('before'), 'mine', 'after']);
+      await expect.poll(() => people(ada)).toEqual(['Ada', 'Ada 2', 'Bo']);
+      expect(await texts(await enterAs('Late'))).toEqual(['after']);
+      // The browser writes down each attempt that found no server.
+      problems = problems.filter((problem) => !/^WebSocket connection to .* failed/.test(problem));
+    },
+  );
+
+  it('waits longer after each failed attempt, at most 15 s, and not as long as every other page', async () => {
+    await tabs().routeWebSocket('**/room', (route) => route.close({ code: 1001 }));
+    await tabs().addInitScript(() => {
+      const original = setTimeout;
+      const delays: number[] = [];
+      const quick = (callback: () => void, delayMs = 0) => {
+        if (delayMs >= 250) delays.push(delayMs);
+        return original(callback, 0);
+      };
+      Object.assign(globalThis, { setTimeout: quick, delays });
+    });
+    const page = await openTab();
+    await page.getByLabel('Your name').fill('Ada');
+    await page.keyboard.press('Enter');
+    const waits = () => page.evaluate(() => (globalThis as unknown as { delays: number[] }).delays);
+    await expect.poll(async () => (await waits()).length).toBeGreaterThan(8);
+    const longest = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000];
+    const shares = (await waits()).slice(0, 8).map((delayMs, at) => delayMs / (longest[at] as number));
+    for (const share of shares) expect(share).toSatisfy((one: number) => one >= 0.5 && one <= 1);
+    expect(new Set(shares).size).toBeGreaterThan(1);
+  });
+
+  it.each([320, 390, 1280])('fits a screen of %i pixels, the entry form included', async (width) => {
+    const page = await openTab();
+    await page.setViewportSize({ width, height: 640 });
+    const pageWidth = () => page.locator('html').evaluate((element) => element.scrollWidth);
+    expect(await pageWidth()).toBeLessThanOrEqual(width);
+    const name = 'W'.repeat(24);
+    await page.getByLabel('Your name').fill(`${name}W`);
+    await page.keyboard.press('Enter');
+    await page.getByText('A name has 1 to 24 characters.').waitFor();
+    expect(await pageWidth()).toBeLessThanOrEqual(width);
+    await page.getByLabel('Your name').fill(name);
+    await page.keyboard.press('Enter');
+    await page.getByText(`You are ${name}`).waitFor();
+    const other = await enterAs('W'.repeat(23));
+    await say(other, 'a'.repeat(500));
+    await say(page, `https://example.com/${'b'.repeat(500)}`);
+    await expect.poll(() => texts(page)).toHaveLength(2);
+    expect(await pageWidth()).toBeLessThanOrEqual(width);
+    const rights = await page
+      .locator('.bubble, .bar > *, #composer .field > *')
+      .evaluateAll((elements) => elements.map((element) => element.getBoundingClientRect().right));
+    expect(Math.max(...rights)).toBeLessThanOrEqual(width);
+  });
+
+  it('can be used with the keyboard alone', async () => {
+    const page = await openTab();
+    const focused = () => page.locator(':focus').getAttribute('id');
+    expect(await focused()).toBe('name');
+    await page.keyboard.type('Ada');
+    await page.keyboard.press('Enter');
+    await page.getByText('You are Ada').waitFor();
+    expect(await focused()).toBe('text');
+    await page.keyboard.type('hello');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => texts(page)).toEqual(['hello']);
+    await page.keyboard.press('Shift+Tab');
+    expect(await focused()).toBe('scroller');
+    await page.getByRole('button', { name: 'Leave' }).focus();
+    await page.keyboard.press('Enter');
+    expect(await focused()).toBe('name');
+  });
+
   it('counts new messages instead of moving who reads further up', async () => {
     const ada = await enterAs('Ada');
     const bo = await enterAs('Bo');

@@ -77,7 +77,7 @@ export class DemoProcess {
   }
 }
 
-/** Starts the chat on a free port. */
+/** Starts the chat, on a free port unless the environment names one. */
 export function startChat(environment: Record<string, string> = {}): DemoProcess {
   return new DemoProcess(['chat'], { PORT: '0', ...environment });
 }

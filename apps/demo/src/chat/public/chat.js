@@ -32,8 +32,10 @@ const socket = new RoomSocket({ opened, received, waiting });
 const store = readStore();
 /** With it a lost connection is taken up by the same visitor; another tab or a reload has its own. */
 let session = newSession();
-/** @type {{ room: string, after: number } | undefined} */
+/** The room of this visit, and the last of its messages that the page has. @type {{ room: string, after: number } | undefined} */
 let resume;
+/** The name that the room gave this visit: "Ada 2" stays that when everybody comes back to a restarted room. */
+let givenName = '';
 /** Texts that were sent and not yet answered, in order. @type {string[]} */
 let pending = [];
 let unread = 0;
@@ -43,6 +45,7 @@ joinForm.addEventListener('submit', (event) => {
   store.name = nameInput.value.trim();
   if (store.name === '') return;
   joinProblem.textContent = '';
+  givenName = '';
   socket.open();
   showState('connecting', 'Connecting…');
 });
@@ -89,7 +92,7 @@ if (store.name !== '') {
 }
 
 function opened() {
-  socket.send({ type: 'join', name: store.name, session, ...(resume && { resume }) });
+  socket.send({ type: 'join', name: givenName || store.name, session, ...(resume && { resume }) });
 }
 
 /** @param {any} message */
@@ -115,10 +118,12 @@ function welcomed({ room: id, you, visitors, messages }) {
   socket.settled();
   store.own = [...store.own.filter((own) => own !== you.id), you.id].slice(-MOST_OWN_IDS);
   saveStore();
+  givenName = you.name;
   if (resume?.room !== id) {
-    // Another room, or the same one after a restart: its numbers start anew, and so does the log.
+    // The numbers of a restarted room start anew. What people were reading stays; another visit begins empty.
+    if (resume === undefined) log.clear();
+    else log.markRestart();
     resume = { room: id, after: 0 };
-    log.clear();
   }
   people.reset(visitors, you.id);
   const entering = room.hidden;
@@ -155,6 +160,7 @@ function nameRefused(reason) {
   saveStore();
   showRoom(false);
   joinProblem.textContent = reason;
+  nameInput.focus();
 }
 
 /** @param {string} reason */
@@ -188,7 +194,8 @@ function setInput(text) {
 function showState(name, text) {
   state.dataset.state = name;
   state.textContent = text;
-  sendButton.disabled = name !== 'open';
+  // Not `disabled`, which would take the focus away from somebody who is on the button.
+  sendButton.ariaDisabled = String(name !== 'open');
 }
 
 /** @param {boolean} inside */

@@ -31,7 +31,10 @@ export class MessageLog {
     this.#empty = empty;
     this.#jump = jump;
     scroller.addEventListener('scroll', () => this.#atEnd() && this.#seen());
-    jump.addEventListener('click', () => this.toEnd());
+    jump.addEventListener('click', () => {
+      scroller.focus(); // the button goes away, and the keyboard stays in the conversation
+      this.toEnd();
+    });
     // What is typed, or a keyboard on a phone, makes the log smaller: its end stays in sight.
     let following = true;
     scroller.addEventListener('scroll', () => {
@@ -50,6 +53,7 @@ export class MessageLog {
 
   /** What was said before: not read aloud, and in sight at its end. @param {ChatMessage[]} messages @param {(m: ChatMessage) => boolean} isOwn */
   addHistory(messages, isOwn) {
+    if (messages.length === 0) return;
     this.#log.setAttribute('aria-live', 'off');
     for (const message of messages) this.add(message, isOwn(message));
     requestAnimationFrame(() => this.#log.setAttribute('aria-live', 'polite'));
@@ -75,17 +79,27 @@ export class MessageLog {
 
   /** A line about the room itself. @param {string} text */
   note(text) {
-    this.#previous = undefined;
-    const entry = document.createElement('li');
-    entry.className = 'note';
-    entry.dir = 'auto';
-    entry.textContent = text;
-    this.#append(entry, false, false);
+    this.#addLine('note', text);
+  }
+
+  /** A line across the log: the messages above are only on this page, the room does not have them any more. */
+  markRestart() {
+    this.#addLine('restart', 'The room was restarted: its history starts here.');
   }
 
   toEnd() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#seen();
+  }
+
+  /** @param {'note' | 'restart'} kind @param {string} text */
+  #addLine(kind, text) {
+    this.#previous = undefined;
+    const entry = document.createElement('li');
+    entry.className = kind;
+    entry.dir = 'auto';
+    entry.textContent = text;
+    this.#append(entry, false, false);
   }
 
   /** @param {HTMLElement} entry @param {boolean} follow @param {boolean} counts */

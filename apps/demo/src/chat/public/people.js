@@ -51,6 +51,7 @@ export class People {
     label.className = 'person-name';
     label.dir = 'auto';
     label.textContent = name;
+    label.title = name; // a long one is cut off
     entry.append(avatar(name), label);
     if (id === this.#me) {
       const you = document.createElement('span');
