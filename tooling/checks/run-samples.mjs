@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,10 +27,11 @@ const TALKS = new Map([
   ['README.md 3', echoBody],
   ['README.md 4', echoLine],
   ['packages/httpserver/README.md 1', echoBody],
-  ['packages/landspout/README.md 1', echoMessage],
+  ['packages/landspout/README.md 1', greetAndEchoMessage],
+  ['packages/web/README.md 1', greetAndServeFile],
 ]);
 
-/** The samples that end by themselves. Those in neither list are compiled only: they need files, or the network. */
+/** The samples that end by themselves. Those in neither list are compiled only: they need the network. */
 const ENDING = new Set(
   ['http1', 'ioloop', 'iostream', 'websocket'].map((folder) => `packages/${folder}/README.md 1`),
 );
@@ -43,6 +44,9 @@ const ENDING = new Set(
  * @returns {Promise<number>} how many ran.
  */
 export async function runSamples(folder, samples) {
+  // The folder that the sample of web serves files from.
+  mkdirSync(path.join(folder, 'public'));
+  writeFileSync(path.join(folder, 'public/index.html'), '<!DOCTYPE html><title>hello</title>');
   let ran = 0;
   for (const sample of samples) {
     const talk = TALKS.get(sample.origin);
@@ -98,9 +102,19 @@ async function talkTo(folder, script, talk) {
 
 /** @param {number} port */
 async function getUser(port) {
-  const answer = await exchange(port, 'GET /user/42 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
-  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-  assert.match(answer, /\r\n\r\n\{"hello":"42"\}$/);
+  assert.equal(await get(port, '/user/42'), '{"hello":"42"}');
+}
+
+/** @param {number} port */
+async function greetAndEchoMessage(port) {
+  assert.equal(await get(port, '/hello/you'), '{"hello":"you"}');
+  await echoMessage(port);
+}
+
+/** @param {number} port */
+async function greetAndServeFile(port) {
+  assert.equal(await get(port, '/hello/you?times=2'), '{"greeting":"Hello, you","times":2}');
+  assert.match(await get(port, '/static/'), /<title>hello/);
 }
 
 /** @param {number} port */
@@ -125,6 +139,13 @@ async function echoMessage(port) {
   const answer = await exchange(port, `${handshake}\x81\x85\x00\x00\x00\x00hello`, /hello$/);
   assert.match(answer, /^HTTP\/1\.1 101 /);
   assert.ok(answer.endsWith('\r\n\r\n\x81\x05hello'));
+}
+
+/** @param {number} port @param {string} target @returns {Promise<string>} the body of the 200. */
+async function get(port, target) {
+  const response = await exchange(port, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+  assert.match(response, /^HTTP\/1\.1 200 OK\r\n/, target);
+  return response.slice(response.indexOf('\r\n\r\n') + 4);
 }
 
 /**
