@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { callReporting } from './call-reporting.ts';
+import { callReporting } from './thenable.ts';
 
 /** One call of a function that waits for its turn, with the async context of the one who asked for it. */
 class QueuedCallback extends AsyncResource {

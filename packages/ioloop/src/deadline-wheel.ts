@@ -2,6 +2,7 @@ import type { Clock, ClockTimer } from './clock.ts';
 import { MAX_DELAY_MS, requireDelay } from './delay.ts';
 import type { Logger } from './logger.ts';
 import { runInRootContext } from './root-context.ts';
+import { reportRejection } from './thenable.ts';
 import { requireClock, requireLogger, usage } from './usage.ts';
 
 /** Something with one deadline at a time. */
@@ -27,7 +28,8 @@ const PAUSE_MS = 0;
  */
 export class DeadlineWheel {
   readonly #clock: Clock;
-  readonly #logger: Logger;
+  /** For {@link Deadline}: logs what a handler has failed with. */
+  readonly report: (error: unknown) => void;
   readonly #tickMs: number;
   readonly #slots: (Set<Deadline> | undefined)[] = new Array(SLOTS).fill(undefined);
   #size = 0;
@@ -45,7 +47,8 @@ export class DeadlineWheel {
       throw usage('DeadlineWheel', 'a tick above 0 ms', tickMs);
     }
     this.#clock = requireClock(clock, 'DeadlineWheel');
-    this.#logger = requireLogger(logger, 'DeadlineWheel');
+    requireLogger(logger, 'DeadlineWheel');
+    this.report = (error) => logger.error({ error }, 'a deadline handler failed');
     this.#tickMs = tickMs;
     this.#startedAt = clock.now();
   }
@@ -127,7 +130,7 @@ export class DeadlineWheel {
       try {
         deadline.comeRound(this.#tick);
       } catch (error) {
-        this.#logger.error({ error }, 'a deadline handler failed');
+        this.report(error);
       }
     }
     this.#unfinished = slot !== undefined && slot.size > 0;
@@ -184,11 +187,21 @@ export class Deadline {
       return;
     }
     this.#due = 0;
-    this.#entry.deadlinePassed();
+    // What this one enters by `enterWith` must not reach the next one of the same turn.
+    runInRootContext(passEntry, this);
+  }
+
+  /** For {@link passEntry}. */
+  pass(): void {
+    reportRejection(this.#entry.deadlinePassed(), this.#wheel.report);
   }
 
   #unplace(): void {
     this.#wheel.remove(this, this.#placed);
     this.#placed = 0;
   }
+}
+
+function passEntry(this: Deadline): void {
+  this.pass();
 }

@@ -1,10 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
 import { closeSync } from 'node:fs';
-import { callReporting } from './call-reporting.ts';
 import { DescriptorWatch, type ReadinessHandler } from './descriptor-watch.ts';
 import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import type { Reactor } from './reactor.ts';
+import { runInContextOf } from './root-context.ts';
 import { Socket } from './socket.ts';
+import { callReporting } from './thenable.ts';
 import { usage } from './usage.ts';
 
 /** The events that a handler may ask for, as epoll's bits; what goes wrong is reported without being asked for. */
@@ -37,7 +38,7 @@ export class DescriptorHandlers {
     }
     const context = new AsyncResource('LandspoutHandler');
     const run = (ready: number): void =>
-      context.runInAsyncScope(callReporting, undefined, handler, [target, ready], this.#report);
+      runInContextOf(context, () => callReporting(handler, [target, ready], this.#report), undefined);
     const forget = (): void => void this.#watches.delete(target);
     this.#watches.set(target, new DescriptorWatch(this.#reactor, target, events, run, forget));
   }

@@ -1,6 +1,7 @@
 import type { Logger } from './logger.ts';
 import { runInRootContext } from './root-context.ts';
 import type { SendBatch } from './send-batch.ts';
+import { reportRejection } from './thenable.ts';
 import { WriteBudget } from './write-budget.ts';
 
 /** Something that collects writes and hands them to the kernel together. */
@@ -37,6 +38,7 @@ export class FlushQueue {
     this.#flushAll();
   };
   readonly #onTurn = (): void => this.#takeTurn();
+  readonly #report = (error: unknown): void => this.#logger.error({ error }, 'a flush failed');
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -99,9 +101,9 @@ export class FlushQueue {
 
   #flush(flushable: Flushable): void {
     try {
-      flushable.flush();
+      reportRejection(flushable.flush(), this.#report);
     } catch (error) {
-      this.#logger.error({ error }, 'a flush failed');
+      this.#report(error);
     }
   }
 

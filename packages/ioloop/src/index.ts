@@ -47,6 +47,8 @@ export { runInRootContext } from './root-context.ts';
 export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';
 export type { BatchedSender, SendBatch } from './send-batch.ts';
 export { Socket, type SocketTarget } from './socket.ts';
+// Results of a program's callbacks. `isFuture` is Tornado's name.
+export { callReporting, isThenable, isThenable as isFuture, reportRejection } from './thenable.ts';
 export type { Backend } from './thread-backend.ts';
 export type { BudgetedWriter, WriteBudget } from './write-budget.ts';
 
@@ -73,7 +75,6 @@ export { convertYielded, registerYielded, type YieldedConverter } from './corout
 export { coroutine, isCoroutineFunction } from './coroutines/coroutine.ts';
 export type { FailureReport } from './coroutines/failure-report.ts';
 export { Future } from './coroutines/future.ts';
-export { isFuture } from './coroutines/is-future.ts';
 export { type MultiOptions, type MultiResult, multi } from './coroutines/multi.ts';
 export { type SleepOptions, sleep } from './coroutines/sleep.ts';
 export type { WaitItems } from './coroutines/wait-items.ts';

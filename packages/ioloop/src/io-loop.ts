@@ -14,6 +14,7 @@ import type { LoopStats, StatsOptions } from './loop-stats.ts';
 import { LoopTimers, type Timeout } from './loop-timers.ts';
 import type { Reactor } from './reactor.ts';
 import type { Socket } from './socket.ts';
+import { isThenable } from './thenable.ts';
 import { type Backend, threadBackend } from './thread-backend.ts';
 import { requireClock, requireFunction, requireLogger, requireOptions, usage } from './usage.ts';
 import type { LoopWatch } from './watchdog/loop-watch.ts';
@@ -150,15 +151,13 @@ export class IOLoop {
    */
   addFuture<T>(promise: PromiseLike<T>, callback: (promise: PromiseLike<T>) => unknown): void {
     requireFunction(callback, 'addFuture');
-    if (typeof (promise as { then?: unknown } | undefined)?.then !== 'function') {
-      throw usage('addFuture', 'a promise', promise);
-    }
+    if (!isThenable(promise)) throw usage('addFuture', 'a promise', promise);
     if (this.#closed) this.#refuse('addFuture');
     // A loop that was closed meanwhile has dropped what waited on it, and this with it.
     const settled = (): void => {
       if (!this.#closed) this.#callbacks.add(callback, [promise]);
     };
-    promise.then(settled, settled);
+    Promise.resolve(promise).then(settled, settled);
   }
 
   /** Forgets a pending {@link callLater}. Harmless after it ran. */

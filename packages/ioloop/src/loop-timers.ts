@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
-import { callReporting } from './call-reporting.ts';
 import { type Clock, type ClockTimer, systemClock } from './clock.ts';
+import { callReporting } from './thenable.ts';
 
 /** A pending `callLater`; give it to `IOLoop.removeTimeout`. */
 export interface Timeout {

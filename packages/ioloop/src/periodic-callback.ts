@@ -1,8 +1,11 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { ClockTimer } from './clock.ts';
 import { MAX_DELAY_MS } from './delay.ts';
 import { IOLoop } from './io-loop.ts';
 import { LoopUsageError } from './loop-errors.ts';
+import { runInContextOf } from './root-context.ts';
 import { shownValue } from './shown-value.ts';
+import { isThenable } from './thenable.ts';
 
 export interface PeriodicCallbackOptions {
   /** Fraction of the period, 0 to 1, by which each delay varies, centred on the period. Default 0. */
@@ -19,7 +22,8 @@ export interface PeriodicCallbackOptions {
  * Calls a function every so many milliseconds, measured from start to start.
  *
  * A run that takes longer than the period skips the slots that it missed; an asynchronous one never overlaps
- * itself. Errors are logged, and the schedule goes on.
+ * itself. Errors are logged, and the schedule goes on. Each run has the async context of {@link start}, whatever an
+ * earlier one has entered.
  */
 export class PeriodicCallback {
   readonly #callback: () => unknown;
@@ -33,6 +37,8 @@ export class PeriodicCallback {
   /** Tells a run that was stopped, or stopped and started again, from the one that is scheduled now. */
   #round = 0;
   #running = false;
+  /** The context of the start. */
+  #context: AsyncResource | undefined;
 
   /**
    * @param periodMs - above 0, and with the jitter at most 2,147,483,647 (about 24 days).
@@ -68,6 +74,7 @@ export class PeriodicCallback {
     this.#running = true;
     this.#round += 1;
     this.#nextAt = this.#loop.time();
+    this.#context = new AsyncResource('LandspoutPeriodicCallback');
     this.#schedule();
   }
 
@@ -77,6 +84,7 @@ export class PeriodicCallback {
     this.#round += 1;
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#context = undefined;
   }
 
   #schedule(): void {
@@ -84,8 +92,10 @@ export class PeriodicCallback {
     const period = this.#nextPeriod();
     const missed = Math.floor((now - this.#nextAt) / period);
     this.#nextAt += Math.max(missed, 0) * period + period;
+    const context = this.#context as AsyncResource;
+    const round = this.#round;
     this.#timer = this.#loop.clock.setTimeout(
-      () => void this.#run(this.#round),
+      () => runInContextOf(context, () => this.#run(round), undefined),
       // A timer may fire a little early, and what is left then comes on top of the longest period.
       Math.min(Math.max(this.#nextAt - now, 0), MAX_DELAY_MS),
     );
@@ -109,13 +119,25 @@ export class PeriodicCallback {
     }
   }
 
-  async #run(round: number): Promise<void> {
+  #run(round: number): void {
+    const failed = (error: unknown): void => {
+      this.#loop.logger.error({ error }, 'a periodic callback failed');
+      this.#ran(round);
+    };
     try {
       const result = this.#callback();
-      if (result instanceof Promise) await result;
+      if (isThenable(result)) {
+        Promise.resolve(result).then(() => this.#ran(round), failed);
+        return;
+      }
     } catch (error) {
-      this.#loop.logger.error({ error }, 'a periodic callback failed');
+      failed(error);
+      return;
     }
+    this.#ran(round);
+  }
+
+  #ran(round: number): void {
     if (this.#running && round === this.#round) this.#schedule();
   }
 }

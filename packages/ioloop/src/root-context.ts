@@ -14,11 +14,24 @@ const keepsStoresInResources = probe();
  * request that happens to set it off: a shared timer, the flush of everybody's writes, another request's turn.
  */
 export function runInRootContext<This>(callback: (this: This) => void, receiver: This): void {
-  if (keepsStoresInResources) root.runInAsyncScope(runInFreshResource<This>, undefined, callback, receiver);
-  else root.runInAsyncScope(callback, receiver);
+  runInContextOf(root, callback, receiver);
 }
 
-/** The root itself must never be entered: what `callback` leaves behind dies with this resource. */
+/**
+ * Calls `callback` in the async context of `resource`. What the callback enters by `enterWith` is neither found by
+ * later calls in the same context, nor left behind for the caller.
+ */
+export function runInContextOf<This>(
+  resource: AsyncResource,
+  callback: (this: This) => void,
+  receiver: This,
+): void {
+  if (keepsStoresInResources)
+    resource.runInAsyncScope(runInFreshResource<This>, undefined, callback, receiver);
+  else resource.runInAsyncScope(callback, receiver);
+}
+
+/** The stores that `callback` enters are kept in this resource, which nobody runs in again. */
 function runInFreshResource<This>(callback: (this: This) => void, receiver: This): void {
   new AsyncResource('Landspout').runInAsyncScope(callback, receiver);
 }

@@ -1,6 +1,6 @@
+import { isThenable } from '../thenable.ts';
 import { usage } from '../usage.ts';
 import { Future } from './future.ts';
-import { isFuture } from './is-future.ts';
 
 /**
  * Settles `target` as `source` settles, unless it is done by then: a lost exception is logged, as by
@@ -16,7 +16,7 @@ import { isFuture } from './is-future.ts';
  * console.log(await first);
  */
 export function chainFuture<T>(source: PromiseLike<T>, target: Future<T>): void {
-  if (!isFuture(source)) throw usage('chainFuture', 'a promise or a Future', source);
+  if (!isThenable(source)) throw usage('chainFuture', 'a promise or a Future', source);
   if (!(target instanceof Future)) throw usage('chainFuture', 'a Future as target', target);
   if ((source as unknown) === target) throw usage('chainFuture', 'two different futures', source);
   if (source instanceof Future) {

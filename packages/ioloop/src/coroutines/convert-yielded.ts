@@ -1,7 +1,7 @@
 import { LoopUsageError } from '../loop-errors.ts';
+import { isThenable } from '../thenable.ts';
 import { usage } from '../usage.ts';
 import type { FailureReport } from './failure-report.ts';
-import { isFuture } from './is-future.ts';
 import { multi } from './multi.ts';
 import { isList, isRecord } from './wait-items.ts';
 
@@ -60,7 +60,7 @@ export function registerYielded<T extends object>(
  */
 export function convertYielded(yielded: unknown, report: FailureReport = {}): PromiseLike<unknown> {
   const converted = converterResult(yielded);
-  if (isFuture(converted)) return converted;
+  if (isThenable(converted)) return converted;
   if (isList(converted)) return multi(Array.from(converted, converterResult), report);
   if (isRecord(converted)) {
     const items = Object.entries(converted).map(([key, item]) => [key, converterResult(item)] as const);
@@ -71,7 +71,7 @@ export function convertYielded(yielded: unknown, report: FailureReport = {}): Pr
 
 /** A promise of what the converter makes of `value`, or `value` where there is nothing to convert. */
 function converterResult(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || isFuture(value)) return value;
+  if (typeof value !== 'object' || value === null || isThenable(value)) return value;
   for (let type: object | null = value; type !== null; type = Object.getPrototypeOf(type)) {
     const convert = CONVERTERS.get(type);
     if (convert !== undefined) return convertWith(convert, value as never);
@@ -82,6 +82,6 @@ function converterResult(value: unknown): unknown {
 /** Async, so that what the converter of one item throws stops no other item from being listened to. */
 async function convertWith(convert: YieldedConverter<never>, value: never): Promise<unknown> {
   const result: unknown = convert(value);
-  if (!isFuture(result)) throw usage('registerYielded', 'a promise from the converter', result);
+  if (!isThenable(result)) throw usage('registerYielded', 'a promise from the converter', result);
   return await result;
 }

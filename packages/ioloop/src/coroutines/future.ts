@@ -1,8 +1,8 @@
 import { LoopUsageError } from '../loop-errors.ts';
 import { shownValue } from '../shown-value.ts';
+import { callReporting, isThenable } from '../thenable.ts';
 import { isCancellation } from './cancellation.ts';
 import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
-import { isFuture } from './is-future.ts';
 
 type State<T> =
   | { readonly kind: 'pending' }
@@ -66,7 +66,7 @@ export class Future<T> implements PromiseLike<T> {
    * @throws LoopUsageError `ERR_LOOP_USAGE` for a promise, whose value is not there yet: see {@link chainFuture}.
    */
   setResult(value: T): boolean {
-    if (isFuture(value)) {
+    if (isThenable(value)) {
       throw new LoopUsageError('ERR_LOOP_USAGE', 'setResult: a value was expected, not a promise');
     }
     if (this.isDone) return false;
@@ -173,11 +173,6 @@ export class Future<T> implements PromiseLike<T> {
     const report = (error: unknown): void => {
       if (!isCancellation(error)) reportFailure(error, 'Future: a done callback failed', this.#report);
     };
-    try {
-      const result = callback(this);
-      if (isFuture(result)) result.then(undefined, report);
-    } catch (error) {
-      report(error);
-    }
+    callReporting(callback as (future: never) => unknown, [this], report);
   }
 }

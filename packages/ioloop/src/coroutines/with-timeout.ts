@@ -4,9 +4,9 @@ import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
 import { onAbort } from '../on-abort.ts';
 import { runInRootContext } from '../root-context.ts';
 import { shownValue } from '../shown-value.ts';
+import { isThenable } from '../thenable.ts';
 import { isCancellation } from './cancellation.ts';
 import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
-import { isFuture } from './is-future.ts';
 
 export interface WithTimeoutOptions extends FailureReport {
   /** How long to wait, 0 to 2,147,483,647 ms; default: for ever. */
@@ -41,14 +41,14 @@ export async function withTimeout<T>(
 ): Promise<T> {
   const wait = new Wait<T>();
   // A promise is watched before anything is refused: its failure belongs to us from here on.
-  if (isFuture(work)) wait.watch(Promise.resolve(work));
+  if (isThenable(work)) wait.watch(Promise.resolve(work));
   let clock: Clock;
   try {
     checkReport('withTimeout', options);
     wait.reportTo(options);
     clock = clockOf('withTimeout', options);
     checkWait('withTimeout', options);
-    if (!isFuture(work)) wait.watch(start(work, wait.signal));
+    if (!isThenable(work)) wait.watch(start(work, wait.signal));
   } catch (error) {
     wait.leave(error);
     throw error;

@@ -1,6 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { IOLoop } from '../io-loop.ts';
 import type { Logger } from '../logger.ts';
+import { isThenable } from '../thenable.ts';
 import type { ProcessListenOptions } from './listen-requests.ts';
 import { ProcessUsageError } from './process-errors.ts';
 import { ProcessSupervisor } from './process-supervisor.ts';
@@ -12,8 +13,11 @@ export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptio
   extends Omit<ProcessSupervisorOptions, 'count' | 'program' | 'listen'> {
   /** Where the children shall be able to listen. Default: nowhere. */
   readonly listen?: Listen;
-  /** Called in the parent before the first child is started, with what it can be asked and told. */
-  readonly onSupervising?: (supervisor: ProcessSupervisor) => void;
+  /**
+   * Called in the parent before the first child is started, with what it can be asked and told. A returned promise is
+   * awaited first. If it throws or rejects, forkProcesses does too, and no child is started.
+   */
+  readonly onSupervising?: (supervisor: ProcessSupervisor) => unknown;
 }
 
 /** Both end a service in an orderly way: one from a supervisor or container, one from a keyboard. */
@@ -79,7 +83,13 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
     record === undefined ? new ProcessSupervisor({ ...options, count: count ?? null }) : undefined;
   called = true;
   if (record !== undefined) return becomeTask(record) as Promise<ProcessTask<Listen>>;
-  options.onSupervising?.(supervisor as ProcessSupervisor);
+  try {
+    const preparing = options.onSupervising?.(supervisor as ProcessSupervisor);
+    if (isThenable(preparing)) await preparing;
+  } catch (error) {
+    called = false; // no child was started
+    throw error;
+  }
   await supervise(supervisor as ProcessSupervisor, (options.loop ?? IOLoop.current()).logger);
   process.exit(0);
 }

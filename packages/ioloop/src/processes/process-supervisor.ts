@@ -1,4 +1,5 @@
 import { IOLoop } from '../io-loop.ts';
+import { callReporting } from '../thenable.ts';
 import { type ChildProgram, resolveProgram } from './child-program.ts';
 import type { ChildLauncher } from './launch-plan.ts';
 import { type ProcessListenOptions, resolveListenRequests } from './listen-requests.ts';
@@ -351,11 +352,9 @@ export class ProcessSupervisor {
   }
 
   #tell(call: () => unknown): void {
-    try {
-      call();
-    } catch (error) {
-      this.#loop.logger.error({ error }, 'a hook of the supervisor failed');
-    }
+    callReporting(call, undefined, (error) =>
+      this.#loop.logger.error({ error }, 'a hook of the supervisor failed'),
+    );
   }
 }
 

@@ -7,14 +7,14 @@ import type { RestartPolicyOptions } from './restart-policy.ts';
 import type { SupervisedChild } from './supervised-task.ts';
 import type { ProcessExit } from './task-child.ts';
 
-/** What a parent may want to hear of its children. What throws is logged. */
+/** What a parent may want to know of its children. If one throws or rejects, it is logged. */
 export interface SupervisorHooks {
   /** A child was started, for the first time or again. */
-  readonly onStarted?: (child: SupervisedChild) => void;
+  readonly onStarted?: (child: SupervisedChild) => unknown;
   /** A child has ended, or could not be started. */
-  readonly onExited?: (child: SupervisedChild, exit: ProcessExit) => void;
+  readonly onExited?: (child: SupervisedChild, exit: ProcessExit) => unknown;
   /** A child called `process.send(message)`. */
-  readonly onMessage?: (child: SupervisedChild, message: unknown) => void;
+  readonly onMessage?: (child: SupervisedChild, message: unknown) => unknown;
 }
 
 export interface ProcessSupervisorOptions extends RestartPolicyOptions, ChildProgramOptions, SupervisorHooks {

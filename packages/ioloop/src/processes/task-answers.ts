@@ -1,4 +1,5 @@
 import { IOLoop } from '../io-loop.ts';
+import { runInRootContext } from '../root-context.ts';
 import { hearQuestions, tellParent } from './task-channel.ts';
 
 /** The child's side of `ProcessSupervisor.ask`: what it answers to which topic. */
@@ -6,7 +7,8 @@ export class TaskAnswers {
   readonly #topics = new Map<string, () => unknown>();
 
   constructor() {
-    hearQuestions(({ id, topic }) => void this.#answer(id, topic));
+    // Outside of every context: the channel would keep what an answer enters for all that comes later.
+    hearQuestions(({ id, topic }) => runInRootContext(() => void this.#answer(id, topic), undefined));
   }
 
   /** From now on `answer` is called for each question about `topic`. What fails is logged, and no answer. */

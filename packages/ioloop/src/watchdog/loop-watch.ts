@@ -1,6 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../logger.ts';
+import { runInRootContext } from '../root-context.ts';
+import { callReporting } from '../thenable.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { describeBlock, type LoopBlock } from './loop-block.ts';
 import type { LoopWatchOptions, WatchSettings } from './watch-options.ts';
@@ -20,7 +22,7 @@ export class LoopWatch {
   /** Least lateness of the heartbeat that is reported, in milliseconds. */
   readonly thresholdMs: number;
   readonly #logger: Logger;
-  readonly #onBlock: ((block: LoopBlock) => void) | undefined;
+  readonly #onBlock: ((block: LoopBlock) => unknown) | undefined;
   readonly #onEnd: () => void;
   #heartbeat: Heartbeat | undefined;
   #worker: Worker | undefined;
@@ -96,11 +98,16 @@ export class LoopWatch {
     if (block.cause === 'debugger') this.#logger.info(block, text);
     else this.#logger.warn(block, text);
     blocks.publish(block);
-    try {
-      this.#onBlock?.(block);
-    } catch (error) {
+    this.#tell(block);
+  }
+
+  /** Outside of every context: Node before 24 would keep what the listener enters for the next message. */
+  #tell(block: LoopBlock): void {
+    const onBlock = this.#onBlock;
+    if (onBlock === undefined) return;
+    const failed = (error: unknown): void =>
       this.#logger.error({ error }, 'the listener of a blocked event loop failed');
-    }
+    runInRootContext(() => callReporting(onBlock, [block], failed), undefined);
   }
 
   async #stop(): Promise<void> {

@@ -21,8 +21,8 @@ export interface LoopWatchOptions {
    * It is an absolute `file:` or `data:` URL, and shares nothing with the modules of the main thread.
    */
   readonly immediateModule?: URL | string;
-  /** Called on the main thread when a block has ended. What it throws is logged. */
-  readonly onBlock?: (block: LoopBlock) => void;
+  /** Called on the main thread when a block has ended. If it throws or rejects, that is logged. */
+  readonly onBlock?: (block: LoopBlock) => unknown;
   /** Most frames of a stack: 1 to 200, default 20. */
   readonly stackFrames?: number;
   /** Most blocks that are looked at in a minute: 1 to 600, default 10. The rest is counted: `LoopBlock.suppressed`. */

@@ -1,6 +1,7 @@
 // The watchdog's thread. It is a file of its own in `dist`, started by loop-watch.ts and imported by nothing.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { consoleLogger } from '../logger.ts';
+import { callReporting } from '../thenable.ts';
 import { HeartbeatView } from './heartbeat.ts';
 import { writeStandardErrorAtOnce } from './immediate-output.ts';
 import { describeBlock, type LoopBlock } from './loop-block.ts';
@@ -56,14 +57,7 @@ async function loadImmediateModule(
   try {
     const { default: report } = (await import(url)) as { default?: unknown };
     if (typeof report !== 'function') throw new TypeError('its default export is not a function');
-    return (block) => {
-      try {
-        const result: unknown = report(block);
-        if (result instanceof Promise) result.catch(failed);
-      } catch (error) {
-        failed(error);
-      }
-    };
+    return (block) => callReporting(report as (block: never) => unknown, [block], failed);
   } catch (error) {
     failed(error);
     return undefined;

@@ -136,6 +136,22 @@ describe('forkProcesses', () => {
     taken.close();
   });
 
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('a bug');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('a bug'))],
+  ])('fails, and starts no child, if onSupervising %s', async (_how, onSupervising) => {
+    let started = 0;
+    const onStarted = () => (started += 1);
+    await expect(forkProcesses(1, { onSupervising, onStarted })).rejects.toThrow('a bug');
+    await expect(forkProcesses(1, { onSupervising, onStarted })).rejects.toThrow('a bug');
+    expect(started).toBe(0);
+  });
+
   it.each([
     [1025, {}],
     [Number.NaN, {}],

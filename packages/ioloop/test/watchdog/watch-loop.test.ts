@@ -97,6 +97,17 @@ describe('watchLoop', () => {
     });
   });
 
+  it('logs that the call of the immediate module rejects', async () => {
+    const rejecting = `export default () => ({ then: (_, fail) => fail(new Error('of the module')) });`;
+    const program = run('module fails while it blocks', { watch: { immediateModule: moduleUrl(rejecting) } });
+    await program.onErrors(recordOf('spin'));
+    program.openGate();
+    expect(await program.from('error log')).toMatchObject({
+      text: "the watchdog's immediate module failed",
+      message: 'of the module',
+    });
+  });
+
   it('logs the stack with the block when nothing was to be said at once', async () => {
     const watch = { immediate: false, immediateModule: moduleUrl(OPENS_GATE) };
     const program = run('console logger', { watch });
@@ -106,11 +117,11 @@ describe('watchLoop', () => {
     expect(program.errors).not.toMatch(/still is/);
   });
 
-  it('logs what the listener throws', async () => {
-    const program = run('listener throws');
+  it.each(['throws', 'rejects'])('logs the failure of a listener that %s', async (how) => {
+    const program = run(`listener ${how}`);
     await program.onErrors(recordOf('spin'));
     program.openGate();
-    expect(await program.from('error log')).toMatchObject({ message: 'thrown by the listener' });
+    expect(await program.from('error log')).toMatchObject({ message: 'of the listener' });
   });
 
   it('leaves the pause of another debugger alone, and says that it blames nobody', async () => {
