@@ -26,7 +26,7 @@ export class CloseListeners {
     });
   }
 
-  /** Tells each on a later turn, so that reads were answered before. What one throws is one record of the loop's log. */
+  /** Calls each on a later turn, after reads were settled. If one throws or rejects, the loop logs it. */
   tell(): void {
     const loop = IOLoop.current();
     for (const listener of this.#listeners) loop.addCallback(listener);

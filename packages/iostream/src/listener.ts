@@ -1,3 +1,4 @@
+import { callReporting, type IOLoop, runInRootContext } from '@landspout/ioloop';
 import type { SocketAddress, Transport } from './transport.ts';
 
 /** A listening socket. While it takes connections, it keeps the process alive. */
@@ -10,8 +11,8 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Takes one connection, which is open and paused. Must not throw. */
-export type AcceptHandler = (transport: Transport) => void;
+/** Takes one connection, which is open and paused. If it throws or rejects, that is logged, and the connection closed. */
+export type AcceptHandler = (transport: Transport) => unknown;
 
 /**
  * A socket that listens, as a value: connections wait in it until somebody takes them, up to its backlog; what comes
@@ -19,7 +20,8 @@ export type AcceptHandler = (transport: Transport) => void;
  */
 export interface ListeningSocket extends Listener, AsyncDisposable {
   /**
-   * Takes the connections that wait, and those that come, each on a turn of its own or of a batch. A connection that
+   * Takes the connections that wait, and those that come, each on a turn of its own or of a batch, and each in the root
+   * async context, whatever was entered for an earlier one. A connection that
    * its peer has broken off before may come as a closed one or not at all; neither disturbs the others.
    *
    * @returns what stops it: connections wait again from then on, and another handler may take its place. Idempotent.
@@ -52,4 +54,16 @@ export interface ListenerOptions {
   /** Connections that the system holds until they are accepted. */
   readonly backlog: number;
   readonly onConnection: AcceptHandler;
+}
+
+/**
+ * For listening sockets: calls `handler` in the root async context, so that what it enters by `enterWith` does not reach
+ * the next connection of the same turn or listener.
+ */
+export function handOver(loop: IOLoop, handler: AcceptHandler, transport: Transport): void {
+  const failed = (error: unknown): void => {
+    loop.logger.error({ error }, 'the handler of an accepted connection failed');
+    transport.close();
+  };
+  runInRootContext(() => callReporting(handler, [transport], failed), undefined);
 }

@@ -1,3 +1,5 @@
+import { runInRootContext } from '@landspout/ioloop';
+
 /** Bytes in flight in one direction: about what a socket's kernel buffers hold, so that back-pressure is real. */
 const CAPACITY_BYTES = 64 * 1024;
 
@@ -84,18 +86,23 @@ export class MemoryPipe {
   wakeReader(): void {
     if (this.#wakeReader) return;
     this.#wakeReader = true;
-    setImmediate(() => {
-      this.#wakeReader = false;
-      this.onReadable?.();
-    });
+    // As the kernel would: whoever writes or resumes is not the one who reads.
+    runInRootContext(() => {
+      setImmediate(() => {
+        this.#wakeReader = false;
+        this.onReadable?.();
+      });
+    }, undefined);
   }
 
   #scheduleWriter(): void {
     if (this.#wakeWriter || this.onWritable === undefined) return;
     this.#wakeWriter = true;
-    setImmediate(() => {
-      this.#wakeWriter = false;
-      this.onWritable?.();
-    });
+    runInRootContext(() => {
+      setImmediate(() => {
+        this.#wakeWriter = false;
+        this.onWritable?.();
+      });
+    }, undefined);
   }
 }

@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { type IOLoop, RateLimitedLog } from '@landspout/ioloop';
-import type { AcceptHandler, ListeningSocket, ListenTarget } from './listener.ts';
+import { type AcceptHandler, handOver, type ListeningSocket, type ListenTarget } from './listener.ts';
 import { internetAddress } from './net-address.ts';
 import { NodeTransport } from './node-transport.ts';
 import { listenUsage } from './stream-usage.ts';
@@ -120,7 +120,7 @@ export class NodeListeningSocket implements ListeningSocket {
 
   #hand(socket: Socket, handler: AcceptHandler): void {
     const localAddress = this.address.family === 'unix' ? this.address : undefined;
-    handler(new NodeTransport(socket, { loop: this.#loop, localAddress }));
+    handOver(this.#loop, handler, new NodeTransport(socket, { loop: this.#loop, localAddress }));
   }
 }
 

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { type BudgetedWriter, type Flushable, IOLoop, SystemError } from '@landspout/ioloop';
+import { type BudgetedWriter, type Flushable, IOLoop, runInRootContext, SystemError } from '@landspout/ioloop';
 import { resetDuplex } from './duplex-reset.ts';
 import { internetAddress } from './net-address.ts';
 import { MOST_CHUNK_BYTES, OutgoingPieces } from './outgoing-pieces.ts';
@@ -44,6 +44,8 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   readonly #loop: IOLoop;
   readonly #outgoing = new OutgoingPieces();
   #events: TransportEvents | undefined;
+  /** What is about to be delivered. */
+  #arrived: Buffer | undefined;
   #bytesInFlight = 0;
   #reading = false;
   #flushScheduled = false;
@@ -202,9 +204,21 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     this.#loop.scheduleFlush(this);
   }
 
+  /**
+   * In the root async context: Node calls back in that of the socket or, for what was buffered, of the one who resumed
+   * it. Node before 24 keeps in the socket what `enterWith` has entered there.
+   */
   readonly #onData = (bytes: Buffer): void => {
-    if (this.#open) this.#events?.received(bytes, 0, bytes.length);
+    if (!this.#open) return;
+    this.#arrived = bytes;
+    runInRootContext(this.#deliver, this);
   };
+
+  #deliver(): void {
+    const bytes = this.#arrived as Buffer;
+    this.#arrived = undefined;
+    this.#events?.received(bytes, 0, bytes.length);
+  }
 
   readonly #onEnd = (): void => {
     this.#peerEnded = true;

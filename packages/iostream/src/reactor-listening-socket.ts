@@ -6,7 +6,7 @@ import {
   type ReadyHandler,
   systemError,
 } from '@landspout/ioloop';
-import type { AcceptHandler, ListeningSocket } from './listener.ts';
+import { type AcceptHandler, handOver, type ListeningSocket } from './listener.ts';
 import { toSocketAddress } from './native-address.ts';
 import { ReactorTransport } from './reactor-transport.ts';
 import { listenUsage } from './stream-usage.ts';
@@ -79,9 +79,9 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
     for (let accepted = 0; accepted < most && this.#handler !== undefined; accepted += 1) {
       const connection = binding.accept(slot, generation);
       if (connection >= 0) {
-        this.#handler(
-          new ReactorTransport(this.#loop, this.#reactor, connection, binding.generation(connection)),
-        );
+        const connected = binding.generation(connection);
+        const transport = new ReactorTransport(this.#loop, this.#reactor, connection, connected);
+        handOver(this.#loop, this.#handler, transport);
       } else if (connection === -constants.EAGAIN) {
         return;
       } else if (this.#isExhausted(connection)) {

@@ -10,6 +10,7 @@ import {
   type IOLoop,
   type Reactor,
   type ReadyHandler,
+  runInRootContext,
   type SendBatch,
   SystemError,
   systemError,
@@ -263,7 +264,9 @@ export class ReactorTransport
         this.#nothingReceived(received);
         return;
       }
-      this.#events?.received(readBuffer, 0, received);
+      if (reads === 0) this.#events?.received(readBuffer, 0, received);
+      // The reactor gave the first its context; what its handler has entered by `enterWith` is not for the others.
+      else runInRootContext(() => this.#events?.received(readBuffer, 0, received), undefined);
       if (received < readBuffer.length || !this.#reactor.mayReadAgain()) return;
     }
   }

@@ -1,3 +1,4 @@
+import { IOLoop, isThenable, reportRejection, runInRootContext } from '@landspout/ioloop';
 import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 import { closedError, StreamClosedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
@@ -151,7 +152,7 @@ export class ReadingSide {
 
   drained(): void {
     try {
-      this.#consumer?.drained();
+      this.#watch(this.#consumer?.drained());
     } catch (error) {
       this.#consumerFailed(error);
     }
@@ -166,14 +167,14 @@ export class ReadingSide {
   closed(error: Error | undefined): void {
     const consumer = this.#consumer;
     this.#consumer = undefined;
-    consumer?.closed(error);
+    reportRejection(consumer?.closed(error), reportLate);
   }
 
   // ---- inside ----
 
   #deliver(bytes: Buffer, start: number, end: number): void {
     try {
-      (this.#consumer as StreamConsumer).received(bytes, start, end);
+      this.#watch((this.#consumer as StreamConsumer).received(bytes, start, end));
     } catch (error) {
       this.#consumerFailed(error);
     }
@@ -181,29 +182,37 @@ export class ReadingSide {
 
   #tellEnded(): void {
     try {
-      this.#consumer?.ended();
+      this.#watch(this.#consumer?.ended());
     } catch (error) {
       this.#consumerFailed(error);
     }
   }
 
+  /** An asynchronous consumer that fails is treated as one that throws. */
+  #watch(result: unknown): void {
+    if (isThenable(result)) reportRejection(result, (error) => this.#consumerFailed(error));
+  }
+
   /** A bug of the consumer ends its stream, and nobody else's: below us stand a socket's events or the reactor. */
   #consumerFailed(error: unknown): void {
+    if (this.#stream.isClosed) reportLate(error);
     this.#stream.close(error instanceof Error ? error : new Error(String(error)));
   }
 
-  /** Hands buffered bytes to the consumer on a later turn, as if they came only then. */
+  /** Hands buffered bytes to the consumer on a later turn and in the root async context, as if they came only then. */
   #replay(): void {
     this.#reading = true;
-    process.nextTick(() => {
-      if (!this.#canDeliver()) return;
-      const bytes = this.#inbox?.takeAll();
-      this.#inbox = undefined;
-      if (bytes !== undefined && bytes.length > 0) this.#deliver(bytes, 0, bytes.length);
-      if (!this.#canDeliver()) return;
-      if (this.isEnded) this.#tellEnded();
-      else this.#transport.resume();
-    });
+    runInRootContext(() => process.nextTick(() => this.#deliverBuffered()), undefined);
+  }
+
+  #deliverBuffered(): void {
+    if (!this.#canDeliver()) return;
+    const bytes = this.#inbox?.takeAll();
+    this.#inbox = undefined;
+    if (bytes !== undefined && bytes.length > 0) this.#deliver(bytes, 0, bytes.length);
+    if (!this.#canDeliver()) return;
+    if (this.isEnded) this.#tellEnded();
+    else this.#transport.resume();
   }
 
   #canDeliver(): boolean {
@@ -217,6 +226,11 @@ export class ReadingSide {
     this.#reading = true;
     this.#transport.resume();
   }
+}
+
+/** The stream is closed: there is nothing left to end. */
+function reportLate(error: unknown): void {
+  IOLoop.current().logger.error({ error }, 'the consumer of a stream failed after its close');
 }
 
 function busy(operation: string): StreamUsageError {

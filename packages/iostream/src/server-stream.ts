@@ -1,3 +1,4 @@
+import { reportRejection } from '@landspout/ioloop';
 import type { CloseReason } from './close-reason.ts';
 import { IOStream } from './io-stream.ts';
 import type { IOStreamOptions } from './stream-options.ts';
@@ -26,8 +27,8 @@ export class ServerStream extends IOStream {
   }
 
   /** Tells the owner if `result`, the handler's, fails. Bound, since a closure with its context weighs twice as much. */
-  watchHandler(result: Promise<unknown>): void {
-    result.catch(this.handlerFailed.bind(this));
+  watchHandler(result: PromiseLike<unknown>): void {
+    reportRejection(result, this.handlerFailed.bind(this));
   }
 
   handlerFailed(error: unknown): void {

@@ -1,6 +1,6 @@
 /**
- * A protocol that is handed the bytes as they come, in place of reads. What its methods throw closes the stream, but
- * for `closed`, which must not throw.
+ * A protocol that is handed the bytes as they come, in place of reads. What its methods throw or reject with closes the
+ * stream, but for `closed`, which must not throw.
  */
 export interface StreamConsumer {
   /** Bytes `start` to `end`, lent for the length of this call only. */

@@ -167,12 +167,13 @@ function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOp
   return isSecureContext(tls) ? { secureContext: tls } : tls;
 }
 
-/** A resolver of somebody else's may take its time with our signal. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** A resolver of somebody else's may take its time with our signal, and return any thenable. */
+function unlessAborted<T>(resolving: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const settled = Promise.resolve(resolving).then(resolve, reject);
+    void settled.finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 

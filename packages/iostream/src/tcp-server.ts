@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { announceListening, type RateLimitedLog } from '@landspout/ioloop';
+import { announceListening, isThenable, type RateLimitedLog } from '@landspout/ioloop';
 import type { CloseReason } from './close-reason.ts';
 import type { IOStream } from './io-stream.ts';
 import type { ListeningSocket } from './listener.ts';
@@ -191,7 +191,7 @@ export class TCPServer {
     this.#counters.opened += 1;
     try {
       const result = this.handleStream(stream);
-      if (result instanceof Promise) stream.watchHandler(result);
+      if (isThenable(result)) stream.watchHandler(result);
     } catch (error) {
       stream.handlerFailed(error);
     }

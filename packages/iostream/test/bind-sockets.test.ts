@@ -217,6 +217,26 @@ describe('ListeningSocket.addAcceptHandler', () => {
     for (const stream of streams) stream.close();
   });
 
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('a bug');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('a bug'))],
+  ])('logs the failure of a handler that %s, and closes the connection [NET-03]', async (_how, fail) => {
+    const { loop, of } = recordingLoop();
+    await using socket = await open(loop);
+    socket.addAcceptHandler(fail);
+    for (let count = 1; count <= 2; count += 1) {
+      await using stream = await client.connect({ host, port: portOf(socket.address) });
+      expect((await stream.readUntilClose()).length).toBe(0);
+      await until(() => of('error').length === count);
+    }
+    expect(of('error')[0]).toMatchObject({ message: 'the handler of an accepted connection failed' });
+  });
+
   it('has one handler at a time, and none after the close [NET-03]', async () => {
     const socket = await open();
     const stop = socket.addAcceptHandler(keep);

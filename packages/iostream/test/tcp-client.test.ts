@@ -118,6 +118,18 @@ describe('TCPClient', () => {
     expect((await stream.readUntilClose()).toString()).toBe('hi');
   });
 
+  it('takes addresses from a resolver that returns a thenable of another library, or none', async () => {
+    await using server = await greetingServer();
+    const addresses = [{ address: host, family: 4 as const }];
+    // biome-ignore lint/suspicious/noThenProperty: a thenable of another library is the subject.
+    const foreign = { then: (resolved: (value: unknown) => void) => void resolved(addresses) };
+    for (const found of [foreign, addresses]) {
+      const resolver: Resolver = { resolve: () => found as never };
+      await using stream = await new TCPClient({ resolver }).connect({ host: 'a.test', port: server.port });
+      expect((await stream.readUntilClose()).toString()).toBe('hi');
+    }
+  });
+
   it('throws an error with the code of the last address when none accepts [CON-02]', async () => {
     const before = openDescriptors();
     const port = await deadPort();

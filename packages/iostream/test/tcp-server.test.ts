@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { connect as nodeConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SystemError } from '@landspout/ioloop';
+import { Future, SystemError } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type IOStream,
@@ -177,16 +177,21 @@ describe('TCPServer', () => {
         throw new Error('at once');
       },
       () => Promise.reject(new Error('later')),
+      () => {
+        const future = new Future<void>();
+        setImmediate(() => future.setException(new Error('by a Future')));
+        return future;
+      },
     ];
     await using server = await new TCPServer({ loop, handleStream: () => failures.shift()?.() }).listen({
       host,
     });
-    for (const message of ['at once', 'later']) {
+    for (const message of ['at once', 'later', 'by a Future']) {
       await using stream = await client.connect({ host, port: server.port });
       expect((await stream.readUntilClose()).length).toBe(0);
       await until(() => of('error').some(({ error }) => (error as Error).message === message));
     }
-    expect(of('error')).toHaveLength(2);
+    expect(of('error')).toHaveLength(3);
   });
 
   it('is quiet when a handler fails because the peer went away [STR-12]', async () => {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { runInRootContext } from '@landspout/ioloop';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import { noteProxied } from './proxied-connection.ts';
 import type { ProxyHeader } from './proxy-header.ts';
@@ -42,7 +43,7 @@ export class ProxiedTransport implements Transport, TransportEvents {
     if (this.#reading || !this.#open) return;
     this.#reading = true;
     if (this.#early === undefined) this.#below.resume();
-    else process.nextTick(() => this.#deliverEarly());
+    else runInRootContext(() => process.nextTick(() => this.#deliverEarly()), undefined);
   }
 
   pause(): void {

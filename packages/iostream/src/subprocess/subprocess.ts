@@ -1,7 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import { type ClockTimer, type IOLoop, LoopClosedError, SystemError, withTimeout } from '@landspout/ioloop';
+import {
+  type ClockTimer,
+  type IOLoop,
+  isThenable,
+  LoopClosedError,
+  SystemError,
+  withTimeout,
+} from '@landspout/ioloop';
 import type { IOStream } from '../io-stream.ts';
 import { takeChildStreams } from './child-streams.ts';
 import { type CommunicateOptions, type CommunicateResult, communicate } from './communicate.ts';
@@ -71,7 +78,7 @@ export class Subprocess {
     const plan = planSubprocess(command, args, options);
     plan.signal?.throwIfAborted();
     const child = spawnChild(plan);
-    if (child instanceof Promise) throw await child;
+    if (isThenable(child)) throw await child;
     return new Subprocess(child, plan);
   }
 
