@@ -33,9 +33,9 @@ export interface HTTPServerConnectionDelegate {
   /** A request has begun. `exchange` answers it. */
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate;
   /** A connection has ended, after all its requests were told. One that was taken over by `detach` is not told of. */
-  onClose?(connection: HTTPConnectionInfo): void;
+  onClose?(connection: HTTPConnectionInfo): unknown;
   /** A server that it was given to has stopped or was closed. It may listen again later. */
-  serverStopped?(): void;
+  serverStopped?(): unknown;
 }
 
 /**
@@ -50,7 +50,7 @@ export interface HTTPServerConnectionDelegate {
  * and is not logged as an error.
  */
 export interface HTTPMessageDelegate {
-  headersReceived(head: RequestHead): void | Promise<void>;
+  headersReceived(head: RequestHead): void | PromiseLike<void>;
   /**
    * Whether nothing is done before the whole body is there. Then dataReceived is called once, with all of a body whose
    * length was announced; one that is chunked comes as it comes. Looked at after headersReceived. Default false: bytes
@@ -58,11 +58,11 @@ export interface HTTPMessageDelegate {
    */
   readonly collectsBody?: boolean;
   /** The bytes are yours: the connection never writes to them again. */
-  dataReceived(chunk: Uint8Array): void | Promise<void>;
+  dataReceived(chunk: Uint8Array): void | PromiseLike<void>;
   /** The message is complete. @param trailers - the fields behind a chunked body, kept apart from the headers. */
-  finish(trailers?: HTTPHeaders): void | Promise<void>;
+  finish(trailers?: HTTPHeaders): void | PromiseLike<void>;
   /** The peer is gone, or a deadline or the server ended the connection; see `reason.code`. Nothing follows. */
-  connectionClosed(reason: Error): void;
+  connectionClosed(reason: Error): unknown;
 }
 
 /** One request and the answer that is owed to it. Calls after the end of the answer throw `ERR_HTTP_USAGE`. */

@@ -1,3 +1,4 @@
+import { Future } from '@landspout/ioloop';
 import { IOStream, memoryPair } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
 import {
@@ -143,6 +144,7 @@ describe('ClientConnection', () => {
   it.each<[string, Partial<HTTPResponseDelegate>]>([
     ['throws', { dataReceived: () => expect.unreachable('mine') }],
     ['rejects', { dataReceived: () => Promise.reject(new Error('mine')) }],
+    ['returns a Future that fails', { headersReceived: () => failedFuture(new Error('mine')) }],
   ])('ends where its delegate %s, and gives the error back', async (_, hooks) => {
     const { connection, peer, ended } = connected();
     const { delegate, over } = listener(hooks);
@@ -325,3 +327,9 @@ describe('requestUpgrade', () => {
     await stream.waitClosed();
   });
 });
+
+function failedFuture(error: Error): Future<void> {
+  const future = new Future<void>();
+  setImmediate(() => future.setException(error));
+  return future;
+}

@@ -6,7 +6,7 @@ import {
   HTTPUsageError,
   type RequestHead,
 } from '@landspout/http1';
-import { type Clock, systemClock } from '@landspout/ioloop';
+import { type Clock, isThenable, systemClock } from '@landspout/ioloop';
 import { ServerRequest } from './server-request.ts';
 
 /**
@@ -17,7 +17,7 @@ import { ServerRequest } from './server-request.ts';
  * reason or an error caused by it. If the client has only ended its side it gets a 499, or its connection is cut if the
  * headers were sent.
  */
-export type RequestCallback = (request: ServerRequest) => void | Promise<void>;
+export type RequestCallback = (request: ServerRequest) => void | PromiseLike<void>;
 
 /** The plain form of a server: the whole request first, then one call. */
 export class CallbackDelegate implements HTTPServerConnectionDelegate {
@@ -69,10 +69,10 @@ class CallbackMessage implements HTTPMessageDelegate {
     }
     const answering = this.#callback(request);
     // The type lets a callback return anything that is not looked at, such as the new length of an array.
-    if (typeof answering?.then === 'function') return this.#answeredBy(answering);
+    if (isThenable(answering)) return this.#answeredBy(answering);
   }
 
-  async #answeredBy(answering: Promise<void>): Promise<void> {
+  async #answeredBy(answering: PromiseLike<void>): Promise<void> {
     const exchange = this.#exchange;
     await answering;
     if (exchange.finished) return;

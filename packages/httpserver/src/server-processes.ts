@@ -18,8 +18,11 @@ export interface StartOptions extends Omit<ForkProcessesOptions, 'listen'>, Proc
   readonly processes: number | 'cpus';
   /** How each of them stops when it is told to, by its parent or by a signal. */
   readonly stop?: StopOptions;
-  /** Called in the parent, again and again, with what all children have seen, and with what each has. */
-  readonly onStats?: (sum: HTTPServerStats, each: ReadonlyMap<number, HTTPServerStats>) => void;
+  /**
+   * Called in the parent, again and again, with what all children have seen, and with what each has. A returned promise
+   * is awaited before the next call is planned. If it throws or rejects, that is logged.
+   */
+  readonly onStats?: (sum: HTTPServerStats, each: ReadonlyMap<number, HTTPServerStats>) => unknown;
   /** How often. Default 10 s. */
   readonly statsIntervalMs?: number;
 }
@@ -53,8 +56,9 @@ export async function startProcesses(
     ...others,
     listen: [where],
     onSupervising(supervisor) {
-      others.onSupervising?.(supervisor);
+      const preparing = others.onSupervising?.(supervisor);
       report(() => gatherStats(supervisor), options);
+      return preparing;
     },
   });
   leaveHurryToParent();
@@ -105,7 +109,7 @@ function report(gather: () => Promise<ReadonlyMap<number, HTTPServerStats>>, opt
   const tell = async (): Promise<void> => {
     try {
       const each = await gather();
-      onStats(sumStats(each.values()), each);
+      await onStats(sumStats(each.values()), each);
     } catch (error) {
       logger.error({ error }, 'reporting the statistics of the processes failed');
     }

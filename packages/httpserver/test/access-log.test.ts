@@ -1,5 +1,5 @@
 import type { RequestOutcome } from '@landspout/http1';
-import { consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
+import { consoleLogger, Future, type Logger, systemClock } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
 import type { AccessLogHook } from '../src/monitor/access-log.ts';
 import { type AccessRecord, RequestRecord } from '../src/monitor/access-record.ts';
@@ -135,23 +135,41 @@ describe('the access log', () => {
     expect(logged).toHaveLength(2);
   });
 
-  it('hurts no process when it rejects, and is logged once until it has worked again', async () => {
-    const failure = new Error('no route to the log');
-    let fails = true;
-    const { logged, serve } = served((async () => {
-      if (fails) throw failure;
-    }) as AccessLogHook);
-    const settled = () => new Promise((resolve) => setImmediate(resolve));
-    serve();
-    serve();
-    await settled();
-    expect(logged).toEqual([[failure, 'the access log failed']]);
-    fails = false;
-    serve();
-    await settled();
-    fails = true;
-    serve();
-    await settled();
-    expect(logged).toHaveLength(2);
-  });
+  it.each<[string, (outcome: () => void) => unknown]>([
+    ['a promise', async (outcome) => outcome()],
+    ['a Future', (outcome) => futureOf(outcome)],
+  ])(
+    'hurts no process when %s rejects, and is logged once until it has worked again',
+    async (_what, later) => {
+      const failure = new Error('no route to the log');
+      let fails = true;
+      const { logged, serve } = served(() =>
+        later(() => {
+          if (fails) throw failure;
+        }),
+      );
+      const settled = () => new Promise((resolve) => setImmediate(resolve));
+      serve();
+      serve();
+      await settled();
+      expect(logged).toEqual([[failure, 'the access log failed']]);
+      fails = false;
+      serve();
+      await settled();
+      fails = true;
+      serve();
+      await settled();
+      expect(logged).toHaveLength(2);
+    },
+  );
 });
+
+function futureOf(outcome: () => void): Future<void> {
+  const future = new Future<void>();
+  try {
+    future.setResult(outcome());
+  } catch (error) {
+    future.setException(error);
+  }
+  return future;
+}

@@ -1,7 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
+import { connect } from 'node:tls';
+import { HTTPHeaders, type HTTPServerConnectionDelegate } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
+import type { HTTPServerOptions, ServerRequest } from '../src/index.ts';
+import { makeCertificate } from './fixtures/certificate.ts';
 import { RawClient } from './fixtures/raw-client.ts';
-import { withServer } from './fixtures/running-server.ts';
+import { waitUntil, withServer } from './fixtures/running-server.ts';
 
 const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`;
 
@@ -114,5 +119,119 @@ describe('HTTPServer, and AsyncLocalStorage', () => {
       },
     );
     expect(seen).toEqual(new Array(6).fill(undefined));
+  });
+
+  /** A callback that responds at once and leaves a context behind, and what contexts it was called in. */
+  function entering(respond: (request: ServerRequest) => void = (request) => request.respond(200, 'done')) {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const callback = (request: ServerRequest): void => {
+      seen.push(storage.getStore());
+      storage.enterWith(request.target);
+      respond(request);
+    };
+    return { storage, seen, callback };
+  }
+
+  const answers = (count: number) => (all: string) => all.split('HTTP/1.1 200').length === count + 1;
+
+  it.each<[string, HTTPServerOptions]>([
+    ['in its socket', {}],
+    ['behind a PROXY header', { proxyProtocol: { from: ['127.0.0.1'] } }],
+  ])(
+    'does not let a request see what a synchronous one before it has entered, %s',
+    async (_what, options) => {
+      const { seen, callback } = entering();
+      await withServer(
+        callback,
+        async ({ port }) => {
+          const client = await RawClient.connect({ port });
+          if (options.proxyProtocol !== undefined) client.send('PROXY TCP4 192.0.2.1 198.51.100.2 1 2\r\n');
+          for (let round = 1; round <= 3; round += 1) {
+            client.send(get('/1') + get('/2') + get('/3'));
+            await client.until(answers(3 * round));
+          }
+          client.close();
+        },
+        options,
+      );
+      expect(seen).toEqual(Array(9).fill(undefined));
+    },
+  );
+
+  it('does not let a request over TLS see what a synchronous one before it has entered', async () => {
+    const { seen, callback } = entering();
+    const certificate = makeCertificate();
+    await withServer(
+      callback,
+      async ({ port }) => {
+        const socket = connect({ port, host: '127.0.0.1', ca: certificate.cert, servername: 'localhost' });
+        await once(socket, 'secureConnect');
+        let received = '';
+        socket.setEncoding('latin1').on('data', (text: string) => {
+          received += text;
+        });
+        for (let round = 1; round <= 3; round += 1) {
+          socket.write(get('/1') + get('/2') + get('/3'));
+          await waitUntil(() => answers(3 * round)(received));
+        }
+        socket.destroy();
+      },
+      { tls: certificate },
+    );
+    expect(seen).toEqual(Array(9).fill(undefined));
+  });
+
+  it('does not let pipelined requests that fill many reads see what the ones before them have entered', async () => {
+    const { seen, callback } = entering();
+    const count = 5_000;
+    await withServer(callback, async ({ port }) => {
+      const client = await RawClient.connect({ port }, get('/1').repeat(count));
+      await client.until(answers(count));
+      client.close();
+    });
+    expect(seen.length).toBe(count);
+    expect(new Set(seen)).toEqual(new Set([undefined]));
+  });
+
+  it('does not let a request see the context of one whose response waits for its reader', async () => {
+    const { seen, callback } = entering((request) => request.respond(200, Buffer.alloc(200_000)));
+    const count = 40;
+    await withServer(callback, async ({ port }) => {
+      const client = await RawClient.connect({ port });
+      client.socket.pause();
+      client.send(get('/1').repeat(count));
+      await waitUntil(() => seen.length > 1);
+      client.socket.resume();
+      await client.until(answers(count));
+      client.close();
+    });
+    expect(seen).toEqual(Array(count).fill(undefined));
+  });
+
+  it('does not let a request see what the promise of a body before it has been awaited in', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const delegate: HTTPServerConnectionDelegate = {
+      startRequest: (exchange) => ({
+        async headersReceived() {
+          seen.push(storage.getStore());
+          storage.enterWith('a body');
+          await new Promise((resolve) => setImmediate(resolve));
+        },
+        dataReceived() {},
+        finish() {
+          exchange.writeHead(200, 'OK', new HTTPHeaders(), 'done', true);
+        },
+        connectionClosed() {},
+      }),
+    };
+    const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody';
+    await withServer(delegate, async ({ port }) => {
+      const client = await RawClient.connect({ port }, post.repeat(3));
+      await client.until(answers(3));
+      client.close();
+    });
+    expect(seen).toEqual([undefined, undefined, undefined]);
   });
 });

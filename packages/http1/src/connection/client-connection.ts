@@ -1,3 +1,4 @@
+import { IOLoop, isThenable, reportRejection } from '@landspout/ioloop';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
   DATA,
@@ -187,7 +188,7 @@ export class ClientConnection implements StreamConsumer {
   closed(error: Error | undefined): void {
     const cause = error === undefined ? {} : { cause: error };
     this.#end(new HTTPClosedError('ERR_HTTP_CLOSED', closedMessage(error), cause));
-    this.#connectionEnded?.(error);
+    reportRejection(this.#connectionEnded?.(error), logFailure);
   }
 
   // ---- the pump ----
@@ -268,7 +269,7 @@ export class ClientConnection implements StreamConsumer {
   #deliverEnd(): void {
     const delegate = this.#delegate;
     if (this.#tunnel) {
-      delegate?.finish(undefined);
+      reportRejection(delegate?.finish(undefined), logFailure);
       this.#delegate = undefined;
       this.#end(undefined);
       return;
@@ -276,7 +277,7 @@ export class ClientConnection implements StreamConsumer {
     this.#delegate = undefined;
     this.#state = 'idle';
     if (!this.#isReusable()) this.#end(undefined);
-    delegate?.finish(this.#decoder.trailers);
+    reportRejection(delegate?.finish(this.#decoder.trailers), logFailure);
   }
 
   /** Whether both sides agree that another request may follow (RFC 9112 §9.3), and nothing is left of this one. */
@@ -290,20 +291,22 @@ export class ClientConnection implements StreamConsumer {
   }
 
   /** Holds back what comes next until the delegate's promise settles. */
-  #waitFor(waiting: void | Promise<void>): void {
-    if (waiting === undefined || this.#state !== 'receiving') return;
+  #waitFor(waiting: unknown): void {
+    if (!isThenable(waiting)) return;
     const delegate = this.#delegate;
+    const failed = (error: unknown): void => {
+      if (this.#delegate === delegate) this.#end(asError(error));
+    };
+    if (this.#state !== 'receiving') {
+      reportRejection(waiting, failed);
+      return;
+    }
     this.#state = 'held';
-    waiting.then(
-      () => {
-        if (this.#state !== 'held' || this.#delegate !== delegate) return;
-        this.#state = 'receiving';
-        this.#pump();
-      },
-      (error) => {
-        if (this.#delegate === delegate) this.#end(asError(error));
-      },
-    );
+    Promise.resolve(waiting).then(() => {
+      if (this.#state !== 'held' || this.#delegate !== delegate) return;
+      this.#state = 'receiving';
+      this.#pump();
+    }, failed);
   }
 
   // ---- the end ----
@@ -315,7 +318,8 @@ export class ClientConnection implements StreamConsumer {
     this.#request = undefined;
     this.#state = 'over';
     this.stream.close(reason);
-    delegate?.connectionClosed(reason ?? new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection was closed'));
+    const told = reason ?? new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection was closed');
+    reportRejection(delegate?.connectionClosed(told), logFailure);
   }
 
   #mayWrite(operation: string): boolean {
@@ -333,6 +337,11 @@ export class ClientConnection implements StreamConsumer {
       throw error;
     }
   }
+}
+
+/** The response is over, so that it cannot fail any more. */
+function logFailure(error: unknown): void {
+  IOLoop.current().logger.error({ error }, 'the delegate of a response failed after its end');
 }
 
 function closedMessage(error: Error | undefined): string {

@@ -20,12 +20,13 @@ export interface ClientRequest {
  * and connectionClosed. Interim responses (1xx) are counted and dropped.
  *
  * A returned promise holds back what comes next: the stream is not read until it settles. A throw or rejection of
- * the first two ends the connection, and comes back as the reason. The last two must not throw.
+ * the first two ends the connection, and comes back as the reason. The last two must not throw; a rejection of theirs is
+ * logged.
  */
 export interface HTTPResponseDelegate {
-  headersReceived(head: ResponseHead): void | Promise<void>;
+  headersReceived(head: ResponseHead): void | PromiseLike<void>;
   /** The bytes are yours: the connection never writes to them again. */
-  dataReceived(chunk: Uint8Array): void | Promise<void>;
+  dataReceived(chunk: Uint8Array): void | PromiseLike<void>;
   /** The response is complete. Whether the connection can carry another request is decided by now. */
   finish(trailers: HTTPHeaders | undefined): void;
   /** There will be no complete response: `reason` is what was thrown, what abort was given, or what the peer did. */

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { runInRootContext } from '@landspout/ioloop';
+import { callReporting, isThenable, reportRejection, runInRootContext } from '@landspout/ioloop';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
   DATA,
@@ -26,6 +26,8 @@ const HIGH_WATER_BYTES = 64 * 1024;
 export class ServerConnection extends ServerConnectionLife implements StreamConsumer {
   /** The pump is at work further up the stack and will go on by itself. */
   #pumping = false;
+  /** A request is over, and bytes are there that may be the next one. */
+  #hasNext = false;
   #peerEnded = false;
   /** The header deadline runs already: further bytes do not move it. */
   #headDeadlineSet = true;
@@ -77,7 +79,8 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
   drained(): void {
     if (!this.paused) return;
     if (this.state === 'body') this.pace.awaitBody();
-    if (this.state === 'idle' || this.state === 'body') this.#pump();
+    // Whatever has written may be another connection's request.
+    if (this.state === 'idle' || this.state === 'body') runInRootContext(this.#pump, this);
   }
 
   closed(error: Error | undefined): void {
@@ -176,7 +179,7 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
     this.#pumping = true;
     try {
       // Ends: what fails has used up an event or has ended the connection, and a delegate is notified once.
-      while (!this.#deliver() || this.#notifyPeerEnded());
+      while (!this.#deliver() || this.#notifyPeerEnded()) this.#hasNext = true;
     } finally {
       this.#pumping = false;
     }
@@ -186,19 +189,32 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
   /** @returns false after a failure, which the requests that follow have no part in: there may be more to deliver. */
   #deliver(): boolean {
     try {
-      while (this.state === 'idle' || this.state === 'body') {
-        // Closed from within a handler: nothing could be answered any more.
-        if (this.#waitsForReader() || this.stream.isClosed) break;
-        const event = this.#decoder().next();
-        if (event === NEED_DATA) break;
-        if (event === HEAD) this.#deliverHead();
-        else if (event === DATA) this.#deliverData();
-        else if (event === END) this.#deliverEnd();
-      }
+      // Each in a context of its own: the one before may have entered another by `enterWith`.
+      do {
+        if (this.#hasNext) runInRootContext(this.#deliverRequest, this);
+        else this.#deliverRequest();
+      } while (this.#hasNext);
       return true;
     } catch (error) {
       this.failed(error);
       return false;
+    }
+  }
+
+  /** Delivers the rest of one request at most. */
+  #deliverRequest(): void {
+    this.#hasNext = false;
+    while (!this.#hasNext && (this.state === 'idle' || this.state === 'body')) {
+      // Closed from within a handler: nothing could be answered any more.
+      if (this.#waitsForReader() || this.stream.isClosed) break;
+      const event = this.#decoder().next();
+      if (event === NEED_DATA) break;
+      if (event === HEAD) this.#deliverHead();
+      else if (event === DATA) this.#deliverData();
+      else if (event === END) {
+        this.#deliverEnd();
+        this.#hasNext = this.state === 'idle' && this.#decoder().bufferedBytes > 0;
+      }
     }
   }
 
@@ -275,7 +291,7 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
     const waiting = message.headersReceived(head);
     if (head.bodyLength > 0 && message.collectsBody === true)
       exchange.pieces = new BodyPieces(head.bodyLength, settings.pieces);
-    if (waiting !== undefined) this.#waitFor(waiting, exchange);
+    if (isThenable(waiting)) this.#waitFor(waiting, exchange);
     else if (exchange.expectsContinue) this.#continue(exchange);
   }
 
@@ -294,7 +310,7 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
         : pieces.take(decoder.data, dataStart, dataEnd);
     if (own === undefined) return;
     const waiting = message.dataReceived(own);
-    if (waiting !== undefined) this.#waitFor(waiting, exchange);
+    if (isThenable(waiting)) this.#waitFor(waiting, exchange);
   }
 
   #deliverEnd(): void {
@@ -305,19 +321,19 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
     this.pace.clear();
     this.state = 'answering';
     const waiting = exchange.message?.finish(this.#decoder().trailers);
-    if (waiting !== undefined) waiting.then(undefined, (error) => this.rejected(error, exchange));
+    if (isThenable(waiting)) reportRejection(waiting, (error) => this.rejected(error, exchange));
   }
 
   /** Holds back what comes next until the delegate's promise settles. */
-  #waitFor(waiting: Promise<void>, exchange: ServerExchange): void {
+  #waitFor(waiting: PromiseLike<unknown>, exchange: ServerExchange): void {
     if (this.state !== 'body') {
-      waiting.then(undefined, (error) => this.rejected(error, exchange));
+      reportRejection(waiting, (error) => this.rejected(error, exchange));
       return;
     }
     this.state = 'held';
     const { clock } = this.settings.loop;
     const heldAt = this.pace.bodyIsLimited ? clock.now() : 0;
-    waiting.then(
+    Promise.resolve(waiting).then(
       () => {
         if (this.state !== 'held' || this.exchange !== exchange) return;
         this.state = 'body';
@@ -343,10 +359,10 @@ export class ServerConnection extends ServerConnectionLife implements StreamCons
   /** As with an exchange: what a delegate throws here must not reach the stream. */
   #tellClosed(): void {
     const { delegate, loop } = this.settings;
-    try {
-      delegate.onClose?.(this);
-    } catch (error) {
-      loop.logger.error({ error }, 'hearing of a closed connection failed');
-    }
+    callReporting(
+      () => delegate.onClose?.(this),
+      undefined,
+      (error) => loop.logger.error({ error }, 'hearing of a closed connection failed'),
+    );
   }
 }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { callReporting } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import type {
   HTTPConnectionInfo,
@@ -168,11 +169,11 @@ export class ServerExchange implements HTTPServerExchange {
 
   /** What a delegate throws here is its own, and must not reach the stream that all else depends on. */
   #tell(message: HTTPMessageDelegate | undefined, reason: Error): void {
-    try {
-      message?.connectionClosed(reason);
-    } catch (error) {
-      this.#owner.settings.loop.logger.error({ error }, 'hearing of a closed connection failed');
-    }
+    callReporting(
+      () => message?.connectionClosed(reason),
+      undefined,
+      (error) => this.#owner.settings.loop.logger.error({ error }, 'hearing of a closed connection failed'),
+    );
   }
 
   #requireOpen(operation: string): void {

@@ -36,11 +36,11 @@ export class DecompressingDelegate implements HTTPServerConnectionDelegate {
     return new DecompressingMessage(this.#inner, exchange, this.#settings);
   }
 
-  onClose(connection: HTTPConnectionInfo): void {
-    this.#inner.onClose?.(connection);
+  onClose(connection: HTTPConnectionInfo): unknown {
+    return this.#inner.onClose?.(connection);
   }
 
-  serverStopped(): void {
-    this.#inner.serverStopped?.();
+  serverStopped(): unknown {
+    return this.#inner.serverStopped?.();
   }
 }

@@ -38,7 +38,7 @@ export class DecompressingMessage implements HTTPMessageDelegate {
     return this.#inflater === undefined && this.#inner?.collectsBody === true;
   }
 
-  headersReceived(head: RequestHead): void | Promise<void> {
+  headersReceived(head: RequestHead): void | PromiseLike<void> {
     const { headers } = head;
     const encoding = headers.get('Content-Encoding');
     if (encoding !== undefined) return this.#encodedHead(head, encoding);
@@ -46,33 +46,33 @@ export class DecompressingMessage implements HTTPMessageDelegate {
     return this.#start(this.#exchange, head);
   }
 
-  dataReceived(chunk: Uint8Array): void | Promise<void> {
+  dataReceived(chunk: Uint8Array): void | PromiseLike<void> {
     const inflater = this.#inflater;
     if (inflater === undefined) return this.#inner?.dataReceived(chunk);
     inflater.write(chunk);
     return this.#deliver(inflater);
   }
 
-  finish(trailers?: HTTPHeaders): void | Promise<void> {
+  finish(trailers?: HTTPHeaders): void | PromiseLike<void> {
     const inflater = this.#inflater;
     if (inflater === undefined) return this.#inner?.finish(trailers);
     inflater.end();
     return this.#deliverEnd(inflater, trailers);
   }
 
-  connectionClosed(reason: Error): void {
+  connectionClosed(reason: Error): unknown {
     // A peer that only half-closed may have sent the whole body, of which we were told no more than a part.
     if (this.#exchange.isCut) this.#inflater?.close();
-    this.#inner?.connectionClosed(reason);
+    return this.#inner?.connectionClosed(reason);
   }
 
-  #start(exchange: HTTPServerExchange, head: RequestHead): void | Promise<void> {
+  #start(exchange: HTTPServerExchange, head: RequestHead): void | PromiseLike<void> {
     const inner = this.#delegate.startRequest(exchange);
     this.#inner = inner;
     return inner.headersReceived(head);
   }
 
-  #encodedHead(head: RequestHead, encoding: string): void | Promise<void> {
+  #encodedHead(head: RequestHead, encoding: string): void | PromiseLike<void> {
     const { headers } = head;
     const { codings: known, maxCodings } = this.#settings;
     headers.delete(CONSUMED);
@@ -88,7 +88,7 @@ export class DecompressingMessage implements HTTPMessageDelegate {
     return this.#startInflating(head, codings);
   }
 
-  #startInflating(head: RequestHead, codings: readonly ContentCoding[]): void | Promise<void> {
+  #startInflating(head: RequestHead, codings: readonly ContentCoding[]): void | PromiseLike<void> {
     const inflater = new BodyInflater(codings, this.#settings);
     this.#inflater = inflater;
     return this.#start(new DecompressingExchange(this.#exchange, inflater), head);

@@ -1,4 +1,4 @@
-import type { Logger } from '@landspout/ioloop';
+import { isThenable, type Logger } from '@landspout/ioloop';
 import type { AccessRecord } from './access-record.ts';
 
 /**
@@ -7,7 +7,7 @@ import type { AccessRecord } from './access-record.ts';
  *
  * One that throws or rejects hurts no request: it is logged, once until it has worked again.
  */
-export type AccessLogHook = (record: AccessRecord) => void;
+export type AccessLogHook = (record: AccessRecord) => unknown;
 
 /** Calls the hook, and keeps what it throws away from the connection. */
 export class AccessLog {
@@ -23,7 +23,7 @@ export class AccessLog {
   write(record: AccessRecord): void {
     try {
       const result: unknown = this.#hook(record);
-      if (result instanceof Promise) result.then(this.#worked, this.#failed);
+      if (isThenable(result)) Promise.resolve(result).then(this.#worked, this.#failed);
       else this.#failing = false;
     } catch (error) {
       this.#failed(error);
