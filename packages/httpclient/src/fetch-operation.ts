@@ -129,9 +129,9 @@ export class FetchOperation {
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       const exchange = new Promise<CollectedResponse>((complete, failed) => {
-        const headReceived = (head: CollectedResponse['head']): void => {
+        const headReceived = (head: CollectedResponse['head']): void | PromiseLike<void> => {
           this.#headAt = this.#clock.now();
-          onHead?.(head);
+          return onHead?.(head);
         };
         connection.begin(wire, new ResponseCollector({ headReceived, onData, complete, failed }));
       });

@@ -44,13 +44,16 @@ export interface RequestOptions extends RequestDefaults {
   readonly ifModifiedSince?: Date;
   /** Ends the request wherever it stands. The promise rejects with the signal's reason, and nothing stays open. */
   readonly signal?: AbortSignal;
-  /** Hears the head of the answer before its body. */
-  readonly onHead?: (head: ResponseHead) => void;
+  /**
+   * Called with the head of the response before its body, which is not read until a returned promise settles. A throw or
+   * rejection ends the request and is what `fetch` rejects with.
+   */
+  readonly onHead?: (head: ResponseHead) => void | PromiseLike<void>;
   /**
    * Takes the body as it comes, also that of an answer that is an error. No more is read until its promise
    * settles; a throw or rejection ends the request and is what `fetch` rejects with. The chunks are yours.
    */
-  readonly onData?: (chunk: Uint8Array) => void | Promise<void>;
+  readonly onData?: (chunk: Uint8Array) => void | PromiseLike<void>;
 }
 
 /** One request that can be fetched. It is never changed, so it may be fetched many times. */

@@ -18,8 +18,8 @@ export interface PreparedRequest {
   readonly requestTimeoutMs: number;
   readonly raiseError: boolean;
   readonly signal: AbortSignal | undefined;
-  readonly onHead: ((head: ResponseHead) => void) | undefined;
-  readonly onData: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
+  readonly onHead: ((head: ResponseHead) => void | PromiseLike<void>) | undefined;
+  readonly onData: ((chunk: Uint8Array) => void | PromiseLike<void>) | undefined;
 }
 
 const DEFAULT_TIMEOUT_MS = 20_000;

@@ -1,4 +1,5 @@
 import type { ClientConnection } from '@landspout/http1';
+import { callReporting } from '@landspout/ioloop';
 import { HTTPClientUsageError } from './errors.ts';
 import type { RequestBody } from './http-request.ts';
 
@@ -85,6 +86,12 @@ async function writeChunks(
     }
   } finally {
     // Not awaited: a generator that waits for something else answers only when that has come.
-    if (!done) chunks.return?.().then(undefined, () => {});
+    // What it fails with is of no interest any more, and must not hide why we stopped.
+    if (!done)
+      callReporting(
+        () => chunks.return?.(),
+        undefined,
+        () => {},
+      );
   }
 }

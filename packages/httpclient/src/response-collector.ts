@@ -7,9 +7,9 @@ export interface CollectedResponse {
 }
 
 export interface ResponseListeners {
-  readonly headReceived: (head: ResponseHead) => void;
+  readonly headReceived: (head: ResponseHead) => void | PromiseLike<void>;
   /** Takes the body in place of the collector. */
-  readonly onData: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
+  readonly onData: ((chunk: Uint8Array) => void | PromiseLike<void>) | undefined;
   readonly complete: (response: CollectedResponse) => void;
   readonly failed: (reason: Error) => void;
 }
@@ -31,12 +31,12 @@ export class ResponseCollector implements HTTPResponseDelegate {
     this.#listeners = listeners;
   }
 
-  headersReceived(head: ResponseHead): void {
+  headersReceived(head: ResponseHead): void | PromiseLike<void> {
     this.#head = head;
-    this.#listeners.headReceived(head);
+    return this.#listeners.headReceived(head);
   }
 
-  dataReceived(chunk: Uint8Array): void | Promise<void> {
+  dataReceived(chunk: Uint8Array): void | PromiseLike<void> {
     const { onData } = this.#listeners;
     if (onData !== undefined) return onData(chunk);
     this.#append(chunk);

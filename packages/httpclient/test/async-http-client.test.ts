@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HTTPHeaders } from '@landspout/http1';
+import { Future } from '@landspout/ioloop';
 import { OverrideResolver, SystemResolver } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
 import { AsyncHTTPClient, HTTPClientError, HTTPRequest } from '../src/index.ts';
@@ -321,9 +322,57 @@ describe('AsyncHTTPClient', () => {
           await expect(client.fetch(url, { onData })).rejects.toBe(mistake);
           await expect(client.fetch(url, { onData: () => Promise.reject(mistake) })).rejects.toBe(mistake);
           await expect(client.fetch(url, { onHead: onData })).rejects.toBe(mistake);
+          await expect(client.fetch(url, { onHead: () => Promise.reject(mistake) })).rejects.toBe(mistake);
+          const failing = (): Future<void> => {
+            const future = new Future<void>();
+            setImmediate(() => future.setException(mistake));
+            return future;
+          };
+          await expect(client.fetch(url, { onData: failing })).rejects.toBe(mistake);
+          await expect(client.fetch(url, { onHead: failing })).rejects.toBe(mistake);
           await expect.poll(openSockets).toBe(0);
         }),
     ));
+
+  it('reads no body before the promise of onHead has settled', () =>
+    withNodeServer(
+      (_, response) => response.end('x'),
+      ({ url }) =>
+        withClient({}, async (client) => {
+          const calls: string[] = [];
+          await client.fetch(url, {
+            async onHead() {
+              await new Promise((resolve) => setImmediate(resolve));
+              calls.push('head');
+            },
+            onData: () => void calls.push('data'),
+          });
+          expect(calls).toEqual(['head', 'data']);
+        }),
+    ));
+
+  it.each<[string, () => unknown]>([
+    ['returns no promise', () => ({ done: true })],
+    [
+      'throws',
+      () => {
+        throw new Error('on the way out');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('on the way out'))],
+  ])('gives the reason of a failed request although return of its body %s', (_what, leave) =>
+    withNodeServer(
+      (_, response) => response.destroy(),
+      ({ url }) =>
+        withClient({}, async (client) => {
+          const chunks = { next: async () => ({ done: false, value: Buffer.alloc(1_000) }), return: leave };
+          const body = { [Symbol.asyncIterator]: () => chunks } as never;
+          await expect(client.fetch(url, { method: 'POST', body })).rejects.toMatchObject({
+            code: 'ERR_HTTPCLIENT_CLOSED',
+          });
+        }),
+    ),
+  );
 
   it('ends a request whose body throws with what it threw [ATT-76]', () =>
     withNodeServer(mirror, ({ url, openSockets }) =>
