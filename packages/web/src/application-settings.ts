@@ -3,8 +3,8 @@ import { requestSummary } from './log-text.ts';
 import type { RequestHandler } from './request-handler.ts';
 import type { HandlerClass } from './route.ts';
 
-/** Hears of each answer that is complete. */
-export type LogFunction = (handler: RequestHandler) => void;
+/** Called when a response is complete. If it throws or rejects, that is logged. */
+export type LogFunction = (handler: RequestHandler) => unknown;
 
 export interface ApplicationSettings {
   /** Turns on what helps while programming: {@link serveTraceback}, and a log record for each refusal. Default false. */

@@ -110,9 +110,9 @@ export class Application implements HTTPServerConnectionDelegate {
     throw new WebUsageError('ERR_WEB_REVERSE', `reverseUrl: no route has the name ${name}`);
   }
 
-  /** Hears of each answer that is complete, and gives it to the `logFunction` setting. */
-  logRequest(handler: RequestHandler): void {
-    this.settings.logFunction?.(handler);
+  /** Called when a response is complete; calls the `logFunction` setting. A promise that rejects is logged. */
+  logRequest(handler: RequestHandler): unknown {
+    return this.settings.logFunction?.(handler);
   }
 
   /** Finds who answers a request. */

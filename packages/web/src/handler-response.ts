@@ -1,4 +1,5 @@
 import { formatHttpDate, type HTTPHeaders, type HTTPServerExchange } from '@landspout/http1';
+import { isThenable, reportRejection } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import { bodyEntityTag } from './entity-tag.ts';
 import { WebUsageError } from './errors.ts';
@@ -105,7 +106,7 @@ export abstract class HandlerResponse extends HandlerArguments {
   clear(): void {
     this.#response.requireUnsent('clear');
     this.#response.reset();
-    this.setDefaultHeaders();
+    reportRejection(this.setDefaultHeaders(), (error) => this.#context.failed(error));
   }
 
   /** Changes the headers that each answer of this class starts with. Called before anything else, and by {@link clear}. */
@@ -329,7 +330,7 @@ function jsonText(chunk: object): string {
     chunk instanceof ArrayBuffer ||
     chunk instanceof Map ||
     chunk instanceof Set ||
-    typeof (chunk as { then?: unknown }).then === 'function';
+    isThenable(chunk);
   const json: string | undefined = refused ? undefined : JSON.stringify(chunk);
   if (json === undefined) {
     throw new WebUsageError('ERR_WEB_USAGE', 'write: text, a Uint8Array or a plain object was expected');

@@ -1,3 +1,4 @@
+import { isThenable, reportRejection } from '@landspout/ioloop';
 import type { Application } from './application.ts';
 import { errorPage } from './error-page.ts';
 import type { HandlerContext } from './handler-context.ts';
@@ -10,7 +11,7 @@ import type { PathParams } from './path-params.ts';
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PUT', 'OPTIONS'];
 
 /** What a hook that may wait returns. */
-export type Awaitable = void | Promise<void>;
+export type Awaitable = void | PromiseLike<void>;
 
 /**
  * Answers one request. Write a subclass with a method for each verb; one object of it is made per request.
@@ -78,8 +79,8 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
     return this.request.signal;
   }
 
-  /** Takes what the route gives to its handlers. */
-  initialize(_init: object): void {}
+  /** Takes what the route gives to its handlers. If it returns a promise, that is awaited before {@link prepare}. */
+  initialize(_init: object): Awaitable {}
 
   /** Runs before every verb. An answer that is finished here is the answer: the verb does not run. */
   prepare(): Awaitable {}
@@ -88,13 +89,13 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
   dataReceived(_chunk: Uint8Array): Awaitable {}
 
   /** Runs once, when the answer is complete or the peer has left and the handler is done. Nothing more can be sent. */
-  onFinish(): void {}
+  onFinish(): Awaitable {}
 
   /**
    * Hears, at most once, that the peer has left before the answer was complete, or with `reason.code`
    * `ERR_HTTP_PEER_ENDED` that its writing side has ended. The handler runs on; give {@link signal} to what it waits for.
    */
-  onConnectionClose(_reason: Error): void {}
+  onConnectionClose(_reason: Error): Awaitable {}
 
   /**
    * Answers with an error page, in place of all that was written and set before. Once the head was sent it cuts the
@@ -118,8 +119,10 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
     for (const [name] of extra) this.clearHeader(name);
     for (const [name, value] of extra) this.addHeader(name, value);
     const waiting = this.writeError(status, error);
-    if (waiting === undefined) this.#finishError();
-    else waiting.then(() => this.#finishError()).catch((failure: unknown) => this.#context.failed(failure));
+    const finished = isThenable(waiting)
+      ? Promise.resolve(waiting).then(() => this.#finishError())
+      : this.#finishError();
+    reportRejection(finished, (failure) => this.#context.failed(failure));
   }
 
   /** Writes the page of an error: the status, or with the `serveTraceback` setting the stack as text. Override to design it. */
@@ -150,7 +153,7 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
     else if (error.logMessage !== undefined) refusalLog.warn(`HTTPError ${status}`, { status }, message);
   }
 
-  #finishError(): void {
-    if (!this.finished) this.finish();
+  #finishError(): unknown {
+    return this.finished ? undefined : this.finish();
   }
 }

@@ -1,5 +1,5 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
-import { isCancellation } from '@landspout/ioloop';
+import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
 import type { Application } from './application.ts';
 import type { HandlerContext } from './handler-context.ts';
 import { Finish, HTTPError } from './http-error.ts';
@@ -114,14 +114,14 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     const handler = this.#handler;
     if (handler === undefined) return;
     try {
-      this.application.logRequest(handler);
+      this.#watchHook(this.application.logRequest(handler), 'logFunction failed');
     } catch (error) {
-      this.application.logger.error({ error }, 'logFunction threw');
+      this.application.logger.error({ error }, 'logFunction failed');
     }
     try {
-      handler.onFinish();
+      this.#watchHook(handler.onFinish(), 'onFinish failed');
     } catch (error) {
-      this.application.logger.error({ error }, 'onFinish threw');
+      this.application.logger.error({ error }, 'onFinish failed');
     }
   }
 
@@ -146,7 +146,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     } else {
       this.#failing = true;
       try {
-        handler.sendError(error instanceof HTTPError ? error.status : 500, error);
+        this.#watch(handler.sendError(error instanceof HTTPError ? error.status : 500, error));
       } catch (failure) {
         this.failed(failure);
       }
@@ -166,20 +166,36 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
 
   /** All that comes before the verb. A promise is returned, which never rejects, where `prepare` waits. */
   #prepare(handler: RequestHandler): Promise<void> | undefined {
-    const { groups, init, handlerClass } = this.#match;
-    const { method } = this.request;
     try {
-      handler.setDefaultHeaders();
-      handler.initialize(init);
-      if (method !== 'GET' && !handlerClass.supportedMethods.includes(method))
-        throw this.#notAllowed(handler);
-      if (groups !== undefined) this.#decodePath(groups);
-      const waiting = handler.prepare();
+      const setting: unknown = handler.setDefaultHeaders();
+      const waiting = isThenable(setting)
+        ? this.#after(setting, () => this.#initialize(handler))
+        : this.#initialize(handler);
       if (isThenable(waiting)) return this.#settle(waiting);
     } catch (error) {
       this.failed(error);
     }
     return undefined;
+  }
+
+  #initialize(handler: RequestHandler): unknown {
+    const initializing: unknown = handler.initialize(this.#match.init);
+    if (isThenable(initializing)) return this.#after(initializing, () => this.#callPrepare(handler));
+    return this.#callPrepare(handler);
+  }
+
+  /** Goes on when a step has settled, unless there is a response by then. */
+  async #after(step: PromiseLike<unknown>, next: () => unknown): Promise<unknown> {
+    await step;
+    return this.response.ended || this.#failing ? undefined : next();
+  }
+
+  #callPrepare(handler: RequestHandler): unknown {
+    const { groups, handlerClass } = this.#match;
+    const { method } = this.request;
+    if (method !== 'GET' && !handlerClass.supportedMethods.includes(method)) throw this.#notAllowed(handler);
+    if (groups !== undefined) this.#decodePath(groups);
+    return handler.prepare();
   }
 
   #callVerb(handler: RequestHandler): void {
@@ -190,18 +206,18 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       if (verb === undefined) throw this.#notAllowed(handler);
       const waiting = verb.call(handler);
       if (isThenable(waiting)) void this.#settle(waiting, handler);
-      else if (!this.response.ended) handler.finish();
+      else if (!this.response.ended) this.#watch(handler.finish());
     } catch (error) {
       this.failed(error);
     }
   }
 
   /** Waits for a step. With `finishes` the answer is complete after it. Never rejects. */
-  async #settle(step: PromiseLike<void>, finishes?: RequestHandler): Promise<void> {
+  async #settle(step: PromiseLike<unknown>, finishes?: RequestHandler): Promise<void> {
     this.#waiting = true;
     try {
       await step;
-      if (finishes !== undefined && !this.response.ended) finishes.finish();
+      if (finishes !== undefined && !this.response.ended) this.#watch(finishes.finish());
     } catch (error) {
       this.failed(error);
     }
@@ -225,7 +241,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
 
   #finishWith(handler: RequestHandler, { chunk }: Finish): void {
     try {
-      handler.finish(chunk);
+      this.#watch(handler.finish(chunk));
     } catch (error) {
       this.failed(error);
     }
@@ -293,12 +309,21 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     return isCancellation(error, closeReason);
   }
 
-  #callHook(hook: () => void): void {
-    try {
-      hook();
-    } catch (error) {
-      this.application.logger.error({ error }, 'a hook of a handler failed');
-    }
+  #callHook(hook: () => unknown): void {
+    callReporting(hook, undefined, (error) =>
+      this.application.logger.error({ error }, 'a hook of a handler failed'),
+    );
+  }
+
+  /** A step that is not waited for, and that a subclass may have made asynchronous: its failure is the handler's. */
+  #watch(step: unknown): void {
+    if (isThenable(step)) reportRejection(step, (error) => this.failed(error));
+  }
+
+  /** As {@link #callHook}, without a closure for a hook that is synchronous. */
+  #watchHook(result: unknown, message: string): void {
+    if (!isThenable(result)) return;
+    reportRejection(result, (error) => this.application.logger.error({ error }, message));
   }
 }
 
@@ -315,8 +340,4 @@ function paramsOf(groups: Readonly<Record<string, string | undefined>> | undefin
 
 function decodeGroup(group: string | undefined): string | undefined {
   return group === undefined ? group : percentDecode(group);
-}
-
-function isThenable(value: unknown): value is PromiseLike<void> {
-  return value !== undefined && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }

@@ -3,7 +3,7 @@ import { WebUsageError } from './errors.ts';
 import { fileContentType } from './file-content-type.ts';
 import { HTTPError } from './http-error.ts';
 import { evaluatePreconditions, ifRangeApplies, representationOf } from './preconditions.ts';
-import { RequestHandler } from './request-handler.ts';
+import { type Awaitable, RequestHandler } from './request-handler.ts';
 import { openStaticFile, type StaticFile } from './static-file.ts';
 import { judgeStaticPath, type StaticPath } from './static-path.ts';
 
@@ -69,7 +69,7 @@ export class StaticFileHandler extends RequestHandler {
   }
 
   /** Sets further headers, after all others. Override. */
-  setExtraHeaders(_name: string): void {}
+  setExtraHeaders(_name: string): Awaitable {}
 
   /** Opens what is asked for; undefined when a redirect was the answer. */
   async #open(asked: Exclude<StaticPath, { kind: 'refused' }>): Promise<StaticFile | undefined> {
@@ -110,7 +110,7 @@ export class StaticFileHandler extends RequestHandler {
     if (this.request.queryArguments.has('v')) {
       this.setHeader('Cache-Control', `public, max-age=${TEN_YEARS_S}, immutable`);
     }
-    this.setExtraHeaders(name);
+    await this.setExtraHeaders(name);
     if (this.#clientHasIt()) {
       this.setStatus(304);
       return;
