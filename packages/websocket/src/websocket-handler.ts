@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type HTTPHeaders, HttpDateCache } from '@landspout/http1';
 import { ResponseEncoder } from '@landspout/http1/protocol';
-import { isCancellation } from '@landspout/ioloop';
+import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
 import { RequestHandler } from '@landspout/web';
 import type { WebSocketDelegate } from './connection/delegate.ts';
 import { WebSocketClosedError } from './connection/errors.ts';
@@ -167,7 +167,9 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
       return;
     }
     const origin = headers.get('Origin');
-    if (origin !== undefined && this.checkOrigin(origin) !== true) {
+    const allowed: unknown = origin === undefined || this.checkOrigin(origin);
+    reportRejection(allowed, this.#callbackFailed);
+    if (allowed !== true) {
       this.#refuse(403, 'this origin may not connect', {});
       return;
     }
@@ -184,7 +186,9 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
   #upgrade(offer: UpgradeOffer): void {
     // All that can fail comes first: until the stream is detached, an error is an ordinary 500.
     this.#selectedSubprotocol = this.#chooseSubprotocol(offer.protocols);
-    const settings = resolveWebSocketOptions(this.connectionOptions());
+    const options = this.connectionOptions();
+    reportRejection(options, this.#callbackFailed);
+    const settings = resolveWebSocketOptions(options);
     const head = this.#encodeHead(offer, settings.clock.wallTime());
     // The peer has left, or has ended its half, while `prepare` waited: no WebSocket can come of it.
     if (this.request.closeReason !== undefined) {
@@ -200,6 +204,7 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
 
   #chooseSubprotocol(offered: readonly string[]): string | undefined {
     const chosen = this.selectSubprotocol(offered);
+    reportRejection(chosen, this.#callbackFailed);
     if (chosen === undefined || offered.includes(chosen)) return chosen;
     const detail = `selectSubprotocol: one of the offered was expected, not ${JSON.stringify(chosen)}`;
     throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_SUBPROTOCOL', detail);
@@ -220,18 +225,17 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
   // ---- the callbacks ----
 
   #open(connection: WebSocketConnection): void {
-    let opening: unknown;
     try {
-      opening = this.onOpen();
+      const opening = this.onOpen();
+      if (isThenable(opening)) this.#opening = Promise.resolve(opening);
     } catch (error) {
-      opening = Promise.reject(error);
+      this.#opening = Promise.reject(error);
     }
-    if (isPromiseLike(opening)) this.#opening = opening;
-    connection.start(opening);
+    connection.start(this.#opening);
   }
 
   /** What `onOpen` waits for: `onClose` comes after it, or what it began could never be undone. */
-  #opening: PromiseLike<unknown> | undefined = undefined;
+  #opening: Promise<unknown> | undefined = undefined;
 
   #makeDelegate(): WebSocketDelegate {
     return {
@@ -249,21 +253,23 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
         const close = () => this.onClose();
         return opening.then(close, close);
       },
-      callbackFailed: (error) => {
-        const { closeReason } = this.request;
-        // The callback passed on that `signal` aborted with the connection, which is no error.
-        if (closeReason !== undefined && isCancellation(error, closeReason)) {
-          this.application.logger.debug({ error }, 'a callback gave up after its connection had ended');
-          return;
-        }
-        try {
-          this.logException(error);
-        } catch (failure) {
-          this.application.logger.error({ error: failure }, 'logException failed');
-        }
-      },
+      callbackFailed: this.#callbackFailed,
     };
   }
+
+  readonly #callbackFailed = (error: unknown): void => {
+    const { closeReason } = this.request;
+    // The callback passed on that `signal` aborted with the connection, which is no error.
+    if (closeReason !== undefined && isCancellation(error, closeReason)) {
+      this.application.logger.debug({ error }, 'a callback gave up after its connection had ended');
+      return;
+    }
+    callReporting(
+      () => this.logException(error),
+      undefined,
+      (failure) => this.application.logger.error({ error: failure }, 'logException failed'),
+    );
+  };
 }
 
 /** Describe a body, which a 101 has not, or are decided by the handshake alone. */
@@ -287,10 +293,4 @@ function encodeSwitch(headers: HTTPHeaders, nowMs: number): string {
 
 function notOpen(): Promise<void> {
   return ignorable(Promise.reject(new WebSocketClosedError('the connection is not open yet')));
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
 }

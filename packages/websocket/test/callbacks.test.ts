@@ -1,12 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Future } from '@landspout/ioloop';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketHandler } from '../src/index.ts';
 import { encodeClose, encodeMessage, encodePing, encodePong } from '../src/protocol/index.ts';
-import { MASK, RawClient } from './fixtures/raw-client.ts';
+import { MASK, RawClient, upgradeText } from './fixtures/raw-client.ts';
 import { RecordingHandler } from './fixtures/recording-handler.ts';
 import { until, withApp } from './fixtures/running-application.ts';
 
 beforeEach(() => RecordingHandler.reset());
+
+const broken = new Error('a bug');
 
 /** Something that a test lets go on. */
 function gate(): { readonly opened: Promise<void>; open(): void } {
@@ -215,8 +219,6 @@ describe('WebSocketHandler, calling back', () => {
     });
   });
 
-  const broken = new Error('a bug');
-
   it.each<[string, Partial<Record<'onOpen' | 'onMessage' | 'onPing' | 'onPong', () => unknown>>]>([
     ['onOpen throws', { onOpen: () => raise(broken) }],
     ['onOpen rejects', { onOpen: () => Promise.reject(broken) }],
@@ -226,6 +228,12 @@ describe('WebSocketHandler, calling back', () => {
     ['onPing rejects', { onPing: () => Promise.reject(broken) }],
     ['onPong throws', { onPong: () => raise(broken) }],
     ['onPong rejects', { onPong: () => Promise.reject(broken) }],
+    ['onOpen returns a Future that fails', { onOpen: () => failedFuture(broken) }],
+    ['onMessage returns a Future that fails', { onMessage: () => failedFuture(broken) }],
+    ['onPing returns a thenable that fails', { onPing: () => brokenThenable() }],
+    ['onMessage returns a thenable that fails', { onMessage: () => brokenThenable() }],
+    ['onOpen returns what cannot be awaited', { onOpen: () => unreadableThenable() }],
+    ['onPong returns what cannot be awaited', { onPong: () => unreadableThenable() }],
   ])('logs and closes with 1011 when %s [WS-06, ATT-76]', async (_what, methods) => {
     class Breaks extends RecordingHandler {}
     Object.assign(Breaks.prototype, methods);
@@ -244,21 +252,100 @@ describe('WebSocketHandler, calling back', () => {
     });
   });
 
-  it.each([() => raise(broken), () => Promise.reject(broken)])(
-    'logs an onClose that fails [WS-06, ATT-76]',
-    async (onClose) => {
-      class Breaks extends RecordingHandler {
-        override onClose(): unknown {
-          return onClose();
-        }
+  it.each([
+    () => raise(broken),
+    () => Promise.reject(broken),
+    () => failedFuture(broken),
+    () => brokenThenable(),
+    () => unreadableThenable(),
+  ])('logs an onClose that fails [WS-06, ATT-76]', async (onClose) => {
+    class Breaks extends RecordingHandler {
+      override onClose(): unknown {
+        return onClose();
       }
-      await withApp([['/', Breaks]], async ({ port, log }) => {
-        (await RawClient.open(port)).socket.resetAndDestroy();
-        await until(() => log.problems.length > 0);
-        expect(log.problems.map(({ error }) => error)).toEqual([broken]);
-      });
-    },
-  );
+    }
+    await withApp([['/', Breaks]], async ({ port, log }) => {
+      (await RawClient.open(port)).socket.resetAndDestroy();
+      await until(() => log.problems.length > 0);
+      expect(log.problems.map(({ error }) => error)).toEqual([broken]);
+    });
+  });
+
+  it('logs a logException that fails [WS-06, ATT-76]', async () => {
+    const inLog = new Error('a bug in the log');
+    class Breaks extends RecordingHandler {
+      override onMessage(): never {
+        throw broken;
+      }
+
+      override logException(): never {
+        return Promise.reject(inLog) as never;
+      }
+    }
+    await withApp([['/', Breaks]], async ({ port, log }) => {
+      const client = await RawClient.open(port);
+      client.send(encodeMessage('x', MASK));
+      expect((await client.untilEnd()).at(-1)).toBe('close 1011');
+      await until(() => log.problems.length > 0);
+      expect(log.problems.map(({ error }) => error)).toEqual([inLog]);
+    });
+  });
+
+  it.each<[string, number, number, (later: Promise<never>) => object]>([
+    ['checkOrigin', 403, 1, (later) => ({ checkOrigin: () => later })],
+    ['selectSubprotocol', 500, 2, (later) => ({ selectSubprotocol: () => later })],
+    ['connectionOptions', 500, 2, (later) => ({ connectionOptions: () => later })],
+  ])('refuses a promise of %s, and logs what it rejects with', async (_what, status, problems, methodsOf) => {
+    class Later extends RecordingHandler {}
+    Object.assign(Later.prototype, {
+      prepare() {
+        Object.assign(this, methodsOf(Promise.reject(broken)));
+      },
+    });
+    await withApp([['/', Later]], async ({ port, log }) => {
+      const text = upgradeText('/', { Origin: 'http://example.com', 'Sec-WebSocket-Protocol': 'one' });
+      const client = await RawClient.ask(port, text);
+      expect(client.status).toBe(status);
+      await until(() => log.problems.length === problems);
+      expect(log.problems.map(({ error }) => error)).toContain(broken);
+      client.socket.destroy();
+    });
+  });
+
+  it('gives no message the context that another one has entered by enterWith', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    class Enters extends WebSocketHandler {
+      override prepare(): void {
+        storage.enterWith('the handshake');
+      }
+
+      override async onMessage(message: string): Promise<void> {
+        seen.push(storage.getStore());
+        storage.enterWith(message);
+        if (message === 'later') await new Promise((resolve) => setImmediate(resolve));
+        void this.writeMessage(message);
+      }
+
+      override onPing(): void {
+        seen.push(storage.getStore());
+        storage.enterWith('a ping');
+      }
+    }
+    await withApp([['/', Enters]], async ({ port }) => {
+      for (let connection = 0; connection < 2; connection += 1) {
+        const some = ['now', 'later', 'now'].map((text) => encodeMessage(text, MASK));
+        const all = Buffer.concat([encodePing('', MASK), ...some, encodePing('', MASK), ...some]);
+        // The first come together with the handshake.
+        const client = await RawClient.ask(port, `${upgradeText('/')}${all.toString('latin1')}`);
+        await client.frame(8);
+        client.send(all);
+        await client.frame(16);
+        client.socket.destroy();
+      }
+    });
+    expect(seen).toEqual(Array(32).fill(undefined));
+  });
 
   it('does not log that a write failed because the peer has left [WS-06]', async () => {
     class Ticks extends RecordingHandler {
@@ -310,6 +397,25 @@ describe('WebSocketHandler, calling back', () => {
     });
   });
 });
+
+function failedFuture(error: Error): Future<void> {
+  const future = new Future<void>();
+  setImmediate(() => future.setException(error));
+  return future;
+}
+
+/** Of another library, and badly made: it calls back twice. */
+function brokenThenable(): object {
+  const then = (_: unknown, fail: (error: unknown) => void): void => {
+    fail(broken);
+    fail(broken);
+  };
+  return { then };
+}
+
+function unreadableThenable(): object {
+  return Object.defineProperty({}, 'then', { get: () => raise(broken) });
+}
 
 function raise(error: Error): never {
   throw error;

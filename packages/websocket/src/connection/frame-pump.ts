@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { runInRootContext } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import { type FrameDecoder, type FrameEvent, NEED_DATA } from '../protocol/index.ts';
 
@@ -27,6 +28,8 @@ export class FramePump {
   #round = 0;
   /** We are at work further up the stack and will go on by ourselves. */
   #running = false;
+  /** An event was delivered, and bytes are there that may be the next one. */
+  #hasMore = false;
   #paused = false;
 
   constructor(stream: IOStream, decoder: FrameDecoder, listener: FrameListener) {
@@ -53,9 +56,10 @@ export class FramePump {
     this.#round += 1;
     const round = this.#round;
     const release = (): void => {
-      if (this.#round === round) this.release();
+      // The context of the one who waited is not that of the next message.
+      if (this.#round === round) runInRootContext(this.release, this);
     };
-    waiting.then(release, (error) => {
+    Promise.resolve(waiting).then(release, (error) => {
       failed(error);
       release();
     });
@@ -72,11 +76,9 @@ export class FramePump {
     if (this.#running) return;
     this.#running = true;
     try {
-      while (!this.#held && this.#listener.isListening) {
-        const event = this.#decoder.next();
-        if (event === NEED_DATA) break;
-        this.#listener.frameReceived(event);
-      }
+      this.#deliver();
+      // Each in a context of its own: the one before may have entered another by `enterWith`.
+      while (this.#hasMore) runInRootContext(this.#deliver, this);
     } catch (error) {
       this.#listener.decodingFailed(error);
     } finally {
@@ -84,6 +86,17 @@ export class FramePump {
     }
     if (this.#held) this.#keepUnread();
     else this.#readOn();
+  }
+
+  /** Delivers one event at most, where more may follow it. */
+  #deliver(): void {
+    this.#hasMore = false;
+    while (!this.#hasMore && !this.#held && this.#listener.isListening) {
+      const event = this.#decoder.next();
+      if (event === NEED_DATA) return;
+      this.#listener.frameReceived(event);
+      this.#hasMore = !this.#held && this.#decoder.unreadBytes > 0;
+    }
   }
 
   /** While nothing comes we go on reading, so that the peer's end is noticed; what does come is kept, once. */

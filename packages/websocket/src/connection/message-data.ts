@@ -1,3 +1,4 @@
+import { isThenable } from '@landspout/ioloop';
 import { WebSocketUsageError } from '../protocol/index.ts';
 
 /** What can be sent as a message: text, bytes as a binary message, or an object as the text of its JSON. */
@@ -19,5 +20,5 @@ function hasJson(data: unknown): data is object {
   if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer || data instanceof SharedArrayBuffer)
     return false;
   if (data instanceof Map || data instanceof Set || data instanceof Blob) return false;
-  return typeof (data as { then?: unknown }).then !== 'function';
+  return !isThenable(data);
 }

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { Deadline, type DeadlineEntry } from '@landspout/ioloop';
+import { callReporting, Deadline, type DeadlineEntry, isThenable, reportRejection } from '@landspout/ioloop';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
   CLOSE,
@@ -215,11 +215,11 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#deadline?.close();
     this.#closeCode ??= CLOSE_CODES.abnormal;
     this.#closeError ??= error;
-    try {
-      this.#watch(this.#delegate.connectionClosed());
-    } catch (failure) {
-      this.#delegate.callbackFailed(failure);
-    }
+    callReporting(
+      () => this.#delegate.connectionClosed(),
+      undefined,
+      (failure) => this.#callbackFailed(failure),
+    );
   }
 
   /** The closing handshake takes too long. */
@@ -284,13 +284,13 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
 
   /** Holds back what comes next while `result` is a promise, unless we have begun to close and only wait for that. */
   #holdFor(result: unknown): void {
-    if (!isPromiseLike(result)) return;
+    if (!isThenable(result)) return;
     if (this.#state === 'open') this.#pump.holdUntil(result, (error) => this.#callbackFailed(error));
     else this.#watch(result);
   }
 
   #watch(result: unknown): void {
-    if (isPromiseLike(result)) result.then(undefined, (error) => this.#callbackFailed(error));
+    if (isThenable(result)) reportRejection(result, (error) => this.#callbackFailed(error));
   }
 
   // ---- the end, by the peer or by an error ----
@@ -351,7 +351,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
 
   #write(frame: Buffer): Promise<void> {
     const outcome = this.#writer.write(frame);
-    if (outcome instanceof Promise) return outcome;
+    if (isThenable(outcome)) return outcome;
     this.#queueFull(outcome);
     return ignorable(Promise.reject(outcome));
   }
@@ -361,12 +361,6 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     const options = cause === undefined ? {} : { cause };
     return ignorable(Promise.reject(new WebSocketClosedError(`the connection is ${this.#state}`, options)));
   }
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
 }
 
 /** As much of a reason as a close frame holds. Our own reasons are ASCII. */

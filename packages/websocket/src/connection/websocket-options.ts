@@ -1,4 +1,4 @@
-import { type Clock, IOLoop } from '@landspout/ioloop';
+import { type Clock, IOLoop, isThenable } from '@landspout/ioloop';
 import { WebSocketUsageError } from '../protocol/index.ts';
 import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits } from '../protocol/limits.ts';
 import { pooledRandomBytes, type RandomBytes } from './random-bytes.ts';
@@ -37,6 +37,7 @@ export type WebSocketSettings = Required<WebSocketOptions>;
  * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for a value out of range.
  */
 export function resolveWebSocketOptions(options: WebSocketOptions = NO_OPTIONS): WebSocketSettings {
+  if (isThenable(options)) throw badOption('an object was expected, not a promise: options are not awaited');
   const { pingIntervalMs = 0, maxMessageBytes, maxFragments } = options;
   const settings: WebSocketSettings = {
     maxMessageBytes: maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes,
