@@ -35,9 +35,7 @@ export function writeSources(folder, own) {
   const program = `${own.folder}.ts`;
   if (!existsSync(path.join(PROGRAMS, program))) throw new Error(`tooling/checks/programs has no ${program}`);
   cpSync(path.join(PROGRAMS, program), path.join(folder, program));
-  const imports = own.doors.map((door, at) => `import * as door${at} from '${door}';\n`);
-  const names = own.doors.map((_, at) => `door${at}`).join(', ');
-  writeFileSync(path.join(folder, 'doors.ts'), `${imports.join('')}export const doors = [${names}];\n`);
+  writeFileSync(path.join(folder, 'doors.ts'), doorsProgram(own));
 
   const samples = [...(own.name === 'landspout' ? ['README.md'] : []), `packages/${own.folder}/README.md`]
     .filter((file) => existsSync(path.join(ROOT, file)))
@@ -60,9 +58,30 @@ export function compileSources(folder, compilers) {
   for (const compiler of compilers) runCommand([...compiler, '-p', 'tsconfig.json'], { cwd: folder });
 }
 
+/** Where the program that imports all that a package exports is after {@link compileSources}. */
+export const DOORS_PROGRAM = 'out/doors.js';
+
 /** @param {PublishedPackage} own - where its program is after {@link compileSources}. */
 export function programOf(own) {
   return `out/${own.folder}.js`;
+}
+
+/**
+ * A program that imports all that a package exports, and fails where the name of a class is not that of its export: it
+ * is what people read in stack traces and in the output of `console.log`.
+ *
+ * @param {PublishedPackage} own
+ */
+function doorsProgram(own) {
+  const imports = own.doors.map((door, at) => `import * as door${at} from '${door}';\n`);
+  const names = own.doors.map((_, at) => `door${at}`).join(', ');
+  return `${imports.join('')}export const doors: readonly object[] = [${names}];
+for (const [name, value] of doors.flatMap((door) => Object.entries(door))) {
+  if (typeof value === 'function' && /^class\\b/.test(String(value)) && value.name !== name) {
+    throw new Error(\`the class exported as \${name} is called "\${value.name}"\`);
+  }
+}
+`;
 }
 
 /** @param {string} file @param {string} folder @returns {Sample[]} */

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { installInto, packAll, typescript } from './consumer.mjs';
 import { publishedPackages, withWhatIsBelow } from './packages.mjs';
-import { runOnBothBackends } from './run-program.mjs';
+import { runOnBothBackends, runToEnd } from './run-program.mjs';
 import { runSamples } from './run-samples.mjs';
-import { compileSources, programOf, writeSources } from './sources.mjs';
+import { compileSources, DOORS_PROGRAM, programOf, writeSources } from './sources.mjs';
 
 /** A package that hangs must not hold up the gate for ever. Looked at between packages, each of which is bounded. */
 const LIMIT_MS = 10 * 60_000;
@@ -40,6 +40,7 @@ try {
       );
       const samples = writeSources(folder, own);
       compileSources(folder, compilers);
+      await runToEnd(folder, [process.execPath, DOORS_PROGRAM]);
       const backends = await runOnBothBackends(folder, programOf(own));
       const ran = await runSamples(folder, samples);
       const also = samples.length === 0 ? '' : `; samples: ${samples.length} compile, ${ran} run`;
