@@ -3,6 +3,7 @@ import { library } from '@landspout/tooling-tsup';
 export default library([
   'src/index.ts',
   'src/errors.ts',
+  'src/inspection.ts',
   'src/testing.ts',
   'src/executors/executor-worker.ts',
   'src/watchdog/watchdog-worker.ts',

@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { findCycles } from './find-cycles.mjs';
-import { ERROR_BASE, LAYERS, PROTOCOL_IMPORTS, packageName } from './layers.mjs';
+import { LAYERS, PROTOCOL_BASES, PROTOCOL_IMPORTS, packageName } from './layers.mjs';
 import { readModule } from './module-facts.mjs';
 
 /**
  * One way in which a tree breaks the order of the layers.
  *
  * @typedef {object} Problem
- * @property {'upward' | 'sibling' | 'cycle' | 'protocol' | 'error-base' | 'manifest' | 'tsconfig' | 'door' | 'list'} rule
+ * @property {'upward' | 'sibling' | 'cycle' | 'protocol' | 'protocol-base' | 'manifest' | 'tsconfig' | 'door' | 'list'} rule
  * @property {string} where - file and line, from the root.
  * @property {string} message
  *
@@ -40,7 +40,7 @@ export function checkLayers(root) {
     for (const module of modules) {
       for (const found of module.imports) checkImport(own, module, found, packages, problems);
       if (isProtocol(own, module.file)) checkProtocol(own, module, problems);
-      if (module.file === ERROR_BASE) checkErrorBase(module, problems);
+      if (PROTOCOL_BASES.includes(module.file)) checkProtocolBase(module, problems);
     }
     checkCycles(modules, problems);
   }
@@ -176,12 +176,12 @@ function checkProtocol(own, module, problems) {
 }
 
 /** @param {SourceModule} module @param {Problem[]} problems */
-function checkErrorBase(module, problems) {
+function checkProtocolBase(module, problems) {
   for (const { specifier, line } of module.imports) {
     problems.push({
-      rule: 'error-base',
+      rule: 'protocol-base',
       where: `${module.file}:${line}`,
-      message: `the error base imports ${specifier}`,
+      message: `a base of the protocol floors imports ${specifier}`,
     });
   }
 }

@@ -16,10 +16,10 @@ export const LAYERS = [
 ];
 
 /** What a protocol floor may import beside itself. */
-export const PROTOCOL_IMPORTS = ['node:buffer', '@landspout/ioloop/errors'];
+export const PROTOCOL_IMPORTS = ['node:buffer', '@landspout/ioloop/errors', '@landspout/ioloop/inspection'];
 
-/** A source file that must import nothing, because every protocol floor stands on it. */
-export const ERROR_BASE = 'packages/ioloop/src/errors.ts';
+/** Source files that must import nothing, because every protocol floor stands on them. */
+export const PROTOCOL_BASES = ['packages/ioloop/src/errors.ts', 'packages/ioloop/src/inspection.ts'];
 
 /** The npm name of the package in a folder: only the umbrella has no scope. */
 export const packageName = (/** @type {string} */ folder) =>

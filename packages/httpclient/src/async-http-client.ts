@@ -1,6 +1,7 @@
 import type { Http1Limits } from '@landspout/http1';
 import { ResponseDecoder } from '@landspout/http1/protocol';
 import { IOLoop } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type IOStream, type Resolver, TCPClient } from '@landspout/iostream';
 import { ConnectionPool } from './connection-pool.ts';
 import { HTTPClientUsageError, HTTPStreamClosedError } from './errors.ts';
@@ -139,6 +140,13 @@ export class AsyncHTTPClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['queuedCount', 'idleCount'], () => ({
+      running: this.#operations.size,
+      isClosed: this.#closed,
+    }));
   }
 
   async #run(prepared: PreparedRequest): Promise<HTTPResponse> {

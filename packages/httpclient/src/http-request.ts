@@ -1,5 +1,6 @@
 import type { ResponseHead } from '@landspout/http1';
 import { HTTPHeaders, type HTTPHeadersInit, Http1UsageError } from '@landspout/http1';
+import { INSPECT, inspectedBytes, inspectedUrl, inspection } from '@landspout/ioloop/inspection';
 import { HTTPClientUsageError } from './errors.ts';
 import type { ClientTlsOptions } from './origin.ts';
 
@@ -71,6 +72,15 @@ export class HTTPRequest {
     this.headers = headersFrom(options.headers ?? []);
     this.options = options;
   }
+
+  [INSPECT](): object {
+    return inspection(this, ['method'], () => ({
+      url: inspectedUrl(this.url),
+      headers: this.headers,
+      body: shownBody(this.options.body),
+      options: undefined,
+    }));
+  }
 }
 
 /** Copies headers, whatever they are made of. @throws HTTPClientUsageError */
@@ -81,4 +91,10 @@ export function headersFrom(init: HTTPHeadersInit): HTTPHeaders {
     if (!(error instanceof Http1UsageError)) throw error;
     throw new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', error.message, { cause: error });
   }
+}
+
+function shownBody(body: RequestBody | undefined): unknown {
+  if (body === undefined) return undefined;
+  if (typeof body === 'string') return inspectedBytes({ length: Buffer.byteLength(body) });
+  return body instanceof Uint8Array ? inspectedBytes(body) : '(streamed)';
 }

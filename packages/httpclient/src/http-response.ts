@@ -1,4 +1,11 @@
 import type { HTTPHeaders } from '@landspout/http1';
+import {
+  INSPECT,
+  inspectedBytes,
+  inspectedText,
+  inspectedUrl,
+  inspection,
+} from '@landspout/ioloop/inspection';
 import type { HTTPRequest } from './http-request.ts';
 
 /** How long the parts of one fetch took, in milliseconds. */
@@ -63,6 +70,16 @@ export class HTTPResponse {
   /** The body as JSON, which is UTF-8 whatever the headers say (RFC 8259 §8.1). @throws SyntaxError */
   json(): unknown {
     return JSON.parse(new TextDecoder().decode(this.body));
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['status'], () => ({
+      reason: inspectedText(this.reason),
+      effectiveUrl: inspectedUrl(this.effectiveUrl),
+      headers: this.headers,
+      body: inspectedBytes(this.body),
+      timings: this.timings,
+    }));
   }
 }
 

@@ -5,6 +5,7 @@ import {
   ServerConnection,
 } from '@landspout/http1';
 import { IOLoop, type ProcessTask } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import type { HTTPServerStats } from './monitor/http-server-stats.ts';
@@ -174,6 +175,15 @@ export class HTTPServer extends TCPServer {
     await super.closeAll();
     await cut;
     this.#stopped();
+  }
+
+  override [INSPECT](): object {
+    return inspection(this, [], () => ({
+      url: this.addresses.length === 0 ? undefined : this.url,
+      addresses: this.addresses.map(inspectedAddress),
+      openConnections: this.openConnections,
+      isStopping: this.#stop !== undefined,
+    }));
   }
 
   async #stopWell({ graceMs, drainMs }: Required<StopOptions>): Promise<StopResult> {

@@ -17,6 +17,13 @@ import {
 } from '@landspout/http1';
 import { mergeQueries } from '@landspout/http1/protocol';
 import type { Clock } from '@landspout/ioloop';
+import {
+  INSPECT,
+  inspectedAddress,
+  inspectedBytes,
+  inspectedText,
+  inspection,
+} from '@landspout/ioloop/inspection';
 import type { SocketAddress } from '@landspout/iostream';
 import { remoteIpOf } from './forwarded/remote-ip.ts';
 
@@ -173,6 +180,17 @@ export class ServerRequest {
   abort(reason: Error): void {
     this.#abortReason ??= reason;
     this.#controller?.abort(reason);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['method'], () => ({
+      target: inspectedText(this.target),
+      remoteAddress: inspectedAddress(this.remoteAddress),
+      version: this.version,
+      headers: this.headers,
+      body: inspectedBytes(this.body),
+      exchange: undefined,
+    }));
   }
 }
 

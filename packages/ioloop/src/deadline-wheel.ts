@@ -1,5 +1,6 @@
 import type { Clock, ClockTimer } from './clock.ts';
 import { MAX_DELAY_MS, requireDelay } from './delay.ts';
+import { INSPECT, inspection } from './inspection.ts';
 import type { Logger } from './logger.ts';
 import { runInRootContext } from './root-context.ts';
 import { reportRejection } from './thenable.ts';
@@ -85,6 +86,10 @@ export class DeadlineWheel {
   remove(deadline: Deadline, placed: number): void {
     if (this.#slots[placed % SLOTS]?.delete(deadline)) this.#size -= 1;
     if (this.#size === 0) this.#stopTimer();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['size'], () => ({ tickMs: this.#tickMs }));
   }
 
   /** Started by whichever request comes first, and kept going: it must not hold on to that one's async context. */
@@ -194,6 +199,10 @@ export class Deadline {
   /** For {@link passEntry}. */
   pass(): void {
     reportRejection(this.#entry.deadlinePassed(), this.#wheel.report);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ isSet: this.#due !== 0 }));
   }
 
   #unplace(): void {

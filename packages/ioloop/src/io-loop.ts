@@ -6,6 +6,7 @@ import type { ReadinessHandler } from './descriptor-watch.ts';
 import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from './executors/executor.ts';
 import { LoopExecutors, type RunInExecutorOptions } from './executors/loop-executors.ts';
 import type { Flushable, FlushQueue } from './flush-queue.ts';
+import { INSPECT, inspection } from './inspection.ts';
 import { consoleLogger, type Logger } from './logger.ts';
 import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import { LoopLag } from './loop-lag.ts';
@@ -328,6 +329,18 @@ export class IOLoop {
   /** How much this thread writes in one turn. For transports. */
   get writeBudget(): WriteBudget {
     return this.#flushes.budget;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['backend', 'backendReason'], () => ({
+      isRunning: this.#runs.running,
+      isClosed: this.#closed,
+      callbacks: this.#callbacks.waiting,
+      timers: this.#timers.pending,
+      clock: undefined,
+      logger: undefined,
+      reactor: undefined,
+    }));
   }
 
   #report(error: unknown): void {

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ClockTimer } from './clock.ts';
 import { MAX_DELAY_MS } from './delay.ts';
+import { INSPECT, inspection } from './inspection.ts';
 import { IOLoop } from './io-loop.ts';
 import { LoopUsageError } from './loop-errors.ts';
 import { runInContextOf } from './root-context.ts';
@@ -85,6 +86,10 @@ export class PeriodicCallback {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#context = undefined;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['isRunning'], () => ({ periodMs: this.#periodMs, jitter: this.#jitter }));
   }
 
   #schedule(): void {

@@ -1,6 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import { SystemError } from './errors.ts';
 import type { FlushQueue } from './flush-queue.ts';
+import { INSPECT, inspection } from './inspection.ts';
 import type { Logger } from './logger.ts';
 import type { NativeBinding, NativeConstants } from './native-binding.ts';
 import { runInBatch } from './root-context.ts';
@@ -139,6 +140,18 @@ export class Reactor {
       events: this.#eventCount,
       maxEventsPerWakeUp: this.#maxEvents,
     };
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      descriptors: this.#descriptors,
+      wakeUps: this.#wakeUps,
+      events: this.#eventCount,
+      binding: undefined,
+      constants: undefined,
+      options: undefined,
+      readBuffer: undefined,
+    }));
   }
 
   #dispatch(batch: object, count: number): void {

@@ -1,4 +1,5 @@
 import { systemClock } from './clock.ts';
+import { INSPECT, inspection } from './inspection.ts';
 import { requireNative } from './load-native.ts';
 import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import type { NativeBinding } from './native-binding.ts';
@@ -139,6 +140,10 @@ export class DefaultSelector<Data = unknown> {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ sockets: this.#keys.size, isClosed: this.#closed }));
   }
 
   #keep(key: SelectorKey<Data>): SelectorKey<Data> {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { SystemError } from './errors.ts';
+import { INSPECT, inspection } from './inspection.ts';
 import { requireNative } from './load-native.ts';
 import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import type { NativeAddress, NativeBinding } from './native-binding.ts';
@@ -200,6 +201,10 @@ export class Socket {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['closed'], () => ({ family: this.#family, connectedTo: this.#target }));
   }
 
   #live(operation: string): { binding: NativeBinding; slot: number; generation: number } {

@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from './clock.ts';
+import { INSPECT, inspection } from './inspection.ts';
 
 /** A clock that stands still until a test lets time pass. */
 export class VirtualClock implements Clock {
@@ -45,6 +46,10 @@ export class VirtualClock implements Clock {
       await new Promise((resolve) => setImmediate(resolve));
     }
     this.#now = end;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['pending'], () => ({ now: this.#now }));
   }
 
   /** The earliest timer until `end`; of equals the one that was set first. */

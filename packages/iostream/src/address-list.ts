@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { normalizeIp } from './net-address.ts';
 import { StreamUsageError } from './stream-errors.ts';
 import type { SocketAddress } from './transport.ts';
@@ -17,10 +18,12 @@ export class AddressList {
   readonly #ipv4 = new BlockList();
   readonly #ipv6 = new BlockList();
   readonly #hasUnix: boolean;
+  readonly #entries: readonly string[];
 
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for an empty list, and for an entry that is none of these. */
   constructor(entries: readonly string[]) {
     if (!Array.isArray(entries) || entries.length === 0) throw usage('a list of addresses was expected');
+    this.#entries = [...entries];
     this.#hasUnix = entries.includes(UNIX);
     for (const entry of entries) if (entry !== UNIX) this.#add(entry);
   }
@@ -34,6 +37,10 @@ export class AddressList {
     const family = isIP(ip);
     if (family === 4) return this.#ipv4.check(ip, 'ipv4');
     return family === 6 && this.#ipv6.check(ip, 'ipv6');
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ entries: this.#entries }));
   }
 
   #add(entry: string): void {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { type Flushable, IOLoop, SystemError } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { MemoryPipe } from './memory-pipe.ts';
 import { OutgoingPieces } from './outgoing-pieces.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
@@ -107,6 +108,14 @@ class MemoryTransport implements Transport, Flushable {
     this.#open = false;
     const heir = new MemoryTransport(this.#incoming, this.#outgoing);
     return new TransportDuplex(heir);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      isOpen: this.#open,
+      localAddress: undefined,
+      remoteAddress: undefined,
+    }));
   }
 
   #scheduleFlush(): void {

@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
-import { type IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import { type AcceptHandler, handOver, type ListeningSocket, type ListenTarget } from './listener.ts';
+import { type IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { internetAddress } from './net-address.ts';
 import { NodeTransport } from './node-transport.ts';
 import { listenUsage } from './stream-usage.ts';
@@ -64,6 +65,10 @@ export class NodeListeningSocket implements ListeningSocket {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ address: inspectedAddress(this.address), isOpen: this.#open }));
   }
 
   async #close(): Promise<void> {

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type BudgetedWriter, type Flushable, IOLoop, runInRootContext, SystemError } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { resetDuplex } from './duplex-reset.ts';
 import { internetAddress } from './net-address.ts';
 import { MOST_CHUNK_BYTES, OutgoingPieces } from './outgoing-pieces.ts';
@@ -162,6 +163,15 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     duplex.off('close', this.#onClose);
     // The listener for errors stays: who takes over may be late with one, and one bad socket would end the process.
     return duplex;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      remoteAddress: inspectedAddress(this.remoteAddress),
+      localAddress: inspectedAddress(this.localAddress),
+      tls: this.tls?.protocol,
+      isOpen: this.#open,
+    }));
   }
 
   /** Whether there may be anything left to tell. */

@@ -7,6 +7,7 @@ import {
   systemError,
 } from '@landspout/ioloop';
 import { type AcceptHandler, handOver, type ListeningSocket } from './listener.ts';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { toSocketAddress } from './native-address.ts';
 import { ReactorTransport } from './reactor-transport.ts';
 import { listenUsage } from './stream-usage.ts';
@@ -64,6 +65,10 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
 
   ready(): void {
     this.#accept(ACCEPTS_PER_TURN);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ address: inspectedAddress(this.address), isOpen: this.#open }));
   }
 
   /** Who is connected when the listener closes was let in, and must not be reset. */

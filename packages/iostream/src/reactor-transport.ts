@@ -15,6 +15,7 @@ import {
   SystemError,
   systemError,
 } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { NO_ADDRESS, toSocketAddress } from './native-address.ts';
 import { SendQueue } from './send-queue.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
@@ -253,6 +254,14 @@ export class ReactorTransport
     }
     if ((events & TO_READ) !== 0 && this.#reading && !this.#ended) this.#receive();
     else if ((events & BROKEN) !== 0) this.#breakOff();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      remoteAddress: inspectedAddress(this.remoteAddress),
+      localAddress: inspectedAddress(this.localAddress),
+      isOpen: this.#open,
+    }));
   }
 
   /** Reads on while the buffer fills and more is wanted: what has come already is not worth a wake-up for each part. */

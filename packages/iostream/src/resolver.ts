@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type AddressFamily, isValidIp } from './net-address.ts';
 import { StreamUsageError } from './stream-errors.ts';
 
@@ -60,6 +61,10 @@ export class OverrideResolver implements Resolver {
     const addresses = await this.#next.resolve(target, { ...options, port: port ?? options.port });
     if (port === undefined) return addresses;
     return addresses.map((address) => ({ ...address, port: address.port ?? port }));
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ overrides: this.#overrides, next: this.#next }));
   }
 
   #find(host: string, { port, family }: ResolveOptions): Override | undefined {

@@ -1,4 +1,5 @@
 import type { Clock } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { CloseListeners } from './close-listeners.ts';
 import { type CloseReason, closeReasonOf } from './close-reason.ts';
 import { findProxied, type ProxiedConnection } from './proxy-protocol/proxied-connection.ts';
@@ -265,6 +266,28 @@ export abstract class StreamLife implements TransportEvents {
   }
 
   // ---- inside ----
+
+  [INSPECT](): object {
+    return inspection(
+      this,
+      [
+        'isClosed',
+        'closeReason',
+        'isEnded',
+        'isWriteEnded',
+        'bytesReceived',
+        'bytesSent',
+        'bufferedBytes',
+        'queuedBytes',
+        'error',
+      ],
+      () => ({
+        remoteAddress: inspectedAddress(this.remoteAddress),
+        localAddress: inspectedAddress(this.localAddress),
+        tls: this.tls?.protocol,
+      }),
+    );
+  }
 
   /** Whoever waits learns that the stream is closed; a read that can be satisfied is, first. */
   #settleAll(error: Error | undefined, orderly: CloseReason): void {

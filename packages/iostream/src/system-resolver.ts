@@ -1,4 +1,5 @@
 import { type LookupAddress, lookup } from 'node:dns';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { numericAddress, type ResolvedAddress, type ResolveOptions, type Resolver } from './resolver.ts';
 import { StreamConnectError } from './stream-errors.ts';
 
@@ -26,6 +27,10 @@ export class SystemResolver implements Resolver {
     const addresses = await boundedLookup(host, family ?? 0, signal);
     if (addresses.length === 0) throw noAddress(host, 'no address');
     return addresses.map((found) => ({ address: found.address, family: found.family === 6 ? 6 : 4 }));
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ running, waiting: waiting.length }));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { type ClockTimer, IOLoop } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { connect } from './connect.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import { requireDialOptions } from './dial-options.ts';
@@ -91,6 +92,10 @@ export class TCPClient {
     const streamOptions = resolveStreamOptions({ ...options, clock: this.#loop.clock });
     const transport = await this.#within(options, (either) => this.#open(options, either));
     return new IOStream(transport, streamOptions);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ resolver: this.#resolver, tlsSessions: this.#sessions?.size ?? 0 }));
   }
 
   async #open(options: TCPConnectOptions | UnixConnectOptions, signal: AbortSignal): Promise<Transport> {

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { announceListening, isThenable, type RateLimitedLog } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { CloseReason } from './close-reason.ts';
 import type { IOStream } from './io-stream.ts';
 import type { ListeningSocket } from './listener.ts';
@@ -168,6 +169,13 @@ export class TCPServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.closeAll();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      addresses: this.addresses.map(inspectedAddress),
+      openConnections: this.openConnections,
+    }));
   }
 
   /** Of all `sockets` or, when one of them cannot be had, of none. */

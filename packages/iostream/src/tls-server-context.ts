@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { StreamConnectError } from './stream-errors.ts';
 import { tlsUsage } from './tls-credentials.ts';
 import { missingCertificateError } from './tls-handshake-error.ts';
@@ -110,6 +111,10 @@ export class TlsServerContext {
     };
     const view = Object.create(this.#server, { emit: { value: emit } }) as Server;
     EventEmitter.prototype.emit.call(view, 'connection', socket);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['handshakes'], () => ({ maxHandshakes: this.#settings.maxHandshakes }));
   }
 }
 

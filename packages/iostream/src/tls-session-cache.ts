@@ -1,4 +1,5 @@
 import type { PeerCertificate } from 'node:tls';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { StreamUsageError } from './stream-errors.ts';
 
 /** What a server gave a client to come back with. */
@@ -67,6 +68,10 @@ export class TlsSessionCache {
   clear(): void {
     this.#byKey.clear();
     this.#size = 0;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['size'], () => ({ maxSessions: this.#maxSessions }));
   }
 
   #dropOldest(key: string, sessions: KeptSession[]): void {

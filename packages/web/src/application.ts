@@ -6,6 +6,7 @@ import {
 } from '@landspout/http1';
 import { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
 import { type Clock, consoleLogger, type Logger, RateLimitedLog, systemClock } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { ApplicationSettings } from './application-settings.ts';
 import { ErrorHandler } from './error-handler.ts';
 import { WebUsageError } from './errors.ts';
@@ -138,6 +139,16 @@ export class Application implements HTTPServerConnectionDelegate {
     this.refusalLog.flush();
   }
 
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      routes: describeRules(this.#router.rules),
+      hosts: this.#hosts.length === 0 ? undefined : Object.fromEntries(this.#hosts.map(describeHost)),
+      settings: undefined,
+      logger: undefined,
+      defaultHeaders: undefined,
+    }));
+  }
+
   #routerOf(routes: readonly RouteSpec[]): Router {
     const router = new Router(routes);
     for (const rule of router.rules) {
@@ -152,4 +163,13 @@ export class Application implements HTTPServerConnectionDelegate {
     }
     return router;
   }
+}
+
+/** Each route in one line: the pattern, and the class that has its requests. */
+function describeRules(rules: readonly Rule[]): readonly string[] {
+  return rules.map(({ pattern, handlerClass }) => `${pattern.text} ${handlerClass.name}`);
+}
+
+function describeHost({ pattern, router }: VirtualHost): readonly [string, readonly string[]] {
+  return [pattern.source, describeRules(router.rules)];
 }

@@ -9,6 +9,13 @@ import {
   targetQuery,
 } from '@landspout/http1';
 import { mergeQueries } from '@landspout/http1/protocol';
+import {
+  INSPECT,
+  inspectedAddress,
+  inspectedBytes,
+  inspectedText,
+  inspection,
+} from '@landspout/ioloop/inspection';
 import type { SocketAddress } from '@landspout/iostream';
 import { type Arguments, argumentsOfBody, argumentsOfQuery } from './form-fields.ts';
 
@@ -148,5 +155,17 @@ export class HTTPServerRequest {
   connectionClosed(reason: Error): void {
     this.#closeReason = reason;
     this.#controller?.abort(reason);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['method'], () => ({
+      target: inspectedText(this.target),
+      remoteAddress: inspectedAddress(this.remoteAddress),
+      version: this.version,
+      headers: this.headers,
+      body: inspectedBytes(this.body),
+      closeReason: this.#closeReason,
+      connection: undefined,
+    }));
   }
 }

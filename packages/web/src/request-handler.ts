@@ -1,4 +1,5 @@
 import { isThenable, reportRejection } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { Application } from './application.ts';
 import { errorPage } from './error-page.ts';
 import type { HandlerContext } from './handler-context.ts';
@@ -151,6 +152,13 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
     const message = `${printable(error.message)}: ${summary}`;
     if (status >= 500) logger.warn({ status }, message);
     else if (error.logMessage !== undefined) refusalLog.warn(`HTTPError ${status}`, { status }, message);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['request', 'status', 'headSent', 'finished'], () => ({
+      headers: this.#context.response.presentHeaders,
+      application: undefined,
+    }));
   }
 
   #finishError(): unknown {

@@ -54,6 +54,11 @@ export class ResponseDraft {
     return this.#headers;
   }
 
+  /** The headers as they stand, not to be changed: they may be those of all responses. */
+  get presentHeaders(): HTTPHeaders {
+    return this.#headers ?? this.#defaults;
+  }
+
   /** One header, without making a copy of the defaults. */
   header(name: string): string | undefined {
     return (this.#headers ?? this.#defaults).get(name);

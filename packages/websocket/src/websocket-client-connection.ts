@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import type { MessageData } from './connection/message-data.ts';
 import { MessageInbox } from './connection/message-inbox.ts';
@@ -111,5 +112,16 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await this.waitClosed();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [
+      'isOpen',
+      'selectedSubprotocol',
+      'closeCode',
+      'closeReason',
+      'closeError',
+      'queuedBytes',
+    ]);
   }
 }

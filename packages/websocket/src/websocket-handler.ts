@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type HTTPHeaders, HttpDateCache } from '@landspout/http1';
 import { ResponseEncoder } from '@landspout/http1/protocol';
 import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { RequestHandler } from '@landspout/web';
 import type { WebSocketDelegate } from './connection/delegate.ts';
 import { WebSocketClosedError } from './connection/errors.ts';
@@ -174,6 +175,14 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
       return;
     }
     this.#upgrade(offer);
+  }
+
+  override [INSPECT](): object {
+    return inspection(
+      this,
+      ['request', 'isOpen', 'selectedSubprotocol', 'closeCode', 'closeReason', 'closeError', 'queuedBytes'],
+      () => ({ application: undefined }),
+    );
   }
 
   #refuse(status: number, reason: string, headers: Readonly<Record<string, string>>): void {

@@ -1,4 +1,5 @@
 import { IOLoop, isThenable, reportRejection } from '@landspout/ioloop';
+import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
   DATA,
@@ -192,6 +193,14 @@ export class ClientConnection implements StreamConsumer {
   }
 
   // ---- the pump ----
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      state: this.#state,
+      method: this.#request?.method,
+      target: this.#request === undefined ? undefined : inspectedText(this.#request.target),
+    }));
+  }
 
   /** Decodes and delivers until bytes or the delegate make it wait. Idle, it only finds out what is wrong. */
   #pump(): void {

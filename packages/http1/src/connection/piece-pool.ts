@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { type Clock, runInRootContext } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 
 /** The pieces of a pool are of this size. */
 export const PIECE_BYTES = 256 * 1024;
@@ -41,6 +42,10 @@ export class PiecePool {
   /** How many pieces wait for use. */
   get size(): number {
     return this.#resting.length;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['size']);
   }
 
   /** The timer is everybody's, and must not hold on to the async context of whose body came first. */

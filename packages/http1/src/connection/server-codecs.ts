@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type Http1Limits, RequestDecoder, ResponseEncoder } from '../protocol/index.ts';
 
 /** What turns bytes into requests and answers into bytes, for one connection at a time. */
@@ -31,5 +32,9 @@ export class ServerCodecs {
   give(codec: ServerCodec): void {
     if (this.#resting.length >= MOST_KEPT) return;
     if (codec.decoder.atRest && codec.encoder.state === 'idle') this.#resting.push(codec);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ kept: this.#resting.length }));
   }
 }

@@ -1,4 +1,5 @@
 import { Deadline, type DeadlineEntry, isCancellation } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream, SocketAddress, TlsInfo } from '@landspout/iostream';
 import type { HTTPConnectionInfo } from '../delegate.ts';
 import { Http1ProtocolError } from '../protocol/index.ts';
@@ -112,6 +113,10 @@ export abstract class ServerConnectionLife implements DeadlineEntry, HTTPConnect
       default:
         this.#checkReader();
     }
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['protocol', 'isIdle'], () => ({ settings: undefined }));
   }
 
   #checkBody(): void {

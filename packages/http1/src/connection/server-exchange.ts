@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { callReporting } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import type {
   HTTPConnectionInfo,
@@ -165,6 +166,16 @@ export class ServerExchange implements HTTPServerExchange {
   tell(reason: Error): void {
     this.closeReason ??= reason;
     this.#tell(this.message, reason);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['head', 'status', 'headSent', 'finished', 'bodyBytesSent'], () => ({
+      remoteAddress: inspectedAddress(this.connection.remoteAddress),
+      connection: undefined,
+      message: undefined,
+      token: undefined,
+      pieces: undefined,
+    }));
   }
 
   /** What a delegate throws here is its own, and must not reach the stream that all else depends on. */

@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { Http1UsageError } from './errors.ts';
 
 /** The last millisecond of the year 9999: IMF-fixdate has four digits for the year. */
@@ -33,5 +34,9 @@ export class HttpDateCache {
       this.#second = second;
     }
     return this.#text;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ last: this.#text }));
   }
 }

@@ -1,3 +1,4 @@
+import { INSPECT, inspectedField, inspection } from '@landspout/ioloop/inspection';
 import { canonicalHeaderName, checkName, type HeaderName, headerFlag, headerKey } from './header-names.ts';
 import { parseField, parseFields, RawFields } from './raw-fields.ts';
 
@@ -225,6 +226,18 @@ export class HTTPHeaders {
     return (this.framing & flags) === 0 ? this.serialize() : serializeWithout(this.#list, flags);
   }
 
+  [INSPECT](): object {
+    return inspection(this, [], () => shownFields(this.#peek()));
+  }
+
+  /** The fields, for a person: without splitting what has come, nor counting as a lookup. */
+  #peek(): readonly string[] {
+    if (this.#raw === undefined) return this.#list;
+    const list: string[] = [];
+    this.#raw.splitInto(list);
+    return list;
+  }
+
   #fields(): string[] {
     if (this.#raw !== undefined) this.#split();
     return this.#list;
@@ -260,6 +273,20 @@ export class HTTPHeaders {
     this.#text = undefined;
     this.#flags = raw.splitInto(this.#list);
   }
+}
+
+/** What `console.log` shows: each field once, under the name that came first; repeated values as a list. */
+function shownFields(list: readonly string[]): Record<string, unknown> {
+  const names = new Map<string, { readonly name: string; readonly values: object[] }>();
+  for (let at = 0; at < list.length; at += STRIDE) {
+    const [key, name, value] = list.slice(at, at + STRIDE) as [string, string, string];
+    const field = names.get(key) ?? { name, values: [] };
+    field.values.push(inspectedField(key, value));
+    names.set(key, field);
+  }
+  const shown: Record<string, unknown> = Object.create(null);
+  for (const { name, values } of names.values()) shown[name] = values.length === 1 ? values[0] : values;
+  return shown;
 }
 
 function serializeWithout(list: readonly string[], flags: number): string {

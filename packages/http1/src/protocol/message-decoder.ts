@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { Http1UsageError } from './errors.ts';
 import type { HTTPHeaders } from './http-headers.ts';
 import { checkLimit } from './limits.ts';
@@ -91,5 +92,9 @@ export class MessageDecoder<Head> {
   get headStarted(): boolean {
     const stage = this.#reader.stage;
     return stage === LINE || stage === FIELDS;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['bufferedBytes', 'headStarted', 'maxBodyBytes']);
   }
 }

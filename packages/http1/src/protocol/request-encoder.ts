@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';
 import { Http1UsageError } from './errors.ts';
 import { excerpt } from './excerpt.ts';
@@ -86,6 +87,10 @@ export class RequestEncoder {
 
   get state(): 'idle' | 'body' | 'failed' {
     return this.#state;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ state: this.#state }));
   }
 
   #expect(state: 'idle' | 'body', call: string): void {

@@ -1,3 +1,4 @@
+import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import {
   EXPECT_CONTINUE,
   OPTION_CLOSE,
@@ -81,5 +82,13 @@ export class DecodedRequestHead {
     const wanted = UPGRADE | OPTION_UPGRADE;
     if ((this.#seen & wanted) !== wanted || this.version === 'HTTP/1.0') return '';
     return this.headers.get('upgrade') ?? '';
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['method'], () => ({
+      target: inspectedText(this.target),
+      headers: this.headers,
+      host: undefined,
+    }));
   }
 }

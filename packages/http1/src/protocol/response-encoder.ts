@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { trimBlanks } from './blanks.ts';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';
 import { Http1UsageError } from './errors.ts';
@@ -135,6 +136,10 @@ export class ResponseEncoder {
 
   get state(): EncoderState {
     return this.#state;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ state: this.#state }));
   }
 
   /** The general case, in the order of RFC 9112 §6.3. */

@@ -1,3 +1,4 @@
+import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import { OPTION_UPGRADE, UPGRADE } from './framing-fields.ts';
 import type { HTTPHeaders } from './http-headers.ts';
 import { headersOf } from './message-headers.ts';
@@ -47,5 +48,12 @@ export class DecodedResponseHead {
     const wanted = UPGRADE | OPTION_UPGRADE;
     if (this.status !== 101 || (this.#seen & wanted) !== wanted) return '';
     return this.headers.get('upgrade') ?? '';
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['status'], () => ({
+      reason: inspectedText(this.reason),
+      headers: this.headers,
+    }));
   }
 }

@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 import { LoopUsageError } from '../loop-errors.ts';
 import { shownValue } from '../shown-value.ts';
 import { callReporting, isThenable } from '../thenable.ts';
@@ -147,6 +148,15 @@ export class Future<T> implements PromiseLike<T> {
     onError?: ((error: unknown) => Failure | PromiseLike<Failure>) | null,
   ): Promise<Result | Failure> {
     return this.promise.then(onValue, onError);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      state: this.#state.kind,
+      ...this.#state,
+      kind: undefined,
+      promise: undefined,
+    }));
   }
 
   #failAs(kind: 'exception' | 'cancelled', error: unknown): true {

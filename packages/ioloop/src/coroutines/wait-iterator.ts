@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 import { runInRootContext } from '../root-context.ts';
 import { usage } from '../usage.ts';
 import { keyedItems, type WaitItems } from './wait-items.ts';
@@ -79,6 +80,14 @@ export class WaitIterator<const Items extends WaitItems>
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      items: this.#resolvers.length,
+      completed: this.#completed,
+      taken: this.#taken,
+    }));
   }
 
   #listen(key: number | string, item: Promise<unknown>): void {

@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 import type {
   Executor,
   ExecutorRunOptions,
@@ -65,5 +66,12 @@ export class InlineExecutor implements Executor {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      running: this.#running.size,
+      isClosed: this.#closing !== undefined,
+    }));
   }
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
+import { INSPECT, inspection } from '../inspection.ts';
 import { type TakenWaiter, WaitList } from '../locks/wait-list.ts';
 import { checkCount } from '../locks/wait-options.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
@@ -136,6 +137,15 @@ export class ThreadPoolExecutor implements Executor {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      maxWorkers: this.#maxWorkers,
+      running: this.#running.size,
+      waiting: this.#waitingCount,
+      isClosed: this.#closing !== undefined,
+    }));
   }
 
   get #mayStart(): boolean {

@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 import { type Grant, WaitList } from './wait-list.ts';
 import { checkCount, checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
@@ -52,5 +53,9 @@ export class Condition {
   /** Wakes all who wait now, after the caller's turn. */
   notifyAll(): void {
     while (this.#waiters.wake(this.#shared));
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ waiting: this.#waiters.size }));
   }
 }

@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 import { LoopTimeoutError } from '../loop-errors.ts';
 import { type Grant, WaitList } from './wait-list.ts';
 import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
@@ -50,5 +51,9 @@ export class Event {
   async wait(options: WaitOptions = {}): Promise<void> {
     checkWait('wait', options);
     if (!this.#isSet) await this.#waiters.wait(options, undefined);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['isSet'], () => ({ waiting: this.#waiters.size }));
   }
 }

@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 import { BoundedSemaphore } from './bounded-semaphore.ts';
 import type { SemaphoreGuard } from './semaphore-guard.ts';
 import type { WaitableOptions, WaitOptions } from './wait-options.ts';
@@ -37,5 +38,12 @@ export class Lock {
   /** Calls `scope` with the lock held, until its result has settled. Throws as {@link acquire} does. */
   run<R>(scope: () => R | PromiseLike<R>, options: WaitOptions = {}): Promise<R> {
     return this.#semaphore.run(scope, options);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      isLocked: this.#semaphore.value === 0,
+      waiting: this.#semaphore.waiting,
+    }));
   }
 }

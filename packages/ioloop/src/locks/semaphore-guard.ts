@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 /** One permit, held. Given back by {@link release}, or at the end of a `using` scope. */
 export class SemaphoreGuard {
   #release: (() => void) | undefined;
@@ -15,5 +16,9 @@ export class SemaphoreGuard {
 
   [Symbol.dispose](): void {
     this.release();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ isHeld: this.#release !== undefined }));
   }
 }

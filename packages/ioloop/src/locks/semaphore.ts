@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 import { LoopTimeoutError } from '../loop-errors.ts';
 import { usage } from '../usage.ts';
 import { SemaphoreGuard } from './semaphore-guard.ts';
@@ -36,6 +37,11 @@ export class Semaphore {
     return this.#value;
   }
 
+  /** How many wait for a permit. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
   /**
    * Takes a permit, and waits for one if need be.
    *
@@ -65,6 +71,10 @@ export class Semaphore {
     } finally {
       guard.release();
     }
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['value', 'waiting']);
   }
 
   #give(): void {

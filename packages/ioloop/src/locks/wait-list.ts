@@ -44,6 +44,13 @@ export class WaitList<T, A = undefined> {
     this.#expired = expired;
   }
 
+  /** How many wait. Counted when it is asked for, for a person. */
+  get size(): number {
+    let size = 0;
+    for (let waiter = this.#first; waiter !== undefined; waiter = waiter.next) size += 1;
+    return size;
+  }
+
   /** Waits to be woken. The options have passed `checkWait`. */
   wait({ timeoutMs, signal }: WaitOptions, attached: A): Promise<T> {
     return new Promise((resolve, reject) => {

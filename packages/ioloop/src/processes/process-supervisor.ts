@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 import { IOLoop } from '../io-loop.ts';
 import { callReporting } from '../thenable.ts';
 import { type ChildProgram, resolveProgram } from './child-program.ts';
@@ -214,6 +215,10 @@ export class ProcessSupervisor {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['children', 'restarts'], () => ({ state: this.#state }));
   }
 
   #ask(task: SupervisedTask, topic: string, timeoutMs: number): Promise<QuestionResult> {

@@ -1,3 +1,4 @@
+import { INSPECT, inspection } from '../inspection.ts';
 import { Event } from '../locks/event.ts';
 import { type Grant, WaitList } from '../locks/wait-list.ts';
 import {
@@ -147,6 +148,14 @@ export class Queue<T> implements AsyncIterable<T> {
   /** Takes items for ever. Leaving the loop leaves the queue as it is. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T> {
     return new QueueIterator(this);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['size', 'maxSize'], () => ({
+      waitingGets: this.#getters.size,
+      waitingPuts: this.#putters.size,
+      unfinished: this.#unfinished,
+    }));
   }
 
   #accept(item: T): void {

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { Worker } from 'node:worker_threads';
+import { INSPECT, inspection } from '../inspection.ts';
 import type { Logger } from '../logger.ts';
 import { runInRootContext } from '../root-context.ts';
 import { callReporting } from '../thenable.ts';
@@ -59,6 +60,10 @@ export class LoopWatch {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['isWatching']);
   }
 
   #start(settings: WatchSettings): void {

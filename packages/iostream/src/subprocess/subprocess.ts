@@ -1,14 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import {
-  type ClockTimer,
-  type IOLoop,
-  isThenable,
-  LoopClosedError,
-  SystemError,
-  withTimeout,
-} from '@landspout/ioloop';
+import { type ClockTimer, type IOLoop, isThenable, LoopClosedError, SystemError, withTimeout } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '../io-stream.ts';
 import { takeChildStreams } from './child-streams.ts';
 import { type CommunicateOptions, type CommunicateResult, communicate } from './communicate.ts';
@@ -202,6 +196,10 @@ export class Subprocess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['command', 'pid', 'returnCode', 'exitSignal'], () => ({ loop: undefined }));
   }
 
   get #streams(): IOStream[] {

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { callReporting, Deadline, type DeadlineEntry, isThenable, reportRejection } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
   CLOSE,
@@ -263,6 +264,14 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   decodingFailed(error: unknown): void {
     if (error instanceof WebSocketProtocolError) this.#fail(error.closeCode, error.message, error);
     else this.#callbackFailed(error);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['closeCode', 'closeReason', 'closeError', 'queuedBytes'], () => ({
+      role: this.#role,
+      state: this.#state,
+      stream: this.#stream,
+    }));
   }
 
   #deliver(event: FrameEvent): void {

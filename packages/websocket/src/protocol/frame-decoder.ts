@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { readClosePayload } from './close-payload.ts';
 import { WebSocketProtocolError, WebSocketUsageError } from './errors.ts';
 import { CLOSE, type FrameEvent, MESSAGE, NEED_DATA, PING, PONG } from './frame-events.ts';
@@ -143,6 +144,10 @@ export class FrameDecoder {
       this.#endConversation();
       throw error;
     }
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['isEnded', 'unreadBytes', 'closeCode'], () => ({ role: this.#role }));
   }
 
   /** Takes one transition. Returns `undefined` when it only moved to another state. */
