@@ -1,10 +1,10 @@
 import type { Http1Limits } from '@landspout/http1';
 import { ResponseDecoder } from '@landspout/http1/protocol';
-import { IOLoop } from '@landspout/ioloop';
+import { IOLoop, withCallerStack } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type IOStream, type Resolver, TCPClient } from '@landspout/iostream';
 import { ConnectionPool } from './connection-pool.ts';
-import { HTTPClientUsageError, HTTPStreamClosedError } from './errors.ts';
+import { HTTPClientError, HTTPClientUsageError, HTTPStreamClosedError } from './errors.ts';
 import { boundToCaller, FetchOperation } from './fetch-operation.ts';
 import { HTTPRequest, headersFrom, type RequestDefaults, type RequestOptions } from './http-request.ts';
 import type { HTTPResponse } from './http-response.ts';
@@ -124,7 +124,7 @@ export class AsyncHTTPClient {
     if (this.#closed) throw stopped('fetch: the client is closed');
     const request = url instanceof HTTPRequest ? url : new HTTPRequest(url, options);
     const prepared = boundToCaller(prepareRequest(request, this.#defaults));
-    return this.#run(prepared);
+    return await this.#run(prepared);
   }
 
   /**
@@ -155,6 +155,9 @@ export class AsyncHTTPClient {
     this.#operations.add(operation);
     try {
       return await operation.run();
+    } catch (error) {
+      // A response that came is reported where `fetch` is awaited already.
+      throw error instanceof HTTPClientError && error.response !== undefined ? error : withCallerStack(error);
     } finally {
       this.#operations.delete(operation);
     }

@@ -7,6 +7,8 @@
  * @packageDocumentation
  */
 
+// For the layers above.
+export { withCallerStack } from './caller-stack.ts';
 // Time and records as arguments.
 export { type Clock, type ClockTimer, systemClock } from './clock.ts';
 export { Deadline, type DeadlineEntry, DeadlineWheel } from './deadline-wheel.ts';
@@ -41,7 +43,6 @@ export {
   type ReadyHandler,
   systemError,
 } from './reactor.ts';
-// For the layers above.
 export { runInRootContext } from './root-context.ts';
 // Hand-written loops.
 export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';

@@ -1,4 +1,4 @@
-import { IOLoop } from '@landspout/ioloop';
+import { IOLoop, withCallerStack } from '@landspout/ioloop';
 import { openListeningSocket } from './listen.ts';
 import { resolveListenAddresses, type Sharing, toListenTarget } from './listen-addresses.ts';
 import type { ListeningSocket } from './listener.ts';
@@ -53,7 +53,12 @@ export async function bindSockets(
   options: BindSocketsOptions = {},
 ): Promise<ListeningSocket[]> {
   const { address, family, loop = IOLoop.current(), reusePort = false } = options;
-  return bindPort(loop, { port, host: address, family, reusePort, cluster: false }, backlogOf(options));
+  try {
+    const request = { port, host: address, family, reusePort, cluster: false };
+    return await bindPort(loop, request, backlogOf(options));
+  } catch (error) {
+    throw withCallerStack(error);
+  }
 }
 
 /**
@@ -72,8 +77,12 @@ export async function bindUnixSocket(
   const { mode = DEFAULT_SOCKET_MODE, loop = IOLoop.current() } = options;
   requireSocketPath(path, mode);
   const backlog = backlogOf(options);
-  if (!isAbstract(path)) await removeStaleSocket(loop, path);
-  return openListeningSocket(loop, { path, mode }, backlog);
+  try {
+    if (!isAbstract(path)) await removeStaleSocket(loop, path);
+    return await openListeningSocket(loop, { path, mode }, backlog);
+  } catch (error) {
+    throw withCallerStack(error);
+  }
 }
 
 /** What {@link bindPort} listens on. */

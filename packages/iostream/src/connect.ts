@@ -1,4 +1,4 @@
-import type { IOLoop } from '@landspout/ioloop';
+import { type IOLoop, withCallerStack } from '@landspout/ioloop';
 import type { ConnectTarget } from './connect-target.ts';
 import { connectNode } from './node-connect.ts';
 import { connectReactor } from './reactor-connect.ts';
@@ -10,7 +10,11 @@ import type { Transport } from './transport.ts';
  *
  * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` when it aborts. Nothing stays open then.
  */
-export function connect(loop: IOLoop, target: ConnectTarget, signal?: AbortSignal): Promise<Transport> {
-  if (loop.reactor === undefined) return connectNode(loop, target, signal);
-  return connectReactor(loop, loop.reactor, target, signal);
+export async function connect(loop: IOLoop, target: ConnectTarget, signal?: AbortSignal): Promise<Transport> {
+  try {
+    if (loop.reactor === undefined) return await connectNode(loop, target, signal);
+    return await connectReactor(loop, loop.reactor, target, signal);
+  } catch (error) {
+    throw withCallerStack(error);
+  }
 }

@@ -56,7 +56,7 @@ export class OverrideResolver implements Resolver {
 
   async resolve(host: string, options: ResolveOptions = {}): Promise<readonly ResolvedAddress[]> {
     const override = this.#find(host, options);
-    if (override === undefined) return this.#next.resolve(host, options);
+    if (override === undefined) return await this.#next.resolve(host, options);
     const { host: target, port } = typeof override === 'string' ? { host: override } : override;
     const addresses = await this.#next.resolve(target, { ...options, port: port ?? options.port });
     if (port === undefined) return addresses;

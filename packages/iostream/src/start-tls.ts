@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { IOLoop } from '@landspout/ioloop';
+import { IOLoop, withCallerStack } from '@landspout/ioloop';
 import { IOStream } from './io-stream.ts';
 import { ServerStream } from './server-stream.ts';
 import { StreamClosedError, StreamConnectError, StreamUsageError } from './stream-errors.ts';
@@ -65,6 +65,8 @@ export async function startTls(stream: IOStream, options: StartTlsOptions): Prom
     return await passedOn(stream, async () => {
       return new IOStream(await shake(plain, stop), { ...stream.options, ...options.stream });
     });
+  } catch (error) {
+    throw withCallerStack(error);
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }

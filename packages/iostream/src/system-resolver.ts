@@ -1,4 +1,5 @@
 import { type LookupAddress, lookup } from 'node:dns';
+import { withCallerStack } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { numericAddress, type ResolvedAddress, type ResolveOptions, type Resolver } from './resolver.ts';
 import { StreamConnectError } from './stream-errors.ts';
@@ -24,7 +25,12 @@ export class SystemResolver implements Resolver {
     }
     if (host === '' || host.length > MAX_NAME_LENGTH || host.includes('\0'))
       throw noAddress(host, 'not a host name');
-    const addresses = await boundedLookup(host, family ?? 0, signal);
+    let addresses: LookupAddress[];
+    try {
+      addresses = await boundedLookup(host, family ?? 0, signal);
+    } catch (error) {
+      throw withCallerStack(error);
+    }
     if (addresses.length === 0) throw noAddress(host, 'no address');
     return addresses.map((found) => ({ address: found.address, family: found.family === 6 ? 6 : 4 }));
   }

@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { type ClockTimer, IOLoop } from '@landspout/ioloop';
+import { type ClockTimer, IOLoop, withCallerStack } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { connect } from './connect.ts';
 import type { ConnectTarget } from './connect-target.ts';
@@ -90,8 +90,12 @@ export class TCPClient {
     if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31))
       throw usage(`timeoutMs of 0 or more was expected, not ${timeoutMs}`);
     const streamOptions = resolveStreamOptions({ ...options, clock: this.#loop.clock });
-    const transport = await this.#within(options, (either) => this.#open(options, either));
-    return new IOStream(transport, streamOptions);
+    try {
+      const transport = await this.#within(options, (either) => this.#open(options, either));
+      return new IOStream(transport, streamOptions);
+    } catch (error) {
+      throw withCallerStack(error);
+    }
   }
 
   [INSPECT](): object {

@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { announceListening, isThenable, type RateLimitedLog } from '@landspout/ioloop';
+import { announceListening, isThenable, type RateLimitedLog, withCallerStack } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { CloseReason } from './close-reason.ts';
 import type { IOStream } from './io-stream.ts';
@@ -77,7 +77,11 @@ export class TCPServer {
    *   cannot be, and for what is no stream socket that can listen. Nothing of this call is left listening then.
    */
   async listen(options: ListenOptions): Promise<this> {
-    this.#startAccepting(await bindFor(this.#settings.loop, options, this.#settings.backlog));
+    try {
+      this.#startAccepting(await bindFor(this.#settings.loop, options, this.#settings.backlog));
+    } catch (error) {
+      throw withCallerStack(error);
+    }
     announceListening(options);
     return this;
   }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
-import { type ClockTimer, IOLoop } from '@landspout/ioloop';
+import { type ClockTimer, IOLoop, withCallerStack } from '@landspout/ioloop';
 import { NodeTransport } from './node-transport.ts';
 import { StreamConnectError } from './stream-errors.ts';
 import { resolveTlsClientOptions, type TlsClientSettings } from './tls-client-settings.ts';
@@ -37,7 +37,11 @@ export async function connectTls(
     transport.close();
     throw error;
   }
-  return secureClient(transport, settings, options.servername, signal, loop);
+  try {
+    return await secureClient(transport, settings, options.servername, signal, loop);
+  } catch (error) {
+    throw withCallerStack(error);
+  }
 }
 
 /** As {@link connectTls}, with options that are checked. */

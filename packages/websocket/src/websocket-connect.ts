@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HTTPHeaders, type ResponseHead, requestUpgrade } from '@landspout/http1';
-import {
-  type AbsoluteUrl,
-  type HTTPHeadersInit,
-  Http1UsageError,
-  parseAbsoluteUrl,
-} from '@landspout/http1/protocol';
+import { type AbsoluteUrl, Http1UsageError, type HTTPHeadersInit, parseAbsoluteUrl } from '@landspout/http1/protocol';
+import { withCallerStack } from '@landspout/ioloop';
 import { type IOStream, type Resolver, TCPClient, type TlsClientOptions } from '@landspout/iostream';
 import { WebSocketTimeoutError } from './connection/errors.ts';
 import { checkMs, resolveWebSocketOptions, type WebSocketOptions } from './connection/websocket-options.ts';
@@ -80,6 +76,8 @@ export async function websocketConnect(
     const answer = await requestUpgrade(stream, request, { signal: controller.signal });
     const protocol = checkAnswer(answer.head, answer.stream, key, subprotocols);
     return new WebSocketClientConnection(answer.stream as IOStream, settings, protocol);
+  } catch (error) {
+    throw withCallerStack(error);
   } finally {
     timer?.cancel();
     signal?.removeEventListener('abort', onAbort);

@@ -1,3 +1,4 @@
+import { withCallerStack } from '../caller-stack.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { IOLoop } from '../io-loop.ts';
 import { callReporting } from '../thenable.ts';
@@ -106,7 +107,7 @@ export class ProcessSupervisor {
       this.#launcher = await openLauncher(plan, this.#loop.reactor?.binding);
     } catch (error) {
       this.#finish();
-      throw error;
+      throw withCallerStack(error);
     }
     if (this.#isStopping()) {
       for (const { id } of this.#tasks) this.#launcher.release(id);

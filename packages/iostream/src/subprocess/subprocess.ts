@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import { type ClockTimer, type IOLoop, isThenable, LoopClosedError, SystemError, withTimeout } from '@landspout/ioloop';
+import { type ClockTimer, type IOLoop, isThenable, LoopClosedError, SystemError, withCallerStack, withTimeout } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '../io-stream.ts';
 import { takeChildStreams } from './child-streams.ts';
@@ -72,7 +72,7 @@ export class Subprocess {
     const plan = planSubprocess(command, args, options);
     plan.signal?.throwIfAborted();
     const child = spawnChild(plan);
-    if (isThenable(child)) throw await child;
+    if (isThenable(child)) throw withCallerStack((await child) as Error);
     return new Subprocess(child, plan);
   }
 
