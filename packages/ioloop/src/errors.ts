@@ -19,6 +19,11 @@ export abstract class CodedError<Code extends string = string> extends Error {
   }
 }
 
+export interface SystemErrorOptions extends ErrorOptions {
+  /** What can be done about it, where the place of the call knows: the end of the message. */
+  readonly remedy?: string;
+}
+
 /**
  * The operating system refused a call. The code is the system's own, such as `EADDRINUSE`.
  *
@@ -32,13 +37,11 @@ export class SystemError extends CodedError {
   /** What the call was about, such as `127.0.0.1:8888`, where there is such a thing. */
   readonly address: string | undefined;
 
-  constructor(code: string, syscall: string, address?: string, options?: ErrorOptions) {
+  constructor(code: string, syscall: string, address?: string, options: SystemErrorOptions = {}) {
     const target = address === undefined ? '' : ` ${address}`;
-    super(
-      code,
-      `${syscall}${target}: ${SYSTEM_MESSAGES[code] ?? 'the system refused the call'} (${code})`,
-      options,
-    );
+    const remedy = options.remedy === undefined ? '' : `; ${options.remedy}`;
+    const what = SYSTEM_MESSAGES[code] ?? 'the system refused the call';
+    super(code, `${syscall}${target}: ${what} (${code})${remedy}`, options);
     this.syscall = syscall;
     this.address = address;
   }

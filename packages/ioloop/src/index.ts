@@ -140,5 +140,5 @@ export type {
   SupervisorHooks,
 } from './processes/supervisor-options.ts';
 export type { ProcessExit } from './processes/task-child.ts';
-export { announceListening } from './processes/task-readiness.ts';
+export { announceListening, explainAddressInUse } from './processes/task-readiness.ts';
 export type { TaskListener } from './processes/task-record.ts';

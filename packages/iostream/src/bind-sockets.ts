@@ -1,4 +1,4 @@
-import { IOLoop, withCallerStack } from '@landspout/ioloop';
+import { explainAddressInUse, IOLoop, withCallerStack } from '@landspout/ioloop';
 import { openListeningSocket } from './listen.ts';
 import { resolveListenAddresses, type Sharing, toListenTarget } from './listen-addresses.ts';
 import type { ListeningSocket } from './listener.ts';
@@ -81,7 +81,7 @@ export async function bindUnixSocket(
     if (!isAbstract(path)) await removeStaleSocket(loop, path);
     return await openListeningSocket(loop, { path, mode }, backlog);
   } catch (error) {
-    throw withCallerStack(error);
+    throw withCallerStack(explainAddressInUse(error, { path }));
   }
 }
 
@@ -103,9 +103,14 @@ export async function bindPort(
     throw listenUsage(`a port of 0 to 65535 was expected, not ${port}`);
   }
   const addresses = await resolveListenAddresses(host, family);
-  return openOnOnePort(addresses, port, (address, onePort) =>
-    openListeningSocket(loop, toListenTarget(address, onePort, { reusePort, cluster }), backlog),
-  );
+  try {
+    return await openOnOnePort(addresses, port, (address, onePort) =>
+      openListeningSocket(loop, toListenTarget(address, onePort, { reusePort, cluster }), backlog),
+    );
+  } catch (error) {
+    // What node:cluster shares is the parent's already.
+    throw cluster ? error : explainAddressInUse(error, { host, port });
+  }
 }
 
 function backlogOf({ backlog = DEFAULT_BACKLOG }: { readonly backlog?: number }): number {

@@ -49,6 +49,7 @@ export class ProcessSupervisor {
   readonly #ended: Promise<void>;
   #end!: { resolve(): void; reject(error: Error): void };
   #state: State = 'new';
+  #hasExplained = false;
   #launcher: ChildLauncher | undefined;
   #failure: ProcessLimitError | undefined;
   #killTimer: { cancel(): void } | undefined;
@@ -247,6 +248,9 @@ export class ProcessSupervisor {
       exited: (one, exit) => this.#exited(task, one, this.#loop.clock.now() - startedAt, exit),
       message: (one, message) => this.#tell(() => this.#hooks.onMessage?.(task.describe(one), message)),
       answered: (id, value) => this.#questions.answered(id, value),
+      refused: (message) => {
+        task.refusal = message;
+      },
     });
     keep(child);
     if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(task.describe(child)));
@@ -281,6 +285,7 @@ export class ProcessSupervisor {
       this.#giveUp(task, exit);
       return;
     }
+    this.#explainOnce(task);
     this.#loop.logger.warn(
       { taskId: task.id, pid: child?.pid, ...exit },
       `the child of task ${task.id} ${describeExit(exit)}; it is started again in ${delayMs} ms`,
@@ -293,10 +298,21 @@ export class ProcessSupervisor {
     );
   }
 
+  /** What is wrong with the program is wrong with each of its children: said once, it is not lost among the restarts. */
+  #explainOnce(task: SupervisedTask): void {
+    if (task.refusal === undefined || this.#hasExplained) return;
+    this.#hasExplained = true;
+    this.#loop.logger.error(
+      { taskId: task.id },
+      `the child of task ${task.id} could not listen: ${task.refusal}`,
+    );
+  }
+
   #giveUp(task: SupervisedTask, exit: ProcessExit): void {
     const options = exit.error === undefined ? {} : { cause: exit.error };
+    const why = task.refusal === undefined ? '' : `; it could not listen: ${task.refusal}`;
     this.#failure = new ProcessLimitError(
-      `no restart is left: the child of task ${task.id} ${describeExit(exit)}, after ${this.restarts} restarts of all`,
+      `no restart is left: the child of task ${task.id} ${describeExit(exit)}, after ${this.restarts} restarts of all${why}`,
       options,
     );
     this.#loop.logger.error({ error: this.#failure }, 'children died too often; all are stopped');

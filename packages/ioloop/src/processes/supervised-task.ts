@@ -18,6 +18,8 @@ export interface SupervisedChild {
 export class SupervisedTask {
   readonly id: number;
   restarts = 0;
+  /** Why the last of its children that could not listen could not; it may come later than the end of that child. */
+  refusal: string | undefined = undefined;
   #state: TaskState = { kind: 'idle' };
   /** Those that the task does not count on: a successor that is not ready, or a predecessor that is to end. */
   readonly #others = new Set<TaskChild>();

@@ -18,6 +18,8 @@ export interface TaskChildEvents {
   /** It said something that is not ours. */
   message(child: TaskChild, message: unknown): void;
   answered(id: number, value: unknown): void;
+  /** It could not listen. */
+  refused(message: string): void;
 }
 
 /** A process that was started for a task, until it has ended. */
@@ -81,5 +83,6 @@ export class TaskChild {
     if (own === undefined) this.#events.message(this, message);
     else if (own.kind === 'ready') ready();
     else if (own.kind === 'answer') this.#events.answered(own.id, own.value);
+    else if (own.kind === 'refused') this.#events.refused(own.message);
   }
 }
