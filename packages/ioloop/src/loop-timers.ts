@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type Clock, type ClockTimer, systemClock } from './clock.ts';
+import { INSPECT, inspection } from './inspection.ts';
 import { callReporting } from './thenable.ts';
 
 /** A pending `callLater`; give it to `IOLoop.removeTimeout`. */
@@ -103,6 +104,15 @@ class LoopTimer implements Timeout {
     if (this.#pending === undefined) return;
     this.#pending = undefined;
     this.#timers.run(this);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['callback'], () => ({
+      isPending: this.#pending !== undefined,
+      args: undefined,
+      previous: undefined,
+      next: undefined,
+    }));
   }
 }
 

@@ -57,7 +57,8 @@ describe('util.inspect', () => {
 
   it('shows of a loop the backend and what waits, also when it is closed', async () => {
     const loop = new IOLoop({ clock: new VirtualClock() });
-    loop.callLater(1000, () => {});
+    const timeout = loop.callLater(1000, function tick() {});
+    expect(shown(timeout)).toBe('LoopTimer { callback: [Function: tick], isPending: true }');
     expect(shown(loop)).toContain(`IOLoop { backend: '${loop.backend}', backendReason: `);
     expect(shown(loop)).toMatch(/isRunning: false, isClosed: false, callbacks: 0, timers: 1 }$/);
     await loop.close();

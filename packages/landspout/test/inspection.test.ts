@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import * as http1Protocol from '@landspout/http1/protocol';
 import { RequestDecoder } from '@landspout/http1/protocol';
 import * as testing from '@landspout/ioloop/testing';
@@ -132,6 +133,42 @@ describe('HTTPServer, ServerRequest', () => {
     expect(shown({ request }, { depth: 0 })).toBe('{ request: [ServerRequest] }');
     expect(shown(request.exchange)).toContain('status: 200, headSent: true, finished: true');
     expect(shown(server)).toContain('addresses: []');
+  });
+});
+
+describe('what a server tells of a request behind a proxy', () => {
+  it('is shown with the addresses of both, and without credentials', async () => {
+    const texts: string[] = [];
+    await using server = await new HTTPServer(
+      (request) => {
+        texts.push(shown(request.connection), shown(request.exchange));
+        request.respond(200, 'fine');
+      },
+      {
+        trustedProxies: [host],
+        decompressRequests: true,
+        accessLog: (record) => void texts.push(shown(record)),
+      },
+    ).listen({ host });
+    await using client = new AsyncHTTPClient();
+    await client.fetch(server.url, {
+      method: 'POST',
+      body: gzipSync('hello'),
+      headers: { 'X-Forwarded-For': '192.0.2.7', 'Content-Encoding': 'gzip', Cookie: 'sid=hunter2' },
+    });
+    await client.close();
+    await server.stop();
+    const [connection, exchange, record] = texts;
+    expect(connection).toMatch(
+      /^ForwardedConnection { protocol: 'http', remoteAddress: '192\.0\.2\.7:\d+', peer: '127\.0\.0\.1:\d+' }$/,
+    );
+    expect(exchange).toMatch(
+      /^DecompressingExchange { headSent: false, finished: false, remoteAddress: '192\.0\.2\.7:\d+' }$/,
+    );
+    expect(record).toMatch(
+      /^RequestRecord { method: 'POST', status: 200, outcome: 'answered', bytesSent: 4, durationMs: .*, remoteIp: '192\.0\.2\.7', target: '\/', headers: HTTPHeaders {/,
+    );
+    expect(texts.join('\n')).not.toContain('hunter2');
   });
 });
 

@@ -1,4 +1,5 @@
 import type { HTTPConnectionInfo, HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import type { BodyInflater } from './body-inflater.ts';
 
@@ -80,5 +81,11 @@ export class DecompressingExchange implements HTTPServerExchange {
 
   setBodyTimeoutMs(timeoutMs: number): void {
     this.#exchange.setBodyTimeoutMs(timeoutMs);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['headSent', 'finished'], () => ({
+      remoteAddress: inspectedAddress(this.connection.remoteAddress),
+    }));
   }
 }

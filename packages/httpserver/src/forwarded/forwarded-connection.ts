@@ -1,4 +1,5 @@
 import type { HTTPConnectionInfo } from '@landspout/http1';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { SocketAddress, TlsInfo } from '@landspout/iostream';
 import type { ForwardedClient } from './forwarded-readers.ts';
 
@@ -24,5 +25,12 @@ export class ForwardedConnection implements HTTPConnectionInfo {
   /** Of the connection between the proxy and us. */
   get tls(): TlsInfo | undefined {
     return this.#peer.tls;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['protocol'], () => ({
+      remoteAddress: inspectedAddress(this.remoteAddress),
+      peer: inspectedAddress(this.#peer.remoteAddress),
+    }));
   }
 }

@@ -5,6 +5,7 @@ import {
   type RequestOutcome,
   type RequestToken,
 } from '@landspout/http1';
+import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import { remoteIpOf } from '../forwarded/remote-ip.ts';
 
 /**
@@ -120,5 +121,19 @@ export class RequestRecord implements AccessRecord, RequestToken {
     if (this.outcome !== 'cut' || this.error === undefined) return undefined;
     const { code } = this.error as { code?: unknown };
     return typeof code === 'string' ? code : this.error.name;
+  }
+
+  [INSPECT](): object {
+    return inspection(
+      this,
+      ['method', 'status', 'outcome', 'bytesSent', 'durationMs', 'remoteIp', 'aborted', 'error'],
+      () => ({
+        target: this.target === undefined ? undefined : inspectedText(this.target),
+        headers: this.headers,
+        head: undefined,
+        connection: undefined,
+        peer: undefined,
+      }),
+    );
   }
 }
