@@ -178,6 +178,7 @@ function checkProtocol(own, module, problems) {
 /** @param {SourceModule} module @param {Problem[]} problems */
 function checkProtocolBase(module, problems) {
   for (const { specifier, line } of module.imports) {
+    if (PROTOCOL_BASES.includes(path.posix.join(path.posix.dirname(module.file), specifier))) continue;
     problems.push({
       rule: 'protocol-base',
       where: `${module.file}:${line}`,

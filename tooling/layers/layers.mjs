@@ -18,8 +18,13 @@ export const LAYERS = [
 /** What a protocol floor may import beside itself. */
 export const PROTOCOL_IMPORTS = ['node:buffer', '@landspout/ioloop/errors', '@landspout/ioloop/inspection'];
 
-/** Source files that must import nothing, because every protocol floor stands on them. */
-export const PROTOCOL_BASES = ['packages/ioloop/src/errors.ts', 'packages/ioloop/src/inspection.ts'];
+/** Source files that may import nothing but each other, because every protocol floor stands on them. */
+export const PROTOCOL_BASES = [
+  'packages/ioloop/src/errors.ts',
+  'packages/ioloop/src/inspection.ts',
+  'packages/ioloop/src/option-names.ts',
+  'packages/ioloop/src/shown-value.ts',
+];
 
 /** The npm name of the package in a folder: only the umbrella has no scope. */
 export const packageName = (/** @type {string} */ folder) =>

@@ -1,8 +1,12 @@
 /**
- * The error base of every Landspout layer. This file imports nothing, so that a protocol floor may use it.
+ * The error base of every Landspout layer, and the words that messages share. It imports only files that import nothing
+ * beside each other, so that a protocol floor may use it.
  *
  * @packageDocumentation
  */
+
+export { type OptionNames, optionsProblem } from './option-names.ts';
+export { shownValue } from './shown-value.ts';
 
 /**
  * An error that a program can tell apart by its {@link code}.

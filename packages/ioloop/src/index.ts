@@ -35,6 +35,8 @@ export type { LoopStats, StatsOptions } from './loop-stats.ts';
 export type { Timeout } from './loop-timers.ts';
 export type { NativeAddress, NativeBinding } from './native-binding.ts';
 export { PeriodicCallback, type PeriodicCallbackOptions } from './periodic-callback.ts';
+// For the layers above.
+export { portNumber, portProblem } from './port-number.ts';
 export {
   checked,
   type Descriptor,

@@ -11,8 +11,9 @@ import { consoleLogger, type Logger } from './logger.ts';
 import { LoopClosedError, LoopUsageError } from './loop-errors.ts';
 import { LoopLag } from './loop-lag.ts';
 import { LoopRuns } from './loop-runs.ts';
-import type { LoopStats, StatsOptions } from './loop-stats.ts';
+import { type LoopStats, STATS_OPTIONS, type StatsOptions } from './loop-stats.ts';
 import { LoopTimers, type Timeout } from './loop-timers.ts';
+import type { OptionNames } from './option-names.ts';
 import type { Reactor } from './reactor.ts';
 import type { Socket } from './socket.ts';
 import { isThenable } from './thenable.ts';
@@ -30,15 +31,21 @@ export interface IOLoopOptions {
   readonly logger?: Logger;
 }
 
+const LOOP_OPTIONS: OptionNames<IOLoopOptions> = { clock: true, logger: true };
+
 export interface RunOptions {
   /** Most milliseconds to wait for the result; default: no limit. */
   readonly timeoutMs?: number;
 }
 
+const RUN_OPTIONS: OptionNames<RunOptions> = { timeoutMs: true };
+
 export interface CloseOptions {
   /** Also closes the descriptors and sockets that {@link IOLoop.addHandler} watches. Default false. */
   readonly allFds?: boolean;
 }
+
+const CLOSE_OPTIONS: OptionNames<CloseOptions> = { allFds: true };
 
 let currentLoop: IOLoop | undefined;
 
@@ -83,7 +90,7 @@ export class IOLoop {
 
   /** @throws LoopUsageError `ERR_LOOP_BACKEND` when `LANDSPOUT_BACKEND` asks for what cannot be had. */
   constructor(options: IOLoopOptions = {}) {
-    requireOptions(options, 'IOLoop');
+    requireOptions(options, LOOP_OPTIONS, 'IOLoop');
     const { clock = systemClock, logger = consoleLogger } = options;
     this.clock = requireClock(clock, 'IOLoop');
     this.logger = requireLogger(logger, 'IOLoop');
@@ -231,7 +238,7 @@ export class IOLoop {
    */
   async run<T>(main: (signal: AbortSignal) => T | Promise<T>, options: RunOptions = {}): Promise<T> {
     requireFunction(main, 'run');
-    requireOptions(options, 'run');
+    requireOptions(options, RUN_OPTIONS, 'run');
     if (options.timeoutMs !== undefined) requireDelay(options.timeoutMs, 'run');
     if (this.#closed) this.#refuse('run');
     return this.#runs.run(main, this.clock, options.timeoutMs);
@@ -276,6 +283,7 @@ export class IOLoop {
    * first call on one unref'd timer of Node's measures the lag.
    */
   stats(options: StatsOptions = {}): LoopStats {
+    requireOptions(options, STATS_OPTIONS, 'stats');
     if (this.#closed) this.#refuse('stats');
     const { active, idle } = performance.eventLoopUtilization();
     const stats: LoopStats = {
@@ -298,6 +306,7 @@ export class IOLoop {
    * @throws LoopUsageError `ERR_LOOP_RUNNING` while {@link start} or {@link run} waits.
    */
   async close(options: CloseOptions = {}): Promise<void> {
+    requireOptions(options, CLOSE_OPTIONS, 'close');
     if (this.#closed) return;
     if (this.#runs.running) {
       throw new LoopUsageError('ERR_LOOP_RUNNING', 'close: the loop is running; stop it first');

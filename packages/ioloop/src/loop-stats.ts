@@ -1,4 +1,5 @@
 import type { LagStats } from './loop-lag.ts';
+import type { OptionNames } from './option-names.ts';
 import type { ReactorStats } from './reactor.ts';
 
 /** What a loop has done since it was made, and how it fares. Everything but `lag` only ever grows or is a level. */
@@ -29,3 +30,5 @@ export interface StatsOptions {
   /** Begins a new measurement of the lag after this one was read. Default false. */
   readonly resetLag?: boolean;
 }
+
+export const STATS_OPTIONS: OptionNames<StatsOptions> = { resetLag: true };

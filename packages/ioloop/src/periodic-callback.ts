@@ -4,9 +4,11 @@ import { MAX_DELAY_MS } from './delay.ts';
 import { INSPECT, inspection } from './inspection.ts';
 import { IOLoop } from './io-loop.ts';
 import { LoopUsageError } from './loop-errors.ts';
+import type { OptionNames } from './option-names.ts';
 import { runInContextOf } from './root-context.ts';
 import { shownValue } from './shown-value.ts';
 import { isThenable } from './thenable.ts';
+import { requireOptions } from './usage.ts';
 
 export interface PeriodicCallbackOptions {
   /** Fraction of the period, 0 to 1, by which each delay varies, centred on the period. Default 0. */
@@ -18,6 +20,13 @@ export interface PeriodicCallbackOptions {
   /** Whether a started callback keeps the process alive. Default true. */
   readonly ref?: boolean;
 }
+
+const PERIODIC_OPTIONS: OptionNames<PeriodicCallbackOptions> = {
+  jitter: true,
+  loop: true,
+  random: true,
+  ref: true,
+};
 
 /**
  * Calls a function every so many milliseconds, measured from start to start.
@@ -43,11 +52,11 @@ export class PeriodicCallback {
 
   /**
    * @param periodMs - above 0, and with the jitter at most 2,147,483,647 (about 24 days).
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for such a period or a jitter outside 0 to 1, or wrong types.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` for such a period or a jitter outside 0 to 1, wrong types, or an option that is not known.
    */
   constructor(callback: () => unknown, periodMs: number, options: PeriodicCallbackOptions = {}) {
     expect(typeof callback === 'function', 'a function', callback);
-    expect(typeof options === 'object' && options !== null, 'an object of options', options);
+    requireOptions(options, PERIODIC_OPTIONS, 'PeriodicCallback');
     const { jitter = 0, random = Math.random, ref = true, loop = IOLoop.current() } = options;
     expect(typeof jitter === 'number' && jitter >= 0 && jitter <= 1, 'a jitter of 0 to 1', jitter);
     // Timers turn a longer delay into none, and the callback would never rest.

@@ -1,10 +1,74 @@
+/** Most characters of a text in a message. */
+const MAX_TEXT = 60;
+const MAX_NAME = 80;
+
 /**
- * What came instead of what was expected, for a message. Never the content of an object or text: it may be long or
- * secret, and an object may not be printable at all.
+ * Describes a value for an error message: what was passed, in place of what was expected. Text is quoted, escaped and
+ * clipped; of objects only the class is named, since their content may be long or secret, and may not be printable at all.
+ * Never throws.
+ *
+ * Use it for values that the program passes. Do not use it for credentials.
+ *
+ * @example
+ * shownValue('8080'); // "8080" (a string)
+ * shownValue(readBody()); // a Promise (await it?)
  */
 export function shownValue(value: unknown): string {
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (typeof value !== 'object') return typeof value;
+  switch (typeof value) {
+    case 'string':
+      return value === '' ? '"" (an empty string)' : `${shownText(value)} (a string)`;
+    case 'bigint':
+      return `${clip(String(value), MAX_TEXT)}n (a bigint)`;
+    case 'symbol':
+      return 'a symbol';
+    case 'function':
+      return shownFunction(value);
+    case 'object':
+      return value === null ? 'null' : shownObject(value);
+    default:
+      return String(value);
+  }
+}
+
+/** Text in quotes, escaped so that it stays on one line, and clipped. */
+export function shownText(text: string): string {
+  // JSON leaves DEL, the C1 controls and the line separators as they are; bidirectional marks would reorder the line.
+  return JSON.stringify(clip(text, MAX_TEXT)).replace(
+    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function shownObject(value: object): string {
+  try {
+    if (typeof (value as { then?: unknown }).then === 'function') {
+      const name = classNameOf(value);
+      return `a ${name === '' || name === 'Object' ? 'promise' : name} (await it?)`;
+    }
+    if (Array.isArray(value)) return 'an array';
+    const name = classNameOf(value);
+    return name === '' ? 'an object' : `an object of ${name}`;
+  } catch {
+    return 'an object'; // a getter or a proxy that throws
+  }
+}
+
+function shownFunction(value: { readonly name: unknown }): string {
+  try {
+    const isClass = /^class\b/.test(Function.prototype.toString.call(value));
+    const name = typeof value.name === 'string' ? clip(value.name, MAX_NAME) : '';
+    if (isClass) return name === '' ? 'a class' : `the class ${name}`;
+    return name === '' ? 'a function' : `the function ${name}`;
+  } catch {
+    return 'a function';
+  }
+}
+
+function classNameOf(value: object): string {
   const name: unknown = value.constructor?.name;
-  return typeof name === 'string' && name !== '' ? `an object of ${name.slice(0, 80)}` : 'an object';
+  return typeof name === 'string' ? clip(name, MAX_NAME) : '';
+}
+
+function clip(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }

@@ -1,9 +1,10 @@
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
 import { LoopUsageError } from './loop-errors.ts';
+import { type OptionNames, optionsProblem } from './option-names.ts';
 import { shownValue } from './shown-value.ts';
 
-/** The error for an argument that cannot be meant. */
+/** The error for an argument that is invalid. */
 export function usage(operation: string, expected: string, value: unknown): LoopUsageError {
   return new LoopUsageError(
     'ERR_LOOP_USAGE',
@@ -15,9 +16,14 @@ export function requireFunction(value: unknown, operation: string): void {
   if (typeof value !== 'function') throw usage(operation, 'a function', value);
 }
 
-/** Whether `value` is an object of options; `null` is a mistake, not "none". */
-export function requireOptions(value: unknown, operation: string): void {
-  if (typeof value !== 'object' || value === null) throw usage(operation, 'an object of options', value);
+/** Refuses what is no object, and names that are not known; `null` is a mistake, not "none". */
+export function requireOptions<Options extends object>(
+  options: Options,
+  known: OptionNames<Options>,
+  operation: string,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw new LoopUsageError('ERR_LOOP_USAGE', `${operation}: ${problem}`);
 }
 
 export function requireClock(clock: Clock, operation: string): Clock {

@@ -1,5 +1,6 @@
 import { consoleLogger, type Logger } from '../logger.ts';
-import { usage } from '../usage.ts';
+import type { OptionNames } from '../option-names.ts';
+import { requireOptions, usage } from '../usage.ts';
 
 /** What becomes of errors that no caller can be told, because another one was thrown or the caller has left. */
 export interface FailureReport {
@@ -9,15 +10,20 @@ export interface FailureReport {
   readonly logger?: Logger | undefined;
 }
 
+const REPORT_OPTIONS: OptionNames<FailureReport> = { quiet: true, logger: true };
+
 /**
  * Looks at a report when it is given, as the failure that it is for may come in another year.
  *
  * @throws LoopUsageError `ERR_LOOP_USAGE` for one that cannot be meant.
  */
 export function checkReport(operation: string, report: FailureReport): void {
-  if (typeof report !== 'object' || report === null) {
-    throw usage(operation, 'an object of options', report);
-  }
+  requireOptions(report, REPORT_OPTIONS, operation);
+  checkReportValues(operation, report);
+}
+
+/** As {@link checkReport}, for a report among options that have been looked at together. */
+export function checkReportValues(operation: string, report: FailureReport): void {
   const { quiet, logger } = report;
   if (quiet !== undefined && typeof quiet !== 'boolean' && typeof quiet !== 'function') {
     throw usage(operation, 'a boolean or a function as quiet', quiet);

@@ -1,4 +1,6 @@
-import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
+import type { OptionNames } from '../option-names.ts';
+import { requireOptions } from '../usage.ts';
+import { checkReportValues, type FailureReport, reportFailure } from './failure-report.ts';
 import { isList, keyedItems, type WaitItems } from './wait-items.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -6,6 +8,8 @@ export interface MultiOptions extends FailureReport {
   /** Ends the wait with the signal's reason. The items go on, and a failure of theirs is logged unless quiet. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const MULTI_OPTIONS: OptionNames<MultiOptions> = { signal: true, quiet: true, logger: true };
 
 /** The values of several items, in the shape of the items. */
 export type MultiResult<Items extends WaitItems> = { -readonly [Key in keyof Items]: Awaited<Items[Key]> };
@@ -31,7 +35,8 @@ export async function multi<const Items extends WaitItems>(
 ): Promise<MultiResult<Items>> {
   const all = settleAll(items, options);
   try {
-    checkReport('multi', options);
+    requireOptions(options, MULTI_OPTIONS, 'multi');
+    checkReportValues('multi', options);
   } catch (error) {
     all.catch(() => {}); // the items are ours, whatever is refused, and this says enough
     throw error;

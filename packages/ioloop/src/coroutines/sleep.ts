@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
-import { checkWait, clockOf } from '../locks/wait-options.ts';
+import { checkWaitValues, clockAmong } from '../locks/wait-options.ts';
 import { onAbort } from '../on-abort.ts';
+import type { OptionNames } from '../option-names.ts';
+import { requireOptions } from '../usage.ts';
 
 export interface SleepOptions {
   /** Ends the sleep early. */
@@ -9,6 +11,8 @@ export interface SleepOptions {
   /** Whose time passes; default: the machine's. */
   readonly clock?: Clock | undefined;
 }
+
+const SLEEP_OPTIONS: OptionNames<SleepOptions> = { signal: true, clock: true };
 
 /**
  * Resolves when `ms` have passed. The process stays alive meanwhile.
@@ -24,9 +28,10 @@ export interface SleepOptions {
  */
 export async function sleep(ms: number, options: SleepOptions = {}): Promise<void> {
   requireDelay(ms, 'sleep');
-  const clock = clockOf('sleep', options);
+  requireOptions(options, SLEEP_OPTIONS, 'sleep');
+  const clock = clockAmong('sleep', options);
   const { signal } = options;
-  checkWait('sleep', { signal });
+  checkWaitValues('sleep', { signal });
   await new Promise<void>((resolve, reject) => {
     let stopListening: (() => void) | undefined;
     const timer = clock.setTimeout(() => {

@@ -1,6 +1,7 @@
 import { INSPECT, inspection } from '../inspection.ts';
+import type { OptionNames } from '../option-names.ts';
 import { runInRootContext } from '../root-context.ts';
-import { usage } from '../usage.ts';
+import { requireOptions, usage } from '../usage.ts';
 import { keyedItems, type WaitItems } from './wait-items.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -18,6 +19,8 @@ export interface WaitIteratorOptions {
   /** Makes a waiting `next` reject with the signal's reason; the iterator is done then, and the items go on. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const ITERATOR_OPTIONS: OptionNames<WaitIteratorOptions> = { signal: true };
 
 /**
  * Yields the outcome of each item in the order of completion. An error is the outcome of its item, and does not
@@ -55,7 +58,7 @@ export class WaitIterator<const Items extends WaitItems>
     runInRootContext(() => {
       for (const [key, item] of running) this.#listen(key, item);
     }, undefined);
-    this.#signal = requireOptions(options).signal;
+    this.#signal = signalOf(options);
   }
 
   /** Resolves with the next outcome when there is one. @throws the reason of the signal, when that aborts. */
@@ -112,11 +115,9 @@ export class WaitIterator<const Items extends WaitItems>
 }
 
 /** A signal that has aborted is no mistake of the caller: the first wait rejects with its reason. */
-function requireOptions(options: WaitIteratorOptions): WaitIteratorOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw usage('WaitIterator', 'an object of options', options);
-  }
+function signalOf(options: WaitIteratorOptions): AbortSignal | undefined {
+  requireOptions(options, ITERATOR_OPTIONS, 'WaitIterator');
   const { signal } = options;
-  if (signal === undefined || signal instanceof AbortSignal) return options;
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
   throw usage('WaitIterator', 'an AbortSignal as signal', signal);
 }

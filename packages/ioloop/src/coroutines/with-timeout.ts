@@ -1,12 +1,14 @@
 import type { Clock, ClockTimer } from '../clock.ts';
-import { checkWait, clockOf } from '../locks/wait-options.ts';
+import { checkWaitValues, clockAmong } from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
 import { onAbort } from '../on-abort.ts';
+import type { OptionNames } from '../option-names.ts';
 import { runInRootContext } from '../root-context.ts';
 import { shownValue } from '../shown-value.ts';
 import { isThenable } from '../thenable.ts';
+import { requireOptions } from '../usage.ts';
 import { isCancellation } from './cancellation.ts';
-import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
+import { checkReportValues, type FailureReport, reportFailure } from './failure-report.ts';
 
 export interface WithTimeoutOptions extends FailureReport {
   /** How long to wait, 0 to 2,147,483,647 ms; default: for ever. */
@@ -16,6 +18,14 @@ export interface WithTimeoutOptions extends FailureReport {
   /** Whose time passes; default: the machine's. */
   readonly clock?: Clock | undefined;
 }
+
+const TIMEOUT_OPTIONS: OptionNames<WithTimeoutOptions> = {
+  timeoutMs: true,
+  signal: true,
+  clock: true,
+  quiet: true,
+  logger: true,
+};
 
 /**
  * Waits for `work`, but not longer than `timeoutMs`. The wait ends, and not the work: a promise cannot be
@@ -44,10 +54,11 @@ export async function withTimeout<T>(
   if (isThenable(work)) wait.watch(Promise.resolve(work));
   let clock: Clock;
   try {
-    checkReport('withTimeout', options);
+    requireOptions(options, TIMEOUT_OPTIONS, 'withTimeout');
+    checkReportValues('withTimeout', options);
     wait.reportTo(options);
-    clock = clockOf('withTimeout', options);
-    checkWait('withTimeout', options);
+    clock = clockAmong('withTimeout', options);
+    checkWaitValues('withTimeout', options);
     if (!isThenable(work)) wait.watch(start(work, wait.signal));
   } catch (error) {
     wait.leave(error);

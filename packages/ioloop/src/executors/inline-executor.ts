@@ -1,4 +1,5 @@
 import { INSPECT, inspection } from '../inspection.ts';
+import { requireOptions } from '../usage.ts';
 import type {
   Executor,
   ExecutorRunOptions,
@@ -7,7 +8,7 @@ import type {
   UnknownTaskFunction,
 } from './executor.ts';
 import { ExecutorClosedError } from './executor-errors.ts';
-import { type CloseOptions, RunningTasks } from './running-tasks.ts';
+import { CLOSE_OPTIONS, type CloseOptions, RunningTasks } from './running-tasks.ts';
 import { importTask } from './task-function.ts';
 import { checkRequest } from './task-request.ts';
 import { unwrapTransfer } from './transfer.ts';
@@ -25,6 +26,7 @@ export class InlineExecutor implements Executor {
 
   /** @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant. */
   constructor(options: CloseOptions = {}) {
+    requireOptions(options, CLOSE_OPTIONS, 'InlineExecutor');
     this.#running = new RunningTasks(options);
   }
 

@@ -1,4 +1,5 @@
-import { usage } from '../usage.ts';
+import type { OptionNames } from '../option-names.ts';
+import { requireOptions, usage } from '../usage.ts';
 import type {
   Executor,
   ExecutorRunOptions,
@@ -13,6 +14,12 @@ export interface RunInExecutorOptions extends ExecutorRunOptions {
   /** Where the task runs. It stays the caller's to close. Default: the loop's own executor. */
   readonly executor?: Pick<Executor, 'run'> | undefined;
 }
+
+const RUN_OPTIONS: OptionNames<RunInExecutorOptions> = {
+  executor: true,
+  signal: true,
+  transferList: true,
+};
 
 /** The executor that a loop runs tasks on when none is named: made at the first need, and closed with the loop. */
 export class LoopExecutors {
@@ -39,6 +46,7 @@ export class LoopExecutors {
     options: RunInExecutorOptions = {},
   ): Promise<Awaited<ReturnType<Fn>>> {
     if (this.#closing !== undefined) throw new ExecutorClosedError('runInExecutor: the loop is closed');
+    requireOptions(options, RUN_OPTIONS, 'runInExecutor');
     const { executor, ...runOptions } = options;
     return await (executor ?? this.#takeDefault()).run(task, args, runOptions);
   }

@@ -1,4 +1,6 @@
 import { IOLoop } from '../io-loop.ts';
+import type { OptionNames } from '../option-names.ts';
+import { requireOptions } from '../usage.ts';
 import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from './executor.ts';
 import { checkTask } from './task-request.ts';
 
@@ -6,6 +8,8 @@ export interface RunOnExecutorOptions {
   /** Where each call runs; it stays the caller's to close. Default: the executor of the loop of the calling thread. */
   readonly executor?: Pick<Executor, 'run'> | undefined;
 }
+
+const ON_EXECUTOR_OPTIONS: OptionNames<RunOnExecutorOptions> = { executor: true };
 
 /**
  * Makes a function that runs in an executor, to be called like any other.
@@ -25,9 +29,11 @@ export interface RunOnExecutorOptions {
  */
 export function runOnExecutor<Fn extends TaskFunction = UnknownTaskFunction>(
   task: ExecutorTask<Fn>,
-  { executor }: RunOnExecutorOptions = {},
+  options: RunOnExecutorOptions = {},
 ): (...args: Parameters<Fn>) => Promise<Awaited<ReturnType<Fn>>> {
+  requireOptions(options, ON_EXECUTOR_OPTIONS, 'runOnExecutor');
   checkTask(task);
+  const { executor } = options;
   return async (...args): Promise<Awaited<ReturnType<Fn>>> => {
     return await IOLoop.current().runInExecutor(task, args, { executor });
   };

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
 import { onAbort } from '../on-abort.ts';
+import type { OptionNames } from '../option-names.ts';
 import { ExecutorClosedError } from './executor-errors.ts';
 
 export interface CloseOptions {
@@ -9,6 +10,8 @@ export interface CloseOptions {
   /** The clock that `closeTimeoutMs` is measured with. Default: the machine's. */
   readonly clock?: Clock | undefined;
 }
+
+export const CLOSE_OPTIONS: OptionNames<CloseOptions> = { closeTimeoutMs: true, clock: true };
 
 const CLOSE_TIMEOUT_MS = 10_000;
 

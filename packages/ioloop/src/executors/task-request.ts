@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { usage } from '../usage.ts';
+import type { OptionNames } from '../option-names.ts';
+import { requireOptions, usage } from '../usage.ts';
 import type { ExecutorRunOptions, ExecutorTask, TaskFunction, Transferable } from './executor.ts';
 
 /** Where a function is, in words that another thread understands. */
@@ -17,6 +18,8 @@ export interface TaskRequest {
   readonly signal: AbortSignal | undefined;
 }
 
+const RUN_OPTIONS: OptionNames<ExecutorRunOptions> = { signal: true, transferList: true };
+
 /**
  * Looks at everything that a caller gave before anything is done with it.
  *
@@ -29,7 +32,7 @@ export function checkRequest(
 ): TaskRequest {
   const address = checkTask(task);
   if (!Array.isArray(args)) throw usage('run', 'an array of arguments', args);
-  if (typeof options !== 'object' || options === null) throw usage('run', 'an object of options', options);
+  requireOptions(options, RUN_OPTIONS, 'run');
   const { signal, transferList = [] } = options;
   if (!Array.isArray(transferList)) throw usage('run', 'an array as transferList', transferList);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {

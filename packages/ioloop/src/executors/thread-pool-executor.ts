@@ -7,7 +7,8 @@ import { type TakenWaiter, WaitList } from '../locks/wait-list.ts';
 import { checkCount } from '../locks/wait-options.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
 import { onAbort } from '../on-abort.ts';
-import { usage } from '../usage.ts';
+import type { OptionNames } from '../option-names.ts';
+import { requireOptions, usage } from '../usage.ts';
 import { copyArguments } from './cloning.ts';
 import { restoreThrown } from './error-copy.ts';
 import type {
@@ -19,7 +20,7 @@ import type {
 } from './executor.ts';
 import { ExecutorClosedError, ExecutorLimitError, ExecutorUsageError } from './executor-errors.ts';
 import type { WorkerAnswer } from './executor-worker.ts';
-import { type CloseOptions, RunningTasks } from './running-tasks.ts';
+import { CLOSE_OPTIONS, type CloseOptions, RunningTasks } from './running-tasks.ts';
 import { checkRequest, type TaskRequest } from './task-request.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -37,6 +38,16 @@ export interface ThreadPoolExecutorOptions extends CloseOptions {
   /** Hears of threads that fail between two tasks. Default: standard error. */
   readonly logger?: Logger | undefined;
 }
+
+const POOL_OPTIONS: OptionNames<ThreadPoolExecutorOptions> = {
+  ...CLOSE_OPTIONS,
+  maxWorkers: true,
+  minWorkers: true,
+  maxQueue: true,
+  idleTimeoutMs: true,
+  resourceLimits: true,
+  logger: true,
+};
 
 /** A task that has no thread yet, and how to forget its signal. */
 interface WaitingTask {
@@ -64,6 +75,7 @@ export class ThreadPoolExecutor implements Executor {
 
   /** @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant. */
   constructor(options: ThreadPoolExecutorOptions = {}) {
+    requireOptions(options, POOL_OPTIONS, 'ThreadPoolExecutor');
     const {
       maxWorkers = availableParallelism(),
       minWorkers = 0,

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { MAX_DELAY_MS } from '../delay.ts';
+import type { OptionNames } from '../option-names.ts';
 import { requireClock, requireOptions, usage } from '../usage.ts';
 
 /** How long a wait may last, and what stops it. */
@@ -10,11 +11,15 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const WAIT_OPTIONS: OptionNames<WaitOptions> = { timeoutMs: true, signal: true };
+
 /** What every lock and queue can be given. */
 export interface WaitableOptions {
   /** The clock that `timeoutMs` is measured with. Default: the machine's. */
   readonly clock?: Clock | undefined;
 }
+
+const WAITABLE_OPTIONS: OptionNames<WaitableOptions> = { clock: true };
 
 /**
  * Looks at the options of a wait before anything is changed.
@@ -22,7 +27,12 @@ export interface WaitableOptions {
  * @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant; the reason of an aborted signal.
  */
 export function checkWait(operation: string, options: WaitOptions): void {
-  requireOptions(options, operation);
+  requireOptions(options, WAIT_OPTIONS, operation);
+  checkWaitValues(operation, options);
+}
+
+/** As {@link checkWait}, for options that have been looked at together with others. */
+export function checkWaitValues(operation: string, options: WaitOptions): void {
   const { timeoutMs, signal } = options;
   if (
     timeoutMs !== undefined &&
@@ -35,9 +45,14 @@ export function checkWait(operation: string, options: WaitOptions): void {
   signal.throwIfAborted();
 }
 
-/** The clock of a lock or queue. @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant. */
+/** The clock of a lock or queue. @throws LoopUsageError `ERR_LOOP_USAGE` for options that are not known or invalid. */
 export function clockOf(operation: string, options: WaitableOptions): Clock {
-  requireOptions(options, operation);
+  requireOptions(options, WAITABLE_OPTIONS, operation);
+  return clockAmong(operation, options);
+}
+
+/** As {@link clockOf}, for options that have been looked at together with others. */
+export function clockAmong(operation: string, options: WaitableOptions): Clock {
   const { clock = systemClock } = options;
   return requireClock(clock, operation);
 }

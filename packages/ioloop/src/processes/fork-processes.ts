@@ -1,12 +1,17 @@
 import { isMainThread } from 'node:worker_threads';
 import { IOLoop } from '../io-loop.ts';
 import type { Logger } from '../logger.ts';
+import type { OptionNames } from '../option-names.ts';
 import { isThenable } from '../thenable.ts';
 import type { ProcessListenOptions } from './listen-requests.ts';
 import { ProcessUsageError } from './process-errors.ts';
 import { ProcessSupervisor } from './process-supervisor.ts';
 import { becomeTask, type ProcessTask } from './process-task.ts';
-import type { ProcessSupervisorOptions } from './supervisor-options.ts';
+import {
+  type ProcessSupervisorOptions,
+  requireProcessOptions,
+  SHARED_OPTIONS,
+} from './supervisor-options.ts';
 import { ownTask } from './task-record.ts';
 
 export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptions[] = readonly []>
@@ -19,6 +24,8 @@ export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptio
    */
   readonly onSupervising?: (supervisor: ProcessSupervisor) => unknown;
 }
+
+const FORK_OPTIONS: OptionNames<ForkProcessesOptions> = { ...SHARED_OPTIONS, onSupervising: true };
 
 /** Both end a service in an orderly way: one from a supervisor or container, one from a keyboard. */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -78,13 +85,15 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
 ): Promise<ProcessTask<Listen>> {
   if (!isMainThread) throw new ProcessUsageError('forkProcesses: the main thread of a program was expected');
   if (called) throw new ProcessUsageError('forkProcesses was called before in this process');
+  requireProcessOptions(options, FORK_OPTIONS as OptionNames<ForkProcessesOptions<Listen>>, 'forkProcesses');
   const record = ownTask();
+  const { onSupervising, ...ofSupervisor } = options;
   const supervisor =
-    record === undefined ? new ProcessSupervisor({ ...options, count: count ?? null }) : undefined;
+    record === undefined ? new ProcessSupervisor({ ...ofSupervisor, count: count ?? null }) : undefined;
   called = true;
   if (record !== undefined) return becomeTask(record) as Promise<ProcessTask<Listen>>;
   try {
-    const preparing = options.onSupervising?.(supervisor as ProcessSupervisor);
+    const preparing = onSupervising?.(supervisor as ProcessSupervisor);
     if (isThenable(preparing)) await preparing;
   } catch (error) {
     called = false; // no child was started

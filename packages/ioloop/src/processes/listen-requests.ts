@@ -1,12 +1,18 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { SystemError } from '../errors.ts';
+import { type OptionNames, optionsProblem } from '../option-names.ts';
+import { portNumber, portProblem } from '../port-number.ts';
+import { shownValue } from '../shown-value.ts';
 import { ProcessUsageError } from './process-errors.ts';
 
 /** Where every child shall listen. */
 export interface ProcessListenOptions {
-  /** 0 to 65,535; 0, the default, picks one that is free, the same for all children and addresses. */
-  readonly port?: number;
+  /**
+   * 0 to 65,535, as a number or as its digits, such as `process.env.PORT`; 0, the default, picks one that is free, the
+   * same for all children and addresses.
+   */
+  readonly port?: number | string | undefined;
   /** A numeric address, a name, or `localhost` for both loopbacks. Default: all interfaces, IPv4 and IPv6. */
   readonly host?: string;
   /**
@@ -15,6 +21,8 @@ export interface ProcessListenOptions {
    */
   readonly backlog?: number;
 }
+
+const LISTEN_OPTIONS: OptionNames<ProcessListenOptions> = { port: true, host: true, backlog: true };
 
 /** One of {@link ProcessListenOptions}, with its names resolved. */
 export interface ListenRequest {
@@ -43,6 +51,11 @@ const MAX_LISTENERS = 64;
 export async function resolveListenRequests(
   wishes: readonly ProcessListenOptions[],
 ): Promise<readonly ListenRequest[]> {
+  if (!Array.isArray(wishes)) {
+    throw new ProcessUsageError(
+      `listen: an array such as [{ port: 8888 }] was expected, not ${shownValue(wishes)}`,
+    );
+  }
   for (const wish of wishes) requireWish(wish);
   if (wishes.length > MAX_LISTENERS) {
     throw new ProcessUsageError(
@@ -52,7 +65,7 @@ export async function resolveListenRequests(
   return Promise.all(
     wishes.map(async ({ host, port = 0, backlog = DEFAULT_BACKLOG }) => ({
       host: host === '' ? undefined : host,
-      port,
+      port: portNumber(port) as number, // it has been checked
       backlog,
       addresses: await resolveAddresses(host),
     })),
@@ -66,7 +79,9 @@ export function addressName(address: string, port: number): string {
 
 function requireWish(wish: ProcessListenOptions): void {
   if (typeof wish !== 'object' || wish === null) {
-    throw new ProcessUsageError(`listen: objects such as { port: 8888 } were expected, not ${String(wish)}`);
+    throw new ProcessUsageError(
+      `listen: objects such as { port: 8888 } were expected, not ${shownValue(wish)}`,
+    );
   }
   if ('path' in wish) {
     // The system spreads connections over the listeners of a port; a path has one listener only.
@@ -74,12 +89,12 @@ function requireWish(wish: ProcessListenOptions): void {
       'listen: a port was expected; several processes cannot each have a queue of one path',
     );
   }
+  const problem = optionsProblem(wish, LISTEN_OPTIONS);
+  if (problem !== undefined) throw new ProcessUsageError(`listen: ${problem}`);
   const { port = 0, backlog = DEFAULT_BACKLOG, host = '' } = wish;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new ProcessUsageError(`listen: a port of 0 to 65535 was expected, not ${String(port)}`);
-  }
+  if (portNumber(port) === undefined) throw new ProcessUsageError(`listen: ${portProblem('port', port)}`);
   if (!Number.isInteger(backlog) || backlog < 1 || backlog > 0x7fffffff) {
-    throw new ProcessUsageError(`listen: a backlog of at least 1 was expected, not ${String(backlog)}`);
+    throw new ProcessUsageError(`listen: a backlog of at least 1 was expected, not ${shownValue(backlog)}`);
   }
   if (typeof host !== 'string' || host.includes('\0')) {
     throw new ProcessUsageError('listen: a host name or a numeric address was expected');

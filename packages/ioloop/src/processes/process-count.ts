@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { shownValue } from '../shown-value.ts';
 import { ProcessUsageError } from './process-errors.ts';
 
 /** More processes than any machine has use for are a mistake of the caller's. */
@@ -19,7 +20,7 @@ export function resolveProcessCount(count: number | null | undefined): number {
   if (count === undefined || count === null) return Math.min(cpuCount(), MAX_PROCESSES);
   if (!Number.isInteger(count) || count > MAX_PROCESSES) {
     throw new ProcessUsageError(
-      `a whole number of at most ${MAX_PROCESSES} processes was expected, not ${count}`,
+      `a whole number of at most ${MAX_PROCESSES} processes was expected, not ${shownValue(count)}`,
     );
   }
   return count > 0 ? count : Math.min(cpuCount(), MAX_PROCESSES);

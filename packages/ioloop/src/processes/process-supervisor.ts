@@ -13,10 +13,14 @@ import { RestartPolicy } from './restart-policy.ts';
 import { describeExit, restartOneByOne } from './rolling-restart.ts';
 import { type SupervisedChild, SupervisedTask } from './supervised-task.ts';
 import {
+  ASK_OPTIONS,
   type AskOptions,
   type ProcessSupervisorOptions,
+  ROLLING_OPTIONS,
   type RollingRestartOptions,
+  requireProcessOptions,
   resolveDelay,
+  SUPERVISOR_OPTIONS,
   type SupervisorHooks,
 } from './supervisor-options.ts';
 import { type ProcessExit, TaskChild } from './task-child.ts';
@@ -58,6 +62,7 @@ export class ProcessSupervisor {
 
   /** @throws ProcessUsageError `ERR_PROCESS_USAGE` for options that cannot be. */
   constructor(options: ProcessSupervisorOptions = {}) {
+    requireProcessOptions(options, SUPERVISOR_OPTIONS, 'ProcessSupervisor');
     this.#stopTimeoutMs = resolveDelay(options, 'stopTimeoutMs');
     this.#policy = new RestartPolicy(options);
     this.#program = resolveProgram(options.program, options);
@@ -156,6 +161,7 @@ export class ProcessSupervisor {
    * @returns the answers by task id. A child that is not there, does not know, or does not answer in time is missing.
    */
   async ask(topic: string, options: AskOptions = {}): Promise<ReadonlyMap<number, unknown>> {
+    requireProcessOptions(options, ASK_OPTIONS, 'ask');
     const timeoutMs = resolveDelay(options, 'timeoutMs');
     const results = await Promise.all(this.#tasks.map((task) => this.#ask(task, topic, timeoutMs)));
     const answers = new Map<number, unknown>();
@@ -172,6 +178,7 @@ export class ProcessSupervisor {
    * @throws ProcessTimeoutError `ERR_PROCESS_TIMEOUT` when it does not answer in time.
    */
   async askTask(taskId: number, topic: string, options: AskOptions = {}): Promise<unknown> {
+    requireProcessOptions(options, ASK_OPTIONS, 'askTask');
     const timeoutMs = resolveDelay(options, 'timeoutMs');
     const task = this.#tasks[taskId];
     if (task === undefined) return undefined;
@@ -198,6 +205,7 @@ export class ProcessSupervisor {
    * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; ProcessUsageError `ERR_PROCESS_USAGE` when nothing is running.
    */
   async restart(options: RollingRestartOptions = {}): Promise<void> {
+    requireProcessOptions(options, ROLLING_OPTIONS, 'restart');
     const readyTimeoutMs = resolveDelay(options, 'readyTimeoutMs');
     if (this.#state !== 'running' || this.#launcher === undefined) {
       throw new ProcessUsageError('restart: no children are running');

@@ -1,4 +1,6 @@
 import { MAX_DELAY_MS } from '../delay.ts';
+import type { OptionNames } from '../option-names.ts';
+import { shownValue } from '../shown-value.ts';
 import { ProcessUsageError } from './process-errors.ts';
 
 export interface RestartPolicyOptions {
@@ -22,6 +24,14 @@ const DEFAULTS = {
   steadyMs: 60_000,
 } as const satisfies Required<RestartPolicyOptions>;
 
+export const RESTART_OPTIONS: OptionNames<RestartPolicyOptions> = {
+  maxRestarts: true,
+  restartWindowMs: true,
+  restartDelayMs: true,
+  maxRestartDelayMs: true,
+  steadyMs: true,
+};
+
 const MAX_RESTARTS = 10_000;
 
 /** Whether a child that died is started again, and after how long. Knows no processes and no clock: time is told. */
@@ -34,7 +44,7 @@ export class RestartPolicy {
 
   /** @throws ProcessUsageError `ERR_PROCESS_USAGE` for a number out of its range. */
   constructor(options: RestartPolicyOptions = {}) {
-    const chosen = { ...DEFAULTS, ...withoutUndefined(options) };
+    const chosen = chosenFrom(options);
     requireWithin(chosen, 'maxRestarts', 0, MAX_RESTARTS);
     requireWithin(chosen, 'restartWindowMs', 1, MAX_DELAY_MS);
     requireWithin(chosen, 'restartDelayMs', 0, MAX_DELAY_MS);
@@ -75,9 +85,13 @@ function requireWithin(options: Limits, name: keyof Limits, least: number, most:
   const value = options[name];
   const isWhole = name !== 'maxRestarts' || Number.isInteger(value);
   if (typeof value === 'number' && isWhole && value >= least && value <= most) return;
-  throw new ProcessUsageError(`${name} of ${least} to ${most} was expected, not ${String(value)}`);
+  throw new ProcessUsageError(`${name} of ${least} to ${most} was expected, not ${shownValue(value)}`);
 }
 
-function withoutUndefined(options: RestartPolicyOptions): RestartPolicyOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** Of the supervisor's options only those that are the policy's. */
+function chosenFrom(options: RestartPolicyOptions): Limits {
+  const chosen: { -readonly [Name in keyof Limits]: number } = { ...DEFAULTS };
+  for (const name of Object.keys(DEFAULTS) as (keyof Limits)[])
+    chosen[name] = options[name] ?? DEFAULTS[name];
+  return chosen;
 }

@@ -1,9 +1,11 @@
 import { MAX_DELAY_MS } from '../delay.ts';
 import type { IOLoop } from '../io-loop.ts';
+import { type OptionNames, optionsProblem } from '../option-names.ts';
+import { shownValue } from '../shown-value.ts';
 import type { ChildProgramOptions } from './child-program.ts';
 import type { ProcessListenOptions } from './listen-requests.ts';
 import { ProcessUsageError } from './process-errors.ts';
-import type { RestartPolicyOptions } from './restart-policy.ts';
+import { RESTART_OPTIONS, type RestartPolicyOptions } from './restart-policy.ts';
 import type { SupervisedChild } from './supervised-task.ts';
 import type { ProcessExit } from './task-child.ts';
 
@@ -43,6 +45,37 @@ export interface AskOptions {
   readonly timeoutMs?: number;
 }
 
+/** What a supervisor and `forkProcesses` have in common. */
+export const SHARED_OPTIONS: OptionNames<Omit<ProcessSupervisorOptions, 'count' | 'program'>> = {
+  ...RESTART_OPTIONS,
+  args: true,
+  execArgv: true,
+  env: true,
+  onStarted: true,
+  onExited: true,
+  onMessage: true,
+  listen: true,
+  stopTimeoutMs: true,
+  loop: true,
+};
+export const SUPERVISOR_OPTIONS: OptionNames<ProcessSupervisorOptions> = {
+  ...SHARED_OPTIONS,
+  count: true,
+  program: true,
+};
+export const ROLLING_OPTIONS: OptionNames<RollingRestartOptions> = { readyTimeoutMs: true };
+export const ASK_OPTIONS: OptionNames<AskOptions> = { timeoutMs: true };
+
+/** @throws ProcessUsageError `ERR_PROCESS_USAGE` for what is no object of options, and for names that are not known. */
+export function requireProcessOptions<Options extends object>(
+  options: Options,
+  known: OptionNames<Options>,
+  operation: string,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw new ProcessUsageError(`${operation}: ${problem}`);
+}
+
 const DELAYS = {
   stopTimeoutMs: 35_000,
   readyTimeoutMs: 30_000,
@@ -56,5 +89,5 @@ export function resolveDelay<Name extends keyof typeof DELAYS>(
 ): number {
   const value: number = options[name] ?? DELAYS[name];
   if (typeof value === 'number' && value >= 0 && value <= MAX_DELAY_MS) return value;
-  throw new ProcessUsageError(`${name} of 0 to ${MAX_DELAY_MS} was expected, not ${String(value)}`);
+  throw new ProcessUsageError(`${name} of 0 to ${MAX_DELAY_MS} was expected, not ${shownValue(value)}`);
 }

@@ -1,5 +1,6 @@
-import { clockOf, type WaitableOptions } from '../locks/wait-options.ts';
-import { usage } from '../usage.ts';
+import { clockAmong, type WaitableOptions } from '../locks/wait-options.ts';
+import type { OptionNames } from '../option-names.ts';
+import { requireOptions, usage } from '../usage.ts';
 import { type Compare, HeapOrder, naturalOrder } from './heap-order.ts';
 import { Queue } from './queue.ts';
 
@@ -7,6 +8,8 @@ export interface PriorityQueueOptions<T> extends WaitableOptions {
   /** Default: numbers, strings, and arrays of them element by element, such as `[priority, name]`. */
   readonly compare?: Compare<T> | undefined;
 }
+
+const PRIORITY_OPTIONS: OptionNames<PriorityQueueOptions<unknown>> = { clock: true, compare: true };
 
 /**
  * A queue that hands out the lowest item first, and equal ones in the order in which they came.
@@ -18,7 +21,8 @@ export interface PriorityQueueOptions<T> extends WaitableOptions {
 export class PriorityQueue<T> extends Queue<T> {
   /** @throws LoopUsageError `ERR_LOOP_USAGE` for a wrong size, a `compare` that is no function, or other wrong options. */
   constructor(maxSize = 0, options: PriorityQueueOptions<T> = {}) {
-    const clock = clockOf('PriorityQueue', options);
+    requireOptions(options, PRIORITY_OPTIONS, 'PriorityQueue');
+    const clock = clockAmong('PriorityQueue', options);
     const { compare = naturalOrder } = options;
     if (typeof compare !== 'function') throw usage('PriorityQueue', 'a function as compare', compare);
     super(maxSize, { clock, order: new HeapOrder(compare) });

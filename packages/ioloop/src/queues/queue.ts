@@ -4,12 +4,13 @@ import { type Grant, WaitList } from '../locks/wait-list.ts';
 import {
   checkCount,
   checkWait,
-  clockOf,
+  clockAmong,
   type WaitableOptions,
   type WaitOptions,
 } from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError, QueueEmptyError, QueueFullError } from '../loop-errors.ts';
-import { usage } from '../usage.ts';
+import type { OptionNames } from '../option-names.ts';
+import { requireOptions, usage } from '../usage.ts';
 import { ArrivalOrder, type ItemOrder } from './item-order.ts';
 import { QueueIterator } from './queue-iterator.ts';
 
@@ -17,6 +18,8 @@ export interface QueueOptions<T> extends WaitableOptions {
   /** Which item is next: an object for this queue alone. Default: first in, first out. */
   readonly order?: ItemOrder<T> | undefined;
 }
+
+const QUEUE_OPTIONS: OptionNames<QueueOptions<unknown>> = { clock: true, order: true };
 
 /**
  * Hands items from producers to consumers, and holds producers back when it is full.
@@ -55,7 +58,8 @@ export class Queue<T> implements AsyncIterable<T> {
    */
   constructor(maxSize = 0, options: QueueOptions<T> = {}) {
     checkCount(new.target.name, 'a maxSize', maxSize);
-    const clock = clockOf(new.target.name, options);
+    requireOptions(options, QUEUE_OPTIONS, new.target.name);
+    const clock = clockAmong(new.target.name, options);
     const { order = new ArrivalOrder<T>() } = options;
     if (typeof order?.put !== 'function' || typeof order.take !== 'function') {
       throw usage(new.target.name, 'an order with put and take', order);

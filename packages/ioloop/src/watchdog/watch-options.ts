@@ -1,3 +1,4 @@
+import { type OptionNames, optionsProblem } from '../option-names.ts';
 import { shownValue } from '../shown-value.ts';
 import type { LoopBlock } from './loop-block.ts';
 import { WatchUsageError } from './watch-errors.ts';
@@ -29,6 +30,16 @@ export interface LoopWatchOptions {
   readonly reportsPerMinute?: number;
 }
 
+const WATCH_OPTIONS: OptionNames<LoopWatchOptions> = {
+  thresholdMs: true,
+  enabled: true,
+  immediate: true,
+  immediateModule: true,
+  onBlock: true,
+  stackFrames: true,
+  reportsPerMinute: true,
+};
+
 /** The options of a watch, complete and checked. What the worker needs of them can be cloned. */
 export interface WatchSettings {
   readonly thresholdMs: number;
@@ -45,7 +56,8 @@ const SHORTEST_INTERVAL_MS = 10;
 
 /** @throws WatchUsageError `ERR_WATCH_OPTIONS`. */
 export function watchSettings(options: LoopWatchOptions): WatchSettings {
-  if (typeof options !== 'object' || options === null) refuse('an object of options', options);
+  const problem = optionsProblem(options, WATCH_OPTIONS);
+  if (problem !== undefined) throw new WatchUsageError('ERR_WATCH_OPTIONS', `watch: ${problem}`);
   const { onBlock } = options;
   if (onBlock !== undefined && typeof onBlock !== 'function') refuse('onBlock: a function', onBlock);
   const thresholdMs = numberWithin('thresholdMs', options.thresholdMs ?? 100, 10, 60_000);

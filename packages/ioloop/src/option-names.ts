@@ -1,0 +1,90 @@
+import { shownText, shownValue } from './shown-value.ts';
+
+/**
+ * The names of the options of an interface, each with `true`: the compiler refuses a list that lacks one, or has one too
+ * many.
+ *
+ * @example
+ * const SLEEP_OPTIONS: OptionNames<SleepOptions> = Object.freeze({ signal: true, clock: true });
+ */
+export type OptionNames<Options> = { readonly [Name in keyof Options]-?: true };
+
+/** More names than these do not help in a message. */
+const MAX_LISTED = 8;
+
+/**
+ * Says what is wrong with an object of options as such: that it is none, or that it has a name which is not known. An
+ * option whose value is `undefined` counts as absent, whatever its name. Costs one loop over the names that are given.
+ *
+ * @param known - the names, as {@link OptionNames}.
+ * @returns the end of a message, such as `unknown option "timeout": did you mean "timeoutMs"?`; `undefined` if all names
+ *   are known.
+ */
+export function optionsProblem(options: unknown, known: object): string | undefined {
+  if (typeof options !== 'object' || options === null) {
+    return `an object of options was expected, not ${shownValue(options)}`;
+  }
+  // Inherited ones too: `Object.create(defaults)` has them, and whoever reads an option finds them.
+  for (const name in options) {
+    if ((known as Record<string, unknown>)[name] === true) continue;
+    if ((options as Record<string, unknown>)[name] !== undefined) return unknownName(name, known);
+  }
+  return undefined;
+}
+
+function unknownName(name: string, known: object): string {
+  const names = Object.keys(known);
+  const nearest = nearestName(name, names);
+  let remedy = '';
+  if (nearest !== undefined) remedy = `: did you mean "${nearest}"?`;
+  else if (names.length > 0 && names.length <= MAX_LISTED) remedy = ` (known: ${names.join(', ')})`;
+  return `unknown option ${shownText(name)}${remedy}`;
+}
+
+/** The name that was probably meant; `undefined` if none is near. */
+function nearestName(name: string, names: readonly string[]): string | undefined {
+  const wanted = plain(name.slice(0, 64));
+  let nearest: string | undefined;
+  let least = Infinity;
+  for (const candidate of names) {
+    const distance = distanceOf(wanted, plain(candidate));
+    if (distance < least) {
+      nearest = candidate;
+      least = distance;
+    }
+  }
+  return least <= Math.max(1, Math.floor(wanted.length / 3)) ? nearest : undefined;
+}
+
+/** `max_buffer_size` and `maxBufferSize` are one name for somebody who comes from Python. */
+function plain(name: string): string {
+  return name.replace(/[_-]/g, '').toLowerCase();
+}
+
+function distanceOf(a: string, b: string): number {
+  // A name without its unit, such as `timeout` for `timeoutMs`, or with a word too many, such as `hostname`.
+  if (a.length >= 3 && b.length >= 3 && (a.startsWith(b) || b.startsWith(a))) return a === b ? 0 : 0.5;
+  return editDistance(a, b);
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours that make one text of the other. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = at(row, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwap ? at(before, j - 2) + 1 : Infinity;
+      next.push(Math.min(replaced, swapped, at(row, j) + 1, at(next, j - 1) + 1));
+    }
+    before = row;
+    row = next;
+  }
+  return at(row, b.length);
+}
+
+function at(row: readonly number[], index: number): number {
+  return row[index] as number;
+}
