@@ -5,14 +5,30 @@ import {
   ServerConnection,
 } from '@landspout/http1';
 import { IOLoop, type ProcessTask } from '@landspout/ioloop';
+import { pickOptions, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import type { HTTPServerStats } from './monitor/http-server-stats.ts';
 import { type StartOptions, startProcesses } from './server-processes.ts';
-import { type HTTPServerOptions, ServerSettings } from './server-settings.ts';
-import { resolveStopOptions, type StopOptions, type StopResult } from './server-stop.ts';
-import { type SignalStop, type StopOnSignalsOptions, stopOnSignals } from './stop-on-signals.ts';
+import {
+  HTTP_SERVER_OPTIONS,
+  type HTTPServerOptions,
+  ServerSettings,
+  TRANSPORT_OPTIONS,
+} from './server-settings.ts';
+import {
+  requireServerOptions,
+  resolveStopOptions,
+  type StopOptions,
+  type StopResult,
+} from './server-stop.ts';
+import {
+  type SignalStop,
+  STOP_ON_SIGNALS_OPTIONS,
+  type StopOnSignalsOptions,
+  stopOnSignals,
+} from './stop-on-signals.ts';
 import { StopTally } from './stop-tally.ts';
 
 /**
@@ -41,7 +57,9 @@ export class HTTPServer extends TCPServer {
 
   /** @throws StreamUsageError, Http1UsageError for options that cannot be; StreamConnectError for unusable TLS files. */
   constructor(handler: HTTPServerConnectionDelegate | RequestCallback, options: HTTPServerOptions = {}) {
-    super(options);
+    requireServerOptions('HTTPServer', options, HTTP_SERVER_OPTIONS);
+    super(pickOptions(options, TRANSPORT_OPTIONS));
+    requireHandler(handler);
     this.#scheme = options.tls === undefined ? 'http' : 'https';
     const { clock } = options.loop ?? IOLoop.current();
     const delegate = typeof handler === 'function' ? new CallbackDelegate(handler, clock) : handler;
@@ -161,11 +179,13 @@ export class HTTPServer extends TCPServer {
    * @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be.
    */
   stopOnSignals(options: StopOnSignalsOptions = {}): SignalStop {
-    const times = resolveStopOptions(options);
+    requireServerOptions('stopOnSignals', options, STOP_ON_SIGNALS_OPTIONS);
+    const { signals, ...stop } = options;
+    const times = resolveStopOptions(stop);
     return stopOnSignals(() => {
       this.#stoppedBySignal = true;
       return this.stop(times);
-    }, options.signals ?? ['SIGTERM', 'SIGINT']);
+    }, signals ?? ['SIGTERM', 'SIGINT']);
   }
 
   /** Stops listening and closes every connection at once, those that handlers have taken over too. */
@@ -262,6 +282,15 @@ export class HTTPServer extends TCPServer {
       };
     });
   }
+}
+
+function requireHandler(handler: unknown): void {
+  const isDelegate =
+    typeof (handler as Partial<HTTPServerConnectionDelegate> | null)?.startRequest === 'function';
+  if (typeof handler === 'function' || isDelegate) return;
+  const expected = 'a function of a request, an Application or another delegate';
+  const problem = `HTTPServer: ${expected} was expected, not ${shownValue(handler)}`;
+  throw new StreamUsageError('ERR_STREAM_USAGE', problem);
 }
 
 function bracketed(address: string): string {

@@ -35,7 +35,7 @@ export type {
 } from './monitor/server-channels.ts';
 export { gatherStats, type StartOptions } from './server-processes.ts';
 export type { ServerRequest } from './server-request.ts';
-export type { HTTPServerOptions } from './server-settings.ts';
+export { HTTP_SERVER_OPTIONS, type HTTPServerOptions } from './server-settings.ts';
 export type { StopOptions, StopResult } from './server-stop.ts';
 export type { SignalStop, StopOnSignalsOptions } from './stop-on-signals.ts';
 export type { HTTPServerTimeouts } from './timeouts.ts';

@@ -1,5 +1,6 @@
 import {
   type AskOptions,
+  FORK_OPTIONS,
   type ForkProcessesOptions,
   forkProcesses,
   IOLoop,
@@ -8,9 +9,10 @@ import {
   type ProcessTask,
   type TaskListener,
 } from '@landspout/ioloop';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
 import { type HTTPServerStats, sumStats } from './monitor/http-server-stats.ts';
-import type { StopOptions } from './server-stop.ts';
+import { requireServerOptions, type StopOptions } from './server-stop.ts';
 
 /** How a server runs in several processes. The rest is of `forkProcesses`. */
 export interface StartOptions extends Omit<ForkProcessesOptions, 'listen'>, ProcessListenOptions {
@@ -27,6 +29,18 @@ export interface StartOptions extends Omit<ForkProcessesOptions, 'listen'>, Proc
   readonly statsIntervalMs?: number;
 }
 
+const { listen: _listen, ...SUPERVISION_OPTIONS } = FORK_OPTIONS;
+const START_OPTIONS: OptionNames<StartOptions> = {
+  ...SUPERVISION_OPTIONS,
+  processes: true,
+  stop: true,
+  onStats: true,
+  statsIntervalMs: true,
+  port: true,
+  host: true,
+  backlog: true,
+};
+
 /** What of a server its processes need. */
 export interface StartedServer {
   listen(options: TaskListener | ProcessListenOptions): Promise<unknown>;
@@ -42,19 +56,20 @@ export async function startProcesses(
   server: StartedServer,
   options: StartOptions,
 ): Promise<ProcessTask | undefined> {
+  requireServerOptions('start', options, START_OPTIONS);
   const { processes, stop, onStats, statsIntervalMs, port, host, backlog, ...others } = options;
-  const where = placeOf(options);
   const count = countOf(processes);
   requireInterval(statsIntervalMs);
   if (count === 1) {
     server.stopOnSignals(stop);
-    await server.listen(where);
+    // Its backlog is the server's own, as it is in each of several processes.
+    await server.listen(placeOf({ port, host }));
     report(async () => new Map([[0, server.stats()]]), options);
     return undefined;
   }
   const task = await forkProcesses<readonly [ProcessListenOptions]>(count, {
     ...others,
-    listen: [where],
+    listen: [placeOf({ port, host, backlog })],
     onSupervising(supervisor) {
       const preparing = others.onSupervising?.(supervisor);
       report(() => gatherStats(supervisor), options);
@@ -93,12 +108,12 @@ function leaveHurryToParent(): void {
 function countOf(processes: number | 'cpus'): number {
   if (processes === 'cpus') return 0;
   if (Number.isInteger(processes) && processes > 0) return processes;
-  throw usage(`processes is 1 or more, or cpus, not ${processes}`);
+  throw usage(`processes is 1 or more, or cpus, not ${shownValue(processes)}`);
 }
 
 function requireInterval(intervalMs = DEFAULT_STATS_INTERVAL_MS): void {
   if (!(intervalMs > 0 && intervalMs < 2 ** 31))
-    throw usage(`statsIntervalMs of more than 0 was expected, not ${intervalMs}`);
+    throw usage(`statsIntervalMs of more than 0 was expected, not ${shownValue(intervalMs)}`);
 }
 
 /** The statistics keep nobody alive: children and listeners do. */
@@ -119,7 +134,11 @@ function report(gather: () => Promise<ReadonlyMap<number, HTTPServerStats>>, opt
   wait();
 }
 
-function placeOf({ port, host, backlog }: StartOptions): ProcessListenOptions {
+/** Without those that are undefined. */
+function placeOf(
+  place: { readonly [Name in keyof ProcessListenOptions]: ProcessListenOptions[Name] | undefined },
+): ProcessListenOptions {
+  const { port, host, backlog } = place;
   return {
     ...(port === undefined ? {} : { port }),
     ...(host === undefined ? {} : { host }),

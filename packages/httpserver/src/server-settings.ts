@@ -12,7 +12,8 @@ import {
   type ServerConnectionSettings,
 } from '@landspout/http1';
 import { DeadlineWheel, IOLoop, type RateLimitedLog } from '@landspout/ioloop';
-import { StreamUsageError, type TCPServerOptions } from '@landspout/iostream';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import { StreamUsageError, TCP_SERVER_OPTIONS, type TCPServerOptions } from '@landspout/iostream';
 import { DecompressingDelegate } from './decompression/decompressing-delegate.ts';
 import type { DecompressionOptions } from './decompression/decompression-options.ts';
 import { type ForwardedOptions, resolveForwarded } from './forwarded/resolve-forwarded.ts';
@@ -34,6 +35,41 @@ export interface HTTPServerOptions
   /** Hears of each request when it has ended. Default: nobody does. */
   readonly accessLog?: AccessLogHook;
 }
+
+/** A server's options that are its TCPServer's. */
+export const TRANSPORT_OPTIONS: OptionNames<Omit<TCPServerOptions, 'handleStream' | 'maxReadBufferBytes'>> =
+  withoutOwn(TCP_SERVER_OPTIONS);
+
+function withoutOwn({
+  handleStream: _handleStream,
+  maxReadBufferBytes: _maxReadBufferBytes,
+  ...others
+}: OptionNames<TCPServerOptions>) {
+  return others;
+}
+
+/** The names that an {@link HTTPServer} knows, for who takes other options beside them. */
+export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze({
+  ...TRANSPORT_OPTIONS,
+  headerTimeoutMs: true,
+  idleTimeoutMs: true,
+  minBytesPerSecond: true,
+  progressMs: true,
+  bodyTimeoutMs: true,
+  lingerMs: true,
+  maxHeadBytes: true,
+  maxHeaders: true,
+  maxBodyBytes: true,
+  maxChunkExtensionBytes: true,
+  maxTrailerBytes: true,
+  maxInterimResponses: true,
+  trustedProxies: true,
+  forwardedHeaders: true,
+  keepAlive: true,
+  protocol: true,
+  decompressRequests: true,
+  accessLog: true,
+});
 
 /** As `maxWriteBufferBytes` of a stream. */
 const DEFAULT_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
@@ -80,7 +116,7 @@ export class ServerSettings implements ServerConnectionSettings {
     if (protocol !== undefined && protocol !== 'http' && protocol !== 'https') {
       throw new StreamUsageError(
         'ERR_STREAM_USAGE',
-        `HTTPServer: protocol is http or https, not ${protocol}`,
+        `HTTPServer: protocol is http or https, not ${shownValue(protocol)}`,
       );
     }
     this.loop = options.loop ?? IOLoop.current();

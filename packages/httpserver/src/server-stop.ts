@@ -1,3 +1,4 @@
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
 
 /** How a server stops. */
@@ -21,8 +22,11 @@ export interface StopResult {
 const DEFAULT_GRACE_MS = 1_000;
 const DEFAULT_DRAIN_MS = 30_000;
 
-/** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for times that cannot be. */
+const STOP_OPTIONS: OptionNames<StopOptions> = { graceMs: true, drainMs: true };
+
+/** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for an option that is not known or invalid. */
 export function resolveStopOptions(options: StopOptions): Required<StopOptions> {
+  requireServerOptions('stop', options, STOP_OPTIONS);
   const { graceMs = DEFAULT_GRACE_MS } = options;
   const { drainMs = Math.max(DEFAULT_DRAIN_MS, graceMs) } = options;
   requireTime('graceMs', graceMs, 0);
@@ -30,10 +34,20 @@ export function resolveStopOptions(options: StopOptions): Required<StopOptions> 
   return { graceMs, drainMs };
 }
 
+/** @throws StreamUsageError `ERR_STREAM_USAGE` for what is no object of options, and for names that are not known. */
+export function requireServerOptions<Options extends object>(
+  operation: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw new StreamUsageError('ERR_STREAM_USAGE', `${operation}: ${problem}`);
+}
+
 function requireTime(name: string, value: number, least: number): void {
   if (value >= least && value < 2 ** 31) return;
   throw new StreamUsageError(
     'ERR_STREAM_USAGE',
-    `stop: ${name} of at least ${least} was expected, not ${value}`,
+    `stop: ${name} of at least ${least} was expected, not ${shownValue(value)}`,
   );
 }

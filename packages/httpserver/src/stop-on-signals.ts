@@ -1,3 +1,4 @@
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
 import type { StopOptions, StopResult } from './server-stop.ts';
 
@@ -5,6 +6,13 @@ export interface StopOnSignalsOptions extends StopOptions {
   /** Default: SIGTERM, from supervisors and containers, and SIGINT, from a keyboard. */
   readonly signals?: readonly NodeJS.Signals[];
 }
+
+/** The names that `HTTPServer.stopOnSignals` knows. */
+export const STOP_ON_SIGNALS_OPTIONS: OptionNames<StopOnSignalsOptions> = {
+  graceMs: true,
+  drainMs: true,
+  signals: true,
+};
 
 /** A stop that waits for its signal. */
 export interface SignalStop extends Disposable {

@@ -1,3 +1,4 @@
+import { shownValue } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
 
 /** The deadlines of a server, in milliseconds. */
@@ -38,11 +39,11 @@ export function resolveTimeouts(options: Partial<HTTPServerTimeouts>): HTTPServe
     const value = options[name];
     if (value === undefined) continue;
     const mayBeNone = name === 'bodyTimeoutMs' || name === 'halfClosedMs';
-    if (!(value < 2 ** 31 && (value > 0 || (mayBeNone && value === 0)))) {
+    if (!(typeof value === 'number' && value < 2 ** 31 && (value > 0 || (mayBeNone && value === 0)))) {
       const least = mayBeNone ? '0 or more' : 'more than 0';
       throw new StreamUsageError(
         'ERR_STREAM_USAGE',
-        `HTTPServer: ${name} of ${least} was expected, not ${value}`,
+        `HTTPServer: ${name} of ${least} was expected, not ${shownValue(value)}`,
       );
     }
     resolved[name] = value;

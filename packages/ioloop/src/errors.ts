@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 
-export { type OptionNames, optionsProblem } from './option-names.ts';
+export { type OptionNames, optionsProblem, pickOptions } from './option-names.ts';
 export { shownValue } from './shown-value.ts';
 
 /**

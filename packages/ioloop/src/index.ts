@@ -120,7 +120,7 @@ export type { LoopWatchOptions } from './watchdog/watch-options.ts';
 // Many processes.
 
 export type { ChildProgramOptions } from './processes/child-program.ts';
-export { type ForkProcessesOptions, forkProcesses } from './processes/fork-processes.ts';
+export { FORK_OPTIONS, type ForkProcessesOptions, forkProcesses } from './processes/fork-processes.ts';
 export type { ProcessListenOptions } from './processes/listen-requests.ts';
 export { cpuCount } from './processes/process-count.ts';
 export {

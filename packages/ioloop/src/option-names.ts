@@ -21,7 +21,7 @@ const MAX_LISTED = 8;
  *   are known.
  */
 export function optionsProblem(options: unknown, known: object): string | undefined {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     return `an object of options was expected, not ${shownValue(options)}`;
   }
   // Inherited ones too: `Object.create(defaults)` has them, and whoever reads an option finds them.
@@ -30,6 +30,21 @@ export function optionsProblem(options: unknown, known: object): string | undefi
     if ((options as Record<string, unknown>)[name] !== undefined) return unknownName(name, known);
   }
   return undefined;
+}
+
+/**
+ * Those of the options that one of several layers knows: for who takes the options of several in one object, and has
+ * checked their names together.
+ */
+export function pickOptions<Options extends object>(
+  options: NoInfer<Options>,
+  known: OptionNames<Options>,
+): Options {
+  const picked: Partial<Options> = {};
+  for (const name of Object.keys(known) as (keyof Options)[]) {
+    if (options[name] !== undefined) picked[name] = options[name];
+  }
+  return picked as Options;
 }
 
 function unknownName(name: string, known: object): string {

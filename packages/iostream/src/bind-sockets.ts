@@ -1,10 +1,11 @@
-import { explainAddressInUse, IOLoop, withCallerStack } from '@landspout/ioloop';
+import { explainAddressInUse, IOLoop, portNumber, portProblem, withCallerStack } from '@landspout/ioloop';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { openListeningSocket } from './listen.ts';
 import { resolveListenAddresses, type Sharing, toListenTarget } from './listen-addresses.ts';
 import type { ListeningSocket } from './listener.ts';
 import type { AddressFamily } from './net-address.ts';
 import { openOnOnePort } from './one-port.ts';
-import { listenUsage } from './stream-usage.ts';
+import { listenUsage, requireOptions } from './stream-usage.ts';
 import { DEFAULT_SOCKET_MODE, isAbstract, removeStaleSocket, requireSocketPath } from './unix-socket-file.ts';
 
 /** As Node and nginx: a burst of that many loses none. */
@@ -32,12 +33,21 @@ export interface BindUnixSocketOptions {
   readonly loop?: IOLoop;
 }
 
+const BIND_OPTIONS: OptionNames<BindSocketsOptions> = {
+  address: true,
+  family: true,
+  backlog: true,
+  reusePort: true,
+  loop: true,
+};
+const BIND_UNIX_OPTIONS: OptionNames<BindUnixSocketOptions> = { mode: true, backlog: true, loop: true };
+
 /**
  * Listens on a port, on each address that `options` mean, for {@link TCPServer.addSockets} or a handler of your own
  * ({@link ListeningSocket.addAcceptHandler}). IPv6 sockets take IPv6 alone, and have an IPv4 one beside them. They
  * are yours to close.
  *
- * @param port - 0 to 65,535; 0 picks one that is free, the same for every address.
+ * @param port - 0 to 65,535, as a number or as its digits; 0 picks one that is free, the same for every address.
  * @returns one socket for each address, IPv4 first for names that mean both. An IPv6 address that was only implied is
  *   left out where the machine has none.
  * @throws SystemError such as `EADDRINUSE`, with the `address`; StreamConnectError `ERR_STREAM_RESOLVE` for a name
@@ -49,12 +59,13 @@ export interface BindUnixSocketOptions {
  * await server.addSockets(sockets);
  */
 export async function bindSockets(
-  port: number,
+  port: number | string,
   options: BindSocketsOptions = {},
 ): Promise<ListeningSocket[]> {
+  requireOptions('bindSockets', options, BIND_OPTIONS);
   const { address, family, loop = IOLoop.current(), reusePort = false } = options;
   try {
-    const request = { port, host: address, family, reusePort, cluster: false };
+    const request = { port: requirePort(port), host: address, family, reusePort, cluster: false };
     return await bindPort(loop, request, backlogOf(options));
   } catch (error) {
     throw withCallerStack(error);
@@ -74,6 +85,7 @@ export async function bindUnixSocket(
   path: string,
   options: BindUnixSocketOptions = {},
 ): Promise<ListeningSocket> {
+  requireOptions('bindUnixSocket', options, BIND_UNIX_OPTIONS);
   const { mode = DEFAULT_SOCKET_MODE, loop = IOLoop.current() } = options;
   requireSocketPath(path, mode);
   const backlog = backlogOf(options);
@@ -99,9 +111,6 @@ export async function bindPort(
   backlog: number,
 ): Promise<ListeningSocket[]> {
   const { port, host, family, reusePort, cluster } = request;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw listenUsage(`a port of 0 to 65535 was expected, not ${port}`);
-  }
   const addresses = await resolveListenAddresses(host, family);
   try {
     return await openOnOnePort(addresses, port, (address, onePort) =>
@@ -113,7 +122,14 @@ export async function bindPort(
   }
 }
 
+/** @throws StreamUsageError `ERR_STREAM_USAGE`. */
+export function requirePort(port: unknown): number {
+  const number = portNumber(port);
+  if (number === undefined) throw listenUsage(portProblem('port', port));
+  return number;
+}
+
 function backlogOf({ backlog = DEFAULT_BACKLOG }: { readonly backlog?: number }): number {
   if (Number.isInteger(backlog) && backlog >= 1 && backlog < 2 ** 31) return backlog;
-  throw listenUsage(`a backlog of at least 1 was expected, not ${backlog}`);
+  throw listenUsage(`a backlog of at least 1 was expected, not ${shownValue(backlog)}`);
 }

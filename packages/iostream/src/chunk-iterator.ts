@@ -1,14 +1,17 @@
+import type { OptionNames } from '@landspout/ioloop/errors';
 import type { IOStream } from './io-stream.ts';
 import { ReadCount } from './read-goal.ts';
 import { ReadIterator } from './read-iterator.ts';
 import type { ReadingSide } from './reading-side.ts';
 import type { ReadOptions } from './stream-options.ts';
-import { requireByteCount } from './stream-usage.ts';
+import { requireByteCount, requireOptions } from './stream-usage.ts';
 
 export interface ChunksOptions extends ReadOptions {
   /** Most bytes of one chunk. Default 64 KiB. */
   readonly maxBytes?: number;
 }
+
+const CHUNKS_OPTIONS: OptionNames<ChunksOptions> = { maxBytes: true, signal: true };
 
 const DEFAULT_CHUNK_BYTES = 64 * 1024;
 
@@ -16,6 +19,7 @@ const DEFAULT_CHUNK_BYTES = 64 * 1024;
 export class ChunkIterator extends ReadIterator<Buffer> {
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
   constructor(stream: IOStream, reading: ReadingSide, options: ChunksOptions = {}) {
+    requireOptions('chunks', options, CHUNKS_OPTIONS);
     const { maxBytes = DEFAULT_CHUNK_BYTES, signal } = options;
     requireByteCount('chunks', maxBytes, 1, Number.MAX_SAFE_INTEGER);
     super(stream, reading, new ReadCount(maxBytes, true), signal);

@@ -2,15 +2,18 @@ import { fstatSync } from 'node:fs';
 import { Socket as NodeSocket } from 'node:net';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { checked, type Descriptor, IOLoop, type Reactor, SystemError } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { NodeTransport } from './node-transport.ts';
 import { ReactorTransport } from './reactor-transport.ts';
-import { wrongArgument } from './stream-usage.ts';
+import { requireOptions, wrongArgument } from './stream-usage.ts';
 import type { Transport } from './transport.ts';
 
 export interface OpenFdOptions {
   /** Which way bytes go. Default both, but for a pipe or FIFO, where it has to be said. */
   readonly direction?: 'read' | 'write' | 'both' | undefined;
 }
+
+const OPEN_FD_OPTIONS: OptionNames<OpenFdOptions> = { direction: true };
 
 /**
  * Takes over an open descriptor with whichever backend `loop` has: a pipe, a FIFO, a connected stream socket or a
@@ -20,6 +23,7 @@ export interface OpenFdOptions {
  *   what is not open. The descriptor is still the caller's then.
  */
 export function openFd(fd: number, options: OpenFdOptions = {}, loop = IOLoop.current()): Transport {
+  requireOptions('openFd', options, OPEN_FD_OPTIONS);
   const direction = directionOf(fd, options.direction);
   return loop.reactor === undefined
     ? openNodeFd(fd, direction, loop)

@@ -50,9 +50,9 @@ export {
   type ResolveOptions,
   type Resolver,
 } from './resolver.ts';
-export type { ListenOptions } from './server-binding.ts';
+export { LISTEN_OPTIONS, type ListenOptions, listenOptionsProblem } from './server-binding.ts';
 export type { TCPServerStats } from './server-counters.ts';
-export type { TCPServerOptions } from './server-options.ts';
+export { TCP_SERVER_OPTIONS, type TCPServerOptions } from './server-options.ts';
 export { type StartTlsOptions, startTls } from './start-tls.ts';
 export type { StreamConsumer } from './stream-consumer.ts';
 export { toDuplex } from './stream-duplex.ts';

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { ChunkIterator, type ChunksOptions } from './chunk-iterator.ts';
 import { type OpenFdOptions, openFd } from './fd-transport.ts';
 import { LineIterator, type LinesOptions } from './line-iterator.ts';
@@ -21,11 +22,18 @@ import {
   type ReadBytesOptions,
   type ReadOptions,
   type ReadUntilRegexOptions,
+  requireBoundedReadOptions,
+  requireDrainOptions,
+  requireReadBytesOptions,
+  requireRegexOptions,
   resolveStreamOptions,
+  STREAM_OPTIONS,
 } from './stream-options.ts';
 import { type PipeOptions, pipe } from './stream-pipe.ts';
-import { requireByteCount } from './stream-usage.ts';
+import { requireByteCount, requireOptions } from './stream-usage.ts';
 import type { Transport } from './transport.ts';
+
+const FROM_FD_OPTIONS: OptionNames<IOStreamOptions & OpenFdOptions> = { ...STREAM_OPTIONS, direction: true };
 
 /**
  * A stream of bytes in both directions, over any {@link Transport}: reads that say what they want, writes that
@@ -55,9 +63,11 @@ export class IOStream extends StreamLife {
    * @throws StreamUsageError `ERR_STREAM_USAGE` for a file, a directory or a device that is always ready, and for
    *   options that cannot be; SystemError `EBADF` for what is not open. The descriptor is still yours then.
    */
-  static fromFd(fd: number, { direction, ...options }: IOStreamOptions & OpenFdOptions = {}): IOStream {
-    resolveStreamOptions(options);
-    return new IOStream(openFd(fd, { direction }), options);
+  static fromFd(fd: number, options: IOStreamOptions & OpenFdOptions = {}): IOStream {
+    requireOptions('fromFd', options, FROM_FD_OPTIONS);
+    const { direction, ...ofStream } = options;
+    resolveStreamOptions(ofStream);
+    return new IOStream(openFd(fd, { direction }), ofStream);
   }
 
   /**
@@ -87,9 +97,12 @@ export class IOStream extends StreamLife {
    *   the `cause` is `ERR_STREAM_UNSATISFIABLE`, and the stream is closed, since nobody knows any longer where a
    *   message starts.
    */
-  readUntil(delimiter: Uint8Array | string, options: BoundedReadOptions = {}): Promise<Buffer> {
+  readUntil(delimiter: Uint8Array | string, options?: BoundedReadOptions): Promise<Buffer> {
     const bytes = typeof delimiter === 'string' ? Buffer.from(delimiter, 'latin1') : delimiter;
-    return this.#read(options, (maxBytes) => new ReadUntil(bytes, maxBytes));
+    return this.#read(options, (maxBytes) => {
+      if (options !== undefined) requireBoundedReadOptions('readUntil', options);
+      return new ReadUntil(bytes, maxBytes);
+    });
   }
 
   /**
@@ -103,9 +116,12 @@ export class IOStream extends StreamLife {
    * @throws as {@link readUntil}.
    */
   readUntilRegex(pattern: RegExp, options: ReadUntilRegexOptions = {}): Promise<Buffer> {
-    const { maxMatchBytes = Number.POSITIVE_INFINITY } = options;
-    const search = { pattern, maxMatchBytes, clock: this.clock, askAgain: () => this.reading.answerRead() };
-    return this.#read(options, (maxBytes) => new ReadUntilRegex({ ...search, maxBytes }));
+    return this.#read(options, (maxBytes) => {
+      requireRegexOptions('readUntilRegex', options);
+      const { maxMatchBytes = Number.POSITIVE_INFINITY } = options;
+      const askAgain = () => this.reading.answerRead();
+      return new ReadUntilRegex({ pattern, maxMatchBytes, maxBytes, clock: this.clock, askAgain });
+    });
   }
 
   /**
@@ -114,9 +130,10 @@ export class IOStream extends StreamLife {
    * @returns the bytes, which are yours.
    * @throws as {@link readUntil}.
    */
-  readBytes(count: number, options: ReadBytesOptions = {}): Promise<Buffer> {
+  readBytes(count: number, options?: ReadBytesOptions): Promise<Buffer> {
     return this.#read(options, (maxBytes) => {
-      return new ReadCount(requireByteCount('readBytes', count, 0, maxBytes), options.partial ?? false);
+      if (options !== undefined) requireReadBytesOptions('readBytes', options);
+      return new ReadCount(requireByteCount('readBytes', count, 0, maxBytes), options?.partial ?? false);
     });
   }
 
@@ -127,13 +144,19 @@ export class IOStream extends StreamLife {
    * @returns the number of bytes. When the read fails, what `target` holds is still to be read.
    * @throws as {@link readUntil}.
    */
-  readInto(target: Uint8Array, options: ReadBytesOptions = {}): Promise<number> {
-    return this.#read(options, (maxBytes) => new ReadInto(target, options.partial ?? false, maxBytes));
+  readInto(target: Uint8Array, options?: ReadBytesOptions): Promise<number> {
+    return this.#read(options, (maxBytes) => {
+      if (options !== undefined) requireReadBytesOptions('readInto', options);
+      return new ReadInto(target, options?.partial ?? false, maxBytes);
+    });
   }
 
   /** Reads all that comes until the peer ends or the stream closes. @throws as {@link readUntil}. */
-  readUntilClose(options: BoundedReadOptions = {}): Promise<Buffer> {
-    return this.#read(options, (maxBytes) => new ReadToEnd(maxBytes));
+  readUntilClose(options?: BoundedReadOptions): Promise<Buffer> {
+    return this.#read(options, (maxBytes) => {
+      if (options !== undefined) requireBoundedReadOptions('readUntilClose', options);
+      return new ReadToEnd(maxBytes);
+    });
   }
 
   /** Each line as text, without its line end. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link LineIterator}. */
@@ -255,7 +278,13 @@ export class IOStream extends StreamLife {
    *
    * @throws StreamClosedError when the stream closes first; the reason of `signal` when it aborts.
    */
-  waitDrained(options: DrainOptions = {}): Promise<void> {
+  waitDrained(options?: DrainOptions): Promise<void> {
+    if (options === undefined) return this.writing.waitDrained({});
+    try {
+      requireDrainOptions('waitDrained', options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.writing.waitDrained(options);
   }
 
@@ -276,13 +305,14 @@ export class IOStream extends StreamLife {
 
   // ---- inside ----
 
-  /** @param makeGoal - is given the most bytes to wait through; throws for arguments that cannot be. */
+  /** @param makeGoal - is given the most bytes to wait through; throws for invalid arguments and options. */
   #read<Result>(
-    { maxBytes = Number.POSITIVE_INFINITY, signal }: BoundedReadOptions,
+    options: BoundedReadOptions | undefined,
     makeGoal: (maxBytes: number) => ReadGoal<Result>,
   ): Promise<Result> {
     try {
-      return this.reading.read(makeGoal(Math.min(maxBytes, this.reading.maxBytes)), signal);
+      const maxBytes = options?.maxBytes ?? Number.POSITIVE_INFINITY;
+      return this.reading.read(makeGoal(Math.min(maxBytes, this.reading.maxBytes)), options?.signal);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -1,15 +1,18 @@
+import type { OptionNames } from '@landspout/ioloop/errors';
 import type { ByteQueue } from './byte-queue.ts';
 import type { IOStream } from './io-stream.ts';
 import { type ReadGoal, ReadUntil } from './read-goal.ts';
 import { ReadIterator } from './read-iterator.ts';
 import type { ReadingSide } from './reading-side.ts';
 import type { BoundedReadOptions } from './stream-options.ts';
-import { wrongArgument } from './stream-usage.ts';
+import { requireOptions, wrongArgument } from './stream-usage.ts';
 
 export interface LinesOptions extends BoundedReadOptions {
   /** Default `utf8`, where what is no UTF-8 becomes U+FFFD. */
   readonly encoding?: 'utf8' | 'latin1';
 }
+
+const LINES_OPTIONS: OptionNames<LinesOptions> = { encoding: true, maxBytes: true, signal: true };
 
 type Encoding = 'utf8' | 'latin1';
 
@@ -50,6 +53,7 @@ export class LineIterator extends ReadIterator<string> {
 
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
   constructor(stream: IOStream, reading: ReadingSide, options: LinesOptions = {}) {
+    requireOptions('lines', options, LINES_OPTIONS);
     const { encoding = 'utf8', maxBytes = Number.POSITIVE_INFINITY, signal } = options;
     if (encoding !== 'utf8' && encoding !== 'latin1') {
       throw wrongArgument('lines', "an encoding of 'utf8' or 'latin1'", encoding);

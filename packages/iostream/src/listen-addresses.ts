@@ -1,4 +1,5 @@
 import { SystemError } from '@landspout/ioloop';
+import { shownValue } from '@landspout/ioloop/errors';
 import type { ListenTarget } from './listener.ts';
 import { type AddressFamily, normalizeIp } from './net-address.ts';
 import { listenUsage } from './stream-usage.ts';
@@ -25,7 +26,7 @@ export async function resolveListenAddresses(
   family?: AddressFamily,
 ): Promise<readonly ListenAddress[]> {
   if (family !== undefined && family !== 4 && family !== 6) {
-    throw listenUsage(`a family of 4 or 6 was expected, not ${String(family)}`);
+    throw listenUsage(`a family of 4 or 6 was expected, not ${shownValue(family)}`);
   }
   const addresses = await allAddresses(host);
   if (family === undefined) return addresses;

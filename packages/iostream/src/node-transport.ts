@@ -2,11 +2,12 @@ import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type BudgetedWriter, type Flushable, IOLoop, runInRootContext, SystemError } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { resetDuplex } from './duplex-reset.ts';
 import { internetAddress } from './net-address.ts';
 import { MOST_CHUNK_BYTES, OutgoingPieces } from './outgoing-pieces.ts';
-import { wrongArgument } from './stream-usage.ts';
+import { requireOptions, wrongArgument } from './stream-usage.ts';
 import { readTlsInfo } from './tls-info.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
 
@@ -21,6 +22,14 @@ export interface NodeTransportOptions {
   /** What a TLS socket was put on: it alone can be reset. Default: the Duplex itself. */
   readonly below?: Duplex;
 }
+
+const NODE_TRANSPORT_OPTIONS: OptionNames<NodeTransportOptions> = {
+  loop: true,
+  localAddress: true,
+  remoteAddress: true,
+  direction: true,
+  below: true,
+};
 
 /**
  * Any Node socket, TLS socket or Duplex as a {@link Transport}.
@@ -65,6 +74,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
 
   /** Takes ownership of a connected Duplex. It must emit `close` when destroyed, which is Node's default. */
   constructor(duplex: Duplex, options: NodeTransportOptions = {}) {
+    requireOptions('NodeTransport', options, NODE_TRANSPORT_OPTIONS);
     this.#duplex = duplex;
     this.#below = options.below ?? duplex;
     this.direction = options.direction;

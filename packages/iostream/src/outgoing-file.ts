@@ -1,5 +1,6 @@
 import { fstatSync, read } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { PieceList } from './piece-list.ts';
 import { StreamFileError } from './stream-errors.ts';
 import { wrongArgument } from './stream-usage.ts';
@@ -15,6 +16,8 @@ export interface SendFileOptions {
   /** Takes the file out of the queue, or in the middle of it resets the stream. */
   readonly signal?: AbortSignal | undefined;
 }
+
+export const SEND_FILE_OPTIONS: OptionNames<SendFileOptions> = { start: true, end: true, signal: true };
 
 /** A part of a file on its way out, and what was written behind it. */
 export class OutgoingFile {

@@ -3,7 +3,7 @@ import { ReadCount } from './read-goal.ts';
 import { ReadIterator } from './read-iterator.ts';
 import type { ReadingSide } from './reading-side.ts';
 import { StreamProtocolError } from './stream-errors.ts';
-import type { ReadOptions } from './stream-options.ts';
+import { type ReadOptions, requireReadOptions } from './stream-options.ts';
 import { requireByteCount } from './stream-usage.ts';
 
 /**
@@ -15,6 +15,7 @@ export class RecordIterator extends ReadIterator<Buffer> {
 
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for a length that cannot be, or is more than the stream may buffer. */
   constructor(stream: IOStream, reading: ReadingSide, byteLength: number, options: ReadOptions = {}) {
+    requireReadOptions('records', options);
     requireByteCount('records', byteLength, 1, reading.maxBytes);
     super(stream, reading, new ReadCount(byteLength, false), options.signal);
     this.#byteLength = byteLength;

@@ -1,6 +1,8 @@
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type AddressFamily, isValidIp } from './net-address.ts';
 import { StreamUsageError } from './stream-errors.ts';
+import { requireOptions } from './stream-usage.ts';
 
 /** One numeric address of a host. */
 export interface ResolvedAddress {
@@ -18,6 +20,8 @@ export interface ResolveOptions {
   /** Stops the wait; what the system does meanwhile is left to finish unheard. */
   readonly signal?: AbortSignal | undefined;
 }
+
+export const RESOLVE_OPTIONS: OptionNames<ResolveOptions> = { port: true, family: true, signal: true };
 
 /** Turns names into addresses: the seam for those who know better than the system. */
 export interface Resolver {
@@ -55,6 +59,7 @@ export class OverrideResolver implements Resolver {
   }
 
   async resolve(host: string, options: ResolveOptions = {}): Promise<readonly ResolvedAddress[]> {
+    requireOptions('resolve', options, RESOLVE_OPTIONS);
     const override = this.#find(host, options);
     if (override === undefined) return await this.#next.resolve(host, options);
     const { host: target, port } = typeof override === 'string' ? { host: override } : override;

@@ -1,5 +1,6 @@
-import type { IOLoop } from '@landspout/ioloop';
-import { bindPort, bindUnixSocket } from './bind-sockets.ts';
+import { type IOLoop, portNumber } from '@landspout/ioloop';
+import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
+import { bindPort, bindUnixSocket, requirePort } from './bind-sockets.ts';
 import { openListeningSocket } from './listen.ts';
 import type { ListeningSocket } from './listener.ts';
 import type { AddressFamily } from './net-address.ts';
@@ -8,8 +9,11 @@ import { takeSystemdSockets } from './systemd-sockets.ts';
 
 /** Where to listen, in one of five ways: port and host, `path`, `sockets`, `systemd` or `fd`. */
 export interface ListenOptions {
-  /** 0 to 65,535; 0, the default, picks one that is free, the same for every address. */
-  readonly port?: number;
+  /**
+   * 0 to 65,535, as a number or as its digits, such as `process.env.PORT`; 0, the default, picks one that is free, the
+   * same for every address.
+   */
+  readonly port?: number | string | undefined;
   /** A numeric address, a name, or `localhost` for both loopbacks. Default: all interfaces, IPv4 and IPv6. */
   readonly host?: string;
   /** Leaves out the addresses of the other family. Default: both. */
@@ -45,10 +49,47 @@ const WAYS = {
   port: ['host', 'family', 'reusePort', 'cluster'],
 } as const satisfies Record<string, readonly (keyof ListenOptions)[]>;
 
+/** The names that `listen` knows, for servers that take other options beside them. */
+export const LISTEN_OPTIONS: OptionNames<ListenOptions> = Object.freeze({
+  port: true,
+  host: true,
+  family: true,
+  reusePort: true,
+  cluster: true,
+  path: true,
+  mode: true,
+  sockets: true,
+  systemd: true,
+  fd: true,
+});
+
+/** Options of `listen` with their port as a number, if they have one. */
+type ResolvedListenOptions = Omit<ListenOptions, 'port'> & { readonly port?: number };
+
+/**
+ * What is wrong with an object of options for `listen` as such, as `optionsProblem` says it; a port alone, which servers
+ * elsewhere take, has a remedy.
+ *
+ * @param known - default: the names of {@link ListenOptions}.
+ */
+export function listenOptionsProblem(options: unknown, known: object = LISTEN_OPTIONS): string | undefined {
+  const problem = optionsProblem(options, known);
+  const port = problem === undefined ? undefined : portNumber(options);
+  return port === undefined ? problem : `${problem}: write listen({ port: ${port} })`;
+}
+
+/** @throws StreamUsageError `ERR_STREAM_USAGE` for a name that is not known, and for a port that is none. */
+export function resolveListenOptions(options: ListenOptions): ResolvedListenOptions {
+  const problem = listenOptionsProblem(options);
+  if (problem !== undefined) throw listenUsage(problem);
+  const { port, ...others } = options;
+  return port === undefined ? others : { ...others, port: requirePort(port) };
+}
+
 /** Opens, or takes over, the sockets that `options` mean. @throws as `TCPServer.listen`; nothing is left open then. */
 export async function bindFor(
   loop: IOLoop,
-  options: ListenOptions,
+  options: ResolvedListenOptions,
   backlog: number,
 ): Promise<readonly ListeningSocket[]> {
   const way = wayOf(options);
@@ -69,7 +110,7 @@ export async function bindFor(
   }
 }
 
-function wayOf(options: ListenOptions): keyof typeof WAYS {
+function wayOf(options: ResolvedListenOptions): keyof typeof WAYS {
   const ways = Object.keys(WAYS) as (keyof typeof WAYS)[];
   const way = ways.find((one) => options[one] !== undefined) ?? 'port';
   const allowed: readonly string[] = WAYS[way];

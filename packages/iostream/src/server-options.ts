@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { DEFAULT_BACKLOG } from './bind-sockets.ts';
 import type { IOStream } from './io-stream.ts';
 import {
@@ -8,7 +9,8 @@ import {
   resolveProxyOptions,
 } from './proxy-protocol/proxy-options.ts';
 import { StreamUsageError } from './stream-errors.ts';
-import { type IOStreamOptions, resolveStreamOptions } from './stream-options.ts';
+import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from './stream-options.ts';
+import { requireOptions } from './stream-usage.ts';
 import type { TlsServerOptions } from './tls-options.ts';
 import { TlsServerContext } from './tls-server-context.ts';
 
@@ -43,6 +45,20 @@ export interface TCPServerOptions {
   readonly proxyProtocol?: ProxyProtocolOptions;
 }
 
+/** The names that a {@link TCPServer} knows, for servers that have options of their own besides. */
+export const TCP_SERVER_OPTIONS: OptionNames<TCPServerOptions> = Object.freeze({
+  handleStream: true,
+  tls: true,
+  loop: true,
+  maxReadBufferBytes: true,
+  maxWriteBufferBytes: true,
+  writeOverflow: true,
+  backlog: true,
+  maxConnections: true,
+  maxConnectionsPerAddress: true,
+  proxyProtocol: true,
+});
+
 /** {@link TCPServerOptions}, checked and complete. */
 export interface ServerSettings {
   readonly loop: IOLoop;
@@ -64,6 +80,7 @@ const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS = 10_000;
  *   certificates that cannot be read or used.
  */
 export function resolveServerOptions(options: TCPServerOptions): ServerSettings {
+  requireOptions('TCPServer', options, TCP_SERVER_OPTIONS);
   const {
     loop = IOLoop.current(),
     backlog = DEFAULT_BACKLOG,
@@ -75,7 +92,7 @@ export function resolveServerOptions(options: TCPServerOptions): ServerSettings 
   return {
     loop,
     refusalLog: new RateLimitedLog(loop),
-    streamOptions: resolveStreamOptions({ ...options, clock: loop.clock }),
+    streamOptions: resolveStreamOptions(streamOptionsAmong(options, loop.clock)),
     backlog: requireCount('backlog', backlog, 1),
     maxConnections: requireCount('maxConnections', maxConnections, 0),
     maxConnectionsPerAddress: requireCount('maxConnectionsPerAddress', maxConnectionsPerAddress, 0),
@@ -86,6 +103,6 @@ export function resolveServerOptions(options: TCPServerOptions): ServerSettings 
 
 function requireCount(name: string, value: number, least: number): number {
   if (Number.isInteger(value) && value >= least && value < 2 ** 31) return value;
-  const problem = `${name} of at least ${least} was expected, not ${value}`;
+  const problem = `${name} of at least ${least} was expected, not ${shownValue(value)}`;
   throw new StreamUsageError('ERR_STREAM_USAGE', problem);
 }

@@ -1,9 +1,11 @@
 import type { SecureContext } from 'node:tls';
 import { IOLoop, withCallerStack } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { IOStream } from './io-stream.ts';
 import { ServerStream } from './server-stream.ts';
 import { StreamClosedError, StreamConnectError, StreamUsageError } from './stream-errors.ts';
-import type { IOStreamOptions } from './stream-options.ts';
+import { type IOStreamOptions, resolveStreamOptions } from './stream-options.ts';
+import { requireOptions } from './stream-usage.ts';
 import { TlsAcceptor } from './tls-acceptor.ts';
 import { secureClient } from './tls-client.ts';
 import { resolveTlsClientOptions } from './tls-client-settings.ts';
@@ -31,6 +33,14 @@ export type StartTlsOptions =
       readonly tls: TlsClientOptions & { readonly servername: string };
     });
 
+const START_TLS_OPTIONS: OptionNames<StartTlsOptions> = {
+  server: true,
+  tls: true,
+  signal: true,
+  stream: true,
+  loop: true,
+};
+
 /** Puts TLS on a transport, and waits for the handshake. */
 type Handshake = (plain: Transport, signal: AbortSignal) => Promise<Transport>;
 
@@ -49,6 +59,9 @@ type Handshake = (plain: Transport, signal: AbortSignal) => Promise<Transport>;
  *   StreamClosedError when the server closes all its connections meanwhile: the connection is closed then.
  */
 export async function startTls(stream: IOStream, options: StartTlsOptions): Promise<IOStream> {
+  requireOptions('startTls', options, START_TLS_OPTIONS);
+  // Before the stream is used up.
+  if (options.stream !== undefined) resolveStreamOptions(options.stream);
   const { signal, loop = IOLoop.current() } = options;
   if (options.server === undefined || options.tls === undefined) {
     throw new StreamUsageError('ERR_STREAM_USAGE', 'startTls: the options server and tls were expected');

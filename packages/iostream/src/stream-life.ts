@@ -9,6 +9,7 @@ import {
   HIGH_WATER_BYTES,
   type IOStreamOptions,
   type ReadOptions,
+  requireReadOptions,
   resolveStreamOptions,
 } from './stream-options.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
@@ -140,6 +141,11 @@ export abstract class StreamLife implements TransportEvents {
 
   /** Resolves when the stream is closed, by whomever; see {@link closeReason}. @throws the reason of `signal`. */
   waitClosed(options: ReadOptions = {}): Promise<void> {
+    try {
+      requireReadOptions('waitClosed', options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (this.#closed) return Promise.resolve();
     this.#closeListeners ??= new CloseListeners();
     return this.#closeListeners.wait(options.signal);

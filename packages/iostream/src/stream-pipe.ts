@@ -1,5 +1,8 @@
+import type { OptionNames } from '@landspout/ioloop/errors';
 import type { IOStream } from './io-stream.ts';
 import { closedError } from './stream-errors.ts';
+import { requireReadOptions } from './stream-options.ts';
+import { requireOptions } from './stream-usage.ts';
 
 export interface PipeOptions {
   /** Whether the end of the source ends the target's writing side, and its breaking resets the target. Default true. */
@@ -7,6 +10,8 @@ export interface PipeOptions {
   /** Stops the pipe. Both streams stay open, and all that was read is queued at the target. */
   readonly signal?: AbortSignal;
 }
+
+const PIPE_OPTIONS: OptionNames<PipeOptions> = { end: true, signal: true };
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -23,6 +28,7 @@ const CHUNK_BYTES = 64 * 1024;
  *   somebody else reads.
  */
 export async function pipe(source: IOStream, target: IOStream, options: PipeOptions = {}): Promise<number> {
+  requireOptions('pipeTo', options, PIPE_OPTIONS);
   const { end = true, signal } = options;
   signal?.throwIfAborted();
   const stopping = new AbortController();
@@ -65,6 +71,7 @@ export async function join(
   other: IOStream,
   options: Pick<PipeOptions, 'signal'> = {},
 ): Promise<[number, number]> {
+  requireReadOptions('join', options);
   try {
     const moved = await Promise.all([pipe(one, other, options), pipe(other, one, options)]);
     one.close();

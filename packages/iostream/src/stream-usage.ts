@@ -1,14 +1,22 @@
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { StreamUsageError } from './stream-errors.ts';
 
-/** That an argument cannot be meant, in words that never show the content of an object or text. */
-export function wrongArgumentMessage(operation: string, expected: string, value: unknown): string {
-  const isShown = value === null || typeof value === 'number' || typeof value === 'boolean';
-  return `${operation}: ${expected} was expected, not ${isShown ? String(value) : typeof value}`;
+/** The error for an argument that is invalid. */
+export function wrongArgument(operation: string, expected: string, value: unknown): StreamUsageError {
+  return new StreamUsageError(
+    'ERR_STREAM_USAGE',
+    `${operation}: ${expected} was expected, not ${shownValue(value)}`,
+  );
 }
 
-/** The error for an argument that cannot be meant. */
-export function wrongArgument(operation: string, expected: string, value: unknown): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', wrongArgumentMessage(operation, expected, value));
+/** @throws StreamUsageError `ERR_STREAM_USAGE` for what is no object of options, and for names that are not known. */
+export function requireOptions<Options extends object>(
+  operation: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw new StreamUsageError('ERR_STREAM_USAGE', `${operation}: ${problem}`);
 }
 
 /** The error for a way of listening that cannot be. */

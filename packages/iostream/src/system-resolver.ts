@@ -1,8 +1,9 @@
 import { type LookupAddress, lookup } from 'node:dns';
+import { numericAddress, RESOLVE_OPTIONS, type ResolvedAddress, type ResolveOptions, type Resolver } from './resolver.ts';
 import { withCallerStack } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { numericAddress, type ResolvedAddress, type ResolveOptions, type Resolver } from './resolver.ts';
 import { StreamConnectError } from './stream-errors.ts';
+import { requireOptions } from './stream-usage.ts';
 
 /**
  * `getaddrinfo` runs on the pool of four threads that files, compression and hashing use too: no more than this
@@ -16,6 +17,7 @@ const waiting: (() => void)[] = [];
 /** Asks the system, as every other program of the machine does: hosts file, then DNS. Addresses cost nothing. */
 export class SystemResolver implements Resolver {
   async resolve(host: string, options: ResolveOptions = {}): Promise<readonly ResolvedAddress[]> {
+    requireOptions('resolve', options, RESOLVE_OPTIONS);
     const { family, signal } = options;
     signal?.throwIfAborted();
     const numeric = numericAddress(host);

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { type ClockTimer, IOLoop, withCallerStack } from '@landspout/ioloop';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { connect } from './connect.ts';
 import type { ConnectTarget } from './connect-target.ts';
@@ -9,8 +10,8 @@ import { IOStream } from './io-stream.ts';
 import type { AddressFamily } from './net-address.ts';
 import type { Resolver } from './resolver.ts';
 import { StreamConnectError, StreamTimeoutError, StreamUsageError } from './stream-errors.ts';
-import { type IOStreamOptions, resolveStreamOptions } from './stream-options.ts';
-import { wrongArgument } from './stream-usage.ts';
+import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from './stream-options.ts';
+import { requireOptions, wrongArgument } from './stream-usage.ts';
 import { SystemResolver } from './system-resolver.ts';
 import { connectTls } from './tls-client.ts';
 import { isSecureContext } from './tls-credentials.ts';
@@ -43,19 +44,39 @@ interface SharedConnectOptions {
 export interface TCPConnectOptions extends SharedConnectOptions {
   /** A name or a numeric address. */
   readonly host: string;
-  readonly port: number;
+  /** 1 to 65,535, as a number or as its digits. */
+  readonly port: number | string;
   /** Tries only addresses of this family. */
   readonly family?: AddressFamily;
   /** A numeric address of this machine to connect from; addresses of the other family are not tried. */
   readonly localAddress?: string;
   /** The port to connect from. Default: any. Without `localAddress`, from the loopback address. */
-  readonly localPort?: number;
+  readonly localPort?: number | string | undefined;
 }
 
 export interface UnixConnectOptions extends SharedConnectOptions {
   /** A Unix socket's path; NUL first is a Linux abstract name. */
   readonly path: string;
 }
+
+const CLIENT_OPTIONS: OptionNames<TCPClientOptions> = { resolver: true, loop: true, maxTlsSessions: true };
+const SHARED_OPTIONS: OptionNames<SharedConnectOptions> = {
+  tls: true,
+  timeoutMs: true,
+  signal: true,
+  maxReadBufferBytes: true,
+  maxWriteBufferBytes: true,
+  writeOverflow: true,
+};
+const TCP_OPTIONS: OptionNames<TCPConnectOptions> = {
+  ...SHARED_OPTIONS,
+  host: true,
+  port: true,
+  family: true,
+  localAddress: true,
+  localPort: true,
+};
+const UNIX_OPTIONS: OptionNames<UnixConnectOptions> = { ...SHARED_OPTIONS, path: true };
 
 const DEFAULT_TIMEOUT_MS = 20_000;
 
@@ -71,6 +92,7 @@ export class TCPClient {
   readonly #sessions: TlsSessionCache | undefined;
 
   constructor(options: TCPClientOptions = {}) {
+    requireOptions('TCPClient', options, CLIENT_OPTIONS);
     this.#resolver = options.resolver ?? new SystemResolver();
     this.#loop = options.loop ?? IOLoop.current();
     this.#sessions = options.maxTlsSessions === 0 ? undefined : new TlsSessionCache(options.maxTlsSessions);
@@ -86,10 +108,11 @@ export class TCPClient {
    *   Nothing stays open then.
    */
   async connect(options: TCPConnectOptions | UnixConnectOptions): Promise<IOStream> {
+    requireConnectOptions(options);
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31))
-      throw usage(`timeoutMs of 0 or more was expected, not ${timeoutMs}`);
-    const streamOptions = resolveStreamOptions({ ...options, clock: this.#loop.clock });
+      throw usage(`timeoutMs of 0 or more was expected, not ${shownValue(timeoutMs)}`);
+    const streamOptions = resolveStreamOptions(streamOptionsAmong(options, this.#loop.clock));
     try {
       const transport = await this.#within(options, (either) => this.#open(options, either));
       return new IOStream(transport, streamOptions);
@@ -103,12 +126,11 @@ export class TCPClient {
   }
 
   async #open(options: TCPConnectOptions | UnixConnectOptions, signal: AbortSignal): Promise<Transport> {
-    if ('path' in options && (typeof options.path !== 'string' || options.path === ''))
-      throw wrongArgument('connect', 'a path', options.path);
-    const transport =
-      'path' in options ? await connect(this.#loop, options, signal) : await this.#dial(options, signal);
+    const transport = isUnix(options)
+      ? await connect(this.#loop, options, signal)
+      : await this.#dial(options, signal);
     if (options.tls === undefined) return transport;
-    const servername = 'host' in options ? options.host : 'localhost';
+    const servername = isUnix(options) ? 'localhost' : options.host;
     const sessions = this.#sessions === undefined ? {} : { sessions: this.#sessions };
     // The one deadline of `timeoutMs` is over all of it.
     const defaults = { servername, handshakeTimeoutMs: 0, ...sessions };
@@ -116,8 +138,8 @@ export class TCPClient {
   }
 
   async #dial(options: TCPConnectOptions, signal: AbortSignal): Promise<Transport> {
-    const { host, port, localAddress, localPort } = options;
-    const family = requireDialOptions(options);
+    const { host, localAddress } = options;
+    const { family, port, localPort } = requireDialOptions(options);
     const found = await unlessAborted(this.#resolver.resolve(host, { port, family, signal }), signal);
     // A resolver of somebody else's may not look at the family.
     const addresses = family === undefined ? found : found.filter((one) => one.family === family);
@@ -170,6 +192,20 @@ function peerName(options: TCPConnectOptions | UnixConnectOptions): string {
 
 /** Most characters of a name in a message. */
 const MAX_NAME = 100;
+
+function requireConnectOptions(options: TCPConnectOptions | UnixConnectOptions): void {
+  if (!isUnix(options)) {
+    requireOptions('connect', options, TCP_OPTIONS);
+    return;
+  }
+  requireOptions('connect', options, UNIX_OPTIONS);
+  const { path } = options;
+  if (typeof path !== 'string' || path === '') throw wrongArgument('connect', 'a path', path);
+}
+
+function isUnix(options: TCPConnectOptions | UnixConnectOptions): options is UnixConnectOptions {
+  return (options as Partial<UnixConnectOptions> | null)?.path !== undefined;
+}
 
 function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOptions {
   if (tls === true) return {};

@@ -5,7 +5,7 @@ import type { CloseReason } from './close-reason.ts';
 import type { IOStream } from './io-stream.ts';
 import type { ListeningSocket } from './listener.ts';
 import { ServerAdmission } from './server-admission.ts';
-import { bindFor, type ListenOptions } from './server-binding.ts';
+import { bindFor, type ListenOptions, resolveListenOptions } from './server-binding.ts';
 import { ServerCounters, type TCPServerStats } from './server-counters.ts';
 import { resolveServerOptions, type ServerSettings, type TCPServerOptions } from './server-options.ts';
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
@@ -44,11 +44,11 @@ export class TCPServer {
    *   certificates that cannot be read or used.
    */
   constructor(options: TCPServerOptions = {}) {
+    this.#settings = resolveServerOptions(options);
     this.#handler = options.handleStream;
     if (this.#handler === undefined && this.handleStream === TCPServer.prototype.handleStream) {
       throw usage('TCPServer: the option handleStream was expected, or a subclass with the method');
     }
-    this.#settings = resolveServerOptions(options);
     this.#admission = new ServerAdmission(this.#settings, this.#counters, (transport) =>
       this.#serve(transport),
     );
@@ -77,12 +77,13 @@ export class TCPServer {
    *   cannot be, and for what is no stream socket that can listen. Nothing of this call is left listening then.
    */
   async listen(options: ListenOptions): Promise<this> {
+    const where = resolveListenOptions(options);
     try {
-      this.#startAccepting(await bindFor(this.#settings.loop, options, this.#settings.backlog));
+      this.#startAccepting(await bindFor(this.#settings.loop, where, this.#settings.backlog));
     } catch (error) {
       throw withCallerStack(error);
     }
-    announceListening(options);
+    announceListening(where);
     return this;
   }
 

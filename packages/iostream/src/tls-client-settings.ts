@@ -1,20 +1,26 @@
 import { createHash } from 'node:crypto';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import {
   CONTEXT_KEYS,
   isSecureContext,
   readAlpn,
   readContext,
   readTerms,
-  requireKnownKeys,
   requireOnlyContext,
   requireTimeout,
-  SHARED_KEYS,
+  requireTlsOptions,
+  SHARED_OPTIONS,
 } from './tls-credentials.ts';
 import type { TlsClientOptions } from './tls-options.ts';
 import type { TlsSessionCache } from './tls-session-cache.ts';
 
-const CLIENT_KEYS = new Set([...SHARED_KEYS, 'servername', 'handshakeTimeoutMs', 'sessions']);
+const CLIENT_OPTIONS: OptionNames<TlsClientOptions> = {
+  ...SHARED_OPTIONS,
+  servername: true,
+  handshakeTimeoutMs: true,
+  sessions: true,
+};
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 20_000;
 
 /** A client's options, checked, with its certificates read. */
@@ -36,7 +42,7 @@ export interface TlsClientSettings {
  */
 export function resolveTlsClientOptions(given: TlsClientOptions | SecureContext): TlsClientSettings {
   const options: TlsClientOptions = isSecureContext(given) ? { secureContext: given } : given;
-  requireKnownKeys(options, CLIENT_KEYS);
+  requireTlsOptions(options, CLIENT_OPTIONS);
   const alpnProtocols = readAlpn(options.alpnProtocols);
   const rejectUnauthorized = options.rejectUnauthorized ?? true;
   const { secureContext, identity } = toSecureContext(options);

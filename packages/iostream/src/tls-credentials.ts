@@ -1,21 +1,29 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { StreamConnectError, StreamUsageError } from './stream-errors.ts';
 import type { TlsCertificateOptions, TlsOptions } from './tls-options.ts';
 
-export const CERTIFICATE_KEYS = ['certFile', 'keyFile', 'cert', 'key', 'passphrase'];
-export const SHARED_KEYS = [
-  ...CERTIFICATE_KEYS,
-  'caFile',
-  'ca',
-  'alpnProtocols',
-  'rejectUnauthorized',
-  'minVersion',
-  'maxVersion',
-  'ciphers',
-  'secureContext',
-];
+export const CERTIFICATE_OPTIONS: OptionNames<TlsCertificateOptions> = {
+  certFile: true,
+  keyFile: true,
+  cert: true,
+  key: true,
+  passphrase: true,
+};
+export const SHARED_OPTIONS: OptionNames<TlsOptions> = {
+  ...CERTIFICATE_OPTIONS,
+  caFile: true,
+  ca: true,
+  alpnProtocols: true,
+  rejectUnauthorized: true,
+  minVersion: true,
+  maxVersion: true,
+  ciphers: true,
+  secureContext: true,
+};
+export const CERTIFICATE_KEYS = Object.keys(CERTIFICATE_OPTIONS);
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'];
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -56,7 +64,8 @@ export function readTerms(options: TlsOptions): SecureContextOptions {
   const { caFile, ciphers, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3' } = options;
   requireOne(options, 'ca', 'caFile');
   for (const version of [minVersion, maxVersion]) {
-    if (!VERSIONS.includes(version)) throw tlsUsage(`TLSv1.2 or TLSv1.3 was expected, not ${version}`);
+    if (!VERSIONS.includes(version))
+      throw tlsUsage(`TLSv1.2 or TLSv1.3 was expected, not ${shownValue(version)}`);
   }
   if (minVersion > maxVersion) throw tlsUsage(`minVersion ${minVersion} is above maxVersion ${maxVersion}`);
   const ca = caFile === undefined ? options.ca : readTlsFile('caFile', caFile);
@@ -88,17 +97,22 @@ export function readAlpn(protocols: readonly string[] | undefined): string[] | u
 }
 
 export function isSecureContext(value: object): value is SecureContext {
-  return 'context' in value;
+  return typeof value === 'object' && value !== null && 'context' in value;
 }
 
-export function requireKnownKeys(options: object, known: ReadonlySet<string>): void {
-  const unknown = Object.keys(options).filter((key) => !known.has(key));
-  if (unknown.length > 0) throw tlsUsage(`unknown options: ${unknown.join(', ')}`);
+export function requireTlsOptions<Options extends object>(
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw tlsUsage(problem);
 }
 
 export function requireTimeout(value: number, least: number): number {
   if (value >= least && value <= MAX_TIMEOUT_MS) return value;
-  throw tlsUsage(`handshakeTimeoutMs of ${least} to ${MAX_TIMEOUT_MS} was expected, not ${value}`);
+  throw tlsUsage(
+    `handshakeTimeoutMs of ${least} to ${MAX_TIMEOUT_MS} was expected, not ${shownValue(value)}`,
+  );
 }
 
 /** @throws StreamConnectError `ERR_STREAM_TLS` that names the option and the file. */

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import {
   CERTIFICATE_KEYS,
+  CERTIFICATE_OPTIONS,
   CONTEXT_KEYS,
   isSecureContext,
   type ReadContext,
@@ -9,26 +11,26 @@ import {
   readContext,
   readTerms,
   readTlsFile,
-  requireKnownKeys,
   requireOnlyContext,
   requireTimeout,
-  SHARED_KEYS,
+  requireTlsOptions,
+  SHARED_OPTIONS,
   tlsUsage,
 } from './tls-credentials.ts';
 import type { TlsNamedCertificate, TlsServerOptions } from './tls-options.ts';
 import { type NamedContext, TlsServerNames } from './tls-server-names.ts';
 
-const SERVER_KEYS = new Set([
-  ...SHARED_KEYS,
-  'certificates',
-  'unknownName',
-  'requestCert',
-  'ticketKeys',
-  'ticketKeysFile',
-  'handshakeTimeoutMs',
-  'maxHandshakes',
-]);
-const NAMED_KEYS = new Set([...CERTIFICATE_KEYS, 'names']);
+const SERVER_OPTIONS: OptionNames<TlsServerOptions> = {
+  ...SHARED_OPTIONS,
+  certificates: true,
+  unknownName: true,
+  requestCert: true,
+  ticketKeys: true,
+  ticketKeysFile: true,
+  handshakeTimeoutMs: true,
+  maxHandshakes: true,
+};
+const NAMED_OPTIONS: OptionNames<TlsNamedCertificate> = { ...CERTIFICATE_OPTIONS, names: true };
 /** What cannot be had together with a ready context. */
 const MADE_HERE = [...CONTEXT_KEYS, 'certificates', 'ticketKeys', 'ticketKeysFile'];
 
@@ -61,13 +63,13 @@ export interface TlsServerSettings {
  */
 export function resolveTlsServerOptions(given: TlsServerOptions | SecureContext): TlsServerSettings {
   const options: TlsServerOptions = isSecureContext(given) ? { secureContext: given } : given;
-  requireKnownKeys(options, SERVER_KEYS);
+  requireTlsOptions(options, SERVER_OPTIONS);
   const { unknownName = 'default', maxHandshakes = DEFAULT_MAX_HANDSHAKES } = options;
   if (unknownName !== 'default' && unknownName !== 'refuse') {
-    throw tlsUsage(`unknownName 'default' or 'refuse' was expected, not ${unknownName}`);
+    throw tlsUsage(`unknownName 'default' or 'refuse' was expected, not ${shownValue(unknownName)}`);
   }
   if (!Number.isInteger(maxHandshakes) || maxHandshakes < 0) {
-    throw tlsUsage(`maxHandshakes of 0 or more was expected, not ${maxHandshakes}`);
+    throw tlsUsage(`maxHandshakes of 0 or more was expected, not ${shownValue(maxHandshakes)}`);
   }
   return {
     ...readContexts(options, unknownName === 'refuse'),
@@ -147,7 +149,7 @@ function listCertificates(options: TlsServerOptions): readonly TlsNamedCertifica
     throw tlsUsage(`1 to ${MAX_CERTIFICATES} certificates were expected, not ${certificates.length}`);
   }
   for (const certificate of certificates) {
-    requireKnownKeys(certificate, NAMED_KEYS);
+    requireTlsOptions(certificate, NAMED_OPTIONS);
     if (certificate.certFile === undefined && certificate.cert === undefined) {
       throw tlsUsage('each of the certificates needs certFile or cert');
     }

@@ -1,4 +1,5 @@
 import type { PeerCertificate } from 'node:tls';
+import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { StreamUsageError } from './stream-errors.ts';
 
@@ -31,7 +32,7 @@ export class TlsSessionCache {
     if (!Number.isInteger(maxSessions) || maxSessions < 1) {
       throw new StreamUsageError(
         'ERR_STREAM_USAGE',
-        `TlsSessionCache: maxSessions of 1 or more was expected, not ${maxSessions}`,
+        `TlsSessionCache: maxSessions of 1 or more was expected, not ${shownValue(maxSessions)}`,
       );
     }
     this.#maxSessions = maxSessions;

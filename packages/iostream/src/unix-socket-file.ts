@@ -1,6 +1,7 @@
 import { type BigIntStats, chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type IOLoop, SystemError } from '@landspout/ioloop';
+import { shownValue } from '@landspout/ioloop/errors';
 import { connect } from './connect.ts';
 import { targetName } from './net-address.ts';
 import { listenUsage } from './stream-usage.ts';
@@ -27,11 +28,12 @@ export function isAbstract(path: string): boolean {
  */
 export function requireSocketPath(path: string, mode = DEFAULT_SOCKET_MODE): void {
   if (typeof path !== 'string' || path === '' || path === '\0' || path.indexOf('\0') > 0) {
-    const shown = typeof path === 'string' ? JSON.stringify(path) : typeof path;
-    throw listenUsage(`a path without NUL, or one more character after it, was expected, not ${shown}`);
+    throw listenUsage(
+      `a path without NUL, or one more character after it, was expected, not ${shownValue(path)}`,
+    );
   }
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
-    throw listenUsage(`a mode of 0 to 0o777 was expected, not ${mode}`);
+    throw listenUsage(`a mode of 0 to 0o777 was expected, not ${shownValue(mode)}`);
   }
   if (Buffer.byteLength(path) > longestSocketPath()) {
     throw new SystemError('ENAMETOOLONG', 'bind', targetName({ path }));

@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
-import { OutgoingFile, type SendFileOptions } from './outgoing-file.ts';
+import { OutgoingFile, SEND_FILE_OPTIONS, type SendFileOptions } from './outgoing-file.ts';
 import { OutgoingFiles } from './outgoing-files.ts';
 import { closedError, StreamLimitError, StreamUsageError } from './stream-errors.ts';
 import type { StreamLife } from './stream-life.ts';
 import { type DrainOptions, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './stream-options.ts';
-import { wrongArgument } from './stream-usage.ts';
+import { requireOptions, wrongArgument } from './stream-usage.ts';
 import type { Transport } from './transport.ts';
 import { WriteLedger } from './write-ledger.ts';
 
@@ -75,8 +75,7 @@ export class WritingSide {
     }
     let outgoing: OutgoingFile;
     try {
-      if (typeof options !== 'object' || options === null)
-        throw wrongArgument('sendFile', 'an object of options', options);
+      requireOptions('sendFile', options, SEND_FILE_OPTIONS);
       options.signal?.throwIfAborted();
       outgoing = new OutgoingFile(file, options);
       this.#requireRoom('sendFile', WAITING_FILE_COST_BYTES);

@@ -4,9 +4,11 @@ import {
   type HTTPServerConnectionDelegate,
   type HTTPServerExchange,
 } from '@landspout/http1';
-import { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
+import { HTTP_SERVER_OPTIONS, HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
 import { type Clock, consoleLogger, type Logger, RateLimitedLog, systemClock } from '@landspout/ioloop';
+import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream';
 import type { ApplicationSettings } from './application-settings.ts';
 import { ErrorHandler } from './error-handler.ts';
 import { WebUsageError } from './errors.ts';
@@ -19,6 +21,11 @@ import { type RouteMatch, Router, type Rule } from './router.ts';
 
 /** Where to listen, and the options of the server. */
 export type ApplicationListenOptions = HTTPServerOptions & Parameters<HTTPServer['listen']>[0];
+
+const APPLICATION_LISTEN_OPTIONS: OptionNames<ApplicationListenOptions> = {
+  ...HTTP_SERVER_OPTIONS,
+  ...LISTEN_OPTIONS,
+};
 
 /** The rules of one virtual host. */
 interface VirtualHost {
@@ -90,11 +97,14 @@ export class Application implements HTTPServerConnectionDelegate {
    *
    * @param options - where, and the options of {@link HTTPServer}.
    * @returns the server: `server.url` says where it is, `await server.closeAll()` ends it.
-   * @throws SystemError such as `EADDRINUSE`.
+   * @throws SystemError such as `EADDRINUSE`; WebUsageError `ERR_WEB_USAGE` for an option that is not known; what
+   *   {@link HTTPServer} and its `listen` throw for one that is invalid.
    */
   async listen(options: ApplicationListenOptions = {}): Promise<HTTPServer> {
-    const server = new HTTPServer(this, options);
-    await server.listen(options);
+    const problem = listenOptionsProblem(options, APPLICATION_LISTEN_OPTIONS);
+    if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `listen: ${problem}`);
+    const server = new HTTPServer(this, pickOptions(options, HTTP_SERVER_OPTIONS));
+    await server.listen(pickOptions(options, LISTEN_OPTIONS));
     return server;
   }
 

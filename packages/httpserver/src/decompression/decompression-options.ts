@@ -1,4 +1,5 @@
 import { DEFAULT_LIMITS } from '@landspout/http1';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
 import type { InflationLimits } from './body-inflater.ts';
 import { AVAILABLE_CODINGS } from './coding-engine.ts';
@@ -21,6 +22,14 @@ export interface DecompressionOptions {
   readonly maxRatio?: number;
 }
 
+const DECOMPRESSION_OPTIONS: OptionNames<DecompressionOptions> = {
+  codings: true,
+  maxCodings: true,
+  chunkBytes: true,
+  maxBodyBytes: true,
+  maxRatio: true,
+};
+
 /** Options that have been checked. */
 export interface Decompression extends InflationLimits {
   readonly codings: readonly ContentCoding[];
@@ -34,6 +43,10 @@ const LEAST_CHUNK_BYTES = 64;
 
 /** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for values that cannot be. */
 export function resolveDecompression(options: DecompressionOptions = {}): Decompression {
+  const problem = optionsProblem(options, DECOMPRESSION_OPTIONS);
+  if (problem !== undefined) {
+    throw new StreamUsageError('ERR_STREAM_USAGE', `HTTPServer: decompressRequests: ${problem}`);
+  }
   const {
     codings = AVAILABLE_CODINGS,
     maxCodings = DEFAULT_MAX_CODINGS,
@@ -60,6 +73,6 @@ function requireWhole(name: string, value: number, least: number): void {
 function refuse(name: string, expected: string, value: unknown): never {
   throw new StreamUsageError(
     'ERR_STREAM_USAGE',
-    `HTTPServer: decompression: ${name}: ${expected} was expected, not ${String(value)}`,
+    `HTTPServer: decompression: ${name}: ${expected} was expected, not ${shownValue(value)}`,
   );
 }

@@ -1,4 +1,5 @@
 import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
+import { shownValue } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
 import { ForwardedConnection } from './forwarded-connection.ts';
 import { FORWARDED_READERS, type ForwardedHeaders } from './forwarded-readers.ts';
@@ -43,7 +44,7 @@ export function resolveForwarded(options: ForwardedOptions): DescribeConnection 
   const { trustedProxies, forwardedHeaders } = options;
   if (forwardedHeaders !== undefined && !Object.hasOwn(FORWARDED_READERS, forwardedHeaders)) {
     const names = Object.keys(FORWARDED_READERS).join(', ');
-    throw usage(`forwardedHeaders is one of ${names}, not ${JSON.stringify(forwardedHeaders)}`);
+    throw usage(`forwardedHeaders is one of ${names}, not ${shownValue(forwardedHeaders)}`);
   }
   if (trustedProxies === undefined) {
     if (forwardedHeaders === undefined) return undefined;

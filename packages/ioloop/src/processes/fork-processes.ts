@@ -25,7 +25,11 @@ export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptio
   readonly onSupervising?: (supervisor: ProcessSupervisor) => unknown;
 }
 
-const FORK_OPTIONS: OptionNames<ForkProcessesOptions> = { ...SHARED_OPTIONS, onSupervising: true };
+/** The names that {@link forkProcesses} knows, for who takes other options beside them. */
+export const FORK_OPTIONS: OptionNames<ForkProcessesOptions> = Object.freeze({
+  ...SHARED_OPTIONS,
+  onSupervising: true,
+});
 
 /** Both end a service in an orderly way: one from a supervisor or container, one from a keyboard. */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;

@@ -1,5 +1,7 @@
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { AddressList } from '../address-list.ts';
 import { StreamUsageError } from '../stream-errors.ts';
+import { requireOptions } from '../stream-usage.ts';
 import { V2_LEAST_MAX_BYTES, V2_MOST_MAX_BYTES } from './proxy-header-v2.ts';
 
 /** Whom to believe that another address is the client's, and how long to wait for it. */
@@ -20,6 +22,13 @@ export interface ProxyProtocolOptions {
   readonly maxHeaderBytes?: number;
 }
 
+const PROXY_OPTIONS: OptionNames<ProxyProtocolOptions> = {
+  from: true,
+  required: true,
+  timeoutMs: true,
+  maxHeaderBytes: true,
+};
+
 /** {@link ProxyProtocolOptions}, checked and complete. */
 export interface ProxySettings {
   readonly from: AddressList;
@@ -34,20 +43,22 @@ const DEFAULT_MAX_HEADER_BYTES = 4_096;
 
 /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
 export function resolveProxyOptions(options: ProxyProtocolOptions): ProxySettings {
+  requireOptions('proxyProtocol', options, PROXY_OPTIONS);
   const {
     from,
     required = true,
     timeoutMs = DEFAULT_TIMEOUT_MS,
     maxHeaderBytes = DEFAULT_MAX_HEADER_BYTES,
   } = options;
-  if (typeof required !== 'boolean') throw usage(`required of true or false was expected`);
+  if (typeof required !== 'boolean')
+    throw usage(`required of true or false was expected, not ${shownValue(required)}`);
   if (!(timeoutMs >= 1 && timeoutMs < 2 ** 31)) {
-    throw usage(`timeoutMs of at least 1 was expected, not ${timeoutMs}`);
+    throw usage(`timeoutMs of at least 1 was expected, not ${shownValue(timeoutMs)}`);
   }
   const isLimit = Number.isInteger(maxHeaderBytes) && maxHeaderBytes >= V2_LEAST_MAX_BYTES;
   if (!isLimit || maxHeaderBytes > V2_MOST_MAX_BYTES) {
     const range = `${V2_LEAST_MAX_BYTES} to ${V2_MOST_MAX_BYTES}`;
-    throw usage(`maxHeaderBytes of ${range} was expected, not ${maxHeaderBytes}`);
+    throw usage(`maxHeaderBytes of ${range} was expected, not ${shownValue(maxHeaderBytes)}`);
   }
   return { from: new AddressList(from), required, timeoutMs, maxHeaderBytes };
 }

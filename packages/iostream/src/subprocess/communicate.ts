@@ -1,9 +1,10 @@
 import { withTimeout } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import type { IOStream } from '../io-stream.ts';
 import { StreamClosedError, StreamLimitError } from '../stream-errors.ts';
 import type { Subprocess } from './subprocess.ts';
 import { SubprocessLimitError } from './subprocess-errors.ts';
-import { requireCount, requireObject, wrongArgument } from './subprocess-usage.ts';
+import { requireCount, requireOptions, wrongArgument } from './subprocess-usage.ts';
 
 export interface CommunicateOptions {
   /** Most bytes of stdout, and as many of stderr. Default 16 MiB; the streams' `maxReadBufferBytes` holds too. */
@@ -13,6 +14,12 @@ export interface CommunicateOptions {
   /** Most milliseconds to wait; default: no limit. */
   readonly timeoutMs?: number;
 }
+
+const COMMUNICATE_OPTIONS: OptionNames<CommunicateOptions> = {
+  maxBytes: true,
+  signal: true,
+  timeoutMs: true,
+};
 
 /** All that a child has said, and how it ended. Outputs that are no streams are empty. */
 export interface CommunicateResult {
@@ -29,7 +36,7 @@ export async function communicate(
   input: string | Uint8Array | undefined,
   options: CommunicateOptions,
 ): Promise<CommunicateResult> {
-  requireObject('communicate', 'an object of options', options);
+  requireOptions('communicate', options, COMMUNICATE_OPTIONS);
   const { maxBytes = DEFAULT_MAX_BYTES, signal, timeoutMs } = options;
   requireCount('communicate', 'maxBytes', maxBytes, Number.MAX_SAFE_INTEGER);
   requireInput(child, input);

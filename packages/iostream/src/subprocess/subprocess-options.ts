@@ -1,10 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { IOLoop, ProcessUsageError } from '@landspout/ioloop';
-import { type IOStreamOptions, resolveStreamOptions } from '../stream-options.ts';
+import type { OptionNames } from '@landspout/ioloop/errors';
+import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream-options.ts';
 import {
   requireAbortSignal,
   requireCount,
   requireObject,
+  requireOptions,
   requireText,
   wrongArgument,
 } from './subprocess-usage.ts';
@@ -38,6 +40,20 @@ export interface SubprocessOptions extends Omit<IOStreamOptions, 'clock'> {
   readonly loop?: IOLoop;
 }
 
+const SUBPROCESS_OPTIONS: OptionNames<SubprocessOptions> = {
+  stdin: true,
+  stdout: true,
+  stderr: true,
+  cwd: true,
+  env: true,
+  signal: true,
+  killAfterMs: true,
+  loop: true,
+  maxReadBufferBytes: true,
+  maxWriteBufferBytes: true,
+  writeOverflow: true,
+};
+
 /** A child as it is to be started, every default filled in and everything checked. */
 export interface SubprocessPlan {
   readonly command: string;
@@ -63,7 +79,7 @@ export function planSubprocess(
 ): SubprocessPlan {
   if (requireText('spawn', 'a command', command) === '') throw new ProcessUsageError('spawn: no command');
   if (!Array.isArray(args)) throw wrongArgument('spawn', 'an array of arguments', args);
-  requireObject('spawn', 'an object of options', options);
+  requireOptions('spawn', options, SUBPROCESS_OPTIONS);
   const { stdin = 'inherit', stdout = 'inherit', stderr = 'inherit', cwd, env, signal } = options;
   const { killAfterMs = DEFAULT_KILL_AFTER_MS, loop = IOLoop.current() } = options;
   requireAbortSignal('spawn', signal);
@@ -77,7 +93,7 @@ export function planSubprocess(
     signal,
     killAfterMs: requireCount('spawn', 'a killAfterMs', killAfterMs, MOST_MS),
     loop,
-    stream: resolveStreamOptions({ ...options, clock: loop.clock }),
+    stream: resolveStreamOptions(streamOptionsAmong(options, loop.clock)),
   };
 }
 

@@ -1,10 +1,10 @@
 import { constants } from 'node:os';
 import { ProcessUsageError } from '@landspout/ioloop';
-import { wrongArgumentMessage } from '../stream-usage.ts';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 
-/** The error for an argument that cannot be meant. */
+/** The error for an argument that is invalid. */
 export function wrongArgument(operation: string, expected: string, value: unknown): ProcessUsageError {
-  return new ProcessUsageError(wrongArgumentMessage(operation, expected, value));
+  return new ProcessUsageError(`${operation}: ${expected} was expected, not ${shownValue(value)}`);
 }
 
 /** Text that the system takes as it is: a NUL would end it early, and what runs would not be what was checked. */
@@ -18,6 +18,16 @@ export function requireObject(operation: string, what: string, value: unknown): 
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw wrongArgument(operation, what, value);
   }
+}
+
+/** @throws ProcessUsageError `ERR_PROCESS_USAGE` for what is no object of options, and for names that are not known. */
+export function requireOptions<Options extends object>(
+  operation: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw new ProcessUsageError(`${operation}: ${problem}`);
 }
 
 /** A whole number of 0 to `most`. */

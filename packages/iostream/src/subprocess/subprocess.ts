@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { type ClockTimer, type IOLoop, isThenable, LoopClosedError, SystemError, withCallerStack, withTimeout } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '../io-stream.ts';
 import { takeChildStreams } from './child-streams.ts';
@@ -9,7 +10,7 @@ import { type CommunicateOptions, type CommunicateResult, communicate } from './
 import { spawnChild } from './spawn-child.ts';
 import { CalledProcessError } from './subprocess-errors.ts';
 import { planSubprocess, type SubprocessOptions, type SubprocessPlan } from './subprocess-options.ts';
-import { requireObject, requireProcessSignal, wrongArgument } from './subprocess-usage.ts';
+import { requireOptions, requireProcessSignal, wrongArgument } from './subprocess-usage.ts';
 
 export interface WaitForExitOptions {
   /** Whether a code other than 0 is an error. Default true. */
@@ -19,6 +20,12 @@ export interface WaitForExitOptions {
   /** Most milliseconds to wait; default: no limit. */
   readonly timeoutMs?: number;
 }
+
+const WAIT_OPTIONS: OptionNames<WaitForExitOptions> = {
+  raiseError: true,
+  signal: true,
+  timeoutMs: true,
+};
 
 /**
  * A child process, with streams for what it reads and writes.
@@ -134,7 +141,7 @@ export class Subprocess {
    *   `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; the reason of `signal`. The child runs on then.
    */
   async waitForExit(options: WaitForExitOptions = {}): Promise<number> {
-    requireObject('waitForExit', 'an object of options', options);
+    requireOptions('waitForExit', options, WAIT_OPTIONS);
     const { raiseError = true, signal, timeoutMs } = options;
     if (typeof raiseError !== 'boolean') throw wrongArgument('waitForExit', 'raiseError', raiseError);
     await withTimeout(this.#exited, { signal, timeoutMs, clock: this.loop.clock });

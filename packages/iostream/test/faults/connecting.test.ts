@@ -332,11 +332,11 @@ describe('TCPClient, where it connects from', () => {
     { localPort: -1 },
     { localPort: 1.5 },
     { localPort: Number.NaN },
-    { localPort: '80' },
+    { localPort: '080' },
     { family: 5 },
     { host: 7 },
     { host: undefined },
-    { port: '80' },
+    { port: '80 ' },
     { path: '' },
     { path: 7 },
   ])('refuses %j, and opens nothing [CON-03]', async (options) => {
