@@ -56,6 +56,7 @@ export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze
   minBytesPerSecond: true,
   progressMs: true,
   bodyTimeoutMs: true,
+  halfClosedMs: true,
   lingerMs: true,
   maxHeadBytes: true,
   maxHeaders: true,

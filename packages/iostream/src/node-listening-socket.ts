@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net';
-import { type AcceptHandler, handOver, type ListeningSocket, type ListenTarget } from './listener.ts';
 import { type IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import { type AcceptHandler, handOver, type ListeningSocket, type ListenTarget } from './listener.ts';
 import { internetAddress } from './net-address.ts';
 import { NodeTransport } from './node-transport.ts';
 import { listenUsage } from './stream-usage.ts';

@@ -1,7 +1,13 @@
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { type BudgetedWriter, type Flushable, IOLoop, runInRootContext, SystemError } from '@landspout/ioloop';
+import {
+  type BudgetedWriter,
+  type Flushable,
+  IOLoop,
+  runInRootContext,
+  SystemError,
+} from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { resetDuplex } from './duplex-reset.ts';

@@ -6,8 +6,8 @@ import {
   type ReadyHandler,
   systemError,
 } from '@landspout/ioloop';
-import { type AcceptHandler, handOver, type ListeningSocket } from './listener.ts';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import { type AcceptHandler, handOver, type ListeningSocket } from './listener.ts';
 import { toSocketAddress } from './native-address.ts';
 import { ReactorTransport } from './reactor-transport.ts';
 import { listenUsage } from './stream-usage.ts';

@@ -1,7 +1,13 @@
 import { type LookupAddress, lookup } from 'node:dns';
-import { numericAddress, RESOLVE_OPTIONS, type ResolvedAddress, type ResolveOptions, type Resolver } from './resolver.ts';
 import { withCallerStack } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import {
+  numericAddress,
+  RESOLVE_OPTIONS,
+  type ResolvedAddress,
+  type ResolveOptions,
+  type Resolver,
+} from './resolver.ts';
 import { StreamConnectError } from './stream-errors.ts';
 import { requireOptions } from './stream-usage.ts';
 

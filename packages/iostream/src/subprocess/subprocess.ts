@@ -1,7 +1,15 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import { type ClockTimer, type IOLoop, isThenable, LoopClosedError, SystemError, withCallerStack, withTimeout } from '@landspout/ioloop';
+import {
+  type ClockTimer,
+  type IOLoop,
+  isThenable,
+  LoopClosedError,
+  SystemError,
+  withCallerStack,
+  withTimeout,
+} from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '../io-stream.ts';
