@@ -1,12 +1,20 @@
 import type { Http1Limits } from '@landspout/http1';
 import { ResponseDecoder } from '@landspout/http1/protocol';
 import { IOLoop, withCallerStack } from '@landspout/ioloop';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type IOStream, type Resolver, TCPClient } from '@landspout/iostream';
 import { ConnectionPool } from './connection-pool.ts';
 import { HTTPClientError, HTTPClientUsageError, HTTPStreamClosedError } from './errors.ts';
 import { boundToCaller, FetchOperation } from './fetch-operation.ts';
-import { HTTPRequest, headersFrom, type RequestDefaults, type RequestOptions } from './http-request.ts';
+import {
+  DEFAULTS_OPTIONS,
+  HTTPRequest,
+  headersFrom,
+  type RequestDefaults,
+  type RequestOptions,
+  requireOptions,
+} from './http-request.ts';
 import type { HTTPResponse } from './http-response.ts';
 import type { Origin } from './origin.ts';
 import { type PreparedRequest, prepareRequest, wholeNumber } from './prepared-request.ts';
@@ -33,6 +41,24 @@ export interface AsyncHTTPClientOptions {
   /** What requests leave open. */
   readonly defaults?: RequestDefaults;
 }
+
+const CLIENT_OPTIONS: OptionNames<AsyncHTTPClientOptions> = {
+  maxConnections: true,
+  maxConnectionsPerOrigin: true,
+  maxQueued: true,
+  idleTimeoutMs: true,
+  limits: true,
+  resolver: true,
+  loop: true,
+  defaults: true,
+};
+const LIMITS: OptionNames<NonNullable<AsyncHTTPClientOptions['limits']>> = {
+  maxHeadBytes: true,
+  maxHeaders: true,
+  maxChunkExtensionBytes: true,
+  maxTrailerBytes: true,
+  maxInterimResponses: true,
+};
 
 let shared: AsyncHTTPClient | undefined;
 
@@ -62,7 +88,10 @@ export class AsyncHTTPClient {
 
   /** @throws HTTPClientUsageError, or Http1UsageError `ERR_HTTP1_LIMIT`, for options that cannot be. */
   constructor(options: AsyncHTTPClientOptions = {}) {
+    requireOptions('AsyncHTTPClient', options, CLIENT_OPTIONS);
     const { limits = {}, resolver, defaults = {} } = options;
+    requireOptions('defaults', defaults, DEFAULTS_OPTIONS);
+    requireOptions('limits', limits, LIMITS);
     this.#loop = options.loop ?? IOLoop.current();
     this.#defaults =
       defaults.headers === undefined
@@ -73,7 +102,7 @@ export class AsyncHTTPClient {
     if (!(idleTimeoutMs >= 0 && idleTimeoutMs < 2 ** 31)) {
       throw new HTTPClientUsageError(
         'ERR_HTTPCLIENT_USAGE',
-        `idleTimeoutMs of at least 0 was expected, not ${idleTimeoutMs}`,
+        `idleTimeoutMs of at least 0 was expected, not ${shownValue(idleTimeoutMs)}`,
       );
     }
     const settings = {

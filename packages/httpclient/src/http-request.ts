@@ -1,5 +1,6 @@
 import type { ResponseHead } from '@landspout/http1';
 import { HTTPHeaders, type HTTPHeadersInit, Http1UsageError } from '@landspout/http1';
+import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedBytes, inspectedUrl, inspection } from '@landspout/ioloop/inspection';
 import { HTTPClientUsageError } from './errors.ts';
 import type { ClientTlsOptions } from './origin.ts';
@@ -57,6 +58,41 @@ export interface RequestOptions extends RequestDefaults {
   readonly onData?: (chunk: Uint8Array) => void | PromiseLike<void>;
 }
 
+/** The names that {@link RequestDefaults} may have. */
+export const DEFAULTS_OPTIONS: OptionNames<RequestDefaults> = {
+  headers: true,
+  connectTimeoutMs: true,
+  requestTimeoutMs: true,
+  maxBodyBytes: true,
+  raiseError: true,
+  userAgent: true,
+  tls: true,
+  family: true,
+};
+const REQUEST_OPTIONS: OptionNames<RequestOptions> = {
+  ...DEFAULTS_OPTIONS,
+  method: true,
+  body: true,
+  allowNonstandardMethods: true,
+  basicAuth: true,
+  ifModifiedSince: true,
+  signal: true,
+  onHead: true,
+  onData: true,
+};
+const AUTH_OPTIONS: OptionNames<BasicAuth> = { username: true, password: true };
+
+/** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` for what is no object of options, and for names that are not known. */
+export function requireOptions<Options extends object>(
+  operation: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined)
+    throw new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', `${operation}: ${problem}`);
+}
+
 /** One request that can be fetched. It is never changed, so it may be fetched many times. */
 export class HTTPRequest {
   readonly url: string;
@@ -65,8 +101,10 @@ export class HTTPRequest {
   readonly headers: HTTPHeaders;
   readonly options: RequestOptions;
 
-  /** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` for headers that must not reach the wire. */
+  /** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` for options that are not known, and headers that must not reach the wire. */
   constructor(url: string | URL, options: RequestOptions = {}) {
+    requireOptions('fetch', options, REQUEST_OPTIONS);
+    if (options.basicAuth !== undefined) requireOptions('basicAuth', options.basicAuth, AUTH_OPTIONS);
     this.url = String(url);
     this.method = options.method ?? 'GET';
     this.headers = headersFrom(options.headers ?? []);

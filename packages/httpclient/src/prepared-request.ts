@@ -1,6 +1,7 @@
 import type { ClientRequest } from '@landspout/http1';
 import { formatHttpDate, type HTTPHeaders, Http1UsageError, type ResponseHead } from '@landspout/http1';
 import { type AbsoluteUrl, RequestEncoder } from '@landspout/http1/protocol';
+import { shownValue } from '@landspout/ioloop/errors';
 import { HTTPClientUsageError } from './errors.ts';
 import { type BasicAuth, type HTTPRequest, headersFrom, type RequestDefaults } from './http-request.ts';
 import { type Origin, originOf } from './origin.ts';
@@ -49,7 +50,7 @@ export function prepareRequest(request: HTTPRequest, defaults: RequestDefaults):
   checkMethod(method, body, options.allowNonstandardMethods ?? false);
   const family = options.family ?? defaults.family;
   if (family !== undefined && family !== 4 && family !== 6)
-    throw usage(`family must be 4 or 6, not ${family}`);
+    throw usage(`family must be 4 or 6, not ${shownValue(family)}`);
   const wire = {
     method,
     target: url.target,
@@ -151,13 +152,13 @@ function httpDate(date: Date): string {
 /** @returns milliseconds; 0 for no limit. */
 function timeout(name: string, value = DEFAULT_TIMEOUT_MS): number {
   if (value >= 0 && value <= MAX_TIMEOUT_MS) return value;
-  throw usage(`${name} of 0 to ${MAX_TIMEOUT_MS} was expected, not ${value}`);
+  throw usage(`${name} of 0 to ${MAX_TIMEOUT_MS} was expected, not ${shownValue(value)}`);
 }
 
 /** Checks a size or a count. @throws HTTPClientUsageError */
 export function wholeNumber(name: string, value: number, least = 0): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
-  throw usage(`${name} must be a whole number of at least ${least}, not ${value}`);
+  throw usage(`${name} must be a whole number of at least ${least}, not ${shownValue(value)}`);
 }
 
 function usage(message: string): HTTPClientUsageError {

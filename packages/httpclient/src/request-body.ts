@@ -1,5 +1,6 @@
 import type { ClientConnection } from '@landspout/http1';
 import { callReporting } from '@landspout/ioloop';
+import { shownValue } from '@landspout/ioloop/errors';
 import { HTTPClientUsageError } from './errors.ts';
 import type { RequestBody } from './http-request.ts';
 
@@ -25,7 +26,7 @@ export function outgoingBody(body: RequestBody | undefined): OutgoingBody {
   }
   throw new HTTPClientUsageError(
     'ERR_HTTPCLIENT_USAGE',
-    'a body must be a string, bytes, or an async iterable of bytes',
+    `a body must be a string, bytes, or an async iterable of bytes, not ${shownValue(body)}`,
   );
 }
 
@@ -78,7 +79,8 @@ async function writeChunks(
       done = next.done === true;
       if (done) return;
       if (!(next.value instanceof Uint8Array)) {
-        throw new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', 'a body must be made of Uint8Arrays');
+        const problem = `a body must be made of Uint8Arrays, not ${shownValue(next.value)}`;
+        throw new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', problem);
       }
       if (!connection.wantsBody) return;
       connection.write(next.value);

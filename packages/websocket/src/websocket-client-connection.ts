@@ -1,14 +1,17 @@
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import type { MessageData } from './connection/message-data.ts';
 import { MessageInbox } from './connection/message-inbox.ts';
 import { WebSocketConnection } from './connection/websocket-connection.ts';
-import type { WebSocketSettings } from './connection/websocket-options.ts';
+import { requireOptions, type WebSocketSettings } from './connection/websocket-options.ts';
 
 export interface ReadMessageOptions {
   /** Stops the wait. No message is lost. */
   readonly signal?: AbortSignal;
 }
+
+const READ_OPTIONS: OptionNames<ReadMessageOptions> = { signal: true };
 
 /**
  * The client's end of a WebSocket, as `websocketConnect` gives it: messages are read when they are wanted, and a
@@ -62,7 +65,13 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
    * @returns null when the connection is gone and all messages that came were read; see {@link closeCode}.
    * @throws WebSocketUsageError `ERR_WEBSOCKET_BUSY` when another read is waiting; the reason of `signal`.
    */
-  readMessage(options: ReadMessageOptions = {}): Promise<string | Uint8Array | null> {
+  readMessage(options?: ReadMessageOptions): Promise<string | Uint8Array | null> {
+    if (options === undefined) return this.#inbox.read(undefined);
+    try {
+      requireOptions('readMessage', options, READ_OPTIONS);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#inbox.read(options.signal);
   }
 

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
 import { HTTPHeaders, type ResponseHead, requestUpgrade } from '@landspout/http1';
-import {
-  type AbsoluteUrl,
-  type HTTPHeadersInit,
-  Http1UsageError,
-  parseAbsoluteUrl,
-} from '@landspout/http1/protocol';
+import { type AbsoluteUrl, Http1UsageError, type HTTPHeadersInit, parseAbsoluteUrl } from '@landspout/http1/protocol';
 import { withCallerStack } from '@landspout/ioloop';
+import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { type IOStream, type Resolver, TCPClient, type TlsClientOptions } from '@landspout/iostream';
 import { WebSocketTimeoutError } from './connection/errors.ts';
-import { checkMs, resolveWebSocketOptions, type WebSocketOptions } from './connection/websocket-options.ts';
+import {
+  checkMs,
+  requireOptions,
+  resolveWebSocketOptions,
+  WEBSOCKET_OPTIONS,
+  type WebSocketOptions,
+} from './connection/websocket-options.ts';
 import {
   acceptValue,
   checkUpgradeResponse,
@@ -36,6 +38,17 @@ export interface WebSocketConnectOptions extends WebSocketOptions {
   readonly resolver?: Resolver;
 }
 
+const CONNECT_OPTIONS: OptionNames<WebSocketConnectOptions> = {
+  ...WEBSOCKET_OPTIONS,
+  subprotocols: true,
+  headers: true,
+  origin: true,
+  connectTimeoutMs: true,
+  signal: true,
+  tls: true,
+  resolver: true,
+};
+
 const DEFAULT_CONNECT_TIMEOUT_MS = 20_000;
 
 /**
@@ -58,8 +71,9 @@ export async function websocketConnect(
   url: string | URL,
   options: WebSocketConnectOptions = {},
 ): Promise<WebSocketClientConnection> {
+  requireOptions('websocketConnect', options, CONNECT_OPTIONS);
   const { connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS, subprotocols = [], signal } = options;
-  const settings = resolveWebSocketOptions(options);
+  const settings = resolveWebSocketOptions(pickOptions(options, WEBSOCKET_OPTIONS));
   checkMs('connectTimeoutMs', connectTimeoutMs, 0);
   const target = parseWebSocketUrl(String(url));
   if (target.scheme === 'ws' && options.tls !== undefined) throw badOption('tls is for wss: URLs');

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type HTTPHeaders, HttpDateCache } from '@landspout/http1';
 import { ResponseEncoder } from '@landspout/http1/protocol';
 import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
+import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { RequestHandler } from '@landspout/web';
 import type { WebSocketDelegate } from './connection/delegate.ts';
@@ -215,7 +216,7 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
     const chosen = this.selectSubprotocol(offered);
     reportRejection(chosen, this.#callbackFailed);
     if (chosen === undefined || offered.includes(chosen)) return chosen;
-    const detail = `selectSubprotocol: one of the offered was expected, not ${JSON.stringify(chosen)}`;
+    const detail = `selectSubprotocol: one of the offered was expected, not ${shownValue(chosen)}`;
     throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_SUBPROTOCOL', detail);
   }
 

@@ -1,4 +1,5 @@
 import { IOLoop, isThenable, reportRejection } from '@landspout/ioloop';
+import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
@@ -30,6 +31,8 @@ export interface ClientConnectionOptions {
   readonly connectionEnded?: (error: Error | undefined) => void;
 }
 
+const CONNECTION_OPTIONS: OptionNames<ClientConnectionOptions> = { limits: true, connectionEnded: true };
+
 const LISTS_CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 
 /**
@@ -59,7 +62,10 @@ export class ClientConnection implements StreamConsumer {
   #pumping = false;
   #paused = false;
 
+  /** @throws HTTPUsageError, Http1UsageError for an option that is not known or invalid; the stream is as it was then. */
   constructor(stream: IOStream, options: ClientConnectionOptions = {}) {
+    const problem = optionsProblem(options, CONNECTION_OPTIONS);
+    if (problem !== undefined) throw new HTTPUsageError(`ClientConnection: ${problem}`);
     this.stream = stream;
     this.#decoder = new ResponseDecoder(options.limits);
     this.#connectionEnded = options.connectionEnded;

@@ -1,7 +1,9 @@
+import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
 import type { ResponseHead } from '../delegate.ts';
 import type { HTTPHeaders, Http1Limits } from '../protocol/index.ts';
 import { ClientConnection } from './client-connection.ts';
+import { HTTPUsageError } from './errors.ts';
 
 /** A request without a body that asks to leave HTTP: with `Upgrade`, or the method CONNECT. */
 export interface UpgradeRequest {
@@ -16,6 +18,8 @@ export interface UpgradeOptions {
   /** Ends the wait, and closes the stream. */
   readonly signal?: AbortSignal;
 }
+
+const UPGRADE_OPTIONS: OptionNames<UpgradeOptions> = { limits: true, signal: true };
 
 export interface UpgradeResult {
   readonly head: ResponseHead;
@@ -37,6 +41,11 @@ export function requestUpgrade(
 ): Promise<UpgradeResult> {
   const { limits, signal } = options;
   return new Promise<UpgradeResult>((resolve, reject) => {
+    const problem = optionsProblem(options, UPGRADE_OPTIONS);
+    if (problem !== undefined) {
+      stream.close();
+      throw new HTTPUsageError(`requestUpgrade: ${problem}`);
+    }
     const connection = new ClientConnection(stream, limits === undefined ? {} : { limits });
     const onAbort = (): void => connection.abort(signal?.reason);
     const stopListening = (): void => signal?.removeEventListener('abort', onAbort);

@@ -1,4 +1,4 @@
-import { CodedError } from '@landspout/ioloop/errors';
+import { CodedError, type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import type { HTTPHeaders } from '../protocol/index.ts';
 
 /** Each way a message can fail to be completed, apart from bad bytes (`Http1ProtocolError`). */
@@ -53,6 +53,8 @@ export interface HTTPInputErrorOptions extends ErrorOptions {
   readonly headers?: HTTPHeaders | undefined;
 }
 
+const INPUT_ERROR_OPTIONS: OptionNames<HTTPInputErrorOptions> = { cause: true, headers: true };
+
 /**
  * A request carries what cannot be used, such as a body in a broken coding. A delegate that throws it, or rejects with
  * it, before it has answered, has the request answered with {@link status} and the connection closed.
@@ -66,8 +68,12 @@ export class HTTPInputError extends CodedError<'ERR_HTTP_INPUT'> {
   /** @param message - what was wrong, in words that the peer may see. */
   constructor(message: string, status = 400, options?: HTTPInputErrorOptions) {
     super('ERR_HTTP_INPUT', message, options);
+    const problem = options === undefined ? undefined : optionsProblem(options, INPUT_ERROR_OPTIONS);
+    if (problem !== undefined) throw new HTTPUsageError(`HTTPInputError: ${problem}`);
     if (!Number.isInteger(status) || status < 400 || status > 499) {
-      throw new HTTPUsageError(`HTTPInputError: a status of 400 to 499 was expected, not ${status}`);
+      throw new HTTPUsageError(
+        `HTTPInputError: a status of 400 to 499 was expected, not ${shownValue(status)}`,
+      );
     }
     const own = OWN_FIELDS.find((name) => options?.headers?.has(name));
     if (own !== undefined) throw new HTTPUsageError(`HTTPInputError: ${own} is the connection's to set`);

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { callReporting } from '@landspout/ioloop';
+import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import type {
@@ -81,7 +82,9 @@ export class ServerExchange implements HTTPServerExchange {
 
   setBodyTimeoutMs(timeoutMs: number): void {
     if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31)) {
-      throw new HTTPUsageError(`setBodyTimeoutMs: 0 or more milliseconds were expected, not ${timeoutMs}`);
+      throw new HTTPUsageError(
+        `setBodyTimeoutMs: 0 or more milliseconds were expected, not ${shownValue(timeoutMs)}`,
+      );
     }
     if (!this.#cut && !this.requestComplete) this.#owner.setBodyTimeoutMs(timeoutMs);
   }

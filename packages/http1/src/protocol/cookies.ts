@@ -1,4 +1,6 @@
+import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { trimBlanks } from './blanks.ts';
+import { Http1UsageError } from './errors.ts';
 import { checkLimit } from './limits.ts';
 
 /** Browsers keep at most 180 cookies for one host; this is room for a proxy's own. */
@@ -15,6 +17,8 @@ export interface CookieOptions {
   readonly maxCookies?: number;
 }
 
+const COOKIE_OPTIONS: OptionNames<CookieOptions> = { maxCookies: true };
+
 /**
  * Reads the cookies that a browser sent, as browsers write them: pairs between semicolons, wherever these stand.
  *
@@ -25,9 +29,11 @@ export interface CookieOptions {
  *
  * @param header - the Cookie field as `HTTPHeaders.get` gives it, which joins several with `; `; undefined for none.
  * @returns a map, so that no name reaches a prototype. It is yours.
- * @throws Http1UsageError `ERR_HTTP1_LIMIT` for a limit that is none.
+ * @throws Http1UsageError `ERR_HTTP1_LIMIT` for a limit that is none, `ERR_HTTP1_USAGE` for an option that is not known.
  */
 export function parseCookies(header: string | undefined, options: CookieOptions = {}): Map<string, string> {
+  const problem = optionsProblem(options, COOKIE_OPTIONS);
+  if (problem !== undefined) throw new Http1UsageError('ERR_HTTP1_USAGE', `parseCookies: ${problem}`);
   const { maxCookies = DEFAULT_MAX_COOKIES } = options;
   checkLimit('maxCookies', maxCookies);
   const cookies = new Map<string, string>();

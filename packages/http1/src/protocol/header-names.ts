@@ -1,3 +1,4 @@
+import { shownValue } from '@landspout/ioloop/errors';
 import { Http1UsageError } from './errors.ts';
 import { excerpt } from './excerpt.ts';
 import { flatString } from './flat-string.ts';
@@ -88,7 +89,7 @@ export function checkName(name: string): HeaderName {
  */
 function checkValue(name: string, value: string): void {
   if (typeof value !== 'string') {
-    throw new Http1UsageError('ERR_HTTP1_HEADER_VALUE', `${name} must be a string, not ${typeof value}`);
+    throw new Http1UsageError('ERR_HTTP1_HEADER_VALUE', `${name} must be a string, not ${shownValue(value)}`);
   }
   if (FORBIDDEN_IN_VALUE.test(value)) {
     throw new Http1UsageError('ERR_HTTP1_HEADER_VALUE', `${name} cannot be ${excerpt(value)}`);

@@ -1,3 +1,4 @@
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { Http1UsageError } from './errors.ts';
 
 /** What one message may cost us. Every limit is a whole number of zero or more. */
@@ -26,18 +27,29 @@ export const DEFAULT_LIMITS: Http1Limits = Object.freeze({
   maxInterimResponses: 20,
 });
 
+const LIMITS: OptionNames<Http1Limits> = {
+  maxHeadBytes: true,
+  maxHeaders: true,
+  maxBodyBytes: true,
+  maxChunkExtensionBytes: true,
+  maxTrailerBytes: true,
+  maxInterimResponses: true,
+};
+
 /** Limits that have been checked: a server resolves once, and all its connections share the one object. */
 const resolved = new WeakSet<object>([DEFAULT_LIMITS]);
 
 /**
  * Fills in the defaults. Its result can be given back to it, which costs nothing.
  *
- * @throws Http1UsageError `ERR_HTTP1_LIMIT` for a limit that is not a whole number of zero or more. There is no
+ * @throws Http1UsageError `ERR_HTTP1_LIMIT` for a limit that is not known or not a whole number of zero or more. There is no
  *   "unlimited"; use `Number.MAX_SAFE_INTEGER` where that is really meant.
  */
 export function resolveLimits(limits: Partial<Http1Limits> | undefined): Http1Limits {
   if (limits === undefined) return DEFAULT_LIMITS;
   if (resolved.has(limits)) return limits as Http1Limits;
+  const problem = optionsProblem(limits, LIMITS);
+  if (problem !== undefined) throw new Http1UsageError('ERR_HTTP1_LIMIT', `limits: ${problem}`);
   const result: Http1Limits = Object.freeze({
     maxHeadBytes: limits.maxHeadBytes ?? DEFAULT_LIMITS.maxHeadBytes,
     maxHeaders: limits.maxHeaders ?? DEFAULT_LIMITS.maxHeaders,
@@ -56,6 +68,6 @@ export function checkLimit(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
   throw new Http1UsageError(
     'ERR_HTTP1_LIMIT',
-    `${name} must be a whole number of zero or more, not ${value}`,
+    `${name} must be a whole number of zero or more, not ${shownValue(value)}`,
   );
 }

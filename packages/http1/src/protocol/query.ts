@@ -1,3 +1,4 @@
+import { shownValue } from '@landspout/ioloop/errors';
 import { Http1UsageError } from './errors.ts';
 import { checkLimit } from './limits.ts';
 import { formDecode } from './percent-decoding.ts';
@@ -105,9 +106,8 @@ export function formatQuery(fields: QueryInit): string {
 function textOf(name: string, value: unknown): string {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
     return String(value);
-  const kind = value === null ? 'null' : typeof value;
   throw new Http1UsageError(
     'ERR_HTTP1_USAGE',
-    `query: text, a number or a boolean was expected for ${JSON.stringify(name)}, not ${kind}`,
+    `query: text, a number or a boolean was expected for ${JSON.stringify(name)}, not ${shownValue(value)}`,
   );
 }

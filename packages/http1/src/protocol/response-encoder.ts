@@ -1,3 +1,4 @@
+import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { trimBlanks } from './blanks.ts';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';
@@ -248,10 +249,16 @@ function lastLines(date: string): string {
 
 function checkArguments(status: number, wholeBodyBytes: number): void {
   if (!Number.isInteger(status) || (status < 200 && status !== 101) || status > 599) {
-    throw new Http1UsageError('ERR_HTTP1_USAGE', `status must be 101 or 200 to 599, not ${status}`);
+    throw new Http1UsageError(
+      'ERR_HTTP1_USAGE',
+      `status must be 101 or 200 to 599, not ${shownValue(status)}`,
+    );
   }
   if (!Number.isSafeInteger(wholeBodyBytes) || wholeBodyBytes < -1) {
-    throw new Http1UsageError('ERR_HTTP1_USAGE', `wholeBodyBytes must be -1 or more, not ${wholeBodyBytes}`);
+    throw new Http1UsageError(
+      'ERR_HTTP1_USAGE',
+      `wholeBodyBytes must be -1 or more, not ${shownValue(wholeBodyBytes)}`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Clock, IOLoop, isThenable } from '@landspout/ioloop';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebSocketUsageError } from '../protocol/index.ts';
 import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits } from '../protocol/limits.ts';
 import { pooledRandomBytes, type RandomBytes } from './random-bytes.ts';
@@ -28,16 +29,30 @@ export interface WebSocketOptions extends Partial<WebSocketLimits> {
   readonly randomBytes?: RandomBytes;
 }
 
+/** The names that {@link WebSocketOptions} may have. */
+export const WEBSOCKET_OPTIONS: OptionNames<WebSocketOptions> = {
+  maxMessageBytes: true,
+  maxFragments: true,
+  pingIntervalMs: true,
+  pingTimeoutMs: true,
+  closeTimeoutMs: true,
+  maxQueuedBytes: true,
+  whenQueueFull: true,
+  clock: true,
+  randomBytes: true,
+};
+
 /** {@link WebSocketOptions} with every gap filled. */
 export type WebSocketSettings = Required<WebSocketOptions>;
 
 /**
  * Checks options and fills in the defaults.
  *
- * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for a value out of range.
+ * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for an option that is not known or out of range.
  */
 export function resolveWebSocketOptions(options: WebSocketOptions = NO_OPTIONS): WebSocketSettings {
   if (isThenable(options)) throw badOption('an object was expected, not a promise: options are not awaited');
+  requireOptions('WebSocket', options, WEBSOCKET_OPTIONS);
   const { pingIntervalMs = 0, maxMessageBytes, maxFragments } = options;
   const settings: WebSocketSettings = {
     maxMessageBytes: maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes,
@@ -54,19 +69,29 @@ export function resolveWebSocketOptions(options: WebSocketOptions = NO_OPTIONS):
   checkMs('pingIntervalMs', settings.pingIntervalMs, 0);
   checkMs('pingTimeoutMs', settings.pingTimeoutMs, 0);
   checkMs('closeTimeoutMs', settings.closeTimeoutMs, 1);
-  if (!(settings.maxQueuedBytes >= 0)) {
-    throw badOption(`maxQueuedBytes must be 0 or more, not ${settings.maxQueuedBytes}`);
+  if (!(typeof settings.maxQueuedBytes === 'number' && settings.maxQueuedBytes >= 0)) {
+    throw badOption(`maxQueuedBytes must be 0 or more, not ${shownValue(settings.maxQueuedBytes)}`);
   }
   if (settings.whenQueueFull !== 'close' && settings.whenQueueFull !== 'refuse') {
-    throw badOption(`whenQueueFull must be 'close' or 'refuse', not ${String(settings.whenQueueFull)}`);
+    throw badOption(`whenQueueFull must be 'close' or 'refuse', not ${shownValue(settings.whenQueueFull)}`);
   }
   return settings;
 }
 
+/** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for what is no object of options, and for names that are not known. */
+export function requireOptions<Options extends object>(
+  operation: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw badOption(`${operation}: ${problem}`);
+}
+
 /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION`. */
 export function checkMs(name: string, value: number, least: number): void {
-  if (value >= least && value < 2 ** 31) return;
-  throw badOption(`${name} must be from ${least} to ${2 ** 31 - 1}, not ${value}`);
+  if (typeof value === 'number' && value >= least && value < 2 ** 31) return;
+  throw badOption(`${name} must be from ${least} to ${2 ** 31 - 1}, not ${shownValue(value)}`);
 }
 
 function badOption(detail: string): WebSocketUsageError {

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { readClosePayload } from './close-payload.ts';
 import { WebSocketProtocolError, WebSocketUsageError } from './errors.ts';
@@ -12,6 +13,12 @@ export interface FrameDecoderOptions extends Partial<WebSocketLimits> {
   /** Which end we are: a server insists on masked frames, a client on unmasked ones. */
   readonly role: WebSocketRole;
 }
+
+const DECODER_OPTIONS: OptionNames<FrameDecoderOptions> = {
+  role: true,
+  maxMessageBytes: true,
+  maxFragments: true,
+};
 
 /** Where the current frame stands. What exists only in a state lives in that state. */
 type State =
@@ -54,8 +61,12 @@ export class FrameDecoder {
   #closeCode: number | undefined;
   #closeReason = '';
 
-  /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for a limit out of range. */
+  /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for an option that is not known, and a limit out of range. */
   constructor(options: FrameDecoderOptions) {
+    const problem = optionsProblem(options, DECODER_OPTIONS);
+    if (problem !== undefined) {
+      throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_OPTION', `FrameDecoder: ${problem}`);
+    }
     const { role, maxMessageBytes, maxFragments } = options;
     this.#role = role;
     if (maxMessageBytes === undefined && maxFragments === undefined) {

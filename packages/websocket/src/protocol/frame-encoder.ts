@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { shownValue } from '@landspout/ioloop/errors';
 import { writeClosePayload } from './close-payload.ts';
 import { WebSocketUsageError } from './errors.ts';
 import { isOpcode, MAX_CONTROL_BYTES, OPCODES } from './frame-head.ts';
@@ -107,7 +108,7 @@ function byteLengthOf(payload: string | Uint8Array): number {
   if (payload instanceof Uint8Array) return payload.length;
   throw new WebSocketUsageError(
     'ERR_WEBSOCKET_UNSENDABLE_DATA',
-    `a string or a Uint8Array, not ${typeof payload}`,
+    `a string or a Uint8Array, not ${shownValue(payload)}`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { shownValue } from '@landspout/ioloop/errors';
 import { WebSocketUsageError } from './errors.ts';
 
 /** What one message from the peer may cost. */
@@ -24,6 +25,6 @@ function checkLimit(name: keyof WebSocketLimits, value: number, most: number): v
   if (Number.isInteger(value) && value >= 1 && value <= most) return;
   throw new WebSocketUsageError(
     'ERR_WEBSOCKET_BAD_OPTION',
-    `${name} must be from 1 to ${most}, not ${value}`,
+    `${name} must be from 1 to ${most}, not ${shownValue(value)}`,
   );
 }
