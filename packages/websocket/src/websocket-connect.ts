@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import { HTTPHeaders, type ResponseHead, requestUpgrade } from '@landspout/http1';
-import { type AbsoluteUrl, Http1UsageError, type HTTPHeadersInit, parseAbsoluteUrl } from '@landspout/http1/protocol';
+import {
+  type AbsoluteUrl,
+  type HTTPHeadersInit,
+  Http1UsageError,
+  parseAbsoluteUrl,
+} from '@landspout/http1/protocol';
 import { withCallerStack } from '@landspout/ioloop';
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { type IOStream, type Resolver, TCPClient, type TlsClientOptions } from '@landspout/iostream';
