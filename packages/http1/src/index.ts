@@ -59,6 +59,8 @@ export {
   Http1UsageError,
   HttpDateCache,
   hostName,
+  type JsonObject,
+  jsonText,
   parseCookies,
   parseFormBody,
   parseHttpDate,

@@ -1,7 +1,13 @@
 import { IOStream } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
 import { ClientConnection, HTTPHeaders, HTTPInputError, requestUpgrade } from '../src/index.ts';
-import { parseCookies, RequestDecoder, ResponseDecoder, resolveLimits } from '../src/protocol/index.ts';
+import {
+  parseCookies,
+  parseQuery,
+  RequestDecoder,
+  ResponseDecoder,
+  resolveLimits,
+} from '../src/protocol/index.ts';
 
 const stream = () => IOStream.pair()[0];
 const upgrade = { method: 'GET', target: '/', headers: new HTTPHeaders().set('Host', 'a') };
@@ -10,6 +16,7 @@ const upgrade = { method: 'GET', target: '/', headers: new HTTPHeaders().set('Ho
 const DOORS: Readonly<Record<string, (options: object) => unknown>> = {
   RequestDecoder: (options) => new RequestDecoder(options),
   ResponseDecoder: (options) => new ResponseDecoder(options),
+  parseQuery: (options) => parseQuery('a=b', options),
   resolveLimits: (options) => resolveLimits(options),
   parseCookies: (options) => parseCookies('a=b', options),
   ClientConnection: (options) => new ClientConnection(stream(), options),

@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from './clock.ts';
+import { INSPECT, inspection } from './inspection.ts';
 import { runInRootContext } from './root-context.ts';
 
 /** Where a layer reports what no caller can be told. The console and pino both satisfy it. */
@@ -101,6 +102,11 @@ export class RateLimitedLog {
     this.#add(kind, (count) => {
       this.#target.logger.warn({ ...details, count }, this.#counted(message, count));
     });
+  }
+
+  [INSPECT](): object {
+    const waiting = [...this.#kinds].map(([kind, { count }]) => [kind, count]);
+    return inspection(this, [], () => ({ everyMs: this.#everyMs, waiting: Object.fromEntries(waiting) }));
   }
 
   /** Writes what was counted and not written yet. */

@@ -155,6 +155,8 @@ export class Application implements HTTPServerConnectionDelegate {
       hosts: this.#hosts.length === 0 ? undefined : Object.fromEntries(this.#hosts.map(describeHost)),
       settings: undefined,
       logger: undefined,
+      refusalLog: undefined,
+      clock: undefined,
       defaultHeaders: undefined,
     }));
   }

@@ -1,3 +1,4 @@
+import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { WebUsageError } from './errors.ts';
 import type { Arguments } from './form-fields.ts';
 import type { HandlerContext } from './handler-context.ts';
@@ -8,6 +9,8 @@ export interface ArgumentOptions {
   /** Whether white space at both ends of a value is dropped. Default true. */
   readonly strip?: boolean;
 }
+
+const ARGUMENT_OPTIONS: OptionNames<ArgumentOptions> = { strip: true };
 
 /** What stands behind the name in a call for one argument. Without a fallback, the argument must be there. */
 type SingleRest<Fallback> = [fallback?: Fallback, options?: ArgumentOptions];
@@ -80,6 +83,7 @@ export abstract class HandlerArguments {
   }
 
   #last<Fallback>(from: Arguments, name: string, rest: SingleRest<Fallback>): string | Fallback {
+    if (rest[1] !== undefined) requireOptions(name, rest[1]);
     const value = from.get(name)?.at(-1);
     if (value !== undefined) return this.#finished(value, name, rest[1] ?? NO_OPTIONS);
     if (rest.length === 0) throw new MissingArgumentError(name);
@@ -88,12 +92,7 @@ export abstract class HandlerArguments {
 
   #every(from: Arguments, name: string, options: ArgumentOptions = NO_OPTIONS): string[] {
     // A fallback in this place is an easy mistake, since the singular form takes one.
-    if (typeof options !== 'object' || options === null) {
-      throw new WebUsageError(
-        'ERR_WEB_USAGE',
-        `arguments ${name}: options were expected, not ${typeof options}`,
-      );
-    }
+    if (options !== NO_OPTIONS) requireOptions(name, options);
     return (from.get(name) ?? []).map((value) => this.#finished(value, name, options));
   }
 
@@ -101,4 +100,9 @@ export abstract class HandlerArguments {
     const decoded = this.decodeArgument(value, name);
     return options.strip === false ? decoded : decoded.trim();
   }
+}
+
+function requireOptions(name: string, options: ArgumentOptions): void {
+  const problem = optionsProblem(options, ARGUMENT_OPTIONS);
+  if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `argument ${name}: ${problem}`);
 }

@@ -1,5 +1,6 @@
-import { formatHttpDate, type HTTPHeaders, type HTTPServerExchange } from '@landspout/http1';
+import { formatHttpDate, type HTTPHeaders, type HTTPServerExchange, type JsonObject, jsonText } from '@landspout/http1';
 import { isThenable, reportRejection } from '@landspout/ioloop';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
 import { bodyEntityTag } from './entity-tag.ts';
 import { WebUsageError } from './errors.ts';
@@ -16,8 +17,8 @@ import {
 import type { ResponseDraft } from './response-draft.ts';
 import { uriReference } from './uri-reference.ts';
 
-/** Text is sent as UTF-8; an object as JSON. Bytes belong to the answer from here on. */
-export type Chunk = string | Uint8Array | object;
+/** Text is sent as UTF-8; an object as JSON. Bytes belong to the response from here on. */
+export type Chunk = string | Uint8Array | JsonObject;
 
 /** A date becomes an HTTP date. */
 export type HeaderValue = string | number | Date;
@@ -36,6 +37,8 @@ export interface CurrentValidators {
   /** When it was modified last; milliseconds are ignored. null or undefined if that is not known. */
   readonly lastModified?: Date | null | undefined;
 }
+
+const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status: true };
 
 /** How a handler answers: the part of `RequestHandler` for status, headers and body. */
 export abstract class HandlerResponse extends HandlerArguments {
@@ -125,7 +128,8 @@ export abstract class HandlerResponse extends HandlerArguments {
       this.#response.append(chunk);
       return;
     }
-    const json = jsonText(chunk);
+    const json = Array.isArray(chunk) ? undefined : jsonText(chunk);
+    if (json === undefined) throw unwritable(chunk);
     if (!this.#response.headSent) this.setHeader('Content-Type', 'application/json; charset=UTF-8');
     this.#response.append(json);
   }
@@ -176,6 +180,8 @@ export abstract class HandlerResponse extends HandlerArguments {
    * @throws WebUsageError `ERR_WEB_USAGE`, `ERR_WEB_HEAD_SENT`.
    */
   redirect(url: string, options: RedirectOptions = {}): void {
+    const unknown = optionsProblem(options, REDIRECT_OPTIONS);
+    if (unknown !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `redirect: ${unknown}`);
     this.#response.requireUnsent('redirect');
     const status = options.status ?? (options.permanent === true ? 301 : 302);
     requireStatus('redirect', status, 300, 399);
@@ -310,7 +316,7 @@ function preconditionUsage(problem: string): WebUsageError {
 
 function requireStatus(operation: string, status: number, least: number, most: number): void {
   if (Number.isInteger(status) && status >= least && status <= most) return;
-  const problem = `a status of ${least} to ${most} was expected, not ${status}`;
+  const problem = `a status of ${least} to ${most} was expected, not ${shownValue(status)}`;
   throw new WebUsageError('ERR_WEB_USAGE', `${operation}: ${problem}`);
 }
 
@@ -318,22 +324,24 @@ function headerText(name: string, value: HeaderValue): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   if (value instanceof Date) return formatHttpDate(value.getTime());
-  throw new WebUsageError('ERR_WEB_USAGE', `header ${name}: a string, number or date was expected`);
+  throw new WebUsageError(
+    'ERR_WEB_USAGE',
+    `header ${name}: a string, number or date was expected, not ${shownValue(value)}`,
+  );
 }
 
-function jsonText(chunk: object): string {
-  const refused =
-    typeof chunk !== 'object' ||
-    chunk === null ||
-    Array.isArray(chunk) ||
-    ArrayBuffer.isView(chunk) ||
-    chunk instanceof ArrayBuffer ||
-    chunk instanceof Map ||
-    chunk instanceof Set ||
-    isThenable(chunk);
-  const json: string | undefined = refused ? undefined : JSON.stringify(chunk);
-  if (json === undefined) {
-    throw new WebUsageError('ERR_WEB_USAGE', 'write: text, a Uint8Array or a plain object was expected');
-  }
-  return json;
+function unwritable(chunk: unknown): WebUsageError {
+  const expected = 'text, a Uint8Array or a plain object was expected';
+  return new WebUsageError(
+    'ERR_WEB_USAGE',
+    `write: ${expected}, not ${shownValue(chunk)}${remedyFor(chunk)}`,
+  );
+}
+
+function remedyFor(chunk: unknown): string {
+  if (Array.isArray(chunk)) return ' (wrap it in an object: { items: [] })';
+  if (chunk instanceof Map) return ' (Object.fromEntries makes an object of it)';
+  if (chunk instanceof Set) return ' (wrap it in an object: { items: [...set] })';
+  if (typeof chunk === 'function') return ' (call it?)';
+  return typeof chunk === 'number' || typeof chunk === 'bigint' ? ' (String makes text of it)' : '';
 }

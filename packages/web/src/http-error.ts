@@ -1,7 +1,8 @@
 import { HTTPHeaders, STATUS_REASONS } from '@landspout/http1';
 import type { HTTPHeadersInit } from '@landspout/http1/protocol';
-import { CodedError } from '@landspout/ioloop/errors';
+import { CodedError, type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from './errors.ts';
+import type { Chunk } from './handler-response.ts';
 
 export interface HTTPErrorOptions extends ErrorOptions {
   /** Replaces the registered phrase of the status. The peer sees it, escaped where it is shown. */
@@ -9,6 +10,8 @@ export interface HTTPErrorOptions extends ErrorOptions {
   /** Headers that belong to the refusal, such as `Allow` or `Retry-After`; set over the default ones. */
   readonly headers?: HTTPHeadersInit;
 }
+
+const HTTP_ERROR_OPTIONS: OptionNames<HTTPErrorOptions> = { reason: true, headers: true, cause: true };
 
 /**
  * Refuses a request: thrown by a handler, it becomes an answer with this status and the page of
@@ -37,9 +40,11 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new WebUsageError(
         'ERR_WEB_USAGE',
-        `HTTPError: a status of 400 to 599 was expected, not ${status}`,
+        `HTTPError: a status of 400 to 599 was expected, not ${shownValue(status)}`,
       );
     }
+    const problem = optionsProblem(options, HTTP_ERROR_OPTIONS);
+    if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `HTTPError: ${problem}`);
     const summary = `${status} ${options.reason ?? STATUS_REASONS[status] ?? 'Unknown'}`;
     super(code, logMessage === undefined ? summary : `${summary}: ${logMessage}`, options);
     this.status = status;
@@ -75,9 +80,9 @@ export class Finish extends CodedError<'ERR_WEB_FINISH'> {
   override readonly name = 'Finish';
 
   /** Written last, as by `RequestHandler.finish`. */
-  readonly chunk: string | Uint8Array | object | undefined;
+  readonly chunk: Chunk | undefined;
 
-  constructor(chunk?: string | Uint8Array | object) {
+  constructor(chunk?: Chunk) {
     super('ERR_WEB_FINISH', 'the answer is complete');
     this.chunk = chunk;
   }

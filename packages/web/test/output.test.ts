@@ -187,6 +187,88 @@ describe('write', () => {
     ),
   );
 
+  it.each([
+    [Promise.resolve(), 'not a Promise (await it?)'],
+    [[1], 'not an array (wrap it in an object: { items: [] })'],
+    [new Map(), 'not an object of Map (Object.fromEntries makes an object of it)'],
+    [() => 'x', 'not a function (call it?)'],
+    [7, 'not 7 (String makes text of it)'],
+    [undefined, 'not undefined'],
+  ])('says of %o what it is, and what to do [OUT-03]', (chunk, words) =>
+    withGet(
+      (handler) => handler.write(chunk as never),
+      async (running) => {
+        expect(statusOf(await ask(running.port, '/'))).toBe(500);
+        const message = `write: text, a Uint8Array or a plain object was expected, ${words}`;
+        expect(running.log.records.map(({ error }) => (error as Error).message)).toEqual([message]);
+      },
+    ),
+  );
+
+  it('takes data of any type that is an object, and the compiler refuses what is none [OUT-03]', () => {
+    interface User {
+      readonly name: string;
+      readonly byteLength?: number;
+    }
+    class Point {
+      x = 1;
+      toJSON(): object {
+        return { x: this.x };
+      }
+    }
+    const user: User = { name: 'ada' };
+    const list: Record<string, unknown> = { list: [1] };
+    return withGet(
+      (handler) => {
+        const refused = [
+          // @ts-expect-error: it was not awaited.
+          () => handler.write(Promise.resolve('x')),
+          // @ts-expect-error: nor was its object.
+          () => handler.write(fetchUser()),
+          // @ts-expect-error: an array has to be wrapped.
+          () => handler.write(['x']),
+          // @ts-expect-error: a Map has no JSON.
+          () => handler.write(new Map([['a', 1]])),
+          // @ts-expect-error: nor has a Set.
+          () => handler.write(new Set(['a'])),
+          // @ts-expect-error: nor have bytes that are not in a Uint8Array.
+          () => handler.write(new ArrayBuffer(1)),
+          // @ts-expect-error: it was not called.
+          () => handler.write(() => 'x'),
+          // @ts-expect-error: a class is no object of it.
+          () => handler.write(Point),
+          // @ts-expect-error: nothing was written.
+          () => handler.write(undefined),
+          // @ts-expect-error: as above.
+          () => handler.write(null),
+          // @ts-expect-error: a number is no text.
+          () => handler.write(5),
+          // @ts-expect-error: as write.
+          () => handler.finish(Promise.resolve('x')),
+          // @ts-expect-error: as write.
+          () => handler.finish(['x']),
+        ];
+        for (const write of refused) {
+          expect(write).toThrow(expect.objectContaining({ code: 'ERR_WEB_USAGE' }));
+        }
+        handler.write(user);
+        handler.write(new Point());
+        handler.write(list);
+        handler.write({ literal: 1 });
+        handler.finish(user);
+      },
+      async ({ port, log }) => {
+        const sent = '{"name":"ada"}{"x":1}{"list":[1]}{"literal":1}{"name":"ada"}';
+        expect(bodyOf(await ask(port, '/'))).toBe(sent);
+        expect(log.records).toEqual([]);
+      },
+    );
+
+    async function fetchUser(): Promise<User> {
+      return user;
+    }
+  });
+
   it('is refused after the end, which only the log hears of [OUT-03] [OUT-07]', () =>
     withGet(
       (handler) => {

@@ -388,6 +388,19 @@ describe('WebSocketHandler, calling back', () => {
         'text half a \ufffd pair',
       ]);
       const refused = [undefined, null, 5, true, () => {}, new Map(), new ArrayBuffer(2), new Uint16Array(2)];
+      // Neither does the compiler let them pass.
+      const compiled = [
+        // @ts-expect-error: it was not awaited.
+        () => handler.writeMessage(Promise.resolve('x')),
+        // @ts-expect-error: a Map has no JSON.
+        () => handler.writeMessage(new Map()),
+        // @ts-expect-error: it was not called.
+        () => handler.writeMessage(() => 'x'),
+        // @ts-expect-error: a number is no text.
+        () => handler.writeMessage(5),
+      ];
+      const shown = ['not a Promise (await it?)', 'not an object of Map', 'not a function', 'not 5'];
+      for (const [at, write] of compiled.entries()) expect(write).toThrow(shown[at]);
       for (const data of [...refused, Promise.resolve('x'), { toJSON: () => undefined }]) {
         expect(() => handler.writeMessage(data as object)).toThrow(
           expect.objectContaining({ code: 'ERR_WEBSOCKET_UNSENDABLE_DATA' }),

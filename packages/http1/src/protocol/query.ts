@@ -1,4 +1,4 @@
-import { shownValue } from '@landspout/ioloop/errors';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { Http1UsageError } from './errors.ts';
 import { checkLimit } from './limits.ts';
 import { formDecode } from './percent-decoding.ts';
@@ -20,6 +20,8 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = Object.freeze({
   maxBytes: 10 * 1024 * 1024,
 });
 
+const QUERY_LIMITS: OptionNames<QueryLimits> = { maxFields: true, maxBytes: true };
+
 type QueryValue = string | number | boolean;
 
 /** What a query can be made of: {@link QueryArguments}, pairs, `URLSearchParams`, or a record. Values may be lists. */
@@ -37,9 +39,11 @@ export type QueryInit =
  * @param text - one code unit per byte, as it came, and without a leading `?`.
  * @returns a map, so that no name reaches a prototype. It is yours.
  * @throws QueryProtocolError `ERR_HTTP1_QUERY_ENCODING`, `ERR_HTTP1_QUERY_FIELDS` (both 400) or
- *   `ERR_HTTP1_QUERY_TOO_LARGE` (413).
+ *   `ERR_HTTP1_QUERY_TOO_LARGE` (413). Http1UsageError `ERR_HTTP1_LIMIT` for a limit that is not known or is none.
  */
 export function parseQuery(text: string, limits: Partial<QueryLimits> = {}): Map<string, string[]> {
+  const problem = optionsProblem(limits, QUERY_LIMITS);
+  if (problem !== undefined) throw new Http1UsageError('ERR_HTTP1_LIMIT', `limits: ${problem}`);
   const { maxFields = DEFAULT_QUERY_LIMITS.maxFields, maxBytes = DEFAULT_QUERY_LIMITS.maxBytes } = limits;
   checkLimit('maxFields', maxFields);
   checkLimit('maxBytes', maxBytes);
