@@ -227,7 +227,7 @@ describe('halfClosedMs', () => {
   });
 
   it('does not cut what its client is still reading', () => {
-    const LARGE = Buffer.alloc(15 * 1024 * 1024, 'x');
+    const LARGE = Buffer.alloc(128 * 1024 * 1024, 'x');
     let exchange: HTTPServerExchange | undefined;
     let ended = false;
     const handler = (request: ServerRequest): void => {
@@ -257,7 +257,7 @@ describe('halfClosedMs', () => {
         }
         client.close();
       },
-      { halfClosedMs: 1_000, progressMs: 600_000 },
+      { halfClosedMs: 1_000, progressMs: 600_000, maxWriteBufferBytes: 256 * 1024 * 1024 },
     );
   });
 

@@ -1,5 +1,11 @@
-import { formatHttpDate, type HTTPHeaders, type HTTPServerExchange, type JsonObject, jsonText } from '@landspout/http1';
-import { isThenable, reportRejection } from '@landspout/ioloop';
+import {
+  formatHttpDate,
+  type HTTPHeaders,
+  type HTTPServerExchange,
+  type JsonObject,
+  jsonText,
+} from '@landspout/http1';
+import { reportRejection } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
 import { bodyEntityTag } from './entity-tag.ts';

@@ -1,5 +1,4 @@
 import { type JsonObject, jsonText } from '@landspout/http1';
-import { isThenable } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { WebSocketUsageError } from '../protocol/index.ts';
 
