@@ -287,7 +287,7 @@ describe('a handler that fails after its response', () => {
 
   it.each(Object.entries(mistakes))(
     'and %s, does not keep pipelined requests waiting',
-    async (_how, mistake) => {
+    async (how, mistake) => {
       class Late extends RequestHandler<'/:name'> {
         override get(): void {
           this.finish(`served ${this.pathParams.name};`);
@@ -302,7 +302,8 @@ describe('a handler that fails after its response', () => {
         const answers = await client.until('served 3;');
         expect(statusesOf(answers)).toEqual([200, 200, 200]);
         expect(answers).not.toContain('again');
-        expect(log.records).toHaveLength(3);
+        // Mistakes of clients are counted after the first.
+        expect(log.records).toHaveLength(how === 'asks for a broken argument' ? 1 : 3);
         client.close();
       });
     },
