@@ -6,7 +6,7 @@
  */
 
 export { type OptionNames, optionsProblem, pickOptions } from './option-names.ts';
-export { shownValue } from './shown-value.ts';
+export { shownText, shownValue } from './shown-value.ts';
 
 /**
  * An error that a program can tell apart by its {@link code}.

@@ -68,7 +68,7 @@ function nearestName(name: string, names: readonly string[]): string | undefined
       least = distance;
     }
   }
-  return least <= Math.max(1, Math.floor(wanted.length / 3)) ? nearest : undefined;
+  return least <= Math.max(PART_DISTANCE, Math.floor(wanted.length / 3)) ? nearest : undefined;
 }
 
 /** `max_buffer_size` and `maxBufferSize` are one name for somebody who comes from Python. */
@@ -76,9 +76,13 @@ function plain(name: string): string {
   return name.replace(/[_-]/g, '').toLowerCase();
 }
 
+/** How far a name is from one that begins with it, at most: further than one wrong letter, and near enough. */
+const PART_DISTANCE = 1.5;
+
 function distanceOf(a: string, b: string): number {
   // A name without its unit, such as `timeout` for `timeoutMs`, or with a word too many, such as `hostname`.
-  if (a.length >= 3 && b.length >= 3 && (a.startsWith(b) || b.startsWith(a))) return a === b ? 0 : 0.5;
+  const isPart = a.length >= 3 && b.length >= 3 && (a.startsWith(b) || b.startsWith(a));
+  if (isPart) return Math.min(Math.abs(a.length - b.length) / 3, PART_DISTANCE);
   return editDistance(a, b);
 }
 

@@ -1,4 +1,6 @@
+import { WebUsageError } from './errors.ts';
 import type { Clock, Logger } from '@landspout/ioloop';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { requestSummary } from './log-text.ts';
 import type { RequestHandler } from './request-handler.ts';
 import type { HandlerClass } from './route.ts';
@@ -24,6 +26,31 @@ export interface ApplicationSettings {
   readonly logger?: Logger;
   /** Whose time the log of refusals goes by. Default: the machine's. */
   readonly clock?: Clock;
+}
+
+const SETTINGS: OptionNames<ApplicationSettings> = {
+  debug: true,
+  serveTraceback: true,
+  defaultHandlerClass: true,
+  defaultHandlerInit: true,
+  logFunction: true,
+  logger: true,
+  clock: true,
+};
+
+/** @throws WebUsageError `ERR_WEB_USAGE` for a setting that is not known, and for functions and loggers that are none. */
+export function requireSettings(settings: ApplicationSettings): void {
+  const problem = optionsProblem(settings, SETTINGS);
+  if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `Application: ${problem}`);
+  const { logFunction, logger } = settings;
+  if (logFunction !== undefined && typeof logFunction !== 'function')
+    refuse('a function as logFunction', logFunction);
+  if (logger !== undefined && typeof logger?.error !== 'function') refuse('a logger', logger);
+}
+
+function refuse(expected: string, value: unknown): never {
+  const problem = `Application: ${expected} was expected, not ${shownValue(value)}`;
+  throw new WebUsageError('ERR_WEB_USAGE', problem);
 }
 
 /**

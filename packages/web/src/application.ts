@@ -9,15 +9,15 @@ import { type Clock, consoleLogger, type Logger, RateLimitedLog, systemClock } f
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream';
-import type { ApplicationSettings } from './application-settings.ts';
+import { type ApplicationSettings, requireSettings } from './application-settings.ts';
 import { ErrorHandler } from './error-handler.ts';
 import { WebUsageError } from './errors.ts';
 import type { HTTPServerRequest } from './http-server-request.ts';
 import type { RequestHandler } from './request-handler.ts';
 import { RequestTask } from './request-task.ts';
 import type { RouteSpec } from './route.ts';
-import { reversePattern } from './route-pattern.ts';
-import { type RouteMatch, Router, type Rule } from './router.ts';
+import { badRoute, reversePattern } from './route-pattern.ts';
+import { type RouteMatch, Router, type Rule, requireHandler } from './router.ts';
 
 /** Where to listen, and the options of the server. */
 export type ApplicationListenOptions = HTTPServerOptions & Parameters<HTTPServer['listen']>[0];
@@ -66,14 +66,22 @@ export class Application implements HTTPServerConnectionDelegate {
   readonly #named = new Map<string, Rule>();
   readonly #noMatch: RouteMatch;
 
-  /** @throws WebUsageError `ERR_WEB_ROUTE` for a route that cannot be understood. */
+  /**
+   * @throws WebUsageError `ERR_WEB_ROUTE` for a route that no request could reach or that no handler could serve, such as
+   *   one whose pattern is a regular expression in a string, whose handler is no class with a verb, or whose name is that
+   *   of another; `ERR_WEB_USAGE` for a setting that is not known.
+   */
   constructor(routes: readonly RouteSpec[] = [], settings: ApplicationSettings = {}) {
+    requireSettings(settings);
     this.settings = settings;
     this.logger = settings.logger ?? consoleLogger;
     this.clock = settings.clock ?? systemClock;
     this.refusalLog = settings.debug === true ? new RateLimitedLog(this, 0) : new RateLimitedLog(this);
     this.serveTraceback = settings.serveTraceback ?? settings.debug ?? false;
     const { defaultHandlerClass, defaultHandlerInit } = settings;
+    if (defaultHandlerClass !== undefined) {
+      requireHandler('defaultHandlerClass', defaultHandlerClass, defaultHandlerInit ?? {});
+    }
     this.#noMatch =
       defaultHandlerClass === undefined
         ? { handlerClass: ErrorHandler, init: { status: 404 }, groups: undefined }
@@ -163,16 +171,13 @@ export class Application implements HTTPServerConnectionDelegate {
 
   #routerOf(routes: readonly RouteSpec[]): Router {
     const router = new Router(routes);
+    const named = new Map<string, Rule>();
     for (const rule of router.rules) {
       if (rule.name === undefined) continue;
-      if (this.#named.has(rule.name)) {
-        this.logger.warn(
-          { route: rule.name },
-          `two routes have the name ${rule.name}: reverseUrl takes the last`,
-        );
-      }
-      this.#named.set(rule.name, rule);
+      requireFreeName(rule, named.get(rule.name) ?? this.#named.get(rule.name), named.has(rule.name));
+      named.set(rule.name, rule);
     }
+    for (const [name, rule] of named) this.#named.set(name, rule);
     return router;
   }
 }
@@ -184,4 +189,14 @@ function describeRules(rules: readonly Rule[]): readonly string[] {
 
 function describeHost({ pattern, router }: VirtualHost): readonly [string, readonly string[]] {
   return [pattern.source, describeRules(router.rules)];
+}
+
+/** Rules for different hosts may share a name where they share the path, too. */
+function requireFreeName(rule: Rule, other: Rule | undefined, isOfSameHost: boolean): void {
+  if (other === undefined || (!isOfSameHost && other.pattern.text === rule.pattern.text)) return;
+  const where = JSON.stringify(other.pattern.text);
+  throw badRoute(
+    rule.pattern.text,
+    `its name ${JSON.stringify(rule.name)} is that of the route ${where} too`,
+  );
 }

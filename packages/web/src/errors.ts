@@ -9,7 +9,9 @@ export const WEB_ERRORS = {
   ERR_WEB_FINISHED: { meaning: 'The answer was complete, or given away by detach, before the call.' },
   ERR_WEB_HEAD_SENT: { meaning: 'Status and headers were sent before the call, and can no longer change.' },
   ERR_WEB_BODY_FORBIDDEN: { meaning: 'A body was written for a status that must not have one.' },
-  ERR_WEB_ROUTE: { meaning: 'A route cannot be understood; the application was not made.' },
+  ERR_WEB_ROUTE: {
+    meaning: 'A route that no request could reach, or no handler serve; the application was not made.',
+  },
   ERR_WEB_REVERSE: { meaning: 'No URL can be made: unknown name, wrong arguments, or a pattern too free.' },
 } as const satisfies Record<string, { meaning: string }>;
 

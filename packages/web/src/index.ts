@@ -27,6 +27,13 @@ export type { PathParams } from './path-params.ts';
 export { RedirectHandler, type RedirectHandlerInit } from './redirect-handler.ts';
 // Handlers.
 export { type Awaitable, RequestHandler } from './request-handler.ts';
-export { type HandlerClass, type NestedRoutes, type Route, type RouteSpec, route } from './route.ts';
+export {
+  type HandlerClass,
+  type NestedRoutes,
+  type Route,
+  type RouteSpec,
+  type RouteUse,
+  route,
+} from './route.ts';
 export type { RouteMatch } from './router.ts';
 export { StaticFileHandler, type StaticFileHandlerInit } from './static-file-handler.ts';

@@ -1,6 +1,8 @@
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from './errors.ts';
 import { percentEncode } from './percent-decoding.ts';
 import { RequestHandler } from './request-handler.ts';
+import type { RouteUse } from './route.ts';
 
 export interface RedirectHandlerInit {
   /** Where to, with `{name}` or `{0}` in place of what the route's pattern took. */
@@ -9,8 +11,28 @@ export interface RedirectHandlerInit {
   readonly permanent?: boolean;
 }
 
+const INIT: OptionNames<RedirectHandlerInit> = { url: true, permanent: true };
+/** What stands for a parameter in a URL. */
+const PLACEHOLDER = /\{(\w+)\}/g;
+
 /** Redirects to another URL. The query is taken along. */
 export class RedirectHandler extends RequestHandler {
+  static override routeProblem(use: RouteUse): string | undefined {
+    const { init, handlerClass } = use;
+    // A subclass with an `initialize` of its own may have its URL from elsewhere.
+    if (handlerClass.prototype.initialize !== RedirectHandler.prototype.initialize) return undefined;
+    const { url } = init as Partial<RedirectHandlerInit>;
+    const unknown = optionsProblem(init, INIT);
+    if (unknown !== undefined) return unknown;
+    if (typeof url !== 'string' || url === '')
+      return `where to redirect was expected as url, not ${shownValue(url)}`;
+    for (const [, key = ''] of url.matchAll(PLACEHOLDER)) {
+      const isThere = /^\d+$/.test(key) ? Number(key) < use.paramCount : use.paramNames.includes(key);
+      if (!isThere) return `the url has {${key}}, and the pattern no such parameter`;
+    }
+    return undefined;
+  }
+
   #url = '';
   #permanent = true;
 
@@ -22,7 +44,7 @@ export class RedirectHandler extends RequestHandler {
   override get(): void {
     const template = this.#url;
     const pathStart = HOST_PART.exec(template)?.[0].length ?? 0;
-    let url = template.replace(/\{(\w+)\}/g, (_, key: string, at: number) => {
+    let url = template.replace(PLACEHOLDER, (_, key: string, at: number) => {
       const value = this.#valueOf(key);
       // In a host a slash would end it, and the peer would choose the host.
       return at < pathStart ? percentEncode(value) : value.split('/').map(percentEncode).join('/');

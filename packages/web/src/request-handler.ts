@@ -7,6 +7,7 @@ import { HandlerResponse } from './handler-response.ts';
 import { HTTPError } from './http-error.ts';
 import { printable, requestSummary } from './log-text.ts';
 import type { PathParams } from './path-params.ts';
+import type { RouteUse } from './route.ts';
 
 /** The verbs that a handler may define without further ado. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PUT', 'OPTIONS'];
@@ -43,6 +44,16 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
    * method of that name in lower case.
    */
   static readonly supportedMethods: readonly string[] = METHODS;
+
+  /**
+   * Checks how a route uses this class, once, when the application is made. Override it in a class that others route to,
+   * so that a mistake in its `init` is found before the first request.
+   *
+   * @returns what is wrong, with a remedy: the route is refused with `ERR_WEB_ROUTE`. `undefined` if nothing is.
+   */
+  static routeProblem(_use: RouteUse): string | undefined {
+    return undefined;
+  }
 
   readonly application: Application;
   readonly #context: HandlerContext;

@@ -26,7 +26,6 @@ describe('compilePattern', () => {
 
   it('compares everything else literally', () => {
     expect(groupsOf('/a.b/:x', '/aXb/1')).toBeNull();
-    expect(groupsOf('/(a|b)/:x', '/a/1')).toBeNull();
     expect(groupsOf('/a:b/:x', '/a:b/1')).toEqual({ x: '1' });
   });
 
@@ -40,6 +39,47 @@ describe('compilePattern', () => {
 
   it.each(['user', '', '/:', '/:1d', '/*rest/more', '/:a/:a'])('refuses %j', (pattern) => {
     expect(() => compilePattern(pattern)).toThrow(expect.objectContaining({ code: 'ERR_WEB_ROUTE' }));
+  });
+
+  it.each([
+    ['/story/([0-9]+)', 'in a string "(" would stand for itself', String.raw`/\/story\/([0-9]+)/`],
+    ['/story/:id([0-9]+)', 'as in', "'/story/:id'"],
+    ['/a|/b', '"|" would stand for itself', 'RegExp'],
+    ['/c++', '"+" would stand for itself', String.raw`/\/c\+\+/`],
+    [String.raw`/\d+`, String.raw`"\" would stand for itself`, String.raw`/\/\d+/`],
+    ['^/a$', 'a pattern starts with /', 'route "^/a$"'],
+    ['/a$', '"$" would stand for itself', String.raw`/\/a\$/`],
+    ['/a/:id?', '"?" would stand for itself', "'/story/:id'"],
+    ['/user/{id}', '"{" would stand for itself', "'/story/:id'"],
+    ['/user/<id>', '"<" would stand for itself', "'/story/:id'"],
+    ['/a/b*', '"*" would stand for itself', "'/files/*path'"],
+    ['/files/*', 'a * needs a name', "'/files/*path'"],
+    ['/straße', 'no path of a request has "ß"', '"/stra%C3%9Fe"'],
+    ['/a b', 'no path of a request has " "', '"/a%20b"'],
+    ['/a#b', 'no path of a request has "#"', 'route "/a#b"'],
+    ['', 'the pattern is empty', "the root is '/'"],
+  ])(
+    'refuses %j, which no request matches as it was meant, with a remedy [RT-01]',
+    (pattern, problem, remedy) => {
+      expect(() => compilePattern(pattern)).toThrow(problem);
+      expect(() => compilePattern(pattern)).toThrow(remedy);
+    },
+  );
+
+  it.each([/story\/(\d+)/, /^a/, /%41/])(
+    'refuses %s, since every path starts with a slash [RT-01]',
+    (pattern) => {
+      expect(() => compilePattern(pattern)).toThrow('every path starts with /');
+    },
+  );
+
+  it.each([/a?\/b/, /a*\/b/, /\/a|b/, /.*/, /(\/a)?/, /^\/a/])('takes %s', (pattern) => {
+    expect(() => compilePattern(pattern)).not.toThrow();
+  });
+
+  it('takes what a path may have besides letters', () => {
+    const path = "/a-._~!&'(),;=:@%20".replace(/[()]/g, '');
+    expect(compilePattern(path).exact).toBe(path);
   });
 
   it('joins a prefix with what is nested below it', () => {

@@ -1,3 +1,4 @@
+import { shownText, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from './errors.ts';
 import { percentEncode } from './percent-decoding.ts';
 
@@ -37,7 +38,11 @@ export const NO_PREFIX: PatternPrefix = { text: '', source: '', parts: [] };
  * @throws WebUsageError `ERR_WEB_ROUTE`.
  */
 export function compilePattern(pattern: string | RegExp, prefix: PatternPrefix = NO_PREFIX): RoutePattern {
-  if (typeof pattern !== 'string') return compileRegExp(pattern, prefix);
+  if (pattern instanceof RegExp) return compileRegExp(pattern, prefix);
+  if (typeof pattern !== 'string') {
+    const problem = `a string or a RegExp was expected as pattern, not ${shownValue(pattern)}`;
+    throw new WebUsageError('ERR_WEB_ROUTE', problem);
+  }
   const { source, parts, text } = extendPrefix(prefix, pattern);
   const exact = parts.every((part) => typeof part === 'string') ? parts.join('') : undefined;
   return { text, exact, regExp: new RegExp(`^${source}$`), parts };
@@ -46,7 +51,9 @@ export function compilePattern(pattern: string | RegExp, prefix: PatternPrefix =
 /** Appends a pattern string to a prefix. @throws WebUsageError `ERR_WEB_ROUTE`. */
 export function extendPrefix(prefix: PatternPrefix, pattern: string): PatternPrefix {
   const text = prefix.text + pattern;
-  if (!pattern.startsWith('/')) throw badPattern(text, 'a pattern starts with /');
+  if (pattern === '') throw badRoute(text, "the pattern is empty; the root is '/'");
+  if (!pattern.startsWith('/')) throw badRoute(text, 'a pattern starts with /');
+  requireLiteral(pattern, text);
   let source = prefix.source;
   const parts = [...prefix.parts];
   const segments = pattern.slice(1).split('/');
@@ -58,24 +65,65 @@ export function extendPrefix(prefix: PatternPrefix, pattern: string): PatternPre
       continue;
     }
     const name = segment.slice(1);
-    if (!/^[A-Za-z_]\w*$/.test(name)) throw badPattern(text, `${segment} has no name like ":id"`);
-    if (source.includes(`(?<${name}>`)) throw badPattern(text, `the name ${name} comes twice`);
-    if (mark === '*' && at !== segments.length - 1) throw badPattern(text, `${segment} must come last`);
+    if (!/^[A-Za-z_]\w*$/.test(name)) throw badRoute(text, `${segment} has no name like ":id"`);
+    if (source.includes(`(?<${name}>`)) throw badRoute(text, `the name ${name} comes twice`);
+    if (mark === '*' && at !== segments.length - 1) throw badRoute(text, `${segment} must come last`);
     source += mark === '*' ? `/(?<${name}>.*)` : `/(?<${name}>[^/]+)`;
     parts.push('/', { slashes: mark === '*' });
   }
   return { text, source, parts };
 }
 
+/** What means something in a regular expression, and in other routers, and here only itself. A `*` may begin a segment. */
+const META = /[()[\]+?|^$\\{}<>]|(?<!\/)\*/;
+/** What no request has in its path as it stands (RFC 3986 §3.3). */
+const NEVER_IN_PATH = /[^\u0021-\u007e]|["#`]/;
+
+/**
+ * Refuses text that was probably not meant to be compared as it stands: a regular expression in a string, as Tornado has
+ * them, or the parameters of another router. The route would be a 404 for ever.
+ */
+function requireLiteral(pattern: string, text: string): void {
+  const meta = META.exec(pattern)?.[0];
+  if (meta !== undefined) {
+    const remedy = `write a parameter as in '/story/:id' or '/files/*path', or the whole as a RegExp${regExpFor(text)}`;
+    throw badRoute(text, `in a string "${meta}" would stand for itself; ${remedy}`);
+  }
+  if (/\*(?:\/|$)/.test(pattern)) throw badRoute(text, "a * needs a name, as in '/files/*path'");
+  const foreign = NEVER_IN_PATH.exec(pattern)?.[0];
+  if (foreign === undefined) return;
+  const remedy =
+    foreign === '#' ? '' : `; write it percent-encoded, as it comes: ${shownText(encodeURI(pattern))}`;
+  throw badRoute(text, `no path of a request has ${shownText(foreign)}${remedy}`);
+}
+
+/** What may have been meant, as a RegExp: the text itself if it looks like one, else its characters. */
+function regExpFor(text: string): string {
+  if (/[{}<>]/.test(text)) return '';
+  try {
+    return `, ${new RegExp(/[([\\]/.test(text) ? text : escapeRegExp(text))}`;
+  } catch {
+    return '';
+  }
+}
+
+/** A literal character that a path cannot begin with, and that cannot be left out. */
+const NO_SLASH_FIRST = /^\^?[\w%~-](?![?*{])/;
+
 function compileRegExp(pattern: RegExp, prefix: PatternPrefix): RoutePattern {
   const text = `${prefix.text}${pattern.source}`;
+  if (prefix === NO_PREFIX && NO_SLASH_FIRST.test(pattern.source) && !pattern.source.includes('|')) {
+    throw badRoute(text, `every path starts with /, and so must what matches it: /\\/${pattern.source}/`);
+  }
   // g and y keep a position between matches, and m would let $ match before the end.
   const flags = pattern.flags.replace(/[gmy]/g, '');
   let regExp: RegExp;
   try {
     regExp = new RegExp(`^${prefix.source}(?:${pattern.source})$`, flags);
   } catch (cause) {
-    throw new WebUsageError('ERR_WEB_ROUTE', `route ${text}: it does not fit below its prefix`, { cause });
+    throw new WebUsageError('ERR_WEB_ROUTE', `route ${shownText(text)}: it does not fit below its prefix`, {
+      cause,
+    });
   }
   const own = simpleParts(pattern.source);
   return { text, exact: undefined, regExp, parts: own && [...prefix.parts, ...own] };
@@ -137,8 +185,9 @@ function escapeRegExp(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
-function badPattern(text: string, problem: string): WebUsageError {
-  return new WebUsageError('ERR_WEB_ROUTE', `route ${text}: ${problem}`);
+/** The error for a route that cannot be used. @param text - its pattern, as it was given. */
+export function badRoute(text: string, problem: string): WebUsageError {
+  return new WebUsageError('ERR_WEB_ROUTE', `route ${shownText(text)}: ${problem}`);
 }
 
 function badReverse(problem: string): WebUsageError {

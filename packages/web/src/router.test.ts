@@ -3,9 +3,11 @@ import { RequestHandler } from './request-handler.ts';
 import type { HandlerClass, RouteSpec } from './route.ts';
 import { Router } from './router.ts';
 
-class A extends RequestHandler {}
-class B extends RequestHandler {}
-class C extends RequestHandler {}
+class A extends RequestHandler {
+  override get(): void {}
+}
+class B extends A {}
+class C extends A {}
 
 const found = (routes: readonly RouteSpec[], path: string): HandlerClass | undefined =>
   new Router(routes).match(path)?.handlerClass;

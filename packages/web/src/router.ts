@@ -1,6 +1,9 @@
+import { shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from './errors.ts';
-import type { HandlerClass, RouteSpec } from './route.ts';
+import { handlerProblem } from './handler-check.ts';
+import type { HandlerClass, RouteSpec, RouteUse } from './route.ts';
 import {
+  badRoute,
   compilePattern,
   extendPrefix,
   NO_PREFIX,
@@ -57,11 +60,14 @@ export class Router {
   }
 
   #addAll(routes: readonly RouteSpec[], prefix: PatternPrefix): void {
+    requireList(routes);
     for (const spec of routes) {
       const [pattern, target, init, name] = spec;
       if (Array.isArray(target)) {
-        if (typeof pattern !== 'string')
-          throw new WebUsageError('ERR_WEB_ROUTE', 'a prefix must be a string');
+        if (typeof pattern !== 'string') {
+          const text = `a prefix of routes must be a string, not ${shownValue(pattern)}`;
+          throw new WebUsageError('ERR_WEB_ROUTE', text);
+        }
         this.#addAll(target, extendPrefix(prefix, pattern));
       } else {
         this.#add(pattern, target as HandlerClass, init, name, prefix);
@@ -77,9 +83,8 @@ export class Router {
     prefix: PatternPrefix,
   ): void {
     const compiled = compilePattern(pattern, prefix);
-    if (typeof handlerClass !== 'function') {
-      throw new WebUsageError('ERR_WEB_ROUTE', `route ${compiled.text}: a handler class was expected`);
-    }
+    requireUse(compiled, handlerClass, init);
+    requireName(compiled, name);
     const index = this.#rules.length;
     const rule: Rule = {
       handlerClass,
@@ -92,5 +97,50 @@ export class Router {
     this.#rules.push(rule);
     if (compiled.exact === undefined) this.#dynamic.push(rule);
     else if (!this.#exact.has(compiled.exact)) this.#exact.set(compiled.exact, rule);
+  }
+}
+
+/** Checks a handler that is used without a pattern. @throws WebUsageError `ERR_WEB_ROUTE`. */
+export function requireHandler(name: string, handlerClass: HandlerClass, init: object): void {
+  const use = { handlerClass, init, paramCount: 0, paramNames: [] };
+  const problem = handlerProblem(handlerClass) ?? initProblem(init) ?? handlerClass.routeProblem(use);
+  if (problem !== undefined) throw new WebUsageError('ERR_WEB_ROUTE', `${name}: ${problem}`);
+}
+
+function requireUse(pattern: RoutePattern, handlerClass: HandlerClass, init: object = NO_INIT): void {
+  const problem =
+    handlerProblem(handlerClass) ??
+    initProblem(init) ??
+    handlerClass.routeProblem(useOf(pattern, handlerClass, init));
+  if (problem !== undefined) throw badRoute(pattern.text, problem);
+}
+
+function useOf({ regExp }: RoutePattern, handlerClass: HandlerClass, init: object): RouteUse {
+  // Matches everything, with nothing in any group: so it says which groups there are.
+  const groups = new RegExp(`${regExp.source}|`, regExp.flags).exec('');
+  const paramNames = Object.keys(groups?.groups ?? {});
+  return { handlerClass, init, paramCount: (groups?.length ?? 1) - 1, paramNames };
+}
+
+function initProblem(init: unknown): string | undefined {
+  if (typeof init === 'object' && init !== null) return undefined;
+  const remedy = typeof init === 'string' ? '; the name of a route comes fourth' : '';
+  return `an object as init was expected, not ${shownValue(init)}${remedy}`;
+}
+
+function requireName({ text }: RoutePattern, name: unknown): void {
+  if (name === undefined || (typeof name === 'string' && name !== '')) return;
+  throw badRoute(text, `a name was expected, not ${shownValue(name)}`);
+}
+
+function requireList(routes: unknown): void {
+  if (!Array.isArray(routes)) {
+    const problem = `an array of routes was expected, not ${shownValue(routes)}`;
+    throw new WebUsageError('ERR_WEB_ROUTE', problem);
+  }
+  for (const [at, spec] of routes.entries()) {
+    if (Array.isArray(spec)) continue;
+    const problem = `route ${at}: an array such as ['/', Hello] was expected, not ${shownValue(spec)}`;
+    throw new WebUsageError('ERR_WEB_ROUTE', problem);
   }
 }

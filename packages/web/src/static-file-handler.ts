@@ -1,9 +1,13 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { parseByteRange } from './byte-range.ts';
 import { WebUsageError } from './errors.ts';
 import { fileContentType } from './file-content-type.ts';
 import { HTTPError } from './http-error.ts';
 import { evaluatePreconditions, ifRangeApplies, representationOf } from './preconditions.ts';
 import { type Awaitable, RequestHandler } from './request-handler.ts';
+import type { RouteUse } from './route.ts';
 import { openStaticFile, type StaticFile } from './static-file.ts';
 import { judgeStaticPath, type StaticPath } from './static-path.ts';
 
@@ -18,13 +22,21 @@ export interface StaticFileHandlerInit {
   readonly followSymlinks?: boolean;
 }
 
+const INIT: OptionNames<StaticFileHandlerInit> = {
+  path: true,
+  defaultFilename: true,
+  dotfiles: true,
+  followSymlinks: true,
+};
+
 /** Bytes read, and waiting for the peer, at a time. */
 const BLOCK_BYTES = 64 * 1024;
 /** For URLs that name a version: the file behind such a URL never changes. */
 const TEN_YEARS_S = 10 * 365 * 24 * 3600;
 
 /**
- * Serves the files of a folder. The route's pattern must have one parameter, which is the path below the folder.
+ * Serves the files of a folder. The route's pattern must have one parameter, which is the path below the folder, and the
+ * folder must be there when the application is made.
  *
  * Nothing outside of the folder is served, and by default neither hidden files nor links that lead out. A file is
  * read in blocks, at the pace of the peer. `ETag` is weak, made of size and time of change, and so never outdated;
@@ -34,11 +46,21 @@ const TEN_YEARS_S = 10 * 365 * 24 * 3600;
  * new Application([['/static/*path', StaticFileHandler, { path: 'public' }]]);
  */
 export class StaticFileHandler extends RequestHandler {
+  static override routeProblem({ handlerClass, init, paramCount }: RouteUse): string | undefined {
+    const { get, initialize } = handlerClass.prototype;
+    if (get === StaticFileHandler.prototype.get && paramCount === 0) {
+      return 'the path below the folder was expected as a parameter: end the pattern with /*path';
+    }
+    // A subclass with an `initialize` of its own may have its folder from elsewhere.
+    if (initialize !== StaticFileHandler.prototype.initialize) return undefined;
+    return optionsProblem(init, INIT) ?? folderProblem((init as Partial<StaticFileHandlerInit>).path);
+  }
+
   #options: StaticFileHandlerInit = { path: '' };
 
   override initialize(init: StaticFileHandlerInit): void {
     if (typeof init.path !== 'string' || init.path === '') {
-      throw new WebUsageError('ERR_WEB_USAGE', 'StaticFileHandler: the folder was expected as path');
+      throw new WebUsageError('ERR_WEB_USAGE', `StaticFileHandler: ${noFolder(init.path)}`);
     }
     this.#options = init;
   }
@@ -169,5 +191,26 @@ export class StaticFileHandler extends RequestHandler {
       position += bytesRead;
       if (position < end) await this.flush();
     }
+  }
+}
+
+function noFolder(path: unknown): string {
+  return `the folder of the files was expected as path, not ${shownValue(path)}: { path: 'public' }`;
+}
+
+function folderProblem(path: unknown): string | undefined {
+  if (typeof path !== 'string' || path === '') return noFolder(path);
+  const folder = resolve(path);
+  const shown = JSON.stringify(folder);
+  try {
+    return statSync(folder).isDirectory()
+      ? undefined
+      : `the path ${shown} is a file, and a folder was expected`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') return `the folder ${shown} cannot be read (${code})`;
+    const remedy =
+      ': a relative path starts at the working directory; path.join(import.meta.dirname, …) does not';
+    return `the folder ${shown} is not there${folder === path ? '' : remedy}`;
   }
 }

@@ -184,24 +184,6 @@ describe('Application', () => {
     expect(() => app.reverseUrl('toString')).toThrow(expect.objectContaining({ code: 'ERR_WEB_REVERSE' }));
   });
 
-  it('warns of a name that is used twice, and takes the last [RT-03]', () =>
-    withApp(
-      [
-        ['/a', Hello, {}, 'x'],
-        ['/b', Hello, {}, 'x'],
-      ],
-      async ({ app, log }) => {
-        expect(app.reverseUrl('x')).toBe('/b');
-        expect(log.records.map(({ level }) => level)).toEqual(['warn']);
-      },
-    ));
-
-  it('refuses a pattern that cannot be, when it is made', () => {
-    expect(() => new Application([['no-slash', Hello]])).toThrow(
-      expect.objectContaining({ code: 'ERR_WEB_ROUTE' }),
-    );
-  });
-
   it('answers pipelined requests, each with its own handler [RH-01]', () =>
     withApp([['/u/:name', Params]], async ({ port }) => {
       const client = await RawClient.connect(port, requestText('/u/1') + requestText('/u/2'));

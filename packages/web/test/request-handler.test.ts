@@ -204,12 +204,15 @@ describe('RequestHandler', () => {
   });
 
   it('answers 500 when it cannot even be made, and the server goes on', () => {
-    class Broken extends RequestHandler {
+    class Served extends RequestHandler {
+      override get(): void {}
+    }
+    class Broken extends Served {
       readonly broken = ((): never => {
         throw new Error('no handler');
       })();
     }
-    class BadDefaults extends RequestHandler {
+    class BadDefaults extends Served {
       override setDefaultHeaders(): void {
         throw new Error('no defaults');
       }

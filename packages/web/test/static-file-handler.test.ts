@@ -352,22 +352,6 @@ describe('StaticFileHandler', () => {
       expect(log.records.map(({ level }) => level)).toEqual(['warn']);
     });
   });
-
-  it('refuses to be set up without a folder or a parameter', () =>
-    withApp(
-      [
-        ['/a/*path', StaticFileHandler, {}],
-        ['/b', StaticFileHandler, { path: root }],
-      ],
-      async ({ port, log }) => {
-        expect(statusOf(await ask(port, '/a/ten.txt'))).toBe(500);
-        expect(statusOf(await ask(port, '/b'))).toBe(500);
-        expect(log.records.map(({ error }) => (error as { code?: unknown }).code)).toEqual([
-          'ERR_WEB_USAGE',
-          'ERR_WEB_USAGE',
-        ]);
-      },
-    ));
 });
 
 /** How many files below a folder this process has open; none where the system does not tell. */

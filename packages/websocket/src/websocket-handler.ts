@@ -4,7 +4,7 @@ import { ResponseEncoder } from '@landspout/http1/protocol';
 import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { RequestHandler } from '@landspout/web';
+import { HTTPError, RequestHandler, type RouteUse } from '@landspout/web';
 import type { WebSocketDelegate } from './connection/delegate.ts';
 import { WebSocketClosedError } from './connection/errors.ts';
 import { ignorable } from './connection/frame-writer.ts';
@@ -16,6 +16,7 @@ import {
   CLOSE_CODES,
   checkUpgradeRequest,
   isSameOrigin,
+  originRefusal,
   type UpgradeOffer,
   WebSocketUsageError,
 } from './protocol/index.ts';
@@ -41,6 +42,15 @@ import {
  * const server = await new Application([['/echo', Echo]]).listen({ port: 8888 });
  */
 export abstract class WebSocketHandler<Pattern extends string = string> extends RequestHandler<Pattern> {
+  static override routeProblem({ handlerClass }: RouteUse): string | undefined {
+    if (typeof (handlerClass.prototype as WebSocketHandler).onMessage === 'function') return undefined;
+    // A field shows in an object only, so that its name in the text of a class has to do.
+    for (let one: unknown = handlerClass; one !== WebSocketHandler; one = Object.getPrototypeOf(one)) {
+      if (/\bonMessage\b/.test(String(one))) return undefined;
+    }
+    return `${shownValue(handlerClass)} has no method onMessage`;
+  }
+
   #connection: WebSocketConnection | undefined = undefined;
   #selectedSubprotocol: string | undefined = undefined;
 
@@ -73,7 +83,8 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
 
   /**
    * Whether a page of this origin may connect: browsers let every page try, with the visitor's cookies. Not asked
-   * for a request without an Origin, which no browser sends. Anything but `true` is a 403, a promise too.
+   * for a request without an Origin, which no browser sends. Anything but `true` is a 403, a promise too; the log and
+   * the response name the origin.
    *
    * By default only the origin that the request's Host names. Behind a proxy that changes Host, override it.
    */
@@ -169,13 +180,20 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
       return;
     }
     const origin = headers.get('Origin');
-    const allowed: unknown = origin === undefined || this.checkOrigin(origin);
-    reportRejection(allowed, this.#callbackFailed);
-    if (allowed !== true) {
-      this.#refuse(403, 'this origin may not connect', {});
-      return;
-    }
-    this.#upgrade(offer);
+    if (origin === undefined || this.#allows(origin)) this.#upgrade(offer);
+  }
+
+  /** Refuses an origin that may not connect, and says so: whoever set the server up looks for it in the log. */
+  #allows(origin: string): boolean {
+    const answer: unknown = this.checkOrigin(origin);
+    reportRejection(answer, this.#callbackFailed);
+    if (answer === true) return true;
+    const isDefault = this.checkOrigin === WebSocketHandler.prototype.checkOrigin;
+    const host = this.request.headers.get('Host') ?? '';
+    const reason = originRefusal(origin, host, answer, isDefault);
+    this.logException(new HTTPError(403, reason));
+    this.#refuse(403, reason, {});
+    return false;
   }
 
   override [INSPECT](): object {

@@ -1,9 +1,14 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { connect } from 'node:net';
+import { Application, type RouteSpec } from '@landspout/web';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketHandler } from '../src/index.ts';
-import { ACCEPT, RawClient, upgradeText } from './fixtures/raw-client.ts';
+import { ACCEPT, KEY, RawClient, upgradeText } from './fixtures/raw-client.ts';
 import { RecordingHandler } from './fixtures/recording-handler.ts';
 import { until, withApp } from './fixtures/running-application.ts';
+
+const VERSION_AND_KEY = { 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': KEY };
 
 beforeEach(() => RecordingHandler.reset());
 
@@ -99,6 +104,66 @@ describe('WebSocketHandler, opening', () => {
     expect((await answerTo(Open, upgradeText('/', { Origin: 'http://friend.com' }))).status).toBe(101);
     expect((await answerTo(Open, upgradeText('/', { Origin: 'http://example.com' }))).status).toBe(403);
     expect((await answerTo(Promises, upgradeText('/', { Origin: 'http://example.com' }))).status).toBe(403);
+  });
+
+  it('says which origin it refuses and what to do, once in the log and in the response [WS-02, ATT-55]', async () => {
+    class Friends extends RecordingHandler {
+      override checkOrigin(origin: string): boolean {
+        return origin === 'http://friend.com';
+      }
+    }
+    class Promises extends RecordingHandler {
+      override checkOrigin(): boolean {
+        return Promise.resolve(true) as unknown as boolean;
+      }
+    }
+    const routes: RouteSpec[] = [
+      ['/', RecordingHandler],
+      ['/friends', Friends],
+      ['/promises', Promises],
+    ];
+    await withApp(routes, async ({ url, log }) => {
+      const refusalOf = async (path: string, origin: string) => {
+        const headers = { Origin: origin, Upgrade: 'websocket', Connection: 'Upgrade', ...VERSION_AND_KEY };
+        const [response] = await once(
+          request(`${url.replace('ws', 'http')}${path}`, { headers }).end(),
+          'response',
+        );
+        response.setEncoding('utf8');
+        const body = (await response.toArray()).join('');
+        return { status: response.statusCode, type: response.headers['content-type'], body };
+      };
+      const host = JSON.stringify(new URL(url).host);
+      const here = 'may not open a WebSocket here';
+      const expected = [
+        `the origin "http://evil.example" ${here}: it is not that of Host, ${host}; override checkOrigin to allow it`,
+        `the origin "http://example.com" ${here}: checkOrigin did not return true`,
+        `the origin "null" ${here}: checkOrigin did not return true, but a Promise (await it?)`,
+        `the origin "http://${'x'.repeat(53)}…" ${here}: checkOrigin did not return true`,
+      ];
+      const refusals = [
+        await refusalOf('/', 'http://evil.example'),
+        await refusalOf('/friends', 'http://example.com'),
+        await refusalOf('/promises', 'null'),
+        await refusalOf('/friends', `http://${'x'.repeat(5_000)}`),
+      ];
+      for (const [at, { status, type, body }] of refusals.entries()) {
+        expect([status, type, body]).toEqual([403, 'text/plain; charset=UTF-8', `${expected[at]}\n`]);
+        expect(log.problems[at]?.message).toMatch(`403 Forbidden: ${expected[at]}: GET /`);
+      }
+      expect(log.problems).toHaveLength(refusals.length);
+    });
+  });
+
+  it('refuses to be routed to without onMessage, when the application is made [RT-01]', () => {
+    class Deaf extends (WebSocketHandler as unknown as typeof RecordingHandler) {}
+    Object.defineProperty(Deaf, 'name', { value: 'Deaf' });
+    class Field extends (WebSocketHandler as unknown as typeof RecordingHandler) {
+      override onMessage = (): void => {};
+    }
+    class Below extends Field {}
+    expect(() => new Application([['/', Deaf]])).toThrow('the class Deaf has no method onMessage');
+    for (const handler of [Field, Below]) expect(() => new Application([['/', handler]])).not.toThrow();
   });
 
   it('asks for a subprotocol exactly once, with what was offered [WS-04]', async () => {

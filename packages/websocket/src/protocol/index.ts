@@ -36,7 +36,7 @@ export { OPCODES, type WebSocketRole } from './frame-head.ts';
 export { acceptValue, handshakeKey, isHandshakeKey } from './handshake-key.ts';
 export { DEFAULT_LIMITS, type WebSocketLimits } from './limits.ts';
 export { applyMask } from './mask.ts';
-export { isSameOrigin } from './same-origin.ts';
+export { isSameOrigin, originRefusal } from './same-origin.ts';
 export { formatSubprotocols, parseSubprotocols } from './subprotocols.ts';
 export {
   checkUpgradeRequest,

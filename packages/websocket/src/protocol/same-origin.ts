@@ -1,3 +1,5 @@
+import { shownText, shownValue } from '@landspout/ioloop/errors';
+
 /** RFC 6454 §6.2, of the schemes that pages with a host of their own have. No path, no user, no blanks. */
 const ORIGIN = /^(https?):\/\/([^/?#@\\\s,]+)$/i;
 
@@ -25,6 +27,21 @@ export function isSameOrigin(origin: string, host: string, tls?: boolean): boole
   const defaultPort = isSecure ? 443 : 80;
   const from = normalAuthority(originAuthority, defaultPort);
   return from !== undefined && from === normalAuthority(host, defaultPort);
+}
+
+/**
+ * Says which origin may not connect, and what would have to change, for the log and for the response: both texts are the
+ * client's, so they are quoted, escaped and clipped.
+ *
+ * @param answer - what `checkOrigin` returned in place of `true`.
+ * @param isDefault - whether it is the check of {@link isSameOrigin}, and no override.
+ */
+export function originRefusal(origin: string, host: string, answer: unknown, isDefault: boolean): string {
+  const refused = `the origin ${shownText(origin)} may not open a WebSocket here`;
+  if (isDefault)
+    return `${refused}: it is not that of Host, ${shownText(host)}; override checkOrigin to allow it`;
+  const shown = answer === false ? '' : `, but ${shownValue(answer)}`;
+  return `${refused}: checkOrigin did not return true${shown}`;
 }
 
 function normalAuthority(authority: string, defaultPort: number): string | undefined {
