@@ -88,6 +88,11 @@ describe('options that are not known', () => {
     );
   });
 
+  it.each(['', 'http', '80.5', '99999', ' 80'])('and so is the port %j of such a listener', async (port) => {
+    const start = new ProcessSupervisor({ program: 'x.js', listen: [{ port }] }).start();
+    await expect(start).rejects.toThrow(`listen: a port of 0 to 65535 was expected, not "${port}"`);
+  });
+
   it('count as absent when their value is undefined', async () => {
     await expect(sleep(0, { zzz: undefined } as object)).resolves.toBeUndefined();
   });

@@ -1,6 +1,6 @@
-import { WebUsageError } from './errors.ts';
 import type { Clock, Logger } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
+import { WebUsageError } from './errors.ts';
 import { requestSummary } from './log-text.ts';
 import type { RequestHandler } from './request-handler.ts';
 import type { HandlerClass } from './route.ts';

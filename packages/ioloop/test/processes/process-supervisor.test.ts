@@ -351,6 +351,7 @@ describe('the listeners of a ProcessSupervisor', () => {
     { port: -1 },
     { port: 65_536 },
     { port: 1.5 },
+    { port: 'http' },
     { backlog: 0 },
     { host: 'a\0b' },
     { path: '/tmp/landspout.sock' },
@@ -371,7 +372,7 @@ describe('the listeners of a ProcessSupervisor', () => {
   });
 
   it('are at every address of localhost and of no host at all', async () => {
-    for (const wish of [{}, { host: 'localhost' }]) {
+    for (const wish of [{}, { host: 'localhost' }, { host: 'localhost', port: '0' }]) {
       const supervised = new Supervised('serve', { count: 1, listen: [wish] });
       await supervised.supervisor.start();
       const port = (await supervised.told('port')) as number;
