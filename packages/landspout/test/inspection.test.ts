@@ -184,12 +184,15 @@ describe('Application, RequestHandler, HTTPServerRequest', () => {
         this.write('fine');
       }
     }
+    class Fallback extends RequestHandler {
+      override get(): void {}
+    }
     const application = new Application(
       [
         ['/', Main],
         ['/story/:id', Main],
       ],
-      { cookieSecret: 'hunter2' } as object,
+      { defaultHandlerClass: Fallback, defaultHandlerInit: { secret: 'hunter2' } },
     );
     application.addHandlers('example.com', [['/only', Main]]);
     expect(shown(application)).toBe(

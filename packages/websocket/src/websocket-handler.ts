@@ -4,7 +4,7 @@ import { ResponseEncoder } from '@landspout/http1/protocol';
 import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { HTTPError, RequestHandler, type RouteUse } from '@landspout/web';
+import { RequestHandler, type RouteUse } from '@landspout/web';
 import type { WebSocketDelegate } from './connection/delegate.ts';
 import { WebSocketClosedError } from './connection/errors.ts';
 import { ignorable } from './connection/frame-writer.ts';
@@ -191,7 +191,8 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
     const isDefault = this.checkOrigin === WebSocketHandler.prototype.checkOrigin;
     const host = this.request.headers.get('Host') ?? '';
     const reason = originRefusal(origin, host, answer, isDefault);
-    this.logException(new HTTPError(403, reason));
+    const details = { status: 403, peer: this.request.remoteAddress };
+    this.application.refusalLog.warn('websocket-origin', details, `refused a WebSocket: ${reason}`);
     this.#refuse(403, reason, {});
     return false;
   }

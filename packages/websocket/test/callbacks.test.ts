@@ -292,7 +292,7 @@ describe('WebSocketHandler, calling back', () => {
   });
 
   it.each<[string, number, number, (later: Promise<never>) => object]>([
-    ['checkOrigin', 403, 1, (later) => ({ checkOrigin: () => later })],
+    ['checkOrigin', 403, 2, (later) => ({ checkOrigin: () => later })],
     ['selectSubprotocol', 500, 2, (later) => ({ selectSubprotocol: () => later })],
     ['connectionOptions', 500, 2, (later) => ({ connectionOptions: () => later })],
   ])('refuses a promise of %s, and logs what it rejects with', async (_what, status, problems, methodsOf) => {

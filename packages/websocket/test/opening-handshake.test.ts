@@ -149,9 +149,9 @@ describe('WebSocketHandler, opening', () => {
       ];
       for (const [at, { status, type, body }] of refusals.entries()) {
         expect([status, type, body]).toEqual([403, 'text/plain; charset=UTF-8', `${expected[at]}\n`]);
-        expect(log.problems[at]?.message).toMatch(`403 Forbidden: ${expected[at]}: GET /`);
       }
-      expect(log.problems).toHaveLength(refusals.length);
+      // Strangers can cause it: the first of a minute is written, and the others are counted.
+      expect(log.problems.map(({ message }) => message)).toEqual([`refused a WebSocket: ${expected[0]}`]);
     });
   });
 
