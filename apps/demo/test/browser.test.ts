@@ -78,6 +78,8 @@ describe('the chat page in Chromium', () => {
     const ada = await enterAs('Ada');
     const bo = await enterAs('Bo');
     await say(ada, 'Hello Bo');
+    // The room decides the order of two tabs: one waits for the other.
+    await expect.poll(() => texts(bo)).toEqual(['Hello Bo']);
     await say(bo, 'Hello Ada');
     await expect.poll(() => texts(ada)).toEqual(['Hello Bo', 'Hello Ada']);
     await expect.poll(() => texts(bo)).toEqual(['Hello Bo', 'Hello Ada']);
@@ -164,6 +166,7 @@ describe('the chat page in Chromium', () => {
       await secondAda.keyboard.press('Enter');
       await secondAda.getByText('You are Ada 2').waitFor();
       await say(bo, 'before\n'.repeat(150));
+      await expect.poll(() => texts(ada)).toHaveLength(1);
       await say(ada, 'mine');
       for (const page of [ada, bo]) await expect.poll(() => texts(page)).toHaveLength(2);
       await ada.getByLabel('Message', { exact: true }).fill('half a tho');

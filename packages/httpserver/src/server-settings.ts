@@ -1,5 +1,4 @@
 import {
-  DEFAULT_LIMITS,
   type DetachedStream,
   HTTPClosedError,
   type HTTPServerConnectionDelegate,
@@ -11,8 +10,9 @@ import {
   type ServerConnection,
   type ServerConnectionSettings,
 } from '@landspout/http1';
+import { LIMIT_NAMES } from '@landspout/http1/protocol';
 import { DeadlineWheel, IOLoop, type RateLimitedLog } from '@landspout/ioloop';
-import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import { type OptionNames, pickOptions, shownValue } from '@landspout/ioloop/errors';
 import { StreamUsageError, TCP_SERVER_OPTIONS, type TCPServerOptions } from '@landspout/iostream';
 import { DecompressingDelegate } from './decompression/decompressing-delegate.ts';
 import type { DecompressionOptions } from './decompression/decompression-options.ts';
@@ -58,12 +58,7 @@ export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze
   bodyTimeoutMs: true,
   halfClosedMs: true,
   lingerMs: true,
-  maxHeadBytes: true,
-  maxHeaders: true,
-  maxBodyBytes: true,
-  maxChunkExtensionBytes: true,
-  maxTrailerBytes: true,
-  maxInterimResponses: true,
+  ...LIMIT_NAMES,
   trustedProxies: true,
   forwardedHeaders: true,
   keepAlive: true,
@@ -123,7 +118,7 @@ export class ServerSettings implements ServerConnectionSettings {
     this.loop = options.loop ?? IOLoop.current();
     this.refusalLog = services.refusalLog;
     this.delegate = decompressing(delegate, options);
-    this.codecs = new ServerCodecs(resolveLimits(limitsOf(options)));
+    this.codecs = new ServerCodecs(resolveLimits(pickOptions<Partial<Http1Limits>>(options, LIMIT_NAMES)));
     this.pieces = new PiecePool(this.loop.clock);
     this.wheel = new DeadlineWheel(
       this.loop.clock,
@@ -190,14 +185,4 @@ function decompressing(
 
 function stoppingError(): HTTPClosedError {
   return new HTTPClosedError('ERR_HTTP_STOPPING', 'the server is stopping');
-}
-
-/** The limits among the options. */
-function limitsOf(options: HTTPServerOptions): Partial<Http1Limits> {
-  const limits: Record<string, number> = {};
-  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Http1Limits)[]) {
-    const value = options[name];
-    if (value !== undefined) limits[name] = value;
-  }
-  return limits as Partial<Http1Limits>;
 }

@@ -1,7 +1,7 @@
 import { CodedError } from './errors.ts';
 
 /**
- * Adds to the stack of an error who waits for it, such as the line of a program that called `fetch`.
+ * Adds the functions that await an error to its stack, such as the line of a program that called `fetch`.
  *
  * What the system refuses is noticed in a callback of the event loop, whose stack says nothing about who asked. In the
  * `catch` of an `async` function the engine knows who awaits that: it costs nothing unless something fails. Called at

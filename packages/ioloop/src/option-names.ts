@@ -24,7 +24,7 @@ export function optionsProblem(options: unknown, known: object): string | undefi
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     return `an object of options was expected, not ${shownValue(options)}`;
   }
-  // Inherited ones too: `Object.create(defaults)` has them, and whoever reads an option finds them.
+  // Inherited ones too: `Object.create(defaults)` has them, and reading an option finds them.
   for (const name in options) {
     if ((known as Record<string, unknown>)[name] === true) continue;
     if ((options as Record<string, unknown>)[name] !== undefined) return unknownName(name, known);

@@ -31,7 +31,7 @@ export function runInContextOf<This>(
   else resource.runInAsyncScope(callback, receiver);
 }
 
-/** The stores that `callback` enters are kept in this resource, which nobody runs in again. */
+/** The stores that `callback` enters are kept in this resource, in which nothing runs again. */
 function runInFreshResource<This>(callback: (this: This) => void, receiver: This): void {
   new AsyncResource('Landspout').runInAsyncScope(callback, receiver);
 }

@@ -26,7 +26,7 @@ import {
   withTimeout,
 } from '../src/index.ts';
 
-/** Options that nobody knows, for a caller whom the compiler does not stop. */
+/** Unknown options, as from a caller that the compiler does not check. */
 const wrong = { zzz: 1 } as object;
 
 /** Every place of this package that takes options, by the words of its message. */

@@ -86,7 +86,7 @@ export class MemoryPipe {
   wakeReader(): void {
     if (this.#wakeReader) return;
     this.#wakeReader = true;
-    // As the kernel would: whoever writes or resumes is not the one who reads.
+    // As the kernel would: the context of a writer is not that of the reader.
     runInRootContext(() => {
       setImmediate(() => {
         this.#wakeReader = false;

@@ -106,7 +106,7 @@ describe('IOStream with a consumer', () => {
       });
       const resume = () => storage.run('the one who resumes', () => b.resume());
       for (let sent = 1; sent <= 6; sent += 1) {
-        // Each second byte may come while nobody reads.
+        // Each second byte may come while no read waits.
         if (sent % 2 === 1) resume();
         storage.run('the one who writes', () => a.send('x'));
         for (let turns = 0; turns < 10; turns += 1) await new Promise((resolve) => setImmediate(resolve));

@@ -19,3 +19,8 @@ export function percentDecode(text: string): string {
 export function percentEncode(text: string): string {
   return encodeURIComponent(Buffer.from(text, 'utf8').toString('utf8'));
 }
+
+/** As {@link percentEncode}, for several segments: their slashes stay. */
+export function percentEncodePath(text: string): string {
+  return text.split('/').map(percentEncode).join('/');
+}

@@ -1,6 +1,6 @@
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from './errors.ts';
-import { percentEncode } from './percent-decoding.ts';
+import { percentEncode, percentEncodePath } from './percent-decoding.ts';
 import { RequestHandler } from './request-handler.ts';
 import type { RouteUse } from './route.ts';
 
@@ -47,7 +47,7 @@ export class RedirectHandler extends RequestHandler {
     let url = template.replace(PLACEHOLDER, (_, key: string, at: number) => {
       const value = this.#valueOf(key);
       // In a host a slash would end it, and the peer would choose the host.
-      return at < pathStart ? percentEncode(value) : value.split('/').map(percentEncode).join('/');
+      return at < pathStart ? percentEncode(value) : percentEncodePath(value);
     });
     // `//name` is a URL of the host `name` to a browser. Only the template chooses the host.
     if (pathStart === 0) url = url.replace(/^\/{2,}/, '/');

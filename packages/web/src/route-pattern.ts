@@ -1,6 +1,6 @@
 import { shownText, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from './errors.ts';
-import { percentEncode } from './percent-decoding.ts';
+import { percentEncode, percentEncodePath } from './percent-decoding.ts';
 
 /** What a pattern became: a path to compare with, or an expression to match. */
 export interface RoutePattern {
@@ -149,7 +149,7 @@ export function reversePattern(pattern: RoutePattern, values: readonly (string |
     }
     const value = String(values[taken++]);
     if (value === '' && !part.slashes) throw badReverse(`${text}: a segment cannot be empty`);
-    url += part.slashes ? value.split('/').map(percentEncode).join('/') : percentEncode(value);
+    url += part.slashes ? percentEncodePath(value) : percentEncode(value);
   }
   return url;
 }
@@ -185,7 +185,7 @@ function escapeRegExp(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
-/** The error for a route that cannot be used. @param text - its pattern, as it was given. */
+/** The error for an invalid route. @param text - its pattern, as it was given. */
 export function badRoute(text: string, problem: string): WebUsageError {
   return new WebUsageError('ERR_WEB_ROUTE', `route ${shownText(text)}: ${problem}`);
 }

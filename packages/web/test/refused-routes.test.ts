@@ -97,7 +97,7 @@ describe('an Application is refused, when it is made,', () => {
     expect(app.reverseUrl('x')).toBe('/a');
   });
 
-  it('with a setting or a default handler that cannot be [APP-01]', () => {
+  it('with an invalid setting or default handler [APP-01]', () => {
     const set = (settings: object) => () => new Application([], settings as ApplicationSettings);
     expect(set({ default_handler_class: Hello })).toThrow('did you mean "defaultHandlerClass"?');
     expect(set({ xsrfCookies: true })).toThrow('Application: unknown option "xsrfCookies"');

@@ -1,4 +1,4 @@
-// Streams without end to whoever asks for /stream, as fast as it may, and answers / at once.
+// Streams without end, as fast as it may, in response to /stream; responds to / at once.
 import { IOLoop } from '@landspout/ioloop';
 import { Application, RequestHandler } from '@landspout/web';
 import { ready } from './ready.mjs';

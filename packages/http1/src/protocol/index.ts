@@ -30,7 +30,7 @@ export { parseHttpDate } from './http-date-parsing.ts';
 // The words both directions share.
 export { HTTPHeaders, type HTTPHeadersInit } from './http-headers.ts';
 export { type JsonObject, jsonText } from './json-object.ts';
-export { DEFAULT_LIMITS, type Http1Limits, resolveLimits } from './limits.ts';
+export { DEFAULT_LIMITS, type Http1Limits, LIMIT_NAMES, resolveLimits } from './limits.ts';
 export { formDecode, percentDecode } from './percent-decoding.ts';
 export {
   DEFAULT_QUERY_LIMITS,

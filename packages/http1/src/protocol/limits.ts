@@ -27,14 +27,15 @@ export const DEFAULT_LIMITS: Http1Limits = Object.freeze({
   maxInterimResponses: 20,
 });
 
-const LIMITS: OptionNames<Http1Limits> = {
+/** The names of the limits, for an object of options that has others beside them. */
+export const LIMIT_NAMES: OptionNames<Http1Limits> = Object.freeze({
   maxHeadBytes: true,
   maxHeaders: true,
   maxBodyBytes: true,
   maxChunkExtensionBytes: true,
   maxTrailerBytes: true,
   maxInterimResponses: true,
-};
+});
 
 /** Limits that have been checked: a server resolves once, and all its connections share the one object. */
 const resolved = new WeakSet<object>([DEFAULT_LIMITS]);
@@ -48,7 +49,7 @@ const resolved = new WeakSet<object>([DEFAULT_LIMITS]);
 export function resolveLimits(limits: Partial<Http1Limits> | undefined): Http1Limits {
   if (limits === undefined) return DEFAULT_LIMITS;
   if (resolved.has(limits)) return limits as Http1Limits;
-  const problem = optionsProblem(limits, LIMITS);
+  const problem = optionsProblem(limits, LIMIT_NAMES);
   if (problem !== undefined) throw new Http1UsageError('ERR_HTTP1_LIMIT', `limits: ${problem}`);
   const result: Http1Limits = Object.freeze({
     maxHeadBytes: limits.maxHeadBytes ?? DEFAULT_LIMITS.maxHeadBytes,
