@@ -56,6 +56,26 @@ export function httpOptions(args) {
 }
 
 /** @param {string[]} args */
+export function againstOptions(args) {
+  const numbers = { rounds: 20, 'measure-ms': 400, 'warmup-ms': 800, connections: 64, many: 1000 };
+  const { values, positionals } = parse(args, numbers, { only: { type: 'string', multiple: true } }, true);
+  if (positionals.length !== 1) throw new BenchError('against takes the folder of another checkout, built');
+  const { rounds, connections, many, build, only } = values;
+  if (rounds < 2) throw new BenchError('--rounds takes at least 2: one ratio has no interval');
+  const [measureMs, warmupMs] = [values['measure-ms'], values['warmup-ms']];
+  return {
+    checkout: positionals[0],
+    rounds,
+    measureMs,
+    warmupMs,
+    connections,
+    many,
+    build,
+    only,
+  };
+}
+
+/** @param {string[]} args */
 export function writersOptions(args) {
   const { values } = parse(args, { seconds: 10 }, { writers: { type: 'string', default: '1,32,500' } });
   const counts = values.writers.split(',').map(Number);

@@ -1,5 +1,7 @@
-// `pnpm bench hello`, `loop`, `stream`, `http` and `writers` measure; `pnpm bench profile <row>` says where one row's
+// `pnpm bench hello`, `loop`, `stream`, `http` and `writers` measure, `against` compares with another
+// checkout; `pnpm bench profile <row>` says where one row's
 // time goes. See README.md.
+import { against } from './against.mjs';
 import { hello } from './hello.mjs';
 import { http } from './http.mjs';
 import { loop } from './loop.mjs';
@@ -17,6 +19,8 @@ const USAGE = `usage: pnpm bench hello [--rounds 3] [--seconds 5] [--warmup 2] [
                        [--crowd 5000] [--fresh] [--only hello,pipelined,head,bodies,idle,flat,crowd]
                        [--rows floor,httpserver] [--no-build]
        pnpm bench writers [--writers 1,32,500] [--seconds 10] [--no-build]
+       pnpm bench against <checkout> [--rounds 20] [--measure-ms 400] [--warmup-ms 800] [--connections 64] [--many 1000]
+                        [--only 'hello, httpserver, native' --only echo] [--no-build]
        pnpm bench profile <row> [--scene '1 MiB up'] [--seconds 4] [--warmup 2] [--connections 64] [--top 25] [--no-build]`;
 
 const [name, ...args] = process.argv.slice(2);
@@ -26,6 +30,7 @@ const benchmark = new Map([
   ['stream', stream],
   ['http', http],
   ['writers', writers],
+  ['against', against],
   ['profile', profile],
 ]).get(name ?? '');
 

@@ -39,6 +39,10 @@ export class Server {
     return new Server(row, child, port);
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** User and system time of all its threads so far. */
   cpuSeconds() {
     return cpuSeconds(this.#child.pid);

@@ -34,7 +34,14 @@ export function idleAnswerBytes({ port }) {
   return `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`.length;
 }
 
-function runEcho({ row, port }, stage, { messageBytes, connections, ms }) {
+/**
+ * Runs the client against a server.
+ *
+ * @param {Server} server
+ * @param {{ messageBytes: number, connections: number, ms: number }} load
+ * @returns {Promise<{ messages: number, durationUs: number }>}
+ */
+export function runEcho({ row, port }, stage, { messageBytes, connections, ms }) {
   const threads = Math.min(stage.cores.loadThreads, connections);
   const command = [stage.made.echoClient, port, connections, threads, messageBytes, ms];
   return runClient(`the client of ${row.title}, ${row.backend}`, stage, command);
