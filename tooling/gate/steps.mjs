@@ -45,8 +45,8 @@ const REPO = [
     command: [process.execPath, 'tooling/docs/errors.mjs', '--check'],
   },
   {
-    name: 'checking that the tests which docs/adr names are there',
-    command: [process.execPath, 'tooling/docs/adr-check.mjs'],
+    name: 'checking that the links between pages, and from them to files, lead somewhere',
+    command: [process.execPath, 'tooling/docs/links.mjs'],
   },
   {
     name: 'checking that the stack in README.md and ARCHITECTURE.md is up to date',
