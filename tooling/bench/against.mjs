@@ -132,7 +132,7 @@ function cpuNanoseconds(pid) {
 }
 
 /** The mean of ratios and its 95 % interval, by Student's t of their logarithms. @param {readonly number[]} ratios */
-export function interval(ratios) {
+function interval(ratios) {
   const logs = ratios.map(Math.log);
   const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
   const variance = logs.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (logs.length - 1);

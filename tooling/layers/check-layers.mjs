@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { checkRooms } from './check-rooms.mjs';
 import { findCycles } from './find-cycles.mjs';
 import { LAYERS, PROTOCOL_BASES, PROTOCOL_IMPORTS, packageName } from './layers.mjs';
 import { readModule } from './module-facts.mjs';
@@ -8,7 +9,7 @@ import { readModule } from './module-facts.mjs';
  * One way in which a tree breaks the order of the layers.
  *
  * @typedef {object} Problem
- * @property {'upward' | 'sibling' | 'cycle' | 'protocol' | 'protocol-base' | 'manifest' | 'tsconfig' | 'door' | 'list'} rule
+ * @property {'upward' | 'sibling' | 'cycle' | 'protocol' | 'protocol-base' | 'manifest' | 'tsconfig' | 'door' | 'list' | 'room'} rule
  * @property {string} where - file and line, from the root.
  * @property {string} message
  *
@@ -27,9 +28,10 @@ const isTest = (/** @type {string} */ file) => file.endsWith('.test.ts') || /\/t
  * Holds a tree of packages against the list of layers.
  *
  * @param {string} root - the folder that has `packages/`.
+ * @param {Readonly<Record<string, import('./rooms.mjs').Rooms>>} [rooms] - of packages whose rooms are checked.
  * @returns {Problem[]} everything that is wrong, in the order of the list; empty when all is well.
  */
-export function checkLayers(root) {
+export function checkLayers(root, rooms = {}) {
   /** @type {Problem[]} */
   const problems = [];
   const packages = readPackages(root, problems);
@@ -43,6 +45,10 @@ export function checkLayers(root) {
       if (PROTOCOL_BASES.includes(module.file)) checkProtocolBase(module, problems);
     }
     checkCycles(modules, problems);
+    const ownRooms = rooms[own.folder];
+    if (ownRooms === undefined) continue;
+    const sources = modules.filter(({ file }) => !isTest(file));
+    problems.push(...checkRooms(own.folder, sources, ownRooms));
   }
   return problems;
 }

@@ -1,0 +1,61 @@
+/**
+ * @typedef {object} Rooms
+ * @property {readonly string[]} order
+ * @property {ReadonlyArray<readonly string[]>} knownCycles - files that import each other, types counted, on purpose.
+ */
+
+/**
+ * The rooms of each package, lowest first: folders under its `src`, `.` for the files beside `index.ts`. A file imports
+ * only from its own room and from rooms before it in the list; `index.ts` is the door and imports from all.
+ *
+ * @type {Readonly<Record<string, Rooms>>}
+ */
+export const ROOMS = {
+  http1: {
+    order: ['protocol', '.', 'connection'],
+    knownCycles: [
+      [
+        'connection/server-connection-life.ts',
+        'connection/server-connection.ts',
+        'connection/server-exchange.ts',
+        'connection/server-settings.ts',
+      ],
+    ],
+  },
+  httpserver: { order: ['forwarded', 'monitor', 'decompression', '.'], knownCycles: [] },
+  httpclient: {
+    order: ['.'],
+    knownCycles: [
+      ['errors.ts', 'http-request.ts', 'http-response.ts'],
+      ['connection-pool.ts', 'pool-slot.ts'],
+    ],
+  },
+  web: {
+    order: ['.'],
+    knownCycles: [
+      [
+        'application-settings.ts',
+        'application.ts',
+        'error-handler.ts',
+        'form-fields.ts',
+        'handler-arguments.ts',
+        'handler-check.ts',
+        'handler-context.ts',
+        'handler-response.ts',
+        'http-error.ts',
+        'http-server-request.ts',
+        'input-refusal.ts',
+        'log-text.ts',
+        'percent-decoding.ts',
+        'request-handler.ts',
+        'request-task.ts',
+        'route-pattern.ts',
+        'route.ts',
+        'router.ts',
+        'verbs.ts',
+      ],
+    ],
+  },
+  websocket: { order: ['protocol', 'connection', '.'], knownCycles: [] },
+  landspout: { order: ['.'], knownCycles: [] },
+};
