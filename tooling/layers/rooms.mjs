@@ -12,13 +12,24 @@
  */
 export const ROOMS = {
   http1: {
-    order: ['protocol', '.', 'connection'],
+    order: [
+      'protocol/grammar',
+      'protocol/fields',
+      'protocol/targets',
+      'protocol/decoding',
+      'protocol/encoding',
+      'protocol',
+      '.',
+      'connection',
+      'connection/server',
+      'connection/client',
+    ],
     knownCycles: [
       [
-        'connection/server-connection-life.ts',
-        'connection/server-connection.ts',
-        'connection/server-exchange.ts',
-        'connection/server-settings.ts',
+        'connection/server/server-connection-life.ts',
+        'connection/server/server-connection.ts',
+        'connection/server/server-exchange.ts',
+        'connection/server/server-settings.ts',
       ],
     ],
   },

@@ -1,4 +1,4 @@
-import type { HTTPHeaders } from './protocol/http-headers.ts';
+import type { HTTPHeaders } from './protocol/fields/http-headers.ts';
 
 /**
  * The seam between HTTP and what answers it. Nothing here knows of HTTP/1.1's bytes, so that another version of

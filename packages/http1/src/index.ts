@@ -8,15 +8,14 @@
  */
 
 // Connections.
-export { ClientConnection, type ClientConnectionOptions } from './connection/client-connection.ts';
-export type { ClientRequest, HTTPResponseDelegate } from './connection/client-delegate.ts';
+export { ClientConnection, type ClientConnectionOptions } from './connection/client/client-connection.ts';
+export type { ClientRequest, HTTPResponseDelegate } from './connection/client/client-delegate.ts';
 export {
   requestUpgrade,
   type UpgradeOptions,
   type UpgradeRequest,
   type UpgradeResult,
-} from './connection/client-upgrade.ts';
-export type { ConnectionMonitor, RequestOutcome, RequestToken } from './connection/connection-monitor.ts';
+} from './connection/client/client-upgrade.ts';
 export {
   HTTP_ERRORS,
   HTTPClosedError,
@@ -27,9 +26,14 @@ export {
   HTTPUsageError,
 } from './connection/errors.ts';
 export { PiecePool } from './connection/piece-pool.ts';
-export { ServerCodecs } from './connection/server-codecs.ts';
-export { ServerConnection } from './connection/server-connection.ts';
-export type { DetachedStream, ServerConnectionSettings } from './connection/server-settings.ts';
+export type {
+  ConnectionMonitor,
+  RequestOutcome,
+  RequestToken,
+} from './connection/server/connection-monitor.ts';
+export { ServerCodecs } from './connection/server/server-codecs.ts';
+export { ServerConnection } from './connection/server/server-connection.ts';
+export type { DetachedStream, ServerConnectionSettings } from './connection/server/server-settings.ts';
 // The seam between HTTP and what answers it.
 export type {
   HTTPConnectionInfo,

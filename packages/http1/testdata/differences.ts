@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { DEFAULT_LIMITS } from '../src/protocol/limits.ts';
+import { DEFAULT_LIMITS } from '../src/protocol/grammar/limits.ts';
 import type { FuzzCase } from './fuzz-case.ts';
 import { FuzzFinding, type FuzzMessage, runCase } from './fuzz-run.ts';
 import { type ReadMessage, type ReadRun, readByNode } from './node-parser.ts';

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer';
-import { Http1ProtocolError } from '../src/protocol/errors.ts';
-import { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from '../src/protocol/events.ts';
-import type { HTTPHeaders } from '../src/protocol/http-headers.ts';
-import type { Http1Limits } from '../src/protocol/limits.ts';
-import { RequestDecoder } from '../src/protocol/request-decoder.ts';
-import { ResponseDecoder } from '../src/protocol/response-decoder.ts';
+import { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from '../src/protocol/decoding/events.ts';
+import { RequestDecoder } from '../src/protocol/decoding/request-decoder.ts';
+import { ResponseDecoder } from '../src/protocol/decoding/response-decoder.ts';
+import type { HTTPHeaders } from '../src/protocol/fields/http-headers.ts';
+import { Http1ProtocolError } from '../src/protocol/grammar/errors.ts';
+import type { Http1Limits } from '../src/protocol/grammar/limits.ts';
 
 /** What both decoders can do. */
 interface Decoder {

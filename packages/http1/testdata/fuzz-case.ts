@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { DEFAULT_LIMITS, type Http1Limits } from '../src/protocol/limits.ts';
+import { DEFAULT_LIMITS, type Http1Limits } from '../src/protocol/grammar/limits.ts';
 import type { Vector } from './read-vectors.ts';
 
 /** One input of the fuzzer, understood: which decoder reads the wire, within what limits, cut where. */

@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer';
-import { HTTPHeaders } from '../src/protocol/http-headers.ts';
-import { DEFAULT_LIMITS } from '../src/protocol/limits.ts';
-import { RequestEncoder } from '../src/protocol/request-encoder.ts';
-import { DecodedRequestHead } from '../src/protocol/request-head.ts';
-import { ResponseEncoder } from '../src/protocol/response-encoder.ts';
-import type { DecodedResponseHead } from '../src/protocol/response-head.ts';
-import { forbiddenTrailer } from '../src/protocol/trailer-fields.ts';
+import { DecodedRequestHead } from '../src/protocol/decoding/request-head.ts';
+import type { DecodedResponseHead } from '../src/protocol/decoding/response-head.ts';
+import { RequestEncoder } from '../src/protocol/encoding/request-encoder.ts';
+import { ResponseEncoder } from '../src/protocol/encoding/response-encoder.ts';
+import { HTTPHeaders } from '../src/protocol/fields/http-headers.ts';
+import { forbiddenTrailer } from '../src/protocol/fields/trailer-fields.ts';
+import { DEFAULT_LIMITS } from '../src/protocol/grammar/limits.ts';
 import type { FuzzCase } from './fuzz-case.ts';
 import { FuzzFinding, type FuzzMessage, type FuzzRun, runCase } from './fuzz-run.ts';
 

@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer';
-import { Http1ProtocolError } from '../src/protocol/errors.ts';
-import { DATA, END, HEAD, INTERIM, NEED_DATA } from '../src/protocol/events.ts';
-import type { HTTPHeaders } from '../src/protocol/http-headers.ts';
-import { RequestDecoder } from '../src/protocol/request-decoder.ts';
-import type { DecodedRequestHead } from '../src/protocol/request-head.ts';
-import { ResponseDecoder } from '../src/protocol/response-decoder.ts';
-import type { DecodedResponseHead } from '../src/protocol/response-head.ts';
+import { DATA, END, HEAD, INTERIM, NEED_DATA } from '../src/protocol/decoding/events.ts';
+import { RequestDecoder } from '../src/protocol/decoding/request-decoder.ts';
+import type { DecodedRequestHead } from '../src/protocol/decoding/request-head.ts';
+import { ResponseDecoder } from '../src/protocol/decoding/response-decoder.ts';
+import type { DecodedResponseHead } from '../src/protocol/decoding/response-head.ts';
+import type { HTTPHeaders } from '../src/protocol/fields/http-headers.ts';
+import { Http1ProtocolError } from '../src/protocol/grammar/errors.ts';
 import type { FuzzCase } from './fuzz-case.ts';
 
 /** A message that a decoder read, as far as it came. */

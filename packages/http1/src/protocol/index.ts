@@ -7,12 +7,24 @@
  * @packageDocumentation
  */
 
-// The parts of URLs and credentials.
-export { type AbsoluteUrl, type DefaultPorts, parseAbsoluteUrl } from './absolute-url.ts';
-export { type HostAndPort, hostName, splitHostAndPort } from './authority.ts';
-export { encodeUsernamePassword } from './basic-credentials.ts';
+export { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from './decoding/events.ts';
+// What the peer sent us.
+export { RequestDecoder } from './decoding/request-decoder.ts';
+export { DecodedRequestHead } from './decoding/request-head.ts';
+export { ResponseDecoder } from './decoding/response-decoder.ts';
+export { DecodedResponseHead } from './decoding/response-head.ts';
+export { type JsonObject, jsonText } from './encoding/json-object.ts';
+export { RequestEncoder } from './encoding/request-encoder.ts';
+// What we send.
+export { type EncoderState, encodeInterim, ResponseEncoder } from './encoding/response-encoder.ts';
 // What requests carry, read when asked for.
-export { type CookieOptions, parseCookies } from './cookies.ts';
+export { type CookieOptions, parseCookies } from './fields/cookies.ts';
+export { canonicalHeaderName } from './fields/header-names.ts';
+// The words both directions share.
+export { HTTPHeaders, type HTTPHeadersInit } from './fields/http-headers.ts';
+export { STATUS_REASONS, STATUS_REASONS as responses, safeReason } from './fields/status.ts';
+export { type HostAndPort, hostName, splitHostAndPort } from './grammar/authority.ts';
+export { encodeUsernamePassword } from './grammar/basic-credentials.ts';
 // What can go wrong.
 export {
   HTTP1_USAGE_ERRORS,
@@ -21,17 +33,15 @@ export {
   Http1ProtocolError,
   Http1UsageError,
   type Http1UsageErrorCode,
-} from './errors.ts';
-export { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from './events.ts';
-export { parseFormBody } from './form-body.ts';
-export { canonicalHeaderName } from './header-names.ts';
-export { formatHttpDate, HttpDateCache } from './http-date.ts';
-export { parseHttpDate } from './http-date-parsing.ts';
-// The words both directions share.
-export { HTTPHeaders, type HTTPHeadersInit } from './http-headers.ts';
-export { type JsonObject, jsonText } from './json-object.ts';
-export { DEFAULT_LIMITS, type Http1Limits, LIMIT_NAMES, resolveLimits } from './limits.ts';
-export { formDecode, percentDecode } from './percent-decoding.ts';
+} from './grammar/errors.ts';
+export { formatHttpDate, HttpDateCache } from './grammar/http-date.ts';
+export { parseHttpDate } from './grammar/http-date-parsing.ts';
+export { DEFAULT_LIMITS, type Http1Limits, LIMIT_NAMES, resolveLimits } from './grammar/limits.ts';
+export { formDecode, percentDecode } from './grammar/percent-decoding.ts';
+export { QUERY_VIOLATIONS, type QueryErrorCode, QueryProtocolError } from './grammar/query-errors.ts';
+// The parts of URLs and credentials.
+export { type AbsoluteUrl, type DefaultPorts, parseAbsoluteUrl } from './targets/absolute-url.ts';
+export { parseFormBody } from './targets/form-body.ts';
 export {
   DEFAULT_QUERY_LIMITS,
   formatQuery,
@@ -41,16 +51,6 @@ export {
   type QueryInit,
   type QueryLimits,
   qsToQsl,
-} from './query.ts';
-export { QUERY_VIOLATIONS, type QueryErrorCode, QueryProtocolError } from './query-errors.ts';
-// What the peer sent us.
-export { RequestDecoder } from './request-decoder.ts';
-export { RequestEncoder } from './request-encoder.ts';
-export { DecodedRequestHead } from './request-head.ts';
-export { ResponseDecoder } from './response-decoder.ts';
-// What we send.
-export { type EncoderState, encodeInterim, ResponseEncoder } from './response-encoder.ts';
-export { DecodedResponseHead } from './response-head.ts';
-export { STATUS_REASONS, STATUS_REASONS as responses, safeReason } from './status.ts';
-export { fullUrl, requestHost, targetPath, targetQuery } from './target-parts.ts';
-export { urlConcat } from './url-concat.ts';
+} from './targets/query.ts';
+export { fullUrl, requestHost, targetPath, targetQuery } from './targets/target-parts.ts';
+export { urlConcat } from './targets/url-concat.ts';

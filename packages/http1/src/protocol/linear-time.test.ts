@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { describe, it } from 'vitest';
 import { expectLinear } from '../../test/fixtures/expect-linear.ts';
-import { NEED_DATA } from './events.ts';
-import { HTTPHeaders } from './http-headers.ts';
-import { RequestDecoder } from './request-decoder.ts';
+import { NEED_DATA } from './decoding/events.ts';
+import { RequestDecoder } from './decoding/request-decoder.ts';
+import { HTTPHeaders } from './fields/http-headers.ts';
 
 const LIMITS = { maxHeadBytes: 4_000_000, maxHeaders: 1_000_000, maxTrailerBytes: 4_000_000 };
 

@@ -1,0 +1,40 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { type Http1Limits, RequestDecoder, ResponseEncoder } from '../../protocol/index.ts';
+
+/** What turns bytes into requests and answers into bytes, for one connection at a time. */
+export interface ServerCodec {
+  readonly decoder: RequestDecoder;
+  readonly encoder: ResponseEncoder;
+}
+
+/** How many codecs wait for use: those of one batch are given back before the next, so few are ever needed. */
+const MOST_KEPT = 64;
+
+/**
+ * The codecs of one server. A connection between two requests has none: over 600 bytes that thousands of idle
+ * connections need not hold.
+ */
+export class ServerCodecs {
+  readonly #limits: Http1Limits;
+  readonly #resting: ServerCodec[] = [];
+
+  constructor(limits: Http1Limits) {
+    this.#limits = limits;
+  }
+
+  take(): ServerCodec {
+    return (
+      this.#resting.pop() ?? { decoder: new RequestDecoder(this.#limits), encoder: new ResponseEncoder() }
+    );
+  }
+
+  /** Takes back a codec. One that knows anything of its connection is dropped, so that nothing crosses over. */
+  give(codec: ServerCodec): void {
+    if (this.#resting.length >= MOST_KEPT) return;
+    if (codec.decoder.atRest && codec.encoder.state === 'idle') this.#resting.push(codec);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ kept: this.#resting.length }));
+  }
+}

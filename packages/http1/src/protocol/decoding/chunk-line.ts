@@ -1,0 +1,101 @@
+import { BYTE_CLASS, CR, HEX, HTAB, hexValue, LF, SEMICOLON, SP } from '../grammar/bytes.ts';
+import { Http1ProtocolError } from '../grammar/errors.ts';
+import { byteName } from '../grammar/excerpt.ts';
+import { EXTENSION_START, extensionMayEnd, nextExtensionState } from './chunk-extensions.ts';
+import type { ReceiveBuffer } from './receive-buffer.ts';
+
+const SIZE = 0;
+const EXTENSION = 1;
+const LINE_LF = 2;
+const LINE_DONE = 3;
+
+/** More digits than any size that a double can hold, so that zeros cannot make a line endless. */
+const MAX_SIZE_DIGITS = 16;
+
+/**
+ * Reads `chunk-size [ chunk-ext ] CRLF` (RFC 9112 §7.1) without keeping its bytes.
+ *
+ * Extensions are checked against their grammar, counted against one limit for the whole message, and dropped. The
+ * blanks around `;` and `=` that the grammar calls bad white space have to be accepted (RFC 9110 §5.6.3) and are
+ * counted too; a blank at the end of a line is not among them.
+ */
+export class ChunkLineScanner {
+  /** The size, once the line is complete. */
+  size = 0;
+  #phase = SIZE;
+  #digits = 0;
+  #extension = EXTENSION_START;
+  #extensionBytes = 0;
+
+  /** Starts on a new message. */
+  reset(): void {
+    this.#extensionBytes = 0;
+    this.#nextLine();
+  }
+
+  /** Reads on. True when the line is complete: `input.pos` is then after its CRLF. */
+  scan(input: ReceiveBuffer, maxExtensionBytes: number): boolean {
+    const bytes = input.bytes;
+    const end = input.end;
+    if (this.#phase === LINE_DONE) this.#nextLine();
+    let pos = input.pos;
+    if (this.#phase === SIZE) pos = this.#readSize(bytes, pos, end);
+    if (this.#phase === EXTENSION) pos = this.#readExtension(bytes, pos, end, maxExtensionBytes);
+    input.pos = pos;
+    if (this.#phase !== LINE_LF || pos === end) return false;
+    if (bytes[pos] !== LF) throw badChunk(bytes[pos], 'after the CR of a chunk line');
+    input.pos = pos + 1;
+    this.#phase = LINE_DONE; // `size` stays readable until the next call starts the next line.
+    return true;
+  }
+
+  #readSize(bytes: Uint8Array, from: number, end: number): number {
+    let pos = from;
+    while (pos < end && ((BYTE_CLASS[bytes[pos] as number] as number) & HEX) !== 0) {
+      this.#digits += 1;
+      this.size = this.size * 16 + hexValue(bytes[pos] as number);
+      if (this.#digits > MAX_SIZE_DIGITS || this.size > Number.MAX_SAFE_INTEGER) {
+        throw new Http1ProtocolError('ERR_HTTP1_BAD_CHUNK', 'the chunk size is out of range');
+      }
+      pos += 1;
+    }
+    if (pos === end) return pos;
+    const byte = bytes[pos];
+    const extended = byte === SEMICOLON || byte === SP || byte === HTAB;
+    if (this.#digits === 0 || (byte !== CR && !extended)) throw badChunk(byte, 'in or after a chunk size');
+    this.#extension = EXTENSION_START;
+    this.#phase = byte === CR ? LINE_LF : EXTENSION;
+    return byte === CR ? pos + 1 : pos;
+  }
+
+  #readExtension(bytes: Uint8Array, from: number, end: number, maxBytes: number): number {
+    let pos = from;
+    let state = this.#extension;
+    const stop = Math.min(end, from + maxBytes - this.#extensionBytes);
+    while (pos < stop && bytes[pos] !== CR) {
+      state = nextExtensionState(state, bytes[pos] as number);
+      if (state < 0) throw badChunk(bytes[pos], 'in a chunk extension');
+      pos += 1;
+    }
+    this.#extension = state;
+    this.#extensionBytes += pos - from;
+    if (pos === end) return pos;
+    if (bytes[pos] !== CR) {
+      const detail = `more than ${maxBytes} bytes of chunk extensions`;
+      throw new Http1ProtocolError('ERR_HTTP1_CHUNK_EXTENSIONS_TOO_LARGE', detail);
+    }
+    if (!extensionMayEnd(state)) throw badChunk(CR, 'in the middle of a chunk extension');
+    this.#phase = LINE_LF;
+    return pos + 1;
+  }
+
+  #nextLine(): void {
+    this.#phase = SIZE;
+    this.#digits = 0;
+    this.size = 0;
+  }
+}
+
+function badChunk(byte: number | undefined, where: string): Http1ProtocolError {
+  return new Http1ProtocolError('ERR_HTTP1_BAD_CHUNK', `${byteName(byte)} ${where}`);
+}

@@ -1,0 +1,192 @@
+import {
+  BYTE_CLASS,
+  COLON,
+  CR,
+  equalsIgnoreCase,
+  FIELD_VALUE,
+  HTAB,
+  LF,
+  SP,
+  TOKEN,
+} from '../grammar/bytes.ts';
+import { Http1ProtocolError } from '../grammar/errors.ts';
+import { byteName, excerpt } from '../grammar/excerpt.ts';
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  connectionOptions,
+  EXPECT,
+  EXPECT_CONTINUE,
+  framingField,
+  HOST,
+  HOST_REPEATED,
+  isLengthList,
+  LENGTH_REPEATED,
+  parseContentLength,
+  TRANSFER_ENCODING,
+  unequalLengths,
+} from '../grammar/framing-fields.ts';
+import { MIN_VIEWED_BYTES, skipFieldValueWords, viewOf } from './field-value-words.ts';
+import type { ReceiveBuffer } from './receive-buffer.ts';
+
+// Where the scan stands within a line: in (or before) the name, in the blanks before the value, in the value,
+// before the LF of a line, and before the LF of the empty line that ends the block.
+const NAME = 0;
+const BLANK = 1;
+const VALUE = 2;
+const LINE_END = 3;
+const BLOCK_END = 4;
+
+/**
+ * Checks a block of header fields byte by byte, and reads those that frame the message.
+ *
+ * It can stop at any byte and go on later, which makes it linear however the bytes are cut, and lets it refuse a
+ * bad byte as soon as that comes. Nothing is allocated; positions count from the start of the block, which may
+ * move to another buffer between two calls.
+ */
+export class FieldScanner {
+  /** Fields so far. */
+  count = 0;
+  /** Bits of `framing-fields.ts`: which framing fields came, and what they said. */
+  seen = 0;
+  /** Value of Content-Length, or -1. */
+  contentLength = -1;
+  hostStart = 0;
+  hostEnd = 0;
+  #phase = NAME;
+  /** Start of the line's name, then of its value. */
+  #from = 0;
+  #field = 0;
+
+  /** Starts a new block, whose first line starts `offset` bytes after `input.block`. */
+  reset(offset: number): void {
+    this.count = 0;
+    this.seen = 0;
+    this.contentLength = -1;
+    this.hostStart = 0;
+    this.hostEnd = 0;
+    this.#phase = NAME;
+    this.#from = offset;
+    this.#field = 0;
+  }
+
+  /**
+   * Reads on up to `stop`.
+   *
+   * @returns true when the block is complete: `input.pos` is then after its empty line.
+   */
+  scan(input: ReceiveBuffer, stop: number, maxFields: number): boolean {
+    const bytes = input.bytes;
+    const block = input.block;
+    const table = BYTE_CLASS;
+    let pos = input.pos;
+    let phase = this.#phase;
+    let from = block + this.#from;
+    const view = stop - pos < MIN_VIEWED_BYTES ? undefined : viewOf(bytes);
+    while (pos < stop) {
+      if (phase === NAME) {
+        while (pos < stop && ((table[bytes[pos] as number] as number) & TOKEN) !== 0) pos += 1;
+        if (pos === stop) break;
+        if (bytes[pos] === COLON && pos > from) {
+          if (this.count === maxFields) throw tooMany(maxFields);
+          this.count += 1;
+          this.#field = framingField(bytes, from, pos);
+          pos += 1;
+          phase = BLANK;
+        } else if (bytes[pos] === CR && pos === from) {
+          pos += 1;
+          phase = BLOCK_END;
+          continue;
+        } else {
+          throw badName(bytes, from, pos);
+        }
+      }
+      if (phase === BLANK) {
+        while (pos < stop && (bytes[pos] === SP || bytes[pos] === HTAB)) pos += 1;
+        if (pos === stop) break;
+        from = pos;
+        phase = VALUE;
+      }
+      if (phase === VALUE) {
+        if (view !== undefined) pos = skipFieldValueWords(view, pos, stop);
+        while (pos < stop && ((table[bytes[pos] as number] as number) & FIELD_VALUE) !== 0) pos += 1;
+        if (pos === stop) break;
+        if (bytes[pos] !== CR) throw badValue(bytes[pos]);
+        pos += 1;
+        phase = LINE_END;
+        if (pos === stop) break;
+      }
+      if (bytes[pos] !== LF) throw badLineEnd(bytes[pos]);
+      pos += 1;
+      if (phase === BLOCK_END) {
+        input.pos = pos;
+        return true;
+      }
+      if (this.#field !== 0) this.#readFramingField(bytes, block, from, pos - 2);
+      from = pos;
+      phase = NAME;
+    }
+    input.pos = pos;
+    this.#phase = phase;
+    this.#from = from - block;
+    return false;
+  }
+
+  #readFramingField(bytes: Buffer, block: number, start: number, lineEnd: number): void {
+    let end = lineEnd;
+    while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end -= 1;
+    const field = this.#field;
+    if (field === HOST) {
+      if ((this.seen & HOST) !== 0) this.seen |= HOST_REPEATED;
+      this.hostStart = start - block;
+      this.hostEnd = end - block;
+    } else if (field === CONTENT_LENGTH) {
+      const length = parseContentLength(bytes, start, end);
+      if (this.contentLength !== -1 && this.contentLength !== length) {
+        throw unequalLengths(this.contentLength, length);
+      }
+      if (this.contentLength !== -1 || isLengthList(bytes, start, end)) this.seen |= LENGTH_REPEATED;
+      this.contentLength = length;
+    } else if (field === TRANSFER_ENCODING) {
+      // Only exactly `chunked`, once. 501 would be allowed for codings that we do not know, but a second coding
+      // or a second line is how requests are smuggled, and one answer for all of them leaves nothing to guess.
+      if ((this.seen & TRANSFER_ENCODING) !== 0 || !equalsIgnoreCase(bytes, start, end, 'chunked')) {
+        throw badTransferEncoding(bytes.toString('latin1', start, end));
+      }
+    } else if (field === CONNECTION) {
+      this.seen |= connectionOptions(bytes, start, end);
+    } else if (field === EXPECT && equalsIgnoreCase(bytes, start, end, '100-continue')) {
+      this.seen |= EXPECT_CONTINUE;
+    }
+    this.seen |= field;
+  }
+}
+
+function tooMany(maxFields: number): Http1ProtocolError {
+  return new Http1ProtocolError('ERR_HTTP1_TOO_MANY_HEADERS', `more than ${maxFields} header fields`);
+}
+
+function badName(bytes: Buffer, start: number, at: number): Http1ProtocolError {
+  const byte = bytes[at];
+  if (at === start && (byte === SP || byte === HTAB)) {
+    return new Http1ProtocolError('ERR_HTTP1_OBS_FOLD', 'a header line starts with a blank');
+  }
+  const name = excerpt(bytes.toString('latin1', start, at));
+  return new Http1ProtocolError(
+    'ERR_HTTP1_BAD_HEADER',
+    `${byteName(byte)} in or after the header name ${name}`,
+  );
+}
+
+function badValue(byte: number | undefined): Http1ProtocolError {
+  return new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `${byteName(byte)} in a header value`);
+}
+
+function badLineEnd(byte: number | undefined): Http1ProtocolError {
+  return new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `a CR must be followed by LF, not ${byteName(byte)}`);
+}
+
+function badTransferEncoding(value: string): Http1ProtocolError {
+  const detail = `Transfer-Encoding must be "chunked" alone, not ${excerpt(value)}`;
+  return new Http1ProtocolError('ERR_HTTP1_BAD_TRANSFER_ENCODING', detail);
+}

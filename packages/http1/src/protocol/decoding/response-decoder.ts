@@ -1,0 +1,139 @@
+import { Http1ProtocolError, Http1UsageError } from '../grammar/errors.ts';
+import type { Http1Limits } from '../grammar/limits.ts';
+import { type DecoderEvent, HEAD, INTERIM, NEED_DATA } from './events.ts';
+import { MessageDecoder } from './message-decoder.ts';
+import { BODY_START, DONE, FAILED, FIELDS, IDLE, LINE, MessageReader, START } from './message-reader.ts';
+import { isTunnel, responseBodyLength, responseKeepAlive } from './response-framing.ts';
+import { DecodedResponseHead } from './response-head.ts';
+import { StatusLineScanner } from './status-line.ts';
+
+/**
+ * Turns the bytes of one client connection into responses: the counterpart of the RequestDecoder, with the same
+ * loan of bytes and the same events, and INTERIM for 1xx responses.
+ *
+ * What a response means depends on its request, so {@link expect} must be called for each. A 101, or the answer to
+ * a CONNECT that succeeded, ends HTTP here: after its HEAD and END, {@link takeRest} has what follows.
+ */
+export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
+  readonly #reader: MessageReader<DecodedResponseHead>;
+  readonly #line = new StatusLineScanner();
+  #method = '';
+  #interim = 0;
+  #ended = false;
+  #tunnel = false;
+
+  /** @throws Http1UsageError `ERR_HTTP1_LIMIT`, see {@link resolveLimits}. */
+  constructor(limits?: Partial<Http1Limits>) {
+    const reader = new MessageReader<DecodedResponseHead>(limits, IDLE);
+    super(reader);
+    this.#reader = reader;
+  }
+
+  /**
+   * Announces that a request with `method` was sent, so that its response may come.
+   *
+   * @throws Http1UsageError `ERR_HTTP1_USAGE` while another response is owed, or after a tunnel began.
+   */
+  expect(method: string): void {
+    const reader = this.#reader;
+    if (reader.stage === DONE && !this.#tunnel) reader.endMessage(IDLE);
+    if (reader.stage !== IDLE)
+      throw new Http1UsageError('ERR_HTTP1_USAGE', 'expect: the last response has not ended');
+    this.#method = method;
+    this.#interim = 0;
+    reader.stage = START;
+  }
+
+  /**
+   * Says that the peer sends no more. `next` then completes a body that only the end of the connection ends, and
+   * throws `ERR_HTTP1_TRUNCATED` for any other message that has begun. Where nothing of a response came, it
+   * answers NEED_DATA: see {@link midMessage}.
+   */
+  endOfInput(): void {
+    this.#ended = true;
+  }
+
+  /**
+   * Decodes up to the next event. After END it answers NEED_DATA until {@link expect} is called.
+   *
+   * @throws Http1ProtocolError when the peer broke a rule or a limit, also by a response that nobody asked for.
+   *   Discard the decoder: it throws the same again.
+   */
+  next(): DecoderEvent {
+    const reader = this.#reader;
+    try {
+      const event = this.#step(reader);
+      if (event !== NEED_DATA) return event;
+      if (this.#ended && this.midMessage) {
+        throw new Http1ProtocolError(
+          'ERR_HTTP1_TRUNCATED',
+          'the connection ended in the middle of a response',
+        );
+      }
+      reader.input.keep();
+      return NEED_DATA;
+    } catch (error) {
+      reader.fail(error);
+      throw error;
+    }
+  }
+
+  /** Whether a response has begun (an interim one counts) and not ended. */
+  get midMessage(): boolean {
+    const stage = this.#reader.stage;
+    return (stage > START && stage < DONE) || (stage === START && this.#interim > 0);
+  }
+
+  #step(reader: MessageReader<DecodedResponseHead>): DecoderEvent {
+    const input = reader.input;
+    if (reader.stage === IDLE || reader.stage >= DONE) {
+      if (reader.stage === FAILED) throw reader.failure;
+      if (this.#tunnel || input.pos === input.end) return NEED_DATA;
+      throw new Http1ProtocolError('ERR_HTTP1_UNSOLICITED_RESPONSE', 'bytes came that no request asked for');
+    }
+    if (reader.stage === START) {
+      if (input.pos === input.end) return NEED_DATA;
+      this.#line.reset();
+      reader.startHead();
+    }
+    if (reader.stage === LINE) {
+      if (!this.#line.scan(input, reader.headStop)) return reader.needMoreHead('ERR_HTTP1_HEAD_TOO_LARGE');
+      reader.startFields();
+    }
+    if (reader.stage === FIELDS) return reader.readFields() ? this.#completeHead(reader) : NEED_DATA;
+    return reader.readBody(this.head.bodyLength, this.#ended);
+  }
+
+  #completeHead(reader: MessageReader<DecodedResponseHead>): DecoderEvent {
+    const input = reader.input;
+    const { seen, contentLength } = reader.fields;
+    const { status, reasonStart, reasonEnd, version } = this.#line;
+    const bodyLength = responseBodyLength(this.#method, status, version.minor, seen, contentLength);
+    const keepAlive = responseKeepAlive(this.#method, status, version.minor, seen, bodyLength);
+    const text = input.bytes.toString('latin1', input.block, input.pos);
+    const reason = text.slice(reasonStart, reasonEnd);
+    input.block = -1;
+    reader.head = new DecodedResponseHead(
+      text,
+      version.minor,
+      status,
+      reason,
+      reader.fieldsStart,
+      seen,
+      bodyLength,
+      keepAlive,
+    );
+    if (status < 200 && status !== 101) {
+      if (this.#interim === reader.limits.maxInterimResponses) {
+        const detail = `more than ${reader.limits.maxInterimResponses} interim responses`;
+        throw new Http1ProtocolError('ERR_HTTP1_TOO_MANY_INTERIM', detail);
+      }
+      this.#interim += 1;
+      reader.stage = START;
+      return INTERIM;
+    }
+    this.#tunnel = isTunnel(this.#method, status);
+    reader.stage = BODY_START;
+    return HEAD;
+  }
+}

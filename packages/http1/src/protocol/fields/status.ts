@@ -1,0 +1,99 @@
+import { flatString } from '../grammar/flat-string.ts';
+
+/**
+ * The registered status codes with the phrases of RFC 9110 §15, and of the RFC that registered the others; and 499,
+ * which no RFC registers: nginx introduced it for a request whose client left before the response, and log analysers
+ * know it.
+ */
+export const STATUS_REASONS: Readonly<Record<number, string>> = Object.freeze({
+  100: 'Continue',
+  101: 'Switching Protocols',
+  102: 'Processing',
+  103: 'Early Hints',
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  203: 'Non-Authoritative Information',
+  204: 'No Content',
+  205: 'Reset Content',
+  206: 'Partial Content',
+  207: 'Multi-Status',
+  208: 'Already Reported',
+  226: 'IM Used',
+  300: 'Multiple Choices',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  304: 'Not Modified',
+  305: 'Use Proxy',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  402: 'Payment Required',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  407: 'Proxy Authentication Required',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  410: 'Gone',
+  411: 'Length Required',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  416: 'Range Not Satisfiable',
+  417: 'Expectation Failed',
+  421: 'Misdirected Request',
+  422: 'Unprocessable Content',
+  423: 'Locked',
+  424: 'Failed Dependency',
+  425: 'Too Early',
+  426: 'Upgrade Required',
+  428: 'Precondition Required',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  451: 'Unavailable For Legal Reasons',
+  499: 'Client Closed Request',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+  506: 'Variant Also Negotiates',
+  507: 'Insufficient Storage',
+  508: 'Loop Detected',
+  511: 'Network Authentication Required',
+});
+
+/** The phrase of a status that has none of its own. */
+const UNKNOWN_REASON = 'Unknown';
+
+/**
+ * What a custom phrase may have: letters, digits, SP and punctuation that means nothing in HTML, as error pages
+ * repeat it. No controls, so that it cannot split the response.
+ */
+const PLAIN_REASON = /^[\x20!#$%'()*+,\-./:;=?@[\]^_`{|}~0-9A-Za-z\xa0-\xff]{1,200}$/;
+
+/** By status. */
+const LINES: string[] = [];
+for (const [status, reason] of Object.entries(STATUS_REASONS)) {
+  LINES[Number(status)] = flatString(`HTTP/1.1 ${status} ${reason}\r\n`);
+}
+
+/** The phrase that goes on the wire: the given one if it is harmless, else the neutral one of the status. */
+export function safeReason(status: number, reason: string): string {
+  return PLAIN_REASON.test(reason) ? reason : (STATUS_REASONS[status] ?? UNKNOWN_REASON);
+}
+
+/** The status line with its CRLF. Registered statuses with their own phrase, or none, cost one lookup. */
+export function statusLine(status: number, reason: string): string {
+  if (reason === '' || reason === STATUS_REASONS[status]) {
+    const line = LINES[status];
+    if (line !== undefined) return line;
+  }
+  return `HTTP/1.1 ${status} ${safeReason(status, reason)}\r\n`;
+}

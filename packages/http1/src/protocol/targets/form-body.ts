@@ -1,0 +1,30 @@
+import { Buffer } from 'node:buffer';
+import type { HTTPHeaders } from '../fields/http-headers.ts';
+import { trimBlanks } from '../grammar/blanks.ts';
+import { QueryProtocolError } from '../grammar/query-errors.ts';
+import { parseQuery, type QueryArguments, type QueryLimits } from './query.ts';
+
+const NO_ARGUMENTS: QueryArguments = new Map();
+
+/**
+ * The fields of an `application/x-www-form-urlencoded` body; none of a body of any other type. A multipart form and
+ * JSON are other types.
+ *
+ * @param headers - of the message; its Content-Type decides, in any case and with any parameters.
+ * @throws QueryProtocolError as {@link parseQuery}; `ERR_HTTP1_FORM_CODING` (415) for a form that is still compressed.
+ */
+export function parseFormBody(
+  headers: HTTPHeaders,
+  body: Uint8Array,
+  limits?: Partial<QueryLimits>,
+): QueryArguments {
+  if (body.length === 0) return NO_ARGUMENTS;
+  const [type = ''] = (headers.get('Content-Type') ?? '').split(';', 1);
+  if (trimBlanks(type).toLowerCase() !== 'application/x-www-form-urlencoded') return NO_ARGUMENTS;
+  const coding = headers.get('Content-Encoding');
+  if (coding !== undefined && coding.toLowerCase() !== 'identity') {
+    throw new QueryProtocolError('ERR_HTTP1_FORM_CODING', 'a form without Content-Encoding was expected');
+  }
+  const { buffer, byteOffset, byteLength } = body;
+  return parseQuery(Buffer.from(buffer, byteOffset, byteLength).toString('latin1'), limits);
+}
