@@ -11,6 +11,36 @@
  * @type {Readonly<Record<string, Rooms>>}
  */
 export const ROOMS = {
+  iostream: {
+    order: [
+      '.',
+      'addresses',
+      'transports',
+      'proxy-protocol',
+      'stream',
+      'tls',
+      'connecting',
+      'listening',
+      'server',
+      'interop',
+      'subprocess',
+      'compliance',
+    ],
+    knownCycles: [
+      ['stream/reading-side.ts', 'stream/stream-core.ts', 'stream/writing-side.ts'],
+      [
+        'stream/chunk-iterator.ts',
+        'stream/io-stream.ts',
+        'stream/line-iterator.ts',
+        'stream/lingering-close.ts',
+        'stream/or-end.ts',
+        'stream/pipe.ts',
+        'stream/read-iterator.ts',
+        'stream/record-iterator.ts',
+      ],
+      ['subprocess/communicate.ts', 'subprocess/subprocess.ts'],
+    ],
+  },
   http1: {
     order: [
       'protocol/grammar',

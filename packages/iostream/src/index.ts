@@ -8,40 +8,8 @@
  */
 
 // Listening.
-export { AddressList } from './address-list.ts';
-export {
-  type BindSocketsOptions,
-  type BindUnixSocketOptions,
-  bindSockets,
-  bindUnixSocket,
-} from './bind-sockets.ts';
-export type { ChunksOptions } from './chunk-iterator.ts';
-export type { CloseReason } from './close-reason.ts';
-export { connect } from './connect.ts';
-export type { ConnectTarget } from './connect-target.ts';
-export { type OpenFdOptions, openFd } from './fd-transport.ts';
-// Streams.
-export { IOStream } from './io-stream.ts';
-export type { LinesOptions } from './line-iterator.ts';
-export { listen } from './listen.ts';
-export { LISTEN_ERRORS, ListenUsageError } from './listen-errors.ts';
-export type {
-  AcceptHandler,
-  Listener,
-  ListenerOptions,
-  ListeningSocket,
-  ListenTarget,
-} from './listener.ts';
-export { memoryPair } from './memory-transport.ts';
-export { type AddressFamily, isValidIp, normalizeIp } from './net-address.ts';
-export { connectNode } from './node-connect.ts';
-export { listenNode } from './node-listener.ts';
-export { NodeTransport, type NodeTransportOptions } from './node-transport.ts';
-export type { SendFileOptions } from './outgoing-file.ts';
-export type { SystemdSocket } from './passed-sockets.ts';
-export type { ProxiedConnection } from './proxy-protocol/proxied-connection.ts';
-export { PROXY_ERRORS, type ProxyErrorCode, ProxyProtocolError } from './proxy-protocol/proxy-errors.ts';
-export type { ProxyProtocolOptions } from './proxy-protocol/proxy-options.ts';
+export { AddressList } from './addresses/address-list.ts';
+export { type AddressFamily, isValidIp, normalizeIp } from './addresses/net-address.ts';
 // Names and addresses.
 export {
   type Override,
@@ -49,13 +17,17 @@ export {
   type ResolvedAddress,
   type ResolveOptions,
   type Resolver,
-} from './resolver.ts';
-export { LISTEN_OPTIONS, type ListenOptions, listenOptionsProblem } from './server-binding.ts';
-export type { TCPServerStats } from './server-counters.ts';
-export { TCP_SERVER_OPTIONS, type TCPServerOptions } from './server-options.ts';
-export { type StartTlsOptions, startTls } from './start-tls.ts';
-export type { StreamConsumer } from './stream-consumer.ts';
-export { toDuplex } from './stream-duplex.ts';
+} from './addresses/resolver.ts';
+export { SystemResolver } from './addresses/system-resolver.ts';
+export { connect } from './connecting/connect.ts';
+export type { ConnectTarget } from './connecting/connect-target.ts';
+export { connectNode } from './connecting/node-connect.ts';
+export {
+  TCPClient,
+  type TCPClientOptions,
+  type TCPConnectOptions,
+  type UnixConnectOptions,
+} from './connecting/tcp-client.ts';
 // What can go wrong.
 export {
   ConnectError,
@@ -68,7 +40,44 @@ export {
   StreamProtocolError,
   StreamTimeoutError,
   StreamUsageError,
-} from './stream-errors.ts';
+} from './errors.ts';
+export { toDuplex } from './interop/stream-duplex.ts';
+export { fromWeb, toWeb, type WebStreamPair } from './interop/web-streams.ts';
+export { LISTEN_ERRORS, ListenUsageError } from './listen-errors.ts';
+export {
+  type BindSocketsOptions,
+  type BindUnixSocketOptions,
+  bindSockets,
+  bindUnixSocket,
+} from './listening/bind-sockets.ts';
+export { listen } from './listening/listen.ts';
+export { LISTEN_OPTIONS, type ListenOptions, listenOptionsProblem } from './listening/listen-options.ts';
+export type {
+  AcceptHandler,
+  Listener,
+  ListenerOptions,
+  ListeningSocket,
+  ListenTarget,
+} from './listening/listener.ts';
+export { listenNode } from './listening/node-listener.ts';
+export type { SystemdSocket } from './listening/passed-sockets.ts';
+export { systemdSockets } from './listening/systemd-sockets.ts';
+export type { ProxiedConnection } from './proxy-protocol/proxied-connection.ts';
+export { PROXY_ERRORS, type ProxyErrorCode, ProxyProtocolError } from './proxy-protocol/proxy-errors.ts';
+export type { ProxyProtocolOptions } from './proxy-protocol/proxy-options.ts';
+export type { TCPServerStats } from './server/server-counters.ts';
+export { TCP_SERVER_OPTIONS, type TCPServerOptions } from './server/server-options.ts';
+export { type StartTlsOptions, startTls } from './server/start-tls.ts';
+// Servers and clients.
+export { TCPServer } from './server/tcp-server.ts';
+export type { ChunksOptions } from './stream/chunk-iterator.ts';
+export type { CloseReason } from './stream/close-reason.ts';
+// Streams.
+export { IOStream } from './stream/io-stream.ts';
+export type { LinesOptions } from './stream/line-iterator.ts';
+export type { SendFileOptions } from './stream/outgoing-file.ts';
+export { join, type PipeOptions } from './stream/pipe.ts';
+export type { StreamConsumer } from './stream/stream-consumer.ts';
 export {
   type BoundedReadOptions,
   DEFAULT_MAX_READ_BUFFER_BYTES,
@@ -78,8 +87,7 @@ export {
   type ReadBytesOptions,
   type ReadOptions,
   type ReadUntilRegexOptions,
-} from './stream-options.ts';
-export { join, type PipeOptions } from './stream-pipe.ts';
+} from './stream/stream-options.ts';
 // Other programs.
 export type { CommunicateOptions, CommunicateResult } from './subprocess/communicate.ts';
 export { Subprocess, type WaitForExitOptions } from './subprocess/subprocess.ts';
@@ -90,17 +98,7 @@ export {
   SubprocessLimitError,
 } from './subprocess/subprocess-errors.ts';
 export type { SubprocessOptions, SubprocessStdio } from './subprocess/subprocess-options.ts';
-export { SystemResolver } from './system-resolver.ts';
-export { systemdSockets } from './systemd-sockets.ts';
-export {
-  TCPClient,
-  type TCPClientOptions,
-  type TCPConnectOptions,
-  type UnixConnectOptions,
-} from './tcp-client.ts';
-// Servers and clients.
-export { TCPServer } from './tcp-server.ts';
-export { connectTls } from './tls-client.ts';
+export { connectTls } from './tls/client.ts';
 export type {
   TlsCertificateOptions,
   TlsClientOptions,
@@ -108,10 +106,12 @@ export type {
   TlsOptions,
   TlsServerOptions,
   TlsVersion,
-} from './tls-options.ts';
-export { TlsServerContext } from './tls-server-context.ts';
-export { type KeptSession, TlsSessionCache } from './tls-session-cache.ts';
+} from './tls/options.ts';
+export { TlsServerContext } from './tls/server-context.ts';
+export { type KeptSession, TlsSessionCache } from './tls/session-cache.ts';
 // The layer below the streams.
 export type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
-export { TransportDuplex } from './transport-duplex.ts';
-export { fromWeb, toWeb, type WebStreamPair } from './web-streams.ts';
+export { type OpenFdOptions, openFd } from './transports/fd-transport.ts';
+export { memoryPair } from './transports/memory-transport.ts';
+export { NodeTransport, type NodeTransportOptions } from './transports/node-transport.ts';
+export { TransportDuplex } from './transports/transport-duplex.ts';

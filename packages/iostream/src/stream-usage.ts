@@ -1,5 +1,5 @@
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { StreamUsageError } from './stream-errors.ts';
+import { StreamUsageError } from './errors.ts';
 
 /** The error for an argument that is invalid. */
 export function wrongArgument(operation: string, expected: string, value: unknown): StreamUsageError {

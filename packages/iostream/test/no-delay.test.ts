@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { IOLoop } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
 import { bindSockets, type Transport } from '../src/index.ts';
-import { ReactorTransport } from '../src/reactor-transport.ts';
+import { ReactorTransport } from '../src/transports/reactor-transport.ts';
 
 /** Whether TCP_NODELAY is set: what the system says of a descriptor, and what Node remembers of a socket. */
 function isUndelayed(transport: Transport): boolean {

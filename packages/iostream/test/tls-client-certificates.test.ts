@@ -1,7 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TCPClient, type TlsServerOptions } from '../src/index.ts';
-import { type KeptSession, TlsSessionCache } from '../src/tls-session-cache.ts';
+import { type KeptSession, TlsSessionCache } from '../src/tls/session-cache.ts';
 import {
   type Authority,
   type Certificates,

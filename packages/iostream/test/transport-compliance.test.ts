@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type CompliancePair, transportCompliance } from '../src/compliance/index.ts';
-import { openNodeFd } from '../src/fd-transport.ts';
 import {
   connect,
   connectNode,
@@ -18,6 +17,7 @@ import {
   type Transport,
   TransportDuplex,
 } from '../src/index.ts';
+import { openNodeFd } from '../src/transports/fd-transport.ts';
 import { pairOfSockets, pairOver as pairOverChannel, pairOverFifo } from './support/transport-pairs.ts';
 
 const loop = IOLoop.current();

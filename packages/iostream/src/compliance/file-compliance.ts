@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { IOStream } from '../io-stream.ts';
+import { IOStream } from '../stream/io-stream.ts';
 import type { CompliancePair, TestFramework } from './capabilities.ts';
 import { RecordedEnd } from './recorded-end.ts';
 import { joined, samplePieces } from './sample-pieces.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { IOStream } from '../io-stream.ts';
-import { StreamClosedError } from '../stream-errors.ts';
+import { StreamClosedError } from '../errors.ts';
+import type { IOStream } from '../stream/io-stream.ts';
 import {
   assertClosed,
   BROKEN,

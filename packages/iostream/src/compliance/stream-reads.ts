@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { IOStream } from '../io-stream.ts';
+import type { IOStream } from '../stream/io-stream.ts';
 import { assertClosed, assertUsage, failureOf, type StreamSuite, sendByBytes, text } from './stream-suite.ts';
 
 const READS: Readonly<Record<string, (stream: IOStream) => Promise<unknown>>> = {

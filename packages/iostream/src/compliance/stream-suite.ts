@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { IOStream } from '../io-stream.ts';
-import type { IOStreamOptions } from '../stream-options.ts';
+import { IOStream } from '../stream/io-stream.ts';
+import type { IOStreamOptions } from '../stream/stream-options.ts';
 import type { CompliancePair, TestFramework, TransportCapabilities } from './capabilities.ts';
 
 /** Two streams on the two ends of a fresh pair. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { IOStream } from '../io-stream.ts';
+import type { IOStream } from '../stream/io-stream.ts';
 import {
   assertClosed,
   assertUsage,

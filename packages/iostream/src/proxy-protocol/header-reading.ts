@@ -1,5 +1,5 @@
 import type { IOLoop } from '@landspout/ioloop';
-import { StreamTimeoutError } from '../stream-errors.ts';
+import { StreamTimeoutError } from '../errors.ts';
 import type { Transport, TransportEvents } from '../transport.ts';
 import { ProxiedTransport } from './proxied-transport.ts';
 import { ProxyProtocolError } from './proxy-errors.ts';

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { internetAddress } from '../net-address.ts';
+import { internetAddress } from '../addresses/net-address.ts';
 import type { SocketAddress } from '../transport.ts';
 import { ProxyProtocolError } from './proxy-errors.ts';
 import { NEED_DATA, type ProxyHeader, type ProxyHeaderProgress } from './proxy-header.ts';

@@ -1,4 +1,4 @@
-import { internetAddress } from '../net-address.ts';
+import { internetAddress } from '../addresses/net-address.ts';
 import type { SocketAddress } from '../transport.ts';
 import { ProxyProtocolError } from './proxy-errors.ts';
 import { NEED_DATA, type ProxiedAddresses, type ProxyHeaderProgress } from './proxy-header.ts';

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import { IOStream } from '../io-stream.ts';
-import { NodeTransport } from '../node-transport.ts';
+import { IOStream } from '../stream/io-stream.ts';
 import type { SocketAddress } from '../transport.ts';
+import { NodeTransport } from '../transports/node-transport.ts';
 import type { SubprocessPlan } from './subprocess-options.ts';
 
 /** Our ends of the child's standard descriptors, where it has streams there. */

@@ -1,7 +1,7 @@
 import { withTimeout } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import type { IOStream } from '../io-stream.ts';
-import { StreamClosedError, StreamLimitError } from '../stream-errors.ts';
+import { StreamClosedError, StreamLimitError } from '../errors.ts';
+import type { IOStream } from '../stream/io-stream.ts';
 import type { Subprocess } from './subprocess.ts';
 import { SubprocessLimitError } from './subprocess-errors.ts';
 import { requireCount, requireOptions, wrongArgument } from './subprocess-usage.ts';

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { IOLoop, ProcessUsageError } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream-options.ts';
+import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
 import {
   requireAbortSignal,
   requireCount,

@@ -12,7 +12,7 @@ import {
 } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import type { IOStream } from '../io-stream.ts';
+import type { IOStream } from '../stream/io-stream.ts';
 import { takeChildStreams } from './child-streams.ts';
 import { type CommunicateOptions, type CommunicateResult, communicate } from './communicate.ts';
 import { spawnChild } from './spawn-child.ts';

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { IOLoop, type SystemError } from '@landspout/ioloop';
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
-import { type ConnectCandidate, connectToAny } from '../../src/happy-eyeballs.ts';
+import { type ConnectCandidate, connectToAny } from '../../src/connecting/happy-eyeballs.ts';
 import {
   type ConnectError,
   memoryPair,

@@ -1,0 +1,48 @@
+import { isIP } from 'node:net';
+import type { SocketAddress } from '../transport.ts';
+
+/** An address of a host without a port, as a resolver answers. */
+export type AddressFamily = 4 | 6;
+
+/** IPv4 in IPv6 clothes, in both spellings that systems use. */
+const MAPPED_DOTTED = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i;
+const MAPPED_HEX = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i;
+
+/** Whether `text` is a numeric IPv4 or IPv6 address. Never throws, whatever a peer sent. */
+export function isValidIp(text: string): boolean {
+  return typeof text === 'string' && isIP(text) !== 0;
+}
+
+/**
+ * The one spelling of a numeric address that trust checks may compare: a v4-mapped IPv6 address, which a
+ * dual-stack socket reports for an IPv4 peer, becomes the IPv4 address.
+ */
+export function normalizeIp(address: string): string {
+  if (!address.startsWith('::')) return address;
+  const dotted = MAPPED_DOTTED.exec(address)?.[1];
+  if (dotted !== undefined) return dotted;
+  const hex = MAPPED_HEX.exec(address);
+  if (hex === null) return address;
+  const [high, low] = [Number.parseInt(hex[1] as string, 16), Number.parseInt(hex[2] as string, 16)];
+  return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
+}
+
+/** The address of one end of an internet connection, v4-mapped addresses as IPv4. */
+export function internetAddress(address: string, port: number): SocketAddress {
+  const normal = normalizeIp(address);
+  return { family: normal.includes(':') ? 'IPv6' : 'IPv4', address: normal, port };
+}
+
+/** How errors name a target: `127.0.0.1:80`, `[::1]:80`, a path with the NUL of an abstract name as `@`, `descriptor 3`. */
+export function targetName(
+  target:
+    | { readonly address: string; readonly port: number }
+    | { readonly path: string }
+    | { readonly fd: number },
+): string {
+  if ('fd' in target) return `descriptor ${target.fd}`;
+  if ('path' in target) return target.path.replace(/^\0/, '@');
+  return target.address.includes(':')
+    ? `[${target.address}]:${target.port}`
+    : `${target.address}:${target.port}`;
+}

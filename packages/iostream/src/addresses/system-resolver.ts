@@ -1,0 +1,87 @@
+import { type LookupAddress, lookup } from 'node:dns';
+import { withCallerStack } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { StreamConnectError } from '../errors.ts';
+import { requireOptions } from '../stream-usage.ts';
+import {
+  numericAddress,
+  RESOLVE_OPTIONS,
+  type ResolvedAddress,
+  type ResolveOptions,
+  type Resolver,
+} from './resolver.ts';
+
+/**
+ * `getaddrinfo` runs on the pool of four threads that files, compression and hashing use too: no more than this
+ * many look-ups are given to it at once, and the rest wait here, where an abort can still take them back.
+ */
+const MAX_LOOKUPS = 4;
+
+let running = 0;
+const waiting: (() => void)[] = [];
+
+/** Asks the system, as every other program of the machine does: hosts file, then DNS. Addresses cost nothing. */
+export class SystemResolver implements Resolver {
+  async resolve(host: string, options: ResolveOptions = {}): Promise<readonly ResolvedAddress[]> {
+    requireOptions('resolve', options, RESOLVE_OPTIONS);
+    const { family, signal } = options;
+    signal?.throwIfAborted();
+    const numeric = numericAddress(host);
+    if (numeric !== undefined) {
+      if (family !== undefined && numeric.family !== family) throw noAddress(host, `no IPv${family} address`);
+      return [numeric];
+    }
+    if (host === '' || host.length > MAX_NAME_LENGTH || host.includes('\0'))
+      throw noAddress(host, 'not a host name');
+    let addresses: LookupAddress[];
+    try {
+      addresses = await boundedLookup(host, family ?? 0, signal);
+    } catch (error) {
+      throw withCallerStack(error);
+    }
+    if (addresses.length === 0) throw noAddress(host, 'no address');
+    return addresses.map((found) => ({ address: found.address, family: found.family === 6 ? 6 : 4 }));
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ running, waiting: waiting.length }));
+  }
+}
+
+/** RFC 1035 §2.3.4, and one more for the dot of the root. */
+const MAX_NAME_LENGTH = 254;
+
+function boundedLookup(
+  host: string,
+  family: 0 | 4 | 6,
+  signal: AbortSignal | undefined,
+): Promise<LookupAddress[]> {
+  return new Promise((resolve, reject) => {
+    const start = (): void => {
+      running += 1;
+      lookup(host, { all: true, verbatim: true, family }, (error, addresses) => {
+        running -= 1;
+        waiting.shift()?.();
+        signal?.removeEventListener('abort', onAbort);
+        if (error === null) resolve(addresses);
+        else reject(noAddress(host, error.code ?? error.message, error));
+      });
+    };
+    const onAbort = (): void => {
+      const place = waiting.indexOf(start);
+      if (place !== -1) waiting.splice(place, 1);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (running < MAX_LOOKUPS) start();
+    else waiting.push(start);
+  });
+}
+
+function noAddress(host: string, why: string, cause?: Error): StreamConnectError {
+  return new StreamConnectError(
+    'ERR_STREAM_RESOLVE',
+    `resolve ${JSON.stringify(host.slice(0, 100))}: ${why}`,
+    { cause },
+  );
+}

@@ -1,0 +1,68 @@
+import { connect, type Socket } from 'node:net';
+import { type IOLoop, SystemError } from '@landspout/ioloop';
+import { targetName } from '../addresses/net-address.ts';
+import type { SocketAddress, Transport } from '../transport.ts';
+import { NodeTransport } from '../transports/node-transport.ts';
+import type { ConnectTarget } from './connect-target.ts';
+
+/**
+ * Connects with Node's own sockets: the portable twin of the reactor's connect.
+ *
+ * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` when it aborts. Nothing stays open then.
+ */
+export function connectNode(loop: IOLoop, target: ConnectTarget, signal?: AbortSignal): Promise<Transport> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const socket = openSocket(target);
+    // Nothing is read before somebody asks.
+    socket.pause();
+    const end = (): void => {
+      signal?.removeEventListener('abort', onAbort);
+      socket.off('connect', onConnect);
+    };
+    const onAbort = (): void => {
+      end();
+      socket.destroy();
+      reject(signal?.reason);
+    };
+    const onConnect = (): void => {
+      end();
+      socket.off('error', onError);
+      const remoteAddress: SocketAddress | undefined =
+        'path' in target ? { family: 'unix', path: target.path } : undefined;
+      resolve(new NodeTransport(socket, { loop, remoteAddress }));
+    };
+    // Stays on a socket that never connected, so that no late error of it goes unheard.
+    const onError = (error: NodeJS.ErrnoException): void => {
+      end();
+      reject(connectError(error, target));
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('connect', onConnect);
+    socket.on('error', onError);
+  });
+}
+
+function openSocket(target: ConnectTarget): Socket {
+  if ('path' in target) return connect({ path: target.path, allowHalfOpen: true });
+  const { address: host, port, localAddress, localPort } = target;
+  return connect({
+    host,
+    port,
+    allowHalfOpen: true,
+    noDelay: true,
+    autoSelectFamily: false,
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(localPort === undefined ? {} : { localPort }),
+  });
+}
+
+/** libuv reports what `bind` refused as if `connect` had. */
+const REFUSED_BY_BIND = new Set(['EADDRNOTAVAIL', 'EADDRINUSE']);
+
+function connectError(error: NodeJS.ErrnoException, target: ConnectTarget): Error {
+  if (!('path' in target) && target.localAddress !== undefined && REFUSED_BY_BIND.has(error.code ?? '')) {
+    return SystemError.from(error, 'bind', target.localAddress);
+  }
+  return SystemError.from(error, error.syscall === 'bind' ? 'bind' : 'connect', targetName(target));
+}

@@ -1,0 +1,229 @@
+import type { SecureContext } from 'node:tls';
+import { type ClockTimer, IOLoop, withCallerStack } from '@landspout/ioloop';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import type { AddressFamily } from '../addresses/net-address.ts';
+import type { Resolver } from '../addresses/resolver.ts';
+import { SystemResolver } from '../addresses/system-resolver.ts';
+import { StreamConnectError, StreamTimeoutError, StreamUsageError } from '../errors.ts';
+import { IOStream } from '../stream/io-stream.ts';
+import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
+import { requireOptions, wrongArgument } from '../stream-usage.ts';
+import { connectTls } from '../tls/client.ts';
+import { isSecureContext } from '../tls/credentials.ts';
+import type { TlsClientOptions } from '../tls/options.ts';
+import { TlsSessionCache } from '../tls/session-cache.ts';
+import type { Transport } from '../transport.ts';
+import { connect } from './connect.ts';
+import type { ConnectTarget } from './connect-target.ts';
+import { requireDialOptions } from './dial-options.ts';
+import { connectToAny } from './happy-eyeballs.ts';
+
+export interface TCPClientOptions {
+  /** Default: a {@link SystemResolver}. */
+  readonly resolver?: Resolver;
+  /** Default: the loop of this thread. */
+  readonly loop?: IOLoop;
+  /** Most TLS sessions that are kept to spare the next connection most of its handshake. 0 is none; default 100. */
+  readonly maxTlsSessions?: number;
+}
+
+interface SharedConnectOptions {
+  /** Speaks TLS, verifying the server's certificate and name. */
+  readonly tls?: true | TlsClientOptions | SecureContext;
+  /** Most milliseconds for resolving, connecting and the TLS handshake together; 0 is no limit. Default 20 s. */
+  readonly timeoutMs?: number;
+  /** Stops connecting. Nothing stays open then. */
+  readonly signal?: AbortSignal;
+  /** Of the stream, with the defaults of {@link IOStreamOptions}. */
+  readonly maxReadBufferBytes?: number;
+  readonly maxWriteBufferBytes?: number;
+  readonly writeOverflow?: 'error' | 'close';
+}
+
+export interface TCPConnectOptions extends SharedConnectOptions {
+  /** A name or a numeric address. */
+  readonly host: string;
+  /** 1 to 65,535, as a number or as its digits. */
+  readonly port: number | string;
+  /** Tries only addresses of this family. */
+  readonly family?: AddressFamily;
+  /** A numeric address of this machine to connect from; addresses of the other family are not tried. */
+  readonly localAddress?: string;
+  /** The port to connect from. Default: any. Without `localAddress`, from the loopback address. */
+  readonly localPort?: number | string | undefined;
+}
+
+export interface UnixConnectOptions extends SharedConnectOptions {
+  /** A Unix socket's path; NUL first is a Linux abstract name. */
+  readonly path: string;
+}
+
+const CLIENT_OPTIONS: OptionNames<TCPClientOptions> = { resolver: true, loop: true, maxTlsSessions: true };
+const SHARED_OPTIONS: OptionNames<SharedConnectOptions> = {
+  tls: true,
+  timeoutMs: true,
+  signal: true,
+  maxReadBufferBytes: true,
+  maxWriteBufferBytes: true,
+  writeOverflow: true,
+};
+const TCP_OPTIONS: OptionNames<TCPConnectOptions> = {
+  ...SHARED_OPTIONS,
+  host: true,
+  port: true,
+  family: true,
+  localAddress: true,
+  localPort: true,
+};
+const UNIX_OPTIONS: OptionNames<UnixConnectOptions> = { ...SHARED_OPTIONS, path: true };
+
+const DEFAULT_TIMEOUT_MS = 20_000;
+
+/**
+ * Makes connections: resolves, tries every address, and speaks TLS, all within one deadline.
+ *
+ * Of several addresses the next is tried after 250 ms, or at once when the one before it fails, alternating between
+ * IPv6 and IPv4; the first that connects is used (RFC 8305 §5).
+ */
+export class TCPClient {
+  readonly #resolver: Resolver;
+  readonly #loop: IOLoop;
+  readonly #sessions: TlsSessionCache | undefined;
+
+  constructor(options: TCPClientOptions = {}) {
+    requireOptions('TCPClient', options, CLIENT_OPTIONS);
+    this.#resolver = options.resolver ?? new SystemResolver();
+    this.#loop = options.loop ?? IOLoop.current();
+    this.#sessions = options.maxTlsSessions === 0 ? undefined : new TlsSessionCache(options.maxTlsSessions);
+  }
+
+  /**
+   * Connects.
+   *
+   * @returns an open stream; after the handshake, where there is TLS.
+   * @throws SystemError such as `ECONNREFUSED`, or ConnectError with the same code and the `errors` of all attempts if
+   *   the host has several addresses; StreamConnectError `ERR_STREAM_RESOLVE` or `ERR_STREAM_TLS`; StreamTimeoutError
+   *   `ERR_STREAM_TIMEOUT`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; the reason of `signal`.
+   *   Nothing stays open then.
+   */
+  async connect(options: TCPConnectOptions | UnixConnectOptions): Promise<IOStream> {
+    requireConnectOptions(options);
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31))
+      throw usage(`timeoutMs of 0 or more was expected, not ${shownValue(timeoutMs)}`);
+    const streamOptions = resolveStreamOptions(streamOptionsAmong(options, this.#loop.clock));
+    try {
+      const transport = await this.#within(options, (either) => this.#open(options, either));
+      return new IOStream(transport, streamOptions);
+    } catch (error) {
+      throw withCallerStack(error);
+    }
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ resolver: this.#resolver, tlsSessions: this.#sessions?.size ?? 0 }));
+  }
+
+  async #open(options: TCPConnectOptions | UnixConnectOptions, signal: AbortSignal): Promise<Transport> {
+    const transport = isUnix(options)
+      ? await connect(this.#loop, options, signal)
+      : await this.#dial(options, signal);
+    if (options.tls === undefined) return transport;
+    const servername = isUnix(options) ? 'localhost' : options.host;
+    const sessions = this.#sessions === undefined ? {} : { sessions: this.#sessions };
+    // The one deadline of `timeoutMs` is over all of it.
+    const defaults = { servername, handshakeTimeoutMs: 0, ...sessions };
+    return connectTls(transport, { ...defaults, ...toTlsOptions(options.tls) }, signal, this.#loop);
+  }
+
+  async #dial(options: TCPConnectOptions, signal: AbortSignal): Promise<Transport> {
+    const { host, localAddress } = options;
+    const { family, port, localPort } = requireDialOptions(options);
+    const found = await unlessAborted(this.#resolver.resolve(host, { port, family, signal }), signal);
+    // A resolver of somebody else's may not look at the family.
+    const addresses = family === undefined ? found : found.filter((one) => one.family === family);
+    if (addresses.length === 0) {
+      const kind = family === undefined ? 'address' : `IPv${family} address`;
+      throw new StreamConnectError('ERR_STREAM_RESOLVE', `connect: ${host} has no ${kind}`);
+    }
+    const targets = addresses.map((found) => ({
+      address: found.address,
+      family: found.family,
+      port: found.port ?? port,
+      localAddress: localAddress ?? (localPort === undefined ? undefined : LOOPBACK[found.family]),
+      localPort,
+    }));
+    const connectTo = (target: ConnectTarget, either: AbortSignal) => connect(this.#loop, target, either);
+    return connectToAny(host, targets, connectTo, this.#loop.clock, signal);
+  }
+
+  /** Runs `open` with a signal that aborts with the caller's or at the deadline. */
+  async #within<T>(
+    options: TCPConnectOptions | UnixConnectOptions,
+    open: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+    signal?.throwIfAborted();
+    const controller = new AbortController();
+    const onAbort = (): void => controller.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    let timer: ClockTimer | undefined;
+    if (timeoutMs > 0) {
+      const expire = (): void => {
+        const message = `connect: not connected to ${peerName(options)} within ${timeoutMs} ms`;
+        controller.abort(new StreamTimeoutError(message));
+      };
+      timer = this.#loop.clock.setTimeout(expire, timeoutMs);
+    }
+    try {
+      return await open(controller.signal);
+    } finally {
+      timer?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+function peerName(options: TCPConnectOptions | UnixConnectOptions): string {
+  if ('path' in options) return JSON.stringify(options.path.slice(0, MAX_NAME));
+  return `${JSON.stringify(options.host.slice(0, MAX_NAME))}, port ${options.port},`;
+}
+
+/** Most characters of a name in a message. */
+const MAX_NAME = 100;
+
+function requireConnectOptions(options: TCPConnectOptions | UnixConnectOptions): void {
+  if (!isUnix(options)) {
+    requireOptions('connect', options, TCP_OPTIONS);
+    return;
+  }
+  requireOptions('connect', options, UNIX_OPTIONS);
+  const { path } = options;
+  if (typeof path !== 'string' || path === '') throw wrongArgument('connect', 'a path', path);
+}
+
+function isUnix(options: TCPConnectOptions | UnixConnectOptions): options is UnixConnectOptions {
+  return (options as Partial<UnixConnectOptions> | null)?.path !== undefined;
+}
+
+function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOptions {
+  if (tls === true) return {};
+  return isSecureContext(tls) ? { secureContext: tls } : tls;
+}
+
+/** A resolver of somebody else's may take its time with our signal, and return any thenable. */
+function unlessAborted<T>(resolving: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const settled = Promise.resolve(resolving).then(resolve, reject);
+    void settled.finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;
+
+function usage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `connect: ${message}`);
+}

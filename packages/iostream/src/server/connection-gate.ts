@@ -1,0 +1,122 @@
+import type { IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import { ProxyAcceptor } from '../proxy-protocol/proxy-acceptor.ts';
+import { TlsAcceptor } from '../tls/acceptor.ts';
+import { type HandshakeError, isScanNoise } from '../tls/handshake-error.ts';
+import type { TlsServerContext } from '../tls/server-context.ts';
+import type { SocketAddress, Transport } from '../transport.ts';
+import { ConnectionCaps } from './connection-caps.ts';
+import type { ServerCounters } from './server-counters.ts';
+import type { ServerSettings } from './server-options.ts';
+
+/**
+ * What a server does with a connection before it serves it: holds the limits, reads a PROXY header from those who have
+ * to send one, and makes the TLS handshake. Counts and logs what comes to nothing.
+ */
+export class ServerAdmission {
+  readonly #loop: IOLoop;
+  readonly #counters: ServerCounters;
+  readonly #caps: ConnectionCaps;
+  readonly #proxies: ProxyAcceptor | undefined;
+  readonly #tlsContext: TlsServerContext | undefined;
+  readonly #tls: TlsAcceptor | undefined;
+  readonly #log: RateLimitedLog;
+  readonly #serve: (transport: Transport) => void;
+
+  /** @param serve - is given each connection that is let in. Must not throw. */
+  constructor(settings: ServerSettings, counters: ServerCounters, serve: (transport: Transport) => void) {
+    const { loop, refusalLog, maxConnections, maxConnectionsPerAddress, proxies, tls } = settings;
+    this.#loop = loop;
+    this.#log = refusalLog;
+    this.#counters = counters;
+    this.#caps = new ConnectionCaps(maxConnections, maxConnectionsPerAddress);
+    this.#proxies = proxies === undefined ? undefined : new ProxyAcceptor(proxies, loop, refusalLog);
+    this.#tlsContext = tls;
+    this.#tls = tls === undefined ? undefined : this.#createAcceptor(tls);
+    this.#serve = serve;
+  }
+
+  /** Connections that were let in and are open, and those that have not come through yet. */
+  get size(): number {
+    return this.#caps.size;
+  }
+
+  /** @param isUnix - whether it came over a Unix socket. */
+  accept(transport: Transport, isUnix: boolean): void {
+    if (this.#proxies?.isProxy(transport.remoteAddress, isUnix))
+      this.#acceptProxied(transport, this.#proxies);
+    else if (this.#tlsContext?.isFull || !this.#caps.admit(transport)) this.#refuse(transport);
+    else this.#admitted(transport);
+  }
+
+  /** A connection that was served is gone. Of those with TLS we have heard. */
+  served(peer: { readonly remoteAddress: SocketAddress }): void {
+    if (this.#tls === undefined) this.#caps.release(peer);
+  }
+
+  /** Closes those that have not come through yet. */
+  closePending(): void {
+    this.#proxies?.closeAll();
+    this.#tls?.destroyHandshakes();
+  }
+
+  /** Closes what is left of the connections with TLS, which could wait for their peers' last words. */
+  destroySecured(): void {
+    this.#tls?.destroyAll();
+  }
+
+  #acceptProxied(transport: Transport, proxies: ProxyAcceptor): void {
+    if (!this.#caps.admitProxy()) {
+      this.#refuse(transport);
+      return;
+    }
+    proxies.accept(transport, {
+      complete: (proxied) => {
+        if (!this.#tlsContext?.isFull && this.#caps.admitClient(proxied)) {
+          this.#admitted(proxied);
+        } else {
+          this.#caps.releaseProxy();
+          this.#refuse(proxied);
+        }
+      },
+      gone: (error) => {
+        if (error !== undefined) this.#counters.proxyHeadersFailed += 1;
+        this.#caps.releaseProxy();
+      },
+    });
+  }
+
+  #admitted(transport: Transport): void {
+    if (this.#tls === undefined) {
+      this.#serve(transport);
+    } else {
+      const { remoteAddress } = transport;
+      this.#tls.accept(transport, () => this.#caps.release({ remoteAddress }));
+    }
+  }
+
+  #refuse(transport: Transport): void {
+    const { remoteAddress } = transport;
+    this.#counters.refused += 1;
+    transport.close();
+    const details = { openConnections: this.#caps.size, remoteAddress };
+    this.#log.warn(
+      'connection-limit',
+      details,
+      'a limit of connections is reached; a connection was refused',
+    );
+  }
+
+  #createAcceptor(context: TlsServerContext): TlsAcceptor {
+    return new TlsAcceptor(context, this.#loop, {
+      secured: (transport) => this.#serve(transport),
+      failed: (error, remoteAddress) => this.#handshakeFailed(error, remoteAddress),
+    });
+  }
+
+  #handshakeFailed(error: HandshakeError, remoteAddress: SocketAddress): void {
+    this.#counters.handshakesFailed += 1;
+    if (!isScanNoise(error))
+      this.#log.warn('tls-handshake', { error, remoteAddress }, 'a TLS handshake failed');
+    else this.#loop.logger.debug({ error, remoteAddress }, 'a TLS handshake was not completed');
+  }
+}

@@ -1,0 +1,106 @@
+import type { OptionNames } from '@landspout/ioloop/errors';
+import { closedError } from '../errors.ts';
+import { requireOptions } from '../stream-usage.ts';
+import type { IOStream } from './io-stream.ts';
+import { requireReadOptions } from './stream-options.ts';
+
+export interface PipeOptions {
+  /** Whether the end of the source ends the target's writing side, and its breaking resets the target. Default true. */
+  readonly end?: boolean;
+  /** Stops the pipe. Both streams stay open, and all that was read is queued at the target. */
+  readonly signal?: AbortSignal;
+}
+
+const PIPE_OPTIONS: OptionNames<PipeOptions> = { end: true, signal: true };
+
+const CHUNK_BYTES = 64 * 1024;
+
+/**
+ * Moves all that comes on `source` to `target`, until the source's peer ends, and ends the target's writing side then.
+ *
+ * Nothing is read while more than 64 KiB are queued at the target, so that a slow reader there slows the writer here:
+ * at most 128 KiB wait at the target. Where the source closes before its peer has ended, the target is closed too, by
+ * a reset unless it was we who closed: what is cut off must not look like the whole.
+ *
+ * @returns the number of bytes moved, when all have reached the kernel.
+ * @throws StreamClosedError `ERR_STREAM_CLOSED` when the source breaks or the target closes first; in the second case
+ *   the source stays open, and what had not left is lost. The reason of `signal`. As {@link IOStream.readUntil} when
+ *   somebody else reads.
+ */
+export async function pipe(source: IOStream, target: IOStream, options: PipeOptions = {}): Promise<number> {
+  requireOptions('pipeTo', options, PIPE_OPTIONS);
+  const { end = true, signal } = options;
+  signal?.throwIfAborted();
+  const stopping = new AbortController();
+  const onAbort = (): void => stopping.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  // A source that is silent would never try to write, and so never learn that the target has gone.
+  const onTargetClosed = (): void => stopping.abort(closedError(target, 'pipeTo'));
+  target.waitClosed({ signal: stopping.signal }).then(onTargetClosed, () => {});
+  try {
+    const moved = await move(source, target, stopping.signal);
+    if (end) target.endWrite();
+    await target.waitDrained({ toBytes: 0, signal: stopping.signal });
+    return moved;
+  } catch (error) {
+    if (end && source.isClosed && !source.isEnded) passOnClose(source, target);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    stopping.abort();
+  }
+}
+
+/**
+ * Joins two streams, each the continuation of the other: what comes on one is written to the other, with half-close,
+ * reset and back-pressure in both directions, until both peers have ended. Takes over both; they are closed then.
+ *
+ * @returns the bytes moved from `one` to `other`, and those moved back.
+ * @throws StreamClosedError `ERR_STREAM_CLOSED` when either breaks, the reason of `signal`: both are reset.
+ *
+ * @example
+ * const proxy = new TCPServer({
+ *   async handleStream(inbound) {
+ *     const outbound = await client.connect({ host: 'backend', port: 7 });
+ *     await join(inbound, outbound);
+ *   },
+ * });
+ */
+export async function join(
+  one: IOStream,
+  other: IOStream,
+  options: Pick<PipeOptions, 'signal'> = {},
+): Promise<[number, number]> {
+  requireReadOptions('join', options);
+  try {
+    const moved = await Promise.all([pipe(one, other, options), pipe(other, one, options)]);
+    one.close();
+    other.close();
+    return moved;
+  } catch (error) {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    one.reset(cause);
+    other.reset(cause);
+    throw error;
+  }
+}
+
+/** @returns how many bytes it was when the source ended. */
+async function move(source: IOStream, target: IOStream, signal: AbortSignal): Promise<number> {
+  let moved = 0;
+  for await (const chunk of source.chunks({ maxBytes: CHUNK_BYTES, signal })) {
+    if (target.isClosed || target.isWriteEnded) {
+      source.unread(chunk);
+      throw closedError(target, 'write');
+    }
+    void target.write(chunk);
+    moved += chunk.length;
+    await target.waitDrained({ signal });
+  }
+  return moved;
+}
+
+function passOnClose(source: IOStream, target: IOStream): void {
+  if (source.closeReason === 'we-ended') target.close();
+  else target.reset(source.error);
+}

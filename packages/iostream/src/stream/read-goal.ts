@@ -1,0 +1,129 @@
+import { requireByteLimit, wrongArgument } from '../stream-usage.ts';
+import { type ByteQueue, endOf } from './byte-queue.ts';
+
+/** What a read waits for. */
+export interface ReadGoal<Result> {
+  /**
+   * @param over - no more bytes will come.
+   * @returns how many bytes satisfy the goal, {@link NOT_YET}, or {@link PASSED_LIMIT}.
+   */
+  satisfiedBy(inbox: ByteQueue, over: boolean): number;
+  /** Removes the bytes that satisfied the goal. The last call of a read. */
+  take(inbox: ByteQueue, length: number): Result;
+  readonly limitMessage: string;
+  /** Takes bytes, which are lent, as they come: past the inbox, where nothing waits there. @returns how many. */
+  absorb?(bytes: Buffer, start: number, end: number): number;
+  /** The read is over without a result. The last call of a read. @returns what was taken, which goes back. */
+  abandon?(): Uint8Array | undefined;
+}
+
+export const NOT_YET = -1;
+/** No further byte can satisfy the goal. */
+export const PASSED_LIMIT = -2;
+
+/** Everything up to and including a delimiter, within a number of bytes. */
+export class ReadUntil implements ReadGoal<Buffer> {
+  readonly #delimiter: Uint8Array;
+  readonly #maxBytes: number;
+  #absorbed: Buffer | undefined;
+
+  constructor(delimiter: Uint8Array, maxBytes: number) {
+    if (!(delimiter instanceof Uint8Array) || delimiter.length === 0) {
+      throw wrongArgument('readUntil', 'a delimiter of at least one byte', delimiter);
+    }
+    this.#delimiter = delimiter;
+    this.#maxBytes = requireByteLimit('readUntil', 'maxBytes', maxBytes, 0);
+  }
+
+  get limitMessage(): string {
+    return `readUntil: no delimiter within ${this.#maxBytes} bytes`;
+  }
+
+  satisfiedBy(inbox: ByteQueue): number {
+    if (this.#absorbed !== undefined) return 0;
+    const end = inbox.endOf(this.#delimiter);
+    if (end > this.#maxBytes) return PASSED_LIMIT;
+    if (end !== -1) return end;
+    return inbox.byteLength >= this.#maxBytes ? PASSED_LIMIT : NOT_YET;
+  }
+
+  take(inbox: ByteQueue, length: number): Buffer {
+    return this.#absorbed ?? inbox.take(length);
+  }
+
+  /** All of it or nothing: what ends with these bytes alone need not be searched through twice. */
+  absorb(bytes: Buffer, start: number, end: number): number {
+    const length = endOf(bytes.subarray(start, end), this.#delimiter, 0);
+    if (length === -1 || length > this.#maxBytes) return 0;
+    this.#absorbed = copyOf(bytes, start, length);
+    return length;
+  }
+}
+
+/** A number of bytes, or with `partial` up to that many. */
+export class ReadCount implements ReadGoal<Buffer> {
+  readonly #count: number;
+  readonly #partial: boolean;
+  #absorbed: Buffer | undefined;
+
+  /** @param count - at most what the stream may buffer, unless it is partial. */
+  constructor(count: number, partial: boolean) {
+    this.#count = count;
+    this.#partial = partial;
+  }
+
+  /** There is no limit to pass. */
+  get limitMessage(): string {
+    return '';
+  }
+
+  satisfiedBy(inbox: ByteQueue): number {
+    if (this.#absorbed !== undefined) return 0;
+    const held = inbox.byteLength;
+    if (held >= this.#count) return this.#count;
+    return this.#partial && held > 0 ? held : NOT_YET;
+  }
+
+  take(inbox: ByteQueue, length: number): Buffer {
+    const absorbed = this.#absorbed;
+    this.#absorbed = undefined;
+    return absorbed ?? inbox.take(length);
+  }
+
+  /** All of it or nothing: who sends one byte does not make us set aside memory for `count` of them. */
+  absorb(bytes: Buffer, start: number, end: number): number {
+    const length = Math.min(end - start, this.#count);
+    if (length < this.#count && !this.#partial) return 0;
+    this.#absorbed = copyOf(bytes, start, length);
+    return length;
+  }
+}
+
+/** Everything until the end, within a number of bytes. */
+export class ReadToEnd implements ReadGoal<Buffer> {
+  readonly #maxBytes: number;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = requireByteLimit('readUntilClose', 'maxBytes', maxBytes, 0);
+  }
+
+  get limitMessage(): string {
+    return `readUntilClose: no end within ${this.#maxBytes} bytes`;
+  }
+
+  satisfiedBy(inbox: ByteQueue, over: boolean): number {
+    if (inbox.byteLength > this.#maxBytes) return PASSED_LIMIT;
+    return over ? inbox.byteLength : NOT_YET;
+  }
+
+  take(inbox: ByteQueue, length: number): Buffer {
+    return inbox.take(length);
+  }
+}
+
+/** Out of memory that is lent. Short ones share Node's pool, as those of an inbox do. */
+function copyOf(bytes: Buffer, start: number, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
+  bytes.copy(copy, 0, start, start + length);
+  return copy;
+}

@@ -1,0 +1,99 @@
+import { isRegExp } from 'node:util/types';
+import type { Clock, ClockTimer } from '@landspout/ioloop';
+import { requireByteLimit, wrongArgument } from '../stream-usage.ts';
+import type { ByteQueue } from './byte-queue.ts';
+import { NOT_YET, PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
+
+/** Looking at so few bytes costs no more than that they came: it is done on every arrival. */
+const FREE_SEARCH_BYTES = 4 * 1024;
+/** Each byte that comes pays for looking at so many. */
+const SEARCHED_PER_BYTE = 8;
+/** And so does time: a few hundredths of a core, at the speed of simple patterns. */
+const SEARCHED_PER_MS = 64 * 1024;
+/** Far below the longest string of every Node that we run on. */
+const MAX_TEXT_BYTES = 256 * 1024 * 1024;
+
+interface RegexSearch {
+  readonly pattern: RegExp;
+  readonly maxBytes: number;
+  readonly maxMatchBytes: number;
+  readonly clock: Clock;
+  /** Asks {@link ReadUntilRegex.satisfiedBy} again, although nothing has come. */
+  readonly askAgain: () => void;
+}
+
+/**
+ * Everything up to and including the first match of a regular expression, within a number of bytes.
+ *
+ * A regular expression cannot resume: without a promise of how long a match can be, everything that waits is searched
+ * again, and a search on each arrival would be quadratic. So a search must be paid for, by bytes that came since or,
+ * where no more come, by time: the total stays linear, and a match is found a few milliseconds late at the latest
+ * where little waits (a second and a half for 100 MiB).
+ */
+export class ReadUntilRegex implements ReadGoal<Buffer> {
+  readonly #search: RegexSearch;
+  readonly #pattern: RegExp;
+  readonly #maxBytes: number;
+  #seenBytes = 0;
+  #credit = 0;
+  #searchedBytes = 0;
+  #timer: ClockTimer | undefined;
+
+  constructor(search: RegexSearch) {
+    const { pattern, maxBytes, maxMatchBytes } = search;
+    if (!isRegExp(pattern)) throw wrongArgument('readUntilRegex', 'a regular expression', pattern);
+    requireByteLimit('readUntilRegex', 'maxBytes', maxBytes, 0);
+    requireByteLimit('readUntilRegex', 'maxMatchBytes', maxMatchBytes, 1);
+    this.#search = search;
+    this.#maxBytes = Math.min(maxBytes, MAX_TEXT_BYTES);
+    // A copy of our own: `lastIndex` of the caller's plays no part, and `g` tells where a match ends.
+    this.#pattern = new RegExp(pattern.source, `${pattern.flags.replace(/[gyd]/g, '')}g`);
+  }
+
+  get limitMessage(): string {
+    return `readUntilRegex: no match within ${this.#maxBytes} bytes`;
+  }
+
+  satisfiedBy(inbox: ByteQueue, over: boolean): number {
+    const held = inbox.byteLength;
+    const isLast = over || held >= this.#maxBytes;
+    this.#credit += Math.max(0, held - this.#seenBytes) * SEARCHED_PER_BYTE;
+    this.#seenBytes = held;
+    if (held !== this.#searchedBytes || held === 0) {
+      const cost = inbox.bytesToSearch(this.#search.maxMatchBytes);
+      if (cost > FREE_SEARCH_BYTES && cost > this.#credit && !isLast) {
+        this.#askLater(cost - this.#credit);
+        return NOT_YET;
+      }
+      this.#forgetTimer();
+      this.#credit = Math.max(0, this.#credit - cost);
+      this.#searchedBytes = held;
+      const end = inbox.endOfMatch(this.#pattern, this.#search.maxMatchBytes, MAX_TEXT_BYTES);
+      if (end !== -1) return end > this.#maxBytes ? PASSED_LIMIT : end;
+    }
+    return held >= this.#maxBytes ? PASSED_LIMIT : NOT_YET;
+  }
+
+  take(inbox: ByteQueue, length: number): Buffer {
+    this.#forgetTimer();
+    return inbox.take(length);
+  }
+
+  abandon(): undefined {
+    this.#forgetTimer();
+  }
+
+  #askLater(missing: number): void {
+    this.#timer ??= this.#search.clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#credit = Number.POSITIVE_INFINITY;
+      this.#search.askAgain();
+      this.#credit = 0;
+    }, missing / SEARCHED_PER_MS);
+  }
+
+  #forgetTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,238 @@
+import { IOLoop, isThenable, reportRejection, runInRootContext } from '@landspout/ioloop';
+import { closedError, StreamClosedError, StreamLimitError, StreamUsageError } from '../errors.ts';
+import type { Transport } from '../transport.ts';
+import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
+import type { StreamConsumer } from './stream-consumer.ts';
+import type { StreamLife } from './stream-core.ts';
+import { StreamInbox } from './stream-inbox.ts';
+
+/** A stream without a waiting reader reads ahead this far, so that a read costs no change of interest. */
+const READ_AHEAD_BYTES = 64 * 1024;
+
+/** The half of a stream that takes bytes in: for the one read that waits, or for the consumer. */
+export class ReadingSide {
+  readonly maxBytes: number;
+  /** Whether the peer has shut down its writing side. */
+  isEnded: boolean;
+  /** Whether we had shut down ours before. */
+  wasEndedSecond: boolean;
+  bytesReceived = 0;
+
+  readonly #stream: StreamLife;
+  readonly #transport: Transport;
+  #inbox: StreamInbox | undefined;
+  #consumer: StreamConsumer | undefined;
+  #reading = false;
+
+  constructor(stream: StreamLife, transport: Transport, maxBytes: number) {
+    this.#stream = stream;
+    this.#transport = transport;
+    this.maxBytes = maxBytes;
+    // Where nothing can come, it is as if the peer had ended after us.
+    this.isEnded = transport.direction === 'write';
+    this.wasEndedSecond = this.isEnded;
+  }
+
+  get bufferedBytes(): number {
+    return this.#inbox?.byteLength ?? 0;
+  }
+
+  get isAwaited(): boolean {
+    return this.#inbox?.isAwaited === true;
+  }
+
+  // ---- for the stream's user ----
+
+  read<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
+    if (this.#consumer !== undefined || this.isAwaited) {
+      goal.abandon?.();
+      return Promise.reject(this.#stream.isClosed ? closedError(this.#stream, 'read') : busy('read'));
+    }
+    if (signal?.aborted) {
+      goal.abandon?.();
+      return Promise.reject(signal.reason);
+    }
+    this.#inbox ??= new StreamInbox();
+    const inbox = this.#inbox;
+    const over = this.isEnded || this.#stream.isClosed;
+    let length: number;
+    try {
+      length = inbox.look(goal, over);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    // What is there already needs no waiting read: most lines of a burst come this way.
+    if (length >= 0) return Promise.resolve(inbox.take(goal, length));
+    const promise = inbox.wait(goal, signal);
+    if (over || length === PASSED_LIMIT) this.answerRead();
+    if (inbox.isAwaited) this.#resumeTransport();
+    return promise;
+  }
+
+  /** Settles the waiting read, where what is buffered, the limit or the end decides it. */
+  answerRead(): void {
+    const inbox = this.#inbox;
+    if (inbox === undefined) return;
+    const over = this.isEnded || this.#stream.isClosed;
+    const cause = inbox.answer(over);
+    if (cause !== undefined && !this.#stream.isClosed) this.#stream.close(cause);
+    else if (cause !== undefined) inbox.fail(new StreamClosedError(cause.message, { cause }));
+    else if (over) inbox.fail(closedError(this.#stream, 'read'));
+  }
+
+  unread(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#inbox ??= new StreamInbox();
+    this.#inbox.prepend(bytes);
+    if (this.#consumer !== undefined) this.#replay();
+    else this.answerRead();
+  }
+
+  setConsumer(consumer: StreamConsumer | undefined): void {
+    if (this.isAwaited) throw busy('setConsumer');
+    this.#consumer = consumer;
+    if (consumer !== undefined) this.pause();
+  }
+
+  resume(): void {
+    if (this.#consumer === undefined || this.#reading) return;
+    if (this.bufferedBytes > 0) this.#replay();
+    else if (this.isEnded) process.nextTick(() => this.#tellEnded());
+    else this.#resumeTransport();
+  }
+
+  pause(): void {
+    if (!this.#reading || this.#stream.isClosed) return;
+    this.#reading = false;
+    this.#transport.pause();
+  }
+
+  /** An idle stream notices the peer's end only while it reads; somebody wants to know. */
+  watchForEnd(): void {
+    if (this.#consumer === undefined && this.bufferedBytes < READ_AHEAD_BYTES) this.#resumeTransport();
+  }
+
+  /** Throws away what is buffered and gives the rest to `make`'s consumer, which is handed the one before it. */
+  replaceConsumer<Replacement extends StreamConsumer>(
+    make: (outer: StreamConsumer | undefined) => Replacement,
+  ): Replacement {
+    const replacement = make(this.#consumer);
+    this.#inbox?.fail(new StreamClosedError('read: the stream is being closed'));
+    this.#inbox = undefined;
+    this.#consumer = replacement;
+    this.#resumeTransport();
+    return replacement;
+  }
+
+  // ---- for the stream, of what its transport says ----
+
+  received(bytes: Buffer, start: number, end: number): void {
+    this.bytesReceived += end - start;
+    if (this.#consumer !== undefined) {
+      this.#deliver(bytes, start, end);
+      return;
+    }
+    this.#inbox ??= new StreamInbox();
+    this.#inbox.append(bytes, start, end);
+    this.answerRead();
+    if (!this.#inbox.isAwaited) {
+      if (this.#inbox.byteLength >= READ_AHEAD_BYTES) this.pause();
+    } else if (this.#inbox.byteLength > this.maxBytes) {
+      const problem = `more than ${this.maxBytes} bytes are buffered`;
+      this.#stream.close(new StreamLimitError('ERR_STREAM_READ_BUFFER_FULL', problem));
+    }
+  }
+
+  ended(): void {
+    this.isEnded = true;
+    this.wasEndedSecond = this.#stream.isWriteEnded && this.#transport.direction === undefined;
+    if (this.#consumer !== undefined) this.#tellEnded();
+    else this.answerRead();
+  }
+
+  drained(): void {
+    try {
+      this.#watch(this.#consumer?.drained());
+    } catch (error) {
+      this.#consumerFailed(error);
+    }
+  }
+
+  /** The stream is closing: a read that the buffered bytes satisfy gets them, any other fails. */
+  settle(): void {
+    this.#reading = false;
+    this.answerRead();
+  }
+
+  closed(error: Error | undefined): void {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    reportRejection(consumer?.closed(error), reportLate);
+  }
+
+  // ---- inside ----
+
+  #deliver(bytes: Buffer, start: number, end: number): void {
+    try {
+      this.#watch((this.#consumer as StreamConsumer).received(bytes, start, end));
+    } catch (error) {
+      this.#consumerFailed(error);
+    }
+  }
+
+  #tellEnded(): void {
+    try {
+      this.#watch(this.#consumer?.ended());
+    } catch (error) {
+      this.#consumerFailed(error);
+    }
+  }
+
+  /** An asynchronous consumer that fails is treated as one that throws. */
+  #watch(result: unknown): void {
+    if (isThenable(result)) reportRejection(result, (error) => this.#consumerFailed(error));
+  }
+
+  /** A bug of the consumer ends its stream, and nobody else's: below us stand a socket's events or the reactor. */
+  #consumerFailed(error: unknown): void {
+    if (this.#stream.isClosed) reportLate(error);
+    this.#stream.close(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Hands buffered bytes to the consumer on a later turn and in the root async context, as if they came only then. */
+  #replay(): void {
+    this.#reading = true;
+    runInRootContext(() => process.nextTick(() => this.#deliverBuffered()), undefined);
+  }
+
+  #deliverBuffered(): void {
+    if (!this.#canDeliver()) return;
+    const bytes = this.#inbox?.takeAll();
+    this.#inbox = undefined;
+    if (bytes !== undefined && bytes.length > 0) this.#deliver(bytes, 0, bytes.length);
+    if (!this.#canDeliver()) return;
+    if (this.isEnded) this.#tellEnded();
+    else this.#transport.resume();
+  }
+
+  #canDeliver(): boolean {
+    return this.#reading && !this.#stream.isClosed && this.#consumer !== undefined;
+  }
+
+  #resumeTransport(): void {
+    if (this.#reading || this.#stream.isClosed) return;
+    // Of a pipe's writing end, too, the transport may notice that the reader has gone.
+    if (this.isEnded && this.#transport.direction !== 'write') return;
+    this.#reading = true;
+    this.#transport.resume();
+  }
+}
+
+/** The stream is closed: there is nothing left to end. */
+function reportLate(error: unknown): void {
+  IOLoop.current().logger.error({ error }, 'the consumer of a stream failed after its close');
+}
+
+function busy(operation: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_BUSY', `${operation}: another reader has the stream`);
+}

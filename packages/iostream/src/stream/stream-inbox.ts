@@ -1,0 +1,139 @@
+import { StreamLimitError } from '../errors.ts';
+import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
+import { borrowQueue, NO_BYTES, returnQueue } from './spare-queues.ts';
+
+/**
+ * What has come on a stream and was not read yet, and the one read that may wait for more.
+ *
+ * Thousands of streams wait like that at once, so the read has no object of its own, and its promise one function for
+ * both of its ends.
+ */
+export class StreamInbox {
+  /** One of ours as long as there is something in it. */
+  #bytes = NO_BYTES;
+  /** The read that waits. */
+  #goal: ReadGoal<unknown> | undefined;
+  /** Settles it: with a rejected promise it is rejected, too. */
+  #resolve: ((result: unknown) => void) | undefined;
+  #stopListening: (() => void) | undefined;
+
+  get byteLength(): number {
+    return this.#bytes.byteLength;
+  }
+
+  get isAwaited(): boolean {
+    return this.#goal !== undefined;
+  }
+
+  append(bytes: Buffer, start: number, end: number): void {
+    const absorbed = this.#bytes === NO_BYTES ? (this.#goal?.absorb?.(bytes, start, end) ?? 0) : 0;
+    if (start + absorbed === end) return;
+    if (this.#bytes === NO_BYTES) this.#bytes = borrowQueue();
+    this.#bytes.append(bytes, start + absorbed, end);
+  }
+
+  prepend(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    if (this.#bytes === NO_BYTES) this.#bytes = borrowQueue();
+    this.#bytes.prepend(bytes);
+  }
+
+  takeAll(): Buffer {
+    const all = this.#bytes.take(this.#bytes.byteLength);
+    this.#returnEmpty();
+    return all;
+  }
+
+  /**
+   * Whether what is there satisfies a new goal: as {@link ReadGoal.satisfiedBy}, whose search begins here.
+   *
+   * @throws what the goal throws, which is over then.
+   */
+  look<Result>(goal: ReadGoal<Result>, over: boolean): number {
+    this.#bytes.restartSearch();
+    try {
+      return goal.satisfiedBy(this.#bytes, over);
+    } catch (error) {
+      this.#abandon(goal);
+      throw error;
+    } finally {
+      this.#returnEmpty();
+    }
+  }
+
+  /** Gives a goal the bytes that satisfied it. */
+  take<Result>(goal: ReadGoal<Result>, length: number): Result {
+    const result = goal.take(this.#bytes, length);
+    this.#returnEmpty();
+    return result;
+  }
+
+  /** Starts the read of a goal that was {@link look}ed for in vain; {@link answer} settles it. An abort loses no byte. */
+  wait<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
+    this.#goal = goal;
+    if (signal !== undefined) this.#heed(signal);
+    return new Promise<Result>((resolve) => {
+      this.#resolve = resolve as (result: unknown) => void;
+    });
+  }
+
+  /**
+   * Gives the waiting read its bytes, where they are there.
+   *
+   * @param over - no more bytes will come.
+   * @returns the error of a read that no further byte can satisfy, which still waits; else undefined.
+   */
+  answer(over: boolean): StreamLimitError | undefined {
+    const goal = this.#goal;
+    if (goal === undefined) return undefined;
+    let length: number;
+    try {
+      length = goal.satisfiedBy(this.#bytes, over);
+    } catch (error) {
+      // A pattern of the caller's may exhaust the stack; below us stands the reactor.
+      this.fail(error);
+      return undefined;
+    }
+    if (length >= 0) {
+      this.#settle(this.take(goal, length));
+      return undefined;
+    }
+    this.#returnEmpty();
+    return length === PASSED_LIMIT
+      ? new StreamLimitError('ERR_STREAM_UNSATISFIABLE', goal.limitMessage)
+      : undefined;
+  }
+
+  /** Fails the waiting read, if there is one. */
+  fail(error: unknown): void {
+    if (this.#goal === undefined) return;
+    this.#abandon(this.#goal);
+    this.#settle(Promise.reject(error));
+  }
+
+  #settle(result: unknown): void {
+    const resolve = this.#resolve;
+    this.#stopListening?.();
+    this.#goal = undefined;
+    this.#resolve = undefined;
+    this.#stopListening = undefined;
+    resolve?.(result);
+  }
+
+  #abandon(goal: ReadGoal<unknown>): void {
+    const taken = goal.abandon?.();
+    if (taken !== undefined) this.prepend(taken);
+  }
+
+  #heed(signal: AbortSignal): void {
+    const onAbort = (): void => this.fail(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#stopListening = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  #returnEmpty(): void {
+    if (this.#bytes === NO_BYTES || this.#bytes.byteLength > 0) return;
+    returnQueue(this.#bytes);
+    this.#bytes = NO_BYTES;
+  }
+}

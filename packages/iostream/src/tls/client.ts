@@ -1,0 +1,142 @@
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { type ClockTimer, IOLoop, withCallerStack } from '@landspout/ioloop';
+import { StreamConnectError } from '../errors.ts';
+import type { SocketAddress, Transport } from '../transport.ts';
+import { NodeTransport } from '../transports/node-transport.ts';
+import { readCertificate, recallCertificate } from '../transports/tls-info.ts';
+import { resolveTlsClientOptions, type TlsClientSettings } from './client-settings.ts';
+import { detachLive } from './detach.ts';
+import { handshakeError, handshakeTimeout } from './handshake-error.ts';
+import type { TlsClientOptions } from './options.ts';
+import type { KeptSession } from './session-cache.ts';
+
+/**
+ * Puts the client's side of TLS on an open connection, and waits for the handshake. The server's certificate must
+ * be vouched for and name `servername`, unless `rejectUnauthorized` is false.
+ *
+ * @param transport - taken over, whatever happens: after a failure it is closed.
+ * @param options.servername - a name or a numeric address; required, since a certificate is worth nothing without.
+ * @param signal - stops the handshake.
+ * @throws StreamConnectError `ERR_STREAM_TLS`, the TLS library's or the system's error as its cause;
+ *   StreamTimeoutError `ERR_STREAM_TIMEOUT` after `handshakeTimeoutMs`; StreamUsageError `ERR_STREAM_USAGE` for
+ *   unknown options.
+ */
+export async function connectTls(
+  transport: Transport,
+  options: TlsClientOptions & { readonly servername: string },
+  signal?: AbortSignal,
+  loop: IOLoop = IOLoop.current(),
+): Promise<Transport> {
+  let settings: TlsClientSettings;
+  try {
+    signal?.throwIfAborted();
+    settings = resolveTlsClientOptions(options);
+  } catch (error) {
+    transport.close();
+    throw error;
+  }
+  try {
+    return await secureClient(transport, settings, options.servername, signal, loop);
+  } catch (error) {
+    throw withCallerStack(error);
+  }
+}
+
+/** As {@link connectTls}, with options that are checked. */
+export function secureClient(
+  transport: Transport,
+  settings: TlsClientSettings,
+  servername: string,
+  signal: AbortSignal | undefined,
+  loop: IOLoop,
+): Promise<Transport> {
+  return new Promise((resolve, reject) => {
+    // Before the transport is given up, which then knows them no more.
+    const { localAddress, remoteAddress } = transport;
+    const below = detachLive(transport);
+    const socket = openTls(below, settings, servername, remoteAddress);
+    let deadline: ClockTimer | undefined;
+    const end = (): void => {
+      deadline?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+      socket.off('secureConnect', onSecured);
+      socket.off('close', onClosed);
+    };
+    const giveUp = (reason: unknown): void => {
+      end();
+      socket.destroy();
+      reject(reason);
+    };
+    const onAbort = (): void => giveUp(signal?.reason);
+    const onSecured = (): void => {
+      end();
+      const secured = new NodeTransport(socket, { loop, localAddress, remoteAddress, below });
+      socket.off('error', onError);
+      resolve(secured);
+    };
+    // Stays on a socket that failed, so that no late error of it goes unheard.
+    const onError = (error: Error): void => {
+      end();
+      reject(handshakeError(error));
+    };
+    const onClosed = (): void => {
+      end();
+      reject(new StreamConnectError('ERR_STREAM_TLS', 'tls: the connection was closed during the handshake'));
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('secureConnect', onSecured);
+    socket.on('error', onError);
+    socket.once('close', onClosed);
+    const { handshakeTimeoutMs } = settings;
+    if (handshakeTimeoutMs === 0) return;
+    deadline = loop.clock.setTimeout(() => giveUp(handshakeTimeout(handshakeTimeoutMs)), handshakeTimeoutMs);
+  });
+}
+
+function openTls(
+  socket: Duplex,
+  settings: TlsClientSettings,
+  servername: string,
+  remoteAddress: SocketAddress,
+): TLSSocket {
+  const { alpnProtocols, rejectUnauthorized, secureContext, sessions } = settings;
+  socket.on('error', () => {});
+  const options: ConnectionOptions = { socket, rejectUnauthorized, secureContext, host: servername };
+  // RFC 6066 §3 lets only names be sent; an address is checked against the certificate all the same.
+  if (isIP(servername) === 0) options.servername = servername;
+  if (alpnProtocols !== undefined) options.ALPNProtocols = alpnProtocols;
+  const sessionKey = `${JSON.stringify(remoteAddress)} ${servername} ${settings.fingerprint}`;
+  const kept = sessions?.take(sessionKey);
+  if (kept !== undefined) options.session = kept.session;
+  try {
+    const secure = connect(options);
+    if (sessions !== undefined) keepSessions(secure, kept, (next) => sessions.put(sessionKey, next));
+    return secure;
+  } catch (cause) {
+    socket.destroy();
+    throw handshakeError(cause as Error);
+  }
+}
+
+/** Keeps what a server gives. @param kept - what the connection goes on with, if the server agrees. */
+function keepSessions(
+  socket: TLSSocket,
+  kept: KeptSession | undefined,
+  keep: (kept: KeptSession) => void,
+): void {
+  let certificate: PeerCertificate | undefined;
+  socket.once('secureConnect', () => {
+    if (kept === undefined || !socket.isSessionReused()) return;
+    certificate = kept.certificate;
+    recallCertificate(socket, certificate);
+    // TLS 1.2 gives a session for several connections, and no new one when it is gone on with.
+    if (socket.getProtocol() !== 'TLSv1.3') keep(kept);
+  });
+  // Node tells of them only once the server is verified. TLS 1.3 brings them after the handshake.
+  socket.on('session', (session: Buffer) => {
+    certificate ??= readCertificate(socket);
+    keep({ session, certificate });
+  });
+}

@@ -1,0 +1,160 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
+import { StreamConnectError, StreamUsageError } from '../errors.ts';
+import type { TlsCertificateOptions, TlsOptions } from './options.ts';
+
+export const CERTIFICATE_OPTIONS: OptionNames<TlsCertificateOptions> = {
+  certFile: true,
+  keyFile: true,
+  cert: true,
+  key: true,
+  passphrase: true,
+};
+export const SHARED_OPTIONS: OptionNames<TlsOptions> = {
+  ...CERTIFICATE_OPTIONS,
+  caFile: true,
+  ca: true,
+  alpnProtocols: true,
+  rejectUnauthorized: true,
+  minVersion: true,
+  maxVersion: true,
+  ciphers: true,
+  secureContext: true,
+};
+export const CERTIFICATE_KEYS = Object.keys(CERTIFICATE_OPTIONS);
+
+const VERSIONS = ['TLSv1.2', 'TLSv1.3'];
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** A context, and what it was made of. */
+export interface ReadContext {
+  readonly context: SecureContext;
+  readonly credentials: SecureContextOptions;
+  /** Such as `rsa` or `ec`. */
+  readonly keyType: string | undefined;
+}
+
+/** Reads a certificate and its key, if there is one, and makes a context of it and of `terms`. */
+export function readContext(options: TlsCertificateOptions, terms: SecureContextOptions): ReadContext {
+  const { certFile, keyFile, passphrase } = options;
+  requireOne(options, 'cert', 'certFile');
+  requireOne(options, 'key', 'keyFile');
+  const cert = certFile === undefined ? options.cert : readTlsFile('certFile', certFile);
+  const key = keyFile === undefined ? (options.key ?? cert) : readTlsFile('keyFile', keyFile);
+  if (cert === undefined || key === undefined) {
+    if (key !== undefined) throw tlsUsage('there is a key, and no certificate for it');
+    return { context: makeContext([], terms), credentials: terms, keyType: undefined };
+  }
+  const secret = passphrase === undefined ? {} : { passphrase };
+  const files = [certFile, keyFile];
+  // OpenSSL would take a key of another kind than the certificate's, and fail in every handshake.
+  const keyType = usable(files, () => {
+    const privateKey = createPrivateKey({ key, ...secret });
+    if (new X509Certificate(cert).checkPrivateKey(privateKey)) return privateKey.asymmetricKeyType;
+    throw new Error('the key is not that of the certificate');
+  });
+  const credentials = { ...terms, cert, key, ...secret };
+  return { context: makeContext(files, credentials), credentials, keyType };
+}
+
+/** Reads what is the same for every certificate of one server, and all that a client has besides its own. */
+export function readTerms(options: TlsOptions): SecureContextOptions {
+  const { caFile, ciphers, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3' } = options;
+  requireOne(options, 'ca', 'caFile');
+  for (const version of [minVersion, maxVersion]) {
+    if (!VERSIONS.includes(version))
+      throw tlsUsage(`TLSv1.2 or TLSv1.3 was expected, not ${shownValue(version)}`);
+  }
+  if (minVersion > maxVersion) throw tlsUsage(`minVersion ${minVersion} is above maxVersion ${maxVersion}`);
+  const ca = caFile === undefined ? options.ca : readTlsFile('caFile', caFile);
+  const terms: SecureContextOptions = { minVersion, maxVersion };
+  if (ca !== undefined) terms.ca = ca as string | Buffer | (string | Buffer)[];
+  if (ciphers !== undefined) terms.ciphers = ciphers;
+  // Node passes over an authority that is none, and would then believe nobody.
+  usable([caFile], () => [ca ?? []].flat().map((each) => new X509Certificate(each)));
+  return terms;
+}
+
+/** Refuses what a ready context would silently win over. */
+export function requireOnlyContext(options: object, others: readonly string[]): void {
+  const given = others.filter((key) => (options as Record<string, unknown>)[key] !== undefined);
+  if (given.length > 0) throw tlsUsage(`either a secureContext or ${given.join(', ')} was expected`);
+}
+
+/** What a ready context is made of elsewhere. */
+export const CONTEXT_KEYS = [...CERTIFICATE_KEYS, 'caFile', 'ca', 'minVersion', 'maxVersion', 'ciphers'];
+
+/** Copies the protocols. RFC 7301 §3.1: names of 1 to 255 bytes. */
+export function readAlpn(protocols: readonly string[] | undefined): string[] | undefined {
+  if (protocols === undefined) return undefined;
+  for (const protocol of protocols) {
+    const byteLength = Buffer.byteLength(protocol);
+    if (byteLength < 1 || byteLength > 255) throw tlsUsage('alpnProtocols of 1 to 255 bytes were expected');
+  }
+  return [...protocols];
+}
+
+export function isSecureContext(value: object): value is SecureContext {
+  return typeof value === 'object' && value !== null && 'context' in value;
+}
+
+export function requireTlsOptions<Options extends object>(
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw tlsUsage(problem);
+}
+
+export function requireTimeout(value: number, least: number): number {
+  if (value >= least && value <= MAX_TIMEOUT_MS) return value;
+  throw tlsUsage(
+    `handshakeTimeoutMs of ${least} to ${MAX_TIMEOUT_MS} was expected, not ${shownValue(value)}`,
+  );
+}
+
+/** @throws StreamConnectError `ERR_STREAM_TLS` that names the option and the file. */
+export function readTlsFile(key: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new StreamConnectError(
+      'ERR_STREAM_TLS',
+      `tls: ${key} ${file} cannot be read: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+export function tlsUsage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `tls: ${message}`);
+}
+
+function makeContext(files: readonly (string | undefined)[], options: SecureContextOptions): SecureContext {
+  return usable(files, () => createSecureContext(options));
+}
+
+function usable<T>(files: readonly (string | undefined)[], make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    const named = files.filter((file) => file !== undefined);
+    const where = named.length === 0 ? '' : ` (${named.join(', ')})`;
+    throw new StreamConnectError(
+      'ERR_STREAM_TLS',
+      `tls: the certificates, keys or ciphers cannot be used${where}: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function requireOne<Options>(options: Options, one: keyof Options, other: keyof Options): void {
+  if (options[one] !== undefined && options[other] !== undefined)
+    throw tlsUsage(`either ${String(one)} or ${String(other)} was expected`);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

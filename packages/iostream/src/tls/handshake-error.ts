@@ -1,0 +1,46 @@
+import { SystemError } from '@landspout/ioloop';
+import { StreamConnectError, StreamTimeoutError } from '../errors.ts';
+
+export type HandshakeError = StreamConnectError | StreamTimeoutError;
+
+const MAX_MESSAGE_LENGTH = 200;
+
+/** The error of a failed handshake, on either side. */
+export function handshakeError(error: Error): HandshakeError {
+  if (error instanceof StreamTimeoutError || error instanceof StreamConnectError) return error;
+  const cause = SystemError.from(error, (error as NodeJS.ErrnoException).syscall ?? 'recv');
+  // OpenSSL's own words, without the error queue and source lines that Node's message has around them.
+  const { reason = cause.message } = error as { reason?: string };
+  const words = reason.trim().slice(0, MAX_MESSAGE_LENGTH);
+  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${words}`, { cause });
+}
+
+/** A certificate that was presented, and not believed. @param verifyCode - such as `DEPTH_ZERO_SELF_SIGNED_CERT`. */
+export function untrustedError(verifyCode: string): StreamConnectError {
+  const cause = Object.assign(new Error(`the certificate does not verify: ${verifyCode}`), {
+    code: verifyCode,
+  });
+  return new StreamConnectError('ERR_STREAM_TLS', `tls: the peer's certificate was refused: ${verifyCode}`, {
+    cause,
+  });
+}
+
+export function missingCertificateError(): StreamConnectError {
+  return new StreamConnectError('ERR_STREAM_TLS', 'tls: the client presented no certificate');
+}
+
+export function handshakeTimeout(timeoutMs: number): StreamTimeoutError {
+  return new StreamTimeoutError(`tls: the handshake was not complete within ${timeoutMs} ms`);
+}
+
+/** The connection had ended before the handshake began. */
+export function goneError(): StreamConnectError {
+  return handshakeError(new SystemError('ECONNRESET', 'recv')) as StreamConnectError;
+}
+
+/** The peer went away or never meant TLS to happen, as port scanners and health checks do all day. */
+export function isScanNoise(error: HandshakeError): boolean {
+  if (error instanceof StreamTimeoutError) return true;
+  const code = (error.cause as { code?: unknown } | undefined)?.code;
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ENOTCONN' || code === 'ECONNABORTED';
+}

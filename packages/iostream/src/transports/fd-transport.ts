@@ -1,0 +1,106 @@
+import { fstatSync } from 'node:fs';
+import { Socket as NodeSocket } from 'node:net';
+import { isatty, ReadStream, WriteStream } from 'node:tty';
+import { checked, type Descriptor, IOLoop, type Reactor, SystemError } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
+import { requireOptions, wrongArgument } from '../stream-usage.ts';
+import type { Transport } from '../transport.ts';
+import { NodeTransport } from './node-transport.ts';
+import { ReactorTransport } from './reactor-transport.ts';
+
+export interface OpenFdOptions {
+  /** Which way bytes go. Default both, but for a pipe or FIFO, where it has to be said. */
+  readonly direction?: 'read' | 'write' | 'both' | undefined;
+}
+
+const OPEN_FD_OPTIONS: OptionNames<OpenFdOptions> = { direction: true };
+
+/**
+ * Takes over an open descriptor with whichever backend `loop` has: a pipe, a FIFO, a connected stream socket or a
+ * terminal. Makes it non-blocking, for all who share its description with us, such as the parent of a process.
+ *
+ * @throws StreamUsageError `ERR_STREAM_USAGE` for what cannot be waited for, as files cannot; SystemError `EBADF` for
+ *   what is not open. The descriptor is still the caller's then.
+ */
+export function openFd(fd: number, options: OpenFdOptions = {}, loop = IOLoop.current()): Transport {
+  requireOptions('openFd', options, OPEN_FD_OPTIONS);
+  const direction = directionOf(fd, options.direction);
+  return loop.reactor === undefined
+    ? openNodeFd(fd, direction, loop)
+    : openReactorFd(fd, direction, loop, loop.reactor);
+}
+
+export function openNodeFd(
+  fd: number,
+  direction: Transport['direction'],
+  loop = IOLoop.current(),
+): Transport {
+  const readable = direction !== 'write';
+  const writable = direction !== 'read';
+  try {
+    let socket: NodeSocket;
+    if (!isatty(fd)) socket = new NodeSocket({ fd, readable, writable, allowHalfOpen: true });
+    else socket = readable ? new ReadStream(fd) : new WriteStream(fd);
+    return new NodeTransport(socket, { loop, direction });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_INVALID_FD_TYPE') throw unfit(fd);
+    throw SystemError.from(error as Error, 'open');
+  }
+}
+
+function openReactorFd(
+  fd: number,
+  direction: Transport['direction'],
+  loop: IOLoop,
+  reactor: Reactor,
+): Transport {
+  const slot = checked(reactor.binding.own(fd), 'fcntl', `descriptor ${fd}`);
+  const descriptor = { slot, generation: reactor.binding.generation(slot) };
+  if (!isWatchable(reactor, descriptor)) {
+    reactor.binding.release(slot, descriptor.generation);
+    throw unfit(fd);
+  }
+  return new ReactorTransport(loop, reactor, slot, descriptor.generation, direction);
+}
+
+/** epoll refuses what is always ready: files, directories, `/dev/null`. */
+function isWatchable(reactor: Reactor, descriptor: Descriptor): boolean {
+  try {
+    reactor.register(descriptor, 0, { ready() {} });
+  } catch (error) {
+    if ((error as SystemError).code !== 'EPERM') throw error;
+    return false;
+  }
+  reactor.unregister(descriptor);
+  return true;
+}
+
+function directionOf(fd: number, direction: OpenFdOptions['direction']): Transport['direction'] {
+  if (!Number.isInteger(fd) || fd < 0 || fd >= 2 ** 31) throw wrongArgument('fromFd', 'a descriptor', fd);
+  const stats = statOf(fd);
+  switch (direction) {
+    case 'read':
+    case 'write':
+      return direction;
+    case 'both':
+      return undefined;
+    case undefined:
+      if (stats.isFIFO())
+        throw wrongArgument('fromFd', "the direction of the pipe, 'read' or 'write',", direction);
+      return undefined;
+    default:
+      throw wrongArgument('fromFd', "a direction of 'read', 'write' or 'both'", direction);
+  }
+}
+
+function statOf(fd: number) {
+  try {
+    return fstatSync(fd);
+  } catch (error) {
+    throw SystemError.from(error as Error, 'fstat', `descriptor ${fd}`);
+  }
+}
+
+function unfit(fd: number) {
+  return wrongArgument('fromFd', 'a pipe, FIFO, stream socket or terminal', fd);
+}

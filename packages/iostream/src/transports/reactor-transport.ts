@@ -1,0 +1,384 @@
+import { closeSync } from 'node:fs';
+import { Socket as NodeSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import {
+  type BatchedSender,
+  type BudgetedWriter,
+  checked,
+  type Descriptor,
+  type Flushable,
+  type IOLoop,
+  type Reactor,
+  type ReadyHandler,
+  runInRootContext,
+  type SendBatch,
+  SystemError,
+  systemError,
+} from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
+import { NO_ADDRESS, toSocketAddress } from './native-address.ts';
+import { SendQueue } from './send-queue.ts';
+
+/** epoll's bits. */
+const READABLE = 0x01;
+const WRITABLE = 0x04;
+const HUNG_UP = 0x10;
+const BROKEN = 0x08 | HUNG_UP;
+/** A pipe whose writer has gone is not readable but hung up: reading says that this is the end. */
+const TO_READ = READABLE | HUNG_UP;
+/** Not registered with the reactor at all. */
+const UNWATCHED = -1;
+/** Most reads of one descriptor in one turn (1 MiB), so that a fast sender does not starve the others. The reactor bounds their sum. */
+const READS_PER_TURN = 16;
+
+/**
+ * A connected descriptor on the reactor: one `recv` for each readiness into the loop's shared buffer (more only
+ * where that is filled), and one send at the end of the batch for all that was written in it.
+ */
+export class ReactorTransport
+  implements Transport, ReadyHandler, Flushable, BatchedSender, BudgetedWriter, Descriptor
+{
+  readonly kind = 'reactor';
+  readonly tls: TlsInfo | undefined = undefined;
+  readonly slot: number;
+  readonly generation: number;
+  readonly direction: Transport['direction'];
+  /** For the loop's budget. */
+  writeTurn = 0;
+  /** For the loop's budget. */
+  spentInTurn = 0;
+
+  readonly #loop: IOLoop;
+  readonly #reactor: Reactor;
+  #events: TransportEvents | undefined;
+  /** Only while something waits: an idle connection has none. */
+  #queue: SendQueue | undefined;
+  /** epoll's bits that we are registered for, or {@link UNWATCHED}. */
+  #interest = UNWATCHED;
+  #reading = false;
+  #blocked = false;
+  /** Whether it is a file that goes on when the kernel has room. */
+  #sendsFile = false;
+  #flushScheduled = false;
+  #ended: boolean;
+  #endWriteWanted: boolean;
+  #endWriteDone: boolean;
+  #open = true;
+  #keepsAlive = true;
+  #remoteAddress: SocketAddress | undefined;
+  #localAddress: SocketAddress | undefined;
+
+  /** Takes ownership of a connected descriptor. */
+  constructor(
+    loop: IOLoop,
+    reactor: Reactor,
+    slot: number,
+    generation: number,
+    direction?: Transport['direction'],
+  ) {
+    this.#loop = loop;
+    this.#reactor = reactor;
+    this.slot = slot;
+    this.generation = generation;
+    this.direction = direction;
+    this.#ended = direction === 'write';
+    this.#endWriteWanted = direction === 'read';
+    this.#endWriteDone = this.#endWriteWanted;
+    reactor.ref();
+  }
+
+  attach(events: TransportEvents): void {
+    this.#events = events;
+  }
+
+  resume(): void {
+    if (this.#reading || !this.#open) return;
+    this.#reading = true;
+    this.#watch();
+  }
+
+  pause(): void {
+    if (!this.#reading || !this.#open) return;
+    this.#reading = false;
+    this.#watch();
+  }
+
+  write(piece: string | Uint8Array): void {
+    if (!this.#open || this.#endWriteWanted || piece.length === 0) return;
+    if (this.#queue === undefined) this.#queue = new SendQueue(piece);
+    else this.#queue.push(piece);
+    if (!this.#flushScheduled && !this.#blocked) {
+      this.#flushScheduled = true;
+      this.#loop.scheduleFlush(this);
+    }
+  }
+
+  sendFile(fd: number, position: number, byteLength: number): number {
+    if (!this.#open || this.#blocked) return 0;
+    const { binding, constants } = this.#reactor;
+    const budget = this.#loop.writeBudget;
+    const mostBytes = budget.allowance(this, byteLength);
+    if (mostBytes === 0) {
+      this.#sendsFile = true;
+      this.#deferFlush();
+      return 0;
+    }
+    const wanted = Math.min(byteLength, mostBytes);
+    const taken = binding.sendFile(this.slot, this.generation, fd, position, wanted);
+    if (taken > 0) budget.spend(this, taken, 1);
+    if (taken === byteLength) return taken;
+    // What else the system refuses is found again, and told, by those who read and write.
+    if (taken <= 0 && taken !== -constants.EAGAIN) return -1;
+    this.#blocked = true;
+    this.#sendsFile = true;
+    this.#watch();
+    return Math.max(taken, 0);
+  }
+
+  flush(): void {
+    this.#flushScheduled = false;
+    if (!this.#open || this.#blocked) return;
+    if (this.#sendsFile) this.#goOnWithFile();
+    else this.#send(0);
+  }
+
+  /** For the loop: most answers are one text, and leave together with those of other connections. */
+  joinBatch(batch: SendBatch): boolean {
+    const text = this.#queue?.loneText;
+    if (text === undefined || !this.#open || this.#blocked || this.#endWriteWanted) return false;
+    if (this.#loop.writeBudget.allowance(this, text.length) < text.length) return false;
+    if (!batch.add(this, this.slot, this.generation, text)) return false;
+    this.#flushScheduled = false;
+    return true;
+  }
+
+  /** For the batch. */
+  sendTaken(result: number): void {
+    if (result > 0) {
+      this.#loop.writeBudget.spend(this, result, 1);
+      this.#queue?.advance(result);
+    } else if (result === -this.#reactor.constants.EAGAIN) {
+      this.#blocked = true;
+    }
+    if (this.#queue?.isEmpty) this.#queue = undefined;
+  }
+
+  /** For the batch. */
+  sendSettled(result: number): void {
+    if (!this.#open) return;
+    if (result < 0 && !this.#blocked) this.#fail(systemError(result, 'send'));
+    else this.#send(Math.max(result, 0));
+  }
+
+  endWrite(): void {
+    if (!this.#open || this.#endWriteWanted) return;
+    this.#endWriteWanted = true;
+    if (this.#flushScheduled || this.#blocked) return;
+    this.#flushScheduled = true;
+    this.#loop.scheduleFlush(this);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#release();
+    process.nextTick(reportClosed, this.#events, undefined);
+  }
+
+  reset(): void {
+    if (!this.#open) return;
+    this.#reactor.binding.setOption(this.slot, this.generation, this.#reactor.options.LINGER_ZERO, 1);
+    this.close();
+  }
+
+  ref(): void {
+    if (this.#keepsAlive || !this.#open) return;
+    this.#keepsAlive = true;
+    this.#reactor.ref();
+  }
+
+  unref(): void {
+    if (!this.#keepsAlive || !this.#open) return;
+    this.#keepsAlive = false;
+    this.#reactor.unref();
+  }
+
+  setNoDelay(on: boolean): void {
+    if (!this.#open) return;
+    // Refused by Unix sockets, where there is nothing to delay.
+    this.#reactor.binding.setOption(this.slot, this.generation, this.#reactor.options.NODELAY, on ? 1 : 0);
+  }
+
+  get remoteAddress(): SocketAddress {
+    if (this.#remoteAddress === undefined) {
+      if (!this.#open) return NO_ADDRESS;
+      this.#remoteAddress = toSocketAddress(this.#reactor.binding.peerAddress(this.slot, this.generation));
+    }
+    return this.#remoteAddress;
+  }
+
+  get localAddress(): SocketAddress {
+    if (this.#localAddress === undefined) {
+      if (!this.#open) return NO_ADDRESS;
+      this.#localAddress = toSocketAddress(this.#reactor.binding.localAddress(this.slot, this.generation));
+    }
+    return this.#localAddress;
+  }
+
+  detach(): Duplex {
+    this.#reactor.forget(this);
+    const fd = checked(this.#reactor.binding.release(this.slot, this.generation), 'release');
+    this.#open = false;
+    if (this.#keepsAlive) this.#reactor.unref();
+    const readable = this.direction !== 'write';
+    const writable = this.direction !== 'read';
+    try {
+      return new NodeSocket({ fd, readable, writable, allowHalfOpen: true });
+    } catch (error) {
+      // Not taken over: it is still ours to close, once.
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** For the reactor. */
+  ready(events: number): void {
+    // Of a broken connection what came before is read first: a failing send would close it, and lose the answer of a
+    // peer that refuses what we are writing.
+    const isReadFirst = (events & BROKEN) !== 0 && (events & READABLE) !== 0 && this.#reading && !this.#ended;
+    if ((events & WRITABLE) !== 0 && this.#blocked && !isReadFirst) {
+      this.#blocked = false;
+      if (this.#sendsFile) this.#goOnWithFile();
+      else this.#send(0);
+      if (!this.#open) return;
+    }
+    if ((events & TO_READ) !== 0 && this.#reading && !this.#ended) this.#receive();
+    else if ((events & BROKEN) !== 0) this.#breakOff();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      remoteAddress: inspectedAddress(this.remoteAddress),
+      localAddress: inspectedAddress(this.localAddress),
+      isOpen: this.#open,
+    }));
+  }
+
+  /** Reads on while the buffer fills and more is wanted: what has come already is not worth a wake-up for each part. */
+  #receive(): void {
+    const { readBuffer, binding } = this.#reactor;
+    for (let reads = 0; reads < READS_PER_TURN && this.#reading && this.#open; reads += 1) {
+      const received = binding.recv(this.slot, this.generation, readBuffer, 0, readBuffer.length);
+      if (received <= 0) {
+        this.#nothingReceived(received);
+        return;
+      }
+      if (reads === 0) this.#events?.received(readBuffer, 0, received);
+      // The reactor gave the first its context; what its handler has entered by `enterWith` is not for the others.
+      else runInRootContext(() => this.#events?.received(readBuffer, 0, received), undefined);
+      if (received < readBuffer.length || !this.#reactor.mayReadAgain()) return;
+    }
+  }
+
+  /** @param result - 0 at the end, or a negative error number. */
+  #nothingReceived(result: number): void {
+    if (result === 0) {
+      this.#ended = true;
+      this.#watch();
+      this.#events?.ended();
+      if (this.#endWriteDone) this.#fail(undefined);
+    } else if (result !== -this.#reactor.constants.EAGAIN) {
+      this.#fail(systemError(result, 'recv'));
+    }
+  }
+
+  /** The connection is reset or fully shut down, and nothing that we want to read came with that. */
+  #breakOff(): void {
+    const error = this.#reactor.binding.getOption(this.slot, this.generation, this.#reactor.options.ERROR);
+    if (error > 0) this.#fail(systemError(-error, 'recv'));
+    else if (this.direction === 'write') this.#fail(new SystemError('EPIPE', 'send'));
+    else if (this.#endWriteDone || this.#ended) this.#fail(undefined);
+    else this.#fail(new SystemError('ECONNRESET', 'recv'));
+  }
+
+  /** The budget of this turn is spent: what waits leaves in a later one. */
+  #deferFlush(): void {
+    this.#flushScheduled = true;
+    this.#loop.deferFlush(this);
+  }
+
+  #goOnWithFile(): void {
+    this.#sendsFile = false;
+    this.#events?.writable?.();
+    this.#watch();
+  }
+
+  /** @param taken - bytes that the kernel has taken just before. */
+  #send(taken: number): void {
+    const { binding } = this.#reactor;
+    const budget = this.#loop.writeBudget;
+    let total = taken;
+    while (this.#queue !== undefined && !this.#blocked) {
+      const mostBytes = budget.allowance(this, this.#queue.byteLength);
+      if (mostBytes === 0) {
+        this.#deferFlush();
+        break;
+      }
+      const { pieceCount } = this.#queue;
+      const result = this.#queue.send(binding, this.slot, this.generation, mostBytes);
+      if (result > 0) budget.spend(this, result, pieceCount);
+      if (result === -this.#reactor.constants.EAGAIN) {
+        this.#blocked = true;
+        break;
+      }
+      if (result < 0) {
+        this.#fail(systemError(result, 'send'));
+        return;
+      }
+      total += result;
+      if (this.#queue.isEmpty) this.#queue = undefined;
+    }
+    if (this.#queue === undefined && this.#endWriteWanted && !this.#endWriteDone) {
+      this.#endWriteDone = true;
+      binding.shutdown(this.slot, this.generation, 1);
+    }
+    this.#watch();
+    if (total > 0) this.#events?.sent(total);
+    if (this.#open && this.#ended && this.#endWriteDone) this.#fail(undefined);
+  }
+
+  /** Brings the registration in line with what we want to hear of. */
+  #watch(): void {
+    if (!this.#open) return;
+    let wanted = UNWATCHED;
+    // A half-closed peer can still reset, so a reader stays registered after the end, for that alone. Who has
+    // paused is not registered at all: a hang-up cannot be masked and would wake the loop for ever.
+    if (this.#reading) wanted = this.#ended ? 0 : READABLE;
+    if (this.#blocked) wanted = (wanted === UNWATCHED ? 0 : wanted) | WRITABLE;
+    if (wanted === this.#interest) return;
+    const before = this.#interest;
+    this.#interest = wanted;
+    if (wanted === UNWATCHED) this.#reactor.unregister(this);
+    else if (before === UNWATCHED) this.#reactor.register(this, wanted, this);
+    else this.#reactor.modify(this, wanted);
+  }
+
+  #fail(error: Error | undefined): void {
+    if (!this.#open) return;
+    this.#release();
+    this.#events?.closed(error);
+  }
+
+  #release(): void {
+    this.#remoteAddress ??= this.remoteAddress;
+    this.#open = false;
+    this.#queue = undefined;
+    this.#reactor.forget(this);
+    this.#reactor.binding.close(this.slot, this.generation);
+    if (this.#keepsAlive) this.#reactor.unref();
+  }
+}
+
+function reportClosed(events: TransportEvents | undefined, error: Error | undefined): void {
+  events?.closed(error);
+}
