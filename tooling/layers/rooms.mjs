@@ -1,7 +1,8 @@
 /**
  * @typedef {object} Rooms
  * @property {readonly string[]} order
- * @property {ReadonlyArray<readonly string[]>} knownCycles - files that import each other, types counted, on purpose.
+ * @property {ReadonlyArray<readonly string[]>} knownCycles - files that import each other, types counted, on purpose;
+ *   among them a type may be imported from a room above.
  */
 
 /**
