@@ -2,7 +2,7 @@ import { HTTPHeaders, STATUS_REASONS } from '@landspout/http1';
 import type { HTTPHeadersInit } from '@landspout/http1/protocol';
 import { CodedError, type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from './errors.ts';
-import type { Chunk } from './handler-response.ts';
+import type { Chunk } from './handler/handler-response.ts';
 
 export interface HTTPErrorOptions extends ErrorOptions {
   /** Replaces the registered phrase of the status. The peer sees it, escaped where it is shown. */

@@ -12,21 +12,17 @@ export { HTTPHeaders } from '@landspout/http1';
 export { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
 export { IOLoop, type Logger } from '@landspout/ioloop';
 // The application.
-export { Application, type ApplicationListenOptions } from './application.ts';
-export { type ApplicationSettings, accessLog, type LogFunction } from './application-settings.ts';
-export { ErrorHandler, type ErrorHandlerInit } from './error-handler.ts';
+export { Application, type ApplicationListenOptions } from './application/application.ts';
+export { type ApplicationSettings, accessLog, type LogFunction } from './application/settings.ts';
 export { WEB_ERRORS, type WebErrorCode, WebUsageError, type WebUsageErrorCode } from './errors.ts';
-export { type Arguments, MAX_FIELDS } from './form-fields.ts';
-export type { ArgumentOptions } from './handler-arguments.ts';
-export type { HandlerContext } from './handler-context.ts';
-export type { Chunk, CurrentValidators, HeaderValue, RedirectOptions } from './handler-response.ts';
-// What can go wrong.
-export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from './http-error.ts';
-export { HTTPServerRequest } from './http-server-request.ts';
-export type { PathParams } from './path-params.ts';
-export { RedirectHandler, type RedirectHandlerInit } from './redirect-handler.ts';
+export { ErrorHandler, type ErrorHandlerInit } from './handler/error-handler.ts';
+export type { ArgumentOptions } from './handler/handler-arguments.ts';
+export type { HandlerContext } from './handler/handler-context.ts';
+export type { Chunk, CurrentValidators, HeaderValue, RedirectOptions } from './handler/handler-response.ts';
+export type { PathParams } from './handler/path-params.ts';
+export { RedirectHandler, type RedirectHandlerInit } from './handler/redirect-handler.ts';
 // Handlers.
-export { type Awaitable, RequestHandler } from './request-handler.ts';
+export { type Awaitable, RequestHandler } from './handler/request-handler.ts';
 export {
   type HandlerClass,
   type NestedRoutes,
@@ -34,6 +30,10 @@ export {
   type RouteSpec,
   type RouteUse,
   route,
-} from './route.ts';
-export type { RouteMatch } from './router.ts';
-export { StaticFileHandler, type StaticFileHandlerInit } from './static-file-handler.ts';
+} from './handler/route.ts';
+// What can go wrong.
+export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from './http-error.ts';
+export { type Arguments, MAX_FIELDS } from './request/form-fields.ts';
+export { HTTPServerRequest } from './request/http-server-request.ts';
+export type { RouteMatch } from './routing/router.ts';
+export { StaticFileHandler, type StaticFileHandlerInit } from './static/static-file-handler.ts';

@@ -1,15 +1,15 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
 import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
+import type { HandlerContext } from '../handler/handler-context.ts';
+import type { PathParams } from '../handler/path-params.ts';
+import type { RequestHandler } from '../handler/request-handler.ts';
+import { allowedMethods, verbOf } from '../handler/verbs.ts';
+import { Finish, HTTPError } from '../http-error.ts';
+import { HTTPServerRequest } from '../request/http-server-request.ts';
+import { percentDecode } from '../request/percent-decoding.ts';
+import { ResponseDraft } from '../response/response-draft.ts';
+import type { RouteMatch } from '../routing/router.ts';
 import type { Application } from './application.ts';
-import type { HandlerContext } from './handler-context.ts';
-import { Finish, HTTPError } from './http-error.ts';
-import { HTTPServerRequest } from './http-server-request.ts';
-import type { PathParams } from './path-params.ts';
-import { percentDecode } from './percent-decoding.ts';
-import type { RequestHandler } from './request-handler.ts';
-import { ResponseDraft } from './response-draft.ts';
-import type { RouteMatch } from './router.ts';
-import { allowedMethods, verbOf } from './verbs.ts';
 
 const NO_PARAMS: PathParams = Object.freeze(Object.create(null));
 const NO_ARGS: readonly undefined[] = Object.freeze([]);

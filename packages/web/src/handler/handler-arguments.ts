@@ -1,9 +1,9 @@
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
-import { WebUsageError } from './errors.ts';
-import type { Arguments } from './form-fields.ts';
+import { WebUsageError } from '../errors.ts';
+import { HTTPError, MissingArgumentError } from '../http-error.ts';
+import type { Arguments } from '../request/form-fields.ts';
+import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { HandlerContext } from './handler-context.ts';
-import { HTTPError, MissingArgumentError } from './http-error.ts';
-import type { HTTPServerRequest } from './http-server-request.ts';
 
 export interface ArgumentOptions {
   /** Whether white space at both ends of a value is dropped. Default true. */

@@ -1,7 +1,7 @@
 import { shownValue } from '@landspout/ioloop/errors';
-import { WebUsageError } from './errors.ts';
+import { WebUsageError } from '../errors.ts';
+import type { HandlerClass, RouteSpec, RouteUse } from '../handler/route.ts';
 import { handlerProblem } from './handler-check.ts';
-import type { HandlerClass, RouteSpec, RouteUse } from './route.ts';
 import {
   badRoute,
   compilePattern,
@@ -9,7 +9,7 @@ import {
   NO_PREFIX,
   type PatternPrefix,
   type RoutePattern,
-} from './route-pattern.ts';
+} from './pattern.ts';
 
 const NO_INIT = Object.freeze({});
 

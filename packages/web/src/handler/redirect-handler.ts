@@ -1,6 +1,6 @@
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { WebUsageError } from './errors.ts';
-import { percentEncode, percentEncodePath } from './percent-decoding.ts';
+import { WebUsageError } from '../errors.ts';
+import { percentEncode, percentEncodePath } from '../request/percent-decoding.ts';
 import { RequestHandler } from './request-handler.ts';
 import type { RouteUse } from './route.ts';
 

@@ -8,20 +8,20 @@ import {
 import { reportRejection } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
-import { bodyEntityTag } from './entity-tag.ts';
-import { WebUsageError } from './errors.ts';
-import { HandlerArguments } from './handler-arguments.ts';
-import type { HandlerContext } from './handler-context.ts';
-import { HTTPError } from './http-error.ts';
+import { WebUsageError } from '../errors.ts';
+import { HTTPError } from '../http-error.ts';
+import { bodyEntityTag } from '../response/entity-tag.ts';
 import {
   evaluatePreconditions,
   isEntityTag,
   listsEntityTag,
   type Representation,
   representationOf,
-} from './preconditions.ts';
-import type { ResponseDraft } from './response-draft.ts';
-import { uriReference } from './uri-reference.ts';
+} from '../response/preconditions.ts';
+import type { ResponseDraft } from '../response/response-draft.ts';
+import { uriReference } from '../response/uri-reference.ts';
+import { HandlerArguments } from './handler-arguments.ts';
+import type { HandlerContext } from './handler-context.ts';
 
 /** Text is sent as UTF-8; an object as JSON. Bytes belong to the response from here on. */
 export type Chunk = string | Uint8Array | JsonObject;

@@ -1,11 +1,11 @@
 import { isThenable, reportRejection } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import type { Application } from './application.ts';
-import { errorPage } from './error-page.ts';
+import type { Application } from '../application/application.ts';
+import { HTTPError } from '../http-error.ts';
+import { printable, requestSummary } from '../request/log-text.ts';
+import { errorPage } from '../response/error-page.ts';
 import type { HandlerContext } from './handler-context.ts';
 import { HandlerResponse } from './handler-response.ts';
-import { HTTPError } from './http-error.ts';
-import { printable, requestSummary } from './log-text.ts';
 import type { PathParams } from './path-params.ts';
 import type { RouteUse } from './route.ts';
 

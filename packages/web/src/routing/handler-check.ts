@@ -1,5 +1,5 @@
 import { shownValue } from '@landspout/ioloop/errors';
-import { RequestHandler } from './request-handler.ts';
+import { RequestHandler } from '../handler/request-handler.ts';
 
 /** A class, as far as it is looked at here. */
 interface SomeClass {

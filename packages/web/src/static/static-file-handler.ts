@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { parseByteRange } from './byte-range.ts';
-import { WebUsageError } from './errors.ts';
+import { WebUsageError } from '../errors.ts';
+import { type Awaitable, RequestHandler } from '../handler/request-handler.ts';
+import type { RouteUse } from '../handler/route.ts';
+import { HTTPError } from '../http-error.ts';
+import { parseByteRange } from '../response/byte-range.ts';
+import { evaluatePreconditions, ifRangeApplies, representationOf } from '../response/preconditions.ts';
 import { fileContentType } from './file-content-type.ts';
-import { HTTPError } from './http-error.ts';
-import { evaluatePreconditions, ifRangeApplies, representationOf } from './preconditions.ts';
-import { type Awaitable, RequestHandler } from './request-handler.ts';
-import type { RouteUse } from './route.ts';
 import { openStaticFile, type StaticFile } from './static-file.ts';
 import { judgeStaticPath, type StaticPath } from './static-path.ts';
 

@@ -1,9 +1,9 @@
 import type { Clock, Logger } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { WebUsageError } from './errors.ts';
-import { requestSummary } from './log-text.ts';
-import type { RequestHandler } from './request-handler.ts';
-import type { HandlerClass } from './route.ts';
+import { WebUsageError } from '../errors.ts';
+import type { RequestHandler } from '../handler/request-handler.ts';
+import type { HandlerClass } from '../handler/route.ts';
+import { requestSummary } from '../request/log-text.ts';
 
 /** Called when a response is complete. If it throws or rejects, that is logged. */
 export type LogFunction = (handler: RequestHandler) => unknown;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compilePattern, extendPrefix, NO_PREFIX, reversePattern } from './route-pattern.ts';
+import { compilePattern, extendPrefix, NO_PREFIX, reversePattern } from './pattern.ts';
 
 const groupsOf = (pattern: string | RegExp, path: string) => {
   const found = compilePattern(pattern).regExp.exec(path);

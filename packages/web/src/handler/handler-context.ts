@@ -1,7 +1,7 @@
-import type { Application } from './application.ts';
-import type { HTTPServerRequest } from './http-server-request.ts';
+import type { Application } from '../application/application.ts';
+import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import type { ResponseDraft } from '../response/response-draft.ts';
 import type { PathParams } from './path-params.ts';
-import type { ResponseDraft } from './response-draft.ts';
 
 /**
  * What the application gives to the constructor of a handler. Opaque: a handler class with a constructor of its own

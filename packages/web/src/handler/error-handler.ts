@@ -1,5 +1,5 @@
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { HTTPError } from './http-error.ts';
+import { HTTPError } from '../http-error.ts';
 import { RequestHandler } from './request-handler.ts';
 import type { RouteUse } from './route.ts';
 

@@ -1,6 +1,6 @@
 import type { HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
 import type { IOStream } from '@landspout/iostream';
-import { WebUsageError } from './errors.ts';
+import { WebUsageError } from '../errors.ts';
 
 /**
  * Where an answer stands.

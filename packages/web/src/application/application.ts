@@ -9,15 +9,15 @@ import { type Clock, consoleLogger, type Logger, RateLimitedLog, systemClock } f
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream';
-import { type ApplicationSettings, requireSettings } from './application-settings.ts';
-import { ErrorHandler } from './error-handler.ts';
-import { WebUsageError } from './errors.ts';
-import type { HTTPServerRequest } from './http-server-request.ts';
-import type { RequestHandler } from './request-handler.ts';
+import { WebUsageError } from '../errors.ts';
+import { ErrorHandler } from '../handler/error-handler.ts';
+import type { RequestHandler } from '../handler/request-handler.ts';
+import type { RouteSpec } from '../handler/route.ts';
+import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import { badRoute, reversePattern } from '../routing/pattern.ts';
+import { type RouteMatch, Router, type Rule, requireHandler } from '../routing/router.ts';
 import { RequestTask } from './request-task.ts';
-import type { RouteSpec } from './route.ts';
-import { badRoute, reversePattern } from './route-pattern.ts';
-import { type RouteMatch, Router, type Rule, requireHandler } from './router.ts';
+import { type ApplicationSettings, requireSettings } from './settings.ts';
 
 /** Where to listen, and the options of the server. */
 export type ApplicationListenOptions = HTTPServerOptions & Parameters<HTTPServer['listen']>[0];
