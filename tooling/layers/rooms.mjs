@@ -51,6 +51,7 @@ export const ROOMS = {
       'protocol/encoding',
       'protocol',
       '.',
+      'content-coding',
       'connection',
       'connection/server',
       'connection/client',

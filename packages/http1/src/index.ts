@@ -34,6 +34,15 @@ export type {
 export { ServerCodecs } from './connection/server/server-codecs.ts';
 export { ServerConnection } from './connection/server/server-connection.ts';
 export type { DetachedStream, ServerConnectionSettings } from './connection/server/server-settings.ts';
+// Content codings.
+export { BodyInflater, type InflationLimits } from './content-coding/body-inflater.ts';
+export { AVAILABLE_CODINGS } from './content-coding/coding-engine.ts';
+export { type ContentCoding, parseContentEncoding } from './content-coding/content-coding.ts';
+export {
+  CONTENT_CODING_ERRORS,
+  ContentCodingLimitError,
+  ContentCodingProtocolError,
+} from './content-coding/content-coding-errors.ts';
 // The seam between HTTP and what answers it.
 export type {
   HTTPConnectionInfo,

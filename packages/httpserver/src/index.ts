@@ -7,14 +7,17 @@
  */
 
 // From below: what requests carry and answers take.
-export { HTTPHeaders, HTTPInputError, type QueryArguments, type RequestOutcome } from '@landspout/http1';
-export type { RequestCallback } from './callback-delegate.ts';
-export type { ContentCoding } from './decompression/content-coding.ts';
 export {
   CONTENT_CODING_ERRORS,
+  type ContentCoding,
   ContentCodingLimitError,
   ContentCodingProtocolError,
-} from './decompression/content-coding-errors.ts';
+  HTTPHeaders,
+  HTTPInputError,
+  type QueryArguments,
+  type RequestOutcome,
+} from '@landspout/http1';
+export type { RequestCallback } from './callback-delegate.ts';
 export type { DecompressionOptions } from './decompression/decompression-options.ts';
 export type { ForwardedHeaders } from './forwarded/forwarded-readers.ts';
 export type { ForwardedOptions } from './forwarded/resolve-forwarded.ts';

@@ -1,6 +1,5 @@
-import { HTTPInputError } from '@landspout/http1';
+import { ContentCodingProtocolError, HTTPInputError } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
-import { ContentCodingProtocolError } from '../src/decompression/content-coding-errors.ts';
 import { DecompressingDelegate } from '../src/decompression/decompressing-delegate.ts';
 import type { DecompressionOptions } from '../src/decompression/decompression-options.ts';
 import type { HTTPServerOptions } from '../src/index.ts';

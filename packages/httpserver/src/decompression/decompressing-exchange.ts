@@ -1,7 +1,6 @@
-import type { HTTPConnectionInfo, HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
+import type { BodyInflater, HTTPConnectionInfo, HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
-import type { BodyInflater } from './body-inflater.ts';
 
 /**
  * The exchange of a request whose body is decompressed: limits hold for the body without its coding too, and once the

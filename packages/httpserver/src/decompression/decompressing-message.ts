@@ -1,14 +1,16 @@
 import {
+  BodyInflater,
+  type ContentCoding,
+  ContentCodingLimitError,
+  ContentCodingProtocolError,
   HTTPHeaders,
   HTTPInputError,
   type HTTPMessageDelegate,
   type HTTPServerConnectionDelegate,
   type HTTPServerExchange,
+  parseContentEncoding,
   type RequestHead,
 } from '@landspout/http1';
-import { BodyInflater } from './body-inflater.ts';
-import { type ContentCoding, parseContentEncoding } from './content-coding.ts';
-import { ContentCodingLimitError, ContentCodingProtocolError } from './content-coding-errors.ts';
 import { DecompressingExchange } from './decompressing-exchange.ts';
 import type { Decompression } from './decompression-options.ts';
 

@@ -1,9 +1,11 @@
-import { DEFAULT_LIMITS } from '@landspout/http1';
+import {
+  AVAILABLE_CODINGS,
+  type ContentCoding,
+  DEFAULT_LIMITS,
+  type InflationLimits,
+} from '@landspout/http1';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
-import type { InflationLimits } from './body-inflater.ts';
-import { AVAILABLE_CODINGS } from './coding-engine.ts';
-import type { ContentCoding } from './content-coding.ts';
 
 /** How the bodies of requests are decompressed. */
 export interface DecompressionOptions {

@@ -1,6 +1,6 @@
 import type { HTTPHeaders } from '@landspout/http1';
 import type { SocketAddress } from '@landspout/iostream';
-import { readAddress, readNode } from './address-literal.ts';
+import { readAddress, readNode } from './addresses.ts';
 import { readElement } from './forwarded-element.ts';
 import { ListFromRight, lastElement } from './list-from-right.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';

@@ -1,8 +1,13 @@
 import { createGzip, deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { BodyInflater, type InflationLimits } from '../src/decompression/body-inflater.ts';
-import type { ContentCoding } from '../src/decompression/content-coding.ts';
-import { AVAILABLE_CODINGS, countingFreedEngines, encode, words } from './fixtures/encoded-bodies.ts';
+import {
+  AVAILABLE_CODINGS,
+  countingFreedEngines,
+  encode,
+  words,
+} from '../../test/fixtures/encoded-bodies.ts';
+import { BodyInflater, type InflationLimits } from './body-inflater.ts';
+import type { ContentCoding } from './content-coding.ts';
 
 const LIMITS: InflationLimits = {
   chunkBytes: 64 * 1024,

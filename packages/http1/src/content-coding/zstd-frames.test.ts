@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ZstdFrames } from '../src/decompression/zstd-frames.ts';
+import { ZstdFrames } from './zstd-frames.ts';
 
 // Written by the zstd of Node 22, so that they are read by every Node, with zstd or without.
 const FRAMES = {
