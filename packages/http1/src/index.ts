@@ -7,6 +7,7 @@
  * @packageDocumentation
  */
 
+export { PiecePool } from './connection/body-pieces.ts';
 // Connections.
 export { ClientConnection, type ClientConnectionOptions } from './connection/client/client-connection.ts';
 export type { ClientRequest, HTTPResponseDelegate } from './connection/client/client-delegate.ts';
@@ -25,7 +26,6 @@ export {
   type HTTPInputErrorOptions,
   HTTPUsageError,
 } from './connection/errors.ts';
-export { PiecePool } from './connection/piece-pool.ts';
 export type {
   ConnectionMonitor,
   RequestOutcome,
@@ -37,12 +37,13 @@ export type { DetachedStream, ServerConnectionSettings } from './connection/serv
 // Content codings.
 export { BodyInflater, type InflationLimits } from './content-coding/body-inflater.ts';
 export { AVAILABLE_CODINGS } from './content-coding/coding-engine.ts';
-export { type ContentCoding, parseContentEncoding } from './content-coding/content-coding.ts';
 export {
   CONTENT_CODING_ERRORS,
+  type ContentCoding,
   ContentCodingLimitError,
   ContentCodingProtocolError,
-} from './content-coding/content-coding-errors.ts';
+  parseContentEncoding,
+} from './content-coding/content-coding.ts';
 // The seam between HTTP and what answers it.
 export type {
   HTTPConnectionInfo,

@@ -1,7 +1,6 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
-import { BodyPieces } from './body-pieces.ts';
-import { PIECE_BYTES, PiecePool } from './piece-pool.ts';
+import { BodyPieces, PIECE_BYTES, PiecePool } from './body-pieces.ts';
 
 const KIB = 1024;
 const clock = new VirtualClock();

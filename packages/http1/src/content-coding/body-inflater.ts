@@ -1,6 +1,8 @@
+// The content-coding room knows gzip, deflate, br and zstd, and what a compressed body may cost. It does not know
+// messages, nor which status a bad body gets.
+
 import { CodingStage } from './coding-stage.ts';
-import type { ContentCoding } from './content-coding.ts';
-import { ContentCodingLimitError } from './content-coding-errors.ts';
+import { type ContentCoding, ContentCodingLimitError } from './content-coding.ts';
 
 /** What a body may cost while its codings are undone. */
 export interface InflationLimits {

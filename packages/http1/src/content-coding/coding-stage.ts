@@ -1,6 +1,5 @@
 import { type CodingEngine, createCodingEngine } from './coding-engine.ts';
-import type { ContentCoding } from './content-coding.ts';
-import { ContentCodingProtocolError } from './content-coding-errors.ts';
+import { type ContentCoding, ContentCodingProtocolError } from './content-coding.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
 /** A piece that fills less of its buffer than this is copied, so that few bytes do not keep many. */

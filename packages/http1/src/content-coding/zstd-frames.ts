@@ -1,4 +1,4 @@
-import { ContentCodingProtocolError } from './content-coding-errors.ts';
+import { ContentCodingProtocolError } from './content-coding.ts';
 
 /** What is being read. All but `skip` are numbers in little-endian order, which may come byte by byte. */
 type Part = 'magic' | 'descriptor' | 'skippable-size' | 'block-header' | 'skip';

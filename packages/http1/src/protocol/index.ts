@@ -7,25 +7,23 @@
  * @packageDocumentation
  */
 
-export { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from './decoding/events.ts';
 // What the peer sent us.
+export { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from './decoding/events.ts';
 export { RequestDecoder } from './decoding/request-decoder.ts';
 export { DecodedRequestHead } from './decoding/request-head.ts';
 export { ResponseDecoder } from './decoding/response-decoder.ts';
 export { DecodedResponseHead } from './decoding/response-head.ts';
+// What we send.
 export { type JsonObject, jsonText } from './encoding/json-object.ts';
 export { RequestEncoder } from './encoding/request-encoder.ts';
-// What we send.
 export { type EncoderState, encodeInterim, ResponseEncoder } from './encoding/response-encoder.ts';
-// What requests carry, read when asked for.
+// The words both directions share.
 export { type CookieOptions, parseCookies } from './fields/cookies.ts';
 export { canonicalHeaderName } from './fields/header-names.ts';
-// The words both directions share.
 export { HTTPHeaders, type HTTPHeadersInit } from './fields/http-headers.ts';
 export { STATUS_REASONS, STATUS_REASONS as responses, safeReason } from './fields/status.ts';
-export { type HostAndPort, hostName, splitHostAndPort } from './grammar/authority.ts';
+// What can go wrong, and the small grammars.
 export { encodeUsernamePassword } from './grammar/basic-credentials.ts';
-// What can go wrong.
 export {
   HTTP1_USAGE_ERRORS,
   HTTP1_VIOLATIONS,
@@ -33,13 +31,15 @@ export {
   Http1ProtocolError,
   Http1UsageError,
   type Http1UsageErrorCode,
+  QUERY_VIOLATIONS,
+  type QueryErrorCode,
+  QueryProtocolError,
 } from './grammar/errors.ts';
-export { formatHttpDate, HttpDateCache } from './grammar/http-date.ts';
-export { parseHttpDate } from './grammar/http-date-parsing.ts';
+export { type HostAndPort, hostName, splitHostAndPort } from './grammar/host.ts';
+export { formatHttpDate, HttpDateCache, parseHttpDate } from './grammar/http-date.ts';
 export { DEFAULT_LIMITS, type Http1Limits, LIMIT_NAMES, resolveLimits } from './grammar/limits.ts';
 export { formDecode, percentDecode } from './grammar/percent-decoding.ts';
-export { QUERY_VIOLATIONS, type QueryErrorCode, QueryProtocolError } from './grammar/query-errors.ts';
-// The parts of URLs and credentials.
+// What a request is for, and what it asks with.
 export { type AbsoluteUrl, type DefaultPorts, parseAbsoluteUrl } from './targets/absolute-url.ts';
 export { parseFormBody } from './targets/form-body.ts';
 export {
@@ -51,6 +51,6 @@ export {
   type QueryInit,
   type QueryLimits,
   qsToQsl,
+  urlConcat,
 } from './targets/query.ts';
-export { fullUrl, requestHost, targetPath, targetQuery } from './targets/target-parts.ts';
-export { urlConcat } from './targets/url-concat.ts';
+export { fullUrl, requestHost, targetPath, targetQuery } from './targets/request-target.ts';

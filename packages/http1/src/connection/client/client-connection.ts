@@ -1,3 +1,5 @@
+// The client room knows one connection: one request after the other, and upgrades. It does not know pools or redirects.
+
 import { IOLoop, isThenable, reportRejection } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';

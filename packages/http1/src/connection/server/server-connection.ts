@@ -1,3 +1,6 @@
+// The server room knows one connection: its requests in order, deadlines, refusals. It does not know the listener, nor
+// the other connections.
+
 import { Buffer } from 'node:buffer';
 import { callReporting, isThenable, reportRejection, runInRootContext } from '@landspout/ioloop';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';

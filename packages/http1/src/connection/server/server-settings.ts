@@ -2,7 +2,7 @@ import type { DeadlineWheel, IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPConnectionInfo, HTTPServerConnectionDelegate, RequestHead } from '../../delegate.ts';
 import type { HttpDateCache } from '../../protocol/index.ts';
-import type { PiecePool } from '../piece-pool.ts';
+import type { PiecePool } from '../body-pieces.ts';
 import type { ConnectionMonitor } from './connection-monitor.ts';
 import type { ServerCodecs } from './server-codecs.ts';
 import type { ServerConnection } from './server-connection.ts';

@@ -1,9 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { HTTPHeaders } from '../fields/http-headers.ts';
 import { FRAMING_IN_TRAILERS } from '../fields/trailer-fields.ts';
-import { CR, LF } from '../grammar/bytes.ts';
+import { byteName, CR, LF } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
-import { byteName } from '../grammar/excerpt.ts';
 import type { Http1Limits } from '../grammar/limits.ts';
 import { ChunkLineScanner } from './chunk-line.ts';
 import { DATA, type DecoderEvent, END, NEED_DATA } from './events.ts';

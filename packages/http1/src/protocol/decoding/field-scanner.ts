@@ -1,8 +1,10 @@
 import {
   BYTE_CLASS,
+  byteName,
   COLON,
   CR,
   equalsIgnoreCase,
+  excerpt,
   FIELD_VALUE,
   HTAB,
   LF,
@@ -10,7 +12,6 @@ import {
   TOKEN,
 } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
-import { byteName, excerpt } from '../grammar/excerpt.ts';
 import {
   CONNECTION,
   CONTENT_LENGTH,
@@ -26,7 +27,6 @@ import {
   TRANSFER_ENCODING,
   unequalLengths,
 } from '../grammar/framing-fields.ts';
-import { MIN_VIEWED_BYTES, skipFieldValueWords, viewOf } from './field-value-words.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';
 
 // Where the scan stands within a line: in (or before) the name, in the blanks before the value, in the value,
@@ -36,6 +36,12 @@ const BLANK = 1;
 const VALUE = 2;
 const LINE_END = 3;
 const BLOCK_END = 4;
+
+/** Less than this is read byte by byte alone: a view that has to be made costs more than it saves there. */
+const MIN_VIEWED_BYTES = 64;
+
+/** The last view, as most heads come in the one receive buffer of a loop. It holds that buffer, and no other. */
+let last: DataView | undefined;
 
 /**
  * Checks a block of header fields byte by byte, and reads those that frame the message.
@@ -189,4 +195,30 @@ function badLineEnd(byte: number | undefined): Http1ProtocolError {
 function badTransferEncoding(value: string): Http1ProtocolError {
   const detail = `Transfer-Encoding must be "chunked" alone, not ${excerpt(value)}`;
   return new Http1ProtocolError('ERR_HTTP1_BAD_TRANSFER_ENCODING', detail);
+}
+
+/** A view of `bytes` for {@link skipFieldValueWords}. */
+function viewOf(bytes: Buffer): DataView {
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (last?.buffer === buffer && last.byteOffset === byteOffset && last.byteLength === byteLength)
+    return last;
+  last = new DataView(buffer, byteOffset, byteLength);
+  return last;
+}
+
+/**
+ * Skips visible ASCII and SP, eight bytes at a time, and stops at or before any other byte: field values have little
+ * else (RFC 9110 §5.5). One byte of a field value takes about a nanosecond to look up, and half of that this way.
+ */
+function skipFieldValueWords(view: DataView, start: number, stop: number): number {
+  let pos = start;
+  while (pos + 8 <= stop) {
+    // Where no byte is below 0x20 or above 0x7E, no byte borrows from or carries into the next, and no high bit is set.
+    const one = view.getInt32(pos, true);
+    const two = view.getInt32(pos + 4, true);
+    const odd = (one - 0x20202020) | (one + 0x01010101) | one | (two - 0x20202020) | (two + 0x01010101) | two;
+    if ((odd & 0x80808080) !== 0) break;
+    pos += 8;
+  }
+  return pos;
 }

@@ -1,13 +1,23 @@
-import { CR, LF } from '../grammar/bytes.ts';
+// The decoding room turns bytes of a peer into heads, body bytes and trailers, within limits. It does not know where the
+// bytes come from, nor the time.
+
+import { byteName, CR, LF } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
-import { byteName } from '../grammar/excerpt.ts';
 import { isAuthority } from '../grammar/host.ts';
 import type { Http1Limits } from '../grammar/limits.ts';
 import { methodName, targetAuthority } from '../targets/request-target.ts';
 import { type DecoderEvent, HEAD, NEED_DATA } from './events.ts';
-import { MessageDecoder } from './message-decoder.ts';
-import { BODY_START, DONE, FAILED, FIELDS, LINE, MessageReader, START } from './message-reader.ts';
-import { checkRequestFraming } from './request-framing.ts';
+import { checkRequestFraming } from './framing.ts';
+import {
+  BODY_START,
+  DONE,
+  FAILED,
+  FIELDS,
+  LINE,
+  MessageDecoder,
+  MessageReader,
+  START,
+} from './message-reader.ts';
 import { DecodedRequestHead } from './request-head.ts';
 import { RequestLineScanner } from './request-line.ts';
 

@@ -1,6 +1,5 @@
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
-import type { HTTPHeaders } from '../fields/http-headers.ts';
-import { headersOf } from '../fields/message-headers.ts';
+import { type HTTPHeaders, headersOf } from '../fields/http-headers.ts';
 import {
   EXPECT_CONTINUE,
   OPTION_CLOSE,

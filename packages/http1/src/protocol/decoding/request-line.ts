@@ -1,6 +1,5 @@
-import { BYTE_CLASS, CR, LF, SP, TARGET, TOKEN } from '../grammar/bytes.ts';
+import { BYTE_CLASS, byteName, CR, LF, SP, TARGET, TOKEN } from '../grammar/bytes.ts';
 import { type Http1ErrorCode, Http1ProtocolError } from '../grammar/errors.ts';
-import { byteName } from '../grammar/excerpt.ts';
 import { VersionScanner } from '../grammar/version.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';
 

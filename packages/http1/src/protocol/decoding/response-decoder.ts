@@ -1,9 +1,18 @@
 import { Http1ProtocolError, Http1UsageError } from '../grammar/errors.ts';
 import type { Http1Limits } from '../grammar/limits.ts';
 import { type DecoderEvent, HEAD, INTERIM, NEED_DATA } from './events.ts';
-import { MessageDecoder } from './message-decoder.ts';
-import { BODY_START, DONE, FAILED, FIELDS, IDLE, LINE, MessageReader, START } from './message-reader.ts';
-import { isTunnel, responseBodyLength, responseKeepAlive } from './response-framing.ts';
+import { isTunnel, responseBodyLength, responseKeepAlive } from './framing.ts';
+import {
+  BODY_START,
+  DONE,
+  FAILED,
+  FIELDS,
+  IDLE,
+  LINE,
+  MessageDecoder,
+  MessageReader,
+  START,
+} from './message-reader.ts';
 import { DecodedResponseHead } from './response-head.ts';
 import { StatusLineScanner } from './status-line.ts';
 

@@ -1,6 +1,5 @@
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
-import type { HTTPHeaders } from '../fields/http-headers.ts';
-import { headersOf } from '../fields/message-headers.ts';
+import { type HTTPHeaders, headersOf } from '../fields/http-headers.ts';
 import { OPTION_UPGRADE, UPGRADE } from '../grammar/framing-fields.ts';
 
 /** The start of one response, checked. Nothing in it is lent. */

@@ -1,7 +1,7 @@
 import type { HTTPHeaders } from '../fields/http-headers.ts';
 import { forbiddenTrailer } from '../fields/trailer-fields.ts';
+import { excerpt } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
-import { excerpt } from '../grammar/excerpt.ts';
 import { CONTENT_LENGTH } from '../grammar/framing-fields.ts';
 
 const NO_BODY = 0;

@@ -1,10 +1,11 @@
+// The encoding room turns heads and bodies into what is sent. It does not know the stream, nor the time.
+
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { HTTPHeaders } from '../fields/http-headers.ts';
 import { statusLine } from '../fields/status.ts';
-import { trimBlanks } from '../grammar/blanks.ts';
+import { flatString, trimBlanks } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
-import { flatString } from '../grammar/flat-string.ts';
 import { CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING } from '../grammar/framing-fields.ts';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';
 

@@ -1,5 +1,5 @@
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
-import { trimBlanks } from '../grammar/blanks.ts';
+import { trimBlanks } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
 import { checkLimit } from '../grammar/limits.ts';
 

@@ -1,7 +1,6 @@
 import { shownValue } from '@landspout/ioloop/errors';
+import { excerpt, flatString } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
-import { excerpt } from '../grammar/excerpt.ts';
-import { flatString } from '../grammar/flat-string.ts';
 import {
   CONNECTION,
   CONTENT_LENGTH,

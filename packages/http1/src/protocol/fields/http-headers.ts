@@ -1,4 +1,8 @@
+// The fields room knows header and trailer fields, in both directions, and what some of them hold: cookies, status
+// phrases. It does not know how a message is framed on the wire.
+
 import { INSPECT, inspectedField, inspection } from '@landspout/ioloop/inspection';
+import { LENGTH_REPEATED } from '../grammar/framing-fields.ts';
 import { canonicalHeaderName, checkName, type HeaderName, headerFlag, headerKey } from './header-names.ts';
 import { parseField, parseFields, RawFields } from './raw-fields.ts';
 
@@ -296,4 +300,19 @@ function serializeWithout(list: readonly string[], flags: number): string {
     text += `${list[at + 1]}: ${list[at + 2]}\r\n`;
   }
   return text;
+}
+
+/**
+ * The fields of a head that was checked, from `start` to the empty line.
+ *
+ * Where Content-Length said one number more than once, it says it once here: RFC 9110 §8.6 forbids to pass the
+ * repetition on, as whoever reads it next may understand it in another way.
+ */
+export function headersOf(text: string, start: number, seen: number): HTTPHeaders {
+  const headers = HTTPHeaders.fromRaw(text, start, text.length - 2);
+  if ((seen & LENGTH_REPEATED) !== 0) {
+    const first = /^\d+/.exec(headers.get('content-length') ?? '');
+    headers.set('Content-Length', String(Number(first?.[0])));
+  }
+  return headers;
 }

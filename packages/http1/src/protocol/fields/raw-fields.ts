@@ -1,7 +1,5 @@
-import { isBlank, trimBlanks } from '../grammar/blanks.ts';
-import { COLON } from '../grammar/bytes.ts';
+import { COLON, excerpt, isBlank, trimBlanks } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
-import { excerpt } from '../grammar/excerpt.ts';
 import { headerFlag, isToken } from './header-names.ts';
 
 const VALUE_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;

@@ -1,4 +1,4 @@
-import { flatString } from '../grammar/flat-string.ts';
+import { flatString } from '../grammar/bytes.ts';
 
 /**
  * The registered status codes with the phrases of RFC 9110 §15, and of the RFC that registered the others; and 499,

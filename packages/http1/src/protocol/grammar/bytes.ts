@@ -1,3 +1,8 @@
+// The grammar room knows how single values of HTTP/1.1 are spelled (bytes, hosts, versions, dates, escapes), which limits
+// and rules hold, and the errors that name a broken one. It does not know messages.
+
+import { Buffer } from 'node:buffer';
+
 /**
  * The alphabets of HTTP/1.1, one bit each, looked up once per byte. A table is what keeps the decoder at about a
  * nanosecond per byte without a regular expression.
@@ -64,4 +69,51 @@ function buildTable(): Uint8Array {
   for (let byte = 0x80; byte < 0x100; byte += 1) mark(FIELD_VALUE, String.fromCharCode(byte));
   mark(FIELD_VALUE, ' \t');
   return table;
+}
+
+/** The text from `start` to `end` without SP and HTAB around it; no other character is white space in HTTP. */
+export function trimBlanks(text: string, start = 0, end = text.length): string {
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
+  return text.slice(from, to);
+}
+
+export function isBlank(unit: number): boolean {
+  return unit === SP || unit === HTAB;
+}
+
+/** Most characters of foreign text in a message: enough to find it in a capture, too few to flood a log. */
+const MAX_CHARS = 48;
+
+/** Quotes foreign text for a message: clipped, and with everything that is not visible ASCII escaped. */
+export function excerpt(text: string, maxChars = MAX_CHARS): string {
+  let quoted = '';
+  const end = Math.min(text.length, maxChars);
+  for (let at = 0; at < end; at += 1) quoted += escaped(text.charCodeAt(at));
+  return end < text.length ? `"${quoted}"…` : `"${quoted}"`;
+}
+
+/** Names one byte for a message, such as `"a"` or `0x0a`. */
+export function byteName(byte: number | undefined): string {
+  if (byte === undefined) return 'nothing';
+  return byte > 0x20 && byte < 0x7f
+    ? `"${String.fromCharCode(byte)}"`
+    : `0x${byte.toString(16).padStart(2, '0')}`;
+}
+
+function escaped(unit: number): string {
+  if (unit === 0x22 || unit === 0x5c) return `\\${String.fromCharCode(unit)}`;
+  if (unit >= 0x20 && unit < 0x7f) return String.fromCharCode(unit);
+  if (unit < 0x100) return `\\x${unit.toString(16).padStart(2, '0')}`;
+  return `\\u${unit.toString(16).padStart(4, '0')}`;
+}
+
+/**
+ * The same latin1 text in memory of its own. V8 keeps what was joined as a tree and what was sliced as a reference to
+ * the whole: a text that stays would have its tree walked in every answer, or keep a request's head alive.
+ */
+export function flatString(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -1,6 +1,5 @@
-import { COMMA, equalsIgnoreCase, HTAB, SP } from './bytes.ts';
+import { COMMA, equalsIgnoreCase, excerpt, HTAB, SP } from './bytes.ts';
 import { Http1ProtocolError } from './errors.ts';
-import { excerpt } from './excerpt.ts';
 
 /**
  * The header fields that decide where a message ends and what becomes of the connection. Each has one bit; the

@@ -1,5 +1,5 @@
+import { Buffer } from 'node:buffer';
 import { BYTE_CLASS, COLON, HEX, HOST_NAME } from './bytes.ts';
-import { isIPv6 } from './ipv6.ts';
 
 const PERCENT = 0x25;
 const OPEN_BRACKET = 0x5b;
@@ -60,4 +60,104 @@ function portOf(bytes: Uint8Array, start: number, end: number): number {
 
 function classOf(bytes: Uint8Array, at: number): number {
   return BYTE_CLASS[bytes[at] as number] as number;
+}
+
+/** `uri-host [ ":" port ]`, taken apart. */
+export interface HostAndPort {
+  /** As it was written. An IPv6 address keeps its brackets, as in a URL. */
+  readonly host: string;
+  /** 0 to 65535; undefined where there is none. */
+  readonly port: number | undefined;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII.
+const ASCII = /^[\x00-\x7f]*$/;
+
+/**
+ * Splits `host:port`, `host`, or `[::1]:port`, as Host and URLs have it (RFC 9110 §7.2).
+ *
+ * @returns undefined for what is no such thing: an IPv6 address without brackets, a user, a list, a port above 65535,
+ *   a name that is not ASCII.
+ */
+export function splitHostAndPort(authority: string): HostAndPort | undefined {
+  if (!ASCII.test(authority)) return undefined;
+  const bytes = Buffer.from(authority, 'latin1');
+  if (!isAuthority(bytes, 0, bytes.length)) return undefined;
+  const colon = authority.indexOf(':', authority.lastIndexOf(']') + 1);
+  if (colon === -1) return { host: authority, port: undefined };
+  const port = authority.slice(colon + 1);
+  return { host: authority.slice(0, colon), port: port === '' ? undefined : Number(port) };
+}
+
+/** The host of a Host field or authority without its port, in lower case. An IPv6 address keeps its brackets. */
+export function hostName(authority: string): string {
+  return (splitHostAndPort(authority)?.host ?? authority).toLowerCase();
+}
+
+const DOT = 0x2e;
+const ZERO = 0x30;
+const MAX_GROUPS = 8;
+/** An IPv4 address at the end stands for two groups. */
+const IPV4_GROUPS = 2;
+
+/** Whether the bytes are an IPv6address (RFC 3986 §3.2.2), without its brackets and without a zone. */
+function isIPv6(bytes: Uint8Array, start: number, end: number): boolean {
+  let groups = 0;
+  let gap = false;
+  let at = start;
+  if (bytes[at] === COLON) {
+    if (bytes[at + 1] !== COLON) return false;
+    gap = true;
+    at += 2;
+  }
+  while (at < end) {
+    const from = at;
+    while (at < end && at - from <= 4 && isHex(bytes[at])) at += 1;
+    if (at < end && bytes[at] === DOT) {
+      return isIPv4(bytes, from, end) && fits(groups + IPV4_GROUPS, gap);
+    }
+    if (at === from || at - from > 4) return false;
+    groups += 1;
+    if (at === end) break;
+    if (bytes[at] !== COLON) return false;
+    at += 1;
+    if (at < end && bytes[at] === COLON) {
+      if (gap) return false;
+      gap = true;
+      at += 1;
+    } else if (at === end) {
+      return false;
+    }
+  }
+  return fits(groups, gap);
+}
+
+/** `::` stands for at least one group. */
+function fits(groups: number, gap: boolean): boolean {
+  return gap ? groups < MAX_GROUPS : groups === MAX_GROUPS;
+}
+
+/** Four numbers from 0 to 255, without leading zeros: those are octal to some readers. */
+function isIPv4(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  for (let part = 0; part < 4; part += 1) {
+    if (part > 0) {
+      if (bytes[at] !== DOT) return false;
+      at += 1;
+    }
+    const from = at;
+    let value = 0;
+    while (at < end && at - from < 3) {
+      const digit = (bytes[at] as number) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+      at += 1;
+    }
+    if (at === from || value > 255 || (at - from > 1 && bytes[from] === ZERO)) return false;
+  }
+  return at === end;
+}
+
+function isHex(byte: number | undefined): boolean {
+  return byte !== undefined && ((BYTE_CLASS[byte] as number) & HEX) !== 0;
 }

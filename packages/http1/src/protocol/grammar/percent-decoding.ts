@@ -1,5 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
-import { QueryProtocolError } from './query-errors.ts';
+import { QueryProtocolError } from './errors.ts';
 
 const PERCENT = 0x25;
 const PLUS = 0x2b;

@@ -1,5 +1,5 @@
+import { byteName } from './bytes.ts';
 import { type Http1ErrorCode, Http1ProtocolError } from './errors.ts';
-import { byteName } from './excerpt.ts';
 
 /** `HTTP/1.x`, where the two digits are checked by value. */
 const SHAPE = new Uint8Array([0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e, 0x30]);

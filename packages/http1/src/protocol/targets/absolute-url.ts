@@ -1,5 +1,5 @@
+import { excerpt } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
-import { excerpt } from '../grammar/excerpt.ts';
 
 /** An absolute URL, taken apart into what a connection and a request need. */
 export interface AbsoluteUrl {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { HTTPHeaders } from '../fields/http-headers.ts';
-import { trimBlanks } from '../grammar/blanks.ts';
-import { QueryProtocolError } from '../grammar/query-errors.ts';
+import { trimBlanks } from '../grammar/bytes.ts';
+import { QueryProtocolError } from '../grammar/errors.ts';
 import { parseQuery, type QueryArguments, type QueryLimits } from './query.ts';
 
 const NO_ARGUMENTS: QueryArguments = new Map();

@@ -1,8 +1,7 @@
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { Http1UsageError } from '../grammar/errors.ts';
+import { Http1UsageError, QueryProtocolError } from '../grammar/errors.ts';
 import { checkLimit } from '../grammar/limits.ts';
 import { formDecode } from '../grammar/percent-decoding.ts';
-import { QueryProtocolError } from '../grammar/query-errors.ts';
 
 /** Names with all their values: names in the order in which they first came, values in theirs. */
 export type QueryArguments = ReadonlyMap<string, readonly string[]>;
@@ -114,4 +113,28 @@ function textOf(name: string, value: unknown): string {
     'ERR_HTTP1_USAGE',
     `query: text, a number or a boolean was expected for ${JSON.stringify(name)}, not ${shownValue(value)}`,
   );
+}
+
+/**
+ * Adds arguments to the query of a URL, behind those that it has. What stands there is not touched, nor is a fragment.
+ *
+ * @param url - absolute or relative.
+ * @param fields - a name may come more than once; none, null and undefined change nothing.
+ * @throws Http1UsageError as {@link formatQuery}.
+ *
+ * @example
+ * urlConcat('/search?q=a#top', { page: 2 }); // /search?q=a&page=2#top
+ */
+export function urlConcat(url: string, fields: QueryInit | null | undefined): string {
+  const added = fields === null || fields === undefined ? '' : formatQuery(fields);
+  if (added === '') return url;
+  const hash = url.indexOf('#');
+  const end = hash === -1 ? url.length : hash;
+  const base = url.slice(0, end);
+  return `${base}${jointAfter(base)}${added}${url.slice(end)}`;
+}
+
+function jointAfter(base: string): string {
+  if (!base.includes('?')) return '?';
+  return base.endsWith('?') || base.endsWith('&') ? '' : '&';
 }

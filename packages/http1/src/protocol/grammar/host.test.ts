@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { expectLinear } from '../../../test/fixtures/expect-linear.ts';
-import { hostName, splitHostAndPort } from './authority.ts';
+import { hostName, splitHostAndPort } from './host.ts';
 
 describe('splitHostAndPort', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fullUrl, requestHost, targetPath, targetQuery } from './target-parts.ts';
+import { fullUrl, requestHost, targetPath, targetQuery } from './request-target.ts';
 
 describe('targetPath, targetQuery and fullUrl', () => {
   it.each([
