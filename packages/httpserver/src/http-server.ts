@@ -10,18 +10,15 @@ import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspect
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import type { HTTPServerStats } from './monitor/http-server-stats.ts';
+import { HTTP_SERVER_OPTIONS, type HTTPServerOptions, TRANSPORT_OPTIONS } from './options.ts';
 import { type StartOptions, startProcesses } from './server-processes.ts';
-import {
-  HTTP_SERVER_OPTIONS,
-  type HTTPServerOptions,
-  ServerSettings,
-  TRANSPORT_OPTIONS,
-} from './server-settings.ts';
+import { ServerSettings } from './server-settings.ts';
 import {
   requireServerOptions,
   resolveStopOptions,
   type StopOptions,
   type StopResult,
+  StopTally,
 } from './server-stop.ts';
 import {
   type SignalStop,
@@ -29,7 +26,6 @@ import {
   type StopOnSignalsOptions,
   stopOnSignals,
 } from './stop-on-signals.ts';
-import { StopTally } from './stop-tally.ts';
 
 /**
  * Serves HTTP/1.1, and HTTPS with `tls`, to a delegate or to a plain callback.

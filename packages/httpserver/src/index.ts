@@ -23,8 +23,8 @@ export type { ForwardedHeaders } from './forwarded/forwarded-readers.ts';
 export type { ForwardedOptions } from './forwarded/resolve-forwarded.ts';
 export { HTTPServer } from './http-server.ts';
 export type { AccessLogHook } from './monitor/access-log.ts';
+export { formatAccessRecord } from './monitor/access-log.ts';
 export type { AccessRecord } from './monitor/access-record.ts';
-export { formatAccessRecord } from './monitor/format-access-record.ts';
 export {
   type AnswerCounts,
   type HTTPServerStats,
@@ -36,9 +36,8 @@ export type {
   ConnectionStartMessage,
   RequestMessage,
 } from './monitor/server-channels.ts';
+export { HTTP_SERVER_OPTIONS, type HTTPServerOptions, type HTTPServerTimeouts } from './options.ts';
 export { gatherStats, type StartOptions } from './server-processes.ts';
 export type { ServerRequest } from './server-request.ts';
-export { HTTP_SERVER_OPTIONS, type HTTPServerOptions } from './server-settings.ts';
 export type { StopOptions, StopResult } from './server-stop.ts';
 export type { SignalStop, StopOnSignalsOptions } from './stop-on-signals.ts';
-export type { HTTPServerTimeouts } from './timeouts.ts';

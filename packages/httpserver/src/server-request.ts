@@ -25,7 +25,7 @@ import {
   inspection,
 } from '@landspout/ioloop/inspection';
 import type { SocketAddress } from '@landspout/iostream';
-import { remoteIpOf } from './forwarded/remote-ip.ts';
+import { remoteIpOf } from './forwarded/addresses.ts';
 
 const EMPTY = new Uint8Array(0);
 

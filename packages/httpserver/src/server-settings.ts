@@ -12,60 +12,12 @@ import {
 } from '@landspout/http1';
 import { LIMIT_NAMES } from '@landspout/http1/protocol';
 import { DeadlineWheel, IOLoop, type RateLimitedLog } from '@landspout/ioloop';
-import { type OptionNames, pickOptions, shownValue } from '@landspout/ioloop/errors';
-import { StreamUsageError, TCP_SERVER_OPTIONS, type TCPServerOptions } from '@landspout/iostream';
+import { pickOptions, shownValue } from '@landspout/ioloop/errors';
+import { StreamUsageError } from '@landspout/iostream';
 import { DecompressingDelegate } from './decompression/decompressing-delegate.ts';
-import type { DecompressionOptions } from './decompression/decompression-options.ts';
-import { type ForwardedOptions, resolveForwarded } from './forwarded/resolve-forwarded.ts';
-import type { AccessLogHook } from './monitor/access-log.ts';
+import { resolveForwarded } from './forwarded/resolve-forwarded.ts';
 import { ServerMonitor } from './monitor/server-monitor.ts';
-import { type HTTPServerTimeouts, resolveTimeouts } from './timeouts.ts';
-
-export interface HTTPServerOptions
-  extends Omit<TCPServerOptions, 'handleStream' | 'maxReadBufferBytes'>,
-    Partial<HTTPServerTimeouts>,
-    Partial<Http1Limits>,
-    ForwardedOptions {
-  /** Whether a connection may carry more than one request. Default true. */
-  readonly keepAlive?: boolean;
-  /** What requests say they came by. Default: as the connection; for a server whose TLS is spoken in front of it. */
-  readonly protocol?: 'http' | 'https';
-  /** Undoes the content codings of request bodies, such as gzip. Default false: delegates get bodies as they came. */
-  readonly decompressRequests?: boolean | DecompressionOptions;
-  /** Hears of each request when it has ended. Default: nobody does. */
-  readonly accessLog?: AccessLogHook;
-}
-
-/** A server's options that are its TCPServer's. */
-export const TRANSPORT_OPTIONS: OptionNames<Omit<TCPServerOptions, 'handleStream' | 'maxReadBufferBytes'>> =
-  withoutOwn(TCP_SERVER_OPTIONS);
-
-function withoutOwn({
-  handleStream: _handleStream,
-  maxReadBufferBytes: _maxReadBufferBytes,
-  ...others
-}: OptionNames<TCPServerOptions>) {
-  return others;
-}
-
-/** The names that an {@link HTTPServer} knows, for who takes other options beside them. */
-export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze({
-  ...TRANSPORT_OPTIONS,
-  headerTimeoutMs: true,
-  idleTimeoutMs: true,
-  minBytesPerSecond: true,
-  progressMs: true,
-  bodyTimeoutMs: true,
-  halfClosedMs: true,
-  lingerMs: true,
-  ...LIMIT_NAMES,
-  trustedProxies: true,
-  forwardedHeaders: true,
-  keepAlive: true,
-  protocol: true,
-  decompressRequests: true,
-  accessLog: true,
-});
+import { type HTTPServerOptions, resolveTimeouts } from './options.ts';
 
 /** As `maxWriteBufferBytes` of a stream. */
 const DEFAULT_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;

@@ -1,9 +1,8 @@
 import type { RequestOutcome } from '@landspout/http1';
 import { consoleLogger, Future, type Logger, systemClock } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import type { AccessLogHook } from '../src/monitor/access-log.ts';
+import { type AccessLogHook, formatAccessRecord } from '../src/monitor/access-log.ts';
 import { type AccessRecord, RequestRecord } from '../src/monitor/access-record.ts';
-import { formatAccessRecord } from '../src/monitor/format-access-record.ts';
 import { ServerMonitor } from '../src/monitor/server-monitor.ts';
 import { randomOf } from './fixtures/random.ts';
 import { connectionInfo, requestHead } from './fixtures/requests.ts';

@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { remoteIpOf } from '../src/forwarded/remote-ip.ts';
+import { remoteIpOf } from '../src/forwarded/addresses.ts';
 import { HTTPServer, type HTTPServerOptions, type ServerRequest } from '../src/index.ts';
 import { makeIdentity } from './fixtures/identity.ts';
 import { converse, RawClient } from './fixtures/raw-client.ts';

@@ -1,8 +1,11 @@
+// The forwarded room knows what trusted proxies say of the client behind them, in which headers, and how addresses are
+// spelled there. It does not know how a request is answered.
+
 import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
 import { shownValue } from '@landspout/ioloop/errors';
-import { StreamUsageError } from '@landspout/iostream';
-import { ForwardedConnection } from './forwarded-connection.ts';
-import { FORWARDED_READERS, type ForwardedHeaders } from './forwarded-readers.ts';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import { type SocketAddress, StreamUsageError, type TlsInfo } from '@landspout/iostream';
+import { FORWARDED_READERS, type ForwardedClient, type ForwardedHeaders } from './forwarded-readers.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
 /** Whether, and from whom, a server believes headers that tell of the client behind a proxy. */
@@ -62,4 +65,36 @@ export function resolveForwarded(options: ForwardedOptions): DescribeConnection 
 
 function usage(message: string): StreamUsageError {
   return new StreamUsageError('ERR_STREAM_USAGE', `HTTPServer: ${message}`);
+}
+
+/**
+ * A connection as one of its requests is told of it: by the client's address in place of the proxy's. The connection
+ * itself is as it was, so that the next request on it, which may be somebody else's, begins anew (ATT-57).
+ */
+class ForwardedConnection implements HTTPConnectionInfo {
+  readonly remoteAddress: SocketAddress;
+  readonly protocol: 'http' | 'https';
+  readonly #peer: HTTPConnectionInfo;
+
+  constructor(peer: HTTPConnectionInfo, client: ForwardedClient) {
+    this.remoteAddress = client.address ?? peer.remoteAddress;
+    this.protocol = client.protocol ?? peer.protocol;
+    this.#peer = peer;
+  }
+
+  get localAddress(): SocketAddress {
+    return this.#peer.localAddress;
+  }
+
+  /** Of the connection between the proxy and us. */
+  get tls(): TlsInfo | undefined {
+    return this.#peer.tls;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['protocol'], () => ({
+      remoteAddress: inspectedAddress(this.remoteAddress),
+      peer: inspectedAddress(this.#peer.remoteAddress),
+    }));
+  }
 }

@@ -6,7 +6,7 @@ import {
   type RequestToken,
 } from '@landspout/http1';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
-import { remoteIpOf } from '../forwarded/remote-ip.ts';
+import { remoteIpOf } from '../forwarded/addresses.ts';
 
 /**
  * One request and how it was answered. It is yours to keep, and holds the request's head and its connection for as

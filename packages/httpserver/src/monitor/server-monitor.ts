@@ -1,10 +1,12 @@
+// The monitor room knows what a server tells of its connections and requests: counters, the access log, diagnostics
+// channels. It changes nothing of what happens.
+
 import type { ConnectionMonitor, HTTPConnectionInfo, RequestHead, RequestOutcome } from '@landspout/http1';
 import type { Clock, Logger } from '@landspout/ioloop';
 import { StreamUsageError, type TCPServerStats } from '@landspout/iostream';
 import { AccessLog, type AccessLogHook } from './access-log.ts';
 import { RequestRecord } from './access-record.ts';
-import type { HTTPServerStats } from './http-server-stats.ts';
-import { RequestCounters } from './request-counters.ts';
+import { type HTTPServerStats, RequestCounters } from './http-server-stats.ts';
 import {
   publishConnectionEnd,
   publishConnectionStart,
