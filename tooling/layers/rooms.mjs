@@ -56,16 +56,9 @@ export const ROOMS = {
       'connection/server',
       'connection/client',
     ],
-    knownCycles: [
-      [
-        'connection/server/server-connection-life.ts',
-        'connection/server/server-connection.ts',
-        'connection/server/server-exchange.ts',
-        'connection/server/server-settings.ts',
-      ],
-    ],
+    knownCycles: [],
   },
-  httpserver: { order: ['forwarded', 'monitor', 'decompression', '.'], knownCycles: [] },
+  httpserver: { order: ['stopping', 'forwarded', 'monitor', 'decompression', '.'], knownCycles: [] },
   httpclient: {
     order: ['.'],
     knownCycles: [

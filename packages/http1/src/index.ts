@@ -31,9 +31,16 @@ export type {
   RequestOutcome,
   RequestToken,
 } from './connection/server/connection-monitor.ts';
+export type {
+  ConnectionHost,
+  ConnectionLimits,
+  ConnectionServices,
+  DetachedStream,
+  Drain,
+  ServedConnection,
+} from './connection/server/host.ts';
 export { ServerCodecs } from './connection/server/server-codecs.ts';
 export { ServerConnection } from './connection/server/server-connection.ts';
-export type { DetachedStream, ServerConnectionSettings } from './connection/server/server-settings.ts';
 // Content codings.
 export { BodyInflater, type InflationLimits } from './content-coding/body-inflater.ts';
 export { AVAILABLE_CODINGS } from './content-coding/coding-engine.ts';

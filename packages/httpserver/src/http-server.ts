@@ -1,31 +1,26 @@
-import {
-  type DetachedStream,
-  HTTPClosedError,
-  type HTTPServerConnectionDelegate,
-  ServerConnection,
-} from '@landspout/http1';
+import { HTTPClosedError, type HTTPServerConnectionDelegate, ServerConnection } from '@landspout/http1';
 import { IOLoop, type ProcessTask } from '@landspout/ioloop';
 import { pickOptions, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
+import { hostOf, type ServerHost } from './connection-host.ts';
 import type { HTTPServerStats } from './monitor/http-server-stats.ts';
 import { HTTP_SERVER_OPTIONS, type HTTPServerOptions, TRANSPORT_OPTIONS } from './options.ts';
 import { type StartOptions, startProcesses } from './server-processes.ts';
-import { ServerSettings } from './server-settings.ts';
-import {
-  requireServerOptions,
-  resolveStopOptions,
-  type StopOptions,
-  type StopResult,
-  StopTally,
-} from './server-stop.ts';
+import { type DrainedListener, ServerDrain } from './stopping/drain.ts';
 import {
   type SignalStop,
   STOP_ON_SIGNALS_OPTIONS,
   type StopOnSignalsOptions,
   stopOnSignals,
-} from './stop-on-signals.ts';
+} from './stopping/stop-on-signals.ts';
+import {
+  requireServerOptions,
+  resolveStopOptions,
+  type StopOptions,
+  type StopResult,
+} from './stopping/stop-options.ts';
 
 /**
  * Serves HTTP/1.1, and HTTPS with `tls`, to a delegate or to a plain callback.
@@ -39,14 +34,10 @@ import {
  * server.stopOnSignals();
  */
 export class HTTPServer extends TCPServer {
-  readonly #settings: ServerSettings;
-  readonly #connections = new Set<ServerConnection>();
-  /** Streams that delegates have taken over and want to close in their own way, and how they hear of it. */
-  readonly #detached = new Map<IOStream, () => void>();
+  readonly #host: ServerHost;
+  readonly #drain: ServerDrain;
   readonly #scheme: 'http' | 'https';
-  #whenOneEnds: (() => void) | undefined;
   #stop: Promise<StopResult> | undefined;
-  #tally: StopTally | undefined;
   /** How often it was told to stop: what begins to listen meanwhile must not go on. */
   #stops = 0;
   #stoppedBySignal = false;
@@ -57,11 +48,12 @@ export class HTTPServer extends TCPServer {
     super(pickOptions(options, TRANSPORT_OPTIONS));
     requireHandler(handler);
     this.#scheme = options.tls === undefined ? 'http' : 'https';
-    const { clock } = options.loop ?? IOLoop.current();
-    const delegate = typeof handler === 'function' ? new CallbackDelegate(handler, clock) : handler;
-    this.#settings = new ServerSettings(delegate, options, {
+    const loop = options.loop ?? IOLoop.current();
+    const delegate = typeof handler === 'function' ? new CallbackDelegate(handler, loop.clock) : handler;
+    this.#drain = new ServerDrain(loop);
+    this.#host = hostOf(delegate, options, this.#drain, {
       refusalLog: this.refusalLog,
-      connectionEnded: (connection, detached) => this.#connectionEnded(connection, detached),
+      connectionEnded: (connection, detached) => this.#drain.connectionEnded(connection, detached),
     });
   }
 
@@ -76,17 +68,17 @@ export class HTTPServer extends TCPServer {
 
   /** Connections that speak HTTP now. */
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#drain.connectionCount;
   }
 
   /** What the server has seen so far; a snapshot of plain numbers, whose cost grows with the open connections. */
   override stats(): HTTPServerStats {
-    return this.#settings.monitor.stats(super.stats());
+    return this.#host.services.monitor.stats(super.stats());
   }
 
   /** Aborts when the server begins to stop, with a reason whose code is `ERR_HTTP_STOPPING`. */
   get stopping(): AbortSignal {
-    return this.#settings.stopSignal;
+    return this.#drain.signal;
   }
 
   /**
@@ -107,8 +99,7 @@ export class HTTPServer extends TCPServer {
       await this.stopListening();
       return this;
     }
-    this.#settings.listenerGone = false;
-    this.#settings.endStop();
+    this.#drain.serve();
     return this;
   }
 
@@ -135,13 +126,12 @@ export class HTTPServer extends TCPServer {
   override handleStream(stream: IOStream): void {
     // The listener keeps the process alive; once it is closed, requests under way do (see `stop`).
     stream.unref();
-    this.#connections.add(new ServerConnection(stream, this.#settings));
+    this.#drain.add(new ServerConnection(stream, this.#host));
   }
 
   /** Stops listening. Connections live on, and keep the process alive while they have a request under way. */
   override async stopListening(): Promise<void> {
-    this.#settings.listenerGone = true;
-    for (const connection of this.#connections) connection.keepProcessAlive();
+    this.#drain.listenerClosed();
     await super.stopListening();
   }
 
@@ -162,7 +152,6 @@ export class HTTPServer extends TCPServer {
     this.#stops += 1;
     this.#stop ??= this.#stopWell(times).finally(() => {
       this.#stop = undefined;
-      this.#tally = undefined;
     });
     return this.#stop;
   }
@@ -187,7 +176,7 @@ export class HTTPServer extends TCPServer {
   /** Stops listening and closes every connection at once, those that handlers have taken over too. */
   override async closeAll(): Promise<void> {
     this.#stops += 1;
-    const cut = this.#cutRest('close', new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed'));
+    const cut = this.#drain.cut('close', new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed'));
     await super.closeAll();
     await cut;
     this.#stopped();
@@ -202,81 +191,26 @@ export class HTTPServer extends TCPServer {
     }));
   }
 
-  async #stopWell({ graceMs, drainMs }: Required<StopOptions>): Promise<StopResult> {
-    const { loop } = this.#settings;
-    const startedAt = loop.clock.now();
-    const tally = new StopTally();
-    this.#tally = tally;
-    this.#settings.beginStop(graceMs);
-    for (const onStopping of this.#detached.values()) loop.addCallback(onStopping);
-    await this.stopListening();
-    await this.#emptied(graceMs, true);
-    this.closePending();
-    for (const connection of this.#connections) connection.closeWhenIdle();
-    await this.#emptied(drainMs - (loop.clock.now() - startedAt), false);
-    await this.#cutRest(
-      'reset',
-      new HTTPClosedError('ERR_HTTP_STOPPING', 'the server stopped before the answer was complete'),
-    );
+  async #stopWell(times: Required<StopOptions>): Promise<StopResult> {
+    const listener: DrainedListener = {
+      pendingConnections: () => this.pendingConnections,
+      stopListening: () => this.stopListening(),
+      closePending: () => this.closePending(),
+    };
+    const result = await this.#drain.stop(listener, times);
     this.#stopped();
-    return tally.result;
+    return result;
   }
 
   /** Nothing comes any more: what is left to be logged is logged. */
   #stopped(): void {
-    const { loop, delegate, refusalLog } = this.#settings;
+    const { loop, delegate, refusalLog } = this.#host.services;
     refusalLog.flush();
     try {
       delegate.serverStopped?.();
     } catch (error) {
       loop.logger.error({ error }, "the delegate's serverStopped callback threw");
     }
-  }
-
-  /** Settles when all have ended, and whoever hears of that has heard. */
-  async #cutRest(how: 'reset' | 'close', reason: HTTPClosedError): Promise<void> {
-    this.#tally?.cut(this.#size);
-    const streams = [...this.#detached.keys()];
-    for (const { stream } of this.#connections) streams.push(stream);
-    for (const stream of streams) stream[how](reason);
-    await Promise.all(streams.map((stream) => stream.waitClosed()));
-  }
-
-  #connectionEnded(connection: ServerConnection, detached: DetachedStream | undefined): void {
-    this.#connections.delete(connection);
-    if (detached?.onStopping !== undefined) this.#keep(detached.stream, detached.onStopping);
-    else this.#tally?.ended(detached !== undefined || connection.answeredWhileStopping);
-    this.#whenOneEnds?.();
-  }
-
-  #keep(stream: IOStream, onStopping: () => void): void {
-    this.#detached.set(stream, onStopping);
-    stream.setCloseCallback(() => {
-      this.#detached.delete(stream);
-      this.#tally?.ended(true);
-      this.#whenOneEnds?.();
-    });
-    // Taken over while the server was stopping already: told as soon as its new owner is ready.
-    if (this.#settings.stopping) this.#settings.loop.addCallback(onStopping);
-  }
-
-  /** What a stop waits for. */
-  get #size(): number {
-    return this.#connections.size + this.#detached.size;
-  }
-
-  /** Settles when nothing is left, or after a while. @param withPending - connections in a handshake count, too. */
-  #emptied(withinMs: number, withPending: boolean): Promise<void> {
-    const isEmpty = () => this.#size === 0 && !(withPending && this.pendingConnections > 0);
-    if (isEmpty()) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = this.#settings.loop.clock.setTimeout(resolve, Math.max(0, withinMs));
-      this.#whenOneEnds = () => {
-        if (!isEmpty()) return;
-        timer.cancel();
-        resolve();
-      };
-    });
   }
 }
 

@@ -39,5 +39,5 @@ export type {
 export { HTTP_SERVER_OPTIONS, type HTTPServerOptions, type HTTPServerTimeouts } from './options.ts';
 export { gatherStats, type StartOptions } from './server-processes.ts';
 export type { ServerRequest } from './server-request.ts';
-export type { StopOptions, StopResult } from './server-stop.ts';
-export type { SignalStop, StopOnSignalsOptions } from './stop-on-signals.ts';
+export type { SignalStop, StopOnSignalsOptions } from './stopping/stop-on-signals.ts';
+export type { StopOptions, StopResult } from './stopping/stop-options.ts';

@@ -12,7 +12,7 @@ import {
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
 import { type HTTPServerStats, sumStats } from './monitor/http-server-stats.ts';
-import { requireServerOptions, type StopOptions } from './server-stop.ts';
+import { requireServerOptions, type StopOptions } from './stopping/stop-options.ts';
 
 /** How a server runs in several processes. The rest is of `forkProcesses`. */
 export interface StartOptions extends Omit<ForkProcessesOptions, 'listen'>, ProcessListenOptions {

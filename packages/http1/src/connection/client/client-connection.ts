@@ -5,27 +5,30 @@ import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
-  DATA,
-  END,
-  HEAD,
   type Http1Limits,
   Http1ProtocolError,
-  NEED_DATA,
   RequestEncoder,
   ResponseDecoder,
 } from '../../protocol/index.ts';
 import { HTTPClosedError, HTTPUsageError } from '../errors.ts';
+import { MessagePump, type PumpedConnection } from '../message-pump.ts';
 import type { ClientRequest, HTTPResponseDelegate } from './client-delegate.ts';
 
-/**
- * Where a connection stands.
- *
- * - idle: no request is under way, and one may be sent
- * - receiving: a request was begun, and its response is not complete
- * - held: as receiving, but the delegate's promise holds back what comes next
- * - over: closed, about to be, or detached
- */
-type State = 'idle' | 'receiving' | 'held' | 'over';
+/** A request that was begun, until its response is complete. */
+interface Exchange {
+  /** Held: the delegate's promise holds back what comes next. */
+  stage: 'receiving' | 'held';
+  readonly request: ClientRequest;
+  readonly delegate: HTTPResponseDelegate;
+}
+
+/** No request is under way, and one may be sent. */
+const IDLE = { stage: 'idle' } as const;
+/** Closed, about to be, or detached. */
+const OVER = { stage: 'over' } as const;
+
+/** Where a connection stands; {@link ClientConnection.#enter} alone assigns it. */
+type State = typeof IDLE | typeof OVER | Exchange;
 
 export interface ClientConnectionOptions {
   readonly limits?: Partial<Http1Limits>;
@@ -46,14 +49,12 @@ const LISTS_CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
  *
  * Has no deadlines: whoever owns it calls {@link abort}.
  */
-export class ClientConnection implements StreamConsumer {
+export class ClientConnection implements StreamConsumer, PumpedConnection {
   readonly stream: IOStream;
-  readonly #decoder: ResponseDecoder;
+  readonly #pump: MessagePump<ResponseDecoder>;
   readonly #encoder = new RequestEncoder();
   readonly #connectionEnded: ((error: Error | undefined) => void) | undefined;
-  #state: State = 'idle';
-  #request: ClientRequest | undefined;
-  #delegate: HTTPResponseDelegate | undefined;
+  #state: State = IDLE;
   /** All of the request's body was handed to the stream. */
   #requestComplete = true;
   /** Bytes came since the request was begun. */
@@ -61,15 +62,14 @@ export class ClientConnection implements StreamConsumer {
   /** HTTP ends with this response: the stream may be detached. */
   #tunnel = false;
   #peerEnded = false;
-  #pumping = false;
-  #paused = false;
 
   /** @throws HTTPUsageError, Http1UsageError for an option that is not known or invalid; the stream is as it was then. */
   constructor(stream: IOStream, options: ClientConnectionOptions = {}) {
     const problem = optionsProblem(options, CONNECTION_OPTIONS);
     if (problem !== undefined) throw new HTTPUsageError(`ClientConnection: ${problem}`);
     this.stream = stream;
-    this.#decoder = new ResponseDecoder(options.limits);
+    this.#pump = new MessagePump(new ResponseDecoder(options.limits));
+    this.#pump.attach(this);
     this.#connectionEnded = options.connectionEnded;
     stream.setConsumer(this);
     stream.resume();
@@ -77,7 +77,7 @@ export class ClientConnection implements StreamConsumer {
 
   /** Whether a request can be sent now. */
   get isIdle(): boolean {
-    return this.#state === 'idle' && !this.stream.isClosed;
+    return this.#state === IDLE && !this.stream.isClosed;
   }
 
   /** Whether any byte came since the last request was begun; if not, the peer may never have seen it. */
@@ -87,7 +87,7 @@ export class ClientConnection implements StreamConsumer {
 
   /** Whether more of the request's body is wanted. False once it is complete, or nobody will read it. */
   get wantsBody(): boolean {
-    return !this.#requestComplete && this.#state !== 'over';
+    return !this.#requestComplete && this.#state !== OVER;
   }
 
   // ---- the request ----
@@ -100,16 +100,14 @@ export class ClientConnection implements StreamConsumer {
    *   nothing.
    */
   begin(request: ClientRequest, delegate: HTTPResponseDelegate): void {
-    if (this.#state === 'over' || this.stream.isClosed) {
+    if (this.#state === OVER || this.stream.isClosed) {
       const cause = this.stream.error;
       throw new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection ended before the request', { cause });
     }
-    if (this.#state !== 'idle') throw new HTTPUsageError('begin: another request is under way');
+    if (this.#state !== IDLE) throw new HTTPUsageError('begin: another request is under way');
     const head = this.#encoder.head(request.method, request.target, request.headers, request.bodyBytes);
-    this.#decoder.expect(request.method);
-    this.#state = 'receiving';
-    this.#request = request;
-    this.#delegate = delegate;
+    this.#pump.decoder.expect(request.method);
+    this.#enter({ stage: 'receiving', request, delegate });
     this.#requestComplete = false;
     this.#responseBegun = false;
     this.stream.send(head);
@@ -159,37 +157,32 @@ export class ClientConnection implements StreamConsumer {
    * @throws HTTPUsageError at any other moment.
    */
   detach(): IOStream {
-    if (!this.#tunnel || this.#state === 'over') {
+    if (!this.#tunnel || this.#state === OVER) {
       throw new HTTPUsageError('detach: the response does not switch protocols, or its moment has passed');
     }
     const { stream } = this;
-    this.#state = 'over';
-    this.#delegate = undefined;
+    this.#enter(OVER);
     stream.setConsumer(undefined);
-    stream.unread(this.#decoder.takeRest());
+    stream.unread(this.#pump.decoder.takeRest());
     return stream;
   }
 
   // ---- events of the stream ----
 
   received(bytes: Buffer, start: number, end: number): void {
-    if (this.#state === 'over') return;
+    if (this.#state === OVER) return;
     this.#responseBegun = true;
-    this.#decoder.receive(bytes, start, end);
-    if (this.#state !== 'held') {
-      this.#pump();
-      return;
-    }
-    this.#decoder.hold();
-    this.#pause();
+    this.#pump.decoder.receive(bytes, start, end);
+    if (this.#state.stage === 'held') this.#pump.hold(0);
+    else this.#pump.run();
   }
 
   ended(): void {
-    if (this.#state === 'over') return;
+    if (this.#state === OVER) return;
     this.#peerEnded = true;
-    this.#decoder.endOfInput();
-    if (this.#state === 'idle') this.#end(undefined);
-    else if (this.#state === 'receiving') this.#pump();
+    this.#pump.decoder.endOfInput();
+    if (this.#state === IDLE) this.#end(undefined);
+    else if (this.#state.stage === 'receiving') this.#pump.run();
   }
 
   drained(): void {}
@@ -200,44 +193,73 @@ export class ClientConnection implements StreamConsumer {
     reportRejection(this.#connectionEnded?.(error), logFailure);
   }
 
-  // ---- the pump ----
-
   [INSPECT](): object {
+    const exchange = this.#exchange;
     return inspection(this, [], () => ({
-      state: this.#state,
-      method: this.#request?.method,
-      target: this.#request === undefined ? undefined : inspectedText(this.#request.target),
+      state: this.#state.stage,
+      method: exchange?.request.method,
+      target: exchange === undefined ? undefined : inspectedText(exchange.request.target),
     }));
   }
 
-  /** Decodes and delivers until bytes or the delegate make it wait. Idle, it only finds out what is wrong. */
-  #pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    try {
-      while (this.#state === 'receiving' || this.#state === 'idle') {
-        const event = this.#decoder.next();
-        if (event === NEED_DATA) break;
-        if (event === HEAD) this.#deliverHead();
-        else if (event === DATA) this.#deliverData();
-        else if (event === END) this.#deliverEnd();
-      }
-    } catch (error) {
-      this.#end(asError(error));
-    } finally {
-      this.#pumping = false;
-    }
-    this.#settle();
+  // ---- what the pump delivers ----
+
+  /** Idle, it only finds out what is wrong. */
+  get takesEvents(): boolean {
+    return this.#state === IDLE || this.#state.stage === 'receiving';
   }
 
-  /** After the pump: keeps what was not decoded, and asks for more where more is wanted. */
-  #settle(): void {
-    switch (this.#state) {
+  deliverHead(): void {
+    const exchange = this.#exchange as Exchange;
+    const { request, delegate } = exchange;
+    const { decoder } = this.#pump;
+    const { head } = decoder;
+    // RFC 9110 §15.2.2: a server switches only to what the client has offered.
+    if (head.status === 101 && !request.headers.has('Upgrade')) {
+      throw new Http1ProtocolError(
+        'ERR_HTTP1_UNSOLICITED_RESPONSE',
+        'a 101 came, but no Upgrade was offered',
+      );
+    }
+    this.#tunnel =
+      head.status === 101 || (request.method === 'CONNECT' && head.status >= 200 && head.status < 300);
+    if (request.maxBodyBytes !== undefined) decoder.maxBodyBytes = request.maxBodyBytes;
+    this.#waitFor(delegate.headersReceived(head), exchange);
+  }
+
+  deliverData(): void {
+    const exchange = this.#exchange as Exchange;
+    const { data, dataStart, dataEnd } = this.#pump.decoder;
+    // Lent bytes stop here: what the delegate gets is its own.
+    this.#waitFor(exchange.delegate.dataReceived(Buffer.from(data.subarray(dataStart, dataEnd))), exchange);
+  }
+
+  deliverEnd(): void {
+    const { request, delegate } = this.#exchange as Exchange;
+    if (this.#tunnel) {
+      reportRejection(delegate.finish(undefined), logFailure);
+      this.#enter(IDLE);
+      this.#end(undefined);
+      return;
+    }
+    const { decoder } = this.#pump;
+    this.#enter(IDLE);
+    if (!this.#isReusable(request)) this.#end(undefined);
+    reportRejection(delegate.finish(decoder.trailers), logFailure);
+  }
+
+  /** The decoder knows of the peer's end, and says what it makes of the response. */
+  deliverPeerEnd(): boolean {
+    return false;
+  }
+
+  pumped(): void {
+    switch (this.#state.stage) {
       case 'over':
         return;
       case 'held':
         // Not paused before more comes: most promises settle sooner, and a pause costs two changes of interest.
-        this.#decoder.hold();
+        this.#pump.hold(Number.POSITIVE_INFINITY);
         return;
       case 'receiving':
         // A decoder that still wants bytes after the end has seen nothing of a response.
@@ -250,97 +272,67 @@ export class ClientConnection implements StreamConsumer {
         break;
       case 'idle':
     }
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.stream.resume();
+    this.#pump.resume();
   }
 
-  #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.stream.pause();
+  released(exchange: Exchange): boolean {
+    if (this.#state !== exchange || exchange.stage !== 'held') return false;
+    exchange.stage = 'receiving';
+    return true;
   }
 
-  #deliverHead(): void {
-    const request = this.#request as ClientRequest;
-    const { head } = this.#decoder;
-    // RFC 9110 §15.2.2: a server switches only to what the client has offered.
-    if (head.status === 101 && !request.headers.has('Upgrade')) {
-      throw new Http1ProtocolError(
-        'ERR_HTTP1_UNSOLICITED_RESPONSE',
-        'a 101 came, but no Upgrade was offered',
-      );
-    }
-    this.#tunnel =
-      head.status === 101 || (request.method === 'CONNECT' && head.status >= 200 && head.status < 300);
-    if (request.maxBodyBytes !== undefined) this.#decoder.maxBodyBytes = request.maxBodyBytes;
-    this.#waitFor(this.#delegate?.headersReceived(head));
+  rejected(error: unknown, exchange: Exchange): void {
+    if (this.#state === exchange) this.failed(error);
   }
 
-  #deliverData(): void {
-    const { data, dataStart, dataEnd } = this.#decoder;
-    // Lent bytes stop here: what the delegate gets is its own.
-    this.#waitFor(this.#delegate?.dataReceived(Buffer.from(data.subarray(dataStart, dataEnd))));
-  }
-
-  #deliverEnd(): void {
-    const delegate = this.#delegate;
-    if (this.#tunnel) {
-      reportRejection(delegate?.finish(undefined), logFailure);
-      this.#delegate = undefined;
-      this.#end(undefined);
-      return;
-    }
-    this.#delegate = undefined;
-    this.#state = 'idle';
-    if (!this.#isReusable()) this.#end(undefined);
-    reportRejection(delegate?.finish(this.#decoder.trailers), logFailure);
+  failed(error: unknown): void {
+    this.#end(asError(error));
   }
 
   /** Whether both sides agree that another request may follow (RFC 9112 §9.3), and nothing is left of this one. */
-  #isReusable(): boolean {
-    if (!this.#decoder.head.keepAlive || this.#peerEnded) return false;
+  #isReusable(request: ClientRequest): boolean {
+    const { decoder } = this.#pump;
+    if (!decoder.head.keepAlive || this.#peerEnded) return false;
     // Answered before the request was taken: the peer may never read the rest of it.
     if (!this.#requestComplete || this.stream.queuedBytes > 0) return false;
     // What is there already cannot be the answer to a request that was not sent.
-    if (this.#decoder.bufferedBytes > 0) return false;
-    return !LISTS_CLOSE.test(this.#request?.headers.get('Connection') ?? '');
+    if (decoder.bufferedBytes > 0) return false;
+    return !LISTS_CLOSE.test(request.headers.get('Connection') ?? '');
   }
 
   /** Holds back what comes next until the delegate's promise settles. */
-  #waitFor(waiting: unknown): void {
+  #waitFor(waiting: unknown, exchange: Exchange): void {
     if (!isThenable(waiting)) return;
-    const delegate = this.#delegate;
-    const failed = (error: unknown): void => {
-      if (this.#delegate === delegate) this.#end(asError(error));
-    };
-    if (this.#state !== 'receiving') {
-      reportRejection(waiting, failed);
+    if (this.#state !== exchange || exchange.stage !== 'receiving') {
+      reportRejection(waiting, (error) => this.rejected(error, exchange));
       return;
     }
-    this.#state = 'held';
-    Promise.resolve(waiting).then(() => {
-      if (this.#state !== 'held' || this.#delegate !== delegate) return;
-      this.#state = 'receiving';
-      this.#pump();
-    }, failed);
+    exchange.stage = 'held';
+    this.#pump.waitFor(waiting, exchange);
   }
 
   // ---- the end ----
 
-  /** Ends the connection; a delegate that waits for a response hears why, once. */
+  /** The one place where the state is assigned. A request's own stage changes in its exchange. */
+  #enter(state: State): void {
+    this.#state = state;
+  }
+
+  get #exchange(): Exchange | undefined {
+    return 'delegate' in this.#state ? this.#state : undefined;
+  }
+
+  /** Ends the connection; a delegate that waits for a response is notified of the reason, once. */
   #end(reason: Error | undefined): void {
-    const delegate = this.#delegate;
-    this.#delegate = undefined;
-    this.#request = undefined;
-    this.#state = 'over';
+    const exchange = this.#exchange;
+    this.#enter(OVER);
     this.stream.close(reason);
     const told = reason ?? new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection was closed');
-    reportRejection(delegate?.connectionClosed(told), logFailure);
+    reportRejection(exchange?.delegate.connectionClosed(told), logFailure);
   }
 
   #mayWrite(operation: string): boolean {
-    if (this.#state === 'over') return false;
+    if (this.#state === OVER) return false;
     if (this.#requestComplete) throw new HTTPUsageError(`${operation}: the request is complete`);
     return true;
   }

@@ -1,21 +1,14 @@
-import { Deadline, type DeadlineEntry, type DeadlineWheel, type IOLoop } from '@landspout/ioloop';
+import { Deadline, type DeadlineEntry } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import { HTTPDeadlineError } from '../errors.ts';
-
-/** How much a peer must get done in each stretch of time. */
-export interface PaceSettings {
-  readonly loop: IOLoop;
-  readonly wheel: DeadlineWheel;
-  readonly minBytesPerSecond: number;
-  readonly progressMs: number;
-}
+import type { ConnectionHost } from './host.ts';
 
 /**
  * The one deadline of a connection, and what a peer must have done by then: sent some of a body, or read some of
  * an answer. A fixed limit for a whole body would cut honest peers on slow lines; a minimum rate does not.
  */
 export class PeerPace extends Deadline {
-  readonly #settings: PaceSettings;
+  readonly #host: ConnectionHost;
   /** Body bytes that have come since the last look. */
   #bodyBytes = 0;
   /** What is left of the time for the next request when the answer's reader has been looked at; 0 for none. */
@@ -25,9 +18,9 @@ export class PeerPace extends Deadline {
   /** What of the answers had been sent at the last look, or -1 while nobody watches. */
   #sentMark = -1;
 
-  constructor(settings: PaceSettings, entry: DeadlineEntry) {
-    super(settings.wheel, entry);
-    this.#settings = settings;
+  constructor(host: ConnectionHost, entry: DeadlineEntry) {
+    super(host.services.wheel, entry);
+    this.#host = host;
   }
 
   /** A body is awaited from here on. @param timeoutMs - for all of it; 0 is no limit. */
@@ -38,7 +31,7 @@ export class PeerPace extends Deadline {
 
   /** The body must be complete `timeoutMs` from now; 0 is no limit. */
   limitBody(timeoutMs: number): void {
-    this.#bodyEnd = timeoutMs === 0 ? 0 : this.#settings.loop.clock.now() + timeoutMs;
+    this.#bodyEnd = timeoutMs === 0 ? 0 : this.#host.services.loop.clock.now() + timeoutMs;
   }
 
   /** The body is awaited again, after something of ours held it back for `heldMs`. */
@@ -56,8 +49,9 @@ export class PeerPace extends Deadline {
   awaitBody(): void {
     this.#bodyBytes = 0;
     this.#sentMark = -1;
-    const { progressMs, loop } = this.#settings;
-    const left = this.#bodyEnd === 0 ? progressMs : Math.max(1, this.#bodyEnd - loop.clock.now());
+    const { progressMs } = this.#host.limits;
+    const { clock } = this.#host.services.loop;
+    const left = this.#bodyEnd === 0 ? progressMs : Math.max(1, this.#bodyEnd - clock.now());
     this.set(Math.min(progressMs, left));
   }
 
@@ -67,8 +61,9 @@ export class PeerPace extends Deadline {
 
   /** Whether enough of the body came in time; then the next stretch begins, else it is said what was too slow. */
   checkBody(): HTTPDeadlineError | undefined {
-    const { loop, progressMs } = this.#settings;
-    if (this.#bodyEnd !== 0 && loop.clock.now() >= this.#bodyEnd)
+    const { progressMs } = this.#host.limits;
+    const { clock } = this.#host.services.loop;
+    if (this.#bodyEnd !== 0 && clock.now() >= this.#bodyEnd)
       return new HTTPDeadlineError('the body of a request took longer than it may');
     if (this.#bodyBytes < this.#wantedBytes())
       return new HTTPDeadlineError(
@@ -82,7 +77,7 @@ export class PeerPace extends Deadline {
   watchReader(stream: IOStream): void {
     if (this.#sentMark !== -1) return;
     this.#sentMark = stream.bytesSent;
-    this.set(this.#settings.progressMs);
+    this.set(this.#host.limits.progressMs);
   }
 
   /**
@@ -96,7 +91,7 @@ export class PeerPace extends Deadline {
       this.set(idleMs);
       return;
     }
-    const stretchMs = Math.min(this.#settings.progressMs, idleMs);
+    const stretchMs = Math.min(this.#host.limits.progressMs, idleMs);
     this.#sentMark = stream.bytesSent;
     this.#restMs = idleMs - stretchMs;
     this.set(stretchMs);
@@ -119,7 +114,7 @@ export class PeerPace extends Deadline {
     }
     if (this.#sentMark !== -1 && progress < this.#wantedBytes()) return false;
     this.#sentMark = stream.bytesSent;
-    this.set(this.#settings.progressMs);
+    this.set(this.#host.limits.progressMs);
     return true;
   }
 
@@ -131,6 +126,6 @@ export class PeerPace extends Deadline {
   }
 
   #wantedBytes(): number {
-    return (this.#settings.minBytesPerSecond * this.#settings.progressMs) / 1000;
+    return (this.#host.limits.minBytesPerSecond * this.#host.limits.progressMs) / 1000;
   }
 }

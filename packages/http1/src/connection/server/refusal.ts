@@ -1,4 +1,10 @@
-import { type HTTPHeaders, STATUS_REASONS } from '../../protocol/index.ts';
+import { isCancellation } from '@landspout/ioloop';
+import type { IOStream } from '@landspout/iostream';
+import type { HTTPConnectionInfo } from '../../delegate.ts';
+import { type HTTPHeaders, Http1ProtocolError, STATUS_REASONS } from '../../protocol/index.ts';
+import { type HTTPDeadlineError, HTTPInputError } from '../errors.ts';
+import type { RequestToken } from './connection-monitor.ts';
+import type { ConnectionServices } from './host.ts';
 
 /** An answer that the connection gives by itself, before or in place of the delegate. */
 export interface Refusal {
@@ -9,8 +15,74 @@ export interface Refusal {
   readonly headers?: HTTPHeaders | undefined;
 }
 
+/**
+ * Why a request is answered in place of its delegate, and how:
+ *
+ * - refused: the peer sent bytes that break a rule, or that the delegate refuses, or sends too slowly
+ * - given-up: the delegate stopped its work because the peer has ended its side, which is no error. The peer may still
+ *   read: it gets a 499, the status that nginx introduced for it
+ * - broken: the delegate failed, which is our side's fault
+ */
+export interface FailedRequest {
+  readonly kind: 'refused' | 'given-up' | 'broken';
+  readonly error: Error;
+  readonly refusal: Refusal;
+}
+
+/**
+ * What becomes of a request whose decoding or delegate has thrown.
+ *
+ * @param closeReason - what its delegate was told before, if anything: it may have aborted its work with that.
+ */
+export function judgeFailure(error: unknown, closeReason: Error | undefined): FailedRequest {
+  if (error instanceof Http1ProtocolError || error instanceof HTTPInputError) {
+    const headers = error instanceof HTTPInputError ? error.headers : undefined;
+    return { kind: 'refused', error, refusal: { status: error.status, detail: error.message, headers } };
+  }
+  if (closeReason !== undefined && isCancellation(error, closeReason)) {
+    return { kind: 'given-up', error: closeReason, refusal: { status: 499, detail: '' } };
+  }
+  const failure = error instanceof Error ? error : new Error(String(error));
+  return { kind: 'broken', error: failure, refusal: { status: 500, detail: '' } };
+}
+
+/** What becomes of a request that did not come in time. */
+export function tooSlow(error: HTTPDeadlineError): FailedRequest {
+  return { kind: 'refused', error, refusal: { status: 408, detail: error.message } };
+}
+
+/** One line for the operator, of which strangers can cause only so many. */
+export function logRefusal(
+  { error, refusal }: FailedRequest,
+  { remoteAddress }: HTTPConnectionInfo,
+  { refusalLog }: ConnectionServices,
+): void {
+  const kind = `${(error as { code?: string }).code} ${refusal.status}`;
+  refusalLog.info(kind, { error, peer: remoteAddress }, 'refused a request');
+}
+
+/**
+ * Writes the answer, and tells the monitor.
+ *
+ * @param request - what is answered; undefined where there was no head of one.
+ */
+export function sendRefusal(
+  { refusal, error }: FailedRequest,
+  request:
+    | { readonly head: { readonly method: string }; readonly token: RequestToken | undefined }
+    | undefined,
+  connection: HTTPConnectionInfo & { readonly stream: IOStream },
+  { dates, loop, monitor }: ConnectionServices,
+): void {
+  const { status } = refusal;
+  const { head, body } = encodeRefusal(refusal, dates.at(loop.clock.wallTime()), request?.head.method ?? '');
+  connection.stream.send(head + body);
+  if (request === undefined) monitor.headRefused(connection, status, body.length, error);
+  else monitor.requestEnded(request.token, status < 500 ? 'refused' : 'answered', status, body.length, error);
+}
+
 /** A complete answer that ends the connection; `body` is empty where the request was HEAD. All of it is latin1. */
-export function encodeRefusal(
+function encodeRefusal(
   refusal: Refusal,
   date: string,
   method: string,

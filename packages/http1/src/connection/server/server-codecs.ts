@@ -1,9 +1,10 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type Http1Limits, RequestDecoder, ResponseEncoder } from '../../protocol/index.ts';
+import { MessagePump } from '../message-pump.ts';
 
 /** What turns bytes into requests and answers into bytes, for one connection at a time. */
 export interface ServerCodec {
-  readonly decoder: RequestDecoder;
+  readonly pump: MessagePump<RequestDecoder>;
   readonly encoder: ResponseEncoder;
 }
 
@@ -22,16 +23,21 @@ export class ServerCodecs {
     this.#limits = limits;
   }
 
+  /** The caller attaches the pump to its connection. */
   take(): ServerCodec {
     return (
-      this.#resting.pop() ?? { decoder: new RequestDecoder(this.#limits), encoder: new ResponseEncoder() }
+      this.#resting.pop() ?? {
+        pump: new MessagePump(new RequestDecoder(this.#limits)),
+        encoder: new ResponseEncoder(),
+      }
     );
   }
 
   /** Takes back a codec. One that knows anything of its connection is dropped, so that nothing crosses over. */
   give(codec: ServerCodec): void {
+    codec.pump.attach(undefined);
     if (this.#resting.length >= MOST_KEPT) return;
-    if (codec.decoder.atRest && codec.encoder.state === 'idle') this.#resting.push(codec);
+    if (codec.pump.decoder.atRest && codec.encoder.state === 'idle') this.#resting.push(codec);
   }
 
   [INSPECT](): object {

@@ -1,371 +1,401 @@
-// The server room knows one connection: its requests in order, deadlines, refusals. It does not know the listener, nor
-// the other connections.
-
-import { Buffer } from 'node:buffer';
-import { callReporting, isThenable, reportRejection, runInRootContext } from '@landspout/ioloop';
-import type { IOStream, StreamConsumer } from '@landspout/iostream';
+import type { Buffer } from 'node:buffer';
 import {
-  DATA,
-  END,
-  encodeInterim,
-  HEAD,
-  NEED_DATA,
-  type RequestDecoder,
-  type ResponseEncoder,
-} from '../../protocol/index.ts';
-import { BodyPieces } from '../body-pieces.ts';
-import { endOfConnection, peerEnded } from '../errors.ts';
+  callReporting,
+  type DeadlineEntry,
+  isCancellation,
+  isThenable,
+  reportRejection,
+  runInRootContext,
+} from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
+import type { RequestDecoder } from '../../protocol/index.ts';
+import { closedEarly, endOfConnection, HTTPDeadlineError, headTooSlow } from '../errors.ts';
+import type { MessagePump, PumpedConnection } from '../message-pump.ts';
+import type { ConnectionHost, ServedConnection } from './host.ts';
+import { PeerPace } from './peer-pace.ts';
+import { type FailedRequest, judgeFailure, logRefusal, sendRefusal, tooSlow } from './refusal.ts';
 import type { ServerCodec } from './server-codecs.ts';
-import { ServerConnectionLife } from './server-connection-life.ts';
-import { ServerExchange } from './server-exchange.ts';
-import type { ServerConnectionSettings } from './server-settings.ts';
+import { type ExchangeOwner, HIGH_WATER_BYTES, ServerExchange } from './server-exchange.ts';
 
 /** Most pipelined bytes that wait for the answer before them, give or take one read. */
 const HELD_BYTES = 64 * 1024;
-/** Above this many unsent bytes no further request is begun: who does not read is not read from. */
-const HIGH_WATER_BYTES = 64 * 1024;
 
-/** The server's side of one HTTP/1.1 connection: pumps a decoder and an encoder over one stream (RFC 9112). */
-export class ServerConnection extends ServerConnectionLife implements StreamConsumer {
-  /** The pump is at work further up the stack and will go on by itself. */
-  #pumping = false;
-  /** A request is over, and bytes are there that may be the next one. */
-  #hasNext = false;
-  #peerEnded = false;
+/** The response was complete, or its connection gone: a second one would be taken for that to the next request. */
+const FAILED_LATE = 'a request failed after its answer';
+
+/** Between requests, or in the middle of a head. */
+const IDLE = { stage: 'idle' } as const;
+/** A request that no delegate answers: it is being given to one, or refused in place of one. */
+const UNCLAIMED = { stage: 'unclaimed' } as const;
+/** No more requests; what was written leaves, and then the connection ends. */
+const CLOSING = { stage: 'closing' } as const;
+
+/**
+ * Where a connection stands. A request under way is its exchange, whose `stage` says how far it is:
+ *
+ *     idle ──head──▶ unclaimed ──delegate──▶ body ◀──promise──▶ held
+ *       ▲                │                    │
+ *       │                │ fails              │ end of the request
+ *       │                ▼                    ▼
+ *       └─── answer complete ◀─────────── answering
+ *
+ * From everywhere: refused or cut (unclaimed, then closing), and closing when either side ends the connection or the
+ * answer was the last. `#enter` alone assigns it.
+ */
+type State = typeof IDLE | typeof UNCLAIMED | typeof CLOSING | ServerExchange;
+
+/**
+ * The server's side of one HTTP/1.1 connection: requests come in through a {@link MessagePump}, their answers go out
+ * through a {@link ServerExchange} each (RFC 9112). What is shared by all connections of a server is its `host`'s.
+ */
+export class ServerConnection
+  implements StreamConsumer, DeadlineEntry, ServedConnection, ExchangeOwner, PumpedConnection
+{
+  readonly stream: IOStream;
+  readonly host: ConnectionHost;
+  readonly pace: PeerPace;
+  #state: State = IDLE;
+  /** Held from a request's first byte to its answer's last; between requests there is none. */
+  #codec: ServerCodec | undefined;
+  peerEnded = false;
+  answeredWhileStopping = false;
   /** The header deadline runs already: further bytes do not move it. */
   #headDeadlineSet = true;
-  #answeredWhileStopping = false;
+  /** The last answer was complete only after the server began to stop, and its head had not said so. */
+  #hasOwnGrace = false;
 
-  constructor(stream: IOStream, settings: ServerConnectionSettings) {
-    super(stream, settings);
+  constructor(stream: IOStream, host: ConnectionHost) {
+    this.stream = stream;
+    this.host = host;
+    this.pace = new PeerPace(host, this);
+    this.pace.set(host.limits.headerTimeoutMs);
+    host.services.monitor.connectionBegan(this);
     stream.setConsumer(this);
     stream.resume();
   }
 
-  /** Whether a request was answered on it after the server began to stop. */
-  get answeredWhileStopping(): boolean {
-    return this.#answeredWhileStopping;
+  // ---- what a delegate may know of it ----
+
+  get remoteAddress(): SocketAddress {
+    return this.stream.remoteAddress;
+  }
+
+  get localAddress(): SocketAddress {
+    return this.stream.localAddress;
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.stream.tls;
+  }
+
+  get protocol(): 'http' | 'https' {
+    return this.host.services.protocol ?? (this.stream.tls === undefined ? 'http' : 'https');
+  }
+
+  // ---- what its server does with it ----
+
+  get isIdle(): boolean {
+    return this.#state === IDLE && this.#codec?.pump.decoder.midMessage !== true;
+  }
+
+  closeWhenIdle(): void {
+    if (this.isIdle && !this.#hasOwnGrace) this.#startClosing();
+  }
+
+  keepProcessAlive(): void {
+    if (!this.isIdle) this.stream.ref();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['protocol', 'isIdle'], () => ({ host: undefined }));
   }
 
   // ---- events of the stream ----
 
   received(bytes: Buffer, start: number, end: number): void {
-    if (this.state === 'closing') return;
-    this.codec ??= this.settings.codecs.take();
-    this.codec.decoder.receive(bytes, start, end);
-    if (this.state === 'idle' || this.state === 'body') this.#pump();
-    else this.#hold();
+    if (this.#state === CLOSING) return;
+    if (this.#codec === undefined) {
+      this.#codec = this.host.services.codecs.take();
+      this.#codec.pump.attach(this);
+    }
+    const { pump } = this.#codec;
+    pump.decoder.receive(bytes, start, end);
+    pump.run();
   }
 
   ended(): void {
-    this.#peerEnded = true;
-    const state = this.state;
-    if (state === 'idle' || state === 'body') this.inputOver();
-    else if (state !== 'closing') this.#notifyPeerEnded();
-  }
-
-  /**
-   * If the peer has ended its side, notifies the delegate of the request under way, once. The end may have come before
-   * that request was begun: after pipelined ones.
-   *
-   * @returns whether it was notified now, so that it may have responded.
-   */
-  #notifyPeerEnded(): boolean {
-    const { exchange } = this;
-    if (!this.#peerEnded || exchange === undefined || exchange.closeReason !== undefined) return false;
-    if (this.state !== 'held' && this.state !== 'answering') return false;
-    if (exchange.headSent) this.expectWrite();
-    exchange.tell(peerEnded());
-    return true;
+    this.peerEnded = true;
+    const { stage } = this.#state;
+    if (stage === 'idle' || stage === 'body') this.#inputOver();
+    else this.deliverPeerEnd();
   }
 
   drained(): void {
-    if (!this.paused) return;
-    if (this.state === 'body') this.pace.awaitBody();
+    const pump = this.#codec?.pump;
+    if (pump?.isPaused !== true) return;
+    const { stage } = this.#state;
+    if (stage === 'body') this.pace.awaitBody();
     // Whatever has written may be another connection's request.
-    if (this.state === 'idle' || this.state === 'body') runInRootContext(this.#pump, this);
+    if (stage === 'idle' || stage === 'body') runInRootContext(pump.run, pump);
   }
 
   closed(error: Error | undefined): void {
+    const { delegate, loop, monitor } = this.host.services;
+    const exchange = this.#exchange;
     this.pace.close();
-    this.expectNoWrite();
-    this.state = 'closing';
-    this.cutExchange(endOfConnection(error));
-    this.#tellClosed();
-    this.settings.monitor.connectionEnded(this, this.stream.closeReason ?? 'we-ended', error);
-    this.settings.connectionEnded(this, undefined);
+    this.#enter(CLOSING);
+    if (exchange !== undefined) this.#cut(exchange, endOfConnection(error));
+    // As with an exchange: what a delegate throws here must not reach the stream.
+    callReporting(
+      () => delegate.onClose?.(this),
+      undefined,
+      (failure) => loop.logger.error({ error: failure }, 'hearing of a closed connection failed'),
+    );
+    monitor.connectionEnded(this, this.stream.closeReason ?? 'we-ended', error);
+    this.host.services.connectionEnded(this, undefined);
   }
 
-  // ---- the request and its answer, called by their exchange ----
-
-  /** For where a request is under way, so that there is a codec. */
-  get encoder(): ResponseEncoder {
-    return (this.codec as ServerCodec).encoder;
+  /** A peer was too slow, or has rested for too long. */
+  deadlinePassed(): void {
+    const { stage } = this.#state;
+    if (stage === 'idle' && this.stream.queuedBytes === 0) {
+      if (!this.isIdle) this.#refuseSlow(headTooSlow(this.host.limits.headerTimeoutMs));
+      else if (!this.pace.restsOn()) this.#startClosing();
+    } else if (stage === 'body' && this.#codec?.pump.isPaused !== true) {
+      const error = this.pace.checkBody();
+      if (error !== undefined) this.#refuseSlow(error);
+    } else if (!this.pace.readerProgresses(this.stream)) {
+      this.stream.reset(new HTTPDeadlineError('the peer does not read its answer'));
+    }
   }
 
-  /** Whether the peer has half-closed, and no pipelined request of it waits. */
-  get isLastRequest(): boolean {
-    return this.#peerEnded && this.#decoder().bufferedBytes === 0;
-  }
-
-  setMaxBodyBytes(maxBytes: number): void {
-    this.#decoder().maxBodyBytes = maxBytes;
-  }
-
-  setBodyTimeoutMs(timeoutMs: number): void {
-    this.pace.limitBody(timeoutMs);
-    if (this.state === 'body') this.pace.awaitBody();
-  }
-
-  /** More of an answer was written. While a body is awaited, its sender is who must make progress. */
-  answerWritten(): void {
-    if (this.#peerEnded) this.expectWrite();
-    if (this.stream.queuedBytes > HIGH_WATER_BYTES && this.state !== 'body')
-      this.pace.watchReader(this.stream);
-  }
+  // ---- called by the exchange of the request under way ----
 
   answerCompleted(exchange: ServerExchange): void {
-    const { requestComplete } = exchange;
-    const { stopping, monitor } = this.settings;
-    this.exchange = undefined;
-    if (this.#peerEnded) this.expectNoWrite();
-    monitor.requestEnded(exchange.token, 'answered', exchange.status, exchange.bodyBytesSent, undefined);
-    if (stopping) this.#answeredWhileStopping = true;
-    if (this.state === 'closing') return;
+    const { limits, services, drain } = this.host;
+    this.#enter(UNCLAIMED);
+    const { token, status, bodyBytesSent } = exchange;
+    services.monitor.requestEnded(token, 'answered', status, bodyBytesSent, undefined);
+    const stopping = drain.phase !== 'serving';
+    if (stopping) this.answeredWhileStopping = true;
     // The peer may use the connection again where the head has said nothing against it, be we stopping or not.
-    if (!this.encoder.keepAlive || !requestComplete || this.isLastRequest) {
-      this.startClosing();
+    if (this.#codec?.encoder.keepAlive !== true || !exchange.requestComplete || exchange.isLastRequest) {
+      this.#startClosing();
       return;
     }
-    this.state = 'idle';
-    this.hasOwnGrace = stopping;
-    if (this.settings.listenerGone) this.stream.unref();
+    this.#enter(IDLE);
+    this.#hasOwnGrace = stopping;
+    if (drain.listenerGone) this.stream.unref();
     this.#headDeadlineSet = false;
-    const { idleTimeoutMs, stopGraceMs } = this.settings;
-    const idleMs = stopping ? Math.min(stopGraceMs, idleTimeoutMs) : idleTimeoutMs;
+    const idleMs = stopping ? Math.min(drain.graceMs, limits.idleTimeoutMs) : limits.idleTimeoutMs;
     this.pace.rest(this.stream, idleMs, HIGH_WATER_BYTES);
-    if (!this.#pumping) this.#pumpOnwards();
+    this.#codec?.pump.runOnwards();
   }
 
   detach(onStopping: (() => void) | undefined): IOStream {
     const { stream } = this;
-    const { monitor } = this.settings;
-    this.state = 'closing';
+    const { services } = this.host;
+    const token = this.#exchange?.token;
+    this.#enter(CLOSING);
     this.pace.close();
-    monitor.requestEnded(this.exchange?.token, 'detached', 0, 0, undefined);
-    monitor.connectionEnded(this, 'detached', undefined);
-    this.exchange = undefined;
+    services.monitor.requestEnded(token, 'detached', 0, 0, undefined);
+    services.monitor.connectionEnded(this, 'detached', undefined);
     stream.setConsumer(undefined);
-    stream.unread(this.#decoder().takeRest());
+    stream.unread(this.#decoder.takeRest());
     stream.ref();
-    this.settings.connectionEnded(this, { stream, onStopping });
+    services.connectionEnded(this, { stream, onStopping });
     return stream;
   }
 
-  // ---- the pump ----
+  answerFailed(exchange: ServerExchange, reason: Error): void {
+    if (this.#state !== exchange) return;
+    this.#cut(exchange, reason);
+    this.stream.reset(reason);
+  }
+
+  // ---- what the pump delivers ----
+
+  get takesEvents(): boolean {
+    const { stage } = this.#state;
+    if (stage !== 'idle' && stage !== 'body') return false;
+    // Closed from within a handler: nothing could be answered any more.
+    return !this.#waitsForReader() && !this.stream.isClosed;
+  }
+
+  deliverHead(): void {
+    const { services, drain } = this.host;
+    const codec = this.#codec as ServerCodec;
+    const { head } = codec.pump.decoder;
+    this.#enter(UNCLAIMED);
+    codec.encoder.begin(head.method, head.version, head.keepAlive);
+    const info = services.describe === undefined ? this : services.describe(head, this);
+    const exchange = new ServerExchange(this, codec, head, info);
+    exchange.token = services.monitor.requestBegan(head, info, this);
+    this.#enter(exchange);
+    if (drain.listenerGone) this.stream.ref();
+    this.#waitFor(exchange.begin(services.delegate.startRequest(exchange)), exchange);
+  }
+
+  deliverData(): void {
+    const { data, dataStart, dataEnd } = this.#decoder;
+    this.pace.countBody(dataEnd - dataStart);
+    const exchange = this.#exchange;
+    if (exchange !== undefined) this.#waitFor(exchange.dataReceived(data, dataStart, dataEnd), exchange);
+  }
+
+  deliverEnd(): void {
+    const exchange = this.#exchange;
+    // Answered before its end, which only a request without a body may be: we are between requests already.
+    if (exchange === undefined) return;
+    this.pace.clear();
+    this.#waitFor(exchange.requestReceived(this.#decoder.trailers), exchange);
+  }
+
+  /** The end may have come before the request under way was begun: after pipelined ones. */
+  deliverPeerEnd(): boolean {
+    return this.peerEnded && this.#exchange?.notifyPeerEnded() === true;
+  }
+
+  /** Keeps what was not decoded, and asks for more where more is wanted. */
+  pumped(): void {
+    const codec = this.#codec;
+    const { stage } = this.#state;
+    if (stage === 'closing' || codec === undefined) return;
+    const { pump } = codec;
+    const waitsForReader = this.#waitsForReader();
+    if (waitsForReader || (stage !== 'idle' && stage !== 'body')) {
+      if (waitsForReader) this.pace.watchReader(this.stream);
+      pump.hold(waitsForReader ? 0 : HELD_BYTES);
+      return;
+    }
+    if (this.peerEnded) {
+      this.#inputOver();
+      return;
+    }
+    pump.resume();
+    // More may have come while it was resumed.
+    if (stage === 'idle' && this.#codec === codec) this.#rest(codec);
+  }
+
+  released(exchange: ServerExchange): boolean {
+    return this.#state === exchange && exchange.release();
+  }
+
+  rejected(error: unknown, exchange: ServerExchange): void {
+    if (this.#state === exchange) this.failed(error);
+    else if (exchange.closeReason === undefined || !isCancellation(error, exchange.closeReason))
+      this.host.services.loop.logger.error({ error }, FAILED_LATE);
+  }
+
+  failed(error: unknown): void {
+    const exchange = this.#exchange;
+    // Delegates may run decoders of their own, whose errors look the same.
+    const isOfDecoder = error !== undefined && this.#codec?.pump.decoder.failure === error;
+    if (exchange === undefined && this.#state !== UNCLAIMED && !isOfDecoder) {
+      this.host.services.loop.logger.error({ error }, FAILED_LATE);
+      return;
+    }
+    const failure = judgeFailure(error, exchange?.closeReason);
+    if (failure.kind === 'broken') {
+      this.host.services.loop.logger.error({ error }, 'answering a request failed');
+    } else if (failure.kind === 'refused' || exchange?.headSent !== true) {
+      logRefusal(failure, this, this.host.services);
+    }
+    this.#answerInPlace(failure);
+  }
+
+  // ---- the parts of it ----
+
+  /** The one place where the state is assigned. A request's own stage changes in its exchange. */
+  #enter(state: State): void {
+    this.#state = state;
+  }
+
+  /** The request under way, until its answer is complete. */
+  get #exchange(): ServerExchange | undefined {
+    return this.#state instanceof ServerExchange ? this.#state : undefined;
+  }
 
   /** For where a request is under way, so that there is a codec. */
-  #decoder(): RequestDecoder {
-    return (this.codec as ServerCodec).decoder;
+  get #decoder(): RequestDecoder {
+    return (this.#codec as ServerCodec).pump.decoder;
   }
 
   /** Whether nothing more is taken from the peer before it has read of what we wrote. */
   #waitsForReader(): boolean {
     const { queuedBytes } = this.stream;
     if (queuedBytes <= HIGH_WATER_BYTES) return false;
-    return this.state === 'idle' || (this.state === 'body' && queuedBytes > this.settings.maxUnsentBytes);
-  }
-
-  /** Decodes and delivers until bytes, the delegate or the answer make it wait. */
-  #pump(): void {
-    if (this.#pumping || this.codec === undefined) return;
-    this.#pumping = true;
-    try {
-      // Ends: what fails has used up an event or has ended the connection, and a delegate is notified once.
-      while (!this.#deliver() || this.#notifyPeerEnded()) this.#hasNext = true;
-    } finally {
-      this.#pumping = false;
-    }
-    this.#settle();
-  }
-
-  /** @returns false after a failure, which the requests that follow have no part in: there may be more to deliver. */
-  #deliver(): boolean {
-    try {
-      // Each in a context of its own: the one before may have entered another by `enterWith`.
-      do {
-        if (this.#hasNext) runInRootContext(this.#deliverRequest, this);
-        else this.#deliverRequest();
-      } while (this.#hasNext);
-      return true;
-    } catch (error) {
-      this.failed(error);
-      return false;
-    }
-  }
-
-  /** Delivers the rest of one request at most. */
-  #deliverRequest(): void {
-    this.#hasNext = false;
-    while (!this.#hasNext && (this.state === 'idle' || this.state === 'body')) {
-      // Closed from within a handler: nothing could be answered any more.
-      if (this.#waitsForReader() || this.stream.isClosed) break;
-      const event = this.#decoder().next();
-      if (event === NEED_DATA) break;
-      if (event === HEAD) this.#deliverHead();
-      else if (event === DATA) this.#deliverData();
-      else if (event === END) {
-        this.#deliverEnd();
-        this.#hasNext = this.state === 'idle' && this.#decoder().bufferedBytes > 0;
-      }
-    }
-  }
-
-  /** The next request must not run in the async context of the one that was just answered. */
-  #pumpOnwards(): void {
-    if (this.codec !== undefined && this.codec.decoder.bufferedBytes > 0) runInRootContext(this.#pump, this);
-    else this.#pump();
-  }
-
-  /** After the pump: keeps what was not decoded, and asks for more where more is wanted. */
-  #settle(): void {
-    const state = this.state;
-    const codec = this.codec;
-    if (state === 'closing' || codec === undefined) return;
-    const { decoder } = codec;
-    const waitsForReader = this.#waitsForReader();
-    if (state === 'held' || state === 'answering' || waitsForReader) {
-      decoder.hold();
-      if (waitsForReader) this.pace.watchReader(this.stream);
-      if (waitsForReader || decoder.bufferedBytes >= HELD_BYTES) this.#pause();
-      return;
-    }
-    if (this.#peerEnded) {
-      this.inputOver();
-      return;
-    }
-    if (state === 'idle') this.#rest(codec);
-    if (this.paused) {
-      this.paused = false;
-      this.stream.resume();
-    }
+    const { stage } = this.#state;
+    return stage === 'idle' || (stage === 'body' && queuedBytes > this.host.limits.maxUnsentBytes);
   }
 
   /** Between requests, or in the middle of a head: gives the codec back, or sees to it that the head goes on. */
   #rest(codec: ServerCodec): void {
-    if (codec.decoder.atRest) {
-      this.codec = undefined;
-      this.settings.codecs.give(codec);
-    } else if (!this.#headDeadlineSet && codec.decoder.headStarted) {
+    const { decoder } = codec.pump;
+    if (decoder.atRest) {
+      this.#codec = undefined;
+      this.host.services.codecs.give(codec);
+    } else if (!this.#headDeadlineSet && decoder.headStarted) {
       this.#headDeadlineSet = true;
-      this.pace.set(this.settings.headerTimeoutMs);
+      this.pace.set(this.host.limits.headerTimeoutMs);
     }
   }
 
-  /**
-   * Bytes came that cannot be dealt with yet. They are kept, and reading goes on for a while: who does not read
-   * does not notice that the peer leaves.
-   */
-  #hold(): void {
-    const decoder = this.#decoder();
-    decoder.hold();
-    if (decoder.bufferedBytes >= HELD_BYTES) this.#pause();
-  }
-
-  #pause(): void {
-    if (this.paused) return;
-    this.paused = true;
-    this.stream.pause();
-  }
-
-  #deliverHead(): void {
-    const { head } = this.#decoder();
-    const settings = this.settings;
-    this.state = 'body';
-    this.encoder.begin(head.method, head.version, head.keepAlive);
-    const info = settings.describe === undefined ? this : settings.describe(head, this);
-    const exchange = new ServerExchange(this, head, info);
-    exchange.token = settings.monitor.requestBegan(head, info, this);
-    this.exchange = exchange;
-    if (settings.listenerGone) this.stream.ref();
-    const message = settings.delegate.startRequest(exchange);
-    exchange.message = message;
-    if (head.bodyLength !== 0) this.pace.beginBody(settings.bodyTimeoutMs);
-    const waiting = message.headersReceived(head);
-    if (head.bodyLength > 0 && message.collectsBody === true)
-      exchange.pieces = new BodyPieces(head.bodyLength, settings.pieces);
-    if (isThenable(waiting)) this.#waitFor(waiting, exchange);
-    else if (exchange.expectsContinue) this.#continue(exchange);
-  }
-
-  #deliverData(): void {
-    const decoder = this.#decoder();
-    const { dataStart, dataEnd } = decoder;
-    this.pace.countBody(dataEnd - dataStart);
-    const exchange = this.exchange;
-    if (exchange?.message === undefined) return;
-    exchange.expectsContinue = false;
-    const { message, pieces } = exchange;
-    // Lent bytes stop here: what the delegate gets is its own.
-    const own =
-      pieces === undefined
-        ? Buffer.from(decoder.data.subarray(dataStart, dataEnd))
-        : pieces.take(decoder.data, dataStart, dataEnd);
-    if (own === undefined) return;
-    const waiting = message.dataReceived(own);
-    if (isThenable(waiting)) this.#waitFor(waiting, exchange);
-  }
-
-  #deliverEnd(): void {
-    const exchange = this.exchange;
-    // Answered before its end, which only a request without a body may be: we are between requests already.
-    if (exchange === undefined) return;
-    exchange.requestComplete = true;
-    this.pace.clear();
-    this.state = 'answering';
-    const waiting = exchange.message?.finish(this.#decoder().trailers);
-    if (isThenable(waiting)) reportRejection(waiting, (error) => this.rejected(error, exchange));
-  }
-
-  /** Holds back what comes next until the delegate's promise settles. */
-  #waitFor(waiting: PromiseLike<unknown>, exchange: ServerExchange): void {
-    if (this.state !== 'body') {
+  /** Goes on with a request, once the delegate's promise has settled where it returned one. */
+  #waitFor(waiting: unknown, exchange: ServerExchange): void {
+    const isOpen = this.#state === exchange && exchange.stage === 'body';
+    if (!isThenable(waiting)) {
+      if (isOpen) exchange.askForBody();
+    } else if (isOpen) {
+      exchange.hold();
+      (this.#codec as ServerCodec).pump.waitFor(waiting, exchange);
+    } else {
       reportRejection(waiting, (error) => this.rejected(error, exchange));
+    }
+  }
+
+  #refuseSlow(error: HTTPDeadlineError): void {
+    const failure = tooSlow(error);
+    logRefusal(failure, this, this.host.services);
+    this.#answerInPlace(failure);
+  }
+
+  /** Answers in place of the delegate where it has not begun to, and ends the connection either way. */
+  #answerInPlace(failure: FailedRequest): void {
+    const exchange = this.#exchange;
+    if (exchange?.headSent === true) {
+      this.#cut(exchange, failure.error);
+      this.stream.reset(failure.error);
       return;
     }
-    this.state = 'held';
-    const { clock } = this.settings.loop;
-    const heldAt = this.pace.bodyIsLimited ? clock.now() : 0;
-    Promise.resolve(waiting).then(
-      () => {
-        if (this.state !== 'held' || this.exchange !== exchange) return;
-        this.state = 'body';
-        if (exchange.expectsContinue) this.#continue(exchange);
-        // While it was held, the peer could not make progress.
-        if (!exchange.requestComplete) this.pace.resumeBody(heldAt === 0 ? 0 : clock.now() - heldAt);
-        this.#pump();
-      },
-      (error) => this.rejected(error, exchange),
-    );
+    if (this.#state !== CLOSING) this.#enter(UNCLAIMED);
+    exchange?.cut(failure.error);
+    sendRefusal(failure, exchange, this, this.host.services);
+    this.#startClosing();
   }
 
-  /** Asks for the body (RFC 9110 §10.1.1), unless it is being sent already or the response has been started. */
-  #continue(exchange: ServerExchange): void {
-    exchange.expectsContinue = false;
-    const decoder = this.#decoder();
-    if (this.state !== 'body' || exchange.headSent || decoder.bufferedBytes > 0) return;
-    // The decoder's next step refuses it with 413: a client that waits need not send it first.
-    if (exchange.head.bodyLength > decoder.maxBodyBytes) return;
-    this.stream.send(encodeInterim(100));
+  /** The request under way will not be answered to the end. */
+  #cut(exchange: ServerExchange, reason: Error): void {
+    if (this.#state !== CLOSING) this.#enter(UNCLAIMED);
+    exchange.cut(reason);
+    const { status, bodyBytesSent } = exchange;
+    this.host.services.monitor.requestEnded(exchange.token, 'cut', status, bodyBytesSent, reason);
   }
 
-  /** As with an exchange: what a delegate throws here must not reach the stream. */
-  #tellClosed(): void {
-    const { delegate, loop } = this.settings;
-    callReporting(
-      () => delegate.onClose?.(this),
-      undefined,
-      (error) => loop.logger.error({ error }, 'hearing of a closed connection failed'),
-    );
+  /** The peer has ended, and all that came was decoded: no request will come, and no body be completed. */
+  #inputOver(): void {
+    const exchange = this.#exchange;
+    if (exchange !== undefined) this.#cut(exchange, closedEarly('the peer ended in the middle of a body'));
+    this.#startClosing();
+  }
+
+  /** What was written leaves; nothing more is read. */
+  #startClosing(): void {
+    if (this.#state === CLOSING) return;
+    this.#enter(CLOSING);
+    this.pace.clear();
+    if (this.stream.queuedBytes > 0) this.pace.watchReader(this.stream);
+    this.stream.closeGracefully(this.host.limits.lingerMs);
   }
 }

@@ -9,11 +9,23 @@ import type {
   HTTPServerExchange,
   RequestHead,
 } from '../../delegate.ts';
-import { encodeInterim, type HTTPHeaders, type ResponseEncoder } from '../../protocol/index.ts';
-import type { BodyPieces } from '../body-pieces.ts';
-import { HTTPUsageError } from '../errors.ts';
+import {
+  encodeInterim,
+  type HTTPHeaders,
+  type RequestDecoder,
+  type ResponseEncoder,
+} from '../../protocol/index.ts';
+import { BodyPieces } from '../body-pieces.ts';
+import { HTTPUsageError, peerEnded } from '../errors.ts';
+import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
 import type { RequestToken } from './connection-monitor.ts';
-import type { ServerConnection } from './server-connection.ts';
+import { HalfClosed } from './half-closed.ts';
+import type { ConnectionHost } from './host.ts';
+import type { PeerPace } from './peer-pace.ts';
+import type { ServerCodec } from './server-codecs.ts';
+
+/** Above this many unsent bytes their reader must make progress, and no further request is begun. */
+export const HIGH_WATER_BYTES = 64 * 1024;
 
 /** What the head of a request says of it, beyond what its delegate hears. */
 export interface BegunRequest extends RequestHead {
@@ -22,41 +34,65 @@ export interface BegunRequest extends RequestHead {
   readonly expectContinue: boolean;
 }
 
+/** What an exchange needs of its connection. */
+export interface ExchangeOwner {
+  readonly stream: IOStream;
+  readonly host: ConnectionHost;
+  readonly pace: PeerPace;
+  /** Whether the peer has ended its side. */
+  readonly peerEnded: boolean;
+  answerCompleted(exchange: ServerExchange): void;
+  /** The answer will not be completed: the stream is closed or must be reset, for this reason. */
+  answerFailed(exchange: ServerExchange, reason: Error): void;
+  detach(onStopping: (() => void) | undefined): IOStream;
+}
+
 /**
- * One request's claim to the connection. It outlives its turn safely: once the answer is complete, or the
- * connection is gone, nothing written here reaches the answer of another request.
+ * One request's claim to the connection: what was received of it, and the answer to it. It outlives its turn safely:
+ * once the answer is complete, or the connection is gone, nothing written here reaches the answer of another request.
  */
 export class ServerExchange implements HTTPServerExchange {
   readonly head: BegunRequest;
   readonly connection: HTTPConnectionInfo;
-  /** For the connection: who hears of the request, until the answer is complete or the connection gone. */
-  message: HTTPMessageDelegate | undefined = undefined;
+  /** For the connection: how far the request is. Held: the delegate's promise holds back what comes next. */
+  stage: 'body' | 'held' | 'answering' = 'body';
   /** For the connection: the whole request has come. */
   requestComplete: boolean;
-  /** For the connection: the peer waits for `100 Continue` before it sends the body. */
-  expectsContinue: boolean;
   /** For the connection: what its monitor keeps for this request. */
   token: RequestToken | undefined = undefined;
   /** For the connection: of the answer's head; 0 while none was written. */
   status = 0;
   /** For the connection: of the answer's body, without framing. */
   bodyBytesSent = 0;
-  /** For the connection: where a body is put together that the delegate wants as a whole. */
-  pieces: BodyPieces | undefined = undefined;
   /** For the connection: the reason that the delegate was given first, by which it may have aborted its work. */
   closeReason: Error | undefined = undefined;
-  readonly #owner: ServerConnection;
+  readonly #owner: ExchangeOwner;
+  readonly #decoder: RequestDecoder;
+  readonly #encoder: ResponseEncoder;
+  /** The delegate of the request, until the answer is complete or the connection gone. */
+  #message: HTTPMessageDelegate | undefined;
+  /** The peer waits for `100 Continue` before it sends the body. */
+  #expectsContinue: boolean;
+  /** Since when the request is held, where that matters; else 0. */
+  #heldAt = 0;
+  /** Where a body is put together that the delegate wants as a whole. */
+  #pieces: BodyPieces | undefined;
+  /** Made when the peer has ended its side and the head of the answer was sent. */
+  #halfClosed: HalfClosed | undefined;
   #headSent = false;
   #finished = false;
   /** The connection ended, or took the answer over, before we were finished: writes go nowhere. */
   #cut = false;
 
-  constructor(owner: ServerConnection, head: BegunRequest, connection: HTTPConnectionInfo) {
+  /** @param codec - of the connection, until the answer is complete. */
+  constructor(owner: ExchangeOwner, codec: ServerCodec, head: BegunRequest, connection: HTTPConnectionInfo) {
     this.#owner = owner;
+    this.#decoder = codec.pump.decoder;
+    this.#encoder = codec.encoder;
     this.head = head;
     this.connection = connection;
     this.requestComplete = head.bodyLength === 0;
-    this.expectsContinue = head.expectContinue;
+    this.#expectsContinue = head.expectContinue;
   }
 
   get headSent(): boolean {
@@ -72,11 +108,11 @@ export class ServerExchange implements HTTPServerExchange {
   }
 
   get stopping(): AbortSignal {
-    return this.#owner.settings.stopSignal;
+    return this.#owner.host.drain.signal;
   }
 
   setMaxBodyBytes(maxBytes: number): void {
-    if (!this.#cut && !this.#finished) this.#owner.setMaxBodyBytes(maxBytes);
+    if (!this.#cut && !this.#finished) this.#decoder.maxBodyBytes = maxBytes;
   }
 
   setBodyTimeoutMs(timeoutMs: number): void {
@@ -85,7 +121,9 @@ export class ServerExchange implements HTTPServerExchange {
         `setBodyTimeoutMs: 0 or more milliseconds were expected, not ${shownValue(timeoutMs)}`,
       );
     }
-    if (!this.#cut && !this.requestComplete) this.#owner.setBodyTimeoutMs(timeoutMs);
+    if (this.#cut || this.#finished || this.requestComplete) return;
+    this.#owner.pace.limitBody(timeoutMs);
+    if (this.stage === 'body') this.#owner.pace.awaitBody();
   }
 
   writeInterim(status: number, headers?: HTTPHeaders): void {
@@ -103,33 +141,44 @@ export class ServerExchange implements HTTPServerExchange {
   ): void {
     if (this.#headSent) throw new HTTPUsageError('writeHead: the head of this answer has been written');
     if (this.#cut) return;
-    const { stream, encoder, settings, isLastRequest } = this.#owner;
-    const ends = settings.stopping || !settings.keepAlive || isLastRequest || (last && !this.requestComplete);
-    const terms = { date: settings.dates.at(settings.loop.clock.wallTime()), close: ends };
-    this.bodyBytesSent = writeAnswerHead(stream, encoder, terms, status, reason, headers, chunk, last);
+    const { limits, services, drain } = this.#owner.host;
+    const stopping = drain.phase !== 'serving';
+    const ends = stopping || !limits.keepAlive || this.isLastRequest || (last && !this.requestComplete);
+    const terms = { date: services.dates.at(services.loop.clock.wallTime()), close: ends };
+    this.bodyBytesSent = writeAnswerHead(
+      this.#owner.stream,
+      this.#encoder,
+      terms,
+      status,
+      reason,
+      headers,
+      chunk,
+      last,
+    );
     this.status = status;
     this.#headSent = true;
     if (last) this.#complete();
-    else this.#owner.answerWritten();
+    else this.#written();
   }
 
   write(chunk: string | Uint8Array): void {
     this.#requireOpen('write');
     if (this.#cut) return;
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
-    this.bodyBytesSent += writeAnswerBody(this.#owner.stream, this.#owner.encoder, bytes);
-    this.#owner.answerWritten();
+    this.bodyBytesSent += writeAnswerBody(this.#owner.stream, this.#encoder, bytes);
+    this.#written();
   }
 
   finish(trailers?: HTTPHeaders): void {
     this.#requireOpen('finish');
-    if (!this.#cut) endAnswer(this.#owner.stream, this.#owner.encoder, trailers);
+    if (!this.#cut) endAnswer(this.#owner.stream, this.#encoder, trailers);
     this.#complete();
   }
 
   async waitDrained(): Promise<void> {
+    const { stream } = this.#owner;
     try {
-      if (!this.#cut) await this.#owner.stream.waitDrained();
+      if (!this.#cut) await stream.waitDrained();
     } catch (error) {
       throw this.closeReason ?? error;
     }
@@ -153,30 +202,95 @@ export class ServerExchange implements HTTPServerExchange {
 
   // ---- for the connection ----
 
+  /** Whether the peer has half-closed, and no pipelined request of it waits. */
+  get isLastRequest(): boolean {
+    return this.#owner.peerEnded && this.#decoder.bufferedBytes === 0;
+  }
+
+  /** The delegate gets the head. @returns what it returned. */
+  begin(message: HTTPMessageDelegate): unknown {
+    const { head } = this;
+    const { limits, services } = this.#owner.host;
+    this.#message = message;
+    if (head.bodyLength !== 0) this.#owner.pace.beginBody(limits.bodyTimeoutMs);
+    const waiting = message.headersReceived(head);
+    if (head.bodyLength > 0 && message.collectsBody === true)
+      this.#pieces = new BodyPieces(head.bodyLength, services.pieces);
+    return waiting;
+  }
+
+  /** The delegate gets lent bytes of the body, as its own. @returns what it returned. */
+  dataReceived(lent: Buffer, start: number, end: number): unknown {
+    if (this.#message === undefined) return undefined;
+    this.#expectsContinue = false;
+    const own =
+      this.#pieces === undefined
+        ? Buffer.from(lent.subarray(start, end))
+        : this.#pieces.take(lent, start, end);
+    return own === undefined ? undefined : this.#message.dataReceived(own);
+  }
+
+  /** The whole request has come, and its delegate is told. @returns what it returned. */
+  requestReceived(trailers: HTTPHeaders | undefined): unknown {
+    this.requestComplete = true;
+    this.stage = 'answering';
+    return this.#message?.finish(trailers);
+  }
+
+  /** The delegate's promise holds back what comes next. While it does, the peer cannot make progress. */
+  hold(): void {
+    this.stage = 'held';
+    const { pace, host } = this.#owner;
+    this.#heldAt = pace.bodyIsLimited ? host.services.loop.clock.now() : 0;
+  }
+
+  /** The promise is fulfilled. @returns whether it was waited for. */
+  release(): boolean {
+    if (this.stage !== 'held') return false;
+    this.stage = 'body';
+    this.askForBody();
+    const { pace, host } = this.#owner;
+    if (!this.requestComplete)
+      pace.resumeBody(this.#heldAt === 0 ? 0 : host.services.loop.clock.now() - this.#heldAt);
+    return true;
+  }
+
+  /** `100 Continue` (RFC 9110 §10.1.1), unless the body is being sent already or the response has been started. */
+  askForBody(): void {
+    if (!this.#expectsContinue) return;
+    this.#expectsContinue = false;
+    if (this.stage !== 'body' || this.#headSent || this.#decoder.bufferedBytes > 0) return;
+    // The decoder's next step refuses it with 413: a client that waits need not send it first.
+    if (this.head.bodyLength > this.#decoder.maxBodyBytes) return;
+    this.#owner.stream.send(encodeInterim(100));
+  }
+
+  /** The peer has ended its side, which does not end the message. @returns whether the delegate was told now, for once. */
+  notifyPeerEnded(): boolean {
+    if (this.closeReason !== undefined || this.stage === 'body') return false;
+    if (this.#headSent) this.#expectWrite();
+    this.closeReason = peerEnded();
+    this.#tell(this.#message, this.closeReason);
+    return true;
+  }
+
   /** Whatever is still written goes nowhere, and the delegate hears, once, that its message will not be completed. */
   cut(reason: Error): void {
     this.#cut = true;
-    const { message } = this;
-    this.message = undefined;
+    const message = this.#message;
+    this.#message = undefined;
     this.closeReason ??= reason;
-    this.pieces?.release();
-    this.pieces = undefined;
+    this.#pieces?.release();
+    this.#pieces = undefined;
+    this.#halfClosed?.close();
     this.#tell(message, reason);
-  }
-
-  /** The delegate hears of something that does not end its message. */
-  tell(reason: Error): void {
-    this.closeReason ??= reason;
-    this.#tell(this.message, reason);
   }
 
   [INSPECT](): object {
     return inspection(this, ['head', 'status', 'headSent', 'finished', 'bodyBytesSent'], () => ({
       remoteAddress: inspectedAddress(this.connection.remoteAddress),
       connection: undefined,
-      message: undefined,
       token: undefined,
-      pieces: undefined,
     }));
   }
 
@@ -185,7 +299,8 @@ export class ServerExchange implements HTTPServerExchange {
     callReporting(
       () => message?.connectionClosed(reason),
       undefined,
-      (error) => this.#owner.settings.loop.logger.error({ error }, 'hearing of a closed connection failed'),
+      (error) =>
+        this.#owner.host.services.loop.logger.error({ error }, 'hearing of a closed connection failed'),
     );
   }
 
@@ -194,85 +309,23 @@ export class ServerExchange implements HTTPServerExchange {
     if (this.#finished) throw new HTTPUsageError(`${operation}: this answer is complete`);
   }
 
+  /** More of the answer was written. While a body is awaited, its sender is who must make progress. */
+  #written(): void {
+    const { stream, pace } = this.#owner;
+    if (this.#owner.peerEnded) this.#expectWrite();
+    if (stream.queuedBytes > HIGH_WATER_BYTES && this.stage !== 'body') pace.watchReader(stream);
+  }
+
+  /** The peer has ended its side: the answer, whose head was sent, must go on within `halfClosedMs`. */
+  #expectWrite(): void {
+    const { stream, host } = this.#owner;
+    this.#halfClosed ??= new HalfClosed(stream, host, (reason) => this.#owner.answerFailed(this, reason));
+    this.#halfClosed.expectWrite();
+  }
+
   #complete(): void {
     this.#finished = true;
+    this.#halfClosed?.close();
     if (!this.#cut) this.#owner.answerCompleted(this);
-  }
-}
-
-/** What the server decides about the head of an answer. */
-interface AnswerTerms {
-  /** The present as IMF-fixdate. */
-  readonly date: string;
-  /** Whether this is the last answer on the connection. */
-  readonly close: boolean;
-}
-
-/**
- * Writes the head, and the first or only part of the body with it.
- *
- * @param last - `chunk` is the whole body, which is then framed by its length.
- * @returns how many bytes of a body were written.
- * @throws Http1UsageError for what must not reach the wire; nothing was written then.
- */
-function writeAnswerHead(
-  stream: IOStream,
-  encoder: ResponseEncoder,
-  terms: AnswerTerms,
-  status: number,
-  reason: string,
-  headers: HTTPHeaders,
-  chunk: string | Uint8Array | undefined,
-  last: boolean,
-): number {
-  if (typeof chunk === 'string' && last) {
-    const byteLength = Buffer.byteLength(chunk, 'utf8');
-    // As many bytes as code units: the text is ASCII, and head and body leave as one string, unconverted.
-    if (byteLength === chunk.length) {
-      const head = encoder.head(status, reason, headers, terms.date, byteLength, terms.close);
-      if (encoder.sendsBody) encoder.dataPrefix(byteLength);
-      const { sendsBody } = encoder;
-      stream.send(sendsBody ? head + chunk : head);
-      encoder.end();
-      return sendsBody ? byteLength : 0;
-    }
-  }
-  const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
-  const byteLength = bytes?.length ?? 0;
-  stream.send(encoder.head(status, reason, headers, terms.date, last ? byteLength : -1, terms.close));
-  const written = bytes === undefined ? 0 : writeAnswerBody(stream, encoder, bytes);
-  if (last) endAnswer(stream, encoder);
-  return written;
-}
-
-/**
- * Writes more of the body. What is longer than announced, or does not fit the stream's bound, must not leave half
- * of an answer that looks whole: the peer sees the connection fail (H1-13), and the caller the error.
- *
- * @returns how many bytes were written: none of an answer that has no body.
- */
-function writeAnswerBody(stream: IOStream, encoder: ResponseEncoder, chunk: Uint8Array): number {
-  if (chunk.length === 0) return 0;
-  try {
-    const prefix = encoder.dataPrefix(chunk.length);
-    if (!encoder.sendsBody) return 0;
-    if (prefix !== '') stream.send(prefix);
-    stream.send(chunk);
-    if (prefix !== '') stream.send(encoder.dataSuffix);
-    return chunk.length;
-  } catch (error) {
-    stream.reset(error instanceof Error ? error : undefined);
-    throw error;
-  }
-}
-
-/** Ends the body. One that is shorter than announced ends the connection, as in {@link writeAnswerBody}. */
-function endAnswer(stream: IOStream, encoder: ResponseEncoder, trailers?: HTTPHeaders): void {
-  try {
-    const wire = encoder.end(trailers);
-    if (wire !== '') stream.send(wire);
-  } catch (error) {
-    stream.reset(error instanceof Error ? error : undefined);
-    throw error;
   }
 }

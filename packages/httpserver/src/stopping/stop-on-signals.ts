@@ -1,6 +1,6 @@
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
-import type { StopOptions, StopResult } from './server-stop.ts';
+import type { StopOptions, StopResult } from './stop-options.ts';
 
 export interface StopOnSignalsOptions extends StopOptions {
   /** Default: SIGTERM, from supervisors and containers, and SIGINT, from a keyboard. */

@@ -1,0 +1,88 @@
+import {
+  type ConnectionHost,
+  type ConnectionServices,
+  type Drain,
+  type HTTPServerConnectionDelegate,
+  type Http1Limits,
+  HttpDateCache,
+  PiecePool,
+  resolveLimits,
+  ServerCodecs,
+} from '@landspout/http1';
+import { LIMIT_NAMES } from '@landspout/http1/protocol';
+import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
+import { pickOptions, shownValue } from '@landspout/ioloop/errors';
+import { StreamUsageError } from '@landspout/iostream';
+import { DecompressingDelegate } from './decompression/decompressing-delegate.ts';
+import { resolveForwarded } from './forwarded/resolve-forwarded.ts';
+import { ServerMonitor } from './monitor/server-monitor.ts';
+import { type HTTPServerOptions, resolveTimeouts } from './options.ts';
+
+/** As `maxWriteBufferBytes` of a stream. */
+const DEFAULT_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+
+/** What the server itself does for its connections. */
+type OwnServices = Pick<ConnectionServices, 'refusalLog' | 'connectionEnded'>;
+
+/** A host whose monitor counts. */
+export interface ServerHost extends ConnectionHost {
+  readonly services: ConnectionServices & { readonly monitor: ServerMonitor };
+}
+
+/**
+ * What all connections of one server share, made of its options; frozen, but for the drain.
+ *
+ * @throws StreamUsageError, Http1UsageError for invalid options.
+ */
+export function hostOf(
+  delegate: HTTPServerConnectionDelegate,
+  options: HTTPServerOptions,
+  drain: Drain,
+  own: OwnServices,
+): ServerHost {
+  const { minBytesPerSecond, bodyTimeoutMs, lingerMs, ...deadlines } = resolveTimeouts(options);
+  const { headerTimeoutMs, idleTimeoutMs, progressMs, halfClosedMs } = deadlines;
+  const shortest = Math.min(headerTimeoutMs, idleTimeoutMs, progressMs, halfClosedMs || progressMs);
+  const { protocol, maxWriteBufferBytes = DEFAULT_WRITE_BUFFER_BYTES, loop = IOLoop.current() } = options;
+  if (protocol !== undefined && protocol !== 'http' && protocol !== 'https') {
+    const problem = `HTTPServer: protocol is http or https, not ${shownValue(protocol)}`;
+    throw new StreamUsageError('ERR_STREAM_USAGE', problem);
+  }
+  const { clock, logger } = loop;
+  return Object.freeze({
+    limits: Object.freeze({
+      headerTimeoutMs,
+      idleTimeoutMs,
+      minBytesPerSecond,
+      progressMs,
+      bodyTimeoutMs,
+      halfClosedMs,
+      lingerMs,
+      maxUnsentBytes: maxWriteBufferBytes / 2,
+      keepAlive: options.keepAlive ?? true,
+    }),
+    services: Object.freeze({
+      loop,
+      delegate: decompressing(delegate, options),
+      monitor: new ServerMonitor({ clock, logger, accessLog: options.accessLog }),
+      codecs: new ServerCodecs(resolveLimits(pickOptions<Partial<Http1Limits>>(options, LIMIT_NAMES))),
+      pieces: new PiecePool(clock),
+      wheel: new DeadlineWheel(clock, logger, Math.max(10, Math.min(500, shortest / 4))),
+      dates: new HttpDateCache(),
+      protocol,
+      describe: resolveForwarded(options),
+      ...own,
+    }),
+    drain,
+  });
+}
+
+/** Where it is wanted, what stands before a delegate to decompress what it gets. */
+function decompressing(
+  delegate: HTTPServerConnectionDelegate,
+  { decompressRequests = false, maxBodyBytes }: HTTPServerOptions,
+): HTTPServerConnectionDelegate {
+  if (decompressRequests === false) return delegate;
+  const own = decompressRequests === true ? {} : decompressRequests;
+  return new DecompressingDelegate(delegate, maxBodyBytes === undefined ? own : { maxBodyBytes, ...own });
+}
