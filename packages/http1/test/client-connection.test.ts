@@ -88,6 +88,32 @@ describe('ClientConnection', () => {
     connection.close();
   });
 
+  it.each(['headersReceived', 'finish'] as const)(
+    'gives its stream away in %s of a 101, and leaves it open',
+    async (moment) => {
+      const { connection, peer } = connected();
+      const stream = new Future<IOStream>();
+      const delegate: HTTPResponseDelegate = {
+        headersReceived() {},
+        dataReceived() {},
+        finish() {},
+        connectionClosed() {},
+        [moment]() {
+          stream.setResult(connection.detach());
+        },
+      };
+      connection.begin({ ...GET, headers: HTTPHeaders.from({ Host: 'a', Upgrade: 'echo' }) }, delegate);
+      await peer.readUntil('\r\n\r\n');
+      await peer.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\nfirst');
+      await peer.write(' second');
+      const own = await stream;
+      expect((await own.readBytes(12)).toString()).toBe('first second');
+      await own.write('reply');
+      expect((await peer.readBytes(5)).toString()).toBe('reply');
+      own.close();
+    },
+  );
+
   it('takes one request at a time, and none after its end', async () => {
     const { connection, ended } = connected();
     const { delegate, over } = listener();

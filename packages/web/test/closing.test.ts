@@ -2,7 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { HTTPMessageDelegate, HTTPServerExchange } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
-import { Application, accessLog, RequestHandler } from '../src/index.ts';
+import {
+  Application,
+  accessLog,
+  type HTTPServer,
+  type HTTPServerOptions,
+  RequestHandler,
+} from '../src/index.ts';
 import { ask, bodyOf, headerOf, RawClient, requestText, statusOf } from './fixtures/raw-client.ts';
 import { RecordingLogger, signalled, withApp } from './fixtures/running-application.ts';
 
@@ -44,6 +50,51 @@ describe('a peer that leaves', () => {
       expect(log.records).toEqual([]);
     });
   });
+
+  it.each<[string, HTTPServerOptions, (server: HTTPServer) => unknown, string]>([
+    ['does not read', { progressMs: 40 }, () => {}, 'ERR_HTTP_DEADLINE'],
+    [
+      'is cut at the end of a stop',
+      {},
+      (server) => server.stop({ graceMs: 0, drainMs: 1 }),
+      'ERR_HTTP_STOPPING',
+    ],
+    ['is closed with its server', {}, (server) => server.closeAll(), 'ERR_HTTP_STOPPING'],
+  ])(
+    'and %s ends a handler that awaits flush with the reason of its signal [RH-03]',
+    async (_, options, cut, code) => {
+      const flushed = signalled<[error: unknown, reason: unknown]>();
+      const isFull = signalled();
+      class Endless extends RequestHandler {
+        override async get(): Promise<void> {
+          try {
+            for (;;) {
+              this.write('x'.repeat(256 * 1024));
+              const drained = this.flush();
+              setImmediate(isFull.resolve);
+              await drained;
+            }
+          } catch (error) {
+            flushed.resolve([error, this.signal.aborted && this.signal.reason]);
+            throw error;
+          }
+        }
+      }
+      const log = new RecordingLogger();
+      const app = new Application([['/', Endless]], { logger: log });
+      await using server = await app.listen({ port: 0, host: '127.0.0.1', ...options });
+      const client = await RawClient.connect(server.port, requestText('/'));
+      client.socket.pause();
+      await isFull.promise;
+      cut(server);
+      const [error, reason] = await flushed.promise;
+      expect(error).toBe(reason);
+      expect(codeOf(error)).toBe(code);
+      await server.stop();
+      expect(log.records.filter(({ level }) => level === 'error')).toEqual([]);
+      client.close();
+    },
+  );
 
   it('makes later errors of the handler quiet, awaited or not [RH-03] [ATT-76]', async () => {
     const started = signalled();

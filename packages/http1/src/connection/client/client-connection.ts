@@ -238,8 +238,11 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     const { request, delegate } = this.#exchange as Exchange;
     if (this.#tunnel) {
       reportRejection(delegate.finish(undefined), logFailure);
-      this.#enter(IDLE);
-      this.#end(undefined);
+      // Unless it was detached just now.
+      if (this.#exchange !== undefined) {
+        this.#enter(IDLE);
+        this.#end(undefined);
+      }
       return;
     }
     const { decoder } = this.#pump;

@@ -16,7 +16,7 @@ import {
   type ResponseEncoder,
 } from '../../protocol/index.ts';
 import { BodyPieces } from '../body-pieces.ts';
-import { HTTPUsageError, peerEnded } from '../errors.ts';
+import { endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
 import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
 import type { RequestToken } from './connection-monitor.ts';
 import { HalfClosed } from './half-closed.ts';
@@ -180,6 +180,8 @@ export class ServerExchange implements HTTPServerExchange {
     try {
       if (!this.#cut) await stream.waitDrained();
     } catch (error) {
+      // The stream may reject this before it reports its end: the delegate is notified first, in any case.
+      if (stream.isClosed) this.#owner.answerFailed(this, endOfConnection(stream.error));
       throw this.closeReason ?? error;
     }
     // A caller that writes and waits in a loop would never let anything else run if this resolved at once for ever.
