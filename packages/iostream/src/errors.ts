@@ -1,4 +1,10 @@
-import { CodedError, type SystemError } from '@landspout/ioloop/errors';
+import {
+  CodedError,
+  type OptionNames,
+  optionsProblem,
+  type SystemError,
+  shownValue,
+} from '@landspout/ioloop/errors';
 
 /** Everything a stream refuses by itself. What the system or TLS refuses is the `cause`. */
 export const STREAM_ERRORS = {
@@ -69,6 +75,21 @@ export class StreamConnectError extends CodedError<'ERR_STREAM_RESOLVE' | 'ERR_S
   override readonly name = 'StreamConnectError';
 }
 
+/** What can be wrong with sockets that a service manager passes to a process. */
+export const LISTEN_ERRORS = {
+  ERR_LISTEN_NOT_ACTIVATED: {
+    meaning: 'No service manager has passed sockets to this process, or none that is left.',
+  },
+  ERR_LISTEN_ACTIVATION: {
+    meaning: 'LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES contradict each other or the call.',
+  },
+} as const satisfies Record<string, { meaning: string }>;
+
+/** The sockets that were to be inherited are not there as they should be. Nothing listens because of the call. */
+export class ListenUsageError extends CodedError<keyof typeof LISTEN_ERRORS> {
+  override readonly name = 'ListenUsageError';
+}
+
 /** Most errors that a message lists; {@link ConnectError.errors} has all. */
 const MAX_LISTED = 8;
 
@@ -106,7 +127,7 @@ function messageOf(error: unknown): string {
 }
 
 /** What of a stream decides how its end is told. */
-interface EndedStream {
+export interface EndedStream {
   readonly isClosed: boolean;
   readonly isEnded: boolean;
   readonly error: Error | undefined;
@@ -119,4 +140,46 @@ export function closedError(stream: EndedStream, operation: string): StreamClose
   else if (operation === 'write') how = 'endWrite was called';
   const why = stream.error === undefined ? '' : `: ${stream.error.message}`;
   return new StreamClosedError(`${operation}: ${how}${why}`, { cause: stream.error });
+}
+
+/** Whether all that the peer sent has come: whatever closed the stream after the peer's end, but for a limit of ours. */
+export function endedInOrder(stream: EndedStream): boolean {
+  return stream.isEnded && !(stream.error instanceof StreamLimitError);
+}
+
+/** The error for an argument that is invalid. */
+export function wrongArgument(operation: string, expected: string, value: unknown): StreamUsageError {
+  return new StreamUsageError(
+    'ERR_STREAM_USAGE',
+    `${operation}: ${expected} was expected, not ${shownValue(value)}`,
+  );
+}
+
+/** @throws StreamUsageError `ERR_STREAM_USAGE` for what is no object of options, and for names that are not known. */
+export function requireOptions<Options extends object>(
+  operation: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw new StreamUsageError('ERR_STREAM_USAGE', `${operation}: ${problem}`);
+}
+
+/** The error for a way of listening that cannot be. */
+export function listenUsage(message: string): StreamUsageError {
+  return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
+}
+
+/** A number of bytes as it may be given for a limit; infinity stands for "as many as the limit above allows". */
+export function requireByteLimit(operation: string, name: string, value: unknown, least: number): number {
+  const isCount = typeof value === 'number' && (Number.isSafeInteger(value) || value === Infinity);
+  if (isCount && value >= least) return value;
+  throw wrongArgument(operation, `${name} of at least ${least}`, value);
+}
+
+/** A number of bytes that is asked for. */
+export function requireByteCount(operation: string, value: unknown, least: number, most: number): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
+    return value;
+  throw wrongArgument(operation, `a count of ${least} to ${most} bytes`, value);
 }

@@ -7,10 +7,9 @@
  * @packageDocumentation
  */
 
-// Listening.
+// Names and addresses.
 export { AddressList } from './addresses/address-list.ts';
 export { type AddressFamily, isValidIp, normalizeIp } from './addresses/net-address.ts';
-// Names and addresses.
 export {
   type Override,
   OverrideResolver,
@@ -19,6 +18,7 @@ export {
   type Resolver,
 } from './addresses/resolver.ts';
 export { SystemResolver } from './addresses/system-resolver.ts';
+// Clients.
 export { connect } from './connecting/connect.ts';
 export type { ConnectTarget } from './connecting/connect-target.ts';
 export { connectNode } from './connecting/node-connect.ts';
@@ -31,6 +31,8 @@ export {
 // What can go wrong.
 export {
   ConnectError,
+  LISTEN_ERRORS,
+  ListenUsageError,
   STREAM_ERRORS,
   StreamClosedError,
   StreamConnectError,
@@ -41,9 +43,10 @@ export {
   StreamTimeoutError,
   StreamUsageError,
 } from './errors.ts';
+// As streams of other kinds.
 export { toDuplex } from './interop/stream-duplex.ts';
 export { fromWeb, toWeb, type WebStreamPair } from './interop/web-streams.ts';
-export { LISTEN_ERRORS, ListenUsageError } from './listen-errors.ts';
+// Listening.
 export {
   type BindSocketsOptions,
   type BindUnixSocketOptions,
@@ -60,21 +63,20 @@ export type {
   ListenTarget,
 } from './listening/listener.ts';
 export { listenNode } from './listening/node-listener.ts';
-export type { SystemdSocket } from './listening/passed-sockets.ts';
-export { systemdSockets } from './listening/systemd-sockets.ts';
-export type { ProxiedConnection } from './proxy-protocol/proxied-connection.ts';
+export { type SystemdSocket, systemdSockets } from './listening/systemd.ts';
+// Clients behind a proxy.
+export type { ProxiedConnection } from './proxy-protocol/proxied-transport.ts';
 export { PROXY_ERRORS, type ProxyErrorCode, ProxyProtocolError } from './proxy-protocol/proxy-errors.ts';
 export type { ProxyProtocolOptions } from './proxy-protocol/proxy-options.ts';
+// Servers.
 export type { TCPServerStats } from './server/server-counters.ts';
 export { TCP_SERVER_OPTIONS, type TCPServerOptions } from './server/server-options.ts';
 export { type StartTlsOptions, startTls } from './server/start-tls.ts';
-// Servers and clients.
 export { TCPServer } from './server/tcp-server.ts';
-export type { ChunksOptions } from './stream/chunk-iterator.ts';
-export type { CloseReason } from './stream/close-reason.ts';
 // Streams.
+export type { CloseReason } from './stream/closing.ts';
 export { IOStream } from './stream/io-stream.ts';
-export type { LinesOptions } from './stream/line-iterator.ts';
+export type { ChunksOptions, LinesOptions } from './stream/iterators.ts';
 export type { SendFileOptions } from './stream/outgoing-file.ts';
 export { join, type PipeOptions } from './stream/pipe.ts';
 export type { StreamConsumer } from './stream/stream-consumer.ts';
@@ -98,6 +100,7 @@ export {
   SubprocessLimitError,
 } from './subprocess/subprocess-errors.ts';
 export type { SubprocessOptions, SubprocessStdio } from './subprocess/subprocess-options.ts';
+// TLS.
 export { connectTls } from './tls/client.ts';
 export type {
   TlsCertificateOptions,

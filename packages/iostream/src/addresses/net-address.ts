@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { NativeAddress } from '@landspout/ioloop';
 import type { SocketAddress } from '../transport.ts';
 
 /** An address of a host without a port, as a resolver answers. */
@@ -31,6 +32,15 @@ export function normalizeIp(address: string): string {
 export function internetAddress(address: string, port: number): SocketAddress {
   const normal = normalizeIp(address);
   return { family: normal.includes(':') ? 'IPv6' : 'IPv4', address: normal, port };
+}
+
+export const NO_ADDRESS: SocketAddress = { family: 'unix', path: '' };
+
+/** The address as the native side gives it; an unnamed or vanished one is an empty path. */
+export function toSocketAddress(native: NativeAddress | number): SocketAddress {
+  if (typeof native === 'number') return NO_ADDRESS;
+  if (native.length === 1) return { family: 'unix', path: native[0] };
+  return { family: native[2] === 4 ? 'IPv4' : 'IPv6', address: native[0], port: native[1] };
 }
 
 /** How errors name a target: `127.0.0.1:80`, `[::1]:80`, a path with the NUL of an abstract name as `@`, `descriptor 3`. */

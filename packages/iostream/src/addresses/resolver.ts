@@ -1,7 +1,8 @@
+// This room knows host names and numeric addresses: how to resolve, compare and print them. It does not know sockets.
+
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { StreamUsageError } from '../errors.ts';
-import { requireOptions } from '../stream-usage.ts';
+import { requireOptions, StreamUsageError } from '../errors.ts';
 import { type AddressFamily, isValidIp } from './net-address.ts';
 
 /** One numeric address of a host. */

@@ -1,8 +1,7 @@
 import { type LookupAddress, lookup } from 'node:dns';
 import { withCallerStack } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { StreamConnectError } from '../errors.ts';
-import { requireOptions } from '../stream-usage.ts';
+import { requireOptions, StreamConnectError } from '../errors.ts';
 import {
   numericAddress,
   RESOLVE_OPTIONS,

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IOStream } from '../stream/io-stream.ts';
 import type { CompliancePair, TestFramework } from './capabilities.ts';
-import { RecordedEnd } from './recorded-end.ts';
 import { joined, samplePieces } from './sample-pieces.ts';
+import { RecordedEnd } from './transport-suite.ts';
 
 const MIB = 1024 * 1024;
 /** More than the kernel buffers of any system take for one connection. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { CloseReason } from '../stream/close-reason.ts';
+import type { CloseReason } from '../stream/closing.ts';
 import { closeCallback, type StreamPair, type StreamSuite, until } from './stream-suite.ts';
 
 interface Way {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import type { RecordedEnd } from './recorded-end.ts';
 import { joined, samplePieces } from './sample-pieces.ts';
-import { MORE_THAN_KERNELS_TAKE, type TransportSuite } from './transport-suite.ts';
+import { MORE_THAN_KERNELS_TAKE, type RecordedEnd, type TransportSuite } from './transport-suite.ts';
 
 /** Bytes arrive whole and in order, and only while somebody wants them. */
 export function transportDelivery({ check, checkBothWays, checkHalfClose }: TransportSuite): void {

@@ -1,3 +1,7 @@
+import { portNumber, portProblem } from '@landspout/ioloop';
+import { type AddressFamily, isValidIp } from '../addresses/net-address.ts';
+import { StreamUsageError, wrongArgument } from '../errors.ts';
+
 /** Where to connect: a numeric address and a port, or a Unix socket's path (NUL first: abstract). */
 export type ConnectTarget =
   | {
@@ -8,3 +12,47 @@ export type ConnectTarget =
       readonly localPort?: number | undefined;
     }
   | { readonly path: string };
+
+/** Where to connect to and from, in the words of `TCPClient.connect`. */
+interface DialOptions {
+  readonly host: string;
+  readonly port: number | string;
+  readonly family?: AddressFamily;
+  readonly localAddress?: string;
+  readonly localPort?: number | string | undefined;
+}
+
+/** The same, checked, with ports as numbers. */
+interface CheckedDialOptions {
+  /** The family whose addresses may be tried; `undefined` where any may. */
+  readonly family: AddressFamily | undefined;
+  readonly port: number;
+  readonly localPort: number | undefined;
+}
+
+/**
+ * Checks what the system would be asked with: Node's sockets take -1 for 65,535, and the reactor throws what is meant
+ * for us.
+ *
+ * @throws StreamUsageError `ERR_STREAM_USAGE`.
+ */
+export function requireDialOptions(options: DialOptions): CheckedDialOptions {
+  const { host, family, localAddress } = options;
+  if (typeof host !== 'string') throw wrongArgument('connect', 'a host', host);
+  const port = requirePort('port', options.port);
+  const localPort = options.localPort === undefined ? undefined : requirePort('localPort', options.localPort);
+  if (family !== undefined && family !== 4 && family !== 6)
+    throw wrongArgument('connect', 'a family of 4 or 6', family);
+  if (localAddress === undefined) return { family, port, localPort };
+  if (!isValidIp(localAddress)) throw wrongArgument('connect', 'a numeric localAddress', localAddress);
+  const localFamily = localAddress.includes(':') ? 6 : 4;
+  if (family !== undefined && family !== localFamily)
+    throw wrongArgument('connect', `a localAddress of IPv${family}`, localAddress);
+  return { family: localFamily, port, localPort };
+}
+
+function requirePort(name: string, port: unknown): number {
+  const number = portNumber(port);
+  if (number !== undefined) return number;
+  throw new StreamUsageError('ERR_STREAM_USAGE', `connect: ${portProblem(name, port)}`);
+}

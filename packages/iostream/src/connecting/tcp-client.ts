@@ -1,3 +1,6 @@
+// This room knows how a client connects: resolve the name, try every address on either backend, then TLS. It does not
+// know listening sockets or servers.
+
 import type { SecureContext } from 'node:tls';
 import { type ClockTimer, IOLoop, withCallerStack } from '@landspout/ioloop';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
@@ -5,18 +8,22 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { AddressFamily } from '../addresses/net-address.ts';
 import type { Resolver } from '../addresses/resolver.ts';
 import { SystemResolver } from '../addresses/system-resolver.ts';
-import { StreamConnectError, StreamTimeoutError, StreamUsageError } from '../errors.ts';
+import {
+  requireOptions,
+  StreamConnectError,
+  StreamTimeoutError,
+  StreamUsageError,
+  wrongArgument,
+} from '../errors.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
-import { requireOptions, wrongArgument } from '../stream-usage.ts';
 import { connectTls } from '../tls/client.ts';
 import { isSecureContext } from '../tls/credentials.ts';
 import type { TlsClientOptions } from '../tls/options.ts';
 import { TlsSessionCache } from '../tls/session-cache.ts';
 import type { Transport } from '../transport.ts';
 import { connect } from './connect.ts';
-import type { ConnectTarget } from './connect-target.ts';
-import { requireDialOptions } from './dial-options.ts';
+import { type ConnectTarget, requireDialOptions } from './connect-target.ts';
 import { connectToAny } from './happy-eyeballs.ts';
 
 export interface TCPClientOptions {

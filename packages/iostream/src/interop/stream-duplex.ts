@@ -1,3 +1,6 @@
+// This room knows how a stream becomes a Node Duplex or a pair of web streams, and how web streams become a stream. It
+// does not know connections.
+
 import { Duplex } from 'node:stream';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { StreamConsumer } from '../stream/stream-consumer.ts';

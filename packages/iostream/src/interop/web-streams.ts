@@ -5,11 +5,9 @@ import {
   type ReadableStreamBYOBRequest,
   WritableStream,
 } from 'node:stream/web';
-import { closedError, StreamUsageError } from '../errors.ts';
+import { closedError, endedInOrder, StreamClosedError, StreamUsageError, wrongArgument } from '../errors.ts';
 import { IOStream } from '../stream/io-stream.ts';
-import { orEnd } from '../stream/or-end.ts';
 import type { IOStreamOptions } from '../stream/stream-options.ts';
-import { wrongArgument } from '../stream-usage.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
 
 /** Two WHATWG streams of bytes (streams.spec.whatwg.org), one for each direction of a connection. */
@@ -91,6 +89,16 @@ function toReadable(stream: IOStream, ends: OpenEnds): ReadableStream<Uint8Array
       ends.finished();
     },
   });
+}
+
+/** What a read gives, or `undefined` where it fails because the peer has ended, in order, and too little is left. */
+async function orEnd<Result>(stream: IOStream, read: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof StreamClosedError && endedInOrder(stream)) return undefined;
+    throw error;
+  }
 }
 
 function toWritable(stream: IOStream, ends: OpenEnds): WritableStream<Uint8Array> {

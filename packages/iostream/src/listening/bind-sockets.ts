@@ -1,7 +1,7 @@
 import { explainAddressInUse, IOLoop, portNumber, portProblem, withCallerStack } from '@landspout/ioloop';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import type { AddressFamily } from '../addresses/net-address.ts';
-import { listenUsage, requireOptions } from '../stream-usage.ts';
+import { listenUsage, requireOptions } from '../errors.ts';
 import { openListeningSocket } from './listen.ts';
 import { resolveListenAddresses, type Sharing, toListenTarget } from './listen-addresses.ts';
 import type { ListeningSocket } from './listener.ts';

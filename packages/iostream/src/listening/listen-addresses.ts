@@ -2,7 +2,7 @@ import { SystemError } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { type AddressFamily, normalizeIp } from '../addresses/net-address.ts';
 import { SystemResolver } from '../addresses/system-resolver.ts';
-import { listenUsage } from '../stream-usage.ts';
+import { listenUsage } from '../errors.ts';
 import type { ListenTarget } from './listener.ts';
 
 /** A numeric address to bind, and whether a machine without it is fine. */

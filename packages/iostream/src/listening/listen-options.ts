@@ -1,11 +1,11 @@
 import { type IOLoop, portNumber } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import type { AddressFamily } from '../addresses/net-address.ts';
-import { listenUsage } from '../stream-usage.ts';
+import { listenUsage } from '../errors.ts';
 import { bindPort, bindUnixSocket, requirePort } from './bind-sockets.ts';
 import { openListeningSocket } from './listen.ts';
 import type { ListeningSocket } from './listener.ts';
-import { takeSystemdSockets } from './systemd-sockets.ts';
+import { takeSystemdSockets } from './systemd.ts';
 
 /** Where to listen, in one of five ways: port and host, `path`, `sockets`, `systemd` or `fd`. */
 export interface ListenOptions {

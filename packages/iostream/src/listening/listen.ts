@@ -1,3 +1,6 @@
+// This room knows listening sockets on either backend: addresses and ports, Unix socket files, and sockets inherited
+// from a parent or from systemd. It does not know what is done with an accepted connection.
+
 import type { IOLoop } from '@landspout/ioloop';
 import type { Listener, ListenerOptions, ListeningSocket, ListenTarget } from './listener.ts';
 import { openNodeSocket } from './node-listener.ts';

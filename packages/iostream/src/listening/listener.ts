@@ -1,4 +1,5 @@
-import { callReporting, type IOLoop, runInRootContext } from '@landspout/ioloop';
+import { callReporting, type IOLoop, runInRootContext, type SystemError } from '@landspout/ioloop';
+import { StreamUsageError } from '../errors.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 
 /** A listening socket. While it takes connections, it keeps the process alive. */
@@ -66,4 +67,17 @@ export function handOver(loop: IOLoop, handler: AcceptHandler, transport: Transp
     transport.close();
   };
   runInRootContext(() => callReporting(handler, [transport], failed), undefined);
+}
+
+/** What says that a descriptor is none, belongs to a listener already, or is no socket that can listen. */
+const UNFIT = new Set(['EBADF', 'EEXIST', 'EINVAL', 'ENOTSOCK', 'ENOTSUP', 'EOPNOTSUPP']);
+
+/** The error for a descriptor that cannot be taken over: systems and backends differ in how they put it. */
+export function inheritedError(error: SystemError, fd: number): SystemError | StreamUsageError {
+  if (!UNFIT.has(error.code)) return error;
+  return new StreamUsageError(
+    'ERR_STREAM_USAGE',
+    `listen: descriptor ${fd} is no stream socket that can listen, or has a listener already (${error.code})`,
+    { cause: error },
+  );
 }

@@ -3,9 +3,14 @@ import { once } from 'node:events';
 import { createServer, type ListenOptions, type Server } from 'node:net';
 import { type IOLoop, SystemError } from '@landspout/ioloop';
 import { targetName } from '../addresses/net-address.ts';
-import { listenUsage } from '../stream-usage.ts';
-import { inheritedError } from './inherited-listener.ts';
-import type { Listener, ListenerOptions, ListeningSocket, ListenTarget } from './listener.ts';
+import { listenUsage } from '../errors.ts';
+import {
+  inheritedError,
+  type Listener,
+  type ListenerOptions,
+  type ListeningSocket,
+  type ListenTarget,
+} from './listener.ts';
 import { NodeListeningSocket } from './node-listening-socket.ts';
 import { PrivateSocketFolder } from './private-socket-folder.ts';
 import { claimSocketFile, DEFAULT_SOCKET_MODE, isAbstract, noteSocketFile } from './unix-socket-file.ts';

@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net';
 import { type IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { internetAddress } from '../addresses/net-address.ts';
-import { listenUsage } from '../stream-usage.ts';
+import { listenUsage } from '../errors.ts';
 import type { SocketAddress } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
 import { type AcceptHandler, handOver, type ListeningSocket, type ListenTarget } from './listener.ts';

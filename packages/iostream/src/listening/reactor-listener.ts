@@ -1,8 +1,7 @@
 import { checked, type Descriptor, type IOLoop, type Reactor, systemError } from '@landspout/ioloop';
 import { targetName } from '../addresses/net-address.ts';
-import { listenUsage } from '../stream-usage.ts';
-import { inheritedError } from './inherited-listener.ts';
-import type { ListeningSocket, ListenTarget } from './listener.ts';
+import { listenUsage } from '../errors.ts';
+import { inheritedError, type ListeningSocket, type ListenTarget } from './listener.ts';
 import { type OpenedListener, ReactorListeningSocket } from './reactor-listening-socket.ts';
 import {
   claimSocketFile,

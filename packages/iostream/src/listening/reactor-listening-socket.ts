@@ -7,9 +7,9 @@ import {
   systemError,
 } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
-import { listenUsage } from '../stream-usage.ts';
+import { toSocketAddress } from '../addresses/net-address.ts';
+import { listenUsage } from '../errors.ts';
 import type { SocketAddress } from '../transport.ts';
-import { toSocketAddress } from '../transports/native-address.ts';
 import { ReactorTransport } from '../transports/reactor-transport.ts';
 import { type AcceptHandler, handOver, type ListeningSocket } from './listener.ts';
 import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';

@@ -4,7 +4,7 @@ import { type IOLoop, SystemError } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { targetName } from '../addresses/net-address.ts';
 import { connect } from '../connecting/connect.ts';
-import { listenUsage } from '../stream-usage.ts';
+import { listenUsage } from '../errors.ts';
 
 /** Its owner alone. */
 export const DEFAULT_SOCKET_MODE = 0o600;

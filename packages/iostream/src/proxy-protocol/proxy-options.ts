@@ -1,7 +1,6 @@
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { AddressList } from '../addresses/address-list.ts';
-import { StreamUsageError } from '../errors.ts';
-import { requireOptions } from '../stream-usage.ts';
+import { requireOptions, StreamUsageError } from '../errors.ts';
 import { V2_LEAST_MAX_BYTES, V2_MOST_MAX_BYTES } from './proxy-header-v2.ts';
 
 /** Whom to believe that another address is the client's, and how long to wait for it. */

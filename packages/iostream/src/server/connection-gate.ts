@@ -12,7 +12,7 @@ import type { ServerSettings } from './server-options.ts';
  * What a server does with a connection before it serves it: holds the limits, reads a PROXY header from those who have
  * to send one, and makes the TLS handshake. Counts and logs what comes to nothing.
  */
-export class ServerAdmission {
+export class ConnectionGate {
   readonly #loop: IOLoop;
   readonly #counters: ServerCounters;
   readonly #caps: ConnectionCaps;

@@ -1,4 +1,4 @@
-import type { CloseReason } from '../stream/close-reason.ts';
+import type { CloseReason } from '../stream/closing.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 
 /** What a TCPServer has seen since it was made. Bytes are those of the streams: with TLS, what is inside it. */

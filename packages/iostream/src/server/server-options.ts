@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import { IOLoop, RateLimitedLog } from '@landspout/ioloop';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
-import { StreamUsageError } from '../errors.ts';
+import { requireOptions, StreamUsageError } from '../errors.ts';
 import { DEFAULT_BACKLOG } from '../listening/bind-sockets.ts';
 import {
   type ProxyProtocolOptions,
@@ -10,7 +10,6 @@ import {
 } from '../proxy-protocol/proxy-options.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
-import { requireOptions } from '../stream-usage.ts';
 import type { TlsServerOptions } from '../tls/options.ts';
 import { TlsServerContext } from '../tls/server-context.ts';
 

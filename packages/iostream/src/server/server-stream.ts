@@ -1,5 +1,5 @@
 import { reportRejection } from '@landspout/ioloop';
-import type { CloseReason } from '../stream/close-reason.ts';
+import type { CloseReason } from '../stream/closing.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import type { IOStreamOptions } from '../stream/stream-options.ts';
 import type { Transport } from '../transport.ts';

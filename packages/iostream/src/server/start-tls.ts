@@ -1,10 +1,9 @@
 import type { SecureContext } from 'node:tls';
 import { IOLoop, withCallerStack } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { StreamClosedError, StreamConnectError, StreamUsageError } from '../errors.ts';
+import { requireOptions, StreamClosedError, StreamConnectError, StreamUsageError } from '../errors.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions } from '../stream/stream-options.ts';
-import { requireOptions } from '../stream-usage.ts';
 import { TlsAcceptor } from '../tls/acceptor.ts';
 import { secureClient } from '../tls/client.ts';
 import { resolveTlsClientOptions } from '../tls/client-settings.ts';

@@ -1,14 +1,17 @@
+// This room knows what a TCP server does with the connections it accepts: limits, PROXY headers, TLS, counters and
+// stopping; and how TLS starts on an open stream. It does not know how its sockets listen.
+
 import type { SecureContext } from 'node:tls';
 import { announceListening, isThenable, type RateLimitedLog, withCallerStack } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { StreamClosedError, StreamLimitError, StreamProtocolError, StreamUsageError } from '../errors.ts';
 import { bindFor, type ListenOptions, resolveListenOptions } from '../listening/listen-options.ts';
 import type { ListeningSocket } from '../listening/listener.ts';
-import type { CloseReason } from '../stream/close-reason.ts';
+import type { CloseReason } from '../stream/closing.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { TlsServerOptions } from '../tls/options.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
-import { ServerAdmission } from './connection-gate.ts';
+import { ConnectionGate } from './connection-gate.ts';
 import { ServerCounters, type TCPServerStats } from './server-counters.ts';
 import { resolveServerOptions, type ServerSettings, type TCPServerOptions } from './server-options.ts';
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
@@ -28,7 +31,7 @@ import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
 export class TCPServer {
   readonly #handler: ((stream: IOStream) => unknown) | undefined;
   readonly #settings: ServerSettings;
-  readonly #admission: ServerAdmission;
+  readonly #gate: ConnectionGate;
   readonly #owner: ServerStreamOwner;
   readonly #streams = new Set<ServerStream>();
   readonly #counters = new ServerCounters();
@@ -44,9 +47,7 @@ export class TCPServer {
     if (this.#handler === undefined && this.handleStream === TCPServer.prototype.handleStream) {
       throw usage('TCPServer: the option handleStream was expected, or a subclass with the method');
     }
-    this.#admission = new ServerAdmission(this.#settings, this.#counters, (transport) =>
-      this.#serve(transport),
-    );
+    this.#gate = new ConnectionGate(this.#settings, this.#counters, (transport) => this.#serve(transport));
     this.#owner = {
       streamGone: (stream, reason) => this.#streamGone(stream, reason),
       streamReplaced: (stream, successor) => {
@@ -107,12 +108,12 @@ export class TCPServer {
 
   /** Open connections, those in a TLS handshake included. */
   get openConnections(): number {
-    return this.#admission.size;
+    return this.#gate.size;
   }
 
   /** Open connections that {@link handleStream} has not got yet: in a TLS handshake, or before a PROXY header. */
   protected get pendingConnections(): number {
-    return Math.max(0, this.#admission.size - this.#streams.size);
+    return Math.max(0, this.#gate.size - this.#streams.size);
   }
 
   /** What the server has seen so far; a snapshot, whose cost grows with the open connections. */
@@ -145,7 +146,7 @@ export class TCPServer {
 
   /** Closes the {@link pendingConnections} at once. */
   protected closePending(): void {
-    this.#admission.closePending();
+    this.#gate.closePending();
   }
 
   /** Stops listening, and no more: what {@link stop} does here, and subclasses add to. Idempotent. */
@@ -162,7 +163,7 @@ export class TCPServer {
     const streams = [...this.#streams];
     for (const stream of streams) stream.close();
     this.closePending();
-    this.#admission.destroySecured();
+    this.#gate.destroySecured();
     await Promise.all(streams.map((stream) => stream.waitClosed()));
     this.#settings.refusalLog.flush();
   }
@@ -184,7 +185,7 @@ export class TCPServer {
     try {
       for (const socket of sockets) {
         const isUnix = socket.address.family === 'unix';
-        stops.push(socket.addAcceptHandler((transport) => this.#admission.accept(transport, isUnix)));
+        stops.push(socket.addAcceptHandler((transport) => this.#gate.accept(transport, isUnix)));
       }
     } catch (error) {
       for (const stop of stops) stop();
@@ -220,7 +221,7 @@ export class TCPServer {
   #streamGone(stream: ServerStream, reason: CloseReason | undefined): void {
     this.#counters.streamGone(stream, reason);
     this.#streams.delete(stream);
-    this.#admission.served(stream);
+    this.#gate.served(stream);
   }
 }
 

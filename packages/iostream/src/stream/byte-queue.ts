@@ -1,3 +1,8 @@
+const EMPTY = Buffer.alloc(0);
+const MIN_BYTES = 256;
+/** An emptied storage up to this size is kept for the next message. */
+const KEPT_BYTES = 4096;
+
 /**
  * Bytes that have come and that nobody has asked for yet. Appending copies, since what is appended is lent;
  * searching resumes where it stopped, so that finding a delimiter is linear however the bytes were split.
@@ -139,11 +144,26 @@ export function endOf(bytes: Buffer, delimiter: Uint8Array, from: number): numbe
   return at === -1 ? -1 : at + delimiter.length;
 }
 
-const EMPTY = Buffer.alloc(0);
-const MIN_BYTES = 256;
-/** An emptied storage up to this size is kept for the next message. */
-const KEPT_BYTES = 4096;
-
 function nextPowerOfTwo(value: number): number {
   return 2 ** Math.ceil(Math.log2(value));
+}
+
+/** 64 KiB at most, since an empty queue keeps 4 KiB at most. */
+const MOST_SPARES = 16;
+const SPARES: ByteQueue[] = [];
+
+/**
+ * What nobody ever appends to: the queue of every stream that holds no bytes. A queue of its own, with the memory that
+ * it keeps for the next message, would cost an idle stream more than all the rest of its reading side.
+ */
+export const NO_BYTES: ByteQueue = new ByteQueue();
+
+/** An empty queue, whose memory is there already if it is one that was used before. */
+export function borrowQueue(): ByteQueue {
+  return SPARES.pop() ?? new ByteQueue();
+}
+
+/** Takes back an empty queue, which its user has forgotten. What it has given away it does not share. */
+export function returnQueue(queue: ByteQueue): void {
+  if (SPARES.length < MOST_SPARES && queue.isSpare) SPARES.push(queue);
 }

@@ -1,22 +1,28 @@
+// This room knows reads, writes, buffer limits and how a stream closes, over any `Transport`. It does not know how a
+// connection is made, or TLS.
+
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { requireByteCount, requireOptions } from '../stream-usage.ts';
+import { requireByteCount, requireOptions } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { type OpenFdOptions, openFd } from '../transports/fd-transport.ts';
 import { memoryPair } from '../transports/memory-transport.ts';
 import { nodeDuplexTransport } from '../transports/node-transport.ts';
-import { ChunkIterator, type ChunksOptions } from './chunk-iterator.ts';
-import { LineIterator, type LinesOptions } from './line-iterator.ts';
-import { LingeringClose } from './lingering-close.ts';
+import { LingeringClose } from './closing.ts';
+import {
+  ChunkIterator,
+  type ChunksOptions,
+  LineIterator,
+  type LinesOptions,
+  RecordIterator,
+} from './iterators.ts';
 import type { SendFileOptions } from './outgoing-file.ts';
 import { type PipeOptions, pipe } from './pipe.ts';
-import { ReadCount, type ReadGoal, ReadToEnd, ReadUntil } from './read-goal.ts';
-import { ReadInto } from './read-into.ts';
+import { ReadCount, type ReadGoal, ReadInto, ReadToEnd, ReadUntil } from './read-goal.ts';
 import { ReadUntilRegex } from './read-until-regex.ts';
-import { RecordIterator } from './record-iterator.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
-import { StreamLife } from './stream-core.ts';
+import { StreamCore } from './stream-core.ts';
 import {
   type BoundedReadOptions,
   DEFAULT_STREAM_OPTIONS,
@@ -42,7 +48,7 @@ const FROM_FD_OPTIONS: OptionNames<IOStreamOptions & OpenFdOptions> = { ...STREA
  * Reading stops when the peer shuts down its side (FIN), and writing still works then. One read at a time; writes
  * are queued in order and leave together at the end of the turn.
  */
-export class IOStream extends StreamLife {
+export class IOStream extends StreamCore {
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
   constructor(transport: Transport, options: IOStreamOptions = DEFAULT_STREAM_OPTIONS) {
     super(transport, options);

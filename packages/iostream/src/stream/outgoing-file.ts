@@ -1,8 +1,7 @@
 import { fstatSync, read } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { StreamFileError } from '../errors.ts';
-import { wrongArgument } from '../stream-usage.ts';
+import { StreamFileError, wrongArgument } from '../errors.ts';
 import { PieceList } from '../transports/piece-list.ts';
 
 export interface SendFileOptions {

@@ -1,6 +1,5 @@
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { closedError } from '../errors.ts';
-import { requireOptions } from '../stream-usage.ts';
+import { closedError, requireOptions } from '../errors.ts';
 import type { IOStream } from './io-stream.ts';
 import { requireReadOptions } from './stream-options.ts';
 

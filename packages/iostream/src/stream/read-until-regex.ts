@@ -1,6 +1,6 @@
 import { isRegExp } from 'node:util/types';
 import type { Clock, ClockTimer } from '@landspout/ioloop';
-import { requireByteLimit, wrongArgument } from '../stream-usage.ts';
+import { requireByteLimit, wrongArgument } from '../errors.ts';
 import type { ByteQueue } from './byte-queue.ts';
 import { NOT_YET, PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 

@@ -3,7 +3,7 @@ import { closedError, StreamClosedError, StreamLimitError, StreamUsageError } fr
 import type { Transport } from '../transport.ts';
 import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
-import type { StreamLife } from './stream-core.ts';
+import type { StreamCore } from './stream-core.ts';
 import { StreamInbox } from './stream-inbox.ts';
 
 /** A stream without a waiting reader reads ahead this far, so that a read costs no change of interest. */
@@ -18,13 +18,13 @@ export class ReadingSide {
   wasEndedSecond: boolean;
   bytesReceived = 0;
 
-  readonly #stream: StreamLife;
+  readonly #stream: StreamCore;
   readonly #transport: Transport;
   #inbox: StreamInbox | undefined;
   #consumer: StreamConsumer | undefined;
   #reading = false;
 
-  constructor(stream: StreamLife, transport: Transport, maxBytes: number) {
+  constructor(stream: StreamCore, transport: Transport, maxBytes: number) {
     this.#stream = stream;
     this.#transport = transport;
     this.maxBytes = maxBytes;

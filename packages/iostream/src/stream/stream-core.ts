@@ -1,10 +1,9 @@
 import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { StreamUsageError } from '../errors.ts';
-import { findProxied, type ProxiedConnection } from '../proxy-protocol/proxied-connection.ts';
+import { findProxied, type ProxiedConnection } from '../proxy-protocol/proxied-transport.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
-import { CloseListeners } from './close-listeners.ts';
-import { type CloseReason, closeReasonOf } from './close-reason.ts';
+import { CloseListeners, type CloseReason, closeReasonOf } from './closing.ts';
 import { ReadingSide } from './reading-side.ts';
 import {
   HIGH_WATER_BYTES,
@@ -19,7 +18,7 @@ import { WritingSide } from './writing-side.ts';
  * The life of a stream over a {@link Transport}: what it is, how it ends and who hears of it, and how it is handed
  * over. What is read and written is the business of its two sides, and of IOStream, which is the stream of everybody.
  */
-export abstract class StreamLife implements TransportEvents {
+export abstract class StreamCore implements TransportEvents {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #reading: ReadingSide;
@@ -204,7 +203,7 @@ export abstract class StreamLife implements TransportEvents {
    * For startTls: who waits for the close of this stream, whose transport was taken, waits for the `successor`'s; or is
    * told now that there is none.
    */
-  passCloseListeners(successor: StreamLife | undefined): void {
+  passCloseListeners(successor: StreamCore | undefined): void {
     const listeners = this.#closeListeners;
     this.#closeListeners = undefined;
     if (listeners === undefined) return;

@@ -1,6 +1,6 @@
 import { StreamLimitError } from '../errors.ts';
+import { borrowQueue, NO_BYTES, returnQueue } from './byte-queue.ts';
 import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
-import { borrowQueue, NO_BYTES, returnQueue } from './spare-queues.ts';
 
 /**
  * What has come on a stream and was not read yet, and the one read that may wait for more.

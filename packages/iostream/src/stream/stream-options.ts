@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { requireByteLimit, requireOptions, wrongArgument } from '../stream-usage.ts';
+import { requireByteLimit, requireOptions, wrongArgument } from '../errors.ts';
 
 export interface IOStreamOptions {
   /** Most bytes that reads may have waiting. Default 100 MiB. */

@@ -10,8 +10,8 @@ interface Waiter {
  * Who waits for which written bytes to reach the kernel. There only while somebody does: the layers above write
  * without promises, and an idle stream has no use for it.
  */
-export class WriteLedger {
-  /** Bytes sent since this ledger was made: positions are relative to it. */
+export class WriteWaiters {
+  /** Bytes sent since this was made: positions are relative to it. */
   #sentBytes = 0;
   #waiters: Waiter[] = [];
   /** The promise that the writes of this turn share; closed as soon as bytes move. */

@@ -1,12 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
-import { closedError, StreamLimitError, StreamUsageError } from '../errors.ts';
-import { requireOptions, wrongArgument } from '../stream-usage.ts';
+import { closedError, requireOptions, StreamLimitError, StreamUsageError, wrongArgument } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { OutgoingFile, SEND_FILE_OPTIONS, type SendFileOptions } from './outgoing-file.ts';
 import { OutgoingFiles } from './outgoing-files.ts';
-import type { StreamLife } from './stream-core.ts';
+import type { StreamCore } from './stream-core.ts';
 import { type DrainOptions, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './stream-options.ts';
-import { WriteLedger } from './write-waiters.ts';
+import { WriteWaiters } from './write-waiters.ts';
 
 /** So many tiny writes may be awaited before any is sent, and no more: nothing else runs meanwhile. */
 const MOST_DRAINED_AT_ONCE = 1024;
@@ -21,18 +20,18 @@ export class WritingSide {
   /** Whether our writing side was shut down: nothing more is taken. */
   isEnded: boolean;
 
-  readonly #stream: StreamLife;
+  readonly #stream: StreamCore;
   readonly #transport: Transport;
   readonly #maxBytes: number;
   readonly #closesOnOverflow: boolean;
   /** How often {@link waitDrained} did not wait since bytes were last sent. */
   #drainedAtOnce = 0;
   /** Only while somebody waits. */
-  #ledger: WriteLedger | undefined;
+  #waiters: WriteWaiters | undefined;
   /** Only while files wait to be sent. */
   #files: OutgoingFiles | undefined;
 
-  constructor(stream: StreamLife, transport: Transport, maxBytes: number, closesOnOverflow: boolean) {
+  constructor(stream: StreamCore, transport: Transport, maxBytes: number, closesOnOverflow: boolean) {
     this.#stream = stream;
     this.#transport = transport;
     this.#maxBytes = maxBytes;
@@ -53,8 +52,8 @@ export class WritingSide {
     }
     this.send(typeof data === 'string' ? Buffer.from(data, 'utf8') : data);
     if (this.queuedBytes === 0) return Promise.resolve();
-    this.#ledger ??= new WriteLedger();
-    return this.#ledger.settleAfter(this.queuedBytes);
+    this.#waiters ??= new WriteWaiters();
+    return this.#waiters.settleAfter(this.queuedBytes);
   }
 
   send(piece: string | Uint8Array): void {
@@ -107,8 +106,8 @@ export class WritingSide {
       this.#drainedAtOnce += 1;
       if (queuedBytes === 0 || this.#drainedAtOnce <= MOST_DRAINED_AT_ONCE) return Promise.resolve();
     }
-    this.#ledger ??= new WriteLedger();
-    return this.#ledger.waitFor(Math.max(queuedBytes - (toBytes ?? LOW_WATER_BYTES), 1), signal);
+    this.#waiters ??= new WriteWaiters();
+    return this.#waiters.waitFor(Math.max(queuedBytes - (toBytes ?? LOW_WATER_BYTES), 1), signal);
   }
 
   endWrite(): void {
@@ -130,7 +129,7 @@ export class WritingSide {
 
   /** The stream is closing: whoever waits learns it. */
   settle(): void {
-    this.#ledger?.fail(closedError(this.#stream, 'write'));
+    this.#waiters?.fail(closedError(this.#stream, 'write'));
     this.#files?.fail(closedError(this.#stream, 'sendFile'));
   }
 
@@ -138,9 +137,9 @@ export class WritingSide {
     this.queuedBytes -= byteLength;
     this.#drainedAtOnce = 0;
     if (isSent) this.bytesSent += byteLength;
-    if (this.#ledger === undefined) return;
-    this.#ledger.sent(byteLength);
-    if (!this.#ledger.isAwaited) this.#ledger = undefined;
+    if (this.#waiters === undefined) return;
+    this.#waiters.sent(byteLength);
+    if (!this.#waiters.isAwaited) this.#waiters = undefined;
   }
 
   #heed(signal: AbortSignal | undefined, file: OutgoingFile): void {

@@ -3,8 +3,7 @@ import type { OptionNames } from '@landspout/ioloop/errors';
 import { StreamClosedError, StreamLimitError } from '../errors.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { Subprocess } from './subprocess.ts';
-import { SubprocessLimitError } from './subprocess-errors.ts';
-import { requireCount, requireOptions, wrongArgument } from './subprocess-usage.ts';
+import { requireCount, requireOptions, SubprocessLimitError, wrongArgument } from './subprocess-errors.ts';
 
 export interface CommunicateOptions {
   /** Most bytes of stdout, and as many of stderr. Default 16 MiB; the streams' `maxReadBufferBytes` holds too. */

@@ -9,7 +9,7 @@ import {
   requireOptions,
   requireText,
   wrongArgument,
-} from './subprocess-usage.ts';
+} from './subprocess-errors.ts';
 
 /**
  * What one of the child's standard descriptors is:

@@ -1,3 +1,6 @@
+// This room knows child processes whose standard input and output are streams. It does not know how processes are
+// supervised: `@landspout/ioloop` has that.
+
 import { AsyncResource } from 'node:async_hooks';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
@@ -13,12 +16,15 @@ import {
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '../stream/io-stream.ts';
-import { takeChildStreams } from './child-streams.ts';
 import { type CommunicateOptions, type CommunicateResult, communicate } from './communicate.ts';
-import { spawnChild } from './spawn-child.ts';
-import { CalledProcessError } from './subprocess-errors.ts';
+import { spawnChild, takeChildStreams } from './spawn-child.ts';
+import {
+  CalledProcessError,
+  requireOptions,
+  requireProcessSignal,
+  wrongArgument,
+} from './subprocess-errors.ts';
 import { planSubprocess, type SubprocessOptions, type SubprocessPlan } from './subprocess-options.ts';
-import { requireOptions, requireProcessSignal, wrongArgument } from './subprocess-usage.ts';
 
 export interface WaitForExitOptions {
   /** Whether a code other than 0 is an error. Default true. */

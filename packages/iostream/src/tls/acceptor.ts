@@ -4,8 +4,8 @@ import type { IOLoop } from '@landspout/ioloop';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
 import { toVerifyCode } from '../transports/tls-info.ts';
-import { detachLive } from './detach.ts';
 import { type HandshakeError, handshakeError, handshakeTimeout, untrustedError } from './handshake-error.ts';
+import { detachLive } from './node-tls-adapter.ts';
 import type { TlsServerContext } from './server-context.ts';
 
 export interface TlsAcceptorEvents {

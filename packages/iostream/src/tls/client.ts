@@ -7,8 +7,8 @@ import type { SocketAddress, Transport } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
 import { readCertificate, recallCertificate } from '../transports/tls-info.ts';
 import { resolveTlsClientOptions, type TlsClientSettings } from './client-settings.ts';
-import { detachLive } from './detach.ts';
 import { handshakeError, handshakeTimeout } from './handshake-error.ts';
+import { detachLive } from './node-tls-adapter.ts';
 import type { TlsClientOptions } from './options.ts';
 import type { KeptSession } from './session-cache.ts';
 

@@ -1,3 +1,6 @@
+// This room knows TLS over an open transport, for client and server: options, certificates, sessions and the handshake.
+// It does not know streams, and neither connects nor listens.
+
 import type { SecureContext } from 'node:tls';
 import type { TlsSessionCache } from './session-cache.ts';
 

@@ -3,7 +3,7 @@ import { Socket as NodeSocket } from 'node:net';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { checked, type Descriptor, IOLoop, type Reactor, SystemError } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { requireOptions, wrongArgument } from '../stream-usage.ts';
+import { requireOptions, wrongArgument } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { NodeTransport } from './node-transport.ts';
 import { ReactorTransport } from './reactor-transport.ts';

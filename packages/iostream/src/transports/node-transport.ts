@@ -11,7 +11,7 @@ import {
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { internetAddress } from '../addresses/net-address.ts';
-import { requireOptions, wrongArgument } from '../stream-usage.ts';
+import { requireOptions, wrongArgument } from '../errors.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import { resetDuplex } from './duplex-reset.ts';
 import { MOST_CHUNK_BYTES, OutgoingPieces } from './outgoing-pieces.ts';

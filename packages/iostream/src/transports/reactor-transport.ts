@@ -1,3 +1,6 @@
+// This room knows what implements `Transport`: reactor descriptors, Node sockets and Duplexes, and memory. It does not
+// know limits, reads or promises, which are the stream's, nor how a connection is made.
+
 import { closeSync } from 'node:fs';
 import { Socket as NodeSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -16,8 +19,8 @@ import {
   systemError,
 } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import { NO_ADDRESS, toSocketAddress } from '../addresses/net-address.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
-import { NO_ADDRESS, toSocketAddress } from './native-address.ts';
 import { SendQueue } from './send-queue.ts';
 
 /** epoll's bits. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PassedSockets } from './passed-sockets.ts';
+import { PassedSockets } from './systemd.ts';
 
 const PID = 4711;
 const read = (env: NodeJS.ProcessEnv): PassedSockets => PassedSockets.read(env, PID, true);

@@ -1,0 +1,230 @@
+import type { OptionNames } from '@landspout/ioloop/errors';
+import {
+  endedInOrder,
+  requireByteCount,
+  requireOptions,
+  StreamProtocolError,
+  wrongArgument,
+} from '../errors.ts';
+import type { ByteQueue } from './byte-queue.ts';
+import type { IOStream } from './io-stream.ts';
+import { NOT_YET, ReadCount, type ReadGoal, ReadUntil } from './read-goal.ts';
+import type { ReadingSide } from './reading-side.ts';
+import { type BoundedReadOptions, type ReadOptions, requireReadOptions } from './stream-options.ts';
+
+type Result<Item> = IteratorResult<Item, undefined>;
+
+const OVER: IteratorReturnResult<undefined> = { value: undefined, done: true };
+
+/**
+ * One read after the other, for `for await`, until the peer ends.
+ *
+ * Leaving the loop leaves the stream open and everything after the last item unread. What waits beyond the buffer waits
+ * at the peer. While an item is awaited no other read may be made; items that are asked for at once come in order.
+ *
+ * It is no generator, and the goal of its own reads, whose promises are those of {@link next}: thousands of streams
+ * wait in such a loop at once, and of many items that are there already each costs a part of what a generator makes
+ * of it.
+ */
+abstract class ReadIterator<Item>
+  implements AsyncIterableIterator<Item, undefined, undefined>, ReadGoal<Result<Item>>
+{
+  readonly #stream: IOStream;
+  readonly #reading: ReadingSide;
+  readonly #goal: ReadGoal<Item>;
+  readonly #signal: AbortSignal | undefined;
+  /** The read that waits. */
+  #waiting: Promise<Result<Item>> | undefined;
+  #isOver = false;
+
+  /** @param goal - what makes an item; it is used again for each. */
+  constructor(stream: IOStream, reading: ReadingSide, goal: ReadGoal<Item>, signal: AbortSignal | undefined) {
+    this.#stream = stream;
+    this.#reading = reading;
+    this.#goal = goal;
+    this.#signal = signal;
+  }
+
+  /**
+   * @throws StreamClosedError `ERR_STREAM_CLOSED` when the stream is closed before the peer has ended, or by a limit;
+   *   StreamUsageError `ERR_STREAM_BUSY` while another reader has it; the reason of the signal. It is over then.
+   */
+  next(): Promise<Result<Item>> {
+    const waiting = this.#waiting;
+    if (waiting !== undefined) {
+      const again = (): Promise<Result<Item>> => this.next();
+      return waiting.then(again, again);
+    }
+    if (this.#isOver) return Promise.resolve(OVER);
+    const read = this.#reading.read(this, this.#signal);
+    // What was refused has been abandoned, be it for another read that waits.
+    if (this.#reading.isAwaited && !this.#isOver) this.#waiting = read;
+    return read;
+  }
+
+  return(): Promise<IteratorReturnResult<undefined>> {
+    const waiting = this.#waiting;
+    if (waiting !== undefined) {
+      const again = (): Promise<IteratorReturnResult<undefined>> => this.return();
+      return waiting.then(again, again);
+    }
+    this.#isOver = true;
+    return Promise.resolve(OVER);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /**
+   * What is left when the peer has ended, in order, and too little for an item.
+   *
+   * @returns how many bytes make a last item; 0 for none.
+   * @throws where they cannot be left over.
+   */
+  protected abstract lengthOfLast(byteLength: number): number;
+
+  /** Takes the last item, where it has another form. */
+  protected takeLast(inbox: ByteQueue, length: number): Item {
+    return this.#goal.take(inbox, length);
+  }
+
+  // ---- the goal of its reads ----
+
+  get limitMessage(): string {
+    return this.#goal.limitMessage;
+  }
+
+  satisfiedBy(inbox: ByteQueue, over: boolean): number {
+    const length = this.#goal.satisfiedBy(inbox, over);
+    if (length !== NOT_YET || !over || !endedInOrder(this.#stream)) return length;
+    this.#isOver = true;
+    return this.lengthOfLast(inbox.byteLength);
+  }
+
+  take(inbox: ByteQueue, length: number): Result<Item> {
+    this.#waiting = undefined;
+    if (!this.#isOver) return { value: this.#goal.take(inbox, length), done: false };
+    return length === 0 ? OVER : { value: this.takeLast(inbox, length), done: false };
+  }
+
+  absorb(bytes: Buffer, start: number, end: number): number {
+    return this.#goal.absorb?.(bytes, start, end) ?? 0;
+  }
+
+  abandon(): Uint8Array | undefined {
+    this.#waiting = undefined;
+    this.#isOver = true;
+    return this.#goal.abandon?.();
+  }
+}
+
+export interface ChunksOptions extends ReadOptions {
+  /** Most bytes of one chunk. Default 64 KiB. */
+  readonly maxBytes?: number;
+}
+
+const CHUNKS_OPTIONS: OptionNames<ChunksOptions> = { maxBytes: true, signal: true };
+
+const DEFAULT_CHUNK_BYTES = 64 * 1024;
+
+/** Gives the bytes as they come. The chunks are yours. */
+export class ChunkIterator extends ReadIterator<Buffer> {
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
+  constructor(stream: IOStream, reading: ReadingSide, options: ChunksOptions = {}) {
+    requireOptions('chunks', options, CHUNKS_OPTIONS);
+    const { maxBytes = DEFAULT_CHUNK_BYTES, signal } = options;
+    requireByteCount('chunks', maxBytes, 1, Number.MAX_SAFE_INTEGER);
+    super(stream, reading, new ReadCount(maxBytes, true), signal);
+  }
+
+  protected override lengthOfLast(): number {
+    return 0;
+  }
+}
+
+export interface LinesOptions extends BoundedReadOptions {
+  /** Default `utf8`, where what is no UTF-8 becomes U+FFFD. */
+  readonly encoding?: 'utf8' | 'latin1';
+}
+
+const LINES_OPTIONS: OptionNames<LinesOptions> = { encoding: true, maxBytes: true, signal: true };
+
+type Encoding = 'utf8' | 'latin1';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const LINE_END = Uint8Array.of(LF);
+
+/** A line as text, without its LF or CR LF. */
+class ReadLine implements ReadGoal<string> {
+  readonly #until: ReadUntil;
+  readonly #encoding: Encoding;
+
+  constructor(maxBytes: number, encoding: Encoding) {
+    this.#until = new ReadUntil(LINE_END, maxBytes);
+    this.#encoding = encoding;
+  }
+
+  get limitMessage(): string {
+    return this.#until.limitMessage;
+  }
+
+  satisfiedBy(inbox: ByteQueue): number {
+    return this.#until.satisfiedBy(inbox);
+  }
+
+  take(inbox: ByteQueue, length: number): string {
+    const ending = length > 1 && inbox.byteAt(length - 2) === CR ? 2 : 1;
+    return inbox.takeText(length, ending, this.#encoding);
+  }
+}
+
+/**
+ * Gives each line as text, without its LF or CR LF; what comes after the last LF is a line too, when the peer ends. A
+ * line that passes `maxBytes`, its end included, closes the stream as with {@link IOStream.readUntil}.
+ */
+export class LineIterator extends ReadIterator<string> {
+  readonly #encoding: Encoding;
+
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
+  constructor(stream: IOStream, reading: ReadingSide, options: LinesOptions = {}) {
+    requireOptions('lines', options, LINES_OPTIONS);
+    const { encoding = 'utf8', maxBytes = Number.POSITIVE_INFINITY, signal } = options;
+    if (encoding !== 'utf8' && encoding !== 'latin1') {
+      throw wrongArgument('lines', "an encoding of 'utf8' or 'latin1'", encoding);
+    }
+    super(stream, reading, new ReadLine(Math.min(maxBytes, reading.maxBytes), encoding), signal);
+    this.#encoding = encoding;
+  }
+
+  protected override lengthOfLast(byteLength: number): number {
+    return byteLength;
+  }
+
+  protected override takeLast(inbox: ByteQueue, length: number): string {
+    return inbox.takeText(length, 0, this.#encoding);
+  }
+}
+
+/**
+ * Gives records of `byteLength` bytes each. They are yours. It fails with StreamProtocolError `ERR_STREAM_TRUNCATED` when
+ * the peer ends in the middle of one, whose bytes can still be read.
+ */
+export class RecordIterator extends ReadIterator<Buffer> {
+  readonly #byteLength: number;
+
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` for a length that cannot be, or is more than the stream may buffer. */
+  constructor(stream: IOStream, reading: ReadingSide, byteLength: number, options: ReadOptions = {}) {
+    requireReadOptions('records', options);
+    requireByteCount('records', byteLength, 1, reading.maxBytes);
+    super(stream, reading, new ReadCount(byteLength, false), options.signal);
+    this.#byteLength = byteLength;
+  }
+
+  protected override lengthOfLast(byteLength: number): number {
+    if (byteLength === 0) return 0;
+    const problem = `the peer ended after ${byteLength} bytes of a record of ${this.#byteLength}`;
+    throw new StreamProtocolError('ERR_STREAM_TRUNCATED', `records: ${problem}`);
+  }
+}
