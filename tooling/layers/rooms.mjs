@@ -27,18 +27,7 @@ export const ROOMS = {
       'subprocess',
       'compliance',
     ],
-    knownCycles: [
-      [
-        'stream/closing.ts',
-        'stream/io-stream.ts',
-        'stream/iterators.ts',
-        'stream/pipe.ts',
-        'stream/reading-side.ts',
-        'stream/stream-core.ts',
-        'stream/writing-side.ts',
-      ],
-      ['subprocess/communicate.ts', 'subprocess/subprocess.ts'],
-    ],
+    knownCycles: [['stream/io-stream.ts', 'stream/pipe.ts']],
   },
   http1: {
     order: [

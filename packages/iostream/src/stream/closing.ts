@@ -1,6 +1,5 @@
 import { type Clock, type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { StreamClosedError, StreamLimitError } from '../errors.ts';
-import type { IOStream } from './io-stream.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 
 /**
@@ -72,18 +71,26 @@ export class CloseListeners {
   }
 }
 
+/** What a graceful close needs of its stream. */
+interface LingeringStream {
+  readonly queuedBytes: number;
+  readonly isClosed: boolean;
+  readonly isEnded: boolean;
+  close(): void;
+}
+
 /**
  * Takes the consumer's place while a stream closes gracefully: throws away what comes, until the peer has ended too
  * or, once all that was queued has left, `lingerMs` have passed.
  */
 export class LingeringClose implements StreamConsumer {
-  readonly #stream: IOStream;
+  readonly #stream: LingeringStream;
   readonly #outer: StreamConsumer | undefined;
   readonly #clock: Clock;
   readonly #lingerMs: number;
   #timer: ClockTimer | undefined;
 
-  constructor(stream: IOStream, outer: StreamConsumer | undefined, clock: Clock, lingerMs: number) {
+  constructor(stream: LingeringStream, outer: StreamConsumer | undefined, clock: Clock, lingerMs: number) {
     this.#stream = stream;
     this.#outer = outer;
     this.#clock = clock;

@@ -1,5 +1,6 @@
 import type { OptionNames } from '@landspout/ioloop/errors';
 import {
+  type EndedStream,
   endedInOrder,
   requireByteCount,
   requireOptions,
@@ -7,7 +8,6 @@ import {
   wrongArgument,
 } from '../errors.ts';
 import type { ByteQueue } from './byte-queue.ts';
-import type { IOStream } from './io-stream.ts';
 import { NOT_YET, ReadCount, type ReadGoal, ReadUntil } from './read-goal.ts';
 import type { ReadingSide } from './reading-side.ts';
 import { type BoundedReadOptions, type ReadOptions, requireReadOptions } from './stream-options.ts';
@@ -29,7 +29,7 @@ const OVER: IteratorReturnResult<undefined> = { value: undefined, done: true };
 abstract class ReadIterator<Item>
   implements AsyncIterableIterator<Item, undefined, undefined>, ReadGoal<Result<Item>>
 {
-  readonly #stream: IOStream;
+  readonly #stream: EndedStream;
   readonly #reading: ReadingSide;
   readonly #goal: ReadGoal<Item>;
   readonly #signal: AbortSignal | undefined;
@@ -38,7 +38,12 @@ abstract class ReadIterator<Item>
   #isOver = false;
 
   /** @param goal - what makes an item; it is used again for each. */
-  constructor(stream: IOStream, reading: ReadingSide, goal: ReadGoal<Item>, signal: AbortSignal | undefined) {
+  constructor(
+    stream: EndedStream,
+    reading: ReadingSide,
+    goal: ReadGoal<Item>,
+    signal: AbortSignal | undefined,
+  ) {
     this.#stream = stream;
     this.#reading = reading;
     this.#goal = goal;
@@ -131,7 +136,7 @@ const DEFAULT_CHUNK_BYTES = 64 * 1024;
 /** Gives the bytes as they come. The chunks are yours. */
 export class ChunkIterator extends ReadIterator<Buffer> {
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
-  constructor(stream: IOStream, reading: ReadingSide, options: ChunksOptions = {}) {
+  constructor(stream: EndedStream, reading: ReadingSide, options: ChunksOptions = {}) {
     requireOptions('chunks', options, CHUNKS_OPTIONS);
     const { maxBytes = DEFAULT_CHUNK_BYTES, signal } = options;
     requireByteCount('chunks', maxBytes, 1, Number.MAX_SAFE_INTEGER);
@@ -182,13 +187,13 @@ class ReadLine implements ReadGoal<string> {
 
 /**
  * Gives each line as text, without its LF or CR LF; what comes after the last LF is a line too, when the peer ends. A
- * line that passes `maxBytes`, its end included, closes the stream as with {@link IOStream.readUntil}.
+ * line that passes `maxBytes`, its end included, closes the stream as with `IOStream.readUntil`.
  */
 export class LineIterator extends ReadIterator<string> {
   readonly #encoding: Encoding;
 
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
-  constructor(stream: IOStream, reading: ReadingSide, options: LinesOptions = {}) {
+  constructor(stream: EndedStream, reading: ReadingSide, options: LinesOptions = {}) {
     requireOptions('lines', options, LINES_OPTIONS);
     const { encoding = 'utf8', maxBytes = Number.POSITIVE_INFINITY, signal } = options;
     if (encoding !== 'utf8' && encoding !== 'latin1') {
@@ -215,7 +220,7 @@ export class RecordIterator extends ReadIterator<Buffer> {
   readonly #byteLength: number;
 
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for a length that cannot be, or is more than the stream may buffer. */
-  constructor(stream: IOStream, reading: ReadingSide, byteLength: number, options: ReadOptions = {}) {
+  constructor(stream: EndedStream, reading: ReadingSide, byteLength: number, options: ReadOptions = {}) {
     requireReadOptions('records', options);
     requireByteCount('records', byteLength, 1, reading.maxBytes);
     super(stream, reading, new ReadCount(byteLength, false), options.signal);

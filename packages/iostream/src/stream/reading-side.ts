@@ -1,13 +1,24 @@
 import { IOLoop, isThenable, reportRejection, runInRootContext } from '@landspout/ioloop';
-import { closedError, StreamClosedError, StreamLimitError, StreamUsageError } from '../errors.ts';
+import {
+  closedError,
+  type EndedStream,
+  StreamClosedError,
+  StreamLimitError,
+  StreamUsageError,
+} from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
-import type { StreamCore } from './stream-core.ts';
 import { StreamInbox } from './stream-inbox.ts';
 
 /** A stream without a waiting reader reads ahead this far, so that a read costs no change of interest. */
 const READ_AHEAD_BYTES = 64 * 1024;
+
+/** The stream that a {@link ReadingSide} belongs to. */
+interface ReadStream extends EndedStream {
+  readonly isWriteEnded: boolean;
+  close(error: Error): void;
+}
 
 /** The half of a stream that takes bytes in: for the one read that waits, or for the consumer. */
 export class ReadingSide {
@@ -18,13 +29,13 @@ export class ReadingSide {
   wasEndedSecond: boolean;
   bytesReceived = 0;
 
-  readonly #stream: StreamCore;
+  readonly #stream: ReadStream;
   readonly #transport: Transport;
   #inbox: StreamInbox | undefined;
   #consumer: StreamConsumer | undefined;
   #reading = false;
 
-  constructor(stream: StreamCore, transport: Transport, maxBytes: number) {
+  constructor(stream: ReadStream, transport: Transport, maxBytes: number) {
     this.#stream = stream;
     this.#transport = transport;
     this.maxBytes = maxBytes;

@@ -1,9 +1,15 @@
 import type { FileHandle } from 'node:fs/promises';
-import { closedError, requireOptions, StreamLimitError, StreamUsageError, wrongArgument } from '../errors.ts';
+import {
+  closedError,
+  type EndedStream,
+  requireOptions,
+  StreamLimitError,
+  StreamUsageError,
+  wrongArgument,
+} from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { OutgoingFile, SEND_FILE_OPTIONS, type SendFileOptions } from './outgoing-file.ts';
 import { OutgoingFiles } from './outgoing-files.ts';
-import type { StreamCore } from './stream-core.ts';
 import { type DrainOptions, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './stream-options.ts';
 import { WriteWaiters } from './write-waiters.ts';
 
@@ -13,6 +19,12 @@ const MOST_DRAINED_AT_ONCE = 1024;
 /** What a file that waits counts for under the limit, since it is not its bytes that wait in memory. */
 const WAITING_FILE_COST_BYTES = 1024;
 
+/** The stream that a {@link WritingSide} belongs to. */
+interface WrittenStream extends EndedStream {
+  close(error: Error): void;
+  reset(error: Error): void;
+}
+
 /** The half of a stream that gives bytes away: counts what is queued, holds the limit, and knows who waits. */
 export class WritingSide {
   queuedBytes = 0;
@@ -20,7 +32,7 @@ export class WritingSide {
   /** Whether our writing side was shut down: nothing more is taken. */
   isEnded: boolean;
 
-  readonly #stream: StreamCore;
+  readonly #stream: WrittenStream;
   readonly #transport: Transport;
   readonly #maxBytes: number;
   readonly #closesOnOverflow: boolean;
@@ -31,7 +43,7 @@ export class WritingSide {
   /** Only while files wait to be sent. */
   #files: OutgoingFiles | undefined;
 
-  constructor(stream: StreamCore, transport: Transport, maxBytes: number, closesOnOverflow: boolean) {
+  constructor(stream: WrittenStream, transport: Transport, maxBytes: number, closesOnOverflow: boolean) {
     this.#stream = stream;
     this.#transport = transport;
     this.#maxBytes = maxBytes;

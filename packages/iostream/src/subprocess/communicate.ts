@@ -1,8 +1,7 @@
-import { withTimeout } from '@landspout/ioloop';
+import { type IOLoop, withTimeout } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { StreamClosedError, StreamLimitError } from '../errors.ts';
 import type { IOStream } from '../stream/io-stream.ts';
-import type { Subprocess } from './subprocess.ts';
 import { requireCount, requireOptions, SubprocessLimitError, wrongArgument } from './subprocess-errors.ts';
 
 export interface CommunicateOptions {
@@ -27,11 +26,21 @@ export interface CommunicateResult {
   readonly returnCode: number;
 }
 
+/** What is needed of the `Subprocess`. */
+interface Child {
+  readonly loop: IOLoop;
+  readonly stdin: IOStream | undefined;
+  readonly stdout: IOStream | undefined;
+  readonly stderr: IOStream | undefined;
+  waitForExit(options: { readonly raiseError: false; readonly signal: AbortSignal }): Promise<number>;
+  close(): Promise<void>;
+}
+
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 
-/** Writes, ends, and reads all there is; see {@link Subprocess.communicate}. */
+/** Writes, ends, and reads all there is; see `Subprocess.communicate`. */
 export async function communicate(
-  child: Subprocess,
+  child: Child,
   input: string | Uint8Array | undefined,
   options: CommunicateOptions,
 ): Promise<CommunicateResult> {
@@ -44,7 +53,7 @@ export async function communicate(
 }
 
 async function exchange(
-  child: Subprocess,
+  child: Child,
   input: string | Uint8Array | undefined,
   maxBytes: number,
   stop: AbortSignal,
@@ -70,7 +79,7 @@ async function exchange(
   }
 }
 
-function requireInput(child: Subprocess, input: unknown): void {
+function requireInput(child: Child, input: unknown): void {
   if (input === undefined) return;
   if (typeof input !== 'string' && !(input instanceof Uint8Array)) {
     throw wrongArgument('communicate', 'bytes or text', input);
