@@ -65,7 +65,6 @@ export type {
 export { listenNode } from './listening/node-listener.ts';
 export { type SystemdSocket, systemdSockets } from './listening/systemd.ts';
 // Clients behind a proxy.
-export type { ProxiedConnection } from './proxy-protocol/proxied-transport.ts';
 export { PROXY_ERRORS, type ProxyErrorCode, ProxyProtocolError } from './proxy-protocol/proxy-errors.ts';
 export type { ProxyProtocolOptions } from './proxy-protocol/proxy-options.ts';
 // Servers.
@@ -113,7 +112,13 @@ export type {
 export { TlsServerContext } from './tls/server-context.ts';
 export { type KeptSession, TlsSessionCache } from './tls/session-cache.ts';
 // The layer below the streams.
-export type { SocketAddress, TlsInfo, Transport, TransportEvents } from './transport.ts';
+export type {
+  ProxiedConnection,
+  SocketAddress,
+  TlsInfo,
+  Transport,
+  TransportEvents,
+} from './transport.ts';
 export { type OpenFdOptions, openFd } from './transports/fd-transport.ts';
 export { memoryPair } from './transports/memory-transport.ts';
 export { NodeTransport, type NodeTransportOptions } from './transports/node-transport.ts';

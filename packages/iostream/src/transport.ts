@@ -59,6 +59,8 @@ export interface Transport {
   readonly remoteAddress: SocketAddress;
   /** What TLS agreed on, where there is TLS. */
   readonly tls: TlsInfo | undefined;
+  /** The proxy that has told of the client; a transport on top of this one has it too. */
+  readonly proxied?: ProxiedConnection | undefined;
 
   /**
    * Gives the channel away as a Node socket (for TLS on top). Nothing more is reported; the transport is dead.
@@ -86,6 +88,16 @@ export type SocketAddress =
   | { readonly family: 'IPv4' | 'IPv6'; readonly address: string; readonly port: number }
   | { readonly family: 'unix'; readonly path: string }
   | { readonly family: 'memory' };
+
+/** What is between a client and us, where a PROXY header has told of the client. */
+export interface ProxiedConnection {
+  /** Of the header. */
+  readonly version: 1 | 2;
+  /** The proxy: the peer of the connection itself. */
+  readonly proxyAddress: SocketAddress;
+  /** Where the proxy connected to: our own end of the connection itself. */
+  readonly proxyLocalAddress: SocketAddress;
+}
 
 /** What a TLS handshake agreed on. */
 export interface TlsInfo {

@@ -1,17 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { runInRootContext } from '@landspout/ioloop';
-import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
+import type { ProxiedConnection, SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import type { ProxyHeader } from './proxy-header.ts';
-
-/** What is between a client and us, where a PROXY header has told of the client. */
-export interface ProxiedConnection {
-  /** Of the header. */
-  readonly version: 1 | 2;
-  /** The proxy: the peer of the connection itself. */
-  readonly proxyAddress: SocketAddress;
-  /** Where the proxy connected to: our own end of the connection itself. */
-  readonly proxyLocalAddress: SocketAddress;
-}
 
 /**
  * A connection from a proxy, behind the PROXY header: it has the client's address, and begins with what came right
@@ -23,6 +13,7 @@ export class ProxiedTransport implements Transport, TransportEvents {
   readonly tls: TlsInfo | undefined;
   readonly localAddress: SocketAddress;
   readonly remoteAddress: SocketAddress;
+  readonly proxied: ProxiedConnection | undefined;
 
   readonly #below: Transport;
   /** What came before anybody was attached to us. */
@@ -40,8 +31,8 @@ export class ProxiedTransport implements Transport, TransportEvents {
     const { remoteAddress: proxyAddress, localAddress: proxyLocalAddress } = below;
     this.remoteAddress = header?.addresses?.source ?? proxyAddress;
     this.localAddress = header?.addresses?.destination ?? proxyLocalAddress;
-    if (header?.addresses === undefined) return;
-    noteProxied(this.remoteAddress, { version: header.version, proxyAddress, proxyLocalAddress });
+    if (header?.addresses !== undefined)
+      this.proxied = { version: header.version, proxyAddress, proxyLocalAddress };
   }
 
   attach(events: TransportEvents): void {
@@ -138,19 +129,4 @@ export class ProxiedTransport implements Transport, TransportEvents {
     this.#events?.received(bytes, 0, bytes.length);
     if (this.#reading && this.#open) this.#below.resume();
   }
-}
-
-/**
- * By the client's address, as the very object that a stream has: that goes unchanged through TLS and every other layer,
- * which need not know of proxies, and connections without one pay nothing.
- */
-const CONNECTIONS = new WeakMap<SocketAddress, ProxiedConnection>();
-
-function noteProxied(client: SocketAddress, connection: ProxiedConnection): void {
-  CONNECTIONS.set(client, connection);
-}
-
-/** @param remoteAddress - of a stream. @returns `undefined` when no header has told of it. */
-export function findProxied(remoteAddress: SocketAddress): ProxiedConnection | undefined {
-  return CONNECTIONS.get(remoteAddress);
 }

@@ -1,6 +1,7 @@
 import { reportRejection } from '@landspout/ioloop';
 import type { CloseReason } from '../stream/closing.ts';
-import { IOStream } from '../stream/io-stream.ts';
+import { coreOf, IOStream } from '../stream/io-stream.ts';
+import type { CoreObserver } from '../stream/stream-core.ts';
 import type { IOStreamOptions } from '../stream/stream-options.ts';
 import type { Transport } from '../transport.ts';
 
@@ -15,7 +16,7 @@ export interface ServerStreamOwner {
 }
 
 /** A stream that tells its server when it is gone: a method call, where a callback would cost memory for each. */
-export class ServerStream extends IOStream {
+export class ServerStream extends IOStream implements CoreObserver {
   readonly #owner: ServerStreamOwner;
   #isGone = false;
   /** Closes what goes on in our place: the handshake, and then the successor. */
@@ -24,6 +25,7 @@ export class ServerStream extends IOStream {
   constructor(transport: Transport, options: IOStreamOptions, owner: ServerStreamOwner) {
     super(transport, options);
     this.#owner = owner;
+    coreOf(this).observer = this;
   }
 
   /** Tells the owner if `result`, the handler's, fails. Bound, since a closure with its context weighs twice as much. */
@@ -46,8 +48,7 @@ export class ServerStream extends IOStream {
     super.reset(error);
   }
 
-  override closed(error: Error | undefined): void {
-    super.closed(error);
+  transportClosed(): void {
     this.#tellOwner(this.closeReason);
   }
 

@@ -2,7 +2,7 @@ import type { SecureContext } from 'node:tls';
 import { IOLoop, withCallerStack } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { requireOptions, StreamClosedError, StreamConnectError, StreamUsageError } from '../errors.ts';
-import { IOStream } from '../stream/io-stream.ts';
+import { coreOf, IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions } from '../stream/stream-options.ts';
 import { TlsAcceptor } from '../tls/acceptor.ts';
 import { secureClient } from '../tls/client.ts';
@@ -110,7 +110,7 @@ async function passedOn(stream: IOStream, replace: () => Promise<IOStream>): Pro
     successor = await replace();
     return successor;
   } finally {
-    stream.passCloseListeners(successor);
+    coreOf(stream).passCloseListeners(successor === undefined ? undefined : coreOf(successor));
   }
 }
 

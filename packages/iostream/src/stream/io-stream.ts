@@ -4,12 +4,13 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { requireByteCount, requireOptions } from '../errors.ts';
-import type { Transport } from '../transport.ts';
+import type { ProxiedConnection, SocketAddress, TlsInfo, Transport } from '../transport.ts';
 import { type OpenFdOptions, openFd } from '../transports/fd-transport.ts';
 import { memoryPair } from '../transports/memory-transport.ts';
 import { nodeDuplexTransport } from '../transports/node-transport.ts';
-import { LingeringClose } from './closing.ts';
+import { type CloseReason, LingeringClose } from './closing.ts';
 import {
   ChunkIterator,
   type ChunksOptions,
@@ -27,6 +28,7 @@ import {
   type BoundedReadOptions,
   DEFAULT_STREAM_OPTIONS,
   type DrainOptions,
+  HIGH_WATER_BYTES,
   type IOStreamOptions,
   type ReadBytesOptions,
   type ReadOptions,
@@ -34,12 +36,16 @@ import {
   requireBoundedReadOptions,
   requireDrainOptions,
   requireReadBytesOptions,
+  requireReadOptions,
   requireRegexOptions,
   resolveStreamOptions,
   STREAM_OPTIONS,
 } from './stream-options.ts';
 
 const FROM_FD_OPTIONS: OptionNames<IOStreamOptions & OpenFdOptions> = { ...STREAM_OPTIONS, direction: true };
+
+/** For the rooms above: what a stream is made of. Its users see methods alone. */
+export let coreOf: (stream: IOStream) => StreamCore;
 
 /**
  * A stream of bytes in both directions, over any {@link Transport}: reads that say what they want, writes that
@@ -48,10 +54,16 @@ const FROM_FD_OPTIONS: OptionNames<IOStreamOptions & OpenFdOptions> = { ...STREA
  * Reading stops when the peer shuts down its side (FIN), and writing still works then. One read at a time; writes
  * are queued in order and leave together at the end of the turn.
  */
-export class IOStream extends StreamCore {
-  /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
+export class IOStream {
+  readonly #core: StreamCore;
+
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid. */
   constructor(transport: Transport, options: IOStreamOptions = DEFAULT_STREAM_OPTIONS) {
-    super(transport, options);
+    this.#core = new StreamCore(transport, options);
+  }
+
+  static {
+    coreOf = (stream) => stream.#core;
   }
 
   // ---- streams over other things than connections ----
@@ -90,6 +102,81 @@ export class IOStream extends StreamCore {
     return [new IOStream(a, options), new IOStream(b, options)];
   }
 
+  // ---- what it is ----
+
+  /** Whether the stream was closed, by whomever. Bytes that came before can still be read. */
+  get isClosed(): boolean {
+    return this.#core.isClosed;
+  }
+
+  /** Whether the peer has shut down its writing side. */
+  get isEnded(): boolean {
+    return this.#core.isEnded;
+  }
+
+  /** Why the stream closed, where it was no orderly end. */
+  get error(): Error | undefined {
+    return this.#core.error;
+  }
+
+  /** Who closed the stream and how; `undefined` while it is open. */
+  get closeReason(): CloseReason | undefined {
+    return this.#core.closeReason;
+  }
+
+  /** Bytes that have come since the start, read or not. */
+  get bytesReceived(): number {
+    return this.#core.reading.bytesReceived;
+  }
+
+  /** Bytes written, and of files to be sent, that have not reached the kernel. */
+  get queuedBytes(): number {
+    return this.#core.writing.queuedBytes;
+  }
+
+  /** Bytes that have reached the kernel since the start. */
+  get bytesSent(): number {
+    return this.#core.writing.bytesSent;
+  }
+
+  /** Bytes that have come and wait to be read. */
+  get bufferedBytes(): number {
+    return this.#core.reading.bufferedBytes;
+  }
+
+  get localAddress(): SocketAddress {
+    return this.#core.transport.localAddress;
+  }
+
+  get remoteAddress(): SocketAddress {
+    return this.#core.transport.remoteAddress;
+  }
+
+  /** The proxy that has told who the client is, whose addresses {@link remoteAddress} and {@link localAddress} are then. */
+  get proxied(): ProxiedConnection | undefined {
+    return this.#core.transport.proxied;
+  }
+
+  /** What TLS agreed on; `undefined` without TLS. */
+  get tls(): TlsInfo | undefined {
+    return this.#core.transport.tls;
+  }
+
+  /** Whether a write is taken, and little enough is queued (at most 64 KiB) that it makes sense: see {@link waitDrained}. */
+  get isWritable(): boolean {
+    return !this.isClosed && !this.#core.writing.isEnded && this.queuedBytes <= HIGH_WATER_BYTES;
+  }
+
+  /** Whether {@link endWrite} was called. */
+  get isWriteEnded(): boolean {
+    return this.#core.writing.isEnded;
+  }
+
+  /** Whether a read waits. */
+  get isReading(): boolean {
+    return this.#core.reading.isAwaited;
+  }
+
   // ---- reading ----
 
   /**
@@ -125,8 +212,8 @@ export class IOStream extends StreamCore {
     return this.#read(options, (maxBytes) => {
       requireRegexOptions('readUntilRegex', options);
       const { maxMatchBytes = Number.POSITIVE_INFINITY } = options;
-      const askAgain = () => this.reading.answerRead();
-      return new ReadUntilRegex({ pattern, maxMatchBytes, maxBytes, clock: this.clock, askAgain });
+      const askAgain = () => this.#core.reading.answerRead();
+      return new ReadUntilRegex({ pattern, maxMatchBytes, maxBytes, clock: this.#core.clock, askAgain });
     });
   }
 
@@ -167,22 +254,22 @@ export class IOStream extends StreamCore {
 
   /** Each line as text, without its line end. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link LineIterator}. */
   lines(options?: LinesOptions): AsyncIterableIterator<string, undefined, undefined> {
-    return new LineIterator(this, this.reading, options);
+    return new LineIterator(this, this.#core.reading, options);
   }
 
   /** The bytes as they come. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link ChunkIterator}. */
   chunks(options?: ChunksOptions): AsyncIterableIterator<Buffer, undefined, undefined> {
-    return new ChunkIterator(this, this.reading, options);
+    return new ChunkIterator(this, this.#core.reading, options);
   }
 
   /** Records of `byteLength` bytes each. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link RecordIterator}. */
   records(byteLength: number, options?: ReadOptions): AsyncIterableIterator<Buffer, undefined, undefined> {
-    return new RecordIterator(this, this.reading, byteLength, options);
+    return new RecordIterator(this, this.#core.reading, byteLength, options);
   }
 
   /** As {@link chunks}. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer, undefined, undefined> {
-    return new ChunkIterator(this, this.reading);
+    return new ChunkIterator(this, this.#core.reading);
   }
 
   /** Writes all that comes to `target`, no faster than it takes it; see {@link pipe}. */
@@ -192,7 +279,7 @@ export class IOStream extends StreamCore {
 
   /** Puts bytes back, before all that is buffered. They belong to the stream from here on. */
   unread(bytes: Uint8Array): void {
-    this.reading.unread(bytes);
+    this.#core.reading.unread(bytes);
   }
 
   /**
@@ -200,19 +287,19 @@ export class IOStream extends StreamCore {
    * `undefined` returns to reads.
    */
   setConsumer(consumer: StreamConsumer | undefined): void {
-    this.reading.setConsumer(consumer);
+    this.#core.reading.setConsumer(consumer);
     // Who comes too late for the end still hears of it, on a later turn as always.
-    if (this.isOver && consumer !== undefined) process.nextTick(() => consumer.closed(this.error));
+    if (this.#core.isOver && consumer !== undefined) process.nextTick(() => consumer.closed(this.error));
   }
 
   /** Starts or goes on handing bytes to the consumer. */
   resume(): void {
-    this.reading.resume();
+    this.#core.reading.resume();
   }
 
   /** Stops handing bytes to the consumer. While paused neither the end nor a reset of the peer is noticed. */
   pause(): void {
-    this.reading.pause();
+    this.#core.reading.pause();
   }
 
   // ---- writing ----
@@ -231,7 +318,7 @@ export class IOStream extends StreamCore {
    *   queued already and `maxWriteBufferBytes` would be passed.
    */
   write(data: Uint8Array | string): Promise<void> {
-    return this.writing.write(data);
+    return this.#core.writing.write(data);
   }
 
   /**
@@ -241,7 +328,7 @@ export class IOStream extends StreamCore {
    * @throws StreamLimitError as {@link write}.
    */
   send(piece: string | Uint8Array): void {
-    this.writing.send(piece);
+    this.#core.writing.send(piece);
   }
 
   /**
@@ -265,7 +352,7 @@ export class IOStream extends StreamCore {
    *   for arguments that cannot be, both as a rejection, with nothing queued.
    */
   sendFile(file: FileHandle | number, options: SendFileOptions = {}): Promise<number> {
-    return this.writing.sendFile(file, options, () => this.reading.drained());
+    return this.#core.writing.sendFile(file, options, () => this.#core.reading.drained());
   }
 
   /**
@@ -274,8 +361,8 @@ export class IOStream extends StreamCore {
    */
   flush(): void {
     if (this.isClosed) return;
-    this.transport.flush();
-    this.writing.writable();
+    this.#core.transport.flush();
+    this.#core.writing.writable();
   }
 
   /**
@@ -285,13 +372,13 @@ export class IOStream extends StreamCore {
    * @throws StreamClosedError when the stream closes first; the reason of `signal` when it aborts.
    */
   waitDrained(options?: DrainOptions): Promise<void> {
-    if (options === undefined) return this.writing.waitDrained({});
+    if (options === undefined) return this.#core.writing.waitDrained({});
     try {
       requireDrainOptions('waitDrained', options);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.writing.waitDrained(options);
+    return this.#core.writing.waitDrained(options);
   }
 
   /**
@@ -303,13 +390,109 @@ export class IOStream extends StreamCore {
   closeGracefully(lingerMs = 2_000): void {
     if (this.isClosed) return;
     this.endWrite();
-    const lingering = this.reading.replaceConsumer(
-      (outer) => new LingeringClose(this, outer, this.clock, lingerMs),
+    const lingering = this.#core.reading.replaceConsumer(
+      (outer) => new LingeringClose(this, outer, this.#core.clock, lingerMs),
     );
     lingering.goOn();
   }
 
+  // ---- the end ----
+
+  /** Shuts down our writing side (FIN) after all that is queued. Reading goes on. */
+  endWrite(): void {
+    if (!this.isClosed) this.#core.writing.endWrite();
+  }
+
+  /**
+   * Closes both directions at once; what is queued is lost. A read that the buffered bytes satisfy still gets
+   * them; all else that waits fails with StreamClosedError, `error` as its cause. Idempotent.
+   */
+  close(error?: Error): void {
+    this.#core.close(error);
+  }
+
+  /** As {@link close}, but the peer sees a reset instead of an orderly end. */
+  reset(error?: Error): void {
+    this.#core.reset(error);
+  }
+
+  /** Resolves when the stream is closed, by whomever; see {@link closeReason}. @throws the reason of `signal`. */
+  waitClosed(options: ReadOptions = {}): Promise<void> {
+    try {
+      requireReadOptions('waitClosed', options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (this.#core.isOver) return Promise.resolve();
+    return this.#core.closeListeners.wait(options.signal);
+  }
+
+  /** Calls `callback` one turn after the close, when all reads were answered; also for a stream that is closed. */
+  setCloseCallback(callback: () => void): void {
+    const { closeListeners, isOver, reading } = this.#core;
+    closeListeners.add(callback);
+    if (isOver) closeListeners.tell();
+    else reading.watchForEnd();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.waitClosed();
+  }
+
+  // ---- the rest ----
+
+  /** Whether this open stream keeps the process alive. It does, until told otherwise. */
+  ref(): void {
+    this.#core.transport.ref();
+  }
+
+  unref(): void {
+    this.#core.transport.unref();
+  }
+
+  /** TCP_NODELAY, which is on by default; without TCP nothing happens. */
+  setNoDelay(on: boolean): void {
+    this.#core.transport.setNoDelay(on);
+  }
+
+  /**
+   * Gives up the transport, for TLS on top of it: an idle stream only.
+   *
+   * @throws StreamUsageError `ERR_STREAM_USAGE` when bytes are buffered, queued or waited for.
+   */
+  detachTransport(): Transport {
+    return this.#core.detachTransport();
+  }
+
+  /** The options that this stream was made with, defaults included. */
+  get options(): Required<IOStreamOptions> {
+    return this.#core.options;
+  }
+
   // ---- inside ----
+
+  [INSPECT](): object {
+    return inspection(
+      this,
+      [
+        'isClosed',
+        'closeReason',
+        'isEnded',
+        'isWriteEnded',
+        'bytesReceived',
+        'bytesSent',
+        'bufferedBytes',
+        'queuedBytes',
+        'error',
+      ],
+      () => ({
+        remoteAddress: inspectedAddress(this.remoteAddress),
+        localAddress: inspectedAddress(this.localAddress),
+        tls: this.tls?.protocol,
+      }),
+    );
+  }
 
   /** @param makeGoal - is given the most bytes to wait through; throws for invalid arguments and options. */
   #read<Result>(
@@ -318,7 +501,10 @@ export class IOStream extends StreamCore {
   ): Promise<Result> {
     try {
       const maxBytes = options?.maxBytes ?? Number.POSITIVE_INFINITY;
-      return this.reading.read(makeGoal(Math.min(maxBytes, this.reading.maxBytes)), options?.signal);
+      return this.#core.reading.read(
+        makeGoal(Math.min(maxBytes, this.#core.reading.maxBytes)),
+        options?.signal,
+      );
     } catch (error) {
       return Promise.reject(error);
     }

@@ -37,7 +37,7 @@ export class TlsAcceptor {
   /** Takes a connection over. @param whenClosed - called when it is gone, after the handshake or in it. */
   accept(transport: Transport, whenClosed?: () => void): void {
     // Only the plain transport knows those of every sort of connection.
-    const { localAddress, remoteAddress } = transport;
+    const { localAddress, remoteAddress, proxied } = transport;
     let socket: Duplex;
     try {
       socket = detachLive(transport);
@@ -58,7 +58,7 @@ export class TlsAcceptor {
     this.#context.handshake(socket, {
       secured: (secure) => {
         settle();
-        this.#secured(secure, { loop: this.#loop, localAddress, remoteAddress, below: socket });
+        this.#secured(secure, { loop: this.#loop, localAddress, remoteAddress, proxied, below: socket });
       },
       failed: (error, secure) => {
         settle();

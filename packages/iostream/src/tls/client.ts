@@ -54,7 +54,7 @@ export function secureClient(
 ): Promise<Transport> {
   return new Promise((resolve, reject) => {
     // Before the transport is given up, which then knows them no more.
-    const { localAddress, remoteAddress } = transport;
+    const { localAddress, remoteAddress, proxied } = transport;
     const below = detachLive(transport);
     const socket = openTls(below, settings, servername, remoteAddress);
     let deadline: ClockTimer | undefined;
@@ -72,7 +72,7 @@ export function secureClient(
     const onAbort = (): void => giveUp(signal?.reason);
     const onSecured = (): void => {
       end();
-      const secured = new NodeTransport(socket, { loop, localAddress, remoteAddress, below });
+      const secured = new NodeTransport(socket, { loop, localAddress, remoteAddress, proxied, below });
       socket.off('error', onError);
       resolve(secured);
     };

@@ -12,7 +12,7 @@ import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { internetAddress } from '../addresses/net-address.ts';
 import { requireOptions, wrongArgument } from '../errors.ts';
-import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
+import type { ProxiedConnection, SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import { resetDuplex } from './duplex-reset.ts';
 import { MOST_CHUNK_BYTES, OutgoingPieces } from './outgoing-pieces.ts';
 import { readTlsInfo } from './tls-info.ts';
@@ -23,6 +23,8 @@ export interface NodeTransportOptions {
   /** What the Duplex cannot say itself, such as the path of a Unix socket. Default: what it says. */
   readonly localAddress?: SocketAddress | undefined;
   readonly remoteAddress?: SocketAddress | undefined;
+  /** Of the transport that a TLS socket was put on. */
+  readonly proxied?: ProxiedConnection | undefined;
   /** Where bytes go one way only. */
   readonly direction?: Transport['direction'];
   /** What a TLS socket was put on: it alone can be reset. Default: the Duplex itself. */
@@ -33,6 +35,7 @@ const NODE_TRANSPORT_OPTIONS: OptionNames<NodeTransportOptions> = {
   loop: true,
   localAddress: true,
   remoteAddress: true,
+  proxied: true,
   direction: true,
   below: true,
 };
@@ -50,6 +53,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   readonly tls: TlsInfo | undefined;
   readonly localAddress: SocketAddress;
   readonly remoteAddress: SocketAddress;
+  readonly proxied: ProxiedConnection | undefined;
   /** For the loop's budget. */
   writeTurn = 0;
   /** For the loop's budget. */
@@ -91,6 +95,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     // Read now, since Node forgets them when the connection goes.
     this.localAddress = options.localAddress ?? ownAddress(duplex);
     this.remoteAddress = options.remoteAddress ?? peerAddress(duplex);
+    this.proxied = options.proxied;
     // Of a TLS socket this would write a record; of a pipe or a terminal there is no other direction to look into.
     const isPlainSocket = duplex instanceof Socket && this.tls === undefined && this.direction === undefined;
     this.#isUnixSocket = isPlainSocket && ownAddress(duplex).family === 'unix';
