@@ -12,6 +12,27 @@
  * @type {Readonly<Record<string, Rooms>>}
  */
 export const ROOMS = {
+  ioloop: {
+    order: [
+      '.',
+      'locks',
+      'queues',
+      'coroutines',
+      'executors',
+      'watchdog',
+      'reactor',
+      'sockets',
+      'loop',
+      'processes/messages',
+      'processes/launching',
+      'processes/supervisor',
+      'processes',
+    ],
+    knownCycles: [
+      ['checks.ts', 'clock.ts', 'delay.ts', 'logger.ts'],
+      ['queues/queue-iterator.ts', 'queues/queue.ts'],
+    ],
+  },
   iostream: {
     order: [
       '.',

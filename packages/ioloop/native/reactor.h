@@ -1,6 +1,6 @@
 /*
  * The native reactor: readiness from epoll and thin system calls on slots. No policy, no buffers of its own.
- * What each exported function promises is written in src/native-binding.ts; this file says how it is kept.
+ * What each exported function promises is written in src/reactor/native-binding.ts; this file says how it is kept.
  *
  * Rules that hold everywhere:
  * - Everything lives in one State per environment (thread); nothing is global, so worker threads need no lock.

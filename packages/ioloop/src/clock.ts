@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
+import { requireFunction } from './checks.ts';
 import { requireDelay } from './delay.ts';
-import { requireFunction } from './usage.ts';
 
 /** Time as an argument: what waits takes a clock, so that a test can be the one who lets time pass. */
 export interface Clock {

@@ -1,4 +1,4 @@
-import { usage } from './usage.ts';
+import { usage } from './checks.ts';
 
 /** The longest delay that Node's timers keep; beyond it they fire at once. */
 export const MAX_DELAY_MS = 2 ** 31 - 1;

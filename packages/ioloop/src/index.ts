@@ -11,14 +11,16 @@
 export { withCallerStack } from './caller-stack.ts';
 // Time and records as arguments.
 export { type Clock, type ClockTimer, systemClock } from './clock.ts';
-export { Deadline, type DeadlineEntry, DeadlineWheel } from './deadline-wheel.ts';
-export type { ReadinessHandler } from './descriptor-watch.ts';
 // What can go wrong.
 export { CodedError, SystemError } from './errors.ts';
-export type { Flushable } from './flush-queue.ts';
-// The loop.
-export { type CloseOptions, IOLoop, type IOLoopOptions, type RunOptions } from './io-loop.ts';
 export { consoleLogger, type Logger, type LogTarget, RateLimitedLog } from './logger.ts';
+export { Deadline, type DeadlineEntry, DeadlineWheel } from './loop/deadline-wheel.ts';
+// The loop.
+export { type CloseOptions, IOLoop, type IOLoopOptions, type RunOptions } from './loop/io-loop.ts';
+export type { LagStats } from './loop/loop-lag.ts';
+export type { LoopStats, StatsOptions } from './loop/loop-stats.ts';
+export type { Timeout } from './loop/loop-timers.ts';
+export { PeriodicCallback, type PeriodicCallbackOptions } from './loop/periodic-callback.ts';
 export {
   LOOP_ERRORS,
   LoopClosedError,
@@ -30,13 +32,11 @@ export {
   QueueEmptyError,
   QueueFullError,
 } from './loop-errors.ts';
-export type { LagStats } from './loop-lag.ts';
-export type { LoopStats, StatsOptions } from './loop-stats.ts';
-export type { Timeout } from './loop-timers.ts';
-export type { NativeAddress, NativeBinding } from './native-binding.ts';
-export { PeriodicCallback, type PeriodicCallbackOptions } from './periodic-callback.ts';
+export { runInRootContext } from './node-async-context.ts';
 // For the layers above.
 export { portNumber, portProblem } from './port-number.ts';
+export type { Flushable } from './reactor/flush-queue.ts';
+export type { NativeAddress, NativeBinding } from './reactor/native-binding.ts';
 export {
   checked,
   type Descriptor,
@@ -44,16 +44,16 @@ export {
   type ReactorStats,
   type ReadyHandler,
   systemError,
-} from './reactor.ts';
-export { runInRootContext } from './root-context.ts';
+} from './reactor/reactor.ts';
+export type { BatchedSender, SendBatch } from './reactor/send-batch.ts';
+export type { Backend } from './reactor/thread-backend.ts';
+export type { BudgetedWriter, WriteBudget } from './reactor/write-budget.ts';
+export type { ReadinessHandler } from './sockets/descriptor-watch.ts';
 // Hand-written loops.
-export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './selector.ts';
-export type { BatchedSender, SendBatch } from './send-batch.ts';
-export { Socket, type SocketTarget } from './socket.ts';
+export { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from './sockets/selector.ts';
+export { Socket, type SocketTarget } from './sockets/socket.ts';
 // Results of a program's callbacks. `isFuture` is Tornado's name.
 export { callReporting, isThenable, isThenable as isFuture, reportRejection } from './thenable.ts';
-export type { Backend } from './thread-backend.ts';
-export type { BudgetedWriter, WriteBudget } from './write-budget.ts';
 
 // Locks and queues.
 
@@ -109,20 +109,20 @@ export {
 } from './executors/executor-errors.ts';
 export { InlineExecutor } from './executors/inline-executor.ts';
 export type { RunInExecutorOptions } from './executors/loop-executors.ts';
-export { type RunOnExecutorOptions, runOnExecutor } from './executors/run-on-executor.ts';
 export type { CloseOptions as ExecutorCloseOptions } from './executors/running-tasks.ts';
 export { ThreadPoolExecutor, type ThreadPoolExecutorOptions } from './executors/thread-pool-executor.ts';
 export { transfer } from './executors/transfer.ts';
+export { type RunOnExecutorOptions, runOnExecutor } from './loop/run-on-executor.ts';
 export type { LoopBlock } from './watchdog/loop-block.ts';
 export { LOOP_BLOCK_CHANNEL, type LoopWatch } from './watchdog/loop-watch.ts';
 export { WATCH_ERRORS, type WatchErrorCode, WatchUsageError } from './watchdog/watch-errors.ts';
 export type { LoopWatchOptions } from './watchdog/watch-options.ts';
+
 // Many processes.
 
-export type { ChildProgramOptions } from './processes/child-program.ts';
 export { FORK_OPTIONS, type ForkProcessesOptions, forkProcesses } from './processes/fork-processes.ts';
-export type { ProcessListenOptions } from './processes/listen-requests.ts';
-export { cpuCount } from './processes/process-count.ts';
+export type { ChildProgramOptions } from './processes/launching/child-program.ts';
+export type { ProcessListenOptions } from './processes/launching/listen-requests.ts';
 export {
   PROCESS_ERRORS,
   type ProcessErrorCode,
@@ -130,17 +130,18 @@ export {
   ProcessNotReadyError,
   ProcessTimeoutError,
   ProcessUsageError,
-} from './processes/process-errors.ts';
-export { ProcessSupervisor } from './processes/process-supervisor.ts';
+} from './processes/launching/process-errors.ts';
+export { announceListening, explainAddressInUse } from './processes/messages/task-readiness.ts';
+export type { TaskListener } from './processes/messages/task-record.ts';
 export { type ProcessTask, taskId } from './processes/process-task.ts';
-export type { RestartPolicyOptions } from './processes/restart-policy.ts';
-export type { SupervisedChild } from './processes/supervised-task.ts';
+export { cpuCount } from './processes/supervisor/process-count.ts';
+export { ProcessSupervisor } from './processes/supervisor/process-supervisor.ts';
+export type { RestartPolicyOptions } from './processes/supervisor/restart-policy.ts';
+export type { SupervisedChild } from './processes/supervisor/supervised-task.ts';
 export type {
   AskOptions,
   ProcessSupervisorOptions,
   RollingRestartOptions,
   SupervisorHooks,
-} from './processes/supervisor-options.ts';
-export type { ProcessExit } from './processes/task-child.ts';
-export { announceListening, explainAddressInUse } from './processes/task-readiness.ts';
-export type { TaskListener } from './processes/task-record.ts';
+} from './processes/supervisor/supervisor-options.ts';
+export type { ProcessExit } from './processes/supervisor/task-child.ts';

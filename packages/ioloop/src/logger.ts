@@ -1,6 +1,6 @@
 import type { Clock, ClockTimer } from './clock.ts';
 import { INSPECT, inspection } from './inspection.ts';
-import { runInRootContext } from './root-context.ts';
+import { runInRootContext } from './node-async-context.ts';
 
 /** Where a layer reports what no caller can be told. The console and pino both satisfy it. */
 export interface Logger {

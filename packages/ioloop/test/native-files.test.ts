@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import type { NativeBinding } from '../src/native-binding.ts';
+import type { NativeBinding } from '../src/reactor/native-binding.ts';
 import { nativeIt } from './fixtures/native-case.ts';
 import {
   awaitEvents,

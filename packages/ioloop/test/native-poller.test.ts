@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import type { NativeBinding } from '../src/native-binding.ts';
+import type { NativeBinding } from '../src/reactor/native-binding.ts';
 import { nativeIt } from './fixtures/native-case.ts';
 import {
   awaitEvents,

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
-import { loadNative } from '../src/load-native.ts';
-import type { NativeBinding } from '../src/native-binding.ts';
+import { loadNative } from '../src/reactor/load-native.ts';
+import type { NativeBinding } from '../src/reactor/native-binding.ts';
 import { nativeIt } from './fixtures/native-case.ts';
 import {
   connectPair,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect } from 'vitest';
-import type { NativeBinding } from '../src/native-binding.ts';
+import type { NativeBinding } from '../src/reactor/native-binding.ts';
 import { nativeIt } from './fixtures/native-case.ts';
 import {
   awaitEvents,

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect } from 'vitest';
-import type { NativeBinding } from '../src/native-binding.ts';
+import type { NativeBinding } from '../src/reactor/native-binding.ts';
 import { bindingPath, nativeIt } from './fixtures/native-case.ts';
 import { connectPair, live, openListener, type Pair } from './fixtures/native-sockets.ts';
 

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect } from 'vitest';
-import { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from '../src/selector.ts';
-import { Socket } from '../src/socket.ts';
+import { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from '../src/sockets/selector.ts';
+import { Socket } from '../src/sockets/socket.ts';
 import { nativeIt } from './fixtures/native-case.ts';
 import { openDescriptors } from './fixtures/native-sockets.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect } from 'vitest';
-import { DefaultSelector, EVENT_READ, EVENT_WRITE } from '../src/selector.ts';
-import { Socket } from '../src/socket.ts';
+import { DefaultSelector, EVENT_READ, EVENT_WRITE } from '../src/sockets/selector.ts';
+import { Socket } from '../src/sockets/socket.ts';
 import { nativeIt } from './fixtures/native-case.ts';
 import { openDescriptors } from './fixtures/native-sockets.ts';
 

@@ -1,5 +1,5 @@
+import { usage } from '../checks.ts';
 import { isThenable } from '../thenable.ts';
-import { usage } from '../usage.ts';
 import { Future } from './future.ts';
 
 /**

@@ -1,6 +1,6 @@
+import { usage } from '../checks.ts';
 import { LoopUsageError } from '../loop-errors.ts';
 import { isThenable } from '../thenable.ts';
-import { usage } from '../usage.ts';
 import type { FailureReport } from './failure-report.ts';
 import { multi } from './multi.ts';
 import { isList, isRecord } from './wait-items.ts';

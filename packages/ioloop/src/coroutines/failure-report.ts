@@ -1,6 +1,6 @@
+import { requireOptions, usage } from '../checks.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
 import type { OptionNames } from '../option-names.ts';
-import { requireOptions, usage } from '../usage.ts';
 
 /** What becomes of errors that no caller can be told, because another one was thrown or the caller has left. */
 export interface FailureReport {

@@ -1,5 +1,5 @@
+import { requireOptions } from '../checks.ts';
 import type { OptionNames } from '../option-names.ts';
-import { requireOptions } from '../usage.ts';
 import { checkReportValues, type FailureReport, reportFailure } from './failure-report.ts';
 import { isList, keyedItems, type WaitItems } from './wait-items.ts';
 import { withTimeout } from './with-timeout.ts';

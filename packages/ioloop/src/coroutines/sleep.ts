@@ -1,9 +1,9 @@
+import { onAbort } from '../abort.ts';
+import { requireOptions } from '../checks.ts';
 import type { Clock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
 import { checkWaitValues, clockAmong } from '../locks/wait-options.ts';
-import { onAbort } from '../on-abort.ts';
 import type { OptionNames } from '../option-names.ts';
-import { requireOptions } from '../usage.ts';
 
 export interface SleepOptions {
   /** Ends the sleep early. */

@@ -1,7 +1,7 @@
+import { requireOptions, usage } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
+import { runInRootContext } from '../node-async-context.ts';
 import type { OptionNames } from '../option-names.ts';
-import { runInRootContext } from '../root-context.ts';
-import { requireOptions, usage } from '../usage.ts';
 import { keyedItems, type WaitItems } from './wait-items.ts';
 import { withTimeout } from './with-timeout.ts';
 

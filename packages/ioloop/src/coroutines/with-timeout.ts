@@ -1,12 +1,12 @@
+import { onAbort } from '../abort.ts';
+import { requireOptions } from '../checks.ts';
 import type { Clock, ClockTimer } from '../clock.ts';
 import { checkWaitValues, clockAmong } from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
-import { onAbort } from '../on-abort.ts';
+import { runInRootContext } from '../node-async-context.ts';
 import type { OptionNames } from '../option-names.ts';
-import { runInRootContext } from '../root-context.ts';
 import { shownValue } from '../shown-value.ts';
 import { isThenable } from '../thenable.ts';
-import { requireOptions } from '../usage.ts';
 import { isCancellation } from './cancellation.ts';
 import { checkReportValues, type FailureReport, reportFailure } from './failure-report.ts';
 

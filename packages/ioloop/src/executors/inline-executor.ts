@@ -1,5 +1,5 @@
+import { requireOptions } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
-import { requireOptions } from '../usage.ts';
 import type {
   Executor,
   ExecutorRunOptions,

@@ -1,5 +1,5 @@
+import { requireOptions, usage } from '../checks.ts';
 import type { OptionNames } from '../option-names.ts';
-import { requireOptions, usage } from '../usage.ts';
 import type {
   Executor,
   ExecutorRunOptions,

@@ -1,6 +1,6 @@
+import { onAbort } from '../abort.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
-import { onAbort } from '../on-abort.ts';
 import type { OptionNames } from '../option-names.ts';
 import { ExecutorClosedError } from './executor-errors.ts';
 

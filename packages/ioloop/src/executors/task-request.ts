@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { requireOptions, usage } from '../checks.ts';
 import type { OptionNames } from '../option-names.ts';
-import { requireOptions, usage } from '../usage.ts';
 import type { ExecutorRunOptions, ExecutorTask, TaskFunction, Transferable } from './executor.ts';
 
 /** Where a function is, in words that another thread understands. */

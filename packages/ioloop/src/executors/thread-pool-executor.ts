@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
+import { onAbort } from '../abort.ts';
+import { requireOptions, usage } from '../checks.ts';
 import { systemClock } from '../clock.ts';
 import { requireDelay } from '../delay.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { type TakenWaiter, WaitList } from '../locks/wait-list.ts';
 import { checkCount } from '../locks/wait-options.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
-import { onAbort } from '../on-abort.ts';
 import type { OptionNames } from '../option-names.ts';
-import { requireOptions, usage } from '../usage.ts';
 import { copyArguments } from './cloning.ts';
 import { restoreThrown } from './error-copy.ts';
 import type {

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import type { Logger } from '../logger.ts';
-import { runInRootContext } from '../root-context.ts';
+import { runInRootContext } from '../node-async-context.ts';
 import { argumentFault } from './cloning.ts';
 import { ExecutorClosedError, ExecutorWorkerError } from './executor-errors.ts';
 import type { WorkerAnswer, WorkerTask } from './executor-worker.ts';

@@ -1,6 +1,6 @@
+import { usage } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { LoopTimeoutError } from '../loop-errors.ts';
-import { usage } from '../usage.ts';
 import { SemaphoreGuard } from './semaphore-guard.ts';
 import { type Grant, WaitList } from './wait-list.ts';
 import { checkCount, checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';

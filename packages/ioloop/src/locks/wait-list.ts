@@ -1,5 +1,5 @@
+import { onAbort } from '../abort.ts';
 import type { Clock, ClockTimer } from '../clock.ts';
-import { onAbort } from '../on-abort.ts';
 import type { WaitOptions } from './wait-options.ts';
 
 /** What a waiter was woken for. */

@@ -1,7 +1,7 @@
+import { requireClock, requireOptions, usage } from '../checks.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { MAX_DELAY_MS } from '../delay.ts';
 import type { OptionNames } from '../option-names.ts';
-import { requireClock, requireOptions, usage } from '../usage.ts';
 
 /** How long a wait may last, and what stops it. */
 export interface WaitOptions {

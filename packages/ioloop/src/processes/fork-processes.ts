@@ -1,18 +1,18 @@
 import { isMainThread } from 'node:worker_threads';
-import { IOLoop } from '../io-loop.ts';
 import type { Logger } from '../logger.ts';
+import { IOLoop } from '../loop/io-loop.ts';
 import type { OptionNames } from '../option-names.ts';
 import { isThenable } from '../thenable.ts';
-import type { ProcessListenOptions } from './listen-requests.ts';
-import { ProcessUsageError } from './process-errors.ts';
-import { ProcessSupervisor } from './process-supervisor.ts';
+import type { ProcessListenOptions } from './launching/listen-requests.ts';
+import { ProcessUsageError } from './launching/process-errors.ts';
+import { ownTask } from './messages/task-record.ts';
 import { becomeTask, type ProcessTask } from './process-task.ts';
+import { ProcessSupervisor } from './supervisor/process-supervisor.ts';
 import {
   type ProcessSupervisorOptions,
   requireProcessOptions,
   SHARED_OPTIONS,
-} from './supervisor-options.ts';
-import { ownTask } from './task-record.ts';
+} from './supervisor/supervisor-options.ts';
 
 export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptions[] = readonly []>
   extends Omit<ProcessSupervisorOptions, 'count' | 'program' | 'listen'> {

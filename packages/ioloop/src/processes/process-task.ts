@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster';
-import { TaskAnswers } from './task-answers.ts';
-import { announceReady, expectListening } from './task-readiness.ts';
-import { clearTaskEnvironment, ownTask, type TaskListener, type TaskRecord } from './task-record.ts';
+import { TaskAnswers } from './messages/task-answers.ts';
+import { announceReady, expectListening } from './messages/task-readiness.ts';
+import { clearTaskEnvironment, ownTask, type TaskListener, type TaskRecord } from './messages/task-record.ts';
 
 /** What a process that `forkProcesses` has started is. */
 export interface ProcessTask<Listen extends readonly unknown[] = readonly unknown[]> {

@@ -1,4 +1,4 @@
-import { usage } from '../usage.ts';
+import { usage } from '../checks.ts';
 import type { ItemOrder } from './item-order.ts';
 
 /** Below 0 when `a` comes before `b`, above 0 when after, 0 when they are equal, as for `Array.prototype.sort`. */

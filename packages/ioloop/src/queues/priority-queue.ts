@@ -1,6 +1,6 @@
+import { requireOptions, usage } from '../checks.ts';
 import { clockAmong, type WaitableOptions } from '../locks/wait-options.ts';
 import type { OptionNames } from '../option-names.ts';
-import { requireOptions, usage } from '../usage.ts';
 import { type Compare, HeapOrder, naturalOrder } from './heap-order.ts';
 import { Queue } from './queue.ts';
 

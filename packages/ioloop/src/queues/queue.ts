@@ -1,3 +1,4 @@
+import { requireOptions, usage } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { Event } from '../locks/event.ts';
 import { type Grant, WaitList } from '../locks/wait-list.ts';
@@ -10,7 +11,6 @@ import {
 } from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError, QueueEmptyError, QueueFullError } from '../loop-errors.ts';
 import type { OptionNames } from '../option-names.ts';
-import { requireOptions, usage } from '../usage.ts';
 import { ArrivalOrder, type ItemOrder } from './item-order.ts';
 import { QueueIterator } from './queue-iterator.ts';
 

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { Worker } from 'node:worker_threads';
 import { INSPECT, inspection } from '../inspection.ts';
 import type { Logger } from '../logger.ts';
-import { runInRootContext } from '../root-context.ts';
+import { runInRootContext } from '../node-async-context.ts';
 import { callReporting } from '../thenable.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { describeBlock, type LoopBlock } from './loop-block.ts';

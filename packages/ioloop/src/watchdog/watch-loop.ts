@@ -1,6 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import type { Logger } from '../logger.ts';
-import { runInRootContext } from '../root-context.ts';
+import { runInRootContext } from '../node-async-context.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { WatchUsageError } from './watch-errors.ts';
 import { type LoopWatchOptions, watchSettings } from './watch-options.ts';

@@ -1,0 +1,66 @@
+import type { Clock, ClockTimer } from '../clock.ts';
+import { MAX_DELAY_MS } from '../delay.ts';
+import { LoopStoppedError, LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
+
+/**
+ * What keeps a loop running: at most one `start`, and any number of `run`. Node's own loop turns anyway; these hold
+ * the process alive and wait.
+ */
+export class LoopRuns {
+  /** Called by {@link stop}: each ends one `start` or `run`. */
+  readonly #ends = new Set<() => void>();
+  #started = false;
+
+  get running(): boolean {
+    return this.#ends.size > 0;
+  }
+
+  async start(): Promise<void> {
+    if (this.#started) {
+      throw new LoopUsageError('ERR_LOOP_RUNNING', 'start: the loop was started already, and not stopped');
+    }
+    this.#started = true;
+    const keepAlive = setInterval(() => {}, MAX_DELAY_MS);
+    await new Promise<void>((resolve) => this.#ends.add(resolve));
+    clearInterval(keepAlive);
+  }
+
+  stop(): void {
+    if (!this.running) {
+      throw new LoopUsageError('ERR_LOOP_NOT_RUNNING', 'stop: neither start nor run waits on this loop');
+    }
+    for (const end of this.#ends) end();
+    // What is stopped is no longer running, although its caller hears of it a moment later.
+    this.#ends.clear();
+    this.#started = false;
+  }
+
+  async run<T>(
+    main: (signal: AbortSignal) => T | Promise<T>,
+    clock: Clock,
+    timeoutMs: number | undefined,
+  ): Promise<T> {
+    const controller = new AbortController();
+    const keepAlive = setInterval(() => {}, MAX_DELAY_MS);
+    let timer: ClockTimer | undefined;
+    let end = (): void => {};
+    try {
+      const cutShort = new Promise<never>((_, reject) => {
+        const fail = (error: Error): void => {
+          reject(error);
+          controller.abort(error);
+        };
+        end = () => fail(new LoopStoppedError('run: the loop was stopped before there was a result'));
+        this.#ends.add(end);
+        if (timeoutMs === undefined) return;
+        const expire = (): void => fail(new LoopTimeoutError(`run: no result within ${timeoutMs} ms`));
+        timer = clock.setTimeout(expire, timeoutMs);
+      });
+      return await Promise.race([main(controller.signal), cutShort]);
+    } finally {
+      this.#ends.delete(end);
+      timer?.cancel();
+      clearInterval(keepAlive);
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import { closeSync } from 'node:fs';
+import type { NativeBinding } from '../../reactor/native-binding.ts';
+import { checked, type Descriptor } from '../../reactor/reactor.ts';
+import { bindRequest } from './bind-request.ts';
+import { addressName, type ListenRequest } from './listen-requests.ts';
+
+/**
+ * The listeners of a parent: for each task, each request and each of its addresses one socket, all of one address
+ * with SO_REUSEPORT. The parent accepts nothing. It holds them so that the queue of a child outlives the child.
+ */
+export class HeldListeners {
+  /** By task, then by request. A task that was closed has none. */
+  readonly #descriptors: (readonly (readonly number[])[])[];
+
+  private constructor(descriptors: (readonly (readonly number[])[])[]) {
+    this.#descriptors = descriptors;
+  }
+
+  /** @throws SystemError such as `EADDRINUSE` or `EMFILE`, with nothing left open. */
+  static async open(
+    binding: NativeBinding,
+    requests: readonly ListenRequest[],
+    count: number,
+  ): Promise<HeldListeners> {
+    const opened: Descriptor[][][] = []; // by request, address and task
+    try {
+      for (const request of requests) opened.push(await openRequest(binding, request, count));
+    } catch (error) {
+      closeSlots(binding, opened.flat(2));
+      throw error;
+    }
+    const fds = opened.map((groups) =>
+      groups.map((group) => group.map(({ slot, generation }) => binding.release(slot, generation))),
+    );
+    return new HeldListeners(
+      Array.from({ length: count }, (_, task) =>
+        fds.map((groups) => groups.map((group) => group[task] as number)),
+      ),
+    );
+  }
+
+  /** The descriptors of one task, for each request in turn. They stay the parent's. */
+  of(taskId: number): readonly (readonly number[])[] {
+    return this.#descriptors[taskId] ?? [];
+  }
+
+  /** Gives up the listeners of one task: once its child has closed them too, nothing listens there any more. */
+  close(taskId: number): void {
+    for (const fd of this.of(taskId).flat()) closeSync(fd);
+    this.#descriptors[taskId] = [];
+  }
+}
+
+function openRequest(binding: NativeBinding, request: ListenRequest, count: number): Promise<Descriptor[][]> {
+  return bindRequest(request, {
+    bind: (address, port) => openGroup(binding, { address, port, backlog: request.backlog, count }),
+    portOf: ([first]) => portOf(binding, first as Descriptor),
+    close: (group) => closeSlots(binding, group),
+  });
+}
+
+interface Group {
+  readonly address: string;
+  readonly port: number;
+  readonly backlog: number;
+  readonly count: number;
+}
+
+/** One socket for each task, all at one address. They listen only once all are bound. */
+function openGroup(binding: NativeBinding, { address, port, backlog, count }: Group): Descriptor[] {
+  const group: Descriptor[] = [];
+  try {
+    const first = openSocket(binding, address);
+    group.push(first);
+    // Bound without SO_REUSEPORT, which is set only after: with it, a second run of the same program would share the
+    // port silently instead of hearing that it is in use.
+    bind(binding, first, address, port);
+    setOption(binding, first, 'REUSEPORT');
+    const onePort = portOf(binding, first);
+    while (group.length < count) {
+      const next = openSocket(binding, address);
+      group.push(next);
+      setOption(binding, next, 'REUSEPORT');
+      bind(binding, next, address, onePort);
+    }
+    for (const { slot, generation } of group)
+      checked(binding.listen(slot, generation, backlog), 'listen', addressName(address, onePort));
+    return group;
+  } catch (error) {
+    closeSlots(binding, group);
+    throw error;
+  }
+}
+
+function openSocket(binding: NativeBinding, address: string): Descriptor {
+  const { AF_INET, AF_INET6, SOCK_STREAM } = binding.constants;
+  const isV6 = address.includes(':');
+  const slot = checked(binding.socket(isV6 ? AF_INET6 : AF_INET, SOCK_STREAM), 'socket');
+  const descriptor = { slot, generation: binding.generation(slot) };
+  try {
+    setOption(binding, descriptor, 'REUSEADDR');
+    if (isV6) setOption(binding, descriptor, 'V6ONLY');
+    return descriptor;
+  } catch (error) {
+    closeSlots(binding, [descriptor]);
+    throw error;
+  }
+}
+
+function bind(binding: NativeBinding, { slot, generation }: Descriptor, address: string, port: number): void {
+  checked(binding.bindInet(slot, generation, address, port), 'bind', addressName(address, port));
+}
+
+function setOption(
+  binding: NativeBinding,
+  { slot, generation }: Descriptor,
+  option: 'REUSEADDR' | 'REUSEPORT' | 'V6ONLY',
+): void {
+  checked(binding.setOption(slot, generation, binding.constants.options[option], 1), 'setsockopt');
+}
+
+function portOf(binding: NativeBinding, { slot, generation }: Descriptor): number {
+  const address = binding.localAddress(slot, generation);
+  if (typeof address === 'number') checked(address, 'getsockname');
+  return (address as readonly [string, number, 4 | 6])[1];
+}
+
+function closeSlots(binding: NativeBinding, descriptors: readonly Descriptor[]): void {
+  for (const { slot, generation } of descriptors) binding.close(slot, generation);
+}

@@ -1,0 +1,129 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { SystemError } from '../../errors.ts';
+import { type OptionNames, optionsProblem } from '../../option-names.ts';
+import { portNumber, portProblem } from '../../port-number.ts';
+import { shownValue } from '../../shown-value.ts';
+import { ProcessUsageError } from './process-errors.ts';
+
+/** Where every child shall listen. */
+export interface ProcessListenOptions {
+  /**
+   * 0 to 65,535, as a number or as its digits, such as `process.env.PORT`; 0, the default, picks one that is free, the
+   * same for all children and addresses.
+   */
+  readonly port?: number | string | undefined;
+  /** A numeric address, a name, or `localhost` for both loopbacks. Default: all interfaces, IPv4 and IPv6. */
+  readonly host?: string;
+  /**
+   * Connections that the system holds for each child until they are accepted, also while the child is started anew.
+   * Default 511. A server that takes the listener over sets its own.
+   */
+  readonly backlog?: number;
+}
+
+const LISTEN_OPTIONS: OptionNames<ProcessListenOptions> = { port: true, host: true, backlog: true };
+
+/** One of {@link ProcessListenOptions}, with its names resolved. */
+export interface ListenRequest {
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly backlog: number;
+  readonly addresses: readonly RequestedAddress[];
+}
+
+export interface RequestedAddress {
+  readonly address: string;
+  /** Set where IPv6 was only implied: not every machine or container has it. */
+  readonly mayBeMissing: boolean;
+}
+
+const DEFAULT_BACKLOG = 511;
+/** Each takes descriptors in every child. */
+const MAX_LISTENERS = 64;
+
+/**
+ * Checks what a caller wants to listen on, and resolves its names.
+ *
+ * @throws ProcessUsageError `ERR_PROCESS_USAGE` for what cannot be, a Unix socket's path included; SystemError for a
+ *   name that has no address.
+ */
+export async function resolveListenRequests(
+  wishes: readonly ProcessListenOptions[],
+): Promise<readonly ListenRequest[]> {
+  if (!Array.isArray(wishes)) {
+    throw new ProcessUsageError(
+      `listen: an array such as [{ port: 8888 }] was expected, not ${shownValue(wishes)}`,
+    );
+  }
+  for (const wish of wishes) requireWish(wish);
+  if (wishes.length > MAX_LISTENERS) {
+    throw new ProcessUsageError(
+      `listen: at most ${MAX_LISTENERS} entries were expected, not ${wishes.length}`,
+    );
+  }
+  return Promise.all(
+    wishes.map(async ({ host, port = 0, backlog = DEFAULT_BACKLOG }) => ({
+      host: host === '' ? undefined : host,
+      port: portNumber(port) as number, // it has been checked
+      backlog,
+      addresses: await resolveAddresses(host),
+    })),
+  );
+}
+
+/** How errors name an address. */
+export function addressName(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function requireWish(wish: ProcessListenOptions): void {
+  if (typeof wish !== 'object' || wish === null) {
+    throw new ProcessUsageError(
+      `listen: objects such as { port: 8888 } were expected, not ${shownValue(wish)}`,
+    );
+  }
+  if ('path' in wish) {
+    // The system spreads connections over the listeners of a port; a path has one listener only.
+    throw new ProcessUsageError(
+      'listen: a port was expected; several processes cannot each have a queue of one path',
+    );
+  }
+  const problem = optionsProblem(wish, LISTEN_OPTIONS);
+  if (problem !== undefined) throw new ProcessUsageError(`listen: ${problem}`);
+  const { port = 0, backlog = DEFAULT_BACKLOG, host = '' } = wish;
+  if (portNumber(port) === undefined) throw new ProcessUsageError(`listen: ${portProblem('port', port)}`);
+  if (!Number.isInteger(backlog) || backlog < 1 || backlog > 0x7fffffff) {
+    throw new ProcessUsageError(`listen: a backlog of at least 1 was expected, not ${shownValue(backlog)}`);
+  }
+  if (typeof host !== 'string' || host.includes('\0')) {
+    throw new ProcessUsageError('listen: a host name or a numeric address was expected');
+  }
+}
+
+async function resolveAddresses(host: string | undefined): Promise<readonly RequestedAddress[]> {
+  if (host === undefined || host === '') return IMPLIED.any;
+  if (host === 'localhost') return IMPLIED.loopback;
+  if (isIP(host) !== 0) return [{ address: host, mayBeMissing: false }];
+  let found: { address: string }[];
+  try {
+    found = await lookup(host, { all: true });
+  } catch (error) {
+    throw SystemError.from(error, 'getaddrinfo', host.slice(0, 253));
+  }
+  return [...new Set(found.map(({ address }) => address))].map((address) => ({
+    address,
+    mayBeMissing: false,
+  }));
+}
+
+const IMPLIED = {
+  any: [
+    { address: '0.0.0.0', mayBeMissing: false },
+    { address: '::', mayBeMissing: true },
+  ],
+  loopback: [
+    { address: '127.0.0.1', mayBeMissing: false },
+    { address: '::1', mayBeMissing: true },
+  ],
+} as const satisfies Record<string, readonly RequestedAddress[]>;

@@ -1,0 +1,393 @@
+import { withCallerStack } from '../../caller-stack.ts';
+import { INSPECT, inspection } from '../../inspection.ts';
+import { IOLoop } from '../../loop/io-loop.ts';
+import { callReporting } from '../../thenable.ts';
+import { type ChildProgram, resolveProgram } from '../launching/child-program.ts';
+import type { ChildLauncher } from '../launching/launch-plan.ts';
+import { type ProcessListenOptions, resolveListenRequests } from '../launching/listen-requests.ts';
+import { openLauncher } from '../launching/open-launcher.ts';
+import { ProcessLimitError, ProcessTimeoutError, ProcessUsageError } from '../launching/process-errors.ts';
+import { OpenQuestions, type QuestionResult } from '../messages/questions.ts';
+import type { TaskMessage } from '../messages/task-messages.ts';
+import { resolveProcessCount } from './process-count.ts';
+import { RestartPolicy } from './restart-policy.ts';
+import { describeExit, restartOneByOne } from './rolling-restart.ts';
+import { type SupervisedChild, SupervisedTask } from './supervised-task.ts';
+import {
+  ASK_OPTIONS,
+  type AskOptions,
+  type ProcessSupervisorOptions,
+  ROLLING_OPTIONS,
+  type RollingRestartOptions,
+  requireProcessOptions,
+  resolveDelay,
+  SUPERVISOR_OPTIONS,
+  type SupervisorHooks,
+} from './supervisor-options.ts';
+import { type ProcessExit, TaskChild } from './task-child.ts';
+
+type State = 'new' | 'running' | 'stopping' | 'ended';
+
+/**
+ * Starts a program several times, and again when one of them dies.
+ *
+ * What `forkProcesses` does in the parent, for those who want to go on with a parent of their own: gather what the
+ * children report, or decide when they stop. It takes no signals and ends no process but its children.
+ *
+ * A child that ends with exit code 0 has done its work; one that ends in another way is started again under the same
+ * task id, with the same listeners, after a wait that doubles. The program must call `forkProcesses` to learn its task.
+ *
+ * @example
+ * const supervisor = new ProcessSupervisor({ program: 'worker.js', count: 2, onMessage: (child, message) => collect(message) });
+ * await supervisor.start();
+ * await supervisor.wait();
+ */
+export class ProcessSupervisor {
+  readonly #loop: IOLoop;
+  readonly #hooks: SupervisorHooks;
+  readonly #program: ChildProgram;
+  readonly #listen: readonly ProcessListenOptions[];
+  readonly #stopTimeoutMs: number;
+  readonly #policy: RestartPolicy;
+  readonly #tasks: readonly SupervisedTask[];
+  readonly #ended: Promise<void>;
+  #end!: { resolve(): void; reject(error: Error): void };
+  #state: State = 'new';
+  #hasExplained = false;
+  #launcher: ChildLauncher | undefined;
+  #failure: ProcessLimitError | undefined;
+  #killTimer: { cancel(): void } | undefined;
+  readonly #questions: OpenQuestions;
+  #restarting: Promise<void> | undefined;
+
+  /** @throws ProcessUsageError `ERR_PROCESS_USAGE` for options that cannot be. */
+  constructor(options: ProcessSupervisorOptions = {}) {
+    requireProcessOptions(options, SUPERVISOR_OPTIONS, 'ProcessSupervisor');
+    this.#stopTimeoutMs = resolveDelay(options, 'stopTimeoutMs');
+    this.#policy = new RestartPolicy(options);
+    this.#program = resolveProgram(options.program, options);
+    this.#listen = options.listen ?? [];
+    this.#hooks = options;
+    this.#loop = options.loop ?? IOLoop.current();
+    this.#questions = new OpenQuestions(this.#loop.clock);
+    this.#tasks = Array.from(
+      { length: resolveProcessCount(options.count) },
+      (_, id) => new SupervisedTask(id),
+    );
+    this.#ended = new Promise((resolve, reject) => {
+      this.#end = { resolve, reject };
+    });
+    this.#ended.catch(() => {}); // who does not wait for the end need not hear how it came
+  }
+
+  /**
+   * Every task, in the order of the ids, with the child that it has now. While a child is replaced, there are two of its
+   * task: the one that it counts on comes first, which is the old one until the new one is ready.
+   */
+  get children(): readonly SupervisedChild[] {
+    return this.#tasks.flatMap((task) => task.describeAll());
+  }
+
+  /** How often a child was started again, all tasks together. */
+  get restarts(): number {
+    return this.#tasks.reduce((sum, task) => sum + task.restarts, 0);
+  }
+
+  /**
+   * Opens the listeners and starts the children. They hold this process alive.
+   *
+   * @throws SystemError such as `EADDRINUSE`, before any child is started; ProcessUsageError `ERR_PROCESS_USAGE` for a
+   *   second call, or for what cannot be listened on.
+   */
+  async start(): Promise<void> {
+    if (this.#state !== 'new')
+      throw new ProcessUsageError('start: the supervisor was started before, or stopped');
+    this.#state = 'running';
+    try {
+      const plan = {
+        program: this.#program,
+        count: this.#tasks.length,
+        stopTimeoutMs: this.#stopTimeoutMs,
+        requests: await resolveListenRequests(this.#listen),
+      };
+      this.#launcher = await openLauncher(plan, this.#loop.reactor?.binding);
+    } catch (error) {
+      this.#finish();
+      throw withCallerStack(error);
+    }
+    if (this.#isStopping()) {
+      for (const { id } of this.#tasks) this.#launcher.release(id);
+      this.#finish();
+      return;
+    }
+    for (const task of this.#tasks) this.#launch(task);
+  }
+
+  /**
+   * Waits until every child has ended, be it because its work was done or because of {@link stop}.
+   *
+   * @throws ProcessLimitError `ERR_PROCESS_RESTARTS` when children died too often. The others were stopped then.
+   */
+  wait(): Promise<void> {
+    return this.#ended;
+  }
+
+  /**
+   * Stops the children: no further restart, the listeners of the parent closed, `signal` for each child, SIGKILL for
+   * those that are there after `stopTimeoutMs`. A second call sends its signal, too.
+   *
+   * @returns when all have ended. Never rejects. On Windows every signal kills at once.
+   */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (this.#state === 'new') this.#finish();
+    if (this.#state === 'running' || this.#state === 'stopping') this.#stop(signal);
+    await this.#ended.catch(() => {});
+  }
+
+  /**
+   * Sends a message to the child of a task, which hears it by `process.on('message')`.
+   *
+   * @returns false when it was not sent: no child is there, or earlier messages still fill its channel.
+   * @throws what Node throws for a message that cannot be serialised.
+   */
+  send(taskId: number, message: unknown): boolean {
+    return this.#tasks[taskId]?.child?.send(message) ?? false;
+  }
+
+  /**
+   * Asks every child for what it knows of `topic`; each answers by `task.answer`. While a child is replaced, the one
+   * that its task counts on is asked.
+   *
+   * @returns the answers by task id. A child that is not there, does not know, or does not answer in time is missing.
+   */
+  async ask(topic: string, options: AskOptions = {}): Promise<ReadonlyMap<number, unknown>> {
+    requireProcessOptions(options, ASK_OPTIONS, 'ask');
+    const timeoutMs = resolveDelay(options, 'timeoutMs');
+    const results = await Promise.all(this.#tasks.map((task) => this.#ask(task, topic, timeoutMs)));
+    const answers = new Map<number, unknown>();
+    for (const [taskId, result] of results.entries()) {
+      if (result.kind === 'answered' && result.value !== undefined) answers.set(taskId, result.value);
+    }
+    return answers;
+  }
+
+  /**
+   * As {@link ask}, one child.
+   *
+   * @returns what it answers; `undefined` where no child is there or it does not know.
+   * @throws ProcessTimeoutError `ERR_PROCESS_TIMEOUT` when it does not answer in time.
+   */
+  async askTask(taskId: number, topic: string, options: AskOptions = {}): Promise<unknown> {
+    requireProcessOptions(options, ASK_OPTIONS, 'askTask');
+    const timeoutMs = resolveDelay(options, 'timeoutMs');
+    const task = this.#tasks[taskId];
+    if (task === undefined) return undefined;
+    const result = await this.#ask(task, topic, timeoutMs);
+    if (result.kind === 'late') {
+      throw new ProcessTimeoutError(
+        `the child of task ${taskId} did not answer about ${topic} within ${timeoutMs} ms`,
+      );
+    }
+    return result.kind === 'answered' ? result.value : undefined;
+  }
+
+  /**
+   * Replaces the children, one after the other: a successor is started under the same task id and with the same
+   * listeners; when it is ready, the child before it gets SIGTERM, and SIGKILL after `stopTimeoutMs`; when that has
+   * ended, the next one's turn comes. Both accept connections meanwhile, so that none is refused.
+   *
+   * A child is ready when servers of ours listen on all of its `task.listeners`; or when it calls `task.ready()`, which
+   * one without listeners must do, and one whose servers are not ours.
+   *
+   * A successor that ends before, or is not ready in time, ends the restart; all children go on. A second call
+   * meanwhile joins the first. What is replaced is no restart of a dead child, and is not counted as one.
+   *
+   * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; ProcessUsageError `ERR_PROCESS_USAGE` when nothing is running.
+   */
+  async restart(options: RollingRestartOptions = {}): Promise<void> {
+    requireProcessOptions(options, ROLLING_OPTIONS, 'restart');
+    const readyTimeoutMs = resolveDelay(options, 'readyTimeoutMs');
+    if (this.#state !== 'running' || this.#launcher === undefined) {
+      throw new ProcessUsageError('restart: no children are running');
+    }
+    this.#restarting ??= restartOneByOne({
+      tasks: this.#tasks,
+      clock: this.#loop.clock,
+      readyTimeoutMs,
+      startSuccessor: (task) => this.#spawn(task, (successor) => task.prepare(successor)),
+      endChild: (task, child) => this.#endChild(task, child),
+      isStopping: () => this.#isStopping(),
+    }).finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['children', 'restarts'], () => ({ state: this.#state }));
+  }
+
+  #ask(task: SupervisedTask, topic: string, timeoutMs: number): Promise<QuestionResult> {
+    const { child } = task;
+    if (child === undefined) return Promise.resolve({ kind: 'absent' });
+    const send = (id: number): boolean =>
+      child.send({ landspout: { kind: 'ask', id, topic } } satisfies TaskMessage);
+    return this.#questions.ask({ send, gone: child.ended, timeoutMs });
+  }
+
+  #launch(task: SupervisedTask): void {
+    try {
+      this.#spawn(task, (child) => task.run(child));
+    } catch (error) {
+      // Decided on a later turn, as every other death is: no recursion, whatever the wait is.
+      setImmediate(() => this.#died(task, undefined, 0, { code: null, signal: null, error: toError(error) }));
+    }
+  }
+
+  /** @param keep - takes the child before anybody hears of it, so that nobody is forgotten whatever they do then. */
+  #spawn(task: SupervisedTask, keep: (child: TaskChild) => void): TaskChild {
+    const process = (this.#launcher as ChildLauncher).launch(task.id);
+    const startedAt = this.#loop.clock.now();
+    const child = new TaskChild(process, {
+      exited: (one, exit) => this.#exited(task, one, this.#loop.clock.now() - startedAt, exit),
+      message: (one, message) => this.#tell(() => this.#hooks.onMessage?.(task.describe(one), message)),
+      answered: (id, value) => this.#questions.answered(id, value),
+      refused: (message) => {
+        task.refusal = message;
+      },
+    });
+    keep(child);
+    if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(task.describe(child)));
+    return child;
+  }
+
+  async #endChild(task: SupervisedTask, child: TaskChild): Promise<void> {
+    const timer = this.#loop.clock.setTimeout(() => this.#killLate(task, child), this.#stopTimeoutMs);
+    child.kill('SIGTERM');
+    await child.ended;
+    timer.cancel();
+  }
+
+  #exited(task: SupervisedTask, child: TaskChild, livedMs: number, exit: ProcessExit): void {
+    if (task.forget(child)) {
+      this.#died(task, child, livedMs, exit);
+      return;
+    }
+    this.#tell(() => this.#hooks.onExited?.(task.describe(child), exit));
+    this.#checkEnd();
+  }
+
+  /** The task has no child any more. */
+  #died(task: SupervisedTask, child: TaskChild | undefined, livedMs: number, exit: ProcessExit): void {
+    this.#tell(() => this.#hooks.onExited?.(task.describe(child), exit));
+    if (this.#isStopping() || (exit.code === 0 && exit.signal === null)) {
+      this.#retire(task);
+      return;
+    }
+    const delayMs = this.#policy.afterDeath({ taskId: task.id, nowMs: this.#loop.clock.now(), livedMs });
+    if (delayMs === undefined) {
+      this.#giveUp(task, exit);
+      return;
+    }
+    this.#explainOnce(task);
+    this.#loop.logger.warn(
+      { taskId: task.id, pid: child?.pid, ...exit },
+      `the child of task ${task.id} ${describeExit(exit)}; it is started again in ${delayMs} ms`,
+    );
+    task.waitFor(
+      this.#loop.clock.setTimeout(() => {
+        task.restarts += 1;
+        this.#launch(task);
+      }, delayMs),
+    );
+  }
+
+  /** What is wrong with the program is wrong with each of its children: said once, it is not lost among the restarts. */
+  #explainOnce(task: SupervisedTask): void {
+    if (task.refusal === undefined || this.#hasExplained) return;
+    this.#hasExplained = true;
+    this.#loop.logger.error(
+      { taskId: task.id },
+      `the child of task ${task.id} could not listen: ${task.refusal}`,
+    );
+  }
+
+  #giveUp(task: SupervisedTask, exit: ProcessExit): void {
+    const options = exit.error === undefined ? {} : { cause: exit.error };
+    const why = task.refusal === undefined ? '' : `; it could not listen: ${task.refusal}`;
+    this.#failure = new ProcessLimitError(
+      `no restart is left: the child of task ${task.id} ${describeExit(exit)}, after ${this.restarts} restarts of all${why}`,
+      options,
+    );
+    this.#loop.logger.error({ error: this.#failure }, 'children died too often; all are stopped');
+    this.#retire(task);
+    if (this.#state === 'running') this.#stop('SIGTERM');
+  }
+
+  #stop(signal: NodeJS.Signals): void {
+    const isFirst = this.#state !== 'stopping';
+    this.#state = 'stopping';
+    if (this.#launcher === undefined) return; // start is under way, and will see it
+    this.#killTimer ??= this.#loop.clock.setTimeout(() => this.#kill(), this.#stopTimeoutMs);
+    for (const task of this.#tasks) {
+      // First the listeners: what connects from now on shall be refused, not wait for a child that will not come.
+      this.#launcher.release(task.id);
+      for (const child of task.children) {
+        // The same signal for the second time says that we are in a hurry, which is not what a replaced child is to hear.
+        if (!isFirst || child.toldBy !== signal) child.kill(signal);
+      }
+      if (task.child === undefined) this.#retire(task);
+    }
+  }
+
+  #kill(): void {
+    for (const task of this.#tasks) {
+      for (const child of task.children) this.#killLate(task, child);
+    }
+  }
+
+  #killLate(task: SupervisedTask, child: TaskChild): void {
+    child.kill('SIGKILL');
+    this.#loop.logger.warn(
+      { taskId: task.id, pid: child.pid },
+      `the child of task ${task.id} did not end within ${this.#stopTimeoutMs} ms, and is killed`,
+    );
+  }
+
+  /** Nothing will run for this task any more. */
+  #retire(task: SupervisedTask): void {
+    if (task.isOver) return;
+    task.end();
+    this.#launcher?.release(task.id);
+    this.#checkEnd();
+  }
+
+  #checkEnd(): void {
+    if (this.#tasks.every(({ isOver, children }) => isOver && children.length === 0)) this.#finish();
+  }
+
+  #finish(): void {
+    this.#state = 'ended';
+    this.#killTimer?.cancel();
+    if (this.#failure === undefined) this.#end.resolve();
+    else this.#end.reject(this.#failure);
+  }
+
+  #isStopping(): boolean {
+    return this.#state === 'stopping' || this.#state === 'ended';
+  }
+
+  #tell(call: () => unknown): void {
+    callReporting(call, undefined, (error) =>
+      this.#loop.logger.error({ error }, 'a hook of the supervisor failed'),
+    );
+  }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

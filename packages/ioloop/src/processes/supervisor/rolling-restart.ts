@@ -1,0 +1,87 @@
+import type { Clock } from '../../clock.ts';
+import { ProcessNotReadyError } from '../launching/process-errors.ts';
+import type { SupervisedTask } from './supervised-task.ts';
+import type { ProcessExit, TaskChild } from './task-child.ts';
+
+/** What a rolling restart needs of the supervisor. */
+export interface RestartSettings {
+  readonly tasks: readonly SupervisedTask[];
+  readonly clock: Clock;
+  /** How long a successor may take until it is ready. */
+  readonly readyTimeoutMs: number;
+  /** Starts a child that the task does not count on. May throw, as starting may fail. */
+  startSuccessor(task: SupervisedTask): TaskChild;
+  /** SIGTERM, and SIGKILL when it is still there after a while. Settles when it has ended. */
+  endChild(task: SupervisedTask, child: TaskChild): Promise<unknown>;
+  isStopping(): boolean;
+}
+
+/**
+ * Replaces the child of one task after the other. Both live for a while, and the one that goes is told to only when the
+ * one that comes is ready.
+ *
+ * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; the tasks that have not had their turn keep their children then.
+ */
+export async function restartOneByOne(settings: RestartSettings): Promise<void> {
+  for (const task of settings.tasks) {
+    if (!task.isOver) await replaceChild(task, settings);
+  }
+}
+
+async function replaceChild(task: SupervisedTask, settings: RestartSettings): Promise<void> {
+  if (settings.isStopping()) throw stopped(task);
+  const successor = startSuccessor(task, settings);
+  await becomeReady(task, successor, settings);
+  if (settings.isStopping()) throw stopped(task); // and it was told so, as all others were
+  if (task.isOver) {
+    // The child has ended with 0 meanwhile: there is nothing left to do.
+    await settings.endChild(task, successor);
+    return;
+  }
+  const predecessor = task.handOver(successor);
+  if (predecessor !== undefined) await settings.endChild(task, predecessor);
+}
+
+function startSuccessor(task: SupervisedTask, settings: RestartSettings): TaskChild {
+  try {
+    return settings.startSuccessor(task);
+  } catch (cause) {
+    throw notReady(task, 'could not be started', cause);
+  }
+}
+
+async function becomeReady(
+  task: SupervisedTask,
+  successor: TaskChild,
+  { clock, readyTimeoutMs }: RestartSettings,
+): Promise<void> {
+  let isLate = false;
+  const timer = clock.setTimeout(() => {
+    isLate = true;
+    successor.kill('SIGKILL');
+  }, readyTimeoutMs);
+  const exit = await Promise.race([successor.ready, successor.ended]);
+  timer.cancel();
+  if (isLate) {
+    await successor.ended;
+    throw notReady(task, `was not ready within ${readyTimeoutMs} ms`);
+  }
+  if (exit !== undefined) throw notReady(task, describeExit(exit), exit.error);
+}
+
+/** How a child ended, as the end of a sentence. */
+export function describeExit({ code, signal, error }: ProcessExit): string {
+  if (error !== undefined) return `could not be started (${error.message})`;
+  return signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+}
+
+function notReady(task: SupervisedTask, what: string, cause?: unknown): ProcessNotReadyError {
+  return new ProcessNotReadyError(
+    `the successor of task ${task.id} ${what}`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+function stopped(task: SupervisedTask): ProcessNotReadyError {
+  return new ProcessNotReadyError(`the children were stopped before the one of task ${task.id} was replaced`);
+}

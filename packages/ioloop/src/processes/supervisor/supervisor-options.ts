@@ -1,0 +1,93 @@
+import { MAX_DELAY_MS } from '../../delay.ts';
+import type { IOLoop } from '../../loop/io-loop.ts';
+import { type OptionNames, optionsProblem } from '../../option-names.ts';
+import { shownValue } from '../../shown-value.ts';
+import type { ChildProgramOptions } from '../launching/child-program.ts';
+import type { ProcessListenOptions } from '../launching/listen-requests.ts';
+import { ProcessUsageError } from '../launching/process-errors.ts';
+import { RESTART_OPTIONS, type RestartPolicyOptions } from './restart-policy.ts';
+import type { SupervisedChild } from './supervised-task.ts';
+import type { ProcessExit } from './task-child.ts';
+
+/** What a parent may want to know of its children. If one throws or rejects, it is logged. */
+export interface SupervisorHooks {
+  /** A child was started, for the first time or again. */
+  readonly onStarted?: (child: SupervisedChild) => unknown;
+  /** A child has ended, or could not be started. */
+  readonly onExited?: (child: SupervisedChild, exit: ProcessExit) => unknown;
+  /** A child called `process.send(message)`. */
+  readonly onMessage?: (child: SupervisedChild, message: unknown) => unknown;
+}
+
+export interface ProcessSupervisorOptions extends RestartPolicyOptions, ChildProgramOptions, SupervisorHooks {
+  /** How many children: 1 to 1,024; 0, less, or nothing means one for each CPU. */
+  readonly count?: number | null;
+  /** The program to start. Default: the one that this process runs. */
+  readonly program?: string;
+  /** Where each child shall be able to listen; see `forkProcesses`. Default: nowhere. */
+  readonly listen?: readonly ProcessListenOptions[];
+  /**
+   * How long the children may take to end when they are stopped, or when their parent is gone, before they are killed.
+   * Default 35 s: longer than the 30 s that a server drains by default.
+   */
+  readonly stopTimeoutMs?: number;
+  /** Its clock measures lives and waits, its logger hears of deaths. Default: the loop of this thread. */
+  readonly loop?: IOLoop;
+}
+
+export interface RollingRestartOptions {
+  /** How long a successor may take until it is ready; see {@link ProcessSupervisor.restart}. Default 30 s. */
+  readonly readyTimeoutMs?: number;
+}
+
+export interface AskOptions {
+  /** How long to wait for answers. Default 1 s. */
+  readonly timeoutMs?: number;
+}
+
+/** What a supervisor and `forkProcesses` have in common. */
+export const SHARED_OPTIONS: OptionNames<Omit<ProcessSupervisorOptions, 'count' | 'program'>> = {
+  ...RESTART_OPTIONS,
+  args: true,
+  execArgv: true,
+  env: true,
+  onStarted: true,
+  onExited: true,
+  onMessage: true,
+  listen: true,
+  stopTimeoutMs: true,
+  loop: true,
+};
+export const SUPERVISOR_OPTIONS: OptionNames<ProcessSupervisorOptions> = {
+  ...SHARED_OPTIONS,
+  count: true,
+  program: true,
+};
+export const ROLLING_OPTIONS: OptionNames<RollingRestartOptions> = { readyTimeoutMs: true };
+export const ASK_OPTIONS: OptionNames<AskOptions> = { timeoutMs: true };
+
+/** @throws ProcessUsageError `ERR_PROCESS_USAGE` for what is no object of options, and for names that are not known. */
+export function requireProcessOptions<Options extends object>(
+  options: Options,
+  known: OptionNames<Options>,
+  operation: string,
+): void {
+  const problem = optionsProblem(options, known);
+  if (problem !== undefined) throw new ProcessUsageError(`${operation}: ${problem}`);
+}
+
+const DELAYS = {
+  stopTimeoutMs: 35_000,
+  readyTimeoutMs: 30_000,
+  timeoutMs: 1_000,
+} as const;
+
+/** One of the times among the options, or its default. @throws ProcessUsageError for one that cannot be. */
+export function resolveDelay<Name extends keyof typeof DELAYS>(
+  options: { readonly [Key in Name]?: number },
+  name: Name,
+): number {
+  const value: number = options[name] ?? DELAYS[name];
+  if (typeof value === 'number' && value >= 0 && value <= MAX_DELAY_MS) return value;
+  throw new ProcessUsageError(`${name} of 0 to ${MAX_DELAY_MS} was expected, not ${shownValue(value)}`);
+}

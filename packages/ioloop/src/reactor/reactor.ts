@@ -1,0 +1,199 @@
+import { getSystemErrorName } from 'node:util';
+import { SystemError } from '../errors.ts';
+import { INSPECT, inspection } from '../inspection.ts';
+import type { Logger } from '../logger.ts';
+import { runInBatch } from '../node-async-context.ts';
+import type { FlushQueue } from './flush-queue.ts';
+import type { NativeBinding, NativeConstants } from './native-binding.ts';
+import { SendBatch } from './send-batch.ts';
+
+/** A descriptor of the native table: worth something only together with its generation. */
+export interface Descriptor {
+  readonly slot: number;
+  readonly generation: number;
+}
+
+/** Who hears that a descriptor is ready. */
+export interface ReadyHandler {
+  /** `events` are epoll's bits. Called in the root context, inside a batch; must not throw. */
+  ready(events: number): void;
+}
+
+/** What the reactor of a thread has done. All that use it are counted: streams, servers and `addHandler`. */
+export interface ReactorStats {
+  /** Descriptors that are watched now. */
+  readonly descriptors: number;
+  /** Times that the reactor was woken: each brought one batch of events. */
+  readonly wakeUps: number;
+  /** Ready descriptors that were handed on; divided by `wakeUps` the mean size of a batch. */
+  readonly events: number;
+  readonly maxEventsPerWakeUp: number;
+}
+
+/** Most events of one wake-up; what remains is level-triggered and comes with the next. */
+const BATCH_EVENTS = 256;
+const READ_BUFFER_BYTES = 64 * 1024;
+/** Times that one batch fills the read buffer again for descriptors that have more: 4 MiB, shared by all of them. */
+const FURTHER_READS_PER_BATCH = 64;
+
+/**
+ * The native epoll instance inside Node's loop: dispatches each batch of ready descriptors to their handlers.
+ *
+ * For the layers above, which register once for each connection. Programs use `IOLoop.addHandler`.
+ * Everything runs in the root async context, whoever made the reactor.
+ */
+export class Reactor {
+  readonly binding: NativeBinding;
+  readonly constants: NativeConstants;
+  readonly options: NativeConstants['options'];
+  /** One buffer for every read of this thread: its bytes are lent for the length of one call. */
+  readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+
+  readonly #events = new Int32Array(BATCH_EVENTS * 3);
+  readonly #handlers: (ReadyHandler | undefined)[] = [];
+  readonly #generations: number[] = [];
+  readonly #flushes: FlushQueue;
+  readonly #logger: Logger;
+  readonly #poller: Descriptor;
+  #furtherReads = 0;
+  #references = 0;
+  #descriptors = 0;
+  #wakeUps = 0;
+  #eventCount = 0;
+  #maxEvents = 0;
+
+  constructor(binding: NativeBinding, flushes: FlushQueue, logger: Logger) {
+    this.binding = binding;
+    this.constants = binding.constants;
+    this.options = binding.constants.options;
+    this.#flushes = flushes;
+    flushes.batch = new SendBatch(binding, logger);
+    this.#logger = logger;
+    const slot = checked(binding.pollerOpen(), 'epoll_create1');
+    this.#poller = { slot, generation: binding.generation(slot) };
+    const dispatch = (batch: object, count: number): void => this.#dispatch(batch, count);
+    binding.watch(slot, this.#poller.generation, this.#events, function (this: object, count) {
+      dispatch(this, count);
+    });
+    binding.unref();
+  }
+
+  /** Watches a descriptor until {@link unregister} or its close. */
+  register(descriptor: Descriptor, events: number, handler: ReadyHandler): void {
+    const { slot, generation } = descriptor;
+    const { slot: poller, generation: pollerGeneration } = this.#poller;
+    checked(
+      this.binding.pollerControl(poller, pollerGeneration, CTL_ADD, slot, generation, events),
+      'epoll_ctl',
+    );
+    this.#handlers[slot] = handler;
+    this.#generations[slot] = generation;
+    this.#descriptors += 1;
+  }
+
+  modify(descriptor: Descriptor, events: number): void {
+    const { slot: poller, generation: pollerGeneration } = this.#poller;
+    const { slot, generation } = descriptor;
+    checked(
+      this.binding.pollerControl(poller, pollerGeneration, CTL_MOD, slot, generation, events),
+      'epoll_ctl',
+    );
+  }
+
+  /** Stops watching. Events of the same batch that were already collected are dropped. */
+  unregister(descriptor: Descriptor): void {
+    const { slot, generation } = descriptor;
+    if (this.#generations[slot] !== generation) return;
+    this.forget(descriptor);
+    this.binding.pollerControl(this.#poller.slot, this.#poller.generation, CTL_DEL, slot, generation, 0);
+  }
+
+  /** Drops the handler of a descriptor that is about to be closed or released, which itself ends the watching. */
+  forget(descriptor: Descriptor): void {
+    if (this.#generations[descriptor.slot] !== descriptor.generation) return;
+    this.#handlers[descriptor.slot] = undefined;
+    this.#generations[descriptor.slot] = 0;
+    this.#descriptors -= 1;
+  }
+
+  /** Counts something that keeps the process alive; {@link unref} takes it back. */
+  ref(): void {
+    this.#references += 1;
+    if (this.#references === 1) this.binding.ref();
+  }
+
+  unref(): void {
+    this.#references -= 1;
+    if (this.#references === 0) this.binding.unref();
+  }
+
+  /** Whether a descriptor that was read in this batch, and has more, may be read again before others had their turn. */
+  mayReadAgain(): boolean {
+    this.#furtherReads -= 1;
+    return this.#furtherReads >= 0;
+  }
+
+  stats(): ReactorStats {
+    return {
+      descriptors: this.#descriptors,
+      wakeUps: this.#wakeUps,
+      events: this.#eventCount,
+      maxEventsPerWakeUp: this.#maxEvents,
+    };
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      descriptors: this.#descriptors,
+      wakeUps: this.#wakeUps,
+      events: this.#eventCount,
+      binding: undefined,
+      constants: undefined,
+      options: undefined,
+      readBuffer: undefined,
+    }));
+  }
+
+  #dispatch(batch: object, count: number): void {
+    const events = this.#events;
+    this.#wakeUps += 1;
+    this.#eventCount += count;
+    if (count > this.#maxEvents) this.#maxEvents = count;
+    this.#furtherReads = FURTHER_READS_PER_BATCH;
+    this.#flushes.beginBatch();
+    for (let at = 0; at < count * 3; at += 3) {
+      const slot = events[at] as number;
+      // A handler of this batch may have closed the slot, and another may live in it by now.
+      if (this.#generations[slot] !== events[at + 1]) continue;
+      try {
+        runInBatch(batch, callReady, this.#handlers[slot] as ReadyHandler, events[at + 2] as number);
+      } catch (error) {
+        this.#logger.error({ error }, 'a descriptor handler failed');
+      }
+    }
+    this.#flushes.endBatch();
+  }
+}
+
+function callReady(handler: ReadyHandler, events: number): void {
+  handler.ready(events);
+}
+
+const CTL_ADD = 1;
+const CTL_DEL = 2;
+const CTL_MOD = 3;
+
+/** Turns a negative errno of the native side into the error it stands for. */
+export function checked(result: number, syscall: string, address?: string): number {
+  if (result < 0) throw systemError(result, syscall, address);
+  return result;
+}
+
+/** The error that a negative errno stands for. */
+export function systemError(result: number, syscall: string, address?: string): SystemError {
+  const name = getSystemErrorName(result);
+  // Node puts what it has no name for into words.
+  return name.startsWith('E')
+    ? new SystemError(name, syscall, address)
+    : new SystemError('EUNKNOWN', `${syscall} (errno ${-result})`, address);
+}

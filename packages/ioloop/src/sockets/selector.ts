@@ -1,0 +1,215 @@
+import { systemClock } from '../clock.ts';
+import { INSPECT, inspection } from '../inspection.ts';
+import { LoopClosedError, LoopUsageError } from '../loop-errors.ts';
+import { requireNative } from '../reactor/load-native.ts';
+import type { NativeBinding } from '../reactor/native-binding.ts';
+import { checked, type Descriptor, systemError } from '../reactor/reactor.ts';
+import { shownValue } from '../shown-value.ts';
+import { Socket } from './socket.ts';
+
+/** Ready to read, which the end and an error are too. */
+export const EVENT_READ = 1;
+/** Ready to write, which the outcome of a connect is too. */
+export const EVENT_WRITE = 2;
+
+/** A registration: what is watched, for what, and what the caller attached to it. */
+export interface SelectorKey<Data = unknown> {
+  readonly socket: Socket;
+  /** {@link EVENT_READ}, {@link EVENT_WRITE}, or both. */
+  readonly events: number;
+  readonly data: Data;
+}
+
+const CTL_ADD = 1;
+const CTL_DEL = 2;
+const CTL_MOD = 3;
+/** Most events of one call; what remains stays ready and comes with the next. */
+const MAX_EVENTS = 256;
+/** A thread that is to be terminated has to come back from the system call now and then. */
+const SLICE_MS = 50;
+
+/**
+ * Waits for sockets by blocking, for programs that are their own event loop.
+ *
+ * {@link select} holds the whole thread: timers, promises, signals and every other connection of this thread
+ * stand still meanwhile. For learning, for tools, and for a worker thread that does nothing else; a server uses
+ * `IOLoop.addHandler` or streams. It has an epoll instance of its own, and `IOLoop` knows nothing of it; a socket
+ * is watched by one of them at a time. Level-triggered: what is not read is reported again.
+ *
+ * Needs the native backend: elsewhere making one throws `LoopUsageError` `ERR_LOOP_NOT_SUPPORTED`.
+ * Any call after {@link close} throws `LoopClosedError` `ERR_LOOP_CLOSED`.
+ *
+ * @example
+ * const selector = new DefaultSelector<(key: SelectorKey) => void>();
+ * selector.register(socket, EVENT_READ, onReadable);
+ * for (const [key] of selector.select()) key.data(key);
+ */
+export class DefaultSelector<Data = unknown> {
+  readonly #binding: NativeBinding;
+  readonly #poller: Descriptor;
+  readonly #keys = new Map<Socket, SelectorKey<Data>>();
+  readonly #socketOfSlot = new Map<number, Socket>();
+  readonly #events = new Int32Array(MAX_EVENTS * 3);
+  #closed = false;
+
+  constructor() {
+    this.#binding = requireNative('DefaultSelector');
+    const slot = checked(this.#binding.pollerOpen(), 'epoll_create1');
+    this.#poller = { slot, generation: this.#binding.generation(slot) };
+  }
+
+  /**
+   * Starts watching a socket.
+   *
+   * @param events - {@link EVENT_READ}, {@link EVENT_WRITE}, or both.
+   * @param data - comes back with each event, such as the function to call.
+   * @throws LoopUsageError `ERR_LOOP_ALREADY_REGISTERED` when this selector, another one or the loop watches it;
+   *   `ERR_LOOP_USAGE` for other events; LoopClosedError when the socket is closed.
+   */
+  register(socket: Socket, events: number, data: Data): SelectorKey<Data> {
+    this.#assertOpen();
+    assertEvents(events);
+    assertSocket(socket);
+    if (socket.closed) throw new LoopClosedError('register: the socket is closed');
+    if (this.#keys.has(socket)) throw alreadyRegistered('this selector watches the socket');
+    const result = this.#control(CTL_ADD, socket, events);
+    if (result < 0 && systemError(result, 'epoll_ctl').code === 'EEXIST') {
+      throw alreadyRegistered('another selector or the loop watches the socket');
+    }
+    checked(result, 'epoll_ctl');
+    this.#socketOfSlot.set(socket.descriptor.slot, socket);
+    return this.#keep({ socket, events, data });
+  }
+
+  /** Changes what is watched for and the data. @throws as {@link getKey}; `ERR_LOOP_USAGE`; closed: `ERR_LOOP_CLOSED`. */
+  modify(socket: Socket, events: number, data: Data): SelectorKey<Data> {
+    assertEvents(events);
+    const key = this.getKey(socket);
+    if (socket.closed) throw new LoopClosedError('modify: the socket is closed');
+    if (key.events !== events) checked(this.#control(CTL_MOD, socket, events), 'epoll_ctl');
+    return this.#keep({ socket, events, data });
+  }
+
+  /** Stops watching. Closing a socket does so by itself, and unregistering it afterwards is allowed. */
+  unregister(socket: Socket): SelectorKey<Data> {
+    const key = this.getKey(socket);
+    this.#keys.delete(socket);
+    const { slot } = socket.descriptor;
+    if (this.#socketOfSlot.get(slot) === socket) this.#socketOfSlot.delete(slot); // else it has a new owner
+    if (!socket.closed) checked(this.#control(CTL_DEL, socket, 0), 'epoll_ctl');
+    return key;
+  }
+
+  /** The registration of a socket. @throws LoopUsageError `ERR_LOOP_NOT_REGISTERED` when there is none. */
+  getKey(socket: Socket): SelectorKey<Data> {
+    this.#assertOpen();
+    const key = this.#keys.get(socket);
+    if (key !== undefined) return key;
+    throw new LoopUsageError('ERR_LOOP_NOT_REGISTERED', 'the selector does not watch this socket');
+  }
+
+  /**
+   * Waits until a socket is ready. Blocks the thread: timers, promises and signals stand still meanwhile.
+   *
+   * @param timeoutMs - 0 looks once and does not wait; without it, waits until something is ready.
+   * @returns what is ready, each with {@link EVENT_READ}, {@link EVENT_WRITE} or both; empty after the timeout.
+   * @throws LoopUsageError `ERR_SELECTOR_EMPTY` when it would wait for ever, because no open socket is registered;
+   *   `ERR_LOOP_USAGE` when `timeoutMs` is not a number of at least 0.
+   */
+  select(timeoutMs?: number): [SelectorKey<Data>, number][] {
+    this.#assertOpen();
+    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
+      throw usageError(`timeoutMs must be a number of at least 0, not ${shownValue(timeoutMs)}`);
+    }
+    const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : systemClock.now() + timeoutMs;
+    for (let remaining = timeoutMs ?? SLICE_MS; ; remaining = deadline - systemClock.now()) {
+      if (deadline === Number.POSITIVE_INFINITY) this.#assertCanWake();
+      const ready = this.#poll(Math.min(Math.max(Math.ceil(remaining), 0), SLICE_MS));
+      if (ready.length > 0 || remaining <= 0) return ready;
+    }
+  }
+
+  /** Stops watching everything; the sockets stay open. Calling it again does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#keys.clear();
+    this.#socketOfSlot.clear();
+    this.#binding.close(this.#poller.slot, this.#poller.generation);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ sockets: this.#keys.size, isClosed: this.#closed }));
+  }
+
+  #keep(key: SelectorKey<Data>): SelectorKey<Data> {
+    this.#keys.set(key.socket, key);
+    return key;
+  }
+
+  #control(operation: number, socket: Socket, events: number): number {
+    const { EPOLLIN, EPOLLOUT } = this.#binding.constants;
+    const bits = (events & EVENT_READ ? EPOLLIN : 0) | (events & EVENT_WRITE ? EPOLLOUT : 0);
+    const { slot, generation } = socket.descriptor;
+    return this.#binding.pollerControl(
+      this.#poller.slot,
+      this.#poller.generation,
+      operation,
+      slot,
+      generation,
+      bits,
+    );
+  }
+
+  #poll(timeoutMs: number): [SelectorKey<Data>, number][] {
+    const { slot, generation } = this.#poller;
+    const { EPOLLIN, EPOLLOUT } = this.#binding.constants;
+    const count = checked(this.#binding.pollerWait(slot, generation, this.#events, timeoutMs), 'epoll_wait');
+    const ready: [SelectorKey<Data>, number][] = [];
+    for (let at = 0; at < count * 3; at += 3) {
+      const socket = this.#socketOfSlot.get(this.#events[at] as number);
+      const key = socket === undefined ? undefined : this.#keys.get(socket);
+      if (key === undefined || key.socket.descriptor.generation !== this.#events[at + 1]) continue;
+      const bits = this.#events[at + 2] as number;
+      // Error and hang-up, which cannot be masked, wake whatever was asked for: reading or writing tells the rest.
+      const read = bits & ~EPOLLOUT ? EVENT_READ : 0;
+      const write = bits & ~EPOLLIN ? EVENT_WRITE : 0;
+      const events = (read | write) & key.events;
+      if (events !== 0) ready.push([key, events]);
+    }
+    return ready;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new LoopClosedError('the selector is closed');
+  }
+
+  #assertCanWake(): void {
+    for (const socket of this.#keys.keys()) if (!socket.closed) return;
+    throw new LoopUsageError(
+      'ERR_SELECTOR_EMPTY',
+      'select would wait for ever: no open socket is registered',
+    );
+  }
+}
+
+function assertEvents(events: number): void {
+  if (events === EVENT_READ || events === EVENT_WRITE || events === (EVENT_READ | EVENT_WRITE)) return;
+  throw usageError(`events must be EVENT_READ, EVENT_WRITE or both, not ${shownValue(events)}`);
+}
+
+function assertSocket(socket: Socket): void {
+  if (!(socket instanceof Socket)) throw usageError(`a Socket was expected, not ${shownValue(socket)}`);
+}
+
+function usageError(message: string): LoopUsageError {
+  return new LoopUsageError('ERR_LOOP_USAGE', message);
+}
+
+function alreadyRegistered(detail: string): LoopUsageError {
+  return new LoopUsageError('ERR_LOOP_ALREADY_REGISTERED', detail);
+}
