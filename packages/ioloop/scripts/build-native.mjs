@@ -61,7 +61,7 @@ function buildForThisMachine() {
   compile([...compiler, ...checks], resolve(options.out ?? prebuilt(`linux-${process.arch}-${libc()}`)));
 }
 
-/** The C library of this Node, by the program interpreter that its ELF header names; load-native.ts asks the same. */
+/** The C library of this Node, by the program interpreter that its ELF header names; src/reactor/backend.ts asks the same. */
 function libc() {
   const header = Buffer.alloc(4096);
   const fd = openSync('/proc/self/exe', 'r');

@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { requireFunction } from './checks.ts';
-import { requireDelay } from './delay.ts';
+import { requireFunction, usage } from './checks.ts';
 
 /** Time as an argument: what waits takes a clock, so that a test can be the one who lets time pass. */
 export interface Clock {
@@ -31,3 +30,12 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(timer), unref: () => void timer.unref() };
   },
 };
+
+/** The longest delay that Node's timers keep; beyond it they fire at once. */
+export const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** Refuses a delay that a timer would silently turn into another one, such as `NaN` into 1 ms. */
+export function requireDelay(delayMs: number, operation: string): void {
+  if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DELAY_MS) return;
+  throw usage(operation, `a delay of 0 to ${MAX_DELAY_MS} ms`, delayMs);
+}

@@ -1,3 +1,6 @@
+// Async contexts that outlive a request. This file relies on Node's internals: before Node 24, `enterWith` keeps its stores
+// under symbols of the resource that is current.
+
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 
 /** Made when the module is loaded, which is before any request: it stands for "nobody's context". */

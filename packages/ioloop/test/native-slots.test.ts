@@ -1,6 +1,6 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
-import { loadNative } from '../src/reactor/load-native.ts';
+import { loadNative } from '../src/reactor/backend.ts';
 import type { NativeBinding } from '../src/reactor/native-binding.ts';
 import { nativeIt } from './fixtures/native-case.ts';
 import {

@@ -1,8 +1,12 @@
+// Waiting for promises, with timeouts, abort signals and a report of the errors that no caller can be told. Does not know
+// the loop, threads or processes.
+
+import { isCancellation } from '../abort.ts';
+import { usage } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { LoopUsageError } from '../loop-errors.ts';
 import { shownValue } from '../shown-value.ts';
 import { callReporting, isThenable } from '../thenable.ts';
-import { isCancellation } from './cancellation.ts';
 import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
 
 type State<T> =
@@ -185,4 +189,40 @@ export class Future<T> implements PromiseLike<T> {
     };
     callReporting(callback as (future: never) => unknown, [this], report);
   }
+}
+
+/**
+ * Settles `target` as `source` settles, unless it is done by then: a lost exception is logged, as by
+ * `Future.setException`. A `Future` that is done is copied at once, and a cancelled one cancels. It goes one way only:
+ * what happens to `target` does not stop `source`.
+ *
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for a source that nobody can wait for, a target that is not a `Future`, or
+ *   the same one twice.
+ *
+ * @example
+ * const first = new Future<string>();
+ * for (const host of ['a.example', 'b.example']) chainFuture(lookUp(host), first);
+ * console.log(await first);
+ */
+export function chainFuture<T>(source: PromiseLike<T>, target: Future<T>): void {
+  if (!isThenable(source)) throw usage('chainFuture', 'a promise or a Future', source);
+  if (!(target instanceof Future)) throw usage('chainFuture', 'a Future as target', target);
+  if ((source as unknown) === target) throw usage('chainFuture', 'two different futures', source);
+  if (source instanceof Future) {
+    source.addDoneCallback(copyTo(target));
+    return;
+  }
+  // Promise.resolve, so that a foreign `then` can call back only once, and never with another promise.
+  Promise.resolve(source).then(
+    (value) => target.setResult(value as T),
+    (error: unknown) => target.setException(error),
+  );
+}
+
+function copyTo<T>(target: Future<T>): (source: Future<T>) => void {
+  return (source) => {
+    if (source.isCancelled) target.cancel(source.exception());
+    else if (source.hasFailed) target.setException(source.exception());
+    else target.setResult(source.result());
+  };
 }

@@ -1,7 +1,6 @@
 import { onAbort } from '../abort.ts';
 import { requireOptions } from '../checks.ts';
-import type { Clock } from '../clock.ts';
-import { requireDelay } from '../delay.ts';
+import { type Clock, requireDelay } from '../clock.ts';
 import { checkWaitValues, clockAmong } from '../locks/wait-options.ts';
 import type { OptionNames } from '../option-names.ts';
 

@@ -2,7 +2,7 @@ import { requireOptions, usage } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { runInRootContext } from '../node-async-context.ts';
 import type { OptionNames } from '../option-names.ts';
-import { keyedItems, type WaitItems } from './wait-items.ts';
+import { keyedItems, type WaitItems } from './multi.ts';
 import { withTimeout } from './with-timeout.ts';
 
 /** How one item of a {@link WaitIterator} came out: as `Promise.allSettled` says it, and which one it was. */

@@ -1,4 +1,4 @@
-import { onAbort } from '../abort.ts';
+import { isCancellation, onAbort } from '../abort.ts';
 import { requireOptions } from '../checks.ts';
 import type { Clock, ClockTimer } from '../clock.ts';
 import { checkWaitValues, clockAmong } from '../locks/wait-options.ts';
@@ -7,7 +7,6 @@ import { runInRootContext } from '../node-async-context.ts';
 import type { OptionNames } from '../option-names.ts';
 import { shownValue } from '../shown-value.ts';
 import { isThenable } from '../thenable.ts';
-import { isCancellation } from './cancellation.ts';
 import { checkReportValues, type FailureReport, reportFailure } from './failure-report.ts';
 
 export interface WithTimeoutOptions extends FailureReport {

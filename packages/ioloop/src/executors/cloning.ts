@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Transferable } from './executor.ts';
 import { ExecutorUsageError } from './executor-errors.ts';
 
@@ -67,4 +68,96 @@ function isPrimitive(value: unknown): boolean {
   return (
     value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
   );
+}
+
+/**
+ * An error on its way between threads. Structured cloning keeps message and stack of an error, but neither its class
+ * name nor its own properties such as `code`.
+ */
+export interface ErrorCopy {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** What else was on it and can be copied: `code`, `errno`, … */
+  readonly properties: readonly (readonly [string, unknown])[];
+  /** `cause`, and the `errors` of an AggregateError: errors are copies again. */
+  readonly cause: ThrownCopy | undefined;
+  readonly errors: readonly ThrownCopy[] | undefined;
+}
+
+/** Anything that was thrown. */
+export type ThrownCopy = { readonly error: ErrorCopy } | { readonly value: unknown };
+
+/** A cause of a cause …: deeper ones are left out, and so is a circle. */
+const MAX_DEPTH = 8;
+const MAX_ERRORS = 100;
+
+const BUILT_IN: Readonly<Record<string, new (message?: string) => Error>> = {
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+};
+
+/** Makes a copy that can be posted. What cannot be copied is left out of an error; in place of a value come words. */
+export function copyThrown(thrown: unknown, depth = 0): ThrownCopy {
+  if (!isError(thrown)) {
+    const fault = cloneFault(thrown, []);
+    return { value: fault === undefined ? thrown : `a ${typeof thrown} that cannot be copied` };
+  }
+  const { cause, errors } = thrown as { cause?: unknown; errors?: unknown };
+  const deeper = depth < MAX_DEPTH;
+  return {
+    error: {
+      name: className(thrown),
+      message: String(thrown.message),
+      stack: typeof thrown.stack === 'string' ? thrown.stack : undefined,
+      properties: Object.entries(thrown).filter(
+        ([key, value]) => !['name', 'cause', 'errors'].includes(key) && cloneFault(value, []) === undefined,
+      ),
+      cause: deeper && 'cause' in thrown ? copyThrown(cause, depth + 1) : undefined,
+      errors:
+        deeper && Array.isArray(errors)
+          ? errors.slice(0, MAX_ERRORS).map((one) => copyThrown(one, depth + 1))
+          : undefined,
+    },
+  };
+}
+
+/** Makes an error again: of the same built-in class where it was one, else an `Error` of the same name. */
+export function restoreThrown(copy: ThrownCopy): unknown {
+  if (!('error' in copy)) return copy.value;
+  const { name, message, stack, properties, cause, errors } = copy.error;
+  const Class = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined;
+  const error =
+    name === 'AggregateError' && errors !== undefined
+      ? new AggregateError(errors.map(restoreThrown), message)
+      : new (Class ?? Error)(message);
+  if (error.name !== name) define(error, 'name', name);
+  if (stack !== undefined) define(error, 'stack', stack);
+  if (cause !== undefined) define(error, 'cause', restoreThrown(cause));
+  if (errors !== undefined) define(error, 'errors', errors.map(restoreThrown));
+  for (const [key, value] of properties) {
+    Object.defineProperty(error, key, { value, enumerable: true, writable: true, configurable: true });
+  }
+  return error;
+}
+
+/** An error of another realm, such as one from `node:vm`, is no instance of this one's `Error`. */
+export function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || types.isNativeError(thrown);
+}
+
+/** Many classes never set `name`, and inherit "Error" or "TypeError" from their parent. */
+function className(error: Error): string {
+  if (Object.hasOwn(error, 'name')) return String(error.name);
+  const prototype: object | null = Object.getPrototypeOf(error);
+  if (prototype !== null && Object.hasOwn(prototype, 'name')) return String(error.name);
+  return error.constructor?.name || String(error.name);
+}
+
+function define(error: Error, key: string, value: unknown): void {
+  Object.defineProperty(error, key, { value, writable: true, configurable: true });
 }

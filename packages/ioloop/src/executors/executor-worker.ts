@@ -4,12 +4,10 @@
  *
  * This file is an entry of the build, and imports as little as it can: every thread pays for it.
  */
-import { cloneError, cloneFault } from './cloning.ts';
-import { copyThrown, isError, type ThrownCopy } from './error-copy.ts';
+import { cloneError, cloneFault, copyThrown, isError, type ThrownCopy } from './cloning.ts';
+import type { TaskAddress } from './executor.ts';
 import type { ExecutorUsageError, ExecutorUsageErrorCode } from './executor-errors.ts';
-import { importTask } from './task-function.ts';
-import type { TaskAddress } from './task-request.ts';
-import { unwrapTransfer } from './transfer.ts';
+import { importTask, unwrapTransfer } from './task-function.ts';
 
 /** What a thread is asked. */
 export interface WorkerTask {

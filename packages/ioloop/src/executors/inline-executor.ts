@@ -1,17 +1,16 @@
 import { requireOptions } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
-import type {
-  Executor,
-  ExecutorRunOptions,
-  ExecutorTask,
-  TaskFunction,
-  UnknownTaskFunction,
+import {
+  checkRequest,
+  type Executor,
+  type ExecutorRunOptions,
+  type ExecutorTask,
+  type TaskFunction,
+  type UnknownTaskFunction,
 } from './executor.ts';
 import { ExecutorClosedError } from './executor-errors.ts';
 import { CLOSE_OPTIONS, type CloseOptions, RunningTasks } from './running-tasks.ts';
-import { importTask } from './task-function.ts';
-import { checkRequest } from './task-request.ts';
-import { unwrapTransfer } from './transfer.ts';
+import { importTask, unwrapTransfer } from './task-function.ts';
 
 /**
  * Runs functions in the caller's own thread, which stands still meanwhile: for tests, and where threads are not to be

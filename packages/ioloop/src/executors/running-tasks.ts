@@ -1,6 +1,5 @@
 import { onAbort } from '../abort.ts';
-import { type Clock, systemClock } from '../clock.ts';
-import { requireDelay } from '../delay.ts';
+import { type Clock, requireDelay, systemClock } from '../clock.ts';
 import type { OptionNames } from '../option-names.ts';
 import { ExecutorClosedError } from './executor-errors.ts';
 

@@ -2,26 +2,25 @@ import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
 import { onAbort } from '../abort.ts';
 import { requireOptions, usage } from '../checks.ts';
-import { systemClock } from '../clock.ts';
-import { requireDelay } from '../delay.ts';
+import { requireDelay, systemClock } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { type TakenWaiter, WaitList } from '../locks/wait-list.ts';
 import { checkCount } from '../locks/wait-options.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
 import type { OptionNames } from '../option-names.ts';
-import { copyArguments } from './cloning.ts';
-import { restoreThrown } from './error-copy.ts';
-import type {
-  Executor,
-  ExecutorRunOptions,
-  ExecutorTask,
-  TaskFunction,
-  UnknownTaskFunction,
+import { copyArguments, restoreThrown } from './cloning.ts';
+import {
+  checkRequest,
+  type Executor,
+  type ExecutorRunOptions,
+  type ExecutorTask,
+  type TaskFunction,
+  type TaskRequest,
+  type UnknownTaskFunction,
 } from './executor.ts';
 import { ExecutorClosedError, ExecutorLimitError, ExecutorUsageError } from './executor-errors.ts';
 import type { WorkerAnswer } from './executor-worker.ts';
 import { CLOSE_OPTIONS, type CloseOptions, RunningTasks } from './running-tasks.ts';
-import { checkRequest, type TaskRequest } from './task-request.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface ThreadPoolExecutorOptions extends CloseOptions {

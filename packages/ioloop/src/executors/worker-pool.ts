@@ -6,9 +6,9 @@ import type { Piscina } from 'piscina';
 import type { Logger } from '../logger.ts';
 import { runInRootContext } from '../node-async-context.ts';
 import { argumentFault } from './cloning.ts';
+import type { TaskRequest } from './executor.ts';
 import { ExecutorClosedError, ExecutorWorkerError } from './executor-errors.ts';
 import type { WorkerAnswer, WorkerTask } from './executor-worker.ts';
-import type { TaskRequest } from './task-request.ts';
 
 export interface WorkerPoolOptions {
   readonly maxWorkers: number;

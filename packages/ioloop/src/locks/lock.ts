@@ -1,6 +1,5 @@
 import { INSPECT, inspection } from '../inspection.ts';
-import { BoundedSemaphore } from './bounded-semaphore.ts';
-import type { SemaphoreGuard } from './semaphore-guard.ts';
+import { BoundedSemaphore, type SemaphoreGuard } from './semaphore.ts';
 import type { WaitableOptions, WaitOptions } from './wait-options.ts';
 
 /**

@@ -1,7 +1,6 @@
 import { usage } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
-import { LoopTimeoutError } from '../loop-errors.ts';
-import { SemaphoreGuard } from './semaphore-guard.ts';
+import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
 import { type Grant, WaitList } from './wait-list.ts';
 import { checkCount, checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
@@ -79,5 +78,48 @@ export class Semaphore {
 
   #give(): void {
     if (!this.#waiters.wake(this.#permit)) this.#value += 1;
+  }
+}
+
+/** A semaphore that never has more permits than it began with: releasing too often is an error. */
+export class BoundedSemaphore extends Semaphore {
+  readonly #bound: number;
+
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a value that is negative or not a whole number, or wrong options. */
+  constructor(value = 1, options: WaitableOptions = {}) {
+    super(value, options);
+    this.#bound = value;
+  }
+
+  /** Gives a permit back. @throws LoopUsageError `ERR_LOCK_NOT_HELD` when all permits are free already. */
+  override release(): void {
+    if (this.value >= this.#bound) {
+      throw new LoopUsageError('ERR_LOCK_NOT_HELD', 'release: it was released more often than acquired');
+    }
+    super.release();
+  }
+}
+
+/** One permit, held. Given back by {@link release}, or at the end of a `using` scope. */
+export class SemaphoreGuard {
+  #release: (() => void) | undefined;
+
+  constructor(release: () => void) {
+    this.#release = release;
+  }
+
+  /** Gives the permit back. A second call does nothing. */
+  release(): void {
+    const release = this.#release;
+    this.#release = undefined;
+    release?.();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ isHeld: this.#release !== undefined }));
   }
 }

@@ -1,3 +1,6 @@
+// Locks for coroutines: what waits, in which order, and for how long. Knows clocks and abort signals. Does not know the
+// loop, threads or processes.
+
 import { onAbort } from '../abort.ts';
 import type { Clock, ClockTimer } from '../clock.ts';
 import type { WaitOptions } from './wait-options.ts';

@@ -1,6 +1,5 @@
 import { requireClock, requireOptions, usage } from '../checks.ts';
-import { type Clock, systemClock } from '../clock.ts';
-import { MAX_DELAY_MS } from '../delay.ts';
+import { type Clock, MAX_DELAY_MS, systemClock } from '../clock.ts';
 import type { OptionNames } from '../option-names.ts';
 
 /** How long a wait may last, and what stops it. */

@@ -1,6 +1,5 @@
 import { requireClock, requireLogger, usage } from '../checks.ts';
-import type { Clock, ClockTimer } from '../clock.ts';
-import { MAX_DELAY_MS, requireDelay } from '../delay.ts';
+import { type Clock, type ClockTimer, MAX_DELAY_MS, requireDelay } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import type { Logger } from '../logger.ts';
 import { runInRootContext } from '../node-async-context.ts';

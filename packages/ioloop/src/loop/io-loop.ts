@@ -1,27 +1,32 @@
+// The loop of a thread: what it calls and when, timers, and statistics. Puts the rooms below together. Does not know
+// streams, protocols or other processes.
+
 import { requireClock, requireFunction, requireLogger, requireOptions, usage } from '../checks.ts';
-import { type Clock, systemClock } from '../clock.ts';
-import { requireDelay } from '../delay.ts';
+import { type Clock, requireDelay, systemClock } from '../clock.ts';
 import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from '../executors/executor.ts';
 import { LoopExecutors, type RunInExecutorOptions } from '../executors/loop-executors.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
 import { LoopClosedError, LoopUsageError } from '../loop-errors.ts';
 import type { OptionNames } from '../option-names.ts';
+import { type Backend, threadBackend } from '../reactor/backend.ts';
 import type { Flushable, FlushQueue } from '../reactor/flush-queue.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { type Backend, threadBackend } from '../reactor/thread-backend.ts';
 import type { WriteBudget } from '../reactor/write-budget.ts';
-import { DescriptorHandlers, ERROR, READ, WRITE } from '../sockets/descriptor-handlers.ts';
-import type { ReadinessHandler } from '../sockets/descriptor-watch.ts';
+import {
+  DescriptorHandlers,
+  ERROR,
+  READ,
+  type ReadinessHandler,
+  WRITE,
+} from '../sockets/descriptor-handlers.ts';
 import type { Socket } from '../sockets/socket.ts';
 import { isThenable } from '../thenable.ts';
-import type { LoopWatch } from '../watchdog/loop-watch.ts';
-import { watchLoop } from '../watchdog/watch-loop.ts';
+import { type LoopWatch, watchLoop } from '../watchdog/loop-watch.ts';
 import type { LoopWatchOptions } from '../watchdog/watch-options.ts';
 import { CallbackQueue } from './callback-queue.ts';
-import { LoopLag } from './loop-lag.ts';
 import { LoopRuns } from './loop-runs.ts';
-import { type LoopStats, STATS_OPTIONS, type StatsOptions } from './loop-stats.ts';
+import { LoopLag, type LoopStats, STATS_OPTIONS, type StatsOptions } from './loop-stats.ts';
 import { LoopTimers, type Timeout } from './loop-timers.ts';
 
 export interface IOLoopOptions {

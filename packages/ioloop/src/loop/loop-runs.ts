@@ -1,5 +1,4 @@
-import type { Clock, ClockTimer } from '../clock.ts';
-import { MAX_DELAY_MS } from '../delay.ts';
+import { type Clock, type ClockTimer, MAX_DELAY_MS } from '../clock.ts';
 import { LoopStoppedError, LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
 
 /**

@@ -1,7 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { requireOptions } from '../checks.ts';
-import type { ClockTimer } from '../clock.ts';
-import { MAX_DELAY_MS } from '../delay.ts';
+import { type ClockTimer, MAX_DELAY_MS } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { LoopUsageError } from '../loop-errors.ts';
 import { runInContextOf } from '../node-async-context.ts';

@@ -1,6 +1,11 @@
 import { requireOptions } from '../checks.ts';
-import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from '../executors/executor.ts';
-import { checkTask } from '../executors/task-request.ts';
+import {
+  checkTask,
+  type Executor,
+  type ExecutorTask,
+  type TaskFunction,
+  type UnknownTaskFunction,
+} from '../executors/executor.ts';
 import type { OptionNames } from '../option-names.ts';
 import { IOLoop } from './io-loop.ts';
 

@@ -1,3 +1,6 @@
+// One program in several processes, as with Tornado's fork_processes: the parent's side and the children's side of the
+// call. Puts launching/, supervisor/ and messages/ together. Does not know servers or protocols.
+
 import { isMainThread } from 'node:worker_threads';
 import type { Logger } from '../logger.ts';
 import { IOLoop } from '../loop/io-loop.ts';
@@ -5,8 +8,10 @@ import type { OptionNames } from '../option-names.ts';
 import { isThenable } from '../thenable.ts';
 import type { ProcessListenOptions } from './launching/listen-requests.ts';
 import { ProcessUsageError } from './launching/process-errors.ts';
-import { ownTask } from './messages/task-record.ts';
-import { becomeTask, type ProcessTask } from './process-task.ts';
+import { TaskAnswers } from './messages/questions.ts';
+import { endWithParent } from './messages/task-channel.ts';
+import { announceReady, expectListening } from './messages/task-readiness.ts';
+import { clearTaskEnvironment, ownTask, type TaskListener, type TaskRecord } from './messages/task-record.ts';
 import { ProcessSupervisor } from './supervisor/process-supervisor.ts';
 import {
   type ProcessSupervisorOptions,
@@ -126,4 +131,52 @@ async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise
     process.off(RESTART_SIGNAL, restart);
     called = false; // nothing is left, so that another port may be tried
   }
+}
+
+/** What a process that `forkProcesses` has started is. */
+export interface ProcessTask<Listen extends readonly unknown[] = readonly unknown[]> {
+  /** 0 to {@link count} - 1. A child that is started again has the number of the one that died. */
+  readonly id: number;
+  /** How many children there are. */
+  readonly count: number;
+  /** One for each entry of the option `listen`, in its order: give it to the `listen` of a server. */
+  readonly listeners: { readonly [Key in keyof Listen]: TaskListener };
+  /**
+   * Tells the parent that this child does its work now: in a rolling restart the child before it is stopped then. Not
+   * needed where servers of ours listen on all {@link listeners}, which says it.
+   */
+  ready(): void;
+  /**
+   * Answers what the parent asks of `topic` by `ProcessSupervisor.ask`, with what can be sent as a message, or a promise
+   * of it.
+   */
+  answer(topic: string, answer: () => unknown): void;
+}
+
+/**
+ * Which of its siblings this process is, from 0; `undefined` in one that `forkProcesses` has not started.
+ *
+ * Also answers above the call of `forkProcesses`, since that part of the program runs in each child, too. Worker
+ * threads do not know it: tell them.
+ */
+export function taskId(): number | undefined {
+  return ownTask()?.id;
+}
+
+/**
+ * Makes this process the child that its parent has described: takes the description out of the environment, and sees
+ * to it that the process ends after its parent.
+ */
+async function becomeTask(record: TaskRecord): Promise<ProcessTask> {
+  clearTaskEnvironment();
+  await endWithParent(record.stopTimeoutMs);
+  const answers = new TaskAnswers();
+  expectListening(record.listeners);
+  return {
+    id: record.id,
+    count: record.count,
+    listeners: record.listeners,
+    ready: announceReady,
+    answer: (topic, answer) => answers.set(topic, answer),
+  };
 }

@@ -1,3 +1,6 @@
+// Queues between producers and consumers: which item comes next, how many there may be, and what waits. Waiting and its
+// timeouts are those of locks/. Does not know the loop, threads or processes.
+
 import { requireOptions, usage } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { Event } from '../locks/event.ts';
@@ -6,13 +9,13 @@ import {
   checkCount,
   checkWait,
   clockAmong,
+  clockOf,
   type WaitableOptions,
   type WaitOptions,
 } from '../locks/wait-options.ts';
 import { LoopTimeoutError, LoopUsageError, QueueEmptyError, QueueFullError } from '../loop-errors.ts';
 import type { OptionNames } from '../option-names.ts';
-import { ArrivalOrder, type ItemOrder } from './item-order.ts';
-import { QueueIterator } from './queue-iterator.ts';
+import { ArrivalOrder, type ItemOrder, StackOrder } from './item-order.ts';
 
 export interface QueueOptions<T> extends WaitableOptions {
   /** Which item is next: an object for this queue alone. Default: first in, first out. */
@@ -202,5 +205,43 @@ export class Queue<T> implements AsyncIterable<T> {
   #passOn(): void {
     this.#reserved -= 1;
     this.#wakeGetters();
+  }
+}
+
+/** A queue that hands out the newest item first. */
+export class LifoQueue<T> extends Queue<T> {
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a size that is negative or not a whole number, or wrong options. */
+  constructor(maxSize = 0, options: WaitableOptions = {}) {
+    super(maxSize, { clock: clockOf('LifoQueue', options), order: new StackOrder() });
+  }
+}
+
+/** Takes items from a queue for ever. Ending it stops a wait that is under way, and no item is lost. */
+class QueueIterator<T> implements AsyncIterableIterator<T> {
+  readonly #queue: Queue<T>;
+  readonly #end = new AbortController();
+
+  constructor(queue: Queue<T>) {
+    this.#queue = queue;
+  }
+
+  async next(): Promise<IteratorResult<T, undefined>> {
+    const { signal } = this.#end;
+    if (signal.aborted) return { done: true, value: undefined };
+    try {
+      return { done: false, value: await this.#queue.get({ signal }) };
+    } catch (error) {
+      if (error !== signal.reason) throw error;
+      return { done: true, value: undefined };
+    }
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#end.abort();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }

@@ -1,3 +1,6 @@
+// The native backend: which descriptors are ready, and which writes are sent together. Knows slots, bytes and errnos. Does
+// not know streams, timers or callbacks of programs.
+
 import { getSystemErrorName } from 'node:util';
 import { SystemError } from '../errors.ts';
 import { INSPECT, inspection } from '../inspection.ts';

@@ -1,7 +1,7 @@
 import { systemClock } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { LoopClosedError, LoopUsageError } from '../loop-errors.ts';
-import { requireNative } from '../reactor/load-native.ts';
+import { requireNative } from '../reactor/backend.ts';
 import type { NativeBinding } from '../reactor/native-binding.ts';
 import { checked, type Descriptor, systemError } from '../reactor/reactor.ts';
 import { shownValue } from '../shown-value.ts';

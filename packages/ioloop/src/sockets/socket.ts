@@ -1,8 +1,11 @@
+// Sockets and other descriptors, for programs that wait for readiness themselves. Each call is a system call. Does not
+// buffer: streams are in iostream.
+
 import { isIP } from 'node:net';
 import type { SystemError } from '../errors.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { LoopClosedError, LoopUsageError } from '../loop-errors.ts';
-import { requireNative } from '../reactor/load-native.ts';
+import { requireNative } from '../reactor/backend.ts';
 import type { NativeAddress, NativeBinding } from '../reactor/native-binding.ts';
 import { checked, type Descriptor, systemError } from '../reactor/reactor.ts';
 import { shownValue } from '../shown-value.ts';

@@ -1,7 +1,6 @@
 import type { Debugger, Session } from 'node:inspector';
 import { HEARTBEAT } from './heartbeat.ts';
-import { type Script, ScriptSourceMap } from './script-source-map.ts';
-import type { Frame } from './stack-frames.ts';
+import { type Frame, type Script, ScriptSourceMap } from './stack-frames.ts';
 
 export type StackOutcome =
   | { readonly kind: 'stack'; readonly frames: readonly Frame[]; readonly total: number }

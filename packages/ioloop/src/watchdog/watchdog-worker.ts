@@ -1,13 +1,34 @@
-// The watchdog's thread. It is a file of its own in `dist`, started by loop-watch.ts and imported by nothing.
+// The watchdog's thread. It is a file of its own in `dist`, started by loop-watch.ts; only its types are imported.
+
+import { writeSync } from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { consoleLogger } from '../logger.ts';
 import { callReporting } from '../thenable.ts';
 import { HeartbeatView } from './heartbeat.ts';
-import { writeStandardErrorAtOnce } from './immediate-output.ts';
 import { describeBlock, type LoopBlock } from './loop-block.ts';
 import { StackRequest } from './stack-request.ts';
+import type { WatchSettings } from './watch-options.ts';
 import { Watchdog } from './watchdog.ts';
-import { CLOSE, type WatchdogData, type WatchdogMessage } from './watchdog-messages.ts';
+
+/** What the worker is started with. */
+export interface WatchdogData {
+  readonly memory: SharedArrayBuffer;
+  readonly settings: WatchSettings;
+}
+
+/** What the worker says to the main thread, which hears it when its loop turns again. */
+export type WatchdogMessage =
+  /** A block has ended. `shown`: its stack has been written to standard error. */
+  | { readonly kind: 'block'; readonly block: LoopBlock; readonly shown: boolean }
+  /** The immediate module cannot be loaded or has thrown. */
+  | { readonly kind: 'module-failed'; readonly error: unknown }
+  /** The answer to {@link WatchdogCommand}: no debugger of ours is connected any more. */
+  | { readonly kind: 'may-end' };
+
+/** The one thing that the main thread says to the worker. */
+export type WatchdogCommand = 'close';
+
+const STANDARD_ERROR = 2;
 
 const { memory, settings } = workerData as WatchdogData;
 const port = parentPort as MessagePort;
@@ -38,7 +59,7 @@ watchdog.start();
 
 // Listening is what keeps this thread alive until it is told to end.
 port.on('message', (message) => {
-  if (message !== CLOSE) return;
+  if (message !== ('close' satisfies WatchdogCommand)) return;
   void watchdog.stop().then(() => say({ kind: 'may-end' }));
 });
 
@@ -70,4 +91,20 @@ function asError(thrown: unknown): Error {
   const error = new Error(thrown.message);
   if (thrown.stack !== undefined) error.stack = thrown.stack;
   return error;
+}
+
+/**
+ * Sends what this thread writes to standard error straight to the descriptor. The usual way of a worker leads through
+ * the main thread, which does nothing while it is blocked.
+ */
+function writeStandardErrorAtOnce(): void {
+  process.stderr.write = (chunk: string | Uint8Array): boolean => {
+    try {
+      if (typeof chunk === 'string') writeSync(STANDARD_ERROR, chunk);
+      else writeSync(STANDARD_ERROR, chunk);
+    } catch {
+      // A pipe that is full or closed: there is nobody to tell, and a watchdog must not die of it.
+    }
+    return true;
+  };
 }

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { convertYielded, registerYielded } from '../../src/coroutines/convert-yielded.ts';
-import { coroutine, isCoroutineFunction } from '../../src/coroutines/coroutine.ts';
+import {
+  convertYielded,
+  coroutine,
+  isCoroutineFunction,
+  registerYielded,
+} from '../../src/coroutines/coroutine.ts';
 import { Future } from '../../src/coroutines/future.ts';
 import { recordLogger, turn, USAGE } from './waits.ts';
 

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
-import { chainFuture } from '../../src/coroutines/chain-future.ts';
-import { Future } from '../../src/coroutines/future.ts';
+import { chainFuture, Future } from '../../src/coroutines/future.ts';
 import { isFuture } from '../../src/index.ts';
 import { deferred, recordLogger, turn, USAGE } from './waits.ts';
 

@@ -1,8 +1,8 @@
 import { threadId } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { InlineExecutor } from '../../src/executors/inline-executor.ts';
-import { transfer } from '../../src/executors/transfer.ts';
-import { VirtualClock } from '../../src/virtual-clock.ts';
+import { transfer } from '../../src/executors/task-function.ts';
+import { VirtualClock } from '../../src/testing.ts';
 import { TASKS, task } from './fixtures/held-task.ts';
 
 describe('InlineExecutor', () => {

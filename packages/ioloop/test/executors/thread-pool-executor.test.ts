@@ -8,7 +8,7 @@ import {
   type ThreadPoolExecutorOptions,
 } from '../../src/executors/thread-pool-executor.ts';
 import type { Logger } from '../../src/logger.ts';
-import { VirtualClock } from '../../src/virtual-clock.ts';
+import { VirtualClock } from '../../src/testing.ts';
 import { HeldTask, TASKS, task } from './fixtures/held-task.ts';
 
 describe('ThreadPoolExecutor', () => {

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
-import { forkProcesses } from '../../src/processes/fork-processes.ts';
+import { forkProcesses, taskId } from '../../src/processes/fork-processes.ts';
 import type { TaskListener } from '../../src/processes/messages/task-record.ts';
-import { taskId } from '../../src/processes/process-task.ts';
 import { ask } from './fixtures/ask.ts';
 import { type Line, RunningProgram } from './fixtures/running-program.ts';
 

@@ -1,9 +1,9 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { SystemError } from '../../src/errors.ts';
-import { cpuCount } from '../../src/processes/supervisor/process-count.ts';
 import { ProcessSupervisor } from '../../src/processes/supervisor/process-supervisor.ts';
-import { loadNative } from '../../src/reactor/load-native.ts';
+import { cpuCount } from '../../src/processes/supervisor/supervisor-options.ts';
+import { loadNative } from '../../src/reactor/backend.ts';
 import { openDescriptors } from '../fixtures/native-sockets.ts';
 import { ask, askOften, dial } from './fixtures/ask.ts';
 import { Supervised } from './fixtures/supervised.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ScriptSourceMap } from '../../src/watchdog/script-source-map.ts';
+import { ScriptSourceMap } from '../../src/watchdog/stack-frames.ts';
 import { WatchedProgram } from './fixtures/watched-program.ts';
 
 /** Line n of the compiled file comes from line n + 10 of the source. */

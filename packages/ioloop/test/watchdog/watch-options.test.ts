@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { consoleLogger } from '../../src/logger.ts';
-import type { LoopWatch } from '../../src/watchdog/loop-watch.ts';
-import { watchLoop } from '../../src/watchdog/watch-loop.ts';
+import { type LoopWatch, watchLoop } from '../../src/watchdog/loop-watch.ts';
 import type { LoopWatchOptions } from '../../src/watchdog/watch-options.ts';
 
 const loop = { logger: consoleLogger };

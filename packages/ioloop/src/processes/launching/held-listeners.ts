@@ -1,8 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { NativeBinding } from '../../reactor/native-binding.ts';
 import { checked, type Descriptor } from '../../reactor/reactor.ts';
-import { bindRequest } from './bind-request.ts';
-import { addressName, type ListenRequest } from './listen-requests.ts';
+import { addressName, bindRequest, type ListenRequest } from './listen-requests.ts';
 
 /**
  * The listeners of a parent: for each task, each request and each of its addresses one socket, all of one address

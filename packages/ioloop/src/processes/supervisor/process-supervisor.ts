@@ -3,13 +3,11 @@ import { INSPECT, inspection } from '../../inspection.ts';
 import { IOLoop } from '../../loop/io-loop.ts';
 import { callReporting } from '../../thenable.ts';
 import { type ChildProgram, resolveProgram } from '../launching/child-program.ts';
-import type { ChildLauncher } from '../launching/launch-plan.ts';
+import { type ChildLauncher, openLauncher } from '../launching/launchers.ts';
 import { type ProcessListenOptions, resolveListenRequests } from '../launching/listen-requests.ts';
-import { openLauncher } from '../launching/open-launcher.ts';
 import { ProcessLimitError, ProcessTimeoutError, ProcessUsageError } from '../launching/process-errors.ts';
 import { OpenQuestions, type QuestionResult } from '../messages/questions.ts';
-import type { TaskMessage } from '../messages/task-messages.ts';
-import { resolveProcessCount } from './process-count.ts';
+import type { TaskMessage } from '../messages/task-channel.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { describeExit, restartOneByOne } from './rolling-restart.ts';
 import { type SupervisedChild, SupervisedTask } from './supervised-task.ts';
@@ -21,6 +19,7 @@ import {
   type RollingRestartOptions,
   requireProcessOptions,
   resolveDelay,
+  resolveProcessCount,
   SUPERVISOR_OPTIONS,
   type SupervisorHooks,
 } from './supervisor-options.ts';

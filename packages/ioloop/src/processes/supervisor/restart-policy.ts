@@ -1,4 +1,4 @@
-import { MAX_DELAY_MS } from '../../delay.ts';
+import { MAX_DELAY_MS } from '../../clock.ts';
 import type { OptionNames } from '../../option-names.ts';
 import { shownValue } from '../../shown-value.ts';
 import { ProcessUsageError } from '../launching/process-errors.ts';

@@ -1,4 +1,5 @@
-import { MAX_DELAY_MS } from '../../delay.ts';
+import { availableParallelism } from 'node:os';
+import { MAX_DELAY_MS } from '../../clock.ts';
 import type { IOLoop } from '../../loop/io-loop.ts';
 import { type OptionNames, optionsProblem } from '../../option-names.ts';
 import { shownValue } from '../../shown-value.ts';
@@ -90,4 +91,28 @@ export function resolveDelay<Name extends keyof typeof DELAYS>(
   const value: number = options[name] ?? DELAYS[name];
   if (typeof value === 'number' && value >= 0 && value <= MAX_DELAY_MS) return value;
   throw new ProcessUsageError(`${name} of 0 to ${MAX_DELAY_MS} was expected, not ${shownValue(value)}`);
+}
+
+/** More processes than any machine has use for are a mistake of the caller's. */
+const MAX_PROCESSES = 1024;
+
+/** How many CPUs this process may use: those of the machine, less what an affinity mask takes away. At least 1. */
+export function cpuCount(): number {
+  return availableParallelism();
+}
+
+/**
+ * The number of processes that a caller means.
+ *
+ * @param count - 1 to 1,024; 0, less, or nothing means one for each CPU.
+ * @throws ProcessUsageError `ERR_PROCESS_USAGE`.
+ */
+export function resolveProcessCount(count: number | null | undefined): number {
+  if (count === undefined || count === null) return Math.min(cpuCount(), MAX_PROCESSES);
+  if (!Number.isInteger(count) || count > MAX_PROCESSES) {
+    throw new ProcessUsageError(
+      `a whole number of at most ${MAX_PROCESSES} processes was expected, not ${shownValue(count)}`,
+    );
+  }
+  return count > 0 ? count : Math.min(cpuCount(), MAX_PROCESSES);
 }

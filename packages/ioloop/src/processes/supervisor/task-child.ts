@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { taskWordOf } from '../messages/task-messages.ts';
+import { taskWordOf } from '../messages/task-channel.ts';
 
 /** How a child ended. */
 export interface ProcessExit {

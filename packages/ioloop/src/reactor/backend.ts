@@ -1,7 +1,45 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { consoleLogger } from '../logger.ts';
 import { LoopUsageError } from '../loop-errors.ts';
+import { FlushQueue } from './flush-queue.ts';
 import type { NativeBinding } from './native-binding.ts';
+import { Reactor } from './reactor.ts';
+
+/** Which of the two backends carries the streams. */
+export type Backend = 'native' | 'portable';
+
+/** What all loops of one thread share. */
+export interface ThreadBackend {
+  readonly backend: Backend;
+  /** Why this backend runs, in words for a person. */
+  readonly reason: string;
+  /** One epoll instance serves the whole thread; `undefined` on the portable backend. */
+  readonly reactor: Reactor | undefined;
+  readonly flushes: FlushQueue;
+}
+
+let shared: ThreadBackend | undefined;
+
+/** The backend of this thread, chosen at the first call. @throws LoopUsageError `ERR_LOOP_BACKEND`. */
+export function threadBackend(): ThreadBackend {
+  shared ??= chooseBackend();
+  return shared;
+}
+
+function chooseBackend(): ThreadBackend {
+  const flushes = new FlushQueue(consoleLogger);
+  const native = loadNative();
+  if (!('binding' in native))
+    return { backend: 'portable', reason: native.reason, reactor: undefined, flushes };
+  const reactor = new Reactor(native.binding, flushes, consoleLogger);
+  return {
+    backend: 'native',
+    reason: 'the native reactor is here and this system has epoll',
+    reactor,
+    flushes,
+  };
+}
 
 /** The native reactor, or why there is none, in words that fit behind a colon. */
 export type NativeLoad = { readonly binding: NativeBinding } | { readonly reason: string };

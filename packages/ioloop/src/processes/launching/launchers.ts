@@ -1,14 +1,83 @@
-import type { ChildProcess } from 'node:child_process';
+// Starts child processes with their listeners, in the way of each backend. Does not decide when a child is started or
+// restarted: supervisor/ does.
+
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Cluster } from 'node:cluster';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { SystemError } from '../../errors.ts';
-import { type TaskListener, toEnvironment } from '../messages/task-record.ts';
-import { bindRequest } from './bind-request.ts';
-import { inspectPortOf } from './child-program.ts';
-import { type ChildLauncher, type LaunchPlan, recordOf } from './launch-plan.ts';
-import { addressName, type ListenRequest } from './listen-requests.ts';
+import type { NativeBinding } from '../../reactor/native-binding.ts';
+import { type TaskListener, type TaskRecord, toEnvironment } from '../messages/task-record.ts';
+import { type ChildProgram, inspectPortOf, usesInspector } from './child-program.ts';
+import { HeldListeners } from './held-listeners.ts';
+import { addressName, bindRequest, type ListenRequest } from './listen-requests.ts';
 import { ProcessUsageError } from './process-errors.ts';
+
+/** What all children of one parent have in common. */
+export interface LaunchPlan {
+  readonly program: ChildProgram;
+  readonly count: number;
+  readonly stopTimeoutMs: number;
+  readonly requests: readonly ListenRequest[];
+}
+
+/** How children come into being, and get at their listeners. */
+export interface ChildLauncher {
+  /** Starts the child of one task. May throw; a start that fails later is an `error` of the process, without a pid. */
+  launch(taskId: number): ChildProcess;
+  /** No child of this task will be started any more. */
+  release(taskId: number): void;
+}
+
+/**
+ * Opens the listeners, or finds out that their addresses can be had.
+ *
+ * @param binding - the native backend, where it runs.
+ * @throws SystemError such as `EADDRINUSE`, with nothing left open.
+ */
+export async function openLauncher(
+  plan: LaunchPlan,
+  binding: NativeBinding | undefined,
+): Promise<ChildLauncher> {
+  return binding === undefined ? ClusterLauncher.open(plan) : SpawnLauncher.open(plan, binding);
+}
+
+/** What a child has before its listeners: standard input, output and error, and the channel to its parent. */
+const STDIO = ['inherit', 'inherit', 'inherit', 'ipc'] as const;
+
+/** Starts children on the native backend, which inherit the listeners that the parent holds. */
+class SpawnLauncher implements ChildLauncher {
+  readonly #plan: LaunchPlan;
+  readonly #held: HeldListeners;
+
+  private constructor(plan: LaunchPlan, held: HeldListeners) {
+    this.#plan = plan;
+    this.#held = held;
+  }
+
+  /** @throws SystemError such as `EADDRINUSE`, with nothing left open. */
+  static async open(plan: LaunchPlan, binding: NativeBinding): Promise<SpawnLauncher> {
+    return new SpawnLauncher(plan, await HeldListeners.open(binding, plan.requests, plan.count));
+  }
+
+  launch(taskId: number): ChildProcess {
+    const { file, args, execArgv, env } = this.#plan.program;
+    const held = this.#held.of(taskId);
+    // In the child they have the numbers of their places.
+    let next: number = STDIO.length;
+    const listeners = held.map((fds) => ({ fd: fds.map(() => next++) }));
+    const inspect = usesInspector(execArgv) ? [`--inspect-port=${inspectPortOf(taskId)}`] : [];
+    return spawn(process.execPath, [...execArgv, ...inspect, file, ...args], {
+      stdio: [...STDIO, ...held.flat()],
+      env: { ...process.env, ...env, ...toEnvironment(recordOf(this.#plan, taskId, listeners)) },
+      windowsHide: true,
+    });
+  }
+
+  release(taskId: number): void {
+    this.#held.close(taskId);
+  }
+}
 
 /**
  * Starts children on the portable backend, as workers of node:cluster, which lends them one listener for each address.
@@ -16,7 +85,7 @@ import { ProcessUsageError } from './process-errors.ts';
  * Node opens a listener when the first child asks for it, and closes it with the last child that has it. The parent
  * cannot hold it in between; it chooses the ports and finds out, before there is a child, that they can be had.
  */
-export class ClusterLauncher implements ChildLauncher {
+class ClusterLauncher implements ChildLauncher {
   readonly #cluster: Cluster;
   readonly #plan: LaunchPlan;
   readonly #listeners: readonly TaskListener[];
@@ -99,4 +168,9 @@ function portOf(server: Server): number {
 
 async function closeAll(servers: readonly Server[]): Promise<void> {
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+}
+
+/** What the child of a task is told. */
+function recordOf(plan: LaunchPlan, id: number, listeners: readonly TaskListener[]): TaskRecord {
+  return { parent: process.pid, id, count: plan.count, stopTimeoutMs: plan.stopTimeoutMs, listeners };
 }
