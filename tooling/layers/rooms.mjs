@@ -28,7 +28,7 @@ export const ROOMS = {
       'processes/supervisor',
       'processes',
     ],
-    knownCycles: [['checks.ts', 'clock.ts', 'logger.ts']],
+    knownCycles: [],
   },
   iostream: {
     order: [

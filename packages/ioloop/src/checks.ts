@@ -1,5 +1,3 @@
-import type { Clock } from './clock.ts';
-import type { Logger } from './logger.ts';
 import { LoopUsageError } from './loop-errors.ts';
 import { type OptionNames, optionsProblem } from './option-names.ts';
 import { shownValue } from './shown-value.ts';
@@ -26,12 +24,11 @@ export function requireOptions<Options extends object>(
   if (problem !== undefined) throw new LoopUsageError('ERR_LOOP_USAGE', `${operation}: ${problem}`);
 }
 
-export function requireClock(clock: Clock, operation: string): Clock {
-  if (typeof clock?.now === 'function' && typeof clock.setTimeout === 'function') return clock;
-  throw usage(operation, 'a clock', clock);
-}
-
-export function requireLogger(logger: Logger, operation: string): Logger {
+/** Takes any type with these methods: `Logger` is declared in a file above this one. */
+export function requireLogger<Given extends { readonly error: unknown; readonly warn: unknown }>(
+  logger: Given,
+  operation: string,
+): Given {
   if (typeof logger?.error === 'function' && typeof logger.warn === 'function') return logger;
   throw usage(operation, 'a logger', logger);
 }

@@ -39,3 +39,8 @@ export function requireDelay(delayMs: number, operation: string): void {
   if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DELAY_MS) return;
   throw usage(operation, `a delay of 0 to ${MAX_DELAY_MS} ms`, delayMs);
 }
+
+export function requireClock(clock: Clock, operation: string): Clock {
+  if (typeof clock?.now === 'function' && typeof clock.setTimeout === 'function') return clock;
+  throw usage(operation, 'a clock', clock);
+}

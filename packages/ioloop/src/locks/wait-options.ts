@@ -1,5 +1,5 @@
-import { requireClock, requireOptions, usage } from '../checks.ts';
-import { type Clock, MAX_DELAY_MS, systemClock } from '../clock.ts';
+import { requireOptions, usage } from '../checks.ts';
+import { type Clock, MAX_DELAY_MS, requireClock, systemClock } from '../clock.ts';
 import type { OptionNames } from '../option-names.ts';
 
 /** How long a wait may last, and what stops it. */

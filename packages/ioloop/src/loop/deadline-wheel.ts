@@ -1,5 +1,5 @@
-import { requireClock, requireLogger, usage } from '../checks.ts';
-import { type Clock, type ClockTimer, MAX_DELAY_MS, requireDelay } from '../clock.ts';
+import { requireLogger, usage } from '../checks.ts';
+import { type Clock, type ClockTimer, MAX_DELAY_MS, requireClock, requireDelay } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import type { Logger } from '../logger.ts';
 import { runInRootContext } from '../node-async-context.ts';

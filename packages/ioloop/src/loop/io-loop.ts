@@ -1,8 +1,8 @@
 // The loop of a thread: what it calls and when, timers, and statistics. Puts the rooms below together. Does not know
 // streams, protocols or other processes.
 
-import { requireClock, requireFunction, requireLogger, requireOptions, usage } from '../checks.ts';
-import { type Clock, requireDelay, systemClock } from '../clock.ts';
+import { requireFunction, requireLogger, requireOptions, usage } from '../checks.ts';
+import { type Clock, requireClock, requireDelay, systemClock } from '../clock.ts';
 import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from '../executors/executor.ts';
 import { LoopExecutors, type RunInExecutorOptions } from '../executors/loop-executors.ts';
 import { INSPECT, inspection } from '../inspection.ts';
