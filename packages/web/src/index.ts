@@ -14,26 +14,39 @@ export { IOLoop, type Logger } from '@landspout/ioloop';
 // The application.
 export { Application, type ApplicationListenOptions } from './application/application.ts';
 export { type ApplicationSettings, accessLog, type LogFunction } from './application/settings.ts';
-export { WEB_ERRORS, type WebErrorCode, WebUsageError, type WebUsageErrorCode } from './errors.ts';
-export { ErrorHandler, type ErrorHandlerInit } from './handler/error-handler.ts';
-export type { ArgumentOptions } from './handler/handler-arguments.ts';
-export type { HandlerContext } from './handler/handler-context.ts';
-export type { Chunk, CurrentValidators, HeaderValue, RedirectOptions } from './handler/handler-response.ts';
-export type { PathParams } from './handler/path-params.ts';
-export { RedirectHandler, type RedirectHandlerInit } from './handler/redirect-handler.ts';
-// Handlers.
-export { type Awaitable, RequestHandler } from './handler/request-handler.ts';
+// What can go wrong, and what a handler can write.
 export {
+  type Chunk,
+  Finish,
+  HTTPError,
+  type HTTPErrorOptions,
+  MissingArgumentError,
+  WEB_ERRORS,
+  type WebErrorCode,
+  WebUsageError,
+  type WebUsageErrorCode,
+} from './errors.ts';
+// Handlers.
+export type { ArgumentOptions } from './handler/handler-arguments.ts';
+export type { HandlerContext, PathParams } from './handler/handler-context.ts';
+export type { CurrentValidators, HeaderValue, RedirectOptions } from './handler/handler-response.ts';
+export {
+  ErrorHandler,
+  type ErrorHandlerInit,
+  RedirectHandler,
+  type RedirectHandlerInit,
+} from './handler/ready-made.ts';
+export {
+  type Awaitable,
   type HandlerClass,
-  type NestedRoutes,
-  type Route,
-  type RouteSpec,
+  RequestHandler,
   type RouteUse,
-  route,
-} from './handler/route.ts';
-// What can go wrong.
-export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from './http-error.ts';
-export { type Arguments, MAX_FIELDS } from './request/form-fields.ts';
+} from './handler/request-handler.ts';
+// Requests.
 export { HTTPServerRequest } from './request/http-server-request.ts';
+export { type Arguments, MAX_FIELDS } from './request/url-encoding.ts';
+// Routes.
+export { type NestedRoutes, type Route, type RouteSpec, route } from './routing/route.ts';
 export type { RouteMatch } from './routing/router.ts';
+// Static files.
 export { StaticFileHandler, type StaticFileHandlerInit } from './static/static-file-handler.ts';

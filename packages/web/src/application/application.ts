@@ -1,3 +1,6 @@
+// This room knows the whole life of a request: it finds the handler, calls it, and catches what it throws. It is the one room
+// that knows servers.
+
 import {
   HTTPHeaders,
   type HTTPMessageDelegate,
@@ -10,11 +13,11 @@ import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream';
 import { WebUsageError } from '../errors.ts';
-import { ErrorHandler } from '../handler/error-handler.ts';
+import { ErrorHandler } from '../handler/ready-made.ts';
 import type { RequestHandler } from '../handler/request-handler.ts';
-import type { RouteSpec } from '../handler/route.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import { badRoute, reversePattern } from '../routing/pattern.ts';
+import type { RouteSpec } from '../routing/route.ts';
 import { type RouteMatch, Router, type Rule, requireHandler } from '../routing/router.ts';
 import { RequestTask } from './request-task.ts';
 import { type ApplicationSettings, requireSettings } from './settings.ts';

@@ -1,12 +1,10 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
 import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
-import type { HandlerContext } from '../handler/handler-context.ts';
-import type { PathParams } from '../handler/path-params.ts';
-import type { RequestHandler } from '../handler/request-handler.ts';
-import { allowedMethods, verbOf } from '../handler/verbs.ts';
-import { Finish, HTTPError } from '../http-error.ts';
+import { Finish, HTTPError } from '../errors.ts';
+import type { HandlerContext, PathParams } from '../handler/handler-context.ts';
+import { allowedMethods, type RequestHandler, verbOf } from '../handler/request-handler.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
-import { percentDecode } from '../request/percent-decoding.ts';
+import { percentDecode } from '../request/url-encoding.ts';
 import { ResponseDraft } from '../response/response-draft.ts';
 import type { RouteMatch } from '../routing/router.ts';
 import type { Application } from './application.ts';

@@ -1,8 +1,7 @@
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
-import { WebUsageError } from '../errors.ts';
-import { HTTPError, MissingArgumentError } from '../http-error.ts';
-import type { Arguments } from '../request/form-fields.ts';
+import { HTTPError, MissingArgumentError, WebUsageError } from '../errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import type { Arguments } from '../request/url-encoding.ts';
 import type { HandlerContext } from './handler-context.ts';
 
 export interface ArgumentOptions {

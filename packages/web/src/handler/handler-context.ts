@@ -1,7 +1,6 @@
 import type { Application } from '../application/application.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { ResponseDraft } from '../response/response-draft.ts';
-import type { PathParams } from './path-params.ts';
 
 /**
  * What the application gives to the constructor of a handler. Opaque: a handler class with a constructor of its own
@@ -21,3 +20,22 @@ export interface HandlerContext {
   /** @internal An error of the handler that nobody else caught. */
   failed(error: unknown): void;
 }
+
+/** The parameter that one segment of a pattern names: `:id` and `*rest`, and nothing else. */
+type SegmentParam<Segment extends string> = Segment extends `:${infer Name}`
+  ? Name
+  : Segment extends `*${infer Name}`
+    ? Name
+    : never;
+
+type ParamNames<Pattern extends string> = Pattern extends `${infer Segment}/${infer Rest}`
+  ? SegmentParam<Segment> | ParamNames<Rest>
+  : SegmentParam<Pattern>;
+
+/**
+ * The parameters of a route pattern: `{ readonly id: string }` of `'/user/:id'`. Of a pattern that is not known to
+ * the compiler, such as a regular expression, any name that may be there.
+ */
+export type PathParams<Pattern extends string = string> = string extends Pattern
+  ? Readonly<Record<string, string>>
+  : { readonly [Name in ParamNames<Pattern>]: string };

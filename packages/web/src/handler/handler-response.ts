@@ -1,30 +1,19 @@
-import {
-  formatHttpDate,
-  type HTTPHeaders,
-  type HTTPServerExchange,
-  type JsonObject,
-  jsonText,
-} from '@landspout/http1';
+import { formatHttpDate, type HTTPHeaders, type HTTPServerExchange, jsonText } from '@landspout/http1';
 import { reportRejection } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
-import { WebUsageError } from '../errors.ts';
-import { HTTPError } from '../http-error.ts';
-import { bodyEntityTag } from '../response/entity-tag.ts';
+import { type Chunk, HTTPError, WebUsageError } from '../errors.ts';
 import {
   evaluatePreconditions,
   isEntityTag,
   listsEntityTag,
   type Representation,
   representationOf,
-} from '../response/preconditions.ts';
-import type { ResponseDraft } from '../response/response-draft.ts';
+} from '../response/conditional.ts';
+import { bodyEntityTag, type ResponseDraft } from '../response/response-draft.ts';
 import { uriReference } from '../response/uri-reference.ts';
 import { HandlerArguments } from './handler-arguments.ts';
 import type { HandlerContext } from './handler-context.ts';
-
-/** Text is sent as UTF-8; an object as JSON. Bytes belong to the response from here on. */
-export type Chunk = string | Uint8Array | JsonObject;
 
 /** A date becomes an HTTP date. */
 export type HeaderValue = string | number | Date;

@@ -1,13 +1,14 @@
+// This room knows what a handler can do with its request and response, and the handlers that are ready to use. It does not know
+// how a handler is found, or in which order its methods are called; of the application it knows the type alone.
+
+import { STATUS_REASONS } from '@landspout/http1';
 import { isThenable, reportRejection } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { Application } from '../application/application.ts';
-import { HTTPError } from '../http-error.ts';
+import { HTTPError } from '../errors.ts';
 import { printable, requestSummary } from '../request/log-text.ts';
-import { errorPage } from '../response/error-page.ts';
-import type { HandlerContext } from './handler-context.ts';
+import type { HandlerContext, PathParams } from './handler-context.ts';
 import { HandlerResponse } from './handler-response.ts';
-import type { PathParams } from './path-params.ts';
-import type { RouteUse } from './route.ts';
 
 /** The verbs that a handler may define without further ado. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PUT', 'OPTIONS'];
@@ -175,4 +176,72 @@ export class RequestHandler<Pattern extends string = string> extends HandlerResp
   #finishError(): unknown {
     return this.finished ? undefined : this.finish();
   }
+}
+
+/** How a route uses a class of handlers: what `routeProblem` looks at. */
+export interface RouteUse {
+  readonly handlerClass: HandlerClass;
+  /** As it was given to the route. */
+  readonly init: object;
+  /** How many parameters, or groups, the route's pattern has. */
+  readonly paramCount: number;
+  /** Those of them that have a name. */
+  readonly paramNames: readonly string[];
+}
+
+/** A class of handlers: one of it is made for each request. */
+export interface HandlerClass<Handler extends RequestHandler = RequestHandler> {
+  new (context: HandlerContext): Handler;
+  /** See `RequestHandler.streamRequestBody`. */
+  readonly streamRequestBody: boolean;
+  /** See `RequestHandler.supportedMethods`. */
+  readonly supportedMethods: readonly string[];
+  /** See `RequestHandler.routeProblem`. */
+  readonly routeProblem: (use: RouteUse) => string | undefined;
+}
+
+type Verb = (this: RequestHandler) => Awaitable;
+
+/** The method of a handler that answers an HTTP method, or undefined. `supported` was checked before. */
+export function verbOf(handler: RequestHandler, method: string): Verb | undefined {
+  switch (method) {
+    case 'GET':
+      return handler.get;
+    case 'HEAD':
+      return handler.head ?? handler.get;
+    case 'POST':
+      return handler.post;
+    case 'PUT':
+      return handler.put;
+    case 'PATCH':
+      return handler.patch;
+    case 'DELETE':
+      return handler.delete;
+    case 'OPTIONS':
+      return handler.options;
+    default: {
+      const verb: unknown = (handler as unknown as Record<string, unknown>)[method.toLowerCase()];
+      return typeof verb === 'function' ? (verb as Verb) : undefined;
+    }
+  }
+}
+
+/** The value of Allow, which a 405 must have (RFC 9110 §15.5.6). */
+export function allowedMethods(handler: RequestHandler, supported: readonly string[]): string {
+  return supported.filter((method) => verbOf(handler, method) !== undefined).join(', ');
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** The page of an error: its status and reason, escaped, and nothing else. */
+function errorPage(status: number, reason: string): string {
+  const known = reason === '' ? (STATUS_REASONS[status] ?? 'Unknown') : reason;
+  const title = `${status}: ${known.replace(/[&<>"']/g, (char) => ENTITIES[char] as string)}`;
+  return `<!DOCTYPE html><html><title>${title}</title><body>${title}</body></html>\n`;
 }

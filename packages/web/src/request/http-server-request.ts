@@ -1,3 +1,6 @@
+// This room knows what one request says: its head, query, form and path, decoded, and its line for the log. It does not know
+// routes, handlers or responses; a request that cannot be decoded throws an HTTPError.
+
 import {
   fullUrl,
   type HTTPConnectionInfo,
@@ -17,7 +20,7 @@ import {
   inspection,
 } from '@landspout/ioloop/inspection';
 import type { SocketAddress } from '@landspout/iostream';
-import { type Arguments, argumentsOfBody, argumentsOfQuery } from './form-fields.ts';
+import { type Arguments, argumentsOfBody, argumentsOfQuery } from './url-encoding.ts';
 
 const NO_BODY = new Uint8Array(0);
 

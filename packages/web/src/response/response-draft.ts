@@ -1,3 +1,7 @@
+// This room knows what one response will say: status, headers, unsent body, entity tag, and whether the conditions of a request
+// apply. It does not know handlers, files or routes.
+
+import { createHash } from 'node:crypto';
 import type { HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
 import type { IOStream } from '@landspout/iostream';
 import { WebUsageError } from '../errors.ts';
@@ -211,4 +215,16 @@ export class ResponseDraft {
 
 function headSent(operation: string): WebUsageError {
   return new WebUsageError('ERR_WEB_HEAD_SENT', `${operation}: status and headers have been sent`);
+}
+
+/** A body below this many bytes gets no tag: a 304 in its place would save nothing. */
+const MIN_BYTES = 1_024;
+
+/** A strong tag of what was written so far, or undefined where the body is small. */
+export function bodyEntityTag(response: ResponseDraft): string | undefined {
+  if (!response.hasAtLeast(MIN_BYTES)) return undefined;
+  // SHA-1 names a version here; nobody trusts it. It is the fastest of node:crypto on common machines.
+  const hash = createHash('sha1');
+  response.eachPiece((piece) => hash.update(piece));
+  return `"${hash.digest('hex')}"`;
 }

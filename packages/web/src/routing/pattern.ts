@@ -1,6 +1,6 @@
 import { shownText, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
-import { percentEncode, percentEncodePath } from '../request/percent-decoding.ts';
+import { percentEncode, percentEncodePath } from '../request/url-encoding.ts';
 
 /** What a pattern became: a path to compare with, or an expression to match. */
 export interface RoutePattern {

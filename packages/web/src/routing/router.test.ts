@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RequestHandler } from '../handler/request-handler.ts';
-import type { HandlerClass, RouteSpec } from '../handler/route.ts';
+import { type HandlerClass, RequestHandler } from '../handler/request-handler.ts';
+import type { RouteSpec } from './route.ts';
 import { Router } from './router.ts';
 
 class A extends RequestHandler {

@@ -1,6 +1,8 @@
+// This room knows patterns, routes and which route a path belongs to. It does not know requests or when a handler runs.
+
 import { shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
-import type { HandlerClass, RouteSpec, RouteUse } from '../handler/route.ts';
+import type { HandlerClass, RouteUse } from '../handler/request-handler.ts';
 import { handlerProblem } from './handler-check.ts';
 import {
   badRoute,
@@ -10,6 +12,7 @@ import {
   type PatternPrefix,
   type RoutePattern,
 } from './pattern.ts';
+import type { RouteSpec } from './route.ts';
 
 const NO_INIT = Object.freeze({});
 

@@ -1,13 +1,17 @@
+// This room knows how to serve the files below one folder, and what it must refuse. It does not cache or compress.
+
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { WebUsageError } from '../errors.ts';
-import { type Awaitable, RequestHandler } from '../handler/request-handler.ts';
-import type { RouteUse } from '../handler/route.ts';
-import { HTTPError } from '../http-error.ts';
-import { parseByteRange } from '../response/byte-range.ts';
-import { evaluatePreconditions, ifRangeApplies, representationOf } from '../response/preconditions.ts';
-import { fileContentType } from './file-content-type.ts';
+import { lookup } from 'mrmime';
+import { HTTPError, WebUsageError } from '../errors.ts';
+import { type Awaitable, RequestHandler, type RouteUse } from '../handler/request-handler.ts';
+import {
+  evaluatePreconditions,
+  ifRangeApplies,
+  parseByteRange,
+  representationOf,
+} from '../response/conditional.ts';
 import { openStaticFile, type StaticFile } from './static-file.ts';
 import { judgeStaticPath, type StaticPath } from './static-path.ts';
 
@@ -192,6 +196,17 @@ export class StaticFileHandler extends RequestHandler {
       if (position < end) await this.flush();
     }
   }
+}
+
+/**
+ * The Content-Type of a file, by the ending of its name. Text is said to be UTF-8. What is not known, or known to be
+ * compressed in a way that has no type of its own, is `application/octet-stream`.
+ */
+function fileContentType(name: string): string {
+  const extension = extname(name);
+  const type = extension === '' ? undefined : lookup(extension);
+  if (type === undefined) return 'application/octet-stream';
+  return type.startsWith('text/') ? `${type}; charset=UTF-8` : type;
 }
 
 function noFolder(path: unknown): string {

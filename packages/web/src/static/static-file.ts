@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { HTTPError } from '../http-error.ts';
+import { HTTPError } from '../errors.ts';
 
 /** An open regular file. Whoever has it must close it. */
 export interface StaticFile {

@@ -1,27 +1,4 @@
-import type { HandlerContext } from './handler-context.ts';
-import type { RequestHandler } from './request-handler.ts';
-
-/** How a route uses a class of handlers: what `routeProblem` looks at. */
-export interface RouteUse {
-  readonly handlerClass: HandlerClass;
-  /** As it was given to the route. */
-  readonly init: object;
-  /** How many parameters, or groups, the route's pattern has. */
-  readonly paramCount: number;
-  /** Those of them that have a name. */
-  readonly paramNames: readonly string[];
-}
-
-/** A class of handlers: one of it is made for each request. */
-export interface HandlerClass<Handler extends RequestHandler = RequestHandler> {
-  new (context: HandlerContext): Handler;
-  /** See `RequestHandler.streamRequestBody`. */
-  readonly streamRequestBody: boolean;
-  /** See `RequestHandler.supportedMethods`. */
-  readonly supportedMethods: readonly string[];
-  /** See `RequestHandler.routeProblem`. */
-  readonly routeProblem: (use: RouteUse) => string | undefined;
-}
+import type { HandlerClass, RequestHandler } from '../handler/request-handler.ts';
 
 /** One rule: a pattern, its handler, what the handler's `initialize` is given, and a name for `reverseUrl`. */
 export type Route = readonly [

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { argumentsOfQuery, MAX_FIELDS } from './form-fields.ts';
-import { percentDecode } from './percent-decoding.ts';
+import { argumentsOfQuery, MAX_FIELDS, percentDecode } from './url-encoding.ts';
 
 const refusal = expect.objectContaining({ name: 'HTTPError', status: 400 });
 

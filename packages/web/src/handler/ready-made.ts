@@ -1,8 +1,7 @@
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { WebUsageError } from '../errors.ts';
-import { percentEncode, percentEncodePath } from '../request/percent-decoding.ts';
-import { RequestHandler } from './request-handler.ts';
-import type { RouteUse } from './route.ts';
+import { HTTPError, WebUsageError } from '../errors.ts';
+import { percentEncode, percentEncodePath } from '../request/url-encoding.ts';
+import { RequestHandler, type RouteUse } from './request-handler.ts';
 
 export interface RedirectHandlerInit {
   /** Where to, with `{name}` or `{0}` in place of what the route's pattern took. */
@@ -11,9 +10,12 @@ export interface RedirectHandlerInit {
   readonly permanent?: boolean;
 }
 
-const INIT: OptionNames<RedirectHandlerInit> = { url: true, permanent: true };
+const REDIRECT_INIT: OptionNames<RedirectHandlerInit> = { url: true, permanent: true };
 /** What stands for a parameter in a URL. */
 const PLACEHOLDER = /\{(\w+)\}/g;
+
+/** What of a URL stands before its path, if it names a host. */
+const HOST_PART = /^(?:[A-Za-z][A-Za-z0-9+.-]*:)?\/\/[^/?#]*/;
 
 /** Redirects to another URL. The query is taken along. */
 export class RedirectHandler extends RequestHandler {
@@ -22,7 +24,7 @@ export class RedirectHandler extends RequestHandler {
     // A subclass with an `initialize` of its own may have its URL from elsewhere.
     if (handlerClass.prototype.initialize !== RedirectHandler.prototype.initialize) return undefined;
     const { url } = init as Partial<RedirectHandlerInit>;
-    const unknown = optionsProblem(init, INIT);
+    const unknown = optionsProblem(init, REDIRECT_INIT);
     if (unknown !== undefined) return unknown;
     if (typeof url !== 'string' || url === '')
       return `where to redirect was expected as url, not ${shownValue(url)}`;
@@ -62,8 +64,35 @@ export class RedirectHandler extends RequestHandler {
   }
 }
 
-/** What of a URL stands before its path, if it names a host. */
-const HOST_PART = /^(?:[A-Za-z][A-Za-z0-9+.-]*:)?\/\/[^/?#]*/;
+export interface ErrorHandlerInit {
+  /** 400 to 599. */
+  readonly status: number;
+}
+
+const ERROR_INIT: OptionNames<ErrorHandlerInit> = { status: true };
+
+/** Refuses every request with one status, whatever its method. It does not wait for a body: no peer can make it hold one. */
+export class ErrorHandler extends RequestHandler {
+  static override readonly streamRequestBody = true;
+  static override routeProblem({ handlerClass, init }: RouteUse): string | undefined {
+    if (handlerClass.prototype.initialize !== ErrorHandler.prototype.initialize) return undefined;
+    const unknown = optionsProblem(init, ERROR_INIT);
+    if (unknown !== undefined) return unknown;
+    const { status = 0 } = init as Partial<ErrorHandlerInit>;
+    if (Number.isInteger(status) && status >= 400 && status <= 599) return undefined;
+    return `a status of 400 to 599 was expected, not ${shownValue((init as Partial<ErrorHandlerInit>).status)}`;
+  }
+
+  #status = 404;
+
+  override initialize(init: ErrorHandlerInit): void {
+    this.#status = init.status;
+  }
+
+  override prepare(): void {
+    throw new HTTPError(this.#status);
+  }
+}
 
 function withQuery(url: string, query: string): string {
   if (query === '') return url;
