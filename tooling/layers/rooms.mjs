@@ -7,7 +7,8 @@
 
 /**
  * The rooms of each package, lowest first: folders under its `src`, `.` for the files beside `index.ts`. A file imports
- * only from its own room and from rooms before it in the list; `index.ts` is the door and imports from all.
+ * only from its own room and from rooms before it in the list; an `index.ts` is the door of a package or of a subpath,
+ * and imports from all.
  *
  * @type {Readonly<Record<string, Rooms>>}
  */

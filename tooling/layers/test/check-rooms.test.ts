@@ -22,7 +22,8 @@ describe('checkRooms', () => {
     expect(
       messages({
         'index.ts': ['./high/a.ts', './low/b.ts'],
-        'high/a.ts': ['./c.ts', '../low/b.ts', '../low/deep/d.ts!'],
+        'low/index.ts': ['./deep/d.ts', './b.ts'],
+        'high/a.ts': ['./c.ts', '../low/index.ts', '../low/deep/d.ts!'],
         'high/c.ts': ['node:net'],
         'low/deep/d.ts': ['../b.ts'],
         'low/b.ts': [],
