@@ -91,6 +91,9 @@ export const ROOMS = {
       ],
     ],
   },
-  websocket: { order: ['protocol', 'connection', '.'], knownCycles: [] },
+  websocket: {
+    order: ['protocol', 'protocol/frames', 'protocol/handshake', 'connection', 'client', 'handler'],
+    knownCycles: [],
+  },
   landspout: { order: ['.'], knownCycles: [] },
 };

@@ -7,6 +7,9 @@
  * @packageDocumentation
  */
 
+// Connecting.
+export { type ReadMessageOptions, WebSocketClientConnection } from './client/websocket-client-connection.ts';
+export { type WebSocketConnectOptions, websocketConnect } from './client/websocket-connect.ts';
 // For another shell: one connection over any stream, after its opening handshake.
 export type { WebSocketDelegate } from './connection/delegate.ts';
 // What can go wrong.
@@ -23,6 +26,8 @@ export type { RandomBytes } from './connection/random-bytes.ts';
 export { WebSocketConnection } from './connection/websocket-connection.ts';
 export type { WebSocketOptions } from './connection/websocket-options.ts';
 export { resolveWebSocketOptions, type WebSocketSettings } from './connection/websocket-options.ts';
+// Serving.
+export { WebSocketHandler } from './handler/websocket-handler.ts';
 export {
   CLOSE_CODES,
   encodeMessage,
@@ -35,8 +40,3 @@ export {
   WebSocketUsageError,
   type WebSocketUsageErrorCode,
 } from './protocol/index.ts';
-// Connecting.
-export { type ReadMessageOptions, WebSocketClientConnection } from './websocket-client-connection.ts';
-export { type WebSocketConnectOptions, websocketConnect } from './websocket-connect.ts';
-// Serving.
-export { WebSocketHandler } from './websocket-handler.ts';

@@ -7,8 +7,6 @@
  * @packageDocumentation
  */
 
-// The words both directions share.
-export { CLOSE_CODES, isValidCloseCode } from './close-codes.ts';
 // What can go wrong.
 export {
   WebSocketHandshakeError,
@@ -18,8 +16,10 @@ export {
   WebSocketUsageError,
   type WebSocketUsageErrorCode,
 } from './errors.ts';
+// The words both directions share.
+export { CLOSE_CODES, isValidCloseCode } from './frames/close-codes.ts';
 // What the peer sent us.
-export { FrameDecoder, type FrameDecoderOptions } from './frame-decoder.ts';
+export { FrameDecoder, type FrameDecoderOptions } from './frames/frame-decoder.ts';
 // What we send.
 export {
   encodeClose,
@@ -29,24 +29,24 @@ export {
   encodePing,
   encodePong,
   type FrameOptions,
-} from './frame-encoder.ts';
-export { CLOSE, type FrameEvent, MESSAGE, NEED_DATA, PING, PONG } from './frame-events.ts';
-export { OPCODES, type WebSocketRole } from './frame-head.ts';
+} from './frames/frame-encoder.ts';
+export { CLOSE, type FrameEvent, MESSAGE, NEED_DATA, PING, PONG } from './frames/frame-events.ts';
+export { OPCODES, type WebSocketRole } from './frames/frame-head.ts';
+export { applyMask } from './frames/mask.ts';
 // The opening handshake.
-export { acceptValue, handshakeKey, isHandshakeKey } from './handshake-key.ts';
-export { DEFAULT_LIMITS, type WebSocketLimits } from './limits.ts';
-export { applyMask } from './mask.ts';
-export { isSameOrigin, originRefusal } from './same-origin.ts';
-export { formatSubprotocols, parseSubprotocols } from './subprotocols.ts';
+export { acceptValue, handshakeKey, isHandshakeKey } from './handshake/handshake-key.ts';
+export { isSameOrigin, originRefusal } from './handshake/same-origin.ts';
+export { formatSubprotocols, parseSubprotocols } from './handshake/subprotocols.ts';
 export {
   checkUpgradeRequest,
   type UpgradeOffer,
   type UpgradeRefusal,
   type UpgradeRequest,
-} from './upgrade-request.ts';
+} from './handshake/upgrade-request.ts';
 export {
   checkUpgradeResponse,
   type UpgradeAgreement,
   type UpgradeExpectation,
   type UpgradeResponse,
-} from './upgrade-response.ts';
+} from './handshake/upgrade-response.ts';
+export { DEFAULT_LIMITS, type WebSocketLimits } from './limits.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeLog } from '../../testdata/pump-decoder.ts';
+import { decodeLog } from '../../../testdata/pump-decoder.ts';
 import { encodeClose, encodeFrame, encodeMessage, encodePing, encodePong } from './frame-encoder.ts';
 import { OPCODES, type WebSocketRole } from './frame-head.ts';
 

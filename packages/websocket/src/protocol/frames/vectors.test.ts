@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { bytewise, decodeLog } from '../../testdata/pump-decoder.ts';
-import { readVectors } from '../../testdata/read-vectors.ts';
-import { VIOLATIONS } from './errors.ts';
+import { bytewise, decodeLog } from '../../../testdata/pump-decoder.ts';
+import { readVectors } from '../../../testdata/read-vectors.ts';
+import { VIOLATIONS } from '../errors.ts';
 
 const vectors = readVectors('frames.md');
 

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
+import { WebSocketProtocolError, WebSocketUsageError } from '../errors.ts';
 import { CLOSE_CODES, isValidCloseCode } from './close-codes.ts';
-import { WebSocketProtocolError, WebSocketUsageError } from './errors.ts';
 import { MAX_CONTROL_BYTES } from './frame-head.ts';
 import { decodeUtf8 } from './message-assembly.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeLog } from '../../testdata/pump-decoder.ts';
-import { readHex } from '../../testdata/read-vectors.ts';
+import { decodeLog } from '../../../testdata/pump-decoder.ts';
+import { readHex } from '../../../testdata/read-vectors.ts';
 import {
   encodeClose,
   encodeFrame,

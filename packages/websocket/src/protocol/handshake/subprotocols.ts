@@ -1,4 +1,4 @@
-import { WebSocketUsageError } from './errors.ts';
+import { WebSocketUsageError } from '../errors.ts';
 import { isToken, splitList } from './header-list.ts';
 
 /** More than any client offers; the choice may compare each with each that the server knows. */

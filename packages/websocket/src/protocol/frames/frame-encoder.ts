@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { shownValue } from '@landspout/ioloop/errors';
+import { WebSocketUsageError } from '../errors.ts';
 import { writeClosePayload } from './close-payload.ts';
-import { WebSocketUsageError } from './errors.ts';
 import { isOpcode, MAX_CONTROL_BYTES, OPCODES } from './frame-head.ts';
 import { applyMask, packKey } from './mask.ts';
 

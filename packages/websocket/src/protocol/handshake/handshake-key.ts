@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { WebSocketUsageError } from './errors.ts';
+import { WebSocketUsageError } from '../errors.ts';
 
 /** RFC 6455 §1.3: joined to the key, so that only a server that knows WebSocket can answer. */
 const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';

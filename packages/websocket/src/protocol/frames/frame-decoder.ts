@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { WebSocketProtocolError, WebSocketUsageError } from '../errors.ts';
+import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits } from '../limits.ts';
 import { readClosePayload } from './close-payload.ts';
-import { WebSocketProtocolError, WebSocketUsageError } from './errors.ts';
 import { CLOSE, type FrameEvent, MESSAGE, NEED_DATA, PING, PONG } from './frame-events.ts';
 import { type FrameHead, MAX_HEAD_BYTES, OPCODES, readFrameHead, type WebSocketRole } from './frame-head.ts';
-import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits } from './limits.ts';
 import { maskInto, rotateKey } from './mask.ts';
 import { MessageAssembly, readText } from './message-assembly.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeLog, pull } from '../../testdata/pump-decoder.ts';
+import { decodeLog, pull } from '../../../testdata/pump-decoder.ts';
 import { FrameDecoder } from './frame-decoder.ts';
 import { encodeClose, encodeFrame, encodeFrameHead, encodeMessage, encodePing } from './frame-encoder.ts';
 import { CLOSE, MESSAGE, NEED_DATA, PING } from './frame-events.ts';

@@ -9,21 +9,21 @@ import {
 import { withCallerStack } from '@landspout/ioloop';
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { type IOStream, type Resolver, TCPClient, type TlsClientOptions } from '@landspout/iostream';
-import { WebSocketTimeoutError } from './connection/errors.ts';
+import { WebSocketTimeoutError } from '../connection/errors.ts';
 import {
   checkMs,
   requireOptions,
   resolveWebSocketOptions,
   WEBSOCKET_OPTIONS,
   type WebSocketOptions,
-} from './connection/websocket-options.ts';
+} from '../connection/websocket-options.ts';
 import {
   acceptValue,
   checkUpgradeResponse,
   formatSubprotocols,
   handshakeKey,
   WebSocketUsageError,
-} from './protocol/index.ts';
+} from '../protocol/index.ts';
 import { WebSocketClientConnection } from './websocket-client-connection.ts';
 
 export interface WebSocketConnectOptions extends WebSocketOptions {

@@ -5,12 +5,12 @@ import { callReporting, isCancellation, isThenable, reportRejection } from '@lan
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { RequestHandler, type RouteUse } from '@landspout/web';
-import type { WebSocketDelegate } from './connection/delegate.ts';
-import { WebSocketClosedError } from './connection/errors.ts';
-import { ignorable } from './connection/frame-writer.ts';
-import type { MessageData } from './connection/message-data.ts';
-import { WebSocketConnection } from './connection/websocket-connection.ts';
-import { resolveWebSocketOptions, type WebSocketOptions } from './connection/websocket-options.ts';
+import type { WebSocketDelegate } from '../connection/delegate.ts';
+import { WebSocketClosedError } from '../connection/errors.ts';
+import { ignorable } from '../connection/frame-writer.ts';
+import type { MessageData } from '../connection/message-data.ts';
+import { WebSocketConnection } from '../connection/websocket-connection.ts';
+import { resolveWebSocketOptions, type WebSocketOptions } from '../connection/websocket-options.ts';
 import {
   acceptValue,
   CLOSE_CODES,
@@ -19,7 +19,7 @@ import {
   originRefusal,
   type UpgradeOffer,
   WebSocketUsageError,
-} from './protocol/index.ts';
+} from '../protocol/index.ts';
 
 /**
  * Serves one WebSocket connection: a `RequestHandler` whose GET becomes one, and that then lives as long as the

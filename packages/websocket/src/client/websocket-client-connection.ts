@@ -1,10 +1,10 @@
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
-import type { MessageData } from './connection/message-data.ts';
-import { MessageInbox } from './connection/message-inbox.ts';
-import { WebSocketConnection } from './connection/websocket-connection.ts';
-import { requireOptions, type WebSocketSettings } from './connection/websocket-options.ts';
+import type { MessageData } from '../connection/message-data.ts';
+import { WebSocketConnection } from '../connection/websocket-connection.ts';
+import { requireOptions, type WebSocketSettings } from '../connection/websocket-options.ts';
+import { MessageInbox } from './message-inbox.ts';
 
 export interface ReadMessageOptions {
   /** Stops the wait. No message is lost. */

@@ -1,5 +1,5 @@
+import type { WebSocketDelegate } from '../connection/delegate.ts';
 import { WebSocketUsageError } from '../protocol/index.ts';
-import type { WebSocketDelegate } from './delegate.ts';
 
 /** A connection reads ahead this far of its reader: enough that the two seldom wait for each other. */
 const MAX_WAITING_MESSAGES = 64;

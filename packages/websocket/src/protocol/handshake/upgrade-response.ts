@@ -1,4 +1,4 @@
-import { WebSocketHandshakeError, type WebSocketHandshakeErrorCode } from './errors.ts';
+import { WebSocketHandshakeError, type WebSocketHandshakeErrorCode } from '../errors.ts';
 import { listHas, trimBlanks } from './header-list.ts';
 
 /** What the check needs of a response. `header` takes a lower-case name; repeated fields come joined by commas. */

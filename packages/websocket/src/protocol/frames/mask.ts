@@ -1,4 +1,4 @@
-import { WebSocketUsageError } from './errors.ts';
+import { WebSocketUsageError } from '../errors.ts';
 
 /**
  * Masking (RFC 6455 §5.3): byte i of the payload is XORed with byte i modulo 4 of the frame's key. The same

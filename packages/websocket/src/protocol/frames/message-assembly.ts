@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 
-import { WebSocketProtocolError } from './errors.ts';
+import { WebSocketProtocolError } from '../errors.ts';
 import { isAsciiLanes, maskInto } from './mask.ts';
 import { endOfWholeCharacters } from './utf8.ts';
 

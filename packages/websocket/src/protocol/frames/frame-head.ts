@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 
-import { WebSocketProtocolError } from './errors.ts';
+import { WebSocketProtocolError } from '../errors.ts';
 import { packKeyAt } from './mask.ts';
 
 /** Which end of the connection we are. A server's peer masks, a client's does not. */
