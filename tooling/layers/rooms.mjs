@@ -92,7 +92,15 @@ export const ROOMS = {
     ],
   },
   websocket: {
-    order: ['protocol', 'protocol/frames', 'protocol/handshake', 'connection', 'client', 'handler'],
+    order: [
+      'protocol',
+      'protocol/closing',
+      'protocol/frames',
+      'protocol/handshake',
+      'connection',
+      'client',
+      'handler',
+    ],
     knownCycles: [],
   },
   landspout: { order: ['.'], knownCycles: [] },

@@ -22,12 +22,16 @@ export {
 } from './connection/errors.ts';
 // What both sides share.
 export type { MessageData } from './connection/message-data.ts';
-export type { RandomBytes } from './connection/random-bytes.ts';
 export { WebSocketConnection } from './connection/websocket-connection.ts';
-export type { WebSocketOptions } from './connection/websocket-options.ts';
-export { resolveWebSocketOptions, type WebSocketSettings } from './connection/websocket-options.ts';
+export {
+  type RandomBytes,
+  resolveWebSocketOptions,
+  type WebSocketOptions,
+  type WebSocketSettings,
+} from './connection/websocket-options.ts';
 // Serving.
 export { WebSocketHandler } from './handler/websocket-handler.ts';
+// From the protocol.
 export {
   CLOSE_CODES,
   encodeMessage,

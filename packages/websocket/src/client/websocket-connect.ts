@@ -1,3 +1,5 @@
+// This room knows how a client connects, and how its program reads messages. It does not know servers or handlers.
+
 import { createHash } from 'node:crypto';
 import { HTTPHeaders, type ResponseHead, requestUpgrade } from '@landspout/http1';
 import {

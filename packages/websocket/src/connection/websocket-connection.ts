@@ -1,3 +1,6 @@
+// This room knows one open connection over a stream, the same for both ends: frames, deadlines, back-pressure, the closing
+// handshake. It does not know HTTP, handlers or how a client connects.
+
 import type { Buffer } from 'node:buffer';
 import { callReporting, Deadline, type DeadlineEntry, isThenable, reportRejection } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';

@@ -1,3 +1,6 @@
+// This room knows how a request of a web application becomes a connection, and which callbacks that has. It does not know
+// frames, topics or broadcasts.
+
 import { createHash } from 'node:crypto';
 import { type HTTPHeaders, HttpDateCache } from '@landspout/http1';
 import { ResponseEncoder } from '@landspout/http1/protocol';

@@ -7,6 +7,8 @@
  * @packageDocumentation
  */
 
+// The words both directions share.
+export { CLOSE_CODES, isValidCloseCode } from './closing/close-codes.ts';
 // What can go wrong.
 export {
   WebSocketHandshakeError,
@@ -16,10 +18,17 @@ export {
   WebSocketUsageError,
   type WebSocketUsageErrorCode,
 } from './errors.ts';
-// The words both directions share.
-export { CLOSE_CODES, isValidCloseCode } from './frames/close-codes.ts';
 // What the peer sent us.
-export { FrameDecoder, type FrameDecoderOptions } from './frames/frame-decoder.ts';
+export {
+  CLOSE,
+  FrameDecoder,
+  type FrameDecoderOptions,
+  type FrameEvent,
+  MESSAGE,
+  NEED_DATA,
+  PING,
+  PONG,
+} from './frames/frame-decoder.ts';
 // What we send.
 export {
   encodeClose,
@@ -30,7 +39,7 @@ export {
   encodePong,
   type FrameOptions,
 } from './frames/frame-encoder.ts';
-export { CLOSE, type FrameEvent, MESSAGE, NEED_DATA, PING, PONG } from './frames/frame-events.ts';
+// What every frame has.
 export { OPCODES, type WebSocketRole } from './frames/frame-head.ts';
 export { applyMask } from './frames/mask.ts';
 // The opening handshake.
@@ -49,4 +58,5 @@ export {
   type UpgradeExpectation,
   type UpgradeResponse,
 } from './handshake/upgrade-response.ts';
+// What a message may cost.
 export { DEFAULT_LIMITS, type WebSocketLimits } from './limits.ts';

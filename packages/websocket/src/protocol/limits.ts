@@ -15,6 +15,9 @@ export interface WebSocketLimits {
 
 export const DEFAULT_LIMITS: WebSocketLimits = { maxMessageBytes: 10 * 1024 * 1024, maxFragments: 10_000 };
 
+/** RFC 6455 §5.5: the longest payload of a control frame, so that it never needs an extended length. */
+export const MAX_CONTROL_BYTES = 125;
+
 /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for a limit that limits nothing. */
 export function checkLimits(limits: WebSocketLimits): void {
   checkLimit('maxMessageBytes', limits.maxMessageBytes, constants.MAX_STRING_LENGTH);

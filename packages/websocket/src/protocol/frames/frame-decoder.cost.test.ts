@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { FrameDecoder } from './frame-decoder.ts';
+import { FrameDecoder, MESSAGE, NEED_DATA } from './frame-decoder.ts';
 import { encodeFrame, encodeFrameHead, encodeMessage } from './frame-encoder.ts';
-import { MESSAGE, NEED_DATA } from './frame-events.ts';
 import { OPCODES } from './frame-head.ts';
 
 /** The best of several runs, which other work on the machine disturbs least. */

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeLog, pull } from '../../../testdata/pump-decoder.ts';
-import { FrameDecoder } from './frame-decoder.ts';
+import { CLOSE, FrameDecoder, MESSAGE, NEED_DATA, PING } from './frame-decoder.ts';
 import { encodeClose, encodeFrame, encodeFrameHead, encodeMessage, encodePing } from './frame-encoder.ts';
-import { CLOSE, MESSAGE, NEED_DATA, PING } from './frame-events.ts';
 import { OPCODES } from './frame-head.ts';
 
 const KEY = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);

@@ -1,13 +1,29 @@
+// This room knows frames and messages: heads, masks, fragments. It does not know how a connection is opened, or whether it
+// should be closed.
+
 import { Buffer } from 'node:buffer';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { readClosePayload } from '../closing/close-payload.ts';
 import { WebSocketProtocolError, WebSocketUsageError } from '../errors.ts';
 import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits } from '../limits.ts';
-import { readClosePayload } from './close-payload.ts';
-import { CLOSE, type FrameEvent, MESSAGE, NEED_DATA, PING, PONG } from './frame-events.ts';
 import { type FrameHead, MAX_HEAD_BYTES, OPCODES, readFrameHead, type WebSocketRole } from './frame-head.ts';
 import { maskInto, rotateKey } from './mask.ts';
 import { MessageAssembly, readText } from './message-assembly.ts';
+
+/** Nothing is complete. What was lent has been read, and may be overwritten. */
+export const NEED_DATA = 0;
+/** A whole message: see `message`. */
+export const MESSAGE = 1;
+/** Answer it with a pong of the same `payload`. */
+export const PING = 2;
+/** See `payload`. */
+export const PONG = 3;
+/** See `closeCode` and `closeReason`. Nothing follows. */
+export const CLOSE = 4;
+
+/** What `FrameDecoder.next` answers. The content of an event stands in the decoder's getters until the next call. */
+export type FrameEvent = typeof NEED_DATA | typeof MESSAGE | typeof PING | typeof PONG | typeof CLOSE;
 
 export interface FrameDecoderOptions extends Partial<WebSocketLimits> {
   /** Which end we are: a server insists on masked frames, a client on unmasked ones. */

@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { shownValue } from '@landspout/ioloop/errors';
+import { writeClosePayload } from '../closing/close-payload.ts';
 import { WebSocketUsageError } from '../errors.ts';
-import { writeClosePayload } from './close-payload.ts';
-import { isOpcode, MAX_CONTROL_BYTES, OPCODES } from './frame-head.ts';
+import { MAX_CONTROL_BYTES } from '../limits.ts';
+import { isOpcode, OPCODES } from './frame-head.ts';
 import { applyMask, packKey } from './mask.ts';
 
 /**

@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 
 import { WebSocketProtocolError } from '../errors.ts';
+import { MAX_CONTROL_BYTES } from '../limits.ts';
 import { packKeyAt } from './mask.ts';
 
 /** Which end of the connection we are. A server's peer masks, a client's does not. */
@@ -15,9 +16,6 @@ export function isOpcode(opcode: number): boolean {
     (opcode >= 0 && opcode <= OPCODES.binary) || (opcode >= OPCODES.close && opcode <= OPCODES.pong);
   return isKnown && Number.isInteger(opcode);
 }
-
-/** RFC 6455 §5.5: so that a control frame never needs an extended length. */
-export const MAX_CONTROL_BYTES = 125;
 
 /** Two bytes, the longest extended length, the masking key. */
 export const MAX_HEAD_BYTES = 14;

@@ -1,8 +1,6 @@
 import { Buffer } from 'node:buffer';
-
-import { WebSocketProtocolError } from '../errors.ts';
+import { badText, decodeUtf8, endOfWholeCharacters } from '../utf8.ts';
 import { isAsciiLanes, maskInto } from './mask.ts';
-import { endOfWholeCharacters } from './utf8.ts';
 
 /**
  * A message that arrives in more than one piece. Bytes are unmasked straight into one buffer that doubles, so that
@@ -91,16 +89,6 @@ export function readText(source: Buffer, start: number, end: number, key: number
   const lanes = maskInto(source, start, end, key, plain, 0);
   if (isAsciiLanes(lanes)) return plain.toString('latin1', 0, length);
   return decodeUtf8(plain, 0, length);
-}
-
-/** Decodes bytes that are not lent and not masked. A byte order mark is kept: it is a character like others. */
-export function decodeUtf8(bytes: Buffer, start: number, end: number): string {
-  if (endOfWholeCharacters(bytes, start, end) !== end) throw badText();
-  return bytes.toString('utf8', start, end);
-}
-
-function badText(): WebSocketProtocolError {
-  return new WebSocketProtocolError('ERR_WEBSOCKET_BAD_UTF8', 'text is not valid UTF-8');
 }
 
 const NO_BYTES = Buffer.alloc(0);

@@ -1,3 +1,6 @@
+// This room knows the opening handshake of both sides, as questions about header fields. It does not know HTTP messages,
+// hashing or randomness.
+
 import { isHandshakeKey } from './handshake-key.ts';
 import { listHas, trimBlanks } from './header-list.ts';
 import { parseSubprotocols } from './subprotocols.ts';

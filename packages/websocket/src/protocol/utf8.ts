@@ -1,4 +1,5 @@
 import { type Buffer, isUtf8 } from 'node:buffer';
+import { WebSocketProtocolError } from './errors.ts';
 
 /**
  * Checks text that arrives in pieces: a character may be spread over reads and fragments (RFC 6455 §8.1), yet a
@@ -13,6 +14,17 @@ export function endOfWholeCharacters(bytes: Buffer, from: number, to: number): n
   if (end < to && !canBeContinued(bytes, end, to)) return -1;
   if (end > from && !isUtf8(bytes.subarray(from, end))) return -1;
   return end;
+}
+
+/** Decodes bytes that are not lent and not masked. A byte order mark is kept: it is a character like others. */
+export function decodeUtf8(bytes: Buffer, start: number, end: number): string {
+  if (endOfWholeCharacters(bytes, start, end) !== end) throw badText();
+  return bytes.toString('utf8', start, end);
+}
+
+/** For text that is not UTF-8. */
+export function badText(): WebSocketProtocolError {
+  return new WebSocketProtocolError('ERR_WEBSOCKET_BAD_UTF8', 'text is not valid UTF-8');
 }
 
 /** How many bytes at the end begin a character that needs more bytes: 0 to 3. */

@@ -1,8 +1,10 @@
+// This room knows what a close frame says. It does not know when one is sent, or how long the response to it may take.
+
 import { Buffer } from 'node:buffer';
 import { WebSocketProtocolError, WebSocketUsageError } from '../errors.ts';
+import { MAX_CONTROL_BYTES } from '../limits.ts';
+import { decodeUtf8 } from '../utf8.ts';
 import { CLOSE_CODES, isValidCloseCode } from './close-codes.ts';
-import { MAX_CONTROL_BYTES } from './frame-head.ts';
-import { decodeUtf8 } from './message-assembly.ts';
 
 /** What a close frame says. */
 export interface CloseStatus {
