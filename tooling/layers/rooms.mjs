@@ -66,10 +66,10 @@ export const ROOMS = {
   },
   httpserver: { order: ['stopping', 'forwarded', 'monitor', 'decompression', '.'], knownCycles: [] },
   httpclient: {
-    order: ['.'],
+    order: ['.', 'pool', 'request', 'response', 'fetch'],
     knownCycles: [
-      ['errors.ts', 'http-request.ts', 'http-response.ts'],
-      ['connection-pool.ts', 'pool-slot.ts'],
+      ['errors.ts', 'request/http-request.ts', 'response/http-response.ts'],
+      ['pool/connection-pool.ts', 'pool/pool-slot.ts'],
     ],
   },
   web: {

@@ -1,5 +1,5 @@
 import { CodedError } from '@landspout/ioloop/errors';
-import type { HTTPResponse } from './http-response.ts';
+import type { HTTPResponse } from './response/http-response.ts';
 
 /** Each way a fetch can fail. What the system, TLS or HTTP/1.1 said is the `cause`. */
 export const HTTPCLIENT_ERRORS = {

@@ -9,8 +9,6 @@
 
 // From below: what requests and responses carry.
 export { HTTPHeaders } from '@landspout/http1';
-// The client.
-export { AsyncHTTPClient, type AsyncHTTPClientOptions } from './async-http-client.ts';
 // What can go wrong.
 export {
   HTTPCLIENT_ERRORS,
@@ -24,6 +22,9 @@ export {
   HTTPTimeoutError,
   type TimeoutPhase,
 } from './errors.ts';
+// The client.
+export { AsyncHTTPClient, type AsyncHTTPClientOptions } from './fetch/async-http-client.ts';
+export type { ClientTlsOptions } from './pool/origin.ts';
 // What goes out, and what comes back.
 export {
   type BasicAuth,
@@ -31,6 +32,5 @@ export {
   type RequestBody,
   type RequestDefaults,
   type RequestOptions,
-} from './http-request.ts';
-export { HTTPResponse, type HTTPTimings } from './http-response.ts';
-export type { ClientTlsOptions } from './origin.ts';
+} from './request/http-request.ts';
+export { HTTPResponse, type HTTPTimings } from './response/http-response.ts';

@@ -1,7 +1,7 @@
 import type { Http1Limits } from '@landspout/http1';
 import { DeadlineWheel, type IOLoop } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
-import { HTTPClientLimitError, HTTPStreamClosedError } from './errors.ts';
+import { HTTPClientLimitError, HTTPStreamClosedError } from '../errors.ts';
 import type { Origin } from './origin.ts';
 import { PoolSlot } from './pool-slot.ts';
 

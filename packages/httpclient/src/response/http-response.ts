@@ -6,7 +6,7 @@ import {
   inspectedUrl,
   inspection,
 } from '@landspout/ioloop/inspection';
-import type { HTTPRequest } from './http-request.ts';
+import type { HTTPRequest } from '../request/http-request.ts';
 
 /** How long the parts of one fetch took, in milliseconds. */
 export interface HTTPTimings {

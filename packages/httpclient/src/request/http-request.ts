@@ -2,8 +2,8 @@ import type { ResponseHead } from '@landspout/http1';
 import { HTTPHeaders, type HTTPHeadersInit, Http1UsageError } from '@landspout/http1';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedBytes, inspectedUrl, inspection } from '@landspout/ioloop/inspection';
-import { HTTPClientUsageError } from './errors.ts';
-import type { ClientTlsOptions } from './origin.ts';
+import { HTTPClientUsageError } from '../errors.ts';
+import type { ClientTlsOptions } from '../pool/origin.ts';
 
 /** A body to send: text goes out as UTF-8; an iterable chunk by chunk, as fast as the peer takes it. */
 export type RequestBody = string | Uint8Array | AsyncIterable<Uint8Array>;

@@ -4,9 +4,9 @@ import { IOLoop, withCallerStack } from '@landspout/ioloop';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type IOStream, type Resolver, TCPClient } from '@landspout/iostream';
-import { ConnectionPool } from './connection-pool.ts';
-import { HTTPClientError, HTTPClientUsageError, HTTPStreamClosedError } from './errors.ts';
-import { boundToCaller, FetchOperation } from './fetch-operation.ts';
+import { HTTPClientError, HTTPClientUsageError, HTTPStreamClosedError } from '../errors.ts';
+import { ConnectionPool } from '../pool/connection-pool.ts';
+import type { Origin } from '../pool/origin.ts';
 import {
   DEFAULTS_OPTIONS,
   HTTPRequest,
@@ -14,9 +14,9 @@ import {
   type RequestDefaults,
   type RequestOptions,
   requireOptions,
-} from './http-request.ts';
-import type { HTTPResponse } from './http-response.ts';
-import type { Origin } from './origin.ts';
+} from '../request/http-request.ts';
+import type { HTTPResponse } from '../response/http-response.ts';
+import { boundToCaller, FetchOperation } from './fetch-operation.ts';
 import { type PreparedRequest, prepareRequest, wholeNumber } from './prepared-request.ts';
 
 export interface AsyncHTTPClientOptions {

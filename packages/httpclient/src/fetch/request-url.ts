@@ -1,5 +1,5 @@
 import { type AbsoluteUrl, Http1UsageError, parseAbsoluteUrl } from '@landspout/http1/protocol';
-import { HTTPClientUsageError } from './errors.ts';
+import { HTTPClientUsageError } from '../errors.ts';
 
 const DEFAULT_PORTS = { http: 80, https: 443 };
 

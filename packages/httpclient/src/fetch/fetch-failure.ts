@@ -5,7 +5,7 @@ import {
   HTTPConnectError,
   HTTPResponseProtocolError,
   HTTPStreamClosedError,
-} from './errors.ts';
+} from '../errors.ts';
 
 /** What a failure to connect means to the caller of `fetch`. */
 export function connectFailure(error: unknown, url: string): Error {

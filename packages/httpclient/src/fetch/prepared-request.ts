@@ -2,10 +2,15 @@ import type { ClientRequest } from '@landspout/http1';
 import { formatHttpDate, type HTTPHeaders, Http1UsageError, type ResponseHead } from '@landspout/http1';
 import { type AbsoluteUrl, RequestEncoder } from '@landspout/http1/protocol';
 import { shownValue } from '@landspout/ioloop/errors';
-import { HTTPClientUsageError } from './errors.ts';
-import { type BasicAuth, type HTTPRequest, headersFrom, type RequestDefaults } from './http-request.ts';
-import { type Origin, originOf } from './origin.ts';
-import { lengthOf, type OutgoingBody, outgoingBody } from './request-body.ts';
+import { HTTPClientUsageError } from '../errors.ts';
+import { type Origin, originOf } from '../pool/origin.ts';
+import {
+  type BasicAuth,
+  type HTTPRequest,
+  headersFrom,
+  type RequestDefaults,
+} from '../request/http-request.ts';
+import { lengthOf, type OutgoingBody, outgoingBody } from '../request/request-body.ts';
 import { parseRequestUrl } from './request-url.ts';
 
 /** A request that has been checked, with everything that its connection needs to know. */

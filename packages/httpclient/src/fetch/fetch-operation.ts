@@ -2,15 +2,15 @@ import { AsyncResource } from 'node:async_hooks';
 import { type ClientConnection, HTTPClosedError } from '@landspout/http1';
 import type { Clock, ClockTimer } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
-import type { ConnectionPool } from './connection-pool.ts';
-import { HTTPClientError, HTTPTimeoutError, type TimeoutPhase } from './errors.ts';
+import { HTTPClientError, HTTPTimeoutError, type TimeoutPhase } from '../errors.ts';
+import type { ConnectionPool } from '../pool/connection-pool.ts';
+import type { Origin } from '../pool/origin.ts';
+import type { PoolSlot } from '../pool/pool-slot.ts';
+import { writeBody } from '../request/request-body.ts';
+import { HTTPResponse } from '../response/http-response.ts';
+import { type CollectedResponse, ResponseCollector } from '../response/response-collector.ts';
 import { connectFailure, exchangeFailure } from './fetch-failure.ts';
-import { HTTPResponse } from './http-response.ts';
-import type { Origin } from './origin.ts';
-import type { PoolSlot } from './pool-slot.ts';
 import type { PreparedRequest } from './prepared-request.ts';
-import { writeBody } from './request-body.ts';
-import { type CollectedResponse, ResponseCollector } from './response-collector.ts';
 
 /** Makes connections: names, network and TLS. @throws the reason of `signal`, or what went wrong. */
 export type Dial = (origin: Origin, signal: AbortSignal) => Promise<IOStream>;
