@@ -65,13 +65,7 @@ export const ROOMS = {
     knownCycles: [],
   },
   httpserver: { order: ['stopping', 'forwarded', 'monitor', 'decompression', '.'], knownCycles: [] },
-  httpclient: {
-    order: ['.', 'pool', 'request', 'response', 'fetch'],
-    knownCycles: [
-      ['errors.ts', 'request/http-request.ts', 'response/http-response.ts'],
-      ['pool/connection-pool.ts', 'pool/pool-slot.ts'],
-    ],
-  },
+  httpclient: { order: ['request', 'response', '.', 'pool', 'fetch'], knownCycles: [] },
   web: {
     order: ['.', 'request', 'response', 'handler', 'routing', 'static', 'application'],
     // A handler has its application, of that class, and the application finds and makes handlers.

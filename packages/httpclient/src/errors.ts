@@ -1,4 +1,5 @@
 import { CodedError } from '@landspout/ioloop/errors';
+import type { UsageCode } from './request/usage.ts';
 import type { HTTPResponse } from './response/http-response.ts';
 
 /** Each way a fetch can fail. What the system, TLS or HTTP/1.1 said is the `cause`. */
@@ -24,8 +25,6 @@ export const HTTPCLIENT_ERRORS = {
 } as const satisfies Record<string, { meaning: string }>;
 
 export type HTTPClientErrorCode = keyof typeof HTTPCLIENT_ERRORS;
-
-type UsageCode = 'ERR_HTTPCLIENT_USAGE' | 'ERR_HTTPCLIENT_URL' | 'ERR_HTTPCLIENT_SCHEME';
 
 export interface HTTPClientErrorOptions extends ErrorOptions {
   readonly response?: HTTPResponse;
@@ -110,9 +109,4 @@ export class HTTPClientLimitError extends HTTPClientError<
   'ERR_HTTPCLIENT_BODY_TOO_LARGE' | 'ERR_HTTPCLIENT_QUEUE_FULL'
 > {
   override readonly name = 'HTTPClientLimitError';
-}
-
-/** The caller asked for what cannot be requested. Nothing was sent, and no connection was made. */
-export class HTTPClientUsageError extends CodedError<UsageCode> {
-  override readonly name = 'HTTPClientUsageError';
 }

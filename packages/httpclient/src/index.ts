@@ -15,7 +15,6 @@ export {
   HTTPClientError,
   type HTTPClientErrorCode,
   HTTPClientLimitError,
-  HTTPClientUsageError,
   HTTPConnectError,
   HTTPResponseProtocolError,
   HTTPStreamClosedError,
@@ -24,13 +23,14 @@ export {
 } from './errors.ts';
 // The client.
 export { AsyncHTTPClient, type AsyncHTTPClientOptions } from './fetch/async-http-client.ts';
-export type { ClientTlsOptions } from './pool/origin.ts';
 // What goes out, and what comes back.
 export {
   type BasicAuth,
+  type ClientTlsOptions,
   HTTPRequest,
   type RequestBody,
   type RequestDefaults,
   type RequestOptions,
 } from './request/http-request.ts';
+export { HTTPClientUsageError } from './request/usage.ts';
 export { HTTPResponse, type HTTPTimings } from './response/http-response.ts';

@@ -1,10 +1,13 @@
+// This room knows one fetch from the call to its end: checks, timeouts, repeats, and the errors that a caller sees. It does not
+// know how bytes become HTTP, which http1 does.
+
 import type { Http1Limits } from '@landspout/http1';
 import { ResponseDecoder } from '@landspout/http1/protocol';
 import { IOLoop, withCallerStack } from '@landspout/ioloop';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type IOStream, type Resolver, TCPClient } from '@landspout/iostream';
-import { HTTPClientError, HTTPClientUsageError, HTTPStreamClosedError } from '../errors.ts';
+import { HTTPClientError, HTTPStreamClosedError } from '../errors.ts';
 import { ConnectionPool } from '../pool/connection-pool.ts';
 import type { Origin } from '../pool/origin.ts';
 import {
@@ -13,8 +16,8 @@ import {
   headersFrom,
   type RequestDefaults,
   type RequestOptions,
-  requireOptions,
 } from '../request/http-request.ts';
+import { HTTPClientUsageError, requireOptions } from '../request/usage.ts';
 import type { HTTPResponse } from '../response/http-response.ts';
 import { boundToCaller, FetchOperation } from './fetch-operation.ts';
 import { type PreparedRequest, prepareRequest, wholeNumber } from './prepared-request.ts';

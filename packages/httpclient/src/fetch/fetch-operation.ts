@@ -1,15 +1,27 @@
 import { AsyncResource } from 'node:async_hooks';
-import { type ClientConnection, HTTPClosedError } from '@landspout/http1';
+import {
+  type ClientConnection,
+  HTTPClosedError,
+  Http1ProtocolError,
+  Http1UsageError,
+} from '@landspout/http1';
 import type { Clock, ClockTimer } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
-import { HTTPClientError, HTTPTimeoutError, type TimeoutPhase } from '../errors.ts';
-import type { ConnectionPool } from '../pool/connection-pool.ts';
+import {
+  HTTPClientError,
+  HTTPClientLimitError,
+  HTTPConnectError,
+  HTTPResponseProtocolError,
+  HTTPStreamClosedError,
+  HTTPTimeoutError,
+  type TimeoutPhase,
+} from '../errors.ts';
+import type { ConnectionPool, PoolSlot } from '../pool/connection-pool.ts';
 import type { Origin } from '../pool/origin.ts';
-import type { PoolSlot } from '../pool/pool-slot.ts';
 import { writeBody } from '../request/request-body.ts';
+import { HTTPClientUsageError } from '../request/usage.ts';
 import { HTTPResponse } from '../response/http-response.ts';
 import { type CollectedResponse, ResponseCollector } from '../response/response-collector.ts';
-import { connectFailure, exchangeFailure } from './fetch-failure.ts';
 import type { PreparedRequest } from './prepared-request.ts';
 
 /** Makes connections: names, network and TLS. @throws the reason of `signal`, or what went wrong. */
@@ -200,4 +212,34 @@ export function boundToCaller(prepared: PreparedRequest): PreparedRequest {
     onData: onData === undefined ? undefined : AsyncResource.bind(onData),
     onHead: onHead === undefined ? undefined : AsyncResource.bind(onHead),
   };
+}
+
+/** What a failure to connect means to the caller of `fetch`. */
+function connectFailure(error: unknown, url: string): Error {
+  return new HTTPConnectError(`cannot connect for ${url}: ${messageOf(error)}`, { cause: error });
+}
+
+/** What a failure of an exchange means to the caller of `fetch`. Errors of the caller's own code pass unchanged. */
+function exchangeFailure(error: unknown, maxBodyBytes: number): unknown {
+  if (error instanceof HTTPClosedError) {
+    return new HTTPStreamClosedError('ERR_HTTPCLIENT_CLOSED', error.message, { cause: error.cause ?? error });
+  }
+  if (error instanceof Http1UsageError) {
+    return new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', error.message, { cause: error });
+  }
+  if (!(error instanceof Http1ProtocolError)) return error;
+  switch (error.code) {
+    case 'ERR_HTTP1_TRUNCATED':
+      return new HTTPStreamClosedError('ERR_HTTPCLIENT_CLOSED', error.message, { cause: error });
+    case 'ERR_HTTP1_BODY_TOO_LARGE': {
+      const message = `the body of the answer has more than ${maxBodyBytes} bytes`;
+      return new HTTPClientLimitError('ERR_HTTPCLIENT_BODY_TOO_LARGE', message, { cause: error });
+    }
+    default:
+      return new HTTPResponseProtocolError(`not an answer: ${error.message}`, { cause: error });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,12 @@
-import type { ClientRequest } from '@landspout/http1';
-import { formatHttpDate, type HTTPHeaders, Http1UsageError, type ResponseHead } from '@landspout/http1';
-import { type AbsoluteUrl, RequestEncoder } from '@landspout/http1/protocol';
+import {
+  type ClientRequest,
+  formatHttpDate,
+  type HTTPHeaders,
+  Http1UsageError,
+  type ResponseHead,
+} from '@landspout/http1';
+import { type AbsoluteUrl, parseAbsoluteUrl, RequestEncoder } from '@landspout/http1/protocol';
 import { shownValue } from '@landspout/ioloop/errors';
-import { HTTPClientUsageError } from '../errors.ts';
 import { type Origin, originOf } from '../pool/origin.ts';
 import {
   type BasicAuth,
@@ -11,7 +15,7 @@ import {
   type RequestDefaults,
 } from '../request/http-request.ts';
 import { lengthOf, type OutgoingBody, outgoingBody } from '../request/request-body.ts';
-import { parseRequestUrl } from './request-url.ts';
+import { HTTPClientUsageError } from '../request/usage.ts';
 
 /** A request that has been checked, with everything that its connection needs to know. */
 export interface PreparedRequest {
@@ -28,6 +32,7 @@ export interface PreparedRequest {
   readonly onData: ((chunk: Uint8Array) => void | PromiseLike<void>) | undefined;
 }
 
+const DEFAULT_PORTS = { http: 80, https: 443 };
 const DEFAULT_TIMEOUT_MS = 20_000;
 const DEFAULT_MAX_BODY_BYTES = 100 * 1024 * 1024;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -80,6 +85,17 @@ export function prepareRequest(request: HTTPRequest, defaults: RequestDefaults):
     onHead: options.onHead,
     onData: options.onData,
   };
+}
+
+/** @throws HTTPClientUsageError `ERR_HTTPCLIENT_URL`, or `ERR_HTTPCLIENT_SCHEME`. */
+function parseRequestUrl(text: string): AbsoluteUrl {
+  try {
+    return parseAbsoluteUrl(text, DEFAULT_PORTS);
+  } catch (error) {
+    if (!(error instanceof Http1UsageError)) throw error;
+    const code = error.code === 'ERR_HTTP1_URL_SCHEME' ? 'ERR_HTTPCLIENT_SCHEME' : 'ERR_HTTPCLIENT_URL';
+    throw new HTTPClientUsageError(code, `fetch: ${error.message}`, { cause: error });
+  }
 }
 
 function requestHeaders(

@@ -1,7 +1,5 @@
 import type { AbsoluteUrl } from '@landspout/http1/protocol';
-import type { TlsClientOptions } from '@landspout/iostream';
-
-export type ClientTlsOptions = TlsClientOptions;
+import type { ClientTlsOptions } from '../request/http-request.ts';
 
 /** Everything that a connection is made from: only requests that agree on all of it may share one. */
 export interface Origin {

@@ -1,9 +1,11 @@
+// This room knows what a caller may ask for, and the bodies that can be sent. It does not know connections or responses.
+
 import type { ResponseHead } from '@landspout/http1';
 import { HTTPHeaders, type HTTPHeadersInit, Http1UsageError } from '@landspout/http1';
-import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedBytes, inspectedUrl, inspection } from '@landspout/ioloop/inspection';
-import { HTTPClientUsageError } from '../errors.ts';
-import type { ClientTlsOptions } from '../pool/origin.ts';
+import type { TlsClientOptions } from '@landspout/iostream';
+import { HTTPClientUsageError, requireOptions } from './usage.ts';
 
 /** A body to send: text goes out as UTF-8; an iterable chunk by chunk, as fast as the peer takes it. */
 export type RequestBody = string | Uint8Array | AsyncIterable<Uint8Array>;
@@ -13,6 +15,8 @@ export interface BasicAuth {
   readonly username: string;
   readonly password: string;
 }
+
+export type ClientTlsOptions = TlsClientOptions;
 
 /** What may also be given to a client, for all its requests. */
 export interface RequestDefaults {
@@ -81,17 +85,6 @@ const REQUEST_OPTIONS: OptionNames<RequestOptions> = {
   onData: true,
 };
 const AUTH_OPTIONS: OptionNames<BasicAuth> = { username: true, password: true };
-
-/** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` for what is no object of options, and for names that are not known. */
-export function requireOptions<Options extends object>(
-  operation: string,
-  options: Options,
-  known: OptionNames<Options>,
-): void {
-  const problem = optionsProblem(options, known);
-  if (problem !== undefined)
-    throw new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', `${operation}: ${problem}`);
-}
 
 /** One request that can be fetched. It is never changed, so it may be fetched many times. */
 export class HTTPRequest {

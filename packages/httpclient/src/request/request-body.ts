@@ -1,8 +1,8 @@
 import type { ClientConnection } from '@landspout/http1';
 import { callReporting } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
-import { HTTPClientUsageError } from '../errors.ts';
 import type { RequestBody } from './http-request.ts';
+import { HTTPClientUsageError } from './usage.ts';
 
 /** Pieces of a body that is in memory: it is queued for the peer no faster than the peer takes it. */
 const PIECE_BYTES = 256 * 1024;

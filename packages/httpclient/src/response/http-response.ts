@@ -1,3 +1,5 @@
+// This room knows a complete response, and how one is put together from its pieces. It does not know whether it is an error.
+
 import type { HTTPHeaders } from '@landspout/http1';
 import {
   INSPECT,
