@@ -1,6 +1,7 @@
 // The content-coding room knows gzip, deflate, br and zstd, and what a compressed body may cost. It does not know
 // messages, nor which status a bad body gets.
 
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { CodingStage } from './coding-stage.ts';
 import { type ContentCoding, ContentCodingLimitError } from './content-coding.ts';
 
@@ -88,6 +89,10 @@ export class BodyInflater {
   close(): void {
     this.#closed = true;
     for (const { stage } of this.#steps) stage.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['isClosed'], () => ({ receivedBytes: this.#receivedBytes }));
   }
 
   /** The next piece of a step, which takes its input from the step before it, or from what was written. */
