@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { HTTPServer, type ServerRequest } from '../src/index.ts';
-import { RawClient } from './fixtures/raw-client.ts';
-import { withServer } from './fixtures/running-server.ts';
+import { HTTPServer, type ServerRequest } from '../../src/index.ts';
+import { RawClient } from '../fixtures/raw-client.ts';
+import { withServer } from '../fixtures/running-server.ts';
 
 const echo = (request: ServerRequest): void => {
   const { headers, body } = request;

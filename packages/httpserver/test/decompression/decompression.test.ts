@@ -7,14 +7,14 @@ import { promisify } from 'node:util';
 import { createGzip } from 'node:zlib';
 import { HTTPHeaders } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
-import { CallbackDelegate, type RequestCallback } from '../src/callback-delegate.ts';
-import { DecompressingDelegate } from '../src/decompression/decompressing-delegate.ts';
-import type { DecompressionOptions } from '../src/decompression/decompression-options.ts';
-import type { ServerRequest } from '../src/index.ts';
-import { AVAILABLE_CODINGS, encode, words } from './fixtures/encoded-bodies.ts';
-import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
-import { RecordingDelegate } from './fixtures/recording-delegate.ts';
-import { type RunningServer, waitUntil, withServer } from './fixtures/running-server.ts';
+import { CallbackDelegate, type RequestCallback } from '../../src/callback-delegate.ts';
+import { DecompressingDelegate } from '../../src/decompression/decompressing-delegate.ts';
+import type { DecompressionOptions } from '../../src/decompression/decompression-options.ts';
+import type { ServerRequest } from '../../src/index.ts';
+import { AVAILABLE_CODINGS, encode, words } from '../fixtures/encoded-bodies.ts';
+import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
+import { RecordingDelegate } from '../fixtures/recording-delegate.ts';
+import { type RunningServer, waitUntil, withServer } from '../fixtures/running-server.ts';
 
 const echo = (request: ServerRequest): void => request.respond(200, request.body);
 

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
+import { HTTP1_VIOLATIONS } from '../../src/protocol/grammar/errors.ts';
 import { requestLog, responseLog } from '../../testdata/event-log.ts';
 import { readVectors, VECTOR_FILES, type Vector } from '../../testdata/read-vectors.ts';
-import { HTTP1_VIOLATIONS } from './grammar/errors.ts';
 
 /** Cuts the wire in two at every place, so that each scanner stops at each of its bytes. */
 function splits(wire: Buffer): Buffer[][] {

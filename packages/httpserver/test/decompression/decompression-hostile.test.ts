@@ -1,12 +1,12 @@
 import { ContentCodingProtocolError, HTTPInputError } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
-import { DecompressingDelegate } from '../src/decompression/decompressing-delegate.ts';
-import type { DecompressionOptions } from '../src/decompression/decompression-options.ts';
-import type { HTTPServerOptions } from '../src/index.ts';
-import { AVAILABLE_CODINGS, countingFreedEngines, encode, words } from './fixtures/encoded-bodies.ts';
-import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
-import { type RecordedRequest, RecordingDelegate } from './fixtures/recording-delegate.ts';
-import { openDescriptors, type RunningServer, waitUntil, withServer } from './fixtures/running-server.ts';
+import { DecompressingDelegate } from '../../src/decompression/decompressing-delegate.ts';
+import type { DecompressionOptions } from '../../src/decompression/decompression-options.ts';
+import type { HTTPServerOptions } from '../../src/index.ts';
+import { AVAILABLE_CODINGS, countingFreedEngines, encode, words } from '../fixtures/encoded-bodies.ts';
+import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
+import { type RecordedRequest, RecordingDelegate } from '../fixtures/recording-delegate.ts';
+import { openDescriptors, type RunningServer, waitUntil, withServer } from '../fixtures/running-server.ts';
 
 const MiB = 1024 * 1024;
 

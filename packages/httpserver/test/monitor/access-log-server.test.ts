@@ -1,8 +1,8 @@
 import { HTTPHeaders } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
-import { type AccessRecord, formatAccessRecord, HTTPServer, type ServerRequest } from '../src/index.ts';
-import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
-import { type RunningServer, waitUntil, withServer } from './fixtures/running-server.ts';
+import { type AccessRecord, formatAccessRecord, HTTPServer, type ServerRequest } from '../../src/index.ts';
+import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
+import { type RunningServer, waitUntil, withServer } from '../fixtures/running-server.ts';
 
 type Handler = ConstructorParameters<typeof HTTPServer>[0];
 type Options = NonNullable<ConstructorParameters<typeof HTTPServer>[1]>;

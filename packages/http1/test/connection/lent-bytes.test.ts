@@ -6,9 +6,9 @@ import {
   type HTTPServerConnectionDelegate,
   type HTTPServerExchange,
   type RequestHead,
-} from '../src/index.ts';
-import { Gates } from './fixtures/gates.ts';
-import { PlainClient, serve } from './fixtures/serving.ts';
+} from '../../src/index.ts';
+import { Gates } from '../fixtures/gates.ts';
+import { PlainClient, serve } from '../fixtures/serving.ts';
 
 // The loop has one read buffer for all connections. Here one connection's delegate waits, and meanwhile another
 // connection sends so much that the whole buffer is overwritten. What the first one holds must not change.

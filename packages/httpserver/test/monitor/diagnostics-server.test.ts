@@ -6,9 +6,9 @@ import type {
   ConnectionStartMessage,
   RequestMessage,
   ServerRequest,
-} from '../src/index.ts';
-import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
-import { waitUntil, withServer } from './fixtures/running-server.ts';
+} from '../../src/index.ts';
+import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
+import { waitUntil, withServer } from '../fixtures/running-server.ts';
 
 type Message = Partial<ConnectionStartMessage & ConnectionEndMessage & RequestMessage>;
 

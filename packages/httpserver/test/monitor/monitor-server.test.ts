@@ -1,9 +1,9 @@
 import { HTTPHeaders, type HTTPServerConnectionDelegate } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
-import { type AccessRecord, type HTTPServerStats, type ServerRequest, sumStats } from '../src/index.ts';
-import { randomOf } from './fixtures/random.ts';
-import { converse, RawClient, statusLines } from './fixtures/raw-client.ts';
-import { waitUntil, withServer } from './fixtures/running-server.ts';
+import { type AccessRecord, type HTTPServerStats, type ServerRequest, sumStats } from '../../src/index.ts';
+import { randomOf } from '../fixtures/random.ts';
+import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
+import { waitUntil, withServer } from '../fixtures/running-server.ts';
 
 const HEADERS = new HTTPHeaders();
 const get = (target: string, more = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;

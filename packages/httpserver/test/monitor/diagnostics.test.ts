@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { consoleLogger, systemClock } from '@landspout/ioloop';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ServerMonitor } from '../src/monitor/server-monitor.ts';
-import { connectionInfo, requestHead } from './fixtures/requests.ts';
+import { ServerMonitor } from '../../src/monitor/server-monitor.ts';
+import { connectionInfo, requestHead } from '../fixtures/requests.ts';
 
 const PREFIX = 'landspout.http.server';
 const CONNECTION = connectionInfo();

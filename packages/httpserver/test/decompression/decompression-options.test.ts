@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import {
   type DecompressionOptions,
   resolveDecompression,
-} from '../src/decompression/decompression-options.ts';
-import { AVAILABLE_CODINGS } from './fixtures/encoded-bodies.ts';
+} from '../../src/decompression/decompression-options.ts';
+import { AVAILABLE_CODINGS } from '../fixtures/encoded-bodies.ts';
 
 const REFUSED: readonly (readonly [name: string, options: unknown])[] = [
   ['no codings', { codings: [] }],

@@ -3,11 +3,11 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { remoteIpOf } from '../src/forwarded/addresses.ts';
-import { HTTPServer, type HTTPServerOptions, type ServerRequest } from '../src/index.ts';
-import { makeIdentity } from './fixtures/identity.ts';
-import { converse, RawClient } from './fixtures/raw-client.ts';
-import { withServer } from './fixtures/running-server.ts';
+import { remoteIpOf } from '../../src/forwarded/addresses.ts';
+import { HTTPServer, type HTTPServerOptions, type ServerRequest } from '../../src/index.ts';
+import { makeIdentity } from '../fixtures/identity.ts';
+import { converse, RawClient } from '../fixtures/raw-client.ts';
+import { withServer } from '../fixtures/running-server.ts';
 
 const LOCAL = { trustedProxies: ['127.0.0.0/8', '::1'] } satisfies HTTPServerOptions;
 

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { describe, it } from 'vitest';
-import { expectLinear } from '../../test/fixtures/expect-linear.ts';
-import { NEED_DATA } from './decoding/events.ts';
-import { RequestDecoder } from './decoding/request-decoder.ts';
-import { HTTPHeaders } from './fields/http-headers.ts';
+import { NEED_DATA } from '../../src/protocol/decoding/events.ts';
+import { RequestDecoder } from '../../src/protocol/decoding/request-decoder.ts';
+import { HTTPHeaders } from '../../src/protocol/fields/http-headers.ts';
+import { expectLinear } from '../fixtures/expect-linear.ts';
 
 const LIMITS = { maxHeadBytes: 4_000_000, maxHeaders: 1_000_000, maxTrailerBytes: 4_000_000 };
 

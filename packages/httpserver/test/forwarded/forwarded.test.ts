@@ -1,9 +1,9 @@
 import { type HTTPConnectionInfo, HTTPHeaders, type RequestHead } from '@landspout/http1';
 import type { SocketAddress, TlsInfo } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
-import { remoteIpOf } from '../src/forwarded/addresses.ts';
-import { type ForwardedOptions, resolveForwarded } from '../src/forwarded/resolve-forwarded.ts';
-import { randomOf } from './fixtures/random.ts';
+import { remoteIpOf } from '../../src/forwarded/addresses.ts';
+import { type ForwardedOptions, resolveForwarded } from '../../src/forwarded/resolve-forwarded.ts';
+import { randomOf } from '../fixtures/random.ts';
 
 type Fields = readonly (readonly [string, string])[];
 

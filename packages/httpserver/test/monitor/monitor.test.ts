@@ -1,11 +1,11 @@
 import { type Clock, consoleLogger, systemClock } from '@landspout/ioloop';
 import { TCPServer, type TCPServerStats } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
-import type { AccessRecord } from '../src/monitor/access-record.ts';
-import { type HTTPServerStats, sumStats } from '../src/monitor/http-server-stats.ts';
-import { ServerMonitor } from '../src/monitor/server-monitor.ts';
-import { randomOf } from './fixtures/random.ts';
-import { connectionInfo, requestHead } from './fixtures/requests.ts';
+import type { AccessRecord } from '../../src/monitor/access-record.ts';
+import { type HTTPServerStats, sumStats } from '../../src/monitor/http-server-stats.ts';
+import { ServerMonitor } from '../../src/monitor/server-monitor.ts';
+import { randomOf } from '../fixtures/random.ts';
+import { connectionInfo, requestHead } from '../fixtures/requests.ts';
 
 const TCP: TCPServerStats = {
   ...new TCPServer({ handleStream() {} }).stats(),

@@ -1,11 +1,11 @@
 import type { RequestOutcome } from '@landspout/http1';
 import { consoleLogger, Future, type Logger, systemClock } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import { type AccessLogHook, formatAccessRecord } from '../src/monitor/access-log.ts';
-import { type AccessRecord, RequestRecord } from '../src/monitor/access-record.ts';
-import { ServerMonitor } from '../src/monitor/server-monitor.ts';
-import { randomOf } from './fixtures/random.ts';
-import { connectionInfo, requestHead } from './fixtures/requests.ts';
+import { type AccessLogHook, formatAccessRecord } from '../../src/monitor/access-log.ts';
+import { type AccessRecord, RequestRecord } from '../../src/monitor/access-record.ts';
+import { ServerMonitor } from '../../src/monitor/server-monitor.ts';
+import { randomOf } from '../fixtures/random.ts';
+import { connectionInfo, requestHead } from '../fixtures/requests.ts';
 
 const CONNECTION = connectionInfo();
 /** 10 October 2000, 13:55:36.999 UTC. */

@@ -8,7 +8,7 @@ import {
   type HTTPResponseDelegate,
   type ResponseHead,
   requestUpgrade,
-} from '../src/index.ts';
+} from '../../src/index.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
 const GET: ClientRequest = {
