@@ -39,6 +39,7 @@ export type {
   Drain,
   ServedConnection,
 } from './connection/server/host.ts';
+export { IncomingRequest, remoteIpOf } from './connection/server/incoming-request.ts';
 export { ServerCodecs } from './connection/server/server-codecs.ts';
 export { ServerConnection } from './connection/server/server-connection.ts';
 // Content codings.

@@ -86,6 +86,6 @@ class CallbackMessage implements HTTPMessageDelegate {
 
   connectionClosed(reason: Error): void {
     this.#closeReason ??= reason;
-    this.#request?.abort(reason);
+    this.#request?.connectionClosed(reason);
   }
 }

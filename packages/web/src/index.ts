@@ -27,24 +27,20 @@ export {
   type WebUsageErrorCode,
 } from './errors.ts';
 // Handlers.
-export type { ArgumentOptions } from './handler/handler-arguments.ts';
-export type { HandlerContext, PathParams } from './handler/handler-context.ts';
-export type { CurrentValidators, HeaderValue, RedirectOptions } from './handler/handler-response.ts';
+export type { HandlerClass, HandlerContext, PathParams, RouteUse } from './handler/lifecycle.ts';
 export {
   ErrorHandler,
   type ErrorHandlerInit,
   RedirectHandler,
   type RedirectHandlerInit,
 } from './handler/ready-made.ts';
-export {
-  type Awaitable,
-  type HandlerClass,
-  RequestHandler,
-  type RouteUse,
-} from './handler/request-handler.ts';
+export { type Awaitable, type RedirectOptions, RequestHandler } from './handler/request-handler.ts';
 // Requests.
+export type { ArgumentOptions } from './request/arguments.ts';
 export { HTTPServerRequest } from './request/http-server-request.ts';
 export { type Arguments, MAX_FIELDS } from './request/url-encoding.ts';
+export type { CurrentValidators } from './response/conditional.ts';
+export type { HeaderValue } from './response/response-draft.ts';
 // Routes.
 export { type NestedRoutes, type Route, type RouteSpec, route } from './routing/route.ts';
 export type { RouteMatch } from './routing/router.ts';

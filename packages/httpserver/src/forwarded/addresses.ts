@@ -49,8 +49,3 @@ function canonical(ip: string, family: 4 | 6): string {
   // WHATWG URL writes IPv6 addresses as RFC 5952 does.
   return normalizeIp(new URL(`http://[${ip}]`).hostname.slice(1, -1));
 }
-
-/** The peer's IP address, without its port; `0.0.0.0` where the peer has none, as on a Unix socket (HS-04). */
-export function remoteIpOf(address: SocketAddress): string {
-  return 'address' in address ? address.address : '0.0.0.0';
-}

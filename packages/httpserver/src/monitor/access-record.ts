@@ -4,9 +4,9 @@ import {
   type RequestHead,
   type RequestOutcome,
   type RequestToken,
+  remoteIpOf,
 } from '@landspout/http1';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
-import { remoteIpOf } from '../forwarded/addresses.ts';
 
 /**
  * One request and how it was answered. It is yours to keep, and holds the request's head and its connection for as

@@ -1,7 +1,6 @@
-import { type HTTPConnectionInfo, HTTPHeaders, type RequestHead } from '@landspout/http1';
+import { type HTTPConnectionInfo, HTTPHeaders, type RequestHead, remoteIpOf } from '@landspout/http1';
 import type { SocketAddress, TlsInfo } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
-import { remoteIpOf } from '../../src/forwarded/addresses.ts';
 import { type ForwardedOptions, resolveForwarded } from '../../src/forwarded/resolve-forwarded.ts';
 import { randomOf } from '../fixtures/random.ts';
 

@@ -1,8 +1,8 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
 import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
 import { Finish, HTTPError } from '../errors.ts';
-import type { HandlerContext, PathParams } from '../handler/handler-context.ts';
-import { allowedMethods, type RequestHandler, verbOf } from '../handler/request-handler.ts';
+import { allowedMethods, type HandlerContext, type PathParams, verbOf } from '../handler/lifecycle.ts';
+import type { RequestHandler } from '../handler/request-handler.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
 import { percentDecode } from '../request/url-encoding.ts';
 import { ResponseDraft } from '../response/response-draft.ts';

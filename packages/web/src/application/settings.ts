@@ -1,7 +1,8 @@
 import type { Clock, Logger } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
-import type { HandlerClass, RequestHandler } from '../handler/request-handler.ts';
+import type { HandlerClass } from '../handler/lifecycle.ts';
+import type { RequestHandler } from '../handler/request-handler.ts';
 import { requestSummary } from '../request/log-text.ts';
 
 /** Called when a response is complete. If it throws or rejects, that is logged. */

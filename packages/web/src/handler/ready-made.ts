@@ -1,7 +1,8 @@
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { HTTPError, WebUsageError } from '../errors.ts';
 import { percentEncode, percentEncodePath } from '../request/url-encoding.ts';
-import { RequestHandler, type RouteUse } from './request-handler.ts';
+import type { RouteUse } from './lifecycle.ts';
+import { RequestHandler } from './request-handler.ts';
 
 export interface RedirectHandlerInit {
   /** Where to, with `{name}` or `{0}` in place of what the route's pattern took. */

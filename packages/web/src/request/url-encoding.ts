@@ -1,11 +1,4 @@
-import {
-  DEFAULT_QUERY_LIMITS,
-  type HTTPHeaders,
-  parseFormBody,
-  parseQuery,
-  type QueryArguments,
-  QueryProtocolError,
-} from '@landspout/http1';
+import { DEFAULT_QUERY_LIMITS, type QueryArguments, QueryProtocolError } from '@landspout/http1';
 import { percentDecode as decode } from '@landspout/http1/protocol';
 import { HTTPError } from '../errors.ts';
 
@@ -14,28 +7,6 @@ export type Arguments = QueryArguments;
 
 /** Most fields of one query or form: above it a peer only wants to keep us busy. The precedent is PHP's and Tornado's. */
 export const MAX_FIELDS: number = DEFAULT_QUERY_LIMITS.maxFields;
-
-const NO_ARGUMENTS: Arguments = new Map();
-
-/** The arguments of a query. @throws HTTPError as `parseQuery` of http1 has its status. */
-export function argumentsOfQuery(query: string): Arguments {
-  if (query === '') return NO_ARGUMENTS;
-  try {
-    return parseQuery(query);
-  } catch (error) {
-    throw refusalOf(error);
-  }
-}
-
-/** The arguments of an urlencoded body. @throws HTTPError as `parseFormBody` of http1 has its status. */
-export function argumentsOfBody(headers: HTTPHeaders, body: Uint8Array): Arguments {
-  try {
-    // The server has held the body to its limit already.
-    return parseFormBody(headers, body, { maxBytes: body.length });
-  } catch (error) {
-    throw refusalOf(error);
-  }
-}
 
 /**
  * Decodes the `%xx` escapes of a part of a path, and what they spell as UTF-8. A plus is a plus.
@@ -47,7 +18,7 @@ export function percentDecode(text: string): string {
   try {
     return decode(text);
   } catch (error) {
-    throw refusalOf(error);
+    throw error instanceof QueryProtocolError ? refusalOf(error) : error;
   }
 }
 
@@ -61,9 +32,7 @@ export function percentEncodePath(text: string): string {
   return text.split('/').map(percentEncode).join('/');
 }
 
-/** What a handler throws for a path, query or form that cannot be read; any other error is given back as it is. */
-function refusalOf(error: unknown): unknown {
-  return error instanceof QueryProtocolError
-    ? new HTTPError(error.status, error.message, { cause: error })
-    : error;
+/** What a handler throws for a path, query or form that breaks a rule. */
+export function refusalOf(error: QueryProtocolError): HTTPError {
+  return new HTTPError(error.status, error.message, { cause: error });
 }

@@ -1,4 +1,27 @@
 import { type HTTPHeaders, parseHttpDate } from '@landspout/http1';
+import { HTTPError, WebUsageError } from '../errors.ts';
+import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import type { ResponseDraft } from './response-draft.ts';
+
+/**
+ * What a handler knows of the current representation of its target, for `RequestHandler.checkPreconditions`. It is
+ * compared in the order of RFC 9110 §13.2.2:
+ * 1. If-Match fails unless one of its tags equals `etag`, neither of them weak. `*` fails if there is no current
+ *    representation.
+ * 2. If-Unmodified-Since, without If-Match, fails if `lastModified` is later.
+ * 3. If-None-Match fails if one of its tags equals `etag`, weak or not. `*` fails if there is a current
+ *    representation, so that with it a PUT only ever creates.
+ *
+ * A date that is no HTTP-date, and one without a `lastModified` to compare with, is ignored. For GET and HEAD a
+ * failing If-None-Match, like If-Modified-Since, is a 304 and left to `finish`. OPTIONS, CONNECT and TRACE have no
+ * preconditions.
+ */
+export interface CurrentValidators {
+  /** Its entity tag with the quotes, such as `"v1"` or `W/"v1"`. null or undefined if it has none. */
+  readonly etag?: string | null | undefined;
+  /** When it was modified last; milliseconds are ignored. null or undefined if that is not known. */
+  readonly lastModified?: Date | null | undefined;
+}
 
 /** The selected representation (RFC 9110 §3.2), as far as the conditions of a request are compared with it. */
 export interface Representation {
@@ -182,4 +205,56 @@ function dateOf(headers: HTTPHeaders, name: string, nowMs: number): number | und
 
 function wholeIsNone(range: ByteRange, size: number): ByteRange | undefined {
   return range.start === 0 && range.end === size ? undefined : range;
+}
+
+/** Whether a request asks for a representation: for others, handlers call `checkPreconditions` themselves. */
+export function reads({ method }: HTTPServerRequest): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** @throws HTTPError 412, and WebUsageError for validators that are none. */
+export function requirePreconditions(
+  { method, headers }: HTTPServerRequest,
+  current: CurrentValidators,
+): void {
+  if (evaluatePreconditions(method, headers, representation(current), Date.now()) === 'failed')
+    throw new HTTPError(412);
+}
+
+/**
+ * Evaluates the conditions of a GET or HEAD against what the response says of itself, before its head is sent. Only for
+ * a success: what else a response says, it says whatever the conditions are (RFC 9110 §13.2.1).
+ *
+ * @throws HTTPError 412; nothing has been sent then.
+ */
+export function applyPreconditions(request: HTTPServerRequest, response: ResponseDraft): void {
+  const { status } = response;
+  if (response.headSent || response.gone !== undefined || status < 200 || status > 299) return;
+  if (!request.mayHavePrecondition || !reads(request)) return;
+  const nowMs = Date.now();
+  const current = representationOf(response.headers, nowMs);
+  const result = evaluatePreconditions(request.method, request.headers, current, nowMs);
+  if (result === 'failed') throw new HTTPError(412);
+  if (result === 'not-modified') response.becomeNotModified();
+}
+
+/** undefined if there is none. */
+function representation(current: CurrentValidators): Representation | undefined {
+  const etag = current.etag ?? undefined;
+  const lastModified = current.lastModified ?? undefined;
+  if (etag !== undefined && !(typeof etag === 'string' && isEntityTag(etag))) {
+    throw preconditionUsage(
+      `etag: an entity tag with its quotes was expected, such as '"v1"', not ${String(etag)}`,
+    );
+  }
+  if (lastModified === undefined) return etag === undefined ? undefined : { etag, lastModifiedMs: undefined };
+  const modifiedMs = lastModified instanceof Date ? lastModified.getTime() : Number.NaN;
+  if (Number.isNaN(modifiedMs)) {
+    throw preconditionUsage(`lastModified: a valid Date was expected, not ${String(lastModified)}`);
+  }
+  return { etag, lastModifiedMs: Math.floor(modifiedMs / 1000) * 1000 };
+}
+
+function preconditionUsage(problem: string): WebUsageError {
+  return new WebUsageError('ERR_WEB_USAGE', `checkPreconditions: ${problem}`);
 }

@@ -1,10 +1,20 @@
+import { createHash } from 'node:crypto';
+import {
+  formatHttpDate,
+  type HTTPHeaders,
+  type HTTPServerExchange,
+  jsonText,
+  STATUS_REASONS,
+} from '@landspout/http1';
+import { shownValue } from '@landspout/ioloop/errors';
+import type { IOStream } from '@landspout/iostream';
+import { type Chunk, WebUsageError } from '../errors.ts';
+
 // This room knows what one response will say: status, headers, unsent body, entity tag, and whether the conditions of a request
 // apply. It does not know handlers, files or routes.
 
-import { createHash } from 'node:crypto';
-import type { HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
-import type { IOStream } from '@landspout/iostream';
-import { WebUsageError } from '../errors.ts';
+/** A date becomes an HTTP date. */
+export type HeaderValue = string | number | Date;
 
 /**
  * Where an answer stands.
@@ -75,6 +85,43 @@ export class ResponseDraft {
     this.#headers = undefined;
     this.#notModified = false;
     this.#clearBody();
+  }
+
+  /** @throws WebUsageError as `RequestHandler.setStatus`. */
+  setStatus(status: number, reason: string): void {
+    this.requireStatus('setStatus', status, 200, 599);
+    this.status = status;
+    this.reason = reason;
+  }
+
+  setHeader(name: string, value: HeaderValue): void {
+    this.requireUnsent('setHeader');
+    const text = headerText(name, value);
+    this.headers.set(name, text);
+  }
+
+  addHeader(name: string, value: HeaderValue): void {
+    this.requireUnsent('addHeader');
+    const text = headerText(name, value);
+    this.headers.add(name, text);
+  }
+
+  clearHeader(name: string): void {
+    this.requireUnsent('clearHeader');
+    if (this.header(name) !== undefined) this.headers.delete(name);
+  }
+
+  /** A piece of the body as a handler gives it. @returns whether it became JSON, which the head has to say. */
+  write(chunk: Chunk): boolean {
+    this.requireUnfinished('write');
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array) {
+      this.append(chunk);
+      return false;
+    }
+    const json = Array.isArray(chunk) ? undefined : jsonText(chunk);
+    if (json === undefined) throw unwritable(chunk);
+    this.append(json);
+    return true;
   }
 
   append(chunk: string | Uint8Array): void {
@@ -176,6 +223,14 @@ export class ResponseDraft {
     throw headSent(operation);
   }
 
+  /** @throws WebUsageError also once the head was sent. */
+  requireStatus(operation: string, status: number, least: number, most: number): void {
+    this.requireUnsent(operation);
+    if (Number.isInteger(status) && status >= least && status <= most) return;
+    const problem = `a status of ${least} to ${most} was expected, not ${shownValue(status)}`;
+    throw new WebUsageError('ERR_WEB_USAGE', `${operation}: ${problem}`);
+  }
+
   #takeHead(): HTTPHeaders {
     const { status } = this;
     if (!isBodiless(status)) return this.#headers ?? this.#defaults;
@@ -227,4 +282,49 @@ export function bodyEntityTag(response: ResponseDraft): string | undefined {
   const hash = createHash('sha1');
   response.eachPiece((piece) => hash.update(piece));
   return `"${hash.digest('hex')}"`;
+}
+
+function headerText(name: string, value: HeaderValue): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
+  if (value instanceof Date) return formatHttpDate(value.getTime());
+  throw new WebUsageError(
+    'ERR_WEB_USAGE',
+    `header ${name}: a string, number or date was expected, not ${shownValue(value)}`,
+  );
+}
+
+function unwritable(chunk: unknown): WebUsageError {
+  const expected = 'text, a Uint8Array or a plain object was expected';
+  return new WebUsageError(
+    'ERR_WEB_USAGE',
+    `write: ${expected}, not ${shownValue(chunk)}${remedyFor(chunk)}`,
+  );
+}
+
+function remedyFor(chunk: unknown): string {
+  if (Array.isArray(chunk)) return ' (wrap it in an object: { items: [] })';
+  if (chunk instanceof Map) return ' (Object.fromEntries makes an object of it)';
+  if (chunk instanceof Set) return ' (wrap it in an object: { items: [...set] })';
+  if (typeof chunk === 'function') return ' (call it?)';
+  return typeof chunk === 'number' || typeof chunk === 'bigint' ? ' (String makes text of it)' : '';
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/**
+ * The page of an error: its status and reason, escaped, and nothing else.
+ *
+ * @param reason - '' stands for the registered phrase.
+ */
+export function errorPage(status: number, reason: string): string {
+  const known = reason === '' ? (STATUS_REASONS[status] ?? 'Unknown') : reason;
+  const title = `${status}: ${known.replace(/[&<>"']/g, (char) => ENTITIES[char] as string)}`;
+  return `<!DOCTYPE html><html><title>${title}</title><body>${title}</body></html>\n`;
 }

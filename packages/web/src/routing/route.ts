@@ -1,4 +1,5 @@
-import type { HandlerClass, RequestHandler } from '../handler/request-handler.ts';
+import type { HandlerClass } from '../handler/lifecycle.ts';
+import type { RequestHandler } from '../handler/request-handler.ts';
 
 /** One rule: a pattern, its handler, what the handler's `initialize` is given, and a name for `reverseUrl`. */
 export type Route = readonly [

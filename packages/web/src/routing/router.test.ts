@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type HandlerClass, RequestHandler } from '../handler/request-handler.ts';
+import type { HandlerClass } from '../handler/lifecycle.ts';
+import { RequestHandler } from '../handler/request-handler.ts';
 import type { RouteSpec } from './route.ts';
 import { Router } from './router.ts';
 

@@ -2,7 +2,7 @@
 
 import { shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
-import type { HandlerClass, RouteUse } from '../handler/request-handler.ts';
+import type { HandlerClass, RouteUse } from '../handler/lifecycle.ts';
 import { handlerProblem } from './handler-check.ts';
 import {
   badRoute,

@@ -5,7 +5,8 @@ import { extname, resolve } from 'node:path';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { lookup } from 'mrmime';
 import { HTTPError, WebUsageError } from '../errors.ts';
-import { type Awaitable, RequestHandler, type RouteUse } from '../handler/request-handler.ts';
+import type { RouteUse } from '../handler/lifecycle.ts';
+import { type Awaitable, RequestHandler } from '../handler/request-handler.ts';
 import {
   evaluatePreconditions,
   ifRangeApplies,

@@ -1,0 +1,73 @@
+import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
+import { HTTPError, MissingArgumentError, WebUsageError } from '../errors.ts';
+import type { Arguments } from './url-encoding.ts';
+
+export interface ArgumentOptions {
+  /** Whether white space at both ends of a value is dropped. Default true. */
+  readonly strip?: boolean;
+}
+
+const ARGUMENT_OPTIONS: OptionNames<ArgumentOptions> = { strip: true };
+
+/** What stands behind the name in a call for one argument. Without a fallback, the argument must be there. */
+export type SingleRest<Fallback> = [fallback?: Fallback, options?: ArgumentOptions];
+
+/** Has the last word on each value: `RequestHandler.decodeArgument`. */
+export interface ArgumentDecoder {
+  decodeArgument(value: string, name: string): string;
+}
+
+/** Controls that no text field has; tabs and line ends stay. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be found.
+const CONTROLS = /[\u0000-\u0008\u000e-\u001f]/g;
+const NO_OPTIONS: ArgumentOptions = Object.freeze({});
+
+/** Makes controls spaces. */
+export function withoutControls(value: string): string {
+  return value.replace(CONTROLS, ' ');
+}
+
+/** The last value of an argument. @throws MissingArgumentError if it is missing and there is no fallback. */
+export function lastArgument<Fallback>(
+  decoder: ArgumentDecoder,
+  from: Arguments,
+  name: string,
+  rest: SingleRest<Fallback>,
+): string | Fallback {
+  if (rest[1] !== undefined) requireOptions(name, rest[1]);
+  const value = from.get(name)?.at(-1);
+  if (value !== undefined) return finished(decoder, value, name, rest[1] ?? NO_OPTIONS);
+  if (rest.length === 0) throw new MissingArgumentError(name);
+  return rest[0] as Fallback;
+}
+
+/** Every value of an argument. */
+export function everyArgument(
+  decoder: ArgumentDecoder,
+  from: Arguments,
+  name: string,
+  options: ArgumentOptions = NO_OPTIONS,
+): string[] {
+  // A fallback in this place is an easy mistake, since the singular form takes one.
+  if (options !== NO_OPTIONS) requireOptions(name, options);
+  return (from.get(name) ?? []).map((value) => finished(decoder, value, name, options));
+}
+
+/** @throws HTTPError 400 for a body that is no JSON in UTF-8. */
+export function jsonOf(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (cause) {
+    throw new HTTPError(400, 'a JSON body was expected', { cause });
+  }
+}
+
+function finished(decoder: ArgumentDecoder, value: string, name: string, options: ArgumentOptions): string {
+  const decoded = decoder.decodeArgument(value, name);
+  return options.strip === false ? decoded : decoded.trim();
+}
+
+function requireOptions(name: string, options: ArgumentOptions): void {
+  const problem = optionsProblem(options, ARGUMENT_OPTIONS);
+  if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `argument ${name}: ${problem}`);
+}
