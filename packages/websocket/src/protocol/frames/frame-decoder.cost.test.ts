@@ -3,6 +3,12 @@ import { FrameDecoder, MESSAGE, NEED_DATA } from './frame-decoder.ts';
 import { encodeFrame, encodeFrameHead, encodeMessage } from './frame-encoder.ts';
 import { OPCODES } from './frame-head.ts';
 
+/**
+ * A hundred times the bytes take a hundred times the time if it is linear, ten thousand times if it is quadratic. Caches
+ * and collections of garbage make the large input slower still, so that most of the room is there.
+ */
+const TIMES_AT_MOST = 4_000;
+
 /** The best of several runs, which other work on the machine disturbs least. */
 function fastestMs(run: () => void): number {
   let fastest = Number.POSITIVE_INFINITY;
@@ -40,12 +46,11 @@ describe('FrameDecoder under attack', () => {
   ])('assembles 100,000 one-byte fragments of %s in linear time [WS-14 ATT-29]', (_, char) => {
     const text = char.repeat(Math.ceil(100_000 / Buffer.byteLength(char)));
     const big = fragmented(OPCODES.text, Buffer.from(text));
-    const small = fragmented(OPCODES.text, Buffer.from(text.slice(0, text.length / 10)));
+    const small = fragmented(OPCODES.text, Buffer.from(text.slice(0, text.length / 100)));
     expect(decodeOne(big, big.length)).toBe(text);
     const bigMs = fastestMs(() => decodeOne(big, 65_536));
     const smallMs = fastestMs(() => decodeOne(small, 65_536));
-    // Ten times the bytes: ten times the time if linear, a hundred times if quadratic.
-    expect(bigMs).toBeLessThan(Math.max(smallMs, 0.5) * 40);
+    expect(bigMs).toBeLessThan(smallMs * TIMES_AT_MOST);
   });
 
   it('moves the bytes of many fragments only when its room doubles [WS-14 ATT-29]', () => {
@@ -76,10 +81,10 @@ describe('FrameDecoder under attack', () => {
 
   it('takes a big frame byte by byte in linear time [WS-14]', () => {
     const big = encodeMessage(new Uint8Array(400_000));
-    const small = encodeMessage(new Uint8Array(40_000));
+    const small = encodeMessage(new Uint8Array(4_000));
     const bigMs = fastestMs(() => decodeOne(big, 1));
     const smallMs = fastestMs(() => decodeOne(small, 1));
-    expect(bigMs).toBeLessThan(Math.max(smallMs, 0.5) * 40);
+    expect(bigMs).toBeLessThan(smallMs * TIMES_AT_MOST);
   });
 
   it('allocates for bytes that came, not for bytes that were announced [ATT-30]', () => {
