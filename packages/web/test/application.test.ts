@@ -5,9 +5,11 @@ import {
   HTTPServer,
   IOLoop,
   type PathParams,
+  RedirectHandler,
   RequestHandler,
   type RouteSpec,
   route,
+  StaticFileHandler,
 } from '../src/index.ts';
 import {
   ask,
@@ -259,5 +261,19 @@ describe('PathParams', () => {
     // @ts-expect-error: initialize takes a name.
     const unnamed = route('/', Named, { title: 'x' });
     expect([elsewhere[0], unnamed[0]]).toEqual(['/person/:name', '/']);
+  });
+
+  it('lets a handler that names no pattern have any, and one with more parameters than it needs, with route()', () => {
+    const routes = [
+      route('/hello/:name', Hello),
+      route('/static/*path', StaticFileHandler, { path: import.meta.dirname }),
+      route('/old/:id', RedirectHandler, { url: '/new/{id}' }),
+      route(/^\/person\/(?<id>\d+)$/, User),
+      route('/user/:id/:page', User),
+    ];
+    expect(() => new Application(routes)).not.toThrow();
+    // @ts-expect-error: a file handler takes a path.
+    const misspelt = route('/static/*path', StaticFileHandler, { pth: '/srv' });
+    expect(() => new Application([misspelt])).toThrow('path');
   });
 });
