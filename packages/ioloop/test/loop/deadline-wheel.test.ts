@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Clock, consoleLogger, Deadline, DeadlineWheel } from '../src/index.ts';
-import { VirtualClock } from '../src/testing.ts';
+import { type Clock, consoleLogger, Deadline, DeadlineWheel } from '../../src/index.ts';
+import { VirtualClock } from '../../src/testing.ts';
 
 function setUp(tickMs = 100) {
   const clock = new VirtualClock();

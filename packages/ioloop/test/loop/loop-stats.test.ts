@@ -3,8 +3,8 @@ import { constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { IOLoop } from '../src/index.ts';
-import { VirtualClock } from '../src/testing.ts';
+import { IOLoop } from '../../src/index.ts';
+import { VirtualClock } from '../../src/testing.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -93,7 +93,7 @@ describe('IOLoop.stats', () => {
 
   it('does not keep the process alive, and measures in a program of its own', () => {
     const program = `
-      import { IOLoop } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)};
+      import { IOLoop } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
       const loop = IOLoop.current();
       loop.stats();
       setTimeout(() => console.log(loop.stats().lag.count > 0), 100);

@@ -4,8 +4,8 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { IOLoop, type Logger } from '../src/index.ts';
-import { VirtualClock } from '../src/testing.ts';
+import { IOLoop, type Logger } from '../../src/index.ts';
+import { VirtualClock } from '../../src/testing.ts';
 
 interface LoggedError {
   readonly details: { readonly error?: unknown };

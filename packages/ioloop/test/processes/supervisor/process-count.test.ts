@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cpuCount, resolveProcessCount } from '../../src/processes/supervisor/supervisor-options.ts';
+import { cpuCount, resolveProcessCount } from '../../../src/processes/supervisor/supervisor-options.ts';
 
 describe('cpuCount', () => {
   it('is at least 1 [PROC-01]', () => {

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import type { NativeBinding } from '../src/reactor/native-binding.ts';
-import { nativeIt } from './fixtures/native-case.ts';
+import type { NativeBinding } from '../../src/reactor/native-binding.ts';
+import { nativeIt } from '../fixtures/native-case.ts';
 import {
   awaitEvents,
   connectPair,
@@ -24,7 +24,7 @@ import {
   type Pair,
   pump,
   readAll,
-} from './fixtures/native-sockets.ts';
+} from '../fixtures/native-sockets.ts';
 
 const BAD_ARGUMENT = expect.objectContaining({ code: 'ERR_REACTOR_BAD_ARGUMENT' });
 const MIB = 1024 * 1024;

@@ -1,12 +1,12 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { SystemError } from '../../src/errors.ts';
-import { ProcessSupervisor } from '../../src/processes/supervisor/process-supervisor.ts';
-import { cpuCount } from '../../src/processes/supervisor/supervisor-options.ts';
-import { loadNative } from '../../src/reactor/backend.ts';
-import { openDescriptors } from '../fixtures/native-sockets.ts';
-import { ask, askOften, dial } from './fixtures/ask.ts';
-import { Supervised } from './fixtures/supervised.ts';
+import { SystemError } from '../../../src/errors.ts';
+import { ProcessSupervisor } from '../../../src/processes/supervisor/process-supervisor.ts';
+import { cpuCount } from '../../../src/processes/supervisor/supervisor-options.ts';
+import { loadNative } from '../../../src/reactor/backend.ts';
+import { openDescriptors } from '../../fixtures/native-sockets.ts';
+import { ask, askOften, dial } from '../fixtures/ask.ts';
+import { Supervised } from '../fixtures/supervised.ts';
 
 const LOOPBACK = { host: '127.0.0.1' };
 const isNative = 'binding' in loadNative();

@@ -1,7 +1,7 @@
 import { threadId } from 'node:worker_threads';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { InlineExecutor, IOLoop, runOnExecutor, ThreadPoolExecutor } from '../../src/index.ts';
-import { TASKS, task } from './fixtures/held-task.ts';
+import { TASKS, task } from '../executors/fixtures/held-task.ts';
 
 describe('runOnExecutor', () => {
   it('makes a function that runs in an executor [FUT-02]', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect } from 'vitest';
-import type { NativeBinding } from '../src/reactor/native-binding.ts';
-import { nativeIt } from './fixtures/native-case.ts';
+import type { NativeBinding } from '../../src/reactor/native-binding.ts';
+import { nativeIt } from '../fixtures/native-case.ts';
 import {
   awaitEvents,
   connectPair,
@@ -13,7 +13,7 @@ import {
   type Pair,
   pump,
   readAll,
-} from './fixtures/native-sockets.ts';
+} from '../fixtures/native-sockets.ts';
 
 /** Every byte value, so that a conversion other than latin1 shows. */
 const LATIN1 = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)).join('');

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Supervised } from './fixtures/supervised.ts';
+import { Supervised } from '../fixtures/supervised.ts';
 
 /** A name that only the first child of a test finds free. */
 function freeName(): string {

@@ -4,8 +4,8 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { IOLoop, type Logger } from '../src/index.ts';
-import { nativeIt } from './fixtures/native-case.ts';
+import { IOLoop, type Logger } from '../../src/index.ts';
+import { nativeIt } from '../fixtures/native-case.ts';
 
 const MOST_EVENTS = 256;
 

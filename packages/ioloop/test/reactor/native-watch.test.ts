@@ -5,11 +5,11 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect } from 'vitest';
-import type { NativeBinding } from '../src/reactor/native-binding.ts';
-import { bindingPath, nativeIt } from './fixtures/native-case.ts';
-import { connectPair, live, openListener, type Pair } from './fixtures/native-sockets.ts';
+import type { NativeBinding } from '../../src/reactor/native-binding.ts';
+import { bindingPath, nativeIt } from '../fixtures/native-case.ts';
+import { connectPair, live, openListener, type Pair } from '../fixtures/native-sockets.ts';
 
-const PROGRAM = fileURLToPath(new URL('fixtures/watch-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../fixtures/watch-program.mjs', import.meta.url));
 const ADD = 1;
 
 describe('a watched poller', () => {

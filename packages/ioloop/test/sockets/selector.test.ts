@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect } from 'vitest';
-import { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from '../src/sockets/selector.ts';
-import { Socket } from '../src/sockets/socket.ts';
-import { nativeIt } from './fixtures/native-case.ts';
-import { openDescriptors } from './fixtures/native-sockets.ts';
+import { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from '../../src/sockets/selector.ts';
+import { Socket } from '../../src/sockets/socket.ts';
+import { nativeIt } from '../fixtures/native-case.ts';
+import { openDescriptors } from '../fixtures/native-sockets.ts';
 
-const SERVER = fileURLToPath(new URL('fixtures/http-server-worker.mjs', import.meta.url));
+const SERVER = fileURLToPath(new URL('../fixtures/http-server-worker.mjs', import.meta.url));
 
 describe('DefaultSelector', () => {
   const opened: { close(): void }[] = [];

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { RestartPolicy, type RestartPolicyOptions } from '../../src/processes/supervisor/restart-policy.ts';
+import {
+  RestartPolicy,
+  type RestartPolicyOptions,
+} from '../../../src/processes/supervisor/restart-policy.ts';
 
 /** Lets one task die again and again, each child living `livedMs`. */
 function delays(count: number, options: RestartPolicyOptions = {}, livedMs = 0): (number | undefined)[] {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { inspectPortOf, resolveProgram, usesInspector } from '../../src/processes/launching/child-program.ts';
+import {
+  inspectPortOf,
+  resolveProgram,
+  usesInspector,
+} from '../../../src/processes/launching/child-program.ts';
 
 describe('resolveProgram', () => {
   it('starts what this process runs, unless told otherwise', () => {

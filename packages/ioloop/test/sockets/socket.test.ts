@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect } from 'vitest';
-import { DefaultSelector, EVENT_READ, EVENT_WRITE } from '../src/sockets/selector.ts';
-import { Socket } from '../src/sockets/socket.ts';
-import { nativeIt } from './fixtures/native-case.ts';
-import { openDescriptors } from './fixtures/native-sockets.ts';
+import { DefaultSelector, EVENT_READ, EVENT_WRITE } from '../../src/sockets/selector.ts';
+import { Socket } from '../../src/sockets/socket.ts';
+import { nativeIt } from '../fixtures/native-case.ts';
+import { openDescriptors } from '../fixtures/native-sockets.ts';
 
 describe('Socket', () => {
   const opened: Socket[] = [];

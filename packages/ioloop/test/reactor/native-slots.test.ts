@@ -1,8 +1,8 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
-import { loadNative } from '../src/reactor/backend.ts';
-import type { NativeBinding } from '../src/reactor/native-binding.ts';
-import { nativeIt } from './fixtures/native-case.ts';
+import { loadNative } from '../../src/reactor/backend.ts';
+import type { NativeBinding } from '../../src/reactor/native-binding.ts';
+import { nativeIt } from '../fixtures/native-case.ts';
 import {
   connectPair,
   errno,
@@ -10,7 +10,7 @@ import {
   openDescriptors,
   openListener,
   openTcp,
-} from './fixtures/native-sockets.ts';
+} from '../fixtures/native-sockets.ts';
 
 const BAD_SLOT = expect.objectContaining({ code: 'ERR_REACTOR_BAD_SLOT' });
 const BAD_ARGUMENT = expect.objectContaining({ name: 'TypeError', code: 'ERR_REACTOR_BAD_ARGUMENT' });

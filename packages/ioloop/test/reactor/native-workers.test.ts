@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect } from 'vitest';
-import { bindingPath, nativeIt } from './fixtures/native-case.ts';
-import { openDescriptors } from './fixtures/native-sockets.ts';
+import { bindingPath, nativeIt } from '../fixtures/native-case.ts';
+import { openDescriptors } from '../fixtures/native-sockets.ts';
 
-const PROGRAM = fileURLToPath(new URL('fixtures/worker-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../fixtures/worker-program.mjs', import.meta.url));
 /** Set to 1000 to look for rare orders of events. */
 const ROUNDS = Number(process.env.LANDSPOUT_WORKER_ROUNDS ?? 50);
 const AT_ONCE = 3;

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import type { NativeBinding } from '../src/reactor/native-binding.ts';
-import { nativeIt } from './fixtures/native-case.ts';
+import type { NativeBinding } from '../../src/reactor/native-binding.ts';
+import { nativeIt } from '../fixtures/native-case.ts';
 import {
   awaitEvents,
   connectPair,
@@ -11,7 +11,7 @@ import {
   openTcp,
   type Pair,
   readAll,
-} from './fixtures/native-sockets.ts';
+} from '../fixtures/native-sockets.ts';
 
 const [ADD, DELETE, MODIFY] = [1, 2, 3] as const;
 const BAD_ARGUMENT = expect.objectContaining({ code: 'ERR_REACTOR_BAD_ARGUMENT' });
