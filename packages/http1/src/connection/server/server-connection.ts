@@ -274,8 +274,8 @@ export class ServerConnection
       return;
     }
     pump.resume();
-    // More may have come while it was resumed.
-    if (stage === 'idle' && this.#codec === codec) this.#rest(codec);
+    // More may have come while it was resumed, and a request may be under way.
+    if (this.#state === IDLE && this.#codec === codec) this.#rest(codec);
   }
 
   released(exchange: ServerExchange): boolean {
