@@ -9,6 +9,7 @@
 
 // What the peer sent us.
 export { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from './decoding/events.ts';
+export { ScanView } from './decoding/field-scanner.ts';
 export { RequestDecoder } from './decoding/request-decoder.ts';
 export { DecodedRequestHead } from './decoding/request-head.ts';
 export { ResponseDecoder } from './decoding/response-decoder.ts';
@@ -16,7 +17,12 @@ export { DecodedResponseHead } from './decoding/response-head.ts';
 // What we send.
 export { type JsonObject, jsonText } from './encoding/json-object.ts';
 export { RequestEncoder } from './encoding/request-encoder.ts';
-export { type EncoderState, encodeInterim, ResponseEncoder } from './encoding/response-encoder.ts';
+export {
+  type EncoderState,
+  encodeInterim,
+  ResponseEncoder,
+  ResponseLines,
+} from './encoding/response-encoder.ts';
 // The words both directions share.
 export { type CookieOptions, parseCookies } from './fields/cookies.ts';
 export { canonicalHeaderName } from './fields/header-names.ts';

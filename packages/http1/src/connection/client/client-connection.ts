@@ -9,6 +9,7 @@ import {
   Http1ProtocolError,
   RequestEncoder,
   ResponseDecoder,
+  ScanView,
 } from '../../protocol/index.ts';
 import { HTTPClosedError, HTTPUsageError } from '../errors.ts';
 import { MessagePump, type PumpedConnection } from '../message-pump.ts';
@@ -37,6 +38,9 @@ export interface ClientConnectionOptions {
 }
 
 const CONNECTION_OPTIONS: OptionNames<ClientConnectionOptions> = { limits: true, connectionEnded: true };
+
+/** Shared by all connections of a thread, as they read into the one receive buffer of its loop. */
+const VIEW = new ScanView();
 
 const LISTS_CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 
@@ -68,7 +72,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     const problem = optionsProblem(options, CONNECTION_OPTIONS);
     if (problem !== undefined) throw new HTTPUsageError(`ClientConnection: ${problem}`);
     this.stream = stream;
-    this.#pump = new MessagePump(new ResponseDecoder(options.limits));
+    this.#pump = new MessagePump(new ResponseDecoder(options.limits, VIEW));
     this.#pump.attach(this);
     this.#connectionEnded = options.connectionEnded;
     stream.setConsumer(this);

@@ -1,5 +1,11 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { type Http1Limits, RequestDecoder, ResponseEncoder } from '../../protocol/index.ts';
+import {
+  type Http1Limits,
+  RequestDecoder,
+  ResponseEncoder,
+  ResponseLines,
+  ScanView,
+} from '../../protocol/index.ts';
 import { MessagePump } from '../message-pump.ts';
 
 /** What turns bytes into requests and answers into bytes, for one connection at a time. */
@@ -18,6 +24,8 @@ const MOST_KEPT = 64;
 export class ServerCodecs {
   readonly #limits: Http1Limits;
   readonly #resting: ServerCodec[] = [];
+  readonly #view = new ScanView();
+  readonly #lines = new ResponseLines();
 
   constructor(limits: Http1Limits) {
     this.#limits = limits;
@@ -27,8 +35,8 @@ export class ServerCodecs {
   take(): ServerCodec {
     return (
       this.#resting.pop() ?? {
-        pump: new MessagePump(new RequestDecoder(this.#limits)),
-        encoder: new ResponseEncoder(),
+        pump: new MessagePump(new RequestDecoder(this.#limits, this.#view)),
+        encoder: new ResponseEncoder(this.#lines),
       }
     );
   }

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import { Http1ProtocolError } from '../grammar/errors.ts';
 import { HEAD } from './events.ts';
+import { ScanView } from './field-scanner.ts';
 import { RequestDecoder } from './request-decoder.ts';
 
 /** The value of `X` as the decoder took it, or the code with which it refused the head. */
@@ -43,14 +44,17 @@ describe('the words of a field value', () => {
     }
   });
 
-  it('reads long heads that come in buffers in turn, each in the one that it lies in', () => {
+  it.each([
+    ['views of their own', undefined],
+    ['a view that they share', new ScanView()],
+  ])('reads long heads that come in buffers in turn, with %s', (_, view) => {
     const pool = Buffer.alloc(4096);
     for (let turn = 0; turn < 8; turn += 1) {
       for (const start of [0, 1024, 2048]) {
         const value = `${turn}${start}`.padEnd(300, String.fromCharCode(0x41 + turn));
         const part = pool.subarray(start, start + 1024);
         const end = part.write(`GET / HTTP/1.1\r\nHost: a\r\nX: ${value}\r\n\r\n`, 'latin1');
-        const decoder = new RequestDecoder();
+        const decoder = new RequestDecoder(undefined, view);
         decoder.receive(part, 0, end);
         expect(decoder.next()).toBe(HEAD);
         expect(decoder.head.headers.get('x')).toBe(value);

@@ -40,8 +40,23 @@ const BLOCK_END = 4;
 /** Less than this is read byte by byte alone: a view that has to be made costs more than it saves there. */
 const MIN_VIEWED_BYTES = 64;
 
-/** The last view, as most heads come in the one receive buffer of a loop. It holds that buffer, and no other. */
-let last: DataView | undefined;
+/**
+ * Remembers the view of the last buffer that was scanned, as most heads come in the one receive buffer of a loop. It
+ * keeps that buffer in memory, and no other: so many decoders share one, which belongs to their caller.
+ */
+export class ScanView {
+  #last: DataView | undefined;
+
+  /** A view of `bytes`. */
+  of(bytes: Uint8Array): DataView {
+    const { buffer, byteOffset, byteLength } = bytes;
+    const last = this.#last;
+    if (last?.buffer === buffer && last.byteOffset === byteOffset && last.byteLength === byteLength)
+      return last;
+    this.#last = new DataView(buffer, byteOffset, byteLength);
+    return this.#last;
+  }
+}
 
 /**
  * Checks a block of header fields byte by byte, and reads those that frame the message.
@@ -63,6 +78,12 @@ export class FieldScanner {
   /** Start of the line's name, then of its value. */
   #from = 0;
   #field = 0;
+  readonly #view: ScanView | undefined;
+
+  /** @param view - shared with other scanners of the same buffer; without it, each scan makes a view of its own. */
+  constructor(view: ScanView | undefined) {
+    this.#view = view;
+  }
 
   /** Starts a new block, whose first line starts `offset` bytes after `input.block`. */
   reset(offset: number): void {
@@ -88,7 +109,7 @@ export class FieldScanner {
     let pos = input.pos;
     let phase = this.#phase;
     let from = block + this.#from;
-    const view = stop - pos < MIN_VIEWED_BYTES ? undefined : viewOf(bytes);
+    const view = stop - pos < MIN_VIEWED_BYTES ? undefined : this.#viewOf(bytes);
     while (pos < stop) {
       if (phase === NAME) {
         while (pos < stop && ((table[bytes[pos] as number] as number) & TOKEN) !== 0) pos += 1;
@@ -136,6 +157,11 @@ export class FieldScanner {
     this.#phase = phase;
     this.#from = from - block;
     return false;
+  }
+
+  /** For {@link skipFieldValueWords}. */
+  #viewOf(bytes: Buffer): DataView {
+    return this.#view?.of(bytes) ?? new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   #readFramingField(bytes: Buffer, block: number, start: number, lineEnd: number): void {
@@ -195,15 +221,6 @@ function badLineEnd(byte: number | undefined): Http1ProtocolError {
 function badTransferEncoding(value: string): Http1ProtocolError {
   const detail = `Transfer-Encoding must be "chunked" alone, not ${excerpt(value)}`;
   return new Http1ProtocolError('ERR_HTTP1_BAD_TRANSFER_ENCODING', detail);
-}
-
-/** A view of `bytes` for {@link skipFieldValueWords}. */
-function viewOf(bytes: Buffer): DataView {
-  const { buffer, byteOffset, byteLength } = bytes;
-  if (last?.buffer === buffer && last.byteOffset === byteOffset && last.byteLength === byteLength)
-    return last;
-  last = new DataView(buffer, byteOffset, byteLength);
-  return last;
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Http1ErrorCode, Http1ProtocolError, Http1UsageError } from '../gra
 import { checkLimit, type Http1Limits, resolveLimits } from '../grammar/limits.ts';
 import { BodyDecoder } from './body-decoder.ts';
 import { type DecoderEvent, END, NEED_DATA } from './events.ts';
-import { FieldScanner } from './field-scanner.ts';
+import { FieldScanner, type ScanView } from './field-scanner.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 
 // Where one message stands. Integers, not the tagged union that other machines here use: the decoders run for
@@ -29,7 +29,7 @@ export const FAILED = 7;
 export class MessageReader<Head> {
   readonly limits: Http1Limits;
   readonly input = new ReceiveBuffer();
-  readonly fields = new FieldScanner();
+  readonly fields: FieldScanner;
   readonly body: BodyDecoder;
   stage: number;
   /** Where the first field starts, from the start of the head. */
@@ -37,8 +37,9 @@ export class MessageReader<Head> {
   head: Head | undefined = undefined;
   failure: unknown = undefined;
 
-  constructor(limits: Partial<Http1Limits> | undefined, stage: number) {
+  constructor(limits: Partial<Http1Limits> | undefined, stage: number, view: ScanView | undefined) {
     this.limits = resolveLimits(limits);
+    this.fields = new FieldScanner(view);
     this.body = new BodyDecoder(this.limits, this.fields);
     this.stage = stage;
   }

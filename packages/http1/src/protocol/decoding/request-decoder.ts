@@ -7,6 +7,7 @@ import { isAuthority } from '../grammar/host.ts';
 import type { Http1Limits } from '../grammar/limits.ts';
 import { methodName, targetAuthority } from '../targets/request-target.ts';
 import { type DecoderEvent, HEAD, NEED_DATA } from './events.ts';
+import type { ScanView } from './field-scanner.ts';
 import { checkRequestFraming } from './framing.ts';
 import {
   BODY_START,
@@ -43,9 +44,12 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
   #emptyLines = 0;
   #afterCr = false;
 
-  /** @throws Http1UsageError `ERR_HTTP1_LIMIT`, see {@link resolveLimits}. */
-  constructor(limits?: Partial<Http1Limits>) {
-    const reader = new MessageReader<DecodedRequestHead>(limits, START);
+  /**
+   * @param view - shared by the decoders that are lent the same receive buffer, so that no head costs a view of its own.
+   * @throws Http1UsageError `ERR_HTTP1_LIMIT`, see {@link resolveLimits}.
+   */
+  constructor(limits?: Partial<Http1Limits>, view?: ScanView) {
+    const reader = new MessageReader<DecodedRequestHead>(limits, START, view);
     super(reader);
     this.#reader = reader;
   }

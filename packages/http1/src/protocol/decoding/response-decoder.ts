@@ -1,6 +1,7 @@
 import { Http1ProtocolError, Http1UsageError } from '../grammar/errors.ts';
 import type { Http1Limits } from '../grammar/limits.ts';
 import { type DecoderEvent, HEAD, INTERIM, NEED_DATA } from './events.ts';
+import type { ScanView } from './field-scanner.ts';
 import { isTunnel, responseBodyLength, responseKeepAlive } from './framing.ts';
 import {
   BODY_START,
@@ -31,9 +32,12 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
   #ended = false;
   #tunnel = false;
 
-  /** @throws Http1UsageError `ERR_HTTP1_LIMIT`, see {@link resolveLimits}. */
-  constructor(limits?: Partial<Http1Limits>) {
-    const reader = new MessageReader<DecodedResponseHead>(limits, IDLE);
+  /**
+   * @param view - shared by the decoders that are lent the same receive buffer, so that no head costs a view of its own.
+   * @throws Http1UsageError `ERR_HTTP1_LIMIT`, see {@link resolveLimits}.
+   */
+  constructor(limits?: Partial<Http1Limits>, view?: ScanView) {
+    const reader = new MessageReader<DecodedResponseHead>(limits, IDLE, view);
     super(reader);
     this.#reader = reader;
   }

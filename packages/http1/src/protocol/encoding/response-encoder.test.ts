@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HTTPHeaders } from '../fields/http-headers.ts';
-import { encodeInterim, ResponseEncoder } from './response-encoder.ts';
+import { encodeInterim, ResponseEncoder, ResponseLines } from './response-encoder.ts';
 
 const DATE = 'Sun, 06 Nov 1994 08:49:37 GMT';
 type Version = 'HTTP/1.0' | 'HTTP/1.1';
@@ -45,6 +45,24 @@ describe('ResponseEncoder', () => {
       'HTTP/1.1 200 OK\r\ndate: then\r\nContent-Length: 0\r\n\r\n',
     );
     expect(begun().head(200, '', new HTTPHeaders(), DATE, -1, false)).toContain(`Date: ${DATE}\r\n`);
+  });
+
+  it('writes the present date and the length of each response with lines that encoders share', () => {
+    const lines = new ResponseLines();
+    const later = DATE.replace('37', '38');
+    for (const [date, length] of [
+      [DATE, 5],
+      [later, 5],
+      [later, 1023],
+      [later, 1024],
+      [DATE, 0],
+    ] as const) {
+      const encoder = new ResponseEncoder(lines);
+      encoder.begin('GET', 'HTTP/1.1', true);
+      expect(encoder.head(200, '', new HTTPHeaders(), date, length, false)).toBe(
+        `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\nDate: ${date}\r\n\r\n`,
+      );
+    }
   });
 
   it('chunks a body of unknown length for HTTP/1.1 [H1-11]', () => {

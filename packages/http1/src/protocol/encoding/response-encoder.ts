@@ -20,6 +20,36 @@ function neverHasContent(status: number): boolean {
 /** The fields that ask for more than appending Content-Length and Date. */
 const SPECIAL = CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | DATE;
 
+/** Lengths below this have their line made once. */
+const KNOWN_LENGTHS = 1024;
+
+/** Lines that many responses have in common, each made once. Belongs to a server, and is shared by its encoders. */
+export class ResponseLines {
+  #date = '';
+  #lastLines = '';
+  /** By length; '' until the line is asked for. */
+  #lengths: string[] | undefined;
+
+  /** The Content-Length line. */
+  length(byteLength: number): string {
+    if (byteLength >= KNOWN_LENGTHS) return `Content-Length: ${byteLength}\r\n`;
+    this.#lengths ??= new Array<string>(KNOWN_LENGTHS).fill('');
+    if (this.#lengths[byteLength] === '') {
+      this.#lengths[byteLength] = flatString(`Content-Length: ${byteLength}\r\n`);
+    }
+    return this.#lengths[byteLength] as string;
+  }
+
+  /** The Date line and the empty line, which all usual responses of one second end with. */
+  last(date: string): string {
+    if (date !== this.#date) {
+      this.#date = date;
+      this.#lastLines = flatString(`Date: ${date}\r\n\r\n`);
+    }
+    return this.#lastLines;
+  }
+}
+
 /**
  * Turns the answers of one connection into bytes, one after the other: `begin`, `head`, body pieces, `end`
  * (RFC 9112 §6). It returns strings and holds no bytes: the caller joins them with the body for one write.
@@ -39,6 +69,12 @@ export class ResponseEncoder {
   #keepAlive = false;
   /** HTTP/1.1, persistent, and not CONNECT: the head of a usual answer needs no decisions. */
   #usual = false;
+  readonly #lines: ResponseLines;
+
+  /** @param lines - shared by the encoders of a server. */
+  constructor(lines: ResponseLines = new ResponseLines()) {
+    this.#lines = lines;
+  }
 
   /** Starts the answer to one request. */
   begin(requestMethod: string, requestVersion: 'HTTP/1.0' | 'HTTP/1.1', requestKeepAlive: boolean): void {
@@ -84,7 +120,8 @@ export class ResponseEncoder {
     if (this.#method === 'HEAD') this.#body.startNone();
     else this.#body.startSized(wholeBodyBytes);
     this.#state = 'body';
-    return statusLine(status, reason) + headers.serialize() + lengthLine(wholeBodyBytes) + lastLines(date);
+    const lines = this.#lines;
+    return statusLine(status, reason) + headers.serialize() + lines.length(wholeBodyBytes) + lines.last(date);
   }
 
   /**
@@ -222,30 +259,6 @@ export function encodeInterim(status: number, headers?: HTTPHeaders): string {
     throw new Http1UsageError('ERR_HTTP1_USAGE', 'an interim response has no body to frame');
   }
   return `${statusLine(status, '')}${headers === undefined ? '' : headers.serialize()}\r\n`;
-}
-
-/** Lengths below this have their line made once. */
-const KNOWN_LENGTHS = 1024;
-const LENGTH_LINES: string[] = new Array(KNOWN_LENGTHS).fill('');
-
-function lengthLine(byteLength: number): string {
-  if (byteLength >= KNOWN_LENGTHS) return `Content-Length: ${byteLength}\r\n`;
-  if (LENGTH_LINES[byteLength] === '') {
-    LENGTH_LINES[byteLength] = flatString(`Content-Length: ${byteLength}\r\n`);
-  }
-  return LENGTH_LINES[byteLength] as string;
-}
-
-/** What all usual answers of one second end with. */
-let presentDate = '';
-let presentLines = '';
-
-function lastLines(date: string): string {
-  if (date !== presentDate) {
-    presentDate = date;
-    presentLines = flatString(`Date: ${date}\r\n\r\n`);
-  }
-  return presentLines;
 }
 
 function checkArguments(status: number, wholeBodyBytes: number): void {

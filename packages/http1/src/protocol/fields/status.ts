@@ -79,10 +79,10 @@ const UNKNOWN_REASON = 'Unknown';
 const PLAIN_REASON = /^[\x20!#$%'()*+,\-./:;=?@[\]^_`{|}~0-9A-Za-z\xa0-\xff]{1,200}$/;
 
 /** By status. */
-const LINES: string[] = [];
-for (const [status, reason] of Object.entries(STATUS_REASONS)) {
-  LINES[Number(status)] = flatString(`HTTP/1.1 ${status} ${reason}\r\n`);
-}
+const LINES: readonly (string | undefined)[] = Array.from({ length: 600 }, (_, status) => {
+  const reason = STATUS_REASONS[status];
+  return reason === undefined ? undefined : flatString(`HTTP/1.1 ${status} ${reason}\r\n`);
+});
 
 /** The phrase that goes on the wire: the given one if it is harmless, else the neutral one of the status. */
 export function safeReason(status: number, reason: string): string {

@@ -12,6 +12,14 @@ describe('resolveLimits', () => {
     expect(resolveLimits(limits)).toBe(limits);
   });
 
+  it('checks a copy of what it made', () => {
+    const copy = { ...resolveLimits({ maxHeaders: 3 }) };
+    expect(resolveLimits(copy)).not.toBe(copy);
+    expect(() => resolveLimits({ ...copy, maxHeaders: -1 })).toThrow(
+      expect.objectContaining({ code: 'ERR_HTTP1_LIMIT' }),
+    );
+  });
+
   it.each([Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY])('refuses %s', (value) => {
     for (const name of Object.keys(DEFAULT_LIMITS)) {
       expect(() => resolveLimits({ [name]: value })).toThrow(

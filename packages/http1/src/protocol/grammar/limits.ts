@@ -17,15 +17,38 @@ export interface Http1Limits {
   readonly maxInterimResponses: number;
 }
 
+/**
+ * Limits that were checked, and cannot change: a server resolves once, and all its connections share the one object. The
+ * private field is the proof, which a copy of the limits does not have.
+ */
+class ResolvedLimits implements Http1Limits {
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly maxBodyBytes: number;
+  readonly maxChunkExtensionBytes: number;
+  readonly maxTrailerBytes: number;
+  readonly maxInterimResponses: number;
+  readonly #isChecked = true;
+
+  /** @throws Http1UsageError `ERR_HTTP1_LIMIT` if a limit is invalid. */
+  constructor(limits: Partial<Http1Limits>) {
+    this.maxHeadBytes = limits.maxHeadBytes ?? 64 * 1024;
+    this.maxHeaders = limits.maxHeaders ?? 200;
+    this.maxBodyBytes = limits.maxBodyBytes ?? 100 * 1024 * 1024;
+    this.maxChunkExtensionBytes = limits.maxChunkExtensionBytes ?? 16 * 1024;
+    this.maxTrailerBytes = limits.maxTrailerBytes ?? 16 * 1024;
+    this.maxInterimResponses = limits.maxInterimResponses ?? 20;
+    for (const [name, value] of Object.entries(this)) checkLimit(name, value);
+    Object.freeze(this);
+  }
+
+  static isResolved(limits: unknown): limits is ResolvedLimits {
+    return typeof limits === 'object' && limits !== null && #isChecked in limits;
+  }
+}
+
 /** The limits that hold where the program says nothing. */
-export const DEFAULT_LIMITS: Http1Limits = Object.freeze({
-  maxHeadBytes: 64 * 1024,
-  maxHeaders: 200,
-  maxBodyBytes: 100 * 1024 * 1024,
-  maxChunkExtensionBytes: 16 * 1024,
-  maxTrailerBytes: 16 * 1024,
-  maxInterimResponses: 20,
-});
+export const DEFAULT_LIMITS: Http1Limits = new ResolvedLimits({});
 
 /** The names of the limits, for an object of options that has others beside them. */
 export const LIMIT_NAMES: OptionNames<Http1Limits> = Object.freeze({
@@ -37,9 +60,6 @@ export const LIMIT_NAMES: OptionNames<Http1Limits> = Object.freeze({
   maxInterimResponses: true,
 });
 
-/** Limits that have been checked: a server resolves once, and all its connections share the one object. */
-const resolved = new WeakSet<object>([DEFAULT_LIMITS]);
-
 /**
  * Fills in the defaults. Its result can be given back to it, which costs nothing.
  *
@@ -48,20 +68,10 @@ const resolved = new WeakSet<object>([DEFAULT_LIMITS]);
  */
 export function resolveLimits(limits: Partial<Http1Limits> | undefined): Http1Limits {
   if (limits === undefined) return DEFAULT_LIMITS;
-  if (resolved.has(limits)) return limits as Http1Limits;
+  if (ResolvedLimits.isResolved(limits)) return limits;
   const problem = optionsProblem(limits, LIMIT_NAMES);
   if (problem !== undefined) throw new Http1UsageError('ERR_HTTP1_LIMIT', `limits: ${problem}`);
-  const result: Http1Limits = Object.freeze({
-    maxHeadBytes: limits.maxHeadBytes ?? DEFAULT_LIMITS.maxHeadBytes,
-    maxHeaders: limits.maxHeaders ?? DEFAULT_LIMITS.maxHeaders,
-    maxBodyBytes: limits.maxBodyBytes ?? DEFAULT_LIMITS.maxBodyBytes,
-    maxChunkExtensionBytes: limits.maxChunkExtensionBytes ?? DEFAULT_LIMITS.maxChunkExtensionBytes,
-    maxTrailerBytes: limits.maxTrailerBytes ?? DEFAULT_LIMITS.maxTrailerBytes,
-    maxInterimResponses: limits.maxInterimResponses ?? DEFAULT_LIMITS.maxInterimResponses,
-  });
-  for (const [name, value] of Object.entries(result)) checkLimit(name, value);
-  resolved.add(result);
-  return result;
+  return new ResolvedLimits(limits);
 }
 
 /** Refuses a limit that would not limit: NaN, Infinity, a fraction, or less than nothing. */

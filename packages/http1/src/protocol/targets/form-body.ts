@@ -4,7 +4,7 @@ import { trimBlanks } from '../grammar/bytes.ts';
 import { QueryProtocolError } from '../grammar/errors.ts';
 import { parseQuery, type QueryArguments, type QueryLimits } from './query.ts';
 
-const NO_ARGUMENTS: QueryArguments = new Map();
+const NO_ARGUMENTS: ReadonlyMap<string, readonly string[]> = new Map();
 
 /**
  * The fields of an `application/x-www-form-urlencoded` body; none of a body of any other type. A multipart form and
