@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { checkRooms } from './check-rooms.mjs';
 import { findCycles } from './find-cycles.mjs';
-import { LAYERS, PROTOCOL_BASES, PROTOCOL_IMPORTS, packageName } from './layers.mjs';
+import { LAYERS, PROTOCOL_BASES, PROTOCOL_IMPORTS, PROTOCOL_STATE, packageName } from './layers.mjs';
 import { readModule } from './module-facts.mjs';
 
 /**
@@ -178,6 +178,16 @@ function checkProtocol(own, module, problems) {
   for (const { power, line } of module.powers) {
     const message = `the protocol floor uses ${power}; time, chance and waiting are its caller's`;
     problems.push({ rule: 'protocol', where: `${module.file}:${line}`, message });
+  }
+  const known = new Set(PROTOCOL_STATE.filter((entry) => entry.startsWith(`${module.file}#`)));
+  for (const { name, line } of module.state) {
+    if (known.delete(`${module.file}#${name}`)) continue;
+    const message = `the protocol floor keeps state in ${name}; give a constant a readonly type, and pass a cache in`;
+    problems.push({ rule: 'protocol', where: `${module.file}:${line}`, message });
+  }
+  for (const entry of known) {
+    const message = `known state is gone: delete ${entry} from PROTOCOL_STATE`;
+    problems.push({ rule: 'protocol', where: module.file, message });
   }
 }
 

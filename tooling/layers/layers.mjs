@@ -18,6 +18,13 @@ export const LAYERS = [
 /** What a protocol floor may import beside itself. */
 export const PROTOCOL_IMPORTS = ['node:buffer', '@landspout/ioloop/errors', '@landspout/ioloop/inspection'];
 
+/**
+ * State that a protocol floor keeps by itself, as `file#name`: what its callers cannot pass in.
+ *
+ * - Names of header fields that were checked: programs make `HTTPHeaders` anywhere, of no server or client.
+ */
+export const PROTOCOL_STATE = ['packages/http1/src/protocol/fields/header-names.ts#known'];
+
 /** Source files that may import nothing but each other, because every protocol floor stands on them. */
 export const PROTOCOL_BASES = [
   'packages/ioloop/src/errors.ts',

@@ -1,7 +1,7 @@
 import { parseModule, visit } from '../syntax/syntax-tree.mjs';
 
 /**
- * What one TypeScript module says of itself: what it imports, and which ambient powers it uses.
+ * What one TypeScript module says of itself: what it imports, which ambient powers it uses, and what state it keeps.
  *
  * A checker of our own, because dependency-cruiser reads no `.ts` file under TypeScript 7, and sees no clocks.
  *
@@ -14,7 +14,11 @@ import { parseModule, visit } from '../syntax/syntax-tree.mjs';
  * @property {string} power - such as `Date.now` or `setTimeout`.
  * @property {number} line
  *
- * @typedef {{ imports: ImportFact[], powers: PowerFact[] }} ModuleFacts
+ * @typedef {object} StateFact
+ * @property {string} name - of a variable of the module or a static field that can change while the program runs.
+ * @property {number} line
+ *
+ * @typedef {{ imports: ImportFact[], powers: PowerFact[], state: StateFact[] }} ModuleFacts
  *
  * @typedef {import('../syntax/syntax-tree.mjs').Node} Node
  */
@@ -40,8 +44,9 @@ const AMBIENT_MEMBERS = new Set(['Date.now', 'Math.random']);
 export function readModule(file, source) {
   const { program } = parseModule(file, source);
   /** @type {ModuleFacts} */
-  const facts = { imports: [], powers: [] };
+  const facts = { imports: [], powers: [], state: [] };
   const lineOf = lineFinder(source);
+  for (const { name, start } of stateOf(program)) facts.state.push({ name, line: lineOf(start) });
   visit(program, (node, parent, key) => {
     const line = lineOf(node.start);
     const imported = importOf(node);
@@ -121,6 +126,67 @@ function isPropertyName(parent, key) {
   if (parent === undefined || parent.computed === true) return false;
   if (parent.shorthand === true) return false;
   return key === 'property' || key === 'key';
+}
+
+/**
+ * The variables of a module and the static fields of its classes that are more than constants.
+ *
+ * @param {Node} program
+ * @returns {{ name: string, start: number }[]}
+ */
+function stateOf(program) {
+  return program.body.flatMap((/** @type {Node} */ statement) => {
+    /** @type {Node} */
+    const declared = statement.declaration ?? statement;
+    if (declared.type === 'VariableDeclaration') {
+      /** @type {Node[]} */
+      const variables = declared.declarations;
+      return variables
+        .filter(({ id, init }) => declared.kind !== 'const' || mayChange(init, id.typeAnnotation))
+        .map(({ id, start }) => ({ name: String(id.name), start }));
+    }
+    if (declared.type !== 'ClassDeclaration') return [];
+    /** @type {Node[]} */
+    const members = declared.body.body;
+    return members
+      .filter((member) => member.type === 'PropertyDefinition' && member.static)
+      .filter((field) => !field.readonly || mayChange(field.value, field.typeAnnotation))
+      .map(({ key, start }) => ({ name: `${declared.id?.name}.${key.name}`, start }));
+  });
+}
+
+/** Collections that are constants if their type says so, by the names of such types. */
+const READONLY_TYPES = new Set(['ReadonlyMap', 'ReadonlySet', 'ReadonlyArray', 'Readonly']);
+
+/**
+ * Whether an initial value is a collection that entries can be added to: a Map or Set without a readonly type, an empty
+ * array or object, and always a WeakMap or WeakSet, which nothing but a cache needs.
+ *
+ * @param {Node | null} value
+ * @param {Node | null} annotation
+ */
+function mayChange(value, annotation) {
+  const made = firstOf(value);
+  if (made === undefined) return false;
+  if (made.type === 'NewExpression' && /^Weak(Map|Set)$/.test(made.callee.name)) return true;
+  const isCollection =
+    (made.type === 'NewExpression' && /^(Map|Set|Array)$/.test(made.callee.name)) ||
+    (made.type === 'ArrayExpression' && made.elements.length === 0) ||
+    (made.type === 'ObjectExpression' && made.properties.length === 0);
+  if (!isCollection) return false;
+  const type = annotation?.typeAnnotation;
+  return !(type?.operator === 'readonly' || READONLY_TYPES.has(type?.typeName?.name));
+}
+
+/** What an expression such as `new Array(8).fill('') as string[]` begins with. @param {Node | null} value */
+function firstOf(value) {
+  let node = value ?? undefined;
+  for (;;) {
+    if (node?.type === 'TSAsExpression' || node?.type === 'TSSatisfiesExpression') node = node.expression;
+    else if (node?.type === 'CallExpression' && node.callee.type === 'MemberExpression')
+      node = node.callee.object;
+    else return node;
+  }
 }
 
 /** @param {string} source @returns {(offset: number) => number} */

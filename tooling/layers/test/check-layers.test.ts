@@ -55,6 +55,24 @@ describe('checkLayers', () => {
     ]);
   });
 
+  it('reports state of a module or a class in a protocol floor, and no constant', () => {
+    const messages = checkLayers(fixture('broken'))
+      .filter(({ where }) => where.startsWith('packages/http1/src/protocol/caches.ts'))
+      .map(({ message }) => /keeps state in ([^;]+)/.exec(message)?.[1]);
+    expect(messages).toEqual([
+      'names',
+      'seen',
+      'views',
+      'marked',
+      'lines',
+      'list',
+      'byName',
+      'latest',
+      'Decoder.pool',
+      'Decoder.count',
+    ]);
+  });
+
   it('takes a member named like a global, and a date with an argument, for what they are', () => {
     expect(breaksIn('http1/src/protocol/limits.ts')).toEqual([]);
   });
