@@ -6,6 +6,7 @@
  */
 
 export { type OptionNames, optionsProblem, pickOptions } from './option-names.ts';
+export { excerpt, printable, printableLogValue } from './printable.ts';
 export { shownText, shownValue } from './shown-value.ts';
 
 /**

@@ -1,6 +1,6 @@
 /**
- * How instances look in the output of `console.log` and `util.inspect`. This file imports nothing, so that a protocol
- * floor may use it.
+ * How instances look in the output of `console.log` and `util.inspect`. This file imports only what imports nothing, so
+ * that a protocol floor may use it.
  *
  * A class says it in one method:
  *
@@ -10,6 +10,8 @@
  *
  * @packageDocumentation
  */
+
+import { escaped } from './printable.ts';
 
 /** The name of the method that `util.inspect` of Node, and of runtimes like it, calls in place of its own work. */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
@@ -129,18 +131,16 @@ function valueOrError<T>(read: () => T): T | Literal {
 }
 
 function quoted(text: string): Literal {
-  const visible = text.slice(0, MAX_CHARS).replace(/[^\x20-\x7e]|['\\]/g, escaped);
+  const visible = text.slice(0, MAX_CHARS).replace(/[^\x20-\x7e]|['\\]/g, asInLiteral);
   const more = text.length - MAX_CHARS;
   return new Literal(more > 0 ? `'${visible}'… ${more} more characters` : `'${visible}'`, 'string');
 }
 
-function escaped(character: string): string {
-  const code = character.charCodeAt(0);
+/** As `util.inspect` writes a character of a literal. */
+function asInLiteral(character: string): string {
   if (character === "'" || character === '\\') return `\\${character}`;
   if (character === '\r') return '\\r';
   if (character === '\n') return '\\n';
   if (character === '\t') return '\\t';
-  return code < 0x100
-    ? `\\x${code.toString(16).padStart(2, '0')}`
-    : `\\u${code.toString(16).padStart(4, '0')}`;
+  return escaped(character);
 }

@@ -1,6 +1,7 @@
 import type { Clock, ClockTimer } from './clock.ts';
 import { INSPECT, inspection } from './inspection.ts';
 import { runInRootContext } from './node-async-context.ts';
+import { escaped } from './printable.ts';
 
 /** Where a layer reports what no caller can be told. The console and pino both satisfy it. */
 export interface Logger {
@@ -38,7 +39,7 @@ function oneRecord(text: string): string {
   for (const character of text) {
     const code = character.codePointAt(0) as number;
     if (character === '\n') safe += '\n    ';
-    else if (isControl(code)) safe += `\\x${code.toString(16).padStart(2, '0')}`;
+    else if (isControl(code)) safe += escaped(character);
     else safe += character;
   }
   return safe;

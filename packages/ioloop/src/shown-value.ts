@@ -31,9 +31,9 @@ export function shownValue(value: unknown): string {
 }
 
 /** Text in quotes, escaped so that it stays on one line, and clipped. */
-export function shownText(text: string): string {
+export function shownText(text: string, maxChars = MAX_TEXT): string {
   // JSON leaves DEL, the C1 controls and the line separators as they are; bidirectional marks would reorder the line.
-  return JSON.stringify(clip(text, MAX_TEXT)).replace(
+  return JSON.stringify(clip(text, maxChars)).replace(
     /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

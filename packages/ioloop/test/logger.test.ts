@@ -23,7 +23,7 @@ describe('consoleLogger', () => {
     const text = written(() =>
       consoleLogger.info({ error: new Error('bad\n[E now] forged\r\u001b[2J\u2028x') }, 'refused'),
     );
-    expect(text).toMatch(/^\[I \d{4}-[^\]]+\] refused: bad\n {4}\[E now\] forged\\x0d\\x1b\[2J\\x2028x\n$/);
+    expect(text).toMatch(/^\[I \d{4}-[^\]]+\] refused: bad\n {4}\[E now\] forged\\x0d\\x1b\[2J\\u2028x\n$/);
   });
 
   it('adds the stack of an error that is our own', () => {

@@ -3,6 +3,7 @@ import {
   type OptionNames,
   optionsProblem,
   type SystemError,
+  shownText,
   shownValue,
 } from '@landspout/ioloop/errors';
 
@@ -110,7 +111,7 @@ export class ConnectError extends CodedError {
   constructor(host: string, errors: readonly unknown[], last: SystemError) {
     const listed = errors.slice(0, MAX_LISTED).map(messageOf);
     if (errors.length > MAX_LISTED) listed.push(`and ${errors.length - MAX_LISTED} more`);
-    const name = JSON.stringify(host.slice(0, 100));
+    const name = shownText(host, 100);
     super(
       last.code,
       `connect: none of the ${errors.length} addresses of ${name} accepted the connection: ${listed.join('; ')}`,

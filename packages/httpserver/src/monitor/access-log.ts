@@ -1,4 +1,5 @@
 import { isThenable, type Logger } from '@landspout/ioloop';
+import { printableLogValue } from '@landspout/ioloop/errors';
 import type { AccessRecord } from './access-record.ts';
 
 /**
@@ -45,12 +46,8 @@ export class AccessLog {
 /** Most characters of the peer's that one value of a line may have, escapes not counted. */
 const MAX_TARGET_CHARS = 2048;
 const MAX_VALUE_CHARS = 512;
-/** A backslash that begins no escape: nothing that a peer sends looks like it. */
-const CLIPPED = '\\...';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-/** All but visible ASCII and the space; and the two characters that quoting is made of. */
-const UNSAFE = /[^\x20-\x7e]|["\\]/g;
 
 /**
  * Writes a request as one line of the combined log format, without a line end:
@@ -72,24 +69,13 @@ export function formatAccessRecord(record: AccessRecord, wallTime: number): stri
   const request =
     method === undefined
       ? '-'
-      : `${printable(method, MAX_VALUE_CHARS)} ${printable(target ?? '-', MAX_TARGET_CHARS)} ${version}`;
-  const referer = printable(headers.get('Referer') ?? '-', MAX_VALUE_CHARS);
-  const userAgent = printable(headers.get('User-Agent') ?? '-', MAX_VALUE_CHARS);
+      : `${printableLogValue(method, MAX_VALUE_CHARS)} ${printableLogValue(target ?? '-', MAX_TARGET_CHARS)} ${version}`;
+  const referer = printableLogValue(headers.get('Referer') ?? '-', MAX_VALUE_CHARS);
+  const userAgent = printableLogValue(headers.get('User-Agent') ?? '-', MAX_VALUE_CHARS);
   return (
-    `${printable(record.remoteIp, MAX_VALUE_CHARS)} - - [${commonLogTime(wallTime)}] "${request}" ` +
+    `${printableLogValue(record.remoteIp, MAX_VALUE_CHARS)} - - [${commonLogTime(wallTime)}] "${request}" ` +
     `${record.status ?? '-'} ${record.bytesSent} "${referer}" "${userAgent}"`
   );
-}
-
-function printable(text: string, maxChars: number): string {
-  const shown = text.length > maxChars ? text.slice(0, maxChars) : text;
-  const safe = shown.replace(UNSAFE, escaped);
-  return shown === text ? safe : `${safe}${CLIPPED}`;
-}
-
-function escaped(character: string): string {
-  const hex = character.charCodeAt(0).toString(16);
-  return hex.length > 2 ? `\\u${hex.padStart(4, '0')}` : `\\x${hex.padStart(2, '0')}`;
 }
 
 /** Such as `10/Oct/2000:13:55:36 +0000`. */

@@ -1,5 +1,6 @@
 import { type LookupAddress, lookup } from 'node:dns';
 import { withCallerStack } from '@landspout/ioloop';
+import { shownText } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { requireOptions, StreamConnectError } from '../errors.ts';
 import {
@@ -78,9 +79,5 @@ function boundedLookup(
 }
 
 function noAddress(host: string, why: string, cause?: Error): StreamConnectError {
-  return new StreamConnectError(
-    'ERR_STREAM_RESOLVE',
-    `resolve ${JSON.stringify(host.slice(0, 100))}: ${why}`,
-    { cause },
-  );
+  return new StreamConnectError('ERR_STREAM_RESOLVE', `resolve ${shownText(host, 100)}: ${why}`, { cause });
 }

@@ -3,7 +3,7 @@
 
 import type { SecureContext } from 'node:tls';
 import { type ClockTimer, IOLoop, withCallerStack } from '@landspout/ioloop';
-import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import { type OptionNames, shownText, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { AddressFamily } from '../addresses/net-address.ts';
 import type { Resolver } from '../addresses/resolver.ts';
@@ -193,8 +193,8 @@ export class TCPClient {
 }
 
 function peerName(options: TCPConnectOptions | UnixConnectOptions): string {
-  if ('path' in options) return JSON.stringify(options.path.slice(0, MAX_NAME));
-  return `${JSON.stringify(options.host.slice(0, MAX_NAME))}, port ${options.port},`;
+  if ('path' in options) return shownText(options.path, MAX_NAME);
+  return `${shownText(options.host, MAX_NAME)}, port ${options.port},`;
 }
 
 /** Most characters of a name in a message. */

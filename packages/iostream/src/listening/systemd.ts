@@ -1,4 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
+import { shownText } from '@landspout/ioloop/errors';
 import { ListenUsageError } from '../errors.ts';
 
 /** A socket that a service manager has opened for us. */
@@ -100,7 +101,7 @@ export class PassedSockets {
 function toCount(variable: string, text: string | undefined, most: number): number {
   const count = text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : -1;
   if (count >= 0 && count <= most) return count;
-  const shown = text === undefined ? 'nothing' : JSON.stringify(text.slice(0, 40));
+  const shown = text === undefined ? 'nothing' : shownText(text, 40);
   throw contradiction(`${variable} was expected to be a number up to ${most}, not ${shown}`);
 }
 

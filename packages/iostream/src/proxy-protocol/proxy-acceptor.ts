@@ -2,6 +2,7 @@
 // know streams or servers.
 
 import type { IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import { excerpt } from '@landspout/ioloop/errors';
 import { StreamTimeoutError } from '../errors.ts';
 import type { SocketAddress, Transport, TransportEvents } from '../transport.ts';
 import { ProxiedTransport } from './proxied-transport.ts';
@@ -183,6 +184,6 @@ class HeaderReading implements TransportEvents {
 }
 
 function missing(bytes: Buffer): ProxyProtocolError {
-  const shown = JSON.stringify(bytes.toString('latin1', 0, 16));
-  return new ProxyProtocolError('ERR_PROXY_MISSING', `a PROXY header was expected, not ${shown}`);
+  const start = excerpt(bytes.toString('latin1', 0, 16));
+  return new ProxyProtocolError('ERR_PROXY_MISSING', `a PROXY header was expected, not ${start}`);
 }

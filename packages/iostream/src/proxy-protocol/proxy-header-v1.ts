@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { excerpt } from '@landspout/ioloop/errors';
 import { internetAddress } from '../addresses/net-address.ts';
 import type { SocketAddress } from '../transport.ts';
 import { ProxyProtocolError } from './proxy-errors.ts';
@@ -38,10 +39,11 @@ function parseLine(line: string): ProxyHeader {
     return { version: 1, addresses: undefined };
   }
   const [, protocol = '', source = '', destination = '', sourcePort, destinationPort] = LINE.exec(line) ?? [];
-  if (protocol === '') throw malformed(`a line of TCP4, TCP6 or UNKNOWN was expected, not ${shown(line)}`);
+  if (protocol === '')
+    throw malformed(`a line of TCP4, TCP6 or UNKNOWN was expected, not ${excerpt(line, V1_MAX_BYTES)}`);
   const isAddress = protocol === 'TCP4' ? isIPv4 : isPlainIPv6;
   if (!isAddress(source) || !isAddress(destination)) {
-    throw malformed(`two addresses of ${protocol} were expected in ${shown(line)}`);
+    throw malformed(`two addresses of ${protocol} were expected in ${excerpt(line, V1_MAX_BYTES)}`);
   }
   return {
     version: 1,
@@ -53,17 +55,14 @@ function parseLine(line: string): ProxyHeader {
 }
 
 function addressOf(address: string, port: number, line: string): SocketAddress {
-  if (port > 65_535) throw malformed(`ports of at most 65535 were expected in ${shown(line)}`);
+  if (port > 65_535)
+    throw malformed(`ports of at most 65535 were expected in ${excerpt(line, V1_MAX_BYTES)}`);
   return internetAddress(address, port);
 }
 
 /** The name of an interface of the proxy's says nothing here. */
 function isPlainIPv6(text: string): boolean {
   return isIPv6(text) && !text.includes('%');
-}
-
-function shown(line: string): string {
-  return JSON.stringify(line);
 }
 
 function malformed(what: string): ProxyProtocolError {

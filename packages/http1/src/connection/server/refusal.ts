@@ -89,14 +89,17 @@ function encodeRefusal(
 ): { readonly head: string; readonly body: string } {
   const reason = STATUS_REASONS[refusal.status] ?? 'Error';
   const fields = refusal.headers?.serialize() ?? '';
-  const body = `${refusal.status} ${reason}${refusal.detail === '' ? '' : `: ${printable(refusal.detail)}`}\n`;
+  const body = `${refusal.status} ${reason}${refusal.detail === '' ? '' : `: ${asciiForWire(refusal.detail)}`}\n`;
   const head =
     `HTTP/1.1 ${refusal.status} ${reason}\r\nContent-Type: text/plain; charset=utf-8\r\n${fields}` +
     `Content-Length: ${body.length}\r\nDate: ${date}\r\nConnection: close\r\n\r\n`;
   return { head, body: method === 'HEAD' ? '' : body };
 }
 
-/** ASCII only: the answer leaves as latin1, and the detail may quote the peer. */
-function printable(text: string): string {
+/**
+ * ASCII, as the response leaves as latin1 and the detail may quote the peer. A question mark stands for anything else:
+ * the escapes of a log line would be our syntax in a text for the client.
+ */
+function asciiForWire(text: string): string {
   return text.replaceAll('§', 'section ').replace(/[^\u0020-\u007e]/g, '?');
 }

@@ -1,10 +1,10 @@
+import { excerpt } from '@landspout/ioloop/errors';
 import {
   BYTE_CLASS,
   byteName,
   COLON,
   CR,
   equalsIgnoreCase,
-  excerpt,
   FIELD_VALUE,
   HTAB,
   LF,

@@ -1,6 +1,6 @@
+import { excerpt } from '@landspout/ioloop/errors';
 import type { HTTPHeaders } from '../fields/http-headers.ts';
 import { forbiddenTrailer } from '../fields/trailer-fields.ts';
-import { excerpt } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
 import { CONTENT_LENGTH } from '../grammar/framing-fields.ts';
 

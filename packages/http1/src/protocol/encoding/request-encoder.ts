@@ -1,7 +1,7 @@
+import { excerpt } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { isToken } from '../fields/header-names.ts';
 import type { HTTPHeaders } from '../fields/http-headers.ts';
-import { excerpt } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
 import { HOST, TRANSFER_ENCODING } from '../grammar/framing-fields.ts';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';

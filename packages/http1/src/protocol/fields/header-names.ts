@@ -1,5 +1,5 @@
-import { shownValue } from '@landspout/ioloop/errors';
-import { excerpt, flatString } from '../grammar/bytes.ts';
+import { excerpt, shownValue } from '@landspout/ioloop/errors';
+import { flatString } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
 import {
   CONNECTION,

@@ -1,4 +1,5 @@
-import { COLON, excerpt, isBlank, trimBlanks } from '../grammar/bytes.ts';
+import { excerpt } from '@landspout/ioloop/errors';
+import { COLON, isBlank, trimBlanks } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
 import { headerFlag, isToken } from './header-names.ts';
 

@@ -1,4 +1,5 @@
-import { COMMA, equalsIgnoreCase, excerpt, HTAB, SP } from './bytes.ts';
+import { excerpt } from '@landspout/ioloop/errors';
+import { COMMA, equalsIgnoreCase, HTAB, SP } from './bytes.ts';
 import { Http1ProtocolError } from './errors.ts';
 
 /**

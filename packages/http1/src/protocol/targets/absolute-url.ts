@@ -1,4 +1,4 @@
-import { excerpt } from '../grammar/bytes.ts';
+import { excerpt } from '@landspout/ioloop/errors';
 import { Http1UsageError } from '../grammar/errors.ts';
 
 /** An absolute URL, taken apart into what a connection and a request need. */

@@ -1,7 +1,8 @@
+import { excerpt } from '@landspout/ioloop/errors';
 // The targets room knows request targets and URLs, and the arguments that come in a query or a form body. It does not
 // know the message around them.
 
-import { equalsIgnoreCase, excerpt } from '../grammar/bytes.ts';
+import { equalsIgnoreCase } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
 import { isAuthority, isConnectTarget } from '../grammar/host.ts';
 
