@@ -1,15 +1,28 @@
 /** The callbacks of one signal, behind the one listener that it has while there are any. */
 const LISTENERS = new WeakMap<AbortSignal, AbortListener>();
 
+const nothing = (): void => {};
+
 /**
- * Calls `callback` when the signal is aborted, which it must not be yet. The callback must not throw.
+ * Calls `callback` with the reason when the signal is aborted; at once if it is aborted already. Without a signal,
+ * never.
  *
  * However many wait with one signal, it has one listener: Node walks through all of them to add another, and warns of
- * a leak from the eleventh on.
+ * a leak from the eleventh on. Callbacks are called in the order of their calls to `onAbort`. If one throws, the others
+ * are called all the same, and the signal reports the first error as that of its listener.
  *
- * @returns a function that forgets the callback.
+ * @param callback - a function of its own for each call: the same one twice is called once.
+ * @returns a function that forgets the callback. Harmless after it was called.
+ *
+ * @example
+ * const forget = onAbort(signal, (reason) => socket.destroy(reason));
  */
-export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+export function onAbort(signal: AbortSignal | undefined, callback: (reason: unknown) => void): () => void {
+  if (signal === undefined) return nothing;
+  if (signal.aborted) {
+    callback(signal.reason);
+    return nothing;
+  }
   let listener = LISTENERS.get(signal);
   if (listener === undefined) {
     listener = new AbortListener(signal);
@@ -24,25 +37,34 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
  */
 class AbortListener {
   readonly #signal: AbortSignal;
-  readonly #callbacks = new Set<() => void>();
+  readonly #callbacks = new Set<(reason: unknown) => void>();
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
     signal.addEventListener('abort', this, { once: true });
   }
 
-  add(callback: () => void): () => void {
+  add(callback: (reason: unknown) => void): () => void {
     this.#callbacks.add(callback);
     return () => this.#forget(callback);
   }
 
   handleEvent(): void {
     LISTENERS.delete(this.#signal);
-    for (const callback of this.#callbacks) callback();
+    const { reason } = this.#signal;
+    const errors: unknown[] = [];
+    for (const callback of this.#callbacks) {
+      try {
+        callback(reason);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
     this.#callbacks.clear();
+    if (errors.length > 0) throw errors[0];
   }
 
-  #forget(callback: () => void): void {
+  #forget(callback: (reason: unknown) => void): void {
     if (!this.#callbacks.delete(callback) || this.#callbacks.size > 0) return;
     if (LISTENERS.get(this.#signal) !== this) return; // it is calling, and was taken off by that
     LISTENERS.delete(this.#signal);

@@ -77,7 +77,7 @@ export { LifoQueue, Queue, type QueueOptions } from './queues/queue.ts';
 
 // Coroutines.
 
-export { isCancellation } from './abort.ts';
+export { isCancellation, onAbort } from './abort.ts';
 export {
   convertYielded,
   coroutine,
