@@ -1,37 +1,9 @@
+import { ArgumentChecks } from './argument-checks.ts';
 import { LoopUsageError } from './loop-errors.ts';
-import { type OptionNames, optionsProblem } from './option-names.ts';
 import { shownValue } from './shown-value.ts';
 
-/** The error for an argument that is invalid. */
-export function usage(operation: string, expected: string, value: unknown): LoopUsageError {
-  return new LoopUsageError(
-    'ERR_LOOP_USAGE',
-    `${operation}: ${expected} was expected, not ${shownValue(value)}`,
-  );
-}
-
-export function requireFunction(value: unknown, operation: string): void {
-  if (typeof value !== 'function') throw usage(operation, 'a function', value);
-}
-
-/** Refuses what is no object, and names that are not known; `null` is a mistake, not "none". */
-export function requireOptions<Options extends object>(
-  options: Options,
-  known: OptionNames<Options>,
-  operation: string,
-): void {
-  const problem = optionsProblem(options, known);
-  if (problem !== undefined) throw new LoopUsageError('ERR_LOOP_USAGE', `${operation}: ${problem}`);
-}
-
-/** Takes any type with these methods: `Logger` is declared in a file above this one. */
-export function requireLogger<Given extends { readonly error: unknown; readonly warn: unknown }>(
-  logger: Given,
-  operation: string,
-): Given {
-  if (typeof logger?.error === 'function' && typeof logger.warn === 'function') return logger;
-  throw usage(operation, 'a logger', logger);
-}
+/** The checks of this package. Those of processes, executors and the watchdog throw errors of their own. */
+export const loopChecks = new ArgumentChecks((problem) => new LoopUsageError('ERR_LOOP_USAGE', problem));
 
 const MAX_PORT = 65_535;
 /** Decimal and nothing else: a blank, a sign, a fraction or a leading zero is a mistake somewhere. */

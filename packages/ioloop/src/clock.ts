@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks';
-import { requireFunction, usage } from './checks.ts';
+import { loopChecks } from './checks.ts';
+
+export { MAX_DELAY_MS } from './argument-checks.ts';
 
 /** Time as an argument: what waits takes a clock, so that a test can be the one who lets time pass. */
 export interface Clock {
@@ -24,23 +26,14 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
   setTimeout(callback, delayMs) {
-    requireFunction(callback, 'setTimeout');
-    requireDelay(delayMs, 'setTimeout');
+    loopChecks.callback('setTimeout', 'callback', callback);
+    loopChecks.durationMs('setTimeout', 'delayMs', delayMs);
     const timer = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(timer), unref: () => void timer.unref() };
   },
 };
 
-/** The longest delay that Node's timers keep; beyond it they fire at once. */
-export const MAX_DELAY_MS = 2 ** 31 - 1;
-
-/** Refuses a delay that a timer would silently turn into another one, such as `NaN` into 1 ms. */
-export function requireDelay(delayMs: number, operation: string): void {
-  if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DELAY_MS) return;
-  throw usage(operation, `a delay of 0 to ${MAX_DELAY_MS} ms`, delayMs);
-}
-
-export function requireClock(clock: Clock, operation: string): Clock {
-  if (typeof clock?.now === 'function' && typeof clock.setTimeout === 'function') return clock;
-  throw usage(operation, 'a clock', clock);
+/** What is at least a clock by its methods, as a program may write one. */
+export function requireClock(operation: string, clock: Clock): Clock {
+  return loopChecks.withMethods(operation, 'a clock', clock, 'now', 'setTimeout');
 }

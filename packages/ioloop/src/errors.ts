@@ -1,10 +1,11 @@
 /**
- * The error base of every Landspout layer, and the words that messages share. It imports only files that import nothing
- * beside each other, so that a protocol floor may use it.
+ * The error base of every Landspout layer, and the words and checks that messages share. It imports only files that
+ * import nothing besides each other, so that a protocol floor may use it.
  *
  * @packageDocumentation
  */
 
+export { ArgumentChecks, MAX_DELAY_MS } from './argument-checks.ts';
 export { type OptionNames, optionsProblem, pickOptions } from './option-names.ts';
 export { excerpt, printable, printableLogValue } from './printable.ts';
 export { shownText, shownValue } from './shown-value.ts';

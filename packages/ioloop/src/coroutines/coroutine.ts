@@ -1,6 +1,5 @@
-import { usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { LoopUsageError } from '../loop-errors.ts';
-import { shownValue } from '../shown-value.ts';
 import { isThenable } from '../thenable.ts';
 import { checkReport, type FailureReport } from './failure-report.ts';
 import { isList, isRecord, multi } from './multi.ts';
@@ -43,7 +42,7 @@ export function coroutine<This, Args extends unknown[], R>(
   report: FailureReport = {},
 ): (this: This, ...args: Args) => Promise<Awaited<R>> {
   if (typeof body !== 'function') {
-    throw usageError(`a generator function was expected, not ${shownValue(body)}`);
+    throw loopChecks.wrong('coroutine', 'a generator function', body);
   }
   checkReport('coroutine', report);
   async function run(this: This, ...args: Args): Promise<Awaited<R>> {
@@ -77,12 +76,7 @@ function requireGenerator(value: unknown): void {
   const generator = value as Partial<Generator> | null | undefined;
   const isGenerator =
     typeof generator?.[Symbol.iterator] === 'function' && typeof generator.throw === 'function';
-  if (!isGenerator)
-    throw usageError(`a generator function was expected, and this one returned ${shownValue(value)}`);
-}
-
-function usageError(detail: string): LoopUsageError {
-  return new LoopUsageError('ERR_LOOP_USAGE', `coroutine: ${detail}`);
+  if (!isGenerator) throw loopChecks.wrong('coroutine', 'a function that returns a generator', value);
 }
 
 /** Makes something to wait for of an object that a coroutine yielded. */
@@ -118,9 +112,9 @@ export function registerYielded<T extends object>(
 ): () => void {
   const prototype: unknown = typeof type === 'function' ? (type as ClassOf<T>).prototype : undefined;
   if (typeof prototype !== 'object' || prototype === null || prototype === Object.prototype) {
-    throw usage('registerYielded', 'a class other than Object', type);
+    throw loopChecks.wrong('registerYielded', 'a class other than Object', type);
   }
-  if (typeof convert !== 'function') throw usage('registerYielded', 'a function', convert);
+  if (typeof convert !== 'function') throw loopChecks.wrong('registerYielded', 'a function', convert);
   if (CONVERTERS.has(prototype)) {
     throw new LoopUsageError('ERR_LOOP_USAGE', 'registerYielded: the class is registered already');
   }
@@ -146,7 +140,7 @@ export function convertYielded(yielded: unknown, report: FailureReport = {}): Pr
     const items = Object.entries(converted).map(([key, item]) => [key, converterResult(item)] as const);
     return multi(Object.fromEntries(items), report);
   }
-  throw usage('coroutine', 'a yield of a promise, an array or a plain object', yielded);
+  throw loopChecks.wrong('coroutine', 'a yield of a promise, an array or a plain object', yielded);
 }
 
 /** A promise of what the converter makes of `value`, or `value` where there is nothing to convert. */
@@ -162,6 +156,6 @@ function converterResult(value: unknown): unknown {
 /** Async, so that what the converter of one item throws stops no other item from being listened to. */
 async function convertWith(convert: YieldedConverter<never>, value: never): Promise<unknown> {
   const result: unknown = convert(value);
-  if (!isThenable(result)) throw usage('registerYielded', 'a promise from the converter', result);
+  if (!isThenable(result)) throw loopChecks.wrong('registerYielded', 'a promise from the converter', result);
   return await result;
 }

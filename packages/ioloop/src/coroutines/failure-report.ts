@@ -1,4 +1,4 @@
-import { requireOptions, usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
 import type { OptionNames } from '../option-names.ts';
 
@@ -18,7 +18,7 @@ const REPORT_OPTIONS: OptionNames<FailureReport> = { quiet: true, logger: true }
  * @throws LoopUsageError `ERR_LOOP_USAGE` for one that cannot be meant.
  */
 export function checkReport(operation: string, report: FailureReport): void {
-  requireOptions(report, REPORT_OPTIONS, operation);
+  loopChecks.options(operation, report, REPORT_OPTIONS);
   checkReportValues(operation, report);
 }
 
@@ -26,11 +26,9 @@ export function checkReport(operation: string, report: FailureReport): void {
 export function checkReportValues(operation: string, report: FailureReport): void {
   const { quiet, logger } = report;
   if (quiet !== undefined && typeof quiet !== 'boolean' && typeof quiet !== 'function') {
-    throw usage(operation, 'a boolean or a function as quiet', quiet);
+    throw loopChecks.wrong(operation, 'a boolean or a function as quiet', quiet);
   }
-  if (logger !== undefined && typeof logger?.error !== 'function') {
-    throw usage(operation, 'a Logger as logger', logger);
-  }
+  if (logger !== undefined) loopChecks.withMethods(operation, 'a Logger as logger', logger, 'error');
 }
 
 /** Logs `error` unless it is a quiet one. */

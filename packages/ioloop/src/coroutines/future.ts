@@ -2,10 +2,9 @@
 // the loop, threads or processes.
 
 import { isCancellation } from '../abort.ts';
-import { usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { LoopUsageError } from '../loop-errors.ts';
-import { shownValue } from '../shown-value.ts';
 import { callReporting, isThenable } from '../thenable.ts';
 import { checkReport, type FailureReport, reportFailure } from './failure-report.ts';
 
@@ -133,10 +132,7 @@ export class Future<T> implements PromiseLike<T> {
    * @throws LoopUsageError `ERR_LOOP_USAGE` for what is not a function.
    */
   addDoneCallback(callback: (future: this) => unknown): void {
-    if (typeof callback !== 'function') {
-      const detail = `a function was expected, not ${shownValue(callback)}`;
-      throw new LoopUsageError('ERR_LOOP_USAGE', `addDoneCallback: ${detail}`);
-    }
+    loopChecks.callback('addDoneCallback', 'callback', callback);
     const call = () => this.#call(callback);
     if (!this.isDone) {
       this.promise.then(call, call);
@@ -205,9 +201,9 @@ export class Future<T> implements PromiseLike<T> {
  * console.log(await first);
  */
 export function chainFuture<T>(source: PromiseLike<T>, target: Future<T>): void {
-  if (!isThenable(source)) throw usage('chainFuture', 'a promise or a Future', source);
-  if (!(target instanceof Future)) throw usage('chainFuture', 'a Future as target', target);
-  if ((source as unknown) === target) throw usage('chainFuture', 'two different futures', source);
+  if (!isThenable(source)) throw loopChecks.wrong('chainFuture', 'a promise or a Future', source);
+  if (!(target instanceof Future)) throw loopChecks.wrong('chainFuture', 'a Future as target', target);
+  if ((source as unknown) === target) throw loopChecks.wrong('chainFuture', 'two different futures', source);
   if (source instanceof Future) {
     source.addDoneCallback(copyTo(target));
     return;

@@ -1,4 +1,4 @@
-import { requireOptions } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { LoopUsageError } from '../loop-errors.ts';
 import type { OptionNames } from '../option-names.ts';
 import { shownValue } from '../shown-value.ts';
@@ -39,7 +39,7 @@ export async function multi<const Items extends WaitItems>(
 ): Promise<MultiResult<Items>> {
   const all = settleAll(items, options);
   try {
-    requireOptions(options, MULTI_OPTIONS, 'multi');
+    loopChecks.options('multi', options, MULTI_OPTIONS);
     checkReportValues('multi', options);
   } catch (error) {
     all.catch(() => {}); // the items are ours, whatever is refused, and this says enough

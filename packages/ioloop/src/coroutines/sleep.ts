@@ -1,6 +1,6 @@
 import { onAbort } from '../abort.ts';
-import { requireOptions } from '../checks.ts';
-import { type Clock, requireDelay } from '../clock.ts';
+import { loopChecks } from '../checks.ts';
+import type { Clock } from '../clock.ts';
 import { checkWaitValues, clockAmong } from '../locks/wait-options.ts';
 import type { OptionNames } from '../option-names.ts';
 
@@ -26,8 +26,8 @@ const SLEEP_OPTIONS: OptionNames<SleepOptions> = { signal: true, clock: true };
  * await sleep(100, { signal: request.signal });
  */
 export async function sleep(ms: number, options: SleepOptions = {}): Promise<void> {
-  requireDelay(ms, 'sleep');
-  requireOptions(options, SLEEP_OPTIONS, 'sleep');
+  loopChecks.durationMs('sleep', 'ms', ms);
+  loopChecks.options('sleep', options, SLEEP_OPTIONS);
   const clock = clockAmong('sleep', options);
   const { signal } = options;
   checkWaitValues('sleep', { signal });

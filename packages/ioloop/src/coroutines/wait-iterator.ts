@@ -1,4 +1,4 @@
-import { requireOptions, usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { runInRootContext } from '../node-async-context.ts';
 import type { OptionNames } from '../option-names.ts';
@@ -116,8 +116,8 @@ export class WaitIterator<const Items extends WaitItems>
 
 /** A signal that has aborted is no mistake of the caller: the first wait rejects with its reason. */
 function signalOf(options: WaitIteratorOptions): AbortSignal | undefined {
-  requireOptions(options, ITERATOR_OPTIONS, 'WaitIterator');
+  loopChecks.options('WaitIterator', options, ITERATOR_OPTIONS);
   const { signal } = options;
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
-  throw usage('WaitIterator', 'an AbortSignal as signal', signal);
+  loopChecks.signal('WaitIterator', signal);
+  return signal;
 }

@@ -1,11 +1,10 @@
 import { isCancellation, onAbort } from '../abort.ts';
-import { requireOptions } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import type { Clock, ClockTimer } from '../clock.ts';
 import { checkWaitValues, clockAmong } from '../locks/wait-options.ts';
-import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
+import { LoopTimeoutError } from '../loop-errors.ts';
 import { runInRootContext } from '../node-async-context.ts';
 import type { OptionNames } from '../option-names.ts';
-import { shownValue } from '../shown-value.ts';
 import { isThenable } from '../thenable.ts';
 import { checkReportValues, type FailureReport, reportFailure } from './failure-report.ts';
 
@@ -53,7 +52,7 @@ export async function withTimeout<T>(
   if (isThenable(work)) wait.watch(Promise.resolve(work));
   let clock: Clock;
   try {
-    requireOptions(options, TIMEOUT_OPTIONS, 'withTimeout');
+    loopChecks.options('withTimeout', options, TIMEOUT_OPTIONS);
     checkReportValues('withTimeout', options);
     wait.reportTo(options);
     clock = clockAmong('withTimeout', options);
@@ -69,10 +68,7 @@ export async function withTimeout<T>(
 /** What the work throws at once is a rejection too. */
 function start<T>(work: unknown, signal: AbortSignal): Promise<T> {
   if (typeof work !== 'function') {
-    throw new LoopUsageError(
-      'ERR_LOOP_USAGE',
-      `withTimeout: a promise or a function was expected, not ${shownValue(work)}`,
-    );
+    throw loopChecks.wrong('withTimeout', 'a promise or a function', work);
   }
   try {
     // A promise is passed on as it is: one around it would be kept by it, and keep the caller's context.

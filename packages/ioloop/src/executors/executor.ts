@@ -4,7 +4,7 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Transferable as NodeTransferable } from 'node:worker_threads';
-import { requireOptions, usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import type { OptionNames } from '../option-names.ts';
 
 /** Where functions run so that the loop need not wait for them. */
@@ -88,13 +88,11 @@ export function checkRequest(
   options: ExecutorRunOptions = {},
 ): TaskRequest {
   const address = checkTask(task);
-  if (!Array.isArray(args)) throw usage('run', 'an array of arguments', args);
-  requireOptions(options, RUN_OPTIONS, 'run');
+  if (!Array.isArray(args)) throw loopChecks.wrong('run', 'an array of arguments', args);
+  loopChecks.options('run', options, RUN_OPTIONS);
   const { signal, transferList = [] } = options;
-  if (!Array.isArray(transferList)) throw usage('run', 'an array as transferList', transferList);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw usage('run', 'an AbortSignal as signal', signal);
-  }
+  if (!Array.isArray(transferList)) throw loopChecks.wrong('run', 'an array as transferList', transferList);
+  loopChecks.signal('run', signal);
   signal?.throwIfAborted();
   return { address, args, transferList, signal };
 }
@@ -102,11 +100,16 @@ export function checkRequest(
 /** @throws LoopUsageError `ERR_LOOP_USAGE` for a task that names no place. */
 export function checkTask(task: ExecutorTask<TaskFunction>): TaskAddress {
   if (typeof task === 'function') {
-    throw usage('run', 'a task of { module, export } (a function cannot move to another thread)', task);
+    throw loopChecks.wrong(
+      'run',
+      'a task of { module, export } (a function cannot move to another thread)',
+      task,
+    );
   }
-  if (typeof task !== 'object' || task === null) throw usage('run', 'a task of { module, export }', task);
+  if (typeof task !== 'object' || task === null)
+    throw loopChecks.wrong('run', 'a task of { module, export }', task);
   const { module, export: exportName = 'default' } = task;
-  if (typeof exportName !== 'string') throw usage('run', 'the name of an export', exportName);
+  if (typeof exportName !== 'string') throw loopChecks.wrong('run', 'the name of an export', exportName);
   return { url: moduleUrl(module), exportName };
 }
 
@@ -114,11 +117,12 @@ export function checkTask(task: ExecutorTask<TaskFunction>): TaskAddress {
 const SCHEMES = ['file:', 'node:', 'data:'];
 
 function moduleUrl(module: unknown): string {
-  if (!(module instanceof URL) && typeof module !== 'string') throw usage('run', 'a module', module);
+  if (!(module instanceof URL) && typeof module !== 'string')
+    throw loopChecks.wrong('run', 'a module', module);
   const text = String(module);
   if (SCHEMES.some((scheme) => text.startsWith(scheme))) return text;
   if (typeof module === 'string' && isAbsolute(module)) return pathToFileURL(module).href;
-  throw usage(
+  throw loopChecks.wrong(
     'run',
     `a module as file:, node: or data: URL or as absolute path ("${text.slice(0, 200)}" is none: new URL('./file.js', import.meta.url) and import.meta.resolve('package') make one)`,
     module,

@@ -1,4 +1,4 @@
-import { requireOptions } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import {
   checkRequest,
@@ -25,7 +25,7 @@ export class InlineExecutor implements Executor {
 
   /** @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant. */
   constructor(options: CloseOptions = {}) {
-    requireOptions(options, CLOSE_OPTIONS, 'InlineExecutor');
+    loopChecks.options('InlineExecutor', options, CLOSE_OPTIONS);
     this.#running = new RunningTasks(options);
   }
 

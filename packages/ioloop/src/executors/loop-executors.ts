@@ -1,4 +1,4 @@
-import { requireOptions, usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import type { OptionNames } from '../option-names.ts';
 import type {
   Executor,
@@ -46,7 +46,7 @@ export class LoopExecutors {
     options: RunInExecutorOptions = {},
   ): Promise<Awaited<ReturnType<Fn>>> {
     if (this.#closing !== undefined) throw new ExecutorClosedError('runInExecutor: the loop is closed');
-    requireOptions(options, RUN_OPTIONS, 'runInExecutor');
+    loopChecks.options('runInExecutor', options, RUN_OPTIONS);
     const { executor, ...runOptions } = options;
     return await (executor ?? this.#takeDefault()).run(task, args, runOptions);
   }
@@ -58,9 +58,7 @@ export class LoopExecutors {
    * @throws LoopUsageError `ERR_LOOP_USAGE` for what is no executor; ExecutorClosedError `ERR_EXECUTOR_CLOSED`.
    */
   setDefault(executor: Executor): void {
-    if (typeof executor?.run !== 'function' || typeof executor.close !== 'function') {
-      throw usage('setDefaultExecutor', 'an Executor', executor);
-    }
+    loopChecks.withMethods('setDefaultExecutor', 'an Executor', executor, 'run', 'close');
     if (this.#closing !== undefined) throw new ExecutorClosedError('setDefaultExecutor: the loop is closed');
     this.#default = executor;
   }

@@ -1,5 +1,6 @@
 import { onAbort } from '../abort.ts';
-import { type Clock, requireDelay, systemClock } from '../clock.ts';
+import { loopChecks } from '../checks.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import type { OptionNames } from '../option-names.ts';
 import { ExecutorClosedError } from './executor-errors.ts';
 
@@ -23,7 +24,7 @@ export class RunningTasks {
 
   /** @throws LoopUsageError `ERR_LOOP_USAGE` for a time that no timer can keep. */
   constructor({ closeTimeoutMs = CLOSE_TIMEOUT_MS, clock = systemClock }: CloseOptions) {
-    requireDelay(closeTimeoutMs, 'closeTimeoutMs');
+    loopChecks.durationMs('Executor', 'closeTimeoutMs', closeTimeoutMs);
     this.#closeTimeoutMs = closeTimeoutMs;
     this.#clock = clock;
   }

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
 import { onAbort } from '../abort.ts';
-import { requireOptions, usage } from '../checks.ts';
-import { requireDelay, systemClock } from '../clock.ts';
+import { loopChecks } from '../checks.ts';
+import { systemClock } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { type TakenWaiter, WaitList } from '../locks/wait-list.ts';
-import { checkCount } from '../locks/wait-options.ts';
+
 import { consoleLogger, type Logger } from '../logger.ts';
 import type { OptionNames } from '../option-names.ts';
 import { copyArguments, restoreThrown } from './cloning.ts';
@@ -74,7 +74,7 @@ export class ThreadPoolExecutor implements Executor {
 
   /** @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant. */
   constructor(options: ThreadPoolExecutorOptions = {}) {
-    requireOptions(options, POOL_OPTIONS, 'ThreadPoolExecutor');
+    loopChecks.options('ThreadPoolExecutor', options, POOL_OPTIONS);
     const {
       maxWorkers = availableParallelism(),
       minWorkers = 0,
@@ -83,14 +83,17 @@ export class ThreadPoolExecutor implements Executor {
       resourceLimits,
       logger = consoleLogger,
     } = options;
-    checkCount('ThreadPoolExecutor', 'maxWorkers', maxWorkers);
-    if (maxWorkers === 0) throw usage('ThreadPoolExecutor', 'maxWorkers of at least 1', 0);
-    checkCount('ThreadPoolExecutor', 'minWorkers', minWorkers);
+    loopChecks.wholeNumber('ThreadPoolExecutor', 'maxWorkers', maxWorkers, 1);
+    loopChecks.wholeNumber('ThreadPoolExecutor', 'minWorkers', minWorkers);
     if (minWorkers > maxWorkers) {
-      throw usage('ThreadPoolExecutor', `minWorkers of at most maxWorkers (${maxWorkers})`, minWorkers);
+      throw loopChecks.wrong(
+        'ThreadPoolExecutor',
+        `minWorkers of at most maxWorkers (${maxWorkers})`,
+        minWorkers,
+      );
     }
-    checkCount('ThreadPoolExecutor', 'maxQueue', maxQueue);
-    requireDelay(idleTimeoutMs, 'ThreadPoolExecutor');
+    loopChecks.wholeNumber('ThreadPoolExecutor', 'maxQueue', maxQueue);
+    loopChecks.durationMs('ThreadPoolExecutor', 'idleTimeoutMs', idleTimeoutMs);
     this.#maxWorkers = maxWorkers;
     this.#maxQueue = maxQueue;
     this.#pool = new WorkerPool({ maxWorkers, minWorkers, idleTimeoutMs, resourceLimits, logger });

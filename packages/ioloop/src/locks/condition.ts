@@ -1,6 +1,7 @@
+import { loopChecks } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { type Grant, WaitList } from './wait-list.ts';
-import { checkCount, checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
+import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
 /**
  * Lets coroutines wait until another one says that something has changed.
@@ -46,7 +47,7 @@ export class Condition {
    * @throws LoopUsageError `ERR_LOOP_USAGE` for a count that is negative or not a whole number.
    */
   notify(count = 1): void {
-    checkCount('notify', 'a count', count);
+    loopChecks.wholeNumber('notify', 'count', count);
     for (let left = count; left > 0 && this.#waiters.wake(this.#single); left -= 1);
   }
 

@@ -1,8 +1,8 @@
-import { usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
 import { type Grant, WaitList } from './wait-list.ts';
-import { checkCount, checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
+import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
 /**
  * A number of permits: who finds none left waits until one is released, first come, first served.
@@ -24,7 +24,7 @@ export class Semaphore {
    * @throws LoopUsageError `ERR_LOOP_USAGE` for a value that is negative or not a whole number, or wrong options.
    */
   constructor(value = 1, options: WaitableOptions = {}) {
-    checkCount(new.target.name, 'a value', value);
+    loopChecks.wholeNumber(new.target.name, 'value', value);
     this.#value = value;
     this.#waiters = new WaitList(clockOf(new.target.name, options), (timeoutMs) => {
       throw new LoopTimeoutError(`acquire: nothing was released within ${timeoutMs} ms`);
@@ -63,7 +63,7 @@ export class Semaphore {
 
   /** Calls `scope` with a permit, which is given back when its result has settled. Throws as {@link acquire} does. */
   async run<R>(scope: () => R | PromiseLike<R>, options: WaitOptions = {}): Promise<R> {
-    if (typeof scope !== 'function') throw usage('run', 'a function', scope);
+    loopChecks.callback('run', 'scope', scope);
     const guard = await this.acquire(options);
     try {
       return await scope();

@@ -1,5 +1,5 @@
-import { requireOptions, usage } from '../checks.ts';
-import { type Clock, MAX_DELAY_MS, requireClock, systemClock } from '../clock.ts';
+import { loopChecks } from '../checks.ts';
+import { type Clock, requireClock, systemClock } from '../clock.ts';
 import type { OptionNames } from '../option-names.ts';
 
 /** How long a wait may last, and what stops it. */
@@ -26,39 +26,26 @@ const WAITABLE_OPTIONS: OptionNames<WaitableOptions> = { clock: true };
  * @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant; the reason of an aborted signal.
  */
 export function checkWait(operation: string, options: WaitOptions): void {
-  requireOptions(options, WAIT_OPTIONS, operation);
+  loopChecks.options(operation, options, WAIT_OPTIONS);
   checkWaitValues(operation, options);
 }
 
 /** As {@link checkWait}, for options that have been looked at together with others. */
 export function checkWaitValues(operation: string, options: WaitOptions): void {
   const { timeoutMs, signal } = options;
-  if (
-    timeoutMs !== undefined &&
-    !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_DELAY_MS)
-  ) {
-    throw usage(operation, `a timeoutMs of 0 to ${MAX_DELAY_MS}`, timeoutMs);
-  }
-  if (signal === undefined) return;
-  if (!(signal instanceof AbortSignal)) throw usage(operation, 'an AbortSignal as signal', signal);
-  signal.throwIfAborted();
+  if (timeoutMs !== undefined) loopChecks.durationMs(operation, 'timeoutMs', timeoutMs);
+  loopChecks.signal(operation, signal);
+  signal?.throwIfAborted();
 }
 
 /** The clock of a lock or queue. @throws LoopUsageError `ERR_LOOP_USAGE` for options that are not known or invalid. */
 export function clockOf(operation: string, options: WaitableOptions): Clock {
-  requireOptions(options, WAITABLE_OPTIONS, operation);
+  loopChecks.options(operation, options, WAITABLE_OPTIONS);
   return clockAmong(operation, options);
 }
 
 /** As {@link clockOf}, for options that have been looked at together with others. */
 export function clockAmong(operation: string, options: WaitableOptions): Clock {
   const { clock = systemClock } = options;
-  return requireClock(clock, operation);
-}
-
-/** @throws LoopUsageError `ERR_LOOP_USAGE` unless `value` is a whole number that is not negative. */
-export function checkCount(operation: string, what: string, value: number): void {
-  if (!(Number.isSafeInteger(value) && value >= 0)) {
-    throw usage(operation, `${what} of 0 or a whole number above it`, value);
-  }
+  return requireClock(operation, clock);
 }

@@ -1,5 +1,5 @@
-import { requireLogger, usage } from '../checks.ts';
-import { type Clock, type ClockTimer, MAX_DELAY_MS, requireClock, requireDelay } from '../clock.ts';
+import { loopChecks } from '../checks.ts';
+import { type Clock, type ClockTimer, requireClock } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import type { Logger } from '../logger.ts';
 import { runInRootContext } from '../node-async-context.ts';
@@ -43,11 +43,9 @@ export class DeadlineWheel {
 
   /** @param tickMs - how late a deadline may be noticed; default 500. */
   constructor(clock: Clock, logger: Logger, tickMs = 500) {
-    if (!(typeof tickMs === 'number' && tickMs > 0 && tickMs <= MAX_DELAY_MS)) {
-      throw usage('DeadlineWheel', 'a tick above 0 ms', tickMs);
-    }
-    this.#clock = requireClock(clock, 'DeadlineWheel');
-    requireLogger(logger, 'DeadlineWheel');
+    loopChecks.positiveNumber('DeadlineWheel', 'tickMs', tickMs);
+    this.#clock = requireClock('DeadlineWheel', clock);
+    loopChecks.withMethods('DeadlineWheel', 'a logger', logger, 'error', 'warn');
     this.report = (error) => logger.error({ error }, 'a deadline handler failed');
     this.#tickMs = tickMs;
     this.#startedAt = clock.now();
@@ -152,15 +150,15 @@ export class Deadline {
   #placed = 0;
 
   constructor(wheel: DeadlineWheel, entry: DeadlineEntry) {
-    if (!(wheel instanceof DeadlineWheel)) throw usage('Deadline', 'a DeadlineWheel', wheel);
-    if (typeof entry?.deadlinePassed !== 'function') throw usage('Deadline', 'an entry', entry);
+    if (!(wheel instanceof DeadlineWheel)) throw loopChecks.wrong('Deadline', 'a DeadlineWheel', wheel);
+    loopChecks.withMethods('Deadline', 'an entry', entry, 'deadlinePassed');
     this.#wheel = wheel;
     this.#entry = entry;
   }
 
   /** Replaces the deadline by one `delayMs` from now. */
   set(delayMs: number): void {
-    requireDelay(delayMs, 'Deadline.set');
+    loopChecks.durationMs('Deadline.set', 'delayMs', delayMs);
     this.#due = this.#wheel.tickAfter(delayMs);
     if (this.#placed !== 0 && this.#due < this.#placed) this.#unplace();
     if (this.#placed === 0) this.#placed = this.#wheel.place(this, this.#due);

@@ -1,8 +1,8 @@
 // The loop of a thread: what it calls and when, timers, and statistics. Puts the rooms below together. Does not know
 // streams, protocols or other processes.
 
-import { requireFunction, requireLogger, requireOptions, usage } from '../checks.ts';
-import { type Clock, requireClock, requireDelay, systemClock } from '../clock.ts';
+import { loopChecks } from '../checks.ts';
+import { type Clock, requireClock, systemClock } from '../clock.ts';
 import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from '../executors/executor.ts';
 import { LoopExecutors, type RunInExecutorOptions } from '../executors/loop-executors.ts';
 import { INSPECT, inspection } from '../inspection.ts';
@@ -95,10 +95,10 @@ export class IOLoop {
 
   /** @throws LoopUsageError `ERR_LOOP_BACKEND` when `LANDSPOUT_BACKEND` asks for what cannot be had. */
   constructor(options: IOLoopOptions = {}) {
-    requireOptions(options, LOOP_OPTIONS, 'IOLoop');
+    loopChecks.options('IOLoop', options, LOOP_OPTIONS);
     const { clock = systemClock, logger = consoleLogger } = options;
-    this.clock = requireClock(clock, 'IOLoop');
-    this.logger = requireLogger(logger, 'IOLoop');
+    this.clock = requireClock('IOLoop', clock);
+    this.logger = loopChecks.withMethods('IOLoop', 'a logger', logger, 'error', 'warn');
     const report = (error: unknown): void => this.#report(error);
     this.#callbacks = new CallbackQueue(report);
     this.#timers = new LoopTimers(this.clock, report);
@@ -121,7 +121,7 @@ export class IOLoop {
    * after the last callback of that turn.
    */
   addCallback<Args extends unknown[]>(callback: (...args: Args) => unknown, ...args: Args): void {
-    requireFunction(callback, 'addCallback');
+    loopChecks.callback('addCallback', 'callback', callback);
     if (this.#closed) this.#refuse('addCallback');
     this.#callbacks.add(callback, args);
   }
@@ -137,8 +137,8 @@ export class IOLoop {
     callback: (...args: Args) => unknown,
     ...args: Args
   ): Timeout {
-    requireFunction(callback, 'callLater');
-    requireDelay(delayMs, 'callLater');
+    loopChecks.callback('callLater', 'callback', callback);
+    loopChecks.durationMs('callLater', 'delayMs', delayMs);
     if (this.#closed) this.#refuse('callLater');
     return this.#timers.add(delayMs, callback, args);
   }
@@ -153,7 +153,7 @@ export class IOLoop {
     ...args: Args
   ): Timeout {
     if (!Number.isFinite(whenMs)) {
-      throw usage('callAt', 'a time of the loop', whenMs);
+      throw loopChecks.wrong('callAt', 'a time of the loop', whenMs);
     }
     return this.callLater(Math.max(0, whenMs - this.time()), callback, ...args);
   }
@@ -163,8 +163,8 @@ export class IOLoop {
    * settles with is the callback's business: a rejection counts as handled.
    */
   addFuture<T>(promise: PromiseLike<T>, callback: (promise: PromiseLike<T>) => unknown): void {
-    requireFunction(callback, 'addFuture');
-    if (!isThenable(promise)) throw usage('addFuture', 'a promise', promise);
+    loopChecks.callback('addFuture', 'callback', callback);
+    if (!isThenable(promise)) throw loopChecks.wrong('addFuture', 'a promise', promise);
     if (this.#closed) this.#refuse('addFuture');
     // A loop that was closed meanwhile has dropped what waited on it, and this with it.
     const settled = (): void => {
@@ -176,7 +176,7 @@ export class IOLoop {
   /** Forgets a pending {@link callLater}. Harmless after it ran. */
   removeTimeout(timeout: Timeout): void {
     if (typeof timeout?.cancel !== 'function')
-      throw usage('removeTimeout', 'what callLater returned', timeout);
+      throw loopChecks.wrong('removeTimeout', 'what callLater returned', timeout);
     timeout.cancel();
   }
 
@@ -196,7 +196,7 @@ export class IOLoop {
     handler: ReadinessHandler<Target>,
   ): void {
     const handlers = this.#requireHandlers('addHandler');
-    requireFunction(handler, 'addHandler');
+    loopChecks.callback('addHandler', 'handler', handler);
     if (this.#closed) this.#refuse('addHandler');
     handlers.add(target, events, handler);
   }
@@ -242,9 +242,9 @@ export class IOLoop {
    *   {@link stop}; LoopUsageError `ERR_LOOP_USAGE` for a timeout out of range. What `main` throws passes unchanged.
    */
   async run<T>(main: (signal: AbortSignal) => T | Promise<T>, options: RunOptions = {}): Promise<T> {
-    requireFunction(main, 'run');
-    requireOptions(options, RUN_OPTIONS, 'run');
-    if (options.timeoutMs !== undefined) requireDelay(options.timeoutMs, 'run');
+    loopChecks.callback('run', 'main', main);
+    loopChecks.options('run', options, RUN_OPTIONS);
+    if (options.timeoutMs !== undefined) loopChecks.durationMs('run', 'timeoutMs', options.timeoutMs);
     if (this.#closed) this.#refuse('run');
     return this.#runs.run(main, this.clock, options.timeoutMs);
   }
@@ -288,7 +288,7 @@ export class IOLoop {
    * first call on one unref'd timer of Node's measures the lag.
    */
   stats(options: StatsOptions = {}): LoopStats {
-    requireOptions(options, STATS_OPTIONS, 'stats');
+    loopChecks.options('stats', options, STATS_OPTIONS);
     if (this.#closed) this.#refuse('stats');
     const { active, idle } = performance.eventLoopUtilization();
     const stats: LoopStats = {
@@ -311,7 +311,7 @@ export class IOLoop {
    * @throws LoopUsageError `ERR_LOOP_RUNNING` while {@link start} or {@link run} waits.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    requireOptions(options, CLOSE_OPTIONS, 'close');
+    loopChecks.options('close', options, CLOSE_OPTIONS);
     if (this.#closed) return;
     if (this.#runs.running) {
       throw new LoopUsageError('ERR_LOOP_RUNNING', 'close: the loop is running; stop it first');
@@ -331,7 +331,8 @@ export class IOLoop {
 
   /** Has `flushable.flush()` called at the end of this batch or turn. For transports. */
   scheduleFlush(flushable: Flushable): void {
-    if (typeof flushable?.flush !== 'function') throw usage('scheduleFlush', 'something to flush', flushable);
+    if (typeof flushable?.flush !== 'function')
+      throw loopChecks.wrong('scheduleFlush', 'something to flush', flushable);
     this.#flushes.schedule(flushable);
   }
 

@@ -1,4 +1,5 @@
-import { type Clock, type ClockTimer, MAX_DELAY_MS } from '../clock.ts';
+import { MAX_DELAY_MS } from '../argument-checks.ts';
+import type { Clock, ClockTimer } from '../clock.ts';
 import { LoopStoppedError, LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
 
 /**

@@ -1,11 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
-import { requireOptions } from '../checks.ts';
-import { type ClockTimer, MAX_DELAY_MS } from '../clock.ts';
+import { MAX_DELAY_MS } from '../argument-checks.ts';
+import { loopChecks } from '../checks.ts';
+import type { ClockTimer } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
-import { LoopUsageError } from '../loop-errors.ts';
 import { runInContextOf } from '../node-async-context.ts';
 import type { OptionNames } from '../option-names.ts';
-import { shownValue } from '../shown-value.ts';
 import { isThenable } from '../thenable.ts';
 import { IOLoop } from './io-loop.ts';
 
@@ -54,17 +53,20 @@ export class PeriodicCallback {
    * @throws LoopUsageError `ERR_LOOP_USAGE` for such a period or a jitter outside 0 to 1, wrong types, or an option that is not known.
    */
   constructor(callback: () => unknown, periodMs: number, options: PeriodicCallbackOptions = {}) {
-    expect(typeof callback === 'function', 'a function', callback);
-    requireOptions(options, PERIODIC_OPTIONS, 'PeriodicCallback');
+    loopChecks.callback('PeriodicCallback', 'callback', callback);
+    loopChecks.options('PeriodicCallback', options, PERIODIC_OPTIONS);
     const { jitter = 0, random = Math.random, ref = true, loop = IOLoop.current() } = options;
-    expect(typeof jitter === 'number' && jitter >= 0 && jitter <= 1, 'a jitter of 0 to 1', jitter);
+    loopChecks.number('PeriodicCallback', 'jitter', jitter, 0, 1);
     // Timers turn a longer delay into none, and the callback would never rest.
     const longest = MAX_DELAY_MS / (1 + jitter / 2);
     const fits = typeof periodMs === 'number' && periodMs > 0 && periodMs <= longest;
-    expect(fits, `a period above 0 ms, up to ${Math.floor(longest)}`, periodMs);
-    expect(typeof random === 'function', 'a function as random', random);
-    expect(typeof ref === 'boolean', 'a boolean as ref', ref);
-    expect(loop instanceof IOLoop, 'an IOLoop', loop);
+    if (!fits) {
+      const expected = `periodMs: a number above 0, and of at most ${Math.floor(longest)},`;
+      throw loopChecks.wrong('PeriodicCallback', expected, periodMs);
+    }
+    loopChecks.callback('PeriodicCallback', 'random', random);
+    loopChecks.boolean('PeriodicCallback', 'ref', ref);
+    if (!(loop instanceof IOLoop)) throw loopChecks.wrong('PeriodicCallback', 'an IOLoop', loop);
     this.#callback = callback;
     this.#periodMs = periodMs;
     this.#jitter = jitter;
@@ -119,12 +121,7 @@ export class PeriodicCallback {
   #nextPeriod(): number {
     if (this.#jitter === 0) return this.#periodMs;
     try {
-      const number = this.#random();
-      expect(
-        typeof number === 'number' && number >= 0 && number <= 1,
-        'a number of 0 to 1 from random',
-        number,
-      );
+      const number = loopChecks.number('PeriodicCallback', 'the result of random', this.#random(), 0, 1);
       return this.#periodMs * (1 + this.#jitter * (number - 0.5));
     } catch (error) {
       this.#loop.logger.error({ error }, 'the jitter of a periodic callback failed');
@@ -153,12 +150,4 @@ export class PeriodicCallback {
   #ran(round: number): void {
     if (this.#running && round === this.#round) this.#schedule();
   }
-}
-
-function expect(condition: boolean, expectation: string, value: unknown): void {
-  if (condition) return;
-  throw new LoopUsageError(
-    'ERR_LOOP_USAGE',
-    `PeriodicCallback: ${expectation} was expected, not ${shownValue(value)}`,
-  );
 }

@@ -1,4 +1,4 @@
-import { requireOptions } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import {
   checkTask,
   type Executor,
@@ -36,7 +36,7 @@ export function runOnExecutor<Fn extends TaskFunction = UnknownTaskFunction>(
   task: ExecutorTask<Fn>,
   options: RunOnExecutorOptions = {},
 ): (...args: Parameters<Fn>) => Promise<Awaited<ReturnType<Fn>>> {
-  requireOptions(options, ON_EXECUTOR_OPTIONS, 'runOnExecutor');
+  loopChecks.options('runOnExecutor', options, ON_EXECUTOR_OPTIONS);
   checkTask(task);
   const { executor } = options;
   return async (...args): Promise<Awaited<ReturnType<Fn>>> => {

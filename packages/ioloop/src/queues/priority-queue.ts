@@ -1,4 +1,4 @@
-import { requireOptions, usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { clockAmong, type WaitableOptions } from '../locks/wait-options.ts';
 import type { OptionNames } from '../option-names.ts';
 import type { ItemOrder } from './item-order.ts';
@@ -24,10 +24,10 @@ const PRIORITY_OPTIONS: OptionNames<PriorityQueueOptions<unknown>> = { clock: tr
 export class PriorityQueue<T> extends Queue<T> {
   /** @throws LoopUsageError `ERR_LOOP_USAGE` for a wrong size, a `compare` that is no function, or other wrong options. */
   constructor(maxSize = 0, options: PriorityQueueOptions<T> = {}) {
-    requireOptions(options, PRIORITY_OPTIONS, 'PriorityQueue');
+    loopChecks.options('PriorityQueue', options, PRIORITY_OPTIONS);
     const clock = clockAmong('PriorityQueue', options);
     const { compare = naturalOrder } = options;
-    if (typeof compare !== 'function') throw usage('PriorityQueue', 'a function as compare', compare);
+    loopChecks.callback('PriorityQueue', 'compare', compare);
     super(maxSize, { clock, order: new HeapOrder(compare) });
   }
 }
@@ -104,7 +104,7 @@ class HeapOrder<T> implements ItemOrder<T> {
   #isBefore(a: Entry<T>, b: Entry<T>): boolean {
     const order = this.#compare(a.item, b.item);
     if (typeof order !== 'number' || Number.isNaN(order)) {
-      throw usage('PriorityQueue', 'a number from compare', order);
+      throw loopChecks.wrong('PriorityQueue', 'a number from compare', order);
     }
     return order === 0 ? a.arrival < b.arrival : order < 0;
   }
@@ -133,7 +133,11 @@ function naturalOrder(a: unknown, b: unknown): number {
   if ((isNumeric(a) && isNumeric(b)) || (typeof a === 'string' && typeof b === 'string')) {
     return a < b ? -1 : a > b ? 1 : 0;
   }
-  throw usage('PriorityQueue', 'numbers, strings, arrays of them, or a compare option', isNumeric(a) ? b : a);
+  throw loopChecks.wrong(
+    'PriorityQueue',
+    'numbers, strings, arrays of them, or a compare option',
+    isNumeric(a) ? b : a,
+  );
 }
 
 function isNumeric(value: unknown): value is number | bigint {

@@ -1,12 +1,11 @@
 // Queues between producers and consumers: which item comes next, how many there may be, and what waits. Waiting and its
 // timeouts are those of locks/. Does not know the loop, threads or processes.
 
-import { requireOptions, usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { Event } from '../locks/event.ts';
 import { type Grant, WaitList } from '../locks/wait-list.ts';
 import {
-  checkCount,
   checkWait,
   clockAmong,
   clockOf,
@@ -60,13 +59,11 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws LoopUsageError `ERR_LOOP_USAGE` for a size that is negative or not a whole number, or wrong options.
    */
   constructor(maxSize = 0, options: QueueOptions<T> = {}) {
-    checkCount(new.target.name, 'a maxSize', maxSize);
-    requireOptions(options, QUEUE_OPTIONS, new.target.name);
+    loopChecks.wholeNumber(new.target.name, 'maxSize', maxSize);
+    loopChecks.options(new.target.name, options, QUEUE_OPTIONS);
     const clock = clockAmong(new.target.name, options);
     const { order = new ArrivalOrder<T>() } = options;
-    if (typeof order?.put !== 'function' || typeof order.take !== 'function') {
-      throw usage(new.target.name, 'an order with put and take', order);
-    }
+    loopChecks.withMethods(new.target.name, 'an order with put and take', order, 'put', 'take');
     this.maxSize = maxSize;
     this.#order = order;
     this.#getters = new WaitList(clock, (timeoutMs) => {

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { closeSync } from 'node:fs';
-import { usage } from '../checks.ts';
+import { loopChecks } from '../checks.ts';
 import { LoopClosedError, LoopUsageError } from '../loop-errors.ts';
 import { runInContextOf } from '../node-async-context.ts';
 import { checked, type Descriptor, type Reactor, type ReadyHandler } from '../reactor/reactor.ts';
@@ -84,7 +84,7 @@ export class DescriptorHandlers {
 
 function requireEvents(events: number, operation: string): void {
   if (Number.isInteger(events) && events > 0 && events <= ALL && (events & ~ALL) === 0) return;
-  throw usage(operation, 'IOLoop.READ and IOLoop.WRITE', events);
+  throw loopChecks.wrong(operation, 'IOLoop.READ and IOLoop.WRITE', events);
 }
 
 /** One descriptor that `IOLoop.addHandler` watches. It keeps the process alive until it or its socket is closed. */
@@ -167,7 +167,7 @@ const MOST_DESCRIPTOR = 0x7fffffff;
 
 function openDescriptor(target: unknown): Descriptor {
   if (!(target instanceof Socket)) {
-    throw usage('addHandler', 'a descriptor or a Socket', target);
+    throw loopChecks.wrong('addHandler', 'a descriptor or a Socket', target);
   }
   if (target.closed) throw new LoopClosedError('addHandler: the socket is closed');
   return target.descriptor;
@@ -175,7 +175,7 @@ function openDescriptor(target: unknown): Descriptor {
 
 function duplicate(reactor: Reactor, fd: number): Descriptor {
   if (!Number.isInteger(fd) || fd < 0 || fd > MOST_DESCRIPTOR) {
-    throw usage('addHandler', 'the number of a descriptor', fd);
+    throw loopChecks.wrong('addHandler', 'the number of a descriptor', fd);
   }
   const slot = checked(reactor.binding.adopt(fd, false), 'fcntl', `descriptor ${fd}`);
   return { slot, generation: reactor.binding.generation(slot) };

@@ -1,10 +1,10 @@
+import { loopChecks } from '../checks.ts';
 import { systemClock } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { LoopClosedError, LoopUsageError } from '../loop-errors.ts';
 import { requireNative } from '../reactor/backend.ts';
 import type { NativeBinding } from '../reactor/native-binding.ts';
 import { checked, type Descriptor, systemError } from '../reactor/reactor.ts';
-import { shownValue } from '../shown-value.ts';
 import { Socket } from './socket.ts';
 
 /** Ready to read, which the end and an error are too. */
@@ -118,9 +118,7 @@ export class DefaultSelector<Data = unknown> {
    */
   select(timeoutMs?: number): [SelectorKey<Data>, number][] {
     this.#assertOpen();
-    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
-      throw usageError(`timeoutMs must be a number of at least 0, not ${shownValue(timeoutMs)}`);
-    }
+    if (timeoutMs !== undefined) loopChecks.number('select', 'timeoutMs', timeoutMs);
     const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : systemClock.now() + timeoutMs;
     for (let remaining = timeoutMs ?? SLICE_MS; ; remaining = deadline - systemClock.now()) {
       if (deadline === Number.POSITIVE_INFINITY) this.#assertCanWake();
@@ -199,15 +197,11 @@ export class DefaultSelector<Data = unknown> {
 
 function assertEvents(events: number): void {
   if (events === EVENT_READ || events === EVENT_WRITE || events === (EVENT_READ | EVENT_WRITE)) return;
-  throw usageError(`events must be EVENT_READ, EVENT_WRITE or both, not ${shownValue(events)}`);
+  throw loopChecks.wrong('DefaultSelector', 'EVENT_READ, EVENT_WRITE or both', events);
 }
 
 function assertSocket(socket: Socket): void {
-  if (!(socket instanceof Socket)) throw usageError(`a Socket was expected, not ${shownValue(socket)}`);
-}
-
-function usageError(message: string): LoopUsageError {
-  return new LoopUsageError('ERR_LOOP_USAGE', message);
+  if (!(socket instanceof Socket)) throw loopChecks.wrong('DefaultSelector', 'a Socket', socket);
 }
 
 function alreadyRegistered(detail: string): LoopUsageError {

@@ -2,6 +2,7 @@
 // buffer: streams are in iostream.
 
 import { isIP } from 'node:net';
+import { loopChecks } from '../checks.ts';
 import type { SystemError } from '../errors.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { LoopClosedError, LoopUsageError } from '../loop-errors.ts';
@@ -15,6 +16,8 @@ export type SocketTarget = { readonly host: string; readonly port: number } | { 
 
 type SocketFamily = 4 | 6 | 'unix';
 
+/** The largest `int` of C. */
+const MAX_INT = 0x7fffffff;
 const DEFAULT_BACKLOG = 128;
 const DEFAULT_RECV_BYTES = 64 * 1024;
 /** More than the system holds for one socket by default, so that a larger wish is not answered with idle memory. */
@@ -61,7 +64,7 @@ export class Socket {
    */
   static tcp(family: 4 | 6 = 4): Socket {
     const binding = requireNative('Socket.tcp');
-    if (family !== 4 && family !== 6) throw usageError(`family must be 4 or 6, not ${shownValue(family)}`);
+    loopChecks.oneOf('Socket.tcp', 'family', family, [4, 6]);
     const { AF_INET, AF_INET6 } = binding.constants;
     return Socket.#open(binding, family === 6 ? AF_INET6 : AF_INET, family);
   }
@@ -136,7 +139,8 @@ export class Socket {
   /** Lets connections come. @param backlog - most that wait for {@link accept}; the system caps it. Default 128. */
   listen(backlog: number = DEFAULT_BACKLOG): void {
     const { binding, slot, generation } = this.#live('listen');
-    checked(binding.listen(slot, generation, naturalNumber(backlog, 'backlog')), 'listen');
+    loopChecks.wholeNumber('listen', 'backlog', backlog, 0, MAX_INT);
+    checked(binding.listen(slot, generation, backlog), 'listen');
   }
 
   /** Takes one connection. @returns a socket that is yours to close, or `undefined` when none waits. */
@@ -156,7 +160,7 @@ export class Socket {
    */
   recv(maxBytes: number = DEFAULT_RECV_BYTES): Uint8Array | undefined {
     const { binding, slot, generation } = this.#live('recv');
-    if (naturalNumber(maxBytes, 'maxBytes') === 0) throw usageError('maxBytes must be at least 1');
+    loopChecks.wholeNumber('recv', 'maxBytes', maxBytes, 1, MAX_INT);
     const target = new Uint8Array(Math.min(maxBytes, MOST_RECV_BYTES));
     const count = binding.recv(slot, generation, target, 0, target.length);
     if (count === -binding.constants.EAGAIN) return undefined;
@@ -168,7 +172,7 @@ export class Socket {
   /** Writes. @returns how many of the bytes the system took, 0 when it would block. @throws SystemError such as `EPIPE`. */
   send(bytes: Uint8Array): number {
     const { binding, slot, generation } = this.#live('send');
-    if (!(bytes instanceof Uint8Array)) throw usageError('send takes a Uint8Array');
+    if (!(bytes instanceof Uint8Array)) throw loopChecks.wrong('send', 'a Uint8Array', bytes);
     const count = binding.sendBytes(slot, generation, bytes, 0, bytes.byteLength);
     return count === -binding.constants.EAGAIN ? 0 : checked(count, 'send');
   }
@@ -189,7 +193,7 @@ export class Socket {
   /** Whether small writes leave at once (TCP_NODELAY). @throws SystemError for a Unix socket, which has no such thing. */
   setNoDelay(enabled: boolean = true): void {
     const { binding, slot, generation } = this.#live('setNoDelay');
-    if (typeof enabled !== 'boolean') throw usageError(`a boolean was expected, not ${shownValue(enabled)}`);
+    loopChecks.boolean('setNoDelay', 'enabled', enabled);
     const { NODELAY } = binding.constants.options;
     checked(binding.setOption(slot, generation, NODELAY, enabled ? 1 : 0), 'setsockopt');
   }
@@ -217,7 +221,7 @@ export class Socket {
 
   #withAddress(address: SocketTarget, call: AddressCall): number {
     if (typeof address !== 'object' || address === null) {
-      throw usageError(`an address was expected, not ${shownValue(address)}`);
+      throw loopChecks.wrong('Socket', 'an address', address);
     }
     if ('path' in address !== (this.#family === 'unix')) {
       throw usageError(`${describe(address)} is no address for a ${familyName(this.#family)} socket`);
@@ -265,13 +269,6 @@ function textOf(value: unknown): string {
 
 function familyName(family: SocketFamily): string {
   return family === 'unix' ? 'Unix' : `IPv${family}`;
-}
-
-function naturalNumber(value: number, what: string): number {
-  if (!Number.isInteger(value) || value < 0 || value > 0x7fffffff) {
-    throw usageError(`${what} must be an integer from 0 to 2147483647, not ${shownValue(value)}`);
-  }
-  return value;
 }
 
 function usageError(message: string, options?: ErrorOptions): LoopUsageError {

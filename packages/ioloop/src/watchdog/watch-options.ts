@@ -1,5 +1,5 @@
-import { type OptionNames, optionsProblem } from '../option-names.ts';
-import { shownValue } from '../shown-value.ts';
+import { ArgumentChecks } from '../argument-checks.ts';
+import type { OptionNames } from '../option-names.ts';
 import type { LoopBlock } from './loop-block.ts';
 import { WatchUsageError } from './watch-errors.ts';
 
@@ -54,36 +54,24 @@ export interface WatchSettings {
 /** More often than this, heartbeats would cost more than they tell. */
 const SHORTEST_INTERVAL_MS = 10;
 
+const checks = new ArgumentChecks((problem) => new WatchUsageError('ERR_WATCH_OPTIONS', problem));
+
 /** @throws WatchUsageError `ERR_WATCH_OPTIONS`. */
 export function watchSettings(options: LoopWatchOptions): WatchSettings {
-  const problem = optionsProblem(options, WATCH_OPTIONS);
-  if (problem !== undefined) throw new WatchUsageError('ERR_WATCH_OPTIONS', `watch: ${problem}`);
-  const { onBlock } = options;
-  if (onBlock !== undefined && typeof onBlock !== 'function') refuse('onBlock: a function', onBlock);
-  const thresholdMs = numberWithin('thresholdMs', options.thresholdMs ?? 100, 10, 60_000);
+  checks.options('watch', options, WATCH_OPTIONS);
+  const { thresholdMs = 100, enabled = process.env.NODE_ENV !== 'production', immediate = true } = options;
+  const { immediateModule, onBlock, stackFrames = 20, reportsPerMinute = 10 } = options;
+  if (onBlock !== undefined) checks.callback('watch', 'onBlock', onBlock);
+  checks.number('watch', 'thresholdMs', thresholdMs, 10, 60_000);
   return {
     thresholdMs,
     intervalMs: Math.max(SHORTEST_INTERVAL_MS, Math.floor(thresholdMs / 2)),
-    enabled: flag('enabled', options.enabled ?? process.env.NODE_ENV !== 'production'),
-    immediate: flag('immediate', options.immediate ?? true),
-    immediateModule: moduleUrl(options.immediateModule),
-    stackFrames: wholeWithin('stackFrames', options.stackFrames ?? 20, 1, 200),
-    reportsPerMinute: wholeWithin('reportsPerMinute', options.reportsPerMinute ?? 10, 1, 600),
+    enabled: checks.boolean('watch', 'enabled', enabled),
+    immediate: checks.boolean('watch', 'immediate', immediate),
+    immediateModule: moduleUrl(immediateModule),
+    stackFrames: checks.wholeNumber('watch', 'stackFrames', stackFrames, 1, 200),
+    reportsPerMinute: checks.wholeNumber('watch', 'reportsPerMinute', reportsPerMinute, 1, 600),
   };
-}
-
-function numberWithin(name: string, value: number, least: number, most: number): number {
-  if (typeof value === 'number' && value >= least && value <= most) return value;
-  return refuse(`${name}: ${least} to ${most}`, value);
-}
-
-function wholeWithin(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  return refuse(`${name}: a whole number from ${least} to ${most}`, value);
-}
-
-function flag(name: string, value: boolean): boolean {
-  return typeof value === 'boolean' ? value : refuse(`${name}: true or false`, value);
 }
 
 function moduleUrl(value: URL | string | undefined): string | undefined {
@@ -91,9 +79,5 @@ function moduleUrl(value: URL | string | undefined): string | undefined {
   const text = value instanceof URL || typeof value === 'string' ? String(value) : '';
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'file:' || url?.protocol === 'data:') return url.href;
-  return refuse('immediateModule: an absolute file: or data: URL', value);
-}
-
-function refuse(wanted: string, value: unknown): never {
-  throw new WatchUsageError('ERR_WATCH_OPTIONS', `watch: ${wanted} was expected, not ${shownValue(value)}`);
+  throw checks.wrong('watch', 'immediateModule: an absolute file: or data: URL', value);
 }
