@@ -27,9 +27,11 @@ export const PROTOCOL_STATE = ['packages/http1/src/protocol/fields/header-names.
 
 /** Source files that may import nothing but each other, because every protocol floor stands on them. */
 export const PROTOCOL_BASES = [
+  'packages/ioloop/src/argument-checks.ts',
   'packages/ioloop/src/errors.ts',
   'packages/ioloop/src/inspection.ts',
   'packages/ioloop/src/option-names.ts',
+  'packages/ioloop/src/printable.ts',
   'packages/ioloop/src/shown-value.ts',
 ];
 
