@@ -1,0 +1,257 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  Application,
+  type ApplicationListenOptions,
+  type ApplicationSettings,
+  ErrorHandler,
+  HTTPError,
+  RedirectHandler,
+  RequestHandler,
+  type RouteSpec,
+  StaticFileHandler,
+} from '../../src/index.ts';
+import { ask, bodyOf, statusOf } from '../fixtures/raw-client.ts';
+import { withApp } from '../fixtures/running-application.ts';
+
+class Hello extends RequestHandler {
+  override get(): void {
+    this.write('hello');
+  }
+}
+
+class Nothing extends RequestHandler {}
+
+class Capitals extends RequestHandler {
+  GET(): void {}
+}
+
+/** Routes whose types do not matter, since it is the run time that refuses them. */
+const make = (routes: unknown) => new Application(routes as RouteSpec[]);
+const handle = (handler: unknown, init?: object) => make([['/', handler, init]]);
+
+let folder: string;
+let file: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'landspout-routes-'));
+  file = path.join(folder, 'file.txt');
+  await writeFile(file, 'text');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('an Application is refused, when it is made,', () => {
+  it.each([
+    ['a pattern of Tornado', [['/story/([0-9]+)', Hello]], String.raw`/\/story\/([0-9]+)/`],
+    ['such a prefix', [['/story/([0-9]+)', [['/x', Hello]]]], "'/story/:id'"],
+    ['an empty pattern', [['', Hello]], "the root is '/'"],
+    ['a pattern that is none', [[7, Hello]], 'a string or a RegExp was expected as pattern, not 7'],
+    ['a prefix that is none', [[/a/, [['/x', Hello]]]], 'a prefix of routes must be a string'],
+    ['a route that is none', ['/', Hello], `route 0: an array such as ['/', Hello] was expected, not "/"`],
+    ['routes that are none', { '/': Hello }, 'an array of routes was expected, not an object of Object'],
+    ['a name in the place of init', [['/', Hello, 'home']], 'the name of a route comes fourth'],
+    ['a name that is none', [['/', Hello, {}, 7]], 'a name was expected, not 7'],
+  ])('with %s, and the message has a remedy [RT-01]', (_, routes, message) => {
+    expect(() => make(routes)).toThrow(message);
+    expect(() => make(routes)).toThrow(expect.objectContaining({ code: 'ERR_WEB_ROUTE' }));
+  });
+
+  it.each([
+    ['a handler that is not there', undefined, 'do two modules import each other'],
+    ['an arrow function', () => {}, 'a class that extends RequestHandler was expected, not a function'],
+    [
+      'a function',
+      function hello() {},
+      'a class that extends RequestHandler was expected, not the function hello',
+    ],
+    ['a class of something else', Map, 'was expected, not the function Map; write class Hello'],
+    ['a handler that was made', { get() {} }, 'was expected, not an object of Object'],
+    ['a class without a verb', Nothing, 'the class Nothing has no method for any of get, head, post'],
+    ['RequestHandler itself', RequestHandler, 'the class RequestHandler has no method for any of'],
+    ['verbs in capitals', Capitals, 'its methods are named in lower case: get()'],
+  ])('with %s as handler, and the message has a remedy [RH-01]', (_, handler, message) => {
+    expect(() => handle(handler)).toThrow(message);
+    expect(() => handle(handler)).toThrow(expect.objectContaining({ code: 'ERR_WEB_ROUTE' }));
+  });
+
+  it('with a class of another copy of this package, which it says', async () => {
+    const copy = class RequestHandlerCopy {
+      prepare(): void {}
+      sendError(): void {}
+      setDefaultHeaders(): void {}
+    };
+    expect(() => handle(class Mine extends copy {})).toThrow('which seems to be installed twice');
+  });
+
+  it('with the name of another route [RT-03]', () => {
+    const routes: RouteSpec[] = [
+      ['/a', Hello, {}, 'x'],
+      ['/b', Hello, {}, 'x'],
+    ];
+    expect(() => new Application(routes)).toThrow('route "/b": its name "x" is that of the route "/a" too');
+    const app = new Application([['/a', Hello, {}, 'x']]);
+    expect(() => app.addHandlers('b.example', [['/b', Hello, {}, 'x']])).toThrow('its name "x"');
+    expect(() => app.addHandlers('b.example', [['/a', Hello, {}, 'x']])).not.toThrow();
+    expect(app.reverseUrl('x')).toBe('/a');
+  });
+
+  it('with an invalid setting or default handler [APP-01]', () => {
+    const set = (settings: object) => () => new Application([], settings as ApplicationSettings);
+    expect(set({ default_handler_class: Hello })).toThrow('did you mean "defaultHandlerClass"?');
+    expect(set({ xsrfCookies: true })).toThrow('Application: unknown option "xsrfCookies"');
+    expect(set({ logFunction: 'access' })).toThrow('a function as logFunction was expected, not "access"');
+    expect(set({ defaultHandlerClass: Nothing })).toThrow('the class Nothing has no method');
+    expect(set({ defaultHandlerClass: ErrorHandler })).toThrow('a status of 400 to 599 was expected');
+    expect(set({ defaultHandlerClass: StaticFileHandler, defaultHandlerInit: { path: folder } })).toThrow(
+      'as a parameter',
+    );
+  });
+});
+
+describe('handlers that come with the package are refused, when the application is made,', () => {
+  const files = (init: unknown, pattern = '/*path') => make([[pattern, StaticFileHandler, init]]);
+
+  it('without a folder, or with one that is none [ST-01]', () => {
+    expect(() => files(undefined)).toThrow(
+      'the folder of the files was expected as path, not undefined: { path',
+    );
+    expect(() => files({ path: '' })).toThrow('not "" (an empty string)');
+    expect(() => files({ path: new URL('file:///a') })).toThrow('not an object of URL');
+    expect(() => files({ path: file })).toThrow('is a file, and a folder was expected');
+    expect(() => files({ path: path.join(folder, 'none') })).toThrow('is not there');
+    expect(() => files({ path: 'no-such-folder' })).toThrow(
+      `the folder ${JSON.stringify(path.resolve('no-such-folder'))} is not there: a relative path starts at the working`,
+    );
+  });
+
+  it('without a parameter for the path, or with an option that is not known [ST-01]', () => {
+    expect(() => files({ path: folder }, '/static')).toThrow('end the pattern with /*path');
+    expect(() => files({ path: folder, defaultFileName: 'index.html' })).toThrow('mean "defaultFilename"?');
+    expect(() => make([[/\/static\/(.*)/, StaticFileHandler, { path: folder }]])).not.toThrow();
+  });
+
+  it('with a redirect to nowhere, or to a parameter that the pattern has not [HD-01]', () => {
+    const redirect = (init: object, pattern: string | RegExp = '/old/:id') =>
+      make([[pattern, RedirectHandler, init]]);
+    expect(() => redirect({})).toThrow('where to redirect was expected as url, not undefined');
+    expect(() => redirect({ url: '/{name}' })).toThrow(
+      'the url has {name}, and the pattern no such parameter',
+    );
+    expect(() => redirect({ url: '/{1}' }, /\/(a)/)).toThrow('the url has {1}');
+    expect(() => redirect({ url: '/', premanent: true })).toThrow('did you mean "permanent"?');
+    for (const url of ['/{id}', '/{0}', '/']) expect(() => redirect({ url })).not.toThrow();
+  });
+
+  it('with a status that is no refusal [HD-01]', () => {
+    expect(() => handle(ErrorHandler, { status: 200 })).toThrow(
+      'a status of 400 to 599 was expected, not 200',
+    );
+    expect(() => handle(ErrorHandler, { code: 404 })).toThrow('unknown option "code"');
+  });
+});
+
+describe('a class is taken as a handler', () => {
+  it('whatever way it responds in [RH-01]', () =>
+    withApp(
+      [
+        ['/prepared', Prepared],
+        ['/field', Field],
+        ['/assigned', Assigned],
+        ['/inherited', Inherited],
+        ['/own', Own],
+        ['/files/*path', Files],
+        ['/listing', Listing],
+        ['/moved', Moved],
+      ],
+      async ({ port }) => {
+        expect(statusOf(await ask(port, '/prepared'))).toBe(418);
+        expect(bodyOf(await ask(port, '/field'))).toBe('field');
+        expect(bodyOf(await ask(port, '/assigned'))).toBe('assigned');
+        expect(bodyOf(await ask(port, '/inherited'))).toBe('hello');
+        expect(bodyOf(await ask(port, '/own', 'PURGE'))).toBe('purged');
+        expect(bodyOf(await ask(port, '/files/file.txt'))).toBe('text');
+        expect(bodyOf(await ask(port, '/listing'))).toBe('listing');
+        expect(statusOf(await ask(port, '/moved'))).toBe(301);
+      },
+    ));
+
+  class Prepared extends RequestHandler {
+    override prepare(): void {
+      throw new HTTPError(418);
+    }
+  }
+
+  class Field extends RequestHandler {
+    override get = (): void => this.write('field');
+  }
+
+  class Assigned extends RequestHandler {
+    constructor(context: ConstructorParameters<typeof RequestHandler>[0]) {
+      super(context);
+      this.get = () => this.write('assigned');
+    }
+  }
+
+  class Inherited extends Hello {}
+
+  class Own extends RequestHandler {
+    static override readonly supportedMethods = ['PURGE'];
+    purge(): void {
+      this.write('purged');
+    }
+  }
+
+  /** Has its folder from elsewhere. */
+  class Files extends StaticFileHandler {
+    override initialize(): void {
+      super.initialize({ path: folder });
+    }
+  }
+
+  /** Needs no parameter. */
+  class Listing extends StaticFileHandler {
+    override initialize(): void {
+      super.initialize({ path: folder });
+    }
+    override async get(): Promise<void> {
+      this.write('listing');
+    }
+  }
+
+  class Moved extends RedirectHandler {
+    override initialize(): void {
+      super.initialize({ url: '/elsewhere' });
+    }
+  }
+
+  it('with a check of its own, which the route is refused by [RT-01]', () => {
+    class Picky extends Hello {
+      static override routeProblem({ init }: { readonly init: object }): string | undefined {
+        return 'colour' in init ? undefined : 'the option colour was expected';
+      }
+    }
+    expect(() => handle(Picky)).toThrow('route "/": the option colour was expected');
+    expect(() => handle(Picky, { colour: 'red' })).not.toThrow();
+  });
+});
+
+describe('Application.listen', () => {
+  const listen = (options: unknown) => new Application([]).listen(options as ApplicationListenOptions);
+
+  it('refuses options that are not known by name, those of servers and of listening alike [APP-02]', async () => {
+    await expect(listen({ prot: 8888 })).rejects.toThrow(
+      'listen: unknown option "prot": did you mean "port"?',
+    );
+    await expect(listen({ idleTimeout: 1 })).rejects.toThrow('did you mean "idleTimeoutMs"?');
+    await expect(listen({ zzz: 1 })).rejects.toHaveProperty('code', 'ERR_WEB_USAGE');
+  });
+
+  it('takes a port as text, and refuses a port alone with a remedy [APP-02]', async () => {
+    await using server = await listen({ port: '0', host: '127.0.0.1', maxConnections: 1 });
+    expect(server.port).toBeGreaterThan(0);
+    await expect(listen({ port: '' })).rejects.toThrow('write PORT || 8080');
+    await expect(listen(8888)).rejects.toThrow('write listen({ port: 8888 })');
+  });
+});

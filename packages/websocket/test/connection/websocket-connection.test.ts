@@ -1,0 +1,82 @@
+import { IOStream, memoryPair } from '@landspout/iostream';
+import { describe, expect, it } from 'vitest';
+import { encodeMessage, resolveWebSocketOptions, WebSocketConnection } from '../../src/index.ts';
+import { encodeClose } from '../../src/protocol/index.ts';
+import { MASK } from '../fixtures/raw-client.ts';
+import { until } from '../fixtures/running-application.ts';
+
+/** A connection that nobody listens to, and the other end of its stream. */
+function open(role: 'client' | 'server') {
+  const [near, far] = memoryPair();
+  const heard = { closes: 0 };
+  const delegate = {
+    messageReceived() {},
+    pingReceived() {},
+    pongReceived() {},
+    connectionClosed() {
+      heard.closes += 1;
+    },
+    callbackFailed(error: unknown) {
+      throw error;
+    },
+  };
+  const settings = resolveWebSocketOptions({ randomBytes: () => MASK });
+  const connection = new WebSocketConnection(new IOStream(near), role, delegate, settings);
+  connection.start();
+  return { connection, heard, peer: new IOStream(far) };
+}
+
+describe('WebSocketConnection', () => {
+  it('answers a close frame behind all that is queued, although the server has ended TCP [WS-15]', async () => {
+    const { connection, heard, peer } = open('client');
+    const message = new Uint8Array(1_000_000);
+    void connection.writeMessage(message);
+    void peer.write(encodeClose(1001, 'moving'));
+    peer.endWrite();
+    await until(() => connection.closeCode === 1001);
+    // The end comes behind the close frame, and finds most of the message still here.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(connection.queuedBytes).toBeGreaterThan(0);
+    const received = await peer.readUntilClose();
+    const expected = Buffer.concat([encodeMessage(message, MASK), encodeClose(1001, '', MASK)]);
+    expect(received.equals(expected)).toBe(true);
+    peer.close();
+    await until(() => heard.closes > 0);
+    expect([connection.closeCode, connection.closeReason, connection.closeError]).toEqual([
+      1001,
+      'moving',
+      undefined,
+    ]);
+  });
+
+  it('refuses a ready frame on a client, which masks each anew [WS-10]', () => {
+    const { connection } = open('client');
+    const sending = () => connection.sendFrame(encodeMessage('x'));
+    expect(sending).toThrow(expect.objectContaining({ code: 'ERR_WEBSOCKET_BAD_MASK' }));
+    connection.abort();
+  });
+
+  it('hears of a stream that had ended before it, once [WS-15, ATT-76]', async () => {
+    const [near, far] = memoryPair();
+    const stream = new IOStream(near);
+    new IOStream(far).reset();
+    stream.close();
+    await stream.waitClosed();
+    let closes = 0;
+    const delegate = {
+      messageReceived() {},
+      pingReceived() {},
+      pongReceived() {},
+      connectionClosed() {
+        closes += 1;
+      },
+      callbackFailed() {},
+    };
+    const connection = new WebSocketConnection(stream, 'server', delegate, resolveWebSocketOptions());
+    connection.start();
+    await until(() => closes > 0);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect([closes, connection.closeCode]).toEqual([1, 1006]);
+    await expect(connection.writeMessage('x')).rejects.toMatchObject({ code: 'ERR_WEBSOCKET_CLOSED' });
+  });
+});
