@@ -5,7 +5,7 @@ import {
   Http1ProtocolError,
   Http1UsageError,
 } from '@landspout/http1';
-import type { Clock, ClockTimer } from '@landspout/ioloop';
+import { type Clock, type ClockTimer, onAbort } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import {
   HTTPClientError,
@@ -58,8 +58,7 @@ export class FetchOperation {
   async run(): Promise<HTTPResponse> {
     const { origin, signal } = this.#prepared;
     signal?.throwIfAborted();
-    const onAbort = (): void => this.stop(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const stopListening = onAbort(signal, (reason) => this.stop(reason));
     try {
       this.#allow('queue', this.#connectLimitMs);
       const slot = await this.#pool.acquire(origin, this.#controller.signal);
@@ -70,7 +69,7 @@ export class FetchOperation {
       }
     } finally {
       this.#timer?.cancel();
-      signal?.removeEventListener('abort', onAbort);
+      stopListening();
     }
   }
 
@@ -137,8 +136,7 @@ export class FetchOperation {
     const { signal } = this.#controller;
     const spentMs = this.#clock.now() - this.#startedAt;
     this.#allow('request', requestTimeoutMs === 0 ? 0 : Math.max(1, requestTimeoutMs - spentMs));
-    const onAbort = (): void => connection.abort(abortError(signal.reason));
-    signal.addEventListener('abort', onAbort, { once: true });
+    const stopListening = onAbort(signal, (reason) => connection.abort(abortError(reason)));
     try {
       const exchange = new Promise<CollectedResponse>((complete, failed) => {
         const headReceived = (head: CollectedResponse['head']): void | PromiseLike<void> => {
@@ -152,7 +150,7 @@ export class FetchOperation {
       writeBody(connection, body, exchange).catch((error) => connection.abort(abortError(error)));
       return await exchange;
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      stopListening();
     }
   }
 

@@ -1,7 +1,7 @@
 // This room knows which requests may share a connection, and how many there may be. It does not know what is sent on one.
 
 import { ClientConnection, type Http1Limits } from '@landspout/http1';
-import { Deadline, type DeadlineEntry, DeadlineWheel, type IOLoop } from '@landspout/ioloop';
+import { Deadline, type DeadlineEntry, DeadlineWheel, type IOLoop, onAbort } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import { HTTPClientLimitError, HTTPStreamClosedError } from '../errors.ts';
 import type { Origin } from './origin.ts';
@@ -90,22 +90,21 @@ export class ConnectionPool {
           `${this.settings.maxQueued} requests wait for a connection already`,
         );
       }
-      const onAbort = (): void => {
-        this.#leaveQueue(lane, waiter);
-        waiter.reject(signal.reason);
-      };
       const waiter: Waiter = {
         arrival: this.#arrivals,
         resolve(slot) {
-          signal.removeEventListener('abort', onAbort);
+          stopListening();
           resolve(slot);
         },
         reject(error) {
-          signal.removeEventListener('abort', onAbort);
+          stopListening();
           reject(error);
         },
       };
-      signal.addEventListener('abort', onAbort, { once: true });
+      const stopListening = onAbort(signal, (reason) => {
+        this.#leaveQueue(lane, waiter);
+        waiter.reject(reason);
+      });
       this.#arrivals += 1;
       this.#queued += 1;
       lane.waiting.add(waiter);

@@ -1,5 +1,5 @@
 import { type LookupAddress, lookup } from 'node:dns';
-import { withCallerStack } from '@landspout/ioloop';
+import { onAbort, withCallerStack } from '@landspout/ioloop';
 import { shownText } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { requireOptions, StreamConnectError } from '../errors.ts';
@@ -62,17 +62,16 @@ function boundedLookup(
       lookup(host, { all: true, verbatim: true, family }, (error, addresses) => {
         running -= 1;
         waiting.shift()?.();
-        signal?.removeEventListener('abort', onAbort);
+        stopListening();
         if (error === null) resolve(addresses);
         else reject(noAddress(host, error.code ?? error.message, error));
       });
     };
-    const onAbort = (): void => {
+    const stopListening = onAbort(signal, (reason) => {
       const place = waiting.indexOf(start);
       if (place !== -1) waiting.splice(place, 1);
-      reject(signal?.reason);
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
+      reject(reason);
+    });
     if (running < MAX_LOOKUPS) start();
     else waiting.push(start);
   });

@@ -1,4 +1,4 @@
-import { type Clock, type ClockTimer, SystemError } from '@landspout/ioloop';
+import { type Clock, type ClockTimer, onAbort, SystemError } from '@landspout/ioloop';
 import { type AddressFamily, targetName } from '../addresses/net-address.ts';
 import { ConnectError } from '../errors.ts';
 import type { Transport } from '../transport.ts';
@@ -66,6 +66,7 @@ class Race<Candidate extends ConnectCandidate> {
   readonly #attempts = new Set<Attempt>();
   readonly #errors: unknown[] = [];
   #timer: ClockTimer | undefined;
+  #stopListening: (() => void) | undefined;
   #isOver = false;
 
   constructor(host: string, candidates: readonly Candidate[], context: RaceContext<Candidate>) {
@@ -75,8 +76,9 @@ class Race<Candidate extends ConnectCandidate> {
   }
 
   start(): void {
-    this.#context.signal.addEventListener('abort', this.#onAbort, { once: true });
-    this.#startNext();
+    const { signal, reject } = this.#context;
+    this.#stopListening = onAbort(signal, (reason) => this.#finish(() => reject(reason)));
+    if (!this.#isOver) this.#startNext();
   }
 
   readonly #startNext = (): void => {
@@ -129,13 +131,11 @@ class Race<Candidate extends ConnectCandidate> {
   #finish(settle: () => void): void {
     this.#isOver = true;
     this.#timer?.cancel();
-    this.#context.signal.removeEventListener('abort', this.#onAbort);
+    this.#stopListening?.();
     settle();
     for (const { controller } of this.#attempts) controller.abort();
     this.#attempts.clear();
   }
-
-  readonly #onAbort = (): void => this.#finish(() => this.#context.reject(this.#context.signal.reason));
 }
 
 /** The families take turns, in the order that the resolver gave each (RFC 8305 §4). */

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { type IOLoop, SystemError } from '@landspout/ioloop';
+import { type IOLoop, onAbort, SystemError } from '@landspout/ioloop';
 import { targetName } from '../addresses/net-address.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
@@ -17,13 +17,8 @@ export function connectNode(loop: IOLoop, target: ConnectTarget, signal?: AbortS
     // Nothing is read before somebody asks.
     socket.pause();
     const end = (): void => {
-      signal?.removeEventListener('abort', onAbort);
+      stopListening();
       socket.off('connect', onConnect);
-    };
-    const onAbort = (): void => {
-      end();
-      socket.destroy();
-      reject(signal?.reason);
     };
     const onConnect = (): void => {
       end();
@@ -37,7 +32,11 @@ export function connectNode(loop: IOLoop, target: ConnectTarget, signal?: AbortS
       end();
       reject(connectError(error, target));
     };
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const stopListening = onAbort(signal, (reason) => {
+      end();
+      socket.destroy();
+      reject(reason);
+    });
     socket.once('connect', onConnect);
     socket.on('error', onError);
   });

@@ -2,6 +2,7 @@ import {
   checked,
   type Descriptor,
   type IOLoop,
+  onAbort,
   type Reactor,
   type ReadyHandler,
   systemError,
@@ -33,10 +34,10 @@ class PendingConnect implements ReadyHandler {
   readonly #loop: IOLoop;
   readonly #reactor: Reactor;
   readonly #name: string;
-  readonly #signal: AbortSignal | undefined;
   readonly #resolve: (transport: Transport) => void;
   readonly #reject: (error: unknown) => void;
   readonly #descriptor: Descriptor;
+  readonly #stopListening: () => void;
 
   constructor(
     loop: IOLoop,
@@ -49,7 +50,6 @@ class PendingConnect implements ReadyHandler {
     this.#loop = loop;
     this.#reactor = reactor;
     this.#name = nameOf(target);
-    this.#signal = signal;
     this.#resolve = resolve;
     this.#reject = reject;
     const { binding, constants, options } = reactor;
@@ -80,7 +80,7 @@ class PendingConnect implements ReadyHandler {
       throw error;
     }
     reactor.ref();
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#stopListening = onAbort(signal, (reason) => this.#abort(reason));
   }
 
   ready(): void {
@@ -102,14 +102,14 @@ class PendingConnect implements ReadyHandler {
   #end(): void {
     this.#reactor.forget(this.#descriptor);
     this.#reactor.unref();
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening();
   }
 
-  readonly #onAbort = (): void => {
+  #abort(reason: unknown): void {
     this.#end();
     this.#reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
-    this.#reject(this.#signal?.reason);
-  };
+    this.#reject(reason);
+  }
 }
 
 function domainOf(reactor: Reactor, target: ConnectTarget): number {

@@ -2,7 +2,7 @@
 // know listening sockets or servers.
 
 import type { SecureContext } from 'node:tls';
-import { type ClockTimer, IOLoop, withCallerStack } from '@landspout/ioloop';
+import { type ClockTimer, IOLoop, onAbort, withCallerStack } from '@landspout/ioloop';
 import { type OptionNames, shownText, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { AddressFamily } from '../addresses/net-address.ts';
@@ -173,8 +173,7 @@ export class TCPClient {
     const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
     signal?.throwIfAborted();
     const controller = new AbortController();
-    const onAbort = (): void => controller.abort(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const stopListening = onAbort(signal, (reason) => controller.abort(reason));
     let timer: ClockTimer | undefined;
     if (timeoutMs > 0) {
       const expire = (): void => {
@@ -187,7 +186,7 @@ export class TCPClient {
       return await open(controller.signal);
     } finally {
       timer?.cancel();
-      signal?.removeEventListener('abort', onAbort);
+      stopListening();
     }
   }
 }
@@ -222,10 +221,9 @@ function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOp
 /** A resolver of somebody else's may take its time with our signal, and return any thenable. */
 function unlessAborted<T>(resolving: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const stopListening = onAbort(signal, reject);
     const settled = Promise.resolve(resolving).then(resolve, reject);
-    void settled.finally(() => signal.removeEventListener('abort', onAbort));
+    void settled.finally(stopListening);
   });
 }
 

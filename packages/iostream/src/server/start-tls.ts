@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { IOLoop, withCallerStack } from '@landspout/ioloop';
+import { IOLoop, onAbort, withCallerStack } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { requireOptions, StreamClosedError, StreamConnectError, StreamUsageError } from '../errors.ts';
 import { coreOf, IOStream } from '../stream/io-stream.ts';
@@ -68,8 +68,7 @@ export async function startTls(stream: IOStream, options: StartTlsOptions): Prom
   signal?.throwIfAborted();
   const shake = options.server ? serverHandshake(options.tls, loop) : clientHandshake(options.tls, loop);
   const stopping = new AbortController();
-  const onAbort = (): void => stopping.abort(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const stopListening = onAbort(signal, (reason) => stopping.abort(reason));
   try {
     const { signal: stop } = stopping;
     if (stream instanceof ServerStream) return await upgrade(stream, shake, stopping, options.stream);
@@ -80,7 +79,7 @@ export async function startTls(stream: IOStream, options: StartTlsOptions): Prom
   } catch (error) {
     throw withCallerStack(error);
   } finally {
-    signal?.removeEventListener('abort', onAbort);
+    stopListening();
   }
 }
 
@@ -133,7 +132,6 @@ function serverHandshake(
         plain.close();
         throw new StreamConnectError('ERR_STREAM_TLS', 'tls: too many handshakes are in progress');
       }
-      const stopListening = (): void => signal.removeEventListener('abort', onAbort);
       const acceptor = new TlsAcceptor(context, loop, {
         secured(transport) {
           stopListening();
@@ -144,11 +142,10 @@ function serverHandshake(
           reject(error);
         },
       });
-      const onAbort = (): void => {
-        reject(signal.reason);
+      const stopListening = onAbort(signal, (reason) => {
+        reject(reason);
         acceptor.destroyAll();
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
+      });
       acceptor.accept(plain);
     });
 }

@@ -1,4 +1,4 @@
-import { type Clock, type ClockTimer, IOLoop } from '@landspout/ioloop';
+import { type Clock, type ClockTimer, IOLoop, onAbort } from '@landspout/ioloop';
 import { StreamClosedError, StreamLimitError } from '../errors.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 
@@ -51,15 +51,14 @@ export class CloseListeners {
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const onClose = (): void => {
-        signal?.removeEventListener('abort', onAbort);
+        stopListening();
         resolve();
       };
-      const onAbort = (): void => {
-        this.#listeners.delete(onClose);
-        reject(signal?.reason);
-      };
       this.#listeners.add(onClose);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const stopListening = onAbort(signal, (reason) => {
+        this.#listeners.delete(onClose);
+        reject(reason);
+      });
     });
   }
 

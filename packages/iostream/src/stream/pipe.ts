@@ -1,3 +1,4 @@
+import { onAbort } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { closedError, requireOptions } from '../errors.ts';
 import type { IOStream } from './io-stream.ts';
@@ -31,8 +32,7 @@ export async function pipe(source: IOStream, target: IOStream, options: PipeOpti
   const { end = true, signal } = options;
   signal?.throwIfAborted();
   const stopping = new AbortController();
-  const onAbort = (): void => stopping.abort(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const stopListening = onAbort(signal, (reason) => stopping.abort(reason));
   // A source that is silent would never try to write, and so never learn that the target has gone.
   const onTargetClosed = (): void => stopping.abort(closedError(target, 'pipeTo'));
   target.waitClosed({ signal: stopping.signal }).then(onTargetClosed, () => {});
@@ -45,7 +45,7 @@ export async function pipe(source: IOStream, target: IOStream, options: PipeOpti
     if (end && source.isClosed && !source.isEnded) passOnClose(source, target);
     throw error;
   } finally {
-    signal?.removeEventListener('abort', onAbort);
+    stopListening();
     stopping.abort();
   }
 }

@@ -1,3 +1,4 @@
+import { onAbort } from '@landspout/ioloop';
 import { StreamLimitError } from '../errors.ts';
 import { borrowQueue, NO_BYTES, returnQueue } from './byte-queue.ts';
 import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
@@ -71,7 +72,7 @@ export class StreamInbox {
   /** Starts the read of a goal that was {@link look}ed for in vain; {@link answer} settles it. An abort loses no byte. */
   wait<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
     this.#goal = goal;
-    if (signal !== undefined) this.#heed(signal);
+    if (signal !== undefined) this.#stopListening = onAbort(signal, (reason) => this.fail(reason));
     return new Promise<Result>((resolve) => {
       this.#resolve = resolve as (result: unknown) => void;
     });
@@ -123,12 +124,6 @@ export class StreamInbox {
   #abandon(goal: ReadGoal<unknown>): void {
     const taken = goal.abandon?.();
     if (taken !== undefined) this.prepend(taken);
-  }
-
-  #heed(signal: AbortSignal): void {
-    const onAbort = (): void => this.fail(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    this.#stopListening = () => signal.removeEventListener('abort', onAbort);
   }
 
   #returnEmpty(): void {

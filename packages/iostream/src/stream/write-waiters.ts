@@ -1,3 +1,5 @@
+import { onAbort } from '@landspout/ioloop';
+
 /** Somebody who waits until a position in the stream of written bytes has been reached. */
 interface Waiter {
   position: number;
@@ -34,12 +36,10 @@ export class WriteWaiters {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const waiter = this.#wait(this.#sentBytes + byteLength);
     if (signal === undefined) return waiter.promise;
-    const onAbort = (): void => {
+    const stopListening = onAbort(signal, (reason) => {
       this.#waiters = this.#waiters.filter((other) => other !== waiter);
-      waiter.reject(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    const stopListening = (): void => signal.removeEventListener('abort', onAbort);
+      waiter.reject(reason);
+    });
     waiter.promise.then(stopListening, stopListening);
     return waiter.promise;
   }

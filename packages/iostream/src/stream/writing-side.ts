@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { onAbort } from '@landspout/ioloop';
 import {
   closedError,
   type EndedStream,
@@ -156,13 +157,11 @@ export class WritingSide {
 
   #heed(signal: AbortSignal | undefined, file: OutgoingFile): void {
     if (signal === undefined) return;
-    const onAbort = (): void => {
-      file.fail(signal.reason);
-      if (file.isStarted) this.#stream.reset(asError(signal.reason));
+    const stopListening = onAbort(signal, (reason) => {
+      file.fail(reason);
+      if (file.isStarted) this.#stream.reset(asError(reason));
       else file.isDropped = true;
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    const stopListening = (): void => signal.removeEventListener('abort', onAbort);
+    });
     file.promise.then(stopListening, stopListening);
   }
 

@@ -1,4 +1,4 @@
-import { type IOLoop, withTimeout } from '@landspout/ioloop';
+import { type IOLoop, onAbort, withTimeout } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { StreamClosedError, StreamLimitError } from '../errors.ts';
 import type { IOStream } from '../stream/io-stream.ts';
@@ -60,8 +60,7 @@ async function exchange(
 ): Promise<CommunicateResult> {
   // When one of the reads fails, the other must not go on holding its stream.
   const reading = new AbortController();
-  const onStop = (): void => reading.abort(stop.reason);
-  stop.addEventListener('abort', onStop, { once: true });
+  const stopListening = onAbort(stop, (reason) => reading.abort(reason));
   try {
     send(child.stdin, input);
     const [stdout, stderr, returnCode] = await Promise.all([
@@ -75,7 +74,7 @@ async function exchange(
     if (error instanceof SubprocessLimitError) await child.close();
     throw error;
   } finally {
-    stop.removeEventListener('abort', onStop);
+    stopListening();
   }
 }
 

@@ -1,3 +1,4 @@
+import { onAbort } from '@landspout/ioloop';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
 import { WebSocketUsageError } from '../protocol/index.ts';
 
@@ -42,12 +43,11 @@ export class MessageInbox implements WebSocketDelegate {
     }
     if (this.#isClosed) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
+      const stopListening = onAbort(signal, (reason) => {
         this.#reader = undefined;
-        reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#reader = { resolve, reject, stopListening: () => signal?.removeEventListener('abort', onAbort) };
+        reject(reason);
+      });
+      this.#reader = { resolve, reject, stopListening };
     });
   }
 

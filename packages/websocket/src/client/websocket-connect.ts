@@ -8,7 +8,7 @@ import {
   Http1UsageError,
   parseAbsoluteUrl,
 } from '@landspout/http1/protocol';
-import { withCallerStack } from '@landspout/ioloop';
+import { onAbort, withCallerStack } from '@landspout/ioloop';
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { type IOStream, type Resolver, TCPClient, type TlsClientOptions } from '@landspout/iostream';
 import { WebSocketTimeoutError } from '../connection/errors.ts';
@@ -89,8 +89,7 @@ export async function websocketConnect(
 
   signal?.throwIfAborted();
   const controller = new AbortController();
-  const onAbort = (): void => controller.abort(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const stopListening = onAbort(signal, (reason) => controller.abort(reason));
   const expire = (): void => {
     const detail = `not connected to ${target.authority} within ${connectTimeoutMs} ms`;
     controller.abort(new WebSocketTimeoutError('ERR_WEBSOCKET_CONNECT_TIMEOUT', detail));
@@ -106,7 +105,7 @@ export async function websocketConnect(
     throw withCallerStack(error);
   } finally {
     timer?.cancel();
-    signal?.removeEventListener('abort', onAbort);
+    stopListening();
   }
 }
 

@@ -1,3 +1,4 @@
+import { onAbort } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
 import type { ResponseHead } from '../../delegate.ts';
@@ -47,13 +48,12 @@ export function requestUpgrade(
       throw new HTTPUsageError(`requestUpgrade: ${problem}`);
     }
     const connection = new ClientConnection(stream, limits === undefined ? {} : { limits });
-    const onAbort = (): void => connection.abort(signal?.reason);
-    const stopListening = (): void => signal?.removeEventListener('abort', onAbort);
+    let stopListening: (() => void) | undefined;
     try {
       signal?.throwIfAborted();
       const delegate = {
         headersReceived(head: ResponseHead): void {
-          stopListening();
+          stopListening?.();
           const switches =
             head.status === 101 || (request.method === 'CONNECT' && Math.floor(head.status / 100) === 2);
           resolve({ head, stream: switches ? connection.detach() : undefined });
@@ -62,12 +62,12 @@ export function requestUpgrade(
         dataReceived(): void {},
         finish(): void {},
         connectionClosed(reason: Error): void {
-          stopListening();
+          stopListening?.();
           reject(reason);
         },
       };
       connection.begin({ ...request, bodyBytes: 0 }, delegate);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      stopListening = onAbort(signal, (reason) => connection.abort(reason as Error));
     } catch (error) {
       stream.close(error instanceof Error ? error : undefined);
       reject(error);
