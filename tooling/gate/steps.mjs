@@ -45,6 +45,10 @@ const REPO = [
     command: [process.execPath, 'tooling/docs/errors.mjs', '--check'],
   },
   {
+    name: 'checking that docs/api is what the packages export',
+    command: [process.execPath, 'tooling/api/main.mjs', '--check'],
+  },
+  {
     name: 'checking that the links between pages, and from them to files, lead somewhere',
     command: [process.execPath, 'tooling/docs/links.mjs'],
   },
