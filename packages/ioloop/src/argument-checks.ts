@@ -15,16 +15,16 @@ export const MAX_DELAY_MS = 2 ** 31 - 1;
  * checks.options('listen', options, LISTEN_OPTIONS);
  * checks.wholeNumber('listen', 'backlog', options.backlog ?? 511, 1);
  */
-export class ArgumentChecks {
-  readonly #errorOf: (problem: string) => Error;
+export class ArgumentChecks<Refusal extends Error = Error> {
+  readonly #errorOf: (problem: string) => Refusal;
 
   /** @param errorOf - makes the error of the layer from its message. */
-  constructor(errorOf: (problem: string) => Error) {
+  constructor(errorOf: (problem: string) => Refusal) {
     this.#errorOf = errorOf;
   }
 
   /** The error for a value that is invalid; it is for the caller to throw. @param expected - such as `a clock`. */
-  wrong(operation: string, expected: string, value: unknown): Error {
+  wrong(operation: string, expected: string, value: unknown): Refusal {
     return this.#errorOf(`${operation}: ${expected} was expected, not ${shownValue(value)}`);
   }
 

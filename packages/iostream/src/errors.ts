@@ -1,11 +1,4 @@
-import {
-  CodedError,
-  type OptionNames,
-  optionsProblem,
-  type SystemError,
-  shownText,
-  shownValue,
-} from '@landspout/ioloop/errors';
+import { ArgumentChecks, CodedError, type SystemError, shownText } from '@landspout/ioloop/errors';
 
 /** Everything a stream refuses by itself. What the system or TLS refuses is the `cause`. */
 export const STREAM_ERRORS = {
@@ -148,23 +141,10 @@ export function endedInOrder(stream: EndedStream): boolean {
   return stream.isEnded && !(stream.error instanceof StreamLimitError);
 }
 
-/** The error for an argument that is invalid. */
-export function wrongArgument(operation: string, expected: string, value: unknown): StreamUsageError {
-  return new StreamUsageError(
-    'ERR_STREAM_USAGE',
-    `${operation}: ${expected} was expected, not ${shownValue(value)}`,
-  );
-}
-
-/** @throws StreamUsageError `ERR_STREAM_USAGE` for what is no object of options, and for names that are not known. */
-export function requireOptions<Options extends object>(
-  operation: string,
-  options: Options,
-  known: OptionNames<Options>,
-): void {
-  const problem = optionsProblem(options, known);
-  if (problem !== undefined) throw new StreamUsageError('ERR_STREAM_USAGE', `${operation}: ${problem}`);
-}
+/** The checks of options and arguments of streams, servers and clients. Those of subprocesses are `processChecks`. */
+export const streamChecks = new ArgumentChecks(
+  (problem) => new StreamUsageError('ERR_STREAM_USAGE', problem),
+);
 
 /** The error for a way of listening that cannot be. */
 export function listenUsage(message: string): StreamUsageError {
@@ -175,12 +155,5 @@ export function listenUsage(message: string): StreamUsageError {
 export function requireByteLimit(operation: string, name: string, value: unknown, least: number): number {
   const isCount = typeof value === 'number' && (Number.isSafeInteger(value) || value === Infinity);
   if (isCount && value >= least) return value;
-  throw wrongArgument(operation, `${name} of at least ${least}`, value);
-}
-
-/** A number of bytes that is asked for. */
-export function requireByteCount(operation: string, value: unknown, least: number, most: number): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
-    return value;
-  throw wrongArgument(operation, `a count of ${least} to ${most} bytes`, value);
+  throw streamChecks.wrong(operation, `${name}: a whole number of ${least} or more, or Infinity,`, value);
 }

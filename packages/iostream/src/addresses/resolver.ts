@@ -2,7 +2,7 @@
 
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { requireOptions, StreamUsageError } from '../errors.ts';
+import { StreamUsageError, streamChecks } from '../errors.ts';
 import { type AddressFamily, isValidIp } from './net-address.ts';
 
 /** One numeric address of a host. */
@@ -60,7 +60,7 @@ export class OverrideResolver implements Resolver {
   }
 
   async resolve(host: string, options: ResolveOptions = {}): Promise<readonly ResolvedAddress[]> {
-    requireOptions('resolve', options, RESOLVE_OPTIONS);
+    streamChecks.options('resolve', options, RESOLVE_OPTIONS);
     const override = this.#find(host, options);
     if (override === undefined) return await this.#next.resolve(host, options);
     const { host: target, port } = typeof override === 'string' ? { host: override } : override;

@@ -2,7 +2,7 @@ import { type LookupAddress, lookup } from 'node:dns';
 import { onAbort, withCallerStack } from '@landspout/ioloop';
 import { shownText } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { requireOptions, StreamConnectError } from '../errors.ts';
+import { StreamConnectError, streamChecks } from '../errors.ts';
 import {
   numericAddress,
   RESOLVE_OPTIONS,
@@ -23,7 +23,7 @@ const waiting: (() => void)[] = [];
 /** Asks the system, as every other program of the machine does: hosts file, then DNS. Addresses cost nothing. */
 export class SystemResolver implements Resolver {
   async resolve(host: string, options: ResolveOptions = {}): Promise<readonly ResolvedAddress[]> {
-    requireOptions('resolve', options, RESOLVE_OPTIONS);
+    streamChecks.options('resolve', options, RESOLVE_OPTIONS);
     const { family, signal } = options;
     signal?.throwIfAborted();
     const numeric = numericAddress(host);

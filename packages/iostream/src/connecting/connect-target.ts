@@ -1,6 +1,6 @@
 import { portNumber, portProblem } from '@landspout/ioloop';
 import { type AddressFamily, isValidIp } from '../addresses/net-address.ts';
-import { StreamUsageError, wrongArgument } from '../errors.ts';
+import { StreamUsageError, streamChecks } from '../errors.ts';
 
 /** Where to connect: a numeric address and a port, or a Unix socket's path (NUL first: abstract). */
 export type ConnectTarget =
@@ -38,16 +38,15 @@ interface CheckedDialOptions {
  */
 export function requireDialOptions(options: DialOptions): CheckedDialOptions {
   const { host, family, localAddress } = options;
-  if (typeof host !== 'string') throw wrongArgument('connect', 'a host', host);
+  if (typeof host !== 'string') throw streamChecks.wrong('connect', 'a host', host);
   const port = requirePort('port', options.port);
   const localPort = options.localPort === undefined ? undefined : requirePort('localPort', options.localPort);
-  if (family !== undefined && family !== 4 && family !== 6)
-    throw wrongArgument('connect', 'a family of 4 or 6', family);
+  if (family !== undefined) streamChecks.oneOf('connect', 'family', family, [4, 6]);
   if (localAddress === undefined) return { family, port, localPort };
-  if (!isValidIp(localAddress)) throw wrongArgument('connect', 'a numeric localAddress', localAddress);
+  if (!isValidIp(localAddress)) throw streamChecks.wrong('connect', 'a numeric localAddress', localAddress);
   const localFamily = localAddress.includes(':') ? 6 : 4;
   if (family !== undefined && family !== localFamily)
-    throw wrongArgument('connect', `a localAddress of IPv${family}`, localAddress);
+    throw streamChecks.wrong('connect', `a localAddress of IPv${family}`, localAddress);
   return { family: localFamily, port, localPort };
 }
 

@@ -3,18 +3,12 @@
 
 import type { SecureContext } from 'node:tls';
 import { type ClockTimer, IOLoop, onAbort, withCallerStack } from '@landspout/ioloop';
-import { type OptionNames, shownText, shownValue } from '@landspout/ioloop/errors';
+import { type OptionNames, shownText } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { AddressFamily } from '../addresses/net-address.ts';
 import type { Resolver } from '../addresses/resolver.ts';
 import { SystemResolver } from '../addresses/system-resolver.ts';
-import {
-  requireOptions,
-  StreamConnectError,
-  StreamTimeoutError,
-  StreamUsageError,
-  wrongArgument,
-} from '../errors.ts';
+import { StreamConnectError, StreamTimeoutError, streamChecks } from '../errors.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
 import { connectTls } from '../tls/client.ts';
@@ -99,7 +93,7 @@ export class TCPClient {
   readonly #sessions: TlsSessionCache | undefined;
 
   constructor(options: TCPClientOptions = {}) {
-    requireOptions('TCPClient', options, CLIENT_OPTIONS);
+    streamChecks.options('TCPClient', options, CLIENT_OPTIONS);
     this.#resolver = options.resolver ?? new SystemResolver();
     this.#loop = options.loop ?? IOLoop.current();
     this.#sessions = options.maxTlsSessions === 0 ? undefined : new TlsSessionCache(options.maxTlsSessions);
@@ -117,8 +111,7 @@ export class TCPClient {
   async connect(options: TCPConnectOptions | UnixConnectOptions): Promise<IOStream> {
     requireConnectOptions(options);
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-    if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31))
-      throw usage(`timeoutMs of 0 or more was expected, not ${shownValue(timeoutMs)}`);
+    streamChecks.durationMs('connect', 'timeoutMs', timeoutMs);
     const streamOptions = resolveStreamOptions(streamOptionsAmong(options, this.#loop.clock));
     try {
       const transport = await this.#within(options, (either) => this.#open(options, either));
@@ -201,12 +194,12 @@ const MAX_NAME = 100;
 
 function requireConnectOptions(options: TCPConnectOptions | UnixConnectOptions): void {
   if (!isUnix(options)) {
-    requireOptions('connect', options, TCP_OPTIONS);
+    streamChecks.options('connect', options, TCP_OPTIONS);
     return;
   }
-  requireOptions('connect', options, UNIX_OPTIONS);
+  streamChecks.options('connect', options, UNIX_OPTIONS);
   const { path } = options;
-  if (typeof path !== 'string' || path === '') throw wrongArgument('connect', 'a path', path);
+  if (typeof path !== 'string' || path === '') throw streamChecks.wrong('connect', 'a path', path);
 }
 
 function isUnix(options: TCPConnectOptions | UnixConnectOptions): options is UnixConnectOptions {
@@ -228,7 +221,3 @@ function unlessAborted<T>(resolving: PromiseLike<T>, signal: AbortSignal): Promi
 }
 
 const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `connect: ${message}`);
-}

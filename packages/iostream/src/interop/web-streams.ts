@@ -5,7 +5,7 @@ import {
   type ReadableStreamBYOBRequest,
   WritableStream,
 } from 'node:stream/web';
-import { closedError, endedInOrder, StreamClosedError, StreamUsageError, wrongArgument } from '../errors.ts';
+import { closedError, endedInOrder, StreamClosedError, StreamUsageError, streamChecks } from '../errors.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import type { IOStreamOptions } from '../stream/stream-options.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
@@ -107,7 +107,7 @@ function toWritable(stream: IOStream, ends: OpenEnds): WritableStream<Uint8Array
       void stream.waitClosed().then(() => controller.error(closedError(stream, 'write')));
     },
     write(chunk) {
-      if (!(chunk instanceof Uint8Array)) throw wrongArgument('write', 'a Uint8Array', chunk);
+      if (!(chunk instanceof Uint8Array)) throw streamChecks.wrong('write', 'a Uint8Array', chunk);
       return stream.write(chunk);
     },
     async close() {

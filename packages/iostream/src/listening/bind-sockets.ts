@@ -1,7 +1,7 @@
 import { explainAddressInUse, IOLoop, portNumber, portProblem, withCallerStack } from '@landspout/ioloop';
-import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import type { AddressFamily } from '../addresses/net-address.ts';
-import { listenUsage, requireOptions } from '../errors.ts';
+import { listenUsage, streamChecks } from '../errors.ts';
 import { openListeningSocket } from './listen.ts';
 import { resolveListenAddresses, type Sharing, toListenTarget } from './listen-addresses.ts';
 import type { ListeningSocket } from './listener.ts';
@@ -62,7 +62,7 @@ export async function bindSockets(
   port: number | string,
   options: BindSocketsOptions = {},
 ): Promise<ListeningSocket[]> {
-  requireOptions('bindSockets', options, BIND_OPTIONS);
+  streamChecks.options('bindSockets', options, BIND_OPTIONS);
   const { address, family, loop = IOLoop.current(), reusePort = false } = options;
   try {
     const request = { port: requirePort(port), host: address, family, reusePort, cluster: false };
@@ -85,7 +85,7 @@ export async function bindUnixSocket(
   path: string,
   options: BindUnixSocketOptions = {},
 ): Promise<ListeningSocket> {
-  requireOptions('bindUnixSocket', options, BIND_UNIX_OPTIONS);
+  streamChecks.options('bindUnixSocket', options, BIND_UNIX_OPTIONS);
   const { mode = DEFAULT_SOCKET_MODE, loop = IOLoop.current() } = options;
   requireSocketPath(path, mode);
   const backlog = backlogOf(options);
@@ -130,6 +130,5 @@ export function requirePort(port: unknown): number {
 }
 
 function backlogOf({ backlog = DEFAULT_BACKLOG }: { readonly backlog?: number }): number {
-  if (Number.isInteger(backlog) && backlog >= 1 && backlog < 2 ** 31) return backlog;
-  throw listenUsage(`a backlog of at least 1 was expected, not ${shownValue(backlog)}`);
+  return streamChecks.wholeNumber('listen', 'backlog', backlog, 1, 2 ** 31 - 1);
 }

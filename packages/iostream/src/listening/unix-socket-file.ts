@@ -4,7 +4,7 @@ import { type IOLoop, SystemError } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { targetName } from '../addresses/net-address.ts';
 import { connect } from '../connecting/connect.ts';
-import { listenUsage } from '../errors.ts';
+import { listenUsage, streamChecks } from '../errors.ts';
 
 /** Its owner alone. */
 export const DEFAULT_SOCKET_MODE = 0o600;
@@ -32,9 +32,7 @@ export function requireSocketPath(path: string, mode = DEFAULT_SOCKET_MODE): voi
       `a path without NUL, or one more character after it, was expected, not ${shownValue(path)}`,
     );
   }
-  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
-    throw listenUsage(`a mode of 0 to 0o777 was expected, not ${shownValue(mode)}`);
-  }
+  streamChecks.wholeNumber('listen', 'mode', mode, 0, 0o777);
   if (Buffer.byteLength(path) > longestSocketPath()) {
     throw new SystemError('ENAMETOOLONG', 'bind', targetName({ path }));
   }

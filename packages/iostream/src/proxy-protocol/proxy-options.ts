@@ -1,6 +1,6 @@
-import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { AddressList } from '../addresses/address-list.ts';
-import { requireOptions, StreamUsageError } from '../errors.ts';
+import { streamChecks } from '../errors.ts';
 import { V2_LEAST_MAX_BYTES, V2_MOST_MAX_BYTES } from './proxy-header-v2.ts';
 
 /** Whom to believe that another address is the client's, and how long to wait for it. */
@@ -42,26 +42,21 @@ const DEFAULT_MAX_HEADER_BYTES = 4_096;
 
 /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
 export function resolveProxyOptions(options: ProxyProtocolOptions): ProxySettings {
-  requireOptions('proxyProtocol', options, PROXY_OPTIONS);
+  streamChecks.options('proxyProtocol', options, PROXY_OPTIONS);
   const {
     from,
     required = true,
     timeoutMs = DEFAULT_TIMEOUT_MS,
     maxHeaderBytes = DEFAULT_MAX_HEADER_BYTES,
   } = options;
-  if (typeof required !== 'boolean')
-    throw usage(`required of true or false was expected, not ${shownValue(required)}`);
-  if (!(timeoutMs >= 1 && timeoutMs < 2 ** 31)) {
-    throw usage(`timeoutMs of at least 1 was expected, not ${shownValue(timeoutMs)}`);
-  }
-  const isLimit = Number.isInteger(maxHeaderBytes) && maxHeaderBytes >= V2_LEAST_MAX_BYTES;
-  if (!isLimit || maxHeaderBytes > V2_MOST_MAX_BYTES) {
-    const range = `${V2_LEAST_MAX_BYTES} to ${V2_MOST_MAX_BYTES}`;
-    throw usage(`maxHeaderBytes of ${range} was expected, not ${shownValue(maxHeaderBytes)}`);
-  }
+  streamChecks.boolean('proxyProtocol', 'required', required);
+  streamChecks.durationMs('proxyProtocol', 'timeoutMs', timeoutMs, 1);
+  streamChecks.wholeNumber(
+    'proxyProtocol',
+    'maxHeaderBytes',
+    maxHeaderBytes,
+    V2_LEAST_MAX_BYTES,
+    V2_MOST_MAX_BYTES,
+  );
   return { from: new AddressList(from), required, timeoutMs, maxHeaderBytes };
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `proxyProtocol: ${message}`);
 }

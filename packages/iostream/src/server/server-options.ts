@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import { IOLoop, RateLimitedLog } from '@landspout/ioloop';
-import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
-import { requireOptions, StreamUsageError } from '../errors.ts';
+import type { OptionNames } from '@landspout/ioloop/errors';
+import { streamChecks } from '../errors.ts';
 import { DEFAULT_BACKLOG } from '../listening/bind-sockets.ts';
 import {
   type ProxyProtocolOptions,
@@ -71,6 +71,7 @@ export interface ServerSettings {
   readonly tls: TlsServerContext | undefined;
 }
 
+const MAX_COUNT = 2 ** 31 - 1;
 const DEFAULT_MAX_CONNECTIONS = 100_000;
 const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS = 10_000;
 
@@ -79,7 +80,7 @@ const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS = 10_000;
  *   certificates that cannot be read or used.
  */
 export function resolveServerOptions(options: TCPServerOptions): ServerSettings {
-  requireOptions('TCPServer', options, TCP_SERVER_OPTIONS);
+  streamChecks.options('TCPServer', options, TCP_SERVER_OPTIONS);
   const {
     loop = IOLoop.current(),
     backlog = DEFAULT_BACKLOG,
@@ -92,16 +93,16 @@ export function resolveServerOptions(options: TCPServerOptions): ServerSettings 
     loop,
     refusalLog: new RateLimitedLog(loop),
     streamOptions: resolveStreamOptions(streamOptionsAmong(options, loop.clock)),
-    backlog: requireCount('backlog', backlog, 1),
-    maxConnections: requireCount('maxConnections', maxConnections, 0),
-    maxConnectionsPerAddress: requireCount('maxConnectionsPerAddress', maxConnectionsPerAddress, 0),
+    backlog: streamChecks.wholeNumber('TCPServer', 'backlog', backlog, 1, MAX_COUNT),
+    maxConnections: streamChecks.wholeNumber('TCPServer', 'maxConnections', maxConnections, 0, MAX_COUNT),
+    maxConnectionsPerAddress: streamChecks.wholeNumber(
+      'TCPServer',
+      'maxConnectionsPerAddress',
+      maxConnectionsPerAddress,
+      0,
+      MAX_COUNT,
+    ),
     proxies: proxyProtocol === undefined ? undefined : resolveProxyOptions(proxyProtocol),
     tls: tls === undefined || tls instanceof TlsServerContext ? tls : new TlsServerContext(tls),
   };
-}
-
-function requireCount(name: string, value: number, least: number): number {
-  if (Number.isInteger(value) && value >= least && value < 2 ** 31) return value;
-  const problem = `${name} of at least ${least} was expected, not ${shownValue(value)}`;
-  throw new StreamUsageError('ERR_STREAM_USAGE', problem);
 }

@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import { IOLoop, onAbort, withCallerStack } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { requireOptions, StreamClosedError, StreamConnectError, StreamUsageError } from '../errors.ts';
+import { StreamClosedError, StreamConnectError, StreamUsageError, streamChecks } from '../errors.ts';
 import { coreOf, IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions } from '../stream/stream-options.ts';
 import { TlsAcceptor } from '../tls/acceptor.ts';
@@ -58,7 +58,7 @@ type Handshake = (plain: Transport, signal: AbortSignal) => Promise<Transport>;
  *   StreamClosedError when the server closes all its connections meanwhile: the connection is closed then.
  */
 export async function startTls(stream: IOStream, options: StartTlsOptions): Promise<IOStream> {
-  requireOptions('startTls', options, START_TLS_OPTIONS);
+  streamChecks.options('startTls', options, START_TLS_OPTIONS);
   // Before the stream is used up.
   if (options.stream !== undefined) resolveStreamOptions(options.stream);
   const { signal, loop = IOLoop.current() } = options;

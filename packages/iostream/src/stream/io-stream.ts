@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
-import { requireByteCount, requireOptions } from '../errors.ts';
+import { streamChecks } from '../errors.ts';
 import type { ProxiedConnection, SocketAddress, TlsInfo, Transport } from '../transport.ts';
 import { type OpenFdOptions, openFd } from '../transports/fd-transport.ts';
 import { memoryPair } from '../transports/memory-transport.ts';
@@ -82,7 +82,7 @@ export class IOStream {
    *   options that cannot be; SystemError `EBADF` for what is not open. The descriptor is still yours then.
    */
   static fromFd(fd: number, options: IOStreamOptions & OpenFdOptions = {}): IOStream {
-    requireOptions('fromFd', options, FROM_FD_OPTIONS);
+    streamChecks.options('fromFd', options, FROM_FD_OPTIONS);
     const { direction, ...ofStream } = options;
     resolveStreamOptions(ofStream);
     return new IOStream(openFd(fd, { direction }), ofStream);
@@ -226,7 +226,10 @@ export class IOStream {
   readBytes(count: number, options?: ReadBytesOptions): Promise<Buffer> {
     return this.#read(options, (maxBytes) => {
       if (options !== undefined) requireReadBytesOptions('readBytes', options);
-      return new ReadCount(requireByteCount('readBytes', count, 0, maxBytes), options?.partial ?? false);
+      return new ReadCount(
+        streamChecks.wholeNumber('readBytes', 'count', count, 0, maxBytes),
+        options?.partial ?? false,
+      );
     });
   }
 

@@ -1,12 +1,5 @@
 import type { OptionNames } from '@landspout/ioloop/errors';
-import {
-  type EndedStream,
-  endedInOrder,
-  requireByteCount,
-  requireOptions,
-  StreamProtocolError,
-  wrongArgument,
-} from '../errors.ts';
+import { type EndedStream, endedInOrder, StreamProtocolError, streamChecks } from '../errors.ts';
 import type { ByteQueue } from './byte-queue.ts';
 import { NOT_YET, ReadCount, type ReadGoal, ReadUntil } from './read-goal.ts';
 import type { ReadingSide } from './reading-side.ts';
@@ -137,9 +130,9 @@ const DEFAULT_CHUNK_BYTES = 64 * 1024;
 export class ChunkIterator extends ReadIterator<Buffer> {
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
   constructor(stream: EndedStream, reading: ReadingSide, options: ChunksOptions = {}) {
-    requireOptions('chunks', options, CHUNKS_OPTIONS);
+    streamChecks.options('chunks', options, CHUNKS_OPTIONS);
     const { maxBytes = DEFAULT_CHUNK_BYTES, signal } = options;
-    requireByteCount('chunks', maxBytes, 1, Number.MAX_SAFE_INTEGER);
+    streamChecks.wholeNumber('chunks', 'maxBytes', maxBytes, 1);
     super(stream, reading, new ReadCount(maxBytes, true), signal);
   }
 
@@ -194,11 +187,9 @@ export class LineIterator extends ReadIterator<string> {
 
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
   constructor(stream: EndedStream, reading: ReadingSide, options: LinesOptions = {}) {
-    requireOptions('lines', options, LINES_OPTIONS);
+    streamChecks.options('lines', options, LINES_OPTIONS);
     const { encoding = 'utf8', maxBytes = Number.POSITIVE_INFINITY, signal } = options;
-    if (encoding !== 'utf8' && encoding !== 'latin1') {
-      throw wrongArgument('lines', "an encoding of 'utf8' or 'latin1'", encoding);
-    }
+    streamChecks.oneOf('lines', 'encoding', encoding, ['utf8', 'latin1']);
     super(stream, reading, new ReadLine(Math.min(maxBytes, reading.maxBytes), encoding), signal);
     this.#encoding = encoding;
   }
@@ -222,7 +213,7 @@ export class RecordIterator extends ReadIterator<Buffer> {
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for a length that cannot be, or is more than the stream may buffer. */
   constructor(stream: EndedStream, reading: ReadingSide, byteLength: number, options: ReadOptions = {}) {
     requireReadOptions('records', options);
-    requireByteCount('records', byteLength, 1, reading.maxBytes);
+    streamChecks.wholeNumber('records', 'byteLength', byteLength, 1, reading.maxBytes);
     super(stream, reading, new ReadCount(byteLength, false), options.signal);
     this.#byteLength = byteLength;
   }

@@ -1,7 +1,7 @@
 import { fstatSync, read } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { StreamFileError, wrongArgument } from '../errors.ts';
+import { StreamFileError, streamChecks } from '../errors.ts';
 import { PieceList } from '../transports/piece-list.ts';
 
 export interface SendFileOptions {
@@ -39,9 +39,10 @@ export class OutgoingFile {
   /** @throws StreamUsageError `ERR_STREAM_USAGE`, StreamFileError `ERR_STREAM_FILE_UNREADABLE`. */
   constructor(file: number | FileHandle, { start = 0, end }: SendFileOptions) {
     this.#file = requireFile(file);
-    requirePosition('start', start, 0);
+    streamChecks.wholeNumber('sendFile', 'start', start);
     this.position = start;
-    this.#byteLength = requirePosition('end', end === undefined ? sizeOf(this.fd) : end, start) - start;
+    const behind = end === undefined ? sizeOf(this.fd) : end;
+    this.#byteLength = streamChecks.wholeNumber('sendFile', 'end', behind, start) - start;
     this.left = this.#byteLength;
     this.promise = new Promise((resolve, reject) => {
       this.#settle = (failure) =>
@@ -110,12 +111,7 @@ function requireFile(file: unknown): number | FileHandle {
     const { fd, read } = file as Partial<FileHandle>;
     if (typeof fd === 'number' && fd >= 0 && typeof read === 'function') return file as FileHandle;
   }
-  throw wrongArgument('sendFile', 'an open FileHandle or descriptor', file);
-}
-
-function requirePosition(name: string, value: unknown, least: number): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
-  throw wrongArgument('sendFile', `a position of at least ${least} as ${name}`, value);
+  throw streamChecks.wrong('sendFile', 'an open FileHandle or descriptor', file);
 }
 
 function sizeOf(fd: number): number {

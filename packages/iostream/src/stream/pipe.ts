@@ -1,6 +1,6 @@
 import { onAbort } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { closedError, requireOptions } from '../errors.ts';
+import { closedError, streamChecks } from '../errors.ts';
 import type { IOStream } from './io-stream.ts';
 import { requireReadOptions } from './stream-options.ts';
 
@@ -28,7 +28,7 @@ const CHUNK_BYTES = 64 * 1024;
  *   somebody else reads.
  */
 export async function pipe(source: IOStream, target: IOStream, options: PipeOptions = {}): Promise<number> {
-  requireOptions('pipeTo', options, PIPE_OPTIONS);
+  streamChecks.options('pipeTo', options, PIPE_OPTIONS);
   const { end = true, signal } = options;
   signal?.throwIfAborted();
   const stopping = new AbortController();

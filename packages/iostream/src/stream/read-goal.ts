@@ -1,4 +1,4 @@
-import { requireByteLimit, wrongArgument } from '../errors.ts';
+import { requireByteLimit, streamChecks } from '../errors.ts';
 import { type ByteQueue, endOf } from './byte-queue.ts';
 
 /** What a read waits for. */
@@ -29,7 +29,7 @@ export class ReadUntil implements ReadGoal<Buffer> {
 
   constructor(delimiter: Uint8Array, maxBytes: number) {
     if (!(delimiter instanceof Uint8Array) || delimiter.length === 0) {
-      throw wrongArgument('readUntil', 'a delimiter of at least one byte', delimiter);
+      throw streamChecks.wrong('readUntil', 'a delimiter of at least one byte', delimiter);
     }
     this.#delimiter = delimiter;
     this.#maxBytes = requireByteLimit('readUntil', 'maxBytes', maxBytes, 0);
@@ -134,7 +134,7 @@ export class ReadInto implements ReadGoal<number> {
   /** @param maxBytes - most that the stream may buffer: an aborted read puts back what it has taken. */
   constructor(target: Uint8Array, partial: boolean, maxBytes: number) {
     if (!(target instanceof Uint8Array) || target.length > maxBytes) {
-      throw wrongArgument('readInto', `a Uint8Array of at most ${maxBytes} bytes`, target);
+      throw streamChecks.wrong('readInto', `a Uint8Array of at most ${maxBytes} bytes`, target);
     }
     this.#target = target;
     this.#partial = partial;

@@ -1,6 +1,6 @@
 import { isRegExp } from 'node:util/types';
 import type { Clock, ClockTimer } from '@landspout/ioloop';
-import { requireByteLimit, wrongArgument } from '../errors.ts';
+import { requireByteLimit, streamChecks } from '../errors.ts';
 import type { ByteQueue } from './byte-queue.ts';
 import { NOT_YET, PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 
@@ -41,7 +41,7 @@ export class ReadUntilRegex implements ReadGoal<Buffer> {
 
   constructor(search: RegexSearch) {
     const { pattern, maxBytes, maxMatchBytes } = search;
-    if (!isRegExp(pattern)) throw wrongArgument('readUntilRegex', 'a regular expression', pattern);
+    if (!isRegExp(pattern)) throw streamChecks.wrong('readUntilRegex', 'a regular expression', pattern);
     requireByteLimit('readUntilRegex', 'maxBytes', maxBytes, 0);
     requireByteLimit('readUntilRegex', 'maxMatchBytes', maxMatchBytes, 1);
     this.#search = search;

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { requireByteLimit, requireOptions, wrongArgument } from '../errors.ts';
+import { requireByteLimit, streamChecks } from '../errors.ts';
 
 export interface IOStreamOptions {
   /** Most bytes that reads may have waiting. Default 100 MiB. */
@@ -62,18 +62,14 @@ export const LOW_WATER_BYTES = 32 * 1024;
 /** The options of a stream with their defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for any that cannot be. */
 export function resolveStreamOptions(options: IOStreamOptions): Required<IOStreamOptions> {
   if (options === DEFAULT_STREAM_OPTIONS) return DEFAULT_STREAM_OPTIONS;
-  requireOptions('IOStream', options, STREAM_OPTIONS);
+  streamChecks.options('IOStream', options, STREAM_OPTIONS);
   const { maxReadBufferBytes = DEFAULT_MAX_READ_BUFFER_BYTES } = options;
   const { maxWriteBufferBytes = DEFAULT_MAX_WRITE_BUFFER_BYTES } = options;
   const { writeOverflow = 'error', clock = systemClock } = options;
   requireByteLimit('IOStream', 'maxReadBufferBytes', maxReadBufferBytes, 1);
   requireByteLimit('IOStream', 'maxWriteBufferBytes', maxWriteBufferBytes, 1);
-  if (writeOverflow !== 'error' && writeOverflow !== 'close') {
-    throw wrongArgument('IOStream', "a writeOverflow of 'error' or 'close'", writeOverflow);
-  }
-  if (typeof clock?.now !== 'function' || typeof clock.setTimeout !== 'function') {
-    throw wrongArgument('IOStream', 'a clock', clock);
-  }
+  streamChecks.oneOf('IOStream', 'writeOverflow', writeOverflow, ['error', 'close']);
+  streamChecks.withMethods('IOStream', 'a clock', clock, 'now', 'setTimeout');
   return { maxReadBufferBytes, maxWriteBufferBytes, writeOverflow, clock };
 }
 
@@ -117,7 +113,7 @@ export function requireReadOptions(operation: string, options: ReadOptions): voi
     for (const name in options) if (name !== 'signal') isKnown = false;
     if (isKnown) return;
   }
-  requireOptions(operation, options, READ_OPTIONS);
+  streamChecks.options(operation, options, READ_OPTIONS);
 }
 
 export function requireBoundedReadOptions(operation: string, options: BoundedReadOptions): void {
@@ -126,7 +122,7 @@ export function requireBoundedReadOptions(operation: string, options: BoundedRea
     for (const name in options) if (name !== 'maxBytes' && name !== 'signal') isKnown = false;
     if (isKnown) return;
   }
-  requireOptions(operation, options, BOUNDED_READ_OPTIONS);
+  streamChecks.options(operation, options, BOUNDED_READ_OPTIONS);
 }
 
 export function requireReadBytesOptions(operation: string, options: ReadBytesOptions): void {
@@ -135,12 +131,12 @@ export function requireReadBytesOptions(operation: string, options: ReadBytesOpt
     for (const name in options) if (name !== 'partial' && name !== 'signal') isKnown = false;
     if (isKnown) return;
   }
-  requireOptions(operation, options, READ_BYTES_OPTIONS);
+  streamChecks.options(operation, options, READ_BYTES_OPTIONS);
 }
 
 /** What a search costs by far outweighs the loop over a table. */
 export function requireRegexOptions(operation: string, options: ReadUntilRegexOptions): void {
-  requireOptions(operation, options, REGEX_OPTIONS);
+  streamChecks.options(operation, options, REGEX_OPTIONS);
 }
 
 export function requireDrainOptions(operation: string, options: DrainOptions): void {
@@ -149,7 +145,7 @@ export function requireDrainOptions(operation: string, options: DrainOptions): v
     for (const name in options) if (name !== 'toBytes' && name !== 'signal') isKnown = false;
     if (isKnown) return;
   }
-  requireOptions(operation, options, DRAIN_OPTIONS);
+  streamChecks.options(operation, options, DRAIN_OPTIONS);
 }
 
 function isObject(options: unknown): boolean {

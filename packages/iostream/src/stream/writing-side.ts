@@ -3,10 +3,9 @@ import { onAbort } from '@landspout/ioloop';
 import {
   closedError,
   type EndedStream,
-  requireOptions,
   StreamLimitError,
   StreamUsageError,
-  wrongArgument,
+  streamChecks,
 } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { OutgoingFile, SEND_FILE_OPTIONS, type SendFileOptions } from './outgoing-file.ts';
@@ -87,7 +86,7 @@ export class WritingSide {
     }
     let outgoing: OutgoingFile;
     try {
-      requireOptions('sendFile', options, SEND_FILE_OPTIONS);
+      streamChecks.options('sendFile', options, SEND_FILE_OPTIONS);
       options.signal?.throwIfAborted();
       outgoing = new OutgoingFile(file, options);
       this.#requireRoom('sendFile', WAITING_FILE_COST_BYTES);
@@ -112,7 +111,7 @@ export class WritingSide {
   waitDrained({ toBytes, signal }: DrainOptions): Promise<void> {
     if (this.#stream.isClosed) return Promise.reject(closedError(this.#stream, 'waitDrained'));
     if (toBytes !== undefined && !(toBytes >= 0)) {
-      return Promise.reject(wrongArgument('waitDrained', 'toBytes of 0 or more', toBytes));
+      return Promise.reject(streamChecks.wrong('waitDrained', 'toBytes of 0 or more', toBytes));
     }
     const { queuedBytes } = this;
     if (queuedBytes <= (toBytes ?? HIGH_WATER_BYTES)) {

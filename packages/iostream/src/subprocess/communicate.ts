@@ -2,7 +2,7 @@ import { type IOLoop, onAbort, withTimeout } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { StreamClosedError, StreamLimitError } from '../errors.ts';
 import type { IOStream } from '../stream/io-stream.ts';
-import { requireCount, requireOptions, SubprocessLimitError, wrongArgument } from './subprocess-errors.ts';
+import { processChecks, SubprocessLimitError } from './subprocess-errors.ts';
 
 export interface CommunicateOptions {
   /** Most bytes of stdout, and as many of stderr. Default 16 MiB; the streams' `maxReadBufferBytes` holds too. */
@@ -44,9 +44,9 @@ export async function communicate(
   input: string | Uint8Array | undefined,
   options: CommunicateOptions,
 ): Promise<CommunicateResult> {
-  requireOptions('communicate', options, COMMUNICATE_OPTIONS);
+  processChecks.options('communicate', options, COMMUNICATE_OPTIONS);
   const { maxBytes = DEFAULT_MAX_BYTES, signal, timeoutMs } = options;
-  requireCount('communicate', 'maxBytes', maxBytes, Number.MAX_SAFE_INTEGER);
+  processChecks.wholeNumber('communicate', 'maxBytes', maxBytes);
   requireInput(child, input);
   const run = (stop: AbortSignal): Promise<CommunicateResult> => exchange(child, input, maxBytes, stop);
   return withTimeout(run, { signal, timeoutMs, clock: child.loop.clock });
@@ -81,10 +81,10 @@ async function exchange(
 function requireInput(child: Child, input: unknown): void {
   if (input === undefined) return;
   if (typeof input !== 'string' && !(input instanceof Uint8Array)) {
-    throw wrongArgument('communicate', 'bytes or text', input);
+    throw processChecks.wrong('communicate', 'bytes or text', input);
   }
   if (child.stdin === undefined || child.stdin.isWriteEnded) {
-    throw wrongArgument('communicate', 'no input for a child whose stdin is no open stream', input);
+    throw processChecks.wrong('communicate', 'no input for a child whose stdin is no open stream', input);
   }
 }
 

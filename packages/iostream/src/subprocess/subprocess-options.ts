@@ -2,14 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { IOLoop, ProcessUsageError } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
-import {
-  requireAbortSignal,
-  requireCount,
-  requireObject,
-  requireOptions,
-  requireText,
-  wrongArgument,
-} from './subprocess-errors.ts';
+import { processChecks, requireObject, requireText } from './subprocess-errors.ts';
 
 /**
  * What one of the child's standard descriptors is:
@@ -68,8 +61,7 @@ export interface SubprocessPlan {
 }
 
 const DEFAULT_KILL_AFTER_MS = 5_000;
-const MOST_MS = 2 ** 31 - 1;
-const MOST_DESCRIPTORS = 2 ** 31 - 1;
+const MAX_DESCRIPTOR = 2 ** 31 - 1;
 
 /** @throws ProcessUsageError `ERR_PROCESS_USAGE`; StreamUsageError `ERR_STREAM_USAGE` for options of the streams. */
 export function planSubprocess(
@@ -78,12 +70,12 @@ export function planSubprocess(
   options: SubprocessOptions,
 ): SubprocessPlan {
   if (requireText('spawn', 'a command', command) === '') throw new ProcessUsageError('spawn: no command');
-  if (!Array.isArray(args)) throw wrongArgument('spawn', 'an array of arguments', args);
-  requireOptions('spawn', options, SUBPROCESS_OPTIONS);
+  if (!Array.isArray(args)) throw processChecks.wrong('spawn', 'an array of arguments', args);
+  processChecks.options('spawn', options, SUBPROCESS_OPTIONS);
   const { stdin = 'inherit', stdout = 'inherit', stderr = 'inherit', cwd, env, signal } = options;
   const { killAfterMs = DEFAULT_KILL_AFTER_MS, loop = IOLoop.current() } = options;
-  requireAbortSignal('spawn', signal);
-  if (!(loop instanceof IOLoop)) throw wrongArgument('spawn', 'a loop', loop);
+  processChecks.signal('spawn', signal);
+  if (!(loop instanceof IOLoop)) throw processChecks.wrong('spawn', 'a loop', loop);
   return {
     command,
     args: args.map((argument) => requireText('spawn', 'an argument', argument)),
@@ -91,7 +83,7 @@ export function planSubprocess(
     cwd: cwd === undefined ? undefined : toFolder(cwd),
     env: env === undefined ? undefined : toVariables(env),
     signal,
-    killAfterMs: requireCount('spawn', 'a killAfterMs', killAfterMs, MOST_MS),
+    killAfterMs: processChecks.durationMs('spawn', 'killAfterMs', killAfterMs),
     loop,
     stream: resolveStreamOptions(streamOptionsAmong(options, loop.clock)),
   };
@@ -100,9 +92,9 @@ export function planSubprocess(
 function requireStdio(name: string, value: unknown): SubprocessStdio {
   if (value === 'stream' || value === 'inherit' || value === 'ignore') return value;
   if (typeof value === 'number') {
-    return requireCount('spawn', `a descriptor for ${name}`, value, MOST_DESCRIPTORS);
+    return processChecks.wholeNumber('spawn', name, value, 0, MAX_DESCRIPTOR);
   }
-  throw wrongArgument('spawn', `${name} as 'stream', 'inherit', 'ignore' or a descriptor`, value);
+  throw processChecks.wrong('spawn', `${name} as 'stream', 'inherit', 'ignore' or a descriptor`, value);
 }
 
 function toFolder(cwd: string | URL): string {

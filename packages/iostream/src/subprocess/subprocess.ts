@@ -18,12 +18,7 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '../stream/io-stream.ts';
 import { type CommunicateOptions, type CommunicateResult, communicate } from './communicate.ts';
 import { spawnChild, takeChildStreams } from './spawn-child.ts';
-import {
-  CalledProcessError,
-  requireOptions,
-  requireProcessSignal,
-  wrongArgument,
-} from './subprocess-errors.ts';
+import { CalledProcessError, processChecks, requireProcessSignal } from './subprocess-errors.ts';
 import { planSubprocess, type SubprocessOptions, type SubprocessPlan } from './subprocess-options.ts';
 
 export interface WaitForExitOptions {
@@ -155,9 +150,9 @@ export class Subprocess {
    *   `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; the reason of `signal`. The child runs on then.
    */
   async waitForExit(options: WaitForExitOptions = {}): Promise<number> {
-    requireOptions('waitForExit', options, WAIT_OPTIONS);
+    processChecks.options('waitForExit', options, WAIT_OPTIONS);
     const { raiseError = true, signal, timeoutMs } = options;
-    if (typeof raiseError !== 'boolean') throw wrongArgument('waitForExit', 'raiseError', raiseError);
+    processChecks.boolean('waitForExit', 'raiseError', raiseError);
     await withTimeout(this.#exited, { signal, timeoutMs, clock: this.loop.clock });
     const returnCode = this.#returnCode as number;
     if (!raiseError || returnCode === 0) return returnCode;
@@ -170,7 +165,7 @@ export class Subprocess {
    * Takes the place of the callback before. What it throws is logged by the loop.
    */
   setExitCallback(callback: (returnCode: number) => unknown): void {
-    if (typeof callback !== 'function') throw wrongArgument('setExitCallback', 'a function', callback);
+    processChecks.callback('setExitCallback', 'callback', callback);
     this.#exitCallback = AsyncResource.bind(callback);
     if (this.#returnCode !== undefined) this.#tellExit();
   }

@@ -3,7 +3,7 @@ import { Socket as NodeSocket } from 'node:net';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { checked, type Descriptor, IOLoop, type Reactor, SystemError } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { requireOptions, wrongArgument } from '../errors.ts';
+import { streamChecks } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { NodeTransport } from './node-transport.ts';
 import { ReactorTransport } from './reactor-transport.ts';
@@ -23,7 +23,7 @@ const OPEN_FD_OPTIONS: OptionNames<OpenFdOptions> = { direction: true };
  *   what is not open. The descriptor is still the caller's then.
  */
 export function openFd(fd: number, options: OpenFdOptions = {}, loop = IOLoop.current()): Transport {
-  requireOptions('openFd', options, OPEN_FD_OPTIONS);
+  streamChecks.options('openFd', options, OPEN_FD_OPTIONS);
   const direction = directionOf(fd, options.direction);
   return loop.reactor === undefined
     ? openNodeFd(fd, direction, loop)
@@ -76,7 +76,8 @@ function isWatchable(reactor: Reactor, descriptor: Descriptor): boolean {
 }
 
 function directionOf(fd: number, direction: OpenFdOptions['direction']): Transport['direction'] {
-  if (!Number.isInteger(fd) || fd < 0 || fd >= 2 ** 31) throw wrongArgument('fromFd', 'a descriptor', fd);
+  if (!Number.isInteger(fd) || fd < 0 || fd >= 2 ** 31)
+    throw streamChecks.wrong('fromFd', 'a descriptor', fd);
   const stats = statOf(fd);
   switch (direction) {
     case 'read':
@@ -86,10 +87,10 @@ function directionOf(fd: number, direction: OpenFdOptions['direction']): Transpo
       return undefined;
     case undefined:
       if (stats.isFIFO())
-        throw wrongArgument('fromFd', "the direction of the pipe, 'read' or 'write',", direction);
+        throw streamChecks.wrong('fromFd', "the direction of the pipe, 'read' or 'write',", direction);
       return undefined;
     default:
-      throw wrongArgument('fromFd', "a direction of 'read', 'write' or 'both'", direction);
+      throw streamChecks.wrong('fromFd', "a direction of 'read', 'write' or 'both'", direction);
   }
 }
 
@@ -102,5 +103,5 @@ function statOf(fd: number) {
 }
 
 function unfit(fd: number) {
-  return wrongArgument('fromFd', 'a pipe, FIFO, stream socket or terminal', fd);
+  return streamChecks.wrong('fromFd', 'a pipe, FIFO, stream socket or terminal', fd);
 }

@@ -11,7 +11,7 @@ import {
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { internetAddress } from '../addresses/net-address.ts';
-import { requireOptions, wrongArgument } from '../errors.ts';
+import { streamChecks } from '../errors.ts';
 import type { ProxiedConnection, SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import { resetDuplex } from './duplex-reset.ts';
 import { MOST_CHUNK_BYTES, OutgoingPieces } from './outgoing-pieces.ts';
@@ -84,7 +84,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
 
   /** Takes ownership of a connected Duplex. It must emit `close` when destroyed, which is Node's default. */
   constructor(duplex: Duplex, options: NodeTransportOptions = {}) {
-    requireOptions('NodeTransport', options, NODE_TRANSPORT_OPTIONS);
+    streamChecks.options('NodeTransport', options, NODE_TRANSPORT_OPTIONS);
     this.#duplex = duplex;
     this.#below = options.below ?? duplex;
     this.direction = options.direction;
@@ -316,7 +316,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
 
 /** For what comes from a user: @throws StreamUsageError `ERR_STREAM_USAGE` for anything but a Duplex. */
 export function nodeDuplexTransport(duplex: Duplex): NodeTransport {
-  if (!(duplex instanceof Duplex)) throw wrongArgument('fromDuplex', 'a Duplex', duplex);
+  if (!(duplex instanceof Duplex)) throw streamChecks.wrong('fromDuplex', 'a Duplex', duplex);
   return new NodeTransport(duplex);
 }
 
