@@ -12,7 +12,7 @@ import { StreamConnectError, StreamTimeoutError, streamChecks } from '../errors.
 import { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
 import { connectTls } from '../tls/client.ts';
-import { isSecureContext } from '../tls/credentials.ts';
+import { isSecureContext } from '../tls/node-tls-adapter.ts';
 import type { TlsClientOptions } from '../tls/options.ts';
 import { TlsSessionCache } from '../tls/session-cache.ts';
 import type { Transport } from '../transport.ts';

@@ -1,12 +1,10 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { devNull } from 'node:os';
-import type { Duplex } from 'node:stream';
 import { CodedError, ProcessUsageError, SystemError } from '@landspout/ioloop';
 import { IOStream } from '../stream/io-stream.ts';
 import type { SocketAddress } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
+import { destroyPipes, requireFreeDescriptors, takePipes } from './node-child-adapter.ts';
 import type { SubprocessPlan } from './subprocess-options.ts';
 
 /**
@@ -32,11 +30,7 @@ export function spawnChild(plan: SubprocessPlan): ChildProcess | Promise<Error> 
   // Node says some refusals only later, and keeps sockets for pipes that nobody is at the other end of.
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(spawnError(error, plan)));
-    // There are none at all where the descriptors had run out, whatever the types say.
-    for (const socket of (child.stdio as ChildProcess['stdio'] | undefined) ?? []) {
-      socket?.on('error', () => {});
-      socket?.destroy();
-    }
+    destroyPipes(child);
   });
 }
 
@@ -50,48 +44,14 @@ interface ChildStreams {
 /** Socket pairs have no names. */
 const UNNAMED: SocketAddress = { family: 'unix', path: '' };
 
-/**
- * Takes the pipes of a child that was just started, and makes streams of them.
- *
- * They are taken for good: at the exit Node would destroy the socket of stdin, with what is queued for a grandchild,
- * and would set the others flowing, which reads without bound what a grandchild goes on writing. A child process
- * whose `stdin` and `stdio` are empty, as they are where nothing is piped, is left alone.
- */
+/** Takes the pipes of a child that was just started, for good, and makes streams of them. */
 export function takeChildStreams(child: ChildProcess, { loop, stream }: SubprocessPlan): ChildStreams {
-  const [stdin, stdout, stderr] = child.stdio.map((pipe) => {
-    if (pipe === null || pipe === undefined) return undefined;
+  const [stdin, stdout, stderr] = takePipes(child).map((pipe) => {
+    if (pipe === undefined) return undefined;
     const names = { localAddress: UNNAMED, remoteAddress: UNNAMED };
-    return new IOStream(new NodeTransport(pipe as Duplex, { loop, ...names }), stream);
+    return new IOStream(new NodeTransport(pipe, { loop, ...names }), stream);
   });
-  child.stdin = null;
-  child.stdio.fill(null);
   return { stdin, stdout, stderr };
-}
-
-/** Of a child: its end of the pipe that a failed start is told by, and what it opens or duplicates before it runs. */
-const DESCRIPTORS_OF_A_START = 6;
-
-/**
- * Makes sure that a child with `pipes` pipes can be started, by opening and closing as many descriptors as it takes.
- *
- * Node loses the pipes of a child for good when the descriptors run out after they were made (seen with Node 20 to 26):
- * one server that is short of descriptors and goes on trying would have none left soon. Asking costs a few
- * microseconds for each, where a start costs a millisecond. Other threads may take what was free here.
- *
- * @throws Node's error, its code `EMFILE` or `ENFILE`.
- */
-function requireFreeDescriptors(pipes: number): void {
-  const opened: number[] = [];
-  try {
-    const needed = pipes * 2 + DESCRIPTORS_OF_A_START;
-    while (opened.length < needed) opened.push(openSync(devNull, 'r'));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // A system without such a file may be left to its luck.
-    if (code === 'EMFILE' || code === 'ENFILE') throw error;
-  } finally {
-    for (const fd of opened) closeSync(fd);
-  }
 }
 
 async function spawnError(error: unknown, { command, cwd }: SubprocessPlan): Promise<Error> {

@@ -3,9 +3,8 @@ import type { TLSSocket } from 'node:tls';
 import type { IOLoop } from '@landspout/ioloop';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
-import { toVerifyCode } from '../transports/tls-info.ts';
 import { type HandshakeError, handshakeError, handshakeTimeout, untrustedError } from './handshake-error.ts';
-import { detachLive } from './node-tls-adapter.ts';
+import { detachLive, refusalCode } from './node-tls-adapter.ts';
 import type { TlsServerContext } from './server-context.ts';
 
 export interface TlsAcceptorEvents {
@@ -53,8 +52,6 @@ export class TlsAcceptor {
       this.#sockets.delete(socket);
       whenClosed?.();
     });
-    // A peer that ends in the handshake is gone; the TLS socket takes over how its ends are treated from here.
-    socket.allowHalfOpen = false;
     this.#context.handshake(socket, {
       secured: (secure) => {
         settle();
@@ -65,7 +62,6 @@ export class TlsAcceptor {
         this.#failed(error, secure, remoteAddress);
       },
     });
-    socket.allowHalfOpen = true;
   }
 
   /** Closes every connection that came through here, in the handshake or after it. */
@@ -104,8 +100,7 @@ export class TlsAcceptor {
   #failed(error: Error, socket: TLSSocket, remoteAddress: SocketAddress): void {
     socket.on('error', ignore);
     socket.destroy();
-    // Node closes without a word where a client's certificate is not believed, and leaves the reason here.
-    const verifyCode = toVerifyCode(socket.authorizationError);
+    const verifyCode = refusalCode(socket);
     const failure = verifyCode === undefined ? handshakeError(error) : untrustedError(verifyCode);
     this.#events.failed(failure, remoteAddress);
   }

@@ -3,7 +3,6 @@ import type { SecureContext, SecureContextOptions } from 'node:tls';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import {
   CONTEXT_KEYS,
-  isSecureContext,
   readAlpn,
   readContext,
   readTerms,
@@ -12,6 +11,7 @@ import {
   requireTlsOptions,
   SHARED_OPTIONS,
 } from './credentials.ts';
+import { isSecureContext } from './node-tls-adapter.ts';
 import type { TlsClientOptions } from './options.ts';
 import type { TlsSessionCache } from './session-cache.ts';
 

@@ -8,7 +8,7 @@ import { NodeTransport } from '../transports/node-transport.ts';
 import { readCertificate, recallCertificate } from '../transports/tls-info.ts';
 import { resolveTlsClientOptions, type TlsClientSettings } from './client-settings.ts';
 import { handshakeError, handshakeTimeout } from './handshake-error.ts';
-import { detachLive } from './node-tls-adapter.ts';
+import { detachLive, onVerifiedSession } from './node-tls-adapter.ts';
 import type { TlsClientOptions } from './options.ts';
 import type { KeptSession } from './session-cache.ts';
 
@@ -134,8 +134,7 @@ function keepSessions(
     // TLS 1.2 gives a session for several connections, and no new one when it is gone on with.
     if (socket.getProtocol() !== 'TLSv1.3') keep(kept);
   });
-  // Node tells of them only once the server is verified. TLS 1.3 brings them after the handshake.
-  socket.on('session', (session: Buffer) => {
+  onVerifiedSession(socket, (session) => {
     certificate ??= readCertificate(socket);
     keep({ session, certificate });
   });

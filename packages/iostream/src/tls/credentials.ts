@@ -96,10 +96,6 @@ export function readAlpn(protocols: readonly string[] | undefined): string[] | u
   return [...protocols];
 }
 
-export function isSecureContext(value: object): value is SecureContext {
-  return typeof value === 'object' && value !== null && 'context' in value;
-}
-
 export function requireTlsOptions<Options extends object>(
   options: Options,
   known: OptionNames<Options>,

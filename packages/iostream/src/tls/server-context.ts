@@ -1,8 +1,11 @@
 import type { Duplex } from 'node:stream';
-import type { SecureContext, Server } from 'node:tls';
+import { createServer, type SecureContext, type Server } from 'node:tls';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { StreamConnectError } from '../errors.ts';
+import { readCertificate } from '../transports/tls-info.ts';
 import { tlsUsage } from './credentials.ts';
-import { type HandshakeEvents, startHandshake, toNodeServer } from './node-tls-adapter.ts';
+import { missingCertificateError } from './handshake-error.ts';
+import { type HandshakeEvents, setSharedContext, startHandshake } from './node-tls-adapter.ts';
 import type { TlsServerOptions } from './options.ts';
 import { resolveTlsServerOptions, type TlsServerSettings } from './server-settings.ts';
 
@@ -82,12 +85,52 @@ export class TlsServerContext {
 
   /** Starts the server's side of a handshake on an open socket. */
   handshake(socket: Duplex, events: HandshakeEvents): void {
-    startHandshake(this.#server, this.#settings, socket, events);
+    const { requestCert, rejectUnauthorized } = this.#settings;
+    startHandshake(this.#server, socket, {
+      secured: (secure) => {
+        // OpenSSL finds nothing wrong with a session that was made without a certificate, where none was demanded.
+        if (requestCert && readCertificate(secure) === undefined) secure.authorized = false;
+        if (requestCert && rejectUnauthorized && !secure.authorized) {
+          events.failed(missingCertificateError(), secure);
+        } else {
+          events.secured(secure);
+        }
+      },
+      failed: (error, secure) => events.failed(error, secure),
+    });
   }
 
   [INSPECT](): object {
     return inspection(this, ['handshakes'], () => ({ maxHandshakes: this.#settings.maxHandshakes }));
   }
+}
+
+/** A server that never listens: it brings the handshake, and what Node verifies at its end. */
+function toNodeServer(settings: TlsServerSettings): Server {
+  const { credentials, readyContext, names, alpnProtocols, requestCert, rejectUnauthorized } = settings;
+  const server = createServer({
+    ...credentials,
+    requestCert,
+    rejectUnauthorized,
+    // The deadline is ours, by the loop's clock; Node's cannot be turned off.
+    handshakeTimeout: 2 ** 31 - 1,
+    ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnProtocols }),
+    ...(names === undefined ? {} : { SNICallback: selectByName(settings) }),
+  });
+  if (readyContext !== undefined) setSharedContext(server, readyContext);
+  return server;
+}
+
+function selectByName({ names, refusesUnknownNames }: TlsServerSettings) {
+  return (servername: string, callback: (error: Error | null, context?: SecureContext) => void): void => {
+    const context = names?.find(servername);
+    if (context === undefined && refusesUnknownNames) {
+      const name = JSON.stringify(servername.slice(0, 255));
+      callback(new StreamConnectError('ERR_STREAM_TLS', `tls: there is no certificate for ${name}`));
+    } else {
+      callback(null, context);
+    }
+  };
 }
 
 function namesFiles(options: TlsServerOptions | SecureContext): boolean {

@@ -5,7 +5,6 @@ import {
   CERTIFICATE_KEYS,
   CERTIFICATE_OPTIONS,
   CONTEXT_KEYS,
-  isSecureContext,
   type ReadContext,
   readAlpn,
   readContext,
@@ -17,6 +16,7 @@ import {
   SHARED_OPTIONS,
   tlsUsage,
 } from './credentials.ts';
+import { isSecureContext } from './node-tls-adapter.ts';
 import type { TlsNamedCertificate, TlsServerOptions } from './options.ts';
 import { type NamedContext, TlsServerNames } from './server-names.ts';
 

@@ -13,7 +13,7 @@ import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspect
 import { internetAddress } from '../addresses/net-address.ts';
 import { streamChecks } from '../errors.ts';
 import type { ProxiedConnection, SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
-import { resetDuplex } from './duplex-reset.ts';
+import { resetDuplex, writeNothing } from './node-socket-adapter.ts';
 import { MOST_CHUNK_BYTES, OutgoingPieces } from './outgoing-pieces.ts';
 import { readTlsInfo } from './tls-info.ts';
 
@@ -268,16 +268,13 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     this.flush();
   };
 
-  /**
-   * A Unix socket knows whether its peer has only shut down its side or closed, which libuv does not tell: to write no
-   * bytes at all fails after a close.
-   */
+  /** A Unix socket knows whether its peer has only shut down its side or closed: see {@link writeNothing}. */
   #lookForClose(): void {
     const isWriting = this.#bytesInFlight > 0 || this.#flushScheduled || this.#endWriteDone;
     // What is being written finds out by itself.
     if (!this.#open || isWriting) return;
     this.#isLooking = true;
-    this.#duplex.write(NOTHING, (error) => {
+    writeNothing(this.#duplex, (error) => {
       this.#isLooking = error !== null && error !== undefined;
     });
   }
@@ -320,7 +317,6 @@ export function nodeDuplexTransport(duplex: Duplex): NodeTransport {
   return new NodeTransport(duplex);
 }
 
-const NOTHING = new Uint8Array(0);
 const UNNAMED: SocketAddress = { family: 'unix', path: '' };
 const NO_SOCKET: SocketAddress = { family: 'memory' };
 

@@ -1,17 +1,16 @@
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { TlsInfo } from '../transport.ts';
+import { servernameOf } from './node-socket-adapter.ts';
 
 /** What the handshake of `socket` agreed on. Read once: Node forgets most of it when the connection goes. */
 export function readTlsInfo(socket: TLSSocket): TlsInfo {
-  // Both sides have it, though Node's types know it of neither.
-  const { servername } = socket as TLSSocket & { readonly servername?: string | false | null };
   return {
     protocol: socket.getProtocol(),
     cipher: socket.getCipher()?.standardName,
     alpnProtocol: socket.alpnProtocol === null ? false : socket.alpnProtocol,
     authorized: socket.authorized,
     authorizationError: toVerifyCode(socket.authorizationError),
-    servername: servername || undefined,
+    servername: servernameOf(socket),
     isSessionReused: socket.isSessionReused(),
     getPeerCertificate: () => readCertificate(socket),
   };
