@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { IOLoop } from '../../loop/io-loop.ts';
 import { runInRootContext } from '../../node-async-context.ts';
-import { hearQuestions, tellParent } from './task-channel.ts';
+import { hearQuestions, openMessages, tellParent } from './task-channel.ts';
 
 /** What came of a question. */
 export type QuestionResult =
@@ -62,8 +62,7 @@ export class TaskAnswers {
 
   /** From now on `answer` is called for each question about `topic`. What fails is logged, and no answer. */
   set(topic: string, answer: () => unknown): void {
-    // Node keeps messages back while nobody listens to them.
-    if (this.#topics.size === 0) process.on('message', () => {});
+    if (this.#topics.size === 0) openMessages();
     this.#topics.set(topic, answer);
   }
 

@@ -1,6 +1,6 @@
 // What parent and child say to each other, by the environment and by messages. Does not start or restart processes.
-// This file relies on Node's internals: every message reaches its listeners through `process.emit`, and node:cluster ends
-// a worker whose parent is gone unless its `exitedAfterDisconnect` is set.
+// What is relied on of the internals of Node's channel is in this file alone: each function says what that is, and what
+// breaks if it goes. task-channel.canary.test.ts checks that this version of Node still has it.
 
 import type { Worker } from 'node:cluster';
 
@@ -41,9 +41,12 @@ export function tellParent(landspout: TaskWord): void {
 }
 
 /**
- * Takes what the parent asks us out of what the program hears by `process.on('message')`.
+ * Takes what the parent asks us out of the messages that the program gets by `process.on('message')`.
  *
- * Node tells listeners in turn, and none of them can keep a message from the others; so it must be taken before.
+ * Node calls listeners in turn, and none of them can keep a message from the others; so it must be taken before.
+ *
+ * Relies on Node calling `process.emit`, as it is then, for each message (seen in Node 20 to 26). Otherwise the questions
+ * of the parent are not answered, and the program gets them as messages.
  */
 export function hearQuestions(heard: (ask: Extract<TaskWord, { kind: 'ask' }>) => void): void {
   const { emit } = process;
@@ -56,6 +59,16 @@ export function hearQuestions(heard: (ask: Extract<TaskWord, { kind: 'ask' }>) =
   process.emit = filtered as typeof emit;
 }
 
+/**
+ * Has Node read the channel, for {@link hearQuestions}.
+ *
+ * Works around Node keeping messages back until there is a listener for them (seen in Node 20 to 26). Without this, the
+ * questions of the parent are not answered by a program that has no such listener.
+ */
+export function openMessages(): void {
+  process.on('message', () => {});
+}
+
 /** The channel to the parent breaks when the parent is gone, however it went. */
 export async function endWithParent(stopTimeoutMs: number): Promise<void> {
   if (!process.connected) {
@@ -65,20 +78,34 @@ export async function endWithParent(stopTimeoutMs: number): Promise<void> {
   const { default: cluster } = await import('node:cluster');
   const { worker } = cluster;
   process.once('disconnect', () => stopOrphan(stopTimeoutMs));
-  // Node says so, and nowhere else, when a message did not get through; unheard it would end us before we drain.
-  process.on('error', ignoreLostMessage);
-  worker?.on('error', ignoreLostMessage);
-  // Node ends its cluster's workers at once; this is its way to say that we see to it.
+  ignoreLostMessages(worker);
   worker?.once('disconnect', () => markAsLeaving(worker));
   // What a child lives for are its listeners and its work: without them it ends, with the channel open.
   process.channel?.unref();
 }
 
+/**
+ * Keeps a worker of node:cluster alive when its channel breaks, so that it can drain.
+ *
+ * Relies on node:cluster reading `exitedAfterDisconnect` after it has emitted `disconnect` on the worker, and ending the
+ * process at once unless it is set (seen in Node 20 to 26; documented as a property that is only read). Otherwise the
+ * children of a parent that was killed end in the middle of their requests, on the portable backend.
+ */
 function markAsLeaving(worker: Worker): void {
   worker.exitedAfterDisconnect = true;
 }
 
-function ignoreLostMessage(): void {}
+/**
+ * Ignores messages that do not get through to the parent.
+ *
+ * Relies on Node emitting `error` on the process, and of a worker of node:cluster on that too, for a message without a
+ * callback (seen in Node 20 to 26). If it throws instead, a child whose parent is gone ends before it has drained.
+ */
+function ignoreLostMessages(worker: Worker | undefined): void {
+  const ignore = (): void => {};
+  process.on('error', ignore);
+  worker?.on('error', ignore);
+}
 
 /** As if the parent had stopped us: what drains at SIGTERM drains, and for no longer. */
 function stopOrphan(stopTimeoutMs: number): void {
