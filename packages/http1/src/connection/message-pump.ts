@@ -18,7 +18,8 @@ export interface PumpedConnection {
   readonly takesEvents: boolean;
   deliverHead(): void;
   deliverData(): void;
-  deliverEnd(): void;
+  /** @returns whether the message that follows may be delivered. */
+  deliverEnd(): boolean;
   /** If it is time to: that the peer has ended its side. @returns whether the delegate was notified, and may have acted. */
   deliverPeerEnd(): boolean;
   /** The decoder or a delegate threw. Must not throw itself; the pump goes on while {@link takesEvents}. */
@@ -139,8 +140,7 @@ export class MessagePump<Decoder extends PumpedDecoder> {
       if (event === HEAD) connection.deliverHead();
       else if (event === DATA) connection.deliverData();
       else if (event === END) {
-        connection.deliverEnd();
-        this.#hasNext = connection.takesEvents && decoder.bufferedBytes > 0;
+        this.#hasNext = connection.deliverEnd() && decoder.bufferedBytes > 0;
       }
     }
   }

@@ -238,7 +238,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     this.#waitFor(exchange.delegate.dataReceived(Buffer.from(data.subarray(dataStart, dataEnd))), exchange);
   }
 
-  deliverEnd(): void {
+  deliverEnd(): boolean {
     const { request, delegate } = this.#exchange as Exchange;
     if (this.#tunnel) {
       reportRejection(delegate.finish(undefined), logFailure);
@@ -247,12 +247,13 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
         this.#enter(IDLE);
         this.#end(undefined);
       }
-      return;
+      return false;
     }
     const { decoder } = this.#pump;
     this.#enter(IDLE);
     if (!this.#isReusable(request)) this.#end(undefined);
     reportRejection(delegate.finish(decoder.trailers), logFailure);
+    return this.#state === IDLE;
   }
 
   /** The decoder knows of the peer's end, and says what it makes of the response. */

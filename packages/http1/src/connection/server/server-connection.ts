@@ -244,12 +244,14 @@ export class ServerConnection
     if (exchange !== undefined) this.#waitFor(exchange.dataReceived(data, dataStart, dataEnd), exchange);
   }
 
-  deliverEnd(): void {
+  deliverEnd(): boolean {
     const exchange = this.#exchange;
     // Answered before its end, which only a request without a body may be: we are between requests already.
-    if (exchange === undefined) return;
-    this.pace.clear();
-    this.#waitFor(exchange.requestReceived(this.#decoder.trailers), exchange);
+    if (exchange !== undefined) {
+      this.pace.clear();
+      this.#waitFor(exchange.requestReceived(this.#decoder.trailers), exchange);
+    }
+    return this.#state === IDLE;
   }
 
   /** The end may have come before the request under way was begun: after pipelined ones. */
@@ -297,15 +299,12 @@ export class ServerConnection
       return;
     }
     const failure = judgeFailure(error, exchange?.closeReason);
-    if (failure.kind === 'broken') {
+    if (failure.kind === 'broken')
       this.host.services.loop.logger.error({ error }, 'answering a request failed');
-    } else if (failure.kind === 'refused' || exchange?.headSent !== true) {
+    else if (failure.kind === 'refused' || exchange?.headSent !== true)
       logRefusal(failure, this, this.host.services);
-    }
     this.#answerInPlace(failure);
   }
-
-  // ---- the parts of it ----
 
   /** The one place where the state is assigned. A request's own stage changes in its exchange. */
   #enter(state: State): void {

@@ -9,12 +9,7 @@ import type {
   HTTPServerExchange,
   RequestHead,
 } from '../../delegate.ts';
-import {
-  encodeInterim,
-  type HTTPHeaders,
-  type RequestDecoder,
-  type ResponseEncoder,
-} from '../../protocol/index.ts';
+import { encodeInterim, type HTTPHeaders } from '../../protocol/index.ts';
 import { BodyPieces } from '../body-pieces.ts';
 import { endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
 import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
@@ -67,8 +62,7 @@ export class ServerExchange implements HTTPServerExchange {
   /** For the connection: the reason that the delegate was given first, by which it may have aborted its work. */
   closeReason: Error | undefined = undefined;
   readonly #owner: ExchangeOwner;
-  readonly #decoder: RequestDecoder;
-  readonly #encoder: ResponseEncoder;
+  readonly #codec: ServerCodec;
   /** The delegate of the request, until the answer is complete or the connection gone. */
   #message: HTTPMessageDelegate | undefined;
   /** The peer waits for `100 Continue` before it sends the body. */
@@ -87,8 +81,7 @@ export class ServerExchange implements HTTPServerExchange {
   /** @param codec - of the connection, until the answer is complete. */
   constructor(owner: ExchangeOwner, codec: ServerCodec, head: BegunRequest, connection: HTTPConnectionInfo) {
     this.#owner = owner;
-    this.#decoder = codec.pump.decoder;
-    this.#encoder = codec.encoder;
+    this.#codec = codec;
     this.head = head;
     this.connection = connection;
     this.requestComplete = head.bodyLength === 0;
@@ -112,7 +105,7 @@ export class ServerExchange implements HTTPServerExchange {
   }
 
   setMaxBodyBytes(maxBytes: number): void {
-    if (!this.#cut && !this.#finished) this.#decoder.maxBodyBytes = maxBytes;
+    if (!this.#cut && !this.#finished) this.#codec.pump.decoder.maxBodyBytes = maxBytes;
   }
 
   setBodyTimeoutMs(timeoutMs: number): void {
@@ -147,7 +140,7 @@ export class ServerExchange implements HTTPServerExchange {
     const terms = { date: services.dates.at(services.loop.clock.wallTime()), close: ends };
     this.bodyBytesSent = writeAnswerHead(
       this.#owner.stream,
-      this.#encoder,
+      this.#codec.encoder,
       terms,
       status,
       reason,
@@ -165,13 +158,13 @@ export class ServerExchange implements HTTPServerExchange {
     this.#requireOpen('write');
     if (this.#cut) return;
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
-    this.bodyBytesSent += writeAnswerBody(this.#owner.stream, this.#encoder, bytes);
+    this.bodyBytesSent += writeAnswerBody(this.#owner.stream, this.#codec.encoder, bytes);
     this.#written();
   }
 
   finish(trailers?: HTTPHeaders): void {
     this.#requireOpen('finish');
-    if (!this.#cut) endAnswer(this.#owner.stream, this.#encoder, trailers);
+    if (!this.#cut) endAnswer(this.#owner.stream, this.#codec.encoder, trailers);
     this.#complete();
   }
 
@@ -206,7 +199,7 @@ export class ServerExchange implements HTTPServerExchange {
 
   /** Whether the peer has half-closed, and no pipelined request of it waits. */
   get isLastRequest(): boolean {
-    return this.#owner.peerEnded && this.#decoder.bufferedBytes === 0;
+    return this.#owner.peerEnded && this.#codec.pump.decoder.bufferedBytes === 0;
   }
 
   /** The delegate gets the head. @returns what it returned. */
@@ -261,9 +254,9 @@ export class ServerExchange implements HTTPServerExchange {
   askForBody(): void {
     if (!this.#expectsContinue) return;
     this.#expectsContinue = false;
-    if (this.stage !== 'body' || this.#headSent || this.#decoder.bufferedBytes > 0) return;
+    if (this.stage !== 'body' || this.#headSent || this.#codec.pump.decoder.bufferedBytes > 0) return;
     // The decoder's next step refuses it with 413: a client that waits need not send it first.
-    if (this.head.bodyLength > this.#decoder.maxBodyBytes) return;
+    if (this.head.bodyLength > this.#codec.pump.decoder.maxBodyBytes) return;
     this.#owner.stream.send(encodeInterim(100));
   }
 
