@@ -50,7 +50,7 @@ describe('an error of a handler', () => {
       expect(log.records).toEqual([]);
       expect(statusOf(await ask(port, '/?s=403&m=line%0Aforged%C2%9B'))).toBe(403);
       expect(log.records.map(({ level, message }) => [level, message])).toEqual([
-        ['warn', '403 Refused: line\\u000aforged\\u009b: GET /?s=403&m=line%0Aforged%C2%9B (127.0.0.1)'],
+        ['warn', '403 Refused: line\\x0aforged\\x9b: GET /?s=403&m=line%0Aforged%C2%9B (127.0.0.1)'],
       ]);
     }));
 
