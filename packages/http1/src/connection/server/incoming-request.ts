@@ -185,6 +185,8 @@ export class IncomingRequest {
       body: inspectedBytes(this.body),
       closeReason: this.#closeReason,
       connection: undefined,
+      // Of the class that extends this one in httpserver.
+      exchange: undefined,
     }));
   }
 

@@ -1,4 +1,5 @@
 import { excerpt } from '@landspout/ioloop/errors';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import {
   BYTE_CLASS,
   byteName,
@@ -55,6 +56,10 @@ export class ScanView {
       return last;
     this.#last = new DataView(buffer, byteOffset, byteLength);
     return this.#last;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ viewedBytes: this.#last?.byteLength ?? 0 }));
   }
 }
 

@@ -48,6 +48,10 @@ export class ResponseLines {
     }
     return this.#lastLines;
   }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ date: this.#date }));
+  }
 }
 
 /**
