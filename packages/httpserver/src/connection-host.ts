@@ -11,12 +11,12 @@ import {
 } from '@landspout/http1';
 import { LIMIT_NAMES } from '@landspout/http1/protocol';
 import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
-import { pickOptions, shownValue } from '@landspout/ioloop/errors';
-import { StreamUsageError } from '@landspout/iostream';
+import { pickOptions } from '@landspout/ioloop/errors';
 import { DecompressingDelegate } from './decompression/decompressing-delegate.ts';
 import { resolveForwarded } from './forwarded/resolve-forwarded.ts';
 import { ServerMonitor } from './monitor/server-monitor.ts';
 import { type HTTPServerOptions, resolveTimeouts } from './options.ts';
+import { serverChecks } from './stopping/stop-options.ts';
 
 /** As `maxWriteBufferBytes` of a stream. */
 const DEFAULT_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
@@ -44,10 +44,7 @@ export function hostOf(
   const { headerTimeoutMs, idleTimeoutMs, progressMs, halfClosedMs } = deadlines;
   const shortest = Math.min(headerTimeoutMs, idleTimeoutMs, progressMs, halfClosedMs || progressMs);
   const { protocol, maxWriteBufferBytes = DEFAULT_WRITE_BUFFER_BYTES, loop = IOLoop.current() } = options;
-  if (protocol !== undefined && protocol !== 'http' && protocol !== 'https') {
-    const problem = `HTTPServer: protocol is http or https, not ${shownValue(protocol)}`;
-    throw new StreamUsageError('ERR_STREAM_USAGE', problem);
-  }
+  if (protocol !== undefined) serverChecks.oneOf('HTTPServer', 'protocol', protocol, ['http', 'https']);
   const { clock, logger } = loop;
   return Object.freeze({
     limits: Object.freeze({

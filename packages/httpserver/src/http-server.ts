@@ -16,10 +16,10 @@ import {
   stopOnSignals,
 } from './stopping/stop-on-signals.ts';
 import {
-  requireServerOptions,
   resolveStopOptions,
   type StopOptions,
   type StopResult,
+  serverChecks,
 } from './stopping/stop-options.ts';
 
 /**
@@ -44,7 +44,7 @@ export class HTTPServer extends TCPServer {
 
   /** @throws StreamUsageError, Http1UsageError for options that cannot be; StreamConnectError for unusable TLS files. */
   constructor(handler: HTTPServerConnectionDelegate | RequestCallback, options: HTTPServerOptions = {}) {
-    requireServerOptions('HTTPServer', options, HTTP_SERVER_OPTIONS);
+    serverChecks.options('HTTPServer', options, HTTP_SERVER_OPTIONS);
     super(pickOptions(options, TRANSPORT_OPTIONS));
     requireHandler(handler);
     this.#scheme = options.tls === undefined ? 'http' : 'https';
@@ -164,7 +164,7 @@ export class HTTPServer extends TCPServer {
    * @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be.
    */
   stopOnSignals(options: StopOnSignalsOptions = {}): SignalStop {
-    requireServerOptions('stopOnSignals', options, STOP_ON_SIGNALS_OPTIONS);
+    serverChecks.options('stopOnSignals', options, STOP_ON_SIGNALS_OPTIONS);
     const { signals, ...stop } = options;
     const times = resolveStopOptions(stop);
     return stopOnSignals(() => {

@@ -1,10 +1,11 @@
 import type { Http1Limits } from '@landspout/http1';
 import { LIMIT_NAMES } from '@landspout/http1/protocol';
-import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
-import { StreamUsageError, TCP_SERVER_OPTIONS, type TCPServerOptions } from '@landspout/iostream';
+import type { OptionNames } from '@landspout/ioloop/errors';
+import { TCP_SERVER_OPTIONS, type TCPServerOptions } from '@landspout/iostream';
 import type { DecompressionOptions } from './decompression/decompression-options.ts';
 import type { ForwardedOptions } from './forwarded/resolve-forwarded.ts';
 import type { AccessLogHook } from './monitor/access-log.ts';
+import { serverChecks } from './stopping/stop-options.ts';
 
 export interface HTTPServerOptions
   extends Omit<TCPServerOptions, 'handleStream' | 'maxReadBufferBytes'>,
@@ -89,14 +90,10 @@ export function resolveTimeouts(options: Partial<HTTPServerTimeouts>): HTTPServe
   for (const name of Object.keys(DEFAULT_TIMEOUTS) as (keyof HTTPServerTimeouts)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    const mayBeNone = name === 'bodyTimeoutMs' || name === 'halfClosedMs';
-    if (!(typeof value === 'number' && value < 2 ** 31 && (value > 0 || (mayBeNone && value === 0)))) {
-      const least = mayBeNone ? '0 or more' : 'more than 0';
-      throw new StreamUsageError(
-        'ERR_STREAM_USAGE',
-        `HTTPServer: ${name} of ${least} was expected, not ${shownValue(value)}`,
-      );
-    }
+    // These two may be switched off.
+    if (name === 'bodyTimeoutMs' || name === 'halfClosedMs')
+      serverChecks.durationMs('HTTPServer', name, value);
+    else serverChecks.positiveNumber('HTTPServer', name, value);
     resolved[name] = value;
   }
   return resolved as unknown as HTTPServerTimeouts;

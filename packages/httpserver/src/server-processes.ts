@@ -9,10 +9,9 @@ import {
   type ProcessTask,
   type TaskListener,
 } from '@landspout/ioloop';
-import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
-import { StreamUsageError } from '@landspout/iostream';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { type HTTPServerStats, sumStats } from './monitor/http-server-stats.ts';
-import { requireServerOptions, type StopOptions } from './stopping/stop-options.ts';
+import { type StopOptions, serverChecks } from './stopping/stop-options.ts';
 
 /** How a server runs in several processes. The rest is of `forkProcesses`. */
 export interface StartOptions extends Omit<ForkProcessesOptions, 'listen'>, ProcessListenOptions {
@@ -56,7 +55,7 @@ export async function startProcesses(
   server: StartedServer,
   options: StartOptions,
 ): Promise<ProcessTask | undefined> {
-  requireServerOptions('start', options, START_OPTIONS);
+  serverChecks.options('start', options, START_OPTIONS);
   const { processes, stop, onStats, statsIntervalMs, port, host, backlog, ...others } = options;
   const count = countOf(processes);
   requireInterval(statsIntervalMs);
@@ -108,12 +107,11 @@ function leaveHurryToParent(): void {
 function countOf(processes: number | 'cpus'): number {
   if (processes === 'cpus') return 0;
   if (Number.isInteger(processes) && processes > 0) return processes;
-  throw usage(`processes is 1 or more, or cpus, not ${shownValue(processes)}`);
+  throw serverChecks.wrong('start', "processes: 1 or more, or 'cpus',", processes);
 }
 
 function requireInterval(intervalMs = DEFAULT_STATS_INTERVAL_MS): void {
-  if (!(intervalMs > 0 && intervalMs < 2 ** 31))
-    throw usage(`statsIntervalMs of more than 0 was expected, not ${shownValue(intervalMs)}`);
+  serverChecks.positiveNumber('start', 'statsIntervalMs', intervalMs);
 }
 
 /** The statistics keep nobody alive: children and listeners do. */
@@ -144,8 +142,4 @@ function placeOf(
     ...(host === undefined ? {} : { host }),
     ...(backlog === undefined ? {} : { backlog }),
   };
-}
-
-function usage(message: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_USAGE', `start: ${message}`);
 }

@@ -1,6 +1,6 @@
 import { HTTPHeaders, type JsonObject, STATUS_REASONS } from '@landspout/http1';
 import type { HTTPHeadersInit } from '@landspout/http1/protocol';
-import { CodedError, type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
+import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/errors';
 
 /** Everything that this package throws by itself. What must not reach the wire is an `Http1UsageError`. */
 export const WEB_ERRORS = {
@@ -29,6 +29,9 @@ export type WebUsageErrorCode = Exclude<
 export class WebUsageError extends CodedError<WebUsageErrorCode> {
   override readonly name = 'WebUsageError';
 }
+
+/** The checks of settings, options and arguments of this package. */
+export const webChecks = new ArgumentChecks((problem) => new WebUsageError('ERR_WEB_USAGE', problem));
 
 export interface HTTPErrorOptions extends ErrorOptions {
   /** Replaces the registered phrase of the status. The peer sees it, escaped where it is shown. */
@@ -63,14 +66,8 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
     options: HTTPErrorOptions = {},
     code: 'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGUMENT' = 'ERR_WEB_HTTP',
   ) {
-    if (!Number.isInteger(status) || status < 400 || status > 599) {
-      throw new WebUsageError(
-        'ERR_WEB_USAGE',
-        `HTTPError: a status of 400 to 599 was expected, not ${shownValue(status)}`,
-      );
-    }
-    const problem = optionsProblem(options, HTTP_ERROR_OPTIONS);
-    if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `HTTPError: ${problem}`);
+    webChecks.wholeNumber('HTTPError', 'status', status, 400, 599);
+    webChecks.options('HTTPError', options, HTTP_ERROR_OPTIONS);
     const summary = `${status} ${options.reason ?? STATUS_REASONS[status] ?? 'Unknown'}`;
     super(code, logMessage === undefined ? summary : `${summary}: ${logMessage}`, options);
     this.status = status;

@@ -1,4 +1,4 @@
-import { CodedError, type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
+import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/errors';
 import type { HTTPHeaders } from '../protocol/index.ts';
 
 /** Each way a message can fail to be completed, apart from bad bytes (`Http1ProtocolError`). */
@@ -42,6 +42,9 @@ export class HTTPDeadlineError extends CodedError<'ERR_HTTP_DEADLINE'> {
   }
 }
 
+/** The checks of options and arguments of connections. Limits have checks of their own. */
+export const connectionChecks = new ArgumentChecks((problem) => new HTTPUsageError(problem));
+
 /** What the answer to bad input says by itself. */
 const OWN_FIELDS = ['Content-Type', 'Content-Length', 'Transfer-Encoding', 'Connection', 'Date'] as const;
 
@@ -68,13 +71,8 @@ export class HTTPInputError extends CodedError<'ERR_HTTP_INPUT'> {
   /** @param message - what was wrong, in words that the peer may see. */
   constructor(message: string, status = 400, options?: HTTPInputErrorOptions) {
     super('ERR_HTTP_INPUT', message, options);
-    const problem = options === undefined ? undefined : optionsProblem(options, INPUT_ERROR_OPTIONS);
-    if (problem !== undefined) throw new HTTPUsageError(`HTTPInputError: ${problem}`);
-    if (!Number.isInteger(status) || status < 400 || status > 499) {
-      throw new HTTPUsageError(
-        `HTTPInputError: a status of 400 to 499 was expected, not ${shownValue(status)}`,
-      );
-    }
+    if (options !== undefined) connectionChecks.options('HTTPInputError', options, INPUT_ERROR_OPTIONS);
+    connectionChecks.wholeNumber('HTTPInputError', 'status', status, 400, 499);
     const own = OWN_FIELDS.find((name) => options?.headers?.has(name));
     if (own !== undefined) throw new HTTPUsageError(`HTTPInputError: ${own} is the connection's to set`);
     this.status = status;

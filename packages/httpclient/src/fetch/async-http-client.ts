@@ -4,7 +4,7 @@
 import type { Http1Limits } from '@landspout/http1';
 import { ResponseDecoder } from '@landspout/http1/protocol';
 import { IOLoop, withCallerStack } from '@landspout/ioloop';
-import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type IOStream, type Resolver, TCPClient } from '@landspout/iostream';
 import { HTTPClientError, HTTPStreamClosedError } from '../errors.ts';
@@ -17,10 +17,10 @@ import {
   type RequestDefaults,
   type RequestOptions,
 } from '../request/http-request.ts';
-import { HTTPClientUsageError, requireOptions } from '../request/usage.ts';
+import { clientChecks, HTTPClientUsageError } from '../request/usage.ts';
 import type { HTTPResponse } from '../response/http-response.ts';
 import { boundToCaller, FetchOperation } from './fetch-operation.ts';
-import { type PreparedRequest, prepareRequest, wholeNumber } from './prepared-request.ts';
+import { type PreparedRequest, prepareRequest } from './prepared-request.ts';
 
 export interface AsyncHTTPClientOptions {
   /** Most connections in all. Default 100. */
@@ -91,10 +91,10 @@ export class AsyncHTTPClient {
 
   /** @throws HTTPClientUsageError, or Http1UsageError `ERR_HTTP1_LIMIT`, for options that cannot be. */
   constructor(options: AsyncHTTPClientOptions = {}) {
-    requireOptions('AsyncHTTPClient', options, CLIENT_OPTIONS);
+    clientChecks.options('AsyncHTTPClient', options, CLIENT_OPTIONS);
     const { limits = {}, resolver, defaults = {} } = options;
-    requireOptions('defaults', defaults, DEFAULTS_OPTIONS);
-    requireOptions('limits', limits, LIMITS);
+    clientChecks.options('defaults', defaults, DEFAULTS_OPTIONS);
+    clientChecks.options('limits', limits, LIMITS);
     this.#loop = options.loop ?? IOLoop.current();
     this.#defaults =
       defaults.headers === undefined
@@ -102,20 +102,21 @@ export class AsyncHTTPClient {
         : { ...defaults, headers: headersFrom(defaults.headers) };
     new ResponseDecoder(limits);
     const idleTimeoutMs = options.idleTimeoutMs ?? 4_000;
-    if (!(idleTimeoutMs >= 0 && idleTimeoutMs < 2 ** 31)) {
-      throw new HTTPClientUsageError(
-        'ERR_HTTPCLIENT_USAGE',
-        `idleTimeoutMs of at least 0 was expected, not ${shownValue(idleTimeoutMs)}`,
-      );
-    }
+    clientChecks.durationMs('AsyncHTTPClient', 'idleTimeoutMs', idleTimeoutMs);
     const settings = {
-      maxConnections: wholeNumber('maxConnections', options.maxConnections ?? 100, 1),
-      maxConnectionsPerOrigin: wholeNumber(
+      maxConnections: clientChecks.wholeNumber(
+        'AsyncHTTPClient',
+        'maxConnections',
+        options.maxConnections ?? 100,
+        1,
+      ),
+      maxConnectionsPerOrigin: clientChecks.wholeNumber(
+        'AsyncHTTPClient',
         'maxConnectionsPerOrigin',
         options.maxConnectionsPerOrigin ?? 10,
         1,
       ),
-      maxQueued: wholeNumber('maxQueued', options.maxQueued ?? 10_000),
+      maxQueued: clientChecks.wholeNumber('AsyncHTTPClient', 'maxQueued', options.maxQueued ?? 10_000),
       idleTimeoutMs,
       limits,
     };

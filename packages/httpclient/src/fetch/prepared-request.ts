@@ -6,7 +6,7 @@ import {
   type ResponseHead,
 } from '@landspout/http1';
 import { type AbsoluteUrl, parseAbsoluteUrl, RequestEncoder } from '@landspout/http1/protocol';
-import { shownValue } from '@landspout/ioloop/errors';
+import { shownText } from '@landspout/ioloop/errors';
 import { type Origin, originOf } from '../pool/origin.ts';
 import {
   type BasicAuth,
@@ -15,7 +15,7 @@ import {
   type RequestDefaults,
 } from '../request/http-request.ts';
 import { lengthOf, type OutgoingBody, outgoingBody } from '../request/request-body.ts';
-import { HTTPClientUsageError } from '../request/usage.ts';
+import { clientChecks, HTTPClientUsageError } from '../request/usage.ts';
 
 /** A request that has been checked, with everything that its connection needs to know. */
 export interface PreparedRequest {
@@ -35,7 +35,6 @@ export interface PreparedRequest {
 const DEFAULT_PORTS = { http: 80, https: 443 };
 const DEFAULT_TIMEOUT_MS = 20_000;
 const DEFAULT_MAX_BODY_BYTES = 100 * 1024 * 1024;
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Whether each method has a body (HC-06). CONNECT is not here: it makes a tunnel, and no response. */
 const METHODS: ReadonlyMap<string, boolean> = new Map([
@@ -59,14 +58,14 @@ export function prepareRequest(request: HTTPRequest, defaults: RequestDefaults):
   const body = outgoingBody(options.body);
   checkMethod(method, body, options.allowNonstandardMethods ?? false);
   const family = options.family ?? defaults.family;
-  if (family !== undefined && family !== 4 && family !== 6)
-    throw usage(`family must be 4 or 6, not ${shownValue(family)}`);
+  if (family !== undefined) clientChecks.oneOf('fetch', 'family', family, [4, 6]);
   const wire = {
     method,
     target: url.target,
     headers: requestHeaders(request, url, body, defaults),
     bodyBytes: lengthOf(body),
-    maxBodyBytes: wholeNumber(
+    maxBodyBytes: clientChecks.wholeNumber(
+      'fetch',
       'maxBodyBytes',
       options.maxBodyBytes ?? defaults.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     ),
@@ -141,7 +140,7 @@ function checkMethod(method: string, body: OutgoingBody, nonstandard: boolean): 
   if (nonstandard) return;
   const takesBody = METHODS.get(method);
   if (takesBody === undefined)
-    throw usage(`unknown method ${JSON.stringify(method)}: set allowNonstandardMethods`);
+    throw usage(`unknown method ${shownText(method)}: set allowNonstandardMethods`);
   if (takesBody && body.kind === 'none') throw usage(`${method} needs a body, which may be empty`);
   if (!takesBody && body.kind !== 'none') throw usage(`${method} must not have a body`);
 }
@@ -172,14 +171,7 @@ function httpDate(date: Date): string {
 
 /** @returns milliseconds; 0 for no limit. */
 function timeout(name: string, value = DEFAULT_TIMEOUT_MS): number {
-  if (value >= 0 && value <= MAX_TIMEOUT_MS) return value;
-  throw usage(`${name} of 0 to ${MAX_TIMEOUT_MS} was expected, not ${shownValue(value)}`);
-}
-
-/** Checks a size or a count. @throws HTTPClientUsageError */
-export function wholeNumber(name: string, value: number, least = 0): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw usage(`${name} must be a whole number of at least ${least}, not ${shownValue(value)}`);
+  return clientChecks.durationMs('fetch', name, value);
 }
 
 function usage(message: string): HTTPClientUsageError {

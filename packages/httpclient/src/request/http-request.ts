@@ -5,7 +5,7 @@ import { HTTPHeaders, type HTTPHeadersInit, Http1UsageError } from '@landspout/h
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedBytes, inspectedUrl, inspection } from '@landspout/ioloop/inspection';
 import type { TlsClientOptions } from '@landspout/iostream';
-import { HTTPClientUsageError, requireOptions } from './usage.ts';
+import { clientChecks, HTTPClientUsageError } from './usage.ts';
 
 /** A body to send: text goes out as UTF-8; an iterable chunk by chunk, as fast as the peer takes it. */
 export type RequestBody = string | Uint8Array | AsyncIterable<Uint8Array>;
@@ -96,8 +96,8 @@ export class HTTPRequest {
 
   /** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` for options that are not known, and headers that must not reach the wire. */
   constructor(url: string | URL, options: RequestOptions = {}) {
-    requireOptions('fetch', options, REQUEST_OPTIONS);
-    if (options.basicAuth !== undefined) requireOptions('basicAuth', options.basicAuth, AUTH_OPTIONS);
+    clientChecks.options('fetch', options, REQUEST_OPTIONS);
+    if (options.basicAuth !== undefined) clientChecks.options('basicAuth', options.basicAuth, AUTH_OPTIONS);
     this.url = String(url);
     this.method = options.method ?? 'GET';
     this.headers = headersFrom(options.headers ?? []);

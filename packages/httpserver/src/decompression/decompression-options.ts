@@ -4,8 +4,8 @@ import {
   DEFAULT_LIMITS,
   type InflationLimits,
 } from '@landspout/http1';
-import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { StreamUsageError } from '@landspout/iostream';
+import type { OptionNames } from '@landspout/ioloop/errors';
+import { serverChecks } from '../stopping/stop-options.ts';
 
 /** How the bodies of requests are decompressed. */
 export interface DecompressionOptions {
@@ -38,6 +38,9 @@ export interface Decompression extends InflationLimits {
   readonly maxCodings: number;
 }
 
+/** What the options are of, in messages. */
+const OPERATION = 'HTTPServer: decompressRequests';
+
 const DEFAULT_MAX_CODINGS = 2;
 const DEFAULT_CHUNK_BYTES = 64 * 1024;
 /** The least that node:zlib works with. */
@@ -45,10 +48,7 @@ const LEAST_CHUNK_BYTES = 64;
 
 /** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for values that cannot be. */
 export function resolveDecompression(options: DecompressionOptions = {}): Decompression {
-  const problem = optionsProblem(options, DECOMPRESSION_OPTIONS);
-  if (problem !== undefined) {
-    throw new StreamUsageError('ERR_STREAM_USAGE', `HTTPServer: decompressRequests: ${problem}`);
-  }
+  serverChecks.options(OPERATION, options, DECOMPRESSION_OPTIONS);
   const {
     codings = AVAILABLE_CODINGS,
     maxCodings = DEFAULT_MAX_CODINGS,
@@ -56,25 +56,11 @@ export function resolveDecompression(options: DecompressionOptions = {}): Decomp
     maxBodyBytes = DEFAULT_LIMITS.maxBodyBytes,
     maxRatio = Number.POSITIVE_INFINITY,
   } = options;
-  if (codings.length === 0) refuse('codings', 'one at least', 'none');
-  for (const coding of codings) {
-    if (!AVAILABLE_CODINGS.includes(coding)) refuse('codings', `some of ${AVAILABLE_CODINGS.join()}`, coding);
-  }
-  requireWhole('maxCodings', maxCodings, 1);
-  requireWhole('chunkBytes', chunkBytes, LEAST_CHUNK_BYTES);
-  requireWhole('maxBodyBytes', maxBodyBytes, 0);
-  if (!(maxRatio >= 1)) refuse('maxRatio', '1 or more', maxRatio);
+  if (codings.length === 0) throw serverChecks.wrong(OPERATION, 'codings: one at least', codings);
+  for (const coding of codings) serverChecks.oneOf(OPERATION, 'codings', coding, AVAILABLE_CODINGS);
+  serverChecks.wholeNumber(OPERATION, 'maxCodings', maxCodings, 1);
+  serverChecks.wholeNumber(OPERATION, 'chunkBytes', chunkBytes, LEAST_CHUNK_BYTES);
+  serverChecks.wholeNumber(OPERATION, 'maxBodyBytes', maxBodyBytes);
+  serverChecks.number(OPERATION, 'maxRatio', maxRatio, 1);
   return { codings: [...codings], maxCodings, chunkBytes, maxBodyBytes, maxRatio };
-}
-
-function requireWhole(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least)
-    refuse(name, `a whole number of ${least} or more`, value);
-}
-
-function refuse(name: string, expected: string, value: unknown): never {
-  throw new StreamUsageError(
-    'ERR_STREAM_USAGE',
-    `HTTPServer: decompression: ${name}: ${expected} was expected, not ${shownValue(value)}`,
-  );
 }

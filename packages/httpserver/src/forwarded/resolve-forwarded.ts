@@ -2,9 +2,9 @@
 // spelled there. It does not know how a request is answered.
 
 import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
-import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { type SocketAddress, StreamUsageError, type TlsInfo } from '@landspout/iostream';
+import { serverChecks } from '../stopping/stop-options.ts';
 import { FORWARDED_READERS, type ForwardedClient, type ForwardedHeaders } from './forwarded-readers.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
@@ -45,9 +45,9 @@ export type DescribeConnection = (head: RequestHead, connection: HTTPConnectionI
  */
 export function resolveForwarded(options: ForwardedOptions): DescribeConnection | undefined {
   const { trustedProxies, forwardedHeaders } = options;
-  if (forwardedHeaders !== undefined && !Object.hasOwn(FORWARDED_READERS, forwardedHeaders)) {
-    const names = Object.keys(FORWARDED_READERS).join(', ');
-    throw usage(`forwardedHeaders is one of ${names}, not ${shownValue(forwardedHeaders)}`);
+  if (forwardedHeaders !== undefined) {
+    const names = Object.keys(FORWARDED_READERS) as (keyof typeof FORWARDED_READERS)[];
+    serverChecks.oneOf('HTTPServer', 'forwardedHeaders', forwardedHeaders, names);
   }
   if (trustedProxies === undefined) {
     if (forwardedHeaders === undefined) return undefined;

@@ -3,7 +3,8 @@
 
 import type { ConnectionMonitor, HTTPConnectionInfo, RequestHead, RequestOutcome } from '@landspout/http1';
 import type { Clock, Logger } from '@landspout/ioloop';
-import { StreamUsageError, type TCPServerStats } from '@landspout/iostream';
+import type { TCPServerStats } from '@landspout/iostream';
+import { serverChecks } from '../stopping/stop-options.ts';
 import { AccessLog, type AccessLogHook } from './access-log.ts';
 import { RequestRecord } from './access-record.ts';
 import { type HTTPServerStats, RequestCounters } from './http-server-stats.ts';
@@ -33,9 +34,7 @@ export class ServerMonitor implements ConnectionMonitor {
 
   /** @throws StreamUsageError `ERR_STREAM_USAGE` for an access log that cannot be called. */
   constructor({ clock, logger, accessLog }: ServerMonitorOptions) {
-    if (accessLog !== undefined && typeof accessLog !== 'function') {
-      throw new StreamUsageError('ERR_STREAM_USAGE', 'HTTPServer: accessLog is a function');
-    }
+    if (accessLog !== undefined) serverChecks.callback('HTTPServer', 'accessLog', accessLog);
     this.#clock = clock;
     this.#accessLog = accessLog === undefined ? undefined : new AccessLog(accessLog, logger);
   }

@@ -1,5 +1,10 @@
-import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
+import { ArgumentChecks, type OptionNames } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
+
+/** The checks of options and arguments of a server, those of stopping and all others. */
+export const serverChecks = new ArgumentChecks(
+  (problem) => new StreamUsageError('ERR_STREAM_USAGE', problem),
+);
 
 /** How a server stops. */
 export interface StopOptions {
@@ -26,28 +31,10 @@ const STOP_OPTIONS: OptionNames<StopOptions> = { graceMs: true, drainMs: true };
 
 /** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for an option that is not known or invalid. */
 export function resolveStopOptions(options: StopOptions): Required<StopOptions> {
-  requireServerOptions('stop', options, STOP_OPTIONS);
+  serverChecks.options('stop', options, STOP_OPTIONS);
   const { graceMs = DEFAULT_GRACE_MS } = options;
   const { drainMs = Math.max(DEFAULT_DRAIN_MS, graceMs) } = options;
-  requireTime('graceMs', graceMs, 0);
-  requireTime('drainMs', drainMs, graceMs);
+  serverChecks.durationMs('stop', 'graceMs', graceMs);
+  serverChecks.durationMs('stop', 'drainMs', drainMs, graceMs);
   return { graceMs, drainMs };
-}
-
-/** @throws StreamUsageError `ERR_STREAM_USAGE` for what is no object of options, and for names that are not known. */
-export function requireServerOptions<Options extends object>(
-  operation: string,
-  options: Options,
-  known: OptionNames<Options>,
-): void {
-  const problem = optionsProblem(options, known);
-  if (problem !== undefined) throw new StreamUsageError('ERR_STREAM_USAGE', `${operation}: ${problem}`);
-}
-
-function requireTime(name: string, value: number, least: number): void {
-  if (value >= least && value < 2 ** 31) return;
-  throw new StreamUsageError(
-    'ERR_STREAM_USAGE',
-    `stop: ${name} of at least ${least} was expected, not ${shownValue(value)}`,
-  );
 }

@@ -3,7 +3,8 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import type { MessageData } from '../connection/message-data.ts';
 import { WebSocketConnection } from '../connection/websocket-connection.ts';
-import { requireOptions, type WebSocketSettings } from '../connection/websocket-options.ts';
+import type { WebSocketSettings } from '../connection/websocket-options.ts';
+import { webSocketChecks } from '../protocol/limits.ts';
 import { MessageInbox } from './message-inbox.ts';
 
 export interface ReadMessageOptions {
@@ -68,7 +69,7 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
   readMessage(options?: ReadMessageOptions): Promise<string | Uint8Array | null> {
     if (options === undefined) return this.#inbox.read(undefined);
     try {
-      requireOptions('readMessage', options, READ_OPTIONS);
+      webSocketChecks.options('readMessage', options, READ_OPTIONS);
     } catch (error) {
       return Promise.reject(error);
     }

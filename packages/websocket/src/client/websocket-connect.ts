@@ -13,8 +13,6 @@ import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { type IOStream, type Resolver, TCPClient, type TlsClientOptions } from '@landspout/iostream';
 import { WebSocketTimeoutError } from '../connection/errors.ts';
 import {
-  checkMs,
-  requireOptions,
   resolveWebSocketOptions,
   WEBSOCKET_OPTIONS,
   type WebSocketOptions,
@@ -26,6 +24,7 @@ import {
   handshakeKey,
   WebSocketUsageError,
 } from '../protocol/index.ts';
+import { webSocketChecks } from '../protocol/limits.ts';
 import { WebSocketClientConnection } from './websocket-client-connection.ts';
 
 export interface WebSocketConnectOptions extends WebSocketOptions {
@@ -78,10 +77,10 @@ export async function websocketConnect(
   url: string | URL,
   options: WebSocketConnectOptions = {},
 ): Promise<WebSocketClientConnection> {
-  requireOptions('websocketConnect', options, CONNECT_OPTIONS);
+  webSocketChecks.options('websocketConnect', options, CONNECT_OPTIONS);
   const { connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS, subprotocols = [], signal } = options;
   const settings = resolveWebSocketOptions(pickOptions(options, WEBSOCKET_OPTIONS));
-  checkMs('connectTimeoutMs', connectTimeoutMs, 0);
+  webSocketChecks.durationMs('websocketConnect', 'connectTimeoutMs', connectTimeoutMs);
   const target = parseWebSocketUrl(String(url));
   if (target.scheme === 'ws' && options.tls !== undefined) throw badOption('tls is for wss: URLs');
   const key = handshakeKey(settings.randomBytes(16));

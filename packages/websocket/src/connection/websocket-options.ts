@@ -1,8 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { type Clock, IOLoop, isThenable } from '@landspout/ioloop';
-import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { WebSocketUsageError } from '../protocol/index.ts';
-import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits } from '../protocol/limits.ts';
+import type { OptionNames } from '@landspout/ioloop/errors';
+import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits, webSocketChecks } from '../protocol/limits.ts';
 
 /** Makes unpredictable bytes, good until the next call. */
 export type RandomBytes = (byteLength: number) => Uint8Array;
@@ -54,8 +53,10 @@ export type WebSocketSettings = Required<WebSocketOptions>;
  * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for an option that is not known or out of range.
  */
 export function resolveWebSocketOptions(options: WebSocketOptions = NO_OPTIONS): WebSocketSettings {
-  if (isThenable(options)) throw badOption('an object was expected, not a promise: options are not awaited');
-  requireOptions('WebSocket', options, WEBSOCKET_OPTIONS);
+  if (isThenable(options)) {
+    throw webSocketChecks.wrong('WebSocket', 'an object of options, which is not awaited,', options);
+  }
+  webSocketChecks.options('WebSocket', options, WEBSOCKET_OPTIONS);
   const { pingIntervalMs = 0, maxMessageBytes, maxFragments } = options;
   const settings: WebSocketSettings = {
     maxMessageBytes: maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes,
@@ -69,36 +70,12 @@ export function resolveWebSocketOptions(options: WebSocketOptions = NO_OPTIONS):
     randomBytes: options.randomBytes ?? pooledRandomBytes,
   };
   checkLimits(settings);
-  checkMs('pingIntervalMs', settings.pingIntervalMs, 0);
-  checkMs('pingTimeoutMs', settings.pingTimeoutMs, 0);
-  checkMs('closeTimeoutMs', settings.closeTimeoutMs, 1);
-  if (!(typeof settings.maxQueuedBytes === 'number' && settings.maxQueuedBytes >= 0)) {
-    throw badOption(`maxQueuedBytes must be 0 or more, not ${shownValue(settings.maxQueuedBytes)}`);
-  }
-  if (settings.whenQueueFull !== 'close' && settings.whenQueueFull !== 'refuse') {
-    throw badOption(`whenQueueFull must be 'close' or 'refuse', not ${shownValue(settings.whenQueueFull)}`);
-  }
+  webSocketChecks.durationMs('WebSocket', 'pingIntervalMs', settings.pingIntervalMs);
+  webSocketChecks.durationMs('WebSocket', 'pingTimeoutMs', settings.pingTimeoutMs);
+  webSocketChecks.durationMs('WebSocket', 'closeTimeoutMs', settings.closeTimeoutMs, 1);
+  webSocketChecks.number('WebSocket', 'maxQueuedBytes', settings.maxQueuedBytes);
+  webSocketChecks.oneOf('WebSocket', 'whenQueueFull', settings.whenQueueFull, ['close', 'refuse']);
   return settings;
-}
-
-/** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for what is no object of options, and for names that are not known. */
-export function requireOptions<Options extends object>(
-  operation: string,
-  options: Options,
-  known: OptionNames<Options>,
-): void {
-  const problem = optionsProblem(options, known);
-  if (problem !== undefined) throw badOption(`${operation}: ${problem}`);
-}
-
-/** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION`. */
-export function checkMs(name: string, value: number, least: number): void {
-  if (typeof value === 'number' && value >= least && value < 2 ** 31) return;
-  throw badOption(`${name} must be from ${least} to ${2 ** 31 - 1}, not ${shownValue(value)}`);
-}
-
-function badOption(detail: string): WebSocketUsageError {
-  return new WebSocketUsageError('ERR_WEBSOCKET_BAD_OPTION', detail);
 }
 
 const NO_OPTIONS: WebSocketOptions = {};

@@ -1,5 +1,5 @@
 import { constants } from 'node:buffer';
-import { shownValue } from '@landspout/ioloop/errors';
+import { ArgumentChecks } from '@landspout/ioloop/errors';
 import { WebSocketUsageError } from './errors.ts';
 
 /** What one message from the peer may cost. */
@@ -18,16 +18,14 @@ export const DEFAULT_LIMITS: WebSocketLimits = { maxMessageBytes: 10 * 1024 * 10
 /** RFC 6455 §5.5: the longest payload of a control frame, so that it never needs an extended length. */
 export const MAX_CONTROL_BYTES = 125;
 
-/** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for a limit that limits nothing. */
-export function checkLimits(limits: WebSocketLimits): void {
-  checkLimit('maxMessageBytes', limits.maxMessageBytes, constants.MAX_STRING_LENGTH);
-  checkLimit('maxFragments', limits.maxFragments, Number.MAX_SAFE_INTEGER);
-}
+/** The checks of options and limits of a WebSocket. */
+export const webSocketChecks = new ArgumentChecks(
+  (problem) => new WebSocketUsageError('ERR_WEBSOCKET_BAD_OPTION', problem),
+);
 
-function checkLimit(name: keyof WebSocketLimits, value: number, most: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= most) return;
-  throw new WebSocketUsageError(
-    'ERR_WEBSOCKET_BAD_OPTION',
-    `${name} must be from 1 to ${most}, not ${shownValue(value)}`,
-  );
+/** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for a limit that limits nothing. */
+export function checkLimits({ maxMessageBytes, maxFragments }: WebSocketLimits): void {
+  const longest = constants.MAX_STRING_LENGTH;
+  webSocketChecks.wholeNumber('WebSocket', 'maxMessageBytes', maxMessageBytes, 1, longest);
+  webSocketChecks.wholeNumber('WebSocket', 'maxFragments', maxFragments, 1);
 }

@@ -1,7 +1,7 @@
 // The client room knows one connection: one request after the other, and upgrades. It does not know pools or redirects.
 
 import { IOLoop, isThenable, reportRejection } from '@landspout/ioloop';
-import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
@@ -11,7 +11,7 @@ import {
   ResponseDecoder,
   ScanView,
 } from '../../protocol/index.ts';
-import { HTTPClosedError, HTTPUsageError } from '../errors.ts';
+import { connectionChecks, HTTPClosedError, HTTPUsageError } from '../errors.ts';
 import { MessagePump, type PumpedConnection } from '../message-pump.ts';
 import type { ClientRequest, HTTPResponseDelegate } from './client-delegate.ts';
 
@@ -69,8 +69,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
 
   /** @throws HTTPUsageError, Http1UsageError for an option that is not known or invalid; the stream is as it was then. */
   constructor(stream: IOStream, options: ClientConnectionOptions = {}) {
-    const problem = optionsProblem(options, CONNECTION_OPTIONS);
-    if (problem !== undefined) throw new HTTPUsageError(`ClientConnection: ${problem}`);
+    connectionChecks.options('ClientConnection', options, CONNECTION_OPTIONS);
     this.stream = stream;
     this.#pump = new MessagePump(new ResponseDecoder(options.limits, VIEW));
     this.#pump.attach(this);

@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer';
 import { callReporting } from '@landspout/ioloop';
-import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import type {
@@ -11,7 +10,7 @@ import type {
 } from '../../delegate.ts';
 import { encodeInterim, type HTTPHeaders } from '../../protocol/index.ts';
 import { BodyPieces } from '../body-pieces.ts';
-import { endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
+import { connectionChecks, endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
 import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
 import type { RequestToken } from './connection-monitor.ts';
 import { HalfClosed } from './half-closed.ts';
@@ -109,11 +108,7 @@ export class ServerExchange implements HTTPServerExchange {
   }
 
   setBodyTimeoutMs(timeoutMs: number): void {
-    if (!(timeoutMs >= 0 && timeoutMs < 2 ** 31)) {
-      throw new HTTPUsageError(
-        `setBodyTimeoutMs: 0 or more milliseconds were expected, not ${shownValue(timeoutMs)}`,
-      );
-    }
+    connectionChecks.durationMs('setBodyTimeoutMs', 'timeoutMs', timeoutMs);
     if (this.#cut || this.#finished || this.requestComplete) return;
     this.#owner.pace.limitBody(timeoutMs);
     if (this.stage === 'body') this.#owner.pace.awaitBody();

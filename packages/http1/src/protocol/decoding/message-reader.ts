@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { HTTPHeaders } from '../fields/http-headers.ts';
 import { type Http1ErrorCode, Http1ProtocolError, Http1UsageError } from '../grammar/errors.ts';
-import { checkLimit, type Http1Limits, resolveLimits } from '../grammar/limits.ts';
+import { type Http1Limits, limitChecks, resolveLimits } from '../grammar/limits.ts';
 import { BodyDecoder } from './body-decoder.ts';
 import { type DecoderEvent, END, NEED_DATA } from './events.ts';
 import { FieldScanner, type ScanView } from './field-scanner.ts';
@@ -169,7 +169,7 @@ export class MessageDecoder<Head> {
   }
 
   set maxBodyBytes(maxBytes: number) {
-    checkLimit('maxBodyBytes', maxBytes);
+    limitChecks.wholeNumber('limits', 'maxBodyBytes', maxBytes);
     this.#reader.body.maxBytes = maxBytes;
   }
 

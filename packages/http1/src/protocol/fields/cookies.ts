@@ -1,7 +1,7 @@
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { trimBlanks } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
-import { checkLimit } from '../grammar/limits.ts';
+import { limitChecks } from '../grammar/limits.ts';
 
 /** Browsers keep at most 180 cookies for one host; this is room for a proxy's own. */
 const DEFAULT_MAX_COOKIES = 300;
@@ -35,7 +35,7 @@ export function parseCookies(header: string | undefined, options: CookieOptions 
   const problem = optionsProblem(options, COOKIE_OPTIONS);
   if (problem !== undefined) throw new Http1UsageError('ERR_HTTP1_USAGE', `parseCookies: ${problem}`);
   const { maxCookies = DEFAULT_MAX_COOKIES } = options;
-  checkLimit('maxCookies', maxCookies);
+  limitChecks.wholeNumber('parseCookies', 'maxCookies', maxCookies);
   const cookies = new Map<string, string>();
   if (header === undefined) return cookies;
   let left = maxCookies;

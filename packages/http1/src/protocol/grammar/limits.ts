@@ -1,4 +1,4 @@
-import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
+import { ArgumentChecks, type OptionNames } from '@landspout/ioloop/errors';
 import { Http1UsageError } from './errors.ts';
 
 /** What one message may cost us. Every limit is a whole number of zero or more. */
@@ -16,6 +16,9 @@ export interface Http1Limits {
   /** Client only: 1xx responses before the final one. Default 20: a server may repeat 102 or 103. */
   readonly maxInterimResponses: number;
 }
+
+/** Refuses a limit that would not limit: NaN, Infinity, a fraction, or less than nothing. */
+export const limitChecks = new ArgumentChecks((problem) => new Http1UsageError('ERR_HTTP1_LIMIT', problem));
 
 /**
  * Limits that were checked, and cannot change: a server resolves once, and all its connections share the one object. The
@@ -38,7 +41,7 @@ class ResolvedLimits implements Http1Limits {
     this.maxChunkExtensionBytes = limits.maxChunkExtensionBytes ?? 16 * 1024;
     this.maxTrailerBytes = limits.maxTrailerBytes ?? 16 * 1024;
     this.maxInterimResponses = limits.maxInterimResponses ?? 20;
-    for (const [name, value] of Object.entries(this)) checkLimit(name, value);
+    for (const [name, value] of Object.entries(this)) limitChecks.wholeNumber('limits', name, value);
     Object.freeze(this);
   }
 
@@ -69,16 +72,6 @@ export const LIMIT_NAMES: OptionNames<Http1Limits> = Object.freeze({
 export function resolveLimits(limits: Partial<Http1Limits> | undefined): Http1Limits {
   if (limits === undefined) return DEFAULT_LIMITS;
   if (ResolvedLimits.isResolved(limits)) return limits;
-  const problem = optionsProblem(limits, LIMIT_NAMES);
-  if (problem !== undefined) throw new Http1UsageError('ERR_HTTP1_LIMIT', `limits: ${problem}`);
+  limitChecks.options('limits', limits, LIMIT_NAMES);
   return new ResolvedLimits(limits);
-}
-
-/** Refuses a limit that would not limit: NaN, Infinity, a fraction, or less than nothing. */
-export function checkLimit(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new Http1UsageError(
-    'ERR_HTTP1_LIMIT',
-    `${name} must be a whole number of zero or more, not ${shownValue(value)}`,
-  );
 }

@@ -1,6 +1,6 @@
-import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
+import { type OptionNames, shownText, shownValue } from '@landspout/ioloop/errors';
 import { Http1UsageError, QueryProtocolError } from '../grammar/errors.ts';
-import { checkLimit } from '../grammar/limits.ts';
+import { limitChecks } from '../grammar/limits.ts';
 import { formDecode } from '../grammar/percent-decoding.ts';
 
 /** Names with all their values: names in the order in which they first came, values in theirs. */
@@ -41,11 +41,10 @@ export type QueryInit =
  *   `ERR_HTTP1_QUERY_TOO_LARGE` (413). Http1UsageError `ERR_HTTP1_LIMIT` for a limit that is not known or is none.
  */
 export function parseQuery(text: string, limits: Partial<QueryLimits> = {}): Map<string, string[]> {
-  const problem = optionsProblem(limits, QUERY_LIMITS);
-  if (problem !== undefined) throw new Http1UsageError('ERR_HTTP1_LIMIT', `limits: ${problem}`);
+  limitChecks.options('parseQuery', limits, QUERY_LIMITS);
   const { maxFields = DEFAULT_QUERY_LIMITS.maxFields, maxBytes = DEFAULT_QUERY_LIMITS.maxBytes } = limits;
-  checkLimit('maxFields', maxFields);
-  checkLimit('maxBytes', maxBytes);
+  limitChecks.wholeNumber('parseQuery', 'maxFields', maxFields);
+  limitChecks.wholeNumber('parseQuery', 'maxBytes', maxBytes);
   if (text.length > maxBytes) {
     throw new QueryProtocolError('ERR_HTTP1_QUERY_TOO_LARGE', `${text.length} bytes, of at most ${maxBytes}`);
   }
@@ -111,7 +110,7 @@ function textOf(name: string, value: unknown): string {
     return String(value);
   throw new Http1UsageError(
     'ERR_HTTP1_USAGE',
-    `query: text, a number or a boolean was expected for ${JSON.stringify(name)}, not ${shownValue(value)}`,
+    `query: text, a number or a boolean was expected for ${shownText(name)}, not ${shownValue(value)}`,
   );
 }
 

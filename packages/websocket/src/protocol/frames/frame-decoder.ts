@@ -2,11 +2,11 @@
 // should be closed.
 
 import { Buffer } from 'node:buffer';
-import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { readClosePayload } from '../closing/close-payload.ts';
 import { WebSocketProtocolError, WebSocketUsageError } from '../errors.ts';
-import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits } from '../limits.ts';
+import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits, webSocketChecks } from '../limits.ts';
 import { type FrameHead, MAX_HEAD_BYTES, OPCODES, readFrameHead, type WebSocketRole } from './frame-head.ts';
 import { maskInto, rotateKey } from './mask.ts';
 import { MessageAssembly, readText } from './message-assembly.ts';
@@ -79,10 +79,7 @@ export class FrameDecoder {
 
   /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for an option that is not known, and a limit out of range. */
   constructor(options: FrameDecoderOptions) {
-    const problem = optionsProblem(options, DECODER_OPTIONS);
-    if (problem !== undefined) {
-      throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_OPTION', `FrameDecoder: ${problem}`);
-    }
+    webSocketChecks.options('FrameDecoder', options, DECODER_OPTIONS);
     const { role, maxMessageBytes, maxFragments } = options;
     this.#role = role;
     if (maxMessageBytes === undefined && maxFragments === undefined) {
