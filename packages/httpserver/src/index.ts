@@ -22,8 +22,13 @@ export type { DecompressionOptions } from './decompression/decompression-options
 export type { ForwardedHeaders } from './forwarded/forwarded-readers.ts';
 export type { ForwardedOptions } from './forwarded/resolve-forwarded.ts';
 export { HTTPServer } from './http-server.ts';
-export type { AccessLogHook } from './monitor/access-log.ts';
-export { formatAccessRecord } from './monitor/access-log.ts';
+export {
+  type AccessLogHook,
+  formatAccessRecord,
+  type LoggedRequest,
+  logAccess,
+  requestSummary,
+} from './monitor/access-log.ts';
 export type { AccessRecord } from './monitor/access-record.ts';
 export {
   type AnswerCounts,

@@ -1,5 +1,5 @@
 import { isThenable, type Logger } from '@landspout/ioloop';
-import { printableLogValue } from '@landspout/ioloop/errors';
+import { printable, printableLogValue } from '@landspout/ioloop/errors';
 import type { AccessRecord } from './access-record.ts';
 
 /**
@@ -76,6 +76,33 @@ export function formatAccessRecord(record: AccessRecord, wallTime: number): stri
     `${printableLogValue(record.remoteIp, MAX_VALUE_CHARS)} - - [${commonLogTime(wallTime)}] "${request}" ` +
     `${record.status ?? '-'} ${record.bytesSent} "${referer}" "${userAgent}"`
   );
+}
+
+/** What the log line of a request says; an {@link AccessRecord} has it. */
+export type LoggedRequest = Pick<AccessRecord, 'method' | 'target' | 'remoteIp' | 'status' | 'durationMs'>;
+
+/**
+ * Writes a request as one record like `200 GET /path (127.0.0.1) 1.25ms`: 4xx as warnings, 5xx as errors. A 499 is
+ * information: the client ended its side, and the handler gave up because of that.
+ *
+ * @example
+ * new HTTPServer(handler, { accessLog: (record) => logAccess(record, logger) });
+ */
+export function logAccess(request: LoggedRequest, logger: Logger): void {
+  const { status, durationMs } = request;
+  const line = `${status ?? '-'} ${requestSummary(request)} ${durationMs.toFixed(2)}ms`;
+  if (status === undefined || status < 400 || status === 499) logger.info({ status }, line);
+  else if (status < 500) logger.warn({ status }, line);
+  else logger.error({ status }, line);
+}
+
+/** Names a request for a log line, such as `GET /path (127.0.0.1)`. The peer cannot forge a second line with it. */
+export function requestSummary({
+  method = '-',
+  target = '-',
+  remoteIp,
+}: Pick<LoggedRequest, 'method' | 'target' | 'remoteIp'>): string {
+  return `${printable(method)} ${printable(target)} (${printable(remoteIp)})`;
 }
 
 /** Such as `10/Oct/2000:13:55:36 +0000`. */

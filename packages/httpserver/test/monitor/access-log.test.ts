@@ -1,7 +1,7 @@
 import type { RequestOutcome } from '@landspout/http1';
 import { consoleLogger, Future, type Logger, systemClock } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import { type AccessLogHook, formatAccessRecord } from '../../src/monitor/access-log.ts';
+import { type AccessLogHook, formatAccessRecord, logAccess } from '../../src/monitor/access-log.ts';
 import { type AccessRecord, RequestRecord } from '../../src/monitor/access-record.ts';
 import { ServerMonitor } from '../../src/monitor/server-monitor.ts';
 import { randomOf } from '../fixtures/random.ts';
@@ -21,6 +21,38 @@ function recordOf(
   record.end(outcome, status, bytesSent, undefined, 1);
   return record;
 }
+
+describe('logAccess', () => {
+  /** What is written, and at which level. */
+  function logged(record: AccessRecord): string[] {
+    const lines: string[] = [];
+    const at = (level: string) => (details: object, message: string) =>
+      void lines.push(`${level} ${JSON.stringify(details)} ${message}`);
+    logAccess(record, { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') });
+    return lines;
+  }
+
+  it.each([
+    [200, 'info'],
+    [304, 'info'],
+    [404, 'warn'],
+    [499, 'info'],
+    [500, 'error'],
+  ])('writes one record for a status of %i, at the level %s', (status, level) => {
+    expect(logged(recordOf(requestHead('/path?a=%0a'), status))).toEqual([
+      `${level} {"status":${status}} ${status} GET /path?a=%0a (203.0.113.7) 1.00ms`,
+    ]);
+  });
+
+  it('writes - for what is not there', () => {
+    expect(logged(recordOf(undefined, 0, 0, 'cut'))).toEqual(['info {} - - - (203.0.113.7) 1.00ms']);
+  });
+
+  it('escapes whatever could begin a line [ATT-40]', () => {
+    const [line] = logged(recordOf(requestHead('/a\r\n[E now] forged\u2028')));
+    expect(line).toContain('GET /a\\x0d\\x0a[E now] forged\\u2028 (');
+  });
+});
 
 describe('formatAccessRecord', () => {
   it('writes the combined log format, in UTC', () => {

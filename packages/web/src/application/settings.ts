@@ -1,9 +1,9 @@
+import { logAccess } from '@landspout/httpserver';
 import type { Clock, Logger } from '@landspout/ioloop';
-import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { WebUsageError } from '../errors.ts';
+import type { OptionNames } from '@landspout/ioloop/errors';
+import { webChecks } from '../errors.ts';
 import type { HandlerClass } from '../handler/lifecycle.ts';
 import type { RequestHandler } from '../handler/request-handler.ts';
-import { requestSummary } from '../request/log-text.ts';
 
 /** Called when a response is complete. If it throws or rejects, that is logged. */
 export type LogFunction = (handler: RequestHandler) => unknown;
@@ -40,28 +40,14 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
 
 /** @throws WebUsageError `ERR_WEB_USAGE` for a setting that is not known, and for functions and loggers that are none. */
 export function requireSettings(settings: ApplicationSettings): void {
-  const problem = optionsProblem(settings, SETTINGS);
-  if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `Application: ${problem}`);
+  webChecks.options('Application', settings, SETTINGS);
   const { logFunction, logger } = settings;
-  if (logFunction !== undefined && typeof logFunction !== 'function')
-    refuse('a function as logFunction', logFunction);
-  if (logger !== undefined && typeof logger?.error !== 'function') refuse('a logger', logger);
+  if (logFunction !== undefined) webChecks.callback('Application', 'logFunction', logFunction);
+  if (logger !== undefined) webChecks.withMethods('Application', 'a logger', logger, 'error');
 }
 
-function refuse(expected: string, value: unknown): never {
-  const problem = `Application: ${expected} was expected, not ${shownValue(value)}`;
-  throw new WebUsageError('ERR_WEB_USAGE', problem);
-}
-
-/**
- * A {@link LogFunction} that writes a line like `200 GET /path (127.0.0.1) 1.25ms`: 4xx as warnings, 5xx as errors. A 499
- * is information: the client ended its side, and the handler gave up because of that.
- */
-export const accessLog: LogFunction = (handler) => {
-  const { request, status } = handler;
-  const { logger } = handler.application;
-  const line = `${status} ${requestSummary(request)} ${request.requestTime().toFixed(2)}ms`;
-  if (status < 400 || status === 499) logger.info({ status }, line);
-  else if (status < 500) logger.warn({ status }, line);
-  else logger.error({ status }, line);
+/** A {@link LogFunction} that writes a line like `200 GET /path (127.0.0.1) 1.25ms`, as `logAccess` of the server does. */
+export const accessLog: LogFunction = ({ application, request, status }) => {
+  const { method, target, remoteIp } = request;
+  logAccess({ method, target, remoteIp, status, durationMs: request.requestTime() }, application.logger);
 };

@@ -1,9 +1,4 @@
-import { printable } from '@landspout/ioloop/errors';
-import type { HTTPServerRequest } from './http-server-request.ts';
+// What a handler needs to name its request in a log line.
 
-export { printable };
-
-/** Names a request for a log line, such as `GET /path (127.0.0.1)`. The peer cannot forge a second line with it. */
-export function requestSummary(request: HTTPServerRequest): string {
-  return `${printable(request.method)} ${printable(request.target)} (${request.remoteIp})`;
-}
+export { requestSummary } from '@landspout/httpserver';
+export { printable } from '@landspout/ioloop/errors';

@@ -101,7 +101,9 @@ describe('an Application is refused, when it is made,', () => {
     const set = (settings: object) => () => new Application([], settings as ApplicationSettings);
     expect(set({ default_handler_class: Hello })).toThrow('did you mean "defaultHandlerClass"?');
     expect(set({ xsrfCookies: true })).toThrow('Application: unknown option "xsrfCookies"');
-    expect(set({ logFunction: 'access' })).toThrow('a function as logFunction was expected, not "access"');
+    expect(set({ logFunction: 'access' })).toThrow(
+      'Application: logFunction: a function was expected, not "access"',
+    );
     expect(set({ defaultHandlerClass: Nothing })).toThrow('the class Nothing has no method');
     expect(set({ defaultHandlerClass: ErrorHandler })).toThrow('a status of 400 to 599 was expected');
     expect(set({ defaultHandlerClass: StaticFileHandler, defaultHandlerInit: { path: folder } })).toThrow(
