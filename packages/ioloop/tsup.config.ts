@@ -2,6 +2,9 @@ import { library } from '@landspout/tooling-tsup';
 
 export default library([
   'src/index.ts',
+  'src/processes/index.ts',
+  'src/executors/index.ts',
+  'src/reactor/index.ts',
   'src/errors.ts',
   'src/inspection.ts',
   'src/testing.ts',

@@ -1,3 +1,3 @@
 import { library } from '@landspout/tooling-tsup';
 
-export default library(['src/index.ts', 'src/compliance/index.ts']);
+export default library(['src/index.ts', 'src/transports/index.ts', 'src/compliance/index.ts']);

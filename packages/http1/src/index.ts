@@ -1,22 +1,66 @@
 /**
  * HTTP/1.1 on the wire: a strict codec without I/O, and the connections that pump it over a stream.
  *
- * `@landspout/http1/protocol` is the codec alone. To serve or fetch, use `@landspout/httpserver` or
- * `@landspout/httpclient`, which stand on this.
+ * This entry has what both directions share. `@landspout/http1/protocol` is the codec alone,
+ * `@landspout/http1/server` and `@landspout/http1/client` are the connections. To serve or fetch, use
+ * `@landspout/httpserver` or `@landspout/httpclient`, which are built on this package.
  *
  * @packageDocumentation
  */
 
-export { PiecePool } from './connection/body-pieces.ts';
-// Connections.
-export { ClientConnection, type ClientConnectionOptions } from './connection/client/client-connection.ts';
-export type { ClientRequest, HTTPResponseDelegate } from './connection/client/client-delegate.ts';
+// The interfaces between HTTP and the code that handles its messages.
+
+export type {
+  HTTPConnectionInfo,
+  HTTPMessageDelegate,
+  HTTPServerConnectionDelegate,
+  HTTPServerExchange,
+  RequestHead,
+  ResponseHead,
+} from './delegate.ts';
+
+// Headers, status, cookies and dates.
+
 export {
-  requestUpgrade,
-  type UpgradeOptions,
-  type UpgradeRequest,
-  type UpgradeResult,
-} from './connection/client/client-upgrade.ts';
+  type CookieOptions,
+  canonicalHeaderName,
+  encodeUsernamePassword,
+  formatHttpDate,
+  HTTPHeaders,
+  type HTTPHeadersInit,
+  parseCookies,
+  parseHttpDate,
+  responses,
+  STATUS_REASONS,
+} from './protocol/index.ts';
+
+// Targets, queries and forms.
+
+export {
+  DEFAULT_QUERY_LIMITS,
+  formatQuery,
+  fullUrl,
+  type HostAndPort,
+  hostName,
+  parseFormBody,
+  parseQuery,
+  type QueryArguments,
+  type QueryInit,
+  type QueryLimits,
+  qsToQsl,
+  requestHost,
+  splitHostAndPort,
+  targetPath,
+  targetQuery,
+  urlConcat,
+} from './protocol/index.ts';
+
+// JSON bodies.
+
+export { type JsonObject, jsonText } from './protocol/index.ts';
+
+// Limits and errors.
+
 export {
   HTTP_ERRORS,
   HTTPClosedError,
@@ -26,80 +70,14 @@ export {
   type HTTPInputErrorOptions,
   HTTPUsageError,
 } from './connection/errors.ts';
-export type {
-  ConnectionMonitor,
-  RequestOutcome,
-  RequestToken,
-} from './connection/server/connection-monitor.ts';
-export type {
-  ConnectionHost,
-  ConnectionLimits,
-  ConnectionServices,
-  DetachedStream,
-  Drain,
-  ServedConnection,
-} from './connection/server/host.ts';
-export { IncomingRequest, remoteIpOf } from './connection/server/incoming-request.ts';
-export { ServerCodecs } from './connection/server/server-codecs.ts';
-export { ServerConnection } from './connection/server/server-connection.ts';
-// Content codings.
-export { BodyInflater, type InflationLimits } from './content-coding/body-inflater.ts';
-export { AVAILABLE_CODINGS } from './content-coding/coding-engine.ts';
 export {
-  CONTENT_CODING_ERRORS,
-  type ContentCoding,
-  ContentCodingLimitError,
-  ContentCodingProtocolError,
-  parseContentEncoding,
-} from './content-coding/content-coding.ts';
-// The seam between HTTP and what answers it.
-export type {
-  HTTPConnectionInfo,
-  HTTPMessageDelegate,
-  HTTPServerConnectionDelegate,
-  HTTPServerExchange,
-  RequestHead,
-  ResponseHead,
-} from './delegate.ts';
-// The words of both directions, and what can go wrong.
-export {
-  type CookieOptions,
-  canonicalHeaderName,
   DEFAULT_LIMITS,
-  DEFAULT_QUERY_LIMITS,
-  encodeUsernamePassword,
-  formatHttpDate,
-  formatQuery,
-  fullUrl,
-  type HostAndPort,
   HTTP1_USAGE_ERRORS,
   HTTP1_VIOLATIONS,
-  HTTPHeaders,
-  type HTTPHeadersInit,
   type Http1Limits,
   Http1ProtocolError,
   Http1UsageError,
-  HttpDateCache,
-  hostName,
-  type JsonObject,
-  jsonText,
-  parseCookies,
-  parseFormBody,
-  parseHttpDate,
-  parseQuery,
   QUERY_VIOLATIONS,
-  type QueryArguments,
   type QueryErrorCode,
-  type QueryInit,
-  type QueryLimits,
   QueryProtocolError,
-  qsToQsl,
-  requestHost,
-  resolveLimits,
-  responses,
-  STATUS_REASONS,
-  splitHostAndPort,
-  targetPath,
-  targetQuery,
-  urlConcat,
 } from './protocol/index.ts';

@@ -1,6 +1,7 @@
 import { IOStream } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
-import { ClientConnection, HTTPHeaders, HTTPInputError, requestUpgrade } from '../src/index.ts';
+import { ClientConnection, requestUpgrade } from '../src/connection/client/index.ts';
+import { HTTPHeaders, HTTPInputError } from '../src/index.ts';
 import {
   parseCookies,
   parseQuery,

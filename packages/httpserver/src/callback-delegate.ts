@@ -6,7 +6,8 @@ import {
   HTTPUsageError,
   type RequestHead,
 } from '@landspout/http1';
-import { type Clock, isThenable, systemClock } from '@landspout/ioloop';
+import { type Clock, systemClock } from '@landspout/ioloop';
+import { isThenable } from '@landspout/ioloop/reactor';
 import { ServerRequest } from './server-request.ts';
 
 /**

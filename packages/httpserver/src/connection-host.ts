@@ -1,17 +1,15 @@
+import type { HTTPServerConnectionDelegate, Http1Limits } from '@landspout/http1';
+import { HttpDateCache, LIMIT_NAMES, resolveLimits } from '@landspout/http1/protocol';
 import {
   type ConnectionHost,
   type ConnectionServices,
   type Drain,
-  type HTTPServerConnectionDelegate,
-  type Http1Limits,
-  HttpDateCache,
   PiecePool,
-  resolveLimits,
   ServerCodecs,
-} from '@landspout/http1';
-import { LIMIT_NAMES } from '@landspout/http1/protocol';
-import { DeadlineWheel, IOLoop } from '@landspout/ioloop';
+} from '@landspout/http1/server';
+import { IOLoop } from '@landspout/ioloop';
 import { pickOptions } from '@landspout/ioloop/errors';
+import { DeadlineWheel } from '@landspout/ioloop/reactor';
 import { DecompressingDelegate } from './decompression/decompressing-delegate.ts';
 import { resolveForwarded } from './forwarded/resolve-forwarded.ts';
 import { ServerMonitor } from './monitor/server-monitor.ts';

@@ -1,7 +1,9 @@
-import { HTTPClosedError, type HTTPServerConnectionDelegate, ServerConnection } from '@landspout/http1';
-import { IOLoop, type ProcessTask } from '@landspout/ioloop';
+import { HTTPClosedError, type HTTPServerConnectionDelegate } from '@landspout/http1';
+import { ServerConnection } from '@landspout/http1/server';
+import { IOLoop } from '@landspout/ioloop';
 import { pickOptions, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import type { ProcessTask } from '@landspout/ioloop/processes';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import { hostOf, type ServerHost } from './connection-host.ts';

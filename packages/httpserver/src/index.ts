@@ -6,22 +6,30 @@
  * @packageDocumentation
  */
 
-// From below: what requests carry and answers take.
-export {
-  CONTENT_CODING_ERRORS,
-  type ContentCoding,
-  ContentCodingLimitError,
-  ContentCodingProtocolError,
-  HTTPHeaders,
-  HTTPInputError,
-  type QueryArguments,
-  type RequestOutcome,
-} from '@landspout/http1';
-export type { RequestCallback } from './callback-delegate.ts';
+// The server.
+
 export type { DecompressionOptions } from './decompression/decompression-options.ts';
 export type { ForwardedHeaders } from './forwarded/forwarded-readers.ts';
 export type { ForwardedOptions } from './forwarded/resolve-forwarded.ts';
 export { HTTPServer } from './http-server.ts';
+export { HTTP_SERVER_OPTIONS, type HTTPServerOptions, type HTTPServerTimeouts } from './options.ts';
+
+// Requests.
+
+export { HTTPHeaders, type QueryArguments } from '@landspout/http1';
+export type { ContentCoding } from '@landspout/http1/content-coding';
+export type { RequestCallback } from './callback-delegate.ts';
+export type { ServerRequest } from './server-request.ts';
+
+// Processes, and stopping.
+
+export { gatherStats, type StartOptions } from './server-processes.ts';
+export type { SignalStop, StopOnSignalsOptions } from './stopping/stop-on-signals.ts';
+export type { StopOptions, StopResult } from './stopping/stop-options.ts';
+
+// Observing: access log, statistics, diagnostics channels.
+
+export type { RequestOutcome } from '@landspout/http1/server';
 export {
   type AccessLogHook,
   formatAccessRecord,
@@ -41,8 +49,12 @@ export type {
   ConnectionStartMessage,
   RequestMessage,
 } from './monitor/server-channels.ts';
-export { HTTP_SERVER_OPTIONS, type HTTPServerOptions, type HTTPServerTimeouts } from './options.ts';
-export { gatherStats, type StartOptions } from './server-processes.ts';
-export type { ServerRequest } from './server-request.ts';
-export type { SignalStop, StopOnSignalsOptions } from './stopping/stop-on-signals.ts';
-export type { StopOptions, StopResult } from './stopping/stop-options.ts';
+
+// Errors.
+
+export { HTTPInputError } from '@landspout/http1';
+export {
+  CONTENT_CODING_ERRORS,
+  ContentCodingLimitError,
+  ContentCodingProtocolError,
+} from '@landspout/http1/content-coding';

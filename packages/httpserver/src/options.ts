@@ -1,7 +1,8 @@
 import type { Http1Limits } from '@landspout/http1';
 import { LIMIT_NAMES } from '@landspout/http1/protocol';
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { TCP_SERVER_OPTIONS, type TCPServerOptions } from '@landspout/iostream';
+import type { TCPServerOptions } from '@landspout/iostream';
+import { TCP_SERVER_OPTIONS } from '@landspout/iostream/transports';
 import type { DecompressionOptions } from './decompression/decompression-options.ts';
 import type { ForwardedOptions } from './forwarded/resolve-forwarded.ts';
 import type { AccessLogHook } from './monitor/access-log.ts';

@@ -1,15 +1,15 @@
+import { IOLoop } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import {
   type AskOptions,
   FORK_OPTIONS,
   type ForkProcessesOptions,
   forkProcesses,
-  IOLoop,
   type ProcessListenOptions,
   type ProcessSupervisor,
   type ProcessTask,
   type TaskListener,
-} from '@landspout/ioloop';
-import type { OptionNames } from '@landspout/ioloop/errors';
+} from '@landspout/ioloop/processes';
 import { type HTTPServerStats, sumStats } from './monitor/http-server-stats.ts';
 import { type StopOptions, serverChecks } from './stopping/stop-options.ts';
 

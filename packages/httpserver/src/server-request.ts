@@ -1,4 +1,5 @@
-import { HTTPHeaders, type HTTPServerExchange, IncomingRequest, type RequestHead } from '@landspout/http1';
+import { HTTPHeaders, type HTTPServerExchange, type RequestHead } from '@landspout/http1';
+import { IncomingRequest } from '@landspout/http1/server';
 import type { Clock } from '@landspout/ioloop';
 
 /** A complete request, and the way to answer it. What is not asked for is not computed. */

@@ -1,21 +1,20 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { InlineExecutor, ThreadPoolExecutor } from '../src/executors/index.ts';
 import {
   BoundedSemaphore,
   Condition,
   Event,
   Future,
-  InlineExecutor,
   IOLoop,
   LifoQueue,
   Lock,
   PeriodicCallback,
-  ProcessSupervisor,
   Queue,
   Semaphore,
-  ThreadPoolExecutor,
   WaitIterator,
 } from '../src/index.ts';
+import { ProcessSupervisor } from '../src/processes/index.ts';
 import { VirtualClock } from '../src/testing.ts';
 
 const shown = (value: unknown) => inspect(value, { breakLength: Number.POSITIVE_INFINITY });

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { consoleLogger, type Logger, RateLimitedLog } from '../src/index.ts';
+import { consoleLogger, type Logger } from '../src/index.ts';
+import { RateLimitedLog } from '../src/reactor/index.ts';
 import { VirtualClock } from '../src/testing.ts';
 
 describe('consoleLogger', () => {

@@ -4,16 +4,8 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  callReporting,
-  Deadline,
-  DeadlineWheel,
-  Future,
-  IOLoop,
-  isThenable,
-  PeriodicCallback,
-  reportRejection,
-} from '../src/index.ts';
+import { Future, IOLoop, PeriodicCallback } from '../src/index.ts';
+import { callReporting, Deadline, DeadlineWheel, isThenable, reportRejection } from '../src/reactor/index.ts';
 import { VirtualClock } from '../src/testing.ts';
 import { recordLogger, turn } from './coroutines/waits.ts';
 import { nativeIt } from './fixtures/native-case.ts';

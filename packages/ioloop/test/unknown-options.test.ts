@@ -1,30 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { optionsProblem, shownValue } from '../src/errors.ts';
+import { InlineExecutor, runOnExecutor, ThreadPoolExecutor } from '../src/executors/index.ts';
 import {
   BoundedSemaphore,
   Condition,
   coroutine,
   Event,
   Future,
-  forkProcesses,
-  InlineExecutor,
   IOLoop,
   LifoQueue,
   Lock,
   multi,
   PeriodicCallback,
   PriorityQueue,
-  ProcessSupervisor,
-  portNumber,
-  portProblem,
   Queue,
-  runOnExecutor,
   Semaphore,
   sleep,
-  ThreadPoolExecutor,
   WaitIterator,
   withTimeout,
 } from '../src/index.ts';
+import { forkProcesses, ProcessSupervisor } from '../src/processes/index.ts';
+import { portNumber, portProblem } from '../src/reactor/index.ts';
 
 /** Unknown options, as from a caller that the compiler does not check. */
 const wrong = { zzz: 1 } as object;

@@ -2,12 +2,9 @@ import { describe, expect, it } from 'vitest';
 import {
   bindSockets,
   bindUnixSocket,
-  connectTls,
   fromWeb,
   IOStream,
   join,
-  memoryPair,
-  NodeTransport,
   OverrideResolver,
   openFd,
   Subprocess,
@@ -18,6 +15,7 @@ import {
   toDuplex,
   toWeb,
 } from '../src/index.ts';
+import { connectTls, memoryPair, NodeTransport } from '../src/transports/index.ts';
 
 const host = '127.0.0.1';
 const client = new TCPClient();

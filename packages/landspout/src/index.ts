@@ -1,14 +1,120 @@
 /**
- * Landspout: Tornado's stack for TypeScript on Node.js. This package has every layer; one subpath leads to each,
- * such as `landspout/iostream`.
+ * Landspout: Tornado's stack for TypeScript on Node.js. This entry has what applications use; a subpath leads to
+ * everything that a layer exports, such as `landspout/iostream` or `landspout/ioloop/processes`.
  *
  * @packageDocumentation
  */
 
-export * from '@landspout/http1';
-export * from '@landspout/httpclient';
-export * from '@landspout/httpserver';
-export * from '@landspout/ioloop';
-export * from '@landspout/iostream';
-export * from '@landspout/web';
-export * from '@landspout/websocket';
+// Web applications.
+
+export {
+  Application,
+  type ApplicationListenOptions,
+  type ApplicationSettings,
+  accessLog,
+  ErrorHandler,
+  Finish,
+  type HandlerClass,
+  HTTPError,
+  HTTPServerRequest,
+  MissingArgumentError,
+  type PathParams,
+  RedirectHandler,
+  RequestHandler,
+  type Route,
+  type RouteSpec,
+  route,
+  StaticFileHandler,
+} from '@landspout/web';
+
+// WebSocket.
+
+export {
+  CLOSE_CODES,
+  encodeMessage,
+  type MessageData,
+  WebSocketClientConnection,
+  WebSocketClosedError,
+  type WebSocketConnectOptions,
+  WebSocketHandler,
+  WebSocketHandshakeError,
+  WebSocketLimitError,
+  type WebSocketOptions,
+  websocketConnect,
+} from '@landspout/websocket';
+
+// The HTTP server and client.
+
+export { HTTPHeaders, type HTTPHeadersInit, urlConcat } from '@landspout/http1';
+export {
+  AsyncHTTPClient,
+  type AsyncHTTPClientOptions,
+  HTTPClientError,
+  HTTPClientLimitError,
+  HTTPConnectError,
+  HTTPRequest,
+  HTTPResponse,
+  HTTPStreamClosedError,
+  HTTPTimeoutError,
+  type RequestOptions,
+} from '@landspout/httpclient';
+export {
+  type AccessRecord,
+  HTTPInputError,
+  HTTPServer,
+  type HTTPServerOptions,
+  type HTTPServerStats,
+  type RequestCallback,
+  type ServerRequest,
+  type StopOnSignalsOptions,
+  type StopResult,
+} from '@landspout/httpserver';
+
+// Streams.
+
+export {
+  IOStream,
+  type IOStreamOptions,
+  type SocketAddress,
+  StreamClosedError,
+  StreamConnectError,
+  StreamLimitError,
+  StreamTimeoutError,
+  TCPClient,
+  TCPServer,
+  type TCPServerOptions,
+  type TlsClientOptions,
+  type TlsServerOptions,
+} from '@landspout/iostream';
+
+// The event loop, coroutines, locks and queues.
+
+export {
+  BoundedSemaphore,
+  CodedError,
+  Condition,
+  consoleLogger,
+  Event,
+  IOLoop,
+  LifoQueue,
+  Lock,
+  type Logger,
+  LoopTimeoutError,
+  multi,
+  PeriodicCallback,
+  PriorityQueue,
+  Queue,
+  QueueEmptyError,
+  QueueFullError,
+  Semaphore,
+  SystemError,
+  sleep,
+  type Timeout,
+  WaitIterator,
+  withTimeout,
+} from '@landspout/ioloop';
+
+// Worker threads and processes.
+
+export { runOnExecutor, ThreadPoolExecutor, transfer } from '@landspout/ioloop/executors';
+export { forkProcesses, taskId } from '@landspout/ioloop/processes';

@@ -8,18 +8,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Application,
   AsyncHTTPClient,
-  bindSockets,
-  bindUnixSocket,
-  connect,
   HTTPServer,
   IOLoop,
-  ProcessSupervisor,
-  Subprocess,
-  SystemResolver,
   TCPClient,
   TCPServer,
   websocketConnect,
 } from '../src/index.ts';
+import { ProcessSupervisor } from '../src/ioloop/processes.ts';
+import { connect } from '../src/iostream/transports.ts';
+import { bindSockets, bindUnixSocket, Subprocess, SystemResolver } from '../src/iostream.ts';
 
 const THIS_FILE = fileURLToPath(import.meta.url);
 const host = '127.0.0.1';

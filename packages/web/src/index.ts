@@ -7,16 +7,44 @@
  * @packageDocumentation
  */
 
-// From below, so that this package alone is enough to serve a web application.
-export { HTTPHeaders } from '@landspout/http1';
-export { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
-export { IOLoop, type Logger } from '@landspout/ioloop';
 // The application.
+
 export { Application, type ApplicationListenOptions } from './application/application.ts';
 export { type ApplicationSettings, accessLog, type LogFunction } from './application/settings.ts';
-// What can go wrong, and what a handler can write.
+
+// Routes.
+
+export type { RouteUse } from './handler/lifecycle.ts';
+export { type NestedRoutes, type Route, type RouteSpec, route } from './routing/route.ts';
+export type { RouteMatch } from './routing/router.ts';
+
+// Handlers.
+
+export type { HandlerClass, HandlerContext, PathParams } from './handler/lifecycle.ts';
 export {
-  type Chunk,
+  ErrorHandler,
+  type ErrorHandlerInit,
+  RedirectHandler,
+  type RedirectHandlerInit,
+} from './handler/ready-made.ts';
+export { type Awaitable, type RedirectOptions, RequestHandler } from './handler/request-handler.ts';
+export { StaticFileHandler, type StaticFileHandlerInit } from './static/static-file-handler.ts';
+
+// Requests.
+
+export type { ArgumentOptions } from './request/arguments.ts';
+export { HTTPServerRequest } from './request/http-server-request.ts';
+export { type Arguments, MAX_FIELDS } from './request/url-encoding.ts';
+
+// Responses.
+
+export type { Chunk } from './errors.ts';
+export type { CurrentValidators } from './response/conditional.ts';
+export type { HeaderValue } from './response/response-draft.ts';
+
+// Errors.
+
+export {
   Finish,
   HTTPError,
   type HTTPErrorOptions,
@@ -26,23 +54,9 @@ export {
   WebUsageError,
   type WebUsageErrorCode,
 } from './errors.ts';
-// Handlers.
-export type { HandlerClass, HandlerContext, PathParams, RouteUse } from './handler/lifecycle.ts';
-export {
-  ErrorHandler,
-  type ErrorHandlerInit,
-  RedirectHandler,
-  type RedirectHandlerInit,
-} from './handler/ready-made.ts';
-export { type Awaitable, type RedirectOptions, RequestHandler } from './handler/request-handler.ts';
-// Requests.
-export type { ArgumentOptions } from './request/arguments.ts';
-export { HTTPServerRequest } from './request/http-server-request.ts';
-export { type Arguments, MAX_FIELDS } from './request/url-encoding.ts';
-export type { CurrentValidators } from './response/conditional.ts';
-export type { HeaderValue } from './response/response-draft.ts';
-// Routes.
-export { type NestedRoutes, type Route, type RouteSpec, route } from './routing/route.ts';
-export type { RouteMatch } from './routing/router.ts';
-// Static files.
-export { StaticFileHandler, type StaticFileHandlerInit } from './static/static-file-handler.ts';
+
+// From the packages below, so that this one is enough to serve a web application.
+
+export { HTTPHeaders } from '@landspout/http1';
+export { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
+export { IOLoop, type Logger } from '@landspout/ioloop';

@@ -1,12 +1,7 @@
 // http1 with what is below it: a request and its answer through both codecs, byte by byte, and over streams.
 import assert from 'node:assert/strict';
-import {
-  ClientConnection,
-  HTTPHeaders,
-  type HTTPResponseDelegate,
-  Http1ProtocolError,
-  type ResponseHead,
-} from '@landspout/http1';
+import { HTTPHeaders, Http1ProtocolError, type ResponseHead } from '@landspout/http1';
+import { ClientConnection, type HTTPResponseDelegate } from '@landspout/http1/client';
 import {
   DATA,
   END,
@@ -20,7 +15,8 @@ import {
   ResponseEncoder,
 } from '@landspout/http1/protocol';
 import { IOLoop } from '@landspout/ioloop';
-import { IOStream, memoryPair } from '@landspout/iostream';
+import { IOStream } from '@landspout/iostream';
+import { memoryPair } from '@landspout/iostream/transports';
 
 const request = new RequestEncoder();
 const asked = request.head('POST', '/echo?x=1', HTTPHeaders.from({ Host: 'example.com' }), 5);

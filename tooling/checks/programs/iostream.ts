@@ -1,15 +1,9 @@
 // iostream with ioloop: a line echo over TCP, a pair in memory, and the compliance suite on the latter.
 import assert from 'node:assert/strict';
 import { IOLoop } from '@landspout/ioloop';
-import {
-  IOStream,
-  memoryPair,
-  StreamClosedError,
-  type StreamErrorCode,
-  TCPClient,
-  TCPServer,
-} from '@landspout/iostream';
+import { IOStream, StreamClosedError, type StreamErrorCode, TCPClient, TCPServer } from '@landspout/iostream';
 import { type TestFramework, transportCompliance } from '@landspout/iostream/compliance';
+import { memoryPair } from '@landspout/iostream/transports';
 
 const server = new TCPServer({
   async handleStream(stream) {

@@ -1,6 +1,6 @@
 // The event loop, written by hand: what IOLoop does for you, with nothing but a socket and a selector.
 import { lookup } from 'node:dns/promises';
-import { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey, Socket } from 'landspout';
+import { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey, Socket } from 'landspout/ioloop';
 
 /** Sends a GET and prints the response as it comes over the wire. Blocks the thread meanwhile. */
 export async function runSelector(url: URL): Promise<void> {

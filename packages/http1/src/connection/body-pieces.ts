@@ -2,8 +2,9 @@
 // does not know routes, handlers, or how connections are opened.
 
 import { Buffer } from 'node:buffer';
-import { type Clock, runInRootContext } from '@landspout/ioloop';
+import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { runInRootContext } from '@landspout/ioloop/reactor';
 
 /** The pieces of a pool are of this size. */
 export const PIECE_BYTES = 256 * 1024;

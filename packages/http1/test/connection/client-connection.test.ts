@@ -1,14 +1,14 @@
 import { Future } from '@landspout/ioloop';
-import { IOStream, memoryPair } from '@landspout/iostream';
+import { IOStream } from '@landspout/iostream';
+import { memoryPair } from '@landspout/iostream/transports';
 import { describe, expect, it } from 'vitest';
 import {
   ClientConnection,
   type ClientRequest,
-  HTTPHeaders,
   type HTTPResponseDelegate,
-  type ResponseHead,
   requestUpgrade,
-} from '../../src/index.ts';
+} from '../../src/connection/client/index.ts';
+import { HTTPHeaders, type ResponseHead } from '../../src/index.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
 const GET: ClientRequest = {

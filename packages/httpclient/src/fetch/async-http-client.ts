@@ -3,9 +3,10 @@
 
 import type { Http1Limits } from '@landspout/http1';
 import { ResponseDecoder } from '@landspout/http1/protocol';
-import { IOLoop, withCallerStack } from '@landspout/ioloop';
+import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { withCallerStack } from '@landspout/ioloop/reactor';
 import { type IOStream, type Resolver, TCPClient } from '@landspout/iostream';
 import { HTTPClientError, HTTPStreamClosedError } from '../errors.ts';
 import { ConnectionPool } from '../pool/connection-pool.ts';

@@ -1,11 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
-import {
-  type ClientConnection,
-  HTTPClosedError,
-  Http1ProtocolError,
-  Http1UsageError,
-} from '@landspout/http1';
-import { type Clock, type ClockTimer, onAbort } from '@landspout/ioloop';
+import { HTTPClosedError, Http1ProtocolError, Http1UsageError } from '@landspout/http1';
+import type { ClientConnection } from '@landspout/http1/client';
+import type { Clock, ClockTimer } from '@landspout/ioloop';
+import { onAbort } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import {
   HTTPClientError,

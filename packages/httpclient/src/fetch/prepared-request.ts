@@ -1,10 +1,5 @@
-import {
-  type ClientRequest,
-  formatHttpDate,
-  type HTTPHeaders,
-  Http1UsageError,
-  type ResponseHead,
-} from '@landspout/http1';
+import { formatHttpDate, type HTTPHeaders, Http1UsageError, type ResponseHead } from '@landspout/http1';
+import type { ClientRequest } from '@landspout/http1/client';
 import { type AbsoluteUrl, parseAbsoluteUrl, RequestEncoder } from '@landspout/http1/protocol';
 import { shownText } from '@landspout/ioloop/errors';
 import { type Origin, originOf } from '../pool/origin.ts';

@@ -1,7 +1,9 @@
 // This room knows which requests may share a connection, and how many there may be. It does not know what is sent on one.
 
-import { ClientConnection, type Http1Limits } from '@landspout/http1';
-import { Deadline, type DeadlineEntry, DeadlineWheel, type IOLoop, onAbort } from '@landspout/ioloop';
+import type { Http1Limits } from '@landspout/http1';
+import { ClientConnection } from '@landspout/http1/client';
+import type { IOLoop } from '@landspout/ioloop';
+import { Deadline, type DeadlineEntry, DeadlineWheel, onAbort } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import { HTTPClientLimitError, HTTPStreamClosedError } from '../errors.ts';
 import type { Origin } from './origin.ts';

@@ -1,6 +1,6 @@
-import type { ClientConnection } from '@landspout/http1';
-import { callReporting } from '@landspout/ioloop';
+import type { ClientConnection } from '@landspout/http1/client';
 import { shownValue } from '@landspout/ioloop/errors';
+import { callReporting } from '@landspout/ioloop/reactor';
 import type { RequestBody } from './http-request.ts';
 import { HTTPClientUsageError } from './usage.ts';
 

@@ -1,4 +1,5 @@
-import type { HTTPResponseDelegate, ResponseHead } from '@landspout/http1';
+import type { ResponseHead } from '@landspout/http1';
+import type { HTTPResponseDelegate } from '@landspout/http1/client';
 
 /** A complete response, before it is known what became of its request. */
 export interface CollectedResponse {

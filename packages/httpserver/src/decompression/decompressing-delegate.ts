@@ -2,19 +2,21 @@
 // body gets. How a coding is undone is http1's `content-coding/`.
 
 import {
-  BodyInflater,
-  type ContentCoding,
-  ContentCodingLimitError,
-  ContentCodingProtocolError,
   type HTTPConnectionInfo,
   HTTPHeaders,
   HTTPInputError,
   type HTTPMessageDelegate,
   type HTTPServerConnectionDelegate,
   type HTTPServerExchange,
-  parseContentEncoding,
   type RequestHead,
 } from '@landspout/http1';
+import {
+  BodyInflater,
+  type ContentCoding,
+  ContentCodingLimitError,
+  ContentCodingProtocolError,
+  parseContentEncoding,
+} from '@landspout/http1/content-coding';
 import { DecompressingExchange } from './decompressing-exchange.ts';
 import {
   type Decompression,

@@ -1,4 +1,5 @@
-import type { BodyInflater, HTTPConnectionInfo, HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
+import type { HTTPConnectionInfo, HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
+import type { BodyInflater } from '@landspout/http1/content-coding';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 

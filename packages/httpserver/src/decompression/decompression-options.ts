@@ -1,9 +1,5 @@
-import {
-  AVAILABLE_CODINGS,
-  type ContentCoding,
-  DEFAULT_LIMITS,
-  type InflationLimits,
-} from '@landspout/http1';
+import { DEFAULT_LIMITS } from '@landspout/http1';
+import { AVAILABLE_CODINGS, type ContentCoding, type InflationLimits } from '@landspout/http1/content-coding';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { serverChecks } from '../stopping/stop-options.ts';
 

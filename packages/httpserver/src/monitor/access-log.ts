@@ -1,5 +1,6 @@
-import { isThenable, type Logger } from '@landspout/ioloop';
+import type { Logger } from '@landspout/ioloop';
 import { printable, printableLogValue } from '@landspout/ioloop/errors';
+import { isThenable } from '@landspout/ioloop/reactor';
 import type { AccessRecord } from './access-record.ts';
 
 /**

@@ -1,11 +1,5 @@
-import {
-  type HTTPConnectionInfo,
-  HTTPHeaders,
-  type RequestHead,
-  type RequestOutcome,
-  type RequestToken,
-  remoteIpOf,
-} from '@landspout/http1';
+import { type HTTPConnectionInfo, HTTPHeaders, type RequestHead } from '@landspout/http1';
+import { type RequestOutcome, type RequestToken, remoteIpOf } from '@landspout/http1/server';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 
 /**

@@ -1,4 +1,4 @@
-import type { RequestOutcome } from '@landspout/http1';
+import type { RequestOutcome } from '@landspout/http1/server';
 import type { TCPServerStats } from '@landspout/iostream';
 
 /** Requests whose heads have come. `begun` is the sum of the others. */

@@ -1,7 +1,8 @@
 // The monitor room knows what a server tells of its connections and requests: counters, the access log, diagnostics
 // channels. It changes nothing of what happens.
 
-import type { ConnectionMonitor, HTTPConnectionInfo, RequestHead, RequestOutcome } from '@landspout/http1';
+import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
+import type { ConnectionMonitor, RequestOutcome } from '@landspout/http1/server';
 import type { Clock, Logger } from '@landspout/ioloop';
 import type { TCPServerStats } from '@landspout/iostream';
 import { serverChecks } from '../stopping/stop-options.ts';

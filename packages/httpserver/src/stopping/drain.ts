@@ -1,7 +1,8 @@
 // The stopping room knows everything about how a server stops: its options, its phases, the signals that begin it, and
 // how each connection ended. It does not know requests.
 
-import { type DetachedStream, type Drain, HTTPClosedError, type ServedConnection } from '@landspout/http1';
+import { HTTPClosedError } from '@landspout/http1';
+import type { DetachedStream, Drain, ServedConnection } from '@landspout/http1/server';
 import type { IOLoop } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import type { StopOptions, StopResult } from './stop-options.ts';

@@ -1,4 +1,5 @@
-import { ContentCodingProtocolError, HTTPInputError } from '@landspout/http1';
+import { HTTPInputError } from '@landspout/http1';
+import { ContentCodingProtocolError } from '@landspout/http1/content-coding';
 import { describe, expect, it } from 'vitest';
 import { DecompressingDelegate } from '../../src/decompression/decompressing-delegate.ts';
 import type { DecompressionOptions } from '../../src/decompression/decompression-options.ts';

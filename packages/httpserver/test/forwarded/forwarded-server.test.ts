@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { remoteIpOf } from '@landspout/http1';
+import { remoteIpOf } from '@landspout/http1/server';
 import { describe, expect, it } from 'vitest';
 import { HTTPServer, type HTTPServerOptions, type ServerRequest } from '../../src/index.ts';
 import { makeIdentity } from '../fixtures/identity.ts';

@@ -1,4 +1,5 @@
-import { type HTTPConnectionInfo, HTTPHeaders, type RequestHead, remoteIpOf } from '@landspout/http1';
+import { type HTTPConnectionInfo, HTTPHeaders, type RequestHead } from '@landspout/http1';
+import { remoteIpOf } from '@landspout/http1/server';
 import type { SocketAddress, TlsInfo } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
 import { type ForwardedOptions, resolveForwarded } from '../../src/forwarded/resolve-forwarded.ts';

@@ -1,4 +1,4 @@
-import type { RequestOutcome } from '@landspout/http1';
+import type { RequestOutcome } from '@landspout/http1/server';
 import { consoleLogger, Future, type Logger, systemClock } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
 import { type AccessLogHook, formatAccessRecord, logAccess } from '../../src/monitor/access-log.ts';

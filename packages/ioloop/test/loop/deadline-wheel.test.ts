@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Clock, consoleLogger, Deadline, DeadlineWheel } from '../../src/index.ts';
+import { type Clock, consoleLogger } from '../../src/index.ts';
+import { Deadline, DeadlineWheel } from '../../src/reactor/index.ts';
 import { VirtualClock } from '../../src/testing.ts';
 
 function setUp(tickMs = 100) {

@@ -3,7 +3,8 @@ import { constants, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type ExecutorTask, IOLoop, ThreadPoolExecutor } from '../../src/index.ts';
+import { type ExecutorTask, ThreadPoolExecutor } from '../../src/executors/index.ts';
+import { IOLoop } from '../../src/index.ts';
 import { VirtualClock } from '../../src/testing.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,7 @@
 import { threadId } from 'node:worker_threads';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { InlineExecutor, IOLoop, runOnExecutor, ThreadPoolExecutor } from '../../src/index.ts';
+import { InlineExecutor, runOnExecutor, ThreadPoolExecutor } from '../../src/executors/index.ts';
+import { IOLoop } from '../../src/index.ts';
 import { TASKS, task } from '../executors/fixtures/held-task.ts';
 
 describe('runOnExecutor', () => {

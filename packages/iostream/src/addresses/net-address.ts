@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { NativeAddress } from '@landspout/ioloop';
+import type { NativeAddress } from '@landspout/ioloop/reactor';
 import type { SocketAddress } from '../transport.ts';
 
 /** An address of a host without a port, as a resolver answers. */

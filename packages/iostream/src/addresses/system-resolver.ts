@@ -1,7 +1,7 @@
 import { type LookupAddress, lookup } from 'node:dns';
-import { onAbort, withCallerStack } from '@landspout/ioloop';
 import { shownText } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { onAbort, withCallerStack } from '@landspout/ioloop/reactor';
 import { StreamConnectError, streamChecks } from '../errors.ts';
 import {
   numericAddress,

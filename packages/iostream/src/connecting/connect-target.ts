@@ -1,4 +1,4 @@
-import { portNumber, portProblem } from '@landspout/ioloop';
+import { portNumber, portProblem } from '@landspout/ioloop/reactor';
 import { type AddressFamily, isValidIp } from '../addresses/net-address.ts';
 import { StreamUsageError, streamChecks } from '../errors.ts';
 

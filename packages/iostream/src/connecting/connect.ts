@@ -1,4 +1,5 @@
-import { type IOLoop, withCallerStack } from '@landspout/ioloop';
+import type { IOLoop } from '@landspout/ioloop';
+import { withCallerStack } from '@landspout/ioloop/reactor';
 import type { Transport } from '../transport.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import { connectNode } from './node-connect.ts';

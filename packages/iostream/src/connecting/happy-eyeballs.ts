@@ -1,4 +1,5 @@
-import { type Clock, type ClockTimer, onAbort, SystemError } from '@landspout/ioloop';
+import { type Clock, type ClockTimer, SystemError } from '@landspout/ioloop';
+import { onAbort } from '@landspout/ioloop/reactor';
 import { type AddressFamily, targetName } from '../addresses/net-address.ts';
 import { ConnectError } from '../errors.ts';
 import type { Transport } from '../transport.ts';

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import { type IOLoop, onAbort, SystemError } from '@landspout/ioloop';
+import { type IOLoop, SystemError } from '@landspout/ioloop';
+import { onAbort } from '@landspout/ioloop/reactor';
 import { targetName } from '../addresses/net-address.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';

@@ -1,12 +1,12 @@
+import type { IOLoop } from '@landspout/ioloop';
 import {
   checked,
   type Descriptor,
-  type IOLoop,
   onAbort,
   type Reactor,
   type ReadyHandler,
   systemError,
-} from '@landspout/ioloop';
+} from '@landspout/ioloop/reactor';
 import type { Transport } from '../transport.ts';
 import { ReactorTransport } from '../transports/reactor-transport.ts';
 import type { ConnectTarget } from './connect-target.ts';

@@ -2,9 +2,10 @@
 // know listening sockets or servers.
 
 import type { SecureContext } from 'node:tls';
-import { type ClockTimer, IOLoop, onAbort, withCallerStack } from '@landspout/ioloop';
+import { type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { type OptionNames, shownText } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { onAbort, withCallerStack } from '@landspout/ioloop/reactor';
 import type { AddressFamily } from '../addresses/net-address.ts';
 import type { Resolver } from '../addresses/resolver.ts';
 import { SystemResolver } from '../addresses/system-resolver.ts';

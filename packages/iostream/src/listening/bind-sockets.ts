@@ -1,5 +1,7 @@
-import { explainAddressInUse, IOLoop, portNumber, portProblem, withCallerStack } from '@landspout/ioloop';
+import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { explainAddressInUse } from '@landspout/ioloop/processes';
+import { portNumber, portProblem, withCallerStack } from '@landspout/ioloop/reactor';
 import type { AddressFamily } from '../addresses/net-address.ts';
 import { listenUsage, streamChecks } from '../errors.ts';
 import { openListeningSocket } from './listen.ts';

@@ -1,5 +1,6 @@
-import { type IOLoop, portNumber } from '@landspout/ioloop';
+import type { IOLoop } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
+import { portNumber } from '@landspout/ioloop/reactor';
 import type { AddressFamily } from '../addresses/net-address.ts';
 import { listenUsage } from '../errors.ts';
 import { bindPort, bindUnixSocket, requirePort } from './bind-sockets.ts';

@@ -1,4 +1,5 @@
-import { callReporting, type IOLoop, runInRootContext, type SystemError } from '@landspout/ioloop';
+import type { IOLoop, SystemError } from '@landspout/ioloop';
+import { callReporting, runInRootContext } from '@landspout/ioloop/reactor';
 import { StreamUsageError } from '../errors.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 

@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
-import { type IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import type { IOLoop } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { internetAddress } from '../addresses/net-address.ts';
 import { listenUsage } from '../errors.ts';
 import type { SocketAddress } from '../transport.ts';

@@ -1,4 +1,5 @@
-import { checked, type Descriptor, type IOLoop, type Reactor, systemError } from '@landspout/ioloop';
+import type { IOLoop } from '@landspout/ioloop';
+import { checked, type Descriptor, type Reactor, systemError } from '@landspout/ioloop/reactor';
 import { targetName } from '../addresses/net-address.ts';
 import { listenUsage } from '../errors.ts';
 import { inheritedError, type ListeningSocket, type ListenTarget } from './listener.ts';

@@ -1,12 +1,12 @@
+import type { IOLoop } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import {
   type Descriptor,
-  type IOLoop,
   RateLimitedLog,
   type Reactor,
   type ReadyHandler,
   systemError,
-} from '@landspout/ioloop';
-import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+} from '@landspout/ioloop/reactor';
 import { toSocketAddress } from '../addresses/net-address.ts';
 import { listenUsage } from '../errors.ts';
 import type { SocketAddress } from '../transport.ts';

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { runInRootContext } from '@landspout/ioloop';
+import { runInRootContext } from '@landspout/ioloop/reactor';
 import type { ProxiedConnection, SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import type { ProxyHeader } from './proxy-header.ts';
 

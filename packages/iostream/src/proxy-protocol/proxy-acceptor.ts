@@ -1,8 +1,9 @@
 // This room knows PROXY protocol headers, versions 1 and 2, and how to read one before a connection is used. It does not
 // know streams or servers.
 
-import type { IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import type { IOLoop } from '@landspout/ioloop';
 import { excerpt } from '@landspout/ioloop/errors';
+import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { StreamTimeoutError } from '../errors.ts';
 import type { SocketAddress, Transport, TransportEvents } from '../transport.ts';
 import { ProxiedTransport } from './proxied-transport.ts';

@@ -1,4 +1,5 @@
-import type { IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import type { IOLoop } from '@landspout/ioloop';
+import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { ProxyAcceptor } from '../proxy-protocol/proxy-acceptor.ts';
 import { TlsAcceptor } from '../tls/acceptor.ts';
 import { type HandshakeError, isScanNoise } from '../tls/handshake-error.ts';

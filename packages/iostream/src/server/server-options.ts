@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
-import { IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { streamChecks } from '../errors.ts';
 import { DEFAULT_BACKLOG } from '../listening/bind-sockets.ts';
 import {

@@ -1,4 +1,4 @@
-import { reportRejection } from '@landspout/ioloop';
+import { reportRejection } from '@landspout/ioloop/reactor';
 import type { CloseReason } from '../stream/closing.ts';
 import { coreOf, IOStream } from '../stream/io-stream.ts';
 import type { CoreObserver } from '../stream/stream-core.ts';

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
-import { IOLoop, onAbort, withCallerStack } from '@landspout/ioloop';
+import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { onAbort, withCallerStack } from '@landspout/ioloop/reactor';
 import { StreamClosedError, StreamConnectError, StreamUsageError, streamChecks } from '../errors.ts';
 import { coreOf, IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions } from '../stream/stream-options.ts';

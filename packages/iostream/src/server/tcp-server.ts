@@ -2,8 +2,9 @@
 // stopping; and how TLS starts on an open stream. It does not know how its sockets listen.
 
 import type { SecureContext } from 'node:tls';
-import { announceListening, isThenable, type RateLimitedLog, withCallerStack } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import { announceListening } from '@landspout/ioloop/processes';
+import { isThenable, type RateLimitedLog, withCallerStack } from '@landspout/ioloop/reactor';
 import { StreamClosedError, StreamLimitError, StreamProtocolError, StreamUsageError } from '../errors.ts';
 import { bindFor, type ListenOptions, resolveListenOptions } from '../listening/listen-options.ts';
 import type { ListeningSocket } from '../listening/listener.ts';

@@ -1,4 +1,5 @@
-import { type Clock, type ClockTimer, IOLoop, onAbort } from '@landspout/ioloop';
+import { type Clock, type ClockTimer, IOLoop } from '@landspout/ioloop';
+import { onAbort } from '@landspout/ioloop/reactor';
 import { StreamClosedError, StreamLimitError } from '../errors.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 

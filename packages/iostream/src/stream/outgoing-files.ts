@@ -1,4 +1,5 @@
-import { type Flushable, IOLoop } from '@landspout/ioloop';
+import { IOLoop } from '@landspout/ioloop';
+import type { Flushable } from '@landspout/ioloop/reactor';
 import type { Transport } from '../transport.ts';
 import type { OutgoingFile } from './outgoing-file.ts';
 

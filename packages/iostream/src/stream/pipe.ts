@@ -1,5 +1,5 @@
-import { onAbort } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { onAbort } from '@landspout/ioloop/reactor';
 import { closedError, streamChecks } from '../errors.ts';
 import type { IOStream } from './io-stream.ts';
 import { requireReadOptions } from './stream-options.ts';

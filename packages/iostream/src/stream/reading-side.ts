@@ -1,4 +1,5 @@
-import { IOLoop, isThenable, reportRejection, runInRootContext } from '@landspout/ioloop';
+import { IOLoop } from '@landspout/ioloop';
+import { isThenable, reportRejection, runInRootContext } from '@landspout/ioloop/reactor';
 import {
   closedError,
   type EndedStream,

@@ -1,4 +1,4 @@
-import { onAbort } from '@landspout/ioloop';
+import { onAbort } from '@landspout/ioloop/reactor';
 import { StreamLimitError } from '../errors.ts';
 import { borrowQueue, NO_BYTES, returnQueue } from './byte-queue.ts';
 import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';

@@ -1,4 +1,4 @@
-import { onAbort } from '@landspout/ioloop';
+import { onAbort } from '@landspout/ioloop/reactor';
 
 /** Somebody who waits until a position in the stream of written bytes has been reached. */
 interface Waiter {

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { onAbort } from '@landspout/ioloop';
+import { onAbort } from '@landspout/ioloop/reactor';
 import {
   closedError,
   type EndedStream,

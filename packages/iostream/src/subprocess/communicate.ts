@@ -1,5 +1,6 @@
-import { type IOLoop, onAbort, withTimeout } from '@landspout/ioloop';
+import { type IOLoop, withTimeout } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { onAbort } from '@landspout/ioloop/reactor';
 import { StreamClosedError, StreamLimitError } from '../errors.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import { processChecks, SubprocessLimitError } from './subprocess-errors.ts';

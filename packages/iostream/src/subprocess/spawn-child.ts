@@ -1,6 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { CodedError, ProcessUsageError, SystemError } from '@landspout/ioloop';
+import { CodedError, SystemError } from '@landspout/ioloop';
+import { ProcessUsageError } from '@landspout/ioloop/processes';
 import { IOStream } from '../stream/io-stream.ts';
 import type { SocketAddress } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
-import { ProcessUsageError } from '@landspout/ioloop';
 import { ArgumentChecks, CodedError } from '@landspout/ioloop/errors';
+import { ProcessUsageError } from '@landspout/ioloop/processes';
 
 /**
  * How a child process can disappoint who waits for it. Wrong arguments are a `ProcessUsageError` of ioloop, and what

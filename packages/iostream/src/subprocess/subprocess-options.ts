@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { IOLoop, ProcessUsageError } from '@landspout/ioloop';
+import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { ProcessUsageError } from '@landspout/ioloop/processes';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
 import { processChecks, requireObject, requireText } from './subprocess-errors.ts';
 

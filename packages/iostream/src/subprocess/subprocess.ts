@@ -4,17 +4,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import {
-  type ClockTimer,
-  type IOLoop,
-  isThenable,
-  LoopClosedError,
-  SystemError,
-  withCallerStack,
-  withTimeout,
-} from '@landspout/ioloop';
+import { type ClockTimer, type IOLoop, LoopClosedError, SystemError, withTimeout } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { isThenable, withCallerStack } from '@landspout/ioloop/reactor';
 import type { IOStream } from '../stream/io-stream.ts';
 import { type CommunicateOptions, type CommunicateResult, communicate } from './communicate.ts';
 import { spawnChild, takeChildStreams } from './spawn-child.ts';

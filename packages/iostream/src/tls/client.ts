@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
-import { type ClockTimer, IOLoop, withCallerStack } from '@landspout/ioloop';
+import { type ClockTimer, IOLoop } from '@landspout/ioloop';
+import { withCallerStack } from '@landspout/ioloop/reactor';
 import { StreamConnectError } from '../errors.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';

@@ -1,8 +1,9 @@
 import { fstatSync } from 'node:fs';
 import { Socket as NodeSocket } from 'node:net';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
-import { checked, type Descriptor, IOLoop, type Reactor, SystemError } from '@landspout/ioloop';
+import { IOLoop, SystemError } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { checked, type Descriptor, type Reactor } from '@landspout/ioloop/reactor';
 import { streamChecks } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { NodeTransport } from './node-transport.ts';

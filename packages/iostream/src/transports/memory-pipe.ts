@@ -1,4 +1,4 @@
-import { runInRootContext } from '@landspout/ioloop';
+import { runInRootContext } from '@landspout/ioloop/reactor';
 
 /** Bytes in flight in one direction: about what a socket's kernel buffers hold, so that back-pressure is real. */
 const CAPACITY_BYTES = 64 * 1024;

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
-import { type Flushable, IOLoop, SystemError } from '@landspout/ioloop';
+import { IOLoop, SystemError } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import type { Flushable } from '@landspout/ioloop/reactor';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import { MemoryPipe } from './memory-pipe.ts';
 import { OutgoingPieces } from './outgoing-pieces.ts';

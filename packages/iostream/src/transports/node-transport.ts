@@ -1,15 +1,10 @@
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import {
-  type BudgetedWriter,
-  type Flushable,
-  IOLoop,
-  runInRootContext,
-  SystemError,
-} from '@landspout/ioloop';
+import { IOLoop, SystemError } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import { type BudgetedWriter, type Flushable, runInRootContext } from '@landspout/ioloop/reactor';
 import { internetAddress } from '../addresses/net-address.ts';
 import { streamChecks } from '../errors.ts';
 import type { ProxiedConnection, SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';

@@ -4,21 +4,20 @@
 import { closeSync } from 'node:fs';
 import { Socket as NodeSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { type IOLoop, SystemError } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import {
   type BatchedSender,
   type BudgetedWriter,
   checked,
   type Descriptor,
   type Flushable,
-  type IOLoop,
   type Reactor,
   type ReadyHandler,
   runInRootContext,
   type SendBatch,
-  SystemError,
   systemError,
-} from '@landspout/ioloop';
-import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+} from '@landspout/ioloop/reactor';
 import { NO_ADDRESS, toSocketAddress } from '../addresses/net-address.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import { SendQueue } from './send-queue.ts';

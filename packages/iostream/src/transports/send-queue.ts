@@ -1,4 +1,4 @@
-import type { NativeBinding } from '@landspout/ioloop';
+import type { NativeBinding } from '@landspout/ioloop/reactor';
 import { PieceList } from './piece-list.ts';
 
 /** What waits to be sent on a descriptor, in order: most often one piece, and rarely a list of more. Empty at most after {@link send}. */

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { IOLoop } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import { connect, IOStream } from '../../src/index.ts';
+import { IOStream } from '../../src/index.ts';
+import { connect } from '../../src/transports/index.ts';
 import { text } from '../support/stream-pair.ts';
 import { openDescriptors, until, untilDescriptorsAre } from '../support/until.ts';
 import { connectToRawPeer, connectToRawPeers, failureOf, nextTurn, turns } from './support/raw-peer.ts';

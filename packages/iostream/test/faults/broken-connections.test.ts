@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { IOLoop } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import { connect } from '../../src/index.ts';
+import { connect } from '../../src/transports/index.ts';
 import { text } from '../support/stream-pair.ts';
 import { openDescriptors, until, untilDescriptorsAre } from '../support/until.ts';
 import { connectToRawPeer, failureOf, peerSends, turns } from './support/raw-peer.ts';

@@ -1,13 +1,7 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
-import {
-  type AcceptHandler,
-  type IOStream,
-  type ListeningSocket,
-  NodeTransport,
-  TCPClient,
-  TCPServer,
-} from '../../src/index.ts';
+import { type IOStream, TCPClient, TCPServer } from '../../src/index.ts';
+import { type AcceptHandler, type ListeningSocket, NodeTransport } from '../../src/transports/index.ts';
 import { recordingLoop } from '../support/recording-logger.ts';
 import { CHANNEL_NAMES, withPair } from '../support/stream-pair.ts';
 import { until } from '../support/until.ts';

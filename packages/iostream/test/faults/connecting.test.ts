@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest';
 import { type ConnectCandidate, connectToAny } from '../../src/connecting/happy-eyeballs.ts';
 import {
   type ConnectError,
-  memoryPair,
   type ResolvedAddress,
   type ResolveOptions,
   type Resolver,
@@ -14,6 +13,7 @@ import {
   type TCPConnectOptions,
   TCPServer,
 } from '../../src/index.ts';
+import { memoryPair } from '../../src/transports/index.ts';
 import { silentListener } from '../support/silent-listener.ts';
 import { openDescriptors, until, untilDescriptorsAre } from '../support/until.ts';
 import { failureOf, nextTurn } from './support/raw-peer.ts';

@@ -6,12 +6,11 @@ import {
   type BindSocketsOptions,
   bindSockets,
   type IOStream,
-  type ListeningSocket,
   type SocketAddress,
   TCPClient,
   TCPServer,
-  type Transport,
 } from '../../src/index.ts';
+import type { ListeningSocket, Transport } from '../../src/transports/index.ts';
 import { recordingLoop } from '../support/recording-logger.ts';
 import { openDescriptors, until, untilDescriptorsAre } from '../support/until.ts';
 

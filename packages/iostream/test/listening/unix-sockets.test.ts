@@ -16,13 +16,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { IOLoop, SystemError } from '@landspout/ioloop';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  bindUnixSocket,
-  type IOStream,
-  type ListeningSocket,
-  TCPClient,
-  TCPServer,
-} from '../../src/index.ts';
+import { bindUnixSocket, type IOStream, TCPClient, TCPServer } from '../../src/index.ts';
+import type { ListeningSocket } from '../../src/transports/index.ts';
 import { openDescriptors, untilDescriptorsAre } from '../support/until.ts';
 
 const client = new TCPClient();

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { connect as nodeConnect } from 'node:net';
-import { IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import { IOLoop } from '@landspout/ioloop';
+import { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { describe, expect, it } from 'vitest';
 import { type CompliancePair, transportCompliance } from '../../src/compliance/index.ts';
-import { bindSockets, memoryPair, NodeTransport, type Transport } from '../../src/index.ts';
+import { bindSockets } from '../../src/index.ts';
 import { ProxyAcceptor } from '../../src/proxy-protocol/proxy-acceptor.ts';
 import { resolveProxyOptions } from '../../src/proxy-protocol/proxy-options.ts';
+import { memoryPair, NodeTransport, type Transport } from '../../src/transports/index.ts';
 
 const loop = IOLoop.current();
 const framework = { describe, it };

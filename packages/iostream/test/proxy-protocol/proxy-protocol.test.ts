@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { connect as tlsConnect } from 'node:tls';
-import { RateLimitedLog } from '@landspout/ioloop';
+import { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   type IOStream,

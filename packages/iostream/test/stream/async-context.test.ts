@@ -1,14 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { connect as nodeConnect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  bindSockets,
-  IOStream,
-  TCPClient,
-  TCPServer,
-  type TCPServerOptions,
-  TransportDuplex,
-} from '../../src/index.ts';
+import { bindSockets, IOStream, TCPClient, TCPServer, type TCPServerOptions } from '../../src/index.ts';
+import { TransportDuplex } from '../../src/transports/index.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { openPair } from '../support/stream-pair.ts';
 import { until } from '../support/until.ts';

@@ -1,6 +1,7 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
-import { IOStream, memoryPair, type Transport, type TransportEvents } from '../../src/index.ts';
+import { IOStream } from '../../src/index.ts';
+import { memoryPair, type Transport, type TransportEvents } from '../../src/transports/index.ts';
 import { text } from '../support/stream-pair.ts';
 
 const KIB = 1024;

@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { IOStream, type IOStreamOptions, memoryPair, TCPClient, TCPServer } from '../../src/index.ts';
+import { IOStream, type IOStreamOptions, TCPClient, TCPServer } from '../../src/index.ts';
+import { memoryPair } from '../../src/transports/index.ts';
 import { CHANNEL_NAMES, withPair } from '../support/stream-pair.ts';
 
 const KIB = 1024;

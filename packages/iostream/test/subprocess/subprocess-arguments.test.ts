@@ -1,4 +1,4 @@
-import { ProcessUsageError } from '@landspout/ioloop';
+import { ProcessUsageError } from '@landspout/ioloop/processes';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Subprocess } from '../../src/subprocess/subprocess.ts';
 

@@ -5,12 +5,12 @@ import {
   bindUnixSocket,
   IOStream,
   type IOStreamOptions,
-  memoryPair,
   TCPClient,
   TCPServer,
   type TCPServerOptions,
   TlsServerContext,
 } from '../../src/index.ts';
+import { memoryPair } from '../../src/transports/index.ts';
 import { makeCertificates } from './certificates.ts';
 
 export interface StreamPair {

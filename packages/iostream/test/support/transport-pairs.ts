@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { CompliancePair } from '../../src/compliance/index.ts';
-import { NodeTransport, type Transport } from '../../src/index.ts';
+import { NodeTransport, type Transport } from '../../src/transports/index.ts';
 import { openPair } from './stream-pair.ts';
 
 /** By its descriptor, which nothing but the transport closes. */

@@ -5,14 +5,13 @@ import { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   IOStream,
-  memoryPair,
-  NodeTransport,
   startTls,
   TCPClient,
   TCPServer,
   type TCPServerOptions,
   type TlsServerOptions,
 } from '../../src/index.ts';
+import { memoryPair, NodeTransport } from '../../src/transports/index.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { runSClient } from '../support/openssl-peer.ts';
 import { echoOf, echoServer, host, watchedLoop } from '../support/tls-fixture.ts';

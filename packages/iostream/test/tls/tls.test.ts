@@ -6,7 +6,6 @@ import { createSecureContext } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   IOStream,
-  memoryPair,
   startTls,
   TCPClient,
   TCPServer,
@@ -14,6 +13,7 @@ import {
   type TlsInfo,
   type TlsServerOptions,
 } from '../../src/index.ts';
+import { memoryPair } from '../../src/transports/index.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { recordingLoop } from '../support/recording-logger.ts';
 import { openDescriptors, until, untilDescriptorsAre } from '../support/until.ts';

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { IOLoop } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import { bindSockets, type Transport } from '../../src/index.ts';
+import { bindSockets } from '../../src/index.ts';
+import type { Transport } from '../../src/transports/index.ts';
 import { ReactorTransport } from '../../src/transports/reactor-transport.ts';
 
 /** Whether TCP_NODELAY is set: what the system says of a descriptor, and what Node remembers of a socket. */

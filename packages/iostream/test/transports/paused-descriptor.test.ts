@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { IOLoop } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import { connect, type Listener, listen, type Transport } from '../../src/index.ts';
+import { connect, type Listener, listen, type Transport } from '../../src/transports/index.ts';
 
 /** How many descriptors all epoll instances of this process watch together. */
 function watchedDescriptors(): number {

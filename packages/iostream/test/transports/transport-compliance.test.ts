@@ -4,20 +4,19 @@ import { join } from 'node:path';
 import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type CompliancePair, transportCompliance } from '../../src/compliance/index.ts';
+import { type ListenTarget, openFd } from '../../src/index.ts';
+import { openNodeFd } from '../../src/transports/fd-transport.ts';
 import {
   connect,
   connectNode,
   type Listener,
-  type ListenTarget,
   listen,
   listenNode,
   memoryPair,
   NodeTransport,
-  openFd,
   type Transport,
   TransportDuplex,
-} from '../../src/index.ts';
-import { openNodeFd } from '../../src/transports/fd-transport.ts';
+} from '../../src/transports/index.ts';
 import { pairOfSockets, pairOver as pairOverChannel, pairOverFifo } from '../support/transport-pairs.ts';
 
 const loop = IOLoop.current();

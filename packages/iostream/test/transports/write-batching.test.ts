@@ -1,6 +1,7 @@
 import { IOLoop } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import { connect, IOStream, listen, memoryPair, type Transport } from '../../src/index.ts';
+import { IOStream } from '../../src/index.ts';
+import { connect, listen, memoryPair, type Transport } from '../../src/transports/index.ts';
 
 const loop = IOLoop.current();
 

@@ -8,10 +8,11 @@ import {
   type HTTPServerExchange,
 } from '@landspout/http1';
 import { HTTP_SERVER_OPTIONS, HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
-import { type Clock, consoleLogger, type Logger, RateLimitedLog, systemClock } from '@landspout/ioloop';
+import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream';
+import { RateLimitedLog } from '@landspout/ioloop/reactor';
+import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream/transports';
 import { WebUsageError } from '../errors.ts';
 import { ErrorHandler } from '../handler/ready-made.ts';
 import type { RequestHandler } from '../handler/request-handler.ts';

@@ -1,5 +1,6 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
-import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
+import { isCancellation } from '@landspout/ioloop';
+import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { Finish, HTTPError } from '../errors.ts';
 import { allowedMethods, type HandlerContext, type PathParams, verbOf } from '../handler/lifecycle.ts';
 import type { RequestHandler } from '../handler/request-handler.ts';

@@ -2,9 +2,9 @@
 // how a handler is found, or in which order its methods are called; of the application it knows the type alone.
 
 import type { HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
-import { isThenable, reportRejection } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import type { Application } from '../application/application.ts';
 import { type Chunk, HTTPError, WebUsageError } from '../errors.ts';

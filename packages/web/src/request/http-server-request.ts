@@ -1,7 +1,8 @@
 // This room knows what one request says: its head, query, form and path, decoded, and its line for the log. It does not know
 // routes, handlers or responses; a request that cannot be decoded throws an HTTPError.
 
-import { IncomingRequest, type QueryProtocolError } from '@landspout/http1';
+import type { QueryProtocolError } from '@landspout/http1';
+import { IncomingRequest } from '@landspout/http1/server';
 import type { HTTPError } from '../errors.ts';
 import { refusalOf } from './url-encoding.ts';
 

@@ -1,4 +1,4 @@
-import { onAbort } from '@landspout/ioloop';
+import { onAbort } from '@landspout/ioloop/reactor';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
 import { WebSocketUsageError } from '../protocol/index.ts';
 

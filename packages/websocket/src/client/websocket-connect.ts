@@ -1,15 +1,16 @@
 // This room knows how a client connects, and how its program reads messages. It does not know servers or handlers.
 
 import { createHash } from 'node:crypto';
-import { HTTPHeaders, type ResponseHead, requestUpgrade } from '@landspout/http1';
+import { HTTPHeaders, type ResponseHead } from '@landspout/http1';
+import { requestUpgrade } from '@landspout/http1/client';
 import {
   type AbsoluteUrl,
   type HTTPHeadersInit,
   Http1UsageError,
   parseAbsoluteUrl,
 } from '@landspout/http1/protocol';
-import { onAbort, withCallerStack } from '@landspout/ioloop';
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
+import { onAbort, withCallerStack } from '@landspout/ioloop/reactor';
 import { type IOStream, type Resolver, TCPClient, type TlsClientOptions } from '@landspout/iostream';
 import { WebSocketTimeoutError } from '../connection/errors.ts';
 import {

@@ -1,4 +1,5 @@
-import { type Clock, consoleLogger, DeadlineWheel } from '@landspout/ioloop';
+import { type Clock, consoleLogger } from '@landspout/ioloop';
+import { DeadlineWheel } from '@landspout/ioloop/reactor';
 
 /** How late a ping, or the end of a patience, may come. */
 const TICK_MS = 100;

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { runInRootContext } from '@landspout/ioloop';
+import { runInRootContext } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import { type FrameDecoder, type FrameEvent, NEED_DATA } from '../protocol/index.ts';
 

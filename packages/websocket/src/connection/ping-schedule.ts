@@ -1,4 +1,5 @@
-import { type Clock, Deadline, type DeadlineEntry } from '@landspout/ioloop';
+import type { Clock } from '@landspout/ioloop';
+import { Deadline, type DeadlineEntry } from '@landspout/ioloop/reactor';
 import { wheelOf } from './deadline-wheels.ts';
 
 /** Who is pinged. */

@@ -2,8 +2,14 @@
 // handshake. It does not know HTTP, handlers or how a client connects.
 
 import type { Buffer } from 'node:buffer';
-import { callReporting, Deadline, type DeadlineEntry, isThenable, reportRejection } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import {
+  callReporting,
+  Deadline,
+  type DeadlineEntry,
+  isThenable,
+  reportRejection,
+} from '@landspout/ioloop/reactor';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
   CLOSE,

@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
-import { type Clock, IOLoop, isThenable } from '@landspout/ioloop';
+import { type Clock, IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { isThenable } from '@landspout/ioloop/reactor';
 import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits, webSocketChecks } from '../protocol/limits.ts';
 
 /** Makes unpredictable bytes, good until the next call. */

@@ -2,11 +2,12 @@
 // frames, topics or broadcasts.
 
 import { createHash } from 'node:crypto';
-import { type HTTPHeaders, HttpDateCache } from '@landspout/http1';
-import { ResponseEncoder } from '@landspout/http1/protocol';
-import { callReporting, isCancellation, isThenable, reportRejection } from '@landspout/ioloop';
+import type { HTTPHeaders } from '@landspout/http1';
+import { HttpDateCache, ResponseEncoder } from '@landspout/http1/protocol';
+import { isCancellation } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { RequestHandler, type RouteUse } from '@landspout/web';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
 import { WebSocketClosedError } from '../connection/errors.ts';

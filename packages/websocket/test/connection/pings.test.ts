@@ -1,12 +1,13 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
-import { IOStream, memoryPair } from '@landspout/iostream';
+import { IOStream } from '@landspout/iostream';
+import { memoryPair } from '@landspout/iostream/transports';
 import { describe, expect, it } from 'vitest';
 import {
   resolveWebSocketOptions,
   WebSocketConnection,
   type WebSocketDelegate,
-  type WebSocketOptions,
-} from '../../src/index.ts';
+} from '../../src/connection/index.ts';
+import type { WebSocketOptions } from '../../src/index.ts';
 import { encodeMessage, encodePong } from '../../src/protocol/index.ts';
 import { MASK } from '../fixtures/raw-client.ts';
 import { until } from '../fixtures/running-application.ts';

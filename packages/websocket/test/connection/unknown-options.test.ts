@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { resolveWebSocketOptions, websocketConnect } from '../../src/index.ts';
+import { resolveWebSocketOptions } from '../../src/connection/index.ts';
+import { websocketConnect } from '../../src/index.ts';
 import { FrameDecoder } from '../../src/protocol/index.ts';
 
 const url = 'ws://127.0.0.1:1/';

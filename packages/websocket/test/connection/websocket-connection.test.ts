@@ -1,6 +1,8 @@
-import { IOStream, memoryPair } from '@landspout/iostream';
+import { IOStream } from '@landspout/iostream';
+import { memoryPair } from '@landspout/iostream/transports';
 import { describe, expect, it } from 'vitest';
-import { encodeMessage, resolveWebSocketOptions, WebSocketConnection } from '../../src/index.ts';
+import { resolveWebSocketOptions, WebSocketConnection } from '../../src/connection/index.ts';
+import { encodeMessage } from '../../src/index.ts';
 import { encodeClose } from '../../src/protocol/index.ts';
 import { MASK } from '../fixtures/raw-client.ts';
 import { until } from '../fixtures/running-application.ts';

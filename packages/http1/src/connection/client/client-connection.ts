@@ -1,8 +1,9 @@
 // The client room knows one connection: one request after the other, and upgrades. It does not know pools or redirects.
 
-import { IOLoop, isThenable, reportRejection } from '@landspout/ioloop';
+import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
+import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
   type Http1Limits,

@@ -1,5 +1,5 @@
-import { onAbort } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
+import { onAbort } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import type { ResponseHead } from '../../delegate.ts';
 import type { HTTPHeaders, Http1Limits } from '../../protocol/index.ts';

@@ -1,4 +1,5 @@
-import type { DeadlineWheel, IOLoop, RateLimitedLog } from '@landspout/ioloop';
+import type { IOLoop } from '@landspout/ioloop';
+import type { DeadlineWheel, RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPConnectionInfo, HTTPServerConnectionDelegate, RequestHead } from '../../delegate.ts';
 import type { HttpDateCache } from '../../protocol/index.ts';

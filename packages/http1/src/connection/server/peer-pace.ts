@@ -1,4 +1,4 @@
-import { Deadline, type DeadlineEntry } from '@landspout/ioloop';
+import { Deadline, type DeadlineEntry } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import { HTTPDeadlineError } from '../errors.ts';
 import type { ConnectionHost } from './host.ts';

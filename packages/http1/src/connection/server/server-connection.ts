@@ -1,13 +1,13 @@
 import type { Buffer } from 'node:buffer';
+import { isCancellation } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import {
   callReporting,
   type DeadlineEntry,
-  isCancellation,
   isThenable,
   reportRejection,
   runInRootContext,
-} from '@landspout/ioloop';
-import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+} from '@landspout/ioloop/reactor';
 import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
 import type { RequestDecoder } from '../../protocol/index.ts';
 import { closedEarly, endOfConnection, HTTPDeadlineError, headTooSlow } from '../errors.ts';

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { callReporting } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import { callReporting } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import type {
   HTTPConnectionInfo,

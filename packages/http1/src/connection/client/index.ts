@@ -1,0 +1,20 @@
+/**
+ * The client side of HTTP/1.1: one connection over one stream, and upgrades. For authors of a client;
+ * `@landspout/httpclient` is one.
+ *
+ * @packageDocumentation
+ */
+
+// Connections.
+
+export { ClientConnection, type ClientConnectionOptions } from './client-connection.ts';
+export type { ClientRequest, HTTPResponseDelegate } from './client-delegate.ts';
+
+// Upgrades: leaving HTTP on a connection (RFC 9110 §7.8).
+
+export {
+  requestUpgrade,
+  type UpgradeOptions,
+  type UpgradeRequest,
+  type UpgradeResult,
+} from './client-upgrade.ts';

@@ -1,0 +1,22 @@
+/**
+ * The server side of HTTP/1.1: one connection over one stream, and what its server provides for it. For authors of a
+ * server; `@landspout/httpserver` is one.
+ *
+ * @packageDocumentation
+ */
+
+// Connections.
+
+export type { DetachedStream, ServedConnection } from './host.ts';
+export { IncomingRequest, remoteIpOf } from './incoming-request.ts';
+export { ServerConnection } from './server-connection.ts';
+
+// What a server provides.
+
+export { PiecePool } from '../body-pieces.ts';
+export type { ConnectionHost, ConnectionLimits, ConnectionServices, Drain } from './host.ts';
+export { ServerCodecs } from './server-codecs.ts';
+
+// Observing connections and requests.
+
+export type { ConnectionMonitor, RequestOutcome, RequestToken } from './connection-monitor.ts';

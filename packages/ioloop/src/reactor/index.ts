@@ -1,0 +1,42 @@
+/**
+ * What a package between the loop and a program needs: the reactor and its descriptors, deadlines by the thousand, and
+ * how to call a callback of the program. `@landspout/iostream` and the packages above it use it.
+ *
+ * A program uses `@landspout/ioloop` instead.
+ *
+ * @packageDocumentation
+ */
+
+// The reactor: readiness of descriptors, and native calls.
+
+export type { NativeAddress, NativeBinding } from './native-binding.ts';
+export {
+  checked,
+  type Descriptor,
+  type Reactor,
+  type ReactorStats,
+  type ReadyHandler,
+  systemError,
+} from './reactor.ts';
+
+// Writes: what leaves at the end of a loop iteration, in batches and within a budget.
+
+export type { Flushable } from './flush-queue.ts';
+export type { BatchedSender, SendBatch } from './send-batch.ts';
+export type { BudgetedWriter, WriteBudget } from './write-budget.ts';
+
+// Deadlines and abort.
+
+export { onAbort } from '../abort.ts';
+export { Deadline, type DeadlineEntry, DeadlineWheel } from '../loop/deadline-wheel.ts';
+
+// Callbacks of the program, and reports about them.
+
+export { withCallerStack } from '../caller-stack.ts';
+export { RateLimitedLog } from '../logger.ts';
+export { runInRootContext } from '../node-async-context.ts';
+export { callReporting, isThenable, reportRejection } from '../thenable.ts';
+
+// Checks of arguments.
+
+export { portNumber, portProblem } from '../checks.ts';

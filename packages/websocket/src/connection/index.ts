@@ -1,0 +1,15 @@
+/**
+ * One WebSocket connection over any stream, after its opening handshake: for servers and clients other than
+ * `WebSocketHandler` and `websocketConnect`.
+ *
+ * @packageDocumentation
+ */
+
+// Connections.
+
+export type { WebSocketDelegate } from './delegate.ts';
+export { WebSocketConnection } from './websocket-connection.ts';
+
+// Options.
+
+export { type RandomBytes, resolveWebSocketOptions, type WebSocketSettings } from './websocket-options.ts';
