@@ -1,7 +1,7 @@
 import { Deadline, type DeadlineEntry } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import { quietAfterPeerEnded } from '../errors.ts';
-import type { ConnectionHost } from './host.ts';
+import type { ConnectionHost } from './connection-host.ts';
 
 /**
  * The deadline of a response whose headers were sent and whose peer has ended its side: something must be written to it

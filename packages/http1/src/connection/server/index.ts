@@ -7,14 +7,14 @@
 
 // Connections.
 
-export type { DetachedStream, ServedConnection } from './host.ts';
+export type { DetachedStream, ServedConnection } from './connection-host.ts';
 export { IncomingRequest, remoteIpOf } from './incoming-request.ts';
 export { ServerConnection } from './server-connection.ts';
 
 // What a server provides.
 
 export { PiecePool } from '../body-pieces.ts';
-export type { ConnectionHost, ConnectionLimits, ConnectionServices, Drain } from './host.ts';
+export type { ConnectionHost, ConnectionLimits, ConnectionServices, Drain } from './connection-host.ts';
 export { ServerCodecs } from './server-codecs.ts';
 
 // Observing connections and requests.

@@ -1,7 +1,7 @@
 import { Deadline, type DeadlineEntry } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import { HTTPDeadlineError } from '../errors.ts';
-import type { ConnectionHost } from './host.ts';
+import type { ConnectionHost } from './connection-host.ts';
 
 /**
  * The one deadline of a connection, and what a peer must have done by then: sent some of a body, or read some of

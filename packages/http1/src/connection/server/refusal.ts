@@ -3,8 +3,8 @@ import type { IOStream } from '@landspout/iostream';
 import type { HTTPConnectionInfo } from '../../delegate.ts';
 import { type HTTPHeaders, Http1ProtocolError, STATUS_REASONS } from '../../protocol/index.ts';
 import { type HTTPDeadlineError, HTTPInputError } from '../errors.ts';
+import type { ConnectionServices } from './connection-host.ts';
 import type { RequestToken } from './connection-monitor.ts';
-import type { ConnectionServices } from './host.ts';
 
 /** An answer that the connection gives by itself, before or in place of the delegate. */
 export interface Refusal {

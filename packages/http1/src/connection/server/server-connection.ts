@@ -12,7 +12,7 @@ import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspou
 import type { RequestDecoder } from '../../protocol/index.ts';
 import { closedEarly, endOfConnection, HTTPDeadlineError, headTooSlow } from '../errors.ts';
 import type { MessagePump, PumpedConnection } from '../message-pump.ts';
-import type { ConnectionHost, ServedConnection } from './host.ts';
+import type { ConnectionHost, ServedConnection } from './connection-host.ts';
 import { PeerPace } from './peer-pace.ts';
 import { type FailedRequest, judgeFailure, logRefusal, sendRefusal, tooSlow } from './refusal.ts';
 import type { ServerCodec } from './server-codecs.ts';

@@ -12,9 +12,9 @@ import { encodeInterim, type HTTPHeaders } from '../../protocol/index.ts';
 import { BodyPieces } from '../body-pieces.ts';
 import { connectionChecks, endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
 import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
+import type { ConnectionHost } from './connection-host.ts';
 import type { RequestToken } from './connection-monitor.ts';
 import { HalfClosed } from './half-closed.ts';
-import type { ConnectionHost } from './host.ts';
 import type { PeerPace } from './peer-pace.ts';
 import type { ServerCodec } from './server-codecs.ts';
 
