@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import { callReporting } from '../thenable.ts';
 
-/** One call of a function that waits for its turn, with the async context of the one who asked for it. */
+/** A queued call, with its arguments and the async context of the code that queued it. */
 class QueuedCallback extends AsyncResource {
   readonly callback: (...args: never[]) => unknown;
-  /** `undefined` for none, which is the common case. */
+  /** `undefined` if there are none, which is the common case. */
   readonly args: readonly unknown[] | undefined;
 
   constructor(callback: (...args: never[]) => unknown, args: readonly unknown[] | undefined) {
@@ -15,14 +15,14 @@ class QueuedCallback extends AsyncResource {
 }
 
 /**
- * The functions that run on the next turn of the loop, in the order in which they were added.
+ * Runs callbacks in the next loop iteration, in the order in which they were added.
  *
- * All that wait at the beginning of a turn share one immediate of Node's. What they add waits for the turn after,
- * so that a callback which adds itself again starves nobody. Promises that they settle go on when the last of them
- * has run, as after a batch of the reactor.
+ * All callbacks queued when an iteration begins share one Node immediate. Callbacks that they add run in the iteration
+ * after that, so a callback that keeps adding itself cannot starve other work. Continuations of promises that a
+ * callback settles run after the last callback of the iteration, as they do after a batch of the reactor.
  */
 export class CallbackQueue {
-  /** Callbacks that were run since the queue was made. */
+  /** Callbacks run since the queue was created. */
   ran = 0;
 
   readonly #report: (error: unknown) => void;
@@ -51,7 +51,7 @@ export class CallbackQueue {
     this.#waiting.push(new QueuedCallback(callback, args.length === 0 ? undefined : args));
   }
 
-  /** Forgets what waits; also what the turn under way has not reached. */
+  /** Drops all queued callbacks, including those that the current iteration has not reached yet. */
   close(): void {
     this.#closed = true;
     this.#waiting = [];

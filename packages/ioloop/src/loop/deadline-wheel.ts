@@ -5,30 +5,39 @@ import type { Logger } from '../logger.ts';
 import { runInRootContext } from '../node-async-context.ts';
 import { reportRejection } from '../thenable.ts';
 
-/** Something with one deadline at a time. */
+/** An object that has one deadline at a time. */
 export interface DeadlineEntry {
-  /** Called once when the deadline has passed, up to one tick late. */
+  /** Called once after the deadline has passed, up to one tick late. */
   deadlinePassed(): void;
 }
 
-/** Most ticks of one turn of the wheel; a deadline further away is looked at again when its slot comes round. */
+/**
+ * Ticks in one turn of the wheel. A deadline that is further away is examined and placed again when its slot comes
+ * round.
+ */
 const SLOTS = 512;
-/** Most deadlines that pass in one turn of the loop: what thousands have missed must not hold up the others. */
+/**
+ * Most deadlines handled in one loop iteration. When thousands pass at once, other work must not have to wait for all
+ * of them.
+ */
 const MOST_PASSED_PER_TURN = 16;
-/** How many that were only moved or cleared, so that no handler is called, may come round in place of one that passes. */
+/**
+ * Entries that were only moved or cleared need no handler call, so this many of them count as much as one that passes.
+ */
 const MOVED_FOR_PASSED = 16;
-/** Then everybody else has a turn. */
+/** The wheel then yields to the rest of the loop before it continues. */
 const PAUSE_MS = 0;
 
 /**
- * Deadlines of very many connections with one timer: coarse, and free to move later.
+ * Tracks the deadlines of very many connections with a single timer. Coarse, but moving a deadline to a later time is
+ * almost free.
  *
- * Setting a later deadline only stores a number, and the entry is put where it belongs when its old slot comes
- * round. The timer runs while there are entries, and keeps no process alive.
+ * Setting a later deadline only stores a number; the entry moves to its new slot when its old slot comes round. The
+ * timer runs only while there are entries, and does not keep the process alive.
  */
 export class DeadlineWheel {
   readonly #clock: Clock;
-  /** For {@link Deadline}: logs what a handler has failed with. */
+  /** For {@link Deadline}: logs the error that a handler threw or rejected with. */
   readonly report: (error: unknown) => void;
   readonly #tickMs: number;
   readonly #slots: (Set<Deadline> | undefined)[] = new Array(SLOTS).fill(undefined);
@@ -36,35 +45,38 @@ export class DeadlineWheel {
   #tick = 0;
   #startedAt = 0;
   #timer: ClockTimer | undefined;
-  /** The slot of the present tick has more than one turn could deal with. */
+  /** The slot of the current tick holds more entries than one loop iteration could process. */
   #unfinished = false;
-  /** The hand is behind the clock: more came round than one turn could deal with. */
+  /** The wheel lags behind the clock, because there was more to process than fits in one loop iteration. */
   #isBehind = false;
 
-  /** @param tickMs - how late a deadline may be noticed; default 500. */
+  /** @param tickMs - resolution of the wheel: how late a deadline may be noticed. Default: 500. */
   constructor(clock: Clock, logger: Logger, tickMs = 500) {
     loopChecks.positiveNumber('DeadlineWheel', 'tickMs', tickMs);
     this.#clock = requireClock('DeadlineWheel', clock);
     loopChecks.withMethods('DeadlineWheel', 'a logger', logger, 'error', 'warn');
-    this.report = (error) => logger.error({ error }, 'a deadline handler failed');
+    this.report = (error) => logger.error({ error }, 'a deadlinePassed handler threw or rejected');
     this.#tickMs = tickMs;
     this.#startedAt = clock.now();
   }
 
-  /** How many entries the wheel holds. */
+  /** Entries in the wheel. */
   get size(): number {
     return this.#size;
   }
 
-  /** The tick at which `delayMs` from now have passed for certain. */
+  /** Returns the first tick that is certain to come at least `delayMs` from now. */
   tickAfter(delayMs: number): number {
-    // While the wheel is empty its timer rests, and its hand may have stood still.
+    // While the wheel is empty its timer is stopped, so `#tick` may be out of date.
     if (this.#size === 0) this.#tick = this.#tickOfClock();
     const now = this.#isBehind ? this.#tickOfClock() : this.#tick;
     return now + Math.ceil(delayMs / this.#tickMs) + 1;
   }
 
-  /** For {@link Deadline}: puts it where it comes round at `tick`, or as late as one turn allows. */
+  /**
+   * For {@link Deadline}: puts `deadline` into the slot for `tick`, or into the last slot of this turn if `tick` is
+   * further away. @returns the tick of that slot.
+   */
   place(deadline: Deadline, tick: number): number {
     const placed = Math.min(tick, this.#tick + SLOTS - 1);
     const index = placed % SLOTS;
@@ -79,7 +91,7 @@ export class DeadlineWheel {
     return placed;
   }
 
-  /** For {@link Deadline}. */
+  /** For {@link Deadline}: takes `deadline` out of the slot for the tick `placed`. */
   remove(deadline: Deadline, placed: number): void {
     if (this.#slots[placed % SLOTS]?.delete(deadline)) this.#size -= 1;
     if (this.#size === 0) this.#stopTimer();
@@ -89,7 +101,7 @@ export class DeadlineWheel {
     return inspection(this, ['size'], () => ({ tickMs: this.#tickMs }));
   }
 
-  /** Started by whichever request comes first, and kept going: it must not hold on to that one's async context. */
+  /** The timer outlives the call that happens to start it, and must not retain the async context of that call. */
   #startTimer(delayMs = this.#tickMs): void {
     runInRootContext(() => {
       this.#timer = this.#clock.setTimeout(() => this.#turn(), delayMs);
@@ -114,16 +126,19 @@ export class DeadlineWheel {
       left -= this.#empty(this.#tick % SLOTS, left);
     }
     this.#isBehind = this.#unfinished || this.#tick < target;
-    // Until here it was the timer that has fired, or one that an entry started after the wheel had become empty.
+    // The current timer is either the one that just fired, or one started by an entry after the wheel had become empty.
     this.#stopTimer();
     if (this.#size > 0) this.#startTimer(this.#isBehind ? PAUSE_MS : this.#tickMs);
   }
 
-  /** @param most - what the turn has left, with a deadline that was only moved as the unit. @returns what was used of it. */
+  /**
+   * @param most - what is left of this iteration's quota; handling a moved or cleared deadline uses 1.
+   * @returns how much of the quota was used.
+   */
   #empty(index: number, most: number): number {
     const slot = this.#slots[index];
     let used = 0;
-    // One by one, so that those which are still to come can be moved and removed as before.
+    // One at a time, so that handlers can still move and remove the remaining entries.
     for (const deadline of slot ?? []) {
       if (used >= most) break;
       slot?.delete(deadline);
@@ -141,11 +156,11 @@ export class DeadlineWheel {
   }
 }
 
-/** One movable deadline on a {@link DeadlineWheel}. */
+/** A movable deadline on a {@link DeadlineWheel}. */
 export class Deadline {
   readonly #wheel: DeadlineWheel;
   readonly #entry: DeadlineEntry;
-  /** The tick that matters, and the tick of the slot that holds us; 0 for none. */
+  /** The tick at which the deadline passes, and the tick of the slot that holds this object; 0 for none. */
   #due = 0;
   #placed = 0;
 
@@ -156,7 +171,7 @@ export class Deadline {
     this.#entry = entry;
   }
 
-  /** Replaces the deadline by one `delayMs` from now. */
+  /** Sets the deadline to `delayMs` from now, replacing any earlier one. */
   set(delayMs: number): void {
     loopChecks.durationMs('Deadline.set', 'delayMs', delayMs);
     this.#due = this.#wheel.tickAfter(delayMs);
@@ -164,23 +179,23 @@ export class Deadline {
     if (this.#placed === 0) this.#placed = this.#wheel.place(this, this.#due);
   }
 
-  /** Forgets the deadline. The wheel lets go of us when our slot comes round. */
+  /** Cancels the deadline. The wheel drops its reference to this object when the slot next comes round. */
   clear(): void {
     this.#due = 0;
   }
 
-  /** Forgets the deadline and leaves the wheel at once. */
+  /** Cancels the deadline and removes this object from the wheel immediately. */
   close(): void {
     this.#due = 0;
     if (this.#placed !== 0) this.#unplace();
   }
 
-  /** For {@link DeadlineWheel}: whether it passes when it comes round at `tick`. */
+  /** For {@link DeadlineWheel}: whether the deadline has passed at `tick`. */
   isDue(tick: number): boolean {
     return this.#due !== 0 && this.#due <= tick;
   }
 
-  /** For {@link DeadlineWheel}: our slot has come round. */
+  /** For {@link DeadlineWheel}: called when the slot that holds this object has come round. */
   comeRound(tick: number): void {
     this.#placed = 0;
     if (this.#due === 0) return;
@@ -189,11 +204,11 @@ export class Deadline {
       return;
     }
     this.#due = 0;
-    // What this one enters by `enterWith` must not reach the next one of the same turn.
+    // A context that this handler enters with `enterWith` must not leak into the next handler of the same iteration.
     runInRootContext(passEntry, this);
   }
 
-  /** For {@link passEntry}. */
+  /** For {@link passEntry}: calls the handler. */
   pass(): void {
     reportRejection(this.#entry.deadlinePassed(), this.#wheel.report);
   }

@@ -1,5 +1,5 @@
-// The loop of a thread: what it calls and when, timers, and statistics. Puts the rooms below together. Does not know
-// streams, protocols or other processes.
+// The event loop of a thread: callbacks, timers and statistics. Combines the rooms below it; streams, protocols and
+// other processes are handled elsewhere.
 
 import { loopChecks } from '../checks.ts';
 import { type Clock, requireClock, systemClock } from '../clock.ts';
@@ -30,23 +30,23 @@ import { LoopLag, type LoopStats, STATS_OPTIONS, type StatsOptions } from './loo
 import { LoopTimers, type Timeout } from './loop-timers.ts';
 
 export interface IOLoopOptions {
-  /** Default: the machine's clock. */
+  /** Default: the system clock. */
   readonly clock?: Clock;
-  /** Hears of errors that no caller can be told. Default: standard error. */
+  /** Receives errors that cannot be reported to a caller. Default: standard error. */
   readonly logger?: Logger;
 }
 
 const LOOP_OPTIONS: OptionNames<IOLoopOptions> = { clock: true, logger: true };
 
 export interface RunOptions {
-  /** Most milliseconds to wait for the result; default: no limit. */
+  /** Most milliseconds to wait for the result. Default: no limit. */
   readonly timeoutMs?: number;
 }
 
 const RUN_OPTIONS: OptionNames<RunOptions> = { timeoutMs: true };
 
 export interface CloseOptions {
-  /** Also closes the descriptors and sockets that {@link IOLoop.addHandler} watches. Default false. */
+  /** Also closes the descriptors and sockets that {@link IOLoop.addHandler} watches. Default: false. */
   readonly allFds?: boolean;
 }
 
@@ -55,15 +55,15 @@ const CLOSE_OPTIONS: OptionNames<CloseOptions> = { allFds: true };
 let currentLoop: IOLoop | undefined;
 
 /**
- * The event loop of one thread. It lives inside Node's own loop, never instead of it: promises, timers and
- * Node's sockets work beside it, and nothing needs to be started.
+ * The event loop of one thread. It runs inside Node's event loop and does not replace it: promises, timers and Node's
+ * own sockets keep working beside it, and nothing has to be started.
  *
- * With the native backend, descriptor readiness comes from epoll; with the portable one, streams stand on
- * Node's sockets, and what only readiness can do ({@link addHandler}, `Selector`, `Socket`) refuses with
+ * On the native backend, descriptor readiness comes from epoll. On the portable backend, streams use Node's sockets,
+ * and features that need descriptor readiness ({@link addHandler}, `Selector`, `Socket`) throw
  * `ERR_LOOP_NOT_SUPPORTED`.
  */
 export class IOLoop {
-  /** Event bits of {@link addHandler}, which may be or-ed. */
+  /** Event bits for {@link addHandler}; combine them with `|`. */
   static readonly READ = READ;
   static readonly WRITE = WRITE;
   static readonly ERROR = ERROR;
@@ -71,9 +71,11 @@ export class IOLoop {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly backend: Backend;
-  /** Why this backend runs, in words for a person. */
+  /** Why this backend was chosen, as readable text. */
   readonly backendReason: string;
-  /** The layer below the streams; `undefined` on the portable backend. Programs use {@link addHandler}. */
+  /**
+   * The layer below the streams; `undefined` on the portable backend. Programs should use {@link addHandler} instead.
+   */
   readonly reactor: Reactor | undefined;
 
   readonly #flushes: FlushQueue;
@@ -83,17 +85,20 @@ export class IOLoop {
   readonly #runs = new LoopRuns();
   readonly #lag = new LoopLag();
   readonly #executors = new LoopExecutors();
-  /** The one that watches: there is one at a time in a process. */
+  /** The active watch. A process has at most one at a time. */
   #watch: LoopWatch | undefined;
   #closed = false;
 
-  /** The loop of this thread, made at the first call, and again after that one was closed. */
+  /** Returns the loop of this thread. Creates it at the first call, and again after it has been closed. */
   static current(): IOLoop {
     currentLoop ??= new IOLoop();
     return currentLoop;
   }
 
-  /** @throws LoopUsageError `ERR_LOOP_BACKEND` when `LANDSPOUT_BACKEND` asks for what cannot be had. */
+  /**
+   * @throws LoopUsageError `ERR_LOOP_BACKEND` if `LANDSPOUT_BACKEND` has an invalid value, or asks for a backend that
+   *   is not available.
+   */
   constructor(options: IOLoopOptions = {}) {
     loopChecks.options('IOLoop', options, LOOP_OPTIONS);
     const { clock = systemClock, logger = consoleLogger } = options;
@@ -110,15 +115,15 @@ export class IOLoop {
     this.#handlers = reactor === undefined ? undefined : new DescriptorHandlers(reactor, report);
   }
 
-  /** Milliseconds on the loop's clock; never goes backwards. */
+  /** Milliseconds on the loop's clock. Never goes backwards. */
   time(): number {
     return this.clock.now();
   }
 
   /**
-   * Calls `callback(...args)` on the next turn of the loop, in the order of the calls, in the caller's async
-   * context. A throw or rejection is logged and stops nothing. Promises that one callback of a turn settles go on
-   * after the last callback of that turn.
+   * Calls `callback(...args)` in the next loop iteration, in the caller's async context. Callbacks run in the order in
+   * which they were added. If one throws or rejects, the error is logged and the others still run. Continuations of
+   * promises that a callback settles run after the last callback of the iteration.
    */
   addCallback<Args extends unknown[]>(callback: (...args: Args) => unknown, ...args: Args): void {
     loopChecks.callback('addCallback', 'callback', callback);
@@ -127,10 +132,10 @@ export class IOLoop {
   }
 
   /**
-   * Calls `callback(...args)` once, not before `delayMs` have passed, in the caller's async context.
+   * Calls `callback(...args)` once, after at least `delayMs` milliseconds, in the caller's async context.
    *
    * @param delayMs - 0 to 2,147,483,647 (about 24 days).
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for a delay out of range.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if the delay is out of range.
    */
   callLater<Args extends unknown[]>(
     delayMs: number,
@@ -144,8 +149,8 @@ export class IOLoop {
   }
 
   /**
-   * Calls `callback(...args)` once, not before {@link time} says `whenMs`; on the next turn where that has passed.
-   * Otherwise as {@link callLater}.
+   * Calls `callback(...args)` once, when {@link time} has reached `whenMs`. If that time has already passed, the call
+   * comes in the next loop iteration. Otherwise like {@link callLater}.
    */
   callAt<Args extends unknown[]>(
     whenMs: number,
@@ -153,41 +158,42 @@ export class IOLoop {
     ...args: Args
   ): Timeout {
     if (!Number.isFinite(whenMs)) {
-      throw loopChecks.wrong('callAt', 'a time of the loop', whenMs);
+      throw loopChecks.wrong('callAt', 'a finite number (a time on the clock of the loop)', whenMs);
     }
     return this.callLater(Math.max(0, whenMs - this.time()), callback, ...args);
   }
 
   /**
-   * Calls `callback(promise)` on a later turn when `promise` has settled, in the caller's async context. What it
-   * settles with is the callback's business: a rejection counts as handled.
+   * Calls `callback(promise)` in a later loop iteration, after `promise` has settled, in the caller's async context.
+   * The callback must handle a rejection itself: the promise counts as handled.
    */
   addFuture<T>(promise: PromiseLike<T>, callback: (promise: PromiseLike<T>) => unknown): void {
     loopChecks.callback('addFuture', 'callback', callback);
     if (!isThenable(promise)) throw loopChecks.wrong('addFuture', 'a promise', promise);
     if (this.#closed) this.#refuse('addFuture');
-    // A loop that was closed meanwhile has dropped what waited on it, and this with it.
+    // If the loop is closed in the meantime, this callback is dropped, like everything else that was pending.
     const settled = (): void => {
       if (!this.#closed) this.#callbacks.add(callback, [promise]);
     };
     Promise.resolve(promise).then(settled, settled);
   }
 
-  /** Forgets a pending {@link callLater}. Harmless after it ran. */
+  /** Cancels a pending {@link callLater}. Does nothing if the callback has already run. */
   removeTimeout(timeout: Timeout): void {
     if (typeof timeout?.cancel !== 'function')
-      throw loopChecks.wrong('removeTimeout', 'what callLater returned', timeout);
+      throw loopChecks.wrong('removeTimeout', 'the result of callLater or callAt', timeout);
     timeout.cancel();
   }
 
   /**
-   * Calls `handler(target, events)` whenever the descriptor is ready, until {@link removeHandler}. Level-triggered:
-   * an event that is not dealt with comes again. The handler runs in the async context of this call.
+   * Calls `handler(target, events)` whenever the descriptor is ready, until {@link removeHandler}. Level-triggered: the
+   * handler is called again as long as the descriptor stays ready. It runs in the async context of this call.
    *
-   * @param target - a {@link Socket}, or the number of a descriptor that stays yours: the loop watches a
-   *   duplicate of it, so that closing yours first is safe.
+   * @param target - a {@link Socket}, or the number of a descriptor, which the caller continues to own. The loop
+   *   watches a duplicate of it, so you may close yours first.
    * @param events - {@link READ}, {@link WRITE}, or both. {@link ERROR} is always reported.
-   * @throws LoopUsageError `ERR_LOOP_ALREADY_REGISTERED`; `ERR_LOOP_NOT_SUPPORTED` on the portable backend.
+   * @throws LoopUsageError `ERR_LOOP_ALREADY_REGISTERED` if the target has a handler already; `ERR_LOOP_NOT_SUPPORTED`
+   *   on the portable backend.
    * @throws SystemError such as `EBADF`, or `EPERM` for a regular file, which is always ready.
    */
   addHandler<Target extends number | Socket>(
@@ -201,21 +207,24 @@ export class IOLoop {
     handlers.add(target, events, handler);
   }
 
-  /** Changes which events a handler hears of. @throws LoopUsageError `ERR_LOOP_NOT_REGISTERED`. */
+  /** Changes the events that a handler is called for. @throws LoopUsageError `ERR_LOOP_NOT_REGISTERED`. */
   updateHandler(target: number | Socket, events: number): void {
     this.#requireHandlers('updateHandler').update(target, events);
   }
 
-  /** Stops watching a descriptor; one without a handler is left alone. An event of this batch is dropped. */
+  /**
+   * Stops watching a descriptor. Does nothing if it has no handler. An event of the current batch that is still
+   * undelivered is dropped.
+   */
   removeHandler(target: number | Socket): void {
     this.#requireHandlers('removeHandler').remove(target);
   }
 
   /**
-   * Keeps the process alive until {@link stop}. Node's loop turns without it: a program whose servers or timers
-   * keep it alive needs neither.
+   * Keeps the process alive until {@link stop} is called. The loop works without it: a program that its servers or
+   * timers keep alive needs neither method.
    *
-   * @throws LoopUsageError `ERR_LOOP_RUNNING` when started already.
+   * @throws LoopUsageError `ERR_LOOP_RUNNING` if the loop is already started.
    */
   async start(): Promise<void> {
     if (this.#closed) this.#refuse('start');
@@ -223,11 +232,11 @@ export class IOLoop {
   }
 
   /**
-   * Ends {@link start}, and cuts {@link run} short. Nothing else is touched: callbacks that were added before still
-   * run, sockets and timers stay open.
+   * Ends {@link start}, and makes {@link run} reject. Nothing else changes: callbacks that were already added still
+   * run, and sockets and timers stay open.
    *
-   * @throws LoopUsageError `ERR_LOOP_NOT_RUNNING` when neither waits. Tornado lets a stop before the start end that
-   *   start at once; here it is a mistake that is told.
+   * @throws LoopUsageError `ERR_LOOP_NOT_RUNNING` if neither is active. In Tornado a stop before the start ends that
+   *   start immediately; here it is reported as a mistake.
    */
   stop(): void {
     if (this.#closed) this.#refuse('stop');
@@ -235,11 +244,12 @@ export class IOLoop {
   }
 
   /**
-   * Runs `main` and waits for its result. The process stays alive meanwhile.
+   * Runs `main` and returns its result. Keeps the process alive until then.
    *
-   * @param main - is given a signal that aborts at the timeout or the stop, so that it can stop its own work.
-   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopStoppedError `ERR_LOOP_STOPPED` at a
-   *   {@link stop}; LoopUsageError `ERR_LOOP_USAGE` for a timeout out of range. What `main` throws passes unchanged.
+   * @param main - receives a signal that is aborted at the timeout or by {@link stop}, so that it can end its own work.
+   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if there is no result within `timeoutMs`; LoopStoppedError
+   *   `ERR_LOOP_STOPPED` if {@link stop} is called first; LoopUsageError `ERR_LOOP_USAGE` if the timeout is out of
+   *   range. Errors thrown by `main` pass through unchanged.
    */
   async run<T>(main: (signal: AbortSignal) => T | Promise<T>, options: RunOptions = {}): Promise<T> {
     loopChecks.callback('run', 'main', main);
@@ -250,8 +260,8 @@ export class IOLoop {
   }
 
   /**
-   * Runs an exported function outside of this thread, in the default executor: a pool of threads, made at the first
-   * need. Options: another `executor`, a `signal`, a `transferList`. {@link ExecutorTask} says what can be a task.
+   * Runs an exported function outside this thread, in the default executor: a pool of threads, created when first
+   * needed. Options: another `executor`, a `signal`, a `transferList`. See {@link ExecutorTask} for what can be a task.
    *
    * @throws what the executor's `run` rejects with, such as ExecutorLimitError `ERR_EXECUTOR_QUEUE_FULL`.
    */
@@ -264,15 +274,16 @@ export class IOLoop {
     return this.#executors.run(task, args, options);
   }
 
-  /** Sets where {@link runInExecutor} runs from now on. It is closed with this loop. */
+  /** Sets the executor that {@link runInExecutor} uses from now on. It is closed together with this loop. */
   setDefaultExecutor(executor: Executor): void {
     if (this.#closed) this.#refuse('setDefaultExecutor');
     this.#executors.setDefault(executor);
   }
 
   /**
-   * Watches this loop from another thread: when it stands still for `thresholdMs` (default 100), the JavaScript
-   * stack of who blocks it is reported, while the block lasts. See `watchLoop` in full. Closed with this loop.
+   * Watches this loop from another thread. If the loop is blocked for `thresholdMs` (default: 100), the JavaScript
+   * stack of the blocking code is reported while the block lasts. See `watchLoop` for details. The watch is closed
+   * together with this loop.
    *
    * @throws WatchUsageError `ERR_WATCH_OPTIONS`, `ERR_WATCH_THREAD`, `ERR_WATCH_ACTIVE`, `ERR_WATCH_WORKER`.
    */
@@ -284,8 +295,8 @@ export class IOLoop {
   }
 
   /**
-   * What this loop has done, and how it fares. Reading costs some microseconds; collecting counts only, and from the
-   * first call on one unref'd timer of Node's measures the lag.
+   * Returns what this loop has done and how busy it is. A call takes a few microseconds. Collecting the numbers only
+   * increments counters; from the first call on, an unref'd Node timer also measures the lag.
    */
   stats(options: StatsOptions = {}): LoopStats {
     loopChecks.options('stats', options, STATS_OPTIONS);
@@ -304,17 +315,17 @@ export class IOLoop {
   }
 
   /**
-   * Ends this loop: handlers are removed, pending callbacks and timers are dropped, its watch ends, and so does its
-   * executor when the tasks that run there have. Streams and servers stay: they belong to the thread. Harmless when
-   * closed; every other use of a closed loop throws `ERR_LOOP_CLOSED`.
+   * Closes this loop: removes its handlers, drops pending callbacks and timers, ends its watch, and closes its executor
+   * after the tasks running there have finished. Streams and servers stay open, since they belong to the thread. Does
+   * nothing if the loop is already closed; any other use of a closed loop throws `ERR_LOOP_CLOSED`.
    *
-   * @throws LoopUsageError `ERR_LOOP_RUNNING` while {@link start} or {@link run} waits.
+   * @throws LoopUsageError `ERR_LOOP_RUNNING` while {@link start} or {@link run} is active.
    */
   async close(options: CloseOptions = {}): Promise<void> {
     loopChecks.options('close', options, CLOSE_OPTIONS);
     if (this.#closed) return;
     if (this.#runs.running) {
-      throw new LoopUsageError('ERR_LOOP_RUNNING', 'close: the loop is running; stop it first');
+      throw new LoopUsageError('ERR_LOOP_RUNNING', 'close: the loop is still running; call stop first');
     }
     this.#closed = true;
     if (currentLoop === this) currentLoop = undefined;
@@ -329,19 +340,22 @@ export class IOLoop {
     await this.close();
   }
 
-  /** Has `flushable.flush()` called at the end of this batch or turn. For transports. */
+  /** Schedules a call of `flushable.flush()` for the end of this batch or loop iteration. For transports. */
   scheduleFlush(flushable: Flushable): void {
     if (typeof flushable?.flush !== 'function')
-      throw loopChecks.wrong('scheduleFlush', 'something to flush', flushable);
+      throw loopChecks.wrong('scheduleFlush', 'an object with a flush method', flushable);
     this.#flushes.schedule(flushable);
   }
 
-  /** Has `flushable.flush()` called in a later turn: its {@link writeBudget} for this one is spent. For transports. */
+  /**
+   * Schedules a call of `flushable.flush()` for a later loop iteration, for when the {@link writeBudget} of this one is
+   * spent. For transports.
+   */
   deferFlush(flushable: Flushable): void {
     this.#flushes.defer(flushable);
   }
 
-  /** How much this thread writes in one turn. For transports. */
+  /** How much this thread may write in one loop iteration. For transports. */
   get writeBudget(): WriteBudget {
     return this.#flushes.budget;
   }
@@ -359,7 +373,7 @@ export class IOLoop {
   }
 
   #report(error: unknown): void {
-    this.logger.error({ error }, 'a callback of the loop failed');
+    this.logger.error({ error }, 'a callback of the loop threw or rejected');
   }
 
   #refuse(operation: string): never {
@@ -370,7 +384,7 @@ export class IOLoop {
     if (this.#handlers !== undefined) return this.#handlers;
     throw new LoopUsageError(
       'ERR_LOOP_NOT_SUPPORTED',
-      `${operation}: descriptor readiness needs the native backend, and the portable one runs: ${this.backendReason}`,
+      `${operation} needs the native backend, but this loop uses the portable one: ${this.backendReason}`,
     );
   }
 }

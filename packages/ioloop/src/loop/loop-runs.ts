@@ -3,11 +3,11 @@ import type { Clock, ClockTimer } from '../clock.ts';
 import { LoopStoppedError, LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
 
 /**
- * What keeps a loop running: at most one `start`, and any number of `run`. Node's own loop turns anyway; these hold
- * the process alive and wait.
+ * The calls that are running a loop: at most one `start`, and any number of `run`. Node's loop works without them; they
+ * keep the process alive and wait.
  */
 export class LoopRuns {
-  /** Called by {@link stop}: each ends one `start` or `run`. */
+  /** Called by {@link stop}; each function ends one `start` or `run`. */
   readonly #ends = new Set<() => void>();
   #started = false;
 
@@ -17,7 +17,7 @@ export class LoopRuns {
 
   async start(): Promise<void> {
     if (this.#started) {
-      throw new LoopUsageError('ERR_LOOP_RUNNING', 'start: the loop was started already, and not stopped');
+      throw new LoopUsageError('ERR_LOOP_RUNNING', 'start: the loop is already started; call stop first');
     }
     this.#started = true;
     const keepAlive = setInterval(() => {}, MAX_DELAY_MS);
@@ -27,10 +27,10 @@ export class LoopRuns {
 
   stop(): void {
     if (!this.running) {
-      throw new LoopUsageError('ERR_LOOP_NOT_RUNNING', 'stop: neither start nor run waits on this loop');
+      throw new LoopUsageError('ERR_LOOP_NOT_RUNNING', 'stop: the loop is not running; neither start nor run is active');
     }
     for (const end of this.#ends) end();
-    // What is stopped is no longer running, although its caller hears of it a moment later.
+    // The loop stops running now, although the awaiting callers resume a little later.
     this.#ends.clear();
     this.#started = false;
   }

@@ -2,42 +2,45 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { OptionNames } from '../option-names.ts';
 import type { ReactorStats } from '../reactor/reactor.ts';
 
-/** What a loop has done since it was made, and how it fares. Everything but `lag` only ever grows or is a level. */
+/**
+ * What a loop has done since it was created, and how busy it is. Apart from `lag`, each number is either a total that
+ * never decreases or the current level.
+ */
 export interface LoopStats {
   readonly callbacks: {
-    /** Calls of `addCallback` that were run. */
+    /** Calls of `addCallback` that have run. */
     readonly run: number;
-    /** Those that wait for the next turn. */
+    /** Calls that wait for the next loop iteration. */
     readonly waiting: number;
   };
   readonly timers: {
-    /** Calls of `callLater` and `callAt` that were run. */
+    /** Calls of `callLater` and `callAt` that have run. */
     readonly fired: number;
-    /** Those that wait for their moment. */
+    /** Calls that are not due yet. */
     readonly pending: number;
   };
-  /** Of the native reactor, which all loops of this thread share; `undefined` on the portable backend. */
+  /** Statistics of the native reactor, which all loops of this thread share; `undefined` on the portable backend. */
   readonly reactor: ReactorStats | undefined;
-  /** How late the loop comes to what is due. Measured from the first call of `stats` on. */
+  /** How late the loop runs things that are due. Measured from the first call of `stats` on. */
   readonly lag: LagStats;
-  /** Milliseconds that this thread's loop has spent in JavaScript and its own work. */
+  /** Milliseconds that this thread's loop has spent running JavaScript and its own work. */
   readonly busyMs: number;
-  /** Milliseconds that it has waited for something to happen. */
+  /** Milliseconds that it has spent waiting for events. */
   readonly idleMs: number;
 }
 
 export interface StatsOptions {
-  /** Begins a new measurement of the lag after this one was read. Default false. */
+  /** Restarts the lag measurement after this reading. Default: false. */
   readonly resetLag?: boolean;
 }
 
 export const STATS_OPTIONS: OptionNames<StatsOptions> = { resetLag: true };
 
-/** How late the loop comes to what is due, since it is measured or was last reset. */
+/** How late the loop runs things that are due, since the measurement began or was last reset. */
 export interface LagStats {
-  /** Measurements, one about every ten milliseconds. */
+  /** Number of measurements, about one every 10 ms. */
   readonly count: number;
-  /** Half of the measurements were at most this late. */
+  /** The median: half of the measurements were at most this late. */
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
@@ -46,7 +49,7 @@ export interface LagStats {
 const RESOLUTION_MS = 10;
 const RESOLUTION_NS = RESOLUTION_MS * 1e6;
 
-/** Measures the lag of this thread's loop with Node's native histogram, from the first time that it is asked. */
+/** Measures the lag of this thread's loop with Node's native histogram, starting at the first `read`. */
 export class LoopLag {
   #histogram: IntervalHistogram | undefined;
 
@@ -76,7 +79,7 @@ export class LoopLag {
   }
 }
 
-/** The histogram holds the time from one tick to the next: what exceeds the interval is the lag. */
+/** The histogram records the time between two ticks; whatever exceeds the interval is lag. */
 function late(intervalNs: number): number {
   return Math.max(0, (intervalNs - RESOLUTION_NS) / 1e6);
 }

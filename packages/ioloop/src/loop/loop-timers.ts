@@ -3,17 +3,17 @@ import { type Clock, type ClockTimer, systemClock } from '../clock.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { callReporting } from '../thenable.ts';
 
-/** A pending `callLater`; give it to `IOLoop.removeTimeout`. */
+/** A pending `callLater`. Pass it to `IOLoop.removeTimeout` to cancel it. */
 export interface Timeout {
   cancel(): void;
 }
 
 /**
- * The calls of one loop that wait for a moment of its clock: counted, and forgotten together at its close. They are
- * links of a list, since very many may wait, and a list costs each of them least.
+ * The pending timer calls of one loop: counts them, and drops them together when the loop is closed. They form a linked
+ * list, which has the lowest cost per timer, since very many may be pending.
  */
 export class LoopTimers {
-  /** Calls whose moment has come since the loop was made. */
+  /** Calls that have come due since the loop was created. */
   fired = 0;
   pending = 0;
 
@@ -36,19 +36,19 @@ export class LoopTimers {
     return timer;
   }
 
-  /** Forgets everything that is pending. */
+  /** Cancels all pending calls. */
   close(): void {
     while (this.#first !== undefined) this.#first.cancel();
   }
 
-  /** For {@link LoopTimer}: its moment has come. */
+  /** For {@link LoopTimer}: the timer is due. */
   run(timer: LoopTimer): void {
     this.remove(timer);
     this.fired += 1;
     callReporting(timer.callback, timer.args, this.#report);
   }
 
-  /** For {@link LoopTimer}: takes it out of the list. */
+  /** For {@link LoopTimer}: removes it from the list. */
   remove(timer: LoopTimer): void {
     const { previous, next } = timer;
     if (previous === undefined) this.#first = next;
@@ -66,7 +66,7 @@ class LoopTimer implements Timeout {
   previous: LoopTimer | undefined;
   next: LoopTimer | undefined;
   readonly #timers: LoopTimers;
-  /** Node's own or a clock's; `undefined` when it was cancelled or its moment has come. */
+  /** A timer of Node or of the clock; `undefined` after it has fired or was cancelled. */
   #pending: NodeJS.Timeout | ClockTimer | undefined;
 
   constructor(
@@ -83,7 +83,7 @@ class LoopTimer implements Timeout {
     if (clock === systemClock) {
       this.#pending = setTimeout(fire, delayMs, this);
     } else {
-      // A clock of somebody's own may call back in any async context; Node's timers keep the caller's.
+      // A custom clock may call back in any async context; Node's timers keep that of the caller.
       const context = new AsyncResource('LandspoutTimer');
       this.#pending = clock.setTimeout(() => context.runInAsyncScope(fire, undefined, this), delayMs);
     }
@@ -98,9 +98,9 @@ class LoopTimer implements Timeout {
     else clearTimeout(pending);
   }
 
-  /** The moment has come. */
+  /** Runs the callback, unless it has already run or was cancelled. */
   expire(): void {
-    // A clock that calls once more than it should, or after a cancel, is not believed.
+    // Guards against a clock that calls back more than once, or after a cancel.
     if (this.#pending === undefined) return;
     this.#pending = undefined;
     this.#timers.run(this);

@@ -9,13 +9,13 @@ import { isThenable } from '../thenable.ts';
 import { IOLoop } from './io-loop.ts';
 
 export interface PeriodicCallbackOptions {
-  /** Fraction of the period, 0 to 1, by which each delay varies, centred on the period. Default 0. */
+  /** How much each delay varies, as a fraction of the period from 0 to 1, centred on the period. Default: 0. */
   readonly jitter?: number;
   /** Default: the loop of this thread. */
   readonly loop?: IOLoop;
-  /** Numbers from 0 to 1 for the jitter. Default: Math.random. */
+  /** Source of the jitter: returns numbers from 0 to 1. Default: `Math.random`. */
   readonly random?: () => number;
-  /** Whether a started callback keeps the process alive. Default true. */
+  /** Whether the process stays alive while this is started. Default: true. */
   readonly ref?: boolean;
 }
 
@@ -27,11 +27,11 @@ const PERIODIC_OPTIONS: OptionNames<PeriodicCallbackOptions> = {
 };
 
 /**
- * Calls a function every so many milliseconds, measured from start to start.
+ * Calls a function at a fixed interval in milliseconds, measured from start to start.
  *
- * A run that takes longer than the period skips the slots that it missed; an asynchronous one never overlaps
- * itself. Errors are logged, and the schedule goes on. Each run has the async context of {@link start}, whatever an
- * earlier one has entered.
+ * If a run takes longer than the period, the runs that it missed are skipped; runs of an asynchronous callback never
+ * overlap. Errors are logged, and the schedule continues. Each run has the async context of {@link start}, even if an
+ * earlier run entered another one.
  */
 export class PeriodicCallback {
   readonly #callback: () => unknown;
@@ -42,22 +42,23 @@ export class PeriodicCallback {
   readonly #keepsAlive: boolean;
   #timer: ClockTimer | undefined;
   #nextAt = 0;
-  /** Tells a run that was stopped, or stopped and started again, from the one that is scheduled now. */
+  /** Identifies the current schedule, so that a run begun before a stop or restart does not schedule another. */
   #round = 0;
   #running = false;
-  /** The context of the start. */
+  /** The async context of {@link start}. */
   #context: AsyncResource | undefined;
 
   /**
-   * @param periodMs - above 0, and with the jitter at most 2,147,483,647 (about 24 days).
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for such a period or a jitter outside 0 to 1, wrong types, or an option that is not known.
+   * @param periodMs - above 0; multiplied by `1 + jitter / 2`, at most 2,147,483,647 (about 24 days).
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `periodMs` or `jitter` is out of range, a value has the wrong type, or
+   *   an option is unknown.
    */
   constructor(callback: () => unknown, periodMs: number, options: PeriodicCallbackOptions = {}) {
     loopChecks.callback('PeriodicCallback', 'callback', callback);
     loopChecks.options('PeriodicCallback', options, PERIODIC_OPTIONS);
     const { jitter = 0, random = Math.random, ref = true, loop = IOLoop.current() } = options;
     loopChecks.number('PeriodicCallback', 'jitter', jitter, 0, 1);
-    // Timers turn a longer delay into none, and the callback would never rest.
+    // Timers treat a longer delay as none, and the callback would be called without pause.
     const longest = MAX_DELAY_MS / (1 + jitter / 2);
     const fits = typeof periodMs === 'number' && periodMs > 0 && periodMs <= longest;
     if (!fits) {
@@ -79,7 +80,7 @@ export class PeriodicCallback {
     return this.#running;
   }
 
-  /** Starts; the first call comes after one period. Harmless when started. */
+  /** Starts the schedule; the first call comes after one period. Does nothing if it is already started. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
@@ -89,7 +90,7 @@ export class PeriodicCallback {
     this.#schedule();
   }
 
-  /** Stops; a call under way goes on, and none follows it. */
+  /** Stops the schedule. A run in progress continues, but no further run follows. */
   stop(): void {
     this.#running = false;
     this.#round += 1;
@@ -111,27 +112,30 @@ export class PeriodicCallback {
     const round = this.#round;
     this.#timer = this.#loop.clock.setTimeout(
       () => runInContextOf(context, () => this.#run(round), undefined),
-      // A timer may fire a little early, and what is left then comes on top of the longest period.
+      // A timer may fire slightly early; the remainder is added to the period, which could exceed the longest delay.
       Math.min(Math.max(this.#nextAt - now, 0), MAX_DELAY_MS),
     );
     if (!this.#keepsAlive) this.#timer.unref();
   }
 
-  /** Without jitter where `random` fails or answers nonsense: there is no caller who could be told. */
+  /**
+   * Returns the period without jitter if `random` throws or returns an invalid number, since there is no caller to
+   * report that to.
+   */
   #nextPeriod(): number {
     if (this.#jitter === 0) return this.#periodMs;
     try {
       const number = loopChecks.number('PeriodicCallback', 'the result of random', this.#random(), 0, 1);
       return this.#periodMs * (1 + this.#jitter * (number - 0.5));
     } catch (error) {
-      this.#loop.logger.error({ error }, 'the jitter of a periodic callback failed');
+      this.#loop.logger.error({ error }, 'the random function of a periodic callback failed; the period has no jitter');
       return this.#periodMs;
     }
   }
 
   #run(round: number): void {
     const failed = (error: unknown): void => {
-      this.#loop.logger.error({ error }, 'a periodic callback failed');
+      this.#loop.logger.error({ error }, 'a periodic callback threw or rejected; its schedule continues');
       this.#ran(round);
     };
     try {

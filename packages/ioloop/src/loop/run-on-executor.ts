@@ -10,20 +10,20 @@ import type { OptionNames } from '../option-names.ts';
 import { IOLoop } from './io-loop.ts';
 
 export interface RunOnExecutorOptions {
-  /** Where each call runs; it stays the caller's to close. Default: the executor of the loop of the calling thread. */
+  /** Where each call runs; the caller must close it. Default: the executor of the calling thread's loop. */
   readonly executor?: Pick<Executor, 'run'> | undefined;
 }
 
 const ON_EXECUTOR_OPTIONS: OptionNames<RunOnExecutorOptions> = { executor: true };
 
 /**
- * Makes a function that runs in an executor, to be called like any other.
+ * Returns a function that can be called like any other but runs in an executor.
  *
- * Tornado's decorator of this name wraps a method. JavaScript cannot move a closure or a method to another thread, so
- * here a function is named by its module and export, and everything that it needs is an argument.
+ * Tornado's decorator of the same name wraps a method. JavaScript cannot move a closure or method to another thread, so
+ * here the function is named by its module and export, and everything it needs is passed as an argument.
  *
- * @returns a function that never throws: what fails is a rejection, as of `Executor.run`.
- * @throws LoopUsageError `ERR_LOOP_USAGE` for a task that names no place.
+ * @returns a function that never throws: its promise rejects with the same errors as `Executor.run`.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if the task is invalid.
  *
  * @example
  * const hash = runOnExecutor<typeof import('../executors/hash.js').hash>({
