@@ -1,10 +1,10 @@
-/** Which item of a queue comes next. One object orders the items of one queue. */
+/** Decides which item of a queue comes next. Each queue needs its own object. */
 export interface ItemOrder<T> {
-  /** Items held. */
+  /** Items that it holds. */
   readonly size: number;
-  /** Adds an item, or throws and changes nothing. */
+  /** Adds an item. If it throws, nothing must have changed. */
   put(item: T): void;
-  /** Takes the next item, or throws and changes nothing. Called only while there is one. */
+  /** Removes and returns the next item. If it throws, nothing must have changed. Never called while empty. */
   take(): T;
 }
 
@@ -25,7 +25,10 @@ export class StackOrder<T> implements ItemOrder<T> {
   }
 }
 
-/** First in, first out. Taking is constant work on average: the front is cut off when it is half of the array. */
+/**
+ * First in, first out. Taking an item costs constant time on average: the taken front is cut off once it is half of the
+ * array.
+ */
 export class ArrivalOrder<T> implements ItemOrder<T> {
   #items: (T | undefined)[] = [];
   #front = 0;
@@ -40,7 +43,7 @@ export class ArrivalOrder<T> implements ItemOrder<T> {
 
   take(): T {
     const item = this.#items[this.#front] as T;
-    this.#items[this.#front] = undefined; // what was taken is not kept alive by us
+    this.#items[this.#front] = undefined; // a taken item must not be kept alive here
     this.#front += 1;
     if (this.#front * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#front);

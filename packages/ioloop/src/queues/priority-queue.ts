@@ -4,25 +4,31 @@ import type { OptionNames } from '../option-names.ts';
 import type { ItemOrder } from './item-order.ts';
 import { Queue } from './queue.ts';
 
-/** Below 0 when `a` comes before `b`, above 0 when after, 0 when they are equal, as for `Array.prototype.sort`. */
+/**
+ * Returns a negative number if `a` comes before `b`, a positive number if after, and 0 if they are equal, as for
+ * `Array.prototype.sort`.
+ */
 export type Compare<T> = (a: T, b: T) => number;
 
 export interface PriorityQueueOptions<T> extends WaitableOptions {
-  /** Default: numbers, strings, and arrays of them element by element, such as `[priority, name]`. */
+  /** Default: orders numbers, strings, and arrays of them element by element, such as `[priority, name]`. */
   readonly compare?: Compare<T> | undefined;
 }
 
 const PRIORITY_OPTIONS: OptionNames<PriorityQueueOptions<unknown>> = { clock: true, compare: true };
 
 /**
- * A queue that hands out the lowest item first, and equal ones in the order in which they came.
+ * A queue that returns the lowest item first, and equal items in the order in which they were put.
  *
  * @example
  * const jobs = new PriorityQueue<{ priority: number }>(0, { compare: (a, b) => a.priority - b.priority });
  * jobs.putNowait({ priority: 1 });
  */
 export class PriorityQueue<T> extends Queue<T> {
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a wrong size, a `compare` that is no function, or other wrong options. */
+  /**
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `maxSize` is negative or not a whole number, `compare` is not a
+   *   function, or another option is invalid.
+   */
   constructor(maxSize = 0, options: PriorityQueueOptions<T> = {}) {
     loopChecks.options('PriorityQueue', options, PRIORITY_OPTIONS);
     const clock = clockAmong('PriorityQueue', options);
@@ -34,14 +40,14 @@ export class PriorityQueue<T> extends Queue<T> {
 
 interface Entry<T> {
   readonly item: T;
-  /** Counts arrivals, so that equal items leave in the order in which they came. */
+  /** Sequence number, which keeps equal items in the order in which they were put. */
   readonly arrival: number;
 }
 
 /**
  * Lowest first: a binary heap.
  *
- * A comparison may throw. Each change therefore finds its whole path first and moves entries after that.
+ * A comparison may throw. Each change therefore makes all of its comparisons first, and moves entries only after that.
  */
 class HeapOrder<T> implements ItemOrder<T> {
   readonly #compare: Compare<T>;
@@ -58,7 +64,7 @@ class HeapOrder<T> implements ItemOrder<T> {
 
   put(item: T): void {
     const entry = { item, arrival: this.#arrivals };
-    // The first item has no other to be compared with, and would be found unfit only by the second.
+    // The first item has nothing to be compared with; an unsuitable one would go unnoticed until the second arrives.
     if (this.#heap.length === 0) this.#isBefore(entry, entry);
     const path: number[] = [this.#heap.length];
     for (let at = this.#heap.length; at > 0; ) {
@@ -79,7 +85,10 @@ class HeapOrder<T> implements ItemOrder<T> {
     return first.item;
   }
 
-  /** Where `entry` and those that make way for it go, from the root down, in a heap of `size` entries. */
+  /**
+   * Returns the path that `entry` and the entries moved up for it take, from the root down, in a heap of `size`
+   * entries.
+   */
   #pathDown(entry: Entry<T>, size: number): number[] {
     const path: number[] = [0];
     for (let child = 1; child < size; child = child * 2 + 1) {
@@ -91,7 +100,7 @@ class HeapOrder<T> implements ItemOrder<T> {
     return path;
   }
 
-  /** Moves the entry of each step of the path to the step before it, and puts `entry` into the last one. */
+  /** Moves the entry at each position of the path to the position before it, and puts `entry` at the last position. */
   #place(entry: Entry<T>, path: readonly number[]): void {
     let hole = path[0] as number;
     for (const from of path.slice(1)) {
@@ -119,7 +128,7 @@ class HeapOrder<T> implements ItemOrder<T> {
  *
  * JavaScript's own `<` would compare arrays as text, and put `[10]` before `[9]`.
  *
- * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else, NaN included: it has no order by itself.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for any other value, including NaN: it has no natural order.
  */
 function naturalOrder(a: unknown, b: unknown): number {
   if (Array.isArray(a) && Array.isArray(b)) {

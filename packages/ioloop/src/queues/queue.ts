@@ -1,5 +1,5 @@
-// Queues between producers and consumers: which item comes next, how many there may be, and what waits. Waiting and its
-// timeouts are those of locks/. Does not know the loop, threads or processes.
+// Queues between producers and consumers: the order of items, the limit on their number, and the calls that wait. Uses
+// the waits and timeouts of locks/; loops, threads and processes play no part.
 
 import { loopChecks } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
@@ -17,21 +17,22 @@ import type { OptionNames } from '../option-names.ts';
 import { ArrivalOrder, type ItemOrder, StackOrder } from './item-order.ts';
 
 export interface QueueOptions<T> extends WaitableOptions {
-  /** Which item is next: an object for this queue alone. Default: first in, first out. */
+  /** Decides which item comes next; must not be shared with another queue. Default: first in, first out. */
   readonly order?: ItemOrder<T> | undefined;
 }
 
 const QUEUE_OPTIONS: OptionNames<QueueOptions<unknown>> = { clock: true, order: true };
 
 /**
- * Hands items from producers to consumers, and holds producers back when it is full.
+ * Passes items from producers to consumers, and makes producers wait while it is full.
  *
- * Those who wait are served first come, first served. An item for a waiting consumer also goes through the order of
- * the queue: the consumer takes what is next when its wait ends, a microtask after the put. Until then the item is
- * reserved, and counts as gone; if that consumer is aborted and nobody else waits, the item stays where it was,
- * beside any that was put meanwhile, and `size` may pass `maxSize` by it.
+ * Waiting calls are served first come, first served. An item put while a consumer waits still goes through the order of
+ * the queue: the consumer resumes a microtask after the put, and then takes whichever item comes next. Until then one
+ * item is reserved for it and is not counted in `size`. If that consumer is aborted and no other waits, the item stays
+ * in the queue; together with items put in the meantime, `size` may then exceed `maxSize` by one for each aborted
+ * consumer.
  *
- * Without a `maxSize` nothing holds producers back: give one where a peer is the producer.
+ * Without `maxSize` producers never wait. Set it if a peer controls the producer.
  *
  * @example
  * const jobs = new Queue<string>(100);
@@ -42,7 +43,7 @@ const QUEUE_OPTIONS: OptionNames<QueueOptions<unknown>> = { clock: true, order: 
  * }
  */
 export class Queue<T> implements AsyncIterable<T> {
-  /** Most items before producers wait; 0 means no limit. */
+  /** Most items before producers have to wait; 0 means no limit. */
   readonly maxSize: number;
   readonly #order: ItemOrder<T>;
   readonly #getters: WaitList<T>;
@@ -50,13 +51,13 @@ export class Queue<T> implements AsyncIterable<T> {
   /** Set while no item is unfinished. */
   readonly #finished: Event;
   readonly #reservation: Grant<T> = { deliver: () => this.#takeReserved(), passOn: () => this.#passOn() };
-  /** Items held for getters that were woken and have not taken theirs yet. */
+  /** Items reserved for getters that have been woken but have not taken theirs yet. */
   #reserved = 0;
   #unfinished = 0;
 
   /**
-   * @param maxSize - most items before producers wait; default 0, no limit.
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for a size that is negative or not a whole number, or wrong options.
+   * @param maxSize - most items before producers have to wait. Default: 0, no limit.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `maxSize` is negative or not a whole number, or an option is invalid.
    */
   constructor(maxSize = 0, options: QueueOptions<T> = {}) {
     loopChecks.wholeNumber(new.target.name, 'maxSize', maxSize);
@@ -67,10 +68,10 @@ export class Queue<T> implements AsyncIterable<T> {
     this.maxSize = maxSize;
     this.#order = order;
     this.#getters = new WaitList(clock, (timeoutMs) => {
-      throw new LoopTimeoutError(`get: no item came within ${timeoutMs} ms`);
+      throw new LoopTimeoutError(`get: no item was put within ${timeoutMs} ms`);
     });
     this.#putters = new WaitList(clock, (timeoutMs) => {
-      throw new LoopTimeoutError(`put: no place became free within ${timeoutMs} ms`);
+      throw new LoopTimeoutError(`put: the queue stayed full for ${timeoutMs} ms`);
     });
     this.#finished = new Event({ clock });
     this.#finished.set();
@@ -90,11 +91,11 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Puts an item in, and waits for a place if need be.
+   * Puts an item into the queue; waits while the queue is full.
    *
-   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopUsageError `ERR_LOOP_USAGE` for
-   * wrong options; the reason of `signal` when it is aborted. In each case the item is not in the queue. What the
-   * order throws at an item that it cannot place passes unchanged.
+   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if there is no room within `timeoutMs`; LoopUsageError `ERR_LOOP_USAGE`
+   *   if an option is invalid; the reason of `signal` if it is aborted. In each case the item is not in the queue. An
+   *   error thrown by the `order`, for an item that it cannot place, passes through unchanged.
    */
   async put(item: T, options: WaitOptions = {}): Promise<void> {
     checkWait('put', options);
@@ -102,17 +103,17 @@ export class Queue<T> implements AsyncIterable<T> {
     else this.#accept(item);
   }
 
-  /** Puts an item in at once. @throws QueueFullError `ERR_QUEUE_FULL` when there is no place. */
+  /** Puts an item into the queue without waiting. @throws QueueFullError `ERR_QUEUE_FULL` if the queue is full. */
   putNowait(item: T): void {
-    if (this.isFull) throw new QueueFullError(`putNowait: ${this.maxSize} items are all that may wait`);
+    if (this.isFull) throw new QueueFullError(`putNowait: the queue is full (maxSize: ${this.maxSize})`);
     this.#accept(item);
   }
 
   /**
-   * Takes the next item, and waits for one if need be.
+   * Takes the next item; waits while the queue is empty.
    *
-   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopUsageError `ERR_LOOP_USAGE` for
-   * wrong options; the reason of `signal` when it is aborted. In each case no item was taken.
+   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if there is no item within `timeoutMs`; LoopUsageError `ERR_LOOP_USAGE`
+   *   if an option is invalid; the reason of `signal` if it is aborted. In each case no item was taken.
    */
   async get(options: WaitOptions = {}): Promise<T> {
     checkWait('get', options);
@@ -120,36 +121,36 @@ export class Queue<T> implements AsyncIterable<T> {
     return this.#take();
   }
 
-  /** Takes the next item at once. @throws QueueEmptyError `ERR_QUEUE_EMPTY` when there is none. */
+  /** Takes the next item without waiting. @throws QueueEmptyError `ERR_QUEUE_EMPTY` if the queue is empty. */
   getNowait(): T {
     if (this.isEmpty) throw new QueueEmptyError('getNowait: the queue is empty');
     return this.#take();
   }
 
   /**
-   * Says that an item which was taken has been dealt with: what {@link join} counts.
+   * Reports that the processing of a taken item is finished; {@link join} waits for this.
    *
-   * @throws LoopUsageError `ERR_QUEUE_TASK_DONE` when it is called more often than items were put.
+   * @throws LoopUsageError `ERR_QUEUE_TASK_DONE` if it is called more often than items were put.
    */
   taskDone(): void {
     if (this.#unfinished === 0) {
-      throw new LoopUsageError('ERR_QUEUE_TASK_DONE', 'taskDone: every item that was put is done already');
+      throw new LoopUsageError('ERR_QUEUE_TASK_DONE', 'taskDone: called more often than items were put');
     }
     this.#unfinished -= 1;
     if (this.#unfinished === 0) this.#finished.set();
   }
 
   /**
-   * Waits until {@link taskDone} was called for each item that was put; returns at once when none is unfinished.
+   * Waits until {@link taskDone} has been called for each item that was put; returns immediately if none is unfinished.
    *
-   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopUsageError `ERR_LOOP_USAGE` for
-   * wrong options; the reason of `signal` when it is aborted.
+   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if that takes longer than `timeoutMs`; LoopUsageError `ERR_LOOP_USAGE`
+   *   if an option is invalid; the reason of `signal` if it is aborted.
    */
   async join(options: WaitOptions = {}): Promise<void> {
     await this.#finished.wait(options);
   }
 
-  /** Takes items for ever. Leaving the loop leaves the queue as it is. */
+  /** Iterates over items without end. Leaving the `for await` loop does not change the queue. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T> {
     return new QueueIterator(this);
   }
@@ -169,7 +170,10 @@ export class Queue<T> implements AsyncIterable<T> {
     this.#wakeGetters();
   }
 
-  /** Takes from a queue that is not empty. A waiting item comes in first: it may be the one that is next. */
+  /**
+   * Takes an item from a queue that is not empty. A waiting item is put in first, since it may be the one that comes
+   * next.
+   */
   #take(): T {
     while (this.maxSize > 0 && this.size <= this.maxSize) {
       const putter = this.#putters.take();
@@ -179,7 +183,7 @@ export class Queue<T> implements AsyncIterable<T> {
         putter.resolve();
         break;
       } catch (error) {
-        putter.reject(error); // the order cannot place this item; the place is free for another
+        putter.reject(error); // the order cannot place this item; try the next one in its place
       }
     }
     return this.#order.take();
@@ -194,7 +198,7 @@ export class Queue<T> implements AsyncIterable<T> {
     try {
       return this.#order.take();
     } catch (error) {
-      this.#wakeGetters(); // the item is still there, and may be another's
+      this.#wakeGetters(); // the item is still there, and another getter may take it
       throw error;
     }
   }
@@ -205,15 +209,17 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 }
 
-/** A queue that hands out the newest item first. */
+/** A queue that returns the newest item first. */
 export class LifoQueue<T> extends Queue<T> {
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a size that is negative or not a whole number, or wrong options. */
+  /**
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `maxSize` is negative or not a whole number, or an option is invalid.
+   */
   constructor(maxSize = 0, options: WaitableOptions = {}) {
     super(maxSize, { clock: clockOf('LifoQueue', options), order: new StackOrder() });
   }
 }
 
-/** Takes items from a queue for ever. Ending it stops a wait that is under way, and no item is lost. */
+/** Takes items from a queue without end. Ending it cancels a pending wait; no item is lost. */
 class QueueIterator<T> implements AsyncIterableIterator<T> {
   readonly #queue: Queue<T>;
   readonly #end = new AbortController();
