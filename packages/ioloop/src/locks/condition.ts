@@ -4,10 +4,10 @@ import { type Grant, WaitList } from './wait-list.ts';
 import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
 /**
- * Lets coroutines wait until another one says that something has changed.
+ * Lets coroutines wait for a notification that something has changed.
  *
- * A notification reaches those who wait at that moment and is not kept, so look at what you wait for in a loop
- * around {@link wait}. To wait for something that stays true, use an `Event`.
+ * A notification wakes the coroutines that wait at that moment, and is not stored. Test your condition in a loop around
+ * {@link wait}. To wait for something that stays true, use an `Event`.
  *
  * @example
  * const changed = new Condition();
@@ -16,25 +16,25 @@ import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wa
  */
 export class Condition {
   readonly #waiters: WaitList<boolean>;
-  /** One notification for one waiter: it is somebody's still when that waiter gives up. */
+  /** A notification for one waiter. If that waiter gives up, the next one gets it. */
   readonly #single: Grant<boolean> = {
     deliver: () => true,
     passOn: () => void this.#waiters.wake(this.#single),
   };
-  /** A notification for all: whoever waited has one already. */
+  /** A notification for all: every waiter has its own, so none has to be passed on. */
   readonly #shared: Grant<boolean> = { deliver: () => true, passOn() {} };
 
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for wrong options. */
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` if an option is invalid. */
   constructor(options: WaitableOptions = {}) {
     this.#waiters = new WaitList(clockOf('Condition', options), () => false);
   }
 
   /**
-   * Waits for a notification. Many may wait; the first to come is the first to be woken.
+   * Waits for a notification. Any number of calls may wait; they are woken in the order in which they came.
    *
-   * @returns true when notified, false when `timeoutMs` passed first, which takes no notification from others.
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for wrong options; the reason of `signal` when it is aborted. A
-   * notification that an aborted waiter had got in the same turn goes to the next one.
+   * @returns true if notified, false if `timeoutMs` passed first. A timeout uses up no notification.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if an option is invalid; the reason of `signal` if it is aborted. If the
+   *   waiter had just been notified, but had not resumed yet, the notification goes to the next waiter.
    */
   async wait(options: WaitOptions = {}): Promise<boolean> {
     checkWait('wait', options);
@@ -42,16 +42,16 @@ export class Condition {
   }
 
   /**
-   * Wakes the `count` who have waited longest, after the caller's turn. Default 1.
+   * Wakes the `count` calls that have waited longest (default: 1). They resume in a microtask.
    *
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for a count that is negative or not a whole number.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `count` is negative or not a whole number.
    */
   notify(count = 1): void {
     loopChecks.wholeNumber('notify', 'count', count);
     for (let left = count; left > 0 && this.#waiters.wake(this.#single); left -= 1);
   }
 
-  /** Wakes all who wait now, after the caller's turn. */
+  /** Wakes all calls that wait now. They resume in a microtask. */
   notifyAll(): void {
     while (this.#waiters.wake(this.#shared));
   }

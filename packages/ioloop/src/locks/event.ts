@@ -3,13 +3,13 @@ import { LoopTimeoutError } from '../loop-errors.ts';
 import { type Grant, WaitList } from './wait-list.ts';
 import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
-/** Nothing to pass on: an event wakes all of its waiters. */
+/** An event wakes all waiters, so an aborted one has nothing to pass on. */
 const WOKEN: Grant<void> = { deliver() {}, passOn() {} };
 
 /**
- * A flag to wait for: once set, it lets everybody pass until it is cleared.
+ * A flag to wait for: while it is set, every wait returns immediately.
  *
- * Named as in Tornado. It hides the global `Event` of the DOM where it is imported.
+ * Named as in Tornado. Where it is imported, it hides the global DOM `Event`.
  *
  * @example
  * const ready = new Event();
@@ -20,7 +20,7 @@ export class Event {
   readonly #waiters: WaitList<void>;
   #isSet = false;
 
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for wrong options. */
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` if an option is invalid. */
   constructor(options: WaitableOptions = {}) {
     this.#waiters = new WaitList(clockOf('Event', options), (timeoutMs) => {
       throw new LoopTimeoutError(`wait: the event was not set within ${timeoutMs} ms`);
@@ -31,22 +31,23 @@ export class Event {
     return this.#isSet;
   }
 
-  /** Sets the flag, and wakes all who wait after the caller's turn, even if the flag is cleared before that. */
+  /** Sets the flag and wakes all waiting calls. They resume in a microtask, even if the flag is cleared before that. */
   set(): void {
     this.#isSet = true;
     while (this.#waiters.wake(WOKEN));
   }
 
-  /** Clears the flag: those who come from here on wait for the next {@link set}. */
+  /** Clears the flag: from now on, calls of {@link wait} wait for the next {@link set}. */
   clear(): void {
     this.#isSet = false;
   }
 
   /**
-   * Waits until the flag is set; returns at once when it is.
+   * Waits until the flag is set; returns immediately if it is.
    *
-   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopUsageError `ERR_LOOP_USAGE` for
-   * wrong options; the reason of `signal` when it is aborted. Neither leaves anything behind.
+   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if the flag is not set within `timeoutMs`; LoopUsageError
+   *   `ERR_LOOP_USAGE` if an option is invalid; the reason of `signal` if it is aborted. In each case the wait leaves
+   *   nothing behind.
    */
   async wait(options: WaitOptions = {}): Promise<void> {
     checkWait('wait', options);

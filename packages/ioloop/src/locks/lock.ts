@@ -3,15 +3,15 @@ import { BoundedSemaphore, type SemaphoreGuard } from './semaphore.ts';
 import type { WaitableOptions, WaitOptions } from './wait-options.ts';
 
 /**
- * Lets one coroutine in at a time, first come, first served.
+ * A mutual exclusion lock for coroutines: one holds it at a time, and the others wait, first come, first served.
  *
- * It is not re-entrant: who holds the lock and acquires it again waits for itself.
+ * It is not re-entrant: a coroutine that acquires the lock while holding it waits for itself.
  *
  * @example
  * const lock = new Lock();
  * const guard = await lock.acquire();
  * try {
- *   // Nobody else is here.
+ *   // No other coroutine holds the lock here.
  * } finally {
  *   guard.release();
  * }
@@ -19,22 +19,25 @@ import type { WaitableOptions, WaitOptions } from './wait-options.ts';
 export class Lock {
   readonly #semaphore: BoundedSemaphore;
 
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for wrong options. */
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` if an option is invalid. */
   constructor(options: WaitableOptions = {}) {
     this.#semaphore = new BoundedSemaphore(1, options);
   }
 
-  /** Takes the lock, and waits for it if need be. Results, errors and abort are those of `Semaphore.acquire`. */
+  /**
+   * Acquires the lock; waits while another coroutine holds it. Result, errors and abort are those of
+   * `Semaphore.acquire`.
+   */
   acquire(options: WaitOptions = {}): Promise<SemaphoreGuard> {
     return this.#semaphore.acquire(options);
   }
 
-  /** Unlocks. @throws LoopUsageError `ERR_LOCK_NOT_HELD` when nobody holds the lock. */
+  /** Releases the lock. @throws LoopUsageError `ERR_LOCK_NOT_HELD` if the lock is not held. */
   release(): void {
     this.#semaphore.release();
   }
 
-  /** Calls `scope` with the lock held, until its result has settled. Throws as {@link acquire} does. */
+  /** Calls `scope` with the lock held, until its result has settled. Rejects as {@link acquire} does. */
   run<R>(scope: () => R | PromiseLike<R>, options: WaitOptions = {}): Promise<R> {
     return this.#semaphore.run(scope, options);
   }

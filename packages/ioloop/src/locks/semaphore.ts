@@ -5,10 +5,11 @@ import { type Grant, WaitList } from './wait-list.ts';
 import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
 /**
- * A number of permits: who finds none left waits until one is released, first come, first served.
+ * A number of permits. A call that finds none free waits until one is released, first come, first served.
  *
- * A released permit goes to the one who has waited longest, and newcomers cannot overtake. `release` may be called
- * more often than `acquire`, which adds permits; where that is a mistake, use a {@link BoundedSemaphore}.
+ * A released permit goes to the call that has waited longest; a later call cannot overtake it. `release` may be called
+ * more often than `acquire`, which adds permits. If that would be a mistake in your program, use a
+ * {@link BoundedSemaphore}.
  *
  * @example
  * const permits = new Semaphore(2);
@@ -20,14 +21,14 @@ export class Semaphore {
   #value: number;
 
   /**
-   * @param value - permits at the start; default 1.
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for a value that is negative or not a whole number, or wrong options.
+   * @param value - permits at the start. Default: 1.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `value` is negative or not a whole number, or an option is invalid.
    */
   constructor(value = 1, options: WaitableOptions = {}) {
     loopChecks.wholeNumber(new.target.name, 'value', value);
     this.#value = value;
     this.#waiters = new WaitList(clockOf(new.target.name, options), (timeoutMs) => {
-      throw new LoopTimeoutError(`acquire: nothing was released within ${timeoutMs} ms`);
+      throw new LoopTimeoutError(`acquire: no permit became free within ${timeoutMs} ms`);
     });
   }
 
@@ -36,18 +37,18 @@ export class Semaphore {
     return this.#value;
   }
 
-  /** How many wait for a permit. */
+  /** How many calls wait for a permit. */
   get waiting(): number {
     return this.#waiters.size;
   }
 
   /**
-   * Takes a permit, and waits for one if need be.
+   * Takes a permit; waits while none is free.
    *
-   * @returns a guard whose `release` gives this permit back, once; also by `using guard = await …`.
-   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; LoopUsageError `ERR_LOOP_USAGE` for
-   * wrong options; the reason of `signal` when it is aborted. In each case no permit is held, and one that had
-   * been released to an aborted waiter in the same turn goes to the next.
+   * @returns a guard whose `release` gives this permit back, once. It also works with `using guard = await …`.
+   * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if no permit is released within `timeoutMs`; LoopUsageError
+   *   `ERR_LOOP_USAGE` if an option is invalid; the reason of `signal` if it is aborted. In each case no permit is
+   *   held. A permit that was already on its way to an aborted call goes to the next one.
    */
   async acquire(options: WaitOptions = {}): Promise<SemaphoreGuard> {
     checkWait('acquire', options);
@@ -56,12 +57,15 @@ export class Semaphore {
     return new SemaphoreGuard(() => this.release());
   }
 
-  /** Gives a permit back; whoever waits gets it after the caller's turn. Prefer the guard, which cannot do it twice. */
+  /**
+   * Gives a permit back; the call that has waited longest gets it in a microtask. Prefer the guard, which cannot
+   * release twice.
+   */
   release(): void {
     this.#give();
   }
 
-  /** Calls `scope` with a permit, which is given back when its result has settled. Throws as {@link acquire} does. */
+  /** Calls `scope` with a permit, which is given back after the result has settled. Rejects as {@link acquire} does. */
   async run<R>(scope: () => R | PromiseLike<R>, options: WaitOptions = {}): Promise<R> {
     loopChecks.callback('run', 'scope', scope);
     const guard = await this.acquire(options);
@@ -81,26 +85,26 @@ export class Semaphore {
   }
 }
 
-/** A semaphore that never has more permits than it began with: releasing too often is an error. */
+/** A semaphore that never has more permits than it started with: releasing too often throws. */
 export class BoundedSemaphore extends Semaphore {
   readonly #bound: number;
 
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a value that is negative or not a whole number, or wrong options. */
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` if `value` is negative or not a whole number, or an option is invalid. */
   constructor(value = 1, options: WaitableOptions = {}) {
     super(value, options);
     this.#bound = value;
   }
 
-  /** Gives a permit back. @throws LoopUsageError `ERR_LOCK_NOT_HELD` when all permits are free already. */
+  /** Gives a permit back. @throws LoopUsageError `ERR_LOCK_NOT_HELD` if all permits are already free. */
   override release(): void {
     if (this.value >= this.#bound) {
-      throw new LoopUsageError('ERR_LOCK_NOT_HELD', 'release: it was released more often than acquired');
+      throw new LoopUsageError('ERR_LOCK_NOT_HELD', 'release: called more often than acquire');
     }
     super.release();
   }
 }
 
-/** One permit, held. Given back by {@link release}, or at the end of a `using` scope. */
+/** A permit that is held. It is given back by {@link release}, or at the end of a `using` scope. */
 export class SemaphoreGuard {
   #release: (() => void) | undefined;
 

@@ -1,19 +1,19 @@
-// Locks for coroutines: what waits, in which order, and for how long. Knows clocks and abort signals. Does not know the
-// loop, threads or processes.
+// The waiting that all locks for coroutines share: its order, timeouts and abort signals. Loops, threads and processes
+// play no part.
 
 import { onAbort } from '../abort.ts';
 import type { Clock, ClockTimer } from '../clock.ts';
 import type { WaitOptions } from './wait-options.ts';
 
-/** What a waiter was woken for. */
+/** What a waiter is woken for, such as a permit. */
 export interface Grant<T> {
-  /** Makes the result of the wait, when it can no longer be aborted. */
+  /** Produces the result of the wait. Called at the point from which the wait can no longer be aborted. */
   deliver(): T;
-  /** The waiter was aborted after it was woken: somebody else gets what it was woken for. */
+  /** Called if the waiter is aborted after it was woken: gives what it was woken for to another waiter. */
   passOn(): void;
 }
 
-/** A waiter that was taken off the list, and is owed an answer. */
+/** A waiter that has been taken off the list. The code that took it must resolve or reject it. */
 export interface TakenWaiter<T, A> {
   readonly attached: A;
   resolve(value: T): void;
@@ -30,10 +30,10 @@ interface Waiter<T, A> extends TakenWaiter<T, A> {
 }
 
 /**
- * Those who wait for one thing, first come, first served.
+ * The calls that wait for one thing, first come, first served.
  *
- * A linked list, so that a waiter in the middle leaves in constant time; a `Set` would skip the holes of all that
- * were taken from its front, again and again.
+ * A linked list, because a waiter in the middle can leave in constant time. A `Set` would have to skip the holes left
+ * by all entries taken from its front, again and again.
  */
 export class WaitList<T, A = undefined> {
   readonly #clock: Clock;
@@ -41,20 +41,20 @@ export class WaitList<T, A = undefined> {
   #first: Waiter<T, A> | undefined;
   #last: Waiter<T, A> | undefined;
 
-  /** @param expired - the result of a wait whose time has passed, or the error, thrown. */
+  /** @param expired - returns the result of a wait that has timed out, or throws its error. */
   constructor(clock: Clock, expired: (timeoutMs: number) => T) {
     this.#clock = clock;
     this.#expired = expired;
   }
 
-  /** How many wait. Counted when it is asked for, for a person. */
+  /** The number of waiters, for display only: each read walks the list. */
   get size(): number {
     let size = 0;
     for (let waiter = this.#first; waiter !== undefined; waiter = waiter.next) size += 1;
     return size;
   }
 
-  /** Waits to be woken. The options have passed `checkWait`. */
+  /** Waits to be woken. The caller must have checked the options with `checkWait`. */
   wait({ timeoutMs, signal }: WaitOptions, attached: A): Promise<T> {
     return new Promise((resolve, reject) => {
       if (timeoutMs === 0) return resolve(this.#expired(0));
@@ -78,7 +78,7 @@ export class WaitList<T, A = undefined> {
     });
   }
 
-  /** Wakes the first waiter in a microtask of its own. @returns false when nobody waits. */
+  /** Wakes the first waiter, which resumes in a microtask of its own. @returns false if none waits. */
   wake(grant: Grant<T>): boolean {
     const waiter = this.#first;
     if (waiter === undefined) return false;
@@ -88,7 +88,9 @@ export class WaitList<T, A = undefined> {
     return true;
   }
 
-  /** Takes the first waiter off the list for good: from here on, neither time nor a signal can stop it. */
+  /**
+   * Takes the first waiter off the list for good: from here on, neither its timeout nor its signal can end the wait.
+   */
   take(): TakenWaiter<T, A> | undefined {
     const waiter = this.#first;
     if (waiter === undefined) return undefined;
@@ -99,7 +101,7 @@ export class WaitList<T, A = undefined> {
 
   #deliver(waiter: Waiter<T, A>): void {
     const { grant } = waiter;
-    if (grant === undefined) return; // aborted since, and passed on
+    if (grant === undefined) return; // aborted in the meantime, and passed on
     waiter.grant = undefined;
     waiter.stopListening?.();
     try {
