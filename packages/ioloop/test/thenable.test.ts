@@ -148,7 +148,7 @@ describe('an asynchronous callback that fails is logged like one that throws', (
     } finally {
       process.stderr.write = write;
     }
-    expect(logged).toEqual([expect.stringContaining('a flush failed')]);
+    expect(logged).toEqual([expect.stringContaining('a flush threw or rejected')]);
   });
 
   for (const [what, callback] of FAILURES) {

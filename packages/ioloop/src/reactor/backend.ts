@@ -6,22 +6,22 @@ import { FlushQueue } from './flush-queue.ts';
 import type { NativeBinding } from './native-binding.ts';
 import { Reactor } from './reactor.ts';
 
-/** Which of the two backends carries the streams. */
+/** Which of the two backends implements the streams. */
 export type Backend = 'native' | 'portable';
 
 /** What all loops of one thread share. */
 export interface ThreadBackend {
   readonly backend: Backend;
-  /** Why this backend runs, in words for a person. */
+  /** Why this backend was chosen, as readable text. */
   readonly reason: string;
-  /** One epoll instance serves the whole thread; `undefined` on the portable backend. */
+  /** The reactor of the thread, which has its only epoll instance; `undefined` on the portable backend. */
   readonly reactor: Reactor | undefined;
   readonly flushes: FlushQueue;
 }
 
 let shared: ThreadBackend | undefined;
 
-/** The backend of this thread, chosen at the first call. @throws LoopUsageError `ERR_LOOP_BACKEND`. */
+/** Returns the backend of this thread, which is chosen at the first call. @throws LoopUsageError `ERR_LOOP_BACKEND`. */
 export function threadBackend(): ThreadBackend {
   shared ??= chooseBackend();
   return shared;
@@ -35,13 +35,13 @@ function chooseBackend(): ThreadBackend {
   const reactor = new Reactor(native.binding, flushes, consoleLogger);
   return {
     backend: 'native',
-    reason: 'the native reactor is here and this system has epoll',
+    reason: 'the native reactor was found, and this system has epoll',
     reactor,
     flushes,
   };
 }
 
-/** The native reactor, or why there is none, in words that fit behind a colon. */
+/** The native reactor, or the reason why there is none, worded to follow a colon. */
 export type NativeLoad = { readonly binding: NativeBinding } | { readonly reason: string };
 
 let loaded: NativeLoad | undefined;
@@ -49,12 +49,12 @@ let loaded: NativeLoad | undefined;
 /**
  * Loads the native reactor of this thread, once.
  *
- * The environment variable LANDSPOUT_BACKEND decides: `portable` never loads it, `native` insists on it, and
- * without the variable it is taken where it is to be had. Later changes of the variable have no effect.
+ * The environment variable LANDSPOUT_BACKEND decides: `portable` never loads it, `native` requires it, and without the
+ * variable it is used if it is available. Later changes of the variable have no effect.
  *
- * @returns the binding, or the reason why the portable backend runs.
- * @throws LoopUsageError `ERR_LOOP_BACKEND` when `native` was asked for and cannot be had, or when the
- *   variable names something else.
+ * @returns the binding, or the reason why the portable backend is used.
+ * @throws LoopUsageError `ERR_LOOP_BACKEND` if `native` was set but is not available, or if the variable has any other
+ *   value.
  */
 export function loadNative(): NativeLoad {
   loaded ??= choose(process.env.LANDSPOUT_BACKEND ?? '');
@@ -62,17 +62,17 @@ export function loadNative(): NativeLoad {
 }
 
 /**
- * The binding, for what only readiness can do.
+ * Returns the binding, for features that need descriptor readiness.
  *
- * @param operation - what the caller wants, as the start of a sentence, such as `Socket`.
- * @throws LoopUsageError `ERR_LOOP_NOT_SUPPORTED` on the portable backend, with the reason why that one runs.
+ * @param operation - what the caller wants to do, as the start of a sentence, such as `Socket`.
+ * @throws LoopUsageError `ERR_LOOP_NOT_SUPPORTED` on the portable backend, with the reason why that one is used.
  */
 export function requireNative(operation: string): NativeBinding {
   const native = loadNative();
   if ('binding' in native) return native.binding;
   throw new LoopUsageError(
     'ERR_LOOP_NOT_SUPPORTED',
-    `${operation} needs the native backend, and the portable one runs: ${native.reason}`,
+    `${operation} needs the native backend, but this process uses the portable one: ${native.reason}`,
   );
 }
 
@@ -81,13 +81,13 @@ function choose(wish: string): NativeLoad {
     case '':
       return load();
     case 'portable':
-      return { reason: 'LANDSPOUT_BACKEND=portable asks for it' };
+      return { reason: 'LANDSPOUT_BACKEND=portable was set' };
     case 'native': {
       const native = load();
       if ('binding' in native) return native;
       throw new LoopUsageError(
         'ERR_LOOP_BACKEND',
-        `LANDSPOUT_BACKEND=native cannot be met: ${native.reason}`,
+        `LANDSPOUT_BACKEND=native was set, but the native backend is not available: ${native.reason}`,
       );
     }
     default:
@@ -100,9 +100,10 @@ function choose(wish: string): NativeLoad {
 
 function load(): NativeLoad {
   if (process.platform !== 'linux') return { reason: `platform ${process.platform} has no epoll` };
-  // Both load Node-API addons, but have no libuv behind them, which the reactor hangs itself into.
-  if (process.versions.bun !== undefined) return { reason: 'Bun has no libuv to hang the reactor into' };
-  if ('Deno' in globalThis) return { reason: 'Deno has no libuv to hang the reactor into' };
+  // Both load Node-API addons, but do not run on libuv, whose loop the reactor needs.
+  if (process.versions.bun !== undefined)
+    return { reason: 'Bun does not use libuv, which the native reactor needs' };
+  if ('Deno' in globalThis) return { reason: 'Deno does not use libuv, which the native reactor needs' };
 
   const target = `linux-${process.arch}-${libc()}`;
   const require = createRequire(import.meta.url);
@@ -129,10 +130,10 @@ function findBinary(require: NodeJS.Require, target: string): string | undefined
   }
 }
 
-/** Which C library runs this process: the program interpreter in its ELF header names it. */
+/** Returns the C library of this process, which the program interpreter in its ELF header identifies. */
 function libc(): 'gnu' | 'musl' {
   try {
-    // A report of process.report says it too, but takes milliseconds and looks at the network.
+    // process.report contains it too, but takes milliseconds and looks at the network.
     const header = Buffer.alloc(4096);
     const fd = openSync('/proc/self/exe', 'r');
     try {
@@ -142,6 +143,6 @@ function libc(): 'gnu' | 'musl' {
     }
     return header.includes('/ld-musl-') ? 'musl' : 'gnu';
   } catch {
-    return 'gnu'; // no /proc: a wrong guess ends as a reason, not as a crash
+    return 'gnu'; // no /proc; after a wrong guess no binary is found or loads, which is reported as the reason
   }
 }

@@ -4,31 +4,34 @@ import { reportRejection } from '../thenable.ts';
 import type { SendBatch } from './send-batch.ts';
 import { WriteBudget } from './write-budget.ts';
 
-/** Something that collects writes and hands them to the kernel together. */
+/** An object that collects writes and passes them to the kernel together. */
 export interface Flushable {
-  /** May be called more often than was asked for. */
+  /** May be called more often than it was scheduled. */
   flush(): void;
-  /** Adds what it has to a batch that is sent for many at once. @returns false to have {@link flush} called instead. */
+  /**
+   * Adds its bytes to a batch that is sent for many writers at once. @returns false if {@link flush} must be called
+   * instead.
+   */
   joinBatch?(batch: SendBatch): boolean;
 }
 
 /**
- * Puts writes off until they can leave together: to the end of the reactor's batch for what handlers wrote, and
- * to one tick for what promises, timers and callbacks wrote. A pipelining client thus costs one system call, not
- * one for each answer.
+ * Delays writes so that they can be sent together: writes made by descriptor handlers until the end of the reactor's
+ * batch, and writes made by promises, timers and callbacks until the next tick. A pipelining client thus costs one
+ * system call, not one for each response.
  *
- * A writer that has spent what the {@link WriteBudget} allows it in this turn waits for a later one with
- * {@link FlushQueue.defer}; those that wait take turns.
+ * A writer that has spent its share of the {@link WriteBudget} waits for a later loop iteration with
+ * {@link FlushQueue.defer}; waiting writers take turns.
  */
 export class FlushQueue {
-  /** Of the reactor, where there is one. */
+  /** Set by the reactor, if there is one. */
   batch: SendBatch | undefined = undefined;
-  /** What may be written in this turn. */
+  /** How much may be written in this loop iteration. */
   readonly budget = new WriteBudget();
   readonly #logger: Logger;
   #waiting: Flushable[] = [];
   #spare: Flushable[] = [];
-  /** Those that wait for a later turn, in order. A writer that asks again keeps its place. */
+  /** Writers that wait for a later iteration, in order. A writer that defers again keeps its place. */
   readonly #deferred = new Set<Flushable>();
   #inBatch = false;
   #tickScheduled = false;
@@ -38,29 +41,31 @@ export class FlushQueue {
     this.#flushAll();
   };
   readonly #onTurn = (): void => this.#takeTurn();
-  readonly #report = (error: unknown): void => this.#logger.error({ error }, 'a flush failed');
+  readonly #report = (error: unknown): void => this.#logger.error({ error }, 'a flush threw or rejected');
 
   constructor(logger: Logger) {
     this.#logger = logger;
   }
 
-  /** Calls `flush` once, soon. The caller remembers that it has asked, and asks once. */
+  /**
+   * Calls `flush` once, soon. The caller must remember that it has called this, and not call it again before the flush.
+   */
   schedule(flushable: Flushable): void {
     this.#waiting.push(flushable);
     if (this.#inBatch || this.#tickScheduled) return;
     this.#scheduleTick();
   }
 
-  /** Calls `flush` in a later turn of the loop, after other descriptors and timers had theirs. */
+  /** Calls `flush` in a later loop iteration, after other descriptors and timers have been served. */
   defer(flushable: Flushable): void {
     this.#deferred.add(flushable);
     if (this.#turnScheduled) return;
     this.#turnScheduled = true;
-    // The first of the two runs in this turn still, if descriptors are being served now.
+    // If descriptors are being served now, the first of the two immediates still runs in this iteration.
     runInRootContext(scheduleTurnAfterNext, this.#onTurn);
   }
 
-  /** The reactor was woken. While writers are deferred, it is they that begin a turn of writing. */
+  /** Called when the reactor wakes up. While writers are deferred, they renew the budget instead. */
   beginBatch(): void {
     this.#inBatch = true;
     if (this.#deferred.size === 0) this.budget.renew(0);
@@ -72,7 +77,8 @@ export class FlushQueue {
   }
 
   #flushAll(): void {
-    // Two arrays take turns, so that a flush which causes another write allocates nothing and waits its turn.
+    // Two arrays are used alternately, so that a write caused by a flush allocates no array, and waits for the next
+    // flush.
     const flushing = this.#waiting;
     this.#waiting = this.#spare;
     const { batch } = this;
@@ -83,7 +89,10 @@ export class FlushQueue {
     if (this.#waiting.length > 0 && !this.#tickScheduled) this.#scheduleTick();
   }
 
-  /** Lets deferred writers write until the turn's budget is spent. Those that are left, or ask again, wait for the next turn. */
+  /**
+   * Lets deferred writers write until the budget of this iteration is spent. The rest, and those that defer again, wait
+   * for the next one.
+   */
   #takeTurn(): void {
     const deferred = this.#deferred;
     const { budget } = this;
@@ -107,7 +116,7 @@ export class FlushQueue {
     }
   }
 
-  /** Sends for those that can go together, and leaves the others in the list. */
+  /** Sends for the writers that can share a batch, and leaves the others in the list. */
   #sendTogether(batch: SendBatch, flushing: Flushable[]): void {
     let left = 0;
     for (let i = 0; i < flushing.length; i += 1) {
@@ -120,7 +129,7 @@ export class FlushQueue {
     batch.run();
   }
 
-  /** A flush serves many writers: it must not run in the async context of the one who happened to be first. */
+  /** A flush serves many writers, so it must not run in the async context of the one that happened to be first. */
   #scheduleTick(): void {
     this.#tickScheduled = true;
     runInRootContext(scheduleTick, this.#onTick);

@@ -1,5 +1,5 @@
-// The native backend: which descriptors are ready, and which writes are sent together. Knows slots, bytes and errnos. Does
-// not know streams, timers or callbacks of programs.
+// The native backend: which descriptors are ready, and which writes are sent together. Works on slots, bytes and
+// errnos; streams, timers and the callbacks of programs belong to other rooms.
 
 import { getSystemErrorName } from 'node:util';
 import { SystemError } from '../errors.ts';
@@ -10,46 +10,49 @@ import type { FlushQueue } from './flush-queue.ts';
 import type { NativeBinding, NativeConstants } from './native-binding.ts';
 import { SendBatch } from './send-batch.ts';
 
-/** A descriptor of the native table: worth something only together with its generation. */
+/** A descriptor in the native table. The slot is valid only together with its generation. */
 export interface Descriptor {
   readonly slot: number;
   readonly generation: number;
 }
 
-/** Who hears that a descriptor is ready. */
+/** Is called when a descriptor is ready. */
 export interface ReadyHandler {
-  /** `events` are epoll's bits. Called in the root context, inside a batch; must not throw. */
+  /** `events` are the bits of epoll. Called in the root context, inside a batch. Must not throw. */
   ready(events: number): void;
 }
 
-/** What the reactor of a thread has done. All that use it are counted: streams, servers and `addHandler`. */
+/** What the reactor of a thread has done. Counts everything that uses it: streams, servers and `addHandler`. */
 export interface ReactorStats {
   /** Descriptors that are watched now. */
   readonly descriptors: number;
-  /** Times that the reactor was woken: each brought one batch of events. */
+  /** How often the reactor was woken. Each wake-up brings one batch of events. */
   readonly wakeUps: number;
-  /** Ready descriptors that were handed on; divided by `wakeUps` the mean size of a batch. */
+  /** Ready descriptors that were dispatched. Divided by `wakeUps`, this is the mean batch size. */
   readonly events: number;
   readonly maxEventsPerWakeUp: number;
 }
 
-/** Most events of one wake-up; what remains is level-triggered and comes with the next. */
+/** Most events in one wake-up. epoll is level-triggered, so the rest come with the next one. */
 const BATCH_EVENTS = 256;
 const READ_BUFFER_BYTES = 64 * 1024;
-/** Times that one batch fills the read buffer again for descriptors that have more: 4 MiB, shared by all of them. */
+/** How often one batch may refill the read buffer for descriptors that have more data: 4 MiB, shared by all of them. */
 const FURTHER_READS_PER_BATCH = 64;
 
 /**
  * The native epoll instance inside Node's loop: dispatches each batch of ready descriptors to their handlers.
  *
- * For the layers above, which register once for each connection. Programs use `IOLoop.addHandler`.
- * Everything runs in the root async context, whoever made the reactor.
+ * For the layers above, which register once for each connection. Programs should use `IOLoop.addHandler`. All handlers
+ * run in the root async context, no matter where the reactor was created.
  */
 export class Reactor {
   readonly binding: NativeBinding;
   readonly constants: NativeConstants;
   readonly options: NativeConstants['options'];
-  /** One buffer for every read of this thread: its bytes are lent for the length of one call. */
+  /**
+   * One buffer for every read of this thread. Its bytes are borrowed: they are valid until the call they are passed to
+   * returns.
+   */
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
   readonly #events = new Int32Array(BATCH_EVENTS * 3);
@@ -81,7 +84,7 @@ export class Reactor {
     binding.unref();
   }
 
-  /** Watches a descriptor until {@link unregister} or its close. */
+  /** Watches a descriptor until {@link unregister} or until it is closed. */
   register(descriptor: Descriptor, events: number, handler: ReadyHandler): void {
     const { slot, generation } = descriptor;
     const { slot: poller, generation: pollerGeneration } = this.#poller;
@@ -103,7 +106,7 @@ export class Reactor {
     );
   }
 
-  /** Stops watching. Events of the same batch that were already collected are dropped. */
+  /** Stops watching. Events of the current batch that are still undelivered are dropped. */
   unregister(descriptor: Descriptor): void {
     const { slot, generation } = descriptor;
     if (this.#generations[slot] !== generation) return;
@@ -111,7 +114,7 @@ export class Reactor {
     this.binding.pollerControl(this.#poller.slot, this.#poller.generation, CTL_DEL, slot, generation, 0);
   }
 
-  /** Drops the handler of a descriptor that is about to be closed or released, which itself ends the watching. */
+  /** Drops the handler of a descriptor that is about to be closed or released, which itself ends the watch. */
   forget(descriptor: Descriptor): void {
     if (this.#generations[descriptor.slot] !== descriptor.generation) return;
     this.#handlers[descriptor.slot] = undefined;
@@ -119,7 +122,7 @@ export class Reactor {
     this.#descriptors -= 1;
   }
 
-  /** Counts something that keeps the process alive; {@link unref} takes it back. */
+  /** Adds one reference that keeps the process alive; {@link unref} removes it. */
   ref(): void {
     this.#references += 1;
     if (this.#references === 1) this.binding.ref();
@@ -130,7 +133,10 @@ export class Reactor {
     if (this.#references === 0) this.binding.unref();
   }
 
-  /** Whether a descriptor that was read in this batch, and has more, may be read again before others had their turn. */
+  /**
+   * Whether a descriptor that was read in this batch, and has more data, may be read again before the others are
+   * served.
+   */
   mayReadAgain(): boolean {
     this.#furtherReads -= 1;
     return this.#furtherReads >= 0;
@@ -166,12 +172,12 @@ export class Reactor {
     this.#flushes.beginBatch();
     for (let at = 0; at < count * 3; at += 3) {
       const slot = events[at] as number;
-      // A handler of this batch may have closed the slot, and another may live in it by now.
+      // A handler of this batch may have closed the slot, and the slot may have been reused since.
       if (this.#generations[slot] !== events[at + 1]) continue;
       try {
         runInBatch(batch, callReady, this.#handlers[slot] as ReadyHandler, events[at + 2] as number);
       } catch (error) {
-        this.#logger.error({ error }, 'a descriptor handler failed');
+        this.#logger.error({ error }, 'a descriptor handler threw');
       }
     }
     this.#flushes.endBatch();
@@ -186,16 +192,16 @@ const CTL_ADD = 1;
 const CTL_DEL = 2;
 const CTL_MOD = 3;
 
-/** Turns a negative errno of the native side into the error it stands for. */
+/** Returns `result`, or throws the {@link SystemError} for a negative errno. */
 export function checked(result: number, syscall: string, address?: string): number {
   if (result < 0) throw systemError(result, syscall, address);
   return result;
 }
 
-/** The error that a negative errno stands for. */
+/** Returns the error for a negative errno. */
 export function systemError(result: number, syscall: string, address?: string): SystemError {
   const name = getSystemErrorName(result);
-  // Node puts what it has no name for into words.
+  // For numbers without a name, Node returns a sentence instead.
   return name.startsWith('E')
     ? new SystemError(name, syscall, address)
     : new SystemError('EUNKNOWN', `${syscall} (errno ${-result})`, address);

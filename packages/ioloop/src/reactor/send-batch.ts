@@ -1,29 +1,32 @@
 import type { Logger } from '../logger.ts';
 import type { NativeBinding } from './native-binding.ts';
 
-/** Something whose bytes leave together with those of others, in one call of the native side. */
+/** An object whose bytes are sent together with those of others, in one native call. */
 export interface BatchedSender {
-  /** What the kernel has taken, or the negative errno. Calls nothing of anybody else: others have not heard yet. */
+  /**
+   * Receives the number of bytes that the kernel has taken, or the negative errno. Must not call other code: the other
+   * senders have not been notified yet.
+   */
   sendTaken(result: number): void;
-  /** All senders have heard what was taken: what follows from it may happen. */
+  /** Called after all senders have received their results. May now act on its own. */
   sendSettled(result: number): void;
 }
 
-/** As many as one wake-up of the reactor brings. */
+/** As many as one wake-up of the reactor can bring. */
 const MOST_SENDERS = 256;
-/** What the native side converts in one call is 256 KiB. */
+/** The native side converts at most 256 KiB in one call. */
 const MOST_CHARS = 192 * 1024;
-/** Longer texts gain nothing by company. */
+/** A longer text gains nothing from being sent in a batch. */
 const LONG_CHARS = 16 * 1024;
 
 /**
- * The short texts that leave at the end of one batch: one call for all of them, where each would cost as much for the
- * way into native code and back as for its own work. For each there is still one system call.
+ * Sends the short texts of one batch with a single native call. One native call for each would cost as much for the
+ * transition as for the send itself. There is still one system call for each text.
  */
 export class SendBatch {
   readonly #binding: NativeBinding;
   readonly #logger: Logger;
-  /** Slot, generation, and length; then, in place of the length, the result. */
+  /** Triples of slot, generation and length; the result replaces the length. */
   readonly #targets = new Int32Array(MOST_SENDERS * 3);
   #senders: BatchedSender[] = [];
   #text = '';
@@ -34,9 +37,9 @@ export class SendBatch {
   }
 
   /**
-   * Takes a latin1 text along with the next {@link run}. Until then it must stay the sender's next bytes.
+   * Adds a latin1 text to the next {@link run}. Until then, it must remain the next bytes of this sender.
    *
-   * @returns false where there is no room for it, so that it has to be sent by itself.
+   * @returns false if there is no room, so that the text must be sent separately.
    */
   add(sender: BatchedSender, slot: number, generation: number, text: string): boolean {
     const at = this.#senders.length * 3;
@@ -51,7 +54,9 @@ export class SendBatch {
     return true;
   }
 
-  /** Sends all that was added, and tells each sender twice: what was taken, and when all have heard that. */
+  /**
+   * Sends everything that was added. Notifies each sender twice: of its own result, and after all senders have theirs.
+   */
   run(): void {
     const senders = this.#senders;
     const targets = this.#targets;
@@ -63,19 +68,20 @@ export class SendBatch {
     try {
       this.#binding.sendBatch(targets, count, text);
     } catch (error) {
-      // Nothing was sent: each tries by itself, and meets what is wrong with it.
-      this.#logger.error({ error }, 'sending a batch failed');
+      // Nothing was sent. Each sender tries again by itself, and the faulty one gets its error then.
+      this.#logger.error({ error }, 'sending a batch failed; each writer sends separately');
       for (let at = 2; at < count * 3; at += 3) targets[at] = 0;
     }
     for (let i = 0; i < count; i += 1) {
       (senders[i] as BatchedSender).sendTaken(targets[i * 3 + 2] as number);
     }
-    // They are told from within FlushQueue, which adds nothing meanwhile: what they write waits for the next flush.
+    // This runs inside FlushQueue, which adds nothing to the batch now: what these calls write waits for the next
+    // flush.
     for (let i = 0; i < count; i += 1) {
       try {
         (senders[i] as BatchedSender).sendSettled(targets[i * 3 + 2] as number);
       } catch (error) {
-        this.#logger.error({ error }, 'a flush failed');
+        this.#logger.error({ error }, 'a writer threw when notified of the result of a batch');
       }
     }
   }

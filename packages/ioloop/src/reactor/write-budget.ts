@@ -1,4 +1,4 @@
-/** A writer of a {@link WriteBudget}; the budget alone reads and changes both fields. */
+/** A writer of a {@link WriteBudget}. Only the budget reads and changes these fields. */
 export interface BudgetedWriter {
   /** The turn that `spentInTurn` belongs to. Starts at 0. */
   writeTurn: number;
@@ -6,37 +6,41 @@ export interface BudgetedWriter {
   spentInTurn: number;
 }
 
-/** Most bytes that one turn of the loop hands to the kernel. Copying them takes one or two milliseconds. */
+/** Most bytes that are passed to the kernel in one loop iteration. Copying them takes one or two milliseconds. */
 const LOOP_BYTES = 4 * 1024 * 1024;
-/** Most bytes of one writer in one turn. */
+/** Most bytes of one writer in one iteration. */
 const WRITER_BYTES = 1024 * 1024;
-/** A writer's share while many wait for their turn: smaller ones would cost more in calls than they gain in fairness. */
+/** The least share of a writer while many wait. Smaller shares would cost more in calls than they gain in fairness. */
 const LEAST_SHARE_BYTES = 64 * 1024;
-/** A writer that stays below this in a turn never waits for one: a short response is not held up by a crowd of long ones. */
+/** A writer below this limit never has to wait: many long responses do not delay a short one. */
 const SHORT_BYTES = 16 * 1024;
-/** What a system call counts for in addition to its bytes: about as long as copying them takes. */
+/** Added to the bytes of each system call: copying this many takes about as long as the call itself. */
 const CALL_BYTES = 4 * 1024;
-/** What each write of the program counts for in addition to its bytes. */
+/** Added to the bytes of each write of the program. */
 const PIECE_BYTES = 256;
 
 /**
- * How much one turn of the loop writes, in all and for each writer. Without it a program that writes and awaits runs
- * in microtasks for as long as the kernel takes its bytes, which a fast reader makes seconds, and nothing else runs
- * meanwhile: no other descriptor, no timer, no deadline.
+ * Limits how much is written in one loop iteration, in total and for each writer.
  *
- * Counts bytes in place of time, since a clock read for each write would cost more than most writes do.
+ * Without it, a program that writes and awaits would run in microtasks for as long as the kernel takes its bytes. With
+ * a fast reader that can be seconds, in which nothing else runs: no other descriptor, no timer, no deadline.
+ *
+ * It counts bytes rather than time, since reading a clock for each write would cost more than most writes do.
  */
 export class WriteBudget {
   #turn = 1;
   #left = LOOP_BYTES;
   #share = WRITER_BYTES;
 
-  /** Whether only short writers may still write in this turn. */
+  /** Whether only short writers may still write in this iteration. */
   get isSpent(): boolean {
     return this.#left <= 0;
   }
 
-  /** How many bytes `writer`, which has `queuedBytes` waiting, may write now; 0 if it has to wait for its next turn. */
+  /**
+   * Returns how many bytes `writer`, which has `queuedBytes` waiting, may write now; 0 if it must wait for a later
+   * iteration.
+   */
   allowance(writer: BudgetedWriter, queuedBytes: number): number {
     if (writer.writeTurn !== this.#turn) {
       writer.writeTurn = this.#turn;
@@ -47,14 +51,14 @@ export class WriteBudget {
     return spent + queuedBytes <= SHORT_BYTES ? queuedBytes : 0;
   }
 
-  /** Counts one system call that took `byteLength` bytes, which the program had written in `pieces` pieces. */
+  /** Records one system call that took `byteLength` bytes, which the program had written in `pieces` pieces. */
   spend(writer: BudgetedWriter, byteLength: number, pieces: number): void {
     const cost = byteLength + CALL_BYTES + pieces * PIECE_BYTES;
     writer.spentInTurn += cost;
     this.#left -= cost;
   }
 
-  /** A new turn of the loop. @param waiting - writers that wait for it: they share it. */
+  /** Begins a new loop iteration. @param waiting - number of writers that wait for it and share it. */
   renew(waiting: number): void {
     this.#turn += 1;
     this.#left = LOOP_BYTES;

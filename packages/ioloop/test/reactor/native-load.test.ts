@@ -14,7 +14,7 @@ describe('loadNative', () => {
   it('says that the variable asked for the portable backend', async () => {
     vi.stubEnv('LANDSPOUT_BACKEND', 'portable');
     const { loadNative } = await import('../../src/reactor/backend.ts');
-    expect(loadNative()).toEqual({ reason: 'LANDSPOUT_BACKEND=portable asks for it' });
+    expect(loadNative()).toEqual({ reason: 'LANDSPOUT_BACKEND=portable was set' });
   });
 
   it('gives the same answer again, whatever the variable says later', async () => {
