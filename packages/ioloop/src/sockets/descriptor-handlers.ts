@@ -7,18 +7,18 @@ import { checked, type Descriptor, type Reactor, type ReadyHandler } from '../re
 import { callReporting } from '../thenable.ts';
 import { Socket, whenClosed } from './socket.ts';
 
-/** The events that a handler may ask for, as epoll's bits; what goes wrong is reported without being asked for. */
+/** The events that a handler can ask for, as epoll bits. ERROR is always reported. */
 export const READ = 0x01;
 export const WRITE = 0x04;
 export const ERROR = 0x18;
 
-/** Readable, writable, error and hang-up; epoll's other bits are not the caller's business. */
+/** Readable, writable, error and hang-up. Other epoll bits are not passed to handlers. */
 const ALL = READ | WRITE | ERROR;
 
-/** Hears that a descriptor is ready: which, and the event bits of `IOLoop`. */
+/** Called when a descriptor is ready, with the target and the event bits of `IOLoop`. */
 export type ReadinessHandler<Target = number | Socket> = (target: Target, events: number) => unknown;
 
-/** The descriptors of one loop and who hears of each. */
+/** The watched descriptors of one loop, with their handlers. */
 export class DescriptorHandlers {
   readonly #reactor: Reactor;
   readonly #report: (error: unknown) => void;
@@ -65,7 +65,7 @@ export class DescriptorHandlers {
     this.#watches.delete(target);
   }
 
-  /** Removes every handler; with `allFds` also closes what they watched. */
+  /** Removes every handler. With `allFds`, also closes what they watched. */
   close(allFds: boolean): void {
     const targets = [...this.#watches.keys()];
     for (const target of targets) {
@@ -75,7 +75,7 @@ export class DescriptorHandlers {
         if (typeof target === 'number') closeSync(target);
         else if (!target.closed) target.close();
       } catch (error) {
-        // The owner of this number closed it before. That must not keep the others open.
+        // The owner of this number has already closed it. That must not keep the others open.
         this.#report(error);
       }
     }
@@ -84,19 +84,19 @@ export class DescriptorHandlers {
 
 function requireEvents(events: number, operation: string): void {
   if (Number.isInteger(events) && events > 0 && events <= ALL && (events & ~ALL) === 0) return;
-  throw loopChecks.wrong(operation, 'IOLoop.READ and IOLoop.WRITE', events);
+  throw loopChecks.wrong(operation, 'events: IOLoop.READ, IOLoop.WRITE or both', events);
 }
 
-/** One descriptor that `IOLoop.addHandler` watches. It keeps the process alive until it or its socket is closed. */
+/** A descriptor that `IOLoop.addHandler` watches. Keeps the process alive until this or the socket is closed. */
 class DescriptorWatch implements ReadyHandler {
   readonly #reactor: Reactor;
   readonly #descriptor: Descriptor;
-  /** A number is the caller's, and our slot is a duplicate of it, to be closed with the watch. */
+  /** If this is a number, the caller owns it, and our slot is a duplicate that is closed together with the watch. */
   readonly #target: number | Socket;
   readonly #run: (events: number) => void;
   #open = true;
 
-  /** @param onClosed - called when the socket was closed, which has ended the watching. */
+  /** @param onClosed - called after the socket has been closed, which ends the watch. */
   constructor(
     reactor: Reactor,
     target: number | Socket,
@@ -113,7 +113,7 @@ class DescriptorWatch implements ReadyHandler {
     } else {
       this.#descriptor = openDescriptor(target);
       this.#register(events);
-      // Its close ends the watching, and what is not watched keeps nothing alive.
+      // Closing the socket ends the watch, so this must no longer keep the process alive.
       whenClosed(target, () => {
         this.close();
         onClosed();
@@ -141,7 +141,7 @@ class DescriptorWatch implements ReadyHandler {
       return;
     }
     whenClosed(this.#target, undefined);
-    // A close took the registration with it, and the slot may be another's by now.
+    // Closing has already removed the registration, and the slot may have been reused since.
     if (this.#target.closed) this.#reactor.forget(this.#descriptor);
     else this.#reactor.unregister(this.#descriptor);
   }
@@ -153,21 +153,25 @@ class DescriptorWatch implements ReadyHandler {
       if (typeof this.#target === 'number') {
         this.#reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
       } else if ((error as { code?: unknown }).code === 'EEXIST') {
-        throw new LoopUsageError('ERR_LOOP_ALREADY_REGISTERED', 'addHandler: a selector watches the socket', {
-          cause: error,
-        });
+        throw new LoopUsageError(
+          'ERR_LOOP_ALREADY_REGISTERED',
+          'addHandler: the socket is already watched by a selector',
+          {
+            cause: error,
+          },
+        );
       }
       throw error;
     }
   }
 }
 
-/** Most that a descriptor's number can be. */
+/** The largest possible descriptor number. */
 const MOST_DESCRIPTOR = 0x7fffffff;
 
 function openDescriptor(target: unknown): Descriptor {
   if (!(target instanceof Socket)) {
-    throw loopChecks.wrong('addHandler', 'a descriptor or a Socket', target);
+    throw loopChecks.wrong('addHandler', 'a descriptor number or a Socket', target);
   }
   if (target.closed) throw new LoopClosedError('addHandler: the socket is closed');
   return target.descriptor;
@@ -175,7 +179,7 @@ function openDescriptor(target: unknown): Descriptor {
 
 function duplicate(reactor: Reactor, fd: number): Descriptor {
   if (!Number.isInteger(fd) || fd < 0 || fd > MOST_DESCRIPTOR) {
-    throw loopChecks.wrong('addHandler', 'the number of a descriptor', fd);
+    throw loopChecks.wrong('addHandler', 'a descriptor number', fd);
   }
   const slot = checked(reactor.binding.adopt(fd, false), 'fcntl', `descriptor ${fd}`);
   return { slot, generation: reactor.binding.generation(slot) };

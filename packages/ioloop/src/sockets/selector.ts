@@ -7,12 +7,12 @@ import type { NativeBinding } from '../reactor/native-binding.ts';
 import { checked, type Descriptor, systemError } from '../reactor/reactor.ts';
 import { Socket } from './socket.ts';
 
-/** Ready to read, which the end and an error are too. */
+/** Ready to read. Also set at the end of the data and on an error. */
 export const EVENT_READ = 1;
-/** Ready to write, which the outcome of a connect is too. */
+/** Ready to write. Also set when a connect has succeeded or failed. */
 export const EVENT_WRITE = 2;
 
-/** A registration: what is watched, for what, and what the caller attached to it. */
+/** A registration: the socket, the events it is watched for, and the caller's data. */
 export interface SelectorKey<Data = unknown> {
   readonly socket: Socket;
   /** {@link EVENT_READ}, {@link EVENT_WRITE}, or both. */
@@ -23,21 +23,21 @@ export interface SelectorKey<Data = unknown> {
 const CTL_ADD = 1;
 const CTL_DEL = 2;
 const CTL_MOD = 3;
-/** Most events of one call; what remains stays ready and comes with the next. */
+/** Most events in one call. The other sockets stay ready, and are reported by the next call. */
 const MAX_EVENTS = 256;
-/** A thread that is to be terminated has to come back from the system call now and then. */
+/** A worker thread can be terminated only if it returns from the system call from time to time. */
 const SLICE_MS = 50;
 
 /**
- * Waits for sockets by blocking, for programs that are their own event loop.
+ * Waits for sockets by blocking, for programs that run their own event loop.
  *
- * {@link select} holds the whole thread: timers, promises, signals and every other connection of this thread
- * stand still meanwhile. For learning, for tools, and for a worker thread that does nothing else; a server uses
- * `IOLoop.addHandler` or streams. It has an epoll instance of its own, and `IOLoop` knows nothing of it; a socket
- * is watched by one of them at a time. Level-triggered: what is not read is reported again.
+ * {@link select} blocks the whole thread: its timers, promises, signals and other connections all stop in the meantime.
+ * Use it for learning, for tools, or in a worker thread that does nothing else; in a server, use `IOLoop.addHandler` or
+ * streams. A selector has its own epoll instance, separate from `IOLoop`; a socket can be watched by only one of them
+ * at a time. Level-triggered: a socket is reported again as long as it stays ready.
  *
- * Needs the native backend: elsewhere making one throws `LoopUsageError` `ERR_LOOP_NOT_SUPPORTED`.
- * Any call after {@link close} throws `LoopClosedError` `ERR_LOOP_CLOSED`.
+ * Needs the native backend: on the portable one, the constructor throws `LoopUsageError` `ERR_LOOP_NOT_SUPPORTED`. Any
+ * call after {@link close} throws `LoopClosedError` `ERR_LOOP_CLOSED`.
  *
  * @example
  * const selector = new DefaultSelector<(key: SelectorKey) => void>();
@@ -62,26 +62,30 @@ export class DefaultSelector<Data = unknown> {
    * Starts watching a socket.
    *
    * @param events - {@link EVENT_READ}, {@link EVENT_WRITE}, or both.
-   * @param data - comes back with each event, such as the function to call.
-   * @throws LoopUsageError `ERR_LOOP_ALREADY_REGISTERED` when this selector, another one or the loop watches it;
-   *   `ERR_LOOP_USAGE` for other events; LoopClosedError when the socket is closed.
+   * @param data - returned with each event, such as a function to call.
+   * @throws LoopUsageError `ERR_LOOP_ALREADY_REGISTERED` if this selector, another one or the loop already watches it;
+   *   `ERR_LOOP_USAGE` if `events` is invalid; LoopClosedError if the socket is closed.
    */
   register(socket: Socket, events: number, data: Data): SelectorKey<Data> {
     this.#assertOpen();
     assertEvents(events);
     assertSocket(socket);
     if (socket.closed) throw new LoopClosedError('register: the socket is closed');
-    if (this.#keys.has(socket)) throw alreadyRegistered('this selector watches the socket');
+    if (this.#keys.has(socket))
+      throw alreadyRegistered('the socket is already registered with this selector');
     const result = this.#control(CTL_ADD, socket, events);
     if (result < 0 && systemError(result, 'epoll_ctl').code === 'EEXIST') {
-      throw alreadyRegistered('another selector or the loop watches the socket');
+      throw alreadyRegistered('the socket is already watched by another selector or the loop');
     }
     checked(result, 'epoll_ctl');
     this.#socketOfSlot.set(socket.descriptor.slot, socket);
     return this.#keep({ socket, events, data });
   }
 
-  /** Changes what is watched for and the data. @throws as {@link getKey}; `ERR_LOOP_USAGE`; closed: `ERR_LOOP_CLOSED`. */
+  /**
+   * Replaces the events and the data of a registration. @throws as {@link getKey}; LoopUsageError `ERR_LOOP_USAGE` if
+   * `events` is invalid; LoopClosedError if the socket is closed.
+   */
   modify(socket: Socket, events: number, data: Data): SelectorKey<Data> {
     assertEvents(events);
     const key = this.getKey(socket);
@@ -90,31 +94,31 @@ export class DefaultSelector<Data = unknown> {
     return this.#keep({ socket, events, data });
   }
 
-  /** Stops watching. Closing a socket does so by itself, and unregistering it afterwards is allowed. */
+  /** Stops watching. Closing a socket also stops it; the socket may still be unregistered after that. */
   unregister(socket: Socket): SelectorKey<Data> {
     const key = this.getKey(socket);
     this.#keys.delete(socket);
     const { slot } = socket.descriptor;
-    if (this.#socketOfSlot.get(slot) === socket) this.#socketOfSlot.delete(slot); // else it has a new owner
+    if (this.#socketOfSlot.get(slot) === socket) this.#socketOfSlot.delete(slot); // otherwise the slot has been reused
     if (!socket.closed) checked(this.#control(CTL_DEL, socket, 0), 'epoll_ctl');
     return key;
   }
 
-  /** The registration of a socket. @throws LoopUsageError `ERR_LOOP_NOT_REGISTERED` when there is none. */
+  /** Returns the registration of a socket. @throws LoopUsageError `ERR_LOOP_NOT_REGISTERED` if there is none. */
   getKey(socket: Socket): SelectorKey<Data> {
     this.#assertOpen();
     const key = this.#keys.get(socket);
     if (key !== undefined) return key;
-    throw new LoopUsageError('ERR_LOOP_NOT_REGISTERED', 'the selector does not watch this socket');
+    throw new LoopUsageError('ERR_LOOP_NOT_REGISTERED', 'the socket is not registered with this selector');
   }
 
   /**
-   * Waits until a socket is ready. Blocks the thread: timers, promises and signals stand still meanwhile.
+   * Waits until a socket is ready. Blocks the thread: timers, promises and signals stop in the meantime.
    *
-   * @param timeoutMs - 0 looks once and does not wait; without it, waits until something is ready.
-   * @returns what is ready, each with {@link EVENT_READ}, {@link EVENT_WRITE} or both; empty after the timeout.
-   * @throws LoopUsageError `ERR_SELECTOR_EMPTY` when it would wait for ever, because no open socket is registered;
-   *   `ERR_LOOP_USAGE` when `timeoutMs` is not a number of at least 0.
+   * @param timeoutMs - 0 checks once without waiting. Default: no limit.
+   * @returns the ready sockets, each with {@link EVENT_READ}, {@link EVENT_WRITE} or both; empty after the timeout.
+   * @throws LoopUsageError `ERR_SELECTOR_EMPTY` if it would wait forever, because no open socket is registered;
+   *   `ERR_LOOP_USAGE` if `timeoutMs` is not a number of at least 0.
    */
   select(timeoutMs?: number): [SelectorKey<Data>, number][] {
     this.#assertOpen();
@@ -127,7 +131,7 @@ export class DefaultSelector<Data = unknown> {
     }
   }
 
-  /** Stops watching everything; the sockets stay open. Calling it again does nothing. */
+  /** Stops watching all sockets, which stay open. Calling it again does nothing. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -173,7 +177,8 @@ export class DefaultSelector<Data = unknown> {
       const key = socket === undefined ? undefined : this.#keys.get(socket);
       if (key === undefined || key.socket.descriptor.generation !== this.#events[at + 1]) continue;
       const bits = this.#events[at + 2] as number;
-      // Error and hang-up, which cannot be masked, wake whatever was asked for: reading or writing tells the rest.
+      // Error and hang-up cannot be masked. They count as the events asked for; the next read or write reports the
+      // cause.
       const read = bits & ~EPOLLOUT ? EVENT_READ : 0;
       const write = bits & ~EPOLLIN ? EVENT_WRITE : 0;
       const events = (read | write) & key.events;
@@ -188,10 +193,7 @@ export class DefaultSelector<Data = unknown> {
 
   #assertCanWake(): void {
     for (const socket of this.#keys.keys()) if (!socket.closed) return;
-    throw new LoopUsageError(
-      'ERR_SELECTOR_EMPTY',
-      'select would wait for ever: no open socket is registered',
-    );
+    throw new LoopUsageError('ERR_SELECTOR_EMPTY', 'select would wait forever: no open socket is registered');
   }
 }
 

@@ -1,5 +1,5 @@
-// Sockets and other descriptors, for programs that wait for readiness themselves. Each call is a system call. Does not
-// buffer: streams are in iostream.
+// Sockets and other descriptors, for programs that wait for readiness themselves. Each call is one system call, without
+// buffering; streams are in iostream.
 
 import { isIP } from 'node:net';
 import { loopChecks } from '../checks.ts';
@@ -11,43 +11,48 @@ import type { NativeAddress, NativeBinding } from '../reactor/native-binding.ts'
 import { checked, type Descriptor, systemError } from '../reactor/reactor.ts';
 import { shownValue } from '../shown-value.ts';
 
-/** Where a socket is, or shall go: a numeric address, or the path of a Unix socket (NUL first: an abstract name). */
+/**
+ * The address of a socket: a numeric host and a port, or the path of a Unix socket (an abstract name starts with NUL).
+ */
 export type SocketTarget = { readonly host: string; readonly port: number } | { readonly path: string };
 
 type SocketFamily = 4 | 6 | 'unix';
 
-/** The largest `int` of C. */
+/** The largest C `int`. */
 const MAX_INT = 0x7fffffff;
 const DEFAULT_BACKLOG = 128;
 const DEFAULT_RECV_BYTES = 64 * 1024;
-/** More than the system holds for one socket by default, so that a larger wish is not answered with idle memory. */
+/**
+ * More than the system holds for one socket by default, so that a larger `maxBytes` does not allocate memory in vain.
+ */
 const MOST_RECV_BYTES = 8 * 1024 * 1024;
 const SHUT_WRITE = 1;
 
-/** Who is to be told when a socket closes: what watches it, which is one thing at most. */
+/** Called when a socket is closed. At most one loop or selector watches a socket. */
 const WATCHERS = new WeakMap<Socket, () => void>();
 
 /**
  * A non-blocking stream socket: TCP over IPv4 or IPv6, or Unix. Each method is one system call.
  *
- * For programs that drive their own readiness, with `DefaultSelector` or `IOLoop.addHandler`. Everybody else is
- * better served by `IOStream`, which buffers, waits and limits. Names are not resolved: addresses are numeric.
+ * For programs that handle readiness themselves, with `DefaultSelector` or `IOLoop.addHandler`. For most programs,
+ * `IOStream` is the better choice: it buffers, waits and enforces limits. Host names are not resolved: addresses are
+ * numeric.
  *
- * Needs the native backend: the portable one has no descriptors, and making a socket throws `LoopUsageError`
- * `ERR_LOOP_NOT_SUPPORTED` there. What the system refuses is thrown as `SystemError` with the system's own code;
- * any call after {@link close} throws `LoopClosedError` `ERR_LOOP_CLOSED`. An open socket that nothing watches
- * does not keep the process alive, and is not closed by garbage collection.
+ * Needs the native backend: the portable one has no descriptors, and creating a socket there throws `LoopUsageError`
+ * `ERR_LOOP_NOT_SUPPORTED`. A failed system call throws `SystemError` with the code of the system; any call after
+ * {@link close} throws `LoopClosedError` `ERR_LOOP_CLOSED`. An open socket that is not watched does not keep the
+ * process alive, and garbage collection does not close it.
  *
  * @example
  * using socket = Socket.tcp();
  * socket.connect({ host: '127.0.0.1', port: 8888 }); // false: register it for EVENT_WRITE
  */
 export class Socket {
-  /** How loop and selector know this socket. It is dead once the socket is closed. */
+  /** Identifies this socket to loops and selectors. No longer valid after the socket has been closed. */
   readonly descriptor: Descriptor;
   readonly #binding: NativeBinding;
   readonly #family: SocketFamily;
-  #target: string | undefined; // where connect goes, for the error that comes later
+  #target: string | undefined; // the address passed to connect, for an error that comes later
   #closed = false;
 
   private constructor(binding: NativeBinding, slot: number, family: SocketFamily) {
@@ -59,8 +64,9 @@ export class Socket {
   /**
    * Opens a TCP socket.
    *
-   * @param family - 4 (the default) or 6: the addresses that the socket will take.
-   * @throws SystemError such as `EMFILE`; LoopUsageError `ERR_LOOP_NOT_SUPPORTED`, `ERR_LOOP_USAGE` for another family.
+   * @param family - 4 (the default) or 6: the family of addresses that the socket accepts.
+   * @throws SystemError such as `EMFILE`; LoopUsageError `ERR_LOOP_NOT_SUPPORTED`, or `ERR_LOOP_USAGE` for another
+   *   family.
    */
   static tcp(family: 4 | 6 = 4): Socket {
     const binding = requireNative('Socket.tcp');
@@ -87,13 +93,13 @@ export class Socket {
     return this.#closed;
   }
 
-  /** Where the socket is bound to; port 0 or an empty path before that. */
+  /** The address that the socket is bound to; port 0 or an empty path if it is not bound. */
   get localAddress(): SocketTarget {
     const { binding, slot, generation } = this.#live('localAddress');
     return fromNative(binding.localAddress(slot, generation), 'getsockname') as SocketTarget;
   }
 
-  /** The other end, or `undefined` while there is none. */
+  /** The address of the peer, or `undefined` if there is none. */
   get remoteAddress(): SocketTarget | undefined {
     const { binding, slot, generation } = this.#live('remoteAddress');
     const address = binding.peerAddress(slot, generation);
@@ -105,9 +111,10 @@ export class Socket {
   /**
    * Begins to connect.
    *
-   * @returns true when connected at once; false when in progress: the socket gets writable when it is decided,
-   *   and {@link getError} then says how.
-   * @throws SystemError such as `ECONNREFUSED`; LoopUsageError `ERR_LOOP_USAGE` when the address does not fit.
+   * @returns true if connected immediately. Otherwise false: the socket becomes writable when the connect has succeeded
+   *   or failed, and {@link getError} then returns the result.
+   * @throws SystemError such as `ECONNREFUSED`; LoopUsageError `ERR_LOOP_USAGE` if the address is invalid for this
+   *   socket.
    */
   connect(address: SocketTarget): boolean {
     const { binding, slot, generation } = this.#live('connect');
@@ -122,7 +129,10 @@ export class Socket {
     return true;
   }
 
-  /** Takes a local address; TCP with SO_REUSEADDR. Port 0 lets the system choose. @throws as {@link connect}. */
+  /**
+   * Binds the socket to a local address; for TCP, with SO_REUSEADDR. With port 0 the system chooses one. @throws as
+   * {@link connect}.
+   */
   bind(address: SocketTarget): void {
     const { binding, slot, generation } = this.#live('bind');
     const { REUSEADDR } = binding.constants.options;
@@ -136,14 +146,19 @@ export class Socket {
     checked(result, 'bind', describe(address));
   }
 
-  /** Lets connections come. @param backlog - most that wait for {@link accept}; the system caps it. Default 128. */
+  /**
+   * Starts to accept connections. @param backlog - most connections that wait for {@link accept}; the system may lower
+   * it. Default: 128.
+   */
   listen(backlog: number = DEFAULT_BACKLOG): void {
     const { binding, slot, generation } = this.#live('listen');
     loopChecks.wholeNumber('listen', 'backlog', backlog, 0, MAX_INT);
     checked(binding.listen(slot, generation, backlog), 'listen');
   }
 
-  /** Takes one connection. @returns a socket that is yours to close, or `undefined` when none waits. */
+  /**
+   * Accepts one connection. @returns a socket that the caller must close, or `undefined` if no connection is waiting.
+   */
   accept(): Socket | undefined {
     const { binding, slot, generation } = this.#live('accept');
     const accepted = binding.accept(slot, generation);
@@ -152,10 +167,10 @@ export class Socket {
   }
 
   /**
-   * Reads what has come.
+   * Reads the bytes that have arrived.
    *
-   * @param maxBytes - most bytes to take, at least 1; 8 MiB is the most that one call takes. Default 64 KiB.
-   * @returns the bytes, which are yours; empty at the end; `undefined` when it would block.
+   * @param maxBytes - most bytes to read, at least 1. One call reads at most 8 MiB. Default: 64 KiB.
+   * @returns the bytes, which the caller owns; empty at the end of the data; `undefined` if the call would block.
    * @throws SystemError such as `ECONNRESET`; LoopUsageError `ERR_LOOP_USAGE`.
    */
   recv(maxBytes: number = DEFAULT_RECV_BYTES): Uint8Array | undefined {
@@ -165,11 +180,14 @@ export class Socket {
     const count = binding.recv(slot, generation, target, 0, target.length);
     if (count === -binding.constants.EAGAIN) return undefined;
     checked(count, 'recv');
-    // A few bytes must not hold a large buffer alive.
+    // A few bytes must not keep a large buffer alive.
     return count < target.length / 2 ? target.slice(0, count) : target.subarray(0, count);
   }
 
-  /** Writes. @returns how many of the bytes the system took, 0 when it would block. @throws SystemError such as `EPIPE`. */
+  /**
+   * Writes bytes. @returns how many of them the system has taken; 0 if the call would block. @throws SystemError such
+   * as `EPIPE`.
+   */
   send(bytes: Uint8Array): number {
     const { binding, slot, generation } = this.#live('send');
     if (!(bytes instanceof Uint8Array)) throw loopChecks.wrong('send', 'a Uint8Array', bytes);
@@ -177,20 +195,23 @@ export class Socket {
     return count === -binding.constants.EAGAIN ? 0 : checked(count, 'send');
   }
 
-  /** Takes the error that came meanwhile, such as the one of a connect in progress. A second call finds none. */
+  /** Returns and clears the pending error, such as that of a connect in progress. A second call returns `undefined`. */
   getError(): SystemError | undefined {
     const { binding, slot, generation } = this.#live('getError');
     const error = checked(binding.getOption(slot, generation, binding.constants.options.ERROR), 'getsockopt');
     return error === 0 ? undefined : systemError(-error, 'connect', this.#target);
   }
 
-  /** Ends writing: the peer reads the end. Reading goes on. */
+  /** Ends writing: the peer reads the end of the data. Reading is still possible. */
   shutdownWrite(): void {
     const { binding, slot, generation } = this.#live('shutdownWrite');
     checked(binding.shutdown(slot, generation, SHUT_WRITE), 'shutdown');
   }
 
-  /** Whether small writes leave at once (TCP_NODELAY). @throws SystemError for a Unix socket, which has no such thing. */
+  /**
+   * Whether small writes are sent without delay (TCP_NODELAY). @throws SystemError for a Unix socket, which has no such
+   * option.
+   */
   setNoDelay(enabled: boolean = true): void {
     const { binding, slot, generation } = this.#live('setNoDelay');
     loopChecks.boolean('setNoDelay', 'enabled', enabled);
@@ -198,7 +219,7 @@ export class Socket {
     checked(binding.setOption(slot, generation, NODELAY, enabled ? 1 : 0), 'setsockopt');
   }
 
-  /** Closes, and ends any watching by a selector or loop first. Calling it again does nothing. */
+  /** Closes the socket. If a selector or loop watches it, that ends first. Calling it again does nothing. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -221,25 +242,28 @@ export class Socket {
 
   #withAddress(address: SocketTarget, call: AddressCall): number {
     if (typeof address !== 'object' || address === null) {
-      throw loopChecks.wrong('Socket', 'an address', address);
+      throw loopChecks.wrong('Socket', 'an address ({ host, port } or { path })', address);
     }
     if ('path' in address !== (this.#family === 'unix')) {
-      throw usageError(`${describe(address)} is no address for a ${familyName(this.#family)} socket`);
+      throw usageError(`${describe(address)} is not an address for a ${familyName(this.#family)} socket`);
     }
     try {
       if ('path' in address) return call.unix(address.path);
       if (isIP(address.host) !== this.#family) {
-        throw new TypeError(`the host is not a numeric ${familyName(this.#family)} address`);
+        throw new TypeError(`the host must be a numeric ${familyName(this.#family)} address`);
       }
       return call.inet(address.host, address.port);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // only a bad argument is the caller's
+      if (!(error instanceof TypeError)) throw error; // only an invalid argument is the caller's mistake
       throw usageError(`${describe(address)}: ${error.message}`, { cause: error });
     }
   }
 }
 
-/** Has `callback` called behind the close of `socket`; `undefined` takes that back. For what watches the socket. */
+/**
+ * Sets a callback for when `socket` is closed; `undefined` removes it. For the loop or selector that watches the
+ * socket.
+ */
 export function whenClosed(socket: Socket, callback: (() => void) | undefined): void {
   if (callback === undefined) WATCHERS.delete(socket);
   else WATCHERS.set(socket, callback);
@@ -255,14 +279,14 @@ function fromNative(address: NativeAddress | number, syscall: string): SocketTar
   return address.length === 1 ? { path: address[0] } : { host: address[0], port: address[1] };
 }
 
-/** For messages: clipped, and with what is invisible in an abstract name escaped. */
+/** For messages: clipped, and with the invisible characters of an abstract name escaped. */
 function describe(address: SocketTarget): string {
   if ('path' in address) return JSON.stringify(textOf(address.path).slice(0, 120)).slice(1, -1);
   const host = textOf(address.host).slice(0, 80);
   return host.includes(':') ? `[${host}]:${textOf(address.port)}` : `${host}:${textOf(address.port)}`;
 }
 
-/** What came for a host, port or path, which may be anything. */
+/** The text of a host, port or path, which may be of any type. */
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : shownValue(value);
 }
