@@ -1,4 +1,4 @@
-/* Socket addresses: from text that names one machine or path, and back. Nothing here asks a resolver. */
+/* Converts socket addresses from text to binary and back. Names are never resolved. */
 #include "addresses.h"
 
 #include <arpa/inet.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The number behind the % of fe80::1%eth0 or fe80::1%2, or 0, which is no interface. */
+/* The scope id after the % of fe80::1%eth0 or fe80::1%2; 0 if it names no interface. */
 static uint32_t scope_from_text(const char *text) {
   uint32_t scope = if_nametoindex(text);
   if (scope != 0 || *text < '0' || *text > '9') return scope;
@@ -49,7 +49,8 @@ int64_t read_inet_address(const Call *call, size_t at, Address *address) {
   }
   if (getsockopt(fd_of(call), SOL_SOCKET, SO_DOMAIN, &family, &size) == -1) return -errno;
   if (family != AF_INET && family != AF_INET6) return -EAFNOSUPPORT;
-  /* Text that fills the buffer was cut off; text with a NUL inside would be read as what precedes it. */
+  /* Refuses text that fills the buffer, which was cut off, and text with a NUL inside, of which only the start would
+     be read. */
   if (length + 1 < sizeof text && strlen(text) == length && inet_from_text(family, text, (uint16_t)port, address)) {
     return 0;
   }
@@ -66,7 +67,7 @@ int64_t read_unix_address(const Call *call, size_t at, Address *address) {
   }
   if (length >= sizeof address->local.sun_path) return -ENAMETOOLONG;
   if (napi_get_value_string_utf8(call->env, call->argv[at], text, sizeof text, &length) != napi_ok) return THROWN;
-  bool abstract = text[0] == '\0'; /* Linux: a name outside the file system; NULs are like any byte there */
+  bool abstract = text[0] == '\0'; /* Linux: a name outside the file system; NULs are ordinary bytes in it */
   if (!abstract && strlen(text) != length) {
     return throw_bad_argument(call, "path must not contain NUL, unless it starts with it");
   }
@@ -76,7 +77,7 @@ int64_t read_unix_address(const Call *call, size_t at, Address *address) {
   return 0;
 }
 
-/* [address, port, family] or, without a family, [path]. */
+/* Returns [address, port, family] or, if family is 0, [path]. */
 static int64_t answer_array(Call *call, const char *text, size_t length, uint16_t port, int family) {
   napi_env env = call->env;
   napi_value parts[3];
@@ -84,7 +85,7 @@ static int64_t answer_array(Call *call, const char *text, size_t length, uint16_
   if (napi_create_string_utf8(env, text, length, &parts[0]) != napi_ok ||
       napi_create_uint32(env, port, &parts[1]) != napi_ok || napi_create_int32(env, family, &parts[2]) != napi_ok ||
       napi_create_array_with_length(env, count, &call->value) != napi_ok) {
-    return throw_bad_argument(call, "the address could not be turned into a value");
+    return throw_bad_argument(call, "the address could not be converted");
   }
   for (uint32_t at = 0; at < count; at++) {
     if (napi_set_element(env, call->value, at, parts[at]) != napi_ok) return THROWN;
@@ -101,7 +102,7 @@ static int64_t answer_inet(Call *call, const void *ip, uint16_t port) {
 static int64_t answer_inet6(Call *call, const struct sockaddr_in6 *inet6) {
   char text[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
   const struct in6_addr *ip = &inet6->sin6_addr;
-  /* As v4, so that no trust check can be passed by a spelling. */
+  /* Returned as IPv4, so that the other spelling cannot bypass a check for trusted addresses. */
   if (IN6_IS_ADDR_V4MAPPED(ip)) return answer_inet(call, &ip->s6_addr[12], inet6->sin6_port);
   if (inet_ntop(AF_INET6, ip, text, INET6_ADDRSTRLEN) == NULL) return -errno;
   if (inet6->sin6_scope_id != 0) {
@@ -117,7 +118,7 @@ int64_t answer_address(Call *call, const Address *address) {
   if (address->any.sa_family == AF_INET6) return answer_inet6(call, &address->inet6);
   if (address->any.sa_family != AF_UNIX) return -EAFNOSUPPORT;
   const char *name = address->local.sun_path;
-  /* The kernel may count a terminator that did not fit. Length 0: the socket has no name. */
+  /* The kernel may count a terminator that did not fit. If the length is 0, the socket has no name. */
   socklen_t most = sizeof address->local;
   size_t length = (address->length < most ? address->length : most) - offsetof(struct sockaddr_un, sun_path);
   if (length > 0 && name[0] != '\0') length = strnlen(name, length);

@@ -15,7 +15,8 @@ typedef struct {
   };
 } Address;
 
-/* Both read argv[at], the first one also the port behind it; the socket's family decides. 0, -errno or THROWN. */
+/* Both read argv[at]; read_inet_address also reads the port in argv[at + 1]. The family of the socket decides the
+   format. Return 0, -errno or THROWN. */
 int64_t read_inet_address(const Call *call, size_t at, Address *address);
 int64_t read_unix_address(const Call *call, size_t at, Address *address);
 int64_t answer_address(Call *call, const Address *address);

@@ -1,4 +1,4 @@
-/* The reading of arguments. Whatever JavaScript passes, the answer is a value or an exception. */
+/* Reads arguments. For anything that JavaScript passes, the result is a value or an exception. */
 #include "reactor.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ int64_t throw_bad_argument(const Call *call, const char *expectation) {
 
 bool read_integer(const Call *call, size_t at, int64_t least, int64_t most, const char *what, int64_t *result) {
   double number;
-  /* As a double, because the integer readers of Node-API turn NaN into 0 and wrap what is too large. */
+  /* Read as a double, because the integer readers of Node-API turn NaN into 0 and wrap numbers that are too large. */
   if (napi_get_value_double(call->env, call->argv[at], &number) == napi_ok && number >= (double)least &&
       number <= (double)most && number == (double)(int64_t)number) {
     *result = (int64_t)number;
@@ -25,13 +25,14 @@ bool read_integer(const Call *call, size_t at, int64_t least, int64_t most, cons
   return false;
 }
 
-/* Node-API leaves the type untouched for an array of a kind that it does not know yet, as Float16Array once was. */
+/* Node-API does not set the type for kinds of array that it does not know yet, such as Float16Array on older
+   versions. */
 static const napi_typedarray_type NO_KNOWN_TYPE = (napi_typedarray_type)-1;
 
 bool read_bytes(const Call *call, napi_value value, uint8_t **data, size_t *length) {
   napi_typedarray_type type = NO_KNOWN_TYPE;
   void *start = NULL;
-  /* Not napi_get_buffer_info: on some versions it aborts the process when the value is no view. */
+  /* Not napi_get_buffer_info: on some versions it aborts the process if the value is not a view. */
   if (napi_get_typedarray_info(call->env, value, &type, length, &start, NULL, NULL) != napi_ok ||
       type != napi_uint8_array) {
     throw_bad_argument(call, "the bytes must be a Uint8Array");

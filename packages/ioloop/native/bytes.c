@@ -1,5 +1,5 @@
-/* The hot calls: bytes in and out. MSG_DONTWAIT throughout, because an adopted descriptor may be a blocking one. What
-   is no socket has no such flag, and is made non-blocking instead. */
+/* The hot calls, which receive and send bytes. They always use MSG_DONTWAIT, because an adopted descriptor may be in
+   blocking mode. Descriptors other than sockets have no such flag and are made non-blocking instead. */
 #include "reactor.h"
 
 #include <limits.h>
@@ -12,12 +12,13 @@
 
 enum {
   STACK_BYTES = 16 * 1024,
-  SCRATCH_BYTES = 256 * 1024, /* most bytes of long strings that one call converts; the kernel rarely takes more */
+  SCRATCH_BYTES = 256 * 1024, /* most bytes of long strings converted in one call; the kernel rarely takes more */
   MAX_PIECES = 64,
   SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT,
 };
 
-/* Not send(2) and recv(2) of the C library: those are cancellation points, which costs where there are threads. */
+/* Not recv(2) and send(2) of the C library: those are cancellation points, which cost time in a process with
+   threads. */
 static ssize_t socket_recv(int fd, void *target, size_t length) {
   ssize_t count;
   RETRY(count, syscall(SYS_recvfrom, fd, target, length, MSG_DONTWAIT, NULL, NULL));
@@ -30,7 +31,7 @@ static ssize_t socket_send(int fd, const void *bytes, size_t length) {
   return count;
 }
 
-/* Reads (bytes, offset, length) from argv[2] on, all of it inside the array. */
+/* Reads (bytes, offset, length) starting at argv[2], and checks that the range is inside the array. */
 static bool read_range(const Call *call, int64_t least, uint8_t **start, int64_t *length) {
   size_t size;
   int64_t offset;
@@ -43,7 +44,7 @@ static bool read_range(const Call *call, int64_t least, uint8_t **start, int64_t
 static int64_t receive(Call *call) {
   uint8_t *target;
   int64_t length;
-  if (!read_range(call, 1, &target, &length)) return THROWN; /* at least 1: an answer of 0 has to mean the end */
+  if (!read_range(call, 1, &target, &length)) return THROWN; /* at least 1, because a result of 0 must mean the end */
   Slot *slot = slot_of(call);
   if ((slot->flags & SLOT_NO_SOCKET) != 0) return read_no_socket(slot, target, (size_t)length);
   return or_errno(socket_recv(slot->fd, target, (size_t)length));
@@ -67,11 +68,11 @@ static bool scratch_ready(const Call *call) {
   State *state = call->state;
   if (state->scratch == NULL) state->scratch = malloc(SCRATCH_BYTES + 1);
   if (state->scratch != NULL) return true;
-  napi_throw_error(call->env, "ERR_REACTOR_BAD_ARGUMENT", "there is no memory to convert the string");
+  napi_throw_error(call->env, "ERR_REACTOR_BAD_ARGUMENT", "out of memory while converting the string");
   return false;
 }
 
-/* Where the strings of one call become bytes: first on the stack, then, once, in the scratch of the environment. */
+/* Memory for the strings of one call: first on the stack, then, at most once, the scratch buffer of the environment. */
 typedef struct {
   char *free;
   size_t room;
@@ -81,8 +82,9 @@ typedef struct {
 typedef enum { PIECE_WHOLE, PIECE_CUT, PIECE_THROWN } Piece;
 
 /*
- * Converts what does not fit the stack. Node-API can only convert from a string's start, so a long string is sliced
- * first (V8 points into the parent, it copies nothing): sending n bytes in any number of calls stays linear in n.
+ * Converts a string that does not fit on the stack. Node-API can convert only from the start of a string, so a long
+ * string is sliced first (V8 references the parent and copies nothing). Sending n bytes, in any number of calls, thus
+ * stays linear in n.
  */
 static Piece convert_long(const Call *call, napi_value text, size_t length, size_t skip, Arena *arena, struct iovec *out) {
   State *state = call->state;
@@ -107,7 +109,7 @@ static Piece convert_long(const Call *call, napi_value text, size_t length, size
   return end == length ? PIECE_WHOLE : PIECE_CUT;
 }
 
-/* Lays the bytes of a string from `skip` on into `out`. PIECE_CUT: only its beginning fitted. */
+/* Stores the bytes of a string, from `skip` on, in `out`. PIECE_CUT: only the first part of them fitted. */
 static Piece convert(const Call *call, napi_value text, size_t skip, Arena *arena, struct iovec *out) {
   size_t copied, length;
   if (!arena->scratch_used && arena->room > 1) {
@@ -120,11 +122,11 @@ static Piece convert(const Call *call, napi_value text, size_t skip, Arena *aren
     }
   }
   if (napi_get_value_string_latin1(call->env, text, NULL, 0, &length) != napi_ok) {
-    throw_bad_argument(call, "what is sent must be a string or a Uint8Array");
+    throw_bad_argument(call, "the data must be a string or a Uint8Array");
     return PIECE_THROWN;
   }
   if (skip > length) {
-    throw_bad_argument(call, "the offset lies behind the end of the string");
+    throw_bad_argument(call, "offset is beyond the end of the string");
     return PIECE_THROWN;
   }
   return convert_long(call, text, length, skip, arena, out);
@@ -152,10 +154,10 @@ static int64_t send_batch(Call *call) {
     return throw_bad_argument(call, "text must be a string");
   }
   for (int64_t at = 0; at < count; at++) {
-    if (triples[3 * at + 2] < 0) return throw_bad_argument(call, "no part has less than 0 bytes");
+    if (triples[3 * at + 2] < 0) return throw_bad_argument(call, "a part must not have a negative length");
     total += triples[3 * at + 2];
   }
-  if (total != (int64_t)length) return throw_bad_argument(call, "the parts must be all of a text of up to 256 KiB");
+  if (total != (int64_t)length) return throw_bad_argument(call, "the parts must add up to a text of at most 256 KiB");
   for (int64_t at = 0; at < count; at++) {
     int32_t *triple = &triples[3 * at], part = triple[2];
     bool live = slot_is_live(call->state, triple[0], triple[1]);
@@ -170,7 +172,7 @@ static bool is_string(napi_env env, napi_value value) {
   return napi_typeof(env, value, &type) == napi_ok && type == napi_string;
 }
 
-/* Fills `iov`, at most `count` entries. Returns how many there are, or -1 after throwing. */
+/* Fills at most `count` entries of `iov`. Returns the number of entries used, or -1 after throwing. */
 static int gather(const Call *call, const napi_value *pieces, uint32_t count, size_t skip, Arena *arena, struct iovec *iov) {
   int used = 0;
   for (uint32_t at = 0; at < count; at++) {
@@ -183,14 +185,14 @@ static int gather(const Call *call, const napi_value *pieces, uint32_t count, si
       size_t length;
       if (!read_bytes(call, pieces[at], &bytes, &length)) return -1;
       if (skip > length) {
-        throw_bad_argument(call, "skip lies behind the end of the first piece");
+        throw_bad_argument(call, "skip is beyond the end of the first piece");
         return -1;
       }
       iov[used] = (struct iovec){.iov_base = bytes + skip, .iov_len = length - skip};
     }
-    skip = 0; /* it belongs to the first piece */
+    skip = 0; /* applies to the first piece only */
     if (iov[used].iov_len > 0) used++;
-    if (piece == PIECE_CUT) break; /* the rest goes with the next call */
+    if (piece == PIECE_CUT) break; /* the next call sends the rest */
   }
   return used;
 }
@@ -211,14 +213,14 @@ static int64_t send_vector(Call *call) {
   for (uint32_t at = 0; at < count; at++) {
     if (napi_get_element(call->env, call->argv[2], (uint32_t)first + at, &pieces[at]) != napi_ok) return THROWN;
   }
-  /* An element may have been a getter that closed the slot or detached a buffer. From here on no JavaScript runs. */
+  /* An element may be a getter that has closed the slot or detached a buffer. From here on, no JavaScript runs. */
   if (!read_slot(call, 0, &call->slot)) return THROWN;
   int used = gather(call, pieces, count, (size_t)skip, &arena, iov);
   if (used <= 0) return used == 0 ? 0 : THROWN;
   Slot *slot = slot_of(call);
   if ((slot->flags & SLOT_NO_SOCKET) != 0) return write_no_socket(slot, iov, used);
   struct msghdr message = {.msg_iov = iov};
-  message.msg_iovlen = (unsigned)used; /* the field's type differs between glibc and musl */
+  message.msg_iovlen = (unsigned)used; /* the type of this field differs between glibc and musl */
   ssize_t taken;
   RETRY(taken, sendmsg(fd_of(call), &message, SEND_FLAGS));
   return or_errno(taken);

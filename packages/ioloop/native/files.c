@@ -1,4 +1,5 @@
-/* Files, and descriptors that are no sockets. A disk is never waited for here: what is not in memory is not sent. */
+/* Sends files, and reads and writes descriptors that are not sockets. Never waits for a disk: bytes that are not in
+   memory are not sent. */
 #include "reactor.h"
 
 #include <fcntl.h>
@@ -13,12 +14,12 @@
 #endif
 
 enum {
-  PROBE_BYTES = 4096, /* all that is probed is copied into the same few bytes, which stay in the processor's cache */
+  PROBE_BYTES = 4096, /* all probed bytes are copied to the same place, which stays in the processor's cache */
   PROBES = 32,
   SLICE_BYTES = PROBES * PROBE_BYTES,
-  MOST_SLICES = 4, /* of one call: 512 KiB, then other connections have their turn */
+  MOST_SLICES = 4, /* in one call: 512 KiB, then other connections are served */
 };
-static const int64_t MOST_SAFE = 9007199254740991; /* 2^53 - 1: the largest integer that a double is sure of */
+static const int64_t MOST_SAFE = 9007199254740991; /* 2^53 - 1: the largest integer that a double represents exactly */
 
 int64_t never_block(Slot *slot) {
   if ((slot->flags & SLOT_MAY_BLOCK) == 0) return 0;
@@ -45,16 +46,16 @@ int64_t read_no_socket(Slot *slot, void *target, size_t length) {
 
 int64_t write_no_socket(Slot *slot, const struct iovec *pieces, int used) {
   ssize_t count;
-  int64_t refusal = never_block(slot); /* SIGPIPE, which MSG_NOSIGNAL spares a socket, is ignored by Node */
+  int64_t refusal = never_block(slot); /* MSG_NOSIGNAL exists only for sockets; here, Node ignores SIGPIPE */
   if (refusal != 0) return refusal;
   RETRY(count, writev(slot->fd, pieces, used));
   return or_errno(count);
 }
 
 /*
- * How many bytes from `offset` on are in memory, up to the first that are not; 0 also behind the end of the file, and
- * where the file system cannot say. Not cachestat(2): it is forty times as fast, but refuses files of other users,
- * counts pages that are still on their way from the disk, and believes what a network file system has cached.
+ * Returns how many bytes are in memory, from `offset` to the first one that is not. 0 also if `offset` is beyond the
+ * end of the file, or the file system cannot tell. Not cachestat(2): it is forty times as fast, but refuses files of
+ * other users, counts pages that are still being read from the disk, and trusts the cache of a network file system.
  */
 static ssize_t resident_bytes(int fd, int64_t offset, int64_t length) {
   char scratch[PROBE_BYTES];
@@ -64,8 +65,8 @@ static ssize_t resident_bytes(int fd, int64_t offset, int64_t length) {
   for (; used < PROBES && length > 0; used++, length -= PROBE_BYTES) {
     parts[used] = (struct iovec){.iov_base = scratch, .iov_len = length < PROBE_BYTES ? (size_t)length : PROBE_BYTES};
   }
-  /* By its number, because older versions of musl have no function for it. Where a long has 64 bits, the kernel takes
-     the position from the first one alone. */
+  /* Called by its number, because older versions of musl have no function for it. If long has 64 bits, the kernel
+     takes the position from the first of the two arguments alone. */
   RETRY(count, syscall(SYS_preadv2, fd, parts, (long)used, (long)offset, (long)(offset >> 32), (long)RWF_NOWAIT));
   return count;
 }
@@ -77,7 +78,7 @@ static int64_t send_file(Call *call) {
     return THROWN;
   }
   Slot *slot = slot_of(call);
-  int64_t refusal = never_block(slot); /* there is no MSG_DONTWAIT for sendfile */
+  int64_t refusal = never_block(slot); /* sendfile has no MSG_DONTWAIT */
   if (refusal != 0) return refusal;
   for (int slice = 0; slice < MOST_SLICES && total < length; slice++) {
     ssize_t sent, ready = resident_bytes((int)fd, offset + total, length - total);
@@ -86,7 +87,7 @@ static int64_t send_file(Call *call) {
     RETRY(sent, sendfile(slot->fd, (int)fd, &from, (size_t)ready));
     if (sent == -1) return total > 0 ? total : -errno;
     total += sent;
-    if (sent < ready) break; /* the connection is full */
+    if (sent < ready) break; /* the send buffer is full */
   }
   return total;
 }

@@ -1,11 +1,12 @@
-/* epoll, and the one poll handle of libuv that hangs it into Node's loop. */
+/* epoll, and the libuv poll handle that attaches it to Node's loop. */
 #include "reactor.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* libuv ships with Node but its header does not: what we use of it, whose ABI is stable through version 1. */
+/* Node includes libuv but not its header. These are the functions used here; their ABI is stable throughout version
+   1. */
 typedef struct uv_poll_s uv_poll_t;
 typedef struct uv_handle_s uv_handle_t;
 enum { UV_POLL = 8, UV_READABLE = 1 };
@@ -26,7 +27,7 @@ struct Watch {
   int32_t poller;
 };
 
-/* Every event that level-triggered readiness knows. No EPOLLET, EPOLLONESHOT: they would lose what JS left unread. */
+/* All level-triggered events. EPOLLET and EPOLLONESHOT are not allowed: events for bytes left unread would get lost. */
 enum { EVENTS_ALLOWED = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP };
 
 static int64_t poller_open(Call *call) {
@@ -37,7 +38,7 @@ static int64_t poller_open(Call *call) {
 void poller_forget(State *state, int32_t index) {
   Slot *slot = &state->slots[index];
   if (slot->poller != -1) {
-    /* Before the descriptor goes: a living duplicate of it would keep its events coming, for ever. */
+    /* Must happen before the descriptor is closed: if a duplicate of it is still open, its events would never stop. */
     epoll_ctl(state->slots[slot->poller].fd, EPOLL_CTL_DEL, slot->fd, NULL);
     slot->poller = -1;
   }
@@ -67,7 +68,7 @@ static int64_t poller_control(Call *call) {
   return 0;
 }
 
-/* epoll_wait into triples; an event whose slot has died since is left out. Returns triples or -errno. */
+/* epoll_wait into triples. Skips events of slots that are dead by now. Returns the number of triples, or -errno. */
 static int collect(const State *state, int poller_fd, int32_t *triples, size_t capacity, int timeout_ms) {
   struct epoll_event ready[MAX_EVENTS];
   int count = epoll_wait(poller_fd, ready, (int)capacity, timeout_ms);
@@ -91,13 +92,13 @@ static int64_t poller_wait(Call *call) {
   double timeout;
   if (!read_triples(call, call->argv[2], &triples, &capacity)) return THROWN;
   if (napi_get_value_double(call->env, call->argv[3], &timeout) != napi_ok || !(timeout >= 0)) {
-    return throw_bad_argument(call, "timeoutMs must be a number that is not negative");
+    return throw_bad_argument(call, "timeoutMs must be a number of at least 0");
   }
   int timeout_ms = timeout >= MAX_WAIT_MS ? MAX_WAIT_MS : (int)timeout;
   return collect(call->state, fd_of(call), triples, capacity, timeout_ms);
 }
 
-/* An exception that nobody up the stack can catch goes where Node's own callbacks send theirs. */
+/* Passes on an exception that no caller can catch, to where Node's own callbacks report theirs. */
 static void surface_exception(napi_env env) {
   bool pending = false;
   napi_value error;
@@ -105,7 +106,7 @@ static void surface_exception(napi_env env) {
   if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
 }
 
-/* The one crossing into JavaScript of a wake-up. Throws, in the sense of Node-API, where it fails. */
+/* Makes the only call into JavaScript for a wake-up. If it fails, an exception is pending in Node-API. */
 static void deliver(Watch *watch) {
   State *state = watch->state;
   napi_env env = state->env;
@@ -113,20 +114,20 @@ static void deliver(Watch *watch) {
   napi_value events, callback, receiver, argument;
   int32_t *triples;
   size_t capacity;
-  /* The array is looked at afresh each time: somebody may have transferred its buffer away. */
+  /* The array is read again each time: a program may have transferred its buffer elsewhere. */
   if (napi_get_reference_value(env, watch->events, &events) != napi_ok || events == NULL) return;
   if (!read_triples(&call, events, &triples, &capacity)) {
-    watch_end(state); /* it would be found ready again at once, for ever */
+    watch_end(state); /* otherwise the poller would be reported ready again and again */
     return;
   }
   int count = collect(state, state->slots[watch->poller].fd, triples, capacity, 0);
   if (count <= 0) return;
   if (napi_get_reference_value(env, watch->callback, &callback) != napi_ok || callback == NULL) return;
   if (napi_create_int32(env, count, &argument) != napi_ok) return;
-  /* A context of NULL is the root context. A receiver of its own per call, because AsyncLocalStorage.enterWith of
-     Node 20 writes into the receiver, and the next batch must not inherit that. */
+  /* NULL as the context means the root context. Each call has a new receiver, because AsyncLocalStorage.enterWith of
+     Node 20 stores values on the receiver, and the next batch must not inherit them. */
   if (napi_create_object(env, &receiver) != napi_ok) return;
-  napi_make_callback(env, NULL, receiver, callback, 1, &argument, NULL); /* ticks and microtasks run in here */
+  napi_make_callback(env, NULL, receiver, callback, 1, &argument, NULL); /* ticks and microtasks run in this call */
 }
 
 static void on_ready(uv_poll_t *handle, int status, int events) {
@@ -137,7 +138,7 @@ static void on_ready(uv_poll_t *handle, int status, int events) {
   if (watch->state->watch != watch || napi_open_handle_scope(env, &scope) != napi_ok) return;
   if (status < 0) {
     watch_end(watch->state);
-    napi_throw_error(env, "ERR_REACTOR_BAD_SLOT", "watch: the poller's descriptor was closed behind our back");
+    napi_throw_error(env, "ERR_REACTOR_BAD_SLOT", "watch: the descriptor of the poller was closed by other code");
   } else {
     deliver(watch);
   }
@@ -162,10 +163,11 @@ void watch_end(State *state) {
   napi_delete_reference(state->env, watch->events);
   napi_delete_reference(state->env, watch->callback);
   state->closing++;
-  uv_close((uv_handle_t *)watch->handle, on_closed); /* the memory is libuv's until on_closed */
+  uv_close((uv_handle_t *)watch->handle, on_closed); /* libuv uses the memory until on_closed */
 }
 
-/* Makes the handle. On failure nothing is left behind; once libuv knows the handle, only its close may free it. */
+/* Creates the handle. On failure, nothing is left behind. Once libuv knows the handle, only its close callback may
+   free it. */
 static bool watch_start(State *state, Watch *watch) {
   struct uv_loop_s *loop;
   if (napi_get_uv_event_loop(state->env, &loop) != napi_ok) return false;
@@ -190,9 +192,9 @@ static int64_t watch_poller(Call *call) {
   if (napi_typeof(env, call->argv[3], &type) != napi_ok || type != napi_function) {
     return throw_bad_argument(call, "callback must be a function");
   }
-  if (state->watch != NULL) return throw_bad_argument(call, "a poller of this thread is watched already");
+  if (state->watch != NULL) return throw_bad_argument(call, "this thread already watches a poller");
   Watch *watch = calloc(1, sizeof *watch);
-  if (watch == NULL) return throw_bad_argument(call, "there is no memory");
+  if (watch == NULL) return throw_bad_argument(call, "out of memory");
   watch->state = state;
   watch->poller = call->slot;
   bool events_held = napi_create_reference(env, call->argv[2], 1, &watch->events) == napi_ok;
@@ -208,7 +210,7 @@ static int64_t watch_poller(Call *call) {
   return throw_bad_argument(call, "the poller could not be added to the loop of this thread");
 }
 
-/* Without a watched poller there is nothing that could keep the process alive, and both say nothing. */
+/* ref and unref do nothing if no poller is watched. */
 static int64_t ref_watch(Call *call) {
   if (call->state->watch != NULL) uv_ref((uv_handle_t *)call->state->watch->handle);
   return VALUE;

@@ -1,4 +1,4 @@
-/* The module: what it exports, and how its state begins and ends with the environment. */
+/* The module: its exports, and how its state is created and destroyed with the environment. */
 #include "reactor.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ void state_disown(State *state) {
 
 void state_hook_done(State *state) {
   if (!state->ending || state->closing > 0 || state->hook == NULL) return;
-  napi_remove_async_cleanup_hook(state->hook); /* Node goes on ending the environment */
+  napi_remove_async_cleanup_hook(state->hook); /* Node continues to tear down the environment */
   state->hook = NULL;
   state_disown(state);
 }
@@ -25,12 +25,12 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data) 
   state->ending = true;
   watch_end(state); /* first: libuv must stop polling a descriptor before it is closed */
   slots_close_all(state);
-  if (state->slice != NULL) napi_delete_reference(state->env, state->slice); /* Node leaves it to us, in every worker */
+  if (state->slice != NULL) napi_delete_reference(state->env, state->slice); /* otherwise each worker leaks it */
   state->slice = NULL;
-  state_hook_done(state); /* now, or in the close callback of the handle */
+  state_hook_done(state); /* completes now, or in the close callback of the handle */
 }
 
-/* Functions that outlive the hook still point at the state, so it lives until this too has run. */
+/* Functions that outlive the cleanup hook still point to the state, which therefore lives until this has run, too. */
 static void on_data_finalized(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
@@ -66,10 +66,11 @@ static bool export_constants(napi_env env, napi_value exports) {
          napi_set_named_property(env, exports, "constants", constants) == napi_ok;
 }
 
-/* The way in of every exported function: arguments, the check of the slot, then the function, then its answer. */
+/* The entry point of every exported function: reads the arguments, checks the slot, calls the function, returns its
+   result. */
 static napi_value enter(napi_env env, napi_callback_info info) {
   Call call = {.env = env};
-  size_t count = MAX_ARGUMENTS; /* those that were not passed come as undefined */
+  size_t count = MAX_ARGUMENTS; /* arguments that were not passed are undefined */
   void *data = NULL;
   if (napi_get_cb_info(env, info, &count, call.argv, NULL, &data) != napi_ok || data == NULL) return NULL;
   const Function *function = data;
@@ -122,7 +123,7 @@ NAPI_MODULE_INIT() {
       !export_functions(env, exports, SLOT_EXPORTS, state) || !export_functions(env, exports, SOCKET_EXPORTS, state) ||
       !export_functions(env, exports, BYTES_EXPORTS, state) || !export_functions(env, exports, FILE_EXPORTS, state) ||
       !export_functions(env, exports, POLLER_EXPORTS, state)) {
-    napi_throw_error(env, "ERR_REACTOR_BAD_ARGUMENT", "the native reactor could not be set up");
+    napi_throw_error(env, "ERR_REACTOR_BAD_ARGUMENT", "the native reactor could not be initialized");
     return NULL;
   }
   return exports;

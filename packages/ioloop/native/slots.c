@@ -1,4 +1,4 @@
-/* The table of descriptors that this environment owns, and the reading of arguments that name them. */
+/* The table of descriptors that this environment owns, and the calls that add and remove descriptors. */
 #include "reactor.h"
 
 #include <fcntl.h>
@@ -57,7 +57,7 @@ bool slot_is_live(const State *state, int32_t index, int32_t generation) {
 }
 
 void slots_close_all(State *state) {
-  for (int pollers = 0; pollers <= 1; pollers++) { /* pollers last: the others have to leave them first */
+  for (int pollers = 0; pollers <= 1; pollers++) { /* pollers last: the others must leave them first */
     for (int32_t index = 0; index < state->capacity; index++) {
       Slot *slot = &state->slots[index];
       if (slot->fd == -1 || ((slot->flags & SLOT_POLLER) != 0) != (pollers == 1)) continue;
@@ -115,7 +115,7 @@ static int64_t close_slot(Call *call) {
   int result = close(fd_of(call));
   int error = errno;
   slot_free(call->state, call->slot);
-  /* Linux has closed the descriptor even when it says EINTR: trying again could hit somebody else's. */
+  /* Linux has closed the descriptor even if it returns EINTR: trying again could close another one. */
   return result == -1 && error != EINTR ? -error : 0;
 }
 

@@ -1,4 +1,4 @@
-/* Sockets without their bytes: opening, naming, connecting, options. Each function is one system call. */
+/* Sockets, except for their bytes: opening, addresses, connecting, options. Each function is one system call. */
 #include "addresses.h"
 
 #include <limits.h>
@@ -8,7 +8,7 @@
 static int64_t open_socket(Call *call) {
   int64_t domain, type;
   if (!read_integer(call, 0, 0, INT_MAX, "domain", &domain)) return THROWN;
-  if (!read_integer(call, 1, 0, 15, "type", &type)) return THROWN; /* no room for flags: ours are always set */
+  if (!read_integer(call, 1, 0, 15, "type", &type)) return THROWN; /* no flags: the two below are always set */
   int fd = socket((int)domain, (int)type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   return fd == -1 ? -errno : slot_take_or_close(call->state, fd, 0);
 }
@@ -33,7 +33,7 @@ static int64_t listen_on(Call *call) {
 
 static int64_t accept_from(Call *call) {
   Slot *listener = &call->state->slots[call->slot];
-  int64_t refusal = never_block(listener); /* inherited, it may be one that would stop the whole thread */
+  int64_t refusal = never_block(listener); /* an inherited listener in blocking mode would block the thread */
   if (refusal != 0) return refusal;
   struct sockaddr_in6 peer;
   socklen_t length = sizeof peer;
@@ -71,7 +71,7 @@ static int64_t shutdown_slot(Call *call) {
   return or_errno(shutdown(fd_of(call), (int)how));
 }
 
-/* The number of an option in constants.options is its index here. */
+/* The number of an option in constants.options is its index in this array. */
 enum { OPTION_ERROR, OPTION_LINGER_ZERO = OPTION_COUNT - 1 };
 const OptionName OPTION_NAMES[OPTION_COUNT] = {
     {"ERROR", SOL_SOCKET, SO_ERROR},         {"NODELAY", IPPROTO_TCP, TCP_NODELAY},
