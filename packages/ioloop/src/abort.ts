@@ -1,18 +1,17 @@
-/** The callbacks of one signal, behind the one listener that it has while there are any. */
+/** The callbacks of each signal, which share one abort listener on it. */
 const LISTENERS = new WeakMap<AbortSignal, AbortListener>();
 
 const nothing = (): void => {};
 
 /**
- * Calls `callback` with the reason when the signal is aborted; at once if it is aborted already. Without a signal,
- * never.
+ * Calls `callback` with the reason when `signal` is aborted, or immediately if it already is. Without a signal, never.
  *
- * However many wait with one signal, it has one listener: Node walks through all of them to add another, and warns of
- * a leak from the eleventh on. Callbacks are called in the order of their calls to `onAbort`. If one throws, the others
- * are called all the same, and the signal reports the first error as that of its listener.
+ * All callbacks for a signal share one listener: Node walks through all listeners to add another, and warns of a leak
+ * from the eleventh on. Callbacks are called in the order in which they were added. If one throws, the others are still
+ * called, and the signal reports the first error as an error of its listener.
  *
- * @param callback - a function of its own for each call: the same one twice is called once.
- * @returns a function that forgets the callback. Harmless after it was called.
+ * @param callback - must be a new function for each call: one that is added twice is called only once.
+ * @returns a function that removes the callback. Does nothing after the callback was called.
  *
  * @example
  * const forget = onAbort(signal, (reason) => socket.destroy(reason));
@@ -32,8 +31,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: (reason: unkn
 }
 
 /**
- * A class and not a few closures: those made in one call share their scope, so that the listener, which lives as long
- * as anybody waits, would keep the first callback and all that it knows alive too.
+ * A class rather than closures: closures created in one call share their scope. The listener, which lives as long as
+ * any callback waits, would then keep the first callback alive, with everything that it references.
  */
 class AbortListener {
   readonly #signal: AbortSignal;
@@ -66,18 +65,18 @@ class AbortListener {
 
   #forget(callback: (reason: unknown) => void): void {
     if (!this.#callbacks.delete(callback) || this.#callbacks.size > 0) return;
-    if (LISTENERS.get(this.#signal) !== this) return; // it is calling, and was taken off by that
+    if (LISTENERS.get(this.#signal) !== this) return; // the callbacks are running; the listener is already removed
     LISTENERS.delete(this.#signal);
     this.#signal.removeEventListener('abort', this);
   }
 }
 
-/** Most causes that are followed: a chain may be a ring. */
+/** Most causes that are followed, since a chain of causes may be circular. */
 const MAX_CAUSES = 16;
 
 /**
- * Whether a failure only says that the work was told to stop: it is the reason that the work was given, or an
- * `AbortError`, or one of those is among its causes.
+ * Whether an error only means that the work was cancelled: it is `reason`, which the work was aborted with, or an
+ * `AbortError`, or one of these is among its causes.
  */
 export function isCancellation(error: unknown, reason?: unknown): boolean {
   let failure = error;

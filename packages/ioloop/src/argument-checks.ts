@@ -1,14 +1,15 @@
 import { type OptionNames, optionsProblem } from './option-names.ts';
 import { shownValue } from './shown-value.ts';
 
-/** The longest delay that Node's timers keep; beyond it they fire at once. */
+/** The longest delay that Node's timers support. They fire immediately if it is exceeded. */
 export const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
- * Checks options and arguments for one layer, which says what error is thrown. Every message names the operation, the
+ * Checks options and arguments for one layer, which supplies the error to throw. Each message names the operation, the
  * option, what was expected and what came: `TCPServer: backlog: a whole number of 1 or more was expected, not 0`.
  *
- * Each check returns the value. `undefined` is refused as any other value of a wrong type is: fill in defaults first.
+ * Each check returns the value. `undefined` is refused like any other value of the wrong type, so fill in defaults
+ * first.
  *
  * @example
  * const checks = new ArgumentChecks((problem) => new StreamUsageError('ERR_STREAM_USAGE', problem));
@@ -18,17 +19,17 @@ export const MAX_DELAY_MS = 2 ** 31 - 1;
 export class ArgumentChecks<Refusal extends Error = Error> {
   readonly #errorOf: (problem: string) => Refusal;
 
-  /** @param errorOf - makes the error of the layer from its message. */
+  /** @param errorOf - creates the layer's error from its message. */
   constructor(errorOf: (problem: string) => Refusal) {
     this.#errorOf = errorOf;
   }
 
-  /** The error for a value that is invalid; it is for the caller to throw. @param expected - such as `a clock`. */
+  /** Returns the error for an invalid value; the caller throws it. @param expected - such as `a clock`. */
   wrong(operation: string, expected: string, value: unknown): Refusal {
     return this.#errorOf(`${operation}: ${expected} was expected, not ${shownValue(value)}`);
   }
 
-  /** Refuses what is no object of options, and names that are not known; `null` is a mistake, not "none". */
+  /** Refuses anything but an object, and unknown option names. `null` is refused too: it does not mean "no options". */
   options<Options extends object>(operation: string, options: Options, known: OptionNames<Options>): void {
     const problem = optionsProblem(options, known);
     if (problem !== undefined) throw this.#errorOf(`${operation}: ${problem}`);
@@ -46,19 +47,19 @@ export class ArgumentChecks<Refusal extends Error = Error> {
     throw this.wrong(operation, `${name}: a whole number of ${range(least, most)}`, value);
   }
 
-  /** A number from `least` to `most`, which may be a fraction, and infinite unless `most` says otherwise. */
+  /** A number from `least` to `most`. It may be a fraction, and infinite unless `most` prevents that. */
   number(operation: string, name: string, value: unknown, least = 0, most = Infinity): number {
     if (isWithin(value, least, most)) return value;
     throw this.wrong(operation, `${name}: a number of ${range(least, most)}`, value);
   }
 
-  /** A number above 0 that a timer can take: a pace or a time that cannot be switched off. */
+  /** A number above 0 that a timer supports, for a rate or duration that cannot be turned off. */
   positiveNumber(operation: string, name: string, value: unknown): number {
     if (isWithin(value, 0, MAX_DELAY_MS) && value > 0) return value;
     throw this.wrong(operation, `${name}: a number above 0, and of at most ${MAX_DELAY_MS},`, value);
   }
 
-  /** Milliseconds that a timer keeps: it would turn others into another delay in silence, such as `NaN` into 1 ms. */
+  /** Milliseconds that a timer supports. Timers silently replace other values: `NaN`, for example, becomes 1 ms. */
   durationMs(operation: string, name: string, value: unknown, least = 0): number {
     if (isWithin(value, least, MAX_DELAY_MS)) return value;
     throw this.wrong(operation, `${name}: ${range(least, MAX_DELAY_MS)} ms`, value);
@@ -80,13 +81,13 @@ export class ArgumentChecks<Refusal extends Error = Error> {
     throw this.wrong(operation, `${name}: ${listed.join(' or ')}`, value);
   }
 
-  /** An `AbortSignal`, or none. It may be aborted. */
+  /** An `AbortSignal`, aborted or not, or `undefined`. */
   signal(operation: string, value: unknown): void {
     if (value === undefined || value instanceof AbortSignal) return;
     throw this.wrong(operation, 'signal: an AbortSignal', value);
   }
 
-  /** An object with these methods, such as a clock of somebody else's making. */
+  /** An object that has these methods, such as a custom clock. */
   withMethods<Given>(
     operation: string,
     expected: string,

@@ -2,18 +2,18 @@ import { ArgumentChecks } from './argument-checks.ts';
 import { LoopUsageError } from './loop-errors.ts';
 import { shownValue } from './shown-value.ts';
 
-/** The checks of this package. Those of processes, executors and the watchdog throw errors of their own. */
+/** The checks of this package. Processes, executors and the watchdog have checks that throw their own errors. */
 export const loopChecks = new ArgumentChecks((problem) => new LoopUsageError('ERR_LOOP_USAGE', problem));
 
 const MAX_PORT = 65_535;
-/** Decimal and nothing else: a blank, a sign, a fraction or a leading zero is a mistake somewhere. */
+/** Plain decimal digits: a space, a sign, a fraction or a leading zero indicates a mistake. */
 const DIGITS = /^(?:0|[1-9]\d{0,4})$/;
 
 /**
- * The number of a port that a program passes, as a number or, since it often comes from a variable of the environment,
- * as its decimal digits.
+ * Returns the port that `value` stands for: a number, or its decimal digits, since ports often come from environment
+ * variables.
  *
- * @returns 0 to 65,535; `undefined` for anything else.
+ * @returns 0 to 65,535; `undefined` for any other value.
  */
 export function portNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && DIGITS.test(value) ? Number(value) : value;
@@ -21,7 +21,7 @@ export function portNumber(value: unknown): number | undefined {
   return number >= 0 && number <= MAX_PORT ? number : undefined;
 }
 
-/** The message for a port that {@link portNumber} does not take. @param name - of the option or argument. */
+/** Returns the message for a value that {@link portNumber} does not accept. @param name - of the option or argument. */
 export function portProblem(name: string, value: unknown): string {
   const remedy =
     value === '' ? ' (a variable that is set but empty? leave it unset, or write PORT || 8080)' : '';

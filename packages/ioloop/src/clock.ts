@@ -3,25 +3,27 @@ import { loopChecks } from './checks.ts';
 
 export { MAX_DELAY_MS } from './argument-checks.ts';
 
-/** Time as an argument: what waits takes a clock, so that a test can be the one who lets time pass. */
+/** The source of time for everything that waits, passed as an argument so that tests can control it. */
 export interface Clock {
-  /** Milliseconds since an arbitrary start; never goes backwards. */
+  /** Milliseconds since an arbitrary start. Never goes backwards. */
   now(): number;
-  /** Milliseconds since the Unix epoch, for dates that people and peers read. */
+  /** Milliseconds since the Unix epoch, for dates shown to people and peers. */
   wallTime(): number;
-  /** Calls `callback` once, not before `delayMs` have passed. */
+  /** Calls `callback` once, after at least `delayMs` milliseconds. */
   setTimeout(callback: () => void, delayMs: number): ClockTimer;
 }
 
-/** One pending call of a {@link Clock}. */
+/** A pending call of a {@link Clock}. */
 export interface ClockTimer {
-  /** Forgets the call. Harmless after it was made. */
+  /** Cancels the call. Does nothing if it was already made. */
   cancel(): void;
-  /** Lets the process exit although the call is pending. */
+  /** Lets the process exit while the call is pending. */
   unref(): void;
 }
 
-/** The machine's clock. A callback runs in the async context of its `setTimeout`; delays are at most 2,147,483,647 ms. */
+/**
+ * The system clock. Callbacks run in the async context of the `setTimeout` call. Delays are at most 2,147,483,647 ms.
+ */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
@@ -33,7 +35,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** What is at least a clock by its methods, as a program may write one. */
+/** Checks that `clock` has the methods of a clock, since a program may supply its own. */
 export function requireClock(operation: string, clock: Clock): Clock {
   return loopChecks.withMethods(operation, 'a clock', clock, 'now', 'setTimeout');
 }

@@ -1,6 +1,6 @@
 /**
- * The error base of every Landspout layer, and the words and checks that messages share. It imports only files that
- * import nothing besides each other, so that a protocol floor may use it.
+ * The base class of all Landspout errors, and the checks and text helpers that their messages share. This file imports
+ * only files that import nothing else, so that a protocol floor may use it.
  *
  * @packageDocumentation
  */
@@ -11,12 +11,12 @@ export { excerpt, printable, printableLogValue } from './printable.ts';
 export { shownText, shownValue } from './shown-value.ts';
 
 /**
- * An error that a program can tell apart by its {@link code}.
+ * An error that programs identify by its {@link code}.
  *
  * Match on the code. The message is for people, and its wording may change in any release.
  */
 export abstract class CodedError<Code extends string = string> extends Error {
-  /** A stable name for what went wrong, such as `ERR_STREAM_CLOSED`. */
+  /** Stable name of the error, such as `ERR_STREAM_CLOSED`. */
   readonly code: Code;
 
   constructor(code: Code, message: string, options?: ErrorOptions) {
@@ -26,12 +26,12 @@ export abstract class CodedError<Code extends string = string> extends Error {
 }
 
 export interface SystemErrorOptions extends ErrorOptions {
-  /** What can be done about it, where the place of the call knows: the end of the message. */
+  /** What the reader can do about it, if the code that throws knows. Appended to the message. */
   readonly remedy?: string;
 }
 
 /**
- * The operating system refused a call. The code is the system's own, such as `EADDRINUSE`.
+ * A system call failed. The code is the system's own, such as `EADDRINUSE`.
  *
  * Both backends throw this class with the same code, system call and address.
  */
@@ -40,19 +40,21 @@ export class SystemError extends CodedError {
 
   /** The system call that failed, such as `bind`. */
   readonly syscall: string;
-  /** What the call was about, such as `127.0.0.1:8888`, where there is such a thing. */
+  /** The address or other object of the call, such as `127.0.0.1:8888`; `undefined` if there is none. */
   readonly address: string | undefined;
 
   constructor(code: string, syscall: string, address?: string, options: SystemErrorOptions = {}) {
     const target = address === undefined ? '' : ` ${address}`;
     const remedy = options.remedy === undefined ? '' : `; ${options.remedy}`;
-    const what = SYSTEM_MESSAGES[code] ?? 'the system refused the call';
+    const what = SYSTEM_MESSAGES[code] ?? 'the system call failed';
     super(code, `${syscall}${target}: ${what} (${code})${remedy}`, options);
     this.syscall = syscall;
     this.address = address;
   }
 
-  /** Wraps an error of Node's own sockets and files, which carry the same facts; others pass unchanged. */
+  /**
+   * Converts an error of Node's own sockets and files, which has the same properties. Returns other errors unchanged.
+   */
   static from(error: unknown, syscall: string, address?: string): Error {
     if (error instanceof CodedError) return error;
     const cause = error instanceof Error ? error : new Error(String(error));
@@ -62,20 +64,20 @@ export class SystemError extends CodedError {
   }
 }
 
-/** The causes that a person meets most often, in words. */
+/** Explanations of the most frequent error codes. */
 const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EADDRINUSE: 'the address is already in use',
   EADDRNOTAVAIL: 'the address does not belong to this machine',
   ECONNABORTED: 'the connection was aborted',
-  ECONNREFUSED: 'nothing listens there',
+  ECONNREFUSED: 'nothing is listening on this address',
   ECONNRESET: 'the peer reset the connection',
   EHOSTUNREACH: 'no route to the host',
-  EMFILE: 'this process has no descriptors left',
+  EMFILE: 'this process has no file descriptors left',
   ENETUNREACH: 'the network is unreachable',
-  ENFILE: 'the system has no descriptors left',
+  ENFILE: 'the system has no file descriptors left',
   ENOENT: 'no such file',
   ENOTSOCK: 'not a socket',
   EPIPE: 'the peer no longer reads',
-  ETIMEDOUT: 'the peer did not answer in time',
+  ETIMEDOUT: 'the peer did not respond in time',
 };

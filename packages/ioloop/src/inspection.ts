@@ -1,8 +1,8 @@
 /**
- * How instances look in the output of `console.log` and `util.inspect`. This file imports only what imports nothing, so
- * that a protocol floor may use it.
+ * How `console.log` and `util.inspect` show instances of our classes. This file imports only files that import nothing
+ * else, so that a protocol floor may use it.
  *
- * A class says it in one method:
+ * A class defines its view in one method:
  *
  *     [INSPECT](): object {
  *       return inspection(this, ['url', 'connectionCount'], () => ({ settings: undefined }));
@@ -13,27 +13,27 @@
 
 import { escaped } from './printable.ts';
 
-/** The name of the method that `util.inspect` of Node, and of runtimes like it, calls in place of its own work. */
+/** The method that `util.inspect` of Node and similar runtimes calls to get a view of an object. */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
-/** What a secret is replaced by. */
+/** Replaces a secret. */
 const MASK = '(masked)';
-/** Fields whose values are credentials: those of HTTP, and what programs call their own. */
+/** Fields that contain credentials: those of HTTP, and names that programs commonly use. */
 const SECRET_FIELDS = /^(?:proxy-)?authorization$|^(?:set-)?cookie2?$|(?:token|secret|password|api-?key)$/i;
-/** Most characters of one text; the headers of one request may have 64 KiB of them. */
+/** Most characters shown of one text. The headers of a single request may have 64 KiB of them. */
 const MAX_CHARS = 200;
 
-/** What stands for an instance, as long as anybody shows it. */
+/** The view of each instance, for as long as something holds that view. */
 const views = new WeakMap<object, WeakRef<object>>();
 
 /**
- * What to show in place of `instance`: an object of the same class, so that depth, colours, indentation and circles are
- * those of any other object. What is undefined is left out.
+ * Returns what to show in place of `instance`: an object of the same class, so that depth, colours, indentation and
+ * circular references work as for any other object. Properties that are undefined are left out.
  *
- * @param names - public properties, in this order. Reading them must change nothing and make no system call. What one
- *   throws is shown in its place.
- * @param values - more properties, which cannot be read by name, or are to be shown in another way. `undefined` hides
- *   one. The own properties that neither lists come last: those of a subclass that a program has written, for one.
+ * @param names - public properties, in this order. Reading them must have no effect and make no system call. If reading
+ *   one throws, the error is shown instead.
+ * @param values - more properties: values that cannot be read by name, or that should be shown differently. `undefined`
+ *   hides one. Own properties in neither list come last, such as those of a program's subclass.
  */
 export function inspection<T extends object>(
   instance: T,
@@ -41,7 +41,7 @@ export function inspection<T extends object>(
   values: () => Readonly<Record<string, unknown>> = () => ({}),
 ): object {
   const view = viewOf(instance);
-  // Defined, not assigned, as the class has accessors of these names.
+  // Defined rather than assigned, because the class has accessors with these names.
   const show = (name: string, property: PropertyDescriptor): void => {
     if (property.value === undefined && property.get === undefined) return;
     Object.defineProperty(view, name, { ...property, enumerable: true, configurable: true });
@@ -58,29 +58,29 @@ export function inspection<T extends object>(
 }
 
 /**
- * Shows text of a peer: on one line, with everything that is not visible ASCII escaped, clipped, and without the
- * credentials of the URLs in it.
+ * Shows text from a peer: on one line, clipped, with everything but visible ASCII escaped, and without the credentials
+ * in its URLs.
  */
 export function inspectedText(text: string): object {
   return quoted(text.replace(/:[/\\]{2}[^/?#\\\s]*@/g, `://${MASK}@`));
 }
 
-/** As {@link inspectedText}, of text that is meant to be a URL, and may be one that is written wrong. */
+/** Like {@link inspectedText}, for text that should be a URL but may be malformed. */
 export function inspectedUrl(url: string): object {
   return quoted(url.replace(/^([^:/?#\\]*:)?([/\\]*)[^/?#\\]*@/, `$1$2${MASK}@`));
 }
 
-/** A value of a header field: the credentials of those that have some are not shown. @param name - in any case. */
+/** Shows the value of a header field, but masks credentials. @param name - in any case. */
 export function inspectedField(name: string, value: string): object {
   return SECRET_FIELDS.test(name) ? new Literal(MASK, 'special') : inspectedText(value);
 }
 
-/** Shows how many bytes there are in place of the bytes, which may be many, or secret. */
+/** Shows the number of bytes instead of the bytes, which may be many, or secret. */
 export function inspectedBytes({ length: count }: { readonly length: number }): object {
   return new Literal(`(${count} ${count === 1 ? 'byte' : 'bytes'})`, 'special');
 }
 
-/** An address of a stream in one word: `127.0.0.1:8888`, `[::1]:8888`, `unix:/run/app.sock`. */
+/** Formats the address of a stream: `127.0.0.1:8888`, `[::1]:8888`, `unix:/run/app.sock`. */
 export function inspectedAddress(address: {
   readonly family: string;
   readonly address?: string;
@@ -108,8 +108,8 @@ class Literal {
 }
 
 /**
- * An empty view. It is the same object for an instance that is being shown already, so that `util.inspect` notices when
- * it goes in a circle.
+ * Returns an empty view. While an instance is being shown, this is the same object each time, so that `util.inspect`
+ * detects circular references.
  */
 function viewOf(instance: object): object {
   const present = views.get(instance)?.deref();
@@ -136,7 +136,7 @@ function quoted(text: string): Literal {
   return new Literal(more > 0 ? `'${visible}'… ${more} more characters` : `'${visible}'`, 'string');
 }
 
-/** As `util.inspect` writes a character of a literal. */
+/** Escapes a character as `util.inspect` does in a string literal. */
 function asInLiteral(character: string): string {
   if (character === "'" || character === '\\') return `\\${character}`;
   if (character === '\r') return '\\r';

@@ -3,7 +3,10 @@ import { INSPECT, inspection } from './inspection.ts';
 import { runInRootContext } from './node-async-context.ts';
 import { escaped } from './printable.ts';
 
-/** Where a layer reports what no caller can be told. The console and pino both satisfy it. */
+/**
+ * Where a layer reports errors and events for which there is no caller. {@link consoleLogger} and pino both implement
+ * it.
+ */
 export interface Logger {
   debug(details: object, message: string): void;
   info(details: object, message: string): void;
@@ -11,7 +14,10 @@ export interface Logger {
   error(details: object, message: string): void;
 }
 
-/** Writes each record to standard error as one line, continuation lines indented, controls escaped. */
+/**
+ * Writes each record to standard error on one line, with further lines of a message indented and control characters
+ * escaped. Ignores debug records.
+ */
 export const consoleLogger: Logger = {
   debug() {},
   info: (details, message) => writeRecord('I', details, message),
@@ -25,7 +31,8 @@ function writeRecord(level: string, details: object, message: string): void {
   if (error instanceof Error)
     text += level === 'E' ? `\n${error.stack ?? error.message}` : `: ${error.message}`;
   else if (error !== undefined) text += `: ${String(error)}`;
-  // Node opens standard error at its first use, and a pipe or socket would keep the context of that moment for good.
+  // Node opens standard error at the first use, and a pipe or socket would retain the async context of that moment
+  // forever.
   runInRootContext(writeText, `[${level} ${new Date().toISOString()}] ${oneRecord(text)}\n`);
 }
 
@@ -33,7 +40,7 @@ function writeText(this: string): void {
   process.stderr.write(this);
 }
 
-/** Keeps peer-controlled text from forging a second record or moving the terminal's cursor. */
+/** Prevents text from a peer from forging a second record or moving the terminal's cursor. */
 function oneRecord(text: string): string {
   let safe = '';
   for (const character of text) {
@@ -45,36 +52,36 @@ function oneRecord(text: string): string {
   return safe;
 }
 
-/** C0 and C1 controls, DEL, and the separators that some viewers take for line ends. */
+/** C0 and C1 controls, DEL, and the separators that some viewers treat as line ends. */
 function isControl(code: number): boolean {
   return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code === 0x2028 || code === 0x2029;
 }
 
-/** As long as the records of a flood are counted in place of being written. */
+/** How long further records of a kind are counted instead of written. */
 const QUIET_MS = 60_000;
 
-/** Where a {@link RateLimitedLog} writes, and whose time it goes by: a loop is one. */
+/** The logger and clock of a {@link RateLimitedLog}. A loop has both. */
 export interface LogTarget {
   readonly logger: Logger;
   readonly clock: Clock;
 }
 
-/** The records of one kind that are counted until the end of the minute that the last written one began. */
+/** A kind of record. Further records are counted until a minute has passed since the last one was written. */
 interface QuietKind {
   quietUntil: number;
   count: number;
-  /** Writes a record like the last one that was counted, with the count. */
+  /** Writes the record counted last, together with the count. */
   report: ((count: number) => void) | undefined;
   timer: ClockTimer | undefined;
 }
 
 /**
- * Writes what strangers can cause at will, such as a refused request, without letting them fill a disk: the first record
- * of a kind is written at once, and those of the minute after it are counted and then written as one, the last of
- * them. `count` in its details says how many it stands for, and so does the message if they are several. Each kind has
- * a minute of its own, so that a flood of one does not hide another.
+ * Writes records about events that any peer can cause, such as refused requests, without letting peers fill the disk.
+ * The first record of a kind is written immediately. Those of the following minute are counted; then the last of them
+ * is written for all. Its details have their number as `count`, and the message includes it if it is more than one.
+ * Each kind has its own minute, so that a flood of one kind does not hide another.
  *
- * A pending count does not keep the process alive: the owner calls {@link flush} when it stops.
+ * A pending count does not keep the process alive: the owner must call {@link flush} when it stops.
  *
  * @example
  * const log = new RateLimitedLog(IOLoop.current());
@@ -85,20 +92,23 @@ export class RateLimitedLog {
   readonly #everyMs: number;
   readonly #kinds = new Map<string, QuietKind>();
 
-  /** @param everyMs - at most one record of a kind in this time; default 60 s. With 0 each record is written. */
+  /**
+   * @param everyMs - at most one record of each kind is written in this time. Default: 60 s. With 0, every record is
+   *   written.
+   */
   constructor(target: LogTarget, everyMs = QUIET_MS) {
     this.#target = target;
     this.#everyMs = everyMs;
   }
 
-  /** @param kind - of a fixed set: what a peer sends must not be in it, as each kind is remembered. */
+  /** @param kind - from a fixed set. It must not contain data from a peer, since every kind is kept in memory. */
   info(kind: string, details: object, message: string): void {
     this.#add(kind, (count) => {
       this.#target.logger.info({ ...details, count }, this.#counted(message, count));
     });
   }
 
-  /** As {@link info}, for what somebody should look at. */
+  /** Like {@link info}, for what someone should look into. */
   warn(kind: string, details: object, message: string): void {
     this.#add(kind, (count) => {
       this.#target.logger.warn({ ...details, count }, this.#counted(message, count));
@@ -110,7 +120,7 @@ export class RateLimitedLog {
     return inspection(this, [], () => ({ everyMs: this.#everyMs, waiting: Object.fromEntries(waiting) }));
   }
 
-  /** Writes what was counted and not written yet. */
+  /** Writes the counts that are still pending. */
   flush(): void {
     for (const kind of this.#kinds.values()) this.#writeCounted(kind);
   }
@@ -127,7 +137,7 @@ export class RateLimitedLog {
     }
     kind.count += 1;
     kind.report = report;
-    // In nobody's context: it outlives the request that set it off.
+    // In the root context, because the timer outlives the request that starts it.
     if (kind.timer === undefined) runInRootContext(() => this.#startTimer(kind, now), undefined);
   }
 

@@ -1,38 +1,43 @@
 import { CodedError } from './errors.ts';
 
-/** Everything this package refuses by itself, and whose move it is. What the system refuses is a `SystemError`. */
+/**
+ * The errors that this package detects itself, with their meaning. A failed system call throws a `SystemError` instead.
+ */
 export const LOOP_ERRORS = {
-  ERR_LOOP_NOT_SUPPORTED: { meaning: 'Only the native backend can do this, and another one runs.' },
-  ERR_LOOP_BACKEND: { meaning: 'LANDSPOUT_BACKEND names a backend that does not exist or cannot be had.' },
-  ERR_LOOP_USAGE: { meaning: 'An argument or the moment of the call is wrong.' },
-  ERR_LOOP_ALREADY_REGISTERED: { meaning: 'A handler for this socket is registered already.' },
-  ERR_LOOP_NOT_REGISTERED: { meaning: 'No handler for this socket is registered.' },
+  ERR_LOOP_NOT_SUPPORTED: { meaning: 'The call needs the native backend, but the portable one is in use.' },
+  ERR_LOOP_BACKEND: { meaning: 'LANDSPOUT_BACKEND names a backend that does not exist or is not available.' },
+  ERR_LOOP_USAGE: { meaning: 'An argument is invalid, or the call is not possible now.' },
+  ERR_LOOP_ALREADY_REGISTERED: { meaning: 'The socket or descriptor already has a handler.' },
+  ERR_LOOP_NOT_REGISTERED: { meaning: 'The socket or descriptor has no handler.' },
   ERR_LOOP_CLOSED: { meaning: 'The loop, selector or socket was closed before the call.' },
-  ERR_LOOP_RUNNING: { meaning: 'The loop is running, and was to be started again or closed.' },
-  ERR_LOOP_NOT_RUNNING: { meaning: 'The loop was to be stopped, and nothing waits on it.' },
-  ERR_LOOP_STOPPED: { meaning: 'The loop was stopped before its run had a result.' },
-  ERR_LOOP_TIMEOUT: { meaning: 'The time that the caller allowed has passed.' },
-  ERR_SELECTOR_EMPTY: { meaning: 'A selector was asked to wait for ever on nothing.' },
+  ERR_LOOP_RUNNING: { meaning: 'A running loop was started again or closed.' },
+  ERR_LOOP_NOT_RUNNING: { meaning: 'stop was called on a loop that is not running.' },
+  ERR_LOOP_STOPPED: { meaning: 'The loop was stopped before run had a result.' },
+  ERR_LOOP_TIMEOUT: { meaning: 'The timeout set by the caller has passed.' },
+  ERR_SELECTOR_EMPTY: { meaning: 'A selector without an open socket was asked to wait without a timeout.' },
   ERR_LOCK_NOT_HELD: { meaning: 'A lock or bounded semaphore was released more often than acquired.' },
-  ERR_QUEUE_FULL: { meaning: 'An item was put without waiting, and the queue has no place.' },
-  ERR_QUEUE_EMPTY: { meaning: 'An item was taken without waiting, and the queue has none.' },
+  ERR_QUEUE_FULL: { meaning: 'putNowait was called while the queue was full.' },
+  ERR_QUEUE_EMPTY: { meaning: 'getNowait was called while the queue was empty.' },
   ERR_QUEUE_TASK_DONE: { meaning: 'taskDone was called more often than items were put.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type LoopErrorCode = keyof typeof LOOP_ERRORS;
 
-/** The codes that name a mistake of the caller, not the end or the lateness of something. */
+/**
+ * The codes for a mistake of the caller, without those that report a close, a stop, a timeout, or a full or empty
+ * queue.
+ */
 export type LoopUsageErrorCode = Exclude<
   LoopErrorCode,
   'ERR_LOOP_CLOSED' | 'ERR_LOOP_STOPPED' | 'ERR_LOOP_TIMEOUT' | 'ERR_QUEUE_FULL' | 'ERR_QUEUE_EMPTY'
 >;
 
-/** The caller asked for something that cannot be; nothing was changed by the call. */
+/** The caller passed an invalid argument, or made a call that is not possible now. The call has changed nothing. */
 export class LoopUsageError extends CodedError<LoopUsageErrorCode> {
   override readonly name = 'LoopUsageError';
 }
 
-/** A wait lasted longer than its caller allowed. What was waited for goes on. */
+/** A wait took longer than the caller allowed. What it waited for is not cancelled. */
 export class LoopTimeoutError extends CodedError<'ERR_LOOP_TIMEOUT'> {
   override readonly name = 'LoopTimeoutError';
 
@@ -41,7 +46,7 @@ export class LoopTimeoutError extends CodedError<'ERR_LOOP_TIMEOUT'> {
   }
 }
 
-/** The loop, selector or socket was closed before the call, or while it waited. */
+/** The loop, selector or socket was closed before or during the call. */
 export class LoopClosedError extends CodedError<'ERR_LOOP_CLOSED'> {
   override readonly name = 'LoopClosedError';
 
@@ -50,7 +55,7 @@ export class LoopClosedError extends CodedError<'ERR_LOOP_CLOSED'> {
   }
 }
 
-/** The loop was stopped while `run` waited for a result. Its `main` was told by the signal. */
+/** The loop was stopped while `run` waited for a result. The signal passed to `main` was aborted. */
 export class LoopStoppedError extends CodedError<'ERR_LOOP_STOPPED'> {
   override readonly name = 'LoopStoppedError';
 
@@ -59,7 +64,7 @@ export class LoopStoppedError extends CodedError<'ERR_LOOP_STOPPED'> {
   }
 }
 
-/** An item was put without waiting into a queue that has no place. The queue is as before. */
+/** `putNowait` was called while the queue was full. The queue has not changed. */
 export class QueueFullError extends CodedError<'ERR_QUEUE_FULL'> {
   override readonly name = 'QueueFullError';
 
@@ -68,7 +73,7 @@ export class QueueFullError extends CodedError<'ERR_QUEUE_FULL'> {
   }
 }
 
-/** An item was asked for without waiting from a queue that has none. */
+/** `getNowait` was called while the queue was empty. */
 export class QueueEmptyError extends CodedError<'ERR_QUEUE_EMPTY'> {
   override readonly name = 'QueueEmptyError';
 

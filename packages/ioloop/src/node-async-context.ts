@@ -1,36 +1,37 @@
-// Async contexts that outlive a request. What is relied on of Node's internals is in this file alone: each function says
-// what that is, and what breaks if it goes. node-async-context.canary.test.ts checks that this version of Node has it.
+// Async contexts that outlive a request. Everything that relies on Node internals is in this file: each function
+// documents what it relies on, and what breaks without it. node-async-context.canary.test.ts checks that this version
+// of Node has it.
 
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 
-/** Made when the module is loaded, which is before any request: it stands for "nobody's context". */
+/** Created when the module is loaded, before any request: the root context, which belongs to none. */
 const root = new AsyncResource('Landspout');
 
 /**
- * Whether `enterWith` writes into the resource that is current, under symbols of its own, as before Node 24, so that
- * what runs in the same resource later finds it there. Since Node 24 it sets the frame of the context that is current,
- * which ends with it. Tried out, since flags of Node decide it too.
+ * Whether `enterWith` stores its value on the current resource, under symbols of its own, as before Node 24. Code that
+ * runs in the same resource later then finds it there. Since Node 24, `enterWith` sets the current context frame
+ * instead, and the value ends with that frame. Tested by trying, because Node flags can change it too.
  *
- * If Node keeps stores in a third way, the context of one request may reach another on the same connection or batch.
+ * If Node adopts a third way, the context of one request may leak into another on the same connection or batch.
  */
 export const keepsStoresInResources = probe();
 
 /**
- * Calls `callback` outside of every `AsyncLocalStorage` context. For what outlives or has nothing to do with the
- * request that happens to set it off: a shared timer, the flush of everybody's writes, another request's turn.
+ * Calls `callback` outside every `AsyncLocalStorage` context. For work that outlives the request that happens to start
+ * it, or is unrelated to it: a shared timer, a flush for all writers, the handling of another request.
  *
- * Relies on an `AsyncResource` keeping the context it was made in, as documented.
+ * Relies on documented behaviour: an `AsyncResource` keeps the context in which it was created.
  */
 export function runInRootContext<This>(callback: (this: This) => void, receiver: This): void {
   runInContextOf(root, callback, receiver);
 }
 
 /**
- * Calls `callback` in the async context of `resource`. What the callback enters by `enterWith` is neither found by
- * later calls in the same context, nor left behind for the caller.
+ * Calls `callback` in the async context of `resource`. A context that the callback enters with `enterWith` is not
+ * visible to later calls in the same context, nor to the caller afterwards.
  *
- * Relies, where stores are kept in resources, on a new resource copying those of the current one when it is made (seen in
- * Node 20 and 22). Otherwise the callback runs outside of every context.
+ * If stores are kept on resources, this relies on a new resource copying the stores of the current one (seen in Node 20
+ * and 22). If it did not, the callback would run outside every context.
  */
 export function runInContextOf<This>(
   resource: AsyncResource,
@@ -42,18 +43,19 @@ export function runInContextOf<This>(
   else resource.runInAsyncScope(callback, receiver);
 }
 
-/** The stores that `callback` enters are kept in this resource, in which nothing runs again. */
+/** The stores that `callback` enters are kept on this new resource, which nothing uses again. */
 function runInFreshResource<This>(callback: (this: This) => void, receiver: This): void {
   new AsyncResource('Landspout').runInAsyncScope(callback, receiver);
 }
 
 /**
- * Calls `callback` so that what it leaves behind by `enterWith` does not reach the next one of the same batch.
+ * Calls `callback` so that a context that it enters with `enterWith` does not leak into the next call of the same
+ * batch.
  *
- * Relies, where stores are kept in resources, on the receiver of a native callback being the current resource, and on
- * its symbols being nothing but stores (seen in Node 20 and 22). Otherwise the context of one connection reaches others.
+ * If stores are kept on resources, this relies on the receiver of a native callback being the current resource, and on
+ * all of its symbols being stores (seen in Node 20 and 22). Otherwise, the context of one connection leaks into others.
  *
- * @param batch - the receiver of the native callback: where Node before 24 keeps the stores of the batch.
+ * @param batch - the receiver of the native callback, on which Node before 24 keeps the stores of the batch.
  */
 export function runInBatch<Handler>(
   batch: object,

@@ -1,30 +1,30 @@
 import { shownText, shownValue } from './shown-value.ts';
 
 /**
- * The names of the options of an interface, each with `true`: the compiler refuses a list that lacks one, or has one too
- * many.
+ * The names of all options of an interface, each with the value `true`. The compiler reports names that are missing or
+ * do not exist.
  *
  * @example
  * const SLEEP_OPTIONS: OptionNames<SleepOptions> = Object.freeze({ signal: true, clock: true });
  */
 export type OptionNames<Options> = { readonly [Name in keyof Options]-?: true };
 
-/** More names than these do not help in a message. */
+/** A message lists no more names than this. */
 const MAX_LISTED = 8;
 
 /**
- * Says what is wrong with an object of options as such: that it is none, or that it has a name which is not known. An
- * option whose value is `undefined` counts as absent, whatever its name. Costs one loop over the names that are given.
+ * Checks an options object as such: that it is an object, and has no unknown names. An option whose value is
+ * `undefined` counts as absent, even if its name is unknown. Costs one loop over the names that are present.
  *
  * @param known - the names, as {@link OptionNames}.
- * @returns the end of a message, such as `unknown option "timeout": did you mean "timeoutMs"?`; `undefined` if all names
- *   are known.
+ * @returns the end of a message, such as `unknown option "timeout": did you mean "timeoutMs"?`; `undefined` if all
+ *   names are known.
  */
 export function optionsProblem(options: unknown, known: object): string | undefined {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     return `an object of options was expected, not ${shownValue(options)}`;
   }
-  // Inherited ones too: `Object.create(defaults)` has them, and reading an option finds them.
+  // Inherited names too: reading an option also finds those of `Object.create(defaults)`.
   for (const name in options) {
     if ((known as Record<string, unknown>)[name] === true) continue;
     if ((options as Record<string, unknown>)[name] !== undefined) return unknownName(name, known);
@@ -33,7 +33,7 @@ export function optionsProblem(options: unknown, known: object): string | undefi
 }
 
 /**
- * Those of the options that one of several layers knows: for who takes the options of several in one object, and has
+ * Returns the options that one layer knows. For code that accepts the options of several layers in one object, and has
  * checked their names together.
  */
 export function pickOptions<Options extends object>(
@@ -56,7 +56,7 @@ function unknownName(name: string, known: object): string {
   return `unknown option ${shownText(name)}${remedy}`;
 }
 
-/** The name that was probably meant; `undefined` if none is near. */
+/** Returns the name that was probably meant; `undefined` if none is similar. */
 function nearestName(name: string, names: readonly string[]): string | undefined {
   const wanted = plain(name.slice(0, 64));
   let nearest: string | undefined;
@@ -71,22 +71,24 @@ function nearestName(name: string, names: readonly string[]): string | undefined
   return least <= Math.max(PART_DISTANCE, Math.floor(wanted.length / 3)) ? nearest : undefined;
 }
 
-/** `max_buffer_size` and `maxBufferSize` are one name for somebody who comes from Python. */
+/** Treats `max_buffer_size` and `maxBufferSize` as equal, for readers who come from Python. */
 function plain(name: string): string {
   return name.replace(/[_-]/g, '').toLowerCase();
 }
 
-/** How far a name is from one that begins with it, at most: further than one wrong letter, and near enough. */
+/** Largest distance between two names if one begins with the other: more than one wrong letter, but still similar. */
 const PART_DISTANCE = 1.5;
 
 function distanceOf(a: string, b: string): number {
-  // A name without its unit, such as `timeout` for `timeoutMs`, or with a word too many, such as `hostname`.
+  // A name without its unit, such as `timeout` for `timeoutMs`, or with an extra word, such as `hostname` for `host`.
   const isPart = a.length >= 3 && b.length >= 3 && (a.startsWith(b) || b.startsWith(a));
   if (isPart) return Math.min(Math.abs(a.length - b.length) / 3, PART_DISTANCE);
   return editDistance(a, b);
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that make one text of the other. */
+/**
+ * Returns the number of insertions, deletions, replacements and swaps of neighbours that turn one text into the other.
+ */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -3,11 +3,11 @@ const MAX_TEXT = 60;
 const MAX_NAME = 80;
 
 /**
- * Describes a value for an error message: what was passed, in place of what was expected. Text is quoted, escaped and
- * clipped; of objects only the class is named, since their content may be long or secret, and may not be printable at all.
- * Never throws.
+ * Describes a value for an error message that says what was passed instead of the expected value. Text is quoted,
+ * escaped and clipped. Objects are described by their class only, since their content may be long, secret or impossible
+ * to print. Never throws.
  *
- * Use it for values that the program passes. Do not use it for credentials.
+ * Use it for values that the program passes, but not for credentials.
  *
  * @example
  * shownValue('8080'); // "8080" (a string)
@@ -30,9 +30,9 @@ export function shownValue(value: unknown): string {
   }
 }
 
-/** Text in quotes, escaped so that it stays on one line, and clipped. */
+/** Formats text in quotes, clipped, and escaped so that it stays on one line. */
 export function shownText(text: string, maxChars = MAX_TEXT): string {
-  // JSON leaves DEL, the C1 controls and the line separators as they are; bidirectional marks would reorder the line.
+  // JSON leaves DEL, the C1 controls and the line separators unescaped; bidirectional marks would reorder the line.
   return JSON.stringify(clip(text, maxChars)).replace(
     /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,

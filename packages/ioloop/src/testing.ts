@@ -1,5 +1,5 @@
 /**
- * Helpers for tests of programs that stand on the loop.
+ * Helpers for testing programs that use the loop.
  *
  * @packageDocumentation
  */
@@ -7,7 +7,7 @@
 import type { Clock, ClockTimer } from './clock.ts';
 import { INSPECT, inspection } from './inspection.ts';
 
-/** A clock that stands still until a test lets time pass. */
+/** A clock that stands still until a test advances it. */
 export class VirtualClock implements Clock {
   readonly #startWallTime: number;
   #now = 0;
@@ -27,7 +27,7 @@ export class VirtualClock implements Clock {
     return this.#startWallTime + this.#now;
   }
 
-  /** How many calls are pending: what a leak test compares. */
+  /** Number of pending calls, for leak tests. */
   get pending(): number {
     return this.#timers.size;
   }
@@ -39,7 +39,7 @@ export class VirtualClock implements Clock {
     return { cancel: () => void this.#timers.delete(key), unref() {} };
   }
 
-  /** Lets `ms` pass, making each call when it is due; promises settle between the calls. */
+  /** Advances the clock by `ms`, making each call when it is due. Promises settle between the calls. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
@@ -58,7 +58,7 @@ export class VirtualClock implements Clock {
     return inspection(this, ['pending'], () => ({ now: this.#now }));
   }
 
-  /** The earliest timer until `end`; of equals the one that was set first. */
+  /** Returns the earliest timer due by `end`; of equal ones, the one set first. */
   #nextDue(end: number) {
     let first: [number, { readonly at: number; readonly callback: () => void }] | undefined;
     for (const entry of this.#timers) {

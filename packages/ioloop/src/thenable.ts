@@ -1,7 +1,7 @@
 /**
  * Whether `await` would wait for `value`: a promise, a `Future`, or any other object or function with a `then` method.
  *
- * Reads `then`, which may throw: ask where a throw of the function that returned `value` would be caught.
+ * Reads `then`, which may throw. Call this where an error thrown by the function that returned `value` is also caught.
  */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false;
@@ -9,22 +9,22 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /**
- * Calls `report` with the reason if `result` is a thenable that rejects, or whose `then` throws. Any other result costs
- * two comparisons, and no promise.
+ * Calls `report` with the reason if `result` is a thenable that rejects or whose `then` throws. For any other result,
+ * this costs two comparisons and no promise.
  *
- * @param report - is called at most once, in a later microtask. Must not throw.
- * @throws what reading `then` throws.
+ * @param report - called at most once, in a later microtask. Must not throw.
+ * @throws the error of reading `then`, if that throws.
  */
 export function reportRejection(result: unknown, report: (error: unknown) => void): void {
-  // Not by its own `then`: one of another library may throw, or call back twice.
+  // Does not call `then` directly: that of another library may throw, or call back twice.
   if (isThenable(result)) Promise.resolve(result).then(undefined, report);
 }
 
 /**
- * Calls `callback`, and `report` with what it throws or rejects with.
+ * Calls `callback`, and calls `report` with the error if it throws or rejects.
  *
- * @param args - `undefined` for none costs least.
- * @param report - is called at most once. Must not throw.
+ * @param args - `undefined` for no arguments, which costs least.
+ * @param report - called at most once. Must not throw.
  */
 export function callReporting(
   callback: (...args: never[]) => unknown,

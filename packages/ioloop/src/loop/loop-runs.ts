@@ -27,7 +27,10 @@ export class LoopRuns {
 
   stop(): void {
     if (!this.running) {
-      throw new LoopUsageError('ERR_LOOP_NOT_RUNNING', 'stop: the loop is not running; neither start nor run is active');
+      throw new LoopUsageError(
+        'ERR_LOOP_NOT_RUNNING',
+        'stop: the loop is not running; neither start nor run is active',
+      );
     }
     for (const end of this.#ends) end();
     // The loop stops running now, although the awaiting callers resume a little later.

@@ -128,7 +128,10 @@ export class PeriodicCallback {
       const number = loopChecks.number('PeriodicCallback', 'the result of random', this.#random(), 0, 1);
       return this.#periodMs * (1 + this.#jitter * (number - 0.5));
     } catch (error) {
-      this.#loop.logger.error({ error }, 'the random function of a periodic callback failed; the period has no jitter');
+      this.#loop.logger.error(
+        { error },
+        'the random function of a periodic callback failed; the period has no jitter',
+      );
       return this.#periodMs;
     }
   }

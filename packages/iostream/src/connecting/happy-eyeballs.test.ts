@@ -156,8 +156,8 @@ describe('connectToAny', () => {
       address: '[2001:db8::1]:80',
       message:
         'connect: none of the 2 addresses of "many.example" accepted the connection: ' +
-        'connect 192.0.2.1:80: nothing listens there (ECONNREFUSED); ' +
-        'connect [2001:db8::1]:80: nothing listens there (ECONNREFUSED)',
+        'connect 192.0.2.1:80: nothing is listening on this address (ECONNREFUSED); ' +
+        'connect [2001:db8::1]:80: nothing is listening on this address (ECONNREFUSED)',
       errors: [{ address: '192.0.2.1:80' }, { address: '[2001:db8::1]:80' }],
     });
     expect(clock.pending).toBe(0);
