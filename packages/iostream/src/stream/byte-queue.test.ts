@@ -87,7 +87,7 @@ describe('ByteQueue', () => {
     append(queue, `${'x'.repeat(1_000)}abb`);
     expect(queue.endOfMatch(pattern, 5, 10_000)).toBe(-1);
     append(queue, 'bc');
-    // Five back, one more for what a match may look at, and the two that are new.
+    // Five bytes back, one more as context, and the two new ones.
     expect(queue.bytesToSearch(5)).toBe(8);
     expect(queue.endOfMatch(pattern, 5, 10_000)).toBe(1_005);
   });

@@ -1,24 +1,26 @@
 const EMPTY = Buffer.alloc(0);
 const MIN_BYTES = 256;
-/** An emptied storage up to this size is kept for the next message. */
+/** An emptied buffer of up to this size is kept for the next message. */
 const KEPT_BYTES = 4096;
 
 /**
- * Bytes that have come and that nobody has asked for yet. Appending copies, since what is appended is lent;
- * searching resumes where it stopped, so that finding a delimiter is linear however the bytes were split.
+ * Bytes that have been received and not read yet. Appending copies, since what is appended is borrowed. A search
+ * resumes where the last one stopped, so that finding a delimiter takes linear time however the bytes were split.
  */
 export class ByteQueue {
   #storage: Buffer = EMPTY;
   #start = 0;
   #end = 0;
-  /** Relative to `#start`: no delimiter of the current search begins before it, and no match ends before it. */
+  /**
+   * Relative to `#start`: in the current search, no delimiter begins before this offset and no match ends before it.
+   */
   #searched = 0;
 
   get byteLength(): number {
     return this.#end - this.#start;
   }
 
-  /** Whether nothing waits, and so little memory is kept that the next bytes may have it. */
+  /** Whether the queue is empty but has memory left that the next bytes can use. */
   get isSpare(): boolean {
     return this.#start === this.#end && this.#storage.length > 0;
   }
@@ -30,7 +32,7 @@ export class ByteQueue {
     this.#end += length;
   }
 
-  /** Puts bytes before all others. */
+  /** Inserts bytes at the front. */
   prepend(bytes: Uint8Array): void {
     const rest = this.take(this.byteLength);
     this.append(bytes, 0, bytes.length);
@@ -38,7 +40,7 @@ export class ByteQueue {
     this.#searched = 0;
   }
 
-  /** The number of bytes up to and including the first `delimiter`, or -1. */
+  /** Returns the number of bytes up to and including the first `delimiter`, or -1. */
   endOf(delimiter: Uint8Array): number {
     const held = this.#storage.subarray(this.#start, this.#end);
     const end = endOf(held, delimiter, this.#searched);
@@ -47,39 +49,39 @@ export class ByteQueue {
   }
 
   /**
-   * The number of bytes up to and including the first match of `pattern`, or -1. What was searched before is looked at
-   * again as far as `maxMatchBytes` reach back into it.
+   * Returns the number of bytes up to and including the first match of `pattern`, or -1. Searches the new bytes, and
+   * the `maxMatchBytes` before them again.
    *
-   * @param pattern - with the flag `g`.
-   * @param maxTextBytes - most bytes to look at.
+   * @param pattern - has the flag `g`.
+   * @param maxTextBytes - the most bytes to search.
    */
   endOfMatch(pattern: RegExp, maxMatchBytes: number, maxTextBytes: number): number {
     const from = this.#searchStart(maxMatchBytes);
     const end = Math.min(this.#end, this.#start + from + maxTextBytes);
     const text = this.#storage.toString('latin1', this.#start + from, end);
-    // The first byte is there for `^` and `\b` alone, unless it is the first of all.
+    // The first byte only gives context for `^` and `\b`, unless it is the first byte of the queue.
     pattern.lastIndex = from === 0 ? 0 : 1;
     if (pattern.test(text)) return from + pattern.lastIndex;
     this.#searched = this.byteLength;
     return -1;
   }
 
-  /** How many bytes {@link endOfMatch} would look at. */
+  /** Returns how many bytes {@link endOfMatch} would search. */
   bytesToSearch(maxMatchBytes: number): number {
     return this.byteLength - this.#searchStart(maxMatchBytes);
   }
 
-  /** Forgets how far the last search came: a new one may look for something else. */
+  /** Restarts the search at the front, for another delimiter or pattern. */
   restartSearch(): void {
     this.#searched = 0;
   }
 
-  /** Removes the first `length` bytes and gives them away. */
+  /** Removes and returns the first `length` bytes, which are owned by the caller. */
   take(length: number): Buffer {
     const from = this.#start;
     this.#searched = 0;
     if (length === this.byteLength && length > this.#storage.length / 2) {
-      // The storage is about to be empty and most of it is wanted: it goes along instead of being copied.
+      // Most of the buffer is taken and nothing is left in it: hand it over instead of copying.
       const taken = this.#storage.subarray(from, from + length);
       this.#storage = EMPTY;
       this.#start = 0;
@@ -91,21 +93,21 @@ export class ByteQueue {
     return taken;
   }
 
-  /** Moves the first `length` bytes, all that wait at most, into `target`. @returns `length`. */
+  /** Moves the first `length` bytes into `target`. @param length - at most `byteLength`. @returns `length`. */
   takeInto(target: Uint8Array, at: number, length: number): number {
     target.set(this.#storage.subarray(this.#start, this.#start + length), at);
     this.#drop(length);
     return length;
   }
 
-  /** Removes the first `length` bytes, and gives all of them but the last `ending` as text. */
+  /** Removes the first `length` bytes and returns all but the last `ending` of them as text. */
   takeText(length: number, ending: number, encoding: 'utf8' | 'latin1'): string {
     const text = this.#storage.toString(encoding, this.#start, this.#start + length - ending);
     this.#drop(length);
     return text;
   }
 
-  /** The byte at `at`, which waits here. */
+  /** Returns the byte at offset `at`, which must be in the queue. */
   byteAt(at: number): number {
     return this.#storage[this.#start + at] as number;
   }
@@ -137,9 +139,9 @@ export class ByteQueue {
   }
 }
 
-/** The number of bytes up to and including the first `delimiter` that begins at `from` or later, or -1. */
+/** Returns the number of bytes up to and including the first `delimiter` that begins at `from` or later, or -1. */
 export function endOf(bytes: Buffer, delimiter: Uint8Array, from: number): number {
-  // A number is looked for several times as fast as an array of one.
+  // Searching for a number is several times as fast as searching for an array of one byte.
   const at = bytes.indexOf(delimiter.length === 1 ? (delimiter[0] as number) : delimiter, from);
   return at === -1 ? -1 : at + delimiter.length;
 }
@@ -148,22 +150,26 @@ function nextPowerOfTwo(value: number): number {
   return 2 ** Math.ceil(Math.log2(value));
 }
 
-/** 64 KiB at most, since an empty queue keeps 4 KiB at most. */
+/** At most 64 KiB in total, since an empty queue keeps at most 4 KiB. */
 const MOST_SPARES = 16;
 const SPARES: ByteQueue[] = [];
 
 /**
- * What nobody ever appends to: the queue of every stream that holds no bytes. A queue of its own, with the memory that
- * it keeps for the next message, would cost an idle stream more than all the rest of its reading side.
+ * Stands for the queue of every stream that has no buffered bytes; nothing is ever appended to it. If each idle stream
+ * had a queue of its own, with the memory kept for the next message, the queue would cost more than the rest of its
+ * reading side.
  */
 export const NO_BYTES: ByteQueue = new ByteQueue();
 
-/** An empty queue, whose memory is there already if it is one that was used before. */
+/** Returns an empty queue, preferably one that was used before and still has memory. */
 export function borrowQueue(): ByteQueue {
   return SPARES.pop() ?? new ByteQueue();
 }
 
-/** Takes back an empty queue, which its user has forgotten. What it has given away it does not share. */
+/**
+ * Returns an empty queue to the pool; the caller must not use it afterwards. It shares no memory with what was taken
+ * from it.
+ */
 export function returnQueue(queue: ByteQueue): void {
   if (SPARES.length < MOST_SPARES && queue.isSpare) SPARES.push(queue);
 }

@@ -4,15 +4,15 @@ import { StreamClosedError, StreamLimitError } from '../errors.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 
 /**
- * Who closed a stream, and how:
+ * Which side closed a stream, and how:
  *
  * - `peer-ended`: both sides ended in order, the peer first (FIN), or we closed after it had.
- * - `peer-reset`: the peer broke the connection off (RST), or no longer takes bytes (EPIPE).
+ * - `peer-reset`: the peer reset the connection (RST), or no longer accepts bytes (EPIPE).
  * - `we-ended`: both sides ended in order, we first; or we closed.
  * - `we-reset`: we reset the connection.
- * - `timeout`: the peer did not answer the system in time, or a deadline of ours passed.
- * - `limit`: a limit of ours was passed.
- * - `error`: anything else, such as a bug of a handler or a broken TLS record: see the stream's `error`.
+ * - `timeout`: the peer did not acknowledge in time, or a deadline of ours passed.
+ * - `limit`: a limit of ours was exceeded.
+ * - `error`: anything else, such as a bug in a handler or an invalid TLS record: see the stream's `error`.
  */
 export type CloseReason =
   | 'peer-ended'
@@ -23,14 +23,14 @@ export type CloseReason =
   | 'limit'
   | 'error';
 
-/** What the system calls a connection that the peer has broken off. */
+/** The system's codes for a connection that the peer has broken off. */
 const BROKEN_OFF: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 
-/** @param orderly - the reason where there is no error. */
+/** @param orderly - the reason if there is no error. */
 export function closeReasonOf(error: Error | undefined, orderly: CloseReason): CloseReason {
   if (error === undefined) return orderly;
   if (error instanceof StreamLimitError) return 'limit';
-  // A handler that fails because its stream came to an end closes it with what it was told.
+  // A handler that fails because its stream ended may close it with the StreamClosedError that it got.
   if (error instanceof StreamClosedError) return closeReasonOf(error.cause as Error | undefined, orderly);
   const code: unknown = (error as { code?: unknown }).code;
   if (BROKEN_OFF.has(code)) return 'peer-reset';
@@ -38,16 +38,16 @@ export function closeReasonOf(error: Error | undefined, orderly: CloseReason): C
   return orderly === 'we-reset' ? orderly : 'error';
 }
 
-/** Who wants to hear of a stream's close. Made only when somebody does. */
+/** The callbacks to be called when a stream closes. Created only when the first is added. */
 export class CloseListeners {
   readonly #listeners = new Set<() => void>();
 
   add(listener: () => void): void {
-    // Wrapped, so that the same function given twice is called twice.
+    // Wrapped, so that a function that is added twice is called twice.
     this.#listeners.add(() => listener());
   }
 
-  /** Resolves at the close. @throws the reason of `signal`. */
+  /** Resolves when the stream closes. @throws the reason of `signal`. */
   wait(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
@@ -63,7 +63,9 @@ export class CloseListeners {
     });
   }
 
-  /** Calls each on a later turn, after reads were settled. If one throws or rejects, the loop logs it. */
+  /**
+   * Schedules every callback, so that it runs after all reads have settled. The loop logs one that throws or rejects.
+   */
   tell(): void {
     const loop = IOLoop.current();
     for (const listener of this.#listeners) loop.addCallback(listener);
@@ -71,7 +73,7 @@ export class CloseListeners {
   }
 }
 
-/** What a graceful close needs of its stream. */
+/** The part of a stream that a graceful close uses. */
 interface LingeringStream {
   readonly queuedBytes: number;
   readonly isClosed: boolean;
@@ -80,8 +82,8 @@ interface LingeringStream {
 }
 
 /**
- * Takes the consumer's place while a stream closes gracefully: throws away what comes, until the peer has ended too
- * or, once all that was queued has left, `lingerMs` have passed.
+ * Replaces the consumer while a stream closes gracefully. Discards what arrives until the peer has ended too or, after
+ * everything queued has been sent, `lingerMs` have passed.
  */
 export class LingeringClose implements StreamConsumer {
   readonly #stream: LingeringStream;
@@ -112,7 +114,7 @@ export class LingeringClose implements StreamConsumer {
     this.#outer?.closed(error);
   }
 
-  /** Closes, or starts the last wait, where nothing is queued any more. */
+  /** If nothing is queued any more, closes the stream or starts the last wait. */
   goOn(): void {
     const stream = this.#stream;
     if (stream.queuedBytes > 0 || stream.isClosed) return;

@@ -1,5 +1,5 @@
-// This room knows reads, writes, buffer limits and how a stream closes, over any `Transport`. It does not know how a
-// connection is made, or TLS.
+// This room holds reads, writes, buffer limits and the ways in which a stream closes, over any `Transport`.
+// Connections and TLS are set up elsewhere.
 
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
@@ -44,15 +44,15 @@ import {
 
 const FROM_FD_OPTIONS: OptionNames<IOStreamOptions & OpenFdOptions> = { ...STREAM_OPTIONS, direction: true };
 
-/** For the rooms above: what a stream is made of. Its users see methods alone. */
+/** Gives higher rooms access to the core of a stream; users of a stream see only its methods. */
 export let coreOf: (stream: IOStream) => StreamCore;
 
 /**
- * A stream of bytes in both directions, over any {@link Transport}: reads that say what they want, writes that
- * are bounded, and an end that loses nothing which has come.
+ * A stream of bytes in both directions, over any {@link Transport}. A read states what it needs, writes are limited,
+ * and no byte that has arrived is lost when the stream ends.
  *
- * Reading stops when the peer shuts down its side (FIN), and writing still works then. One read at a time; writes
- * are queued in order and leave together at the end of the turn.
+ * Reading ends when the peer shuts down its writing side (FIN); writing still works then. One read may be pending at a
+ * time. Writes are queued in order and sent together at the end of the loop iteration.
  */
 export class IOStream {
   readonly #core: StreamCore;
@@ -66,20 +66,22 @@ export class IOStream {
     coreOf = (stream) => stream.#core;
   }
 
-  // ---- streams over other things than connections ----
+  // ---- streams that are not connections ----
 
   /**
-   * A stream over an open descriptor: one end of a pipe, a FIFO, a connected stream socket, a terminal. The stream
-   * owns it from here on and closes it; nobody else may read, write or close it. It is made non-blocking, which all
-   * see who share its description: a terminal or pipe that other processes hold too, as standard input may be.
+   * Creates a stream over an open file descriptor: an end of a pipe, a FIFO, a connected stream socket or a terminal.
+   * The stream owns the descriptor from now on and closes it; nothing else may read, write or close it. It is made
+   * non-blocking, which also affects every process that shares its file description: a terminal or pipe may be shared,
+   * as standard input often is.
    *
-   * A one-way stream is ended from the start in the other direction: {@link isWriteEnded}, {@link isEnded}. To end
-   * writing into a pipe closes it. That its reader has gone shows in the next write, as `EPIPE`; on the native backend
-   * also at once to who waits with {@link setCloseCallback}.
+   * A one-way stream starts out ended in the other direction: see {@link isWriteEnded} and {@link isEnded}. Ending the
+   * writing side of a pipe closes it. If a pipe's reader has gone, the next write fails with `EPIPE`; on the native
+   * backend a callback set by {@link setCloseCallback} is called at once.
    *
-   * @param options.direction - `'read'`, `'write'` or `'both'`; default both, but has to be named for a pipe or FIFO.
-   * @throws StreamUsageError `ERR_STREAM_USAGE` for a file, a directory or a device that is always ready, and for
-   *   options that cannot be; SystemError `EBADF` for what is not open. The descriptor is still yours then.
+   * @param options.direction - `'read'`, `'write'` or `'both'`. Default: both; required for a pipe or FIFO.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if the descriptor is a file, a directory or a device that is always
+   *   ready, or an option is invalid; SystemError `EBADF` if it is not open. The caller still owns the descriptor
+   *   then.
    */
   static fromFd(fd: number, options: IOStreamOptions & OpenFdOptions = {}): IOStream {
     streamChecks.options('fromFd', options, FROM_FD_OPTIONS);
@@ -89,22 +91,22 @@ export class IOStream {
   }
 
   /**
-   * A stream over any Node Duplex, which it owns from here on: closing the stream destroys it. It should have been
-   * made with `allowHalfOpen`, or Node ends our side when the peer ends its own.
+   * Creates a stream over any Node Duplex, which it owns from now on: closing the stream destroys the Duplex. Create
+   * the Duplex with `allowHalfOpen: true`; otherwise Node ends our side when the peer ends its own.
    */
   static fromDuplex(duplex: Duplex, options?: IOStreamOptions): IOStream {
     return new IOStream(nodeDuplexTransport(duplex), options);
   }
 
-  /** Two streams joined in memory, with 64 KiB in flight each way; see {@link memoryPair}. */
+  /** Creates two streams joined in memory, with up to 64 KiB in flight each way; see {@link memoryPair}. */
   static pair(options?: IOStreamOptions): [IOStream, IOStream] {
     const [a, b] = memoryPair();
     return [new IOStream(a, options), new IOStream(b, options)];
   }
 
-  // ---- what it is ----
+  // ---- state ----
 
-  /** Whether the stream was closed, by whomever. Bytes that came before can still be read. */
+  /** Whether the stream is closed, by either side. Bytes that arrived before can still be read. */
   get isClosed(): boolean {
     return this.#core.isClosed;
   }
@@ -114,22 +116,22 @@ export class IOStream {
     return this.#core.isEnded;
   }
 
-  /** Why the stream closed, where it was no orderly end. */
+  /** Why the stream was closed; `undefined` if it is open or the close was orderly. */
   get error(): Error | undefined {
     return this.#core.error;
   }
 
-  /** Who closed the stream and how; `undefined` while it is open. */
+  /** Which side closed the stream and how; `undefined` while it is open. */
   get closeReason(): CloseReason | undefined {
     return this.#core.closeReason;
   }
 
-  /** Bytes that have come since the start, read or not. */
+  /** Bytes received since the start, read or not. */
   get bytesReceived(): number {
     return this.#core.reading.bytesReceived;
   }
 
-  /** Bytes written, and of files to be sent, that have not reached the kernel. */
+  /** Bytes that were written, or are to be sent from files, and have not reached the kernel. */
   get queuedBytes(): number {
     return this.#core.writing.queuedBytes;
   }
@@ -139,7 +141,7 @@ export class IOStream {
     return this.#core.writing.bytesSent;
   }
 
-  /** Bytes that have come and wait to be read. */
+  /** Bytes received that have not been read. */
   get bufferedBytes(): number {
     return this.#core.reading.bufferedBytes;
   }
@@ -152,17 +154,23 @@ export class IOStream {
     return this.#core.transport.remoteAddress;
   }
 
-  /** The proxy that has told who the client is, whose addresses {@link remoteAddress} and {@link localAddress} are then. */
+  /**
+   * The proxy that announced the client. If there is one, {@link remoteAddress} and {@link localAddress} are the
+   * addresses that it announced.
+   */
   get proxied(): ProxiedConnection | undefined {
     return this.#core.transport.proxied;
   }
 
-  /** What TLS agreed on; `undefined` without TLS. */
+  /** What the TLS handshake negotiated; `undefined` without TLS. */
   get tls(): TlsInfo | undefined {
     return this.#core.transport.tls;
   }
 
-  /** Whether a write is taken, and little enough is queued (at most 64 KiB) that it makes sense: see {@link waitDrained}. */
+  /**
+   * Whether a write would be accepted and at most 64 KiB are queued, so that writing makes sense: see
+   * {@link waitDrained}.
+   */
   get isWritable(): boolean {
     return !this.isClosed && !this.#core.writing.isEnded && this.queuedBytes <= HIGH_WATER_BYTES;
   }
@@ -172,7 +180,7 @@ export class IOStream {
     return this.#core.writing.isEnded;
   }
 
-  /** Whether a read waits. */
+  /** Whether a read is pending. */
   get isReading(): boolean {
     return this.#core.reading.isAwaited;
   }
@@ -182,13 +190,14 @@ export class IOStream {
   /**
    * Reads up to and including `delimiter`. Bytes after it stay buffered for the next read.
    *
-   * @param delimiter - one or more bytes; a string is taken as latin1.
-   * @returns the bytes, `delimiter` last. They are yours: the stream never writes to them again.
-   * @throws StreamUsageError `ERR_STREAM_BUSY` when another read is waiting, `ERR_STREAM_USAGE` for arguments that
-   *   cannot be.
-   * @throws StreamClosedError `ERR_STREAM_CLOSED` when the stream ends first, or when `maxBytes` pass first: then
-   *   the `cause` is `ERR_STREAM_UNSATISFIABLE`, and the stream is closed, since nobody knows any longer where a
-   *   message starts.
+   * @param delimiter - at least one byte; a string is taken as latin1.
+   * @returns the bytes, with `delimiter` at the end. They are owned by the caller: the stream never writes to them
+   *   again.
+   * @throws StreamUsageError `ERR_STREAM_BUSY` if another read is pending, `ERR_STREAM_USAGE` if an argument is
+   *   invalid.
+   * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream ends first, or if `maxBytes` arrive without a
+   *   `delimiter`. In the second case the `cause` is `ERR_STREAM_UNSATISFIABLE` and the stream is closed, since the
+   *   start of the next message is unknown.
    */
   readUntil(delimiter: Uint8Array | string, options?: BoundedReadOptions): Promise<Buffer> {
     const bytes = typeof delimiter === 'string' ? Buffer.from(delimiter, 'latin1') : delimiter;
@@ -199,12 +208,13 @@ export class IOStream {
   }
 
   /**
-   * Reads up to and including the first match of `pattern` in the bytes as latin1; where `maxMatchBytes` bounds the
-   * match, at once, else a few milliseconds late at the worst. A pattern that matches the half of what is sent gets
-   * that: end it with what ends the message. `$` is the end of what has come. The flags `g` and `y` play no part.
+   * Reads up to and including the first match of `pattern`, with the bytes taken as latin1. If `maxMatchBytes` limits
+   * the match, it is found as soon as it has arrived, otherwise at most a few milliseconds later. The flags `g` and
+   * `y` are ignored, and `$` matches at the end of what has arrived. If the pattern can match a part of a message,
+   * that part is what is read: end the pattern with what ends the message.
    *
-   * Searching is linear in the bytes that come. What one search costs is the pattern's affair: one that backtracks
-   * without end is not for bytes of strangers.
+   * The cost of searching is linear in the bytes received, but each search costs what the pattern costs: do not use a
+   * pattern with unlimited backtracking on untrusted bytes.
    *
    * @throws as {@link readUntil}.
    */
@@ -218,9 +228,10 @@ export class IOStream {
   }
 
   /**
-   * Reads exactly `count` bytes, or with `partial` from 1 to `count`. 0 answers at once.
+   * Reads exactly `count` bytes, or with `partial` at least 1 and at most `count`. A `count` of 0 resolves
+   * immediately.
    *
-   * @returns the bytes, which are yours.
+   * @returns the bytes, owned by the caller.
    * @throws as {@link readUntil}.
    */
   readBytes(count: number, options?: ReadBytesOptions): Promise<Buffer> {
@@ -234,10 +245,10 @@ export class IOStream {
   }
 
   /**
-   * Fills `target`, or with `partial` some of it; an empty one answers at once. It belongs to the stream until then:
-   * bytes that come meanwhile are copied nowhere else.
+   * Fills `target`, or a part of it with `partial`. An empty `target` resolves immediately. Until the promise settles,
+   * `target` belongs to the stream, which copies arriving bytes straight into it.
    *
-   * @returns the number of bytes. When the read fails, what `target` holds is still to be read.
+   * @returns the number of bytes. If the read fails, the bytes already in `target` can still be read from the stream.
    * @throws as {@link readUntil}.
    */
   readInto(target: Uint8Array, options?: ReadBytesOptions): Promise<number> {
@@ -247,7 +258,7 @@ export class IOStream {
     });
   }
 
-  /** Reads all that comes until the peer ends or the stream closes. @throws as {@link readUntil}. */
+  /** Reads everything until the peer ends or the stream closes. @throws as {@link readUntil}. */
   readUntilClose(options?: BoundedReadOptions): Promise<Buffer> {
     return this.#read(options, (maxBytes) => {
       if (options !== undefined) requireBoundedReadOptions('readUntilClose', options);
@@ -255,52 +266,64 @@ export class IOStream {
     });
   }
 
-  /** Each line as text, without its line end. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link LineIterator}. */
+  /**
+   * Iterates over the lines as text, without line ends; see {@link LineIterator}.
+   *
+   * @throws StreamUsageError `ERR_STREAM_USAGE` immediately, before the iteration, if an option is invalid.
+   */
   lines(options?: LinesOptions): AsyncIterableIterator<string, undefined, undefined> {
     return new LineIterator(this, this.#core.reading, options);
   }
 
-  /** The bytes as they come. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link ChunkIterator}. */
+  /**
+   * Iterates over the bytes as they arrive; see {@link ChunkIterator}.
+   *
+   * @throws StreamUsageError `ERR_STREAM_USAGE` immediately, before the iteration, if an option is invalid.
+   */
   chunks(options?: ChunksOptions): AsyncIterableIterator<Buffer, undefined, undefined> {
     return new ChunkIterator(this, this.#core.reading, options);
   }
 
-  /** Records of `byteLength` bytes each. @throws StreamUsageError `ERR_STREAM_USAGE` at once; see {@link RecordIterator}. */
+  /**
+   * Iterates over records of `byteLength` bytes each; see {@link RecordIterator}.
+   *
+   * @throws StreamUsageError `ERR_STREAM_USAGE` immediately, before the iteration, if an argument is invalid.
+   */
   records(byteLength: number, options?: ReadOptions): AsyncIterableIterator<Buffer, undefined, undefined> {
     return new RecordIterator(this, this.#core.reading, byteLength, options);
   }
 
-  /** As {@link chunks}. */
+  /** Same as {@link chunks}. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer, undefined, undefined> {
     return new ChunkIterator(this, this.#core.reading);
   }
 
-  /** Writes all that comes to `target`, no faster than it takes it; see {@link pipe}. */
+  /** Writes everything received to `target`, as fast as `target` can send it; see {@link pipe}. */
   pipeTo(target: IOStream, options?: PipeOptions): Promise<number> {
     return pipe(this, target, options);
   }
 
-  /** Puts bytes back, before all that is buffered. They belong to the stream from here on. */
+  /** Puts bytes back, before everything that is buffered. They belong to the stream from now on. */
   unread(bytes: Uint8Array): void {
     this.#core.reading.unread(bytes);
   }
 
   /**
-   * Hands all further bytes to `consumer`, those that are buffered first, once {@link resume} is called; or with
-   * `undefined` returns to reads.
+   * Sets the consumer that receives all further bytes, instead of reads; `undefined` returns to reads. After
+   * {@link resume} the consumer receives the buffered bytes first.
    */
   setConsumer(consumer: StreamConsumer | undefined): void {
     this.#core.reading.setConsumer(consumer);
-    // Who comes too late for the end still hears of it, on a later turn as always.
+    // A consumer that is set after the close is still notified of it, on the next tick.
     if (this.#core.isOver && consumer !== undefined) process.nextTick(() => consumer.closed(this.error));
   }
 
-  /** Starts or goes on handing bytes to the consumer. */
+  /** Starts or resumes passing bytes to the consumer. */
   resume(): void {
     this.#core.reading.resume();
   }
 
-  /** Stops handing bytes to the consumer. While paused neither the end nor a reset of the peer is noticed. */
+  /** Stops passing bytes to the consumer. While paused, neither the end of the peer nor a reset is noticed. */
   pause(): void {
     this.#core.reading.pause();
   }
@@ -308,25 +331,27 @@ export class IOStream {
   // ---- writing ----
 
   /**
-   * Writes bytes, or text as UTF-8. Nothing need be awaited: the order is kept, and what cannot leave is bounded.
+   * Writes bytes, or text as UTF-8. The promise need not be awaited: writes keep their order, and what is queued is
+   * limited.
    *
-   * One turn of the loop sends at most about 1 MiB of a stream and 4 MiB in all. The rest leaves in later turns, after
-   * other descriptors and timers had theirs, and streams that wait take turns. Thus a program that writes and awaits
-   * without end holds nobody up, however fast its peer reads.
+   * A loop iteration sends at most about 1 MiB of one stream and 4 MiB in total. The rest is sent in later iterations,
+   * after other descriptors and timers have been served, and waiting streams take turns. So a program that writes and
+   * awaits in an endless loop blocks nothing else, however fast its peer reads.
    *
-   * @param data - bytes belong to the stream until the promise settles.
-   * @returns a promise, shared by the writes of one turn, that settles when all of them have reached the kernel.
-   *   Ignoring it is safe. It rejects with StreamClosedError `ERR_STREAM_CLOSED` when the stream closes first.
-   * @throws StreamLimitError `ERR_STREAM_WRITE_BUFFER_FULL` at once, with nothing queued, when more than 64 KiB are
-   *   queued already and `maxWriteBufferBytes` would be passed.
+   * @param data - bytes belong to the stream, and must not be modified, until the promise settles.
+   * @returns a promise that is shared by the writes of one loop iteration and settles when all of them have reached
+   *   the kernel. It is safe to ignore. It rejects with StreamClosedError `ERR_STREAM_CLOSED` if the stream closes
+   *   first.
+   * @throws StreamLimitError `ERR_STREAM_WRITE_BUFFER_FULL` synchronously, without queuing anything, if more than 64
+   *   KiB are already queued and `data` would exceed `maxWriteBufferBytes`.
    */
   write(data: Uint8Array | string): Promise<void> {
     return this.#core.writing.write(data);
   }
 
   /**
-   * Writes without a promise: the way of the layers above. A string is latin1, one byte per code unit. Ignored after
-   * {@link endWrite}, and on a closed stream, whose end the consumer hears of.
+   * Writes without creating a promise, for the layers above. A string is latin1: one byte per code unit. Ignored after
+   * {@link endWrite} and on a closed stream, whose consumer is notified of the close.
    *
    * @throws StreamLimitError as {@link write}.
    */
@@ -335,32 +360,32 @@ export class IOStream {
   }
 
   /**
-   * Sends bytes `start` to `end` of a file: after all that was written before, and before all that is written later.
+   * Sends bytes `start` to `end` of a file, after everything written before and before everything written later.
    *
-   * On the native backend, for all but TLS, straight from the page cache (sendfile(2)), at most 512 KiB in one turn;
-   * what is not in memory, or elsewhere, is read in libuv's threads, 128 KiB at a time, and written. The loop waits for
-   * no disk. {@link queuedBytes} and all that go by it count the bytes of the file as well; `maxWriteBufferBytes` does
-   * not, but bounds what is written behind it.
+   * On the native backend, except over TLS, the bytes go straight from the page cache (sendfile(2)), at most 512 KiB
+   * in one loop iteration. Otherwise, and for parts that are not in memory, the file is read in libuv's threads, 128
+   * KiB at a time, and written. The loop never waits for the disk. {@link queuedBytes} and everything based on it
+   * include the bytes of the file. `maxWriteBufferBytes` does not count them, but limits what is written after the
+   * file.
    *
-   * @param file - an open `FileHandle` or descriptor, which stays yours, and is no longer used when the promise has
-   *   settled. Its own position is neither used nor moved. The bytes that are sent are those that the file has when
-   *   their turn comes.
-   * @param options.signal - before the first byte takes the file out of the queue, and the stream goes on; later the
-   *   peer cannot get what it was promised, and the stream is reset.
-   * @returns the number of bytes, when all of them have reached the kernel. Ignoring the promise is safe.
-   * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` when the file ends before `end`, `ERR_STREAM_FILE_UNREADABLE`
-   *   when it cannot be read (or its size, then with nothing queued): the stream is reset with the same error.
-   *   StreamClosedError `ERR_STREAM_CLOSED` when the stream closes first or our side was ended, the reason of `signal`.
-   * @throws StreamLimitError as {@link write} (a waiting file counts for 1 KiB) and StreamUsageError `ERR_STREAM_USAGE`
-   *   for arguments that cannot be, both as a rejection, with nothing queued.
+   * @param file - an open `FileHandle` or descriptor, owned by the caller and no longer used when the promise has
+   *   settled. Its own position is neither used nor moved. The bytes sent are those in the file when its turn comes.
+   * @param options.signal - an abort before the first byte removes the file from the queue, and the stream continues.
+   *   A later abort resets the stream, because the peer cannot get the rest of what it was promised.
+   * @returns the number of bytes, when all of them have reached the kernel. The promise is safe to ignore.
+   * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` if the file ends before `end`, `ERR_STREAM_FILE_UNREADABLE` if
+   *   it cannot be read: the stream is reset with the same error. If only its size cannot be read, nothing was queued.
+   *   StreamClosedError `ERR_STREAM_CLOSED` if the stream closes first or our side has ended; the reason of `signal`.
+   * @throws StreamLimitError as {@link write} (a waiting file counts as 1 KiB), and StreamUsageError
+   *   `ERR_STREAM_USAGE` if an argument is invalid. Both reject the promise, and nothing is queued.
    */
   sendFile(file: FileHandle | number, options: SendFileOptions = {}): Promise<number> {
     return this.#core.writing.sendFile(file, options, () => this.#core.reading.drained());
   }
 
   /**
-   * Hands what is queued to the kernel now, instead of at the end of the turn. What the write budget of this turn does
-   * not allow (see {@link write}) leaves in a later one.
+   * Hands what is queued to the kernel now, instead of at the end of the loop iteration. What exceeds the write budget
+   * of this iteration (see {@link write}) is sent in a later one.
    */
   flush(): void {
     if (this.isClosed) return;
@@ -369,10 +394,11 @@ export class IOStream {
   }
 
   /**
-   * Waits until few enough bytes are queued (32 KiB) that writing more makes sense; at once below 64 KiB, except that
-   * after 1,024 tiny writes it waits until some have been sent.
+   * Waits until writing more makes sense. If more than 64 KiB are queued, resolves when at most 32 KiB are left;
+   * otherwise immediately. After 1,024 immediate results in a row without any byte sent, it waits until some have been
+   * sent.
    *
-   * @throws StreamClosedError when the stream closes first; the reason of `signal` when it aborts.
+   * @throws StreamClosedError if the stream closes first; the reason of `signal` if it aborts.
    */
   waitDrained(options?: DrainOptions): Promise<void> {
     if (options === undefined) return this.#core.writing.waitDrained({});
@@ -385,10 +411,12 @@ export class IOStream {
   }
 
   /**
-   * Closes so that the peer can still read our last words (RFC 9112 §9.6): sends what is queued and FIN, then
-   * throws away what comes, until the peer ends too or `lingerMs` have passed. A close with unread bytes would
-   * reset the connection and could take the answer with it. Takes the place of the consumer. How long what is
-   * queued may take to leave is the caller's business.
+   * Closes in a way that lets the peer read our last response (RFC 9112 §9.6). Sends what is queued and FIN, then
+   * discards what arrives until the peer ends too or `lingerMs` have passed. Closing with unread bytes would reset the
+   * connection, and the peer could lose the response. Replaces the consumer, which is still notified of the close.
+   * Sending what is queued has no timeout: set one if the peer may not read.
+   *
+   * @param lingerMs - counted from the moment at which everything queued has been sent. Default: 2 s.
    */
   closeGracefully(lingerMs = 2_000): void {
     if (this.isClosed) return;
@@ -399,27 +427,27 @@ export class IOStream {
     lingering.goOn();
   }
 
-  // ---- the end ----
+  // ---- closing ----
 
-  /** Shuts down our writing side (FIN) after all that is queued. Reading goes on. */
+  /** Shuts down our writing side (FIN) after everything queued has been sent. Reading continues. */
   endWrite(): void {
     if (!this.isClosed) this.#core.writing.endWrite();
   }
 
   /**
-   * Closes both directions at once; what is queued is lost. A read that the buffered bytes satisfy still gets
-   * them; all else that waits fails with StreamClosedError, `error` as its cause. Idempotent.
+   * Closes both directions at once and discards what is queued. A pending read that the buffered bytes satisfy still
+   * gets them; everything else that is pending rejects with StreamClosedError, with `error` as its cause. Idempotent.
    */
   close(error?: Error): void {
     this.#core.close(error);
   }
 
-  /** As {@link close}, but the peer sees a reset instead of an orderly end. */
+  /** Like {@link close}, but the peer sees a reset instead of an orderly end. */
   reset(error?: Error): void {
     this.#core.reset(error);
   }
 
-  /** Resolves when the stream is closed, by whomever; see {@link closeReason}. @throws the reason of `signal`. */
+  /** Resolves when the stream is closed, by either side; see {@link closeReason}. @throws the reason of `signal`. */
   waitClosed(options: ReadOptions = {}): Promise<void> {
     try {
       requireReadOptions('waitClosed', options);
@@ -430,7 +458,7 @@ export class IOStream {
     return this.#core.closeListeners.wait(options.signal);
   }
 
-  /** Calls `callback` one turn after the close, when all reads were answered; also for a stream that is closed. */
+  /** Calls `callback` in the loop iteration after the close, when all reads have settled; also if already closed. */
   setCloseCallback(callback: () => void): void {
     const { closeListeners, isOver, reading } = this.#core;
     closeListeners.add(callback);
@@ -443,9 +471,9 @@ export class IOStream {
     await this.waitClosed();
   }
 
-  // ---- the rest ----
+  // ---- other ----
 
-  /** Whether this open stream keeps the process alive. It does, until told otherwise. */
+  /** Makes this stream keep the process alive while it is open, which is the default; {@link unref} undoes it. */
   ref(): void {
     this.#core.transport.ref();
   }
@@ -454,26 +482,26 @@ export class IOStream {
     this.#core.transport.unref();
   }
 
-  /** TCP_NODELAY, which is on by default; without TCP nothing happens. */
+  /** Sets TCP_NODELAY, which is on by default; does nothing without TCP. */
   setNoDelay(on: boolean): void {
     this.#core.transport.setNoDelay(on);
   }
 
   /**
-   * Gives up the transport, for TLS on top of it: an idle stream only.
+   * Releases the transport of an idle stream, such as for TLS on top of it.
    *
-   * @throws StreamUsageError `ERR_STREAM_USAGE` when bytes are buffered, queued or waited for.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if bytes are buffered or queued, or a read is pending.
    */
   detachTransport(): Transport {
     return this.#core.detachTransport();
   }
 
-  /** The options that this stream was made with, defaults included. */
+  /** The options of this stream, with defaults filled in. */
   get options(): Required<IOStreamOptions> {
     return this.#core.options;
   }
 
-  // ---- inside ----
+  // ---- private ----
 
   [INSPECT](): object {
     return inspection(
@@ -497,7 +525,7 @@ export class IOStream {
     );
   }
 
-  /** @param makeGoal - is given the most bytes to wait through; throws for invalid arguments and options. */
+  /** @param makeGoal - receives the limit of the read in bytes; throws if an argument or option is invalid. */
   #read<Result>(
     options: BoundedReadOptions | undefined,
     makeGoal: (maxBytes: number) => ReadGoal<Result>,

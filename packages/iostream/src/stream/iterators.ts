@@ -10,14 +10,15 @@ type Result<Item> = IteratorResult<Item, undefined>;
 const OVER: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
 /**
- * One read after the other, for `for await`, until the peer ends.
+ * Makes one read after another, for `for await`, until the peer ends.
  *
- * Leaving the loop leaves the stream open and everything after the last item unread. What waits beyond the buffer waits
- * at the peer. While an item is awaited no other read may be made; items that are asked for at once come in order.
+ * Leaving the loop keeps the stream open, and everything after the last item unread. If the loop is slower than the
+ * peer, back-pressure makes the peer wait. No other read may be made while an item is pending; concurrent calls of
+ * {@link next} are served in order.
  *
- * It is no generator, and the goal of its own reads, whose promises are those of {@link next}: thousands of streams
- * wait in such a loop at once, and of many items that are there already each costs a part of what a generator makes
- * of it.
+ * It is not a generator, and it is the goal of its own reads, so that {@link next} returns their promises directly.
+ * Thousands of streams may wait in such a loop at once, and an item that is already buffered costs a fraction of what
+ * a generator would add.
  */
 abstract class ReadIterator<Item>
   implements AsyncIterableIterator<Item, undefined, undefined>, ReadGoal<Result<Item>>
@@ -26,11 +27,11 @@ abstract class ReadIterator<Item>
   readonly #reading: ReadingSide;
   readonly #goal: ReadGoal<Item>;
   readonly #signal: AbortSignal | undefined;
-  /** The read that waits. */
+  /** The pending read. */
   #waiting: Promise<Result<Item>> | undefined;
   #isOver = false;
 
-  /** @param goal - what makes an item; it is used again for each. */
+  /** @param goal - makes an item; used again for each. */
   constructor(
     stream: EndedStream,
     reading: ReadingSide,
@@ -44,8 +45,9 @@ abstract class ReadIterator<Item>
   }
 
   /**
-   * @throws StreamClosedError `ERR_STREAM_CLOSED` when the stream is closed before the peer has ended, or by a limit;
-   *   StreamUsageError `ERR_STREAM_BUSY` while another reader has it; the reason of the signal. It is over then.
+   * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream is closed before the peer has ended, or by a limit;
+   *   StreamUsageError `ERR_STREAM_BUSY` if another read is pending; the reason of the signal. Any of these ends the
+   *   iteration.
    */
   next(): Promise<Result<Item>> {
     const waiting = this.#waiting;
@@ -55,7 +57,7 @@ abstract class ReadIterator<Item>
     }
     if (this.#isOver) return Promise.resolve(OVER);
     const read = this.#reading.read(this, this.#signal);
-    // What was refused has been abandoned, be it for another read that waits.
+    // If the read was refused, `abandon` has ended the iteration, and the pending read belongs to another caller.
     if (this.#reading.isAwaited && !this.#isOver) this.#waiting = read;
     return read;
   }
@@ -75,14 +77,14 @@ abstract class ReadIterator<Item>
   }
 
   /**
-   * What is left when the peer has ended, in order, and too little for an item.
+   * Decides what becomes of bytes that are left when the peer has ended in order, and are too few for an item.
    *
    * @returns how many bytes make a last item; 0 for none.
-   * @throws where they cannot be left over.
+   * @throws if no bytes may be left.
    */
   protected abstract lengthOfLast(byteLength: number): number;
 
-  /** Takes the last item, where it has another form. */
+  /** Takes the last item. Override it if that has another form. */
   protected takeLast(inbox: ByteQueue, length: number): Item {
     return this.#goal.take(inbox, length);
   }
@@ -118,7 +120,7 @@ abstract class ReadIterator<Item>
 }
 
 export interface ChunksOptions extends ReadOptions {
-  /** Most bytes of one chunk. Default 64 KiB. */
+  /** The most bytes of one chunk. Default: 64 KiB. */
   readonly maxBytes?: number;
 }
 
@@ -126,9 +128,9 @@ const CHUNKS_OPTIONS: OptionNames<ChunksOptions> = { maxBytes: true, signal: tru
 
 const DEFAULT_CHUNK_BYTES = 64 * 1024;
 
-/** Gives the bytes as they come. The chunks are yours. */
+/** Iterates over the bytes as they arrive. The chunks are owned by the caller. */
 export class ChunkIterator extends ReadIterator<Buffer> {
-  /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid. */
   constructor(stream: EndedStream, reading: ReadingSide, options: ChunksOptions = {}) {
     streamChecks.options('chunks', options, CHUNKS_OPTIONS);
     const { maxBytes = DEFAULT_CHUNK_BYTES, signal } = options;
@@ -142,7 +144,7 @@ export class ChunkIterator extends ReadIterator<Buffer> {
 }
 
 export interface LinesOptions extends BoundedReadOptions {
-  /** Default `utf8`, where what is no UTF-8 becomes U+FFFD. */
+  /** Default: `utf8`, with invalid UTF-8 replaced by U+FFFD. */
   readonly encoding?: 'utf8' | 'latin1';
 }
 
@@ -154,7 +156,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const LINE_END = Uint8Array.of(LF);
 
-/** A line as text, without its LF or CR LF. */
+/** Reads a line as text, without its LF or CR LF. */
 class ReadLine implements ReadGoal<string> {
   readonly #until: ReadUntil;
   readonly #encoding: Encoding;
@@ -179,13 +181,13 @@ class ReadLine implements ReadGoal<string> {
 }
 
 /**
- * Gives each line as text, without its LF or CR LF; what comes after the last LF is a line too, when the peer ends. A
- * line that passes `maxBytes`, its end included, closes the stream as with `IOStream.readUntil`.
+ * Iterates over the lines as text, without their LF or CR LF. If the peer ends, what follows the last LF is a line
+ * too. A line longer than `maxBytes`, including its end, closes the stream as in `IOStream.readUntil`.
  */
 export class LineIterator extends ReadIterator<string> {
   readonly #encoding: Encoding;
 
-  /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid. */
   constructor(stream: EndedStream, reading: ReadingSide, options: LinesOptions = {}) {
     streamChecks.options('lines', options, LINES_OPTIONS);
     const { encoding = 'utf8', maxBytes = Number.POSITIVE_INFINITY, signal } = options;
@@ -204,13 +206,14 @@ export class LineIterator extends ReadIterator<string> {
 }
 
 /**
- * Gives records of `byteLength` bytes each. They are yours. It fails with StreamProtocolError `ERR_STREAM_TRUNCATED` when
- * the peer ends in the middle of one, whose bytes can still be read.
+ * Iterates over records of `byteLength` bytes each, which are owned by the caller. If the peer ends in the middle of a
+ * record, the iteration fails with StreamProtocolError `ERR_STREAM_TRUNCATED`, and the bytes of that record can still
+ * be read.
  */
 export class RecordIterator extends ReadIterator<Buffer> {
   readonly #byteLength: number;
 
-  /** @throws StreamUsageError `ERR_STREAM_USAGE` for a length that cannot be, or is more than the stream may buffer. */
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` if `byteLength` is invalid or more than the stream may buffer. */
   constructor(stream: EndedStream, reading: ReadingSide, byteLength: number, options: ReadOptions = {}) {
     requireReadOptions('records', options);
     streamChecks.wholeNumber('records', 'byteLength', byteLength, 1, reading.maxBytes);
@@ -220,7 +223,7 @@ export class RecordIterator extends ReadIterator<Buffer> {
 
   protected override lengthOfLast(byteLength: number): number {
     if (byteLength === 0) return 0;
-    const problem = `the peer ended after ${byteLength} bytes of a record of ${this.#byteLength}`;
+    const problem = `the peer ended after ${byteLength} of the ${this.#byteLength} bytes of a record`;
     throw new StreamProtocolError('ERR_STREAM_TRUNCATED', `records: ${problem}`);
   }
 }

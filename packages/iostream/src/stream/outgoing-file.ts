@@ -5,30 +5,30 @@ import { StreamFileError, streamChecks } from '../errors.ts';
 import { PieceList } from '../transports/piece-list.ts';
 
 export interface SendFileOptions {
-  /** The first byte. Default 0. */
+  /** Offset of the first byte. Default: 0. */
   readonly start?: number;
   /**
-   * The byte behind the last. Default: the size of the file now, which is asked for synchronously: where the file
-   * system is a slow one, name it.
+   * Offset after the last byte. Default: the current size of the file, which is read synchronously; set it if the file
+   * system is slow.
    */
   readonly end?: number;
-  /** Takes the file out of the queue, or in the middle of it resets the stream. */
+  /** Removes the file from the queue or, after its first byte was sent, resets the stream. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export const SEND_FILE_OPTIONS: OptionNames<SendFileOptions> = { start: true, end: true, signal: true };
 
-/** A part of a file on its way out, and what was written behind it. */
+/** A part of a file to be sent, and the pieces written after it. */
 export class OutgoingFile {
   readonly promise: Promise<number>;
-  /** What was written behind this file, and before the next. */
+  /** The pieces written after this file and before the next. */
   readonly behind = new PieceList();
-  /** Where the next byte is, and how many are still to be handed over. */
+  /** The offset of the next byte, and the number of bytes not yet handed over. */
   position: number;
   left: number;
-  /** Whether a thread reads for us at this moment. */
+  /** Whether a thread is reading for this file now. */
   isReading = false;
-  /** Whether it was aborted before its first byte: passed over when its turn comes. */
+  /** Whether the file was aborted before its first byte, and is to be skipped when its turn comes. */
   isDropped = false;
 
   readonly #file: number | FileHandle;
@@ -48,11 +48,11 @@ export class OutgoingFile {
       this.#settle = (failure) =>
         failure === undefined ? resolve(this.#byteLength) : reject(failure.error as Error);
     });
-    // As for a write: whoever does not look is not asked to.
+    // As for a write, ignoring the promise is legal.
     this.promise.catch(() => {});
   }
 
-  /** -1 where the handle was closed. */
+  /** -1 if the handle is closed. */
   get fd(): number {
     return typeof this.#file === 'number' ? this.#file : this.#file.fd;
   }
@@ -61,7 +61,9 @@ export class OutgoingFile {
     return this.left < this.#byteLength;
   }
 
-  /** Reads at the position in a thread of libuv's. @throws StreamFileError; also when there is nothing more. */
+  /**
+   * Reads at `position` in one of libuv's threads. @throws StreamFileError if it fails, or the file has no more bytes.
+   */
   async read(target: Buffer): Promise<number> {
     this.isReading = true;
     try {
@@ -73,7 +75,7 @@ export class OutgoingFile {
     } finally {
       this.isReading = false;
     }
-    const problem = `sendFile: the file ends at byte ${this.position}, and ${this.left} more were expected`;
+    const problem = `sendFile: the file ends at byte ${this.position}, but ${this.left} more bytes were expected`;
     throw new StreamFileError('ERR_STREAM_FILE_CHANGED', problem);
   }
 
@@ -86,7 +88,10 @@ export class OutgoingFile {
     this.#settle(this.#failure);
   }
 
-  /** The first reason counts. Told when nobody reads any longer, so that the file is the caller's alone again. */
+  /**
+   * Rejects the promise with the first error given; if a thread is reading, not before it has finished, so that the
+   * file is no longer used.
+   */
   fail(error: unknown): void {
     this.#failure ??= { error };
     if (!this.isReading) this.finish();
@@ -95,7 +100,7 @@ export class OutgoingFile {
 
 function readAt(file: number | FileHandle, target: Buffer, position: number): Promise<number> {
   if (typeof file !== 'number') {
-    // Not by its descriptor: a handle waits with its close for the reads that it knows of.
+    // Not by its descriptor: closing a handle waits only for the reads made through the handle.
     return file.read(target, 0, target.length, position).then(({ bytesRead }) => bytesRead);
   }
   return new Promise((resolve, reject) => {
@@ -118,7 +123,7 @@ function sizeOf(fd: number): number {
   try {
     return fstatSync(fd).size;
   } catch (error) {
-    const problem = 'sendFile: the size of the file cannot be found out';
+    const problem = 'sendFile: the size of the file cannot be read';
     throw new StreamFileError('ERR_STREAM_FILE_UNREADABLE', problem, { cause: error });
   }
 }

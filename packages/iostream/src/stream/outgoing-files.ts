@@ -3,24 +3,24 @@ import type { Flushable } from '@landspout/ioloop/reactor';
 import type { Transport } from '../transport.ts';
 import type { OutgoingFile } from './outgoing-file.ts';
 
-/** What is read at a time, where that is how a file leaves: a smaller chunk costs more turns, a larger one memory. */
+/** The most bytes read at a time: smaller chunks would take more loop iterations, larger ones more memory. */
 const CHUNK_BYTES = 128 * 1024;
 
-/** What the queue tells the stream. */
+/** The events that the queue reports to the stream. */
 export interface OutgoingFilesEvents {
-  /** Bytes of a file have reached the kernel, or never will since the file was passed over. */
+  /** Bytes of a file have reached the kernel or, with `isSent` false, never will because the file was skipped. */
   moved(byteLength: number, isSent: boolean): void;
-  /** A file ended early or cannot be read: what the peer was promised cannot be kept. */
+  /** A file ended early or cannot be read, so that the peer cannot get what it was promised. */
   failed(error: unknown): void;
 }
 
 /**
- * Files that wait to be sent, and what was written behind them: one after the other, each when all before it has
- * left. What the transport can send by itself goes that way; the rest is read in libuv's threads, one chunk at a
- * time, and written.
+ * Files to be sent, and the pieces written after them. Each file starts when everything before it has been sent. What
+ * the transport can send directly is sent that way; the rest is read in libuv's threads, one chunk at a time, and
+ * written.
  */
 export class OutgoingFiles implements Flushable {
-  /** Bytes of files that were not handed over yet: they are no memory of ours. */
+  /** Bytes of files that have not been handed over: they take none of our memory. */
   fileBytes = 0;
 
   readonly #transport: Transport;
@@ -31,7 +31,7 @@ export class OutgoingFiles implements Flushable {
   #endWriteWanted = false;
   #isGoing = false;
 
-  /** @param unsentBytes - what the transport has not sent yet. */
+  /** @param unsentBytes - bytes that the transport has not sent yet. */
   constructor(transport: Transport, unsentBytes: number, events: OutgoingFilesEvents) {
     this.#transport = transport;
     this.#unsentBytes = unsentBytes;
@@ -48,7 +48,7 @@ export class OutgoingFiles implements Flushable {
     if (this.#files.length === 1) IOLoop.current().scheduleFlush(this);
   }
 
-  /** Queues a piece behind the last file. */
+  /** Queues a piece after the last file. */
   write(piece: string | Uint8Array): void {
     const last = this.#files[this.#files.length - 1];
     if (last === undefined) this.#writeNow(piece);
@@ -66,14 +66,14 @@ export class OutgoingFiles implements Flushable {
     this.goOn();
   }
 
-  /** For the loop: the end of the turn in which the first file came. */
+  /** Called by the loop at the end of the iteration in which the first file was added. */
   flush(): void {
     this.goOn();
   }
 
-  /** Does what can be done now. */
+  /** Sends what can be sent now. */
   goOn(): void {
-    // What is told in here may lead to here again.
+    // The events reported below may call this method again.
     if (this.#isGoing) return;
     this.#isGoing = true;
     try {
@@ -85,14 +85,14 @@ export class OutgoingFiles implements Flushable {
     }
   }
 
-  /** The stream is closed: nothing leaves any more. */
+  /** The stream is closed: nothing more is sent. */
   fail(error: Error): void {
     const files = this.#files;
     this.#files = [];
     for (const file of files) file.fail(error);
   }
 
-  /** @returns whether there may be more to do at once. */
+  /** @returns whether more may be possible at once. */
   #sendSome(file: OutgoingFile): boolean {
     if (file.isReading) return false;
     if (file.isDropped || file.left === 0) {
@@ -107,7 +107,7 @@ export class OutgoingFiles implements Flushable {
     }
     if (taken === 0) return false;
     this.#advance(file, taken);
-    // First, since whoever hears that all is sent may close the stream.
+    // Before the event, since its receiver may close the stream when everything is sent.
     const isWhole = file.left === 0;
     if (isWhole) this.#leave(file);
     this.#events.moved(taken, true);
@@ -115,7 +115,7 @@ export class OutgoingFiles implements Flushable {
   }
 
   async #readSome(file: OutgoingFile): Promise<void> {
-    // Always a new one: a Duplex may pass the one before on to somebody who still looks at it.
+    // A new chunk each time: a Duplex may have passed the previous one on to code that still uses it.
     const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, file.left));
     let count = 0;
     let failure: { readonly error: unknown } | undefined;
@@ -147,7 +147,7 @@ export class OutgoingFiles implements Flushable {
     this.fileBytes -= byteLength;
   }
 
-  /** The file is through, or passed over: on with what was written behind it. */
+  /** The file is complete or skipped: continues with what was written after it. */
   #leave(file: OutgoingFile): void {
     this.#files.shift();
     const { left } = file;

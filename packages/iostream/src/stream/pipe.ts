@@ -5,9 +5,12 @@ import type { IOStream } from './io-stream.ts';
 import { requireReadOptions } from './stream-options.ts';
 
 export interface PipeOptions {
-  /** Whether the end of the source ends the target's writing side, and its breaking resets the target. Default true. */
+  /**
+   * Whether the end of the source ends the target's writing side, and a broken source closes or resets the target.
+   * Default: true.
+   */
   readonly end?: boolean;
-  /** Stops the pipe. Both streams stay open, and all that was read is queued at the target. */
+  /** Stops the pipe. Both streams stay open, and everything that was read is queued at the target. */
   readonly signal?: AbortSignal;
 }
 
@@ -16,16 +19,16 @@ const PIPE_OPTIONS: OptionNames<PipeOptions> = { end: true, signal: true };
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * Moves all that comes on `source` to `target`, until the source's peer ends, and ends the target's writing side then.
+ * Moves everything received on `source` to `target` until the source's peer ends, then ends the target's writing side.
  *
- * Nothing is read while more than 64 KiB are queued at the target, so that a slow reader there slows the writer here:
- * at most 128 KiB wait at the target. Where the source closes before its peer has ended, the target is closed too, by
- * a reset unless it was we who closed: what is cut off must not look like the whole.
+ * Nothing is read while more than 64 KiB are queued at the target, so that back-pressure reaches the source's peer; at
+ * most 128 KiB are queued there. If the source closes before its peer has ended, the target is closed too, by a reset
+ * unless we closed the source: truncated data must not look complete.
  *
- * @returns the number of bytes moved, when all have reached the kernel.
- * @throws StreamClosedError `ERR_STREAM_CLOSED` when the source breaks or the target closes first; in the second case
- *   the source stays open, and what had not left is lost. The reason of `signal`. As {@link IOStream.readUntil} when
- *   somebody else reads.
+ * @returns the number of bytes moved, when all of them have reached the kernel.
+ * @throws StreamClosedError `ERR_STREAM_CLOSED` if the source breaks or the target closes first. In the second case
+ *   the source stays open, and what was not sent is lost. The reason of `signal`. As {@link IOStream.readUntil} if
+ *   another read is pending.
  */
 export async function pipe(source: IOStream, target: IOStream, options: PipeOptions = {}): Promise<number> {
   streamChecks.options('pipeTo', options, PIPE_OPTIONS);
@@ -33,7 +36,7 @@ export async function pipe(source: IOStream, target: IOStream, options: PipeOpti
   signal?.throwIfAborted();
   const stopping = new AbortController();
   const stopListening = onAbort(signal, (reason) => stopping.abort(reason));
-  // A source that is silent would never try to write, and so never learn that the target has gone.
+  // While the source is silent nothing is written, so that only this notices a target that closes.
   const onTargetClosed = (): void => stopping.abort(closedError(target, 'pipeTo'));
   target.waitClosed({ signal: stopping.signal }).then(onTargetClosed, () => {});
   try {
@@ -51,11 +54,11 @@ export async function pipe(source: IOStream, target: IOStream, options: PipeOpti
 }
 
 /**
- * Joins two streams, each the continuation of the other: what comes on one is written to the other, with half-close,
- * reset and back-pressure in both directions, until both peers have ended. Takes over both; they are closed then.
+ * Connects two streams: what arrives on one is written to the other, with half-close, reset and back-pressure in both
+ * directions, until both peers have ended. Takes ownership of both streams and closes them.
  *
  * @returns the bytes moved from `one` to `other`, and those moved back.
- * @throws StreamClosedError `ERR_STREAM_CLOSED` when either breaks, the reason of `signal`: both are reset.
+ * @throws StreamClosedError `ERR_STREAM_CLOSED` if either breaks, the reason of `signal`: both are reset.
  *
  * @example
  * const proxy = new TCPServer({
@@ -84,7 +87,7 @@ export async function join(
   }
 }
 
-/** @returns how many bytes it was when the source ended. */
+/** @returns the number of bytes moved when the source ended. */
 async function move(source: IOStream, target: IOStream, signal: AbortSignal): Promise<number> {
   let moved = 0;
   for await (const chunk of source.chunks({ maxBytes: CHUNK_BYTES, signal })) {

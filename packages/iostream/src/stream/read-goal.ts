@@ -1,19 +1,24 @@
 import { requireByteLimit, streamChecks } from '../errors.ts';
 import { type ByteQueue, endOf } from './byte-queue.ts';
 
-/** What a read waits for. */
+/** The condition that a read waits for. */
 export interface ReadGoal<Result> {
   /**
-   * @param over - no more bytes will come.
+   * Decides whether the buffered bytes satisfy the read.
+   *
+   * @param over - no more bytes will arrive.
    * @returns how many bytes satisfy the goal, {@link NOT_YET}, or {@link PASSED_LIMIT}.
    */
   satisfiedBy(inbox: ByteQueue, over: boolean): number;
-  /** Removes the bytes that satisfied the goal. The last call of a read. */
+  /** Removes the bytes that satisfied the goal, and returns the result. The last call of a read. */
   take(inbox: ByteQueue, length: number): Result;
   readonly limitMessage: string;
-  /** Takes bytes, which are lent, as they come: past the inbox, where nothing waits there. @returns how many. */
+  /**
+   * Takes arriving bytes, which are borrowed, before they are buffered. Called while nothing is buffered. @returns how
+   * many.
+   */
   absorb?(bytes: Buffer, start: number, end: number): number;
-  /** The read is over without a result. The last call of a read. @returns what was taken, which goes back. */
+  /** Ends the read without a result. The last call of a read. @returns the bytes already taken, which are put back. */
   abandon?(): Uint8Array | undefined;
 }
 
@@ -21,7 +26,7 @@ export const NOT_YET = -1;
 /** No further byte can satisfy the goal. */
 export const PASSED_LIMIT = -2;
 
-/** Everything up to and including a delimiter, within a number of bytes. */
+/** Reads everything up to and including a delimiter, within a number of bytes. */
 export class ReadUntil implements ReadGoal<Buffer> {
   readonly #delimiter: Uint8Array;
   readonly #maxBytes: number;
@@ -51,7 +56,7 @@ export class ReadUntil implements ReadGoal<Buffer> {
     return this.#absorbed ?? inbox.take(length);
   }
 
-  /** All of it or nothing: what ends with these bytes alone need not be searched through twice. */
+  /** Takes bytes only if they contain the delimiter, so that nothing is searched twice. */
   absorb(bytes: Buffer, start: number, end: number): number {
     const length = endOf(bytes.subarray(start, end), this.#delimiter, 0);
     if (length === -1 || length > this.#maxBytes) return 0;
@@ -60,19 +65,19 @@ export class ReadUntil implements ReadGoal<Buffer> {
   }
 }
 
-/** A number of bytes, or with `partial` up to that many. */
+/** Reads a number of bytes, or with `partial` up to that many. */
 export class ReadCount implements ReadGoal<Buffer> {
   readonly #count: number;
   readonly #partial: boolean;
   #absorbed: Buffer | undefined;
 
-  /** @param count - at most what the stream may buffer, unless it is partial. */
+  /** @param count - unless partial, at most what the stream may buffer. */
   constructor(count: number, partial: boolean) {
     this.#count = count;
     this.#partial = partial;
   }
 
-  /** There is no limit to pass. */
+  /** Never used: there is no limit to exceed. */
   get limitMessage(): string {
     return '';
   }
@@ -90,7 +95,7 @@ export class ReadCount implements ReadGoal<Buffer> {
     return absorbed ?? inbox.take(length);
   }
 
-  /** All of it or nothing: who sends one byte does not make us set aside memory for `count` of them. */
+  /** Takes all bytes or none: a peer that sends one byte must not make us allocate memory for `count`. */
   absorb(bytes: Buffer, start: number, end: number): number {
     const length = Math.min(end - start, this.#count);
     if (length < this.#count && !this.#partial) return 0;
@@ -99,7 +104,7 @@ export class ReadCount implements ReadGoal<Buffer> {
   }
 }
 
-/** Everything until the end, within a number of bytes. */
+/** Reads everything until the end, within a number of bytes. */
 export class ReadToEnd implements ReadGoal<Buffer> {
   readonly #maxBytes: number;
 
@@ -108,7 +113,7 @@ export class ReadToEnd implements ReadGoal<Buffer> {
   }
 
   get limitMessage(): string {
-    return `readUntilClose: no end within ${this.#maxBytes} bytes`;
+    return `readUntilClose: the stream did not end within ${this.#maxBytes} bytes`;
   }
 
   satisfiedBy(inbox: ByteQueue, over: boolean): number {
@@ -122,8 +127,8 @@ export class ReadToEnd implements ReadGoal<Buffer> {
 }
 
 /**
- * Fills memory of the caller's, or with `partial` as much of it as is there. Bytes that come while the read waits go
- * straight into it: they are copied once, out of the loop's read buffer.
+ * Fills memory of the caller, or with `partial` as much of it as bytes are available. Bytes that arrive while the read
+ * is pending are copied only once, out of the loop's read buffer into that memory.
  */
 export class ReadInto implements ReadGoal<number> {
   readonly limitMessage = '';
@@ -131,7 +136,7 @@ export class ReadInto implements ReadGoal<number> {
   readonly #partial: boolean;
   #filled = 0;
 
-  /** @param maxBytes - most that the stream may buffer: an aborted read puts back what it has taken. */
+  /** @param maxBytes - the most bytes that the stream may buffer, since an aborted read puts back what it has taken. */
   constructor(target: Uint8Array, partial: boolean, maxBytes: number) {
     if (!(target instanceof Uint8Array) || target.length > maxBytes) {
       throw streamChecks.wrong('readInto', `a Uint8Array of at most ${maxBytes} bytes`, target);
@@ -160,12 +165,12 @@ export class ReadInto implements ReadGoal<number> {
   }
 
   abandon(): Uint8Array {
-    // A caller who has transferred the memory meanwhile has the bytes there, wherever that is now: of that, none.
+    // If the caller has transferred the memory meanwhile, its bytes have gone with it, and this is empty.
     return this.#target.subarray(0, this.#filled);
   }
 }
 
-/** Out of memory that is lent. Short ones share Node's pool, as those of an inbox do. */
+/** Copies borrowed memory. Short copies share Node's pool, as those of an inbox do. */
 function copyOf(bytes: Buffer, start: number, length: number): Buffer {
   const copy = Buffer.allocUnsafe(length);
   bytes.copy(copy, 0, start, start + length);

@@ -4,13 +4,13 @@ import { requireByteLimit, streamChecks } from '../errors.ts';
 import type { ByteQueue } from './byte-queue.ts';
 import { NOT_YET, PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 
-/** Looking at so few bytes costs no more than that they came: it is done on every arrival. */
+/** So few bytes are searched on every arrival: it costs no more than receiving them did. */
 const FREE_SEARCH_BYTES = 4 * 1024;
-/** Each byte that comes pays for looking at so many. */
+/** Each byte received permits searching this many. */
 const SEARCHED_PER_BYTE = 8;
-/** And so does time: a few hundredths of a core, at the speed of simple patterns. */
+/** Each millisecond permits searching this many: a few hundredths of a core, at the speed of simple patterns. */
 const SEARCHED_PER_MS = 64 * 1024;
-/** Far below the longest string of every Node that we run on. */
+/** Far below the longest string in every Node version that we support. */
 const MAX_TEXT_BYTES = 256 * 1024 * 1024;
 
 interface RegexSearch {
@@ -18,17 +18,17 @@ interface RegexSearch {
   readonly maxBytes: number;
   readonly maxMatchBytes: number;
   readonly clock: Clock;
-  /** Asks {@link ReadUntilRegex.satisfiedBy} again, although nothing has come. */
+  /** Has {@link ReadUntilRegex.satisfiedBy} called again although nothing has arrived. */
   readonly askAgain: () => void;
 }
 
 /**
- * Everything up to and including the first match of a regular expression, within a number of bytes.
+ * Reads everything up to and including the first match of a regular expression, within a number of bytes.
  *
- * A regular expression cannot resume: without a promise of how long a match can be, everything that waits is searched
- * again, and a search on each arrival would be quadratic. So a search must be paid for, by bytes that came since or,
- * where no more come, by time: the total stays linear, and a match is found a few milliseconds late at the latest
- * where little waits (a second and a half for 100 MiB).
+ * A regular expression cannot resume. Without a limit to the length of a match, all buffered bytes must be searched
+ * again, and doing so on every arrival would take quadratic time. So a search must be paid for, by bytes received
+ * since the last one or, if no more arrive, by time. The total stays linear, and a match is found at most a few
+ * milliseconds late if little is buffered (a second and a half for 100 MiB).
  */
 export class ReadUntilRegex implements ReadGoal<Buffer> {
   readonly #search: RegexSearch;
@@ -46,7 +46,7 @@ export class ReadUntilRegex implements ReadGoal<Buffer> {
     requireByteLimit('readUntilRegex', 'maxMatchBytes', maxMatchBytes, 1);
     this.#search = search;
     this.#maxBytes = Math.min(maxBytes, MAX_TEXT_BYTES);
-    // A copy of our own: `lastIndex` of the caller's plays no part, and `g` tells where a match ends.
+    // A copy, so that `lastIndex` of the caller's pattern is neither used nor changed; `g` reports where a match ends.
     this.#pattern = new RegExp(pattern.source, `${pattern.flags.replace(/[gyd]/g, '')}g`);
   }
 

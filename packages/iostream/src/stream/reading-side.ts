@@ -12,7 +12,7 @@ import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 import { StreamInbox } from './stream-inbox.ts';
 
-/** A stream without a waiting reader reads ahead this far, so that a read costs no change of interest. */
+/** A stream without a pending read reads ahead this far, so that reads rarely change what the transport watches for. */
 const READ_AHEAD_BYTES = 64 * 1024;
 
 /** The stream that a {@link ReadingSide} belongs to. */
@@ -21,12 +21,12 @@ interface ReadStream extends EndedStream {
   close(error: Error): void;
 }
 
-/** The half of a stream that takes bytes in: for the one read that waits, or for the consumer. */
+/** The receiving half of a stream: passes bytes to the one pending read or to the consumer. */
 export class ReadingSide {
   readonly maxBytes: number;
   /** Whether the peer has shut down its writing side. */
   isEnded: boolean;
-  /** Whether we had shut down ours before. */
+  /** Whether the peer ended its side after we had ended ours. */
   wasEndedSecond: boolean;
   bytesReceived = 0;
 
@@ -40,7 +40,7 @@ export class ReadingSide {
     this.#stream = stream;
     this.#transport = transport;
     this.maxBytes = maxBytes;
-    // Where nothing can come, it is as if the peer had ended after us.
+    // If nothing can arrive, it is as if the peer had ended after us.
     this.isEnded = transport.direction === 'write';
     this.wasEndedSecond = this.isEnded;
   }
@@ -53,7 +53,7 @@ export class ReadingSide {
     return this.#inbox?.isAwaited === true;
   }
 
-  // ---- for the stream's user ----
+  // ---- called for the user of the stream ----
 
   read<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
     if (this.#consumer !== undefined || this.isAwaited) {
@@ -73,7 +73,7 @@ export class ReadingSide {
     } catch (error) {
       return Promise.reject(error);
     }
-    // What is there already needs no waiting read: most lines of a burst come this way.
+    // If the bytes are already buffered, no pending read is needed: this is how most lines of a burst are read.
     if (length >= 0) return Promise.resolve(inbox.take(goal, length));
     const promise = inbox.wait(goal, signal);
     if (over || length === PASSED_LIMIT) this.answerRead();
@@ -81,7 +81,7 @@ export class ReadingSide {
     return promise;
   }
 
-  /** Settles the waiting read, where what is buffered, the limit or the end decides it. */
+  /** Settles the pending read, if the buffered bytes, the limit or the end decide it. */
   answerRead(): void {
     const inbox = this.#inbox;
     if (inbox === undefined) return;
@@ -119,12 +119,16 @@ export class ReadingSide {
     this.#transport.pause();
   }
 
-  /** An idle stream notices the peer's end only while it reads; somebody wants to know. */
+  /** Starts reading without a pending read: an idle stream notices the peer's end only while it reads. */
   watchForEnd(): void {
     if (this.#consumer === undefined && this.bufferedBytes < READ_AHEAD_BYTES) this.#resumeTransport();
   }
 
-  /** Throws away what is buffered and gives the rest to `make`'s consumer, which is handed the one before it. */
+  /**
+   * Discards what is buffered, and passes everything that arrives later to the consumer that `make` returns.
+   *
+   * @param make - is called with the previous consumer.
+   */
   replaceConsumer<Replacement extends StreamConsumer>(
     make: (outer: StreamConsumer | undefined) => Replacement,
   ): Replacement {
@@ -136,7 +140,7 @@ export class ReadingSide {
     return replacement;
   }
 
-  // ---- for the stream, of what its transport says ----
+  // ---- called for the events of the transport ----
 
   received(bytes: Buffer, start: number, end: number): void {
     this.bytesReceived += end - start;
@@ -150,7 +154,7 @@ export class ReadingSide {
     if (!this.#inbox.isAwaited) {
       if (this.#inbox.byteLength >= READ_AHEAD_BYTES) this.pause();
     } else if (this.#inbox.byteLength > this.maxBytes) {
-      const problem = `more than ${this.maxBytes} bytes are buffered`;
+      const problem = `the pending read needs more than maxReadBufferBytes (${this.maxBytes} bytes)`;
       this.#stream.close(new StreamLimitError('ERR_STREAM_READ_BUFFER_FULL', problem));
     }
   }
@@ -170,7 +174,7 @@ export class ReadingSide {
     }
   }
 
-  /** The stream is closing: a read that the buffered bytes satisfy gets them, any other fails. */
+  /** The stream is closing: a read that the buffered bytes satisfy gets them, any other rejects. */
   settle(): void {
     this.#reading = false;
     this.answerRead();
@@ -182,7 +186,7 @@ export class ReadingSide {
     reportRejection(consumer?.closed(error), reportLate);
   }
 
-  // ---- inside ----
+  // ---- private ----
 
   #deliver(bytes: Buffer, start: number, end: number): void {
     try {
@@ -200,18 +204,23 @@ export class ReadingSide {
     }
   }
 
-  /** An asynchronous consumer that fails is treated as one that throws. */
+  /** An asynchronous consumer that rejects is treated like one that throws. */
   #watch(result: unknown): void {
     if (isThenable(result)) reportRejection(result, (error) => this.#consumerFailed(error));
   }
 
-  /** A bug of the consumer ends its stream, and nobody else's: below us stand a socket's events or the reactor. */
+  /**
+   * A consumer that throws ends its own stream only; our caller, the reactor or a socket event, must not see the
+   * error.
+   */
   #consumerFailed(error: unknown): void {
     if (this.#stream.isClosed) reportLate(error);
     this.#stream.close(error instanceof Error ? error : new Error(String(error)));
   }
 
-  /** Hands buffered bytes to the consumer on a later turn and in the root async context, as if they came only then. */
+  /**
+   * Passes buffered bytes to the consumer on the next tick and in the root async context, as if they had just arrived.
+   */
   #replay(): void {
     this.#reading = true;
     runInRootContext(() => process.nextTick(() => this.#deliverBuffered()), undefined);
@@ -233,18 +242,21 @@ export class ReadingSide {
 
   #resumeTransport(): void {
     if (this.#reading || this.#stream.isClosed) return;
-    // Of a pipe's writing end, too, the transport may notice that the reader has gone.
+    // On the writing end of a pipe, too, the transport may notice that the reader has gone.
     if (this.isEnded && this.#transport.direction !== 'write') return;
     this.#reading = true;
     this.#transport.resume();
   }
 }
 
-/** The stream is closed: there is nothing left to end. */
+/** Logs the error: the stream is closed already. */
 function reportLate(error: unknown): void {
-  IOLoop.current().logger.error({ error }, 'the consumer of a stream failed after its close');
+  IOLoop.current().logger.error({ error }, 'the consumer of a stream threw after the stream was closed');
 }
 
 function busy(operation: string): StreamUsageError {
-  return new StreamUsageError('ERR_STREAM_BUSY', `${operation}: another reader has the stream`);
+  return new StreamUsageError(
+    'ERR_STREAM_BUSY',
+    `${operation}: another read is pending, or a consumer is set`,
+  );
 }

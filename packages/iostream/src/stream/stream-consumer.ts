@@ -1,14 +1,14 @@
 /**
- * A protocol that is handed the bytes as they come, in place of reads. What its methods throw or reject with closes the
- * stream, but for `closed`, which must not throw.
+ * A protocol that receives the bytes of a stream as they arrive, instead of reading them. If one of its methods throws
+ * or rejects, the stream is closed with that error; `closed` must not throw.
  */
 export interface StreamConsumer {
-  /** Bytes `start` to `end`, lent for the length of this call only. */
+  /** Bytes `start` to `end` of `bytes`, borrowed until the callback returns. */
   received(bytes: Buffer, start: number, end: number): void;
-  /** The peer shut down its writing side; ours still works. */
+  /** The peer shut down its writing side (FIN). Ours still works. */
   ended(): void;
-  /** All that was queued for writing has reached the kernel. */
+  /** Everything queued for writing has reached the kernel. */
   drained(): void;
-  /** The stream is closed: the last call, exactly once. */
+  /** The stream is closed. The last call, made exactly once. */
   closed(error: Error | undefined): void;
 }

@@ -6,28 +6,28 @@ import { ReadingSide } from './reading-side.ts';
 import { type IOStreamOptions, resolveStreamOptions } from './stream-options.ts';
 import { WritingSide } from './writing-side.ts';
 
-/** Is notified when the transport of a stream has ended. */
+/** Is notified when the transport of a stream has closed. */
 export interface CoreObserver {
   transportClosed(): void;
 }
 
 /**
- * What a stream is made of, behind the methods of IOStream: the transport and its events, a reading and a writing
- * side, and how the stream ends. What is read and written is the business of the sides.
+ * The implementation of IOStream: the transport and its events, a reading and a writing side, and the states in which
+ * a stream ends. The sides handle what is read and written.
  *
  *     open ──close, reset, detachTransport──▶ closing ──closed (of the transport)──▶ closed
  *       └───────────────── closed (of the transport, by the peer or an error) ────────▲
  *
- * Closing, waits are rejected and the reason is settled; closed, the transport reports nothing more.
+ * In `closing`, pending calls are rejected and the reason is final. In `closed`, the transport reports nothing more.
  */
 export class StreamCore implements TransportEvents {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly reading: ReadingSide;
   readonly writing: WritingSide;
-  /** Whether the stream was closed, by whomever. Bytes that came before can still be read. */
+  /** Whether the stream is closed, by either side. Bytes that arrived before can still be read. */
   isClosed = false;
-  /** Whether nothing more is heard from the transport. */
+  /** Whether the transport reports nothing more. */
   isOver = false;
   error: Error | undefined;
   closeReason: CloseReason | undefined;
@@ -51,12 +51,12 @@ export class StreamCore implements TransportEvents {
     return this.writing.isEnded;
   }
 
-  /** The options that this stream was made with, defaults included. */
+  /** The options of this stream, with defaults filled in. */
   get options(): Required<IOStreamOptions> {
     return { ...this.writing.options, maxReadBufferBytes: this.reading.maxBytes, clock: this.clock };
   }
 
-  // ---- the end ----
+  // ---- closing ----
 
   close(error?: Error): void {
     if (this.isClosed) return;
@@ -71,19 +71,19 @@ export class StreamCore implements TransportEvents {
     this.transport.reset();
   }
 
-  /** Made when somebody wants to be notified of the close. */
+  /** Created when the first listener is added. */
   get closeListeners(): CloseListeners {
     this.#closeListeners ??= new CloseListeners();
     return this.#closeListeners;
   }
 
-  /** @throws StreamUsageError `ERR_STREAM_USAGE` when bytes are buffered, queued or waited for. */
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` if bytes are buffered or queued, or a read is pending. */
   detachTransport(): Transport {
     const { reading, writing } = this;
     if (this.isClosed || reading.isAwaited || writing.queuedBytes > 0 || reading.bufferedBytes > 0) {
       throw new StreamUsageError(
         'ERR_STREAM_USAGE',
-        'detachTransport: an open stream with empty buffers and no waiting read was expected',
+        'detachTransport: the stream must be open, with empty buffers and no pending read',
       );
     }
     reading.pause();
@@ -93,8 +93,8 @@ export class StreamCore implements TransportEvents {
   }
 
   /**
-   * The transport was taken: who waits for the close of this stream waits for the `successor`'s, or is notified now if
-   * there is none.
+   * Hands the close listeners of this stream, whose transport was detached, to the `successor`. Without a successor
+   * they are notified now.
    */
   passCloseListeners(successor: StreamCore | undefined): void {
     const listeners = this.#closeListeners;
@@ -136,7 +136,7 @@ export class StreamCore implements TransportEvents {
     this.observer?.transportClosed();
   }
 
-  /** Whoever waits learns that the stream is closed; a read that can be satisfied is, first. */
+  /** Rejects everything that is pending, after a read that the buffered bytes satisfy has got them. */
   #settleAll(error: Error | undefined, orderly: CloseReason): void {
     this.isClosed = true;
     this.error = error;

@@ -4,17 +4,17 @@ import { borrowQueue, NO_BYTES, returnQueue } from './byte-queue.ts';
 import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 
 /**
- * What has come on a stream and was not read yet, and the one read that may wait for more.
+ * The received bytes of a stream that have not been read, and the one read that may wait for more.
  *
- * Thousands of streams wait like that at once, so the read has no object of its own, and its promise one function for
- * both of its ends.
+ * Thousands of streams may have a pending read at once. So the read is not an object of its own, and its promise keeps
+ * one function for both outcomes.
  */
 export class StreamInbox {
-  /** One of ours as long as there is something in it. */
+  /** A queue from the pool while there are bytes in it, otherwise {@link NO_BYTES}. */
   #bytes = NO_BYTES;
-  /** The read that waits. */
+  /** The goal of the pending read. */
   #goal: ReadGoal<unknown> | undefined;
-  /** Settles it: with a rejected promise it is rejected, too. */
+  /** Settles the pending read; resolving with a rejected promise rejects it. */
   #resolve: ((result: unknown) => void) | undefined;
   #stopListening: (() => void) | undefined;
 
@@ -46,9 +46,10 @@ export class StreamInbox {
   }
 
   /**
-   * Whether what is there satisfies a new goal: as {@link ReadGoal.satisfiedBy}, whose search begins here.
+   * Returns whether the buffered bytes satisfy a new goal, as {@link ReadGoal.satisfiedBy} does. Its search starts
+   * here.
    *
-   * @throws what the goal throws, which is over then.
+   * @throws what the goal throws; the goal is abandoned then.
    */
   look<Result>(goal: ReadGoal<Result>, over: boolean): number {
     this.#bytes.restartSearch();
@@ -69,7 +70,10 @@ export class StreamInbox {
     return result;
   }
 
-  /** Starts the read of a goal that was {@link look}ed for in vain; {@link answer} settles it. An abort loses no byte. */
+  /**
+   * Starts a pending read for a goal that {@link look} could not satisfy; {@link answer} settles it. An abort loses no
+   * byte.
+   */
   wait<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {
     this.#goal = goal;
     if (signal !== undefined) this.#stopListening = onAbort(signal, (reason) => this.fail(reason));
@@ -79,10 +83,10 @@ export class StreamInbox {
   }
 
   /**
-   * Gives the waiting read its bytes, where they are there.
+   * Gives the pending read its bytes, if they have arrived.
    *
-   * @param over - no more bytes will come.
-   * @returns the error of a read that no further byte can satisfy, which still waits; else undefined.
+   * @param over - no more bytes will arrive.
+   * @returns the error if no further byte can satisfy the read, which stays pending; otherwise `undefined`.
    */
   answer(over: boolean): StreamLimitError | undefined {
     const goal = this.#goal;
@@ -91,7 +95,7 @@ export class StreamInbox {
     try {
       length = goal.satisfiedBy(this.#bytes, over);
     } catch (error) {
-      // A pattern of the caller's may exhaust the stack; below us stands the reactor.
+      // The caller's pattern may overflow the stack; the error must not reach the reactor, which has called us.
       this.fail(error);
       return undefined;
     }
@@ -105,7 +109,7 @@ export class StreamInbox {
       : undefined;
   }
 
-  /** Fails the waiting read, if there is one. */
+  /** Rejects the pending read, if there is one. */
   fail(error: unknown): void {
     if (this.#goal === undefined) return;
     this.#abandon(this.#goal);

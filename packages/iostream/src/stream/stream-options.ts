@@ -3,16 +3,17 @@ import type { OptionNames } from '@landspout/ioloop/errors';
 import { requireByteLimit, streamChecks } from '../errors.ts';
 
 export interface IOStreamOptions {
-  /** Most bytes that reads may have waiting. Default 100 MiB. */
+  /** The most bytes that may be buffered for reads. Default: 100 MiB. */
   readonly maxReadBufferBytes?: number;
-  /** Most bytes that writes may have waiting for a slow peer. Default 16 MiB. */
+  /** The most bytes that may be queued for a slow peer. Default: 16 MiB. */
   readonly maxWriteBufferBytes?: number;
   /**
-   * What a write past `maxWriteBufferBytes` does: `'error'` throws at the writer and keeps the stream, `'close'` also
-   * closes the stream with the same error, for peers that are not worth more memory. Default `'error'`.
+   * What happens if a write would exceed `maxWriteBufferBytes`. `'error'` throws to the caller and keeps the stream
+   * open. `'close'` also closes the stream with the same error, for peers that do not deserve more memory. Default:
+   * `'error'`.
    */
   readonly writeOverflow?: 'error' | 'close';
-  /** Default: the machine's clock. */
+  /** Default: the system clock. */
   readonly clock?: Clock;
 }
 
@@ -24,42 +25,42 @@ export const STREAM_OPTIONS: OptionNames<IOStreamOptions> = {
 };
 
 export interface ReadOptions {
-  /** Stops the wait. No byte is lost, and the stream stays open. */
+  /** Stops waiting. No byte is lost, and the stream stays open. */
   readonly signal?: AbortSignal;
 }
 
 export interface BoundedReadOptions extends ReadOptions {
-  /** Most bytes to wait through. Default: the stream's `maxReadBufferBytes`. */
+  /** The read fails if this many bytes do not satisfy it. Default: the stream's `maxReadBufferBytes`. */
   readonly maxBytes?: number;
 }
 
 export interface ReadUntilRegexOptions extends BoundedReadOptions {
   /**
-   * Longest match that can be, with what it looks behind at: searching resumes that far before the bytes that are
-   * new, and a longer match may not be found. Default: no promise, and everything that waits is searched.
+   * The longest possible match in bytes, including what the pattern looks behind at. A search starts this far before
+   * the new bytes, and may miss a longer match. Default: unlimited, so that everything buffered is searched again.
    */
   readonly maxMatchBytes?: number;
 }
 
 export interface ReadBytesOptions extends ReadOptions {
-  /** Answers as soon as any byte is there. Default false. */
+  /** Resolves as soon as at least one byte is available. Default: false. */
   readonly partial?: boolean;
 }
 
 export interface DrainOptions {
-  /** Waits until no more bytes than this are queued. Default: 32 KiB, where more than 64 KiB are. */
+  /** Resolves when at most this many bytes are queued. Default: 32 KiB, and only if more than 64 KiB are queued. */
   readonly toBytes?: number;
-  /** Stops the wait. */
+  /** Stops waiting. */
   readonly signal?: AbortSignal;
 }
 
 export const DEFAULT_MAX_READ_BUFFER_BYTES = 100 * 1024 * 1024;
 export const DEFAULT_MAX_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
-/** Above this many queued bytes, `waitDrained` waits until {@link LOW_WATER_BYTES} are left. */
+/** If more bytes than this are queued, `waitDrained` waits until {@link LOW_WATER_BYTES} are left. */
 export const HIGH_WATER_BYTES = 64 * 1024;
 export const LOW_WATER_BYTES = 32 * 1024;
 
-/** The options of a stream with their defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for any that cannot be. */
+/** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid. */
 export function resolveStreamOptions(options: IOStreamOptions): Required<IOStreamOptions> {
   if (options === DEFAULT_STREAM_OPTIONS) return DEFAULT_STREAM_OPTIONS;
   streamChecks.options('IOStream', options, STREAM_OPTIONS);
@@ -73,7 +74,7 @@ export function resolveStreamOptions(options: IOStreamOptions): Required<IOStrea
   return { maxReadBufferBytes, maxWriteBufferBytes, writeOverflow, clock };
 }
 
-/** Those options of a server or client, whose names have been checked, that are its streams'. */
+/** Picks the options of the streams from those of a server or client, whose names have been checked. */
 export function streamOptionsAmong(options: Omit<IOStreamOptions, 'clock'>, clock: Clock): IOStreamOptions {
   const { maxReadBufferBytes, maxWriteBufferBytes, writeOverflow } = options;
   return {
@@ -92,8 +93,8 @@ export const DEFAULT_STREAM_OPTIONS: Required<IOStreamOptions> = {
 };
 
 /*
- * The names of the options of a single read or wait. Such a call may come a million times a second, so these loops
- * compare with constants, which takes 10 ns; with a table, as elsewhere, it would be five times that.
+ * The option names of a single read or wait. Such a call may be made a million times a second, so the functions below
+ * compare with constants, which takes 10 ns; a lookup in a table, as elsewhere, would take five times as long.
  */
 
 const READ_OPTIONS: OptionNames<ReadOptions> = { signal: true };
@@ -106,7 +107,7 @@ const REGEX_OPTIONS: OptionNames<ReadUntilRegexOptions> = {
 };
 const DRAIN_OPTIONS: OptionNames<DrainOptions> = { toBytes: true, signal: true };
 
-/** @throws StreamUsageError `ERR_STREAM_USAGE`, as all of these do. */
+/** @throws StreamUsageError `ERR_STREAM_USAGE` if the options are invalid, as do the functions below. */
 export function requireReadOptions(operation: string, options: ReadOptions): void {
   if (isObject(options)) {
     let isKnown = true;
@@ -134,7 +135,7 @@ export function requireReadBytesOptions(operation: string, options: ReadBytesOpt
   streamChecks.options(operation, options, READ_BYTES_OPTIONS);
 }
 
-/** What a search costs by far outweighs the loop over a table. */
+/** Uses the table: a search costs far more than this check. */
 export function requireRegexOptions(operation: string, options: ReadUntilRegexOptions): void {
   streamChecks.options(operation, options, REGEX_OPTIONS);
 }

@@ -1,6 +1,6 @@
 import { onAbort } from '@landspout/ioloop/reactor';
 
-/** Somebody who waits until a position in the stream of written bytes has been reached. */
+/** A wait until a position in the stream of written bytes has been reached. */
 interface Waiter {
   position: number;
   readonly promise: Promise<void>;
@@ -9,21 +9,24 @@ interface Waiter {
 }
 
 /**
- * Who waits for which written bytes to reach the kernel. There only while somebody does: the layers above write
- * without promises, and an idle stream has no use for it.
+ * The waits for written bytes to reach the kernel. Exists only while there is a wait: the layers above write without
+ * promises, and an idle stream needs none.
  */
 export class WriteWaiters {
-  /** Bytes sent since this was made: positions are relative to it. */
+  /** Bytes sent since this object was created; positions are relative to its creation. */
   #sentBytes = 0;
   #waiters: Waiter[] = [];
-  /** The promise that the writes of this turn share; closed as soon as bytes move. */
+  /** The promise that the writes of this loop iteration share. No more writes join it once bytes have been sent. */
   #shared: Waiter | undefined;
 
   get isAwaited(): boolean {
     return this.#waiters.length > 0;
   }
 
-  /** A promise for "the `queuedBytes` that wait now are sent", shared until bytes move. */
+  /**
+   * Returns a promise that resolves when the `queuedBytes` bytes now queued are sent. It is shared until bytes are
+   * sent.
+   */
   settleAfter(queuedBytes: number): Promise<void> {
     const position = this.#sentBytes + queuedBytes;
     if (this.#shared === undefined) this.#shared = this.#wait(position);
@@ -31,7 +34,7 @@ export class WriteWaiters {
     return this.#shared.promise;
   }
 
-  /** A promise for "`byteLength` of the bytes that wait now are sent". */
+  /** Returns a promise that resolves when `byteLength` of the bytes now queued are sent. */
   waitFor(byteLength: number, signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const waiter = this.#wait(this.#sentBytes + byteLength);
@@ -69,7 +72,7 @@ export class WriteWaiters {
       resolve = onResolve;
       reject = onReject;
     });
-    // Ignoring a write's promise is legal, so its rejection must never count as unhandled.
+    // Ignoring a write's promise is legal, so its rejection must not be reported as unhandled.
     promise.catch(() => {});
     const waiter: Waiter = { position, promise, resolve, reject };
     this.#waiters.push(waiter);

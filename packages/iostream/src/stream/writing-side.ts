@@ -13,10 +13,13 @@ import { OutgoingFiles } from './outgoing-files.ts';
 import { type DrainOptions, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './stream-options.ts';
 import { WriteWaiters } from './write-waiters.ts';
 
-/** So many tiny writes may be awaited before any is sent, and no more: nothing else runs meanwhile. */
+/**
+ * After this many waits that resolved at once, `waitDrained` waits until bytes are sent. Until then, a loop that
+ * awaits tiny writes lets nothing else run.
+ */
 const MOST_DRAINED_AT_ONCE = 1024;
 
-/** What a file that waits counts for under the limit, since it is not its bytes that wait in memory. */
+/** What a waiting file counts as in the write buffer: its bytes are not in memory. */
 const WAITING_FILE_COST_BYTES = 1024;
 
 /** The stream that a {@link WritingSide} belongs to. */
@@ -25,22 +28,22 @@ interface WrittenStream extends EndedStream {
   reset(error: Error): void;
 }
 
-/** The half of a stream that gives bytes away: counts what is queued, holds the limit, and knows who waits. */
+/** The sending half of a stream: counts what is queued, enforces the limit and settles pending writes. */
 export class WritingSide {
   queuedBytes = 0;
   bytesSent = 0;
-  /** Whether our writing side was shut down: nothing more is taken. */
+  /** Whether our writing side has ended, so that nothing more is accepted. */
   isEnded: boolean;
 
   readonly #stream: WrittenStream;
   readonly #transport: Transport;
   readonly #maxBytes: number;
   readonly #closesOnOverflow: boolean;
-  /** How often {@link waitDrained} did not wait since bytes were last sent. */
+  /** How often {@link waitDrained} has resolved at once since bytes were last sent. */
   #drainedAtOnce = 0;
-  /** Only while somebody waits. */
+  /** Exists only while a write or `waitDrained` is pending. */
   #waiters: WriteWaiters | undefined;
-  /** Only while files wait to be sent. */
+  /** Exists only while files wait to be sent. */
   #files: OutgoingFiles | undefined;
 
   constructor(stream: WrittenStream, transport: Transport, maxBytes: number, closesOnOverflow: boolean) {
@@ -71,8 +74,8 @@ export class WritingSide {
   send(piece: string | Uint8Array): void {
     const length = piece.length;
     if (this.#stream.isClosed || this.isEnded || length === 0) return;
-    // While little is queued, a piece of any size is taken: its memory is the caller's already, and a large answer
-    // comes right behind its head. The bound is for what piles up.
+    // While little is queued, a piece of any size is accepted: its memory is already allocated, and a large response
+    // follows directly after its head. The limit applies to what accumulates.
     this.#requireRoom('write', length);
     this.queuedBytes += length;
     if (this.#files === undefined) this.#transport.write(piece);
@@ -134,12 +137,12 @@ export class WritingSide {
     if (this.#files?.count === 0) this.#files = undefined;
   }
 
-  /** The transport takes more of a file. */
+  /** The transport can take more of a file. */
   writable(): void {
     this.#files?.goOn();
   }
 
-  /** The stream is closing: whoever waits learns it. */
+  /** The stream is closing: rejects everything that is pending. */
   settle(): void {
     this.#waiters?.fail(closedError(this.#stream, 'write'));
     this.#files?.fail(closedError(this.#stream, 'sendFile'));
@@ -164,7 +167,7 @@ export class WritingSide {
     file.promise.then(stopListening, stopListening);
   }
 
-  /** Throws where `length` bytes more in memory would be too many. */
+  /** Throws if `length` more bytes in memory would exceed the limit. */
   #requireRoom(operation: string, length: number): void {
     const { fileBytes, count } = this.#files ?? NO_FILES;
     const queued = this.queuedBytes - fileBytes + count * WAITING_FILE_COST_BYTES;
@@ -175,7 +178,7 @@ export class WritingSide {
   #overflow(operation: string, queued: number, length: number): never {
     const error = new StreamLimitError(
       'ERR_STREAM_WRITE_BUFFER_FULL',
-      `${operation}: ${queued} bytes wait for a slow peer, and ${length} more would pass the limit of ${this.#maxBytes}`,
+      `${operation}: ${queued} bytes are queued; ${length} more would exceed maxWriteBufferBytes (${this.#maxBytes})`,
     );
     if (this.#closesOnOverflow) this.#stream.close(error);
     throw error;
@@ -188,7 +191,7 @@ function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
 }
 
-/** A promise whose rejection nobody needs to look at. */
+/** Returns `promise`, whose rejection is never reported as unhandled. */
 function ignorable<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => {});
   return promise;
