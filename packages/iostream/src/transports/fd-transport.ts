@@ -10,18 +10,19 @@ import { NodeTransport } from './node-transport.ts';
 import { ReactorTransport } from './reactor-transport.ts';
 
 export interface OpenFdOptions {
-  /** Which way bytes go. Default both, but for a pipe or FIFO, where it has to be said. */
+  /** The direction of the bytes. Default: both; required for a pipe or FIFO. */
   readonly direction?: 'read' | 'write' | 'both' | undefined;
 }
 
 const OPEN_FD_OPTIONS: OptionNames<OpenFdOptions> = { direction: true };
 
 /**
- * Takes over an open descriptor with whichever backend `loop` has: a pipe, a FIFO, a connected stream socket or a
- * terminal. Makes it non-blocking, for all who share its description with us, such as the parent of a process.
+ * Takes ownership of an open file descriptor, with the backend of `loop`: a pipe, a FIFO, a connected stream socket or
+ * a terminal. Makes it non-blocking, also for every process that shares its file description, such as a parent
+ * process.
  *
- * @throws StreamUsageError `ERR_STREAM_USAGE` for what cannot be waited for, as files cannot; SystemError `EBADF` for
- *   what is not open. The descriptor is still the caller's then.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if the descriptor cannot be waited for, such as a file; SystemError
+ *   `EBADF` if it is not open. The caller still owns the descriptor then.
  */
 export function openFd(fd: number, options: OpenFdOptions = {}, loop = IOLoop.current()): Transport {
   streamChecks.options('openFd', options, OPEN_FD_OPTIONS);
@@ -78,7 +79,7 @@ function isWatchable(reactor: Reactor, descriptor: Descriptor): boolean {
 
 function directionOf(fd: number, direction: OpenFdOptions['direction']): Transport['direction'] {
   if (!Number.isInteger(fd) || fd < 0 || fd >= 2 ** 31)
-    throw streamChecks.wrong('fromFd', 'a descriptor', fd);
+    throw streamChecks.wrong('fromFd', 'a file descriptor', fd);
   const stats = statOf(fd);
   switch (direction) {
     case 'read':

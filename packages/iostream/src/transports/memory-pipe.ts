@@ -1,13 +1,16 @@
 import { runInRootContext } from '@landspout/ioloop/reactor';
 
-/** Bytes in flight in one direction: about what a socket's kernel buffers hold, so that back-pressure is real. */
+/**
+ * The most bytes in flight in one direction: about as much as a socket's kernel buffers hold, so that there is
+ * back-pressure.
+ */
 const CAPACITY_BYTES = 64 * 1024;
 
-/** One direction of a memory connection: stands where the kernel and the network stand for a socket. */
+/** One direction of a memory connection: takes the place of the kernel and the network. */
 export class MemoryPipe {
-  /** Called on a later turn when there may be something to read. */
+  /** Called in a later loop iteration if there may be something to read. */
   onReadable: (() => void) | undefined;
-  /** Called on a later turn when there may be room again, or when the reader has gone. */
+  /** Called in a later loop iteration if there may be room again, or the reader has gone. */
   onWritable: (() => void) | undefined;
 
   #chunks: Buffer[] = [];
@@ -27,7 +30,7 @@ export class MemoryPipe {
     return this.#byteLength === 0;
   }
 
-  /** Whether the writer has ended; what is in flight comes first. */
+  /** Whether the writer has ended. The bytes in flight can still be read. */
   get isEnded(): boolean {
     return this.#isEnded;
   }
@@ -36,12 +39,12 @@ export class MemoryPipe {
     return this.#isReset;
   }
 
-  /** Whether nobody will ever read here again. */
+  /** Whether the reader has gone for good. */
   get isAbandoned(): boolean {
     return this.#isAbandoned;
   }
 
-  /** Takes what fits and copies it: the writer's memory is free again when this returns. */
+  /** Copies as many bytes as fit. The caller may reuse its memory when this returns. @returns how many. */
   write(piece: string | Uint8Array): number {
     const length = Math.min(piece.length, this.room);
     if (length === 0) return 0;
@@ -54,7 +57,7 @@ export class MemoryPipe {
     return length;
   }
 
-  /** The oldest bytes in flight, which leave the pipe. */
+  /** Removes and returns the oldest bytes in flight. */
   read(): Buffer | undefined {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return undefined;
@@ -86,7 +89,7 @@ export class MemoryPipe {
   wakeReader(): void {
     if (this.#wakeReader) return;
     this.#wakeReader = true;
-    // As the kernel would: the context of a writer is not that of the reader.
+    // As with a kernel in between, the async context of the writer does not reach the reader.
     runInRootContext(() => {
       setImmediate(() => {
         this.#wakeReader = false;

@@ -8,10 +8,10 @@ import { OutgoingPieces } from './outgoing-pieces.ts';
 import { TransportDuplex } from './transport-duplex.ts';
 
 /**
- * Two transports whose ends are joined in memory: for tests, and for a server and a client in one process.
+ * Creates two transports that are connected in memory: for tests, and for a server and a client in one process.
  *
- * They behave as sockets do: delivery on a later turn, a bounded number of bytes in flight in each direction
- * (64 KiB), half-close, reset. They keep no process alive by themselves.
+ * They behave like sockets: bytes are delivered in a later loop iteration, at most 64 KiB are in flight in each
+ * direction, and both half-close and reset work. They do not keep the process alive.
  */
 export function memoryPair(): [Transport, Transport] {
   const there = new MemoryPipe();
@@ -75,10 +75,10 @@ class MemoryTransport implements Transport, Flushable {
     if (!this.#open) return;
     const total = this.#fillPipe();
     if (total > 0) this.#events?.sent(total);
-    // Who was told may have written more, behind which the end has to wait.
+    // The callback may have written more, which must be sent before the end.
     if (!this.#open || this.#flushScheduled) return;
     if (this.#piece !== undefined) {
-      // The peer has gone and will never make room: what a socket learns from the reset that answers its bytes.
+      // The peer has gone and will never make room. A socket would learn this from the reset that its bytes cause.
       if (this.#outgoing.isAbandoned) this.#fail(new SystemError('ECONNRESET', 'send'));
     } else if (this.#endWriteWanted && !this.#outgoing.isEnded) {
       this.#outgoing.end();
@@ -100,7 +100,7 @@ class MemoryTransport implements Transport, Flushable {
     process.nextTick(() => this.#events?.closed(undefined));
   }
 
-  // There is no descriptor that could keep a process alive, and nothing to delay.
+  // There is no descriptor that could keep the process alive, and nothing to delay.
   ref(): void {}
   unref(): void {}
   setNoDelay(): void {}
@@ -142,7 +142,7 @@ class MemoryTransport implements Transport, Flushable {
     }
   }
 
-  /** Hands over one chunk per turn, as a socket does for each readiness. */
+  /** Delivers one chunk per loop iteration, as a socket does for each readiness event. */
   #deliver(): void {
     if (!this.#reading || !this.#open) return;
     const incoming = this.#incoming;

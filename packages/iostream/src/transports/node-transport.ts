@@ -13,16 +13,19 @@ import { MOST_CHUNK_BYTES, OutgoingPieces } from './outgoing-pieces.ts';
 import { readTlsInfo } from './tls-info.ts';
 
 export interface NodeTransportOptions {
-  /** Whose flush queue collects the writes of one turn. Default: the loop of this thread. */
+  /** The loop whose flush queue collects the writes of one iteration. Default: the loop of this thread. */
   readonly loop?: IOLoop;
-  /** What the Duplex cannot say itself, such as the path of a Unix socket. Default: what it says. */
+  /**
+   * Addresses that the Duplex does not know, such as the path of a Unix socket. Default: the addresses that it
+   * reports.
+   */
   readonly localAddress?: SocketAddress | undefined;
   readonly remoteAddress?: SocketAddress | undefined;
-  /** Of the transport that a TLS socket was put on. */
+  /** The proxy of the transport below a TLS socket. */
   readonly proxied?: ProxiedConnection | undefined;
-  /** Where bytes go one way only. */
+  /** Set if bytes go one way only. */
   readonly direction?: Transport['direction'];
-  /** What a TLS socket was put on: it alone can be reset. Default: the Duplex itself. */
+  /** The socket below a TLS socket, which alone can be reset. Default: the Duplex itself. */
   readonly below?: Duplex;
 }
 
@@ -38,9 +41,9 @@ const NODE_TRANSPORT_OPTIONS: OptionNames<NodeTransportOptions> = {
 /**
  * Any Node socket, TLS socket or Duplex as a {@link Transport}.
  *
- * The socket should have been made with `allowHalfOpen: true`, or Node ends our side when the peer ends its own.
- * One write is in flight at a time and carries all that was queued until then, up to a bound: thus `sent` tells the
- * truth, and a slow peer's bytes wait where the stream counts them.
+ * Create the socket with `allowHalfOpen: true`; otherwise Node ends our side when the peer ends its own. One write is
+ * in flight at a time, and takes everything queued before it, up to a limit. So `sent` is reported only for bytes that
+ * have really been written, and what a slow peer does not read stays where the stream counts it.
  */
 export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   readonly kind = 'node';
@@ -49,9 +52,9 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   readonly localAddress: SocketAddress;
   readonly remoteAddress: SocketAddress;
   readonly proxied: ProxiedConnection | undefined;
-  /** For the loop's budget. */
+  /** Used by the loop's write budget. */
   writeTurn = 0;
-  /** For the loop's budget. */
+  /** Used by the loop's write budget. */
   spentInTurn = 0;
 
   readonly #duplex: Duplex;
@@ -59,7 +62,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   readonly #loop: IOLoop;
   readonly #outgoing = new OutgoingPieces();
   #events: TransportEvents | undefined;
-  /** What is about to be delivered. */
+  /** The bytes about to be delivered. */
   #arrived: Buffer | undefined;
   #bytesInFlight = 0;
   #reading = false;
@@ -68,12 +71,12 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   #endWriteDone: boolean;
   #peerEnded = false;
   #endReported = false;
-  /** False as soon as either side has closed, and once we are detached. */
+  /** False when either side has closed, and after `detach`. */
   #open = true;
   #error: Error | undefined;
   readonly #isUnixSocket: boolean;
   #isLooking = false;
-  /** Whether the Duplex is gone, and whether somebody was told. */
+  /** Whether the Duplex has closed, and whether that was reported. */
   #duplexClosed = false;
   #closeReported = false;
 
@@ -87,14 +90,15 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     this.#endWriteDone = this.#endWriteWanted;
     this.#loop = options.loop ?? IOLoop.current();
     this.tls = duplex instanceof TLSSocket ? readTlsInfo(duplex) : undefined;
-    // Read now, since Node forgets them when the connection goes.
+    // Read now, since Node forgets them when the connection closes.
     this.localAddress = options.localAddress ?? ownAddress(duplex);
     this.remoteAddress = options.remoteAddress ?? peerAddress(duplex);
     this.proxied = options.proxied;
-    // Of a TLS socket this would write a record; of a pipe or a terminal there is no other direction to look into.
+    // An empty write would send a record on a TLS socket, and pipes and terminals have no other direction to learn
+    // about.
     const isPlainSocket = duplex instanceof Socket && this.tls === undefined && this.direction === undefined;
     this.#isUnixSocket = isPlainSocket && ownAddress(duplex).family === 'unix';
-    // A listener for `data` would start the flow, were the stream not paused in so many words.
+    // Without an explicit pause, a listener for `data` would start the flow.
     duplex.pause();
     duplex.on('data', this.#onData);
     duplex.on('end', this.#onEnd);
@@ -145,7 +149,8 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   }
 
   close(): void {
-    // Without the alert of RFC 8446 §6.1 what the peer has been sent counts as cut off. That is so where some is lost.
+    // A peer that gets no close alert (RFC 8446 §6.1) must assume that data was cut off. So the alert is sent unless
+    // queued bytes are discarded here.
     const isWhole =
       this.tls !== undefined && this.#bytesInFlight === 0 && this.#outgoing.take() === undefined;
     if (!this.#letGo()) return;
@@ -177,7 +182,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     duplex.off('data', this.#onData);
     duplex.off('end', this.#onEnd);
     duplex.off('close', this.#onClose);
-    // The listener for errors stays: who takes over may be late with one, and one bad socket would end the process.
+    // The error listener stays: an error may come before the new owner has added one, and would end the process.
     return duplex;
   }
 
@@ -190,7 +195,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     }));
   }
 
-  /** Whether there may be anything left to tell. */
+  /** Whether there may be events left to report. */
   #isReportable(): boolean {
     return this.#open || (this.#duplexClosed && !this.#closeReported);
   }
@@ -198,7 +203,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   /** @returns whether there is something to destroy. */
   #letGo(): boolean {
     if (!this.#open) {
-      // The peer was faster, and a paused reader had not been told yet: it is told now.
+      // The peer closed first, and a paused reader has not been notified yet: notify it now.
       if (this.#duplexClosed) process.nextTick(() => this.#reportClosed());
       return false;
     }
@@ -207,7 +212,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     return true;
   }
 
-  /** Hands over what one write takes, or waits for a later turn if the budget of this one is spent. */
+  /** Writes as much as one write takes, or waits for a later loop iteration if the budget of this one is spent. */
   #writeSome(): void {
     const { byteLength, pieceCount } = this.#outgoing;
     const budget = this.#loop.writeBudget;
@@ -231,8 +236,8 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   }
 
   /**
-   * In the root async context: Node calls back in that of the socket or, for what was buffered, of the one who resumed
-   * it. Node before 24 keeps in the socket what `enterWith` has entered there.
+   * Delivers in the root async context. Node calls back in the context of the socket or, for buffered bytes, of the
+   * code that resumed it; before Node 24, a context entered with `enterWith` in such a callback stays with the socket.
    */
   readonly #onData = (bytes: Buffer): void => {
     if (!this.#open) return;
@@ -248,25 +253,27 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
 
   readonly #onEnd = (): void => {
     this.#peerEnded = true;
-    // Node may notice the end of an empty stream although it is paused.
+    // Node may notice the end of an empty stream even while it is paused.
     if (this.#reading) this.#reportEnd();
-    // A turn later, as the reactor would: who hears of the end may answer it.
+    // One loop iteration later, as on the reactor: the receiver of the end may respond to it first.
     if (this.#isUnixSocket) setImmediate(() => this.#lookForClose());
   };
 
   readonly #onWritten = (error?: Error | null): void => {
     const byteLength = this.#bytesInFlight;
     this.#bytesInFlight = 0;
-    // A failed write is reported by the close that follows it.
+    // A failed write is reported by the close that follows.
     if (error || !this.#open) return;
     this.#events?.sent(byteLength);
     this.flush();
   };
 
-  /** A Unix socket knows whether its peer has only shut down its side or closed: see {@link writeNothing}. */
+  /**
+   * Finds out whether the peer of a Unix socket has closed or only ended its writing side: see {@link writeNothing}.
+   */
   #lookForClose(): void {
     const isWriting = this.#bytesInFlight > 0 || this.#flushScheduled || this.#endWriteDone;
-    // What is being written finds out by itself.
+    // A write in progress finds out by itself.
     if (!this.#open || isWriting) return;
     this.#isLooking = true;
     writeNothing(this.#duplex, (error) => {
@@ -285,7 +292,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     this.#open = false;
     this.#duplexClosed = true;
     this.#outgoing.clear();
-    // An orderly end waits, as the bytes before it would, until somebody reads.
+    // An orderly end waits for a reader, as bytes before it would.
     const awaitsReader = !closedByUs && this.#error === undefined && this.#peerEnded && !this.#endReported;
     if (awaitsReader && !this.#reading) return;
     this.#reportClosed();
@@ -306,7 +313,11 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   }
 }
 
-/** For what comes from a user: @throws StreamUsageError `ERR_STREAM_USAGE` for anything but a Duplex. */
+/**
+ * Creates a transport over a Duplex of the user.
+ *
+ * @throws StreamUsageError `ERR_STREAM_USAGE` for anything but a Duplex.
+ */
 export function nodeDuplexTransport(duplex: Duplex): NodeTransport {
   if (!(duplex instanceof Duplex)) throw streamChecks.wrong('fromDuplex', 'a Duplex', duplex);
   return new NodeTransport(duplex);
@@ -331,7 +342,7 @@ function peerAddress(duplex: Duplex): SocketAddress {
     : internetAddress(remoteAddress, remotePort);
 }
 
-/** The system calls as the reactor names them, so that both backends report the same. */
+/** The system calls as the reactor names them, so that both backends report the same errors. */
 const SYSCALLS: Readonly<Record<string, string>> = { read: 'recv', write: 'send' };
 
 function toTransportError(error: Error): Error {

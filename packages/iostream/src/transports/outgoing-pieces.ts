@@ -1,25 +1,28 @@
 import { PieceList } from './piece-list.ts';
 
-/** Pieces up to this size are worth copying together; larger ones leave as they are. */
+/** Pieces of up to this size are copied into one chunk; larger ones are written as they are. */
 const COALESCED_PIECE_BYTES = 16 * 1024;
-/** Most bytes of one chunk: what is handed over is no longer counted byte by byte. */
+/** The most bytes of one chunk: progress within a chunk is not reported. */
 export const MOST_CHUNK_BYTES = 128 * 1024;
 
-/** What waits to be written: gives small pieces as one chunk, so that a head and its body are one system call. */
+/**
+ * The pieces that wait to be written. Combines small pieces into one chunk, so that a head and its body are sent by
+ * one system call.
+ */
 export class OutgoingPieces {
   #list = new PieceList();
-  /** Index of the first piece that still waits, and how much of it is gone. */
+  /** Index of the first piece that still waits, and how many of its bytes have been taken. */
   #first = 0;
   #taken = 0;
   #byteLength = 0;
   #pieceCount = 0;
 
-  /** Bytes that wait. */
+  /** Bytes that wait to be written. */
   get byteLength(): number {
     return this.#byteLength;
   }
 
-  /** Pieces that were pushed since the last {@link take}. */
+  /** Pieces pushed since the last {@link take}. */
   get pieceCount(): number {
     return this.#pieceCount;
   }
@@ -38,7 +41,7 @@ export class OutgoingPieces {
     this.#taken = 0;
   }
 
-  /** Removes the next bytes, in order; `undefined` when nothing waits. A string is latin1. */
+  /** Removes and returns the next bytes, in order; `undefined` if nothing waits. A string is latin1. */
   take(maxBytes = MOST_CHUNK_BYTES): string | Uint8Array | undefined {
     const piece = this.#list.pieces[this.#first];
     if (piece === undefined) return undefined;
@@ -88,14 +91,14 @@ export class OutgoingPieces {
     return index === this.#first ? length - this.#taken : length;
   }
 
-  /** Moves past `length` bytes of the first piece. */
+  /** Advances by `length` bytes of the first piece. */
   #advance(piece: string | Uint8Array, length: number): void {
     this.#byteLength -= length;
     this.#taken += length;
     if (this.#taken < piece.length) return;
     this.#taken = 0;
     this.#first += 1;
-    // Dropped now and then instead of one by one, so that a long queue costs linear time.
+    // Removed in batches instead of one by one, so that a long queue takes linear time.
     if (this.#first < this.#list.pieces.length && this.#first < DROPPED_TOGETHER) return;
     this.#list.pieces.splice(0, this.#first);
     this.#first = 0;

@@ -6,7 +6,7 @@ const contentOf = (list: PieceList): string =>
     .map((piece) => (typeof piece === 'string' ? piece : Buffer.from(piece).toString('latin1')))
     .join('');
 
-/** A list that has more pieces than it keeps as they are, and what they say. */
+/** A list so long that it copies small pieces, and its content. */
 function longList(): { list: PieceList; content: string } {
   const list = new PieceList();
   for (let i = 0; i < 16; i += 1) list.push('.');

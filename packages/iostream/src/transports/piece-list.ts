@@ -1,19 +1,22 @@
-/** Pieces up to this size are copied together once there are many of them. */
+/** Pieces of up to this size are copied together if there are many. */
 const SMALL_PIECE_BYTES = 2 * 1024;
-/** So few pieces are kept as they are: an answer is a head and a few pieces, and leaves at the end of the turn. */
+/**
+ * Up to this many pieces are kept as they are: a response is a head and a few pieces, and is sent at the end of the
+ * loop iteration.
+ */
 const FEW_PIECES = 16;
 const CHUNK_BYTES = 16 * 1024;
 
 /**
- * Pieces that wait to be written, as an array. Where many small ones pile up they are copied into chunks, since each
- * would cost more memory than it has bytes, and a peer that does not read must not cost more than the bytes queued.
+ * An array of pieces that wait to be written. If many small pieces accumulate, they are copied into chunks: each would
+ * take more memory than it has bytes, and a peer that does not read must not cost more than the bytes queued for it.
  */
 export class PieceList {
-  /** In order. Whoever reads may remove pieces from the front. */
+  /** In order. The reader may remove pieces from the front. */
   readonly pieces: (string | Uint8Array)[] = [];
   #chunk: Buffer | undefined;
   #used = 0;
-  /** The part of the chunk that is in use, which is the last of the pieces unless others came behind it. */
+  /** The used part of the chunk. It is the last of the pieces unless others were pushed after it. */
   #view: Uint8Array | undefined;
 
   push(piece: string | Uint8Array): void {

@@ -1,5 +1,5 @@
-// This room knows what implements `Transport`: reactor descriptors, Node sockets and Duplexes, and memory. It does not
-// know limits, reads or promises, which are the stream's, nor how a connection is made.
+// This room holds the implementations of `Transport`: reactor descriptors, Node sockets and Duplexes, and memory.
+// Limits, reads and promises belong to the stream; connections are made elsewhere.
 
 import { closeSync } from 'node:fs';
 import { Socket as NodeSocket } from 'node:net';
@@ -22,21 +22,24 @@ import { NO_ADDRESS, toSocketAddress } from '../addresses/net-address.ts';
 import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import { SendQueue } from './send-queue.ts';
 
-/** epoll's bits. */
+/** Event bits of epoll. */
 const READABLE = 0x01;
 const WRITABLE = 0x04;
 const HUNG_UP = 0x10;
 const BROKEN = 0x08 | HUNG_UP;
-/** A pipe whose writer has gone is not readable but hung up: reading says that this is the end. */
+/** A pipe whose writer has gone is hung up but not readable; reading it returns the end. */
 const TO_READ = READABLE | HUNG_UP;
 /** Not registered with the reactor at all. */
 const UNWATCHED = -1;
-/** Most reads of one descriptor in one turn (1 MiB), so that a fast sender does not starve the others. The reactor bounds their sum. */
+/**
+ * The most reads of one descriptor in one loop iteration (1 MiB), so that a fast sender does not starve the others.
+ * The reactor limits the sum.
+ */
 const READS_PER_TURN = 16;
 
 /**
- * A connected descriptor on the reactor: one `recv` for each readiness into the loop's shared buffer (more only
- * where that is filled), and one send at the end of the batch for all that was written in it.
+ * A connected descriptor on the reactor. Makes one `recv` per readiness event into the loop's shared buffer (more only
+ * if it was filled), and one send at the end of the batch for everything written in it.
  */
 export class ReactorTransport
   implements Transport, ReadyHandler, Flushable, BatchedSender, BudgetedWriter, Descriptor
@@ -46,21 +49,21 @@ export class ReactorTransport
   readonly slot: number;
   readonly generation: number;
   readonly direction: Transport['direction'];
-  /** For the loop's budget. */
+  /** Used by the loop's write budget. */
   writeTurn = 0;
-  /** For the loop's budget. */
+  /** Used by the loop's write budget. */
   spentInTurn = 0;
 
   readonly #loop: IOLoop;
   readonly #reactor: Reactor;
   #events: TransportEvents | undefined;
-  /** Only while something waits: an idle connection has none. */
+  /** Exists only while something waits to be sent, so that an idle connection has none. */
   #queue: SendQueue | undefined;
-  /** epoll's bits that we are registered for, or {@link UNWATCHED}. */
+  /** The event bits that we are registered for, or {@link UNWATCHED}. */
   #interest = UNWATCHED;
   #reading = false;
   #blocked = false;
-  /** Whether it is a file that goes on when the kernel has room. */
+  /** Whether a file, not the queue, is to be continued when the kernel has room. */
   #sendsFile = false;
   #flushScheduled = false;
   #ended: boolean;
@@ -130,7 +133,7 @@ export class ReactorTransport
     const taken = binding.sendFile(this.slot, this.generation, fd, position, wanted);
     if (taken > 0) budget.spend(this, taken, 1);
     if (taken === byteLength) return taken;
-    // What else the system refuses is found again, and told, by those who read and write.
+    // Other errors are left to the caller: it reads and writes the file instead, meets them again and reports them.
     if (taken <= 0 && taken !== -constants.EAGAIN) return -1;
     this.#blocked = true;
     this.#sendsFile = true;
@@ -145,7 +148,7 @@ export class ReactorTransport
     else this.#send(0);
   }
 
-  /** For the loop: most answers are one text, and leave together with those of other connections. */
+  /** Called by the loop: most responses are one string, and are sent together with those of other connections. */
   joinBatch(batch: SendBatch): boolean {
     const text = this.#queue?.loneText;
     if (text === undefined || !this.#open || this.#blocked || this.#endWriteWanted) return false;
@@ -155,7 +158,7 @@ export class ReactorTransport
     return true;
   }
 
-  /** For the batch. */
+  /** Called by the batch. */
   sendTaken(result: number): void {
     if (result > 0) {
       this.#loop.writeBudget.spend(this, result, 1);
@@ -166,7 +169,7 @@ export class ReactorTransport
     if (this.#queue?.isEmpty) this.#queue = undefined;
   }
 
-  /** For the batch. */
+  /** Called by the batch. */
   sendSettled(result: number): void {
     if (!this.#open) return;
     if (result < 0 && !this.#blocked) this.#fail(systemError(result, 'send'));
@@ -207,7 +210,7 @@ export class ReactorTransport
 
   setNoDelay(on: boolean): void {
     if (!this.#open) return;
-    // Refused by Unix sockets, where there is nothing to delay.
+    // Unix sockets refuse this option; they have nothing to delay.
     this.#reactor.binding.setOption(this.slot, this.generation, this.#reactor.options.NODELAY, on ? 1 : 0);
   }
 
@@ -237,16 +240,16 @@ export class ReactorTransport
     try {
       return new NodeSocket({ fd, readable, writable, allowHalfOpen: true });
     } catch (error) {
-      // Not taken over: it is still ours to close, once.
+      // Node did not take over the descriptor: it must still be closed here, once.
       closeSync(fd);
       throw error;
     }
   }
 
-  /** For the reactor. */
+  /** Called by the reactor. */
   ready(events: number): void {
-    // Of a broken connection what came before is read first: a failing send would close it, and lose the answer of a
-    // peer that refuses what we are writing.
+    // Reads first if the connection is broken: a failing send would close the transport, and lose the response of a
+    // peer that refuses what we are sending.
     const isReadFirst = (events & BROKEN) !== 0 && (events & READABLE) !== 0 && this.#reading && !this.#ended;
     if ((events & WRITABLE) !== 0 && this.#blocked && !isReadFirst) {
       this.#blocked = false;
@@ -266,7 +269,7 @@ export class ReactorTransport
     }));
   }
 
-  /** Reads on while the buffer fills and more is wanted: what has come already is not worth a wake-up for each part. */
+  /** Reads again while a read fills the buffer, which saves a wake-up for bytes that have already arrived. */
   #receive(): void {
     const { readBuffer, binding } = this.#reactor;
     for (let reads = 0; reads < READS_PER_TURN && this.#reading && this.#open; reads += 1) {
@@ -276,7 +279,8 @@ export class ReactorTransport
         return;
       }
       if (reads === 0) this.#events?.received(readBuffer, 0, received);
-      // The reactor gave the first its context; what its handler has entered by `enterWith` is not for the others.
+      // The reactor set the async context for the first call; a context that its handler entered with `enterWith` must
+      // not reach the next ones.
       else runInRootContext(() => this.#events?.received(readBuffer, 0, received), undefined);
       if (received < readBuffer.length || !this.#reactor.mayReadAgain()) return;
     }
@@ -294,7 +298,7 @@ export class ReactorTransport
     }
   }
 
-  /** The connection is reset or fully shut down, and nothing that we want to read came with that. */
+  /** The connection was reset or is fully shut down, and there is nothing left that we want to read. */
   #breakOff(): void {
     const error = this.#reactor.binding.getOption(this.slot, this.generation, this.#reactor.options.ERROR);
     if (error > 0) this.#fail(systemError(-error, 'recv'));
@@ -303,7 +307,7 @@ export class ReactorTransport
     else this.#fail(new SystemError('ECONNRESET', 'recv'));
   }
 
-  /** The budget of this turn is spent: what waits leaves in a later one. */
+  /** The budget of this loop iteration is spent: the rest is sent in a later one. */
   #deferFlush(): void {
     this.#flushScheduled = true;
     this.#loop.deferFlush(this);
@@ -315,7 +319,7 @@ export class ReactorTransport
     this.#watch();
   }
 
-  /** @param taken - bytes that the kernel has taken just before. */
+  /** @param taken - bytes that the kernel has just taken. */
   #send(taken: number): void {
     const { binding } = this.#reactor;
     const budget = this.#loop.writeBudget;
@@ -349,12 +353,13 @@ export class ReactorTransport
     if (this.#open && this.#ended && this.#endWriteDone) this.#fail(undefined);
   }
 
-  /** Brings the registration in line with what we want to hear of. */
+  /** Updates the registration to the events that are needed now. */
   #watch(): void {
     if (!this.#open) return;
     let wanted = UNWATCHED;
-    // A half-closed peer can still reset, so a reader stays registered after the end, for that alone. Who has
-    // paused is not registered at all: a hang-up cannot be masked and would wake the loop for ever.
+    // A half-closed peer can still reset the connection, so a reader stays registered after the end, for that event
+    // alone. A paused transport is not registered at all: a hang-up cannot be masked, and would wake the loop again
+    // and again.
     if (this.#reading) wanted = this.#ended ? 0 : READABLE;
     if (this.#blocked) wanted = (wanted === UNWATCHED ? 0 : wanted) | WRITABLE;
     if (wanted === this.#interest) return;

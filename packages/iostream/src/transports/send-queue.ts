@@ -1,7 +1,10 @@
 import type { NativeBinding } from '@landspout/ioloop/reactor';
 import { PieceList } from './piece-list.ts';
 
-/** What waits to be sent on a descriptor, in order: most often one piece, and rarely a list of more. Empty at most after {@link send}. */
+/**
+ * What waits to be sent on a descriptor, in order: usually one piece, rarely a list. A queue becomes empty only by
+ * {@link send} or {@link advance}.
+ */
 export class SendQueue {
   #piece: string | Uint8Array | undefined;
   #morePieces: PieceList | undefined;
@@ -15,12 +18,12 @@ export class SendQueue {
     this.#byteLength = piece.length;
   }
 
-  /** Bytes that wait. */
+  /** Bytes that wait to be sent. */
   get byteLength(): number {
     return this.#byteLength;
   }
 
-  /** Pieces that were pushed since the last {@link send} or {@link advance}. */
+  /** Pieces pushed since the last {@link send} or {@link advance}. */
   get pieceCount(): number {
     return this.#pieceCount;
   }
@@ -29,7 +32,7 @@ export class SendQueue {
     return this.#piece === undefined;
   }
 
-  /** The text that is all there is, of which nothing has left; `undefined` where it is otherwise. */
+  /** The string in the queue, if it is the only piece and none of it has been sent; otherwise `undefined`. */
   get loneText(): string | undefined {
     const piece = this.#piece;
     return typeof piece === 'string' && this.#taken === 0 && this.#morePieces === undefined
@@ -45,8 +48,8 @@ export class SendQueue {
   }
 
   /**
-   * Hands as much to the kernel as it takes in one call: `maxBytes` at most, or a whole text where that is longer, of
-   * which the binding takes 256 KiB in one call.
+   * Hands the kernel as many bytes as it takes in one call: at most `maxBytes`, except that a single string is offered
+   * in full even if it is longer. The binding takes at most 256 KiB of a string in one call.
    *
    * @returns the number of bytes, or the negative errno.
    */
@@ -70,7 +73,7 @@ export class SendQueue {
     return result;
   }
 
-  /** Drops what the kernel has taken from the front. */
+  /** Removes from the front what the kernel has taken. */
   advance(byteLength: number): void {
     this.#byteLength -= byteLength;
     this.#pieceCount = 0;
@@ -91,7 +94,7 @@ export class SendQueue {
   }
 }
 
-/** The first `byteLength` bytes of the pieces; of a text that reaches beyond them, all. */
+/** Returns the first `byteLength` bytes of the pieces; a string that extends beyond them is included in full. */
 function piecesOf(pieces: readonly (string | Uint8Array)[], byteLength: number): (string | Uint8Array)[] {
   const some: (string | Uint8Array)[] = [];
   let left = byteLength;

@@ -2,7 +2,9 @@ import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { TlsInfo } from '../transport.ts';
 import { servernameOf } from './node-socket-adapter.ts';
 
-/** What the handshake of `socket` agreed on. Read once: Node forgets most of it when the connection goes. */
+/**
+ * Reads what the handshake of `socket` negotiated. Called early: Node forgets most of it when the connection closes.
+ */
 export function readTlsInfo(socket: TLSSocket): TlsInfo {
   return {
     protocol: socket.getProtocol(),
@@ -16,21 +18,24 @@ export function readTlsInfo(socket: TLSSocket): TlsInfo {
   };
 }
 
-/** The peer's certificate, or of a server that is met again the one that was verified then. */
+/** Returns the peer's certificate; for a server whose session was resumed, the one verified in the full handshake. */
 export function readCertificate(socket: TLSSocket): PeerCertificate | undefined {
   const certificate = socket.getPeerCertificate();
-  // Without a certificate Node answers an empty object, and on a closed socket null.
+  // Without a certificate Node returns an empty object, and on a closed socket null.
   return certificate?.subject === undefined ? recalled.get(socket) : certificate;
 }
 
-/** A session that a client goes on with has the server's certificate no more; whoever kept it says what it was. */
+/**
+ * Sets the certificate of a server whose session was resumed, which Node no longer has; the code that kept the session
+ * must have kept it too.
+ */
 export function recallCertificate(socket: TLSSocket, certificate: PeerCertificate | undefined): void {
   if (certificate !== undefined) recalled.set(socket, certificate);
 }
 
 const recalled = new WeakMap<TLSSocket, PeerCertificate>();
 
-/** OpenSSL's code; Node gives it by itself on a server, and within an error on a client. */
+/** Returns OpenSSL's code, which Node reports as a string on a server and within an error on a client. */
 export function toVerifyCode(error: unknown): string | undefined {
   if (typeof error === 'string') return error;
   const code = (error as { code?: unknown } | null | undefined)?.code;

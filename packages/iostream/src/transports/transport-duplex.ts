@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { Transport, TransportEvents } from '../transport.ts';
 
-/** Any {@link Transport} as a Node stream, for what only speaks to those, such as `node:tls`. */
+/** Any {@link Transport} as a Node stream, for code that accepts only those, such as `node:tls`. */
 export class TransportDuplex extends Duplex {
   readonly #transport: Transport;
   #unsentBytes = 0;
@@ -10,7 +10,7 @@ export class TransportDuplex extends Duplex {
   #isTransportClosed = false;
   #resets = false;
 
-  // Not methods of ours: Node's streams have a `closed` of their own.
+  // An object of its own, since Node's streams have a property `closed`.
   readonly #events: TransportEvents = {
     received: (bytes, start, end) => {
       if (!this.push(Buffer.from(bytes.subarray(start, end)))) this.#transport.pause();
@@ -24,12 +24,12 @@ export class TransportDuplex extends Duplex {
       this.#isTransportClosed = true;
       this.#answerWrite(error ?? new Error('the transport was closed'));
       if (this.#onDestroyed !== undefined) this.#onDestroyed();
-      // After an orderly end there may be bytes left to read; then Node destroys us when they are read.
+      // After an orderly end bytes may be left to read; when they are read, Node destroys the stream.
       else if (error !== undefined) this.destroy(error);
     },
   };
 
-  /** Takes ownership of a transport that nobody is attached to. */
+  /** Takes ownership of a transport that has no events attached. */
   constructor(transport: Transport) {
     super({ allowHalfOpen: true });
     this.#transport = transport;
@@ -48,7 +48,7 @@ export class TransportDuplex extends Duplex {
     this.#unsentBytes = chunk.length;
     this.#onSent = callback;
     this.#transport.write(chunk);
-    // Node's streams collect writes themselves: what they hand over is to leave now.
+    // Node's streams collect writes themselves, so what they pass on is sent now.
     this.#transport.flush();
   }
 
@@ -57,7 +57,7 @@ export class TransportDuplex extends Duplex {
     callback();
   }
 
-  /** As destroy, but the peer sees a reset where the transport has such a thing; named as Node names it for sockets. */
+  /** Like `destroy`, but the peer sees a reset if the transport has one. Named as on Node's sockets. */
   resetAndDestroy(): this {
     this.#resets = true;
     return this.destroy();
