@@ -4,35 +4,37 @@ import { StreamUsageError } from '../errors.ts';
 import type { SocketAddress } from '../transport.ts';
 import { normalizeIp } from './net-address.ts';
 
-/** Every connection over a Unix socket. */
+/** The entry for every connection over a Unix socket. */
 const UNIX = 'unix';
-/** Of ::ffff:0:0, which has all IPv4 addresses in it. */
+/** The prefix length of ::ffff:0:0/96, which contains all IPv4 addresses. */
 const MAPPED_PREFIX_BITS = 96;
 
 /**
- * Addresses that are trusted: single ones, networks as `10.0.0.0/8` or `fd00::/8`, and `unix` for every connection over
- * a Unix socket. A v4-mapped IPv6 address is the IPv4 address, on the list and at the check.
+ * A list of trusted addresses: single ones, networks such as `10.0.0.0/8` or `fd00::/8`, and `unix` for every
+ * connection over a Unix socket. An IPv4-mapped IPv6 address is treated as the IPv4 address, both in the list and in
+ * the check.
  */
 export class AddressList {
-  // One for each family: a list of both takes an IPv4 address for a part of ::/0 as well.
+  // One list per family: a common list would find an IPv4 address in ::/0.
   readonly #ipv4 = new BlockList();
   readonly #ipv6 = new BlockList();
   readonly #hasUnix: boolean;
   readonly #entries: readonly string[];
 
-  /** @throws StreamUsageError `ERR_STREAM_USAGE` for an empty list, and for an entry that is none of these. */
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` if the list is empty or an entry is invalid. */
   constructor(entries: readonly string[]) {
-    if (!Array.isArray(entries) || entries.length === 0) throw usage('a list of addresses was expected');
+    if (!Array.isArray(entries) || entries.length === 0)
+      throw usage('a non-empty array of addresses was expected');
     this.#entries = [...entries];
     this.#hasUnix = entries.includes(UNIX);
     for (const entry of entries) if (entry !== UNIX) this.#add(entry);
   }
 
-  /** Whether `address` is on the list. Never throws, whatever the system says an address is. */
+  /** Whether `address` is in the list. Never throws, whatever the system reports as an address. */
   has(address: SocketAddress): boolean {
     if (address.family === 'unix') return this.#hasUnix;
     if (address.family === 'memory') return false;
-    // A link-local peer comes with the interface that it is on.
+    // A link-local address includes its interface, as in `fe80::1%eth0`.
     const ip = normalizeIp(address.address.split('%', 1)[0] as string);
     const family = isIP(ip);
     if (family === 4) return this.#ipv4.check(ip, 'ipv4');
@@ -47,13 +49,14 @@ export class AddressList {
     const [, text = '', prefix] = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(entry) ?? [];
     const listed = isIP(text);
     if (listed === 0)
-      throw usage(`an address, a network or "unix" was expected, not ${JSON.stringify(entry)}`);
+      throw usage(`an IP address, a network or "unix" was expected, not ${JSON.stringify(entry)}`);
     const ip = normalizeIp(text);
     const isIPv4 = isIP(ip) === 4;
     const most = isIPv4 ? 32 : 128;
     let bits = prefix === undefined ? most : Number(prefix);
     if (prefix !== undefined && listed === 6 && isIPv4) bits -= MAPPED_PREFIX_BITS;
-    if (bits < 0 || bits > most) throw usage(`a prefix of 0 to ${most} bits was expected in ${entry}`);
+    if (bits < 0 || bits > most)
+      throw usage(`a prefix length from 0 to ${most} bits was expected in ${entry}`);
     if (isIPv4) this.#ipv4.addSubnet(ip, bits, 'ipv4');
     else this.#ipv6.addSubnet(ip, bits, 'ipv6');
   }

@@ -2,20 +2,20 @@ import { isIP } from 'node:net';
 import type { NativeAddress } from '@landspout/ioloop/reactor';
 import type { SocketAddress } from '../transport.ts';
 
-/** An address of a host without a port, as a resolver answers. */
+/** The family of an IP address, as Node's resolver reports it. */
 export type AddressFamily = 4 | 6;
 
-/** IPv4 in IPv6 clothes, in both spellings that systems use. */
+/** IPv4-mapped IPv6 addresses, in both notations that systems use. */
 const MAPPED_DOTTED = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i;
 const MAPPED_HEX = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i;
 
-/** Whether `text` is a numeric IPv4 or IPv6 address. Never throws, whatever a peer sent. */
+/** Whether `text` is a numeric IPv4 or IPv6 address. Never throws, whatever a peer has sent. */
 export function isValidIp(text: string): boolean {
   return typeof text === 'string' && isIP(text) !== 0;
 }
 
 /**
- * The one spelling of a numeric address that trust checks may compare: a v4-mapped IPv6 address, which a
+ * Returns the one notation of a numeric address that trust checks may compare. An IPv4-mapped IPv6 address, which a
  * dual-stack socket reports for an IPv4 peer, becomes the IPv4 address.
  */
 export function normalizeIp(address: string): string {
@@ -28,7 +28,7 @@ export function normalizeIp(address: string): string {
   return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
 }
 
-/** The address of one end of an internet connection, v4-mapped addresses as IPv4. */
+/** Returns the address of one end of an internet connection, with IPv4-mapped addresses as IPv4. */
 export function internetAddress(address: string, port: number): SocketAddress {
   const normal = normalizeIp(address);
   return { family: normal.includes(':') ? 'IPv6' : 'IPv4', address: normal, port };
@@ -36,14 +36,17 @@ export function internetAddress(address: string, port: number): SocketAddress {
 
 export const NO_ADDRESS: SocketAddress = { family: 'unix', path: '' };
 
-/** The address as the native side gives it; an unnamed or vanished one is an empty path. */
+/** Converts an address from the native backend. If it has no name or the socket has gone, its path is empty. */
 export function toSocketAddress(native: NativeAddress | number): SocketAddress {
   if (typeof native === 'number') return NO_ADDRESS;
   if (native.length === 1) return { family: 'unix', path: native[0] };
   return { family: native[2] === 4 ? 'IPv4' : 'IPv6', address: native[0], port: native[1] };
 }
 
-/** How errors name a target: `127.0.0.1:80`, `[::1]:80`, a path with the NUL of an abstract name as `@`, `descriptor 3`. */
+/**
+ * Formats a target for error messages: `127.0.0.1:80`, `[::1]:80`, a path, `@name` for an abstract socket (whose path
+ * starts with NUL), `descriptor 3`.
+ */
 export function targetName(
   target:
     | { readonly address: string; readonly port: number }

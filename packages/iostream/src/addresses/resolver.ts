@@ -1,4 +1,4 @@
-// This room knows host names and numeric addresses: how to resolve, compare and print them. It does not know sockets.
+// This room resolves, compares and prints host names and numeric addresses. It opens no sockets.
 
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
@@ -9,53 +9,60 @@ import { type AddressFamily, isValidIp } from './net-address.ts';
 export interface ResolvedAddress {
   readonly address: string;
   readonly family: AddressFamily;
-  /** Where the resolver moves the caller to another port. */
+  /** Set if the resolver redirects the caller to another port. */
   readonly port?: number | undefined;
 }
 
 export interface ResolveOptions {
-  /** The port that the caller wants, for resolvers which map it. */
+  /** The port that the caller will connect to, for resolvers that map ports. */
   readonly port?: number | undefined;
-  /** Answers only addresses of this family. */
+  /** Returns only addresses of this family. Default: both. */
   readonly family?: AddressFamily | undefined;
-  /** Stops the wait; what the system does meanwhile is left to finish unheard. */
+  /** Stops waiting. A system look-up that is running finishes, and its result is ignored. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export const RESOLVE_OPTIONS: OptionNames<ResolveOptions> = { port: true, family: true, signal: true };
 
-/** Turns names into addresses: the seam for those who know better than the system. */
+/** Resolves host names. Implement this interface to replace the system's resolver. */
 export interface Resolver {
   /**
-   * @returns at least one address, best first.
-   * @throws StreamConnectError `ERR_STREAM_RESOLVE` when there is none; the reason of `signal` when it aborts.
+   * Resolves `host`.
+   *
+   * @returns at least one address, the preferred one first.
+   * @throws StreamConnectError `ERR_STREAM_RESOLVE` if there is none; the reason of `signal` if it aborts.
    */
   resolve(host: string, options?: ResolveOptions): Promise<readonly ResolvedAddress[]>;
 }
 
-/** Where an {@link OverrideResolver} sends a name: another name or address, and another port if one is given. */
+/** The target of an {@link OverrideResolver} entry: another name or address, and optionally another port. */
 export type Override = string | { readonly host: string; readonly port?: number };
 
 /**
- * Sends chosen names elsewhere, and asks another resolver for what those are and for all else: for tests, and for
- * names that DNS does not know.
+ * Redirects chosen names, and passes the new names and all others to another resolver: for tests, and for names that
+ * DNS does not have.
  *
  * @example
- * const resolver = new OverrideResolver({ 'api.example.com:443': { host: '127.0.0.1', port: 8443 } }, new SystemResolver());
+ * const resolver = new OverrideResolver(
+ *   { 'api.example.com:443': { host: '127.0.0.1', port: 8443 } },
+ *   new SystemResolver(),
+ * );
  */
 export class OverrideResolver implements Resolver {
   readonly #overrides: ReadonlyMap<string, Override>;
   readonly #next: Resolver;
 
   /**
-   * @param overrides - by `host:port:family` (such as `a.example:80:4`), by `host:port`, or by `host`; the most
-   *   precise key wins.
+   * @param overrides - keys are `host:port:family` (such as `a.example:80:4`), `host:port` or `host`; the most
+   *   specific key is used.
+   * @param next - resolves the targets, and the names without an override.
    */
   constructor(overrides: Readonly<Record<string, Override>> | ReadonlyMap<string, Override>, next: Resolver) {
     this.#overrides = overrides instanceof Map ? overrides : new Map(Object.entries(overrides));
     this.#next = next;
     for (const key of this.#overrides.keys()) {
-      if (key === '') throw new StreamUsageError('ERR_STREAM_USAGE', 'OverrideResolver: a key is empty');
+      if (key === '')
+        throw new StreamUsageError('ERR_STREAM_USAGE', 'OverrideResolver: a key must not be empty');
     }
   }
 
@@ -81,7 +88,7 @@ export class OverrideResolver implements Resolver {
   }
 }
 
-/** The answer for a host that is an address already; `undefined` for a name. */
+/** Returns the result for a host that is already a numeric address; `undefined` for a name. */
 export function numericAddress(host: string): ResolvedAddress | undefined {
   if (!isValidIp(host)) return undefined;
   return { address: host, family: host.includes(':') ? 6 : 4 };

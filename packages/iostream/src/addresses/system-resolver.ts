@@ -12,15 +12,18 @@ import {
 } from './resolver.ts';
 
 /**
- * `getaddrinfo` runs on the pool of four threads that files, compression and hashing use too: no more than this
- * many look-ups are given to it at once, and the rest wait here, where an abort can still take them back.
+ * `getaddrinfo` runs in a pool of four threads that file access, compression and hashing use too. So at most this many
+ * look-ups run at once, and the others wait here, where an abort can still remove them.
  */
 const MAX_LOOKUPS = 4;
 
 let running = 0;
 const waiting: (() => void)[] = [];
 
-/** Asks the system, as every other program of the machine does: hosts file, then DNS. Addresses cost nothing. */
+/**
+ * Resolves with the system's resolver, as other programs on the machine do: hosts file, then DNS. A numeric address is
+ * returned without a look-up.
+ */
 export class SystemResolver implements Resolver {
   async resolve(host: string, options: ResolveOptions = {}): Promise<readonly ResolvedAddress[]> {
     streamChecks.options('resolve', options, RESOLVE_OPTIONS);
@@ -48,7 +51,7 @@ export class SystemResolver implements Resolver {
   }
 }
 
-/** RFC 1035 §2.3.4, and one more for the dot of the root. */
+/** RFC 1035 §2.3.4, plus one for the trailing dot of the root. */
 const MAX_NAME_LENGTH = 254;
 
 function boundedLookup(

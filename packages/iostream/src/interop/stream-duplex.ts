@@ -1,17 +1,16 @@
-// This room knows how a stream becomes a Node Duplex or a pair of web streams, and how web streams become a stream. It
-// does not know connections.
+// This room converts a stream to a Node Duplex or a pair of web streams, and web streams to a stream.
 
 import { Duplex } from 'node:stream';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { StreamConsumer } from '../stream/stream-consumer.ts';
 
 /**
- * The stream as a Node Duplex, for what only speaks to those. It takes the place of the stream's reader, and bytes that
- * are buffered come first; limits, statistics and a server's count go on. Destroying it closes the stream, and the
- * close of the stream destroys it, when all that has come was read.
+ * Converts a stream to a Node Duplex, for code that accepts only those. The Duplex replaces the reader of the stream,
+ * and gets the buffered bytes first. Limits, statistics and the connection count of a server still apply. Destroying
+ * the Duplex closes the stream. If the stream closes, the Duplex is destroyed after everything received has been read.
  *
- * @param stream - with nobody who reads.
- * @throws StreamUsageError `ERR_STREAM_BUSY` when a read waits.
+ * @param stream - must have no other reader.
+ * @throws StreamUsageError `ERR_STREAM_BUSY` if a read is pending.
  */
 export function toDuplex(stream: IOStream): Duplex {
   return new StreamDuplex(stream);
@@ -22,7 +21,7 @@ class StreamDuplex extends Duplex {
   #isEnded = false;
   #onDestroyed: (() => void) | undefined;
 
-  // Not methods of ours: Node's streams have a `closed` of their own.
+  // An object of its own, since Node's streams have a property `closed`.
   readonly #consumer: StreamConsumer = {
     received: (bytes, start, end) => {
       if (!this.push(Buffer.from(bytes.subarray(start, end)))) this.#stream.pause();
@@ -31,7 +30,7 @@ class StreamDuplex extends Duplex {
     drained: () => {},
     closed: (error) => {
       if (this.#onDestroyed !== undefined) this.#onDestroyed();
-      // After the peer's end there may be bytes left to read; then Node destroys us when they are read.
+      // After the peer's end bytes may be left to read; when they are read, Node destroys the stream.
       else if (error !== undefined || !this.#isEnded) this.destroy(error);
     },
   };
@@ -69,7 +68,7 @@ class StreamDuplex extends Duplex {
     this.#stream.close(error ?? undefined);
   }
 
-  /** What had come before the close is all that there will be. */
+  /** The stream is already closed: only what arrived before can be read. */
   async #giveRest(): Promise<void> {
     const rest = await this.#stream.readUntilClose();
     if (rest.length > 0) this.push(rest);

@@ -10,22 +10,22 @@ import { IOStream } from '../stream/io-stream.ts';
 import type { IOStreamOptions } from '../stream/stream-options.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
 
-/** Two WHATWG streams of bytes (streams.spec.whatwg.org), one for each direction of a connection. */
+/** Two WHATWG byte streams (streams.spec.whatwg.org), one for each direction of a connection. */
 export interface WebStreamPair {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
 }
 
-/** What a reader without memory of its own is given at a time. */
+/** The size of a chunk if the reader has no buffer of its own. */
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * The stream as a pair of WHATWG streams, for what only speaks to those. Bytes that are buffered come first.
+ * Converts a stream to a pair of WHATWG streams, for code that accepts only those. Buffered bytes are read first.
  *
- * The readable one is a byte stream: nothing is read before somebody asks, and a reader's own buffer is filled without
- * another copy. The peer's end closes it; cancelling stops reading. A write settles when the bytes have reached the
- * kernel; closing the writable one shuts down our writing side, aborting it resets the connection. The connection is
- * closed when neither direction is used any more.
+ * The readable stream is a byte stream: it reads only on demand, and fills a reader's own buffer without another copy.
+ * It is closed when the peer ends, and cancelling it stops reading. A write resolves when the bytes have reached the
+ * kernel. Closing the writable stream shuts down our writing side, and aborting it resets the connection. The
+ * connection is closed when neither direction is used any more.
  */
 export function toWeb(stream: IOStream): WebStreamPair {
   const ends = new OpenEnds(stream);
@@ -33,10 +33,10 @@ export function toWeb(stream: IOStream): WebStreamPair {
 }
 
 /**
- * A stream over a pair of WHATWG streams. Closing it cancels the readable one and aborts the writable one; half-close
- * closes the writable one alone.
+ * Creates a stream over a pair of WHATWG streams. Closing it cancels the readable stream and aborts the writable one;
+ * a half-close closes only the writable one.
  *
- * @throws StreamUsageError `ERR_STREAM_USAGE` for what is no such pair, or is locked by another reader or writer.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if `pair` is not such a pair, or one of its streams is locked.
  */
 export function fromWeb(pair: WebStreamPair, options?: IOStreamOptions): IOStream {
   return new IOStream(new NodeTransport(toNode(pair)), options);
@@ -51,7 +51,7 @@ function toNode(pair: WebStreamPair): Duplex {
   }
 }
 
-/** Closes the stream when both directions are done with. */
+/** Closes the stream when both directions have finished. */
 class OpenEnds {
   readonly #stream: IOStream;
   #count = 2;
@@ -91,7 +91,9 @@ function toReadable(stream: IOStream, ends: OpenEnds): ReadableStream<Uint8Array
   });
 }
 
-/** What a read gives, or `undefined` where it fails because the peer has ended, in order, and too little is left. */
+/**
+ * Returns the result of a read, or `undefined` if it fails because the peer ended in order and too few bytes are left.
+ */
 async function orEnd<Result>(stream: IOStream, read: Promise<Result>): Promise<Result | undefined> {
   try {
     return await read;
