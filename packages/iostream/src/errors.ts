@@ -1,30 +1,32 @@
 import { ArgumentChecks, CodedError, type SystemError, shownText } from '@landspout/ioloop/errors';
 
-/** Everything a stream refuses by itself. What the system or TLS refuses is the `cause`. */
+/** The errors that a stream raises itself. An error of the system or of TLS is the `cause`. */
 export const STREAM_ERRORS = {
   ERR_STREAM_CLOSED: {
-    meaning: 'The stream ended or was closed before the operation was complete; see the cause.',
+    meaning: 'The stream ended or was closed before the operation was complete; see the `cause`.',
   },
-  ERR_STREAM_BUSY: { meaning: 'Another read is waiting: a stream has one reader at a time.' },
+  ERR_STREAM_BUSY: {
+    meaning: 'Another read is pending, or a consumer is set: a stream has one reader at a time.',
+  },
   ERR_STREAM_UNSATISFIABLE: {
-    meaning: 'What was asked for did not come within the allowed number of bytes.',
+    meaning: 'The read was not satisfied within the allowed number of bytes.',
   },
-  ERR_STREAM_READ_BUFFER_FULL: { meaning: 'The peer sent more than the read buffer may hold.' },
+  ERR_STREAM_READ_BUFFER_FULL: { meaning: 'The peer sent more bytes than the read buffer may hold.' },
   ERR_STREAM_WRITE_BUFFER_FULL: { meaning: 'The peer reads too slowly, and the write buffer is full.' },
-  ERR_STREAM_USAGE: { meaning: 'An argument or the moment of the call is wrong.' },
+  ERR_STREAM_USAGE: { meaning: 'An argument is invalid, or the call is not allowed in the current state.' },
   ERR_STREAM_TIMEOUT: { meaning: 'Connecting or the handshake took longer than allowed.' },
   ERR_STREAM_TLS: {
-    meaning: 'The TLS handshake failed, or the certificates and options for it are unusable; see the cause.',
+    meaning: 'The TLS handshake failed, or its certificates or options are invalid; see the `cause`.',
   },
   ERR_STREAM_TRUNCATED: { meaning: 'The peer ended the stream in the middle of a record.' },
-  ERR_STREAM_FILE_CHANGED: { meaning: 'A file that was being sent ended earlier than it was to.' },
-  ERR_STREAM_FILE_UNREADABLE: { meaning: 'A file that was to be sent could not be read; see the cause.' },
-  ERR_STREAM_RESOLVE: { meaning: 'The host name could not be resolved; see the cause.' },
+  ERR_STREAM_FILE_CHANGED: { meaning: 'A file ended before all of the requested bytes were sent.' },
+  ERR_STREAM_FILE_UNREADABLE: { meaning: 'A file to be sent could not be read; see the `cause`.' },
+  ERR_STREAM_RESOLVE: { meaning: 'The host name could not be resolved; see the `cause`.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type StreamErrorCode = keyof typeof STREAM_ERRORS;
 
-/** The stream is closed, or its peer has stopped writing. `cause` says why where it was no orderly end. */
+/** The stream is closed, or its peer has stopped writing. `cause` has the reason unless the end was orderly. */
 export class StreamClosedError extends CodedError<'ERR_STREAM_CLOSED'> {
   override readonly name = 'StreamClosedError';
 
@@ -33,29 +35,29 @@ export class StreamClosedError extends CodedError<'ERR_STREAM_CLOSED'> {
   }
 }
 
-/** The caller broke a contract of the stream; the stream is as it was. */
+/** The caller broke the contract of the stream, whose state is unchanged. */
 export class StreamUsageError extends CodedError<'ERR_STREAM_USAGE' | 'ERR_STREAM_BUSY'> {
   override readonly name = 'StreamUsageError';
 }
 
-/** A bound was reached. For reads the stream is closed; for writes nothing of the write was queued. */
+/** A limit was exceeded. A read closes the stream; a write queues nothing. */
 export class StreamLimitError extends CodedError<
   'ERR_STREAM_UNSATISFIABLE' | 'ERR_STREAM_READ_BUFFER_FULL' | 'ERR_STREAM_WRITE_BUFFER_FULL'
 > {
   override readonly name = 'StreamLimitError';
 }
 
-/** The peer sent what cannot be read as asked; the stream is open, and what came is still there to be read. */
+/** The peer sent something that cannot be read as requested. The stream stays open, and the bytes can still be read. */
 export class StreamProtocolError extends CodedError<'ERR_STREAM_TRUNCATED'> {
   override readonly name = 'StreamProtocolError';
 }
 
-/** A file could not be sent as it was to: the stream was reset, unless it had not been queued yet. */
+/** A file could not be sent in full: the stream was reset, unless the file had not been queued yet. */
 export class StreamFileError extends CodedError<'ERR_STREAM_FILE_CHANGED' | 'ERR_STREAM_FILE_UNREADABLE'> {
   override readonly name = 'StreamFileError';
 }
 
-/** A deadline of the caller passed; what was being made is closed. */
+/** A deadline set by the caller passed; the connection being established was closed. */
 export class StreamTimeoutError extends CodedError<'ERR_STREAM_TIMEOUT'> {
   override readonly name = 'StreamTimeoutError';
 
@@ -64,40 +66,40 @@ export class StreamTimeoutError extends CodedError<'ERR_STREAM_TIMEOUT'> {
   }
 }
 
-/** A name did not resolve, or TLS could not be set up: see the cause. */
+/** A host name could not be resolved, or TLS could not be set up: see the `cause`. */
 export class StreamConnectError extends CodedError<'ERR_STREAM_RESOLVE' | 'ERR_STREAM_TLS'> {
   override readonly name = 'StreamConnectError';
 }
 
-/** What can be wrong with sockets that a service manager passes to a process. */
+/** The errors about sockets that a service manager passes to a process. */
 export const LISTEN_ERRORS = {
   ERR_LISTEN_NOT_ACTIVATED: {
-    meaning: 'No service manager has passed sockets to this process, or none that is left.',
+    meaning: 'No service manager passed sockets to this process, or all of them have been taken.',
   },
   ERR_LISTEN_ACTIVATION: {
-    meaning: 'LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES contradict each other or the call.',
+    meaning: 'LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES contradict each other or the arguments of the call.',
   },
 } as const satisfies Record<string, { meaning: string }>;
 
-/** The sockets that were to be inherited are not there as they should be. Nothing listens because of the call. */
+/** The sockets to be inherited are missing or do not match. The call has opened no listener. */
 export class ListenUsageError extends CodedError<keyof typeof LISTEN_ERRORS> {
   override readonly name = 'ListenUsageError';
 }
 
-/** Most errors that a message lists; {@link ConnectError.errors} has all. */
+/** The most errors that a message lists; {@link ConnectError.errors} has all of them. */
 const MAX_LISTED = 8;
 
 /**
- * None of several addresses of a host accepted the connection. Code, system call and address are those of the attempt
- * that failed last, which is the cause, so that `code` is the system's own (such as `ECONNREFUSED`), as it is for a
- * host with one address.
+ * None of a host's addresses accepted the connection. Code, system call and address are those of the attempt that
+ * failed last, which is the `cause`. So `code` is the system's own (such as `ECONNREFUSED`), as for a host with one
+ * address.
  */
 export class ConnectError extends CodedError {
   override readonly name = 'ConnectError';
 
   readonly syscall: string;
   readonly address: string | undefined;
-  /** The error of each attempt, in the order in which they failed; each names its address. */
+  /** The error of each attempt, in the order in which they failed. Each names its address. */
   readonly errors: readonly unknown[];
 
   /** @param last - the last of `errors`. */
@@ -120,14 +122,14 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What of a stream decides how its end is told. */
+/** The state of a stream that decides how its end is described. */
 export interface EndedStream {
   readonly isClosed: boolean;
   readonly isEnded: boolean;
   readonly error: Error | undefined;
 }
 
-/** The error of an operation on a stream that has come to its end, in the words that fit how it ended. */
+/** The error of an operation on a stream that has ended or was closed; the message says which. */
 export function closedError(stream: EndedStream, operation: string): StreamClosedError {
   let how = 'the peer has ended the stream';
   if (stream.isClosed) how = 'the stream is closed';
@@ -136,22 +138,25 @@ export function closedError(stream: EndedStream, operation: string): StreamClose
   return new StreamClosedError(`${operation}: ${how}${why}`, { cause: stream.error });
 }
 
-/** Whether all that the peer sent has come: whatever closed the stream after the peer's end, but for a limit of ours. */
+/**
+ * Whether everything that the peer sent has arrived: the peer has ended, and none of our limits closed the stream.
+ * What else closed the stream after the peer's end does not matter.
+ */
 export function endedInOrder(stream: EndedStream): boolean {
   return stream.isEnded && !(stream.error instanceof StreamLimitError);
 }
 
-/** The checks of options and arguments of streams, servers and clients. Those of subprocesses are `processChecks`. */
+/** Checks the options and arguments of streams, servers and clients. Subprocesses have `processChecks`. */
 export const streamChecks = new ArgumentChecks(
   (problem) => new StreamUsageError('ERR_STREAM_USAGE', problem),
 );
 
-/** The error for a way of listening that cannot be. */
+/** The error for an invalid argument of `listen`. */
 export function listenUsage(message: string): StreamUsageError {
   return new StreamUsageError('ERR_STREAM_USAGE', `listen: ${message}`);
 }
 
-/** A number of bytes as it may be given for a limit; infinity stands for "as many as the limit above allows". */
+/** Checks a limit in bytes. `Infinity` means "as much as the next higher limit allows". */
 export function requireByteLimit(operation: string, name: string, value: unknown, least: number): number {
   const isCount = typeof value === 'number' && (Number.isSafeInteger(value) || value === Infinity);
   if (isCount && value >= least) return value;

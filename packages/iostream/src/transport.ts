@@ -1,85 +1,85 @@
 /**
- * What an {@link IOStream} stands on: one connected, bidirectional channel of bytes.
+ * What an {@link IOStream} runs on: one connected channel of bytes in both directions.
  *
- * Three implementations: the reactor's descriptors, any Node socket or Duplex, and memory. All pass the suite
- * in `@landspout/iostream/compliance`. A transport queues and flushes; it sets no limits and makes no promises:
- * that is the stream's work, which counts what is queued from {@link write} and {@link TransportEvents.sent}.
+ * There are three implementations: descriptors on the reactor, Node sockets and Duplexes, and memory. All pass the
+ * suite in `@landspout/iostream/compliance`. A transport queues and flushes. It enforces no limits and returns no
+ * promises: the stream does, counting what is queued by {@link write} and {@link TransportEvents.sent}.
  */
 export interface Transport {
   readonly kind: 'reactor' | 'node' | 'memory';
   /**
-   * Set where bytes go one way only, as through a pipe: `'read'` ignores what is written, `'write'` never reports
+   * Set if bytes go one way only, as through a pipe: `'read'` ignores what is written, and `'write'` never reports
    * data or an end.
    */
   readonly direction?: 'read' | 'write' | undefined;
 
-  /** Says who hears of events. Called once, before anything else; events come from later turns or calls only. */
+  /** Sets the receiver of events. Called once, before any other method. No event is reported before it returns. */
   attach(events: TransportEvents): void;
 
-  /** Starts or stops reading. A new transport is paused. A paused one reports neither data nor the end. */
+  /** Starts or stops reading. A new transport is paused. While paused, it reports neither data nor the peer's end. */
   resume(): void;
   pause(): void;
 
   /**
-   * Queues bytes; they leave in order, together, at the end of this turn at the latest. A string is latin1:
-   * one byte per code unit, no code unit above 0xFF. A `Uint8Array` belongs to the transport from here on, until
-   * it has been reported as sent. Ignored after {@link endWrite} or close.
+   * Queues bytes. They are sent in order and together, at the latest at the end of this loop iteration. A string is
+   * latin1: one byte per code unit, none above 0xFF. A `Uint8Array` belongs to the transport, and must not be
+   * modified, until it has been reported as sent. Ignored after {@link endWrite} or close.
    */
   write(piece: string | Uint8Array): void;
   /**
-   * Where a transport has a better way than to read and write: sends from an open file now, only while nothing is
-   * queued, and never waiting for the file.
+   * Sends from an open file now, without blocking on the file. Present only if the transport has a faster way than
+   * reading and writing. Called only while nothing is queued.
    *
-   * @returns how many bytes it took, which are not reported as `sent`. When they are fewer than `byteLength`,
-   *   {@link TransportEvents.writable} follows on a later turn. Or -1: this part of the file has to be read and written.
+   * @returns how many bytes were taken; these are not reported as `sent`. If they are fewer than `byteLength`,
+   *   {@link TransportEvents.writable} is called later. Or -1: this part of the file must be read and written.
    */
   sendFile?(fd: number, position: number, byteLength: number): number;
-  /** Hands what is queued to the kernel now instead of at the end of the turn. */
+  /** Hands what is queued to the kernel now, instead of at the end of the loop iteration. */
   flush(): void;
-  /** Shuts down the writing side after all that is queued (FIN). Reading goes on. */
+  /** Shuts down the writing side (FIN) after everything queued has been sent. Reading continues. */
   endWrite(): void;
 
-  /** Ends both directions at once; what is still queued is lost. `closed` follows on a later turn. Idempotent. */
+  /** Closes both directions at once and discards what is queued. `closed` is called later. Idempotent. */
   close(): void;
   /**
-   * As close, but the peer sees a reset (RST) where there is such a thing: over TCP, and TLS on it. Over Unix sockets
-   * and pipes it sees an end, as of a close; but Linux makes a reset of each close of a Unix socket that has unread
-   * bytes.
+   * Like {@link close}, but the peer sees a reset (RST) if the protocol has one: TCP, and TLS over TCP. On Unix
+   * sockets and pipes the peer sees an end, as after a close. On Linux, however, closing a Unix socket that has unread
+   * bytes is always a reset.
    */
   reset(): void;
 
-  /** Whether this open channel keeps the process alive. A new transport does. */
+  /** Whether this channel keeps the process alive while it is open. A new transport does. */
   ref(): void;
   unref(): void;
 
-  /** TCP_NODELAY where there is TCP; elsewhere nothing happens. On by default. */
+  /** Sets TCP_NODELAY; does nothing without TCP. On by default. */
   setNoDelay(on: boolean): void;
 
   readonly localAddress: SocketAddress;
   readonly remoteAddress: SocketAddress;
-  /** What TLS agreed on, where there is TLS. */
+  /** What the TLS handshake negotiated; `undefined` without TLS. */
   readonly tls: TlsInfo | undefined;
-  /** The proxy that has told of the client; a transport on top of this one has it too. */
+  /** The proxy that announced the client; a transport on top of this one reports it too. */
   readonly proxied?: ProxiedConnection | undefined;
 
   /**
-   * Gives the channel away as a Node socket (for TLS on top). Nothing more is reported; the transport is dead.
-   * Must be called while nothing is queued for writing.
+   * Releases the channel as a Node socket, such as for TLS on top of it. The transport cannot be used afterwards and
+   * reports nothing more. Must be called while nothing is queued for writing.
    */
   detach(): import('node:stream').Duplex;
 }
 
-/** The events of a {@link Transport}. None is called inside a call of the transport's own methods but flush. */
+/** The events of a {@link Transport}. None is called from within one of the transport's own methods, except `flush`. */
 export interface TransportEvents {
-  /** Bytes `start` to `end` of `bytes`, lent for the length of this call only. */
+  /** Bytes `start` to `end` of `bytes`, borrowed until the callback returns. */
   received(bytes: Buffer, start: number, end: number): void;
   /** The peer shut down its writing side (FIN). Ours still works. */
   ended(): void;
-  /** This many more bytes reached the kernel, in the order written. */
+  /** This many more bytes have reached the kernel, in the order written. */
   sent(byteLength: number): void;
-  /** After a {@link Transport.sendFile} that took less than all: it may take more now. */
+  /** More of the file may be sent now, after a {@link Transport.sendFile} that took only a part. */
   writable?(): void;
-  /** The last event, exactly once. `error` is a SystemError or TLS error when it was no orderly end. */
+  /** The last event, called exactly once. `error` is a SystemError or TLS error unless the close was orderly. */
   closed(error: Error | undefined): void;
 }
 
@@ -89,32 +89,34 @@ export type SocketAddress =
   | { readonly family: 'unix'; readonly path: string }
   | { readonly family: 'memory' };
 
-/** What is between a client and us, where a PROXY header has told of the client. */
+/** The proxy between a client and this process, as announced by a PROXY header. */
 export interface ProxiedConnection {
-  /** Of the header. */
+  /** The version of the PROXY header. */
   readonly version: 1 | 2;
-  /** The proxy: the peer of the connection itself. */
+  /** The address of the proxy: the peer of the connection itself. */
   readonly proxyAddress: SocketAddress;
-  /** Where the proxy connected to: our own end of the connection itself. */
+  /** The address that the proxy connected to: our end of the connection itself. */
   readonly proxyLocalAddress: SocketAddress;
 }
 
-/** What a TLS handshake agreed on. */
+/** What a TLS handshake negotiated. */
 export interface TlsInfo {
-  /** Such as `TLSv1.3`. */
+  /** For example `TLSv1.3`. */
   readonly protocol: string | null;
-  /** The cipher suite's name as the RFCs write it, such as `TLS_AES_128_GCM_SHA256`. */
+  /** The cipher suite as the RFCs name it, such as `TLS_AES_128_GCM_SHA256`. */
   readonly cipher: string | undefined;
-  /** The application protocol (ALPN), or false where none was agreed on. */
+  /** The application protocol (ALPN), or `false` if none was agreed on. */
   readonly alpnProtocol: string | false;
-  /** Whether the peer presented a certificate that the configured authorities vouch for. */
+  /** Whether the peer presented a certificate that one of the configured authorities has signed. */
   readonly authorized: boolean;
-  /** Why not, where one was presented or demanded: OpenSSL's code, such as `CERT_HAS_EXPIRED`. */
+  /**
+   * Why `authorized` is false, if a certificate was presented or required: OpenSSL's code, such as `CERT_HAS_EXPIRED`.
+   */
   readonly authorizationError: string | undefined;
-  /** The name that the client asked for (SNI). */
+  /** The server name that the client requested (SNI). */
   readonly servername: string | undefined;
-  /** Whether the connection went on with the session of an earlier one, instead of a full handshake. */
+  /** Whether the handshake resumed an earlier session instead of being a full one. */
   readonly isSessionReused: boolean;
-  /** The peer's certificate, read when asked for. */
+  /** Returns the peer's certificate, which is read on demand. */
   getPeerCertificate(): import('node:tls').PeerCertificate | undefined;
 }
