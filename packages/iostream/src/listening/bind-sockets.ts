@@ -10,28 +10,36 @@ import type { ListeningSocket } from './listener.ts';
 import { openOnOnePort } from './one-port.ts';
 import { DEFAULT_SOCKET_MODE, isAbstract, removeStaleSocket, requireSocketPath } from './unix-socket-file.ts';
 
-/** As Node and nginx: a burst of that many loses none. */
+/** The same as Node and nginx: a burst of up to 511 connections is not dropped. */
 export const DEFAULT_BACKLOG = 511;
 
 export interface BindSocketsOptions {
-  /** A numeric address, a name, or `localhost` for both loopbacks. Default: all interfaces, IPv4 and IPv6. */
+  /**
+   * A numeric address, a host name, or `localhost` for both loopback addresses. Default: all interfaces, IPv4 and IPv6.
+   */
   readonly address?: string;
-  /** Leaves out the addresses of the other family, and no longer tolerates that this one is missing. Default: both. */
+  /**
+   * Listens only on addresses of this family. With an explicit family, a machine that lacks it is an error. Default:
+   * both.
+   */
   readonly family?: AddressFamily;
-  /** Connections that the system holds until they are accepted; it cuts the number to its own limit. Default 511. */
+  /** How many connections the system queues until they are accepted; it applies its own limit too. Default: 511. */
   readonly backlog?: number;
-  /** Lets several processes listen on the port, and the system spread connections over them. Default false. */
+  /** Lets several processes listen on the same port; the system distributes connections among them. Default: false. */
   readonly reusePort?: boolean;
-  /** Whose backend opens the sockets. Default: the loop of this thread. */
+  /** The loop whose backend opens the sockets. Default: the loop of the current thread. */
   readonly loop?: IOLoop;
 }
 
 export interface BindUnixSocketOptions {
-  /** Who may connect: in force before anybody can. Default 0o600, its owner alone. */
+  /**
+   * Permissions of the socket file: who may connect. Set before the first connection is possible. Default: 0o600, the
+   * owner only.
+   */
   readonly mode?: number;
   /** As {@link BindSocketsOptions.backlog}. */
   readonly backlog?: number;
-  /** Whose backend opens the socket. Default: the loop of this thread. */
+  /** The loop whose backend opens the socket. Default: the loop of the current thread. */
   readonly loop?: IOLoop;
 }
 
@@ -45,16 +53,16 @@ const BIND_OPTIONS: OptionNames<BindSocketsOptions> = {
 const BIND_UNIX_OPTIONS: OptionNames<BindUnixSocketOptions> = { mode: true, backlog: true, loop: true };
 
 /**
- * Listens on a port, on each address that `options` mean, for {@link TCPServer.addSockets} or a handler of your own
- * ({@link ListeningSocket.addAcceptHandler}). IPv6 sockets take IPv6 alone, and have an IPv4 one beside them. They
- * are yours to close.
+ * Listens on a port, with one socket for each address that `options` select. Pass the sockets to
+ * {@link TCPServer.addSockets}, or set a handler of your own with {@link ListeningSocket.addAcceptHandler}. The caller
+ * must close them. IPv6 sockets do not accept IPv4 connections; an IPv4 socket beside them does.
  *
- * @param port - 0 to 65,535, as a number or as its digits; 0 picks one that is free, the same for every address.
- * @returns one socket for each address, IPv4 first for names that mean both. An IPv6 address that was only implied is
- *   left out where the machine has none.
+ * @param port - 0 to 65,535, as a number or a string of digits; 0 selects a free port, the same for all addresses.
+ * @returns one socket for each address; IPv4 comes first if the name stands for both families. If the machine has no
+ *   IPv6, its address is left out, unless it was requested explicitly.
  * @throws SystemError such as `EADDRINUSE`, with the `address`; StreamConnectError `ERR_STREAM_RESOLVE` for a name
- *   without an address; StreamUsageError `ERR_STREAM_USAGE` for options that cannot be, and for `reusePort` where
- *   Node or the system has no such thing. Nothing is left listening then.
+ *   without an address; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid, or if Node or the system does not
+ *   support `reusePort`. No socket stays open then.
  *
  * @example
  * const sockets = await bindSockets(8888, { address: 'localhost' });
@@ -75,13 +83,14 @@ export async function bindSockets(
 }
 
 /**
- * Listens on a Unix socket, in place of one that a dead process has left. Its file is removed at the close, unless
- * another one has taken its place. On the portable backend the path may have to be up to 9 bytes shorter than the
- * system's limit.
+ * Listens on a Unix socket. Replaces the socket file that a terminated process left behind. Closing the socket removes
+ * its file, unless another file has replaced it. On the portable backend the longest path may be up to 9 bytes shorter
+ * than the system's limit.
  *
- * @param path - at most 107 bytes on Linux, 103 elsewhere; NUL first is a Linux abstract name, which has no file.
- * @throws SystemError: `EADDRINUSE` when somebody listens there, or another sort of file is there, which stays as it
- *   is; `ENAMETOOLONG`. StreamUsageError `ERR_STREAM_USAGE` for options that cannot be.
+ * @param path - at most 107 bytes on Linux, 103 elsewhere. On Linux a path that starts with NUL is an abstract name,
+ *   which has no file.
+ * @throws SystemError: `EADDRINUSE` if another process listens there or the path is a file of another type, which is
+ *   left as it is; `ENAMETOOLONG`. StreamUsageError `ERR_STREAM_USAGE` if an option is invalid.
  */
 export async function bindUnixSocket(
   path: string,
@@ -106,7 +115,7 @@ interface PortRequest extends Sharing {
   readonly family: AddressFamily | undefined;
 }
 
-/** For {@link bindSockets} and servers. */
+/** Opens the sockets of {@link bindSockets} and of servers. */
 export async function bindPort(
   loop: IOLoop,
   request: PortRequest,
@@ -119,12 +128,12 @@ export async function bindPort(
       openListeningSocket(loop, toListenTarget(address, onePort, { reusePort, cluster }), backlog),
     );
   } catch (error) {
-    // What node:cluster shares is the parent's already.
+    // The explanation concerns children that bind the port themselves; with node:cluster their parent binds it.
     throw cluster ? error : explainAddressInUse(error, { host, port });
   }
 }
 
-/** @throws StreamUsageError `ERR_STREAM_USAGE`. */
+/** @throws StreamUsageError `ERR_STREAM_USAGE` if `port` is not a port number. */
 export function requirePort(port: unknown): number {
   const number = portNumber(port);
   if (number === undefined) throw listenUsage(portProblem('port', port));

@@ -5,34 +5,37 @@ import { SystemResolver } from '../addresses/system-resolver.ts';
 import { listenUsage } from '../errors.ts';
 import type { ListenTarget } from './listener.ts';
 
-/** A numeric address to bind, and whether a machine without it is fine. */
+/** A numeric address to bind. */
 export interface ListenAddress {
   readonly address: string;
-  /** Set where IPv6 was only implied: not every machine or container has it. */
+  /**
+   * Whether to skip the address if the machine does not have it. True for an implied IPv6 address: not every machine or
+   * container has IPv6.
+   */
   readonly mayBeMissing: boolean;
 }
 
 /**
- * The addresses that listening on `host` means: all interfaces without one, both loopbacks for `localhost`, the
- * address itself for a numeric one, and else what the system says the name is, each of them once. Each is bound on its
- * own, IPv6 sockets for IPv6 alone, so that no peer appears with a v4-mapped address.
+ * Returns the addresses to listen on for `host`: all interfaces if it is omitted, both loopback addresses for
+ * `localhost`, a numeric address itself, and otherwise what the system resolves the name to, without duplicates. Each
+ * address gets its own socket, and IPv6 sockets accept IPv6 only, so that no peer has a v4-mapped address.
  *
- * @param family - leaves out the addresses of the other one.
- * @throws StreamConnectError `ERR_STREAM_RESOLVE` for a name that has no address; StreamUsageError `ERR_STREAM_USAGE`
- *   for one that has none of `family`.
+ * @param family - excludes the addresses of the other family.
+ * @throws StreamConnectError `ERR_STREAM_RESOLVE` if the name has no address; StreamUsageError `ERR_STREAM_USAGE` if it
+ *   has no address of `family`.
  */
 export async function resolveListenAddresses(
   host: string | undefined,
   family?: AddressFamily,
 ): Promise<readonly ListenAddress[]> {
   if (family !== undefined && family !== 4 && family !== 6) {
-    throw listenUsage(`a family of 4 or 6 was expected, not ${shownValue(family)}`);
+    throw listenUsage(`family must be 4 or 6, got ${shownValue(family)}`);
   }
   const addresses = await allAddresses(host);
   if (family === undefined) return addresses;
   const wanted = addresses.filter(({ address }) => address.includes(':') === (family === 6));
-  if (wanted.length === 0) throw listenUsage(`${host} has no address of IPv${family}`);
-  // Who asks for a family in so many words has not only implied it.
+  if (wanted.length === 0) throw listenUsage(`${host} has no IPv${family} address`);
+  // A family that was requested explicitly must not be missing.
   return wanted.map(({ address }) => ({ address, mayBeMissing: false }));
 }
 
@@ -55,18 +58,18 @@ const IMPLIED = {
   ],
 } as const satisfies Record<string, readonly ListenAddress[]>;
 
-/** Whether a failed bind says that the machine does not have the address at all. */
+/** Whether binding failed because the machine does not have the address. */
 export function isMissingAddress(error: unknown): boolean {
   return error instanceof SystemError && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT');
 }
 
-/** In which way other processes may have the same port. */
+/** How other processes may share the port. */
 export interface Sharing {
   readonly reusePort: boolean;
   readonly cluster: boolean;
 }
 
-/** What to bind for one address. */
+/** Returns what to bind for one address. */
 export function toListenTarget(address: string, port: number, sharing: Sharing): ListenTarget {
   return { address, port, ...sharing, v6Only: address.includes(':') };
 }

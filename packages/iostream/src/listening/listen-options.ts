@@ -8,40 +8,51 @@ import { openListeningSocket } from './listen.ts';
 import type { ListeningSocket } from './listener.ts';
 import { takeSystemdSockets } from './systemd.ts';
 
-/** Where to listen, in one of five ways: port and host, `path`, `sockets`, `systemd` or `fd`. */
+/** Where to listen, in one of five ways: `port` and `host`, `path`, `sockets`, `systemd` or `fd`. */
 export interface ListenOptions {
   /**
-   * 0 to 65,535, as a number or as its digits, such as `process.env.PORT`; 0, the default, picks one that is free, the
-   * same for every address.
+   * 0 to 65,535, as a number or a string of digits such as `process.env.PORT`. 0 selects a free port, the same for all
+   * addresses. Default: 0.
    */
   readonly port?: number | string | undefined;
-  /** A numeric address, a name, or `localhost` for both loopbacks. Default: all interfaces, IPv4 and IPv6. */
+  /**
+   * A numeric address, a host name, or `localhost` for both loopback addresses. Default: all interfaces, IPv4 and IPv6.
+   */
   readonly host?: string;
-  /** Leaves out the addresses of the other family. Default: both. */
+  /** Listens only on addresses of this family. Default: both. */
   readonly family?: AddressFamily;
-  /** Lets several processes listen on the port, and the system spread connections over them. Default false. */
+  /** Lets several processes listen on the same port; the system distributes connections among them. Default: false. */
   readonly reusePort?: boolean;
-  /** Of `forkProcesses` on the portable backend: the listener is one that node:cluster shares. Default false. */
+  /**
+   * Uses a listener that node:cluster shares among processes: for `forkProcesses` on the portable backend. Default:
+   * false.
+   */
   readonly cluster?: boolean;
-  /** A Unix socket in place of host and port; NUL first is a Linux abstract name. A stale socket is replaced. */
+  /**
+   * The path of a Unix socket, instead of host and port. On Linux a path that starts with NUL is an abstract name. A
+   * stale socket file is replaced.
+   */
   readonly path?: string;
-  /** Who may connect to `path`: in force before anybody can. Default 0o600, its owner alone. */
+  /**
+   * Permissions of the file at `path`: who may connect. Set before the first connection is possible. Default: 0o600,
+   * the owner only.
+   */
   readonly mode?: number;
-  /** Sockets that listen already, from `bindSockets` or `bindUnixSocket`. They belong to the server from then on. */
+  /** Open listening sockets from `bindSockets` or `bindUnixSocket`. The server owns them from then on. */
   readonly sockets?: readonly ListeningSocket[];
   /**
-   * The sockets that systemd has passed to this process: all of them, or those with one name. See `systemdSockets`.
-   * They belong to the server from then on; after a failure, use none of them.
+   * Sockets that systemd passed to this process: all of them, or those with the given name. See `systemdSockets`. The
+   * server owns them from then on; if listening fails, none of them can be used again.
    */
   readonly systemd?: true | string;
   /**
-   * Listening sockets that this process has inherited: from `forkProcesses`, from any parent. They belong to the
-   * server from then on; after a failure, use none of them.
+   * File descriptors of listening sockets that this process inherited, from `forkProcesses` or any other parent. The
+   * server owns them from then on; if listening fails, none of them can be used again.
    */
   readonly fd?: number | readonly number[];
 }
 
-/** What may stand beside each way of listening; `port` is the way that needs no word. */
+/** The options that each way of listening allows; `port` is the default. */
 const WAYS = {
   fd: [],
   systemd: [],
@@ -50,7 +61,7 @@ const WAYS = {
   port: ['host', 'family', 'reusePort', 'cluster'],
 } as const satisfies Record<string, readonly (keyof ListenOptions)[]>;
 
-/** The names that `listen` knows, for servers that take other options beside them. */
+/** The option names of `listen`, for servers that accept further options. */
 export const LISTEN_OPTIONS: OptionNames<ListenOptions> = Object.freeze({
   port: true,
   host: true,
@@ -64,12 +75,12 @@ export const LISTEN_OPTIONS: OptionNames<ListenOptions> = Object.freeze({
   fd: true,
 });
 
-/** Options of `listen` with their port as a number, if they have one. */
+/** {@link ListenOptions} with the port as a number, if it is set. */
 type ResolvedListenOptions = Omit<ListenOptions, 'port'> & { readonly port?: number };
 
 /**
- * What is wrong with an object of options for `listen` as such, as `optionsProblem` says it; a port alone, which servers
- * elsewhere take, has a remedy.
+ * Describes what is wrong with the options object of `listen`, as `optionsProblem` does. If the caller passed a port
+ * alone, as other servers accept, the message says how to write it.
  *
  * @param known - default: the names of {@link ListenOptions}.
  */
@@ -79,7 +90,7 @@ export function listenOptionsProblem(options: unknown, known: object = LISTEN_OP
   return port === undefined ? problem : `${problem}: write listen({ port: ${port} })`;
 }
 
-/** @throws StreamUsageError `ERR_STREAM_USAGE` for a name that is not known, and for a port that is none. */
+/** @throws StreamUsageError `ERR_STREAM_USAGE` for an unknown option or an invalid port. */
 export function resolveListenOptions(options: ListenOptions): ResolvedListenOptions {
   const problem = listenOptionsProblem(options);
   if (problem !== undefined) throw listenUsage(problem);
@@ -87,7 +98,7 @@ export function resolveListenOptions(options: ListenOptions): ResolvedListenOpti
   return port === undefined ? others : { ...others, port: requirePort(port) };
 }
 
-/** Opens, or takes over, the sockets that `options` mean. @throws as `TCPServer.listen`; nothing is left open then. */
+/** Opens or takes over the sockets that `options` select. @throws as `TCPServer.listen`; no socket stays open then. */
 export async function bindFor(
   loop: IOLoop,
   options: ResolvedListenOptions,
@@ -117,12 +128,12 @@ function wayOf(options: ResolvedListenOptions): keyof typeof WAYS {
   const allowed: readonly string[] = WAYS[way];
   for (const other of [...ways, ...Object.values(WAYS).flat()]) {
     if (other === way || options[other] === undefined || allowed.includes(other)) continue;
-    throw listenUsage(`${way} stands in place of ${other}, not beside it`);
+    throw listenUsage(`${way} cannot be combined with ${other}`);
   }
   return way;
 }
 
-/** All of them or none. */
+/** Takes over all descriptors, or none. */
 async function bindInherited(
   loop: IOLoop,
   fds: readonly number[],
@@ -144,17 +155,17 @@ function requireDescriptors(fd: ListenOptions['fd']): readonly number[] {
     Number.isInteger(one) && (one as number) >= 0 && (one as number) < 2 ** 31;
   const areDescriptors = Array.isArray(fds) && fds.length > 0 && fds.every(isDescriptor);
   if (areDescriptors && new Set(fds).size === fds.length) return fds;
-  throw listenUsage('fd was expected to be a descriptor, or several');
+  throw listenUsage('fd must be a file descriptor, or a list of different file descriptors');
 }
 
 function requireName(name: unknown): string | true {
   if (name === true || (typeof name === 'string' && name !== '')) return name;
-  throw listenUsage('systemd was expected to be true or the name of sockets');
+  throw listenUsage('systemd must be true, or the name of one or more sockets');
 }
 
 function requireSockets(sockets: readonly ListeningSocket[] = []): readonly ListeningSocket[] {
   const areSockets =
     Array.isArray(sockets) && sockets.every((one) => typeof one?.addAcceptHandler === 'function');
   if (areSockets && sockets.length > 0 && new Set(sockets).size === sockets.length) return sockets;
-  throw listenUsage('sockets was expected to be listening sockets, each of them once');
+  throw listenUsage('sockets must be a list of different listening sockets');
 }

@@ -1,5 +1,5 @@
-// This room knows listening sockets on either backend: addresses and ports, Unix socket files, and sockets inherited
-// from a parent or from systemd. It does not know what is done with an accepted connection.
+// The listening/ folder holds listening sockets for either backend: addresses and ports, Unix socket files, and sockets
+// inherited from a parent process or from systemd. What happens to accepted connections is decided in server/.
 
 import type { IOLoop } from '@landspout/ioloop';
 import type { Listener, ListenerOptions, ListeningSocket, ListenTarget } from './listener.ts';
@@ -7,7 +7,7 @@ import { openNodeSocket } from './node-listener.ts';
 import { openReactorSocket } from './reactor-listener.ts';
 
 /**
- * Listens with whichever backend `loop` has. The listener keeps the process alive until it is closed.
+ * Listens on the backend of `loop`. The listener keeps the process alive until it is closed.
  *
  * @throws as {@link openListeningSocket}.
  */
@@ -22,10 +22,10 @@ export async function listen(
 }
 
 /**
- * Opens a socket that listens, with whichever backend `loop` has.
+ * Opens a listening socket on the backend of `loop`.
  *
- * @throws SystemError such as `EADDRINUSE`, with nothing left open; StreamUsageError `ERR_STREAM_USAGE` for what
- *   cannot be, or not on this backend.
+ * @throws SystemError such as `EADDRINUSE`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid or the backend
+ *   does not support it. Nothing stays open then.
  */
 export async function openListeningSocket(
   loop: IOLoop,

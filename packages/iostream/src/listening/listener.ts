@@ -3,38 +3,43 @@ import { callReporting, runInRootContext } from '@landspout/ioloop/reactor';
 import { StreamUsageError } from '../errors.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 
-/** A listening socket. While it takes connections, it keeps the process alive. */
+/** A listening socket. It keeps the process alive while it accepts connections. */
 export interface Listener {
   readonly address: SocketAddress;
   /**
-   * Stops listening; accepted connections live on. Connections that wait are taken first, unless nobody takes any:
-   * they would be reset. Idempotent. Settles when the port is free.
+   * Stops listening; accepted connections stay open. If a handler is set, connections still in the backlog are accepted
+   * first; otherwise the kernel resets them. Idempotent. Resolves when the port is free.
    */
   close(): Promise<void>;
 }
 
-/** Takes one connection, which is open and paused. If it throws or rejects, that is logged, and the connection closed. */
+/**
+ * Called with each accepted connection, which is open and paused. If it throws or rejects, the error is logged and the
+ * connection is closed.
+ */
 export type AcceptHandler = (transport: Transport) => unknown;
 
 /**
- * A socket that listens, as a value: connections wait in it until somebody takes them, up to its backlog; what comes
- * beyond that is refused or dropped. Only while somebody takes them does it keep the process alive.
+ * A listening socket whose connections a handler accepts. While no handler is set, connections wait in the backlog;
+ * beyond its limit they are refused or dropped. The socket keeps the process alive only while a handler is set.
  */
 export interface ListeningSocket extends Listener, AsyncDisposable {
   /**
-   * Takes the connections that wait, and those that come, each on a turn of its own or of a batch, and each in the root
-   * async context, whatever was entered for an earlier one. A connection that
-   * its peer has broken off before may come as a closed one or not at all; neither disturbs the others.
+   * Starts accepting: the waiting connections first, then new ones. One loop iteration may deliver several. Each call
+   * of `handler` runs in the root async context, so context that an earlier call entered does not leak into it. If a
+   * peer disconnected before its connection was accepted, the connection may be delivered already closed, or not at
+   * all; other connections are not affected.
    *
-   * @returns what stops it: connections wait again from then on, and another handler may take its place. Idempotent.
-   * @throws StreamUsageError `ERR_STREAM_USAGE` when it has a handler already, or is closed.
+   * @returns a function that stops accepting. Connections then wait in the backlog again, and another handler can be
+   *   set. Idempotent.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if the socket already has a handler or is closed.
    */
   addAcceptHandler(handler: AcceptHandler): () => void;
 }
 
 /**
- * Where to listen: a numeric address and a port (0 picks one), a Unix socket's path (NUL first: abstract), or the
- * number of a descriptor that was inherited and that the listener takes over.
+ * Where to listen: a numeric address and a port (0 selects a free one), the path of a Unix socket (abstract if it
+ * starts with NUL), or an inherited file descriptor, which the listener takes over.
  */
 export type ListenTarget =
   | {
@@ -42,43 +47,46 @@ export type ListenTarget =
       readonly port: number;
       readonly reusePort?: boolean;
       readonly v6Only?: boolean;
-      /** Portable backend: asks the parent of node:cluster for the listener, which its other children have too. */
+      /** Portable backend only: uses a listener of the node:cluster parent, which its other children share. */
       readonly cluster?: boolean;
     }
   | {
       readonly path: string;
-      /** Who may connect: in force before anybody can. Default 0o600, the owner alone. */
+      /**
+       * Permissions of the socket file: who may connect. Set before the first connection is possible. Default: 0o600,
+       * the owner only.
+       */
       readonly mode?: number;
     }
   | { readonly fd: number };
 
 export interface ListenerOptions {
-  /** Connections that the system holds until they are accepted. */
+  /** How many connections the system queues until they are accepted. */
   readonly backlog: number;
   readonly onConnection: AcceptHandler;
 }
 
 /**
- * For listening sockets: calls `handler` in the root async context, so that what it enters by `enterWith` does not reach
- * the next connection of the same turn or listener.
+ * Calls `handler` with an accepted connection in the root async context, so that what it enters with `enterWith` does
+ * not leak into the next connection of the same loop iteration or listener.
  */
 export function handOver(loop: IOLoop, handler: AcceptHandler, transport: Transport): void {
   const failed = (error: unknown): void => {
-    loop.logger.error({ error }, 'the handler of an accepted connection failed');
+    loop.logger.error({ error }, 'the accept handler failed; its connection is closed');
     transport.close();
   };
   runInRootContext(() => callReporting(handler, [transport], failed), undefined);
 }
 
-/** What says that a descriptor is none, belongs to a listener already, or is no socket that can listen. */
+/** Errors that mean: not an open descriptor, already used by a listener, or not a socket that can listen. */
 const UNFIT = new Set(['EBADF', 'EEXIST', 'EINVAL', 'ENOTSOCK', 'ENOTSUP', 'EOPNOTSUPP']);
 
-/** The error for a descriptor that cannot be taken over: systems and backends differ in how they put it. */
+/** The error for a file descriptor that cannot be taken over. Its system code differs between systems and backends. */
 export function inheritedError(error: SystemError, fd: number): SystemError | StreamUsageError {
   if (!UNFIT.has(error.code)) return error;
   return new StreamUsageError(
     'ERR_STREAM_USAGE',
-    `listen: descriptor ${fd} is no stream socket that can listen, or has a listener already (${error.code})`,
+    `listen: descriptor ${fd} is not a stream socket that can listen, or already has a listener (${error.code})`,
     { cause: error },
   );
 }

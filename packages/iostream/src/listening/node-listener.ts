@@ -16,7 +16,7 @@ import { PrivateSocketFolder } from './private-socket-folder.ts';
 import { claimSocketFile, DEFAULT_SOCKET_MODE, isAbstract, noteSocketFile } from './unix-socket-file.ts';
 
 /**
- * Listens with Node's own server: the portable twin of the reactor's listener.
+ * Listens with a Node server, for the portable backend.
  *
  * @throws as {@link openNodeSocket}.
  */
@@ -31,10 +31,10 @@ export async function listenNode(
 }
 
 /**
- * Opens a socket that listens, with Node's own server.
+ * Opens a listening socket with a Node server.
  *
- * @throws SystemError such as `EADDRINUSE`, with nothing left open; StreamUsageError `ERR_STREAM_USAGE` for
- *   `reusePort` where this Node or system has no such thing, and for what is no socket that can listen.
+ * @throws SystemError such as `EADDRINUSE`; StreamUsageError `ERR_STREAM_USAGE` if Node or the system does not support
+ *   `reusePort`, or if a descriptor is not a socket that can listen. Nothing stays open then.
  */
 export async function openNodeSocket(
   loop: IOLoop,
@@ -60,12 +60,12 @@ export async function openNodeSocket(
   }
 }
 
-/** @param named - what errors name, where it is not the target itself. */
+/** @param named - the target that error messages name, if it differs from `target`. */
 async function openServer(target: ListenTarget, backlog: number, named = target): Promise<Server> {
   const listenOptions = toListenOptions(target, backlog);
-  // Paused, as a reactor's transport is: nothing is read before somebody asks.
+  // Paused, as a reactor's transport is: nothing is read until the owner of the transport calls `resume`.
   const server = createServer({ allowHalfOpen: true, noDelay: !('path' in target), pauseOnConnect: true });
-  // A listener that the parent of node:cluster is asked for takes a while, in which nothing else may keep us alive.
+  // Asking the node:cluster parent for a listener takes time, during which nothing else might keep the process alive.
   const keepAlive = setInterval(() => {}, 2 ** 31 - 1);
   try {
     server.listen(listenOptions);
@@ -84,29 +84,30 @@ function toListenOptions(
 ): ListenOptions & { reusePort?: boolean; fd?: number } {
   if ('path' in target) return { path: target.path, backlog, exclusive: true };
   if ('fd' in target) {
-    // Node would take the number for one of the parent's descriptors.
-    if (cluster.isWorker) throw listenUsage('fd is not for a child of node:cluster');
+    // In a cluster child, Node would treat the number as a descriptor of the parent.
+    if (cluster.isWorker) throw listenUsage('fd cannot be used in a child of node:cluster');
     return { fd: target.fd, backlog };
   }
   const { address: host, port, reusePort = false, v6Only: ipv6Only = false } = target;
-  if (target.cluster && !cluster.isWorker) throw listenUsage('cluster is for children of node:cluster');
-  // `exclusive` keeps node:cluster from sharing a listener that many processes of ours arrange themselves.
+  if (target.cluster && !cluster.isWorker)
+    throw listenUsage('cluster can only be used in a child of node:cluster');
+  // `exclusive` stops node:cluster from sharing a listener on its own: how processes share ports is decided here.
   const options = { host, port, backlog, ipv6Only, exclusive: target.cluster !== true };
   if (!reusePort) return options;
   if (!hasReusePort()) {
-    throw listenUsage(`Node ${process.versions.node} cannot set reusePort on this system`);
+    throw listenUsage(`reusePort is not supported by Node ${process.versions.node} on this system`);
   }
   return { ...options, reusePort };
 }
 
-/** Node has the option since 22.12 and 23.1, and libuv the socket option on these systems. */
+/** Node has the option since 22.12 and 23.1; libuv supports the socket option on Linux, among others. */
 function hasReusePort(): boolean {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const nodeHasIt = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
   return nodeHasIt && process.platform === 'linux';
 }
 
-/** libuv reports what `bind` refused only at `listen`. */
+/** libuv does not report these failures of `bind` until `listen`. */
 const REFUSED_BY_BIND = new Set([
   'EADDRINUSE',
   'EADDRNOTAVAIL',

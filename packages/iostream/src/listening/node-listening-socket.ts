@@ -9,26 +9,26 @@ import { NodeTransport } from '../transports/node-transport.ts';
 import { type AcceptHandler, handOver, type ListeningSocket, type ListenTarget } from './listener.ts';
 import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';
 
-/** What a {@link NodeListeningSocket} knows of how it came to be. */
+/** How a {@link NodeListeningSocket} was opened. */
 export interface Origin {
   readonly target: ListenTarget;
   readonly backlog: number;
   readonly file?: UnixSocketFile;
 }
 
-/** Node's own server as a {@link ListeningSocket}. */
+/** A {@link ListeningSocket} on top of a Node server. */
 export class NodeListeningSocket implements ListeningSocket {
   readonly address: SocketAddress;
   readonly #loop: IOLoop;
   readonly #server: Server;
   readonly #backlog: number;
   readonly #file: UnixSocketFile | undefined;
-  /** Node accepts whether somebody takes the connections or not: here they wait as they would in the system. */
   readonly #failureLog: RateLimitedLog;
+  /** Node accepts connections even if no handler is set; they wait here, as they would in the kernel's backlog. */
   #waiting: Socket[] = [];
   #handler: AcceptHandler | undefined;
   #open = true;
-  /** How many connections Node has accepted. */
+  /** How many connections Node has accepted so far. */
   #accepted = 0;
   #closing: Promise<void> | undefined;
 
@@ -40,18 +40,19 @@ export class NodeListeningSocket implements ListeningSocket {
     this.address = addressOf(server, target);
     server.unref();
     server.on('connection', this.#accept);
-    // What befalls accepting takes only the connection that was to be accepted with it.
+    // A failed accept affects only the connection that it was to accept.
     this.#failureLog = new RateLimitedLog(loop);
     server.on('error', (error) =>
-      this.#failureLog.warn('accept', { error }, 'a connection could not be accepted'),
+      this.#failureLog.warn('accept', { error }, 'accepting a connection failed'),
     );
   }
 
   addAcceptHandler(handler: AcceptHandler): () => void {
     if (this.#closing !== undefined) throw listenUsage('the socket is closed');
     if (this.#handler !== undefined)
-      throw listenUsage('the socket has a handler for its connections already');
-    // One of its own, so that a late second call of what stops it does not stop a successor.
+      throw listenUsage('the socket already has an accept handler; stop that one first');
+    // A wrapper of its own for each call, so that a late second call of an earlier stop function does not remove this
+    // handler.
     const own: AcceptHandler = (transport) => handler(transport);
     this.#handler = own;
     this.#server.ref();
@@ -73,14 +74,15 @@ export class NodeListeningSocket implements ListeningSocket {
   }
 
   async #close(): Promise<void> {
-    // The file goes first: nobody new finds us, and once the socket is closed the name could be somebody else's.
+    // Remove the file first, so that no new client finds the socket; after closing, the name may belong to another
+    // process.
     if (this.#file !== undefined) removeSocketFile(this.#file);
     if (this.#handler !== undefined) await this.#acceptWaiting();
     this.#open = false;
     this.#handler = undefined;
     for (const socket of this.#waiting) socket.destroy();
     this.#waiting = [];
-    // Frees the port at once; what Node would wait for besides is the end of every accepted connection.
+    // Frees the port at once. Not awaited: Node's `close` also waits for the end of every accepted connection.
     this.#server.close();
     this.#failureLog.flush();
   }
@@ -89,7 +91,7 @@ export class NodeListeningSocket implements ListeningSocket {
     return this.close();
   }
 
-  /** Who is connected when the listener closes was let in, and must not be reset. */
+  /** Accepts the connections still in the kernel's backlog before closing; otherwise the kernel would reset them. */
   async #acceptWaiting(): Promise<void> {
     let before: number;
     let rounds = 0;
@@ -97,20 +99,21 @@ export class NodeListeningSocket implements ListeningSocket {
       before = this.#accepted;
       await nextPoll();
       rounds += 1;
-      // Node accepts one in each turn; a flood of them does not keep the listener open.
+      // Node accepts one connection per loop iteration; the limit stops a flood of them from keeping the listener open.
     } while (this.#accepted > before && rounds < 2 * this.#backlog);
   }
 
   readonly #accept = (socket: Socket): void => {
     this.#accepted += 1;
-    // Those that wait come first.
+    // Connections that already wait are delivered first.
     if (this.#handler !== undefined && this.#waiting.length === 0) this.#hand(socket, this.#handler);
     else if (this.#open && this.#waiting.length < this.#backlog) this.#wait(socket);
     else socket.destroy();
   };
 
   #wait(socket: Socket): void {
-    // As in the system's queue: nobody is kept alive by it, and one that breaks off is nobody's error.
+    // As in the kernel's backlog: a waiting connection does not keep the process alive, and its failure is not an
+    // error.
     socket.unref();
     socket.on('error', () => {});
     this.#waiting.push(socket);
@@ -130,7 +133,7 @@ export class NodeListeningSocket implements ListeningSocket {
   }
 }
 
-/** The loop has looked at its descriptors once: between two immediates of different turns it does. */
+/** Resolves after the loop has polled its descriptors once, which happens between two `setImmediate` phases. */
 function nextPoll(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
@@ -138,7 +141,7 @@ function nextPoll(): Promise<void> {
 function addressOf(server: Server, target: ListenTarget): SocketAddress {
   if ('path' in target) return { family: 'unix', path: target.path };
   const found = server.address() as { address: string; port: number } | string | null;
-  // An inherited Unix socket; one whose name cannot be had is still one.
+  // An inherited Unix socket, even if its name is not available.
   if (found === null || typeof found === 'string') return { family: 'unix', path: found ?? '' };
   const { address, port } = found;
   return internetAddress(address, port);

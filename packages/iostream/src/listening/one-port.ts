@@ -2,15 +2,16 @@ import { SystemError } from '@landspout/ioloop';
 import { isMissingAddress, type ListenAddress } from './listen-addresses.ts';
 import type { Listener } from './listener.ts';
 
-/** How often a free port of one family may turn out to be taken in the other. */
+/** How many times to try if a port that is free in one family is in use in the other. */
 const PORT_ATTEMPTS = 10;
 
 /**
- * Opens a socket on each of `addresses`, all with one port: with port 0 the one that the system picks for the first,
- * and when another has that port in use already, from the start with another pick.
+ * Opens a socket on each of `addresses`, all on the same port. With port 0 the system selects a port for the first
+ * address; if another address has that port in use, all sockets are closed and another port is tried, up to 10 times.
  *
- * @param open - opens one.
- * @throws what `open` throws, other than that an address which may be missing is; those that were open are closed then.
+ * @param open - opens one socket.
+ * @throws what `open` throws, except for an address that may be missing and is; the sockets opened so far are closed
+ *   then.
  */
 export async function openOnOnePort<Opened extends Listener>(
   addresses: readonly ListenAddress[],

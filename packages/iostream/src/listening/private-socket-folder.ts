@@ -4,26 +4,29 @@ import { SystemError } from '@landspout/ioloop';
 import { longestSocketPath } from './unix-socket-file.ts';
 
 /**
- * A folder that nobody else may enter, where a Unix socket comes into being before it gets its name.
+ * A folder that only its owner can enter, in which a Unix socket is prepared before it is published under its final
+ * name.
  *
- * For Node, which binds and listens in one step, so that anybody could connect before the mode is set, and which
- * removes the path that it bound at the close, whoever has it by then. The socket is bound in here, is given its mode,
- * and then gets the name that was asked for; Node only ever knows the one in here.
+ * Needed on Node for two reasons: Node binds and listens in one step, so any process could connect before the mode is
+ * set; and on close Node removes the path that it bound, even if another process has since replaced the file. So Node
+ * binds a path in this folder, the mode is set, and only then is the socket linked to its final name, which Node never
+ * learns.
  */
 export class PrivateSocketFolder {
-  /** Where to bind. */
+  /** The path to bind. */
   readonly socketPath: string;
   readonly #folder: string;
   readonly #path: string;
 
   /**
-   * @param path - what the socket shall be called in the end.
-   * @throws SystemError what `bind` would say of its folder; `ENAMETOOLONG` when there is no room for a longer path.
+   * @param path - the final name of the socket.
+   * @throws SystemError as `bind` would throw for the folder of `path`; `ENAMETOOLONG` if the longer path in here
+   *   exceeds the limit.
    */
   constructor(path: string) {
     this.#path = path;
     const parent = dirname(path);
-    // mkdtemp adds six characters.
+    // mkdtemp appends six characters.
     const longest = join(parent, '.123456', 's');
     if (Buffer.byteLength(longest) > longestSocketPath()) throw new SystemError('ENAMETOOLONG', 'bind', path);
     try {
@@ -34,20 +37,20 @@ export class PrivateSocketFolder {
     this.socketPath = join(this.#folder, 's');
   }
 
-  /** Gives the socket its name. @throws SystemError `EADDRINUSE` when something else has it. */
+  /** Gives the socket its final name. @throws SystemError `EADDRINUSE` if a file with that name exists. */
   publish(): void {
     try {
       linkSync(this.socketPath, this.#path);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EEXIST') throw this.#inUse(error);
-      // Where the file system has no second names, the first one is changed; there it could hit what came just now.
+      // The file system has no hard links: rename instead. Unlike a link, that would replace a file created just now.
       if (lstatSync(this.#path, { throwIfNoEntry: false }) !== undefined) throw this.#inUse(error);
       this.#rename();
     }
   }
 
-  /** Removes the folder. The socket keeps its new name. */
+  /** Removes the folder. The socket keeps its final name. */
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }

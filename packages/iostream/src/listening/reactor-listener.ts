@@ -13,10 +13,10 @@ import {
 } from './unix-socket-file.ts';
 
 /**
- * Opens a socket that listens, on the reactor.
+ * Opens a listening socket on the reactor, for the native backend.
  *
- * @throws SystemError such as `EADDRINUSE`, with nothing left open; StreamUsageError `ERR_STREAM_USAGE` for what is
- *   no socket that can listen, or is not for this backend.
+ * @throws SystemError such as `EADDRINUSE`; StreamUsageError `ERR_STREAM_USAGE` if a descriptor is not a socket that
+ *   can listen, or the native backend does not support an option. Nothing stays open then.
  */
 export function openReactorSocket(
   loop: IOLoop,
@@ -32,8 +32,8 @@ export function openReactorSocket(
 }
 
 /**
- * Takes over an inherited listener. `listen` is called once more: it sets our backlog, and it is the check that this is
- * a stream socket, and no connection.
+ * Takes over an inherited listener. Calling `listen` again sets our backlog, and fails unless the descriptor is an
+ * unconnected stream socket.
  */
 function takeListener(reactor: Reactor, fd: number, backlog: number): Descriptor {
   const { binding, options } = reactor;
@@ -45,7 +45,8 @@ function takeListener(reactor: Reactor, fd: number, backlog: number): Descriptor
     binding.close(slot, generation);
     throw inheritedError(systemError(result, 'listen', targetName({ fd })), fd);
   }
-  // Saves a system call for each connection. A Unix socket has no such option, and needs none.
+  // Accepted connections inherit the option, which saves a system call for each. Fails on a Unix socket, which does not
+  // need it.
   binding.setOption(slot, generation, options.NODELAY, 1);
   return { slot, generation };
 }
@@ -58,7 +59,7 @@ function openListener(
   const { binding, constants, options } = reactor;
   const isUnix = 'path' in target;
   if (!isUnix && target.cluster) {
-    throw listenUsage('cluster is for the portable backend');
+    throw listenUsage('cluster can only be used on the portable backend');
   }
   const isV6 = !isUnix && target.address.includes(':');
   const domain = isUnix ? constants.AF_UNIX : isV6 ? constants.AF_INET6 : constants.AF_INET;

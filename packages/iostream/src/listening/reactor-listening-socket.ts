@@ -14,19 +14,19 @@ import { ReactorTransport } from '../transports/reactor-transport.ts';
 import { type AcceptHandler, handOver, type ListeningSocket } from './listener.ts';
 import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';
 
-/** Most connections accepted in one turn, so that a flood of them does not starve those that are there. */
+/** Most connections accepted in one loop iteration, so that a flood of them does not starve the open ones. */
 const ACCEPTS_PER_TURN = 128;
-/** How long accepting pauses when no descriptor is left, instead of spinning on what cannot be accepted. */
+/** How long accepting pauses if the process is out of descriptors or memory; retrying at once would only use up CPU. */
 const EXHAUSTED_REST_MS = 100;
 const READABLE = 0x01;
 
-/** A descriptor that listens, and the file that came with it. */
+/** A listening descriptor, and its socket file if there is one. */
 export interface OpenedListener {
   readonly descriptor: Descriptor;
   readonly file: UnixSocketFile | undefined;
 }
 
-/** A descriptor of the reactor as a {@link ListeningSocket}. */
+/** A {@link ListeningSocket} on top of a descriptor of the reactor. */
 export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
   readonly address: SocketAddress;
   readonly #loop: IOLoop;
@@ -52,8 +52,9 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
   addAcceptHandler(handler: AcceptHandler): () => void {
     if (!this.#open) throw listenUsage('the socket is closed');
     if (this.#handler !== undefined)
-      throw listenUsage('the socket has a handler for its connections already');
-    // One of its own, so that a late second call of what stops it does not stop a successor.
+      throw listenUsage('the socket already has an accept handler; stop that one first');
+    // A wrapper of its own for each call, so that a late second call of an earlier stop function does not remove this
+    // handler.
     const own: AcceptHandler = (transport) => handler(transport);
     this.#handler = own;
     this.#reactor.register(this.#descriptor, READABLE, this);
@@ -71,13 +72,13 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
     return inspection(this, [], () => ({ address: inspectedAddress(this.address), isOpen: this.#open }));
   }
 
-  /** Who is connected when the listener closes was let in, and must not be reset. */
+  /** Accepts the connections still in the kernel's backlog before closing; otherwise the kernel would reset them. */
   #acceptWaiting(): void {
-    // Twice, as more may connect meanwhile; but a flood of them does not keep the listener open.
+    // Twice the backlog, since more may connect meanwhile; the limit stops a flood from keeping the listener open.
     this.#accept(2 * this.#backlog);
   }
 
-  /** @param most - when it returns before that many, nobody waits, or no descriptor is left. */
+  /** @param most - if fewer are accepted, none are waiting or the process is out of descriptors or memory. */
   #accept(most: number): void {
     const { binding, constants } = this.#reactor;
     const { slot, generation } = this.#descriptor;
@@ -93,14 +94,15 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
         if (this.#open) this.#rest(connection);
         return;
       }
-      // Anything else befell the connection that was to be accepted, and takes only that one with it.
+      // Any other error concerns only the connection that was to be accepted.
     }
   }
 
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    // The file goes first: nobody new finds us, and once the socket is closed the name could be somebody else's.
+    // Remove the file first, so that no new client finds the socket; after closing, the name may belong to another
+    // process.
     if (this.#file !== undefined) removeSocketFile(this.#file);
     if (this.#handler !== undefined) {
       this.#acceptWaiting();
@@ -130,7 +132,11 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
 
   #rest(result: number): void {
     const error = systemError(result, 'accept');
-    this.#failureLog.warn('accept', { error }, `accepting pauses for ${EXHAUSTED_REST_MS} ms`);
+    this.#failureLog.warn(
+      'accept',
+      { error },
+      `out of file descriptors or memory; accepting pauses for ${EXHAUSTED_REST_MS} ms`,
+    );
     this.#reactor.unregister(this.#descriptor);
     this.#resting = this.#loop.clock.setTimeout(() => {
       this.#resting = undefined;

@@ -6,30 +6,30 @@ import { targetName } from '../addresses/net-address.ts';
 import { connect } from '../connecting/connect.ts';
 import { listenUsage, streamChecks } from '../errors.ts';
 
-/** Its owner alone. */
+/** The owner only. */
 export const DEFAULT_SOCKET_MODE = 0o600;
 
-/** Remembers which file a listener made, so that only that one is ever removed. */
+/** The file that a listener created. Its identity makes sure that no other file is ever removed. */
 export interface UnixSocketFile {
   readonly path: string;
   readonly identity: string;
 }
 
-/** Whether `path` is a name outside the file system: Linux's abstract names, Windows' pipes. */
+/** Whether `path` is a name outside the file system: a Linux abstract name or a Windows pipe. */
 export function isAbstract(path: string): boolean {
   return path.startsWith('\0') || process.platform === 'win32';
 }
 
 /**
- * Checks what can be checked before any file is touched.
+ * Checks the path and the mode before any file is touched.
  *
- * @throws SystemError `ENAMETOOLONG` for a path that the system could only take cut off; StreamUsageError
- *   `ERR_STREAM_USAGE` for one that is no path, or a mode that is none.
+ * @throws SystemError `ENAMETOOLONG` if the system would have to truncate the path; StreamUsageError `ERR_STREAM_USAGE`
+ *   if the path or the mode is invalid.
  */
 export function requireSocketPath(path: string, mode = DEFAULT_SOCKET_MODE): void {
   if (typeof path !== 'string' || path === '' || path === '\0' || path.indexOf('\0') > 0) {
     throw listenUsage(
-      `a path without NUL, or one more character after it, was expected, not ${shownValue(path)}`,
+      `path must be text without NUL, except as the first character of a longer name, got ${shownValue(path)}`,
     );
   }
   streamChecks.wholeNumber('listen', 'mode', mode, 0, 0o777);
@@ -38,15 +38,15 @@ export function requireSocketPath(path: string, mode = DEFAULT_SOCKET_MODE): voi
   }
 }
 
-/** In bytes, without the NUL at the end: unix(7), and the same man page of the BSDs. Windows has pipes, not sockets. */
+/** In bytes, without the terminating NUL: unix(7) of Linux and of the BSDs. Windows has pipes instead of sockets. */
 export function longestSocketPath(): number {
   if (process.platform === 'win32') return 256;
   return process.platform === 'linux' ? 107 : 103;
 }
 
 /**
- * Removes the socket that a process which died has left at `path`. One that still answers stays, and so does
- * every other kind of file: binding then fails with `EADDRINUSE`.
+ * Removes the socket file that a terminated process left at `path`. A socket that accepts connections stays, and so
+ * does any other type of file: binding then fails with `EADDRINUSE`.
  */
 export async function removeStaleSocket(loop: IOLoop, path: string): Promise<void> {
   if (isAbstract(path)) return;
@@ -62,10 +62,10 @@ export async function removeStaleSocket(loop: IOLoop, path: string): Promise<voi
 }
 
 /**
- * Limits who may connect to a socket that was bound, and notes which file it is: before it listens, so that nobody
- * can connect under the mode that the process's umask would leave.
+ * Sets the mode of a bound socket, which limits who may connect, and records which file it is. Call it before the
+ * socket listens, so that no one can connect with the mode that the umask left.
  *
- * @throws SystemError when the file is not to be had; it is removed then.
+ * @throws SystemError if the file cannot be changed; it is removed then.
  */
 export function claimSocketFile(path: string, mode: number): UnixSocketFile {
   try {
@@ -77,29 +77,35 @@ export function claimSocketFile(path: string, mode: number): UnixSocketFile {
   }
 }
 
-/** @param path - of a socket that is ours; made absolute, since the process may change its folder. */
+/**
+ * @param path - of a socket that we created; stored as an absolute path, since the process may change its working
+ *   directory.
+ */
 export function noteSocketFile(path: string): UnixSocketFile {
   const absolute = resolve(path);
   return { path: absolute, identity: identityOf(absolute) ?? '' };
 }
 
-/** Removes the file, unless another one has taken its place, or none. */
+/** Removes the file, unless it is gone or another file has replaced it. */
 export function removeSocketFile({ path, identity }: UnixSocketFile): void {
   if (identityOf(path) !== identity) return;
   try {
     unlinkSync(path);
   } catch {
-    // The folder is no longer ours to change. A file that stays is a stale socket, which the next server replaces.
+    // The folder may no longer be writable. The file then becomes a stale socket, which the next server replaces.
   }
 }
 
-/** What tells a socket from its successor, which may well get the same inode. @returns `undefined` for no socket. */
+/**
+ * Distinguishes a socket from a later one, which may get the same inode. @returns `undefined` if `path` is not a
+ * socket.
+ */
 function identityOf(path: string): string | undefined {
   let stats: BigIntStats | undefined;
   try {
     stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   } catch {
-    return undefined; // Such as a folder that may not be searched: binding will say so.
+    return undefined; // For example, a folder without search permission: binding reports that.
   }
   return stats?.isSocket() ? `${stats.dev}:${stats.ino}:${stats.birthtimeNs}` : undefined;
 }

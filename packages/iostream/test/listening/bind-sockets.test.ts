@@ -147,7 +147,7 @@ describe('bindSockets', () => {
     await expect(server.listen({ port: 0, sockets: await bind(0, LOOPBACK) } as never)).rejects.toMatchObject(
       {
         code: 'ERR_STREAM_USAGE',
-        message: expect.stringContaining('sockets stands in place of port'),
+        message: expect.stringContaining('sockets cannot be combined with port'),
       },
     );
   });
@@ -233,7 +233,7 @@ describe('ListeningSocket.addAcceptHandler', () => {
       expect((await stream.readUntilClose()).length).toBe(0);
       await until(() => of('error').length === count);
     }
-    expect(of('error')[0]).toMatchObject({ message: 'the handler of an accepted connection failed' });
+    expect(of('error')[0]).toMatchObject({ message: 'the accept handler failed; its connection is closed' });
   });
 
   it('has one handler at a time, and none after the close [NET-03]', async () => {
