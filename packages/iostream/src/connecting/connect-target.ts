@@ -2,18 +2,18 @@ import { portNumber, portProblem } from '@landspout/ioloop/reactor';
 import { type AddressFamily, isValidIp } from '../addresses/net-address.ts';
 import { StreamUsageError, streamChecks } from '../errors.ts';
 
-/** Where to connect: a numeric address and a port, or a Unix socket's path (NUL first: abstract). */
+/** The remote end: a numeric address and a port, or the path of a Unix socket (abstract if it starts with NUL). */
 export type ConnectTarget =
   | {
       readonly address: string;
       readonly port: number;
-      /** A numeric address of this machine to connect from, and a port (default 0: any). */
+      /** The local address to connect from, in numeric form, and the local port (default: 0, any free port). */
       readonly localAddress?: string | undefined;
       readonly localPort?: number | undefined;
     }
   | { readonly path: string };
 
-/** Where to connect to and from, in the words of `TCPClient.connect`. */
+/** The options of `TCPClient.connect` that name the remote and the local end. */
 interface DialOptions {
   readonly host: string;
   readonly port: number | string;
@@ -22,19 +22,19 @@ interface DialOptions {
   readonly localPort?: number | string | undefined;
 }
 
-/** The same, checked, with ports as numbers. */
+/** {@link DialOptions} after checking, with ports as numbers. */
 interface CheckedDialOptions {
-  /** The family whose addresses may be tried; `undefined` where any may. */
+  /** The only family whose addresses may be tried; `undefined` allows both. */
   readonly family: AddressFamily | undefined;
   readonly port: number;
   readonly localPort: number | undefined;
 }
 
 /**
- * Checks what the system would be asked with: Node's sockets take -1 for 65,535, and the reactor throws what is meant
- * for us.
+ * Checks the options before they reach the system. Node's sockets would accept port -1 as 65,535, and the reactor would
+ * throw errors that are not meant for users.
  *
- * @throws StreamUsageError `ERR_STREAM_USAGE`.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid.
  */
 export function requireDialOptions(options: DialOptions): CheckedDialOptions {
   const { host, family, localAddress } = options;
@@ -46,7 +46,7 @@ export function requireDialOptions(options: DialOptions): CheckedDialOptions {
   if (!isValidIp(localAddress)) throw streamChecks.wrong('connect', 'a numeric localAddress', localAddress);
   const localFamily = localAddress.includes(':') ? 6 : 4;
   if (family !== undefined && family !== localFamily)
-    throw streamChecks.wrong('connect', `a localAddress of IPv${family}`, localAddress);
+    throw streamChecks.wrong('connect', `an IPv${family} localAddress`, localAddress);
   return { family: localFamily, port, localPort };
 }
 

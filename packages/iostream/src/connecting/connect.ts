@@ -6,10 +6,10 @@ import { connectNode } from './node-connect.ts';
 import { connectReactor } from './reactor-connect.ts';
 
 /**
- * Connects to one numeric address or path with whichever backend `loop` has. For names, TLS and deadlines there is
+ * Connects to one numeric address or path, on the backend of `loop`. For host names, TLS and deadlines use
  * {@link TCPClient}.
  *
- * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` when it aborts. Nothing stays open then.
+ * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` if it aborts. Nothing stays open in either case.
  */
 export async function connect(loop: IOLoop, target: ConnectTarget, signal?: AbortSignal): Promise<Transport> {
   try {

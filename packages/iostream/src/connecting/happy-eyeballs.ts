@@ -8,8 +8,8 @@ import type { Transport } from '../transport.ts';
 const ATTEMPT_DELAY_MS = 250;
 
 /**
- * Most attempts under way at once, each of which has a descriptor. Only a host with more silent addresses than this
- * reaches it; the oldest attempt, which has had 4 s by then, makes room for the next.
+ * The limit of simultaneous attempts, each of which uses a file descriptor. Only a host with more than 16 unresponsive
+ * addresses reaches it; the oldest attempt, started 4 s earlier, is then abandoned to make room for the next.
  */
 const MAX_ATTEMPTS = 16;
 
@@ -21,16 +21,16 @@ export interface ConnectCandidate {
 }
 
 /**
- * Connects to one of several addresses (RFC 8305 §5): they are tried in turn, alternating between the families and
- * beginning with that of the first address. The next attempt starts 250 ms after the one before it, or at once when
- * that one fails, so that a silent address delays the others and does not starve them. The first attempt that connects
- * wins; the others are stopped, and one that connects too late is closed.
+ * Connects to the first of several addresses that accepts (RFC 8305 §5). Addresses are tried in order, alternating
+ * between IPv6 and IPv4 and starting with the family of the first one. The next attempt starts 250 ms after the
+ * previous one, or as soon as the previous one fails, so an unresponsive address delays the next by 250 ms at most.
+ * The first attempt that connects wins; the others are aborted, and a connection that completes after that is closed.
  *
- * @param host - the name that was resolved, for the message.
- * @param candidates - at least one.
+ * @param host - the name that was resolved, for error messages.
+ * @param candidates - must not be empty.
  * @param connectTo - must stop, and leave nothing open, when its signal aborts.
- * @throws the error of the only address; {@link ConnectError} with the errors of all when there were several; the
- *   reason of `signal` when it aborts.
+ * @throws the error of the only address; {@link ConnectError} with the errors of all attempts if there were several;
+ *   the reason of `signal` if it aborts.
  */
 export function connectToAny<Candidate extends ConnectCandidate>(
   host: string,
@@ -61,9 +61,9 @@ interface Attempt {
 class Race<Candidate extends ConnectCandidate> {
   readonly #host: string;
   readonly #context: RaceContext<Candidate>;
-  /** The addresses that were not tried yet, the next one last. */
+  /** The addresses not tried yet; the next one is last. */
   readonly #waiting: Candidate[];
-  /** The attempts under way, the oldest first. */
+  /** The attempts in progress, oldest first. */
   readonly #attempts = new Set<Attempt>();
   readonly #errors: unknown[] = [];
   #timer: ClockTimer | undefined;
@@ -109,7 +109,7 @@ class Race<Candidate extends ConnectCandidate> {
     const isLatest = [...this.#attempts].at(-1) === attempt;
     if (this.#isOver || !this.#attempts.delete(attempt)) return;
     this.#errors.push(error);
-    // Of an older one the successor is under way already, and keeps its 250 ms.
+    // If an older attempt fails, its successor is already in progress and keeps its 250 ms.
     if (isLatest) this.#startNext();
     if (this.#attempts.size === 0) this.#finish(() => this.#context.reject(this.#failure()));
   }
@@ -139,7 +139,7 @@ class Race<Candidate extends ConnectCandidate> {
   }
 }
 
-/** The families take turns, in the order that the resolver gave each (RFC 8305 §4). */
+/** Alternates between the families and keeps the resolver's order within each (RFC 8305 §4). */
 function interleaved<Candidate extends ConnectCandidate>(candidates: readonly Candidate[]): Candidate[] {
   const first = candidates[0]?.family;
   const families = [

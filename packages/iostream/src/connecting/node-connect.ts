@@ -7,15 +7,15 @@ import { NodeTransport } from '../transports/node-transport.ts';
 import type { ConnectTarget } from './connect-target.ts';
 
 /**
- * Connects with Node's own sockets: the portable twin of the reactor's connect.
+ * Connects with a Node socket, for the portable backend.
  *
- * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` when it aborts. Nothing stays open then.
+ * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` if it aborts. Nothing stays open in either case.
  */
 export function connectNode(loop: IOLoop, target: ConnectTarget, signal?: AbortSignal): Promise<Transport> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const socket = openSocket(target);
-    // Nothing is read before somebody asks.
+    // Nothing is read until the owner of the transport calls `resume`.
     socket.pause();
     const end = (): void => {
       stopListening();
@@ -28,7 +28,7 @@ export function connectNode(loop: IOLoop, target: ConnectTarget, signal?: AbortS
         'path' in target ? { family: 'unix', path: target.path } : undefined;
       resolve(new NodeTransport(socket, { loop, remoteAddress }));
     };
-    // Stays on a socket that never connected, so that no late error of it goes unheard.
+    // Stays attached if the connection fails, so that a later `error` event is not uncaught.
     const onError = (error: NodeJS.ErrnoException): void => {
       end();
       reject(connectError(error, target));
@@ -57,7 +57,7 @@ function openSocket(target: ConnectTarget): Socket {
   });
 }
 
-/** libuv reports what `bind` refused as if `connect` had. */
+/** libuv reports these failures of `bind` as failures of `connect`. */
 const REFUSED_BY_BIND = new Set(['EADDRNOTAVAIL', 'EADDRINUSE']);
 
 function connectError(error: NodeJS.ErrnoException, target: ConnectTarget): Error {

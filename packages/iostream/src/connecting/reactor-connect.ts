@@ -14,9 +14,9 @@ import type { ConnectTarget } from './connect-target.ts';
 const WRITABLE = 0x04;
 
 /**
- * Connects on the reactor.
+ * Connects on the reactor, for the native backend.
  *
- * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` when it aborts. Nothing stays open then.
+ * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` if it aborts. Nothing stays open in either case.
  */
 export function connectReactor(
   loop: IOLoop,
@@ -60,7 +60,7 @@ class PendingConnect implements ReadyHandler {
     try {
       if (!('path' in target)) binding.setOption(slot, generation, options.NODELAY, 1);
       if (!('path' in target) && target.localAddress !== undefined) {
-        // As libuv does: attempts under way to several addresses of a host share the port that the caller chose.
+        // As libuv does: simultaneous attempts to several addresses of a host can then share the caller's local port.
         if (target.localPort) binding.setOption(slot, generation, options.REUSEADDR, 1);
         checked(
           binding.bindInet(slot, generation, target.localAddress, target.localPort ?? 0),
@@ -72,7 +72,7 @@ class PendingConnect implements ReadyHandler {
         'path' in target
           ? binding.connectUnix(slot, generation, target.path)
           : binding.connectInet(slot, generation, target.address, target.port);
-      // Even one that is connected at once is reported through readiness, on a later turn.
+      // If the connection is established at once, `ready` still reports it, in a later loop iteration.
       if (result !== -constants.EINPROGRESS) checked(result, 'connect', this.#name);
       reactor.register(this.#descriptor, WRITABLE, this);
     } catch (error) {

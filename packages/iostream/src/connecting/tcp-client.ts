@@ -1,5 +1,5 @@
-// This room knows how a client connects: resolve the name, try every address on either backend, then TLS. It does not
-// know listening sockets or servers.
+// The connecting/ folder holds the client's side: it resolves the name, tries each address on either backend, then
+// performs the TLS handshake. Servers and listening sockets are elsewhere.
 
 import type { SecureContext } from 'node:tls';
 import { type ClockTimer, IOLoop } from '@landspout/ioloop';
@@ -24,40 +24,46 @@ import { connectToAny } from './happy-eyeballs.ts';
 export interface TCPClientOptions {
   /** Default: a {@link SystemResolver}. */
   readonly resolver?: Resolver;
-  /** Default: the loop of this thread. */
+  /** Default: the loop of the current thread. */
   readonly loop?: IOLoop;
-  /** Most TLS sessions that are kept to spare the next connection most of its handshake. 0 is none; default 100. */
+  /**
+   * Most TLS sessions kept for resumption, which shortens the next handshake with the same server. 0 keeps none.
+   * Default: 100.
+   */
   readonly maxTlsSessions?: number;
 }
 
 interface SharedConnectOptions {
-  /** Speaks TLS, verifying the server's certificate and name. */
+  /** Connects with TLS and verifies the server's certificate and name. */
   readonly tls?: true | TlsClientOptions | SecureContext;
-  /** Most milliseconds for resolving, connecting and the TLS handshake together; 0 is no limit. Default 20 s. */
+  /** Limit for resolving, connecting and the TLS handshake together; 0 means no limit. Default: 20 s. */
   readonly timeoutMs?: number;
-  /** Stops connecting. Nothing stays open then. */
+  /** Aborts connecting; nothing stays open then. */
   readonly signal?: AbortSignal;
-  /** Of the stream, with the defaults of {@link IOStreamOptions}. */
+  /** Options of the stream; defaults as in {@link IOStreamOptions}. */
   readonly maxReadBufferBytes?: number;
   readonly maxWriteBufferBytes?: number;
   readonly writeOverflow?: 'error' | 'close';
 }
 
 export interface TCPConnectOptions extends SharedConnectOptions {
-  /** A name or a numeric address. */
+  /** A host name or a numeric address. */
   readonly host: string;
-  /** 1 to 65,535, as a number or as its digits. */
+  /** 1 to 65,535, as a number or a string of digits. */
   readonly port: number | string;
   /** Tries only addresses of this family. */
   readonly family?: AddressFamily;
-  /** A numeric address of this machine to connect from; addresses of the other family are not tried. */
+  /** The local address to connect from, in numeric form. Only addresses of the same family are tried. */
   readonly localAddress?: string;
-  /** The port to connect from. Default: any. Without `localAddress`, from the loopback address. */
+  /**
+   * The local port to connect from. Default: any free port. If set without `localAddress`, connects from the loopback
+   * address.
+   */
   readonly localPort?: number | string | undefined;
 }
 
 export interface UnixConnectOptions extends SharedConnectOptions {
-  /** A Unix socket's path; NUL first is a Linux abstract name. */
+  /** The path of a Unix socket. On Linux a path that starts with NUL is an abstract name. */
   readonly path: string;
 }
 
@@ -83,10 +89,10 @@ const UNIX_OPTIONS: OptionNames<UnixConnectOptions> = { ...SHARED_OPTIONS, path:
 const DEFAULT_TIMEOUT_MS = 20_000;
 
 /**
- * Makes connections: resolves, tries every address, and speaks TLS, all within one deadline.
+ * Opens client connections: resolves the name, tries each address and performs the TLS handshake, within one deadline.
  *
- * Of several addresses the next is tried after 250 ms, or at once when the one before it fails, alternating between
- * IPv6 and IPv4; the first that connects is used (RFC 8305 §5).
+ * If the host has several addresses, the next one is tried after 250 ms, or as soon as the previous attempt fails,
+ * alternating between IPv6 and IPv4. The first connection to be established is used (RFC 8305 §5).
  */
 export class TCPClient {
   readonly #resolver: Resolver;
@@ -101,13 +107,13 @@ export class TCPClient {
   }
 
   /**
-   * Connects.
+   * Connects, and performs the TLS handshake if `tls` is set.
    *
-   * @returns an open stream; after the handshake, where there is TLS.
+   * @returns an open stream.
    * @throws SystemError such as `ECONNREFUSED`, or ConnectError with the same code and the `errors` of all attempts if
    *   the host has several addresses; StreamConnectError `ERR_STREAM_RESOLVE` or `ERR_STREAM_TLS`; StreamTimeoutError
-   *   `ERR_STREAM_TIMEOUT`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; the reason of `signal`.
-   *   Nothing stays open then.
+   *   `ERR_STREAM_TIMEOUT`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; the reason of `signal` if it
+   *   aborts. Nothing stays open then.
    */
   async connect(options: TCPConnectOptions | UnixConnectOptions): Promise<IOStream> {
     requireConnectOptions(options);
@@ -133,7 +139,7 @@ export class TCPClient {
     if (options.tls === undefined) return transport;
     const servername = isUnix(options) ? 'localhost' : options.host;
     const sessions = this.#sessions === undefined ? {} : { sessions: this.#sessions };
-    // The one deadline of `timeoutMs` is over all of it.
+    // No separate limit for the handshake: the deadline of `timeoutMs` covers it.
     const defaults = { servername, handshakeTimeoutMs: 0, ...sessions };
     return connectTls(transport, { ...defaults, ...toTlsOptions(options.tls) }, signal, this.#loop);
   }
@@ -142,7 +148,7 @@ export class TCPClient {
     const { host, localAddress } = options;
     const { family, port, localPort } = requireDialOptions(options);
     const found = await unlessAborted(this.#resolver.resolve(host, { port, family, signal }), signal);
-    // A resolver of somebody else's may not look at the family.
+    // A custom resolver may ignore the requested family.
     const addresses = family === undefined ? found : found.filter((one) => one.family === family);
     if (addresses.length === 0) {
       const kind = family === undefined ? 'address' : `IPv${family} address`;
@@ -159,7 +165,7 @@ export class TCPClient {
     return connectToAny(host, targets, connectTo, this.#loop.clock, signal);
   }
 
-  /** Runs `open` with a signal that aborts with the caller's or at the deadline. */
+  /** Calls `open` with a signal that aborts at the deadline or when the caller's signal does. */
   async #within<T>(
     options: TCPConnectOptions | UnixConnectOptions,
     open: (signal: AbortSignal) => Promise<T>,
@@ -190,7 +196,7 @@ function peerName(options: TCPConnectOptions | UnixConnectOptions): string {
   return `${shownText(options.host, MAX_NAME)}, port ${options.port},`;
 }
 
-/** Most characters of a name in a message. */
+/** Most characters of a name in an error message. */
 const MAX_NAME = 100;
 
 function requireConnectOptions(options: TCPConnectOptions | UnixConnectOptions): void {
@@ -212,7 +218,7 @@ function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOp
   return isSecureContext(tls) ? { secureContext: tls } : tls;
 }
 
-/** A resolver of somebody else's may take its time with our signal, and return any thenable. */
+/** Stops waiting if `signal` aborts: a custom resolver may be slow to react to it, and may return any thenable. */
 function unlessAborted<T>(resolving: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stopListening = onAbort(signal, reject);
