@@ -1,13 +1,13 @@
 import type { SocketAddress } from '../transport.ts';
 
-/** Counts the open connections of a server, all of them and those of each peer, against their limits. */
+/** Counts the open connections of a server, in total and for each peer address, and enforces their limits. */
 export class ConnectionCaps {
   readonly #maxConnections: number;
   readonly #maxPerAddress: number;
   readonly #perAddress = new Map<string, number>();
   #size = 0;
 
-  /** 0 is no limit, for either. */
+  /** 0 means no limit, for either. */
   constructor(maxConnections: number, maxPerAddress: number) {
     this.#maxConnections = maxConnections;
     this.#maxPerAddress = maxPerAddress;
@@ -17,7 +17,10 @@ export class ConnectionCaps {
     return this.#size;
   }
 
-  /** Counts a connection, if it may be. @param peer - asked for its address only where that is limited. */
+  /**
+   * Counts a connection unless a limit is reached. Returns whether it was counted. @param peer - its address is read
+   * only if connections per address are limited.
+   */
   admit(peer: { readonly remoteAddress: SocketAddress }): boolean {
     if (!this.#hasPlace() || !this.admitClient(peer)) return false;
     this.#size += 1;
@@ -25,8 +28,8 @@ export class ConnectionCaps {
   }
 
   /**
-   * Counts a connection from a proxy, if it may be, against the limit of all: a proxy has as many as it has clients.
-   * What is counted once its client is known is the client, with {@link admitClient}.
+   * Counts a connection from a proxy unless the total limit is reached. There is no limit for the proxy's address,
+   * since it forwards the connections of many clients. Once the client is known, count it with {@link admitClient}.
    */
   admitProxy(): boolean {
     if (!this.#hasPlace()) return false;
@@ -34,12 +37,14 @@ export class ConnectionCaps {
     return true;
   }
 
-  /** Takes back one {@link admitProxy} whose client was never counted. */
+  /** Reverts an {@link admitProxy} whose client was not counted. */
   releaseProxy(): void {
     this.#size -= 1;
   }
 
-  /** Counts a connection against the limit of its peer alone, if it may be. @param peer - as for {@link admit}. */
+  /**
+   * Counts a connection for its peer's address only, unless that limit is reached. @param peer - as for {@link admit}.
+   */
   admitClient(peer: { readonly remoteAddress: SocketAddress }): boolean {
     if (this.#maxPerAddress === 0) return true;
     const address = limitedAddress(peer.remoteAddress);
@@ -50,7 +55,7 @@ export class ConnectionCaps {
     return true;
   }
 
-  /** Takes back one {@link admit} that said yes, or one {@link admitProxy} with its {@link admitClient}. */
+  /** Reverts a successful {@link admit}, or an {@link admitProxy} together with its {@link admitClient}. */
   release(peer: { readonly remoteAddress: SocketAddress }): void {
     this.#size -= 1;
     if (this.#maxPerAddress === 0) return;
@@ -66,14 +71,16 @@ export class ConnectionCaps {
   }
 }
 
-/** Connections of this machine itself are a proxy's or a test's: no peer could be told apart by them. */
+/**
+ * Returns the key that connections are limited by. Loopback is not limited: behind a local proxy, all clients share it.
+ */
 function limitedAddress(address: SocketAddress): string | undefined {
   if (address.family === 'IPv4') return address.address.startsWith('127.') ? undefined : address.address;
   if (address.family !== 'IPv6' || address.address === '::1') return undefined;
   return prefix64(address.address);
 }
 
-/** One IPv6 customer has a whole /64 at hand, so that is what is limited. */
+/** An IPv6 customer usually has a whole /64, so the limit applies to the /64. */
 function prefix64(address: string): string {
   const [head = '', tail] = address.split('%', 1)[0]?.split('::') ?? [];
   const groups = head === '' ? [] : head.split(':');

@@ -10,8 +10,8 @@ import type { ServerCounters } from './server-counters.ts';
 import type { ServerSettings } from './server-options.ts';
 
 /**
- * What a server does with a connection before it serves it: holds the limits, reads a PROXY header from those who have
- * to send one, and makes the TLS handshake. Counts and logs what comes to nothing.
+ * Decides whether a server serves a connection: enforces the connection limits, reads the PROXY header if the peer must
+ * send one, and performs the TLS handshake. Connections that fail are counted and logged.
  */
 export class ConnectionGate {
   readonly #loop: IOLoop;
@@ -23,7 +23,7 @@ export class ConnectionGate {
   readonly #log: RateLimitedLog;
   readonly #serve: (transport: Transport) => void;
 
-  /** @param serve - is given each connection that is let in. Must not throw. */
+  /** @param serve - called with each connection that passes. Must not throw. */
   constructor(settings: ServerSettings, counters: ServerCounters, serve: (transport: Transport) => void) {
     const { loop, refusalLog, maxConnections, maxConnectionsPerAddress, proxies, tls } = settings;
     this.#loop = loop;
@@ -36,12 +36,12 @@ export class ConnectionGate {
     this.#serve = serve;
   }
 
-  /** Connections that were let in and are open, and those that have not come through yet. */
+  /** Open connections, both served ones and those still waiting for their PROXY header or TLS handshake. */
   get size(): number {
     return this.#caps.size;
   }
 
-  /** @param isUnix - whether it came over a Unix socket. */
+  /** @param isUnix - whether the connection was accepted on a Unix socket. */
   accept(transport: Transport, isUnix: boolean): void {
     if (this.#proxies?.isProxy(transport.remoteAddress, isUnix))
       this.#acceptProxied(transport, this.#proxies);
@@ -49,18 +49,18 @@ export class ConnectionGate {
     else this.#admitted(transport);
   }
 
-  /** A connection that was served is gone. Of those with TLS we have heard. */
+  /** Call when a connection that was served has ended. With TLS, the acceptor has already reported it. */
   served(peer: { readonly remoteAddress: SocketAddress }): void {
     if (this.#tls === undefined) this.#caps.release(peer);
   }
 
-  /** Closes those that have not come through yet. */
+  /** Closes the connections that still wait for their PROXY header or TLS handshake. */
   closePending(): void {
     this.#proxies?.closeAll();
     this.#tls?.destroyHandshakes();
   }
 
-  /** Closes what is left of the connections with TLS, which could wait for their peers' last words. */
+  /** Closes the remaining TLS connections at once; otherwise they could wait for data from their peers. */
   destroySecured(): void {
     this.#tls?.destroyAll();
   }
@@ -100,11 +100,7 @@ export class ConnectionGate {
     this.#counters.refused += 1;
     transport.close();
     const details = { openConnections: this.#caps.size, remoteAddress };
-    this.#log.warn(
-      'connection-limit',
-      details,
-      'a limit of connections is reached; a connection was refused',
-    );
+    this.#log.warn('connection-limit', details, 'the connection limit is reached; a connection was refused');
   }
 
   #createAcceptor(context: TlsServerContext): TlsAcceptor {

@@ -1,30 +1,36 @@
 import type { CloseReason } from '../stream/closing.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 
-/** What a TCPServer has seen since it was made. Bytes are those of the streams: with TLS, what is inside it. */
+/**
+ * What a TCPServer has counted since its construction. Bytes are those of the streams: with TLS, the decrypted ones.
+ */
 export interface TCPServerStats {
-  /** Connections that were given to `handleStream`. */
+  /** Connections passed to `handleStream`. */
   readonly opened: number;
-  /** Those of them that are open. */
+  /** Of {@link opened}, those that are open now. */
   readonly open: number;
-  /** Those of them that are closed, by who closed them and how. */
+  /** Of {@link opened}, those that are closed, by reason. */
   readonly closed: Readonly<Record<CloseReason, number>>;
-  /** Those of them whose transport was taken away, by `detachTransport`: what becomes of them is not counted here. */
+  /**
+   * Of {@link opened}, those whose transport was taken away with `detachTransport`. They are not counted any further.
+   */
   readonly detached: number;
-  /** Connections that were closed at once because a limit was reached. */
+  /** Connections closed at once because a limit was reached. */
   readonly refused: number;
-  /** Connections whose TLS handshake failed or took too long. */
+  /** Connections whose TLS handshake failed or timed out. */
   readonly handshakesFailed: number;
-  /** Connections of listed proxies whose PROXY header failed: it was none, broken, cut short, too long or too late. */
+  /** Connections from listed proxies whose PROXY header was missing, malformed, incomplete, too long or too late. */
   readonly proxyHeadersFailed: number;
   /** Of all streams, open and closed. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
-  /** Bytes that wait for slow peers at this moment. */
+  /** Bytes queued for sending at the time of the call. */
   readonly queuedBytes: number;
 }
 
-/** Counts for a server. Counting is a few additions for each connection; what is open is added up when asked for. */
+/**
+ * The counters of a server. Each connection costs a few additions; what concerns open streams is summed up on request.
+ */
 export class ServerCounters {
   opened = 0;
   refused = 0;
@@ -43,20 +49,20 @@ export class ServerCounters {
     error: 0,
   };
 
-  /** @param reason - `undefined` for one whose transport was taken away. */
+  /** @param reason - `undefined` if the transport was detached. */
   streamGone(stream: IOStream, reason: CloseReason | undefined): void {
     this.addBytes(stream);
     if (reason === undefined) this.#detached += 1;
     else this.#closed[reason] += 1;
   }
 
-  /** Keeps the bytes of a stream that will not be asked again. */
+  /** Adds the bytes of a stream that is about to be removed from the open ones. */
   addBytes(stream: IOStream): void {
     this.#bytesReceived += stream.bytesReceived;
     this.#bytesSent += stream.bytesSent;
   }
 
-  /** @param streams - those that are open. */
+  /** @param streams - the open streams. */
   stats(streams: ReadonlySet<IOStream>): TCPServerStats {
     let bytesReceived = this.#bytesReceived;
     let bytesSent = this.#bytesSent;

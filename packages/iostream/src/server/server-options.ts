@@ -15,37 +15,43 @@ import type { TlsServerOptions } from '../tls/options.ts';
 import { TlsServerContext } from '../tls/server-context.ts';
 
 export interface TCPServerOptions {
-  /** What to do with each connection, in place of overriding {@link TCPServer.handleStream}. */
+  /** Called with each connection; an alternative to overriding {@link TCPServer.handleStream}. */
   readonly handleStream?: (stream: IOStream) => unknown;
-  /** Speaks TLS on every connection; files are read and checked at once. A {@link TlsServerContext} may be shared. */
+  /**
+   * Uses TLS on every connection. Files are read and checked at construction. Several servers can share a
+   * {@link TlsServerContext}.
+   */
   readonly tls?: TlsServerOptions | SecureContext | TlsServerContext;
-  /** Default: the loop of this thread. */
+  /** Default: the loop of the current thread. */
   readonly loop?: IOLoop;
-  /** Of each stream, with the defaults of {@link IOStreamOptions}. */
+  /** Options of each stream; defaults as in {@link IOStreamOptions}. */
   readonly maxReadBufferBytes?: number;
   readonly maxWriteBufferBytes?: number;
   readonly writeOverflow?: 'error' | 'close';
   /**
-   * Connections that the system holds until they are accepted; default 511, as Node and nginx: a burst of that many
-   * loses none. The system cuts it to its own limit (`net.core.somaxconn`).
+   * How many connections the system queues until they are accepted; it applies its own limit too
+   * (`net.core.somaxconn`). Default: 511, the same as Node and nginx: a burst of up to 511 connections is not dropped.
    */
   readonly backlog?: number;
-  /** Most open connections, those in a TLS handshake included; others are closed at once. 0 is no limit; default 100,000. */
+  /**
+   * Most open connections, including those in a TLS handshake; further ones are closed at once. 0 means no limit.
+   * Default: 100,000.
+   */
   readonly maxConnections?: number;
   /**
-   * Most of them from one IPv4 address or IPv6 /64, loopback excepted. 0 is no limit; default 10,000. A connection of
-   * a listed proxy is its client's, as soon as the client is known.
+   * Most open connections from one IPv4 address or IPv6 /64, except loopback. A connection from a listed proxy counts
+   * for its client once that is known. 0 means no limit. Default: 10,000.
    */
   readonly maxConnectionsPerAddress?: number;
   /**
-   * Reads the PROXY protocol's header, version 1 or 2, from the proxies that it lists, before TLS and before
-   * {@link TCPServer.handleStream}: a stream's addresses are the client's then, and `proxied` tells of the proxy. A
-   * listed proxy that breaks the protocol has that connection reset.
+   * Reads a PROXY protocol header, version 1 or 2, from the listed proxies, before TLS and before
+   * {@link TCPServer.handleStream}. The addresses of the stream are then the client's, and `proxied` describes the
+   * proxy's connection. If a listed proxy violates the protocol, that connection is reset.
    */
   readonly proxyProtocol?: ProxyProtocolOptions;
 }
 
-/** The names that a {@link TCPServer} knows, for servers that have options of their own besides. */
+/** The option names of {@link TCPServer}, for servers that accept further options. */
 export const TCP_SERVER_OPTIONS: OptionNames<TCPServerOptions> = Object.freeze({
   handleStream: true,
   tls: true,
@@ -59,10 +65,10 @@ export const TCP_SERVER_OPTIONS: OptionNames<TCPServerOptions> = Object.freeze({
   proxyProtocol: true,
 });
 
-/** {@link TCPServerOptions}, checked and complete. */
+/** {@link TCPServerOptions}, checked and with defaults filled in. */
 export interface ServerSettings {
   readonly loop: IOLoop;
-  /** For what strangers can cause at will. */
+  /** For events that peers can cause at will. */
   readonly refusalLog: RateLimitedLog;
   readonly streamOptions: IOStreamOptions;
   readonly backlog: number;
@@ -77,8 +83,8 @@ const DEFAULT_MAX_CONNECTIONS = 100_000;
 const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS = 10_000;
 
 /**
- * @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be; StreamConnectError `ERR_STREAM_TLS` for
- *   certificates that cannot be read or used.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; StreamConnectError `ERR_STREAM_TLS` if a
+ *   certificate cannot be read or used.
  */
 export function resolveServerOptions(options: TCPServerOptions): ServerSettings {
   streamChecks.options('TCPServer', options, TCP_SERVER_OPTIONS);

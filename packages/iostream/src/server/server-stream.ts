@@ -5,21 +5,24 @@ import type { CoreObserver } from '../stream/stream-core.ts';
 import type { IOStreamOptions } from '../stream/stream-options.ts';
 import type { Transport } from '../transport.ts';
 
-/** Who made a {@link ServerStream} and counts it. */
+/** The server that created a {@link ServerStream} and counts it. */
 export interface ServerStreamOwner {
-  /** The stream is closed for `reason`, or without one its transport was given to somebody else. Called once. */
+  /** The stream was closed for `reason`; `undefined` means that its transport was detached. Called once. */
   streamGone(stream: ServerStream, reason: CloseReason | undefined): void;
-  /** The connection goes on as another stream, over the same transport with TLS on top. */
+  /** The connection continues as `successor`, which adds TLS to the same transport. */
   streamReplaced(stream: ServerStream, successor: ServerStream): void;
-  /** What the handler of the stream promised has failed. */
+  /** The promise returned by the handler of the stream was rejected. */
   handlerFailed(stream: ServerStream, error: unknown): void;
 }
 
-/** A stream that tells its server when it is gone: a method call, where a callback would cost memory for each. */
+/**
+ * A stream that notifies its server when it ends. The server implements an interface, since a callback for each stream
+ * would cost memory.
+ */
 export class ServerStream extends IOStream implements CoreObserver {
   readonly #owner: ServerStreamOwner;
   #isGone = false;
-  /** Closes what goes on in our place: the handshake, and then the successor. */
+  /** Closes what replaced this stream: first the TLS handshake, then the successor. */
   #closeNext: ((error: Error | undefined, how: 'close' | 'reset') => void) | undefined;
 
   constructor(transport: Transport, options: IOStreamOptions, owner: ServerStreamOwner) {
@@ -28,7 +31,10 @@ export class ServerStream extends IOStream implements CoreObserver {
     coreOf(this).observer = this;
   }
 
-  /** Tells the owner if `result`, the handler's, fails. Bound, since a closure with its context weighs twice as much. */
+  /**
+   * Notifies the owner if `result`, which the handler returned, rejects. Uses `bind`, since a closure and its context
+   * need twice the memory.
+   */
   watchHandler(result: PromiseLike<unknown>): void {
     reportRejection(result, this.handlerFailed.bind(this));
   }
@@ -37,7 +43,10 @@ export class ServerStream extends IOStream implements CoreObserver {
     this.#owner.handlerFailed(this, error);
   }
 
-  /** After startTls too: a server that closes the stream of a handler that failed means the connection. */
+  /**
+   * Closes the successor too: a server that closes the stream of a failed handler means the connection, even after
+   * startTls.
+   */
   override close(error?: Error): void {
     this.#closeNext?.(error, 'close');
     super.close(error);
@@ -58,14 +67,17 @@ export class ServerStream extends IOStream implements CoreObserver {
     return transport;
   }
 
-  /** For startTls: as {@link detachTransport}, but the server still counts the connection. @param stop - called by close. */
+  /**
+   * For startTls: as {@link detachTransport}, but the server continues to count the connection. @param stop - called if
+   * this stream is closed or reset.
+   */
   beginUpgrade(stop: () => void): Transport {
     const transport = super.detachTransport();
     this.#closeNext = stop;
     return transport;
   }
 
-  /** For startTls: the stream that takes our place, with our limits where there are no others. */
+  /** For startTls: returns the stream that replaces this one. Options that are not given are taken from this one. */
   completeUpgrade(transport: Transport, options: IOStreamOptions = {}): IOStream {
     const successor = new ServerStream(transport, { ...this.options, ...options }, this.#owner);
     this.#isGone = true;
@@ -74,7 +86,7 @@ export class ServerStream extends IOStream implements CoreObserver {
     return successor;
   }
 
-  /** For startTls: the handshake failed, and the connection is closed. */
+  /** For startTls: the handshake failed and the connection is closed. */
   failUpgrade(): void {
     this.#closeNext = undefined;
     this.#tellOwner('error');

@@ -14,18 +14,21 @@ import type { Transport } from '../transport.ts';
 import { ServerStream } from './server-stream.ts';
 
 interface StartTlsShared {
-  /** Stops the handshake. */
+  /** Aborts the handshake. */
   readonly signal?: AbortSignal;
-  /** Limits of the new stream. Default: those of the stream that it takes the place of. */
+  /** Options of the new stream. Default: those of the stream that it replaces. */
   readonly stream?: IOStreamOptions;
-  /** Whose clock the handshake's deadline is measured by. Default: the loop of this thread. */
+  /** The loop whose clock measures the handshake deadline. Default: the loop of the current thread. */
   readonly loop?: IOLoop;
 }
 
 export type StartTlsOptions =
   | (StartTlsShared & {
       readonly server: true;
-      /** A {@link TlsServerContext} reads its files once for all connections; options are read for each. */
+      /**
+       * A {@link TlsServerContext} reads its files once for all connections; plain options are read again for each
+       * connection.
+       */
       readonly tls: TlsServerOptions | SecureContext | TlsServerContext;
     })
   | (StartTlsShared & {
@@ -41,30 +44,32 @@ const START_TLS_OPTIONS: OptionNames<StartTlsOptions> = {
   loop: true,
 };
 
-/** Puts TLS on a transport, and waits for the handshake. */
+/** Adds TLS to a transport; resolves when the handshake is complete. */
 type Handshake = (plain: Transport, signal: AbortSignal) => Promise<Transport>;
 
 /**
- * Turns a plain connection into a TLS one, for protocols that agree on it first (`STARTTLS`).
+ * Upgrades a plain connection to TLS, for protocols that negotiate it first (`STARTTLS`).
  *
- * Bytes that came before, with the request to start or after it, make it fail: whoever sent them in the clear must
- * not have them read as if they were protected. A connection of a TCPServer is still counted and closed by it.
+ * Fails if bytes are already buffered, even if they arrived together with the request to start TLS: an attacker could
+ * have injected them in plain text, and they must not be read as if TLS protected them. A TCPServer continues to count
+ * its connection and to close it when it stops.
  *
- * @param stream - open and idle: nothing buffered, queued or waited for. It is used up, unless it is refused.
- * @returns a new stream over the same connection, when the handshake is complete. Who waits for the close of the old
- *   one waits for that of the new one from then on.
- * @throws StreamUsageError `ERR_STREAM_USAGE` for a stream that is not idle and for options that cannot be,
- *   StreamConnectError `ERR_STREAM_TLS` for unusable files: the stream is as it was. StreamConnectError
- *   `ERR_STREAM_TLS`, StreamTimeoutError `ERR_STREAM_TIMEOUT` when the handshake fails, the reason of `signal`, and
- *   StreamClosedError when the server closes all its connections meanwhile: the connection is closed then.
+ * @param stream - open and idle: nothing buffered, queued or waited for. It cannot be used afterwards, unless the call
+ *   is refused.
+ * @returns a new stream on the same connection, after the handshake. Code waiting for the old stream to close then
+ *   waits for the new one.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if the stream is not idle or an option is invalid, StreamConnectError
+ *   `ERR_STREAM_TLS` if a file is unusable: the stream is unchanged. StreamConnectError `ERR_STREAM_TLS` or
+ *   StreamTimeoutError `ERR_STREAM_TIMEOUT` if the handshake fails, the reason of `signal` if it aborts, and
+ *   StreamClosedError if the server closes all its connections meanwhile: the connection is closed.
  */
 export async function startTls(stream: IOStream, options: StartTlsOptions): Promise<IOStream> {
   streamChecks.options('startTls', options, START_TLS_OPTIONS);
-  // Before the stream is used up.
+  // Check the options before the stream is used up.
   if (options.stream !== undefined) resolveStreamOptions(options.stream);
   const { signal, loop = IOLoop.current() } = options;
   if (options.server === undefined || options.tls === undefined) {
-    throw new StreamUsageError('ERR_STREAM_USAGE', 'startTls: the options server and tls were expected');
+    throw new StreamUsageError('ERR_STREAM_USAGE', 'startTls: the options server and tls are required');
   }
   signal?.throwIfAborted();
   const shake = options.server ? serverHandshake(options.tls, loop) : clientHandshake(options.tls, loop);
@@ -84,7 +89,7 @@ export async function startTls(stream: IOStream, options: StartTlsOptions): Prom
   }
 }
 
-/** Keeps the connection's place in its server. */
+/** As for other streams, but the server continues to count the connection. */
 async function upgrade(
   stream: ServerStream,
   shake: Handshake,
@@ -103,7 +108,7 @@ async function upgrade(
   });
 }
 
-/** Who waits for the close of the old stream waits for the new one's, or hears that there is none. */
+/** Code waiting for the old stream to close then waits for the new one; if there is none, it is notified. */
 async function passedOn(stream: IOStream, replace: () => Promise<IOStream>): Promise<IOStream> {
   let successor: IOStream | undefined;
   try {

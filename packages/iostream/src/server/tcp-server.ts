@@ -1,5 +1,5 @@
-// This room knows what a TCP server does with the connections it accepts: limits, PROXY headers, TLS, counters and
-// stopping; and how TLS starts on an open stream. It does not know how its sockets listen.
+// The server/ folder holds what a TCP server does with the connections that it accepts: limits, PROXY headers, TLS,
+// counters and stopping; and STARTTLS on an open stream. How sockets listen is in listening/.
 
 import type { SecureContext } from 'node:tls';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
@@ -18,7 +18,7 @@ import { resolveServerOptions, type ServerSettings, type TCPServerOptions } from
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
 
 /**
- * Listens and gives each connection, after the TLS handshake where there is one, to {@link handleStream}.
+ * Listens, and passes each connection to {@link handleStream}; with TLS, after the handshake.
  *
  * @example
  * const server = new TCPServer({
@@ -39,14 +39,14 @@ export class TCPServer {
   #listeners: ListeningSocket[] = [];
 
   /**
-   * @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be; StreamConnectError `ERR_STREAM_TLS` for
-   *   certificates that cannot be read or used.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; StreamConnectError `ERR_STREAM_TLS` if a
+   *   certificate cannot be read or used.
    */
   constructor(options: TCPServerOptions = {}) {
     this.#settings = resolveServerOptions(options);
     this.#handler = options.handleStream;
     if (this.#handler === undefined && this.handleStream === TCPServer.prototype.handleStream) {
-      throw usage('TCPServer: the option handleStream was expected, or a subclass with the method');
+      throw usage('TCPServer: set the option handleStream, or override the method in a subclass');
     }
     this.#gate = new ConnectionGate(this.#settings, this.#counters, (transport) => this.#serve(transport));
     this.#owner = {
@@ -60,18 +60,21 @@ export class TCPServer {
     };
   }
 
-  /** A connection is there; it stays open until somebody closes it. A rejection is logged, and closes it. */
+  /**
+   * Called with each connection, which stays open until it is closed explicitly. If the call throws or rejects, the
+   * error is logged and the connection is closed.
+   */
   handleStream(stream: IOStream): unknown {
     return this.#handler?.(stream);
   }
 
   /**
-   * Starts to listen; may be called again for further ports.
+   * Starts listening. Call it again to listen on further ports.
    *
    * @throws SystemError such as `EADDRINUSE`, with `bind` or `listen` as its `syscall`; StreamConnectError
-   *   `ERR_STREAM_RESOLVE` for a host without an address; ListenUsageError `ERR_LISTEN_NOT_ACTIVATED`,
-   *   `ERR_LISTEN_ACTIVATION` for `systemd` as `systemdSockets`; StreamUsageError `ERR_STREAM_USAGE` for options that
-   *   cannot be, and for what is no stream socket that can listen. Nothing of this call is left listening then.
+   *   `ERR_STREAM_RESOLVE` if the host has no address; for `systemd`, ListenUsageError `ERR_LISTEN_NOT_ACTIVATED` or
+   *   `ERR_LISTEN_ACTIVATION` as `systemdSockets`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid or a
+   *   descriptor is not a stream socket that can listen. No socket of this call stays open then.
    */
   async listen(options: ListenOptions): Promise<this> {
     const where = resolveListenOptions(options);
@@ -84,63 +87,73 @@ export class TCPServer {
     return this;
   }
 
-  /** As `listen({ sockets })`: serves what connects to sockets of {@link bindSockets}, which are ours from then on. */
+  /**
+   * The same as `listen({ sockets })`: serves the connections of sockets opened by {@link bindSockets}. The server owns
+   * the sockets from then on.
+   */
   addSockets(sockets: readonly ListeningSocket[]): Promise<this> {
     return this.listen({ sockets });
   }
 
-  /** Where the server listens, in the order of the calls. */
+  /** The addresses that the server listens on, in the order of the calls. */
   get addresses(): readonly SocketAddress[] {
     return this.#listeners.map((socket) => socket.address);
   }
 
-  /** The first of {@link addresses}. @throws StreamUsageError `ERR_STREAM_USAGE` when it does not listen. */
+  /** The first of {@link addresses}. @throws StreamUsageError `ERR_STREAM_USAGE` if the server does not listen. */
   get address(): SocketAddress {
     const [first] = this.addresses;
-    if (first === undefined) throw usage('the server does not listen');
+    if (first === undefined) throw usage('the server is not listening');
     return first;
   }
 
-  /** The first port that it listens on. @throws StreamUsageError `ERR_STREAM_USAGE` when there is none. */
+  /** The first port that the server listens on. @throws StreamUsageError `ERR_STREAM_USAGE` if there is none. */
   get port(): number {
     for (const address of this.addresses) if ('port' in address) return address.port;
-    throw usage('the server does not listen on a port');
+    throw usage('the server is not listening on a port');
   }
 
-  /** Open connections, those in a TLS handshake included. */
+  /** Open connections, including those in a TLS handshake. */
   get openConnections(): number {
     return this.#gate.size;
   }
 
-  /** Open connections that {@link handleStream} has not got yet: in a TLS handshake, or before a PROXY header. */
+  /**
+   * Open connections not yet passed to {@link handleStream}: still in the TLS handshake or waiting for a PROXY header.
+   */
   protected get pendingConnections(): number {
     return Math.max(0, this.#gate.size - this.#streams.size);
   }
 
-  /** What the server has seen so far; a snapshot, whose cost grows with the open connections. */
+  /** Returns a snapshot of the server's counters. Its cost grows with the number of open connections. */
   stats(): TCPServerStats {
     return this.#counters.stats(this.#streams);
   }
 
   /**
-   * Reads the certificates' files again, or takes `tls` in place of all TLS options. Handshakes that begin afterwards
-   * see the new ones; connections live on with the old.
+   * Reads the certificate files again, or replaces all TLS options by `tls`. Applies to handshakes that start
+   * afterwards; established connections are not affected.
    *
-   * @throws StreamConnectError `ERR_STREAM_TLS`, StreamUsageError `ERR_STREAM_USAGE` as {@link TlsServerContext.reload};
-   *   the old ones stay in force then. StreamUsageError for a server without TLS.
+   * @throws StreamConnectError `ERR_STREAM_TLS`, StreamUsageError `ERR_STREAM_USAGE` as
+   *   {@link TlsServerContext.reload}; the old certificates stay in use then. StreamUsageError if the server has no
+   *   TLS.
    */
   reloadTls(tls?: TlsServerOptions | SecureContext): void {
-    if (this.#settings.tls === undefined) throw usage('reloadTls: the server was made without tls');
+    if (this.#settings.tls === undefined)
+      throw usage('reloadTls: the server was created without the option tls');
     this.#settings.tls.reload(tls);
   }
 
-  /** Stops listening; what has connected by then is served. Connections live on. Idempotent. */
+  /** Stops listening, after accepting the connections still in the backlog. Open connections stay open. Idempotent. */
   async stop(): Promise<unknown> {
     await this.stopListening();
     return undefined;
   }
 
-  /** For what peers can cause at will, such as a refused request: a minute of it makes two records. */
+  /**
+   * For events that peers can cause at will, such as refused requests. Writes at most two records of each kind per
+   * minute.
+   */
   protected get refusalLog(): RateLimitedLog {
     return this.#settings.refusalLog;
   }
@@ -150,7 +163,7 @@ export class TCPServer {
     this.#gate.closePending();
   }
 
-  /** Stops listening, and no more: what {@link stop} does here, and subclasses add to. Idempotent. */
+  /** Only stops listening. {@link stop} does the same here; subclasses extend `stop`. Idempotent. */
   async stopListening(): Promise<void> {
     const listeners = this.#listeners;
     this.#listeners = [];
@@ -180,7 +193,7 @@ export class TCPServer {
     }));
   }
 
-  /** Of all `sockets` or, when one of them cannot be had, of none. */
+  /** Accepts from all `sockets`, or from none if one of them fails. */
   #startAccepting(sockets: readonly ListeningSocket[]): void {
     const stops: (() => void)[] = [];
     try {
@@ -209,13 +222,19 @@ export class TCPServer {
 
   #handlerFailed(stream: IOStream, error: unknown): void {
     const { loop, refusalLog } = this.#settings;
-    // That a peer goes away is no fault of the handler's. That it sends more than we take is worth a record.
+    // A peer that disconnects is not an error of the handler. A peer that sends more than the limit is worth a log
+    // record.
     const reason = error instanceof StreamClosedError ? error.cause : error;
     if (reason instanceof StreamLimitError)
-      refusalLog.warn(reason.code, { error }, 'a stream passed a limit');
+      refusalLog.warn(reason.code, { error }, 'a stream exceeded a limit; its connection is closed');
     else if (reason instanceof StreamProtocolError)
-      refusalLog.warn(reason.code, { error }, 'a stream was not what its handler reads');
-    else if (!(error instanceof StreamClosedError)) loop.logger.error({ error }, 'handleStream failed');
+      refusalLog.warn(
+        reason.code,
+        { error },
+        'a peer sent data that the handler cannot read; its connection is closed',
+      );
+    else if (!(error instanceof StreamClosedError))
+      loop.logger.error({ error }, 'handleStream failed; its connection is closed');
     stream.close(error instanceof Error ? error : new Error(String(error)));
   }
 
