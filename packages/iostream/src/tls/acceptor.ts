@@ -10,21 +10,20 @@ import type { TlsServerContext } from './server-context.ts';
 export interface TlsAcceptorEvents {
   /** A handshake is complete. Must not throw. */
   secured(transport: Transport): void;
-  /** A handshake failed, and its connection is closed. Must not throw. */
+  /** A handshake failed and its connection is closed. Must not throw. */
   failed(error: HandshakeError, remoteAddress: SocketAddress): void;
 }
 
 /**
- * The server's side of TLS handshakes on connections that somebody else has accepted: the deadline, the limit, and
- * who is told how each of them ended. The accepted connection is given up as a Node socket, and comes back as a
- * transport over a TLS socket.
+ * Performs the server's side of TLS handshakes on accepted connections, with a deadline and a limit, and reports how
+ * each ended. An accepted transport is detached as a Node socket, and comes back as a transport on a TLS socket.
  */
 export class TlsAcceptor {
   readonly #context: TlsServerContext;
   readonly #loop: IOLoop;
   readonly #events: TlsAcceptorEvents;
   readonly #sockets = new Set<Duplex>();
-  /** Those of {@link #sockets} whose handshake is not over. */
+  /** Those of {@link #sockets} in the handshake. */
   readonly #shaking = new Set<Duplex>();
 
   constructor(context: TlsServerContext, loop: IOLoop, events: TlsAcceptorEvents) {
@@ -33,9 +32,12 @@ export class TlsAcceptor {
     this.#events = events;
   }
 
-  /** Takes a connection over. @param whenClosed - called when it is gone, after the handshake or in it. */
+  /**
+   * Takes over a connection. @param whenClosed - called when the connection has ended, during the handshake or after
+   * it.
+   */
   accept(transport: Transport, whenClosed?: () => void): void {
-    // Only the plain transport knows those of every sort of connection.
+    // Read them now: for some types of connection, only the plain transport knows its addresses.
     const { localAddress, remoteAddress, proxied } = transport;
     let socket: Duplex;
     try {
@@ -64,17 +66,20 @@ export class TlsAcceptor {
     });
   }
 
-  /** Closes every connection that came through here, in the handshake or after it. */
+  /** Closes every connection that was accepted here, during the handshake or after it. */
   destroyAll(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Closes those in the handshake. */
+  /** Closes the connections in the handshake. */
   destroyHandshakes(): void {
     for (const socket of this.#shaking) socket.destroy();
   }
 
-  /** Counts it, and starts its deadline, which nothing prolongs. @returns what ends both, once or more often. */
+  /**
+   * Counts the handshake and starts its deadline, which nothing extends. @returns a function that ends both;
+   * idempotent.
+   */
   #startHandshake(socket: Duplex): () => void {
     this.#sockets.add(socket);
     this.#shaking.add(socket);
@@ -91,7 +96,7 @@ export class TlsAcceptor {
 
   #secured(socket: TLSSocket, options: ConstructorParameters<typeof NodeTransport>[1]): void {
     socket.allowHalfOpen = true;
-    // TLS 1.3 has none any more (RFC 8446 §4.1.2), and an older client could make us work without end.
+    // TLS 1.3 has no renegotiation (RFC 8446 §4.1.2), and with older versions a client could use it to waste CPU.
     socket.disableRenegotiation();
     socket.on('error', destroy);
     this.#events.secured(new NodeTransport(socket, options));
@@ -106,10 +111,13 @@ export class TlsAcceptor {
   }
 }
 
-/** Node only tells of an attempt to negotiate again, and would go on; after other errors it has done this already. */
+/**
+ * After an attempt to renegotiate, Node emits an error but keeps the connection open; after other errors it is already
+ * destroyed.
+ */
 function destroy(this: TLSSocket): void {
   this.destroy();
 }
 
-/** The failure is reported where it is met; what else the dying socket says is an echo of it. */
+/** The failure is reported where it happens; further errors of a destroyed socket only repeat it. */
 function ignore(): void {}

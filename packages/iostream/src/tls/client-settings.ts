@@ -23,22 +23,26 @@ const CLIENT_OPTIONS: OptionNames<TlsClientOptions> = {
 };
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 20_000;
 
-/** A client's options, checked, with its certificates read. */
+/** A client's options, checked, with the certificates read. */
 export interface TlsClientSettings {
   readonly secureContext: SecureContext;
   readonly alpnProtocols: string[] | undefined;
   readonly rejectUnauthorized: boolean;
-  /** 0 is no limit. */
+  /** 0 means no limit. */
   readonly handshakeTimeoutMs: number;
   readonly sessions: TlsSessionCache | undefined;
-  /** Equal for equal options only: a session stands for a verification that is not made again. */
+  /**
+   * The same for equal options only. A resumed session skips verification, so sessions must not be shared between
+   * different options.
+   */
   readonly fingerprint: string;
 }
 
 /**
- * Checks a client's options; no certificate is needed.
+ * Checks a client's options. A client certificate is optional.
  *
- * @throws StreamUsageError `ERR_STREAM_USAGE`; StreamConnectError `ERR_STREAM_TLS` for unusable files.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; StreamConnectError `ERR_STREAM_TLS` if a file is
+ *   unusable.
  */
 export function resolveTlsClientOptions(given: TlsClientOptions | SecureContext): TlsClientSettings {
   const options: TlsClientOptions = isSecureContext(given) ? { secureContext: given } : given;
@@ -70,10 +74,10 @@ function toSecureContext(options: TlsClientOptions): { secureContext: SecureCont
   return { secureContext: context, identity: hashOf(credentials) };
 }
 
-/** For clients that say nothing of their own: the authorities that Node believes. */
+/** Shared by all clients without options: Node's list of authorities. */
 let defaultContext: SecureContext | undefined;
 
-/** Ready contexts cannot be looked into: identity is the only equality that cannot be fooled. */
+/** The contents of a ready-made context cannot be inspected, so contexts are compared by identity. */
 const numbers = new WeakMap<SecureContext, string>();
 let lastNumber = 0;
 

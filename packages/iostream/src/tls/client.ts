@@ -14,15 +14,16 @@ import type { TlsClientOptions } from './options.ts';
 import type { KeptSession } from './session-cache.ts';
 
 /**
- * Puts the client's side of TLS on an open connection, and waits for the handshake. The server's certificate must
- * be vouched for and name `servername`, unless `rejectUnauthorized` is false.
+ * Performs the client's side of the TLS handshake on an open connection. The server's certificate must verify and match
+ * `servername`, unless `rejectUnauthorized` is false.
  *
- * @param transport - taken over, whatever happens: after a failure it is closed.
- * @param options.servername - a name or a numeric address; required, since a certificate is worth nothing without.
- * @param signal - stops the handshake.
- * @throws StreamConnectError `ERR_STREAM_TLS`, the TLS library's or the system's error as its cause;
- *   StreamTimeoutError `ERR_STREAM_TIMEOUT` after `handshakeTimeoutMs`; StreamUsageError `ERR_STREAM_USAGE` for
- *   unknown options.
+ * @param transport - taken over in any case, and closed if the handshake fails.
+ * @param options.servername - a host name or a numeric address; required, because a certificate proves nothing without
+ *   it.
+ * @param signal - aborts the handshake.
+ * @throws StreamConnectError `ERR_STREAM_TLS`, with the error of the TLS library or the system as its cause;
+ *   StreamTimeoutError `ERR_STREAM_TIMEOUT` after `handshakeTimeoutMs`; StreamUsageError `ERR_STREAM_USAGE` if an
+ *   option is invalid; the reason of `signal` if it aborts.
  */
 export async function connectTls(
   transport: Transport,
@@ -45,7 +46,7 @@ export async function connectTls(
   }
 }
 
-/** As {@link connectTls}, with options that are checked. */
+/** As {@link connectTls}, for options that are already checked. */
 export function secureClient(
   transport: Transport,
   settings: TlsClientSettings,
@@ -54,7 +55,7 @@ export function secureClient(
   loop: IOLoop,
 ): Promise<Transport> {
   return new Promise((resolve, reject) => {
-    // Before the transport is given up, which then knows them no more.
+    // Read them now: after `detach` the transport no longer knows them.
     const { localAddress, remoteAddress, proxied } = transport;
     const below = detachLive(transport);
     const socket = openTls(below, settings, servername, remoteAddress);
@@ -77,7 +78,7 @@ export function secureClient(
       socket.off('error', onError);
       resolve(secured);
     };
-    // Stays on a socket that failed, so that no late error of it goes unheard.
+    // Stays attached if the handshake fails, so that a later `error` event is not uncaught.
     const onError = (error: Error): void => {
       end();
       reject(handshakeError(error));
@@ -105,7 +106,7 @@ function openTls(
   const { alpnProtocols, rejectUnauthorized, secureContext, sessions } = settings;
   socket.on('error', () => {});
   const options: ConnectionOptions = { socket, rejectUnauthorized, secureContext, host: servername };
-  // RFC 6066 §3 lets only names be sent; an address is checked against the certificate all the same.
+  // RFC 6066 §3 allows only host names in SNI. A numeric address is still checked against the certificate.
   if (isIP(servername) === 0) options.servername = servername;
   if (alpnProtocols !== undefined) options.ALPNProtocols = alpnProtocols;
   const sessionKey = `${JSON.stringify(remoteAddress)} ${servername} ${settings.fingerprint}`;
@@ -121,7 +122,7 @@ function openTls(
   }
 }
 
-/** Keeps what a server gives. @param kept - what the connection goes on with, if the server agrees. */
+/** Stores the sessions that the server issues. @param kept - the session offered for resumption. */
 function keepSessions(
   socket: TLSSocket,
   kept: KeptSession | undefined,
@@ -132,7 +133,7 @@ function keepSessions(
     if (kept === undefined || !socket.isSessionReused()) return;
     certificate = kept.certificate;
     recallCertificate(socket, certificate);
-    // TLS 1.2 gives a session for several connections, and no new one when it is gone on with.
+    // A TLS 1.2 session is reusable, and resuming it does not issue a new one: put it back.
     if (socket.getProtocol() !== 'TLSv1.3') keep(kept);
   });
   onVerifiedSession(socket, (session) => {

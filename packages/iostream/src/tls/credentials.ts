@@ -28,15 +28,15 @@ export const CERTIFICATE_KEYS = Object.keys(CERTIFICATE_OPTIONS);
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'];
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** A context, and what it was made of. */
+/** A secure context, and what it was created from. */
 export interface ReadContext {
   readonly context: SecureContext;
   readonly credentials: SecureContextOptions;
-  /** Such as `rsa` or `ec`. */
+  /** For example `rsa` or `ec`. */
   readonly keyType: string | undefined;
 }
 
-/** Reads a certificate and its key, if there is one, and makes a context of it and of `terms`. */
+/** Reads a certificate and its key, if there is one, and creates a context from them and `terms`. */
 export function readContext(options: TlsCertificateOptions, terms: SecureContextOptions): ReadContext {
   const { certFile, keyFile, passphrase } = options;
   requireOne(options, 'cert', 'certFile');
@@ -44,54 +44,55 @@ export function readContext(options: TlsCertificateOptions, terms: SecureContext
   const cert = certFile === undefined ? options.cert : readTlsFile('certFile', certFile);
   const key = keyFile === undefined ? (options.key ?? cert) : readTlsFile('keyFile', keyFile);
   if (cert === undefined || key === undefined) {
-    if (key !== undefined) throw tlsUsage('there is a key, and no certificate for it');
+    if (key !== undefined) throw tlsUsage('a key needs a certificate: set cert or certFile too');
     return { context: makeContext([], terms), credentials: terms, keyType: undefined };
   }
   const secret = passphrase === undefined ? {} : { passphrase };
   const files = [certFile, keyFile];
-  // OpenSSL would take a key of another kind than the certificate's, and fail in every handshake.
+  // OpenSSL accepts a key of another type than the certificate's; every handshake would then fail.
   const keyType = usable(files, () => {
     const privateKey = createPrivateKey({ key, ...secret });
     if (new X509Certificate(cert).checkPrivateKey(privateKey)) return privateKey.asymmetricKeyType;
-    throw new Error('the key is not that of the certificate');
+    throw new Error('the key does not belong to the certificate');
   });
   const credentials = { ...terms, cert, key, ...secret };
   return { context: makeContext(files, credentials), credentials, keyType };
 }
 
-/** Reads what is the same for every certificate of one server, and all that a client has besides its own. */
+/** Reads the options that all certificates of a server share; for a client, everything but its own certificate. */
 export function readTerms(options: TlsOptions): SecureContextOptions {
   const { caFile, ciphers, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3' } = options;
   requireOne(options, 'ca', 'caFile');
   for (const version of [minVersion, maxVersion]) {
     if (!VERSIONS.includes(version))
-      throw tlsUsage(`TLSv1.2 or TLSv1.3 was expected, not ${shownValue(version)}`);
+      throw tlsUsage(`the version must be TLSv1.2 or TLSv1.3, got ${shownValue(version)}`);
   }
-  if (minVersion > maxVersion) throw tlsUsage(`minVersion ${minVersion} is above maxVersion ${maxVersion}`);
+  if (minVersion > maxVersion)
+    throw tlsUsage(`minVersion ${minVersion} is greater than maxVersion ${maxVersion}`);
   const ca = caFile === undefined ? options.ca : readTlsFile('caFile', caFile);
   const terms: SecureContextOptions = { minVersion, maxVersion };
   if (ca !== undefined) terms.ca = ca as string | Buffer | (string | Buffer)[];
   if (ciphers !== undefined) terms.ciphers = ciphers;
-  // Node passes over an authority that is none, and would then believe nobody.
+  // Node ignores an invalid authority, and would then trust none.
   usable([caFile], () => [ca ?? []].flat().map((each) => new X509Certificate(each)));
   return terms;
 }
 
-/** Refuses what a ready context would silently win over. */
+/** Refuses options that a ready-made context would silently override. */
 export function requireOnlyContext(options: object, others: readonly string[]): void {
   const given = others.filter((key) => (options as Record<string, unknown>)[key] !== undefined);
-  if (given.length > 0) throw tlsUsage(`either a secureContext or ${given.join(', ')} was expected`);
+  if (given.length > 0) throw tlsUsage(`secureContext cannot be combined with ${given.join(', ')}`);
 }
 
-/** What a ready context is made of elsewhere. */
+/** The options that a context is created from. */
 export const CONTEXT_KEYS = [...CERTIFICATE_KEYS, 'caFile', 'ca', 'minVersion', 'maxVersion', 'ciphers'];
 
-/** Copies the protocols. RFC 7301 §3.1: names of 1 to 255 bytes. */
+/** Copies the protocol names, which have 1 to 255 bytes (RFC 7301 §3.1). */
 export function readAlpn(protocols: readonly string[] | undefined): string[] | undefined {
   if (protocols === undefined) return undefined;
   for (const protocol of protocols) {
     const byteLength = Buffer.byteLength(protocol);
-    if (byteLength < 1 || byteLength > 255) throw tlsUsage('alpnProtocols of 1 to 255 bytes were expected');
+    if (byteLength < 1 || byteLength > 255) throw tlsUsage('each of alpnProtocols must have 1 to 255 bytes');
   }
   return [...protocols];
 }
@@ -107,11 +108,11 @@ export function requireTlsOptions<Options extends object>(
 export function requireTimeout(value: number, least: number): number {
   if (value >= least && value <= MAX_TIMEOUT_MS) return value;
   throw tlsUsage(
-    `handshakeTimeoutMs of ${least} to ${MAX_TIMEOUT_MS} was expected, not ${shownValue(value)}`,
+    `handshakeTimeoutMs must be a number from ${least} to ${MAX_TIMEOUT_MS}, got ${shownValue(value)}`,
   );
 }
 
-/** @throws StreamConnectError `ERR_STREAM_TLS` that names the option and the file. */
+/** @throws StreamConnectError `ERR_STREAM_TLS`, which names the option and the file. */
 export function readTlsFile(key: string, file: string): Buffer {
   try {
     return readFileSync(file);
@@ -148,7 +149,7 @@ function usable<T>(files: readonly (string | undefined)[], make: () => T): T {
 
 function requireOne<Options>(options: Options, one: keyof Options, other: keyof Options): void {
   if (options[one] !== undefined && options[other] !== undefined)
-    throw tlsUsage(`either ${String(one)} or ${String(other)} was expected`);
+    throw tlsUsage(`${String(one)} cannot be combined with ${String(other)}`);
 }
 
 function messageOf(error: unknown): string {

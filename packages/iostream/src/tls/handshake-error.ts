@@ -5,17 +5,17 @@ export type HandshakeError = StreamConnectError | StreamTimeoutError;
 
 const MAX_MESSAGE_LENGTH = 200;
 
-/** The error of a failed handshake, on either side. */
+/** The error for a failed handshake, on either side. */
 export function handshakeError(error: Error): HandshakeError {
   if (error instanceof StreamTimeoutError || error instanceof StreamConnectError) return error;
   const cause = SystemError.from(error, (error as NodeJS.ErrnoException).syscall ?? 'recv');
-  // OpenSSL's own words, without the error queue and source lines that Node's message has around them.
+  // OpenSSL's reason, without the error queue and source lines that Node's message adds.
   const { reason = cause.message } = error as { reason?: string };
   const words = reason.trim().slice(0, MAX_MESSAGE_LENGTH);
   return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${words}`, { cause });
 }
 
-/** A certificate that was presented, and not believed. @param verifyCode - such as `DEPTH_ZERO_SELF_SIGNED_CERT`. */
+/** The peer's certificate does not verify. @param verifyCode - for example `DEPTH_ZERO_SELF_SIGNED_CERT`. */
 export function untrustedError(verifyCode: string): StreamConnectError {
   const cause = Object.assign(new Error(`the certificate does not verify: ${verifyCode}`), {
     code: verifyCode,
@@ -30,15 +30,18 @@ export function missingCertificateError(): StreamConnectError {
 }
 
 export function handshakeTimeout(timeoutMs: number): StreamTimeoutError {
-  return new StreamTimeoutError(`tls: the handshake was not complete within ${timeoutMs} ms`);
+  return new StreamTimeoutError(`tls: the handshake did not complete within ${timeoutMs} ms`);
 }
 
-/** The connection had ended before the handshake began. */
+/** The connection had ended before the handshake started. */
 export function goneError(): StreamConnectError {
   return handshakeError(new SystemError('ECONNRESET', 'recv')) as StreamConnectError;
 }
 
-/** The peer went away or never meant TLS to happen, as port scanners and health checks do all day. */
+/**
+ * Whether the peer disconnected, timed out or did not intend to use TLS, as port scanners and health checks constantly
+ * do.
+ */
 export function isScanNoise(error: HandshakeError): boolean {
   if (error instanceof StreamTimeoutError) return true;
   const code = (error.cause as { code?: unknown } | undefined)?.code;

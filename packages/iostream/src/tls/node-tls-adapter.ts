@@ -1,5 +1,6 @@
-// What this room relies on of Node's internals: each function says what that is, where it was seen, and what breaks if it
-// goes. node-tls-adapter.canary.test.ts checks that this version of Node still has it. Knows no options or settings.
+// Holds everything in this folder that relies on Node's internals. Each function says what it relies on, in which
+// versions that was seen, and what breaks without it; node-tls-adapter.canary.test.ts checks the running version of
+// Node. Independent of options and settings.
 
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
@@ -8,44 +9,45 @@ import type { Transport } from '../transport.ts';
 import { toVerifyCode } from '../transports/tls-info.ts';
 import { goneError } from './handshake-error.ts';
 
-/** Notified of how one handshake ended: one of the two is called, once. */
+/** The outcome of one handshake: exactly one of these is called, once. */
 export interface HandshakeEvents {
   secured(socket: TLSSocket): void;
   failed(error: Error, socket: TLSSocket): void;
 }
 
 /**
- * Whether `value` was made by `createSecureContext`. Node exports no class to compare with.
+ * Whether `value` was created by `createSecureContext`. Node exports no class to compare with.
  *
- * Relies on the property `context`, where Node keeps OpenSSL's context (seen in Node 20 to 26). Without it, a ready
- * context is taken for an object of options, and refused.
+ * Relies on the property `context`, in which Node keeps OpenSSL's context (seen in Node 20 to 26). Without it, a
+ * ready-made context would be taken for an options object and refused.
  */
 export function isSecureContext(value: object): value is SecureContext {
   return typeof value === 'object' && value !== null && 'context' in value;
 }
 
 /**
- * Has `server` use a ready context, for which `createServer` has no option.
+ * Makes `server` use a ready-made context, for which `createServer` has no option.
  *
- * Relies on `_sharedCreds`, where Node keeps the context that it makes of the options, and reads it at each handshake
- * (seen in Node 20 to 26). If the name changes, servers with a `secureContext` have no certificate: every handshake fails.
+ * Relies on `_sharedCreds`, in which Node keeps the context created from the options, and which it reads at each
+ * handshake (seen in Node 20 to 26). If the name changes, servers with a `secureContext` have no certificate and every
+ * handshake fails.
  */
 export function setSharedContext(server: Server, context: SecureContext): void {
   Object.assign(server, { _sharedCreds: context });
 }
 
 /**
- * Starts the server's side of a handshake on an open socket, with a server that never listens.
+ * Starts the server's side of a handshake on an open socket, using a server that never listens.
  *
- * Node says how handshakes end by events of the server, which do not say whose connection they are about. So each
- * connection gets an object of its own that inherits from the server and has an `emit` of its own.
+ * Node reports the outcome of a handshake as an event of the server, which does not say which connection it concerns.
+ * So each connection gets an object that inherits from the server and has its own `emit`.
  *
- * Relies on Node's listener for `connection` using its `this` as the server, reading all it needs through inheritance
- * and emitting `secureConnection` and `tlsClientError` on it (seen in Node 20 to 26). If Node emits on the real server
- * instead, no handshake ever ends here but by its timeout.
+ * Relies on Node's `connection` listener using its `this` as the server: it reads everything through inheritance, and
+ * emits `secureConnection` and `tlsClientError` on it (seen in Node 20 to 26). If Node emitted on the real server
+ * instead, every handshake would run into its timeout.
  *
- * Relies on the TLS socket copying `allowHalfOpen` of the socket below when it is made. Otherwise a client that ends its
- * side during the handshake is held until the timeout.
+ * Relies on the TLS socket copying `allowHalfOpen` from the socket below when it is created. Otherwise a client that
+ * ends its side during the handshake would be kept until the timeout.
  */
 export function startHandshake(server: Server, socket: Duplex, events: HandshakeEvents): void {
   const emit = (event: string, ...details: unknown[]): boolean => {
@@ -54,37 +56,39 @@ export function startHandshake(server: Server, socket: Duplex, events: Handshake
     return true;
   };
   const view = Object.create(server, { emit: { value: emit } }) as Server;
-  // A client that ends in the handshake is gone; the TLS socket takes over how its ends are treated from here.
+  // A client that ends its side during the handshake has disconnected. The TLS socket keeps this setting from here on.
   socket.allowHalfOpen = false;
   EventEmitter.prototype.emit.call(view, 'connection', socket);
   socket.allowHalfOpen = true;
 }
 
 /**
- * OpenSSL's code for why a client's certificate was refused; `undefined` if the handshake failed for another reason.
+ * Returns OpenSSL's code for why a client's certificate was refused; `undefined` if the handshake failed for another
+ * reason.
  *
- * Relies on Node setting `authorizationError` before it closes the connection without another word, as a hang-up (seen
- * in Node 20 to 26; documented for open connections only). Without it, such a failure is reported as `ECONNRESET`.
+ * Relies on Node setting `authorizationError` before it closes the connection, which otherwise looks like a disconnect
+ * (seen in Node 20 to 26; documented only for open connections). Without it, such a failure would be reported as
+ * `ECONNRESET`.
  */
 export function refusalCode(socket: TLSSocket): string | undefined {
   return toVerifyCode(socket.authorizationError);
 }
 
 /**
- * Calls `keep` for each session that a server gives, once its certificate is verified. TLS 1.3 brings sessions after the
- * handshake, TLS 1.2 in it.
+ * Calls `keep` with each session that the server issues, after its certificate is verified. TLS 1.3 issues sessions
+ * after the handshake, TLS 1.2 during it.
  *
- * Relies on Node holding the event `session` back until the server is verified, and dropping it if that fails (seen in
- * Node 20 to 26). Otherwise the session of a server that was refused would be kept, and resuming it is not verified.
+ * Relies on Node delaying the `session` event until the server is verified, and dropping it if verification fails (seen
+ * in Node 20 to 26). Otherwise the session of a refused server would be kept, and resuming it skips verification.
  */
 export function onVerifiedSession(socket: TLSSocket, keep: (session: Buffer) => void): void {
   socket.on('session', keep);
 }
 
-/** Takes over what a transport is made on. @throws what went wrong, with nothing left open. */
+/** Detaches the Node socket of a transport. @throws StreamConnectError `ERR_STREAM_TLS` if it has ended. */
 export function detachLive(transport: Transport): Duplex {
   const socket = transport.detach();
-  // A new owner is not notified of an end that came before, and would wait for it without end.
+  // An `end` event emitted before this point would not be repeated, and its new owner would wait for it forever.
   if (!socket.destroyed && !socket.readableEnded) return socket;
   socket.destroy();
   throw goneError();

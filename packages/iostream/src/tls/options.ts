@@ -1,87 +1,101 @@
-// This room knows TLS over an open transport, for client and server: options, certificates, sessions and the handshake.
-// It does not know streams, and neither connects nor listens.
+// The tls/ folder holds TLS on top of an open transport, for client and server: options, certificates, sessions and the
+// handshake. It does not connect, listen or depend on streams.
 
 import type { SecureContext } from 'node:tls';
 import type { TlsSessionCache } from './session-cache.ts';
 
-/** Older versions are never spoken (RFC 8996). */
+/** Older versions are not supported (RFC 8996). */
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
 
-/** A certificate and its key, in files or as PEM text. */
+/** A certificate and its private key, as files or as PEM text. */
 export interface TlsCertificateOptions {
-  /** PEM file with our certificate, followed by those that lead to the authority. */
+  /** PEM file with our certificate, followed by the intermediate certificates up to the authority. */
   readonly certFile?: string;
-  /** PEM file with its private key. Default: the key is in `certFile` too. */
+  /** PEM file with the private key. Default: the key is in `certFile` too. */
   readonly keyFile?: string;
-  /** The same two as PEM text, in place of files. */
+  /** The certificate and the key as PEM text, instead of files. */
   readonly cert?: string | Buffer;
   readonly key?: string | Buffer;
-  /** Opens an encrypted private key. */
+  /** Decrypts an encrypted private key. */
   readonly passphrase?: string;
 }
 
-/** What both sides of TLS may say. Files are read when the server or connection is made. */
+/** TLS options of both client and server. Files are read when the server or connection is created. */
 export interface TlsOptions extends TlsCertificateOptions {
-  /** PEM file with the authorities that we believe. Default: Node's list. */
+  /** PEM file with the trusted certificate authorities. Default: Node's list. */
   readonly caFile?: string;
-  /** The same as PEM text, in place of a file. */
+  /** The trusted authorities as PEM text, instead of a file. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
-  /** Application protocols that we speak, best first. A server refuses clients that offer only others. */
+  /** Supported application protocols, most preferred first. A server refuses clients that offer only others. */
   readonly alpnProtocols?: readonly string[];
-  /** Whether a peer whose certificate does not verify is refused. Default true; false also accepts any name. */
+  /**
+   * Whether to refuse a peer whose certificate does not verify. If false, any host name is accepted too. Default: true.
+   */
   readonly rejectUnauthorized?: boolean;
-  /** The oldest version that is spoken. Default `TLSv1.2`. */
+  /** Oldest version allowed. Default: `TLSv1.2`. */
   readonly minVersion?: TlsVersion;
-  /** The newest. Default `TLSv1.3`. */
+  /** Newest version allowed. Default: `TLSv1.3`. */
   readonly maxVersion?: TlsVersion;
-  /** OpenSSL's list of cipher suites. Default: Node's. */
+  /** Cipher suites in OpenSSL's format. Default: Node's list. */
   readonly ciphers?: string;
   /**
-   * A ready context, in place of certificates, keys, authorities, versions and ciphers. One for a server that asks
-   * for client certificates needs a `sessionIdContext`, or OpenSSL refuses clients that come back.
+   * A ready-made context, instead of certificates, keys, authorities, versions and ciphers. If a server requests client
+   * certificates, its context needs a `sessionIdContext`; otherwise OpenSSL refuses clients that resume a session.
    */
   readonly secureContext?: SecureContext;
 }
 
 /** One of several certificates of a server. */
 export interface TlsNamedCertificate extends TlsCertificateOptions {
-  /** Host names that it is shown for; `*.` first stands for one label. Default: those in the certificate. */
+  /** The host names to use it for; a leading `*.` matches one label. Default: the names in the certificate. */
   readonly names?: readonly string[];
 }
 
 export interface TlsServerOptions extends TlsOptions {
   /**
-   * Several certificates, in place of the one: a client is shown the first that has the name it asks for (SNI),
-   * a whole name before a wildcard. The first of all is for clients that ask for none. 1 to 1,000, whose keys are
-   * of one kind, such as all RSA.
+   * Several certificates, instead of one. A client gets the first whose names include the requested one (SNI); exact
+   * names take precedence over wildcards. Clients that request no name get the first certificate. 1 to 1,000, all with
+   * the same type of key, such as RSA.
    */
   readonly certificates?: readonly TlsNamedCertificate[];
-  /** What a client that asks for a name which no certificate has gets: the first certificate, or nothing. Default `'default'`. */
+  /**
+   * If no certificate has the requested name: `'default'` presents the first certificate, `'refuse'` fails the
+   * handshake. Default: `'default'`.
+   */
   readonly unknownName?: 'default' | 'refuse';
-  /** Whether clients must present a certificate, or may with `rejectUnauthorized: false`. Default false. */
+  /**
+   * Whether to request a certificate from clients. It is required, unless `rejectUnauthorized` is false. Default:
+   * false.
+   */
   readonly requestCert?: boolean;
   /**
-   * 48 random bytes that protect the sessions which clients may go on with, to be shared by the processes of one
-   * service and kept over restarts. Who has them can read recorded connections: replace them every few days.
-   * Default: fresh ones, and again at each reload.
+   * 48 random bytes that encrypt session tickets. Share them among the processes of one service, and keep them over
+   * restarts, so that clients can resume sessions. With these bytes, recorded connections can be decrypted: replace
+   * them every few days. Default: random, and replaced at each reload.
    */
   readonly ticketKeys?: Uint8Array;
-  /** A file with these bytes. */
+  /** A file with the 48 bytes of {@link ticketKeys}. */
   readonly ticketKeysFile?: string;
-  /** Most milliseconds of a handshake, by the loop's clock. Default 10 s. */
+  /** Limit for a handshake, measured by the loop's clock. Default: 10 s. */
   readonly handshakeTimeoutMs?: number;
   /**
-   * Most handshakes in progress at once; further connections are closed. 0 is no limit. Default 5,000: more than
-   * one thread completes before their deadline, so that others would only take memory.
+   * Most simultaneous handshakes; further connections are closed. 0 means no limit. Default: 5,000, which is more than
+   * one thread completes before their deadline, so a higher limit would only use memory.
    */
   readonly maxHandshakes?: number;
 }
 
 export interface TlsClientOptions extends TlsOptions {
-  /** The name that the server must prove, and that it is told. Default: the host of the connection. */
+  /** The host name that is sent to the server and must match its certificate. Default: the host of the connection. */
   readonly servername?: string;
-  /** Most milliseconds of the handshake alone; 0 is no limit. Default 20 s; in a TCPClient, whose `timeoutMs` covers it, 0. */
+  /**
+   * Limit for the handshake alone; 0 means no limit. Default: 20 s; 0 in a TCPClient, whose `timeoutMs` covers the
+   * handshake.
+   */
   readonly handshakeTimeoutMs?: number;
-  /** Where sessions are kept, to be gone on with by later connections. Default: the TCPClient's own; without one, nowhere. */
+  /**
+   * Where sessions are kept for later connections to resume. Default: the TCPClient's own cache; without a TCPClient,
+   * sessions are not kept.
+   */
   readonly sessions?: TlsSessionCache;
 }

@@ -10,8 +10,8 @@ import type { TlsServerOptions } from './options.ts';
 import { resolveTlsServerOptions, type TlsServerSettings } from './server-settings.ts';
 
 /**
- * The certificates and terms of a server, read once for all the servers and {@link startTls} calls that share it,
- * and replaced while they run.
+ * The certificates and TLS options of a server. They are read once, shared by any number of servers and
+ * {@link startTls} calls, and can be replaced while in use.
  *
  * @example
  * const tls = new TlsServerContext({ certFile: 'cert.pem', keyFile: 'key.pem' });
@@ -30,8 +30,8 @@ export class TlsServerContext {
   #handshakes = 0;
 
   /**
-   * @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be; StreamConnectError `ERR_STREAM_TLS` for
-   *   files that cannot be read, which it names, and certificates that cannot be used.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; StreamConnectError `ERR_STREAM_TLS` if a file,
+   *   which the message names, cannot be read or a certificate cannot be used.
    */
   constructor(options: TlsServerOptions | SecureContext) {
     this.#options = options;
@@ -39,22 +39,22 @@ export class TlsServerContext {
     this.#server = toNodeServer(this.#settings);
   }
 
-  /** What is in force. */
+  /** The settings in use. */
   get settings(): TlsServerSettings {
     return this.#settings;
   }
 
   /**
-   * Reads the files again, or takes other options in place of those that there were. Handshakes that begin
-   * afterwards see the new ones; connections that are there go on with the old. Sessions from before end, unless
-   * the `ticketKeys` are the same.
+   * Reads the files again, or replaces all options by `options`. Applies to handshakes that start afterwards;
+   * established connections are not affected. Earlier sessions can no longer be resumed, unless the `ticketKeys` stay
+   * the same.
    *
-   * @throws as the constructor; then the old ones stay in force. StreamUsageError too where there is nothing to read
-   *   again, since all was given as text or as a ready context.
+   * @throws as the constructor; the old settings stay in use then. StreamUsageError also if there are no files to read
+   *   again, because everything was given as text or as a ready-made context.
    */
   reload(options: TlsServerOptions | SecureContext = this.#options): void {
     if (options === this.#options && !namesFiles(options)) {
-      throw tlsUsage('there are no files to read again: give the new options');
+      throw tlsUsage('reload: there are no files to read again; pass the new options');
     }
     const settings = resolveTlsServerOptions(options);
     this.#server = toNodeServer(settings);
@@ -62,18 +62,18 @@ export class TlsServerContext {
     this.#options = options;
   }
 
-  /** Handshakes in progress, of all who share this. */
+  /** Handshakes in progress, for all users of this context. */
   get handshakes(): number {
     return this.#handshakes;
   }
 
-  /** Whether as many are in progress as may be. */
+  /** Whether the limit of simultaneous handshakes is reached. */
   get isFull(): boolean {
     const { maxHandshakes } = this.#settings;
     return maxHandshakes > 0 && this.#handshakes >= maxHandshakes;
   }
 
-  /** Counts one handshake. @returns what is to be called at its end; further calls do nothing. */
+  /** Counts one handshake. @returns a function to call at its end; idempotent. */
   countHandshake(): () => void {
     this.#handshakes += 1;
     let isCounted = true;
@@ -88,7 +88,8 @@ export class TlsServerContext {
     const { requestCert, rejectUnauthorized } = this.#settings;
     startHandshake(this.#server, socket, {
       secured: (secure) => {
-        // OpenSSL finds nothing wrong with a session that was made without a certificate, where none was demanded.
+        // OpenSSL accepts a resumed session without a client certificate if the session was created when none was
+        // required.
         if (requestCert && readCertificate(secure) === undefined) secure.authorized = false;
         if (requestCert && rejectUnauthorized && !secure.authorized) {
           events.failed(missingCertificateError(), secure);
@@ -105,14 +106,14 @@ export class TlsServerContext {
   }
 }
 
-/** A server that never listens: it brings the handshake, and what Node verifies at its end. */
+/** A server that never listens; used for its handshakes, and for Node's verification at their end. */
 function toNodeServer(settings: TlsServerSettings): Server {
   const { credentials, readyContext, names, alpnProtocols, requestCert, rejectUnauthorized } = settings;
   const server = createServer({
     ...credentials,
     requestCert,
     rejectUnauthorized,
-    // The deadline is ours, by the loop's clock; Node's cannot be turned off.
+    // Effectively off, which Node does not offer: TlsAcceptor has its own deadline, measured by the loop's clock.
     handshakeTimeout: 2 ** 31 - 1,
     ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnProtocols }),
     ...(names === undefined ? {} : { SNICallback: selectByName(settings) }),
@@ -126,7 +127,7 @@ function selectByName({ names, refusesUnknownNames }: TlsServerSettings) {
     const context = names?.find(servername);
     if (context === undefined && refusesUnknownNames) {
       const name = JSON.stringify(servername.slice(0, 255));
-      callback(new StreamConnectError('ERR_STREAM_TLS', `tls: there is no certificate for ${name}`));
+      callback(new StreamConnectError('ERR_STREAM_TLS', `tls: no certificate for ${name}`));
     } else {
       callback(null, context);
     }

@@ -1,16 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
 
-/** A certificate of a server, ready to be shown. */
+/** A certificate of a server, with its context. */
 export interface NamedContext {
   readonly context: SecureContext;
-  /** What it is shown for, in lower case; `undefined` for the names in the certificate. */
+  /** The host names to use it for, in lower case; `undefined` for the names in the certificate. */
   readonly names: readonly string[] | undefined;
-  /** PEM, the server's own certificate first. */
+  /** PEM; the server's own certificate comes first. */
   readonly cert: string | Buffer;
 }
 
-/** Finds the certificate for the name that a client asks for (RFC 6066 §3). */
+/** Selects the certificate for the host name that a client requests (RFC 6066 §3). */
 export class TlsServerNames {
   readonly #entries: readonly { readonly context: SecureContext; match(name: string): string | undefined }[];
 
@@ -22,7 +22,9 @@ export class TlsServerNames {
     });
   }
 
-  /** The context of the first certificate with exactly this name, else of the first with a wildcard for it. */
+  /**
+   * Returns the context of the first certificate with exactly this name, or else of the first with a matching wildcard.
+   */
   find(servername: string): SecureContext | undefined {
     const wanted = servername.toLowerCase();
     let wildcard: SecureContext | undefined;
@@ -36,7 +38,7 @@ export class TlsServerNames {
   }
 }
 
-/** RFC 6125 §6.4.3: a wildcard is the whole leftmost label, and stands for one. */
+/** RFC 6125 §6.4.3: a wildcard is the complete leftmost label, and matches one label. */
 function matchName(names: readonly string[], wanted: string): string | undefined {
   if (names.includes(wanted)) return wanted;
   const dot = wanted.indexOf('.');

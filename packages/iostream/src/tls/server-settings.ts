@@ -31,7 +31,7 @@ const SERVER_OPTIONS: OptionNames<TlsServerOptions> = {
   maxHandshakes: true,
 };
 const NAMED_OPTIONS: OptionNames<TlsNamedCertificate> = { ...CERTIFICATE_OPTIONS, names: true };
-/** What cannot be had together with a ready context. */
+/** The options that cannot be combined with a ready-made context. */
 const MADE_HERE = [...CONTEXT_KEYS, 'certificates', 'ticketKeys', 'ticketKeysFile'];
 
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -39,37 +39,40 @@ const DEFAULT_MAX_HANDSHAKES = 5_000;
 const MAX_CERTIFICATES = 1_000;
 const TICKET_KEYS_BYTES = 48;
 
-/** A server's options, checked, with its files read. */
+/** A server's options, checked, with the files read. */
 export interface TlsServerSettings {
-  /** For clients that ask for no name, or for one that nobody has: what a context is made of, or a ready one. */
+  /**
+   * What clients get that request no name or an unknown one: either the credentials of a context, or a ready-made
+   * context.
+   */
   readonly credentials: SecureContextOptions;
   readonly readyContext: SecureContext | undefined;
-  /** What a client may ask for; `undefined` where every client is shown the same. */
+  /** Selects the certificate by the requested name; `undefined` if all clients get the same one. */
   readonly names: TlsServerNames | undefined;
   readonly refusesUnknownNames: boolean;
   readonly alpnProtocols: string[] | undefined;
   readonly requestCert: boolean;
   readonly rejectUnauthorized: boolean;
   readonly handshakeTimeoutMs: number;
-  /** 0 is no limit. */
+  /** 0 means no limit. */
   readonly maxHandshakes: number;
 }
 
 /**
- * Checks a server's options.
+ * Checks a server's options and reads its files.
  *
- * @throws StreamUsageError `ERR_STREAM_USAGE` for unknown keys and missing certificates; StreamConnectError
- *   `ERR_STREAM_TLS` for files that cannot be read and certificates that cannot be used.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid or there is no certificate; StreamConnectError
+ *   `ERR_STREAM_TLS` if a file cannot be read or a certificate cannot be used.
  */
 export function resolveTlsServerOptions(given: TlsServerOptions | SecureContext): TlsServerSettings {
   const options: TlsServerOptions = isSecureContext(given) ? { secureContext: given } : given;
   requireTlsOptions(options, SERVER_OPTIONS);
   const { unknownName = 'default', maxHandshakes = DEFAULT_MAX_HANDSHAKES } = options;
   if (unknownName !== 'default' && unknownName !== 'refuse') {
-    throw tlsUsage(`unknownName 'default' or 'refuse' was expected, not ${shownValue(unknownName)}`);
+    throw tlsUsage(`unknownName must be 'default' or 'refuse', got ${shownValue(unknownName)}`);
   }
   if (!Number.isInteger(maxHandshakes) || maxHandshakes < 0) {
-    throw tlsUsage(`maxHandshakes of 0 or more was expected, not ${shownValue(maxHandshakes)}`);
+    throw tlsUsage(`maxHandshakes must be a whole number of 0 or more, got ${shownValue(maxHandshakes)}`);
   }
   return {
     ...readContexts(options, unknownName === 'refuse'),
@@ -90,7 +93,7 @@ function readContexts(
   if (readyContext !== undefined) {
     requireOnlyContext(options, MADE_HERE);
     if (byName)
-      throw tlsUsage('unknownName needs certificates, since a ready context does not say its names');
+      throw tlsUsage("unknownName 'refuse' needs certificates: the names of a secureContext cannot be read");
     return { credentials: {}, readyContext, names: undefined };
   }
   const listed = listCertificates(options);
@@ -103,11 +106,12 @@ function readContexts(
   };
   const read = listed.map(({ names, ...certificate }) => ({ names, ...readContext(certificate, shared) }));
   const [first] = read as [(typeof read)[number]];
-  // Node lays the certificate of a name over the first, kind by kind, and a client could choose the other kind.
+  // For each type of key, Node replaces the first certificate by that of the requested name. With mixed types, a client
+  // could choose the type that was not replaced.
   const other = read.find(({ keyType }) => keyType !== first.keyType);
   if (other !== undefined) {
     throw tlsUsage(
-      `certificates with one kind of key were expected, not ${first.keyType} and ${other.keyType}`,
+      `all certificates must have the same type of key, got ${first.keyType} and ${other.keyType}`,
     );
   }
   const needsNames = byName || options.certificates !== undefined;
@@ -144,14 +148,14 @@ function listCertificates(options: TlsServerOptions): readonly TlsNamedCertifica
     ];
   }
   const besides = CERTIFICATE_KEYS.filter((name) => options[name as keyof TlsServerOptions] !== undefined);
-  if (besides.length > 0) throw tlsUsage(`either certificates or ${besides.join(', ')} was expected`);
+  if (besides.length > 0) throw tlsUsage(`certificates cannot be combined with ${besides.join(', ')}`);
   if (certificates.length < 1 || certificates.length > MAX_CERTIFICATES) {
-    throw tlsUsage(`1 to ${MAX_CERTIFICATES} certificates were expected, not ${certificates.length}`);
+    throw tlsUsage(`certificates must have 1 to ${MAX_CERTIFICATES} entries, got ${certificates.length}`);
   }
   for (const certificate of certificates) {
     requireTlsOptions(certificate, NAMED_OPTIONS);
     if (certificate.certFile === undefined && certificate.cert === undefined) {
-      throw tlsUsage('each of the certificates needs certFile or cert');
+      throw tlsUsage('each of certificates needs certFile or cert');
     }
   }
   return certificates;
@@ -160,20 +164,20 @@ function listCertificates(options: TlsServerOptions): readonly TlsNamedCertifica
 function readTicketKeys(options: TlsServerOptions): SecureContextOptions {
   const { ticketKeys, ticketKeysFile } = options;
   if (ticketKeys !== undefined && ticketKeysFile !== undefined) {
-    throw tlsUsage('either ticketKeys or ticketKeysFile was expected');
+    throw tlsUsage('ticketKeys cannot be combined with ticketKeysFile');
   }
   const bytes = ticketKeysFile === undefined ? ticketKeys : readTlsFile('ticketKeysFile', ticketKeysFile);
   if (bytes === undefined) return {};
   if (bytes.byteLength !== TICKET_KEYS_BYTES) {
-    throw tlsUsage(`ticket keys of ${TICKET_KEYS_BYTES} bytes were expected, not ${bytes.byteLength}`);
+    throw tlsUsage(`ticket keys must have ${TICKET_KEYS_BYTES} bytes, got ${bytes.byteLength}`);
   }
   return { ticketKeys: Buffer.from(bytes) };
 }
 
 /**
- * A session says that its client's certificate was verified, and is not verified again. So one that was made under
- * other terms, by another process with the same ticket keys or before a reload, must not be gone on with: OpenSSL
- * compares this.
+ * A resumed session counts as verified: the client's certificate is not checked again. So a session created under other
+ * verification options, by another process with the same ticket keys or before a reload, must not be resumed. OpenSSL
+ * refuses it if this value differs.
  */
 function sessionIdContext(options: TlsServerOptions, terms: SecureContextOptions): string {
   const { requestCert = false, rejectUnauthorized = true } = options;

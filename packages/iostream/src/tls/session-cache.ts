@@ -3,36 +3,36 @@ import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { StreamUsageError } from '../errors.ts';
 
-/** What a server gave a client to come back with. */
+/** A session that a server issued for a client to resume. */
 export interface KeptSession {
   readonly session: Buffer;
-  /** The server's certificate, which the session stands for and does not contain. */
+  /** The certificate that the server proved when the session was created; the session does not contain it. */
   readonly certificate: PeerCertificate | undefined;
 }
 
 const DEFAULT_MAX_SESSIONS = 100;
-/** Servers give two for a full handshake; more come from connections that are made at once. */
+/** Servers issue two for a full handshake; simultaneous connections to the same server add more. */
 const MAX_SESSIONS_PER_KEY = 4;
 
 /**
- * Sessions that a client may go on with, which spares both sides most of the next handshake with the same server.
+ * Keeps TLS sessions for a client to resume, which saves both sides most of the next handshake with the same server.
  *
- * Sessions are kept for one address, server name and set of options. Each is handed out once: a ticket that is
- * shown twice would tie connections together for whoever listens (RFC 8446 §C.4). They hold the keys of
- * connections, so they stay in memory. When the cache is full those go that were kept for longest.
+ * Sessions are stored by address, server name and set of options. Each is used once, since an observer could link the
+ * connections that present the same ticket (RFC 8446 §C.4). Sessions contain connection keys, so they are kept in
+ * memory only. If the cache is full, it drops the oldest session of the key that was stored to least recently.
  */
 export class TlsSessionCache {
   readonly #maxSessions: number;
-  /** The server that gave the latest is last, and so is the latest of each. */
+  /** The key that was stored to last comes last, and so does the newest session of each key. */
   readonly #byKey = new Map<string, KeptSession[]>();
   #size = 0;
 
-  /** @param maxSessions - 1 or more, of a few KiB each. Default 100. */
+  /** @param maxSessions - at least 1; each takes a few KiB. Default: 100. */
   constructor(maxSessions = DEFAULT_MAX_SESSIONS) {
     if (!Number.isInteger(maxSessions) || maxSessions < 1) {
       throw new StreamUsageError(
         'ERR_STREAM_USAGE',
-        `TlsSessionCache: maxSessions of 1 or more was expected, not ${shownValue(maxSessions)}`,
+        `TlsSessionCache: maxSessions must be a whole number of 1 or more, got ${shownValue(maxSessions)}`,
       );
     }
     this.#maxSessions = maxSessions;
@@ -42,7 +42,7 @@ export class TlsSessionCache {
     return this.#size;
   }
 
-  /** The latest, for a connection that is about to be made. */
+  /** Removes and returns the newest session for `key`. */
   take(key: string): KeptSession | undefined {
     const sessions = this.#byKey.get(key);
     const latest = sessions?.pop();
@@ -52,7 +52,7 @@ export class TlsSessionCache {
     return latest;
   }
 
-  /** For a connection that was given one. */
+  /** Adds a session that a server issued. */
   put(key: string, kept: KeptSession): void {
     const sessions = this.#byKey.get(key) ?? [];
     this.#byKey.delete(key);
@@ -65,7 +65,7 @@ export class TlsSessionCache {
     if (oldest !== undefined) this.#dropOldest(...oldest);
   }
 
-  /** Forgets all of them: the next connections verify their servers anew. */
+  /** Removes all sessions, so that the next connections verify their servers again. */
   clear(): void {
     this.#byKey.clear();
     this.#size = 0;
