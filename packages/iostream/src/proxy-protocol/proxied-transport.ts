@@ -4,9 +4,9 @@ import type { ProxiedConnection, SocketAddress, TlsInfo, Transport, TransportEve
 import type { ProxyHeader } from './proxy-header.ts';
 
 /**
- * A connection from a proxy, behind the PROXY header: it has the client's address, and begins with what came right
- * after the header. Somebody has read from the transport below before; we are told of its events by them, so that it
- * need not be attached to twice.
+ * A connection from a proxy after its PROXY header: it reports the client's address, and its data starts right after
+ * the header. The reader of the header stays attached to the transport below and forwards its events, so that
+ * it is attached to only once.
  */
 export class ProxiedTransport implements Transport, TransportEvents {
   readonly kind: Transport['kind'];
@@ -16,13 +16,16 @@ export class ProxiedTransport implements Transport, TransportEvents {
   readonly proxied: ProxiedConnection | undefined;
 
   readonly #below: Transport;
-  /** What came before anybody was attached to us. */
+  /** The bytes that arrived together with the header, until the consumer reads. */
   #early: Buffer | undefined;
   #events: TransportEvents | undefined;
   #reading = false;
   #open = true;
 
-  /** @param header - `undefined` where there was none. @param early - what came behind it. It belongs to us. */
+  /**
+   * @param header - `undefined` if the connection has none.
+   * @param early - the bytes received after the header. The caller must not modify them after the call.
+   */
   constructor(below: Transport, header: ProxyHeader | undefined, early: Buffer) {
     this.#below = below;
     this.kind = below.kind;
@@ -121,7 +124,7 @@ export class ProxiedTransport implements Transport, TransportEvents {
     this.#events?.closed(error);
   }
 
-  /** Below is paused until then, so the order is kept. */
+  /** Keeps the order: the transport below is paused until these bytes are delivered. */
   #deliverEarly(): void {
     const bytes = this.#early;
     if (!this.#reading || !this.#open || bytes === undefined) return;

@@ -1,5 +1,5 @@
-// This room knows PROXY protocol headers, versions 1 and 2, and how to read one before a connection is used. It does not
-// know streams or servers.
+// The proxy-protocol/ folder holds the PROXY protocol, versions 1 and 2: decoding a header, and reading one from a
+// connection before anything else uses it. It does not depend on streams or servers.
 
 import type { IOLoop } from '@landspout/ioloop';
 import { excerpt } from '@landspout/ioloop/errors';
@@ -12,15 +12,18 @@ import type { ProxyHeader, ProxyHeaderProgress } from './proxy-header.ts';
 import { ProxyHeaderDecoder } from './proxy-header-decoder.ts';
 import type { ProxySettings } from './proxy-options.ts';
 
-/** What becomes of a connection that {@link ProxyAcceptor.accept} has taken: one of them, once. */
+/** The outcome of a connection passed to {@link ProxyAcceptor.accept}: exactly one of these is called, once. */
 export interface ProxyAcceptorEvents {
-  /** Its client is known, as far as the proxy tells. Must not throw. */
+  /** The header was read, so the client is known if the proxy named it. Must not throw. */
   complete(transport: Transport): void;
-  /** It is closed. @param error - `undefined` when it ended without a word, or with the server. Must not throw. */
+  /**
+   * The connection is closed. @param error - `undefined` if the proxy closed it without sending anything, or the server
+   * closed it. Must not throw.
+   */
   gone(error: Error | undefined): void;
 }
 
-/** Reads the PROXY headers of connections that listed proxies have opened, before anything else is done with them. */
+/** Reads the PROXY header of each connection from a listed proxy, before anything else uses the connection. */
 export class ProxyAcceptor {
   readonly #settings: ProxySettings;
   readonly #loop: IOLoop;
@@ -34,16 +37,16 @@ export class ProxyAcceptor {
   }
 
   /**
-   * Whether a connection is a proxy's.
+   * Whether a connection comes from a listed proxy.
    *
-   * @param isUnix - whether it came over a Unix socket. Its address does not tell: that of a peer which is gone already
-   *   is none, and looks the same.
+   * @param isUnix - whether it was accepted on a Unix socket. The address cannot tell: a TCP peer that has disconnected
+   *   has no address and looks like a Unix peer.
    */
   isProxy(remoteAddress: SocketAddress, isUnix: boolean): boolean {
     return (remoteAddress.family === 'unix') === isUnix && this.#settings.from.has(remoteAddress);
   }
 
-  /** Takes over a connection of a proxy, which keeps the process alive until its header is there. */
+  /** Takes over a connection from a proxy. It keeps the process alive until its header has arrived. */
   accept(transport: Transport, events: ProxyAcceptorEvents): void {
     const reading = new HeaderReading(transport, this.#settings, this.#loop, {
       complete: (proxied) => {
@@ -54,7 +57,11 @@ export class ProxyAcceptor {
         this.#readings.delete(reading);
         if (error !== undefined) {
           const details = { error, proxyAddress: transport.remoteAddress };
-          this.#log.warn('proxy-header', details, 'a connection without a usable PROXY header is reset');
+          this.#log.warn(
+            'proxy-header',
+            details,
+            'a proxy sent no valid PROXY header; its connection is reset',
+          );
         }
         events.gone(error);
       },
@@ -62,27 +69,30 @@ export class ProxyAcceptor {
     this.#readings.add(reading);
   }
 
-  /** Closes every connection whose header is still to come. */
+  /** Closes every connection whose header has not arrived yet. */
   closeAll(): void {
     for (const reading of this.#readings) reading.abandon();
   }
 }
 
-/** How the beginning of one connection came out. */
+/** The outcome of reading one header. */
 interface HeaderReadingEvents {
-  /** The header is read, or none had to be there. Called once, and nothing else after it. */
+  /** The header was read, or is not required and missing. Called once; no other callback follows. */
   complete(transport: ProxiedTransport): void;
-  /** The connection is closed. @param error - `undefined` when it ended without a word, or was abandoned. Called once. */
+  /**
+   * The connection is closed. Called once. @param error - `undefined` if the peer closed it without sending anything,
+   * or it was abandoned.
+   */
   failed(error: Error | undefined): void;
 }
 
-/** Where one connection stands. After the header nothing of it is kept. */
+/** Where one connection stands. The decoder and its bytes are released once the header is read. */
 type State =
   | { readonly kind: 'reading'; readonly decoder: ProxyHeaderDecoder; readonly deadline: { cancel(): void } }
   | { readonly kind: 'passing-on'; readonly to: ProxiedTransport }
   | { readonly kind: 'failed' };
 
-/** Reads the PROXY header of one connection, and passes on its events to who has it afterwards. */
+/** Reads the PROXY header of one connection, then forwards its events to the transport that takes over. */
 class HeaderReading implements TransportEvents {
   readonly #transport: Transport;
   readonly #required: boolean;
@@ -94,16 +104,16 @@ class HeaderReading implements TransportEvents {
     this.#transport = transport;
     this.#required = required;
     this.#events = events;
-    // Nothing prolongs it: a header in drops has no more time than one in a piece.
+    // Nothing extends the deadline, so that sending a header byte by byte does not gain time.
     const deadline = loop.clock.setTimeout(() => {
-      this.#fail(new StreamTimeoutError(`no PROXY header came within ${timeoutMs} ms`));
+      this.#fail(new StreamTimeoutError(`no complete PROXY header arrived within ${timeoutMs} ms`));
     }, timeoutMs);
     this.#state = { kind: 'reading', decoder: new ProxyHeaderDecoder(maxHeaderBytes), deadline };
     transport.attach(this);
     transport.resume();
   }
 
-  /** Closes the connection, if its header is still to come. */
+  /** Closes the connection, unless its header has already arrived. */
   abandon(): void {
     this.#fail(undefined);
   }
@@ -162,7 +172,10 @@ class HeaderReading implements TransportEvents {
     this.#events.complete(to);
   }
 
-  /** Load balancers look in by connecting and hanging up; only half a header is worth a word. */
+  /**
+   * A load balancer's health check connects and disconnects without sending anything, so only an incomplete header is
+   * an error.
+   */
   #gone(): void {
     if (this.#state.kind !== 'reading') return;
     const { byteLength } = this.#state.decoder;
@@ -186,5 +199,5 @@ class HeaderReading implements TransportEvents {
 
 function missing(bytes: Buffer): ProxyProtocolError {
   const start = excerpt(bytes.toString('latin1', 0, 16));
-  return new ProxyProtocolError('ERR_PROXY_MISSING', `a PROXY header was expected, not ${start}`);
+  return new ProxyProtocolError('ERR_PROXY_MISSING', `expected a PROXY header, got ${start}`);
 }

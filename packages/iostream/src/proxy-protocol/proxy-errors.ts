@@ -1,17 +1,17 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
-/** Each way in which a proxy can break the PROXY protocol. Sections are those of its specification, version 2. */
+/** How a proxy can violate the PROXY protocol. Section numbers are those of its specification, version 2. */
 export const PROXY_ERRORS = {
   ERR_PROXY_MISSING: {
-    meaning: 'A listed proxy has opened a connection without a PROXY header.',
+    meaning: 'A listed proxy opened a connection without sending a PROXY header.',
     rule: '2. The PROXY protocol header',
   },
   ERR_PROXY_MALFORMED: {
-    meaning: 'The PROXY header breaks the grammar of its version.',
+    meaning: 'The PROXY header violates the grammar of its version.',
     rule: '2.1. and 2.2.',
   },
   ERR_PROXY_TOO_LARGE: {
-    meaning: 'The PROXY header is longer than its version or `maxHeaderBytes` allow.',
+    meaning: 'The PROXY header is longer than its version or `maxHeaderBytes` allows.',
     rule: '2.1. and 2.2.',
   },
   ERR_PROXY_TRUNCATED: {
@@ -22,7 +22,7 @@ export const PROXY_ERRORS = {
 
 export type ProxyErrorCode = keyof typeof PROXY_ERRORS;
 
-/** A proxy did not speak as agreed. Its connection is reset; no other is touched. */
+/** A proxy violated the PROXY protocol. Its connection is reset; no other connection is affected. */
 export class ProxyProtocolError extends CodedError<ProxyErrorCode> {
   override readonly name = 'ProxyProtocolError';
 }

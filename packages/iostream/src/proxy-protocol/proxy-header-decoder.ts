@@ -3,33 +3,33 @@ import { readProxyHeaderV1, V1_SIGNATURE } from './proxy-header-v1.ts';
 import { readProxyHeaderV2, V2_SIGNATURE } from './proxy-header-v2.ts';
 
 /**
- * Finds out whether a connection begins with a PROXY header of version 1 or 2, and what it says. Without I/O: it is
- * fed, and answers what it knows by then.
+ * Detects and decodes a PROXY header, version 1 or 2, at the start of a connection. Does no I/O: the caller passes in
+ * the bytes as they arrive.
  *
- * Keeps no more bytes than `maxHeaderBytes` and the piece that it was given last, and looks at a byte again only while
- * the 107 of a line, or the 16 before the length, are incomplete.
+ * Buffers at most `maxHeaderBytes` plus the last piece. Bytes are examined again only while a version 1 line (at most
+ * 107 bytes) or the first 16 bytes of version 2 are incomplete.
  */
 export class ProxyHeaderDecoder {
   readonly #maxHeaderBytes: number;
   #bytes: Buffer = Buffer.alloc(0);
   #pieces: Buffer[] = [];
   #byteLength = 0;
-  /** How many bytes have to be there before looking makes sense. */
+  /** How many bytes are needed before the next attempt to decode. */
   #needed = 1;
 
   constructor(maxHeaderBytes: number) {
     this.#maxHeaderBytes = maxHeaderBytes;
   }
 
-  /** How many bytes have come. */
+  /** How many bytes were received. */
   get byteLength(): number {
     return this.#byteLength;
   }
 
   /**
-   * Takes more bytes, which are copied.
+   * Adds received bytes, which are copied.
    *
-   * @throws ProxyProtocolError `ERR_PROXY_MALFORMED`, `ERR_PROXY_TOO_LARGE`: then discard us.
+   * @throws ProxyProtocolError `ERR_PROXY_MALFORMED`, `ERR_PROXY_TOO_LARGE`: discard the decoder then.
    */
   receive(bytes: Uint8Array): ProxyHeaderProgress {
     this.#pieces.push(Buffer.from(bytes));
@@ -37,14 +37,14 @@ export class ProxyHeaderDecoder {
     if (this.#byteLength < this.#needed) return NEED_DATA;
     this.#join();
     const progress = this.#read();
-    // Of version 2 the length is known from here on, and nothing need be joined before all is there.
+    // The 16 bytes contain the header's length: do not join the pieces again before all of it has arrived.
     if (progress.kind === 'need-data' && this.#byteLength >= 16 && beginsLike(this.#bytes, V2_SIGNATURE)) {
       this.#needed = 16 + this.#bytes.readUInt16BE(14);
     }
     return progress;
   }
 
-  /** All that has come from `start` on, header or not. It is yours. */
+  /** Returns all received bytes from `start` on, whether they belong to a header or not. The caller owns them. */
   takeFrom(start: number): Buffer {
     this.#join();
     return this.#bytes.subarray(start);

@@ -6,18 +6,21 @@ import { ProxyProtocolError } from './proxy-errors.ts';
 import { NEED_DATA, type ProxyHeader, type ProxyHeaderProgress } from './proxy-header.ts';
 
 export const V1_SIGNATURE: Uint8Array = Buffer.from('PROXY ', 'latin1');
-/** The longest line there can be, CRLF included ("a 108-byte buffer is always enough", with a NUL at the end). */
+/**
+ * The longest possible line, including CRLF. The specification says that "a 108-byte buffer is always enough", which
+ * includes a terminating NUL.
+ */
 const V1_MAX_BYTES = 107;
 
 const CR = 0x0d;
 const LF = 0x0a;
-/** One space between the words, and no sign or leading zero in a port. */
+/** The fields are separated by one space; a port has no sign and no leading zero. */
 const LINE = /^PROXY (TCP4|TCP6) ([^ ]+) ([^ ]+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})$/;
 
 /**
- * Reads a header of version 1: one line of text.
+ * Decodes a version 1 header: one line of text.
  *
- * @param bytes - that begin as {@link V1_SIGNATURE}, as far as they go.
+ * @param bytes - what was received so far; it matches {@link V1_SIGNATURE}, or as much of it as has arrived.
  * @throws ProxyProtocolError `ERR_PROXY_MALFORMED`, `ERR_PROXY_TOO_LARGE`.
  */
 export function readProxyHeaderV1(bytes: Buffer): ProxyHeaderProgress {
@@ -26,24 +29,24 @@ export function readProxyHeaderV1(bytes: Buffer): ProxyHeaderProgress {
     if (bytes.length < V1_MAX_BYTES) return NEED_DATA;
     throw new ProxyProtocolError(
       'ERR_PROXY_TOO_LARGE',
-      `PROXY v1: no end of the line within ${V1_MAX_BYTES} bytes`,
+      `PROXY v1: the line does not end within ${V1_MAX_BYTES} bytes`,
     );
   }
-  if (bytes[end - 1] !== CR) throw malformed('the line ends without CR');
+  if (bytes[end - 1] !== CR) throw malformed('the line must end with CRLF, got LF alone');
   return { kind: 'header', header: parseLine(bytes.toString('latin1', 0, end - 1)), byteLength: end + 1 };
 }
 
 function parseLine(line: string): ProxyHeader {
-  // "The receiver must ignore anything presented before the CRLF" then.
+  // For UNKNOWN, "the receiver must ignore anything presented before the CRLF".
   if (line === 'PROXY UNKNOWN' || line.startsWith('PROXY UNKNOWN ')) {
     return { version: 1, addresses: undefined };
   }
   const [, protocol = '', source = '', destination = '', sourcePort, destinationPort] = LINE.exec(line) ?? [];
   if (protocol === '')
-    throw malformed(`a line of TCP4, TCP6 or UNKNOWN was expected, not ${excerpt(line, V1_MAX_BYTES)}`);
+    throw malformed(`expected a TCP4, TCP6 or UNKNOWN line, got ${excerpt(line, V1_MAX_BYTES)}`);
   const isAddress = protocol === 'TCP4' ? isIPv4 : isPlainIPv6;
   if (!isAddress(source) || !isAddress(destination)) {
-    throw malformed(`two addresses of ${protocol} were expected in ${excerpt(line, V1_MAX_BYTES)}`);
+    throw malformed(`expected two ${protocol} addresses, got ${excerpt(line, V1_MAX_BYTES)}`);
   }
   return {
     version: 1,
@@ -55,12 +58,11 @@ function parseLine(line: string): ProxyHeader {
 }
 
 function addressOf(address: string, port: number, line: string): SocketAddress {
-  if (port > 65_535)
-    throw malformed(`ports of at most 65535 were expected in ${excerpt(line, V1_MAX_BYTES)}`);
+  if (port > 65_535) throw malformed(`ports must be at most 65535, got ${excerpt(line, V1_MAX_BYTES)}`);
   return internetAddress(address, port);
 }
 
-/** The name of an interface of the proxy's says nothing here. */
+/** Refuses a zone such as `%eth0`: it names a network interface of the proxy's host. */
 function isPlainIPv6(text: string): boolean {
   return isIPv6(text) && !text.includes('%');
 }

@@ -3,21 +3,24 @@ import type { SocketAddress } from '../transport.ts';
 import { ProxyProtocolError } from './proxy-errors.ts';
 import { NEED_DATA, type ProxiedAddresses, type ProxyHeaderProgress } from './proxy-header.ts';
 
-/** Chosen so that no other protocol begins with it. */
+/** Chosen by the specification so that no other protocol starts with it. */
 export const V2_SIGNATURE: Uint8Array = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 
-/** Signature, version and command, family and protocol, and the length of what follows. */
+/** Signature, version and command, family and protocol, and the length of the rest. */
 const FIXED_BYTES = 16;
-/** A family with its longest addresses, two paths of Unix sockets: what a limit must leave room for. */
+/** Enough for the longest addresses, two Unix socket paths: the smallest value allowed for `maxHeaderBytes`. */
 export const V2_LEAST_MAX_BYTES = FIXED_BYTES + 2 * 108;
-/** What the length field can say. */
+/** The longest header that the length field can describe. */
 export const V2_MOST_MAX_BYTES = FIXED_BYTES + 0xffff;
 
 const COMMANDS = { LOCAL: 0, PROXY: 1 } as const;
 const STREAM = 1;
 const MOST_PROTOCOL = 2;
 
-/** How the addresses of each family lie in the bytes: two of `size`, and two ports where there are such. */
+/**
+ * The layout of the addresses, indexed by family: source and destination address, then two ports if the family has
+ * them.
+ */
 const FAMILIES: readonly AddressLayout[] = [
   { size: 0, read: () => undefined },
   { size: 12, read: (bytes) => inetAddresses(bytes, 4, readIPv4) },
@@ -26,17 +29,19 @@ const FAMILIES: readonly AddressLayout[] = [
 ];
 
 interface AddressLayout {
-  /** Bytes of all of it. */
+  /** Bytes of both addresses and ports. */
   readonly size: number;
   read(bytes: Buffer): ProxiedAddresses | undefined;
 }
 
 /**
- * Reads a header of version 2: binary. What follows the addresses (TLVs) is skipped, checksums included.
+ * Decodes a version 2 header, which is binary. The extensions after the addresses (TLVs), including checksums, are
+ * skipped.
  *
- * @param bytes - that begin as {@link V2_SIGNATURE}, as far as they go.
- * @param maxBytes - of the whole header.
- * @throws ProxyProtocolError `ERR_PROXY_MALFORMED`, `ERR_PROXY_TOO_LARGE`, as soon as it is certain.
+ * @param bytes - what was received so far; it matches {@link V2_SIGNATURE}, or as much of it as has arrived.
+ * @param maxBytes - limit for the whole header.
+ * @throws ProxyProtocolError `ERR_PROXY_MALFORMED`, `ERR_PROXY_TOO_LARGE`, as soon as the bytes received so far prove
+ *   it.
  */
 export function readProxyHeaderV2(bytes: Buffer, maxBytes: number): ProxyHeaderProgress {
   const command = bytes.length > 12 ? commandOf(bytes.readUInt8(12)) : undefined;
@@ -48,16 +53,17 @@ export function readProxyHeaderV2(bytes: Buffer, maxBytes: number): ProxyHeaderP
   if (byteLength > maxBytes) {
     throw new ProxyProtocolError(
       'ERR_PROXY_TOO_LARGE',
-      `PROXY v2: ${byteLength} bytes, and at most ${maxBytes} are taken`,
+      `PROXY v2: the header has ${byteLength} bytes; the limit is ${maxBytes}`,
     );
   }
-  // The proxy speaks for itself: "the receiver must accept this connection as valid and must use the real endpoints".
+  // With LOCAL the proxy itself is the client: "the receiver must accept this connection as valid and must use the real
+  // endpoints".
   const isLocal = command === COMMANDS.LOCAL;
   if (!isLocal && length < layout.size) {
-    throw malformed(`${layout.size} bytes of addresses were expected, not ${length}`);
+    throw malformed(`expected ${layout.size} bytes of addresses, got ${length}`);
   }
   if (bytes.length < byteLength) return NEED_DATA;
-  // Datagrams do not come through a stream: where a proxy says so, we do not know what it means.
+  // A datagram header makes no sense on a stream, so its addresses are ignored.
   const isKnown = !isLocal && (transport & 0x0f) === STREAM;
   const addresses = isKnown ? layout.read(bytes.subarray(FIXED_BYTES, byteLength)) : undefined;
   return { kind: 'header', header: { version: 2, addresses }, byteLength };
@@ -65,8 +71,8 @@ export function readProxyHeaderV2(bytes: Buffer, maxBytes: number): ProxyHeaderP
 
 function commandOf(byte: number): number {
   const [version, command] = [byte >> 4, byte & 0x0f];
-  if (version !== 2) throw malformed(`version 2 was expected, not ${version}`);
-  if (command > COMMANDS.PROXY) throw malformed(`the command LOCAL or PROXY was expected, not ${command}`);
+  if (version !== 2) throw malformed(`expected version 2, got ${version}`);
+  if (command > COMMANDS.PROXY) throw malformed(`the command must be 0 (LOCAL) or 1 (PROXY), got ${command}`);
   return command;
 }
 
@@ -74,7 +80,7 @@ function commandOf(byte: number): number {
 function layoutOf(family: number, protocol: number): AddressLayout {
   const layout = FAMILIES[family];
   if (layout !== undefined && protocol <= MOST_PROTOCOL) return layout;
-  throw malformed(`a known family and protocol were expected, not ${family} and ${protocol}`);
+  throw malformed(`unknown address family or protocol: got ${family} and ${protocol}`);
 }
 
 function inetAddresses(
@@ -93,10 +99,10 @@ function readIPv4(bytes: Buffer, at: number): string {
   return bytes.subarray(at, at + 4).join('.');
 }
 
-/** As RFC 5952 §4 writes it, so that it reads as the same address does from the system. */
+/** Formats as RFC 5952 §4 requires, so that the text equals what the system reports for the same address. */
 function readIPv6(bytes: Buffer, at: number): string {
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(at + 2 * i).toString(16));
-  // The form that names an IPv4 address (RFC 4291 §2.5.5.2), which is normalised by who makes an address of it.
+  // A v4-mapped address (RFC 4291 §2.5.5.2), which `internetAddress` converts to IPv4.
   if (groups.slice(0, 5).every((group) => group === '0') && groups[5] === 'ffff') {
     return `::ffff:${groups[6]}:${groups[7]}`;
   }
@@ -105,7 +111,7 @@ function readIPv6(bytes: Buffer, at: number): string {
   return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`;
 }
 
-/** The first of the longest. */
+/** If several runs are equally long, the first one. */
 function longestZeroRun(groups: readonly string[]): [start: number, length: number] {
   let [bestStart, bestLength] = [0, 0];
   for (let start = 0; start < groups.length; start += 1) {
@@ -120,7 +126,9 @@ function unixAddresses(bytes: Buffer): ProxiedAddresses {
   return { source: unixAddress(bytes.subarray(0, 108)), destination: unixAddress(bytes.subarray(108, 216)) };
 }
 
-/** As in `struct sockaddr_un`: ends at its first NUL, unless it begins with it; then it is padded with them. */
+/**
+ * As in `struct sockaddr_un`: the path ends at its first NUL. An abstract name starts with NUL and is padded with NULs.
+ */
 function unixAddress(bytes: Buffer): SocketAddress {
   const isAbstract = bytes[0] === 0;
   const text = bytes.toString('utf8');

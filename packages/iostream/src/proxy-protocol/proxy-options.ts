@@ -3,21 +3,21 @@ import { AddressList } from '../addresses/address-list.ts';
 import { streamChecks } from '../errors.ts';
 import { V2_LEAST_MAX_BYTES, V2_MOST_MAX_BYTES } from './proxy-header-v2.ts';
 
-/** Whom to believe that another address is the client's, and how long to wait for it. */
+/** Which proxies may name the client's address, and how long to wait for the header. */
 export interface ProxyProtocolOptions {
   /**
    * The proxies: addresses, networks such as `10.0.0.0/8` or `fd00::/8`, and `unix` for every connection over a Unix
-   * socket. Whoever else connects is served as himself: a header of his is data like any other.
+   * socket. Connections from elsewhere keep their own address; a PROXY header that they send is treated as data.
    */
   readonly from: readonly string[];
   /**
-   * Whether a listed proxy has to send a header. Default true; with false whatever begins otherwise is taken for data,
-   * as its specification says not to, for the time in which proxies are changed over.
+   * Whether a listed proxy must send a header. If false, a connection that starts with anything else is served without
+   * one. The specification forbids that; use it only while proxies are being reconfigured. Default: true.
    */
   readonly required?: boolean;
-  /** How long a header may take to come, from 1 ms. Default 5 s; the specification asks for 3 s at least. */
+  /** How long the header may take to arrive, at least 1 ms. Default: 5 s; the specification asks for at least 3 s. */
   readonly timeoutMs?: number;
-  /** The longest header of version 2, from 232 to 65,551 bytes; default 4,096. One of version 1 has at most 107. */
+  /** The longest version 2 header accepted, 232 to 65,551 bytes. A version 1 header has at most 107. Default: 4,096. */
   readonly maxHeaderBytes?: number;
 }
 
@@ -28,7 +28,7 @@ const PROXY_OPTIONS: OptionNames<ProxyProtocolOptions> = {
   maxHeaderBytes: true,
 };
 
-/** {@link ProxyProtocolOptions}, checked and complete. */
+/** {@link ProxyProtocolOptions}, checked and with defaults filled in. */
 export interface ProxySettings {
   readonly from: AddressList;
   readonly required: boolean;
@@ -37,10 +37,10 @@ export interface ProxySettings {
 }
 
 const DEFAULT_TIMEOUT_MS = 5_000;
-/** As nginx. */
+/** The same as nginx. */
 const DEFAULT_MAX_HEADER_BYTES = 4_096;
 
-/** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be. */
+/** @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid. */
 export function resolveProxyOptions(options: ProxyProtocolOptions): ProxySettings {
   streamChecks.options('proxyProtocol', options, PROXY_OPTIONS);
   const {
