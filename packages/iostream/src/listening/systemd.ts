@@ -86,7 +86,9 @@ export class PassedSockets {
   }
 
   /**
-   * Takes the sockets with `name`, or all that are left if it is `true`. @throws ListenUsageError if there are none.
+   * Takes the sockets with `name`, or all that are left if it is `true`.
+   *
+   * @throws ListenUsageError if there are none.
    */
   take(name: string | true): readonly number[] {
     const isWanted = (socket: SystemdSocket): boolean => name === true || socket.name === name;

@@ -97,8 +97,9 @@ export function removeSocketFile({ path, identity }: UnixSocketFile): void {
 }
 
 /**
- * Distinguishes a socket from a later one, which may get the same inode. @returns `undefined` if `path` is not a
- * socket.
+ * Distinguishes a socket from a later one, which may get the same inode.
+ *
+ * @returns `undefined` if `path` is not a socket.
  */
 function identityOf(path: string): string | undefined {
   let stats: BigIntStats | undefined;

@@ -17,8 +17,10 @@ export interface ProxyAcceptorEvents {
   /** The header was read, so the client is known if the proxy named it. Must not throw. */
   complete(transport: Transport): void;
   /**
-   * The connection is closed. @param error - `undefined` if the proxy closed it without sending anything, or the server
-   * closed it. Must not throw.
+   * The connection is closed.
+   *
+   * @param error - `undefined` if the proxy closed it without sending anything, or the server closed it. Must not
+   *   throw.
    */
   gone(error: Error | undefined): void;
 }
@@ -80,8 +82,9 @@ interface HeaderReadingEvents {
   /** The header was read, or is not required and missing. Called once; no other callback follows. */
   complete(transport: ProxiedTransport): void;
   /**
-   * The connection is closed. Called once. @param error - `undefined` if the peer closed it without sending anything,
-   * or it was abandoned.
+   * The connection is closed. Called once.
+   *
+   * @param error - `undefined` if the peer closed it without sending anything, or it was abandoned.
    */
   failed(error: Error | undefined): void;
 }

@@ -18,8 +18,9 @@ export class ConnectionCaps {
   }
 
   /**
-   * Counts a connection unless a limit is reached. Returns whether it was counted. @param peer - its address is read
-   * only if connections per address are limited.
+   * Counts a connection unless a limit is reached. Returns whether it was counted.
+   *
+   * @param peer - its address is read only if connections per address are limited.
    */
   admit(peer: { readonly remoteAddress: SocketAddress }): boolean {
     if (!this.#hasPlace() || !this.admitClient(peer)) return false;
@@ -43,7 +44,9 @@ export class ConnectionCaps {
   }
 
   /**
-   * Counts a connection for its peer's address only, unless that limit is reached. @param peer - as for {@link admit}.
+   * Counts a connection for its peer's address only, unless that limit is reached.
+   *
+   * @param peer - as for {@link admit}.
    */
   admitClient(peer: { readonly remoteAddress: SocketAddress }): boolean {
     if (this.#maxPerAddress === 0) return true;

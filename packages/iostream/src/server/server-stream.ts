@@ -68,8 +68,9 @@ export class ServerStream extends IOStream implements CoreObserver {
   }
 
   /**
-   * For startTls: as {@link detachTransport}, but the server continues to count the connection. @param stop - called if
-   * this stream is closed or reset.
+   * For startTls: as {@link detachTransport}, but the server continues to count the connection.
+   *
+   * @param stop - called if this stream is closed or reset.
    */
   beginUpgrade(stop: () => void): Transport {
     const transport = super.detachTransport();

@@ -33,8 +33,9 @@ export class TlsAcceptor {
   }
 
   /**
-   * Takes over a connection. @param whenClosed - called when the connection has ended, during the handshake or after
-   * it.
+   * Takes over a connection.
+   *
+   * @param whenClosed - called when the connection has ended, during the handshake or after it.
    */
   accept(transport: Transport, whenClosed?: () => void): void {
     // Read them now: for some types of connection, only the plain transport knows its addresses.
@@ -77,8 +78,9 @@ export class TlsAcceptor {
   }
 
   /**
-   * Counts the handshake and starts its deadline, which nothing extends. @returns a function that ends both;
-   * idempotent.
+   * Counts the handshake and starts its deadline, which nothing extends.
+   *
+   * @returns a function that ends both; idempotent.
    */
   #startHandshake(socket: Duplex): () => void {
     this.#sockets.add(socket);
