@@ -1,5 +1,5 @@
-// The decompression room knows requests whose bodies are compressed: what their delegate sees, and which status a bad
-// body gets. How a coding is undone is http1's `content-coding/`.
+// The decompression/ folder holds how requests with compressed bodies reach a delegate, and the status for an invalid
+// body. The codings themselves are in `content-coding/` of http1.
 
 import {
   type HTTPConnectionInfo,
@@ -27,21 +27,23 @@ import {
 const CONSUMED = 'X-Consumed-Content-Encoding';
 
 /**
- * Undoes the content codings of request bodies for another delegate, which sees such a request as if it had been sent
- * without them: no Content-Encoding and no Content-Length, and `X-Consumed-Content-Encoding` says what was undone. Of a
- * peer's own headers of that name none gets through.
+ * Decompresses request bodies for another delegate. That delegate sees the request as if its body had not been
+ * compressed: without Content-Encoding and Content-Length, and with `X-Consumed-Content-Encoding`, which names the
+ * removed codings. A header field of that name sent by the client is removed.
  *
- * Pieces come at the pace of the inner delegate's promises, and the peer waits meanwhile. A body that is corrupt, cut
- * short, or followed by anything else is answered with 400, one beyond a limit with 413, and a coding that is not
- * taken with 415 and an `Accept-Encoding` of those that are.
+ * Data is delivered at the pace of the inner delegate's promises; the client waits meanwhile (back-pressure). A body
+ * that is corrupt, truncated or followed by other data is refused with 400, a body that exceeds a limit with 413, and
+ * an unsupported coding with 415 and an `Accept-Encoding` that lists the supported ones.
  *
- * A request that is not compressed costs two looks into its headers.
+ * An uncompressed request costs two header look-ups.
  */
 export class DecompressingDelegate implements HTTPServerConnectionDelegate {
   readonly #inner: HTTPServerConnectionDelegate;
   readonly #settings: Decompression;
 
-  /** @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be, such as zstd where Node has none. */
+  /**
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid, for example zstd if Node does not support it.
+   */
   constructor(inner: HTTPServerConnectionDelegate, options: DecompressionOptions = {}) {
     this.#inner = inner;
     this.#settings = resolveDecompression(options);
@@ -61,16 +63,16 @@ export class DecompressingDelegate implements HTTPServerConnectionDelegate {
 }
 
 /**
- * One request on its way to the inner delegate, which is started when the head says whether there is anything to
- * decompress: only then is its exchange known.
+ * One request on its way to the inner delegate. The inner delegate is not started before the request's headers have
+ * arrived: they decide which exchange it gets.
  */
 class DecompressingMessage implements HTTPMessageDelegate {
   readonly #delegate: HTTPServerConnectionDelegate;
   readonly #exchange: HTTPServerExchange;
   readonly #settings: Decompression;
-  /** None until the head has come, and for a request that was refused because of it. */
+  /** Undefined until the headers have arrived, and if they were refused. */
   #inner: HTTPMessageDelegate | undefined;
-  /** Only for a body that is decompressed. */
+  /** Set if the body is decompressed. */
   #inflater: BodyInflater | undefined;
 
   constructor(delegate: HTTPServerConnectionDelegate, exchange: HTTPServerExchange, settings: Decompression) {
@@ -79,7 +81,7 @@ class DecompressingMessage implements HTTPMessageDelegate {
     this.#settings = settings;
   }
 
-  /** As the inner delegate wants it. What is decompressed comes in pieces of its own. */
+  /** The inner delegate's choice, except for a decompressed body, which is always delivered in pieces. */
   get collectsBody(): boolean {
     return this.#inflater === undefined && this.#inner?.collectsBody === true;
   }
@@ -107,7 +109,7 @@ class DecompressingMessage implements HTTPMessageDelegate {
   }
 
   connectionClosed(reason: Error): unknown {
-    // A peer that only half-closed may have sent the whole body, of which we were told no more than a part.
+    // If the client has only ended its side, the whole body may have arrived, and part of it is not delivered yet.
     if (this.#exchange.isCut) this.#inflater?.close();
     return this.#inner?.connectionClosed(reason);
   }
@@ -124,7 +126,7 @@ class DecompressingMessage implements HTTPMessageDelegate {
     headers.delete(CONSUMED);
     const codings = parseContentEncoding(encoding, known, maxCodings);
     if (codings === undefined) {
-      // Some clients describe a body that they do not send; there is nothing to misunderstand then.
+      // Some clients describe a body without sending one, which is harmless.
       return announcesBody(headers) ? this.#refuse() : this.#start(this.#exchange, head);
     }
     headers.delete('Content-Encoding');
@@ -140,11 +142,11 @@ class DecompressingMessage implements HTTPMessageDelegate {
     return this.#start(new DecompressingExchange(this.#exchange, inflater), head);
   }
 
-  /** RFC 9110 §15.5.16: the answer says which codings would have been taken. */
+  /** RFC 9110 §15.5.16: the response lists the codings that are supported. */
   #refuse(): never {
     const { codings, maxCodings } = this.#settings;
     const accepted = codings.join(', ');
-    const problem = `a body may be in ${accepted}, and in no more than ${maxCodings} of them`;
+    const problem = `unsupported Content-Encoding; supported: ${accepted}, at most ${maxCodings} for one body`;
     const headers = new HTTPHeaders().set('Accept-Encoding', accepted);
     throw new HTTPInputError(problem, 415, { headers });
   }
@@ -166,7 +168,7 @@ class DecompressingMessage implements HTTPMessageDelegate {
   }
 }
 
-/** What is wrong with the body is the answer to its sender; what an inner delegate throws is not touched. */
+/** Converts errors of the body to the status for the client. Errors thrown by the inner delegate are not affected. */
 async function nextPiece(inflater: BodyInflater): Promise<Uint8Array | undefined> {
   try {
     return await inflater.next();

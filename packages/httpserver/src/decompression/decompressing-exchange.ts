@@ -4,8 +4,8 @@ import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspect
 import type { IOStream } from '@landspout/iostream';
 
 /**
- * The exchange of a request whose body is decompressed: limits hold for the body without its coding too, and once the
- * answer is complete, nothing more is decompressed.
+ * The exchange of a request whose body is decompressed. Body limits apply to the decompressed size too, and
+ * decompression stops when the response is complete.
  */
 export class DecompressingExchange implements HTTPServerExchange {
   readonly #exchange: HTTPServerExchange;

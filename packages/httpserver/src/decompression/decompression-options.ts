@@ -3,19 +3,20 @@ import { AVAILABLE_CODINGS, type ContentCoding, type InflationLimits } from '@la
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { serverChecks } from '../stopping/stop-options.ts';
 
-/** How the bodies of requests are decompressed. */
+/** How request bodies are decompressed. */
 export interface DecompressionOptions {
-  /** The codings that are undone; others are answered with 415. Default: all that this Node has. */
+  /** The supported codings; a request with any other is refused with 415. Default: all that Node supports. */
   readonly codings?: readonly ContentCoding[];
-  /** Most codings of one body, as in `Content-Encoding: gzip, br`. Default 2; 415 beyond. */
+  /** Most codings of one body, as in `Content-Encoding: gzip, br`; beyond that 415. Default: 2. */
   readonly maxCodings?: number;
-  /** Most bytes that a delegate gets at once, and that are decompressed ahead of it. Default 64 KiB, at least 64. */
+  /** Most bytes delivered to a delegate at once, and decompressed ahead of it; at least 64. Default: 64 KiB. */
   readonly chunkBytes?: number;
-  /** Most bytes of a body without its coding. Default: as the server's `maxBodyBytes`; 413 beyond. */
+  /** Most bytes of a body after decompression; beyond that 413. Default: the server's `maxBodyBytes`. */
   readonly maxBodyBytes?: number;
   /**
-   * Most bytes of a body for each byte of it on the wire, once it is more than `chunkBytes`. Default: any, since
-   * `maxBodyBytes` bounds what a bomb can cost; gzip itself can do no more than 1,032. 413 beyond.
+   * Highest ratio of decompressed to received bytes, checked once the decompressed body exceeds `chunkBytes`; beyond
+   * that 413. Default: no limit, since `maxBodyBytes` already limits the damage of a decompression bomb. The ratio of
+   * gzip is at most 1,032.
    */
   readonly maxRatio?: number;
 }
@@ -28,21 +29,21 @@ const DECOMPRESSION_OPTIONS: OptionNames<DecompressionOptions> = {
   maxRatio: true,
 };
 
-/** Options that have been checked. */
+/** {@link DecompressionOptions}, checked and with defaults filled in. */
 export interface Decompression extends InflationLimits {
   readonly codings: readonly ContentCoding[];
   readonly maxCodings: number;
 }
 
-/** What the options are of, in messages. */
+/** How error messages name these options. */
 const OPERATION = 'HTTPServer: decompressRequests';
 
 const DEFAULT_MAX_CODINGS = 2;
 const DEFAULT_CHUNK_BYTES = 64 * 1024;
-/** The least that node:zlib works with. */
+/** The minimum that node:zlib accepts. */
 const LEAST_CHUNK_BYTES = 64;
 
-/** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for values that cannot be. */
+/** Checks the options and fills in defaults. @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid. */
 export function resolveDecompression(options: DecompressionOptions = {}): Decompression {
   serverChecks.options(OPERATION, options, DECOMPRESSION_OPTIONS);
   const {
@@ -52,7 +53,7 @@ export function resolveDecompression(options: DecompressionOptions = {}): Decomp
     maxBodyBytes = DEFAULT_LIMITS.maxBodyBytes,
     maxRatio = Number.POSITIVE_INFINITY,
   } = options;
-  if (codings.length === 0) throw serverChecks.wrong(OPERATION, 'codings: one at least', codings);
+  if (codings.length === 0) throw serverChecks.wrong(OPERATION, 'codings: at least one', codings);
   for (const coding of codings) serverChecks.oneOf(OPERATION, 'codings', coding, AVAILABLE_CODINGS);
   serverChecks.wholeNumber(OPERATION, 'maxCodings', maxCodings, 1);
   serverChecks.wholeNumber(OPERATION, 'chunkBytes', chunkBytes, LEAST_CHUNK_BYTES);
