@@ -3,17 +3,17 @@ import { normalizeIp, type SocketAddress } from '@landspout/iostream';
 
 const BRACKETED = /^\[([0-9a-f:.]+)\](?::(\d{1,5}))?$/i;
 const IPV4 = /^([0-9.]+)(?::(\d{1,5}))?$/;
-/** No zone: `fe80::1%eth0` means something to the proxy's host alone, and `isIP` would take it. */
+/** Without a zone: `fe80::1%eth0` has a meaning on the proxy's host only, but `isIP` accepts it. */
 const BARE_IPV6 = /^[0-9a-f:.]+$/i;
-/** RFC 7239 §6: an IPv6 address stands in brackets, and a port may be an obfuscated name, which is no use to us. */
+/** RFC 7239 §6: an IPv6 address is in brackets, and a port may be an obfuscated name, which is ignored. */
 const NODE = /^(?:([0-9.]+)|\[([0-9a-f:.]+)\])(?::(?:(\d{1,5})|_[\w.-]+))?$/i;
 const MAX_PORT = 65_535;
 
 /**
- * Reads an address as `X-Forwarded-For` and `X-Real-Ip` have it: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`,
- * `[2001:db8::1]` or `[2001:db8::1]:80`. A port is 0 where none is told.
+ * Parses an address of `X-Forwarded-For` or `X-Real-Ip`: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or
+ * `[2001:db8::1]:80`. Without a port, the port is 0.
  *
- * @returns the address in its one spelling, v4-mapped ones as IPv4; `undefined` for everything else.
+ * @returns the address in its canonical form, a v4-mapped one as IPv4; `undefined` for any other text.
  */
 export function readAddress(text: string): SocketAddress | undefined {
   const [, ip, port] = BRACKETED.exec(text) ?? [];
@@ -23,7 +23,7 @@ export function readAddress(text: string): SocketAddress | undefined {
   return BARE_IPV6.test(text) ? addressOf(text, undefined, 6) : undefined;
 }
 
-/** Reads an RFC 7239 node. `unknown` and obfuscated names are addresses of nobody, and so `undefined`. */
+/** Parses an RFC 7239 node. `undefined` for `unknown` and for obfuscated names, which contain no address. */
 export function readNode(text: string): SocketAddress | undefined {
   const [, ipv4, ipv6, port] = NODE.exec(text) ?? [];
   if (ipv4 !== undefined) return addressOf(ipv4, port, 4);
@@ -38,14 +38,13 @@ function addressOf(ip: string, portText: string | undefined, family: 4 | 6): Soc
 }
 
 /**
- * The one spelling of an address, as the system would give it: a list of trusted addresses, a ban or a rate limit
- * compares text. A v4-mapped address is the IPv4 address in each of its spellings.
+ * Returns the canonical text of an address, as the system would report it, because lists of trusted addresses, bans and
+ * rate limits compare text. A v4-mapped address becomes the IPv4 address.
  *
- * The text is a new one: a slice would keep the whole head of the request in memory for as long as somebody
- * remembers the address.
+ * Returns a copy: a slice would keep the whole request head in memory for as long as the address is stored anywhere.
  */
 function canonical(ip: string, family: 4 | 6): string {
   if (family === 4) return Buffer.from(ip, 'latin1').toString('latin1');
-  // WHATWG URL writes IPv6 addresses as RFC 5952 does.
+  // The URL parser of WHATWG formats IPv6 addresses as RFC 5952 does.
   return normalizeIp(new URL(`http://[${ip}]`).hostname.slice(1, -1));
 }

@@ -4,16 +4,16 @@ import { readAddress, readNode } from './addresses.ts';
 import { ListFromRight, lastElement } from './list-from-right.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
-/** What the proxies say; `undefined` where they say nothing that is believed. */
+/** What trusted proxies say about the client; `undefined` where they say nothing usable. */
 export interface ForwardedClient {
   readonly address: SocketAddress | undefined;
   readonly protocol: 'http' | 'https' | undefined;
 }
 
-/** Which headers the proxies write. One family is believed, and the others are anybody's. */
+/** The header fields that the proxies write. The others are ignored, since a client can send them. */
 export type ForwardedHeaders = 'x-forwarded' | 'x-real-ip' | 'forwarded';
 
-/** Reads one family of headers, of a request whose peer is a trusted proxy. */
+/** Reads one set of header fields from a request that a trusted proxy sent. */
 type Reader = (headers: HTTPHeaders, proxies: TrustedProxies) => ForwardedClient;
 
 export const FORWARDED_READERS: Readonly<Record<ForwardedHeaders, Reader>> = {
@@ -22,7 +22,10 @@ export const FORWARDED_READERS: Readonly<Record<ForwardedHeaders, Reader>> = {
   forwarded: readForwarded,
 };
 
-/** `X-Forwarded-For`, to which each proxy appends whom it got the request from, and `X-Forwarded-Proto`. */
+/**
+ * Reads `X-Forwarded-For`, to which each proxy appends the address that it got the request from, and
+ * `X-Forwarded-Proto`.
+ */
 function readXForwarded(headers: HTTPHeaders, proxies: TrustedProxies): ForwardedClient {
   const protocol = protocolOf(headers.get('X-Forwarded-Proto'));
   const chain = headers.get('X-Forwarded-For');
@@ -39,7 +42,7 @@ function readXForwarded(headers: HTTPHeaders, proxies: TrustedProxies): Forwarde
   return { address: client, protocol };
 }
 
-/** `X-Real-Ip` and `X-Scheme`, which the proxy overwrites: a list in the first is none of its making. */
+/** Reads `X-Real-Ip` and `X-Scheme`. The proxy overwrites `X-Real-Ip`, so a list in it is not from the proxy. */
 function readXRealIp(headers: HTTPHeaders): ForwardedClient {
   const text = headers.get('X-Real-Ip');
   return {
@@ -49,9 +52,9 @@ function readXRealIp(headers: HTTPHeaders): ForwardedClient {
 }
 
 /**
- * RFC 7239. The protocol is that of the very element which names the client: how it spoke to the outermost of our
- * proxies. An element without an address we can use (`unknown`, `_hidden`) is still the word of a trusted proxy, whose
- * `proto` holds; who stood further to the left cannot be known behind it.
+ * Reads `Forwarded` (RFC 7239). The protocol is taken from the element that names the client: it is how the client
+ * connected to our outermost proxy. The search ends at an element without a usable address (`unknown`, `_hidden`). Its
+ * `proto` is still used, since a trusted proxy wrote it, but the addresses to the left of it are not.
  */
 function readForwarded(headers: HTTPHeaders, proxies: TrustedProxies): ForwardedClient {
   const chain = headers.get('Forwarded');
@@ -63,7 +66,7 @@ function readForwarded(headers: HTTPHeaders, proxies: TrustedProxies): Forwarded
   while (text !== undefined) {
     const { node, proto } = readElement(text);
     const address = node === undefined ? undefined : readNode(node);
-    // Of a broken element nothing is believed, and what was known before it holds.
+    // An invalid element is ignored, and so is everything to the left of it.
     if (node === undefined && proto === undefined) break;
     protocol = protocolNamed(proto);
     if (address === undefined) break;
@@ -73,37 +76,38 @@ function readForwarded(headers: HTTPHeaders, proxies: TrustedProxies): Forwarded
   return { address: client, protocol };
 }
 
-/** The last item of a list is what the nearest proxy has said. */
+/** The nearest proxy wrote the last element of the list. */
 function protocolOf(field: string | undefined): ForwardedClient['protocol'] {
   return field === undefined ? undefined : protocolNamed(lastElement(field));
 }
 
-/** Schemes are case-insensitive (RFC 3986 §3.1). No other one can have brought a request here. */
+/** Schemes are case-insensitive (RFC 3986 §3.1). Any other scheme is ignored. */
 function protocolNamed(text: string | undefined): ForwardedClient['protocol'] {
   const scheme = text?.toLowerCase();
   return scheme === 'http' || scheme === 'https' ? scheme : undefined;
 }
 
-/** What we want to know of one element of `Forwarded`. */
+/** The parameters of one `Forwarded` element that are used here. */
 interface ForwardedElement {
-  /** Who the proxy got the request from. */
+  /** The `for` parameter: where the proxy got the request from. */
   readonly node: string | undefined;
-  /** How it got it. */
+  /** The `proto` parameter: the protocol of that request. */
   readonly proto: string | undefined;
 }
 
 const JUNK: ForwardedElement = { node: undefined, proto: undefined };
 
 /**
- * One parameter and what separates it from the next: a token, `=`, and a token or a quoted string. The grammar has no
- * blanks, and proxies put them behind the semicolons. The alternatives begin differently, so that it never goes back.
+ * Matches one parameter with its separator: a token, `=`, and a token or a quoted string. Blanks, which the grammar
+ * does not allow, are accepted, because proxies put them after semicolons. Does not backtrack: each alternative starts
+ * with a different character.
  */
 const PAIR =
   /[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*)")[ \t]*)?(?:;|$)/y;
 
 /**
- * Reads one element of RFC 7239 §4, which `ListFromRight` has bounded. `by`, `host` and extensions are passed over.
- * One that breaks the grammar, or names a parameter twice, says nothing at all.
+ * Parses one element of RFC 7239 §4, whose length `ListFromRight` limits. `by`, `host` and extensions are skipped. An
+ * element that violates the grammar or repeats a parameter is ignored completely.
  */
 function readElement(text: string): ForwardedElement {
   let node: string | undefined;
@@ -114,7 +118,7 @@ function readElement(text: string): ForwardedElement {
     if (match === null) return JUNK;
     const [, name, token, quoted] = match;
     const value = token ?? quoted?.replace(/\\(.)/g, '$1');
-    // RFC 7239 §4: names are case-insensitive, and each occurs once.
+    // RFC 7239 §4: parameter names are case-insensitive, and each occurs at most once.
     switch (name?.toLowerCase()) {
       case 'for':
         if (node !== undefined) return JUNK;

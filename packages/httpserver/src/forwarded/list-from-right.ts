@@ -1,6 +1,6 @@
-/** More proxies than any chain has. */
+/** More than any real chain of proxies. */
 const MAX_ELEMENTS = 32;
-/** Longer than any element with four parameters, one of them a host name of 255 characters. */
+/** Longer than an element with all four parameters and a host name of 255 characters. */
 const MAX_ELEMENT_CHARS = 512;
 
 const HTAB = 0x09;
@@ -8,22 +8,22 @@ const SP = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
-/** The element is longer than is read. */
+/** The element exceeds the length limit. */
 const TOO_LONG = -2;
 
 /**
- * A list of a header field, read from its end: the element of the nearest proxy first.
+ * Reads a comma-separated header field from its end, so that the element of the nearest proxy comes first.
  *
- * It never looks at what is to the left of the element that is asked for. That part may be the client's, and an open
- * quotation mark in it must not swallow what the proxies have added behind it, as it would for who reads from the
- * left. A quotation mark is taken for the closing one of a pair, inside which a comma separates nothing. What else
- * stands between quotation marks is no element of any list that is read here, and junk either way.
+ * It never looks at anything to the left of the current element. That part may have been written by the client; to a
+ * parser that reads from the left, an unclosed quotation mark in it would hide the elements that proxies appended. A
+ * quotation mark is treated as the end of a quoted string, in which a comma does not separate elements. Other uses of
+ * quotation marks do not occur in the lists read here, and are ignored as invalid in either case.
  *
- * Both the number of elements and their length are bounded, so that the work is too.
+ * The number and length of elements are limited, and so is the work.
  */
 export class ListFromRight {
   readonly #text: string;
-  /** Behind the next element; -1 when there is none left. */
+  /** The end of the next element (exclusive); -1 if there is none. */
   #end: number;
   #count = 0;
 
@@ -33,9 +33,9 @@ export class ListFromRight {
   }
 
   /**
-   * The next element to the left, without the blanks around it; '' for an empty one, and for one that is too long.
+   * Returns the next element to the left without surrounding blanks; '' if it is empty or too long.
    *
-   * @returns `undefined` when there is none left, or as many were read as may be.
+   * @returns `undefined` if no element is left or the limit of elements is reached.
    */
   previous(): string | undefined {
     const end = this.#end;
@@ -46,7 +46,7 @@ export class ListFromRight {
     return comma === TOO_LONG ? '' : withoutBlanks(this.#text, comma + 1, end);
   }
 
-  /** The place of the comma that the element before `end` begins behind; -1 for the first element of all. */
+  /** Returns the index of the comma in front of the element that ends at `end`; -1 for the first element. */
   #commaBefore(end: number): number {
     const text = this.#text;
     const least = Math.max(0, end - MAX_ELEMENT_CHARS);
@@ -59,14 +59,14 @@ export class ListFromRight {
   }
 }
 
-/** The last element of a list; '' where it is empty. */
+/** Returns the last element of a list; '' if it is empty. */
 export function lastElement(text: string): string {
   return new ListFromRight(text).previous() as string;
 }
 
 /**
- * Where the quoted string that ends at `closing` begins; `least` when it does not. A quotation mark behind a backslash is
- * escaped: the opening one stands behind `=`.
+ * Returns where the quoted string that ends at `closing` starts; `least` if no start is found. A quotation mark after a
+ * backslash is escaped; the opening one comes after `=`.
  */
 function openingQuote(text: string, closing: number, least: number): number {
   let at = closing - 1;
@@ -74,7 +74,7 @@ function openingQuote(text: string, closing: number, least: number): number {
   return Math.max(at, least);
 }
 
-/** SP and HTAB alone are blanks on the wire: `trim` takes a no-break space for one, too. */
+/** Only SP and HTAB count as blanks in HTTP; `trim` would also remove a no-break space. */
 function withoutBlanks(text: string, start: number, end: number): string {
   let from = start;
   let to = end;

@@ -1,5 +1,5 @@
-// The forwarded room knows what trusted proxies say of the client behind them, in which headers, and how addresses are
-// spelled there. It does not know how a request is answered.
+// The forwarded/ folder holds what trusted proxies say about the client: which header fields are read, and how their
+// addresses are parsed.
 
 import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
@@ -8,19 +8,20 @@ import { serverChecks } from '../stopping/stop-options.ts';
 import { FORWARDED_READERS, type ForwardedClient, type ForwardedHeaders } from './forwarded-readers.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
-/** Whether, and from whom, a server believes headers that tell of the client behind a proxy. */
+/** Which proxies a server trusts to name the client, and in which header fields. */
 export interface ForwardedOptions {
   /**
-   * The proxies in front: addresses, networks as `10.0.0.0/8` or `fd00::/8`, and `unix` for every connection over a
-   * Unix socket. Requests that come from elsewhere are told of their connection as it is. Default: none; the headers
-   * are believed from nobody.
+   * The proxies in front of the server: addresses, networks such as `10.0.0.0/8` or `fd00::/8`, and `unix` for every
+   * connection over a Unix socket. Requests from anywhere else keep the address and protocol of their own connection.
+   * Default: none, so the header fields are ignored.
    *
-   * List all of them, and nobody else: the addresses in a header are skipped from the right while they are listed, and
-   * the first that is not listed is the client.
+   * List all of your proxies and nothing else: addresses in the header field are read from the right, and the first one
+   * that is not listed is the client's.
    */
   readonly trustedProxies?: readonly string[];
   /**
-   * Which headers the proxies write. Only these are read: the proxy passes the others on as the client has sent them.
+   * The header fields that the proxies write. Only these are read, since a proxy forwards all others as the client sent
+   * them.
    *
    * - `x-forwarded` (the default): `X-Forwarded-For` and `X-Forwarded-Proto`;
    * - `x-real-ip`: `X-Real-Ip` and `X-Scheme`;
@@ -29,19 +30,20 @@ export interface ForwardedOptions {
   readonly forwardedHeaders?: ForwardedHeaders;
 }
 
-/** Says what a request is told of the connection that it came on. */
+/** Returns the connection as a request sees it. */
 export type DescribeConnection = (head: RequestHead, connection: HTTPConnectionInfo) => HTTPConnectionInfo;
 
 /**
- * Makes the function that finds out who a request came from: the client's `remoteAddress`, whose port is 0 where the
- * proxy does not tell it, and its `protocol`. What is no IP address ends the search, and the last good one holds.
+ * Returns a function that determines where a request came from: the client's `remoteAddress`, with port 0 if the proxy
+ * does not name it, and the `protocol`. The search ends at text that is not an IP address; the last valid address is
+ * then used.
  *
- * The function never throws, does a bounded amount of work, changes nothing, and gives the connection itself back
- * where there is nothing else to say.
+ * The returned function never throws, does a limited amount of work and modifies nothing. If the proxies say nothing
+ * usable, it returns the connection itself.
  *
- * @returns `undefined` where no proxy is trusted.
- * @throws StreamUsageError `ERR_STREAM_USAGE` for a list with nothing or with something else on it, for headers that
- *   nobody knows, and for headers without proxies that may write them.
+ * @returns `undefined` if no proxy is trusted.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if the list is empty or has an invalid entry, if `forwardedHeaders` is
+ *   unknown, or if it is set without `trustedProxies`.
  */
 export function resolveForwarded(options: ForwardedOptions): DescribeConnection | undefined {
   const { trustedProxies, forwardedHeaders } = options;
@@ -51,7 +53,7 @@ export function resolveForwarded(options: ForwardedOptions): DescribeConnection 
   }
   if (trustedProxies === undefined) {
     if (forwardedHeaders === undefined) return undefined;
-    throw usage('forwardedHeaders was given without trustedProxies, whose word could be taken');
+    throw usage('forwardedHeaders requires trustedProxies, the proxies that write them');
   }
   const proxies = new TrustedProxies(trustedProxies);
   const read = FORWARDED_READERS[forwardedHeaders ?? 'x-forwarded'];
@@ -68,8 +70,8 @@ function usage(message: string): StreamUsageError {
 }
 
 /**
- * A connection as one of its requests is told of it: by the client's address in place of the proxy's. The connection
- * itself is as it was, so that the next request on it, which may be somebody else's, begins anew (ATT-57).
+ * A connection as one request sees it, with the client's address instead of the proxy's. The connection itself is not
+ * modified, because its next request may come from another client (ATT-57).
  */
 class ForwardedConnection implements HTTPConnectionInfo {
   readonly remoteAddress: SocketAddress;
@@ -86,7 +88,7 @@ class ForwardedConnection implements HTTPConnectionInfo {
     return this.#peer.localAddress;
   }
 
-  /** Of the connection between the proxy and us. */
+  /** Describes the connection between the proxy and this server. */
   get tls(): TlsInfo | undefined {
     return this.#peer.tls;
   }

@@ -1,25 +1,28 @@
 import { AddressList, type SocketAddress } from '@landspout/iostream';
 
-/** Whose word is taken for who a request came from. */
+/** The proxies that are trusted to name the client of a request. */
 export class TrustedProxies {
   readonly #list: AddressList;
   /**
-   * What the list has said, by the very object that a connection has: asking takes a microsecond, and proxies keep their
+   * Caches the result by the connection's address object: a look-up takes about a microsecond, and proxies reuse their
    * connections for many requests.
    */
   readonly #peers = new WeakMap<SocketAddress, boolean>();
 
-  /** @throws StreamUsageError `ERR_STREAM_USAGE` for an empty list, and for what is no address, network or `unix`. */
+  /**
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if the list is empty or an entry is not an address, a network or
+   *   `unix`.
+   */
   constructor(entries: readonly string[]) {
     this.#list = new AddressList(entries);
   }
 
-  /** Whether an address that stands in a header is one of ours. */
+  /** Whether an address in a header field is that of a trusted proxy. */
   has(address: SocketAddress): boolean {
     return this.#list.has(address);
   }
 
-  /** As {@link has}, for the address that a connection is from. */
+  /** As {@link has}, for the remote address of a connection. */
   hasPeer(address: SocketAddress): boolean {
     const known = this.#peers.get(address);
     if (known !== undefined) return known;
