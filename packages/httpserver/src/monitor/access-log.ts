@@ -4,14 +4,15 @@ import { isThenable } from '@landspout/ioloop/reactor';
 import type { AccessRecord } from './access-record.ts';
 
 /**
- * Hears of each request when its answer is complete, or cut. It is called in the middle of the work, in the async
- * context of what has ended the answer: hand the record on, and return.
+ * Called with each request when its response is complete or was cut off. Runs synchronously in the request's
+ * processing, in the async context of whatever ended the response: pass the record on and return.
  *
- * One that throws or rejects hurts no request: it is logged, once until it has worked again.
+ * An error that it throws or rejects with does not affect the request. It is logged once, and not again until a later
+ * call has succeeded.
  */
 export type AccessLogHook = (record: AccessRecord) => unknown;
 
-/** Calls the hook, and keeps what it throws away from the connection. */
+/** Calls the hook and catches its errors. */
 export class AccessLog {
   readonly #hook: AccessLogHook;
   readonly #logger: Logger;
@@ -36,29 +37,32 @@ export class AccessLog {
     this.#failing = false;
   };
 
-  /** One log record for each request would be a flood, when there are many. */
+  /** Logs the first failure only: under load, one record per request would flood the log. */
   readonly #failed = (error: unknown): void => {
     if (this.#failing) return;
     this.#failing = true;
-    this.#logger.error({ error }, 'the access log failed');
+    this.#logger.error(
+      { error },
+      'the access log callback failed; further failures are not logged until it succeeds',
+    );
   };
 }
 
-/** Most characters of the peer's that one value of a line may have, escapes not counted. */
+/** Most peer-controlled characters of one value in a line, counted before escaping. */
 const MAX_TARGET_CHARS = 2048;
 const MAX_VALUE_CHARS = 512;
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /**
- * Writes a request as one line of the combined log format, without a line end:
+ * Formats a request as one line of the combined log format, without a line end:
  * `address - - [time] "method target version" status bytes "referer" "user agent"`.
  *
- * No value can end its quotation, begin another line or reach a terminal (ATT-40): quotation marks, backslashes and
- * all but visible ASCII are written as `\xHH`, as nginx does, and what is very long is clipped, with `\...` behind it.
- * A value that is not there is `-`. A user is never told: who it is, only the application knows.
+ * No value can end its quotation marks, start another line or control a terminal (ATT-40): quotation marks, backslashes
+ * and everything but visible ASCII are written as `\xHH`, as nginx does. A very long value is truncated and ends with
+ * `\...`. A missing value is `-`. The user name is always `-`, since only the application knows the user.
  *
- * @param wallTime - milliseconds since the Unix epoch, such as `Date.now()`; written in UTC.
+ * @param wallTime - milliseconds since the Unix epoch, such as `Date.now()`; formatted in UTC.
  *
  * @example
  * new HTTPServer(handler, {
@@ -79,12 +83,12 @@ export function formatAccessRecord(record: AccessRecord, wallTime: number): stri
   );
 }
 
-/** What the log line of a request says; an {@link AccessRecord} has it. */
+/** The properties of an {@link AccessRecord} that appear in the log line of a request. */
 export type LoggedRequest = Pick<AccessRecord, 'method' | 'target' | 'remoteIp' | 'status' | 'durationMs'>;
 
 /**
- * Writes a request as one record like `200 GET /path (127.0.0.1) 1.25ms`: 4xx as warnings, 5xx as errors. A 499 is
- * information: the client ended its side, and the handler gave up because of that.
+ * Logs a request as one record such as `200 GET /path (127.0.0.1) 1.25ms`. A 4xx is a warning and a 5xx an error. A 499
+ * is logged at info level: the client ended its side and the handler gave up because of that.
  *
  * @example
  * new HTTPServer(handler, { accessLog: (record) => logAccess(record, logger) });
@@ -97,7 +101,10 @@ export function logAccess(request: LoggedRequest, logger: Logger): void {
   else logger.error({ status }, line);
 }
 
-/** Names a request for a log line, such as `GET /path (127.0.0.1)`. The peer cannot forge a second line with it. */
+/**
+ * Describes a request for a log line, such as `GET /path (127.0.0.1)`. Escapes what the peer sent, so that it cannot
+ * forge a second line.
+ */
 export function requestSummary({
   method = '-',
   target = '-',
@@ -106,7 +113,7 @@ export function requestSummary({
   return `${printable(method)} ${printable(target)} (${printable(remoteIp)})`;
 }
 
-/** Such as `10/Oct/2000:13:55:36 +0000`. */
+/** For example `10/Oct/2000:13:55:36 +0000`. */
 function commonLogTime(wallTime: number): string {
   const date = new Date(wallTime);
   const day = `${two(date.getUTCDate())}/${MONTHS[date.getUTCMonth()]}/${date.getUTCFullYear()}`;

@@ -3,42 +3,55 @@ import { type RequestOutcome, type RequestToken, remoteIpOf } from '@landspout/h
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 
 /**
- * One request and how it was answered. It is yours to keep, and holds the request's head and its connection for as
- * long as it is kept.
+ * One request and its response. The caller may keep the record; it keeps the request head and its connection in memory.
  *
- * Everything that begins with the peer (method, target, headers) is as it came: what writes it to a terminal or a
- * file must escape it, as `formatAccessRecord` does.
+ * What the peer sent (method, target, headers) is unchanged: escape it before writing it to a terminal or a file, as
+ * `formatAccessRecord` does.
  */
 export interface AccessRecord {
-  /** `undefined`, as {@link target} and {@link version}, for what was refused before it was a head. */
+  /**
+   * `undefined`, like {@link target} and {@link version}, if the request was refused before its headers could be
+   * decoded.
+   */
   readonly method: string | undefined;
   /** The request target as sent, such as `/path?query`. */
   readonly target: string | undefined;
   readonly version: 'HTTP/1.0' | 'HTTP/1.1' | undefined;
-  /** Of the request. None for what was refused before it was a head. */
+  /** The request's header fields. Empty if the request was refused before its headers could be decoded. */
   readonly headers: HTTPHeaders;
   /** `under way` until the request has ended. */
   readonly outcome: RequestOutcome | 'under way';
-  /** `undefined` when no head of an answer was written; for `detached` the new owner of the connection may have. */
+  /**
+   * `undefined` if no response headers were written. With the outcome `detached`, the new owner of the connection may
+   * have written some.
+   */
   readonly status: number | undefined;
-  /** Of the answer's body, without framing. What was written, that is: of a `cut` one not all has arrived. */
+  /**
+   * Bytes of the response body, without framing. Counts what was written: if the outcome is `cut`, not all of it
+   * arrived.
+   */
   readonly bytesSent: number;
-  /** From the head's last byte to the answer's last write. 0 for what was refused before it was a head. */
+  /**
+   * From the last byte of the request's headers to the last write of the response. 0 if the request was refused before
+   * its headers could be decoded.
+   */
   readonly durationMs: number;
-  /** The client's address, `0.0.0.0` over a Unix socket. With trusted proxies, what they say of it. */
+  /** The client's address; `0.0.0.0` over a Unix socket. Behind trusted proxies, the address that they name. */
   readonly remoteIp: string;
   readonly protocol: 'http' | 'https';
-  /** Why the answer is not complete, such as `ERR_HTTP_RESET`; `undefined` where it is. */
+  /**
+   * The code of the error that cut the response off, such as `ERR_HTTP_RESET`; `undefined` unless the outcome is `cut`.
+   */
   readonly aborted: string | undefined;
-  /** Why, where the outcome is `refused` or `cut`, or a delegate failed and the answer is a 500. */
+  /** The cause if the outcome is `refused` or `cut`, or if the delegate failed and the response is a 500. */
   readonly error: Error | undefined;
-  /** The connection as the request was told of it. */
+  /** The connection as the request sees it. */
   readonly connection: HTTPConnectionInfo;
-  /** The connection itself, whatever proxies say: the same object for all of its requests. */
+  /** The actual connection, whatever proxies say: the same object for all of its requests. */
   readonly peer: HTTPConnectionInfo;
 }
 
-/** Made when a request begins that somebody wants to hear of, and filled in when it ends. */
+/** Created at the start of a request if there is an access log or a subscriber, and completed at its end. */
 export class RequestRecord implements AccessRecord, RequestToken {
   readonly head: RequestHead | undefined;
   readonly connection: HTTPConnectionInfo;
@@ -50,7 +63,7 @@ export class RequestRecord implements AccessRecord, RequestToken {
   #endedAt: number;
   #status = 0;
 
-  /** @param beganAt - of a clock that never goes backwards, in milliseconds. */
+  /** @param beganAt - in milliseconds, from a monotonic clock. */
   constructor(
     head: RequestHead | undefined,
     connection: HTTPConnectionInfo,
@@ -64,7 +77,7 @@ export class RequestRecord implements AccessRecord, RequestToken {
     this.#endedAt = beganAt;
   }
 
-  /** @param status - 0 for none. */
+  /** @param status - 0 if there is none. */
   end(
     outcome: RequestOutcome,
     status: number,

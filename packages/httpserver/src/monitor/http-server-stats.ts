@@ -1,21 +1,23 @@
 import type { RequestOutcome } from '@landspout/http1/server';
 import type { TCPServerStats } from '@landspout/iostream';
 
-/** Requests whose heads have come. `begun` is the sum of the others. */
+/** Requests whose headers have arrived. `begun` is the sum of all others. */
 export interface RequestCounts {
   readonly begun: number;
   readonly underWay: number;
-  /** Answered to the end, by the delegate, or with a 500 in its place. */
+  /** Responses completed by the delegate, or by a 500 if it failed. */
   readonly answered: number;
-  /** Answered by the connection with a 4xx, such as 413 for a body that is too large. */
+  /** Refused by the connection with a 4xx, for example 413 for a body that is too large. */
   readonly refused: number;
-  /** Taken over by the delegate with their connection, as for WebSockets. */
+  /** Taken over by the delegate together with their connection, for example by WebSockets. */
   readonly detached: number;
-  /** Whose connection ended before the answer was complete. */
+  /** The connection ended before the response was complete. */
   readonly cut: number;
 }
 
-/** Answers that have ended and whose head was written, by the first digit of their status. Interim ones are not counted. */
+/**
+ * Ended responses whose headers were written, by the first digit of their status. Interim responses are not counted.
+ */
 export interface AnswerCounts {
   readonly '1xx': number;
   readonly '2xx': number;
@@ -24,15 +26,15 @@ export interface AnswerCounts {
   readonly '5xx': number;
 }
 
-/** What an HTTPServer has seen since it was made, and what it has now. Plain numbers, which JSON keeps. */
+/** What an HTTPServer has counted since its construction, and its present state. Plain numbers, suitable for JSON. */
 export interface HTTPServerStats extends TCPServerStats {
   readonly requests: RequestCounts;
   readonly answers: AnswerCounts;
-  /** What was refused before it was a request: broken heads, too large ones, too slow ones. */
+  /** Requests refused before their headers could be decoded: invalid, too large or too slow. */
   readonly refusedHeads: number;
 }
 
-/** Numbers, and objects of such. */
+/** Numbers, and nested objects of numbers. */
 type Counts = { readonly [name: string]: number | Counts };
 
 const NOTHING: HTTPServerStats = {
@@ -60,10 +62,10 @@ const NOTHING: HTTPServerStats = {
 };
 
 /**
- * Adds up what several servers have seen, such as the processes that share a port.
+ * Adds up the counters of several servers, such as the processes that share a port.
  *
- * What is missing counts as nothing: while processes are replaced one by one, the older ones may not count all that
- * the newer ones do.
+ * A missing counter counts as 0: while processes are replaced one by one, older ones may lack counters that newer ones
+ * have.
  */
 export function sumStats(all: Iterable<HTTPServerStats>): HTTPServerStats {
   let sum = NOTHING as unknown as Counts;
@@ -71,7 +73,7 @@ export function sumStats(all: Iterable<HTTPServerStats>): HTTPServerStats {
   return structuredClone(sum) as unknown as HTTPServerStats;
 }
 
-/** Of the names in `left` alone, so that nothing unknown comes in, and of numbers alone. */
+/** Adds only names that exist in `left`, and only numbers, so that unknown input is ignored. */
 function add(left: Counts, right: Counts): Counts {
   const sum: Record<string, number | Counts> = {};
   for (const [name, value] of Object.entries(left)) {
@@ -82,7 +84,7 @@ function add(left: Counts, right: Counts): Counts {
   return sum;
 }
 
-/** Counts requests and answers. A few additions for each request, and no object. */
+/** Counts requests and responses, at the cost of a few additions and no object for each request. */
 export class RequestCounters {
   #begun = 0;
   #answered = 0;
@@ -100,7 +102,7 @@ export class RequestCounters {
     this.#begun += 1;
   }
 
-  /** @param status - 0 when no head of an answer was written. */
+  /** @param status - 0 if no response headers were written. */
   ended(outcome: RequestOutcome, status: number): void {
     switch (outcome) {
       case 'answered':
@@ -123,7 +125,7 @@ export class RequestCounters {
     this.#countAnswer(status);
   }
 
-  /** @param tcp - of the same server. */
+  /** @param tcp - the connection counters of the same server. */
   stats(tcp: TCPServerStats): HTTPServerStats {
     const ended = this.#answered + this.#refused + this.#detached + this.#cut;
     return {

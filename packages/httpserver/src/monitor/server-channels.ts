@@ -3,19 +3,20 @@ import type { HTTPConnectionInfo } from '@landspout/http1';
 import type { AccessRecord } from './access-record.ts';
 
 /**
- * What servers tell by `node:diagnostics_channel`, for whoever wants to trace them without touching the program.
- * Nothing is made, and nothing costs more than a look, while nobody listens.
+ * The events that servers publish on `node:diagnostics_channel`, for tracing without changing the program. Without
+ * subscribers, an event costs one check.
  *
  * | Channel | When | Message |
  * | --- | --- | --- |
- * | `landspout.http.server.connection.start` | a connection speaks HTTP, after TLS | {@link ConnectionStartMessage} |
+ * | `landspout.http.server.connection.start` | a connection uses HTTP, after TLS | {@link ConnectionStartMessage} |
  * | `landspout.http.server.connection.end` | it has ended, or was taken over | {@link ConnectionEndMessage} |
- * | `landspout.http.server.request.start` | a head has come | {@link RequestMessage} |
- * | `landspout.http.server.request.error` | it ends otherwise than by an answer of the delegate's | {@link RequestMessage} |
- * | `landspout.http.server.request.end` | it has ended, behind `error` | {@link RequestMessage} |
+ * | `landspout.http.server.request.start` | the request's headers have arrived | {@link RequestMessage} |
+ * | `landspout.http.server.request.error` | it ends without a response from the delegate | {@link RequestMessage} |
+ * | `landspout.http.server.request.end` | it has ended, after `error` | {@link RequestMessage} |
  *
- * Messages are sent synchronously, in the middle of the work. What a subscriber throws does not reach the server: Node
- * throws it on the next tick, as an uncaught exception, which ends a process that has no handler for those.
+ * Messages are published synchronously, in the middle of processing. An error thrown by a subscriber does not reach the
+ * server: Node throws it on the next tick as an uncaught exception, which ends the process unless there is a handler
+ * for those.
  */
 const connectionStart = channel('landspout.http.server.connection.start');
 const connectionEnd = channel('landspout.http.server.connection.end');
@@ -24,27 +25,27 @@ const requestError = channel('landspout.http.server.request.error');
 const requestEnd = channel('landspout.http.server.request.end');
 
 export interface ConnectionStartMessage {
-  /** The same object in the end's message, and as `peer` in those of its requests. */
+  /** The same object as in the message of the connection's end, and as `peer` of its requests. */
   readonly connection: HTTPConnectionInfo;
 }
 
 export interface ConnectionEndMessage extends ConnectionStartMessage {
-  /** As `closeReason` of a stream, such as `peer-ended`; or `detached` when a delegate took the connection over. */
+  /** The `closeReason` of the stream, such as `peer-ended`; `detached` if a delegate took the connection over. */
   readonly how: string;
-  /** Of the stream, where it did not end in order. */
+  /** The error of the stream, unless it was closed in an orderly way. */
   readonly error: Error | undefined;
 }
 
 export interface RequestMessage {
   /**
-   * The same object in all messages of one request: a key to keep things by. `outcome`, `status`, `bytesSent`,
-   * `durationMs` and `error` are filled in at the end. A request that began before anybody listened has no messages;
-   * what was refused before it was a head has `error` and `end` alone.
+   * The same object in all messages of one request, so it can be used as a key. `outcome`, `status`, `bytesSent`,
+   * `durationMs` and `error` are set at the end. A request that started before there was a subscriber has no messages.
+   * A request refused before its headers could be decoded has only `error` and `end`.
    */
   readonly record: AccessRecord;
 }
 
-/** Whether a request that begins now has somebody to hear of it. */
+/** Whether there is a subscriber for the messages of a request that starts now. */
 export function someoneHearsRequests(): boolean {
   return requestStart.hasSubscribers || requestEnd.hasSubscribers || requestError.hasSubscribers;
 }
@@ -67,7 +68,7 @@ export function publishRequestStart(record: AccessRecord): void {
   if (requestStart.hasSubscribers) requestStart.publish({ record } satisfies RequestMessage);
 }
 
-/** The error first, where there is one. */
+/** Publishes `error` first, if there is one. */
 export function publishRequestEnd(record: AccessRecord): void {
   if (record.error !== undefined && requestError.hasSubscribers)
     requestError.publish({ record } satisfies RequestMessage);

@@ -1,5 +1,5 @@
-// The monitor room knows what a server tells of its connections and requests: counters, the access log, diagnostics
-// channels. It changes nothing of what happens.
+// The monitor/ folder holds what a server reports about its connections and requests: counters, the access log and
+// diagnostics channels. It only observes.
 
 import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
 import type { ConnectionMonitor, RequestOutcome } from '@landspout/http1/server';
@@ -19,28 +19,28 @@ import {
 
 export interface ServerMonitorOptions {
   readonly clock: Clock;
-  /** Hears of an access log that fails. */
+  /** Logs failures of the access log. */
   readonly logger: Logger;
   readonly accessLog?: AccessLogHook | undefined;
 }
 
 /**
- * Counts what the connections of one server do, and tells the access log and the diagnostics channels of it. Without
- * either of those a request costs some additions: no record is made of it, and no clock is read.
+ * Counts the connections and requests of one server, and reports them to the access log and the diagnostics channels.
+ * Without either, a request costs a few additions: no record is created and no clock is read.
  */
 export class ServerMonitor implements ConnectionMonitor {
   readonly #clock: Clock;
   readonly #accessLog: AccessLog | undefined;
   readonly #counters = new RequestCounters();
 
-  /** @throws StreamUsageError `ERR_STREAM_USAGE` for an access log that cannot be called. */
+  /** @throws StreamUsageError `ERR_STREAM_USAGE` if the access log is not a function. */
   constructor({ clock, logger, accessLog }: ServerMonitorOptions) {
     if (accessLog !== undefined) serverChecks.callback('HTTPServer', 'accessLog', accessLog);
     this.#clock = clock;
     this.#accessLog = accessLog === undefined ? undefined : new AccessLog(accessLog, logger);
   }
 
-  /** A snapshot, around that of the same server's connections. */
+  /** Adds the counters of requests to those of the same server's connections. */
   stats(tcp: TCPServerStats): HTTPServerStats {
     return this.#counters.stats(tcp);
   }

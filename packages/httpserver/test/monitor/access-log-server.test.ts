@@ -225,7 +225,11 @@ describe('the access log of an HTTPServer', () => {
         expect(statusLines(received)).toEqual(['HTTP/1.1 200 OK', 'HTTP/1.1 200 OK']);
         expect(received.endsWith('hello')).toBe(true);
         expect(records).toEqual([
-          { level: 'error', message: 'the access log failed', error: new Error('disk full') },
+          {
+            level: 'error',
+            message: 'the access log callback failed; further failures are not logged until it succeeds',
+            error: new Error('disk full'),
+          },
         ]);
       },
       {

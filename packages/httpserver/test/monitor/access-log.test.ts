@@ -158,7 +158,9 @@ describe('the access log', () => {
     });
     serve();
     serve();
-    expect(logged).toEqual([[failure, 'the access log failed']]);
+    expect(logged).toEqual([
+      [failure, 'the access log callback failed; further failures are not logged until it succeeds'],
+    ]);
     fails = false;
     serve();
     fails = true;
@@ -183,7 +185,9 @@ describe('the access log', () => {
       serve();
       serve();
       await settled();
-      expect(logged).toEqual([[failure, 'the access log failed']]);
+      expect(logged).toEqual([
+        [failure, 'the access log callback failed; further failures are not logged until it succeeds'],
+      ]);
       fails = false;
       serve();
       await settled();
