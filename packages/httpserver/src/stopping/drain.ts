@@ -1,5 +1,5 @@
-// The stopping room knows everything about how a server stops: its options, its phases, the signals that begin it, and
-// how each connection ended. It does not know requests.
+// The stopping/ folder holds how a server stops: the options, the phases, the signals that start it, and how each
+// connection ended.
 
 import { HTTPClosedError } from '@landspout/http1';
 import type { DetachedStream, Drain, ServedConnection } from '@landspout/http1/server';
@@ -7,16 +7,17 @@ import type { IOLoop } from '@landspout/ioloop';
 import type { IOStream } from '@landspout/iostream';
 import type { StopOptions, StopResult } from './stop-options.ts';
 
-/** What a drain does with the listeners of its server. */
+/** What a drain needs from the listeners of its server. */
 export interface DrainedListener {
-  /** Connections that were accepted, and are in a handshake. */
+  /** Accepted connections that are still in a handshake. */
   pendingConnections(): number;
   stopListening(): Promise<void>;
   closePending(): void;
 }
 
 /**
- * The connections of a server, and how it stops: which of the phases it is in, what is left, and how each ended.
+ * Tracks the connections of a server and stops it: which phase it is in, which connections are left, and how each
+ * ended.
  *
  *     serving ──stop──▶ grace ──graceMs──▶ draining ──drainMs, or nothing is left──▶ stopped ──listen──▶ serving
  */
@@ -26,11 +27,11 @@ export class ServerDrain implements Drain {
   listenerGone = false;
   readonly #loop: IOLoop;
   readonly #connections = new Set<ServedConnection>();
-  /** Streams that delegates have taken over and want to close in their own way, and what tells them to. */
+  /** Streams that delegates have taken over and want to close themselves, with the callback that asks them to. */
   readonly #detached = new Map<IOStream, () => void>();
   #whenOneEnds: (() => void) | undefined;
   #stopController: AbortController | undefined;
-  /** How connections ended since the stop began; what ends after the cut is the cut's. */
+  /** How connections ended since the stop started. Those that end after the cut are counted as cut. */
   #ends = { finished: 0, idle: 0, cut: 0 };
   #isCut = false;
 
@@ -38,7 +39,7 @@ export class ServerDrain implements Drain {
     this.#loop = loop;
   }
 
-  /** Connections that speak HTTP now. */
+  /** Open connections that use HTTP. */
   get connectionCount(): number {
     return this.#connections.size;
   }
@@ -61,20 +62,20 @@ export class ServerDrain implements Drain {
     else this.#ended(detached !== undefined || connection.answeredWhileStopping);
   }
 
-  /** Nothing listens any more: requests under way keep the process alive by themselves. */
+  /** Call when nothing listens any more: from then on, requests in progress keep the process alive. */
   listenerClosed(): void {
     this.listenerGone = true;
     for (const connection of this.#connections) connection.keepProcessAlive();
   }
 
-  /** The server listens, perhaps again after a stop. */
+  /** Call when the server listens, for the first time or again after a stop. */
   serve(): void {
     this.phase = 'serving';
     this.listenerGone = false;
     if (this.#stopController?.signal.aborted) this.#stopController = undefined;
   }
 
-  /** Goes through all phases. @returns how the connections ended, when none is left. */
+  /** Runs through all phases. @returns how the connections ended, once none is left. */
   async stop(listener: DrainedListener, { graceMs, drainMs }: Required<StopOptions>): Promise<StopResult> {
     const { clock } = this.#loop;
     const startedAt = clock.now();
@@ -90,13 +91,13 @@ export class ServerDrain implements Drain {
     listener.closePending();
     for (const connection of this.#connections) connection.closeWhenIdle();
     await this.#emptied(drainMs - (clock.now() - startedAt), () => 0);
-    const reason = 'the server stopped before the answer was complete';
+    const reason = 'the server stopped before the response was complete';
     await this.cut('reset', new HTTPClosedError('ERR_HTTP_STOPPING', reason));
     this.phase = 'stopped';
     return this.#ends;
   }
 
-  /** Ends what is left. Settles when all have ended, and their delegates were notified. */
+  /** Closes what is left. Resolves when all connections have ended and their delegates were notified. */
   async cut(how: 'reset' | 'close', reason: HTTPClosedError): Promise<void> {
     if (!this.#isCut) this.#ends.cut = this.#size;
     this.#isCut = true;
@@ -106,7 +107,7 @@ export class ServerDrain implements Drain {
     await Promise.all(streams.map((stream) => stream.waitClosed()));
   }
 
-  /** @param answered - whether a request was answered after the stop began. */
+  /** @param answered - whether a request was completed after the stop started. */
   #ended(answered: boolean): void {
     if (!this.#isCut) this.#ends[answered ? 'finished' : 'idle'] += 1;
     this.#whenOneEnds?.();
@@ -118,17 +119,21 @@ export class ServerDrain implements Drain {
       this.#detached.delete(stream);
       this.#ended(true);
     });
-    // Taken over while the server was stopping already: told as soon as its new owner is ready.
+    // Taken over while the server is already stopping: notify the new owner as soon as it is ready.
     if (this.phase !== 'serving') this.#loop.addCallback(onStopping);
     this.#whenOneEnds?.();
   }
 
-  /** What a stop waits for. */
+  /** How many connections a stop waits for. */
   get #size(): number {
     return this.#connections.size + this.#detached.size;
   }
 
-  /** Settles when nothing is left, or after a while. @param others - what else is waited for, such as handshakes. */
+  /**
+   * Resolves when no connection is left, or after `withinMs`.
+   *
+   * @param others - returns what else to wait for, such as handshakes.
+   */
   #emptied(withinMs: number, others: () => number): Promise<void> {
     const isEmpty = () => this.#size === 0 && others() === 0;
     if (isEmpty()) return Promise.resolve();

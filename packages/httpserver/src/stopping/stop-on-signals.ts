@@ -3,38 +3,38 @@ import { StreamUsageError } from '@landspout/iostream';
 import type { StopOptions, StopResult } from './stop-options.ts';
 
 export interface StopOnSignalsOptions extends StopOptions {
-  /** Default: SIGTERM, from supervisors and containers, and SIGINT, from a keyboard. */
+  /** The signals to stop on. Default: SIGTERM, sent by service managers and containers, and SIGINT, sent by Ctrl-C. */
   readonly signals?: readonly NodeJS.Signals[];
 }
 
-/** The names that `HTTPServer.stopOnSignals` knows. */
+/** The option names of `HTTPServer.stopOnSignals`. */
 export const STOP_ON_SIGNALS_OPTIONS: OptionNames<StopOnSignalsOptions> = {
   graceMs: true,
   drainMs: true,
   signals: true,
 };
 
-/** A stop that waits for its signal. */
+/** A stop that waits for a signal. */
 export interface SignalStop extends Disposable {
-  /** Settles when a signal came and the server has stopped; never without one. Rejects as `stop` does. */
+  /** Settles when a signal has arrived and the server has stopped. Pending until then; rejects as `stop` does. */
   readonly stopped: Promise<StopResult>;
-  /** Takes the handlers of the signals away. */
+  /** Removes the signal handlers. */
   cancel(): void;
 }
 
 /**
- * Calls `stop` when the first of the signals comes. One that comes for the second time does to the process what it does
- * without us, so that who is in a hurry is not held up. Another one does not: a Ctrl-C is a SIGINT for every process of
- * a terminal, and then often a SIGTERM from their parent.
+ * Calls `stop` when the first of `signals` arrives. The same signal a second time has its default effect, which ends
+ * the process at once. A different signal is ignored while stopping: Ctrl-C sends SIGINT to every process of a
+ * terminal, often followed by SIGTERM from their parent.
  *
- * @throws StreamUsageError `ERR_STREAM_USAGE` for no signals.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if `signals` is empty.
  */
 export function stopOnSignals(
   stop: () => Promise<StopResult>,
   signals: readonly NodeJS.Signals[],
 ): SignalStop {
   if (signals.length === 0)
-    throw new StreamUsageError('ERR_STREAM_USAGE', 'stopOnSignals: a signal was expected');
+    throw new StreamUsageError('ERR_STREAM_USAGE', 'stopOnSignals: signals must not be empty');
   let settle!: (result: Promise<StopResult>) => void;
   const stopped = new Promise<StopResult>((resolve) => {
     settle = resolve;

@@ -1,26 +1,26 @@
 import { ArgumentChecks, type OptionNames } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
 
-/** The checks of options and arguments of a server, those of stopping and all others. */
+/** The checks for all options and arguments of a server. */
 export const serverChecks = new ArgumentChecks(
   (problem) => new StreamUsageError('ERR_STREAM_USAGE', problem),
 );
 
 /** How a server stops. */
 export interface StopOptions {
-  /** How long idle connections may still send a request, which is answered with `Connection: close`. Default 1 s. */
+  /** How long idle connections may still send a request, whose response has `Connection: close`. Default: 1 s. */
   readonly graceMs?: number;
-  /** How long everything may take; then the rest is cut. Default 30 s, and at least {@link graceMs}. */
+  /** Limit for the whole stop; remaining connections are then reset. Default: 30 s, but at least {@link graceMs}. */
   readonly drainMs?: number;
 }
 
 /** How the connections of a stopped server ended. */
 export interface StopResult {
-  /** Those that had a request answered after the stop began, and streams that their new owners closed in time. */
+  /** Connections that completed a request after the stop started, and streams that their new owners closed in time. */
   readonly finished: number;
-  /** Those that had none: closed after the grace period, or by their peers. */
+  /** Connections that completed none: closed after the grace period, or by their peers. */
   readonly idle: number;
-  /** Those that were cut at the end of `drainMs`. */
+  /** Connections that were reset at the end of `drainMs`. */
   readonly cut: number;
 }
 
@@ -29,7 +29,11 @@ const DEFAULT_DRAIN_MS = 30_000;
 
 const STOP_OPTIONS: OptionNames<StopOptions> = { graceMs: true, drainMs: true };
 
-/** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for an option that is not known or invalid. */
+/**
+ * Checks the options and fills in defaults.
+ *
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is unknown or invalid.
+ */
 export function resolveStopOptions(options: StopOptions): Required<StopOptions> {
   serverChecks.options('stop', options, STOP_OPTIONS);
   const { graceMs = DEFAULT_GRACE_MS } = options;
