@@ -11,16 +11,17 @@ import { isThenable } from '@landspout/ioloop/reactor';
 import { ServerRequest } from './server-request.ts';
 
 /**
- * Answers one complete request. A throw or rejection is a 500, and so is a promise that settles before an answer has
- * begun: nobody would be left to give it. Who answers later, and elsewhere, returns nothing.
+ * Handles one complete request. If it throws or rejects, the client gets a 500. The same happens if it returns a promise
+ * that resolves before a response was started, because nothing would send one later. To respond later from elsewhere,
+ * return nothing.
  *
- * A callback that gives up because `request.signal` aborted is no error, whether it returns or rejects with the signal's
- * reason or an error caused by it. If the client has only ended its side it gets a 499, or its connection is cut if the
- * headers were sent.
+ * Giving up because `request.signal` aborted is not an error: the callback may return, or reject with the signal's
+ * reason or an error caused by it. If the client has only ended its side of the connection, it gets a 499; if the
+ * response's headers were already sent, its connection is closed.
  */
 export type RequestCallback = (request: ServerRequest) => void | PromiseLike<void>;
 
-/** The plain form of a server: the whole request first, then one call. */
+/** Calls a function with each complete request: the simplest form of a server. */
 export class CallbackDelegate implements HTTPServerConnectionDelegate {
   readonly #callback: RequestCallback;
   readonly #clock: Clock;
@@ -42,7 +43,7 @@ class CallbackMessage implements HTTPMessageDelegate {
   readonly #clock: Clock;
   #request: ServerRequest | undefined;
   #chunks: Uint8Array[] | undefined;
-  /** Why the peer is gone, or has ended. */
+  /** Why the peer disconnected or ended its side. */
   #closeReason: Error | undefined;
 
   constructor(callback: RequestCallback, exchange: HTTPServerExchange, clock: Clock) {
@@ -69,7 +70,7 @@ class CallbackMessage implements HTTPMessageDelegate {
       this.#chunks = undefined;
     }
     const answering = this.#callback(request);
-    // The type lets a callback return anything that is not looked at, such as the new length of an array.
+    // The type allows callbacks that return something else, such as the new length of an array. It is ignored.
     if (isThenable(answering)) return this.#answeredBy(answering);
   }
 
@@ -78,11 +79,11 @@ class CallbackMessage implements HTTPMessageDelegate {
     await answering;
     if (exchange.finished) return;
     const reason = this.#closeReason;
-    // It gave up because its client had, which is no error: the connection knows the reason.
+    // It gave up because its client disconnected, which is not an error: the connection knows this reason.
     if (reason !== undefined) throw reason;
-    // Somebody else may go on with a response that has begun.
+    // If a response has been started, code elsewhere may still complete it.
     if (!exchange.headSent)
-      throw new HTTPUsageError('the promise of a request callback settled before an answer had begun');
+      throw new HTTPUsageError('the promise of a request callback resolved before a response was started');
   }
 
   connectionClosed(reason: Error): void {

@@ -16,21 +16,21 @@ import { ServerMonitor } from './monitor/server-monitor.ts';
 import { type HTTPServerOptions, resolveTimeouts } from './options.ts';
 import { serverChecks } from './stopping/stop-options.ts';
 
-/** As `maxWriteBufferBytes` of a stream. */
+/** The same as `maxWriteBufferBytes` of a stream. */
 const DEFAULT_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 
-/** What the server itself does for its connections. */
+/** The services that the server itself provides to its connections. */
 type OwnServices = Pick<ConnectionServices, 'refusalLog' | 'connectionEnded'>;
 
-/** A host whose monitor counts. */
+/** A host whose monitor counts connections and requests. */
 export interface ServerHost extends ConnectionHost {
   readonly services: ConnectionServices & { readonly monitor: ServerMonitor };
 }
 
 /**
- * What all connections of one server share, made of its options; frozen, but for the drain.
+ * Creates what all connections of one server share, from the server's options. Frozen, except for the drain.
  *
- * @throws StreamUsageError, Http1UsageError for invalid options.
+ * @throws StreamUsageError, Http1UsageError if an option is invalid.
  */
 export function hostOf(
   delegate: HTTPServerConnectionDelegate,
@@ -72,7 +72,7 @@ export function hostOf(
   });
 }
 
-/** Where it is wanted, what stands before a delegate to decompress what it gets. */
+/** Wraps the delegate so that request bodies are decompressed, if the options ask for that. */
 function decompressing(
   delegate: HTTPServerConnectionDelegate,
   { decompressRequests = false, maxBodyBytes }: HTTPServerOptions,

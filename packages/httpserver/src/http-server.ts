@@ -25,10 +25,10 @@ import {
 } from './stopping/stop-options.ts';
 
 /**
- * Serves HTTP/1.1, and HTTPS with `tls`, to a delegate or to a plain callback.
+ * Serves HTTP/1.1, and with `tls` HTTPS, to a delegate or a callback.
  *
- * Limits and deadlines are options, each with a default; what passes one is answered with a complete 4xx and the
- * connection's end. An error of the delegate is a 500 and one log record.
+ * All limits and deadlines are options with defaults. A request that exceeds one gets a complete 4xx response, and its
+ * connection is closed. If the delegate fails, the client gets a 500 and one log record is written.
  *
  * @example
  * const server = new HTTPServer((request) => request.respond(200, 'Hello, world'));
@@ -40,11 +40,15 @@ export class HTTPServer extends TCPServer {
   readonly #drain: ServerDrain;
   readonly #scheme: 'http' | 'https';
   #stop: Promise<StopResult> | undefined;
-  /** How often it was told to stop: what begins to listen meanwhile must not go on. */
+  /**
+   * How many times the server was stopped. If it changes while `listen` is pending, `listen` closes its sockets again.
+   */
   #stops = 0;
   #stoppedBySignal = false;
 
-  /** @throws StreamUsageError, Http1UsageError for options that cannot be; StreamConnectError for unusable TLS files. */
+  /**
+   * @throws StreamUsageError, Http1UsageError if an option is invalid; StreamConnectError if a TLS file is unusable.
+   */
   constructor(handler: HTTPServerConnectionDelegate | RequestCallback, options: HTTPServerOptions = {}) {
     serverChecks.options('HTTPServer', options, HTTP_SERVER_OPTIONS);
     super(pickOptions(options, TRANSPORT_OPTIONS));
@@ -59,7 +63,7 @@ export class HTTPServer extends TCPServer {
     });
   }
 
-  /** Where the server can be reached, such as `http://127.0.0.1:8888`; for a port of this machine. */
+  /** The URL of the server for clients on this machine, such as `http://127.0.0.1:8888`. */
   get url(): string {
     const { address } = this;
     if (address.family === 'unix' || address.family === 'memory') return `${this.#scheme}+unix:`;
@@ -68,30 +72,33 @@ export class HTTPServer extends TCPServer {
     return `${this.#scheme}://${any ? host : bracketed(address.address)}:${address.port}`;
   }
 
-  /** Connections that speak HTTP now. */
+  /** Open connections that use HTTP. */
   get connectionCount(): number {
     return this.#drain.connectionCount;
   }
 
-  /** What the server has seen so far; a snapshot of plain numbers, whose cost grows with the open connections. */
+  /**
+   * Returns a snapshot of the server's counters, as plain numbers. Its cost grows with the number of open connections.
+   */
   override stats(): HTTPServerStats {
     return this.#host.services.monitor.stats(super.stats());
   }
 
-  /** Aborts when the server begins to stop, with a reason whose code is `ERR_HTTP_STOPPING`. */
+  /** Aborts when the server starts to stop; the reason has the code `ERR_HTTP_STOPPING`. */
   get stopping(): AbortSignal {
     return this.#drain.signal;
   }
 
   /**
-   * Starts to listen; may be called again for further ports. A stop while it begins ends it, and nothing listens then.
+   * Starts listening. Call it again to listen on further ports. If the server is stopped while the call is pending, the
+   * call resolves without listening.
    *
-   * @throws as {@link TCPServer.listen}; StreamUsageError while the server stops; HTTPClosedError `ERR_HTTP_STOPPING`
-   *   after a signal of {@link stopOnSignals} came.
+   * @throws as {@link TCPServer.listen}; StreamUsageError while the server is stopping; HTTPClosedError
+   *   `ERR_HTTP_STOPPING` after a signal of {@link stopOnSignals} has arrived.
    */
   override async listen(options: Parameters<TCPServer['listen']>[0]): Promise<this> {
     if (this.#stoppedBySignal) {
-      throw new HTTPClosedError('ERR_HTTP_STOPPING', 'listen: the process was told to stop');
+      throw new HTTPClosedError('ERR_HTTP_STOPPING', 'listen: the process got a signal to stop');
     }
     if (this.#stop !== undefined)
       throw new StreamUsageError('ERR_STREAM_USAGE', 'listen: the server is stopping');
@@ -106,16 +113,16 @@ export class HTTPServer extends TCPServer {
   }
 
   /**
-   * Serves in several processes, which share one port. **The program is started again in each of them, from its first
-   * line**: what stands above the call runs in the parent and in every child, and what stands below in the children
-   * alone. In the parent the promise does not resolve; see `forkProcesses` of `@landspout/ioloop`.
+   * Serves in several processes that share one port. **Each process runs the whole program from its first line**: code
+   * before this call runs in the parent and in every child, code after it in the children only. In the parent the
+   * promise never resolves; see `forkProcesses` of `@landspout/ioloop`.
    *
-   * The parent starts children again that die, replaces all of them one by one on SIGHUP, with no connection refused
-   * and no request lost, and stops them on SIGTERM and SIGINT, by {@link stop}. With `processes: 1` there is no parent:
-   * this process listens, and stops on those signals.
+   * The parent restarts children that terminate. On SIGHUP it replaces all of them one by one, without refusing a
+   * connection or losing a request. On SIGTERM and SIGINT it stops them, each with {@link stop}. With `processes: 1`
+   * there is no parent: this process itself listens, and stops on those signals.
    *
-   * @param options.onStats - hears in the parent what all of them have seen.
-   * @returns in a child, once it listens: which one it is; `undefined` where there is only this process.
+   * @param options.onStats - called in the parent with the counters of all children.
+   * @returns in a child, which child it is, once it listens; `undefined` with `processes: 1`.
    * @throws as `forkProcesses`, {@link listen} and {@link stopOnSignals}.
    *
    * @example
@@ -126,28 +133,29 @@ export class HTTPServer extends TCPServer {
   }
 
   override handleStream(stream: IOStream): void {
-    // The listener keeps the process alive; once it is closed, requests under way do (see `stop`).
+    // The listener keeps the process alive; after it is closed, requests in progress do (see `stop`).
     stream.unref();
     this.#drain.add(new ServerConnection(stream, this.#host));
   }
 
-  /** Stops listening. Connections live on, and keep the process alive while they have a request under way. */
+  /** Stops listening. Open connections stay open; those with a request in progress keep the process alive. */
   override async stopListening(): Promise<void> {
     this.#drain.listenerClosed();
     await super.stopListening();
   }
 
   /**
-   * Stops well. The listeners close, and who has connected by then is still served. Requests under way are answered,
-   * with `Connection: close`. An idle connection may send one more request within `graceMs`, and is closed then. After
-   * `drainMs` the rest is cut.
+   * Stops gracefully. The listeners close after accepting the connections still in the backlog. Requests in progress
+   * are completed, with `Connection: close`. An idle connection may send one more request within `graceMs` and is then
+   * closed. After `drainMs` all remaining connections are reset.
    *
-   * Who has taken a stream over and asked to hear of it, as WebSockets do, is told to close it and is waited for. An
-   * answer that would never end hears of it by {@link stopping}. A second call while the server stops joins the first. A handler
-   * that waits for it would wait for itself.
+   * If a stream was taken over with a stop callback, as WebSockets do, the callback is called and its close is awaited.
+   * A handler whose response has no end of its own, such as an event stream, can watch {@link stopping}. A second call
+   * while the server is stopping returns the result of the first. Do not await this method in a request handler: it
+   * waits for that request.
    *
-   * @returns how many connections ended in which way, when none is left.
-   * @throws StreamUsageError `ERR_STREAM_USAGE` for times that cannot be.
+   * @returns how the connections ended, once none is left.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if a time is invalid.
    */
   override async stop(options: StopOptions = {}): Promise<StopResult> {
     const times = resolveStopOptions(options);
@@ -159,11 +167,10 @@ export class HTTPServer extends TCPServer {
   }
 
   /**
-   * Stops as {@link stop} does when the process is told to end: by SIGTERM or SIGINT, unless `signals` says otherwise. The
-   * same signal for the second time ends the process at once. When the server has stopped and nothing else is under way, the process ends
-   * by itself, with exit code 0.
+   * Calls {@link stop} when the process gets SIGTERM or SIGINT, or one of `signals`. The same signal a second time ends
+   * the process at once. After the stop, the process exits by itself with code 0 if nothing else keeps it alive.
    *
-   * @throws StreamUsageError `ERR_STREAM_USAGE` for options that cannot be.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid.
    */
   stopOnSignals(options: StopOnSignalsOptions = {}): SignalStop {
     serverChecks.options('stopOnSignals', options, STOP_ON_SIGNALS_OPTIONS);
@@ -175,7 +182,7 @@ export class HTTPServer extends TCPServer {
     }, signals ?? ['SIGTERM', 'SIGINT']);
   }
 
-  /** Stops listening and closes every connection at once, those that handlers have taken over too. */
+  /** Stops listening and closes every connection at once, including those that handlers have taken over. */
   override async closeAll(): Promise<void> {
     this.#stops += 1;
     const cut = this.#drain.cut('close', new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed'));
@@ -204,7 +211,10 @@ export class HTTPServer extends TCPServer {
     return result;
   }
 
-  /** Nothing comes any more: what is left to be logged is logged. */
+  /**
+   * Called when everything is closed: writes the records that the rate-limited log still holds, and notifies the
+   * delegate.
+   */
   #stopped(): void {
     const { loop, delegate, refusalLog } = this.#host.services;
     refusalLog.flush();

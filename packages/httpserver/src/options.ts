@@ -13,17 +13,20 @@ export interface HTTPServerOptions
     Partial<HTTPServerTimeouts>,
     Partial<Http1Limits>,
     ForwardedOptions {
-  /** Whether a connection may carry more than one request. Default true. */
+  /** Whether a connection may carry more than one request. Default: true. */
   readonly keepAlive?: boolean;
-  /** What requests say they came by. Default: as the connection; for a server whose TLS is spoken in front of it. */
+  /**
+   * The `protocol` of every request, unless a trusted proxy reports another. Set it to `https` if TLS ends at a proxy in
+   * front of the server. Default: that of the connection.
+   */
   readonly protocol?: 'http' | 'https';
-  /** Undoes the content codings of request bodies, such as gzip. Default false: delegates get bodies as they came. */
+  /** Decompresses request bodies, such as gzip. Default: false, so delegates get bodies as they were sent. */
   readonly decompressRequests?: boolean | DecompressionOptions;
-  /** Hears of each request when it has ended. Default: nobody does. */
+  /** Called with each request when it has ended. Default: none. */
   readonly accessLog?: AccessLogHook;
 }
 
-/** A server's options that are its TCPServer's. */
+/** The options that a server passes to its TCPServer. */
 export const TRANSPORT_OPTIONS: OptionNames<Omit<TCPServerOptions, 'handleStream' | 'maxReadBufferBytes'>> =
   withoutOwn(TCP_SERVER_OPTIONS);
 
@@ -35,7 +38,7 @@ function withoutOwn({
   return others;
 }
 
-/** The names that an {@link HTTPServer} knows, for who takes other options beside them. */
+/** The option names of {@link HTTPServer}, for code that accepts further options. */
 export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze({
   ...TRANSPORT_OPTIONS,
   headerTimeoutMs: true,
@@ -56,22 +59,34 @@ export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze
 
 /** The deadlines of a server, in milliseconds. */
 export interface HTTPServerTimeouts {
-  /** From a head's first byte to its last, and from the connection to its first head. Default 30 s. */
+  /**
+   * Longest time from the first to the last byte of a request's headers, and from the start of a connection to its
+   * first headers. Default: 30 s.
+   */
   readonly headerTimeoutMs: number;
-  /** Between two requests. Default 75 s: longer than the 60 s of common load balancers, which must close first. */
+  /**
+   * Longest time between two requests. Default: 75 s, longer than the 60 s of common load balancers, so that they close
+   * first.
+   */
   readonly idleTimeoutMs: number;
-  /** What a body, or the reader of an answer, must at least make of each {@link progressMs}. Default 100 bytes. */
+  /**
+   * Lowest rate accepted for a request body, and for a client reading a response, averaged over {@link progressMs}.
+   * Default: 100 bytes/s.
+   */
   readonly minBytesPerSecond: number;
-  /** How often progress is looked at. Default 20 s. */
+  /** How often that rate is checked. Default: 20 s. */
   readonly progressMs: number;
-  /** Most time from a head to the end of its body, while nothing of ours holds it back. Default 0: the pace is enough. */
+  /**
+   * Longest time from a request's headers to the end of its body. Time in which the server itself does not read is not
+   * counted. 0 means no limit other than {@link minBytesPerSecond}. Default: 0.
+   */
   readonly bodyTimeoutMs: number;
   /**
-   * Most time without a write to a response whose headers were sent and whose client has ended its side; then the
-   * connection is cut. Default 30 s; 0 is no limit.
+   * After a client has ended its side during a response whose headers were sent: longest pause between writes. The
+   * connection is then closed. 0 means no limit. Default: 30 s.
    */
   readonly halfClosedMs: number;
-  /** How long a connection that is being closed may still read our last words. Default 2 s. */
+  /** How long a closing connection waits for its client to read the last response and close too. Default: 2 s. */
   readonly lingerMs: number;
 }
 
@@ -85,13 +100,13 @@ const DEFAULT_TIMEOUTS: HTTPServerTimeouts = {
   lingerMs: 2_000,
 };
 
-/** Fills in the defaults. @throws StreamUsageError `ERR_STREAM_USAGE` for a value that is no such number. */
+/** Checks the deadlines and fills in defaults. @throws StreamUsageError `ERR_STREAM_USAGE` if one is invalid. */
 export function resolveTimeouts(options: Partial<HTTPServerTimeouts>): HTTPServerTimeouts {
   const resolved: Record<string, number> = { ...DEFAULT_TIMEOUTS };
   for (const name of Object.keys(DEFAULT_TIMEOUTS) as (keyof HTTPServerTimeouts)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    // These two may be switched off.
+    // Only these two may be 0, which turns them off.
     if (name === 'bodyTimeoutMs' || name === 'halfClosedMs')
       serverChecks.durationMs('HTTPServer', name, value);
     else serverChecks.positiveNumber('HTTPServer', name, value);

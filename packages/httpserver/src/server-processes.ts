@@ -13,18 +13,18 @@ import {
 import { type HTTPServerStats, sumStats } from './monitor/http-server-stats.ts';
 import { type StopOptions, serverChecks } from './stopping/stop-options.ts';
 
-/** How a server runs in several processes. The rest is of `forkProcesses`. */
+/** How a server runs in several processes; extends the options of `forkProcesses`. */
 export interface StartOptions extends Omit<ForkProcessesOptions, 'listen'>, ProcessListenOptions {
-  /** How many: 1 to 1,024, or one for each CPU. */
+  /** How many processes: 1 to 1,024, or one for each CPU. */
   readonly processes: number | 'cpus';
-  /** How each of them stops when it is told to, by its parent or by a signal. */
+  /** How each process stops when its parent or a signal tells it to. */
   readonly stop?: StopOptions;
   /**
-   * Called in the parent, again and again, with what all children have seen, and with what each has. A returned promise
-   * is awaited before the next call is planned. If it throws or rejects, that is logged.
+   * Called periodically in the parent, with the sum of all children's counters and with each child's own. If it returns
+   * a promise, the next call is scheduled after that has settled. If it throws or rejects, the error is logged.
    */
   readonly onStats?: (sum: HTTPServerStats, each: ReadonlyMap<number, HTTPServerStats>) => unknown;
-  /** How often. Default 10 s. */
+  /** The pause between two calls of {@link onStats}. Default: 10 s. */
   readonly statsIntervalMs?: number;
 }
 
@@ -40,7 +40,7 @@ const START_OPTIONS: OptionNames<StartOptions> = {
   backlog: true,
 };
 
-/** What of a server its processes need. */
+/** The methods of a server that its processes use. */
 export interface StartedServer {
   listen(options: TaskListener | ProcessListenOptions): Promise<unknown>;
   stopOnSignals(options?: StopOptions): unknown;
@@ -50,7 +50,7 @@ export interface StartedServer {
 const TOPIC = 'landspout.http.stats';
 const DEFAULT_STATS_INTERVAL_MS = 10_000;
 
-/** What `HTTPServer.start` does. @returns which child this is; `undefined` where one process was asked for. */
+/** Implements `HTTPServer.start`. @returns which child this is; `undefined` if there is only one process. */
 export async function startProcesses(
   server: StartedServer,
   options: StartOptions,
@@ -61,7 +61,7 @@ export async function startProcesses(
   requireInterval(statsIntervalMs);
   if (count === 1) {
     server.stopOnSignals(stop);
-    // Its backlog is the server's own, as it is in each of several processes.
+    // Without the backlog: the server has its own, which the children of several processes use too.
     await server.listen(placeOf({ port, host }));
     report(async () => new Map([[0, server.stats()]]), options);
     return undefined;
@@ -84,9 +84,10 @@ export async function startProcesses(
 }
 
 /**
- * Asks the children of `HTTPServer.start` what they have seen, since each was started: for its option `onSupervising`.
+ * Asks the children of `HTTPServer.start` for their counters, each since its start. Call it from the option
+ * `onSupervising`.
  *
- * @returns by task id; a child that does not answer in time is missing. `sumStats` adds them up.
+ * @returns the counters by task id; a child that does not respond in time is missing. `sumStats` adds them up.
  */
 export async function gatherStats(
   supervisor: ProcessSupervisor,
@@ -96,9 +97,9 @@ export async function gatherStats(
 }
 
 /**
- * A signal that comes for the second time ends a process at once. Here it is no sign of hurry: what stops a service may
- * signal all of its processes, as systemd does, and then our parent does it, too. Who is in a hurry tells the parent
- * twice. SIGHUP is for the parent alone.
+ * Keeps a repeated signal from ending a child at once. A service manager such as systemd may signal all processes of a
+ * service, and the parent signals its children too, so a child gets it twice. To end everything at once, signal the
+ * parent twice. Children also ignore SIGHUP, which only the parent handles.
  */
 function leaveHurryToParent(): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => {});
@@ -114,7 +115,7 @@ function requireInterval(intervalMs = DEFAULT_STATS_INTERVAL_MS): void {
   serverChecks.positiveNumber('start', 'statsIntervalMs', intervalMs);
 }
 
-/** The statistics keep nobody alive: children and listeners do. */
+/** The timer is unref'd: children and listeners keep the process alive. */
 function report(gather: () => Promise<ReadonlyMap<number, HTTPServerStats>>, options: StartOptions): void {
   const { onStats, statsIntervalMs = DEFAULT_STATS_INTERVAL_MS } = options;
   if (onStats === undefined) return;
@@ -124,7 +125,7 @@ function report(gather: () => Promise<ReadonlyMap<number, HTTPServerStats>>, opt
       const each = await gather();
       await onStats(sumStats(each.values()), each);
     } catch (error) {
-      logger.error({ error }, 'reporting the statistics of the processes failed');
+      logger.error({ error }, 'collecting statistics, or the onStats callback, failed');
     }
     wait();
   };
@@ -132,7 +133,7 @@ function report(gather: () => Promise<ReadonlyMap<number, HTTPServerStats>>, opt
   wait();
 }
 
-/** Without those that are undefined. */
+/** Omits undefined options. */
 function placeOf(
   place: { readonly [Name in keyof ProcessListenOptions]: ProcessListenOptions[Name] | undefined },
 ): ProcessListenOptions {

@@ -2,16 +2,16 @@ import { HTTPHeaders, type HTTPServerExchange, type RequestHead } from '@landspo
 import { IncomingRequest } from '@landspout/http1/server';
 import type { Clock } from '@landspout/ioloop';
 
-/** A complete request, and the way to answer it. What is not asked for is not computed. */
+/** A complete request, with the means to respond to it. Properties are computed when they are first read. */
 export class ServerRequest extends IncomingRequest {
-  /** The fields behind a chunked body, kept apart from the headers; undefined if there were none. */
+  /** The trailer fields after a chunked body, which are not added to the headers; undefined if there were none. */
   trailers: HTTPHeaders | undefined = undefined;
-  /** The long way to answer: head, parts of a body, back-pressure. */
+  /** For responses in several steps: headers, parts of the body, back-pressure. */
   readonly exchange: HTTPServerExchange;
   readonly #clock: Clock;
   readonly #startedAtMs: number;
 
-  /** @param clock - for {@link requestTimeMs}; that of the server's loop. */
+  /** @param clock - for {@link requestTimeMs}; the clock of the server's loop. */
   constructor(head: RequestHead, exchange: HTTPServerExchange, clock: Clock) {
     super(head, exchange.connection);
     this.exchange = exchange;
@@ -19,17 +19,17 @@ export class ServerRequest extends IncomingRequest {
     this.#startedAtMs = clock.now();
   }
 
-  /** Milliseconds since the head had come. */
+  /** Milliseconds since the request's headers arrived. */
   requestTimeMs(): number {
     return this.#clock.now() - this.#startedAtMs;
   }
 
   /**
-   * Answers with a whole body.
+   * Responds with a complete body.
    *
-   * @param body - text is sent as UTF-8, and bytes belong to the connection from here on.
-   * @param headers - if no `Content-Type` is among them, text gets `text/plain; charset=utf-8`.
-   * @throws Http1UsageError for headers that must not reach the wire; HTTPUsageError when an answer was given.
+   * @param body - text is sent as UTF-8. Bytes must not be modified after the call.
+   * @param headers - if they have no `Content-Type`, text gets `text/plain; charset=utf-8`.
+   * @throws Http1UsageError if a header is invalid; HTTPUsageError if the request already has a response.
    */
   respond(
     status: number,
@@ -43,7 +43,7 @@ export class ServerRequest extends IncomingRequest {
     this.exchange.writeHead(status, '', fields, body, true);
   }
 
-  /** The connection judges a callback that gives up by the first reason that it was given. */
+  /** Keeps the first reason: the connection compares it with the error of a callback that gave up. */
   override connectionClosed(reason: Error): void {
     if (this.closeReason === undefined) super.connectionClosed(reason);
   }
