@@ -1,12 +1,12 @@
 import type { HTTPHeaders } from './protocol/fields/http-headers.ts';
 
 /**
- * The seam between HTTP and what answers it. Nothing here knows of HTTP/1.1's bytes, so that another version of
- * HTTP can be added below. `web`, a plain callback or a proxy implement the delegates; a connection implements
- * the exchange.
+ * The interface between HTTP and the application that responds. Nothing here depends on the bytes of HTTP/1.1, so that
+ * another version of HTTP can be added below. `web`, a plain callback or a proxy implements the delegates; a connection
+ * implements the exchange.
  */
 
-/** The start of a request, as it came. Valid for as long as it is held: nothing in it is lent. */
+/** The head of a request, as it was received. It stays valid: nothing in it is borrowed from a receive buffer. */
 export interface RequestHead {
   /** An RFC 9110 token, case-sensitive, such as `GET`. */
   readonly method: string;
@@ -15,11 +15,14 @@ export interface RequestHead {
   /** `HTTP/1.1` or `HTTP/1.0`. */
   readonly version: 'HTTP/1.0' | 'HTTP/1.1';
   readonly headers: HTTPHeaders;
-  /** Whether If-Match, If-None-Match, If-Modified-Since or If-Unmodified-Since came; undefined if that is not known. */
+  /**
+   * Whether the request has If-Match, If-None-Match, If-Modified-Since or If-Unmodified-Since; undefined if that is
+   * not known.
+   */
   readonly hasPrecondition?: boolean;
 }
 
-/** The start of a response. */
+/** The head of a response. */
 export interface ResponseHead {
   readonly version: 'HTTP/1.0' | 'HTTP/1.1';
   /** 100 to 599. */
@@ -28,51 +31,63 @@ export interface ResponseHead {
   readonly headers: HTTPHeaders;
 }
 
-/** Makes the delegate of each request on one connection. */
+/** Creates a delegate for each request. */
 export interface HTTPServerConnectionDelegate {
-  /** A request has begun. `exchange` answers it. */
+  /** Called when the head of a request was received. The response is written through `exchange`. */
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate;
-  /** A connection has ended, after all its requests were told. One that was taken over by `detach` is not told of. */
+  /**
+   * Called when a connection has ended, after the delegates of its requests were notified. Not called for a connection
+   * that was taken over by `detach`.
+   */
   onClose?(connection: HTTPConnectionInfo): unknown;
-  /** A server that it was given to has stopped or was closed. It may listen again later. */
+  /** Called when a server that uses this delegate has stopped or was closed. The server may listen again later. */
   serverStopped?(): unknown;
 }
 
 /**
- * Hears one message, in this order: headersReceived, dataReceived any number of times, then exactly one of
- * finish and connectionClosed; neither comes once the answer is complete. After finish, connectionClosed may still
- * come when the peer leaves before the answer is complete. With `ERR_HTTP_PEER_ENDED` the peer has ended its writing side:
- * as long as `exchange.isCut` is false the answer may still be written, and a second call follows if the connection ends
- * before that. A returned promise holds back what comes next: the body is not read until it settles.
- * A throw or rejection becomes a 500 (or the connection's end, once the head is out) and one log record; an
- * `HTTPInputError` becomes the status that it names. One that only repeats the reason given to connectionClosed (that
- * error, an `AbortError`, or an error with one of them among its causes) becomes a 499, if the peer can still read it,
- * and is not logged as an error.
+ * Receives one message: headersReceived is called first, then dataReceived any number of times, then either finish or
+ * connectionClosed. After the response is complete, neither of these two is called. After finish, connectionClosed is
+ * still called if the connection ends before the response is complete.
+ *
+ * A connectionClosed with `ERR_HTTP_PEER_ENDED` means that the peer has shut down its writing side. While
+ * `exchange.isCut` is false, the response may still be written; connectionClosed is called a second time if the
+ * connection ends before the response is complete.
+ *
+ * If a method returns a promise, no more of the body is read until it settles.
+ *
+ * If headersReceived, dataReceived or finish throws or rejects, the error is logged and the response is a 500; if the
+ * response headers were already sent, the connection is reset instead. An `HTTPInputError` becomes a response with its
+ * status. An error that only repeats the reason passed to connectionClosed (that error, an `AbortError`, or an error
+ * with one of them among its causes) becomes a 499 if the peer can still read it, and is not logged as an error.
  */
 export interface HTTPMessageDelegate {
   headersReceived(head: RequestHead): void | PromiseLike<void>;
   /**
-   * Whether nothing is done before the whole body is there. Then dataReceived is called once, with all of a body whose
-   * length was announced; one that is chunked comes as it comes. Looked at after headersReceived. Default false: bytes
-   * are given as they come.
+   * Whether the delegate needs the whole body at once. If true, a body with a Content-Length is collected and passed to
+   * a single dataReceived; a chunked body is still passed as it arrives. Read once, after headersReceived. Default:
+   * false.
    */
   readonly collectsBody?: boolean;
-  /** The bytes are yours: the connection never writes to them again. */
+  /** Called with bytes of the body. They are owned by the delegate: the connection does not use them again. */
   dataReceived(chunk: Uint8Array): void | PromiseLike<void>;
-  /** The message is complete. @param trailers - the fields behind a chunked body, kept apart from the headers. */
+  /** Called when the message is complete. @param trailers - those of a chunked body; they are not in the headers. */
   finish(trailers?: HTTPHeaders): void | PromiseLike<void>;
-  /** The peer is gone, or a deadline or the server ended the connection; see `reason.code`. Nothing follows. */
+  /**
+   * Called when the connection has ended: the peer closed it, or a deadline or the server did; see `reason.code`. No
+   * call follows, unless the code is `ERR_HTTP_PEER_ENDED`.
+   */
   connectionClosed(reason: Error): unknown;
 }
 
-/** One request and the answer that is owed to it. Calls after the end of the answer throw `ERR_HTTP_USAGE`. */
+/** One request and its response. Writing after the response is complete throws `ERR_HTTP_USAGE`. */
 export interface HTTPServerExchange {
   /**
-   * Writes status, headers and the first or only part of the body. Framing is the connection's business: with a
-   * `Content-Length` in `headers` exactly that many bytes must follow; without one the body is chunked (or ended
-   * by closing for HTTP/1.0). `Date`, `Connection` and `Transfer-Encoding` are set by the connection.
+   * Writes the status, the headers and the first or only part of the body. The connection frames the body: if `headers`
+   * has a `Content-Length`, exactly that many bytes must be written; otherwise the body is chunked (for HTTP/1.0, it
+   * ends when the connection closes). `Date`, `Connection` and `Transfer-Encoding` are set by the connection.
    *
-   * @param last - true when `chunk` is the whole body: it is then framed by length, and the answer is complete.
+   * @param last - whether `chunk` is the whole body. If so, the body is framed by its length, and the response is
+   *   complete.
    */
   writeHead(
     status: number,
@@ -81,64 +96,70 @@ export interface HTTPServerExchange {
     chunk?: string | Uint8Array,
     last?: boolean,
   ): void;
-  /** Writes more of the body. A string is UTF-8. */
+  /** Writes more of the body. A string is encoded as UTF-8. */
   write(chunk: string | Uint8Array): void;
   /**
-   * Completes the answer.
+   * Completes the response.
    *
-   * @param trailers - sent behind a chunked body, and dropped with any other (RFC 9110 §6.5.1).
+   * @param trailers - sent after a chunked body, and dropped after any other (RFC 9110 §6.5.1).
    */
   finish(trailers?: HTTPHeaders): void;
   /**
-   * Says something before the answer, such as 103 Early Hints (RFC 8297) or 102; any number of times. HTTP/1.0 knows
-   * no such thing: its peers are sent nothing. `100 Continue` is the connection's business.
+   * Sends an interim response, such as 103 Early Hints (RFC 8297) or 102. May be called any number of times before the
+   * response headers are written. HTTP/1.0 has no interim responses: nothing is sent to its clients. The connection
+   * sends `100 Continue` itself.
    *
-   * @throws Http1UsageError for a status that is no interim one, and headers that must not reach the wire.
+   * @throws Http1UsageError if `status` is not an interim status, or a header must not be sent.
    */
   writeInterim(status: number, headers?: HTTPHeaders): void;
-  /** Waits until the peer has taken enough that writing more makes sense. Resolves at once where it has. */
+  /** Waits until the peer has read enough for more to be written. Resolves immediately if it has. */
   waitDrained(): Promise<void>;
-  /** Cuts the connection, so that the peer sees a failed answer. */
+  /** Resets the connection, so that the peer notices that the response failed. */
   abort(reason?: Error): void;
-  /** Whether the answer's head, and whether its end, has been written. */
+  /** Whether the response headers have been written. */
   readonly headSent: boolean;
+  /** Whether the response is complete. */
   readonly finished: boolean;
-  /** Whether the connection ended, or was taken over, before the response was complete: what is written goes nowhere. */
+  /**
+   * Whether the connection ended, or was taken over, before the response was complete. What is written after that is
+   * discarded.
+   */
   readonly isCut: boolean;
   /**
-   * Takes the connection over after headersReceived (an upgrade): what the peer sent beyond the head comes first.
-   * No more HTTP happens on it. Nothing of an answer may have been written.
+   * Takes over the connection for another protocol (an upgrade). May be called from headersReceived on, as long as
+   * nothing of the response was written. The stream first delivers what the peer sent after the request head.
    *
-   * @param onStopping - called once when the server begins to stop, which then waits for the stream to be closed.
-   *   Without it the stream is not waited for.
+   * @param onStopping - called once when the server begins to stop; the server then waits until the stream is closed.
+   *   Without it, the server does not wait for the stream.
    */
   detach(onStopping?: () => void): import('@landspout/iostream').IOStream;
   readonly connection: HTTPConnectionInfo;
   /**
-   * Takes the place of the server's `maxBodyBytes` for this request. In `headersReceived`, before any of the body: a
-   * Content-Length over the limit is refused with 413 as soon as headersReceived is done, without a `100 Continue`.
+   * Overrides the server's `maxBodyBytes` for this request. Call it in `headersReceived`, before the body is read: if
+   * the Content-Length exceeds the limit, the request is refused with 413 once headersReceived is done, and no
+   * `100 Continue` is sent.
    *
-   * @throws Http1UsageError `ERR_HTTP1_LIMIT` for what is no limit.
+   * @throws Http1UsageError `ERR_HTTP1_LIMIT` if the limit is invalid.
    */
   setMaxBodyBytes(maxBytes: number): void;
   /**
-   * Takes the place of the server's `bodyTimeoutMs` for this request; the time counts from here on. 0 is no limit.
+   * Overrides the server's `bodyTimeoutMs` for this request. The time starts at this call; 0 means no limit.
    *
-   * @throws HTTPUsageError for what is no time.
+   * @throws HTTPUsageError if the timeout is invalid.
    */
   setBodyTimeoutMs(timeoutMs: number): void;
   /**
-   * Aborts when the server begins to stop. The answer may still be completed; one that would go on for ever, such as
-   * an event stream, had better end here.
+   * Aborts when the server begins to stop. The response may still be completed. An endless one, such as an event
+   * stream, should end now.
    */
   readonly stopping: AbortSignal;
 }
 
-/** What is known of the connection that a request came on. */
+/** Describes the connection on which a request was received. */
 export interface HTTPConnectionInfo {
   readonly remoteAddress: import('@landspout/iostream').SocketAddress;
   readonly localAddress: import('@landspout/iostream').SocketAddress;
   readonly tls: import('@landspout/iostream').TlsInfo | undefined;
-  /** How the peer spoke to us, or to the proxy in front that the server trusts. */
+  /** The scheme that the client used, to this server or to a trusted proxy in front of it. */
   readonly protocol: 'http' | 'https';
 }
