@@ -1,34 +1,36 @@
-// The content-coding room knows gzip, deflate, br and zstd, and what a compressed body may cost. It does not know
-// messages, nor which status a bad body gets.
+// The content-coding room decodes gzip, deflate, br and zstd, and limits what a compressed body may cost. Messages, and
+// the status of the response to an invalid body, are left to its callers.
 
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { CodingStage } from './coding-stage.ts';
 import { type ContentCoding, ContentCodingLimitError } from './content-coding.ts';
 
-/** What a body may cost while its codings are undone. */
+/** Limits what a body may cost while it is decoded. */
 export interface InflationLimits {
-  /** Most bytes of a piece. */
+  /** The maximum size of a piece, in bytes. */
   readonly chunkBytes: number;
-  /** Most bytes that the body, and whatever stands between two codings of it, may have. */
+  /** The maximum size of the decoded body, in bytes, and of the intermediate result after each coding. */
   readonly maxBodyBytes: number;
-  /** Most bytes of the body for each byte received, once it is more than one piece; `Infinity` for any. */
+  /** Maximum decoded bytes per received byte, checked once the body exceeds one piece; `Infinity` for no limit. */
   readonly maxRatio: number;
 }
 
-/** One coding, and how much has come out of it. */
+/** One coding, and how many bytes it has produced. */
 interface Step {
   readonly stage: CodingStage;
   bytes: number;
 }
 
 /**
- * Undoes the content codings of one body, piece by piece. Knows nothing of requests and responses.
+ * Decodes the content codings of one body, piece by piece.
  *
- * Write a chunk, pull pieces until there are none, write the next; at the end, {@link end}, and pull until there are
- * none once more. The work is done on threads of Node's pool, and never more than a piece ahead of who pulls, so that
- * a bomb costs its reader a piece of memory and no turn of the loop. One caller at a time.
+ * Write a chunk, then call {@link next} until it returns `undefined`, and repeat. After the last chunk, call
+ * {@link end}, and {@link next} until it returns `undefined` once more. Calls must not overlap.
  *
- * A body without a single byte is an empty body: senders name a coding where they have nothing to encode.
+ * The decompression runs on the threads of Node's pool, and at most one piece ahead of the caller. A decompression bomb
+ * therefore costs one piece of memory, and does not block the event loop.
+ *
+ * A body of zero bytes is decoded as an empty body: some senders name a coding although they send nothing.
  *
  * @example
  * const inflater = new BodyInflater(['gzip'], { chunkBytes: 65536, maxBodyBytes: 1e6, maxRatio: Infinity });
@@ -36,16 +38,16 @@ interface Step {
  * for (let piece = await inflater.next(); piece !== undefined; piece = await inflater.next()) use(piece);
  */
 export class BodyInflater {
-  /** In the order in which they are undone: what was applied last comes first. */
+  /** In the order of decoding: the coding that was applied last comes first. */
   readonly #steps: readonly Step[];
   readonly #limits: InflationLimits;
-  /** As in {@link InflationLimits}; may be changed on the way. */
+  /** As in {@link InflationLimits}; may be changed at any time. */
   maxBodyBytes: number;
   #receivedBytes = 0;
   #ending = false;
   #closed = false;
 
-  /** @param codings - one or more, in the order in which they were applied, as Content-Encoding lists them. */
+  /** @param codings - one or more, in the order in which they were applied, as in Content-Encoding. */
   constructor(codings: readonly ContentCoding[], limits: InflationLimits) {
     this.#steps = codings
       .map((coding) => ({ stage: new CodingStage(coding, limits.chunkBytes), bytes: 0 }))
@@ -58,23 +60,26 @@ export class BodyInflater {
     return this.#closed;
   }
 
-  /** Gives a chunk of the encoded body, once {@link next} has given `undefined`. The chunk must not change any more. */
+  /**
+   * Writes a chunk of the encoded body. Must not be called before {@link next} has returned `undefined` for the last
+   * one. The chunk must not be modified after the call.
+   */
   write(chunk: Uint8Array): void {
     this.#receivedBytes += chunk.length;
     this.#steps[0]?.stage.write(chunk);
   }
 
-  /** The encoded body is complete: {@link next} checks that its codings are, too. */
+  /** Marks the encoded body as complete. {@link next} then checks that its codings are complete, too. */
   end(): void {
     this.#ending = true;
   }
 
   /**
-   * Waits for the next piece, of at most `chunkBytes`. It is yours.
+   * Waits for the next piece, of at most `chunkBytes`. The piece is owned by the caller.
    *
-   * @returns `undefined` when nothing is left of what was written, and after {@link close}.
-   * @throws ContentCodingProtocolError when the body is not what its codings say; ContentCodingLimitError for a piece
-   *   that would go beyond a limit, which is not given. Everything is freed then.
+   * @returns `undefined` if everything that was written is decoded, and after {@link close}.
+   * @throws ContentCodingProtocolError if the body is not valid in its codings; ContentCodingLimitError if a piece
+   *   would exceed a limit: that piece is not returned. In both cases everything is freed.
    */
   async next(): Promise<Uint8Array | undefined> {
     try {
@@ -85,7 +90,7 @@ export class BodyInflater {
     }
   }
 
-  /** Frees all that is held outside of JavaScript's heap, at once. A waiting {@link next} gives `undefined`. */
+  /** Frees all memory outside of the JavaScript heap immediately. A waiting {@link next} resolves to `undefined`. */
   close(): void {
     this.#closed = true;
     for (const { stage } of this.#steps) stage.close();
@@ -95,7 +100,7 @@ export class BodyInflater {
     return inspection(this, ['isClosed'], () => ({ receivedBytes: this.#receivedBytes }));
   }
 
-  /** The next piece of a step, which takes its input from the step before it, or from what was written. */
+  /** Returns the next piece of a step, whose input is the output of the previous step or what was written. */
   async #pull(index: number): Promise<Uint8Array | undefined> {
     const step = this.#steps[index] as Step;
     for (;;) {
@@ -112,7 +117,7 @@ export class BodyInflater {
     }
   }
 
-  /** Whether a step whose input is used up must now show that it is complete. */
+  /** Whether the coding of a step must be complete, because no more input will follow. */
   #mayEnd({ stage }: Step): boolean {
     return this.#ending && !this.#closed && !stage.ending && this.#receivedBytes > 0;
   }
@@ -121,12 +126,12 @@ export class BodyInflater {
     const { chunkBytes, maxRatio } = this.#limits;
     step.bytes += byteLength;
     if (step.bytes > this.maxBodyBytes) {
-      throw new ContentCodingLimitError(
-        `the body has more than ${this.maxBodyBytes} bytes without its coding`,
-      );
+      throw new ContentCodingLimitError(`the decoded body has more than ${this.maxBodyBytes} bytes`);
     }
     if (isBody && step.bytes > chunkBytes && step.bytes > maxRatio * this.#receivedBytes) {
-      throw new ContentCodingLimitError(`the body grew more than ${maxRatio} times without its coding`);
+      throw new ContentCodingLimitError(
+        `the decoded body is more than ${maxRatio} times as large as the encoded body`,
+      );
     }
   }
 }

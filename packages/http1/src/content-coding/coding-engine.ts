@@ -2,9 +2,9 @@ import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import type { ContentCoding } from './content-coding.ts';
 
-/** What undoes one coding: a stream of node:zlib, whose work is done on threads of Node's pool. */
+/** A node:zlib stream that decodes one coding. The work is done on the threads of Node's pool. */
 export interface CodingEngine extends Transform {
-  /** How many bytes of the input it has taken so far. */
+  /** Input bytes processed so far. */
   readonly bytesWritten: number;
 }
 
@@ -14,28 +14,28 @@ interface EngineOptions {
   readonly params?: Readonly<Record<number, number>>;
 }
 
-/** What the types of the oldest Node that we run on do not know yet. */
+/** What the types of the oldest supported Node do not declare yet. */
 const zstd = zlib as unknown as {
   readonly createZstdDecompress?: (options: EngineOptions) => CodingEngine;
   readonly constants: { readonly ZSTD_d_windowLogMax: number };
 };
 
-/** RFC 9659 §3: a content coding needs no window above 8 MB, and nobody may make us reserve more. */
+/** RFC 9659 §3: a content coding needs no window above 8 MB. A client must not make us allocate more. */
 const ZSTD_WINDOW_LOG_MAX = 23;
 
-/** The codings that this Node can undo: zstd came with 22.15 and 23.8. */
+/** The codings that this version of Node can decode: zstd requires 22.15 or 23.8. */
 export const AVAILABLE_CODINGS: readonly ContentCoding[] = Object.freeze(
   zstd.createZstdDecompress === undefined ? ['gzip', 'deflate', 'br'] : ['gzip', 'deflate', 'br', 'zstd'],
 );
 
 /**
- * Makes the engine of a coding.
+ * Creates the engine for a coding.
  *
- * `deflate` is the zlib format, as RFC 9110 §8.4.1.2 has it. Raw deflate, which some old clients sent under that
- * name, is refused as corrupt: guessing by the first byte would let two readers of one request disagree.
+ * `deflate` means the zlib format (RFC 9110 §8.4.1.2). Raw deflate, which some old clients send under that name, is
+ * refused as corrupt: if we guessed the format by the first byte, two recipients of one request could disagree.
  *
- * @param chunkBytes - most bytes of one piece of output. Its high-water mark is one byte: the engine stops after each
- *   piece until that is read.
+ * @param chunkBytes - the maximum size of one piece of output. The high-water mark is one byte, so that the engine
+ *   stops after each piece until that piece is read.
  */
 export function createCodingEngine(coding: ContentCoding, chunkBytes: number): CodingEngine {
   const options: EngineOptions = { chunkSize: chunkBytes, readableHighWaterMark: 1 };
@@ -48,7 +48,8 @@ export function createCodingEngine(coding: ContentCoding, chunkBytes: number): C
       return zlib.createBrotliDecompress(options);
     case 'zstd': {
       const params = { [zstd.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX };
-      if (zstd.createZstdDecompress === undefined) throw new Error('this Node has no zstd');
+      if (zstd.createZstdDecompress === undefined)
+        throw new Error('zstd requires Node 22.15 or 23.8, or a later release');
       return zstd.createZstdDecompress({ ...options, params });
     }
     default:
@@ -57,5 +58,5 @@ export function createCodingEngine(coding: ContentCoding, chunkBytes: number): C
 }
 
 function unreachable(coding: never): never {
-  throw new Error(`no such coding: ${coding}`);
+  throw new Error(`unknown content coding: ${coding}`);
 }

@@ -2,27 +2,27 @@ import { type CodingEngine, createCodingEngine } from './coding-engine.ts';
 import { type ContentCoding, ContentCodingProtocolError } from './content-coding.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
-/** A piece that fills less of its buffer than this is copied, so that few bytes do not keep many. */
+/** A piece that fills less of its buffer than this is copied, so that it does not keep the whole buffer in memory. */
 const WELL_FILLED = 1 / 4;
 
-/** Undoes one coding: input is written, and pieces are pulled until there are none left in it. */
+/** Decodes one coding: the caller writes input, then pulls pieces until none are left. */
 export class CodingStage {
   readonly #coding: ContentCoding;
   readonly #chunkBytes: number;
   readonly #frames: ZstdFrames | undefined;
-  /** Made for the first byte: a body without any costs nothing, and neither does one that is refused before it. */
+  /** Created for the first byte: an empty body, or one that is refused before it is read, costs nothing. */
   #engine: CodingEngine | undefined;
   #input: Uint8Array | undefined;
   #inputAt = 0;
   #givenBytes = 0;
   #ending = false;
-  /** The engine works on what it was given last. */
+  /** The engine is processing its last input. */
   #busy = false;
   #error: Error | undefined;
   #closed = false;
   #wake: (() => void) | undefined;
 
-  /** @param chunkBytes - most bytes of a piece. */
+  /** @param chunkBytes - the maximum size of a piece. */
   constructor(coding: ContentCoding, chunkBytes: number) {
     this.#coding = coding;
     this.#chunkBytes = chunkBytes;
@@ -33,7 +33,10 @@ export class CodingStage {
     return this.#ending;
   }
 
-  /** Gives input, once {@link next} has said that nothing is left of what was given before. It must not change. */
+  /**
+   * Writes input. Must not be called before {@link next} has returned `undefined` for the last input. The bytes must
+   * not be modified after the call.
+   */
   write(bytes: Uint8Array): void {
     if (bytes.length === 0 || this.#closed) return;
     this.#engine ??= this.#startEngine();
@@ -41,7 +44,7 @@ export class CodingStage {
     this.#inputAt = 0;
   }
 
-  /** The input is complete: {@link next} checks that the coding is, too. */
+  /** Marks the input as complete. {@link next} then checks that the coding is complete, too. */
   end(): void {
     this.#ending = true;
     if (this.#engine === undefined || this.#closed) return;
@@ -50,10 +53,11 @@ export class CodingStage {
   }
 
   /**
-   * Waits for the next piece. Its bytes are yours. The engine may be one piece ahead of what was pulled, never more.
+   * Waits for the next piece, which is owned by the caller. The engine runs at most one piece ahead of the caller.
    *
-   * @returns `undefined` when there is no more to be had from the input so far, and after {@link close}.
-   * @throws ContentCodingProtocolError when the input is not in the coding, or is cut short, or goes on behind its end.
+   * @returns `undefined` if all input so far is decoded, and after {@link close}.
+   * @throws ContentCodingProtocolError if the input is not valid in the coding, is truncated, or continues after its
+   *   end.
    */
   async next(): Promise<Uint8Array | undefined> {
     const engine = this.#engine;
@@ -68,7 +72,7 @@ export class CodingStage {
     return undefined;
   }
 
-  /** Frees what the engine holds, at once; whoever waits gets nothing more. */
+  /** Frees the engine immediately. A waiting {@link next} resolves to `undefined`. */
   close(): void {
     this.#closed = true;
     this.#input = undefined;
@@ -92,7 +96,7 @@ export class CodingStage {
     return engine;
   }
 
-  /** Gives the engine more of the input, never beyond the end of a frame. False when there is none left. */
+  /** Writes more input to the engine, up to the end of a zstd frame. @returns false if no input is left. */
   #feed(engine: CodingEngine): boolean {
     const input = this.#input;
     if (input === undefined) return false;
@@ -106,11 +110,11 @@ export class CodingStage {
     return true;
   }
 
-  /** The engine is done with what it was given. What it has not taken lies behind the end, or leads nowhere. */
+  /** Called when the engine has processed its input. Bytes that it did not take follow the end of the coding. */
   #taken(engine: CodingEngine): void {
     this.#busy = false;
     if (engine.bytesWritten !== this.#givenBytes) {
-      const message = `bytes follow the end of ${this.#coding}`;
+      const message = `bytes follow the end of the ${this.#coding} data`;
       this.#error ??= new ContentCodingProtocolError('ERR_HTTP_CODING_TRAILING', message);
     }
     this.#awaken();
@@ -133,17 +137,17 @@ export class CodingStage {
     wake?.();
   }
 
-  /** Whose fault an error of the engine is: all but a lack of memory is the sender's. */
+  /** Converts an error of the engine. Except for a lack of memory, it is the fault of the sender. */
   #explain(error: NodeJS.ErrnoException): Error {
     const { code = '' } = error;
     if (/MEM|ALLOC/i.test(code)) return error;
     if (this.#ending && code === 'Z_BUF_ERROR') return this.#truncated(error);
-    const message = `not ${this.#coding}: ${error.message}`;
+    const message = `invalid ${this.#coding} data: ${error.message}`;
     return new ContentCodingProtocolError('ERR_HTTP_CODING_CORRUPT', message, { cause: error });
   }
 
   #truncated(cause?: Error): Error {
-    const message = `${this.#coding} was cut short`;
+    const message = `the ${this.#coding} data is truncated`;
     return new ContentCodingProtocolError('ERR_HTTP_CODING_TRUNCATED', message, { cause });
   }
 }

@@ -1,17 +1,17 @@
 import { CodedError } from '@landspout/ioloop/errors';
 import { trimBlanks } from '../protocol/grammar/bytes.ts';
 
-/** The content codings that can be undone (RFC 9110 §8.4.1, RFC 7932, RFC 8878). */
+/** The content codings that can be decoded (RFC 9110 §8.4.1, RFC 7932, RFC 8878). */
 export type ContentCoding = 'gzip' | 'deflate' | 'br' | 'zstd';
 
-/** A name of old that means the same (RFC 9110 §8.4.1.3). */
+/** Old names that mean the same (RFC 9110 §8.4.1.3). */
 const ALIASES: Readonly<Record<string, string>> = { 'x-gzip': 'gzip' };
 
 /**
- * The codings that a Content-Encoding lists, in the order in which they were applied. `identity` and empty elements
- * are left out.
+ * Parses a Content-Encoding into the codings that it lists, in the order in which they were applied. `identity` and
+ * empty elements are omitted.
  *
- * @returns `undefined` when one of them is not among `known`, or they are more than `maxCodings`.
+ * @returns `undefined` if a coding is not in `known`, or there are more than `maxCodings`.
  */
 export function parseContentEncoding(
   value: string,
@@ -29,22 +29,22 @@ export function parseContentEncoding(
   return codings;
 }
 
-/** Each way a body in a content coding (RFC 9110 §8.4.1) can fail to be one. */
+/** Each reason why a body with a content coding (RFC 9110 §8.4.1) cannot be decoded. */
 export const CONTENT_CODING_ERRORS = {
-  ERR_HTTP_CODING_CORRUPT: { meaning: 'A body is not in the coding that it was said to be in.' },
-  ERR_HTTP_CODING_TRUNCATED: { meaning: 'A body ended before its coding did.' },
-  ERR_HTTP_CODING_TRAILING: { meaning: 'Bytes follow the end of a coding.' },
-  ERR_HTTP_CODING_LIMIT: { meaning: 'A body is larger without its coding than a limit allows.' },
+  ERR_HTTP_CODING_CORRUPT: { meaning: 'A body is not valid in the content coding that its headers name.' },
+  ERR_HTTP_CODING_TRUNCATED: { meaning: 'A body ended before its coding was complete.' },
+  ERR_HTTP_CODING_TRAILING: { meaning: 'A body has bytes after the end of its coding.' },
+  ERR_HTTP_CODING_LIMIT: { meaning: 'A decoded body exceeds a limit.' },
 } as const satisfies Record<string, { meaning: string }>;
 
-/** The peer sent bytes that the codings of its body cannot be. Nothing more comes of that body. */
+/** The peer sent a body that is not valid in its content codings. No more of the body can be read. */
 export class ContentCodingProtocolError extends CodedError<
   'ERR_HTTP_CODING_CORRUPT' | 'ERR_HTTP_CODING_TRUNCATED' | 'ERR_HTTP_CODING_TRAILING'
 > {
   override readonly name = 'ContentCodingProtocolError';
 }
 
-/** A body grew beyond a limit while its codings were undone. Nothing more comes of it. */
+/** A body exceeded a limit while it was decoded. No more of the body can be read. */
 export class ContentCodingLimitError extends CodedError<'ERR_HTTP_CODING_LIMIT'> {
   override readonly name = 'ContentCodingLimitError';
 

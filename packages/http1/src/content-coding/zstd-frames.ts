@@ -1,46 +1,46 @@
 import { ContentCodingProtocolError } from './content-coding.ts';
 
-/** What is being read. All but `skip` are numbers in little-endian order, which may come byte by byte. */
+/** The part of a frame being read. All except `skip` are little-endian numbers, which may arrive byte by byte. */
 type Part = 'magic' | 'descriptor' | 'skippable-size' | 'block-header' | 'skip';
 
-/** How many bytes the number of a part has. */
+/** The size of the number in each part, in bytes. */
 const NUMBER_BYTES = { magic: 4, descriptor: 1, 'skippable-size': 4, 'block-header': 3 } as const;
 
 const FRAME_MAGIC = 0xfd2fb528;
-/** The first of sixteen. */
+/** The first of sixteen magic numbers of skippable frames. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 const CHECKSUM_BYTES = 4;
-/** A block of one byte that is repeated: its size says how often. */
+/** A block that contains one byte; its size says how often that byte is repeated. */
 const RLE_BLOCK = 1;
 
 /**
- * Finds where the frames of a zstd body end (RFC 8878 §3.1), without decompressing anything.
+ * Finds the ends of the frames in a zstd body (RFC 8878 §3.1), without decompressing it.
  *
- * The versions of Node disagree on what follows a frame, and some take a body for whole that was cut in the middle of
- * one. With every frame given to the engine by itself they agree, and the end is known here.
+ * Versions of Node handle what follows a frame differently, and some accept a body that is truncated within a frame. If
+ * each frame is passed to the engine separately, all versions behave the same, and truncation is detected here.
  */
 export class ZstdFrames {
   #part: Part = 'magic';
   #number = 0;
   #numberBytes = 0;
   #skipBytes = 0;
-  /** What follows the bytes that are skipped. */
+  /** The part that follows the skipped bytes. */
   #afterSkip: Part = 'magic';
   #hasChecksum = false;
   #begun = false;
 
-  /** Whether what came so far is one or more whole frames. */
+  /** Whether the input so far is one or more complete frames. */
   get atEnd(): boolean {
     return this.#begun && this.#part === 'magic' && this.#numberBytes === 0;
   }
 
   /**
-   * Reads on.
+   * Reads from `start` to the end of the current frame, or to the end of `bytes`.
    *
-   * @returns where in `bytes` the frame ends that `start` belongs to; the length of `bytes` when it does not end there.
-   * @throws ContentCodingProtocolError where a frame should begin and none does.
+   * @returns the position after the frame; the length of `bytes` if the frame does not end in them.
+   * @throws ContentCodingProtocolError if a frame must start but the bytes are not a frame.
    */
   endOfFrame(bytes: Uint8Array, start: number): number {
     let at = start;
@@ -100,18 +100,18 @@ export class ZstdFrames {
 
   #refuse(): never {
     throw this.#begun
-      ? new ContentCodingProtocolError('ERR_HTTP_CODING_TRAILING', 'bytes follow the end of zstd')
-      : new ContentCodingProtocolError('ERR_HTTP_CODING_CORRUPT', 'not zstd: a frame was expected');
+      ? new ContentCodingProtocolError('ERR_HTTP_CODING_TRAILING', 'bytes follow the end of the zstd data')
+      : new ContentCodingProtocolError('ERR_HTTP_CODING_CORRUPT', 'invalid zstd data: expected a frame');
   }
 }
 
-/** Whether a frame can begin with the bytes of a number, of which some or all have come. */
+/** Whether `number`, the value of the first `byteLength` bytes, can be the start of a magic number. */
 function mayBeMagic(number: number, byteLength: number): boolean {
   const range = 2 ** (8 * byteLength);
   return number === FRAME_MAGIC % range || number - (number % 16) === SKIPPABLE_MAGIC % range;
 }
 
-/** The bytes of a frame's header behind its descriptor (RFC 8878 §3.1.1.1). */
+/** Returns the size of a frame header without its magic number and descriptor (RFC 8878 §3.1.1.1). */
 function frameHeaderBytes(descriptor: number): number {
   const singleSegment = (descriptor & 0x20) !== 0;
   const windowBytes = singleSegment ? 0 : 1;
