@@ -1,29 +1,29 @@
-// The connection room pumps the codec over a stream: what server and client share is here, each side has a folder. It
-// does not know routes, handlers, or how connections are opened.
+// The connection room runs the codec over a stream. This folder holds what server and client share; each side has a
+// folder of its own. Opening connections, routes and handlers are left to the packages above.
 
 import { Buffer } from 'node:buffer';
 import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { runInRootContext } from '@landspout/ioloop/reactor';
 
-/** The pieces of a pool are of this size. */
+/** The size of each piece in a {@link PiecePool}. */
 export const PIECE_BYTES = 256 * 1024;
-/** Room that is made for each byte that has come: who announces much and sends little must not cost much. */
+/** Bytes allocated for each byte received: a client that announces a large body but sends little costs little. */
 const ROOM_PER_BYTE = 16;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Puts a body of known length together, for a delegate that does nothing before all of it is there. What is lent is
- * copied to where it stays, or, of a large body, into pieces that serve one body after the other: memory that is new
- * for each would cost more than to copy twice.
+ * Collects a body of known length, for a delegate that needs all of it at once. Borrowed bytes are copied to their final
+ * place. Those of a large body are first copied into reused pieces: copying twice costs less than allocating new memory
+ * as the body grows.
  */
 export class BodyPieces {
   readonly #pool: PiecePool;
-  /** Bytes that have not come yet. */
+  /** Bytes of the body that have not been received yet. */
   #left: number;
   #piece: Buffer = NOTHING;
   #filled = 0;
-  /** Those that were filled before {@link #piece}; where there is a list, all are of the pool. */
+  /** The pieces filled before {@link #piece}. If defined, these and {@link #piece} are from the pool. */
   #full: Buffer[] | undefined;
 
   /** @param length - of the whole body; 1 or more. */
@@ -32,7 +32,7 @@ export class BodyPieces {
     this.#left = length;
   }
 
-  /** Copies lent bytes. @returns the whole body, which is the caller's own, with its last bytes. */
+  /** Copies borrowed bytes. @returns the whole body, owned by the caller, once it is complete; undefined until then. */
   take(bytes: Buffer, start: number, end: number): Buffer | undefined {
     let at = start;
     while (at < end) {
@@ -46,7 +46,7 @@ export class BodyPieces {
     return this.#left === 0 ? this.#whole() : undefined;
   }
 
-  /** The rest of the body will not come. */
+  /** Gives the pieces back to the pool: the rest of the body will not be received. */
   release(): void {
     if (this.#full !== undefined) {
       for (const piece of this.#full) this.#pool.give(piece);
@@ -56,7 +56,7 @@ export class BodyPieces {
     this.#piece = NOTHING;
   }
 
-  /** @param coming - bytes that are to be copied now. */
+  /** @param coming - number of bytes about to be copied. */
   #makeRoom(coming: number): void {
     const full = this.#piece;
     if (this.#full !== undefined) {
@@ -81,7 +81,7 @@ export class BodyPieces {
     const full = this.#full;
     if (full === undefined) {
       this.#piece = NOTHING;
-      // It has as many bytes as had to come: only pieces of the pool are larger.
+      // It is exactly as long as the body: only pieces from the pool can be longer.
       return last;
     }
     const whole = Buffer.allocUnsafeSlow(full.length * PIECE_BYTES + this.#filled);
@@ -92,20 +92,20 @@ export class BodyPieces {
   }
 }
 
-/** Most pieces that wait for use: 64 MiB. */
+/** The maximum number of unused pieces in a pool: 64 MiB. */
 const MOST_RESTING = 256;
-/** How long a piece rests before it is let go, and at most twice that. */
+/** An unused piece is freed after this time at the earliest, and after twice this time at the latest. */
 const REST_MS = 2_000;
 
 /**
- * Memory that serves one large body after the other. New memory for each costs more than all that is done with it: it
- * comes page by page, and V8 counts it towards a collection of the whole heap. What has not been needed for some
- * seconds is let go.
+ * Holds memory that is reused for one large body after another. Allocating it anew for each body would cost more than
+ * all other work on that body: the kernel maps it page by page, and V8 counts it towards the next full garbage
+ * collection. Pieces that were not needed for a few seconds are freed.
  */
 export class PiecePool {
   readonly #clock: Clock;
   readonly #resting: Buffer[] = [];
-  /** Fewest that rested at any time since the last look: those nobody has needed. */
+  /** The lowest number of unused pieces since the last check: this many were not needed. */
   #unneeded = 0;
   #isWatched = false;
 
@@ -113,21 +113,21 @@ export class PiecePool {
     this.#clock = clock;
   }
 
-  /** A piece of {@link PIECE_BYTES}, with whatever its last user left in it. */
+  /** Returns a piece of {@link PIECE_BYTES}, which still contains the bytes of its last use. */
   take(): Buffer {
     const piece = this.#resting.pop();
     this.#unneeded = Math.min(this.#unneeded, this.#resting.length);
     return piece ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
   }
 
-  /** Takes back a piece that nobody else has seen. */
+  /** Takes back a piece. No one else may hold a reference to it. */
   give(piece: Buffer): void {
     if (this.#resting.length >= MOST_RESTING) return;
     this.#resting.push(piece);
     if (!this.#isWatched) this.#watch();
   }
 
-  /** How many pieces wait for use. */
+  /** The number of unused pieces. */
   get size(): number {
     return this.#resting.length;
   }
@@ -136,7 +136,7 @@ export class PiecePool {
     return inspection(this, ['size']);
   }
 
-  /** The timer is everybody's, and must not hold on to the async context of whose body came first. */
+  /** All connections share the timer, so it must not keep the async context of the request that started it. */
   #watch(): void {
     this.#isWatched = true;
     runInRootContext(() => this.#clock.setTimeout(() => this.#look(), REST_MS).unref(), undefined);

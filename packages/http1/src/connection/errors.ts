@@ -1,23 +1,25 @@
 import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/errors';
 import type { HTTPHeaders } from '../protocol/index.ts';
 
-/** Each way a message can fail to be completed, apart from bad bytes (`Http1ProtocolError`). */
+/** Each reason why a message is not completed, other than invalid bytes from the peer (`Http1ProtocolError`). */
 export const HTTP_ERRORS = {
-  ERR_HTTP_USAGE: { meaning: 'The answer was written to out of order, or after its end.' },
+  ERR_HTTP_USAGE: { meaning: 'A method was called at the wrong time, or an argument or option is invalid.' },
   ERR_HTTP_PEER_ENDED: {
     meaning:
-      'The peer shut down its writing side. The response may still be written, unless nothing was for `halfClosedMs`: then the connection was cut.',
+      'The peer shut down its writing side. The response may still be written, unless nothing was written for `halfClosedMs`: then the connection was reset.',
   },
   ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the cause.' },
   ERR_HTTP_RESET: { meaning: 'The peer reset the connection before the message was complete.' },
-  ERR_HTTP_DEADLINE: { meaning: 'The peer was too slow with a head or a body.' },
-  ERR_HTTP_STOPPING: { meaning: 'The server is stopping and cut the connection.' },
-  ERR_HTTP_INPUT: { meaning: 'What a request carries cannot be used; its `status` is the answer.' },
+  ERR_HTTP_DEADLINE: {
+    meaning: 'The peer was too slow: in sending a head or a body, or in reading a response.',
+  },
+  ERR_HTTP_STOPPING: { meaning: 'The server stopped and reset the connection.' },
+  ERR_HTTP_INPUT: { meaning: 'The content of a request is invalid; `status` is that of the response.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type HTTPErrorCode = keyof typeof HTTP_ERRORS;
 
-/** The program wrote an answer out of order. Nothing of the refused call was written. */
+/** The program called a method at the wrong time, or with an invalid argument. Nothing was written by that call. */
 export class HTTPUsageError extends CodedError<'ERR_HTTP_USAGE'> {
   override readonly name = 'HTTPUsageError';
 
@@ -33,7 +35,7 @@ export class HTTPClosedError extends CodedError<
   override readonly name = 'HTTPClosedError';
 }
 
-/** The peer was slower than a deadline allows. */
+/** The peer missed a deadline. */
 export class HTTPDeadlineError extends CodedError<'ERR_HTTP_DEADLINE'> {
   override readonly name = 'HTTPDeadlineError';
 
@@ -42,16 +44,16 @@ export class HTTPDeadlineError extends CodedError<'ERR_HTTP_DEADLINE'> {
   }
 }
 
-/** The checks of options and arguments of connections. Limits have checks of their own. */
+/** Checks the options and arguments of connections. Limits are checked by `limitChecks`. */
 export const connectionChecks = new ArgumentChecks((problem) => new HTTPUsageError(problem));
 
-/** What the answer to bad input says by itself. */
+/** Header fields that the connection sets in the response to an `HTTPInputError`. */
 const OWN_FIELDS = ['Content-Type', 'Content-Length', 'Transfer-Encoding', 'Connection', 'Date'] as const;
 
 export interface HTTPInputErrorOptions extends ErrorOptions {
   /**
-   * Fields of the answer besides its own, which are Content-Type, Date and those that frame it: for example which
-   * content codings would have been taken.
+   * Header fields to add to the response, for example the content codings that the server accepts. Content-Type, Date
+   * and the framing fields are set by the connection.
    */
   readonly headers?: HTTPHeaders | undefined;
 }
@@ -59,8 +61,8 @@ export interface HTTPInputErrorOptions extends ErrorOptions {
 const INPUT_ERROR_OPTIONS: OptionNames<HTTPInputErrorOptions> = { cause: true, headers: true };
 
 /**
- * A request carries what cannot be used, such as a body in a broken coding. A delegate that throws it, or rejects with
- * it, before it has answered, has the request answered with {@link status} and the connection closed.
+ * The content of a request is invalid, such as a body with a corrupt content coding. If a delegate throws it or rejects
+ * with it before it has responded, the connection responds with {@link status} and is closed.
  */
 export class HTTPInputError extends CodedError<'ERR_HTTP_INPUT'> {
   override readonly name = 'HTTPInputError';
@@ -68,46 +70,46 @@ export class HTTPInputError extends CodedError<'ERR_HTTP_INPUT'> {
   readonly status: number;
   readonly headers: HTTPHeaders | undefined;
 
-  /** @param message - what was wrong, in words that the peer may see. */
+  /** @param message - what was wrong; it is sent to the client. */
   constructor(message: string, status = 400, options?: HTTPInputErrorOptions) {
     super('ERR_HTTP_INPUT', message, options);
     if (options !== undefined) connectionChecks.options('HTTPInputError', options, INPUT_ERROR_OPTIONS);
     connectionChecks.wholeNumber('HTTPInputError', 'status', status, 400, 499);
     const own = OWN_FIELDS.find((name) => options?.headers?.has(name));
-    if (own !== undefined) throw new HTTPUsageError(`HTTPInputError: ${own} is the connection's to set`);
+    if (own !== undefined) throw new HTTPUsageError(`HTTPInputError: ${own} is set by the connection`);
     this.status = status;
     this.headers = options?.headers;
   }
 }
 
-/** What a delegate hears when its message cannot be completed. */
+/** Creates the reason for a delegate whose message cannot be completed. */
 export function closedEarly(message: string, cause?: Error): HTTPClosedError {
   return new HTTPClosedError('ERR_HTTP_CLOSED', message, { cause });
 }
 
-/** What a delegate hears when the peer has half-closed. */
+/** Creates the reason for a delegate whose peer has half-closed the connection. */
 export function peerEnded(): HTTPClosedError {
-  const message = 'the peer has shut down its writing side; the answer may still be written';
+  const message = 'the peer has shut down its writing side; the response may still be written';
   return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
 }
 
-/** Why the connection of a half-closed peer is cut: nothing was written to its response for `timeoutMs`. */
+/** Creates the reason for resetting a half-closed connection: nothing was written for `timeoutMs`. */
 export function quietAfterPeerEnded(timeoutMs: number): HTTPClosedError {
   const message = `the peer has shut down its writing side, and nothing was written to its response for ${timeoutMs} ms`;
   return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
 }
 
-/** What a delegate hears when its connection has ended: our own reasons as they are, those of the system by name. */
+/** Creates the reason for a delegate whose connection has ended. Returns an error of this package unchanged. */
 export function endOfConnection(error: Error | undefined): Error {
   if (error instanceof HTTPClosedError || error instanceof HTTPDeadlineError) return error;
   const code = (error as { code?: unknown } | undefined)?.code;
   if (code === 'ECONNRESET' || code === 'EPIPE') {
     return new HTTPClosedError('ERR_HTTP_RESET', 'the peer reset the connection', { cause: error });
   }
-  return closedEarly('the connection ended before the answer was complete', error);
+  return closedEarly('the connection ended before the response was complete', error);
 }
 
-/** What befalls a peer that takes too long for a head. */
+/** Creates the error for a peer that takes too long to send a request head. */
 export function headTooSlow(timeoutMs: number): HTTPDeadlineError {
   return new HTTPDeadlineError(`the head of a request took longer than ${timeoutMs} ms`);
 }

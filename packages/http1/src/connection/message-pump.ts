@@ -3,7 +3,7 @@ import { runInRootContext } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import { DATA, type DecoderEvent, END, HEAD, NEED_DATA } from '../protocol/index.ts';
 
-/** The decoder that a pump drives: that of requests or that of responses. */
+/** The decoder that a pump drives: a RequestDecoder or a ResponseDecoder. */
 export interface PumpedDecoder {
   readonly bufferedBytes: number;
   receive(bytes: Buffer, start: number, end: number): void;
@@ -11,7 +11,7 @@ export interface PumpedDecoder {
   hold(): void;
 }
 
-/** The connection whose messages a pump delivers. What a `deliver` method throws goes to {@link failed}. */
+/** The connection to which a pump delivers messages. What a `deliver` method throws is passed to {@link failed}. */
 export interface PumpedConnection {
   readonly stream: IOStream;
   /** Whether the next event may be delivered now. */
@@ -20,54 +20,59 @@ export interface PumpedConnection {
   deliverData(): void;
   /** @returns whether the message that follows may be delivered. */
   deliverEnd(): boolean;
-  /** If it is time to: that the peer has ended its side. @returns whether the delegate was notified, and may have acted. */
+  /**
+   * Notifies the delegate if the peer has half-closed and the delegate does not know yet.
+   *
+   * @returns whether the delegate was notified, and so may have acted on the connection.
+   */
   deliverPeerEnd(): boolean;
-  /** The decoder or a delegate threw. Must not throw itself; the pump goes on while {@link takesEvents}. */
+  /** Called if the decoder or a delegate threw. Must not throw; the pump continues while {@link takesEvents}. */
   failed(error: unknown): void;
-  /** Nothing more can be delivered now: decides by {@link MessagePump.pause} and its like what happens to the input. */
+  /** Called when nothing more can be delivered: decides whether to hold, pause or resume the input of the pump. */
   pumped(): void;
-  /** A promise that held `message` back was fulfilled. @returns whether events may be delivered again. */
+  /** Called when the promise that delayed `message` is fulfilled. @returns whether events may be delivered again. */
   released(message: object): boolean;
-  /** A promise that held `message` back was rejected. */
+  /** Called when the promise that delayed `message` is rejected. */
   rejected(error: unknown, message: object): void;
 }
 
 /**
- * Pulls events out of a decoder and delivers them to a connection of either side, one after the other, until bytes
- * are missing or the connection takes no more; keeps what was not decoded, and pauses the stream.
+ * Pulls events out of a decoder and delivers them one by one to a server or client connection, until more bytes are
+ * needed or the connection takes no more events. Keeps undecoded bytes, and pauses and resumes the stream.
  *
- * It never runs inside itself: whatever a delegate does while an event is delivered to it, the next one follows after.
+ * It is not reentrant: if a delegate causes it to run while an event is being delivered, the next event is delivered
+ * only after that call has returned.
  */
 export class MessagePump<Decoder extends PumpedDecoder> {
   readonly decoder: Decoder;
-  /** One pump may serve one connection after the other: see `ServerCodecs`. */
+  /** A pump may be reused for one connection after another: see `ServerCodecs`. */
   #connection: PumpedConnection | undefined;
   #running = false;
   #paused = false;
-  /** A message is over, and bytes are there that may be the next one. */
+  /** A message is complete, and more bytes are buffered, which may be the next message. */
   #hasNext = false;
 
   constructor(decoder: Decoder) {
     this.decoder = decoder;
   }
 
-  /** Serves this connection from now on. */
+  /** Sets the connection to deliver to; undefined detaches the pump. */
   attach(connection: PumpedConnection | undefined): void {
     this.#connection = connection;
   }
 
-  /** Whether reading of the stream is paused. */
+  /** Whether the pump has paused the stream. */
   get isPaused(): boolean {
     return this.#paused;
   }
 
-  /** Decodes and delivers. Does nothing while it does so already. */
+  /** Decodes and delivers events. Does nothing if it is already running. */
   run(): void {
     const connection = this.#connection;
     if (this.#running || connection === undefined) return;
     this.#running = true;
     try {
-      // Ends: what fails has used up an event or has ended the connection, and a delegate is notified once.
+      // This terminates: a failure has consumed an event or ended the connection, and a delegate is notified only once.
       while (!this.#deliver(connection) || connection.deliverPeerEnd()) this.#hasNext = true;
     } finally {
       this.#running = false;
@@ -75,7 +80,7 @@ export class MessagePump<Decoder extends PumpedDecoder> {
     connection.pumped();
   }
 
-  /** As {@link run}, but not in the async context of the caller, which may have to do with another message. */
+  /** Like {@link run}, but not in the async context of the caller, which may belong to another message. */
   runOnwards(): void {
     if (this.#running) return;
     if (this.decoder.bufferedBytes > 0) runInRootContext(this.run, this);
@@ -83,8 +88,8 @@ export class MessagePump<Decoder extends PumpedDecoder> {
   }
 
   /**
-   * Keeps the bytes that were not decoded. Reading goes on until there are `mostBytes` of them: a stream that is not
-   * read does not notice that the peer leaves.
+   * Copies the bytes that were not decoded. Pauses the stream only if there are at least `mostBytes` of them: a paused
+   * stream does not notice that the peer has closed the connection.
    */
   hold(mostBytes: number): void {
     this.decoder.hold();
@@ -103,7 +108,7 @@ export class MessagePump<Decoder extends PumpedDecoder> {
     this.#connection?.stream.resume();
   }
 
-  /** Goes on with `message` when the promise of a delegate has settled; the connection takes no events until then. */
+  /** Continues with `message` when the delegate's promise is settled. The connection takes no events until then. */
   waitFor(waiting: PromiseLike<unknown>, message: object): void {
     const connection = this.#connection as PumpedConnection;
     Promise.resolve(waiting).then(
@@ -114,10 +119,10 @@ export class MessagePump<Decoder extends PumpedDecoder> {
     );
   }
 
-  /** @returns false after a failure, which the messages that follow have no part in: there may be more to deliver. */
+  /** @returns false after a failure. It concerns one message only, so that there may be more to deliver. */
   #deliver(connection: PumpedConnection): boolean {
     try {
-      // Each message in a context of its own: the one before may have entered another by `enterWith`.
+      // Each message gets an async context of its own: the previous one may have called `enterWith`.
       do {
         if (this.#hasNext) runInRootContext(this.#deliverMessage, this);
         else this.#deliverMessage();
@@ -129,7 +134,7 @@ export class MessagePump<Decoder extends PumpedDecoder> {
     }
   }
 
-  /** Delivers the rest of one message at most. */
+  /** Delivers events of the current message up to its end at most. */
   #deliverMessage(): void {
     const connection = this.#connection as PumpedConnection;
     const { decoder } = this;

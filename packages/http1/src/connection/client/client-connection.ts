@@ -1,4 +1,5 @@
-// The client room knows one connection: one request after the other, and upgrades. It does not know pools or redirects.
+// The client room holds a single connection: one request after another, and upgrades. Pools and redirects are left to
+// `@landspout/httpclient`.
 
 import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
@@ -16,43 +17,43 @@ import { connectionChecks, HTTPClosedError, HTTPUsageError } from '../errors.ts'
 import { MessagePump, type PumpedConnection } from '../message-pump.ts';
 import type { ClientRequest, HTTPResponseDelegate } from './client-delegate.ts';
 
-/** A request that was begun, until its response is complete. */
+/** A request that was started and whose response is not complete. */
 interface Exchange {
-  /** Held: the delegate's promise holds back what comes next. */
+  /** `held`: waiting for a promise of the delegate. */
   stage: 'receiving' | 'held';
   readonly request: ClientRequest;
   readonly delegate: HTTPResponseDelegate;
 }
 
-/** No request is under way, and one may be sent. */
+/** No request is in progress, and one may be sent. */
 const IDLE = { stage: 'idle' } as const;
-/** Closed, about to be, or detached. */
+/** Closed, closing, or detached. */
 const OVER = { stage: 'over' } as const;
 
-/** Where a connection stands; {@link ClientConnection.#enter} alone assigns it. */
+/** The state of a connection. Only {@link ClientConnection.#enter} assigns it. */
 type State = typeof IDLE | typeof OVER | Exchange;
 
 export interface ClientConnectionOptions {
   readonly limits?: Partial<Http1Limits>;
-  /** The stream is closed. Not called after {@link ClientConnection.detach}. `error` where it was no orderly end. */
+  /** Called when the stream is closed, unless it was detached. `error` is undefined after an orderly close. */
   readonly connectionEnded?: (error: Error | undefined) => void;
 }
 
 const CONNECTION_OPTIONS: OptionNames<ClientConnectionOptions> = { limits: true, connectionEnded: true };
 
-/** Shared by all connections of a thread, as they read into the one receive buffer of its loop. */
+/** Shared by all connections of a thread, because they read into the same receive buffer of its loop. */
 const VIEW = new ScanView();
 
 const LISTS_CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 
 /**
- * The client's side of one HTTP/1.1 connection: pumps an encoder and a decoder over one stream (RFC 9112).
+ * The client side of one HTTP/1.1 connection: runs an encoder and a decoder over one stream (RFC 9112).
  *
- * One request at a time, never pipelined, so that a failure leaves no doubt about which request it hit. An idle
- * connection goes on reading: the peer's end is noticed at once, and bytes that nobody asked for
- * (`ERR_HTTP1_UNSOLICITED_RESPONSE`) end it, since they would be taken for the next response.
+ * Sends one request at a time, without pipelining, so that a failure always concerns a single known request. An idle
+ * connection keeps reading: it notices immediately if the server closes, and it closes if the server sends unsolicited
+ * bytes (`ERR_HTTP1_UNSOLICITED_RESPONSE`), which would be taken for the next response.
  *
- * Has no deadlines: whoever owns it calls {@link abort}.
+ * Has no timeouts: the owner calls {@link abort}.
  */
 export class ClientConnection implements StreamConsumer, PumpedConnection {
   readonly stream: IOStream;
@@ -60,15 +61,15 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   readonly #encoder = new RequestEncoder();
   readonly #connectionEnded: ((error: Error | undefined) => void) | undefined;
   #state: State = IDLE;
-  /** All of the request's body was handed to the stream. */
+  /** The whole request body was passed to the stream. */
   #requestComplete = true;
-  /** Bytes came since the request was begun. */
+  /** Bytes were received since the request was started. */
   #responseBegun = false;
-  /** HTTP ends with this response: the stream may be detached. */
+  /** This response ends HTTP on the connection: the stream may be detached. */
   #tunnel = false;
   #peerEnded = false;
 
-  /** @throws HTTPUsageError, Http1UsageError for an option that is not known or invalid; the stream is as it was then. */
+  /** @throws HTTPUsageError, Http1UsageError if an option is unknown or invalid; the stream is then unchanged. */
   constructor(stream: IOStream, options: ClientConnectionOptions = {}) {
     connectionChecks.options('ClientConnection', options, CONNECTION_OPTIONS);
     this.stream = stream;
@@ -84,12 +85,12 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return this.#state === IDLE && !this.stream.isClosed;
   }
 
-  /** Whether any byte came since the last request was begun; if not, the peer may never have seen it. */
+  /** Whether any byte was received since the last request was started; if not, the server may never have seen it. */
   get responseBegun(): boolean {
     return this.#responseBegun;
   }
 
-  /** Whether more of the request's body is wanted. False once it is complete, or nobody will read it. */
+  /** Whether more of the request body may be written. False once it is complete or the connection has ended. */
   get wantsBody(): boolean {
     return !this.#requestComplete && this.#state !== OVER;
   }
@@ -97,18 +98,17 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   // ---- the request ----
 
   /**
-   * Begins a request. With a body, {@link write} and {@link finish} follow; without one it is complete.
+   * Starts a request. If it has a body, {@link write} and {@link finish} must follow; otherwise it is complete.
    *
-   * @throws Http1UsageError when something in it must not reach the wire; HTTPUsageError while another request is
-   *   under way; HTTPClosedError on a connection that has ended. Nothing was written then, and the delegate hears
-   *   nothing.
+   * @throws Http1UsageError if the request must not be sent; HTTPUsageError while another request is in progress;
+   *   HTTPClosedError if the connection has ended. Nothing was written then, and the delegate is not called.
    */
   begin(request: ClientRequest, delegate: HTTPResponseDelegate): void {
     if (this.#state === OVER || this.stream.isClosed) {
       const cause = this.stream.error;
       throw new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection ended before the request', { cause });
     }
-    if (this.#state !== IDLE) throw new HTTPUsageError('begin: another request is under way');
+    if (this.#state !== IDLE) throw new HTTPUsageError('begin: another request is in progress');
     const head = this.#encoder.head(request.method, request.target, request.headers, request.bodyBytes);
     this.#pump.decoder.expect(request.method);
     this.#enter({ stage: 'receiving', request, delegate });
@@ -119,9 +119,10 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   }
 
   /**
-   * Writes more of the request's body; see {@link waitDrained} for the pace. Ignored once nobody will read it.
+   * Writes more of the request body; see {@link waitDrained} for back-pressure. Ignored after the connection has ended.
    *
-   * @throws Http1UsageError `ERR_HTTP1_BODY_LONG` for more than was announced: the connection is then closed.
+   * @throws Http1UsageError `ERR_HTTP1_BODY_LONG` if the body exceeds its announced length: the connection is then
+   *   closed. HTTPUsageError if the request is complete.
    */
   write(chunk: Uint8Array): void {
     if (chunk.length === 0 || !this.#mayWrite('write')) return;
@@ -139,30 +140,30 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     this.#requestComplete = true;
   }
 
-  /** Waits until the peer has taken enough that writing more makes sense. @throws StreamClosedError */
+  /** Waits until the server has read enough for more to be written. @throws StreamClosedError */
   waitDrained(): Promise<void> {
     return this.stream.waitDrained();
   }
 
-  /** Ends the connection now. The delegate hears of it before this returns. */
+  /** Closes the connection immediately. The delegate's connectionClosed is called before this returns. */
   abort(reason: Error): void {
     this.#end(reason);
   }
 
-  /** Closes an idle connection, or cuts a busy one. */
+  /** Closes the connection. If a request is in progress, it fails with `ERR_HTTP_CLOSED`. */
   close(): void {
     this.#end(undefined);
   }
 
   /**
-   * Takes the stream over, inside headersReceived or finish of a 101 or of a CONNECT that succeeded: what the peer
-   * sent beyond the head comes first. No more HTTP happens on it, and the delegate hears nothing more.
+   * Takes over the stream for another protocol. Must be called within headersReceived or finish of a 101 or of a
+   * successful CONNECT. The stream first delivers what the server sent after the head. The delegate is called no more.
    *
-   * @throws HTTPUsageError at any other moment.
+   * @throws HTTPUsageError at any other time.
    */
   detach(): IOStream {
     if (!this.#tunnel || this.#state === OVER) {
-      throw new HTTPUsageError('detach: the response does not switch protocols, or its moment has passed');
+      throw new HTTPUsageError('detach: the response does not switch protocols, or it has already ended');
     }
     const { stream } = this;
     this.#enter(OVER);
@@ -208,7 +209,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
 
   // ---- what the pump delivers ----
 
-  /** Idle, it only finds out what is wrong. */
+  /** While idle, the decoder runs only to detect unsolicited bytes. */
   get takesEvents(): boolean {
     return this.#state === IDLE || this.#state.stage === 'receiving';
   }
@@ -218,11 +219,11 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     const { request, delegate } = exchange;
     const { decoder } = this.#pump;
     const { head } = decoder;
-    // RFC 9110 §15.2.2: a server switches only to what the client has offered.
+    // RFC 9110 §15.2.2: a server may switch only to a protocol that the client offered.
     if (head.status === 101 && !request.headers.has('Upgrade')) {
       throw new Http1ProtocolError(
         'ERR_HTTP1_UNSOLICITED_RESPONSE',
-        'a 101 came, but no Upgrade was offered',
+        'the server sent a 101, but the request had no Upgrade',
       );
     }
     this.#tunnel =
@@ -234,7 +235,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   deliverData(): void {
     const exchange = this.#exchange as Exchange;
     const { data, dataStart, dataEnd } = this.#pump.decoder;
-    // Lent bytes stop here: what the delegate gets is its own.
+    // Copies the borrowed bytes: the delegate owns what it receives.
     this.#waitFor(exchange.delegate.dataReceived(Buffer.from(data.subarray(dataStart, dataEnd))), exchange);
   }
 
@@ -242,7 +243,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     const { request, delegate } = this.#exchange as Exchange;
     if (this.#tunnel) {
       reportRejection(delegate.finish(undefined), logFailure);
-      // Unless it was detached just now.
+      // Unless finish has detached the stream.
       if (this.#exchange !== undefined) {
         this.#enter(IDLE);
         this.#end(undefined);
@@ -256,7 +257,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return this.#state === IDLE;
   }
 
-  /** The decoder knows of the peer's end, and says what it makes of the response. */
+  /** Nothing to notify: the decoder decides what the end of the connection means for the response. */
   deliverPeerEnd(): boolean {
     return false;
   }
@@ -266,14 +267,14 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
       case 'over':
         return;
       case 'held':
-        // Not paused before more comes: most promises settle sooner, and a pause costs two changes of interest.
+        // Paused only once more bytes arrive: most promises settle before, and a pause costs two changes of interest.
         this.#pump.hold(Number.POSITIVE_INFINITY);
         return;
       case 'receiving':
-        // A decoder that still wants bytes after the end has seen nothing of a response.
+        // If the decoder still needs data after the end, nothing of the response was received.
         if (this.#peerEnded) {
           this.#end(
-            new HTTPClosedError('ERR_HTTP_CLOSED', 'the peer ended the connection without a response'),
+            new HTTPClosedError('ERR_HTTP_CLOSED', 'the server closed the connection without a response'),
           );
           return;
         }
@@ -297,18 +298,18 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     this.#end(asError(error));
   }
 
-  /** Whether both sides agree that another request may follow (RFC 9112 §9.3), and nothing is left of this one. */
+  /** Whether both sides allow another request (RFC 9112 §9.3), and nothing of this exchange is left. */
   #isReusable(request: ClientRequest): boolean {
     const { decoder } = this.#pump;
     if (!decoder.head.keepAlive || this.#peerEnded) return false;
-    // Answered before the request was taken: the peer may never read the rest of it.
+    // The response was complete before the request was sent: the server may never read the rest of it.
     if (!this.#requestComplete || this.stream.queuedBytes > 0) return false;
-    // What is there already cannot be the answer to a request that was not sent.
+    // Bytes that are already here cannot be the response to a request that has not been sent.
     if (decoder.bufferedBytes > 0) return false;
     return !LISTS_CLOSE.test(request.headers.get('Connection') ?? '');
   }
 
-  /** Holds back what comes next until the delegate's promise settles. */
+  /** Delivers no more events until the delegate's promise is settled. */
   #waitFor(waiting: unknown, exchange: Exchange): void {
     if (!isThenable(waiting)) return;
     if (this.#state !== exchange || exchange.stage !== 'receiving') {
@@ -321,7 +322,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
 
   // ---- the end ----
 
-  /** The one place where the state is assigned. A request's own stage changes in its exchange. */
+  /** The only place where the state is assigned. The stage of a request changes in its exchange. */
   #enter(state: State): void {
     this.#state = state;
   }
@@ -330,7 +331,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return 'delegate' in this.#state ? this.#state : undefined;
   }
 
-  /** Ends the connection; a delegate that waits for a response is notified of the reason, once. */
+  /** Closes the connection. A delegate that waits for a response is notified of the reason, once. */
   #end(reason: Error | undefined): void {
     const exchange = this.#exchange;
     this.#enter(OVER);
@@ -345,7 +346,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return true;
   }
 
-  /** A body that is not as long as announced must not look like one: the peer sees the connection fail. */
+  /** Closes the connection if the body does not have its announced length: it must not look complete to the server. */
   #orEnd(encode: () => string): string {
     try {
       return encode();
@@ -356,9 +357,9 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   }
 }
 
-/** The response is over, so that it cannot fail any more. */
+/** Only logs: the response has already ended, and can no longer fail. */
 function logFailure(error: unknown): void {
-  IOLoop.current().logger.error({ error }, 'the delegate of a response failed after its end');
+  IOLoop.current().logger.error({ error }, 'the delegate of a response failed after the response had ended');
 }
 
 function closedMessage(error: Error | undefined): string {

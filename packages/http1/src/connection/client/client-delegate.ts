@@ -1,34 +1,34 @@
 import type { ResponseHead } from '../../delegate.ts';
 import type { HTTPHeaders } from '../../protocol/index.ts';
 
-/** What goes out first: the head of a request, and how long its body will be. */
+/** The head of a request, and the length of its body. */
 export interface ClientRequest {
   /** A token, such as `GET`. */
   readonly method: string;
-  /** `/path?query` as it goes on the wire; for CONNECT an authority. */
+  /** `/path?query` as it is sent; for CONNECT, an authority. */
   readonly target: string;
-  /** Must have Host. Framing is the connection's business, but an explicit Content-Length is kept. */
+  /** Must contain Host. The connection frames the body; a Content-Length in the headers is kept. */
   readonly headers: HTTPHeaders;
-  /** Bytes of the body; 0 for none; -1 where it is not known: then it is chunked, unless Content-Length says. */
+  /** Bytes of the body; 0 for no body; -1 if unknown: then the body is chunked, unless there is a Content-Length. */
   readonly bodyBytes: number;
-  /** Most bytes of the response's body. Default: the connection's limit. */
+  /** The maximum size of the response body, in bytes. Default: the connection's limit. */
   readonly maxBodyBytes?: number;
 }
 
 /**
- * Hears one response, in this order: headersReceived, dataReceived any number of times, then exactly one of finish
- * and connectionClosed. Interim responses (1xx) are counted and dropped.
+ * Receives one response: headersReceived is called first, then dataReceived any number of times, then either finish or
+ * connectionClosed. Interim responses (1xx) are counted and discarded.
  *
- * A returned promise holds back what comes next: the stream is not read until it settles. A throw or rejection of
- * the first two ends the connection, and comes back as the reason. The last two must not throw; a rejection of theirs is
- * logged.
+ * If headersReceived or dataReceived returns a promise, the stream is not read until it settles. If one of them throws
+ * or rejects, the connection is closed, and the error is passed to connectionClosed. The other two must not throw; if
+ * one of them rejects, the error is logged.
  */
 export interface HTTPResponseDelegate {
   headersReceived(head: ResponseHead): void | PromiseLike<void>;
-  /** The bytes are yours: the connection never writes to them again. */
+  /** Called with bytes of the body. They are owned by the delegate: the connection does not use them again. */
   dataReceived(chunk: Uint8Array): void | PromiseLike<void>;
-  /** The response is complete. Whether the connection can carry another request is decided by now. */
+  /** Called when the response is complete, and the connection's `isIdle` says whether it can carry another request. */
   finish(trailers: HTTPHeaders | undefined): void;
-  /** There will be no complete response: `reason` is what was thrown, what abort was given, or what the peer did. */
+  /** Called if the response will not be complete. `reason`: what was thrown, passed to abort, or caused by the peer. */
   connectionClosed(reason: Error): void;
 }

@@ -6,17 +6,17 @@ import type { HTTPHeaders, Http1Limits } from '../../protocol/index.ts';
 import { HTTPUsageError } from '../errors.ts';
 import { ClientConnection } from './client-connection.ts';
 
-/** A request without a body that asks to leave HTTP: with `Upgrade`, or the method CONNECT. */
+/** A request without a body that asks to switch protocols, with `Upgrade` or the method CONNECT. */
 export interface UpgradeRequest {
   readonly method: string;
   readonly target: string;
-  /** Must have Host, and for an upgrade `Connection: Upgrade` and `Upgrade`. */
+  /** Must contain Host; for an upgrade, also `Connection: Upgrade` and `Upgrade`. */
   readonly headers: HTTPHeaders;
 }
 
 export interface UpgradeOptions {
   readonly limits?: Partial<Http1Limits>;
-  /** Ends the wait, and closes the stream. */
+  /** Aborts the wait for the response, and closes the stream. */
   readonly signal?: AbortSignal;
 }
 
@@ -24,16 +24,17 @@ const UPGRADE_OPTIONS: OptionNames<UpgradeOptions> = { limits: true, signal: tru
 
 export interface UpgradeResult {
   readonly head: ResponseHead;
-  /** The same stream, with what came behind the head; `undefined` when the peer refused: then it is closed. */
+  /** The stream, which first delivers what followed the head; `undefined` if the peer refused: then it is closed. */
   readonly stream: IOStream | undefined;
 }
 
 /**
- * Asks the peer of a fresh stream to switch protocols, and gives the stream back when it agreed (RFC 9110 §7.8).
- * That the right protocol was switched to is the caller's to check.
+ * Asks the server on a new stream to switch protocols, and returns the stream if it agrees (RFC 9110 §7.8). The caller
+ * must check that the server switched to the right protocol.
  *
- * @throws Http1UsageError for a head that must not reach the wire; Http1ProtocolError when the peer does not speak
- *   HTTP; HTTPClosedError when it leaves; the reason of `signal`. The stream is closed in each case.
+ * @throws Http1UsageError if the request head must not be sent; HTTPUsageError if an option is unknown;
+ *   Http1ProtocolError if the response is not valid HTTP; HTTPClosedError if the connection ends; the reason of
+ *   `signal`. In each case, the stream is closed.
  */
 export function requestUpgrade(
   stream: IOStream,

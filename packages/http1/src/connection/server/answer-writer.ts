@@ -2,20 +2,20 @@ import { Buffer } from 'node:buffer';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPHeaders, ResponseEncoder } from '../../protocol/index.ts';
 
-/** What the server decides about the head of an answer. */
+/** What the connection decides about the response headers. */
 export interface AnswerTerms {
-  /** The present as IMF-fixdate. */
+  /** The current time as IMF-fixdate. */
   readonly date: string;
-  /** Whether this is the last answer on the connection. */
+  /** Whether this is the last response on the connection. */
   readonly close: boolean;
 }
 
 /**
- * Writes the head, and the first or only part of the body with it.
+ * Writes the response headers with the first or only part of the body.
  *
- * @param last - `chunk` is the whole body, which is then framed by its length.
- * @returns how many bytes of a body were written.
- * @throws Http1UsageError for what must not reach the wire; nothing was written then.
+ * @param last - whether `chunk` is the whole body, which is then framed by its length.
+ * @returns the number of body bytes written.
+ * @throws Http1UsageError if the status or a header must not be sent; nothing was written then.
  */
 export function writeAnswerHead(
   stream: IOStream,
@@ -29,7 +29,7 @@ export function writeAnswerHead(
 ): number {
   if (typeof chunk === 'string' && last) {
     const byteLength = Buffer.byteLength(chunk, 'utf8');
-    // As many bytes as code units: the text is ASCII, and head and body leave as one string, unconverted.
+    // As many bytes as code units, so the text is ASCII: head and body are sent as one string, without conversion.
     if (byteLength === chunk.length) {
       const head = encoder.head(status, reason, headers, terms.date, byteLength, terms.close);
       if (encoder.sendsBody) encoder.dataPrefix(byteLength);
@@ -48,10 +48,10 @@ export function writeAnswerHead(
 }
 
 /**
- * Writes more of the body. What is longer than announced, or does not fit the stream's bound, must not leave half
- * of an answer that looks whole: the peer sees the connection fail (H1-13), and the caller the error.
+ * Writes more of the body. If it becomes longer than announced, or exceeds the write limit of the stream, a partial
+ * response must not look complete: the connection is reset (H1-13), and the error is thrown.
  *
- * @returns how many bytes were written: none of an answer that has no body.
+ * @returns the number of bytes written: 0 for a response without a body.
  */
 export function writeAnswerBody(stream: IOStream, encoder: ResponseEncoder, chunk: Uint8Array): number {
   if (chunk.length === 0) return 0;
@@ -68,7 +68,7 @@ export function writeAnswerBody(stream: IOStream, encoder: ResponseEncoder, chun
   }
 }
 
-/** Ends the body. One that is shorter than announced ends the connection, as in {@link writeAnswerBody}. */
+/** Ends the body. If it is shorter than announced, the connection is reset, as in {@link writeAnswerBody}. */
 export function endAnswer(stream: IOStream, encoder: ResponseEncoder, trailers?: HTTPHeaders): void {
   try {
     const wire = encoder.end(trailers);

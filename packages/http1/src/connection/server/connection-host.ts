@@ -7,25 +7,25 @@ import type { PiecePool } from '../body-pieces.ts';
 import type { ConnectionMonitor } from './connection-monitor.ts';
 import type { ServerCodecs } from './server-codecs.ts';
 
-/** What each connection of a server, and its peer, is held to. */
+/** The limits that apply to each connection of a server, and to its peer. */
 export interface ConnectionLimits {
-  /** Most milliseconds from a head's first byte to its last, and from the connection to the first head. */
+  /** Maximum time from the first byte of a head to its last, and from the start of the connection to the first head. */
   readonly headerTimeoutMs: number;
-  /** Most milliseconds between two requests. */
+  /** Maximum time between two requests. */
   readonly idleTimeoutMs: number;
-  /** A body, and an answer's reader, must make this much progress in each {@link progressMs}. */
+  /** Minimum rate at which a peer must send a body or read a response, checked over each {@link progressMs}. */
   readonly minBytesPerSecond: number;
   readonly progressMs: number;
-  /** Most milliseconds from the head to the end of a body, while nothing of ours holds it back; 0 is no limit. */
+  /** Maximum time from the head to the end of a body, without the time during which we hold it back; 0 is no limit. */
   readonly bodyTimeoutMs: number;
   /**
-   * Most milliseconds without a write to a response whose headers were sent and whose peer has ended its side; then the
-   * connection is cut. 0 is no limit.
+   * Maximum time between two writes to a response whose headers were sent and whose peer has half-closed. After it, the
+   * connection is reset. 0 is no limit.
    */
   readonly halfClosedMs: number;
-  /** While an answer has this many unsent bytes, no more of the request's body is read. */
+  /** While a response has more unsent bytes than this, no more of the request body is read. */
   readonly maxUnsentBytes: number;
-  /** How long a connection that is being closed may still read our last words. */
+  /** How long a closing connection waits for the peer to read what was sent and to close, too. */
   readonly lingerMs: number;
   /** Whether a connection may carry more than one request. */
   readonly keepAlive: boolean;
@@ -37,63 +37,64 @@ export interface ConnectionServices {
   readonly delegate: HTTPServerConnectionDelegate;
   /** Notified of connections and requests. */
   readonly monitor: ConnectionMonitor;
-  /** For requests that are refused: peers can cause those at will. */
+  /** Logs refused requests. It is rate-limited, because clients can cause refusals at will. */
   readonly refusalLog: RateLimitedLog;
   readonly codecs: ServerCodecs;
-  /** For bodies that delegates want as a whole. */
+  /** Memory for the bodies that delegates need as a whole. */
   readonly pieces: PiecePool;
   readonly wheel: DeadlineWheel;
   readonly dates: HttpDateCache;
-  /** Takes the place of what the stream says, where a proxy in front terminates TLS. */
+  /** Overrides the scheme of the stream if a proxy in front of the server terminates TLS. */
   readonly protocol: 'http' | 'https' | undefined;
-  /** What requests are told of their connection, where that differs from what the stream knows. */
+  /** Describes the connection of a request, for example from proxy headers; undefined to use that of the stream. */
   readonly describe: ((head: RequestHead, connection: HTTPConnectionInfo) => HTTPConnectionInfo) | undefined;
-  /** The connection is closed, or its stream was detached and belongs to another protocol now. */
+  /** Called when the connection is closed, or its stream was detached and now belongs to another protocol. */
   connectionEnded(connection: ServedConnection, detached: DetachedStream | undefined): void;
 }
 
 /**
- * How a server stops. It drives the phases, and its connections read them:
+ * The state of a server that stops. The server sets it, and its connections read it. The phases:
  *
- * - serving: nothing is being stopped
- * - grace: no new connections; idle ones may send one more request
- * - draining: idle connections are closed, requests under way are answered
- * - stopped: what was left has been cut
+ * - serving: the server is not stopping
+ * - grace: no new connections are accepted; idle ones may send one more request
+ * - draining: idle connections are closed; requests in progress are completed
+ * - stopped: the remaining connections have been reset
  */
 export interface Drain {
   readonly phase: 'serving' | 'grace' | 'draining' | 'stopped';
-  /** Whether nothing listens any more, so that requests under way must keep the process alive by themselves. */
+  /** Whether no listener is left, so that requests in progress must keep the process alive themselves. */
   readonly listenerGone: boolean;
-  /** Most milliseconds between two requests of a peer that was not told that the server is stopping. */
+  /** Maximum time between two requests of a peer that does not know yet that the server is stopping. */
   readonly graceMs: number;
-  /** Aborts when the server begins to stop. Made when asked for. */
+  /** Aborts when the server begins to stop. Created on first access. */
   readonly signal: AbortSignal;
 }
 
-/** What a connection knows of its server. */
+/** What a connection needs from its server. */
 export interface ConnectionHost {
   readonly limits: ConnectionLimits;
   readonly services: ConnectionServices;
   readonly drain: Drain;
 }
 
-/** What a server does with one of its connections. */
+/** A connection, as its server sees it. */
 export interface ServedConnection extends HTTPConnectionInfo {
   readonly stream: IOStream;
-  /** Whether no request is under way, so that closing loses nothing. */
+  /** Whether no request is in progress, so that closing loses nothing. */
   readonly isIdle: boolean;
-  /** Whether a request was answered on it after the server began to stop. */
+  /** Whether a response was completed after the server began to stop. */
   readonly answeredWhileStopping: boolean;
   /**
-   * Closes at once when idle, unless that is so for less than `graceMs`; otherwise after the answer under way,
-   * which says `Connection: close`.
+   * Closes the connection if it is idle. Does nothing if a request is in progress, since its response says
+   * `Connection: close`, or if the last response did not announce the stop: then the idle deadline, which is at most
+   * `graceMs`, closes the connection.
    */
   closeWhenIdle(): void;
-  /** The listener is gone: from now on a request under way keeps the process alive by itself. */
+  /** Called when no listener is left: from now on, a request in progress keeps the process alive. */
   keepProcessAlive(): void;
 }
 
-/** A stream that a delegate has taken over. */
+/** A stream that a delegate has taken over for another protocol. */
 export interface DetachedStream {
   readonly stream: IOStream;
   /** To be called once when the server begins to stop. */

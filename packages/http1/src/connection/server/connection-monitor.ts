@@ -3,39 +3,39 @@ import type { HTTPConnectionInfo, RequestHead } from '../../delegate.ts';
 /**
  * How a request ended:
  *
- * - `answered`: its answer was written to the end, by the delegate, or as a 500 in place of one that failed;
- * - `refused`: the connection has answered it with a 4xx, in place of the delegate;
- * - `detached`: the delegate took the connection over, as for WebSockets;
- * - `cut`: the connection ended, or was ended, before the answer was complete.
+ * - `answered`: the response was completed, by the delegate or as a 500 for a delegate that failed;
+ * - `refused`: the connection responded with a 4xx in place of the delegate;
+ * - `detached`: the delegate took over the connection, for example for a WebSocket;
+ * - `cut`: the connection ended, or was closed by the server, before the response was complete.
  */
 export type RequestOutcome = 'answered' | 'refused' | 'detached' | 'cut';
 
-/** What a monitor wants to keep for a request from its begin to its end. Means nothing to who keeps it. */
+/** What a monitor wants to keep for a request until its end. Opaque to the connection, which only stores it. */
 export type RequestToken = object;
 
 /**
- * Hears what befalls the connections of a server. The seam between a connection and what counts, logs and publishes.
+ * Observes the lifecycle of a server's connections and requests: implementations count, log and publish.
  *
- * All of it is called synchronously, in the middle of the work: no method throws, and none calls back into the
- * connection. Numbers are passed as arguments, so that a request which nobody wants to hear of creates no object.
+ * All methods are called synchronously, while the connection is working: they must not throw, and must not call the
+ * connection. Numbers are passed as arguments, so that a request that is not observed allocates no object.
  */
 export interface ConnectionMonitor {
   connectionBegan(connection: HTTPConnectionInfo): void;
 
   /**
-   * The connection has ended, or HTTP has ended on it.
+   * Called when the connection was closed or detached from HTTP.
    *
-   * @param how - why the stream is closed, or `detached`.
-   * @param error - of the stream, where it did not end in order.
+   * @param how - the `closeReason` of the stream, or `detached`.
+   * @param error - the error of the stream; undefined after an orderly close.
    */
   connectionEnded(connection: HTTPConnectionInfo, how: string, error: Error | undefined): void;
 
   /**
-   * A head has come, and no delegate has seen it yet.
+   * Called when a request head was received, before the delegate is called.
    *
-   * @param connection - as the request is told of it.
-   * @param peer - the connection itself: the object of {@link connectionBegan}.
-   * @returns what {@link requestEnded} wants back, or `undefined` when nobody wants to hear of this request.
+   * @param connection - the connection as the request describes it, for example with the address from a proxy header.
+   * @param peer - the connection itself: the object passed to {@link connectionBegan}.
+   * @returns a token that is passed to {@link requestEnded}; `undefined` if the request is not observed.
    */
   requestBegan(
     head: RequestHead,
@@ -44,11 +44,11 @@ export interface ConnectionMonitor {
   ): RequestToken | undefined;
 
   /**
-   * Exactly once for each {@link requestBegan}, when the last of the answer was written, or none of it will be.
+   * Called exactly once for each {@link requestBegan}: when the response is complete, or will not be completed.
    *
-   * @param status - of the final answer; 0 when no head of one was written.
-   * @param bodyBytesSent - of the answer's body, without framing: what was written, whether or not it has arrived.
-   * @param reason - why, where the outcome is `refused` or `cut`, and for a 500 in place of a delegate that failed.
+   * @param status - status of the final response; 0 if its headers were not written.
+   * @param bodyBytesSent - bytes of the response body that were written, without framing, received by the peer or not.
+   * @param reason - why the outcome is `refused` or `cut`, or why a delegate failed and the response was a 500.
    */
   requestEnded(
     token: RequestToken | undefined,
@@ -58,6 +58,6 @@ export interface ConnectionMonitor {
     reason: Error | undefined,
   ): void;
 
-  /** What came was refused before it was a head: no {@link requestBegan} goes before, and no end comes behind. */
+  /** Called if an incomplete or invalid head was refused, instead of {@link requestBegan} and {@link requestEnded}. */
   headRefused(peer: HTTPConnectionInfo, status: number, bodyBytesSent: number, reason: Error): void;
 }

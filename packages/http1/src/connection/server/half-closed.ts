@@ -4,18 +4,18 @@ import { quietAfterPeerEnded } from '../errors.ts';
 import type { ConnectionHost } from './connection-host.ts';
 
 /**
- * The deadline of a response whose headers were sent and whose peer has ended its side: something must be written to it
- * within `halfClosedMs`. What the peer still reads counts as a write: it may be what the delegate waits for.
+ * The deadline of a response whose headers were sent and whose peer has half-closed: more of it must be written within
+ * `halfClosedMs`. Bytes that the peer reads count as a write, because the delegate may be waiting for that.
  */
 export class HalfClosed implements DeadlineEntry {
   readonly #stream: IOStream;
   readonly #halfClosedMs: number;
   readonly #cut: (reason: Error) => void;
   readonly #deadline: Deadline;
-  /** What had left when this was last looked at. */
+  /** Bytes sent on the stream when the deadline was last set. */
   #sentMark = 0;
 
-  /** @param cut - is called once nothing was written in time; the deadline runs no further then. */
+  /** @param cut - called if nothing was written in time; the deadline is then no longer running. */
   constructor(stream: IOStream, { limits, services }: ConnectionHost, cut: (reason: Error) => void) {
     this.#stream = stream;
     this.#halfClosedMs = limits.halfClosedMs;
@@ -23,14 +23,14 @@ export class HalfClosed implements DeadlineEntry {
     this.#deadline = new Deadline(services.wheel, this);
   }
 
-  /** From here on something must be written. */
+  /** Starts the deadline, or starts it again after a write. */
   expectWrite(): void {
     if (this.#halfClosedMs === 0) return;
     this.#sentMark = this.#stream.bytesSent;
     this.#deadline.set(this.#halfClosedMs);
   }
 
-  /** The response is complete, or given up. */
+  /** Ends the deadline: the response is complete or was given up. */
   close(): void {
     this.#deadline.close();
   }

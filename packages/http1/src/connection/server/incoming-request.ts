@@ -27,13 +27,13 @@ const NO_BODY = new Uint8Array(0);
 const NO_ARGUMENTS: QueryArguments = new Map();
 
 /**
- * A request as a server's program sees it: what its head and body say, decoded, and whether the client is still there.
- * What is not asked for is not computed. `ServerRequest` of httpserver and `HTTPServerRequest` of web extend it.
+ * A request as the program on the server sees it: its decoded head and body, and whether the client is still connected.
+ * Values are computed on first access. `ServerRequest` of httpserver and `HTTPServerRequest` of web extend this class.
  */
 export class IncomingRequest {
-  /** The connection that the request came on. */
+  /** The connection on which the request was received. */
   readonly connection: HTTPConnectionInfo;
-  /** The whole body; empty if there is none, or as long as it is streamed. Yours. */
+  /** The whole body, owned by the caller. Empty if the request has no body or the body is streamed. */
   body: Uint8Array = NO_BODY;
   readonly #head: RequestHead;
   #cookies: ReadonlyMap<string, string> | undefined = undefined;
@@ -47,17 +47,17 @@ export class IncomingRequest {
     this.connection = connection;
   }
 
-  /** Such as `GET`; case-sensitive. */
+  /** The method, such as `GET`; case-sensitive. */
   get method(): string {
     return this.#head.method;
   }
 
-  /** The request target as it came, such as `/path?query` or `http://host/path`. */
+  /** The request target as sent, such as `/path?query` or `http://host/path`. */
   get target(): string {
     return this.#head.target;
   }
 
-  /** Tornado's name of {@link target}. */
+  /** Tornado's name for {@link target}. */
   get uri(): string {
     return this.#head.target;
   }
@@ -70,17 +70,17 @@ export class IncomingRequest {
     return this.#head.headers;
   }
 
-  /** The path as it came: neither decoded nor normalised. Of an absolute target, the part behind the authority. */
+  /** The path as sent: neither decoded nor normalised. In an absolute target, the part after the authority. */
   get path(): string {
     return targetPath(this.target);
   }
 
-  /** What stands behind the first `?`, as it came; '' if there is none. */
+  /** The part of the target after the first `?`, as sent; '' if there is none. */
   get query(): string {
     return targetQuery(this.target);
   }
 
-  /** `host[:port]` as the peer named it: of an absolute target (RFC 9112 §3.2.2), else of Host, else `127.0.0.1`. */
+  /** `host[:port]` from an absolute target (RFC 9112 §3.2.2), else from the Host header, else `127.0.0.1`. */
   get host(): string {
     return requestHost(this.method, this.target, this.headers.get('Host'));
   }
@@ -90,36 +90,37 @@ export class IncomingRequest {
     return hostName(this.host);
   }
 
-  /** How the peer spoke to us, or to the proxy in front that the server trusts. */
+  /** The scheme that the client used, to this server or to a trusted proxy in front of it. */
   get protocol(): 'http' | 'https' {
     return this.connection.protocol;
   }
 
-  /** The sender of the request, as far as the server trusts what proxies say. */
+  /** The address of the client: from the headers of trusted proxies if there are any, else that of the connection. */
   get remoteAddress(): SocketAddress {
     return this.connection.remoteAddress;
   }
 
-  /** The peer's IP address; `0.0.0.0` if the peer has none, as on a Unix socket. */
+  /** The IP address of the client; `0.0.0.0` if it has none, as on a Unix socket. */
   get remoteIp(): string {
     return remoteIpOf(this.remoteAddress);
   }
 
-  /** The URL that the peer asked for, as far as we know it: a proxy in front may have changed all of it. */
+  /** Returns the URL of the request. A proxy in front of the server may have changed any part of it. */
   fullUrl(): string {
     return fullUrl(this.protocol, this.host, this.target);
   }
 
-  /** The cookies that came, as `parseCookies` reads them: bad ones are left out. */
+  /** The cookies of the request, as returned by `parseCookies`: invalid ones are omitted. */
   get cookies(): ReadonlyMap<string, string> {
     this.#cookies ??= parseCookies(this.headers.get('Cookie'));
     return this.#cookies;
   }
 
   /**
-   * Arguments of the query, decoded; at most 1,000. For other limits, give {@link query} to `parseQuery`.
+   * The decoded arguments of the query; at most 1,000. For another limit, pass {@link query} to `parseQuery`.
    *
-   * @throws the error of {@link refusal} for an invalid query, such as one with a broken escape: uncaught, it is a 400.
+   * @throws the error of {@link refusal} if the query is invalid, for example because of an invalid percent escape. If
+   *   the program does not catch it, the response is a 400.
    */
   get queryArguments(): QueryArguments {
     this.#queryArguments ??= this.query === '' ? NO_ARGUMENTS : this.#readable(() => parseQuery(this.query));
@@ -127,25 +128,26 @@ export class IncomingRequest {
   }
 
   /**
-   * Arguments of an `application/x-www-form-urlencoded` body, decoded; none of any other body. At most 1,000.
+   * The decoded arguments of an `application/x-www-form-urlencoded` body, at most 1,000; empty for any other body.
    *
-   * @throws the error of {@link refusal} for an invalid form (400), and for one that is still compressed (415).
+   * @throws the error of {@link refusal} if the form is invalid (400) or still compressed (415).
    */
   get bodyArguments(): QueryArguments {
-    // The server has held the body to its limit already.
+    // The server has already limited the size of the body.
     const limits = { maxBytes: this.body.length };
     this.#bodyArguments ??= this.#readable(() => parseFormBody(this.headers, this.body, limits));
     return this.#bodyArguments;
   }
 
-  /** {@link queryArguments}, and behind them {@link bodyArguments}. */
+  /** {@link queryArguments}, followed by {@link bodyArguments}. */
   get arguments(): QueryArguments {
     return mergeQueries(this.queryArguments, this.bodyArguments);
   }
 
   /**
-   * Aborts when the peer ends or leaves before the answer is complete; `reason.code` says how. With
-   * `ERR_HTTP_PEER_ENDED` only its writing side has ended, and it may still read the answer. Made when asked for.
+   * Aborts if the connection ends, or the client half-closes it, before the response is complete; see `reason.code`.
+   * With `ERR_HTTP_PEER_ENDED`, only the writing side of the client has ended, and it may still read the response.
+   * Created on first access.
    */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -155,23 +157,23 @@ export class IncomingRequest {
     return this.#controller.signal;
   }
 
-  /** Why the peer is gone or has ended; undefined while it is there. */
+  /** Why the connection ended or the client half-closed it; undefined while neither has happened. */
   get closeReason(): Error | undefined {
     return this.#closeReason;
   }
 
-  /** For the delegate of the request: the peer is gone, or has ended its side. */
+  /** For the delegate of the request: to be called from its connectionClosed. */
   connectionClosed(reason: Error): void {
     this.#closeReason = reason;
     this.#controller?.abort(reason);
   }
 
-  /** For the layers above. */
+  /** For subclasses. */
   protected get head(): RequestHead {
     return this.#head;
   }
 
-  /** What is thrown for a query or form that breaks a rule: an error that has the request answered with its status. */
+  /** Creates the error to throw for an invalid query or form. Uncaught, it leads to a response with its status. */
   protected refusal(error: QueryProtocolError): Error {
     return new HTTPInputError(error.message, error.status, { cause: error });
   }
@@ -185,7 +187,7 @@ export class IncomingRequest {
       body: inspectedBytes(this.body),
       closeReason: this.#closeReason,
       connection: undefined,
-      // Of the class that extends this one in httpserver.
+      // A field of `ServerRequest` in httpserver.
       exchange: undefined,
     }));
   }
@@ -199,7 +201,7 @@ export class IncomingRequest {
   }
 }
 
-/** `0.0.0.0` for an address that is none of IP. */
+/** Returns the IP address; `0.0.0.0` if the address is not an IP address. */
 export function remoteIpOf(address: SocketAddress): string {
   return 'address' in address ? address.address : '0.0.0.0';
 }

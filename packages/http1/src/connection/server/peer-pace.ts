@@ -4,18 +4,18 @@ import { HTTPDeadlineError } from '../errors.ts';
 import type { ConnectionHost } from './connection-host.ts';
 
 /**
- * The one deadline of a connection, and what a peer must have done by then: sent some of a body, or read some of
- * an answer. A fixed limit for a whole body would cut honest peers on slow lines; a minimum rate does not.
+ * The deadline of a connection, and what its peer must have done by then: sent part of a body, or read part of a
+ * response. A fixed limit for the whole body would cut off honest clients on slow lines; a minimum rate does not.
  */
 export class PeerPace extends Deadline {
   readonly #host: ConnectionHost;
-  /** Body bytes that have come since the last look. */
+  /** Body bytes received since the last check. */
   #bodyBytes = 0;
-  /** What is left of the time for the next request when the answer's reader has been looked at; 0 for none. */
+  /** Time that remains for the next request after the check of the response's reader; 0 for none. */
   #restMs = 0;
-  /** When the body must have come, whatever its pace; 0 where that does not matter. */
+  /** Time by which the whole body must be received, whatever its rate; 0 for no limit. */
   #bodyEnd = 0;
-  /** What of the answers had been sent at the last look, or -1 while nobody watches. */
+  /** Bytes sent on the stream at the last check; -1 while the reader is not watched. */
   #sentMark = -1;
 
   constructor(host: ConnectionHost, entry: DeadlineEntry) {
@@ -23,29 +23,29 @@ export class PeerPace extends Deadline {
     this.#host = host;
   }
 
-  /** A body is awaited from here on. @param timeoutMs - for all of it; 0 is no limit. */
+  /** Starts to check the progress of a body. @param timeoutMs - for the whole body; 0 means no limit. */
   beginBody(timeoutMs: number): void {
     this.limitBody(timeoutMs);
     this.awaitBody();
   }
 
-  /** The body must be complete `timeoutMs` from now; 0 is no limit. */
+  /** Requires the body to be complete `timeoutMs` from now; 0 means no limit. */
   limitBody(timeoutMs: number): void {
     this.#bodyEnd = timeoutMs === 0 ? 0 : this.#host.services.loop.clock.now() + timeoutMs;
   }
 
-  /** The body is awaited again, after something of ours held it back for `heldMs`. */
+  /** Resumes checking the body, after we held it back for `heldMs`: that time does not count. */
   resumeBody(heldMs: number): void {
     if (this.#bodyEnd !== 0) this.#bodyEnd += heldMs;
     this.awaitBody();
   }
 
-  /** Whether time spent on holding a body back matters, so that somebody must measure it. */
+  /** Whether the body has a timeout, so that the caller must measure how long it holds the body back. */
   get bodyIsLimited(): boolean {
     return this.#bodyEnd !== 0;
   }
 
-  /** A stretch begins in which some of the body must come. */
+  /** Starts an interval in which part of the body must be received. */
   awaitBody(): void {
     this.#bodyBytes = 0;
     this.#sentMark = -1;
@@ -59,21 +59,21 @@ export class PeerPace extends Deadline {
     this.#bodyBytes += byteLength;
   }
 
-  /** Whether enough of the body came in time; then the next stretch begins, else it is said what was too slow. */
+  /** Checks the interval that ended. @returns what was too slow; undefined if enough came, and the next one starts. */
   checkBody(): HTTPDeadlineError | undefined {
     const { progressMs } = this.#host.limits;
     const { clock } = this.#host.services.loop;
     if (this.#bodyEnd !== 0 && clock.now() >= this.#bodyEnd)
-      return new HTTPDeadlineError('the body of a request took longer than it may');
+      return new HTTPDeadlineError('the request body took longer than its timeout');
     if (this.#bodyBytes < this.#wantedBytes())
       return new HTTPDeadlineError(
-        `less than ${this.#wantedBytes()} bytes of a body came in ${progressMs} ms`,
+        `less than ${this.#wantedBytes()} bytes of the request body were received in ${progressMs} ms`,
       );
     this.awaitBody();
     return undefined;
   }
 
-  /** An answer waits for its reader from here on. Harmless when that is watched already. */
+  /** Starts to check that the peer reads the response. Does nothing if that is already being checked. */
   watchReader(stream: IOStream): void {
     if (this.#sentMark !== -1) return;
     this.#sentMark = stream.bytesSent;
@@ -81,8 +81,8 @@ export class PeerPace extends Deadline {
   }
 
   /**
-   * The answer is complete, and the next request may take its time. Much that is still unsent of the answer must go on
-   * being read, as while it was made; little costs us nothing.
+   * Starts the idle time after a complete response. If more than `muchBytes` of the response are still unsent, the peer
+   * must first continue to read them, as before the response was complete.
    */
   rest(stream: IOStream, idleMs: number, muchBytes: number): void {
     if (stream.queuedBytes <= muchBytes) {
@@ -97,7 +97,7 @@ export class PeerPace extends Deadline {
     this.set(stretchMs);
   }
 
-  /** Whether more of the time for the next request is left, after all of the answer was read; then that begins. */
+  /** Starts the rest of the idle time after the whole response was read. @returns false if none is left. */
   restsOn(): boolean {
     if (this.#restMs === 0) return false;
     this.set(this.#restMs);
@@ -105,7 +105,7 @@ export class PeerPace extends Deadline {
     return true;
   }
 
-  /** Whether enough of the answer was read in time; then the next stretch begins, while anything is queued. */
+  /** Whether the peer read enough of the response. If so and more is queued, the next interval starts. */
   readerProgresses(stream: IOStream): boolean {
     const progress = stream.bytesSent - this.#sentMark;
     if (stream.queuedBytes === 0) {
@@ -118,7 +118,7 @@ export class PeerPace extends Deadline {
     return true;
   }
 
-  /** Nothing has to be done by any time. */
+  /** Clears the deadline: the peer may take any time. */
   override clear(): void {
     super.clear();
     this.#sentMark = -1;

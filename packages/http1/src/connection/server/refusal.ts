@@ -6,22 +6,22 @@ import { type HTTPDeadlineError, HTTPInputError } from '../errors.ts';
 import type { ConnectionServices } from './connection-host.ts';
 import type { RequestToken } from './connection-monitor.ts';
 
-/** An answer that the connection gives by itself, before or in place of the delegate. */
+/** A response that the connection sends itself, in place of the delegate. */
 export interface Refusal {
   readonly status: number;
-  /** What was wrong, in words that the peer may see; may be empty. */
+  /** What was wrong, as sent to the client; may be empty. */
   readonly detail: string;
-  /** Fields besides those that each refusal has. */
+  /** Header fields in addition to those of every refusal. */
   readonly headers?: HTTPHeaders | undefined;
 }
 
 /**
- * Why a request is answered in place of its delegate, and how:
+ * Why the connection responds in place of the delegate, and the response:
  *
- * - refused: the peer sent bytes that break a rule, or that the delegate refuses, or sends too slowly
- * - given-up: the delegate stopped its work because the peer has ended its side, which is no error. The peer may still
- *   read: it gets a 499, the status that nginx introduced for it
- * - broken: the delegate failed, which is our side's fault
+ * - refused: the client sent bytes that break a rule or that the delegate refused, or it was too slow
+ * - given-up: the delegate stopped its work because the client has half-closed, which is not an error. The client may
+ *   still read: it is sent a 499, the status that nginx introduced for this case
+ * - broken: the delegate failed, which is the server's fault
  */
 export interface FailedRequest {
   readonly kind: 'refused' | 'given-up' | 'broken';
@@ -30,9 +30,10 @@ export interface FailedRequest {
 }
 
 /**
- * What becomes of a request whose decoding or delegate has thrown.
+ * Decides how to respond to a request whose decoder or delegate threw `error`.
  *
- * @param closeReason - what its delegate was told before, if anything: it may have aborted its work with that.
+ * @param closeReason - the reason already passed to the delegate's connectionClosed, if any: the delegate may have
+ *   aborted its work with it.
  */
 export function judgeFailure(error: unknown, closeReason: Error | undefined): FailedRequest {
   if (error instanceof Http1ProtocolError || error instanceof HTTPInputError) {
@@ -46,12 +47,12 @@ export function judgeFailure(error: unknown, closeReason: Error | undefined): Fa
   return { kind: 'broken', error: failure, refusal: { status: 500, detail: '' } };
 }
 
-/** What becomes of a request that did not come in time. */
+/** Decides how to respond to a request that was not received in time. */
 export function tooSlow(error: HTTPDeadlineError): FailedRequest {
   return { kind: 'refused', error, refusal: { status: 408, detail: error.message } };
 }
 
-/** One line for the operator, of which strangers can cause only so many. */
+/** Logs a refused request, at a limited rate: any client can cause refusals. */
 export function logRefusal(
   { error, refusal }: FailedRequest,
   { remoteAddress }: HTTPConnectionInfo,
@@ -62,9 +63,9 @@ export function logRefusal(
 }
 
 /**
- * Writes the answer, and tells the monitor.
+ * Writes the response, and notifies the monitor.
  *
- * @param request - what is answered; undefined where there was no head of one.
+ * @param request - the request to respond to; undefined if no complete head was received.
  */
 export function sendRefusal(
   { refusal, error }: FailedRequest,
@@ -81,7 +82,7 @@ export function sendRefusal(
   else monitor.requestEnded(request.token, status < 500 ? 'refused' : 'answered', status, body.length, error);
 }
 
-/** A complete answer that ends the connection; `body` is empty where the request was HEAD. All of it is latin1. */
+/** Encodes a complete response with `Connection: close`, as latin1. `body` is empty if the method was HEAD. */
 function encodeRefusal(
   refusal: Refusal,
   date: string,
@@ -97,8 +98,8 @@ function encodeRefusal(
 }
 
 /**
- * ASCII, as the response leaves as latin1 and the detail may quote the peer. A question mark stands for anything else:
- * the escapes of a log line would be our syntax in a text for the client.
+ * Reduces the detail, which may quote the client, to ASCII: the response is sent as latin1. Any other character becomes
+ * a question mark, because the escapes used in log lines would only confuse the client.
  */
 function asciiForWire(text: string): string {
   return text.replaceAll('§', 'section ').replace(/[^\u0020-\u007e]/g, '?');

@@ -8,18 +8,18 @@ import {
 } from '../../protocol/index.ts';
 import { MessagePump } from '../message-pump.ts';
 
-/** What turns bytes into requests and answers into bytes, for one connection at a time. */
+/** Decodes requests and encodes responses, for one connection at a time. */
 export interface ServerCodec {
   readonly pump: MessagePump<RequestDecoder>;
   readonly encoder: ResponseEncoder;
 }
 
-/** How many codecs wait for use: those of one batch are given back before the next, so few are ever needed. */
+/** The maximum number of unused codecs. Few are needed: those of one batch are given back before the next. */
 const MOST_KEPT = 64;
 
 /**
- * The codecs of one server. A connection between two requests has none: over 600 bytes that thousands of idle
- * connections need not hold.
+ * The codecs of one server. A connection has one only during a request: this saves over 600 bytes for each idle
+ * connection, of which there may be thousands.
  */
 export class ServerCodecs {
   readonly #limits: Http1Limits;
@@ -31,7 +31,7 @@ export class ServerCodecs {
     this.#limits = limits;
   }
 
-  /** The caller attaches the pump to its connection. */
+  /** Returns an unused codec. The caller must attach the pump to its connection. */
   take(): ServerCodec {
     return (
       this.#resting.pop() ?? {
@@ -41,7 +41,7 @@ export class ServerCodecs {
     );
   }
 
-  /** Takes back a codec. One that knows anything of its connection is dropped, so that nothing crosses over. */
+  /** Takes back a codec. It is discarded if it still has state of its connection, which must not reach another one. */
   give(codec: ServerCodec): void {
     codec.pump.attach(undefined);
     if (this.#resting.length >= MOST_KEPT) return;

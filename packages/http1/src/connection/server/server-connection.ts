@@ -18,36 +18,36 @@ import { type FailedRequest, judgeFailure, logRefusal, sendRefusal, tooSlow } fr
 import type { ServerCodec } from './server-codecs.ts';
 import { type ExchangeOwner, HIGH_WATER_BYTES, ServerExchange } from './server-exchange.ts';
 
-/** Most pipelined bytes that wait for the answer before them, give or take one read. */
+/** Pauses reading once this many pipelined bytes wait for the current response; one read may exceed it. */
 const HELD_BYTES = 64 * 1024;
 
-/** The response was complete, or its connection gone: a second one would be taken for that to the next request. */
-const FAILED_LATE = 'a request failed after its answer';
+/** Logged only: the client would take a second response for the response to its next request. */
+const FAILED_LATE = 'a request failed after its response was complete or its connection had ended';
 
-/** Between requests, or in the middle of a head. */
+/** Between requests, or while a request head is being received. */
 const IDLE = { stage: 'idle' } as const;
-/** A request that no delegate answers: it is being given to one, or refused in place of one. */
+/** A request without a delegate: it is being passed to one, or refused. */
 const UNCLAIMED = { stage: 'unclaimed' } as const;
-/** No more requests; what was written leaves, and then the connection ends. */
+/** No more requests are read. Written bytes are sent, and then the connection is closed. */
 const CLOSING = { stage: 'closing' } as const;
 
 /**
- * Where a connection stands. A request under way is its exchange, whose `stage` says how far it is:
+ * The state of a connection. The state of a request in progress is its exchange, whose `stage` holds the progress:
  *
  *     idle ──head──▶ unclaimed ──delegate──▶ body ◀──promise──▶ held
  *       ▲                │                    │
  *       │                │ fails              │ end of the request
  *       │                ▼                    ▼
- *       └─── answer complete ◀─────────── answering
+ *       └── response complete ◀────────── answering
  *
- * From everywhere: refused or cut (unclaimed, then closing), and closing when either side ends the connection or the
- * answer was the last. `#enter` alone assigns it.
+ * From every state: refused or cut (unclaimed, then closing), and closing if either side ends the connection or the
+ * response was the last one. Only `#enter` assigns the state.
  */
 type State = typeof IDLE | typeof UNCLAIMED | typeof CLOSING | ServerExchange;
 
 /**
- * The server's side of one HTTP/1.1 connection: requests come in through a {@link MessagePump}, their answers go out
- * through a {@link ServerExchange} each (RFC 9112). What is shared by all connections of a server is its `host`'s.
+ * The server side of one HTTP/1.1 connection (RFC 9112). Requests are received through a {@link MessagePump}, and each
+ * response is written through a {@link ServerExchange}. `host` holds what all connections of a server share.
  */
 export class ServerConnection
   implements StreamConsumer, DeadlineEntry, ServedConnection, ExchangeOwner, PumpedConnection
@@ -56,13 +56,13 @@ export class ServerConnection
   readonly host: ConnectionHost;
   readonly pace: PeerPace;
   #state: State = IDLE;
-  /** Held from a request's first byte to its answer's last; between requests there is none. */
+  /** Assigned from the first byte of a request until its response is complete; undefined between requests. */
   #codec: ServerCodec | undefined;
   peerEnded = false;
   answeredWhileStopping = false;
-  /** The header deadline runs already: further bytes do not move it. */
+  /** Whether the header deadline is already running: further bytes do not extend it. */
   #headDeadlineSet = true;
-  /** The last answer was complete only after the server began to stop, and its head had not said so. */
+  /** Whether the last response ended after the server began to stop, but its headers did not say so. */
   #hasOwnGrace = false;
 
   constructor(stream: IOStream, host: ConnectionHost) {
@@ -75,7 +75,7 @@ export class ServerConnection
     stream.resume();
   }
 
-  // ---- what a delegate may know of it ----
+  // ---- HTTPConnectionInfo: what delegates see ----
 
   get remoteAddress(): SocketAddress {
     return this.stream.remoteAddress;
@@ -93,7 +93,7 @@ export class ServerConnection
     return this.host.services.protocol ?? (this.stream.tls === undefined ? 'http' : 'https');
   }
 
-  // ---- what its server does with it ----
+  // ---- called by the server ----
 
   get isIdle(): boolean {
     return this.#state === IDLE && this.#codec?.pump.decoder.midMessage !== true;
@@ -136,7 +136,7 @@ export class ServerConnection
     if (pump?.isPaused !== true) return;
     const { stage } = this.#state;
     if (stage === 'body') this.pace.awaitBody();
-    // Whatever has written may be another connection's request.
+    // The write that drained the stream may belong to a request on another connection.
     if (stage === 'idle' || stage === 'body') runInRootContext(pump.run, pump);
   }
 
@@ -146,17 +146,17 @@ export class ServerConnection
     this.pace.close();
     this.#enter(CLOSING);
     if (exchange !== undefined) this.#cut(exchange, endOfConnection(error));
-    // As with an exchange: what a delegate throws here must not reach the stream.
+    // As in ServerExchange: what a delegate throws here must not reach the stream.
     callReporting(
       () => delegate.onClose?.(this),
       undefined,
-      (failure) => loop.logger.error({ error: failure }, 'hearing of a closed connection failed'),
+      (failure) => loop.logger.error({ error: failure }, "the delegate's onClose callback threw"),
     );
     monitor.connectionEnded(this, this.stream.closeReason ?? 'we-ended', error);
     this.host.services.connectionEnded(this, undefined);
   }
 
-  /** A peer was too slow, or has rested for too long. */
+  /** Called when the peer was too slow, or the connection was idle for too long. */
   deadlinePassed(): void {
     const { stage } = this.#state;
     if (stage === 'idle' && this.stream.queuedBytes === 0) {
@@ -166,11 +166,11 @@ export class ServerConnection
       const error = this.pace.checkBody();
       if (error !== undefined) this.#refuseSlow(error);
     } else if (!this.pace.readerProgresses(this.stream)) {
-      this.stream.reset(new HTTPDeadlineError('the peer does not read its answer'));
+      this.stream.reset(new HTTPDeadlineError('the peer does not read the response'));
     }
   }
 
-  // ---- called by the exchange of the request under way ----
+  // ---- called by the exchange of the current request ----
 
   answerCompleted(exchange: ServerExchange): void {
     const { limits, services, drain } = this.host;
@@ -179,7 +179,7 @@ export class ServerConnection
     services.monitor.requestEnded(token, 'answered', status, bodyBytesSent, undefined);
     const stopping = drain.phase !== 'serving';
     if (stopping) this.answeredWhileStopping = true;
-    // The peer may use the connection again where the head has said nothing against it, be we stopping or not.
+    // Even if the server is stopping, the peer may send another request unless the response headers announced a close.
     if (this.#codec?.encoder.keepAlive !== true || !exchange.requestComplete || exchange.isLastRequest) {
       this.#startClosing();
       return;
@@ -219,7 +219,7 @@ export class ServerConnection
   get takesEvents(): boolean {
     const { stage } = this.#state;
     if (stage !== 'idle' && stage !== 'body') return false;
-    // Closed from within a handler: nothing could be answered any more.
+    // A handler may have closed the stream: no response could be sent any more.
     return !this.#waitsForReader() && !this.stream.isClosed;
   }
 
@@ -246,7 +246,7 @@ export class ServerConnection
 
   deliverEnd(): boolean {
     const exchange = this.#exchange;
-    // Answered before its end, which only a request without a body may be: we are between requests already.
+    // No exchange: the response was complete before the request, which is possible only if the request has no body.
     if (exchange !== undefined) {
       this.pace.clear();
       this.#waitFor(exchange.requestReceived(this.#decoder.trailers), exchange);
@@ -254,12 +254,12 @@ export class ServerConnection
     return this.#state === IDLE;
   }
 
-  /** The end may have come before the request under way was begun: after pipelined ones. */
+  /** With pipelined requests, the peer may have half-closed before the current request was started. */
   deliverPeerEnd(): boolean {
     return this.peerEnded && this.#exchange?.notifyPeerEnded() === true;
   }
 
-  /** Keeps what was not decoded, and asks for more where more is wanted. */
+  /** Keeps undecoded bytes, and resumes reading if more of them can be processed. */
   pumped(): void {
     const codec = this.#codec;
     const { stage } = this.#state;
@@ -276,7 +276,7 @@ export class ServerConnection
       return;
     }
     pump.resume();
-    // More may have come while it was resumed, and a request may be under way.
+    // Resuming may have delivered more bytes, so that a request may be in progress now.
     if (this.#state === IDLE && this.#codec === codec) this.#rest(codec);
   }
 
@@ -292,7 +292,7 @@ export class ServerConnection
 
   failed(error: unknown): void {
     const exchange = this.#exchange;
-    // Delegates may run decoders of their own, whose errors look the same.
+    // Delegates may run decoders of their own, whose errors have the same class.
     const isOfDecoder = error !== undefined && this.#codec?.pump.decoder.failure === error;
     if (exchange === undefined && this.#state !== UNCLAIMED && !isOfDecoder) {
       this.host.services.loop.logger.error({ error }, FAILED_LATE);
@@ -300,28 +300,28 @@ export class ServerConnection
     }
     const failure = judgeFailure(error, exchange?.closeReason);
     if (failure.kind === 'broken')
-      this.host.services.loop.logger.error({ error }, 'answering a request failed');
+      this.host.services.loop.logger.error({ error }, 'handling a request failed');
     else if (failure.kind === 'refused' || exchange?.headSent !== true)
       logRefusal(failure, this, this.host.services);
     this.#answerInPlace(failure);
   }
 
-  /** The one place where the state is assigned. A request's own stage changes in its exchange. */
+  /** The only place where the state is assigned. The stage of a request changes in its exchange. */
   #enter(state: State): void {
     this.#state = state;
   }
 
-  /** The request under way, until its answer is complete. */
+  /** The current request, until its response is complete. */
   get #exchange(): ServerExchange | undefined {
     return this.#state instanceof ServerExchange ? this.#state : undefined;
   }
 
-  /** For where a request is under way, so that there is a codec. */
+  /** Must be read only while a request is in progress: only then is there a codec. */
   get #decoder(): RequestDecoder {
     return (this.#codec as ServerCodec).pump.decoder;
   }
 
-  /** Whether nothing more is taken from the peer before it has read of what we wrote. */
+  /** Whether the peer must read more of the response before more is read from the peer. */
   #waitsForReader(): boolean {
     const { queuedBytes } = this.stream;
     if (queuedBytes <= HIGH_WATER_BYTES) return false;
@@ -329,7 +329,7 @@ export class ServerConnection
     return stage === 'idle' || (stage === 'body' && queuedBytes > this.host.limits.maxUnsentBytes);
   }
 
-  /** Between requests, or in the middle of a head: gives the codec back, or sees to it that the head goes on. */
+  /** Between requests: gives the codec back. In the middle of a head: starts the header deadline. */
   #rest(codec: ServerCodec): void {
     const { decoder } = codec.pump;
     if (decoder.atRest) {
@@ -341,7 +341,7 @@ export class ServerConnection
     }
   }
 
-  /** Goes on with a request, once the delegate's promise has settled where it returned one. */
+  /** Continues with a request: immediately, or after the promise that the delegate returned is settled. */
   #waitFor(waiting: unknown, exchange: ServerExchange): void {
     const isOpen = this.#state === exchange && exchange.stage === 'body';
     if (!isThenable(waiting)) {
@@ -360,7 +360,7 @@ export class ServerConnection
     this.#answerInPlace(failure);
   }
 
-  /** Answers in place of the delegate where it has not begun to, and ends the connection either way. */
+  /** Responds in place of the delegate if it has not sent headers yet. Ends the connection in either case. */
   #answerInPlace(failure: FailedRequest): void {
     const exchange = this.#exchange;
     if (exchange?.headSent === true) {
@@ -374,7 +374,7 @@ export class ServerConnection
     this.#startClosing();
   }
 
-  /** The request under way will not be answered to the end. */
+  /** Ends the current request without a complete response. */
   #cut(exchange: ServerExchange, reason: Error): void {
     if (this.#state !== CLOSING) this.#enter(UNCLAIMED);
     exchange.cut(reason);
@@ -382,14 +382,15 @@ export class ServerConnection
     this.host.services.monitor.requestEnded(exchange.token, 'cut', status, bodyBytesSent, reason);
   }
 
-  /** The peer has ended, and all that came was decoded: no request will come, and no body be completed. */
+  /** Closes after the peer has half-closed between requests or in a body, once all bytes are decoded. */
   #inputOver(): void {
     const exchange = this.#exchange;
-    if (exchange !== undefined) this.#cut(exchange, closedEarly('the peer ended in the middle of a body'));
+    if (exchange !== undefined)
+      this.#cut(exchange, closedEarly('the peer stopped sending in the middle of a body'));
     this.#startClosing();
   }
 
-  /** What was written leaves; nothing more is read. */
+  /** Stops reading, sends what was written, and then closes the connection. */
   #startClosing(): void {
     if (this.#state === CLOSING) return;
     this.#enter(CLOSING);

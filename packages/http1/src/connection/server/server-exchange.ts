@@ -18,12 +18,15 @@ import { HalfClosed } from './half-closed.ts';
 import type { PeerPace } from './peer-pace.ts';
 import type { ServerCodec } from './server-codecs.ts';
 
-/** Above this many unsent bytes their reader must make progress, and no further request is begun. */
+/**
+ * While more bytes than this are unsent, the peer must make progress in reading them, and no new request is started:
+ * a client that does not read its responses cannot make the server do more work.
+ */
 export const HIGH_WATER_BYTES = 64 * 1024;
 
-/** What the head of a request says of it, beyond what its delegate hears. */
+/** A request head with the framing that only the connection needs. */
 export interface BegunRequest extends RequestHead {
-  /** -1 where it is chunked. */
+  /** In bytes; -1 if the body is chunked. */
   readonly bodyLength: number;
   readonly expectContinue: boolean;
 }
@@ -33,51 +36,51 @@ export interface ExchangeOwner {
   readonly stream: IOStream;
   readonly host: ConnectionHost;
   readonly pace: PeerPace;
-  /** Whether the peer has ended its side. */
+  /** Whether the peer has shut down its writing side. */
   readonly peerEnded: boolean;
   answerCompleted(exchange: ServerExchange): void;
-  /** The answer will not be completed: the stream is closed or must be reset, for this reason. */
+  /** Called if the response cannot be completed: the stream is closed, or must be reset with `reason`. */
   answerFailed(exchange: ServerExchange, reason: Error): void;
   detach(onStopping: (() => void) | undefined): IOStream;
 }
 
 /**
- * One request's claim to the connection: what was received of it, and the answer to it. It outlives its turn safely:
- * once the answer is complete, or the connection is gone, nothing written here reaches the answer of another request.
+ * One request on a connection, and the response to it. A delegate may keep it safely: after the response is complete or
+ * the connection has ended, nothing written to it can get into the response to another request.
  */
 export class ServerExchange implements HTTPServerExchange {
   readonly head: BegunRequest;
   readonly connection: HTTPConnectionInfo;
-  /** For the connection: how far the request is. Held: the delegate's promise holds back what comes next. */
+  /** For the connection: the progress of the request. `held`: it waits for a promise of the delegate. */
   stage: 'body' | 'held' | 'answering' = 'body';
-  /** For the connection: the whole request has come. */
+  /** For the connection: whether the whole request was received. */
   requestComplete: boolean;
-  /** For the connection: what its monitor keeps for this request. */
+  /** For the connection: the monitor's token for this request. */
   token: RequestToken | undefined = undefined;
-  /** For the connection: of the answer's head; 0 while none was written. */
+  /** For the connection: the status of the response; 0 until its headers are written. */
   status = 0;
-  /** For the connection: of the answer's body, without framing. */
+  /** For the connection: bytes of the response body that were written, without framing. */
   bodyBytesSent = 0;
-  /** For the connection: the reason that the delegate was given first, by which it may have aborted its work. */
+  /** For the connection: the first reason passed to the delegate, which may have aborted its work with it. */
   closeReason: Error | undefined = undefined;
   readonly #owner: ExchangeOwner;
   readonly #codec: ServerCodec;
-  /** The delegate of the request, until the answer is complete or the connection gone. */
+  /** The delegate of the request, until the response is complete or the connection has ended. */
   #message: HTTPMessageDelegate | undefined;
-  /** The peer waits for `100 Continue` before it sends the body. */
+  /** Whether the peer waits for `100 Continue` before it sends the body. */
   #expectsContinue: boolean;
-  /** Since when the request is held, where that matters; else 0. */
+  /** The time at which the request was last held; 0 unless the body has a timeout. */
   #heldAt = 0;
-  /** Where a body is put together that the delegate wants as a whole. */
+  /** Collects the body if the delegate needs all of it at once. */
   #pieces: BodyPieces | undefined;
-  /** Made when the peer has ended its side and the head of the answer was sent. */
+  /** Created once the peer has half-closed and the response headers were sent. */
   #halfClosed: HalfClosed | undefined;
   #headSent = false;
   #finished = false;
-  /** The connection ended, or took the answer over, before we were finished: writes go nowhere. */
+  /** The connection ended, or responded itself, before the response was complete: further writes are discarded. */
   #cut = false;
 
-  /** @param codec - of the connection, until the answer is complete. */
+  /** @param codec - the codec of the connection; used until the response is complete. */
   constructor(owner: ExchangeOwner, codec: ServerCodec, head: BegunRequest, connection: HTTPConnectionInfo) {
     this.#owner = owner;
     this.#codec = codec;
@@ -115,7 +118,8 @@ export class ServerExchange implements HTTPServerExchange {
   }
 
   writeInterim(status: number, headers?: HTTPHeaders): void {
-    if (this.#headSent) throw new HTTPUsageError('writeInterim: the head of this answer has been written');
+    if (this.#headSent)
+      throw new HTTPUsageError('writeInterim: the response headers have already been written');
     const wire = encodeInterim(status, headers);
     if (!this.#cut && this.head.version === 'HTTP/1.1') this.#owner.stream.send(wire);
   }
@@ -127,7 +131,7 @@ export class ServerExchange implements HTTPServerExchange {
     chunk?: string | Uint8Array,
     last = false,
   ): void {
-    if (this.#headSent) throw new HTTPUsageError('writeHead: the head of this answer has been written');
+    if (this.#headSent) throw new HTTPUsageError('writeHead: the response headers have already been written');
     if (this.#cut) return;
     const { limits, services, drain } = this.#owner.host;
     const stopping = drain.phase !== 'serving';
@@ -168,11 +172,11 @@ export class ServerExchange implements HTTPServerExchange {
     try {
       if (!this.#cut) await stream.waitDrained();
     } catch (error) {
-      // The stream may reject this before it reports its end: the delegate is notified first, in any case.
+      // The stream may reject before it reports that it is closed. The delegate is always notified first.
       if (stream.isClosed) this.#owner.answerFailed(this, endOfConnection(stream.error));
       throw this.closeReason ?? error;
     }
-    // A caller that writes and waits in a loop would never let anything else run if this resolved at once for ever.
+    // Otherwise a caller that writes and waits in a loop would spin forever, and block the event loop.
     if (this.#cut && this.closeReason !== undefined) throw this.closeReason;
   }
 
@@ -183,7 +187,7 @@ export class ServerExchange implements HTTPServerExchange {
 
   detach(onStopping?: () => void): IOStream {
     if (this.#headSent || this.#cut)
-      throw new HTTPUsageError('detach: the answer has begun, or the connection is gone');
+      throw new HTTPUsageError('detach: the response has been started, or the connection has ended');
     this.#cut = true;
     this.#headSent = true;
     this.#finished = true;
@@ -192,12 +196,12 @@ export class ServerExchange implements HTTPServerExchange {
 
   // ---- for the connection ----
 
-  /** Whether the peer has half-closed, and no pipelined request of it waits. */
+  /** Whether the peer has half-closed, and no pipelined request is buffered. */
   get isLastRequest(): boolean {
     return this.#owner.peerEnded && this.#codec.pump.decoder.bufferedBytes === 0;
   }
 
-  /** The delegate gets the head. @returns what it returned. */
+  /** Passes the head to the delegate. @returns what the delegate returned. */
   begin(message: HTTPMessageDelegate): unknown {
     const { head } = this;
     const { limits, services } = this.#owner.host;
@@ -209,7 +213,7 @@ export class ServerExchange implements HTTPServerExchange {
     return waiting;
   }
 
-  /** The delegate gets lent bytes of the body, as its own. @returns what it returned. */
+  /** Passes a copy of borrowed body bytes to the delegate. @returns what the delegate returned. */
   dataReceived(lent: Buffer, start: number, end: number): unknown {
     if (this.#message === undefined) return undefined;
     this.#expectsContinue = false;
@@ -220,21 +224,21 @@ export class ServerExchange implements HTTPServerExchange {
     return own === undefined ? undefined : this.#message.dataReceived(own);
   }
 
-  /** The whole request has come, and its delegate is told. @returns what it returned. */
+  /** Notifies the delegate that the whole request was received. @returns what the delegate returned. */
   requestReceived(trailers: HTTPHeaders | undefined): unknown {
     this.requestComplete = true;
     this.stage = 'answering';
     return this.#message?.finish(trailers);
   }
 
-  /** The delegate's promise holds back what comes next. While it does, the peer cannot make progress. */
+  /** Waits for the delegate's promise. Meanwhile no body is read, so that the peer cannot make progress. */
   hold(): void {
     this.stage = 'held';
     const { pace, host } = this.#owner;
     this.#heldAt = pace.bodyIsLimited ? host.services.loop.clock.now() : 0;
   }
 
-  /** The promise is fulfilled. @returns whether it was waited for. */
+  /** Continues after the delegate's promise is fulfilled. @returns whether the request was held. */
   release(): boolean {
     if (this.stage !== 'held') return false;
     this.stage = 'body';
@@ -245,17 +249,17 @@ export class ServerExchange implements HTTPServerExchange {
     return true;
   }
 
-  /** `100 Continue` (RFC 9110 §10.1.1), unless the body is being sent already or the response has been started. */
+  /** Sends `100 Continue` (RFC 9110 §10.1.1) unless the body is already arriving or the response has been started. */
   askForBody(): void {
     if (!this.#expectsContinue) return;
     this.#expectsContinue = false;
     if (this.stage !== 'body' || this.#headSent || this.#codec.pump.decoder.bufferedBytes > 0) return;
-    // The decoder's next step refuses it with 413: a client that waits need not send it first.
+    // The decoder will refuse this body with 413: the waiting client need not send it.
     if (this.head.bodyLength > this.#codec.pump.decoder.maxBodyBytes) return;
     this.#owner.stream.send(encodeInterim(100));
   }
 
-  /** The peer has ended its side, which does not end the message. @returns whether the delegate was told now, for once. */
+  /** Notifies the delegate, once, that the peer has half-closed. @returns whether it was notified by this call. */
   notifyPeerEnded(): boolean {
     if (this.closeReason !== undefined || this.stage === 'body') return false;
     if (this.#headSent) this.#expectWrite();
@@ -264,7 +268,7 @@ export class ServerExchange implements HTTPServerExchange {
     return true;
   }
 
-  /** Whatever is still written goes nowhere, and the delegate hears, once, that its message will not be completed. */
+  /** Discards further writes, and notifies the delegate, once, that its message will not be completed. */
   cut(reason: Error): void {
     this.#cut = true;
     const message = this.#message;
@@ -284,29 +288,32 @@ export class ServerExchange implements HTTPServerExchange {
     }));
   }
 
-  /** What a delegate throws here is its own, and must not reach the stream that all else depends on. */
+  /** Notifies a delegate. What it throws is logged: it must not reach the stream. */
   #tell(message: HTTPMessageDelegate | undefined, reason: Error): void {
     callReporting(
       () => message?.connectionClosed(reason),
       undefined,
       (error) =>
-        this.#owner.host.services.loop.logger.error({ error }, 'hearing of a closed connection failed'),
+        this.#owner.host.services.loop.logger.error(
+          { error },
+          "the delegate's connectionClosed callback threw",
+        ),
     );
   }
 
   #requireOpen(operation: string): void {
-    if (!this.#headSent) throw new HTTPUsageError(`${operation}: writeHead comes first`);
-    if (this.#finished) throw new HTTPUsageError(`${operation}: this answer is complete`);
+    if (!this.#headSent) throw new HTTPUsageError(`${operation}: call writeHead first`);
+    if (this.#finished) throw new HTTPUsageError(`${operation}: the response is complete`);
   }
 
-  /** More of the answer was written. While a body is awaited, its sender is who must make progress. */
+  /** Called after more of the response was written. While a request body is awaited, only its progress is checked. */
   #written(): void {
     const { stream, pace } = this.#owner;
     if (this.#owner.peerEnded) this.#expectWrite();
     if (stream.queuedBytes > HIGH_WATER_BYTES && this.stage !== 'body') pace.watchReader(stream);
   }
 
-  /** The peer has ended its side: the answer, whose head was sent, must go on within `halfClosedMs`. */
+  /** After the peer has half-closed, more of a response whose headers were sent must be written in `halfClosedMs`. */
   #expectWrite(): void {
     const { stream, host } = this.#owner;
     this.#halfClosed ??= new HalfClosed(stream, host, (reason) => this.#owner.answerFailed(this, reason));
