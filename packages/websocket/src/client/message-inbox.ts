@@ -2,7 +2,7 @@ import { onAbort } from '@landspout/ioloop/reactor';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
 import { WebSocketUsageError } from '../protocol/index.ts';
 
-/** A connection reads ahead this far of its reader: enough that the two seldom wait for each other. */
+/** How far the connection reads ahead of its reader: far enough that neither often waits for the other. */
 const MAX_WAITING_MESSAGES = 64;
 const MAX_WAITING_LENGTH = 64 * 1024;
 
@@ -12,9 +12,11 @@ interface Reader {
   readonly stopListening: () => void;
 }
 
-/** Messages on their way to a reader that asks for them. Full, it holds the connection back. */
+/**
+ * Queues messages until the reader asks for them. While the queue is full, the connection delivers no more messages.
+ */
 export class MessageInbox implements WebSocketDelegate {
-  /** Resolves when the connection is gone. */
+  /** Resolves when the connection is closed. */
   readonly whenClosed: Promise<void>;
   readonly #messages: (string | Uint8Array)[] = [];
   #length = 0;
@@ -29,11 +31,16 @@ export class MessageInbox implements WebSocketDelegate {
     });
   }
 
-  /** The next message; null when there will be none. */
+  /** Resolves to the next message, or to null if no more will come. */
   read(signal: AbortSignal | undefined): Promise<string | Uint8Array | null> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#reader !== undefined) {
-      return Promise.reject(new WebSocketUsageError('ERR_WEBSOCKET_BUSY', 'another read is waiting'));
+      return Promise.reject(
+        new WebSocketUsageError(
+          'ERR_WEBSOCKET_BUSY',
+          'readMessage: an earlier call is still waiting for a message',
+        ),
+      );
     }
     const message = this.#messages.shift();
     if (message !== undefined) {
@@ -77,7 +84,7 @@ export class MessageInbox implements WebSocketDelegate {
     this.#markClosed();
   }
 
-  /** Nothing above fails. */
+  /** Never called: none of the callbacks above fails. */
   callbackFailed(): void {}
 
   #isFull(): boolean {

@@ -8,22 +8,23 @@ import { webSocketChecks } from '../protocol/limits.ts';
 import { MessageInbox } from './message-inbox.ts';
 
 export interface ReadMessageOptions {
-  /** Stops the wait. No message is lost. */
+  /** Cancels the wait. No message is lost: the next read returns it. */
   readonly signal?: AbortSignal;
 }
 
 const READ_OPTIONS: OptionNames<ReadMessageOptions> = { signal: true };
 
 /**
- * The client's end of a WebSocket, as `websocketConnect` gives it: messages are read when they are wanted, and a
- * reader that falls behind slows the server down. Reading is also what notices the server's close.
+ * The client's end of a WebSocket, as returned by `websocketConnect`. The program reads messages when it wants them. Up
+ * to 64 messages, or about 64 KiB, are read ahead; then back-pressure slows the server down, and a close by the server
+ * is noticed only after more messages are read.
  *
  * @example
  * for await (const message of connection) console.log(message);
  * console.log(connection.closeCode);
  */
 export class WebSocketClientConnection implements AsyncIterable<string | Uint8Array> {
-  /** The subprotocol that the server chose; `undefined` for none. */
+  /** The subprotocol that the server chose; `undefined` if it chose none. */
   readonly selectedSubprotocol: string | undefined;
   readonly #inbox = new MessageInbox();
   readonly #connection: WebSocketConnection;
@@ -40,31 +41,37 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
     return this.#connection.isOpen;
   }
 
-  /** The code of the server's close frame; 1005 when it gave none, 1006 when none came; `undefined` before the end. */
+  /**
+   * The code in the server's close frame: 1005 if the frame had no code, 1006 if the connection ended without a close
+   * frame. `undefined` until then.
+   */
   get closeCode(): number | undefined {
     return this.#connection.closeCode;
   }
 
-  /** The reason in the server's close frame, or an empty string. */
+  /** The reason in the server's close frame; empty if there is none. */
   get closeReason(): string {
     return this.#connection.closeReason;
   }
 
-  /** Why there was no orderly end, where that is known: what the server did wrong, a deadline, the network. */
+  /**
+   * Why the connection did not close in an orderly way, if known: a protocol error of the server, a timeout or a
+   * network error.
+   */
   get closeError(): Error | undefined {
     return this.#connection.closeError;
   }
 
-  /** Bytes that wait for the server to read. */
+  /** Bytes that are written but not yet sent, because the server does not read fast enough. */
   get queuedBytes(): number {
     return this.#connection.queuedBytes;
   }
 
   /**
-   * Reads the next message: text as a string, else bytes, which are yours.
+   * Reads the next message: text as a string, binary as bytes, which the caller owns.
    *
-   * @returns null when the connection is gone and all messages that came were read; see {@link closeCode}.
-   * @throws WebSocketUsageError `ERR_WEBSOCKET_BUSY` when another read is waiting; the reason of `signal`.
+   * @returns null if the connection is closed and all received messages were read; see {@link closeCode}.
+   * @throws WebSocketUsageError `ERR_WEBSOCKET_BUSY` if another read is pending; the reason of `signal`.
    */
   readMessage(options?: ReadMessageOptions): Promise<string | Uint8Array | null> {
     if (options === undefined) return this.#inbox.read(undefined);
@@ -76,7 +83,7 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
     return this.#inbox.read(options.signal);
   }
 
-  /** Reads messages until the connection is gone. Leaving the loop early begins to close. */
+  /** Reads messages until the connection is closed. Leaving the loop early starts the closing handshake. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string | Uint8Array, void, undefined> {
     try {
       for (;;) {
@@ -99,22 +106,25 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
     return this.#connection.ping(payload);
   }
 
-  /** Begins the closing handshake. What came before can still be read. See {@link WebSocketConnection.close}. */
+  /**
+   * Starts the closing handshake. Messages received before the call can still be read. See
+   * {@link WebSocketConnection.close}.
+   */
   close(code?: number, reason = ''): void {
     this.#connection.close(code, reason);
   }
 
-  /** Cuts the connection without a close frame. */
+  /** Resets the connection without sending a close frame. */
   abort(error?: Error): void {
     this.#connection.abort(error);
   }
 
-  /** TCP_NODELAY, which is on by default. */
+  /** Sets TCP_NODELAY, which is on by default. */
   setNoDelay(on: boolean): void {
     this.#connection.setNoDelay(on);
   }
 
-  /** Resolves when the connection is gone, by whomever. */
+  /** Resolves when the connection is closed, by either side. */
   waitClosed(): Promise<void> {
     return this.#inbox.whenClosed;
   }

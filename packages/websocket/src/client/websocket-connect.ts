@@ -1,4 +1,4 @@
-// This room knows how a client connects, and how its program reads messages. It does not know servers or handlers.
+// The client: how it connects, and how the program reads messages. Servers and handlers are in `handler/`.
 
 import { createHash } from 'node:crypto';
 import { HTTPHeaders, type ResponseHead } from '@landspout/http1';
@@ -29,19 +29,19 @@ import { webSocketChecks } from '../protocol/limits.ts';
 import { WebSocketClientConnection } from './websocket-client-connection.ts';
 
 export interface WebSocketConnectOptions extends WebSocketOptions {
-  /** Offered in this order of preference: at most 64 different tokens. */
+  /** Subprotocols to offer, in order of preference: at most 64 different tokens. Default: none. */
   readonly subprotocols?: readonly string[];
-  /** Further headers of the request, such as Authorization. Those of the handshake itself are refused. */
+  /** Additional request headers, such as Authorization. Headers of the handshake itself are refused. */
   readonly headers?: HTTPHeadersInit;
-  /** The Origin to name. Default: none, as programs do. */
+  /** The value of the Origin header. Default: no such header, which only browsers need. */
   readonly origin?: string;
-  /** For all of resolving, connecting, TLS and the opening handshake; 0 is no limit. Default 20 s. */
+  /** Limit for name resolution, connecting, TLS and the opening handshake together; 0: no limit. Default: 20 s. */
   readonly connectTimeoutMs?: number;
-  /** Stops connecting. Of no effect on a connection that is open. */
+  /** Cancels connecting. It has no effect once the connection is open. */
   readonly signal?: AbortSignal;
-  /** For `wss`. Default: the server's certificate must be vouched for and name the host. */
+  /** TLS options for `wss:` URLs. Default: the server's certificate must be trusted and must match the host name. */
   readonly tls?: TlsClientOptions;
-  /** Default: the system's. */
+  /** Resolves the host name. Default: the resolver of the system. */
   readonly resolver?: Resolver;
 }
 
@@ -59,15 +59,15 @@ const CONNECT_OPTIONS: OptionNames<WebSocketConnectOptions> = {
 const DEFAULT_CONNECT_TIMEOUT_MS = 20_000;
 
 /**
- * Opens a WebSocket.
+ * Opens a WebSocket connection.
  *
- * @param url - `ws://host[:port]/path?query`, or `wss:` over TLS; without a user or a fragment.
- * @returns the connection; yours to close.
- * @throws WebSocketHandshakeError when the server answers with anything but a correct 101, with its `status`: a
- *   redirect is not followed. WebSocketTimeoutError `ERR_WEBSOCKET_CONNECT_TIMEOUT`; the reason of `signal`;
- *   WebSocketUsageError `ERR_WEBSOCKET_BAD_URL`, `ERR_WEBSOCKET_BAD_OPTION`, `ERR_WEBSOCKET_BAD_SUBPROTOCOL`; what
- *   `TCPClient.connect` throws; Http1ProtocolError and HTTPClosedError from a server that does not speak HTTP.
- *   Nothing stays open then.
+ * @param url - `ws://host[:port]/path?query`, or `wss:` for TLS. User information and fragments are refused.
+ * @returns the connection, which the caller must close.
+ * @throws WebSocketHandshakeError with the `status` of the response, if it is not a correct 101. Redirects are not
+ *   followed. WebSocketTimeoutError `ERR_WEBSOCKET_CONNECT_TIMEOUT`; the reason of `signal`; WebSocketUsageError
+ *   `ERR_WEBSOCKET_BAD_URL`, `ERR_WEBSOCKET_BAD_OPTION` or `ERR_WEBSOCKET_BAD_SUBPROTOCOL`; the errors of
+ *   `TCPClient.connect`; Http1ProtocolError or HTTPClosedError if the server does not speak HTTP. After an error
+ *   nothing stays open.
  *
  * @example
  * const connection = await websocketConnect('ws://127.0.0.1:8888/echo');
@@ -83,7 +83,8 @@ export async function websocketConnect(
   const settings = resolveWebSocketOptions(pickOptions(options, WEBSOCKET_OPTIONS));
   webSocketChecks.durationMs('websocketConnect', 'connectTimeoutMs', connectTimeoutMs);
   const target = parseWebSocketUrl(String(url));
-  if (target.scheme === 'ws' && options.tls !== undefined) throw badOption('tls is for wss: URLs');
+  if (target.scheme === 'ws' && options.tls !== undefined)
+    throw badOption('websocketConnect: tls is only for wss: URLs');
   const key = handshakeKey(settings.randomBytes(16));
   const headers = requestHeaders(target, key, options);
 
@@ -91,7 +92,7 @@ export async function websocketConnect(
   const controller = new AbortController();
   const stopListening = onAbort(signal, (reason) => controller.abort(reason));
   const expire = (): void => {
-    const detail = `not connected to ${target.authority} within ${connectTimeoutMs} ms`;
+    const detail = `connecting to ${target.authority} took longer than ${connectTimeoutMs} ms`;
     controller.abort(new WebSocketTimeoutError('ERR_WEBSOCKET_CONNECT_TIMEOUT', detail));
   };
   const timer = connectTimeoutMs === 0 ? undefined : settings.clock.setTimeout(expire, connectTimeoutMs);
@@ -111,7 +112,7 @@ export async function websocketConnect(
 
 const DEFAULT_PORTS = { ws: 80, wss: 443 };
 
-/** RFC 6455 §3. @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_URL`. */
+/** Parses a URL as RFC 6455 §3 requires. @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_URL`. */
 function parseWebSocketUrl(text: string): AbsoluteUrl {
   let url: AbsoluteUrl;
   try {
@@ -120,9 +121,10 @@ function parseWebSocketUrl(text: string): AbsoluteUrl {
     if (!(error instanceof Http1UsageError)) throw error;
     throw badUrl(error.message, error);
   }
-  if (url.hasFragment) throw badUrl('a WebSocket URL has no fragment: leave out "#" and what follows');
+  if (url.hasFragment)
+    throw badUrl('a WebSocket URL must not have a fragment; remove "#" and what follows it');
   if (url.userInformation !== undefined) {
-    throw badUrl('a WebSocket URL has no user information: set the header Authorization');
+    throw badUrl('a WebSocket URL must not have user information; pass an Authorization header in `headers`');
   }
   return url;
 }
@@ -131,7 +133,7 @@ function badUrl(detail: string, cause?: unknown): WebSocketUsageError {
   return new WebSocketUsageError('ERR_WEBSOCKET_BAD_URL', `websocketConnect: ${detail}`, { cause });
 }
 
-/** What only the handshake may say. */
+/** Headers that only the handshake sets. */
 const HANDSHAKE_FIELDS = /^(?:connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;
 
 function requestHeaders(target: AbsoluteUrl, key: string, options: WebSocketConnectOptions): HTTPHeaders {
@@ -142,7 +144,8 @@ function requestHeaders(target: AbsoluteUrl, key: string, options: WebSocketConn
   if (subprotocols.length > 0) headers.set('Sec-WebSocket-Protocol', formatSubprotocols(subprotocols));
   if (origin !== undefined) headers.set('Origin', origin);
   for (const [name, value] of HTTPHeaders.from(options.headers ?? {}).getAll()) {
-    if (HANDSHAKE_FIELDS.test(name)) throw badOption(`headers: ${name} belongs to the handshake`);
+    if (HANDSHAKE_FIELDS.test(name))
+      throw badOption(`websocketConnect: headers: ${name} is set by the handshake; leave it out`);
     if (name.toLowerCase() === 'host') headers.set(name, value);
     else headers.add(name, value);
   }
@@ -153,7 +156,7 @@ function dial(target: AbsoluteUrl, options: WebSocketConnectOptions, signal: Abo
   const { host, port, scheme } = target;
   const { tls = true, resolver } = options;
   const client = new TCPClient(resolver === undefined ? {} : { resolver });
-  // The deadline is in the signal: it covers the handshake too.
+  // No timeout here: the deadline is part of the signal, which covers the handshake too.
   return client.connect({ host, port, signal, timeoutMs: 0, ...(scheme === 'wss' ? { tls } : {}) });
 }
 

@@ -1,12 +1,12 @@
 import { type Clock, consoleLogger } from '@landspout/ioloop';
 import { DeadlineWheel } from '@landspout/ioloop/reactor';
 
-/** How late a ping, or the end of a patience, may come. */
+/** How late a ping or a timeout may be. */
 const TICK_MS = 100;
 
 const wheels = new WeakMap<Clock, DeadlineWheel>();
 
-/** The wheel that all connections on `clock` share: one timer, however many there are. */
+/** Returns the wheel that all connections on `clock` share, so that they need only one timer. */
 export function wheelOf(clock: Clock): DeadlineWheel {
   let wheel = wheels.get(clock);
   if (wheel === undefined) {

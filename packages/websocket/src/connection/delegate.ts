@@ -1,17 +1,20 @@
 /**
- * Hears of one connection. A throw or rejection of the first four is given to {@link callbackFailed}, and the
- * connection is closed with 1011.
+ * Is notified of the events of one connection. If one of the first four callbacks throws or rejects, the error is
+ * passed to {@link callbackFailed} and the connection is closed with 1011.
  */
 export interface WebSocketDelegate {
   /**
-   * A whole message; bytes are yours. The next one is not read until a returned promise settles. None comes once we
-   * have begun to close, as in browsers.
+   * Called with a complete message; bytes belong to the delegate. If a promise is returned, the next message is not
+   * read until it settles. No message is delivered after our side has started to close, as in browsers.
    */
   messageReceived(message: string | Uint8Array): unknown;
-  /** A ping, which has been answered. The bytes are yours. */
+  /** Called with the payload of a ping, after the pong was sent or queued. The bytes belong to the delegate. */
   pingReceived(payload: Uint8Array): unknown;
   pongReceived(payload: Uint8Array): unknown;
-  /** The last call, exactly once: the connection is gone, and its `closeCode`, `closeReason` and `closeError` stand. */
+  /**
+   * The last call, made exactly once, after the connection is closed and its `closeCode`, `closeReason` and
+   * `closeError` are final.
+   */
   connectionClosed(): unknown;
   /** Must not throw. */
   callbackFailed(error: unknown): void;

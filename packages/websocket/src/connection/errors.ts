@@ -1,25 +1,25 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
-/** Each way in which a connection can fail us that is neither bad bytes nor a mistake of the program. */
+/** Failures of a connection that neither invalid bytes nor a mistake of the program has caused. */
 export const WEBSOCKET_ERRORS = {
   ERR_WEBSOCKET_CLOSED: {
-    meaning: 'The connection is closing or closed, so nothing more can be sent on it.',
+    meaning: 'The connection is not open yet, closing or closed, so nothing can be sent on it.',
   },
   ERR_WEBSOCKET_QUEUE_FULL: {
-    meaning: 'The peer reads too slowly, and what waits for it has reached the limit.',
+    meaning: 'The peer reads too slowly: the bytes queued for it have reached the limit.',
   },
   ERR_WEBSOCKET_CONNECT_TIMEOUT: {
-    meaning: 'Connecting and the opening handshake took longer than allowed.',
+    meaning: 'Connecting and the opening handshake together took longer than allowed.',
   },
-  ERR_WEBSOCKET_PING_TIMEOUT: { meaning: 'Nothing came from the peer in the time that a ping may take.' },
+  ERR_WEBSOCKET_PING_TIMEOUT: { meaning: 'Nothing was received from the peer within the timeout of a ping.' },
   ERR_WEBSOCKET_CLOSE_TIMEOUT: {
-    meaning: 'The closing handshake took longer than allowed; the connection was cut.',
+    meaning: 'The closing handshake took longer than allowed; the connection was reset.',
   },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type WebSocketErrorCode = keyof typeof WEBSOCKET_ERRORS;
 
-/** The connection is closing or closed. What was written before the call may or may not have arrived. */
+/** The connection is not open. Messages written before it closed may or may not have reached the peer. */
 export class WebSocketClosedError extends CodedError<'ERR_WEBSOCKET_CLOSED'> {
   override readonly name = 'WebSocketClosedError';
 
@@ -28,7 +28,10 @@ export class WebSocketClosedError extends CodedError<'ERR_WEBSOCKET_CLOSED'> {
   }
 }
 
-/** The outbound queue is full. Nothing of the refused message was queued; see `whenQueueFull` for what follows. */
+/**
+ * The outbound queue is full. No part of the message was queued; `whenQueueFull` decides what happens to the
+ * connection.
+ */
 export class WebSocketLimitError extends CodedError<'ERR_WEBSOCKET_QUEUE_FULL'> {
   override readonly name = 'WebSocketLimitError';
 

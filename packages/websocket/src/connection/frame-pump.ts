@@ -3,32 +3,32 @@ import { runInRootContext } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import { type FrameDecoder, type FrameEvent, NEED_DATA } from '../protocol/index.ts';
 
-/** Who hears what a {@link FramePump} decodes. */
+/** Is notified of what a {@link FramePump} decodes. */
 export interface FrameListener {
-  /** Whether more events are wanted at all. */
+  /** Whether more events are to be delivered. */
   readonly isListening: boolean;
-  /** The content stands in the decoder's getters. Must not throw. */
+  /** Called for each event; its content is in the decoder's getters. Must not throw. */
   frameReceived(event: FrameEvent): void;
-  /** After a pause, in which nothing of the peer was noticed. */
+  /** Called after a pause, during which nothing was received from the peer. */
   readingResumed(): void;
-  /** The peer broke the protocol: nothing more will come. */
+  /** Called if the peer broke the protocol. No more events follow. */
   decodingFailed(error: unknown): void;
 }
 
 /**
- * Decodes what a stream hands over, one event at a time, and stops where a promise holds it back. What has come by
- * then is kept, and no more is read: the peer feels it, instead of our memory.
+ * Decodes the bytes of a stream, one event at a time, and stops while a promise holds it. Bytes received by then are
+ * kept, and the stream is paused once more arrive: the peer feels the back-pressure instead of our memory growing.
  */
 export class FramePump {
   readonly #stream: IOStream;
   readonly #decoder: FrameDecoder;
   readonly #listener: FrameListener;
   #held = false;
-  /** Tells the promise that holds us from one that did. */
+  /** Distinguishes the promise that holds us now from an earlier one. */
   #round = 0;
-  /** We are at work further up the stack and will go on by ourselves. */
+  /** `#run` is active further up the call stack, and will continue by itself. */
   #running = false;
-  /** An event was delivered, and bytes are there that may be the next one. */
+  /** An event was delivered, and the remaining bytes may contain the next one. */
   #hasMore = false;
   #paused = false;
 
@@ -38,25 +38,25 @@ export class FramePump {
     this.#listener = listener;
   }
 
-  /** Whether the stream is not read, so that nothing of the peer is noticed. */
+  /** Whether the stream is paused, so that nothing is received from the peer. */
   get isPaused(): boolean {
     return this.#paused;
   }
 
-  /** Bytes came. They are lent. */
+  /** Called with bytes of the stream, which are borrowed until the call returns. */
   received(bytes: Buffer, start: number, end: number): void {
     this.#decoder.receive(bytes, start, end);
     if (this.#held) this.#keepUnread();
     else this.#run();
   }
 
-  /** Holds back what comes next until `waiting` settles. A rejection goes to `failed` first. */
+  /** Delivers nothing more until `waiting` settles. If it rejects, `failed` is called with the error first. */
   holdUntil(waiting: PromiseLike<unknown>, failed: (error: unknown) => void): void {
     this.#held = true;
     this.#round += 1;
     const round = this.#round;
     const release = (): void => {
-      // The context of the one who waited is not that of the next message.
+      // The next message must not run in the async context of the code that was awaited.
       if (this.#round === round) runInRootContext(this.release, this);
     };
     Promise.resolve(waiting).then(release, (error) => {
@@ -65,7 +65,7 @@ export class FramePump {
     });
   }
 
-  /** Goes on, whatever holds us. */
+  /** Continues at once, even if a promise is still pending. */
   release(): void {
     this.#round += 1;
     this.#held = false;
@@ -77,7 +77,7 @@ export class FramePump {
     this.#running = true;
     try {
       this.#deliver();
-      // Each in a context of its own: the one before may have entered another by `enterWith`.
+      // Each event runs in a fresh async context: the one before may have entered another by `enterWith`.
       while (this.#hasMore) runInRootContext(this.#deliver, this);
     } catch (error) {
       this.#listener.decodingFailed(error);
@@ -88,7 +88,7 @@ export class FramePump {
     else this.#readOn();
   }
 
-  /** Delivers one event at most, where more may follow it. */
+  /** Delivers events, but returns after one that may be followed by another. */
   #deliver(): void {
     this.#hasMore = false;
     while (!this.#hasMore && !this.#held && this.#listener.isListening) {
@@ -99,7 +99,10 @@ export class FramePump {
     }
   }
 
-  /** While nothing comes we go on reading, so that the peer's end is noticed; what does come is kept, once. */
+  /**
+   * The stream is read until more bytes arrive, so that the end of the peer is noticed. Those bytes are kept, and then
+   * the stream is paused.
+   */
   #keepUnread(): void {
     this.#decoder.hold();
     if (this.#decoder.unreadBytes === 0 || this.#paused) return;

@@ -3,17 +3,19 @@ import { encodeClose, encodePing, encodePong, type WebSocketRole } from '../prot
 import { WebSocketClosedError, WebSocketLimitError } from './errors.ts';
 import type { WebSocketSettings } from './websocket-options.ts';
 
-/** Above this many unsent bytes only the latest ping is answered (RFC 6455 §5.5.3). */
+/** While more bytes than this are unsent, only the latest ping gets a pong (RFC 6455 §5.5.3). */
 const HIGH_WATER_BYTES = 64 * 1024;
 
-/** What one connection sends: masks where we are the client, and bounds what waits for a slow peer. */
+/** Writes the frames of one connection: masks them on a client, and limits how much is queued for a slow peer. */
 export class FrameWriter {
   readonly #stream: IOStream;
   readonly #role: WebSocketRole;
   readonly #settings: WebSocketSettings;
-  /** Of the latest ping that is not answered, because the peer does not read. */
+  /** The payload of the latest ping without a pong, because the peer does not read. */
   #owedPong: Uint8Array | undefined;
-  /** The stream's promise that its writes of one turn share, and ours made of it. */
+  /**
+   * The promise that the stream returned for the writes of this loop iteration, and our own promise derived from it.
+   */
   #streamPromise: Promise<void> | undefined;
   #writePromise: Promise<void> | undefined;
 
@@ -23,12 +25,17 @@ export class FrameWriter {
     this.#settings = settings;
   }
 
-  /** For one frame only; `undefined` on a server, which never masks. */
+  /** A fresh masking key for one frame; `undefined` on a server, which never masks. */
   maskKey(): Uint8Array | undefined {
     return this.#role === 'client' ? this.#settings.randomBytes(4) : undefined;
   }
 
-  /** @returns a promise for "all of this turn is with the kernel", shared and safe to ignore; or why there is no room. */
+  /**
+   * Writes a frame.
+   *
+   * @returns a promise that resolves when the kernel has taken everything written in this loop iteration; it is shared
+   *   and safe to ignore. If there is no room, the error instead.
+   */
   write(frame: Uint8Array): Promise<void> | WebSocketLimitError {
     if (!this.#hasRoom(frame.length)) return this.fullError(frame.length);
     let sent: Promise<void>;
@@ -42,14 +49,14 @@ export class FrameWriter {
       this.#streamPromise = sent;
       this.#writePromise = ignorable(
         sent.catch((cause) => {
-          throw new WebSocketClosedError('the connection ended before all was sent', { cause });
+          throw new WebSocketClosedError('the connection ended before everything was sent', { cause });
         }),
       );
     }
     return this.#writePromise;
   }
 
-  /** As {@link write}, without a promise. */
+  /** Writes a frame without making a promise. Returns whether there was room. */
   send(frame: Uint8Array): boolean {
     return this.#hasRoom(frame.length) && this.#sendControl(frame);
   }
@@ -58,18 +65,21 @@ export class FrameWriter {
     this.#sendControl(encodePing('', this.maskKey()));
   }
 
-  /** @returns false when not even a close frame finds room. @throws WebSocketUsageError. */
+  /** @returns false if there is no room even for a close frame. @throws WebSocketUsageError. */
   sendClose(code: number | undefined, reason: string): boolean {
     return this.#sendControl(encodeClose(code, reason, this.maskKey()));
   }
 
-  /** Sends a pong, or remembers that it is owed while the peer does not read: a flood of pings costs no memory. */
+  /**
+   * Sends a pong. While the peer does not read, only the latest ping is remembered, so a flood of pings costs no
+   * memory.
+   */
   answerPing(payload: Uint8Array): void {
     if (this.#stream.queuedBytes > HIGH_WATER_BYTES) this.#owedPong = payload;
     else this.#sendControl(encodePong(payload, this.maskKey()));
   }
 
-  /** All that was queued has reached the kernel. */
+  /** Called when the kernel has taken all queued bytes. */
   drained(): void {
     this.#streamPromise = undefined;
     this.#writePromise = undefined;
@@ -80,17 +90,20 @@ export class FrameWriter {
 
   fullError(byteLength: number, cause?: Error): WebSocketLimitError {
     const { queuedBytes } = this.#stream;
-    const detail = `${queuedBytes} bytes wait for a slow peer, and there is no room for ${byteLength} more`;
+    const detail = `${queuedBytes} bytes are queued for a slow peer; there is no room for ${byteLength} more`;
     return new WebSocketLimitError(detail, cause === undefined ? {} : { cause });
   }
 
-  /** A first piece of any size is taken: its memory is the caller's already. The bound is for what piles up. */
+  /**
+   * If nothing is queued, a frame of any size is accepted: the caller already holds its memory. The limit is for what
+   * accumulates.
+   */
   #hasRoom(byteLength: number): boolean {
     const { queuedBytes } = this.#stream;
     return queuedBytes === 0 || queuedBytes + byteLength <= this.#settings.maxQueuedBytes;
   }
 
-  /** Bounded by the stream alone, so that a close frame finds room behind a full queue of messages. */
+  /** Only the limit of the stream applies, so that a close frame finds room even if the queue of messages is full. */
   #sendControl(frame: Uint8Array): boolean {
     try {
       this.#stream.send(frame);
@@ -102,7 +115,7 @@ export class FrameWriter {
   }
 }
 
-/** A promise whose rejection nobody needs to look at. */
+/** Marks a promise as handled, so that ignoring its rejection is safe. */
 export function ignorable(promise: Promise<void>): Promise<void> {
   promise.catch(() => {});
   return promise;

@@ -2,14 +2,16 @@ import { type JsonObject, jsonText } from '@landspout/http1';
 import { shownValue } from '@landspout/ioloop/errors';
 import { WebSocketUsageError } from '../protocol/index.ts';
 
-/** What can be sent as a message: text, bytes as a binary message, or an object or array as the text of its JSON. */
+/** Data for one message: a string is sent as text, bytes as a binary message, and an object or array as JSON text. */
 export type MessageData = string | Uint8Array | JsonObject | readonly unknown[];
 
-/** @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_DATA` for what would not arrive as what it is. */
+/**
+ * Converts data to text or bytes. @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_DATA` if it has no JSON text.
+ */
 export function toMessage(data: MessageData): string | Uint8Array {
   if (typeof data === 'string' || data instanceof Uint8Array) return data;
   const json = jsonText(data);
   if (json !== undefined) return json;
-  const detail = `text, a Uint8Array or an object with JSON was expected, not ${shownValue(data)}`;
+  const detail = `writeMessage: data must be a string, a Uint8Array, an object or an array, got ${shownValue(data)}`;
   throw new WebSocketUsageError('ERR_WEBSOCKET_UNSENDABLE_DATA', detail);
 }

@@ -2,15 +2,15 @@ import type { Clock } from '@landspout/ioloop';
 import { Deadline, type DeadlineEntry } from '@landspout/ioloop/reactor';
 import { wheelOf } from './deadline-wheels.ts';
 
-/** Who is pinged. */
+/** The connection that a {@link PingSchedule} sends pings on. */
 export interface PingTarget {
-  /** Whether we do not read at present, so that an answer could not be noticed. */
+  /** Whether the connection does not read at present, so that a pong would not be noticed. */
   readonly isPaused: boolean;
   sendPing(): void;
   pingTimedOut(): void;
 }
 
-/** Sends pings from start to start, the first after one interval, and notices that nothing comes back. */
+/** Sends a ping every interval, the first after one interval, and reports if nothing comes back. */
 export class PingSchedule implements DeadlineEntry {
   readonly #target: PingTarget;
   readonly #clock: Clock;
@@ -18,10 +18,10 @@ export class PingSchedule implements DeadlineEntry {
   readonly #timeoutMs: number;
   readonly #deadline: Deadline;
   #nextPingAt: number;
-  /** When a sign of life is due; Infinity while none is. */
+  /** When the peer must have sent something; Infinity if no ping is outstanding. */
   #answerDueAt = Number.POSITIVE_INFINITY;
 
-  /** @param timeoutMs - 0 never gives up. */
+  /** @param timeoutMs - 0: no timeout. */
   constructor(target: PingTarget, clock: Clock, intervalMs: number, timeoutMs: number) {
     this.#target = target;
     this.#clock = clock;
@@ -32,7 +32,7 @@ export class PingSchedule implements DeadlineEntry {
     this.#deadline.set(intervalMs);
   }
 
-  /** The peer is alive. Cheap: called for everything that comes. */
+  /** Called whenever bytes are received: the peer is alive. Cheap. */
   heard(): void {
     this.#answerDueAt = Number.POSITIVE_INFINITY;
   }
@@ -52,10 +52,10 @@ export class PingSchedule implements DeadlineEntry {
     }
     if (now >= this.#nextPingAt) {
       this.#target.sendPing();
-      // Slots that were missed, as after a suspended machine, are skipped.
+      // Pings that were missed, for example while the machine was suspended, are skipped.
       const missed = Math.floor((now - this.#nextPingAt) / this.#intervalMs);
       this.#nextPingAt += (missed + 1) * this.#intervalMs;
-      // The oldest ping that is unanswered counts.
+      // The timeout counts from the oldest ping without a response.
       if (this.#timeoutMs > 0) this.#answerDueAt = Math.min(this.#answerDueAt, now + this.#timeoutMs);
     }
     this.#deadline.set(Math.max(0, Math.min(this.#nextPingAt, this.#answerDueAt) - now));

@@ -1,5 +1,5 @@
-// This room knows one open connection over a stream, the same for both ends: frames, deadlines, back-pressure, the closing
-// handshake. It does not know HTTP, handlers or how a client connects.
+// One open connection over a stream, the same for client and server: frames, deadlines, back-pressure and the closing
+// handshake. Does not know HTTP, handlers or how a client connects.
 
 import type { Buffer } from 'node:buffer';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
@@ -34,25 +34,26 @@ import { PingSchedule, type PingTarget } from './ping-schedule.ts';
 import type { WebSocketSettings } from './websocket-options.ts';
 
 /**
- * Where a connection stands.
+ * The state of a connection.
  *
- * - open: messages go both ways
- * - closing: we sent a close frame and wait for the peer's; what else it sends is dropped
- * - ending: nothing more is said either way, and TCP is being closed
- * - closed: over, and the delegate has heard of it
+ * - open: messages are sent and received
+ * - closing: we sent a close frame and wait for the peer's; its other frames are discarded
+ * - ending: no more frames are sent or received, and TCP is being closed
+ * - closed: the connection is closed, and the delegate was notified
  */
 type State = 'open' | 'closing' | 'ending' | 'closed';
 
-/** How long a peer may still read our close frame before the connection goes. */
+/** How long the peer has to read our close frame before TCP is closed. */
 const LINGER_MS = 2_000;
 const MAX_REASON_BYTES = 123;
 
 /**
- * One WebSocket connection after its opening handshake: frames over a stream, the closing handshake, deadlines
- * (RFC 6455). The same for both ends, but for masking and for who closes TCP first.
+ * One WebSocket connection after its opening handshake: frames over a stream, the closing handshake and deadlines
+ * (RFC 6455). Client and server differ only in masking and in which of them closes TCP first.
  *
- * A peer that breaks the protocol or a limit gets a close frame with the code of that error. `closeCode` is the
- * peer's: without a close frame from it, it is 1006, whoever is at fault; `closeError` says more.
+ * If the peer breaks the protocol or a limit, it is sent a close frame with the code of that error. `closeCode` is
+ * always the code that the peer sent. If it sent no close frame, `closeCode` is 1006, no matter which side caused the
+ * end; see `closeError` for the cause.
  */
 export class WebSocketConnection implements StreamConsumer, FrameListener, PingTarget, DeadlineEntry {
   readonly #stream: IOStream;
@@ -69,7 +70,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   #pings: PingSchedule | undefined;
   #deadline: Deadline | undefined;
 
-  /** Takes the stream over. Nothing is read before {@link start}; writing may begin at once. */
+  /** Takes over the stream. Writing is possible at once, but nothing is read before {@link start}. */
   constructor(
     stream: IOStream,
     role: WebSocketRole,
@@ -87,7 +88,9 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     stream.setConsumer(this);
   }
 
-  /** Begins to read. No message is delivered before `ready` settles; its rejection closes with 1011. */
+  /**
+   * Starts to read. No message is delivered before `ready` settles; if it rejects, the connection is closed with 1011.
+   */
   start(ready?: unknown): void {
     this.#holdFor(ready);
     const { pingIntervalMs, pingTimeoutMs, clock } = this.#settings;
@@ -97,28 +100,34 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#stream.resume();
   }
 
-  // ---- what it is ----
+  // ---- state ----
 
   get isOpen(): boolean {
     return this.#state === 'open';
   }
 
-  /** The code of the peer's close frame; 1005 when it gave none, 1006 when none came; `undefined` before the end. */
+  /**
+   * The code in the peer's close frame: 1005 if the frame had no code, 1006 if the connection ended without a close
+   * frame. `undefined` until then.
+   */
   get closeCode(): number | undefined {
     return this.#closeCode;
   }
 
-  /** The reason in the peer's close frame, or an empty string. */
+  /** The reason in the peer's close frame; empty if there is none. */
   get closeReason(): string {
     return this.#closeReason;
   }
 
-  /** Why there was no orderly end, where that is known: what the peer did wrong, a deadline, the network. */
+  /**
+   * Why the connection did not close in an orderly way, if known: a protocol error of the peer, a timeout or a network
+   * error.
+   */
   get closeError(): Error | undefined {
     return this.#closeError;
   }
 
-  /** Bytes that wait for the peer to read. */
+  /** Bytes that are written but not yet sent, because the peer does not read fast enough. */
   get queuedBytes(): number {
     return this.#stream.queuedBytes;
   }
@@ -126,12 +135,13 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   // ---- writing ----
 
   /**
-   * Sends a message; see {@link MessageData}. The order is kept, whether or not anybody waits.
+   * Sends a message; see {@link MessageData}. Messages are sent in the order of the calls, whether or not the promises
+   * are awaited.
    *
-   * @returns when the kernel has taken all that was written in this turn. Awaiting it is the flow control; ignoring
-   *   it is safe. Rejects with WebSocketClosedError when the connection ends first or is not open, and with
-   *   WebSocketLimitError when too much waits already: see `whenQueueFull`.
-   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_DATA` at once.
+   * @returns a promise that resolves when the kernel has taken everything written in this loop iteration. Await it for
+   *   back-pressure; ignoring it is safe. It rejects with WebSocketClosedError if the connection is not open or ends
+   *   first, and with WebSocketLimitError if too much is queued already: see `whenQueueFull`.
+   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_DATA`, synchronously.
    */
   writeMessage(data: MessageData): Promise<void> {
     const message = toMessage(data);
@@ -140,15 +150,19 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   /**
-   * Sends a frame that `encodeMessage` has made, without a promise: a broadcast encodes once for all of its peers.
-   * The bytes must not change any more. For servers: a client's frames are masked one by one.
+   * Sends a frame made by `encodeMessage`, without making a promise: a broadcast encodes its message once for all
+   * peers. The bytes must not be modified after the call. For servers only, since a client masks each frame with its
+   * own key.
    *
-   * @returns whether it was queued: false when the connection is not open, or its queue is full.
+   * @returns whether the frame was queued: false if the connection is not open or its queue is full.
    * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_MASK` on a client.
    */
   sendFrame(frame: Uint8Array): boolean {
     if (this.#role === 'client') {
-      throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_MASK', 'sendFrame: a client masks each frame anew');
+      throw new WebSocketUsageError(
+        'ERR_WEBSOCKET_BAD_MASK',
+        'sendFrame: a client must mask each frame with a new key; use writeMessage',
+      );
     }
     if (this.#state !== 'open') return false;
     if (this.#writer.send(frame)) return true;
@@ -157,29 +171,30 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   /**
-   * Sends a ping of at most 125 bytes. As {@link writeMessage} otherwise.
+   * Sends a ping of at most 125 bytes. Otherwise like {@link writeMessage}.
    *
-   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CONTROL` at once.
+   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CONTROL`, synchronously.
    */
   ping(payload: string | Uint8Array = ''): Promise<void> {
     const frame = encodePing(payload, this.#writer.maskKey());
     return this.#state === 'open' ? this.#write(frame) : this.#refused();
   }
 
-  /** TCP_NODELAY, which is on by default. */
+  /** Sets TCP_NODELAY, which is on by default. */
   setNoDelay(on: boolean): void {
     this.#stream.setNoDelay(on);
   }
 
-  // ---- the end, by us ----
+  // ---- closing by this side ----
 
   /**
-   * Begins the closing handshake. What was written before leaves first; what the peer still sends is dropped. The
-   * connection is cut when the peer's close frame does not come within `closeTimeoutMs`. Later calls do nothing.
+   * Starts the closing handshake. Messages written before are sent first; messages received after the call are
+   * discarded. If the peer's close frame does not arrive within `closeTimeoutMs`, the connection is reset. Later calls
+   * have no effect.
    *
-   * @param code - 1000 to 1003, 1007 to 1014 or 3000 to 4999; none says nothing, or 1000 where there is a reason.
+   * @param code - 1000 to 1003, 1007 to 1014 or 3000 to 4999. Default: 1000 if there is a reason, otherwise no code.
    * @param reason - at most 123 bytes of UTF-8.
-   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CLOSE`; the connection is as it was.
+   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CLOSE`; the connection stays open.
    */
   close(code?: number, reason = ''): void {
     if (this.#state !== 'open') return;
@@ -193,7 +208,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#pump.release();
   }
 
-  /** Cuts the connection, so that the peer sees a reset. The delegate hears of it on a later turn. */
+  /** Resets the connection without a close frame. The delegate is notified in a later loop iteration. */
   abort(error?: Error): void {
     if (this.#state === 'closed') return;
     this.#state = 'ending';
@@ -210,7 +225,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   ended(): void {
-    // Our close frame may still be on its way to a peer that did not wait for it.
+    // The peer may have ended without waiting for our close frame, which may still be queued.
     if (this.#state === 'ending' && this.#stream.queuedBytes > 0) this.#stream.closeGracefully(LINGER_MS);
     else this.#stream.close();
   }
@@ -232,7 +247,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     );
   }
 
-  /** The closing handshake takes too long. */
+  /** The closing handshake took too long. */
   deadlinePassed(): void {
     const detail = `the closing handshake took longer than ${this.#settings.closeTimeoutMs} ms`;
     this.abort(new WebSocketTimeoutError('ERR_WEBSOCKET_CLOSE_TIMEOUT', detail));
@@ -249,7 +264,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   pingTimedOut(): void {
-    const detail = `no sign of life within ${this.#settings.pingTimeoutMs} ms of a ping`;
+    const detail = `nothing was received within ${this.#settings.pingTimeoutMs} ms of a ping`;
     const error = new WebSocketTimeoutError('ERR_WEBSOCKET_PING_TIMEOUT', detail);
     this.#fail(CLOSE_CODES.internalError, 'ping timed out', error);
   }
@@ -266,7 +281,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   readingResumed(): void {
-    // The answer to a ping may lie in what was not read.
+    // The pong may be among the bytes that were not read.
     this.#pings?.heard();
   }
 
@@ -300,7 +315,10 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     }
   }
 
-  /** Holds back what comes next while `result` is a promise, unless we have begun to close and only wait for that. */
+  /**
+   * Delivers nothing more while `result` is a pending promise. After our side has started to close, no message follows,
+   * so only its rejection matters.
+   */
   #holdFor(result: unknown): void {
     if (!isThenable(result)) return;
     if (this.#state === 'open') this.#pump.holdUntil(result, (error) => this.#callbackFailed(error));
@@ -311,7 +329,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     if (isThenable(result)) reportRejection(result, (error) => this.#callbackFailed(error));
   }
 
-  // ---- the end, by the peer or by an error ----
+  // ---- closing by the peer or after an error ----
 
   #closeReceived(): void {
     this.#closeCode = this.#decoder.closeCode;
@@ -319,33 +337,36 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     const isOwed = this.#state === 'open';
     this.#state = 'ending';
     this.#pings?.stop();
-    // RFC 6455 §5.5.1: the code is echoed. 1005 is only the report that there was none.
+    // RFC 6455 §5.5.1: the peer's code is sent back. 1005 is never sent: it only reports that there was no code.
     const code = this.#closeCode === CLOSE_CODES.noStatus ? undefined : this.#closeCode;
     if (isOwed && !this.#writer.sendClose(code, '')) {
       this.abort();
       return;
     }
     this.#expire();
-    // RFC 6455 §7.1.1: the server closes TCP first, so that the state that lingers is not the client's.
+    // RFC 6455 §7.1.1: the server closes TCP first, so that TIME_WAIT is on its side and not on the client's.
     if (this.#role === 'server') this.#stream.closeGracefully(LINGER_MS);
   }
 
-  /** A bug of the delegate. */
+  /** A callback of the delegate threw or rejected. */
   #callbackFailed(error: unknown): void {
-    // That a write failed because the connection ended is nobody's fault.
+    // A write that failed because the connection ended is not an error of the delegate.
     if (!(error instanceof WebSocketClosedError) || this.#state === 'open') {
       this.#delegate.callbackFailed(error);
     }
     this.#fail(CLOSE_CODES.internalError, '', error instanceof Error ? error : new Error(String(error)));
   }
 
-  /** The policy for a slow reader. */
+  /** Applies `whenQueueFull`. */
   #queueFull(error: WebSocketLimitError): void {
     if (this.#settings.whenQueueFull === 'refuse') return;
     this.#fail(CLOSE_CODES.policyViolation, 'too much is waiting to be read', error);
   }
 
-  /** Fails the connection (RFC 6455 §7.1.7): says why, and goes without waiting for an answer. */
+  /**
+   * Fails the connection (RFC 6455 §7.1.7): sends a close frame with the code, and closes without waiting for the
+   * peer's.
+   */
   #fail(code: number, reason: string, error: Error): void {
     if (!this.isListening) return;
     const isOwed = this.#state === 'open';
@@ -365,7 +386,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#deadline.set(this.#settings.closeTimeoutMs);
   }
 
-  // ---- the rest of writing ----
+  // ---- writing ----
 
   #write(frame: Buffer): Promise<void> {
     const outcome = this.#writer.write(frame);
@@ -381,7 +402,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 }
 
-/** As much of a reason as a close frame holds. Our own reasons are ASCII. */
+/** Shortens a reason to what fits into a close frame. Our own reasons are ASCII. */
 function clip(reason: string): string {
   return reason.slice(0, MAX_REASON_BYTES);
 }

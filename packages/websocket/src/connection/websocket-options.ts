@@ -4,35 +4,38 @@ import type { OptionNames } from '@landspout/ioloop/errors';
 import { isThenable } from '@landspout/ioloop/reactor';
 import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits, webSocketChecks } from '../protocol/limits.ts';
 
-/** Makes unpredictable bytes, good until the next call. */
+/** Returns unpredictable bytes, which are valid until the next call. */
 export type RandomBytes = (byteLength: number) => Uint8Array;
 
-/** What one connection may cost, and how patient it is. The same for both ends. */
+/** Limits and timeouts of one connection, the same for client and server. */
 export interface WebSocketOptions extends Partial<WebSocketLimits> {
-  /** Pings the peer this often, from start to start; 0 never. Default 0. */
+  /** How often the peer is pinged, from the start of one ping to the next; 0: never. Default: 0. */
   readonly pingIntervalMs?: number;
   /**
-   * How long after a ping the peer may stay silent before the connection is given up; any byte counts, so that a
-   * peer in the middle of a big message is not cut. 0 waits for ever. Default: `pingIntervalMs`.
+   * How long after a ping the peer may send nothing before the connection is closed with 1011. Any byte counts, so a
+   * peer in the middle of a big message is not cut off. 0: no timeout. Default: `pingIntervalMs`.
    */
   readonly pingTimeoutMs?: number;
-  /** How long the closing handshake may take before the connection is cut. Default 5 s. */
+  /** How long the closing handshake may take before the connection is reset. Default: 5 s. */
   readonly closeTimeoutMs?: number;
-  /** Most bytes of messages that wait for a slow peer. A first message of any size is taken. Default 16 MiB. */
+  /**
+   * Limit for the bytes of messages that are queued for a slow peer. If nothing is queued, a message of any size is
+   * accepted. Default: 16 MiB.
+   */
   readonly maxQueuedBytes?: number;
   /**
-   * What becomes of a connection whose queue is full. `close` sends 1008 and gives up the connection, and with it
-   * the memory, at latest after `closeTimeoutMs`: a peer that missed a message would not know. `refuse` leaves it
-   * open, and the caller that is told so decides. Default `close`.
+   * What happens if a message does not fit into the queue. `close` sends 1008 and closes the connection, because a peer
+   * that missed a message would not know it; the memory is released after `closeTimeoutMs` at the latest. `refuse`
+   * leaves the connection open: the call fails, and the caller decides. Default: `close`.
    */
   readonly whenQueueFull?: 'close' | 'refuse';
   /** Default: the clock of this thread's loop. */
   readonly clock?: Clock;
-  /** Unpredictable bytes for masking keys and the handshake's key. Default: the system's. */
+  /** Source of random bytes for masking keys and the key of the handshake. Default: the generator of the system. */
   readonly randomBytes?: RandomBytes;
 }
 
-/** The names that {@link WebSocketOptions} may have. */
+/** The names of all {@link WebSocketOptions}. */
 export const WEBSOCKET_OPTIONS: OptionNames<WebSocketOptions> = {
   maxMessageBytes: true,
   maxFragments: true,
@@ -45,13 +48,13 @@ export const WEBSOCKET_OPTIONS: OptionNames<WebSocketOptions> = {
   randomBytes: true,
 };
 
-/** {@link WebSocketOptions} with every gap filled. */
+/** {@link WebSocketOptions} with all defaults filled in. */
 export type WebSocketSettings = Required<WebSocketOptions>;
 
 /**
  * Checks options and fills in the defaults.
  *
- * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for an option that is not known or out of range.
+ * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` if an option is unknown or out of range.
  */
 export function resolveWebSocketOptions(options: WebSocketOptions = NO_OPTIONS): WebSocketSettings {
   if (isThenable(options)) {
@@ -85,8 +88,8 @@ const pool = new Uint8Array(4096);
 let used = pool.length;
 
 /**
- * Bytes of the system's generator, each handed out once (RFC 6455 §10.3). Drawn in stock, since four bytes at a time
- * would cost a system call's worth of work per frame.
+ * Bytes of the system's generator, each used once (RFC 6455 §10.3). They are generated 4 KiB at a time, because a call
+ * for every four bytes would cost each frame about as much as a system call.
  */
 const pooledRandomBytes: RandomBytes = (byteLength) => {
   if (used + byteLength > pool.length) {
