@@ -1,6 +1,6 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
-/** Each way a peer can break the framing: the close code that we owe it, and the rule that it broke. */
+/** Violations of the framing by the peer: the close code to send, and the rule that was broken. */
 export const VIOLATIONS = {
   ERR_WEBSOCKET_RESERVED_BITS: { closeCode: 1002, rule: 'RFC 6455 §5.2' },
   ERR_WEBSOCKET_RESERVED_OPCODE: { closeCode: 1002, rule: 'RFC 6455 §5.2' },
@@ -15,21 +15,21 @@ export const VIOLATIONS = {
   ERR_WEBSOCKET_BAD_CLOSE_CODE: { closeCode: 1002, rule: 'RFC 6455 §7.4' },
   ERR_WEBSOCKET_BAD_UTF8: { closeCode: 1007, rule: 'RFC 6455 §8.1' },
   ERR_WEBSOCKET_MESSAGE_TOO_BIG: { closeCode: 1009, rule: 'RFC 6455 §7.4.1' },
-  // Not 1009, which says that fewer bytes would pass: a message of few bytes in very many frames breaks a policy.
+  // Not 1009, which means that a smaller message would be accepted: few bytes in very many frames break a policy.
   ERR_WEBSOCKET_TOO_MANY_FRAGMENTS: { closeCode: 1008, rule: 'RFC 6455 §10.4' },
 } as const satisfies Record<string, { closeCode: number; rule: string }>;
 
 export type WebSocketProtocolErrorCode = keyof typeof VIOLATIONS;
 
 /**
- * The peer sent bytes that are not WebSocket frames, or more than the limits allow; the connection cannot go on.
+ * The peer sent invalid frames or exceeded a limit; the connection cannot continue.
  *
  * Match on {@link code}. The message is for people, and its wording may change in any release.
  */
 export class WebSocketProtocolError extends CodedError<WebSocketProtocolErrorCode> {
   override readonly name = 'WebSocketProtocolError';
 
-  /** The code of the close frame that is owed to the peer before the connection is closed, e.g. 1002. */
+  /** The code of the close frame to send to the peer before the connection is closed, for example 1002. */
   readonly closeCode: number;
 
   constructor(code: WebSocketProtocolErrorCode, detail: string, options?: ErrorOptions) {
@@ -39,7 +39,7 @@ export class WebSocketProtocolError extends CodedError<WebSocketProtocolErrorCod
   }
 }
 
-/** Each way a server's answer to our upgrade can be wrong: the rule that it broke. */
+/** Faults in a server's response to our upgrade request: the rule that was broken. */
 export const HANDSHAKE_FAULTS = {
   ERR_WEBSOCKET_UPGRADE_REFUSED: { rule: 'RFC 6455 §4.1' },
   ERR_WEBSOCKET_BAD_UPGRADE: { rule: 'RFC 6455 §4.1' },
@@ -50,11 +50,11 @@ export const HANDSHAKE_FAULTS = {
 
 export type WebSocketHandshakeErrorCode = keyof typeof HANDSHAKE_FAULTS;
 
-/** The server did not agree to speak WebSocket, or agreed to something that was not offered. */
+/** The server refused the upgrade, or agreed to something that was not offered. */
 export class WebSocketHandshakeError extends CodedError<WebSocketHandshakeErrorCode> {
   override readonly name = 'WebSocketHandshakeError';
 
-  /** The status of the server's answer. */
+  /** The status of the server's response. */
   readonly status: number;
 
   constructor(code: WebSocketHandshakeErrorCode, status: number, detail: string, options?: ErrorOptions) {
@@ -63,12 +63,12 @@ export class WebSocketHandshakeError extends CodedError<WebSocketHandshakeErrorC
   }
 }
 
-/** Each mistake that a caller of this package can make: the rule behind the refusal. */
+/** Mistakes that a caller of this package can make: the rule behind the refusal. */
 export const MISUSES = {
-  ERR_WEBSOCKET_BAD_OPTION: { rule: 'see the reference of the option' },
+  ERR_WEBSOCKET_BAD_OPTION: { rule: 'see the documentation of the option' },
   ERR_WEBSOCKET_BAD_URL: { rule: 'RFC 6455 §3' },
   ERR_WEBSOCKET_BUSY: { rule: 'one read at a time' },
-  ERR_WEBSOCKET_UNREAD_INPUT: { rule: 'pull until NEED_DATA before lending more' },
+  ERR_WEBSOCKET_UNREAD_INPUT: { rule: 'call next until it returns NEED_DATA before receiving more bytes' },
   ERR_WEBSOCKET_BAD_MASK: { rule: 'RFC 6455 §5.3' },
   ERR_WEBSOCKET_UNSENDABLE_DATA: { rule: 'RFC 6455 §5.6' },
   ERR_WEBSOCKET_UNSENDABLE_CONTROL: { rule: 'RFC 6455 §5.5' },
@@ -78,7 +78,7 @@ export const MISUSES = {
 
 export type WebSocketUsageErrorCode = keyof typeof MISUSES;
 
-/** The program asked for something that WebSocket cannot do. Nothing was sent and no state has changed. */
+/** The program called the API in a way that is invalid. Nothing was sent, and no state has changed. */
 export class WebSocketUsageError extends CodedError<WebSocketUsageErrorCode> {
   override readonly name = 'WebSocketUsageError';
 

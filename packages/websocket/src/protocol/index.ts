@@ -1,8 +1,9 @@
 /**
- * WebSocket without I/O: bytes in, messages out, and the questions of the opening handshake (RFC 6455, version 13).
+ * WebSocket without I/O (RFC 6455, version 13): decodes and encodes frames and messages, and checks the opening
+ * handshake.
  *
- * Knows framing, masking, limits, UTF-8 and close codes. Does not know sockets, timers, promises, hashing or
- * randomness: SHA-1 and masking keys are passed in. To serve or dial, use `@landspout/websocket`.
+ * Holds framing, masking, limits, UTF-8 and close codes. Does not know sockets, timers, promises, hashing or
+ * randomness: SHA-1 and masking keys are passed in. To serve or connect, use `@landspout/websocket`.
  *
  * @packageDocumentation
  */

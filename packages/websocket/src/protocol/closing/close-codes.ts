@@ -1,12 +1,12 @@
-/** Why a WebSocket connection ended, as numbers on the wire (RFC 6455 §7.4.1 and the IANA registry). */
+/** The close codes of WebSocket (RFC 6455 §7.4.1 and the IANA registry). */
 export const CLOSE_CODES = {
   normal: 1000,
   goingAway: 1001,
   protocolError: 1002,
   unsupportedData: 1003,
-  /** Never on the wire: what a receiver reports when the close frame had no code. */
+  /** Never sent: reported by the receiver of a close frame without a code. */
   noStatus: 1005,
-  /** Never on the wire: what a receiver reports when the connection ended without a close frame. */
+  /** Never sent: reported if the connection ended without a close frame. */
   abnormal: 1006,
   invalidPayload: 1007,
   policyViolation: 1008,
@@ -19,10 +19,10 @@ export const CLOSE_CODES = {
 } as const satisfies Record<string, number>;
 
 /**
- * Tells whether a close frame may carry `code`, in either direction.
+ * Tells whether a close frame may contain `code`, in either direction.
  *
- * 1004 to 1006 and 1015 are reserved for reports inside one machine, 1016 to 2999 for later versions of the
- * protocol, and everything below 1000 is unused; 3000 to 4999 belong to libraries and applications (RFC 6455 §7.4.2).
+ * 1004 to 1006 and 1015 are reserved for local reports and never sent; 1016 to 2999 are reserved for later versions of
+ * the protocol; codes below 1000 are not used; 3000 to 4999 are for libraries and applications (RFC 6455 §7.4.2).
  */
 export function isValidCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;

@@ -1,4 +1,5 @@
-// This room knows what a close frame says. It does not know when one is sent, or how long the response to it may take.
+// The content of close frames. When one is sent, and how long the peer may take to respond, is decided by
+// `connection/`.
 
 import { Buffer } from 'node:buffer';
 import { WebSocketProtocolError, WebSocketUsageError } from '../errors.ts';
@@ -6,47 +7,50 @@ import { MAX_CONTROL_BYTES } from '../limits.ts';
 import { decodeUtf8 } from '../utf8.ts';
 import { CLOSE_CODES, isValidCloseCode } from './close-codes.ts';
 
-/** What a close frame says. */
+/** The content of a close frame. */
 export interface CloseStatus {
-  /** 1005 when the frame said nothing. */
+  /** 1005 if the frame is empty. */
   readonly code: number;
   readonly reason: string;
 }
 
-/** RFC 6455 §5.5.1: nothing, or a code in two bytes and a reason in UTF-8. */
+/** Reads a close payload (RFC 6455 §5.5.1): empty, or a code of two bytes and a reason in UTF-8. */
 export function readClosePayload(payload: Uint8Array): CloseStatus {
   if (payload.length === 0) return { code: CLOSE_CODES.noStatus, reason: '' };
   if (payload.length === 1) {
-    throw new WebSocketProtocolError('ERR_WEBSOCKET_BAD_CLOSE_PAYLOAD', 'a close payload of one byte');
+    throw new WebSocketProtocolError(
+      'ERR_WEBSOCKET_BAD_CLOSE_PAYLOAD',
+      'a close payload must be empty or have at least 2 bytes, got 1',
+    );
   }
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
   const code = bytes.readUInt16BE(0);
   if (!isValidCloseCode(code)) {
-    throw new WebSocketProtocolError(
-      'ERR_WEBSOCKET_BAD_CLOSE_CODE',
-      `close code ${code} is not for the wire`,
-    );
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_BAD_CLOSE_CODE', `close code ${code} must not be sent`);
   }
   return { code, reason: decodeUtf8(bytes, 2, bytes.length) };
 }
 
 /**
- * Writes a close payload. Without a code and a reason it is empty; a reason alone means 1000.
+ * Writes a close payload. Without a code and a reason it is empty; a reason alone implies 1000.
  *
- * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CLOSE` when the code may not be on the wire (echo an
- * empty close, which was reported as 1005, by passing no code) or the reason is over 123 bytes of UTF-8.
+ * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CLOSE` if the code must not be sent, or the reason has more
+ *   than 123 bytes of UTF-8. To respond to an empty close frame, which is reported as 1005, pass no code.
  */
 export function writeClosePayload(code: number | undefined, reason: string): Buffer {
   if (code === undefined && reason === '') return Buffer.alloc(0);
   const sent = code ?? CLOSE_CODES.normal;
   if (!isValidCloseCode(sent)) {
-    throw new WebSocketUsageError('ERR_WEBSOCKET_UNSENDABLE_CLOSE', `close code ${sent} may not be sent`);
+    throw new WebSocketUsageError(
+      'ERR_WEBSOCKET_UNSENDABLE_CLOSE',
+      `close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, got ${sent}`,
+    );
   }
   const reasonBytes = Buffer.byteLength(reason);
   if (reasonBytes > MAX_REASON_BYTES) {
     throw new WebSocketUsageError(
       'ERR_WEBSOCKET_UNSENDABLE_CLOSE',
-      `a reason of ${reasonBytes} bytes, over 123`,
+      `close reason must have at most 123 bytes of UTF-8, got ${reasonBytes}`,
     );
   }
   const payload = Buffer.allocUnsafe(2 + reasonBytes);

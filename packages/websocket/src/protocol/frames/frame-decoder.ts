@@ -1,5 +1,5 @@
-// This room knows frames and messages: heads, masks, fragments. It does not know how a connection is opened, or whether it
-// should be closed.
+// Frames and messages: heads, masks, fragments. How a connection is opened, and when it is closed, is decided
+// elsewhere.
 
 import { Buffer } from 'node:buffer';
 import type { OptionNames } from '@landspout/ioloop/errors';
@@ -11,22 +11,22 @@ import { type FrameHead, MAX_HEAD_BYTES, OPCODES, readFrameHead, type WebSocketR
 import { maskInto, rotateKey } from './mask.ts';
 import { MessageAssembly, readText } from './message-assembly.ts';
 
-/** Nothing is complete. What was lent has been read, and may be overwritten. */
+/** No event is complete yet. All borrowed bytes have been read, and may be overwritten. */
 export const NEED_DATA = 0;
-/** A whole message: see `message`. */
+/** A complete message: see `message`. */
 export const MESSAGE = 1;
-/** Answer it with a pong of the same `payload`. */
+/** A ping: respond with a pong of the same `payload`. */
 export const PING = 2;
-/** See `payload`. */
+/** A pong: see `payload`. */
 export const PONG = 3;
-/** See `closeCode` and `closeReason`. Nothing follows. */
+/** A close frame: see `closeCode` and `closeReason`. No event follows. */
 export const CLOSE = 4;
 
-/** What `FrameDecoder.next` answers. The content of an event stands in the decoder's getters until the next call. */
+/** The result of `FrameDecoder.next`. The content of an event is in the decoder's getters until the next call. */
 export type FrameEvent = typeof NEED_DATA | typeof MESSAGE | typeof PING | typeof PONG | typeof CLOSE;
 
 export interface FrameDecoderOptions extends Partial<WebSocketLimits> {
-  /** Which end we are: a server insists on masked frames, a client on unmasked ones. */
+  /** Which side this is: a server requires masked frames, a client unmasked ones. */
   readonly role: WebSocketRole;
 }
 
@@ -36,7 +36,7 @@ const DECODER_OPTIONS: OptionNames<FrameDecoderOptions> = {
   maxFragments: true,
 };
 
-/** Where the current frame stands. What exists only in a state lives in that state. */
+/** The state of the current frame. Data that exists only in one state is part of that state. */
 type State =
   | { readonly kind: 'head' | 'ended' }
   | { readonly kind: 'split-head'; readonly bytes: Buffer; length: number }
@@ -44,13 +44,13 @@ type State =
   | { readonly kind: 'control'; readonly head: FrameHead; readonly payload: Uint8Array; received: number };
 
 /**
- * Turns bytes of the peer into whole messages and control frames (RFC 6455 §5 to §8).
+ * Decodes bytes of the peer into complete messages and control frames (RFC 6455 §5 to §8).
  *
- * Bytes are lent: {@link receive} keeps a reference, {@link next} works on it until it answers `NEED_DATA`, and
- * from then on the lender may overwrite them. Lent bytes are never written to. An event is a number and its content
- * stands in a getter, so that nothing is made for an event but its content: a small text frame takes 0.1 µs.
+ * Bytes are borrowed: {@link receive} keeps a reference, and {@link next} reads from it until it returns `NEED_DATA`.
+ * After that the owner may overwrite them. The decoder never writes to them. An event is a number and its content is in
+ * a getter, so that nothing is allocated but the content: a small text frame takes 0.1 µs.
  *
- * After a close frame, and after an error, everything that follows is ignored (RFC 6455 §5.5.1, §7.1.7).
+ * After a close frame or an error, all further bytes are ignored (RFC 6455 §5.5.1, §7.1.7).
  *
  * @example
  * decoder.receive(bytes, 0, bytes.length);
@@ -63,13 +63,13 @@ export class FrameDecoder {
   readonly #limits: WebSocketLimits;
   #state: State = AT_HEAD;
 
-  /** The bytes in hand: lent, or a copy that {@link hold} made. */
+  /** The bytes to decode: borrowed, or a copy made by {@link hold}. */
   #input: Buffer = NO_BYTES;
   #at = 0;
   #end = 0;
   #isInputOurs = false;
 
-  /** The message whose frames are arriving, where it did not come in one piece. */
+  /** The message whose frames are being received, unless it arrives in one piece. */
   #assembly: MessageAssembly | undefined;
 
   #message: string | Uint8Array = '';
@@ -77,7 +77,7 @@ export class FrameDecoder {
   #closeCode: number | undefined;
   #closeReason = '';
 
-  /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` for an option that is not known, and a limit out of range. */
+  /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` if an option is unknown or a limit is out of range. */
   constructor(options: FrameDecoderOptions) {
     webSocketChecks.options('FrameDecoder', options, DECODER_OPTIONS);
     const { role, maxMessageBytes, maxFragments } = options;
@@ -93,17 +93,20 @@ export class FrameDecoder {
     checkLimits(this.#limits);
   }
 
-  /** After `MESSAGE`: text is a string. Bytes are yours, with an ArrayBuffer of their own. Gone with the next call. */
+  /**
+   * After `MESSAGE`: a string for text; otherwise bytes with an ArrayBuffer of their own, which the caller owns.
+   * Cleared by the next call.
+   */
   get message(): string | Uint8Array {
     return this.#message;
   }
 
-  /** After `PING` or `PONG`: at most 125 bytes, which are yours. Gone with the next call. */
+  /** After `PING` or `PONG`: at most 125 bytes, which the caller owns. Cleared by the next call. */
   get payload(): Uint8Array {
     return this.#payload;
   }
 
-  /** After `CLOSE`: the peer's code, or 1005 when it gave none. Before that `undefined`. */
+  /** After `CLOSE`: the peer's code, or 1005 if it sent none. `undefined` before that. */
   get closeCode(): number | undefined {
     return this.#closeCode;
   }
@@ -113,26 +116,29 @@ export class FrameDecoder {
     return this.#closeReason;
   }
 
-  /** Whether a close frame or an error has ended the conversation in this direction. */
+  /** Whether a close frame or an error has ended decoding. */
   get isEnded(): boolean {
     return this.#state.kind === 'ended';
   }
 
-  /** Bytes in hand that are not decoded, because the caller has stopped pulling. */
+  /** Bytes that were received but not decoded, because the caller stopped calling {@link next}. */
   get unreadBytes(): number {
     return this.#end - this.#at;
   }
 
   /**
-   * Lends `bytes[start, end)`. Decodes nothing: call {@link next} until it answers `NEED_DATA`, or {@link hold}.
+   * Borrows `bytes[start, end)`. Decodes nothing: call {@link next} until it returns `NEED_DATA`, or call {@link hold}.
    *
-   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNREAD_INPUT` when earlier bytes are still unread: a caller that
-   * stops pulling must stop reading too, else memory would have no bound.
+   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNREAD_INPUT` if earlier bytes are still unread: a caller that stops
+   *   calling {@link next} must stop reading too, or memory would be unlimited.
    */
   receive(bytes: Buffer, start: number, end: number): void {
     if (this.#state === ENDED) return;
     if (this.#at < this.#end) {
-      throw new WebSocketUsageError('ERR_WEBSOCKET_UNREAD_INPUT', `${this.#end - this.#at} bytes are unread`);
+      throw new WebSocketUsageError(
+        'ERR_WEBSOCKET_UNREAD_INPUT',
+        `receive: ${this.#end - this.#at} earlier bytes are not decoded yet`,
+      );
     }
     this.#input = bytes;
     this.#at = start;
@@ -140,7 +146,7 @@ export class FrameDecoder {
     this.#isInputOurs = false;
   }
 
-  /** Copies what is unread, so that the lender may have its bytes back before `NEED_DATA`. Copies once only. */
+  /** Copies the unread bytes, so that their owner may overwrite them before `NEED_DATA`. Copies at most once. */
   hold(): void {
     if (this.#isInputOurs || this.#at === this.#end) return;
     const unread = Buffer.allocUnsafeSlow(this.#end - this.#at);
@@ -154,14 +160,14 @@ export class FrameDecoder {
   /**
    * Decodes up to the next event.
    *
-   * @throws WebSocketProtocolError when the peer broke a rule or a limit: send a close frame with its `closeCode`.
+   * @throws WebSocketProtocolError if the peer broke a rule or a limit: send a close frame with its `closeCode`.
    */
   next(): FrameEvent {
     this.#message = '';
     this.#payload = NO_BYTES;
     try {
       for (;;) {
-        const event = this.#step(); // Ends: every step consumes input or answers.
+        const event = this.#step(); // Ends: every step consumes input or returns an event.
         if (event !== undefined) return event;
       }
     } catch (error) {
@@ -174,7 +180,7 @@ export class FrameDecoder {
     return inspection(this, ['isEnded', 'unreadBytes', 'closeCode'], () => ({ role: this.#role }));
   }
 
-  /** Takes one transition. Returns `undefined` when it only moved to another state. */
+  /** Makes one transition. Returns `undefined` if it only moved to another state. */
   #step(): FrameEvent | undefined {
     const state = this.#state;
     switch (state.kind) {
@@ -202,7 +208,7 @@ export class FrameDecoder {
     return this.#beginFrame(head);
   }
 
-  /** Byte by byte, so that nothing of the payload is taken: this happens where a read ended inside a head. */
+  /** Reads a head that continues in the next read: byte by byte, so that no payload is consumed. */
   #readSplitHead(state: State & { kind: 'split-head' }): FrameEvent | undefined {
     while (this.#at < this.#end) {
       state.bytes[state.length] = this.#input[this.#at] as number;
@@ -232,19 +238,28 @@ export class FrameDecoder {
     return undefined;
   }
 
-  /** RFC 6455 §5.4, and the size that the head announces: nothing is allocated for a message that is too big. */
+  /**
+   * Checks the order of frames (RFC 6455 §5.4) and the announced size: nothing is allocated for a message that is too
+   * big.
+   */
   #checkOrder(head: FrameHead): void {
     const isContinuation = head.opcode === OPCODES.continuation;
     if (isContinuation && this.#assembly === undefined) {
-      throw new WebSocketProtocolError('ERR_WEBSOCKET_STRAY_CONTINUATION', 'there is no message to continue');
+      throw new WebSocketProtocolError(
+        'ERR_WEBSOCKET_STRAY_CONTINUATION',
+        'a continuation frame without a message to continue',
+      );
     }
     if (!isContinuation && this.#assembly !== undefined) {
-      throw new WebSocketProtocolError('ERR_WEBSOCKET_INTERRUPTED_MESSAGE', 'a message began inside another');
+      throw new WebSocketProtocolError(
+        'ERR_WEBSOCKET_INTERRUPTED_MESSAGE',
+        'a new message started before the previous one was complete',
+      );
     }
     const { maxMessageBytes } = this.#limits;
     const messageBytes = (this.#assembly?.length ?? 0) + head.payloadBytes;
     if (messageBytes > maxMessageBytes) {
-      const detail = `a message of ${messageBytes} bytes or more, over ${maxMessageBytes}`;
+      const detail = `a message must have at most ${maxMessageBytes} bytes, got ${messageBytes} or more`;
       throw new WebSocketProtocolError('ERR_WEBSOCKET_MESSAGE_TOO_BIG', detail);
     }
   }
@@ -252,12 +267,12 @@ export class FrameDecoder {
   #checkFragments(message: MessageAssembly): void {
     const { maxFragments } = this.#limits;
     if (message.countFragment() > maxFragments) {
-      const detail = `a message in more than ${maxFragments} frames`;
+      const detail = `a message must have at most ${maxFragments} frames`;
       throw new WebSocketProtocolError('ERR_WEBSOCKET_TOO_MANY_FRAGMENTS', detail);
     }
   }
 
-  /** The usual case: one frame, all of it in the lent bytes. */
+  /** The usual case: a message in one frame, all of it in the borrowed bytes. */
   #readWholeMessage(head: FrameHead): FrameEvent {
     const start = this.#at;
     this.#at += head.payloadBytes;
@@ -311,7 +326,7 @@ export class FrameDecoder {
     return CLOSE;
   }
 
-  /** Lets go of the lent bytes. What is incomplete has been copied into the state. */
+  /** Releases the borrowed bytes. Anything incomplete has been copied into the state. */
   #needData(): FrameEvent {
     this.#input = NO_BYTES;
     this.#at = 0;

@@ -4,37 +4,37 @@ import { WebSocketProtocolError } from '../errors.ts';
 import { MAX_CONTROL_BYTES } from '../limits.ts';
 import { packKeyAt } from './mask.ts';
 
-/** Which end of the connection we are. A server's peer masks, a client's does not. */
+/** Which side of the connection this is. A server receives masked frames, a client unmasked ones. */
 export type WebSocketRole = 'server' | 'client';
 
-/** RFC 6455 §5.2. From 8 on a frame is a control frame. */
+/** The opcodes of RFC 6455 §5.2. Frames with an opcode of 8 or more are control frames. */
 export const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-/** Whether RFC 6455 gives `opcode` a meaning. */
+/** Whether RFC 6455 defines `opcode`. */
 export function isOpcode(opcode: number): boolean {
   const isKnown =
     (opcode >= 0 && opcode <= OPCODES.binary) || (opcode >= OPCODES.close && opcode <= OPCODES.pong);
   return isKnown && Number.isInteger(opcode);
 }
 
-/** Two bytes, the longest extended length, the masking key. */
+/** Two bytes, the longest extended length and the masking key. */
 export const MAX_HEAD_BYTES = 14;
 
-/** Everything before a frame's payload. */
+/** Everything before the payload of a frame. */
 export interface FrameHead {
   readonly fin: boolean;
   readonly opcode: number;
-  /** Exact up to 2^53; above that it is a little off and still far above every limit. */
+  /** Exact up to 2^53; above that, slightly off but still far above every limit. */
   readonly payloadBytes: number;
-  /** As `packKeyAt` reads it; 0, which changes nothing, for an unmasked frame. */
+  /** The masking key as returned by `packKeyAt`; 0, which changes nothing, for an unmasked frame. */
   readonly key: number;
   readonly headBytes: number;
 }
 
 /**
- * Reads the head that begins at `start`, and checks all that can be checked without knowing other frames.
+ * Reads the head that begins at `start`, and checks everything that does not depend on other frames.
  *
- * @returns `undefined` while the head is incomplete; its first two bytes are checked as soon as they are there.
+ * @returns `undefined` while the head is incomplete; its first two bytes are checked as soon as they are received.
  * @throws WebSocketProtocolError with close code 1002.
  */
 export function readFrameHead(
@@ -64,37 +64,46 @@ export function readFrameHead(
 function checkFirstBytes(first: number, second: number, role: WebSocketRole): void {
   const opcode = first & 0x0f;
   if ((first & 0x70) !== 0) {
-    throw new WebSocketProtocolError('ERR_WEBSOCKET_RESERVED_BITS', 'RSV is set without an extension');
+    throw new WebSocketProtocolError(
+      'ERR_WEBSOCKET_RESERVED_BITS',
+      'a reserved bit is set, but no extension was negotiated',
+    );
   }
   if (!isOpcode(opcode)) {
-    throw new WebSocketProtocolError('ERR_WEBSOCKET_RESERVED_OPCODE', `opcode ${opcode} has no meaning`);
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_RESERVED_OPCODE', `opcode ${opcode} is reserved`);
   }
   if (role === 'server' && second < 0x80) {
-    throw new WebSocketProtocolError('ERR_WEBSOCKET_UNMASKED_FRAME', 'a client sent an unmasked frame');
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_UNMASKED_FRAME', 'a frame of a client must be masked');
   }
   if (role === 'client' && second >= 0x80) {
-    throw new WebSocketProtocolError('ERR_WEBSOCKET_MASKED_FRAME', 'a server sent a masked frame');
+    throw new WebSocketProtocolError('ERR_WEBSOCKET_MASKED_FRAME', 'a frame of a server must not be masked');
   }
   if (opcode < OPCODES.close) return;
   if (first < 0x80) {
-    throw new WebSocketProtocolError('ERR_WEBSOCKET_FRAGMENTED_CONTROL', 'a control frame is fragmented');
+    throw new WebSocketProtocolError(
+      'ERR_WEBSOCKET_FRAGMENTED_CONTROL',
+      'a control frame must not be fragmented',
+    );
   }
   if ((second & 0x7f) > MAX_CONTROL_BYTES) {
-    throw new WebSocketProtocolError('ERR_WEBSOCKET_CONTROL_TOO_LONG', 'a control frame is over 125 bytes');
+    throw new WebSocketProtocolError(
+      'ERR_WEBSOCKET_CONTROL_TOO_LONG',
+      'a control frame must have at most 125 bytes of payload',
+    );
   }
 }
 
-/** "The minimal number of bytes MUST be used", and the top bit of eight bytes must be 0 (RFC 6455 §5.2). */
+/** "The minimal number of bytes MUST be used", and the top bit of a 64-bit length must be 0 (RFC 6455 §5.2). */
 function readLongLength(bytes: Buffer, at: number, lengthBytes: 2 | 8): number {
   if (lengthBytes === 2) {
     const length = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-    if (length < 126) throw badLength(`length ${length} is written in 16 bits`);
+    if (length < 126) throw badLength(`length ${length} must not be encoded in 16 bits`);
     return length;
   }
   const high = bytes.readUInt32BE(at);
-  if (high >= 0x80000000) throw badLength('the top bit of a 64-bit length is set');
+  if (high >= 0x80000000) throw badLength('the top bit of a 64-bit length must be 0');
   const length = high * 0x100000000 + bytes.readUInt32BE(at + 4);
-  if (length < 0x10000) throw badLength(`length ${length} is written in 64 bits`);
+  if (length < 0x10000) throw badLength(`length ${length} must not be encoded in 64 bits`);
   return length;
 }
 

@@ -6,13 +6,13 @@ import { WebSocketUsageError } from '../errors.ts';
  */
 
 /**
- * Masks or unmasks `source[sourceStart, sourceEnd)` into `target` from `targetStart` on. The source stays as it is,
- * unless it is the target too: then both ranges must be the same one, or not overlap.
+ * Masks or unmasks `source[sourceStart, sourceEnd)` into `target`, starting at `targetStart`. The source is not
+ * modified, unless it is also the target; then the two ranges must be equal or must not overlap.
  *
- * @param key - the frame's four bytes.
- * @param offset - how many bytes of the same frame's payload came before; default 0.
- * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_MASK` when the key is not four bytes long or a range does not lie
- * within its array; nothing has been written then.
+ * @param key - the four bytes of the frame's key.
+ * @param offset - how many bytes of the same payload came before. Default: 0.
+ * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_MASK` if the key does not have four bytes, or a range is outside its
+ *   array; nothing has been written then.
  */
 export function applyMask(
   source: Uint8Array,
@@ -25,26 +25,29 @@ export function applyMask(
 ): void {
   const length = sourceEnd - sourceStart;
   if (!isRange(sourceStart, sourceEnd, source) || !isRange(targetStart, targetStart + length, target)) {
-    throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_MASK', `the range to mask lies outside its array`);
+    throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_MASK', `applyMask: the range is outside its array`);
   }
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new WebSocketUsageError(
       'ERR_WEBSOCKET_BAD_MASK',
-      `the offset must be a whole number, not ${offset}`,
+      `applyMask: offset must be an integer of 0 or more, got ${offset}`,
     );
   }
   maskInto(source, sourceStart, sourceEnd, rotateKey(packKey(key), offset), target, targetStart);
 }
 
-/** Reads a key of exactly four bytes as the number that {@link maskInto} takes. */
+/** Packs a key of exactly four bytes into the number that {@link maskInto} takes. */
 export function packKey(key: Uint8Array): number {
   if (key.length !== 4) {
-    throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_MASK', `a masking key has 4 bytes, not ${key.length}`);
+    throw new WebSocketUsageError(
+      'ERR_WEBSOCKET_BAD_MASK',
+      `a masking key must have 4 bytes, got ${key.length}`,
+    );
   }
   return packKeyAt(key, 0);
 }
 
-/** Reads the four bytes at `at`, which the caller knows to be there. The first byte is the lowest. */
+/** Packs the four bytes at `at`, which the caller knows to exist. The first byte becomes the lowest. */
 export function packKeyAt(bytes: Uint8Array, at: number): number {
   return (
     byteAt(bytes, at) |
@@ -54,17 +57,17 @@ export function packKeyAt(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** Turns the key so that it begins with the byte that payload byte `offset` meets. */
+/** Rotates the key so that it begins with the byte that applies to payload byte `offset`. */
 export function rotateKey(key: number, offset: number): number {
   const bits = (offset % 4) * 8;
   return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
 }
 
 /**
- * The loop itself, without checks: for callers in this folder that have made them. A key of 0 copies.
+ * The loop itself, without checks, for callers in this folder that have made them. A key of 0 copies.
  *
- * @returns all bytes written, ORed together in four lanes: bit 7 of a lane is set exactly when some byte is not
- * ASCII, see {@link isAsciiLanes}. Text needs to know, and here the answer costs nothing.
+ * @returns all written bytes, ORed together in four lanes: bit 7 of some lane is set exactly if some byte is not ASCII;
+ *   see {@link isAsciiLanes}. Text needs this, and here it costs nothing.
  */
 export function maskInto(
   source: Uint8Array,
@@ -77,7 +80,8 @@ export function maskInto(
   if (sourceEnd - sourceStart < WORDS_FROM_BYTES) {
     return maskBytes(source, sourceStart, sourceEnd, key, target, targetStart);
   }
-  // Bytes before the first aligned word of the target, then words in place on a native copy, then the last bytes.
+  // First the bytes before the first aligned word of the target; then whole words, copied natively and masked in place;
+  // then the last bytes.
   const lead = -(target.byteOffset + targetStart) & 3;
   let lanes = maskBytes(source, sourceStart, sourceStart + lead, key, target, targetStart);
   const turned = rotateKey(key, lead);
@@ -90,15 +94,15 @@ export function maskInto(
   return lanes | maskBytes(source, wordsEnd, sourceEnd, turned, target, at + wordCount * 4);
 }
 
-/** Whether bytes with these ORed lanes were all below 0x80. */
+/** Whether all bytes that were ORed into these lanes are below 0x80. */
 export function isAsciiLanes(lanes: number): boolean {
   return (lanes & 0x80808080) === 0;
 }
 
-/** Below this, making the views costs more than it saves (measured on Node 20 and 24). */
+/** Below this length, creating the views costs more than it saves (measured on Node 20 and 24). */
 const WORDS_FROM_BYTES = 128;
 
-/** The key is packed with its first byte lowest, which is a word in memory only where memory is little-endian. */
+/** The key is packed with its first byte lowest. Only on a little-endian machine is that also its order in memory. */
 const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 function maskWords(words: Uint32Array, key: number): number {

@@ -3,16 +3,16 @@ import { badText, decodeUtf8, endOfWholeCharacters } from '../utf8.ts';
 import { isAsciiLanes, maskInto } from './mask.ts';
 
 /**
- * A message that arrives in more than one piece. Bytes are unmasked straight into one buffer that doubles, so that
- * any number of pieces costs linear time, and an announced length costs no memory before its bytes are here.
+ * A message that arrives in more than one piece. Bytes are unmasked directly into one buffer that doubles, so that any
+ * number of pieces costs linear time, and an announced length allocates nothing before its bytes arrive.
  */
 export class MessageAssembly {
   readonly #isText: boolean;
   #bytes: Buffer;
   #length = 0;
-  /** All bytes so far, ORed in lanes. */
+  /** All bytes so far, ORed into lanes. */
   #lanes = 0;
-  /** Text before this index is known to be whole, valid characters. */
+  /** Text before this index is known to consist of complete, valid characters. */
   #checkedTo = 0;
   #fragments = 0;
 
@@ -25,17 +25,17 @@ export class MessageAssembly {
     return this.#length;
   }
 
-  /** Counts one more frame of this message, and returns how many there are. */
+  /** Counts one more frame of this message, and returns the count. */
   countFragment(): number {
     this.#fragments += 1;
     return this.#fragments;
   }
 
   /**
-   * Unmasks `source[start, end)` to the end of the message.
+   * Unmasks `source[start, end)` and appends it to the message.
    *
    * @param expectedBytes - how long the message will be once the current frame is complete.
-   * @throws WebSocketProtocolError `ERR_WEBSOCKET_BAD_UTF8` when text can no longer become valid.
+   * @throws WebSocketProtocolError `ERR_WEBSOCKET_BAD_UTF8` if the text can no longer become valid.
    */
   append(source: Buffer, start: number, end: number, key: number, expectedBytes: number): void {
     if (start === end) return;
@@ -50,7 +50,7 @@ export class MessageAssembly {
     else this.#checkText();
   }
 
-  /** The whole message. Its bytes belong to the receiver, and this object is spent. */
+  /** Returns the complete message, whose bytes the caller owns. This object must not be used afterwards. */
   finish(): string | Uint8Array {
     const bytes = this.#bytes;
     const length = this.#length;
@@ -59,15 +59,16 @@ export class MessageAssembly {
       if (this.#checkedTo !== length) throw badText();
       return bytes.toString(isAsciiLanes(this.#lanes) ? 'latin1' : 'utf8', 0, length);
     }
-    // The buffer has an ArrayBuffer of its own. One with room to spare is not left to the receiver.
+    // The buffer has an ArrayBuffer of its own. If it has room to spare, the message is copied, so that the caller does
+    // not keep the unused memory.
     if (bytes.length !== length) return new Uint8Array(bytes.subarray(0, length));
     return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
   }
 
   #grow(neededBytes: number, expectedBytes: number): void {
     const roomy = Math.max(neededBytes, this.#bytes.length * 2, MIN_ROOM_BYTES);
-    // Growing past the end of the current frame is of use only when bytes of a later one will follow; the doubling
-    // then starts from what is there, so the sum of all copies stays below twice the message.
+    // Growing beyond the current frame helps only if bytes of a later frame follow. The doubling then starts from the
+    // bytes received so far, so all copies together stay below twice the message.
     const room = neededBytes === expectedBytes ? roomy : Math.min(roomy, expectedBytes);
     const grown = Buffer.allocUnsafeSlow(room);
     grown.set(this.#bytes.subarray(0, this.#length));
@@ -81,7 +82,7 @@ export class MessageAssembly {
   }
 }
 
-/** Decodes the text of a frame that is whole and unfragmented, which is what nearly every text message is. */
+/** Decodes the text of one complete, unfragmented frame, as nearly every text message is. */
 export function readText(source: Buffer, start: number, end: number, key: number): string {
   const length = end - start;
   if (length === 0) return '';
@@ -95,5 +96,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 const MIN_ROOM_BYTES = 256;
 
-/** Where the text of small messages is unmasked. It is used within one call only, so all decoders share it. */
+/**
+ * Buffer in which the text of small messages is unmasked. It is used only within one call, so all decoders share it.
+ */
 const SCRATCH = Buffer.allocUnsafeSlow(16_384);

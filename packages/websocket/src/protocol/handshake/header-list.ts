@@ -1,4 +1,4 @@
-/** RFC 9110 §5.6.2. */
+/** A token (RFC 9110 §5.6.2). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** Whether `text` is an RFC 9110 token. */
@@ -6,7 +6,7 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-/** The members of a comma-separated header (RFC 9110 §5.6.1). Empty members are legal and left out. */
+/** Splits a comma-separated header (RFC 9110 §5.6.1). Empty members are legal, and left out. */
 export function splitList(value: string): string[] {
   const members: string[] = [];
   for (const part of value.split(',')) {
@@ -16,13 +16,16 @@ export function splitList(value: string): string[] {
   return members;
 }
 
-/** Whether a list has `member`, whatever the case of its letters. */
+/** Whether a list contains `member`, which must be in lower case; the case in the list does not matter. */
 export function listHas(value: string | undefined, member: string): boolean {
   if (value === undefined) return false;
   return splitList(value).some((each) => each.toLowerCase() === member);
 }
 
-/** Only SP and HTAB are blanks on the wire; `trim` would take a no-break space as well. Linear in any input. */
+/**
+ * Removes SP and HTAB at both ends, the only white space in a header; `trim` would also remove a no-break space. Takes
+ * linear time for any input.
+ */
 export function trimBlanks(text: string): string {
   let start = 0;
   let end = text.length;

@@ -1,23 +1,23 @@
 import { shownText, shownValue } from '@landspout/ioloop/errors';
 
-/** RFC 6454 §6.2, of the schemes that pages with a host of their own have. No path, no user, no blanks. */
+/** An origin (RFC 6454 §6.2) of the schemes whose pages have a host. No path, no user, no white space. */
 const ORIGIN = /^(https?):\/\/([^/?#@\\\s,]+)$/i;
 
-/** A name, an IPv4 address or a bracketed IPv6 address, then a port or nothing. An empty port is the default one. */
+/** A name, an IPv4 address or a bracketed IPv6 address, then an optional port. An empty port means the default one. */
 const AUTHORITY = /^(\[[0-9a-f:.]+\]|[^:[\]/?#@\\\s,]+)(?::([0-9]{0,5}))?$/i;
 
 /**
- * Whether a browser's `Origin` is the site that the request went to: what `check_origin` asks by default. It stops
- * another site's page from using the visitor's cookies on our WebSocket (RFC 6455 §10.2).
+ * Whether the `Origin` of a browser is the site that the request was sent to; `checkOrigin` uses it by default. This
+ * stops a page of another site from using the visitor's cookies on our WebSocket (RFC 6455 §10.2).
  *
- * Host names are compared without regard to case, ports with the defaults of 80 and 443 filled in. `null`, which
- * sandboxed pages and files send, is never the same origin. Whether a request without an Origin may pass is the
- * caller's matter: browsers always send one, other programs could send any.
+ * Host names are compared without regard to case, and missing ports default to 80 and 443. The origin `null`, which
+ * sandboxed pages and files send, never matches. Whether a request without an Origin is allowed is up to the caller:
+ * browsers always send one, and other programs could send any.
  *
- * @param origin - the value of Origin.
- * @param host - the value of Host.
- * @param tls - whether the client came over TLS; then the scheme has to match too. Leave it out where a proxy that
- * ends TLS may stand in front: the scheme is then the origin's.
+ * @param origin - the value of the Origin header.
+ * @param host - the value of the Host header.
+ * @param tls - whether the client used TLS; if given, the scheme must match too. Leave it out if a proxy may terminate
+ *   TLS in front of the server: then the scheme of the origin is not checked.
  */
 export function isSameOrigin(origin: string, host: string, tls?: boolean): boolean {
   const [, scheme, originAuthority] = ORIGIN.exec(origin) ?? [];
@@ -30,16 +30,16 @@ export function isSameOrigin(origin: string, host: string, tls?: boolean): boole
 }
 
 /**
- * Says which origin may not connect, and what would have to change, for the log and for the response: both texts are the
- * client's, so they are quoted, escaped and clipped.
+ * Explains, for the log and the response, which origin was refused and how to allow it. Both values come from the
+ * client, so they are quoted, escaped and clipped.
  *
- * @param answer - what `checkOrigin` returned in place of `true`.
- * @param isDefault - whether it is the check of {@link isSameOrigin}, and no override.
+ * @param answer - what `checkOrigin` returned instead of `true`.
+ * @param isDefault - whether the default check refused it, which is {@link isSameOrigin}, and not an override.
  */
 export function originRefusal(origin: string, host: string, answer: unknown, isDefault: boolean): string {
   const refused = `the origin ${shownText(origin)} may not open a WebSocket here`;
   if (isDefault)
-    return `${refused}: it is not that of Host, ${shownText(host)}; override checkOrigin to allow it`;
+    return `${refused}: it does not match the Host header, ${shownText(host)}; override checkOrigin to allow it`;
   const shown = answer === false ? '' : `, but ${shownValue(answer)}`;
   return `${refused}: checkOrigin did not return true${shown}`;
 }

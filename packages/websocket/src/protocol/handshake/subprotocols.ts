@@ -1,14 +1,15 @@
 import { WebSocketUsageError } from '../errors.ts';
 import { isToken, splitList } from './header-list.ts';
 
-/** More than any client offers; the choice may compare each with each that the server knows. */
+/** More than any client offers. Limited because a choice may compare each of them with each that the server knows. */
 const MAX_SUBPROTOCOLS = 64;
 
 /**
- * Reads Sec-WebSocket-Protocol of a request: subprotocols in the client's order of preference, compared exactly.
+ * Reads the Sec-WebSocket-Protocol header of a request: subprotocols in the client's order of preference. Names are
+ * case-sensitive.
  *
- * @returns `undefined` when the header is malformed: a member is no token or comes twice (RFC 6455 §4.1), or there
- * are more than 64. Without a header, or with an empty one, an empty list.
+ * @returns an empty list if the header is missing or empty. `undefined` if it is malformed: a member is not a token or
+ *   occurs twice (RFC 6455 §4.1), or there are more than 64.
  */
 export function parseSubprotocols(value: string | undefined): readonly string[] | undefined {
   if (value === undefined) return [];
@@ -17,13 +18,13 @@ export function parseSubprotocols(value: string | undefined): readonly string[] 
 }
 
 /**
- * Writes Sec-WebSocket-Protocol of a request.
+ * Writes the Sec-WebSocket-Protocol header of a request.
  *
- * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_SUBPROTOCOL` for what {@link parseSubprotocols} would not read.
+ * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_SUBPROTOCOL` for a list that {@link parseSubprotocols} would refuse.
  */
 export function formatSubprotocols(names: readonly string[]): string {
   if (areOfferable(names)) return names.join(', ');
-  const detail = `subprotocols are up to ${MAX_SUBPROTOCOLS} different tokens`;
+  const detail = `subprotocols must be at most ${MAX_SUBPROTOCOLS} different tokens`;
   throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_SUBPROTOCOL', detail);
 }
 

@@ -1,30 +1,34 @@
 import { WebSocketHandshakeError, type WebSocketHandshakeErrorCode } from '../errors.ts';
 import { listHas, trimBlanks } from './header-list.ts';
 
-/** What the check needs of a response. `header` takes a lower-case name; repeated fields come joined by commas. */
+/**
+ * The parts of a response that the check needs. `header` takes a lower-case name and returns repeated fields joined by
+ * commas.
+ */
 export interface UpgradeResponse {
-  /** Such as `HTTP/1.1`. */
+  /** For example `HTTP/1.1`. */
   readonly version: string;
   readonly status: number;
   readonly header: (name: string) => string | undefined;
 }
 
-/** What our request said. */
+/** What our request offered. */
 export interface UpgradeExpectation {
   /** `acceptValue` of the key that was sent. */
   readonly accept: string;
-  /** The subprotocols that were offered; empty when none were. */
+  /** The subprotocols that were offered; empty if none. */
   readonly protocols: readonly string[];
 }
 
-/** What both ends have agreed on. */
+/** What both sides have agreed on. */
 export interface UpgradeAgreement {
-  /** The subprotocol that the server chose, if any. Offering some does not mean that one is chosen. */
+  /** The subprotocol that the server chose, if any. A server may choose none of those offered. */
   readonly protocol: string | undefined;
 }
 
 /**
- * Checks a server's answer to our upgrade (RFC 6455 §4.1). No extension is ever offered, so any is an error.
+ * Checks a server's response to our upgrade request (RFC 6455 §4.1). No extension is ever offered, so any extension in
+ * the response is an error.
  *
  * @throws WebSocketHandshakeError with the server's status; the connection must be closed without a close frame.
  */
@@ -33,8 +37,9 @@ export function checkUpgradeResponse(response: UpgradeResponse, sent: UpgradeExp
   const fail = (code: WebSocketHandshakeErrorCode, detail: string): never => {
     throw new WebSocketHandshakeError(code, status, detail);
   };
-  if (status !== 101) fail('ERR_WEBSOCKET_UPGRADE_REFUSED', `the server answered ${status}, not 101`);
-  if (version !== 'HTTP/1.1') fail('ERR_WEBSOCKET_BAD_UPGRADE', `a 101 needs HTTP/1.1, not ${version}`);
+  if (status !== 101)
+    fail('ERR_WEBSOCKET_UPGRADE_REFUSED', `the server must respond with 101, got ${status}`);
+  if (version !== 'HTTP/1.1') fail('ERR_WEBSOCKET_BAD_UPGRADE', `a 101 must be HTTP/1.1, got ${version}`);
   if (trimBlanks(header('upgrade') ?? '').toLowerCase() !== 'websocket') {
     fail('ERR_WEBSOCKET_BAD_UPGRADE', 'Upgrade must be websocket');
   }
@@ -42,10 +47,10 @@ export function checkUpgradeResponse(response: UpgradeResponse, sent: UpgradeExp
     fail('ERR_WEBSOCKET_BAD_UPGRADE', 'Connection must contain upgrade');
   }
   if (trimBlanks(header('sec-websocket-accept') ?? '') !== sent.accept) {
-    fail('ERR_WEBSOCKET_BAD_ACCEPT', 'Sec-WebSocket-Accept does not answer the key');
+    fail('ERR_WEBSOCKET_BAD_ACCEPT', 'Sec-WebSocket-Accept does not match the key of the request');
   }
   if (trimBlanks(header('sec-websocket-extensions') ?? '') !== '') {
-    fail('ERR_WEBSOCKET_UNOFFERED_EXTENSION', 'the server chose an extension, and none was offered');
+    fail('ERR_WEBSOCKET_UNOFFERED_EXTENSION', 'the server chose an extension, but none was offered');
   }
   const chosen = header('sec-websocket-protocol');
   if (chosen === undefined) return { protocol: undefined };
