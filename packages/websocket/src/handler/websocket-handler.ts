@@ -1,5 +1,5 @@
-// This room knows how a request of a web application becomes a connection, and which callbacks that has. It does not know
-// frames, topics or broadcasts.
+// How a request of a web application becomes a WebSocket connection, and the callbacks of that connection. Does not
+// know frames, topics or broadcasts.
 
 import { createHash } from 'node:crypto';
 import type { HTTPHeaders } from '@landspout/http1';
@@ -26,14 +26,15 @@ import {
 } from '../protocol/index.ts';
 
 /**
- * Serves one WebSocket connection: a `RequestHandler` whose GET becomes one, and that then lives as long as the
- * connection does. Write a subclass with {@link onMessage}, and route to it like to any handler.
+ * Serves one WebSocket connection: a `RequestHandler` whose GET upgrades the connection, and which then exists as long
+ * as the connection does. Write a subclass with {@link onMessage}, and route to it like to any handler.
  *
- * `prepare` and `setDefaultHeaders` run as always: who may connect is decided there, and headers and cookies set
- * there go out with the 101. After it the methods that answer HTTP throw `ERR_WEB_FINISHED`, `onFinish` is not
- * called, and `signal` aborts when the connection has ended.
+ * `prepare` and `setDefaultHeaders` run as usual: check there who may connect. Headers and cookies set there are sent
+ * with the 101. After the 101, methods that write an HTTP response throw `ERR_WEB_FINISHED`, `onFinish` is not called,
+ * and `signal` aborts when the connection has ended.
  *
- * All callbacks may be asynchronous. One that throws or rejects is logged, and the connection is closed with 1011.
+ * All callbacks may be asynchronous. If one throws or rejects, the error is logged and the connection is closed with
+ * 1011.
  *
  * @typeParam Pattern - the route's pattern, which types `pathParams`.
  *
@@ -48,11 +49,11 @@ import {
 export abstract class WebSocketHandler<Pattern extends string = string> extends RequestHandler<Pattern> {
   static override routeProblem({ handlerClass }: RouteUse): string | undefined {
     if (typeof (handlerClass.prototype as WebSocketHandler).onMessage === 'function') return undefined;
-    // A field shows in an object only, so that its name in the text of a class has to do.
+    // A field exists only on an instance, so look for its name in the source text of the class.
     for (let one: unknown = handlerClass; one !== WebSocketHandler; one = Object.getPrototypeOf(one)) {
       if (/\bonMessage\b/.test(String(one))) return undefined;
     }
-    return `${shownValue(handlerClass)} has no method onMessage`;
+    return `${shownValue(handlerClass)} has no method onMessage; define one`;
   }
 
   #connection: WebSocketConnection | undefined = undefined;
@@ -61,22 +62,26 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
   // ---- for a subclass to define ----
 
   /**
-   * Hears a message: text as a string, else bytes, which are yours. The next one is not read until a returned
-   * promise settles, so that messages are dealt with in order and a slow handler slows its peer down.
+   * Called with each message: text as a string, binary as bytes, which the handler owns. If a promise is returned, the
+   * next message is not read until it settles. So messages are handled in order, and a slow handler slows its peer
+   * down.
    */
   abstract onMessage(message: string | Uint8Array): unknown;
 
-  /** The connection is open. No message is delivered, and `onClose` not called, before a returned promise settles. */
+  /**
+   * Called when the connection is open. If a promise is returned, no message is delivered and `onClose` is not called
+   * before it settles.
+   */
   onOpen(): unknown {
     return undefined;
   }
 
-  /** Runs once, when the connection is gone, however that came about. See {@link closeCode}. */
+  /** Called once, after the connection is closed for any reason. See {@link closeCode}. */
   onClose(): unknown {
     return undefined;
   }
 
-  /** A ping, which has been answered. */
+  /** Called with the payload of each ping. The pong is sent automatically. */
   onPing(_payload: Uint8Array): unknown {
     return undefined;
   }
@@ -86,11 +91,11 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
   }
 
   /**
-   * Whether a page of this origin may connect: browsers let every page try, with the visitor's cookies. Not asked
-   * for a request without an Origin, which no browser sends. Anything but `true` is a 403, a promise too; the log and
-   * the response name the origin.
+   * Whether a page of this origin may connect. Browsers let every page try, with the cookies of the visitor. Not called
+   * for a request without an Origin header, since browsers always send one. Any result other than `true`, also a
+   * promise, is refused with 403; the log and the response name the origin.
    *
-   * By default only the origin that the request's Host names. Behind a proxy that changes Host, override it.
+   * By default only the origin that matches the Host header is allowed. Override it behind a proxy that changes Host.
    */
   checkOrigin(origin: string): boolean {
     return isSameOrigin(origin, this.request.headers.get('Host') ?? '');
@@ -99,19 +104,19 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
   /**
    * Chooses a subprotocol. Called once.
    *
-   * @param _offered - in the client's order of preference; empty when it offered none.
-   * @returns one of those, or `undefined` for none; anything else is a 500.
+   * @param _offered - the subprotocols of the client, in its order of preference; empty if it offered none.
+   * @returns one of them, or `undefined` for none. Anything else results in a 500.
    */
   selectSubprotocol(_offered: readonly string[]): string | undefined {
     return undefined;
   }
 
-  /** Limits, pings and patience of this connection. Called once, before the 101. */
+  /** Returns the limits, pings and timeouts of this connection. Called once, before the 101. */
   connectionOptions(): WebSocketOptions {
     return {};
   }
 
-  // ---- for everybody ----
+  // ---- for subclasses and other code to use ----
 
   /** The subprotocol that was chosen; `undefined` for none. */
   get selectedSubprotocol(): string | undefined {
@@ -123,22 +128,28 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
     return this.#connection?.isOpen ?? false;
   }
 
-  /** The code of the peer's close frame; 1005 when it gave none, 1006 when none came; `undefined` before the end. */
+  /**
+   * The code in the peer's close frame: 1005 if the frame had no code, 1006 if the connection ended without a close
+   * frame. `undefined` until then.
+   */
   get closeCode(): number | undefined {
     return this.#connection?.closeCode;
   }
 
-  /** The reason in the peer's close frame, or an empty string. */
+  /** The reason in the peer's close frame; empty if there is none. */
   get closeReason(): string {
     return this.#connection?.closeReason ?? '';
   }
 
-  /** Why there was no orderly end, where that is known: what the peer did wrong, a deadline, the network. */
+  /**
+   * Why the connection did not close in an orderly way, if known: a protocol error of the peer, a timeout or a network
+   * error.
+   */
   get closeError(): Error | undefined {
     return this.#connection?.closeError;
   }
 
-  /** Bytes that wait for the peer to read. */
+  /** Bytes that are written but not yet sent, because the peer does not read fast enough. */
   get queuedBytes(): number {
     return this.#connection?.queuedBytes ?? 0;
   }
@@ -148,7 +159,7 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
     return this.#connection?.writeMessage(data) ?? notOpen();
   }
 
-  /** Sends what `encodeMessage` has made, the way to broadcast. See {@link WebSocketConnection.sendFrame}. */
+  /** Sends a frame made by `encodeMessage`: the way to broadcast. See {@link WebSocketConnection.sendFrame}. */
   sendFrame(frame: Uint8Array): boolean {
     return this.#connection?.sendFrame(frame) ?? false;
   }
@@ -158,24 +169,24 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
     return this.#connection?.ping(payload) ?? notOpen();
   }
 
-  /** Begins the closing handshake; `onClose` follows. See {@link WebSocketConnection.close}. */
+  /** Starts the closing handshake; `onClose` follows. See {@link WebSocketConnection.close}. */
   close(code?: number, reason = ''): void {
     this.#connection?.close(code, reason);
   }
 
-  /** Cuts the connection without a close frame; `onClose` follows. */
+  /** Resets the connection without a close frame; `onClose` follows. */
   abort(error?: Error): void {
     this.#connection?.abort(error);
   }
 
-  /** TCP_NODELAY, which is on by default. */
+  /** Sets TCP_NODELAY, which is on by default. */
   setNoDelay(on: boolean): void {
     this.#connection?.setNoDelay(on);
   }
 
   // ---- the opening handshake ----
 
-  /** The upgrade. Not for a subclass: use `prepare` and {@link onOpen}. */
+  /** Upgrades the connection. Not for overriding: use `prepare` and {@link onOpen}. */
   override get(): void {
     const { method, version, headers } = this.request;
     const offer = checkUpgradeRequest({ method, version, header: (name) => headers.get(name) });
@@ -187,7 +198,9 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
     if (origin === undefined || this.#allows(origin)) this.#upgrade(offer);
   }
 
-  /** Refuses an origin that may not connect, and says so: whoever set the server up looks for it in the log. */
+  /**
+   * Checks the origin. A refusal is logged with its reason, because whoever set up the server will look for it there.
+   */
   #allows(origin: string): boolean {
     const answer: unknown = this.checkOrigin(origin);
     reportRejection(answer, this.#callbackFailed);
@@ -217,13 +230,13 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
   }
 
   #upgrade(offer: UpgradeOffer): void {
-    // All that can fail comes first: until the stream is detached, an error is an ordinary 500.
+    // Everything that can fail comes first: until the stream is detached, an error is an ordinary 500.
     this.#selectedSubprotocol = this.#chooseSubprotocol(offer.protocols);
     const options = this.connectionOptions();
     reportRejection(options, this.#callbackFailed);
     const settings = resolveWebSocketOptions(options);
     const head = this.#encodeHead(offer, settings.clock.wallTime());
-    // The peer has left, or has ended its half, while `prepare` waited: no WebSocket can come of it.
+    // The peer left or ended its side while `prepare` was pending: a WebSocket is no longer possible.
     if (this.request.closeReason !== undefined) {
       this.#refuse(400, 'the connection ended before the upgrade', {});
       return;
@@ -239,7 +252,7 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
     const chosen = this.selectSubprotocol(offered);
     reportRejection(chosen, this.#callbackFailed);
     if (chosen === undefined || offered.includes(chosen)) return chosen;
-    const detail = `selectSubprotocol: one of the offered was expected, not ${shownValue(chosen)}`;
+    const detail = `selectSubprotocol: must return one of the offered subprotocols or undefined, got ${shownValue(chosen)}`;
     throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_SUBPROTOCOL', detail);
   }
 
@@ -267,7 +280,7 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
     connection.start(this.#opening);
   }
 
-  /** What `onOpen` waits for: `onClose` comes after it, or what it began could never be undone. */
+  /** The promise of `onOpen`. `onClose` runs after it, so that it can undo everything that `onOpen` did. */
   #opening: Promise<unknown> | undefined = undefined;
 
   #makeDelegate(): WebSocketDelegate {
@@ -292,20 +305,23 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
 
   readonly #callbackFailed = (error: unknown): void => {
     const { closeReason } = this.request;
-    // The callback passed on that `signal` aborted with the connection, which is no error.
+    // The callback only passed on that `signal` aborted with the connection, which is not an error.
     if (closeReason !== undefined && isCancellation(error, closeReason)) {
-      this.application.logger.debug({ error }, 'a callback gave up after its connection had ended');
+      this.application.logger.debug(
+        { error },
+        'a WebSocket callback stopped because its connection had ended',
+      );
       return;
     }
     callReporting(
       () => this.logException(error),
       undefined,
-      (failure) => this.application.logger.error({ error: failure }, 'logException failed'),
+      (failure) => this.application.logger.error({ error: failure }, 'logException threw or rejected'),
     );
   };
 }
 
-/** Describe a body, which a 101 has not, or are decided by the handshake alone. */
+/** Headers that describe a body, which a 101 does not have, or that only the handshake may set. */
 const NOT_OF_UPGRADES = [
   'Content-Type',
   'Content-Length',

@@ -399,7 +399,7 @@ describe('WebSocketHandler, calling back', () => {
         // @ts-expect-error: a number is no text.
         () => handler.writeMessage(5),
       ];
-      const shown = ['not a Promise (await it?)', 'not an object of Map', 'not a function', 'not 5'];
+      const shown = ['got a Promise (await it?)', 'got an object of Map', 'got a function', 'got 5'];
       for (const [at, write] of compiled.entries()) expect(write).toThrow(shown[at]);
       for (const data of [...refused, Promise.resolve('x'), { toJSON: () => undefined }]) {
         expect(() => handler.writeMessage(data as object)).toThrow(
