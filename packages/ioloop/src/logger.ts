@@ -3,10 +3,7 @@ import { INSPECT, inspection } from './inspection.ts';
 import { runInRootContext } from './node-async-context.ts';
 import { escaped } from './printable.ts';
 
-/**
- * Where a layer reports errors and events for which there is no caller. {@link consoleLogger} and pino both implement
- * it.
- */
+/** Where a layer reports errors and events for which there is no caller. Node's `console` and pino both implement it. */
 export interface Logger {
   debug(details: object, message: string): void;
   info(details: object, message: string): void;

@@ -7,7 +7,7 @@ import { reportRejection } from '../thenable.ts';
 
 /** An object that has one deadline at a time. */
 export interface DeadlineEntry {
-  /** Called once after the deadline has passed, up to one tick late. */
+  /** Called once after the deadline has passed, up to two ticks late; one if the delay is a multiple of the tick. */
   deadlinePassed(): void;
 }
 
@@ -50,7 +50,7 @@ export class DeadlineWheel {
   /** The wheel lags behind the clock, because there was more to process than fits in one loop iteration. */
   #isBehind = false;
 
-  /** @param tickMs - resolution of the wheel: how late a deadline may be noticed. Default: 500. */
+  /** @param tickMs - resolution of the wheel: a deadline is noticed up to two ticks late. Default: 500. */
   constructor(clock: Clock, logger: Logger, tickMs = 500) {
     loopChecks.positiveNumber('DeadlineWheel', 'tickMs', tickMs);
     this.#clock = requireClock('DeadlineWheel', clock);
