@@ -1,5 +1,5 @@
-// One program in several processes, as with Tornado's fork_processes: the parent's side and the children's side of the
-// call. Puts launching/, supervisor/ and messages/ together. Does not know servers or protocols.
+// Runs one program in several processes, as Tornado's fork_processes does: both the parent's and the child's side of
+// the call. Connects launching/, supervisor/ and messages/. Does not create servers.
 
 import { isMainThread } from 'node:worker_threads';
 import type { Logger } from '../logger.ts';
@@ -21,66 +21,70 @@ import {
 
 export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptions[] = readonly []>
   extends Omit<ProcessSupervisorOptions, 'count' | 'program' | 'listen'> {
-  /** Where the children shall be able to listen. Default: nowhere. */
+  /** Ports and addresses for the children to listen on. Default: none. */
   readonly listen?: Listen;
   /**
-   * Called in the parent before the first child is started, with what it can be asked and told. A returned promise is
-   * awaited first. If it throws or rejects, forkProcesses does too, and no child is started.
+   * Called in the parent before the first child is started, with the supervisor of the children. If it returns a
+   * promise, no child is started until it resolves. If it throws or rejects, so does `forkProcesses`, and no child is
+   * started.
    */
   readonly onSupervising?: (supervisor: ProcessSupervisor) => unknown;
 }
 
-/** The names that {@link forkProcesses} knows, for who takes other options beside them. */
+/** The option names of {@link forkProcesses}, for callers that accept further options in the same object. */
 export const FORK_OPTIONS: OptionNames<ForkProcessesOptions> = Object.freeze({
   ...SHARED_OPTIONS,
   onSupervising: true,
 });
 
-/** Both end a service in an orderly way: one from a supervisor or container, one from a keyboard. */
+/** Both request an orderly stop: supervisors and containers send SIGTERM, a terminal sends SIGINT. */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-/** What services are told to read their configuration by. */
+/** The conventional signal for a service to reload its configuration. */
 const RESTART_SIGNAL = 'SIGHUP';
 
 let called = false;
 
 /**
- * Runs this program in several processes, and comes back only in them.
+ * Runs this program in several processes. Returns only in the child processes.
  *
- * **The program is started again in each child, from its first line**: Node cannot fork. What stands above the call
- * runs in the parent and in every child, with state of their own and with random numbers of their own; what stands
- * below runs in the children only. Install handlers of signals and open databases below. Arguments, options of Node
- * such as `--import`, and variables are passed on; debuggers get a port each.
+ * **Each child runs the program again from its first line**, since Node cannot fork. The code before the call runs in
+ * the parent and in every child, each with its own state and its own random numbers; the code after the call runs only
+ * in the children. Install signal handlers and open databases after the call. Command-line arguments, Node options such
+ * as `--import`, and environment variables are passed on; each child gets its own debugger port.
  *
- * The parent supervises. A child that dies by a signal or ends with another exit code than 0 is started again, under
- * the same task id and with the same listeners, after 100 ms, then 200 ms, up to 10 s. When all have ended with 0, the
- * parent exits with 0.
+ * The parent supervises the children. A child that is killed by a signal or exits with a code other than 0 is restarted
+ * with the same task id and the same listeners, after 100 ms, then 200 ms, up to 10 s. After all children have exited
+ * with 0, the parent exits with 0.
  *
- * SIGTERM or SIGINT to the parent stops: SIGTERM for each child, which a child answers by `server.stop()`; after
- * `stopTimeoutMs`, or when the same signal comes again, SIGKILL; then the parent exits with 0, however the children
- * ended. SIGHUP replaces the children one after the other, as {@link ProcessSupervisor.restart} does: a child is ready
- * when our servers listen on all of its listeners, or when it calls `task.ready()`. The handlers of these three are
- * there only while the parent supervises. A Ctrl-C reaches the children as well, so that they may get SIGINT and then
- * SIGTERM; a terminal that closes sends SIGHUP. A child whose parent is gone gets SIGTERM from itself, and SIGKILL after
- * `stopTimeoutMs`.
+ * SIGTERM or SIGINT to the parent stops the program: the parent sends SIGTERM to each child, which should then call
+ * `server.stop()`. After `stopTimeoutMs`, or if the parent gets the same signal again, it sends SIGKILL. It then exits
+ * with 0, whatever the exit codes of the children. SIGHUP replaces the children one by one, as
+ * {@link ProcessSupervisor.restart} does: a child is ready once our servers listen on all of its listeners, or once it
+ * calls `task.ready()`. The parent handles these three signals only while it supervises. Ctrl-C reaches the children as
+ * well, so they may get SIGINT and then SIGTERM; closing the terminal sends SIGHUP. If the parent dies, each child
+ * sends SIGTERM to itself, and SIGKILL after `stopTimeoutMs`.
  *
- * The listeners of `listen` belong to the parent. On the native backend each child has one of its own, with
- * SO_REUSEPORT: the system spreads the connections, and those that a child has not accepted when it dies wait for its
- * successor, up to the wait before a restart. So a child that closes its server and lives on leaves its share of new
- * connections waiting; one that ends with 0 has its share closed. On the portable backend the children share one
- * listener by node:cluster; it lasts while any child has it, and what waits in it is closed with the last one.
+ * The parent owns the listeners of `listen`. On the native backend each child has its own, with SO_REUSEPORT: the
+ * kernel distributes the connections, and those that a child has not accepted when it dies wait for its successor,
+ * which is started after the restart delay. A child that closes its server but keeps running therefore leaves its share
+ * of the new connections waiting; the listeners of a child that exits with 0 are closed. On the portable backend the
+ * children share one listener through node:cluster. It is open while at least one child uses it; when the last one
+ * closes it, the connections in its backlog are closed too.
  *
- * Messages go by `process.send` and `process.on('message')`, and to `onMessage` in the parent. The channel does not keep
- * a child alive: `process.channel.ref()` makes it. What is sent to a parent that has gone is lost silently. On the
- * portable backend a server of Node's own, such as one of `node:http`, needs that until it listens; ours do not.
+ * A child sends messages with `process.send` and receives them with `process.on('message')`; the parent receives them
+ * in `onMessage`. The channel does not keep a child alive unless the child calls `process.channel.ref()`. On the
+ * portable backend a server of Node's own, such as one of `node:http`, needs that call until it listens; our servers do
+ * not. Messages to a parent that has exited are lost without an error.
  *
- * @param count - 1 to 1,024; 0, less, `null` or nothing means one for each CPU.
- * @param options.listen - where the children shall listen; each becomes one of `task.listeners`. Unix sockets cannot.
- * @param options.maxRestarts - most restarts within `restartWindowMs`. Default 100 within an hour.
- * @returns in a child: which one it is. In the parent the promise does not resolve.
+ * @param count - 1 to 1,024. 0, a negative number, `null` or `undefined` means one child for each CPU.
+ * @param options.listen - where the children listen; each entry becomes one of `task.listeners`. Unix sockets are not
+ *   supported.
+ * @param options.maxRestarts - most restarts within `restartWindowMs`. Default: 100 within an hour.
+ * @returns in a child: which child it is. In the parent the promise does not resolve.
  * @throws in the parent: SystemError such as `EADDRINUSE`, before any child is started; ProcessLimitError
- *   `ERR_PROCESS_RESTARTS` when children died too often, after the others were stopped; ProcessUsageError
- *   `ERR_PROCESS_USAGE` for arguments that cannot be, for a second call, and in a worker thread. Not catching them ends
- *   the parent with another exit code than 0, as it should.
+ *   `ERR_PROCESS_RESTARTS` if children died too often, after the others were stopped; ProcessUsageError
+ *   `ERR_PROCESS_USAGE` if an argument is invalid, if it is called a second time, and in a worker thread. If the caller
+ *   does not catch the error, the parent exits with a code other than 0, as it should.
  *
  * @example
  * const task = await forkProcesses(4, { listen: [{ port: 8888 }] });
@@ -92,8 +96,9 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
   count?: number | null,
   options: ForkProcessesOptions<Listen> = {},
 ): Promise<ProcessTask<Listen>> {
-  if (!isMainThread) throw new ProcessUsageError('forkProcesses: the main thread of a program was expected');
-  if (called) throw new ProcessUsageError('forkProcesses was called before in this process');
+  if (!isMainThread)
+    throw new ProcessUsageError('forkProcesses must be called in the main thread, not in a worker thread');
+  if (called) throw new ProcessUsageError('forkProcesses was already called in this process');
   requireProcessOptions(options, FORK_OPTIONS as OptionNames<ForkProcessesOptions<Listen>>, 'forkProcesses');
   const record = ownTask();
   const { onSupervising, ...ofSupervisor } = options;
@@ -105,14 +110,14 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
     const preparing = onSupervising?.(supervisor as ProcessSupervisor);
     if (isThenable(preparing)) await preparing;
   } catch (error) {
-    called = false; // no child was started
+    called = false; // no child was started, so another call is allowed
     throw error;
   }
   await supervise(supervisor as ProcessSupervisor, (options.loop ?? IOLoop.current()).logger);
   process.exit(0);
 }
 
-/** The parent owns its process: nothing else runs in it, so that it may take the signals. */
+/** Supervises until all children have ended. May handle signals, since nothing else runs in the parent. */
 async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise<void> {
   const heard = new Set<NodeJS.Signals>();
   const stop = (signal: NodeJS.Signals): void => {
@@ -120,7 +125,14 @@ async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise
     heard.add(signal);
   };
   const restart = (): void =>
-    void supervisor.restart().catch((error) => logger.error({ error }, 'a rolling restart ended early'));
+    void supervisor
+      .restart()
+      .catch((error) =>
+        logger.error(
+          { error },
+          'the rolling restart failed; the children that were not replaced keep running',
+        ),
+      );
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
   process.on(RESTART_SIGNAL, restart);
   try {
@@ -129,43 +141,43 @@ async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise
   } finally {
     for (const signal of STOP_SIGNALS) process.off(signal, stop);
     process.off(RESTART_SIGNAL, restart);
-    called = false; // nothing is left, so that another port may be tried
+    called = false; // no child is left, so the caller may try again with another port
   }
 }
 
-/** What a process that `forkProcesses` has started is. */
+/** Identifies a child process that `forkProcesses` started. */
 export interface ProcessTask<Listen extends readonly unknown[] = readonly unknown[]> {
-  /** 0 to {@link count} - 1. A child that is started again has the number of the one that died. */
+  /** 0 to {@link count} - 1. A restarted child has the number of the one that died. */
   readonly id: number;
-  /** How many children there are. */
+  /** The number of children. */
   readonly count: number;
-  /** One for each entry of the option `listen`, in its order: give it to the `listen` of a server. */
+  /** One for each entry of the option `listen`, in the same order. Pass it to the `listen` method of a server. */
   readonly listeners: { readonly [Key in keyof Listen]: TaskListener };
   /**
-   * Tells the parent that this child does its work now: in a rolling restart the child before it is stopped then. Not
-   * needed where servers of ours listen on all {@link listeners}, which says it.
+   * Notifies the parent that this child is ready: in a rolling restart the parent then stops the child that this one
+   * replaces. Not needed if our servers listen on all {@link listeners}, since that notifies the parent as well.
    */
   ready(): void;
   /**
-   * Answers what the parent asks of `topic` by `ProcessSupervisor.ask`, with what can be sent as a message, or a promise
-   * of it.
+   * Registers the callback that answers `ProcessSupervisor.ask` for `topic`. It returns a value that can be sent as a
+   * message, or a promise of one.
    */
   answer(topic: string, answer: () => unknown): void;
 }
 
 /**
- * Which of its siblings this process is, from 0; `undefined` in one that `forkProcesses` has not started.
+ * The task id of this process, from 0; `undefined` if `forkProcesses` did not start it.
  *
- * Also answers above the call of `forkProcesses`, since that part of the program runs in each child, too. Worker
- * threads do not know it: tell them.
+ * Also works before the call of `forkProcesses`, since that part of the program runs in each child, too. In a worker
+ * thread it returns `undefined`: pass the id to the thread yourself.
  */
 export function taskId(): number | undefined {
   return ownTask()?.id;
 }
 
 /**
- * Makes this process the child that its parent has described: takes the description out of the environment, and sees
- * to it that the process ends after its parent.
+ * Makes this process the child that the record describes: removes the record from the environment, and makes the
+ * process end after its parent.
  */
 async function becomeTask(record: TaskRecord): Promise<ProcessTask> {
   clearTaskEnvironment();

@@ -1,12 +1,12 @@
 import { ProcessUsageError } from './process-errors.ts';
 
-/** What a child runs. */
+/** The program that a child runs. */
 export interface ChildProgram {
   readonly file: string;
   readonly args: readonly string[];
   /** Options of Node itself, such as `--import`. */
   readonly execArgv: readonly string[];
-  /** Added to the variables of the parent. */
+  /** Added to the environment variables of the parent. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -15,21 +15,21 @@ export interface ChildProgramOptions {
   readonly args?: readonly string[];
   /** Options of Node itself, such as `--import`. Default: those of this process. */
   readonly execArgv?: readonly string[];
-  /** Variables to add to those of this process. */
+  /** Environment variables to add to those of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * The program to start.
+ * Resolves the program to start.
  *
- * @param file - default: the one that this process runs.
- * @throws ProcessUsageError `ERR_PROCESS_USAGE` when this process runs none, as `node -e` does.
+ * @param file - default: the program that this process runs.
+ * @throws ProcessUsageError `ERR_PROCESS_USAGE` if this process does not run a file, as with `node -e`.
  */
 export function resolveProgram(file: string | undefined, options: ChildProgramOptions): ChildProgram {
   const program = file ?? process.argv[1];
   if (program === undefined || program === '-') {
     throw new ProcessUsageError(
-      'a program in a file was expected: what node -e or standard input runs cannot be started again',
+      'a program in a file was expected: code from node -e or standard input cannot be started again',
     );
   }
   return {
@@ -41,16 +41,17 @@ export function resolveProgram(file: string | undefined, options: ChildProgramOp
 }
 
 /**
- * The port for the debugger of one child: each has its own, the same one whenever it is started again.
+ * The debugger port of one child. Each child has its own, and a restarted child gets the same one.
  *
- * @param parentPort - the one of the parent; 0, or none left above it, lets the system choose.
+ * @param parentPort - the debugger port of the parent. If it is 0, or the result would exceed 65,535, the system
+ *   chooses.
  */
 export function inspectPortOf(taskId: number, parentPort: number = process.debugPort): number {
   const port = parentPort + 1 + taskId;
   return parentPort > 0 && port <= 65_535 ? port : 0;
 }
 
-/** Whether the children would all open the debugger's port of their parent. */
+/** Whether the children would inherit the parent's debugger port. */
 export function usesInspector(
   execArgv: readonly string[],
   nodeOptions = process.env.NODE_OPTIONS ?? '',

@@ -4,18 +4,19 @@ import { checked, type Descriptor } from '../../reactor/reactor.ts';
 import { addressName, bindRequest, type ListenRequest } from './listen-requests.ts';
 
 /**
- * The listeners of a parent: for each task, each request and each of its addresses one socket, all of one address
- * with SO_REUSEPORT. The parent accepts nothing. It holds them so that the queue of a child outlives the child.
+ * The listeners that the parent holds for its children: one socket for each task and each address of each request. The
+ * sockets of one address share it with SO_REUSEPORT. The parent accepts no connections; it holds the sockets so that
+ * the backlog of a child survives the child.
  */
 export class HeldListeners {
-  /** By task, then by request. A task that was closed has none. */
+  /** By task, then by request. Empty for a task that was closed. */
   readonly #descriptors: (readonly (readonly number[])[])[];
 
   private constructor(descriptors: (readonly (readonly number[])[])[]) {
     this.#descriptors = descriptors;
   }
 
-  /** @throws SystemError such as `EADDRINUSE` or `EMFILE`, with nothing left open. */
+  /** @throws SystemError such as `EADDRINUSE` or `EMFILE`. Nothing stays open then. */
   static async open(
     binding: NativeBinding,
     requests: readonly ListenRequest[],
@@ -38,12 +39,12 @@ export class HeldListeners {
     );
   }
 
-  /** The descriptors of one task, for each request in turn. They stay the parent's. */
+  /** The file descriptors of one task, for each request in turn. They are still owned by the parent. */
   of(taskId: number): readonly (readonly number[])[] {
     return this.#descriptors[taskId] ?? [];
   }
 
-  /** Gives up the listeners of one task: once its child has closed them too, nothing listens there any more. */
+  /** Closes the parent's listeners of one task. Once its child has closed them too, connections are refused there. */
   close(taskId: number): void {
     for (const fd of this.of(taskId).flat()) closeSync(fd);
     this.#descriptors[taskId] = [];
@@ -65,14 +66,14 @@ interface Group {
   readonly count: number;
 }
 
-/** One socket for each task, all at one address. They listen only once all are bound. */
+/** Opens one socket for each task, all at the same address. They listen only after all are bound. */
 function openGroup(binding: NativeBinding, { address, port, backlog, count }: Group): Descriptor[] {
   const group: Descriptor[] = [];
   try {
     const first = openSocket(binding, address);
     group.push(first);
-    // Bound without SO_REUSEPORT, which is set only after: with it, a second run of the same program would share the
-    // port silently instead of hearing that it is in use.
+    // The first socket is bound before SO_REUSEPORT is set. Otherwise a second run of the same program would silently
+    // share the port instead of failing with EADDRINUSE.
     bind(binding, first, address, port);
     setOption(binding, first, 'REUSEPORT');
     const onePort = portOf(binding, first);

@@ -1,5 +1,5 @@
-// Starts child processes with their listeners, in the way of each backend. Does not decide when a child is started or
-// restarted: supervisor/ does.
+// Starts child processes with their listeners, in one way for each backend. supervisor/ decides when a child is started
+// or restarted.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Cluster } from 'node:cluster';
@@ -21,19 +21,22 @@ export interface LaunchPlan {
   readonly requests: readonly ListenRequest[];
 }
 
-/** How children come into being, and get at their listeners. */
+/** Starts the children and gives them their listeners. */
 export interface ChildLauncher {
-  /** Starts the child of one task. May throw; a start that fails later is an `error` of the process, without a pid. */
+  /**
+   * Starts the child of one task. May throw; a failure after that is emitted as `error` by the process, whose pid is
+   * `undefined`.
+   */
   launch(taskId: number): ChildProcess;
-  /** No child of this task will be started any more. */
+  /** Releases the listeners of a task for which no child will be started any more. */
   release(taskId: number): void;
 }
 
 /**
- * Opens the listeners, or finds out that their addresses can be had.
+ * Opens the listeners, or checks that their addresses are available.
  *
- * @param binding - the native backend, where it runs.
- * @throws SystemError such as `EADDRINUSE`, with nothing left open.
+ * @param binding - the native backend; `undefined` selects the portable one.
+ * @throws SystemError such as `EADDRINUSE`. Nothing stays open then.
  */
 export async function openLauncher(
   plan: LaunchPlan,
@@ -42,10 +45,13 @@ export async function openLauncher(
   return binding === undefined ? ClusterLauncher.open(plan) : SpawnLauncher.open(plan, binding);
 }
 
-/** What a child has before its listeners: standard input, output and error, and the channel to its parent. */
+/**
+ * The descriptors of a child that precede its listeners: standard input, output and error, and the channel to its
+ * parent.
+ */
 const STDIO = ['inherit', 'inherit', 'inherit', 'ipc'] as const;
 
-/** Starts children on the native backend, which inherit the listeners that the parent holds. */
+/** Starts children on the native backend. They inherit the listeners that the parent holds. */
 class SpawnLauncher implements ChildLauncher {
   readonly #plan: LaunchPlan;
   readonly #held: HeldListeners;
@@ -55,7 +61,7 @@ class SpawnLauncher implements ChildLauncher {
     this.#held = held;
   }
 
-  /** @throws SystemError such as `EADDRINUSE`, with nothing left open. */
+  /** @throws SystemError such as `EADDRINUSE`. Nothing stays open then. */
   static async open(plan: LaunchPlan, binding: NativeBinding): Promise<SpawnLauncher> {
     return new SpawnLauncher(plan, await HeldListeners.open(binding, plan.requests, plan.count));
   }
@@ -63,7 +69,7 @@ class SpawnLauncher implements ChildLauncher {
   launch(taskId: number): ChildProcess {
     const { file, args, execArgv, env } = this.#plan.program;
     const held = this.#held.of(taskId);
-    // In the child they have the numbers of their places.
+    // The child's descriptors are numbered by their position in `stdio`.
     let next: number = STDIO.length;
     const listeners = held.map((fds) => ({ fd: fds.map(() => next++) }));
     const inspect = usesInspector(execArgv) ? [`--inspect-port=${inspectPortOf(taskId)}`] : [];
@@ -80,10 +86,11 @@ class SpawnLauncher implements ChildLauncher {
 }
 
 /**
- * Starts children on the portable backend, as workers of node:cluster, which lends them one listener for each address.
+ * Starts children on the portable backend, as workers of node:cluster, which share one listener for each address.
  *
- * Node opens a listener when the first child asks for it, and closes it with the last child that has it. The parent
- * cannot hold it in between; it chooses the ports and finds out, before there is a child, that they can be had.
+ * Node opens a listener when the first child asks for it, and closes it when the last child closes it. The parent
+ * cannot hold it in between; it only chooses the ports and checks, before any child is started, that they are
+ * available.
  */
 class ClusterLauncher implements ChildLauncher {
   readonly #cluster: Cluster;
@@ -96,14 +103,18 @@ class ClusterLauncher implements ChildLauncher {
     this.#listeners = listeners;
   }
 
-  /** @throws SystemError such as `EADDRINUSE`; ProcessUsageError in a worker of somebody else's cluster. */
+  /**
+   * @throws SystemError such as `EADDRINUSE`; ProcessUsageError if this process is a worker of another node:cluster.
+   */
   static async open(plan: LaunchPlan): Promise<ClusterLauncher> {
     const { default: cluster } = await import('node:cluster');
     if (cluster.isWorker) {
-      throw new ProcessUsageError('a worker of node:cluster cannot start children on the portable backend');
+      throw new ProcessUsageError(
+        'on the portable backend a worker of node:cluster cannot start children; start them in its primary',
+      );
     }
-    // Who accepts decides, as on the native backend. Handing connections on from the parent would even them out, but a
-    // connection on its way to a child that dies is then neither served nor closed.
+    // The children accept for themselves, as on the native backend. If the parent handed connections on, the load would
+    // be more even, but a connection on its way to a child that dies would be neither served nor closed.
     if (process.env.NODE_CLUSTER_SCHED_POLICY === undefined) cluster.schedulingPolicy = cluster.SCHED_NONE;
     return new ClusterLauncher(cluster, plan, await choosePorts(plan.requests));
   }
@@ -119,16 +130,16 @@ class ClusterLauncher implements ChildLauncher {
     });
     const record = toEnvironment(recordOf(this.#plan, taskId, this.#listeners));
     const worker = this.#cluster.fork({ ...env, ...record });
-    worker.on('error', () => {}); // said by its process, too, where it is heard
+    worker.on('error', () => {}); // the process emits the same error, and that one is handled
     return worker.process;
   }
 
   release(): void {
-    // Node gives the listener up by itself.
+    // Node closes the listener by itself.
   }
 }
 
-/** Binds every address once, all at the same time, so that no two requests get one port. */
+/** Binds every address, all at the same time so that no two requests get the same port, then closes them. */
 async function choosePorts(requests: readonly ListenRequest[]): Promise<TaskListener[]> {
   const probes: Server[] = [];
   try {
@@ -151,7 +162,7 @@ async function choosePorts(requests: readonly ListenRequest[]): Promise<TaskList
 }
 
 async function bindOne(host: string, port: number): Promise<Server> {
-  // What connects meanwhile is refused, as if nothing listened yet.
+  // A client that connects meanwhile is disconnected, as if nothing listened yet.
   const server = createServer((socket) => socket.destroy());
   server.listen({ host, port, ipv6Only: host.includes(':'), exclusive: true });
   try {
@@ -170,7 +181,7 @@ async function closeAll(servers: readonly Server[]): Promise<void> {
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
 }
 
-/** What the child of a task is told. */
+/** The record that the child of a task gets. */
 function recordOf(plan: LaunchPlan, id: number, listeners: readonly TaskListener[]): TaskRecord {
   return { parent: process.pid, id, count: plan.count, stopTimeoutMs: plan.stopTimeoutMs, listeners };
 }

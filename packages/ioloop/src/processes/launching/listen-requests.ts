@@ -6,25 +6,25 @@ import { type OptionNames, optionsProblem } from '../../option-names.ts';
 import { shownValue } from '../../shown-value.ts';
 import { ProcessUsageError } from './process-errors.ts';
 
-/** Where every child shall listen. */
+/** An address and port for every child to listen on. */
 export interface ProcessListenOptions {
   /**
-   * 0 to 65,535, as a number or as its digits, such as `process.env.PORT`; 0, the default, picks one that is free, the
-   * same for all children and addresses.
+   * 0 to 65,535, as a number or as a string of digits such as `process.env.PORT`. 0, the default, picks a free port,
+   * the same one for all children and addresses.
    */
   readonly port?: number | string | undefined;
-  /** A numeric address, a name, or `localhost` for both loopbacks. Default: all interfaces, IPv4 and IPv6. */
+  /** A numeric address, a name, or `localhost` for both loopback addresses. Default: all interfaces, IPv4 and IPv6. */
   readonly host?: string;
   /**
-   * Connections that the system holds for each child until they are accepted, also while the child is started anew.
-   * Default 511. A server that takes the listener over sets its own.
+   * Most connections that the kernel holds for each child until they are accepted, also while the child is restarted.
+   * Default: 511. A server that takes over the listener sets its own.
    */
   readonly backlog?: number;
 }
 
 const LISTEN_OPTIONS: OptionNames<ProcessListenOptions> = { port: true, host: true, backlog: true };
 
-/** One of {@link ProcessListenOptions}, with its names resolved. */
+/** One of {@link ProcessListenOptions}, with its host name resolved. */
 export interface ListenRequest {
   readonly host: string | undefined;
   readonly port: number;
@@ -34,19 +34,19 @@ export interface ListenRequest {
 
 export interface RequestedAddress {
   readonly address: string;
-  /** Set where IPv6 was only implied: not every machine or container has it. */
+  /** Set if the caller did not ask for IPv6 explicitly: not every machine or container has it. */
   readonly mayBeMissing: boolean;
 }
 
 const DEFAULT_BACKLOG = 511;
-/** Each takes descriptors in every child. */
+/** Each entry takes descriptors in every child. */
 const MAX_LISTENERS = 64;
 
 /**
- * Checks what a caller wants to listen on, and resolves its names.
+ * Checks the options of a caller, and resolves the host names.
  *
- * @throws ProcessUsageError `ERR_PROCESS_USAGE` for what cannot be, a Unix socket's path included; SystemError for a
- *   name that has no address.
+ * @throws ProcessUsageError `ERR_PROCESS_USAGE` if an entry is invalid, such as the path of a Unix socket; SystemError
+ *   if a name does not resolve.
  */
 export async function resolveListenRequests(
   wishes: readonly ProcessListenOptions[],
@@ -65,14 +65,14 @@ export async function resolveListenRequests(
   return Promise.all(
     wishes.map(async ({ host, port = 0, backlog = DEFAULT_BACKLOG }) => ({
       host: host === '' ? undefined : host,
-      port: portNumber(port) as number, // it has been checked
+      port: portNumber(port) as number, // already checked
       backlog,
       addresses: await resolveAddresses(host),
     })),
   );
 }
 
-/** How errors name an address. */
+/** Formats an address for error messages. */
 export function addressName(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
@@ -84,9 +84,9 @@ function requireWish(wish: ProcessListenOptions): void {
     );
   }
   if ('path' in wish) {
-    // The system spreads connections over the listeners of a port; a path has one listener only.
+    // The kernel distributes connections over the listeners of a port; a path can have one listener only.
     throw new ProcessUsageError(
-      'listen: a port was expected; several processes cannot each have a queue of one path',
+      'listen: a port was expected, not a path: several processes cannot listen on the same Unix socket',
     );
   }
   const problem = optionsProblem(wish, LISTEN_OPTIONS);
@@ -128,21 +128,21 @@ const IMPLIED = {
   ],
 } as const satisfies Record<string, readonly RequestedAddress[]>;
 
-/** Binds one address, in whichever way a backend has. */
+/** Binds one address, by the means of one backend. */
 export interface AddressBinder<Bound> {
-  /** @throws SystemError, with nothing left open. */
+  /** @throws SystemError. Nothing stays open then. */
   bind(address: string, port: number): Bound | Promise<Bound>;
   portOf(bound: Bound): number;
   close(bound: Bound): void | Promise<void>;
 }
 
-/** How often a free port of one family may turn out to be taken in the other. */
+/** How often to try again if the port that is free at the first address is in use at another. */
 const PORT_ATTEMPTS = 10;
 
 /**
- * Binds every address of a request to one port; where the system shall choose it, the first address decides.
+ * Binds every address of a request to the same port. If the port is 0, the first address determines it.
  *
- * @throws SystemError such as `EADDRINUSE`, with nothing left open.
+ * @throws SystemError such as `EADDRINUSE`. Nothing stays open then.
  */
 export async function bindRequest<Bound>(
   request: ListenRequest,
@@ -179,7 +179,7 @@ async function bindEach<Bound>(
   }
 }
 
-/** Whether a failed bind says that the machine does not have the address at all. */
+/** Whether a bind failed because the machine does not have the address at all. */
 function isMissingAddress(error: unknown): boolean {
   return error instanceof SystemError && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT');
 }

@@ -1,24 +1,25 @@
 import { CodedError } from '../../errors.ts';
 
-/** Everything that starting and supervising processes refuses by itself. What the system refuses is a `SystemError`. */
+/** All errors of starting and supervising processes, except those of the system, which are a `SystemError`. */
 export const PROCESS_ERRORS = {
   ERR_PROCESS_USAGE: {
-    meaning: 'An argument, or the place or moment of the call, is wrong; no process was started.',
+    meaning:
+      'An argument is invalid, or the call is not allowed in this place or state; no process was started.',
   },
   ERR_PROCESS_NOT_READY: {
-    meaning: 'A successor did not get ready to take over from its child, which goes on.',
+    meaning: 'A new child did not become ready to replace an existing one, which keeps running.',
   },
   ERR_PROCESS_RESTARTS: {
-    meaning: 'Children died more often than they may be started again; all of them were stopped.',
+    meaning: 'Children died more often than the restart limit allows; all of them were stopped.',
   },
   ERR_PROCESS_TIMEOUT: {
-    meaning: 'A child did not answer a question in time.',
+    meaning: 'A child did not answer a question of its parent in time.',
   },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type ProcessErrorCode = keyof typeof PROCESS_ERRORS;
 
-/** The caller asked for something that cannot be; no process was started. */
+/** The call is invalid; no process was started. */
 export class ProcessUsageError extends CodedError<'ERR_PROCESS_USAGE'> {
   override readonly name = 'ProcessUsageError';
 
@@ -27,7 +28,7 @@ export class ProcessUsageError extends CodedError<'ERR_PROCESS_USAGE'> {
   }
 }
 
-/** Children died more often than they may be started again. None of them is left. */
+/** Children died more often than the restart limit allows. None of them is left. */
 export class ProcessLimitError extends CodedError<'ERR_PROCESS_RESTARTS'> {
   override readonly name = 'ProcessLimitError';
 
@@ -36,7 +37,10 @@ export class ProcessLimitError extends CodedError<'ERR_PROCESS_RESTARTS'> {
   }
 }
 
-/** A rolling restart ended early: the successor of a child did not get ready. The child, and all others, go on. */
+/**
+ * A rolling restart failed because a new child did not become ready. The child that it should replace, and all others,
+ * keep running.
+ */
 export class ProcessNotReadyError extends CodedError<'ERR_PROCESS_NOT_READY'> {
   override readonly name = 'ProcessNotReadyError';
 
@@ -45,7 +49,7 @@ export class ProcessNotReadyError extends CodedError<'ERR_PROCESS_NOT_READY'> {
   }
 }
 
-/** A child did not answer in time what its parent has asked it. It may be busy, or not know of the question. */
+/** A child did not answer a question of its parent in time. It may be busy, or may not support questions. */
 export class ProcessTimeoutError extends CodedError<'ERR_PROCESS_TIMEOUT'> {
   override readonly name = 'ProcessTimeoutError';
 

@@ -3,29 +3,29 @@ import { IOLoop } from '../../loop/io-loop.ts';
 import { runInRootContext } from '../../node-async-context.ts';
 import { hearQuestions, openMessages, tellParent } from './task-channel.ts';
 
-/** What came of a question. */
+/** The outcome of a question. */
 export type QuestionResult =
   | { readonly kind: 'answered'; readonly value: unknown }
-  /** Nobody is there who could answer, or is any more. */
+  /** There is no child that could answer, or there is none any more. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'late' };
 
-/** How a question is asked, and for how long its answer is waited for. */
+/** How a question is sent, and how long to wait for its answer. */
 export interface Question {
-  /** Sends it with its number. False when it could not be sent. */
+  /** Sends the question with its id. Returns false if it could not be sent. */
   send(id: number): boolean;
-  /** Settles when nobody is there any more who could answer. */
+  /** Settles when the child that could answer is gone. */
   readonly gone: Promise<unknown>;
   readonly timeoutMs: number;
 }
 
-/** The parent's side of a question to one child or to many: waits for the answers, and for no longer than is worth it. */
+/** The parent's side of `ProcessSupervisor.ask`: waits for the answers, each for a limited time. */
 export class OpenQuestions {
   readonly #clock: Pick<Clock, 'setTimeout'>;
   readonly #waiting = new Map<number, (result: QuestionResult) => void>();
   #next = 0;
 
-  /** @param clock - whose timers end the waits. */
+  /** @param clock - provides the timers that limit the waits. */
   constructor(clock: Pick<Clock, 'setTimeout'>) {
     this.#clock = clock;
   }
@@ -51,27 +51,34 @@ export class OpenQuestions {
   }
 }
 
-/** The child's side of `ProcessSupervisor.ask`: what it answers to which topic. */
+/** The child's side of `ProcessSupervisor.ask`: holds one callback for each topic. */
 export class TaskAnswers {
   readonly #topics = new Map<string, () => unknown>();
 
   constructor() {
-    // Outside of every context: the channel would keep what an answer enters for all that comes later.
+    // In the root async context: otherwise the channel would keep a context that a callback enters, for all later
+    // messages.
     hearQuestions(({ id, topic }) => runInRootContext(() => void this.#answer(id, topic), undefined));
   }
 
-  /** From now on `answer` is called for each question about `topic`. What fails is logged, and no answer. */
+  /**
+   * Has `answer` called for each question about `topic`. If it fails, the error is logged and the parent gets no
+   * answer.
+   */
   set(topic: string, answer: () => unknown): void {
     if (this.#topics.size === 0) openMessages();
     this.#topics.set(topic, answer);
   }
 
-  /** Where there is no answer the parent is told so, and need not wait. */
+  /** Without an answer it sends `undefined`, so that the parent does not have to wait. */
   async #answer(id: number, topic: string): Promise<void> {
     try {
       tellParent({ kind: 'answer', id, value: await this.#topics.get(topic)?.() });
     } catch (error) {
-      IOLoop.current().logger.error({ error }, `answering the parent's question about ${topic} failed`);
+      IOLoop.current().logger.error(
+        { error },
+        `the answer callback for the topic ${topic} threw; the parent gets no answer`,
+      );
       tellParent({ kind: 'answer', id, value: undefined });
     }
   }

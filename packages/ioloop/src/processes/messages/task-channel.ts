@@ -1,28 +1,31 @@
-// What parent and child say to each other, by the environment and by messages. Does not start or restart processes.
-// What is relied on of the internals of Node's channel is in this file alone: each function says what that is, and what
-// breaks if it goes. task-channel.canary.test.ts checks that this version of Node still has it.
+// The messages between parent and child, besides those of the program. Does not start or restart processes. All code
+// that relies on the internals of Node's channel is in this file. Each function says what it relies on, and what breaks
+// without it. task-channel.canary.test.ts checks the running version of Node.
 
 import type { Worker } from 'node:cluster';
 
-/** What parent and child say to each other besides the messages of the program. */
+/** A message between parent and child that is not one of the program. */
 export type TaskWord =
-  /** Child: it can do its work, so that its predecessor may end. */
+  /** Child to parent: it is ready, so its predecessor may end. */
   | { readonly kind: 'ready' }
-  /** Child: it could not listen, and may end because of that. */
+  /** Child to parent: it could not listen, and may end because of that. */
   | { readonly kind: 'refused'; readonly message: string }
-  /** Parent: what does the child know of `topic`? */
+  /** Parent to child: asks for the child's answer to `topic`. */
   | { readonly kind: 'ask'; readonly id: number; readonly topic: string }
-  /** Child; without a value where it does not know. */
+  /** Child to parent: the answer, without a value if it has none. */
   | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown };
 
-/** How it is said: by the channel of the program's messages, from which it is told by its one key. */
+/**
+ * The form in which it is sent: on the same channel as the messages of the program, from which its only key
+ * distinguishes it.
+ */
 export interface TaskMessage {
   readonly landspout: TaskWord;
 }
 
 const KINDS: ReadonlySet<unknown> = new Set<TaskWord['kind']>(['ready', 'refused', 'ask', 'answer']);
 
-/** What one of ours says; `undefined` for a message of the program. */
+/** Returns the content of one of our messages; `undefined` for a message of the program. */
 export function taskWordOf(message: unknown): TaskWord | undefined {
   if (typeof message !== 'object' || message === null || !('landspout' in message)) return undefined;
   const { landspout } = message as { readonly landspout: unknown };
@@ -32,21 +35,21 @@ export function taskWordOf(message: unknown): TaskWord | undefined {
 }
 
 /**
- * Nothing is said to a parent that is gone, and none of it is needed then.
+ * Sends a message to the parent. Does nothing if the parent is gone, which then needs none of them.
  *
- * @throws what Node throws for a value that a message cannot hold.
+ * @throws the error of Node for a value that a message cannot hold.
  */
 export function tellParent(landspout: TaskWord): void {
   if (process.connected) process.send?.({ landspout } satisfies TaskMessage, undefined, undefined, () => {});
 }
 
 /**
- * Takes what the parent asks us out of the messages that the program gets by `process.on('message')`.
+ * Intercepts the parent's questions among the messages that the program receives by `process.on('message')`.
  *
- * Node calls listeners in turn, and none of them can keep a message from the others; so it must be taken before.
+ * Node calls all listeners in turn, and none can hide a message from the others, so questions are removed before.
  *
- * Relies on Node calling `process.emit`, as it is then, for each message (seen in Node 20 to 26). Otherwise the questions
- * of the parent are not answered, and the program gets them as messages.
+ * Relies on Node looking up `process.emit` anew for each message (verified in Node 20 to 26). Otherwise the parent's
+ * questions are not answered, and the program receives them as messages.
  */
 export function hearQuestions(heard: (ask: Extract<TaskWord, { kind: 'ask' }>) => void): void {
   const { emit } = process;
@@ -60,16 +63,16 @@ export function hearQuestions(heard: (ask: Extract<TaskWord, { kind: 'ask' }>) =
 }
 
 /**
- * Has Node read the channel, for {@link hearQuestions}.
+ * Makes Node read the channel, for {@link hearQuestions}.
  *
- * Works around Node keeping messages back until there is a listener for them (seen in Node 20 to 26). Without this, the
- * questions of the parent are not answered by a program that has no such listener.
+ * Works around Node holding messages back until a listener exists (verified in Node 20 to 26). Without this, a program
+ * that has no listener of its own does not answer the parent's questions.
  */
 export function openMessages(): void {
   process.on('message', () => {});
 }
 
-/** The channel to the parent breaks when the parent is gone, however it went. */
+/** Stops this process when the channel to the parent breaks, which it does however the parent ended. */
 export async function endWithParent(stopTimeoutMs: number): Promise<void> {
   if (!process.connected) {
     stopOrphan(stopTimeoutMs);
@@ -80,26 +83,27 @@ export async function endWithParent(stopTimeoutMs: number): Promise<void> {
   process.once('disconnect', () => stopOrphan(stopTimeoutMs));
   ignoreLostMessages(worker);
   worker?.once('disconnect', () => markAsLeaving(worker));
-  // What a child lives for are its listeners and its work: without them it ends, with the channel open.
+  // A child is kept alive by its listeners and its work. Without them it should end, although the channel is open.
   process.channel?.unref();
 }
 
 /**
  * Keeps a worker of node:cluster alive when its channel breaks, so that it can drain.
  *
- * Relies on node:cluster reading `exitedAfterDisconnect` after it has emitted `disconnect` on the worker, and ending the
- * process at once unless it is set (seen in Node 20 to 26; documented as a property that is only read). Otherwise the
- * children of a parent that was killed end in the middle of their requests, on the portable backend.
+ * Relies on node:cluster reading `exitedAfterDisconnect` after it has emitted `disconnect` on the worker, and ending
+ * the process at once unless it is set (verified in Node 20 to 26, which document the property as read-only). Otherwise
+ * the children of a parent that was killed end in the middle of their requests, on the portable backend.
  */
 function markAsLeaving(worker: Worker): void {
   worker.exitedAfterDisconnect = true;
 }
 
 /**
- * Ignores messages that do not get through to the parent.
+ * Ignores messages that cannot be delivered to the parent.
  *
- * Relies on Node emitting `error` on the process, and of a worker of node:cluster on that too, for a message without a
- * callback (seen in Node 20 to 26). If it throws instead, a child whose parent is gone ends before it has drained.
+ * Relies on Node emitting `error` on the process, and on the worker if it is one of node:cluster, when a message
+ * without a callback fails (verified in Node 20 to 26). If Node throws instead, a child whose parent is gone ends
+ * before it has drained.
  */
 function ignoreLostMessages(worker: Worker | undefined): void {
   const ignore = (): void => {};
@@ -107,7 +111,7 @@ function ignoreLostMessages(worker: Worker | undefined): void {
   worker?.on('error', ignore);
 }
 
-/** As if the parent had stopped us: what drains at SIGTERM drains, and for no longer. */
+/** Acts as if the parent had stopped this process: servers drain on SIGTERM, at most for the same time. */
 function stopOrphan(stopTimeoutMs: number): void {
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), stopTimeoutMs).unref();
   process.kill(process.pid, 'SIGTERM');

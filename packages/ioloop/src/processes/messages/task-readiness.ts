@@ -2,17 +2,20 @@ import { SystemError } from '../../errors.ts';
 import { tellParent } from './task-channel.ts';
 import { ownTask, type TaskListener } from './task-record.ts';
 
-/** Listeners of this child that no server has taken over yet; `undefined` where nobody waits for that. */
+/** Listeners of this child that no server has taken over yet; `undefined` if nothing waits for that. */
 let missing: Set<string> | undefined;
 
-/** From now on the parent hears when servers listen on all of them. One without listeners must say so itself. */
+/**
+ * Has the parent notified when servers listen on all of `listeners`. Without listeners, the program must notify it by
+ * `task.ready()`.
+ */
 export function expectListening(listeners: readonly TaskListener[]): void {
   missing = listeners.length === 0 ? undefined : new Set(listeners.map(nameOf));
 }
 
 /**
- * A server of ours listens on what `options` name: one of `task.listeners`, or something that is none of the parent's
- * concern.
+ * Notes that one of our servers listens on `options`: one of `task.listeners`, or an address that the parent does not
+ * wait for.
  *
  * @internal For `listen` of iostream.
  */
@@ -21,8 +24,9 @@ export function announceListening(options: Partial<TaskListener>): void {
 }
 
 /**
- * In a child of `forkProcesses`, tells the parent of an address in use, and the caller what to do: programs that bind and
- * then fork, as with Tornado, start again and again otherwise. Any other error is returned as it is.
+ * In a child of `forkProcesses`, reports an address in use to the parent, and returns an error that tells the caller
+ * what to do: a program that binds and then forks, as is usual with Tornado, would otherwise be restarted again and
+ * again. Any other error is returned unchanged.
  *
  * @internal For `listen` of iostream.
  */
@@ -33,7 +37,7 @@ export function explainAddressInUse(
   const task = ownTask();
   if (task === undefined || !(error instanceof SystemError) || error.code !== 'EADDRINUSE') return error;
   const { syscall, address, cause } = error;
-  const remedy = `in each of its processes forkProcesses runs the whole program, and ${remedyFor(wanted, task.count)}`;
+  const remedy = `forkProcesses runs the whole program in each process, and ${remedyFor(wanted, task.count)}`;
   const explained = new SystemError(error.code, syscall, address, {
     remedy,
     ...(cause === undefined ? {} : { cause }),
@@ -51,17 +55,17 @@ function remedyFor(
   count: number,
 ): string {
   if (path !== undefined) {
-    return 'only one of them can listen on a Unix socket: let one do it (task.id === 0), or listen on a port instead';
+    return 'only one of them can listen on a Unix socket: let task.id === 0 do so, or listen on a port instead';
   }
   const where = host === undefined ? `{ port: ${port} }` : `{ host: '${host}', port: ${port} }`;
   return (
-    'only one of them can bind a port by itself: let the parent do it for all, ' +
+    'only one of them can bind a port by itself: have the parent bind it for all with ' +
     `const task = await forkProcesses(${count}, { listen: [${where}] }), ` +
-    'and take it over in each, await server.listen(task.listeners[0])'
+    'and take it over in each with await server.listen(task.listeners[0])'
   );
 }
 
-/** The parent is told once. */
+/** Notifies the parent that this child is ready; after that, listening no longer does. */
 export function announceReady(): void {
   missing = undefined;
   tellParent({ kind: 'ready' });

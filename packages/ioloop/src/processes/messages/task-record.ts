@@ -1,18 +1,18 @@
 /**
- * What a child gives to `listen`: inherited descriptors, or an address whose listener node:cluster shares. Opaque to
- * programs: the kind depends on the backend.
+ * What a child passes to `listen`: inherited file descriptors, or an address whose listener node:cluster shares. Opaque
+ * to programs, since the form depends on the backend.
  */
 export type TaskListener =
   | { readonly fd: number | readonly number[] }
   | { readonly host?: string; readonly port: number; readonly cluster: true };
 
-/** What a parent tells a child, in its environment. */
+/** What a parent passes to a child in its environment. */
 export interface TaskRecord {
-  /** The process that started the child. */
+  /** The pid of the process that started the child. */
   readonly parent: number;
   readonly id: number;
   readonly count: number;
-  /** How long the child may take to end when it is told to, or left alone. */
+  /** How long the child may take to end after it is stopped or its parent has died. */
   readonly stopTimeoutMs: number;
   readonly listeners: readonly TaskListener[];
 }
@@ -23,19 +23,22 @@ const REST = 'LANDSPOUT_TASK';
 
 let own: TaskRecord | undefined;
 
-/** The variables that make a process the child that `record` describes. */
+/** The environment variables that make a process the child that `record` describes. */
 export function toEnvironment(record: TaskRecord): Record<string, string> {
   const { id, count, ...rest } = record;
   return { [ID]: String(id), [COUNT]: String(count), [REST]: JSON.stringify(rest) };
 }
 
-/** What the parent of this process has told it; `undefined` when it is nobody's child. */
+/** The record that the parent passed to this process; `undefined` if the process is not a child. */
 export function ownTask(): TaskRecord | undefined {
   own ??= readTask();
   return own;
 }
 
-/** Takes the variables out of the environment, so that processes which this one starts are children of their own. */
+/**
+ * Removes the variables from the environment, so that processes started from here do not take themselves for children
+ * of our parent.
+ */
 export function clearTaskEnvironment(): void {
   for (const name of [ID, COUNT, REST]) delete process.env[name];
 }
@@ -47,13 +50,13 @@ function readTask(): TaskRecord | undefined {
     const record = { ...JSON.parse(rest), id: Number(id), count: Number(count) } as TaskRecord;
     return isMeantForUs(record.parent) ? record : undefined;
   } catch {
-    return undefined; // written by somebody else
+    return undefined; // not written by us
   }
 }
 
 /**
- * Variables are inherited by everything that a child starts, too. Ours are for a child of the parent that wrote them;
- * where that parent is dead, they are for a child that it has left, which must not take itself for a parent.
+ * Everything that a child starts inherits the variables, too. They are meant for us if the process that wrote them is
+ * our parent, or if it is dead: then we are its orphaned child, and must not act as a parent.
  */
 function isMeantForUs(parent: number): boolean {
   if (process.ppid === parent) return true;

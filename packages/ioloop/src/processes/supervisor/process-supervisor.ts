@@ -28,13 +28,14 @@ import { type ProcessExit, TaskChild } from './task-child.ts';
 type State = 'new' | 'running' | 'stopping' | 'ended';
 
 /**
- * Starts a program several times, and again when one of them dies.
+ * Starts several processes of a program, and restarts those that die.
  *
- * What `forkProcesses` does in the parent, for those who want to go on with a parent of their own: gather what the
- * children report, or decide when they stop. It takes no signals and ends no process but its children.
+ * This is what `forkProcesses` does in the parent, for programs that keep a parent of their own, for example to collect
+ * messages from the children or to decide when they stop. It handles no signals and ends no processes other than its
+ * children.
  *
- * A child that ends with exit code 0 has done its work; one that ends in another way is started again under the same
- * task id, with the same listeners, after a wait that doubles. The program must call `forkProcesses` to learn its task.
+ * A child that exits with code 0 is done. One that ends in any other way is restarted with the same task id and the
+ * same listeners, after a delay that doubles each time. The program must call `forkProcesses` to get its task.
  *
  * @example
  * const supervisor = new ProcessSupervisor({ program: 'worker.js', count: 2, onMessage: (child, message) => collect(message) });
@@ -59,7 +60,7 @@ export class ProcessSupervisor {
   readonly #questions: OpenQuestions;
   #restarting: Promise<void> | undefined;
 
-  /** @throws ProcessUsageError `ERR_PROCESS_USAGE` for options that cannot be. */
+  /** @throws ProcessUsageError `ERR_PROCESS_USAGE` if an option is invalid. */
   constructor(options: ProcessSupervisorOptions = {}) {
     requireProcessOptions(options, SUPERVISOR_OPTIONS, 'ProcessSupervisor');
     this.#stopTimeoutMs = resolveDelay(options, 'stopTimeoutMs');
@@ -76,31 +77,31 @@ export class ProcessSupervisor {
     this.#ended = new Promise((resolve, reject) => {
       this.#end = { resolve, reject };
     });
-    this.#ended.catch(() => {}); // who does not wait for the end need not hear how it came
+    this.#ended.catch(() => {}); // no unhandled rejection if the caller does not call wait()
   }
 
   /**
-   * Every task, in the order of the ids, with the child that it has now. While a child is replaced, there are two of its
-   * task: the one that it counts on comes first, which is the old one until the new one is ready.
+   * Every task, in the order of the ids, with its current child. While a child is being replaced, its task has two
+   * entries: first the current child, which is the old one until the new one is ready, then the other.
    */
   get children(): readonly SupervisedChild[] {
     return this.#tasks.flatMap((task) => task.describeAll());
   }
 
-  /** How often a child was started again, all tasks together. */
+  /** The number of restarts of all tasks together. */
   get restarts(): number {
     return this.#tasks.reduce((sum, task) => sum + task.restarts, 0);
   }
 
   /**
-   * Opens the listeners and starts the children. They hold this process alive.
+   * Opens the listeners and starts the children. They keep this process alive.
    *
-   * @throws SystemError such as `EADDRINUSE`, before any child is started; ProcessUsageError `ERR_PROCESS_USAGE` for a
-   *   second call, or for what cannot be listened on.
+   * @throws SystemError such as `EADDRINUSE`, before any child is started; ProcessUsageError `ERR_PROCESS_USAGE` if it
+   *   is called a second time, or if `listen` is invalid.
    */
   async start(): Promise<void> {
     if (this.#state !== 'new')
-      throw new ProcessUsageError('start: the supervisor was started before, or stopped');
+      throw new ProcessUsageError('start: the supervisor was already started or stopped');
     this.#state = 'running';
     try {
       const plan = {
@@ -123,17 +124,17 @@ export class ProcessSupervisor {
   }
 
   /**
-   * Waits until every child has ended, be it because its work was done or because of {@link stop}.
+   * Waits until every child has ended, because its work was done or because of {@link stop}.
    *
-   * @throws ProcessLimitError `ERR_PROCESS_RESTARTS` when children died too often. The others were stopped then.
+   * @throws ProcessLimitError `ERR_PROCESS_RESTARTS` if children died too often; the others were stopped then.
    */
   wait(): Promise<void> {
     return this.#ended;
   }
 
   /**
-   * Stops the children: no further restart, the listeners of the parent closed, `signal` for each child, SIGKILL for
-   * those that are there after `stopTimeoutMs`. A second call sends its signal, too.
+   * Stops the children: cancels pending restarts, closes the listeners of the parent, and sends `signal` to each child,
+   * then SIGKILL to those still running after `stopTimeoutMs`. A second call sends its signal as well.
    *
    * @returns when all have ended. Never rejects. On Windows every signal kills at once.
    */
@@ -144,20 +145,21 @@ export class ProcessSupervisor {
   }
 
   /**
-   * Sends a message to the child of a task, which hears it by `process.on('message')`.
+   * Sends a message to the child of a task, which receives it by `process.on('message')`.
    *
-   * @returns false when it was not sent: no child is there, or earlier messages still fill its channel.
-   * @throws what Node throws for a message that cannot be serialised.
+   * @returns false if it was not sent: the task has no child, or earlier messages still fill its channel.
+   * @throws the error of Node if the message cannot be serialised.
    */
   send(taskId: number, message: unknown): boolean {
     return this.#tasks[taskId]?.child?.send(message) ?? false;
   }
 
   /**
-   * Asks every child for what it knows of `topic`; each answers by `task.answer`. While a child is replaced, the one
-   * that its task counts on is asked.
+   * Asks every child about `topic`; each answers with the callback that it registered by `task.answer`. While a child
+   * is being replaced, the current one is asked.
    *
-   * @returns the answers by task id. A child that is not there, does not know, or does not answer in time is missing.
+   * @returns the answers by task id. A task is missing if it has no child, or if its child has no answer or does not
+   *   respond in time.
    */
   async ask(topic: string, options: AskOptions = {}): Promise<ReadonlyMap<number, unknown>> {
     requireProcessOptions(options, ASK_OPTIONS, 'ask');
@@ -171,10 +173,10 @@ export class ProcessSupervisor {
   }
 
   /**
-   * As {@link ask}, one child.
+   * Asks one child; see {@link ask}.
    *
-   * @returns what it answers; `undefined` where no child is there or it does not know.
-   * @throws ProcessTimeoutError `ERR_PROCESS_TIMEOUT` when it does not answer in time.
+   * @returns its answer; `undefined` if the task has no child, or if the child has no answer.
+   * @throws ProcessTimeoutError `ERR_PROCESS_TIMEOUT` if it does not answer in time.
    */
   async askTask(taskId: number, topic: string, options: AskOptions = {}): Promise<unknown> {
     requireProcessOptions(options, ASK_OPTIONS, 'askTask');
@@ -191,17 +193,17 @@ export class ProcessSupervisor {
   }
 
   /**
-   * Replaces the children, one after the other: a successor is started under the same task id and with the same
-   * listeners; when it is ready, the child before it gets SIGTERM, and SIGKILL after `stopTimeoutMs`; when that has
-   * ended, the next one's turn comes. Both accept connections meanwhile, so that none is refused.
+   * Replaces the children one by one: starts a successor with the same task id and the same listeners; once it is
+   * ready, sends SIGTERM to the old child, and SIGKILL after `stopTimeoutMs`; once that has ended, continues with the
+   * next task. In between both children accept connections, so none is refused.
    *
-   * A child is ready when servers of ours listen on all of its `task.listeners`; or when it calls `task.ready()`, which
-   * one without listeners must do, and one whose servers are not ours.
+   * A child is ready once our servers listen on all of its `task.listeners`, or once it calls `task.ready()`. A child
+   * without listeners, or one whose servers are not ours, must call it.
    *
-   * A successor that ends before, or is not ready in time, ends the restart; all children go on. A second call
-   * meanwhile joins the first. What is replaced is no restart of a dead child, and is not counted as one.
+   * If a successor ends before it is ready, or is not ready in time, the restart fails; all current children keep
+   * running. A second call during a restart joins the first. Replacements do not count as restarts.
    *
-   * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; ProcessUsageError `ERR_PROCESS_USAGE` when nothing is running.
+   * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; ProcessUsageError `ERR_PROCESS_USAGE` if nothing is running.
    */
   async restart(options: RollingRestartOptions = {}): Promise<void> {
     requireProcessOptions(options, ROLLING_OPTIONS, 'restart');
@@ -242,12 +244,14 @@ export class ProcessSupervisor {
     try {
       this.#spawn(task, (child) => task.run(child));
     } catch (error) {
-      // Decided on a later turn, as every other death is: no recursion, whatever the wait is.
+      // Handled in a later loop iteration, as every other death is, so that it cannot recurse even without a delay.
       setImmediate(() => this.#died(task, undefined, 0, { code: null, signal: null, error: toError(error) }));
     }
   }
 
-  /** @param keep - takes the child before anybody hears of it, so that nobody is forgotten whatever they do then. */
+  /**
+   * @param keep - stores the child before any hook is called, so that no hook can make the supervisor lose track of it.
+   */
   #spawn(task: SupervisedTask, keep: (child: TaskChild) => void): TaskChild {
     const process = (this.#launcher as ChildLauncher).launch(task.id);
     const startedAt = this.#loop.clock.now();
@@ -280,7 +284,7 @@ export class ProcessSupervisor {
     this.#checkEnd();
   }
 
-  /** The task has no child any more. */
+  /** Handles the death of the current child of a task. */
   #died(task: SupervisedTask, child: TaskChild | undefined, livedMs: number, exit: ProcessExit): void {
     this.#tell(() => this.#hooks.onExited?.(task.describe(child), exit));
     if (this.#isStopping() || (exit.code === 0 && exit.signal === null)) {
@@ -295,7 +299,7 @@ export class ProcessSupervisor {
     this.#explainOnce(task);
     this.#loop.logger.warn(
       { taskId: task.id, pid: child?.pid, ...exit },
-      `the child of task ${task.id} ${describeExit(exit)}; it is started again in ${delayMs} ms`,
+      `the child of task ${task.id} ${describeExit(exit)}; it will be restarted in ${delayMs} ms`,
     );
     task.waitFor(
       this.#loop.clock.setTimeout(() => {
@@ -305,7 +309,7 @@ export class ProcessSupervisor {
     );
   }
 
-  /** What is wrong with the program is wrong with each of its children: said once, it is not lost among the restarts. */
+  /** A fault of the program is the same in every child: logged once, it is not lost among the restarts. */
   #explainOnce(task: SupervisedTask): void {
     if (task.refusal === undefined || this.#hasExplained) return;
     this.#hasExplained = true;
@@ -319,10 +323,10 @@ export class ProcessSupervisor {
     const options = exit.error === undefined ? {} : { cause: exit.error };
     const why = task.refusal === undefined ? '' : `; it could not listen: ${task.refusal}`;
     this.#failure = new ProcessLimitError(
-      `no restart is left: the child of task ${task.id} ${describeExit(exit)}, after ${this.restarts} restarts of all${why}`,
+      `restart limit reached: the child of task ${task.id} ${describeExit(exit)} after ${this.restarts} restarts in all${why}`,
       options,
     );
-    this.#loop.logger.error({ error: this.#failure }, 'children died too often; all are stopped');
+    this.#loop.logger.error({ error: this.#failure }, 'children died too often; stopping all children');
     this.#retire(task);
     if (this.#state === 'running') this.#stop('SIGTERM');
   }
@@ -330,13 +334,15 @@ export class ProcessSupervisor {
   #stop(signal: NodeJS.Signals): void {
     const isFirst = this.#state !== 'stopping';
     this.#state = 'stopping';
-    if (this.#launcher === undefined) return; // start is under way, and will see it
+    if (this.#launcher === undefined) return; // start() is still running and checks the state
     this.#killTimer ??= this.#loop.clock.setTimeout(() => this.#kill(), this.#stopTimeoutMs);
     for (const task of this.#tasks) {
-      // First the listeners: what connects from now on shall be refused, not wait for a child that will not come.
+      // The listeners are closed first: later connections must be refused, not wait for a child that will not be
+      // started.
       this.#launcher.release(task.id);
       for (const child of task.children) {
-        // The same signal for the second time says that we are in a hurry, which is not what a replaced child is to hear.
+        // A child takes the same signal a second time as a request to hurry. One that is being replaced has had it once
+        // already.
         if (!isFirst || child.toldBy !== signal) child.kill(signal);
       }
       if (task.child === undefined) this.#retire(task);
@@ -353,11 +359,11 @@ export class ProcessSupervisor {
     child.kill('SIGKILL');
     this.#loop.logger.warn(
       { taskId: task.id, pid: child.pid },
-      `the child of task ${task.id} did not end within ${this.#stopTimeoutMs} ms, and is killed`,
+      `the child of task ${task.id} did not end within ${this.#stopTimeoutMs} ms; killing it`,
     );
   }
 
-  /** Nothing will run for this task any more. */
+  /** Ends a task: no child will be started for it any more. */
   #retire(task: SupervisedTask): void {
     if (task.isOver) return;
     task.end();
@@ -382,7 +388,7 @@ export class ProcessSupervisor {
 
   #tell(call: () => unknown): void {
     callReporting(call, undefined, (error) =>
-      this.#loop.logger.error({ error }, 'a hook of the supervisor failed'),
+      this.#loop.logger.error({ error }, 'a hook of the process supervisor threw'),
     );
   }
 }

@@ -4,15 +4,18 @@ import { shownValue } from '../../shown-value.ts';
 import { ProcessUsageError } from '../launching/process-errors.ts';
 
 export interface RestartPolicyOptions {
-  /** Most restarts, of all children together, within {@link restartWindowMs}; 0 to 10,000. Default 100. */
+  /** Most restarts of all children together within {@link restartWindowMs}; 0 to 10,000. Default: 100. */
   readonly maxRestarts?: number;
-  /** For how long a restart counts. Default one hour: a crash now and then must not add up over months. */
+  /**
+   * How long a restart counts towards {@link maxRestarts}. Default: one hour, so that occasional crashes do not add up
+   * over months.
+   */
   readonly restartWindowMs?: number;
-  /** The wait before a child is first started again. Default 100 ms. It doubles with each further death. */
+  /** The delay before the first restart of a child. It doubles with each further death. Default: 100 ms. */
   readonly restartDelayMs?: number;
-  /** The longest wait. Default 10 s; never below {@link restartDelayMs}. */
+  /** The longest restart delay; never less than {@link restartDelayMs}. Default: 10 s. */
   readonly maxRestartDelayMs?: number;
-  /** A child that lived this long starts anew with {@link restartDelayMs}. Default 60 s. */
+  /** If a child lived at least this long, the delay starts again from {@link restartDelayMs}. Default: 60 s. */
   readonly steadyMs?: number;
 }
 
@@ -34,15 +37,15 @@ export const RESTART_OPTIONS: OptionNames<RestartPolicyOptions> = {
 
 const MAX_RESTARTS = 10_000;
 
-/** Whether a child that died is started again, and after how long. Knows no processes and no clock: time is told. */
+/** Decides whether a child that died is restarted, and after how long. Reads no clock: the caller passes the time. */
 export class RestartPolicy {
   readonly #options: Required<RestartPolicyOptions>;
-  /** The wait that each task has had last. */
+  /** The latest delay of each task. */
   readonly #delays = new Map<number, number>();
-  /** When restarts were granted, oldest first: as many as may be, at most. */
+  /** When restarts were granted, oldest first; at most `maxRestarts` entries. */
   readonly #granted: number[] = [];
 
-  /** @throws ProcessUsageError `ERR_PROCESS_USAGE` for a number out of its range. */
+  /** @throws ProcessUsageError `ERR_PROCESS_USAGE` if a number is out of its range. */
   constructor(options: RestartPolicyOptions = {}) {
     const chosen = chosenFrom(options);
     requireWithin(chosen, 'maxRestarts', 0, MAX_RESTARTS);
@@ -54,11 +57,12 @@ export class RestartPolicy {
   }
 
   /**
-   * A child died.
+   * Decides what happens after the death of a child.
    *
-   * @param death.nowMs - when, on any clock that does not go backwards.
-   * @param death.livedMs - for how long it had lived.
-   * @returns how many milliseconds to wait before its successor is started; `undefined` when no restart is left.
+   * @param death.nowMs - when it died, by any clock that does not go backwards.
+   * @param death.livedMs - how long it had lived.
+   * @returns how many milliseconds to wait before its successor is started; `undefined` if the limit of restarts is
+   *   reached.
    */
   afterDeath(death: {
     readonly taskId: number;
@@ -71,7 +75,7 @@ export class RestartPolicy {
     if (this.#granted.length >= maxRestarts) return undefined;
     this.#granted.push(death.nowMs);
     const last = death.livedMs >= steadyMs ? undefined : this.#delays.get(death.taskId);
-    // From 0 nothing doubles: who wants no wait gets none.
+    // If restartDelayMs is 0, doubling leaves it 0: restarts are immediate.
     const delay =
       last === undefined ? restartDelayMs : Math.min(last * 2, Math.max(maxRestartDelayMs, restartDelayMs));
     this.#delays.set(death.taskId, delay);
@@ -88,7 +92,7 @@ function requireWithin(options: Limits, name: keyof Limits, least: number, most:
   throw new ProcessUsageError(`${name} of ${least} to ${most} was expected, not ${shownValue(value)}`);
 }
 
-/** Of the supervisor's options only those that are the policy's. */
+/** Picks the options of the policy out of those of the supervisor. */
 function chosenFrom(options: RestartPolicyOptions): Limits {
   const chosen: { -readonly [Name in keyof Limits]: number } = { ...DEFAULTS };
   for (const name of Object.keys(DEFAULTS) as (keyof Limits)[])

@@ -3,24 +3,24 @@ import { ProcessNotReadyError } from '../launching/process-errors.ts';
 import type { SupervisedTask } from './supervised-task.ts';
 import type { ProcessExit, TaskChild } from './task-child.ts';
 
-/** What a rolling restart needs of the supervisor. */
+/** What a rolling restart needs from the supervisor. */
 export interface RestartSettings {
   readonly tasks: readonly SupervisedTask[];
   readonly clock: Clock;
-  /** How long a successor may take until it is ready. */
+  /** How long a successor may take to become ready. */
   readonly readyTimeoutMs: number;
-  /** Starts a child that the task does not count on. May throw, as starting may fail. */
+  /** Starts a successor, which does not yet count as the child of the task. Throws if the start fails. */
   startSuccessor(task: SupervisedTask): TaskChild;
-  /** SIGTERM, and SIGKILL when it is still there after a while. Settles when it has ended. */
+  /** Sends SIGTERM, and SIGKILL if the child is still running after `stopTimeoutMs`. Settles when it has ended. */
   endChild(task: SupervisedTask, child: TaskChild): Promise<unknown>;
   isStopping(): boolean;
 }
 
 /**
- * Replaces the child of one task after the other. Both live for a while, and the one that goes is told to only when the
- * one that comes is ready.
+ * Replaces the child of one task after the other. The old child is stopped only after the new one is ready, so for a
+ * while both run.
  *
- * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; the tasks that have not had their turn keep their children then.
+ * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; the tasks that were not reached keep their children.
  */
 export async function restartOneByOne(settings: RestartSettings): Promise<void> {
   for (const task of settings.tasks) {
@@ -32,9 +32,9 @@ async function replaceChild(task: SupervisedTask, settings: RestartSettings): Pr
   if (settings.isStopping()) throw stopped(task);
   const successor = startSuccessor(task, settings);
   await becomeReady(task, successor, settings);
-  if (settings.isStopping()) throw stopped(task); // and it was told so, as all others were
+  if (settings.isStopping()) throw stopped(task); // the successor got the signal too, as all children did
   if (task.isOver) {
-    // The child has ended with 0 meanwhile: there is nothing left to do.
+    // The old child has exited with 0 in the meantime, so the task is done and needs no successor.
     await settings.endChild(task, successor);
     return;
   }
@@ -72,7 +72,7 @@ async function becomeReady(
 /** How a child ended, as the end of a sentence. */
 export function describeExit({ code, signal, error }: ProcessExit): string {
   if (error !== undefined) return `could not be started (${error.message})`;
-  return signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+  return signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`;
 }
 
 function notReady(task: SupervisedTask, what: string, cause?: unknown): ProcessNotReadyError {

@@ -5,65 +5,65 @@ type TaskState =
   | { readonly kind: 'running'; readonly child: TaskChild }
   | { readonly kind: 'waiting'; readonly timer: { cancel(): void } };
 
-/** A child as its parent sees it. */
+/** Describes a child to the parent. */
 export interface SupervisedChild {
   readonly taskId: number;
-  /** `undefined` while none lives for this task, and of one that could not be started. */
+  /** `undefined` while the task has no child, and for a child that could not be started. */
   readonly pid: number | undefined;
-  /** How often the task has been started again. */
+  /** How often the task has been restarted. */
   readonly restarts: number;
 }
 
-/** One place among the children: a child, the wait for the next one, or neither. */
+/** One task of the supervisor: it has a running child, waits for the next start, or has neither. */
 export class SupervisedTask {
   readonly id: number;
   restarts = 0;
-  /** Why the last of its children that could not listen could not; it may come later than the end of that child. */
+  /** Why a child of this task could not listen, as last reported; the report may arrive after that child has ended. */
   refusal: string | undefined = undefined;
   #state: TaskState = { kind: 'idle' };
-  /** Those that the task does not count on: a successor that is not ready, or a predecessor that is to end. */
+  /** Children other than the current one: a successor that is not ready yet, or a predecessor that is being stopped. */
   readonly #others = new Set<TaskChild>();
 
   constructor(id: number) {
     this.id = id;
   }
 
-  /** Whether nothing will be started for it any more. Others may still be ending. */
+  /** Whether no child will be started for this task any more. Other children may still be ending. */
   get isOver(): boolean {
     return this.#state.kind === 'over';
   }
 
-  /** The child that lives for the task. */
+  /** The current child of the task. */
   get child(): TaskChild | undefined {
     return this.#state.kind === 'running' ? this.#state.child : undefined;
   }
 
-  /** Every child that is there for the task, {@link child} first. */
+  /** All children of the task, {@link child} first. */
   get children(): readonly TaskChild[] {
     return this.child === undefined ? [...this.#others] : [this.child, ...this.#others];
   }
 
-  /** Of the child that lives for the task, or of another one. */
+  /** Describes one of the children; default: the current one. */
   describe(child: TaskChild | undefined = this.child): SupervisedChild {
     return { taskId: this.id, pid: child?.pid, restarts: this.restarts };
   }
 
-  /** The child that lives for the task, or that none does; then the others. */
+  /** Describes the current child, or that there is none; then the others. */
   describeAll(): readonly SupervisedChild[] {
     return [this.describe(), ...[...this.#others].map((other) => this.describe(other))];
   }
 
-  /** A child lives for this task, or tries to. */
+  /** Makes `child` the current child. It may still fail to start. */
   run(child: TaskChild): void {
     this.#state = { kind: 'running', child };
   }
 
-  /** A successor begins to get ready. */
+  /** Adds a successor that is not ready yet. */
   prepare(successor: TaskChild): void {
     this.#others.add(successor);
   }
 
-  /** A successor is ready, and takes over. @returns the child that it replaces; `undefined` where there was none. */
+  /** Makes a ready successor the current child. @returns the child that it replaces; `undefined` if there was none. */
   handOver(successor: TaskChild): TaskChild | undefined {
     const { child } = this;
     if (this.#state.kind === 'waiting') this.#state.timer.cancel();
@@ -73,7 +73,7 @@ export class SupervisedTask {
     return child;
   }
 
-  /** A child has ended. @returns whether the task counted on it. */
+  /** Removes a child that has ended. @returns whether it was the current child. */
   forget(child: TaskChild): boolean {
     this.#others.delete(child);
     if (this.child !== child) return false;

@@ -10,43 +10,43 @@ import { RESTART_OPTIONS, type RestartPolicyOptions } from './restart-policy.ts'
 import type { SupervisedChild } from './supervised-task.ts';
 import type { ProcessExit } from './task-child.ts';
 
-/** What a parent may want to know of its children. If one throws or rejects, it is logged. */
+/** Callbacks that notify the parent of events in its children. An error in one of them is logged. */
 export interface SupervisorHooks {
-  /** A child was started, for the first time or again. */
+  /** Called after a child was started or restarted. */
   readonly onStarted?: (child: SupervisedChild) => unknown;
-  /** A child has ended, or could not be started. */
+  /** Called after a child has ended or could not be started. */
   readonly onExited?: (child: SupervisedChild, exit: ProcessExit) => unknown;
-  /** A child called `process.send(message)`. */
+  /** Called when a child has called `process.send(message)`. */
   readonly onMessage?: (child: SupervisedChild, message: unknown) => unknown;
 }
 
 export interface ProcessSupervisorOptions extends RestartPolicyOptions, ChildProgramOptions, SupervisorHooks {
-  /** How many children: 1 to 1,024; 0, less, or nothing means one for each CPU. */
+  /** The number of children: 1 to 1,024. 0, a negative number, `null` or `undefined` means one for each CPU. */
   readonly count?: number | null;
   /** The program to start. Default: the one that this process runs. */
   readonly program?: string;
-  /** Where each child shall be able to listen; see `forkProcesses`. Default: nowhere. */
+  /** Where each child can listen; see `forkProcesses`. Default: nowhere. */
   readonly listen?: readonly ProcessListenOptions[];
   /**
-   * How long the children may take to end when they are stopped, or when their parent is gone, before they are killed.
-   * Default 35 s: longer than the 30 s that a server drains by default.
+   * How long children may take to end after they are stopped, or after their parent has died, before they are killed.
+   * Default: 35 s, which is longer than the 30 s that a server drains by default.
    */
   readonly stopTimeoutMs?: number;
-  /** Its clock measures lives and waits, its logger hears of deaths. Default: the loop of this thread. */
+  /** Its clock measures lifetimes and delays, and its logger gets the log records. Default: the loop of this thread. */
   readonly loop?: IOLoop;
 }
 
 export interface RollingRestartOptions {
-  /** How long a successor may take until it is ready; see {@link ProcessSupervisor.restart}. Default 30 s. */
+  /** How long a new child may take to become ready; see {@link ProcessSupervisor.restart}. Default: 30 s. */
   readonly readyTimeoutMs?: number;
 }
 
 export interface AskOptions {
-  /** How long to wait for answers. Default 1 s. */
+  /** How long to wait for answers. Default: 1 s. */
   readonly timeoutMs?: number;
 }
 
-/** What a supervisor and `forkProcesses` have in common. */
+/** The options that `ProcessSupervisor` and `forkProcesses` have in common. */
 export const SHARED_OPTIONS: OptionNames<Omit<ProcessSupervisorOptions, 'count' | 'program'>> = {
   ...RESTART_OPTIONS,
   args: true,
@@ -67,7 +67,7 @@ export const SUPERVISOR_OPTIONS: OptionNames<ProcessSupervisorOptions> = {
 export const ROLLING_OPTIONS: OptionNames<RollingRestartOptions> = { readyTimeoutMs: true };
 export const ASK_OPTIONS: OptionNames<AskOptions> = { timeoutMs: true };
 
-/** @throws ProcessUsageError `ERR_PROCESS_USAGE` for what is no object of options, and for names that are not known. */
+/** @throws ProcessUsageError `ERR_PROCESS_USAGE` if `options` is not an object of options or has an unknown name. */
 export function requireProcessOptions<Options extends object>(
   options: Options,
   known: OptionNames<Options>,
@@ -83,7 +83,7 @@ const DELAYS = {
   timeoutMs: 1_000,
 } as const;
 
-/** One of the times among the options, or its default. @throws ProcessUsageError for one that cannot be. */
+/** Returns one of the time options, or its default. @throws ProcessUsageError if it is invalid. */
 export function resolveDelay<Name extends keyof typeof DELAYS>(
   options: { readonly [Key in Name]?: number },
   name: Name,
@@ -93,19 +93,19 @@ export function resolveDelay<Name extends keyof typeof DELAYS>(
   throw new ProcessUsageError(`${name} of 0 to ${MAX_DELAY_MS} was expected, not ${shownValue(value)}`);
 }
 
-/** More processes than any machine has use for are a mistake of the caller's. */
+/** No machine has use for more: a higher number is a mistake of the caller. */
 const MAX_PROCESSES = 1024;
 
-/** How many CPUs this process may use: those of the machine, less what an affinity mask takes away. At least 1. */
+/** How many CPUs this process may use: those of the machine, less those that its CPU affinity excludes. At least 1. */
 export function cpuCount(): number {
   return availableParallelism();
 }
 
 /**
- * The number of processes that a caller means.
+ * Resolves the number of processes.
  *
- * @param count - 1 to 1,024; 0, less, or nothing means one for each CPU.
- * @throws ProcessUsageError `ERR_PROCESS_USAGE`.
+ * @param count - 1 to 1,024. 0, a negative number, `null` or `undefined` means one for each CPU.
+ * @throws ProcessUsageError `ERR_PROCESS_USAGE` if `count` is not an integer or is too large.
  */
 export function resolveProcessCount(count: number | null | undefined): number {
   if (count === undefined || count === null) return Math.min(cpuCount(), MAX_PROCESSES);

@@ -3,35 +3,35 @@ import { taskWordOf } from '../messages/task-channel.ts';
 
 /** How a child ended. */
 export interface ProcessExit {
-  /** The exit code; `null` when a signal ended it. */
+  /** The exit code; `null` if a signal ended it. */
   readonly code: number | null;
-  /** The signal that ended it; `null` when it ended by itself. */
+  /** The signal that ended it; `null` if it exited by itself. */
   readonly signal: NodeJS.Signals | null;
-  /** Why it could not be started, where that is what happened. */
+  /** Why it could not be started, if that is the case. */
   readonly error?: Error;
 }
 
-/** Who hears of a child, at once. */
+/** Receives the events of a child. Called synchronously. */
 export interface TaskChildEvents {
-  /** Called once, when it has ended or could not start. */
+  /** Called once, when it has ended or could not be started. */
   exited(child: TaskChild, exit: ProcessExit): void;
-  /** It said something that is not ours. */
+  /** Called with a message of the program. */
   message(child: TaskChild, message: unknown): void;
   answered(id: number, value: unknown): void;
-  /** It could not listen. */
+  /** Called if the child could not listen. */
   refused(message: string): void;
 }
 
-/** A process that was started for a task, until it has ended. */
+/** A process that was started for a task. */
 export class TaskChild {
-  /** Settles when the child has said that it does its work. */
+  /** Resolves when the child has reported that it is ready. */
   readonly ready: Promise<void>;
-  /** Settles when the child has ended, or could not be started. */
+  /** Resolves when the child has ended or could not be started. */
   readonly ended: Promise<ProcessExit>;
   readonly #process: ChildProcess;
   readonly #events: TaskChildEvents;
   #toldBy: NodeJS.Signals | undefined;
-  /** The channel is full, and what is sent meanwhile would queue without a limit. */
+  /** Set while the channel is full: messages sent in that state would queue without a limit. */
   #congested = false;
 
   constructor(process: ChildProcess, events: TaskChildEvents) {
@@ -46,19 +46,19 @@ export class TaskChild {
         resolve(exit);
       };
       process.once('exit', (code, signal) => exited({ code, signal }));
-      // Also says that a message or signal did not arrive, which is nothing that has to be dealt with.
+      // Node also emits `error` if a message or signal was not delivered, which needs no handling.
       process.on('error', (error) => {
         if (process.pid === undefined) exited({ code: null, signal: null, error });
       });
     });
   }
 
-  /** `undefined` when it could not be started. */
+  /** `undefined` if it could not be started. */
   get pid(): number | undefined {
     return this.#process.pid;
   }
 
-  /** The last signal that it was sent, which it may be busy obeying. */
+  /** The last signal that was sent to it, which it may still be handling. */
   get toldBy(): NodeJS.Signals | undefined {
     return this.#toldBy;
   }

@@ -41,7 +41,7 @@ describe('ProcessSupervisor', () => {
     const [exit] = await supervised.heard({ event: 'exited' });
     expect(exit).toMatchObject({ taskId: 1, pid: second?.pid, code: null, signal: 'SIGKILL' });
     expect(supervised.logged).toEqual([
-      'the child of task 1 was ended by SIGKILL; it is started again in 100 ms',
+      'the child of task 1 was killed by SIGKILL; it will be restarted in 100 ms',
     ]);
 
     await clock.advance(99);
@@ -81,7 +81,7 @@ describe('ProcessSupervisor', () => {
     await expect(supervisor.wait()).rejects.toMatchObject({
       name: 'ProcessLimitError',
       code: 'ERR_PROCESS_RESTARTS',
-      message: expect.stringContaining('task 0 was ended by SIGKILL, after 1 restarts'),
+      message: expect.stringContaining('task 0 was killed by SIGKILL after 1 restarts'),
     });
     expect(supervised.story.filter(({ event }) => event === 'exited').at(-1)).toMatchObject({
       taskId: 1,
@@ -171,7 +171,7 @@ describe('ProcessSupervisor', () => {
     await clock.advance(1);
     await stopped;
     await supervised.heard({ event: 'exited', signal: 'SIGKILL' });
-    expect(supervised.logged).toEqual(['the child of task 0 did not end within 5000 ms, and is killed']);
+    expect(supervised.logged).toEqual(['the child of task 0 did not end within 5000 ms; killing it']);
   });
 
   it('carries messages both ways', async () => {
@@ -214,7 +214,7 @@ describe('ProcessSupervisor', () => {
     await supervised.supervisor.start();
     await supervised.supervisor.wait();
     await new Promise((resolve) => setImmediate(resolve));
-    const hooks = supervised.logged.filter((message) => message === 'a hook of the supervisor failed');
+    const hooks = supervised.logged.filter((message) => message === 'a hook of the process supervisor threw');
     expect(hooks.length).toBeGreaterThanOrEqual(2);
   });
 

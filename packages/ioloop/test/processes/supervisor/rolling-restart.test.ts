@@ -106,7 +106,7 @@ describe('ProcessSupervisor.restart', () => {
     await restarted;
     await supervised.heard({ event: 'exited', pid: before?.pid, signal: 'SIGKILL' });
     expect(supervisor.children).toEqual([after]);
-    expect(supervised.logged).toEqual(['the child of task 0 did not end within 5000 ms, and is killed']);
+    expect(supervised.logged).toEqual(['the child of task 0 did not end within 5000 ms; killing it']);
   });
 
   it('tells a child once that it shall end, when all are stopped while it is replaced', async () => {
