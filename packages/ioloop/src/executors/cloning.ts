@@ -3,10 +3,10 @@ import type { Transferable } from './executor.ts';
 import { ExecutorUsageError } from './executor-errors.ts';
 
 /**
- * Says whether a value can be copied to another thread, without copying it and without transferring anything: behind
- * the value stands a getter that throws, so that coming as far as the getter means that the value passed.
+ * Checks whether a value can be copied to another thread, without transferring anything. The value is cloned together
+ * with a getter that comes after it and throws: if the getter is reached, the value can be cloned.
  *
- * @returns what stands in the way, or `undefined`.
+ * @returns the error of the cloning as `cause`; `undefined` if the value can be copied.
  */
 export function cloneFault(
   value: unknown,
@@ -28,7 +28,7 @@ export function cloneFault(
 }
 
 /**
- * The copy of arguments that will wait, so that the caller may change the originals at once.
+ * Copies the arguments of a call that has to wait, so that the caller may change the originals at once.
  *
  * @throws ExecutorUsageError `ERR_EXECUTOR_CLONE`; nothing was transferred.
  */
@@ -40,7 +40,7 @@ export function copyArguments(args: readonly unknown[], transferList: readonly T
   }
 }
 
-/** The error that names what it is in a call that cannot be copied. */
+/** Returns an error that names the part of a call that cannot be copied. */
 export function argumentFault(
   args: readonly unknown[],
   transferList: readonly Transferable[],
@@ -52,7 +52,7 @@ export function argumentFault(
   return cloneError(what, cause);
 }
 
-/** @param what - such as `the result`. */
+/** @param what - for example `the result`. */
 export function cloneError(what: string, cause: unknown): ExecutorUsageError {
   const detail = cause instanceof Error ? cause.message.slice(0, 200) : String(cause);
   return new ExecutorUsageError(
@@ -71,24 +71,24 @@ function isPrimitive(value: unknown): boolean {
 }
 
 /**
- * An error on its way between threads. Structured cloning keeps message and stack of an error, but neither its class
- * name nor its own properties such as `code`.
+ * The copy of an error that is passed between threads. Structured cloning keeps the message and stack of an error, but
+ * neither its class name nor its own properties such as `code`.
  */
 export interface ErrorCopy {
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
-  /** What else was on it and can be copied: `code`, `errno`, … */
+  /** Its other own properties that can be copied: `code`, `errno`, … */
   readonly properties: readonly (readonly [string, unknown])[];
-  /** `cause`, and the `errors` of an AggregateError: errors are copies again. */
+  /** The `cause`, and the `errors` of an AggregateError. Errors among them are copied in the same way. */
   readonly cause: ThrownCopy | undefined;
   readonly errors: readonly ThrownCopy[] | undefined;
 }
 
-/** Anything that was thrown. */
+/** A copy of any thrown value. */
 export type ThrownCopy = { readonly error: ErrorCopy } | { readonly value: unknown };
 
-/** A cause of a cause …: deeper ones are left out, and so is a circle. */
+/** The limit of nested causes. Deeper ones are omitted, which also ends a cycle. */
 const MAX_DEPTH = 8;
 const MAX_ERRORS = 100;
 
@@ -101,7 +101,10 @@ const BUILT_IN: Readonly<Record<string, new (message?: string) => Error>> = {
   URIError,
 };
 
-/** Makes a copy that can be posted. What cannot be copied is left out of an error; in place of a value come words. */
+/**
+ * Makes a copy that can be posted to another thread. Of an error, the parts that cannot be copied are omitted; any
+ * other value that cannot be copied is replaced by a description.
+ */
 export function copyThrown(thrown: unknown, depth = 0): ThrownCopy {
   if (!isError(thrown)) {
     const fault = cloneFault(thrown, []);
@@ -126,7 +129,10 @@ export function copyThrown(thrown: unknown, depth = 0): ThrownCopy {
   };
 }
 
-/** Makes an error again: of the same built-in class where it was one, else an `Error` of the same name. */
+/**
+ * Restores an error from its copy: an instance of the same built-in class if it was one, otherwise an `Error` with the
+ * same name.
+ */
 export function restoreThrown(copy: ThrownCopy): unknown {
   if (!('error' in copy)) return copy.value;
   const { name, message, stack, properties, cause, errors } = copy.error;
@@ -145,12 +151,12 @@ export function restoreThrown(copy: ThrownCopy): unknown {
   return error;
 }
 
-/** An error of another realm, such as one from `node:vm`, is no instance of this one's `Error`. */
+/** An error of another realm, for example one from `node:vm`, is not an instance of this realm's `Error`. */
 export function isError(thrown: unknown): thrown is Error {
   return thrown instanceof Error || types.isNativeError(thrown);
 }
 
-/** Many classes never set `name`, and inherit "Error" or "TypeError" from their parent. */
+/** Many classes never set `name`, and inherit "Error" or "TypeError" from their parent class. */
 function className(error: Error): string {
   if (Object.hasOwn(error, 'name')) return String(error.name);
   const prototype: object | null = Object.getPrototypeOf(error);

@@ -1,28 +1,34 @@
 import { CodedError } from '../errors.ts';
 
-/** What an executor refuses or cannot do. What the function of a task throws is not here: it passes as it is. */
+/**
+ * The errors of executors. Errors that the function of a task throws are passed on unchanged, and are not listed here.
+ */
 export const EXECUTOR_ERRORS = {
-  ERR_EXECUTOR_MODULE: { meaning: 'The module of a task is not there, or fails while it is loaded.' },
+  ERR_EXECUTOR_MODULE: { meaning: 'The module of a task does not exist, or fails while it is loaded.' },
   ERR_EXECUTOR_EXPORT: { meaning: 'The module of a task exports no function of that name.' },
   ERR_EXECUTOR_CLONE: {
-    meaning: 'An argument, or what a task returned or threw, cannot be copied to another thread.',
+    meaning:
+      'An argument, the result of a task, or a value that it threw cannot be copied to another thread.',
   },
-  ERR_EXECUTOR_QUEUE_FULL: { meaning: 'All threads are busy, and as many tasks wait as may.' },
-  ERR_EXECUTOR_WORKER: { meaning: 'The thread ended before its task did, or could not be started.' },
-  ERR_EXECUTOR_CLOSED: { meaning: 'The executor was closed before the task had run to its end.' },
+  ERR_EXECUTOR_QUEUE_FULL: { meaning: 'All threads are busy, and the queue of waiting tasks is full.' },
+  ERR_EXECUTOR_WORKER: { meaning: 'The thread ended before its task finished, or could not be started.' },
+  ERR_EXECUTOR_CLOSED: { meaning: 'The executor was closed before the task finished.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type ExecutorErrorCode = keyof typeof EXECUTOR_ERRORS;
 
-/** The codes that name a mistake in a task or in its arguments. */
+/** The codes for mistakes in a task or in its arguments. */
 export type ExecutorUsageErrorCode = 'ERR_EXECUTOR_MODULE' | 'ERR_EXECUTOR_EXPORT' | 'ERR_EXECUTOR_CLONE';
 
-/** The task names no function, or its values cannot cross to another thread. The thread goes on with other tasks. */
+/**
+ * The task does not name a function, or a value cannot be copied to another thread. The thread continues with other
+ * tasks.
+ */
 export class ExecutorUsageError extends CodedError<ExecutorUsageErrorCode> {
   override readonly name = 'ExecutorUsageError';
 }
 
-/** There is no place for one more task. Its arguments are as before: nothing was copied or transferred. */
+/** The queue is full. The arguments are unchanged: nothing was copied or transferred. */
 export class ExecutorLimitError extends CodedError<'ERR_EXECUTOR_QUEUE_FULL'> {
   override readonly name = 'ExecutorLimitError';
 
@@ -32,8 +38,8 @@ export class ExecutorLimitError extends CodedError<'ERR_EXECUTOR_QUEUE_FULL'> {
 }
 
 /**
- * The thread ended under its task: `process.exit`, an error that nobody caught, or no memory left. How far the task
- * had come is unknown. The executor starts another thread for the next one.
+ * The thread ended while it ran the task: by `process.exit`, an uncaught error, or lack of memory. How far the task got
+ * is unknown. The executor starts another thread for the next task.
  */
 export class ExecutorWorkerError extends CodedError<'ERR_EXECUTOR_WORKER'> {
   override readonly name = 'ExecutorWorkerError';
@@ -43,7 +49,10 @@ export class ExecutorWorkerError extends CodedError<'ERR_EXECUTOR_WORKER'> {
   }
 }
 
-/** The executor was closed before the call, while the task waited, or while it ran for too long. */
+/**
+ * The executor was closed before the call, while the task was waiting, or while it was still running after the close
+ * timeout.
+ */
 export class ExecutorClosedError extends CodedError<'ERR_EXECUTOR_CLOSED'> {
   override readonly name = 'ExecutorClosedError';
 

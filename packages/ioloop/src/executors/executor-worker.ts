@@ -1,21 +1,21 @@
 /**
- * What runs in a thread of {@link ThreadPoolExecutor}: one call of this function for each task. It answers instead of
- * throwing, so that whatever else ends a call says that the thread itself has failed.
+ * Runs in each thread of {@link ThreadPoolExecutor}: the function is called once for each task. It returns failures
+ * instead of throwing them, so any other end of a call means that the thread itself has failed.
  *
- * This file is an entry of the build, and imports as little as it can: every thread pays for it.
+ * This file is an entry of the build, and imports as little as possible, since every thread has to load it.
  */
 import { cloneError, cloneFault, copyThrown, isError, type ThrownCopy } from './cloning.ts';
 import type { TaskAddress } from './executor.ts';
 import type { ExecutorUsageError, ExecutorUsageErrorCode } from './executor-errors.ts';
 import { importTask, unwrapTransfer } from './task-function.ts';
 
-/** What a thread is asked. */
+/** The request that is posted to a thread. */
 export interface WorkerTask {
   readonly address: TaskAddress;
   readonly args: readonly unknown[];
 }
 
-/** What a thread answers. */
+/** The outcome that a thread posts back. */
 export type WorkerAnswer =
   | { readonly kind: 'returned'; readonly value: unknown }
   | { readonly kind: 'threw'; readonly thrown: ThrownCopy }
@@ -38,7 +38,7 @@ export default async function runTask({ address, args }: WorkerTask): Promise<un
     result = await run(...args);
   } catch (thrown) {
     const fault = isError(thrown) ? undefined : cloneFault(thrown, []);
-    if (fault !== undefined) return refusal(cloneError('what the task threw', fault.cause));
+    if (fault !== undefined) return refusal(cloneError('the value that the task threw', fault.cause));
     return { kind: 'threw', thrown: copyThrown(thrown) } satisfies WorkerAnswer;
   }
   const { value, transferList } = unwrapTransfer(result);
@@ -52,7 +52,10 @@ function refusal({ code, message, cause }: ExecutorUsageError): WorkerAnswer {
   return { kind: 'refused', code, message, cause: cause === undefined ? undefined : copyThrown(cause) };
 }
 
-/** Tells the pool to transfer; it knows its own marks only, and this is rare enough to load it at need. */
+/**
+ * Tells piscina what to transfer. Piscina recognises only its own markers; it is loaded on demand, because few tasks
+ * transfer anything.
+ */
 async function handOver(answer: WorkerAnswer, transferList: readonly unknown[]): Promise<unknown> {
   const { default: Piscina } = await import('piscina');
   return Piscina.move({

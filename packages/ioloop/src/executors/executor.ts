@@ -1,5 +1,5 @@
-// Executors run functions in other threads: what an executor is, its pool of threads, and what is copied between threads.
-// Does not know the loop, which has an executor.
+// Executors run functions in other threads. Holds what an executor is, and the check of each call. Does not use the
+// loop; the loop has an executor.
 
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,37 +7,40 @@ import type { Transferable as NodeTransferable } from 'node:worker_threads';
 import { loopChecks } from '../checks.ts';
 import type { OptionNames } from '../option-names.ts';
 
-/** Where functions run so that the loop need not wait for them. */
+/** Runs functions so that the loop does not wait for them. */
 export interface Executor {
-  /** Calls the function of `task` with `args`; it may be asynchronous. Never throws: what fails is a rejection. */
+  /**
+   * Calls the function of `task` with `args`. The function may be asynchronous. Never throws: every failure is a
+   * rejection.
+   */
   run<Fn extends TaskFunction = UnknownTaskFunction>(
     task: ExecutorTask<Fn>,
     args: Readonly<Parameters<Fn>>,
     options?: ExecutorRunOptions,
   ): Promise<Awaited<ReturnType<Fn>>>;
 
-  /** Refuses further tasks, and resolves when nothing of the executor is left. May be called again. */
+  /** Refuses further tasks, and resolves when the executor has released everything. May be called again. */
   close(): Promise<void>;
 
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface ExecutorRunOptions {
-  /** Stops the wait, and the task as far as the executor can. The promise rejects with the reason of the signal. */
+  /** Cancels the wait, and the task as far as the executor can. The promise rejects with the reason of the signal. */
   readonly signal?: AbortSignal | undefined;
-  /** What the arguments contain and the caller gives away. It is gone from here as soon as `run` returns. */
+  /** Objects in the arguments to transfer instead of copying. The caller cannot use them after `run` returns. */
   readonly transferList?: readonly Transferable[] | undefined;
 }
 
 /** Any function that a task may name. */
 export type TaskFunction = (...args: never[]) => unknown;
 
-/** What is known of a function when its type was not given. */
+/** The type of a function whose actual type was not given. */
 export type UnknownTaskFunction = (...args: unknown[]) => unknown;
 
 /**
- * A function, by the place where another thread finds it. JavaScript cannot move a function to another thread, so a
- * closure cannot be a task: what it would have closed over goes into the arguments.
+ * A function, named by the module that exports it. JavaScript cannot move a function to another thread, so a closure
+ * cannot be a task: pass the values that it would close over as arguments.
  *
  * @example
  * const hash: ExecutorTask<typeof import('./hash.js').hash> = {
@@ -47,27 +50,30 @@ export type UnknownTaskFunction = (...args: unknown[]) => unknown;
  */
 export interface ExecutorTask<Fn extends TaskFunction = UnknownTaskFunction> {
   /**
-   * A `file:`, `node:` or `data:` URL, or an absolute path. A relative path or the name of a package is refused, since
-   * nobody could say from where it is meant: give `new URL('./hash.js', import.meta.url)`, or
+   * A `file:`, `node:` or `data:` URL, or an absolute path. A relative path or a package name is refused, since it is
+   * unclear which file it is relative to: pass `new URL('./hash.js', import.meta.url)` or
    * `import.meta.resolve('the-package')`.
    */
   readonly module: URL | string;
   /** The name under which the module exports the function. Default: `default`. */
   readonly export?: string | undefined;
-  /** Carries the type of the function for the compiler, and is never there. */
+  /** Carries the type of the function for the compiler. It is never set. */
   readonly signature?: Fn;
 }
 
-/** What can be handed over to another thread instead of being copied, such as an `ArrayBuffer` or a `MessagePort`. */
+/**
+ * An object that can be transferred to another thread instead of being copied, such as an `ArrayBuffer` or a
+ * `MessagePort`.
+ */
 export type Transferable = NodeTransferable;
 
-/** Where a function is, in words that another thread understands. */
+/** Where a function is, in a form that another thread can resolve. */
 export interface TaskAddress {
   readonly url: string;
   readonly exportName: string;
 }
 
-/** A checked call: what to run, with what, and what stops it. */
+/** A checked call: the function, its arguments, and the signal that cancels it. */
 export interface TaskRequest {
   readonly address: TaskAddress;
   readonly args: readonly unknown[];
@@ -78,9 +84,9 @@ export interface TaskRequest {
 const RUN_OPTIONS: OptionNames<ExecutorRunOptions> = { signal: true, transferList: true };
 
 /**
- * Looks at everything that a caller gave before anything is done with it.
+ * Checks everything that a caller passed before any of it is used.
  *
- * @throws LoopUsageError `ERR_LOOP_USAGE` for what cannot be meant; the reason of a signal that is aborted.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if an argument is invalid; the reason of the signal if that is aborted.
  */
 export function checkRequest(
   task: ExecutorTask<TaskFunction>,
@@ -97,7 +103,7 @@ export function checkRequest(
   return { address, args, transferList, signal };
 }
 
-/** @throws LoopUsageError `ERR_LOOP_USAGE` for a task that names no place. */
+/** @throws LoopUsageError `ERR_LOOP_USAGE` if the task does not name a module and an export. */
 export function checkTask(task: ExecutorTask<TaskFunction>): TaskAddress {
   if (typeof task === 'function') {
     throw loopChecks.wrong(
@@ -113,7 +119,7 @@ export function checkTask(task: ExecutorTask<TaskFunction>): TaskAddress {
   return { url: moduleUrl(module), exportName };
 }
 
-/** What `import()` takes without asking from where, and without a network. */
+/** The URL schemes that `import()` accepts without a base URL and without network access. */
 const SCHEMES = ['file:', 'node:', 'data:'];
 
 function moduleUrl(module: unknown): string {
@@ -124,7 +130,7 @@ function moduleUrl(module: unknown): string {
   if (typeof module === 'string' && isAbsolute(module)) return pathToFileURL(module).href;
   throw loopChecks.wrong(
     'run',
-    `a module as file:, node: or data: URL or as absolute path ("${text.slice(0, 200)}" is none: new URL('./file.js', import.meta.url) and import.meta.resolve('package') make one)`,
+    `a module as file:, node: or data: URL or as absolute path ("${text.slice(0, 200)}" is neither; pass new URL('./file.js', import.meta.url) or import.meta.resolve('package'))`,
     module,
   );
 }

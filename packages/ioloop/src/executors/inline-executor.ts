@@ -13,28 +13,28 @@ import { CLOSE_OPTIONS, type CloseOptions, RunningTasks } from './running-tasks.
 import { importTask, unwrapTransfer } from './task-function.ts';
 
 /**
- * Runs functions in the caller's own thread, which stands still meanwhile: for tests, and where threads are not to be
- * had. Any number run at once, as asynchronous functions do.
+ * Runs functions in the caller's own thread, which is blocked meanwhile: for tests, and where no threads are available.
+ * There is no limit on how many asynchronous functions run at a time.
  *
- * Nothing is copied: arguments, result and errors are the very objects, and a `transferList` is left alone. What works
- * here may still meet `ERR_EXECUTOR_CLONE` on a {@link ThreadPoolExecutor}.
+ * Nothing is copied: arguments, result and errors are the original objects, and `transferList` is ignored. A call that
+ * succeeds here may still fail with `ERR_EXECUTOR_CLONE` on a {@link ThreadPoolExecutor}.
  */
 export class InlineExecutor implements Executor {
   readonly #running: RunningTasks;
   #closing: Promise<void> | undefined;
 
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant. */
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` if an option is invalid. */
   constructor(options: CloseOptions = {}) {
     loopChecks.options('InlineExecutor', options, CLOSE_OPTIONS);
     this.#running = new RunningTasks(options);
   }
 
   /**
-   * Calls an exported function as soon as its module is loaded, never before this returns.
+   * Calls an exported function as soon as its module is loaded, and never before this method returns.
    *
-   * @param options.signal - nobody can stop a function in its own thread: the promise rejects at once, and the function
-   *   runs to its end. One that has not begun never does.
-   * @returns what the function returns; what it throws is rejected with.
+   * @param options.signal - rejects the promise at once. A function that has not been called yet never is; one that is
+   *   running cannot be stopped and runs to its end.
+   * @returns the result of the function. If the function throws, the promise rejects with that error.
    * @throws ExecutorUsageError `ERR_EXECUTOR_MODULE`, `ERR_EXECUTOR_EXPORT`; ExecutorClosedError `ERR_EXECUTOR_CLOSED`;
    *   LoopUsageError `ERR_LOOP_USAGE`.
    */
@@ -57,8 +57,8 @@ export class InlineExecutor implements Executor {
   }
 
   /**
-   * Refuses further tasks, and lets those that run finish, for `closeTimeoutMs` at most: then their promises reject with
-   * `ERR_EXECUTOR_CLOSED`, and the functions go on unheard.
+   * Closes the executor: refuses further tasks, and waits up to `closeTimeoutMs` for running ones. After that their
+   * promises reject with `ERR_EXECUTOR_CLOSED`; the functions keep running, and their results are discarded.
    */
   close(): Promise<void> {
     this.#closing ??= this.#running.end();

@@ -11,7 +11,7 @@ import { ExecutorClosedError } from './executor-errors.ts';
 import { ThreadPoolExecutor } from './thread-pool-executor.ts';
 
 export interface RunInExecutorOptions extends ExecutorRunOptions {
-  /** Where the task runs. It stays the caller's to close. Default: the loop's own executor. */
+  /** The executor that runs the task. The caller still has to close it. Default: the loop's own executor. */
   readonly executor?: Pick<Executor, 'run'> | undefined;
 }
 
@@ -21,24 +21,24 @@ const RUN_OPTIONS: OptionNames<RunInExecutorOptions> = {
   transferList: true,
 };
 
-/** The executor that a loop runs tasks on when none is named: made at the first need, and closed with the loop. */
+/** The default executor of a loop, for tasks that name none: created when first needed, and closed with the loop. */
 export class LoopExecutors {
   readonly #make: () => Executor;
   #default: Executor | undefined;
-  /** The one that was made here: nobody else can close it when another has become the default. */
+  /** The executor that was created here: it must be closed here even after another has become the default. */
   #own: Executor | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @param make - makes the executor when the first task comes and none was set. Default: a ThreadPoolExecutor. */
+  /** @param make - creates the executor when the first task arrives and none was set. Default: a ThreadPoolExecutor. */
   constructor(make: () => Executor = () => new ThreadPoolExecutor()) {
     this.#make = make;
   }
 
   /**
-   * Runs a task on `options.executor`, or on the default.
+   * Runs a task on `options.executor`, or on the default executor.
    *
-   * @throws ExecutorClosedError `ERR_EXECUTOR_CLOSED` after {@link close}, whichever executor is named; what the
-   *   executor rejects with passes unchanged.
+   * @throws ExecutorClosedError `ERR_EXECUTOR_CLOSED` after {@link close}, even if `options.executor` is set.
+   *   Rejections of the executor are passed on unchanged.
    */
   async run<Fn extends TaskFunction = UnknownTaskFunction>(
     task: ExecutorTask<Fn>,
@@ -52,10 +52,11 @@ export class LoopExecutors {
   }
 
   /**
-   * Sets where tasks run from now on; the loop closes it with itself. One that was set before is the caller's again. One
-   * that the loop had made finishes what it was given, and is closed with the loop too.
+   * Sets the executor for later tasks. The loop closes it when the loop closes. An executor that was set before must be
+   * closed by the caller. One that the loop created finishes its tasks, and is still closed with the loop.
    *
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for what is no executor; ExecutorClosedError `ERR_EXECUTOR_CLOSED`.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `executor` is not an executor; ExecutorClosedError
+   *   `ERR_EXECUTOR_CLOSED`.
    */
   setDefault(executor: Executor): void {
     loopChecks.withMethods('setDefaultExecutor', 'an Executor', executor, 'run', 'close');
@@ -63,7 +64,7 @@ export class LoopExecutors {
     this.#default = executor;
   }
 
-  /** Closes the default executor, as its own `close` says. May be called again. */
+  /** Closes the default executor by its own `close` method. May be called again. */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown();
     return this.#closing;

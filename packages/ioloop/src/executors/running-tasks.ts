@@ -5,9 +5,12 @@ import type { OptionNames } from '../option-names.ts';
 import { ExecutorClosedError } from './executor-errors.ts';
 
 export interface CloseOptions {
-  /** How long `close` waits for tasks that run before it ends the wait for them: 0 to 2,147,483,647. Default: 10,000. */
+  /**
+   * How long `close` waits for running tasks before it gives up on them, in milliseconds: 0 to 2,147,483,647. Default:
+   * 10,000.
+   */
   readonly closeTimeoutMs?: number | undefined;
-  /** The clock that `closeTimeoutMs` is measured with. Default: the machine's. */
+  /** The clock that measures `closeTimeoutMs`. Default: the system clock. */
   readonly clock?: Clock | undefined;
 }
 
@@ -15,14 +18,17 @@ export const CLOSE_OPTIONS: OptionNames<CloseOptions> = { closeTimeoutMs: true, 
 
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** The tasks of one executor that run now: each can be left by its signal, and all by the end of the executor. */
+/**
+ * The running tasks of one executor. The wait for one ends early if its signal aborts; all waits end when the executor
+ * is closed.
+ */
 export class RunningTasks {
   readonly #closeTimeoutMs: number;
   readonly #clock: Clock;
   readonly #leave = new Set<(reason: unknown) => void>();
   #whenEmpty: (() => void) | undefined;
 
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for a time that no timer can keep. */
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` if `closeTimeoutMs` is invalid. */
   constructor({ closeTimeoutMs = CLOSE_TIMEOUT_MS, clock = systemClock }: CloseOptions) {
     loopChecks.durationMs('Executor', 'closeTimeoutMs', closeTimeoutMs);
     this.#closeTimeoutMs = closeTimeoutMs;
@@ -34,10 +40,10 @@ export class RunningTasks {
   }
 
   /**
-   * Waits for the result of `work`, but not longer than its caller wants, nor than the executor lives.
+   * Waits for the result of `work`, until the signal aborts or the executor gives up on the task.
    *
-   * @param signal - not aborted yet.
-   * @param left - is called when the wait ends before the work does.
+   * @param signal - must not be aborted yet.
+   * @param left - called if the wait ends before the work does.
    */
   async wait<T>(work: () => Promise<T>, signal: AbortSignal | undefined, left: () => void): Promise<T> {
     let leave: (reason: unknown) => void = () => {};
@@ -59,7 +65,10 @@ export class RunningTasks {
     }
   }
 
-  /** Waits until nothing runs; what runs for longer than `closeTimeoutMs` is left with `ERR_EXECUTOR_CLOSED`. */
+  /**
+   * Waits until no task is running. Tasks that run for longer than `closeTimeoutMs` are given up: they reject with
+   * `ERR_EXECUTOR_CLOSED`.
+   */
   async end(): Promise<void> {
     if (this.#leave.size === 0) return;
     let timer: { cancel(): void } | undefined;
@@ -69,7 +78,7 @@ export class RunningTasks {
     });
     timer?.cancel();
     const error = new ExecutorClosedError(
-      `the executor was closed, and the task ran for more than ${this.#closeTimeoutMs} ms after that`,
+      `the executor was closed, and the task did not finish within ${this.#closeTimeoutMs} ms after that`,
     );
     for (const leave of [...this.#leave]) leave(error);
   }

@@ -1,7 +1,7 @@
 import type { TaskAddress, Transferable } from './executor.ts';
 import { ExecutorUsageError } from './executor-errors.ts';
 
-/** Known in every copy of this file: the thread of a task may have loaded another one. */
+/** Registered globally, because the thread of a task may have loaded another copy of this file. */
 const TRANSFER_LIST: unique symbol = Symbol.for('landspout.executor.transferList') as never;
 
 interface Handover {
@@ -10,9 +10,9 @@ interface Handover {
 }
 
 /**
- * Imports the function of a task into this thread. A module is loaded once for each thread, as always.
+ * Imports the function of a task into this thread. Each thread loads a module once.
  *
- * @throws ExecutorUsageError `ERR_EXECUTOR_MODULE` with the failure of the import as its cause, `ERR_EXECUTOR_EXPORT`.
+ * @throws ExecutorUsageError `ERR_EXECUTOR_MODULE` with the error of the import as its cause, `ERR_EXECUTOR_EXPORT`.
  */
 export async function importTask({ url, exportName }: TaskAddress): Promise<(...args: unknown[]) => unknown> {
   let module: Record<string, unknown>;
@@ -28,7 +28,7 @@ export async function importTask({ url, exportName }: TaskAddress): Promise<(...
   const names = Object.keys(module).filter((name) => typeof module[name] === 'function');
   throw new ExecutorUsageError(
     'ERR_EXECUTOR_EXPORT',
-    `"${exportName}" of ${url} is ${found === undefined ? 'not there' : `of type ${typeof found}`}; its functions: ${names.slice(0, 20).join(', ') || 'none'}`,
+    `"${exportName}" of ${url} is ${found === undefined ? 'missing' : `of type ${typeof found}`}; its functions: ${names.slice(0, 20).join(', ') || 'none'}`,
   );
 }
 
@@ -37,17 +37,17 @@ function reason(cause: unknown): string {
 }
 
 /**
- * Has the result of a task handed over to the caller's thread instead of copied: `return transfer(bytes,
- * [bytes.buffer])`. The task must not use what is on the list any more.
+ * Makes a task transfer its result to the caller's thread instead of copying it:
+ * `return transfer(bytes, [bytes.buffer])`. The task must not use the transferred objects after that.
  *
- * @param value - the result, which contains what is on the list.
+ * @param value - the result, which contains the objects of `transferList`.
  */
 export function transfer<T>(value: T, transferList: readonly Transferable[]): T {
   const handover: Handover = { value, [TRANSFER_LIST]: transferList };
   return handover as T;
 }
 
-/** What a task returned, and what of it is handed over. */
+/** Returns the result of a task, and the objects in it to transfer. */
 export function unwrapTransfer(result: unknown): { value: unknown; transferList: readonly Transferable[] } {
   if (typeof result !== 'object' || result === null || !(TRANSFER_LIST in result)) {
     return { value: result, transferList: [] };

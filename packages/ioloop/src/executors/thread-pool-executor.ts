@@ -24,17 +24,21 @@ import { CLOSE_OPTIONS, type CloseOptions, RunningTasks } from './running-tasks.
 import { WorkerPool } from './worker-pool.ts';
 
 export interface ThreadPoolExecutorOptions extends CloseOptions {
-  /** Most threads, each with one task at a time: at least 1. Default: what the machine runs at once. */
+  /**
+   * Most threads, each running one task at a time: at least 1. Default: the number of CPUs available to this process.
+   */
   readonly maxWorkers?: number | undefined;
-  /** Threads that are started with the first task, and kept however long they idle. Default: 0. */
+  /** Threads that are started with the first task and kept even while idle. Default: 0. */
   readonly minWorkers?: number | undefined;
-  /** Most tasks that wait for a thread; with 0, a task runs at once or is refused. Default: 1,000. */
+  /** Most tasks that wait for a thread. With 0, a task is refused unless it can run at once. Default: 1,000. */
   readonly maxQueue?: number | undefined;
-  /** How long a thread above `minWorkers` is kept without a task: 0 to 2,147,483,647. Default: 60,000. */
+  /**
+   * How long an idle thread is kept in excess of `minWorkers`, in milliseconds: 0 to 2,147,483,647. Default: 60,000.
+   */
   readonly idleTimeoutMs?: number | undefined;
-  /** Limits on the memory of each thread; a task that passes one ends its thread. Default: Node's own. */
+  /** Memory limits of each thread; a task that exceeds one ends its thread. Default: those of Node. */
   readonly resourceLimits?: ResourceLimits | undefined;
-  /** Hears of threads that fail between two tasks. Default: standard error. */
+  /** Gets the log records of threads that fail while they have no task. Default: standard error. */
   readonly logger?: Logger | undefined;
 }
 
@@ -48,7 +52,7 @@ const POOL_OPTIONS: OptionNames<ThreadPoolExecutorOptions> = {
   logger: true,
 };
 
-/** A task that has no thread yet, and how to forget its signal. */
+/** A task that has no thread yet, and the function that removes the listener of its signal. */
 interface WaitingTask {
   readonly request: TaskRequest;
   readonly forget: (() => void) | undefined;
@@ -58,10 +62,11 @@ const MAX_QUEUE = 1000;
 const IDLE_TIMEOUT_MS = 60_000;
 
 /**
- * Runs functions in threads, by piscina. For work that computes; what waits for a socket or a file needs no thread.
+ * Runs functions in threads, by means of piscina. Intended for computations; waiting for a socket or a file needs no
+ * thread.
  *
- * Nothing is loaded or started before the first task. Tasks start in the order of the calls. The process stays alive
- * for a task that waits or runs, and not for idle threads.
+ * Nothing is loaded or started before the first task. Tasks start in the order of the calls. Waiting and running tasks
+ * keep the process alive, idle threads do not.
  */
 export class ThreadPoolExecutor implements Executor {
   readonly #maxWorkers: number;
@@ -72,7 +77,7 @@ export class ThreadPoolExecutor implements Executor {
   #waitingCount = 0;
   #closing: Promise<void> | undefined;
 
-  /** @throws LoopUsageError `ERR_LOOP_USAGE` for options that cannot be meant. */
+  /** @throws LoopUsageError `ERR_LOOP_USAGE` if an option is invalid. */
   constructor(options: ThreadPoolExecutorOptions = {}) {
     loopChecks.options('ThreadPoolExecutor', options, POOL_OPTIONS);
     const {
@@ -101,19 +106,20 @@ export class ThreadPoolExecutor implements Executor {
   }
 
   /**
-   * Calls an exported function in a thread. Arguments, result and what is thrown are copied by structured cloning: class
-   * instances arrive as plain objects, functions not at all. The arguments are copied or transferred before this
-   * returns, so that they may be changed at once; a task that has to wait is copied twice.
+   * Calls an exported function in a thread. Arguments, result and thrown values are copied by structured cloning: class
+   * instances arrive as plain objects, functions cannot be copied. The arguments are copied or transferred before this
+   * method returns, so the caller may change them at once. The arguments of a task that has to wait are copied twice.
    *
-   * @param options.signal - a task that waits never runs; for one that runs, its thread is ended, with whatever the task
-   *   had half done (open files and sockets are closed, other threads go on), and another is started at need. A native
-   *   call that has begun in the thread returns first. The promise rejects at once.
-   * @returns what the function returns; what it throws is rejected with, errors with their class name, message, stack,
-   *   cause and those own properties that can be copied. They are instances of `Error`, or of the built-in class.
+   * @param options.signal - cancels the task; the promise rejects at once. A waiting task never runs. For a running
+   *   task the thread is ended in the middle of its work, after any native call in it has returned: its open files and
+   *   sockets are closed, other threads continue, and a new thread is started when needed.
+   * @returns the result of the function. If the function throws, the promise rejects with that error: an instance of
+   *   `Error` or of the built-in class, with its class name, message, stack, cause and those own properties that can be
+   *   copied.
    * @throws ExecutorUsageError `ERR_EXECUTOR_MODULE`, `ERR_EXECUTOR_EXPORT`, `ERR_EXECUTOR_CLONE`.
    * @throws ExecutorLimitError `ERR_EXECUTOR_QUEUE_FULL`. ExecutorClosedError `ERR_EXECUTOR_CLOSED`.
-   * @throws ExecutorWorkerError `ERR_EXECUTOR_WORKER` when the thread ends under the task.
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for a task, arguments or options that cannot be meant.
+   * @throws ExecutorWorkerError `ERR_EXECUTOR_WORKER` if the thread ends while it runs the task, or cannot start.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if the task, the arguments or an option is invalid.
    *
    * @example
    * const task: ExecutorTask<typeof scryptSync> = { module: 'node:crypto', export: 'scryptSync' };
@@ -129,7 +135,7 @@ export class ThreadPoolExecutor implements Executor {
     const mayStart = this.#mayStart && this.#waitingCount === 0;
     if (!mayStart && this.#waitingCount >= this.#maxQueue) {
       throw new ExecutorLimitError(
-        `run: ${this.#running.size} tasks run, and ${this.#waitingCount} wait: no more may`,
+        `run: the queue is full: ${this.#running.size} tasks running, ${this.#waitingCount} waiting`,
       );
     }
     if (!mayStart || !this.#pool.hasIdleWorker) {
@@ -140,9 +146,9 @@ export class ThreadPoolExecutor implements Executor {
   }
 
   /**
-   * Refuses further tasks, rejects those that wait with `ERR_EXECUTOR_CLOSED`, and lets those that run finish, for
-   * `closeTimeoutMs` at most: then they reject with the same code, and their threads are ended. Resolves when all
-   * threads have ended, for which a native call in one of them has to return.
+   * Closes the executor: refuses further tasks, rejects waiting ones with `ERR_EXECUTOR_CLOSED`, and waits up to
+   * `closeTimeoutMs` for running ones. After that it rejects these with the same code and ends their threads. Resolves
+   * when all threads have ended; a thread in a native call ends only when that call returns.
    */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown();
@@ -202,14 +208,14 @@ export class ThreadPoolExecutor implements Executor {
 
   async #shutDown(): Promise<void> {
     for (let task = this.#takeWaiting(); task !== undefined; task = this.#takeWaiting()) {
-      task.reject(new ExecutorClosedError('the executor was closed while the task waited for a thread'));
+      task.reject(new ExecutorClosedError('the executor was closed while the task was waiting for a thread'));
     }
     await this.#running.end();
     await this.#pool.destroy();
   }
 }
 
-/** A task waits as long as it must: what ends it is its signal, or the end of the executor. */
+/** Never called: a task waits without a time limit, until its signal aborts or the executor closes. */
 function neverExpires(): never {
   throw new Error('a task waits without a time limit');
 }

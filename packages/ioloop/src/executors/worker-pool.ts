@@ -19,21 +19,21 @@ export interface WorkerPoolOptions {
 }
 
 /**
- * The threads, by piscina: starting, choosing, idling, ending. Piscina is loaded with the first task.
+ * Starts, selects and ends threads, by means of piscina, which is loaded with the first task.
  *
- * The caller posts no more tasks at once than there may be threads, so that piscina's own queue holds only what a
- * thread is being started for: the limit of that queue does not count tasks that have a signal.
+ * The caller posts at most as many tasks at a time as there may be threads. Piscina's own queue then holds only tasks
+ * for which a thread is being started; its limit does not count tasks that have a signal.
  */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   #piscina: Piscina | undefined;
   #loading: Promise<Piscina> | undefined;
   #destroyed = false;
-  /** How to reject each task that piscina has. */
+  /** The reject function of each task that was passed to piscina. */
   readonly #posted = new Set<(error: Error) => void>();
-  /** Threads that were told to end, and have not yet. */
+  /** Threads that are ending. */
   readonly #ending = new Set<Promise<void>>();
-  /** What a thread without a task failed with, until somebody has been told. */
+  /** The error of a thread without a task, until it is reported. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: WorkerPoolOptions) {
@@ -46,10 +46,10 @@ export class WorkerPool {
   }
 
   /**
-   * Runs one task on a free thread, or on one that is started for it.
+   * Runs one task in an idle thread, or in one that is started for it.
    *
    * @param stop - ends the thread that runs the task.
-   * @throws ExecutorUsageError `ERR_EXECUTOR_CLONE`; ExecutorWorkerError when the thread ends or cannot start.
+   * @throws ExecutorUsageError `ERR_EXECUTOR_CLONE`; ExecutorWorkerError if the thread ends or cannot start.
    */
   async post(
     { address, args, transferList }: TaskRequest,
@@ -57,7 +57,7 @@ export class WorkerPool {
   ): Promise<WorkerAnswer> {
     const piscina = this.#piscina ?? (await this.#load());
     if (this.#destroyed) throw new ExecutorClosedError('the executor was closed before the task could start');
-    // Getters are read while the message is copied, in this order: they say how far that came.
+    // Structured cloning reads these getters in this order, so they show how much of the message was copied.
     const copied = { begun: false, whole: false };
     const message: WorkerTask & Readonly<Record<keyof typeof copied, boolean>> = {
       get begun(): boolean {
@@ -77,15 +77,15 @@ export class WorkerPool {
         rejectPosted = reject;
         this.#posted.add(reject);
         const options = { transferList: [...transferList] as never, signal: stop ?? null };
-        // A thread and its port outlive the request that happened to need them.
+        // The thread and its port outlive the request that started them, and must not keep its async context.
         runInRootContext(() => void piscina.run(message, options).then(resolve, reject), undefined);
       });
     } catch (error) {
       if (error instanceof ExecutorWorkerError) throw error;
-      // A transferList is looked at before the message is begun.
+      // Node checks the transferList before it copies the message.
       const unfit = copied.begun || (error as Error).name === 'DataCloneError';
       if (unfit && !copied.whole) throw argumentFault(args, transferList, error);
-      throw new ExecutorWorkerError(`the thread ended before its task did: ${describe(error)}`, {
+      throw new ExecutorWorkerError(`the thread ended before its task finished: ${describe(error)}`, {
         cause: error,
       });
     } finally {
@@ -93,10 +93,10 @@ export class WorkerPool {
     }
   }
 
-  /** Ends all threads, and resolves when they have ended. A thread in a native call ends when the call returns. */
+  /** Ends all threads, and resolves when they have ended. A thread in a native call ends when that call returns. */
   async destroy(): Promise<void> {
     this.#destroyed = true;
-    await this.#loading?.catch(() => {}); // whoever runs a task hears of it
+    await this.#loading?.catch(() => {}); // the caller whose task needs piscina gets the error
     await this.#piscina?.destroy();
     await Promise.all(this.#ending);
   }
@@ -118,8 +118,8 @@ export class WorkerPool {
       maxThreads: maxWorkers,
       idleTimeout: idleTimeoutMs,
       concurrentTasksPerWorker: 1,
-      // Idle threads that block in Atomics.wait would stop timers and sockets which modules of tasks keep open, and
-      // are not faster: 97 µs for an empty task there, 83 µs here (piscina 5.3, Node 20).
+      // With atomics, idle threads block in Atomics.wait, which stops timers and sockets that modules of tasks keep
+      // open. It is not faster either: 97 µs for an empty task with it, 83 µs without (piscina 5.3, Node 20).
       atomics: 'disabled',
       recordTiming: false,
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
@@ -128,10 +128,10 @@ export class WorkerPool {
     this.#piscina.on('workerDestroy', ({ id }: { id: number }) => this.#ended(id));
   }
 
-  /** Called when a thread is told to end, or has ended by itself; piscina still lists it. */
+  /** Called when a thread is being ended or has ended by itself. Piscina still lists the thread then. */
   #ended(id: number): void {
     const worker = this.#piscina?.threads.find(({ threadId }) => threadId === id);
-    // A thread that has ended already has no number any more, and will not say so again.
+    // The id of a thread that has already ended is -1, and it emits no further `exit`.
     if (worker !== undefined && id !== -1) {
       const exit = new Promise<void>((resolve) => void worker.once('exit', () => resolve()));
       const forget = exit.then(() => void this.#ending.delete(forget));
@@ -141,15 +141,15 @@ export class WorkerPool {
   }
 
   /**
-   * A thread that ends while it is started takes no task with it, and piscina leaves the task waiting for a thread that
-   * nobody starts. The check comes a turn later: piscina tells the tasks of the thread first.
+   * If a thread ends while it is starting, no task fails with it: piscina leaves the task waiting, and starts no other
+   * thread. The check runs one loop iteration later, because piscina first rejects the tasks of the thread.
    */
   #failed(failure: { readonly error: unknown } | undefined): void {
     this.#failure = failure;
     setImmediate(() => {
       const reason = this.#failure;
       this.#failure = undefined;
-      const detail = reason === undefined ? 'it ended without a word' : describe(reason.error);
+      const detail = reason === undefined ? 'it ended without an error' : describe(reason.error);
       if (this.#posted.size > 0 && this.#piscina?.threads.length === 0) {
         const options = reason === undefined ? {} : { cause: reason.error };
         const error = new ExecutorWorkerError(`the thread for the task could not start: ${detail}`, options);
@@ -157,7 +157,7 @@ export class WorkerPool {
       } else if (reason !== undefined) {
         this.#options.logger.error(
           { error: reason.error },
-          'a thread of an executor failed between two tasks',
+          'a thread of the executor failed while it had no task',
         );
       }
     });
@@ -169,8 +169,8 @@ function describe(error: unknown): string {
 }
 
 /**
- * The entry of this package's build that runs in each thread. Found by the package's own name, since this code stands
- * at different depths in `src` and in the build.
+ * The file of this package's build that runs in each thread. It is found by the package's own name, because this module
+ * has different depths in `src` and in the build.
  */
 function workerFile(): string {
   const manifest = createRequire(import.meta.url).resolve('@landspout/ioloop/package.json');

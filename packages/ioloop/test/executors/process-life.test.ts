@@ -38,8 +38,8 @@ describe('a program with a ThreadPoolExecutor', () => {
     expect(failing).toEqual([`${refusal}no threads here`, `${refusal}no threads here`, 'closed']);
     const exiting = await run('unstartable', ...preload('exits-in-threads.mjs'));
     expect(exiting).toEqual([
-      `${refusal}it ended without a word`,
-      `${refusal}it ended without a word`,
+      `${refusal}it ended without an error`,
+      `${refusal}it ended without an error`,
       'closed',
     ]);
   });

@@ -187,9 +187,9 @@ describe('ThreadPoolExecutor', () => {
     });
 
     it.each([
-      ['noSuchExport', /not there.*takePlace/],
+      ['noSuchExport', /missing.*takePlace/],
       ['constant', /of type number/],
-      ['toString', /not there/],
+      ['toString', /missing/],
     ])('is the export %s', async (name, message) => {
       await expect(open().run(task(name), [])).rejects.toMatchObject({
         name: 'ExecutorUsageError',
@@ -315,7 +315,7 @@ describe('ThreadPoolExecutor', () => {
       await expect(executor.run(task('fail'), ['nothing'])).rejects.toBe(undefined);
       await expect(executor.run(task('fail'), ['function'])).rejects.toMatchObject({
         code: 'ERR_EXECUTOR_CLONE',
-        message: expect.stringMatching(/^what the task threw/),
+        message: expect.stringMatching(/^the value that the task threw/),
       });
     });
 
