@@ -4,32 +4,32 @@ import { isThenable } from '../thenable.ts';
 import { checkReport, type FailureReport } from './failure-report.ts';
 import { isList, isRecord, multi } from './multi.ts';
 
-/** Every function that {@link coroutine} made. */
+/** Every function that {@link coroutine} has returned. */
 const COROUTINES = new WeakSet<object>();
 
-/** The body of a coroutine. What a `yield` gives back is not known to TypeScript: annotate it where it arrives. */
+/** The body of a coroutine. TypeScript cannot infer the result of a `yield`: annotate the variable that receives it. */
 type CoroutineBody<This, Args extends unknown[], R> = (
   this: This,
   ...args: Args
-  // biome-ignore lint/suspicious/noExplicitAny: `unknown` would ask for a cast at each yield.
+  // biome-ignore lint/suspicious/noExplicitAny: `unknown` would require a cast at each yield.
 ) => Generator<unknown, R, any>;
 
 /**
- * Makes an async function of a generator function, for code that is brought over from `gen.coroutine`. New code
- * should be written with `async` and `await`, which knows the types.
+ * Turns a generator function into an async function, for code that is ported from `gen.coroutine`. New code should use
+ * `async` and `await`, which infer the types.
  *
- * A yield waits: for a promise or another object with `then`, for an object of a type that {@link registerYielded}
- * knows, or through {@link multi} for the items of an array or a plain object. What it fails with is thrown at the
- * yield, where the body can catch it. A yield of anything else throws `LoopUsageError` `ERR_LOOP_USAGE` there; that
- * includes a generator, whose steps are had by `yield*`. `this` and arguments pass through, and each step runs in the
- * async context of the call.
+ * A `yield` waits for a promise or another object with `then`, for an object of a type registered with
+ * {@link registerYielded}, or, by means of {@link multi}, for all items of an array or a plain object. An error is
+ * thrown at the `yield`, where the body can catch it. Yielding anything else throws `LoopUsageError` `ERR_LOOP_USAGE`
+ * there. That includes a generator: delegate to it with `yield*`. `this` and the arguments are passed through, and each
+ * step runs in the async context of the call.
  *
- * Where Tornado raises `gen.Return`, return; where it yields `gen.moment`, yield `sleep(0)`. A call whose promise
- * nobody keeps runs on: what it waits for keeps it.
+ * Where Tornado code raises `gen.Return`, return the value; where it yields `gen.moment`, yield `sleep(0)`. A call
+ * keeps running even if its promise is discarded: the object that it waits for keeps it alive.
  *
- * @param report - what becomes of the second error when several items of one yield fail: see {@link multi}.
- * @throws LoopUsageError `ERR_LOOP_USAGE` when `body` is not a function, or `report` cannot be meant. The promise rejects with it when the
- *   function is not a generator function.
+ * @param report - how errors are reported after the first one, if several items of one yield fail; see {@link multi}.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if `body` is not a function or `report` is invalid. The promise of a call
+ *   rejects with it if `body` is not a generator function.
  *
  * @example
  * const total = coroutine(function* (ids: string[]) {
@@ -62,16 +62,16 @@ export function coroutine<This, Args extends unknown[], R>(
     return await step.value;
   }
   COROUTINES.add(run);
-  // Stack traces and tools then show the name that the author gave.
+  // Stack traces and tools then show the name of the body.
   return Object.defineProperty(run, 'name', { value: body.name, configurable: true });
 }
 
-/** Whether `value` is a function that {@link coroutine} made. An async function is not: nothing sets it apart. */
+/** Whether `value` is a function that {@link coroutine} returned. False for an async function. */
 export function isCoroutineFunction(value: unknown): boolean {
   return typeof value === 'function' && COROUTINES.has(value);
 }
 
-/** An async generator would otherwise be stepped for ever, as its steps are promises and never `done`. */
+/** Refuses async generators among others: their steps are promises and never `done`, so the loop would not end. */
 function requireGenerator(value: unknown): void {
   const generator = value as Partial<Generator> | null | undefined;
   const isGenerator =
@@ -79,26 +79,26 @@ function requireGenerator(value: unknown): void {
   if (!isGenerator) throw loopChecks.wrong('coroutine', 'a function that returns a generator', value);
 }
 
-/** Makes something to wait for of an object that a coroutine yielded. */
+/** Converts an object that a coroutine yielded into a promise. */
 export type YieldedConverter<T> = (yielded: T) => PromiseLike<unknown>;
 
-/** Any class, abstract ones and those with private constructors included. */
+/** Any class, including abstract ones and those with a private constructor. */
 type ClassOf<T> = { readonly prototype: T };
 
-/** By prototype, so that the objects of a subclass are found too. */
+/** By prototype, so that objects of a subclass are found too. */
 const CONVERTERS = new WeakMap<object, YieldedConverter<never>>();
 
 /**
- * Teaches coroutines of this thread to wait for the objects of a class that has no `then`, such as an observable or
- * another library's task. Of several classes that an object belongs to, the most derived one counts.
+ * Makes coroutines of this thread wait for the objects of a class that has no `then`, such as an observable or another
+ * library's task. If several registered classes match an object, the most derived one is used.
  *
- * Only what a `coroutine` yields is converted, by itself or as an item of an array or a plain object; elsewhere, call
- * {@link convertYielded}. A library should leave the registration to the program.
+ * Only values that a `coroutine` yields are converted, directly or as items of an array or a plain object; elsewhere,
+ * call {@link convertYielded}. A library should leave the registration to the program.
  *
- * @param convert - what it throws, and what its promise fails with, is thrown at the yield.
- * @returns a function that takes the registration back.
- * @throws LoopUsageError `ERR_LOOP_USAGE` for what is not a class or a function; for `Object`, which nearly everything
- *   belongs to; and for a class that is registered already.
+ * @param convert - its errors, and the rejection of the promise that it returns, are thrown at the yield.
+ * @returns a function that undoes the registration.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if `type` is not a class or `convert` not a function; for `Object`, which
+ *   almost every object belongs to; and for a class that is already registered.
  *
  * @example
  * class Job {
@@ -116,7 +116,7 @@ export function registerYielded<T extends object>(
   }
   if (typeof convert !== 'function') throw loopChecks.wrong('registerYielded', 'a function', convert);
   if (CONVERTERS.has(prototype)) {
-    throw new LoopUsageError('ERR_LOOP_USAGE', 'registerYielded: the class is registered already');
+    throw new LoopUsageError('ERR_LOOP_USAGE', 'registerYielded: the class is already registered');
   }
   CONVERTERS.set(prototype, convert);
   return () => {
@@ -125,12 +125,12 @@ export function registerYielded<T extends object>(
 }
 
 /**
- * The promise that a `coroutine` waits for when `yielded` is yielded: itself when it has `then`, what its converter
- * makes of it, or that of `multi` for an array or a plain object, whose items are converted too. Items that nobody
- * can wait for count as settled.
+ * Returns the promise that a `coroutine` waits for if `yielded` is yielded: the object itself if it has `then`;
+ * otherwise the result of its converter; or the result of `multi` for an array or a plain object, whose items are
+ * converted too. Items that are not promises count as settled.
  *
- * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else. The promise rejects with it when a converter makes
- *   something else.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for any other value. The promise rejects with it if a converter does not
+ *   return a promise.
  */
 export function convertYielded(yielded: unknown, report: FailureReport = {}): PromiseLike<unknown> {
   const converted = converterResult(yielded);
@@ -143,7 +143,7 @@ export function convertYielded(yielded: unknown, report: FailureReport = {}): Pr
   throw loopChecks.wrong('coroutine', 'a yield of a promise, an array or a plain object', yielded);
 }
 
-/** A promise of what the converter makes of `value`, or `value` where there is nothing to convert. */
+/** Returns a promise of the converter's result for `value`, or `value` itself if there is nothing to convert. */
 function converterResult(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || isThenable(value)) return value;
   for (let type: object | null = value; type !== null; type = Object.getPrototypeOf(type)) {
@@ -153,7 +153,7 @@ function converterResult(value: unknown): unknown {
   return value;
 }
 
-/** Async, so that what the converter of one item throws stops no other item from being listened to. */
+/** Async, so that an exception of one converter does not prevent the other items from being handled. */
 async function convertWith(convert: YieldedConverter<never>, value: never): Promise<unknown> {
   const result: unknown = convert(value);
   if (!isThenable(result)) throw loopChecks.wrong('registerYielded', 'a promise from the converter', result);

@@ -2,27 +2,30 @@ import { loopChecks } from '../checks.ts';
 import { consoleLogger, type Logger } from '../logger.ts';
 import type { OptionNames } from '../option-names.ts';
 
-/** What becomes of errors that no caller can be told, because another one was thrown or the caller has left. */
+/** How to report errors that no caller gets, because another error was thrown or the caller no longer waits. */
 export interface FailureReport {
-  /** Which of them are expected and not logged: all, or those that the function says; default: none. */
+  /**
+   * Errors that are expected and not logged: all if `true`, or those for which the function returns true. Default:
+   * none.
+   */
   readonly quiet?: boolean | ((error: unknown) => boolean) | undefined;
-  /** Where the others are logged; default: the console. */
+  /** Gets the log records of all other errors. Default: the console. */
   readonly logger?: Logger | undefined;
 }
 
 const REPORT_OPTIONS: OptionNames<FailureReport> = { quiet: true, logger: true };
 
 /**
- * Looks at a report when it is given, as the failure that it is for may come in another year.
+ * Checks a report when it is passed, since the failure that it is for may occur much later.
  *
- * @throws LoopUsageError `ERR_LOOP_USAGE` for one that cannot be meant.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if it is invalid.
  */
 export function checkReport(operation: string, report: FailureReport): void {
   loopChecks.options(operation, report, REPORT_OPTIONS);
   checkReportValues(operation, report);
 }
 
-/** As {@link checkReport}, for a report among options that have been looked at together. */
+/** As {@link checkReport}, for a report whose option names were already checked. */
 export function checkReportValues(operation: string, report: FailureReport): void {
   const { quiet, logger } = report;
   if (quiet !== undefined && typeof quiet !== 'boolean' && typeof quiet !== 'function') {
@@ -31,14 +34,14 @@ export function checkReportValues(operation: string, report: FailureReport): voi
   if (logger !== undefined) loopChecks.withMethods(operation, 'a Logger as logger', logger, 'error');
 }
 
-/** Logs `error` unless it is a quiet one. */
+/** Logs `error` unless it is quiet. */
 export function reportFailure(error: unknown, message: string, report: FailureReport): void {
   const { logger = consoleLogger } = report;
   try {
     if (isQuiet(error, report.quiet)) return;
   } catch (fault) {
-    // Thrown on, it would be an unhandled rejection: there is nobody above us.
-    logger.error({ error: fault }, 'the function that says which errors are quiet failed');
+    // No caller can catch it: rethrown, it would become an unhandled rejection.
+    logger.error({ error: fault }, 'the `quiet` function threw; the error that it was called with is logged');
   }
   logger.error({ error }, message);
 }

@@ -1,5 +1,5 @@
-// Waiting for promises, with timeouts, abort signals and a report of the errors that no caller can be told. Does not know
-// the loop, threads or processes.
+// Waits for promises, with timeouts, abort signals and a report of the errors that no caller gets. Does not use the
+// loop, threads or processes.
 
 import { isCancellation } from '../abort.ts';
 import { loopChecks } from '../checks.ts';
@@ -14,11 +14,12 @@ type State<T> =
   | { readonly kind: 'exception' | 'cancelled'; readonly error: unknown };
 
 /**
- * A promise that is settled from outside, and can be asked how it stands. For code that is brought over from Tornado,
- * and where a callback of somebody else shall become something to wait for; an `async` function needs none.
+ * A promise that is settled from outside and whose state can be read. For code that is ported from Tornado, and to turn
+ * a callback into something to wait for; `async` functions do not need it.
  *
- * It settles once. Wait for it by `await`, or give {@link promise} away to those who shall not settle it. An exception
- * that nobody waits for or looks at in the same turn is an unhandled rejection of Node, as with any promise.
+ * It settles once. Wait for it with `await`, or pass {@link promise} to code that must not settle it. Like the
+ * rejection of any promise, an exception becomes an unhandled rejection in Node if nothing waits for it or reads it
+ * before the microtask queue is empty.
  *
  * @example
  * const opened = new Future<string>();
@@ -26,7 +27,7 @@ type State<T> =
  * console.log(await opened);
  */
 export class Future<T> implements PromiseLike<T> {
-  /** Settles as this does. */
+  /** A promise that settles as this future does. */
   readonly promise: Promise<T>;
   readonly #report: FailureReport;
   readonly #resolve: (value: T) => void;
@@ -34,8 +35,8 @@ export class Future<T> implements PromiseLike<T> {
   #state: State<T> = { kind: 'pending' };
 
   /**
-   * @param report - what becomes of exceptions that come too late, and of those of callbacks.
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for a report that cannot be meant.
+   * @param report - how to report exceptions that are set after the future is done, and errors of callbacks.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `report` is invalid.
    */
   constructor(report: FailureReport = {}) {
     checkReport('Future', report);
@@ -50,7 +51,7 @@ export class Future<T> implements PromiseLike<T> {
     this.#reject = reject;
   }
 
-  /** Whether there is a result or an exception, or it was cancelled. */
+  /** Whether it has a result or an exception, or was cancelled. */
   get isDone(): boolean {
     return this.#state.kind !== 'pending';
   }
@@ -59,15 +60,15 @@ export class Future<T> implements PromiseLike<T> {
     return this.#state.kind === 'cancelled';
   }
 
-  /** Whether there is an exception. Not when it was cancelled. */
+  /** Whether it has an exception. False if it was cancelled. */
   get hasFailed(): boolean {
     return this.#state.kind === 'exception';
   }
 
   /**
-   * Settles with a value, unless it is done. @returns whether it did.
+   * Sets the result, unless it is done. @returns whether it was set.
    *
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for a promise, whose value is not there yet: see {@link chainFuture}.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` for a promise, which has no value yet: see {@link chainFuture}.
    */
   setResult(value: T): boolean {
     if (isThenable(value)) {
@@ -80,21 +81,21 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   /**
-   * Fails, unless it is done: then the exception is logged, unless it is quiet or only says that something was told
-   * to stop. @returns whether it did.
+   * Sets the exception, unless it is done. In that case the exception is logged, unless it is quiet or only reports a
+   * cancellation. @returns whether it was set.
    */
   setException(error: unknown): boolean {
     if (!this.isDone) return this.#failAs('exception', error);
     const reason = this.#state.kind === 'cancelled' ? this.#state.error : undefined;
     if (!isCancellation(error, reason)) {
-      reportFailure(error, 'Future: an exception came when it was done', this.#report);
+      reportFailure(error, 'Future: an exception was set after the future was done', this.#report);
     }
     return false;
   }
 
   /**
-   * Gives up, unless it is done: whoever waits gets `reason`. What was to settle it is not stopped, and when nobody
-   * waits, nothing is unhandled. @returns whether it did.
+   * Cancels the future, unless it is done: waiting callers get `reason`. The operation that should settle it continues.
+   * If nothing waits, there is no unhandled rejection. @returns whether it was cancelled.
    *
    * @param reason - default: a `DOMException` named `AbortError`.
    */
@@ -105,9 +106,9 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   /**
-   * The value. Throws the exception, or the reason of the cancellation.
+   * Returns the result. Throws the exception, or the reason of the cancellation.
    *
-   * @throws LoopUsageError `ERR_LOOP_USAGE` when it is not done.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if it is not done.
    */
   result(): T {
     const state = this.#doneState('result');
@@ -116,9 +117,9 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   /**
-   * The exception, or the reason of the cancellation; `undefined` when there is a result.
+   * Returns the exception, or the reason of the cancellation; `undefined` if it has a result.
    *
-   * @throws LoopUsageError `ERR_LOOP_USAGE` when it is not done.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if it is not done.
    */
   exception(): unknown {
     const state = this.#doneState('exception');
@@ -126,10 +127,11 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   /**
-   * Calls `callback(future)` when it is done: at once when it is done already, else a microtask later, in the async
-   * context of this call. A throw or rejection is logged. From here on an exception is the callback's business.
+   * Calls `callback(future)` when the future is done: immediately if it is done already, otherwise one microtask after
+   * it settles, in the async context of this call. An error of the callback is logged. The callback is then responsible
+   * for handling an exception of the future.
    *
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for what is not a function.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `callback` is not a function.
    */
   addDoneCallback(callback: (future: this) => unknown): void {
     loopChecks.callback('addDoneCallback', 'callback', callback);
@@ -142,7 +144,7 @@ export class Future<T> implements PromiseLike<T> {
     call();
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: to be awaited is what it is for.
+  // biome-ignore lint/suspicious/noThenProperty: a Future exists to be awaited.
   then<Result = T, Failure = never>(
     onValue?: ((value: T) => Result | PromiseLike<Result>) | null,
     onError?: ((error: unknown) => Failure | PromiseLike<Failure>) | null,
@@ -174,26 +176,26 @@ export class Future<T> implements PromiseLike<T> {
     return state;
   }
 
-  /** Who was told of the exception by other means need not wait for the promise. */
+  /** Prevents an unhandled rejection: the exception was delivered by other means than the promise. */
   #markHandled(): void {
     this.promise.catch(() => {});
   }
 
   #call(callback: (future: this) => unknown): void {
     const report = (error: unknown): void => {
-      if (!isCancellation(error)) reportFailure(error, 'Future: a done callback failed', this.#report);
+      if (!isCancellation(error)) reportFailure(error, 'Future: a done callback threw', this.#report);
     };
     callReporting(callback as (future: never) => unknown, [this], report);
   }
 }
 
 /**
- * Settles `target` as `source` settles, unless it is done by then: a lost exception is logged, as by
- * `Future.setException`. A `Future` that is done is copied at once, and a cancelled one cancels. It goes one way only:
- * what happens to `target` does not stop `source`.
+ * Settles `target` as `source` settles, unless `target` is done by then: an exception is then logged, as by
+ * `Future.setException`. A `Future` that is already done is copied immediately; a cancelled one cancels `target`. The
+ * link has one direction: settling or cancelling `target` does not stop `source`.
  *
- * @throws LoopUsageError `ERR_LOOP_USAGE` for a source that nobody can wait for, a target that is not a `Future`, or
- *   the same one twice.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if `source` is not a promise, `target` is not a `Future`, or both are the
+ *   same.
  *
  * @example
  * const first = new Future<string>();
@@ -208,7 +210,7 @@ export function chainFuture<T>(source: PromiseLike<T>, target: Future<T>): void 
     source.addDoneCallback(copyTo(target));
     return;
   }
-  // Promise.resolve, so that a foreign `then` can call back only once, and never with another promise.
+  // Promise.resolve ensures that a foreign `then` calls back only once, and never with another promise.
   Promise.resolve(source).then(
     (value) => target.setResult(value as T),
     (error: unknown) => target.setException(error),

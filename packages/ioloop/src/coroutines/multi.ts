@@ -6,13 +6,13 @@ import { checkReportValues, type FailureReport, reportFailure } from './failure-
 import { withTimeout } from './with-timeout.ts';
 
 export interface MultiOptions extends FailureReport {
-  /** Ends the wait with the signal's reason. The items go on, and a failure of theirs is logged unless quiet. */
+  /** Ends the wait with the signal's reason. The items continue, and their later failures are logged unless quiet. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const MULTI_OPTIONS: OptionNames<MultiOptions> = { signal: true, quiet: true, logger: true };
 
-/** Several things to wait for, by position or by name. What is not a promise counts as settled. */
+/** Several items to wait for, by position or by name. An item that is not a promise counts as settled. */
 export type WaitItems = readonly unknown[] | Readonly<Record<string, unknown>>;
 
 /** The values of several items, in the shape of the items. */
@@ -21,14 +21,14 @@ export type MultiResult<Items extends WaitItems> = { -readonly [Key in keyof Ite
 /**
  * Waits for several promises at once, and resolves with their values in the same shape and order.
  *
- * Settles only when all items have, so that nothing runs on unseen. When some fail, the first error in the
- * order of the items is thrown, and each other one is logged unless `quiet`. Unlike that, `Promise.all` throws
- * the earliest error at once.
+ * Settles only after all items have settled, so that no work continues unnoticed. If some fail, it rejects with the
+ * first error in the order of the items, and logs the others unless `quiet`. `Promise.all`, in contrast, rejects with
+ * the earliest error immediately.
  *
- * @param items - an array or a plain object. The same promise may come twice, and plain values count as
- *   settled, arrays and objects within too: only the outermost level is waited for.
- * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else, such as a Map, and for wrong options. The reason of
- *   `signal` when it aborts first.
+ * @param items - an array or a plain object. The same promise may occur twice. Only the outermost level is waited for:
+ *   plain values count as settled, including arrays and objects.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if `items` is anything else, such as a Map, or an option is invalid. The
+ *   reason of `signal` if it aborts first.
  *
  * @example
  * const { user, posts } = await multi({ user: findUser(id), posts: findPosts(id) });
@@ -42,7 +42,7 @@ export async function multi<const Items extends WaitItems>(
     loopChecks.options('multi', options, MULTI_OPTIONS);
     checkReportValues('multi', options);
   } catch (error) {
-    all.catch(() => {}); // the items are ours, whatever is refused, and this says enough
+    all.catch(() => {}); // no unhandled rejections of the items; the caller gets the usage error
     throw error;
   }
   const { signal, quiet, logger } = options;
@@ -56,21 +56,21 @@ async function settleAll(items: WaitItems, report: FailureReport): Promise<unkno
   throwFirst(outcomes, report);
   const values = outcomes.map((outcome) => (outcome as PromiseFulfilledResult<unknown>).value);
   if (isList(items)) return values;
-  // Object.fromEntries defines properties, so that a key named __proto__ stays a key.
+  // Object.fromEntries defines properties, so a key named __proto__ remains an ordinary key.
   return Object.fromEntries(keyed.map(([key], index) => [key, values[index]]));
 }
 
-/** Throws the first error and logs the others, each once, however many items failed with it. */
+/** Throws the first error and logs the others. An error that several items failed with is logged once. */
 function throwFirst(outcomes: readonly PromiseSettledResult<unknown>[], report: FailureReport): void {
   const errors = new Set<unknown>();
   for (const outcome of outcomes) if (outcome.status === 'rejected') errors.add(outcome.reason);
   if (errors.size === 0) return;
   const [first, ...others] = errors;
-  for (const error of others) reportFailure(error, 'multi: another of the items failed too', report);
+  for (const error of others) reportFailure(error, 'multi: another item failed too', report);
   throw first;
 }
 
-/** The items with their keys: positions as numbers, names in the order of the object. */
+/** Returns the items with their keys: positions as numbers, names in the order of the object. */
 export function keyedItems(items: WaitItems, operation: string): [key: number | string, item: unknown][] {
   if (isList(items)) return Array.from(items, (item, index) => [index, item]);
   if (isRecord(items)) return Object.entries(items);
@@ -85,10 +85,10 @@ export function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }
 
-/** Whether `value` is a plain object: a Map or a promise has no items under its own keys. */
+/** Whether `value` is a plain object. A Map or a promise is not: its own keys hold no items. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // The prototype of another realm's plain objects is the one that ends the chain there.
+  // In another realm, the prototype of a plain object is a different object, but also the last one of the chain.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

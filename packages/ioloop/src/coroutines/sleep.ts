@@ -7,20 +7,20 @@ import type { OptionNames } from '../option-names.ts';
 export interface SleepOptions {
   /** Ends the sleep early. */
   readonly signal?: AbortSignal | undefined;
-  /** Whose time passes; default: the machine's. */
+  /** The clock that measures the time. Default: the system clock. */
   readonly clock?: Clock | undefined;
 }
 
 const SLEEP_OPTIONS: OptionNames<SleepOptions> = { signal: true, clock: true };
 
 /**
- * Resolves when `ms` have passed. The process stays alive meanwhile.
+ * Resolves after `ms`. The process stays alive meanwhile.
  *
- * `sleep(0)` lets everything else that is due happen first, as `gen.moment` did in Tornado.
+ * `sleep(0)` lets everything else that is due run first, like `gen.moment` in Tornado.
  *
  * @param ms - 0 to 2,147,483,647 (about 24 days).
  * @param options.signal - rejects with the signal's reason, and leaves no timer and no listener behind.
- * @throws LoopUsageError `ERR_LOOP_USAGE` for a delay out of range or wrong options.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if `ms` is out of range or an option is invalid.
  *
  * @example
  * await sleep(100, { signal: request.signal });

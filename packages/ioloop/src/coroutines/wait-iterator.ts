@@ -5,29 +5,29 @@ import type { OptionNames } from '../option-names.ts';
 import { keyedItems, type WaitItems } from './multi.ts';
 import { withTimeout } from './with-timeout.ts';
 
-/** How one item of a {@link WaitIterator} came out: as `Promise.allSettled` says it, and which one it was. */
+/** The outcome of one item of a {@link WaitIterator}: as in `Promise.allSettled`, with the key of the item. */
 export type WaitOutcome<Key, Value> =
   | { readonly key: Key; readonly status: 'fulfilled'; readonly value: Value }
   | { readonly key: Key; readonly status: 'rejected'; readonly reason: unknown };
 
-/** The outcomes that items can have: a list's keys are positions, a record's its names, each with its type. */
+/** The possible outcomes of the items, each typed by its key: a position in an array, a name in an object. */
 export type WaitOutcomes<Items extends WaitItems> = Items extends readonly unknown[]
   ? WaitOutcome<number, Awaited<Items[number]>>
   : { [Key in keyof Items & string]: WaitOutcome<Key, Awaited<Items[Key]>> }[keyof Items & string];
 
 export interface WaitIteratorOptions {
-  /** Makes a waiting `next` reject with the signal's reason; the iterator is done then, and the items go on. */
+  /** Makes a waiting `next` reject with the signal's reason. The iterator is then done; the items continue. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const ITERATOR_OPTIONS: OptionNames<WaitIteratorOptions> = { signal: true };
 
 /**
- * Yields the outcome of each item in the order of completion. An error is the outcome of its item, and does not
- * end the iteration; so none becomes an unhandled rejection, also when the iteration is left early.
+ * Yields the outcome of each item in the order of completion. An error is the outcome of its item: it does not end the
+ * iteration, and never becomes an unhandled rejection, even if the loop is left early.
  *
- * All items are listened to from the start. Each outcome comes once: a second loop goes on where the first
- * stopped, unless that was left by `break`, which ends the iterator. Concurrent `next` calls are answered in order.
+ * The iterator listens to all items from the start. Each outcome is yielded once: a second loop continues where the
+ * first stopped, unless that was left by `break`, which ends the iterator. Concurrent `next` calls are served in order.
  *
  * @example
  * for await (const outcome of new WaitIterator({ near: ask(near), far: ask(far) })) {
@@ -37,9 +37,12 @@ const ITERATOR_OPTIONS: OptionNames<WaitIteratorOptions> = { signal: true };
 export class WaitIterator<const Items extends WaitItems>
   implements AsyncIterableIterator<WaitOutcomes<Items>, undefined, undefined>
 {
-  /** The first to complete resolves the first of these, and so on: they never reject. */
+  /**
+   * One promise for each item, in order of completion: the first item to settle resolves the first of them. They never
+   * reject.
+   */
   readonly #completions: Promise<WaitOutcomes<Items>>[] = [];
-  /** Of the completions that are still to come. */
+  /** The resolve functions of the completions that are still to come. */
   readonly #resolvers: (((outcome: WaitOutcomes<Items>) => void) | undefined)[] = [];
   readonly #signal: AbortSignal | undefined;
   #completed = 0;
@@ -47,21 +50,22 @@ export class WaitIterator<const Items extends WaitItems>
 
   /**
    * @param items - an array or a plain object; plain values count as settled.
-   * @throws LoopUsageError `ERR_LOOP_USAGE` for anything else, or wrong options.
+   * @throws LoopUsageError `ERR_LOOP_USAGE` if `items` is anything else, or an option is invalid.
    */
   constructor(items: Items, options: WaitIteratorOptions = {}) {
     const running = keyedItems(items, 'WaitIterator').map(
       ([key, item]) => [key, Promise.resolve(item)] as const,
     );
-    // Items are listened to before anything is refused, and outside of the caller's async context, which they would
-    // keep alive: some may settle long after the iterator was left.
+    // The listeners are added before any argument is refused, so that no item can become an unhandled rejection; and in
+    // the root async context, because some items may settle long after the iteration and would keep the caller's
+    // context alive.
     runInRootContext(() => {
       for (const [key, item] of running) this.#listen(key, item);
     }, undefined);
     this.#signal = signalOf(options);
   }
 
-  /** Resolves with the next outcome when there is one. @throws the reason of the signal, when that aborts. */
+  /** Resolves with the next outcome as soon as there is one. @throws the reason of the signal if it aborts. */
   async next(): Promise<IteratorResult<WaitOutcomes<Items>, undefined>> {
     const completion = this.#completions[this.#taken];
     if (completion === undefined) return { done: true, value: undefined };
@@ -75,7 +79,7 @@ export class WaitIterator<const Items extends WaitItems>
     }
   }
 
-  /** Ends the iteration, as `break` does. The items go on, unheard. */
+  /** Ends the iteration, as `break` does. The items continue; their outcomes are discarded. */
   async return(): Promise<IteratorResult<WaitOutcomes<Items>, undefined>> {
     this.#end();
     return { done: true, value: undefined };
@@ -103,18 +107,18 @@ export class WaitIterator<const Items extends WaitItems>
 
   #complete(outcome: WaitOutcome<number | string, unknown>): void {
     const resolve = this.#resolvers[this.#completed];
-    this.#resolvers[this.#completed] = undefined; // it would keep the outcome alive; `shift` is slow for many
+    this.#resolvers[this.#completed] = undefined; // it would keep the outcome alive; `shift` is slow for long arrays
     this.#completed += 1;
     resolve?.(outcome as WaitOutcomes<Items>);
   }
 
-  /** Forgets what nobody will ask for. A call that waits already is still answered. */
+  /** Discards the remaining outcomes. A call that is already waiting still gets its own. */
   #end(): void {
     this.#completions.length = 0;
   }
 }
 
-/** A signal that has aborted is no mistake of the caller: the first wait rejects with its reason. */
+/** Checks the options. An aborted signal is accepted: the first wait rejects with its reason. */
 function signalOf(options: WaitIteratorOptions): AbortSignal | undefined {
   loopChecks.options('WaitIterator', options, ITERATOR_OPTIONS);
   const { signal } = options;

@@ -9,11 +9,11 @@ import { isThenable } from '../thenable.ts';
 import { checkReportValues, type FailureReport, reportFailure } from './failure-report.ts';
 
 export interface WithTimeoutOptions extends FailureReport {
-  /** How long to wait, 0 to 2,147,483,647 ms; default: for ever. */
+  /** How long to wait: 0 to 2,147,483,647 ms. Default: without limit. */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Whose time passes; default: the machine's. */
+  /** The clock that measures the time. Default: the system clock. */
   readonly clock?: Clock | undefined;
 }
 
@@ -26,19 +26,21 @@ const TIMEOUT_OPTIONS: OptionNames<WithTimeoutOptions> = {
 };
 
 /**
- * Waits for `work`, but not longer than `timeoutMs`. The wait ends, and not the work: a promise cannot be
- * stopped. Given as a function, the work is told of the end through its signal, and should stop by itself.
+ * Waits for `work`, but not longer than `timeoutMs`. The timeout ends the wait, not the work: a promise cannot be
+ * stopped. If the work is passed as a function, it is called with a signal that aborts when the wait ends early, and
+ * should then stop.
  *
- * What settles in time settles the result, and leaves no timer and no listener behind. An error that comes after
- * the wait has ended is logged unless `quiet`, outside of every async context, and never becomes an unhandled
- * rejection. One that only passes the end on (an `AbortError`, the signal's reason, or an error with that reason
- * as its cause) is not logged. Work that never settles keeps `quiet` and `logger` alive,
- * and nothing else of the wait.
+ * If the work settles in time, the wait leaves no timer and no listener behind. An error of the work after the wait has
+ * ended is logged unless `quiet`, in the root async context, and never becomes an unhandled rejection. An error that
+ * only passes the end of the wait on (an `AbortError`, the signal's reason, or an error with that reason as its cause)
+ * is not logged. Work that never settles keeps `quiet` and `logger` alive, but nothing else of the wait.
  *
- * @param work - a promise, or a function that starts the work; it is not called when `signal` has aborted before.
- * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first. The reason of `signal` when it aborts
- *   first, and what the work throws, pass unchanged.
- * @throws LoopUsageError `ERR_LOOP_USAGE` for a delay out of range, other wrong options, or work that is neither.
+ * @param work - a promise, or a function that starts the work. The function is not called if `signal` is already
+ *   aborted.
+ * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if `timeoutMs` pass first. The reason of `signal` if it aborts first, and
+ *   errors of the work, are passed on unchanged.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if `timeoutMs` is out of range, an option is invalid, or `work` is neither a
+ *   promise nor a function.
  *
  * @example
  * const row = await withTimeout((signal) => database.find(id, { signal }), { timeoutMs: 500 });
@@ -48,7 +50,7 @@ export async function withTimeout<T>(
   options: WithTimeoutOptions = {},
 ): Promise<T> {
   const wait = new Wait<T>();
-  // A promise is watched before anything is refused: its failure belongs to us from here on.
+  // A promise is watched before any argument is refused: from here on, its failure is ours to handle.
   if (isThenable(work)) wait.watch(Promise.resolve(work));
   let clock: Clock;
   try {
@@ -65,20 +67,20 @@ export async function withTimeout<T>(
   return await wait.until(options, clock);
 }
 
-/** What the work throws at once is a rejection too. */
+/** Starts the work. If it throws synchronously, the returned promise rejects. */
 function start<T>(work: unknown, signal: AbortSignal): Promise<T> {
   if (typeof work !== 'function') {
     throw loopChecks.wrong('withTimeout', 'a promise or a function', work);
   }
   try {
-    // A promise is passed on as it is: one around it would be kept by it, and keep the caller's context.
+    // A promise is returned unwrapped: it would keep a promise around it alive, and with that the caller's context.
     return Promise.resolve(work(signal));
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
-/** What there is of a wait until it ends. */
+/** The state of a wait until it ends. */
 interface Waiter<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
@@ -87,23 +89,23 @@ interface Waiter<T> {
 }
 
 /**
- * One wait, and what is known of its end when the work fails later.
+ * One wait, and the reason of its end, which is needed if the work fails later.
  *
- * Not `Promise.race`: the work would keep the caller's result and async context alive until it settles, and much
- * waits for promises that settle when the server stops.
+ * It does not use `Promise.race`: the work would keep the caller's result and async context alive until it settles, and
+ * much code waits for promises that settle only when the server stops.
  */
 class Wait<T> {
   #report: FailureReport = {};
   #waiter: Waiter<T> | undefined;
-  /** Only for work that is a function: a promise hears of nothing. */
+  /** Set only if the work is a function: a promise cannot be notified. */
   #controller: AbortController | undefined;
   /**
-   * Why the wait ended. Held weakly, as an error keeps the functions that wait for it alive by its stack; work that
-   * passes the reason on has it itself.
+   * Why the wait ended. Held weakly, because an error can keep the functions that awaited it alive through its stack.
+   * Work that passes the reason on holds it anyway.
    */
   #reason: { deref(): unknown } | undefined;
 
-  /** Aborts when the wait ends before the work. */
+  /** Aborts if the wait ends before the work. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
@@ -113,7 +115,7 @@ class Wait<T> {
     this.#report = { quiet, logger };
   }
 
-  /** Hears of the outcome of `running`, even after the wait. */
+  /** Handles the outcome of `running`, even after the wait has ended. */
   watch(running: Promise<T>): void {
     runInRootContext(() => {
       running.then(
@@ -123,17 +125,20 @@ class Wait<T> {
     }, undefined);
   }
 
-  /** Settles as the work does, or as the first of timeout and abort. Called in the turn of {@link watch}. */
+  /**
+   * Settles as the work does, or with the timeout or abort, whichever comes first. Must be called synchronously after
+   * {@link watch}.
+   */
   until({ timeoutMs, signal }: WithTimeoutOptions, clock: Clock): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = { resolve, reject, timer: undefined, stopListening: undefined };
       this.#waiter = waiter;
-      if (signal?.aborted) return this.#end(signal.reason); // by the work itself, as it started
+      if (signal?.aborted) return this.#end(signal.reason); // the work aborted it while it started
       if (timeoutMs !== undefined) {
-        // A microtask later, so that a result which is there already is preferred, whatever the clock.
+        // One microtask later, so that a result that is already available takes precedence with any clock.
         const expire = () =>
           queueMicrotask(() => {
-            this.#end(new LoopTimeoutError(`withTimeout: nothing within ${timeoutMs} ms`));
+            this.#end(new LoopTimeoutError(`withTimeout: the work did not settle within ${timeoutMs} ms`));
           });
         waiter.timer = clock.setTimeout(expire, timeoutMs);
       }
@@ -141,7 +146,7 @@ class Wait<T> {
     });
   }
 
-  /** Tells the work that nobody waits any longer. */
+  /** Aborts the signal of the work: nothing waits for it any longer. */
   leave(reason: unknown): void {
     const isObject = typeof reason === 'object' && reason !== null;
     this.#reason = isObject ? new WeakRef(reason) : { deref: () => reason };
@@ -156,12 +161,12 @@ class Wait<T> {
     this.leave(reason);
   }
 
-  /** Within the wait a failure is the waiter's to throw. */
+  /** During the wait, the failure goes to the caller; after it, to the report. */
   #fail(error: unknown): void {
     const waiter = this.#take();
     if (waiter !== undefined) waiter.reject(error);
     else if (!isCancellation(error, this.#reason?.deref())) {
-      reportFailure(error, 'withTimeout: the work failed after its wait had ended', this.#report);
+      reportFailure(error, 'withTimeout: the work failed after the wait had ended', this.#report);
     }
   }
 
