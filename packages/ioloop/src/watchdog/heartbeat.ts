@@ -1,20 +1,20 @@
-import { clearInterval, setInterval } from 'node:timers'; // not the globals, which a test may have faked
+import { clearInterval, setInterval } from 'node:timers'; // not the globals, which a test may have replaced
 
-// The memory that the two threads share. A field is written by the main thread only.
+// The memory that the two threads share. Only the main thread writes to it.
 const BYTES = 32;
-/** Int32: how many beats there were; written last, so that the other fields are not older than it says. */
+/** Int32: the number of beats. Written last, so that the other fields are at least as recent. */
 const BEATS = 0;
-/** Int32: the last beat that was late by more than the threshold. */
+/** Int32: the number of the last beat that was late by the threshold or more. */
 const LATE_BEAT = 1;
-/** BigInt64: when the last beat was, in nanoseconds of `process.hrtime`, which all threads share. */
+/** BigInt64: the time of the last beat, in nanoseconds of `process.hrtime`, which all threads share. */
 const BEAT_AT = 1;
 /** BigInt64: how late {@link LATE_BEAT} was, in nanoseconds. */
 const LATE_BY = 2;
 
-/** The name by which the watchdog knows its own heartbeat in a stack. */
+/** The name of the heartbeat's function, by which the watchdog recognises it in a stack. */
 export const HEARTBEAT = 'landspoutHeartbeat';
 
-/** Beats on the main thread, and keeps no process alive. */
+/** Beats on the main thread. Does not keep the process alive. */
 export class Heartbeat {
   readonly memory = new SharedArrayBuffer(BYTES);
   readonly #timer: NodeJS.Timeout;
@@ -47,7 +47,7 @@ export class Heartbeat {
   }
 }
 
-/** The heartbeat as the watchdog's thread sees it. */
+/** The heartbeat as read by the watchdog's thread. */
 export class HeartbeatView {
   readonly #counters: Int32Array;
   readonly #times: BigInt64Array;
@@ -62,19 +62,22 @@ export class HeartbeatView {
     return Atomics.load(this.#counters, BEATS);
   }
 
-  /** When the last beat was, in milliseconds of {@link hrtimeMs}. */
+  /** The time of the last beat, in milliseconds of {@link hrtimeMs}. */
   get beatAtMs(): number {
     return Number(Atomics.load(this.#times, BEAT_AT)) / 1e6;
   }
 
-  /** How late the beat after `beats` was, as the main thread measured it; `undefined` when it was not very late. */
+  /**
+   * How late the beat after `beats` was, as measured by the main thread; `undefined` if it was late by less than the
+   * threshold.
+   */
   lateByMs(beats: number): number | undefined {
     if (Atomics.load(this.#counters, LATE_BEAT) !== ((beats + 1) | 0)) return undefined;
     return Number(Atomics.load(this.#times, LATE_BY)) / 1e6;
   }
 }
 
-/** Milliseconds on the clock that all threads of a process share. */
+/** Returns the milliseconds of the clock that all threads of a process share. */
 export function hrtimeMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

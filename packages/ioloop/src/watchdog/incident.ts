@@ -2,17 +2,17 @@ import type { BlockCause, LoopBlock } from './loop-block.ts';
 import { describeFrame, describeStack, isInternal } from './stack-frames.ts';
 import type { StackOutcome } from './stack-request.ts';
 
-/** One block, from the first late heartbeat to the next one that comes. */
+/** One block, from the first late heartbeat to the next beat. */
 export class Incident {
-  /** The last beat before the block. */
+  /** The number of the last beat before the block. */
   readonly beats: number;
   /** When the next beat was due. */
   readonly dueAtMs: number;
-  /** Reports that the limit held back before; `undefined` when it holds this one back. */
+  /** How many reports were held back by the limit before this one; `undefined` if this one is held back. */
   readonly suppressed: number | undefined;
-  /** How late the heartbeat was when the stack was asked for. */
+  /** How late the heartbeat was when the stack was requested. */
   readonly askedAtLateMs: number;
-  /** Time since then that is not to be blamed on the program. */
+  /** Lost time since the last beat, for which the program is not responsible. */
   lostMs: number;
   /** Whether its stack was written to standard error. */
   shown = false;
@@ -30,7 +30,7 @@ export class Incident {
     this.suppressed = found.suppressed;
   }
 
-  /** How late the heartbeat is or was, if it comes or came at `beatAtMs`. */
+  /** How late the heartbeat is (or was) if the next beat comes (or came) at `beatAtMs`. */
   lateMs(beatAtMs: number): number {
     return Math.max(this.askedAtLateMs, beatAtMs - this.dueAtMs - this.lostMs);
   }
@@ -39,12 +39,12 @@ export class Incident {
     return this.#cause === 'native';
   }
 
-  /** The main thread does not answer. */
+  /** Records that the main thread does not respond, so must be in native code. */
   entersNativeCode(): void {
     this.#cause = 'native';
   }
 
-  /** The request for a stack has come to an end. */
+  /** Records the outcome of the request for a stack. */
   learn(outcome: StackOutcome): void {
     switch (outcome.kind) {
       case 'held':
@@ -56,7 +56,7 @@ export class Incident {
         return;
       case 'stack': {
         const own = outcome.frames.find((frame) => !isInternal(frame));
-        if (this.inNativeCode && own === undefined) return; // what called it has returned, too
+        if (this.inNativeCode && own === undefined) return; // the function that called native code has returned, too
         if (!this.inNativeCode) this.#cause = 'javascript';
         this.#note = undefined;
         this.#where = own === undefined ? undefined : describeFrame(own);
@@ -67,7 +67,7 @@ export class Incident {
   }
 
   report(blockedMs: number, ongoing: boolean): LoopBlock {
-    // What is found out later about lost time must not make a block shorter than was said before.
+    // Lost time that is found out later must not make a block shorter than already reported.
     this.#saidMs = Math.max(this.#saidMs, Math.round(blockedMs));
     return {
       blockedMs: this.#saidMs,
@@ -83,6 +83,6 @@ export class Incident {
 
 function nativeNote(ongoing: boolean): string {
   return ongoing
-    ? 'the stack follows when it returns'
-    : 'what called it had returned before the stack could be taken';
+    ? 'the stack follows when the native code returns'
+    : 'its caller had returned before the stack could be taken';
 }

@@ -1,41 +1,41 @@
 /**
- * What kept the event loop from turning: JavaScript that ran on; native code that did not come back (a synchronous
- * system call, an addon, a garbage collection); a debugger that holds the thread; or nothing that could be found out.
+ * What blocked the event loop: JavaScript that kept running; native code that did not return (a synchronous system
+ * call, an addon, a garbage collection); a debugger that holds the thread; or an unknown cause.
  */
 export type BlockCause = 'javascript' | 'native' | 'debugger' | 'unknown';
 
-/** One time for which the event loop stood still. */
+/** One period in which the event loop was blocked. */
 export interface LoopBlock {
   /**
-   * Milliseconds by which the heartbeat is late, without the time that the watchdog itself lost. It is less than the
-   * block by up to half the threshold, as the block began somewhere between two beats.
+   * How late the heartbeat is, in milliseconds, minus the time for which the watchdog itself could not run. The actual
+   * block is longer by up to half the threshold, because it began at some point between two beats.
    */
   readonly blockedMs: number;
   readonly cause: BlockCause;
   /**
-   * The JavaScript stack of the main thread, one frame a line, `at function (file:line:column)`, through source maps
-   * where a file has one. For `native` it was taken as soon as JavaScript ran again: frames that had returned by
+   * The JavaScript stack of the main thread, one frame per line, `at function (file:line:column)`, mapped by source
+   * maps where a file has one. For `native` it was taken as soon as JavaScript ran again: frames that had returned by
    * then are missing.
    */
   readonly stack: string | undefined;
-  /** The innermost frame that is not Node's own, without `at`. */
+  /** The innermost frame that is not Node's own code, without `at`. */
   readonly where: string | undefined;
-  /** Why there is no stack, in words for a person. */
+  /** Why there is no stack, as text for a person. */
   readonly note: string | undefined;
-  /** Whether the block lasts while this is said. */
+  /** Whether the block is still ongoing at the time of this report. */
   readonly ongoing: boolean;
-  /** Blocks before this one that were counted only, because of `reportsPerMinute`. */
+  /** How many blocks before this one were only counted, because of `reportsPerMinute`. */
   readonly suppressed: number;
 }
 
-/** One line for a person, and the stack below it when `withStack`. */
+/** Describes a block in one line, followed by the stack if `withStack` is true. */
 export function describeBlock(block: LoopBlock, withStack: boolean): string {
   const { blockedMs, cause, ongoing, suppressed } = block;
-  const many = suppressed === 0 ? '' : ` (${suppressed} more before it were not reported)`;
+  const many = suppressed === 0 ? '' : ` (earlier blocks not reported: ${suppressed})`;
   const stack = withStack && block.stack !== undefined ? `\n${block.stack}` : '';
   if (cause === 'debugger') {
-    const held = ongoing ? 'is held by a debugger, so far' : 'was held by a debugger';
-    return `the event loop ${held} for ${blockedMs} ms; no stack was taken, to leave its pause alone${many}`;
+    const held = ongoing ? 'has been held by a debugger' : 'was held by a debugger';
+    return `the event loop ${held} for ${blockedMs} ms; no stack was taken, so as not to disturb the debugger${many}`;
   }
   const blocked = ongoing
     ? `has been blocked for ${blockedMs} ms and still is`

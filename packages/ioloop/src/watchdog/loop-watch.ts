@@ -1,5 +1,5 @@
-// Watches the loop of the main thread from another thread, and says what blocks it. Knows only the logger of the loop.
-// The two threads share the memory of the heartbeat; everything else goes by message.
+// Watches the loop of the main thread from another thread, and reports what blocks it. Uses only the logger of the
+// loop. The two threads share the memory of the heartbeat; everything else is sent as messages.
 
 import { channel } from 'node:diagnostics_channel';
 import { existsSync } from 'node:fs';
@@ -14,41 +14,44 @@ import { WatchUsageError } from './watch-errors.ts';
 import { type LoopWatchOptions, type WatchSettings, watchSettings } from './watch-options.ts';
 import type { WatchdogCommand, WatchdogData, WatchdogMessage } from './watchdog-worker.ts';
 
-/** The diagnostics channel that is told each {@link LoopBlock}, on the main thread, when it has ended. */
+/** The diagnostics channel on which each {@link LoopBlock} is published, on the main thread, after it has ended. */
 export const LOOP_BLOCK_CHANNEL = 'landspout.ioloop.block';
 
-/** A worker that has not ended so long after it was asked to is terminated. */
+/** A worker that has not ended within this time after it was asked to is terminated. */
 const CLOSE_MS = 2_000;
 
 const blocks = channel(LOOP_BLOCK_CHANNEL);
 
-/** What a watchdog needs of the loop that it watches. */
+/** What a watchdog needs from the loop that it watches. */
 export interface WatchedLoop {
   readonly logger: Logger;
 }
 
-/** The one watch of this process: two debuggers that pause one thread would take each other for a person. */
+/**
+ * The only watch of this process: of two debuggers that pause the same thread, each would take the other's pause for
+ * one of a person.
+ */
 let active: LoopWatch | undefined;
 
 /**
- * Watches the loop of the main thread from a worker thread, and says what it is doing whenever it stands still.
+ * Watches the loop of the main thread from a worker thread, and reports what the loop is doing whenever it is blocked.
  *
- * The main thread bumps a counter twice per threshold. When the next bump is late by the threshold, the watchdog
- * takes the JavaScript stack by a debugger that it enables for this only (`node:inspector`), and at once, **while the
- * block lasts**, writes a record as `consoleLogger` does to standard error (`immediate`) and calls the default export
- * of `immediateModule`. **When the block has ended**, one {@link LoopBlock} with the whole length goes to the loop's
- * logger (`warn`, or `info` when a debugger held the thread), to the diagnostics channel `landspout.ioloop.block` and
- * to `onBlock`, all on the main thread.
+ * The main thread increments a counter twice per threshold. If the next increment is late by the threshold, the
+ * watchdog takes the JavaScript stack with a debugger session that it opens only for this (`node:inspector`).
+ * Immediately, **while the block is ongoing**, it writes a record to standard error in the format of `consoleLogger`
+ * (`immediate`), and calls the default export of `immediateModule`. **After the block has ended**, one
+ * {@link LoopBlock} with the total duration goes to the loop's logger (`warn`, or `info` if a debugger held the
+ * thread), to the diagnostics channel `landspout.ioloop.block` and to `onBlock`, all on the main thread.
  *
- * In native code, which no debugger can interrupt, `in native code` is said at once, and the stack as soon as
- * JavaScript runs again. A pause of another debugger is left alone, and reported as such. Time in which the whole
- * process stood still is not reported. Nothing here keeps a process alive; a process that exits right after a block
- * takes what was not yet said with it.
+ * A debugger cannot interrupt native code: such a block is reported as `in native code` while it is ongoing, and its
+ * stack as soon as JavaScript runs again. The pause of another debugger is not disturbed, and is reported as such. Time
+ * in which the whole process was stopped is not reported. The watch does not keep the process alive; if the process
+ * exits directly after a block, reports that are still pending are lost.
  *
- * @param loop - its logger is told. The loop of a worker thread cannot be watched.
- * @returns the watch, which does nothing when `NODE_ENV` is `production` and `enabled` was not given.
- * @throws WatchUsageError `ERR_WATCH_OPTIONS`, `ERR_WATCH_THREAD` outside of the main thread, `ERR_WATCH_ACTIVE`
- *   when there is a watch, `ERR_WATCH_WORKER` when the worker's file is not there.
+ * @param loop - the loop whose logger gets the reports. The loop of a worker thread cannot be watched.
+ * @returns the watch. It does nothing if `NODE_ENV` is `production` and `enabled` is not set.
+ * @throws WatchUsageError `ERR_WATCH_OPTIONS`; `ERR_WATCH_THREAD` if it is not called on the main thread;
+ *   `ERR_WATCH_ACTIVE` if a watch is already active; `ERR_WATCH_WORKER` if the worker's file is missing.
  *
  * @example
  * await using watch = watchLoop(IOLoop.current(), { thresholdMs: 100 });
@@ -56,16 +59,19 @@ let active: LoopWatch | undefined;
 export function watchLoop(loop: WatchedLoop, options: LoopWatchOptions = {}): LoopWatch {
   const settings = watchSettings(options);
   if (!isMainThread) {
-    throw new WatchUsageError('ERR_WATCH_THREAD', 'watch: only the main thread can be watched, not a worker');
+    throw new WatchUsageError(
+      'ERR_WATCH_THREAD',
+      'watch: only the loop of the main thread can be watched, not that of a worker thread',
+    );
   }
   if (active !== undefined && settings.enabled) {
     throw new WatchUsageError(
       'ERR_WATCH_ACTIVE',
-      'watch: the loop is watched already; close that watch first',
+      'watch: the loop is already watched; close that watch first',
     );
   }
   let watch: LoopWatch | undefined;
-  // The watchdog is nobody's request, whoever starts it.
+  // The watchdog belongs to no request, so it starts in the root async context.
   runInRootContext(() => {
     watch = new LoopWatch(loop.logger, options, settings, () => {
       if (active === watch) active = undefined;
@@ -75,9 +81,9 @@ export function watchLoop(loop: WatchedLoop, options: LoopWatchOptions = {}): Lo
   return watch as LoopWatch;
 }
 
-/** A watchdog that watches the loop of the main thread until it is closed. Made by `watchLoop`. */
+/** Watches the loop of the main thread until it is closed. Returned by `watchLoop`. */
 export class LoopWatch {
-  /** Least lateness of the heartbeat that is reported, in milliseconds. */
+  /** How late the heartbeat must be to be reported, in milliseconds. */
   readonly thresholdMs: number;
   readonly #logger: Logger;
   readonly #onBlock: ((block: LoopBlock) => unknown) | undefined;
@@ -96,15 +102,16 @@ export class LoopWatch {
     else this.#closed = Promise.resolve();
   }
 
-  /** Whether the watchdog is there: false when the watch is not enabled, was closed, or has failed. */
+  /** Whether the watchdog is running: false if the watch is not enabled, was closed, or has failed. */
   get isWatching(): boolean {
     return this.#worker !== undefined;
   }
 
   /**
-   * Ends the watchdog. What it has not yet said on the main thread is dropped. Harmless when it has ended.
+   * Ends the watchdog. Reports that have not reached the main thread yet are dropped. Does nothing if it has already
+   * ended.
    *
-   * @returns when its thread is gone. Never rejects.
+   * @returns when its thread has ended. Never rejects.
    */
   close(): Promise<void> {
     this.#closed ??= this.#stop();
@@ -132,18 +139,20 @@ export class LoopWatch {
       worker = new Worker(file, {
         name: 'landspout-watchdog',
         workerData,
-        // What the program has itself preloaded with is none of this thread's business.
+        // Modules that the program preloads are not meant for this thread.
         execArgv: [],
         env: { ...process.env, NODE_OPTIONS: '' },
       });
     } catch (error) {
       heartbeat.stop();
-      throw error; // such as ERR_ACCESS_DENIED, where the permission model refuses workers
+      throw error; // for example ERR_ACCESS_DENIED, if the permission model forbids workers
     }
     this.#heartbeat = heartbeat;
     this.#worker = worker;
     worker.on('message', (message: WatchdogMessage) => this.#hear(message));
-    worker.on('error', (error) => this.#logger.error({ error }, 'the watchdog of the event loop failed'));
+    worker.on('error', (error) =>
+      this.#logger.error({ error }, 'the watchdog of the event loop failed; blocks are no longer reported'),
+    );
     worker.on('exit', () => this.#ended());
     worker.unref();
   }
@@ -163,12 +172,15 @@ export class LoopWatch {
     this.#tell(block);
   }
 
-  /** Outside of every context: Node before 24 would keep what the listener enters for the next message. */
+  /**
+   * Runs in the root async context: Node before 24 would keep the context that the listener enters for the next
+   * message.
+   */
   #tell(block: LoopBlock): void {
     const onBlock = this.#onBlock;
     if (onBlock === undefined) return;
     const failed = (error: unknown): void =>
-      this.#logger.error({ error }, 'the listener of a blocked event loop failed');
+      this.#logger.error({ error }, 'the onBlock callback of the watchdog threw');
     runInRootContext(() => callReporting(onBlock, [block], failed), undefined);
   }
 
@@ -176,7 +188,7 @@ export class LoopWatch {
     const worker = this.#worker;
     if (worker === undefined) return;
     const gone = new Promise((resolve) => worker.once('exit', resolve));
-    worker.ref(); // whoever awaits this shall not be left without an answer
+    worker.ref(); // the process must stay alive for a caller that awaits this
     worker.postMessage('close' satisfies WatchdogCommand);
     const timer = setTimeout(() => this.#terminate(), CLOSE_MS);
     await gone;
@@ -184,8 +196,8 @@ export class LoopWatch {
   }
 
   /**
-   * Ends the thread two turns later. By then the main thread has dealt with the end of the last debugger: Node aborts
-   * the process when a debugger has something to tell a thread that is gone.
+   * Ends the thread two loop iterations later. By then the main thread has processed the end of the last debugger
+   * session: Node aborts the process if a debugger sends a message to a thread that has ended.
    */
   #terminate(): void {
     setImmediate(() => setImmediate(() => void this.#worker?.terminate()));
@@ -198,7 +210,10 @@ export class LoopWatch {
   }
 }
 
-/** The worker's file from wherever the build has put this module, and from the sources, which run the built one. */
+/**
+ * The possible locations of the worker's file, relative to this module in the build and in the sources, which use the
+ * built file.
+ */
 const PLACES = [
   './watchdog/watchdog-worker.js',
   './watchdog-worker.js',
@@ -206,10 +221,10 @@ const PLACES = [
 ];
 
 /**
- * Where the watchdog's worker is.
+ * Finds the file of the watchdog's worker.
  *
- * @throws WatchUsageError `ERR_WATCH_WORKER` when it is not there, as in a program that was bundled into one file:
- *   keep this package outside of the bundle.
+ * @throws WatchUsageError `ERR_WATCH_WORKER` if it is missing, for example in a program that was bundled into one file:
+ *   exclude this package from the bundle.
  */
 function watchdogWorkerFile(): URL {
   for (const place of PLACES) {
@@ -218,6 +233,6 @@ function watchdogWorkerFile(): URL {
   }
   throw new WatchUsageError(
     'ERR_WATCH_WORKER',
-    "watch: the worker's file of @landspout/ioloop is not beside its code; a bundler must leave the package outside",
+    'watch: the worker file of @landspout/ioloop was not found next to its code; exclude the package from the bundle',
   );
 }

@@ -1,9 +1,9 @@
 const MINUTE_MS = 60_000;
 
-/** Lets so many reports pass in any minute, and counts the rest. */
+/** Allows a number of reports in any minute, and counts the rest. */
 export class ReportLimit {
   readonly #perMinute: number;
-  /** When the reports of the last minute were let pass; never more than {@link #perMinute}. */
+  /** When the reports of the last minute were allowed; at most {@link #perMinute} entries. */
   readonly #passedAt: number[] = [];
   #suppressed = 0;
 
@@ -11,7 +11,10 @@ export class ReportLimit {
     this.#perMinute = perMinute;
   }
 
-  /** @returns how many were suppressed since the last that passed; `undefined` when this one is, too. */
+  /**
+   * @returns how many were suppressed since the last report that was allowed; `undefined` if this one is suppressed,
+   *   too.
+   */
   take(nowMs: number): number | undefined {
     while (this.#passedAt.length > 0 && nowMs - (this.#passedAt[0] as number) >= MINUTE_MS)
       this.#passedAt.shift();

@@ -1,19 +1,19 @@
-/** What the watchdog sees when it looks. All times are milliseconds of one clock. */
+/** What the watchdog observes at one check. All times are milliseconds of one clock. */
 export interface Look {
   readonly nowMs: number;
   /** A number that changes with each beat of the main thread. */
   readonly beats: number;
   readonly beatAtMs: number;
-  /** For how long the watchdog's own thread has been at work since the look before. */
+  /** How long the watchdog's own thread has been busy since the previous check. */
   readonly activeMs: number;
 }
 
 /**
- * Says how late the heartbeat of the main thread is, without the time in which nobody could have beaten.
+ * Computes how late the heartbeat of the main thread is, minus the time in which no thread could run.
  *
- * The watchdog sleeps for one interval between two looks. Where a sleep was longer by more than an interval, the
+ * The watchdog sleeps for one interval between two checks. If a sleep took more than an interval longer than that, the
  * process was stopped or the machine was short of CPU time, and the main thread had to wait as well: that time is
- * taken off. Time in which the watchdog itself worked is not lost.
+ * subtracted. Time in which the watchdog itself worked is not.
  */
 export class SilenceMeter {
   readonly #intervalMs: number;
@@ -26,12 +26,12 @@ export class SilenceMeter {
     this.#intervalMs = intervalMs;
   }
 
-  /** How much of the silence since the last beat is not to be blamed on the program. */
+  /** How much of the time since the last beat the program is not responsible for. */
   get lostMs(): number {
     return this.#lostMs;
   }
 
-  /** The part of it that the last look found, whichever silence it belongs to. */
+  /** The part of it that the last check found, whichever block it belongs to. */
   get lostInLastLookMs(): number {
     return this.#lostInLastLookMs;
   }
@@ -41,7 +41,7 @@ export class SilenceMeter {
     const sleptMs = this.#lookedAtMs === undefined ? 0 : nowMs - this.#lookedAtMs - activeMs;
     const oversleptMs = sleptMs - this.#intervalMs;
     const lostMs = oversleptMs > this.#intervalMs ? oversleptMs : 0;
-    // A beat may have come before the time was lost, or after it: no more is taken off than has passed since.
+    // The beat may have come before or after the lost time, so at most the time since the beat is subtracted.
     if (beats === this.#beats) this.#lostMs += lostMs;
     else this.#lostMs = Math.min(lostMs, nowMs - beatAtMs);
     this.#lostInLastLookMs = lostMs;

@@ -2,30 +2,30 @@ import { readFileSync, statSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-/** A place in a source, as a person counts: from 1. */
+/** A position in a source file. Lines and columns start at 1. */
 export interface Frame {
   readonly functionName: string;
-  /** As the engine names it, or as a source map does; empty for code that came from nowhere. */
+  /** As given by the engine or a source map; empty for code without a file. */
   readonly url: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** Whether a frame is Node's own code, which is in every stack and is never the culprit. */
+/** Whether a frame is Node's own code, which is in every stack and never the cause. */
 export function isInternal(frame: Frame): boolean {
   return frame.url.startsWith('node:');
 }
 
-/** `function (file:line:column)`, with a path in place of a file's URL. */
+/** Formats a frame as `function (file:line:column)`, with a path instead of a file URL. */
 export function describeFrame({ functionName, url, line, column }: Frame): string {
   const place = `${pathOf(url)}:${line}:${column}`;
   return functionName === '' ? place : `${functionName} (${place})`;
 }
 
-/** @param total - how many frames there were before the limit. */
+/** @param total - the number of frames before they were limited. */
 export function describeStack(frames: readonly Frame[], total: number): string {
   const lines = frames.map((frame) => `at ${describeFrame(frame)}`);
-  if (total > frames.length) lines.push(`… and ${total - frames.length} frames more`);
+  if (total > frames.length) lines.push(`… and ${total - frames.length} more frames`);
   return lines.join('\n');
 }
 
@@ -39,17 +39,17 @@ function pathOf(url: string): string {
   }
 }
 
-/** A map that is larger than this is not worth the time while somebody waits for the report. */
+/** A larger map is not loaded: it would delay the report too much. */
 const MAX_MAP_BYTES = 64 * 1024 * 1024;
 
-/** Code that the engine has parsed. */
+/** A script that the engine has parsed. */
 export interface Script {
   readonly url: string;
-  /** Where it says that its source map is: a `data:` URL, or one that is relative to its own. */
+  /** The URL of its source map as stated by the script: a `data:` URL, or one relative to the script's own. */
   readonly sourceMapURL?: string | undefined;
 }
 
-/** One section of an indexed map (ECMA-426), or the whole of another. */
+/** One section of an indexed map (ECMA-426), or the whole of any other map. */
 interface RawMap {
   sources?: unknown;
   sourceRoot?: unknown;
@@ -57,8 +57,8 @@ interface RawMap {
 }
 
 /**
- * The source map of a script, read when it is made: from the script's own comment, or from the file that this names.
- * A map that cannot be read or makes no sense maps nothing, since a report with compiled places is better than none.
+ * The source map of a script, read by the constructor: from the script's own comment, or from the file that the comment
+ * names. If the map cannot be read or is invalid, frames keep their compiled positions, which is better than no report.
  */
 export class ScriptSourceMap {
   readonly #map: SourceMap | undefined;
@@ -67,7 +67,7 @@ export class ScriptSourceMap {
     this.#map = load(script);
   }
 
-  /** The frame at the place that its author wrote, where the map knows it. */
+  /** Returns the frame at its position in the original source, if the map has it. */
   original(frame: Frame): Frame {
     const entry = this.#map?.findEntry(frame.line - 1, frame.column - 1);
     if (entry === undefined || !('originalSource' in entry) || entry.originalSource === undefined)
@@ -97,14 +97,14 @@ function inlineText(dataUrl: string): string {
     : decodeURIComponent(body);
 }
 
-/** Nothing is fetched: a map on the network stays there. */
+/** Reads a local file. A map on the network is not fetched. */
 function fileText(url: string): string {
   const path = fileURLToPath(url);
   if (statSync(path).size > MAX_MAP_BYTES) throw new Error('the source map is too large');
   return readFileSync(path, 'utf8');
 }
 
-/** Sources are relative to their map, behind `sourceRoot` where there is one. */
+/** Resolves sources relative to their map, prefixed by `sourceRoot` if there is one. */
 function resolveSources(map: RawMap, base: string): void {
   if (!Array.isArray(map.sources)) return;
   const root = typeof map.sourceRoot === 'string' && map.sourceRoot !== '' ? `${map.sourceRoot}/` : '';

@@ -4,22 +4,23 @@ import { type Frame, type Script, ScriptSourceMap } from './stack-frames.ts';
 
 export type StackOutcome =
   | { readonly kind: 'stack'; readonly frames: readonly Frame[]; readonly total: number }
-  /** Another debugger holds the main thread. Its pause was left alone. */
+  /** Another debugger holds the main thread. Its pause was not disturbed. */
   | { readonly kind: 'held' }
   | { readonly kind: 'none'; readonly note: string };
 
 /**
- * Asks the main thread once for its JavaScript stack, by way of a debugger that is there for this only.
+ * Requests the JavaScript stack of the main thread once, by means of a debugger session that is opened only for this.
  *
- * The thread answers wherever the engine looks for interrupts: at the entry of a function, in each round of a loop
- * and while a regular expression backtracks, but not in native code. Then the answer comes when it returns. The
- * thread is held for as long as the message and its answer take.
+ * The thread responds wherever the engine checks for interrupts: on entry to a function, in each iteration of a loop,
+ * and while a regular expression backtracks. In native code it does not, and responds only after that returns. The
+ * thread is held for as long as the message and the response take.
  *
- * Whose pause it is: one that is there before ours was accepted belongs to another debugger. Behind ours no other can
- * come first, for the interrupt that pauses follows the one that accepts, with no JavaScript between them.
+ * To tell pauses apart: a pause that arrives before our request was accepted belongs to another debugger. After that,
+ * no other pause can come before ours, because the interrupt that pauses directly follows the one that accepts, with no
+ * JavaScript in between.
  */
 export class StackRequest {
-  /** What came of it. Never rejects. */
+  /** The outcome. Never rejects. */
   readonly outcome: Promise<StackOutcome>;
   readonly #session: Session;
   readonly #maxFrames: number;
@@ -31,8 +32,8 @@ export class StackRequest {
   #settled = false;
 
   /**
-   * @param session - new, and of this request alone.
-   * @param isOver - whether the block has ended; asked while the main thread is held.
+   * @param session - a new session that nothing else uses.
+   * @param isOver - whether the block has ended; called while the main thread is held.
    */
   constructor(session: Session, maxFrames: number, isOver: () => boolean) {
     this.#session = session;
@@ -50,7 +51,7 @@ export class StackRequest {
     session.on('Debugger.paused', ({ params }) => this.#paused(params.callFrames));
     try {
       session.connectToMainThread();
-      // Sent at once, so that one interrupt serves both.
+      // Both are sent together, so that one interrupt serves both.
       session.post('Debugger.enable', (error) => this.#failed(error));
       session.post('Debugger.pause', (error) => {
         this.#accepted = error === null;
@@ -61,12 +62,12 @@ export class StackRequest {
     }
   }
 
-  /** Whether the main thread has answered anything, and so has been outside of native code since. */
+  /** Whether the main thread has responded at all, and so has left native code since. */
   get answered(): boolean {
     return this.#answered;
   }
 
-  /** Gives the request up; for when the main thread goes on, and no pause has come. */
+  /** Gives up the request. For the case that the main thread continues and no pause has come. */
   abandon(): void {
     this.#finish({ kind: 'none', note: 'the block ended before its stack could be taken' });
   }
@@ -83,7 +84,7 @@ export class StackRequest {
       this.abandon();
       return;
     }
-    this.#disconnect(); // before anything is read from a disk: the main thread has waited long enough
+    this.#disconnect(); // before any file is read: the main thread has waited long enough
     const frames = this.#originalFrames(callFrames.slice(0, this.#maxFrames));
     this.#finish({ kind: 'stack', frames, total: callFrames.length });
   }
@@ -117,12 +118,12 @@ export class StackRequest {
     this.#settle(outcome);
   }
 
-  /** Ends the debugger. What another debugger has paused stays paused. */
+  /** Ends the debugger session. A pause of another debugger continues. */
   #disconnect(): void {
     try {
       this.#session.disconnect();
     } catch {
-      // It was never connected, or is no longer.
+      // It was never connected, or no longer is.
     }
   }
 }

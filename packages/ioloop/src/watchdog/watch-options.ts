@@ -5,28 +5,31 @@ import { WatchUsageError } from './watch-errors.ts';
 
 export interface LoopWatchOptions {
   /**
-   * Milliseconds that the heartbeat of the main thread may be late before a block is reported: 10 to 60,000,
-   * default 100. The heartbeat comes twice as often, though not more often than every 10 ms. At the default, both threads
-   * together take under 1 % of a CPU while nothing blocks; a lower threshold costs accordingly more.
+   * How late the heartbeat of the main thread may be before a block is reported, in milliseconds: 10 to 60,000.
+   * Default: 100. There are two beats per threshold, but at most one every 10 ms. At the default, both threads together
+   * use less than 1 % of a CPU while nothing blocks; a lower threshold costs proportionally more.
    */
   readonly thresholdMs?: number;
-  /** Default: unless `NODE_ENV` is `production`. A watch that is not enabled starts nothing. */
+  /** Whether to watch at all. If false, nothing is started. Default: true unless `NODE_ENV` is `production`. */
   readonly enabled?: boolean;
   /**
-   * Whether a block is written to standard error while it lasts, straight from the watchdog's thread. Default true,
-   * whichever logger the loop has: of a block that never ends, nothing else would ever be heard.
+   * Whether a block is written to standard error while it is ongoing, directly from the watchdog's thread. Default:
+   * true, whatever logger the loop has, because a block that never ends would otherwise never be reported.
    */
   readonly immediate?: boolean;
   /**
-   * A module for the watchdog's thread: its default export is called with each {@link LoopBlock} while it lasts.
-   * It is an absolute `file:` or `data:` URL, and shares nothing with the modules of the main thread.
+   * A module for the watchdog's thread: its default export is called with each {@link LoopBlock} while the block is
+   * ongoing. It must be an absolute `file:` or `data:` URL, and shares no state with the modules of the main thread.
    */
   readonly immediateModule?: URL | string;
-  /** Called on the main thread when a block has ended. If it throws or rejects, that is logged. */
+  /** Called on the main thread after a block has ended. If it throws or rejects, the error is logged. */
   readonly onBlock?: (block: LoopBlock) => unknown;
-  /** Most frames of a stack: 1 to 200, default 20. */
+  /** Most frames of a stack: 1 to 200. Default: 20. */
   readonly stackFrames?: number;
-  /** Most blocks that are looked at in a minute: 1 to 600, default 10. The rest is counted: `LoopBlock.suppressed`. */
+  /**
+   * Most blocks that are reported per minute: 1 to 600. Default: 10. The others are only counted, in
+   * `LoopBlock.suppressed`.
+   */
   readonly reportsPerMinute?: number;
 }
 
@@ -40,7 +43,7 @@ const WATCH_OPTIONS: OptionNames<LoopWatchOptions> = {
   reportsPerMinute: true,
 };
 
-/** The options of a watch, complete and checked. What the worker needs of them can be cloned. */
+/** The checked options of a watch, with all defaults. The part that the worker needs can be cloned. */
 export interface WatchSettings {
   readonly thresholdMs: number;
   readonly intervalMs: number;
@@ -51,7 +54,7 @@ export interface WatchSettings {
   readonly reportsPerMinute: number;
 }
 
-/** More often than this, heartbeats would cost more than they tell. */
+/** More frequent heartbeats would cost more than they are worth. */
 const SHORTEST_INTERVAL_MS = 10;
 
 const checks = new ArgumentChecks((problem) => new WatchUsageError('ERR_WATCH_OPTIONS', problem));

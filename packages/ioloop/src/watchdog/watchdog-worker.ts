@@ -1,4 +1,4 @@
-// The watchdog's thread. It is a file of its own in `dist`, started by loop-watch.ts; only its types are imported.
+// The watchdog's thread, as a separate file in `dist` that loop-watch.ts starts. Other modules import only its types.
 
 import { writeSync } from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
@@ -10,22 +10,22 @@ import { StackRequest } from './stack-request.ts';
 import type { WatchSettings } from './watch-options.ts';
 import { Watchdog } from './watchdog.ts';
 
-/** What the worker is started with. */
+/** The data that the worker is started with. */
 export interface WatchdogData {
   readonly memory: SharedArrayBuffer;
   readonly settings: WatchSettings;
 }
 
-/** What the worker says to the main thread, which hears it when its loop turns again. */
+/** A message of the worker to the main thread, which receives it once its loop is no longer blocked. */
 export type WatchdogMessage =
-  /** A block has ended. `shown`: its stack has been written to standard error. */
+  /** A block has ended. `shown`: its stack was written to standard error. */
   | { readonly kind: 'block'; readonly block: LoopBlock; readonly shown: boolean }
-  /** The immediate module cannot be loaded or has thrown. */
+  /** The immediate module could not be loaded or has thrown. */
   | { readonly kind: 'module-failed'; readonly error: unknown }
-  /** The answer to {@link WatchdogCommand}: no debugger of ours is connected any more. */
+  /** The response to {@link WatchdogCommand}: no debugger session of ours is connected any more. */
   | { readonly kind: 'may-end' };
 
-/** The one thing that the main thread says to the worker. */
+/** The only message of the main thread to the worker. */
 export type WatchdogCommand = 'close';
 
 const STANDARD_ERROR = 2;
@@ -34,7 +34,8 @@ const { memory, settings } = workerData as WatchdogData;
 const port = parentPort as MessagePort;
 
 writeStandardErrorAtOnce();
-// Some builds and runtimes have no inspector, or none that reaches the main thread: blocks are reported all the same.
+// Some builds and runtimes have no inspector, or none that reaches the main thread. Blocks are still reported, without
+// a stack.
 const inspector = await import('node:inspector').catch(() => undefined);
 const canAsk = typeof inspector?.Session?.prototype.connectToMainThread === 'function';
 const immediate = await loadImmediateModule(settings.immediateModule);
@@ -57,7 +58,7 @@ const watchdog = new Watchdog(
 );
 watchdog.start();
 
-// Listening is what keeps this thread alive until it is told to end.
+// This listener keeps the thread alive until the main thread terminates it.
 port.on('message', (message) => {
   if (message !== ('close' satisfies WatchdogCommand)) return;
   void watchdog.stop().then(() => say({ kind: 'may-end' }));
@@ -67,13 +68,13 @@ function say(message: WatchdogMessage): void {
   port.postMessage(message);
 }
 
-/** The default export of the module, made safe to call. */
+/** Loads the default export of the module, wrapped so that it never throws. */
 async function loadImmediateModule(
   url: string | undefined,
 ): Promise<((block: LoopBlock) => void) | undefined> {
   if (url === undefined) return undefined;
   const failed = (error: unknown): void => say({ kind: 'module-failed', error: asError(error) });
-  // What the module leaves uncaught must not end this thread while its debugger holds the main one.
+  // An uncaught error of the module must not end this thread while its debugger session holds the main thread.
   process.on('uncaughtException', failed);
   try {
     const { default: report } = (await import(url)) as { default?: unknown };
@@ -85,7 +86,7 @@ async function loadImmediateModule(
   }
 }
 
-/** What can be cloned to the other thread, whatever was thrown. */
+/** Converts a thrown value to an error that can be cloned to the other thread. */
 function asError(thrown: unknown): Error {
   if (!(thrown instanceof Error)) return new Error(String(thrown));
   const error = new Error(thrown.message);
@@ -94,8 +95,8 @@ function asError(thrown: unknown): Error {
 }
 
 /**
- * Sends what this thread writes to standard error straight to the descriptor. The usual way of a worker leads through
- * the main thread, which does nothing while it is blocked.
+ * Makes this thread write standard error directly to the file descriptor. By default a worker writes through the main
+ * thread, which does nothing while it is blocked.
  */
 function writeStandardErrorAtOnce(): void {
   process.stderr.write = (chunk: string | Uint8Array): boolean => {
@@ -103,7 +104,7 @@ function writeStandardErrorAtOnce(): void {
       if (typeof chunk === 'string') writeSync(STANDARD_ERROR, chunk);
       else writeSync(STANDARD_ERROR, chunk);
     } catch {
-      // A pipe that is full or closed: there is nobody to tell, and a watchdog must not die of it.
+      // The pipe is full or closed. The error cannot be reported anywhere, and must not end the watchdog.
     }
     return true;
   };

@@ -6,20 +6,20 @@ import { SilenceMeter } from './silence-meter.ts';
 import type { StackRequest } from './stack-request.ts';
 import type { WatchSettings } from './watch-options.ts';
 
-/** Where a watchdog says what it sees. */
+/** Gets the reports of a watchdog. */
 export interface WatchdogReporter {
-  /** A block lasts. Called once, and for native code once more when its stack is known. */
+  /** Called once while a block is ongoing; for native code, once more when its stack is known. */
   ongoing(block: LoopBlock): void;
-  /** The block is over. `shown`: {@link ongoing} has been told its stack. */
+  /** Called after the block has ended. `shown`: {@link ongoing} was called with its stack. */
   ended(block: LoopBlock, shown: boolean): void;
 }
 
-/** Least time that the main thread has for an answer before it is said to be in native code. */
+/** How long the main thread has to respond, at least, before it is considered to be in native code. */
 const ANSWER_MS = 200;
-/** A pause that has not come so long after the block ended will be given up. */
+/** A pause that has not come within this time after the block ended is given up. */
 const ABANDON_MS = 1_000;
 
-/** Looks at the heartbeat of the main thread from another one, and makes an incident of each silence. */
+/** Checks the heartbeat of the main thread from another thread, and records an incident each time it is late. */
 export class Watchdog {
   readonly #heartbeat: HeartbeatView;
   readonly #settings: WatchSettings;
@@ -30,10 +30,10 @@ export class Watchdog {
   #timer: NodeJS.Timeout | undefined;
   #utilization = performance.eventLoopUtilization();
   #incident: Incident | undefined;
-  /** The request under way. There is one at most: the pause of another would look like a foreign debugger's. */
+  /** The pending request. There is at most one: the pause of another would look like one of a foreign debugger. */
   #request: StackRequest | undefined;
 
-  /** @param requestStack - answers `undefined` where there is no debugger to ask. */
+  /** @param requestStack - returns `undefined` if no debugger is available. */
   constructor(
     heartbeat: HeartbeatView,
     settings: WatchSettings,
@@ -52,7 +52,7 @@ export class Watchdog {
     this.#timer = setInterval(() => this.#look(), this.#settings.intervalMs);
   }
 
-  /** Stops looking. Resolves when no request of a stack is under way any more, so that none is cut off. */
+  /** Stops the checks. Resolves when no request for a stack is pending any more, so that none is interrupted. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#request?.outcome;
@@ -91,7 +91,7 @@ export class Watchdog {
     const isOver = (): boolean => this.#heartbeat.beats !== incident.beats;
     const request = this.#request === undefined ? this.#requestStack(isOver) : undefined;
     if (request === undefined) {
-      incident.learn({ kind: 'none', note: 'no debugger could be asked for the stack' });
+      incident.learn({ kind: 'none', note: 'no debugger was available to take the stack' });
       this.#reporter.ongoing(incident.report(incident.askedAtLateMs, true));
       return;
     }
@@ -100,13 +100,13 @@ export class Watchdog {
       this.#request = undefined;
       if (this.#incident !== incident) return;
       incident.learn(outcome);
-      if (isOver()) return; // the next look says so
+      if (isOver()) return; // the next check reports that
       incident.shown = outcome.kind === 'stack';
       this.#reporter.ongoing(incident.report(incident.lateMs(hrtimeMs()), true));
     });
   }
 
-  /** The silence lasts. Without an answer in time, the thread must be in native code. */
+  /** The block continues. If the main thread has not responded in time, it must be in native code. */
   #goOn(incident: Incident, lateMs: number): void {
     const request = this.#request;
     if (incident.suppressed === undefined || request === undefined || request.answered) return;
@@ -121,7 +121,7 @@ export class Watchdog {
     if (incident.suppressed === undefined) return;
     const request = this.#request;
     if (request !== undefined) {
-      incident.learn({ kind: 'none', note: 'it ended before its stack could be taken' });
+      incident.learn({ kind: 'none', note: 'the block ended before its stack could be taken' });
       setTimeout(() => request.abandon(), ABANDON_MS);
     }
     const lateMs = this.#heartbeat.lateByMs(incident.beats);

@@ -14,7 +14,7 @@ describe('describeFrame', () => {
 
 describe('describeStack', () => {
   it('says how many frames it leaves out', () => {
-    expect(describeStack([frame], 4)).toBe('at f (/a b/c.js:3:5)\n… and 3 frames more');
+    expect(describeStack([frame], 4)).toBe('at f (/a b/c.js:3:5)\n… and 3 more frames');
     expect(describeStack([frame], 1)).toBe('at f (/a b/c.js:3:5)');
   });
 });

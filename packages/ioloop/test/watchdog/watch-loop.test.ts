@@ -128,7 +128,7 @@ describe('watchLoop', () => {
     for (const scenario of ['paused by a debugger', 'stopped at a debugger statement']) {
       const program = run(scenario);
       await program.onErrors(
-        /^\[I [^\]]+\] the event loop is held by a debugger, so far for \d+ ms; no stack/m,
+        /^\[I [^\]]+\] the event loop has been held by a debugger for \d+ ms; no stack/m,
       );
       program.openGate();
       const { block } = await program.about('listener', ({ cause }) => cause === 'debugger');
