@@ -6,11 +6,13 @@ import type { IOStream } from '../stream/io-stream.ts';
 import { processChecks, SubprocessLimitError } from './subprocess-errors.ts';
 
 export interface CommunicateOptions {
-  /** Most bytes of stdout, and as many of stderr. Default 16 MiB; the streams' `maxReadBufferBytes` holds too. */
+  /**
+   * Most bytes of stdout, and likewise of stderr. Default: 16 MiB. The streams' `maxReadBufferBytes` applies as well.
+   */
   readonly maxBytes?: number;
-  /** Stops the wait. */
+  /** Cancels the wait. */
   readonly signal?: AbortSignal;
-  /** Most milliseconds to wait; default: no limit. */
+  /** How long to wait, in milliseconds. Default: no limit. */
   readonly timeoutMs?: number;
 }
 
@@ -20,14 +22,14 @@ const COMMUNICATE_OPTIONS: OptionNames<CommunicateOptions> = {
   timeoutMs: true,
 };
 
-/** All that a child has said, and how it ended. Outputs that are no streams are empty. */
+/** The complete output of a child, and how it ended. An output that is not a stream is empty. */
 export interface CommunicateResult {
   readonly stdout: Buffer;
   readonly stderr: Buffer;
   readonly returnCode: number;
 }
 
-/** What is needed of the `Subprocess`. */
+/** The part of `Subprocess` that is used here. */
 interface Child {
   readonly loop: IOLoop;
   readonly stdin: IOStream | undefined;
@@ -39,7 +41,7 @@ interface Child {
 
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 
-/** Writes, ends, and reads all there is; see `Subprocess.communicate`. */
+/** Writes the input, ends it, and reads all output; see `Subprocess.communicate`. */
 export async function communicate(
   child: Child,
   input: string | Uint8Array | undefined,
@@ -59,7 +61,7 @@ async function exchange(
   maxBytes: number,
   stop: AbortSignal,
 ): Promise<CommunicateResult> {
-  // When one of the reads fails, the other must not go on holding its stream.
+  // If one of the reads fails, the other must not keep its stream busy.
   const reading = new AbortController();
   const stopListening = onAbort(stop, (reason) => reading.abort(reason));
   try {
@@ -85,11 +87,15 @@ function requireInput(child: Child, input: unknown): void {
     throw processChecks.wrong('communicate', 'bytes or text', input);
   }
   if (child.stdin === undefined || child.stdin.isWriteEnded) {
-    throw processChecks.wrong('communicate', 'no input for a child whose stdin is no open stream', input);
+    throw processChecks.wrong(
+      'communicate',
+      'no input (the stdin of the child is not an open stream)',
+      input,
+    );
   }
 }
 
-/** How much of its input a child wants is its own affair, so that nobody waits for the write. */
+/** Writes the input without waiting: a child need not read all of it. */
 function send(stdin: IOStream | undefined, input: string | Uint8Array | undefined): void {
   if (stdin === undefined) return;
   if (input !== undefined) void stdin.write(input);
@@ -107,7 +113,7 @@ async function collect(
     return await stream.readUntilClose({ maxBytes, signal });
   } catch (error) {
     if (!(error instanceof StreamClosedError && error.cause instanceof StreamLimitError)) throw error;
-    const problem = `communicate: ${name} passed its limit: ${error.cause.message}`;
+    const problem = `communicate: ${name} exceeded its limit: ${error.cause.message}`;
     throw new SubprocessLimitError(problem, { cause: error.cause });
   }
 }

@@ -1,5 +1,6 @@
-// What this room relies on of the internals of Node's child processes: each function says what that is, where it was seen,
-// and what breaks if it goes. node-child-adapter.canary.test.ts checks that this version of Node still has it.
+// All code of this folder that relies on the internals of Node's child processes. Each function says what it relies on,
+// where that was verified, and what breaks without it. node-child-adapter.canary.test.ts checks the running version of
+// Node.
 
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -7,12 +8,12 @@ import { devNull } from 'node:os';
 import type { Duplex } from 'node:stream';
 
 /**
- * Takes the pipes of a child that was just started; `undefined` where it has none. A child process whose `stdin` and
- * `stdio` are empty, as they are where nothing is piped, is left alone by Node.
+ * Takes the pipes of a child that was just started; `undefined` for a descriptor without a pipe. Afterwards `stdin` and
+ * `stdio` are empty, as for a child without pipes, and Node leaves the child alone.
  *
- * Relies on Node looking for them in these two fields at the exit of the child, to destroy the socket of stdin with what
- * is queued for a grandchild, and to set the others flowing (seen in Node 20 to 26). If it finds them elsewhere, input of
- * a grandchild is lost at the exit, and its output is read without a bound.
+ * Relies on Node looking for the pipes in these two fields when the child exits: it would then destroy the socket of
+ * stdin, including data queued for a grandchild, and make the other streams flow (verified in Node 20 to 26). If it
+ * finds them elsewhere, input of a grandchild is lost at the exit, and its output is read without a limit.
  */
 export function takePipes(child: ChildProcess): (Duplex | undefined)[] {
   const pipes = child.stdio.map((pipe) => (pipe as Duplex | null | undefined) ?? undefined);
@@ -24,8 +25,9 @@ export function takePipes(child: ChildProcess): (Duplex | undefined)[] {
 /**
  * Destroys the pipes of a child that could not be started.
  *
- * Relies on Node leaving them in `stdio`, or leaving no `stdio` at all where the descriptors had run out, whatever the
- * types say (seen in Node 20 to 26). If it keeps them elsewhere, each failed start leaves descriptors open.
+ * Relies on Node leaving them in `stdio`, or leaving `stdio` undefined if the file descriptors had run out, which the
+ * types do not say (verified in Node 20 to 26). If Node keeps them elsewhere, each failed start leaves descriptors
+ * open.
  */
 export function destroyPipes(child: ChildProcess): void {
   for (const socket of (child.stdio as ChildProcess['stdio'] | undefined) ?? []) {
@@ -34,18 +36,21 @@ export function destroyPipes(child: ChildProcess): void {
   }
 }
 
-/** Of a child: its end of the pipe that a failed start is told by, and what it opens or duplicates before it runs. */
+/**
+ * The descriptors that a start needs besides the pipes: the pipe that reports a failed start, and those that the child
+ * opens or duplicates before it runs the program.
+ */
 const DESCRIPTORS_OF_A_START = 6;
 
 /**
- * Makes sure that a child with `pipes` pipes can be started, by opening and closing as many descriptors as it takes.
+ * Checks that a child with `pipes` pipes can be started, by opening and closing as many descriptors as the start needs.
  *
- * Works around Node losing the pipes of a child for good when the descriptors run out after they were made (seen in Node
- * 20 to 26): a server that is short of descriptors and goes on trying would have none left soon. Relies on a start taking
- * no more than two for each pipe and six besides. Asking costs a few microseconds for each, where a start costs a
- * millisecond. Other threads may take what was free here.
+ * Works around Node leaking the pipes of a child if the descriptors run out after they were created (verified in Node
+ * 20 to 26): a server that is short of descriptors and keeps trying would soon have none left. Relies on a start
+ * needing at most two for each pipe and six others. The check takes a few microseconds for each descriptor, while a
+ * start takes a millisecond. Other threads may take descriptors that were free here.
  *
- * @throws Node's error, its code `EMFILE` or `ENFILE`.
+ * @throws the error of Node, with the code `EMFILE` or `ENFILE`.
  */
 export function requireFreeDescriptors(pipes: number): void {
   const opened: number[] = [];
@@ -54,7 +59,7 @@ export function requireFreeDescriptors(pipes: number): void {
     while (opened.length < needed) opened.push(openSync(devNull, 'r'));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // A system without such a file may be left to its luck.
+    // A system without this file is not checked.
     if (code === 'EMFILE' || code === 'ENFILE') throw error;
   } finally {
     for (const fd of opened) closeSync(fd);

@@ -9,9 +9,9 @@ import { destroyPipes, requireFreeDescriptors, takePipes } from './node-child-ad
 import type { SubprocessPlan } from './subprocess-options.ts';
 
 /**
- * Starts a child process, which runs when this returns; its events come on later turns.
+ * Starts a child process. It is running when this function returns; its events are emitted in later loop iterations.
  *
- * @returns the child, or a promise of why there is none: then nothing is left open.
+ * @returns the child, or a promise of the error if it could not be started; then nothing stays open.
  */
 export function spawnChild(plan: SubprocessPlan): ChildProcess | Promise<Error> {
   const { command, args, cwd, env, stdio } = plan;
@@ -28,14 +28,14 @@ export function spawnChild(plan: SubprocessPlan): ChildProcess | Promise<Error> 
     return spawnError(error, plan);
   }
   if (child.pid !== undefined) return child;
-  // Node says some refusals only later, and keeps sockets for pipes that nobody is at the other end of.
+  // Node reports some failures only later, and keeps sockets for pipes that have no other end.
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(spawnError(error, plan)));
     destroyPipes(child);
   });
 }
 
-/** Our ends of the child's standard descriptors, where it has streams there. */
+/** Our ends of the child's standard streams; `undefined` for those that are not streams. */
 interface ChildStreams {
   readonly stdin: IOStream | undefined;
   readonly stdout: IOStream | undefined;
@@ -45,7 +45,7 @@ interface ChildStreams {
 /** Socket pairs have no names. */
 const UNNAMED: SocketAddress = { family: 'unix', path: '' };
 
-/** Takes the pipes of a child that was just started, for good, and makes streams of them. */
+/** Takes the pipes away from a child that was just started, and wraps them in streams. */
 export function takeChildStreams(child: ChildProcess, { loop, stream }: SubprocessPlan): ChildStreams {
   const [stdin, stdout, stderr] = takePipes(child).map((pipe) => {
     if (pipe === undefined) return undefined;
@@ -57,9 +57,9 @@ export function takeChildStreams(child: ChildProcess, { loop, stream }: Subproce
 
 async function spawnError(error: unknown, { command, cwd }: SubprocessPlan): Promise<Error> {
   const failed = SystemError.from(error, 'spawn', command);
-  // Whatever Node finds wrong with an argument that we let pass is the caller's to know.
+  // Node refused an argument that we did not check: a mistake of the caller.
   if (!(failed instanceof CodedError)) return new ProcessUsageError(failed.message, { cause: error });
-  // The system says "no such file" of a folder, too, and Node then names the program.
+  // The system reports ENOENT for a missing folder too, and Node then names the program.
   if (cwd !== undefined && !(await isFolder(cwd))) {
     return new SystemError(failed.code, 'spawn', cwd, { cause: error });
   }

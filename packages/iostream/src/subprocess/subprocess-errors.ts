@@ -3,21 +3,28 @@ import { ArgumentChecks, CodedError } from '@landspout/ioloop/errors';
 import { ProcessUsageError } from '@landspout/ioloop/processes';
 
 /**
- * How a child process can disappoint who waits for it. Wrong arguments are a `ProcessUsageError` of ioloop, and what
- * the system refuses is a `SystemError`.
+ * The errors of child processes. Invalid arguments are a `ProcessUsageError` of ioloop, and failures of the system a
+ * `SystemError`.
  */
 export const SUBPROCESS_ERRORS = {
-  ERR_PROCESS_FAILED: { meaning: 'A child process exited with a code other than 0, or a signal ended it.' },
-  ERR_PROCESS_OUTPUT: { meaning: 'A child process said more than may be collected; it was ended.' },
+  ERR_PROCESS_FAILED: {
+    meaning: 'A child process exited with a code other than 0, or was killed by a signal.',
+  },
+  ERR_PROCESS_OUTPUT: {
+    meaning: 'A child process wrote more output than the limit allows; it was terminated.',
+  },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type SubprocessErrorCode = keyof typeof SUBPROCESS_ERRORS;
 
-/** A child process ended, and not with 0. `cause` is the reason of the signal that had it ended, where one did. */
+/**
+ * A child process exited with a code other than 0, or was killed by a signal. If the caller's `AbortSignal` ended it,
+ * `cause` is the reason of that signal.
+ */
 export class CalledProcessError extends CodedError<'ERR_PROCESS_FAILED'> {
   override readonly name = 'CalledProcessError';
 
-  /** The program as it was asked for. Its arguments are left out, since they may be secret. */
+  /** The program as passed to `spawn`. The arguments are omitted, since they may be secret. */
   readonly command: string;
   /** The exit code, or the negative number of the signal. */
   readonly returnCode: number;
@@ -30,7 +37,7 @@ export class CalledProcessError extends CodedError<'ERR_PROCESS_FAILED'> {
     signal: NodeJS.Signals | undefined,
     options?: ErrorOptions,
   ) {
-    const end = signal === undefined ? `exited with ${returnCode}` : `was ended by ${signal}`;
+    const end = signal === undefined ? `exited with ${returnCode}` : `was killed by ${signal}`;
     super('ERR_PROCESS_FAILED', `${JSON.stringify(command.slice(0, 200))} ${end}`, options);
     this.command = command;
     this.returnCode = returnCode;
@@ -38,7 +45,9 @@ export class CalledProcessError extends CodedError<'ERR_PROCESS_FAILED'> {
   }
 }
 
-/** A child process said more than its caller allowed. It was ended, and what it had said is lost. */
+/**
+ * A child process wrote more output than its caller allowed. It was terminated; the output read so far is lost.
+ */
 export class SubprocessLimitError extends CodedError<'ERR_PROCESS_OUTPUT'> {
   override readonly name = 'SubprocessLimitError';
 
@@ -47,10 +56,10 @@ export class SubprocessLimitError extends CodedError<'ERR_PROCESS_OUTPUT'> {
   }
 }
 
-/** The checks of options and arguments of subprocesses. */
+/** Checks the options and arguments of subprocesses. */
 export const processChecks = new ArgumentChecks((problem) => new ProcessUsageError(problem));
 
-/** Text that the system takes as it is: a NUL would end it early, and what runs would not be what was checked. */
+/** Checks a text that is passed to the system: it would end at a NUL, so the system would not run what was checked. */
 export function requireText(operation: string, what: string, value: unknown): string {
   if (typeof value !== 'string') throw processChecks.wrong(operation, what, value);
   if (value.includes('\0')) throw new ProcessUsageError(`${operation}: ${what} must not contain NUL`);
@@ -63,7 +72,7 @@ export function requireObject(operation: string, what: string, value: unknown): 
   }
 }
 
-/** A signal that this system has, by its name or number; 0 only asks whether the process may be signalled. */
+/** Checks a signal: a name or number that this system has. 0 only checks whether the process may be signalled. */
 export function requireProcessSignal(operation: string, value: unknown): NodeJS.Signals | number {
   const { signals } = constants;
   if (typeof value === 'string' && Object.hasOwn(signals, value)) return value as NodeJS.Signals;

@@ -6,29 +6,30 @@ import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '
 import { processChecks, requireObject, requireText } from './subprocess-errors.ts';
 
 /**
- * What one of the child's standard descriptors is:
+ * What a standard descriptor of the child is connected to:
  *
- * - `stream`: a stream to us;
- * - `inherit`: the same as ours;
- * - `ignore`: nothing, as `/dev/null`;
- * - a number: a descriptor of ours, which stays ours. The system then makes it a blocking one, for us too.
+ * - `stream`: a stream to this process;
+ * - `inherit`: the same descriptor of this process;
+ * - `ignore`: nothing, as with `/dev/null`;
+ * - a number: another file descriptor of this process, which the caller still owns. The system makes it blocking, for
+ *   this process too.
  */
 export type SubprocessStdio = 'stream' | 'inherit' | 'ignore' | number;
 
 export interface SubprocessOptions extends Omit<IOStreamOptions, 'clock'> {
-  /** Default `inherit`. */
+  /** Default: `inherit`. */
   readonly stdin?: SubprocessStdio;
-  /** Default `inherit`. */
+  /** Default: `inherit`. */
   readonly stdout?: SubprocessStdio;
-  /** Default `inherit`. */
+  /** Default: `inherit`. */
   readonly stderr?: SubprocessStdio;
-  /** The folder that the child starts in. Default: ours. */
+  /** The working directory of the child. Default: that of this process. */
   readonly cwd?: string | URL;
-  /** All variables of the child. Default: ours. */
+  /** The whole environment of the child. Default: that of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Ends the child when it aborts: SIGTERM, and SIGKILL after `killAfterMs`. */
+  /** Ends the child when it aborts: by SIGTERM, and by SIGKILL after `killAfterMs`. */
   readonly signal?: AbortSignal;
-  /** How long a child that is to end has between SIGTERM and SIGKILL. Default 5 s. */
+  /** The time between SIGTERM and SIGKILL for a child that is being ended. Default: 5 s. */
   readonly killAfterMs?: number;
   /** Default: the loop of this thread. */
   readonly loop?: IOLoop;
@@ -48,7 +49,7 @@ const SUBPROCESS_OPTIONS: OptionNames<SubprocessOptions> = {
   writeOverflow: true,
 };
 
-/** A child as it is to be started, every default filled in and everything checked. */
+/** The checked parameters of a child to start, with all defaults. */
 export interface SubprocessPlan {
   readonly command: string;
   readonly args: readonly string[];
@@ -64,13 +65,17 @@ export interface SubprocessPlan {
 const DEFAULT_KILL_AFTER_MS = 5_000;
 const MAX_DESCRIPTOR = 2 ** 31 - 1;
 
-/** @throws ProcessUsageError `ERR_PROCESS_USAGE`; StreamUsageError `ERR_STREAM_USAGE` for options of the streams. */
+/**
+ * @throws ProcessUsageError `ERR_PROCESS_USAGE`; StreamUsageError `ERR_STREAM_USAGE` if an option of the streams is
+ *   invalid.
+ */
 export function planSubprocess(
   command: string,
   args: readonly string[],
   options: SubprocessOptions,
 ): SubprocessPlan {
-  if (requireText('spawn', 'a command', command) === '') throw new ProcessUsageError('spawn: no command');
+  if (requireText('spawn', 'a command', command) === '')
+    throw new ProcessUsageError('spawn: command must not be empty');
   if (!Array.isArray(args)) throw processChecks.wrong('spawn', 'an array of arguments', args);
   processChecks.options('spawn', options, SUBPROCESS_OPTIONS);
   const { stdin = 'inherit', stdout = 'inherit', stderr = 'inherit', cwd, env, signal } = options;
@@ -100,14 +105,14 @@ function requireStdio(name: string, value: unknown): SubprocessStdio {
 
 function toFolder(cwd: string | URL): string {
   if (cwd instanceof URL && cwd.protocol !== 'file:')
-    throw new ProcessUsageError('spawn: cwd is no file URL');
+    throw new ProcessUsageError('spawn: cwd must be a path or a file: URL');
   let path: unknown = cwd;
   try {
     if (cwd instanceof URL) path = fileURLToPath(cwd);
   } catch (cause) {
-    throw new ProcessUsageError('spawn: cwd is no path of this system', { cause });
+    throw new ProcessUsageError('spawn: cwd cannot be converted to a path of this system', { cause });
   }
-  if (requireText('spawn', 'a cwd', path) === '') throw new ProcessUsageError('spawn: cwd is empty');
+  if (requireText('spawn', 'a cwd', path) === '') throw new ProcessUsageError('spawn: cwd must not be empty');
   return path as string;
 }
 
@@ -117,8 +122,9 @@ function toVariables(env: Readonly<Record<string, string | undefined>>): Record<
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined) continue;
     requireText('spawn', 'the name of a variable', name);
-    // Windows has variables with a name such as `=C:`, so only the first place is free.
-    if (name === '' || name.includes('=', 1)) throw new ProcessUsageError('spawn: no name of a variable');
+    // Windows has variables with names such as `=C:`, so only the first character may be `=`.
+    if (name === '' || name.includes('=', 1))
+      throw new ProcessUsageError('spawn: the name of a variable must not be empty or contain "="');
     variables[name] = requireText('spawn', 'the value of a variable', value);
   }
   return variables;

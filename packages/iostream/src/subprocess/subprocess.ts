@@ -1,5 +1,4 @@
-// This room knows child processes whose standard input and output are streams. It does not know how processes are
-// supervised: `@landspout/ioloop` has that.
+// Child processes whose standard input and output are streams. To supervise processes, see `@landspout/ioloop`.
 
 import { AsyncResource } from 'node:async_hooks';
 import type { ChildProcess } from 'node:child_process';
@@ -15,11 +14,11 @@ import { CalledProcessError, processChecks, requireProcessSignal } from './subpr
 import { planSubprocess, type SubprocessOptions, type SubprocessPlan } from './subprocess-options.ts';
 
 export interface WaitForExitOptions {
-  /** Whether a code other than 0 is an error. Default true. */
+  /** Whether to reject if the return code is not 0. Default: true. */
   readonly raiseError?: boolean;
-  /** Stops the wait; the child runs on. */
+  /** Cancels the wait; the child keeps running. */
   readonly signal?: AbortSignal;
-  /** Most milliseconds to wait; default: no limit. */
+  /** How long to wait, in milliseconds. Default: no limit. */
   readonly timeoutMs?: number;
 }
 
@@ -30,15 +29,15 @@ const WAIT_OPTIONS: OptionNames<WaitForExitOptions> = {
 };
 
 /**
- * A child process, with streams for what it reads and writes.
+ * A child process, with streams for its standard input and output.
  *
- * `stdin` is for writing: `endWrite()` is the child's end of file. `stdout` and `stderr` are for reading: they end
- * when nobody has the other end any longer, which may be long after the exit where the child has left children of its
- * own. A child whose output is not read stands still once some hundred kilobytes of it wait; no byte is lost. Read
- * each stream to its end, or {@link close}.
+ * `stdin` is writable; `endWrite()` is the end of file for the child. `stdout` and `stderr` are readable; they end when
+ * the last process that has the other end closes it, which may be long after the exit if the child has started children
+ * of its own. If its output is not read, the child blocks after some hundred kilobytes; no byte is lost. Read each
+ * stream to its end, or call {@link close}.
  *
- * A running child keeps the process alive until {@link unref}. No shell stands between: where one is wanted, it is the
- * command.
+ * A running child keeps this process alive unless {@link unref} is called. No shell is involved: to use one, pass it as
+ * the command.
  */
 export class Subprocess {
   readonly command: string;
@@ -55,19 +54,19 @@ export class Subprocess {
   #exitSignal: NodeJS.Signals | undefined;
   #exitCallback: ((returnCode: number) => unknown) | undefined;
   #killTimer: ClockTimer | undefined;
-  /** What Node reports of a `kill` that was refused, while it is under way. */
+  /** The error that Node reports during a `kill` that fails. */
   #refusal: Error | undefined;
-  /** Why the child was told to end, where a signal of the caller did. */
+  /** The reason of the caller's `AbortSignal`, if that ended the child. */
   #abortReason: unknown;
 
   /**
    * Starts a program.
    *
-   * @param command - a path, or a name that is looked for in the PATH of `env`.
-   * @param args - its arguments, each as it is.
-   * @throws SystemError such as `ENOENT`, `EACCES` or `EMFILE`, its `syscall` `spawn` and its `address` the command,
-   *   or the folder where that is what is missing; ProcessUsageError `ERR_PROCESS_USAGE` and StreamUsageError
-   *   `ERR_STREAM_USAGE` for what cannot be meant; the reason of `signal` when it has aborted. Nothing stays open.
+   * @param command - a path, or a name that is looked up in the PATH of `env`.
+   * @param args - its arguments, passed on unchanged.
+   * @throws SystemError such as `ENOENT`, `EACCES` or `EMFILE`, with `syscall` `spawn` and the command as `address`, or
+   *   the folder if that is missing; ProcessUsageError `ERR_PROCESS_USAGE` or StreamUsageError `ERR_STREAM_USAGE` if an
+   *   argument or option is invalid; the reason of `signal` if that is aborted. Nothing stays open then.
    *
    * @example
    * const child = await Subprocess.spawn('sort', ['-u'], { stdin: 'stream', stdout: 'stream' });
@@ -108,24 +107,24 @@ export class Subprocess {
   }
 
   /**
-   * The exit code, or the negative number of the signal that ended the child; `undefined` while it runs. Node has no
-   * names for the real-time signals, and says 0 of a child that one of those has ended.
+   * The exit code, or the negative number of the signal that ended the child; `undefined` while it is running. Node has
+   * no names for real-time signals: if one of those ended the child, it reports 0.
    */
   get returnCode(): number | undefined {
     return this.#returnCode;
   }
 
-  /** The signal that ended the child, such as `SIGKILL`, where one did. */
+  /** The signal that ended the child, such as `SIGKILL`; `undefined` if none did. */
   get exitSignal(): NodeJS.Signals | undefined {
     return this.#exitSignal;
   }
 
   /**
-   * Sends a signal to the child, and to nobody else: its own children run on.
+   * Sends a signal to the child only; its own children keep running.
    *
-   * @param signal - a name or number; 0 asks whether there is a child to be signalled. Default `SIGTERM`.
+   * @param signal - a name or number. 0 checks whether the child can be signalled. Default: `SIGTERM`.
    * @returns whether it was sent; false after the exit.
-   * @throws SystemError such as `EPERM`; ProcessUsageError `ERR_PROCESS_USAGE` for what is no signal.
+   * @throws SystemError such as `EPERM`; ProcessUsageError `ERR_PROCESS_USAGE` if `signal` is not a signal.
    */
   kill(signal: NodeJS.Signals | number = 'SIGTERM'): boolean {
     requireProcessSignal('kill', signal);
@@ -136,11 +135,11 @@ export class Subprocess {
   }
 
   /**
-   * Waits for the exit; not for the streams, which others may hold open.
+   * Waits for the exit, but not for the end of the streams, which other processes may hold open.
    *
    * @returns the exit code, or the negative number of the signal.
-   * @throws CalledProcessError `ERR_PROCESS_FAILED` when it is not 0, unless `raiseError` is false; LoopTimeoutError
-   *   `ERR_LOOP_TIMEOUT` when `timeoutMs` pass first; the reason of `signal`. The child runs on then.
+   * @throws CalledProcessError `ERR_PROCESS_FAILED` if that is not 0, unless `raiseError` is false; LoopTimeoutError
+   *   `ERR_LOOP_TIMEOUT` if `timeoutMs` pass first, or the reason of `signal`: the child keeps running then.
    */
   async waitForExit(options: WaitForExitOptions = {}): Promise<number> {
     processChecks.options('waitForExit', options, WAIT_OPTIONS);
@@ -154,8 +153,8 @@ export class Subprocess {
   }
 
   /**
-   * Calls `callback(returnCode)` one turn after the exit, also when that is past, in the async context of this call.
-   * Takes the place of the callback before. What it throws is logged by the loop.
+   * Calls `callback(returnCode)` one loop iteration after the exit, even if the child has already exited, in the async
+   * context of this call. Replaces the previous callback. An error of the callback is logged by the loop.
    */
   setExitCallback(callback: (returnCode: number) => unknown): void {
     processChecks.callback('setExitCallback', 'callback', callback);
@@ -164,39 +163,40 @@ export class Subprocess {
   }
 
   /**
-   * Writes `input` and ends stdin, reads both outputs to their ends at the same time, and waits for the exit. What the
-   * child does not want of the input is lost. The outputs end with the last process that has them.
+   * Writes `input` and ends stdin, reads both outputs to their ends at the same time, and waits for the exit. Input
+   * that the child does not read is lost. An output ends when the last process that has it open closes it.
    *
-   * @param input - bytes, which belong to the stream from here on, or text as UTF-8.
-   * @throws SubprocessLimitError `ERR_PROCESS_OUTPUT` when an output passes `maxBytes`: then the child was ended and
-   *   its streams are closed. LoopTimeoutError `ERR_LOOP_TIMEOUT`, or the reason of `signal`: then the child runs on,
-   *   no byte of its output is lost, and a call without input goes on. ProcessUsageError `ERR_PROCESS_USAGE` for input
-   *   without an open stdin; StreamUsageError `ERR_STREAM_BUSY` when somebody else reads.
+   * @param input - bytes, owned by the stream after the call, or text, which is encoded as UTF-8.
+   * @throws SubprocessLimitError `ERR_PROCESS_OUTPUT` if an output exceeds `maxBytes`: the child was ended and its
+   *   streams are closed then. LoopTimeoutError `ERR_LOOP_TIMEOUT`, or the reason of `signal`: the child keeps running
+   *   then, no byte of its output is lost, and another call without input continues. ProcessUsageError
+   *   `ERR_PROCESS_USAGE` if there is input but no open stdin; StreamUsageError `ERR_STREAM_BUSY` if another read is
+   *   waiting.
    */
   communicate(input?: string | Uint8Array, options: CommunicateOptions = {}): Promise<CommunicateResult> {
     return communicate(this, input, options);
   }
 
-  /** Keeps the process alive while the child runs, which is so from the start. */
+  /** Keeps this process alive while the child is running, which is the default. */
   ref(): void {
     this.#child.ref();
     for (const stream of this.#streams) stream.ref();
   }
 
-  /** Lets the process exit although the child runs. */
+  /** Lets this process exit while the child is running. */
   unref(): void {
     this.#child.unref();
     for (const stream of this.#streams) stream.unref();
   }
 
   /**
-   * Closes the streams and ends the child: SIGTERM, and SIGKILL when it has not ended after `killAfterMs`. Resolves
-   * after the exit. Idempotent.
+   * Closes the streams and ends the child: sends SIGTERM, and SIGKILL if it has not exited after `killAfterMs`.
+   * Resolves after the exit. Idempotent.
    *
-   * @throws SystemError such as `EPERM` when the child must not be signalled. Then it runs on.
+   * @throws SystemError such as `EPERM` if the child cannot be signalled. It keeps running then.
    */
   async close(): Promise<void> {
-    this.#child.ref(); // somebody waits now
+    this.#child.ref(); // this call waits for the exit
     for (const stream of this.#streams) stream.close();
     this.#terminate();
     await this.#exited;
@@ -215,7 +215,10 @@ export class Subprocess {
     return [this.stdin, this.stdout, this.stderr].filter((stream) => stream !== undefined);
   }
 
-  /** The wait listens, as many share one listener there; a listener for each child would have Node warn of a leak. */
+  /**
+   * Uses `withTimeout`, whose waits share one listener per signal; with one listener for each child, Node would warn of
+   * a leak.
+   */
   #endWith(signal: AbortSignal): void {
     withTimeout(this.#exited, { signal }).catch(() => {
       if (this.#returnCode !== undefined) return;
@@ -223,7 +226,10 @@ export class Subprocess {
       try {
         this.#terminate();
       } catch (error) {
-        this.loop.logger.error({ error }, 'a child process could not be ended');
+        this.loop.logger.error(
+          { error },
+          'SIGTERM could not be sent to a child process, which keeps running',
+        );
       }
     });
   }
@@ -235,11 +241,14 @@ export class Subprocess {
       try {
         this.kill('SIGKILL');
       } catch (error) {
-        this.loop.logger.error({ error }, 'a child process could not be killed');
+        this.loop.logger.error(
+          { error },
+          'SIGKILL could not be sent to a child process, which keeps running',
+        );
       }
     };
     this.#killTimer = this.loop.clock.setTimeout(killForGood, this.#killAfterMs);
-    // The child itself keeps the process alive, if anything is to.
+    // The child itself keeps the process alive, unless it is unref'd.
     this.#killTimer.unref();
   }
 
@@ -247,7 +256,8 @@ export class Subprocess {
     this.#exitSignal = signal ?? undefined;
     this.#returnCode = signal === null ? (code as number) : -constants.signals[signal];
     this.#killTimer?.cancel();
-    // Nobody closes the stdin of a child that is gone; what is queued may still be for a child of its own.
+    // Node does not close the stdin of a child that has exited, since it no longer has the pipe; queued data may still
+    // be for a grandchild.
     this.stdin?.endWrite();
     this.#tellExit();
   }
@@ -257,7 +267,7 @@ export class Subprocess {
     try {
       this.loop.addCallback(this.#exitCallback, this.#returnCode as number);
     } catch (error) {
-      // A loop that was closed meanwhile has dropped what waited on it, and this with it.
+      // The loop was closed in the meantime and dropped its callbacks, so this one is dropped too.
       if (!(error instanceof LoopClosedError)) throw error;
     }
   }
