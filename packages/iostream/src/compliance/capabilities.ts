@@ -1,10 +1,10 @@
 import type { Transport } from '../transport.ts';
 
-/** Two joined transports that nobody is attached to. */
+/** Two connected transports to which no consumer is attached. */
 export interface CompliancePair {
   readonly a: Transport;
   readonly b: Transport;
-  /** Frees what the pair stands on. Both transports are closed before. */
+  /** Frees the resources of the pair. Called after both transports were closed. */
   close(): Promise<void>;
 }
 
@@ -14,25 +14,28 @@ export interface TestFramework {
   it(name: string, test: () => Promise<void>): void;
 }
 
-/** In what a transport differs from TCP. What it says that it cannot do is checked as well: what happens instead. */
+/** How a transport differs from TCP. Where a capability is missing, the suites check the behaviour that replaces it. */
 export interface TransportCapabilities {
   /**
-   * What the peer sees of a `reset`: `'told'` (default), an `ECONNRESET`; `'as-end'`, what it sees of a close, since
-   * there is no such thing: Unix sockets and pipes.
+   * How the peer notices a `reset`: `'told'` (default) means by `ECONNRESET`; `'as-end'` means in the same way as a
+   * close, for transports without a reset, such as Unix sockets and pipes.
    */
   readonly reset?: 'told' | 'as-end';
   /**
-   * Whether one direction can end while the other goes on. Default true. False for what ends both with either, as a
-   * Duplex does that was made without `allowHalfOpen`.
+   * Whether one direction can end while the other stays open. Default: true. False for a transport in which the end of
+   * one direction ends both, such as a Duplex created without `allowHalfOpen`.
    */
   readonly halfClose?: boolean;
   /**
-   * Whether who writes nothing hears at once that its peer has closed both directions. Default false, as over TCP: a
-   * close looks like the end of one direction there, until something is written. True for Unix sockets, and on the
-   * native backend for the writing end of a pipe.
+   * Whether a transport that writes nothing notices at once that its peer has closed both directions. Default: false,
+   * as with TCP, where a close looks like the end of one direction until something is written. True for Unix sockets,
+   * and on the native backend for the writing end of a pipe.
    */
   readonly tellsClose?: boolean;
-  /** Whether bytes only go from `a` to `b`, as through a pipe. Default false. Cases that need both are left out then. */
+  /**
+   * Whether bytes only go from `a` to `b`, as through a pipe. Default: false. If true, the cases that need both
+   * directions are omitted.
+   */
   readonly oneWay?: boolean;
 }
 

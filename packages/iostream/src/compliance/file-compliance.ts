@@ -8,10 +8,10 @@ import { joined, samplePieces } from './sample-pieces.ts';
 import { RecordedEnd } from './transport-suite.ts';
 
 const MIB = 1024 * 1024;
-/** More than the kernel buffers of any system take for one connection. */
+/** More than the kernel of any system buffers for one connection. */
 const MORE_THAN_KERNELS_TAKE = 48 * MIB;
 
-/** Files through a stream over one end of a pair. */
+/** Sends files through a stream over one end of a pair. */
 class FileTrial {
   readonly stream: IOStream;
   readonly peer: RecordedEnd;
@@ -24,7 +24,7 @@ class FileTrial {
     this.#folder = folder;
   }
 
-  /** A new file, open for reading and writing, which is deleted with its folder. */
+  /** Creates a file, open for reading and writing. It is deleted with its folder. */
   async file(content: Uint8Array | string = '') {
     this.#files += 1;
     const handle = await open(join(this.#folder, `${this.#files}`), 'w+');
@@ -32,7 +32,7 @@ class FileTrial {
     return handle;
   }
 
-  /** A file that is being sent to a peer who does not read yet, and is larger than the way holds. */
+  /** Begins to send a file that is larger than the connection can buffer, to a peer that does not read yet. */
   async begun(options: { signal?: AbortSignal } = {}) {
     const file = await this.file();
     await file.truncate(MORE_THAN_KERNELS_TAKE);
@@ -41,7 +41,7 @@ class FileTrial {
     return { file, sent };
   }
 
-  /** All that comes until the peer's stream ends. */
+  /** Reads everything until the peer's stream ends. */
   async readAll(): Promise<Buffer> {
     this.peer.act((transport) => transport.resume());
     await this.peer.until(({ endings, closings }) => endings + closings > 0);
@@ -49,7 +49,10 @@ class FileTrial {
   }
 }
 
-/** The part of the suite that sends files: the same results, whether by the transport's own way or by reading. */
+/**
+ * Registers the cases that send files. The results must be the same whether the transport sends the file itself or the
+ * stream reads it.
+ */
 export function fileCompliance({ it }: TestFramework, makePair: () => Promise<CompliancePair>): void {
   const check = (
     behaviour: string,
@@ -98,9 +101,9 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
       const parts = ['before;', ...expected.slice(0, 2), 'between;', expected[2] as Buffer];
       assert.ok(
         received.equals(joined([...parts, sample.subarray(0, 70_000), 'behind'])),
-        'other bytes came than were sent',
+        'the received bytes differ from the sent ones',
       );
-      // The position of the handle is its owner's.
+      // The position of the file handle must not be changed: it belongs to the caller.
       assert.equal((await file.readFile()).length, 0);
       await file.close();
     },
@@ -120,7 +123,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     await file.close();
   });
 
-  check('sends what lies beyond 4 GiB', async (trial) => {
+  check('sends the part of a file beyond 4 GiB', async (trial) => {
     const file = await trial.file();
     const size = 5 * 1024 * MIB;
     await file.truncate(size);
@@ -134,7 +137,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
   });
 
   check(
-    '[STR-08] says that a file has left only when it has, behind what leaves slowly',
+    '[STR-08] resolves sendFile only after the file was sent, after all that was queued before it',
     async (trial) => {
       const { stream } = trial;
       const file = await trial.file('a few bytes');
@@ -155,7 +158,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
   );
 
   check(
-    '[STR-08] counts a file as queued but not against the limit, and what is behind it as both',
+    '[STR-08] counts a file as queued but not towards the limit, and later writes as both',
     async (trial) => {
       const { stream } = trial;
       const { sent, file } = await trial.begun();
@@ -164,7 +167,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
       const drained = stream.waitDrained({ toBytes: 0 });
       void stream.write(Buffer.alloc(MIB / 2));
       assert.throws(() => void stream.write(Buffer.alloc(MIB)), { code: 'ERR_STREAM_WRITE_BUFFER_FULL' });
-      // Each that waits has a price too.
+      // Each waiting file counts towards the limit too.
       const more = Array.from({ length: 1024 }, () => stream.sendFile(file, { end: 1 }));
       await assert.rejects(Promise.all(more), { code: 'ERR_STREAM_WRITE_BUFFER_FULL' });
       trial.peer.act((transport) => transport.resume());
@@ -175,7 +178,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     },
   );
 
-  check('breaks the connection off when the file has become shorter', async (trial) => {
+  check('resets the connection if the file has become shorter', async (trial) => {
     const { stream } = trial;
     const { file, sent } = await trial.begun();
     const written = stream.write('never');
@@ -191,7 +194,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     await file.close();
   });
 
-  check('breaks the connection off when the file cannot be read', async (trial) => {
+  check('resets the connection if the file cannot be read', async (trial) => {
     const folder = await open(tmpdir());
     const sent = trial.stream.sendFile(folder, { end: 10 });
     await assert.rejects(sent, { code: 'ERR_STREAM_FILE_UNREADABLE' });
@@ -201,7 +204,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     await folder.close();
   });
 
-  check('resets a stream in the middle of a file that is aborted', async (trial) => {
+  check('resets the stream if a file is aborted while it is being sent', async (trial) => {
     const { stream } = trial;
     const stop = new AbortController();
     const { file, sent } = await trial.begun({ signal: stop.signal });
@@ -213,7 +216,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     await file.close();
   });
 
-  check('passes over a file that is aborted before its first byte, and goes on behind it', async (trial) => {
+  check('skips a file that is aborted before its first byte, and sends what follows it', async (trial) => {
     const { stream } = trial;
     const stop = new AbortController();
     const { file, sent } = await trial.begun();
@@ -230,7 +233,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     await file.close();
   });
 
-  check('[STR-10] fails the files of a stream that closes, and lets go of them', async (trial) => {
+  check('[STR-10] rejects for the files of a stream that closes, and releases them', async (trial) => {
     const { stream } = trial;
     const { file, sent } = await trial.begun();
     const next = stream.sendFile(file);
@@ -242,7 +245,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
     await file.close();
   });
 
-  check('[STR-10] closes gracefully only when the file has left', async (trial) => {
+  check('[STR-10] closes gracefully only after the file was sent', async (trial) => {
     const { file, sent } = await trial.begun();
     trial.stream.closeGracefully();
     assert.equal((await trial.readAll()).length, MORE_THAN_KERNELS_TAKE);

@@ -1,5 +1,6 @@
 /**
- * What every `Transport` must do, and an `IOStream` over it, as suites for any test framework: run them on your own.
+ * Test suites for any test framework that check what every `Transport` must do, and an `IOStream` over it. Run them on
+ * your own transport.
  *
  * @packageDocumentation
  */

@@ -1,7 +1,7 @@
-/** Lengths around everything that an implementation may treat specially. */
+/** Lengths around every size that an implementation may treat specially. */
 const LENGTHS = [1, 17, 0, 1460, 2048, 2049, 16_384, 16_385, 65_535, 65_537, 300_000, 3, 131_073, 1, 1];
 
-/** Strings (latin1, every byte value) and byte arrays in turn, more than 1 MiB of them, none like another. */
+/** Alternates strings (latin1, every byte value) and byte arrays, more than 1 MiB in total, all different. */
 export function samplePieces(): (string | Uint8Array)[] {
   const pieces: (string | Uint8Array)[] = [];
   let state = 0x2545f491;
@@ -9,7 +9,7 @@ export function samplePieces(): (string | Uint8Array)[] {
     for (const length of LENGTHS) {
       const bytes = Buffer.alloc(length);
       for (let i = 0; i < length; i += 1) {
-        // A linear congruence: the same bytes in every run, and no two stretches alike.
+        // A linear congruential generator: the same bytes in every run, and no repeated section.
         state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
         bytes[i] = state >>> 24;
       }

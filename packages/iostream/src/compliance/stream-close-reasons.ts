@@ -12,10 +12,10 @@ interface Way {
 
 const ended = (stream: StreamPair['b']) => until(() => stream.isEnded);
 
-/** What each side does, and what `b` says of it. Both read, as streams in use do. */
+/** What each side does, and the `closeReason` of `b` after that. Both sides read, as streams in use do. */
 const WAYS: readonly Way[] = [
   {
-    name: 'peer-ended when the peer ends and then we do',
+    name: 'peer-ended if the peer ends and then we do',
     reason: 'peer-ended',
     async does({ a, b }) {
       a.endWrite();
@@ -24,7 +24,7 @@ const WAYS: readonly Way[] = [
     },
   },
   {
-    name: 'peer-ended when the peer ends and we close then',
+    name: 'peer-ended if the peer ends and then we close',
     reason: 'peer-ended',
     async does({ a, b }) {
       a.endWrite();
@@ -33,7 +33,7 @@ const WAYS: readonly Way[] = [
     },
   },
   {
-    name: 'we-ended when we end and then the peer does',
+    name: 'we-ended if we end and then the peer does',
     reason: 'we-ended',
     needs: 'half-close',
     async does({ a, b }) {
@@ -43,7 +43,7 @@ const WAYS: readonly Way[] = [
     },
   },
   {
-    name: 'we-ended when we end and close then',
+    name: 'we-ended if we end and then close',
     reason: 'we-ended',
     needs: 'half-close',
     async does({ a, b }) {
@@ -52,24 +52,24 @@ const WAYS: readonly Way[] = [
       b.close();
     },
   },
-  { name: 'we-ended when we close', reason: 'we-ended', does: ({ b }) => b.close() },
+  { name: 'we-ended if we close', reason: 'we-ended', does: ({ b }) => b.close() },
   {
-    name: 'we-ended when we close although the peer resets in the same turn',
+    name: 'we-ended if we close, even if the peer resets in the same loop iteration',
     reason: 'we-ended',
     does({ a, b }) {
       a.reset();
       b.close();
     },
   },
-  { name: 'we-reset when we reset', reason: 'we-reset', does: ({ b }) => b.reset() },
+  { name: 'we-reset if we reset', reason: 'we-reset', does: ({ b }) => b.reset() },
   {
-    name: 'we-reset when we reset with an error',
+    name: 'we-reset if we reset with an error',
     reason: 'we-reset',
     code: 'E_OURS',
     does: ({ b }) => b.reset(coded('E_OURS')),
   },
   {
-    name: 'we-reset when we reset after the end of the peer',
+    name: 'we-reset if we reset after the peer has ended',
     reason: 'we-reset',
     needs: 'half-close',
     async does({ a, b }) {
@@ -79,26 +79,26 @@ const WAYS: readonly Way[] = [
     },
   },
   {
-    name: 'timeout when a deadline of ours closes it',
+    name: 'timeout if a deadline of ours closes it',
     reason: 'timeout',
     code: 'ERR_SOMETHING_TIMEOUT',
     does: ({ b }) => b.close(coded('ERR_SOMETHING_TIMEOUT')),
   },
   {
-    name: 'timeout when the system had no answer',
+    name: 'timeout if the system reports that the peer does not respond',
     reason: 'timeout',
     code: 'ETIMEDOUT',
     does: ({ b }) => b.close(coded('ETIMEDOUT')),
   },
   {
-    name: 'error when a bug closes it',
+    name: 'error if a bug closes it',
     reason: 'error',
     code: 'E_BUG',
     does: ({ b }) => b.close(coded('E_BUG')),
   },
 ];
 
-/** `closeReason`: who closed, and how. */
+/** Cases of `closeReason`: which side closed, and how. */
 export function streamCloseReasons(suite: StreamSuite): void {
   for (const { name, reason, code, needs, does } of WAYS) {
     const test = async (pair: StreamPair): Promise<void> => {
@@ -111,11 +111,11 @@ export function streamCloseReasons(suite: StreamSuite): void {
       await b.waitClosed();
       assert.deepEqual([b.closeReason, codeOf(b.error)], [reason, code]);
     };
-    if (needs === 'half-close') suite.checkHalfClose(`[STR-10] says ${name}`, test);
-    else suite.check(`[STR-10] says ${name}`, test);
+    if (needs === 'half-close') suite.checkHalfClose(`[STR-10] has the close reason ${name}`, test);
+    else suite.check(`[STR-10] has the close reason ${name}`, test);
   }
 
-  suite.check('[STR-10] says what came first, and no later close changes it', async ({ a, b }) => {
+  suite.check('[STR-10] keeps the first close reason if it is closed again', async ({ a, b }) => {
     const called = closeCallback(a);
     const first = coded('E_FIRST');
     a.close(first);
@@ -127,7 +127,7 @@ export function streamCloseReasons(suite: StreamSuite): void {
     b.close();
   });
 
-  suite.check('[STR-03] says limit when one was passed', async ({ a, b }) => {
+  suite.check('[STR-03] has the close reason limit if a limit was exceeded', async ({ a, b }) => {
     await a.write('0123456789');
     await b.readUntil(';', { maxBytes: 5 }).catch(() => {});
     assert.equal(b.closeReason, 'limit');

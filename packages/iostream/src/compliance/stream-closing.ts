@@ -11,14 +11,14 @@ import {
   until,
 } from './stream-suite.ts';
 
-/** More than the kernel buffers of any system take for one connection. */
+/** More than the kernel of any system buffers for one connection. */
 const MUCH = 24 * 1024 * 1024;
 const TAKES_MUCH = { maxWriteBufferBytes: 2 * MUCH };
 
-/** What our own close leaves behind, and whom it tells in which order. */
+/** Cases of our own close: what can still be read, and in which order reads, writes and callbacks are settled. */
 export function streamClosing(suite: StreamSuite): void {
   suite.check(
-    '[STR-05] serves each kind of read after the close from what had come, in order',
+    '[STR-05] serves each kind of read after the close from the buffered bytes, in order',
     async ({ a, b }) => {
       await a.write('0line\nmatch;12partial');
       await b.readBytes(1);
@@ -38,7 +38,7 @@ export function streamClosing(suite: StreamSuite): void {
   );
 
   suite.check(
-    '[STR-10] answers a read that can be answered when it closes, and fails the next',
+    '[STR-10] resolves a read that the buffer satisfies when it closes, and rejects the next',
     async ({ a, b }) => {
       const all = b.readUntilClose();
       await a.write('what came');
@@ -50,7 +50,7 @@ export function streamClosing(suite: StreamSuite): void {
   );
 
   suite.checkBothWays(
-    '[STR-10] answers a satisfiable read first, then fails what waits, then calls back a turn later',
+    '[STR-10] resolves a satisfiable read, then rejects other waits, then calls back one loop iteration later',
     async ({ a, b }) => {
       await a.write('so far');
       const events: string[] = [];
@@ -76,7 +76,7 @@ export function streamClosing(suite: StreamSuite): void {
   );
 
   suite.checkBothWays(
-    '[STR-10] goes on settling when a continuation of one wait uses the stream again',
+    '[STR-10] settles all waits even if the continuation of one uses the stream again',
     async ({ b }) => {
       const write = b.write(Buffer.alloc(MUCH)).catch(() => assertClosed(b.write('again')));
       const read = b.readBytes(1).catch(() => assertClosed(b.readBytes(1)));
@@ -87,7 +87,7 @@ export function streamClosing(suite: StreamSuite): void {
   );
 
   suite.check(
-    '[STR-10] calls each callback once, also those that come late or call close again',
+    '[STR-10] calls each close callback once, including late ones and those that close again',
     async ({ b }) => {
       const calls: string[] = [];
       b.setCloseCallback(() => {
@@ -107,7 +107,7 @@ export function streamClosing(suite: StreamSuite): void {
     },
   );
 
-  suite.check('[STR-10] is waited for until a signal says otherwise', async ({ b }) => {
+  suite.check('[STR-10] cancels waitClosed if its signal aborts', async ({ b }) => {
     const controller = new AbortController();
     const waiting = failureOf(b.waitClosed({ signal: controller.signal }));
     const reason = new Error('enough');
@@ -124,7 +124,7 @@ export function streamClosing(suite: StreamSuite): void {
     await b.waitClosed({ signal: controller.signal });
   });
 
-  suite.check('[STR-13] leaves settings without effect and without harm after the close', async ({ a }) => {
+  suite.check('[STR-13] ignores settings after the close', async ({ a }) => {
     a.setNoDelay(false);
     a.setNoDelay(true);
     a.close();
@@ -137,7 +137,7 @@ export function streamClosing(suite: StreamSuite): void {
   });
 
   suite.check(
-    '[STR-10] fails a waiting read when it closes gracefully: what still comes is thrown away',
+    '[STR-10] rejects a waiting read when it closes gracefully, and discards later bytes',
     async ({ a, b }) => {
       const failed = assertClosed(b.readBytes(10));
       b.closeGracefully();
@@ -148,7 +148,7 @@ export function streamClosing(suite: StreamSuite): void {
   );
 
   suite.check(
-    '[STR-10] closes gracefully only when all that was written has left',
+    '[STR-10] closes gracefully only after everything written was sent',
     async ({ a, b }) => {
       void a.write(Buffer.alloc(MUCH));
       a.closeGracefully(20_000);
@@ -161,7 +161,7 @@ export function streamClosing(suite: StreamSuite): void {
   );
 
   suite.checkHalfClose(
-    '[STR-10] closes gracefully: a peer that is still sending gets the last words (RFC 9112 §9.6)',
+    '[STR-10] closes gracefully: a peer that is still sending gets the last bytes (RFC 9112 §9.6)',
     async ({ a, b }) => {
       void a.write(Buffer.alloc(512 * 1024));
       await b.readBytes(1);
@@ -186,11 +186,11 @@ export function streamClosing(suite: StreamSuite): void {
         a.flush();
         a.reset();
         await a.waitClosed();
-        // Where bytes go one way, the end of them may have closed it.
+        // If bytes go one way, the end may already have closed the stream.
         const isReset = !suite.capabilities.oneWay || a.closeReason !== 'we-ended';
         if (isReset) assert.equal(a.closeReason, 'we-reset');
         assert.equal(a.error, undefined);
-        // It is told in some way: the end may have been on its way before the reset.
+        // The peer notices it in one way or the other: the end may have been sent before the reset.
         await b.readUntilClose();
         assert.ok(b.isEnded || b.isClosed);
         assert.ok(b.bytesReceived < MUCH);

@@ -16,12 +16,14 @@ import { StreamSuite } from './stream-suite.ts';
 import { streamWrites } from './stream-writes.ts';
 
 /**
- * Registers, under `name`, what an `IOStream` does over any transport: each case names the IDs of the checklist that
- * it holds (`[STR-03] …`). It goes with `transportCompliance`, which holds the transport by itself.
+ * Registers, under `name`, cases that check an `IOStream` over any transport. The name of a case contains the IDs of
+ * the checklist that it covers (`[STR-03] …`). Use it together with `transportCompliance`, which checks the transport
+ * by itself.
  *
- * @param framework - such as vitest's `{ describe, it }`, or those of `node:test`.
- * @param makePair - makes a fresh pair for each case: `a` writes, and where bytes go both ways `b` answers.
- * @param capabilities - in what the transport differs from TCP. Where it says no, the case holds what happens instead.
+ * @param framework - for example vitest's `{ describe, it }`, or that of `node:test`.
+ * @param makePair - creates a new pair for each case: `a` writes, and if bytes go both ways, `b` writes back.
+ * @param capabilities - how the transport differs from TCP. Where a capability is missing, the cases check the
+ *   behaviour that replaces it.
  *
  * @example
  * streamCompliance('my tunnel', { describe, it }, async () => {

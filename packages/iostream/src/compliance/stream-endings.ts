@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { assertClosed, closeCallback, type StreamSuite, text, turns, until } from './stream-suite.ts';
 
-/** More than the kernel buffers of any system take for one connection. */
+/** More than the kernel of any system buffers for one connection. */
 const MUCH = 24 * 1024 * 1024;
 const TAKES_MUCH = { maxWriteBufferBytes: 2 * MUCH };
 
-/** The end of one direction, and what becomes of the other. */
+/** Cases of the end of one direction and its effect on the other. */
 export function streamEndings(suite: StreamSuite): void {
   const { halfClose, oneWay } = suite.capabilities;
 
   suite.checkHalfClose(
-    '[STR-12] is still written to, however much, when the peer has shut down its side',
+    '[STR-12] still writes any amount after the peer has shut down its side',
     async ({ a, b }) => {
       await a.write('question');
       a.endWrite();
@@ -28,7 +28,7 @@ export function streamEndings(suite: StreamSuite): void {
   );
 
   suite.checkHalfClose(
-    '[STR-12] finishes what is queued when the peer shuts down its side meanwhile',
+    '[STR-12] sends everything queued if the peer shuts down its side meanwhile',
     async ({ a, b }) => {
       const written = b.write(Buffer.alloc(MUCH));
       const failed = assertClosed(b.readBytes(1));
@@ -43,7 +43,7 @@ export function streamEndings(suite: StreamSuite): void {
   );
 
   suite.checkHalfClose(
-    '[STR-12] goes on reading when it has shut down its own side, after all that was queued',
+    '[STR-12] still reads after it has sent everything queued and shut down its own side',
     async ({ a, b }) => {
       void a.write(Buffer.alloc(MUCH));
       a.endWrite();
@@ -60,18 +60,21 @@ export function streamEndings(suite: StreamSuite): void {
     TAKES_MUCH,
   );
 
-  suite.checkHalfClose('[STR-12] shuts down its side once, however often it is told to', async ({ a, b }) => {
-    a.endWrite();
-    a.endWrite();
-    assert.equal((await b.readUntilClose()).length, 0);
-    a.endWrite();
-    await b.write('here');
-    assert.equal(text(await a.readBytes(4)), 'here');
-    assert.equal(a.isClosed, false);
-  });
+  suite.checkHalfClose(
+    '[STR-12] shuts down its side once, however often endWrite is called',
+    async ({ a, b }) => {
+      a.endWrite();
+      a.endWrite();
+      assert.equal((await b.readUntilClose()).length, 0);
+      a.endWrite();
+      await b.write('here');
+      assert.equal(text(await a.readBytes(4)), 'here');
+      assert.equal(a.isClosed, false);
+    },
+  );
 
   suite.checkHalfClose(
-    '[STR-11] is told of an end, which is no close, and calls back at the close',
+    '[STR-11] notices the end of the peer without closing, and calls back at the close',
     async ({ a, b }) => {
       let isCalled = false;
       const called = closeCallback(b).then(() => {
@@ -89,7 +92,7 @@ export function streamEndings(suite: StreamSuite): void {
 
   if (!halfClose && !oneWay) {
     suite.check(
-      '[STR-12] [STR-11] ends both directions with one, and loses nothing that was sent',
+      '[STR-12] [STR-11] ends both directions if one ends, and loses no bytes',
       async ({ a, b }) => {
         const called = Promise.all([closeCallback(a), closeCallback(b)]);
         void a.write(Buffer.alloc(1_000_000, 'question'));
@@ -104,12 +107,15 @@ export function streamEndings(suite: StreamSuite): void {
   }
 
   if (oneWay) {
-    suite.check('[STR-12] is ended from the start in the direction that there is not', async ({ a, b }) => {
-      assert.deepEqual([a.isEnded, a.isWriteEnded, b.isEnded, b.isWriteEnded], [true, false, false, true]);
-      await assertClosed(a.readBytes(1));
-      await assertClosed(b.write('x'));
-      assert.deepEqual([a.isClosed, b.isClosed], [false, false]);
-    });
+    suite.check(
+      '[STR-12] is ended from the start in the direction that it does not have',
+      async ({ a, b }) => {
+        assert.deepEqual([a.isEnded, a.isWriteEnded, b.isEnded, b.isWriteEnded], [true, false, false, true]);
+        await assertClosed(a.readBytes(1));
+        await assertClosed(b.write('x'));
+        assert.deepEqual([a.isClosed, b.isClosed], [false, false]);
+      },
+    );
 
     suite.check('[STR-12] [STR-11] closes both ends when the writer ends', async ({ a, b }) => {
       const called = Promise.all([closeCallback(a), closeCallback(b)]);

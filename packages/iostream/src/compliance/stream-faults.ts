@@ -13,7 +13,7 @@ import {
   until,
 } from './stream-suite.ts';
 
-/** More than the kernel buffers of any system take for one connection. */
+/** More than the kernel of any system buffers for one connection. */
 const MUCH = 24 * 1024 * 1024;
 const TAKES_MUCH = { maxWriteBufferBytes: 2 * MUCH };
 
@@ -24,14 +24,14 @@ const READS: Readonly<Record<string, (stream: IOStream) => Promise<unknown>>> = 
   readUntilRegex: (stream) => stream.readUntilRegex(/x+$/),
 };
 
-/** A peer that resets, or closes, or is gone. */
+/** Cases of a peer that resets, closes, or is gone. */
 export function streamFaults(suite: StreamSuite): void {
   const { reset, tellsClose, halfClose, oneWay } = suite.capabilities;
   const isTold = reset === 'told';
-  /** Whether a peer that sends nothing any more is a peer that is gone. */
+  /** Whether the end of the peer's direction also closes the connection. */
   const closesWithEnd = oneWay || !halfClose || tellsClose;
 
-  /** What a stream that reads, or watches, comes to when its peer closes. */
+  /** Asserts the state of a stream that reads or has a close callback, after its peer has closed. */
   const assertEnded = async (stream: IOStream): Promise<void> => {
     await until(() => stream.isEnded);
     if (!closesWithEnd) {
@@ -43,7 +43,7 @@ export function streamFaults(suite: StreamSuite): void {
     assert.deepEqual([stream.closeReason, stream.error], ['peer-ended', undefined]);
   };
 
-  /** The same when it resets. */
+  /** The same after its peer has reset. */
   const assertBroken = async (stream: IOStream): Promise<void> => {
     if (isTold) {
       await until(() => stream.isClosed);
@@ -55,7 +55,7 @@ export function streamFaults(suite: StreamSuite): void {
   };
 
   for (const [name, read] of Object.entries(READS)) {
-    suite.check(`[STR-01] [STR-12] fails ${name} that waits when the peer resets`, async ({ a, b }) => {
+    suite.check(`[STR-01] [STR-12] rejects a waiting ${name} when the peer resets`, async ({ a, b }) => {
       const failure = failureOf(read(b));
       a.reset();
       const error = await failure;
@@ -67,17 +67,20 @@ export function streamFaults(suite: StreamSuite): void {
     });
   }
 
-  suite.check('[STR-05] gives readUntilClose what had come before a reset', async ({ a, b }) => {
-    const read = b.readUntilClose();
-    await a.write('all that came');
-    await until(() => b.bytesReceived === 13);
-    a.reset();
-    assert.equal(text(await read), 'all that came');
-    await assertBroken(b);
-  });
+  suite.check(
+    '[STR-05] resolves readUntilClose with the bytes that arrived before a reset',
+    async ({ a, b }) => {
+      const read = b.readUntilClose();
+      await a.write('all that came');
+      await until(() => b.bytesReceived === 13);
+      a.reset();
+      assert.equal(text(await read), 'all that came');
+      await assertBroken(b);
+    },
+  );
 
   suite.check(
-    '[STR-05] [STR-11] keeps what came before a reset for the close callback to read',
+    '[STR-05] [STR-11] keeps the bytes that arrived before a reset for the close callback to read',
     async ({ a, b }) => {
       await a.write('one\ntwo\n');
       assert.equal(text(await b.readUntil('\n')), 'one\n');
@@ -89,7 +92,7 @@ export function streamFaults(suite: StreamSuite): void {
     },
   );
 
-  suite.check('[STR-10] calls the close callback once, after the reads were answered', async ({ a, b }) => {
+  suite.check('[STR-10] calls the close callback once, after the reads were settled', async ({ a, b }) => {
     const events: string[] = [];
     const read = b.readBytes(10).catch(() => void events.push('read failed'));
     const called = closeCallback(b).then(() => void events.push('closed'));
@@ -103,7 +106,7 @@ export function streamFaults(suite: StreamSuite): void {
     assert.deepEqual(events, ['read failed', 'closed']);
   });
 
-  suite.check('[STR-11] hears of the reset of an idle peer when somebody wants to know', async ({ a, b }) => {
+  suite.check('[STR-11] notices the reset of an idle peer if there is a close callback', async ({ a, b }) => {
     const called = closeCallback(b);
     a.reset();
     await assertBroken(b);
@@ -111,7 +114,7 @@ export function streamFaults(suite: StreamSuite): void {
   });
 
   suite.check(
-    '[STR-11] does not look for the end of its peer until somebody wants to know',
+    '[STR-11] does not notice the end of its peer before there is a close callback',
     async ({ a, b }) => {
       a.close();
       await a.waitClosed();
@@ -123,7 +126,7 @@ export function streamFaults(suite: StreamSuite): void {
     },
   );
 
-  suite.check('[STR-11] hears of the close of an idle peer when somebody wants to know', async ({ a, b }) => {
+  suite.check('[STR-11] notices the close of an idle peer if there is a close callback', async ({ a, b }) => {
     const called = closeCallback(b);
     a.close();
     await assertEnded(b);
@@ -132,7 +135,7 @@ export function streamFaults(suite: StreamSuite): void {
 
   if (oneWay) {
     suite.check(
-      '[STR-11] [STR-12] hears that its reader has gone: at once, or by the next write',
+      '[STR-11] [STR-12] notices that its reader is gone: at once, or at the next write',
       async ({ a, b }) => {
         const called = closeCallback(a);
         b.close();
@@ -149,7 +152,7 @@ export function streamFaults(suite: StreamSuite): void {
   }
 
   suite.check(
-    '[STR-12] fails writes that wait when the peer resets, forgets the rest, and takes no more',
+    '[STR-12] rejects waiting writes when the peer resets, drops the queue, and refuses more',
     async ({ a, b }) => {
       const failed = [a.write(Buffer.alloc(MUCH)), a.waitDrained()].map((wait) => assertClosed(wait, BROKEN));
       await until(() => a.bytesSent > 0);
@@ -165,7 +168,7 @@ export function streamFaults(suite: StreamSuite): void {
   );
 
   suite.checkBothWays(
-    '[STR-10] fails a read and a write that wait together, each once, with one cause',
+    '[STR-10] rejects a waiting read and a waiting write once each, with the same cause',
     async ({ a, b }) => {
       const failures = [failureOf(a.write(Buffer.alloc(MUCH))), failureOf(a.readBytes(1))];
       await until(() => a.bytesSent > 0);
@@ -174,17 +177,17 @@ export function streamFaults(suite: StreamSuite): void {
       assert.equal(codesOf(write)[0], 'ERR_STREAM_CLOSED');
       assert.equal(codesOf(read)[0], 'ERR_STREAM_CLOSED');
       assert.match(String(codesOf(write)[1]), BROKEN);
-      // It may have had its end a moment before, which is no break.
+      // The stream may have ended before the reset, in which case there is no error.
       if (isTold) assert.equal(read?.cause, write?.cause);
     },
     TAKES_MUCH,
   );
 
-  suite.check('[STR-12] fails the writes to a peer that has closed, quietly', async ({ a, b }) => {
+  suite.check('[STR-12] rejects writes to a peer that has closed', async ({ a, b }) => {
     b.close();
     await b.waitClosed();
     const write = async (): Promise<never> => {
-      // A close may look like an end, until what is written is answered by a reset.
+      // A close may look like an end until a write is answered by a reset.
       for (;;) await a.write(Buffer.alloc(64 * 1024));
     };
     await assertClosed(write(), BROKEN);

@@ -9,7 +9,7 @@ import {
   until,
 } from './stream-suite.ts';
 
-/** `readInto`. */
+/** Cases of `readInto`. */
 export function streamIntoReads(suite: StreamSuite): void {
   suite.check("[STR-04] fills a reader's buffer and keeps the rest", async ({ a, b }) => {
     await a.write('abcdef');
@@ -32,7 +32,7 @@ export function streamIntoReads(suite: StreamSuite): void {
     },
   );
 
-  suite.check("[STR-04] answers with a part of a reader's buffer when partial", async ({ a, b }) => {
+  suite.check("[STR-04] resolves with a partly filled reader's buffer if partial", async ({ a, b }) => {
     await a.write('abc');
     const target = Buffer.alloc(10, '.');
     assert.equal(await b.readInto(target, { partial: true }), 3);
@@ -43,7 +43,7 @@ export function streamIntoReads(suite: StreamSuite): void {
     assert.equal(text(target), 'dec.......');
   });
 
-  suite.check('[STR-04] answers at once for an empty buffer', async ({ b }) => {
+  suite.check('[STR-04] resolves at once for an empty buffer', async ({ b }) => {
     assert.equal(await b.readInto(new Uint8Array(0)), 0);
     assert.equal(await b.readInto(new Uint8Array(0), { partial: true }), 0);
   });
@@ -77,7 +77,7 @@ export function streamIntoReads(suite: StreamSuite): void {
     assert.equal(text(await b.readUntilClose()), 'half');
   });
 
-  suite.check('[STR-04] takes memory that was transferred meanwhile for full', async ({ a, b }) => {
+  suite.check('[STR-04] reads 0 bytes into a buffer that was transferred meanwhile', async ({ a, b }) => {
     const target = new Uint8Array(10);
     const read = b.readInto(target);
     structuredClone(target.buffer, { transfer: [target.buffer] });
@@ -87,7 +87,7 @@ export function streamIntoReads(suite: StreamSuite): void {
   });
 
   suite.check(
-    '[STR-04] refuses what is no Uint8Array, and a buffer above the limit',
+    '[STR-04] refuses anything but a Uint8Array, and a buffer above the limit',
     async ({ a, b }) => {
       for (const target of [new Float64Array(2), 'text', undefined, new Uint8Array(1025)]) {
         await assertUsage(b.readInto(target as Uint8Array));

@@ -13,9 +13,9 @@ import {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** What bounds a read, and what a stream holds that nobody reads. */
+/** Cases of the limits of a read, and of what a stream buffers while no one reads. */
 export function streamReadLimits(suite: StreamSuite): void {
-  suite.check('[STR-03] takes a delimiter that ends exactly at maxBytes', async ({ a, b }) => {
+  suite.check('[STR-03] accepts a delimiter that ends exactly at maxBytes', async ({ a, b }) => {
     await a.write('0123456789\n');
     assert.equal(text(await b.readUntil('\n', { maxBytes: 11 })), '0123456789\n');
   });
@@ -33,7 +33,7 @@ export function streamReadLimits(suite: StreamSuite): void {
   for (const length of [1, 2, 7]) {
     const delimiter = 'ab'.repeat(4).slice(0, length);
     suite.check(
-      `[STR-03] meets a limit exactly by bytes that come alone, before "${delimiter}"`,
+      `[STR-03] applies the limit exactly to bytes that arrive one by one, before "${delimiter}"`,
       async ({ a, b }) => {
         const exact = b.readUntil(delimiter, { maxBytes: 20 + length });
         await sendByBytes(a, b, `${'x'.repeat(20)}${delimiter}`);
@@ -47,7 +47,7 @@ export function streamReadLimits(suite: StreamSuite): void {
     );
   }
 
-  suite.check('[STR-03] waits for a delimiter until the limit, and not a byte longer', async ({ a, b }) => {
+  suite.check('[STR-03] waits for a delimiter up to the limit, and not a byte longer', async ({ a, b }) => {
     let isOver = false;
     const failed = assertClosed(
       b.readUntil('\r\n', { maxBytes: 1000 }).finally(() => {
@@ -64,13 +64,13 @@ export function streamReadLimits(suite: StreamSuite): void {
     assert.deepEqual([b.isClosed, b.closeReason], [true, 'limit']);
   });
 
-  suite.check('[STR-04] reads until the end as much as maxBytes', async ({ a, b }) => {
+  suite.check('[STR-04] reads as much as maxBytes until the end', async ({ a, b }) => {
     await a.write('0123456789');
     a.endWrite();
     assert.equal(text(await b.readUntilClose({ maxBytes: 10 })), '0123456789');
   });
 
-  suite.check('[STR-04] closes when a byte more than maxBytes comes before the end', async ({ a, b }) => {
+  suite.check('[STR-04] closes if one byte more than maxBytes arrives before the end', async ({ a, b }) => {
     const failed = assertClosed(b.readUntilClose({ maxBytes: 9 }), 'ERR_STREAM_UNSATISFIABLE');
     await a.write('0123456789');
     await failed;
@@ -78,7 +78,7 @@ export function streamReadLimits(suite: StreamSuite): void {
   });
 
   suite.check(
-    '[STR-07] bounds every read by the buffer, whatever limit of its own it has',
+    '[STR-07] limits every read by the buffer, whatever its own limit',
     async ({ a, b }) => {
       await assertUsage(b.readBytes(1001));
       void a.write(Buffer.alloc(1000));
@@ -91,7 +91,7 @@ export function streamReadLimits(suite: StreamSuite): void {
   );
 
   suite.check(
-    '[STR-07] closes when more comes than the buffer may hold',
+    '[STR-07] closes if more arrives than the buffer may hold',
     async ({ a, b }) => {
       const failed = assertClosed(b.readUntilClose(), /^ERR_STREAM_(UNSATISFIABLE|READ_BUFFER_FULL)$/);
       void a.write(Buffer.alloc(200 * KIB));
@@ -102,7 +102,7 @@ export function streamReadLimits(suite: StreamSuite): void {
   );
 
   suite.check(
-    '[STR-07] ends the wait for a delimiter of a peer that never stops',
+    '[STR-07] ends the wait for a delimiter if the peer never stops sending',
     async ({ a, b }) => {
       const failed = assertClosed(b.readUntil('\n'), /^ERR_STREAM_/);
       let isGone = false;
@@ -118,7 +118,7 @@ export function streamReadLimits(suite: StreamSuite): void {
   );
 
   for (const maxBytes of [-1, 1.5, Number.NaN]) {
-    suite.check(`[STR-03] refuses ${maxBytes} for a limit, and the stream goes on`, async ({ a, b }) => {
+    suite.check(`[STR-03] refuses ${maxBytes} as a limit, and the stream stays open`, async ({ a, b }) => {
       await assertUsage(b.readUntil('\n', { maxBytes }));
       await assertUsage(b.readUntilClose({ maxBytes }));
       await assertUsage(b.readBytes(maxBytes));
@@ -130,7 +130,7 @@ export function streamReadLimits(suite: StreamSuite): void {
   }
 
   suite.check(
-    '[STR-09] reads nothing before somebody asks, and little ahead then',
+    '[STR-09] reads nothing before the first read, and little ahead after it',
     async ({ a, b }) => {
       void a.write(Buffer.alloc(32 * MIB));
       await untilStill(() => a.queuedBytes);

@@ -16,7 +16,7 @@ const READS: Readonly<Record<string, (stream: IOStream) => Promise<unknown>>> = 
 };
 const quiet = { received() {}, ended() {}, drained() {}, closed() {} };
 
-/** How a consumer fails. A rejection at the end comes later than the close of a stream that goes one way only. */
+/** How a consumer fails. A rejection of `ended` is not included: on a one-way stream it comes after the close. */
 const CONSUMER_FAILURES = [
   ['received', 'throws'],
   ['received', 'rejects'],
@@ -25,7 +25,9 @@ const CONSUMER_FAILURES = [
   ['ended', 'throws'],
 ] as const;
 
-/** One read at a time, each getting what it asked for: however the bytes come, and whoever else wants them. */
+/**
+ * Cases of reads: one at a time, each gets what it asked for, however the bytes arrive and whatever else tries to read.
+ */
 export function streamReads(suite: StreamSuite): void {
   suite.check('[STR-03] reads up to a delimiter and keeps the bytes after it', async ({ a, b }) => {
     await a.write('one\r\ntwo\r\nrest');
@@ -34,7 +36,7 @@ export function streamReads(suite: StreamSuite): void {
     assert.equal(text(await b.readBytes(4)), 'rest');
   });
 
-  suite.check('[STR-03] [STR-06] finds a delimiter that comes byte by byte', async ({ a, b }) => {
+  suite.check('[STR-03] [STR-06] finds a delimiter that arrives byte by byte', async ({ a, b }) => {
     const head = b.readUntil('\r\n\r\n');
     await sendByBytes(a, b, 'he\r\nad\r\n\r\ntail');
     assert.equal(text(await head), 'he\r\nad\r\n\r\n');
@@ -57,7 +59,7 @@ export function streamReads(suite: StreamSuite): void {
     assert.equal((await b.readUntilClose()).length, 0);
   });
 
-  suite.check('[STR-05] sees a message and the end that come in one go', async ({ a, b }) => {
+  suite.check('[STR-05] handles a message and the end that arrive together', async ({ a, b }) => {
     const line = b.readUntil('\n');
     a.send('line\nrest');
     a.endWrite();
@@ -67,7 +69,7 @@ export function streamReads(suite: StreamSuite): void {
   });
 
   suite.check(
-    '[STR-05] fails a waiting read when the peer ends first, and keeps its bytes',
+    '[STR-05] rejects a waiting read if the peer ends first, and keeps its bytes',
     async ({ a, b }) => {
       const failed = assertClosed(b.readUntil('\n'));
       await a.write('half a li');
@@ -79,7 +81,7 @@ export function streamReads(suite: StreamSuite): void {
     },
   );
 
-  suite.check('[STR-02] stops a read by its signal, and loses nothing', async ({ a, b }) => {
+  suite.check('[STR-02] cancels a read by its signal, and loses no bytes', async ({ a, b }) => {
     const controller = new AbortController();
     const failure = failureOf(b.readUntil('\n', { signal: controller.signal }));
     await a.write('half');
@@ -91,7 +93,7 @@ export function streamReads(suite: StreamSuite): void {
   });
 
   for (const [name, read] of Object.entries(READS)) {
-    suite.check(`[STR-02] refuses ${name} as a second read, and the first goes on`, async ({ a, b }) => {
+    suite.check(`[STR-02] refuses ${name} as a second read, and the first continues`, async ({ a, b }) => {
       const first = b.readBytes(2);
       await assertUsage(read(b), 'ERR_STREAM_BUSY');
       assert.throws(() => b.setConsumer(quiet), { code: 'ERR_STREAM_BUSY' });
@@ -105,20 +107,20 @@ export function streamReads(suite: StreamSuite): void {
     });
   }
 
-  suite.check('[STR-02] says that it is closed rather than that it is read', async ({ b }) => {
+  suite.check('[STR-02] reports that it is closed rather than busy', async ({ b }) => {
     b.setConsumer(quiet);
     b.close();
     await assertClosed(b.readBytes(1));
   });
 
-  suite.check('[STR-02] fails each of several reads for the close alone', async ({ b }) => {
+  suite.check('[STR-02] rejects each of several reads because of the close only', async ({ b }) => {
     b.close();
     await Promise.all(
       [b.readBytes(1), b.readUntil('\n'), b.readInto(new Uint8Array(1))].map((read) => assertClosed(read)),
     );
   });
 
-  suite.check('[STR-13] says whether a read waits', async ({ a, b }) => {
+  suite.check('[STR-13] reports whether a read is waiting', async ({ a, b }) => {
     assert.equal(b.isReading, false);
     const read = b.readBytes(1);
     assert.equal(b.isReading, true);
@@ -134,7 +136,7 @@ export function streamReads(suite: StreamSuite): void {
     assert.equal(text(await b.readUntil('\n')), 'hello world\n');
   });
 
-  suite.check('[STR-05] answers a read that waits with bytes that are put back', async ({ b }) => {
+  suite.check('[STR-05] resolves a waiting read with bytes that are put back', async ({ b }) => {
     const line = b.readUntil('\n');
     b.unread(Buffer.from('put back\nrest'));
     assert.equal(text(await line), 'put back\n');
@@ -142,7 +144,7 @@ export function streamReads(suite: StreamSuite): void {
   });
 
   suite.check(
-    '[STR-05] hands a consumer the buffered bytes first, lent for the call only',
+    '[STR-05] passes a consumer the buffered bytes first, valid only during the call',
     async ({ a, b }) => {
       await a.write('line\nbuffered');
       assert.equal(text(await b.readUntil('\n')), 'line\n');
@@ -167,24 +169,21 @@ export function streamReads(suite: StreamSuite): void {
   );
 
   for (const [method, how] of CONSUMER_FAILURES) {
-    suite.check(
-      `[STR-10] closes when its consumer ${how} in ${method}, for that reason`,
-      async ({ a, b }) => {
-        const failure = new Error('a bug');
-        const stream = method === 'drained' ? a : b;
-        const closedWith = new Promise<Error | undefined>((resolve) => {
-          const fail = (): unknown => {
-            if (how === 'rejects') return Promise.reject(failure);
-            throw failure;
-          };
-          stream.setConsumer({ ...quiet, [method]: fail, closed: resolve });
-        });
-        stream.resume();
-        a.send('x');
-        if (method === 'ended') a.endWrite();
-        assert.equal(await closedWith, failure);
-        assert.equal(stream.error, failure);
-      },
-    );
+    suite.check(`[STR-10] closes with the error if its consumer ${how} in ${method}`, async ({ a, b }) => {
+      const failure = new Error('a bug');
+      const stream = method === 'drained' ? a : b;
+      const closedWith = new Promise<Error | undefined>((resolve) => {
+        const fail = (): unknown => {
+          if (how === 'rejects') return Promise.reject(failure);
+          throw failure;
+        };
+        stream.setConsumer({ ...quiet, [method]: fail, closed: resolve });
+      });
+      stream.resume();
+      a.send('x');
+      if (method === 'ended') a.endWrite();
+      assert.equal(await closedWith, failure);
+      assert.equal(stream.error, failure);
+    });
   }
 }

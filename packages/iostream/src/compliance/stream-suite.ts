@@ -3,7 +3,7 @@ import { IOStream } from '../stream/io-stream.ts';
 import type { IOStreamOptions } from '../stream/stream-options.ts';
 import type { CompliancePair, TestFramework, TransportCapabilities } from './capabilities.ts';
 
-/** Two streams on the two ends of a fresh pair. */
+/** Two streams, one on each end of a new pair. */
 export interface StreamPair {
   readonly a: IOStream;
   readonly b: IOStream;
@@ -11,7 +11,7 @@ export interface StreamPair {
 
 export type StreamTest = (pair: StreamPair) => Promise<void>;
 
-/** Where the parts of the suite put their cases, each named by its behaviour and the IDs of the checklist. */
+/** Registers the cases of the suite. Each is named by its behaviour and the IDs of the checklist. */
 export class StreamSuite {
   readonly capabilities: Required<TransportCapabilities>;
   readonly #framework: TestFramework;
@@ -27,7 +27,7 @@ export class StreamSuite {
     this.capabilities = capabilities;
   }
 
-  /** A case in which `a` writes and `b` reads, if anything is written at all. */
+  /** Registers a case in which `a` writes and `b` reads, if anything is written at all. */
   check(behaviour: string, test: StreamTest, options?: IOStreamOptions): void {
     this.#framework.it(behaviour, async () => {
       const pair = await this.#makePair();
@@ -43,12 +43,12 @@ export class StreamSuite {
     });
   }
 
-  /** A case in which bytes go both ways. */
+  /** Registers a case in which bytes go both ways. */
   checkBothWays(behaviour: string, test: StreamTest, options?: IOStreamOptions): void {
     if (!this.capabilities.oneWay) this.check(behaviour, test, options);
   }
 
-  /** A case in which one direction has ended and the other goes on. */
+  /** Registers a case in which one direction has ended and the other stays open. */
   checkHalfClose(behaviour: string, test: StreamTest, options?: IOStreamOptions): void {
     if (this.capabilities.halfClose) this.checkBothWays(behaviour, test, options);
   }
@@ -56,16 +56,16 @@ export class StreamSuite {
 
 export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-/** What the system says where the peer is gone. */
+/** The error codes that the system reports if the peer is gone. */
 export const BROKEN = /^(ECONNRESET|EPIPE)$/;
 
-/** The codes of an error and of its cause. */
+/** Returns the codes of an error and of its cause. */
 export function codesOf(error: unknown): [string | undefined, string | undefined] {
   const { code, cause } = (error ?? {}) as { code?: string; cause?: { code?: string } };
   return [code, cause?.code];
 }
 
-/** How a promise failed that had to. */
+/** Returns the reason of a promise that must reject. */
 export async function failureOf(promise: Promise<unknown>): Promise<Error> {
   let result: unknown;
   try {
@@ -73,14 +73,16 @@ export async function failureOf(promise: Promise<unknown>): Promise<Error> {
   } catch (error) {
     return error as Error;
   }
-  throw new assert.AssertionError({ message: `was to fail, and gave ${String(result)}` });
+  throw new assert.AssertionError({
+    message: `a rejection was expected, but the promise resolved to ${String(result)}`,
+  });
 }
 
-/** @param cause - the code of the cause; undefined where there must be none. */
+/** @param cause - the code of the cause; `undefined` if there must be no cause. */
 export async function assertClosed(promise: Promise<unknown>, cause?: string | RegExp): Promise<void> {
   const error = await failureOf(promise);
   const [code, causeCode] = codesOf(error);
-  assert.equal(code, 'ERR_STREAM_CLOSED', `failed with ${error}`);
+  assert.equal(code, 'ERR_STREAM_CLOSED', `rejected with ${error}`);
   assert.equal(error.name, 'StreamClosedError');
   if (cause instanceof RegExp) assert.match(String(causeCode), cause);
   else assert.equal(causeCode, cause);
@@ -92,12 +94,12 @@ export async function assertUsage(promise: Promise<unknown>, code = 'ERR_STREAM_
   assert.deepEqual([error.name, codesOf(error)[0]], ['StreamUsageError', code], `failed with ${error}`);
 }
 
-/** Waits, turn after turn, until something is true; who waits in vain is ended by the framework. */
+/** Waits until a condition is true, checking it every millisecond. The test framework's timeout ends a wait in vain. */
 export async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-/** Waits until a number has stopped changing: what the way holds is full. */
+/** Waits until a number has stopped changing, which means that all buffers of the connection are full. */
 export async function untilStill(value: () => number): Promise<void> {
   for (let same = 0, before = value(); same < 20; before = value()) {
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -109,7 +111,7 @@ export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Sends each byte so that it comes alone. */
+/** Sends the bytes so that each arrives separately. */
 export async function sendByBytes(from: IOStream, to: IOStream, bytes: string): Promise<void> {
   for (const byte of Buffer.from(bytes, 'latin1')) {
     const before = to.bytesReceived;

@@ -14,15 +14,15 @@ import {
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** Above this, what is queued counts against the limit. */
+/** Queued bytes above this number count towards the limit. */
 const FREE_BYTES = 64 * KIB;
-/** More than the kernel buffers of any system take for one connection, and a little. */
+/** Slightly more than the kernel of any system buffers for one connection. */
 const LIMIT = 33 * MIB;
 const FULL = { name: 'StreamLimitError', code: 'ERR_STREAM_WRITE_BUFFER_FULL' };
 
-/** Queues bytes that cannot leave, so that the next write meets the limit. */
+/** Queues bytes that cannot be sent, so that the next write reaches the limit. */
 async function queueUp(stream: IOStream, byteLength: number): Promise<void> {
-  // The system takes what it has room for; what is queued then stays.
+  // The system takes as much as it can buffer; the rest stays queued.
   void stream.write(Buffer.alloc(32 * MIB));
   await untilStill(() => stream.queuedBytes);
   assert.ok(stream.queuedBytes > FREE_BYTES && stream.queuedBytes < byteLength);
@@ -30,7 +30,7 @@ async function queueUp(stream: IOStream, byteLength: number): Promise<void> {
   assert.equal(stream.queuedBytes, byteLength);
 }
 
-/** Writes in order, and what bounds them where the peer does not read. */
+/** Cases of writes: their order, and their limits if the peer does not read. */
 export function streamWrites(suite: StreamSuite): void {
   suite.check('[STR-08] writes in order, text and bytes, large and small', async ({ a, b }) => {
     const large = Buffer.alloc(3 * MIB, 'x');
@@ -43,7 +43,7 @@ export function streamWrites(suite: StreamSuite): void {
     assert.equal(all.subarray(-4).toString(), 'xend');
   });
 
-  suite.check('[STR-08] shares one promise among the writes of a turn', async ({ a }) => {
+  suite.check('[STR-08] shares one promise among the writes of one loop iteration', async ({ a }) => {
     const first = a.write('one');
     assert.equal(a.write('two'), first);
     await first;
@@ -51,7 +51,7 @@ export function streamWrites(suite: StreamSuite): void {
   });
 
   suite.check(
-    '[STR-08] [STR-16] gives a peer that reads late small and large pieces in order',
+    '[STR-08] [STR-16] delivers small and large pieces in order to a peer that reads late',
     async ({ a, b }) => {
       const sent: Buffer[] = [];
       for (let i = 0; i < 20_000; i += 1) {
@@ -59,17 +59,20 @@ export function streamWrites(suite: StreamSuite): void {
         const piece = Buffer.alloc(length, `${i},`);
         sent.push(piece);
         a.send(i % 3 === 0 ? piece.toString('latin1') : Buffer.from(piece));
-        // Now and then the system takes some, so that pieces come behind a queue that has moved.
+        // Now and then the system takes some bytes, so that later pieces are appended to a partly sent queue.
         if (i % 4_000 === 0) await turns(1);
         if (i % 7_000 === 6_999) await b.readBytes(1).then((byte) => b.unread(byte));
       }
       a.endWrite();
-      assert.ok((await b.readUntilClose()).equals(Buffer.concat(sent)), 'other bytes came than were sent');
+      assert.ok(
+        (await b.readUntilClose()).equals(Buffer.concat(sent)),
+        'the received bytes differ from the sent ones',
+      );
     },
   );
 
   suite.check(
-    '[STR-08] bounds what waits for a peer that does not read, and says so',
+    '[STR-08] limits what is queued for a peer that does not read, and reports it',
     async ({ a }) => {
       const write = async (): Promise<never> => {
         for (;;) {
@@ -86,7 +89,7 @@ export function streamWrites(suite: StreamSuite): void {
   );
 
   suite.check(
-    '[STR-08] meets the write limit exactly; a byte past it the writer is told, with nothing queued',
+    '[STR-08] fills the queue up to the write limit; one more byte throws and is not queued',
     async ({ a }) => {
       await queueUp(a, LIMIT - 2);
       a.send('12');
@@ -98,7 +101,7 @@ export function streamWrites(suite: StreamSuite): void {
   );
 
   suite.check(
-    "[STR-08] closes a byte past the write limit with writeOverflow: 'close'",
+    "[STR-08] closes at one byte past the write limit with writeOverflow: 'close'",
     async ({ a }) => {
       await queueUp(a, LIMIT - 1);
       const failed = assertClosed(a.write('1'), FULL.code);
@@ -126,7 +129,7 @@ export function streamWrites(suite: StreamSuite): void {
     assert.ok(a.queuedBytes <= 32 * KIB);
   });
 
-  suite.check('[STR-09] waits until all has left, where that is asked for', async ({ a, b }) => {
+  suite.check('[STR-09] waits until everything was sent, if that is requested', async ({ a, b }) => {
     void a.write(Buffer.alloc(MIB));
     const drained = a.waitDrained({ toBytes: 0 });
     const read = b.readBytes(MIB);
@@ -137,7 +140,7 @@ export function streamWrites(suite: StreamSuite): void {
   });
 
   suite.check(
-    '[STR-09] says whether writing makes sense, and whether our side is shut down',
+    '[STR-09] reports whether it is writable, and whether our side is shut down',
     async ({ a, b }) => {
       assert.deepEqual([a.isWritable, a.isWriteEnded], [true, false]);
       a.send(Buffer.alloc(FREE_BYTES));
@@ -152,7 +155,7 @@ export function streamWrites(suite: StreamSuite): void {
     },
   );
 
-  suite.check('[STR-12] takes nothing after endWrite, and says so', async ({ a, b }) => {
+  suite.check('[STR-12] refuses writes after endWrite', async ({ a, b }) => {
     await a.write('last words');
     a.endWrite();
     await assertClosed(a.write('more'));
@@ -162,7 +165,7 @@ export function streamWrites(suite: StreamSuite): void {
   });
 
   suite.check(
-    '[STR-08] [STR-10] rejects a waiting write when the stream closes, which is safe to ignore',
+    '[STR-08] [STR-10] rejects a waiting write when the stream closes, and may be ignored',
     async ({ a }) => {
       const cause = new Error('the reason');
       void a.write(Buffer.alloc(8 * MIB));

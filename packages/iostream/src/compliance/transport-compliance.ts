@@ -11,10 +11,12 @@ import { transportEndings } from './transport-endings.ts';
 import { makeTransportSuite, type TransportSuite } from './transport-suite.ts';
 
 /**
- * Registers, under `name`, what every transport does. A case that holds a line of the checklist names it (`[STR-09]`).
+ * Registers, under `name`, cases that check what every transport must do. If a case covers a line of the checklist, its
+ * name contains the ID (`[STR-09]`).
  *
- * @param makePair - makes a fresh pair for each case.
- * @param capabilities - in what the transport differs from TCP. Where it says no, the case holds what happens instead.
+ * @param makePair - creates a new pair for each case.
+ * @param capabilities - how the transport differs from TCP. Where a capability is missing, the cases check the
+ *   behaviour that replaces it.
  */
 export function transportCompliance(
   name: string,
@@ -32,7 +34,7 @@ export function transportCompliance(
 }
 
 function transportSettings({ check }: TransportSuite): void {
-  check('names both ends, also after the close', async (a, b) => {
+  check('returns both addresses, even after the close', async (a, b) => {
     const { localAddress, remoteAddress } = a.transport;
     if ('port' in localAddress) {
       assert.deepEqual(localAddress, b.transport.remoteAddress);
@@ -47,7 +49,7 @@ function transportSettings({ check }: TransportSuite): void {
     assert.deepEqual(a.transport.remoteAddress, remoteAddress);
   });
 
-  check('[STR-13] takes ref, unref and setNoDelay in any order', async (a, b) => {
+  check('[STR-13] accepts ref, unref and setNoDelay in any order', async (a, b) => {
     a.act((transport) => {
       transport.unref();
       transport.unref();

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { joined, samplePieces } from './sample-pieces.ts';
 import { MORE_THAN_KERNELS_TAKE, type RecordedEnd, type TransportSuite } from './transport-suite.ts';
 
-/** Bytes arrive whole and in order, and only while somebody wants them. */
+/** Cases of delivery: bytes arrive completely and in order, and only while the reader is not paused. */
 export function transportDelivery({ check, checkBothWays, checkHalfClose }: TransportSuite): void {
   check(
-    '[STR-08] delivers strings and bytes in order and whole, to a reader that stops and starts',
+    '[STR-08] delivers strings and bytes completely and in order to a reader that pauses and resumes',
     async (a, b) => {
       const pieces = samplePieces();
       const expected = joined(pieces);
@@ -17,10 +17,10 @@ export function transportDelivery({ check, checkBothWays, checkHalfClose }: Tran
       b.act((transport) => transport.resume());
       for (const piece of pieces) a.act((transport) => transport.write(piece));
       await b.until(({ receivedBytes }) => receivedBytes >= expected.length);
-      assert.ok(b.received.equals(expected), 'other bytes came than were written');
+      assert.ok(b.received.equals(expected), 'the received bytes differ from the written ones');
       await a.until(({ sentBytes }) => sentBytes >= expected.length);
       assert.equal(a.sentBytes, expected.length);
-      // What the reader does to the bytes that it was lent must not reach what the writer owns.
+      // The reader's changes to the borrowed bytes must not affect bytes that the writer owns.
       for (const [i, piece] of pieces.entries())
         assert.deepEqual(
           Buffer.from(piece as string, 'latin1'),
@@ -52,7 +52,7 @@ export function transportDelivery({ check, checkBothWays, checkHalfClose }: Tran
     assert.ok(b.received.equals(expected));
   });
 
-  check('[STR-08] hands bytes over at once when told to flush', async (a, b) => {
+  check('[STR-08] sends queued bytes at once on flush', async (a, b) => {
     b.act((transport) => transport.resume());
     a.act((transport) => transport.write('last words'));
     a.transport.flush();
@@ -61,21 +61,24 @@ export function transportDelivery({ check, checkBothWays, checkHalfClose }: Tran
     assert.equal(b.received.toString(), 'last words');
   });
 
-  checkBothWays('[STR-09] takes no more than the way holds while the reader is paused', async (a, b) => {
-    a.act((transport) => transport.resume());
-    const piece = Buffer.alloc(64 * 1024, 'x');
-    for (let left = MORE_THAN_KERNELS_TAKE; left > 0; left -= piece.length)
-      a.act((transport) => transport.write(piece));
-    await exchangeSmallMessages(b, a, 30);
-    assert.ok(a.sentBytes < MORE_THAN_KERNELS_TAKE, 'everything was sent although nobody reads');
-    assert.equal(b.receivedBytes, 0);
-    b.act((transport) => transport.resume());
-    await b.until(({ receivedBytes }) => receivedBytes >= MORE_THAN_KERNELS_TAKE);
-    await a.until(({ sentBytes }) => sentBytes >= MORE_THAN_KERNELS_TAKE);
-    assert.equal(a.sentBytes, MORE_THAN_KERNELS_TAKE);
-  });
+  checkBothWays(
+    '[STR-09] sends no more than the connection can buffer while the reader is paused',
+    async (a, b) => {
+      a.act((transport) => transport.resume());
+      const piece = Buffer.alloc(64 * 1024, 'x');
+      for (let left = MORE_THAN_KERNELS_TAKE; left > 0; left -= piece.length)
+        a.act((transport) => transport.write(piece));
+      await exchangeSmallMessages(b, a, 30);
+      assert.ok(a.sentBytes < MORE_THAN_KERNELS_TAKE, 'everything was sent although the peer does not read');
+      assert.equal(b.receivedBytes, 0);
+      b.act((transport) => transport.resume());
+      await b.until(({ receivedBytes }) => receivedBytes >= MORE_THAN_KERNELS_TAKE);
+      await a.until(({ sentBytes }) => sentBytes >= MORE_THAN_KERNELS_TAKE);
+      assert.equal(a.sentBytes, MORE_THAN_KERNELS_TAKE);
+    },
+  );
 
-  checkHalfClose('[STR-09] starts paused, and loses nothing by it', async (a, b) => {
+  checkHalfClose('[STR-09] starts paused, and loses no bytes', async (a, b) => {
     a.act((transport) => transport.resume());
     a.act((transport) => transport.write('early'));
     a.act((transport) => transport.endWrite());
@@ -115,7 +118,7 @@ export function transportDelivery({ check, checkBothWays, checkHalfClose }: Tran
       await exchangeSmallMessages(b, a, 5);
       b.act((transport) => transport.endWrite());
       await a.until(({ closings }) => closings > 0);
-      // Nothing can be sent any more that would show how far the other end is.
+      // Nothing can be sent any more whose arrival would show how far the other end is.
       for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       assert.deepEqual([b.endings, b.closings], [0, 0]);
       b.act((transport) => transport.resume());
@@ -126,8 +129,8 @@ export function transportDelivery({ check, checkBothWays, checkHalfClose }: Tran
 }
 
 /**
- * Lets many turns pass in which `to` could have heard of anything, without a sleep: messages go from one end to
- * the other, one after the other.
+ * Lets many loop iterations pass in which `to` could have been notified, without a sleep: sends messages from one end
+ * to the other, one after the other.
  */
 async function exchangeSmallMessages(from: RecordedEnd, to: RecordedEnd, count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) {

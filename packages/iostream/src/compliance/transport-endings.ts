@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { MORE_THAN_KERNELS_TAKE, type TransportSuite } from './transport-suite.ts';
 
-/** The end of one direction, the close of both, and who is told of them. */
+/** Cases of the end of one direction, the close of both, and the notifications of them. */
 export function transportEndings({
   check,
   checkBothWays,
@@ -23,7 +23,7 @@ export function transportEndings({
   });
 
   checkHalfClose(
-    '[STR-12] goes on writing after the peer has shut down its side, and closes when both have',
+    '[STR-12] still writes after the peer has shut down its side, and closes when both have',
     async (a, b) => {
       for (const end of [a, b]) end.act((transport) => transport.resume());
       a.act((transport) => transport.write('question'));
@@ -40,7 +40,7 @@ export function transportEndings({
     },
   );
 
-  check('[STR-08] shuts down writing only after all that is queued', async (a, b) => {
+  check('[STR-08] shuts down writing only after everything queued was sent', async (a, b) => {
     const expected = Buffer.alloc(3_000_000, 'abc');
     a.act((transport) => transport.write(expected));
     a.act((transport) => transport.endWrite());
@@ -60,7 +60,7 @@ export function transportEndings({
     assert.equal(a.sentBytes, 7);
   });
 
-  check('[STR-10] tells the peer of a close, and its own side once', async (a, b) => {
+  check('[STR-10] notifies the peer of a close, and its own side once', async (a, b) => {
     b.act((transport) => transport.resume());
     a.act((transport) => transport.close());
     a.act((transport) => transport.close());
@@ -73,7 +73,7 @@ export function transportEndings({
     assert.deepEqual([a.closings, a.error, b.closings], [1, undefined, 1]);
   });
 
-  checkBothWays('[STR-10] reports nothing after closed, whatever the peer goes on sending', async (a, b) => {
+  checkBothWays('[STR-10] reports nothing after closed, even if the peer continues to send', async (a, b) => {
     b.act((transport) => transport.resume());
     a.act((transport) => transport.resume());
     a.onReceived = () => a.act((transport) => transport.close());
@@ -84,7 +84,7 @@ export function transportEndings({
     assert.equal(a.receivedBytes, receivedBytes);
   });
 
-  check('[STR-12] closes a writer whose peer has gone, with the error', async (a, b) => {
+  check('[STR-12] closes a writer with the error if its peer is gone', async (a, b) => {
     const [writer, peer] = oneWay ? [a, b] : [b, a];
     writer.act((transport) => transport.resume());
     peer.act((transport) => transport.close());
@@ -115,7 +115,7 @@ export function transportEndings({
     assert.deepEqual([a.sentBytes, b.receivedBytes], [0, 0]);
   });
 
-  check('[STR-12] ends the peer by a reset', async (a, b) => {
+  check('[STR-12] ends the peer with a reset', async (a, b) => {
     b.act((transport) => transport.resume());
     a.act((transport) => transport.reset());
     await a.until(({ closings }) => closings > 0);
@@ -129,7 +129,7 @@ export function transportEndings({
     }
   });
 
-  checkHalfClose('[STR-14] gives the channel away with nothing lost', async (a, b) => {
+  checkHalfClose('[STR-14] detaches the channel without losing bytes', async (a, b) => {
     b.act((transport) => transport.resume());
     a.onReceived = () => a.act((transport) => transport.pause());
     a.act((transport) => transport.resume());
@@ -151,7 +151,7 @@ export function transportEndings({
   });
 
   if (!halfClose && !oneWay) {
-    check('[STR-12] ends both directions with one, after all that was queued', async (a, b) => {
+    check('[STR-12] ends both directions if one ends, after everything queued was sent', async (a, b) => {
       for (const end of [a, b]) end.act((transport) => transport.resume());
       a.act((transport) => transport.write(Buffer.alloc(3_000_000)));
       a.act((transport) => transport.endWrite());
@@ -162,7 +162,7 @@ export function transportEndings({
 
   if (oneWay) {
     check(
-      '[STR-01] goes one way: a reader ignores writes, and a writer hears of nothing but its close',
+      '[STR-01] goes one way: a reader ignores writes, and a writer is notified only of its close',
       async (a, b) => {
         assert.deepEqual([a.transport.direction, b.transport.direction], ['write', 'read']);
         for (const end of [a, b]) end.act((transport) => transport.resume());

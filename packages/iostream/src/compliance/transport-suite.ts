@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import type { Transport, TransportEvents } from '../transport.ts';
 import type { CompliancePair, TestFramework, TransportCapabilities } from './capabilities.ts';
 
-/** More than the kernel buffers of any system take for one connection. */
+/** More than the kernel of any system buffers for one connection. */
 export const MORE_THAN_KERNELS_TAKE = 48 * 1024 * 1024;
 
 type Check = (behaviour: string, test: (a: RecordedEnd, b: RecordedEnd) => Promise<void>) => void;
 
-/** Where the parts of the suite put their cases. */
+/** Registers the cases of the suite. */
 export interface TransportSuite {
   readonly capabilities: Required<TransportCapabilities>;
-  /** A case on two recorded ends, at whose end no rule may have been broken by either. */
+  /** Registers a case on two recorded ends. It fails if either has broken a rule. */
   readonly check: Check;
-  /** A case in which bytes go both ways. */
+  /** Registers a case in which bytes go both ways. */
   readonly checkBothWays: Check;
-  /** A case in which one direction has ended and the other goes on. */
+  /** Registers a case in which one direction has ended and the other stays open. */
   readonly checkHalfClose: Check;
 }
 
@@ -43,7 +43,7 @@ export function makeTransportSuite(
   return { capabilities, check, checkBothWays, checkHalfClose };
 }
 
-/** One end of a pair under test: writes down what is reported, and what should never have been. */
+/** One end of a pair under test: records all events, and those that break a rule. */
 export class RecordedEnd {
   readonly transport: Transport;
   receivedBytes = 0;
@@ -51,9 +51,9 @@ export class RecordedEnd {
   endings = 0;
   closings = 0;
   error: Error | undefined;
-  /** Broken rules, in words. */
+  /** Descriptions of the broken rules. */
   readonly violations: string[] = [];
-  /** Called inside each `received`, after it was written down. */
+  /** Called in each `received`, after the event was recorded. */
   onReceived: (() => void) | undefined;
 
   readonly #received: Buffer[] = [];
@@ -67,7 +67,7 @@ export class RecordedEnd {
       if (end <= start) this.violations.push(`received an empty range, ${start} to ${end}`);
       this.#received.push(Buffer.from(bytes.subarray(start, end)));
       this.receivedBytes += end - start;
-      // They were lent for this call only: whoever kept them, on either side, keeps nonsense now.
+      // The bytes are borrowed for this call only. Overwriting them reveals any side that kept a reference.
       bytes.fill(0xa5, start, end);
       this.onReceived?.();
     },
@@ -92,12 +92,12 @@ export class RecordedEnd {
     this.act(() => transport.attach(this.#events));
   }
 
-  /** All that has come so far. */
+  /** All bytes received so far. */
   get received(): Buffer {
     return Buffer.concat(this.#received);
   }
 
-  /** Calls methods of the transport, inside which nothing may be reported. */
+  /** Calls methods of the transport. No event may be emitted during the call. */
   act(call: (transport: Transport) => void): void {
     this.#insideCall = true;
     try {
@@ -107,13 +107,13 @@ export class RecordedEnd {
     }
   }
 
-  /** Waits until something that is reported makes `isTrue` true. */
+  /** Waits until an event makes `isTrue` return true. */
   async until(isTrue: (end: this) => boolean): Promise<void> {
     while (!isTrue(this)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   #note(event: string): void {
-    if (this.#insideCall) this.violations.push(`${event} inside a call of a method`);
+    if (this.#insideCall) this.violations.push(`${event} during a method call`);
     if (this.closings > 0) this.violations.push(`${event} after closed`);
     const waiting = this.#waiting;
     this.#waiting = [];
