@@ -2,17 +2,18 @@ import { Buffer } from 'node:buffer';
 import { Http1UsageError } from './errors.ts';
 
 /**
- * The `user:password` of basic authentication as bytes: UTF-8 in the normal form NFC, so that one password is one
- * however its accents were typed (RFC 7617 §2.1).
+ * Encodes the `user:password` of basic authentication as UTF-8. The text is normalised to NFC, so that a password is
+ * the same however its accents were typed (RFC 7617 §2.1).
  *
- * @returns what goes, in base64, behind `Basic `. Yours.
- * @throws Http1UsageError `ERR_HTTP1_USAGE` for a user with a colon, which would end the name, and for controls and lone
- *   surrogates in either (RFC 7617 §2).
+ * @returns the bytes to send as base64 after `Basic `. They are owned by the caller.
+ * @throws Http1UsageError `ERR_HTTP1_USAGE` if the username contains a colon, which would end it, or if either contains
+ *   a control character or a lone surrogate (RFC 7617 §2).
  */
 export function encodeUsernamePassword(username: string, password: string): Buffer {
-  if (username.includes(':')) throw usage('a username cannot have a colon');
+  if (username.includes(':')) throw usage('the username must not contain a colon');
   const text = `${username}:${password}`;
-  if (/\p{Cc}|\p{Cs}/u.test(text)) throw usage('controls and lone surrogates cannot be sent');
+  if (/\p{Cc}|\p{Cs}/u.test(text))
+    throw usage('username and password must not contain control characters or lone surrogates');
   return Buffer.from(text.normalize('NFC'), 'utf8');
 }
 

@@ -1,25 +1,25 @@
-// The grammar room knows how single values of HTTP/1.1 are spelled (bytes, hosts, versions, dates, escapes), which limits
-// and rules hold, and the errors that name a broken one. It does not know messages.
+// The grammar room holds the syntax of single values in HTTP/1.1 (bytes, hosts, versions, dates, escapes), the limits
+// of a message, and the errors for broken rules. Whole messages are left to the rooms above.
 
 import { Buffer } from 'node:buffer';
 
 /**
- * The alphabets of HTTP/1.1, one bit each, looked up once per byte. A table is what keeps the decoder at about a
- * nanosecond per byte without a regular expression.
+ * The character classes of HTTP/1.1, one bit each, looked up once per byte. With this table, the decoder needs about a
+ * nanosecond per byte, without regular expressions.
  */
 
-/** RFC 9110 §5.6.2 tchar: methods and header names. */
+/** RFC 9110 §5.6.2 tchar: the characters of methods and header names. */
 export const TOKEN = 1;
-/** RFC 9110 §5.5 field-content with SP and HTAB between: visible ASCII, 0x80 to 0xFF, SP, HTAB. */
+/** RFC 9110 §5.5 field-content: visible ASCII, 0x80 to 0xFF, SP and HTAB. */
 export const FIELD_VALUE = 2;
 /**
- * Visible ASCII but `#`: what a request target may have. RFC 3986 allows less, but browsers send for instance `|`. A
- * fragment is never sent, and readers disagree on whether it ends the path.
+ * The characters of a request target: visible ASCII except `#`. RFC 3986 allows fewer, but browsers send others, such
+ * as `|`. A fragment is never sent, and recipients disagree on whether it ends the path.
  */
 export const TARGET = 4;
-/** RFC 3986 §3.2.2 reg-name without the comma, which lists use and no host name has (see HU-08). */
+/** RFC 3986 §3.2.2 reg-name without the comma, which separates list elements and is in no host name (see HU-08). */
 export const HOST_NAME = 8;
-/** Digits of both cases for chunk sizes and percent escapes. */
+/** Hexadecimal digits of both cases, for chunk sizes and percent escapes. */
 export const HEX = 16;
 
 export const HTAB = 0x09;
@@ -33,17 +33,17 @@ export const SEMICOLON = 0x3b;
 
 export const BYTE_CLASS: Uint8Array = buildTable();
 
-/** The value of a hexadecimal digit; only for bytes of the class {@link HEX}. */
+/** Returns the value of a hexadecimal digit. The byte must be of the class {@link HEX}. */
 export function hexValue(byte: number): number {
   return byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57;
 }
 
-/** Whether the bytes from `start` to `end` spell `lower`, in any case. `lower` has only a-z, 0-9 and `-`. */
+/** Whether the bytes from `start` to `end` are `lower`, ignoring case. `lower` may contain only a-z, 0-9 and `-`. */
 export function equalsIgnoreCase(bytes: Uint8Array, start: number, end: number, lower: string): boolean {
   if (end - start !== lower.length) return false;
   for (let at = 0; at < lower.length; at += 1) {
     const byte = bytes[start + at] as number;
-    // Only letters fold. `byte | 0x20` alone would take 0x0D for a hyphen.
+    // Only letters are folded: `byte | 0x20` alone would turn 0x0D into a hyphen.
     const folded = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
     if (folded !== lower.charCodeAt(at)) return false;
   }
@@ -71,7 +71,7 @@ function buildTable(): Uint8Array {
   return table;
 }
 
-/** The text from `start` to `end` without SP and HTAB around it; no other character is white space in HTTP. */
+/** Returns the text from `start` to `end`, trimmed of SP and HTAB: HTTP has no other white space. */
 export function trimBlanks(text: string, start = 0, end = text.length): string {
   let from = start;
   let to = end;
@@ -84,7 +84,7 @@ export function isBlank(unit: number): boolean {
   return unit === SP || unit === HTAB;
 }
 
-/** Names one byte for a message, such as `"a"` or `0x0a`. */
+/** Formats a byte for a message, such as `"a"` or `0x0a`. */
 export function byteName(byte: number | undefined): string {
   if (byte === undefined) return 'nothing';
   return byte > 0x20 && byte < 0x7f
@@ -93,8 +93,9 @@ export function byteName(byte: number | undefined): string {
 }
 
 /**
- * The same latin1 text in memory of its own. V8 keeps what was joined as a tree and what was sliced as a reference to
- * the whole: a text that stays would have its tree walked in every answer, or keep a request's head alive.
+ * Copies a latin1 text into memory of its own. V8 keeps a concatenated string as a tree, and a slice as a reference to
+ * the whole string. If such a string were kept, its tree would be walked for every response, or the slice would keep a
+ * whole request head in memory.
  */
 export function flatString(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');

@@ -1,8 +1,8 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
 /**
- * Each way a peer can break HTTP/1.1: the status that we owe it (502 for a server's bad answer, which is what a
- * gateway says of it), and the rule that it broke.
+ * Each way a peer can break HTTP/1.1: the status to respond with, and the rule that was broken. Errors in responses
+ * have the status 502, with which a gateway reports an invalid response.
  */
 export const HTTP1_VIOLATIONS = {
   ERR_HTTP1_BAD_REQUEST_LINE: { status: 400, rule: 'RFC 9112 §3' },
@@ -33,15 +33,15 @@ export const HTTP1_VIOLATIONS = {
 export type Http1ErrorCode = keyof typeof HTTP1_VIOLATIONS;
 
 /**
- * The peer sent bytes that are not HTTP/1.1, or more of them than a limit allows. The decoder that threw it stays
- * failed, and its connection cannot be used for another message.
+ * The peer sent bytes that are not valid HTTP/1.1, or that exceed a limit. The decoder that threw it remains failed,
+ * and the connection cannot be used for another message.
  *
- * Match on the code. The message is for people, and its wording may change in any release.
+ * Match on the code: the message is for humans, and its wording may change in any release.
  */
 export class Http1ProtocolError extends CodedError<Http1ErrorCode> {
   override readonly name = 'Http1ProtocolError';
 
-  /** Status that a server answers with before it closes, e.g. 431. */
+  /** The status with which a server responds before it closes the connection, such as 431. */
   readonly status: number;
   /** The rule that was broken, such as `RFC 9112 §7.1`. */
   readonly rule: string;
@@ -54,31 +54,35 @@ export class Http1ProtocolError extends CodedError<Http1ErrorCode> {
   }
 }
 
-/** Each mistake that the program itself can make with this layer. */
+/** Each mistake that the program can make when it uses this layer. */
 export const HTTP1_USAGE_ERRORS = {
-  ERR_HTTP1_USAGE: { meaning: 'An argument or the moment of the call is wrong.' },
+  ERR_HTTP1_USAGE: { meaning: 'An argument is invalid, or a method was called at the wrong time.' },
   ERR_HTTP1_URL: {
-    meaning: 'A URL is not absolute, has no host, or would be read in another way than it is written.',
+    meaning:
+      'A URL is not absolute, has no host, or would be interpreted differently from how it is written.',
   },
-  ERR_HTTP1_URL_SCHEME: { meaning: 'A URL has a scheme that this client cannot connect with.' },
-  ERR_HTTP1_LIMIT: { meaning: 'A limit is not a whole number of zero or more.' },
+  ERR_HTTP1_URL_SCHEME: { meaning: 'A URL has a scheme that the client does not support.' },
+  ERR_HTTP1_LIMIT: { meaning: 'A limit is unknown, or is not a whole number of zero or more.' },
   ERR_HTTP1_HEADER_NAME: { meaning: 'A header name is not an RFC 9110 token.' },
   ERR_HTTP1_HEADER_VALUE: {
-    meaning: 'A header value has a line end, a control or a character above U+00FF.',
+    meaning:
+      'A header value is not a string, or contains a line end, a control character or a character above U+00FF.',
   },
-  ERR_HTTP1_LENGTH_MISMATCH: { meaning: 'The Content-Length that was set is not the length of the body.' },
-  ERR_HTTP1_BODY_LONG: { meaning: 'More bytes than Content-Length announced were written.' },
-  ERR_HTTP1_BODY_SHORT: { meaning: 'Fewer bytes than Content-Length announced were written.' },
+  ERR_HTTP1_LENGTH_MISMATCH: {
+    meaning: 'The Content-Length header is invalid, or is not the length of the body.',
+  },
+  ERR_HTTP1_BODY_LONG: { meaning: 'More body bytes were written than Content-Length announced.' },
+  ERR_HTTP1_BODY_SHORT: { meaning: 'Fewer body bytes were written than Content-Length announced.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type Http1UsageErrorCode = keyof typeof HTTP1_USAGE_ERRORS;
 
-/** The program asked for something that must not reach the wire. Nothing of the refused call was written. */
+/** The program tried to send something that must not be sent, or passed an invalid argument. Nothing was written. */
 export class Http1UsageError extends CodedError<Http1UsageErrorCode> {
   override readonly name = 'Http1UsageError';
 }
 
-/** Each way in which a path, query or form of a peer can be unusable, and the status that is owed. */
+/** Each way in which a path, query or form can be invalid, and the status to respond with. */
 export const QUERY_VIOLATIONS = {
   ERR_HTTP1_QUERY_ENCODING: { status: 400, rule: 'RFC 3986 §2.1, WHATWG URL §5.1' },
   ERR_HTTP1_QUERY_FIELDS: { status: 400, rule: 'maxFields' },
@@ -89,13 +93,13 @@ export const QUERY_VIOLATIONS = {
 export type QueryErrorCode = keyof typeof QUERY_VIOLATIONS;
 
 /**
- * The peer sent a path, query or form that cannot be decoded, or more of it than a limit allows. The message around it
- * is well: its connection can go on.
+ * The peer sent a path, query or form that cannot be decoded or exceeds a limit. The message itself is valid, so that
+ * the connection can still be used.
  */
 export class QueryProtocolError extends CodedError<QueryErrorCode> {
   override readonly name = 'QueryProtocolError';
 
-  /** Status to answer with, e.g. 400. */
+  /** The status to respond with, such as 400. */
   readonly status: number;
   /** The rule or limit that was broken. */
   readonly rule: string;

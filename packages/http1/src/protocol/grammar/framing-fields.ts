@@ -3,8 +3,8 @@ import { COMMA, equalsIgnoreCase, HTAB, SP } from './bytes.ts';
 import { Http1ProtocolError } from './errors.ts';
 
 /**
- * The header fields that decide where a message ends and what becomes of the connection. Each has one bit; the
- * upper bits record what their values said.
+ * The header fields that decide where a message ends and whether the connection stays open. Each has one bit; the upper
+ * bits record facts about their values.
  */
 export const HOST = 1;
 export const CONTENT_LENGTH = 2;
@@ -13,9 +13,12 @@ export const CONNECTION = 8;
 export const UPGRADE = 16;
 export const EXPECT = 32;
 export const DATE = 64;
-/** One of the four preconditions came (RFC 9110 §13.1). It frames nothing; most requests have none, and this saves the search. */
+/**
+ * One of the four preconditions is present (RFC 9110 §13.1). It does not frame a message, but saves searching the
+ * headers of the many requests that have none.
+ */
 export const PRECONDITION = 1 << 7;
-/** Host came more than once, equal or not. */
+/** Host occurred more than once, with the same value or not. */
 export const HOST_REPEATED = 1 << 8;
 /** Connection lists `close`, `keep-alive` or `upgrade`. */
 export const OPTION_CLOSE = 1 << 9;
@@ -23,10 +26,10 @@ export const OPTION_KEEP_ALIVE = 1 << 10;
 export const OPTION_UPGRADE = 1 << 11;
 /** Expect is `100-continue`. */
 export const EXPECT_CONTINUE = 1 << 12;
-/** Content-Length said its number more than once. */
+/** Content-Length contained its number more than once. */
 export const LENGTH_REPEATED = 1 << 13;
 
-/** Finds the bit of a field name, or 0: the length alone rules most names out. */
+/** Returns the bit of a field name, or 0. The length alone excludes most names. */
 export function framingField(bytes: Uint8Array, start: number, end: number): number {
   switch (end - start) {
     case 4:
@@ -54,8 +57,8 @@ export function framingField(bytes: Uint8Array, start: number, end: number): num
 }
 
 /**
- * Reads a Content-Length. A list of equal numbers counts as one, which RFC 9110 §8.6 allows and proxies produce;
- * signs, blanks within, other digits and what no double can hold are refused.
+ * Parses a Content-Length. A list of equal numbers is accepted as one number: RFC 9110 §8.6 allows it, and proxies
+ * produce it. Signs, spaces within a number, other characters and numbers above `Number.MAX_SAFE_INTEGER` are refused.
  */
 export function parseContentLength(bytes: Buffer, start: number, end: number): number {
   let length = -1;
@@ -80,7 +83,7 @@ export function parseContentLength(bytes: Buffer, start: number, end: number): n
   }
 }
 
-/** Whether a Content-Length that was read says its number more than once. */
+/** Whether a valid Content-Length contains its number more than once. */
 export function isLengthList(bytes: Uint8Array, start: number, end: number): boolean {
   let at = start;
   while (at < end && bytes[at] !== COMMA) at += 1;
@@ -88,12 +91,15 @@ export function isLengthList(bytes: Uint8Array, start: number, end: number): boo
 }
 
 export function unequalLengths(one: number, other: number): Http1ProtocolError {
-  return new Http1ProtocolError('ERR_HTTP1_AMBIGUOUS_LENGTH', `two Content-Lengths, ${one} and ${other}`);
+  return new Http1ProtocolError(
+    'ERR_HTTP1_AMBIGUOUS_LENGTH',
+    `two different Content-Lengths: ${one} and ${other}`,
+  );
 }
 
 /**
- * Reads the options of a Connection field that mean something to us. RFC 9110 §7.6.1: it is a list, so `close, foo`
- * closes too.
+ * Parses the options of a Connection field that concern us. The field is a list (RFC 9110 §7.6.1), so `close, foo` also
+ * closes the connection.
  */
 export function connectionOptions(bytes: Uint8Array, start: number, end: number): number {
   let options = 0;
@@ -127,7 +133,7 @@ function badLength(bytes: Buffer, start: number, end: number): Http1ProtocolErro
   const value = excerpt(bytes.toString('latin1', start, end));
   return new Http1ProtocolError(
     'ERR_HTTP1_BAD_CONTENT_LENGTH',
-    `Content-Length must be digits, not ${value}`,
+    `Content-Length must be a number, got ${value}`,
   );
 }
 

@@ -7,9 +7,9 @@ const CLOSE_BRACKET = 0x5d;
 const MAX_PORT = 65_535;
 
 /**
- * Whether the bytes are `uri-host [ ":" port ]` (RFC 9110 §7.2) with a name in it: a registered name, an IPv4
- * address or a bracketed IPv6 address. No user information, no comma, no bare `::1`. A port may be empty
- * (RFC 3986 §3.2.3), and is at most 65535.
+ * Whether the bytes are `uri-host [ ":" port ]` (RFC 9110 §7.2) with a nonempty host: a registered name, an IPv4
+ * address or an IPv6 address in brackets. User information, a comma and a bare `::1` are not allowed. A port may be
+ * empty (RFC 3986 §3.2.3), and is at most 65535.
  */
 export function isAuthority(bytes: Uint8Array, start: number, end: number): boolean {
   const to = hostEnd(bytes, start, end);
@@ -17,7 +17,7 @@ export function isAuthority(bytes: Uint8Array, start: number, end: number): bool
   return to === end || (bytes[to] === COLON && portOf(bytes, to + 1, end) >= 0);
 }
 
-/** Whether the bytes are `uri-host ":" port` with a port that can be connected to: RFC 9110 §9.3.6 asks for both. */
+/** Whether the bytes are `uri-host ":" port` with a port from 1 to 65535: RFC 9110 §9.3.6 requires both. */
 export function isConnectTarget(bytes: Uint8Array, start: number, end: number): boolean {
   const to = hostEnd(bytes, start, end);
   return to > start && bytes[to] === COLON && portOf(bytes, to + 1, end) > 0;
@@ -39,14 +39,14 @@ function nameEnd(bytes: Uint8Array, start: number, end: number): number {
   return at;
 }
 
-/** RFC 3986 §3.2.2 IP-literal, without the IPvFuture that never came. Zone identifiers do not belong on the wire. */
+/** RFC 3986 §3.2.2 IP-literal, but without IPvFuture, which does not exist yet, and without zone identifiers. */
 function literalEnd(bytes: Uint8Array, start: number, end: number): number {
   let close = start + 1;
   while (close < end && bytes[close] !== CLOSE_BRACKET) close += 1;
   return close < end && isIPv6(bytes, start + 1, close) ? close + 1 : -1;
 }
 
-/** The number of a port, 0 where it is empty, or -1 where it is none. */
+/** Returns the port: 0 if it is empty, -1 if it is invalid. */
 function portOf(bytes: Uint8Array, start: number, end: number): number {
   let port = 0;
   for (let at = start; at < end; at += 1) {
@@ -62,11 +62,11 @@ function classOf(bytes: Uint8Array, at: number): number {
   return BYTE_CLASS[bytes[at] as number] as number;
 }
 
-/** `uri-host [ ":" port ]`, taken apart. */
+/** The parts of `uri-host [ ":" port ]`. */
 export interface HostAndPort {
-  /** As it was written. An IPv6 address keeps its brackets, as in a URL. */
+  /** As written. An IPv6 address keeps its brackets, as in a URL. */
   readonly host: string;
-  /** 0 to 65535; undefined where there is none. */
+  /** 0 to 65535; undefined if there is none. */
   readonly port: number | undefined;
 }
 
@@ -74,10 +74,10 @@ export interface HostAndPort {
 const ASCII = /^[\x00-\x7f]*$/;
 
 /**
- * Splits `host:port`, `host`, or `[::1]:port`, as Host and URLs have it (RFC 9110 §7.2).
+ * Splits `host:port`, `host` or `[::1]:port`, as in a Host header or URL (RFC 9110 §7.2).
  *
- * @returns undefined for what is no such thing: an IPv6 address without brackets, a user, a list, a port above 65535,
- *   a name that is not ASCII.
+ * @returns undefined if the text is invalid: for example an IPv6 address without brackets, user information, a list, a
+ *   port above 65535, or a name that is not ASCII.
  */
 export function splitHostAndPort(authority: string): HostAndPort | undefined {
   if (!ASCII.test(authority)) return undefined;
@@ -89,7 +89,7 @@ export function splitHostAndPort(authority: string): HostAndPort | undefined {
   return { host: authority.slice(0, colon), port: port === '' ? undefined : Number(port) };
 }
 
-/** The host of a Host field or authority without its port, in lower case. An IPv6 address keeps its brackets. */
+/** Returns the host of an authority or Host header without the port, in lower case. IPv6 addresses keep brackets. */
 export function hostName(authority: string): string {
   return (splitHostAndPort(authority)?.host ?? authority).toLowerCase();
 }
@@ -97,7 +97,7 @@ export function hostName(authority: string): string {
 const DOT = 0x2e;
 const ZERO = 0x30;
 const MAX_GROUPS = 8;
-/** An IPv4 address at the end stands for two groups. */
+/** An IPv4 address at the end replaces two groups. */
 const IPV4_GROUPS = 2;
 
 /** Whether the bytes are an IPv6address (RFC 3986 §3.2.2), without its brackets and without a zone. */
@@ -132,12 +132,12 @@ function isIPv6(bytes: Uint8Array, start: number, end: number): boolean {
   return fits(groups, gap);
 }
 
-/** `::` stands for at least one group. */
+/** Whether the number of groups is valid; `::` replaces at least one group. */
 function fits(groups: number, gap: boolean): boolean {
   return gap ? groups < MAX_GROUPS : groups === MAX_GROUPS;
 }
 
-/** Four numbers from 0 to 255, without leading zeros: those are octal to some readers. */
+/** Four numbers from 0 to 255, without leading zeros, which some parsers read as octal. */
 function isIPv4(bytes: Uint8Array, start: number, end: number): boolean {
   let at = start;
   for (let part = 0; part < 4; part += 1) {

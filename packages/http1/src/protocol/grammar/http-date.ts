@@ -1,7 +1,7 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { Http1UsageError } from './errors.ts';
 
-/** The last millisecond of the year 9999: IMF-fixdate has four digits for the year. */
+/** The last millisecond of the year 9999: the year of an IMF-fixdate has four digits. */
 const MAX_MS = 253_402_300_799_999;
 /** The first millisecond of the year 0. */
 const MIN_MS = -62_167_219_200_000;
@@ -9,24 +9,27 @@ const MIN_MS = -62_167_219_200_000;
 /**
  * Formats a time as IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
  *
- * @param time - a date, or milliseconds since 1970 UTC, in the years 0 to 9999; fractions of a second are dropped.
- * @throws Http1UsageError `ERR_HTTP1_USAGE` outside of those years.
+ * @param time - a Date, or milliseconds since 1970 UTC, in the years 0 to 9999; fractions of a second are dropped.
+ * @throws Http1UsageError `ERR_HTTP1_USAGE` if the time is outside of those years.
  */
 export function formatHttpDate(time: number | Date): string {
   const epochMs = Number(time);
   if (!(epochMs >= MIN_MS && epochMs <= MAX_MS)) {
-    throw new Http1UsageError('ERR_HTTP1_USAGE', `no HTTP date can say ${epochMs} ms`);
+    throw new Http1UsageError(
+      'ERR_HTTP1_USAGE',
+      `formatHttpDate: time must be in the years 0 to 9999, got ${epochMs} ms`,
+    );
   }
-  // ECMAScript defines exactly this form for toUTCString (§21.4.4.43).
+  // ECMAScript defines toUTCString to return exactly this form (§21.4.4.43).
   return new Date(epochMs).toUTCString();
 }
 
-/** Formats the present once a second. One for a whole server is enough; it has no clock of its own. */
+/** Formats the current time at most once per second. One instance suffices for a server; the caller passes the time. */
 export class HttpDateCache {
   #second = Number.NaN;
   #text = '';
 
-  /** The date at `epochMs`: the same string for every call within one second. */
+  /** Returns the date at `epochMs`: the same string object for all calls within one second. */
   at(epochMs: number): string {
     const second = Math.floor(epochMs / 1000);
     if (second !== this.#second) {
@@ -48,28 +51,34 @@ const LONG_DAY = '(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)';
 const MONTH = `(?<month>${MONTHS.join('|')})`;
 const TIME = '(?<hour>\\d{2}):(?<minute>\\d{2}):(?<second>\\d{2})';
 
-/** RFC 9110 §5.6.7: IMF-fixdate, which is all that may be sent, and the two obsolete forms that must be understood. */
+/** RFC 9110 §5.6.7: IMF-fixdate, the only form to send, and the two obsolete forms that recipients must accept. */
 const FORMS = [
   new RegExp(`^${DAY}, (?<day>\\d{2}) ${MONTH} (?<year>\\d{4}) ${TIME} GMT$`),
   new RegExp(`^${LONG_DAY}, (?<day>\\d{2})-${MONTH}-(?<year>\\d{2}) ${TIME} GMT$`),
   new RegExp(`^${DAY} ${MONTH} (?<day>\\d{2}| \\d) ${TIME} (?<year>\\d{4})$`),
 ];
 
-/** How far ahead a year of two digits may be. */
+/** How far in the future a two-digit year may be. */
 const MAX_YEARS_AHEAD = 50;
 
 /**
- * Reads an HTTP date in one of the three forms of RFC 9110 §5.6.7, case-sensitively and without white space around it.
- * The name of the day must be one, and is not compared with the date: no rule says which of the two would count.
+ * Parses an HTTP date in one of the three forms of RFC 9110 §5.6.7: case-sensitive, without surrounding white space.
+ * The name of the weekday must be valid, but is not compared with the date: no rule says which of the two takes
+ * precedence.
  *
- * @param nowMs - milliseconds since 1970. A year of two digits is the latest one that is not more than 50 years after.
- * @returns milliseconds since 1970 UTC, negative before; undefined for what is no date, which a recipient ignores.
- * @throws Http1UsageError `ERR_HTTP1_USAGE` when `nowMs` is no time.
+ * @param nowMs - the current time in milliseconds since 1970. A two-digit year means the latest such year that is at
+ *   most 50 years in the future.
+ * @returns milliseconds since 1970 UTC, negative before 1970; undefined for an invalid date, which a recipient must
+ *   ignore.
+ * @throws Http1UsageError `ERR_HTTP1_USAGE` if `nowMs` is invalid.
  */
 export function parseHttpDate(text: string, nowMs: number): number | undefined {
   const now = new Date(nowMs);
   if (Number.isNaN(now.getTime())) {
-    throw new Http1UsageError('ERR_HTTP1_USAGE', `parseHttpDate: ${nowMs} is no time`);
+    throw new Http1UsageError(
+      'ERR_HTTP1_USAGE',
+      `parseHttpDate: nowMs must be a time in milliseconds, got ${nowMs}`,
+    );
   }
   for (const form of FORMS) {
     const parts = form.exec(text)?.groups;
@@ -82,7 +91,7 @@ function timeOf(parts: Record<string, string | undefined>, now: Date): number | 
   const hour = Number(parts.hour);
   const minute = Number(parts.minute);
   const second = Number(parts.second);
-  // A leap second is the first one of the next day.
+  // A leap second is converted to the first second of the next day.
   const isLeap = second === 60 && minute === 59 && hour === 23;
   if (hour > 23 || minute > 59 || (second > 59 && !isLeap)) return undefined;
   const withinDay = ((hour * 60 + minute) * 60 + second) * 1000;
@@ -91,11 +100,11 @@ function timeOf(parts: Record<string, string | undefined>, now: Date): number | 
   const year = parts.year as string;
   const date =
     year.length === 2 ? nearDate(Number(year), month, day, withinDay, now) : dateOf(Number(year), month, day);
-  // A day that the month does not have has become one of another month.
+  // Date turned a day that the month does not have into a day of the next month.
   return date.getUTCDate() === day ? date.getTime() + withinDay : undefined;
 }
 
-/** The latest such day in a year of these two last digits that is not too far in the future. */
+/** Returns the latest date whose year ends in `twoDigits` and that is not more than 50 years in the future. */
 function nearDate(twoDigits: number, month: number, day: number, withinDay: number, now: Date): Date {
   const latest = new Date(now);
   latest.setUTCFullYear(now.getUTCFullYear() + MAX_YEARS_AHEAD);
@@ -104,7 +113,7 @@ function nearDate(twoDigits: number, month: number, day: number, withinDay: numb
   return date.getTime() + withinDay > latest.getTime() ? dateOf(year - 100, month, day) : date;
 }
 
-/** `Date.UTC` would take the years 0 to 99 for 1900 to 1999. */
+/** Does not use `Date.UTC`, which maps the years 0 to 99 to 1900 to 1999. */
 function dateOf(year: number, month: number, day: number): Date {
   const date = new Date(0);
   date.setUTCFullYear(year, month, day);

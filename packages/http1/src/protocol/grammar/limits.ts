@@ -1,28 +1,28 @@
 import { ArgumentChecks, type OptionNames } from '@landspout/ioloop/errors';
 import { Http1UsageError } from './errors.ts';
 
-/** What one message may cost us. Every limit is a whole number of zero or more. */
+/** The limits of one message. Every limit is a whole number of zero or more. */
 export interface Http1Limits {
-  /** Bytes of a start line with its headers. Default 64 KiB, as Tornado; 414 or 431 beyond. */
+  /** Bytes of a start line with its headers; status 414 or 431 if exceeded. Default: 64 KiB, as in Tornado. */
   readonly maxHeadBytes: number;
-  /** Header fields of one message, and of one trailer section. Default 200; 431 beyond. */
+  /** Header fields of one message, and also of one trailer section; status 431 if exceeded. Default: 200. */
   readonly maxHeaders: number;
-  /** Body bytes after the transfer coding is undone. Default 100 MiB, as Tornado; 413 beyond. */
+  /** Body bytes after the transfer coding is decoded; status 413 if exceeded. Default: 100 MiB, as in Tornado. */
   readonly maxBodyBytes: number;
-  /** Bytes of chunk extensions in one message. They carry nothing, so 16 KiB is plenty; 400 beyond. */
+  /** Bytes of chunk extensions in one message, which are ignored; status 400 if exceeded. Default: 16 KiB. */
   readonly maxChunkExtensionBytes: number;
-  /** Bytes of one trailer section. Default 16 KiB: checksums and timings fit; 431 beyond. */
+  /** Bytes of one trailer section; status 431 if exceeded. Default: 16 KiB, enough for checksums and timings. */
   readonly maxTrailerBytes: number;
-  /** Client only: 1xx responses before the final one. Default 20: a server may repeat 102 or 103. */
+  /** Client only: 1xx responses before the final one. Default: 20, because a server may repeat 102 or 103. */
   readonly maxInterimResponses: number;
 }
 
-/** Refuses a limit that would not limit: NaN, Infinity, a fraction, or less than nothing. */
+/** Refuses values that do not limit anything: NaN, Infinity, fractions and negative numbers. */
 export const limitChecks = new ArgumentChecks((problem) => new Http1UsageError('ERR_HTTP1_LIMIT', problem));
 
 /**
- * Limits that were checked, and cannot change: a server resolves once, and all its connections share the one object. The
- * private field is the proof, which a copy of the limits does not have.
+ * Limits that were checked and are frozen: a server resolves them once, and all its connections share the object. The
+ * private field proves the check; a copy of the limits does not have it.
  */
 class ResolvedLimits implements Http1Limits {
   readonly maxHeadBytes: number;
@@ -50,10 +50,10 @@ class ResolvedLimits implements Http1Limits {
   }
 }
 
-/** The limits that hold where the program says nothing. */
+/** The limits that apply if the program sets none. */
 export const DEFAULT_LIMITS: Http1Limits = new ResolvedLimits({});
 
-/** The names of the limits, for an object of options that has others beside them. */
+/** The names of the limits, for checking options that include them. */
 export const LIMIT_NAMES: OptionNames<Http1Limits> = Object.freeze({
   maxHeadBytes: true,
   maxHeaders: true,
@@ -64,10 +64,10 @@ export const LIMIT_NAMES: OptionNames<Http1Limits> = Object.freeze({
 });
 
 /**
- * Fills in the defaults. Its result can be given back to it, which costs nothing.
+ * Checks limits and fills in the defaults. A result of this function is returned unchanged, at no cost.
  *
- * @throws Http1UsageError `ERR_HTTP1_LIMIT` for a limit that is not known or not a whole number of zero or more. There is no
- *   "unlimited"; use `Number.MAX_SAFE_INTEGER` where that is really meant.
+ * @throws Http1UsageError `ERR_HTTP1_LIMIT` if a limit is unknown or is not a whole number of zero or more. There is no
+ *   value for "unlimited": use `Number.MAX_SAFE_INTEGER` if you really need it.
  */
 export function resolveLimits(limits: Partial<Http1Limits> | undefined): Http1Limits {
   if (limits === undefined) return DEFAULT_LIMITS;

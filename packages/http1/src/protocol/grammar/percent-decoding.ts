@@ -6,21 +6,21 @@ const PLUS = 0x2b;
 const SPACE = 0x20;
 
 /**
- * Undoes the `%xx` escapes of a path, and reads what they spell as UTF-8. A plus stays a plus.
+ * Decodes the `%xx` escapes of a path as UTF-8. A plus sign is kept.
  *
- * @param text - one code unit per byte, as it came: header fields and targets are such strings.
- * @throws QueryProtocolError `ERR_HTTP1_QUERY_ENCODING` (400) for an escape that is none, and for what is not UTF-8.
+ * @param text - one code unit per byte, as received: header values and targets are such strings.
+ * @throws QueryProtocolError `ERR_HTTP1_QUERY_ENCODING` (400) if an escape is invalid or the result is not UTF-8.
  */
 export function percentDecode(text: string): string {
   return decode(text, PERCENT);
 }
 
-/** As {@link percentDecode} for names and values of a query or form, where a plus is a space (WHATWG URL §5.1). */
+/** Like {@link percentDecode}, for names and values of a query or form: a plus is a space (WHATWG URL §5.1). */
 export function formDecode(text: string): string {
   return decode(text, PLUS);
 }
 
-/** @param plus - the unit that, beside a percent sign, does not stand for itself. */
+/** @param plus - the code unit that is decoded to a space; PERCENT for none. */
 function decode(text: string, plus: number): string {
   if (isPlain(text, plus)) return text;
   const bytes = Buffer.allocUnsafe(text.length);
@@ -30,19 +30,19 @@ function decode(text: string, plus: number): string {
     let byte = unit;
     if (unit === PERCENT) {
       byte = hexDigit(text, at + 1) * 16 + hexDigit(text, at + 2);
-      if (Number.isNaN(byte)) throw badEncoding('a percent sign must stand before two hex digits');
+      if (Number.isNaN(byte)) throw badEncoding('a percent sign must be followed by two hex digits');
       at += 2;
     } else if (unit === plus) {
       byte = SPACE;
     } else if (unit > 0xff) {
-      // Not of the wire: what it was decoded with before is unknown, and half of it would be lost in a byte.
-      throw badEncoding('a code unit above 0xff is no byte');
+      // Not received like this: the text was decoded before, and a byte cannot hold the code unit.
+      throw badEncoding('the text must have one code unit per byte, got one above 0xff');
     }
     bytes[length] = byte;
     length += 1;
   }
   const decoded = bytes.subarray(0, length);
-  if (!isUtf8(decoded)) throw badEncoding('UTF-8 was expected');
+  if (!isUtf8(decoded)) throw badEncoding('the text is not valid UTF-8');
   return decoded.toString('utf8');
 }
 
@@ -54,7 +54,7 @@ function isPlain(text: string, plus: number): boolean {
   return true;
 }
 
-/** The value of one hex digit, or NaN. */
+/** Returns the value of a hex digit, or NaN. */
 function hexDigit(text: string, at: number): number {
   const unit = text.charCodeAt(at);
   if (unit >= 0x30 && unit <= 0x39) return unit - 0x30;

@@ -1,17 +1,17 @@
 import { byteName } from './bytes.ts';
 import { type Http1ErrorCode, Http1ProtocolError } from './errors.ts';
 
-/** `HTTP/1.x`, where the two digits are checked by value. */
+/** `HTTP/1.0`; the minor version may be any digit. */
 const SHAPE = new Uint8Array([0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e, 0x30]);
 const MAJOR_AT = 5;
 const MINOR_AT = 7;
 
 /**
- * Reads `HTTP/1.0` or `HTTP/1.1`. A higher minor version counts as 1.1, as RFC 9110 §2.5 asks; another major
- * version is 505, and anything else breaks the grammar of the line it is in.
+ * Reads `HTTP/1.0` or `HTTP/1.1`. A higher minor version counts as 1.1 (RFC 9110 §2.5). Another major version is
+ * refused with 505, and anything else is a syntax error of the line.
  */
 export class VersionScanner {
-  /** 0 or 1, once complete. */
+  /** 0 or 1; valid once {@link complete}. */
   minor = 0;
   #at = 0;
 
@@ -23,7 +23,7 @@ export class VersionScanner {
     this.#at = 0;
   }
 
-  /** Reads on up to `stop`, and returns the position after what it read. */
+  /** Continues to read, up to `stop`. @returns the position after the bytes read. */
   scan(
     bytes: Uint8Array,
     from: number,
@@ -50,5 +50,5 @@ export class VersionScanner {
 }
 
 function badVersion(byte: number, code: Http1ErrorCode): Http1ProtocolError {
-  return new Http1ProtocolError(code, `expected HTTP/1.0 or HTTP/1.1, but ${byteName(byte)} came`);
+  return new Http1ProtocolError(code, `expected HTTP/1.0 or HTTP/1.1, got ${byteName(byte)}`);
 }
