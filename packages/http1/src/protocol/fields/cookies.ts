@@ -3,33 +3,33 @@ import { trimBlanks } from '../grammar/bytes.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
 import { limitChecks } from '../grammar/limits.ts';
 
-/** Browsers keep at most 180 cookies for one host; this is room for a proxy's own. */
+/** Browsers keep at most 180 cookies per host; the rest leaves room for cookies of proxies. */
 const DEFAULT_MAX_COOKIES = 300;
 
-/** RFC 6265 §4.1.1 asks for a token. The colon is for the cookies that older servers set under such names. */
+/** RFC 6265 §4.1.1 requires a token. A colon is also accepted, because older servers set cookies with such names. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z:]+$/;
 
-/** A backslash and the byte that it stands for: three octal digits, or the character itself. */
+/** A backslash, followed by three octal digits of a byte or by the character itself. */
 const ESCAPE = /\\(?:([0-3][0-7]{2})|(.))/gs;
 
 export interface CookieOptions {
-  /** Pairs that are looked at; those behind them are not. Default 300. */
+  /** The maximum number of pairs to read; further pairs are ignored. Default: 300. */
   readonly maxCookies?: number;
 }
 
 const COOKIE_OPTIONS: OptionNames<CookieOptions> = { maxCookies: true };
 
 /**
- * Reads the cookies that a browser sent, as browsers write them: pairs between semicolons, wherever these stand.
+ * Parses a Cookie header as browsers send it: pairs separated by semicolons, even if these are within quotes.
  *
- * Never fails on what a peer can send. A pair whose name is missing or no token is left out, the others are kept. Where
- * a name comes twice, the last one counts. A value in double quotes loses them, and its escapes `\ooo` and `\x` are
- * undone; apart from that, values are as they came: one code unit per byte, percent escapes not undone. Linear in the
- * length of the text.
+ * Never throws because of the header. A pair whose name is missing or is not a token is omitted. If a name occurs
+ * twice, the last one is used. Double quotes around a value are removed, and its escapes `\ooo` and `\x` are decoded.
+ * Otherwise values are returned as received: one code unit per byte, with percent escapes. Takes time linear in the
+ * length.
  *
- * @param header - the Cookie field as `HTTPHeaders.get` gives it, which joins several with `; `; undefined for none.
- * @returns a map, so that no name reaches a prototype. It is yours.
- * @throws Http1UsageError `ERR_HTTP1_LIMIT` for a limit that is none, `ERR_HTTP1_USAGE` for an option that is not known.
+ * @param header - the value of `HTTPHeaders.get('Cookie')`, which joins several fields with `; `.
+ * @returns a map owned by the caller; in a map, no name can reach a prototype.
+ * @throws Http1UsageError `ERR_HTTP1_LIMIT` if the limit is invalid, `ERR_HTTP1_USAGE` if an option is unknown.
  */
 export function parseCookies(header: string | undefined, options: CookieOptions = {}): Map<string, string> {
   const problem = optionsProblem(options, COOKIE_OPTIONS);
@@ -54,7 +54,7 @@ export function parseCookies(header: string | undefined, options: CookieOptions 
 
 function addCookie(cookies: Map<string, string>, pair: string): void {
   const equals = pair.indexOf('=');
-  // Without a `=` all of it is the value of a cookie without a name, which nobody can ask for.
+  // Without `=`, the pair is the value of a cookie without a name, which cannot be looked up.
   if (equals === -1) return;
   const name = trimBlanks(pair, 0, equals);
   if (COOKIE_NAME.test(name)) cookies.set(name, unquoted(trimBlanks(pair, equals + 1)));

@@ -16,27 +16,27 @@ const TOKEN_TEXT = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110 §5.5: HTAB, SP, visible ASCII and 0x80 to 0xFF are allowed. */
 const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
-/** Spellings that are remembered, beyond which names are checked each time. Bounds what foreign names can cost. */
+/** The maximum number of names to cache; further names are checked each time. Limits what names from peers can cost. */
 const MAX_KNOWN_NAMES = 512;
 
-/** Longer values are not remembered: they are seldom the same twice. */
+/** Longer values are not cached: they seldom repeat. */
 const MAX_KNOWN_VALUE = 128;
-/** One in so many new values is remembered, so that those which are always new cost next to nothing. */
+/** One of this many new values is cached, so that values which always differ cost almost nothing. */
 const MISSES_PER_VALUE = 64;
 
-/** A name that has been checked, in the spelling it came in. */
+/** A valid header name in a particular spelling. */
 export class HeaderName {
   readonly spelling: string;
-  /** In lower case: what lookups compare. */
+  /** The name in lower case, which lookups compare. */
   readonly key: string;
-  /** The bit of a field that frames messages, else 0. */
+  /** The bit of `framing-fields.ts`; 0 if the name has none. */
   readonly flag: number;
-  /** A value that was checked before, and its line: most programs set a header to the same value each time. */
+  /** A cached value and its line: most programs set a header to the same value each time. */
   #value: string | undefined;
   #line = '';
   #misses: number;
 
-  /** @param isKept - whether it will be asked again, so that a value is worth remembering. */
+  /** @param isKept - whether this object is cached, so that caching a value is worthwhile. */
   constructor(spelling: string, key: string, flag: number, isKept: boolean) {
     this.spelling = spelling;
     this.key = key;
@@ -44,7 +44,7 @@ export class HeaderName {
     this.#misses = isKept ? 0 : 1;
   }
 
-  /** The line of the wire, with its CRLF. @throws Http1UsageError as {@link checkValue}. */
+  /** Returns the header line to send, with its CRLF. @throws Http1UsageError as {@link checkValue}. */
   lineOf(value: string): string {
     if (value === this.#value) return this.#line;
     checkValue(this.spelling, value);
@@ -68,13 +68,13 @@ const FLAGS: ReadonlyMap<string, number> = new Map([
   ['date', DATE],
 ]);
 
-/** By spelling. A map, so that `__proto__` is a name like any other. */
+/** By spelling. In a map, `__proto__` is a name like any other. */
 const known = new Map<string, HeaderName>();
 
 /**
  * Checks a name that the program sets.
  *
- * @throws Http1UsageError `ERR_HTTP1_HEADER_NAME` when it is not an RFC 9110 §5.6.2 token.
+ * @throws Http1UsageError `ERR_HTTP1_HEADER_NAME` if it is not an RFC 9110 §5.6.2 token.
  */
 export function checkName(name: string): HeaderName {
   return known.get(name) ?? learn(name);
@@ -83,24 +83,27 @@ export function checkName(name: string): HeaderName {
 /**
  * Checks a value that the program sets.
  *
- * @throws Http1UsageError `ERR_HTTP1_HEADER_VALUE` for CR, LF, NUL, DEL, other controls but HTAB, and code units
- *   above 0xFF, lone surrogates among them: nothing is replaced silently.
+ * @throws Http1UsageError `ERR_HTTP1_HEADER_VALUE` if it contains a control character other than HTAB, such as CR, LF,
+ *   NUL or DEL, or a code unit above 0xFF, such as a lone surrogate. Nothing is replaced silently.
  */
 function checkValue(name: string, value: string): void {
   if (typeof value !== 'string') {
-    throw new Http1UsageError('ERR_HTTP1_HEADER_VALUE', `${name} must be a string, not ${shownValue(value)}`);
+    throw new Http1UsageError('ERR_HTTP1_HEADER_VALUE', `${name} must be a string, got ${shownValue(value)}`);
   }
   if (FORBIDDEN_IN_VALUE.test(value)) {
-    throw new Http1UsageError('ERR_HTTP1_HEADER_VALUE', `${name} cannot be ${excerpt(value)}`);
+    throw new Http1UsageError(
+      'ERR_HTTP1_HEADER_VALUE',
+      `${name} must not contain control characters or characters above U+00FF, got ${excerpt(value)}`,
+    );
   }
 }
 
-/** What lookups compare. An invalid name is not an error here; it is just not there. */
+/** Returns the key for a lookup. An invalid name does not throw: no header will have it. */
 export function headerKey(name: string): string {
   return known.get(name)?.key ?? name.toLowerCase();
 }
 
-/** The usual spelling of a name, such as `Content-Type`: each word with one capital, which is how Tornado writes it. */
+/** Returns a name in the usual spelling, such as `Content-Type`: each word is capitalised, as in Tornado. */
 export function canonicalHeaderName(name: string): string {
   return name.toLowerCase().replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
 }
@@ -117,12 +120,12 @@ function learn(name: string): HeaderName {
   if (!isToken(name)) {
     throw new Http1UsageError(
       'ERR_HTTP1_HEADER_NAME',
-      `a header name must be a token, not ${excerpt(String(name))}`,
+      `a header name must be a token, got ${excerpt(String(name))}`,
     );
   }
   const key = name.toLowerCase();
   if (known.size >= MAX_KNOWN_NAMES) return new HeaderName(name, key, headerFlag(key), false);
-  // Copies: a name that was cut out of a request would keep that whole request in memory.
+  // Copies, because a slice of a request would keep the whole request in memory.
   const spelling = flatString(name);
   const result = new HeaderName(spelling, flatString(key), headerFlag(key), true);
   known.set(spelling, result);

@@ -1,5 +1,5 @@
-// The fields room knows header and trailer fields, in both directions, and what some of them hold: cookies, status
-// phrases. It does not know how a message is framed on the wire.
+// The fields room holds header and trailer fields in both directions, and the content of some: cookies, and also the
+// reason phrases of status lines. The framing of messages is left to the rooms above.
 
 import { INSPECT, inspectedField, inspection } from '@landspout/ioloop/inspection';
 import { LENGTH_REPEATED } from '../grammar/framing-fields.ts';
@@ -7,41 +7,41 @@ import { canonicalHeaderName, checkName, type HeaderName, headerFlag, headerKey 
 import { parseField, parseFields, RawFields } from './raw-fields.ts';
 
 /**
- * What headers can be made of: a record, whose values may be lists, or pairs of name and value. The `Headers` of `fetch`
- * are such pairs, and give each Set-Cookie apart.
+ * Values from which headers can be created: a record, whose values may be lists, or pairs of name and value. The
+ * `Headers` of `fetch` are such pairs, with one pair for each Set-Cookie.
  */
 export type HTTPHeadersInit =
   | HTTPHeaders
   | Readonly<Record<string, string | readonly string[]>>
   | Iterable<readonly [string, string]>;
 
-/** One field is three strings in the list: its key (the name in lower case), its name, its value. */
+/** The number of strings in the list per field: the key (the name in lower case), the name and the value. */
 const STRIDE = 3;
 
 /**
- * The header fields of one message, in order. Lookups ignore case; names keep the spelling they were given.
+ * Holds the header fields of one message, in order. Lookups ignore case; names keep their spelling.
  *
- * Received headers are one string until something needs more than a few lookups. Headers to be sent keep their
- * serialised form as they grow, so that writing them costs nothing. Lookups scan the list, which beats a map for
- * the sizes that the limits allow; `add` never scans.
+ * Received headers are kept as one string, and are split after a few lookups. Headers to be sent are serialised as they
+ * are added, so that writing them costs nothing. Lookups scan a list, which is faster than a map for the sizes that the
+ * limits allow; `add` does not scan.
  *
- * Every method that takes a name or value for sending throws Http1UsageError, `ERR_HTTP1_HEADER_NAME` or
- * `ERR_HTTP1_HEADER_VALUE`, before it changes anything.
+ * Each method that sets a name or value throws Http1UsageError if it is invalid, `ERR_HTTP1_HEADER_NAME` or
+ * `ERR_HTTP1_HEADER_VALUE`, and then changes nothing.
  *
  * @example
  * const headers = new HTTPHeaders().set('Content-Type', 'text/plain').add('Set-Cookie', 'a=1');
  */
 export class HTTPHeaders {
-  /** Fields in order, {@link STRIDE} strings each. Not filled while {@link #raw} stands for it. */
+  /** The fields in order, {@link STRIDE} strings each. Empty while {@link #raw} is defined. */
   #list: string[] = [];
-  /** The serialised fields, or undefined after a change other than an append. */
+  /** The serialised fields; undefined after a change other than an append. */
   #text: string | undefined = '';
-  /** Bits of `framing-fields.ts` for the fields that frame messages. */
+  /** The bits of the fields in `framing-fields.ts`. */
   #flags = 0;
-  /** The received block, until it is split. */
+  /** The received header block; undefined once it is split. */
   #raw: RawFields | undefined = undefined;
 
-  /** @internal Wraps a block of checked `name: value CRLF` lines. Nothing is split until it is asked for. */
+  /** @internal Wraps a block of valid `name: value CRLF` lines, which is split only when needed. */
   static fromRaw(raw: string, start: number, end: number): HTTPHeaders {
     const headers = new HTTPHeaders();
     headers.#raw = new RawFields(raw, start, end);
@@ -49,7 +49,7 @@ export class HTTPHeaders {
   }
 
   /**
-   * Parses `Name: value` lines, each ended by CRLF (the last one may go without). As strict as the decoder.
+   * Parses `Name: value` lines, each ending in CRLF, which the last one may lack. As strict as the decoder.
    *
    * @throws Http1ProtocolError `ERR_HTTP1_BAD_HEADER` or `ERR_HTTP1_OBS_FOLD`.
    */
@@ -60,10 +60,10 @@ export class HTTPHeaders {
   }
 
   /**
-   * Makes new headers of other headers, a record or pairs.
+   * Creates headers from other headers, a record or pairs.
    *
-   * The `Headers` of `fetch` give names in lower case, and repeated values joined. They may hold controls that must
-   * not be sent, and which are refused here.
+   * The `Headers` of `fetch` return names in lower case, and join repeated values. They may contain control characters
+   * that must not be sent; these are refused.
    */
   static from(init: HTTPHeadersInit): HTTPHeaders {
     if (init instanceof HTTPHeaders) return init.copy();
@@ -72,7 +72,7 @@ export class HTTPHeaders {
       for (const [name, value] of init as Iterable<readonly [string, string]>) headers.add(name, value);
       return headers;
     }
-    // Not Object.entries, which makes an array for each field of each answer.
+    // Object.entries would allocate an array for each field of each response.
     for (const name in init) {
       if (!Object.hasOwn(init, name)) continue;
       const value = init[name] as string | readonly string[];
@@ -84,9 +84,9 @@ export class HTTPHeaders {
 
   /**
    * Adds the field of one `Name: value` line, with or without its CRLF. As strict as {@link parse}: a line that starts
-   * with a blank would continue the one before (RFC 9112 §5.2), and is refused.
+   * with white space, which would continue the previous line (RFC 9112 §5.2), is refused.
    *
-   * @throws Http1ProtocolError `ERR_HTTP1_BAD_HEADER` or `ERR_HTTP1_OBS_FOLD`; the headers are as before.
+   * @throws Http1ProtocolError `ERR_HTTP1_BAD_HEADER` or `ERR_HTTP1_OBS_FOLD`; the headers are then unchanged.
    */
   parseLine(line: string): this {
     parseField(line.endsWith('\r\n') ? line.slice(0, -2) : line, (name, value) => this.add(name, value));
@@ -94,8 +94,9 @@ export class HTTPHeaders {
   }
 
   /**
-   * The value of a field. Repeated ones are joined with `, ` (RFC 9110 §5.3), where Tornado puts a bare comma; those of
-   * Cookie with `; ` (RFC 6265 §5.4). Set-Cookie cannot be joined: use {@link getList}.
+   * Returns the value of a field. Repeated values are joined with `, ` (RFC 9110 §5.3), where Tornado uses a bare
+   * comma; those of Cookie are joined with `; ` (RFC 6265 §5.4). Set-Cookie must not be joined: use {@link getList} for
+   * it.
    */
   get(name: string): string | undefined {
     const key = headerKey(name);
@@ -113,7 +114,7 @@ export class HTTPHeaders {
     return joined;
   }
 
-  /** Every value of a field, in order. The list is yours. */
+  /** Returns all values of a field, in order. The list is owned by the caller. */
   getList(name: string): string[] {
     const key = headerKey(name);
     const list = this.#fields();
@@ -124,7 +125,7 @@ export class HTTPHeaders {
     return values;
   }
 
-  /** Every field as name and value, in order, in the spelling they came in. */
+  /** Returns all fields as pairs of name and value, in order and in their original spelling. */
   getAll(): [string, string][] {
     const list = this.#fields();
     const pairs: [string, string][] = [];
@@ -133,7 +134,7 @@ export class HTTPHeaders {
     return pairs;
   }
 
-  /** The names, each once, in the order in which they first came, and spelled like `Content-Type`. */
+  /** Returns each name once, in order of first occurrence, spelled like `Content-Type`. */
   names(): string[] {
     const list = this.#fields();
     const keys = new Set<string>();
@@ -145,7 +146,7 @@ export class HTTPHeaders {
     return this.get(name) !== undefined;
   }
 
-  /** Sets a field to one value. It keeps the place of its first value, and loses all others. */
+  /** Sets a field to one value. It replaces the first value in its place, and removes all others. */
   set(name: string, value: string): this {
     const known = checkName(name);
     const { key } = known;
@@ -162,13 +163,13 @@ export class HTTPHeaders {
     return this.#append(known, name, value, line);
   }
 
-  /** Adds one more value, behind all others. Takes the same time however many there are. */
+  /** Adds a value after all other fields. Takes constant time. */
   add(name: string, value: string): this {
     const known = checkName(name);
     return this.#append(known, name, value, known.lineOf(value));
   }
 
-  /** Removes every value of a field. True if there was one. */
+  /** Removes all values of a field. @returns whether there was one. */
   delete(name: string): boolean {
     const key = headerKey(name);
     const list = this.#fields();
@@ -180,7 +181,7 @@ export class HTTPHeaders {
     return true;
   }
 
-  /** Number of fields; a repeated one counts each time. */
+  /** The number of fields; each value of a repeated field counts. */
   get size(): number {
     return this.#fields().length / STRIDE;
   }
@@ -189,7 +190,7 @@ export class HTTPHeaders {
     return this.getAll()[Symbol.iterator]();
   }
 
-  /** Headers of the same fields that change independently. */
+  /** Returns an independent copy. */
   copy(): HTTPHeaders {
     const copy = new HTTPHeaders();
     copy.#list = this.#fields().slice();
@@ -198,7 +199,7 @@ export class HTTPHeaders {
     return copy;
   }
 
-  /** The fields as they go on the wire: `Name: value` and CRLF each. Free while fields were only appended. */
+  /** Returns the fields as sent: `Name: value` and CRLF for each. Costs nothing if fields were only added. */
   serialize(): string {
     const list = this.#fields();
     this.#text ??= serializeWithout(list, 0);
@@ -209,23 +210,23 @@ export class HTTPHeaders {
     return this.serialize();
   }
 
-  /** Name and value of every field, in order: pairs, since no record can hold a name twice, and {@link from} reads them. */
+  /** Returns pairs, which {@link from} accepts: a record could not hold a name twice. */
   toJSON(): [string, string][] {
     return this.getAll();
   }
 
-  /** The same fields for `fetch`, which joins repeated ones as {@link get} does, and keeps each Set-Cookie apart. */
+  /** Converts to the `Headers` of `fetch`, which join repeated fields as {@link get} does, except Set-Cookie. */
   toFetch(): Headers {
     return new Headers(this.getAll());
   }
 
-  /** @internal Bits of the fields that frame messages and are set. */
+  /** @internal The bits of those fields in `framing-fields.ts` that are present. */
   get framing(): number {
     if (this.#raw !== undefined) this.#split();
     return this.#flags;
   }
 
-  /** @internal The serialised fields without those of `flags`. */
+  /** @internal Serialises all fields except those in `flags`. */
   serializeWithout(flags: number): string {
     return (this.framing & flags) === 0 ? this.serialize() : serializeWithout(this.#list, flags);
   }
@@ -234,7 +235,7 @@ export class HTTPHeaders {
     return inspection(this, [], () => shownFields(this.#peek()));
   }
 
-  /** The fields, for a person: without splitting what has come, nor counting as a lookup. */
+  /** Returns the fields for inspection, without changing how the headers are stored. */
   #peek(): readonly string[] {
     if (this.#raw === undefined) return this.#list;
     const list: string[] = [];
@@ -254,7 +255,7 @@ export class HTTPHeaders {
     return this;
   }
 
-  /** Removes the fields of `key` from `from` on, by moving the others forward: linear however many there are. */
+  /** Removes the fields of `key` from `from` on, by moving the others forward, in linear time. */
   #remove(key: string, from: number): void {
     const list = this.#list;
     let kept = from;
@@ -279,7 +280,7 @@ export class HTTPHeaders {
   }
 }
 
-/** What `console.log` shows: each field once, under the name that came first; repeated values as a list. */
+/** Returns what `console.log` shows: each field once, with its first spelling; repeated values as a list. */
 function shownFields(list: readonly string[]): Record<string, unknown> {
   const names = new Map<string, { readonly name: string; readonly values: object[] }>();
   for (let at = 0; at < list.length; at += STRIDE) {
@@ -303,10 +304,10 @@ function serializeWithout(list: readonly string[], flags: number): string {
 }
 
 /**
- * The fields of a head that was checked, from `start` to the empty line.
+ * Returns the fields of a valid head, from `start` to the empty line.
  *
- * Where Content-Length said one number more than once, it says it once here: RFC 9110 §8.6 forbids to pass the
- * repetition on, as whoever reads it next may understand it in another way.
+ * A repeated Content-Length is reduced to one number: RFC 9110 §8.6 forbids forwarding the repetition, which the next
+ * recipient might interpret differently.
  */
 export function headersOf(text: string, start: number, seen: number): HTTPHeaders {
   const headers = HTTPHeaders.fromRaw(text, start, text.length - 2);

@@ -5,12 +5,12 @@ import { headerFlag, isToken } from './header-names.ts';
 
 const VALUE_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Lookups that scan the text before it is split: measured, a scan costs about a fifth of splitting. */
+/** The number of lookups that scan the text before it is split: a scan costs about a fifth of a split, as measured. */
 const MAX_SCANS = 5;
 
 /**
- * A block of header lines as one string, which the decoder has checked already: every line has a name, a colon and
- * a CRLF. Most requests are answered without splitting it.
+ * A block of header lines as one string. The decoder has already checked that each line has a name, a colon and a CRLF.
+ * For most requests it is never split.
  */
 export class RawFields {
   readonly #text: string;
@@ -24,13 +24,13 @@ export class RawFields {
     this.#end = end;
   }
 
-  /** Whether another scan is worth it. */
+  /** Counts a lookup. @returns whether it should scan the text, rather than split it. */
   mayScan(): boolean {
     this.#scans += 1;
     return this.#scans <= MAX_SCANS;
   }
 
-  /** The joined value of the field whose name is `key` in lower case. */
+  /** Returns the joined value of the field whose name in lower case is `key`. */
   get(key: string): string | undefined {
     const text = this.#text;
     let joined: string | undefined;
@@ -38,7 +38,7 @@ export class RawFields {
     while (at < this.#end) {
       const lineEnd = text.indexOf('\r\n', at);
       const colon = at + key.length;
-      // A colon at this very place rules nearly every other name out before anything is compared.
+      // Checking for the colon first excludes nearly all other names without comparing them.
       if (colon < lineEnd && text.charCodeAt(colon) === COLON && namesEqual(text, at, key)) {
         const value = trimBlanks(text, colon + 1, lineEnd);
         joined = joined === undefined ? value : `${joined}${key === 'cookie' ? '; ' : ', '}${value}`;
@@ -48,7 +48,7 @@ export class RawFields {
     return joined;
   }
 
-  /** Appends key, name and value of every field to `list`, and returns the bits of those that frame messages. */
+  /** Appends key, name and value of each field to `list`. @returns the bits of those in `framing-fields.ts`. */
   splitInto(list: string[]): number {
     const text = this.#text;
     let flags = 0;
@@ -66,7 +66,7 @@ export class RawFields {
   }
 }
 
-/** Reads lines that nothing has checked yet. */
+/** Parses lines that have not been checked. */
 export function parseFields(text: string, add: (name: string, value: string) => void): void {
   let at = 0;
   while (at < text.length) {
@@ -78,25 +78,25 @@ export function parseFields(text: string, add: (name: string, value: string) => 
 }
 
 /**
- * Reads one line without its CRLF.
+ * Parses one line without its CRLF.
  *
- * @throws Http1ProtocolError `ERR_HTTP1_OBS_FOLD` for one that continues the line before, which RFC 9112 §5.2 lets a
- *   server refuse; `ERR_HTTP1_BAD_HEADER` for any other that is no `name: value`.
+ * @throws Http1ProtocolError `ERR_HTTP1_OBS_FOLD` if the line continues the previous one, which RFC 9112 §5.2 allows a
+ *   server to refuse; `ERR_HTTP1_BAD_HEADER` for any other line that is not `name: value`.
  */
 export function parseField(line: string, add: (name: string, value: string) => void): void {
   if (isBlank(line.charCodeAt(0))) {
-    throw new Http1ProtocolError('ERR_HTTP1_OBS_FOLD', 'a header line starts with a blank');
+    throw new Http1ProtocolError('ERR_HTTP1_OBS_FOLD', 'a header line starts with white space');
   }
   const colon = line.indexOf(':');
   const name = line.slice(0, Math.max(colon, 0));
   const value = trimBlanks(line, colon + 1);
   if (!isToken(name) || !VALUE_TEXT.test(value)) {
-    throw new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `expected "name: value", not ${excerpt(line)}`);
+    throw new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `expected "name: value", got ${excerpt(line)}`);
   }
   add(name, value);
 }
 
-/** Compares a token with a key that is in lower case. */
+/** Compares a name in the text with a key in lower case. */
 function namesEqual(text: string, start: number, key: string): boolean {
   for (let at = 0; at < key.length; at += 1) {
     const unit = text.charCodeAt(start + at);

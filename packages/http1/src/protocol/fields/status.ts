@@ -1,9 +1,9 @@
 import { flatString } from '../grammar/bytes.ts';
 
 /**
- * The registered status codes with the phrases of RFC 9110 §15, and of the RFC that registered the others; and 499,
- * which no RFC registers: nginx introduced it for a request whose client left before the response, and log analysers
- * know it.
+ * The reason phrases of the registered status codes, from RFC 9110 §15 and the RFCs that registered the others. Also
+ * contains 499, which is not registered: nginx introduced it for a client that disconnected before the response, and
+ * log analysers know it.
  */
 export const STATUS_REASONS: Readonly<Record<number, string>> = Object.freeze({
   100: 'Continue',
@@ -69,27 +69,27 @@ export const STATUS_REASONS: Readonly<Record<number, string>> = Object.freeze({
   511: 'Network Authentication Required',
 });
 
-/** The phrase of a status that has none of its own. */
+/** The phrase for an unregistered status. */
 const UNKNOWN_REASON = 'Unknown';
 
 /**
- * What a custom phrase may have: letters, digits, SP and punctuation that means nothing in HTML, as error pages
- * repeat it. No controls, so that it cannot split the response.
+ * The characters of a custom phrase: letters, digits, SP, and punctuation without meaning in HTML, because error pages
+ * contain the phrase. Control characters could split the response.
  */
 const PLAIN_REASON = /^[\x20!#$%'()*+,\-./:;=?@[\]^_`{|}~0-9A-Za-z\xa0-\xff]{1,200}$/;
 
-/** By status. */
+/** The status lines of the registered statuses, by status. */
 const LINES: readonly (string | undefined)[] = Array.from({ length: 600 }, (_, status) => {
   const reason = STATUS_REASONS[status];
   return reason === undefined ? undefined : flatString(`HTTP/1.1 ${status} ${reason}\r\n`);
 });
 
-/** The phrase that goes on the wire: the given one if it is harmless, else the neutral one of the status. */
+/** Returns the phrase to send: `reason` if it is safe, else the registered phrase of the status. */
 export function safeReason(status: number, reason: string): string {
   return PLAIN_REASON.test(reason) ? reason : (STATUS_REASONS[status] ?? UNKNOWN_REASON);
 }
 
-/** The status line with its CRLF. Registered statuses with their own phrase, or none, cost one lookup. */
+/** Returns the status line with its CRLF. For a registered status with its own phrase or '', this is a lookup. */
 export function statusLine(status: number, reason: string): string {
   if (reason === '' || reason === STATUS_REASONS[status]) {
     const line = LINES[status];

@@ -10,14 +10,14 @@ import { headerFlag } from './header-names.ts';
 import type { HTTPHeaders } from './http-headers.ts';
 
 /**
- * Fields that frame or route a message, which is long under way when a trailer comes (RFC 9110 §6.5.1). A peer that
- * sends one is refused, and not only ignored, because only an attempt to smuggle sends them.
+ * Fields that frame or route a message, for which a trailer comes too late (RFC 9110 §6.5.1). If a peer sends one, the
+ * message is refused and not only the field ignored, because only an attempt at request smuggling would send it.
  */
 export const FRAMING_IN_TRAILERS = HOST | CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | UPGRADE | EXPECT;
 
 /**
- * Fields whose definitions keep them out of trailers: they say how the message is to be processed, who asks, or what
- * the content is (RFC 9110 §6.5.1). We do not send them there; what a peer sends stays apart from the headers.
+ * Fields that must not be trailers, because they control processing, authenticate the sender or describe the content
+ * (RFC 9110 §6.5.1). We do not send them. Those from a peer are kept separate from the headers, like all trailers.
  */
 const NEVER_SENT: ReadonlySet<string> = new Set([
   'age',
@@ -50,7 +50,7 @@ const NEVER_SENT: ReadonlySet<string> = new Set([
   'www-authenticate',
 ]);
 
-/** Names the first field that must not be sent as a trailer, or answers undefined. */
+/** Returns the name of the first field that must not be sent as a trailer; undefined if there is none. */
 export function forbiddenTrailer(trailers: HTTPHeaders): string | undefined {
   for (const [name] of trailers.getAll()) {
     const key = name.toLowerCase();
