@@ -65,7 +65,7 @@ describe('AsyncHTTPClient, before it connects', () => {
     expect(error).toMatchObject({
       message:
         'fetch: an absolute URL such as http://host/path was expected, not "http:///127.0.0.1/": ' +
-        'there is no host between "//" and what follows',
+        'there is no host after "//"',
       cause: { code: 'ERR_HTTP1_URL' },
     });
   });

@@ -139,10 +139,10 @@ describe('parseAbsoluteUrl', () => {
   it('names what was expected, what came and what to write instead', () => {
     expect(refusal('http:///host/').message).toBe(
       'an absolute URL such as http://host/path was expected, not "http:///host/": ' +
-        'there is no host between "//" and what follows',
+        'there is no host after "//"',
     );
     expect(refusal('http://0x7f.1/').message).toMatch(
-      /its host would be read as "127\.0\.0\.1": write that$/,
+      /its host would be read as "127\.0\.0\.1": write that instead$/,
     );
     expect(refusal('ftp://a/').message).toBe(
       'a URL with http: or https: was expected, not "ftp:" in "ftp://a/"',

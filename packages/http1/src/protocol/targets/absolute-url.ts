@@ -1,32 +1,32 @@
 import { excerpt } from '@landspout/ioloop/errors';
 import { Http1UsageError } from '../grammar/errors.ts';
 
-/** An absolute URL, taken apart into what a connection and a request need. */
+/** The parts of an absolute URL that a connection and a request need. */
 export interface AbsoluteUrl {
   /** In lower case, without the colon. */
   readonly scheme: string;
-  /** A name or a numeric address, an IPv6 address without its brackets. */
+  /** A name or an IP address; an IPv6 address is without its brackets. */
   readonly host: string;
-  /** 1 to 65535; the default of the scheme if the URL has none. */
+  /** 1 to 65535; the default port of the scheme if the URL has none. */
   readonly port: number;
-  /** `host[:port]`, as the Host header has it. */
+  /** `host[:port]`, as in the Host header. */
   readonly authority: string;
   /** Path and query. */
   readonly target: string;
-  /** `undefined` if there is none; it is nowhere else. */
+  /** The decoded user information; `undefined` if there is none. The other properties do not contain it. */
   readonly userInformation: { readonly username: string; readonly password: string } | undefined;
   readonly hasFragment: boolean;
   /** Without user information and fragment. */
   readonly href: string;
 }
 
-/** The schemes that a caller can connect to, with the default port of each. */
+/** The schemes that a client supports, with the default port of each. */
 export type DefaultPorts = Readonly<Record<string, number>>;
 
 /**
- * What the URL parser of the web platform repairs in silence, or reads in another way than RFC 3986: blanks and
- * controls (CR and LF among them), backslashes, lone surrogates. A repaired URL may go elsewhere than a check before
- * us understood (ATT-38), so it is refused.
+ * Characters that the WHATWG URL parser silently repairs or interprets differently from RFC 3986: spaces, control
+ * characters (including CR and LF), backslashes, lone surrogates. A repaired URL may lead to another host than the one
+ * an earlier check has seen (ATT-38), so it is refused.
  */
 const UNFIT = /[\p{Cc} \\]|\p{Surrogate}/u;
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/;
@@ -38,15 +38,15 @@ const ASCII = /^[\x00-\x7f]*$/;
 const MAX_SHOWN = 80;
 
 /**
- * Reads a URL that is to be connected to: what every client of this stack accepts, and nothing else.
+ * Parses the URL of a request. All clients of this stack accept exactly the URLs that this function accepts.
  *
- * It must be absolute, with a scheme of `defaultPorts`, `//` and a host. A URL that the parser of the web platform
- * would silently turn into another one is refused: `http:///a/` and `http:a` (both are fetched from `a` by browsers),
- * blanks and backslashes, and a host such as `0x7f.1` or `%61` that stands for another spelling. Names that are not
- * ASCII become punycode, and dots in the path are resolved.
+ * The URL must be absolute, with a scheme of `defaultPorts`, `//` and a host. It is refused if the WHATWG URL parser
+ * would silently change it: `http:///a/` and `http:a` (which browsers fetch from `a`), spaces and backslashes, or a
+ * host such as `0x7f.1` or `%61` that is not in its normal spelling. Names that are not ASCII are converted to
+ * punycode, and dot segments in the path are resolved.
  *
- * @throws Http1UsageError `ERR_HTTP1_URL_SCHEME` for a scheme that is not in `defaultPorts`, `ERR_HTTP1_URL` for
- *   everything else. The message shows the URL clipped and escaped, without user information.
+ * @throws Http1UsageError `ERR_HTTP1_URL_SCHEME` if the scheme is not in `defaultPorts`, `ERR_HTTP1_URL` if the URL is
+ *   invalid otherwise. The message shows the URL clipped and escaped, without user information.
  *
  * @example
  * parseAbsoluteUrl('http://example.com/a?b', { http: 80, https: 443 }).port; // 80
@@ -58,7 +58,7 @@ export function parseAbsoluteUrl(text: string, defaultPorts: DefaultPorts): Abso
   };
   if (UNFIT.test(text)) {
     refuse(
-      'it has a blank, a control character, a backslash or a lone surrogate, which must be percent-encoded',
+      'it contains a space, a control character, a backslash or a lone surrogate, which must be percent-encoded',
     );
   }
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase() ?? refuse('it has no scheme');
@@ -67,16 +67,17 @@ export function parseAbsoluteUrl(text: string, defaultPorts: DefaultPorts): Abso
   const [, user, hostAndPort] = AUTHORITY.exec(text) ?? refuse(`"//" and a host must follow "${scheme}:"`);
   if (user?.includes('@')) refuse('an "@" in the user information must be written as %40');
   const host = hostAndPort?.replace(/:[^:\]]*$/, '') ?? '';
-  if (host === '') refuse('there is no host between "//" and what follows');
-  if (/^\[.*%/.test(host)) refuse('an IPv6 address in a URL has no zone');
+  if (host === '') refuse('there is no host after "//"');
+  if (/^\[.*%/.test(host)) refuse('an IPv6 address in a URL must not have a zone');
   let url: URL;
   try {
     url = new URL(text);
   } catch (error) {
-    return refuse('its host or port is not valid', error);
+    return refuse('its host or port is invalid', error);
   }
-  if (!isAsWritten(host, url.hostname)) refuse(`its host would be read as "${url.hostname}": write that`);
-  if (url.port === '0') refuse('nothing can be reached at port 0');
+  if (!isAsWritten(host, url.hostname))
+    refuse(`its host would be read as "${url.hostname}": write that instead`);
+  if (url.port === '0') refuse('its port must be from 1 to 65535');
   const userInformation = user === undefined ? undefined : (decoded(url) ?? refuse(UNDECODABLE));
   url.username = '';
   url.password = '';
@@ -103,9 +104,9 @@ function wrongScheme(scheme: string, text: string, defaultPorts: DefaultPorts): 
 }
 
 /**
- * Whether the parser took the host for what it says. It decodes escapes, turns `127.1` and `0x7f000001` into
- * `127.0.0.1`, and maps look-alikes such as full-width digits to ASCII: a filter that compared the text has seen
- * another host. Names that become punycode are what IDNA is for.
+ * Whether the parser left the host unchanged. It decodes escapes, turns `127.1` and `0x7f000001` into `127.0.0.1`, and
+ * maps look-alikes such as full-width digits to ASCII; a filter that compares the text would see another host. Only the
+ * conversion to punycode is allowed, because it is the purpose of IDNA.
  */
 function isAsWritten(written: string, parsed: string): boolean {
   if (written.startsWith('[')) return true;
@@ -122,8 +123,8 @@ function decoded(url: URL): AbsoluteUrl['userInformation'] {
 }
 
 /**
- * Quotes a URL for a message: clipped, escaped, and without user information. A URL that was refused may have it
- * anywhere, so that everything up to the last "@" is masked.
+ * Formats a URL for a message: clipped, escaped and without user information. In an invalid URL, user information may
+ * be anywhere, so everything up to the last "@" is masked.
  */
 function shownUrl(text: string): string {
   return excerpt(text.replace(/^((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]*).*@/s, '$1***@'), MAX_SHOWN);

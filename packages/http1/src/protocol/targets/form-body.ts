@@ -7,11 +7,11 @@ import { parseQuery, type QueryArguments, type QueryLimits } from './query.ts';
 const NO_ARGUMENTS: ReadonlyMap<string, readonly string[]> = new Map();
 
 /**
- * The fields of an `application/x-www-form-urlencoded` body; none of a body of any other type. A multipart form and
- * JSON are other types.
+ * Parses an `application/x-www-form-urlencoded` body. For a body of another type, such as a multipart form or JSON, the
+ * result is empty.
  *
- * @param headers - of the message; its Content-Type decides, in any case and with any parameters.
- * @throws QueryProtocolError as {@link parseQuery}; `ERR_HTTP1_FORM_CODING` (415) for a form that is still compressed.
+ * @param headers - the headers of the message. The case and the parameters of Content-Type are ignored.
+ * @throws QueryProtocolError as {@link parseQuery}; `ERR_HTTP1_FORM_CODING` (415) if the form is still compressed.
  */
 export function parseFormBody(
   headers: HTTPHeaders,
@@ -23,7 +23,7 @@ export function parseFormBody(
   if (trimBlanks(type).toLowerCase() !== 'application/x-www-form-urlencoded') return NO_ARGUMENTS;
   const coding = headers.get('Content-Encoding');
   if (coding !== undefined && coding.toLowerCase() !== 'identity') {
-    throw new QueryProtocolError('ERR_HTTP1_FORM_CODING', 'a form without Content-Encoding was expected');
+    throw new QueryProtocolError('ERR_HTTP1_FORM_CODING', 'a form must not have a Content-Encoding');
   }
   const { buffer, byteOffset, byteLength } = body;
   return parseQuery(Buffer.from(buffer, byteOffset, byteLength).toString('latin1'), limits);

@@ -3,14 +3,14 @@ import { Http1UsageError, QueryProtocolError } from '../grammar/errors.ts';
 import { limitChecks } from '../grammar/limits.ts';
 import { formDecode } from '../grammar/percent-decoding.ts';
 
-/** Names with all their values: names in the order in which they first came, values in theirs. */
+/** Names with all their values. Names are in order of first occurrence; the values of each are in order. */
 export type QueryArguments = ReadonlyMap<string, readonly string[]>;
 
-/** What one query or form may cost us. */
+/** The limits of one query or form. */
 export interface QueryLimits {
-  /** Fields, repeated ones each. Default 1,000, as Tornado and PHP; 400 beyond. */
+  /** Fields, counting each repetition; status 400 if exceeded. Default: 1,000, as in Tornado and PHP. */
   readonly maxFields: number;
-  /** Bytes as they came, before escapes are undone. Default 10 MiB; 413 beyond. */
+  /** Bytes as received, before escapes are decoded; status 413 if exceeded. Default: 10 MiB. */
   readonly maxBytes: number;
 }
 
@@ -23,22 +23,22 @@ const QUERY_LIMITS: OptionNames<QueryLimits> = { maxFields: true, maxBytes: true
 
 type QueryValue = string | number | boolean;
 
-/** What a query can be made of: {@link QueryArguments}, pairs, `URLSearchParams`, or a record. Values may be lists. */
+/** Sources of a query: {@link QueryArguments}, pairs, `URLSearchParams` or a record. Values may be lists. */
 export type QueryInit =
   | Iterable<readonly [string, QueryValue | readonly QueryValue[]]>
   | Readonly<Record<string, QueryValue | readonly QueryValue[]>>;
 
 /**
- * Splits `name=value` pairs joined by `&`: a query, or an `application/x-www-form-urlencoded` body (WHATWG URL §5.1).
- * Blank values are kept, a name without `=` has the value '', and a plus is a space. Linear in the length of the text.
+ * Parses `name=value` pairs joined by `&`: a query, or an `application/x-www-form-urlencoded` body (WHATWG URL §5.1).
+ * Empty values are kept, a name without `=` has the value '', and a plus is a space. Takes time linear in the length.
  *
- * What cannot be decoded is refused: neither kept as it came, which is what Tornado does with a broken escape, nor
- * replaced by U+FFFD, as `URLSearchParams` does. Two readers of one request must not see two values.
+ * Text that cannot be decoded is refused. Tornado keeps an invalid escape as it is, and `URLSearchParams` replaces it
+ * by U+FFFD; but two recipients of one request must not see different values.
  *
- * @param text - one code unit per byte, as it came, and without a leading `?`.
- * @returns a map, so that no name reaches a prototype. It is yours.
+ * @param text - one code unit per byte, as received, without a leading `?`.
+ * @returns a map owned by the caller; in a map, no name can reach a prototype.
  * @throws QueryProtocolError `ERR_HTTP1_QUERY_ENCODING`, `ERR_HTTP1_QUERY_FIELDS` (both 400) or
- *   `ERR_HTTP1_QUERY_TOO_LARGE` (413). Http1UsageError `ERR_HTTP1_LIMIT` for a limit that is not known or is none.
+ *   `ERR_HTTP1_QUERY_TOO_LARGE` (413). Http1UsageError `ERR_HTTP1_LIMIT` if a limit is unknown or invalid.
  */
 export function parseQuery(text: string, limits: Partial<QueryLimits> = {}): Map<string, string[]> {
   limitChecks.options('parseQuery', limits, QUERY_LIMITS);
@@ -46,7 +46,10 @@ export function parseQuery(text: string, limits: Partial<QueryLimits> = {}): Map
   limitChecks.wholeNumber('parseQuery', 'maxFields', maxFields);
   limitChecks.wholeNumber('parseQuery', 'maxBytes', maxBytes);
   if (text.length > maxBytes) {
-    throw new QueryProtocolError('ERR_HTTP1_QUERY_TOO_LARGE', `${text.length} bytes, of at most ${maxBytes}`);
+    throw new QueryProtocolError(
+      'ERR_HTTP1_QUERY_TOO_LARGE',
+      `got ${text.length} bytes, but at most ${maxBytes} are allowed`,
+    );
   }
   const fields = new Map<string, string[]>();
   let count = 0;
@@ -74,7 +77,7 @@ function addPair(fields: Map<string, string[]>, pair: string): void {
   else values.push(value);
 }
 
-/** The values of both for each name, those of `first` before those of `second`. */
+/** Merges two sets of arguments: for each name, the values of `first` followed by those of `second`. */
 export function mergeQueries(first: QueryArguments, second: QueryArguments): QueryArguments {
   if (second.size === 0) return first;
   const merged = new Map<string, readonly string[]>(first);
@@ -82,7 +85,7 @@ export function mergeQueries(first: QueryArguments, second: QueryArguments): Que
   return merged;
 }
 
-/** Every name with each of its values: what {@link parseQuery} grouped, as pairs again. */
+/** Yields each name with each of its values: the inverse of the grouping in {@link parseQuery}. */
 export function* qsToQsl(fields: QueryArguments): Generator<[string, string]> {
   for (const [name, values] of fields) {
     for (const value of values) yield [name, value];
@@ -90,11 +93,11 @@ export function* qsToQsl(fields: QueryArguments): Generator<[string, string]> {
 }
 
 /**
- * Writes `name=value` pairs joined by `&`, as forms are sent: UTF-8, escaped, a space as a plus (WHATWG URL §5.2). A
+ * Formats `name=value` pairs joined by `&`, as in a form: UTF-8, escaped, with a plus for a space (WHATWG URL §5.2). A
  * lone surrogate becomes U+FFFD. An empty list yields no pair.
  *
- * @throws Http1UsageError `ERR_HTTP1_USAGE` for a value that is neither text, number nor boolean: `[object Object]` and
- *   `undefined` would be sent in silence.
+ * @throws Http1UsageError `ERR_HTTP1_USAGE` if a value is not a string, number or boolean: otherwise `undefined` or
+ *   `[object Object]` would be sent silently.
  */
 export function formatQuery(fields: QueryInit): string {
   const pairs: [string, string][] = [];
@@ -110,15 +113,15 @@ function textOf(name: string, value: unknown): string {
     return String(value);
   throw new Http1UsageError(
     'ERR_HTTP1_USAGE',
-    `query: text, a number or a boolean was expected for ${shownText(name)}, not ${shownValue(value)}`,
+    `query: expected a string, a number or a boolean for ${shownText(name)}, got ${shownValue(value)}`,
   );
 }
 
 /**
- * Adds arguments to the query of a URL, behind those that it has. What stands there is not touched, nor is a fragment.
+ * Appends arguments to the query of a URL. The existing query and a fragment are not changed.
  *
  * @param url - absolute or relative.
- * @param fields - a name may come more than once; none, null and undefined change nothing.
+ * @param fields - names may be repeated; null, undefined and no fields leave the URL unchanged.
  * @throws Http1UsageError as {@link formatQuery}.
  *
  * @example

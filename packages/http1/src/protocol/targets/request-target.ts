@@ -1,6 +1,6 @@
 import { excerpt } from '@landspout/ioloop/errors';
-// The targets room knows request targets and URLs, and the arguments that come in a query or a form body. It does not
-// know the message around them.
+// The targets room holds request targets and URLs, and the arguments of a query or form body. The rest of the message
+// is left to the rooms above.
 
 import { equalsIgnoreCase } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
@@ -10,13 +10,13 @@ const ASTERISK = 0x2a;
 const SLASH = 0x2f;
 const QUESTION = 0x3f;
 
-/** What a peer that named no host means, for a server that has but one name. As Tornado has it. */
+/** The host if the client names none, as in Tornado. */
 const NO_HOST = '127.0.0.1';
 
 /** Scheme and authority of a target in absolute form (RFC 9112 §3.2.2). */
 const ABSOLUTE = /^https?:\/\/([^/?#]+)/i;
 
-/** Names the method without cutting a string for the usual ones: they come as constants, which compare fast. */
+/** Returns the method. Common ones are returned as constants, which need no slice and compare fast. */
 export function methodName(bytes: Uint8Array, start: number, length: number, text: string): string {
   if (length === 3) {
     if (spells(bytes, start, 'GET')) return 'GET';
@@ -36,11 +36,11 @@ export function methodName(bytes: Uint8Array, start: number, length: number, tex
 }
 
 /**
- * Checks which of the four forms a target has (RFC 9112 §3.2), and finds the authority that it names: a server must
- * take the host from there and ignore Host (§3.2.2, §3.3). A fragment is in none of the forms; `#` is refused with
- * the line.
+ * Checks that a target has one of the four forms (RFC 9112 §3.2), and returns its authority. If there is one, a server
+ * must take the host from it and ignore Host (§3.2.2, §3.3). None of the forms has a fragment: the request line scanner
+ * already refuses `#`.
  *
- * @returns undefined where the target has no authority, so that Host counts.
+ * @returns undefined if the target has no authority, so that Host applies.
  */
 export function targetAuthority(
   bytes: Buffer,
@@ -80,12 +80,15 @@ function spells(bytes: Uint8Array, start: number, word: string): boolean {
 
 function badTarget(bytes: Buffer, start: number, end: number): Http1ProtocolError {
   const target = excerpt(bytes.toString('latin1', start, end));
-  return new Http1ProtocolError('ERR_HTTP1_BAD_TARGET', `the target ${target} has none of the four forms`);
+  return new Http1ProtocolError(
+    'ERR_HTTP1_BAD_TARGET',
+    `the target ${target} has none of the four valid forms`,
+  );
 }
 
 /**
- * The path of a request target as it came: neither decoded nor normalised, `/` where an absolute one has none. A target
- * that has no path, which is `*` and that of CONNECT, is its own.
+ * Returns the path of a request target as sent: neither decoded nor normalised; `/` if an absolute target has none.
+ * Targets without a path, which are `*` and that of CONNECT, are returned unchanged.
  */
 export function targetPath(target: string): string {
   const local = localPart(target);
@@ -95,17 +98,17 @@ export function targetPath(target: string): string {
   return path === '' ? '/' : path;
 }
 
-/** What stands behind the first `?` of a request target, as it came; '' where there is none. */
+/** Returns the part of a request target after the first `?`, as sent; '' if there is none. */
 export function targetQuery(target: string): string {
   const mark = target.indexOf('?');
   return mark === -1 ? '' : target.slice(mark + 1);
 }
 
 /**
- * The `host[:port]` that a request is for: that of an absolute target or of CONNECT, where Host must be ignored
- * (RFC 9112 §3.2.2, §3.3), else that of Host. `127.0.0.1` where the peer named none, as HTTP/1.0 may.
+ * Returns the `host[:port]` of a request: from an absolute target or that of CONNECT, in which case Host must be
+ * ignored (RFC 9112 §3.2.2, §3.3), else from Host. `127.0.0.1` if the client named none, as is allowed in HTTP/1.0.
  *
- * @param hostField - the value of Host.
+ * @param hostField - the value of the Host header.
  */
 export function requestHost(method: string, target: string, hostField: string | undefined): string {
   if (target.charCodeAt(0) !== SLASH) {
@@ -117,10 +120,10 @@ export function requestHost(method: string, target: string, hostField: string | 
 }
 
 /**
- * The URL that a request is for (RFC 9112 §3.3).
+ * Returns the URL of a request (RFC 9112 §3.3).
  *
- * @param protocol - how the request came, which a target in absolute form does not overrule.
- * @param host - as {@link requestHost} gives it.
+ * @param protocol - the scheme by which the request was received, which overrides the scheme of an absolute target.
+ * @param host - the result of {@link requestHost}.
  */
 export function fullUrl(protocol: 'http' | 'https', host: string, target: string): string {
   const local = localPart(target) ?? '';
@@ -128,7 +131,7 @@ export function fullUrl(protocol: 'http' | 'https', host: string, target: string
   return `${protocol}://${host}${slash}${local}`;
 }
 
-/** Path and query of a target; undefined for `*` and for that of CONNECT, which have none. */
+/** Returns path and query of a target; undefined for `*` and the target of CONNECT, which have none. */
 function localPart(target: string): string | undefined {
   if (target.charCodeAt(0) === SLASH) return target;
   const start = ABSOLUTE.exec(target)?.[0].length;
