@@ -9,20 +9,20 @@ const SIZED = 1;
 const CHUNKED = 2;
 const UNTIL_CLOSE = 3;
 
-/** Frames the body of one outgoing message after the other, and holds it to the length that was announced. */
+/** Frames the bodies of outgoing messages, one after another, and checks them against the announced length. */
 export class BodyEncoder {
-  /** What follows the bytes that {@link prefix} was asked for last. */
+  /** What to send after the bytes of the last {@link prefix}. */
   suffix = '';
   #mode = NO_BODY;
   #owed = 0;
 
-  /** The message has no body on the wire; what is written is dropped by the caller. */
+  /** Starts a message whose body is not sent: the caller discards what is written. */
   startNone(): void {
     this.#mode = NO_BODY;
     this.suffix = '';
   }
 
-  /** Exactly `length` bytes follow. */
+  /** Starts a body of exactly `length` bytes. */
   startSized(length: number): void {
     this.#mode = SIZED;
     this.#owed = length;
@@ -43,14 +43,17 @@ export class BodyEncoder {
     return this.#mode !== NO_BODY;
   }
 
-  /** What goes before `byteLength` body bytes. An empty write is nothing: a chunk of 0 would end the body. */
+  /** Returns what to send before `byteLength` body bytes: '' for 0 bytes, because a chunk of size 0 ends the body. */
   prefix(byteLength: number): string {
     if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
-      throw new Http1UsageError('ERR_HTTP1_USAGE', `a piece of a body cannot have ${byteLength} bytes`);
+      throw new Http1UsageError(
+        'ERR_HTTP1_USAGE',
+        `byteLength must be a whole number of zero or more, got ${byteLength}`,
+      );
     }
     if (this.#mode === SIZED) {
       if (byteLength > this.#owed) {
-        const detail = `Content-Length allows ${this.#owed} bytes more, but ${byteLength} were written`;
+        const detail = `Content-Length allows ${this.#owed} more bytes, but ${byteLength} were written`;
         throw new Http1UsageError('ERR_HTTP1_BODY_LONG', detail);
       }
       this.#owed -= byteLength;
@@ -61,15 +64,15 @@ export class BodyEncoder {
     return byteLength === 0 ? '' : `${byteLength.toString(16)}\r\n`;
   }
 
-  /** What ends the body. Trailers go only behind a chunked one, and are dropped elsewhere (RFC 9110 §6.5.1). */
+  /** Returns what ends the body. Trailers of a body that is not chunked are dropped (RFC 9110 §6.5.1). */
   end(trailers: HTTPHeaders | undefined): string {
     if (this.#mode === SIZED && this.#owed > 0) {
-      const detail = `${this.#owed} bytes that Content-Length announced were not written`;
+      const detail = `${this.#owed} of the bytes that Content-Length announced were not written`;
       throw new Http1UsageError('ERR_HTTP1_BODY_SHORT', detail);
     }
     const forbidden = trailers === undefined ? undefined : forbiddenTrailer(trailers);
     if (forbidden !== undefined) {
-      throw new Http1UsageError('ERR_HTTP1_USAGE', `${excerpt(forbidden)} cannot be a trailer`);
+      throw new Http1UsageError('ERR_HTTP1_USAGE', `${excerpt(forbidden)} must not be a trailer`);
     }
     if (this.#mode !== CHUNKED) return '';
     return trailers === undefined ? '0\r\n\r\n' : `0\r\n${trailers.serialize()}\r\n`;
@@ -77,16 +80,19 @@ export class BodyEncoder {
 }
 
 /**
- * Reads the Content-Length that a program set, or -1 where there is none.
+ * Returns the Content-Length that the program set, or -1 if there is none.
  *
- * @throws Http1UsageError `ERR_HTTP1_LENGTH_MISMATCH` when it is not one number.
+ * @throws Http1UsageError `ERR_HTTP1_LENGTH_MISMATCH` if it is not a single number.
  */
 export function explicitLength(headers: HTTPHeaders): number {
   if ((headers.framing & CONTENT_LENGTH) === 0) return -1;
   const text = headers.get('content-length') ?? '';
   const length = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(length)) {
-    throw new Http1UsageError('ERR_HTTP1_LENGTH_MISMATCH', `Content-Length must be one number, not ${text}`);
+    throw new Http1UsageError(
+      'ERR_HTTP1_LENGTH_MISMATCH',
+      `Content-Length must be a single number, got ${text}`,
+    );
   }
   return length;
 }

@@ -1,31 +1,31 @@
 /**
- * An object that JSON can represent, for the compiler: no promise, function, Map, Set, other iterable or buffer, whose
- * JSON nobody ever wants. Interfaces, classes and literals of any members are accepted; so is one with `toJSON`. What the
- * members are is not looked at.
+ * The type of an object that JSON can represent: no promise, function, Map, Set, other iterable or buffer, whose JSON
+ * is never wanted. Interfaces, classes and literals with any members are accepted, also with `toJSON`. The types of the
+ * members are not checked.
  */
 export type JsonObject = ObjectLiteral | (object & NoOtherThing);
 
-/** What literals and type aliases are assignable to; an interface is not, for want of an index signature. */
+/** Accepts literals and type aliases. An interface is not assignable to it, because it has no index signature. */
 interface ObjectLiteral {
   readonly [name: string]: unknown;
   readonly then?: never;
 }
 
-/** Members that the things have which are objects and not data. */
+/** Excludes objects that are not data, by their members. */
 interface NoOtherThing {
   readonly then?: never;
   /** Arrays, Maps, Sets and generators. */
   readonly [Symbol.iterator]?: never;
   readonly [Symbol.asyncIterator]?: never;
-  /** Buffers and what they are made of, Blobs, weak collections. */
+  /** Buffers, typed arrays, ArrayBuffers, Blobs, weak collections. */
   readonly [Symbol.toStringTag]?: never;
   /** Functions and classes. */
   readonly [Symbol.hasInstance]?: never;
 }
 
 /**
- * The JSON text of an object or array; `undefined` for anything that has none, or only an empty one that nobody wants, as
- * promises and collections do. Throws what `JSON.stringify` throws, at a circle or a bigint.
+ * Returns the JSON text of an object or array; `undefined` for anything else, and for objects whose JSON would be
+ * meaningless, such as promises and collections. Throws what `JSON.stringify` throws, for a cycle or a bigint.
  */
 export function jsonText(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;

@@ -6,47 +6,49 @@ import { Http1UsageError } from '../grammar/errors.ts';
 import { HOST, TRANSFER_ENCODING } from '../grammar/framing-fields.ts';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';
 
-/** Visible ASCII: no CR or LF that would start another line, no SP that would end the target, and no fragment. */
+/** Visible ASCII except `#`: CR or LF would start another line, SP would end the target, `#` would start a fragment. */
 const TARGET_TEXT = /^[\x21\x22\x24-\x7e]+$/;
 
-/** Methods whose empty body is announced, as servers expect one (RFC 9110 §8.6). */
+/** Methods for which `Content-Length: 0` is sent, because servers expect a body (RFC 9110 §8.6). */
 const EXPECTS_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
 /**
- * Turns the requests of one client connection into bytes, one after the other: `head`, body pieces, `end`. Works
- * like the ResponseEncoder.
+ * Encodes the requests of one client connection, one after another: call `head`, then `dataPrefix` for each piece of
+ * the body, then `end`. Works like the ResponseEncoder.
  */
 export class RequestEncoder {
   readonly #body = new BodyEncoder();
   #state: 'idle' | 'body' | 'failed' = 'idle';
 
   /**
-   * Builds the head of one request. Everything in it is checked before anything is returned.
+   * Checks and encodes the head of one request.
    *
    * @param method - a token, such as `GET`.
-   * @param target - visible ASCII without a fragment; whoever has other characters encodes them first.
-   * @param headers - must have Host, and no Transfer-Encoding; Connection goes out as it is.
-   * @param bodyBytes - length of the body; 0 for none, as always with CONNECT (RFC 9110 §9.3.6); -1 where it is not known, which makes it chunked unless
-   *   `headers` has a Content-Length.
-   * @throws Http1UsageError `ERR_HTTP1_USAGE`, or `ERR_HTTP1_LENGTH_MISMATCH` when Content-Length is not
-   *   `bodyBytes`. Nothing was begun then.
+   * @param target - visible ASCII without a fragment; other characters must be percent-encoded.
+   * @param headers - must contain one Host and no Transfer-Encoding; Connection is sent unchanged.
+   * @param bodyBytes - length of the body; 0 for no body, as is required for CONNECT (RFC 9110 §9.3.6); -1 if unknown:
+   *   the body is then chunked, unless `headers` has a Content-Length.
+   * @throws Http1UsageError `ERR_HTTP1_USAGE` if an argument is invalid, or `ERR_HTTP1_LENGTH_MISMATCH` if
+   *   Content-Length is not `bodyBytes`. The state is then unchanged.
    */
   head(method: string, target: string, headers: HTTPHeaders, bodyBytes: number): string {
     this.#expect('idle', 'head');
-    if (!isToken(method)) throw usage(`a method must be a token, not ${excerpt(String(method))}`);
+    if (!isToken(method)) throw usage(`method must be a token, got ${excerpt(String(method))}`);
     if (!TARGET_TEXT.test(target))
-      throw usage(`a target must be visible ASCII without #, not ${excerpt(String(target))}`);
-    if (!Number.isSafeInteger(bodyBytes) || bodyBytes < -1) throw usage(`bodyBytes cannot be ${bodyBytes}`);
-    if ((headers.framing & TRANSFER_ENCODING) !== 0) throw usage('Transfer-Encoding is set by the encoder');
+      throw usage(`target must be visible ASCII without #, got ${excerpt(String(target))}`);
+    if (!Number.isSafeInteger(bodyBytes) || bodyBytes < -1)
+      throw usage(`bodyBytes must be -1 or more, got ${bodyBytes}`);
+    if ((headers.framing & TRANSFER_ENCODING) !== 0)
+      throw usage('headers must not contain Transfer-Encoding, which the encoder sets');
     if ((headers.framing & HOST) === 0 || headers.getList('host').length !== 1)
-      throw usage('one Host field is needed');
+      throw usage('headers must contain exactly one Host');
     const explicit = explicitLength(headers);
     if (explicit >= 0 && bodyBytes >= 0 && explicit !== bodyBytes) {
       const detail = `Content-Length is ${explicit}, but the body has ${bodyBytes} bytes`;
       throw new Http1UsageError('ERR_HTTP1_LENGTH_MISMATCH', detail);
     }
     const length = explicit >= 0 ? explicit : bodyBytes;
-    if (method === 'CONNECT' && length !== 0) throw usage('a CONNECT has no content');
+    if (method === 'CONNECT' && length !== 0) throw usage('a CONNECT request must not have a body');
     let framing = '';
     if (length === -1) framing = 'Transfer-Encoding: chunked\r\n';
     else if (explicit < 0 && (length > 0 || EXPECTS_BODY.has(method)))
@@ -57,7 +59,7 @@ export class RequestEncoder {
     return `${method} ${target} HTTP/1.1\r\n${headers.serialize()}${framing}\r\n`;
   }
 
-  /** As in the ResponseEncoder. @throws Http1UsageError `ERR_HTTP1_BODY_LONG`; the connection must be closed. */
+  /** As in the ResponseEncoder. @throws Http1UsageError `ERR_HTTP1_BODY_LONG`; the connection must then be closed. */
   dataPrefix(byteLength: number): string {
     this.#expect('body', 'dataPrefix');
     try {
@@ -72,7 +74,7 @@ export class RequestEncoder {
     return this.#body.suffix;
   }
 
-  /** As in the ResponseEncoder. @throws Http1UsageError `ERR_HTTP1_BODY_SHORT`; the connection must be closed. */
+  /** As in the ResponseEncoder. @throws Http1UsageError `ERR_HTTP1_BODY_SHORT`; the connection must then be closed. */
   end(trailers?: HTTPHeaders): string {
     this.#expect('body', 'end');
     try {
@@ -94,7 +96,8 @@ export class RequestEncoder {
   }
 
   #expect(state: 'idle' | 'body', call: string): void {
-    if (this.#state !== state) throw usage(`${call}: the encoder is ${this.#state}, not ${state}`);
+    if (this.#state !== state)
+      throw usage(`${call}: the encoder is in state ${this.#state}, but must be in state ${state}`);
   }
 }
 

@@ -1,4 +1,4 @@
-// The encoding room turns heads and bodies into what is sent. It does not know the stream, nor the time.
+// The encoding room encodes heads and bodies. Writing to a stream, and the current time, are left to the caller.
 
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
@@ -9,28 +9,28 @@ import { Http1UsageError } from '../grammar/errors.ts';
 import { CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING } from '../grammar/framing-fields.ts';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';
 
-/** `idle` between answers, `head` and `body` while that is owed, `failed` once the answer broke its own length. */
+/** `idle` between responses, `head` or `body` while that part is next, `failed` after a body of the wrong length. */
 export type EncoderState = 'idle' | 'head' | 'body' | 'failed';
 
-/** Whether an answer never has content (RFC 9110 §15.3.5, §15.3.6 and §15.4.5). */
+/** Whether a response with this status never has content (RFC 9110 §15.3.5, §15.3.6 and §15.4.5). */
 function neverHasContent(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
 
-/** The fields that ask for more than appending Content-Length and Date. */
+/** Fields that need the general case: without them, only Content-Length and Date must be appended. */
 const SPECIAL = CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | DATE;
 
-/** Lengths below this have their line made once. */
+/** The Content-Length line is cached for lengths below this. */
 const KNOWN_LENGTHS = 1024;
 
-/** Lines that many responses have in common, each made once. Belongs to a server, and is shared by its encoders. */
+/** Caches lines that many responses have in common. All encoders of a server share one instance. */
 export class ResponseLines {
   #date = '';
   #lastLines = '';
-  /** By length; '' until the line is asked for. */
+  /** By length; '' until the line is first used. */
   #lengths: string[] | undefined;
 
-  /** The Content-Length line. */
+  /** Returns the Content-Length line. */
   length(byteLength: number): string {
     if (byteLength >= KNOWN_LENGTHS) return `Content-Length: ${byteLength}\r\n`;
     this.#lengths ??= new Array<string>(KNOWN_LENGTHS).fill('');
@@ -40,7 +40,7 @@ export class ResponseLines {
     return this.#lengths[byteLength] as string;
   }
 
-  /** The Date line and the empty line, which all usual responses of one second end with. */
+  /** Returns the Date line and the empty line, with which most heads of the same second end. */
   last(date: string): string {
     if (date !== this.#date) {
       this.#date = date;
@@ -55,11 +55,11 @@ export class ResponseLines {
 }
 
 /**
- * Turns the answers of one connection into bytes, one after the other: `begin`, `head`, body pieces, `end`
- * (RFC 9112 §6). It returns strings and holds no bytes: the caller joins them with the body for one write.
- * All strings are latin1.
+ * Encodes the responses of one connection, one after another: call `begin`, `head`, `dataPrefix` for each piece of the
+ * body, then `end` (RFC 9112 §6). It returns latin1 strings and stores no bytes: the caller combines them with the body
+ * into one write.
  *
- * A call at the wrong moment throws Http1UsageError `ERR_HTTP1_USAGE` and changes nothing.
+ * A call at the wrong time throws Http1UsageError `ERR_HTTP1_USAGE` and changes nothing.
  *
  * @example
  * encoder.begin('GET', 'HTTP/1.1', true);
@@ -71,16 +71,16 @@ export class ResponseEncoder {
   #method = '';
   #http11 = true;
   #keepAlive = false;
-  /** HTTP/1.1, persistent, and not CONNECT: the head of a usual answer needs no decisions. */
+  /** The request is HTTP/1.1, keep-alive and not CONNECT: most responses to it can use the fast path in `head`. */
   #usual = false;
   readonly #lines: ResponseLines;
 
-  /** @param lines - shared by the encoders of a server. */
+  /** @param lines - a cache shared by the encoders of a server. */
   constructor(lines: ResponseLines = new ResponseLines()) {
     this.#lines = lines;
   }
 
-  /** Starts the answer to one request. */
+  /** Starts the response to one request. */
   begin(requestMethod: string, requestVersion: 'HTTP/1.0' | 'HTTP/1.1', requestKeepAlive: boolean): void {
     this.#expect('idle', 'begin');
     this.#state = 'head';
@@ -91,21 +91,23 @@ export class ResponseEncoder {
   }
 
   /**
-   * Builds the head, and decides how the body is framed.
+   * Encodes the head, and decides how the body is framed.
    *
-   * A Content-Length in `headers` is a promise that the body keeps. Without one, `wholeBodyBytes` of 0 or more
-   * sets it; else the body is chunked, or ended by closing for HTTP/1.0. A 1xx or 204 never carries framing (a
-   * Content-Length is left out), a 205 has the length 0 (RFC 9110 §15.3.6), and a 304 or an answer to HEAD keeps Content-Length but sends no body. Date is
-   * added unless set. `Connection: close` from the program is honoured and its other options are kept. Version
-   * 1.1 is named whatever the request's was (RFC 9110 §6.2).
+   * If `headers` has a Content-Length, the body must have that length. Otherwise, if `wholeBodyBytes` is not -1, it
+   * becomes the Content-Length; else the body is chunked or, for HTTP/1.0, ends when the connection closes. A 101, a
+   * 204 and a successful response to CONNECT have no framing: a Content-Length is removed. A 205 has the length 0
+   * (RFC 9110 §15.3.6). A 304 or a response to HEAD keeps Content-Length but has no body.
    *
-   * @param status - 101 or 200 to 599; interim ones are for {@link encodeInterim}.
-   * @param reason - '' for the registered phrase, which also replaces one with controls or HTML in it.
-   * @param date - the present as IMF-fixdate, see `HttpDateCache`.
-   * @param wholeBodyBytes - length of the whole body, or -1 where it is not known.
-   * @param close - whether this is the last answer on the connection.
-   * @throws Http1UsageError `ERR_HTTP1_LENGTH_MISMATCH` when Content-Length is not `wholeBodyBytes`, and
-   *   `ERR_HTTP1_USAGE` for a status out of range or a Transfer-Encoding. The head is then still owed.
+   * Date is added unless it is set. `Connection: close` in `headers` is respected, and other Connection options are
+   * kept. The version is always 1.1 (RFC 9110 §6.2).
+   *
+   * @param status - 101 or 200 to 599; for interim responses, use {@link encodeInterim}.
+   * @param reason - '' for the registered phrase, which also replaces a phrase with control or HTML characters.
+   * @param date - the current time as IMF-fixdate, see `HttpDateCache`.
+   * @param wholeBodyBytes - length of the whole body; -1 if unknown.
+   * @param close - whether this is the last response on the connection.
+   * @throws Http1UsageError `ERR_HTTP1_LENGTH_MISMATCH` if Content-Length is not `wholeBodyBytes`; `ERR_HTTP1_USAGE` if
+   *   the status is out of range or `headers` has Transfer-Encoding. `head` may then be called again.
    */
   head(
     status: number,
@@ -129,10 +131,10 @@ export class ResponseEncoder {
   }
 
   /**
-   * What goes before `byteLength` bytes of the body: a chunk's size, or ''. Write {@link dataSuffix} behind them.
-   * Where {@link sendsBody} is false, write nothing at all.
+   * Returns what to send before `byteLength` bytes of the body: the size of a chunk, or ''. Send {@link dataSuffix}
+   * after the bytes. If {@link sendsBody} is false, send nothing at all.
    *
-   * @throws Http1UsageError `ERR_HTTP1_BODY_LONG` when Content-Length allows fewer. The connection must be closed.
+   * @throws Http1UsageError `ERR_HTTP1_BODY_LONG` if Content-Length is exceeded. The connection must then be closed.
    */
   dataPrefix(byteLength: number): string {
     this.#expect('body', 'dataPrefix');
@@ -144,21 +146,22 @@ export class ResponseEncoder {
     }
   }
 
-  /** What goes behind the bytes that {@link dataPrefix} was asked for last. */
+  /** What to send after the bytes of the last {@link dataPrefix}. */
   get dataSuffix(): string {
     return this.#body.suffix;
   }
 
-  /** After head: whether body bytes go on the wire. Not for HEAD, 1xx, 204, 205, 304 and a tunnel. */
+  /** After head: whether body bytes must be sent. False for HEAD, 101, 204, 205, 304 and a successful CONNECT. */
   get sendsBody(): boolean {
     return this.#body.sends;
   }
 
   /**
-   * Ends the answer: the last chunk with its trailers, or ''. Trailers of a body that is not chunked are dropped.
+   * Ends the response, and returns the last chunk with the trailers, or ''. Trailers of a body that is not chunked are
+   * dropped.
    *
-   * @throws Http1UsageError `ERR_HTTP1_BODY_SHORT` when Content-Length asks for more. The connection must be
-   *   closed, so that the peer sees a cut answer and never the next one shifted.
+   * @throws Http1UsageError `ERR_HTTP1_BODY_SHORT` if the body is shorter than Content-Length. The connection must then
+   *   be closed; otherwise the client would read the next response as the rest of this body.
    */
   end(trailers?: HTTPHeaders): string {
     this.#expect('body', 'end');
@@ -172,7 +175,7 @@ export class ResponseEncoder {
     }
   }
 
-  /** Whether the connection can carry another answer. Settled by head; false after 101, and after a failure. */
+  /** Whether the connection can carry another response. Decided by head; false after a 101 and after a failure. */
   get keepAlive(): boolean {
     return this.#keepAlive;
   }
@@ -196,7 +199,10 @@ export class ResponseEncoder {
   ): string {
     checkArguments(status, wholeBodyBytes);
     if ((headers.framing & TRANSFER_ENCODING) !== 0) {
-      throw new Http1UsageError('ERR_HTTP1_USAGE', 'Transfer-Encoding is set by the encoder, not by headers');
+      throw new Http1UsageError(
+        'ERR_HTTP1_USAGE',
+        'headers must not contain Transfer-Encoding, which the encoder sets',
+      );
     }
     const explicit = explicitLength(headers);
     const tunnel = status === 101 || (this.#method === 'CONNECT' && status < 300);
@@ -211,7 +217,7 @@ export class ResponseEncoder {
     let framing = '';
     if (unsent) {
       this.#body.startNone();
-      // The length of a 304 is that of the 200 it stands for, which only the program knows.
+      // The length of a 304 is that of the corresponding 200, which only the program knows.
       const known = !bodiless && status !== 304 && explicit < 0 && wholeBodyBytes >= 0;
       if (status === 205) framing = 'Content-Length: 0\r\n';
       else if (known) framing = `Content-Length: ${wholeBodyBytes}\r\n`;
@@ -239,7 +245,10 @@ export class ResponseEncoder {
 
   #expect(state: EncoderState, call: string): void {
     if (this.#state === state) return;
-    throw new Http1UsageError('ERR_HTTP1_USAGE', `${call}: the encoder is ${this.#state}, not ${state}`);
+    throw new Http1UsageError(
+      'ERR_HTTP1_USAGE',
+      `${call}: the encoder is in state ${this.#state}, but must be in state ${state}`,
+    );
   }
 
   #fail(): void {
@@ -249,18 +258,24 @@ export class ResponseEncoder {
 }
 
 /**
- * Builds an interim response, which may come any number of times before the answer (RFC 9110 §15.2). Never send one
- * to an HTTP/1.0 client.
+ * Encodes an interim response. Any number of them may be sent before the final response (RFC 9110 §15.2), but none to
+ * an HTTP/1.0 client.
  *
- * @param status - 100, 102 or 103, or another 1xx; 101 is an answer of its own.
- * @throws Http1UsageError `ERR_HTTP1_USAGE` for another status, or headers that frame a body.
+ * @param status - 100, 102, 103 or another 1xx, except 101, which is a final response.
+ * @throws Http1UsageError `ERR_HTTP1_USAGE` for another status, or if `headers` frame a body.
  */
 export function encodeInterim(status: number, headers?: HTTPHeaders): string {
   if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
-    throw new Http1UsageError('ERR_HTTP1_USAGE', `${status} is not an interim status`);
+    throw new Http1UsageError(
+      'ERR_HTTP1_USAGE',
+      `an interim status must be from 100 to 199 and not 101, got ${status}`,
+    );
   }
   if (headers !== undefined && (headers.framing & (CONTENT_LENGTH | TRANSFER_ENCODING)) !== 0) {
-    throw new Http1UsageError('ERR_HTTP1_USAGE', 'an interim response has no body to frame');
+    throw new Http1UsageError(
+      'ERR_HTTP1_USAGE',
+      'an interim response must not have Content-Length or Transfer-Encoding',
+    );
   }
   return `${statusLine(status, '')}${headers === undefined ? '' : headers.serialize()}\r\n`;
 }
@@ -269,18 +284,18 @@ function checkArguments(status: number, wholeBodyBytes: number): void {
   if (!Number.isInteger(status) || (status < 200 && status !== 101) || status > 599) {
     throw new Http1UsageError(
       'ERR_HTTP1_USAGE',
-      `status must be 101 or 200 to 599, not ${shownValue(status)}`,
+      `status must be 101 or from 200 to 599, got ${shownValue(status)}`,
     );
   }
   if (!Number.isSafeInteger(wholeBodyBytes) || wholeBodyBytes < -1) {
     throw new Http1UsageError(
       'ERR_HTTP1_USAGE',
-      `wholeBodyBytes must be -1 or more, not ${shownValue(wholeBodyBytes)}`,
+      `wholeBodyBytes must be -1 or more, got ${shownValue(wholeBodyBytes)}`,
     );
   }
 }
 
-/** Splits the program's Connection field into the wish to close and the options that are none of our business. */
+/** Splits the program's Connection header into whether it lists `close`, and the options that do not concern us. */
 function otherOptions(headers: HTTPHeaders): { readonly close: boolean; readonly rest: string } {
   if ((headers.framing & CONNECTION) === 0) return NO_OPTIONS;
   let close = false;
@@ -296,7 +311,7 @@ function otherOptions(headers: HTTPHeaders): { readonly close: boolean; readonly
 
 const NO_OPTIONS = { close: false, rest: '' } as const;
 
-/** RFC 9112 §9.6: the last answer says so. RFC 9112 §C.2.2: HTTP/1.0 is told when the connection persists. */
+/** Adds `close` to the last response (RFC 9112 §9.6), and `keep-alive` for HTTP/1.0 (RFC 9112 §C.2.2). */
 function withPersistence(rest: string, keepAlive: boolean, http11: boolean): string {
   const own = keepAlive ? (http11 ? '' : 'keep-alive') : 'close';
   if (own === '' || rest === '') return own + rest;
