@@ -11,7 +11,7 @@ import type { ReceiveBuffer } from './receive-buffer.ts';
 
 const NOTHING = Buffer.alloc(0);
 
-/** Lengths that are not a number of bytes. */
+/** Special lengths, for bodies whose number of bytes is unknown. */
 export const CHUNKED = -1;
 export const UNTIL_CLOSE = -2;
 
@@ -23,9 +23,9 @@ const CHUNK_LF = 4;
 const TRAILERS = 5;
 const REST = 6;
 
-/** Reads the body of one message after the other (RFC 9112 §6 and §7). */
+/** Decodes the bodies of messages, one after another (RFC 9112 §6 and §7). */
 export class BodyDecoder {
-  /** Most bytes that the current body may have. */
+  /** The maximum size of the current body, in bytes. */
   maxBytes: number;
   data: Buffer = NOTHING;
   dataStart = 0;
@@ -35,9 +35,9 @@ export class BodyDecoder {
   readonly #fields: FieldScanner;
   #line: ChunkLineScanner | undefined = undefined;
   #phase = SIZED;
-  /** Bytes still owed, of the body or of the chunk. */
+  /** Bytes still to be received, of the body or of the chunk. */
   #remaining = 0;
-  /** Bytes of this body before the current chunk, or so far where it is not sized. */
+  /** Bytes of a chunked body including the current chunk; bytes so far of a body that ends with the connection. */
   #total = 0;
 
   constructor(limits: Http1Limits, fields: FieldScanner) {
@@ -47,9 +47,9 @@ export class BodyDecoder {
   }
 
   /**
-   * Begins a body of `length` bytes, CHUNKED or UNTIL_CLOSE.
+   * Starts a body of `length` bytes, CHUNKED or UNTIL_CLOSE.
    *
-   * @throws Http1ProtocolError `ERR_HTTP1_BODY_TOO_LARGE` when the announced length is over the limit.
+   * @throws Http1ProtocolError `ERR_HTTP1_BODY_TOO_LARGE` if the announced length exceeds the limit.
    */
   start(length: number): void {
     this.#total = 0;
@@ -58,7 +58,7 @@ export class BodyDecoder {
       this.#phase = SIZED;
       this.#remaining = length;
     } else if (length === CHUNKED) {
-      // Made for the first chunked body: most connections never see one.
+      // Created for the first chunked body: most connections never have one.
       this.#line ??= new ChunkLineScanner();
       this.#line.reset();
       this.#phase = CHUNK_LINE;
@@ -67,13 +67,13 @@ export class BodyDecoder {
     }
   }
 
-  /** Forgets the last body, so that nothing of it stays in memory. */
+  /** Discards what is left of the last body, so that it is not kept in memory. */
   reset(): void {
     this.maxBytes = this.#limits.maxBodyBytes;
     this.trailers = undefined;
   }
 
-  /** Takes the next piece. `ended` says that the peer sends no more, which completes a body without a length. */
+  /** Decodes the next piece. `ended`: the peer sends no more, which completes a body without a length. */
   next(input: ReceiveBuffer, ended: boolean): DecoderEvent {
     for (;;) {
       switch (this.#phase) {
@@ -104,7 +104,7 @@ export class BodyDecoder {
     return this.#lend(input, length);
   }
 
-  /** What is within the limit is delivered first, so that the outcome does not depend on how bytes are cut. */
+  /** Delivers the bytes within the limit before it fails, so that the outcome does not depend on segment boundaries. */
   #takeRest(input: ReceiveBuffer, ended: boolean): DecoderEvent {
     const available = input.end - input.pos;
     if (available === 0) return ended ? this.#end() : this.#needData();
@@ -123,7 +123,7 @@ export class BodyDecoder {
       input.block = input.pos;
       return;
     }
-    // Checked before a byte of the chunk is delivered.
+    // Checked before any byte of the chunk is delivered.
     this.#total += line.size;
     if (this.#total > this.maxBytes) throw tooLarge(this.maxBytes);
     this.#remaining = line.size;
@@ -136,7 +136,7 @@ export class BodyDecoder {
     if (byte !== expected) {
       throw new Http1ProtocolError(
         'ERR_HTTP1_BAD_CHUNK',
-        `${byteName(byte)} where the CRLF after chunk data belongs`,
+        `expected CRLF after chunk data, got ${byteName(byte)}`,
       );
     }
     input.pos += 1;
@@ -146,17 +146,14 @@ export class BodyDecoder {
   #readTrailers(input: ReceiveBuffer): DecoderEvent {
     const fields = this.#fields;
     const max = this.#limits.maxTrailerBytes;
-    // The two bytes of the empty line are not counted, so that a limit of 0 means "no trailers".
+    // The two bytes of the empty line do not count, so that a limit of 0 means "no trailers".
     const limit = input.block + max + 2;
     if (!fields.scan(input, Math.min(input.end, limit), this.#limits.maxHeaders)) {
       if (input.pos < limit) return this.#needData();
       throw new Http1ProtocolError('ERR_HTTP1_TRAILERS_TOO_LARGE', `more than ${max} bytes of trailers`);
     }
     if ((fields.seen & FRAMING_IN_TRAILERS) !== 0) {
-      throw new Http1ProtocolError(
-        'ERR_HTTP1_BAD_TRAILER',
-        'a field that frames the message came as a trailer',
-      );
+      throw new Http1ProtocolError('ERR_HTTP1_BAD_TRAILER', 'a trailer must not frame or route the message');
     }
     if (fields.count > 0) {
       const text = input.bytes.toString('latin1', input.block, input.pos - 2);

@@ -23,7 +23,7 @@ const QUOTE = 0x22;
 const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
 
-/** Where a scan of chunk extensions stands. A line may end in those above {@link LAST_OPEN}. */
+/** The states of scanning chunk extensions. The line may end in a state above {@link LAST_OPEN}. */
 const EXTENSION_START = 0;
 const BEFORE_NAME = 1;
 const AFTER_NAME = 2;
@@ -36,31 +36,31 @@ const NAME = 7;
 const VALUE = 8;
 const QUOTED_END = 9;
 
-/** More digits than any size that a double can hold, so that zeros cannot make a line endless. */
+/** More digits than the largest exact size needs. The limit stops an endless line of leading zeros. */
 const MAX_SIZE_DIGITS = 16;
 
 /**
- * Reads `chunk-size [ chunk-ext ] CRLF` (RFC 9112 §7.1) without keeping its bytes.
+ * Reads `chunk-size [ chunk-ext ] CRLF` (RFC 9112 §7.1) without buffering it.
  *
- * Extensions are checked against their grammar, counted against one limit for the whole message, and dropped. The
- * blanks around `;` and `=` that the grammar calls bad white space have to be accepted (RFC 9110 §5.6.3) and are
- * counted too; a blank at the end of a line is not among them.
+ * Extensions are checked against their grammar, counted against one limit for the whole message, and discarded. The
+ * white space around `;` and `=` that the grammar calls "bad" must be accepted (RFC 9110 §5.6.3), and is counted, too.
+ * White space at the end of the line is not allowed.
  */
 export class ChunkLineScanner {
-  /** The size, once the line is complete. */
+  /** The chunk size; valid once the line is complete. */
   size = 0;
   #phase = SIZE;
   #digits = 0;
   #extension = EXTENSION_START;
   #extensionBytes = 0;
 
-  /** Starts on a new message. */
+  /** Starts a new message. */
   reset(): void {
     this.#extensionBytes = 0;
     this.#nextLine();
   }
 
-  /** Reads on. True when the line is complete: `input.pos` is then after its CRLF. */
+  /** Continues to read. @returns whether the line is complete: `input.pos` is then after its CRLF. */
   scan(input: ReceiveBuffer, maxExtensionBytes: number): boolean {
     const bytes = input.bytes;
     const end = input.end;
@@ -72,7 +72,7 @@ export class ChunkLineScanner {
     if (this.#phase !== LINE_LF || pos === end) return false;
     if (bytes[pos] !== LF) throw badChunk(bytes[pos], 'after the CR of a chunk line');
     input.pos = pos + 1;
-    this.#phase = LINE_DONE; // `size` stays readable until the next call starts the next line.
+    this.#phase = LINE_DONE; // `size` remains valid until the next call starts the next line.
     return true;
   }
 
@@ -124,18 +124,18 @@ export class ChunkLineScanner {
 }
 
 function badChunk(byte: number | undefined, where: string): Http1ProtocolError {
-  return new Http1ProtocolError('ERR_HTTP1_BAD_CHUNK', `${byteName(byte)} ${where}`);
+  return new Http1ProtocolError('ERR_HTTP1_BAD_CHUNK', `unexpected ${byteName(byte)} ${where}`);
 }
 
-/** Whether a chunk line may end here. */
+/** Whether a chunk line may end in this state. */
 function extensionMayEnd(state: number): boolean {
   return state > LAST_OPEN;
 }
 
 /**
- * Takes one byte of `*( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )` (RFC 9112 §7.1.1).
+ * Processes one byte of `*( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )` (RFC 9112 §7.1.1).
  *
- * @returns the next state, or -1 for a byte that does not belong there.
+ * @returns the next state, or -1 if the byte is invalid in this state.
  */
 function nextExtensionState(state: number, byte: number): number {
   const isBlank = byte === SP || byte === HTAB;
@@ -176,7 +176,7 @@ function afterName(byte: number, isBlank: boolean): number {
   return byte === SEMICOLON ? BEFORE_NAME : -1;
 }
 
-/** RFC 9110 §5.6.4: what may stand in a quoted-string is what may stand in a field value. */
+/** RFC 9110 §5.6.4: a quoted-string may contain the same characters as a field value. */
 function quoted(byte: number): number {
   return ((BYTE_CLASS[byte] as number) & FIELD_VALUE) !== 0 ? QUOTED : -1;
 }

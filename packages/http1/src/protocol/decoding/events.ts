@@ -1,13 +1,13 @@
 /**
- * What a decoder's `next()` answers. Small integers rather than objects: a request costs at least three answers,
- * and the caller's `switch` on them allocates nothing.
+ * The results of a decoder's `next()`. They are small integers and not objects, so that nothing is allocated: each
+ * request has at least three of them.
  */
 
-/** Everything lent has been read. Call `receive` and then `next` again. */
+/** All bytes have been decoded. Call `receive`, then `next` again. */
 export const NEED_DATA = 0;
-/** The start of a message is in `head`. */
+/** The head of a message is in `head`. */
 export const HEAD = 1;
-/** Body bytes are in `data` from `dataStart` to `dataEnd`, lent until the next call. */
+/** Body bytes are in `data` from `dataStart` to `dataEnd`, borrowed until the next call. */
 export const DATA = 2;
 /** The message is complete; its trailers, if any, are in `trailers`. */
 export const END = 3;

@@ -30,7 +30,7 @@ import {
 } from '../grammar/framing-fields.ts';
 import type { ReceiveBuffer } from './receive-buffer.ts';
 
-// Where the scan stands within a line: in (or before) the name, in the blanks before the value, in the value,
+// The position of the scan within a line: in (or before) the name, in the white space before the value, in the value,
 // before the LF of a line, and before the LF of the empty line that ends the block.
 const NAME = 0;
 const BLANK = 1;
@@ -38,17 +38,17 @@ const VALUE = 2;
 const LINE_END = 3;
 const BLOCK_END = 4;
 
-/** Less than this is read byte by byte alone: a view that has to be made costs more than it saves there. */
+/** Shorter input is read byte by byte: creating a view would cost more than it saves. */
 const MIN_VIEWED_BYTES = 64;
 
 /**
- * Remembers the view of the last buffer that was scanned, as most heads come in the one receive buffer of a loop. It
- * keeps that buffer in memory, and no other: so many decoders share one, which belongs to their caller.
+ * Caches the view of the last scanned buffer, because most heads arrive in the receive buffer of a loop. It keeps that
+ * one buffer in memory; therefore many decoders share one ScanView, which their caller owns.
  */
 export class ScanView {
   #last: DataView | undefined;
 
-  /** A view of `bytes`. */
+  /** Returns a view of `bytes`. */
   of(bytes: Uint8Array): DataView {
     const { buffer, byteOffset, byteLength } = bytes;
     const last = this.#last;
@@ -66,31 +66,31 @@ export class ScanView {
 /**
  * Checks a block of header fields byte by byte, and reads those that frame the message.
  *
- * It can stop at any byte and go on later, which makes it linear however the bytes are cut, and lets it refuse a
- * bad byte as soon as that comes. Nothing is allocated; positions count from the start of the block, which may
- * move to another buffer between two calls.
+ * It can stop at any byte and continue later. It therefore takes linear time, however the bytes are split, and refuses
+ * an invalid byte immediately. Nothing is allocated. Positions count from the start of the block, which may move to
+ * another buffer between two calls.
  */
 export class FieldScanner {
-  /** Fields so far. */
+  /** The number of fields so far. */
   count = 0;
-  /** Bits of `framing-fields.ts`: which framing fields came, and what they said. */
+  /** Bits of `framing-fields.ts`: which fields are present, and facts about their values. */
   seen = 0;
-  /** Value of Content-Length, or -1. */
+  /** The value of Content-Length, or -1. */
   contentLength = -1;
   hostStart = 0;
   hostEnd = 0;
   #phase = NAME;
-  /** Start of the line's name, then of its value. */
+  /** The start of the name in the current line, then of the value. */
   #from = 0;
   #field = 0;
   readonly #view: ScanView | undefined;
 
-  /** @param view - shared with other scanners of the same buffer; without it, each scan makes a view of its own. */
+  /** @param view - shared with other scanners of the same buffer; without it, each scan creates its own view. */
   constructor(view: ScanView | undefined) {
     this.#view = view;
   }
 
-  /** Starts a new block, whose first line starts `offset` bytes after `input.block`. */
+  /** Starts a new block. Its first line starts `offset` bytes after `input.block`. */
   reset(offset: number): void {
     this.count = 0;
     this.seen = 0;
@@ -103,9 +103,9 @@ export class FieldScanner {
   }
 
   /**
-   * Reads on up to `stop`.
+   * Continues to read, up to `stop`.
    *
-   * @returns true when the block is complete: `input.pos` is then after its empty line.
+   * @returns whether the block is complete: `input.pos` is then after its empty line.
    */
   scan(input: ReceiveBuffer, stop: number, maxFields: number): boolean {
     const bytes = input.bytes;
@@ -164,7 +164,7 @@ export class FieldScanner {
     return false;
   }
 
-  /** For {@link skipFieldValueWords}. */
+  /** Returns the view for {@link skipFieldValueWords}. */
   #viewOf(bytes: Buffer): DataView {
     return this.#view?.of(bytes) ?? new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -185,8 +185,8 @@ export class FieldScanner {
       if (this.contentLength !== -1 || isLengthList(bytes, start, end)) this.seen |= LENGTH_REPEATED;
       this.contentLength = length;
     } else if (field === TRANSFER_ENCODING) {
-      // Only exactly `chunked`, once. 501 would be allowed for codings that we do not know, but a second coding
-      // or a second line is how requests are smuggled, and one answer for all of them leaves nothing to guess.
+      // Only a single `chunked` is accepted. Unknown codings could be refused with 501, but a second coding or a second
+      // line is used for request smuggling; all of them are refused in the same way.
       if ((this.seen & TRANSFER_ENCODING) !== 0 || !equalsIgnoreCase(bytes, start, end, 'chunked')) {
         throw badTransferEncoding(bytes.toString('latin1', start, end));
       }
@@ -206,36 +206,36 @@ function tooMany(maxFields: number): Http1ProtocolError {
 function badName(bytes: Buffer, start: number, at: number): Http1ProtocolError {
   const byte = bytes[at];
   if (at === start && (byte === SP || byte === HTAB)) {
-    return new Http1ProtocolError('ERR_HTTP1_OBS_FOLD', 'a header line starts with a blank');
+    return new Http1ProtocolError('ERR_HTTP1_OBS_FOLD', 'a header line starts with white space');
   }
   const name = excerpt(bytes.toString('latin1', start, at));
   return new Http1ProtocolError(
     'ERR_HTTP1_BAD_HEADER',
-    `${byteName(byte)} in or after the header name ${name}`,
+    `unexpected ${byteName(byte)} in or after the header name ${name}`,
   );
 }
 
 function badValue(byte: number | undefined): Http1ProtocolError {
-  return new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `${byteName(byte)} in a header value`);
+  return new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `unexpected ${byteName(byte)} in a header value`);
 }
 
 function badLineEnd(byte: number | undefined): Http1ProtocolError {
-  return new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `a CR must be followed by LF, not ${byteName(byte)}`);
+  return new Http1ProtocolError('ERR_HTTP1_BAD_HEADER', `expected LF after CR, got ${byteName(byte)}`);
 }
 
 function badTransferEncoding(value: string): Http1ProtocolError {
-  const detail = `Transfer-Encoding must be "chunked" alone, not ${excerpt(value)}`;
+  const detail = `Transfer-Encoding must be a single "chunked", got ${excerpt(value)}`;
   return new Http1ProtocolError('ERR_HTTP1_BAD_TRANSFER_ENCODING', detail);
 }
 
 /**
- * Skips visible ASCII and SP, eight bytes at a time, and stops at or before any other byte: field values have little
- * else (RFC 9110 §5.5). One byte of a field value takes about a nanosecond to look up, and half of that this way.
+ * Skips visible ASCII and SP, of which most field values consist (RFC 9110 §5.5), eight bytes at a time. Stops at or
+ * before any other byte. A table lookup takes about a nanosecond per byte, this half as long.
  */
 function skipFieldValueWords(view: DataView, start: number, stop: number): number {
   let pos = start;
   while (pos + 8 <= stop) {
-    // Where no byte is below 0x20 or above 0x7E, no byte borrows from or carries into the next, and no high bit is set.
+    // If all bytes are from 0x20 to 0x7E, no byte borrows from or carries into the next, and no high bit is set.
     const one = view.getInt32(pos, true);
     const two = view.getInt32(pos + 4, true);
     const odd = (one - 0x20202020) | (one + 0x01010101) | one | (two - 0x20202020) | (two + 0x01010101) | two;

@@ -10,11 +10,11 @@ import {
 import { CHUNKED, UNTIL_CLOSE } from './body-decoder.ts';
 
 /**
- * Checks that the framing fields of a request fit each other, its method and its version.
+ * Checks that the framing fields of a request are consistent with each other, the method and the version.
  *
- * @throws Http1ProtocolError for a length besides a coding, which is how requests are smuggled (RFC 9112 §11.2),
- *   a coding from HTTP/1.0 (§6.1), content of a CONNECT, which has none (RFC 9110 §9.3.6), and a Host that is
- *   missing from HTTP/1.1 or repeated (RFC 9112 §3.2).
+ * @throws Http1ProtocolError if there is a Content-Length with a Transfer-Encoding, which is used for request smuggling
+ *   (RFC 9112 §11.2); a Transfer-Encoding in HTTP/1.0 (§6.1); a CONNECT with a body (RFC 9110 §9.3.6); or a Host that
+ *   is repeated, or missing in HTTP/1.1 (RFC 9112 §3.2).
  */
 export function checkRequestFraming(
   method: string,
@@ -27,34 +27,37 @@ export function checkRequestFraming(
     if ((seen & CONTENT_LENGTH) !== 0) {
       throw new Http1ProtocolError(
         'ERR_HTTP1_AMBIGUOUS_LENGTH',
-        'Content-Length and Transfer-Encoding came together',
+        'a message must not have both Content-Length and Transfer-Encoding',
       );
     }
     if (minor === 0) {
-      throw new Http1ProtocolError('ERR_HTTP1_BAD_TRANSFER_ENCODING', 'HTTP/1.0 has no Transfer-Encoding');
+      throw new Http1ProtocolError(
+        'ERR_HTTP1_BAD_TRANSFER_ENCODING',
+        'HTTP/1.0 does not support Transfer-Encoding',
+      );
     }
   }
   if (method === 'CONNECT' && (chunked || contentLength > 0)) {
-    // One reader would take the bytes behind the head for a body, and the next for what goes into the tunnel.
-    throw new Http1ProtocolError('ERR_HTTP1_AMBIGUOUS_LENGTH', 'a CONNECT has no content');
+    // One recipient would treat the bytes after the head as a body, and the next as data for the tunnel.
+    throw new Http1ProtocolError('ERR_HTTP1_AMBIGUOUS_LENGTH', 'a CONNECT request must not have a body');
   }
   if ((seen & HOST_REPEATED) !== 0)
-    throw new Http1ProtocolError('ERR_HTTP1_BAD_HOST', 'Host came more than once');
+    throw new Http1ProtocolError('ERR_HTTP1_BAD_HOST', 'a request must not have more than one Host field');
   if ((seen & HOST) === 0 && minor === 1) {
-    throw new Http1ProtocolError('ERR_HTTP1_BAD_HOST', 'HTTP/1.1 needs a Host field');
+    throw new Http1ProtocolError('ERR_HTTP1_BAD_HOST', 'an HTTP/1.1 request must have a Host field');
   }
 }
 
-/** Whether HTTP ends after this head: a switch of protocols, or a CONNECT that succeeded (RFC 9112 §6.3, rule 2). */
+/** Whether HTTP ends after this head: for a switch of protocols or a successful CONNECT (RFC 9112 §6.3, rule 2). */
 export function isTunnel(method: string, status: number): boolean {
   return status === 101 || (method === 'CONNECT' && status >= 200 && status < 300);
 }
 
 /**
- * Finds how long the body of a response is, by the rules of RFC 9112 §6.3 in their order.
+ * Determines the length of a response body by the rules of RFC 9112 §6.3, in their order.
  *
- * @returns bytes, CHUNKED or UNTIL_CLOSE.
- * @throws Http1ProtocolError for framing that two readers could understand in two ways.
+ * @returns the number of bytes, CHUNKED or UNTIL_CLOSE.
+ * @throws Http1ProtocolError if the framing is invalid, or two recipients could interpret it differently.
  */
 export function responseBodyLength(
   method: string,
@@ -67,21 +70,27 @@ export function responseBodyLength(
   if (chunked && (seen & CONTENT_LENGTH) !== 0) {
     throw new Http1ProtocolError(
       'ERR_HTTP1_AMBIGUOUS_LENGTH',
-      'Content-Length and Transfer-Encoding came together',
+      'a message must not have both Content-Length and Transfer-Encoding',
     );
   }
   if (chunked && minor === 0) {
-    throw new Http1ProtocolError('ERR_HTTP1_BAD_TRANSFER_ENCODING', 'HTTP/1.0 has no Transfer-Encoding');
+    throw new Http1ProtocolError(
+      'ERR_HTTP1_BAD_TRANSFER_ENCODING',
+      'HTTP/1.0 does not support Transfer-Encoding',
+    );
   }
-  // HTTP/1.0 has no 1xx: whoever sends one under its name is not the server that a switch could be trusted to.
+  // HTTP/1.0 has no 1xx: a server that sends one cannot be trusted to switch protocols.
   if (status < 200 && minor === 0) {
-    throw new Http1ProtocolError('ERR_HTTP1_INTERIM_VERSION', `a ${status} response needs HTTP/1.1`);
+    throw new Http1ProtocolError('ERR_HTTP1_INTERIM_VERSION', `a ${status} response requires HTTP/1.1`);
   }
   if (status < 200 || status === 204) {
-    // A length of 0 on a 204 is wrong but harmless, and servers send it.
+    // A length of 0 in a 204 is not allowed but harmless, and some servers send it.
     const allowed = status === 204 ? contentLength <= 0 : contentLength === -1;
     if (chunked || !allowed) {
-      throw new Http1ProtocolError('ERR_HTTP1_BAD_BODILESS_FRAMING', `a ${status} response announces a body`);
+      throw new Http1ProtocolError(
+        'ERR_HTTP1_BAD_BODILESS_FRAMING',
+        `a ${status} response must not announce a body`,
+      );
     }
     return 0;
   }
@@ -90,7 +99,7 @@ export function responseBodyLength(
   return contentLength >= 0 ? contentLength : UNTIL_CLOSE;
 }
 
-/** Whether the connection persists after the response (RFC 9112 §9.3). */
+/** Whether the connection stays open after the response (RFC 9112 §9.3). */
 export function responseKeepAlive(
   method: string,
   status: number,

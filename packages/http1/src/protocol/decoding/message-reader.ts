@@ -8,8 +8,8 @@ import { type DecoderEvent, END, NEED_DATA } from './events.ts';
 import { FieldScanner, type ScanView } from './field-scanner.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 
-// Where one message stands. Integers, not the tagged union that other machines here use: the decoders run for
-// every message, and a union would be two objects more for each.
+// The stages of a message. Unlike other state machines of this project, this one uses integers instead of a tagged
+// union: the decoders run for every message, and a union would allocate two more objects for each.
 /** Client only: no response is expected. */
 export const IDLE = 0;
 export const START = 1;
@@ -21,10 +21,10 @@ export const DONE = 6;
 export const FAILED = 7;
 
 /**
- * What both directions have in common: a start line and fields within limits, then a body (RFC 9112 §2.1). Holds the
- * position within one message; which message may come next, and what a head means, is the decoder's business.
+ * Reads what requests and responses have in common: a start line and fields within limits, then a body (RFC 9112 §2.1).
+ * Holds the position within one message. The decoder decides what a head means, and which message may follow.
  *
- * The fields are public for the two decoders. Nothing outside this folder sees them.
+ * The fields are public for the two decoders, and are not visible outside this folder.
  */
 export class MessageReader<Head> {
   readonly limits: Http1Limits;
@@ -32,7 +32,7 @@ export class MessageReader<Head> {
   readonly fields: FieldScanner;
   readonly body: BodyDecoder;
   stage: number;
-  /** Where the first field starts, from the start of the head. */
+  /** The position of the first field, from the start of the head. */
   fieldsStart = 0;
   head: Head | undefined = undefined;
   failure: unknown = undefined;
@@ -44,18 +44,18 @@ export class MessageReader<Head> {
     this.stage = stage;
   }
 
-  /** Starts on a head, whose first byte is next. */
+  /** Starts a head at the next byte. */
   startHead(): void {
     this.input.block = this.input.pos;
     this.stage = LINE;
   }
 
-  /** Where a scan of the head must stop: at the end of what came, or of what the head may have. */
+  /** The position at which a scan of the head must stop: the end of the input, or the maximum size of a head. */
   get headStop(): number {
     return Math.min(this.input.end, this.input.block + this.limits.maxHeadBytes);
   }
 
-  /** Starts on the fields. The start line is the decoder's: a call that is the same for both would be a slow one. */
+  /** Starts the fields. The start line is scanned by each decoder: a polymorphic call from here would be slower. */
   startFields(): void {
     this.fieldsStart = this.input.pos - this.input.block;
     this.fields.reset(this.fieldsStart);
@@ -63,8 +63,10 @@ export class MessageReader<Head> {
   }
 
   /**
-   * Reads on in the stage FIELDS. True when the head is complete: it lies from `input.block` to `input.pos`, and the
-   * decoder has to end the block and set the next stage.
+   * Continues to read fields, in the stage FIELDS.
+   *
+   * @returns whether the head is complete. It is then from `input.block` to `input.pos`, and the decoder must end the
+   *   block and set the next stage.
    */
   readFields(): boolean {
     if (this.fields.scan(this.input, this.headStop, this.limits.maxHeaders)) return true;
@@ -72,15 +74,20 @@ export class MessageReader<Head> {
     return false;
   }
 
-  /** Answers NEED_DATA while the head may go on, else throws `code`. */
+  /** Returns NEED_DATA while the head is within its limit, otherwise throws `code`. */
   needMoreHead(code: Http1ErrorCode): typeof NEED_DATA {
     const max = this.limits.maxHeadBytes;
     if (this.input.pos < this.input.block + max) return NEED_DATA;
     const part = code === 'ERR_HTTP1_TARGET_TOO_LONG' ? 'target' : 'head';
-    throw new Http1ProtocolError(code, `the ${part} does not fit into ${max} bytes of head`);
+    throw new Http1ProtocolError(code, `the ${part} exceeds the limit of ${max} bytes for a head`);
   }
 
-  /** Takes the next step in the stages BODY_START and BODY. `length` is that of the body, and `ended` says that the peer sends no more. */
+  /**
+   * Takes the next step in the stages BODY_START and BODY.
+   *
+   * @param length - of the body, as for {@link BodyDecoder.start}.
+   * @param ended - whether the peer sends no more.
+   */
   readBody(length: number, ended: boolean): DecoderEvent {
     if (this.stage === BODY_START) {
       this.body.start(length);
@@ -91,14 +98,14 @@ export class MessageReader<Head> {
     return event;
   }
 
-  /** Forgets the message that ended, so that nothing of it stays in memory. */
+  /** Discards the message that ended, so that it is not kept in memory. */
   endMessage(stage: number): void {
     this.head = undefined;
     this.body.reset();
     this.stage = stage;
   }
 
-  /** Lets everything go. Only the failure stays, to be thrown again. */
+  /** Discards everything except the failure, which is thrown again. */
   fail(error: unknown): void {
     if (this.stage === FAILED) return;
     this.stage = FAILED;
@@ -109,8 +116,8 @@ export class MessageReader<Head> {
 }
 
 /**
- * What the decoders of both directions let a caller do beside pulling events: lend bytes, and see what the last
- * event brought. Only {@link RequestDecoder} and {@link ResponseDecoder} extend it.
+ * The methods that both decoders share besides `next`: passing bytes, and reading what the last event brought. Only
+ * {@link RequestDecoder} and {@link ResponseDecoder} extend it.
  */
 export class MessageDecoder<Head> {
   readonly #reader: MessageReader<Head>;
@@ -121,10 +128,11 @@ export class MessageDecoder<Head> {
   }
 
   /**
-   * Lends the bytes from `start` to `end` until `next` answers NEED_DATA or {@link hold} is called. Decodes
-   * nothing. After hold it may be called without pulling first; the bytes are then copied at once.
+   * Passes the bytes from `start` to `end` to the decoder, without decoding them. The decoder borrows them until `next`
+   * returns NEED_DATA or {@link hold} is called. After hold it may be called again immediately; the bytes are then
+   * copied.
    *
-   * @throws Http1UsageError `ERR_HTTP1_USAGE` when bytes lent earlier have not all been pulled.
+   * @throws Http1UsageError `ERR_HTTP1_USAGE` if borrowed bytes have not all been decoded.
    */
   receive(bytes: Buffer, start: number, end: number): void {
     const reader = this.#reader;
@@ -132,9 +140,9 @@ export class MessageDecoder<Head> {
   }
 
   /**
-   * The head of the current message, from HEAD (or INTERIM) until the next message is begun.
+   * The head of the current message, from HEAD (or INTERIM) until the next message starts.
    *
-   * @throws Http1UsageError `ERR_HTTP1_USAGE` when there is none.
+   * @throws Http1UsageError `ERR_HTTP1_USAGE` if there is none.
    */
   get head(): Head {
     const head = this.#reader.head;
@@ -142,7 +150,7 @@ export class MessageDecoder<Head> {
     return head;
   }
 
-  /** After DATA: the buffer with the body bytes, lent until the next call of any method. */
+  /** After DATA: the buffer with the body bytes, borrowed until the next call of any method. */
   get data(): Buffer {
     return this.#reader.body.data;
   }
@@ -155,14 +163,17 @@ export class MessageDecoder<Head> {
     return this.#reader.body.dataEnd;
   }
 
-  /** After END: the trailers of a chunked body, apart from the headers; undefined where there are none. */
+  /** After END: the trailers of a chunked body, which are not in the headers; undefined if there are none. */
   get trailers(): HTTPHeaders | undefined {
     return this.#reader.body.trailers;
   }
 
   /**
-   * Most bytes of the current body. May be changed after HEAD, before `next` is called again; a body that is known
-   * to be longer then throws 413 there. Every message starts with the limit of the constructor.
+   * The maximum size of the current body, in bytes. May be changed after HEAD, before `next` is called again: if the
+   * body is announced to be longer, `next` throws with status 413. Each message starts with the limit of the
+   * constructor.
+   *
+   * @throws Http1UsageError `ERR_HTTP1_LIMIT` if it is set to an invalid limit.
    */
   get maxBodyBytes(): number {
     return this.#reader.body.maxBytes;
@@ -173,25 +184,25 @@ export class MessageDecoder<Head> {
     this.#reader.body.maxBytes = maxBytes;
   }
 
-  /** Ends the loan without pulling further: what has not been decoded yet is copied. */
+  /** Copies the borrowed bytes that have not been decoded, so that the caller may reuse its buffer. */
   hold(): void {
     this.#reader.input.keep();
   }
 
   /**
-   * Takes the bytes that have not been decoded, for a protocol that follows an upgrade or a CONNECT. They are the
-   * caller's own. Use the decoder no further.
+   * Returns a copy of the bytes that have not been decoded, for the protocol after an upgrade or CONNECT. The copy is
+   * owned by the caller. The decoder must not be used any more.
    */
   takeRest(): Buffer {
     return this.#reader.input.take();
   }
 
-  /** Bytes that came and have not been delivered. */
+  /** The number of bytes that were received and not yet delivered. */
   get bufferedBytes(): number {
     return this.#reader.input.byteLength;
   }
 
-  /** Whether a part of a head is there: the header deadline runs. */
+  /** Whether part of a head was received, so that a header deadline applies. */
   get headStarted(): boolean {
     const stage = this.#reader.stage;
     return stage === LINE || stage === FIELDS;

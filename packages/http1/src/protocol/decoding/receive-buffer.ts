@@ -3,42 +3,43 @@ import { Http1UsageError } from '../grammar/errors.ts';
 
 const EMPTY = Buffer.alloc(0);
 
-/** First size of a copy: most request heads without cookies fit, and an idle connection has none at all. */
+/** The minimum size of a copy: most request heads without cookies fit. An idle connection has no copy. */
 const MIN_COPY_BYTES = 256;
 
 /**
- * The bytes that a decoder reads: lent by the caller while one call lasts, copied only when a message is incomplete.
+ * The bytes that a decoder reads: borrowed from the caller for the duration of a call, and copied only if a message is
+ * incomplete.
  *
- * The fields are public because the scanners read them once per call, into locals. Nothing outside this folder
- * sees them.
+ * The fields are public because the scanners read them into locals once per call. They are not visible outside this
+ * folder.
  */
 export class ReceiveBuffer {
   bytes: Buffer = EMPTY;
   /** The next byte to read. */
   pos = 0;
   end = 0;
-  /** Where a head or trailer section that is still incomplete starts, or -1: its bytes are needed as a whole. */
+  /** The start of an incomplete head or trailer section, whose bytes are all needed; -1 if there is none. */
   block = -1;
   #owned = false;
 
-  /** Bytes that are still needed: those not yet read, and those of an incomplete block. */
+  /** The number of bytes still needed: those not yet read, and those of an incomplete block. */
   get byteLength(): number {
     return this.end - this.#start();
   }
 
-  /** Takes `bytes` on loan, or copies them behind those that are kept already. */
+  /** Borrows `bytes`, or appends a copy of them to bytes that are kept. */
   receive(bytes: Buffer, start: number, end: number): void {
     if (!(start >= 0 && start <= end && end <= bytes.length)) {
       throw new Http1UsageError(
         'ERR_HTTP1_USAGE',
-        `receive: ${start} to ${end} is not within ${bytes.length} bytes`,
+        `receive: ${start} to ${end} is not a range within ${bytes.length} bytes`,
       );
     }
     if (this.end > this.#start()) {
       if (!this.#owned) {
         throw new Http1UsageError(
           'ERR_HTTP1_USAGE',
-          'receive: pull until NEED_DATA, or call hold, before lending more',
+          'receive: earlier bytes have not all been decoded: first call next until NEED_DATA, or hold',
         );
       }
       this.#append(bytes, start, end);
@@ -51,7 +52,7 @@ export class ReceiveBuffer {
     this.#owned = false;
   }
 
-  /** Ends the loan: what is still needed becomes a copy of our own, everything else is let go. */
+  /** Copies the borrowed bytes that are still needed, and releases the caller's buffer. */
   keep(): void {
     const start = this.#start();
     const length = this.end - start;
@@ -63,7 +64,7 @@ export class ReceiveBuffer {
     }
   }
 
-  /** Hands over the unread bytes as a buffer of the caller's own. */
+  /** Removes and returns the unread bytes, as a copy that the caller owns. */
   take(): Buffer {
     const rest = Buffer.from(this.bytes.subarray(this.#start(), this.end));
     this.block = -1;
@@ -71,7 +72,7 @@ export class ReceiveBuffer {
     return rest;
   }
 
-  /** Lets all bytes go, so that an idle connection holds no memory and no reference to the caller's buffer. */
+  /** Releases all bytes, so that an idle connection keeps no memory and no reference to the caller's buffer. */
   clear(): void {
     if (this.block >= 0) this.block = 0;
     this.bytes = EMPTY;
@@ -85,7 +86,8 @@ export class ReceiveBuffer {
   }
 
   /**
-   * Total cost stays linear: bytes move to the front only when that frees half of the buffer, else it doubles.
+   * Appends a copy. The total cost is linear: bytes are moved to the front only if that frees half of the buffer;
+   * otherwise the buffer is doubled.
    */
   #append(bytes: Buffer, from: number, to: number): void {
     const start = this.#start();

@@ -1,5 +1,5 @@
-// The decoding room turns bytes of a peer into heads, body bytes and trailers, within limits. It does not know where the
-// bytes come from, nor the time.
+// The decoding room decodes bytes from a peer into heads, body bytes and trailers, within limits. Reading from a
+// stream, and timeouts, are left to the caller.
 
 import { byteName, CR, LF } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
@@ -22,15 +22,15 @@ import {
 import { DecodedRequestHead } from './request-head.ts';
 import { RequestLineScanner } from './request-line.ts';
 
-/** Empty lines that are skipped before a request line (RFC 9112 §2.2 asks for at least one). */
+/** The number of empty lines skipped before a request line (RFC 9112 §2.2 requires at least one). */
 const MAX_EMPTY_LINES = 4;
 
 /**
- * Turns the bytes of one connection into requests: pull-based, without I/O or time (RFC 9112).
+ * Decodes the bytes of one connection into requests: pull-based, without I/O or a clock (RFC 9112).
  *
- * Lend it bytes with {@link receive}, then call {@link next} until it answers NEED_DATA, or stop earlier with
- * {@link hold}. Only then may the lent bytes be used for something else. While a message is incomplete, at most
- * its head (or trailers) is buffered, within the limits.
+ * Pass bytes to {@link receive}, then call {@link next} until it returns NEED_DATA, or stop earlier with {@link hold}.
+ * The bytes are borrowed until then, and must not be modified. Of an incomplete message, at most the head or the
+ * trailers are buffered, within the limits.
  *
  * @example
  * decoder.receive(bytes, 0, bytes.length);
@@ -45,8 +45,8 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
   #afterCr = false;
 
   /**
-   * @param view - shared by the decoders that are lent the same receive buffer, so that no head costs a view of its own.
-   * @throws Http1UsageError `ERR_HTTP1_LIMIT`, see {@link resolveLimits}.
+   * @param view - shared by decoders that borrow the same receive buffer: a head then needs no new view.
+   * @throws Http1UsageError `ERR_HTTP1_LIMIT` if a limit is unknown or invalid.
    */
   constructor(limits?: Partial<Http1Limits>, view?: ScanView) {
     const reader = new MessageReader<DecodedRequestHead>(limits, START, view);
@@ -55,9 +55,10 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
   }
 
   /**
-   * Decodes up to the next event. After END it goes on with the next message.
+   * Decodes up to the next event. After END, it continues with the next message.
    *
-   * @throws Http1ProtocolError when the peer broke a rule or a limit. Discard the decoder: it throws the same again.
+   * @throws Http1ProtocolError if the peer broke a rule or exceeded a limit. Further calls throw the same error:
+   *   discard the decoder.
    */
   next(): DecoderEvent {
     const reader = this.#reader;
@@ -71,18 +72,18 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
     }
   }
 
-  /** Whether a message has begun and not ended: input that stops now is cut off. */
+  /** Whether a message has started and not ended: if the input ends now, it is truncated. */
   get midMessage(): boolean {
     const stage = this.#reader.stage;
     return stage !== START && stage !== DONE;
   }
 
-  /** What {@link next} has thrown; `undefined` until then. */
+  /** The error that {@link next} threw; `undefined` if it has not thrown. */
   get failure(): unknown {
     return this.#reader.failure;
   }
 
-  /** Whether the decoder knows nothing of the connection that it served, and may serve another. */
+  /** Whether the decoder has no state of its connection, and may be reused for another. */
   get atRest(): boolean {
     const between = this.#reader.stage === START && this.#emptyLines === 0 && !this.#afterCr;
     return between && this.bufferedBytes === 0;
@@ -113,13 +114,14 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
     return reader.readBody(this.head.bodyLength, false);
   }
 
-  /** True when the first byte of a request line is next. Empty lines belong to no message and are not kept. */
+  /** Skips empty lines, which are not part of a message. @returns whether the next byte starts a request line. */
   #skipEmptyLines(): boolean {
     const input = this.#reader.input;
     while (input.pos < input.end) {
       const byte = input.bytes[input.pos];
       if (this.#afterCr) {
-        if (byte !== LF) throw badStart(`${byteName(byte)} after a CR before the request line`);
+        if (byte !== LF)
+          throw badStart(`expected LF after CR before the request line, got ${byteName(byte)}`);
         this.#afterCr = false;
       } else if (byte === CR) {
         if (this.#emptyLines === MAX_EMPTY_LINES)
@@ -134,7 +136,7 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
     return false;
   }
 
-  /** Checks what only the whole head can tell, and cuts it into one object. */
+  /** Runs the checks that need the whole head, and creates the head object. */
   #completeHead(reader: MessageReader<DecodedRequestHead>): DecodedRequestHead {
     const { bytes, block, pos } = reader.input;
     const fields = reader.fields;
@@ -145,11 +147,11 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
     const text = bytes.toString('latin1', block, pos);
     const method = methodName(bytes, block, line.methodEnd, text);
     checkRequestFraming(method, minor, fields.seen, fields.contentLength);
-    // RFC 9112 §3.2: an empty Host is what a client sends for a target without an authority.
+    // RFC 9112 §3.2: a client sends an empty Host if the target has no authority.
     if (hostEnd > hostStart && !isAuthority(bytes, hostStart, hostEnd)) {
       throw new Http1ProtocolError(
         'ERR_HTTP1_BAD_HOST',
-        'Host is not a name or address with an optional port',
+        'Host must be a name or address with an optional port',
       );
     }
     const target = text.slice(line.methodEnd + 1, line.targetEnd);

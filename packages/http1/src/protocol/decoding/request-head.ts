@@ -11,17 +11,17 @@ import {
 } from '../grammar/framing-fields.ts';
 
 /**
- * The start of one request, checked, with what it says about framing and the connection. Nothing in it is lent.
+ * The valid head of one request, with what it says about framing and the connection. Nothing in it is borrowed.
  *
- * One latin1 string holds all of it; fields are cut out of that string when they are asked for.
+ * One latin1 string holds the whole head; fields are sliced out of it when they are first used.
  */
 export class DecodedRequestHead {
   readonly method: string;
   readonly target: string;
   readonly version: 'HTTP/1.0' | 'HTTP/1.1';
-  /** Bytes of the body: a number, or -1 where it is chunked. A request without either field has none (0). */
+  /** The length of the body in bytes; -1 if it is chunked; 0 if the head has no framing field. */
   readonly bodyLength: number;
-  /** `uri-host [ ":" port ]` of a target in absolute or authority form, else of the Host field; '' where there is none. */
+  /** `uri-host [ ":" port ]` from a target in absolute or authority form, else from Host; '' if there is none. */
   readonly host: string;
   readonly #text: string;
   readonly #fieldsStart: number;
@@ -55,8 +55,8 @@ export class DecodedRequestHead {
   }
 
   /**
-   * Whether the peer is ready for another request on this connection (RFC 9112 §9.3): always with HTTP/1.1 unless
-   * Connection lists `close`, with HTTP/1.0 only when it lists `keep-alive`.
+   * Whether the client allows another request on this connection (RFC 9112 §9.3): in HTTP/1.1 unless Connection lists
+   * `close`, in HTTP/1.0 only if it lists `keep-alive`.
    */
   get keepAlive(): boolean {
     if ((this.#seen & OPTION_CLOSE) !== 0) return false;
@@ -64,19 +64,19 @@ export class DecodedRequestHead {
   }
 
   /**
-   * Whether the peer waits for `100 Continue` before it sends a body. Any case counts; never from HTTP/1.0, nor
-   * without a body (RFC 9110 §10.1.1).
+   * Whether the client waits for `100 Continue` before it sends the body. Ignores the case of the value. Always false
+   * for HTTP/1.0 and without a body (RFC 9110 §10.1.1).
    */
   get expectContinue(): boolean {
     return (this.#seen & EXPECT_CONTINUE) !== 0 && this.version === 'HTTP/1.1' && this.bodyLength !== 0;
   }
 
-  /** Whether If-Match, If-None-Match, If-Modified-Since or If-Unmodified-Since came (RFC 9110 §13.1). */
+  /** Whether If-Match, If-None-Match, If-Modified-Since or If-Unmodified-Since is present (RFC 9110 §13.1). */
   get hasPrecondition(): boolean {
     return (this.#seen & PRECONDITION) !== 0;
   }
 
-  /** The Upgrade field where Connection lists `upgrade`, else ''. HTTP/1.0 cannot upgrade (RFC 9110 §7.8). */
+  /** The Upgrade field if Connection lists `upgrade`, else ''. Always '' for HTTP/1.0 (RFC 9110 §7.8). */
   get upgrade(): string {
     const wanted = UPGRADE | OPTION_UPGRADE;
     if ((this.#seen & wanted) !== wanted || this.version === 'HTTP/1.0') return '';

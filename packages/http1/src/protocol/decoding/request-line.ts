@@ -10,8 +10,8 @@ const LINE_CR = 3;
 const LINE_LF = 4;
 
 /**
- * Checks a request line byte by byte (RFC 9112 §3): a token, one SP, a target, one SP, the version, CRLF.
- * Like the field scanner, it can stop at any byte. Positions count from `input.block`.
+ * Checks a request line byte by byte (RFC 9112 §3): a token, one SP, a target, one SP, the version, CRLF. Like the
+ * field scanner, it can stop at any byte and continue later. Positions count from `input.block`.
  */
 export class RequestLineScanner {
   methodEnd = 0;
@@ -19,7 +19,7 @@ export class RequestLineScanner {
   readonly version = new VersionScanner();
   #phase = METHOD;
 
-  /** While the target is being read, a line that is too long is the target's fault. */
+  /** The error code if the line is too long: it blames the target while that is being read. */
   get tooLongCode(): Http1ErrorCode {
     return this.#phase === IN_TARGET ? 'ERR_HTTP1_TARGET_TOO_LONG' : 'ERR_HTTP1_HEAD_TOO_LARGE';
   }
@@ -29,7 +29,7 @@ export class RequestLineScanner {
     this.version.reset();
   }
 
-  /** Reads on up to `stop`. True when the line is complete: `input.pos` is then after its CRLF. */
+  /** Continues to read, up to `stop`. @returns whether the line is complete: `input.pos` is then after its CRLF. */
   scan(input: ReceiveBuffer, stop: number): boolean {
     const bytes = input.bytes;
     const block = input.block;
@@ -72,5 +72,8 @@ export class RequestLineScanner {
 }
 
 function badLine(byte: number | undefined, where: string): Http1ProtocolError {
-  return new Http1ProtocolError('ERR_HTTP1_BAD_REQUEST_LINE', `${byteName(byte)} in or after ${where}`);
+  return new Http1ProtocolError(
+    'ERR_HTTP1_BAD_REQUEST_LINE',
+    `unexpected ${byteName(byte)} in or after ${where}`,
+  );
 }

@@ -18,11 +18,11 @@ import { DecodedResponseHead } from './response-head.ts';
 import { StatusLineScanner } from './status-line.ts';
 
 /**
- * Turns the bytes of one client connection into responses: the counterpart of the RequestDecoder, with the same
- * loan of bytes and the same events, and INTERIM for 1xx responses.
+ * Decodes the bytes of one client connection into responses: the counterpart of the RequestDecoder. It borrows bytes
+ * and returns events in the same way, and also INTERIM for 1xx responses.
  *
- * What a response means depends on its request, so {@link expect} must be called for each. A 101, or the answer to
- * a CONNECT that succeeded, ends HTTP here: after its HEAD and END, {@link takeRest} has what follows.
+ * The meaning of a response depends on its request, so {@link expect} must be called for each request. A 101, or a
+ * successful response to a CONNECT, ends HTTP: after its HEAD and END, {@link takeRest} returns the bytes that follow.
  */
 export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
   readonly #reader: MessageReader<DecodedResponseHead>;
@@ -33,8 +33,8 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
   #tunnel = false;
 
   /**
-   * @param view - shared by the decoders that are lent the same receive buffer, so that no head costs a view of its own.
-   * @throws Http1UsageError `ERR_HTTP1_LIMIT`, see {@link resolveLimits}.
+   * @param view - shared by decoders that borrow the same receive buffer: a head then needs no new view.
+   * @throws Http1UsageError `ERR_HTTP1_LIMIT` if a limit is unknown or invalid.
    */
   constructor(limits?: Partial<Http1Limits>, view?: ScanView) {
     const reader = new MessageReader<DecodedResponseHead>(limits, IDLE, view);
@@ -43,9 +43,9 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
   }
 
   /**
-   * Announces that a request with `method` was sent, so that its response may come.
+   * Expects the response to a request with `method`.
    *
-   * @throws Http1UsageError `ERR_HTTP1_USAGE` while another response is owed, or after a tunnel began.
+   * @throws Http1UsageError `ERR_HTTP1_USAGE` if the last response has not ended, or has ended HTTP.
    */
   expect(method: string): void {
     const reader = this.#reader;
@@ -58,19 +58,19 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
   }
 
   /**
-   * Says that the peer sends no more. `next` then completes a body that only the end of the connection ends, and
-   * throws `ERR_HTTP1_TRUNCATED` for any other message that has begun. Where nothing of a response came, it
-   * answers NEED_DATA: see {@link midMessage}.
+   * Marks the input as complete: the peer sends no more. `next` then completes a body that ends with the connection,
+   * and throws `ERR_HTTP1_TRUNCATED` for any other incomplete response. If nothing of a response was received, it
+   * returns NEED_DATA: see {@link midMessage}.
    */
   endOfInput(): void {
     this.#ended = true;
   }
 
   /**
-   * Decodes up to the next event. After END it answers NEED_DATA until {@link expect} is called.
+   * Decodes up to the next event. After END, it returns NEED_DATA until {@link expect} is called.
    *
-   * @throws Http1ProtocolError when the peer broke a rule or a limit, also by a response that nobody asked for.
-   *   Discard the decoder: it throws the same again.
+   * @throws Http1ProtocolError if the peer broke a rule, exceeded a limit or sent an unsolicited response. Further
+   *   calls throw the same error: discard the decoder.
    */
   next(): DecoderEvent {
     const reader = this.#reader;
@@ -80,7 +80,7 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
       if (this.#ended && this.midMessage) {
         throw new Http1ProtocolError(
           'ERR_HTTP1_TRUNCATED',
-          'the connection ended in the middle of a response',
+          'the connection ended before the response was complete',
         );
       }
       reader.input.keep();
@@ -91,7 +91,7 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
     }
   }
 
-  /** Whether a response has begun (an interim one counts) and not ended. */
+  /** Whether a response has started, which may be an interim one, and not ended. */
   get midMessage(): boolean {
     const stage = this.#reader.stage;
     return (stage > START && stage < DONE) || (stage === START && this.#interim > 0);
@@ -102,7 +102,7 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
     if (reader.stage === IDLE || reader.stage >= DONE) {
       if (reader.stage === FAILED) throw reader.failure;
       if (this.#tunnel || input.pos === input.end) return NEED_DATA;
-      throw new Http1ProtocolError('ERR_HTTP1_UNSOLICITED_RESPONSE', 'bytes came that no request asked for');
+      throw new Http1ProtocolError('ERR_HTTP1_UNSOLICITED_RESPONSE', 'bytes were received without a request');
     }
     if (reader.stage === START) {
       if (input.pos === input.end) return NEED_DATA;

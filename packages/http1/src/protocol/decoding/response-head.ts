@@ -2,12 +2,12 @@ import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection
 import { type HTTPHeaders, headersOf } from '../fields/http-headers.ts';
 import { OPTION_UPGRADE, UPGRADE } from '../grammar/framing-fields.ts';
 
-/** The start of one response, checked. Nothing in it is lent. */
+/** The valid head of one response. Nothing in it is borrowed. */
 export class DecodedResponseHead {
   readonly version: 'HTTP/1.0' | 'HTTP/1.1';
   readonly status: number;
   readonly reason: string;
-  /** Bytes of the body: a number, -1 where it is chunked, -2 where only the end of the connection ends it. */
+  /** The length of the body in bytes; -1 if it is chunked; -2 if it ends with the connection. */
   readonly bodyLength: number;
   /** Whether the connection can carry another request after this response. */
   readonly keepAlive: boolean;
@@ -42,7 +42,7 @@ export class DecodedResponseHead {
     return this.#headers;
   }
 
-  /** The protocol that a 101 switches to, where Connection lists `upgrade`; else ''. */
+  /** The protocol to which a 101 switches, if Connection lists `upgrade`; else ''. */
   get upgrade(): string {
     const wanted = UPGRADE | OPTION_UPGRADE;
     if (this.status !== 101 || (this.#seen & wanted) !== wanted) return '';

@@ -12,7 +12,7 @@ const LINE_LF = 3;
 const STATUS_BYTES = 5;
 
 /**
- * Checks a status line byte by byte (RFC 9112 §4): the version, SP, three digits, SP, a reason that may be empty,
+ * Checks a status line byte by byte (RFC 9112 §4): the version, SP, three digits, SP, a possibly empty reason phrase,
  * CRLF. Positions count from `input.block`.
  */
 export class StatusLineScanner {
@@ -21,7 +21,7 @@ export class StatusLineScanner {
   reasonEnd = 0;
   readonly version = new VersionScanner();
   #phase = VERSION;
-  /** How many of the {@link STATUS_BYTES} have come. */
+  /** The number of {@link STATUS_BYTES} read so far. */
   #at = 0;
 
   reset(): void {
@@ -31,7 +31,7 @@ export class StatusLineScanner {
     this.status = 0;
   }
 
-  /** Reads on up to `stop`. True when the line is complete: `input.pos` is then after its CRLF. */
+  /** Continues to read, up to `stop`. @returns whether the line is complete: `input.pos` is then after its CRLF. */
   scan(input: ReceiveBuffer, stop: number): boolean {
     const bytes = input.bytes;
     let pos = input.pos;
@@ -68,7 +68,7 @@ export class StatusLineScanner {
       const byte = bytes[pos] as number;
       const isBlank = this.#at === 0 || this.#at === STATUS_BYTES - 1;
       if (isBlank ? byte !== SP : byte < 0x30 || byte > 0x39) throw badLine(byte, 'the status');
-      // RFC 9110 §15: the first digit is a class from 1 to 5; others have no meaning that could be acted on.
+      // RFC 9110 §15: the first digit is a class from 1 to 5. Other classes have no defined meaning.
       if (this.#at === 1 && (byte < 0x31 || byte > 0x35)) throw badLine(byte, 'the status');
       if (!isBlank) this.status = this.status * 10 + byte - 0x30;
       this.#at += 1;
@@ -79,5 +79,8 @@ export class StatusLineScanner {
 }
 
 function badLine(byte: number | undefined, where: string): Http1ProtocolError {
-  return new Http1ProtocolError('ERR_HTTP1_BAD_STATUS_LINE', `${byteName(byte)} in or after ${where}`);
+  return new Http1ProtocolError(
+    'ERR_HTTP1_BAD_STATUS_LINE',
+    `unexpected ${byteName(byte)} in or after ${where}`,
+  );
 }
