@@ -13,9 +13,9 @@ const ROOM_PER_BYTE = 16;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Collects a body of known length, for a delegate that needs all of it at once. Borrowed bytes are copied to their final
- * place. Those of a large body are first copied into reused pieces: copying twice costs less than allocating new memory
- * as the body grows.
+ * Collects a body of known length, for a delegate that needs all of it at once. Borrowed bytes are copied to their
+ * final place. Those of a large body are first copied into reused pieces: copying twice costs less than allocating new
+ * memory as the body grows.
  */
 export class BodyPieces {
   readonly #pool: PiecePool;

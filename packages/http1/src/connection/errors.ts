@@ -95,7 +95,7 @@ export function peerEnded(): HTTPClosedError {
 
 /** Creates the reason for resetting a half-closed connection: nothing was written for `timeoutMs`. */
 export function quietAfterPeerEnded(timeoutMs: number): HTTPClosedError {
-  const message = `the peer has shut down its writing side, and nothing was written to its response for ${timeoutMs} ms`;
+  const message = `the peer has shut down its writing side, and nothing more was written for ${timeoutMs} ms`;
   return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
 }
 

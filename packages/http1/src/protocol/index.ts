@@ -1,8 +1,9 @@
 /**
- * HTTP/1.1 messages without I/O: bytes in, events out, and the strings that frame what goes out (RFC 9110, 9112).
+ * HTTP/1.1 messages without I/O: decodes bytes into events, and encodes the strings that frame a message (RFC 9110,
+ * RFC 9112).
  *
- * Knows grammar, framing and limits. Does not know sockets, timers, promises or routes.
- * To serve or fetch over TCP, use `@landspout/httpserver` or `@landspout/httpclient`.
+ * Holds grammar, framing and limits, but no sockets, timers, promises or routes. To serve or fetch over TCP, use
+ * `@landspout/httpserver` or `@landspout/httpclient`.
  *
  * @packageDocumentation
  */
