@@ -2,48 +2,51 @@ import { HTTPHeaders, type JsonObject, STATUS_REASONS } from '@landspout/http1';
 import type { HTTPHeadersInit } from '@landspout/http1/protocol';
 import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/errors';
 
-/** Everything that this package throws by itself. What must not reach the wire is an `Http1UsageError`. */
+/** Errors that this package throws itself. Text that must not be sent throws an `Http1UsageError`. */
 export const WEB_ERRORS = {
-  ERR_WEB_HTTP: { meaning: 'A handler refuses its request with the status that the error carries.' },
-  ERR_WEB_MISSING_ARGUMENT: { meaning: 'The request lacks an argument that the handler cannot do without.' },
-  ERR_WEB_FINISH: { meaning: 'A handler ends its answer as it stands; caught before anybody sees it.' },
-  ERR_WEB_USAGE: { meaning: 'An argument of the call is wrong.' },
-  ERR_WEB_FINISHED: { meaning: 'The answer was complete, or given away by detach, before the call.' },
+  ERR_WEB_HTTP: { meaning: 'A handler refuses the request with the status of the error.' },
+  ERR_WEB_MISSING_ARGUMENT: { meaning: 'The request does not have an argument that the handler requires.' },
+  ERR_WEB_FINISH: { meaning: 'A handler ends its response early; caught by the application.' },
+  ERR_WEB_USAGE: { meaning: 'An argument of the call is invalid.' },
+  ERR_WEB_FINISHED: { meaning: 'The response was complete, or the connection detached, before the call.' },
   ERR_WEB_HEAD_SENT: { meaning: 'Status and headers were sent before the call, and can no longer change.' },
   ERR_WEB_BODY_FORBIDDEN: { meaning: 'A body was written for a status that must not have one.' },
   ERR_WEB_ROUTE: {
-    meaning: 'A route that no request could reach, or no handler serve; the application was not made.',
+    meaning:
+      'A route is invalid: no request could reach it or no handler serve it. The application was not created.',
   },
-  ERR_WEB_REVERSE: { meaning: 'No URL can be made: unknown name, wrong arguments, or a pattern too free.' },
+  ERR_WEB_REVERSE: {
+    meaning: 'No URL can be built: unknown name, invalid values, or a pattern that is not reversible.',
+  },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type WebErrorCode = keyof typeof WEB_ERRORS;
 
-/** The codes that name a mistake of the program. */
+/** The codes for mistakes of the program. */
 export type WebUsageErrorCode = Exclude<
   WebErrorCode,
   'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGUMENT' | 'ERR_WEB_FINISH'
 >;
 
-/** The program asked for something that cannot be. Nothing of the refused call was done or written. */
+/** The program called the API in a way that is invalid. Nothing was done or written. */
 export class WebUsageError extends CodedError<WebUsageErrorCode> {
   override readonly name = 'WebUsageError';
 }
 
-/** The checks of settings, options and arguments of this package. */
+/** Checks of the settings, options and arguments of this package. */
 export const webChecks = new ArgumentChecks((problem) => new WebUsageError('ERR_WEB_USAGE', problem));
 
 export interface HTTPErrorOptions extends ErrorOptions {
-  /** Replaces the registered phrase of the status. The peer sees it, escaped where it is shown. */
+  /** Replaces the registered reason phrase of the status. The client sees it; it is escaped in error pages. */
   readonly reason?: string;
-  /** Headers that belong to the refusal, such as `Allow` or `Retry-After`; set over the default ones. */
+  /** Headers of the response, such as `Allow` or `Retry-After`. They replace default headers of the same name. */
   readonly headers?: HTTPHeadersInit;
 }
 
 const HTTP_ERROR_OPTIONS: OptionNames<HTTPErrorOptions> = { reason: true, headers: true, cause: true };
 
 /**
- * Refuses a request: thrown by a handler, it becomes an answer with this status and the page of
+ * Refuses a request. Thrown by a handler, it becomes a response with this status and the page of
  * `RequestHandler.writeError`. Any other error becomes a 500.
  *
  * @example
@@ -54,12 +57,12 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
 
   /** 400 to 599. */
   readonly status: number;
-  /** For the log, never for the peer. Without one, a status under 500 is not logged. */
+  /** For the log, never sent to the client. Without a message, a status below 500 is not logged. */
   readonly logMessage: string | undefined;
   readonly reason: string | undefined;
   readonly headers: HTTPHeadersInit | undefined;
 
-  /** @throws WebUsageError `ERR_WEB_USAGE` for a status that is no refusal. */
+  /** @throws WebUsageError `ERR_WEB_USAGE` if the status is not from 400 to 599. */
   constructor(
     status: number,
     logMessage?: string,
@@ -76,17 +79,17 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
     this.headers = options.headers;
   }
 
-  /** {@link headers} as pairs. */
+  /** {@link headers} as pairs of name and value. */
   extraHeaders(): [string, string][] {
     return this.headers === undefined ? [] : HTTPHeaders.from(this.headers).getAll();
   }
 }
 
-/** The request lacks an argument. Becomes a 400 unless it is caught. */
+/** The request does not have a required argument. Results in a 400 unless it is caught. */
 export class MissingArgumentError extends HTTPError {
   override readonly name = 'MissingArgumentError';
 
-  /** The argument's name. */
+  /** The name of the argument. */
   readonly argument: string;
 
   constructor(argument: string) {
@@ -95,12 +98,12 @@ export class MissingArgumentError extends HTTPError {
   }
 }
 
-/** Text is sent as UTF-8; an object as JSON. Bytes belong to the response from here on. */
+/** Data for the body: text is sent as UTF-8, an object as JSON. Bytes must not be modified after the call. */
 export type Chunk = string | Uint8Array | JsonObject;
 
 /**
- * Ends the answer as it stands, without an error page: status, headers and what was written are sent. For leaving
- * a handler from deep inside; where `finish` can be called, call that.
+ * Ends the response early, without an error page: status, headers and what was written are sent. Throw it to leave a
+ * handler from a nested function; where you can call `finish`, do that instead.
  */
 export class Finish extends CodedError<'ERR_WEB_FINISH'> {
   override readonly name = 'Finish';
@@ -109,7 +112,7 @@ export class Finish extends CodedError<'ERR_WEB_FINISH'> {
   readonly chunk: Chunk | undefined;
 
   constructor(chunk?: Chunk) {
-    super('ERR_WEB_FINISH', 'the answer is complete');
+    super('ERR_WEB_FINISH', 'the response is complete');
     this.chunk = chunk;
   }
 }

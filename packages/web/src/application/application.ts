@@ -1,5 +1,5 @@
-// This room knows the whole life of a request: it finds the handler, calls it, and catches what it throws. It is the one room
-// that knows servers.
+// The life of a request: finds its handler, calls it, and catches what it throws. The only folder of this package that
+// knows servers.
 
 import {
   HTTPHeaders,
@@ -31,16 +31,16 @@ const APPLICATION_LISTEN_OPTIONS: OptionNames<ApplicationListenOptions> = {
   ...LISTEN_OPTIONS,
 };
 
-/** The rules of one virtual host. */
+/** The routes of one virtual host. */
 interface VirtualHost {
   readonly pattern: RegExp;
   readonly router: Router;
 }
 
 /**
- * A web application: routes, and what their handlers share. It is the delegate of any number of servers.
+ * A web application: its routes, and what their handlers share. It can be the delegate of any number of servers.
  *
- * Rules are tried in order, and the first whose pattern matches the path, as it came, has the request.
+ * Routes are tried in order; the first whose pattern matches the undecoded path handles the request.
  *
  * @example
  * class Hello extends RequestHandler {
@@ -56,12 +56,12 @@ export class Application implements HTTPServerConnectionDelegate {
   readonly logger: Logger;
   readonly clock: Clock;
   /**
-   * Where handlers report what a peer can cause at will, such as a refused request: one record a minute of each kind,
-   * with the count. With the `debug` setting each is written.
+   * Log for events that a client can cause at will, such as refused requests: one record per minute of each kind, with
+   * the count. With the `debug` setting, every event is logged.
    */
   readonly refusalLog: RateLimitedLog;
   readonly serveTraceback: boolean;
-  /** What every answer starts with. Shared: a handler gets a copy once it changes something. */
+  /** The headers that every response starts with. Shared: a handler gets a copy when it changes one. */
   readonly defaultHeaders: HTTPHeaders = new HTTPHeaders()
     .set('Server', 'Landspout')
     .set('Content-Type', 'text/html; charset=UTF-8');
@@ -71,9 +71,8 @@ export class Application implements HTTPServerConnectionDelegate {
   readonly #noMatch: RouteMatch;
 
   /**
-   * @throws WebUsageError `ERR_WEB_ROUTE` for a route that no request could reach or that no handler could serve, such as
-   *   one whose pattern is a regular expression in a string, whose handler is no class with a verb, or whose name is that
-   *   of another; `ERR_WEB_USAGE` for a setting that is not known.
+   * @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid: no request could reach it, its handler is not a class
+   *   with a method for some verb, or its name is already taken. `ERR_WEB_USAGE` if a setting is unknown or invalid.
    */
   constructor(routes: readonly RouteSpec[] = [], settings: ApplicationSettings = {}) {
     requireSettings(settings);
@@ -94,10 +93,10 @@ export class Application implements HTTPServerConnectionDelegate {
   }
 
   /**
-   * Adds rules for one host, which are tried before those of the constructor.
+   * Adds routes for one host. They are tried before those of the constructor.
    *
-   * @param host - a name, compared without case and port, or an expression for all of it. Hosts are tried in the
-   *   order of these calls.
+   * @param host - a name, compared without regard to case and port, or a regular expression for the whole name. Hosts
+   *   are tried in the order of these calls.
    */
   addHandlers(host: string | RegExp, routes: readonly RouteSpec[]): void {
     const source = typeof host === 'string' ? host.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&') : host.source;
@@ -105,12 +104,12 @@ export class Application implements HTTPServerConnectionDelegate {
   }
 
   /**
-   * Makes a server for this application and has it listen.
+   * Creates a server for this application and starts to listen.
    *
-   * @param options - where, and the options of {@link HTTPServer}.
-   * @returns the server: `server.url` says where it is, `await server.closeAll()` ends it.
-   * @throws SystemError such as `EADDRINUSE`; WebUsageError `ERR_WEB_USAGE` for an option that is not known; what
-   *   {@link HTTPServer} and its `listen` throw for one that is invalid.
+   * @param options - where to listen, and the options of {@link HTTPServer}.
+   * @returns the server: `server.url` is its address, `await server.closeAll()` closes it.
+   * @throws SystemError such as `EADDRINUSE`; WebUsageError `ERR_WEB_USAGE` if an option is unknown; the errors of
+   *   {@link HTTPServer} and its `listen` if an option is invalid.
    */
   async listen(options: ApplicationListenOptions = {}): Promise<HTTPServer> {
     const problem = listenOptionsProblem(options, APPLICATION_LISTEN_OPTIONS);
@@ -121,11 +120,11 @@ export class Application implements HTTPServerConnectionDelegate {
   }
 
   /**
-   * Makes the path that the rule of a name matches.
+   * Builds the path of the route with this name.
    *
    * @param values - one per parameter of its pattern, in order; each is escaped.
-   * @throws WebUsageError `ERR_WEB_REVERSE` for an unknown name, a wrong number of values, or a regular expression
-   *   with more than plain text and simple groups.
+   * @throws WebUsageError `ERR_WEB_REVERSE` if the name is unknown, the number of values is wrong, or the pattern is a
+   *   regular expression with more than plain text and simple groups.
    */
   reverseUrl(name: string, ...values: readonly (string | number)[]): string {
     const rule = this.#named.get(name);
@@ -133,12 +132,12 @@ export class Application implements HTTPServerConnectionDelegate {
     throw new WebUsageError('ERR_WEB_REVERSE', `reverseUrl: no route has the name ${name}`);
   }
 
-  /** Called when a response is complete; calls the `logFunction` setting. A promise that rejects is logged. */
+  /** Called when a response is complete; calls the `logFunction` setting. If it throws or rejects, that is logged. */
   logRequest(handler: RequestHandler): unknown {
     return this.settings.logFunction?.(handler);
   }
 
-  /** Finds who answers a request. */
+  /** Finds the handler for a request. */
   findRoute(request: HTTPServerRequest): RouteMatch {
     const { path } = request;
     if (this.#hosts.length > 0) {
@@ -151,12 +150,12 @@ export class Application implements HTTPServerConnectionDelegate {
     return this.#router.match(path) ?? this.#noMatch;
   }
 
-  /** For servers: a request has begun. */
+  /** Called by servers when a request has started. */
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
     return new RequestTask(this, exchange);
   }
 
-  /** For servers: what was counted is logged before the process may end. */
+  /** Called by servers when they have stopped: logs pending counts before the process may end. */
   serverStopped(): void {
     this.refusalLog.flush();
   }
@@ -186,7 +185,7 @@ export class Application implements HTTPServerConnectionDelegate {
   }
 }
 
-/** Each route in one line: the pattern, and the class that has its requests. */
+/** Describes each route in one line: its pattern and the class of its handler. */
 function describeRules(rules: readonly Rule[]): readonly string[] {
   return rules.map(({ pattern, handlerClass }) => `${pattern.text} ${handlerClass.name}`);
 }
@@ -195,12 +194,12 @@ function describeHost({ pattern, router }: VirtualHost): readonly [string, reado
   return [pattern.source, describeRules(router.rules)];
 }
 
-/** Rules for different hosts may share a name where they share the path, too. */
+/** Routes of different hosts may share a name if they have the same pattern. */
 function requireFreeName(rule: Rule, other: Rule | undefined, isOfSameHost: boolean): void {
   if (other === undefined || (!isOfSameHost && other.pattern.text === rule.pattern.text)) return;
   const where = JSON.stringify(other.pattern.text);
   throw badRoute(
     rule.pattern.text,
-    `its name ${JSON.stringify(rule.name)} is that of the route ${where} too`,
+    `the name ${JSON.stringify(rule.name)} is already used by the route ${where}`,
   );
 }

@@ -14,9 +14,9 @@ const NO_PARAMS: PathParams = Object.freeze(Object.create(null));
 const NO_ARGS: readonly undefined[] = Object.freeze([]);
 
 /**
- * The life of one request: finds its handler, calls it in order, and catches all that it throws.
+ * The life of one request: finds its handler, calls its methods in order, and catches everything that they throw.
  *
- * A handler that does not wait is answered without a promise, a closure or a timer being made.
+ * A handler that is synchronous costs no promise, closure or timer.
  */
 export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   readonly application: Application;
@@ -26,9 +26,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   #match!: RouteMatch;
   #handler: RequestHandler | undefined = undefined;
   #chunks: Uint8Array[] | undefined = undefined;
-  /** A promise of the handler is being waited for. */
+  /** Whether a promise of the handler is pending. */
   #waiting = false;
-  /** An error page is being made: if that fails too, a plain one must do. */
+  /** Whether an error page is being written: if that fails too, a plain response is sent. */
   #failing = false;
   #closeHeard = false;
   #pathParams: PathParams | undefined = undefined;
@@ -38,7 +38,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     this.response = new ResponseDraft(exchange, application.defaultHeaders);
   }
 
-  // ---- the message, called by its connection ----
+  // ---- called by the connection, for the request message ----
 
   get collectsBody(): boolean {
     return this.#handler === undefined;
@@ -90,7 +90,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       this.#chunks = undefined;
       this.response.gone = reason;
     }
-    // The connection has refused the body with this status, which the log is to have.
+    // The connection refused the body with this status, which the access log must show.
     const { status } = reason as { status?: unknown };
     if (typeof status === 'number' && !this.response.headSent) this.response.status = status;
     const handler = this.#handler;
@@ -102,7 +102,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     if (!this.#waiting) this.#endIfGone();
   }
 
-  // ---- what the path said, and the answer, called by its handler ----
+  // ---- called by the handler ----
 
   get pathParams(): PathParams {
     this.#pathParams ??= paramsOf(this.#match.groups?.groups);
@@ -113,18 +113,18 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     const handler = this.#handler;
     if (handler === undefined) return;
     try {
-      this.#watchHook(this.application.logRequest(handler), 'logFunction failed');
+      this.#watchHook(this.application.logRequest(handler), 'the logFunction setting threw or rejected');
     } catch (error) {
-      this.application.logger.error({ error }, 'logFunction failed');
+      this.application.logger.error({ error }, 'the logFunction setting threw or rejected');
     }
     try {
-      this.#watchHook(handler.onFinish(), 'onFinish failed');
+      this.#watchHook(handler.onFinish(), 'onFinish threw or rejected');
     } catch (error) {
-      this.application.logger.error({ error }, 'onFinish failed');
+      this.application.logger.error({ error }, 'onFinish threw or rejected');
     }
   }
 
-  /** Turns an error of the handler into an answer, or into the connection's end once the head is out. */
+  /** Turns an error of the handler into a response, or closes the connection if the headers are already sent. */
   failed(error: unknown): void {
     const { response } = this;
     const handler = this.#handler;
@@ -163,7 +163,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     return this.#handler;
   }
 
-  /** All that comes before the verb. A promise is returned, which never rejects, where `prepare` waits. */
+  /** Runs everything before the verb. Returns a promise, which never rejects, if one of the steps is asynchronous. */
   #prepare(handler: RequestHandler): Promise<void> | undefined {
     try {
       const setting: unknown = handler.setDefaultHeaders();
@@ -183,7 +183,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     return this.#callPrepare(handler);
   }
 
-  /** Goes on when a step has settled, unless there is a response by then. */
+  /** Continues after a step has settled, unless a response exists by then. */
   async #after(step: PromiseLike<unknown>, next: () => unknown): Promise<unknown> {
     await step;
     return this.response.ended || this.#failing ? undefined : next();
@@ -198,7 +198,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   }
 
   #callVerb(handler: RequestHandler): void {
-    // Prepare has answered, or failed.
+    // `prepare` has responded or failed.
     if (this.response.ended || this.#failing) return;
     try {
       const verb = verbOf(handler, this.request.method);
@@ -211,7 +211,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     }
   }
 
-  /** Waits for a step. With `finishes` the answer is complete after it. Never rejects. */
+  /** Waits for a step, and then completes the response if `finishes` is given. Never rejects. */
   async #settle(step: PromiseLike<unknown>, finishes?: RequestHandler): Promise<void> {
     this.#waiting = true;
     try {
@@ -221,7 +221,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       this.failed(error);
     }
     this.#waiting = false;
-    // Without a verb to come, nobody else would end it. A complete request still gets its verb: it may be a beacon.
+    // A streamed request may never reach its verb, so it is ended here. A complete request still runs its verb if the
+    // client has left: it may be a beacon.
     if (this.#match.handlerClass.streamRequestBody) this.#endIfGone();
   }
 
@@ -236,7 +237,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     return new HTTPError(405, undefined, { headers });
   }
 
-  // ---- what goes wrong ----
+  // ---- errors ----
 
   #finishWith(handler: RequestHandler, { chunk }: Finish): void {
     try {
@@ -246,7 +247,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     }
   }
 
-  /** The last resort: the handler could not be made, or could not even make its error page. */
+  /** The last resort: the handler could not be constructed, or its error page failed too. */
   #answerPlainly(error: unknown): void {
     const { response } = this;
     try {
@@ -262,8 +263,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   }
 
   /**
-   * The handler gave up because its client has ended its side, which is no error. The client may still read: it gets a
-   * 499, or sees that the response is incomplete if its headers were sent.
+   * The handler stopped because its client has ended its side, which is not an error. The client may still read: it
+   * gets a 499, or an incomplete response if the headers are already sent.
    */
   #giveUp(): void {
     const { response } = this;
@@ -279,7 +280,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     this.answered();
   }
 
-  /** Ends the life of a request whose peer is gone: nothing that its handler still does can be an answer. */
+  /** Ends a request whose client is gone: the handler can no longer respond. */
   #endIfGone(): void {
     if (this.response.gone === undefined || this.response.ended) return;
     this.response.finish();
@@ -289,18 +290,18 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   #log(error: unknown): void {
     const { logger, settings } = this.application;
     if (this.#isOfClosing(error)) {
-      // Without an access log nothing else tells of a 499.
+      // Without an access log, this is the only record of a 499.
       const { gone, ended } = this.response;
       const isOnlyRecord = gone === undefined && !ended && settings.logFunction === undefined;
-      logger[isOnlyRecord ? 'info' : 'debug']({ error }, 'a handler failed after its peer had left');
+      logger[isOnlyRecord ? 'info' : 'debug']({ error }, 'a handler failed after its client had left');
       return;
     }
     const handler = this.#handler;
-    if (handler === undefined) logger.error({ error }, 'a handler could not be made');
+    if (handler === undefined) logger.error({ error }, 'constructing a handler failed');
     else this.#callHook(() => handler.logException(error));
   }
 
-  /** Whether an error only repeats that the peer has left, which is nobody's fault. */
+  /** Whether an error only says that the client has left, which is not a fault of the program. */
   #isOfClosing(error: unknown): boolean {
     const { closeReason } = this.request;
     if (closeReason === undefined) return false;
@@ -310,23 +311,26 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
 
   #callHook(hook: () => unknown): void {
     callReporting(hook, undefined, (error) =>
-      this.application.logger.error({ error }, 'a hook of a handler failed'),
+      this.application.logger.error({ error }, 'a callback of a handler threw or rejected'),
     );
   }
 
-  /** A step that is not waited for, and that a subclass may have made asynchronous: its failure is the handler's. */
+  /**
+   * Watches a step that is not awaited, but that a subclass may have made asynchronous: its rejection is an error of
+   * the handler.
+   */
   #watch(step: unknown): void {
     if (isThenable(step)) reportRejection(step, (error) => this.failed(error));
   }
 
-  /** As {@link #callHook}, without a closure for a hook that is synchronous. */
+  /** Like {@link #callHook}, without a closure for a synchronous callback. */
   #watchHook(result: unknown, message: string): void {
     if (!isThenable(result)) return;
     reportRejection(result, (error) => this.application.logger.error({ error }, message));
   }
 }
 
-/** Without a prototype, since the names of a regular expression may be any. */
+/** Without a prototype, since the groups of a regular expression may have any name. */
 function paramsOf(groups: Readonly<Record<string, string | undefined>> | undefined): PathParams {
   if (groups === undefined) return NO_PARAMS;
   const params: Record<string, string> = Object.create(null);

@@ -9,22 +9,22 @@ import type { RequestHandler } from '../handler/request-handler.ts';
 export type LogFunction = (handler: RequestHandler) => unknown;
 
 export interface ApplicationSettings {
-  /** Turns on what helps while programming: {@link serveTraceback}, and a log record for each refusal. Default false. */
+  /** Turns on help for development: {@link serveTraceback}, and a log record for every refusal. Default: false. */
   readonly debug?: boolean;
-  /** Whether error pages show the stack. Default: as {@link debug}. Never on a public server. */
+  /** Whether error pages show the stack. Never use it on a public server. Default: the value of {@link debug}. */
   readonly serveTraceback?: boolean;
-  /** Answers what no route matches. Default: a 404. */
+  /** Handles requests that no route matches. Default: responds with 404. */
   readonly defaultHandlerClass?: HandlerClass;
-  /** What {@link defaultHandlerClass} is given by `initialize`. */
+  /** Passed to `initialize` of {@link defaultHandlerClass}. */
   readonly defaultHandlerInit?: object;
   /**
-   * Logs each answer. Default: none, as a line costs more than a small answer does; errors are logged anyway.
-   * `logFunction: accessLog` writes the usual line.
+   * Called to log each response. `logFunction: accessLog` writes the usual line. Default: none, because a log line
+   * costs more than a small response. Errors are logged anyway.
    */
   readonly logFunction?: LogFunction;
   /** Default: standard error. */
   readonly logger?: Logger;
-  /** Whose time the log of refusals goes by. Default: the machine's. */
+  /** The clock for the rate-limited log of refusals. Default: the clock of the system. */
   readonly clock?: Clock;
 }
 
@@ -38,7 +38,7 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
   clock: true,
 };
 
-/** @throws WebUsageError `ERR_WEB_USAGE` for a setting that is not known, and for functions and loggers that are none. */
+/** @throws WebUsageError `ERR_WEB_USAGE` if a setting is unknown, or the function or the logger is invalid. */
 export function requireSettings(settings: ApplicationSettings): void {
   webChecks.options('Application', settings, SETTINGS);
   const { logFunction, logger } = settings;
@@ -46,7 +46,10 @@ export function requireSettings(settings: ApplicationSettings): void {
   if (logger !== undefined) webChecks.withMethods('Application', 'a logger', logger, 'error');
 }
 
-/** A {@link LogFunction} that writes a line like `200 GET /path (127.0.0.1) 1.25ms`, as `logAccess` of the server does. */
+/**
+ * A {@link LogFunction} that writes a line such as `200 GET /path (127.0.0.1) 1.25ms`, in the format of `logAccess` of
+ * the server.
+ */
 export const accessLog: LogFunction = ({ application, request, status }) => {
   const { method, target, remoteIp } = request;
   logAccess({ method, target, remoteIp, status, durationMs: request.requestTime() }, application.logger);

@@ -4,8 +4,8 @@ import type { ResponseDraft } from '../response/response-draft.ts';
 import type { Awaitable, RequestHandler } from './request-handler.ts';
 
 /**
- * What the application gives to the constructor of a handler. Opaque: a handler class with a constructor of its own
- * passes it on, and finds all of it under other names on `this`.
+ * What the application passes to the constructor of a handler. Opaque: a handler class with its own constructor passes
+ * it to `super`. Everything in it is also available on `this`, under other names.
  */
 export interface HandlerContext {
   readonly application: Application;
@@ -14,15 +14,17 @@ export interface HandlerContext {
   readonly response: ResponseDraft;
   /** @internal Named groups of the pattern, decoded. */
   readonly pathParams: PathParams;
-  /** @internal Groups of the pattern in order, decoded; undefined for one that took no part. Set before `prepare`. */
+  /**
+   * @internal Groups of the pattern in order, decoded; undefined for a group that did not match. Set before `prepare`.
+   */
   readonly pathArgs: readonly (string | undefined)[];
-  /** @internal The answer is complete. */
+  /** @internal Called when the response is complete. */
   answered(): void;
-  /** @internal An error of the handler that nobody else caught. */
+  /** @internal Called with an error of the handler that nothing else caught. */
   failed(error: unknown): void;
 }
 
-/** The parameter that one segment of a pattern names: `:id` and `*rest`, and nothing else. */
+/** The name of the parameter in one segment of a pattern: `:id` or `*rest`. */
 type SegmentParam<Segment extends string> = Segment extends `:${infer Name}`
   ? Name
   : Segment extends `*${infer Name}`
@@ -34,25 +36,25 @@ type ParamNames<Pattern extends string> = Pattern extends `${infer Segment}/${in
   : SegmentParam<Pattern>;
 
 /**
- * The parameters of a route pattern: `{ readonly id: string }` of `'/user/:id'`. Of a pattern that is not known to
- * the compiler, such as a regular expression, any name that may be there.
+ * The parameters of a route pattern: `{ readonly id: string }` for `'/user/:id'`. For a pattern that the compiler does
+ * not know, such as a regular expression, any name is allowed.
  */
 export type PathParams<Pattern extends string = string> = string extends Pattern
   ? Readonly<Record<string, string>>
   : { readonly [Name in ParamNames<Pattern>]: string };
 
-/** How a route uses a class of handlers: what `routeProblem` looks at. */
+/** How a route uses a handler class; passed to `routeProblem`. */
 export interface RouteUse {
   readonly handlerClass: HandlerClass;
-  /** As it was given to the route. */
+  /** The `init` value of the route. */
   readonly init: object;
-  /** How many parameters, or groups, the route's pattern has. */
+  /** The number of parameters or groups in the pattern of the route. */
   readonly paramCount: number;
-  /** Those of them that have a name. */
+  /** The names of those that have one. */
   readonly paramNames: readonly string[];
 }
 
-/** A class of handlers: one of it is made for each request. */
+/** A handler class; the application creates one instance per request. */
 export interface HandlerClass<Handler extends RequestHandler = RequestHandler> {
   new (context: HandlerContext): Handler;
   /** See `RequestHandler.streamRequestBody`. */
@@ -65,7 +67,7 @@ export interface HandlerClass<Handler extends RequestHandler = RequestHandler> {
 
 type Verb = (this: RequestHandler) => Awaitable;
 
-/** The method of a handler that answers an HTTP method, or undefined. `supported` was checked before. */
+/** Returns the method of a handler for an HTTP method, or undefined. `supportedMethods` was checked before. */
 export function verbOf(handler: RequestHandler, method: string): Verb | undefined {
   switch (method) {
     case 'GET':
@@ -89,7 +91,7 @@ export function verbOf(handler: RequestHandler, method: string): Verb | undefine
   }
 }
 
-/** The value of Allow, which a 405 must have (RFC 9110 §15.5.6). */
+/** Builds the value of Allow, which a 405 must have (RFC 9110 §15.5.6). */
 export function allowedMethods(handler: RequestHandler, supported: readonly string[]): string {
   return supported.filter((method) => verbOf(handler, method) !== undefined).join(', ');
 }

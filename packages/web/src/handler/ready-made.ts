@@ -5,33 +5,33 @@ import type { RouteUse } from './lifecycle.ts';
 import { RequestHandler } from './request-handler.ts';
 
 export interface RedirectHandlerInit {
-  /** Where to, with `{name}` or `{0}` in place of what the route's pattern took. */
+  /** The URL to redirect to. `{name}` or `{0}` stands for a parameter of the route's pattern. */
   readonly url: string;
-  /** 301 instead of 302. Default true. */
+  /** Whether the status is 301 instead of 302. Default: true. */
   readonly permanent?: boolean;
 }
 
 const REDIRECT_INIT: OptionNames<RedirectHandlerInit> = { url: true, permanent: true };
-/** What stands for a parameter in a URL. */
+/** A placeholder for a parameter in a URL. */
 const PLACEHOLDER = /\{(\w+)\}/g;
 
-/** What of a URL stands before its path, if it names a host. */
+/** The part of a URL before its path, if it names a host. */
 const HOST_PART = /^(?:[A-Za-z][A-Za-z0-9+.-]*:)?\/\/[^/?#]*/;
 
-/** Redirects to another URL. The query is taken along. */
+/** Redirects to another URL. The query of the request is kept. */
 export class RedirectHandler extends RequestHandler {
   static override routeProblem(use: RouteUse): string | undefined {
     const { init, handlerClass } = use;
-    // A subclass with an `initialize` of its own may have its URL from elsewhere.
+    // A subclass with its own `initialize` may get its URL from elsewhere.
     if (handlerClass.prototype.initialize !== RedirectHandler.prototype.initialize) return undefined;
     const { url } = init as Partial<RedirectHandlerInit>;
     const unknown = optionsProblem(init, REDIRECT_INIT);
     if (unknown !== undefined) return unknown;
     if (typeof url !== 'string' || url === '')
-      return `where to redirect was expected as url, not ${shownValue(url)}`;
+      return `url must be the URL to redirect to, got ${shownValue(url)}`;
     for (const [, key = ''] of url.matchAll(PLACEHOLDER)) {
       const isThere = /^\d+$/.test(key) ? Number(key) < use.paramCount : use.paramNames.includes(key);
-      if (!isThere) return `the url has {${key}}, and the pattern no such parameter`;
+      if (!isThere) return `url contains {${key}}, but the pattern has no such parameter`;
     }
     return undefined;
   }
@@ -49,15 +49,15 @@ export class RedirectHandler extends RequestHandler {
     const pathStart = HOST_PART.exec(template)?.[0].length ?? 0;
     let url = template.replace(PLACEHOLDER, (_, key: string, at: number) => {
       const value = this.#valueOf(key);
-      // In a host a slash would end it, and the peer would choose the host.
+      // In the host part, slashes are escaped too: an unescaped one would let the client choose the host.
       return at < pathStart ? percentEncode(value) : percentEncodePath(value);
     });
-    // `//name` is a URL of the host `name` to a browser. Only the template chooses the host.
+    // A browser reads `//name` as a URL with the host `name`. Only the template may choose the host.
     if (pathStart === 0) url = url.replace(/^\/{2,}/, '/');
     this.redirect(withQuery(url, this.request.query), { permanent: this.#permanent });
   }
 
-  /** Decoded: it is escaped again, so that what the peer sent stays a part of the path. */
+  /** The decoded value. It is escaped again, so that input of the client stays a part of the path. */
   #valueOf(key: string): string {
     const value = /^\d+$/.test(key) ? this.pathArgs[Number(key)] : this.pathParams[key];
     if (value !== undefined) return value;
@@ -72,7 +72,10 @@ export interface ErrorHandlerInit {
 
 const ERROR_INIT: OptionNames<ErrorHandlerInit> = { status: true };
 
-/** Refuses every request with one status, whatever its method. It does not wait for a body: no peer can make it hold one. */
+/**
+ * Refuses every request with one status, whatever its method. It does not wait for the body, so a client cannot make it
+ * buffer one.
+ */
 export class ErrorHandler extends RequestHandler {
   static override readonly streamRequestBody = true;
   static override routeProblem({ handlerClass, init }: RouteUse): string | undefined {
@@ -81,7 +84,7 @@ export class ErrorHandler extends RequestHandler {
     if (unknown !== undefined) return unknown;
     const { status = 0 } = init as Partial<ErrorHandlerInit>;
     if (Number.isInteger(status) && status >= 400 && status <= 599) return undefined;
-    return `a status of 400 to 599 was expected, not ${shownValue((init as Partial<ErrorHandlerInit>).status)}`;
+    return `status must be an integer from 400 to 599, got ${shownValue((init as Partial<ErrorHandlerInit>).status)}`;
   }
 
   #status = 404;

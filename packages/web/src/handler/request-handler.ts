@@ -1,5 +1,5 @@
-// This room knows what a handler can do with its request and response, and the handlers that are ready to use. It does not know
-// how a handler is found, or in which order its methods are called; of the application it knows the type alone.
+// What a handler can do with its request and response, and the handlers that are ready to use. How a handler is found,
+// and in which order its methods are called, is decided by `application/`; only its type is used here.
 
 import type { HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
@@ -29,28 +29,28 @@ import { bodyEntityTag, errorPage, type HeaderValue } from '../response/response
 import { uriReference } from '../response/uri-reference.ts';
 import type { HandlerContext, PathParams, RouteUse } from './lifecycle.ts';
 
-/** The verbs that a handler may define without further ado. */
+/** The methods that a handler may define by default. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PUT', 'OPTIONS'];
 
-/** What a hook that may wait returns. */
+/** The return type of a method that may be asynchronous. */
 export type Awaitable = void | PromiseLike<void>;
 
 export interface RedirectOptions {
-  /** Whether the move is for good: 301 instead of 302. Default false. */
+  /** Whether the redirect is permanent: 301 instead of 302. Default: false. */
   readonly permanent?: boolean;
-  /** Another status, 300 to 399. */
+  /** A status from 300 to 399, instead of 301 or 302. */
   readonly status?: number;
 }
 
 const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status: true };
 
 /**
- * Answers one request. Write a subclass with a method for each verb; one object of it is made per request.
+ * Handles one request. Write a subclass with a method for each verb; one instance is created per request.
  *
- * In order: {@link setDefaultHeaders}, {@link initialize}, {@link prepare}, the verb, {@link finish} (by itself),
- * {@link onFinish}. What throws {@link HTTPError} is answered with that status, and any other error with a 500; an
- * error after the head was sent cuts the connection. HEAD runs `get`, without sending the body, where there is no
- * `head`; a verb that is not defined is a 405.
+ * The calls, in order: {@link setDefaultHeaders}, {@link initialize}, {@link prepare}, the verb, {@link finish} (called
+ * automatically) and {@link onFinish}. If one of them throws {@link HTTPError}, the response has its status; any other
+ * error becomes a 500. An error after the headers are sent closes the connection. HEAD calls `get`, and sends no body,
+ * if there is no `head`. A verb that is not defined results in a 405.
  *
  * @typeParam Pattern - the route's pattern, which types {@link pathParams}.
  *
@@ -63,22 +63,22 @@ const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status
  */
 export class RequestHandler<Pattern extends string = string> {
   /**
-   * Whether the body is given to {@link dataReceived} as it comes, instead of being collected first. Then `prepare`
-   * runs when the head has come, and the verb after the last of the body.
+   * Whether the body is passed to {@link dataReceived} in pieces as it arrives, instead of being collected first. If
+   * so, `prepare` runs after the request head was received, and the verb after the last piece of the body.
    */
   static readonly streamRequestBody: boolean = false;
 
   /**
-   * Methods that may reach a handler at all. A subclass that lists more, such as `PROPFIND`, answers them with a
-   * method of that name in lower case.
+   * The HTTP methods that are allowed at all. A subclass may list more, such as `PROPFIND`, and handle them in a method
+   * of that name in lower case.
    */
   static readonly supportedMethods: readonly string[] = METHODS;
 
   /**
-   * Checks how a route uses this class, once, when the application is made. Override it in a class that others route to,
-   * so that a mistake in its `init` is found before the first request.
+   * Checks how a route uses this class. Called once per route, when the application is created. Override it in a class
+   * that others route to, so that a mistake in `init` is found before the first request.
    *
-   * @returns what is wrong, with a remedy: the route is refused with `ERR_WEB_ROUTE`. `undefined` if nothing is.
+   * @returns what is wrong and how to fix it, which becomes an `ERR_WEB_ROUTE`; `undefined` if nothing is wrong.
    */
   static routeProblem(_use: RouteUse): string | undefined {
     return undefined;
@@ -88,14 +88,14 @@ export class RequestHandler<Pattern extends string = string> {
   readonly request: HTTPServerRequest;
   readonly #context: HandlerContext;
 
-  /** For the application. Use {@link initialize} for what a handler is given. */
+  /** Called by the application. Override {@link initialize} to receive the `init` value of the route. */
   constructor(context: HandlerContext) {
     this.application = context.application;
     this.request = context.request;
     this.#context = context;
   }
 
-  // ---- what a subclass writes ----
+  // ---- for subclasses to define ----
 
   get?(): Awaitable;
   head?(): Awaitable;
@@ -105,110 +105,122 @@ export class RequestHandler<Pattern extends string = string> {
   put?(): Awaitable;
   options?(): Awaitable;
 
-  /** Changes the headers that each answer of this class starts with. Called before anything else, and by {@link clear}. */
+  /**
+   * Sets the headers that each response of this class starts with. Called before everything else, and by {@link clear}.
+   */
   setDefaultHeaders(): void {}
 
-  /** Takes what the route gives to its handlers. If it returns a promise, that is awaited before {@link prepare}. */
+  /** Receives the `init` value of the route. If it returns a promise, that is awaited before {@link prepare}. */
   initialize(_init: object): Awaitable {}
 
-  /** Runs before every verb. An answer that is finished here is the answer: the verb does not run. */
+  /** Runs before every verb. If it finishes the response, the verb does not run. */
   prepare(): Awaitable {}
 
-  /** Is given a piece of the body, yours to keep. No more is read until the promise settles. See {@link streamRequestBody}. */
+  /**
+   * Called with each piece of the body, which the handler owns. No more is read until a returned promise settles. See
+   * {@link streamRequestBody}.
+   */
   dataReceived(_chunk: Uint8Array): Awaitable {}
 
-  /** Runs once, when the answer is complete or the peer has left and the handler is done. Nothing more can be sent. */
+  /**
+   * Called once, after the response is complete, or after the client has left and the handler is done. Nothing more can
+   * be sent.
+   */
   onFinish(): Awaitable {}
 
   /**
-   * Called at most once, when the peer has left before the answer was complete, or with `reason.code`
-   * `ERR_HTTP_PEER_ENDED` when its writing side has ended. The handler runs on; give {@link signal} to what it waits for.
+   * Called at most once: if the client has left before the response was complete, or, with `reason.code`
+   * `ERR_HTTP_PEER_ENDED`, if it has ended its side of the connection. The handler continues to run; pass
+   * {@link signal} to what it waits for.
    */
   onConnectionClose(_reason: Error): Awaitable {}
 
   // ---- the request ----
 
-  /** The named parameters of the path, decoded. A path that cannot be decoded is a 400. */
+  /** The named parameters of the path, decoded. A path that cannot be decoded results in a 400. */
   get pathParams(): PathParams<Pattern> {
     return this.#context.pathParams as PathParams<Pattern>;
   }
 
-  /** The groups of the route's pattern in order, decoded; undefined for one that took no part. */
+  /** The groups of the route's pattern in order, decoded; undefined for a group that did not match. */
   get pathArgs(): readonly (string | undefined)[] {
     return this.#context.pathArgs;
   }
 
   /**
-   * Aborts when the peer ends or leaves before the answer is complete. See `HTTPServerRequest.signal`. A handler that
-   * rejects because of that is no error: a peer that can still read gets a 499.
+   * Aborts if the client ends its side or leaves before the response is complete. See `HTTPServerRequest.signal`. If a
+   * handler rejects because of that, it is not an error; a client that can still read gets a 499.
    */
   get signal(): AbortSignal {
     return this.request.signal;
   }
 
   /**
-   * The last value of an argument, from the body or else the query.
+   * Returns the last value of an argument, from the body or else from the query.
    *
-   * @param rest - what stands for a missing argument, and options.
-   * @throws MissingArgumentError `ERR_WEB_MISSING_ARGUMENT` (400) when it is missing and there is no fallback.
-   * @throws HTTPError 400 for an invalid query or form, such as one with a broken escape.
+   * @param rest - a fallback for a missing argument, and options.
+   * @throws MissingArgumentError `ERR_WEB_MISSING_ARGUMENT` (400) if the argument is missing and there is no fallback.
+   * @throws HTTPError 400 if the query or form is invalid, for example because of a broken escape.
    */
   getArgument<Fallback = never>(name: string, ...rest: SingleRest<Fallback>): string | Fallback {
     return lastArgument(this, this.request.arguments, name, rest);
   }
 
-  /** As {@link getArgument}, of the query only. */
+  /** Like {@link getArgument}, from the query only. */
   getQueryArgument<Fallback = never>(name: string, ...rest: SingleRest<Fallback>): string | Fallback {
     return lastArgument(this, this.request.queryArguments, name, rest);
   }
 
-  /** As {@link getArgument}, of an urlencoded body only. */
+  /** Like {@link getArgument}, from a urlencoded body only. */
   getBodyArgument<Fallback = never>(name: string, ...rest: SingleRest<Fallback>): string | Fallback {
     return lastArgument(this, this.request.bodyArguments, name, rest);
   }
 
-  /** Every value of an argument, those of the query first; none where it is missing. */
+  /** Returns all values of an argument, those of the query first; an empty list if it is missing. */
   getArguments(name: string, options?: ArgumentOptions): string[] {
     return everyArgument(this, this.request.arguments, name, options);
   }
 
-  /** As {@link getArguments}, of the query only. */
+  /** Like {@link getArguments}, from the query only. */
   getQueryArguments(name: string, options?: ArgumentOptions): string[] {
     return everyArgument(this, this.request.queryArguments, name, options);
   }
 
-  /** As {@link getArguments}, of an urlencoded body only. */
+  /** Like {@link getArguments}, from a urlencoded body only. */
   getBodyArguments(name: string, options?: ArgumentOptions): string[] {
     return everyArgument(this, this.request.bodyArguments, name, options);
   }
 
   /**
-   * The body as JSON, whatever its Content-Type says. A `__proto__` in it is a plain property.
+   * Parses the body as JSON, whatever its Content-Type is. A `__proto__` in it becomes a plain property.
    *
-   * @throws HTTPError 400 where it is none.
+   * @throws HTTPError 400 if the body is not JSON.
    */
   getJsonBody(): unknown {
     return jsonOf(this.request.body);
   }
 
-  /** Has the last word on each value, before it is stripped: makes controls spaces. Override to check values. */
+  /**
+   * Called with each argument value before white space is stripped; replaces control characters by spaces. Override it
+   * to check or change values.
+   */
   decodeArgument(value: string, _name: string): string {
     return withoutControls(value);
   }
 
   // ---- the response ----
 
-  /** The status that is or will be sent. */
+  /** The status that was or will be sent. */
   get status(): number {
     return this.#context.response.status;
   }
 
-  /** Whether the head was sent, so that status and headers can no longer change. */
+  /** Whether status and headers were sent, and can no longer change. */
   get headSent(): boolean {
     return this.#context.response.headSent;
   }
 
-  /** Whether the answer is complete, was cut, or was given away by {@link detach}. */
+  /** Whether the response is complete or was cut off, or the connection was taken by {@link detach}. */
   get finished(): boolean {
     return this.#context.response.ended;
   }
@@ -216,25 +228,26 @@ export class RequestHandler<Pattern extends string = string> {
   /**
    * Sets the status.
    *
-   * @param status - 200 to 599. Interim ones are not answers.
-   * @param reason - a phrase of your own; one with controls or HTML in it is replaced by the registered one.
-   * @throws WebUsageError `ERR_WEB_USAGE`; `ERR_WEB_HEAD_SENT` once the head was sent.
+   * @param status - 200 to 599. Interim statuses (1xx) are not responses.
+   * @param reason - replaces the registered reason phrase. One with control characters or HTML is not used.
+   * @throws WebUsageError `ERR_WEB_USAGE` if the status is invalid; `ERR_WEB_HEAD_SENT` after the headers are sent.
    */
   setStatus(status: number, reason = ''): void {
     this.#context.response.setStatus(status, reason);
   }
 
   /**
-   * Sets a header, in place of all its values.
+   * Sets a header, replacing all its values.
    *
-   * @throws Http1UsageError for a name or value that must not reach the wire, such as one with a line end.
-   * @throws WebUsageError `ERR_WEB_USAGE` for another type; `ERR_WEB_HEAD_SENT` once the head was sent.
+   * @throws Http1UsageError if the name or value must not be sent, for example because of a line break.
+   * @throws WebUsageError `ERR_WEB_USAGE` if the value has another type; `ERR_WEB_HEAD_SENT` after the headers are
+   *   sent.
    */
   setHeader(name: string, value: HeaderValue): void {
     this.#context.response.setHeader(name, value);
   }
 
-  /** Adds one more value of a header. Throws as {@link setHeader}. */
+  /** Adds another value to a header. Throws like {@link setHeader}. */
   addHeader(name: string, value: HeaderValue): void {
     this.#context.response.addHeader(name, value);
   }
@@ -244,7 +257,7 @@ export class RequestHandler<Pattern extends string = string> {
     this.#context.response.clearHeader(name);
   }
 
-  /** Forgets status, headers and what was written, and sets the default headers again. */
+  /** Discards status, headers and what was written, and sets the default headers again. */
   clear(): void {
     const { response } = this.#context;
     response.requireUnsent('clear');
@@ -253,11 +266,11 @@ export class RequestHandler<Pattern extends string = string> {
   }
 
   /**
-   * Writes a piece of the body. It is kept until {@link flush} or the end of the handler.
+   * Writes a piece of the body. It is buffered until {@link flush} or the end of the handler.
    *
-   * @param chunk - an object is sent as JSON, with that Content-Type. A list is refused, since old browsers ran one
-   *   that another site had asked for: wrap it in an object.
-   * @throws WebUsageError `ERR_WEB_USAGE` for anything else, such as a promise; `ERR_WEB_FINISHED`.
+   * @param chunk - an object is sent as JSON, with that Content-Type. An array is refused, since old browsers executed
+   *   one that another site had requested: wrap it in an object.
+   * @throws WebUsageError `ERR_WEB_USAGE` for any other value, such as a promise; `ERR_WEB_FINISHED`.
    */
   write(chunk: Chunk): void {
     const becameJson = this.#context.response.write(chunk);
@@ -265,13 +278,14 @@ export class RequestHandler<Pattern extends string = string> {
   }
 
   /**
-   * Sends the head, if that is still to be done, and what was written.
+   * Sends the headers, unless they are already sent, and what was written.
    *
-   * The first call evaluates the preconditions of a GET or HEAD as {@link finish} does, against the `ETag` and
-   * `Last-Modified` that the handler has set. After a 304 the handler may go on: what it writes is dropped.
+   * The first call evaluates the preconditions of a GET or HEAD like {@link finish} does, against the `ETag` and
+   * `Last-Modified` that the handler has set. If the response becomes a 304, the handler may continue: what it writes
+   * is discarded.
    *
-   * @returns when the peer has taken so much that writing more makes sense. Awaiting it is what bounds the memory of
-   *   a long answer. It rejects once the peer has left; ignoring that is safe.
+   * @returns a promise that resolves when enough has been sent that more should be written. Await it to limit the
+   *   memory of a long response. It rejects if the client has left; ignoring that is safe.
    * @throws WebUsageError `ERR_WEB_FINISHED`; `ERR_WEB_BODY_FORBIDDEN` for a 204, 205 or 304 with a body.
    * @throws HTTPError 412 if a precondition failed; nothing has been sent.
    */
@@ -282,14 +296,14 @@ export class RequestHandler<Pattern extends string = string> {
   }
 
   /**
-   * Completes the answer. Called by itself when the handler returns or its promise resolves.
+   * Completes the response. Called automatically when the handler returns or its promise resolves.
    *
    * A 200 to GET or HEAD that was not flushed gets an `ETag` from {@link computeEtag}, unless the handler has set one.
-   * The preconditions of a GET or HEAD are then evaluated against `ETag` and `Last-Modified` of a response with a 2xx
-   * status (RFC 9110 §13.2.2): it becomes a 304 if the client has that version, and a 412 if If-Match or
+   * Then, if the status is 2xx, the preconditions of a GET or HEAD are evaluated against `ETag` and `Last-Modified`
+   * (RFC 9110 §13.2.2). The response becomes a 304 if the client has that version, and a 412 if If-Match or
    * If-Unmodified-Since fails. For other methods see {@link checkPreconditions}.
    *
-   * @throws WebUsageError as {@link write} and {@link flush}.
+   * @throws WebUsageError like {@link write} and {@link flush}.
    * @throws HTTPError 412 if a precondition failed; nothing has been sent, and the response is not complete.
    */
   finish(chunk?: Chunk): void {
@@ -304,9 +318,9 @@ export class RequestHandler<Pattern extends string = string> {
   /**
    * Responds with a redirect.
    *
-   * @param url - absolute or relative. What no URI has, such as blanks, quotes and characters beyond ASCII, is
-   *   percent-encoded, and escapes that are there stay (RFC 9110 §10.2.2, RFC 3986). Where it leads is not checked:
-   *   never pass on a URL that the client chose.
+   * @param url - absolute or relative. Characters that are not allowed in a URI, such as spaces, quotes and non-ASCII
+   *   characters, are percent-encoded; existing escapes are kept (RFC 9110 §10.2.2, RFC 3986). The destination is not
+   *   checked: never pass a URL that the client chose.
    * @throws Http1UsageError `ERR_HTTP1_HEADER_VALUE` for a CR, LF or NUL; nothing was sent.
    * @throws WebUsageError `ERR_WEB_USAGE`, `ERR_WEB_HEAD_SENT`.
    */
@@ -316,7 +330,10 @@ export class RequestHandler<Pattern extends string = string> {
     const status = options.status ?? (options.permanent === true ? 301 : 302);
     this.#context.response.requireStatus('redirect', status, 300, 399);
     if (typeof url !== 'string') {
-      throw new WebUsageError('ERR_WEB_USAGE', `redirect: a URL was expected as text, not ${typeof url}`);
+      throw new WebUsageError(
+        'ERR_WEB_USAGE',
+        `redirect: url must be a string, got a value of type ${typeof url}`,
+      );
     }
     this.setHeader('Location', uriReference(url));
     this.setStatus(status);
@@ -324,24 +341,25 @@ export class RequestHandler<Pattern extends string = string> {
   }
 
   /**
-   * The version of what was written, as an entity tag with its quotes; undefined for none. A tag that the handler has
-   * set itself comes first. Override to take it from somewhere cheaper, or to have none.
+   * Computes the entity tag of what was written, with its quotes; undefined for none. Not called if the handler has set
+   * an `ETag` itself. Override it to get the tag in a cheaper way, or to have none.
    */
   computeEtag(): string | undefined {
     return bodyEntityTag(this.#context.response);
   }
 
   /**
-   * Throws if a precondition of the request fails (RFC 9110 §13). Call it in `put`, `patch`, `delete` or `post`, before
-   * anything is changed and after all other checks: a request that would be refused anyway is refused for that reason
-   * (§13.2.1). For a GET or HEAD, {@link finish} and {@link flush} do it; calling it earlier saves the work of a
-   * response that is not sent. Between this call and the change nothing may be awaited that lets another request in,
-   * unless the storage compares once more. Which fields fail when: see {@link CurrentValidators}.
+   * Throws if a precondition of the request fails (RFC 9110 §13). Call it in `put`, `patch`, `delete` or `post`, after
+   * all other checks and before anything is changed: a request that would be refused anyway must be refused for that
+   * other reason (§13.2.1). {@link finish} and {@link flush} do it for GET and HEAD; an earlier call saves the work for
+   * a response that is not sent. Do not await anything between this call and the change, since another request may run
+   * then, unless the storage compares versions itself. When each header fails is described in
+   * {@link CurrentValidators}.
    *
-   * @param current - the state before the change. With neither `etag` nor `lastModified` the target has no current
+   * @param current - the state before the change. Without `etag` and `lastModified`, the target has no current
    *   representation.
-   * @throws HTTPError 412 if one fails: nothing was sent, and thrown on it becomes the response.
-   * @throws WebUsageError `ERR_WEB_USAGE` for a tag without its quotes, and for an invalid date.
+   * @throws HTTPError 412 if a precondition failed: nothing was sent, and if it is not caught it becomes the response.
+   * @throws WebUsageError `ERR_WEB_USAGE` if the tag has no quotes, or the date is invalid.
    *
    * @example
    * override async put() {
@@ -354,7 +372,7 @@ export class RequestHandler<Pattern extends string = string> {
     requirePreconditions(this.request, current);
   }
 
-  /** Whether the peer has the version that `ETag` names, so that a 304 is enough. */
+  /** Whether the client already has the version named by `ETag`, so that a 304 is enough. */
   checkEtag(): boolean {
     const tag = this.#context.response.header('ETag');
     const field = this.request.headers.get('If-None-Match');
@@ -362,24 +380,24 @@ export class RequestHandler<Pattern extends string = string> {
   }
 
   /**
-   * Takes the connection over: no more HTTP happens on it, and `onFinish` is not called. Nothing of an answer may have
-   * been sent. What the peer sent behind its head comes first.
+   * Takes over the connection: no more HTTP is handled on it, and `onFinish` is not called. Nothing of the response may
+   * have been sent. The stream starts with the bytes that the client sent after the request head.
    *
-   * @param onStopping - called once when the server begins to stop (`HTTPServer.stop`), which then waits for the
-   *   stream to be closed.
-   * @returns the stream; yours to close.
-   * @throws WebUsageError `ERR_WEB_HEAD_SENT`, `ERR_WEB_FINISHED`; HTTPUsageError when the connection is gone.
+   * @param onStopping - called once when the server starts to stop (`HTTPServer.stop`), which then waits for the stream
+   *   to be closed.
+   * @returns the stream, which the caller must close.
+   * @throws WebUsageError `ERR_WEB_HEAD_SENT`, `ERR_WEB_FINISHED`; HTTPUsageError if the connection is closed.
    */
   detach(onStopping?: () => void): IOStream {
     return this.#context.response.detach(onStopping);
   }
 
-  /** The headers as they stand, for a handler that writes its own head after {@link detach}. */
+  /** The current response headers, for a handler that writes its own head after {@link detach}. */
   protected get responseHeaders(): HTTPHeaders {
     return this.#context.response.headers;
   }
 
-  /** The way below this class, for handlers that speak another protocol. */
+  /** The exchange of http1 below this class, for handlers that speak another protocol. */
   protected get exchange(): HTTPServerExchange {
     return this.#context.response.exchange;
   }
@@ -387,11 +405,11 @@ export class RequestHandler<Pattern extends string = string> {
   // ---- errors ----
 
   /**
-   * Answers with an error page, in place of all that was written and set before. Once the head was sent it cuts the
-   * connection instead, so that the peer does not take half an answer for a whole one.
+   * Responds with an error page, discarding everything that was written and set before. If the headers are already
+   * sent, it closes the connection instead, so that the client does not take an incomplete response for a complete one.
    *
    * @param status - 400 to 599.
-   * @param error - what happened; its headers and reason are used where it is an {@link HTTPError}.
+   * @param error - what happened. If it is an {@link HTTPError}, its headers and reason are used.
    */
   sendError(status = 500, error?: unknown): void {
     const { response } = this.#context;
@@ -414,7 +432,10 @@ export class RequestHandler<Pattern extends string = string> {
     reportRejection(finished, (failure) => this.#context.failed(failure));
   }
 
-  /** Writes the page of an error: the status, or with the `serveTraceback` setting the stack as text. Override to design it. */
+  /**
+   * Writes the error page: the status, or with the `serveTraceback` setting the stack as text. Override it to write
+   * another page.
+   */
   writeError(status: number, error?: unknown): Awaitable {
     if (this.application.serveTraceback && error instanceof Error) {
       this.setHeader('Content-Type', 'text/plain; charset=UTF-8');
@@ -425,9 +446,9 @@ export class RequestHandler<Pattern extends string = string> {
   }
 
   /**
-   * Logs an error of this handler: an {@link HTTPError} as a warning where it has something to say, all others with
-   * their stack. Peers cause a status under 500 at will, so that of each such status one record a minute is written,
-   * with the count; see `Application.refusalLog`.
+   * Logs an error of this handler: an {@link HTTPError} as a warning, if it has a log message or a status of 500 or
+   * more; any other error with its stack. Clients can cause a status below 500 at will, so for each such status one
+   * record per minute is written, with the count; see `Application.refusalLog`.
    */
   logException(error: unknown): void {
     const { logger, refusalLog } = this.application;

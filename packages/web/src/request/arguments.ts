@@ -3,31 +3,31 @@ import { HTTPError, MissingArgumentError, WebUsageError } from '../errors.ts';
 import type { Arguments } from './url-encoding.ts';
 
 export interface ArgumentOptions {
-  /** Whether white space at both ends of a value is dropped. Default true. */
+  /** Whether white space at both ends of a value is removed. Default: true. */
   readonly strip?: boolean;
 }
 
 const ARGUMENT_OPTIONS: OptionNames<ArgumentOptions> = { strip: true };
 
-/** What stands behind the name in a call for one argument. Without a fallback, the argument must be there. */
+/** The parameters after the name in a call for one argument. Without a fallback, the argument is required. */
 export type SingleRest<Fallback> = [fallback?: Fallback, options?: ArgumentOptions];
 
-/** Has the last word on each value: `RequestHandler.decodeArgument`. */
+/** Called with each value; see `RequestHandler.decodeArgument`. */
 export interface ArgumentDecoder {
   decodeArgument(value: string, name: string): string;
 }
 
-/** Controls that no text field has; tabs and line ends stay. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be found.
+/** Control characters that no text field contains; tabs and line breaks are kept. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it must match control characters.
 const CONTROLS = /[\u0000-\u0008\u000e-\u001f]/g;
 const NO_OPTIONS: ArgumentOptions = Object.freeze({});
 
-/** Makes controls spaces. */
+/** Replaces control characters by spaces. */
 export function withoutControls(value: string): string {
   return value.replace(CONTROLS, ' ');
 }
 
-/** The last value of an argument. @throws MissingArgumentError if it is missing and there is no fallback. */
+/** Returns the last value of an argument. @throws MissingArgumentError if it is missing and there is no fallback. */
 export function lastArgument<Fallback>(
   decoder: ArgumentDecoder,
   from: Arguments,
@@ -41,24 +41,24 @@ export function lastArgument<Fallback>(
   return rest[0] as Fallback;
 }
 
-/** Every value of an argument. */
+/** Returns all values of an argument. */
 export function everyArgument(
   decoder: ArgumentDecoder,
   from: Arguments,
   name: string,
   options: ArgumentOptions = NO_OPTIONS,
 ): string[] {
-  // A fallback in this place is an easy mistake, since the singular form takes one.
+  // A fallback here is an easy mistake, since the singular form takes one.
   if (options !== NO_OPTIONS) requireOptions(name, options);
   return (from.get(name) ?? []).map((value) => finished(decoder, value, name, options));
 }
 
-/** @throws HTTPError 400 for a body that is no JSON in UTF-8. */
+/** @throws HTTPError 400 if the body is not JSON in UTF-8. */
 export function jsonOf(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (cause) {
-    throw new HTTPError(400, 'a JSON body was expected', { cause });
+    throw new HTTPError(400, 'the body must be JSON in UTF-8', { cause });
   }
 }
 

@@ -1,4 +1,4 @@
-// What a handler needs to name its request in a log line.
+// How a handler names its request in a log line.
 
 export { requestSummary } from '@landspout/httpserver';
 export { printable } from '@landspout/ioloop/errors';

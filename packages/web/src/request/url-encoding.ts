@@ -2,17 +2,17 @@ import { DEFAULT_QUERY_LIMITS, type QueryArguments, QueryProtocolError } from '@
 import { percentDecode as decode } from '@landspout/http1/protocol';
 import { HTTPError } from '../errors.ts';
 
-/** Names and all their values, in order. A map, so that no name reaches a prototype. */
+/** Names with all their values, in order. A Map, so that no name reaches a prototype. */
 export type Arguments = QueryArguments;
 
-/** Most fields of one query or form: above it a peer only wants to keep us busy. The precedent is PHP's and Tornado's. */
+/** Limit for the fields of one query or form, as in PHP and Tornado: more than this only keeps the server busy. */
 export const MAX_FIELDS: number = DEFAULT_QUERY_LIMITS.maxFields;
 
 /**
- * Decodes the `%xx` escapes of a part of a path, and what they spell as UTF-8. A plus is a plus.
+ * Decodes the `%xx` escapes in a part of a path, as UTF-8. A plus sign is kept.
  *
- * @param text - latin1: one code unit per byte, as it came.
- * @throws HTTPError 400 for an escape that is none, and for bytes that are not UTF-8.
+ * @param text - latin1: one code unit per received byte.
+ * @throws HTTPError 400 if an escape is invalid or the bytes are not UTF-8.
  */
 export function percentDecode(text: string): string {
   try {
@@ -22,17 +22,17 @@ export function percentDecode(text: string): string {
   }
 }
 
-/** Escapes all but unreserved characters of a path segment; a lone surrogate becomes U+FFFD. */
+/** Escapes all but the unreserved characters of a path segment; a lone surrogate becomes U+FFFD. */
 export function percentEncode(text: string): string {
   return encodeURIComponent(Buffer.from(text, 'utf8').toString('utf8'));
 }
 
-/** As {@link percentEncode}, for several segments: their slashes stay. */
+/** Like {@link percentEncode}, for several segments: their slashes are kept. */
 export function percentEncodePath(text: string): string {
   return text.split('/').map(percentEncode).join('/');
 }
 
-/** What a handler throws for a path, query or form that breaks a rule. */
+/** Makes the error that a handler throws if a path, query or form is invalid. */
 export function refusalOf(error: QueryProtocolError): HTTPError {
   return new HTTPError(error.status, error.message, { cause: error });
 }
