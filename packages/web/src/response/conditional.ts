@@ -4,58 +4,64 @@ import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { ResponseDraft } from './response-draft.ts';
 
 /**
- * What a handler knows of the current representation of its target, for `RequestHandler.checkPreconditions`. It is
- * compared in the order of RFC 9110 §13.2.2:
- * 1. If-Match fails unless one of its tags equals `etag`, neither of them weak. `*` fails if there is no current
+ * What a handler knows about the current representation of its target, for `RequestHandler.checkPreconditions`. The
+ * headers of the request are evaluated in the order of RFC 9110 §13.2.2:
+ * 1. If-Match fails unless one of its tags equals `etag`; weak tags never match. `*` fails if there is no current
  *    representation.
- * 2. If-Unmodified-Since, without If-Match, fails if `lastModified` is later.
- * 3. If-None-Match fails if one of its tags equals `etag`, weak or not. `*` fails if there is a current
- *    representation, so that with it a PUT only ever creates.
+ * 2. If-Unmodified-Since, if there is no If-Match, fails if `lastModified` is later.
+ * 3. If-None-Match fails if one of its tags equals `etag`, weak or not. `*` fails if there is a current representation,
+ *    so a PUT with it can only create.
  *
- * A date that is no HTTP-date, and one without a `lastModified` to compare with, is ignored. For GET and HEAD a
- * failing If-None-Match, like If-Modified-Since, is a 304 and left to `finish`. OPTIONS, CONNECT and TRACE have no
- * preconditions.
+ * A date is ignored if it is not an HTTP-date, or if there is no `lastModified` to compare it with. For GET and HEAD, a
+ * failing If-None-Match or If-Modified-Since results in a 304, which `finish` sends. Preconditions of OPTIONS, CONNECT
+ * and TRACE are ignored.
  */
 export interface CurrentValidators {
-  /** Its entity tag with the quotes, such as `"v1"` or `W/"v1"`. null or undefined if it has none. */
+  /** Its entity tag with the quotes, such as `"v1"` or `W/"v1"`; null or undefined if it has none. */
   readonly etag?: string | null | undefined;
-  /** When it was modified last; milliseconds are ignored. null or undefined if that is not known. */
+  /** When it was last modified; milliseconds are ignored. null or undefined if that is unknown. */
   readonly lastModified?: Date | null | undefined;
 }
 
-/** The selected representation (RFC 9110 §3.2), as far as the conditions of a request are compared with it. */
+/** The properties of the selected representation (RFC 9110 §3.2) that preconditions are compared with. */
 export interface Representation {
   /** With its quotes, as in `ETag`; undefined if it has none. */
   readonly etag: string | undefined;
-  /** In whole seconds, which is all that an HTTP-date can say, as milliseconds since 1970; undefined if unknown. */
+  /** Milliseconds since 1970, in whole seconds, because an HTTP-date has no milliseconds; undefined if unknown. */
   readonly lastModifiedMs: number | undefined;
 }
 
 /**
+ * The result of evaluating the preconditions of a request.
+ *
  * - met: the request is carried out
  * - not-modified: the client has this version; the response to its GET or HEAD is a 304
  * - failed: the request is not carried out; the response is a 412
  */
 export type PreconditionResult = 'met' | 'not-modified' | 'failed';
 
-/** Methods that neither select nor change a representation: their preconditions are ignored (RFC 9110 §13.2.1). */
+/** Methods that neither select nor modify a representation: their preconditions are ignored (RFC 9110 §13.2.1). */
 const WITHOUT_REPRESENTATION: readonly string[] = ['CONNECT', 'OPTIONS', 'TRACE'];
 
-/** An entity tag at `lastIndex` (RFC 9110 §8.8.3). A comma within its quotes belongs to it. */
+/** Matches an entity tag at `lastIndex` (RFC 9110 §8.8.3). A comma between its quotes is part of the tag. */
 const ENTITY_TAG = /(?:W\/)?"[^"]*"/y;
 
-/** A date is a strong validator if the representation was not modified in the present second (RFC 9110 §8.8.2.2). */
+/**
+ * A date is a strong validator only if it is at least this old: in the same second, another change could have followed
+ * (RFC 9110 §8.8.2.2).
+ */
 const SETTLED_MS = 1_000;
 
 /**
  * Evaluates If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since, in the order of RFC 9110 §13.2.2.
  *
- * If-Match compares strongly and If-None-Match weakly. The dates are ignored beside the tags, without a modification
- * date to compare with, and if they are no HTTP-date (RFC 9110 §5.6.7), such as a list of two; If-Modified-Since also
- * for methods other than GET and HEAD. A date in the future is a date like others.
+ * If-Match uses strong comparison, If-None-Match weak comparison. A date is ignored if the tag header of the same kind
+ * is present, if the modification date is unknown, or if it is not an HTTP-date (RFC 9110 §5.6.7), such as a list of
+ * two. If-Modified-Since is also ignored for methods other than GET and HEAD. A date in the future is not treated
+ * differently.
  *
- * @param current - undefined if the target has no current representation, for which `*` stands.
- * @param nowMs - milliseconds since 1970, for dates with two digits of the year.
+ * @param current - undefined if the target has no current representation, which `*` tests for.
+ * @param nowMs - milliseconds since 1970, to interpret two-digit years.
  */
 export function evaluatePreconditions(
   method: string,
@@ -86,27 +92,28 @@ export function evaluatePreconditions(
 }
 
 /**
- * Whether an If-Range field lets the Range field of its request apply (RFC 9110 §13.1.5): with the same strong entity
- * tag, or the very date of a modification that is a second old or older. Anything else asks for the whole.
+ * Whether an If-Range header allows the Range header of its request to apply (RFC 9110 §13.1.5): it must contain the
+ * same strong entity tag, or exactly the modification date, which must be at least a second old. Otherwise the whole
+ * representation is sent.
  */
 export function ifRangeApplies(field: string, current: Representation, nowMs: number): boolean {
-  // The first three characters tell a tag from a date.
+  // The first three characters distinguish a tag from a date.
   if (field.slice(0, 3).includes('"')) return current.etag !== undefined && strongEquals(field, current.etag);
   const dateMs = parseHttpDate(field, nowMs);
   return dateMs !== undefined && dateMs === current.lastModifiedMs && nowMs - dateMs >= SETTLED_MS;
 }
 
-/** A part of a file: bytes `start` to `end`, `end` not included. */
+/** A part of a file: bytes from `start` up to, but not including, `end`. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Reads a Range field with one range of bytes (RFC 9110 §14.1.2).
+ * Parses a Range header with one range of bytes (RFC 9110 §14.1.2).
  *
- * @returns the part; `'unsatisfiable'` where there is no such part; undefined for what is to be ignored: several
- *   ranges, another unit, what is malformed, and the whole file.
+ * @returns the range; `'unsatisfiable'` if the file has no such part; undefined if the header is to be ignored: several
+ *   ranges, another unit, invalid syntax, or a range that covers the whole file.
  */
 export function parseByteRange(field: string, size: number): ByteRange | 'unsatisfiable' | undefined {
   const found = /^bytes=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(field);
@@ -125,16 +132,16 @@ export function parseByteRange(field: string, size: number): ByteRange | 'unsati
   return wholeIsNone({ start, end }, size);
 }
 
-/** What `ETag` and `Last-Modified` of a response say. A Last-Modified that is no HTTP-date says nothing. */
+/** Reads `ETag` and `Last-Modified` of a response. A Last-Modified that is not an HTTP-date is ignored. */
 export function representationOf(headers: HTTPHeaders, nowMs: number): Representation {
   return { etag: headers.get('ETag'), lastModifiedMs: dateOf(headers, 'Last-Modified', nowMs) };
 }
 
 /**
- * Whether If-None-Match lists a tag, by weak comparison (RFC 9110 §13.1.2). `*` matches any; what is no entity tag is
+ * Whether If-None-Match lists a tag, by weak comparison (RFC 9110 §13.1.2). `*` matches any tag; invalid members are
  * skipped.
  *
- * @param field - the field's value, as it came.
+ * @param field - the undecoded value of the header.
  */
 export function listsEntityTag(field: string, tag: string): boolean {
   return matches(field, { etag: tag, lastModifiedMs: undefined }, weakEquals);
@@ -147,7 +154,7 @@ export function isEntityTag(text: string): boolean {
 
 type TagEquality = (one: string, other: string) => boolean;
 
-/** RFC 9110 §8.8.3.2: two weak tags are not equal in the strong sense, even if they are the same. */
+/** RFC 9110 §8.8.3.2: in strong comparison, weak tags are never equal, even if they are identical. */
 function strongEquals(one: string, other: string): boolean {
   return one === other && !one.startsWith('W/');
 }
@@ -166,7 +173,7 @@ function matches(field: string, current: Representation | undefined, equals: Tag
   return current.etag !== undefined && lists(field, current.etag, equals);
 }
 
-/** Reads a list of entity tags, in linear time. A member that is none ends at its first comma and is skipped. */
+/** Searches a list of entity tags, in linear time. An invalid member ends at the next comma and is skipped. */
 function lists(field: string, tag: string, equals: TagEquality): boolean {
   let at = 0;
   while (at < field.length) {
@@ -197,7 +204,7 @@ function skipBlanks(text: string, at: number): number {
   return next;
 }
 
-/** Two fields of one name are joined by a comma, and so no date. */
+/** Repeated headers are joined by a comma, so they are not a valid date. */
 function dateOf(headers: HTTPHeaders, name: string, nowMs: number): number | undefined {
   const text = headers.get(name);
   return text === undefined ? undefined : parseHttpDate(text, nowMs);
@@ -207,12 +214,12 @@ function wholeIsNone(range: ByteRange, size: number): ByteRange | undefined {
   return range.start === 0 && range.end === size ? undefined : range;
 }
 
-/** Whether a request asks for a representation: for others, handlers call `checkPreconditions` themselves. */
+/** Whether a request only reads. For other methods, handlers call `checkPreconditions` themselves. */
 export function reads({ method }: HTTPServerRequest): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-/** @throws HTTPError 412, and WebUsageError for validators that are none. */
+/** @throws HTTPError 412 if a precondition failed; WebUsageError if the validators are invalid. */
 export function requirePreconditions(
   { method, headers }: HTTPServerRequest,
   current: CurrentValidators,
@@ -222,8 +229,8 @@ export function requirePreconditions(
 }
 
 /**
- * Evaluates the conditions of a GET or HEAD against what the response says of itself, before its head is sent. Only for
- * a success: what else a response says, it says whatever the conditions are (RFC 9110 §13.2.1).
+ * Evaluates the preconditions of a GET or HEAD against the headers of the response, before they are sent. Only for a
+ * 2xx: other responses do not depend on preconditions (RFC 9110 §13.2.1).
  *
  * @throws HTTPError 412; nothing has been sent then.
  */
@@ -238,19 +245,19 @@ export function applyPreconditions(request: HTTPServerRequest, response: Respons
   if (result === 'not-modified') response.becomeNotModified();
 }
 
-/** undefined if there is none. */
+/** Returns undefined if there is no current representation. */
 function representation(current: CurrentValidators): Representation | undefined {
   const etag = current.etag ?? undefined;
   const lastModified = current.lastModified ?? undefined;
   if (etag !== undefined && !(typeof etag === 'string' && isEntityTag(etag))) {
     throw preconditionUsage(
-      `etag: an entity tag with its quotes was expected, such as '"v1"', not ${String(etag)}`,
+      `etag must be an entity tag with its quotes, such as '"v1"', got ${String(etag)}`,
     );
   }
   if (lastModified === undefined) return etag === undefined ? undefined : { etag, lastModifiedMs: undefined };
   const modifiedMs = lastModified instanceof Date ? lastModified.getTime() : Number.NaN;
   if (Number.isNaN(modifiedMs)) {
-    throw preconditionUsage(`lastModified: a valid Date was expected, not ${String(lastModified)}`);
+    throw preconditionUsage(`lastModified must be a valid Date, got ${String(lastModified)}`);
   }
   return { etag, lastModifiedMs: Math.floor(modifiedMs / 1000) * 1000 };
 }

@@ -10,41 +10,41 @@ import { shownValue } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
 import { type Chunk, WebUsageError } from '../errors.ts';
 
-// This room knows what one response will say: status, headers, unsent body, entity tag, and whether the conditions of a request
-// apply. It does not know handlers, files or routes.
+// The content of one response: status, headers, unsent body, entity tag, and whether the preconditions of the request
+// are met. Does not know handlers, files or routes.
 
-/** A date becomes an HTTP date. */
+/** The value of a header. A Date is sent as an HTTP-date. */
 export type HeaderValue = string | number | Date;
 
 /**
- * Where an answer stands.
+ * The state of a response.
  *
- * - open: nothing has been sent, and everything may still change
- * - streaming: the head was sent, and parts of the body may follow
- * - finished: complete, or cut
- * - detached: the connection is somebody else's
+ * - open: nothing has been sent, and everything can still change
+ * - streaming: the headers are sent, and more of the body may follow
+ * - finished: complete, or cut off
+ * - detached: another protocol has taken over the connection
  */
 type Phase = 'open' | 'streaming' | 'finished' | 'detached';
 
-/** RFC 9110 §15.3.5, §15.3.6, §15.4.5: these never have content. */
+/** RFC 9110 §15.3.5, §15.3.6, §15.4.5: responses with these statuses have no content. */
 const isBodiless = (status: number) => status === 204 || status === 205 || status === 304;
 
-/** One answer while a handler makes it: status, headers and what is written but not yet sent. */
+/** One response while a handler writes it: status, headers and the unsent part of the body. */
 export class ResponseDraft {
   readonly exchange: HTTPServerExchange;
   status = 200;
-  /** '' stands for the registered phrase. */
+  /** '' stands for the registered reason phrase. */
   reason = '';
-  /** Why nothing that is still written can arrive; undefined while the peer is there. */
+  /** Why nothing more can reach the client; undefined while it is connected. */
   gone: Error | undefined = undefined;
   #phase: Phase = 'open';
-  /** Shared by all answers of an application until one of them changes something. */
+  /** Shared by all responses of an application; copied when one of them changes a header. */
   readonly #defaults: HTTPHeaders;
   #headers: HTTPHeaders | undefined = undefined;
-  /** What is written: one piece as long as that is enough, as it is for most answers. */
+  /** The unsent body: a single piece as long as possible, which is enough for most responses. */
   #body: string | Uint8Array = '';
   #more: (string | Uint8Array)[] | undefined = undefined;
-  /** The client has this version: what is still written is dropped. */
+  /** The client already has this version, so what is still written is discarded. */
   #notModified = false;
 
   constructor(exchange: HTTPServerExchange, defaults: HTTPHeaders) {
@@ -62,23 +62,23 @@ export class ResponseDraft {
     return this.#phase === 'finished' || this.#phase === 'detached';
   }
 
-  /** The headers, to be changed. */
+  /** The headers, for changing them. */
   get headers(): HTTPHeaders {
     this.#headers ??= this.#defaults.copy();
     return this.#headers;
   }
 
-  /** The headers as they stand, not to be changed: they may be those of all responses. */
+  /** The current headers. They must not be changed, because they may be shared by all responses. */
   get presentHeaders(): HTTPHeaders {
     return this.#headers ?? this.#defaults;
   }
 
-  /** One header, without making a copy of the defaults. */
+  /** Returns one header, without copying the defaults. */
   header(name: string): string | undefined {
     return (this.#headers ?? this.#defaults).get(name);
   }
 
-  /** Forgets status, headers and what was written. */
+  /** Discards status, headers and what was written. */
   reset(): void {
     this.status = 200;
     this.reason = '';
@@ -87,7 +87,7 @@ export class ResponseDraft {
     this.#clearBody();
   }
 
-  /** @throws WebUsageError as `RequestHandler.setStatus`. */
+  /** @throws WebUsageError like `RequestHandler.setStatus`. */
   setStatus(status: number, reason: string): void {
     this.requireStatus('setStatus', status, 200, 599);
     this.status = status;
@@ -111,7 +111,7 @@ export class ResponseDraft {
     if (this.header(name) !== undefined) this.headers.delete(name);
   }
 
-  /** A piece of the body as a handler gives it. @returns whether it became JSON, which the head has to say. */
+  /** Writes a piece of the body. @returns whether it became JSON, which Content-Type must then say. */
   write(chunk: Chunk): boolean {
     this.requireUnfinished('write');
     if (typeof chunk === 'string' || chunk instanceof Uint8Array) {
@@ -132,13 +132,13 @@ export class ResponseDraft {
     else this.#more = [chunk];
   }
 
-  /** Calls `take` with each piece that was written and not sent, in order. */
+  /** Calls `take` with each unsent piece, in order. */
   eachPiece(take: (piece: string | Uint8Array) => void): void {
     take(this.#body);
     if (this.#more !== undefined) for (const piece of this.#more) take(piece);
   }
 
-  /** Whether what is written and not sent has at least `bytes` bytes, as UTF-8. Usually costs one comparison. */
+  /** Whether the unsent body has at least `bytes` bytes, as UTF-8. Usually costs one comparison. */
   hasAtLeast(bytes: number): boolean {
     if (this.#more === undefined) {
       const { length } = this.#body;
@@ -153,7 +153,7 @@ export class ResponseDraft {
     return total >= bytes;
   }
 
-  /** Turns into a 304 (RFC 9110 §15.4.5): what was written, and what still will be, is dropped. */
+  /** Turns into a 304 (RFC 9110 §15.4.5): discards what was written and what will be. */
   becomeNotModified(): void {
     this.status = 304;
     this.reason = '';
@@ -161,7 +161,7 @@ export class ResponseDraft {
     this.#clearBody();
   }
 
-  /** Sends the head if that is still to be done, and what was written. Returns when more may follow. */
+  /** Sends the headers, unless they are already sent, and what was written. Resolves when more may be written. */
   flush(): Promise<void> {
     this.requireUnfinished('flush');
     if (this.gone === undefined) {
@@ -172,12 +172,12 @@ export class ResponseDraft {
     }
     this.#phase = 'streaming';
     const drained = this.#drained();
-    // Who does not wait need not hear of a peer that left: `onConnectionClose` and `signal` say it.
+    // A handler that does not await this is notified by `onConnectionClose` and `signal` if the client leaves.
     drained.catch(() => {});
     return drained;
   }
 
-  /** Completes the answer: in one piece if nothing has been sent. */
+  /** Completes the response: in one piece if nothing has been sent. */
   finish(): void {
     this.requireUnfinished('finish');
     if (this.gone !== undefined) {
@@ -194,13 +194,13 @@ export class ResponseDraft {
     }
   }
 
-  /** Cuts the connection, so that half an answer does not look like a whole one. */
+  /** Closes the connection, so that an incomplete response does not look complete. */
   abort(reason: Error): void {
     this.#phase = 'finished';
     this.exchange.abort(reason);
   }
 
-  /** Gives the connection away. */
+  /** Hands over the connection. */
   detach(onStopping?: () => void): IOStream {
     if (this.#phase === 'streaming') throw headSent('detach');
     this.requireUnfinished('detach');
@@ -212,8 +212,8 @@ export class ResponseDraft {
   /** @throws WebUsageError `ERR_WEB_FINISHED`. */
   requireUnfinished(operation: string): void {
     if (!this.ended) return;
-    const ended = this.#phase === 'detached' ? 'was given away by detach' : 'is complete';
-    throw new WebUsageError('ERR_WEB_FINISHED', `${operation}: the answer ${ended}`);
+    const ended = this.#phase === 'detached' ? 'cannot be changed after detach' : 'is already complete';
+    throw new WebUsageError('ERR_WEB_FINISHED', `${operation}: the response ${ended}`);
   }
 
   /** @throws WebUsageError `ERR_WEB_FINISHED` or `ERR_WEB_HEAD_SENT`. */
@@ -223,11 +223,11 @@ export class ResponseDraft {
     throw headSent(operation);
   }
 
-  /** @throws WebUsageError also once the head was sent. */
+  /** @throws WebUsageError also if the headers are already sent. */
   requireStatus(operation: string, status: number, least: number, most: number): void {
     this.requireUnsent(operation);
     if (Number.isInteger(status) && status >= least && status <= most) return;
-    const problem = `a status of ${least} to ${most} was expected, not ${shownValue(status)}`;
+    const problem = `status must be an integer from ${least} to ${most}, got ${shownValue(status)}`;
     throw new WebUsageError('ERR_WEB_USAGE', `${operation}: ${problem}`);
   }
 
@@ -236,7 +236,10 @@ export class ResponseDraft {
     if (!isBodiless(status)) return this.#headers ?? this.#defaults;
     if (this.hasAtLeast(1)) {
       this.#clearBody();
-      throw new WebUsageError('ERR_WEB_BODY_FORBIDDEN', `an answer with status ${status} cannot have a body`);
+      throw new WebUsageError(
+        'ERR_WEB_BODY_FORBIDDEN',
+        `a response with status ${status} must not have a body`,
+      );
     }
     const { headers } = this;
     for (const name of ['Content-Type', 'Content-Language', 'Content-Encoding']) headers.delete(name);
@@ -269,16 +272,17 @@ export class ResponseDraft {
 }
 
 function headSent(operation: string): WebUsageError {
-  return new WebUsageError('ERR_WEB_HEAD_SENT', `${operation}: status and headers have been sent`);
+  return new WebUsageError('ERR_WEB_HEAD_SENT', `${operation}: status and headers are already sent`);
 }
 
-/** A body below this many bytes gets no tag: a 304 in its place would save nothing. */
+/** A smaller body gets no tag: a 304 in its place would save nothing. */
 const MIN_BYTES = 1_024;
 
-/** A strong tag of what was written so far, or undefined where the body is small. */
+/** Computes a strong tag of what was written so far; undefined if that is small. */
 export function bodyEntityTag(response: ResponseDraft): string | undefined {
   if (!response.hasAtLeast(MIN_BYTES)) return undefined;
-  // SHA-1 names a version here; nobody trusts it. It is the fastest of node:crypto on common machines.
+  // SHA-1 only identifies a version here, so its weakness does not matter. It is the fastest hash of node:crypto on
+  // common machines.
   const hash = createHash('sha1');
   response.eachPiece((piece) => hash.update(piece));
   return `"${hash.digest('hex')}"`;
@@ -290,24 +294,24 @@ function headerText(name: string, value: HeaderValue): string {
   if (value instanceof Date) return formatHttpDate(value.getTime());
   throw new WebUsageError(
     'ERR_WEB_USAGE',
-    `header ${name}: a string, number or date was expected, not ${shownValue(value)}`,
+    `header ${name} must be a string, a number or a Date, got ${shownValue(value)}`,
   );
 }
 
 function unwritable(chunk: unknown): WebUsageError {
-  const expected = 'text, a Uint8Array or a plain object was expected';
+  const expected = 'chunk must be a string, a Uint8Array or a plain object';
   return new WebUsageError(
     'ERR_WEB_USAGE',
-    `write: ${expected}, not ${shownValue(chunk)}${remedyFor(chunk)}`,
+    `write: ${expected}, got ${shownValue(chunk)}${remedyFor(chunk)}`,
   );
 }
 
 function remedyFor(chunk: unknown): string {
   if (Array.isArray(chunk)) return ' (wrap it in an object: { items: [] })';
-  if (chunk instanceof Map) return ' (Object.fromEntries makes an object of it)';
+  if (chunk instanceof Map) return ' (convert it with Object.fromEntries)';
   if (chunk instanceof Set) return ' (wrap it in an object: { items: [...set] })';
   if (typeof chunk === 'function') return ' (call it?)';
-  return typeof chunk === 'number' || typeof chunk === 'bigint' ? ' (String makes text of it)' : '';
+  return typeof chunk === 'number' || typeof chunk === 'bigint' ? ' (convert it with String)' : '';
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -319,9 +323,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The page of an error: its status and reason, escaped, and nothing else.
+ * Builds an error page: status and reason, escaped, and nothing else.
  *
- * @param reason - '' stands for the registered phrase.
+ * @param reason - '' stands for the registered reason phrase.
  */
 export function errorPage(status: number, reason: string): string {
   const known = reason === '' ? (STATUS_REASONS[status] ?? 'Unknown') : reason;

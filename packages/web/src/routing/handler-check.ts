@@ -1,7 +1,7 @@
 import { shownValue } from '@landspout/ioloop/errors';
 import { RequestHandler } from '../handler/request-handler.ts';
 
-/** A class, as far as it is looked at here. */
+/** The parts of a class that are checked here. */
 interface SomeClass {
   readonly name: string;
   readonly prototype: object;
@@ -9,14 +9,14 @@ interface SomeClass {
 }
 
 /**
- * Says why a value cannot be the handler of a route: it is no class of handlers, or its class responds to no method, so
- * that every request would be a 405.
+ * Explains why a value cannot be the handler of a route: it is not a handler class, or its class has no method for any
+ * verb, so that every request would get a 405.
  *
  * @returns the end of a message, with a remedy; `undefined` if nothing is wrong.
  */
 export function handlerProblem(handler: unknown): string | undefined {
   if (handler === undefined) {
-    return 'its handler is undefined: do two modules import each other, so that its class did not exist yet, or is its name misspelled?';
+    return 'the handler is undefined: either two modules import each other and its class did not exist yet, or its name is misspelled';
   }
   if (typeof handler !== 'function' || !hasPrototype(handler)) return noClass(handler);
   if (handler.prototype !== RequestHandler.prototype && !(handler.prototype instanceof RequestHandler)) {
@@ -29,7 +29,7 @@ export function handlerProblem(handler: unknown): string | undefined {
 
 function noClass(handler: unknown): string {
   const example = 'class Hello extends RequestHandler { get() { this.write("hello"); } }';
-  return `a class that extends RequestHandler was expected, not ${shownValue(handler)}; write ${example}`;
+  return `the handler must be a class that extends RequestHandler, got ${shownValue(handler)}; write ${example}`;
 }
 
 function noVerb(handler: SomeClass): string {
@@ -38,30 +38,30 @@ function noVerb(handler: SomeClass): string {
   );
   const remedy =
     capitals === undefined
-      ? 'give it one, such as get()'
-      : `its methods are named in lower case: ${capitals}()`;
+      ? 'define one, such as get()'
+      : `methods must be named in lower case: ${capitals}()`;
   return `the handler ${shownValue(handler)} has no method for any of ${verbsOf(handler).join(', ')}; ${remedy}`;
 }
 
-/** A class whose `prepare` is its own may respond there, whatever the method. */
+/** A class with its own `prepare` may respond there, whatever the method. */
 function respondsToSomething(handler: SomeClass): boolean {
   if (['prepare', ...verbsOf(handler)].some(isMember(handler))) return true;
   return verbsOf(handler).some(mayBeField(handler));
 }
 
-/** The names of the methods that respond to HTTP methods. */
+/** The names of the methods for HTTP methods. */
 function verbsOf({ supportedMethods }: SomeClass): readonly string[] {
   return (supportedMethods ?? RequestHandler.supportedMethods).map((method) => method.toLowerCase());
 }
 
-/** Whether a class, or one that it extends below RequestHandler, has a member. Nothing is called, not even a getter. */
+/** Whether a class, or one between it and RequestHandler, has a member. Nothing is called, not even a getter. */
 function isMember({ prototype }: SomeClass): (name: string) => boolean {
   return (name) => lineage(prototype).some((one) => Object.hasOwn(one, name));
 }
 
 /**
- * Whether a class may set such a property in its constructor, or declare it as a field: that shows in an object, and none
- * is made here, so its source text has to do. It errs on the side of taking the class.
+ * Whether a class may set such a property in its constructor or declare it as a field. Those exist only on instances,
+ * and none is created here, so the source text has to do. In doubt the class is accepted.
  */
 function mayBeField({ prototype }: SomeClass): (name: string) => boolean {
   const text = lineage(prototype)
@@ -70,7 +70,7 @@ function mayBeField({ prototype }: SomeClass): (name: string) => boolean {
   return (name) => new RegExp(`(?:^|[\\s{;"'\\[]|this\\.)${name}["'\\]]?\\s*[=,]`).test(text);
 }
 
-/** Prototypes from that of a class to the last before RequestHandler's. */
+/** The prototypes from that of a class to the last one before RequestHandler's. */
 function lineage(prototype: object): object[] {
   const line: object[] = [];
   for (let one = prototype; one !== RequestHandler.prototype; one = Object.getPrototypeOf(one))

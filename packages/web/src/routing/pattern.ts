@@ -2,26 +2,26 @@ import { shownText, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
 import { percentEncode, percentEncodePath } from '../request/url-encoding.ts';
 
-/** What a pattern became: a path to compare with, or an expression to match. */
+/** A compiled pattern: a path to compare with, or an expression to match. */
 export interface RoutePattern {
-  /** As it was given, for messages. */
+  /** The text of the pattern, for messages. */
   readonly text: string;
-  /** The one path that matches, where there are no parameters. */
+  /** The only path that matches, if there are no parameters. */
   readonly exact: string | undefined;
   /** Anchored at both ends. */
   readonly regExp: RegExp;
-  /** Literal text and parameters in turns, for making a URL; undefined where the pattern is too free. */
+  /** Literal text and parameters, alternating, for building a URL; undefined if the pattern cannot be reversed. */
   readonly parts: readonly UrlPart[] | undefined;
 }
 
 type UrlPart = string | UrlParam;
 
 interface UrlParam {
-  /** Whether the value may have slashes, which are then kept. */
+  /** Whether the value may contain slashes, which are then not escaped. */
   readonly slashes: boolean;
 }
 
-/** A prefix of a pattern, already compiled, for rules that are nested below it. */
+/** A compiled prefix, for routes nested below it. */
 export interface PatternPrefix {
   readonly text: string;
   readonly source: string;
@@ -31,8 +31,8 @@ export interface PatternPrefix {
 export const NO_PREFIX: PatternPrefix = { text: '', source: '', parts: [] };
 
 /**
- * Compiles a pattern. In a string, a segment `:name` takes one segment that is not empty, and a last segment
- * `*name` takes the rest, which may be empty; all else is compared as it stands, undecoded.
+ * Compiles a pattern. In a string, a segment `:name` matches one segment that is not empty, and a last segment `*name`
+ * matches the rest of the path, which may be empty. Everything else is compared literally with the undecoded path.
  *
  * @param pattern - a string that starts with `/`, or a regular expression for the whole path.
  * @throws WebUsageError `ERR_WEB_ROUTE`.
@@ -40,7 +40,7 @@ export const NO_PREFIX: PatternPrefix = { text: '', source: '', parts: [] };
 export function compilePattern(pattern: string | RegExp, prefix: PatternPrefix = NO_PREFIX): RoutePattern {
   if (pattern instanceof RegExp) return compileRegExp(pattern, prefix);
   if (typeof pattern !== 'string') {
-    const problem = `a string or a RegExp was expected as pattern, not ${shownValue(pattern)}`;
+    const problem = `the pattern of a route must be a string or a RegExp, got ${shownValue(pattern)}`;
     throw new WebUsageError('ERR_WEB_ROUTE', problem);
   }
   const { source, parts, text } = extendPrefix(prefix, pattern);
@@ -52,7 +52,7 @@ export function compilePattern(pattern: string | RegExp, prefix: PatternPrefix =
 export function extendPrefix(prefix: PatternPrefix, pattern: string): PatternPrefix {
   const text = prefix.text + pattern;
   if (pattern === '') throw badRoute(text, "the pattern is empty; the root is '/'");
-  if (!pattern.startsWith('/')) throw badRoute(text, 'a pattern starts with /');
+  if (!pattern.startsWith('/')) throw badRoute(text, 'a pattern must start with /');
   requireLiteral(pattern, text);
   let source = prefix.source;
   const parts = [...prefix.parts];
@@ -65,39 +65,39 @@ export function extendPrefix(prefix: PatternPrefix, pattern: string): PatternPre
       continue;
     }
     const name = segment.slice(1);
-    if (!/^[A-Za-z_]\w*$/.test(name)) throw badRoute(text, `${segment} has no name like ":id"`);
-    if (source.includes(`(?<${name}>`)) throw badRoute(text, `the name ${name} comes twice`);
-    if (mark === '*' && at !== segments.length - 1) throw badRoute(text, `${segment} must come last`);
+    if (!/^[A-Za-z_]\w*$/.test(name)) throw badRoute(text, `${segment} must have a name, as in ":id"`);
+    if (source.includes(`(?<${name}>`)) throw badRoute(text, `the name ${name} is used twice`);
+    if (mark === '*' && at !== segments.length - 1)
+      throw badRoute(text, `${segment} must be the last segment`);
     source += mark === '*' ? `/(?<${name}>.*)` : `/(?<${name}>[^/]+)`;
     parts.push('/', { slashes: mark === '*' });
   }
   return { text, source, parts };
 }
 
-/** What means something in a regular expression, and in other routers, and here only itself. A `*` may begin a segment. */
+/** Characters with a meaning in regular expressions and other routers, but not here. A `*` may begin a segment. */
 const META = /[()[\]+?|^$\\{}<>]|(?<!\/)\*/;
-/** What no request has in its path as it stands (RFC 3986 §3.3). */
+/** Characters that the path of a request never contains (RFC 3986 §3.3). */
 const NEVER_IN_PATH = /[^\u0021-\u007e]|["#`]/;
 
 /**
- * Refuses text that was probably not meant to be compared as it stands: a regular expression in a string, as Tornado has
- * them, or the parameters of another router. The route would be a 404 for ever.
+ * Refuses text that was probably not meant literally: a regular expression in a string, as in Tornado, or the
+ * parameters of another router. Such a route would never match.
  */
 function requireLiteral(pattern: string, text: string): void {
   const meta = META.exec(pattern)?.[0];
   if (meta !== undefined) {
-    const remedy = `write a parameter as in '/story/:id' or '/files/*path', or the whole as a RegExp${regExpFor(text)}`;
-    throw badRoute(text, `in a string "${meta}" would stand for itself; ${remedy}`);
+    const remedy = `write a parameter as in '/story/:id' or '/files/*path', or pass the whole pattern as a RegExp${regExpFor(text)}`;
+    throw badRoute(text, `in a string, "${meta}" has no special meaning; ${remedy}`);
   }
-  if (/\*(?:\/|$)/.test(pattern)) throw badRoute(text, "a * needs a name, as in '/files/*path'");
+  if (/\*(?:\/|$)/.test(pattern)) throw badRoute(text, "a * must have a name, as in '/files/*path'");
   const foreign = NEVER_IN_PATH.exec(pattern)?.[0];
   if (foreign === undefined) return;
-  const remedy =
-    foreign === '#' ? '' : `; write it percent-encoded, as it comes: ${shownText(encodeURI(pattern))}`;
-  throw badRoute(text, `no path of a request has ${shownText(foreign)}${remedy}`);
+  const remedy = foreign === '#' ? '' : `; write it percent-encoded: ${shownText(encodeURI(pattern))}`;
+  throw badRoute(text, `the path of a request never contains ${shownText(foreign)}${remedy}`);
 }
 
-/** What may have been meant, as a RegExp: the text itself if it looks like one, else its characters. */
+/** The RegExp that may have been meant: the text itself if it looks like one, otherwise its characters. */
 function regExpFor(text: string): string {
   if (/[{}<>]/.test(text)) return '';
   try {
@@ -107,39 +107,43 @@ function regExpFor(text: string): string {
   }
 }
 
-/** A literal character that a path cannot begin with, and that cannot be left out. */
+/** A literal character that a path cannot start with, and that is not optional. */
 const NO_SLASH_FIRST = /^\^?[\w%~-](?![?*{])/;
 
 function compileRegExp(pattern: RegExp, prefix: PatternPrefix): RoutePattern {
   const text = `${prefix.text}${pattern.source}`;
   if (prefix === NO_PREFIX && NO_SLASH_FIRST.test(pattern.source) && !pattern.source.includes('|')) {
-    throw badRoute(text, `every path starts with /, and so must what matches it: /\\/${pattern.source}/`);
+    throw badRoute(text, `every path starts with /, so the pattern must match it: /\\/${pattern.source}/`);
   }
-  // g and y keep a position between matches, and m would let $ match before the end.
+  // The flags g and y keep a position between matches, and m would let $ match before the end.
   const flags = pattern.flags.replace(/[gmy]/g, '');
   let regExp: RegExp;
   try {
     regExp = new RegExp(`^${prefix.source}(?:${pattern.source})$`, flags);
   } catch (cause) {
-    throw new WebUsageError('ERR_WEB_ROUTE', `route ${shownText(text)}: it does not fit below its prefix`, {
-      cause,
-    });
+    throw new WebUsageError(
+      'ERR_WEB_ROUTE',
+      `route ${shownText(text)}: the pattern is not valid below its prefix`,
+      {
+        cause,
+      },
+    );
   }
   const own = simpleParts(pattern.source);
   return { text, exact: undefined, regExp, parts: own && [...prefix.parts, ...own] };
 }
 
 /**
- * Makes the URL that a pattern matches.
+ * Builds the URL that a pattern matches.
  *
  * @param values - one per parameter, in order; each is escaped.
  * @throws WebUsageError `ERR_WEB_REVERSE`.
  */
 export function reversePattern(pattern: RoutePattern, values: readonly (string | number)[]): string {
   const { parts, text } = pattern;
-  if (parts === undefined) throw badReverse(`${text} has more than plain text and simple groups`);
+  if (parts === undefined) throw badReverse(`${text} must consist of plain text and simple groups`);
   const wanted = parts.filter((part) => typeof part !== 'string').length;
-  if (values.length !== wanted) throw badReverse(`${text} takes ${wanted} values, not ${values.length}`);
+  if (values.length !== wanted) throw badReverse(`${text} takes ${wanted} values, got ${values.length}`);
   let url = '';
   let taken = 0;
   for (const part of parts) {
@@ -148,13 +152,16 @@ export function reversePattern(pattern: RoutePattern, values: readonly (string |
       continue;
     }
     const value = String(values[taken++]);
-    if (value === '' && !part.slashes) throw badReverse(`${text}: a segment cannot be empty`);
+    if (value === '' && !part.slashes) throw badReverse(`${text}: the value of a segment must not be empty`);
     url += part.slashes ? percentEncodePath(value) : percentEncode(value);
   }
   return url;
 }
 
-/** Splits a regular expression into text and groups, if those, unnested and unrepeated, are all that it has. */
+/**
+ * Splits a regular expression into text and groups. Returns undefined if it contains anything else, or if groups are
+ * nested or repeated.
+ */
 function simpleParts(source: string): readonly UrlPart[] | undefined {
   const parts: UrlPart[] = [];
   let text = '';
@@ -185,7 +192,7 @@ function escapeRegExp(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
-/** The error for an invalid route. @param text - its pattern, as it was given. */
+/** Makes the error for an invalid route. @param text - its pattern, as passed by the program. */
 export function badRoute(text: string, problem: string): WebUsageError {
   return new WebUsageError('ERR_WEB_ROUTE', `route ${shownText(text)}: ${problem}`);
 }

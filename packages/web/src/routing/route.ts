@@ -1,7 +1,7 @@
 import type { HandlerClass, PathParams } from '../handler/lifecycle.ts';
 import type { RequestHandler } from '../handler/request-handler.ts';
 
-/** One rule: a pattern, its handler, what the handler's `initialize` is given, and a name for `reverseUrl`. */
+/** One route: a pattern, its handler class, the `init` value for the handler, and a name for `reverseUrl`. */
 export type Route = readonly [
   pattern: string | RegExp,
   handler: HandlerClass,
@@ -9,14 +9,14 @@ export type Route = readonly [
   name?: string,
 ];
 
-/** Rules below a common prefix, which may have parameters of its own. */
+/** Routes below a common prefix, which may contain parameters. */
 export type NestedRoutes = readonly [prefix: string, routes: readonly RouteSpec[]];
 
 export type RouteSpec = Route | NestedRoutes;
 
 /**
- * What {@link route} takes as handler: any, if the pattern has the parameters that the handler is written for. A handler
- * that names no pattern, as those that are ready to use, takes the parameters of each.
+ * Checks the handler of {@link route} at compile time: the pattern must have the parameters that the handler is written
+ * for. A handler without a pattern, such as those that are ready to use, fits every pattern.
  */
 type Fitting<Pattern extends string, Handler extends RequestHandler> = string extends Pattern
   ? unknown
@@ -27,8 +27,8 @@ type Fitting<Pattern extends string, Handler extends RequestHandler> = string ex
       : { readonly 'the handler is written for parameters that the pattern lacks': Handler['pathParams'] };
 
 /**
- * Makes a rule whose types are checked: the handler must be written for this pattern, and `init` must be what its
- * `initialize` takes.
+ * Makes a route whose types are checked: the handler must be written for this pattern, and `init` must have the type
+ * that its `initialize` takes.
  *
  * @example
  * class UserHandler extends RequestHandler<'/user/:id'> {

@@ -1,4 +1,4 @@
-// This room knows patterns, routes and which route a path belongs to. It does not know requests or when a handler runs.
+// Patterns, routes, and which route matches a path. Does not know requests or when a handler is called.
 
 import { shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
@@ -16,37 +16,37 @@ import type { RouteSpec } from './route.ts';
 
 const NO_INIT = Object.freeze({});
 
-/** Who answers a request, and what the path said. */
+/** The handler for a request, and the matched groups of the path. */
 export interface RouteMatch {
   readonly handlerClass: HandlerClass;
   readonly init: object;
-  /** What the pattern's groups took, undecoded; undefined where there are none. */
+  /** The undecoded groups of the pattern; undefined if it has none. */
   readonly groups: RegExpExecArray | undefined;
 }
 
-/** A compiled rule. It is its own match where the pattern has no parameters, so that none need be made. */
+/** A compiled route. If its pattern has no parameters, it is also its own match, so that none needs to be created. */
 export interface Rule extends RouteMatch {
   readonly pattern: RoutePattern;
   readonly name: string | undefined;
-  /** Its place among all rules: a lower one wins. */
+  /** Its position among all routes; the lowest one that matches is chosen. */
   readonly index: number;
 }
 
 /**
- * Finds the first rule whose pattern matches a path. The path is compared as it came, neither decoded nor
- * normalised. Exact paths are looked up instead of tried, but never overtake an earlier rule with parameters.
+ * Finds the first route whose pattern matches a path. The path is neither decoded nor normalised. Exact paths are
+ * looked up in a map, but never take precedence over an earlier route with parameters.
  */
 export class Router {
   readonly #exact = new Map<string, Rule>();
   readonly #dynamic: Rule[] = [];
   readonly #rules: Rule[] = [];
 
-  /** @throws WebUsageError `ERR_WEB_ROUTE` for a rule that cannot be understood. */
+  /** @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid. */
   constructor(routes: readonly RouteSpec[]) {
     this.#addAll(routes, NO_PREFIX);
   }
 
-  /** All rules in order, nested ones in their parent's place. */
+  /** All routes in order; nested ones are at the position of their prefix. */
   get rules(): readonly Rule[] {
     return this.#rules;
   }
@@ -68,7 +68,7 @@ export class Router {
       const [pattern, target, init, name] = spec;
       if (Array.isArray(target)) {
         if (typeof pattern !== 'string') {
-          const text = `a prefix of routes must be a string, not ${shownValue(pattern)}`;
+          const text = `a prefix of routes must be a string, got ${shownValue(pattern)}`;
           throw new WebUsageError('ERR_WEB_ROUTE', text);
         }
         this.#addAll(target, extendPrefix(prefix, pattern));
@@ -119,7 +119,7 @@ function requireUse(pattern: RoutePattern, handlerClass: HandlerClass, init: obj
 }
 
 function useOf({ regExp }: RoutePattern, handlerClass: HandlerClass, init: object): RouteUse {
-  // Matches everything, with nothing in any group: so it says which groups there are.
+  // The added empty alternative matches with all groups unset, which shows how many groups there are and their names.
   const groups = new RegExp(`${regExp.source}|`, regExp.flags).exec('');
   const paramNames = Object.keys(groups?.groups ?? {});
   return { handlerClass, init, paramCount: (groups?.length ?? 1) - 1, paramNames };
@@ -127,23 +127,23 @@ function useOf({ regExp }: RoutePattern, handlerClass: HandlerClass, init: objec
 
 function initProblem(init: unknown): string | undefined {
   if (typeof init === 'object' && init !== null) return undefined;
-  const remedy = typeof init === 'string' ? '; the name of a route comes fourth' : '';
-  return `an object as init was expected, not ${shownValue(init)}${remedy}`;
+  const remedy = typeof init === 'string' ? '; the name of a route is the fourth element' : '';
+  return `init must be an object, got ${shownValue(init)}${remedy}`;
 }
 
 function requireName({ text }: RoutePattern, name: unknown): void {
   if (name === undefined || (typeof name === 'string' && name !== '')) return;
-  throw badRoute(text, `a name was expected, not ${shownValue(name)}`);
+  throw badRoute(text, `the name must be a string that is not empty, got ${shownValue(name)}`);
 }
 
 function requireList(routes: unknown): void {
   if (!Array.isArray(routes)) {
-    const problem = `an array of routes was expected, not ${shownValue(routes)}`;
+    const problem = `routes must be an array, got ${shownValue(routes)}`;
     throw new WebUsageError('ERR_WEB_ROUTE', problem);
   }
   for (const [at, spec] of routes.entries()) {
     if (Array.isArray(spec)) continue;
-    const problem = `route ${at}: an array such as ['/', Hello] was expected, not ${shownValue(spec)}`;
+    const problem = `route ${at} must be an array such as ['/', Hello], got ${shownValue(spec)}`;
     throw new WebUsageError('ERR_WEB_ROUTE', problem);
   }
 }

@@ -1,4 +1,4 @@
-// This room knows how to serve the files below one folder, and what it must refuse. It does not cache or compress.
+// Serves the files below one folder, and decides which are refused. Does not cache or compress.
 
 import { statSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
@@ -19,11 +19,11 @@ import { judgeStaticPath, type StaticPath } from './static-path.ts';
 export interface StaticFileHandlerInit {
   /** The folder whose files are served. */
   readonly path: string;
-  /** What a directory serves, such as `index.html`. Default: a directory is a 403. */
+  /** The file that is served for a directory, such as `index.html`. Default: a directory results in a 403. */
   readonly defaultFilename?: string;
-  /** Whether names that start with a dot are served. Default false. */
+  /** Whether files and folders whose names start with a dot are served. Default: false. */
   readonly dotfiles?: boolean;
-  /** Whether symbolic links may lead out of the folder, or to names that start with a dot. Default false. */
+  /** Whether symbolic links may lead out of the folder, or to names that start with a dot. Default: false. */
   readonly followSymlinks?: boolean;
 }
 
@@ -34,18 +34,18 @@ const INIT: OptionNames<StaticFileHandlerInit> = {
   followSymlinks: true,
 };
 
-/** Bytes read, and waiting for the peer, at a time. */
+/** How many bytes are read, and queued for the client, at a time. */
 const BLOCK_BYTES = 64 * 1024;
-/** For URLs that name a version: the file behind such a URL never changes. */
+/** Cache lifetime for URLs that name a version: the file at such a URL never changes. */
 const TEN_YEARS_S = 10 * 365 * 24 * 3600;
 
 /**
- * Serves the files of a folder. The route's pattern must have one parameter, which is the path below the folder, and the
- * folder must be there when the application is made.
+ * Serves the files of a folder. The route's pattern must have one parameter, the path below the folder. The folder must
+ * exist when the application is created.
  *
- * Nothing outside of the folder is served, and by default neither hidden files nor links that lead out. A file is
- * read in blocks, at the pace of the peer. `ETag` is weak, made of size and time of change, and so never outdated;
- * one range of bytes is served. A range is ignored for HEAD (RFC 9110 §14.2).
+ * Nothing outside the folder is served; by default, neither are hidden files nor links that lead out. A file is read in
+ * blocks, as fast as the client reads. `ETag` is a weak tag made from size and modification time, so it is never
+ * outdated. One range of bytes is supported; it is ignored for HEAD (RFC 9110 §14.2).
  *
  * @example
  * new Application([['/static/*path', StaticFileHandler, { path: 'public' }]]);
@@ -54,9 +54,9 @@ export class StaticFileHandler extends RequestHandler {
   static override routeProblem({ handlerClass, init, paramCount }: RouteUse): string | undefined {
     const { get, initialize } = handlerClass.prototype;
     if (get === StaticFileHandler.prototype.get && paramCount === 0) {
-      return 'the path below the folder was expected as a parameter: end the pattern with /*path';
+      return 'the pattern must have a parameter for the path below the folder: end it with /*path';
     }
-    // A subclass with an `initialize` of its own may have its folder from elsewhere.
+    // A subclass with its own `initialize` may get its folder from elsewhere.
     if (initialize !== StaticFileHandler.prototype.initialize) return undefined;
     return optionsProblem(init, INIT) ?? folderProblem((init as Partial<StaticFileHandlerInit>).path);
   }
@@ -73,7 +73,10 @@ export class StaticFileHandler extends RequestHandler {
   override async get(): Promise<void> {
     const [urlPath] = this.pathArgs;
     if (urlPath === undefined)
-      throw new WebUsageError('ERR_WEB_USAGE', 'StaticFileHandler: the route has no parameter');
+      throw new WebUsageError(
+        'ERR_WEB_USAGE',
+        'StaticFileHandler: the pattern of the route must have a parameter',
+      );
     const { dotfiles = false } = this.#options;
     const asked = judgeStaticPath(urlPath, { dotfiles, windows: process.platform === 'win32' });
     if (asked.kind === 'refused') throw new HTTPError(asked.status);
@@ -90,15 +93,15 @@ export class StaticFileHandler extends RequestHandler {
     return this.get();
   }
 
-  /** The Content-Type of a file. Override for types that its name does not tell. */
+  /** Returns the Content-Type of a file. Override it for types that cannot be derived from the name. */
   getContentType(name: string): string {
     return fileContentType(name);
   }
 
-  /** Sets further headers, after all others. Override. */
+  /** Override it to set additional headers, after all others. */
   setExtraHeaders(_name: string): Awaitable {}
 
-  /** Opens what is asked for; undefined when a redirect was the answer. */
+  /** Opens the requested file; undefined if the response was a redirect. */
   async #open(asked: Exclude<StaticPath, { kind: 'refused' }>): Promise<StaticFile | undefined> {
     const { path: root, defaultFilename, dotfiles = false, followSymlinks = false } = this.#options;
     const rules = { dotfiles, followSymlinks };
@@ -120,7 +123,7 @@ export class StaticFileHandler extends RequestHandler {
 
   #redirectToDirectory(): void {
     const { path, query } = this.request;
-    // A Location of `//evil.example/` would be another site.
+    // A Location such as `//evil.example/` would lead to another site.
     if (!/^\/(?![/\\])/.test(path)) throw new HTTPError(403);
     this.redirect(query === '' ? `${path}/` : `${path}/?${query}`, { permanent: true });
   }
@@ -148,7 +151,7 @@ export class StaticFileHandler extends RequestHandler {
     await this.#send(file, start, end);
   }
 
-  /** Before the range, which only the whole of a file that is to be sent has (RFC 9110 §13.2.2). @throws HTTPError 412. */
+  /** Evaluates the preconditions, which come before the range (RFC 9110 §13.2.2). @throws HTTPError 412. */
   #clientHasIt(): boolean {
     const { method, headers } = this.request;
     const nowMs = Date.now();
@@ -162,7 +165,7 @@ export class StaticFileHandler extends RequestHandler {
     return result === 'not-modified';
   }
 
-  /** The bytes to send; sets what a part of a file needs. */
+  /** Returns the bytes to send, and sets status and headers if they are a part of the file. */
   #rangeOf(file: StaticFile): { readonly start: number; readonly end: number } {
     const { size } = file;
     const whole = { start: 0, end: size };
@@ -178,7 +181,7 @@ export class StaticFileHandler extends RequestHandler {
     return range;
   }
 
-  /** Our tag is weak, so that only a date can hold, or a strong tag that {@link setExtraHeaders} has set. */
+  /** Our tag is weak, so only a date can match, or a strong tag set by {@link setExtraHeaders}. */
   #rangeApplies(): boolean {
     const condition = this.request.headers.get('If-Range');
     if (condition === undefined) return true;
@@ -188,10 +191,10 @@ export class StaticFileHandler extends RequestHandler {
 
   async #send(file: StaticFile, start: number, end: number): Promise<void> {
     for (let position = start; position < end; ) {
-      // A buffer of its own for each block: it belongs to the answer until it has left.
+      // A new buffer for each block: the response uses it until it is sent.
       const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, end - position));
       const { bytesRead } = await file.handle.read(block, 0, block.length, position);
-      if (bytesRead === 0) throw new HTTPError(500, 'the file became shorter while it was sent');
+      if (bytesRead === 0) throw new HTTPError(500, 'the file was truncated while it was sent');
       this.write(block.subarray(0, bytesRead));
       position += bytesRead;
       if (position < end) await this.flush();
@@ -200,8 +203,8 @@ export class StaticFileHandler extends RequestHandler {
 }
 
 /**
- * The Content-Type of a file, by the ending of its name. Text is said to be UTF-8. What is not known, or known to be
- * compressed in a way that has no type of its own, is `application/octet-stream`.
+ * The Content-Type of a file, by the extension of its name. Text is declared as UTF-8. Unknown types, and compressed
+ * files without a type of their own, are `application/octet-stream`.
  */
 function fileContentType(name: string): string {
   const extension = extname(name);
@@ -211,7 +214,7 @@ function fileContentType(name: string): string {
 }
 
 function noFolder(path: unknown): string {
-  return `the folder of the files was expected as path, not ${shownValue(path)}: { path: 'public' }`;
+  return `path must be the folder of the files, as in { path: 'public' }, got ${shownValue(path)}`;
 }
 
 function folderProblem(path: unknown): string | undefined {
@@ -219,14 +222,12 @@ function folderProblem(path: unknown): string | undefined {
   const folder = resolve(path);
   const shown = JSON.stringify(folder);
   try {
-    return statSync(folder).isDirectory()
-      ? undefined
-      : `the path ${shown} is a file, and a folder was expected`;
+    return statSync(folder).isDirectory() ? undefined : `path must be a folder, but ${shown} is a file`;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') return `the folder ${shown} cannot be read (${code})`;
     const remedy =
-      ': a relative path starts at the working directory; path.join(import.meta.dirname, …) does not';
-    return `the folder ${shown} is not there${folder === path ? '' : remedy}`;
+      '; a relative path starts at the working directory: use path.join(import.meta.dirname, …) to start at the module';
+    return `the folder ${shown} does not exist${folder === path ? '' : remedy}`;
   }
 }

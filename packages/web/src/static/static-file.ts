@@ -3,13 +3,13 @@ import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { HTTPError } from '../errors.ts';
 
-/** An open regular file. Whoever has it must close it. */
+/** An open regular file, which the caller must close. */
 export interface StaticFile {
   readonly handle: FileHandle;
   readonly size: number;
-  /** Whole seconds, in milliseconds: what Last-Modified can say. */
+  /** Milliseconds since 1970, in whole seconds, as in Last-Modified. */
   readonly modifiedMs: number;
-  /** Weak, since a file may change twice within one tick of its clock without a change of size. */
+  /** Weak, since a file may change twice within one tick of the file system's clock without changing its size. */
   readonly etag: string;
 }
 
@@ -20,14 +20,14 @@ export interface StaticRootRules {
 }
 
 /**
- * Opens a file below a root, or says that it is a directory.
+ * Opens a file below a root, or reports that it is a directory.
  *
- * Links are resolved first, so that what is judged is what is opened. A link that is swapped between the two steps
- * by somebody who may write below the root is not noticed.
+ * Links are resolved first, so that the checked path is the one that is opened. If someone who may write below the root
+ * replaces a link between the two steps, that is not noticed.
  *
- * @param segments - names below the root, already judged.
- * @throws HTTPError 404 where there is nothing, or neither file nor directory; 403 for what may not be read, and for
- *   links out of the root or to hidden files.
+ * @param segments - names below the root, already checked.
+ * @throws HTTPError 404 if nothing exists, or neither a file nor a directory; 403 if it is not readable, or for links
+ *   out of the root or to hidden files.
  */
 export async function openStaticFile(
   root: string,
@@ -48,7 +48,7 @@ export async function openStaticFile(
 }
 
 async function openRegular(real: string): Promise<StaticFile> {
-  // Without waiting, should it have become a pipe meanwhile; and not through a link made meanwhile.
+  // The flags avoid blocking if it has become a pipe in the meantime, and following a link created in the meantime.
   const handle = await open(
     real,
     constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
@@ -65,7 +65,7 @@ async function openRegular(real: string): Promise<StaticFile> {
   }
 }
 
-/** A root and its neighbour may share a prefix, so the separator is compared too. */
+/** A sibling of the root may share its prefix, so the separator is compared too. */
 function requireInside(realRoot: string, real: string, rules: StaticRootRules): void {
   const base = realRoot.endsWith(path.sep) ? realRoot : realRoot + path.sep;
   if (real === realRoot) return;
@@ -88,7 +88,7 @@ function refusal(error: unknown): unknown {
       return new HTTPError(404, undefined, { cause: error });
     case 'EACCES':
     case 'EPERM':
-      return new HTTPError(403, 'the file may not be read', { cause: error });
+      return new HTTPError(403, 'the file is not readable', { cause: error });
     default:
       return error;
   }

@@ -1,22 +1,25 @@
-/** What a path below a static root asks for, judged by its text alone. */
+/** What a path below a static root refers to, judged by its text alone. */
 export type StaticPath =
   | { readonly kind: 'file'; readonly segments: readonly string[] }
-  /** It ends with a slash, or is the root: only a directory will do. */
+  /** It ends with a slash or is the root, so it must be a directory. */
   | { readonly kind: 'directory'; readonly segments: readonly string[] }
   | { readonly kind: 'refused'; readonly status: 403 | 404 };
 
 export interface StaticPathRules {
   /** Whether names that start with a dot are served. */
   readonly dotfiles: boolean;
-  /** Whether the names of Windows apply: devices, streams, and dots and blanks at the end, which it drops. */
+  /**
+   * Whether the rules of Windows for names apply: devices, streams, and trailing dots and spaces, which Windows
+   * removes.
+   */
   readonly windows: boolean;
 }
 
 const WINDOWS_NAME = /[:<>"|?*]|[. ]$|^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\.|$)/i;
 
 /**
- * Judges a path that was decoded once. What would leave the root, or could on another system, is refused before any
- * file is looked at: `..`, a slash too many, a backslash, a NUL.
+ * Checks a path that was decoded once. Anything that would leave the root, here or on another system, is refused before
+ * any file is accessed: `..`, an extra slash, a backslash, a NUL.
  */
 export function judgeStaticPath(path: string, rules: StaticPathRules): StaticPath {
   if (path.includes('\0')) return refused(404);

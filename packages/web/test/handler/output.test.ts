@@ -188,18 +188,18 @@ describe('write', () => {
   );
 
   it.each([
-    [Promise.resolve(), 'not a Promise (await it?)'],
-    [[1], 'not an array (wrap it in an object: { items: [] })'],
-    [new Map(), 'not an object of Map (Object.fromEntries makes an object of it)'],
-    [() => 'x', 'not a function (call it?)'],
-    [7, 'not 7 (String makes text of it)'],
-    [undefined, 'not undefined'],
+    [Promise.resolve(), 'got a Promise (await it?)'],
+    [[1], 'got an array (wrap it in an object: { items: [] })'],
+    [new Map(), 'got an object of Map (convert it with Object.fromEntries)'],
+    [() => 'x', 'got a function (call it?)'],
+    [7, 'got 7 (convert it with String)'],
+    [undefined, 'got undefined'],
   ])('says of %o what it is, and what to do [OUT-03]', (chunk, words) =>
     withGet(
       (handler) => handler.write(chunk as never),
       async (running) => {
         expect(statusOf(await ask(running.port, '/'))).toBe(500);
-        const message = `write: text, a Uint8Array or a plain object was expected, ${words}`;
+        const message = `write: chunk must be a string, a Uint8Array or a plain object, ${words}`;
         expect(running.log.records.map(({ error }) => (error as Error).message)).toEqual([message]);
       },
     ),

@@ -278,13 +278,13 @@ describe('checkPreconditions', () => {
   it.each([
     [
       { etag: 'v1' },
-      `checkPreconditions: etag: an entity tag with its quotes was expected, such as '"v1"', not v1`,
+      `checkPreconditions: etag must be an entity tag with its quotes, such as '"v1"', got v1`,
     ],
     [{ etag: '' }, /etag/],
-    [{ etag: 7 }, /not 7/],
+    [{ etag: 7 }, /got 7/],
     [
       { lastModified: new Date(Number.NaN) },
-      /checkPreconditions: lastModified: a valid Date was expected, not Invalid/,
+      /checkPreconditions: lastModified must be a valid Date, got Invalid/,
     ],
     [{ lastModified: MODIFIED }, /lastModified/],
   ])('refuses %j, also for a request without conditions', (current, message) =>

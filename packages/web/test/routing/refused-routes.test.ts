@@ -47,30 +47,34 @@ describe('an Application is refused, when it is made,', () => {
     ['a pattern of Tornado', [['/story/([0-9]+)', Hello]], String.raw`/\/story\/([0-9]+)/`],
     ['such a prefix', [['/story/([0-9]+)', [['/x', Hello]]]], "'/story/:id'"],
     ['an empty pattern', [['', Hello]], "the root is '/'"],
-    ['a pattern that is none', [[7, Hello]], 'a string or a RegExp was expected as pattern, not 7'],
+    ['a pattern that is none', [[7, Hello]], 'the pattern of a route must be a string or a RegExp, got 7'],
     ['a prefix that is none', [[/a/, [['/x', Hello]]]], 'a prefix of routes must be a string'],
-    ['a route that is none', ['/', Hello], `route 0: an array such as ['/', Hello] was expected, not "/"`],
-    ['routes that are none', { '/': Hello }, 'an array of routes was expected, not an object of Object'],
-    ['a name in the place of init', [['/', Hello, 'home']], 'the name of a route comes fourth'],
-    ['a name that is none', [['/', Hello, {}, 7]], 'a name was expected, not 7'],
+    ['a route that is none', ['/', Hello], `route 0 must be an array such as ['/', Hello], got "/"`],
+    ['routes that are none', { '/': Hello }, 'routes must be an array, got an object of Object'],
+    ['a name in the place of init', [['/', Hello, 'home']], 'the name of a route is the fourth element'],
+    ['a name that is none', [['/', Hello, {}, 7]], 'the name must be a string that is not empty, got 7'],
   ])('with %s, and the message has a remedy [RT-01]', (_, routes, message) => {
     expect(() => make(routes)).toThrow(message);
     expect(() => make(routes)).toThrow(expect.objectContaining({ code: 'ERR_WEB_ROUTE' }));
   });
 
   it.each([
-    ['a handler that is not there', undefined, 'do two modules import each other'],
-    ['an arrow function', () => {}, 'a class that extends RequestHandler was expected, not a function'],
+    ['a handler that is not there', undefined, 'either two modules import each other'],
+    [
+      'an arrow function',
+      () => {},
+      'the handler must be a class that extends RequestHandler, got a function',
+    ],
     [
       'a function',
       function hello() {},
-      'a class that extends RequestHandler was expected, not the function hello',
+      'the handler must be a class that extends RequestHandler, got the function hello',
     ],
-    ['a class of something else', Map, 'was expected, not the function Map; write class Hello'],
-    ['a handler that was made', { get() {} }, 'was expected, not an object of Object'],
+    ['a class of something else', Map, 'got the function Map; write class Hello'],
+    ['a handler that was made', { get() {} }, 'got an object of Object'],
     ['a class without a verb', Nothing, 'the class Nothing has no method for any of get, head, post'],
     ['RequestHandler itself', RequestHandler, 'the class RequestHandler has no method for any of'],
-    ['verbs in capitals', Capitals, 'its methods are named in lower case: get()'],
+    ['verbs in capitals', Capitals, 'methods must be named in lower case: get()'],
   ])('with %s as handler, and the message has a remedy [RH-01]', (_, handler, message) => {
     expect(() => handle(handler)).toThrow(message);
     expect(() => handle(handler)).toThrow(expect.objectContaining({ code: 'ERR_WEB_ROUTE' }));
@@ -90,9 +94,11 @@ describe('an Application is refused, when it is made,', () => {
       ['/a', Hello, {}, 'x'],
       ['/b', Hello, {}, 'x'],
     ];
-    expect(() => new Application(routes)).toThrow('route "/b": its name "x" is that of the route "/a" too');
+    expect(() => new Application(routes)).toThrow(
+      'route "/b": the name "x" is already used by the route "/a"',
+    );
     const app = new Application([['/a', Hello, {}, 'x']]);
-    expect(() => app.addHandlers('b.example', [['/b', Hello, {}, 'x']])).toThrow('its name "x"');
+    expect(() => app.addHandlers('b.example', [['/b', Hello, {}, 'x']])).toThrow('the name "x"');
     expect(() => app.addHandlers('b.example', [['/a', Hello, {}, 'x']])).not.toThrow();
     expect(app.reverseUrl('x')).toBe('/a');
   });
@@ -105,9 +111,9 @@ describe('an Application is refused, when it is made,', () => {
       'Application: logFunction: a function was expected, not "access"',
     );
     expect(set({ defaultHandlerClass: Nothing })).toThrow('the class Nothing has no method');
-    expect(set({ defaultHandlerClass: ErrorHandler })).toThrow('a status of 400 to 599 was expected');
+    expect(set({ defaultHandlerClass: ErrorHandler })).toThrow('status must be an integer from 400 to 599');
     expect(set({ defaultHandlerClass: StaticFileHandler, defaultHandlerInit: { path: folder } })).toThrow(
-      'as a parameter',
+      'must have a parameter',
     );
   });
 });
@@ -117,19 +123,19 @@ describe('handlers that come with the package are refused, when the application 
 
   it('without a folder, or with one that is none [ST-01]', () => {
     expect(() => files(undefined)).toThrow(
-      'the folder of the files was expected as path, not undefined: { path',
+      "path must be the folder of the files, as in { path: 'public' }, got undefined",
     );
-    expect(() => files({ path: '' })).toThrow('not "" (an empty string)');
-    expect(() => files({ path: new URL('file:///a') })).toThrow('not an object of URL');
-    expect(() => files({ path: file })).toThrow('is a file, and a folder was expected');
-    expect(() => files({ path: path.join(folder, 'none') })).toThrow('is not there');
+    expect(() => files({ path: '' })).toThrow('got "" (an empty string)');
+    expect(() => files({ path: new URL('file:///a') })).toThrow('got an object of URL');
+    expect(() => files({ path: file })).toThrow('is a file');
+    expect(() => files({ path: path.join(folder, 'none') })).toThrow('does not exist');
     expect(() => files({ path: 'no-such-folder' })).toThrow(
-      `the folder ${JSON.stringify(path.resolve('no-such-folder'))} is not there: a relative path starts at the working`,
+      `the folder ${JSON.stringify(path.resolve('no-such-folder'))} does not exist; a relative path starts at the working`,
     );
   });
 
   it('without a parameter for the path, or with an option that is not known [ST-01]', () => {
-    expect(() => files({ path: folder }, '/static')).toThrow('end the pattern with /*path');
+    expect(() => files({ path: folder }, '/static')).toThrow('end it with /*path');
     expect(() => files({ path: folder, defaultFileName: 'index.html' })).toThrow('mean "defaultFilename"?');
     expect(() => make([[/\/static\/(.*)/, StaticFileHandler, { path: folder }]])).not.toThrow();
   });
@@ -137,18 +143,18 @@ describe('handlers that come with the package are refused, when the application 
   it('with a redirect to nowhere, or to a parameter that the pattern has not [HD-01]', () => {
     const redirect = (init: object, pattern: string | RegExp = '/old/:id') =>
       make([[pattern, RedirectHandler, init]]);
-    expect(() => redirect({})).toThrow('where to redirect was expected as url, not undefined');
+    expect(() => redirect({})).toThrow('url must be the URL to redirect to, got undefined');
     expect(() => redirect({ url: '/{name}' })).toThrow(
-      'the url has {name}, and the pattern no such parameter',
+      'url contains {name}, but the pattern has no such parameter',
     );
-    expect(() => redirect({ url: '/{1}' }, /\/(a)/)).toThrow('the url has {1}');
+    expect(() => redirect({ url: '/{1}' }, /\/(a)/)).toThrow('url contains {1}');
     expect(() => redirect({ url: '/', premanent: true })).toThrow('did you mean "permanent"?');
     for (const url of ['/{id}', '/{0}', '/']) expect(() => redirect({ url })).not.toThrow();
   });
 
   it('with a status that is no refusal [HD-01]', () => {
     expect(() => handle(ErrorHandler, { status: 200 })).toThrow(
-      'a status of 400 to 599 was expected, not 200',
+      'status must be an integer from 400 to 599, got 200',
     );
     expect(() => handle(ErrorHandler, { code: 404 })).toThrow('unknown option "code"');
   });
