@@ -2,24 +2,27 @@ import { CodedError } from '@landspout/ioloop/errors';
 import type { UsageCode } from './request/usage.ts';
 import type { HTTPResponse } from './response/http-response.ts';
 
-/** Each way a fetch can fail. What the system, TLS or HTTP/1.1 said is the `cause`. */
+/** The ways in which a fetch can fail. `cause` is the original error of the system, TLS or HTTP/1.1. */
 export const HTTPCLIENT_ERRORS = {
-  ERR_HTTPCLIENT_STATUS: { meaning: 'The answer came, and its status is not 2xx; see `response`.' },
-  ERR_HTTPCLIENT_TIMEOUT: { meaning: 'The request took longer than allowed; `phase` says where it stood.' },
-  ERR_HTTPCLIENT_CONNECT: { meaning: 'No connection could be made: name, network or TLS; see the cause.' },
-  ERR_HTTPCLIENT_CLOSED: { meaning: 'The connection ended before the answer was complete; see the cause.' },
+  ERR_HTTPCLIENT_STATUS: { meaning: 'The status of the response is not 2xx; see `response`.' },
+  ERR_HTTPCLIENT_TIMEOUT: {
+    meaning: 'The request took longer than allowed; `phase` says in which phase it was.',
+  },
+  ERR_HTTPCLIENT_CONNECT: { meaning: 'No connection could be made: name, network or TLS; see `cause`.' },
+  ERR_HTTPCLIENT_CLOSED: { meaning: 'The connection ended before the response was complete; see `cause`.' },
   ERR_HTTPCLIENT_BAD_RESPONSE: {
-    meaning: 'The peer sent what is not HTTP/1.1, or passed a limit; see the cause.',
+    meaning: 'The response is not valid HTTP/1.1, or exceeds a limit; see `cause`.',
   },
-  ERR_HTTPCLIENT_BODY_TOO_LARGE: { meaning: 'The body of the answer is larger than `maxBodyBytes`.' },
-  ERR_HTTPCLIENT_QUEUE_FULL: { meaning: 'As many requests as `maxQueued` wait for a connection already.' },
+  ERR_HTTPCLIENT_BODY_TOO_LARGE: { meaning: 'The body of the response is larger than `maxBodyBytes`.' },
+  ERR_HTTPCLIENT_QUEUE_FULL: {
+    meaning: 'The queue for connections is full: `maxQueued` requests are waiting.',
+  },
   ERR_HTTPCLIENT_STOPPED: {
-    meaning: 'The client was closed before the call, or before the answer was complete.',
+    meaning: 'The client was closed before the call, or before the response was complete.',
   },
-  ERR_HTTPCLIENT_USAGE: { meaning: 'An option or argument cannot be; nothing was sent.' },
+  ERR_HTTPCLIENT_USAGE: { meaning: 'An option or argument is invalid; nothing was sent.' },
   ERR_HTTPCLIENT_URL: {
-    meaning:
-      'The URL is not absolute, has no host, or would be read in another way than it is written; nothing was sent.',
+    meaning: 'The URL is not absolute, has no host, or is ambiguous; nothing was sent.',
   },
   ERR_HTTPCLIENT_SCHEME: { meaning: 'Only http and https URLs can be fetched.' },
 } as const satisfies Record<string, { meaning: string }>;
@@ -30,11 +33,12 @@ export interface HTTPClientErrorOptions extends ErrorOptions {
   readonly response?: HTTPResponse;
 }
 
-/** The status of a request that got no answer, as Tornado has it; no server sends it. */
+/** The status of a request without a response, as in Tornado; no server sends it. */
 const NO_RESPONSE = 599;
 
 /**
- * A request failed. This class itself stands for an answer that is not 2xx; its subclasses for no answer at all.
+ * A request failed. An error of this class itself means that the status of the response is not 2xx. The subclasses mean
+ * that there is no complete response.
  *
  * Match on the code, or on the status.
  */
@@ -43,9 +47,9 @@ export class HTTPClientError<
 > extends CodedError<Code> {
   override readonly name: string = 'HTTPClientError';
 
-  /** The status of the answer, or 599 where there is no complete one. */
+  /** The status of the response, or 599 if there is no complete one. */
   readonly status: number;
-  /** The whole answer, where there is one. */
+  /** The response, if there is a complete one. */
   readonly response: HTTPResponse | undefined;
 
   constructor(code: Code, message: string, options: HTTPClientErrorOptions = {}) {
@@ -55,7 +59,7 @@ export class HTTPClientError<
   }
 }
 
-/** Where a request stood when its time was over. */
+/** The phase that a request was in when its timeout expired. */
 export type TimeoutPhase = 'queue' | 'connect' | 'request';
 
 /** The request took too long. Nothing of it stays open. */
@@ -77,8 +81,8 @@ const PHASE_WORDS: Readonly<Record<TimeoutPhase, string>> = {
 };
 
 /**
- * No connection: the `cause` is a SystemError such as `ECONNREFUSED`, a ConnectError with the same code if the host has
- * several addresses, or the error of the resolver or of TLS.
+ * No connection could be made. The `cause` is a SystemError such as `ECONNREFUSED`, a ConnectError with the same code
+ * if the host has several addresses, or the error of the resolver or of TLS.
  */
 export class HTTPConnectError extends HTTPClientError<'ERR_HTTPCLIENT_CONNECT'> {
   override readonly name = 'HTTPConnectError';
@@ -88,14 +92,14 @@ export class HTTPConnectError extends HTTPClientError<'ERR_HTTPCLIENT_CONNECT'> 
   }
 }
 
-/** The connection ended, by the peer or with the client, before the answer was complete. */
+/** The connection was ended, by the server or by closing the client, before the response was complete. */
 export class HTTPStreamClosedError extends HTTPClientError<
   'ERR_HTTPCLIENT_CLOSED' | 'ERR_HTTPCLIENT_STOPPED'
 > {
   override readonly name = 'HTTPStreamClosedError';
 }
 
-/** The peer's answer breaks HTTP/1.1, or a limit of its head; the `cause` says which rule. */
+/** The response breaks HTTP/1.1 or exceeds a limit; `cause` says which rule or limit. */
 export class HTTPResponseProtocolError extends HTTPClientError<'ERR_HTTPCLIENT_BAD_RESPONSE'> {
   override readonly name = 'HTTPResponseProtocolError';
 

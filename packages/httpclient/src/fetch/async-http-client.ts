@@ -1,5 +1,5 @@
-// This room knows one fetch from the call to its end: checks, timeouts, repeats, and the errors that a caller sees. It does not
-// know how bytes become HTTP, which http1 does.
+// One fetch from the call to its end: checks, timeouts, retries, and the errors that the caller gets. How bytes become
+// HTTP is the task of http1.
 
 import type { Http1Limits } from '@landspout/http1';
 import { ResponseDecoder } from '@landspout/http1/protocol';
@@ -24,25 +24,27 @@ import { boundToCaller, FetchOperation } from './fetch-operation.ts';
 import { type PreparedRequest, prepareRequest } from './prepared-request.ts';
 
 export interface AsyncHTTPClientOptions {
-  /** Most connections in all. Default 100. */
+  /** Limit for all connections. Default: 100. */
   readonly maxConnections?: number;
-  /** Most connections to one origin. Default 10, as Tornado's `max_clients`. */
+  /** Limit for the connections to one origin. Default: 10, as Tornado's `max_clients`. */
   readonly maxConnectionsPerOrigin?: number;
-  /** Most requests that wait for a connection. Default 10,000; 0: none waits. */
+  /** Limit for the requests that wait for a connection. Default: 10,000; 0: no request waits. */
   readonly maxQueued?: number;
   /**
-   * How long a connection waits for its next request. Default 4 s, noticed up to half a second late: less than the
-   * 5 s after which common servers close theirs, so that a request rarely meets a connection that is being closed.
-   * 0: no connection is used twice.
+   * How long an idle connection is kept for the next request, accurate to half a second; 0: no connection is reused.
+   * Default: 4 s, which is less than the 5 s after which common servers close theirs, so that a request rarely meets a
+   * connection that the server is closing.
    */
   readonly idleTimeoutMs?: number;
-  /** Limits of what the peer may send. Bodies are limited by `maxBodyBytes` of each request. */
+  /** Limits for the response head and framing. Bodies are limited by `maxBodyBytes` of each request. */
   readonly limits?: Partial<Omit<Http1Limits, 'maxBodyBytes'>>;
-  /** Default: the system's. An `OverrideResolver` sends names elsewhere. */
+  /**
+   * Resolves host names. Default: the resolver of the system. An `OverrideResolver` directs names to other addresses.
+   */
   readonly resolver?: Resolver;
   /** Default: the loop of this thread. */
   readonly loop?: IOLoop;
-  /** What requests leave open. */
+  /** Used for options that a request does not set. */
   readonly defaults?: RequestDefaults;
 }
 
@@ -67,9 +69,9 @@ const LIMITS: OptionNames<NonNullable<AsyncHTTPClientOptions['limits']>> = {
 let shared: AsyncHTTPClient | undefined;
 
 /**
- * Fetches over HTTP/1.1 and HTTPS, and keeps connections for the next request.
+ * Sends requests over HTTP/1.1 and HTTPS, and reuses connections.
  *
- * Redirects are not followed, and nothing is decompressed: no Accept-Encoding is sent.
+ * Redirects are not followed. Bodies are not decompressed, and no Accept-Encoding is sent.
  *
  * @example
  * await using client = new AsyncHTTPClient();
@@ -84,13 +86,16 @@ export class AsyncHTTPClient {
   readonly #operations = new Set<FetchOperation>();
   #closed = false;
 
-  /** The client that all of this thread may share, made at the first call and again after it was closed. */
+  /**
+   * Returns a client that all code of this thread may share. It is created by the first call, and created anew if it
+   * was closed.
+   */
   static current(): AsyncHTTPClient {
     if (shared === undefined || shared.#closed) shared = new AsyncHTTPClient();
     return shared;
   }
 
-  /** @throws HTTPClientUsageError, or Http1UsageError `ERR_HTTP1_LIMIT`, for options that cannot be. */
+  /** @throws HTTPClientUsageError if an option is invalid; Http1UsageError `ERR_HTTP1_LIMIT` if a limit is. */
   constructor(options: AsyncHTTPClientOptions = {}) {
     clientChecks.options('AsyncHTTPClient', options, CLIENT_OPTIONS);
     const { limits = {}, resolver, defaults = {} } = options;
@@ -130,29 +135,30 @@ export class AsyncHTTPClient {
     return this.#pool.queuedCount;
   }
 
-  /** Open connections that wait for a request. */
+  /** Open connections that are idle. */
   get idleCount(): number {
     return this.#pool.idleCount;
   }
 
   /**
-   * Sends one request and waits for the whole answer. Any number may run at once; those beyond the limits of the
-   * pool wait in order of arrival.
+   * Sends one request and resolves to the complete response. Calls may run concurrently; requests beyond the limits of
+   * the pool wait in the order of the calls.
    *
-   * A request on a connection that was used before, and that ends before a byte of the answer, is sent once more
-   * on a fresh one, if it is idempotent or none of it was sent (RFC 9110 §9.2.2).
+   * If a reused connection ends before a byte of the response was received, the request is sent once more on a new
+   * connection, provided that it is idempotent or none of it was sent (RFC 9110 §9.2.2).
    *
-   * @param url - absolute, http or https; user information becomes basic authentication. Or a whole request.
-   * @param options - not together with an {@link HTTPRequest}, which has its own.
-   * @throws HTTPClientError for a status that is not 2xx (redirects and 304 too), unless `raiseError` is false, and
-   *   its subclasses for all that leaves no answer; HTTPClientUsageError for what cannot be requested; the reason of
-   *   `signal`; what `onData`, `onHead` or the body threw. The connection is then closed, or back in the pool.
+   * @param url - absolute, with http or https; user information is used for basic authentication. Or a complete
+   *   request.
+   * @param options - must be left out with an {@link HTTPRequest}, which has its own.
+   * @throws HTTPClientError if the status is not 2xx (redirects and 304 included), unless `raiseError` is false; its
+   *   subclasses if there is no response. HTTPClientUsageError if the request is invalid; the reason of `signal`; the
+   *   error of `onData`, `onHead` or the body. The connection is then closed, or back in the pool.
    */
   async fetch(url: string | URL | HTTPRequest, options?: RequestOptions): Promise<HTTPResponse> {
     if (url instanceof HTTPRequest && options !== undefined) {
       throw new HTTPClientUsageError(
         'ERR_HTTPCLIENT_USAGE',
-        'fetch: options go into the request, not beside it',
+        'fetch: options must be passed to the HTTPRequest, not to fetch',
       );
     }
     if (this.#closed) throw stopped('fetch: the client is closed');
@@ -162,12 +168,12 @@ export class AsyncHTTPClient {
   }
 
   /**
-   * Ends all requests with `ERR_HTTPCLIENT_STOPPED`, and closes all connections. Resolves when none is open. What
-   * is fetched afterwards is refused.
+   * Aborts all requests with `ERR_HTTPCLIENT_STOPPED` and closes all connections. Resolves when all are closed. Later
+   * calls of `fetch` reject.
    */
   async close(): Promise<void> {
     this.#closed = true;
-    const reason = stopped('the client was closed before the answer was complete');
+    const reason = stopped('the client was closed before the response was complete');
     for (const operation of this.#operations) operation.stop(reason);
     await this.#pool.close(reason);
   }
@@ -190,7 +196,7 @@ export class AsyncHTTPClient {
     try {
       return await operation.run();
     } catch (error) {
-      // A response that came is reported where `fetch` is awaited already.
+      // An error with a response needs no stack of the caller: `fetch` awaits this promise already.
       throw error instanceof HTTPClientError && error.response !== undefined ? error : withCallerStack(error);
     } finally {
       this.#operations.delete(operation);

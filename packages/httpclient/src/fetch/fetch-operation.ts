@@ -21,23 +21,29 @@ import { HTTPResponse } from '../response/http-response.ts';
 import { type CollectedResponse, ResponseCollector } from '../response/response-collector.ts';
 import type { PreparedRequest } from './prepared-request.ts';
 
-/** Makes connections: names, network and TLS. @throws the reason of `signal`, or what went wrong. */
+/** Makes a connection: name, network and TLS. @throws the reason of `signal`, or the error that occurred. */
 export type Dial = (origin: Origin, signal: AbortSignal) => Promise<IOStream>;
 
-/** What may be sent twice without meaning more than once (RFC 9110 §9.2.2). */
+/** Idempotent methods: sending them twice has the same effect as sending them once (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
-/** One fetch, from the queue to its answer. Whatever ends it goes through one abort, and leaves nothing open. */
+/**
+ * One fetch, from the queue to its response. Everything that ends it early goes through one AbortController, and
+ * nothing stays open.
+ */
 export class FetchOperation {
   readonly #prepared: PreparedRequest;
   readonly #pool: ConnectionPool;
   readonly #dial: Dial;
   readonly #clock: Clock;
-  /** Ends everything that is under way; its reason is what the caller gets. */
+  /** Aborts everything that is in progress; the caller gets its reason. */
   readonly #controller = new AbortController();
   readonly #calledAt: number;
   #timer: ClockTimer | undefined;
-  /** When the request left the queue, when its connection was there, and when the head of the answer was. */
+  /**
+   * Times at which the request left the queue, was sent, and received its response headers; and the time spent
+   * connecting.
+   */
   #startedAt = 0;
   #connectMs = 0;
   #sentAt = 0;
@@ -51,7 +57,7 @@ export class FetchOperation {
     this.#calledAt = clock.now();
   }
 
-  /** Runs to the end. To be called once. */
+  /** Runs the fetch to its end. Must be called once. */
   async run(): Promise<HTTPResponse> {
     const { origin, signal } = this.#prepared;
     signal?.throwIfAborted();
@@ -70,12 +76,12 @@ export class FetchOperation {
     }
   }
 
-  /** Ends the fetch wherever it stands; it rejects with `reason`. */
+  /** Aborts the fetch in any phase; it rejects with `reason`. */
   stop(reason: unknown): void {
     this.#controller.abort(reason);
   }
 
-  /** The queue, and connecting, are each limited by the shorter of both timeouts; 0 is none. */
+  /** The limit for waiting in the queue and the limit for connecting: the shorter of both timeouts; 0: no limit. */
   get #connectLimitMs(): number {
     const { connectTimeoutMs, requestTimeoutMs } = this.#prepared;
     if (connectTimeoutMs === 0 || requestTimeoutMs === 0) return connectTimeoutMs + requestTimeoutMs;
@@ -87,7 +93,7 @@ export class FetchOperation {
     signal.throwIfAborted();
     this.#startedAt = this.#clock.now();
     let reused = slot.connection;
-    // Between being given out and being used, it may have ended.
+    // The connection may have ended after the pool handed it out.
     if (reused?.isIdle === false) {
       slot.forget();
       reused = undefined;
@@ -99,7 +105,7 @@ export class FetchOperation {
       if (signal.aborted) throw signal.reason;
       if (reused === undefined || !this.#mayRepeat(error, reused, sentBefore)) throw this.#translate(error);
     }
-    // The server closed a connection that had been idle while the request was on its way: no fault of the request.
+    // The server closed an idle connection while the request was being sent, which is not a fault of the request.
     slot.forget();
     try {
       return this.#judge(await this.#exchange(await this.#connect(slot)));
@@ -143,7 +149,7 @@ export class FetchOperation {
         connection.begin(wire, new ResponseCollector({ headReceived, onData, complete, failed }));
       });
       this.#sentAt = this.#clock.now();
-      // Where it fails the exchange fails with it, unless that has failed or been answered already.
+      // If writing fails, so does the exchange, unless it has already failed or received its response.
       writeBody(connection, body, exchange).catch((error) => connection.abort(abortError(error)));
       return await exchange;
     } finally {
@@ -151,7 +157,7 @@ export class FetchOperation {
     }
   }
 
-  /** Makes the response, and an error of it where its status is one. */
+  /** Makes the response, or an error from it if its status is not 2xx. */
   #judge({ head, body }: CollectedResponse): HTTPResponse {
     const { request, effectiveUrl, raiseError } = this.#prepared;
     const { status, reason, headers } = head;
@@ -167,9 +173,9 @@ export class FetchOperation {
   }
 
   /**
-   * Whether a request whose reused connection ended without a byte of an answer may be sent again: when nothing of
-   * it reached the system, so that nobody can have acted on it, or when acting on it twice does no harm and its
-   * body is still there.
+   * Whether a request may be sent again after its reused connection ended without a byte of a response: if none of it
+   * reached the kernel, so that the server cannot have acted on it, or if it is idempotent. In both cases its body must
+   * still be available.
    */
   #mayRepeat(error: unknown, connection: ClientConnection, sentBefore: number): boolean {
     if (!(error instanceof HTTPClosedError) || connection.responseBegun) return false;
@@ -182,7 +188,7 @@ export class FetchOperation {
     return exchangeFailure(error, this.#prepared.wire.maxBodyBytes ?? 0);
   }
 
-  /** Replaces the deadline that is running; 0 is none. */
+  /** Replaces the current deadline; 0: none. */
   #allow(phase: TimeoutPhase, limitMs: number): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -193,12 +199,15 @@ export class FetchOperation {
   }
 }
 
-/** Streams close with errors; a signal's reason, or what an iterable throws, may be anything. */
+/** Streams need an Error to close with, but the reason of a signal, or what an iterable throws, may be any value. */
 function abortError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error('the request was aborted', { cause: reason });
 }
 
-/** Callbacks of the caller run in the caller's async context, not in that of whoever opened the connection. */
+/**
+ * Binds the callbacks of the caller to its async context; otherwise they would run in that of the request that opened
+ * the connection.
+ */
 export function boundToCaller(prepared: PreparedRequest): PreparedRequest {
   const { onData, onHead } = prepared;
   if (onData === undefined && onHead === undefined) return prepared;
@@ -209,12 +218,12 @@ export function boundToCaller(prepared: PreparedRequest): PreparedRequest {
   };
 }
 
-/** What a failure to connect means to the caller of `fetch`. */
+/** Makes the error of `fetch` for a failure to connect. */
 function connectFailure(error: unknown, url: string): Error {
-  return new HTTPConnectError(`cannot connect for ${url}: ${messageOf(error)}`, { cause: error });
+  return new HTTPConnectError(`cannot connect to fetch ${url}: ${messageOf(error)}`, { cause: error });
 }
 
-/** What a failure of an exchange means to the caller of `fetch`. Errors of the caller's own code pass unchanged. */
+/** Makes the error of `fetch` for a failed exchange. Errors of the caller's own code are not changed. */
 function exchangeFailure(error: unknown, maxBodyBytes: number): unknown {
   if (error instanceof HTTPClosedError) {
     return new HTTPStreamClosedError('ERR_HTTPCLIENT_CLOSED', error.message, { cause: error.cause ?? error });
@@ -227,11 +236,11 @@ function exchangeFailure(error: unknown, maxBodyBytes: number): unknown {
     case 'ERR_HTTP1_TRUNCATED':
       return new HTTPStreamClosedError('ERR_HTTPCLIENT_CLOSED', error.message, { cause: error });
     case 'ERR_HTTP1_BODY_TOO_LARGE': {
-      const message = `the body of the answer has more than ${maxBodyBytes} bytes`;
+      const message = `the body of the response has more than ${maxBodyBytes} bytes`;
       return new HTTPClientLimitError('ERR_HTTPCLIENT_BODY_TOO_LARGE', message, { cause: error });
     }
     default:
-      return new HTTPResponseProtocolError(`not an answer: ${error.message}`, { cause: error });
+      return new HTTPResponseProtocolError(`invalid response: ${error.message}`, { cause: error });
   }
 }
 

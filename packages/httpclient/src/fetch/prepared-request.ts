@@ -12,7 +12,7 @@ import {
 import { lengthOf, type OutgoingBody, outgoingBody } from '../request/request-body.ts';
 import { clientChecks, HTTPClientUsageError } from '../request/usage.ts';
 
-/** A request that has been checked, with everything that its connection needs to know. */
+/** A checked request, with everything that its connection needs to know. */
 export interface PreparedRequest {
   readonly request: HTTPRequest;
   readonly effectiveUrl: string;
@@ -31,7 +31,7 @@ const DEFAULT_PORTS = { http: 80, https: 443 };
 const DEFAULT_TIMEOUT_MS = 20_000;
 const DEFAULT_MAX_BODY_BYTES = 100 * 1024 * 1024;
 
-/** Whether each method has a body (HC-06). CONNECT is not here: it makes a tunnel, and no response. */
+/** Whether each method has a body (HC-06). CONNECT is left out: it makes a tunnel, not a response. */
 const METHODS: ReadonlyMap<string, boolean> = new Map([
   ['GET', false],
   ['HEAD', false],
@@ -43,9 +43,9 @@ const METHODS: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 /**
- * Checks a request, and fills in what it leaves open.
+ * Checks a request and fills in the defaults.
  *
- * @throws HTTPClientUsageError for whatever would not reach the wire as it was meant.
+ * @throws HTTPClientUsageError if it cannot be sent as intended.
  */
 export function prepareRequest(request: HTTPRequest, defaults: RequestDefaults): PreparedRequest {
   const { options, method } = request;
@@ -81,7 +81,7 @@ export function prepareRequest(request: HTTPRequest, defaults: RequestDefaults):
   };
 }
 
-/** @throws HTTPClientUsageError `ERR_HTTPCLIENT_URL`, or `ERR_HTTPCLIENT_SCHEME`. */
+/** @throws HTTPClientUsageError `ERR_HTTPCLIENT_URL` or `ERR_HTTPCLIENT_SCHEME`. */
 function parseRequestUrl(text: string): AbsoluteUrl {
   try {
     return parseAbsoluteUrl(text, DEFAULT_PORTS);
@@ -101,7 +101,7 @@ function requestHeaders(
   const { options } = request;
   const userAgent = options.userAgent ?? defaults.userAgent ?? 'Landspout';
   const auth = options.basicAuth ?? authOf(url);
-  // In the order in which they are wanted on the wire: RFC 9110 §7.2 wants Host first.
+  // In the order in which they are sent: RFC 9110 §7.2 recommends Host first.
   const hosts = request.headers.getList('Host');
   const headers = headersFrom({ Host: hosts.length === 0 ? url.authority : hosts });
   const own = headersFrom(request.headers);
@@ -124,26 +124,26 @@ function requestHeaders(
   return headers;
 }
 
-/** Empty user information, as in `http://@host/`, is none. */
+/** Empty user information, as in `http://@host/`, is ignored. */
 function authOf({ userInformation }: AbsoluteUrl): BasicAuth | undefined {
   const isEmpty = userInformation?.username === '' && userInformation.password === '';
   return isEmpty ? undefined : userInformation;
 }
 
 function checkMethod(method: string, body: OutgoingBody, nonstandard: boolean): void {
-  if (method === 'CONNECT') throw usage('CONNECT makes a tunnel, which a fetch cannot hand over');
+  if (method === 'CONNECT') throw usage('fetch: CONNECT is not supported, because it makes a tunnel');
   if (nonstandard) return;
   const takesBody = METHODS.get(method);
   if (takesBody === undefined)
-    throw usage(`unknown method ${shownText(method)}: set allowNonstandardMethods`);
-  if (takesBody && body.kind === 'none') throw usage(`${method} needs a body, which may be empty`);
-  if (!takesBody && body.kind !== 'none') throw usage(`${method} must not have a body`);
+    throw usage(`fetch: unknown method ${shownText(method)}; set allowNonstandardMethods to send it`);
+  if (takesBody && body.kind === 'none') throw usage(`fetch: ${method} must have a body, which may be empty`);
+  if (!takesBody && body.kind !== 'none') throw usage(`fetch: ${method} must not have a body`);
 }
 
-/** Has the head built once for nothing: what refuses it later would have cost a connection. */
+/** Builds the request head once as a check: otherwise it would be refused only after a connection was made. */
 function checkWire(wire: ClientRequest): void {
   if (wire.headers.has('Upgrade'))
-    throw usage('a fetch cannot leave HTTP: Upgrade is for requestUpgrade of http1');
+    throw usage('fetch: the Upgrade header is not supported; use requestUpgrade of http1');
   try {
     new RequestEncoder().head(wire.method, wire.target, wire.headers, wire.bodyBytes);
   } catch (error) {
@@ -152,19 +152,20 @@ function checkWire(wire: ClientRequest): void {
   }
 }
 
-/** RFC 7617 §2, with UTF-8 as its §2.1 has it. */
+/** Encodes credentials for basic authentication (RFC 7617 §2), with UTF-8 (§2.1). */
 function basicCredentials({ username, password }: BasicAuth): string {
-  if (username.includes(':')) throw usage('a username of basic authentication cannot have a colon');
-  if (/\p{Cc}/u.test(username + password)) throw usage('basic authentication cannot have control characters');
+  if (username.includes(':')) throw usage('basicAuth: username must not contain a colon');
+  if (/\p{Cc}/u.test(username + password))
+    throw usage('basicAuth: username and password must not contain control characters');
   return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }
 
 function httpDate(date: Date): string {
-  if (Number.isNaN(date.getTime())) throw usage('ifModifiedSince is not a date');
+  if (Number.isNaN(date.getTime())) throw usage('ifModifiedSince must be a valid Date');
   return formatHttpDate(date.getTime());
 }
 
-/** @returns milliseconds; 0 for no limit. */
+/** @returns milliseconds; 0: no limit. */
 function timeout(name: string, value = DEFAULT_TIMEOUT_MS): number {
   return clientChecks.durationMs('fetch', name, value);
 }

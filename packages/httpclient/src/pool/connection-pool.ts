@@ -1,4 +1,4 @@
-// This room knows which requests may share a connection, and how many there may be. It does not know what is sent on one.
+// Which requests may share a connection, and how many connections there may be. Does not know what is sent on them.
 
 import type { Http1Limits } from '@landspout/http1';
 import { ClientConnection } from '@landspout/http1/client';
@@ -16,10 +16,10 @@ export interface PoolSettings {
   readonly limits: Partial<Http1Limits>;
 }
 
-/** All that concerns one origin; kept only while it has slots or waiters. */
+/** The slots and waiting requests of one origin; kept only while it has some. */
 interface Lane {
   readonly origin: Origin;
-  /** Slots in use, idle ones among them. */
+  /** Slots that exist, including idle ones. */
   slots: number;
   /** The one that was released last is at the end. */
   readonly idle: PoolSlot[];
@@ -34,24 +34,24 @@ interface Waiter {
 }
 
 /**
- * Hands out slots: each is the right to one connection to one origin, with an idle connection in it where there is
- * one. At most so many in all and for each origin; who comes when all are taken waits in line, and the line is
- * bounded. Among those who could be served, the one who came first is; an idle connection of another origin is
- * closed where only the total stands in the way.
+ * Hands out slots. A slot is the right to one connection to one origin, and contains an idle connection if there is
+ * one. The number of slots is limited, in total and per origin. If none is free, requests wait in a queue of limited
+ * length. Of the requests that can be served, the one that arrived first is; if only the total limit prevents that, an
+ * idle connection of another origin is closed.
  */
 export class ConnectionPool {
   readonly settings: PoolSettings;
   readonly wheel: DeadlineWheel;
   readonly #lanes = new Map<string, Lane>();
   readonly #lanesWaiting = new Set<Lane>();
-  /** Every idle slot, the one that has been idle longest first. */
+  /** All idle slots; the one that has been idle longest is first. */
   readonly #idle = new Set<PoolSlot>();
   readonly #streams = new Set<IOStream>();
   #slots = 0;
   #queued = 0;
   #arrivals = 0;
   #closed = false;
-  /** Slots are being given out further up the stack, which goes on by itself. */
+  /** `#serve` is active further up the call stack, and will continue by itself. */
   #serving = false;
 
   constructor(settings: PoolSettings, loop: IOLoop) {
@@ -65,20 +65,21 @@ export class ConnectionPool {
     return this.#queued;
   }
 
-  /** Connections that are open and wait for a request. */
+  /** Open connections that are idle. */
   get idleCount(): number {
     return this.#idle.size;
   }
 
-  /** Slots in use, those of idle connections among them. */
+  /** Slots that exist, including those of idle connections. */
   get slotCount(): number {
     return this.#slots;
   }
 
   /**
-   * Waits for a slot.
+   * Resolves to a slot when one is free.
    *
-   * @throws HTTPClientLimitError `ERR_HTTPCLIENT_QUEUE_FULL`; the reason of `signal`; what {@link close} was given.
+   * @throws HTTPClientLimitError `ERR_HTTPCLIENT_QUEUE_FULL`; the reason of `signal`; the error passed to
+   *   {@link close}.
    */
   acquire(origin: Origin, signal: AbortSignal): Promise<PoolSlot> {
     return new Promise((resolve, reject) => {
@@ -89,7 +90,7 @@ export class ConnectionPool {
         this.#forgetIfEmpty(lane);
         throw new HTTPClientLimitError(
           'ERR_HTTPCLIENT_QUEUE_FULL',
-          `${this.settings.maxQueued} requests wait for a connection already`,
+          `the queue is full: ${this.settings.maxQueued} requests are waiting for a connection`,
         );
       }
       const waiter: Waiter = {
@@ -115,7 +116,7 @@ export class ConnectionPool {
     });
   }
 
-  /** For a slot that is in use no longer: its connection is kept where it can carry another request. */
+  /** Takes back a slot that is no longer used. Its connection is kept if it can be used for another request. */
   takeBack(slot: PoolSlot): void {
     if (slot.connection?.isIdle === true && !this.#closed && this.settings.idleTimeoutMs > 0) {
       this.#lanes.get(slot.origin.key)?.idle.push(slot);
@@ -128,14 +129,14 @@ export class ConnectionPool {
     }
   }
 
-  /** For an idle slot whose connection has ended, or been idle for long enough. */
+  /** Discards an idle slot whose connection has ended, or was idle for too long. */
   dropIdle(slot: PoolSlot): void {
     this.#removeIdle(slot);
     slot.connection?.close();
     this.#discard(slot);
   }
 
-  /** For slots: a stream is open until {@link streamClosed}. */
+  /** Called by slots: the stream is open until {@link streamClosed} is called. */
   streamOpened(stream: IOStream): void {
     this.#streams.add(stream);
   }
@@ -144,7 +145,7 @@ export class ConnectionPool {
     this.#streams.delete(stream);
   }
 
-  /** Closes idle connections and refuses whoever waits or comes. Resolves when no connection is left. */
+  /** Closes idle connections, and rejects waiting and later requests. Resolves when all connections are closed. */
   async close(reason: Error): Promise<void> {
     this.#closed = true;
     for (const lane of [...this.#lanesWaiting]) {
@@ -177,7 +178,7 @@ export class ConnectionPool {
     this.#forgetIfEmpty(lane);
   }
 
-  /** Gives out slots for as long as anybody can have one. */
+  /** Hands out slots while a waiting request can have one. */
   #serve(): void {
     if (this.#serving) return;
     this.#serving = true;
@@ -193,7 +194,7 @@ export class ConnectionPool {
     this.#serving = false;
   }
 
-  /** The lane of the request that came first, among those that can be served. */
+  /** Returns the lane of the request that arrived first, among those that can be served. */
   #nextLane(): Lane | undefined {
     let best: Lane | undefined;
     let bestArrival = Number.POSITIVE_INFINITY;
@@ -213,7 +214,7 @@ export class ConnectionPool {
   }
 
   #takeSlot(lane: Lane): PoolSlot {
-    // The youngest: the server is least likely to be closing it, and the others can time out.
+    // The most recently used one: the server is least likely to be closing it, and the others can time out.
     const rested = lane.idle.at(-1);
     if (rested !== undefined) {
       this.#removeIdle(rested);
@@ -246,8 +247,8 @@ export class ConnectionPool {
 }
 
 /**
- * The right to one connection to one origin, and that connection once there is one. Whoever was given a slot
- * releases it, once, however things went.
+ * The right to one connection to one origin, and that connection once it exists. The caller must release its slot once,
+ * whatever happens.
  */
 export class PoolSlot implements DeadlineEntry {
   readonly origin: Origin;
@@ -262,19 +263,19 @@ export class PoolSlot implements DeadlineEntry {
     this.#deadline = new Deadline(pool.wheel, this);
   }
 
-  /** The connection that can be used; `undefined` where one has yet to be made. */
+  /** The connection to use; `undefined` if it has to be made. */
   get connection(): ClientConnection | undefined {
     return this.#connection;
   }
 
-  /** Puts a fresh connection into the slot, in place of one that has ended. */
+  /** Puts a new connection into the slot, replacing one that has ended. */
   adopt(stream: IOStream): ClientConnection {
     const pool = this.#pool;
     const connection = new ClientConnection(stream, {
       limits: pool.settings.limits,
       connectionEnded: () => {
         pool.streamClosed(stream);
-        // The peer ended it, or sent what nobody asked for, while it waited for a request.
+        // The server ended it, or sent data without a request, while it was idle.
         if (this.#state === 'idle' && this.#connection === connection) pool.dropIdle(this);
       },
     });
@@ -283,7 +284,7 @@ export class PoolSlot implements DeadlineEntry {
     return connection;
   }
 
-  /** Lets go of a connection that turned out to be dead, so that another can be made. */
+  /** Closes a connection that turned out to be dead, so that another can be made. */
   forget(): void {
     this.#connection?.close();
     this.#connection = undefined;
@@ -297,21 +298,21 @@ export class PoolSlot implements DeadlineEntry {
     this.#pool.dropIdle(this);
   }
 
-  /** For the pool: nobody uses the connection, and it keeps no process alive. */
+  /** Called by the pool: the connection is idle, and does not keep the process alive. */
   rest(): void {
     this.#state = 'idle';
     this.#connection?.stream.unref();
     this.#deadline.set(this.#pool.settings.idleTimeoutMs);
   }
 
-  /** For the pool: somebody does. */
+  /** Called by the pool: the connection is in use again. */
   wake(): void {
     this.#state = 'used';
     this.#deadline.clear();
     this.#connection?.stream.ref();
   }
 
-  /** For the pool: the slot is used no more. */
+  /** Called by the pool: the slot is no longer used. */
   retire(): void {
     this.#state = 'gone';
     this.#deadline.close();

@@ -1,19 +1,22 @@
 import type { AbsoluteUrl } from '@landspout/http1/protocol';
 import type { ClientTlsOptions } from '../request/http-request.ts';
 
-/** Everything that a connection is made from: only requests that agree on all of it may share one. */
+/** Everything that a connection is made from: only requests for which all of it is equal may share one. */
 export interface Origin {
-  /** Equal for equal origins, and for no others. */
+  /** Equal exactly if the origins are equal. */
   readonly key: string;
   readonly secure: boolean;
-  /** A name or a numeric address without brackets. */
+  /** A name, or a numeric address without brackets. */
   readonly host: string;
   readonly port: number;
   readonly tls: ClientTlsOptions | undefined;
   readonly family: 4 | 6 | undefined;
 }
 
-/** A number for each TLS options object that was ever seen; identity is the only equality that cannot be fooled. */
+/**
+ * A number for each TLS options object seen so far. Objects are compared by identity, since comparing their contents
+ * could be wrong.
+ */
 const tlsNumbers = new WeakMap<object, number>();
 let lastTlsNumber = 0;
 

@@ -1,4 +1,4 @@
-// This room knows what a caller may ask for, and the bodies that can be sent. It does not know connections or responses.
+// What a caller may request, and the bodies that can be sent. Does not know connections or responses.
 
 import type { ResponseHead } from '@landspout/http1';
 import { HTTPHeaders, type HTTPHeadersInit, Http1UsageError } from '@landspout/http1';
@@ -7,7 +7,7 @@ import { INSPECT, inspectedBytes, inspectedUrl, inspection } from '@landspout/io
 import type { TlsClientOptions } from '@landspout/iostream';
 import { clientChecks, HTTPClientUsageError } from './usage.ts';
 
-/** A body to send: text goes out as UTF-8; an iterable chunk by chunk, as fast as the peer takes it. */
+/** A body to send: text is sent as UTF-8; an iterable chunk by chunk, as fast as the server reads. */
 export type RequestBody = string | Uint8Array | AsyncIterable<Uint8Array>;
 
 export interface BasicAuth {
@@ -18,51 +18,61 @@ export interface BasicAuth {
 
 export type ClientTlsOptions = TlsClientOptions;
 
-/** What may also be given to a client, for all its requests. */
+/** Options that can also be set on a client, for all its requests. */
 export interface RequestDefaults {
-  /** For {@link AsyncHTTPClient} they go under the headers of each request. */
+  /**
+   * Request headers. Those of an {@link AsyncHTTPClient} are added to each request, unless the request sets the same
+   * header.
+   */
   readonly headers?: HTTPHeadersInit;
-  /** Most milliseconds in the queue, and then again for name, network and TLS. Default 20 s; 0: no limit. */
+  /**
+   * Limit for waiting in the queue, and again for name resolution, connecting and TLS together; 0: no limit. Default:
+   * 20 s.
+   */
   readonly connectTimeoutMs?: number;
-  /** Most milliseconds from leaving the queue to the last byte of the answer. Default 20 s; 0: no limit. */
+  /** Limit from leaving the queue to the last byte of the response; 0: no limit. Default: 20 s. */
   readonly requestTimeoutMs?: number;
-  /** Most bytes of the answer's body, counted as they come, with `onData` too. Default 100 MiB. */
+  /** Limit for the body of the response, counted as it arrives, also with `onData`. Default: 100 MiB. */
   readonly maxBodyBytes?: number;
-  /** Whether an answer that is not 2xx rejects with HTTPClientError. Default true. */
+  /** Whether a response whose status is not 2xx rejects with HTTPClientError. Default: true. */
   readonly raiseError?: boolean;
-  /** Default `Landspout`; '' sends none. */
+  /** The User-Agent header; '' sends none. Default: `Landspout`. */
   readonly userAgent?: string;
-  /** For https. Connections are shared only by requests with the same object, so make it once. */
+  /** TLS options for https. Only requests with the same object share connections, so create it once. */
   readonly tls?: ClientTlsOptions;
-  /** Only addresses of one family. Default: both. */
+  /** Connects only to addresses of this family. Default: both. */
   readonly family?: 4 | 6;
 }
 
 export interface RequestOptions extends RequestDefaults {
-  /** Default `GET`. */
+  /** Default: `GET`. */
   readonly method?: string;
-  /** POST, PUT and PATCH need one, which may be empty; other methods must not have one. */
+  /** Required for POST, PUT and PATCH, but may be empty; other methods must not have a body. */
   readonly body?: RequestBody;
-  /** Also takes methods that HTTP does not define, and any method with or without a body. Default false. */
+  /**
+   * Allows methods other than GET, HEAD, DELETE, OPTIONS, POST, PUT and PATCH, and any method with or without a body.
+   * Default: false.
+   */
   readonly allowNonstandardMethods?: boolean;
-  /** Takes the place of user information in the URL. */
+  /** Credentials, used instead of user information in the URL. */
   readonly basicAuth?: BasicAuth;
   readonly ifModifiedSince?: Date;
-  /** Ends the request wherever it stands. The promise rejects with the signal's reason, and nothing stays open. */
+  /** Aborts the request in any phase. The promise rejects with the reason of the signal, and nothing stays open. */
   readonly signal?: AbortSignal;
   /**
-   * Called with the head of the response before its body, which is not read until a returned promise settles. A throw or
-   * rejection ends the request and is what `fetch` rejects with.
+   * Called with the head of the response, before its body, which is not read until a returned promise settles. If it
+   * throws or rejects, the request is aborted and `fetch` rejects with that error.
    */
   readonly onHead?: (head: ResponseHead) => void | PromiseLike<void>;
   /**
-   * Takes the body as it comes, also that of an answer that is an error. No more is read until its promise
-   * settles; a throw or rejection ends the request and is what `fetch` rejects with. The chunks are yours.
+   * Called with each chunk of the body as it arrives, also if the status is not 2xx; the body of the response is then
+   * empty. The chunks are owned by the callback. No more is read until a returned promise settles. If it throws or
+   * rejects, the request is aborted and `fetch` rejects with that error.
    */
   readonly onData?: (chunk: Uint8Array) => void | PromiseLike<void>;
 }
 
-/** The names that {@link RequestDefaults} may have. */
+/** The names of all {@link RequestDefaults}. */
 export const DEFAULTS_OPTIONS: OptionNames<RequestDefaults> = {
   headers: true,
   connectTimeoutMs: true,
@@ -86,15 +96,15 @@ const REQUEST_OPTIONS: OptionNames<RequestOptions> = {
 };
 const AUTH_OPTIONS: OptionNames<BasicAuth> = { username: true, password: true };
 
-/** One request that can be fetched. It is never changed, so it may be fetched many times. */
+/** One request for `fetch`. It is immutable, so it may be fetched any number of times. */
 export class HTTPRequest {
   readonly url: string;
   readonly method: string;
-  /** The headers that were given; what the client adds is not among them. */
+  /** The headers that were passed; those added by the client are not included. */
   readonly headers: HTTPHeaders;
   readonly options: RequestOptions;
 
-  /** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` for options that are not known, and headers that must not reach the wire. */
+  /** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` if an option is unknown or a header must not be sent. */
   constructor(url: string | URL, options: RequestOptions = {}) {
     clientChecks.options('fetch', options, REQUEST_OPTIONS);
     if (options.basicAuth !== undefined) clientChecks.options('basicAuth', options.basicAuth, AUTH_OPTIONS);
@@ -114,7 +124,7 @@ export class HTTPRequest {
   }
 }
 
-/** Copies headers, whatever they are made of. @throws HTTPClientUsageError */
+/** Copies headers from any supported form. @throws HTTPClientUsageError */
 export function headersFrom(init: HTTPHeadersInit): HTTPHeaders {
   try {
     return HTTPHeaders.from(init);

@@ -4,10 +4,10 @@ import { callReporting } from '@landspout/ioloop/reactor';
 import type { RequestBody } from './http-request.ts';
 import { HTTPClientUsageError } from './usage.ts';
 
-/** Pieces of a body that is in memory: it is queued for the peer no faster than the peer takes it. */
+/** Size of the pieces in which a body in memory is queued, so that it is not queued faster than the server reads. */
 const PIECE_BYTES = 256 * 1024;
 
-/** What a race is won by when nobody waits for the request any longer. */
+/** The value that wins a race when the request has ended. */
 const STOPPED = undefined;
 
 /** A body that is ready to be sent. */
@@ -16,7 +16,7 @@ export type OutgoingBody =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'chunks'; readonly chunks: AsyncIterable<Uint8Array> };
 
-/** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` for anything that is no body. */
+/** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` if the value is not a body. */
 export function outgoingBody(body: RequestBody | undefined): OutgoingBody {
   if (body === undefined) return { kind: 'none' };
   if (typeof body === 'string') return { kind: 'bytes', bytes: Buffer.from(body, 'utf8') };
@@ -26,21 +26,21 @@ export function outgoingBody(body: RequestBody | undefined): OutgoingBody {
   }
   throw new HTTPClientUsageError(
     'ERR_HTTPCLIENT_USAGE',
-    `a body must be a string, bytes, or an async iterable of bytes, not ${shownValue(body)}`,
+    `fetch: body must be a string, a Uint8Array or an async iterable of Uint8Arrays, got ${shownValue(body)}`,
   );
 }
 
-/** The length of a body as a connection wants it: -1 where it is not known. */
+/** Returns the length of a body for the connection: -1 if it is unknown. */
 export function lengthOf(body: OutgoingBody): number {
   if (body.kind === 'none') return 0;
   return body.kind === 'bytes' ? body.bytes.length : -1;
 }
 
 /**
- * Writes the body of a request that was begun, at the pace of the peer. Stops, without an error, once nobody will
- * read it: an answer may come before its request is complete.
+ * Writes the body of a request whose head was sent, as fast as the server reads. Stops without an error once the
+ * request has ended: the response may be complete before the request is.
  *
- * @param over - settles when the request has, so that an iterable which never goes on holds up nothing.
+ * @param over - settles when the request has ended, so that an iterable that never continues does not block.
  */
 export async function writeBody(
   connection: ClientConnection,
@@ -54,7 +54,7 @@ export async function writeBody(
 }
 
 async function writeBytes(connection: ClientConnection, bytes: Uint8Array): Promise<void> {
-  // A short body leaves together with its head, in this very turn.
+  // A short body is sent together with its head, in this loop iteration.
   connection.write(bytes.length <= PIECE_BYTES ? bytes : bytes.subarray(0, PIECE_BYTES));
   for (let at = PIECE_BYTES; at < bytes.length && connection.wantsBody; at += PIECE_BYTES) {
     await connection.waitDrained();
@@ -79,7 +79,7 @@ async function writeChunks(
       done = next.done === true;
       if (done) return;
       if (!(next.value instanceof Uint8Array)) {
-        const problem = `a body must be made of Uint8Arrays, not ${shownValue(next.value)}`;
+        const problem = `fetch: chunks of the body must be Uint8Arrays, got ${shownValue(next.value)}`;
         throw new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', problem);
       }
       if (!connection.wantsBody) return;
@@ -87,8 +87,8 @@ async function writeChunks(
       await Promise.race([connection.waitDrained(), stopped]);
     }
   } finally {
-    // Not awaited: a generator that waits for something else answers only when that has come.
-    // What it fails with is of no interest any more, and must not hide why we stopped.
+    // Not awaited: a generator that is waiting for something else returns only after that. Its errors are ignored: they
+    // must not hide why the body was stopped.
     if (!done)
       callReporting(
         () => chunks.return?.(),

@@ -1,4 +1,4 @@
-// This room knows a complete response, and how one is put together from its pieces. It does not know whether it is an error.
+// A complete response, and how it is collected from its pieces. Whether it is an error is decided elsewhere.
 
 import type { HTTPHeaders } from '@landspout/http1';
 import {
@@ -10,15 +10,15 @@ import {
 } from '@landspout/ioloop/inspection';
 import type { HTTPRequest } from '../request/http-request.ts';
 
-/** How long the parts of one fetch took, in milliseconds. */
+/** How long the phases of one fetch took, in milliseconds. */
 export interface HTTPTimings {
-  /** From the call to the right to use a connection. */
+  /** From the call until a connection may be used. */
   readonly queueMs: number;
-  /** Name, network and TLS; 0 on a connection that was open already. */
+  /** Name resolution, connecting and TLS; 0 on a reused connection. */
   readonly connectMs: number;
-  /** From the first byte sent to the complete head of the answer. */
+  /** From sending the request to the complete head of the response. */
   readonly firstByteMs: number;
-  /** From the call to the end of the answer. */
+  /** From the call to the end of the response. */
   readonly totalMs: number;
 }
 
@@ -34,17 +34,17 @@ export interface HTTPResponseParts {
 
 const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*"?([^\s;"]+)/i;
 
-/** A complete answer. All of it is yours. */
+/** A complete response, which the caller owns. */
 export class HTTPResponse {
-  /** The request as it was given to `fetch`. */
+  /** The request as passed to `fetch`. */
   readonly request: HTTPRequest;
-  /** What was requested: without user information and fragment, and with its characters encoded. */
+  /** The URL that was requested: without user information and fragment, and percent-encoded. */
   readonly effectiveUrl: string;
   /** 200 to 599. */
   readonly status: number;
   readonly reason: string;
   readonly headers: HTTPHeaders;
-  /** The body as it came; empty where `onData` took it. */
+  /** The body as received; empty if `onData` consumed it. */
   readonly body: Uint8Array;
   readonly timings: HTTPTimings;
 
@@ -63,13 +63,13 @@ export class HTTPResponse {
     return this.status >= 200 && this.status < 300;
   }
 
-  /** The body as text: in the charset of `Content-Type` where that is a known one, else in UTF-8. */
+  /** Decodes the body as text: in the charset of `Content-Type` if it is known, otherwise as UTF-8. */
   text(): string {
     const label = CHARSET.exec(this.headers.get('Content-Type') ?? '')?.[1] ?? 'utf-8';
     return decoderFor(label).decode(this.body);
   }
 
-  /** The body as JSON, which is UTF-8 whatever the headers say (RFC 8259 §8.1). @throws SyntaxError */
+  /** Parses the body as JSON, which is UTF-8 whatever the headers say (RFC 8259 §8.1). @throws SyntaxError */
   json(): unknown {
     return JSON.parse(new TextDecoder().decode(this.body));
   }

@@ -1,7 +1,7 @@
 import type { ResponseHead } from '@landspout/http1';
 import type { HTTPResponseDelegate } from '@landspout/http1/client';
 
-/** A complete response, before it is known what became of its request. */
+/** A complete response, before its status is judged. */
 export interface CollectedResponse {
   readonly head: ResponseHead;
   readonly body: Uint8Array;
@@ -9,7 +9,7 @@ export interface CollectedResponse {
 
 export interface ResponseListeners {
   readonly headReceived: (head: ResponseHead) => void | PromiseLike<void>;
-  /** Takes the body in place of the collector. */
+  /** Consumes the body instead of the collector. */
   readonly onData: ((chunk: Uint8Array) => void | PromiseLike<void>) | undefined;
   readonly complete: (response: CollectedResponse) => void;
   readonly failed: (reason: Error) => void;
@@ -19,8 +19,8 @@ const EMPTY = new Uint8Array(0);
 const MIN_BUFFER_BYTES = 4 * 1024;
 
 /**
- * Puts a response together. The body goes into one buffer that doubles, since a body that comes in chunks of one
- * byte would cost a hundred times its size as a list.
+ * Collects a response. The body goes into one buffer that doubles, since a list of one-byte chunks would take a hundred
+ * times the size of the body.
  */
 export class ResponseCollector implements HTTPResponseDelegate {
   readonly #listeners: ResponseListeners;
@@ -57,7 +57,7 @@ export class ResponseCollector implements HTTPResponseDelegate {
   #append(chunk: Uint8Array): void {
     const length = this.#length + chunk.length;
     if (this.#length === 0) {
-      // Most bodies come in one piece, which is ours already.
+      // Most bodies arrive in one piece, which is ours already.
       this.#body = chunk;
     } else {
       if (length > this.#body.length) {
