@@ -3,6 +3,6 @@ import { library } from '@landspout/tooling-tsup';
 
 export default {
   ...library(['src/main.ts', 'src/programs/greeter.ts']),
-  // The demo is run, not imported: no declarations, but the page goes along.
+  // The demo is run, not imported: it needs no declarations, but the files of the page.
   onSuccess: () => cp('src/chat/public', 'dist/public', { recursive: true }),
 };

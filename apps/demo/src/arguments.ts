@@ -3,25 +3,25 @@ import { parseArgs } from 'node:util';
 export const USAGE = 'usage: pnpm demo [chat|selector|fetch] [--port N] [--host ADDRESS] [url]';
 
 const DEFAULT_PORT = 8888;
-/** Only this machine, until somebody says otherwise. */
+/** Reachable from this machine only, unless `--host` is set. */
 const DEFAULT_HOST = '127.0.0.1';
 
-/** What the person asked for. */
+/** The parsed command line. */
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'chat'; readonly port: number; readonly host: string }
   | { readonly kind: 'selector' | 'fetch'; readonly url: URL | undefined };
 
-/** The command line or PORT is not what it should be. The message is one line for a person. */
+/** The command line or PORT is invalid. The message is one line, written for the user. */
 export class ArgumentError extends Error {
   override readonly name = 'ArgumentError';
 }
 
 /**
- * Reads the command line.
+ * Parses the command line.
  *
- * @param args - without node and the program.
- * @param environment - PORT is what `--port` is when it is not given.
+ * @param args - without the path of node and of the program.
+ * @param environment - PORT is the default for `--port`.
  * @throws ArgumentError
  */
 export function parseCommand(
@@ -56,7 +56,7 @@ export function parseCommand(
 function parseOptions(args: readonly string[]) {
   try {
     return parseArgs({
-      // Package runners pass on the `--` that stands between their own arguments and ours.
+      // Package runners also pass on the `--` that separates their own arguments from ours.
       args: args[0] === '--' ? args.slice(1) : [...args],
       allowPositionals: true,
       options: { port: { type: 'string' }, host: { type: 'string' }, help: { type: 'boolean', short: 'h' } },

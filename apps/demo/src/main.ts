@@ -5,7 +5,7 @@ import { runFetch } from './programs/fetch.ts';
 import { runSelector } from './programs/selector.ts';
 import { withGreeter } from './with-greeter.ts';
 
-/** Longer than an orderly stop may take; what is left then is cut by the end of the process. */
+/** Longer than an orderly stop takes; connections that are still open then end with the process. */
 const STOP_LIMIT_MS = 5_000;
 
 const WRONG_USAGE = 2;
@@ -46,8 +46,8 @@ async function runChat(port: number, host: string): Promise<void> {
 }
 
 /**
- * Resolves at SIGINT or SIGTERM. Further ones change nothing: Ctrl-C reaches this process twice, from the terminal
- * and from the package runner.
+ * Resolves on SIGINT or SIGTERM. Further signals are ignored: Ctrl-C reaches this process twice, from the terminal and
+ * from the package runner.
  */
 function nextStopSignal(): Promise<void> {
   return new Promise((resolve) => {
@@ -66,7 +66,7 @@ function listenProblem(error: unknown, port: number): string {
   }
 }
 
-/** One line: what went wrong, and its code where the words do not have it. */
+/** Describes an error in one line, with its code unless the message contains it. */
 function sentence(error: unknown): string {
   const { message, code } = error as { message?: string; code?: string };
   const [line] = (message ?? String(error)).split('\n');

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-/** Starts a tiny server beside this thread, gives its address to `program`, and ends it with the program. */
+/** Starts a small server in another thread, passes its URL to `program`, and stops it when the program ends. */
 export async function withGreeter(program: (url: URL) => Promise<void>): Promise<void> {
   const worker = new Worker(new URL('./programs/greeter.js', import.meta.url));
   try {

@@ -25,7 +25,8 @@ describe('the chat page in Chromium', () => {
   afterAll(() => browser?.close());
 
   beforeEach(async () => {
-    // Here and not once for all: without a browser each test fails and says why, and none counts as skipped.
+    // In each test and not once for all, so that without a browser each test fails and says why, instead of being
+    // skipped.
     if (!existsSync(CHROMIUM)) {
       throw new Error(`there is no Chromium at ${CHROMIUM}: apt-get install chromium, or set CHROMIUM_PATH`);
     }
@@ -78,7 +79,7 @@ describe('the chat page in Chromium', () => {
     const ada = await enterAs('Ada');
     const bo = await enterAs('Bo');
     await say(ada, 'Hello Bo');
-    // The room decides the order of two tabs: one waits for the other.
+    // The second tab waits for the first, because the room decides the order.
     await expect.poll(() => texts(bo)).toEqual(['Hello Bo']);
     await say(bo, 'Hello Ada');
     await expect.poll(() => texts(ada)).toEqual(['Hello Bo', 'Hello Ada']);
@@ -191,7 +192,7 @@ describe('the chat page in Chromium', () => {
       expect(await texts(ada)).toEqual([expect.stringContaining('before'), 'mine', 'after']);
       await expect.poll(() => people(ada)).toEqual(['Ada', 'Ada 2', 'Bo']);
       expect(await texts(await enterAs('Late'))).toEqual(['after']);
-      // The browser writes down each attempt that found no server.
+      // The browser logs each attempt that found no server.
       problems = problems.filter((problem) => !/^WebSocket connection to .* failed/.test(problem));
     },
   );

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { ServerMessage } from '../src/chat/protocol.ts';
 import { DemoProcess, startChat } from './demo-process.ts';
 
-/** Long enough for a busy machine, and far from the ten seconds of patience that a person has. */
+/** Long enough for a busy machine, but well below ten seconds, after which a person would give up. */
 const STOP_WITHIN_MS = 6_000;
 
 function connect(url: string): Promise<WebSocketClientConnection> {
@@ -108,7 +108,7 @@ describe('the chat app', () => {
     await receive(page, 'welcome');
     await using lurker = await connect(url);
     await using client = new AsyncHTTPClient();
-    await client.fetch(url); // its connection stays open, idle
+    await client.fetch(url); // its connection stays open and idle
     const ending = target === 'the app' ? demo.signal(name) : demo.signalGroup(name);
     const late = after(STOP_WITHIN_MS, 'it took too long', { ref: false });
     expect(await Promise.race([ending, late])).toMatchObject({ code: 0, signal: null, stderr: '' });

@@ -13,18 +13,18 @@ export interface Ending {
   readonly stderr: string;
 }
 
-/** The built demo as a process of its own, as `pnpm demo` starts it. */
+/** Runs the built demo as its own process, like `pnpm demo` does. */
 export class DemoProcess {
   stdout = '';
   stderr = '';
   readonly #child: ChildProcess;
   readonly #ending: Promise<Ending>;
 
-  /** @param environment - on top of this process's own, so that LANDSPOUT_BACKEND goes along. */
+  /** @param environment - added to the environment of this process, so that LANDSPOUT_BACKEND is passed on. */
   constructor(args: readonly string[], environment: Record<string, string> = {}) {
     if (!existsSync(MAIN)) throw new Error('the demo is not built: pnpm build');
     const env = { ...process.env, NO_COLOR: '1', ...environment };
-    // A group of its own, so that a test can signal the group as a terminal does.
+    // A process group of its own, so that a test can signal the group like a terminal does.
     this.#child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], { env, detached: true });
     this.#child.stdout?.on('data', (text) => {
       this.stdout += text;
@@ -40,11 +40,11 @@ export class DemoProcess {
     }));
   }
 
-  /** The address that the demo prints, once it is printed. */
+  /** Resolves to the URL that the demo prints. */
   async address(): Promise<string> {
     for (;;) {
       const url = /http:\/\/\S+/.exec(this.stdout)?.[0];
-      // The line of the backend is the last: with it all is there.
+      // The line about the backend is the last one printed.
       if (url !== undefined && this.stdout.includes('backend:')) return url;
       const ended = await Promise.race([this.#ending, this.#output()]);
       if (ended !== undefined) throw new Error(`the demo ended early: ${JSON.stringify(ended)}`);
@@ -65,7 +65,7 @@ export class DemoProcess {
     return this.#ending;
   }
 
-  /** For the end of a test: gone at once, whatever it was doing. */
+  /** Kills the process; for the end of a test. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ending;

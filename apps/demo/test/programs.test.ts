@@ -5,11 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DemoProcess } from './demo-process.ts';
 
 const PORTABLE = process.env.LANDSPOUT_BACKEND === 'portable';
-/** More than one read takes. */
+/** More than one read returns. */
 const BODY = 'a page of a stranger\n'.repeat(20_000);
 
 describe('the small programs', () => {
-  // Node's own server, so that nothing of ours answers ours.
+  // Node's own server, so that our client is not tested against our own server.
   const server = createServer((request, response) => {
     if (request.url === '/page?x=1') response.end(BODY);
     else response.writeHead(404).end();

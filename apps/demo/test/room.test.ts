@@ -3,7 +3,7 @@ import type { Letter } from '../src/chat/letter.ts';
 import type { ServerMessage } from '../src/chat/protocol.ts';
 import { type Line, Room, type RoomOptions, type Seat } from '../src/chat/room.ts';
 
-/** A page without a page: it keeps what it was sent. */
+/** Stands in for a page: records what it was sent. */
 class Page implements Line {
   readonly received: ServerMessage[] = [];
   closed: { code: number; reason: string } | undefined;

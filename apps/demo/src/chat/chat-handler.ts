@@ -2,7 +2,7 @@ import { WebSocketHandler, type WebSocketOptions } from 'landspout';
 import { CONNECTION_LIMITS } from './limits.ts';
 import type { Room, Seat } from './room.ts';
 
-/** Joins one WebSocket with the room. */
+/** Connects one WebSocket to the room. */
 export class ChatHandler extends WebSocketHandler {
   #room!: Room;
   #seat: Seat | undefined;
@@ -17,7 +17,7 @@ export class ChatHandler extends WebSocketHandler {
 
   override onOpen(): void {
     this.#seat = this.#room.enter({
-      // Not awaited: a page that reads too slowly is closed by its own bound, and delays nobody else.
+      // Not awaited: if a page reads too slowly, its own limit closes it, and no other page is delayed.
       send: (letter) => this.sendFrame(letter.frame),
       close: (code, reason) => this.close(code, reason),
     });

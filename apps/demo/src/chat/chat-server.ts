@@ -5,25 +5,25 @@ import { ChatHandler } from './chat-handler.ts';
 import { AssetHandler, PageHandler } from './page-handlers.ts';
 import { Room } from './room.ts';
 
-/** The build puts the page beside the program. */
+/** The build copies the page next to the program. */
 const PUBLIC = fileURLToPath(new URL('./public/', import.meta.url));
 
-/** Close code of WebSocket for a server that goes down (RFC 6455 §7.4.1): the page waits and comes again. */
+/** WebSocket close code of a server that is stopping (RFC 6455 §7.4.1): the page waits and reconnects. */
 const GOING_AWAY = 1001;
 const DRAIN_MS = 1_000;
 
-/** The chat app while it runs. */
+/** A running chat server. */
 export interface ChatServer {
-  /** The address to open. */
+  /** The URL to open. */
   readonly url: string;
-  /** Says goodbye to every page and closes everything. Takes little more than a second, whatever the pages do. */
+  /** Closes all pages and the server. Takes little more than a second, whatever the pages do. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts the page and its room.
+ * Starts the server of the page and its room.
  *
- * @param where.port - 0 lets the system choose.
+ * @param where.port - 0: the system chooses a port.
  * @throws SystemError such as `EADDRINUSE`.
  */
 export async function startChat(where: {

@@ -1,7 +1,7 @@
 import { encodeMessage } from 'landspout';
 import type { ServerMessage } from './protocol.ts';
 
-/** A message on its way to one page or to all: encoded once, whatever their number. */
+/** A message to one page or to all of them: encoded once, no matter how many receive it. */
 export class Letter {
   readonly json: string;
   #frame: Uint8Array | undefined;
@@ -10,7 +10,7 @@ export class Letter {
     this.json = JSON.stringify(message);
   }
 
-  /** The WebSocket frame, which is the same for everybody. */
+  /** The WebSocket frame, which is the same for every page. */
   get frame(): Uint8Array {
     this.#frame ??= encodeMessage(this.json);
     return this.#frame;

@@ -1,16 +1,16 @@
-/** What the room holds and takes. Everything that somebody could send without end has its bound here. */
+/** Limits of the room. Everything that a client could send without end has a limit here. */
 export interface RoomLimits {
-  /** Messages that a late comer sees. */
+  /** Messages that are kept for visitors who join later. */
   readonly historyMessages: number;
-  /** Connections at a time, those included that have not said their name yet. */
+  /** Concurrent connections, including those that have not joined yet. */
   readonly visitors: number;
   /** Visible characters of a name. */
   readonly nameCharacters: number;
-  /** UTF-16 units of one message's text. */
+  /** UTF-16 code units in the text of one message. */
   readonly textLength: number;
-  /** Messages that one visitor may send at once, before the pace holds. */
+  /** Messages that one visitor may send at once, before the rate is limited. */
   readonly burstMessages: number;
-  /** Messages per second that one visitor may go on with after that. */
+  /** Messages per second that one visitor may send after that. */
   readonly messagesPerSecond: number;
 }
 
@@ -23,12 +23,15 @@ export const ROOM_LIMITS: RoomLimits = {
   messagesPerSecond: 2,
 };
 
-/** What one connection may cost. */
+/** Limits of one connection. */
 export const CONNECTION_LIMITS = {
-  /** 2,000 characters may be 12,000 bytes of escapes in JSON. */
+  /** 2,000 characters may take 12,000 bytes as JSON escapes. */
   maxMessageBytes: 16 * 1024,
-  /** What waits for a page that reads slowly; beyond it the page is closed, and comes back to the history. */
+  /**
+   * Bytes queued for a page that reads slowly. If there are more, its connection is closed; the page reconnects and
+   * gets the history.
+   */
   maxQueuedBytes: 1024 * 1024,
-  /** A page that is gone without a word leaves the list of people within a minute. */
+  /** A page that vanishes without closing its connection leaves the list of people within a minute. */
   pingIntervalMs: 30_000,
 } as const;

@@ -1,4 +1,4 @@
-/** Lets a burst through and then so many per second: a bucket that fills with time. */
+/** A token bucket: allows a burst, and then a fixed number per second. */
 export class Pace {
   readonly #burst: number;
   readonly #perSecond: number;
@@ -12,7 +12,7 @@ export class Pace {
     this.#filledAtMs = nowMs;
   }
 
-  /** Takes one, if there is one. */
+  /** Takes one token. Returns false if none is left. */
   take(nowMs: number): boolean {
     const refill = (Math.max(0, nowMs - this.#filledAtMs) / 1000) * this.#perSecond;
     this.#left = Math.min(this.#burst, this.#left + refill);

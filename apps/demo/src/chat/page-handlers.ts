@@ -1,8 +1,8 @@
 import { RequestHandler, StaticFileHandler } from 'landspout';
 
 /**
- * The page may load and call only what comes from here, and nobody may frame it: even if markup of a message came
- * alive by a mistake of the page, no script in it would run. 'self' covers the WebSocket of the same address.
+ * The page may load from and connect to this server only, and no site may frame it: even if a bug turned the text of a
+ * message into markup, no script in it would run. 'self' includes the WebSocket of the same host.
  */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -19,11 +19,11 @@ const HEADERS = {
   'Content-Security-Policy': CONTENT_SECURITY_POLICY,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
-  // Ask each time, so that a page never runs with the script of an older one; a 304 is the usual answer.
+  // Revalidate each time, so that a page never runs with an outdated script; the usual response is a 304.
   'Cache-Control': 'no-cache',
 };
 
-/** The page of the room. */
+/** Serves the page of the room. */
 export class PageHandler extends RequestHandler {
   #html = '';
 
@@ -40,7 +40,7 @@ export class PageHandler extends RequestHandler {
   }
 }
 
-/** What the page loads. */
+/** Serves the scripts, styles and images of the page. */
 export class AssetHandler extends StaticFileHandler {
   override setDefaultHeaders(): void {
     for (const [name, value] of Object.entries(HEADERS)) this.setHeader(name, value);

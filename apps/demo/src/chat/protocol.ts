@@ -1,10 +1,10 @@
-/** Somebody in the room. */
+/** A person in the room. */
 export interface Visitor {
   readonly id: string;
   readonly name: string;
 }
 
-/** What somebody said. The numbers rise by one from 1 in the life of a room. */
+/** A message of a visitor. Numbers start at 1 and increase by one for the lifetime of a room. */
 export interface ChatMessage {
   readonly number: number;
   readonly from: Visitor;
@@ -13,31 +13,31 @@ export interface ChatMessage {
   readonly at: number;
 }
 
-/** Where a page that comes back left off, so that it is sent only what it missed. */
+/** The last message that a reconnecting page has, so that it is sent only what it missed. */
 export interface Resume {
   readonly room: string;
   readonly after: number;
 }
 
-/** What the page sends. */
+/** Messages from the page. */
 export type ClientMessage =
   | {
       readonly type: 'join';
       readonly name: string;
-      /** A secret of the page: who knows it takes over the visitor that joined with it. */
+      /** A secret of the page: a connection that knows it takes over the visitor that joined with it. */
       readonly session: string;
       readonly resume?: Resume;
     }
   | { readonly type: 'say'; readonly text: string };
 
-/** What the page receives. Each `say` is answered in order: by a `message` from oneself, or by `refused`. */
+/** Messages to the page. Each `say` gets one response, in order: the page's own `message`, or `refused`. */
 export type ServerMessage =
   | {
       readonly type: 'welcome';
       readonly room: string;
       readonly you: Visitor;
       readonly visitors: readonly Visitor[];
-      /** All that is remembered, or with a `resume` for this room what came after it. */
+      /** The whole history or, with a `resume` for this room, the messages after it. */
       readonly messages: readonly ChatMessage[];
     }
   | { readonly type: 'message'; readonly message: ChatMessage }
@@ -46,7 +46,7 @@ export type ServerMessage =
   | { readonly type: 'refused'; readonly what: 'name' | 'text'; readonly reason: string };
 
 /**
- * Reads a message of the page.
+ * Parses a message of the page.
  *
  * @returns the message, or `undefined` for anything that the page never sends.
  */
@@ -72,7 +72,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Long enough that nobody guesses it, and short enough to keep. */
+/** Long enough to be unguessable, and short enough to store. */
 function isSession(value: unknown): value is string {
   return typeof value === 'string' && value.length >= 16 && value.length <= 64;
 }

@@ -12,32 +12,32 @@ import {
   type Visitor,
 } from './protocol.ts';
 
-/** Close code of WebSocket for a peer that breaks the rules of the conversation (RFC 6455 §7.4.1). */
+/** WebSocket close code for a peer that breaks the rules of the application (RFC 6455 §7.4.1). */
 const POLICY_VIOLATION = 1008;
-/** Close code for a server that has no room at the moment; the page comes again (IANA registry of close codes). */
+/** WebSocket close code of a server that is full at the moment (IANA registry of close codes); the page tries again. */
 const TRY_AGAIN_LATER = 1013;
 
-/** The way to one page: what the room needs of a WebSocket. */
+/** The connection to one page: the part of a WebSocket that the room uses. */
 export interface Line {
-  /** The same letter may go to many lines. */
+  /** The same letter may be sent on many lines. */
   send(letter: Letter): void;
   close(code: number, reason: string): void;
 }
 
 export interface RoomOptions extends Partial<RoomLimits> {
-  /** The time, in milliseconds since 1970. Default: the machine's. */
+  /** Returns milliseconds since 1970. Default: the clock of the system. */
   readonly now?: () => number;
 }
 
-/** What one connection may do in the room. */
+/** What one connection can do in the room. */
 export interface Seat {
-  /** Takes what the page sent. */
+  /** Called with each message of the page. */
   receive(message: string | Uint8Array): void;
-  /** The connection has ended. Calling it again does nothing. */
+  /** Called when the connection has ended. Later calls have no effect. */
   leave(): void;
 }
 
-/** One connection; it has a visitor and a session once it has said its name. */
+/** One connection; it has a visitor and a session after it has joined. */
 interface Place {
   readonly line: Line;
   readonly pace: Pace;
@@ -46,13 +46,13 @@ interface Place {
 }
 
 /**
- * One chat room: who is in it and what was said last. It knows neither WebSocket nor HTTP.
+ * One chat room: its visitors and its latest messages. It does not know WebSocket or HTTP.
  *
- * Bounded in every direction by {@link RoomLimits}: what is too much is refused, with words for the person where a
- * person can do it, and with a close code where only a program can.
+ * Everything is limited by {@link RoomLimits}. Too much is refused: with a message to the person if a person can cause
+ * it, and with a close code if only a program can.
  */
 export class Room {
-  /** Another one for each start, so that a page knows when its numbers of messages mean nothing any more. */
+  /** Different after each start, so that a page knows when its message numbers are no longer valid. */
   readonly id = randomUUID();
   readonly limits: RoomLimits;
   readonly #now: () => number;
@@ -66,12 +66,12 @@ export class Room {
     this.#now = now;
   }
 
-  /** Those who have said their name, in the order in which they came. */
+  /** The visitors who have joined, in that order. */
   get visitors(): Visitor[] {
     return [...this.#places].flatMap(({ visitor }) => (visitor === undefined ? [] : [visitor]));
   }
 
-  /** Takes a connection in. @returns its seat, or `undefined` when the room is full: then the line was closed. */
+  /** Adds a connection. @returns its seat, or `undefined` if the room is full: then the line was closed. */
   enter(line: Line): Seat | undefined {
     if (this.#places.size >= this.limits.visitors) {
       line.close(TRY_AGAIN_LATER, 'the room is full');
@@ -86,13 +86,13 @@ export class Room {
     };
   }
 
-  /** Closes every line. */
+  /** Closes all connections. */
   dismiss(code: number, reason: string): void {
     for (const { line } of this.#places) line.close(code, reason);
   }
 
   #receive(place: Place, data: string | Uint8Array): void {
-    if (!this.#places.has(place)) return; // it was replaced, and this was still under way
+    if (!this.#places.has(place)) return; // replaced by a newer connection, while this message was on its way
     const message = typeof data === 'string' ? parseClientMessage(data) : undefined;
     const { visitor } = place;
     if (message?.type === 'join' && visitor === undefined) this.#join(place, message);
@@ -136,7 +136,10 @@ export class Room {
     this.#broadcast({ type: 'left', visitor: place.visitor });
   }
 
-  /** A page that lost its connection may be back before the end of the old one was noticed: nobody has left then. */
+  /**
+   * A page that lost its connection may reconnect before the end of the old connection is noticed. In that case the
+   * visitor has not left.
+   */
   #takeOver(session: string): Visitor | undefined {
     for (const place of this.#places) {
       if (place.session !== session) continue;
@@ -153,7 +156,7 @@ export class Room {
     for (let count = 2; ; count += 1) {
       const suffix = ` ${count}`;
       const candidate = firstCharacters(name, this.limits.nameCharacters - suffix.length).trim() + suffix;
-      if (!taken.has(nameKey(candidate))) return candidate; // ends: there are fewer visitors than numbers
+      if (!taken.has(nameKey(candidate))) return candidate; // the loop ends: there are fewer visitors than numbers
     }
   }
 

@@ -1,7 +1,7 @@
-// The loop runs one coroutine to its end: the smallest program with the HTTP client.
+// Runs one coroutine on the loop until it ends: the smallest program with the HTTP client.
 import { AsyncHTTPClient, IOLoop } from 'landspout';
 
-/** Fetches a page and prints how long it is. */
+/** Fetches a page and prints its size. */
 export async function runFetch(url: URL): Promise<void> {
   await using client = new AsyncHTTPClient();
   const response = await IOLoop.current().run(() => client.fetch(url), { timeoutMs: 30_000 });

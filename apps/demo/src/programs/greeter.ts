@@ -1,4 +1,4 @@
-// A tiny server in a thread of its own: `selector` blocks its thread, so that one can answer nobody.
+// A small server in a thread of its own: the selector program blocks its thread, which could not serve requests.
 import { parentPort } from 'node:worker_threads';
 import { HTTPServer } from 'landspout';
 

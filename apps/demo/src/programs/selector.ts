@@ -1,8 +1,8 @@
-// The event loop, written by hand: what IOLoop does for you, with nothing but a socket and a selector.
+// An event loop written by hand: what IOLoop does for you, using only a socket and a selector.
 import { lookup } from 'node:dns/promises';
 import { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey, Socket } from 'landspout/ioloop';
 
-/** Sends a GET and prints the response as it comes over the wire. Blocks the thread meanwhile. */
+/** Sends a GET and prints the raw response. Blocks the thread until it is complete. */
 export async function runSelector(url: URL): Promise<void> {
   const { address, family } = await lookup(url.hostname.replace(/^\[|\]$/g, ''));
   const selector = new DefaultSelector<(key: SelectorKey) => void>();
@@ -17,16 +17,16 @@ export async function runSelector(url: URL): Promise<void> {
     const error = key.socket.getError();
     if (error !== undefined) throw error;
     unsent = unsent.subarray(key.socket.send(unsent));
-    if (unsent.length > 0) return; // the system took a part: it is ready for more later
+    if (unsent.length > 0) return; // only a part was sent; the rest follows when the socket is writable again
     selector.unregister(key.socket);
     selector.register(key.socket, EVENT_READ, readable);
   }
 
   function readable(key: SelectorKey): void {
     const chunk = key.socket.recv();
-    if (chunk === undefined) return; // ready, and then not: the system may change its mind
+    if (chunk === undefined) return; // a socket that was reported as readable may have nothing to read after all
     if (chunk.length > 0) response.push(chunk);
-    else stopped = true; // the end
+    else stopped = true; // end of the stream
   }
 
   socket.connect({ host: address, port: Number(url.port || 80) });

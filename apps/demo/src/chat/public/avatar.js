@@ -1,4 +1,4 @@
-/** Coloured initials: the same name has the same colour on every screen. */
+/** Initials on a coloured disc. The same name has the same colour on every screen. */
 
 const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
@@ -6,7 +6,7 @@ const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 export function avatar(name) {
   const element = document.createElement('span');
   element.className = 'avatar';
-  element.setAttribute('aria-hidden', 'true'); // the name stands beside it
+  element.setAttribute('aria-hidden', 'true'); // the name is shown next to it
   element.style.setProperty('--hue', String(hue(name)));
   element.textContent = initials(name);
   return element;
@@ -14,7 +14,7 @@ export function avatar(name) {
 
 /** @param {string} name */
 export function hue(name) {
-  let hash = 0x811c9dc5; // FNV-1a: short, and near names are far apart
+  let hash = 0x811c9dc5; // FNV-1a: short, and similar names get different colours
   for (const character of name.toLowerCase()) {
     hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   }

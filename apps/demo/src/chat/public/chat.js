@@ -1,11 +1,11 @@
-// The page of the room: joins what the person types, the connection, and what is on the screen.
+// The page of the room: connects input, connection and display.
 import { MessageLog } from './message-log.js';
 import { People } from './people.js';
 import { RoomSocket } from './room-socket.js';
 
 /** @typedef {import('./message-log.js').ChatMessage} ChatMessage */
 
-/** What this tab remembers over a reload: the name, and which visitors it has been. */
+/** Session storage key of what this tab remembers across reloads: the name, and the ids of its visitors. */
 const STORE = 'landspout-chat';
 const MOST_OWN_IDS = 20;
 
@@ -30,13 +30,13 @@ const log = new MessageLog({
 const socket = new RoomSocket({ opened, received, waiting });
 
 const store = readStore();
-/** With it a lost connection is taken up by the same visitor; another tab or a reload has its own. */
+/** With the same session, a new connection continues as the same visitor. Another tab or a reload has its own. */
 let session = newSession();
-/** The room of this visit, and the last of its messages that the page has. @type {{ room: string, after: number } | undefined} */
+/** The room of this visit, and its last message on this page. @type {{ room: string, after: number } | undefined} */
 let resume;
-/** The name that the room gave this visit: "Ada 2" stays that when everybody comes back to a restarted room. */
+/** The name that the room assigned for this visit: "Ada 2" keeps it if all reconnect to a restarted room. */
 let givenName = '';
-/** Texts that were sent and not yet answered, in order. @type {string[]} */
+/** Texts that were sent but not confirmed yet, in order. @type {string[]} */
 let pending = [];
 let unread = 0;
 
@@ -73,7 +73,7 @@ composer.addEventListener('submit', (event) => {
 
 input.addEventListener('input', () => setInput(input.value));
 input.addEventListener('keydown', (event) => {
-  // While an input method is composing, Enter chooses a word.
+  // While an input method is active, Enter selects a word.
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   /** @type {HTMLFormElement} */ (composer).requestSubmit();
@@ -120,7 +120,7 @@ function welcomed({ room: id, you, visitors, messages }) {
   saveStore();
   givenName = you.name;
   if (resume?.room !== id) {
-    // The numbers of a restarted room start anew. What people were reading stays; another visit begins empty.
+    // A restarted room numbers its messages from 1 again. Messages on the page are kept; a new visit starts empty.
     if (resume === undefined) log.clear();
     else log.markRestart();
     resume = { room: id, after: 0 };
@@ -178,7 +178,7 @@ function waiting({ delayMs, full }) {
   joinProblem.textContent = room.hidden ? `${why}, trying again…` : '';
 }
 
-/** Gives texts that did not reach the room back to the person. @param {string[]} texts */
+/** Puts texts that did not reach the room back into the input. @param {string[]} texts */
 function restore(texts) {
   if (texts.length > 0) setInput([...texts, input.value].filter((text) => text !== '').join('\n'));
 }
@@ -186,7 +186,7 @@ function restore(texts) {
 /** @param {string} text */
 function setInput(text) {
   if (input.value !== text) input.value = text;
-  input.style.height = 'auto'; // as high as its text, within what the style sheet allows
+  input.style.height = 'auto'; // as high as its text, up to the limit in the style sheet
   input.style.height = `${input.scrollHeight}px`;
 }
 
@@ -194,7 +194,7 @@ function setInput(text) {
 function showState(name, text) {
   state.dataset.state = name;
   state.textContent = text;
-  // Not `disabled`, which would take the focus away from somebody who is on the button.
+  // Not `disabled`, which would remove the focus from the button while a person is using it.
   sendButton.ariaDisabled = String(name !== 'open');
 }
 
@@ -220,7 +220,7 @@ function isOwn({ from }) {
 }
 
 function newSession() {
-  // Not randomUUID, which browsers have only on secure pages: a room may be open to the local network.
+  // Not randomUUID, which browsers offer on secure pages only: the room may be open to the local network.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
@@ -231,7 +231,7 @@ function readStore() {
     const { name, own } = JSON.parse(sessionStorage.getItem(STORE) ?? '');
     if (typeof name === 'string' && Array.isArray(own)) return { name, own };
   } catch {
-    // Nothing is stored yet, or the browser keeps nothing: a reload asks for the name then.
+    // Nothing is stored yet, or the browser stores nothing: then the page asks for the name after a reload.
   }
   return { name: '', own: [] };
 }
@@ -240,7 +240,7 @@ function saveStore() {
   try {
     sessionStorage.setItem(STORE, JSON.stringify(store));
   } catch {
-    // As above.
+    // The browser stores nothing; see `readStore`.
   }
 }
 

@@ -2,18 +2,18 @@ import { avatar, hue } from './avatar.js';
 
 /** @typedef {{ number: number, from: { id: string, name: string }, text: string, at: number }} ChatMessage */
 
-/** Messages of one person within this time stand together under one name. */
+/** Messages of one person within this time are grouped under one name. */
 const TOGETHER_MS = 5 * 60_000;
-/** This near to the end counts as being there. */
+/** Within this distance, the log counts as scrolled to the end. */
 const END_PX = 48;
-/** What stays on the page; a tab that is open for weeks must not grow for weeks. */
+/** Limit for the entries on the page: a tab that is open for weeks must not grow without end. */
 const MOST_ENTRIES = 500;
 
 const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const fullDate = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });
 const dayName = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 
-/** The conversation on the screen. All text goes in as text, never as markup. */
+/** The conversation on the screen. All text is inserted as text, never as markup. */
 export class MessageLog {
   /** @type {{ from: string, name: string, at: number } | undefined} */
   #previous;
@@ -32,10 +32,10 @@ export class MessageLog {
     this.#jump = jump;
     scroller.addEventListener('scroll', () => this.#atEnd() && this.#seen());
     jump.addEventListener('click', () => {
-      scroller.focus(); // the button goes away, and the keyboard stays in the conversation
+      scroller.focus(); // the button disappears, so keep the focus in the conversation
       this.toEnd();
     });
-    // What is typed, or a keyboard on a phone, makes the log smaller: its end stays in sight.
+    // Typing, or the keyboard of a phone, makes the log smaller: keep its end visible.
     let following = true;
     scroller.addEventListener('scroll', () => {
       following = this.#atEnd();
@@ -51,7 +51,12 @@ export class MessageLog {
     this.#seen();
   }
 
-  /** What was said before: not read aloud, and in sight at its end. @param {ChatMessage[]} messages @param {(m: ChatMessage) => boolean} isOwn */
+  /**
+   * Adds earlier messages, which screen readers do not read aloud.
+   *
+   * @param {ChatMessage[]} messages
+   * @param {(m: ChatMessage) => boolean} isOwn
+   */
   addHistory(messages, isOwn) {
     if (messages.length === 0) return;
     this.#log.setAttribute('aria-live', 'off');
@@ -77,12 +82,12 @@ export class MessageLog {
     this.#append(entry, own, !own);
   }
 
-  /** A line about the room itself. @param {string} text */
+  /** Adds a line about the room itself. @param {string} text */
   note(text) {
     this.#addLine('note', text);
   }
 
-  /** A line across the log: the messages above are only on this page, the room does not have them any more. */
+  /** Adds a line across the log: the messages above it exist only on this page, and no longer in the room. */
   markRestart() {
     this.#addLine('restart', 'The room was restarted: its history starts here.');
   }

@@ -2,7 +2,7 @@ import { avatar } from './avatar.js';
 
 /** @typedef {{ id: string, name: string }} Visitor */
 
-/** The list of those who are in the room: oneself first, then by name. */
+/** The list of people in the room: oneself first, then by name. */
 export class People {
   /** @type {Map<string, Visitor>} */
   #visitors = new Map();
@@ -51,7 +51,7 @@ export class People {
     label.className = 'person-name';
     label.dir = 'auto';
     label.textContent = name;
-    label.title = name; // a long one is cut off
+    label.title = name; // long names are cut off in the list
     entry.append(avatar(name), label);
     if (id === this.#me) {
       const you = document.createElement('span');

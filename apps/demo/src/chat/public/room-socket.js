@@ -1,18 +1,18 @@
 /**
- * The connection to the room. It comes back by itself, later after each failure, and at once when the machine gets
- * its network back or the person looks at the page again.
+ * The connection to the room. It reconnects automatically: with a growing delay after each failure, and at once when
+ * the machine is online again or the person returns to the page.
  */
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
-/** The server has no room at the moment (the registered close code 1013): no reason to hurry. */
+/** The server is full at the moment (registered close code 1013): there is no reason to hurry. */
 const TRY_AGAIN_LATER = 1013;
 
 /**
  * @typedef {object} RoomSocketEvents
  * @property {() => void} opened
  * @property {(message: any) => void} received
- * @property {(why: { delayMs: number, full: boolean }) => void} waiting the connection is gone, and when it is tried again.
+ * @property {(why: { delayMs: number, full: boolean }) => void} waiting connection lost; next attempt in `delayMs`.
  */
 
 export class RoomSocket {
@@ -43,7 +43,7 @@ export class RoomSocket {
     socket.onclose = ({ code }) => this.#lost(code);
   }
 
-  /** Nothing more is heard of the connection, and it does not come back. */
+  /** Closes the connection for good: no more events follow. */
   close() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -56,7 +56,9 @@ export class RoomSocket {
     socket.close(1000);
   }
 
-  /** The room has answered: the next failure is the first one again. An open connection alone is not enough. */
+  /**
+   * Call it after the room has responded: the next failure counts as the first. An open connection alone is not enough.
+   */
   settled() {
     this.#failures = 0;
   }
@@ -73,7 +75,7 @@ export class RoomSocket {
     this.#socket = undefined;
     const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
     this.#failures += 1;
-    // Spread, so that a server that starts again is not called by all of its pages in one instant.
+    // Randomised, so that not all pages reconnect to a restarted server at the same moment.
     const delayMs = longest * (0.5 + Math.random() / 2);
     this.#timer = setTimeout(() => this.open(), delayMs);
     this.#events.waiting({ delayMs, full: code === TRY_AGAIN_LATER });
