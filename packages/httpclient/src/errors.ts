@@ -22,7 +22,8 @@ export const HTTPCLIENT_ERRORS = {
   },
   ERR_HTTPCLIENT_USAGE: { meaning: 'An option or argument is invalid; nothing was sent.' },
   ERR_HTTPCLIENT_URL: {
-    meaning: 'The URL is not absolute, has no host, or is ambiguous; nothing was sent.',
+    meaning:
+      'The URL is not absolute, has no host, or would be parsed differently than it is written; nothing was sent.',
   },
   ERR_HTTPCLIENT_SCHEME: { meaning: 'Only http and https URLs can be fetched.' },
 } as const satisfies Record<string, { meaning: string }>;

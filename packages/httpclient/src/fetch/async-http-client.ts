@@ -31,9 +31,9 @@ export interface AsyncHTTPClientOptions {
   /** Limit for the requests that wait for a connection. Default: 10,000; 0: no request waits. */
   readonly maxQueued?: number;
   /**
-   * How long an idle connection is kept for the next request, accurate to half a second; 0: no connection is reused.
-   * Default: 4 s, which is less than the 5 s after which common servers close theirs, so that a request rarely meets a
-   * connection that the server is closing.
+   * How long an idle connection is kept for the next request; it may be closed up to half a second later. 0: no
+   * connection is reused. Default: 4 s, which is less than the 5 s after which common servers close theirs, so that a
+   * request rarely meets a connection that the server is closing.
    */
   readonly idleTimeoutMs?: number;
   /** Limits for the response head and framing. Bodies are limited by `maxBodyBytes` of each request. */
@@ -196,7 +196,7 @@ export class AsyncHTTPClient {
     try {
       return await operation.run();
     } catch (error) {
-      // An error with a response needs no stack of the caller: `fetch` awaits this promise already.
+      // An error with a response is created within this chain of awaits, so its stack already names the caller.
       throw error instanceof HTTPClientError && error.response !== undefined ? error : withCallerStack(error);
     } finally {
       this.#operations.delete(operation);

@@ -252,7 +252,7 @@ export abstract class WebSocketHandler<Pattern extends string = string> extends 
     const chosen = this.selectSubprotocol(offered);
     reportRejection(chosen, this.#callbackFailed);
     if (chosen === undefined || offered.includes(chosen)) return chosen;
-    const detail = `selectSubprotocol: must return one of the offered subprotocols or undefined, got ${shownValue(chosen)}`;
+    const detail = `selectSubprotocol must return one of the offered subprotocols or undefined, got ${shownValue(chosen)}`;
     throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_SUBPROTOCOL', detail);
   }
 

@@ -259,7 +259,7 @@ export class FrameDecoder {
     const { maxMessageBytes } = this.#limits;
     const messageBytes = (this.#assembly?.length ?? 0) + head.payloadBytes;
     if (messageBytes > maxMessageBytes) {
-      const detail = `a message must have at most ${maxMessageBytes} bytes, got ${messageBytes} or more`;
+      const detail = `a message of ${messageBytes} bytes or more exceeds the limit of ${maxMessageBytes} bytes`;
       throw new WebSocketProtocolError('ERR_WEBSOCKET_MESSAGE_TOO_BIG', detail);
     }
   }
