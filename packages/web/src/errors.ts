@@ -108,7 +108,7 @@ export type Chunk = string | Uint8Array | JsonObject;
 export class Finish extends CodedError<'ERR_WEB_FINISH'> {
   override readonly name = 'Finish';
 
-  /** Written last, as by `RequestHandler.finish`. */
+  /** The last piece of the body, as in `RequestHandler.finish`. */
   readonly chunk: Chunk | undefined;
 
   constructor(chunk?: Chunk) {

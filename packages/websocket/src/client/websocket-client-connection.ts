@@ -29,7 +29,7 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
   readonly #inbox = new MessageInbox();
   readonly #connection: WebSocketConnection;
 
-  /** For `websocketConnect`. */
+  /** Called by `websocketConnect`. */
   constructor(stream: IOStream, settings: WebSocketSettings, selectedSubprotocol: string | undefined) {
     this.selectedSubprotocol = selectedSubprotocol;
     this.#connection = new WebSocketConnection(stream, 'client', this.#inbox, settings);

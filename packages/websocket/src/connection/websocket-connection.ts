@@ -386,7 +386,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#deadline.set(this.#settings.closeTimeoutMs);
   }
 
-  // ---- writing ----
+  // ---- helpers for writing ----
 
   #write(frame: Buffer): Promise<void> {
     const outcome = this.#writer.write(frame);

@@ -63,7 +63,7 @@ export class RoomSocket {
     this.#failures = 0;
   }
 
-  /** @param {object} message @returns whether there was a connection to send it on. */
+  /** @param {object} message @returns whether the connection was open, so that it was sent. */
   send(message) {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(JSON.stringify(message));
