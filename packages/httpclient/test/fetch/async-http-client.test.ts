@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { AsyncHTTPClient, HTTPClientError, HTTPRequest } from '../../src/index.ts';
 import { deferred, withClient, withNodeServer, withRawServer } from '../fixtures/servers.ts';
 
-/** Answers with what came, as JSON. */
+/** Responds with the request that it received, as JSON. */
 function mirror(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk) => chunks.push(chunk));
@@ -144,7 +144,7 @@ describe('AsyncHTTPClient', () => {
             before = produced;
             await new Promise((resolve) => setTimeout(resolve, 100));
           }
-          // What the kernel's buffers and ours take is some megabytes, not the sixty of the whole.
+          // The buffers of the kernel and our own take a few megabytes, not the sixty of the whole body.
           expect(produced).toBeLessThan(500);
           reading.resolve();
           expect((await answer).text()).toBe(String(1000 * chunk.length));

@@ -13,7 +13,7 @@ import {
 
 const OK = 'HTTP/1.1 200 OK\r\n';
 
-/** Fetches once from a server that answers with `bytes`, and returns why that failed. */
+/** Fetches once from a server that responds with `bytes`, and returns the error. */
 function failure(bytes: string, { end = true, options = {} } = {}): Promise<HTTPClientError> {
   return withRawServer(answering(bytes, { end }), ({ url }) =>
     withClient({}, async (client) => {
@@ -129,7 +129,7 @@ describe('AsyncHTTPClient with a hostile peer', () => {
   it('rejects with the reset when the peer resets midway [SH-10] [ATT-76]', () =>
     withRawServer(answering(`${OK}Content-Length: 10\r\n\r\nhello`), ({ url, sockets }) =>
       withClient({}, async (client) => {
-        // After the bytes are taken: libuv reports a reset that comes together with bytes as an orderly end.
+        // Only after the bytes were read: libuv reports a reset that arrives together with bytes as an orderly end.
         const onData = (): void => void setImmediate(() => sockets[0]?.resetAndDestroy());
         await expect(client.fetch(url, { onData })).rejects.toMatchObject({
           code: 'ERR_HTTPCLIENT_CLOSED',

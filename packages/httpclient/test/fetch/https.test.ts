@@ -62,7 +62,7 @@ describe('AsyncHTTPClient over TLS', () => {
     withSecureServer(identity, hello, ({ url }) =>
       withClient({}, async (client) => {
         expect((await client.fetch(url, { tls: { rejectUnauthorized: false } })).text()).toBe('hello');
-        // The connection that was not verified is there, idle, and must not answer this.
+        // The unverified connection is idle in the pool, and must not be used for this request.
         expect(client.idleCount).toBe(1);
         await expect(client.fetch(url)).rejects.toMatchObject({ code: 'ERR_HTTPCLIENT_CONNECT' });
       }),

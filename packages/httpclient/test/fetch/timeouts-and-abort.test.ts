@@ -12,7 +12,7 @@ import {
   withRawServer,
 } from '../fixtures/servers.ts';
 
-/** A resolver that never answers, until it is told to stop. */
+/** A resolver that never responds until it is aborted. */
 const silentResolver: Resolver = {
   resolve: (_, options) =>
     new Promise((__, reject) => {
@@ -20,7 +20,7 @@ const silentResolver: Resolver = {
     }),
 };
 
-/** A server that drips a byte of an endless body every few milliseconds. */
+/** A server that sends one byte of an endless body every few milliseconds. */
 function drip(socket: Socket): void {
   onHead(socket, () => {
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n');

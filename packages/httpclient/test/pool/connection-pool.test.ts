@@ -14,7 +14,7 @@ import {
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi';
 
-/** Starts `count` fetches of `url` with a path each. */
+/** Starts `count` fetches below `url`, each with its own path. */
 function fetchMany(client: AsyncHTTPClient, url: string, count: number): Promise<string[]> {
   return Promise.all(
     Array.from({ length: count }, async (_, index) => (await client.fetch(`${url}/${index}`)).text()),
@@ -206,7 +206,7 @@ describe('the connection pool', () => {
       ({ url }) =>
         withClient({ idleTimeoutMs: 50 }, async (client) => {
           await client.fetch(url);
-          // Not idempotent, so that it is not simply sent again.
+          // Not idempotent, so it is not sent again.
           expect((await client.fetch(url, { method: 'POST', body: '' })).text()).toBe('x');
         }),
     ));
@@ -229,7 +229,7 @@ describe('the connection pool', () => {
         let requests = 0;
         onHead(socket, () => {
           requests += 1;
-          // As a server that closes an idle connection just when the next request is on its way.
+          // Like a server that closes an idle connection just as the next request is on its way.
           if (count === 1 && requests === 2) socket.destroy();
           else socket.write(OK);
         });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AsyncHTTPClient, HTTPClientUsageError, HTTPRequest, type RequestOptions } from '../../src/index.ts';
 import { withClient, withNodeServer } from '../fixtures/servers.ts';
 
-/** Tries a fetch that must not make a connection, and returns why it was refused. */
+/** Tries a fetch that must not make a connection, and returns the error. */
 function refusal(path: string, options: RequestOptions = {}): Promise<HTTPClientUsageError> {
   return withNodeServer(
     (_, response) => response.end(),

@@ -16,7 +16,7 @@ const BEFORE = 'Sun, 06 Nov 1994 08:49:36 GMT';
 const AFTER = 'Sun, 06 Nov 1994 08:49:38 GMT';
 const NOW = Date.UTC(2026, 0, 1);
 const FUTURE = 'Thu, 31 Dec 2099 23:59:59 GMT';
-/** What `Date.parse` takes, and RFC 9110 §5.6.7 does not. */
+/** Dates that `Date.parse` accepts but RFC 9110 §5.6.7 does not. */
 const NO_HTTP_DATES = [
   '2099',
   '1',

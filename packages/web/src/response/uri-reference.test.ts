@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { uriReference } from './uri-reference.ts';
 
-/** RFC 3986, appendix A, without telling the schemes apart: components, each of its own characters. */
+/**
+ * The grammar of RFC 3986, appendix A, without distinguishing schemes: components, each with its own set of characters.
+ */
 const PCHAR = "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})";
 const URI_REFERENCE = new RegExp(
   `^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://(?:${PCHAR}|\\[[0-9A-Fa-f:.]+\\])*(?=[/?#]|$))?(?:${PCHAR}|/)*` +

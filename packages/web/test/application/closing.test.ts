@@ -181,7 +181,7 @@ describe('a peer that leaves', () => {
 
   const untilAborted = (signal: AbortSignal) =>
     new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-  /** Ways to pass the abort of a signal on. */
+  /** Ways to pass on the abort of a signal. */
   const passes: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
     'its reason': (signal) => untilAborted(signal).then(() => Promise.reject(signal.reason)),
     'an AbortError of Node': (signal) => delay(2 ** 30, undefined, { signal }),
@@ -225,7 +225,7 @@ describe('a peer that leaves', () => {
             expect(headerOf(received, 'Content-Type')).toBe('text/plain; charset=UTF-8');
             expect(bodyOf(received)).toBe('499: Client Closed Request\n');
             expect(received).not.toContain('X-Own');
-            // One record that everybody sees: of the access log if there is one.
+            // One visible record: that of the access log, if there is one.
             expect(log.records.filter(({ level }) => level !== 'debug').map(({ level }) => level)).toEqual([
               'info',
             ]);
@@ -336,7 +336,7 @@ describe('a peer that leaves', () => {
         this.write(`${this.request.body.length} bytes`);
       }
     }
-    /** Holds the body back after its first piece, until the end has been noticed. */
+    /** Holds back the body after its first piece, until the end of the connection was noticed. */
     class Holding extends Application {
       override startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
         const task = super.startRequest(exchange);

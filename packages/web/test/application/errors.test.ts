@@ -69,7 +69,7 @@ describe('an error of a handler', () => {
         '403 Refused: no: GET /?s=403&m=no (127.0.0.1) (9 times within 60 s)',
         '404 Refused: none: GET /?s=404&m=none (127.0.0.1) (2 times within 60 s)',
       ]);
-      // The server's own faults are not counted together, nor does a flood hide them.
+      // Errors of the server are not counted together, and a flood of others does not hide them.
       for (let i = 0; i < 2; i += 1) await ask(port, '/?s=503&m=full');
       expect(log.records).toHaveLength(6);
       await ask(port, '/?s=403&m=last');

@@ -9,7 +9,7 @@ import {
 import { ask, bodyOf, converse, statusOf } from '../fixtures/raw-client.ts';
 import { withApp } from '../fixtures/running-application.ts';
 
-/** Posts a body and gives the answer. */
+/** Posts a body and returns the response. */
 function post(
   port: number,
   body: string,
@@ -27,7 +27,7 @@ function post(
   return converse(port, [...head, `Content-Length: ${body.length}`, '', body].join('\r\n'));
 }
 
-/** A handler that answers with what `read` finds, as JSON. */
+/** A handler that responds with the result of `read`, as JSON. */
 function reader(read: (handler: RequestHandler) => unknown): HandlerClass {
   return class extends RequestHandler {
     override get(): void {

@@ -28,7 +28,7 @@ const FAILURES: readonly [string, () => PromiseLike<void>][] = [
   ],
 ];
 
-/** Resolves when this many errors are logged, and gives them. */
+/** Resolves to the logged errors when there are this many. */
 async function errorsOf({ log }: Running, count = 1): Promise<readonly unknown[]> {
   const errors = () => log.records.filter(({ level }) => level === 'error').map(({ error }) => error);
   while (errors().length < count) await new Promise((resolve) => setImmediate(resolve));
@@ -65,7 +65,7 @@ describe('RequestHandler, awaiting any thenable', () => {
       let calls = 0;
       class Fails extends (step === 'dataReceived' ? Streams : Works) {}
       const original = Works.prototype[step] as (this: RequestHandler, argument: never) => unknown;
-      // Making the error page sets the default headers and finishes again.
+      // Writing the error page sets the default headers and finishes again.
       Object.assign(Fails.prototype, {
         [step](this: RequestHandler, argument: never): unknown {
           calls += 1;

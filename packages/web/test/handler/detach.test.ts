@@ -3,7 +3,7 @@ import { RequestHandler } from '../../src/index.ts';
 import { ask, converse, RawClient, requestText, statusOf } from '../fixtures/raw-client.ts';
 import { withApp } from '../fixtures/running-application.ts';
 
-/** Speaks a protocol of its own after the head, as the WebSocket handler does. */
+/** Uses a protocol of its own after the request head, like the WebSocket handler. */
 class Upgrades extends RequestHandler {
   static finished = 0;
 

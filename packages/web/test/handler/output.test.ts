@@ -12,7 +12,7 @@ import {
 } from '../fixtures/raw-client.ts';
 import { type Running, withApp } from '../fixtures/running-application.ts';
 
-/** Serves one handler whose `get` is given. */
+/** Serves one handler with the given `get`. */
 function withGet(
   get: (handler: RequestHandler) => void | Promise<void>,
   test: (running: Running) => Promise<void>,
@@ -363,7 +363,7 @@ describe('flush', () => {
         const client = await RawClient.connect(port);
         client.socket.pause();
         client.send(requestText('/', 'GET', 'Connection: close'));
-        // The writer stands still once the sockets' own buffers are full.
+        // The writer stops once the socket buffers are full.
         let before = -1;
         while (before !== written || written === 0) {
           before = written;

@@ -11,7 +11,7 @@ import {
 } from '../fixtures/raw-client.ts';
 import { withApp } from '../fixtures/running-application.ts';
 
-/** Writes down what is called, in order. */
+/** Records the calls, in order. */
 const calls: string[] = [];
 
 class Recorder extends RequestHandler {

@@ -16,7 +16,7 @@ const BEFORE = 'Mon, 03 Feb 2020 04:05:05 GMT';
 const AFTER = 'Mon, 03 Feb 2020 04:05:07 GMT';
 const LONG = 'x'.repeat(1_024);
 
-/** Serves one handler whose `get` is given. */
+/** Serves one handler with the given `get`. */
 function withGet(
   get: (handler: RequestHandler) => void | Promise<void>,
   test: (running: Running) => Promise<void>,
@@ -187,7 +187,7 @@ describe('checkPreconditions', () => {
     }
   }
 
-  /** Sends each request, and gives its status. One that is not a 204 must not have acted. */
+  /** Sends each request and returns its status. Only a request with a 204 may have changed anything. */
   async function statuses(
     method: string,
     current: CurrentValidators,

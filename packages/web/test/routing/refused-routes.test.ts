@@ -28,7 +28,7 @@ class Capitals extends RequestHandler {
   GET(): void {}
 }
 
-/** Routes whose types do not matter, since it is the run time that refuses them. */
+/** Routes without type checking, since they are to be refused at run time. */
 const make = (routes: unknown) => new Application(routes as RouteSpec[]);
 const handle = (handler: unknown, init?: object) => make([['/', handler, init]]);
 
@@ -211,7 +211,7 @@ describe('a class is taken as a handler', () => {
     }
   }
 
-  /** Has its folder from elsewhere. */
+  /** Gets its folder from elsewhere. */
   class Files extends StaticFileHandler {
     override initialize(): void {
       super.initialize({ path: folder });

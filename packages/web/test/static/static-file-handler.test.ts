@@ -9,7 +9,7 @@ import { withApp } from '../fixtures/running-application.ts';
 
 const CHANGED = new Date('2020-02-03T04:05:06Z');
 const CHANGED_TEXT = 'Mon, 03 Feb 2020 04:05:06 GMT';
-/** Before any date that a lenient reader makes of `1` or `Nov 6`. */
+/** Earlier than any date that a lenient parser would read from `1` or `Nov 6`. */
 const OLD = new Date('1990-01-01T00:00:00Z');
 const BIG_BYTES = 8 * 1024 * 1024;
 
@@ -160,7 +160,7 @@ describe('StaticFileHandler', () => {
       expect(bodyOf(await ask(port, '/dir/'))).toBe('dir index');
       const redirect = await ask(port, '/dir?x=1');
       expect([statusOf(redirect), headerOf(redirect, 'Location')]).toEqual([301, '/dir/?x=1']);
-      // Some clients send in a query what no URI has.
+      // Some clients send characters in a query that a URI must not contain.
       const quoted = await ask(port, '/dir?x="[1]"|%zz');
       expect(headerOf(quoted, 'Location')).toBe('/dir/?x=%22%5B1%5D%22%7C%25zz');
       expect(statusOf(await ask(port, '/empty/'))).toBe(404);
@@ -235,7 +235,7 @@ describe('StaticFileHandler', () => {
           undefined,
           false,
         ]);
-        // Strong comparison: the tag of a file is weak, and so never matches.
+        // Strong comparison: the tag of a file is weak, so it never matches.
         expect(statusOf(await get(`If-Match: ${tag}`))).toBe(412);
         expect(statusOf(await get('If-Match: *'))).toBe(200);
         expect(statusOf(await get('If-Unmodified-Since: Mon, 03 Feb 2020 04:05:05 GMT'))).toBe(412);
@@ -354,7 +354,7 @@ describe('StaticFileHandler', () => {
   });
 });
 
-/** How many files below a folder this process has open; none where the system does not tell. */
+/** The number of files below a folder that this process has open; none if the system does not show it. */
 async function openBelow(below: string): Promise<number> {
   if (process.platform !== 'linux') return 0;
   const { readlink } = await import('node:fs/promises');

@@ -31,7 +31,7 @@ describe('endOfWholeCharacters', () => {
     let sequences: number[][] = [[]];
     let disagreements = 0;
     for (let length = 1; length <= 4; length += 1) {
-      // What cannot become valid any more need not be made longer.
+      // Bytes that can no longer become valid need not be extended.
       const open = sequences.filter((each) => canBecomeValid(Uint8Array.from(each)));
       sequences = open.flatMap((each) => telling.map((byte) => [...each, byte]));
       for (const sequence of sequences) {

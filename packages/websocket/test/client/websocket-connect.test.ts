@@ -252,13 +252,13 @@ describe('WebSocketClientConnection', () => {
     }));
 });
 
-/** Servers that say exactly what a test wants. */
+/** Servers that send exactly what a test wants. */
 describe('websocketConnect, to a server of the test', () => {
   let server: Server;
   let url: string;
   const sockets: Socket[] = [];
   let answer: (socket: Socket, request: string) => void;
-  /** The nonce whose answer is {@link ACCEPT}, and then masking keys of ones. */
+  /** The nonce whose Sec-WebSocket-Accept is {@link ACCEPT}, and then masking keys of ones. */
   const nonce = Buffer.from('the sample nonce');
   const randomBytes = (length: number) => (length === 16 ? nonce : new Uint8Array(length).fill(1));
   const connect = (options: WebSocketConnectOptions = {}) =>
@@ -366,7 +366,7 @@ describe('websocketConnect, to a server of the test', () => {
     const connection = await connect();
     expect(await connection.readMessage()).toBeNull();
     expect([connection.closeCode, connection.closeError]).toEqual([1006, expect.any(WebSocketProtocolError)]);
-    // Masked with ones: the code of the close frame stands behind its head.
+    // Masked with ones: the code of the close frame follows its head.
     expect((received[6] ?? 0) ^ 1).toBe(code >> 8);
     expect((received[7] ?? 0) ^ 1).toBe(code & 0xff);
   });

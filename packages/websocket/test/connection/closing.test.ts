@@ -67,7 +67,7 @@ describe('WebSocketHandler, closing', () => {
       handler.close(4999, 'a second close does nothing');
       expect(handler.isOpen).toBe(false);
       expect(await client.frame()).toBe(frame);
-      // Dropped, as browsers do: we have begun to close.
+      // Discarded, as in browsers, because our side has started to close.
       client.send(encodeMessage('late', MASK), encodePing('late', MASK), encodeClose(3000, 'echo', MASK));
       expect(await client.untilEnd()).toHaveLength(1);
       await until(() => handler.closes > 0);

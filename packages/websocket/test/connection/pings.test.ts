@@ -12,7 +12,7 @@ import { encodeMessage, encodePong } from '../../src/protocol/index.ts';
 import { MASK } from '../fixtures/raw-client.ts';
 import { until } from '../fixtures/running-application.ts';
 
-/** Hears a connection; a message is held while `held` is a promise. */
+/** Records the events of a connection; messages are held back while `held` is a promise. */
 class Listener implements WebSocketDelegate {
   closes = 0;
   held: Promise<void> | undefined;

@@ -19,7 +19,7 @@ describe('an open WebSocket', () => {
         continue;
       }
       const client = await RawClient.open(Number(port));
-      // The process has every occasion to leave meanwhile.
+      // In this time, nothing else would keep the process alive.
       await new Promise((resolve) => setTimeout(resolve, 300));
       client.send(encodeMessage('still here', MASK), encodeClose(1000, '', MASK));
       await client.untilEnd();

@@ -21,7 +21,7 @@ class Lenient extends RecordingHandler {
   }
 }
 
-/** A client that reads nothing after the handshake, and the handler that it has. */
+/** A client that reads nothing after the handshake, and the handler of its connection. */
 async function openDeaf(port: number): Promise<{ client: RawClient; handler: RecordingHandler }> {
   const client = await RawClient.open(port);
   client.socket.pause();
@@ -59,13 +59,13 @@ describe('a peer that does not read', () => {
       const writes: Promise<void>[] = [];
       while (handler.isOpen) {
         writes.push(handler.writeMessage(new Uint8Array(MIB)));
-        // Time enough for what the kernel still takes, of which one turn sends no more than its budget.
+        // Enough time for what the kernel still accepts; one loop iteration sends only up to its budget.
         for (let turns = 0; turns < 8; turns += 1) await turn();
       }
       const outcomes = await Promise.allSettled(writes);
       const codes = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'sent'));
       expect(codes.at(-1)).toBe('ERR_WEBSOCKET_QUEUE_FULL');
-      // What had been queued and could not leave any more.
+      // The bytes that were queued and could not be sent any more.
       expect(codes.at(-2)).toBe('ERR_WEBSOCKET_CLOSED');
       await until(() => handler.closes > 0);
       expect([handler.closes, handler.closeCode, handler.queuedBytes]).toEqual([1, 1006, 0]);
@@ -104,7 +104,7 @@ describe('a peer that does not read', () => {
   it('gets the last pong only, once it reads again: a flood of pings costs no memory [WS-13, ATT-32]', () =>
     withApp([['/', RecordingHandler]], async ({ port }) => {
       const { client, handler } = await openDeaf(port);
-      // Enough that the kernel's buffers are full.
+      // Enough to fill the buffers of the kernel.
       for (let i = 0; i < 12; i += 1) {
         handler.sendFrame(encodeMessage(new Uint8Array(MIB)));
         await turn();

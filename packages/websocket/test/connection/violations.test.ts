@@ -19,7 +19,7 @@ const TEN_MIB = 10 * 1024 * 1024;
 
 const served = (use: (running: Running) => Promise<void>) => withApp([['/', RecordingHandler]], use);
 
-/** A masked close frame with any payload, right or wrong. */
+/** A masked close frame with any payload, valid or not. */
 const closeWith = (...payload: readonly number[]) =>
   encodeFrame(OPCODES.close, Uint8Array.from(payload), masked);
 

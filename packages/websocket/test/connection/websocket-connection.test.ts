@@ -7,7 +7,7 @@ import { encodeClose } from '../../src/protocol/index.ts';
 import { MASK } from '../fixtures/raw-client.ts';
 import { until } from '../fixtures/running-application.ts';
 
-/** A connection that nobody listens to, and the other end of its stream. */
+/** A connection without a real delegate, and the other end of its stream. */
 function open(role: 'client' | 'server') {
   const [near, far] = memoryPair();
   const heard = { closes: 0 };
@@ -36,7 +36,7 @@ describe('WebSocketConnection', () => {
     void peer.write(encodeClose(1001, 'moving'));
     peer.endWrite();
     await until(() => connection.closeCode === 1001);
-    // The end comes behind the close frame, and finds most of the message still here.
+    // The end of the stream follows the close frame, while most of the message is still queued here.
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(connection.queuedBytes).toBeGreaterThan(0);
     const received = await peer.readUntilClose();

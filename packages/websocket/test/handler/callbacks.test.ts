@@ -12,7 +12,7 @@ beforeEach(() => RecordingHandler.reset());
 
 const broken = new Error('a bug');
 
-/** Something that a test lets go on. */
+/** A promise that a test resolves. */
 function gate(): { readonly opened: Promise<void>; open(): void } {
   let open: () => void = () => {};
   const opened = new Promise<void>((resolve) => {
@@ -126,7 +126,7 @@ describe('WebSocketHandler, calling back', () => {
       const frame = encodeMessage(new Uint8Array(64 * 1024), MASK);
       for (let i = 0; i < 1000; i += 1) client.send(frame);
       let before = -1;
-      // 64 MB do not fit into the sockets' buffers: the sender's queue stops shrinking.
+      // 64 MB do not fit into the socket buffers, so the queue of the sender stops shrinking.
       while (before !== client.socket.writableLength) {
         before = client.socket.writableLength;
         await new Promise((resolve) => setTimeout(resolve, 100));
@@ -336,7 +336,7 @@ describe('WebSocketHandler, calling back', () => {
       for (let connection = 0; connection < 2; connection += 1) {
         const some = ['now', 'later', 'now'].map((text) => encodeMessage(text, MASK));
         const all = Buffer.concat([encodePing('', MASK), ...some, encodePing('', MASK), ...some]);
-        // The first come together with the handshake.
+        // The first ones arrive together with the handshake.
         const client = await RawClient.ask(port, `${upgradeText('/')}${all.toString('latin1')}`);
         await client.frame(8);
         client.send(all);
@@ -388,7 +388,7 @@ describe('WebSocketHandler, calling back', () => {
         'text half a \ufffd pair',
       ]);
       const refused = [undefined, null, 5, true, () => {}, new Map(), new ArrayBuffer(2), new Uint16Array(2)];
-      // Neither does the compiler let them pass.
+      // The compiler refuses them too.
       const compiled = [
         // @ts-expect-error: it was not awaited.
         () => handler.writeMessage(Promise.resolve('x')),
@@ -417,7 +417,7 @@ function failedFuture(error: Error): Future<void> {
   return future;
 }
 
-/** Of another library, and badly made: it calls back twice. */
+/** A broken thenable of another library: it calls back twice. */
 function brokenThenable(): object {
   const then = (_: unknown, fail: (error: unknown) => void): void => {
     fail(broken);

@@ -12,7 +12,7 @@ const VERSION_AND_KEY = { 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': KE
 
 beforeEach(() => RecordingHandler.reset());
 
-/** Answers of one application, each to a connection of its own. */
+/** Responses of one application, each on a connection of its own. */
 async function answerTo(handler: typeof RecordingHandler, text: string): Promise<RawClient> {
   let answer: RawClient | undefined;
   await withApp([['/', handler]], async ({ port }) => {
@@ -150,7 +150,7 @@ describe('WebSocketHandler, opening', () => {
       for (const [at, { status, type, body }] of refusals.entries()) {
         expect([status, type, body]).toEqual([403, 'text/plain; charset=UTF-8', `${expected[at]}\n`]);
       }
-      // Strangers can cause it: the first of a minute is written, and the others are counted.
+      // Anyone can cause it: the first one per minute is logged, and the others are counted.
       expect(log.problems.map(({ message }) => message)).toEqual([`refused a WebSocket: ${expected[0]}`]);
     });
   });

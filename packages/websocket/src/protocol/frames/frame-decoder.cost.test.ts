@@ -4,12 +4,12 @@ import { encodeFrame, encodeFrameHead, encodeMessage } from './frame-encoder.ts'
 import { OPCODES } from './frame-head.ts';
 
 /**
- * A hundred times the bytes take a hundred times the time if it is linear, ten thousand times if it is quadratic. Caches
- * and collections of garbage make the large input slower still, so that most of the room is there.
+ * A hundred times the bytes take a hundred times the time if decoding is linear, and ten thousand times if it is
+ * quadratic. Caches and garbage collection slow the large input further, so the limit leaves room for them.
  */
 const TIMES_AT_MOST = 4_000;
 
-/** The best of several runs, which other work on the machine disturbs least. */
+/** The fastest of several runs, which other work on the machine disturbs least. */
 function fastestMs(run: () => void): number {
   let fastest = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 5; i += 1) {

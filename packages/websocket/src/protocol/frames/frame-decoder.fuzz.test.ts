@@ -3,7 +3,7 @@ import { decodeLog } from '../../../testdata/pump-decoder.ts';
 import { encodeClose, encodeFrame, encodeMessage, encodePing, encodePong } from './frame-encoder.ts';
 import { OPCODES, type WebSocketRole } from './frame-head.ts';
 
-/** A small generator with a seed (mulberry32), so that a failure can be played again. */
+/** A small seeded random generator (mulberry32), so that a failure can be reproduced. */
 function randomFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -28,7 +28,7 @@ function randomBytes(random: Random, length: number): Buffer {
   return Buffer.from(Array.from({ length }, () => random(256)));
 }
 
-/** A legal conversation and the log that it must give. */
+/** A valid sequence of frames, and the log that decoding it must produce. */
 function conversation(random: Random, role: WebSocketRole): { wire: Buffer; log: string[] } {
   const key = () => (role === 'server' ? randomBytes(random, 4) : undefined);
   const frames: Buffer[] = [];
@@ -102,6 +102,6 @@ describe('FrameDecoder, with seeded random input', () => {
       expect(cut, `seed ${seed}`).toEqual(whole);
       if (whole.at(-1)?.startsWith('error') === true) errors += 1;
     }
-    expect(errors).toBeGreaterThan(500); // Else the damage would not be worth its name.
+    expect(errors).toBeGreaterThan(500); // Otherwise the inputs would not be damaged enough.
   });
 });

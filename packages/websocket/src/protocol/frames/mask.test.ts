@@ -3,7 +3,7 @@ import { applyMask, isAsciiLanes, maskInto } from './mask.ts';
 
 const KEY = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
 
-/** RFC 6455 §5.3, as it is written there. */
+/** The algorithm exactly as RFC 6455 §5.3 describes it. */
 function maskByTheBook(payload: Uint8Array, offset = 0): number[] {
   return Array.from(payload, (octet, i) => octet ^ (KEY[(i + offset) % 4] as number));
 }
