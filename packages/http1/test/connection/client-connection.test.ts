@@ -335,13 +335,15 @@ describe('requestUpgrade', () => {
     await stream.waitClosed();
   });
 
-  it('closes the stream when it is aborted, or when the request cannot be', async () => {
-    for (const [given, signal, error] of [
-      [request, AbortSignal.abort(new Error('enough')), { message: 'enough' }],
-      [{ ...request, target: 'a b' }, undefined, { code: 'ERR_HTTP1_USAGE' }],
+  it('closes the stream if it is aborted, or if the request or an option is invalid', async () => {
+    for (const [given, options, error] of [
+      [request, { signal: AbortSignal.abort(new Error('enough')) }, { message: 'enough' }],
+      [{ ...request, target: 'a b' }, {}, { code: 'ERR_HTTP1_USAGE' }],
+      [request, { limits: { maxHeaders: -1 } }, { code: 'ERR_HTTP1_LIMIT' }],
+      [request, { zzz: 1 } as object, { code: 'ERR_HTTP_USAGE' }],
     ] as const) {
       const stream = new IOStream(memoryPair()[0]);
-      const asked = requestUpgrade(stream, given, signal === undefined ? {} : { signal });
+      const asked = requestUpgrade(stream, given, options);
       await expect(asked).rejects.toMatchObject(error);
       await stream.waitClosed();
     }

@@ -32,9 +32,9 @@ export interface UpgradeResult {
  * Asks the server on a new stream to switch protocols, and returns the stream if it agrees (RFC 9110 §7.8). The caller
  * must check that the server switched to the right protocol.
  *
- * @throws Http1UsageError if the request head must not be sent; HTTPUsageError if an option is unknown;
- *   Http1ProtocolError if the response is not valid HTTP; HTTPClosedError if the connection ends; the reason of
- *   `signal`. In each case, the stream is closed.
+ * @throws Http1UsageError if the request head must not be sent or a limit is invalid; HTTPUsageError if an option is
+ *   unknown; Http1ProtocolError if the response is not valid HTTP; HTTPClosedError if the connection ends; the reason
+ *   of `signal`. In each case, the stream is closed.
  */
 export function requestUpgrade(
   stream: IOStream,
@@ -43,14 +43,11 @@ export function requestUpgrade(
 ): Promise<UpgradeResult> {
   const { limits, signal } = options;
   return new Promise<UpgradeResult>((resolve, reject) => {
-    const problem = optionsProblem(options, UPGRADE_OPTIONS);
-    if (problem !== undefined) {
-      stream.close();
-      throw new HTTPUsageError(`requestUpgrade: ${problem}`);
-    }
-    const connection = new ClientConnection(stream, limits === undefined ? {} : { limits });
     let stopListening: (() => void) | undefined;
     try {
+      const problem = optionsProblem(options, UPGRADE_OPTIONS);
+      if (problem !== undefined) throw new HTTPUsageError(`requestUpgrade: ${problem}`);
+      const connection = new ClientConnection(stream, limits === undefined ? {} : { limits });
       signal?.throwIfAborted();
       const delegate = {
         headersReceived(head: ResponseHead): void {
