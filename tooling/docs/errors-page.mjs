@@ -7,10 +7,11 @@ const INTRODUCTION = `# Errors
 
 Generated from the tables in the sources by \`pnpm docs:errors\`; do not edit.
 
-Match on the \`code\` of an error. Its message is for people, and its wording may change in any release. The class says
-whose move it is: \`…ProtocolError\` the peer's, \`…UsageError\` the caller's; \`…ClosedError\`, \`…TimeoutError\` and
-\`…LimitError\` say that something ended, took too long or grew too large. What the operating system refuses is a
-\`SystemError\` with the system's own code, such as \`EADDRINUSE\`.
+Tell errors apart by their \`code\`. The message is for people, and its wording may change in any release. The class
+says what kind of problem it is: \`…ProtocolError\` means that the peer broke a rule, and \`…UsageError\` that the
+caller made a mistake. \`…ClosedError\`, \`…TimeoutError\` and \`…LimitError\` mean that something ended, took too
+long or grew too large. Errors of the operating system are a \`SystemError\` with the code of the system, such as
+\`EADDRINUSE\`.
 `;
 
 /**

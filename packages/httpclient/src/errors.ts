@@ -4,28 +4,38 @@ import type { HTTPResponse } from './response/http-response.ts';
 
 /** The ways in which a fetch can fail. `cause` is the original error of the system, TLS or HTTP/1.1. */
 export const HTTPCLIENT_ERRORS = {
-  ERR_HTTPCLIENT_STATUS: { meaning: 'The status of the response is not 2xx; see `response`.' },
+  ERR_HTTPCLIENT_STATUS: {
+    meaning:
+      'The status of the response is not 2xx; see `response`, or pass `raiseError: false` to get it without an error.',
+  },
   ERR_HTTPCLIENT_TIMEOUT: {
     meaning: 'The request took longer than allowed; `phase` says in which phase it was.',
   },
-  ERR_HTTPCLIENT_CONNECT: { meaning: 'No connection could be made: name, network or TLS; see `cause`.' },
-  ERR_HTTPCLIENT_CLOSED: { meaning: 'The connection ended before the response was complete; see `cause`.' },
-  ERR_HTTPCLIENT_BAD_RESPONSE: {
-    meaning: 'The response is not valid HTTP/1.1, or exceeds a limit; see `cause`.',
+  ERR_HTTPCLIENT_CONNECT: {
+    meaning: 'No connection could be made, because of the host name, the network or TLS; see the `cause`.',
   },
-  ERR_HTTPCLIENT_BODY_TOO_LARGE: { meaning: 'The body of the response is larger than `maxBodyBytes`.' },
+  ERR_HTTPCLIENT_CLOSED: {
+    meaning: 'The connection ended before the response was complete; see the `cause`.',
+  },
+  ERR_HTTPCLIENT_BAD_RESPONSE: {
+    meaning: 'The response is not valid HTTP/1.1, or exceeds a limit; see the `cause`.',
+  },
+  ERR_HTTPCLIENT_BODY_TOO_LARGE: {
+    meaning: 'The body of the response is larger than `maxBodyBytes`; raise the limit to accept it.',
+  },
   ERR_HTTPCLIENT_QUEUE_FULL: {
-    meaning: 'The queue for connections is full: `maxQueued` requests are waiting.',
+    meaning:
+      '`maxQueued` requests are already waiting for a connection; wait for responses before you send more requests.',
   },
   ERR_HTTPCLIENT_STOPPED: {
     meaning: 'The client was closed before the call, or before the response was complete.',
   },
-  ERR_HTTPCLIENT_USAGE: { meaning: 'An option or argument is invalid; nothing was sent.' },
+  ERR_HTTPCLIENT_USAGE: { meaning: 'An option or argument is invalid; nothing was sent. See the message.' },
   ERR_HTTPCLIENT_URL: {
     meaning:
       'The URL is not absolute, has no host, or would be parsed differently than it is written; nothing was sent.',
   },
-  ERR_HTTPCLIENT_SCHEME: { meaning: 'Only http and https URLs can be fetched.' },
+  ERR_HTTPCLIENT_SCHEME: { meaning: 'The scheme of the URL is not http or https; nothing was sent.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type HTTPClientErrorCode = keyof typeof HTTPCLIENT_ERRORS;

@@ -4,21 +4,46 @@ import { CodedError } from './errors.ts';
  * The errors that this package detects itself, with their meaning. A failed system call throws a `SystemError` instead.
  */
 export const LOOP_ERRORS = {
-  ERR_LOOP_NOT_SUPPORTED: { meaning: 'The call needs the native backend, but the portable one is in use.' },
-  ERR_LOOP_BACKEND: { meaning: 'LANDSPOUT_BACKEND names a backend that does not exist or is not available.' },
-  ERR_LOOP_USAGE: { meaning: 'An argument is invalid, or the call is not possible now.' },
-  ERR_LOOP_ALREADY_REGISTERED: { meaning: 'The socket or descriptor already has a handler.' },
-  ERR_LOOP_NOT_REGISTERED: { meaning: 'The socket or descriptor has no handler.' },
-  ERR_LOOP_CLOSED: { meaning: 'The loop, selector or socket was closed before the call.' },
-  ERR_LOOP_RUNNING: { meaning: 'A running loop was started again or closed.' },
-  ERR_LOOP_NOT_RUNNING: { meaning: 'stop was called on a loop that is not running.' },
-  ERR_LOOP_STOPPED: { meaning: 'The loop was stopped before run had a result.' },
-  ERR_LOOP_TIMEOUT: { meaning: 'The timeout set by the caller has passed.' },
-  ERR_SELECTOR_EMPTY: { meaning: 'A selector without an open socket was asked to wait without a timeout.' },
-  ERR_LOCK_NOT_HELD: { meaning: 'A lock or bounded semaphore was released more often than acquired.' },
-  ERR_QUEUE_FULL: { meaning: 'putNowait was called while the queue was full.' },
-  ERR_QUEUE_EMPTY: { meaning: 'getNowait was called while the queue was empty.' },
-  ERR_QUEUE_TASK_DONE: { meaning: 'taskDone was called more often than items were put.' },
+  ERR_LOOP_NOT_SUPPORTED: {
+    meaning:
+      'The call needs the native backend, but the portable one is in use; `backendReason` of the loop says why.',
+  },
+  ERR_LOOP_BACKEND: {
+    meaning:
+      'LANDSPOUT_BACKEND names an unknown or unavailable backend; set it to native or portable, or unset it.',
+  },
+  ERR_LOOP_USAGE: { meaning: 'An argument is invalid, or the call is not possible now; see the message.' },
+  ERR_LOOP_ALREADY_REGISTERED: {
+    meaning:
+      'A handler or selector already watches the socket or descriptor; change that one, or remove it first.',
+  },
+  ERR_LOOP_NOT_REGISTERED: { meaning: 'The socket or descriptor has no handler; register one first.' },
+  ERR_LOOP_CLOSED: {
+    meaning: 'The loop, selector or socket was closed before or during the call; create a new one.',
+  },
+  ERR_LOOP_RUNNING: { meaning: 'A running loop was started again or closed; stop it first.' },
+  ERR_LOOP_NOT_RUNNING: { meaning: '`stop` was called, but neither `start` nor `run` is in progress.' },
+  ERR_LOOP_STOPPED: {
+    meaning: 'The loop was stopped before `run` had a result; the signal passed to its function was aborted.',
+  },
+  ERR_LOOP_TIMEOUT: {
+    meaning: 'A wait took longer than the caller allowed; what it waited for may still be in progress.',
+  },
+  ERR_SELECTOR_EMPTY: {
+    meaning:
+      'A selector without an open socket was asked to wait without a timeout; register a socket, or pass a timeout.',
+  },
+  ERR_LOCK_NOT_HELD: {
+    meaning:
+      'A lock or bounded semaphore was released more often than it was acquired; release it once for each acquire.',
+  },
+  ERR_QUEUE_FULL: {
+    meaning: '`putNowait` was called while the queue was full; `put` waits until it has room.',
+  },
+  ERR_QUEUE_EMPTY: { meaning: '`getNowait` was called while the queue was empty; `get` waits for an item.' },
+  ERR_QUEUE_TASK_DONE: {
+    meaning: '`taskDone` was called more often than items were put; call it once for each item taken.',
+  },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type LoopErrorCode = keyof typeof LOOP_ERRORS;

@@ -3,23 +3,41 @@ import { ArgumentChecks, CodedError, type SystemError, shownText } from '@landsp
 /** The errors that a stream raises itself. An error of the system or of TLS is the `cause`. */
 export const STREAM_ERRORS = {
   ERR_STREAM_CLOSED: {
-    meaning: 'The stream ended or was closed before the operation was complete; see the `cause`.',
+    meaning:
+      'The stream ended or was closed before the operation was complete; `cause` says why, unless the end was orderly.',
   },
   ERR_STREAM_BUSY: {
-    meaning: 'Another read is pending, or a consumer is set: a stream has one reader at a time.',
+    meaning:
+      'Another read is pending, or a consumer is set: a stream has one reader at a time. Wait for that read.',
   },
   ERR_STREAM_UNSATISFIABLE: {
-    meaning: 'The read was not satisfied within the allowed number of bytes.',
+    meaning:
+      'The read was not satisfied within `maxBytes`; the stream was closed. Raise the limit if such input is valid.',
   },
-  ERR_STREAM_READ_BUFFER_FULL: { meaning: 'The peer sent more bytes than the read buffer may hold.' },
-  ERR_STREAM_WRITE_BUFFER_FULL: { meaning: 'The peer reads too slowly, and the write buffer is full.' },
-  ERR_STREAM_USAGE: { meaning: 'An argument is invalid, or the call is not allowed in the current state.' },
-  ERR_STREAM_TIMEOUT: { meaning: 'Connecting or the handshake took longer than allowed.' },
+  ERR_STREAM_READ_BUFFER_FULL: {
+    meaning:
+      'The pending read needs more than `maxReadBufferBytes`; the stream was closed. Read less, or raise the limit.',
+  },
+  ERR_STREAM_WRITE_BUFFER_FULL: {
+    meaning:
+      'The peer reads too slowly, and the write buffer is full; wait for the promise of a write before you write more.',
+  },
+  ERR_STREAM_USAGE: {
+    meaning: 'An argument is invalid, or the call is not allowed in the current state; see the message.',
+  },
+  ERR_STREAM_TIMEOUT: {
+    meaning: 'Connecting or the TLS handshake took longer than allowed; the connection was closed.',
+  },
   ERR_STREAM_TLS: {
     meaning: 'The TLS handshake failed, or its certificates or options are invalid; see the `cause`.',
   },
-  ERR_STREAM_TRUNCATED: { meaning: 'The peer ended the stream in the middle of a record.' },
-  ERR_STREAM_FILE_CHANGED: { meaning: 'A file ended before all of the requested bytes were sent.' },
+  ERR_STREAM_TRUNCATED: {
+    meaning: 'The peer ended the stream in the middle of a record; the bytes received can still be read.',
+  },
+  ERR_STREAM_FILE_CHANGED: {
+    meaning:
+      'A file ended before all of the requested bytes were sent; do not shorten files that are being sent.',
+  },
   ERR_STREAM_FILE_UNREADABLE: { meaning: 'A file to be sent could not be read; see the `cause`.' },
   ERR_STREAM_RESOLVE: { meaning: 'The host name could not be resolved; see the `cause`.' },
 } as const satisfies Record<string, { meaning: string }>;
@@ -74,10 +92,12 @@ export class StreamConnectError extends CodedError<'ERR_STREAM_RESOLVE' | 'ERR_S
 /** The errors about sockets that a service manager passes to a process. */
 export const LISTEN_ERRORS = {
   ERR_LISTEN_NOT_ACTIVATED: {
-    meaning: 'No service manager passed sockets to this process, or all of them have been taken.',
+    meaning:
+      'No service manager passed sockets to this process, or all are taken; without one, listen on a port.',
   },
   ERR_LISTEN_ACTIVATION: {
-    meaning: 'LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES contradict each other or the arguments of the call.',
+    meaning:
+      'LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES contradict each other or the arguments of the call; see the message.',
   },
 } as const satisfies Record<string, { meaning: string }>;
 

@@ -5,18 +5,31 @@ import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/
 /** Errors that this package throws itself. Text that must not be sent throws an `Http1UsageError`. */
 export const WEB_ERRORS = {
   ERR_WEB_HTTP: { meaning: 'A handler refuses the request with the status of the error.' },
-  ERR_WEB_MISSING_ARGUMENT: { meaning: 'The request does not have an argument that the handler requires.' },
-  ERR_WEB_FINISH: { meaning: 'A handler ends its response early; caught by the application.' },
-  ERR_WEB_USAGE: { meaning: 'An argument of the call is invalid.' },
-  ERR_WEB_FINISHED: { meaning: 'The response was complete, or the connection detached, before the call.' },
-  ERR_WEB_HEAD_SENT: { meaning: 'Status and headers were sent before the call, and can no longer change.' },
-  ERR_WEB_BODY_FORBIDDEN: { meaning: 'A body was written for a status that must not have one.' },
+  ERR_WEB_MISSING_ARGUMENT: {
+    meaning:
+      'The request does not have an argument that the handler requires; unless it is caught, the response is a 400.',
+  },
+  ERR_WEB_FINISH: {
+    meaning:
+      'A handler ends its response early; the application catches this error and sends what was written.',
+  },
+  ERR_WEB_USAGE: { meaning: 'An argument of the call is invalid; see the message.' },
+  ERR_WEB_FINISHED: {
+    meaning: 'The call came too late: the response is already complete, or the connection was detached.',
+  },
+  ERR_WEB_HEAD_SENT: {
+    meaning: 'The call came too late: status and headers have been sent, and can no longer change.',
+  },
+  ERR_WEB_BODY_FORBIDDEN: {
+    meaning: 'A body was written for a status that must not have one, such as 204 or 304.',
+  },
   ERR_WEB_ROUTE: {
     meaning:
-      'A route is invalid: no request could reach it or no handler serve it. The application was not created.',
+      'No request could reach a route, or no handler serve it; the application was not created. See the message.',
   },
   ERR_WEB_REVERSE: {
-    meaning: 'No URL can be built: unknown name, invalid values, or a pattern that is not reversible.',
+    meaning:
+      'No URL can be built: the route name is unknown, the values do not fit, or the pattern is not reversible.',
   },
 } as const satisfies Record<string, { meaning: string }>;
 

@@ -3,18 +3,24 @@ import type { HTTPHeaders } from '../protocol/index.ts';
 
 /** Each reason why a message is not completed, other than invalid bytes from the peer (`Http1ProtocolError`). */
 export const HTTP_ERRORS = {
-  ERR_HTTP_USAGE: { meaning: 'A method was called at the wrong time, or an argument or option is invalid.' },
+  ERR_HTTP_USAGE: {
+    meaning: 'A method was called at the wrong time, or an argument or option is invalid; see the message.',
+  },
   ERR_HTTP_PEER_ENDED: {
     meaning:
-      'The peer shut down its writing side. The response may still be written, unless nothing was written for `halfClosedMs`: then the connection was reset.',
+      'The peer ended its side. The response can still be sent, but a pause of `halfClosedMs` resets the connection.',
   },
-  ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the cause.' },
+  ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the `cause`.' },
   ERR_HTTP_RESET: { meaning: 'The peer reset the connection before the message was complete.' },
   ERR_HTTP_DEADLINE: {
-    meaning: 'The peer was too slow: in sending a head or a body, or in reading a response.',
+    meaning: 'The peer was too slow in sending a head or a body, or in reading a response.',
   },
-  ERR_HTTP_STOPPING: { meaning: 'The server stopped and reset the connection.' },
-  ERR_HTTP_INPUT: { meaning: 'The content of a request is invalid; `status` is that of the response.' },
+  ERR_HTTP_STOPPING: {
+    meaning: 'The server stopped, and reset the connection before the message was complete.',
+  },
+  ERR_HTTP_INPUT: {
+    meaning: 'The content of a request is invalid; the response has the `status` of the error.',
+  },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type HTTPErrorCode = keyof typeof HTTP_ERRORS;

@@ -32,9 +32,9 @@ export function parseContentEncoding(
 /** Each reason why a body with a content coding (RFC 9110 §8.4.1) cannot be decoded. */
 export const CONTENT_CODING_ERRORS = {
   ERR_HTTP_CODING_CORRUPT: { meaning: 'A body is not valid in the content coding that its headers name.' },
-  ERR_HTTP_CODING_TRUNCATED: { meaning: 'A body ended before its coding was complete.' },
-  ERR_HTTP_CODING_TRAILING: { meaning: 'A body has bytes after the end of its coding.' },
-  ERR_HTTP_CODING_LIMIT: { meaning: 'A decoded body exceeds a limit.' },
+  ERR_HTTP_CODING_TRUNCATED: { meaning: 'A body ended before its content coding was complete.' },
+  ERR_HTTP_CODING_TRAILING: { meaning: 'A body has bytes after the end of its content coding.' },
+  ERR_HTTP_CODING_LIMIT: { meaning: 'A decoded body exceeds `maxBodyBytes` or `maxRatio`.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 /** The peer sent a body that is not valid in its content codings. No more of the body can be read. */

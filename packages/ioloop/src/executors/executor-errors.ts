@@ -4,15 +4,25 @@ import { CodedError } from '../errors.ts';
  * The errors of executors. Errors that the function of a task throws are passed on unchanged, and are not listed here.
  */
 export const EXECUTOR_ERRORS = {
-  ERR_EXECUTOR_MODULE: { meaning: 'The module of a task does not exist, or fails while it is loaded.' },
-  ERR_EXECUTOR_EXPORT: { meaning: 'The module of a task exports no function of that name.' },
+  ERR_EXECUTOR_MODULE: {
+    meaning: 'The module of a task does not exist, or fails while it is loaded; see the `cause`.',
+  },
+  ERR_EXECUTOR_EXPORT: {
+    meaning: 'The module of a task exports no function of that name; export it, or correct the name.',
+  },
   ERR_EXECUTOR_CLONE: {
     meaning:
-      'An argument, the result of a task, or a value that it threw cannot be copied to another thread.',
+      'An argument, result or thrown value cannot be copied to another thread; use plain data, or transfer it.',
   },
-  ERR_EXECUTOR_QUEUE_FULL: { meaning: 'All threads are busy, and the queue of waiting tasks is full.' },
-  ERR_EXECUTOR_WORKER: { meaning: 'The thread ended before its task finished, or could not be started.' },
-  ERR_EXECUTOR_CLOSED: { meaning: 'The executor was closed before the task finished.' },
+  ERR_EXECUTOR_QUEUE_FULL: {
+    meaning:
+      'All threads are busy, and the queue of tasks is full; wait for tasks to finish, or raise `maxQueue`.',
+  },
+  ERR_EXECUTOR_WORKER: {
+    meaning:
+      'The thread ended before its task finished, or could not be started; part of the task may have run.',
+  },
+  ERR_EXECUTOR_CLOSED: { meaning: 'The executor was closed before the call, or before the task finished.' },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type ExecutorErrorCode = keyof typeof EXECUTOR_ERRORS;

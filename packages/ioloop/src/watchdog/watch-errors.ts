@@ -2,10 +2,17 @@ import { CodedError } from '../errors.ts';
 
 /** The reasons why a loop cannot be watched. */
 export const WATCH_ERRORS = {
-  ERR_WATCH_OPTIONS: { meaning: 'An option of the watchdog has the wrong type or is out of range.' },
-  ERR_WATCH_THREAD: { meaning: 'Only the loop of the main thread can be watched.' },
-  ERR_WATCH_ACTIVE: { meaning: 'A watchdog is already running, and a process can have only one.' },
-  ERR_WATCH_WORKER: { meaning: 'The worker file of the watchdog is missing from the installed package.' },
+  ERR_WATCH_OPTIONS: {
+    meaning: 'An option of the watchdog has the wrong type or is out of range; see the message.',
+  },
+  ERR_WATCH_THREAD: { meaning: 'Only the loop of the main thread can be watched; call `watch` there.' },
+  ERR_WATCH_ACTIVE: {
+    meaning: 'A watchdog is already running, and a process can have only one; close that one first.',
+  },
+  ERR_WATCH_WORKER: {
+    meaning:
+      'The worker file of the watchdog is missing; if the program is bundled, exclude this package from the bundle.',
+  },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type WatchErrorCode = keyof typeof WATCH_ERRORS;

@@ -3,11 +3,12 @@ import { CodedError } from '@landspout/ioloop/errors';
 /** How a proxy can violate the PROXY protocol. Section numbers are those of its specification, version 2. */
 export const PROXY_ERRORS = {
   ERR_PROXY_MISSING: {
-    meaning: 'A listed proxy opened a connection without sending a PROXY header.',
+    meaning:
+      'A listed proxy sent no PROXY header; enable it in the proxy, or remove the proxy from the list.',
     rule: '2. The PROXY protocol header',
   },
   ERR_PROXY_MALFORMED: {
-    meaning: 'The PROXY header violates the grammar of its version.',
+    meaning: 'The PROXY header violates the grammar of its version; see the message.',
     rule: '2.1. and 2.2.',
   },
   ERR_PROXY_TOO_LARGE: {

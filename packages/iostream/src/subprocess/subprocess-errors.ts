@@ -8,10 +8,11 @@ import { ProcessUsageError } from '@landspout/ioloop/processes';
  */
 export const SUBPROCESS_ERRORS = {
   ERR_PROCESS_FAILED: {
-    meaning: 'A child process exited with a code other than 0, or was killed by a signal.',
+    meaning:
+      'A child process exited with a code other than 0, or was killed by a signal; see `returnCode` and `signal`.',
   },
   ERR_PROCESS_OUTPUT: {
-    meaning: 'A child process wrote more output than the limit allows; it was terminated.',
+    meaning: 'A child process wrote more output than `maxBytes` allows, and was terminated; raise the limit.',
   },
 } as const satisfies Record<string, { meaning: string }>;
 

@@ -3,17 +3,21 @@ import { CodedError } from '@landspout/ioloop/errors';
 /** Failures of a connection that neither invalid bytes nor a mistake of the program has caused. */
 export const WEBSOCKET_ERRORS = {
   ERR_WEBSOCKET_CLOSED: {
-    meaning: 'The connection is not open yet, closing or closed, so nothing can be sent on it.',
+    meaning: 'The connection is not open yet, or is closing or closed, so nothing can be sent on it.',
   },
   ERR_WEBSOCKET_QUEUE_FULL: {
-    meaning: 'The peer reads too slowly: the bytes queued for it have reached the limit.',
+    meaning:
+      'The peer reads too slowly: `maxQueuedBytes` are queued. `whenQueueFull` decides what happens then.',
   },
   ERR_WEBSOCKET_CONNECT_TIMEOUT: {
     meaning: 'Connecting and the opening handshake together took longer than allowed.',
   },
-  ERR_WEBSOCKET_PING_TIMEOUT: { meaning: 'Nothing was received from the peer within the timeout of a ping.' },
+  ERR_WEBSOCKET_PING_TIMEOUT: {
+    meaning:
+      'Nothing was received from the peer within `pingTimeoutMs` after a ping; the connection was closed.',
+  },
   ERR_WEBSOCKET_CLOSE_TIMEOUT: {
-    meaning: 'The closing handshake took longer than allowed; the connection was reset.',
+    meaning: 'The closing handshake took longer than `closeTimeoutMs`; the connection was reset.',
   },
 } as const satisfies Record<string, { meaning: string }>;
 

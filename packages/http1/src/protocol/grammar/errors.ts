@@ -56,20 +56,25 @@ export class Http1ProtocolError extends CodedError<Http1ErrorCode> {
 
 /** Each mistake that the program can make when it uses this layer. */
 export const HTTP1_USAGE_ERRORS = {
-  ERR_HTTP1_USAGE: { meaning: 'An argument is invalid, or a method was called at the wrong time.' },
+  ERR_HTTP1_USAGE: {
+    meaning: 'An argument is invalid, or a method was called at the wrong time; see the message.',
+  },
   ERR_HTTP1_URL: {
     meaning:
       'A URL is not absolute, has no host, or would be interpreted differently from how it is written.',
   },
   ERR_HTTP1_URL_SCHEME: { meaning: 'A URL has a scheme that the client does not support.' },
   ERR_HTTP1_LIMIT: { meaning: 'A limit is unknown, or is not a whole number of zero or more.' },
-  ERR_HTTP1_HEADER_NAME: { meaning: 'A header name is not an RFC 9110 token.' },
+  ERR_HTTP1_HEADER_NAME: {
+    meaning: 'A header name is empty, or contains a character that is not allowed there (RFC 9110 §5.6.2).',
+  },
   ERR_HTTP1_HEADER_VALUE: {
     meaning:
       'A header value is not a string, or contains a line end, a control character or a character above U+00FF.',
   },
   ERR_HTTP1_LENGTH_MISMATCH: {
-    meaning: 'The Content-Length header is invalid, or is not the length of the body.',
+    meaning:
+      'The Content-Length header is invalid, or is not the length of the body; correct it, or leave it out.',
   },
   ERR_HTTP1_BODY_LONG: { meaning: 'More body bytes were written than Content-Length announced.' },
   ERR_HTTP1_BODY_SHORT: { meaning: 'Fewer body bytes were written than Content-Length announced.' },

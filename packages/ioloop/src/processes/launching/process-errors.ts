@@ -7,13 +7,16 @@ export const PROCESS_ERRORS = {
       'An argument is invalid, or the call is not allowed in this place or state; no process was started.',
   },
   ERR_PROCESS_NOT_READY: {
-    meaning: 'A new child did not become ready to replace an existing one, which keeps running.',
+    meaning:
+      'A rolling restart failed: a new child did not become ready to replace an existing one, which keeps running.',
   },
   ERR_PROCESS_RESTARTS: {
-    meaning: 'Children died more often than the restart limit allows; all of them were stopped.',
+    meaning:
+      'Children died more often than `maxRestarts` allows, and all of them were stopped; the log says how each ended.',
   },
   ERR_PROCESS_TIMEOUT: {
-    meaning: 'A child did not answer a question of its parent in time.',
+    meaning:
+      'A child did not respond to a question of its parent in time; it may be busy, or may not support questions.',
   },
 } as const satisfies Record<string, { meaning: string }>;
 
