@@ -359,7 +359,7 @@ describe('ThreadPoolExecutor', () => {
       Atomics.store(told, 0, 1);
       expect(await record).toEqual([
         { error: expect.objectContaining({ message: 'a leftover of a task' }) },
-        expect.stringContaining('between two tasks'),
+        expect.stringContaining('while it had no task'),
       ]);
       expect(await executor.run(task('later'), [1])).toBe(1);
     });
