@@ -2,22 +2,78 @@ import { CodedError } from '@landspout/ioloop/errors';
 
 /** Violations of the framing by the peer: the close code to send, and the rule that was broken. */
 export const VIOLATIONS = {
-  ERR_WEBSOCKET_RESERVED_BITS: { closeCode: 1002, rule: 'RFC 6455 §5.2' },
-  ERR_WEBSOCKET_RESERVED_OPCODE: { closeCode: 1002, rule: 'RFC 6455 §5.2' },
-  ERR_WEBSOCKET_BAD_LENGTH: { closeCode: 1002, rule: 'RFC 6455 §5.2' },
-  ERR_WEBSOCKET_UNMASKED_FRAME: { closeCode: 1002, rule: 'RFC 6455 §5.1' },
-  ERR_WEBSOCKET_MASKED_FRAME: { closeCode: 1002, rule: 'RFC 6455 §5.1' },
-  ERR_WEBSOCKET_FRAGMENTED_CONTROL: { closeCode: 1002, rule: 'RFC 6455 §5.5' },
-  ERR_WEBSOCKET_CONTROL_TOO_LONG: { closeCode: 1002, rule: 'RFC 6455 §5.5' },
-  ERR_WEBSOCKET_STRAY_CONTINUATION: { closeCode: 1002, rule: 'RFC 6455 §5.4' },
-  ERR_WEBSOCKET_INTERRUPTED_MESSAGE: { closeCode: 1002, rule: 'RFC 6455 §5.4' },
-  ERR_WEBSOCKET_BAD_CLOSE_PAYLOAD: { closeCode: 1002, rule: 'RFC 6455 §5.5.1' },
-  ERR_WEBSOCKET_BAD_CLOSE_CODE: { closeCode: 1002, rule: 'RFC 6455 §7.4' },
-  ERR_WEBSOCKET_BAD_UTF8: { closeCode: 1007, rule: 'RFC 6455 §8.1' },
-  ERR_WEBSOCKET_MESSAGE_TOO_BIG: { closeCode: 1009, rule: 'RFC 6455 §7.4.1' },
+  ERR_WEBSOCKET_RESERVED_BITS: {
+    meaning: 'A reserved bit is set, although no extension was negotiated.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.2',
+  },
+  ERR_WEBSOCKET_RESERVED_OPCODE: {
+    meaning: 'A frame has a reserved opcode.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.2',
+  },
+  ERR_WEBSOCKET_BAD_LENGTH: {
+    meaning: 'The length of a frame is invalid, or not in its shortest encoding.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.2',
+  },
+  ERR_WEBSOCKET_UNMASKED_FRAME: {
+    meaning: 'The client sent a frame that is not masked.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.1',
+  },
+  ERR_WEBSOCKET_MASKED_FRAME: {
+    meaning: 'The server sent a masked frame.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.1',
+  },
+  ERR_WEBSOCKET_FRAGMENTED_CONTROL: {
+    meaning: 'A control frame is fragmented.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.5',
+  },
+  ERR_WEBSOCKET_CONTROL_TOO_LONG: {
+    meaning: 'The payload of a control frame has more than 125 bytes.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.5',
+  },
+  ERR_WEBSOCKET_STRAY_CONTINUATION: {
+    meaning: 'A continuation frame has no message to continue.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.4',
+  },
+  ERR_WEBSOCKET_INTERRUPTED_MESSAGE: {
+    meaning: 'A new message started before the previous one was complete.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.4',
+  },
+  ERR_WEBSOCKET_BAD_CLOSE_PAYLOAD: {
+    meaning: 'The payload of a close frame is one byte long, but a close code needs two.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §5.5.1',
+  },
+  ERR_WEBSOCKET_BAD_CLOSE_CODE: {
+    meaning: 'A close frame has a code that must not be sent.',
+    closeCode: 1002,
+    rule: 'RFC 6455 §7.4',
+  },
+  ERR_WEBSOCKET_BAD_UTF8: {
+    meaning: 'A text message or a close reason is not valid UTF-8.',
+    closeCode: 1007,
+    rule: 'RFC 6455 §8.1',
+  },
+  ERR_WEBSOCKET_MESSAGE_TOO_BIG: {
+    meaning: 'A message is larger than `maxMessageBytes`.',
+    closeCode: 1009,
+    rule: 'RFC 6455 §7.4.1',
+  },
   // Not 1009, which means that a smaller message would be accepted: few bytes in very many frames break a policy.
-  ERR_WEBSOCKET_TOO_MANY_FRAGMENTS: { closeCode: 1008, rule: 'RFC 6455 §10.4' },
-} as const satisfies Record<string, { closeCode: number; rule: string }>;
+  ERR_WEBSOCKET_TOO_MANY_FRAGMENTS: {
+    meaning: 'A message has more frames than `maxFragments` allows.',
+    closeCode: 1008,
+    rule: 'RFC 6455 §10.4',
+  },
+} as const satisfies Record<string, { meaning: string; closeCode: number; rule: string }>;
 
 export type WebSocketProtocolErrorCode = keyof typeof VIOLATIONS;
 
@@ -41,12 +97,27 @@ export class WebSocketProtocolError extends CodedError<WebSocketProtocolErrorCod
 
 /** Faults in a server's response to our upgrade request: the rule that was broken. */
 export const HANDSHAKE_FAULTS = {
-  ERR_WEBSOCKET_UPGRADE_REFUSED: { rule: 'RFC 6455 §4.1' },
-  ERR_WEBSOCKET_BAD_UPGRADE: { rule: 'RFC 6455 §4.1' },
-  ERR_WEBSOCKET_BAD_ACCEPT: { rule: 'RFC 6455 §4.1' },
-  ERR_WEBSOCKET_UNOFFERED_EXTENSION: { rule: 'RFC 6455 §9.1' },
-  ERR_WEBSOCKET_UNOFFERED_PROTOCOL: { rule: 'RFC 6455 §4.1' },
-} as const satisfies Record<string, { rule: string }>;
+  ERR_WEBSOCKET_UPGRADE_REFUSED: {
+    meaning: 'The server did not respond with 101; see `status`.',
+    rule: 'RFC 6455 §4.1',
+  },
+  ERR_WEBSOCKET_BAD_UPGRADE: {
+    meaning: 'The version, Upgrade or Connection of the 101 response is invalid.',
+    rule: 'RFC 6455 §4.1',
+  },
+  ERR_WEBSOCKET_BAD_ACCEPT: {
+    meaning: 'Sec-WebSocket-Accept does not match the key of the request.',
+    rule: 'RFC 6455 §4.1',
+  },
+  ERR_WEBSOCKET_UNOFFERED_EXTENSION: {
+    meaning: 'The server chose an extension, but none was offered.',
+    rule: 'RFC 6455 §9.1',
+  },
+  ERR_WEBSOCKET_UNOFFERED_PROTOCOL: {
+    meaning: 'The server chose a subprotocol that was not offered.',
+    rule: 'RFC 6455 §4.1',
+  },
+} as const satisfies Record<string, { meaning: string; rule: string }>;
 
 export type WebSocketHandshakeErrorCode = keyof typeof HANDSHAKE_FAULTS;
 
@@ -65,16 +136,43 @@ export class WebSocketHandshakeError extends CodedError<WebSocketHandshakeErrorC
 
 /** Mistakes that a caller of this package can make: the rule behind the refusal. */
 export const MISUSES = {
-  ERR_WEBSOCKET_BAD_OPTION: { rule: 'see the documentation of the option' },
-  ERR_WEBSOCKET_BAD_URL: { rule: 'RFC 6455 §3' },
-  ERR_WEBSOCKET_BUSY: { rule: 'one read at a time' },
-  ERR_WEBSOCKET_UNREAD_INPUT: { rule: 'call next until it returns NEED_DATA before receiving more bytes' },
-  ERR_WEBSOCKET_BAD_MASK: { rule: 'RFC 6455 §5.3' },
-  ERR_WEBSOCKET_UNSENDABLE_DATA: { rule: 'RFC 6455 §5.6' },
-  ERR_WEBSOCKET_UNSENDABLE_CONTROL: { rule: 'RFC 6455 §5.5' },
-  ERR_WEBSOCKET_UNSENDABLE_CLOSE: { rule: 'RFC 6455 §7.4' },
-  ERR_WEBSOCKET_BAD_SUBPROTOCOL: { rule: 'RFC 6455 §4.1' },
-} as const satisfies Record<string, { rule: string }>;
+  ERR_WEBSOCKET_BAD_OPTION: {
+    meaning: 'An option or argument is invalid; see the message.',
+    rule: 'see the documentation of the option',
+  },
+  ERR_WEBSOCKET_BAD_URL: {
+    meaning: 'The URL is not a valid WebSocket URL; nothing was sent.',
+    rule: 'RFC 6455 §3',
+  },
+  ERR_WEBSOCKET_BUSY: {
+    meaning: 'An earlier read is still waiting for a message.',
+    rule: 'one read at a time',
+  },
+  ERR_WEBSOCKET_UNREAD_INPUT: {
+    meaning: 'The decoder was given more bytes before it had decoded the earlier ones.',
+    rule: 'call next until it returns NEED_DATA before receiving more bytes',
+  },
+  ERR_WEBSOCKET_BAD_MASK: {
+    meaning: 'The arguments for masking are invalid, or a client called `sendFrame`.',
+    rule: 'RFC 6455 §5.3',
+  },
+  ERR_WEBSOCKET_UNSENDABLE_DATA: {
+    meaning: 'The data, its length or the opcode cannot be sent in a frame.',
+    rule: 'RFC 6455 §5.6',
+  },
+  ERR_WEBSOCKET_UNSENDABLE_CONTROL: {
+    meaning: 'A control frame must not be fragmented or have more than 125 bytes.',
+    rule: 'RFC 6455 §5.5',
+  },
+  ERR_WEBSOCKET_UNSENDABLE_CLOSE: {
+    meaning: 'The close code must not be sent, or the reason is longer than 123 bytes.',
+    rule: 'RFC 6455 §7.4',
+  },
+  ERR_WEBSOCKET_BAD_SUBPROTOCOL: {
+    meaning: 'The subprotocols are invalid, or the chosen one was not offered.',
+    rule: 'RFC 6455 §4.1',
+  },
+} as const satisfies Record<string, { meaning: string; rule: string }>;
 
 export type WebSocketUsageErrorCode = keyof typeof MISUSES;
 

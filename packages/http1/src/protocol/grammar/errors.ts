@@ -5,30 +5,123 @@ import { CodedError } from '@landspout/ioloop/errors';
  * have the status 502, with which a gateway reports an invalid response.
  */
 export const HTTP1_VIOLATIONS = {
-  ERR_HTTP1_BAD_REQUEST_LINE: { status: 400, rule: 'RFC 9112 §3' },
-  ERR_HTTP1_BAD_TARGET: { status: 400, rule: 'RFC 9112 §3.2' },
-  ERR_HTTP1_TARGET_TOO_LONG: { status: 414, rule: 'RFC 9110 §15.5.15' },
-  ERR_HTTP1_VERSION: { status: 505, rule: 'RFC 9110 §15.6.6' },
-  ERR_HTTP1_BAD_HEADER: { status: 400, rule: 'RFC 9112 §5' },
-  ERR_HTTP1_OBS_FOLD: { status: 400, rule: 'RFC 9112 §5.2' },
-  ERR_HTTP1_HEAD_TOO_LARGE: { status: 431, rule: 'RFC 6585 §5' },
-  ERR_HTTP1_TOO_MANY_HEADERS: { status: 431, rule: 'RFC 6585 §5' },
-  ERR_HTTP1_BAD_HOST: { status: 400, rule: 'RFC 9112 §3.2' },
-  ERR_HTTP1_BAD_CONTENT_LENGTH: { status: 400, rule: 'RFC 9110 §8.6' },
-  ERR_HTTP1_AMBIGUOUS_LENGTH: { status: 400, rule: 'RFC 9112 §6.3' },
-  ERR_HTTP1_BAD_TRANSFER_ENCODING: { status: 400, rule: 'RFC 9112 §6.1' },
-  ERR_HTTP1_BODY_TOO_LARGE: { status: 413, rule: 'RFC 9110 §15.5.14' },
-  ERR_HTTP1_BAD_CHUNK: { status: 400, rule: 'RFC 9112 §7.1' },
-  ERR_HTTP1_CHUNK_EXTENSIONS_TOO_LARGE: { status: 400, rule: 'RFC 9112 §7.1.1' },
-  ERR_HTTP1_BAD_TRAILER: { status: 400, rule: 'RFC 9110 §6.5.1' },
-  ERR_HTTP1_TRAILERS_TOO_LARGE: { status: 431, rule: 'RFC 6585 §5' },
-  ERR_HTTP1_BAD_STATUS_LINE: { status: 502, rule: 'RFC 9112 §4' },
-  ERR_HTTP1_BAD_BODILESS_FRAMING: { status: 502, rule: 'RFC 9110 §8.6' },
-  ERR_HTTP1_TOO_MANY_INTERIM: { status: 502, rule: 'RFC 9110 §15.2' },
-  ERR_HTTP1_INTERIM_VERSION: { status: 502, rule: 'RFC 9110 §15.2' },
-  ERR_HTTP1_UNSOLICITED_RESPONSE: { status: 502, rule: 'RFC 9112 §9.2' },
-  ERR_HTTP1_TRUNCATED: { status: 502, rule: 'RFC 9112 §8' },
-} as const satisfies Record<string, { status: number; rule: string }>;
+  ERR_HTTP1_BAD_REQUEST_LINE: {
+    meaning: 'The request line does not match its grammar.',
+    status: 400,
+    rule: 'RFC 9112 §3',
+  },
+  ERR_HTTP1_BAD_TARGET: {
+    meaning: 'The request target has none of the four valid forms.',
+    status: 400,
+    rule: 'RFC 9112 §3.2',
+  },
+  ERR_HTTP1_TARGET_TOO_LONG: {
+    meaning: 'The request target does not fit into `maxHeadBytes`.',
+    status: 414,
+    rule: 'RFC 9110 §15.5.15',
+  },
+  ERR_HTTP1_VERSION: {
+    meaning: 'The major version of HTTP is not 1.',
+    status: 505,
+    rule: 'RFC 9110 §15.6.6',
+  },
+  ERR_HTTP1_BAD_HEADER: {
+    meaning: 'A header line does not match its grammar.',
+    status: 400,
+    rule: 'RFC 9112 §5',
+  },
+  ERR_HTTP1_OBS_FOLD: {
+    meaning: 'A header is continued on a second line, which is obsolete.',
+    status: 400,
+    rule: 'RFC 9112 §5.2',
+  },
+  ERR_HTTP1_HEAD_TOO_LARGE: {
+    meaning: 'The start line and headers together exceed `maxHeadBytes`.',
+    status: 431,
+    rule: 'RFC 6585 §5',
+  },
+  ERR_HTTP1_TOO_MANY_HEADERS: {
+    meaning: 'There are more header fields, or trailers, than `maxHeaders` allows.',
+    status: 431,
+    rule: 'RFC 6585 §5',
+  },
+  ERR_HTTP1_BAD_HOST: {
+    meaning: 'The Host header is missing, repeated or invalid.',
+    status: 400,
+    rule: 'RFC 9112 §3.2',
+  },
+  ERR_HTTP1_BAD_CONTENT_LENGTH: {
+    meaning: 'The value of Content-Length is not a valid length.',
+    status: 400,
+    rule: 'RFC 9110 §8.6',
+  },
+  ERR_HTTP1_AMBIGUOUS_LENGTH: {
+    meaning:
+      'The length of the body is ambiguous, for example from both Content-Length and Transfer-Encoding.',
+    status: 400,
+    rule: 'RFC 9112 §6.3',
+  },
+  ERR_HTTP1_BAD_TRANSFER_ENCODING: {
+    meaning: 'Transfer-Encoding is not a single "chunked", or the message is HTTP/1.0.',
+    status: 400,
+    rule: 'RFC 9112 §6.1',
+  },
+  ERR_HTTP1_BODY_TOO_LARGE: {
+    meaning: 'The body is larger than `maxBodyBytes`.',
+    status: 413,
+    rule: 'RFC 9110 §15.5.14',
+  },
+  ERR_HTTP1_BAD_CHUNK: {
+    meaning: 'A chunk of the body does not match its grammar, or its size is out of range.',
+    status: 400,
+    rule: 'RFC 9112 §7.1',
+  },
+  ERR_HTTP1_CHUNK_EXTENSIONS_TOO_LARGE: {
+    meaning: 'The chunk extensions exceed `maxChunkExtensionBytes`.',
+    status: 400,
+    rule: 'RFC 9112 §7.1.1',
+  },
+  ERR_HTTP1_BAD_TRAILER: {
+    meaning: 'A trailer field would change the framing or routing of the message.',
+    status: 400,
+    rule: 'RFC 9110 §6.5.1',
+  },
+  ERR_HTTP1_TRAILERS_TOO_LARGE: {
+    meaning: 'The trailers exceed `maxTrailerBytes`.',
+    status: 431,
+    rule: 'RFC 6585 §5',
+  },
+  ERR_HTTP1_BAD_STATUS_LINE: {
+    meaning: 'The status line does not match its grammar.',
+    status: 502,
+    rule: 'RFC 9112 §4',
+  },
+  ERR_HTTP1_BAD_BODILESS_FRAMING: {
+    meaning: 'A response that must not have a body, such as a 204, announces one.',
+    status: 502,
+    rule: 'RFC 9110 §8.6',
+  },
+  ERR_HTTP1_TOO_MANY_INTERIM: {
+    meaning: 'The server sent more 1xx responses than `maxInterimResponses` allows.',
+    status: 502,
+    rule: 'RFC 9110 §15.2',
+  },
+  ERR_HTTP1_INTERIM_VERSION: {
+    meaning: 'The server sent a 1xx response with version HTTP/1.0, which has none.',
+    status: 502,
+    rule: 'RFC 9110 §15.2',
+  },
+  ERR_HTTP1_UNSOLICITED_RESPONSE: {
+    meaning: 'The server sent bytes for which there was no request.',
+    status: 502,
+    rule: 'RFC 9112 §9.2',
+  },
+  ERR_HTTP1_TRUNCATED: {
+    meaning: 'The connection ended before the response was complete.',
+    status: 502,
+    rule: 'RFC 9112 §8',
+  },
+} as const satisfies Record<string, { meaning: string; status: number; rule: string }>;
 
 export type Http1ErrorCode = keyof typeof HTTP1_VIOLATIONS;
 
@@ -89,11 +182,27 @@ export class Http1UsageError extends CodedError<Http1UsageErrorCode> {
 
 /** Each way in which a path, query or form can be invalid, and the status to respond with. */
 export const QUERY_VIOLATIONS = {
-  ERR_HTTP1_QUERY_ENCODING: { status: 400, rule: 'RFC 3986 §2.1, WHATWG URL §5.1' },
-  ERR_HTTP1_QUERY_FIELDS: { status: 400, rule: 'maxFields' },
-  ERR_HTTP1_QUERY_TOO_LARGE: { status: 413, rule: 'maxBytes' },
-  ERR_HTTP1_FORM_CODING: { status: 415, rule: 'RFC 9110 §15.5.16' },
-} as const satisfies Record<string, { status: number; rule: string }>;
+  ERR_HTTP1_QUERY_ENCODING: {
+    meaning: 'The percent-encoding is invalid, or the decoded bytes are not UTF-8.',
+    status: 400,
+    rule: 'RFC 3986 §2.1, WHATWG URL §5.1',
+  },
+  ERR_HTTP1_QUERY_FIELDS: {
+    meaning: 'The query or form has more fields than `maxFields` allows.',
+    status: 400,
+    rule: 'maxFields',
+  },
+  ERR_HTTP1_QUERY_TOO_LARGE: {
+    meaning: 'The query or form is larger than `maxBytes`.',
+    status: 413,
+    rule: 'maxBytes',
+  },
+  ERR_HTTP1_FORM_CODING: {
+    meaning: 'The form has a Content-Encoding; see the option `decompressRequests` of servers.',
+    status: 415,
+    rule: 'RFC 9110 §15.5.16',
+  },
+} as const satisfies Record<string, { meaning: string; status: number; rule: string }>;
 
 export type QueryErrorCode = keyof typeof QUERY_VIOLATIONS;
 
