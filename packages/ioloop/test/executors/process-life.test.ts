@@ -32,7 +32,7 @@ describe('a program with a ThreadPoolExecutor', () => {
     expect(await run('disposed')).toEqual(['left', 'closed']);
   });
 
-  it('hears of threads that cannot be started, instead of waiting for one', async () => {
+  it('rejects if no thread can be started, instead of waiting for one', async () => {
     const refusal = 'ERR_EXECUTOR_WORKER the thread for the task could not start: ';
     const failing = await run('unstartable', ...preload('fails-in-threads.mjs'));
     expect(failing).toEqual([`${refusal}no threads here`, `${refusal}no threads here`, 'closed']);
