@@ -89,7 +89,7 @@ describe('a child of forkProcesses that cannot listen', () => {
     const last = records.at(-1);
     expect(last).toMatchObject({ code: 'ERR_PROCESS_RESTARTS', message: expect.stringMatching(remedy) });
     // Both children end at about the same time, so that the last restart may not have begun.
-    expect(last?.message).toMatch(/ended with exit code 1, after [23] restarts of all/);
+    expect(last?.message).toMatch(/ended with exit code 1 after [23] restarts in all/);
   });
 
   it('says of a Unix socket that only one child can listen on it', async () => {
