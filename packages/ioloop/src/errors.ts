@@ -6,7 +6,7 @@
  */
 
 export { ArgumentChecks, MAX_DELAY_MS } from './argument-checks.ts';
-export { type OptionNames, optionsProblem, pickOptions } from './option-names.ts';
+export { type OptionNames, optionsProblem, pickOptions, similarName } from './option-names.ts';
 export { excerpt, printable, printableLogValue } from './printable.ts';
 export { shownText, shownValue } from './shown-value.ts';
 

@@ -49,7 +49,7 @@ export function pickOptions<Options extends object>(
 
 function unknownName(name: string, known: object): string {
   const names = Object.keys(known);
-  const nearest = nearestName(name, names);
+  const nearest = similarName(name, names);
   let remedy = '';
   if (nearest !== undefined) remedy = `: did you mean "${nearest}"?`;
   else if (names.length > 0 && names.length <= MAX_LISTED) remedy = ` (known: ${names.join(', ')})`;
@@ -57,7 +57,7 @@ function unknownName(name: string, known: object): string {
 }
 
 /** Returns the name that was probably meant; `undefined` if none is similar. */
-function nearestName(name: string, names: readonly string[]): string | undefined {
+export function similarName(name: string, names: readonly string[]): string | undefined {
   const wanted = plain(name.slice(0, 64));
   let nearest: string | undefined;
   let least = Infinity;

@@ -1,7 +1,7 @@
 /**
- * Web applications on Landspout: routes, handlers, arguments, answers, static files.
+ * Web applications on Landspout: routes, middleware, handlers, arguments, responses, static files.
  *
- * Knows requests and answers. Does not know sockets or the wire: `@landspout/httpserver` carries it, and what a
+ * Knows requests and responses. Does not know sockets or the wire: `@landspout/httpserver` carries it, and what a
  * handler's author needs of that is exported here too.
  *
  * @packageDocumentation
@@ -10,17 +10,31 @@
 // The application.
 
 export { Application, type ApplicationListenOptions } from './application/application.ts';
-export { type ApplicationSettings, accessLog, type LogFunction } from './application/settings.ts';
+export {
+  type ApplicationSettings,
+  accessLog,
+  type FinishedRequest,
+  type LogFunction,
+} from './application/settings.ts';
 
 // Routes.
 
-export type { RouteUse } from './handler/lifecycle.ts';
-export { type NestedRoutes, type Route, type RouteSpec, route } from './routing/route.ts';
-export type { RouteMatch } from './routing/router.ts';
+export type { MatchedRoute, RouteUse } from './handler/lifecycle.ts';
+export {
+  type LazyHandler,
+  type NestedRoutes,
+  type Route,
+  type RouteGroupOptions,
+  type RouteOptions,
+  type RouteSpec,
+  type Routes,
+  route,
+} from './routing/route.ts';
+export type { RouteMatch } from './routing/rule.ts';
 
 // Handlers.
 
-export type { HandlerClass, HandlerContext, PathParams } from './handler/lifecycle.ts';
+export type { AnyHandler, HandlerClass, HandlerContext, PathParams } from './handler/lifecycle.ts';
 export {
   ErrorHandler,
   type ErrorHandlerInit,
@@ -29,6 +43,10 @@ export {
 } from './handler/ready-made.ts';
 export { type Awaitable, type RedirectOptions, RequestHandler } from './handler/request-handler.ts';
 export { StaticFileHandler, type StaticFileHandlerInit } from './static/static-file-handler.ts';
+
+// Middleware.
+
+export type { Middleware, MiddlewareContext, RequestState } from './handler/lifecycle.ts';
 
 // Requests.
 
@@ -40,7 +58,11 @@ export { type Arguments, MAX_FIELDS } from './request/url-encoding.ts';
 
 export type { Chunk } from './errors.ts';
 export type { CurrentValidators } from './response/conditional.ts';
-export type { HeaderValue } from './response/response-draft.ts';
+export {
+  type HeaderHook,
+  type HeaderValue,
+  HTTPServerResponse,
+} from './response/http-server-response.ts';
 
 // Errors.
 

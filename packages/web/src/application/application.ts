@@ -9,19 +9,20 @@ import {
 } from '@landspout/http1';
 import { HTTP_SERVER_OPTIONS, HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
-import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
+import { type OptionNames, pickOptions, shownText, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream/transports';
 import { WebUsageError } from '../errors.ts';
+import type { PathParams } from '../handler/lifecycle.ts';
 import { ErrorHandler } from '../handler/ready-made.ts';
-import type { RequestHandler } from '../handler/request-handler.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
-import { badRoute, reversePattern } from '../routing/pattern.ts';
-import type { RouteSpec } from '../routing/route.ts';
-import { type RouteMatch, Router, type Rule, requireHandler } from '../routing/router.ts';
+import { badRoute, NO_PATTERN, type RoutePattern, reversePattern } from '../routing/pattern.ts';
+import type { CheckedRoutes, RouteSpec, Routes } from '../routing/route.ts';
+import { Router } from '../routing/router.ts';
+import { type RouteMatch, Rule } from '../routing/rule.ts';
 import { RequestTask } from './request-task.ts';
-import { type ApplicationSettings, requireSettings } from './settings.ts';
+import { type ApplicationSettings, type FinishedRequest, requireSettings } from './settings.ts';
 
 /** Where to listen, and the options of the server. */
 export type ApplicationListenOptions = HTTPServerOptions & Parameters<HTTPServer['listen']>[0];
@@ -32,6 +33,11 @@ const APPLICATION_LISTEN_OPTIONS: OptionNames<ApplicationListenOptions> = {
 };
 
 /** The routes of one virtual host. */
+/** The parameters for the pattern of a route, unless it has none. */
+export type ReverseRest<Path extends string> = keyof PathParams<Path> extends never
+  ? [params?: Record<never, never>]
+  : [params: { readonly [Name in keyof PathParams<Path>]: string | number }];
+
 interface VirtualHost {
   readonly pattern: RegExp;
   readonly router: Router;
@@ -51,8 +57,10 @@ interface VirtualHost {
  * const server = await new Application([['/', Hello]]).listen({ port: 8888 });
  * console.log(server.url);
  */
-export class Application implements HTTPServerConnectionDelegate {
-  readonly settings: ApplicationSettings;
+export class Application<Settings extends object = ApplicationSettings, const List extends Routes = Routes>
+  implements HTTPServerConnectionDelegate
+{
+  readonly settings: Settings & ApplicationSettings;
   readonly logger: Logger;
   readonly clock: Clock;
   /**
@@ -68,28 +76,27 @@ export class Application implements HTTPServerConnectionDelegate {
   readonly #router: Router;
   readonly #hosts: VirtualHost[] = [];
   readonly #named = new Map<string, Rule>();
+  readonly #byPattern = new Map<string, Rule>();
   readonly #noMatch: RouteMatch;
 
   /**
+   * @param routes - tried in order. The compiler checks that each handler fits its pattern, its `init` and the settings.
+   * @param settings - those that the application knows, and any others, which handlers find on `this.settings`.
    * @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid: no request could reach it, its handler is not a class
    *   with a method for some verb, or its name is already taken. `ERR_WEB_USAGE` if a setting is unknown or invalid.
    */
-  constructor(routes: readonly RouteSpec[] = [], settings: ApplicationSettings = {}) {
+  constructor(
+    routes?: List & CheckedRoutes<List, Settings & ApplicationSettings>,
+    settings: Settings & ApplicationSettings = {} as Settings & ApplicationSettings,
+  ) {
     requireSettings(settings);
     this.settings = settings;
     this.logger = settings.logger ?? consoleLogger;
     this.clock = settings.clock ?? systemClock;
     this.refusalLog = settings.debug === true ? new RateLimitedLog(this, 0) : new RateLimitedLog(this);
     this.serveTraceback = settings.serveTraceback ?? settings.debug ?? false;
-    const { defaultHandlerClass, defaultHandlerInit } = settings;
-    if (defaultHandlerClass !== undefined) {
-      requireHandler('defaultHandlerClass', defaultHandlerClass, defaultHandlerInit ?? {});
-    }
-    this.#noMatch =
-      defaultHandlerClass === undefined
-        ? { handlerClass: ErrorHandler, init: { status: 404 }, groups: undefined }
-        : { handlerClass: defaultHandlerClass, init: defaultHandlerInit ?? {}, groups: undefined };
-    this.#router = this.#routerOf(routes);
+    this.#noMatch = this.#ruleWithoutRoute().match;
+    this.#router = this.#routerOf(routes ?? []);
   }
 
   /**
@@ -98,7 +105,10 @@ export class Application implements HTTPServerConnectionDelegate {
    * @param host - a name, compared without regard to case and port, or a regular expression for the whole name. Hosts
    *   are tried in the order of these calls.
    */
-  addHandlers(host: string | RegExp, routes: readonly RouteSpec[]): void {
+  addHandlers<const Added extends Routes>(
+    host: string | RegExp,
+    routes: Added & CheckedRoutes<Added, Settings & ApplicationSettings>,
+  ): void {
     const source = typeof host === 'string' ? host.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&') : host.source;
     this.#hosts.push({ pattern: new RegExp(`^(?:${source})$`, 'i'), router: this.#routerOf(routes) });
   }
@@ -120,21 +130,29 @@ export class Application implements HTTPServerConnectionDelegate {
   }
 
   /**
-   * Builds the path of the route with this name.
+   * Builds the path of a route.
    *
-   * @param values - one per parameter of its pattern, in order; each is escaped.
-   * @throws WebUsageError `ERR_WEB_REVERSE` if the name is unknown, the number of values is wrong, or the pattern is a
-   *   regular expression with more than plain text and simple groups.
+   * @param target - the name of a route, with one value per parameter of its pattern, in order; or its whole pattern,
+   *   with the parameters by name. Each value is escaped.
+   * @throws WebUsageError `ERR_WEB_REVERSE` if there is no such route, a value is missing or there are too many, or the
+   *   pattern is a regular expression that consists of more than plain text and simple groups.
    */
-  reverseUrl(name: string, ...values: readonly (string | number)[]): string {
-    const rule = this.#named.get(name);
-    if (rule !== undefined) return reversePattern(rule.pattern, values);
-    throw new WebUsageError('ERR_WEB_REVERSE', `reverseUrl: no route has the name ${name}`);
+  reverseUrl<const Path extends `/${string}`>(path: Path, ...rest: ReverseRest<Path>): string;
+  reverseUrl(name: string, ...values: readonly (string | number)[]): string;
+  reverseUrl(target: string, ...values: readonly unknown[]): string {
+    const byName = this.#named.get(target)?.compiled;
+    if (byName !== undefined) return reversePattern(byName, values as (string | number)[]);
+    const byPattern = this.#byPattern.get(target)?.compiled;
+    if (byPattern !== undefined) return reversePattern(byPattern, valuesOf(byPattern, values[0]));
+    throw new WebUsageError(
+      'ERR_WEB_REVERSE',
+      `reverseUrl: no route has the name or pattern ${shownText(target)}`,
+    );
   }
 
   /** Called when a response is complete; calls the `logFunction` setting. If it throws or rejects, that is logged. */
-  logRequest(handler: RequestHandler): unknown {
-    return this.settings.logFunction?.(handler);
+  logRequest(finished: FinishedRequest): unknown {
+    return this.settings.logFunction?.(finished);
   }
 
   /** Finds the handler for a request. */
@@ -152,7 +170,7 @@ export class Application implements HTTPServerConnectionDelegate {
 
   /** Called by servers when a request has started. */
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
-    return new RequestTask(this, exchange);
+    return new RequestTask(this as unknown as Application, exchange);
   }
 
   /** Called by servers when they have stopped: logs pending counts before the process may end. */
@@ -172,10 +190,26 @@ export class Application implements HTTPServerConnectionDelegate {
     }));
   }
 
+  /** The rule for requests that no route matches. */
+  #ruleWithoutRoute(): Rule {
+    const { defaultHandlerClass, defaultHandlerInit, middleware = [] } = this.settings;
+    const setting = 'defaultHandlerClass';
+    return new Rule({
+      target: defaultHandlerClass ?? ErrorHandler,
+      init: defaultHandlerClass === undefined ? { status: 404 } : defaultHandlerInit,
+      options: {},
+      outer: middleware,
+      pattern: NO_PATTERN,
+      index: 0,
+      setting,
+    });
+  }
+
   #routerOf(routes: readonly RouteSpec[]): Router {
-    const router = new Router(routes);
+    const router = new Router(routes, this.settings.middleware);
     const named = new Map<string, Rule>();
     for (const rule of router.rules) {
+      if (!this.#byPattern.has(rule.pattern)) this.#byPattern.set(rule.pattern, rule);
       if (rule.name === undefined) continue;
       requireFreeName(rule, named.get(rule.name) ?? this.#named.get(rule.name), named.has(rule.name));
       named.set(rule.name, rule);
@@ -187,7 +221,7 @@ export class Application implements HTTPServerConnectionDelegate {
 
 /** Describes each route in one line: its pattern and the class of its handler. */
 function describeRules(rules: readonly Rule[]): readonly string[] {
-  return rules.map(({ pattern, handlerClass }) => `${pattern.text} ${handlerClass.name}`);
+  return rules.map((rule) => `${rule.pattern} ${rule.isLoaded ? rule.handlerClass.name : '(not loaded)'}`);
 }
 
 function describeHost({ pattern, router }: VirtualHost): readonly [string, readonly string[]] {
@@ -196,10 +230,17 @@ function describeHost({ pattern, router }: VirtualHost): readonly [string, reado
 
 /** Routes of different hosts may share a name if they have the same pattern. */
 function requireFreeName(rule: Rule, other: Rule | undefined, isOfSameHost: boolean): void {
-  if (other === undefined || (!isOfSameHost && other.pattern.text === rule.pattern.text)) return;
-  const where = JSON.stringify(other.pattern.text);
-  throw badRoute(
-    rule.pattern.text,
-    `the name ${JSON.stringify(rule.name)} is already used by the route ${where}`,
-  );
+  if (other === undefined || (!isOfSameHost && other.pattern === rule.pattern)) return;
+  const where = JSON.stringify(other.pattern);
+  throw badRoute(rule.pattern, `the name ${JSON.stringify(rule.name)} is already used by the route ${where}`);
+}
+
+/** The values of a pattern's parameters in order. @throws WebUsageError `ERR_WEB_REVERSE`. */
+function valuesOf({ text, paramNames }: RoutePattern, params: unknown = {}): (string | number)[] {
+  return paramNames.map((name) => {
+    const value = name === undefined ? undefined : (params as Record<string, unknown>)[name];
+    if (typeof value === 'string' || typeof value === 'number') return value;
+    const problem = `${text}: ${name ?? 'a group without a name'} must be a string or number, got ${shownValue(value)}`;
+    throw new WebUsageError('ERR_WEB_REVERSE', `reverseUrl: ${problem}`);
+  });
 }

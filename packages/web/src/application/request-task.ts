@@ -2,43 +2,67 @@ import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@land
 import { isCancellation } from '@landspout/ioloop';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { Finish, HTTPError } from '../errors.ts';
-import { allowedMethods, type HandlerContext, type PathParams, verbOf } from '../handler/lifecycle.ts';
-import type { RequestHandler } from '../handler/request-handler.ts';
+import {
+  type AnyHandler,
+  allowedMethods,
+  type HandlerContext,
+  type MatchedRoute,
+  type PathParams,
+  type RequestState,
+  type Verb,
+  verbOf,
+} from '../handler/lifecycle.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
+import { logRequestError } from '../request/log-text.ts';
 import { percentDecode } from '../request/url-encoding.ts';
-import { ResponseDraft } from '../response/response-draft.ts';
-import type { RouteMatch } from '../routing/router.ts';
+import { errorPage, HTTPServerResponse, type ResponseOwner } from '../response/http-server-response.ts';
+import type { RouteMatch, Rule } from '../routing/rule.ts';
 import type { Application } from './application.ts';
+import { Passage, type PassageOwner } from './passage.ts';
 
 const NO_PARAMS: PathParams = Object.freeze(Object.create(null));
 const NO_ARGS: readonly undefined[] = Object.freeze([]);
 
 /**
- * The life of one request: finds its handler, calls its methods in order, and catches everything that they throw.
+ * One request from its headers to the end of its response: finds the route, runs its middleware, creates and calls the
+ * handler, and catches everything that they throw.
  *
- * A handler that is synchronous costs no promise, closure or timer.
+ * If neither middleware nor handler waits for anything, no promise and no timer is created, and without middleware no
+ * closure.
  */
-export class RequestTask implements HTTPMessageDelegate, HandlerContext {
+export class RequestTask implements HTTPMessageDelegate, HandlerContext, ResponseOwner, PassageOwner {
   readonly application: Application;
-  readonly response: ResponseDraft;
+  readonly response: HTTPServerResponse;
   request!: HTTPServerRequest;
   pathArgs: readonly (string | undefined)[] = NO_ARGS;
   #match!: RouteMatch;
-  #handler: RequestHandler | undefined = undefined;
+  #handler: AnyHandler | undefined = undefined;
   #chunks: Uint8Array[] | undefined = undefined;
-  /** Whether a promise of the handler is pending. */
+  /** A promise of the handler is pending. */
   #waiting = false;
-  /** Whether an error page is being written: if that fails too, a plain response is sent. */
+  /** An error page is being made: if that fails too, a plain one must do. */
   #failing = false;
-  #closeHeard = false;
+  #closeNotified = false;
   #pathParams: PathParams | undefined = undefined;
+  #state: RequestState | undefined = undefined;
+  /** The handler was reached; see {@link enterHandler}. */
+  #entered = false;
+  /** Middleware runs, so that the end of the response is not yet the end of the request. */
+  #inPassage = false;
+  #isFinished = false;
+  /** Resolves the promise of {@link enterHandler}. */
+  #leaveHandler: (() => void) | undefined = undefined;
+  /** Resolves the promise of {@link headersReceived}, which holds back the body. */
+  #takeBody: (() => void) | undefined = undefined;
+  /** Whether the request is complete, so that the handler need not wait for its body. */
+  #isComplete = false;
 
   constructor(application: Application, exchange: HTTPServerExchange) {
     this.application = application;
-    this.response = new ResponseDraft(exchange, application.defaultHeaders);
+    this.response = new HTTPServerResponse(exchange, application.defaultHeaders, this);
   }
 
-  // ---- called by the connection, for the request message ----
+  // ---- the message, called by its connection ----
 
   get collectsBody(): boolean {
     return this.#handler === undefined;
@@ -47,9 +71,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   headersReceived(head: RequestHead): void | Promise<void> {
     this.request = new HTTPServerRequest(head, this.response.exchange.connection);
     this.#match = this.application.findRoute(this.request);
-    if (!this.#match.handlerClass.streamRequestBody) return;
-    const handler = this.#makeHandler();
-    return handler === undefined ? undefined : this.#prepare(handler);
+    const { rule } = this.#match;
+    if (!rule.isLoaded) return this.#load(rule);
+    return this.#begin(rule);
   }
 
   dataReceived(chunk: Uint8Array): void | Promise<void> {
@@ -68,8 +92,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
   }
 
   finish(): void {
-    if (this.#handler !== undefined) {
-      this.#callVerb(this.#handler);
+    this.#isComplete = true;
+    const handler = this.#handler;
+    if (handler !== undefined) {
+      this.#callVerb(handler);
       return;
     }
     const chunks = this.#chunks;
@@ -77,11 +103,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       this.request.body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
       this.#chunks = undefined;
     }
-    const handler = this.#makeHandler();
-    if (handler === undefined) return;
-    const waiting = this.#prepare(handler);
-    if (waiting === undefined) this.#callVerb(handler);
-    else void waiting.then(() => this.#callVerb(handler));
+    if (this.#entered) this.#runHandler();
+    else if (!this.#inPassage) void this.#pass();
   }
 
   connectionClosed(reason: Error): void {
@@ -90,46 +113,49 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       this.#chunks = undefined;
       this.response.gone = reason;
     }
-    // The connection refused the body with this status, which the access log must show.
+    // The connection has refused the body with this status, which the log is to have.
     const { status } = reason as { status?: unknown };
     if (typeof status === 'number' && !this.response.headSent) this.response.status = status;
     const handler = this.#handler;
-    if (handler === undefined || this.response.ended) return;
-    if (!this.#closeHeard) {
-      this.#closeHeard = true;
+    if (this.response.ended) return;
+    if (handler !== undefined && !this.#closeNotified) {
+      this.#closeNotified = true;
       this.#callHook(() => handler.onConnectionClose(reason));
     }
-    if (!this.#waiting) this.#endIfGone();
+    if (!this.#waiting && (handler !== undefined || this.#entered)) this.#endIfGone();
   }
 
-  // ---- called by the handler ----
+  // ---- what the path and the middleware say, called by the handler and its response ----
+
+  get match(): MatchedRoute {
+    return this.#match.rule;
+  }
+
+  get state(): RequestState {
+    this.#state ??= {};
+    return this.#state;
+  }
+
+  get status(): number {
+    return this.response.status;
+  }
 
   get pathParams(): PathParams {
-    this.#pathParams ??= paramsOf(this.#match.groups?.groups);
+    this.#pathParams ??= paramsOf(this.#match);
     return this.#pathParams;
   }
 
-  answered(): void {
-    const handler = this.#handler;
-    if (handler === undefined) return;
-    try {
-      this.#watchHook(this.application.logRequest(handler), 'the logFunction setting threw or rejected');
-    } catch (error) {
-      this.application.logger.error({ error }, 'the logFunction setting threw or rejected');
-    }
-    try {
-      this.#watchHook(handler.onFinish(), 'onFinish threw or rejected');
-    } catch (error) {
-      this.application.logger.error({ error }, 'onFinish threw or rejected');
-    }
+  responseEnded(): void {
+    if (!this.#inPassage) this.#finished();
+    this.#leaveIfDone();
   }
 
-  /** Turns an error of the handler into a response, or closes the connection if the headers are already sent. */
+  /** Turns an error into a response, or closes the connection if the headers are already sent. */
   failed(error: unknown): void {
     const { response } = this;
     const handler = this.#handler;
-    if (error instanceof Finish && handler !== undefined && !response.ended) {
-      this.#finishWith(handler, error);
+    if (error instanceof Finish && !response.ended) {
+      this.#finishWith(error);
       return;
     }
     this.#log(error);
@@ -141,7 +167,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     if (response.gone !== undefined) {
       this.#endIfGone();
     } else if (handler === undefined || this.#failing) {
-      this.#answerPlainly(error);
+      this.#respondPlainly(error);
     } else {
       this.#failing = true;
       try {
@@ -154,17 +180,114 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
 
   // ---- the steps ----
 
-  #makeHandler(): RequestHandler | undefined {
+  async #load(rule: Rule): Promise<void> {
     try {
-      this.#handler = new this.#match.handlerClass(this);
+      await rule.load();
     } catch (error) {
       this.failed(error);
+      return;
     }
-    return this.#handler;
+    if (!this.response.ended && this.response.gone === undefined) await this.#begin(rule);
   }
 
-  /** Runs everything before the verb. Returns a promise, which never rejects, if one of the steps is asynchronous. */
-  #prepare(handler: RequestHandler): Promise<void> | undefined {
+  #begin(rule: Rule): void | Promise<void> {
+    const { maxBodyBytes, bodyTimeoutMs } = rule.options;
+    if (maxBodyBytes !== undefined) this.response.exchange.setMaxBodyBytes(maxBodyBytes);
+    if (bodyTimeoutMs !== undefined) this.response.exchange.setBodyTimeoutMs(bodyTimeoutMs);
+    const streams = rule.handlerClass.streamRequestBody;
+    if (rule.chain.length === 0) {
+      if (!streams) return;
+      this.#entered = true;
+      return this.#startHandler();
+    }
+    // Without a body, the end of the request follows at once, and the handler can run within the middleware.
+    if (!streams && !mayHaveBody(this.request)) return;
+    const passing = this.#pass();
+    if (passing === undefined || this.response.ended) return;
+    if (this.#entered && !streams) return;
+    return new Promise((resolve) => {
+      this.#takeBody = resolve;
+      if (this.#entered && !this.#waiting) resolve();
+    });
+  }
+
+  /** Runs the middleware, and the handler behind it. @returns a promise that never rejects if that takes time. */
+  #pass(): Promise<void> | undefined {
+    const { chain } = this.#match.rule;
+    if (chain.length === 0) {
+      this.#entered = true;
+      this.#runHandler();
+      return undefined;
+    }
+    this.#inPassage = true;
+    const passing = new Passage(this, chain).run();
+    if (passing === undefined) this.#leavePassage();
+    else void passing.then(() => this.#leavePassage());
+    return passing;
+  }
+
+  #leavePassage(): void {
+    this.#inPassage = false;
+    this.#takeBody?.();
+    if (this.response.ended) this.#finished();
+  }
+
+  /** Called by the middleware when it has let the request through. */
+  enterHandler(): Promise<void> | undefined {
+    if (this.response.ended) return undefined;
+    if (this.response.gone !== undefined) {
+      this.#endIfGone();
+      return undefined;
+    }
+    this.#entered = true;
+    const { streamRequestBody } = this.#match.rule.handlerClass;
+    if (streamRequestBody) {
+      const preparing = this.#startHandler();
+      if (preparing === undefined) this.#takeBody?.();
+      else void preparing.then(() => this.#takeBody?.());
+    } else {
+      this.#takeBody?.();
+      if (this.#isComplete) this.#runHandler();
+    }
+    if (this.#isDone()) return undefined;
+    return new Promise((resolve) => {
+      this.#leaveHandler = resolve;
+    });
+  }
+
+  /** Whether handler and response are complete, as the middleware sees it. */
+  #isDone(): boolean {
+    return this.response.ended && !this.#waiting;
+  }
+
+  #leaveIfDone(): void {
+    if (this.#leaveHandler === undefined || !this.#isDone()) return;
+    this.#leaveHandler();
+    this.#leaveHandler = undefined;
+  }
+
+  /** Runs the handler of a complete request. */
+  #runHandler(): void {
+    const preparing = this.#startHandler();
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    if (preparing === undefined) this.#callVerb(handler);
+    else void preparing.then(() => this.#callVerb(handler));
+  }
+
+  /** Creates the handler and prepares it. @returns a promise, which never rejects, if that takes time. */
+  #startHandler(): Promise<void> | undefined {
+    try {
+      this.#handler = new this.#match.rule.handlerClass(this);
+    } catch (error) {
+      this.failed(error);
+      return undefined;
+    }
+    return this.#prepare(this.#handler);
+  }
+
+  /** Runs everything that precedes the verb. @returns a promise, which never rejects, if that takes time. */
+  #prepare(handler: AnyHandler): Promise<void> | undefined {
     try {
       const setting: unknown = handler.setDefaultHeaders();
       const waiting = isThenable(setting)
@@ -177,33 +300,39 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     return undefined;
   }
 
-  #initialize(handler: RequestHandler): unknown {
-    const initializing: unknown = handler.initialize(this.#match.init);
+  #initialize(handler: AnyHandler): unknown {
+    const initializing: unknown = handler.initialize(this.#match.rule.init);
     if (isThenable(initializing)) return this.#after(initializing, () => this.#callPrepare(handler));
     return this.#callPrepare(handler);
   }
 
-  /** Continues after a step has settled, unless a response exists by then. */
+  /** Continues when a step has settled, unless the response is complete by then. */
   async #after(step: PromiseLike<unknown>, next: () => unknown): Promise<unknown> {
     await step;
     return this.response.ended || this.#failing ? undefined : next();
   }
 
-  #callPrepare(handler: RequestHandler): unknown {
-    const { groups, handlerClass } = this.#match;
+  #callPrepare(handler: AnyHandler): unknown {
+    const { rule, values } = this.#match;
     const { method } = this.request;
-    if (method !== 'GET' && !handlerClass.supportedMethods.includes(method)) throw this.#notAllowed(handler);
-    if (groups !== undefined) this.#decodePath(groups);
+    if (method !== 'GET' && !rule.handlerClass.supportedMethods.includes(method))
+      throw this.#notAllowed(handler);
+    if (values.length > 0) this.pathArgs = values.map(decodeValue);
     return handler.prepare();
   }
 
-  #callVerb(handler: RequestHandler): void {
-    // `prepare` has responded or failed.
+  #callVerb(handler: AnyHandler): void {
+    // Prepare has responded, or failed.
     if (this.response.ended || this.#failing) return;
     try {
-      const verb = verbOf(handler, this.request.method);
-      if (verb === undefined) throw this.#notAllowed(handler);
-      const waiting = verb.call(handler);
+      const { method } = this.request;
+      const verb = verbOf(handler, method);
+      if (verb === undefined) {
+        if (method !== 'OPTIONS') throw this.#notAllowed(handler);
+        this.#describeOptions(handler);
+        return;
+      }
+      const waiting = this.#callWithPath(handler, verb);
       if (isThenable(waiting)) void this.#settle(waiting, handler);
       else if (!this.response.ended) this.#watch(handler.finish());
     } catch (error) {
@@ -211,8 +340,22 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
     }
   }
 
+  #callWithPath(handler: AnyHandler, verb: Verb): unknown {
+    if (this.pathArgs.length === 0) return verb.call(handler);
+    return this.#match.rule.hasNames
+      ? verb.call(handler, this.pathParams)
+      : verb.apply(handler, [...this.pathArgs]);
+  }
+
+  /** Responds to an OPTIONS that the handler does not define (RFC 9110 §9.3.7). */
+  #describeOptions(handler: AnyHandler): void {
+    handler.setHeader('Allow', allowedMethods(handler, this.#match.rule.handlerClass.supportedMethods));
+    handler.setStatus(204);
+    this.#watch(handler.finish());
+  }
+
   /** Waits for a step, and then completes the response if `finishes` is given. Never rejects. */
-  async #settle(step: PromiseLike<unknown>, finishes?: RequestHandler): Promise<void> {
+  async #settle(step: PromiseLike<unknown>, finishes?: AnyHandler): Promise<void> {
     this.#waiting = true;
     try {
       await step;
@@ -221,50 +364,66 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       this.failed(error);
     }
     this.#waiting = false;
-    // A streamed request may never reach its verb, so it is ended here. A complete request still runs its verb if the
-    // client has left: it may be a beacon.
-    if (this.#match.handlerClass.streamRequestBody) this.#endIfGone();
+    // A streaming handler whose client has left gets no verb that would end it. A complete request still gets its verb: it
+    // may be a beacon.
+    if (this.#match.rule.handlerClass.streamRequestBody) this.#endIfGone();
+    this.#leaveIfDone();
   }
 
-  #decodePath(groups: RegExpExecArray): void {
-    const args: (string | undefined)[] = [];
-    for (let at = 1; at < groups.length; at += 1) args.push(decodeGroup(groups[at]));
-    this.pathArgs = args;
-  }
-
-  #notAllowed(handler: RequestHandler): HTTPError {
-    const headers = { Allow: allowedMethods(handler, this.#match.handlerClass.supportedMethods) };
+  #notAllowed(handler: AnyHandler): HTTPError {
+    const headers = { Allow: allowedMethods(handler, this.#match.rule.handlerClass.supportedMethods) };
     return new HTTPError(405, undefined, { headers });
+  }
+
+  /** The request is over: its response is complete, and the middleware has returned. */
+  #finished(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    const { logger } = this.application;
+    try {
+      this.#watchHook(this.application.logRequest(this), 'logFunction threw or rejected');
+    } catch (error) {
+      logger.error({ error }, 'logFunction threw or rejected');
+    }
+    try {
+      this.#watchHook(this.#handler?.onFinish(), 'onFinish threw or rejected');
+    } catch (error) {
+      logger.error({ error }, 'onFinish threw or rejected');
+    }
   }
 
   // ---- errors ----
 
-  #finishWith(handler: RequestHandler, { chunk }: Finish): void {
+  #finishWith({ chunk }: Finish): void {
+    const handler = this.#handler;
     try {
-      this.#watch(handler.finish(chunk));
+      if (handler === undefined) this.response.finish(undefined, chunk);
+      else this.#watch(handler.finish(chunk));
     } catch (error) {
       this.failed(error);
     }
   }
 
-  /** The last resort: the handler could not be constructed, or its error page failed too. */
-  #answerPlainly(error: unknown): void {
+  /** Responds without a handler: there is none yet, or it could not even make its error page. */
+  #respondPlainly(error: unknown): void {
     const { response } = this;
+    const refusal = error instanceof HTTPError && !this.#failing ? error : undefined;
     try {
       if (response.headSent) throw error;
+      this.#failing = true;
       response.reset();
-      response.status = 500;
-      response.append('500: Internal Server Error\n');
-      response.finish();
+      response.setStatus(refusal?.status ?? 500, refusal?.reason ?? '');
+      for (const [name, value] of refusal?.extraHeaders() ?? []) response.setHeader(name, value);
+      response.append(errorPage(response.status, response.reason));
+      response.end();
     } catch (failure) {
       response.abort(failure instanceof Error ? failure : new Error(String(failure)));
     }
-    this.answered();
   }
 
   /**
-   * The handler stopped because its client has ended its side, which is not an error. The client may still read: it
-   * gets a 499, or an incomplete response if the headers are already sent.
+   * Ends a request whose handler gave up because the client has half-closed, which is not an error. The client may
+   * still read: it gets a 499, or sees that the response is incomplete if its headers were sent.
    */
   #giveUp(): void {
     const { response } = this;
@@ -275,33 +434,31 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
       response.status = 499;
       response.headers.set('Content-Type', 'text/plain; charset=UTF-8').set('Connection', 'close');
       response.append('499: Client Closed Request\n');
-      response.finish();
+      response.end();
     }
-    this.answered();
   }
 
-  /** Ends a request whose client is gone: the handler can no longer respond. */
+  /** Ends a request whose client has left: nothing that its handler still writes can be sent. */
   #endIfGone(): void {
     if (this.response.gone === undefined || this.response.ended) return;
-    this.response.finish();
-    this.answered();
+    this.response.end();
   }
 
   #log(error: unknown): void {
     const { logger, settings } = this.application;
     if (this.#isOfClosing(error)) {
-      // Without an access log, this is the only record of a 499.
+      // Without an access log nothing else records a 499.
       const { gone, ended } = this.response;
       const isOnlyRecord = gone === undefined && !ended && settings.logFunction === undefined;
       logger[isOnlyRecord ? 'info' : 'debug']({ error }, 'a handler failed after its client had left');
       return;
     }
     const handler = this.#handler;
-    if (handler === undefined) logger.error({ error }, 'constructing a handler failed');
+    if (handler === undefined) logRequestError(error, this.request, this.application);
     else this.#callHook(() => handler.logException(error));
   }
 
-  /** Whether an error only says that the client has left, which is not a fault of the program. */
+  /** Whether an error only repeats that the client has left, which is not a fault of the program. */
   #isOfClosing(error: unknown): boolean {
     const { closeReason } = this.request;
     if (closeReason === undefined) return false;
@@ -311,36 +468,39 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext {
 
   #callHook(hook: () => unknown): void {
     callReporting(hook, undefined, (error) =>
-      this.application.logger.error({ error }, 'a callback of a handler threw or rejected'),
+      this.application.logger.error({ error }, 'a hook of a handler threw or rejected'),
     );
   }
 
-  /**
-   * Watches a step that is not awaited, but that a subclass may have made asynchronous: its rejection is an error of
-   * the handler.
-   */
+  /** Handles the failure of a step that is not awaited: a subclass may have made it asynchronous. */
   #watch(step: unknown): void {
     if (isThenable(step)) reportRejection(step, (error) => this.failed(error));
   }
 
-  /** Like {@link #callHook}, without a closure for a synchronous callback. */
+  /** Like {@link #callHook}, but without a closure for a hook that is synchronous. */
   #watchHook(result: unknown, message: string): void {
     if (!isThenable(result)) return;
     reportRejection(result, (error) => this.application.logger.error({ error }, message));
   }
 }
 
-/** Without a prototype, since the groups of a regular expression may have any name. */
-function paramsOf(groups: Readonly<Record<string, string | undefined>> | undefined): PathParams {
-  if (groups === undefined) return NO_PARAMS;
+/** RFC 9112 §6.3: a request has a body if one of these headers says so. */
+function mayHaveBody({ headers }: HTTPServerRequest): boolean {
+  return headers.get('Transfer-Encoding') !== undefined || (headers.get('Content-Length') ?? '0') !== '0';
+}
+
+/** The parameters by name, without a prototype, since the names of a regular expression may be any. */
+function paramsOf({ rule, values }: RouteMatch): PathParams {
+  if (values.length === 0) return NO_PARAMS;
   const params: Record<string, string> = Object.create(null);
-  for (const name of Object.keys(groups)) {
-    const value = decodeGroup(groups[name]);
-    if (value !== undefined) params[name] = value;
+  const names = rule.compiled.paramNames;
+  for (const [at, value] of values.entries()) {
+    const name = names[at];
+    if (name !== undefined && value !== undefined) params[name] = percentDecode(value);
   }
   return params;
 }
 
-function decodeGroup(group: string | undefined): string | undefined {
-  return group === undefined ? group : percentDecode(group);
+function decodeValue(value: string | undefined): string | undefined {
+  return value === undefined ? value : percentDecode(value);
 }

@@ -1,13 +1,30 @@
 import { logAccess } from '@landspout/httpserver';
 import type { Clock, Logger } from '@landspout/ioloop';
-import type { OptionNames } from '@landspout/ioloop/errors';
-import { webChecks } from '../errors.ts';
-import type { HandlerClass } from '../handler/lifecycle.ts';
-import type { RequestHandler } from '../handler/request-handler.ts';
+import { type OptionNames, shownText, similarName } from '@landspout/ioloop/errors';
+import { WebUsageError, webChecks } from '../errors.ts';
+import type { HandlerClass, MatchedRoute, Middleware } from '../handler/lifecycle.ts';
+import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import type { HTTPServerResponse } from '../response/http-server-response.ts';
+import { middlewareProblem } from '../routing/router.ts';
+import type { Application } from './application.ts';
+
+/** A request whose response is complete. */
+export interface FinishedRequest {
+  readonly application: Application;
+  readonly request: HTTPServerRequest;
+  readonly response: HTTPServerResponse;
+  readonly match: MatchedRoute;
+  /** The status that was sent, or would have been. */
+  readonly status: number;
+}
 
 /** Called when a response is complete. If it throws or rejects, that is logged. */
-export type LogFunction = (handler: RequestHandler) => unknown;
+export type LogFunction = (finished: FinishedRequest) => unknown;
 
+/**
+ * The settings that an application knows. It may have more of its own, which handlers find on `this.settings`: declare
+ * them in an interface that extends this one, and name it in `RequestHandler<Path, MySettings>`.
+ */
 export interface ApplicationSettings {
   /** Turns on help for development: {@link serveTraceback}, and a log record for every refusal. Default: false. */
   readonly debug?: boolean;
@@ -24,6 +41,8 @@ export interface ApplicationSettings {
   readonly logFunction?: LogFunction;
   /** Default: standard error. */
   readonly logger?: Logger;
+  /** Runs before every request, whether a route matches or not. See {@link Middleware}. */
+  readonly middleware?: readonly Middleware[];
   /** The clock for the rate-limited log of refusals. Default: the clock of the system. */
   readonly clock?: Clock;
 }
@@ -35,15 +54,36 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
   defaultHandlerInit: true,
   logFunction: true,
   logger: true,
+  middleware: true,
   clock: true,
 };
 
-/** @throws WebUsageError `ERR_WEB_USAGE` if a setting is unknown, or the function or the logger is invalid. */
+/**
+ * A setting of the program's own is not refused, unless it looks like one that is misspelled.
+ *
+ * @throws WebUsageError `ERR_WEB_USAGE` if a setting is misspelled, or a function or the logger is invalid.
+ */
 export function requireSettings(settings: ApplicationSettings): void {
-  webChecks.options('Application', settings, SETTINGS);
-  const { logFunction, logger } = settings;
+  webChecks.options('Application', settings, { ...SETTINGS, ...ownNames(settings) });
+  const { logFunction, logger, middleware } = settings;
   if (logFunction !== undefined) webChecks.callback('Application', 'logFunction', logFunction);
   if (logger !== undefined) webChecks.withMethods('Application', 'a logger', logger, 'error');
+  const problem = middlewareProblem(middleware);
+  if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `Application: ${problem}`);
+}
+
+function ownNames(settings: unknown): Record<string, true> {
+  const own: Record<string, true> = Object.create(null);
+  const known = Object.keys(SETTINGS);
+  for (const name in settings as object) {
+    const meant = known.includes(name) ? undefined : similarName(name, known);
+    if (meant !== undefined) {
+      const remedy = `did you mean "${meant}"? If it is a setting of your own, give it another name`;
+      throw new WebUsageError('ERR_WEB_USAGE', `Application: unknown setting ${shownText(name)}: ${remedy}`);
+    }
+    own[name] = true;
+  }
+  return own;
 }
 
 /**

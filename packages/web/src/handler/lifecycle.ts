@@ -1,25 +1,64 @@
 import type { Application } from '../application/application.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
-import type { ResponseDraft } from '../response/response-draft.ts';
+import type { HTTPServerResponse } from '../response/http-server-response.ts';
 import type { Awaitable, RequestHandler } from './request-handler.ts';
+
+/** A handler of any path and settings. */
+// biome-ignore lint/suspicious/noExplicitAny: a handler is accepted whatever it is written for
+export type AnyHandler = RequestHandler<any, any>;
+
+/** The route of a request. */
+export interface MatchedRoute {
+  /** The pattern of the route, with the prefixes of the routes that it is nested in; '' if no route matched. */
+  readonly pattern: string;
+  readonly name: string | undefined;
+  readonly handlerClass: HandlerClass;
+}
+
+/** What the middleware of one request shares with each other and, as `this.state`, with its handler. */
+// biome-ignore lint/suspicious/noExplicitAny: the program chooses the type of each value
+export type RequestState = Record<string, any>;
+
+/** One request on its way through the middleware. */
+export interface MiddlewareContext<State extends object = RequestState> {
+  readonly application: Application;
+  readonly request: HTTPServerRequest;
+  readonly response: HTTPServerResponse;
+  readonly match: MatchedRoute;
+  /** An object of this request. Empty at first. */
+  readonly state: State;
+  /** The named parameters of the path, decoded. @throws HTTPError 400 if they cannot be decoded. */
+  readonly pathParams: PathParams;
+}
+
+/**
+ * A step in front of a handler. It runs when the headers have arrived, before the handler is created and before the body
+ * is read, for every request of the application: also if no route matches, for static files and for WebSockets.
+ *
+ * `next()` runs the rest: further middleware, then the handler. It returns `undefined` if all of it finished
+ * synchronously, otherwise a promise that never rejects: errors become error pages further down. A middleware that does
+ * not call `next` must complete the response itself, with `context.response.finish(status, body)`. It may be
+ * asynchronous. What it throws becomes an error page.
+ *
+ * After `next` has returned, the headers may be on their way: to set headers on every response, also on error pages, use
+ * `context.response.beforeHeaders` before calling it.
+ *
+ * @throws WebUsageError `ERR_WEB_USAGE` from `next` if it is called twice.
+ */
+export type Middleware<State extends object = RequestState> = (
+  context: MiddlewareContext<State>,
+  next: () => Promise<void> | undefined,
+) => unknown;
 
 /**
  * What the application passes to the constructor of a handler. Opaque: a handler class with its own constructor passes
  * it to `super`. Everything in it is also available on `this`, under other names.
  */
-export interface HandlerContext {
-  readonly application: Application;
-  readonly request: HTTPServerRequest;
-  /** @internal */
-  readonly response: ResponseDraft;
-  /** @internal Named groups of the pattern, decoded. */
-  readonly pathParams: PathParams;
+export interface HandlerContext extends MiddlewareContext {
   /**
    * @internal Groups of the pattern in order, decoded; undefined for a group that did not match. Set before `prepare`.
    */
   readonly pathArgs: readonly (string | undefined)[];
-  /** @internal Called when the response is complete. */
-  answered(): void;
   /** @internal Called with an error of the handler that nothing else caught. */
   failed(error: unknown): void;
 }
@@ -43,32 +82,35 @@ export type PathParams<Pattern extends string = string> = string extends Pattern
   ? Readonly<Record<string, string>>
   : { readonly [Name in ParamNames<Pattern>]: string };
 
-/** How a route uses a handler class; passed to `routeProblem`. */
+/** How a route uses a handler class: the argument of `routeProblem`. */
 export interface RouteUse {
   readonly handlerClass: HandlerClass;
-  /** The `init` value of the route. */
+  /** The `init` of the route. */
   readonly init: object;
-  /** The number of parameters or groups in the pattern of the route. */
+  /** How many parameters, or groups, the route's pattern has. */
   readonly paramCount: number;
   /** The names of those that have one. */
   readonly paramNames: readonly string[];
 }
 
 /** A handler class; the application creates one instance per request. */
-export interface HandlerClass<Handler extends RequestHandler = RequestHandler> {
+export interface HandlerClass<Handler extends AnyHandler = AnyHandler> {
   new (context: HandlerContext): Handler;
   /** See `RequestHandler.streamRequestBody`. */
   readonly streamRequestBody: boolean;
   /** See `RequestHandler.supportedMethods`. */
   readonly supportedMethods: readonly string[];
+  /** See `RequestHandler.middleware`. */
+  readonly middleware: readonly Middleware[];
   /** See `RequestHandler.routeProblem`. */
   readonly routeProblem: (use: RouteUse) => string | undefined;
 }
 
-type Verb = (this: RequestHandler) => Awaitable;
+// biome-ignore lint/suspicious/noExplicitAny: a verb declares the parameters of its own pattern
+export type Verb = (this: AnyHandler, ...args: any[]) => Awaitable;
 
 /** Returns the method of a handler for an HTTP method, or undefined. `supportedMethods` was checked before. */
-export function verbOf(handler: RequestHandler, method: string): Verb | undefined {
+export function verbOf(handler: AnyHandler, method: string): Verb | undefined {
   switch (method) {
     case 'GET':
       return handler.get;
@@ -91,7 +133,9 @@ export function verbOf(handler: RequestHandler, method: string): Verb | undefine
   }
 }
 
-/** Builds the value of Allow, which a 405 must have (RFC 9110 §15.5.6). */
-export function allowedMethods(handler: RequestHandler, supported: readonly string[]): string {
-  return supported.filter((method) => verbOf(handler, method) !== undefined).join(', ');
+/** Builds the value of Allow, which a 405 must have (RFC 9110 §15.5.6). OPTIONS is always answered. */
+export function allowedMethods(handler: AnyHandler, supported: readonly string[]): string {
+  return supported
+    .filter((method) => method === 'OPTIONS' || verbOf(handler, method) !== undefined)
+    .join(', ');
 }

@@ -6,7 +6,8 @@ import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
-import type { Application } from '../application/application.ts';
+import type { Application, ReverseRest } from '../application/application.ts';
+import type { ApplicationSettings } from '../application/settings.ts';
 import { type Chunk, HTTPError, WebUsageError } from '../errors.ts';
 import {
   type ArgumentOptions,
@@ -17,7 +18,7 @@ import {
   withoutControls,
 } from '../request/arguments.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
-import { printable, requestSummary } from '../request/log-text.ts';
+import { logRequestError } from '../request/log-text.ts';
 import {
   applyPreconditions,
   type CurrentValidators,
@@ -25,9 +26,9 @@ import {
   reads,
   requirePreconditions,
 } from '../response/conditional.ts';
-import { bodyEntityTag, errorPage, type HeaderValue } from '../response/response-draft.ts';
+import { bodyEntityTag, errorPage, type HeaderValue } from '../response/http-server-response.ts';
 import { uriReference } from '../response/uri-reference.ts';
-import type { HandlerContext, PathParams, RouteUse } from './lifecycle.ts';
+import type { HandlerContext, Middleware, PathParams, RequestState, RouteUse } from './lifecycle.ts';
 
 /** The methods that a handler may define by default. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PUT', 'OPTIONS'];
@@ -61,7 +62,7 @@ const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status
  *   }
  * }
  */
-export class RequestHandler<Pattern extends string = string> {
+export class RequestHandler<Pattern extends string = string, Settings extends object = ApplicationSettings> {
   /**
    * Whether the body is passed to {@link dataReceived} in pieces as it arrives, instead of being collected first. If
    * so, `prepare` runs after the request head was received, and the verb after the last piece of the body.
@@ -74,6 +75,9 @@ export class RequestHandler<Pattern extends string = string> {
    */
   static readonly supportedMethods: readonly string[] = METHODS;
 
+  /** Runs before every handler of this class, after the middleware of the application and of the route. */
+  static readonly middleware: readonly Middleware[] = [];
+
   /**
    * Checks how a route uses this class. Called once per route, when the application is created. Override it in a class
    * that others route to, so that a mistake in `init` is found before the first request.
@@ -84,26 +88,29 @@ export class RequestHandler<Pattern extends string = string> {
     return undefined;
   }
 
-  readonly application: Application;
+  readonly application: Application<Settings>;
   readonly request: HTTPServerRequest;
   readonly #context: HandlerContext;
 
   /** Called by the application. Override {@link initialize} to receive the `init` value of the route. */
   constructor(context: HandlerContext) {
-    this.application = context.application;
+    this.application = context.application as unknown as Application<Settings>;
     this.request = context.request;
     this.#context = context;
   }
 
   // ---- for subclasses to define ----
 
-  get?(): Awaitable;
-  head?(): Awaitable;
-  post?(): Awaitable;
-  delete?(): Awaitable;
-  patch?(): Awaitable;
-  put?(): Awaitable;
-  options?(): Awaitable;
+  // Parameters of the path: one object of the named ones, or the groups of a regular expression in order.
+  // biome-ignore-start lint/suspicious/noExplicitAny: a subclass declares the parameters of its own pattern
+  get?(...args: any[]): Awaitable;
+  head?(...args: any[]): Awaitable;
+  post?(...args: any[]): Awaitable;
+  delete?(...args: any[]): Awaitable;
+  patch?(...args: any[]): Awaitable;
+  put?(...args: any[]): Awaitable;
+  options?(...args: any[]): Awaitable;
+  // biome-ignore-end lint/suspicious/noExplicitAny: see above
 
   /**
    * Sets the headers that each response of this class starts with. Called before everything else, and by {@link clear}.
@@ -140,6 +147,23 @@ export class RequestHandler<Pattern extends string = string> {
   /** The named parameters of the path, decoded. A path that cannot be decoded results in a 400. */
   get pathParams(): PathParams<Pattern> {
     return this.#context.pathParams as PathParams<Pattern>;
+  }
+
+  /** The settings of the application. */
+  get settings(): Settings {
+    return this.application.settings;
+  }
+
+  /** Builds the path of a route; see `Application.reverseUrl`. */
+  reverseUrl<const Path extends `/${string}`>(path: Path, ...rest: ReverseRest<Path>): string;
+  reverseUrl(name: string, ...values: readonly (string | number)[]): string;
+  reverseUrl(target: string, ...values: readonly unknown[]): string {
+    return this.application.reverseUrl(target, ...(values as (string | number)[]));
+  }
+
+  /** What the middleware has left for this request. */
+  get state(): RequestState {
+    return this.#context.state;
   }
 
   /** The groups of the route's pattern in order, decoded; undefined for a group that did not match. */
@@ -273,8 +297,7 @@ export class RequestHandler<Pattern extends string = string> {
    * @throws WebUsageError `ERR_WEB_USAGE` for any other value, such as a promise; `ERR_WEB_FINISHED`.
    */
   write(chunk: Chunk): void {
-    const becameJson = this.#context.response.write(chunk);
-    if (becameJson && !this.headSent) this.setHeader('Content-Type', 'application/json; charset=UTF-8');
+    this.#context.response.write(chunk);
   }
 
   /**
@@ -311,8 +334,7 @@ export class RequestHandler<Pattern extends string = string> {
     if (chunk !== undefined) this.write(chunk);
     if (response.status === 200 && !response.headSent && reads(this.request)) this.#tag();
     applyPreconditions(this.request, response);
-    response.finish();
-    this.#context.answered();
+    response.end();
   }
 
   /**
@@ -416,7 +438,6 @@ export class RequestHandler<Pattern extends string = string> {
     if (response.headSent) {
       response.requireUnfinished('sendError');
       response.abort(error instanceof Error ? error : new HTTPError(status));
-      this.#context.answered();
       return;
     }
     this.clear();
@@ -451,16 +472,7 @@ export class RequestHandler<Pattern extends string = string> {
    * record per minute is written, with the count; see `Application.refusalLog`.
    */
   logException(error: unknown): void {
-    const { logger, refusalLog } = this.application;
-    const summary = requestSummary(this.request);
-    if (!(error instanceof HTTPError)) {
-      logger.error({ error }, `uncaught exception: ${summary}`);
-      return;
-    }
-    const { status } = error;
-    const message = `${printable(error.message)}: ${summary}`;
-    if (status >= 500) logger.warn({ status }, message);
-    else if (error.logMessage !== undefined) refusalLog.warn(`HTTPError ${status}`, { status }, message);
+    logRequestError(error, this.request, this.application);
   }
 
   [INSPECT](): object {

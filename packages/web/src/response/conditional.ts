@@ -1,7 +1,7 @@
 import { type HTTPHeaders, parseHttpDate } from '@landspout/http1';
 import { HTTPError, WebUsageError } from '../errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
-import type { ResponseDraft } from './response-draft.ts';
+import type { HTTPServerResponse } from './http-server-response.ts';
 
 /**
  * What a handler knows about the current representation of its target, for `RequestHandler.checkPreconditions`. The
@@ -234,7 +234,7 @@ export function requirePreconditions(
  *
  * @throws HTTPError 412; nothing has been sent then.
  */
-export function applyPreconditions(request: HTTPServerRequest, response: ResponseDraft): void {
+export function applyPreconditions(request: HTTPServerRequest, response: HTTPServerResponse): void {
   const { status } = response;
   if (response.headSent || response.gone !== undefined || status < 200 || status > 299) return;
   if (!request.mayHavePrecondition || !reads(request)) return;

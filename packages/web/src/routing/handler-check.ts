@@ -1,11 +1,21 @@
 import { shownValue } from '@landspout/ioloop/errors';
 import { RequestHandler } from '../handler/request-handler.ts';
+import type { LazyHandler } from './route.ts';
 
 /** The parts of a class that are checked here. */
 interface SomeClass {
   readonly name: string;
   readonly prototype: object;
   readonly supportedMethods?: readonly string[];
+}
+
+/**
+ * Whether the handler of a route is a function that loads it, such as `() => import('./user.ts')`. A function that
+ * neither imports nor is asynchronous was meant as the handler itself, as in other frameworks, and is refused.
+ */
+export function isLazy(target: unknown): target is LazyHandler {
+  if (typeof target !== 'function' || target.length > 0 || hasPrototype(target)) return false;
+  return /^async\b|\bimport\b|\[native code\]/.test(Function.prototype.toString.call(target));
 }
 
 /**

@@ -1,9 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { compilePattern, extendPrefix, NO_PREFIX, reversePattern } from './pattern.ts';
+import { compilePattern, extendPrefix, NO_PREFIX, type RoutePattern, reversePattern } from './pattern.ts';
+import { RouteTable } from './route-table.ts';
 
+/** The values that a pattern finds in a path, in order; null if it does not match. */
+const valuesIn = (compiled: RoutePattern, path: string) => {
+  const table = new RouteTable();
+  table.add({ compiled, index: 0 });
+  return table.find(path) === undefined ? null : table.values;
+};
+
+/** The same by name. */
 const groupsOf = (pattern: string | RegExp, path: string) => {
-  const found = compilePattern(pattern).regExp.exec(path);
-  return found === null ? null : { ...found.groups };
+  const compiled = compilePattern(pattern);
+  const values = valuesIn(compiled, path);
+  return values && Object.fromEntries(values.map((value, at) => [compiled.paramNames[at], value]));
 };
 
 describe('compilePattern', () => {
@@ -33,8 +43,8 @@ describe('compilePattern', () => {
     expect(groupsOf(/\/a|\/b/, '/ab')).toBeNull();
     expect(groupsOf(/\/a|\/b/gm, '/b')).toEqual({});
     expect(groupsOf(/\/a$/m, '/a\n/b')).toBeNull();
-    const sticky = compilePattern(/\/a/gy).regExp;
-    expect([sticky.test('/a'), sticky.test('/a')]).toEqual([true, true]);
+    const sticky = compilePattern(/\/a/gy);
+    expect([valuesIn(sticky, '/a'), valuesIn(sticky, '/a')]).toEqual([[], []]);
   });
 
   it.each(['user', '', '/:', '/:1d', '/*rest/more', '/:a/:a'])('refuses %j', (pattern) => {
@@ -84,15 +94,9 @@ describe('compilePattern', () => {
 
   it('joins a prefix with what is nested below it', () => {
     const prefix = extendPrefix(NO_PREFIX, '/api/:version');
-    expect({ ...compilePattern('/user/:id', prefix).regExp.exec('/api/2/user/9')?.groups }).toEqual({
-      version: '2',
-      id: '9',
-    });
-    expect(
-      compilePattern(/\/n(\d+)/, prefix)
-        .regExp.exec('/api/2/n5')
-        ?.slice(1),
-    ).toEqual(['2', '5']);
+    expect(valuesIn(compilePattern('/user/:id', prefix), '/api/2/user/9')).toEqual(['2', '9']);
+    expect(compilePattern('/user/:id', prefix).paramNames).toEqual(['version', 'id']);
+    expect(valuesIn(compilePattern(/\/n(\d+)/, prefix), '/api/2/n5')).toEqual(['2', '5']);
     expect(() => compilePattern(/\/(?<version>x)/, prefix)).toThrow(
       expect.objectContaining({ code: 'ERR_WEB_ROUTE' }),
     );
@@ -109,7 +113,7 @@ describe('reversePattern', () => {
   it('makes a path that the pattern matches, of whatever value', () => {
     const pattern = compilePattern('/user/:id');
     for (const value of ['a', '/', '?#%', '\ud800', '..', 'ä', '\n']) {
-      expect(reversePattern(pattern, [value])).toMatch(pattern.regExp);
+      expect(valuesIn(pattern, reversePattern(pattern, [value]))).toHaveLength(1);
     }
   });
 

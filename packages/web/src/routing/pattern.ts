@@ -2,17 +2,37 @@ import { shownText, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
 import { percentEncode, percentEncodePath } from '../request/url-encoding.ts';
 
-/** A compiled pattern: a path to compare with, or an expression to match. */
+/** A compiled pattern. */
 export interface RoutePattern {
   /** The text of the pattern, for messages. */
   readonly text: string;
   /** The only path that matches, if there are no parameters. */
   readonly exact: string | undefined;
-  /** Anchored at both ends. */
-  readonly regExp: RegExp;
+  /** The segments at the start of each path that matches; all of them, unless there is a {@link regExp}. */
+  readonly segments: readonly PatternSegment[];
+  /** The expression that the whole path must match, anchored at both ends; undefined for a string. */
+  readonly regExp: RegExp | undefined;
+  /** The parameters in the order of the path; undefined for a group without a name. */
+  readonly paramNames: readonly (string | undefined)[];
   /** Literal text and parameters, alternating, for building a URL; undefined if the pattern cannot be reversed. */
   readonly parts: readonly UrlPart[] | undefined;
 }
+
+/** The pattern of a handler that is used without a route. It is not looked up. */
+export const NO_PATTERN: RoutePattern = {
+  text: '',
+  exact: undefined,
+  segments: [],
+  regExp: undefined,
+  paramNames: [],
+  parts: undefined,
+};
+
+/** A segment of a pattern: literal text, one segment that is not empty, or the rest of the path. */
+export type PatternSegment = string | typeof PARAM | typeof REST;
+
+export const PARAM = Symbol('one segment');
+export const REST = Symbol('the rest of the path');
 
 type UrlPart = string | UrlParam;
 
@@ -24,11 +44,12 @@ interface UrlParam {
 /** A compiled prefix, for routes nested below it. */
 export interface PatternPrefix {
   readonly text: string;
-  readonly source: string;
+  readonly segments: readonly PatternSegment[];
+  readonly paramNames: readonly string[];
   readonly parts: readonly UrlPart[];
 }
 
-export const NO_PREFIX: PatternPrefix = { text: '', source: '', parts: [] };
+export const NO_PREFIX: PatternPrefix = { text: '', segments: [], paramNames: [], parts: [] };
 
 /**
  * Compiles a pattern. In a string, a segment `:name` matches one segment that is not empty, and a last segment `*name`
@@ -43,9 +64,9 @@ export function compilePattern(pattern: string | RegExp, prefix: PatternPrefix =
     const problem = `the pattern of a route must be a string or a RegExp, got ${shownValue(pattern)}`;
     throw new WebUsageError('ERR_WEB_ROUTE', problem);
   }
-  const { source, parts, text } = extendPrefix(prefix, pattern);
-  const exact = parts.every((part) => typeof part === 'string') ? parts.join('') : undefined;
-  return { text, exact, regExp: new RegExp(`^${source}$`), parts };
+  const whole = extendPrefix(prefix, pattern);
+  const exact = whole.paramNames.length === 0 ? whole.parts.join('') : undefined;
+  return { ...whole, exact, regExp: undefined };
 }
 
 /** Appends a pattern string to a prefix. @throws WebUsageError `ERR_WEB_ROUTE`. */
@@ -54,25 +75,26 @@ export function extendPrefix(prefix: PatternPrefix, pattern: string): PatternPre
   if (pattern === '') throw badRoute(text, "the pattern is empty; the root is '/'");
   if (!pattern.startsWith('/')) throw badRoute(text, 'a pattern must start with /');
   requireLiteral(pattern, text);
-  let source = prefix.source;
+  const segments = [...prefix.segments];
+  const paramNames = [...prefix.paramNames];
   const parts = [...prefix.parts];
-  const segments = pattern.slice(1).split('/');
-  for (const [at, segment] of segments.entries()) {
+  const own = pattern.slice(1).split('/');
+  for (const [at, segment] of own.entries()) {
     const mark = segment[0];
     if (mark !== ':' && mark !== '*') {
-      source += escapeRegExp(`/${segment}`);
+      segments.push(segment);
       parts.push(`/${segment}`);
       continue;
     }
     const name = segment.slice(1);
     if (!/^[A-Za-z_]\w*$/.test(name)) throw badRoute(text, `${segment} must have a name, as in ":id"`);
-    if (source.includes(`(?<${name}>`)) throw badRoute(text, `the name ${name} is used twice`);
-    if (mark === '*' && at !== segments.length - 1)
-      throw badRoute(text, `${segment} must be the last segment`);
-    source += mark === '*' ? `/(?<${name}>.*)` : `/(?<${name}>[^/]+)`;
+    if (paramNames.includes(name)) throw badRoute(text, `the name ${name} is used twice`);
+    if (mark === '*' && at !== own.length - 1) throw badRoute(text, `${segment} must be the last segment`);
+    segments.push(mark === '*' ? REST : PARAM);
+    paramNames.push(name);
     parts.push('/', { slashes: mark === '*' });
   }
-  return { text, source, parts };
+  return { text, segments, paramNames, parts };
 }
 
 /** Characters with a meaning in regular expressions and other routers, but not here. A `*` may begin a segment. */
@@ -119,7 +141,7 @@ function compileRegExp(pattern: RegExp, prefix: PatternPrefix): RoutePattern {
   const flags = pattern.flags.replace(/[gmy]/g, '');
   let regExp: RegExp;
   try {
-    regExp = new RegExp(`^${prefix.source}(?:${pattern.source})$`, flags);
+    regExp = new RegExp(`^${sourceOf(prefix)}(?:${pattern.source})$`, flags);
   } catch (cause) {
     throw new WebUsageError(
       'ERR_WEB_ROUTE',
@@ -130,7 +152,52 @@ function compileRegExp(pattern: RegExp, prefix: PatternPrefix): RoutePattern {
     );
   }
   const own = simpleParts(pattern.source);
-  return { text, exact: undefined, regExp, parts: own && [...prefix.parts, ...own] };
+  return {
+    text,
+    exact: undefined,
+    // Without case, the literal text of the path may be another.
+    segments: flags.includes('i') ? [] : [...prefix.segments, ...leadingSegments(pattern.source)],
+    regExp,
+    paramNames: [...prefix.paramNames, ...groupNames(pattern.source)],
+    parts: own && [...prefix.parts, ...own],
+  };
+}
+
+function sourceOf({ segments, paramNames }: PatternPrefix): string {
+  let taken = 0;
+  const param = (match: string): string => `/(?<${paramNames[taken++]}>${match})`;
+  return segments
+    .map((segment) => {
+      if (typeof segment === 'string') return escapeRegExp(`/${segment}`);
+      return param(segment === PARAM ? '[^/]+' : '.*');
+    })
+    .join('');
+}
+
+/** The literal segments with which every path begins that an expression matches, each followed by a slash. */
+function leadingSegments(source: string): string[] {
+  if (source.includes('|')) return [];
+  const segments: string[] = [];
+  let rest = source.replace(/^\^/, '');
+  for (;;) {
+    const found = /^\\?\/([\w~-]+)(?=\\?\/)(?!\\?\/[*+?{])/.exec(rest);
+    if (found === null) return segments;
+    segments.push(found[1] as string);
+    rest = rest.slice(found[0].length);
+  }
+}
+
+/** The names of the capturing groups of an expression, in order; undefined for a group without a name. */
+function groupNames(source: string): (string | undefined)[] {
+  const names: (string | undefined)[] = [];
+  // Escaped characters and classes contain parentheses that are none.
+  for (const [, name, open] of source.matchAll(
+    /\\.|\[(?:[^\]\\]|\\.)*\]|\(\?<(?![=!])([^>]+)>|(\()(?!\?)/g,
+  )) {
+    if (name !== undefined) names.push(name);
+    else if (open !== undefined) names.push(undefined);
+  }
+  return names;
 }
 
 /**

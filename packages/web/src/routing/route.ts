@@ -1,48 +1,145 @@
-import type { HandlerClass, PathParams } from '../handler/lifecycle.ts';
-import type { RequestHandler } from '../handler/request-handler.ts';
+import type { AnyHandler, HandlerClass, Middleware, PathParams } from '../handler/lifecycle.ts';
 
-/** One route: a pattern, its handler class, the `init` value for the handler, and a name for `reverseUrl`. */
+/** Loads a module whose default export is the handler class, when the first request for the route arrives. */
+export type LazyHandler<Handler extends AnyHandler = AnyHandler> = () => Promise<{
+  readonly default: HandlerClass<Handler>;
+}>;
+
+/** Options of one route, or of all routes below a prefix. */
+export interface RouteGroupOptions {
+  /** Runs for these routes, after that of the application and of surrounding routes, before that of the handler class. */
+  readonly middleware?: readonly Middleware[];
+  /** Most bytes of a request body. Default: that of the server. */
+  readonly maxBodyBytes?: number;
+  /** Most milliseconds for a request body to arrive; 0 is no limit. Default: that of the server. */
+  readonly bodyTimeoutMs?: number;
+}
+
+export interface RouteOptions extends RouteGroupOptions {
+  /** The name for `reverseUrl`. */
+  readonly name?: string;
+}
+
+/**
+ * One route: a pattern, its handler class or a function that loads it, the `init` value for the handler, and a name for
+ * `reverseUrl` or options.
+ */
 export type Route = readonly [
   pattern: string | RegExp,
-  handler: HandlerClass,
+  handler: HandlerClass | LazyHandler,
   init?: object | undefined,
-  name?: string,
+  options?: string | RouteOptions | undefined,
 ];
 
 /** Routes below a common prefix, which may contain parameters. */
-export type NestedRoutes = readonly [prefix: string, routes: readonly RouteSpec[]];
+export type NestedRoutes = readonly [prefix: string, routes: Routes, options?: RouteGroupOptions | undefined];
 
 export type RouteSpec = Route | NestedRoutes;
 
-/**
- * Checks the handler of {@link route} at compile time: the pattern must have the parameters that the handler is written
- * for. A handler without a pattern, such as those that are ready to use, fits every pattern.
- */
-type Fitting<Pattern extends string, Handler extends RequestHandler> = string extends Pattern
-  ? unknown
-  : PathParams<Pattern> extends Handler['pathParams']
-    ? unknown
-    : string extends keyof Handler['pathParams']
-      ? unknown
-      : { readonly 'the handler is written for parameters that the pattern lacks': Handler['pathParams'] };
+/** All routes of an application. Write `as const satisfies Routes` on a list that is declared separately. */
+export type Routes = readonly RouteSpec[];
+
+/** The names that a handler reads from its path; `string` if it is written for any pattern. */
+type ReadParams<Handler extends AnyHandler> = keyof Handler['pathParams'];
+
+type InitOf<Handler extends AnyHandler> = Parameters<Handler['initialize']>[0];
+
+/** What an error of the compiler shows instead of a route that is wrong. */
+interface RouteMistake<Problem extends string, Detail = unknown> {
+  readonly 'this route is wrong': Problem;
+  readonly detail: Detail;
+}
+
+/** `never` if nothing is wrong. */
+type ParamMistake<Pattern, Handler extends AnyHandler> = Pattern extends string
+  ? string extends Pattern
+    ? never
+    : string extends ReadParams<Handler>
+      ? never
+      : ReadParams<Handler> extends keyof PathParams<Pattern>
+        ? never
+        : RouteMistake<
+            'the handler reads parameters that the pattern does not have',
+            Exclude<ReadParams<Handler>, keyof PathParams<Pattern>>
+          >
+  : never;
+
+type InitMistake<Init, Handler extends AnyHandler> = [Init] extends [undefined]
+  ? Record<never, never> extends InitOf<Handler>
+    ? never
+    : RouteMistake<'the handler needs an init as third element', InitOf<Handler>>
+  : [Exclude<Init, undefined>] extends [InitOf<Handler>]
+    ? never
+    : RouteMistake<'init must have the type that the handler declares in initialize', InitOf<Handler>>;
+
+type SettingsMistake<Settings, Handler extends AnyHandler> = [Settings] extends [Handler['settings']]
+  ? never
+  : RouteMistake<'the handler needs settings that the application does not have', Handler['settings']>;
+
+type MistakeOf<Pattern, Handler extends AnyHandler, Init, Settings> =
+  | ParamMistake<Pattern, Handler>
+  | InitMistake<Init, Handler>
+  | SettingsMistake<Settings, Handler>;
+
+type HandlerOf<Target> =
+  Target extends HandlerClass<infer Handler>
+    ? Handler
+    : Target extends LazyHandler<infer Handler>
+      ? Handler
+      : never;
+
+type Prefixed<Prefix extends string, Pattern> = Pattern extends string ? `${Prefix}${Pattern}` : Pattern;
+
+type CheckedRoute<Spec, Settings, Prefix extends string> = Spec extends readonly [
+  infer Pattern extends string,
+  infer Nested extends readonly unknown[],
+  ...infer Rest,
+]
+  ? readonly [Pattern, CheckedRoutes<Nested, Settings, `${Prefix}${Pattern}`>, ...Rest]
+  : Spec extends readonly [infer Pattern, infer Target, ...infer Rest]
+    ? [HandlerOf<Target>] extends [never]
+      ? Spec
+      : [MistakeOf<Prefixed<Prefix, Pattern>, HandlerOf<Target>, Rest[0], Settings>] extends [never]
+        ? Spec
+        : MistakeOf<Prefixed<Prefix, Pattern>, HandlerOf<Target>, Rest[0], Settings>
+    : Spec;
 
 /**
- * Makes a route whose types are checked: the handler must be written for this pattern, and `init` must have the type
- * that its `initialize` takes.
+ * The type that routes must have so that each handler fits its route: the pattern has the parameters that the handler
+ * reads, `init` has the type that `initialize` takes, and the application has the settings that it needs. A list whose
+ * type is not that of its elements, such as `RouteSpec[]`, is not checked.
+ */
+export type CheckedRoutes<
+  List extends readonly unknown[],
+  Settings,
+  Prefix extends string = '',
+> = number extends List['length']
+  ? List
+  : { readonly [At in keyof List]: CheckedRoute<List[At], Settings, Prefix> };
+
+/**
+ * Makes a route whose types are checked where it is written, for lists that are put together from parts: the handler
+ * must be written for this pattern, and `init` must have the type that its `initialize` takes. In the list that is
+ * passed to `Application`, a tuple is checked in the same way.
  *
  * @example
- * class UserHandler extends RequestHandler<'/user/:id'> {
+ * const userPath = '/user/:id';
+ * class UserHandler extends RequestHandler<typeof userPath> {
  *   override get() {
  *     this.write(this.pathParams.id);
  *   }
  * }
- * const app = new Application([route('/user/:id', UserHandler, {}, 'user')]);
+ * const app = new Application([route(userPath, UserHandler, {}, 'user')]);
  */
-export function route<Pattern extends string, Handler extends RequestHandler>(
+export function route<const Pattern extends string, Handler extends AnyHandler>(
   pattern: Pattern | RegExp,
-  handler: HandlerClass<Handler> & Fitting<Pattern, Handler>,
-  init?: Parameters<Handler['initialize']>[0],
-  name?: string,
+  handler: (HandlerClass<Handler> | LazyHandler<Handler>) & Fitting<Pattern, Handler>,
+  init?: InitOf<Handler>,
+  options?: string | RouteOptions,
 ): Route {
-  return name === undefined ? [pattern, handler, init] : [pattern, handler, init, name];
+  return options === undefined ? [pattern, handler, init] : [pattern, handler, init, options];
 }
+
+type Fitting<Pattern, Handler extends AnyHandler> = [ParamMistake<Pattern, Handler>] extends [never]
+  ? unknown
+  : ParamMistake<Pattern, Handler>;

@@ -11,7 +11,7 @@ class B extends A {}
 class C extends A {}
 
 const found = (routes: readonly RouteSpec[], path: string): HandlerClass | undefined =>
-  new Router(routes).match(path)?.handlerClass;
+  new Router(routes).match(path)?.rule.handlerClass;
 
 describe('Router', () => {
   it('takes the first rule that matches, in order [APP-01]', () => {

@@ -1,49 +1,38 @@
 // Patterns, routes, and which route matches a path. Does not know requests or when a handler is called.
 
-import { shownValue } from '@landspout/ioloop/errors';
+import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
-import type { HandlerClass, RouteUse } from '../handler/lifecycle.ts';
-import { handlerProblem } from './handler-check.ts';
-import {
-  badRoute,
-  compilePattern,
-  extendPrefix,
-  NO_PREFIX,
-  type PatternPrefix,
-  type RoutePattern,
-} from './pattern.ts';
-import type { RouteSpec } from './route.ts';
+import type { HandlerClass, Middleware } from '../handler/lifecycle.ts';
+import { badRoute, compilePattern, extendPrefix, NO_PREFIX, type PatternPrefix } from './pattern.ts';
+import type { LazyHandler, RouteGroupOptions, RouteOptions, RouteSpec } from './route.ts';
+import { NO_VALUES, RouteTable } from './route-table.ts';
+import { type RouteMatch, Rule } from './rule.ts';
 
-const NO_INIT = Object.freeze({});
+const GROUP_OPTIONS: OptionNames<RouteGroupOptions> = {
+  middleware: true,
+  maxBodyBytes: true,
+  bodyTimeoutMs: true,
+};
+const ROUTE_OPTIONS: OptionNames<RouteOptions> = { ...GROUP_OPTIONS, name: true };
 
-/** The handler for a request, and the matched groups of the path. */
-export interface RouteMatch {
-  readonly handlerClass: HandlerClass;
-  readonly init: object;
-  /** The undecoded groups of the pattern; undefined if it has none. */
-  readonly groups: RegExpExecArray | undefined;
+/** Routes around others: a prefix, and the options that they share. */
+interface Surroundings {
+  readonly prefix: PatternPrefix;
+  readonly options: RouteGroupOptions;
+  readonly middleware: readonly Middleware[];
 }
 
-/** A compiled route. If its pattern has no parameters, it is also its own match, so that none needs to be created. */
-export interface Rule extends RouteMatch {
-  readonly pattern: RoutePattern;
-  readonly name: string | undefined;
-  /** Its position among all routes; the lowest one that matches is chosen. */
-  readonly index: number;
-}
-
-/**
- * Finds the first route whose pattern matches a path. The path is neither decoded nor normalised. Exact paths are
- * looked up in a map, but never take precedence over an earlier route with parameters.
- */
+/** All routes of one host. The first that matches the undecoded path is chosen. */
 export class Router {
-  readonly #exact = new Map<string, Rule>();
-  readonly #dynamic: Rule[] = [];
+  readonly #table = new RouteTable<Rule>();
   readonly #rules: Rule[] = [];
 
-  /** @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid. */
-  constructor(routes: readonly RouteSpec[]) {
-    this.#addAll(routes, NO_PREFIX);
+  /**
+   * @param middleware - runs before that of the routes.
+   * @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid.
+   */
+  constructor(routes: readonly RouteSpec[], middleware: readonly Middleware[] = []) {
+    this.#addAll(routes, { prefix: NO_PREFIX, options: {}, middleware });
   }
 
   /** All routes in order; nested ones are at the position of their prefix. */
@@ -52,88 +41,88 @@ export class Router {
   }
 
   match(path: string): RouteMatch | undefined {
-    const exact = this.#exact.get(path);
-    const before = exact === undefined ? this.#rules.length : exact.index;
-    for (const rule of this.#dynamic) {
-      if (rule.index > before) break;
-      const groups = rule.pattern.regExp.exec(path);
-      if (groups !== null) return { handlerClass: rule.handlerClass, init: rule.init, groups };
-    }
-    return exact;
+    const rule = this.#table.find(path);
+    if (rule === undefined) return undefined;
+    const { values } = this.#table;
+    return values === NO_VALUES ? rule.match : { rule, values };
   }
 
-  #addAll(routes: readonly RouteSpec[], prefix: PatternPrefix): void {
+  #addAll(routes: readonly RouteSpec[], around: Surroundings): void {
     requireList(routes);
-    for (const spec of routes) {
-      const [pattern, target, init, name] = spec;
-      if (Array.isArray(target)) {
-        if (typeof pattern !== 'string') {
-          const text = `a prefix of routes must be a string, got ${shownValue(pattern)}`;
-          throw new WebUsageError('ERR_WEB_ROUTE', text);
-        }
-        this.#addAll(target, extendPrefix(prefix, pattern));
-      } else {
-        this.#add(pattern, target as HandlerClass, init, name, prefix);
-      }
+    for (const [pattern, target, third, fourth] of routes) {
+      if (Array.isArray(target)) this.#nest(pattern, target, third, around);
+      else this.#add(pattern, target as HandlerClass | LazyHandler, third, fourth, around);
     }
+  }
+
+  #nest(pattern: string | RegExp, routes: readonly RouteSpec[], given: unknown, around: Surroundings): void {
+    if (typeof pattern !== 'string') {
+      const text = `a prefix of routes must be a string, got ${shownValue(pattern)}`;
+      throw new WebUsageError('ERR_WEB_ROUTE', text);
+    }
+    const prefix = extendPrefix(around.prefix, pattern);
+    const own = requireOptions(prefix.text, given ?? {}, GROUP_OPTIONS);
+    const options = { ...around.options, ...own };
+    this.#addAll(routes, { prefix, options, middleware: [...around.middleware, ...(own.middleware ?? [])] });
   }
 
   #add(
     pattern: string | RegExp,
-    handlerClass: HandlerClass,
-    init: object | undefined,
-    name: string | undefined,
-    prefix: PatternPrefix,
+    target: HandlerClass | LazyHandler,
+    init: unknown,
+    nameOrOptions: unknown,
+    around: Surroundings,
   ): void {
-    const compiled = compilePattern(pattern, prefix);
-    requireUse(compiled, handlerClass, init);
-    requireName(compiled, name);
-    const index = this.#rules.length;
-    const rule: Rule = {
-      handlerClass,
-      init: init ?? NO_INIT,
-      groups: undefined,
+    const compiled = compilePattern(pattern, around.prefix);
+    const given = typeof nameOrOptions === 'string' ? { name: nameOrOptions } : (nameOrOptions ?? {});
+    if (typeof given !== 'object') {
+      const problem = `the fourth element must be a name or an object of options, got ${shownValue(given)}`;
+      throw badRoute(compiled.text, problem);
+    }
+    const own = requireOptions<RouteOptions>(compiled.text, given, ROUTE_OPTIONS);
+    const { middleware, ...shared } = around.options;
+    const rule = new Rule({
+      target,
+      init,
+      options: { ...shared, ...own },
+      outer: around.middleware,
       pattern: compiled,
-      name,
-      index,
-    };
+      index: this.#rules.length,
+    });
     this.#rules.push(rule);
-    if (compiled.exact === undefined) this.#dynamic.push(rule);
-    else if (!this.#exact.has(compiled.exact)) this.#exact.set(compiled.exact, rule);
+    this.#table.add(rule);
   }
 }
 
-/** Checks a handler that is used without a pattern. @throws WebUsageError `ERR_WEB_ROUTE`. */
-export function requireHandler(name: string, handlerClass: HandlerClass, init: object): void {
-  const use = { handlerClass, init, paramCount: 0, paramNames: [] };
-  const problem = handlerProblem(handlerClass) ?? initProblem(init) ?? handlerClass.routeProblem(use);
-  if (problem !== undefined) throw new WebUsageError('ERR_WEB_ROUTE', `${name}: ${problem}`);
+function requireOptions<Options extends RouteOptions>(
+  text: string,
+  options: unknown,
+  known: OptionNames<Options>,
+): Options {
+  const problem = optionsProblem(options, known) ?? optionProblem(options as RouteOptions);
+  if (problem !== undefined) throw badRoute(text, problem);
+  return options as Options;
 }
 
-function requireUse(pattern: RoutePattern, handlerClass: HandlerClass, init: object = NO_INIT): void {
-  const problem =
-    handlerProblem(handlerClass) ??
-    initProblem(init) ??
-    handlerClass.routeProblem(useOf(pattern, handlerClass, init));
-  if (problem !== undefined) throw badRoute(pattern.text, problem);
+function optionProblem({ name, middleware, maxBodyBytes, bodyTimeoutMs }: RouteOptions): string | undefined {
+  if (name !== undefined && (typeof name !== 'string' || name === ''))
+    return `the name must be a string that is not empty, got ${shownValue(name)}`;
+  if (maxBodyBytes !== undefined && !isCount(maxBodyBytes))
+    return `maxBodyBytes must be a whole number of bytes, got ${shownValue(maxBodyBytes)}`;
+  if (bodyTimeoutMs !== undefined && !(bodyTimeoutMs >= 0 && bodyTimeoutMs <= 2_147_483_647))
+    return `bodyTimeoutMs must be a number from 0 to 2147483647, got ${shownValue(bodyTimeoutMs)}`;
+  return middlewareProblem(middleware);
 }
 
-function useOf({ regExp }: RoutePattern, handlerClass: HandlerClass, init: object): RouteUse {
-  // The added empty alternative matches with all groups unset, which shows how many groups there are and their names.
-  const groups = new RegExp(`${regExp.source}|`, regExp.flags).exec('');
-  const paramNames = Object.keys(groups?.groups ?? {});
-  return { handlerClass, init, paramCount: (groups?.length ?? 1) - 1, paramNames };
-}
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
-function initProblem(init: unknown): string | undefined {
-  if (typeof init === 'object' && init !== null) return undefined;
-  const remedy = typeof init === 'string' ? '; the name of a route is the fourth element' : '';
-  return `init must be an object, got ${shownValue(init)}${remedy}`;
-}
-
-function requireName({ text }: RoutePattern, name: unknown): void {
-  if (name === undefined || (typeof name === 'string' && name !== '')) return;
-  throw badRoute(text, `the name must be a string that is not empty, got ${shownValue(name)}`);
+/** Explains what is wrong with a list of middleware; undefined if nothing is. */
+export function middlewareProblem(list: unknown): string | undefined {
+  if (list === undefined) return undefined;
+  if (!Array.isArray(list)) return `middleware must be an array of functions, got ${shownValue(list)}`;
+  const wrong = list.findIndex((one) => typeof one !== 'function');
+  if (wrong === -1) return undefined;
+  return `middleware must be an array of functions, and its element ${wrong} is ${shownValue(list[wrong])}`;
 }
 
 function requireList(routes: unknown): void {

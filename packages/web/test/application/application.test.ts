@@ -2,6 +2,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
   Application,
   accessLog,
+  type FinishedRequest,
   HTTPServer,
   IOLoop,
   type PathParams,
@@ -198,8 +199,8 @@ describe('Application', () => {
 describe('logFunction', () => {
   it('is called once for each answer, errors included [APP-03] [APP-04]', async () => {
     const seen: string[] = [];
-    const logFunction = (handler: RequestHandler): void => {
-      seen.push(`${handler.request.method} ${handler.request.path} ${handler.status}`);
+    const logFunction = ({ request, status }: FinishedRequest): void => {
+      seen.push(`${request.method} ${request.path} ${status}`);
     };
     await withApp(
       [['/', Hello]],

@@ -240,7 +240,10 @@ describe('writeError', () => {
     withApp([['/', Designed]], async ({ port, log }) => {
       for (const how of ['throws', 'rejects']) {
         const answer = await ask(port, `/?how=${how}`);
-        expect([statusOf(answer), bodyOf(answer)]).toEqual([500, '500: Internal Server Error\n']);
+        expect([statusOf(answer), bodyOf(answer)]).toEqual([
+          500,
+          expect.stringContaining('<title>500: Internal Server Error<'),
+        ]);
       }
       expect(log.records.map(({ error }) => (error as Error).message)).toEqual(['no page', 'no page']);
     }));

@@ -117,7 +117,10 @@ describe('RequestHandler, awaiting any thenable', () => {
     }
     await withApp([['/', Fails]], async (running) => {
       const answer = await ask(running.port, '/');
-      expect([statusOf(answer), bodyOf(answer)]).toEqual([500, '500: Internal Server Error\n']);
+      expect([statusOf(answer), bodyOf(answer)]).toEqual([
+        500,
+        expect.stringContaining('<title>500: Internal Server Error<'),
+      ]);
       expect(await errorsOf(running, 2)).toEqual([
         expect.objectContaining({ message: 'the first bug' }),
         failure,

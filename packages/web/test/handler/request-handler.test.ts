@@ -127,25 +127,34 @@ describe('RequestHandler', () => {
 
   it('answers 405 with Allow to a verb that is not defined [RH-02]', () =>
     withApp([['/:x', Recorder]], async ({ port }) => {
-      for (const method of [
-        'PUT',
-        'DELETE',
-        'PATCH',
-        'OPTIONS',
-        'BREW',
-        'get',
-        'WRITE',
-        '__PROTO__',
-        'FINISH',
-      ]) {
+      for (const method of ['PUT', 'DELETE', 'PATCH', 'BREW', 'get', 'WRITE', '__PROTO__', 'FINISH']) {
         const answer = await ask(port, '/1', method);
         expect([method, statusOf(answer), headerOf(answer, 'Allow')]).toEqual([
           method,
           405,
-          'GET, HEAD, POST',
+          'GET, HEAD, POST, OPTIONS',
         ]);
       }
     }));
+
+  it('answers OPTIONS with the methods that are defined, unless there is an options method [RH-02]', () => {
+    class Own extends Recorder {
+      override options(): void {
+        this.write('own');
+      }
+    }
+    return withApp(
+      [
+        ['/own/:x', Own],
+        ['/:x', Recorder],
+      ],
+      async ({ port }) => {
+        const answer = await ask(port, '/1', 'OPTIONS');
+        expect([statusOf(answer), headerOf(answer, 'Allow')]).toEqual([204, 'GET, HEAD, POST, OPTIONS']);
+        expect(bodyOf(await ask(port, '/own/1', 'OPTIONS'))).toBe('own');
+      },
+    );
+  });
 
   it('answers further methods that a subclass lists [RH-02]', () => {
     class Dav extends RequestHandler {
@@ -157,7 +166,7 @@ describe('RequestHandler', () => {
     }
     return withApp([['/', Dav]], async ({ port }) => {
       expect(bodyOf(await ask(port, '/', 'PROPFIND'))).toBe('found');
-      expect(headerOf(await ask(port, '/'), 'Allow')).toBe('PROPFIND');
+      expect(headerOf(await ask(port, '/'), 'Allow')).toBe('OPTIONS, PROPFIND');
     });
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type CurrentValidators, RequestHandler } from '../../src/index.ts';
+import { type CurrentValidators, type FinishedRequest, RequestHandler } from '../../src/index.ts';
 import {
   ask,
   bodyOf,
@@ -143,7 +143,7 @@ describe('a response to GET or HEAD', () => {
         events.push(`finished ${this.status}`);
       }
     }
-    const logFunction = ({ status }: RequestHandler): void => void events.push(`logged ${status}`);
+    const logFunction = ({ status }: FinishedRequest): void => void events.push(`logged ${status}`);
     await withApp(
       [['/', Own]],
       async ({ port }) => {

@@ -52,7 +52,11 @@ describe('an Application is refused, when it is made,', () => {
     ['a route that is none', ['/', Hello], `route 0 must be an array such as ['/', Hello], got "/"`],
     ['routes that are none', { '/': Hello }, 'routes must be an array, got an object of Object'],
     ['a name in the place of init', [['/', Hello, 'home']], 'the name of a route is the fourth element'],
-    ['a name that is none', [['/', Hello, {}, 7]], 'the name must be a string that is not empty, got 7'],
+    [
+      'a name that is none',
+      [['/', Hello, {}, 7]],
+      'the fourth element must be a name or an object of options, got 7',
+    ],
   ])('with %s, and the message has a remedy [RT-01]', (_, routes, message) => {
     expect(() => make(routes)).toThrow(message);
     expect(() => make(routes)).toThrow(expect.objectContaining({ code: 'ERR_WEB_ROUTE' }));
@@ -106,7 +110,9 @@ describe('an Application is refused, when it is made,', () => {
   it('with an invalid setting or default handler [APP-01]', () => {
     const set = (settings: object) => () => new Application([], settings as ApplicationSettings);
     expect(set({ default_handler_class: Hello })).toThrow('did you mean "defaultHandlerClass"?');
-    expect(set({ xsrfCookies: true })).toThrow('Application: unknown option "xsrfCookies"');
+    expect(set({ middelware: [] })).toThrow('did you mean "middleware"?');
+    expect(set({ database: 'a setting of the program' })).not.toThrow();
+    expect(set({ middleware: [Hello, 'no'] })).toThrow('its element 1 is "no"');
     expect(set({ logFunction: 'access' })).toThrow(
       'Application: logFunction: a function was expected, not "access"',
     );

@@ -91,7 +91,7 @@ describe('StaticFileHandler', () => {
       const answer = await ask(port, '/static/ten.txt', 'HEAD');
       expect([statusOf(answer), headerOf(answer, 'Content-Length'), bodyOf(answer)]).toEqual([200, '10', '']);
       const post = await ask(port, '/static/ten.txt', 'POST');
-      expect([statusOf(post), headerOf(post, 'Allow')]).toEqual([405, 'GET, HEAD']);
+      expect([statusOf(post), headerOf(post, 'Allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
     }));
 
   it('serves an empty file', () =>

@@ -8,7 +8,7 @@ import {
 } from '@landspout/http1';
 import { shownValue } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
-import { type Chunk, WebUsageError } from '../errors.ts';
+import { type Chunk, WebUsageError, webChecks } from '../errors.ts';
 
 // The content of one response: status, headers, unsent body, entity tag, and whether the preconditions of the request
 // are met. Does not know handlers, files or routes.
@@ -29,8 +29,16 @@ type Phase = 'open' | 'streaming' | 'finished' | 'detached';
 /** RFC 9110 §15.3.5, §15.3.6, §15.4.5: responses with these statuses have no content. */
 const isBodiless = (status: number) => status === 204 || status === 205 || status === 304;
 
-/** One response while a handler writes it: status, headers and the unsent part of the body. */
-export class ResponseDraft {
+/** Notified when a response is complete or cut off, but not if another protocol takes over the connection. */
+export interface ResponseOwner {
+  responseEnded(): void;
+}
+
+/** Changes the headers of a response just before they are sent. */
+export type HeaderHook = (response: HTTPServerResponse) => void;
+
+/** One response while it is written: status, headers and the unsent part of the body. */
+export class HTTPServerResponse {
   readonly exchange: HTTPServerExchange;
   status = 200;
   /** '' stands for the registered reason phrase. */
@@ -46,10 +54,14 @@ export class ResponseDraft {
   #more: (string | Uint8Array)[] | undefined = undefined;
   /** The client already has this version, so what is still written is discarded. */
   #notModified = false;
+  readonly #owner: ResponseOwner;
+  #hooks: HeaderHook[] | undefined = undefined;
 
-  constructor(exchange: HTTPServerExchange, defaults: HTTPHeaders) {
+  /** For the application. */
+  constructor(exchange: HTTPServerExchange, defaults: HTTPHeaders, owner: ResponseOwner) {
     this.exchange = exchange;
     this.#defaults = defaults;
+    this.#owner = owner;
   }
 
   /** Whether status and headers can no longer change. */
@@ -111,17 +123,31 @@ export class ResponseDraft {
     if (this.header(name) !== undefined) this.headers.delete(name);
   }
 
-  /** Writes a piece of the body. @returns whether it became JSON, which Content-Type must then say. */
-  write(chunk: Chunk): boolean {
+  /**
+   * Calls `hook` once, just before the headers are sent: also those of an error page, which discards all headers that
+   * were set before. Hooks are called in the order in which they were added. If one throws, the response becomes a 500
+   * without them.
+   *
+   * @throws WebUsageError `ERR_WEB_HEAD_SENT`.
+   */
+  beforeHeaders(hook: HeaderHook): void {
+    this.requireUnsent('beforeHeaders');
+    webChecks.callback('beforeHeaders', 'hook', hook);
+    this.#hooks ??= [];
+    this.#hooks.push(hook);
+  }
+
+  /** Writes a piece of the body. An object is sent as JSON, with that Content-Type. */
+  write(chunk: Chunk): void {
     this.requireUnfinished('write');
     if (typeof chunk === 'string' || chunk instanceof Uint8Array) {
       this.append(chunk);
-      return false;
+      return;
     }
     const json = Array.isArray(chunk) ? undefined : jsonText(chunk);
     if (json === undefined) throw unwritable(chunk);
     this.append(json);
-    return true;
+    if (this.#phase === 'open') this.headers.set('Content-Type', 'application/json; charset=UTF-8');
   }
 
   append(chunk: string | Uint8Array): void {
@@ -177,8 +203,20 @@ export class ResponseDraft {
     return drained;
   }
 
+  /**
+   * Completes the response, for middleware that responds in place of the handler. A handler calls its own `finish`,
+   * which also evaluates preconditions.
+   *
+   * @throws WebUsageError `ERR_WEB_FINISHED`, `ERR_WEB_USAGE`, `ERR_WEB_BODY_FORBIDDEN`.
+   */
+  finish(status?: number, body?: Chunk): void {
+    if (status !== undefined) this.setStatus(status, '');
+    if (body !== undefined) this.write(body);
+    this.end();
+  }
+
   /** Completes the response: in one piece if nothing has been sent. */
-  finish(): void {
+  end(): void {
     this.requireUnfinished('finish');
     if (this.gone !== undefined) {
       this.#phase = 'finished';
@@ -192,12 +230,14 @@ export class ResponseDraft {
       if (chunk.length > 0) this.exchange.write(chunk);
       this.exchange.finish();
     }
+    this.#owner.responseEnded();
   }
 
   /** Closes the connection, so that an incomplete response does not look complete. */
   abort(reason: Error): void {
     this.#phase = 'finished';
     this.exchange.abort(reason);
+    this.#owner.responseEnded();
   }
 
   /** Hands over the connection. */
@@ -232,18 +272,25 @@ export class ResponseDraft {
   }
 
   #takeHead(): HTTPHeaders {
-    const { status } = this;
-    if (!isBodiless(status)) return this.#headers ?? this.#defaults;
-    if (this.hasAtLeast(1)) {
+    const isEmpty = isBodiless(this.status);
+    if (isEmpty && this.hasAtLeast(1)) {
       this.#clearBody();
       throw new WebUsageError(
         'ERR_WEB_BODY_FORBIDDEN',
-        `a response with status ${status} must not have a body`,
+        `a response with status ${this.status} must not have a body`,
       );
     }
+    if (this.#hooks !== undefined) this.#callHooks(this.#hooks);
+    if (!isEmpty) return this.#headers ?? this.#defaults;
     const { headers } = this;
     for (const name of ['Content-Type', 'Content-Language', 'Content-Encoding']) headers.delete(name);
     return headers;
+  }
+
+  #callHooks(hooks: readonly HeaderHook[]): void {
+    // Not again if one throws: the error page would fail, too.
+    this.#hooks = undefined;
+    for (const hook of hooks) hook(this);
   }
 
   #takeBody(): string | Uint8Array {
@@ -279,7 +326,7 @@ function headSent(operation: string): WebUsageError {
 const MIN_BYTES = 1_024;
 
 /** Computes a strong tag of what was written so far; undefined if that is small. */
-export function bodyEntityTag(response: ResponseDraft): string | undefined {
+export function bodyEntityTag(response: HTTPServerResponse): string | undefined {
   if (!response.hasAtLeast(MIN_BYTES)) return undefined;
   // SHA-1 only identifies a version here, so its weakness does not matter. It is the fastest hash of node:crypto on
   // common machines.

@@ -1,0 +1,142 @@
+import { shownValue } from '@landspout/ioloop/errors';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { WebUsageError } from '../errors.ts';
+import type { HandlerClass, MatchedRoute, Middleware, RouteUse } from '../handler/lifecycle.ts';
+import { handlerProblem, isLazy } from './handler-check.ts';
+import { badRoute, type RoutePattern } from './pattern.ts';
+import type { LazyHandler, RouteOptions } from './route.ts';
+import { NO_VALUES, type ParamValues } from './route-table.ts';
+
+/** The route of a request, and the matched parameters of its path. */
+export interface RouteMatch {
+  readonly rule: Rule;
+  /** The undecoded parameters of the pattern, in order. */
+  readonly values: ParamValues;
+}
+
+const NO_INIT = Object.freeze({});
+
+export interface RuleParts {
+  readonly target: HandlerClass | LazyHandler;
+  readonly init: unknown;
+  readonly options: RouteOptions;
+  /** The middleware of the application and of the routes around this one. */
+  readonly outer: readonly Middleware[];
+  /** {@link NO_PATTERN} for a handler that is used without a route, such as `defaultHandlerClass`. */
+  readonly pattern: RoutePattern;
+  /** Its position among all routes; the lowest one that matches is chosen. */
+  readonly index: number;
+  /** How messages name this rule if it has no pattern. */
+  readonly setting?: string;
+}
+
+/** A compiled route: a handler class, loaded or not, and all that its requests need to know of the route. */
+export class Rule implements MatchedRoute {
+  readonly init: object;
+  readonly options: RouteOptions;
+  readonly index: number;
+  readonly compiled: RoutePattern;
+  /** Whether a pattern has names: then the verb is called with one object, otherwise with the groups in order. */
+  readonly hasNames: boolean;
+  /** The match of a path without parameters, so that none needs to be created. */
+  readonly match: RouteMatch = { rule: this, values: NO_VALUES };
+  readonly #setting: string | undefined;
+  readonly #outer: readonly Middleware[];
+  readonly #load: LazyHandler | undefined;
+  #handlerClass: HandlerClass | undefined = undefined;
+  #chain: readonly Middleware[] = [];
+  #loading: Promise<void> | undefined = undefined;
+
+  /** @throws WebUsageError `ERR_WEB_ROUTE` if the handler, its init or its use is invalid. */
+  constructor({ target, init = NO_INIT, options, outer, pattern, index, setting }: RuleParts) {
+    this.compiled = pattern;
+    this.index = index;
+    this.options = options;
+    this.hasNames = pattern.paramNames.some((name) => name !== undefined);
+    this.#setting = setting;
+    this.#outer = options.middleware === undefined ? outer : [...outer, ...options.middleware];
+    if (typeof init !== 'object' || init === null) throw this.#bad(initProblem(init));
+    this.init = init;
+    if (isLazy(target)) {
+      this.#load = target;
+    } else {
+      this.#load = undefined;
+      this.#use(target);
+    }
+  }
+
+  get pattern(): string {
+    return this.compiled.text;
+  }
+
+  get name(): string | undefined {
+    return this.options.name;
+  }
+
+  /** @throws WebUsageError if {@link isLoaded} is false. */
+  get handlerClass(): HandlerClass {
+    if (this.#handlerClass !== undefined) return this.#handlerClass;
+    throw new WebUsageError('ERR_WEB_USAGE', `the handler of ${this.pattern} is not loaded yet`);
+  }
+
+  /** Whether the handler class is there; always, unless the route loads it when it is needed. */
+  get isLoaded(): boolean {
+    return this.#handlerClass !== undefined;
+  }
+
+  /** What runs before the handler, in this order. Complete once the handler class is loaded. */
+  get chain(): readonly Middleware[] {
+    return this.#chain;
+  }
+
+  /** Loads the handler class. Concurrent calls share one load; after a failure, the next call tries again. */
+  load(): Promise<void> {
+    this.#loading ??= this.#loadOnce();
+    return this.#loading;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['pattern', 'name', 'isLoaded'], () => ({
+      handler: this.#handlerClass?.name,
+      init: undefined,
+      options: undefined,
+      index: undefined,
+      compiled: undefined,
+      hasNames: undefined,
+      match: undefined,
+    }));
+  }
+
+  async #loadOnce(): Promise<void> {
+    try {
+      const loaded: { readonly default?: unknown } | undefined = await (this.#load as LazyHandler)();
+      this.#use(loaded?.default as HandlerClass);
+    } finally {
+      this.#loading = undefined;
+    }
+  }
+
+  #use(handlerClass: HandlerClass): void {
+    const problem = handlerProblem(handlerClass) ?? handlerClass.routeProblem(this.#useOf(handlerClass));
+    if (problem !== undefined) throw this.#bad(problem);
+    this.#chain =
+      handlerClass.middleware.length === 0 ? this.#outer : [...this.#outer, ...handlerClass.middleware];
+    this.#handlerClass = handlerClass;
+  }
+
+  #useOf(handlerClass: HandlerClass): RouteUse {
+    const names = this.compiled.paramNames;
+    const paramNames = names.filter((name) => name !== undefined);
+    return { handlerClass, init: this.init, paramCount: names.length, paramNames };
+  }
+
+  #bad(problem: string): WebUsageError {
+    if (this.#setting === undefined) return badRoute(this.pattern, problem);
+    return new WebUsageError('ERR_WEB_ROUTE', `${this.#setting}: ${problem}`);
+  }
+}
+
+function initProblem(init: unknown): string {
+  const remedy = typeof init === 'string' ? '; the name of a route is the fourth element' : '';
+  return `init must be an object, got ${shownValue(init)}${remedy}`;
+}
