@@ -72,6 +72,7 @@ export const ROOMS = {
     knownCycles: [
       [
         'application/application.ts',
+        'application/passage.ts',
         'application/request-task.ts',
         'application/settings.ts',
         'handler/lifecycle.ts',
@@ -80,6 +81,7 @@ export const ROOMS = {
         'routing/handler-check.ts',
         'routing/route.ts',
         'routing/router.ts',
+        'routing/rule.ts',
       ],
     ],
   },

@@ -7,6 +7,7 @@ import {
   STATUS_REASONS,
 } from '@landspout/http1';
 import { shownValue } from '@landspout/ioloop/errors';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import { type Chunk, WebUsageError, webChecks } from '../errors.ts';
 
@@ -269,6 +270,15 @@ export class HTTPServerResponse {
     if (Number.isInteger(status) && status >= least && status <= most) return;
     const problem = `status must be an integer from ${least} to ${most}, got ${shownValue(status)}`;
     throw new WebUsageError('ERR_WEB_USAGE', `${operation}: ${problem}`);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['status', 'headSent', 'ended'], () => ({
+      headers: this.presentHeaders,
+      reason: undefined,
+      gone: undefined,
+      exchange: undefined,
+    }));
   }
 
   #takeHead(): HTTPHeaders {
