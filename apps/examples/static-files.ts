@@ -1,0 +1,8 @@
+// The files of a folder, with ranges, validators and types. Names that start with a dot are refused.
+// Run: node static-files.ts [port] [folder]; the default is the folder where it is started.
+import { Application, StaticFileHandler } from 'landspout';
+
+const [, , port = process.env.PORT ?? 8888, folder = '.'] = process.argv;
+const app = new Application([['/*path', StaticFileHandler, { path: folder, defaultFilename: 'index.html' }]]);
+const server = await app.listen({ port, host: '127.0.0.1' });
+console.log(`listening on ${server.url}`);
