@@ -35,8 +35,12 @@ export async function runOnBothBackends(folder, script, node = [process.execPath
   return `${found} and portable`;
 }
 
-/** The native one on Linux where the installed package has a binary for this machine. @param {string} folder */
-function expectedBackend(folder) {
+/**
+ * The native one on Linux where the installed package has a binary for this machine.
+ *
+ * @param {string} folder @returns {'native' | 'portable'}
+ */
+export function expectedBackend(folder) {
   const prebuilds = path.join(folder, 'node_modules/@landspout/ioloop/prebuilds');
   const binaries = existsSync(prebuilds) ? readdirSync(prebuilds) : [];
   const ours = binaries.some((one) => one.startsWith(`linux-${process.arch}-`));

@@ -13,6 +13,12 @@ import { runToEnd } from './run-program.mjs';
 /** The port that the samples name. Each run gets a free one instead. */
 export const WRITTEN_PORT = /\b8888\b/g;
 
+/** The headers of a client that opens a WebSocket (RFC 6455 §4.1). */
+export const WEBSOCKET_HEADERS = [
+  'Connection: Upgrade\r\nUpgrade: websocket\r\n',
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n',
+].join('');
+
 /** How long a server of a sample may take until it answers. */
 const START_TIMEOUT_MS = 20_000;
 
@@ -118,7 +124,7 @@ async function greetAndServeFile(port) {
 }
 
 /** @param {number} port */
-async function echoBody(port) {
+export async function echoBody(port) {
   const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\n';
   const answer = await exchange(port, `${head}hello`);
   assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
@@ -126,16 +132,13 @@ async function echoBody(port) {
 }
 
 /** @param {number} port */
-async function echoLine(port) {
+export async function echoLine(port) {
   assert.equal(await exchange(port, 'hello\nyou\n', /you\n$/), 'hello\nyou\n');
 }
 
 /** A masked text frame, which comes back without its mask (RFC 6455 §5.7). @param {number} port */
-async function echoMessage(port) {
-  const handshake = [
-    'GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n',
-    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-  ].join('');
+export async function echoMessage(port) {
+  const handshake = `GET /echo HTTP/1.1\r\nHost: a\r\n${WEBSOCKET_HEADERS}\r\n`;
   const answer = await exchange(port, `${handshake}\x81\x85\x00\x00\x00\x00hello`, /hello$/);
   assert.match(answer, /^HTTP\/1\.1 101 /);
   assert.ok(answer.endsWith('\r\n\r\n\x81\x05hello'));

@@ -4,9 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { linkNodeTypes } from './consumer.mjs';
 import { ROOT } from './packages.mjs';
 import { runCommand } from './run-command.mjs';
+import { writeExamples } from './run-examples.mjs';
 
 /**
- * What a consumer compiles and runs: the package's program from `programs/`, and the samples of the READMEs.
+ * What a consumer compiles and runs: the package's program from `programs/`, the samples of the READMEs, and of the
+ * umbrella the examples of apps/examples.
  *
  * @typedef {import('./packages.mjs').PublishedPackage} PublishedPackage
  *
@@ -21,7 +23,12 @@ const PROGRAMS = fileURLToPath(new URL('programs', import.meta.url));
 const COMPILER_OPTIONS = {
   ...{ target: 'es2022', module: 'nodenext', types: ['node'], rootDir: '.', outDir: 'out' },
   ...{ strict: true, skipLibCheck: false, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
-  ...{ noImplicitOverride: true, verbatimModuleSyntax: true, isolatedModules: true },
+  ...{
+    noImplicitOverride: true,
+    verbatimModuleSyntax: true,
+    isolatedModules: true,
+    erasableSyntaxOnly: true,
+  },
 };
 
 /**
@@ -36,13 +43,14 @@ export function writeSources(folder, own) {
   if (!existsSync(path.join(PROGRAMS, program))) throw new Error(`tooling/checks/programs has no ${program}`);
   cpSync(path.join(PROGRAMS, program), path.join(folder, program));
   writeFileSync(path.join(folder, 'doors.ts'), doorsProgram(own));
+  if (own.name === 'landspout') writeExamples(folder);
 
   const samples = [...(own.name === 'landspout' ? ['README.md'] : []), `packages/${own.folder}/README.md`]
     .filter((file) => existsSync(path.join(ROOT, file)))
     .flatMap((file) => samplesOf(file, folder));
   writeFileSync(
     path.join(folder, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: COMPILER_OPTIONS, include: ['*.ts', 'samples/*.ts'] }),
+    JSON.stringify({ compilerOptions: COMPILER_OPTIONS, include: ['*.ts', 'samples/*.ts', 'examples/*.ts'] }),
   );
   linkNodeTypes(folder);
   return samples;

@@ -1,10 +1,12 @@
 // `pnpm check:tarballs [package...]`: packs every package, installs each with plain npm and what is below it into a
-// fresh folder outside the workspace, compiles a program and the samples of its README there, and runs them.
+// fresh folder outside the workspace, compiles a program and the samples of its README there, and runs them. The
+// programs of apps/examples are compiled and run against the umbrella.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { installInto, packAll, typescript } from './consumer.mjs';
 import { publishedPackages, withWhatIsBelow } from './packages.mjs';
+import { runExamples } from './run-examples.mjs';
 import { runOnBothBackends, runToEnd } from './run-program.mjs';
 import { runSamples } from './run-samples.mjs';
 import { compileSources, DOORS_PROGRAM, programOf, writeSources } from './sources.mjs';
@@ -45,6 +47,8 @@ try {
       const ran = await runSamples(folder, samples);
       const also = samples.length === 0 ? '' : `; samples: ${samples.length} compile, ${ran} run`;
       console.log(`${own.name}: installs alone, compiles, runs (${backends} backend)${also}`);
+      if (own.name !== 'landspout') continue;
+      console.log(`${await runExamples(folder)} examples run (${backends} backend)`);
     } catch (error) {
       failures += 1;
       console.error(`${own.name}: ${/** @type {Error} */ (error).message}`);
