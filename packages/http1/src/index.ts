@@ -26,11 +26,13 @@ export {
   canonicalHeaderName,
   encodeUsernamePassword,
   formatHttpDate,
+  formatSetCookie,
   HTTPHeaders,
   type HTTPHeadersInit,
   parseCookies,
   parseHttpDate,
   responses,
+  type SetCookieOptions,
   STATUS_REASONS,
 } from './protocol/index.ts';
 

@@ -28,6 +28,13 @@ export {
 export { type CookieOptions, parseCookies } from './fields/cookies.ts';
 export { canonicalHeaderName } from './fields/header-names.ts';
 export { HTTPHeaders, type HTTPHeadersInit } from './fields/http-headers.ts';
+export {
+  type CookieNameRules,
+  cookieNameRules,
+  formatSetCookie,
+  SET_COOKIE_OPTION_NAMES,
+  type SetCookieOptions,
+} from './fields/set-cookie.ts';
 export { STATUS_REASONS, STATUS_REASONS as responses, safeReason } from './fields/status.ts';
 // What can go wrong, and the small grammars.
 export { encodeUsernamePassword } from './grammar/basic-credentials.ts';
