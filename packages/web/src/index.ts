@@ -64,6 +64,48 @@ export {
   HTTPServerResponse,
 } from './response/http-server-response.ts';
 
+// Cookies, signed and encrypted values, XSRF tokens.
+
+export {
+  CookieSecret,
+  type CookieSecretOptions,
+  type Secret,
+  type SecretVersions,
+} from './cookies/cookie-secret.ts';
+export {
+  createEncryptedValue,
+  decodeEncryptedBytes,
+  decodeEncryptedValue,
+  encryptionKeyVersion,
+} from './cookies/encrypted-value.ts';
+export {
+  type ClearCookieOptions,
+  ResponseCookies,
+  type SecretCookieOptions,
+} from './cookies/response-cookies.ts';
+export {
+  createSignedValue,
+  decodeSignedBytes,
+  decodeSignedValue,
+  signatureKeyVersion,
+} from './cookies/signed-value.ts';
+export type { CreateValueOptions, DecodeValueOptions } from './cookies/value-options.ts';
+export {
+  checkXsrf,
+  decodeXsrfToken,
+  encodeXsrfToken,
+  makeXsrfToken,
+  requiresXsrfToken,
+  type XsrfRefusal,
+  type XsrfRequest,
+  type XsrfToken,
+} from './cookies/xsrf.ts';
+
+// Origins, and redirects to a login and back.
+
+export { canonicalOrigin, isOwnOrigin } from './request/origin.ts';
+export { loginRedirect, safeNext } from './response/login-redirect.ts';
+
 // Errors.
 
 export {

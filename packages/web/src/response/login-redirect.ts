@@ -1,0 +1,79 @@
+import { urlConcat } from '@landspout/http1';
+import { webChecks } from '../errors.ts';
+import { canonicalOrigin } from '../request/origin.ts';
+
+/** Longer URLs are not looked at, and not passed on: many servers and proxies refuse them anyway. */
+const MAX_URL_LENGTH = 4_096;
+/**
+ * Characters that browsers remove or read as another one: with them, `/\t/evil` and `/\evil` lead to the host `evil`.
+ * Lone surrogates have no UTF-8.
+ */
+const UNFIT = /[\p{Cc} \\]|\p{Surrogate}/u;
+/** The scheme and host of an absolute URL. Browsers also accept `https:evil` and `https:/evil`, which are refused. */
+const ABSOLUTE = /^https?:\/\/[^/?#]+/i;
+/** Any scheme, or `//`: the URL may lead to another host. */
+const LEADS_ELSEWHERE = /^(?:[A-Za-z][A-Za-z0-9+.-]*:|\/\/)/;
+/** Stands for our origin while a path is read. Its top-level domain is reserved (RFC 2606 §2). */
+const SOME_ORIGIN = 'http://next.invalid';
+
+/**
+ * Returns where to go after a login, if that is a page of this site: the `next` of the query or form, which anybody can
+ * choose by a link to the login page. Use it for each `next` before it is redirected to:
+ * `this.redirect(safeNext(next, origin) ?? '/')`.
+ *
+ * @param url - a path that starts with one slash, or an absolute URL of `publicOrigin`.
+ * @param publicOrigin - our origin, such as `https://example.com`. If undefined or invalid, only paths are accepted.
+ * @returns path, query and fragment, in the spelling of the URL standard; undefined for anything else, such as another
+ *   origin, `//host`, control characters, spaces, backslashes, user information, or more than 4096 characters.
+ */
+export function safeNext(url: string | undefined, publicOrigin?: string): string | undefined {
+  if (typeof url !== 'string' || url.length > MAX_URL_LENGTH || UNFIT.test(url)) return undefined;
+  const local = localPart(url, publicOrigin);
+  if (local === undefined) return undefined;
+  let parsed: URL;
+  try {
+    parsed = new URL(SOME_ORIGIN + local);
+  } catch {
+    return undefined;
+  }
+  // Dot segments may leave two slashes at the start, which would be a host: `/.//evil`, `/%2e//evil`.
+  if (parsed.origin !== SOME_ORIGIN || parsed.pathname.startsWith('//')) return undefined;
+  return parsed.pathname + parsed.search + parsed.hash;
+}
+
+/** Returns what follows our origin; undefined if the URL is of another one, or relative to a page. */
+function localPart(url: string, publicOrigin: string | undefined): string | undefined {
+  if (url.startsWith('/')) return url.startsWith('//') ? undefined : url;
+  const origin = ABSOLUTE.exec(url)?.[0];
+  const own = publicOrigin === undefined ? undefined : canonicalOrigin(publicOrigin);
+  if (origin === undefined || own === undefined || canonicalOrigin(origin) !== own) return undefined;
+  const local = url.slice(origin.length);
+  return local.startsWith('/') ? local : `/${local}`;
+}
+
+/**
+ * Returns the URL of the login page, with a query argument `next` for the way back. It is absolute if the login page is,
+ * which may then be on another host, and otherwise a path. A login URL that has a query is returned as it is.
+ *
+ * @param loginUrl - from the settings. A fragment stays at the end.
+ * @param requestUrl - the absolute URL of the request. If {@link safeNext} would refuse it, there is no `next`.
+ * @throws WebUsageError `ERR_WEB_USAGE` if an argument is not a string, or the login URL is empty.
+ *
+ * @example
+ * loginRedirect('/login', 'https://example.com/private?id=1'); // /login?next=%2Fprivate%3Fid%3D1
+ */
+export function loginRedirect(loginUrl: string, requestUrl: string): string {
+  if (typeof loginUrl !== 'string' || loginUrl === '') {
+    throw webChecks.wrong('loginRedirect', 'a login URL, such as the setting loginUrl,', loginUrl);
+  }
+  if (typeof requestUrl !== 'string') {
+    throw webChecks.wrong('loginRedirect', 'the URL of the request', requestUrl);
+  }
+  if (/^[^#]*\?/.test(loginUrl)) return loginUrl;
+  const origin = ABSOLUTE.exec(requestUrl)?.[0];
+  // Browsers send a backslash in a query as it is.
+  const target = requestUrl.slice(origin?.length ?? 0).replaceAll('\\', '%5C');
+  const path = safeNext(target === '' ? '/' : target);
+  if (path === undefined) return loginUrl;
+  return urlConcat(loginUrl, { next: LEADS_ELSEWHERE.test(loginUrl) ? `${origin ?? ''}${path}` : path });
+}
