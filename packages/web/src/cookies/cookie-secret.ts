@@ -143,10 +143,8 @@ function keyOf(what: string, secret: unknown, minBytes: number): KeyObject {
   }
   const bytes = Buffer.from(secret as string);
   if (bytes.length >= minBytes) return createSecretKey(bytes);
-  throw usageError(
-    OPERATION,
-    `${what} must be at least ${minBytes} bytes, got ${bytes.length}; make one with: ${HOW_TO_MAKE_ONE}`,
-  );
+  const least = minBytes === 1 ? 'not be empty' : `be at least ${minBytes} bytes, got ${bytes.length}`;
+  throw usageError(OPERATION, `${what} must ${least}; make one with: ${HOW_TO_MAKE_ONE}`);
 }
 
 /** Describes a value that may be a secret, and so must not be shown. */
