@@ -12,19 +12,23 @@ export {
   type ApplicationListenOptions,
   type ApplicationSettings,
   accessLog,
+  authenticated,
   ErrorHandler,
   Finish,
   type HandlerClass,
   HTTPError,
   HTTPServerRequest,
+  type Middleware,
   MissingArgumentError,
   type PathParams,
   RedirectHandler,
   RequestHandler,
   type Route,
   type RouteSpec,
+  type Routes,
   route,
   StaticFileHandler,
+  safeNext,
 } from '@landspout/web';
 
 // WebSocket.

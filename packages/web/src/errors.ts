@@ -52,11 +52,21 @@ export const webChecks = new ArgumentChecks((problem) => new WebUsageError('ERR_
 export interface HTTPErrorOptions extends ErrorOptions {
   /** Replaces the registered reason phrase of the status. The client sees it; it is escaped in error pages. */
   readonly reason?: string;
+  /** A sentence for the client, which the error page shows. Default: none. */
+  readonly detail?: string;
+  /** More members of a problem document (RFC 9457), for clients that accept JSON. */
+  readonly extensions?: JsonObject;
   /** Headers of the response, such as `Allow` or `Retry-After`. They replace default headers of the same name. */
   readonly headers?: HTTPHeadersInit;
 }
 
-const HTTP_ERROR_OPTIONS: OptionNames<HTTPErrorOptions> = { reason: true, headers: true, cause: true };
+const HTTP_ERROR_OPTIONS: OptionNames<HTTPErrorOptions> = {
+  reason: true,
+  detail: true,
+  extensions: true,
+  headers: true,
+  cause: true,
+};
 
 /**
  * Refuses a request. Thrown by a handler, it becomes a response with this status and the page of
@@ -74,6 +84,9 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
   readonly logMessage: string | undefined;
   readonly reason: string | undefined;
   readonly headers: HTTPHeadersInit | undefined;
+  /** For the client. */
+  readonly detail: string | undefined;
+  readonly extensions: JsonObject | undefined;
 
   /** @throws WebUsageError `ERR_WEB_USAGE` if the status is not from 400 to 599. */
   constructor(
@@ -90,6 +103,8 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
     this.logMessage = logMessage;
     this.reason = options.reason;
     this.headers = options.headers;
+    this.detail = options.detail;
+    this.extensions = options.extensions;
   }
 
   /** {@link headers} as pairs of name and value. */

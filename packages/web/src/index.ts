@@ -34,6 +34,7 @@ export type { RouteMatch } from './routing/rule.ts';
 
 // Handlers.
 
+export { authenticated } from './handler/authenticated.ts';
 export type { AnyHandler, HandlerClass, HandlerContext, PathParams } from './handler/lifecycle.ts';
 export {
   ErrorHandler,
@@ -52,6 +53,7 @@ export type { Middleware, MiddlewareContext, RequestState } from './handler/life
 
 export type { ArgumentOptions } from './request/arguments.ts';
 export { HTTPServerRequest } from './request/http-server-request.ts';
+export type { FieldIssue, Schema, SchemaOutput } from './request/schema.ts';
 export { type Arguments, MAX_FIELDS } from './request/url-encoding.ts';
 
 // Responses.
@@ -72,6 +74,7 @@ export {
   type Secret,
   type SecretVersions,
 } from './cookies/cookie-secret.ts';
+export { type CookieSettings, Cookies, type ReadCookieOptions } from './cookies/cookies.ts';
 export {
   createEncryptedValue,
   decodeEncryptedBytes,

@@ -13,6 +13,7 @@ import { type OptionNames, pickOptions, shownText, shownValue } from '@landspout
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream/transports';
+import type { CookieSettings } from '../cookies/cookies.ts';
 import { WebUsageError } from '../errors.ts';
 import type { PathParams } from '../handler/lifecycle.ts';
 import { ErrorHandler } from '../handler/ready-made.ts';
@@ -22,7 +23,13 @@ import type { CheckedRoutes, RouteSpec, Routes } from '../routing/route.ts';
 import { Router } from '../routing/router.ts';
 import { type RouteMatch, Rule } from '../routing/rule.ts';
 import { RequestTask } from './request-task.ts';
-import { type ApplicationSettings, type FinishedRequest, requireSettings } from './settings.ts';
+import {
+  type ApplicationSettings,
+  cookieSettingsOf,
+  type FinishedRequest,
+  hostPatternOf,
+  requireSettings,
+} from './settings.ts';
 
 /** Where to listen, and the options of the server. */
 export type ApplicationListenOptions = HTTPServerOptions & Parameters<HTTPServer['listen']>[0];
@@ -73,11 +80,15 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   readonly defaultHeaders: HTTPHeaders = new HTTPHeaders()
     .set('Server', 'Landspout')
     .set('Content-Type', 'text/html; charset=UTF-8');
+  /** Used by the cookies of a response. */
+  readonly cookieSettings: CookieSettings;
+  readonly #hostPattern: RegExp | undefined;
   readonly #router: Router;
   readonly #hosts: VirtualHost[] = [];
   readonly #named = new Map<string, Rule>();
   readonly #byPattern = new Map<string, Rule>();
   readonly #noMatch: RouteMatch;
+  #misdirected: Rule | undefined = undefined;
 
   /**
    * @param routes - tried in order. The compiler checks that each handler fits its pattern, its `init` and the settings.
@@ -95,6 +106,8 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     this.clock = settings.clock ?? systemClock;
     this.refusalLog = settings.debug === true ? new RateLimitedLog(this, 0) : new RateLimitedLog(this);
     this.serveTraceback = settings.serveTraceback ?? settings.debug ?? false;
+    this.cookieSettings = cookieSettingsOf(settings, this.clock);
+    this.#hostPattern = hostPatternOf(settings.hosts);
     this.#noMatch = this.#ruleWithoutRoute().match;
     this.#router = this.#routerOf(routes ?? []);
   }
@@ -158,6 +171,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   /** Finds the handler for a request. */
   findRoute(request: HTTPServerRequest): RouteMatch {
     const { path } = request;
+    if (this.#hostPattern?.test(request.hostName) === false) return this.#wrongHost().match;
     if (this.#hosts.length > 0) {
       const { hostName } = request;
       for (const { pattern, router } of this.#hosts) {
@@ -187,7 +201,21 @@ export class Application<Settings extends object = ApplicationSettings, const Li
       refusalLog: undefined,
       clock: undefined,
       defaultHeaders: undefined,
+      cookieSettings: undefined,
     }));
+  }
+
+  /** RFC 9110 §15.5.20. */
+  #wrongHost(): Rule {
+    this.#misdirected ??= new Rule({
+      target: ErrorHandler,
+      init: { status: 421 },
+      options: {},
+      outer: this.settings.middleware ?? [],
+      pattern: NO_PATTERN,
+      index: 0,
+    });
+    return this.#misdirected;
   }
 
   /** The rule for requests that no route matches. */

@@ -1,6 +1,8 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
 import { isCancellation } from '@landspout/ioloop';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
+import { Cookies } from '../cookies/cookies.ts';
+import { requiresXsrfToken } from '../cookies/xsrf.ts';
 import { Finish, HTTPError } from '../errors.ts';
 import {
   type AnyHandler,
@@ -15,7 +17,8 @@ import {
 import { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
 import { percentDecode } from '../request/url-encoding.ts';
-import { errorPage, HTTPServerResponse, type ResponseOwner } from '../response/http-server-response.ts';
+import { errorPage } from '../response/error-page.ts';
+import { HTTPServerResponse, type ResponseOwner } from '../response/http-server-response.ts';
 import type { RouteMatch, Rule } from '../routing/rule.ts';
 import type { Application } from './application.ts';
 import { Passage, type PassageOwner } from './passage.ts';
@@ -143,6 +146,11 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   get pathParams(): PathParams {
     this.#pathParams ??= paramsOf(this.#match);
     return this.#pathParams;
+  }
+
+  makeCookies(response: HTTPServerResponse): Cookies {
+    const { cookieSettings } = this.application;
+    return new Cookies(this.request, cookieSettings, (operation) => response.requireUnsent(operation));
   }
 
   responseEnded(): void {
@@ -318,6 +326,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (method !== 'GET' && !rule.handlerClass.supportedMethods.includes(method))
       throw this.#notAllowed(handler);
     if (values.length > 0) this.pathArgs = values.map(decodeValue);
+    if (this.application.settings.xsrfCookies === true && requiresXsrfToken(method))
+      handler.checkXsrfCookie();
     return handler.prepare();
   }
 
@@ -414,7 +424,14 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       response.reset();
       response.setStatus(refusal?.status ?? 500, refusal?.reason ?? '');
       for (const [name, value] of refusal?.extraHeaders() ?? []) response.setHeader(name, value);
-      response.append(errorPage(response.status, response.reason));
+      const page = errorPage(this.request, {
+        status: response.status,
+        reason: response.reason,
+        detail: refusal?.detail,
+        extensions: refusal?.extensions,
+      });
+      response.setHeader('Content-Type', page.contentType);
+      response.append(page.body);
       response.end();
     } catch (failure) {
       response.abort(failure instanceof Error ? failure : new Error(String(failure)));

@@ -1,9 +1,14 @@
+import type { SetCookieOptions } from '@landspout/http1';
 import { logAccess } from '@landspout/httpserver';
 import type { Clock, Logger } from '@landspout/ioloop';
 import { type OptionNames, shownText, similarName } from '@landspout/ioloop/errors';
+import { CookieSecret, type Secret, type SecretVersions } from '../cookies/cookie-secret.ts';
+import type { CookieSettings } from '../cookies/cookies.ts';
+import { ResponseCookies } from '../cookies/response-cookies.ts';
 import { WebUsageError, webChecks } from '../errors.ts';
 import type { HandlerClass, MatchedRoute, Middleware } from '../handler/lifecycle.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import { canonicalOrigin } from '../request/origin.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
 import { middlewareProblem } from '../routing/router.ts';
 import type { Application } from './application.ts';
@@ -41,6 +46,31 @@ export interface ApplicationSettings {
   readonly logFunction?: LogFunction;
   /** Default: standard error. */
   readonly logger?: Logger;
+  /**
+   * Signs and encrypts cookies: at least 32 random bytes, or several secrets by version with {@link keyVersion}.
+   * Required by signed and encrypted cookies only.
+   */
+  readonly cookieSecret?: Secret | SecretVersions | CookieSecret;
+  /** The version of {@link cookieSecret} for new values. Required if there are several. */
+  readonly keyVersion?: number;
+  /** The login page, to which `authenticated` redirects; may be on another host. */
+  readonly loginUrl?: string;
+  /**
+   * The origins at which browsers reach the application, such as `https://example.com`. Checks of `Origin` use them.
+   * Default: the host of each request.
+   */
+  readonly publicOrigin?: string | readonly string[];
+  /** Whether requests with an unsafe method need an XSRF token. Default: false. */
+  readonly xsrfCookies?: boolean;
+  /** The name of the XSRF cookie. `__Host-xsrf` is the strictest. Default: `_xsrf`. */
+  readonly xsrfCookieName?: string;
+  /** Attributes of the XSRF cookie, such as `expiresDays`. */
+  readonly xsrfCookieAttributes?: SetCookieOptions;
+  /**
+   * The host names that are served, such as `example.com` or `*.example.com`; requests for others are refused with 421
+   * (protection against DNS rebinding). Default: all.
+   */
+  readonly hosts?: readonly string[];
   /** Runs before every request, whether a route matches or not. See {@link Middleware}. */
   readonly middleware?: readonly Middleware[];
   /** The clock for the rate-limited log of refusals. Default: the clock of the system. */
@@ -54,6 +84,14 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
   defaultHandlerInit: true,
   logFunction: true,
   logger: true,
+  cookieSecret: true,
+  keyVersion: true,
+  loginUrl: true,
+  publicOrigin: true,
+  xsrfCookies: true,
+  xsrfCookieName: true,
+  xsrfCookieAttributes: true,
+  hosts: true,
   middleware: true,
   clock: true,
 };
@@ -71,6 +109,51 @@ export function requireSettings(settings: ApplicationSettings): void {
   const problem = middlewareProblem(middleware);
   if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `Application: ${problem}`);
 }
+
+/** @throws WebUsageError `ERR_WEB_USAGE` if a secret is too short, an origin is none, or a cookie name is invalid. */
+export function cookieSettingsOf(settings: ApplicationSettings, clock: Clock): CookieSettings {
+  const { cookieSecret, keyVersion, publicOrigin, xsrfCookieName = '_xsrf' } = settings;
+  const { xsrfCookieAttributes = {} } = settings;
+  // Throws for a name or attribute that no cookie can have.
+  new ResponseCookies(true, clock).set(xsrfCookieName, '', xsrfCookieAttributes);
+  return {
+    clock,
+    secret: cookieSecret === undefined ? undefined : secretOf(cookieSecret, keyVersion),
+    xsrfCookieName,
+    xsrfCookieAttributes,
+    publicOrigins: publicOrigin === undefined ? undefined : [publicOrigin].flat().map(requireOrigin),
+  };
+}
+
+function secretOf(
+  secret: Secret | SecretVersions | CookieSecret,
+  keyVersion: number | undefined,
+): CookieSecret {
+  return secret instanceof CookieSecret ? secret : new CookieSecret(secret, { keyVersion });
+}
+
+function requireOrigin(text: unknown): string {
+  const origin = canonicalOrigin(text as string);
+  if (origin !== undefined) return origin;
+  throw webChecks.wrong('Application', 'publicOrigin: an origin such as https://example.com', text);
+}
+
+/** Makes an expression of host names. @throws WebUsageError `ERR_WEB_USAGE`. */
+export function hostPatternOf(hosts: unknown): RegExp | undefined {
+  if (hosts === undefined) return undefined;
+  const valid = Array.isArray(hosts) && hosts.every((host) => typeof host === 'string' && HOST.test(host));
+  if (!valid) {
+    throw webChecks.wrong(
+      'Application',
+      'hosts: an array of names such as example.com or *.example.com',
+      hosts,
+    );
+  }
+  const sources = hosts.map((host: string) => host.replace(/\./g, '\\.').replace(/^\*/, '[^.]+'));
+  return new RegExp(`^(?:${sources.join('|')})$`, 'i');
+}
+
+const HOST = /^(?:\*\.)?[\w.-]+$|^\[[\da-f:.]+\]$/i;
 
 function ownNames(settings: unknown): Record<string, true> {
   const own: Record<string, true> = Object.create(null);

@@ -93,6 +93,9 @@ export class ErrorHandler extends RequestHandler {
     this.#status = init.status;
   }
 
+  /** Nothing is done, so that nothing needs protection: a POST to a wrong URL is a 404, not a 403. */
+  override checkXsrfCookie(): void {}
+
   override prepare(): void {
     throw new HTTPError(this.#status);
   }

@@ -1,14 +1,16 @@
 // What a handler can do with its request and response, and the handlers that are ready to use. How a handler is found,
 // and in which order its methods are called, is decided by `application/`; only its type is used here.
 
-import type { HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
+import type { HTTPHeaders, HTTPServerExchange, SetCookieOptions } from '@landspout/http1';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import type { Application, ReverseRest } from '../application/application.ts';
 import type { ApplicationSettings } from '../application/settings.ts';
-import { type Chunk, HTTPError, WebUsageError } from '../errors.ts';
+import type { Cookies, ReadCookieOptions } from '../cookies/cookies.ts';
+import type { ClearCookieOptions, SecretCookieOptions } from '../cookies/response-cookies.ts';
+import { type Chunk, HTTPError, WebUsageError, webChecks } from '../errors.ts';
 import {
   type ArgumentOptions,
   everyArgument,
@@ -19,6 +21,7 @@ import {
 } from '../request/arguments.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
+import { objectOf, parseWith, parseWithAsync, type Schema, type SchemaOutput } from '../request/schema.ts';
 import {
   applyPreconditions,
   type CurrentValidators,
@@ -26,7 +29,12 @@ import {
   reads,
   requirePreconditions,
 } from '../response/conditional.ts';
-import { bodyEntityTag, errorPage, type HeaderValue } from '../response/http-server-response.ts';
+import { errorPage } from '../response/error-page.ts';
+import {
+  bodyEntityTag,
+  type HeaderValue,
+  type HTTPServerResponse,
+} from '../response/http-server-response.ts';
 import { uriReference } from '../response/uri-reference.ts';
 import type { HandlerContext, Middleware, PathParams, RequestState, RouteUse } from './lifecycle.ts';
 
@@ -91,6 +99,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   readonly application: Application<Settings>;
   readonly request: HTTPServerRequest;
   readonly #context: HandlerContext;
+  #user: unknown = undefined;
+  #hasUser = false;
 
   /** Called by the application. Override {@link initialize} to receive the `init` value of the route. */
   constructor(context: HandlerContext) {
@@ -232,7 +242,125 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return withoutControls(value);
   }
 
+  /**
+   * Checks the body with a schema, and returns what the schema makes of it: a JSON body, or the fields of an
+   * urlencoded form as text (arrays of text if a field comes several times).
+   *
+   * @param schema - of any library that implements Standard Schema, such as Zod or Valibot.
+   * @throws HTTPError 400 if the body is neither; 422 if it does not fit: a client that accepts JSON gets the `errors`.
+   * @throws WebUsageError `ERR_WEB_USAGE` if the schema is asynchronous: use {@link parseAsync}.
+   *
+   * @example
+   * const { name, age } = this.parse(z.object({ name: z.string(), age: z.number() }));
+   */
+  parse<Given extends Schema>(schema: Given): SchemaOutput<Given> {
+    return parseWith(schema, this.#parsedBody());
+  }
+
+  /** Like {@link parse}, for schemas that may be asynchronous. */
+  parseAsync<Given extends Schema>(schema: Given): Promise<SchemaOutput<Given>> {
+    return parseWithAsync(schema, this.#parsedBody());
+  }
+
+  /** Like {@link parse}, with the arguments of the query. */
+  parseQuery<Given extends Schema>(schema: Given): SchemaOutput<Given> {
+    return parseWith(schema, objectOf(this.request.queryArguments));
+  }
+
+  // ---- cookies and identity ----
+
+  /** The cookies of the request and of the response, signed and encrypted ones too. */
+  get cookies(): Cookies {
+    return this.#context.response.cookies;
+  }
+
+  /** Returns a cookie of the request, or the fallback. */
+  getCookie<Fallback = undefined>(name: string, fallback?: Fallback): string | Fallback {
+    return this.request.cookies.get(name) ?? (fallback as Fallback);
+  }
+
+  /** Sets a cookie; see {@link Cookies.set}. */
+  setCookie(name: string, value: string, options?: SetCookieOptions): void {
+    this.cookies.set(name, value, options);
+  }
+
+  /** Deletes a cookie of the browser; see {@link Cookies.clear}. */
+  clearCookie(name: string, attributes?: ClearCookieOptions): void {
+    this.cookies.clear(name, attributes);
+  }
+
+  /** Returns a signed cookie; undefined if it is missing, changed or too old. Needs the setting `cookieSecret`. */
+  getSignedCookie(name: string, options?: ReadCookieOptions): string | undefined {
+    return this.cookies.getSigned(name, options);
+  }
+
+  /** Sets a cookie that the client can read but not change; see {@link Cookies.setSigned}. */
+  setSignedCookie(name: string, value: string | Uint8Array, options?: SecretCookieOptions): void {
+    this.cookies.setSigned(name, value, options);
+  }
+
+  /** The token for the hidden field `_xsrf` of a form; see {@link Cookies.xsrfToken}. */
+  get xsrfToken(): string {
+    return this.cookies.xsrfToken;
+  }
+
+  /**
+   * Refuses a request that another site may have caused. Called before {@link prepare} for unsafe methods, if the
+   * setting `xsrfCookies` is true. Override it to exempt a handler, such as one that clients authenticate to by a key.
+   *
+   * @throws HTTPError 403.
+   */
+  checkXsrfCookie(): void {
+    const { headers } = this.request;
+    const hasToken = headers.get('X-XSRFToken') !== undefined || headers.get('X-CSRFToken') !== undefined;
+    this.cookies.checkXsrf(hasToken ? undefined : this.getArgument('_xsrf', undefined));
+  }
+
+  /**
+   * Who makes the request: the result of {@link getCurrentUser}, or what was assigned, such as in `prepare`. Computed
+   * when it is first used.
+   */
+  get currentUser(): Awaited<ReturnType<this['getCurrentUser']>> {
+    const user = this.getCurrentUserOnce();
+    if (!isThenable(user)) return user as Awaited<ReturnType<this['getCurrentUser']>>;
+    const remedy = 'use authenticated, or assign await this.getCurrentUser() in prepare';
+    throw new WebUsageError('ERR_WEB_USAGE', `currentUser: getCurrentUser returned a promise; ${remedy}`);
+  }
+
+  set currentUser(user: Awaited<ReturnType<this['getCurrentUser']>>) {
+    this.#user = user;
+    this.#hasUser = true;
+  }
+
+  /**
+   * For `authenticated`: the current user, or the promise of it. A user that a promise resolves to is kept, so that
+   * {@link currentUser} has it then.
+   */
+  getCurrentUserOnce(): unknown {
+    if (this.#hasUser) return this.#user;
+    const user: unknown = this.getCurrentUser();
+    if (isThenable(user)) return Promise.resolve(user).then((found) => this.#keepUser(found));
+    return this.#keepUser(user);
+  }
+
+  /** Finds out who makes the request, such as by a signed cookie. Override it; may return a promise. */
+  getCurrentUser(): unknown {
+    return undefined;
+  }
+
+  /** The login page to which {@link authenticated} redirects. Default: the setting `loginUrl`. */
+  getLoginUrl(): string {
+    const { loginUrl } = this.application.settings as { loginUrl?: string };
+    if (loginUrl !== undefined) return loginUrl;
+    throw new WebUsageError('ERR_WEB_USAGE', 'authenticated: the application needs the setting loginUrl');
+  }
+
   // ---- the response ----
+
+  /** The response, for what has no method here, such as `beforeHeaders`. */
+  get response(): HTTPServerResponse {
+    return this.#context.response;
+  }
 
   /** The status that was or will be sent. */
   get status(): number {
@@ -298,6 +426,19 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    */
   write(chunk: Chunk): void {
     this.#context.response.write(chunk);
+  }
+
+  /**
+   * Writes any JSON value as the body, also an array or null.
+   *
+   * @throws WebUsageError `ERR_WEB_USAGE` if it has no JSON, such as a function; `ERR_WEB_FINISHED`.
+   */
+  writeJson(value: unknown, { status }: { readonly status?: number } = {}): void {
+    const text: string | undefined = JSON.stringify(value);
+    if (text === undefined) throw webChecks.wrong('writeJson', 'a value that JSON can hold', value);
+    if (status !== undefined) this.setStatus(status);
+    if (!this.headSent) this.setHeader('Content-Type', 'application/json; charset=UTF-8');
+    this.write(text);
   }
 
   /**
@@ -454,8 +595,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Writes the error page: the status, or with the `serveTraceback` setting the stack as text. Override it to write
-   * another page.
+   * Writes the error page: status, reason and `detail` as HTML, or as a problem document (RFC 9457) if the client's
+   * `Accept` prefers JSON; with the `serveTraceback` setting the stack as text. Override it to write another page.
    */
   writeError(status: number, error?: unknown): Awaitable {
     if (this.application.serveTraceback && error instanceof Error) {
@@ -463,7 +604,12 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
       this.write(`${error.stack ?? error.message}\n`);
       return;
     }
-    this.write(errorPage(status, this.#context.response.reason));
+    const { detail, extensions } = error instanceof HTTPError ? error : {};
+    const { reason } = this.#context.response;
+    const page = errorPage(this.request, { status, reason, detail, extensions });
+    const carriesType = error instanceof HTTPError && error.extraHeaders().some(isContentType);
+    if (!carriesType) this.setHeader('Content-Type', page.contentType);
+    this.write(page.body);
   }
 
   /**
@@ -482,6 +628,19 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     }));
   }
 
+  #keepUser(user: unknown): unknown {
+    this.#user = user;
+    this.#hasUser = true;
+    return user;
+  }
+
+  /** The body in the form that its Content-Type says, for schemas. */
+  #parsedBody(): unknown {
+    const type = this.request.headers.get('Content-Type') ?? '';
+    if (/^application\/x-www-form-urlencoded\b/i.test(type)) return objectOf(this.request.bodyArguments);
+    return this.getJsonBody();
+  }
+
   #tag(): void {
     if (this.#context.response.header('ETag') !== undefined) return;
     const tag = this.computeEtag();
@@ -491,4 +650,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   #finishError(): unknown {
     return this.finished ? undefined : this.finish();
   }
+}
+
+function isContentType([name]: readonly [string, string]): boolean {
+  return name.toLowerCase() === 'content-type';
 }

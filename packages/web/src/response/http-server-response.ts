@@ -1,14 +1,9 @@
 import { createHash } from 'node:crypto';
-import {
-  formatHttpDate,
-  type HTTPHeaders,
-  type HTTPServerExchange,
-  jsonText,
-  STATUS_REASONS,
-} from '@landspout/http1';
+import { formatHttpDate, type HTTPHeaders, type HTTPServerExchange, jsonText } from '@landspout/http1';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
+import type { Cookies } from '../cookies/cookies.ts';
 import { type Chunk, WebUsageError, webChecks } from '../errors.ts';
 
 // The content of one response: status, headers, unsent body, entity tag, and whether the preconditions of the request
@@ -33,6 +28,8 @@ const isBodiless = (status: number) => status === 204 || status === 205 || statu
 /** Notified when a response is complete or cut off, but not if another protocol takes over the connection. */
 export interface ResponseOwner {
   responseEnded(): void;
+  /** Creates {@link HTTPServerResponse.cookies}. */
+  makeCookies(response: HTTPServerResponse): Cookies;
 }
 
 /** Changes the headers of a response just before they are sent. */
@@ -57,6 +54,7 @@ export class HTTPServerResponse {
   #notModified = false;
   readonly #owner: ResponseOwner;
   #hooks: HeaderHook[] | undefined = undefined;
+  #cookies: Cookies | undefined = undefined;
 
   /** For the application. */
   constructor(exchange: HTTPServerExchange, defaults: HTTPHeaders, owner: ResponseOwner) {
@@ -84,6 +82,12 @@ export class HTTPServerResponse {
   /** The current headers. They must not be changed, because they may be shared by all responses. */
   get presentHeaders(): HTTPHeaders {
     return this.#headers ?? this.#defaults;
+  }
+
+  /** The cookies of the request and of this response. They survive {@link reset}. */
+  get cookies(): Cookies {
+    this.#cookies ??= this.#owner.makeCookies(this);
+    return this.#cookies;
   }
 
   /** Returns one header, without copying the defaults. */
@@ -276,6 +280,7 @@ export class HTTPServerResponse {
     return inspection(this, ['status', 'headSent', 'ended'], () => ({
       headers: this.presentHeaders,
       reason: undefined,
+      cookies: undefined,
       gone: undefined,
       exchange: undefined,
     }));
@@ -291,6 +296,7 @@ export class HTTPServerResponse {
       );
     }
     if (this.#hooks !== undefined) this.#callHooks(this.#hooks);
+    if (this.#cookies?.hasChanges === true) this.#cookies.applyTo(this.headers);
     if (!isEmpty) return this.#headers ?? this.#defaults;
     const { headers } = this;
     for (const name of ['Content-Type', 'Content-Language', 'Content-Encoding']) headers.delete(name);
@@ -369,23 +375,4 @@ function remedyFor(chunk: unknown): string {
   if (chunk instanceof Set) return ' (wrap it in an object: { items: [...set] })';
   if (typeof chunk === 'function') return ' (call it?)';
   return typeof chunk === 'number' || typeof chunk === 'bigint' ? ' (convert it with String)' : '';
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/**
- * Builds an error page: status and reason, escaped, and nothing else.
- *
- * @param reason - '' stands for the registered reason phrase.
- */
-export function errorPage(status: number, reason: string): string {
-  const known = reason === '' ? (STATUS_REASONS[status] ?? 'Unknown') : reason;
-  const title = `${status}: ${known.replace(/[&<>"']/g, (char) => ENTITIES[char] as string)}`;
-  return `<!DOCTYPE html><html><title>${title}</title><body>${title}</body></html>\n`;
 }

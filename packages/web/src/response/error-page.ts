@@ -1,0 +1,72 @@
+import { type JsonObject, STATUS_REASONS } from '@landspout/http1';
+import Negotiator from 'negotiator';
+import type { HTTPServerRequest } from '../request/http-server-request.ts';
+
+/** What an error page tells the client. */
+export interface ErrorFacts {
+  readonly status: number;
+  /** '' stands for the registered reason phrase. */
+  readonly reason: string;
+  /** A sentence for the client about this occurrence. */
+  readonly detail?: string | undefined;
+  /** More members of a problem document (RFC 9457 §3.2), such as the list of invalid fields. */
+  readonly extensions?: JsonObject | undefined;
+}
+
+/** The body of an error page, and its Content-Type. */
+export interface ErrorPage {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+const PROBLEM_TYPE = 'application/problem+json';
+/** In our order of preference, which decides if the client has none. */
+const TYPES = ['text/html', PROBLEM_TYPE, 'application/json'];
+
+/**
+ * Makes the page of an error: a problem document (RFC 9457) if the client's `Accept` prefers JSON, otherwise a small
+ * HTML page. Its text is escaped.
+ */
+export function errorPage(request: HTTPServerRequest, facts: ErrorFacts): ErrorPage {
+  const accept = request.headers.get('Accept');
+  const title = facts.reason === '' ? (STATUS_REASONS[facts.status] ?? 'Unknown') : facts.reason;
+  if (accept === undefined || !prefersJson(accept)) {
+    return { contentType: 'text/html; charset=UTF-8', body: htmlPage(facts.status, title, facts.detail) };
+  }
+  const problem = {
+    ...facts.extensions,
+    type: 'about:blank',
+    title,
+    status: facts.status,
+    ...(facts.detail === undefined ? {} : { detail: facts.detail }),
+    instance: request.path,
+  };
+  return { contentType: `${PROBLEM_TYPE}; charset=UTF-8`, body: `${JSON.stringify(problem)}\n` };
+}
+
+function prefersJson(accept: string): boolean {
+  // Most clients; what follows allocates.
+  if (!accept.includes('json')) return false;
+  const type = new Negotiator({ headers: { accept } }).mediaType(TYPES);
+  return type !== undefined && type !== 'text/html';
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function htmlPage(status: number, title: string, detail: string | undefined): string {
+  const heading = escapeHtml(`${status}: ${title}`);
+  const text = detail === undefined ? '' : `<p>${escapeHtml(detail)}</p>`;
+  const style = 'body{font:1.1rem/1.5 system-ui,sans-serif;margin:15vh auto;max-width:36rem;padding:0 1rem}';
+  const head = `<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">`;
+  return `<!DOCTYPE html><html lang="en"><head>${head}<title>${heading}</title><style>${style}</style></head><body><h1>${heading}</h1>${text}</body></html>\n`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => ENTITIES[char] as string);
+}
