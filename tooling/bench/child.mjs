@@ -1,39 +1,35 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { BenchError } from './bench-error.mjs';
+import { BenchError } from './machine.mjs';
+import { commandOf } from './runtimes.mjs';
 
-/** None of them may outlive us, whatever ends us. @type {Set<import('node:child_process').ChildProcess>} */
+/** None of them may outlive us. @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
-let watching = false;
+let isWatching = false;
 
 function watchOurEnd() {
-  if (watching) return;
-  watching = true;
+  if (isWatching) return;
+  isWatching = true;
   process.on('exit', () => {
     for (const child of running) child.kill('SIGKILL');
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
 }
 
-/** A program that speaks lines of JSON, pinned to cores, with as many descriptors as it may have. */
-export class Child {
+/** A program that prints lines of JSON, pinned to cores, with as many descriptors as it may have. */
+class Child {
   #child;
   #lines;
   #exited;
   #stderr = '';
   #name;
 
-  /**
-   * @param {string} name - for messages.
-   * @param {readonly string[]} command
-   * @param {{ cores: string, files: number, env?: NodeJS.ProcessEnv }} options
-   */
-  constructor(name, command, { cores, files, env = process.env }) {
+  constructor(name, command, cores, files, env = process.env) {
     this.#name = name;
     watchOurEnd();
-    // Both replace themselves by the program, so that the process id is the program's.
-    const args = [`--nofile=${files}:${files}`, 'taskset', '-c', cores, ...command];
-    this.#child = spawn('prlimit', args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    // Both replace themselves by the program, so that the process id is that of the program.
+    const args = [`--nofile=${files}:${files}`, 'taskset', '-c', cores, ...command.map(String)];
+    this.#child = spawn('prlimit', args, { env });
     running.add(this.#child);
     this.#exited = new Promise((resolve) => {
       this.#child.once('close', (code, signal) => {
@@ -44,7 +40,7 @@ export class Child {
     this.#child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#stderr = (this.#stderr + text).slice(-2000);
     });
-    this.#child.stdin.on('error', () => {}); // It ended first; whoever waits for its line hears of that.
+    this.#child.stdin.on('error', () => {}); // The program ended first; the wait for its line rejects.
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -52,15 +48,14 @@ export class Child {
     return this.#child.pid;
   }
 
-  /** Waits for the next line. @throws BenchError when it ends instead, or says nothing for a minute. */
+  /** Waits for the next line of JSON. @throws BenchError if the program ends instead, or is silent for a minute. */
   async nextLine() {
     const patience = setTimeout(() => this.#child.kill('SIGKILL'), 60_000);
-    const { done, value } = await this.#lines.next();
+    let line = await this.#lines.next();
+    while (!line.done && !line.value.startsWith('{')) line = await this.#lines.next(); // wrk prints for people too.
     clearTimeout(patience);
-    if (!done) return JSON.parse(value);
-    throw new BenchError(
-      `${this.#name} ended (${await this.#exited}) where it should have answered\n${this.#stderr}`,
-    );
+    if (!line.done) return JSON.parse(line.value);
+    throw new BenchError(`${this.#name} ended (${await this.#exited}) without its line\n${this.#stderr}`);
   }
 
   /** @param {NodeJS.Signals} signal */
@@ -76,4 +71,40 @@ export class Child {
     await this.#exited;
     clearTimeout(patience);
   }
+}
+
+/** Uses a child, and stops it however that ends. */
+export async function during(child, use) {
+  try {
+    return await use(child);
+  } finally {
+    await child.stop();
+  }
+}
+
+/**
+ * Starts the program of a row on the core for servers, and waits for its first line.
+ *
+ * @param {readonly string[]} [flags] - of Node, or `--expose-gc` for every runtime.
+ * @throws BenchError if the program ends, or runs on another backend than the row says.
+ */
+export async function startServer(row, stage, flags) {
+  const { LANDSPOUT_BACKEND: _ours, NODE_OPTIONS: _options, ...rest } = process.env;
+  const chosen = ['native', 'portable'].includes(row.backend) ? { LANDSPOUT_BACKEND: row.backend } : {};
+  const env = { ...rest, ...chosen, NODE_ENV: 'production' };
+  const command = await commandOf(row, stage, flags);
+  const child = new Child(row.title, command, stage.cores.server, stage.files, env);
+  try {
+    const first = await child.nextLine();
+    if (first.backend === row.backend) return Object.assign(child, { row, port: first.port, first });
+    throw new BenchError(`${row.title} runs on ${first.backend}, not on ${row.backend}`);
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+}
+
+/** Starts a client on the cores for load. @param {readonly unknown[]} command */
+export function startClient({ title }, { cores, files }, command) {
+  return new Child(`the client of ${title}`, command, cores.load, files);
 }

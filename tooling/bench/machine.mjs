@@ -1,17 +1,39 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
-import { BenchError } from './bench-error.mjs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-/** Programs that benchmarks need beside Node, and the Debian package that brings each. */
-const PACKAGES = { wrk: 'wrk', cc: 'gcc', taskset: 'util-linux', prlimit: 'util-linux', getconf: 'libc-bin' };
+/** The benchmark cannot go on, for a reason outside its own code; the message says what to do. */
+export class BenchError extends Error {
+  name = 'BenchError';
+  code = 'ERR_BENCH';
+}
 
-/** A load above this, before we begin, says that others use the machine. */
-const QUIET_LOAD = 0.5;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+/** Programs that benchmarks need beside Node, and the Debian package of each. */
+const PACKAGES = { wrk: 'wrk', cc: 'gcc', taskset: 'util-linux', prlimit: 'util-linux' };
+const NATIVE = ['floor', 'wake-ups', 'polling-client', 'client', 'crowd'];
+/** Descriptors that a process needs beside its connections. */
+export const SPARE_FILES = 200;
 
-/** @param {readonly string[]} programs @throws BenchError that names everything that is missing at once. */
-export function requirePrograms(programs) {
+/**
+ * Builds what is measured, compiles the C programs, and shares out the cores: what every row needs to run.
+ *
+ * @param {{ build: boolean }} options @param {readonly string[]} [programs] - needed beside a compiler.
+ */
+export function setStage({ build }, programs = []) {
+  requirePrograms(['cc', 'taskset', 'prlimit', ...programs]);
+  if (build) buildPackages();
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'landspout-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const native = Object.fromEntries(NATIVE.map((name) => [name, compile(name, folder)]));
+  const file = path.join(folder, 'file'); // The one that is sent, if one is.
+  return { root: ROOT, cores: shareCores(), files: fileLimit(), folder, file, native, runtimes: new Map() };
+}
+
+/** @throws BenchError that names everything that is missing at once. */
+function requirePrograms(programs) {
   if (process.platform !== 'linux')
     throw new BenchError('the benchmark needs Linux: epoll, /proc and taskset');
   const missing = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined);
@@ -20,69 +42,60 @@ export function requirePrograms(programs) {
   throw new BenchError(`not found: ${missing.join(', ')}. On Debian and Ubuntu: apt-get install ${packages}`);
 }
 
+function buildPackages() {
+  const bin = path.join(ROOT, 'node_modules', '.bin');
+  const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
+  const what = ['--filter=@landspout/bench^...', '--output-logs=errors-only'];
+  const args = ['tooling/gate/turbo.mjs', 'run', 'build', ...what];
+  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, env, stdio: 'inherit' });
+  if (status !== 0) throw new BenchError('the packages do not build');
+}
+
+function compile(name, folder) {
+  const source = fileURLToPath(new URL(`native/${name}.c`, import.meta.url));
+  const binary = path.join(folder, name);
+  const { status, stderr } = spawnSync('cc', ['-O2', '-pthread', '-o', binary, source], { encoding: 'utf8' });
+  if (status !== 0) throw new BenchError(`cc does not compile ${name}.c\n${stderr}`);
+  return binary;
+}
+
 /** The server gets the first core that this process may use, the load the others; with one core they share it. */
-export function shareCores() {
-  const [server, ...others] = parseCpuList(field('/proc/self/status', 'Cpus_allowed_list'));
+function shareCores() {
+  const [server, ...others] = ourCores();
   const load = others.length > 0 ? others : [server];
-  const note =
-    others.length === 0
-      ? 'ONE CORE: the server and its load share it; only CPU per request means something.'
-      : others.length === 1
-        ? 'TWO CORES: the load has one to itself and may be what bounds the rates.'
-        : undefined;
+  const note = [
+    'ONE CORE: the server and its load share it; only CPU per request means something.',
+    'TWO CORES: the load has one to itself and may be what bounds the rates.',
+  ][others.length];
   return { server: String(server), load: load.join(','), loadThreads: load.length, note };
 }
 
-/** @param {string} list - such as `0-2,5`. */
-export function parseCpuList(list) {
-  return list.split(',').flatMap((range) => {
-    const [first, last = first] = range.split('-').map(Number);
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  });
+/** The cores that this process may use, from a list such as `0-2,5`. */
+function ourCores() {
+  return field('/proc/self/status', 'Cpus_allowed_list')
+    .split(',')
+    .flatMap((range) => {
+      const [first, last = first] = range.split('-').map(Number);
+      return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    });
 }
 
-/** The most files a process may open. */
+/** The most files that a process may open. */
 export function fileLimit() {
   const hard = field('/proc/self/limits', 'Max open files').split(/\s+/)[1];
   return Math.min(hard === 'unlimited' ? Infinity : Number(hard), 1 << 17);
 }
 
-/** How long the host of a virtual machine has run others so far, on all of its cores together: see proc_stat(5). */
-export function stolenTicks() {
-  return Number(readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].split(/\s+/)[8]);
-}
-
-/** The versions of what hello compares with and asks with. */
-export function describeTools() {
-  const require = createRequire(import.meta.url);
-  const { version } = require('fastify/package.json');
-  const wrk = /^wrk \S+/.exec(spawnSync('wrk', ['-v'], { encoding: 'utf8' }).stdout)?.[0] ?? 'wrk';
-  return { fastify: version, wrk: wrk.replace(/^wrk /, '') };
-}
-
 export function describeMachine() {
-  return {
-    node: process.version,
-    kernel: `${os.type()} ${os.release()} ${os.arch()}`,
-    cpu: os.cpus()[0]?.model ?? 'unknown',
-    cores: parseCpuList(field('/proc/self/status', 'Cpus_allowed_list')).length,
-    loadBefore: os.loadavg()[0],
-  };
+  const kernel = `${os.type()} ${os.release()} ${os.arch()}`;
+  const cpu = os.cpus()[0]?.model ?? 'unknown';
+  return { node: process.version, kernel, cpu, cores: ourCores().length, loadBefore: os.loadavg()[0] };
 }
 
-/** @param {{ loadBefore: number }} machine */
-export function warnWhenBusy({ loadBefore }) {
-  if (loadBefore <= QUIET_LOAD) return;
-  console.log(
-    `NOT ALONE: the load was ${loadBefore.toFixed(2)} before we began, so do not trust these numbers.`,
-  );
-}
-
-/** The rest of the line that begins with `name`. */
-function field(file, name) {
-  const line = readFileSync(file, 'utf8')
-    .split('\n')
-    .find((text) => text.startsWith(name));
+/** The rest of the line of a file of /proc that begins with `name`. @throws BenchError if there is none. */
+export function field(file, name) {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const line = lines.find((text) => text.startsWith(name));
   if (line === undefined) throw new BenchError(`${file} has no line ${name}`);
   return line.slice(name.length).replace(/^:/, '').trim();
 }

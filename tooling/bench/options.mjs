@@ -1,102 +1,91 @@
 import { parseArgs } from 'node:util';
-import { BenchError } from './bench-error.mjs';
+import { BenchError } from './machine.mjs';
 
-const LOAD = { seconds: 5, warmup: 2, connections: 64 };
+const list = (example) => ({ type: 'string', example, read: (text) => text?.split(',') });
+const text = (example, multiple = false) => ({ type: 'string', multiple, example, read: (value) => value });
+const FLAG = { type: 'boolean', read: (value) => value === true };
 
-/** @param {string[]} args */
-export function helloOptions(args) {
-  const { values } = parse(args, { ...LOAD, rounds: 3, idle: 10_000 }, { rows: { type: 'string' } });
-  return { ...values, rows: values.rows?.split(',') };
+const ROUNDS = { rounds: 3, 'measure-ms': 2000, 'warmup-ms': 1000, connections: 64 };
+const PAIRS = { ...ROUNDS, rounds: 20, 'measure-ms': 400, 'warmup-ms': 800, many: 1000 };
+const BURSTS = { rounds: 5, 'measure-ms': 1000, 'warmup-ms': 500 };
+const SECTIONS = list('hello,pipelined,head,bodies,idle,flat,crowd');
+/** Numbers that may be 0, which leaves that part out. */
+const MAY_BE_ZERO = ['warmup', 'idle', 'crowd'];
+/** The options of each command, numbers by their defaults, and its argument. */
+const COMMANDS = {
+  hello: { rounds: 3, seconds: 5, warmup: 2, connections: 64, idle: 10_000, rows: list('floor,web') },
+  loop: { ...BURSTS, timers: 100_000, only: list('callbacks,timers,wake-ups') },
+  stream: { ...ROUNDS, idle: 10_000, 'file-mib': 100, only: list('echo,lines,idle,send-file') },
+  http: {
+    ...ROUNDS,
+    many: 1000,
+    idle: 10_000,
+    crowd: 5000,
+    fresh: FLAG,
+    only: SECTIONS,
+    rows: list('floor,web'),
+  },
+  writers: { seconds: 10, writers: list('1,32,500') },
+  against: { ...PAIRS, only: text("'hello, httpserver, native'", true), argument: 'checkout' },
+  profile: { seconds: 4, warmup: 2, connections: 64, top: 25, scene: text("'1 MiB up'"), argument: 'row' },
+};
+
+function specsOf(command) {
+  const { argument, ...table } = COMMANDS[command];
+  const specs = Object.entries({ ...table, 'no-build': FLAG }).map(([name, spec]) => {
+    const number = { type: 'string', example: spec, read: (value = spec) => wholeNumber(name, value) };
+    return [name, typeof spec === 'number' ? number : spec];
+  });
+  return { argument, specs };
 }
 
-/** @param {string[]} args */
-export function profileOptions(args) {
-  const { values, positionals } = parse(
-    args,
-    { ...LOAD, seconds: 4, top: 25 },
-    { scene: { type: 'string' } },
-    true,
+/** How each command is called. */
+export function usage() {
+  const lines = Object.keys(COMMANDS).map((command) => {
+    const { argument, specs } = specsOf(command);
+    const options = specs.map(([name, { example = '' }]) => `[--${`${name} ${example}`.trim()}]`);
+    return `  pnpm bench ${command} ${argument ? `<${argument}> ` : ''}${options.join(' ')}`;
+  });
+  return `usage:\n${lines.join('\n')}\nLANDSPOUT_BACKEND=portable chooses that backend for loop`;
+}
+
+/**
+ * The options of a command, in camelCase; `seconds` and `warmup` also in milliseconds.
+ *
+ * @throws TypeError of node:util that names an unknown option. @throws BenchError if a value is invalid.
+ */
+export function parseOptions(command, args) {
+  const { argument, specs } = specsOf(command);
+  const config = { args, options: Object.fromEntries(specs), allowPositionals: argument !== undefined };
+  const { values, positionals } = parseArgs(config);
+  if (argument !== undefined && positionals.length !== 1)
+    throw new BenchError(`${command} takes one <${argument}>, not ${positionals.length}`);
+  const camelCase = (name) => name.replace(/-(.)/g, (_dash, letter) => letter.toUpperCase());
+  const parsed = Object.fromEntries(specs.map(([name, { read }]) => [camelCase(name), read(values[name])]));
+  const { noBuild, seconds, warmup = 0, ...rest } = parsed;
+  const times = seconds && { seconds, measureMs: seconds * 1000, warmupMs: warmup * 1000 };
+  return { ...rest, ...times, build: !noBuild, ...(argument && { [argument]: positionals[0] }) };
+}
+
+/** @throws BenchError */
+export function wholeNumber(name, value) {
+  const least = MAY_BE_ZERO.includes(name) ? 0 : 1;
+  if (Number.isInteger(Number(value)) && Number(value) >= least) return Number(value);
+  throw new BenchError(`--${name} takes a whole number of at least ${least}, not ${value}`);
+}
+
+/** The items whose names are chosen, in their own order; all without names. @throws BenchError that names the unknown. */
+export function choose(what, names, items, nameOf = (item) => item) {
+  const known = items.map(nameOf);
+  const unknown = (names ?? []).filter((name) => !known.includes(name));
+  if (unknown.length > 0)
+    throw new BenchError(`no ${what} ${unknown.join(', ')}; there are ${known.join(', ')}`);
+  return items.filter((item) => names?.includes(nameOf(item)) ?? true);
+}
+
+/** The rows of the chosen sections of a table. @param {Record<string, (options: object) => object[]>} table */
+export function rowsOf(table, options) {
+  return choose('section', options.only, Object.keys(table)).flatMap((section) =>
+    table[section](options).map((row) => ({ section, ...row })),
   );
-  if (positionals.length !== 1) throw new BenchError('profile takes the name of one row, such as web');
-  return { ...values, row: positionals[0] };
-}
-
-/** @param {string[]} args */
-export function loopOptions(args) {
-  const numbers = { rounds: 5, 'measure-ms': 1000, 'warmup-ms': 500, timers: 100_000 };
-  const { values } = parse(args, numbers, { only: { type: 'string' } });
-  const { rounds, timers, build, only } = values;
-  if (timers % 2 !== 0)
-    throw new BenchError(`--timers takes an even number, not ${timers}: half are cancelled`);
-  const [measureMs, warmupMs] = [values['measure-ms'], values['warmup-ms']];
-  return { rounds, measureMs, warmupMs, timers, build, only: only?.split(',') };
-}
-
-/** @param {string[]} args */
-export function streamOptions(args) {
-  const lengths = { rounds: 3, 'measure-ms': 2000, 'warmup-ms': 1000 };
-  const amounts = { connections: 64, idle: 10_000, 'file-mib': 100 };
-  const { values } = parse(args, { ...lengths, ...amounts }, { only: { type: 'string' } });
-  const { rounds, connections, idle, build, only } = values;
-  const [measureMs, warmupMs, fileMiB] = [values['measure-ms'], values['warmup-ms'], values['file-mib']];
-  return { rounds, measureMs, warmupMs, connections, idle, fileMiB, build, only: only?.split(',') };
-}
-
-/** @param {string[]} args */
-export function httpOptions(args) {
-  const lengths = { rounds: 3, 'measure-ms': 2000, 'warmup-ms': 1000 };
-  const amounts = { connections: 64, many: 1000, idle: 10_000, crowd: 5000 };
-  const fresh = { type: 'boolean', default: false };
-  const choices = { only: { type: 'string' }, rows: { type: 'string' }, fresh };
-  const { values } = parse(args, { ...lengths, ...amounts }, choices);
-  const { rounds, connections, many, idle, crowd, build, only, rows } = values;
-  const [measureMs, warmupMs] = [values['measure-ms'], values['warmup-ms']];
-  const chosen = { only: only?.split(','), rows: rows?.split(','), fresh: values.fresh };
-  return { rounds, measureMs, warmupMs, connections, many, idle, crowd, build, ...chosen };
-}
-
-/** @param {string[]} args */
-export function againstOptions(args) {
-  const numbers = { rounds: 20, 'measure-ms': 400, 'warmup-ms': 800, connections: 64, many: 1000 };
-  const { values, positionals } = parse(args, numbers, { only: { type: 'string', multiple: true } }, true);
-  if (positionals.length !== 1) throw new BenchError('against takes the folder of another checkout, built');
-  const { rounds, connections, many, build, only } = values;
-  if (rounds < 2) throw new BenchError('--rounds takes at least 2: one ratio has no interval');
-  const [measureMs, warmupMs] = [values['measure-ms'], values['warmup-ms']];
-  return {
-    checkout: positionals[0],
-    rounds,
-    measureMs,
-    warmupMs,
-    connections,
-    many,
-    build,
-    only,
-  };
-}
-
-/** @param {string[]} args */
-export function writersOptions(args) {
-  const { values } = parse(args, { seconds: 10 }, { writers: { type: 'string', default: '1,32,500' } });
-  const counts = values.writers.split(',').map(Number);
-  if (counts.some((count) => !Number.isInteger(count) || count < 0))
-    throw new BenchError(`--writers takes whole numbers such as 1,32,500, not ${values.writers}`);
-  return { ...values, counts };
-}
-
-/** Numbers are whole and above 0, except that `--warmup 0`, `--idle 0` and `--crowd 0` leave that part out. */
-function parse(args, numbers, others, allowPositionals = false) {
-  const options = { ...others, 'no-build': { type: 'boolean', default: false } };
-  for (const name of Object.keys(numbers)) options[name] = { type: 'string', default: String(numbers[name]) };
-  const { values, positionals } = parseArgs({ args, options, allowPositionals });
-  const parsed = { ...values, build: !values['no-build'] };
-  for (const name of Object.keys(numbers)) {
-    const least = ['warmup', 'idle', 'crowd'].includes(name) ? 0 : 1;
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < least) {
-      throw new BenchError(`--${name} takes a whole number of at least ${least}, not ${values[name]}`);
-    }
-    parsed[name] = value;
-  }
-  return { values: parsed, positionals };
 }

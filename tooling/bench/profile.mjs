@@ -1,18 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
 import path from 'node:path';
-import { BenchError } from './bench-error.mjs';
-import { selfTimes, sumByGroup } from './cpu-profile.mjs';
-import { compareAllAnswers } from './http/compare.mjs';
-import { runHttp } from './http/measure.mjs';
-import { chooseHttpRows } from './http/rows.mjs';
-import { setHttpStage } from './http/stage.mjs';
-import { runLoad } from './load.mjs';
-import { fileLimit } from './machine.mjs';
-import { profileOptions } from './options.mjs';
-import { chooseRows } from './rows.mjs';
-import { Server } from './server.mjs';
-import { setStage } from './stage.mjs';
-import { formatTable } from './table.mjs';
+import { fileURLToPath } from 'node:url';
+import { during, startServer } from './child.mjs';
+import { BenchError, fileLimit, setStage } from './machine.mjs';
+import { runLoad } from './measure.mjs';
+import { formatTable } from './report.mjs';
+import { Responses } from './responses.mjs';
+import { helloRows, httpRows } from './tables/http.mjs';
 
 const FILE = 'row.cpuprofile';
 /** Fine enough for functions of a few microseconds per request, coarse enough to change little. */
@@ -20,69 +15,40 @@ const INTERVAL_US = 500;
 /** Connections of the scene that has many. */
 const MANY = 1000;
 
-/** Says where the time of one row's server goes while it is asked. @param {string[]} args */
-export async function profile(args) {
-  const options = profileOptions(args);
-  const { row, stage, load } = options.scene === undefined ? helloScene(options) : await httpScene(options);
-  const flags = ['--cpu-prof', '--cpu-prof-dir', stage.made.folder, '--cpu-prof-name', FILE];
-  const server = await Server.start(row, stage, [...flags, '--cpu-prof-interval', String(INTERVAL_US)]);
-  let measured;
-  try {
-    const { warmup, seconds } = options;
-    if (warmup > 0) await load(server, warmup);
-    measured = await duringLoad(() => load(server, seconds));
-  } finally {
-    await server.stop(); // The profile is written when the process ends.
-  }
-  const file = path.join(stage.made.folder, FILE);
-  const all = selfTimes(JSON.parse(readFileSync(file, 'utf8')), measured.window);
-  const functions = all.filter(({ name }) => name !== '(idle)'); // It takes no CPU.
-  print(row, functions, measured, options.top);
+/** Shows where the time of the server of one row goes while it responds. @param {object} options */
+export async function profile(options) {
+  const row = rowOf(options);
+  if (row.native !== undefined || row.runtime !== undefined)
+    throw new BenchError(`${row.title} is no program of Node: there is nothing to profile`);
+  const stage = setStage(options, row.load.kind === 'wrk' ? ['wrk'] : []);
+  await new Responses([row], stage).verify(row);
+  const flags = ['--cpu-prof', '--cpu-prof-dir', stage.folder, '--cpu-prof-name', FILE];
+  const server = await startServer(row, stage, [...flags, '--cpu-prof-interval', String(INTERVAL_US)]);
+  const { count, window } = await during(server, async () => {
+    if (options.warmupMs > 0) await runLoad(row.load, server, stage, options.warmupMs);
+    // V8 stamps profiles with the monotonic clock, which is that of hrtime in every process of the machine.
+    const nowUs = () => Number(process.hrtime.bigint() / 1000n);
+    const fromUs = nowUs();
+    const { count } = await runLoad(row.load, server, stage, options.measureMs);
+    return { count, window: { fromUs, toUs: nowUs() } };
+  });
+  // The profile is written when the process ends.
+  const cpuProfile = JSON.parse(readFileSync(path.join(stage.folder, FILE), 'utf8'));
+  const functions = selfTimes(cpuProfile, window).filter(({ name }) => name !== '(idle)'); // It takes no CPU.
+  print(row, functions, count, options.top);
 }
 
-/** What hello measures, asked by wrk. */
-function helloScene(options) {
-  const [row] = chooseRows([options.row]);
-  requireNode(row);
-  const stage = setStage(options);
-  const { connections } = options;
-  const load = async (server, seconds) => (await runLoad(server, stage, { seconds, connections })).requests;
-  return { row, stage, load };
+/** The scene of http that is named, with its client; without a name the one of hello, with wrk. */
+function rowOf({ row, scene, ...options }) {
+  const all = { ...options, rows: [row], files: fileLimit() };
+  if (scene === undefined) return helloRows(all)[0];
+  const rows = httpRows({ ...all, many: MANY, idle: 0, crowd: 0 }).filter(({ idle = 0 }) => idle === 0);
+  const found = rows.find(({ how }) => how === scene);
+  if (found !== undefined) return found;
+  throw new BenchError(`no scene ${scene}; there are ${rows.map(({ how }) => how).join(', ')}`);
 }
 
-/** One of the scenes of http, asked by its client. */
-async function httpScene(options) {
-  const files = fileLimit();
-  const rows = chooseHttpRows({ ...options, rows: [options.row], many: MANY, idle: 0, crowd: 0, files });
-  const scenes = rows.filter(({ settings }) => settings.idle === 0);
-  const row = scenes.find(({ how }) => how === options.scene);
-  if (row === undefined) {
-    throw new BenchError(`no scene ${options.scene}; there are ${scenes.map(({ how }) => how).join(', ')}`);
-  }
-  requireNode(row);
-  const stage = setHttpStage({ ...options, files }, [row]);
-  await compareAllAnswers([row], stage, (_row, ask) => ask());
-  const { connections, depth } = row.settings;
-  const load = async (server, seconds) => {
-    const { messages } = await runHttp(server, stage, { connections, depth, ms: seconds * 1000 });
-    return messages * depth;
-  };
-  return { row, stage, load };
-}
-
-function requireNode({ title, program, peer }) {
-  if (program !== undefined && peer === undefined) return;
-  throw new BenchError(`${title} is no program of Node: there is nothing to profile`);
-}
-
-async function duringLoad(load) {
-  // V8 stamps profiles with the monotonic clock, which is the one of hrtime in every process of the machine.
-  const fromUs = Number(process.hrtime.bigint() / 1000n);
-  const requests = await load();
-  return { requests, window: { fromUs, toUs: Number(process.hrtime.bigint() / 1000n) } };
-}
-
-function print(row, functions, { requests }, top) {
+function print(row, functions, requests, top) {
   const total = functions.reduce((sum, { us }) => sum + us, 0);
   const share = (us) => [`${((100 * us) / total).toFixed(1)} %`, (us / requests).toFixed(2)];
   console.log(
@@ -95,4 +61,76 @@ function print(row, functions, { requests }, top) {
     .slice(0, top)
     .map(({ us, group, name, where }) => [...share(us), name, where || group]);
   console.log(`\n${formatTable(['share', 'us/request', 'function', 'where'], named)}`);
+}
+
+/**
+ * Self time per function of a .cpuprofile: the time of its samples with it on top of the stack.
+ *
+ * @param {{ nodes: object[], samples: number[], timeDeltas: number[], startTime: number }} profile
+ * @param {{ fromUs: number, toUs: number }} window - on the clock of the profile; samples outside are left out.
+ * @returns {{ group: string, name: string, where: string, us: number }[]} most first.
+ */
+export function selfTimes(profile, { fromUs, toUs }) {
+  const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
+  const found = new Map();
+  let at = profile.startTime;
+  for (const [index, id] of profile.samples.entries()) {
+    at += profile.timeDeltas[index];
+    // A sample stands for the time until the next one.
+    const us = profile.timeDeltas[index + 1] ?? 0;
+    if (at < fromUs || at > toUs || us <= 0) continue;
+    const frame = frames.get(id);
+    const key = `${frame.functionName} ${frame.url} ${frame.lineNumber} ${frame.columnNumber}`;
+    const entry = found.get(key) ?? { frame, us: 0 };
+    entry.us += us;
+    found.set(key, entry);
+  }
+  return [...found.values()].map(({ frame, us }) => ({ ...describe(frame), us })).sort((a, b) => b.us - a.us);
+}
+
+/** @param {{ group: string, us: number }[]} functions @returns {[string, number][]} most first. */
+export function sumByGroup(functions) {
+  const sums = new Map();
+  for (const { group, us } of functions) sums.set(group, (sums.get(group) ?? 0) + us);
+  return [...sums].sort(([, a], [, b]) => b - a);
+}
+
+/** Where a function is, in its source if there is a source map. */
+function describe({ functionName, url, lineNumber, columnNumber }) {
+  const name = functionName || '(anonymous)';
+  if (url === '') return { group: name.startsWith('(') ? name : 'native functions', name, where: '' };
+  if (url.startsWith('node:')) return { group: 'node itself', name, where: `${url}:${lineNumber + 1}` };
+  const file = url.startsWith('file:') ? fileURLToPath(url) : url;
+  const original = sourceMap(file)?.findEntry(lineNumber, columnNumber);
+  const source = original?.originalSource;
+  const group = groupOf(file);
+  if (source === undefined) return { group, name, where: `${shorten(file)}:${lineNumber + 1}` };
+  const resolved = path.resolve(
+    path.dirname(file),
+    source.startsWith('file:') ? fileURLToPath(source) : source,
+  );
+  return { group, name, where: `${shorten(resolved)}:${original.originalLine + 1}` };
+}
+
+/** @param {string} file */
+function groupOf(file) {
+  const installed = file.lastIndexOf('/node_modules/');
+  if (installed !== -1) return /^(@[^/]+\/)?[^/]+/.exec(file.slice(installed + 14))?.[0] ?? file;
+  const workspace = /\/packages\/([^/]+)\//.exec(file)?.[1];
+  return workspace === undefined ? 'the server program' : `packages/${workspace}`;
+}
+
+function shorten(file) {
+  return file.replace(/^.*\/(?=(packages|tooling|node_modules)\/)/, '');
+}
+
+/** @type {Map<string, SourceMap | undefined>} */
+const maps = new Map();
+
+function sourceMap(file) {
+  if (!maps.has(file)) {
+    const beside = `${file}.map`;
+    maps.set(file, existsSync(beside) ? new SourceMap(JSON.parse(readFileSync(beside, 'utf8'))) : undefined);
+  }
+  return maps.get(file);
 }

@@ -1,7 +1,11 @@
 -- wrk calls this once at the end. JSON in exact units, instead of the rounded ones that it prints for people.
 function done(summary, latency)
-  io.write(string.format(
-    'REPORT {"requests":%d,"durationUs":%d,"p50Us":%d,"p99Us":%d,"statusErrors":%d,"socketErrors":%d}\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), summary.errors.status,
-    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
+  local errors = summary.errors
+  local socket = errors.connect + errors.read + errors.write + errors.timeout
+  if errors.status + socket > 0 then
+    io.stderr:write(string.format('%d requests refused, %d socket errors\n', errors.status, socket))
+    os.exit(1)
+  end
+  io.write(string.format('{"count":%d,"wallNs":%d000,"p50Us":%d,"p99Us":%d}\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99)))
 end

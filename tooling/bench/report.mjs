@@ -1,74 +1,143 @@
-import { warnWhenBusy } from './machine.mjs';
-import { compareWithDirection } from './summary.mjs';
-import { formatTable } from './table.mjs';
-import { printVerdicts } from './verdicts.mjs';
+/** What a table shows of a row, and what an aim bounds: a number, or a text. */
+export const column = (head, read, digits = 0) => ({ head, read, digits });
 
-const COLUMNS = [
-  '',
-  'CPU us/request',
-  'min - max',
-  'x floor',
-  'core %',
-  'requests/s',
-  'p99 ms',
-  'idle B/conn',
-  'JS heap',
-  'answer',
+/** CPU time of one request, message or call: the median of the rounds, and the extremes. @param {number} unitNs */
+export const cost = (head, unitNs, digits = 2) => [
+  column(head, ({ ns }) => ns.median / unitNs, digits),
+  column('min - max', ({ ns }) =>
+    [ns.min, ns.max].map((bound) => (bound / unitNs).toFixed(digits)).join(' - '),
+  ),
 ];
 
-/** Prints what was measured, and how, for people. */
-export function printReport({ machine, cores, settings, answer, rows }) {
-  printMachine(machine, cores);
-  printSettings(settings, answer);
-  const floor = rows.find(({ id }) => id === 'floor');
-  console.log(
-    formatTable(
-      COLUMNS,
-      rows.map((row) => cells(row, floor)),
-    ),
+/** How loaded the core was, and how many requests, messages or calls passed in a second. @param {string} each */
+export const load = (each) => [
+  column('core %', ({ coreShare }) => coreShare.median * 100),
+  column(each, ({ perSecond }) => perSecond.median),
+];
+
+/** Memory of an idle connection. @param {string} head */
+export const memory = (head) => [
+  column(head, ({ residentBytes }) => residentBytes),
+  column('JS heap', ({ heapBytes }) => heapBytes || undefined),
+];
+
+/** How many times the CPU of another program in the same scene; nothing if that was not measured. @param {string} id */
+export const over = (id) => column(`x ${id}`, (row, rows) => ratio(row, peerOf(rows, row, id)), 2);
+
+/** The same the other way round. A verdict also says how the floor does: it may miss an aim too. @param {string} id */
+export const cheaperThan = (id, head = `x cheaper than ${id}`) => ({
+  ...column(head, (row, rows) => ratio(peerOf(rows, row, id), row), 2),
+  withFloor: true,
+});
+
+/** How many times the CPU of the same program in the scene `base`. */
+export const overBase = (head) =>
+  column(head, (row, rows) => ratio(row, peerOf(rows, { ...row, how: row.base }, row.id)), 2);
+
+function peerOf(rows, { section, how }, id) {
+  return rows.find((other) => other.section === section && other.how === how && other.id === id);
+}
+
+function ratio(row, reference) {
+  return row && reference && row.ns.median / reference.ns.median;
+}
+
+const BOUNDS = {
+  atMost: ['at most', (value, limit) => value <= limit],
+  under: ['under', (value, limit) => value < limit],
+  atLeast: ['at least', (value, limit) => value >= limit],
+  moreThan: ['more than', (value, limit) => value > limit],
+};
+
+/**
+ * A bound on a column, for these programs in these sections, or in some of their scenes.
+ *
+ * @param {string | string[]} sections @param {string | string[]} ids
+ * @param {Partial<Record<keyof typeof BOUNDS, number>>} bound - one.
+ */
+export const aim = (sections, ids, { head, read, digits, withFloor }, bound, hows) => {
+  const [[name, limit]] = Object.entries(bound);
+  const [words, holds] = BOUNDS[name];
+  const isOf = ({ section, id, how }) =>
+    [sections].flat().includes(section) && [ids].flat().includes(id) && (hows?.includes(how) ?? true);
+  return { isOf, head, read, digits, withFloor, holds, words: `${words} ${limit}` };
+};
+
+/** Whether aims are met; nothing for rows that have no such number. @returns {{ met: boolean, text: string }[]} */
+export function judge(aims, rows) {
+  return aims.flatMap(({ isOf, head, read, digits, withFloor, holds, words }) =>
+    rows.filter(isOf).flatMap((row) => {
+      const value = read(row, rows);
+      if (value === undefined) return [];
+      const floor = withFloor && peerOf(rows, row, 'floor');
+      const note = floor ? `; the floor: ${show(read(floor, rows), digits)}` : '';
+      const what = `${row.title}, ${row.section}, ${row.how}: ${head} ${show(value, digits)} (${words}${note})`;
+      return [{ met: holds(value), text: what }];
+    }),
   );
-  const verdicts = compareWithDirection(rows);
-  printVerdicts('web on the native backend, and what it should be', verdicts);
-  if (verdicts.some(({ met }) => !met)) console.log('  `pnpm bench profile web` says where its time goes.');
 }
 
-function cells({ title, cpuUs, requestsPerSecond, p99Us, idle, answer }, floor) {
-  return [
-    title,
-    cpuUs.median.toFixed(2),
-    `${cpuUs.min.toFixed(2)} - ${cpuUs.max.toFixed(2)}`,
-    floor ? (cpuUs.median / floor.cpuUs.median).toFixed(2) : '-',
-    Math.round((cpuUs.median * requestsPerSecond) / 1e4).toString(),
-    Math.round(requestsPerSecond).toString(),
-    (p99Us / 1000).toFixed(2),
-    idle ? Math.round(idle.residentBytes).toString() : '-',
-    idle?.heapBytes ? Math.round(idle.heapBytes).toString() : '-',
-    answer,
-  ];
+function show(value, digits) {
+  return typeof value === 'number' ? value.toFixed(digits) : (value ?? '-');
 }
 
-function printMachine(machine, cores) {
-  const { node, fastify, wrk, kernel, cpu } = machine;
-  console.log(`Node ${node}, Fastify ${fastify}, wrk ${wrk}; ${kernel}; ${cpu}, ${machine.cores} cores`);
-  console.log(`server on core ${cores.server}, wrk on ${cores.load} with ${cores.loadThreads} threads`);
+/** Prints for people how was measured, a table for each scene, what is missing, and whether the aims are met. */
+export function printReport({ machine, cores, settings, versions, absent, rows }, { sections, aims, about }) {
+  const all = Object.entries({ Node: machine.node, ...versions }).map((pair) => pair.join(' '));
+  console.log(`${all.join(', ')}; ${machine.kernel}; ${machine.cpu}, ${machine.cores} cores`);
+  const { files, rounds, warmupMs, measureMs } = settings;
+  const load = `clients on ${cores.load} with ${cores.loadThreads} threads`;
+  console.log(`server on core ${cores.server}, ${load}; ${files} descriptors`);
   if (cores.note !== undefined) console.log(cores.note);
-  warnWhenBusy(machine);
+  const how = rounds === undefined ? 'each row once' : `${rounds} rounds in turn`;
+  console.log(
+    `${how}, on a new process, ${warmupMs} ms to warm up, ${measureMs} ms measured; CPU is user + system`,
+  );
+  console.log(
+    'time of all threads of the process; medians of the rounds, their extremes, and ratios of medians',
+  );
+  console.log(about);
+  if (machine.loadBefore > 0.5)
+    console.log(
+      `NOT ALONE: the load was ${machine.loadBefore.toFixed(2)} before we began: do not trust this.`,
+    );
+  for (const [name, section] of Object.entries(sections)) {
+    const own = rows.filter((row) => row.section === name);
+    if (own.length > 0) printSection(own, section);
+  }
+  if (absent.length > 0) console.log('');
+  for (const [what, scenes] of groupBy(absent, ({ title, reason }) => `${title}: ${reason}`))
+    console.log(`not measured: ${what} (${scenes.map(({ scene }) => scene).join('; ')})`);
+  const verdicts = judge(aims, rows);
+  if (verdicts.length > 0) console.log('\nwhat it should be:');
+  for (const { met, text } of verdicts) console.log(`  ${met ? 'met   ' : 'MISSED'}  ${text}`);
 }
 
-function printSettings({ rounds, seconds, warmup, connections, idleConnections }, answer) {
-  console.log(
-    `GET / over ${connections} keep-alive connections, not pipelined; ${rounds} rounds in turn, each on a new process, ` +
-      `${warmup} s to warm up, ${seconds} s measured`,
-  );
-  console.log(
-    'no access log, no ETag, no Connection or Keep-Alive header, TCP_NODELAY, idle limit 75 s, NODE_ENV=production',
-  );
-  console.log(
-    `memory over ${idleConnections} connections that each made one request, at rest and after a collection`,
-  );
-  console.log(
-    `every row answers with these ${answer.length} bytes; only the value of Date may differ, and where`,
-  );
-  console.log('the last column says so, the case of header names or their order:\n');
-  console.log(`${answer.replaceAll('\r', '').replaceAll(/^/gm, '    ')}\n`);
+/** A table for each scene, or one of all scenes if the section is `joined`; of sections with `tables`, each of these. */
+function printSection(rows, { about, joined, ...table }) {
+  console.log(`\n${about}`);
+  for (const note of new Set(rows.flatMap(({ note = [] }) => note))) console.log(note);
+  for (const { columns, linesOf = (row) => [row] } of table.tables ?? [table])
+    for (const [how, own] of groupBy(rows, (row) => (joined ? '' : row.how))) {
+      const body = own.flatMap(linesOf).map((line) => {
+        const title = joined ? `${line.title}, ${line.how}` : line.title;
+        return [title, ...columns.map(({ read, digits }) => show(read(line, rows), digits))];
+      });
+      console.log(`\n${formatTable([how, ...columns.map(({ head }) => head)], body)}`);
+    }
+}
+
+function groupBy(items, keyOf) {
+  const groups = new Map();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
+}
+
+/** Columns of fixed width: titles and texts to the left, numbers to the right. */
+export function formatTable(header, rows) {
+  const widths = header.map((_title, at) => Math.max(...[header, ...rows].map((row) => row[at].length)));
+  const isText = header.map((_title, at) => at === 0 || rows.some((row) => /[a-z]/i.test(row[at])));
+  const pad = (cell, at) => (isText[at] ? cell.padEnd(widths[at]) : cell.padStart(widths[at]));
+  const rule = widths.map((width) => '-'.repeat(width));
+  return [header, rule, ...rows].map((cells) => cells.map(pad).join('  ').trimEnd()).join('\n');
 }

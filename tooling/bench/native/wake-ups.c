@@ -1,14 +1,7 @@
 // The floor of a wake-up: epoll_wait, and one call through a pointer for each event. The descriptors are those of
 // loop/programs/wake-ups.mjs: listeners of Unix sockets, of which some have a connection that nobody accepts.
-#define _GNU_SOURCE
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
+#include "common.h"
 #include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { MAX_EVENTS = 256, WAKE_UPS_PER_LOOK = 256 };
 
@@ -18,8 +11,6 @@ typedef struct Handler {
 } Handler;
 
 static long long seen;
-
-static void fail(const char *what) { perror(what); exit(1); }
 
 static void count(Handler *self, unsigned events) { (void)self, (void)events; seen++; }
 
@@ -37,22 +28,16 @@ static int listener(void) {
   return fd;
 }
 
-static void connect_to(int fd) {
+static void connect_to_listener(int fd) {
   struct sockaddr_un address;
   socklen_t length = sizeof address;
   if (getsockname(fd, (struct sockaddr *)&address, &length) < 0) fail("getsockname");
   if (connect(unix_socket(), (struct sockaddr *)&address, length) < 0) fail("connect");
 }
 
-static long long nanoseconds(clockid_t clock) {
-  struct timespec time;
-  clock_gettime(clock, &time);
-  return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
-
 static long long wake_ups_for(int poller, long long milliseconds) {
   struct epoll_event events[MAX_EVENTS];
-  long long wake_ups = 0, end = nanoseconds(CLOCK_MONOTONIC) + milliseconds * 1000000LL;
+  long long wake_ups = 0, end = now_ns() + milliseconds * 1000000LL;
   do {
     for (int look = 0; look < WAKE_UPS_PER_LOOK; look++) {
       int ready = epoll_wait(poller, events, MAX_EVENTS, -1);
@@ -62,7 +47,7 @@ static long long wake_ups_for(int poller, long long milliseconds) {
       }
     }
     wake_ups += WAKE_UPS_PER_LOOK;
-  } while (nanoseconds(CLOCK_MONOTONIC) < end);
+  } while (now_ns() < end);
   return wake_ups;
 }
 
@@ -70,18 +55,17 @@ int main(int argc, char **argv) {
   if (argc != 5) { fprintf(stderr, "usage: wake-ups <registered> <ready> <warm-up ms> <measured ms>\n"); return 2; }
   int registered = atoi(argv[1]), ready = atoi(argv[2]), poller = epoll_create1(EPOLL_CLOEXEC);
   if (registered < 1 || ready < 1 || ready > registered) { fprintf(stderr, "wake-ups: 1 <= ready <= registered\n"); return 2; }
-  Handler *handlers = calloc((size_t)registered, sizeof *handlers);
-  if (poller < 0 || handlers == NULL) fail("epoll_create1");
+  Handler *handlers = allocate((size_t)registered, sizeof *handlers);
+  if (poller < 0) fail("epoll_create1");
   for (int index = 0; index < registered; index++) {
     handlers[index] = (Handler){.ready = count, .fd = listener()};
-    struct epoll_event interest = {.events = EPOLLIN, .data.ptr = &handlers[index]};
-    if (epoll_ctl(poller, EPOLL_CTL_ADD, handlers[index].fd, &interest) < 0) fail("epoll_ctl");
+    control(poller, EPOLL_CTL_ADD, handlers[index].fd, EPOLLIN, &handlers[index]);
   }
-  for (int index = 0; index < ready; index++) connect_to(handlers[index * (registered / ready)].fd);
+  for (int index = 0; index < ready; index++) connect_to_listener(handlers[index * (registered / ready)].fd);
   wake_ups_for(poller, atoll(argv[3]));
   seen = 0;
-  long long before = nanoseconds(CLOCK_PROCESS_CPUTIME_ID), wake_ups = wake_ups_for(poller, atoll(argv[4]));
+  long long before = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wake_ups = wake_ups_for(poller, atoll(argv[4]));
   printf("{\"backend\":\"c\",\"count\":%lld,\"cpuNs\":%lld,\"registered\":%d,\"eventsPerWakeUp\":%.3f}\n", seen,
-         nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - before, registered, (double)seen / (double)wake_ups);
+         clock_ns(CLOCK_PROCESS_CPUTIME_ID) - before, registered, (double)seen / (double)wake_ups);
   return 0;
 }

@@ -1,10 +1,8 @@
 import { HTTPServer } from '@landspout/httpserver';
 import { IOLoop } from '@landspout/ioloop';
-import { largeAnswer } from './large-answer.mjs';
-import { ready } from './ready.mjs';
-import { BODY, CONTENT_TYPE, CROWD, HOST, IDLE_TIMEOUT_MS, SERVER } from './settings.mjs';
+import { BODY, IDLE_TIMEOUT_MS, LISTEN, largeBody, ready, SERVER, settings, TYPE } from '../program.mjs';
 
-/** Knows its streams, to say what waits in the longest of their queues; its own statistics have the sum. */
+/** Keeps its streams, to report the longest of their queues: the statistics of the server have only the sum. */
 class Watched extends HTTPServer {
   #streams = new Set();
 
@@ -13,7 +11,7 @@ class Watched extends HTTPServer {
     super.handleStream(stream);
   }
 
-  tell() {
+  report() {
     let longestQueue = 0;
     for (const stream of this.#streams) {
       if (stream.isClosed) this.#streams.delete(stream);
@@ -24,19 +22,16 @@ class Watched extends HTTPServer {
   }
 }
 
-const large = { Server: SERVER, 'Content-Type': CONTENT_TYPE };
+const large = { Server: SERVER, 'Content-Type': TYPE };
 
-function answer(request) {
-  if (request.target === '/large') request.respond(200, largeAnswer(), large);
-  else if (request.target === '/stats') request.respond(200, JSON.stringify(server.tell()));
+function respond(request) {
+  if (request.target === '/large') request.respond(200, largeBody(), large);
+  else if (request.target === '/stats') request.respond(200, JSON.stringify(server.report()));
   else request.respond(200, BODY, { Server: SERVER });
 }
 
-const { deadlineMs } = CROWD;
-const server = new Watched(answer, {
-  idleTimeoutMs: IDLE_TIMEOUT_MS,
-  headerTimeoutMs: deadlineMs,
-  progressMs: deadlineMs,
-});
-await server.listen({ port: 0, host: HOST });
+const { deadlineMs } = settings.crowd;
+const limits = { idleTimeoutMs: IDLE_TIMEOUT_MS, headerTimeoutMs: deadlineMs, progressMs: deadlineMs };
+const server = new Watched(respond, limits);
+await server.listen(LISTEN);
 ready({ port: Number(new URL(server.url).port), backend: IOLoop.current().backend });

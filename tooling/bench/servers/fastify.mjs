@@ -1,21 +1,19 @@
 import Fastify from 'fastify';
-import { ready } from './ready.mjs';
-import { BODY, CONTENT_TYPE, HOST, IDLE_TIMEOUT_MS, SERVER, UPLOADS } from './settings.mjs';
+import { BODY, IDLE_TIMEOUT_MS, LISTEN, ready, SERVER, TYPE, UPLOADS } from '../program.mjs';
 
 const app = Fastify({ logger: false, keepAliveTimeout: IDLE_TIMEOUT_MS });
 if (UPLOADS) {
-  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
-    done(null, body),
-  );
-  app.post('/', (request, reply) => answer(reply, String(request.body.length)));
+  const whole = (_request, body, done) => done(null, body);
+  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, whole);
+  app.post('/', (request, reply) => respond(reply, String(request.body.length)));
 } else {
-  app.get('/', (_request, reply) => answer(reply, BODY));
+  app.get('/', (_request, reply) => respond(reply, BODY));
 }
-await app.listen({ port: 0, host: HOST });
+await app.listen(LISTEN);
 ready({ port: app.server.address().port, backend: 'node:http' });
 
-function answer(reply, body) {
-  // Without Connection there is no Keep-Alive either; HTTP/1.1 stays persistent. Date is node's own.
+function respond(reply, body) {
+  // Without Connection there is no Keep-Alive either; HTTP/1.1 stays persistent. Node adds the Date.
   reply.raw.removeHeader('Connection');
-  return reply.header('Server', SERVER).type(CONTENT_TYPE).send(body);
+  return reply.header('Server', SERVER).type(TYPE).send(body);
 }

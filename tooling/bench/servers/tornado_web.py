@@ -1,4 +1,4 @@
-"""Tornado, of which every row here is a relative: one process, its own loop, no access log and no automatic ETag."""
+"""Tornado: one process, its own loop, no access log and no automatic ETag."""
 
 import gc
 import json
@@ -11,7 +11,7 @@ import tornado.netutil
 import tornado.web
 
 SETTINGS = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-# The same bytes as in settings.mjs.
+# The same bytes as in program.mjs.
 DOWN_BYTES = SETTINGS.get("downBytes", 0)
 PATTERN = b"All work and no play. "
 BODY = (PATTERN * (DOWN_BYTES // len(PATTERN) + 1))[:DOWN_BYTES] if DOWN_BYTES else b"Hello, world!"
@@ -33,13 +33,13 @@ class Hello(tornado.web.RequestHandler):
         self.write(str(len(self.request.body)))
 
 
-def tell(line):
+def print_line(line):
     print(json.dumps(line), flush=True)
 
 
 def collect():
     gc.collect()
-    tell({"heapBytes": 0})
+    print_line({"heapBytes": 0})
 
 
 loop = tornado.ioloop.IOLoop.current()
@@ -49,5 +49,5 @@ sockets = tornado.netutil.bind_sockets(0, "127.0.0.1", backlog=511)
 server.add_sockets(sockets)
 loop.asyncio_loop.add_signal_handler(signal.SIGUSR2, collect)
 loop.asyncio_loop.add_signal_handler(signal.SIGTERM, loop.stop)
-tell({"port": sockets[0].getsockname()[1], "backend": "tornado"})
+print_line({"port": sockets[0].getsockname()[1], "backend": "tornado"})
 loop.start()

@@ -1,8 +1,7 @@
-// Streams without end, as fast as it may, in response to /stream; responds to / at once.
+// Streams without end in response to /stream; responds to / at once.
 import { IOLoop } from '@landspout/ioloop';
 import { Application, RequestHandler } from '@landspout/web';
-import { ready } from './ready.mjs';
-import { BODY, HOST } from './settings.mjs';
+import { BODY, LISTEN, ready } from '../program.mjs';
 
 const CHUNK = Buffer.alloc(64 * 1024, 'x');
 
@@ -25,5 +24,5 @@ const routes = [
   ['/', HelloHandler],
   ['/stream', StreamHandler],
 ];
-const server = await new Application(routes).listen({ port: 0, host: HOST });
+const server = await new Application(routes).listen(LISTEN);
 ready({ port: Number(new URL(server.url).port), backend: IOLoop.current().backend });

@@ -1,13 +1,13 @@
 // Callbacks, again and again: in bursts that one turn of Node's loop runs, or in a chain where each adds the next.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { answer, measure, settings } from './measure.mjs';
+import { measure, report, settings } from '../../program.mjs';
 
 const { kind, burst, inContext } = settings;
-const { add, backend } = await adder();
-/** Microtasks that add microtasks would let the loop never turn: after so many the next one comes a turn later. */
+/** Microtasks that add microtasks would never let the loop turn: after this many the next one comes a turn later. */
 const MICROTASKS_PER_TURN = 1000;
+const { add, backend } = await adder();
 
-// Made only where it is asked for: from its first use on it makes every promise and callback cost more.
+// Made only if it is asked for: from its first use on it makes every promise and callback cost more.
 const storage = inContext ? new AsyncLocalStorage() : undefined;
 const store = { name: 'the context of the row' };
 let ran = 0;
@@ -38,21 +38,13 @@ await new Promise((resolve) => {
   finish = resolve;
 });
 if (ran !== added) throw new Error(`${added} callbacks were added, and ${ran} ran`);
-answer({ backend, ...measured });
+report({ backend, ...measured });
 
 async function adder() {
-  switch (kind) {
-    case 'setImmediate':
-      return { backend: 'node', add: setImmediate };
-    case 'queueMicrotask':
-      return { backend: 'node', add: queueMicrotask };
-    case 'addCallback': {
-      // Imported only here, so that the rows of Node are Node alone.
-      const { IOLoop } = await import('@landspout/ioloop');
-      const loop = IOLoop.current();
-      return { backend: loop.backend, add: (callback) => loop.addCallback(callback) };
-    }
-    default:
-      throw new Error(`no kind ${kind}`);
-  }
+  if (kind === 'setImmediate') return { backend: 'node', add: setImmediate };
+  if (kind === 'queueMicrotask') return { backend: 'node', add: queueMicrotask };
+  // Imported only here, so that the rows of Node are Node alone.
+  const { IOLoop } = await import('@landspout/ioloop');
+  const loop = IOLoop.current();
+  return { backend: loop.backend, add: (callback) => loop.addCallback(callback) };
 }

@@ -1,11 +1,11 @@
-// Many pending timers: the cost to add them, to cancel half, and to let the other half fire; and what they hold.
-import { answer, cpuNs, settings } from './measure.mjs';
+// Many pending timers: the cost to add them, to cancel half, and to let the other half fire; and the heap they hold.
+import { cpuNs, report, settings } from '../../program.mjs';
 
 const { kind, timers } = settings;
 const { add, cancel, backend } = await timing();
 /** Those that fire, spread so that about a hundred of 100,000 share a millisecond. */
 const FIRING = { fromMs: 500, spreadMs: 500 };
-/** Those that are cancelled, like the limits of requests that are answered in time. */
+/** Those that are cancelled, like the timeouts of requests that get their response in time. */
 const CANCELLED = { fromMs: 2_000, spreadMs: 4_000 };
 
 const pending = new Array(timers).fill(undefined);
@@ -20,7 +20,7 @@ function fire() {
 
 await addCancelFire(); // The first time warms up.
 const costs = await addCancelFire();
-answer({ backend, ...costs, heapBytes: heapPerTimer() });
+report({ backend, ...costs, heapBytes: heapPerTimer() });
 
 async function addCancelFire() {
   fired = 0;
@@ -36,7 +36,8 @@ async function addCancelFire() {
   marks.push(cpuNs());
   const [addNs, cancelNs, fireNs] = [1, 2, 3].map((at) => marks[at] - marks[at - 1]);
   if (fired !== half) throw new Error(`${half} timers were to fire, and ${fired} did`);
-  return { addNs: addNs / timers, cancelNs: cancelNs / half, fireNs: fireNs / half };
+  const each = { addNs: addNs / timers, cancelNs: cancelNs / half, fireNs: fireNs / half };
+  return { count: timers, cpuNs: marks[3] - marks[0], ...each };
 }
 
 function addAll() {
@@ -46,7 +47,7 @@ function addAll() {
   }
 }
 
-/** Apart from what is timed, because a collection goes on in threads of its own when it returns. */
+/** Apart from what is timed, because threads go on with a collection after it returns. */
 function heapPerTimer() {
   pending.fill(undefined);
   const before = heapBytes();
@@ -65,17 +66,11 @@ function heapBytes() {
 
 async function timing() {
   if (kind === 'setTimeout') {
-    return {
-      backend: 'node',
-      add: (delayMs, callback) => setTimeout(callback, delayMs),
-      cancel: clearTimeout,
-    };
+    const add = (delayMs, callback) => setTimeout(callback, delayMs);
+    return { backend: 'node', add, cancel: clearTimeout };
   }
   const { IOLoop } = await import('@landspout/ioloop');
   const loop = IOLoop.current();
-  return {
-    backend: loop.backend,
-    add: (delayMs, callback) => loop.callLater(delayMs, callback),
-    cancel: (timer) => loop.removeTimeout(timer),
-  };
+  const add = (delayMs, callback) => loop.callLater(delayMs, callback);
+  return { backend: loop.backend, add, cancel: (timer) => loop.removeTimeout(timer) };
 }

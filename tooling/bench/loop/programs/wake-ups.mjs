@@ -1,8 +1,8 @@
 // Many registered descriptors, of which some are ready at every wake-up: listeners of Unix sockets, one descriptor
-// each, of which the ready ones have a connection that nobody accepts. Being level-triggered they stay ready, so that
-// events alone are counted, without the system calls that would deal with them.
+// each, of which the ready ones have a connection that is never accepted. Being level-triggered they stay ready, so that
+// events alone are counted, without the system calls that would handle them.
 import { IOLoop, Socket } from '@landspout/ioloop';
-import { answer, measure, settings } from './measure.mjs';
+import { measure, report, settings } from '../../program.mjs';
 
 const { door, registered, ready } = settings;
 const loop = IOLoop.current();
@@ -15,15 +15,11 @@ class Counter {
   }
 }
 
-if (reactor === undefined) {
-  answer({ backend, absent: whyAbsent() });
-} else {
-  const register = door === 'addHandler' ? registerHandler : registerInReactor;
-  for (let index = 0; index < registered; index += 1) register(listener(index));
-  const apart = Math.floor(registered / ready);
-  for (let index = 0; index < ready; index += 1) Socket.unix().connect({ path: nameOf(index * apart) });
-  answer(await measureWakeUps());
-}
+const register = door === 'addHandler' ? registerHandler : registerInReactor;
+for (let index = 0; index < registered; index += 1) register(listener(index));
+const apart = Math.floor(registered / ready);
+for (let index = 0; index < ready; index += 1) Socket.unix().connect({ path: nameOf(index * apart) });
+report(await measureWakeUps());
 
 async function measureWakeUps() {
   const first = reactor.stats();
@@ -43,7 +39,7 @@ function listener(index) {
   return socket;
 }
 
-/** An abstract name: nothing is left in a folder. */
+/** An abstract name: no file is left in a folder. */
 function nameOf(index) {
   return `\0landspout-bench-${process.pid}-${index}`;
 }
@@ -57,15 +53,4 @@ function registerHandler(socket) {
 /** As the streams do it: the door of the layers above. */
 function registerInReactor(socket) {
   reactor.register(socket.descriptor, reactor.constants.EPOLLIN, new Counter());
-}
-
-/** What a program hears that asks for it all the same. */
-function whyAbsent() {
-  if (door === 'reactor') return 'loop.reactor is undefined';
-  try {
-    loop.addHandler(0, IOLoop.READ, () => {});
-  } catch (error) {
-    return `addHandler throws ${error.code}`;
-  }
-  throw new Error(`addHandler works on the ${backend} backend without a reactor`);
 }

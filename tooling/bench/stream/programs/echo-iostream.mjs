@@ -1,9 +1,7 @@
-// Sends back what comes, over IOStream: by the seam of the layers above, or as a user would.
+// Sends back what comes, over IOStream: by the door of the layers above, or as a user would.
 import { IOLoop } from '@landspout/ioloop';
 import { TCPServer } from '@landspout/iostream';
-import { settings } from '../../loop/programs/measure.mjs';
-import { ready } from '../../servers/ready.mjs';
-import { HOST } from '../../servers/settings.mjs';
+import { LISTEN, ready, settings } from '../../program.mjs';
 
 class Echo {
   #stream;
@@ -46,5 +44,5 @@ const WAYS = {
 };
 
 const server = new TCPServer({ handleStream: WAYS[settings.way] });
-await server.listen({ port: 0, host: HOST });
+await server.listen(LISTEN);
 ready({ port: server.port, backend: IOLoop.current().backend });

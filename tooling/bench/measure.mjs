@@ -1,0 +1,126 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { during, startClient, startServer } from './child.mjs';
+import { BenchError } from './machine.mjs';
+import { residentBytes, stopwatch } from './process-readings.mjs';
+import { dateOffset, requestText } from './responses.mjs';
+import { responseFile } from './runtimes.mjs';
+
+/** The load before memory is read, so that what compiles lazily and grows once is there. */
+export const WARM_UP = {
+  ms: 1000,
+  wrk: { kind: 'wrk', connections: 64 },
+  http: { kind: 'http', connections: 64, depth: 1 },
+  echo: { kind: 'echo', connections: 64, messageBytes: 64 },
+};
+/**
+ * A collection soon after work keeps the young generation that the work made grow, up to 48 MiB; one after a rest
+ * releases it (V8 compares with the collection before, over the last 5 s). Without the rest, that growth, which no
+ * connection holds, would count as theirs.
+ */
+const REST_MS = 6_000;
+/** For the kernel to take back what the collector released. */
+const SETTLE_MS = 500;
+const WRK_REPORT = fileURLToPath(new URL('report.lua', import.meta.url));
+
+/** The command of each client; its line has `count` and `wallNs`, and of requests the waits. */
+const CLIENTS = {
+  wrk: ({ connections, threads }, { port }, _stage, ms) => [
+    ...['wrk', '-t', threads, '-c', connections, '-d', `${ms / 1000}s`, '--latency'],
+    ...['-s', WRK_REPORT, `http://127.0.0.1:${port}/`],
+  ],
+  http: ({ connections, threads, depth, paceUs = [] }, { row, port }, stage, ms) => {
+    const [request, response] = [path.join(stage.folder, 'request'), responseFile(row, stage)];
+    writeFileSync(request, requestText(row.ask, port), 'latin1');
+    const files = [request, response, dateOffset(readFileSync(response, 'latin1'))];
+    return [stage.native['polling-client'], port, connections, threads, ms, depth, ...files, paceUs].flat();
+  },
+  echo: ({ connections, threads, messageBytes }, { port }, { native }, ms) => [
+    ...[native['polling-client'], port, connections, threads, ms, messageBytes],
+  ],
+  file: ({ request }, { port }, { file, native }, ms) => [native.client, port, file, request, ms],
+  lines: (_load, { port }, { native }) => [native.client, port],
+};
+
+/** Starts a client of a server. @param {{ kind: keyof typeof CLIENTS }} load */
+export function startLoad(load, server, stage, ms) {
+  const threads = Math.min(stage.cores.loadThreads, load.connections);
+  return startClient(server.row, stage, CLIENTS[load.kind]({ threads, ...load }, server, stage, ms));
+}
+
+/** Runs a client for some time, and returns what it reports. */
+export function runLoad(load, server, stage, ms) {
+  return during(startLoad(load, server, stage, ms), (client) => client.nextLine());
+}
+
+/** One round of a row whose server works for a client, beside idle connections if it has some. */
+export async function measureLoad(row, stage, { warmupMs, measureMs }) {
+  return during(await startServer(row, stage), async (server) => {
+    const idlers = row.idle > 0 ? await openIdle(server, stage) : undefined;
+    try {
+      if (warmupMs > 0) await runLoad(row.load, server, stage, warmupMs);
+      const cpu = stopwatch(server.pid);
+      const done = await runLoad(row.load, server, stage, measureMs);
+      const { cpuNs, systemNs } = cpu();
+      if (done.count > 0) return { ...done, cpuNs, systemNs };
+      throw new BenchError(`${row.title}: no response in ${measureMs} ms`);
+    } finally {
+      await idlers?.stop();
+    }
+  });
+}
+
+/** One round of a row whose program measures itself, alone or from the first line of its client on. */
+export async function measureSelf(row, stage) {
+  return during(await startServer(row, stage, ['--expose-gc']), async (program) => {
+    if (row.load === undefined) return program.first;
+    return during(startLoad(row.load, program, stage), () => program.nextLine());
+  });
+}
+
+/** What an idle connection costs that made one request: the growth of the memory of the server over many of them. */
+export async function measureIdle(row, stage) {
+  return during(await startServer(row, stage, ['--expose-gc']), async (server) => {
+    await runLoad(row.load, server, stage, WARM_UP.ms);
+    const before = await memoryAtRest(server);
+    return during(await openIdle(server, stage), async () => {
+      const after = await memoryAtRest(server);
+      const each = (name) => (after[name] - before[name]) / row.idle;
+      return { residentBytes: each('resident'), heapBytes: each('heap') };
+    });
+  });
+}
+
+/** Opens the idle connections of a row, until the client that is returned stops. An echo sends the request back. */
+async function openIdle(server, stage) {
+  const { row, port } = server;
+  const bytes =
+    row.ask === undefined ? requestText({}, port).length : statSync(responseFile(row, stage)).size;
+  const client = startClient(row, stage, [stage.native.client, port, row.idle, bytes]);
+  try {
+    await client.nextLine();
+    return client;
+  } catch (error) {
+    await client.stop();
+    throw error;
+  }
+}
+
+/** Memory at rest, after a collection. @param server - started with `--expose-gc`. */
+export async function memoryAtRest(server) {
+  const hasGarbage = server.row.native === undefined;
+  const collect = async () => {
+    if (!hasGarbage) return 0;
+    server.signal('SIGUSR2');
+    return (await server.nextLine()).heapBytes;
+  };
+  await collect();
+  if (hasGarbage) await sleep(REST_MS);
+  await collect();
+  await sleep(SETTLE_MS);
+  const heap = await collect();
+  await sleep(SETTLE_MS);
+  return { heap, resident: residentBytes(server.pid) };
+}

@@ -1,0 +1,231 @@
+// Sends a message over each of many connections of a port of this machine, waits until all of its response is back,
+// compares every byte, and sends the next, until the time is over. What is on its way then is still waited for, so that
+// the messages counted are all the work that the server got. It polls and never sleeps: to wake a sleeping client is
+// work of the system, some microseconds on the core of the sender, that would hide what the server itself takes, and
+// that a slow server, whose client sleeps more, would pay more often than a fast one.
+#include "common.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+
+enum { MAX_EVENTS = 256, INPUT = 256 * 1024, BUCKET_NS = 10000, BUCKETS = 100000, DATE_LENGTH = 29, SLICES = 4096 };
+#define PATIENCE_NS 10000000000LL
+
+typedef struct {
+  int fd, waits_for_room, pauses;
+  const char *message;
+  size_t sent, got, slice;
+  long long begun_ns; // or when the message was due, if a pace is kept
+} Connection;
+
+typedef struct {
+  pthread_t thread;
+  Connection *connections;
+  int count, poller;
+  long long messages, longest_ns;
+  unsigned *waits; // how many messages took how long
+} Worker;
+
+// An echo sends slices of the same random bytes in turn, so that lost, doubled or reordered bytes do not compare, and
+// expects each slice back. Over HTTP each message is `depth` requests, and the response a file, except for its Date.
+static int is_echo;
+static size_t depth = 1, length, response_length, one_response, date_at = SIZE_MAX - DATE_LENGTH;
+static char *messages, *response;
+static long long end_ns;
+// Between two messages of a connection; 0 sends the next one as soon as the response is there. If a pace is kept, a wait
+// counts from when the message was due: while a server stalls, the messages that are due wait for it too.
+static long long pace_ns;
+
+static void send_more(Worker *worker, Connection *connection) {
+  while (connection->sent < length) {
+    ssize_t sent = send(connection->fd, connection->message + connection->sent, length - connection->sent, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) fail("send");
+    if (sent < 0) {
+      if (!connection->waits_for_room) control(worker->poller, EPOLL_CTL_MOD, connection->fd, EPOLLIN | EPOLLOUT, connection);
+      connection->waits_for_room = 1;
+      return;
+    }
+    connection->sent += (size_t)sent;
+  }
+  if (connection->waits_for_room) control(worker->poller, EPOLL_CTL_MOD, connection->fd, EPOLLIN, connection);
+  connection->waits_for_room = 0;
+}
+
+static void next_message(Worker *worker, Connection *connection, long long now) {
+  if (is_echo) connection->slice = (connection->slice + 61) % SLICES;
+  connection->message = messages + connection->slice;
+  connection->sent = connection->got = 0;
+  connection->begun_ns = now;
+  send_more(worker, connection);
+}
+
+static int is_right(const Connection *connection, const char *input, size_t got) {
+  const char *expected = is_echo ? connection->message : response;
+  size_t at = connection->got % one_response;
+  while (got > 0) {
+    int in_date = at >= date_at && at < date_at + DATE_LENGTH;
+    size_t end = in_date ? date_at + DATE_LENGTH : at < date_at && date_at < one_response ? date_at : one_response;
+    size_t count = end - at < got ? end - at : got;
+    if (!in_date && memcmp(input, expected + at, count) != 0) return 0;
+    input += count;
+    got -= count;
+    at = (at + count) % one_response;
+  }
+  return 1;
+}
+
+/** Whether the connection is done: its response is back, and the time is over. */
+static int receive(Worker *worker, Connection *connection, char *input) {
+  size_t most = (is_echo ? connection->sent : response_length) - connection->got;
+  // One byte more than is due: an extra byte must fail the run.
+  errno = 0;
+  ssize_t got = recv(connection->fd, input, most + 1 < INPUT ? most + 1 : INPUT, 0);
+  if (got < 0 && errno == EAGAIN) return 0;
+  if (got <= 0) fail("recv");
+  errno = 0;
+  if ((size_t)got > most) fail("the number of bytes that came back");
+  if (!is_right(connection, input, (size_t)got)) fail("the bytes that came back");
+  connection->got += (size_t)got;
+  if (connection->got < response_length) return 0;
+  long long now = now_ns(), waited = now - connection->begun_ns, bucket = waited / BUCKET_NS;
+  worker->messages++;
+  worker->waits[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
+  if (waited > worker->longest_ns) worker->longest_ns = waited;
+  if (now >= end_ns || told_to_end) return 1;
+  if (pace_ns > 0) connection->pauses = 1;
+  else next_message(worker, connection, now);
+  return 0;
+}
+
+/** Sends what is due by the pace that is kept, and returns how many connections are done: the time is over. */
+static int keep_pace(Worker *worker) {
+  int done = 0;
+  for (int index = 0; index < worker->count; index++) {
+    Connection *connection = &worker->connections[index];
+    long long now = now_ns(), due = connection->begun_ns + pace_ns;
+    if (!connection->pauses || (now < due && now < end_ns && !told_to_end)) continue;
+    connection->pauses = 0;
+    if (now >= end_ns || told_to_end) done++;
+    else next_message(worker, connection, due);
+  }
+  return done;
+}
+
+/** All at once, or spread over the pace that is kept. */
+static void begin(Worker *worker) {
+  long long now = now_ns();
+  for (int index = 0; index < worker->count; index++) {
+    Connection *connection = &worker->connections[index];
+    connection->pauses = pace_ns > 0;
+    connection->begun_ns = now - pace_ns + pace_ns * index / worker->count;
+    if (pace_ns == 0) next_message(worker, connection, now_ns());
+  }
+}
+
+static void *work(void *argument) {
+  Worker *worker = argument;
+  struct epoll_event events[MAX_EVENTS];
+  char *input = allocate(INPUT, 1);
+  long long last_ns = now_ns();
+  begin(worker);
+  for (int open = worker->count; open > 0;) {
+    int count = epoll_wait(worker->poller, events, MAX_EVENTS, 0);
+    if (count > 0) last_ns = now_ns();
+    errno = 0;
+    if (now_ns() - last_ns > PATIENCE_NS) fail("a response within ten seconds");
+    if (count == 0) sched_yield();
+    if (pace_ns > 0) open -= keep_pace(worker);
+    for (int index = 0; index < count; index++) {
+      Connection *connection = events[index].data.ptr;
+      if (events[index].events & EPOLLOUT) send_more(worker, connection);
+      if (events[index].events & ~(unsigned)EPOLLOUT) open -= receive(worker, connection, input);
+    }
+  }
+  return NULL;
+}
+
+static void open_connections(Worker *worker, int port, int index) {
+  worker->connections = allocate((size_t)worker->count, sizeof *worker->connections);
+  worker->waits = allocate(BUCKETS, sizeof *worker->waits);
+  if ((worker->poller = epoll_create1(EPOLL_CLOEXEC)) < 0) fail("epoll_create1");
+  for (int number = 0; number < worker->count; number++) {
+    Connection *connection = &worker->connections[number];
+    int fd = connect_to(port), on = 1;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) fail("setsockopt");
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) fail("fcntl");
+    *connection = (Connection){.fd = fd, .slice = is_echo ? (size_t)(number * 131 + index) % SLICES : 0};
+    control(worker->poller, EPOLL_CTL_ADD, fd, EPOLLIN, connection);
+  }
+}
+
+/** The time that a share of all messages did not exceed, in microseconds. */
+static long long percentile_us(const Worker *workers, int threads, long long total, double share) {
+  long long passed = 0;
+  for (int bucket = 0; bucket < BUCKETS; bucket++) {
+    for (int index = 0; index < threads; index++) passed += workers[index].waits[bucket];
+    if ((double)passed >= share * (double)total) return (bucket + 1LL) * BUCKET_NS / 1000;
+  }
+  return BUCKETS * (BUCKET_NS / 1000LL);
+}
+
+/**
+ * Connects, works until the time is over, or if a pace is kept until SIGTERM, and prints what was done; percentiles of
+ * the waits are rounded up to 10 us, and end at 1 s.
+ */
+static void run(int port, int connections, int threads, long long ms) {
+  Worker *workers = allocate((size_t)threads, sizeof *workers);
+  for (int index = 0; index < threads; index++) {
+    workers[index].count = connections / threads + (index < connections % threads);
+    open_connections(&workers[index], port, index);
+  }
+  if (pace_ns > 0) end_on_signal();
+  long long start_ns = now_ns(), total = 0, longest_ns = 0;
+  end_ns = start_ns + ms * 1000000LL;
+  for (int index = 0; index < threads; index++) {
+    if (pthread_create(&workers[index].thread, NULL, work, &workers[index]) != 0) fail("pthread_create");
+  }
+  for (int index = 0; index < threads; index++) {
+    pthread_join(workers[index].thread, NULL);
+    total += workers[index].messages;
+    if (workers[index].longest_ns > longest_ns) longest_ns = workers[index].longest_ns;
+  }
+  printf("{\"count\":%lld,\"wallNs\":%lld,\"p50Us\":%lld,\"p99Us\":%lld,\"maxUs\":%lld}\n", total * (long long)depth,
+         now_ns() - start_ns, percentile_us(workers, threads, total, 0.5), percentile_us(workers, threads, total, 0.99),
+         longest_ns / 1000);
+}
+
+static void prepare_echo(size_t bytes) {
+  unsigned state = 1;
+  is_echo = 1;
+  length = response_length = one_response = bytes;
+  messages = allocate(length + SLICES, 1);
+  for (size_t at = 0; at < length + SLICES; at++) {
+    state = state * 1664525u + 1013904223u;
+    messages[at] = (char)(state >> 24);
+  }
+}
+
+static void prepare_http(char **argv, int argc) {
+  size_t one_request;
+  char *request = read_file(argv[1], &one_request);
+  response = read_file(argv[2], &one_response);
+  depth = (size_t)atol(argv[0]);
+  if (atol(argv[3]) >= 0) date_at = (size_t)atol(argv[3]);
+  if (argc == 5) pace_ns = atoll(argv[4]) * 1000;
+  length = depth * one_request;
+  response_length = depth * one_response;
+  messages = allocate(depth, one_request);
+  for (size_t copy = 0; copy < depth; copy++) memcpy(messages + copy * one_request, request, one_request);
+}
+
+int main(int argc, char **argv) {
+  if (argc == 6) prepare_echo((size_t)atol(argv[5]));
+  else if (argc == 9 || argc == 10) prepare_http(argv + 5, argc - 5);
+  else {
+    fprintf(stderr, "usage: polling-client <port> <connections> <threads> <ms> (<bytes of a message to echo> | <requests at once> "
+                    "<file with a request> <file with its response> <where its Date is, or -1> [<us between two of a connection>])\n");
+    return 2;
+  }
+  run(atoi(argv[1]), atoi(argv[2]), atoi(argv[3]), atoll(argv[4]));
+  return 0;
+}

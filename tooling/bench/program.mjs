@@ -1,0 +1,81 @@
+// What the measured programs share: their settings, the lines that they print for the harness, and, for those that
+// measure themselves, how they do.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** JSON in the first argument. */
+export const settings = JSON.parse(process.argv[2] ?? '{}');
+const { downBytes = 0, upBytes = 0, crowd } = settings;
+
+export const LISTEN = { port: 0, host: '127.0.0.1' };
+export const TYPE = 'text/plain; charset=utf-8';
+/** web names itself unless told not to, so every row sends this name: web keeps its defaults. */
+export const SERVER = 'Landspout';
+/** How long an idle connection is kept; the defaults of the frameworks differ from 5 s to 75 s. */
+export const IDLE_TIMEOUT_MS = 75_000;
+/** The body of every response, made before the first request. */
+export const BODY = downBytes > 0 ? textOf(downBytes) : 'Hello, world!';
+/** Whether requests bring a body, which the handler has completely before it responds with its length. */
+export const UPLOADS = upBytes > 0;
+
+const shared = crowd && textOf(crowd.responseBytes);
+
+/** The response that a bad client requests and never reads: one Buffer for all, or with `fresh` one for each. */
+export function largeBody() {
+  return crowd.fresh ? textOf(crowd.responseBytes) : shared;
+}
+
+function textOf(bytes) {
+  return Buffer.alloc(bytes, 'All work and no play. ');
+}
+
+/**
+ * Prints where the program listens, and obeys two signals: SIGTERM ends the process, SIGUSR2 collects garbage (if the
+ * process runs with --expose-gc) and prints what the heap then holds.
+ *
+ * @param {{ port: number, backend: string }} about
+ */
+export function ready(about) {
+  process.on('SIGTERM', () => process.exit(0));
+  process.on('SIGUSR2', () => {
+    // Twice, with a turn between: finalisers of the first may release more.
+    globalThis.gc?.();
+    setTimeout(() => {
+      globalThis.gc?.();
+      const { heapUsed, external } = process.memoryUsage();
+      print({ heapBytes: heapUsed + external });
+    }, 100);
+  });
+  print(about);
+}
+
+/**
+ * Lets work that goes on by itself warm up, then counts it between two moments.
+ *
+ * @param {() => number} done - how much was done so far.
+ * @returns {Promise<{ count: number, cpuNs: number, wallNs: number }>}
+ */
+export async function measure(done) {
+  await sleep(settings.warmupMs);
+  const [before, cpuBefore, wallBefore] = [done(), cpuNs(), performance.now()];
+  await sleep(settings.measureMs);
+  return {
+    count: done() - before,
+    cpuNs: cpuNs() - cpuBefore,
+    wallNs: (performance.now() - wallBefore) * 1e6,
+  };
+}
+
+/** User and system time of all threads so far: those that compile and collect garbage work for the row too. */
+export function cpuNs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) * 1000;
+}
+
+/** Prints the result and ends the process after it is written. @param {object} result */
+export function report(result) {
+  print(result, () => process.exit(0)); // The kernel closes the descriptors that a row holds.
+}
+
+function print(line, written) {
+  process.stdout.write(`${JSON.stringify(line)}\n`, written);
+}

@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { during, startServer } from './child.mjs';
+import { BenchError } from './machine.mjs';
+import { responseFile } from './runtimes.mjs';
+
+/** What a browser sends to a page that it knows: its cookies fill the head of 800 bytes, the empty line included. */
+const BROWSER_HEAD_BYTES = 800;
+const BROWSER_FIELDS = [
+  'Connection: keep-alive',
+  'Cache-Control: max-age=0',
+  'sec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"',
+  'sec-ch-ua-mobile: ?0',
+  'sec-ch-ua-platform: "Linux"',
+  'Upgrade-Insecure-Requests: 1',
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
+  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
+  'Sec-Fetch-Site: same-origin',
+  'Sec-Fetch-Mode: navigate',
+  'Sec-Fetch-User: ?1',
+  'Sec-Fetch-Dest: document',
+  'Accept-Encoding: gzip, deflate, br, zstd',
+  'Accept-Language: en-GB,en;q=0.9,de;q=0.8',
+  'Cookie: theme=dark; session=',
+];
+const IMF_FIXDATE = /^(date: )\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r$/im;
+
+/**
+ * The bytes of a request, all of them ASCII.
+ *
+ * @param {{ browser?: boolean, upBytes?: number }} ask - whether the head is that of a browser; the bytes of a body.
+ * @param {number} port - of the server.
+ */
+export function requestText({ browser = false, upBytes = 0 }, port) {
+  const host = `Host: 127.0.0.1:${port}\r\n`;
+  const head = `GET / HTTP/1.1\r\n${host}`;
+  const filler = '0123456789abcdef';
+  if (browser)
+    return `${(head + BROWSER_FIELDS.join('\r\n')).padEnd(BROWSER_HEAD_BYTES - 4, filler)}\r\n\r\n`;
+  if (upBytes === 0) return `${head}\r\n`;
+  const about = `Content-Type: application/octet-stream\r\nContent-Length: ${upBytes}\r\n`;
+  return `POST / HTTP/1.1\r\n${host}${about}\r\n${'x'.repeat(upBytes)}`;
+}
+
+/** Compares the responses of rows, each server once for each request, and keeps them as files. */
+export class Responses {
+  #rows;
+  #stage;
+  #texts = new Map();
+
+  /** @param {readonly import('./harness.mjs').Row[]} rows @param {import('./machine.mjs').Stage} stage */
+  constructor(rows, stage) {
+    this.#rows = rows;
+    this.#stage = stage;
+  }
+
+  /** How the response of a row differs from that of the first row with the same request. @throws BenchError */
+  async verify(row) {
+    const reference = this.#rows.find(({ ask, program }) => ask?.id === row.ask.id && program !== undefined);
+    if (reference === undefined)
+      throw new BenchError('the floor sends the response of another row: choose one more');
+    const expected = await this.#textOf(reference);
+    if (row.native !== undefined) writeFileSync(responseFile(row, this.#stage), expected, 'latin1');
+    return compareResponses(expected, await this.#textOf(row), row);
+  }
+
+  /** Asks a server of its own, once; what failed once fails again. */
+  #textOf(row) {
+    const file = responseFile(row, this.#stage);
+    if (!this.#texts.has(file)) this.#texts.set(file, this.#fetch(row, file));
+    return this.#texts.get(file);
+  }
+
+  async #fetch(row, file) {
+    return during(await startServer(row, this.#stage), async (server) => {
+      const text = await fetchResponse(server, requestText(row.ask, server.port));
+      writeFileSync(file, text, 'latin1');
+      return text;
+    });
+  }
+}
+
+/**
+ * Sends a request twice over one connection.
+ *
+ * @param {{ port: number, row: { title: string } }} server @param {string} request
+ * @returns {Promise<string>} the first response as latin1.
+ * @throws BenchError if the connection does not last, or the second response differs by more than its Date.
+ */
+export async function fetchResponse({ port, row }, request) {
+  const socket = connect(port, '127.0.0.1');
+  socket.setTimeout(5_000, () => socket.destroy(new BenchError(`${row.title} does not respond`)));
+  await once(socket, 'connect');
+  const chunks = socket[Symbol.asyncIterator]();
+  const exchange = () => {
+    socket.write(request, 'latin1');
+    return readResponse(chunks, row);
+  };
+  try {
+    const [first, second] = [await exchange(), await exchange()];
+    if (withoutDate(first) === withoutDate(second)) return first;
+    throw new BenchError(`${row.title} responds twice differently\n${show(first)}\n${show(second)}`);
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function readResponse(chunks, { title }) {
+  for (let text = ''; ; ) {
+    const { done, value } = await chunks.next();
+    if (done) throw new BenchError(`${title} closed the connection after\n${show(text)}`);
+    text += value.toString('latin1');
+    const bodyStart = text.indexOf('\r\n\r\n') + 4;
+    if (bodyStart < 4) continue;
+    const missing = bodyStart + Number(/^content-length: (\d+)\r$/im.exec(text)?.[1]) - text.length;
+    if (missing === 0) return text;
+    if (!(missing > 0))
+      throw new BenchError(`${title}: not one response with a Content-Length\n${show(text)}`);
+  }
+}
+
+/**
+ * How a response differs from the one that is expected, whatever the value of its Date: `same bytes`, `other case or
+ * order` of header fields, or for another runtime than Node the fields, such as `also vary: Accept-Encoding`.
+ *
+ * @param {string} expected @param {string} response @param {{ title: string, runtime?: string }} row
+ * @throws BenchError if more differs.
+ */
+export function compareResponses(expected, response, row) {
+  if (withoutDate(expected) === withoutDate(response)) return 'same bytes';
+  const [ours, theirs] = [expected, response].map(split);
+  if (ours.status === theirs.status && ours.body === theirs.body) {
+    if (ours.fields.join() === theirs.fields.join()) return 'other case or order';
+    const missing = (from, word, others) =>
+      from.filter((field) => !others.includes(field)).map((field) => `${word} ${field}`);
+    const also = missing(theirs.fields, 'also', ours.fields);
+    const difference = [...also, ...missing(ours.fields, 'without', theirs.fields)].join(', ');
+    if (row.runtime !== undefined && difference !== '') return difference;
+  }
+  const both = `expected:\n${show(expected)}\n\n${row.title}:\n${show(response)}`;
+  throw new BenchError(`rows respond differently, so that their times mean nothing\n${both}`);
+}
+
+/** Where the value of Date begins, which differs between responses; -1 without one. @param {string} response */
+export function dateOffset(response) {
+  const field = IMF_FIXDATE.exec(response);
+  return field === null ? -1 : field.index + field[1].length;
+}
+
+function withoutDate(response) {
+  return response.replace(IMF_FIXDATE, '$1(now)\r');
+}
+
+/** The status line, the fields with their names in lower case, and the body. */
+function split(response) {
+  const end = response.indexOf('\r\n\r\n');
+  const head = withoutDate(response.slice(0, end + 2));
+  const [status, ...fields] = head.replace(/^[\w-]+(?=:)/gm, (name) => name.toLowerCase()).split('\r\n');
+  return { status, fields: fields.sort(), body: response.slice(end + 4) };
+}
+
+/** The beginning of a response with its line ends made visible. */
+function show(response) {
+  return response.slice(0, 1000).replaceAll('\r', '\\r').replaceAll('\n', '\\n\n');
+}

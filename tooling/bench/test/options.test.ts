@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { parseOptions, usage } from '../options.mjs';
+import { helloRows, httpRows } from '../tables/http.mjs';
+import { loop } from '../tables/loop.mjs';
+import { streamRows } from '../tables/stream.mjs';
+
+const options = (command: string) => ({ ...parseOptions(command, []), files: 20_000 });
+
+describe('parseOptions', () => {
+  it.each(['hello', 'loop', 'stream', 'http', 'writers'])('names an unknown option of %s', (command) => {
+    expect(() => parseOptions(command, ['--bogus'])).toThrow("Unknown option '--bogus'");
+  });
+
+  it('keeps the command line of against', () => {
+    const line = ['../x', '--rounds', '4', '--only', 'hello, web', '--only', 'echo', '--no-build'];
+    const only = ['hello, web', 'echo'];
+    expect(parseOptions('against', line)).toMatchObject({ checkout: '../x', rounds: 4, only, build: false });
+    expect(usage()).toContain('pnpm bench against <checkout> [--rounds 20]');
+    expect(() => parseOptions('against', [])).toThrow('takes one <checkout>, not 0');
+  });
+
+  it.each(['0', '1.5', 'x', '-1'])('refuses %j rounds', (rounds) => {
+    expect(() => parseOptions('http', [`--rounds=${rounds}`])).toThrow('at least 1');
+  });
+});
+
+describe('the tables', () => {
+  it('have every program in every scene', () => {
+    const rows = [
+      ...[...helloRows(options('hello')), ...httpRows(options('http'))],
+      ...[...streamRows(options('stream')), ...loop.rowsOf({ ...options('loop') })],
+    ];
+    const scenes = new Map<string, number>();
+    for (const { section, how, load } of rows) {
+      const scene = `${load?.kind === 'wrk' ? 'wrk ' : ''}${section}, ${how}`;
+      scenes.set(scene, (scenes.get(scene) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(scenes)).toMatchSnapshot();
+  });
+
+  it('open no more connections than descriptors allow', () => {
+    const rows = httpRows({ ...options('http'), only: ['flat', 'idle'], rows: ['floor'], files: 4096 });
+    expect(rows.map(({ idle }: { idle: number }) => idle)).toEqual([3896, 0, 3832]);
+  });
+
+  it('name the rows and sections there are if one is unknown', () => {
+    expect(() => helloRows({ ...options('hello'), rows: ['wbe'] })).toThrow('no row wbe; there are floor,');
+    expect(() => streamRows({ ...options('stream'), only: ['ehco'] })).toThrow(
+      'no section ehco; there are echo,',
+    );
+  });
+});

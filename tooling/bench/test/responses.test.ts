@@ -1,0 +1,58 @@
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { compareResponses, fetchResponse, requestText } from '../responses.mjs';
+
+const RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: Sun, 22 Nov 2026 17:55:17 GMT\r\n\r\nhi';
+const LATER = RESPONSE.replace('17:55:17', '18:00:00');
+const VARY = LATER.replace('Content-Length: 2', 'content-length: 2\r\nVary: Accept-Encoding');
+
+describe('compareResponses', () => {
+  const compare = (response: string, runtime?: string) =>
+    compareResponses(RESPONSE, response, { title: 'a row', ...(runtime && { runtime }) });
+
+  it('accepts another Date, and says if header names or their order differ', () => {
+    const turned = 'HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 17:55:17 GMT\r\ncontent-length: 2\r\n\r\nhi';
+    expect([compare(LATER), compare(turned)]).toEqual(['same bytes', 'other case or order']);
+  });
+
+  it('names other header fields of another runtime, and refuses them on Node', () => {
+    expect(compare(VARY, 'deno')).toBe('also vary: Accept-Encoding');
+    expect(() => compare(VARY)).toThrow('rows respond differently');
+  });
+
+  it.each([
+    ['another body', RESPONSE.replace(/hi$/, 'Hi')],
+    ['another status', RESPONSE.replace('200 OK', '203 OK')],
+    ['an invalid Date', RESPONSE.replace('Sun, 22', 'Sun 22')],
+  ])('refuses %s', (_name, other) => {
+    expect(() => compare(other)).toThrow('rows respond differently');
+  });
+});
+
+describe('requestText', () => {
+  it('sends a browser head of 800 bytes, and a body as long as it says', () => {
+    const head = requestText({ browser: true }, 61_234);
+    expect([head.length, head.indexOf('\r\n\r\n')]).toEqual([800, 796]);
+    const [fields, body] = requestText({ upBytes: 10_240 }, 80).split('\r\n\r\n');
+    expect([/Content-Length: (\d+)/.exec(fields ?? '')?.[1], body?.length]).toEqual(['10240', 10_240]);
+  });
+});
+
+describe('fetchResponse', () => {
+  let server: Server;
+  afterEach(() => server.close());
+
+  it.each([
+    ['a connection that does not last for a second request', [RESPONSE], 'a row closed the connection'],
+    ['a second response that differs', [RESPONSE, VARY], 'a row responds twice differently'],
+    ['bytes after the response', [`${RESPONSE}!`], 'not one response'],
+  ])('refuses %s', async (_name, responses, message) => {
+    server = createServer((socket) => {
+      const left = [...responses];
+      socket.on('data', () => (left.length > 0 ? socket.write(left.shift() ?? '') : socket.end()));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await expect(fetchResponse({ port, row: { title: 'a row' } }, 'GET /')).rejects.toThrow(message);
+  });
+});
