@@ -25,7 +25,7 @@ const NORMAL = { kind: 'http', connections: 8, depth: 1, paceUs: 4000, threads: 
  *
  * @param {{ crowd: number, fresh: boolean, measureMs: number, files: number }} options - `files` bounds the crowd.
  */
-export function crowdOf({ crowd, fresh, measureMs, files }) {
+function crowdOf({ crowd, fresh, measureMs, files }) {
   const ofEachKind = Math.min(crowd, Math.floor((files - SPARE_FILES) / 3));
   // Slow enough for each server to accept them, and with `fresh` to make 5 GB: this is not about connections a second.
   const [comeMs, stayMs] = [fresh ? 15_000 : 6_000, 2 * measureMs];
@@ -50,7 +50,7 @@ export async function measureCrowd(row, stage) {
     const sampling = setInterval(() => {
       peak = Math.max(peak, residentBytes(server.pid));
     }, SAMPLE_MS);
-    const bad = startClient(row, stage, [stage.native.crowd, server.port, ofEachKind, requests, comeMs]);
+    const bad = startClient(row, stage, [stage.native('crowd'), server.port, ofEachKind, requests, comeMs]);
     try {
       const [, coming] = await measurePhase(server, stage, async () => {
         const { gone } = await bad.nextLine();
@@ -77,7 +77,12 @@ export async function measureCrowd(row, stage) {
         resident: { before: before.resident, there: resident, peak, gone, after: after.resident },
         bytesEach: (peak - before.resident - given) / all,
         heap: { before: before.heap, after: after.heap },
-        ...{ kernel, stats, statsAfter, left, crowdCpuShare, goneMs },
+        kernel,
+        stats,
+        statsAfter,
+        left,
+        crowdCpuShare,
+        goneMs,
       };
     } finally {
       clearInterval(sampling);
@@ -131,40 +136,44 @@ export function crowdScenes(ask, options) {
   return options.crowd > 0 ? [{ how, ask, measure: 'crowd', settings: { crowd } }] : [];
 }
 
-const ms = (head, name) => column(head, (phase) => phase[name] / 1000, 2);
-const mib = (head, read, digits = 1) => column(head, (row) => read(row) / MIB, digits);
-const seconds = (head, name) => column(head, ({ [name]: ms }) => ms && ms / 1000, 1);
+const mib = (head, what, digits = 1) => column(head, what, digits, MIB);
+const longest = mib('longest queue', 'stats.longestQueue', 2);
+const bytesEach = column('B/client', 'bytesEach');
 
 /** The tables of the section. */
 export const crowdSection = {
   about: `A crowd of bad clients: a third send a byte of a head each second, a third a byte of a body of 100 MiB, and a third
 request 1 MiB 32 times at once and never read. 8 normal connections send 2000 requests a second, and wait from when
 one was due. CPU is all that the server took, over their requests; waited: others had its core, which is noise;
-stolen: ticks that the host had the machine; B/client: growth at the peak, without fresh bodies; kernel: TCP memory`,
+stolen: ticks that the host had the machine; memory in MiB; B/client: growth at the peak, without fresh bodies;
+kernel: TCP memory; left: connections that are still open`,
   tables: [
     {
       linesOf: ({ title, phases }) =>
         Object.entries(phases).map(([when, phase]) => ({ ...phase, title: `${title}, ${when}` })),
       columns: [
-        column('requests', ({ requests }) => requests),
-        ...[ms('p50 ms', 'p50Us'), ms('p99 ms', 'p99Us'), ms('max ms', 'maxUs')],
-        column('CPU us/request', ({ cpuUs }) => cpuUs, 1),
-        column('core %', ({ coreShare }) => coreShare * 100, 1),
-        column('waited ms', ({ waitedMs }) => waitedMs),
-        column('stolen', ({ stolenTicks }) => stolenTicks),
+        column('requests', 'requests'),
+        column('p50 ms', 'p50Us', 2, 1000),
+        column('p99 ms', 'p99Us', 2, 1000),
+        column('max ms', 'maxUs', 2, 1000),
+        column('CPU us/request', 'cpuUs', 1),
+        column('core %', 'coreShare', 1, 0.01),
+        column('waited ms', 'waitedMs'),
+        column('stolen', 'stolenTicks'),
       ],
     },
     {
       columns: [
-        mib('resident MiB', ({ resident }) => resident.before),
-        ...['there', 'peak', 'gone'].map((when) => mib(when, ({ resident }) => resident[when])),
-        mib('at rest', ({ resident }) => resident.after),
-        column('B/client', ({ bytesEach }) => bytesEach),
-        ...[mib('JS heap', ({ heap }) => heap.before), mib('at rest', ({ heap }) => heap.after)],
-        mib('queued', ({ stats }) => stats.queuedBytes),
-        mib('longest', ({ stats }) => stats.longestQueue, 2),
-        mib('kernel', ({ kernel }) => kernel),
-        seconds('gone after s', 'goneMs'),
+        mib('resident', 'resident.before'),
+        ...['there', 'peak', 'gone'].map((when) => mib(when, `resident.${when}`)),
+        mib('at rest', 'resident.after'),
+        bytesEach,
+        mib('JS heap', 'heap.before'),
+        mib('at rest', 'heap.after'),
+        mib('queued', 'stats.queuedBytes'),
+        longest,
+        mib('kernel', 'kernel'),
+        column('gone after s', 'goneMs', 1, 1000),
         column('left', ({ statsAfter }) => statsAfter.open - 1),
       ],
     },
@@ -172,37 +181,27 @@ stolen: ticks that the host had the machine; B/client: growth at the peak, witho
       linesOf: ({ title, left }) =>
         Object.entries(left).map(([kind, tally]) => ({ ...tally, title: `${title}, ${KINDS[kind]}` })),
       columns: [
-        column('responses', ({ responses }) => responses),
-        column('status', ({ status }) => status || undefined),
-        column('reset', ({ gone }) => gone),
-        ...[seconds('from s', 'firstMs'), seconds('to s', 'lastMs')],
+        column('responses', 'responses'),
+        column('status', 'status'),
+        column('reset', 'gone'),
+        column('from s', 'firstMs', 1, 1000),
+        column('to s', 'lastMs', 1, 1000),
       ],
     },
   ],
 };
 
-const p99 = (head, phasesOf) =>
-  column(`p99 ms ${head}`, (row) => Math.max(...phasesOf(row).map(({ p99Us }) => p99Us)) / 1000, 2);
 /** With `fresh` no verdict is about the time in which they come: making 5 GB of bodies is most of the work then. */
-const comingOrGoing = ({ phases, settings }) =>
-  settings.crowd.fresh ? [phases.going] : [phases.coming, phases.going];
+const changing = ({ phases: { coming, going }, settings }) =>
+  settings.crowd.fresh ? going.p99Us : Math.max(coming.p99Us, going.p99Us);
 const deadlines = ({ goneMs = Number.POSITIVE_INFINITY, settings }) => goneMs / settings.crowd.deadlineMs;
 const ours = (read, bound) => aim('crowd', ['httpserver', 'httpserver-portable'], read, bound);
 
 /** A queue may have 16 MiB by default; a reader is checked once a deadline, so that two and a half must be enough. */
 export const crowdAims = [
-  ours(
-    p99('beside all of the crowd', ({ phases }) => [phases.there]),
-    { under: 50 },
-  ),
-  ours(p99('while the crowd comes or has to go', comingOrGoing), { under: 50 }),
-  ours(
-    mib('MiB in the longest queue', ({ stats }) => stats.longestQueue, 2),
-    { atMost: 16 },
-  ),
-  ours(
-    column('B for each bad client at the peak', ({ bytesEach }) => bytesEach),
-    { atMost: 16 * 1024 },
-  ),
+  ours(column('p99 ms beside all of the crowd', 'phases.there.p99Us', 2, 1000), { under: 50 }),
+  ours(column('p99 ms while it comes or has to go', changing, 2, 1000), { under: 50 }),
+  ours(longest, { atMost: 16 }),
+  ours(bytesEach, { atMost: 16 * 1024 }),
   ours(column('deadlines until all were gone', deadlines, 2), { atMost: 2.5 }),
 ];

@@ -93,7 +93,7 @@ export function nameOf({ section, title, how }) {
   return `${section}, ${title}, ${how}`;
 }
 
-/** One line that the next one replaces; lines of their own if nobody watches. @param {string} text */
+/** One line that the next one replaces; lines of their own if stderr is no terminal. @param {string} text */
 export function say(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
   else if (text !== '') process.stderr.write(`${text}\n`);

@@ -13,12 +13,11 @@ export class BenchError extends Error {
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 /** Programs that benchmarks need beside Node, and the Debian package of each. */
 const PACKAGES = { wrk: 'wrk', cc: 'gcc', taskset: 'util-linux', prlimit: 'util-linux' };
-const NATIVE = ['floor', 'wake-ups', 'polling-client', 'client', 'crowd'];
 /** Descriptors that a process needs beside its connections. */
 export const SPARE_FILES = 200;
 
 /**
- * Builds what is measured, compiles the C programs, and shares out the cores: what every row needs to run.
+ * Builds what is measured, and shares out the cores: what every row needs to run. `native` compiles a C program once.
  *
  * @param {{ build: boolean }} options @param {readonly string[]} [programs] - needed beside a compiler.
  */
@@ -27,7 +26,11 @@ export function setStage({ build }, programs = []) {
   if (build) buildPackages();
   const folder = mkdtempSync(path.join(os.tmpdir(), 'landspout-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const native = Object.fromEntries(NATIVE.map((name) => [name, compile(name, folder)]));
+  const compiled = new Map();
+  const native = (name) => {
+    if (!compiled.has(name)) compiled.set(name, compile(name, folder));
+    return compiled.get(name);
+  };
   const file = path.join(folder, 'file'); // The one that is sent, if one is.
   return { root: ROOT, cores: shareCores(), files: fileLimit(), folder, file, native, runtimes: new Map() };
 }

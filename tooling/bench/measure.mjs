@@ -27,21 +27,21 @@ const WRK_REPORT = fileURLToPath(new URL('report.lua', import.meta.url));
 
 /** The command of each client; its line has `count` and `wallNs`, and of requests the waits. */
 const CLIENTS = {
-  wrk: ({ connections, threads }, { port }, _stage, ms) => [
-    ...['wrk', '-t', threads, '-c', connections, '-d', `${ms / 1000}s`, '--latency'],
-    ...['-s', WRK_REPORT, `http://127.0.0.1:${port}/`],
-  ],
+  wrk: ({ connections, threads }, { port }, _stage, ms) => {
+    const flags = ['-t', threads, '-c', connections, '-d', `${ms / 1000}s`, '--latency', '-s', WRK_REPORT];
+    return ['wrk', ...flags, `http://127.0.0.1:${port}/`];
+  },
   http: ({ connections, threads, depth, paceUs = [] }, { row, port }, stage, ms) => {
     const [request, response] = [path.join(stage.folder, 'request'), responseFile(row, stage)];
     writeFileSync(request, requestText(row.ask, port), 'latin1');
     const files = [request, response, dateOffset(readFileSync(response, 'latin1'))];
-    return [stage.native['polling-client'], port, connections, threads, ms, depth, ...files, paceUs].flat();
+    return [stage.native('polling-client'), port, connections, threads, ms, depth, ...files, paceUs].flat();
   },
-  echo: ({ connections, threads, messageBytes }, { port }, { native }, ms) => [
-    ...[native['polling-client'], port, connections, threads, ms, messageBytes],
-  ],
-  file: ({ request }, { port }, { file, native }, ms) => [native.client, port, file, request, ms],
-  lines: (_load, { port }, { native }) => [native.client, port],
+  echo: ({ connections, threads, messageBytes }, { port }, { native }, ms) => {
+    return [native('polling-client'), port, connections, threads, ms, messageBytes];
+  },
+  file: ({ request }, { port }, { file, native }, ms) => [native('client'), port, file, request, ms],
+  lines: (_load, { port }, { native }) => [native('client'), port],
 };
 
 /** Starts a client of a server. @param {{ kind: keyof typeof CLIENTS }} load */
@@ -98,7 +98,7 @@ async function openIdle(server, stage) {
   const { row, port } = server;
   const bytes =
     row.ask === undefined ? requestText({}, port).length : statSync(responseFile(row, stage)).size;
-  const client = startClient(row, stage, [stage.native.client, port, row.idle, bytes]);
+  const client = startClient(row, stage, [stage.native('client'), port, row.idle, bytes]);
   try {
     await client.nextLine();
     return client;

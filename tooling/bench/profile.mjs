@@ -70,7 +70,7 @@ function print(row, functions, requests, top) {
  * @param {{ fromUs: number, toUs: number }} window - on the clock of the profile; samples outside are left out.
  * @returns {{ group: string, name: string, where: string, us: number }[]} most first.
  */
-export function selfTimes(profile, { fromUs, toUs }) {
+function selfTimes(profile, { fromUs, toUs }) {
   const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
   const found = new Map();
   let at = profile.startTime;
@@ -89,7 +89,7 @@ export function selfTimes(profile, { fromUs, toUs }) {
 }
 
 /** @param {{ group: string, us: number }[]} functions @returns {[string, number][]} most first. */
-export function sumByGroup(functions) {
+function sumByGroup(functions) {
   const sums = new Map();
   for (const { group, us } of functions) sums.set(group, (sums.get(group) ?? 0) + us);
   return [...sums].sort(([, a], [, b]) => b - a);

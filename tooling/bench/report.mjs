@@ -1,25 +1,30 @@
-/** What a table shows of a row, and what an aim bounds: a number, or a text. */
-export const column = (head, read, digits = 0) => ({ head, read, digits });
+/**
+ * What a table shows of a row, and what an aim bounds: a number or a text.
+ *
+ * @param {string | ((row: object, rows: object[]) => unknown)} what - a path such as `resident.peak`, or a function.
+ * @param {number} [unit] - that a number is divided by.
+ */
+export function column(head, what, digits = 0, unit = 1) {
+  const find =
+    typeof what === 'string' ? (row) => what.split('.').reduce((at, name) => at?.[name], row) : what;
+  const scale = (value) => (typeof value === 'number' ? value / unit : value);
+  return { head, digits, read: (row, rows) => scale(find(row, rows)) };
+}
 
 /** CPU time of one request, message or call: the median of the rounds, and the extremes. @param {number} unitNs */
-export const cost = (head, unitNs, digits = 2) => [
-  column(head, ({ ns }) => ns.median / unitNs, digits),
-  column('min - max', ({ ns }) =>
-    [ns.min, ns.max].map((bound) => (bound / unitNs).toFixed(digits)).join(' - '),
-  ),
-];
+export const cost = (head, unitNs, digits = 2) => {
+  const bounds = ({ ns: { min, max } }) => [min, max].map((ns) => (ns / unitNs).toFixed(digits)).join(' - ');
+  return [column(head, 'ns.median', digits, unitNs), column('min - max', bounds)];
+};
 
 /** How loaded the core was, and how many requests, messages or calls passed in a second. @param {string} each */
 export const load = (each) => [
-  column('core %', ({ coreShare }) => coreShare.median * 100),
-  column(each, ({ perSecond }) => perSecond.median),
+  column('core %', 'coreShare.median', 0, 0.01),
+  column(each, 'perSecond.median'),
 ];
 
 /** Memory of an idle connection. @param {string} head */
-export const memory = (head) => [
-  column(head, ({ residentBytes }) => residentBytes),
-  column('JS heap', ({ heapBytes }) => heapBytes || undefined),
-];
+export const memory = (head) => [column(head, 'residentBytes'), column('JS heap', 'heapBytes')];
 
 /** How many times the CPU of another program in the same scene; nothing if that was not measured. @param {string} id */
 export const over = (id) => column(`x ${id}`, (row, rows) => ratio(row, peerOf(rows, row, id)), 2);
@@ -57,9 +62,10 @@ const BOUNDS = {
  */
 export const aim = (sections, ids, { head, read, digits, withFloor }, bound, hows) => {
   const [[name, limit]] = Object.entries(bound);
-  const [words, holds] = BOUNDS[name];
+  const [words, compare] = BOUNDS[name];
   const isOf = ({ section, id, how }) =>
     [sections].flat().includes(section) && [ids].flat().includes(id) && (hows?.includes(how) ?? true);
+  const holds = (value) => compare(value, limit);
   return { isOf, head, read, digits, withFloor, holds, words: `${words} ${limit}` };
 };
 

@@ -20,9 +20,9 @@ const FINDERS = { bun: findBun, deno: findDeno, tornado: findTornado, nginx: fin
  */
 export async function commandOf(row, stage, flags = []) {
   const { native, ask, args = [] } = row;
-  if (native !== undefined && ask === undefined) return [stage.native[native], ...args];
-  if (native !== undefined) return [stage.native[native], responseFile(row, stage), ask.upBytes ?? []].flat();
-  const settings = JSON.stringify({ ...row.settings, file: stage.file });
+  if (native !== undefined && ask === undefined) return [stage.native(native), ...args];
+  if (native !== undefined) return [stage.native(native), responseFile(row, stage), ask.upBytes ?? []].flat();
+  const settings = JSON.stringify({ ...ask, ...row.settings, file: stage.file });
   const program = path.join(stage.root, 'tooling/bench', row.program ?? '');
   if (row.runtime === undefined) return [process.execPath, ...flags, program, settings];
   const { command, collects } = findRuntime(row.runtime, stage);

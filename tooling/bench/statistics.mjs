@@ -6,7 +6,7 @@ export function median(values) {
 }
 
 /** @param {readonly number[]} values - one of each round. */
-export function spread(values) {
+function spread(values) {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 

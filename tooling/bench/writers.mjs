@@ -8,7 +8,7 @@ const PAUSE_MS = 5;
 /** How long other requests wait while handlers stream without end to clients that read as fast as it comes. */
 export async function measureWriters(row, stage, { seconds }) {
   return during(await startServer(row, stage), (server) =>
-    during(startClient(row, stage, [stage.native.client, server.port, row.writers]), async (reader) => {
+    during(startClient(row, stage, [stage.native('client'), server.port, row.writers]), async (reader) => {
       await reader.nextLine();
       await sleep(1000);
       const before = await reader.nextLine();

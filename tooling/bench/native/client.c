@@ -122,7 +122,6 @@ int main(int argc, char **argv) {
   else if (argc == 3) drain(port, atoi(argv[2]));
   else if (argc == 4) idle(port, atoi(argv[2]), (size_t)atol(argv[3]));
   else if (argc == 5) fetch_file(port, argv[2], argv[3], atoll(argv[4]));
-  else fprintf(stderr, "usage: client <port> [<connections to drain> | <idle connections> <bytes of a response> | "
-                       "<file> <request, or nothing> <ms>]; without more it sends lines\n");
-  return argc < 2 || argc > 5;
+  else fail("usage: client <port> [<connections to drain> | <idle connections> <bytes of a response> | <file> "
+            "<request, or nothing> <ms>]; with a port alone it sends lines");
 }

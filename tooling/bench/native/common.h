@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t told_to_end;
+static volatile sig_atomic_t must_end;
 
 static void fail(const char *what) {
   fprintf(stderr, "%s: %s\n", what, errno == 0 ? "not what was expected" : strerror(errno));
@@ -54,7 +54,7 @@ static inline struct sockaddr_in loopback(int host, int port) {
   return address;
 }
 
-/** A connected socket. Tries again for five seconds while nobody listens: nginx cannot say when it does. */
+/** A connected socket. Tries again for five seconds while the connection is refused: nginx cannot say when it listens. */
 static inline int connect_to(int port) {
   struct sockaddr_in server = loopback(0, port);
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -86,13 +86,10 @@ static inline void control(int poller, int operation, int fd, unsigned events, v
   if (epoll_ctl(poller, operation, fd, &interest) < 0) fail("epoll_ctl");
 }
 
-static inline void tell_to_end(int number) {
-  (void)number;
-  told_to_end = 1;
-}
+static inline void set_must_end(int number) { must_end = number; }
 
-/** From now on SIGTERM sets `told_to_end`. */
+/** From now on SIGTERM sets `must_end`. */
 static inline void end_on_signal(void) {
-  struct sigaction action = {.sa_handler = tell_to_end};
+  struct sigaction action = {.sa_handler = set_must_end};
   sigaction(SIGTERM, &action, NULL);
 }

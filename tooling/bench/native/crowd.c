@@ -120,7 +120,7 @@ static void print_tallies(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) { fprintf(stderr, "usage: crowd <port> <clients of each kind> <requests at once> <ms to come>\n"); return 2; }
+  if (argc != 5) fail("usage: crowd <port> <clients of each kind> <requests at once> <ms to come>");
   port = atoi(argv[1]);
   total = atoi(argv[2]) * KINDS;
   requests = atoi(argv[3]);
@@ -129,7 +129,7 @@ int main(int argc, char **argv) {
   if ((poller = epoll_create1(EPOLL_CLOEXEC)) < 0) fail("epoll_create1");
   end_on_signal();
   long long start_ns = now_ns();
-  while (!told_to_end) {
+  while (!must_end) {
     long long elapsed_ns = now_ns() - start_ns;
     int due = elapsed_ns >= come_ns ? total : (int)((double)elapsed_ns / (double)come_ns * total);
     for (int at_once = 0; opened < due && at_once < AT_ONCE; at_once++) open_next();
@@ -141,5 +141,4 @@ int main(int argc, char **argv) {
     }
   }
   print_tallies();
-  return 0;
 }

@@ -95,13 +95,11 @@ static void send_responses(int fd, Connection *connection) {
     size_t passed = connection->sent + (sent < 0 ? 0 : (size_t)sent);
     connection->owed -= (unsigned)(passed / response_length);
     connection->sent = (unsigned)(passed % response_length);
-    if (sent == (ssize_t)length) continue;
-    if (!connection->waits_for_room) watch(fd, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
-    connection->waits_for_room = 1;
-    return;
+    if (sent < (ssize_t)length) break;
   }
-  if (connection->waits_for_room) watch(fd, EPOLLIN, EPOLL_CTL_MOD);
-  connection->waits_for_room = 0;
+  int waits = connection->owed > 0;
+  if (waits != connection->waits_for_room) watch(fd, waits ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);
+  connection->waits_for_room = (unsigned char)waits;
 }
 
 /** Counts the requests that end in these bytes. */
@@ -149,7 +147,7 @@ static int listen_anywhere(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 3) { fprintf(stderr, "usage: floor (for an echo), or floor <file with a response> [<bytes of a body>]\n"); return 2; }
+  if (argc > 3) fail("usage: floor (for an echo), or floor <file with a response> [<bytes of a body>]");
   int is_http = argc > 1;
   void (*ready)(int, unsigned) = is_http ? respond : echo;
   if (is_http) read_response(argv[1]);

@@ -39,16 +39,14 @@ static long long pace_ns;
 static void send_more(Worker *worker, Connection *connection) {
   while (connection->sent < length) {
     ssize_t sent = send(connection->fd, connection->message + connection->sent, length - connection->sent, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN) fail("send");
-    if (sent < 0) {
-      if (!connection->waits_for_room) control(worker->poller, EPOLL_CTL_MOD, connection->fd, EPOLLIN | EPOLLOUT, connection);
-      connection->waits_for_room = 1;
-      return;
-    }
+    if (sent < 0 && errno == EAGAIN) break;
+    if (sent < 0) fail("send");
     connection->sent += (size_t)sent;
   }
-  if (connection->waits_for_room) control(worker->poller, EPOLL_CTL_MOD, connection->fd, EPOLLIN, connection);
-  connection->waits_for_room = 0;
+  int waits = connection->sent < length;
+  if (waits == connection->waits_for_room) return;
+  control(worker->poller, EPOLL_CTL_MOD, connection->fd, waits ? EPOLLIN | EPOLLOUT : EPOLLIN, connection);
+  connection->waits_for_room = waits;
 }
 
 static void next_message(Worker *worker, Connection *connection, long long now) {
@@ -91,7 +89,7 @@ static int receive(Worker *worker, Connection *connection, char *input) {
   worker->messages++;
   worker->waits[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
   if (waited > worker->longest_ns) worker->longest_ns = waited;
-  if (now >= end_ns || told_to_end) return 1;
+  if (now >= end_ns || must_end) return 1;
   if (pace_ns > 0) connection->pauses = 1;
   else next_message(worker, connection, now);
   return 0;
@@ -103,31 +101,25 @@ static int keep_pace(Worker *worker) {
   for (int index = 0; index < worker->count; index++) {
     Connection *connection = &worker->connections[index];
     long long now = now_ns(), due = connection->begun_ns + pace_ns;
-    if (!connection->pauses || (now < due && now < end_ns && !told_to_end)) continue;
+    if (!connection->pauses || (now < due && now < end_ns && !must_end)) continue;
     connection->pauses = 0;
-    if (now >= end_ns || told_to_end) done++;
+    if (now >= end_ns || must_end) done++;
     else next_message(worker, connection, due);
   }
   return done;
-}
-
-/** All at once, or spread over the pace that is kept. */
-static void begin(Worker *worker) {
-  long long now = now_ns();
-  for (int index = 0; index < worker->count; index++) {
-    Connection *connection = &worker->connections[index];
-    connection->pauses = pace_ns > 0;
-    connection->begun_ns = now - pace_ns + pace_ns * index / worker->count;
-    if (pace_ns == 0) next_message(worker, connection, now_ns());
-  }
 }
 
 static void *work(void *argument) {
   Worker *worker = argument;
   struct epoll_event events[MAX_EVENTS];
   char *input = allocate(INPUT, 1);
-  long long last_ns = now_ns();
-  begin(worker);
+  long long last_ns = now_ns(), first_ns = last_ns - pace_ns;
+  for (int index = 0; index < worker->count; index++) { // All at once, or spread over the pace that is kept.
+    Connection *connection = &worker->connections[index];
+    connection->pauses = pace_ns > 0;
+    connection->begun_ns = first_ns + pace_ns * index / worker->count;
+    if (pace_ns == 0) next_message(worker, connection, now_ns());
+  }
   for (int open = worker->count; open > 0;) {
     int count = epoll_wait(worker->poller, events, MAX_EVENTS, 0);
     if (count > 0) last_ns = now_ns();
@@ -221,11 +213,7 @@ static void prepare_http(char **argv, int argc) {
 int main(int argc, char **argv) {
   if (argc == 6) prepare_echo((size_t)atol(argv[5]));
   else if (argc == 9 || argc == 10) prepare_http(argv + 5, argc - 5);
-  else {
-    fprintf(stderr, "usage: polling-client <port> <connections> <threads> <ms> (<bytes of a message to echo> | <requests at once> "
-                    "<file with a request> <file with its response> <where its Date is, or -1> [<us between two of a connection>])\n");
-    return 2;
-  }
+  else fail("usage: polling-client <port> <connections> <threads> <ms> (<bytes to echo> | <requests at once> <request file> "
+            "<response file> <where its Date is, or -1> [<us between two of a connection>])");
   run(atoi(argv[1]), atoi(argv[2]), atoi(argv[3]), atoll(argv[4]));
-  return 0;
 }

@@ -1,5 +1,5 @@
 // The floor of a wake-up: epoll_wait, and one call through a pointer for each event. The descriptors are those of
-// loop/programs/wake-ups.mjs: listeners of Unix sockets, of which some have a connection that nobody accepts.
+// loop/programs/wake-ups.mjs: listeners of Unix sockets, of which some have a connection that is never accepted.
 #include "common.h"
 #include <sys/un.h>
 
@@ -52,9 +52,8 @@ static long long wake_ups_for(int poller, long long milliseconds) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) { fprintf(stderr, "usage: wake-ups <registered> <ready> <warm-up ms> <measured ms>\n"); return 2; }
+  if (argc != 5) fail("usage: wake-ups <registered> <ready> <warm-up ms> <measured ms>");
   int registered = atoi(argv[1]), ready = atoi(argv[2]), poller = epoll_create1(EPOLL_CLOEXEC);
-  if (registered < 1 || ready < 1 || ready > registered) { fprintf(stderr, "wake-ups: 1 <= ready <= registered\n"); return 2; }
   Handler *handlers = allocate((size_t)registered, sizeof *handlers);
   if (poller < 0) fail("epoll_create1");
   for (int index = 0; index < registered; index++) {
@@ -67,5 +66,4 @@ int main(int argc, char **argv) {
   long long before = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wake_ups = wake_ups_for(poller, atoll(argv[4]));
   printf("{\"backend\":\"c\",\"count\":%lld,\"cpuNs\":%lld,\"registered\":%d,\"eventsPerWakeUp\":%.3f}\n", seen,
          clock_ns(CLOCK_PROCESS_CPUTIME_ID) - before, registered, (double)seen / (double)wake_ups);
-  return 0;
 }

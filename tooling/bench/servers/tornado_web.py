@@ -5,20 +5,16 @@ import json
 import signal
 import sys
 
-import tornado.httpserver
-import tornado.ioloop
-import tornado.netutil
-import tornado.web
+from tornado import httpserver, ioloop, netutil, web
 
-SETTINGS = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
 # The same bytes as in program.mjs.
-DOWN_BYTES = SETTINGS.get("downBytes", 0)
+DOWN_BYTES = json.loads(sys.argv[1]).get("downBytes", 0)
 PATTERN = b"All work and no play. "
 BODY = (PATTERN * (DOWN_BYTES // len(PATTERN) + 1))[:DOWN_BYTES] if DOWN_BYTES else b"Hello, world!"
 IDLE_TIMEOUT_S = 75
 
 
-class Hello(tornado.web.RequestHandler):
+class Hello(web.RequestHandler):
     def set_default_headers(self):
         self.set_header("Server", "Landspout")
         self.set_header("Content-Type", "text/plain; charset=utf-8")
@@ -42,10 +38,10 @@ def collect():
     print_line({"heapBytes": 0})
 
 
-loop = tornado.ioloop.IOLoop.current()
-application = tornado.web.Application([("/", Hello)], log_function=lambda handler: None)
-server = tornado.httpserver.HTTPServer(application, idle_connection_timeout=IDLE_TIMEOUT_S)
-sockets = tornado.netutil.bind_sockets(0, "127.0.0.1", backlog=511)
+loop = ioloop.IOLoop.current()
+application = web.Application([("/", Hello)], log_function=lambda handler: None)
+server = httpserver.HTTPServer(application, idle_connection_timeout=IDLE_TIMEOUT_S)
+sockets = netutil.bind_sockets(0, "127.0.0.1", backlog=511)
 server.add_sockets(sockets)
 loop.asyncio_loop.add_signal_handler(signal.SIGUSR2, collect)
 loop.asyncio_loop.add_signal_handler(signal.SIGTERM, loop.stop)

@@ -66,16 +66,9 @@ const SCENES = {
 /** Each server in each scene. */
 const rowsFrom = (scenes, servers) =>
   scenes.flatMap((scene) => {
-    const { downBytes, upBytes } = scene.ask;
-    const isCrowd = scene.measure === 'crowd';
-    return servers
-      .filter(({ id }) => !isCrowd || Object.hasOwn(BESIDE_CROWD, id))
-      .map((one) => ({
-        settings: { downBytes, upBytes },
-        ...scene,
-        ...one,
-        ...(isCrowd && BESIDE_CROWD[one.id]),
-      }));
+    const others = scene.measure === 'crowd' ? BESIDE_CROWD : {};
+    const own = scene.measure === 'crowd' ? servers.filter(({ id }) => id in others) : servers;
+    return own.map((one) => ({ ...scene, ...one, ...others[one.id] }));
   });
 const chooseServers = (ids, servers) => choose('row', ids, servers, ({ id }) => id);
 
@@ -92,14 +85,16 @@ export function helloRows({ rows, ...options }) {
   return rowsFrom(scenes, chooseServers(rows, onNode));
 }
 
-const response = column('response', (row) => row.response);
+const response = column('response', 'response');
 const scenes = (about) => ({
   about,
   columns: [
     ...cost('CPU us/request', 1e3),
-    column('kernel', ({ systemNs }) => systemNs / 1e3, 2),
-    ...[over('floor'), over('node-http'), ...load('requests/s')],
-    column('p99 ms', ({ p99Us }) => p99Us / 1000, 2),
+    column('kernel', 'systemNs', 2, 1e3),
+    over('floor'),
+    over('node-http'),
+    ...load('requests/s'),
+    column('p99 ms', 'p99Us', 2, 1000),
     response,
   ],
 });
@@ -119,7 +114,8 @@ const SMALL = ['hello', 'pipelined', 'head'];
 export const hello = {
   rowsOf: helloRows,
   programs: ['wrk'],
-  ...{ versions, about },
+  versions,
+  about,
   sections: { hello: scenes('GET / for Hello, world! by wrk, not pipelined'), idle: idleSection },
   aims: [
     aim('hello', 'web', over('floor'), { atMost: 2 }),

@@ -15,9 +15,10 @@ const WAKE_UPS = [
   [15_000, FLAT_READY],
 ];
 
-const self = (how, id, backend, program, settings) => ({
-  ...{ how, id, title: id, backend, measure: 'self', settings, program: `loop/programs/${program}.mjs` },
-});
+function self(how, id, backend, name, settings) {
+  const program = `loop/programs/${name}.mjs`;
+  return { how, id, title: id, backend, measure: 'self', program, settings };
+}
 
 const SECTIONS = {
   callbacks: ({ backend, warmupMs, measureMs }) =>
@@ -89,10 +90,12 @@ and every thousand of them wait for the next turn`,
       about: `All are added, every other one is cancelled (they had 2 to 6 s), the rest fires (after 0.5 to 1 s); the first column
 is one timer of that mix, add + cancel / 2 + fire / 2`,
       columns: [
-        ...[...cost('CPU ns/timer', 1, 1), over('setTimeout'), column('add ns', ({ addNs }) => addNs)],
-        column('cancel ns', ({ cancelNs }) => cancelNs),
-        column('fire ns', ({ fireNs }) => fireNs),
-        column('heap B/timer', ({ heapBytes }) => heapBytes),
+        ...cost('CPU ns/timer', 1, 1),
+        over('setTimeout'),
+        column('add ns', 'addNs'),
+        column('cancel ns', 'cancelNs'),
+        column('fire ns', 'fireNs'),
+        column('heap B/timer', 'heapBytes'),
       ],
     },
     'wake-ups': {
@@ -100,8 +103,10 @@ is one timer of that mix, add + cancel / 2 + fire / 2`,
 one wake-up`,
       joined: true,
       columns: [
-        ...[...cost('CPU ns/event', 1, 1), over('floor'), overBase('x fewest registered')],
-        column('events/wake-up', ({ eventsPerWakeUp }) => eventsPerWakeUp),
+        ...cost('CPU ns/event', 1, 1),
+        over('floor'),
+        overBase('x fewest registered'),
+        column('events/wake-up', 'eventsPerWakeUp'),
       ],
     },
   },

@@ -2,33 +2,28 @@ import { wholeNumber } from '../options.mjs';
 import { aim, column } from '../report.mjs';
 
 const BACKENDS = ['native', 'portable'];
-const p99 = column('p99 ms', ({ p99Ms }) => p99Ms, 2);
+const p99 = column('p99 ms', 'p99Ms', 2);
+const [p50, max] = [column('p50 ms', 'p50Ms', 2), column('max ms', 'maxMs', 2)];
 
 export const writers = {
   rowsOf: ({ writers = [1, 32, 500] }) =>
     writers.flatMap((text) => {
       const count = wholeNumber('writers', text);
       const scene = { section: 'writers', how: `${count} writers`, measure: 'writers', writers: count };
-      const program = 'servers/writers-web.mjs';
+      const program = { program: 'servers/landspout-web.mjs', settings: { streams: true } };
       return BACKENDS.map((backend) => ({
         ...scene,
+        ...program,
         id: backend,
         title: `web, ${backend}`,
         backend,
-        program,
       }));
     }),
   about: 'a request every 5 ms on another connection, while handlers stream without end',
   sections: {
     writers: {
       about: 'How long the other requests wait',
-      columns: [
-        column('requests', ({ requests }) => requests),
-        column('p50 ms', ({ p50Ms }) => p50Ms, 2),
-        p99,
-        column('max ms', ({ maxMs }) => maxMs, 2),
-        column('MB/s', ({ bytesPerSecond }) => bytesPerSecond / 1e6),
-      ],
+      columns: [column('requests', 'requests'), p50, p99, max, column('MB/s', 'bytesPerSecond', 0, 1e6)],
     },
   },
   aims: [

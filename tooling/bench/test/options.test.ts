@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseOptions, usage } from '../options.mjs';
 import { helloRows, httpRows } from '../tables/http.mjs';
-import { loop } from '../tables/loop.mjs';
 import { streamRows } from '../tables/stream.mjs';
 
 const options = (command: string) => ({ ...parseOptions(command, []), files: 20_000 });
@@ -25,19 +24,6 @@ describe('parseOptions', () => {
 });
 
 describe('the tables', () => {
-  it('have every program in every scene', () => {
-    const rows = [
-      ...[...helloRows(options('hello')), ...httpRows(options('http'))],
-      ...[...streamRows(options('stream')), ...loop.rowsOf({ ...options('loop') })],
-    ];
-    const scenes = new Map<string, number>();
-    for (const { section, how, load } of rows) {
-      const scene = `${load?.kind === 'wrk' ? 'wrk ' : ''}${section}, ${how}`;
-      scenes.set(scene, (scenes.get(scene) ?? 0) + 1);
-    }
-    expect(Object.fromEntries(scenes)).toMatchSnapshot();
-  });
-
   it('open no more connections than descriptors allow', () => {
     const rows = httpRows({ ...options('http'), only: ['flat', 'idle'], rows: ['floor'], files: 4096 });
     expect(rows.map(({ idle }: { idle: number }) => idle)).toEqual([3896, 0, 3832]);

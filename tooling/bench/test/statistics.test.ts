@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { selfTimes, sumByGroup } from '../profile.mjs';
-import { aim, cheaperThan, column, formatTable, judge, over } from '../report.mjs';
+import { aim, cheaperThan, column, judge, over } from '../report.mjs';
 import { interval, median, summarize } from '../statistics.mjs';
 
 describe('summarize', () => {
@@ -56,46 +55,5 @@ describe('judge', () => {
       ['another scene'],
     );
     expect(judge([missing, elsewhere], rows)).toEqual([]);
-  });
-});
-
-describe('formatTable', () => {
-  it('aligns numbers to the right and names to the left', () => {
-    const table = formatTable(['', 'n', 'note'], [['a', '10', 'x'], ['bcd', '9', 'y']]); // biome-ignore format: rows
-    expect(table).toBe(['      n  note', '---  --  ----', 'a    10  x', 'bcd   9  y'].join('\n'));
-  });
-});
-
-describe('selfTimes', () => {
-  const frame = (functionName: string, url: string) => ({
-    functionName,
-    url,
-    lineNumber: 4,
-    columnNumber: 2,
-  });
-  const nodes = [
-    { id: 1, callFrame: frame('(idle)', '') },
-    { id: 2, callFrame: frame('parse', 'file:///repo/packages/http1/dist/gone.js') },
-    { id: 3, callFrame: frame('parse', 'file:///repo/packages/http1/dist/gone.js') },
-    { id: 4, callFrame: frame('onread', 'node:internal/streams') },
-    { id: 5, callFrame: frame('send', 'file:///repo/node_modules/.pnpm/x@1/node_modules/@scope/x/y.js') },
-  ];
-  const timeDeltas = [100, 100, 100, 100, 100, 100];
-  const profile = { startTime: 1_000, nodes, samples: [1, 2, 3, 4, 5, 1], timeDeltas };
-
-  it('adds up one function however it was called, by package and by what is of node', () => {
-    const all = selfTimes(profile, { fromUs: 0, toUs: 9_000 });
-    const where = 'packages/http1/dist/gone.js:5';
-    expect(all[0]).toEqual({ group: 'packages/http1', name: 'parse', where, us: 200 });
-    expect(sumByGroup(all).map(([group]) => group)).toEqual([
-      'packages/http1',
-      '(idle)',
-      'node itself',
-      '@scope/x',
-    ]);
-  });
-
-  it('leaves out what lies outside of the window', () => {
-    expect(selfTimes(profile, { fromUs: 1_350, toUs: 1_450 }).map(({ name }) => name)).toEqual(['onread']);
   });
 });

@@ -3,20 +3,18 @@ import { open } from 'node:fs/promises';
 import { IOLoop } from '@landspout/ioloop';
 import { TCPServer } from '@landspout/iostream';
 import { LISTEN, ready, settings } from '../../program.mjs';
-import { LineCounter } from './line-counter.mjs';
+import { lineCounter } from './line-counter.mjs';
 
 const { backend } = IOLoop.current();
 
 const WAYS = {
   async readUntil(stream) {
-    const counter = new LineCounter({ withEnd: true });
-    void counter.report(backend);
-    for (;;) counter.see(await stream.readUntil('\n'));
+    const see = lineCounter(backend, { withEnd: true });
+    for (;;) see(await stream.readUntil('\n'));
   },
   async lines(stream) {
-    const counter = new LineCounter({ withEnd: false });
-    void counter.report(backend);
-    for await (const line of stream.lines()) counter.see(line);
+    const see = lineCounter(backend, { withEnd: false });
+    for await (const line of stream.lines()) see(line);
   },
   async sendFile(stream) {
     const file = await open(settings.file);

@@ -1,35 +1,28 @@
 import { measure, report, settings } from '../../program.mjs';
 
-/** Digits of the number that each line begins with. */
-const DIGITS = 10;
-
-/** Counts the lines of one connection, and makes sure that none is missing, doubled or torn. */
-export class LineCounter {
-  #length;
-  #count = 0;
-  #last;
-
-  /** @param {{ withEnd: boolean }} options - whether the lines come with their LF. */
-  constructor({ withEnd }) {
-    this.#length = settings.lineBytes - (withEnd ? 0 : 1);
-  }
-
-  /** @param {string | Buffer} line */
-  see(line) {
-    if (line.length !== this.#length) fail(`a line of ${line.length} characters, not ${this.#length}`);
-    this.#count += 1;
-    this.#last = line;
-  }
-
-  /** Measures while the lines come, prints the result and ends the process. */
-  async report(backend) {
-    const measured = await measure(() => this.#count);
-    const number = Number(this.#last?.toString().slice(0, DIGITS));
-    if (number !== this.#count - 1) fail(`line ${number} where ${this.#count} lines came`);
+/**
+ * Counts the lines of one connection, and ends the process if one is missing, doubled or torn, or with the result.
+ *
+ * @param {string} backend @param {{ withEnd: boolean }} options - whether the lines come with their LF.
+ * @returns {(line: string | Buffer) => void} what sees each line.
+ */
+export function lineCounter(backend, { withEnd }) {
+  const length = settings.lineBytes - (withEnd ? 0 : 1);
+  let count = 0;
+  let last = '';
+  void measure(() => count).then((measured) => {
+    const number = Number(last.toString().slice(0, 10)); // Each line begins with its number in ten digits.
+    if (number !== count - 1) fail(`line ${number} where ${count} lines came`);
     report({ backend, ...measured });
-  }
+  });
+  return (line) => {
+    if (line.length !== length) fail(`a line of ${line.length} characters, not ${length}`);
+    count += 1;
+    last = line;
+  };
 }
 
+/** Ends the process: what reads the stream might catch an error and go on. */
 function fail(message) {
   console.error(message);
   process.exit(1);

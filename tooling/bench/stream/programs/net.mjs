@@ -3,25 +3,20 @@ import { createReadStream } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { LISTEN, ready, settings } from '../../program.mjs';
-import { LineCounter } from './line-counter.mjs';
+import { lineCounter } from './line-counter.mjs';
 
+const linesOf = (input) => createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
 const WAYS = {
   write: (socket) => socket.on('data', (chunk) => socket.write(chunk)),
   pipe: (socket) => socket.pipe(socket),
-  line: (socket) => linesOf(socket, (lines, counter) => lines.on('line', (line) => counter.see(line))),
-  forAwait: (socket) =>
-    linesOf(socket, async (lines, counter) => {
-      for await (const line of lines) counter.see(line);
-    }),
+  line: (socket) => linesOf(socket).on('line', lineCounter('node', { withEnd: false })),
+  async forAwait(socket) {
+    const see = lineCounter('node', { withEnd: false });
+    for await (const line of linesOf(socket)) see(line);
+  },
   sendFile: (socket) => createReadStream(settings.file).pipe(socket),
 };
 const serve = WAYS[settings.way];
-
-function linesOf(socket, read) {
-  const counter = new LineCounter({ withEnd: false });
-  void counter.report('node');
-  read(createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY }), counter);
-}
 
 function ignore() {} // A client may reset its connection.
 

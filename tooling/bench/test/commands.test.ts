@@ -1,0 +1,32 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const [RUN, HERE] = ['../run.mjs', '../../..'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+
+describe('bench', () => {
+  // Each needs a C compiler, and some of them wrk: without these they must say so.
+  it.each([
+    ['hello --rounds 1 --seconds 1 --warmup 0 --idle 0 --rows floor,node-http', 'x floor'],
+    ['loop --rounds 1 --timers 100 --only timers', 'setTimeout'],
+    ['stream --rounds 1 --measure-ms 50 --warmup-ms 20 --file-mib 1 --only send-file', 'CPU us/MiB'],
+    [
+      'http --rounds 1 --measure-ms 50 --warmup-ms 20 --many 2 --only hello --rows floor,node-http',
+      'x floor',
+    ],
+    ['writers --writers 1 --seconds 1', 'max ms'],
+    [
+      `against ${HERE} --rounds 2 --measure-ms 50 --warmup-ms 20 --only readBytes|+|write,|native,|64|B`,
+      'here over there',
+    ],
+    ['profile node-http --seconds 1 --warmup 0 --scene 16|at|once', 'us/request'],
+  ])('%s', { timeout: 120_000 }, (line, text) => {
+    const args = line.split(' ').map((word) => word.replaceAll('|', ' '));
+    const { LANDSPOUT_BACKEND: _ours, ...env } = process.env;
+    const { stdout, stderr } = spawnSync(process.execPath, [RUN ?? '', ...args, '--no-build'], {
+      env,
+      encoding: 'utf8',
+    });
+    if (!stderr.includes('bench: not found: ')) expect(stdout + stderr).toContain(text);
+  });
+});
