@@ -35,9 +35,12 @@ export const cheaperThan = (id, head = `x cheaper than ${id}`) => ({
   withFloor: true,
 });
 
-/** How many times the CPU of the same program in the scene `base`. */
-export const overBase = (head) =>
-  column(head, (row, rows) => ratio(row, peerOf(rows, { ...row, how: row.base }, row.id)), 2);
+/** How many times the CPU of the same program in the scene `base`; nothing for that scene itself. */
+export const overBase = (head) => {
+  const baseOf = ({ section, how, base, id }, rows) =>
+    how === base ? undefined : peerOf(rows, { section, how: base }, id);
+  return column(head, (row, rows) => ratio(row, baseOf(row, rows)), 2);
+};
 
 function peerOf(rows, { section, how }, id) {
   return rows.find((other) => other.section === section && other.how === how && other.id === id);
