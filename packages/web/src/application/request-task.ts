@@ -1,5 +1,5 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
-import { isCancellation } from '@landspout/ioloop';
+import { type ClockTimer, isCancellation } from '@landspout/ioloop';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { Cookies } from '../cookies/cookies.ts';
 import { requiresXsrfToken } from '../cookies/xsrf.ts';
@@ -53,6 +53,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   /** Middleware runs, so that the end of the response is not yet the end of the request. */
   #inPassage = false;
   #isFinished = false;
+  #timer: ClockTimer | undefined = undefined;
   /** Resolves the promise of {@link enterHandler}. */
   #leaveHandler: (() => void) | undefined = undefined;
   /** Resolves the promise of {@link headersReceived}, which holds back the body. */
@@ -367,6 +368,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   /** Waits for a step, and then completes the response if `finishes` is given. Never rejects. */
   async #settle(step: PromiseLike<unknown>, finishes?: AnyHandler): Promise<void> {
     this.#waiting = true;
+    this.#limitTime();
     try {
       await step;
       if (finishes !== undefined && !this.response.ended) this.#watch(finishes.finish());
@@ -380,6 +382,24 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     this.#leaveIfDone();
   }
 
+  /** Starts the time of a handler that waits, if its route limits it. */
+  #limitTime(): void {
+    const { handlerTimeoutMs = 0 } = this.#match.rule.options;
+    if (handlerTimeoutMs === 0 || this.#timer !== undefined || this.response.ended) return;
+    this.#timer = this.application.clock.setTimeout(
+      () => this.#timePassed(handlerTimeoutMs),
+      handlerTimeoutMs,
+    );
+  }
+
+  #timePassed(limitMs: number): void {
+    if (this.response.ended || this.response.gone !== undefined) return;
+    const reason = new HTTPError(503, `the handler did not respond within ${limitMs} ms`);
+    this.failed(reason);
+    // What the handler still waits for is cancelled; what it throws because of that is not an error of its own.
+    this.request.connectionClosed(reason);
+  }
+
   #notAllowed(handler: AnyHandler): HTTPError {
     const headers = { Allow: allowedMethods(handler, this.#match.rule.handlerClass.supportedMethods) };
     return new HTTPError(405, undefined, { headers });
@@ -389,6 +409,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #finished(): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
+    this.#timer?.cancel();
     const { logger } = this.application;
     try {
       this.#watchHook(this.application.logRequest(this), 'logFunction threw or rejected');

@@ -13,6 +13,11 @@ export interface RouteGroupOptions {
   readonly maxBodyBytes?: number;
   /** Most milliseconds for a request body to arrive; 0 is no limit. Default: that of the server. */
   readonly bodyTimeoutMs?: number;
+  /**
+   * Most milliseconds that a handler may take, from its first step that waits. Then the response is a 503, or cut off if
+   * its headers are sent, and `this.signal` is aborted. 0 is no limit. Default: 0.
+   */
+  readonly handlerTimeoutMs?: number;
 }
 
 export interface RouteOptions extends RouteGroupOptions {

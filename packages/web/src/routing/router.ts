@@ -1,6 +1,6 @@
 // Patterns, routes, and which route matches a path. Does not know requests or when a handler is called.
 
-import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
+import { MAX_DELAY_MS, type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
 import type { HandlerClass, Middleware } from '../handler/lifecycle.ts';
 import { badRoute, compilePattern, extendPrefix, NO_PREFIX, type PatternPrefix } from './pattern.ts';
@@ -12,6 +12,7 @@ const GROUP_OPTIONS: OptionNames<RouteGroupOptions> = {
   middleware: true,
   maxBodyBytes: true,
   bodyTimeoutMs: true,
+  handlerTimeoutMs: true,
 };
 const ROUTE_OPTIONS: OptionNames<RouteOptions> = { ...GROUP_OPTIONS, name: true };
 
@@ -104,13 +105,17 @@ function requireOptions<Options extends RouteOptions>(
   return options as Options;
 }
 
-function optionProblem({ name, middleware, maxBodyBytes, bodyTimeoutMs }: RouteOptions): string | undefined {
+function optionProblem(options: RouteOptions): string | undefined {
+  const { name, middleware, maxBodyBytes } = options;
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     return `the name must be a string that is not empty, got ${shownValue(name)}`;
   if (maxBodyBytes !== undefined && !isCount(maxBodyBytes))
     return `maxBodyBytes must be a whole number of bytes, got ${shownValue(maxBodyBytes)}`;
-  if (bodyTimeoutMs !== undefined && !(bodyTimeoutMs >= 0 && bodyTimeoutMs <= 2_147_483_647))
-    return `bodyTimeoutMs must be a number from 0 to 2147483647, got ${shownValue(bodyTimeoutMs)}`;
+  for (const timeout of ['bodyTimeoutMs', 'handlerTimeoutMs'] as const) {
+    const value = options[timeout];
+    if (value !== undefined && !(value >= 0 && value <= MAX_DELAY_MS))
+      return `${timeout} must be a number from 0 to ${MAX_DELAY_MS}, got ${shownValue(value)}`;
+  }
   return middlewareProblem(middleware);
 }
 

@@ -1,3 +1,4 @@
+import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import {
   Application,
@@ -8,7 +9,7 @@ import {
   route,
 } from '../../src/index.ts';
 import { ask, bodyOf, RawClient, statusOf } from '../fixtures/raw-client.ts';
-import { withApp } from '../fixtures/running-application.ts';
+import { signalled, withApp } from '../fixtures/running-application.ts';
 
 const userPath = '/user/:id';
 
@@ -121,6 +122,40 @@ describe('options of a route', () => {
         expect(app.reverseUrl('small')).toBe('/small');
       },
     ));
+
+  it('limit the time of a handler: 503, and its signal is aborted', async () => {
+    const clock = new VirtualClock();
+    const entered = signalled();
+    const aborted = signalled<unknown>();
+    class Slow extends RequestHandler {
+      override async get(): Promise<void> {
+        if (this.getArgument('flush', '') !== '') await this.flush();
+        entered.resolve();
+        await new Promise((_, reject) => {
+          this.signal.addEventListener('abort', () => {
+            aborted.resolve(this.signal.reason);
+            reject(this.signal.reason);
+          });
+        });
+      }
+    }
+    await withApp(
+      [['/', Slow, {}, { handlerTimeoutMs: 1_000 }]],
+      async ({ port, log }) => {
+        const answer = ask(port, '/');
+        await entered.promise;
+        await clock.advance(999);
+        await clock.advance(1);
+        expect(statusOf(await answer)).toBe(503);
+        expect(await aborted.promise).toMatchObject({ status: 503 });
+        expect(log.records.map(({ level, message }) => [level, message])).toEqual([
+          ['warn', expect.stringContaining('the handler did not respond within 1000 ms')],
+          ['debug', expect.anything()],
+        ]);
+      },
+      { clock },
+    );
+  });
 
   it('that are unknown or invalid are refused by name', () => {
     const make =
