@@ -22,5 +22,6 @@ export default library([
   'src/httpserver.ts',
   'src/httpclient.ts',
   'src/web.ts',
+  'src/web/testing.ts',
   'src/websocket.ts',
 ]);

@@ -67,7 +67,7 @@ export const ROOMS = {
   httpserver: { order: ['stopping', 'forwarded', 'monitor', 'decompression', '.'], knownCycles: [] },
   httpclient: { order: ['request', 'response', '.', 'pool', 'fetch'], knownCycles: [] },
   web: {
-    order: ['.', 'request', 'cookies', 'response', 'handler', 'routing', 'static', 'application'],
+    order: ['.', 'request', 'cookies', 'response', 'handler', 'routing', 'static', 'application', 'testing'],
     // A handler has its application, of that class, and the application finds and makes handlers.
     knownCycles: [
       [
