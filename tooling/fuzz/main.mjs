@@ -1,5 +1,5 @@
-// `pnpm fuzz http1` looks for inputs that break a property of the codec, and `pnpm fuzz node-parser` for those that Node's
-// parser reads otherwise. See README.md.
+// `pnpm fuzz http1` and `pnpm fuzz multipart` look for inputs that break a property of a codec, and `pnpm fuzz
+// node-parser` for those that Node's parser reads otherwise. See README.md.
 import { Buffer } from 'node:buffer';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { MAX_INPUT_BYTES } from './mutate.mjs';
 import { TARGETS } from './targets.mjs';
 
 const USAGE =
-  'usage: pnpm fuzz http1 [--minutes 1] [--seed 1] [--save]\n       pnpm fuzz node-parser [--minutes 1] [--seed 1]';
+  'usage: pnpm fuzz http1|multipart [--minutes 1] [--seed 1] [--save]\n       pnpm fuzz node-parser [--minutes 1] [--seed 1]';
 /** An input that is not through after this time hangs. */
 const HANG_MS = 10_000;
 /** Findings after which a run is given up: they are likely one fault. */

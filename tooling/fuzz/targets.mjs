@@ -65,6 +65,43 @@ const HTTP1_WORDS = [
   '65536',
 ];
 
+const MULTIPART_WORDS = [
+  '\r\n',
+  '\r\n\r\n',
+  '\r',
+  '\n',
+  '\0',
+  '\x7f',
+  '\xff',
+  '\xc3\xa9',
+  ' ',
+  '\t',
+  '-',
+  '--',
+  ':',
+  ';',
+  '=',
+  '"',
+  '\\',
+  '\\"',
+  '%22',
+  '%0D%0A',
+  '--b',
+  '\r\n--b',
+  '\r\n--b\r\n',
+  '\r\n--b--',
+  'Content-Disposition: form-data; name=a\r\n\r\n',
+  'Content-Disposition: form-data; name="a"; filename="b"\r\n',
+  '; name="a"',
+  '; filename=""',
+  "; filename*=UTF-8''a%e2%82%ac",
+  "; filename*=utf-8'en'%",
+  '; name*=',
+  'Content-Type: text/plain\r\n',
+  'Content-Transfer-Encoding: binary\r\n',
+  'Content-Transfer-Encoding: base64\r\n',
+];
+
 /** @type {ReadonlyMap<string, Target>} */
 export const TARGETS = new Map([
   [
@@ -76,6 +113,17 @@ export const TARGETS = new Map([
       saves: true,
       headerBytes: 3,
       words: HTTP1_WORDS,
+    },
+  ],
+  [
+    'multipart',
+    {
+      module: 'packages/http1/testdata/multipart-target.ts',
+      covered: 'packages/http1/src/protocol/multipart/',
+      corpus: 'packages/http1/testdata/multipart-corpus.txt',
+      saves: true,
+      headerBytes: 3,
+      words: MULTIPART_WORDS,
     },
   ],
   [

@@ -55,6 +55,7 @@ export const ROOMS = {
       'protocol/targets',
       'protocol/decoding',
       'protocol/encoding',
+      'protocol/multipart',
       'protocol',
       '.',
       'content-coding',

@@ -102,7 +102,8 @@ class EventLog {
           this.lines.push(trimmedEnd(onHead(event)));
           if (this.#showsFields) this.#fields(decoder.head.headers);
         }
-        if (event === DATA) this.#data(decoder.data.toString('latin1', decoder.dataStart, decoder.dataEnd));
+        if (event === DATA)
+          logData(this.lines, decoder.data.toString('latin1', decoder.dataStart, decoder.dataEnd));
         if (event === END) {
           const trailers = decoder.trailers?.getAll().map(([name, value]) => `${name}=${value}`);
           this.lines.push(trailers === undefined ? 'end' : `end ${trailers.join('|')}`);
@@ -122,13 +123,14 @@ class EventLog {
   #fields(headers: HTTPHeaders): void {
     for (const [name, value] of headers.getAll()) this.lines.push(trimmedEnd(`field ${name}: ${value}`));
   }
+}
 
-  #data(bytes: string): void {
-    const text = bytes.replaceAll(/[^\x20-\x5b\x5d-\x7e\x80-\xff]/g, escaped);
-    const last = this.lines.length - 1;
-    if (this.lines[last]?.startsWith('data ')) this.lines[last] += text;
-    else this.lines.push(`data ${text}`);
-  }
+/** Writes down latin1 text of a body, with that of the line before if it is data too. */
+export function logData(lines: string[], bytes: string): void {
+  const text = bytes.replaceAll(/[^\x20-\x5b\x5d-\x7e\x80-\xff]/g, escaped);
+  const last = lines.length - 1;
+  if (lines[last]?.startsWith('data ')) lines[last] += text;
+  else lines.push(`data ${text}`);
 }
 
 /** Line ends and controls as the wire blocks of the vectors write them. */

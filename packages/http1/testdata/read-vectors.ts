@@ -21,6 +21,7 @@ export const VECTOR_FILES = {
     'refused-bodies.md',
   ],
   responses: ['responses.md', 'response-bodies.md', 'refused-responses.md'],
+  multipart: ['multipart.md', 'refused-multipart.md'],
 } as const;
 
 /**

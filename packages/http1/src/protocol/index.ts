@@ -53,6 +53,21 @@ export { type HostAndPort, hostName, splitHostAndPort } from './grammar/host.ts'
 export { formatHttpDate, HttpDateCache, parseHttpDate } from './grammar/http-date.ts';
 export { DEFAULT_LIMITS, type Http1Limits, LIMIT_NAMES, resolveLimits } from './grammar/limits.ts';
 export { formDecode, percentDecode } from './grammar/percent-decoding.ts';
+// The parts of a form with files.
+export { isMultipartForm, multipartBoundary } from './multipart/boundary.ts';
+export {
+  MULTIPART_VIOLATIONS,
+  type MultipartErrorCode,
+  MultipartProtocolError,
+} from './multipart/errors.ts';
+export {
+  DEFAULT_MULTIPART_LIMITS,
+  MULTIPART_LIMIT_NAMES,
+  type MultipartLimits,
+  resolveMultipartLimits,
+} from './multipart/limits.ts';
+export { MultipartDecoder, type MultipartEvent, PART_END } from './multipart/multipart-decoder.ts';
+export type { MultipartPart } from './multipart/part-head.ts';
 // What a request is for, and what it asks with.
 export { type AbsoluteUrl, type DefaultPorts, parseAbsoluteUrl } from './targets/absolute-url.ts';
 export { parseFormBody } from './targets/form-body.ts';

@@ -28,6 +28,7 @@ export const CR = 0x0d;
 export const SP = 0x20;
 const HASH = 0x23;
 export const COMMA = 0x2c;
+export const HYPHEN = 0x2d;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
 
