@@ -52,8 +52,14 @@ export type { Middleware, MiddlewareContext, RequestState } from './handler/life
 // Requests.
 
 export type { ArgumentOptions } from './request/arguments.ts';
+export { safeFileName, UploadedFile } from './request/files.ts';
 export { HTTPServerRequest } from './request/http-server-request.ts';
+export { type MultipartForm, parseMultipart } from './request/multipart-form.ts';
+export { MultipartReader, type MultipartReaderOptions } from './request/multipart-reader.ts';
+export { FileSink, type PartSink, type SaveOptions, saveTo } from './request/part-sink.ts';
 export type { FieldIssue, Schema, SchemaOutput } from './request/schema.ts';
+export { type StreamedForm, StreamedPart } from './request/streamed-part.ts';
+export { type UnparsedBodyOptions, unparsedBodyHint } from './request/unparsed-body.ts';
 export { type Arguments, MAX_FIELDS } from './request/url-encoding.ts';
 
 // Responses.
@@ -125,5 +131,6 @@ export {
 // From the packages below, so that this one is enough to serve a web application.
 
 export { HTTPHeaders } from '@landspout/http1';
+export type { MultipartLimits } from '@landspout/http1/protocol';
 export { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
 export { IOLoop, type Logger } from '@landspout/ioloop';

@@ -1,5 +1,5 @@
 import { DEFAULT_QUERY_LIMITS, type QueryArguments, QueryProtocolError } from '@landspout/http1';
-import { percentDecode as decode } from '@landspout/http1/protocol';
+import { percentDecode as decode, type MultipartProtocolError } from '@landspout/http1/protocol';
 import { HTTPError } from '../errors.ts';
 
 /** Names with all their values, in order. A Map, so that no name reaches a prototype. */
@@ -33,6 +33,6 @@ export function percentEncodePath(text: string): string {
 }
 
 /** Makes the error that a handler throws if a path, query or form is invalid. */
-export function refusalOf(error: QueryProtocolError): HTTPError {
+export function refusalOf(error: QueryProtocolError | MultipartProtocolError): HTTPError {
   return new HTTPError(error.status, error.message, { cause: error });
 }

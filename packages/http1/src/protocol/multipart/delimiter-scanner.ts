@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { ReceiveBuffer } from '../decoding/receive-buffer.ts';
-import { CR } from '../grammar/bytes.ts';
+import { CR, HYPHEN, LF } from '../grammar/bytes.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -9,15 +9,18 @@ export const MORE = 0;
 export const BYTES = 1;
 export const FOUND = 2;
 
+/** What every delimiter starts with. */
+const DELIMITER_START = Buffer.from('\r\n--');
+
 /** Bytes that are compared one by one before a native search is worth its call. */
 const NEAR_BYTES = 32;
 
 /**
  * Finds the delimiter CRLF `--` boundary in a stream of bytes, and keeps none of them.
  *
- * A boundary contains no CR. So after a mismatch, the next match can only start at a CR that follows: no byte is compared
- * more than twice, even if the content consists of beginnings of the delimiter. Bytes of an earlier segment that turned
- * out to be content are copied from the delimiter, to which they are equal.
+ * A boundary contains no CR. So after a mismatch, the next match can only start at a CR that follows: each byte is
+ * compared a few times at most, even if the content consists of beginnings of the delimiter. Bytes of an earlier segment
+ * that turned out to be content are copied from the delimiter, to which they are equal.
  */
 export class DelimiterScanner {
   /** After BYTES: the buffer with content, from {@link dataStart} to {@link dataEnd}. */
@@ -93,9 +96,8 @@ export class DelimiterScanner {
 
   #search(input: ReceiveBuffer): typeof MORE | typeof BYTES | typeof FOUND {
     const { bytes, pos: start, end } = input;
-    // A native search must not look beyond the end: a caller may pass a long buffer in short pieces.
     const readable = end === bytes.length ? bytes : bytes.subarray(0, end);
-    let at = nextCr(readable, start, end);
+    let at = nextStart(readable, start, end);
     while (at < end) {
       const length = this.#matchLength(bytes, at, end, 0);
       if (length === this.#delimiter.length) {
@@ -107,7 +109,7 @@ export class DelimiterScanner {
         this.#matched = length;
         break;
       }
-      at = nextCr(readable, at + length, end);
+      at = nextStart(readable, at + length, end);
     }
     input.pos = this.#matched > 0 ? end : at;
     if (at === start) return MORE;
@@ -130,11 +132,31 @@ export class DelimiterScanner {
   }
 }
 
-/** Returns the position of the next CR, or `end`. */
-function nextCr(bytes: Buffer, start: number, end: number): number {
+/**
+ * Returns the position of the next CRLF `--`, or of a beginning of it at the end of the input, or `end`.
+ *
+ * @param readable - the input up to `end`: a native search must not look beyond, as a caller may pass a long buffer in
+ *   short pieces.
+ */
+function nextStart(readable: Buffer, start: number, end: number): number {
+  // After bytes that resemble a delimiter, more of them are likely: a native call for each would be slow.
   const near = Math.min(end, start + NEAR_BYTES);
-  for (let at = start; at < near; at += 1) if (bytes[at] === CR) return at;
-  if (near === end) return end;
-  const found = bytes.indexOf(CR, near);
-  return found === -1 ? end : found;
+  for (let at = start; at < near; at += 1) {
+    if (readable[at] === CR && isStart(readable, at, end)) return at;
+  }
+  const found = near === end ? -1 : readable.indexOf(DELIMITER_START, near);
+  if (found !== -1) return found;
+  for (let at = Math.max(near, end - 3); at < end; at += 1) {
+    if (readable[at] === CR && isStart(readable, at, end)) return at;
+  }
+  return end;
+}
+
+/** Whether the CR at `at` starts CRLF `--`, as far as the input goes. */
+function isStart(bytes: Buffer, at: number, end: number): boolean {
+  return (
+    (at + 1 >= end || bytes[at + 1] === LF) &&
+    (at + 2 >= end || bytes[at + 2] === HYPHEN) &&
+    (at + 3 >= end || bytes[at + 3] === HYPHEN)
+  );
 }
