@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
-import Busboy from '@fastify/busboy';
+import { Busboy } from '@fastify/busboy';
 import { describe, expect, it } from 'vitest';
 import { DATA, END, HEAD, PART_END } from '../../src/protocol/index.ts';
 import { multipartBoundary } from '../../src/protocol/multipart/boundary.ts';

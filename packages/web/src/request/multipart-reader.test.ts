@@ -136,12 +136,20 @@ describe('MultipartReader', () => {
     expect(sink.events).toEqual(['abort left']);
   });
 
-  it('stops if a sink aborts the reader that calls it', async () => {
-    const sink = new RecordingSink();
+  it('stops if a sink aborts the reader that calls it, even from its own abort', async () => {
+    const aborts: string[] = [];
     const reader: MultipartReader = readerWith({
-      onPart: () => ({ ...sink, write: () => void reader.abort(new Error('enough')) }),
+      onPart: () => ({
+        write: () => void reader.abort(new Error('enough')),
+        abort(reason) {
+          aborts.push((reason as Error).message);
+          void reader.abort(new Error('again'));
+        },
+      }),
     });
-    await expect(reader.write(Buffer.from(`${FILE}${FILE}`))).rejects.toThrow('enough');
+    const writing = Promise.resolve(reader.write(Buffer.from(`${FILE}${FILE}`)));
+    await expect(writing).rejects.toThrow('enough');
+    expect(aborts).toEqual(['enough']);
   });
 
   it('fails with what onPart, write or close throws or rejects with', async () => {

@@ -247,12 +247,15 @@ export class MultipartReader {
       return;
     }
     webChecks.withMethods('onPart', 'a sink with a write method, or undefined,', sink, 'write');
+    if (this.#state.kind === 'failed') {
+      // The form was given up while `onPart` was pending.
+      void abortSink(sink, this.#state.error);
+      return;
+    }
     part.goesTo(sink);
     this.#sink = sink;
     this.#sinks.push(sink);
-    // The form was given up while `onPart` was pending.
-    if (this.#state.kind === 'failed') void abortSink(sink, this.#state.error);
-    else addTo(this.#files, part.fieldName, part);
+    addTo(this.#files, part.fieldName, part);
   }
 
   #deliver(): unknown {
@@ -283,13 +286,19 @@ export class MultipartReader {
   #fail(error: unknown): State & { readonly kind: 'failed' } {
     if (this.#state.kind === 'failed') return this.#state;
     const reason = httpErrorOf(error);
-    const undone = Promise.all(this.#sinks.map((sink) => abortSink(sink, reason))).then(() => {});
+    const undone = this.#abortSinks(reason);
     const state = { kind: 'failed', error: reason, undone } as const;
     this.#state = state;
     this.#forgetSignal();
     this.#pieces = [];
     this.#interrupt?.(reason);
     return state;
+  }
+
+  async #abortSinks(reason: unknown): Promise<void> {
+    // Later than the change of state: a sink may call `abort` of the reader.
+    await Promise.resolve();
+    await Promise.all(this.#sinks.map((sink) => abortSink(sink, reason)));
   }
 
   async #undone({ error, undone }: State & { readonly kind: 'failed' }): Promise<unknown> {
