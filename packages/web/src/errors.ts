@@ -120,8 +120,12 @@ export class MissingArgumentError extends HTTPError {
   /** The name of the argument. */
   readonly argument: string;
 
-  constructor(argument: string) {
-    super(400, `missing argument ${JSON.stringify(argument)}`, {}, 'ERR_WEB_MISSING_ARGUMENT');
+  /** @param hint - why the request has no arguments at all, if that is known. */
+  constructor(argument: string, hint?: string) {
+    const detail = `The argument ${JSON.stringify(argument)} is missing${hint === undefined ? '' : `: ${hint}`}.`;
+    const options = { detail };
+    const logMessage = `missing argument ${JSON.stringify(argument)}${hint === undefined ? '' : `: ${hint}`}`;
+    super(400, logMessage, options, 'ERR_WEB_MISSING_ARGUMENT');
     this.argument = argument;
   }
 }

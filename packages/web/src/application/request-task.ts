@@ -327,6 +327,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (method !== 'GET' && !rule.handlerClass.supportedMethods.includes(method))
       throw this.#notAllowed(handler);
     if (values.length > 0) this.pathArgs = values.map(decodeValue);
+    // A form that is malformed is refused before any code of the handler trusts it.
+    if (this.request.body.length > 0) void this.request.bodyArguments;
     if (this.application.settings.xsrfCookies === true && requiresXsrfToken(method))
       handler.checkXsrfCookie();
     return handler.prepare();

@@ -19,9 +19,11 @@ import {
   type SingleRest,
   withoutControls,
 } from '../request/arguments.ts';
+import type { UploadedFile } from '../request/files.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
 import { objectOf, parseWith, parseWithAsync, type Schema, type SchemaOutput } from '../request/schema.ts';
+import { unparsedBodyHint } from '../request/unparsed-body.ts';
 import {
   applyPreconditions,
   type CurrentValidators,
@@ -50,6 +52,9 @@ export interface RedirectOptions {
   /** A status from 300 to 399, instead of 301 or 302. */
   readonly status?: number;
 }
+
+/** The types of body that have fields. */
+const FORM_TYPE = /^(?:application\/x-www-form-urlencoded|multipart\/form-data)\b/i;
 
 const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status: true };
 
@@ -243,8 +248,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Checks the body with a schema, and returns what the schema makes of it: a JSON body, or the fields of an
-   * urlencoded form as text (arrays of text if a field comes several times).
+   * Checks the body with a schema, and returns what the schema makes of it: a JSON body, or the fields of a
+   * form as text (arrays of text if a field comes several times).
    *
    * @param schema - of any library that implements Standard Schema, such as Zod or Valibot.
    * @throws HTTPError 400 if the body is neither; 422 if it does not fit: a client that accepts JSON gets the `errors`.
@@ -265,6 +270,22 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /** Like {@link parse}, with the arguments of the query. */
   parseQuery<Given extends Schema>(schema: Given): SchemaOutput<Given> {
     return parseWith(schema, objectOf(this.request.queryArguments));
+  }
+
+  /**
+   * The files of a `multipart/form-data` body by the name of their field. For large files, use `streamRequestBody` and a
+   * `MultipartReader`.
+   *
+   * @throws HTTPError 400 or 413 if the body is malformed or exceeds a limit.
+   */
+  get files(): ReadonlyMap<string, readonly UploadedFile[]> {
+    return this.request.files;
+  }
+
+  /** For a missing argument: why the body has none, such as another Content-Type. */
+  missingArgumentHint(): string | undefined {
+    const { streamRequestBody } = this.constructor as typeof RequestHandler;
+    return unparsedBodyHint(this.request.headers, { isStreamed: streamRequestBody });
   }
 
   // ---- cookies and identity ----
@@ -637,7 +658,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /** The body in the form that its Content-Type says, for schemas. */
   #parsedBody(): unknown {
     const type = this.request.headers.get('Content-Type') ?? '';
-    if (/^application\/x-www-form-urlencoded\b/i.test(type)) return objectOf(this.request.bodyArguments);
+    if (FORM_TYPE.test(type)) return objectOf(this.request.bodyArguments);
     return this.getJsonBody();
   }
 

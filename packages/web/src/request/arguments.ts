@@ -15,6 +15,8 @@ export type SingleRest<Fallback> = [fallback?: Fallback, options?: ArgumentOptio
 /** Called with each value; see `RequestHandler.decodeArgument`. */
 export interface ArgumentDecoder {
   decodeArgument(value: string, name: string): string;
+  /** Why the body has no arguments, if that is known; for the message of a missing one. */
+  missingArgumentHint(): string | undefined;
 }
 
 /** Control characters that no text field contains; tabs and line breaks are kept. */
@@ -37,7 +39,7 @@ export function lastArgument<Fallback>(
   if (rest[1] !== undefined) requireOptions(name, rest[1]);
   const value = from.get(name)?.at(-1);
   if (value !== undefined) return finished(decoder, value, name, rest[1] ?? NO_OPTIONS);
-  if (rest.length === 0) throw new MissingArgumentError(name);
+  if (rest.length === 0) throw new MissingArgumentError(name, decoder.missingArgumentHint());
   return rest[0] as Fallback;
 }
 

@@ -1,14 +1,18 @@
 // The content of one request: its head, query, form and path, decoded, and its text in log lines. Does not know routes,
 // handlers or responses; a request that cannot be decoded throws an HTTPError.
 
-import type { QueryProtocolError } from '@landspout/http1';
+import type { QueryArguments, QueryProtocolError } from '@landspout/http1';
+import { isMultipartForm } from '@landspout/http1/protocol';
 import { IncomingRequest } from '@landspout/http1/server';
 import type { HTTPError } from '../errors.ts';
+import type { UploadedFile } from './files.ts';
+import { type MultipartForm, parseMultipart } from './multipart-form.ts';
 import { refusalOf } from './url-encoding.ts';
 
 /** One request as a handler sees it. Properties are computed when they are first used. */
 export class HTTPServerRequest extends IncomingRequest {
   readonly #startMs = performance.now();
+  #form: MultipartForm | undefined = undefined;
 
   /** Milliseconds since the request head was received. */
   requestTime(): number {
@@ -18,6 +22,25 @@ export class HTTPServerRequest extends IncomingRequest {
   /** Used by the application: whether the headers may include preconditions, so that looking for them is worthwhile. */
   get mayHavePrecondition(): boolean {
     return this.head.hasPrecondition !== false;
+  }
+
+  /**
+   * The files of a `multipart/form-data` body by the name of their field; none of any other body.
+   *
+   * @throws HTTPError 400 if the body is malformed or has too many parts, 413 if a field is too large.
+   */
+  get files(): ReadonlyMap<string, readonly UploadedFile[]> {
+    return this.#multipart().files;
+  }
+
+  /** The fields of a form in the body, urlencoded or `multipart/form-data`; empty for any other body. */
+  override get bodyArguments(): QueryArguments {
+    return isMultipartForm(this.headers.get('Content-Type')) ? this.#multipart().fields : super.bodyArguments;
+  }
+
+  #multipart(): MultipartForm {
+    this.#form ??= parseMultipart(this.headers, this.body);
+    return this.#form;
   }
 
   protected override refusal(error: QueryProtocolError): HTTPError {

@@ -139,3 +139,44 @@ describe('VirtualClock', () => {
     expect(line).toContain('Expires=Sat, 31 Jan 2026 00:00:00 GMT');
   });
 });
+
+describe('a form with files', () => {
+  class Upload extends RequestHandler {
+    override post(): void {
+      const files = this.files.get('photo') ?? [];
+      const names = files.map(
+        ({ safeName, contentType, body }) => `${safeName} ${contentType} ${body.length}`,
+      );
+      this.writeJson({ title: this.getBodyArgument('title'), names });
+    }
+  }
+
+  it('reaches a handler as arguments and files [IN-01] [HU-11]', async () => {
+    using log = new LogRecorder();
+    await using client = new TestClient(new Application([['/', Upload]], { logger: log }));
+    const form = new FormData();
+    form.set('title', 'Sea');
+    form.append('photo', new File(['12345'], '../a.png', { type: 'image/png' }));
+    const encoded = new Response(form);
+    const headers = { 'Content-Type': encoded.headers.get('Content-Type') ?? '' };
+    const answer = await client.request('/', { headers, body: Buffer.from(await encoded.arrayBuffer()) });
+    expect(answer.json()).toEqual({ title: 'Sea', names: ['a.png image/png 5'] });
+    const broken = await client.request('/', { headers, body: Buffer.from('--nothing') });
+    expect(broken.status).toBe(400);
+    log.expect('warn', 'the body ends before the last delimiter');
+  });
+
+  it('that is not a form says so in the 400', async () => {
+    using log = new LogRecorder();
+    await using client = new TestClient(new Application([['/', Upload]], { logger: log }));
+    const answer = await client.request('/', {
+      body: { title: 'Sea' },
+      headers: { Accept: 'application/json' },
+    });
+    expect(answer.json()).toMatchObject({
+      status: 400,
+      detail: expect.stringContaining('read it with getJsonBody'),
+    });
+    log.expect('warn', 'missing argument "title"');
+  });
+});
