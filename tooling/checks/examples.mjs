@@ -21,6 +21,9 @@ import { Transcript } from './running-example.mjs';
  * @typedef {import('./running-example.mjs').RunningExample} RunningExample
  */
 
+/** Less than the 25 s after which a long poll responds by itself. */
+const RESPONSE_MS = 15_000;
+
 /**
  * What each program of apps/examples has to show, by its name without `.ts`.
  *
@@ -60,9 +63,13 @@ export const SCENARIOS = {
 
   async 'long-poll'({ start }) {
     const { url } = await start('long-poll');
-    const waiting = [1, 2].map(() => body(`${url}?after=0`));
-    assert.equal(await body(url, { method: 'POST', body: 'hello' }), '{"count":1}');
-    for (const answer of waiting) assert.equal(await answer, '{"messages":["hello"],"count":1}');
+    const responses = await Promise.all([
+      body(`${url}?after=0`),
+      body(`${url}?after=0`),
+      body(url, { method: 'POST', body: 'hello' }),
+    ]);
+    const messages = '{"messages":["hello"],"count":1}';
+    assert.deepEqual(responses, [messages, messages, '{"count":1}']);
     await body(url, { method: 'POST', body: 'you' });
     assert.equal(await body(`${url}?after=1`), '{"messages":["you"],"count":2}');
     assert.equal((await fetch(`${url}?after=x`)).status, 400);
@@ -128,7 +135,7 @@ export const SCENARIOS = {
 
 /** The body of a response that has to be a 200. @param {string} url @param {RequestInit} [init] */
 async function body(url, init) {
-  const response = await fetch(url, init);
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(RESPONSE_MS) });
   assert.equal(response.status, 200, url);
   return await response.text();
 }
