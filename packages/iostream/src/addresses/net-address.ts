@@ -28,6 +28,24 @@ export function normalizeIp(address: string): string {
   return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
 }
 
+/**
+ * Returns the network that limits per client count: an IPv4 address itself, and the first 64 bits of an IPv6 address,
+ * since an IPv6 customer usually has a whole /64.
+ *
+ * @param address - in canonical form, as `SocketAddress` has it.
+ */
+export function clientNetwork(address: string): string {
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.split('%', 1)[0]?.split('::') ?? [];
+  const groups = head === '' ? [] : head.split(':');
+  if (tail !== undefined) {
+    const missing = 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
+    for (let i = 0; i < missing; i += 1) groups.push('0');
+    if (tail !== '') groups.push(...tail.split(':'));
+  }
+  return groups.slice(0, 4).join(':');
+}
+
 /** Returns the address of one end of an internet connection, with IPv4-mapped addresses as IPv4. */
 export function internetAddress(address: string, port: number): SocketAddress {
   const normal = normalizeIp(address);

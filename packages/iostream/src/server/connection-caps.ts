@@ -1,3 +1,4 @@
+import { clientNetwork } from '../addresses/net-address.ts';
 import type { SocketAddress } from '../transport.ts';
 
 /** Counts the open connections of a server, in total and for each peer address, and enforces their limits. */
@@ -80,17 +81,5 @@ export class ConnectionCaps {
 function limitedAddress(address: SocketAddress): string | undefined {
   if (address.family === 'IPv4') return address.address.startsWith('127.') ? undefined : address.address;
   if (address.family !== 'IPv6' || address.address === '::1') return undefined;
-  return prefix64(address.address);
-}
-
-/** An IPv6 customer usually has a whole /64, so the limit applies to the /64. */
-function prefix64(address: string): string {
-  const [head = '', tail] = address.split('%', 1)[0]?.split('::') ?? [];
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) {
-    const missing = 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
-    for (let i = 0; i < missing; i += 1) groups.push('0');
-    if (tail !== '') groups.push(...tail.split(':'));
-  }
-  return groups.slice(0, 4).join(':');
+  return clientNetwork(address.address);
 }

@@ -21,6 +21,10 @@ export type { ConnectTarget } from '../connecting/connect-target.ts';
 export { connectNode } from '../connecting/node-connect.ts';
 export { connectTls } from '../tls/client.ts';
 
+// Addresses.
+
+export { clientNetwork } from '../addresses/net-address.ts';
+
 // Listening.
 
 export { listen } from '../listening/listen.ts';
