@@ -68,7 +68,18 @@ export const ROOMS = {
   httpserver: { order: ['stopping', 'forwarded', 'monitor', 'decompression', '.'], knownCycles: [] },
   httpclient: { order: ['request', 'response', '.', 'pool', 'fetch'], knownCycles: [] },
   web: {
-    order: ['.', 'request', 'cookies', 'response', 'handler', 'routing', 'static', 'application', 'testing'],
+    order: [
+      '.',
+      'request',
+      'cookies',
+      'response',
+      'handler',
+      'routing',
+      'static',
+      'middleware',
+      'application',
+      'testing',
+    ],
     // A handler has its application, of that class, and the application finds and makes handlers.
     knownCycles: [
       [

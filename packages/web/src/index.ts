@@ -48,6 +48,7 @@ export { StaticFileHandler, type StaticFileHandlerInit } from './static/static-f
 // Middleware.
 
 export type { Middleware, MiddlewareContext, RequestState } from './handler/lifecycle.ts';
+export { type CorsOptions, cors, type OriginCheck } from './middleware/cors.ts';
 
 // Requests.
 

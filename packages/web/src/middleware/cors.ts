@@ -1,0 +1,214 @@
+// The middleware that most applications need, ready to use. Each is made by a function from options, which are checked
+// at once; it works with what every middleware gets, and knows nothing of how requests are routed or received.
+
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import { WebUsageError, webChecks } from '../errors.ts';
+import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
+import type { HeaderHook, HTTPServerResponse } from '../response/http-server-response.ts';
+
+/**
+ * Whether pages of an origin may read responses. Must not be asynchronous.
+ *
+ * @param origin - such as `https://example.com`, or `null`, which any page can send, for example from a sandboxed frame.
+ */
+export type OriginCheck = (origin: string, context: MiddlewareContext) => boolean;
+
+export interface CorsOptions {
+  /**
+   * The origins whose pages may read responses: `'*'` for all; names such as `https://example.com`, compared exactly;
+   * regular expressions, which must match the whole origin; or a function.
+   */
+  readonly origins: '*' | RegExp | OriginCheck | readonly (string | RegExp)[];
+  /** The methods that pages may use besides GET, HEAD and POST, which are always allowed. Default: PUT, PATCH, DELETE. */
+  readonly methods?: readonly string[];
+  /**
+   * The request headers that pages may set besides those that browsers always allow. Default: `['Content-Type']`, for
+   * JSON. `['*']` stands for all but Authorization.
+   */
+  readonly allowedHeaders?: readonly string[];
+  /** The response headers that pages may read besides those that browsers always allow. Default: none. */
+  readonly exposedHeaders?: readonly string[];
+  /** How long a browser may cache the response to a preflight. Default: not sent, for which browsers use 5 seconds. */
+  readonly maxAgeSeconds?: number;
+  /**
+   * Whether pages may send cookies, client certificates and HTTP authentication, and read the response. Default: false.
+   */
+  readonly credentials?: boolean;
+}
+
+const CORS_OPTIONS: OptionNames<CorsOptions> = {
+  origins: true,
+  methods: true,
+  allowedHeaders: true,
+  exposedHeaders: true,
+  maxAgeSeconds: true,
+  credentials: true,
+};
+
+/** A host has at most 253 characters. The limit also bounds the time of a regular expression of the program. */
+const MAX_ORIGIN_CHARS = 512;
+/** A serialised origin: scheme, host and port, without a path, white space or a comma. */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#,\\@]+$/;
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/**
+ * Creates middleware for cross-origin requests (CORS protocol of the Fetch standard): it tells browsers which pages of other
+ * origins may read the responses. The headers are sent with every response, also with error pages.
+ *
+ * It responds to preflights, which are OPTIONS requests with `Origin` and `Access-Control-Request-Method`, with a 204,
+ * before any middleware or handler after it: put it in front of those that refuse requests, since preflights carry no
+ * credentials. Of two on the way of a request, the first responds to preflights, and the last sets the headers of other
+ * responses; to have other rules for some routes, use it on groups of routes instead of the whole application.
+ *
+ * It refuses no requests: a browser only keeps a page from reading the response. It does not protect against forged
+ * requests (CSRF).
+ *
+ * @returns middleware that sets `Vary: Origin` on every response, unless `origins` is `'*'`.
+ * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid, or `'*'` is used together with `credentials`.
+ *   Requests fail with it (500) if the function in `origins` returns anything but a boolean.
+ *
+ * @example
+ * new Application(routes, {
+ *   middleware: [cors({ origins: ['https://app.example.com', /https:\/\/[\w-]+\.example\.com/], credentials: true })],
+ * });
+ */
+export function cors(options: CorsOptions): Middleware {
+  webChecks.options('cors', options, CORS_OPTIONS);
+  const credentials = webChecks.boolean('cors', 'credentials', options.credentials ?? false);
+  const allows = originCheckOf(options.origins, credentials);
+  const forPreflights = preflightHeaders(options, credentials);
+  const exposed = tokens('exposedHeaders', options.exposedHeaders ?? [], credentials);
+  const forResponses: Headers =
+    exposed.length === 0 ? [] : [['Access-Control-Expose-Headers', exposed.join(', ')]];
+
+  const anyOrigin: HeaderHook = (response) => allow(response, '*', false, forResponses);
+  return function cors(context, next) {
+    const { request, response } = context;
+    const origin = request.headers.get('Origin');
+    const isPreflight =
+      origin !== undefined &&
+      request.method === 'OPTIONS' &&
+      request.headers.get('Access-Control-Request-Method') !== undefined;
+    if (allows === undefined && !isPreflight) response.beforeHeaders(anyOrigin);
+    else response.beforeHeaders(hookFor(origin, isPreflight, context));
+    if (!isPreflight) return next();
+    response.finish(204);
+    return undefined;
+  };
+
+  function hookFor(origin: string | undefined, isPreflight: boolean, context: MiddlewareContext): HeaderHook {
+    const headers = isPreflight ? forPreflights : forResponses;
+    if (allows === undefined) return (response) => allow(response, '*', false, headers);
+    if (origin === undefined || !isOrigin(origin, credentials) || !allows(origin, context)) return refuse;
+    return (response) => {
+      allow(response, origin, credentials, headers);
+      addVary(response, 'Origin');
+    };
+  }
+}
+
+type Headers = readonly (readonly [name: string, value: string])[];
+
+function allow(response: HTTPServerResponse, origin: string, credentials: boolean, headers: Headers): void {
+  response.setHeader('Access-Control-Allow-Origin', origin);
+  if (credentials) response.setHeader('Access-Control-Allow-Credentials', 'true');
+  else response.clearHeader('Access-Control-Allow-Credentials');
+  for (const [name, value] of headers) response.setHeader(name, value);
+}
+
+/** Removes what other middleware may have allowed. */
+const refuse: HeaderHook = (response) => {
+  response.clearHeader('Access-Control-Allow-Origin');
+  response.clearHeader('Access-Control-Allow-Credentials');
+  response.clearHeader('Access-Control-Expose-Headers');
+  addVary(response, 'Origin');
+};
+
+/** Adds a name to Vary (RFC 9110 §12.5.5), unless it is there. */
+function addVary(response: HTTPServerResponse, name: string): void {
+  const present = response.header('Vary');
+  const names = present?.toLowerCase().split(',') ?? [];
+  const isThere = names.some((one) => one.trim() === '*' || one.trim() === name.toLowerCase());
+  if (!isThere) response.addHeader('Vary', name);
+}
+
+/** Whether the header contains one origin. `null` is none that credentials may be shared with. */
+function isOrigin(origin: string, credentials: boolean): boolean {
+  if (origin === 'null') return !credentials;
+  return origin.length <= MAX_ORIGIN_CHARS && ORIGIN.test(origin);
+}
+
+/** @returns undefined if all origins are allowed. */
+function originCheckOf(origins: unknown, credentials: boolean): OriginCheck | undefined {
+  if (origins === '*') {
+    if (!credentials) return undefined;
+    throw usage(
+      "origins must not be '*' together with credentials, which would let every site act as its visitors",
+    );
+  }
+  if (typeof origins === 'function') return checked(origins as OriginCheck);
+  const list: unknown = origins instanceof RegExp ? [origins] : origins;
+  if (!Array.isArray(list) || list.length === 0) {
+    throw usage(`origins must be '*', a list of origins, a RegExp or a function, got ${shownValue(origins)}`);
+  }
+  const names = new Set<string>();
+  const patterns: RegExp[] = [];
+  for (const one of list as unknown[]) {
+    if (one instanceof RegExp)
+      patterns.push(new RegExp(`^(?:${one.source})$`, one.flags.replace(/[gmy]/g, '')));
+    else names.add(requireOrigin(one, credentials));
+  }
+  return (origin) => names.has(origin) || patterns.some((pattern) => pattern.test(origin));
+}
+
+function checked(check: OriginCheck): OriginCheck {
+  return (origin, context) => {
+    const allowed: unknown = check(origin, context);
+    // A promise would be true.
+    if (typeof allowed === 'boolean') return allowed;
+    throw usage(`the function in origins must return true or false, got ${shownValue(allowed)}`);
+  };
+}
+
+function requireOrigin(origin: unknown, credentials: boolean): string {
+  if (origin === 'null' && !credentials) return origin;
+  if (typeof origin !== 'string' || !ORIGIN.test(origin)) {
+    const expected = "an origin such as 'https://example.com', without a path";
+    throw usage(`origins: each element must be ${expected}, or a RegExp, got ${shownValue(origin)}`);
+  }
+  if (!/^https?:/.test(origin)) return origin;
+  // Browsers send the serialised form: in lower case, in ASCII, and without the default port.
+  const sent = URL.canParse(origin) ? new URL(origin).origin : undefined;
+  if (sent === origin) return origin;
+  const remedy = sent === undefined ? '' : `: write ${JSON.stringify(sent)}`;
+  throw usage(`origins: browsers never send ${shownValue(origin)}${remedy}`);
+}
+
+function preflightHeaders(options: CorsOptions, credentials: boolean): Headers {
+  const { maxAgeSeconds } = options;
+  const methods = tokens('methods', options.methods ?? ['PUT', 'PATCH', 'DELETE'], credentials);
+  const always = ['GET', 'HEAD', 'POST'].filter((method) => !methods.includes(method));
+  const allowed = tokens('allowedHeaders', options.allowedHeaders ?? ['Content-Type'], credentials);
+  const headers: [string, string][] = [['Access-Control-Allow-Methods', [...always, ...methods].join(', ')]];
+  if (allowed.length > 0) headers.push(['Access-Control-Allow-Headers', allowed.join(', ')]);
+  if (maxAgeSeconds !== undefined) {
+    webChecks.wholeNumber('cors', 'maxAgeSeconds', maxAgeSeconds, 0, 2 ** 31 - 1);
+    headers.push(['Access-Control-Max-Age', String(maxAgeSeconds)]);
+  }
+  return headers;
+}
+
+function tokens(option: string, list: unknown, credentials: boolean): readonly string[] {
+  const wrong = Array.isArray(list) ? list.find((one) => typeof one !== 'string' || !TOKEN.test(one)) : list;
+  if (!Array.isArray(list) || wrong !== undefined) {
+    throw usage(`${option} must be an array of names, got ${shownValue(wrong)}`);
+  }
+  // With credentials, browsers take it for the name itself (Fetch, "CORS protocol and credentials").
+  if (credentials && list.includes('*'))
+    throw usage(`${option}: with credentials, '*' has no effect: list the names`);
+  return list;
+}
+
+function usage(problem: string): WebUsageError {
+  return new WebUsageError('ERR_WEB_USAGE', `cors: ${problem}`);
+}
