@@ -49,6 +49,12 @@ export { StaticFileHandler, type StaticFileHandlerInit } from './static/static-f
 
 export type { Middleware, MiddlewareContext, RequestState } from './handler/lifecycle.ts';
 export { type CorsOptions, cors, type OriginCheck } from './middleware/cors.ts';
+export {
+  type ReferrerPolicy,
+  type SecurityHeadersOptions,
+  type StrictTransportSecurityOptions,
+  securityHeaders,
+} from './middleware/security-headers.ts';
 
 // Requests.
 
