@@ -11,6 +11,8 @@ import { refusalOf } from './url-encoding.ts';
 
 /** One request as a handler sees it. Properties are computed when they are first used. */
 export class HTTPServerRequest extends IncomingRequest {
+  /** Identifies the request in log records. Set by the `requestId` middleware; undefined without it. */
+  id: string | undefined = undefined;
   readonly #startMs = performance.now();
   #form: MultipartForm | undefined = undefined;
 

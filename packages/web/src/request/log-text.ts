@@ -10,7 +10,7 @@ import type { HTTPServerRequest } from './http-server-request.ts';
 /**
  * Logs an error that became the response to a request: an {@link HTTPError} as a warning, if it has a log message or a
  * status of 500 or more; any other error with its stack. Clients can cause a status below 500 at will, so those go to
- * `refusalLog`.
+ * `refusalLog`. If the request has an id, the record has it as `requestId`.
  */
 export function logRequestError(
   error: unknown,
@@ -18,12 +18,14 @@ export function logRequestError(
   { logger, refusalLog }: { readonly logger: Logger; readonly refusalLog: RateLimitedLog },
 ): void {
   const summary = requestSummary(request);
+  const ids = request.id === undefined ? undefined : { requestId: request.id };
   if (!(error instanceof HTTPError)) {
-    logger.error({ error }, `uncaught exception: ${summary}`);
+    logger.error({ error, ...ids }, `uncaught exception: ${summary}`);
     return;
   }
   const { status } = error;
   const message = `${printable(error.message)}: ${summary}`;
-  if (status >= 500) logger.warn({ status }, message);
-  else if (error.logMessage !== undefined) refusalLog.warn(`HTTPError ${status}`, { status }, message);
+  if (status >= 500) logger.warn({ status, ...ids }, message);
+  else if (error.logMessage !== undefined)
+    refusalLog.warn(`HTTPError ${status}`, { status, ...ids }, message);
 }
