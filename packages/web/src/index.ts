@@ -48,6 +48,7 @@ export { StaticFileHandler, type StaticFileHandlerInit } from './static/static-f
 // Middleware.
 
 export type { Middleware, MiddlewareContext, RequestState } from './handler/lifecycle.ts';
+export { type BasicAuthOptions, type BasicAuthVerify, basicAuth } from './middleware/basic-auth.ts';
 export { type CorsOptions, cors, type OriginCheck } from './middleware/cors.ts';
 export { type RateLimitKey, type RateLimitOptions, rateLimit } from './middleware/rate-limit.ts';
 export { type RequestIdOptions, requestId } from './middleware/request-id.ts';
