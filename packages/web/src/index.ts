@@ -58,6 +58,7 @@ export {
   type StrictTransportSecurityOptions,
   securityHeaders,
 } from './middleware/security-headers.ts';
+export { addSlash, removeSlash } from './middleware/slashes.ts';
 
 // Requests.
 
