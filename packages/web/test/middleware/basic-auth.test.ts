@@ -109,7 +109,7 @@ describe('basicAuth', () => {
           port,
           'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n',
         );
-        expect(statusOf(await client.until('401: Unauthorized</body>'))).toBe(401);
+        expect(statusOf(await client.until('401: Unauthorized</h1></body>'))).toBe(401);
         client.close();
       },
       { middleware: [basicAuth({ realm: 'x', users })] },

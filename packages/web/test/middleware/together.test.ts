@@ -43,7 +43,9 @@ describe('the ready-made middleware', () => {
       ],
       async ({ port }) => {
         for (const path of ['/slash/', '/plain']) {
-          expect(bodyOf(await ask(port, path, 'GET', AUTHORIZATION, 'Origin: https://a.example'))).toBe('hello ada');
+          expect(bodyOf(await ask(port, path, 'GET', AUTHORIZATION, 'Origin: https://a.example'))).toBe(
+            'hello ada',
+          );
         }
         expect(statusOf(await ask(port, '/plain'))).toBe(401);
         expect(results).toEqual([undefined, undefined, undefined]);
