@@ -79,6 +79,14 @@ export interface HTTPMessageDelegate {
   connectionClosed(reason: Error): unknown;
 }
 
+/** The bytes of a file that are part of a body. */
+export interface FilePart {
+  /** Offset of the first byte. Default: 0. */
+  readonly start?: number;
+  /** Offset after the last byte. */
+  readonly end: number;
+}
+
 /** One request and its response. Writing after the response is complete throws `ERR_HTTP_USAGE`. */
 export interface HTTPServerExchange {
   /**
@@ -98,6 +106,26 @@ export interface HTTPServerExchange {
   ): void;
   /** Writes more of the body. A string is encoded as UTF-8. */
   write(chunk: string | Uint8Array): void;
+  /**
+   * Writes bytes of a file as the next part of the body, framed like those of {@link write}: they count towards the
+   * announced `Content-Length`, or are one chunk. See `IOStream.sendFile` for how they leave: without passing through
+   * JavaScript where the system can do that. A response without a body, such as one to HEAD, does not touch the file.
+   *
+   * Parts and {@link write}s leave in the order of the calls, so more may be written, and the response completed,
+   * before the promise settles. While many bytes are unsent, the peer must make progress in reading them, as for any
+   * response.
+   *
+   * @param file - an open `FileHandle` or descriptor. It is the caller's: never closed here, also not by {@link abort},
+   *   and no longer used when the promise has settled. Its position is neither used nor moved. One file may be used by
+   *   several calls and responses at the same time.
+   * @returns a promise that resolves when the bytes have reached the kernel; it is safe to ignore. It rejects with the
+   *   reason of `connectionClosed` if the connection ends first, and with StreamFileError `ERR_STREAM_FILE_CHANGED` or
+   *   `ERR_STREAM_FILE_UNREADABLE` if the file has become shorter than `end` or cannot be read: the connection is then
+   *   reset, so that the response does not look complete. Resolves at once if the response was cut by `detach`.
+   * @throws HTTPUsageError if an argument is invalid, or at the wrong time; Http1UsageError `ERR_HTTP1_BODY_LONG`, after
+   *   which the connection is reset, like {@link write}.
+   */
+  writeFile(file: import('node:fs/promises').FileHandle | number, part: FilePart): Promise<void>;
   /**
    * Completes the response.
    *

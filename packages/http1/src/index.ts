@@ -11,6 +11,7 @@
 // The interfaces between HTTP and the code that handles its messages.
 
 export type {
+  FilePart,
   HTTPConnectionInfo,
   HTTPMessageDelegate,
   HTTPServerConnectionDelegate,

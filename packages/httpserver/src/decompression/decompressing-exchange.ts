@@ -1,4 +1,5 @@
-import type { HTTPConnectionInfo, HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
+import type { FileHandle } from 'node:fs/promises';
+import type { FilePart, HTTPConnectionInfo, HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
 import type { BodyInflater } from '@landspout/http1/content-coding';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
@@ -49,6 +50,10 @@ export class DecompressingExchange implements HTTPServerExchange {
 
   write(chunk: string | Uint8Array): void {
     this.#exchange.write(chunk);
+  }
+
+  writeFile(file: FileHandle | number, part: FilePart): Promise<void> {
+    return this.#exchange.writeFile(file, part);
   }
 
   finish(trailers?: HTTPHeaders): void {

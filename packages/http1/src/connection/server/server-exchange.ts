@@ -1,8 +1,10 @@
 import { Buffer } from 'node:buffer';
+import type { FileHandle } from 'node:fs/promises';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { callReporting } from '@landspout/ioloop/reactor';
-import type { IOStream } from '@landspout/iostream';
+import { type IOStream, StreamFileError } from '@landspout/iostream';
 import type {
+  FilePart,
   HTTPConnectionInfo,
   HTTPMessageDelegate,
   HTTPServerExchange,
@@ -14,6 +16,7 @@ import { connectionChecks, endOfConnection, HTTPUsageError, peerEnded } from '..
 import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
 import type { ConnectionHost } from './connection-host.ts';
 import type { RequestToken } from './connection-monitor.ts';
+import { checkFilePart, sendFilePart } from './file-part.ts';
 import { HalfClosed } from './half-closed.ts';
 import type { PeerPace } from './peer-pace.ts';
 import type { ServerCodec } from './server-codecs.ts';
@@ -161,23 +164,30 @@ export class ServerExchange implements HTTPServerExchange {
     this.#written();
   }
 
+  writeFile(file: FileHandle | number, part: FilePart): Promise<void> {
+    checkFilePart(file, part);
+    this.#requireOpen('writeFile');
+    const { start = 0, end } = part;
+    let sent: Promise<unknown> | undefined;
+    if (!this.#cut) {
+      sent = sendFilePart(this.#owner.stream, this.#codec.encoder, file, start, end);
+      if (sent !== undefined) this.bodyBytesSent += end - start;
+      this.#written();
+    }
+    const written = this.#settled(sent);
+    // A caller that ignores it is notified by `connectionClosed`.
+    written.catch(() => {});
+    return written;
+  }
+
   finish(trailers?: HTTPHeaders): void {
     this.#requireOpen('finish');
     if (!this.#cut) endAnswer(this.#owner.stream, this.#codec.encoder, trailers);
     this.#complete();
   }
 
-  async waitDrained(): Promise<void> {
-    const { stream } = this.#owner;
-    try {
-      if (!this.#cut) await stream.waitDrained();
-    } catch (error) {
-      // The stream may reject before it reports that it is closed. The delegate is always notified first.
-      if (stream.isClosed) this.#owner.answerFailed(this, endOfConnection(stream.error));
-      throw this.closeReason ?? error;
-    }
-    // Otherwise a caller that writes and waits in a loop would spin forever, and block the event loop.
-    if (this.#cut && this.closeReason !== undefined) throw this.closeReason;
+  waitDrained(): Promise<void> {
+    return this.#settled(this.#cut ? undefined : this.#owner.stream.waitDrained());
   }
 
   abort(reason?: Error): void {
@@ -228,6 +238,8 @@ export class ServerExchange implements HTTPServerExchange {
   requestReceived(trailers: HTTPHeaders | undefined): unknown {
     this.requestComplete = true;
     this.stage = 'answering';
+    // A file may have been written while the body was received, and nothing more may follow it.
+    this.#watchReader();
     return this.#message?.finish(trailers);
   }
 
@@ -306,11 +318,29 @@ export class ServerExchange implements HTTPServerExchange {
     if (this.#finished) throw new HTTPUsageError(`${operation}: the response is complete`);
   }
 
+  /** Waits for the stream, whose errors become the reason that the delegate was given. */
+  async #settled(waiting: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await waiting;
+    } catch (error) {
+      const { stream } = this.#owner;
+      // The stream may reject before it reports that it is closed. The delegate is always notified first.
+      if (stream.isClosed) this.#owner.answerFailed(this, endOfConnection(stream.error));
+      throw error instanceof StreamFileError ? error : (this.closeReason ?? error);
+    }
+    // Otherwise a caller that writes and waits in a loop would spin forever, and block the event loop.
+    if (this.#cut && this.closeReason !== undefined) throw this.closeReason;
+  }
+
   /** Called after more of the response was written. While a request body is awaited, only its progress is checked. */
   #written(): void {
-    const { stream, pace } = this.#owner;
     if (this.#owner.peerEnded) this.#expectWrite();
-    if (stream.queuedBytes > HIGH_WATER_BYTES && this.stage !== 'body') pace.watchReader(stream);
+    if (this.stage !== 'body') this.#watchReader();
+  }
+
+  #watchReader(): void {
+    const { stream, pace } = this.#owner;
+    if (stream.queuedBytes > HIGH_WATER_BYTES) pace.watchReader(stream);
   }
 
   /** After the peer has half-closed, more of a response whose headers were sent must be written in `halfClosedMs`. */

@@ -1,0 +1,62 @@
+import type { FileHandle } from 'node:fs/promises';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import { type IOStream, StreamFileError } from '@landspout/iostream';
+import type { FilePart } from '../../delegate.ts';
+import type { ResponseEncoder } from '../../protocol/index.ts';
+import { connectionChecks, HTTPUsageError } from '../errors.ts';
+
+const FILE_PART: OptionNames<FilePart> = { start: true, end: true };
+
+/** Checks the arguments before anything is written: a mistake in them must not cost the connection. */
+export function checkFilePart(file: FileHandle | number, part: FilePart): void {
+  connectionChecks.options('writeFile', part, FILE_PART);
+  const { start = 0, end } = part;
+  connectionChecks.wholeNumber('writeFile', 'start', start);
+  connectionChecks.wholeNumber('writeFile', 'end', end, start);
+  if (!isOpenFile(file)) {
+    const expected = 'file must be an open FileHandle or descriptor';
+    throw new HTTPUsageError(`writeFile: ${expected}, got ${shownValue(file)}`);
+  }
+}
+
+/**
+ * Writes bytes of a file as more of the body. If the body becomes longer than announced, or the bytes cannot be sent,
+ * a partial response must not look complete: the connection is reset (H1-13).
+ *
+ * @returns a promise for the bytes; undefined if there is nothing to send, as in a response to HEAD.
+ */
+export function sendFilePart(
+  stream: IOStream,
+  encoder: ResponseEncoder,
+  file: FileHandle | number,
+  start: number,
+  end: number,
+): Promise<unknown> | undefined {
+  if (start === end) return undefined;
+  try {
+    const prefix = encoder.dataPrefix(end - start);
+    if (!encoder.sendsBody) return undefined;
+    if (prefix !== '') stream.send(prefix);
+    const sent = stream.sendFile(file, { start, end });
+    if (prefix !== '') stream.send(encoder.dataSuffix);
+    // The stream itself resets the connection for a file that it cannot send, but not for one that it did not accept.
+    return sent.catch((error: unknown) => {
+      if (!(error instanceof StreamFileError)) resetFor(stream, error);
+      throw error;
+    });
+  } catch (error) {
+    resetFor(stream, error);
+    throw error;
+  }
+}
+
+function resetFor(stream: IOStream, error: unknown): void {
+  if (!stream.isClosed) stream.reset(error instanceof Error ? error : undefined);
+}
+
+function isOpenFile(file: unknown): boolean {
+  if (typeof file === 'number') return Number.isInteger(file) && file >= 0 && file < 2 ** 31;
+  if (typeof file !== 'object' || file === null) return false;
+  const { fd, read } = file as Partial<FileHandle>;
+  return typeof fd === 'number' && fd >= 0 && typeof read === 'function';
+}
