@@ -446,7 +446,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       this.#failing = true;
       response.reset();
       response.setStatus(refusal?.status ?? 500, refusal?.reason ?? '');
-      for (const [name, value] of refusal?.extraHeaders() ?? []) response.setHeader(name, value);
+      const extra = refusal?.extraHeaders() ?? [];
+      for (const [name] of extra) response.clearHeader(name);
+      for (const [name, value] of extra) response.addHeader(name, value);
       const page = errorPage(this.request, {
         status: response.status,
         reason: response.reason,
