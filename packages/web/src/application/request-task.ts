@@ -238,6 +238,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #leavePassage(): void {
     this.#inPassage = false;
     this.#takeBody?.();
+    // A middleware whose client has left may return without having responded.
+    if (!this.#waiting) this.#endIfGone();
     if (this.response.ended) this.#finished();
   }
 

@@ -274,6 +274,7 @@ describe('middleware', () => {
   });
 
   it('ends when the client leaves, and the handler behind it does not run', async () => {
+    const entered = signalled();
     const left = signalled<string>();
     const ended = signalled();
     let created = 0;
@@ -283,6 +284,7 @@ describe('middleware', () => {
       }
     }
     const waits: Middleware = async ({ request }, next) => {
+      entered.resolve();
       await new Promise((resolve) => request.signal.addEventListener('abort', resolve, { once: true }));
       left.resolve((request.closeReason as { code?: string }).code ?? '');
       await next();
@@ -292,6 +294,7 @@ describe('middleware', () => {
       [['/', Counts]],
       async ({ port, log }) => {
         const client = await RawClient.connect(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        await entered.promise;
         client.socket.resetAndDestroy();
         expect(await left.promise).toMatch(/ERR_HTTP_(RESET|CLOSED|PEER_ENDED)/);
         await ended.promise;
@@ -300,6 +303,27 @@ describe('middleware', () => {
       { middleware: [waits] },
     );
     expect(created).toBe(0);
+  });
+
+  it('may return without a response if the client has left; the request is logged all the same', async () => {
+    const entered = signalled();
+    const logged = signalled<number>();
+    const waits: Middleware = ({ request }) =>
+      new Promise<void>((resolve) => {
+        entered.resolve();
+        request.signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    await withApp(
+      [['/', Hello]],
+      async ({ port, log }) => {
+        const client = await RawClient.connect(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        await entered.promise;
+        client.socket.resetAndDestroy();
+        await logged.promise;
+        expect(log.records.filter(({ level }) => level === 'error')).toEqual([]);
+      },
+      { middleware: [waits], logFunction: ({ status }) => logged.resolve(status) },
+    );
   });
 
   it('that is invalid is refused when the application is made', () => {
