@@ -343,10 +343,9 @@ export class ServerConnection
 
   /** Continues with a request: immediately, or after the promise that the delegate returned is settled. */
   #waitFor(waiting: unknown, exchange: ServerExchange): void {
-    const isOpen = this.#state === exchange && exchange.stage === 'body';
     if (!isThenable(waiting)) {
-      if (isOpen) exchange.askForBody();
-    } else if (isOpen) {
+      exchange.askForBody();
+    } else if (this.#state === exchange && exchange.stage === 'body') {
       exchange.hold();
       (this.#codec as ServerCodec).pump.waitFor(waiting, exchange);
     } else {

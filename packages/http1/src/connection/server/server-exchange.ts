@@ -261,11 +261,15 @@ export class ServerExchange implements HTTPServerExchange {
     return true;
   }
 
-  /** Sends `100 Continue` (RFC 9110 §10.1.1) unless the body is already arriving or the response has been started. */
+  /**
+   * Sends `100 Continue` (RFC 9110 §10.1.1) unless the body is already arriving, the response has been started or the
+   * request was cut.
+   */
   askForBody(): void {
     if (!this.#expectsContinue) return;
     this.#expectsContinue = false;
-    if (this.stage !== 'body' || this.#headSent || this.#codec.pump.decoder.bufferedBytes > 0) return;
+    if (this.stage !== 'body' || this.#headSent || this.#cut) return;
+    if (this.#codec.pump.decoder.bufferedBytes > 0) return;
     // The decoder will refuse this body with 413: the waiting client need not send it.
     if (this.head.bodyLength > this.#codec.pump.decoder.maxBodyBytes) return;
     this.#owner.stream.send(encodeInterim(100));

@@ -46,20 +46,20 @@ const MIN_VIEWED_BYTES = 64;
  * one buffer in memory; therefore many decoders share one ScanView, which their caller owns.
  */
 export class ScanView {
-  #last: DataView | undefined;
+  #bytes: Uint8Array | undefined;
+  #view: DataView | undefined;
 
-  /** Returns a view of `bytes`. */
+  /** Returns a view of `bytes`. Compares objects, not memory: reading the `buffer` of an array costs as much as a scan. */
   of(bytes: Uint8Array): DataView {
-    const { buffer, byteOffset, byteLength } = bytes;
-    const last = this.#last;
-    if (last?.buffer === buffer && last.byteOffset === byteOffset && last.byteLength === byteLength)
-      return last;
-    this.#last = new DataView(buffer, byteOffset, byteLength);
-    return this.#last;
+    if (this.#view === undefined || this.#bytes !== bytes) {
+      this.#bytes = bytes;
+      this.#view = viewOf(bytes);
+    }
+    return this.#view;
   }
 
   [INSPECT](): object {
-    return inspection(this, [], () => ({ viewedBytes: this.#last?.byteLength ?? 0 }));
+    return inspection(this, [], () => ({ viewedBytes: this.#view?.byteLength ?? 0 }));
   }
 }
 
@@ -114,7 +114,7 @@ export class FieldScanner {
     let pos = input.pos;
     let phase = this.#phase;
     let from = block + this.#from;
-    const view = stop - pos < MIN_VIEWED_BYTES ? undefined : this.#viewOf(bytes);
+    const view = stop - pos < MIN_VIEWED_BYTES ? undefined : (this.#view?.of(bytes) ?? viewOf(bytes));
     while (pos < stop) {
       if (phase === NAME) {
         while (pos < stop && ((table[bytes[pos] as number] as number) & TOKEN) !== 0) pos += 1;
@@ -162,11 +162,6 @@ export class FieldScanner {
     this.#phase = phase;
     this.#from = from - block;
     return false;
-  }
-
-  /** Returns the view for {@link skipFieldValueWords}. */
-  #viewOf(bytes: Buffer): DataView {
-    return this.#view?.of(bytes) ?? new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   #readFramingField(bytes: Buffer, block: number, start: number, lineEnd: number): void {
@@ -226,6 +221,11 @@ function badLineEnd(byte: number | undefined): Http1ProtocolError {
 function badTransferEncoding(value: string): Http1ProtocolError {
   const detail = `Transfer-Encoding must be a single "chunked", got ${excerpt(value)}`;
   return new Http1ProtocolError('ERR_HTTP1_BAD_TRANSFER_ENCODING', detail);
+}
+
+/** Creates the view for {@link skipFieldValueWords}. */
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /**

@@ -28,12 +28,12 @@ function hostEnd(bytes: Uint8Array, start: number, end: number): number {
 }
 
 function nameEnd(bytes: Uint8Array, start: number, end: number): number {
+  const table = BYTE_CLASS;
   let at = start;
-  while (at < end && (classOf(bytes, at) & HOST_NAME) !== 0) {
-    if (bytes[at] === PERCENT) {
-      const escapes = at + 2 < end && (classOf(bytes, at + 1) & classOf(bytes, at + 2) & HEX) !== 0;
-      if (!escapes) return -1;
-    }
+  while (at < end) {
+    const byte = bytes[at] as number;
+    if (((table[byte] as number) & HOST_NAME) === 0) break;
+    if (byte === PERCENT && !(at + 2 < end && isHex(bytes[at + 1]) && isHex(bytes[at + 2]))) return -1;
     at += 1;
   }
   return at;
@@ -56,10 +56,6 @@ function portOf(bytes: Uint8Array, start: number, end: number): number {
     if (port > MAX_PORT) return -1;
   }
   return port;
-}
-
-function classOf(bytes: Uint8Array, at: number): number {
-  return BYTE_CLASS[bytes[at] as number] as number;
 }
 
 /** The parts of `uri-host [ ":" port ]`. */

@@ -30,23 +30,32 @@ export class VersionScanner {
     stop: number,
     grammar: Http1ErrorCode = 'ERR_HTTP1_BAD_REQUEST_LINE',
   ): number {
+    const shape = SHAPE;
     let pos = from;
     let at = this.#at;
-    while (at < SHAPE.length && pos < stop) {
+    while (at < MINOR_AT && pos < stop) {
       const byte = bytes[pos] as number;
-      if (at === MINOR_AT) {
-        if (byte < 0x30 || byte > 0x39) throw badVersion(byte, grammar);
-        this.minor = byte === 0x30 ? 0 : 1;
-      } else if (byte !== SHAPE[at]) {
-        const otherMajor = at === MAJOR_AT && byte >= 0x30 && byte <= 0x39;
+      if (byte !== shape[at]) {
+        const otherMajor = at === MAJOR_AT && isDigit(byte);
         throw badVersion(byte, otherMajor ? 'ERR_HTTP1_VERSION' : grammar);
       }
+      at += 1;
+      pos += 1;
+    }
+    if (at === MINOR_AT && pos < stop) {
+      const byte = bytes[pos] as number;
+      if (!isDigit(byte)) throw badVersion(byte, grammar);
+      this.minor = byte === 0x30 ? 0 : 1;
       at += 1;
       pos += 1;
     }
     this.#at = at;
     return pos;
   }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
 }
 
 function badVersion(byte: number, code: Http1ErrorCode): Http1ProtocolError {
