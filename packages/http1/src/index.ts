@@ -1,5 +1,5 @@
 /**
- * HTTP/1.1 on the wire: a strict codec without I/O, and the connections that pump it over a stream.
+ * HTTP/1.1 on the wire: a strict codec without I/O, and the connections that run it over a stream.
  *
  * This entry has what both directions share. `@landspout/http1/protocol` is the codec alone,
  * `@landspout/http1/server` and `@landspout/http1/client` are the connections. To serve or fetch, use

@@ -93,7 +93,7 @@ export class StreamConnectError extends CodedError<'ERR_STREAM_RESOLVE' | 'ERR_S
 export const LISTEN_ERRORS = {
   ERR_LISTEN_NOT_ACTIVATED: {
     meaning:
-      'No service manager passed sockets to this process, or all are taken; without one, listen on a port.',
+      'No service manager passed sockets to this process, or all of them are already in use. If there is no service manager, listen on a port.',
   },
   ERR_LISTEN_ACTIVATION: {
     meaning:

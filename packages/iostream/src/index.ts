@@ -1,8 +1,8 @@
 /**
  * Streams of bytes over TCP, TLS, Unix sockets and memory, with one behaviour on every backend.
  *
- * Knows connections, buffers and their limits, names and certificates. Does not know any protocol:
- * `@landspout/http1` is the first that does.
+ * This package handles connections, buffers with limits, host names and certificates, TLS and the PROXY protocol. It
+ * implements no application protocol: `@landspout/http1` is the first that does.
  *
  * @packageDocumentation
  */

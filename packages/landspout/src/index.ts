@@ -1,6 +1,7 @@
 /**
- * Landspout: Tornado's stack for TypeScript on Node.js. This entry has what applications use; a subpath leads to
- * everything that a layer exports, such as `landspout/iostream` or `landspout/ioloop/processes`.
+ * Landspout brings the design of Tornado, the Python web framework, to TypeScript on Node.js. This entry has what
+ * applications use; a subpath leads to everything that a layer exports, such as `landspout/iostream` or
+ * `landspout/ioloop/processes`.
  *
  * @packageDocumentation
  */

@@ -2,7 +2,9 @@ import { HTTPHeaders, type JsonObject, STATUS_REASONS } from '@landspout/http1';
 import type { HTTPHeadersInit } from '@landspout/http1/protocol';
 import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/errors';
 
-/** Errors that this package throws itself. Text that must not be sent throws an `Http1UsageError`. */
+/**
+ * Errors that this package throws itself. A header that HTTP does not allow results in an `Http1UsageError` instead.
+ */
 export const WEB_ERRORS = {
   ERR_WEB_HTTP: { meaning: 'A handler refuses the request with the status of the error.' },
   ERR_WEB_MISSING_ARGUMENT: {
@@ -25,7 +27,7 @@ export const WEB_ERRORS = {
   },
   ERR_WEB_ROUTE: {
     meaning:
-      'No request could reach a route, or no handler serve it; the application was not created. See the message.',
+      'A route can never match, its handler cannot serve a request, or its name is already used. The routes were not added.',
   },
   ERR_WEB_REVERSE: {
     meaning:

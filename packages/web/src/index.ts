@@ -1,8 +1,8 @@
 /**
  * Web applications on Landspout: routes, middleware, handlers, arguments, responses, static files.
  *
- * Knows requests and responses. Does not know sockets or the wire: `@landspout/httpserver` carries it, and what a
- * handler's author needs of that is exported here too.
+ * This package handles requests and responses. `@landspout/httpserver` handles sockets and the wire format. What
+ * handlers need from it is re-exported here.
  *
  * @packageDocumentation
  */

@@ -8,7 +8,7 @@ export const HTTP_ERRORS = {
   },
   ERR_HTTP_PEER_ENDED: {
     meaning:
-      'The peer ended its side. The response can still be sent, but a pause of `halfClosedMs` resets the connection.',
+      'The peer ended its side. The response can still be sent. Once the headers of the response are sent, the connection is reset if nothing more is written for `halfClosedMs`.',
   },
   ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the `cause`.' },
   ERR_HTTP_RESET: { meaning: 'The peer reset the connection before the message was complete.' },
@@ -16,7 +16,8 @@ export const HTTP_ERRORS = {
     meaning: 'The peer was too slow in sending a head or a body, or in reading a response.',
   },
   ERR_HTTP_STOPPING: {
-    meaning: 'The server stopped, and reset the connection before the message was complete.',
+    meaning:
+      'The server stopped, and reset the connection before the message was complete. Also the reason of `HTTPServer.stopping`, of `closeAll`, and of `listen` after a signal to stop.',
   },
   ERR_HTTP_INPUT: {
     meaning: 'The content of a request is invalid; the response has the `status` of the error.',

@@ -1,7 +1,8 @@
 import { CodedError } from '../errors.ts';
 
 /**
- * The errors of executors. Errors that the function of a task throws are passed on unchanged, and are not listed here.
+ * The errors of executors. Errors that the function of a task throws are not listed here: the call rejects with the
+ * error itself, or, with `ThreadPoolExecutor`, with a copy of it.
  */
 export const EXECUTOR_ERRORS = {
   ERR_EXECUTOR_MODULE: {

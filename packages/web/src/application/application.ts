@@ -39,12 +39,12 @@ const APPLICATION_LISTEN_OPTIONS: OptionNames<ApplicationListenOptions> = {
   ...LISTEN_OPTIONS,
 };
 
-/** The routes of one virtual host. */
 /** The parameters for the pattern of a route, unless it has none. */
 export type ReverseRest<Path extends string> = keyof PathParams<Path> extends never
   ? [params?: Record<never, never>]
   : [params: { readonly [Name in keyof PathParams<Path>]: string | number }];
 
+/** The routes of one virtual host. */
 interface VirtualHost {
   readonly pattern: RegExp;
   readonly router: Router;

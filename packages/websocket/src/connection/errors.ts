@@ -1,6 +1,6 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
-/** Failures of a connection that neither invalid bytes nor a mistake of the program has caused. */
+/** Failures of a connection with another cause than invalid bytes from the peer or a mistake in the program. */
 export const WEBSOCKET_ERRORS = {
   ERR_WEBSOCKET_CLOSED: {
     meaning: 'The connection is not open yet, or is closing or closed, so nothing can be sent on it.',

@@ -1,6 +1,6 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
-/** Violations of the framing by the peer: the close code to send, and the rule that was broken. */
+/** The ways in which a peer can violate the framing. For each: the close code to send, and the rule. */
 export const VIOLATIONS = {
   ERR_WEBSOCKET_RESERVED_BITS: {
     meaning: 'A reserved bit is set, although no extension was negotiated.',
@@ -95,14 +95,14 @@ export class WebSocketProtocolError extends CodedError<WebSocketProtocolErrorCod
   }
 }
 
-/** Faults in a server's response to our upgrade request: the rule that was broken. */
+/** What can be wrong with a server's response to our upgrade request, with the rule that it breaks. */
 export const HANDSHAKE_FAULTS = {
   ERR_WEBSOCKET_UPGRADE_REFUSED: {
     meaning: 'The server did not respond with 101; see `status`.',
     rule: 'RFC 6455 §4.1',
   },
   ERR_WEBSOCKET_BAD_UPGRADE: {
-    meaning: 'The version, Upgrade or Connection of the 101 response is invalid.',
+    meaning: 'The HTTP version, the Upgrade header or the Connection header of the 101 response is invalid.',
     rule: 'RFC 6455 §4.1',
   },
   ERR_WEBSOCKET_BAD_ACCEPT: {
@@ -134,7 +134,7 @@ export class WebSocketHandshakeError extends CodedError<WebSocketHandshakeErrorC
   }
 }
 
-/** Mistakes that a caller of this package can make: the rule behind the refusal. */
+/** Mistakes that a caller of this package can make, with the rule that each one breaks. */
 export const MISUSES = {
   ERR_WEBSOCKET_BAD_OPTION: {
     meaning: 'An option or argument is invalid; see the message.',

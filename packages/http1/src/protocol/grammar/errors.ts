@@ -1,7 +1,7 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
 /**
- * Each way a peer can break HTTP/1.1: the status to respond with, and the rule that was broken. Errors in responses
+ * The ways in which a peer can break HTTP/1.1. For each: the status to respond with, and the rule. Errors in responses
  * have the status 502, with which a gateway reports an invalid response.
  */
 export const HTTP1_VIOLATIONS = {
@@ -62,7 +62,7 @@ export const HTTP1_VIOLATIONS = {
     rule: 'RFC 9112 §6.3',
   },
   ERR_HTTP1_BAD_TRANSFER_ENCODING: {
-    meaning: 'Transfer-Encoding is not a single "chunked", or the message is HTTP/1.0.',
+    meaning: 'Transfer-Encoding is anything but a single "chunked", or it appears in an HTTP/1.0 message.',
     status: 400,
     rule: 'RFC 9112 §6.1',
   },
@@ -107,7 +107,7 @@ export const HTTP1_VIOLATIONS = {
     rule: 'RFC 9110 §15.2',
   },
   ERR_HTTP1_INTERIM_VERSION: {
-    meaning: 'The server sent a 1xx response with version HTTP/1.0, which has none.',
+    meaning: 'The server sent a 1xx response as HTTP/1.0, which has no 1xx responses.',
     status: 502,
     rule: 'RFC 9110 §15.2',
   },
@@ -180,7 +180,9 @@ export class Http1UsageError extends CodedError<Http1UsageErrorCode> {
   override readonly name = 'Http1UsageError';
 }
 
-/** Each way in which a path, query or form can be invalid, and the status to respond with. */
+/**
+ * The ways in which a path, query or form can be invalid. For each: the status to respond with, and the rule or limit.
+ */
 export const QUERY_VIOLATIONS = {
   ERR_HTTP1_QUERY_ENCODING: {
     meaning: 'The percent-encoding is invalid, or the decoded bytes are not UTF-8.',

@@ -1,20 +1,68 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
-/** Each way in which a multipart body can be invalid, and the status to respond with. */
+/** The ways in which a multipart body can be invalid. For each: the status to respond with, and the rule or limit. */
 export const MULTIPART_VIOLATIONS = {
-  ERR_HTTP1_MULTIPART_BOUNDARY: { status: 400, rule: 'RFC 2046 §5.1.1' },
-  ERR_HTTP1_MULTIPART_DELIMITER: { status: 400, rule: 'RFC 2046 §5.1.1' },
-  ERR_HTTP1_MULTIPART_TRUNCATED: { status: 400, rule: 'RFC 2046 §5.1.1' },
-  ERR_HTTP1_MULTIPART_HEADER: { status: 400, rule: 'RFC 2046 §5.1' },
-  ERR_HTTP1_MULTIPART_DISPOSITION: { status: 400, rule: 'RFC 7578 §4.2' },
-  ERR_HTTP1_MULTIPART_ENCODING: { status: 400, rule: 'RFC 7578 §5.1' },
-  ERR_HTTP1_MULTIPART_CODING: { status: 415, rule: 'RFC 7578 §4.7' },
-  ERR_HTTP1_MULTIPART_PARTS: { status: 400, rule: 'maxParts' },
-  ERR_HTTP1_MULTIPART_FILES: { status: 400, rule: 'maxFiles' },
-  ERR_HTTP1_MULTIPART_HEADERS_TOO_LARGE: { status: 400, rule: 'maxPartHeaderBytes' },
-  ERR_HTTP1_MULTIPART_TOO_MANY_HEADERS: { status: 400, rule: 'maxPartHeaders' },
-  ERR_HTTP1_MULTIPART_FIELD_TOO_LARGE: { status: 413, rule: 'maxFieldBytes' },
-} as const satisfies Record<string, { status: number; rule: string }>;
+  ERR_HTTP1_MULTIPART_BOUNDARY: {
+    meaning: 'The boundary parameter of the Content-Type is missing, repeated or invalid.',
+    status: 400,
+    rule: 'RFC 2046 §5.1.1',
+  },
+  ERR_HTTP1_MULTIPART_DELIMITER: {
+    meaning: 'A boundary line does not match its grammar.',
+    status: 400,
+    rule: 'RFC 2046 §5.1.1',
+  },
+  ERR_HTTP1_MULTIPART_TRUNCATED: {
+    meaning: 'The body ends before its last boundary line is complete.',
+    status: 400,
+    rule: 'RFC 2046 §5.1.1',
+  },
+  ERR_HTTP1_MULTIPART_HEADER: {
+    meaning: 'A header line of a part does not match its grammar.',
+    status: 400,
+    rule: 'RFC 2046 §5.1',
+  },
+  ERR_HTTP1_MULTIPART_DISPOSITION: {
+    meaning: 'The Content-Disposition of a part is missing, repeated or invalid, or names no field.',
+    status: 400,
+    rule: 'RFC 7578 §4.2',
+  },
+  ERR_HTTP1_MULTIPART_ENCODING: {
+    meaning: 'The headers of a part are not UTF-8.',
+    status: 400,
+    rule: 'RFC 7578 §5.1',
+  },
+  ERR_HTTP1_MULTIPART_CODING: {
+    meaning: 'A part has a Content-Transfer-Encoding that changes its bytes, such as base64.',
+    status: 415,
+    rule: 'RFC 7578 §4.7',
+  },
+  ERR_HTTP1_MULTIPART_PARTS: {
+    meaning: 'The body has more parts than `maxParts` allows.',
+    status: 400,
+    rule: 'maxParts',
+  },
+  ERR_HTTP1_MULTIPART_FILES: {
+    meaning: 'The body has more files than `maxFiles` allows.',
+    status: 400,
+    rule: 'maxFiles',
+  },
+  ERR_HTTP1_MULTIPART_HEADERS_TOO_LARGE: {
+    meaning: 'The headers of a part exceed `maxPartHeaderBytes`.',
+    status: 400,
+    rule: 'maxPartHeaderBytes',
+  },
+  ERR_HTTP1_MULTIPART_TOO_MANY_HEADERS: {
+    meaning: 'A part has more headers than `maxPartHeaders` allows.',
+    status: 400,
+    rule: 'maxPartHeaders',
+  },
+  ERR_HTTP1_MULTIPART_FIELD_TOO_LARGE: {
+    meaning: 'A field that is not a file is larger than `maxFieldBytes`.',
+    status: 413,
+    rule: 'maxFieldBytes',
+  },
+} as const satisfies Record<string, { meaning: string; status: number; rule: string }>;
 
 export type MultipartErrorCode = keyof typeof MULTIPART_VIOLATIONS;
 
