@@ -27,8 +27,10 @@ import {
 /**
  * Serves HTTP/1.1, and with `tls` HTTPS, to a delegate or a callback.
  *
- * All limits and deadlines are options with defaults. A request that exceeds one gets a complete 4xx response, and its
- * connection is closed. If the delegate fails, the client gets a 500 and one log record is written.
+ * All limits and deadlines are options with defaults. A request that is invalid or exceeds one gets a complete 4xx
+ * response (505 for the version), if no headers of a response were sent yet, and its connection is closed. If headers
+ * were sent, or if the client reads too slowly, the connection is reset or closed. If the delegate fails, the client
+ * gets a 500 and one log record is written.
  *
  * @example
  * const server = new HTTPServer((request) => request.respond(200, 'Hello, world'));
@@ -72,7 +74,10 @@ export class HTTPServer extends TCPServer {
     return `${this.#scheme}://${any ? host : bracketed(address.address)}:${address.port}`;
   }
 
-  /** Open connections that use HTTP. */
+  /**
+   * Open connections that are handled as HTTP: not those still in a handshake, nor those taken over by `detach` (such
+   * as WebSockets).
+   */
   get connectionCount(): number {
     return this.#drain.connectionCount;
   }
@@ -146,13 +151,13 @@ export class HTTPServer extends TCPServer {
 
   /**
    * Stops gracefully. The listeners close after accepting the connections still in the backlog. Requests in progress
-   * are completed, with `Connection: close`. An idle connection may send one more request within `graceMs` and is then
-   * closed. After `drainMs` all remaining connections are reset.
+   * are completed, with `Connection: close`. An idle connection may send one more request within `graceMs`. It is
+   * closed after that response, or when `graceMs` have passed. After `drainMs` all remaining connections are reset.
    *
-   * If a stream was taken over with a stop callback, as WebSockets do, the callback is called and its close is awaited.
-   * A handler whose response has no end of its own, such as an event stream, can watch {@link stopping}. A second call
-   * while the server is stopping returns the result of the first. Do not await this method in a request handler: it
-   * waits for that request.
+   * If a stream was taken over with a stop callback, as WebSockets do, the callback is called, and `stop` waits until
+   * that stream is closed. A handler whose response has no end of its own, such as an event stream, can watch
+   * {@link stopping}. A second call while the server is stopping returns the result of the first. Do not await this
+   * method in a request handler: it waits for that request.
    *
    * @returns how the connections ended, once none is left.
    * @throws StreamUsageError `ERR_STREAM_USAGE` if a time is invalid.

@@ -74,9 +74,9 @@ interface QuietKind {
 
 /**
  * Writes records about events that any peer can cause, such as refused requests, without letting peers fill the disk.
- * The first record of a kind is written immediately. Those of the following minute are counted; then the last of them
- * is written for all. Its details have their number as `count`, and the message includes it if it is more than one.
- * Each kind has its own minute, so that a flood of one kind does not hide another.
+ * The first record of a kind is written at once. Later ones are counted, and one record per minute is written for them:
+ * the last of them, with their number as `count`. The message includes the number if it is more than one. Each kind has
+ * its own minute, so that a flood of one kind does not hide another.
  *
  * A pending count does not keep the process alive: the owner must call {@link flush} when it stops.
  *

@@ -21,15 +21,18 @@ import { HTTPResponse } from '../response/http-response.ts';
 import { type CollectedResponse, ResponseCollector } from '../response/response-collector.ts';
 import type { PreparedRequest } from './prepared-request.ts';
 
-/** Makes a connection: name, network and TLS. @throws the reason of `signal`, or the error that occurred. */
+/**
+ * Makes a connection: resolves the name, connects, and performs the TLS handshake. @throws the reason of `signal`, or
+ * the error that occurred.
+ */
 export type Dial = (origin: Origin, signal: AbortSignal) => Promise<IOStream>;
 
 /** Idempotent methods: sending them twice has the same effect as sending them once (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /**
- * One fetch, from the queue to its response. Everything that ends it early goes through one AbortController, and
- * nothing stays open.
+ * One fetch, from the queue to its response. A timeout, the caller's signal and closing the client end it through one
+ * AbortController; other failures make it reject directly. Nothing stays open.
  */
 export class FetchOperation {
   readonly #prepared: PreparedRequest;
@@ -81,7 +84,10 @@ export class FetchOperation {
     this.#controller.abort(reason);
   }
 
-  /** The limit for waiting in the queue and the limit for connecting: the shorter of both timeouts; 0: no limit. */
+  /**
+   * The limit for waiting in the queue, and again for connecting: the shorter of `connectTimeoutMs` and
+   * `requestTimeoutMs`. A timeout of 0 is ignored; if both are 0, there is no limit.
+   */
   get #connectLimitMs(): number {
     const { connectTimeoutMs, requestTimeoutMs } = this.#prepared;
     if (connectTimeoutMs === 0 || requestTimeoutMs === 0) return connectTimeoutMs + requestTimeoutMs;
@@ -157,7 +163,7 @@ export class FetchOperation {
     }
   }
 
-  /** Makes the response, or an error from it if its status is not 2xx. */
+  /** Returns the response. If its status is not 2xx, throws an error with the response, unless `raiseError: false`. */
   #judge({ head, body }: CollectedResponse): HTTPResponse {
     const { request, effectiveUrl, raiseError } = this.#prepared;
     const { status, reason, headers } = head;
@@ -173,9 +179,8 @@ export class FetchOperation {
   }
 
   /**
-   * Whether a request may be sent again after its reused connection ended without a byte of a response: if none of it
-   * reached the kernel, so that the server cannot have acted on it, or if it is idempotent. In both cases its body must
-   * still be available.
+   * Whether to send the request once more. All must hold: the reused connection ended before any byte of the response;
+   * the body can be sent again; and the method is idempotent, or nothing of the request reached the kernel.
    */
   #mayRepeat(error: unknown, connection: ClientConnection, sentBefore: number): boolean {
     if (!(error instanceof HTTPClosedError) || connection.responseBegun) return false;

@@ -1,5 +1,5 @@
-// The event loop of a thread: callbacks, timers and statistics. Combines the rooms below it; streams, protocols and
-// other processes are handled elsewhere.
+// The event loop of a thread: callbacks, timers and statistics. Combines the folders below this one; streams, protocols
+// and other processes are handled elsewhere.
 
 import { loopChecks } from '../checks.ts';
 import { type Clock, requireClock, systemClock } from '../clock.ts';
@@ -39,7 +39,7 @@ export interface IOLoopOptions {
 const LOOP_OPTIONS: OptionNames<IOLoopOptions> = { clock: true, logger: true };
 
 export interface RunOptions {
-  /** Most milliseconds to wait for the result. Default: no limit. */
+  /** The maximum wait for the result, in milliseconds. Default: no limit. */
   readonly timeoutMs?: number;
 }
 
@@ -150,7 +150,7 @@ export class IOLoop {
 
   /**
    * Calls `callback(...args)` once, when {@link time} has reached `whenMs`. If that time has already passed, the call
-   * comes in the next loop iteration. Otherwise like {@link callLater}.
+   * comes in a later loop iteration, after 1 ms at the earliest. Otherwise like {@link callLater}.
    */
   callAt<Args extends unknown[]>(
     whenMs: number,
@@ -178,7 +178,7 @@ export class IOLoop {
     Promise.resolve(promise).then(settled, settled);
   }
 
-  /** Cancels a pending {@link callLater}. Does nothing if the callback has already run. */
+  /** Cancels a pending {@link callLater} or {@link callAt}. Does nothing if the callback has already run. */
   removeTimeout(timeout: Timeout): void {
     if (typeof timeout?.cancel !== 'function')
       throw loopChecks.wrong('removeTimeout', 'the result of callLater or callAt', timeout);
@@ -190,7 +190,7 @@ export class IOLoop {
    * handler is called again as long as the descriptor stays ready. It runs in the async context of this call.
    *
    * @param target - a {@link Socket}, or the number of a descriptor, which the caller continues to own. The loop
-   *   watches a duplicate of it, so you may close yours first.
+   *   watches a duplicate of it, so you may close yours before you call `removeHandler`.
    * @param events - {@link READ}, {@link WRITE}, or both. {@link ERROR} is always reported.
    * @throws LoopUsageError `ERR_LOOP_ALREADY_REGISTERED` if the target has a handler already; `ERR_LOOP_NOT_SUPPORTED`
    *   on the portable backend.
@@ -221,8 +221,8 @@ export class IOLoop {
   }
 
   /**
-   * Keeps the process alive until {@link stop} is called. The loop works without it: a program that its servers or
-   * timers keep alive needs neither method.
+   * Keeps the process alive until {@link stop} is called. The loop also works without `start`: if servers or timers
+   * keep the program alive, call neither `start` nor `stop`.
    *
    * @throws LoopUsageError `ERR_LOOP_RUNNING` if the loop is already started.
    */
@@ -283,7 +283,7 @@ export class IOLoop {
   /**
    * Watches this loop from another thread. If the loop is blocked for `thresholdMs` (default: 100), the JavaScript
    * stack of the blocking code is reported while the block lasts. See `watchLoop` for details. The watch is closed
-   * together with this loop.
+   * together with this loop. If `NODE_ENV` is `production`, it does nothing unless the option `enabled` is set.
    *
    * @throws WatchUsageError `ERR_WATCH_OPTIONS`, `ERR_WATCH_THREAD`, `ERR_WATCH_ACTIVE`, `ERR_WATCH_WORKER`.
    */
@@ -295,8 +295,8 @@ export class IOLoop {
   }
 
   /**
-   * Returns what this loop has done and how busy it is. A call takes a few microseconds. Collecting the numbers only
-   * increments counters; from the first call on, an unref'd Node timer also measures the lag.
+   * Returns what this loop has done and how busy it is. A call takes a few microseconds. The loop only increments
+   * counters. After the first call of `stats`, a timer that does not keep the process alive also measures the lag.
    */
   stats(options: StatsOptions = {}): LoopStats {
     loopChecks.options('stats', options, STATS_OPTIONS);
@@ -315,9 +315,11 @@ export class IOLoop {
   }
 
   /**
-   * Closes this loop: removes its handlers, drops pending callbacks and timers, ends its watch, and closes its executor
-   * after the tasks running there have finished. Streams and servers stay open, since they belong to the thread. Does
-   * nothing if the loop is already closed; any other use of a closed loop throws `ERR_LOOP_CLOSED`.
+   * Closes this loop: removes its handlers, drops pending callbacks and timers, ends its watch, and closes its
+   * executor. The executor waits up to its `closeTimeoutMs` for the tasks that are running; tasks that are still
+   * pending then reject with `ERR_EXECUTOR_CLOSED`. Streams and servers stay open, since they belong to the thread.
+   * Does nothing if the loop is already closed; most other methods of a closed loop throw `ERR_LOOP_CLOSED`.
+   * {@link removeHandler}, {@link removeTimeout}, {@link time}, {@link scheduleFlush} and {@link deferFlush} do not.
    *
    * @throws LoopUsageError `ERR_LOOP_RUNNING` while {@link start} or {@link run} is active.
    */
@@ -340,7 +342,10 @@ export class IOLoop {
     await this.close();
   }
 
-  /** Schedules a call of `flushable.flush()` for the end of this batch or loop iteration. For transports. */
+  /**
+   * Schedules a call of `flushable.flush()`: for the end of the reactor's batch if one is being delivered, otherwise in
+   * `process.nextTick`. For transports.
+   */
   scheduleFlush(flushable: Flushable): void {
     if (typeof flushable?.flush !== 'function')
       throw loopChecks.wrong('scheduleFlush', 'an object with a flush method', flushable);
@@ -348,8 +353,8 @@ export class IOLoop {
   }
 
   /**
-   * Schedules a call of `flushable.flush()` for a later loop iteration, for when the {@link writeBudget} of this one is
-   * spent. For transports.
+   * Schedules a call of `flushable.flush()` for a later loop iteration. Use it when the {@link writeBudget} of this
+   * iteration is spent. For transports.
    */
   deferFlush(flushable: Flushable): void {
     this.#flushes.defer(flushable);

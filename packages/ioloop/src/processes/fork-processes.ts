@@ -61,8 +61,8 @@ let called = false;
  * with 0, whatever the exit codes of the children. SIGHUP replaces the children one by one, as
  * {@link ProcessSupervisor.restart} does: a child is ready once our servers listen on all of its listeners, or once it
  * calls `task.ready()`. The parent handles these three signals only while it supervises. Ctrl-C reaches the children as
- * well, so they may get SIGINT and then SIGTERM; closing the terminal sends SIGHUP. If the parent dies, each child
- * sends SIGTERM to itself, and SIGKILL after `stopTimeoutMs`.
+ * well, so they may get SIGINT and then SIGTERM. Closing the terminal sends SIGHUP, which the parent takes as a request
+ * to restart, not to stop. If the parent dies, each child sends SIGTERM to itself, and SIGKILL after `stopTimeoutMs`.
  *
  * The parent owns the listeners of `listen`. On the native backend each child has its own, with SO_REUSEPORT: the
  * kernel distributes the connections, and those that a child has not accepted when it dies wait for its successor,
@@ -73,18 +73,19 @@ let called = false;
  *
  * A child sends messages with `process.send` and receives them with `process.on('message')`; the parent receives them
  * in `onMessage`. The channel does not keep a child alive unless the child calls `process.channel.ref()`. On the
- * portable backend a server of Node's own, such as one of `node:http`, needs that call until it listens; our servers do
- * not. Messages to a parent that has exited are lost without an error.
+ * portable backend, a child that uses a server of Node's own (such as `node:http`) must call `process.channel.ref()`
+ * and keep it in effect until that server listens. Landspout's servers do not need it. Messages to a parent that has
+ * exited are lost without an error.
  *
  * @param count - 1 to 1,024. 0, a negative number, `null` or `undefined` means one child for each CPU.
  * @param options.listen - where the children listen; each entry becomes one of `task.listeners`. Unix sockets are not
  *   supported.
- * @param options.maxRestarts - most restarts within `restartWindowMs`. Default: 100 within an hour.
+ * @param options.maxRestarts - the maximum number of restarts within `restartWindowMs`. Default: 100 within an hour.
  * @returns in a child: which child it is. In the parent the promise does not resolve.
  * @throws in the parent: SystemError such as `EADDRINUSE`, before any child is started; ProcessLimitError
- *   `ERR_PROCESS_RESTARTS` if children died too often, after the others were stopped; ProcessUsageError
- *   `ERR_PROCESS_USAGE` if an argument is invalid, if it is called a second time, and in a worker thread. If the caller
- *   does not catch the error, the parent exits with a code other than 0, as it should.
+ * `ERR_PROCESS_RESTARTS` if children died too often, after the others were stopped. In parent and children:
+ * ProcessUsageError `ERR_PROCESS_USAGE` if an argument is invalid, if it is called a second time, and in a worker
+ * thread. If the caller does not catch the error, the parent exits with a code other than 0, as it should.
  *
  * @example
  * const task = await forkProcesses(4, { listen: [{ port: 8888 }] });
@@ -117,7 +118,10 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
   process.exit(0);
 }
 
-/** Supervises until all children have ended. May handle signals, since nothing else runs in the parent. */
+/**
+ * Supervises until all children have ended. It is safe to install signal handlers here: nothing else runs in the
+ * parent.
+ */
 async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise<void> {
   const heard = new Set<NodeJS.Signals>();
   const stop = (signal: NodeJS.Signals): void => {
@@ -177,7 +181,7 @@ export function taskId(): number | undefined {
 
 /**
  * Makes this process the child that the record describes: removes the record from the environment, and makes the
- * process end after its parent.
+ * process stop itself if its parent dies.
  */
 async function becomeTask(record: TaskRecord): Promise<ProcessTask> {
   clearTaskEnvironment();

@@ -72,9 +72,9 @@ export class TCPServer {
    * Starts listening. Call it again to listen on further ports.
    *
    * @throws SystemError such as `EADDRINUSE`, with `bind` or `listen` as its `syscall`; StreamConnectError
-   *   `ERR_STREAM_RESOLVE` if the host has no address; for `systemd`, ListenUsageError `ERR_LISTEN_NOT_ACTIVATED` or
-   *   `ERR_LISTEN_ACTIVATION` as `systemdSockets`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid or a
-   *   descriptor is not a stream socket that can listen. No socket of this call stays open then.
+   * `ERR_STREAM_RESOLVE` if the host has no address; with the option `systemd`, a ListenUsageError, in the same cases
+   * as `systemdSockets`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid or a descriptor is not a stream
+   * socket that can listen. No socket of this call stays open then.
    */
   async listen(options: ListenOptions): Promise<this> {
     const where = resolveListenOptions(options);
@@ -113,7 +113,7 @@ export class TCPServer {
     throw usage('the server is not listening on a port');
   }
 
-  /** Open connections, including those in a TLS handshake. */
+  /** Open connections, including those that are in a TLS handshake or wait for a PROXY header. */
   get openConnections(): number {
     return this.#gate.size;
   }
@@ -131,8 +131,8 @@ export class TCPServer {
   }
 
   /**
-   * Reads the certificate files again, or replaces all TLS options by `tls`. Applies to handshakes that start
-   * afterwards; established connections are not affected.
+   * Without an argument, reads the certificate files again. With `tls`, replaces all TLS options with it. Applies to
+   * handshakes that start afterwards; established connections are not affected.
    *
    * @throws StreamConnectError `ERR_STREAM_TLS`, StreamUsageError `ERR_STREAM_USAGE` as
    *   {@link TlsServerContext.reload}; the old certificates stay in use then. StreamUsageError if the server has no
@@ -151,8 +151,8 @@ export class TCPServer {
   }
 
   /**
-   * For events that peers can cause at will, such as refused requests. Writes at most two records of each kind per
-   * minute.
+   * For events that peers can cause at will, such as refused requests. Writes the first record of each kind at once,
+   * and after that one counted record per minute.
    */
   protected get refusalLog(): RateLimitedLog {
     return this.#settings.refusalLog;

@@ -1,4 +1,4 @@
-// This room holds reads, writes, buffer limits and the ways in which a stream closes, over any `Transport`.
+// The stream/ folder holds reads, writes, buffer limits and the ways in which a stream closes, over any `Transport`.
 // Connections and TLS are set up elsewhere.
 
 import type { FileHandle } from 'node:fs/promises';
@@ -44,7 +44,7 @@ import {
 
 const FROM_FD_OPTIONS: OptionNames<IOStreamOptions & OpenFdOptions> = { ...STREAM_OPTIONS, direction: true };
 
-/** Gives higher rooms access to the core of a stream; users of a stream see only its methods. */
+/** Gives higher folders access to the core of a stream; users of a stream see only its methods. */
 export let coreOf: (stream: IOStream) => StreamCore;
 
 /**
@@ -52,7 +52,8 @@ export let coreOf: (stream: IOStream) => StreamCore;
  * and no byte that has arrived is lost when the stream ends.
  *
  * Reading ends when the peer shuts down its writing side (FIN); writing still works then. One read may be pending at a
- * time. Writes are queued in order and sent together at the end of the loop iteration.
+ * time. Writes are queued in order and sent together: at the end of the reactor's batch of events, or, outside of one,
+ * in `process.nextTick`.
  */
 export class IOStream {
   readonly #core: StreamCore;
@@ -70,13 +71,13 @@ export class IOStream {
 
   /**
    * Creates a stream over an open file descriptor: an end of a pipe, a FIFO, a connected stream socket or a terminal.
-   * The stream owns the descriptor from now on and closes it; nothing else may read, write or close it. It is made
-   * non-blocking, which also affects every process that shares its file description: a terminal or pipe may be shared,
-   * as standard input often is.
+   * The stream owns the descriptor from now on and closes it; nothing else may read, write or close it. The descriptor
+   * is made non-blocking. This affects every process that shares the same open file description, which is common for
+   * standard input, terminals and pipes.
    *
    * A one-way stream starts out ended in the other direction: see {@link isWriteEnded} and {@link isEnded}. Ending the
-   * writing side of a pipe closes it. If a pipe's reader has gone, the next write fails with `EPIPE`; on the native
-   * backend a callback set by {@link setCloseCallback} is called at once.
+   * writing side of a pipe closes it. If a pipe's reader has gone, the next write fails with `EPIPE`. On the native
+   * backend, a close callback is called as soon as the reader has gone, without a write.
    *
    * @param options.direction - `'read'`, `'write'` or `'both'`. Default: both; required for a pipe or FIFO.
    * @throws StreamUsageError `ERR_STREAM_USAGE` if the descriptor is a file, a directory or a device that is always
@@ -111,7 +112,7 @@ export class IOStream {
     return this.#core.isClosed;
   }
 
-  /** Whether the peer has shut down its writing side. */
+  /** Whether the peer has shut down its writing side. True from the start for a stream that can only be written. */
   get isEnded(): boolean {
     return this.#core.isEnded;
   }
@@ -175,7 +176,7 @@ export class IOStream {
     return !this.isClosed && !this.#core.writing.isEnded && this.queuedBytes <= HIGH_WATER_BYTES;
   }
 
-  /** Whether {@link endWrite} was called. */
+  /** Whether {@link endWrite} was called. True from the start for a stream that can only be read. */
   get isWriteEnded(): boolean {
     return this.#core.writing.isEnded;
   }
@@ -208,13 +209,14 @@ export class IOStream {
   }
 
   /**
-   * Reads up to and including the first match of `pattern`, with the bytes taken as latin1. If `maxMatchBytes` limits
-   * the match, it is found as soon as it has arrived, otherwise at most a few milliseconds later. The flags `g` and
-   * `y` are ignored, and `$` matches at the end of what has arrived. If the pattern can match a part of a message,
-   * that part is what is read: end the pattern with what ends the message.
+   * Reads up to and including the first match of `pattern`, with the bytes taken as latin1. With `maxMatchBytes`, a
+   * match is found as soon as it has arrived; without it, the match may be found a little later (milliseconds if little
+   * is buffered, up to 1.5 s for 100 MiB). The flags `g` and `y` are ignored, and `$` matches at the end of what has
+   * arrived. The read ends at the first match. If the pattern can match before the whole message has arrived, you get
+   * only that part, so let the pattern end with the message's terminator.
    *
-   * The cost of searching is linear in the bytes received, but each search costs what the pattern costs: do not use a
-   * pattern with unlimited backtracking on untrusted bytes.
+   * Few searches are made, so their total length is linear in the bytes received. A single search can still be slow if
+   * the pattern backtracks: do not use a pattern with unlimited backtracking on untrusted bytes.
    *
    * @throws as {@link readUntil}.
    */
@@ -245,8 +247,9 @@ export class IOStream {
   }
 
   /**
-   * Fills `target`, or a part of it with `partial`. An empty `target` resolves immediately. Until the promise settles,
-   * `target` belongs to the stream, which copies arriving bytes straight into it.
+   * Fills `target`. With the option `partial`, it resolves as soon as at least one byte is in it. An empty `target`
+   * resolves immediately. Until the promise settles, `target` belongs to the stream, which copies arriving bytes
+   * straight into it.
    *
    * @returns the number of bytes. If the read fails, the bytes already in `target` can still be read from the stream.
    * @throws as {@link readUntil}.
@@ -309,8 +312,8 @@ export class IOStream {
   }
 
   /**
-   * Sets the consumer that receives all further bytes, instead of reads; `undefined` returns to reads. After
-   * {@link resume} the consumer receives the buffered bytes first.
+   * Sets a consumer, which then receives all further bytes; reads are not possible meanwhile. Pass `undefined` to use
+   * reads again. After {@link resume} the consumer receives the buffered bytes first.
    */
   setConsumer(consumer: StreamConsumer | undefined): void {
     this.#core.reading.setConsumer(consumer);
@@ -339,11 +342,12 @@ export class IOStream {
    * awaits in an endless loop blocks nothing else, however fast its peer reads.
    *
    * @param data - bytes belong to the stream, and must not be modified, until the promise settles.
-   * @returns a promise that is shared by the writes of one loop iteration and settles when all of them have reached
-   *   the kernel. It is safe to ignore. It rejects with StreamClosedError `ERR_STREAM_CLOSED` if the stream closes
-   *   first.
+   * @returns a promise that is shared by the writes that are sent together, and settles when all of them have reached
+   *   the kernel. It is safe to ignore. It rejects with StreamClosedError `ERR_STREAM_CLOSED` if the stream is closed
+   *   or closes first, or if {@link endWrite} was called.
    * @throws StreamLimitError `ERR_STREAM_WRITE_BUFFER_FULL` synchronously, without queuing anything, if more than 64
-   *   KiB are already queued and `data` would exceed `maxWriteBufferBytes`.
+   *   KiB are queued and the queue together with `data` would exceed `maxWriteBufferBytes`. With less queued, a write
+   *   of any size is accepted. With `writeOverflow: 'close'`, the stream is closed as well.
    */
   write(data: Uint8Array | string): Promise<void> {
     return this.#core.writing.write(data);
@@ -365,17 +369,20 @@ export class IOStream {
    * On the native backend, except over TLS, the bytes go straight from the page cache (sendfile(2)), at most 512 KiB
    * in one loop iteration. Otherwise, and for parts that are not in memory, the file is read in libuv's threads, 128
    * KiB at a time, and written. The loop never waits for the disk. {@link queuedBytes} and everything based on it
-   * include the bytes of the file. `maxWriteBufferBytes` does not count them, but limits what is written after the
-   * file.
+   * include the bytes of the file. The bytes of the file do not count towards `maxWriteBufferBytes`; data written
+   * behind the file does.
    *
    * @param file - an open `FileHandle` or descriptor, owned by the caller and no longer used when the promise has
    *   settled. Its own position is neither used nor moved. The bytes sent are those in the file when its turn comes.
    * @param options.signal - an abort before the first byte removes the file from the queue, and the stream continues.
    *   A later abort resets the stream, because the peer cannot get the rest of what it was promised.
-   * @returns the number of bytes, when all of them have reached the kernel. The promise is safe to ignore.
-   * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` if the file ends before `end`, `ERR_STREAM_FILE_UNREADABLE` if
-   *   it cannot be read: the stream is reset with the same error. If only its size cannot be read, nothing was queued.
-   *   StreamClosedError `ERR_STREAM_CLOSED` if the stream closes first or our side has ended; the reason of `signal`.
+   * @returns the number of bytes, when all of them have reached the kernel. The promise is safe to ignore, except for a
+   *   StreamUsageError.
+   * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` if the file ends before `end`. The stream is reset with that error.
+   * @throws StreamFileError `ERR_STREAM_FILE_UNREADABLE` if the file cannot be read. The stream is reset with that error.
+   *   If only the file's size cannot be read, nothing was queued and the stream continues.
+   * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream closes first or our side has ended.
+   * @throws the reason of `signal` if it aborts.
    * @throws StreamLimitError as {@link write} (a waiting file counts as 1 KiB), and StreamUsageError
    *   `ERR_STREAM_USAGE` if an argument is invalid. Both reject the promise, and nothing is queued.
    */
@@ -384,8 +391,8 @@ export class IOStream {
   }
 
   /**
-   * Hands what is queued to the kernel now, instead of at the end of the loop iteration. What exceeds the write budget
-   * of this iteration (see {@link write}) is sent in a later one.
+   * Hands what is queued to the kernel now, instead of at the end of the reactor's batch or in `process.nextTick`. What
+   * exceeds the write budget of this iteration (see {@link write}) is sent in a later one.
    */
   flush(): void {
     if (this.isClosed) return;
@@ -395,8 +402,8 @@ export class IOStream {
 
   /**
    * Waits until writing more makes sense. If more than 64 KiB are queued, resolves when at most 32 KiB are left;
-   * otherwise immediately. After 1,024 immediate results in a row without any byte sent, it waits until some have been
-   * sent.
+   * otherwise immediately. If bytes are queued and it has resolved immediately 1,024 times since bytes were last sent,
+   * it waits until some are sent, so that a loop of tiny writes does not block the event loop.
    *
    * @throws StreamClosedError if the stream closes first; the reason of `signal` if it aborts.
    */
@@ -411,10 +418,10 @@ export class IOStream {
   }
 
   /**
-   * Closes in a way that lets the peer read our last response (RFC 9112 §9.6). Sends what is queued and FIN, then
-   * discards what arrives until the peer ends too or `lingerMs` have passed. Closing with unread bytes would reset the
-   * connection, and the peer could lose the response. Replaces the consumer, which is still notified of the close.
-   * Sending what is queued has no timeout: set one if the peer may not read.
+   * Closes in a way that lets the peer read our last response (RFC 9112 §9.6). Sends what is queued and then FIN. From
+   * the call on, it discards what arrives, until the peer ends too or `lingerMs` have passed. Closing with unread bytes
+   * would reset the connection, and the peer could lose the response. Replaces the consumer, which is still notified of
+   * the close. Sending what is queued has no timeout: set one if the peer may not read.
    *
    * @param lingerMs - counted from the moment at which everything queued has been sent. Default: 2 s.
    */
@@ -458,7 +465,10 @@ export class IOStream {
     return this.#core.closeListeners.wait(options.signal);
   }
 
-  /** Calls `callback` in the loop iteration after the close, when all reads have settled; also if already closed. */
+  /**
+   * Calls `callback` in a later loop iteration, once the stream is closed and all reads have settled. If the stream is
+   * already closed, `callback` is still called.
+   */
   setCloseCallback(callback: () => void): void {
     const { closeListeners, isOver, reading } = this.#core;
     closeListeners.add(callback);
@@ -488,7 +498,7 @@ export class IOStream {
   }
 
   /**
-   * Releases the transport of an idle stream, such as for TLS on top of it.
+   * Releases the transport of an idle stream, for example to run TLS over it.
    *
    * @throws StreamUsageError `ERR_STREAM_USAGE` if bytes are buffered or queued, or a read is pending.
    */

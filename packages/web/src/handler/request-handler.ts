@@ -64,7 +64,8 @@ const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status
  * The calls, in order: {@link setDefaultHeaders}, {@link initialize}, {@link prepare}, the verb, {@link finish} (called
  * automatically) and {@link onFinish}. If one of them throws {@link HTTPError}, the response has its status; any other
  * error becomes a 500. An error after the headers are sent closes the connection. HEAD calls `get`, and sends no body,
- * if there is no `head`. A verb that is not defined results in a 405.
+ * if there is no `head`. OPTIONS without `options` gets a 204 with `Allow`; any other verb that is not defined results
+ * in a 405.
  *
  * @typeParam Pattern - the route's pattern, which types {@link pathParams}.
  *
@@ -83,8 +84,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   static readonly streamRequestBody: boolean = false;
 
   /**
-   * The HTTP methods that are allowed at all. A subclass may list more, such as `PROPFIND`, and handle them in a method
-   * of that name in lower case.
+   * The HTTP methods that are allowed at all; GET is always allowed, and not checked against this list. A subclass may
+   * list more, such as `PROPFIND`, and handle them in a method of that name in lower case.
    */
   static readonly supportedMethods: readonly string[] = METHODS;
 
@@ -116,8 +117,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   // ---- for subclasses to define ----
 
-  // Parameters of the path: one object of the named ones, or the groups of a regular expression in order.
-  // biome-ignore-start lint/suspicious/noExplicitAny: a subclass declares the parameters of its own pattern
+  // Each method is called with the path's parameters: one object if they are named, otherwise one argument for each
+  // group of the regular expression. biome-ignore-start lint/suspicious/noExplicitAny: a subclass declares the
+  // parameters of its own pattern
   get?(...args: any[]): Awaitable;
   head?(...args: any[]): Awaitable;
   post?(...args: any[]): Awaitable;
@@ -187,8 +189,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Aborts if the client ends its side or leaves before the response is complete. See `HTTPServerRequest.signal`. If a
-   * handler rejects because of that, it is not an error; a client that can still read gets a 499.
+   * Aborts if the client ends its side or leaves before the response is complete, and when `handlerTimeoutMs` has
+   * passed. See `HTTPServerRequest.signal`. If a handler rejects because of that, it is not an error; a client that can
+   * still read gets a 499.
    */
   get signal(): AbortSignal {
     return this.request.signal;
@@ -210,7 +213,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return lastArgument(this, this.request.queryArguments, name, rest);
   }
 
-  /** Like {@link getArgument}, from a urlencoded body only. */
+  /** Like {@link getArgument}, from the fields of a form in the body only. */
   getBodyArgument<Fallback = never>(name: string, ...rest: SingleRest<Fallback>): string | Fallback {
     return lastArgument(this, this.request.bodyArguments, name, rest);
   }
@@ -225,7 +228,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return everyArgument(this, this.request.queryArguments, name, options);
   }
 
-  /** Like {@link getArguments}, from a urlencoded body only. */
+  /** Like {@link getArguments}, from the fields of a form in the body only. */
   getBodyArguments(name: string, options?: ArgumentOptions): string[] {
     return everyArgument(this, this.request.bodyArguments, name, options);
   }
@@ -248,11 +251,12 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Checks the body with a schema, and returns what the schema makes of it: a JSON body, or the fields of a
-   * form as text (arrays of text if a field comes several times).
+   * Validates the body with a schema and returns the schema's output. Its input is the parsed JSON body, or the fields
+   * of a form as text (arrays of text if a field comes several times).
    *
    * @param schema - of any library that implements Standard Schema, such as Zod or Valibot.
-   * @throws HTTPError 400 if the body is neither; 422 if it does not fit: a client that accepts JSON gets the `errors`.
+   * @throws HTTPError 400 if the body is neither JSON nor a valid form. 422 if it does not match the schema; a client
+   *   that accepts JSON then gets the list `errors`.
    * @throws WebUsageError `ERR_WEB_USAGE` if the schema is asynchronous: use {@link parseAsync}.
    *
    * @example
@@ -282,7 +286,10 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return this.request.files;
   }
 
-  /** For a missing argument: why the body has none, such as another Content-Type. */
+  /**
+   * Why the body has no arguments (for example, because of its Content-Type). Used in the message of a
+   * MissingArgumentError.
+   */
   missingArgumentHint(): string | undefined {
     const { streamRequestBody } = this.constructor as typeof RequestHandler;
     return unparsedBodyHint(this.request.headers, { isStreamed: streamRequestBody });
@@ -327,7 +334,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Refuses a request that another site may have caused. Called before {@link prepare} for unsafe methods, if the
-   * setting `xsrfCookies` is true. Override it to exempt a handler, such as one that clients authenticate to by a key.
+   * setting `xsrfCookies` is true. Override it to exempt a handler, such as an API whose clients authenticate with a
+   * key.
    *
    * @throws HTTPError 403.
    */
@@ -338,8 +346,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Who makes the request: the result of {@link getCurrentUser}, or what was assigned, such as in `prepare`. Computed
-   * when it is first used.
+   * The user who makes the request: the value assigned to this property (for example in `prepare`), otherwise the
+   * result of {@link getCurrentUser}, which is called at the first use.
    */
   get currentUser(): Awaited<ReturnType<this['getCurrentUser']>> {
     const user = this.getCurrentUserOnce();
@@ -354,8 +362,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * For `authenticated`: the current user, or the promise of it. A user that a promise resolves to is kept, so that
-   * {@link currentUser} has it then.
+   * For `authenticated`: the current user, or the promise of it. When the promise resolves, its result is stored, and
+   * {@link currentUser} returns it from then on.
    */
   getCurrentUserOnce(): unknown {
     if (this.#hasUser) return this.#user;
@@ -430,7 +438,10 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     this.#context.response.clearHeader(name);
   }
 
-  /** Discards status, headers and what was written, and sets the default headers again. */
+  /**
+   * Discards status, headers and what was written, and sets the default headers again. Cookies and the hooks of
+   * `beforeHeaders` are kept.
+   */
   clear(): void {
     const { response } = this.#context;
     response.requireUnsent('clear');
@@ -441,8 +452,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Writes a piece of the body. It is buffered until {@link flush} or the end of the handler.
    *
-   * @param chunk - an object is sent as JSON, with that Content-Type. An array is refused, since old browsers executed
-   *   one that another site had requested: wrap it in an object.
+   * @param chunk - an object is sent as JSON, with that Content-Type. An array is refused: in old browsers, another
+   *   site could load such a response as a script and read it. Wrap it in an object, or use {@link writeJson}.
    * @throws WebUsageError `ERR_WEB_USAGE` for any other value, such as a promise; `ERR_WEB_FINISHED`.
    */
   write(chunk: Chunk): void {
@@ -469,8 +480,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * `Last-Modified` that the handler has set. If the response becomes a 304, the handler may continue: what it writes
    * is discarded.
    *
-   * @returns a promise that resolves when enough has been sent that more should be written. Await it to limit the
-   *   memory of a long response. It rejects if the client has left; ignoring that is safe.
+   * @returns a promise that resolves when enough has been sent, so that it makes sense to write more. Await it to limit
+   *   the memory of a long response. It rejects if the client has left; ignoring that is safe.
    * @throws WebUsageError `ERR_WEB_FINISHED`; `ERR_WEB_BODY_FORBIDDEN` for a 204, 205 or 304 with a body.
    * @throws HTTPError 412 if a precondition failed; nothing has been sent.
    */
@@ -483,10 +494,10 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Completes the response. Called automatically when the handler returns or its promise resolves.
    *
-   * A 200 to GET or HEAD that was not flushed gets an `ETag` from {@link computeEtag}, unless the handler has set one.
-   * Then, if the status is 2xx, the preconditions of a GET or HEAD are evaluated against `ETag` and `Last-Modified`
-   * (RFC 9110 §13.2.2). The response becomes a 304 if the client has that version, and a 412 if If-Match or
-   * If-Unmodified-Since fails. For other methods see {@link checkPreconditions}.
+   * A 200 to GET or HEAD that was not flushed gets an `ETag` from {@link computeEtag} (by default only if it has 1 KiB
+   * or more), unless the handler has set one. Then, if the status is 2xx, the preconditions of a GET or HEAD are
+   * evaluated against `ETag` and `Last-Modified` (RFC 9110 §13.2.2). The response becomes a 304 if the client has that
+   * version, and a 412 if If-Match or If-Unmodified-Since fails. For other methods see {@link checkPreconditions}.
    *
    * @throws WebUsageError like {@link write} and {@link flush}.
    * @throws HTTPError 412 if a precondition failed; nothing has been sent, and the response is not complete.
@@ -525,8 +536,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Computes the entity tag of what was written, with its quotes; undefined for none. Not called if the handler has set
-   * an `ETag` itself. Override it to get the tag in a cheaper way, or to have none.
+   * Computes the entity tag of what was written, with its quotes; undefined for none. By default there is none for less
+   * than 1 KiB. Not called if the handler has set an `ETag` itself. Override it to get the tag in a cheaper way, or to
+   * have none.
    */
   computeEtag(): string | undefined {
     return bodyEntityTag(this.#context.response);
@@ -535,10 +547,10 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Throws if a precondition of the request fails (RFC 9110 §13). Call it in `put`, `patch`, `delete` or `post`, after
    * all other checks and before anything is changed: a request that would be refused anyway must be refused for that
-   * other reason (§13.2.1). {@link finish} and {@link flush} do it for GET and HEAD; an earlier call saves the work for
-   * a response that is not sent. Do not await anything between this call and the change, since another request may run
-   * then, unless the storage compares versions itself. When each header fails is described in
-   * {@link CurrentValidators}.
+   * other reason (§13.2.1). {@link finish} and {@link flush} do it for GET and HEAD. For GET and HEAD, call it earlier
+   * if you want to avoid computing a response that a failed precondition replaces. Unless the storage compares versions
+   * itself, do not await anything between this call and the change: another request could run in between. When each
+   * header fails is described in {@link CurrentValidators}.
    *
    * @param current - the state before the change. Without `etag` and `lastModified`, the target has no current
    *   representation.
@@ -564,8 +576,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Takes over the connection: no more HTTP is handled on it, and `onFinish` is not called. Nothing of the response may
-   * have been sent. The stream starts with the bytes that the client sent after the request head.
+   * Takes over the connection: no more HTTP is handled on it, and `onFinish` is not called. Must be called before any
+   * of the response is sent. The stream starts with the bytes that the client sent after the request head.
    *
    * @param onStopping - called once when the server starts to stop (`HTTPServer.stop`), which then waits for the stream
    *   to be closed.
@@ -589,8 +601,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   // ---- errors ----
 
   /**
-   * Responds with an error page, discarding everything that was written and set before. If the headers are already
-   * sent, it closes the connection instead, so that the client does not take an incomplete response for a complete one.
+   * Responds with an error page, discarding everything that was written and set before, except cookies and the hooks of
+   * `beforeHeaders`. If the headers are already sent, it closes the connection instead, so that the client does not
+   * take an incomplete response for a complete one.
    *
    * @param status - 400 to 599.
    * @param error - what happened. If it is an {@link HTTPError}, its headers and reason are used.
@@ -617,7 +630,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Writes the error page: status, reason and `detail` as HTML, or as a problem document (RFC 9457) if the client's
-   * `Accept` prefers JSON; with the `serveTraceback` setting the stack as text. Override it to write another page.
+   * `Accept` prefers JSON. If `serveTraceback` is set, it writes the error's stack as plain text instead. Override it
+   * to write another page.
    */
   writeError(status: number, error?: unknown): Awaitable {
     if (this.application.serveTraceback && error instanceof Error) {
@@ -634,9 +648,10 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Logs an error of this handler: an {@link HTTPError} as a warning, if it has a log message or a status of 500 or
-   * more; any other error with its stack. Clients can cause a status below 500 at will, so for each such status one
-   * record per minute is written, with the count; see `Application.refusalLog`.
+   * Logs an error of this handler. HTTPErrors with a status of 500 or more, or with a log message, are logged as
+   * warnings. Those below 500 are rate-limited per status, and repeats are counted: the first record at once, then one
+   * counted record per minute; see `Application.refusalLog`. An error that is not an {@link HTTPError} is logged with
+   * its stack.
    */
   logException(error: unknown): void {
     logRequestError(error, this.request, this.application);

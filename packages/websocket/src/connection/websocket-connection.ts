@@ -51,9 +51,9 @@ const MAX_REASON_BYTES = 123;
  * One WebSocket connection after its opening handshake: frames over a stream, the closing handshake and deadlines
  * (RFC 6455). Client and server differ only in masking and in which of them closes TCP first.
  *
- * If the peer breaks the protocol or a limit, it is sent a close frame with the code of that error. `closeCode` is
- * always the code that the peer sent. If it sent no close frame, `closeCode` is 1006, no matter which side caused the
- * end; see `closeError` for the cause.
+ * If the peer breaks the protocol or a limit, it is sent a close frame with the code of that error. `closeCode` never
+ * shows a code that we sent: it is the peer's code, 1005 if the peer's close frame had no code, or 1006 if there was no
+ * close frame. See `closeError` for the cause.
  */
 export class WebSocketConnection implements StreamConsumer, FrameListener, PingTarget, DeadlineEntry {
   readonly #stream: IOStream;
@@ -120,8 +120,8 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   /**
-   * Why the connection did not close in an orderly way, if known: a protocol error of the peer, a timeout or a network
-   * error.
+   * Why the connection did not close in an orderly way, if known: a protocol error of the peer, a timeout, a network
+   * error, an error of a callback of the delegate, a full queue, or the error that was passed to `abort`.
    */
   get closeError(): Error | undefined {
     return this.#closeError;
@@ -150,9 +150,9 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   /**
-   * Sends a frame made by `encodeMessage`, without making a promise: a broadcast encodes its message once for all
-   * peers. The bytes must not be modified after the call. For servers only, since a client masks each frame with its
-   * own key.
+   * Sends a frame that was already encoded with `encodeMessage`, without making a promise. A broadcast can encode once
+   * and send the same frame to all peers. The bytes must not be modified after the call. For servers only, since a
+   * client masks each frame with its own key.
    *
    * @returns whether the frame was queued: false if the connection is not open or its queue is full.
    * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_MASK` on a client.
@@ -316,8 +316,8 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   /**
-   * Delivers nothing more while `result` is a pending promise. After our side has started to close, no message follows,
-   * so only its rejection matters.
+   * Delivers nothing more while `result` is a pending promise. Once we have started to close, no more messages are
+   * delivered, so only a rejection of `result` matters.
    */
   #holdFor(result: unknown): void {
     if (!isThenable(result)) return;

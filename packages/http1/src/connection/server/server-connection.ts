@@ -21,18 +21,19 @@ import { type ExchangeOwner, HIGH_WATER_BYTES, ServerExchange } from './server-e
 /** Pauses reading once this many pipelined bytes wait for the current response; one read may exceed it. */
 const HELD_BYTES = 64 * 1024;
 
-/** Logged only: the client would take a second response for the response to its next request. */
+/** This is only logged. If we sent another response, the client would take it for the response to its next request. */
 const FAILED_LATE = 'a request failed after its response was complete or its connection had ended';
 
 /** Between requests, or while a request head is being received. */
 const IDLE = { stage: 'idle' } as const;
-/** A request without a delegate: it is being passed to one, or refused. */
+/** A request without a delegate: it is being passed to one or refused, or its response was just completed or cut. */
 const UNCLAIMED = { stage: 'unclaimed' } as const;
 /** No more requests are read. Written bytes are sent, and then the connection is closed. */
 const CLOSING = { stage: 'closing' } as const;
 
 /**
- * The state of a connection. The state of a request in progress is its exchange, whose `stage` holds the progress:
+ * The state of a connection. While a request is in progress, the state is its ServerExchange object; `stage` says how
+ * far it is:
  *
  *     idle ──head──▶ unclaimed ──delegate──▶ body ◀──promise──▶ held
  *       ▲                │                    │
@@ -40,8 +41,8 @@ const CLOSING = { stage: 'closing' } as const;
  *       │                ▼                    ▼
  *       └── response complete ◀────────── answering
  *
- * From every state: refused or cut (unclaimed, then closing), and closing if either side ends the connection or the
- * response was the last one. Only `#enter` assigns the state.
+ * Not shown: from any state, a refused or cut request goes to unclaimed and then to closing. Any state goes to closing
+ * when either side ends the connection, or after the last response. Only `#enter` assigns the state.
  */
 type State = typeof IDLE | typeof UNCLAIMED | typeof CLOSING | ServerExchange;
 
@@ -62,7 +63,10 @@ export class ServerConnection
   answeredWhileStopping = false;
   /** Whether the header deadline is already running: further bytes do not extend it. */
   #headDeadlineSet = true;
-  /** Whether the last response ended after the server began to stop, but its headers did not say so. */
+  /**
+   * Whether the last response was completed while the server was stopping but did not announce `Connection: close`. The
+   * client may then send one more request.
+   */
   #hasOwnGrace = false;
 
   constructor(stream: IOStream, host: ConnectionHost) {
@@ -254,7 +258,10 @@ export class ServerConnection
     return this.#state === IDLE;
   }
 
-  /** With pipelined requests, the peer may have half-closed before the current request was started. */
+  /**
+   * Tells the current request's delegate that the peer has half-closed, if it does not know yet. With pipelined
+   * requests, that may have happened before the request started.
+   */
   deliverPeerEnd(): boolean {
     return this.peerEnded && this.#exchange?.notifyPeerEnded() === true;
   }
@@ -321,7 +328,7 @@ export class ServerConnection
     return (this.#codec as ServerCodec).pump.decoder;
   }
 
-  /** Whether the peer must read more of the response before more is read from the peer. */
+  /** Whether we stop reading until the peer has read more of the response. */
   #waitsForReader(): boolean {
     const { queuedBytes } = this.stream;
     if (queuedBytes <= HIGH_WATER_BYTES) return false;

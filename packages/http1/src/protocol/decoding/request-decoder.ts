@@ -1,4 +1,4 @@
-// The decoding room decodes bytes from a peer into heads, body bytes and trailers, within limits. Reading from a
+// The decoding/ folder decodes bytes from a peer into heads, body bytes and trailers, within limits. Reading from a
 // stream, and timeouts, are left to the caller.
 
 import { byteName, CR, LF } from '../grammar/bytes.ts';
@@ -22,15 +22,18 @@ import {
 import { DecodedRequestHead } from './request-head.ts';
 import { RequestLineScanner } from './request-line.ts';
 
-/** The number of empty lines skipped before a request line (RFC 9112 §2.2 requires at least one). */
+/**
+ * The maximum number of empty lines that are skipped before a request line (RFC 9112 §2.2: a server SHOULD ignore at
+ * least one).
+ */
 const MAX_EMPTY_LINES = 4;
 
 /**
  * Decodes the bytes of one connection into requests: pull-based, without I/O or a clock (RFC 9112).
  *
  * Pass bytes to {@link receive}, then call {@link next} until it returns NEED_DATA, or stop earlier with {@link hold}.
- * The bytes are borrowed until then, and must not be modified. Of an incomplete message, at most the head or the
- * trailers are buffered, within the limits.
+ * The bytes are borrowed until then, and must not be modified. The decoder buffers at most one incomplete head or
+ * trailer section, within the limits.
  *
  * @example
  * decoder.receive(bytes, 0, bytes.length);
@@ -45,7 +48,8 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
   #afterCr = false;
 
   /**
-   * @param view - shared by decoders that borrow the same receive buffer: a head then needs no new view.
+   * @param view - a cache of the DataView of a receive buffer. Decoders that read from the same buffer can share one,
+   *   so that no DataView is created for each head.
    * @throws Http1UsageError `ERR_HTTP1_LIMIT` if a limit is unknown or invalid.
    */
   constructor(limits?: Partial<Http1Limits>, view?: ScanView) {

@@ -3,7 +3,7 @@ import { CodedError } from '@landspout/ioloop/errors';
 /** The ways in which a multipart body can be invalid. For each: the status to respond with, and the rule or limit. */
 export const MULTIPART_VIOLATIONS = {
   ERR_HTTP1_MULTIPART_BOUNDARY: {
-    meaning: 'The boundary parameter of the Content-Type is missing, repeated or invalid.',
+    meaning: 'The Content-Type is not multipart/form-data, or its boundary is missing or invalid.',
     status: 400,
     rule: 'RFC 2046 §5.1.1',
   },
@@ -18,12 +18,12 @@ export const MULTIPART_VIOLATIONS = {
     rule: 'RFC 2046 §5.1.1',
   },
   ERR_HTTP1_MULTIPART_HEADER: {
-    meaning: 'A header line of a part does not match its grammar.',
+    meaning: 'A header line of a part does not match its grammar, or a header is repeated that must not be.',
     status: 400,
     rule: 'RFC 2046 §5.1',
   },
   ERR_HTTP1_MULTIPART_DISPOSITION: {
-    meaning: 'The Content-Disposition of a part is missing, repeated or invalid, or names no field.',
+    meaning: 'The Content-Disposition of a part is missing or invalid, or names no field.',
     status: 400,
     rule: 'RFC 7578 §4.2',
   },
