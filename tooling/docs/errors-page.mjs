@@ -12,8 +12,8 @@ says what kind of problem it is: \`…ProtocolError\` means that the peer broke 
 caller made a mistake. \`…ClosedError\`, \`…TimeoutError\` and \`…LimitError\` mean that something ended, took too
 long or grew too large. Any other ending (\`…ConnectError\`, \`…FileError\`, \`…HandshakeError\`, \`…InputError\` and so
 on) names what failed. Errors of the operating system are a \`SystemError\` with the code of the system, such as
-\`EADDRINUSE\`. \`ThreadPoolExecutor\` rejects with a copy of the error that a task throws, so test its name rather than its
-class.
+\`EADDRINUSE\`. \`ThreadPoolExecutor\` rejects with a copy of the error that a task throws, so compare the \`name\` of
+such an error rather than its class.
 `;
 
 /**

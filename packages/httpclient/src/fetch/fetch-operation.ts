@@ -22,8 +22,9 @@ import { type CollectedResponse, ResponseCollector } from '../response/response-
 import type { PreparedRequest } from './prepared-request.ts';
 
 /**
- * Makes a connection: resolves the name, connects, and performs the TLS handshake. @throws the reason of `signal`, or
- * the error that occurred.
+ * Makes a connection: resolves the name, connects, and performs the TLS handshake.
+ *
+ * @throws the reason of `signal`, or the error that occurred.
  */
 export type Dial = (origin: Origin, signal: AbortSignal) => Promise<IOStream>;
 

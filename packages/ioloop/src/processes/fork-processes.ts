@@ -83,9 +83,10 @@ let called = false;
  * @param options.maxRestarts - the maximum number of restarts within `restartWindowMs`. Default: 100 within an hour.
  * @returns in a child: which child it is. In the parent the promise does not resolve.
  * @throws in the parent: SystemError such as `EADDRINUSE`, before any child is started; ProcessLimitError
- * `ERR_PROCESS_RESTARTS` if children died too often, after the others were stopped. In parent and children:
- * ProcessUsageError `ERR_PROCESS_USAGE` if an argument is invalid, if it is called a second time, and in a worker
- * thread. If the caller does not catch the error, the parent exits with a code other than 0, as it should.
+ *   `ERR_PROCESS_RESTARTS` if children died too often, after the others were stopped. If the caller does not catch the
+ *   error, the parent exits with a code other than 0, as it should.
+ * @throws in the parent and in a child: ProcessUsageError `ERR_PROCESS_USAGE` if an argument is invalid, if it is called
+ *   a second time, and in a worker thread.
  *
  * @example
  * const task = await forkProcesses(4, { listen: [{ port: 8888 }] });

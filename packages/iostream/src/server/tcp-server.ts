@@ -72,9 +72,9 @@ export class TCPServer {
    * Starts listening. Call it again to listen on further ports.
    *
    * @throws SystemError such as `EADDRINUSE`, with `bind` or `listen` as its `syscall`; StreamConnectError
-   * `ERR_STREAM_RESOLVE` if the host has no address; with the option `systemd`, a ListenUsageError, in the same cases
-   * as `systemdSockets`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid or a descriptor is not a stream
-   * socket that can listen. No socket of this call stays open then.
+   *   `ERR_STREAM_RESOLVE` if the host has no address; with the option `systemd`, a ListenUsageError, in the same cases
+   *   as `systemdSockets`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid or a descriptor is not a stream
+   *   socket that can listen. No socket of this call stays open then.
    */
   async listen(options: ListenOptions): Promise<this> {
     const where = resolveListenOptions(options);

@@ -378,9 +378,10 @@ export class IOStream {
    *   A later abort resets the stream, because the peer cannot get the rest of what it was promised.
    * @returns the number of bytes, when all of them have reached the kernel. The promise is safe to ignore, except for a
    *   StreamUsageError.
-   * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` if the file ends before `end`. The stream is reset with that error.
-   * @throws StreamFileError `ERR_STREAM_FILE_UNREADABLE` if the file cannot be read. The stream is reset with that error.
-   *   If only the file's size cannot be read, nothing was queued and the stream continues.
+   * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` if the file ends before `end`. The stream is reset with
+   *   that error.
+   * @throws StreamFileError `ERR_STREAM_FILE_UNREADABLE` if the file cannot be read. The stream is reset with that
+   *   error. If only the file's size cannot be read, nothing was queued and the stream continues.
    * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream closes first or our side has ended.
    * @throws the reason of `signal` if it aborts.
    * @throws StreamLimitError as {@link write} (a waiting file counts as 1 KiB), and StreamUsageError

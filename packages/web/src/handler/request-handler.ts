@@ -118,8 +118,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   // ---- for subclasses to define ----
 
   // Each method is called with the path's parameters: one object if they are named, otherwise one argument for each
-  // group of the regular expression. biome-ignore-start lint/suspicious/noExplicitAny: a subclass declares the
-  // parameters of its own pattern
+  // group of the regular expression.
+  // biome-ignore-start lint/suspicious/noExplicitAny: a subclass declares the parameters of its own pattern
   get?(...args: any[]): Awaitable;
   head?(...args: any[]): Awaitable;
   post?(...args: any[]): Awaitable;
