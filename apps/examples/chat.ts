@@ -1,4 +1,4 @@
-// A chat room in one file: the page, and a WebSocket for everybody who has it open.
+// A chat room in one file: the page, and a WebSocket for each browser that opens it.
 // Run: node chat.ts [port], then open the URL that it prints in two tabs.
 import {
   Application,

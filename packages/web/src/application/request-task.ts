@@ -52,6 +52,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #entered = false;
   /** Middleware runs, so that the end of the response is not yet the end of the request. */
   #inPassage = false;
+  /** The response is complete or cut off. */
+  #hasResponded = false;
   #isFinished = false;
   #timer: ClockTimer | undefined = undefined;
   /** Resolves the promise of {@link enterHandler}. */
@@ -155,6 +157,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   responseEnded(): void {
+    this.#hasResponded = true;
     if (!this.#inPassage) this.#finished();
     this.#leaveIfDone();
   }
@@ -240,7 +243,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     this.#takeBody?.();
     // A middleware whose client has left may return without having responded.
     if (!this.#waiting) this.#endIfGone();
-    if (this.response.ended) this.#finished();
+    // Not for a connection that another protocol has taken over.
+    if (this.#hasResponded) this.#finished();
   }
 
   /** Called by the middleware when it has let the request through. */

@@ -25,7 +25,7 @@ const MAX_LENGTH_DIGITS = 9;
  * version 2 of Tornado's format: `2|1:0|10:1300000000|1:n|4:dg==|…`, with the version of the key, the time, the name,
  * the value in base64, each after its length in bytes, and the HMAC-SHA256 of all that.
  *
- * Signed is not encrypted: whoever has the value can read it. See `createEncryptedValue`.
+ * Signed is not encrypted: anyone with the value can read it. See `createEncryptedValue`.
  *
  * @param secret - one secret or several by version. At least 32 bytes each, which only {@link CookieSecret} checks.
  * @param name - what the value is for, such as the name of its cookie. It is signed too, so that a value for one name is

@@ -46,6 +46,6 @@ function isUser(user: unknown): boolean {
 
 function sendToLogin(handler: AnyHandler): void {
   const { method } = handler.request;
-  if (method !== 'GET' && method !== 'HEAD') throw new HTTPError(403, 'nobody is logged in');
+  if (method !== 'GET' && method !== 'HEAD') throw new HTTPError(403, 'no user is logged in');
   handler.redirect(loginRedirect(handler.getLoginUrl(), handler.request.fullUrl()));
 }

@@ -109,10 +109,10 @@ function staticUsers(users: unknown): BasicAuthVerify {
     digests.set(name.normalize('NFC'), digestOf(password.normalize('NFC')));
   }
   if (digests.size === 0) throw usage('users must not be empty');
-  const ofNobody = digestOf('');
+  const ofNoUser = digestOf('');
   return (username, password) => {
     const expected = digests.get(username);
-    const isEqual = timingSafeEqual(digestOf(password), expected ?? ofNobody);
+    const isEqual = timingSafeEqual(digestOf(password), expected ?? ofNoUser);
     return isEqual && expected !== undefined;
   };
 }

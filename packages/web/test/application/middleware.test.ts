@@ -305,6 +305,28 @@ describe('middleware', () => {
     expect(created).toBe(0);
   });
 
+  it('does not make a connection that was taken over a finished request', async () => {
+    const events: string[] = [];
+    class Takes extends RequestHandler {
+      override get(): void {
+        const stream = this.detach();
+        void stream.write('raw').then(() => stream.close());
+      }
+      override onFinish(): void {
+        events.push('onFinish');
+      }
+    }
+    await withApp(
+      [['/', Takes]],
+      async ({ port }) => {
+        const client = await RawClient.connect(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        expect(await client.untilEnd()).toBe('raw');
+        expect(events).toEqual([]);
+      },
+      { middleware: [(_, next) => next()], logFunction: () => events.push('logged') },
+    );
+  });
+
   it('may return without a response if the client has left; the request is logged all the same', async () => {
     const entered = signalled();
     const logged = signalled<number>();
