@@ -16,6 +16,7 @@ import {
 } from '../handler/lifecycle.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
+import { announcesBody } from '../request/unparsed-body.ts';
 import { percentDecode } from '../request/url-encoding.ts';
 import { errorPage } from '../response/error-page.ts';
 import { HTTPServerResponse, type ResponseOwner } from '../response/http-server-response.ts';
@@ -213,7 +214,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       return this.#startHandler();
     }
     // Without a body, the end of the request follows at once, and the handler can run within the middleware.
-    if (!streams && !mayHaveBody(this.request)) return;
+    if (!streams && !announcesBody(this.request.headers)) return;
     const passing = this.#pass();
     if (passing === undefined || this.response.ended) return;
     if (this.#entered && !streams) return;
@@ -530,11 +531,6 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (!isThenable(result)) return;
     reportRejection(result, (error) => this.application.logger.error({ error }, message));
   }
-}
-
-/** RFC 9112 §6.3: a request has a body if one of these headers says so. */
-function mayHaveBody({ headers }: HTTPServerRequest): boolean {
-  return headers.get('Transfer-Encoding') !== undefined || (headers.get('Content-Length') ?? '0') !== '0';
 }
 
 /** The parameters by name, without a prototype, since the names of a regular expression may be any. */

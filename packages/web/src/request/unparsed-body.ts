@@ -30,9 +30,7 @@ export function unparsedBodyHint(
   options: UnparsedBodyOptions = {},
 ): string | undefined {
   webChecks.options('unparsedBodyHint', options, OPTIONS);
-  const length = headers.get('Content-Length');
-  const hasBody = headers.has('Transfer-Encoding') || (length !== undefined && !/^0+$/.test(length));
-  if (!hasBody) return undefined;
+  if (!announcesBody(headers)) return undefined;
   const header = headers.get('Content-Type');
   if (header === undefined) {
     return `the body has no Content-Type, which must be ${FORMS} for a body to be parsed into arguments`;
@@ -47,4 +45,10 @@ export function unparsedBodyHint(
   const shown = type === '' ? 'of an empty Content-Type' : printable(type, MAX_TYPE_CHARS);
   const remedy = /^application\/(?:[^;]*\+)?json$/.test(type) ? ': read it with getJsonBody' : '';
   return `the body is ${shown}, and only ${FORMS} is parsed into arguments${remedy}`;
+}
+
+/** Whether the headers of a request announce a body that is not empty (RFC 9112 §6.3). */
+export function announcesBody(headers: HTTPHeaders): boolean {
+  const length = headers.get('Content-Length');
+  return headers.has('Transfer-Encoding') || (length !== undefined && !/^0+$/.test(length));
 }
