@@ -25,15 +25,15 @@ export function readErrorTables(modules) {
   const tables = [];
   /** @type {Map<string, Node>} Type aliases by name: a package does not use one name for two. */
   const aliases = new Map();
-  /** @type {Array<{ name: string, codes: Node }>} */
+  /** @type {Array<{ name: string, base: string, codes: Node }>} */
   const classes = [];
   for (const { file, source } of modules) {
     const { program, comments } = parseModule(file, source);
     visit(program, (node) => {
       if (node.type === 'TSTypeAliasDeclaration') aliases.set(node.id.name, node.typeAnnotation);
-      if (node.type === 'ClassDeclaration' && node.superClass?.name === 'CodedError') {
-        const codes = node.superTypeArguments?.params[0];
-        if (codes !== undefined) classes.push({ name: node.id.name, codes });
+      if (node.type === 'ClassDeclaration' && node.superClass?.name.endsWith('Error')) {
+        const codes = defaultOf(node, node.superTypeArguments?.params[0]);
+        if (codes !== undefined) classes.push({ name: node.id.name, base: node.superClass.name, codes });
       }
       if (node.type !== 'VariableDeclarator') return;
       const codes = codesOf(node.init, source);
@@ -42,7 +42,21 @@ export function readErrorTables(modules) {
     });
   }
   const resolve = codeResolver(tables, aliases);
-  return { tables, classes: new Map(classes.map(({ name, codes }) => [name, resolve(codes)])) };
+  const carried = new Map(classes.map(({ name, codes }) => [name, resolve(codes)]));
+  // A base class stands for the codes that none of its subclasses has.
+  for (const { name, base } of classes) {
+    const own = carried.get(name) ?? [];
+    const rest = carried.get(base)?.filter((code) => !own.includes(code));
+    if (rest !== undefined) carried.set(base, rest);
+  }
+  return { tables, classes: carried };
+}
+
+/** The codes of a class that has a type parameter for them: its default. @param {Node} node @param {Node} codes */
+function defaultOf(node, codes) {
+  const params = node.typeParameters?.params ?? [];
+  const own = params.find((/** @type {Node} */ { name }) => name.name === codes?.typeName?.name);
+  return own === undefined ? codes : own.default;
 }
 
 /**

@@ -37,6 +37,22 @@ describe('readErrorTables', () => {
   });
 });
 
+describe('a base class with a type parameter for its codes', () => {
+  it('has the codes of its default that no subclass has', () => {
+    const { classes } = read(`
+      const A_ERRORS = { ERR_A_X: { meaning: 'x' }, ERR_A_Y: { meaning: 'y' }, ERR_A_Z: { meaning: 'z' } };
+      class AError<Code extends string = keyof typeof A_ERRORS> extends CodedError<Code> {}
+      class XError extends AError<'ERR_A_X'> {}
+      class YError extends AError<'ERR_A_Y'> {}
+    `);
+    expect(Object.fromEntries(classes)).toEqual({
+      AError: ['ERR_A_Z'],
+      XError: ['ERR_A_X'],
+      YError: ['ERR_A_Y'],
+    });
+  });
+});
+
 describe('errorsPage', () => {
   it('writes one row for each code, with its class and its facts', () => {
     const page = errorsPage([{ name: '@landspout/iostream', ...read(SOURCE) }]);
