@@ -69,14 +69,14 @@ class CallbackMessage implements HTTPMessageDelegate {
       request.body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
       this.#chunks = undefined;
     }
-    const answering = this.#callback(request);
+    const responding = this.#callback(request);
     // The type allows callbacks that return something else, such as the new length of an array. It is ignored.
-    if (isThenable(answering)) return this.#answeredBy(answering);
+    if (isThenable(responding)) return this.#awaitResponse(responding);
   }
 
-  async #answeredBy(answering: PromiseLike<void>): Promise<void> {
+  async #awaitResponse(responding: PromiseLike<void>): Promise<void> {
     const exchange = this.#exchange;
-    await answering;
+    await responding;
     if (exchange.finished) return;
     const reason = this.#closeReason;
     // It gave up because its client disconnected, which is not an error: the connection knows this reason.

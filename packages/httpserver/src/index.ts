@@ -39,9 +39,9 @@ export {
 } from './monitor/access-log.ts';
 export type { AccessRecord } from './monitor/access-record.ts';
 export {
-  type AnswerCounts,
   type HTTPServerStats,
   type RequestCounts,
+  type ResponseCounts,
   sumStats,
 } from './monitor/http-server-stats.ts';
 export type {

@@ -44,7 +44,7 @@ describe('a crowd of slow and silent clients', () => {
           const { requests, refusedHeads, closed, queuedBytes } = server.stats();
           // Slow heads were refused as such, slow bodies as requests, and who never reads was reset.
           expect(refusedHeads).toBe(EACH);
-          expect(requests).toMatchObject({ answered: EACH + 20, refused: EACH, underWay: 0 });
+          expect(requests).toMatchObject({ completed: EACH + 20, refused: EACH, underWay: 0 });
           expect(closed).toMatchObject({ 'we-reset': EACH });
           expect(queuedBytes).toBe(0);
           expect(problems).toEqual([]);

@@ -52,7 +52,7 @@ describe('a Content-Length over the limit', () => {
       expect(server.stats().requests).toMatchObject({
         begun: 1,
         underWay: 0,
-        answered: 0,
+        completed: 0,
         refused: 1,
         cut: 0,
       });

@@ -339,8 +339,8 @@ describe('a callback that gives up before its headers, because its client has en
         expect(received).toMatch(/\r\nContent-Type: text\/plain.*\r\n\r\n499 Client Closed Request\n$/s);
         expect(records.map(({ level }) => level)).toEqual(['info']);
         expect(accessed).toMatchObject([{ status: 499, error: { code: 'ERR_HTTP_PEER_ENDED' } }]);
-        const { answers, requests } = server.stats();
-        expect([answers['4xx'], answers['5xx'], requests.underWay]).toEqual([1, 0, 0]);
+        const { responses, requests } = server.stats();
+        expect([responses['4xx'], responses['5xx'], requests.underWay]).toEqual([1, 0, 0]);
         await waitUntil(() => server.connectionCount === 0);
       },
       { accessLog: (record) => void accessed.push(record) },

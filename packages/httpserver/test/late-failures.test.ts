@@ -39,7 +39,7 @@ describe('a callback that fails after its response', () => {
         // The connection goes on as after any other response.
         client.send(get('/4'));
         await client.until((all) => served(all).length === 5);
-        expect(server.stats().requests).toMatchObject({ answered: 5, underWay: 0 });
+        expect(server.stats().requests).toMatchObject({ completed: 5, underWay: 0 });
         expect(server.stats().refusedHeads).toBe(0);
         client.close();
       }),

@@ -62,7 +62,7 @@ describe('HTTPServer.start', () => {
     const [line] = await program.heard('port');
     expect(line).toMatchObject({ pid: program.process.pid, id: null });
     expect(await get(line?.port)).toBe(`by ${program.process.pid}`);
-    const [stats] = await program.heard(({ sum }) => sum?.requests.answered === 1);
+    const [stats] = await program.heard(({ sum }) => sum?.requests.completed === 1);
     expect(stats?.each).toEqual([[0, stats?.sum]]);
     const { client } = await askSlowly(program, line?.port);
     program.process.kill('SIGTERM');
@@ -86,9 +86,9 @@ describe('HTTPServer.start', () => {
     const program = start({ processes: 2, statsIntervalMs: 20 });
     const [line] = await program.heard('port', 2);
     for (let i = 0; i < 10; i += 1) await get(line?.port);
-    const [stats] = await program.heard(({ sum }) => sum?.requests.answered === 10 && sum.open === 0);
+    const [stats] = await program.heard(({ sum }) => sum?.requests.completed === 10 && sum.open === 0);
     expect(stats?.each?.map(([id]) => id)).toEqual([0, 1]);
-    expect(stats?.each?.reduce((sum, [, { answers }]) => sum + answers['2xx'], 0)).toBe(10);
+    expect(stats?.each?.reduce((sum, [, { responses }]) => sum + responses['2xx'], 0)).toBe(10);
     program.process.kill('SIGUSR2');
     const [gathered] = await program.heard('gathered');
     expect(gathered?.gathered).toEqual(stats?.each);

@@ -118,7 +118,7 @@ describe.each([
         expect([served, statusLines(received).length]).toEqual([3, 3]);
         const bodies = received.split(/HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)+\r\n/).slice(1);
         expect(bodies.map((body) => body === LETTERS.toString())).toEqual([true, true, true]);
-        expect(server.stats().requests).toMatchObject({ begun: 3, answered: 3 });
+        expect(server.stats().requests).toMatchObject({ begun: 3, completed: 3 });
         expect(records).toEqual([]);
       },
       options,

@@ -6,7 +6,7 @@ export interface RequestCounts {
   readonly begun: number;
   readonly underWay: number;
   /** Responses completed by the delegate, or by a 500 if it failed. */
-  readonly answered: number;
+  readonly completed: number;
   /** Refused by the connection with a 4xx, for example 413 for a body that is too large. */
   readonly refused: number;
   /** Taken over by the delegate together with their connection, for example by WebSockets. */
@@ -18,7 +18,7 @@ export interface RequestCounts {
 /**
  * Ended responses whose headers were written, by the first digit of their status. Interim responses are not counted.
  */
-export interface AnswerCounts {
+export interface ResponseCounts {
   readonly '1xx': number;
   readonly '2xx': number;
   readonly '3xx': number;
@@ -29,7 +29,7 @@ export interface AnswerCounts {
 /** What an HTTPServer has counted since its construction, and its present state. Plain numbers, suitable for JSON. */
 export interface HTTPServerStats extends TCPServerStats {
   readonly requests: RequestCounts;
-  readonly answers: AnswerCounts;
+  readonly responses: ResponseCounts;
   /** Requests refused before their headers could be decoded: invalid, too large or too slow. */
   readonly refusedHeads: number;
 }
@@ -56,8 +56,8 @@ const NOTHING: HTTPServerStats = {
   bytesReceived: 0,
   bytesSent: 0,
   queuedBytes: 0,
-  requests: { begun: 0, underWay: 0, answered: 0, refused: 0, detached: 0, cut: 0 },
-  answers: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
+  requests: { begun: 0, underWay: 0, completed: 0, refused: 0, detached: 0, cut: 0 },
+  responses: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
   refusedHeads: 0,
 };
 
@@ -87,7 +87,7 @@ function add(left: Counts, right: Counts): Counts {
 /** Counts requests and responses, at the cost of a few additions and no object for each request. */
 export class RequestCounters {
   #begun = 0;
-  #answered = 0;
+  #completed = 0;
   #refused = 0;
   #detached = 0;
   #cut = 0;
@@ -105,8 +105,8 @@ export class RequestCounters {
   /** @param status - 0 if no response headers were written. */
   ended(outcome: RequestOutcome, status: number): void {
     switch (outcome) {
-      case 'answered':
-        this.#answered += 1;
+      case 'completed':
+        this.#completed += 1;
         break;
       case 'refused':
         this.#refused += 1;
@@ -117,28 +117,28 @@ export class RequestCounters {
       case 'cut':
         this.#cut += 1;
     }
-    this.#countAnswer(status);
+    this.#countResponse(status);
   }
 
   headRefused(status: number): void {
     this.#refusedHeads += 1;
-    this.#countAnswer(status);
+    this.#countResponse(status);
   }
 
   /** @param tcp - the connection counters of the same server. */
   stats(tcp: TCPServerStats): HTTPServerStats {
-    const ended = this.#answered + this.#refused + this.#detached + this.#cut;
+    const ended = this.#completed + this.#refused + this.#detached + this.#cut;
     return {
       ...tcp,
       requests: {
         begun: this.#begun,
         underWay: this.#begun - ended,
-        answered: this.#answered,
+        completed: this.#completed,
         refused: this.#refused,
         detached: this.#detached,
         cut: this.#cut,
       },
-      answers: {
+      responses: {
         '1xx': this.#informational,
         '2xx': this.#successful,
         '3xx': this.#redirected,
@@ -149,7 +149,7 @@ export class RequestCounters {
     };
   }
 
-  #countAnswer(status: number): void {
+  #countResponse(status: number): void {
     if (status < 100) return;
     if (status < 200) this.#informational += 1;
     else if (status < 300) this.#successful += 1;

@@ -59,7 +59,7 @@ export class ServerDrain implements Drain {
   connectionEnded(connection: ServedConnection, detached: DetachedStream | undefined): void {
     this.#connections.delete(connection);
     if (detached?.onStopping !== undefined) this.#keep(detached.stream, detached.onStopping);
-    else this.#ended(detached !== undefined || connection.answeredWhileStopping);
+    else this.#ended(detached !== undefined || connection.respondedWhileStopping);
   }
 
   /** Call when nothing listens any more: from then on, requests in progress keep the process alive. */
@@ -107,9 +107,9 @@ export class ServerDrain implements Drain {
     await Promise.all(streams.map((stream) => stream.waitClosed()));
   }
 
-  /** @param answered - whether a request was completed after the stop started. */
-  #ended(answered: boolean): void {
-    if (!this.#isCut) this.#ends[answered ? 'finished' : 'idle'] += 1;
+  /** @param responded - whether a request was completed after the stop started. */
+  #ended(responded: boolean): void {
+    if (!this.#isCut) this.#ends[responded ? 'finished' : 'idle'] += 1;
     this.#whenOneEnds?.();
   }
 

@@ -47,12 +47,12 @@ describe('the access log of an HTTPServer', () => {
         [...targets.map((target) => get(target)), `HEAD /head HTTP/1.1\r\nHost: a\r\n${LAST}\r\n`].join(''),
       );
       expect(log.map(brief)).toEqual([
-        'GET /whole answered 200 7 undefined',
-        'GET /chunked answered 200 11 undefined',
-        'GET /bytes answered 201 1000 undefined',
-        'GET /304 answered 304 0 undefined',
-        'GET /early answered 404 7 undefined',
-        'HEAD /head answered 200 0 undefined',
+        'GET /whole completed 200 7 undefined',
+        'GET /chunked completed 200 11 undefined',
+        'GET /bytes completed 201 1000 undefined',
+        'GET /304 completed 304 0 undefined',
+        'GET /early completed 404 7 undefined',
+        'HEAD /head completed 200 0 undefined',
       ]);
     });
   });
@@ -128,7 +128,7 @@ describe('the access log of an HTTPServer', () => {
       await client.untilEnd();
       await waitUntil(() => log.length === 2);
       expect(log.map(({ outcome, status, error }) => [outcome, status, error])).toEqual([
-        ['answered', 500, failure],
+        ['completed', 500, failure],
         ['cut', 200, failure],
       ]);
       expect(log[1]).toMatchObject({ bytesSent: 4, aborted: 'Error' });
@@ -207,7 +207,7 @@ describe('the access log of an HTTPServer', () => {
         await converse(port, get('/', `User-Agent: ${agent}\x1b[2J\n\r\n${LAST}`));
       }
       expect(log).toHaveLength(12);
-      expect(new Set(log.map(({ outcome }) => outcome))).toEqual(new Set(['answered', 'refused']));
+      expect(new Set(log.map(({ outcome }) => outcome))).toEqual(new Set(['completed', 'refused']));
       for (const record of log) {
         const line = formatAccessRecord(record, 0);
         expect(line).toMatch(/^[\x20-\x7e]{1,8000}$/);
@@ -252,7 +252,7 @@ describe('the access log of an HTTPServer', () => {
     const client = await RawClient.connect({ port: server.port }, get('/1') + get('/2') + get('/3'));
     await client.untilEnd();
     await closed;
-    expect(log[0]).toBe('GET /1 answered 200 5 undefined');
+    expect(log[0]).toBe('GET /1 completed 200 5 undefined');
     expect(server.stats()).toMatchObject({ open: 0, requests: { begun: log.length, underWay: 0 } });
     client.close();
   });

@@ -15,7 +15,7 @@ function recordOf(
   head: RequestRecord['head'],
   status = 200,
   bytesSent = 2326,
-  outcome: RequestOutcome = 'answered',
+  outcome: RequestOutcome = 'completed',
 ): AccessRecord {
   const record = new RequestRecord(head, CONNECTION, CONNECTION, 0);
   record.end(outcome, status, bytesSent, undefined, 1);
@@ -145,7 +145,7 @@ describe('the access log', () => {
     const monitor = new ServerMonitor({ clock: systemClock, logger, accessLog: hook });
     const serve = () => {
       const token = monitor.requestBegan(requestHead(), CONNECTION, CONNECTION);
-      monitor.requestEnded(token, 'answered', 200, 0, undefined);
+      monitor.requestEnded(token, 'completed', 200, 0, undefined);
     };
     return { logged, serve };
   }

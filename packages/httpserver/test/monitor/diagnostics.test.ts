@@ -48,7 +48,7 @@ describe('the diagnostics channels', () => {
     const token = begin(monitor);
     expect(messages).toEqual([['request.start', { record: token }]]);
     expect(token?.outcome).toBe('under way');
-    monitor.requestEnded(token, 'answered', 200, 5, undefined);
+    monitor.requestEnded(token, 'completed', 200, 5, undefined);
     expect(messages.map(([name]) => name)).toEqual(['request.start', 'request.end']);
     expect(messages[1]?.[1].record).toBe(token);
     expect([token?.target, token?.status, token?.bytesSent]).toEqual(['/x', 200, 5]);
@@ -83,7 +83,7 @@ describe('the diagnostics channels', () => {
     const monitor = newMonitor();
     const token = begin(monitor);
     const messages = heard('request.end');
-    monitor.requestEnded(token, 'answered', 200, 0, undefined);
+    monitor.requestEnded(token, 'completed', 200, 0, undefined);
     expect(token).toBeUndefined();
     expect(messages).toEqual([]);
   });
@@ -98,7 +98,7 @@ describe('the diagnostics channels', () => {
     const monitor = newMonitor();
     process.setUncaughtExceptionCaptureCallback((error) => void uncaught.push(error));
     try {
-      monitor.requestEnded(begin(monitor), 'answered', 200, 0, undefined);
+      monitor.requestEnded(begin(monitor), 'completed', 200, 0, undefined);
       expect(uncaught).toEqual([]);
       await new Promise((resolve) => setImmediate(resolve));
     } finally {
@@ -106,6 +106,6 @@ describe('the diagnostics channels', () => {
     }
     expect(uncaught).toEqual([failure]);
     expect(others).toHaveLength(1);
-    expect(monitor.stats({} as never).requests.answered).toBe(1);
+    expect(monitor.stats({} as never).requests.completed).toBe(1);
   });
 });

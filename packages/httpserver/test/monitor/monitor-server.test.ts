@@ -10,7 +10,7 @@ const get = (target: string, more = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\
 const LAST = 'Connection: close\r\n';
 
 const ended = ({ requests }: HTTPServerStats) =>
-  requests.answered + requests.refused + requests.detached + requests.cut;
+  requests.completed + requests.refused + requests.detached + requests.cut;
 
 describe('HTTPServer.stats', () => {
   it('counts what was asked and how it was answered, and is plain', () =>
@@ -25,14 +25,14 @@ describe('HTTPServer.stats', () => {
         expect(stats).toMatchObject({
           opened: 3,
           open: 0,
-          requests: { begun: 6, underWay: 0, answered: 5, refused: 1, detached: 0, cut: 0 },
-          answers: { '1xx': 0, '2xx': 2, '3xx': 1, '4xx': 3, '5xx': 1 },
+          requests: { begun: 6, underWay: 0, completed: 5, refused: 1, detached: 0, cut: 0 },
+          responses: { '1xx': 0, '2xx': 2, '3xx': 1, '4xx': 3, '5xx': 1 },
           refusedHeads: 1,
         });
         expect(stats.bytesSent).toBeGreaterThan(500);
         const plain = JSON.parse(JSON.stringify(stats));
         expect(plain).toEqual(stats);
-        expect(sumStats([plain, stats]).answers['4xx']).toBe(6);
+        expect(sumStats([plain, stats]).responses['4xx']).toBe(6);
       },
       { maxBodyBytes: 10 },
     ));
@@ -47,9 +47,9 @@ describe('HTTPServer.stats', () => {
       async ({ port, server }) => {
         const clients = await Promise.all([1, 2, 3].map(() => RawClient.connect({ port }, get('/'))));
         await waitUntil(() => held.length === 3);
-        expect(server.stats().requests).toMatchObject({ begun: 3, underWay: 3, answered: 0 });
+        expect(server.stats().requests).toMatchObject({ begun: 3, underWay: 3, completed: 0 });
         held[0]?.respond(200, 'done');
-        expect(server.stats().requests).toMatchObject({ begun: 3, underWay: 2, answered: 1 });
+        expect(server.stats().requests).toMatchObject({ begun: 3, underWay: 2, completed: 1 });
         clients[1]?.reset();
         clients[2]?.reset();
         await waitUntil(() => server.stats().requests.cut === 2);
@@ -138,8 +138,8 @@ describe('HTTPServer.stats', () => {
         expect(log).toHaveLength(stats.requests.begun + stats.refusedHeads);
         expect(new Set(log).size).toBe(log.length);
         const outcomes = new Set(log.map(({ outcome }) => outcome));
-        expect(outcomes).toEqual(new Set(['answered', 'refused', 'detached', 'cut']));
-        const answered = Object.values(stats.answers).reduce((sum, count) => sum + count, 0);
+        expect(outcomes).toEqual(new Set(['completed', 'refused', 'detached', 'cut']));
+        const answered = Object.values(stats.responses).reduce((sum, count) => sum + count, 0);
         expect(log.filter(({ status }) => status !== undefined)).toHaveLength(answered);
         expect(log.filter(({ aborted }) => aborted !== undefined)).toHaveLength(stats.requests.cut);
       },

@@ -36,7 +36,7 @@ describe('ServerMonitor', () => {
     const monitor = new ServerMonitor({ clock: NO_CLOCK, logger: consoleLogger });
     const begin = () => monitor.requestBegan(requestHead(), CONNECTION, CONNECTION);
     for (const status of [101, 200, 204, 304, 404, 599]) {
-      monitor.requestEnded(begin(), 'answered', status, 5, undefined);
+      monitor.requestEnded(begin(), 'completed', status, 5, undefined);
     }
     monitor.requestEnded(begin(), 'refused', 413, 5, REASON);
     monitor.requestEnded(begin(), 'detached', 0, 0, undefined);
@@ -47,8 +47,8 @@ describe('ServerMonitor', () => {
     begin();
     expect(monitor.stats(TCP)).toEqual({
       ...TCP,
-      requests: { begun: 12, underWay: 2, answered: 6, refused: 1, detached: 1, cut: 2 },
-      answers: { '1xx': 1, '2xx': 3, '3xx': 1, '4xx': 3, '5xx': 1 },
+      requests: { begun: 12, underWay: 2, completed: 6, refused: 1, detached: 1, cut: 2 },
+      responses: { '1xx': 1, '2xx': 3, '3xx': 1, '4xx': 3, '5xx': 1 },
       refusedHeads: 1,
     });
   });
@@ -56,7 +56,7 @@ describe('ServerMonitor', () => {
   it('makes no record and reads no clock while nobody listens', () => {
     const monitor = new ServerMonitor({ clock: NO_CLOCK, logger: consoleLogger });
     expect(monitor.requestBegan(requestHead(), CONNECTION, CONNECTION)).toBeUndefined();
-    monitor.requestEnded(undefined, 'answered', 200, 5, undefined);
+    monitor.requestEnded(undefined, 'completed', 200, 5, undefined);
     monitor.headRefused(CONNECTION, 400, 0, REASON);
     monitor.connectionBegan(CONNECTION);
     monitor.connectionEnded(CONNECTION, 'peer-ended', undefined);
@@ -74,7 +74,7 @@ describe('ServerMonitor', () => {
     expect(records).toEqual([]);
     expect([token?.outcome, token?.status, token?.durationMs]).toEqual(['under way', undefined, 0]);
     now = 1012.5;
-    monitor.requestEnded(token, 'answered', 200, 1234, undefined);
+    monitor.requestEnded(token, 'completed', 200, 1234, undefined);
     now = 2000;
     expect(records).toHaveLength(1);
     const [record] = records as [AccessRecord];
@@ -83,7 +83,7 @@ describe('ServerMonitor', () => {
       method: 'GET',
       target: '/a?b',
       version: 'HTTP/1.1',
-      outcome: 'answered',
+      outcome: 'completed',
       status: 200,
       bytesSent: 1234,
       durationMs: 12.5,
@@ -101,7 +101,7 @@ describe('ServerMonitor', () => {
     ['cut', 200, 200, 'ERR_HTTP_RESET', REASON],
     ['cut', 0, undefined, 'TypeError', new TypeError('no code')],
     ['refused', 413, 413, undefined, REASON],
-    ['answered', 500, 500, undefined, REASON],
+    ['completed', 500, 500, undefined, REASON],
     ['detached', 0, undefined, undefined, undefined],
   ] as const)(
     'records %s with status %i as status %s, aborted by %s',
@@ -142,7 +142,7 @@ describe('ServerMonitor', () => {
     const records: AccessRecord[] = [];
     const monitor = monitorOf(records);
     const unix = connectionInfo({ remoteAddress: { family: 'unix', path: '' } });
-    monitor.requestEnded(monitor.requestBegan(requestHead(), unix, unix), 'answered', 200, 0, undefined);
+    monitor.requestEnded(monitor.requestBegan(requestHead(), unix, unix), 'completed', 200, 0, undefined);
     expect(records[0]?.remoteIp).toBe('0.0.0.0');
   });
 
@@ -187,7 +187,7 @@ describe('sumStats', () => {
     expect(sum.opened).toBe(total((stats) => stats.opened));
     expect(sum.closed['peer-reset']).toBe(total((stats) => stats.closed['peer-reset']));
     expect(sum.requests.underWay).toBe(total((stats) => stats.requests.underWay));
-    expect(sum.answers['5xx']).toBe(total((stats) => stats.answers['5xx']));
+    expect(sum.responses['5xx']).toBe(total((stats) => stats.responses['5xx']));
     expect(sum.refusedHeads).toBe(total((stats) => stats.refusedHeads));
   });
 
@@ -199,7 +199,14 @@ describe('sumStats', () => {
 
   it('counts what is missing, or is no number, as nothing, and lets nothing unknown in', () => {
     const one = someStats();
-    const older = { opened: 1, requests: { begun: 2 }, answers: 3, closed: null, open: Number.NaN, more: 5 };
+    const older = {
+      opened: 1,
+      requests: { begun: 2 },
+      responses: 3,
+      closed: null,
+      open: Number.NaN,
+      more: 5,
+    };
     const sum = sumStats([one, older as unknown as HTTPServerStats]);
     expect(sum).toEqual({
       ...one,

@@ -229,8 +229,8 @@ describe('a peer that leaves', () => {
             expect(log.records.filter(({ level }) => level !== 'debug').map(({ level }) => level)).toEqual([
               'info',
             ]);
-            const { answers, requests } = server.stats();
-            expect([answers['4xx'], answers['5xx'], requests.underWay]).toEqual([1, 0, 0]);
+            const { responses, requests } = server.stats();
+            expect([responses['4xx'], responses['5xx'], requests.underWay]).toEqual([1, 0, 0]);
           },
           settings,
         );

@@ -83,7 +83,7 @@ export interface ServedConnection extends HTTPConnectionInfo {
   /** Whether no request is in progress, so that closing loses nothing. */
   readonly isIdle: boolean;
   /** Whether a response was completed after the server began to stop. */
-  readonly answeredWhileStopping: boolean;
+  readonly respondedWhileStopping: boolean;
   /**
    * Closes the connection if it is idle. Does nothing if a request is in progress, since its response says
    * `Connection: close`, or if the last response did not announce the stop: then the idle deadline, which is at most

@@ -3,12 +3,12 @@ import type { HTTPConnectionInfo, RequestHead } from '../../delegate.ts';
 /**
  * How a request ended:
  *
- * - `answered`: the response was completed, by the delegate or as a 500 for a delegate that failed;
+ * - `completed`: the response was completed, by the delegate or as a 500 for a delegate that failed;
  * - `refused`: the connection responded with a 4xx in place of the delegate;
  * - `detached`: the delegate took over the connection, for example for a WebSocket;
  * - `cut`: the connection ended, or was closed by the server, before the response was complete.
  */
-export type RequestOutcome = 'answered' | 'refused' | 'detached' | 'cut';
+export type RequestOutcome = 'completed' | 'refused' | 'detached' | 'cut';
 
 /** What a monitor wants to keep for a request until its end. Opaque to the connection, which only stores it. */
 export type RequestToken = object;

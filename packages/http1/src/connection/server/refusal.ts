@@ -79,7 +79,8 @@ export function sendRefusal(
   const { head, body } = encodeRefusal(refusal, dates.at(loop.clock.wallTime()), request?.head.method ?? '');
   connection.stream.send(head + body);
   if (request === undefined) monitor.headRefused(connection, status, body.length, error);
-  else monitor.requestEnded(request.token, status < 500 ? 'refused' : 'answered', status, body.length, error);
+  else
+    monitor.requestEnded(request.token, status < 500 ? 'refused' : 'completed', status, body.length, error);
 }
 
 /** Encodes a complete response with `Connection: close`, as latin1. `body` is empty if the method was HEAD. */

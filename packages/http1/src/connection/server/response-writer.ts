@@ -3,7 +3,7 @@ import type { IOStream } from '@landspout/iostream';
 import type { HTTPHeaders, ResponseEncoder } from '../../protocol/index.ts';
 
 /** What the connection decides about the response headers. */
-export interface AnswerTerms {
+export interface ResponseTerms {
   /** The current time as IMF-fixdate. */
   readonly date: string;
   /** Whether this is the last response on the connection. */
@@ -17,10 +17,10 @@ export interface AnswerTerms {
  * @returns the number of body bytes written.
  * @throws Http1UsageError if the status or a header must not be sent; nothing was written then.
  */
-export function writeAnswerHead(
+export function writeResponseHead(
   stream: IOStream,
   encoder: ResponseEncoder,
-  terms: AnswerTerms,
+  terms: ResponseTerms,
   status: number,
   reason: string,
   headers: HTTPHeaders,
@@ -42,8 +42,8 @@ export function writeAnswerHead(
   const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
   const byteLength = bytes?.length ?? 0;
   stream.send(encoder.head(status, reason, headers, terms.date, last ? byteLength : -1, terms.close));
-  const written = bytes === undefined ? 0 : writeAnswerBody(stream, encoder, bytes);
-  if (last) endAnswer(stream, encoder);
+  const written = bytes === undefined ? 0 : writeResponseBody(stream, encoder, bytes);
+  if (last) endResponse(stream, encoder);
   return written;
 }
 
@@ -53,7 +53,7 @@ export function writeAnswerHead(
  *
  * @returns the number of bytes written: 0 for a response without a body.
  */
-export function writeAnswerBody(stream: IOStream, encoder: ResponseEncoder, chunk: Uint8Array): number {
+export function writeResponseBody(stream: IOStream, encoder: ResponseEncoder, chunk: Uint8Array): number {
   if (chunk.length === 0) return 0;
   try {
     const prefix = encoder.dataPrefix(chunk.length);
@@ -68,8 +68,8 @@ export function writeAnswerBody(stream: IOStream, encoder: ResponseEncoder, chun
   }
 }
 
-/** Ends the body. If it is shorter than announced, the connection is reset, as in {@link writeAnswerBody}. */
-export function endAnswer(stream: IOStream, encoder: ResponseEncoder, trailers?: HTTPHeaders): void {
+/** Ends the body. If it is shorter than announced, the connection is reset, as in {@link writeResponseBody}. */
+export function endResponse(stream: IOStream, encoder: ResponseEncoder, trailers?: HTTPHeaders): void {
   try {
     const wire = encoder.end(trailers);
     if (wire !== '') stream.send(wire);

@@ -39,7 +39,7 @@ const CLOSING = { stage: 'closing' } as const;
  *       ▲                │                    │
  *       │                │ fails              │ end of the request
  *       │                ▼                    ▼
- *       └── response complete ◀────────── answering
+ *       └── response complete ◀────────── responding
  *
  * Not shown: from any state, a refused or cut request goes to unclaimed and then to closing. Any state goes to closing
  * when either side ends the connection, or after the last response. Only `#enter` assigns the state.
@@ -60,7 +60,7 @@ export class ServerConnection
   /** Assigned from the first byte of a request until its response is complete; undefined between requests. */
   #codec: ServerCodec | undefined;
   peerEnded = false;
-  answeredWhileStopping = false;
+  respondedWhileStopping = false;
   /** Whether the header deadline is already running: further bytes do not extend it. */
   #headDeadlineSet = true;
   /**
@@ -176,13 +176,13 @@ export class ServerConnection
 
   // ---- called by the exchange of the current request ----
 
-  answerCompleted(exchange: ServerExchange): void {
+  responseCompleted(exchange: ServerExchange): void {
     const { limits, services, drain } = this.host;
     this.#enter(UNCLAIMED);
     const { token, status, bodyBytesSent } = exchange;
-    services.monitor.requestEnded(token, 'answered', status, bodyBytesSent, undefined);
+    services.monitor.requestEnded(token, 'completed', status, bodyBytesSent, undefined);
     const stopping = drain.phase !== 'serving';
-    if (stopping) this.answeredWhileStopping = true;
+    if (stopping) this.respondedWhileStopping = true;
     // Even if the server is stopping, the peer may send another request unless the response headers announced a close.
     if (this.#codec?.encoder.keepAlive !== true || !exchange.requestComplete || exchange.isLastRequest) {
       this.#startClosing();
@@ -212,7 +212,7 @@ export class ServerConnection
     return stream;
   }
 
-  answerFailed(exchange: ServerExchange, reason: Error): void {
+  responseFailed(exchange: ServerExchange, reason: Error): void {
     if (this.#state !== exchange) return;
     this.#cut(exchange, reason);
     this.stream.reset(reason);
@@ -310,7 +310,7 @@ export class ServerConnection
       this.host.services.loop.logger.error({ error }, 'handling a request failed');
     else if (failure.kind === 'refused' || exchange?.headSent !== true)
       logRefusal(failure, this, this.host.services);
-    this.#answerInPlace(failure);
+    this.#respondInPlace(failure);
   }
 
   /** The only place where the state is assigned. The stage of a request changes in its exchange. */
@@ -363,11 +363,11 @@ export class ServerConnection
   #refuseSlow(error: HTTPDeadlineError): void {
     const failure = tooSlow(error);
     logRefusal(failure, this, this.host.services);
-    this.#answerInPlace(failure);
+    this.#respondInPlace(failure);
   }
 
   /** Responds in place of the delegate if it has not sent headers yet. Ends the connection in either case. */
-  #answerInPlace(failure: FailedRequest): void {
+  #respondInPlace(failure: FailedRequest): void {
     const exchange = this.#exchange;
     if (exchange?.headSent === true) {
       this.#cut(exchange, failure.error);

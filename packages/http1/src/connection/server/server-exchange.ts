@@ -13,12 +13,12 @@ import type {
 import { encodeInterim, type HTTPHeaders } from '../../protocol/index.ts';
 import { BodyPieces } from '../body-pieces.ts';
 import { connectionChecks, endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
-import { endAnswer, writeAnswerBody, writeAnswerHead } from './answer-writer.ts';
 import type { ConnectionHost } from './connection-host.ts';
 import type { RequestToken } from './connection-monitor.ts';
 import { checkFilePart, sendFilePart } from './file-part.ts';
 import { HalfClosed } from './half-closed.ts';
 import type { PeerPace } from './peer-pace.ts';
+import { endResponse, writeResponseBody, writeResponseHead } from './response-writer.ts';
 import type { ServerCodec } from './server-codecs.ts';
 
 /**
@@ -41,9 +41,9 @@ export interface ExchangeOwner {
   readonly pace: PeerPace;
   /** Whether the peer has shut down its writing side. */
   readonly peerEnded: boolean;
-  answerCompleted(exchange: ServerExchange): void;
+  responseCompleted(exchange: ServerExchange): void;
   /** Called if the response cannot be completed: the stream is closed, or must be reset with `reason`. */
-  answerFailed(exchange: ServerExchange, reason: Error): void;
+  responseFailed(exchange: ServerExchange, reason: Error): void;
   detach(onStopping: (() => void) | undefined): IOStream;
 }
 
@@ -55,7 +55,7 @@ export class ServerExchange implements HTTPServerExchange {
   readonly head: BegunRequest;
   readonly connection: HTTPConnectionInfo;
   /** For the connection: the progress of the request. `held`: it waits for a promise of the delegate. */
-  stage: 'body' | 'held' | 'answering' = 'body';
+  stage: 'body' | 'held' | 'responding' = 'body';
   /** For the connection: whether the whole request was received. */
   requestComplete: boolean;
   /** For the connection: the monitor's token for this request. */
@@ -140,7 +140,7 @@ export class ServerExchange implements HTTPServerExchange {
     const stopping = drain.phase !== 'serving';
     const ends = stopping || !limits.keepAlive || this.isLastRequest || (last && !this.requestComplete);
     const terms = { date: services.dates.at(services.loop.clock.wallTime()), close: ends };
-    this.bodyBytesSent = writeAnswerHead(
+    this.bodyBytesSent = writeResponseHead(
       this.#owner.stream,
       this.#codec.encoder,
       terms,
@@ -160,7 +160,7 @@ export class ServerExchange implements HTTPServerExchange {
     this.#requireOpen('write');
     if (this.#cut) return;
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
-    this.bodyBytesSent += writeAnswerBody(this.#owner.stream, this.#codec.encoder, bytes);
+    this.bodyBytesSent += writeResponseBody(this.#owner.stream, this.#codec.encoder, bytes);
     this.#written();
   }
 
@@ -182,7 +182,7 @@ export class ServerExchange implements HTTPServerExchange {
 
   finish(trailers?: HTTPHeaders): void {
     this.#requireOpen('finish');
-    if (!this.#cut) endAnswer(this.#owner.stream, this.#codec.encoder, trailers);
+    if (!this.#cut) endResponse(this.#owner.stream, this.#codec.encoder, trailers);
     this.#complete();
   }
 
@@ -237,7 +237,7 @@ export class ServerExchange implements HTTPServerExchange {
   /** Notifies the delegate that the whole request was received. @returns what the delegate returned. */
   requestReceived(trailers: HTTPHeaders | undefined): unknown {
     this.requestComplete = true;
-    this.stage = 'answering';
+    this.stage = 'responding';
     // A file may have been written while the body was received, and nothing more may follow it.
     this.#watchReader();
     return this.#message?.finish(trailers);
@@ -329,7 +329,7 @@ export class ServerExchange implements HTTPServerExchange {
     } catch (error) {
       const { stream } = this.#owner;
       // The stream may reject before it reports that it is closed. The delegate is always notified first.
-      if (stream.isClosed) this.#owner.answerFailed(this, endOfConnection(stream.error));
+      if (stream.isClosed) this.#owner.responseFailed(this, endOfConnection(stream.error));
       throw error instanceof StreamFileError ? error : (this.closeReason ?? error);
     }
     // Otherwise a caller that writes and waits in a loop would spin forever, and block the event loop.
@@ -350,13 +350,13 @@ export class ServerExchange implements HTTPServerExchange {
   /** After the peer has half-closed, more of a response whose headers were sent must be written in `halfClosedMs`. */
   #expectWrite(): void {
     const { stream, host } = this.#owner;
-    this.#halfClosed ??= new HalfClosed(stream, host, (reason) => this.#owner.answerFailed(this, reason));
+    this.#halfClosed ??= new HalfClosed(stream, host, (reason) => this.#owner.responseFailed(this, reason));
     this.#halfClosed.expectWrite();
   }
 
   #complete(): void {
     this.#finished = true;
     this.#halfClosed?.close();
-    if (!this.#cut) this.#owner.answerCompleted(this);
+    if (!this.#cut) this.#owner.responseCompleted(this);
   }
 }
