@@ -20,8 +20,12 @@ export {
 // Routes.
 
 export type { MatchedRoute, RouteUse } from './handler/lifecycle.ts';
+export { HostPattern, host } from './routing/host-pattern.ts';
 export {
+  type HostRoutes,
   type LazyHandler,
+  type MountableApplication,
+  type MountedApplication,
   type NestedRoutes,
   type Route,
   type RouteGroupOptions,
@@ -35,7 +39,15 @@ export type { RouteMatch } from './routing/rule.ts';
 // Handlers.
 
 export { authenticated } from './handler/authenticated.ts';
-export type { AnyHandler, HandlerClass, HandlerContext, PathParams } from './handler/lifecycle.ts';
+export type {
+  AnyApplication,
+  AnyHandler,
+  AnyVerb,
+  HandlerClass,
+  HandlerContext,
+  HandlerMixinBase,
+  PathParams,
+} from './handler/lifecycle.ts';
 export {
   ErrorHandler,
   type ErrorHandlerInit,

@@ -15,13 +15,20 @@ import { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream/transports';
 import type { CookieSettings } from '../cookies/cookies.ts';
 import { WebUsageError } from '../errors.ts';
-import type { PathParams } from '../handler/lifecycle.ts';
-import { ErrorHandler } from '../handler/ready-made.ts';
-import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import type { AnyApplication, PathParams } from '../handler/lifecycle.ts';
+import { ErrorHandler, RedirectHandler } from '../handler/ready-made.ts';
+import { HostPattern } from '../routing/host-pattern.ts';
 import { badRoute, NO_PATTERN, type RoutePattern, reversePattern } from '../routing/pattern.ts';
-import type { CheckedRoutes, RouteSpec, Routes } from '../routing/route.ts';
-import { Router } from '../routing/router.ts';
-import { type RouteMatch, Rule } from '../routing/rule.ts';
+import {
+  type CheckedRoutes,
+  MOUNT,
+  type MountableApplication,
+  type MountedParts,
+  type RouteSpec,
+  type Routes,
+} from '../routing/route.ts';
+import { type RoutedRequest, Router } from '../routing/router.ts';
+import { type RouteMatch, Rule, type RulePlace } from '../routing/rule.ts';
 import { RequestTask } from './request-task.ts';
 import {
   type ApplicationSettings,
@@ -44,9 +51,9 @@ export type ReverseRest<Path extends string> = keyof PathParams<Path> extends ne
   ? [params?: Record<never, never>]
   : [params: { readonly [Name in keyof PathParams<Path>]: string | number }];
 
-/** The routes of one virtual host. */
+/** The routes that were added for one host. */
 interface VirtualHost {
-  readonly pattern: RegExp;
+  readonly host: HostPattern;
   readonly router: Router;
 }
 
@@ -65,10 +72,9 @@ interface VirtualHost {
  * console.log(server.url);
  */
 export class Application<Settings extends object = ApplicationSettings, const List extends Routes = Routes>
-  implements HTTPServerConnectionDelegate
+  implements HTTPServerConnectionDelegate, MountableApplication
 {
   readonly settings: Settings & ApplicationSettings;
-  readonly logger: Logger;
   readonly clock: Clock;
   /**
    * Log for events that a client can cause at will, such as refused requests: one record per minute of each kind, with
@@ -83,7 +89,11 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   /** Used by the cookies of a response. */
   readonly cookieSettings: CookieSettings;
   readonly #hostPattern: RegExp | undefined;
+  readonly #routes: readonly RouteSpec[];
   readonly #router: Router;
+  readonly #mounted = new Set<AnyApplication>();
+  /** The application that this one is mounted in. */
+  #outer: AnyApplication | undefined = undefined;
   readonly #hosts: VirtualHost[] = [];
   readonly #named = new Map<string, Rule>();
   readonly #byPattern = new Map<string, Rule>();
@@ -102,28 +112,36 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   ) {
     requireSettings(settings);
     this.settings = settings;
-    this.logger = settings.logger ?? consoleLogger;
     this.clock = settings.clock ?? systemClock;
     this.refusalLog = settings.debug === true ? new RateLimitedLog(this, 0) : new RateLimitedLog(this);
     this.serveTraceback = settings.serveTraceback ?? settings.debug ?? false;
     this.cookieSettings = cookieSettingsOf(settings, this.clock);
     this.#hostPattern = hostPatternOf(settings.hosts);
     this.#noMatch = this.#ruleWithoutRoute().match;
-    this.#router = this.#routerOf(routes ?? []);
+    this.#routes = routes ?? [];
+    this.#router = this.#routerOf(this.#routes);
+  }
+
+  /** The `logger` setting; without one, the logger of the application that this one is mounted in. */
+  get logger(): Logger {
+    return this.settings.logger ?? this.#outer?.logger ?? consoleLogger;
   }
 
   /**
    * Adds routes for one host. They are tried before those of the constructor.
    *
-   * @param host - a name, compared without regard to case and port, or a regular expression for the whole name. Hosts
-   *   are tried in the order of these calls.
+   * @param pattern - a name or a regular expression; see `host`. Hosts are tried in the order of these calls.
+   * @throws WebUsageError `ERR_WEB_ROUTE` if a route or the host is invalid, or this application is mounted in another.
    */
   addHandlers<const Added extends Routes>(
-    host: string | RegExp,
+    pattern: string | RegExp,
     routes: Added & CheckedRoutes<Added, Settings & ApplicationSettings>,
   ): void {
-    const source = typeof host === 'string' ? host.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&') : host.source;
-    this.#hosts.push({ pattern: new RegExp(`^(?:${source})$`, 'i'), router: this.#routerOf(routes) });
+    if (this.#outer !== undefined) {
+      const problem = 'addHandlers: the application is mounted in another, whose routes are already compiled';
+      throw new WebUsageError('ERR_WEB_ROUTE', problem);
+    }
+    this.#hosts.push({ host: new HostPattern(pattern), router: this.#routerOf(routes) });
   }
 
   /**
@@ -165,31 +183,55 @@ export class Application<Settings extends object = ApplicationSettings, const Li
 
   /** Called when a response is complete; calls the `logFunction` setting. If it throws or rejects, that is logged. */
   logRequest(finished: FinishedRequest): unknown {
-    return this.settings.logFunction?.(finished);
+    return this.#outermost.settings.logFunction?.(finished);
+  }
+
+  /** Whether {@link logRequest} does something. */
+  get logsRequests(): boolean {
+    return this.#outermost.settings.logFunction !== undefined;
   }
 
   /** Finds the handler for a request. */
-  findRoute(request: HTTPServerRequest): RouteMatch {
-    const { path } = request;
+  findRoute(request: RoutedRequest): RouteMatch {
     if (this.#hostPattern?.test(request.hostName) === false) return this.#wrongHost().match;
     if (this.#hosts.length > 0) {
       const { hostName } = request;
-      for (const { pattern, router } of this.#hosts) {
-        const match = pattern.test(hostName) ? router.match(path) : undefined;
+      for (const { host, router } of this.#hosts) {
+        const match = host.matches(hostName) ? router.match(request) : undefined;
         if (match !== undefined) return match;
       }
     }
-    return this.#router.match(path) ?? this.#noMatch;
+    return this.#router.match(request) ?? this.#noMatch;
   }
 
   /** Called by servers when a request has started. */
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
-    return new RequestTask(this as unknown as Application, exchange);
+    return new RequestTask(this.#asAny, exchange);
   }
 
   /** Called by servers when they have stopped: logs pending counts before the process may end. */
   serverStopped(): void {
     this.refusalLog.flush();
+    for (const mounted of this.#mounted) mounted.serverStopped();
+  }
+
+  /** @internal Called by the router of the application that this one is mounted in. */
+  [MOUNT](outer: AnyApplication): MountedParts {
+    // The routes of an application that is itself mounted are compiled once more, by the router around it.
+    if (this.#outer !== undefined && this.#outer !== outer)
+      throw badMount('it is already mounted in another');
+    if (this.settings.hosts !== undefined) throw badMount('its setting hosts belongs to the outermost one');
+    if (this.#hosts.length > 0) throw badMount('it has routes of addHandlers; list them with host instead');
+    this.#outer = outer;
+    const { handlerClass, init } = this.#noMatch.rule;
+    return {
+      application: this.#asAny,
+      routes: this.#routes,
+      middleware: this.settings.middleware ?? [],
+      fallback: handlerClass,
+      fallbackInit: init,
+      redirect: RedirectHandler,
+    };
   }
 
   [INSPECT](): object {
@@ -197,12 +239,26 @@ export class Application<Settings extends object = ApplicationSettings, const Li
       routes: describeRules(this.#router.rules),
       hosts: this.#hosts.length === 0 ? undefined : Object.fromEntries(this.#hosts.map(describeHost)),
       settings: undefined,
-      logger: undefined,
       refusalLog: undefined,
       clock: undefined,
       defaultHeaders: undefined,
       cookieSettings: undefined,
     }));
+  }
+
+  /** Itself, as those see it for whom its settings make no difference. */
+  get #asAny(): AnyApplication {
+    return this as unknown as AnyApplication;
+  }
+
+  get #outermost(): AnyApplication {
+    return this.#outer === undefined ? this.#asAny : this.#outer.#outermost;
+  }
+
+  /** The place of rules that belong to no route. */
+  get #place(): RulePlace {
+    const { middleware = [] } = this.settings;
+    return { application: this.#asAny, mountPath: '', host: undefined, middleware };
   }
 
   /** RFC 9110 §15.5.20. */
@@ -211,7 +267,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
       target: ErrorHandler,
       init: { status: 421 },
       options: {},
-      outer: this.settings.middleware ?? [],
+      place: this.#place,
       pattern: NO_PATTERN,
       index: 0,
     });
@@ -220,13 +276,13 @@ export class Application<Settings extends object = ApplicationSettings, const Li
 
   /** The rule for requests that no route matches. */
   #ruleWithoutRoute(): Rule {
-    const { defaultHandlerClass, defaultHandlerInit, middleware = [] } = this.settings;
+    const { defaultHandlerClass, defaultHandlerInit } = this.settings;
     const setting = 'defaultHandlerClass';
     return new Rule({
       target: defaultHandlerClass ?? ErrorHandler,
       init: defaultHandlerClass === undefined ? { status: 404 } : defaultHandlerInit,
       options: {},
-      outer: middleware,
+      place: this.#place,
       pattern: NO_PATTERN,
       index: 0,
       setting,
@@ -234,13 +290,21 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   }
 
   #routerOf(routes: readonly RouteSpec[]): Router {
-    const router = new Router(routes, this.settings.middleware);
+    const router = new Router(routes, this.#asAny, this.settings.middleware);
     const named = new Map<string, Rule>();
     for (const rule of router.rules) {
       if (!this.#byPattern.has(rule.pattern)) this.#byPattern.set(rule.pattern, rule);
-      if (rule.name === undefined) continue;
-      requireFreeName(rule, named.get(rule.name) ?? this.#named.get(rule.name), named.has(rule.name));
-      named.set(rule.name, rule);
+      if (rule.application !== this.#asAny) {
+        this.#mounted.add(rule.application);
+      } else if (rule.name !== undefined) {
+        const here = named.get(rule.name);
+        requireFreeName(
+          rule,
+          here ?? this.#named.get(rule.name),
+          here !== undefined && here.host === rule.host,
+        );
+        named.set(rule.name, rule);
+      }
     }
     for (const [name, rule] of named) this.#named.set(name, rule);
     return router;
@@ -249,11 +313,18 @@ export class Application<Settings extends object = ApplicationSettings, const Li
 
 /** Describes each route in one line: its pattern and the class of its handler. */
 function describeRules(rules: readonly Rule[]): readonly string[] {
-  return rules.map((rule) => `${rule.pattern} ${rule.isLoaded ? rule.handlerClass.name : '(not loaded)'}`);
+  return rules.map((rule) => {
+    const handler = rule.isLoaded ? rule.handlerClass.name : '(not loaded)';
+    return `${rule.host === undefined ? '' : `${rule.host.text} `}${rule.pattern} ${handler}`;
+  });
 }
 
-function describeHost({ pattern, router }: VirtualHost): readonly [string, readonly string[]] {
-  return [pattern.source, describeRules(router.rules)];
+function describeHost({ host, router }: VirtualHost): readonly [string, readonly string[]] {
+  return [host.text, describeRules(router.rules)];
+}
+
+function badMount(problem: string): WebUsageError {
+  return new WebUsageError('ERR_WEB_ROUTE', `an application cannot be mounted: ${problem}`);
 }
 
 /** Routes of different hosts may share a name if they have the same pattern. */

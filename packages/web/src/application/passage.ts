@@ -4,30 +4,92 @@ import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 
 /** What a {@link Passage} needs of its request. */
 export interface PassageOwner extends MiddlewareContext {
-  /** Runs the handler. @returns a promise that never rejects, unless the handler has finished synchronously. */
-  enterHandler(): Promise<void> | undefined;
+  /** Whether response and handler are complete. */
+  readonly isDone: boolean;
+  /** Runs the handler; called when all middleware has let the request through. */
+  enterHandler(): void;
   /** Called with what a middleware threw. Makes an error page of it, and never throws. */
   failed(error: unknown): void;
+  /** Called once, when all middleware has returned. */
+  passageOver(): void;
 }
 
-/** One request on its way through a chain of middleware. Creates no promise for middleware that is synchronous. */
+/**
+ * One request on its way through a chain of middleware to the handler and back. Creates no promise as long as
+ * middleware and handler are synchronous.
+ */
 export class Passage {
   readonly #owner: PassageOwner;
   readonly #chain: readonly Middleware[];
+  /** All middleware has let the request through. */
+  #hasEntered = false;
+  #isOver = false;
+  #wantsBody = false;
+  /** Resolves the promise of {@link bodyWanted}. */
+  #takeBody: (() => void) | undefined = undefined;
+  /** Resolves the promise that the last middleware got from `next`. */
+  #leaveHandler: (() => void) | undefined = undefined;
 
   constructor(owner: PassageOwner, chain: readonly Middleware[]) {
     this.#owner = owner;
     this.#chain = chain;
   }
 
+  get hasEntered(): boolean {
+    return this.#hasEntered;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** Runs the chain and the handler behind it. @returns as `next` of a {@link Middleware}. */
   run(): Promise<void> | undefined {
-    return this.#step(0);
+    const passing = this.#step(0);
+    if (passing === undefined) this.#end();
+    else void passing.then(() => this.#end());
+    return passing;
+  }
+
+  /** @returns a promise of {@link takeBody}; undefined if it was called already. */
+  bodyWanted(): Promise<void> | undefined {
+    if (this.#wantsBody) return undefined;
+    return new Promise((resolve) => {
+      this.#takeBody = resolve;
+    });
+  }
+
+  /** Lets the body be read, which is held back until the handler needs it. */
+  takeBody(): void {
+    this.#wantsBody = true;
+    this.#takeBody?.();
+  }
+
+  /** Called when response and handler may be complete: lets the middleware go on. */
+  leaveHandler(): void {
+    if (this.#leaveHandler === undefined || !this.#owner.isDone) return;
+    this.#leaveHandler();
+    this.#leaveHandler = undefined;
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.takeBody();
+    this.#owner.passageOver();
+  }
+
+  #enterHandler(): Promise<void> | undefined {
+    this.#hasEntered = true;
+    this.#owner.enterHandler();
+    if (this.#owner.isDone) return undefined;
+    return new Promise((resolve) => {
+      this.#leaveHandler = resolve;
+    });
   }
 
   #step(at: number): Promise<void> | undefined {
     const middleware = this.#chain[at];
-    if (middleware === undefined) return this.#owner.enterHandler();
+    if (middleware === undefined) return this.#enterHandler();
     let rest: { readonly promise: Promise<void> | undefined } | undefined;
     const next = (): Promise<void> | undefined => {
       if (rest !== undefined) throw usage(`${nameOf(middleware)}: next was called twice`);

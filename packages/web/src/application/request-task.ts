@@ -11,20 +11,19 @@ import {
   type MatchedRoute,
   type PathParams,
   type RequestState,
-  type Verb,
+  type VerbMethod,
   verbOf,
 } from '../handler/lifecycle.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
 import { announcesBody } from '../request/unparsed-body.ts';
-import { percentDecode } from '../request/url-encoding.ts';
-import { errorPage } from '../response/error-page.ts';
+import { respondWithClosed, respondWithError } from '../response/error-response.ts';
 import { HTTPServerResponse, type ResponseOwner } from '../response/http-server-response.ts';
+import { paramsByName, paramsInOrder } from '../routing/path-params.ts';
 import type { RouteMatch, Rule } from '../routing/rule.ts';
 import type { Application } from './application.ts';
 import { Passage, type PassageOwner } from './passage.ts';
 
-const NO_PARAMS: PathParams = Object.freeze(Object.create(null));
 const NO_ARGS: readonly undefined[] = Object.freeze([]);
 
 /**
@@ -35,7 +34,8 @@ const NO_ARGS: readonly undefined[] = Object.freeze([]);
  * closure.
  */
 export class RequestTask implements HTTPMessageDelegate, HandlerContext, ResponseOwner, PassageOwner {
-  readonly application: Application;
+  /** The outermost one until the route is known, then that of the route. */
+  application: Application;
   readonly response: HTTPServerResponse;
   request!: HTTPServerRequest;
   pathArgs: readonly (string | undefined)[] = NO_ARGS;
@@ -49,18 +49,12 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #closeNotified = false;
   #pathParams: PathParams | undefined = undefined;
   #state: RequestState | undefined = undefined;
-  /** The handler was reached; see {@link enterHandler}. */
-  #entered = false;
-  /** Middleware runs, so that the end of the response is not yet the end of the request. */
-  #inPassage = false;
-  /** The response is complete or cut off. */
+  /** The way through the middleware, if there is any. */
+  #passage: Passage | undefined = undefined;
+  /** The response is complete or cut off, but middleware may still run. */
   #hasResponded = false;
   #isFinished = false;
   #timer: ClockTimer | undefined = undefined;
-  /** Resolves the promise of {@link enterHandler}. */
-  #leaveHandler: (() => void) | undefined = undefined;
-  /** Resolves the promise of {@link headersReceived}, which holds back the body. */
-  #takeBody: (() => void) | undefined = undefined;
   /** Whether the request is complete, so that the handler need not wait for its body. */
   #isComplete = false;
 
@@ -79,6 +73,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     this.request = new HTTPServerRequest(head, this.response.exchange.connection);
     this.#match = this.application.findRoute(this.request);
     const { rule } = this.#match;
+    this.application = rule.application;
     if (!rule.isLoaded) return this.#load(rule);
     return this.#begin(rule);
   }
@@ -100,6 +95,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
 
   finish(): void {
     this.#isComplete = true;
+    if (this.response.ended) return;
     const handler = this.#handler;
     if (handler !== undefined) {
       this.#callVerb(handler);
@@ -110,8 +106,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       this.request.body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
       this.#chunks = undefined;
     }
-    if (this.#entered) this.#runHandler();
-    else if (!this.#inPassage) void this.#pass();
+    if (this.#passage === undefined) void this.#pass();
+    else if (this.#passage.hasEntered) this.#runHandler();
   }
 
   connectionClosed(reason: Error): void {
@@ -129,7 +125,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       this.#closeNotified = true;
       this.#callHook(() => handler.onConnectionClose(reason));
     }
-    if (!this.#waiting && (handler !== undefined || this.#entered)) this.#endIfGone();
+    const isEntered = handler !== undefined || this.#passage?.hasEntered === true;
+    if (isEntered && !this.#waiting) this.#endIfGone();
   }
 
   // ---- what the path and the middleware say, called by the handler and its response ----
@@ -148,7 +145,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   get pathParams(): PathParams {
-    this.#pathParams ??= paramsOf(this.#match);
+    const { rule, values } = this.#match;
+    this.#pathParams ??= paramsByName(rule.compiled.paramNames, values);
     return this.#pathParams;
   }
 
@@ -159,8 +157,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
 
   responseEnded(): void {
     this.#hasResponded = true;
-    if (!this.#inPassage) this.#finished();
-    this.#leaveIfDone();
+    const passage = this.#passage;
+    if (passage === undefined || passage.isOver) this.#finished();
+    else passage.leaveHandler();
   }
 
   /** Turns an error into a response, or closes the connection if the headers are already sent. */
@@ -208,78 +207,51 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (maxBodyBytes !== undefined) this.response.exchange.setMaxBodyBytes(maxBodyBytes);
     if (bodyTimeoutMs !== undefined) this.response.exchange.setBodyTimeoutMs(bodyTimeoutMs);
     const streams = rule.handlerClass.streamRequestBody;
-    if (rule.chain.length === 0) {
-      if (!streams) return;
-      this.#entered = true;
-      return this.#startHandler();
-    }
+    if (rule.chain.length === 0) return streams ? this.#startHandler() : undefined;
     // Without a body, the end of the request follows at once, and the handler can run within the middleware.
     if (!streams && !announcesBody(this.request.headers)) return;
     const passing = this.#pass();
     if (passing === undefined || this.response.ended) return;
-    if (this.#entered && !streams) return;
-    return new Promise((resolve) => {
-      this.#takeBody = resolve;
-      if (this.#entered && !this.#waiting) resolve();
-    });
+    return this.#passage?.bodyWanted();
   }
 
   /** Runs the middleware, and the handler behind it. @returns a promise that never rejects if that takes time. */
   #pass(): Promise<void> | undefined {
     const { chain } = this.#match.rule;
-    if (chain.length === 0) {
-      this.#entered = true;
-      this.#runHandler();
-      return undefined;
+    if (chain.length > 0) {
+      this.#passage = new Passage(this, chain);
+      return this.#passage.run();
     }
-    this.#inPassage = true;
-    const passing = new Passage(this, chain).run();
-    if (passing === undefined) this.#leavePassage();
-    else void passing.then(() => this.#leavePassage());
-    return passing;
+    this.#runHandler();
+    return undefined;
   }
 
-  #leavePassage(): void {
-    this.#inPassage = false;
-    this.#takeBody?.();
+  passageOver(): void {
     // A middleware whose client has left may return without having responded.
     if (!this.#waiting) this.#endIfGone();
     // Not for a connection that another protocol has taken over.
     if (this.#hasResponded) this.#finished();
   }
 
-  /** Called by the middleware when it has let the request through. */
-  enterHandler(): Promise<void> | undefined {
-    if (this.response.ended) return undefined;
+  enterHandler(): void {
+    if (this.response.ended) return;
     if (this.response.gone !== undefined) {
       this.#endIfGone();
-      return undefined;
+      return;
     }
-    this.#entered = true;
-    const { streamRequestBody } = this.#match.rule.handlerClass;
-    if (streamRequestBody) {
+    const passage = this.#passage;
+    if (this.#match.rule.handlerClass.streamRequestBody) {
       const preparing = this.#startHandler();
-      if (preparing === undefined) this.#takeBody?.();
-      else void preparing.then(() => this.#takeBody?.());
+      if (preparing === undefined) passage?.takeBody();
+      else void preparing.then(() => passage?.takeBody());
     } else {
-      this.#takeBody?.();
+      passage?.takeBody();
       if (this.#isComplete) this.#runHandler();
     }
-    if (this.#isDone()) return undefined;
-    return new Promise((resolve) => {
-      this.#leaveHandler = resolve;
-    });
   }
 
-  /** Whether handler and response are complete, as the middleware sees it. */
-  #isDone(): boolean {
+  get isDone(): boolean {
     return this.response.ended && !this.#waiting;
-  }
-
-  #leaveIfDone(): void {
-    if (this.#leaveHandler === undefined || !this.#isDone()) return;
-    this.#leaveHandler();
-    this.#leaveHandler = undefined;
   }
 
   /** Runs the handler of a complete request. */
@@ -331,9 +303,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #callPrepare(handler: AnyHandler): unknown {
     const { rule, values } = this.#match;
     const { method } = this.request;
-    if (method !== 'GET' && !rule.handlerClass.supportedMethods.includes(method))
+    const { supportedMethods } = rule.handlerClass;
+    if (method !== 'GET' && !supportedMethods.includes(method) && handler.all === undefined)
       throw this.#notAllowed(handler);
-    if (values.length > 0) this.pathArgs = values.map(decodeValue);
+    if (values.length > 0) this.pathArgs = paramsInOrder(values);
     // A form that is malformed is refused before any code of the handler trusts it.
     if (this.request.body.length > 0) void this.request.bodyArguments;
     if (this.application.settings.xsrfCookies === true && requiresXsrfToken(method))
@@ -346,7 +319,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (this.response.ended || this.#failing) return;
     try {
       const { method } = this.request;
-      const verb = verbOf(handler, method);
+      const verb = verbOf(handler, method, this.#match.rule.handlerClass.supportedMethods);
       if (verb === undefined) {
         if (method !== 'OPTIONS') throw this.#notAllowed(handler);
         this.#describeOptions(handler);
@@ -360,7 +333,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     }
   }
 
-  #callWithPath(handler: AnyHandler, verb: Verb): unknown {
+  #callWithPath(handler: AnyHandler, verb: VerbMethod): unknown {
     if (this.pathArgs.length === 0) return verb.call(handler);
     return this.#match.rule.hasNames
       ? verb.call(handler, this.pathParams)
@@ -388,7 +361,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     // A streaming handler whose client has left gets no verb that would end it. A complete request still gets its verb: it
     // may be a beacon.
     if (this.#match.rule.handlerClass.streamRequestBody) this.#endIfGone();
-    this.#leaveIfDone();
+    this.#passage?.leaveHandler();
   }
 
   /** Starts the time of a handler that waits, if its route limits it. */
@@ -447,24 +420,11 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   /** Responds without a handler: there is none yet, or it could not even make its error page. */
   #respondPlainly(error: unknown): void {
     const { response } = this;
-    const refusal = error instanceof HTTPError && !this.#failing ? error : undefined;
+    const shown = this.#failing ? undefined : error;
     try {
       if (response.headSent) throw error;
       this.#failing = true;
-      response.reset();
-      response.setStatus(refusal?.status ?? 500, refusal?.reason ?? '');
-      const extra = refusal?.extraHeaders() ?? [];
-      for (const [name] of extra) response.clearHeader(name);
-      for (const [name, value] of extra) response.addHeader(name, value);
-      const page = errorPage(this.request, {
-        status: response.status,
-        reason: response.reason,
-        detail: refusal?.detail,
-        extensions: refusal?.extensions,
-      });
-      response.setHeader('Content-Type', page.contentType);
-      response.append(page.body);
-      response.end();
+      respondWithError(this.request, response, shown);
     } catch (failure) {
       response.abort(failure instanceof Error ? failure : new Error(String(failure)));
     }
@@ -475,16 +435,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
    * still read: it gets a 499, or sees that the response is incomplete if its headers were sent.
    */
   #giveUp(): void {
-    const { response } = this;
-    if (response.headSent) {
-      response.abort(this.request.closeReason as Error);
-    } else {
-      response.reset();
-      response.status = 499;
-      response.headers.set('Content-Type', 'text/plain; charset=UTF-8').set('Connection', 'close');
-      response.append('499: Client Closed Request\n');
-      response.end();
-    }
+    if (this.response.headSent) this.response.abort(this.request.closeReason as Error);
+    else respondWithClosed(this.response);
   }
 
   /** Ends a request whose client has left: nothing that its handler still writes can be sent. */
@@ -494,11 +446,11 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   #log(error: unknown): void {
-    const { logger, settings } = this.application;
+    const { logger, logsRequests } = this.application;
     if (this.#isOfClosing(error)) {
       // Without an access log nothing else records a 499.
       const { gone, ended } = this.response;
-      const isOnlyRecord = gone === undefined && !ended && settings.logFunction === undefined;
+      const isOnlyRecord = gone === undefined && !ended && !logsRequests;
       logger[isOnlyRecord ? 'info' : 'debug']({ error }, 'a handler failed after its client had left');
       return;
     }
@@ -531,20 +483,4 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (!isThenable(result)) return;
     reportRejection(result, (error) => this.application.logger.error({ error }, message));
   }
-}
-
-/** The parameters by name, without a prototype, since the names of a regular expression may be any. */
-function paramsOf({ rule, values }: RouteMatch): PathParams {
-  if (values.length === 0) return NO_PARAMS;
-  const params: Record<string, string> = Object.create(null);
-  const names = rule.compiled.paramNames;
-  for (const [at, value] of values.entries()) {
-    const name = names[at];
-    if (name !== undefined && value !== undefined) params[name] = percentDecode(value);
-  }
-  return params;
-}
-
-function decodeValue(value: string | undefined): string | undefined {
-  return value === undefined ? value : percentDecode(value);
 }

@@ -10,6 +10,7 @@ import type { HandlerClass, MatchedRoute, Middleware } from '../handler/lifecycl
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import { canonicalOrigin } from '../request/origin.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
+import { hostExpression, isHostText } from '../routing/host-pattern.ts';
 import { middlewareProblem } from '../routing/router.ts';
 import type { Application } from './application.ts';
 
@@ -141,7 +142,7 @@ function requireOrigin(text: unknown): string {
 /** Makes an expression of host names. @throws WebUsageError `ERR_WEB_USAGE`. */
 export function hostPatternOf(hosts: unknown): RegExp | undefined {
   if (hosts === undefined) return undefined;
-  const valid = Array.isArray(hosts) && hosts.every((host) => typeof host === 'string' && HOST.test(host));
+  const valid = Array.isArray(hosts) && hosts.every(isHostText);
   if (!valid) {
     throw webChecks.wrong(
       'Application',
@@ -149,11 +150,8 @@ export function hostPatternOf(hosts: unknown): RegExp | undefined {
       hosts,
     );
   }
-  const sources = hosts.map((host: string) => host.replace(/\./g, '\\.').replace(/^\*/, '[^.]+'));
-  return new RegExp(`^(?:${sources.join('|')})$`, 'i');
+  return hostExpression(hosts);
 }
-
-const HOST = /^(?:\*\.)?[\w.-]+$|^\[[\da-f:.]+\]$/i;
 
 function ownNames(settings: unknown): Record<string, true> {
   const own: Record<string, true> = Object.create(null);

@@ -1,11 +1,7 @@
 import { isThenable } from '@landspout/ioloop/reactor';
 import { HTTPError } from '../errors.ts';
 import { loginRedirect } from '../response/login-redirect.ts';
-import type { AnyHandler } from './lifecycle.ts';
-import type { Awaitable } from './request-handler.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: a verb declares the parameters of its own pattern
-type Method<Handler, Args extends any[]> = (this: Handler, ...args: Args) => Awaitable;
+import type { AnyHandler, AnyVerb, VerbMethod } from './lifecycle.ts';
 
 /**
  * Makes a verb require a user: if `currentUser` is undefined, null or false, a GET or HEAD is redirected to
@@ -26,18 +22,18 @@ type Method<Handler, Args extends any[]> = (this: Handler, ...args: Args) => Awa
  *   override get() {}
  * }
  */
-// biome-ignore lint/suspicious/noExplicitAny: see above
-export function authenticated<Handler extends AnyHandler, Args extends any[]>(
-  verb: Method<Handler, Args>,
-  _context?: ClassMethodDecoratorContext,
-): Method<Handler, Args> {
-  return function requireUser(this: Handler, ...args: Args): Awaitable {
+export function authenticated<Handler extends AnyHandler, Method extends AnyVerb>(
+  verb: Method,
+  _context?: ClassMethodDecoratorContext<Handler>,
+): Method {
+  const requireUser: VerbMethod = function (this: AnyHandler, ...args) {
     const user: unknown = this.getCurrentUserOnce();
     if (!isThenable(user)) return isUser(user) ? verb.apply(this, args) : sendToLogin(this);
     return Promise.resolve(user).then((found) =>
       isUser(found) ? verb.apply(this, args) : sendToLogin(this),
     );
   };
+  return requireUser as Method;
 }
 
 function isUser(user: unknown): boolean {

@@ -7,12 +7,19 @@ import type { Awaitable, RequestHandler } from './request-handler.ts';
 // biome-ignore lint/suspicious/noExplicitAny: a handler is accepted whatever it is written for
 export type AnyHandler = RequestHandler<any, any>;
 
+/** The application of a request, whatever its settings are. */
+export type AnyApplication = Application;
+
 /** The route of a request. */
 export interface MatchedRoute {
   /** The pattern of the route, with the prefixes of the routes that it is nested in; '' if no route matched. */
   readonly pattern: string;
   readonly name: string | undefined;
   readonly handlerClass: HandlerClass;
+  /** The application that the route belongs to. */
+  readonly application: AnyApplication;
+  /** The path below which that application is mounted in another; '' if it is not. */
+  readonly mountPath: string;
 }
 
 /** What the middleware of one request shares with each other and, as `this.state`, with its handler. */
@@ -21,7 +28,8 @@ export type RequestState = Record<string, any>;
 
 /** One request on its way through the middleware. */
 export interface MiddlewareContext<State extends object = RequestState> {
-  readonly application: Application;
+  /** The application of the matched route: the innermost one if applications are mounted. */
+  readonly application: AnyApplication;
   readonly request: HTTPServerRequest;
   readonly response: HTTPServerResponse;
   readonly match: MatchedRoute;
@@ -106,14 +114,55 @@ export interface HandlerClass<Handler extends AnyHandler = AnyHandler> {
   readonly routeProblem: (use: RouteUse) => string | undefined;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a verb declares the parameters of its own pattern
-export type Verb = (this: AnyHandler, ...args: any[]) => Awaitable;
+/**
+ * What a mixin takes: the class of any handler, abstract or not. With a mixin, RequestHandler, StaticFileHandler and
+ * WebSocketHandler can share methods.
+ *
+ * @example
+ * function withUser<Base extends HandlerMixinBase>(base: Base) {
+ *   abstract class WithUser extends base {
+ *     override getCurrentUser() {
+ *       return this.getSignedCookie('user');
+ *     }
+ *   }
+ *   return WithUser;
+ * }
+ * class Page extends withUser(RequestHandler)<'/page/:id'> {}
+ * class Feed extends withUser(WebSocketHandler) {}
+ */
+// biome-ignore lint/suspicious/noExplicitAny: the compiler requires this of mixins
+export type HandlerMixinBase = abstract new (...args: any[]) => RequestHandler<'', any>;
 
-/** Returns the method of a handler for an HTTP method, or undefined. `supportedMethods` was checked before. */
-export function verbOf(handler: AnyHandler, method: string): Verb | undefined {
+/** The method of a handler for a verb. */
+// biome-ignore lint/suspicious/noExplicitAny: a verb declares the parameters of its own pattern
+export type VerbMethod<Handler = AnyHandler> = (this: Handler, ...args: any[]) => Awaitable;
+
+/** A verb of any handler, as decorators take and return it. */
+// biome-ignore lint/suspicious/noExplicitAny: a verb may be written for its own class
+export type AnyVerb = VerbMethod<any>;
+
+/**
+ * Returns the method of a handler for an HTTP method, or undefined.
+ *
+ * @param supported - the list `supportedMethods` of its class. A method that is not in it only gets `all`: its name is
+ *   the client's choice, and might be that of any member.
+ */
+export function verbOf(
+  handler: AnyHandler,
+  method: string,
+  supported: readonly string[],
+): VerbMethod | undefined {
+  return ownVerbOf(handler, method, supported) ?? handler.all;
+}
+
+function ownVerbOf(
+  handler: AnyHandler,
+  method: string,
+  supported: readonly string[],
+): VerbMethod | undefined {
+  if (method === 'GET') return handler.get;
+  if (!supported.includes(method)) return undefined;
   switch (method) {
-    case 'GET':
-      return handler.get;
     case 'HEAD':
       return handler.head ?? handler.get;
     case 'POST':
@@ -128,7 +177,7 @@ export function verbOf(handler: AnyHandler, method: string): Verb | undefined {
       return handler.options;
     default: {
       const verb: unknown = (handler as unknown as Record<string, unknown>)[method.toLowerCase()];
-      return typeof verb === 'function' ? (verb as Verb) : undefined;
+      return typeof verb === 'function' ? (verb as VerbMethod) : undefined;
     }
   }
 }
@@ -136,6 +185,6 @@ export function verbOf(handler: AnyHandler, method: string): Verb | undefined {
 /** Builds the value of Allow, which a 405 must have (RFC 9110 §15.5.6). OPTIONS is always answered. */
 export function allowedMethods(handler: AnyHandler, supported: readonly string[]): string {
   return supported
-    .filter((method) => method === 'OPTIONS' || verbOf(handler, method) !== undefined)
+    .filter((method) => method === 'OPTIONS' || verbOf(handler, method, supported) !== undefined)
     .join(', ');
 }

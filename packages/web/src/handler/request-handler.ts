@@ -31,7 +31,7 @@ import {
   reads,
   requirePreconditions,
 } from '../response/conditional.ts';
-import { errorPage } from '../response/error-page.ts';
+import { appendErrorPage, setErrorHead } from '../response/error-response.ts';
 import {
   bodyEntityTag,
   type HeaderValue,
@@ -45,6 +45,19 @@ const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'P
 
 /** The return type of a method that may be asynchronous. */
 export type Awaitable = void | PromiseLike<void>;
+
+/**
+ * What `getCurrentUser` resolves to. A mixin that overrides it gives it one more signature, and `ReturnType` would only
+ * see the last of them; signatures that are missing infer `unknown`, which drops out of the intersection.
+ */
+export type CurrentUser<Getter> = Getter extends {
+  (): infer First;
+  (): infer Second;
+  (): infer Third;
+  (): infer Fourth;
+}
+  ? Awaited<First & Second & Third & Fourth>
+  : never;
 
 export interface RedirectOptions {
   /** Whether the redirect is permanent: 301 instead of 302. Default: false. */
@@ -65,7 +78,7 @@ const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status
  * automatically) and {@link onFinish}. If one of them throws {@link HTTPError}, the response has its status; any other
  * error becomes a 500. An error after the headers are sent closes the connection. HEAD calls `get`, and sends no body,
  * if there is no `head`. OPTIONS without `options` gets a 204 with `Allow`; any other verb that is not defined results
- * in a 405.
+ * in a 405, unless the handler has a method {@link all}.
  *
  * @typeParam Pattern - the route's pattern, which types {@link pathParams}.
  *
@@ -85,7 +98,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * The HTTP methods that are allowed at all; GET is always allowed, and not checked against this list. A subclass may
-   * list more, such as `PROPFIND`, and handle them in a method of that name in lower case.
+   * list more, such as `PROPFIND`, and handle them in a method of that name in lower case. With {@link all}, any method
+   * is allowed.
    */
   static readonly supportedMethods: readonly string[] = METHODS;
 
@@ -127,6 +141,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   patch?(...args: any[]): Awaitable;
   put?(...args: any[]): Awaitable;
   options?(...args: any[]): Awaitable;
+  /** Handles every method that has no method of its own here, also those that {@link supportedMethods} does not list. */
+  all?(...args: any[]): Awaitable;
   // biome-ignore-end lint/suspicious/noExplicitAny: see above
 
   /**
@@ -171,11 +187,15 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return this.application.settings;
   }
 
-  /** Builds the path of a route; see `Application.reverseUrl`. */
+  /**
+   * Builds the path of a route of this application; see `Application.reverseUrl`. If the application is mounted in
+   * another, the path starts with the prefix.
+   */
   reverseUrl<const Path extends `/${string}`>(path: Path, ...rest: ReverseRest<Path>): string;
   reverseUrl(name: string, ...values: readonly (string | number)[]): string;
   reverseUrl(target: string, ...values: readonly unknown[]): string {
-    return this.application.reverseUrl(target, ...(values as (string | number)[]));
+    const { mountPath } = this.#context.match;
+    return mountPath + this.application.reverseUrl(target, ...(values as (string | number)[]));
   }
 
   /** What the middleware has left for this request. */
@@ -349,14 +369,14 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * The user who makes the request: the value assigned to this property (for example in `prepare`), otherwise the
    * result of {@link getCurrentUser}, which is called at the first use.
    */
-  get currentUser(): Awaited<ReturnType<this['getCurrentUser']>> {
+  get currentUser(): CurrentUser<this['getCurrentUser']> {
     const user = this.getCurrentUserOnce();
-    if (!isThenable(user)) return user as Awaited<ReturnType<this['getCurrentUser']>>;
+    if (!isThenable(user)) return user as CurrentUser<this['getCurrentUser']>;
     const remedy = 'use authenticated, or assign await this.getCurrentUser() in prepare';
     throw new WebUsageError('ERR_WEB_USAGE', `currentUser: getCurrentUser returned a promise; ${remedy}`);
   }
 
-  set currentUser(user: Awaited<ReturnType<this['getCurrentUser']>>) {
+  set currentUser(user: CurrentUser<this['getCurrentUser']>) {
     this.#user = user;
     this.#hasUser = true;
   }
@@ -616,11 +636,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
       return;
     }
     this.clear();
-    const refusal = error instanceof HTTPError ? error : undefined;
-    this.setStatus(status, refusal?.reason);
-    const extra = refusal?.extraHeaders() ?? [];
-    for (const [name] of extra) this.clearHeader(name);
-    for (const [name, value] of extra) this.addHeader(name, value);
+    setErrorHead(response, status, error);
     const waiting = this.writeError(status, error);
     const finished = isThenable(waiting)
       ? Promise.resolve(waiting).then(() => this.#finishError())
@@ -633,18 +649,13 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * `Accept` prefers JSON. If `serveTraceback` is set, it writes the error's stack as plain text instead. Override it
    * to write another page.
    */
-  writeError(status: number, error?: unknown): Awaitable {
+  writeError(_status: number, error?: unknown): Awaitable {
     if (this.application.serveTraceback && error instanceof Error) {
       this.setHeader('Content-Type', 'text/plain; charset=UTF-8');
       this.write(`${error.stack ?? error.message}\n`);
       return;
     }
-    const { detail, extensions } = error instanceof HTTPError ? error : {};
-    const { reason } = this.#context.response;
-    const page = errorPage(this.request, { status, reason, detail, extensions });
-    const carriesType = error instanceof HTTPError && error.extraHeaders().some(isContentType);
-    if (!carriesType) this.setHeader('Content-Type', page.contentType);
-    this.write(page.body);
+    appendErrorPage(this.request, this.#context.response, error);
   }
 
   /**
@@ -686,8 +697,4 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   #finishError(): unknown {
     return this.finished ? undefined : this.finish();
   }
-}
-
-function isContentType([name]: readonly [string, string]): boolean {
-  return name.toLowerCase() === 'content-type';
 }

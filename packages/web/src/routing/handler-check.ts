@@ -61,7 +61,8 @@ function respondsToSomething(handler: SomeClass): boolean {
 
 /** The names of the methods for HTTP methods. */
 function verbsOf({ supportedMethods }: SomeClass): readonly string[] {
-  return (supportedMethods ?? RequestHandler.supportedMethods).map((method) => method.toLowerCase());
+  const methods = supportedMethods ?? RequestHandler.supportedMethods;
+  return [...methods.map((method) => method.toLowerCase()), 'all'];
 }
 
 /** Whether a class, or one between it and RequestHandler, has a member. Nothing is called, not even a getter. */

@@ -1,4 +1,11 @@
-import type { AnyHandler, HandlerClass, Middleware, PathParams } from '../handler/lifecycle.ts';
+import type {
+  AnyApplication,
+  AnyHandler,
+  HandlerClass,
+  Middleware,
+  PathParams,
+} from '../handler/lifecycle.ts';
+import type { HostPattern } from './host-pattern.ts';
 
 /** Loads a module whose default export is the handler class, when the first request for the route arrives. */
 export type LazyHandler<Handler extends AnyHandler = AnyHandler> = () => Promise<{
@@ -39,7 +46,53 @@ export type Route = readonly [
 /** Routes below a common prefix, which may contain parameters. */
 export type NestedRoutes = readonly [prefix: string, routes: Routes, options?: RouteGroupOptions | undefined];
 
-export type RouteSpec = Route | NestedRoutes;
+/** Routes, or a whole application, for some hosts only; made with `host`. */
+export type HostRoutes = readonly [
+  host: HostPattern,
+  target: Routes | MountableApplication,
+  options?: RouteGroupOptions | undefined,
+];
+
+/**
+ * An application below a prefix without parameters. It takes every request whose path starts with the prefix and a
+ * slash, and sees its own routes below it; the prefix alone is redirected to the prefix with a slash.
+ *
+ * The middleware of the outer application runs first, then its own. Its handlers have its settings: its cookies, error
+ * pages and `defaultHandlerClass`. It logs to the logger of the outer application if it has none itself, and requests
+ * are logged by the `logFunction` of the outer one only.
+ */
+export type MountedApplication = readonly [
+  prefix: string,
+  application: MountableApplication,
+  options?: RouteGroupOptions | undefined,
+];
+
+export type RouteSpec = Route | NestedRoutes | HostRoutes | MountedApplication;
+
+/** The key of the method by which an application is mounted into another. */
+export const MOUNT = Symbol('mount');
+
+/** An `Application`, as the target of a route. */
+export interface MountableApplication {
+  /**
+   * @internal Called once by the router of the outer application.
+   *
+   * @throws WebUsageError `ERR_WEB_ROUTE` if it cannot be mounted.
+   */
+  [MOUNT](outer: AnyApplication): MountedParts;
+}
+
+/** What the router of an outer application needs of one that is mounted. */
+export interface MountedParts {
+  readonly application: AnyApplication;
+  readonly routes: readonly RouteSpec[];
+  readonly middleware: readonly Middleware[];
+  /** The handler of requests that none of its routes matches. */
+  readonly fallback: HandlerClass;
+  readonly fallbackInit: object | undefined;
+  /** Redirects from the prefix to the prefix with a slash; its `init` is the `url`. */
+  readonly redirect: HandlerClass;
+}
 
 /** All routes of an application. Write `as const satisfies Routes` on a list that is declared separately. */
 export type Routes = readonly RouteSpec[];
@@ -96,11 +149,15 @@ type HandlerOf<Target> =
 type Prefixed<Prefix extends string, Pattern> = Pattern extends string ? `${Prefix}${Pattern}` : Pattern;
 
 type CheckedRoute<Spec, Settings, Prefix extends string> = Spec extends readonly [
-  infer Pattern extends string,
+  infer Pattern extends string | HostPattern,
   infer Nested extends readonly unknown[],
   ...infer Rest,
 ]
-  ? readonly [Pattern, CheckedRoutes<Nested, Settings, `${Prefix}${Pattern}`>, ...Rest]
+  ? readonly [
+      Pattern,
+      CheckedRoutes<Nested, Settings, Pattern extends string ? `${Prefix}${Pattern}` : Prefix>,
+      ...Rest,
+    ]
   : Spec extends readonly [infer Pattern, infer Target, ...infer Rest]
     ? [HandlerOf<Target>] extends [never]
       ? Spec

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Application } from '../application/application.ts';
 import type { HandlerClass } from '../handler/lifecycle.ts';
 import { RequestHandler } from '../handler/request-handler.ts';
 import type { RouteSpec } from './route.ts';
@@ -11,7 +12,7 @@ class B extends A {}
 class C extends A {}
 
 const found = (routes: readonly RouteSpec[], path: string): HandlerClass | undefined =>
-  new Router(routes).match(path)?.rule.handlerClass;
+  new Router(routes, new Application()).match({ path, hostName: 'a.example' })?.rule.handlerClass;
 
 describe('Router', () => {
   it('takes the first rule that matches, in order [APP-01]', () => {
@@ -62,7 +63,7 @@ describe('Router', () => {
   });
 
   it('refuses a rule without a handler class', () => {
-    expect(() => new Router([['/a', undefined as unknown as HandlerClass]])).toThrow(
+    expect(() => new Router([['/a', undefined as unknown as HandlerClass]], new Application())).toThrow(
       expect.objectContaining({ code: 'ERR_WEB_ROUTE' }),
     );
   });

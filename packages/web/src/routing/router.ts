@@ -2,11 +2,20 @@
 
 import { MAX_DELAY_MS, type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
-import type { HandlerClass, Middleware } from '../handler/lifecycle.ts';
+import type { AnyApplication, HandlerClass, Middleware } from '../handler/lifecycle.ts';
+import { HostPattern } from './host-pattern.ts';
 import { badRoute, compilePattern, extendPrefix, NO_PREFIX, type PatternPrefix } from './pattern.ts';
-import type { LazyHandler, RouteGroupOptions, RouteOptions, RouteSpec } from './route.ts';
+import {
+  type LazyHandler,
+  MOUNT,
+  type MountableApplication,
+  type MountedParts,
+  type RouteGroupOptions,
+  type RouteOptions,
+  type RouteSpec,
+} from './route.ts';
 import { NO_VALUES, RouteTable } from './route-table.ts';
-import { type RouteMatch, Rule } from './rule.ts';
+import { type RouteMatch, Rule, type RuleParts, type RulePlace } from './rule.ts';
 
 const GROUP_OPTIONS: OptionNames<RouteGroupOptions> = {
   middleware: true,
@@ -16,24 +25,44 @@ const GROUP_OPTIONS: OptionNames<RouteGroupOptions> = {
 };
 const ROUTE_OPTIONS: OptionNames<RouteOptions> = { ...GROUP_OPTIONS, name: true };
 
-/** Routes around others: a prefix, and the options that they share. */
-interface Surroundings {
+/** Routes around others: a prefix, and what they share. */
+interface Surroundings extends RulePlace {
   readonly prefix: PatternPrefix;
   readonly options: RouteGroupOptions;
-  readonly middleware: readonly Middleware[];
+  /** Where the rules are entered. */
+  readonly table: RouteTable<Rule>;
 }
 
-/** All routes of one host. The first that matches the undecoded path is chosen. */
+/** What of a request decides its route. */
+export interface RoutedRequest {
+  /** The undecoded path. */
+  readonly path: string;
+  readonly hostName: string;
+}
+
+/** The routes that are only for some hosts. */
+interface HostTable {
+  readonly host: HostPattern;
+  readonly table: RouteTable<Rule>;
+}
+
+/** The routes of an application. The first that matches host and undecoded path is chosen. */
 export class Router {
   readonly #table = new RouteTable<Rule>();
+  readonly #hosts: HostTable[] = [];
   readonly #rules: Rule[] = [];
 
   /**
    * @param middleware - runs before that of the routes.
    * @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid.
    */
-  constructor(routes: readonly RouteSpec[], middleware: readonly Middleware[] = []) {
-    this.#addAll(routes, { prefix: NO_PREFIX, options: {}, middleware });
+  constructor(
+    routes: readonly RouteSpec[],
+    application: AnyApplication,
+    middleware: readonly Middleware[] = [],
+  ) {
+    const place = { application, mountPath: '', host: undefined, middleware };
+    this.#addAll(routes, { ...place, prefix: NO_PREFIX, options: {}, table: this.#table });
   }
 
   /** All routes in order; nested ones are at the position of their prefix. */
@@ -41,30 +70,79 @@ export class Router {
     return this.#rules;
   }
 
-  match(path: string): RouteMatch | undefined {
-    const rule = this.#table.find(path);
+  match(request: RoutedRequest): RouteMatch | undefined {
+    const { path } = request;
+    let table = this.#table;
+    let rule = table.find(path);
+    if (this.#hosts.length > 0) {
+      const { hostName } = request;
+      for (const { host, table: other } of this.#hosts) {
+        const found = host.matches(hostName) ? other.find(path) : undefined;
+        if (found === undefined || (rule !== undefined && rule.index < found.index)) continue;
+        rule = found;
+        table = other;
+      }
+    }
     if (rule === undefined) return undefined;
-    const { values } = this.#table;
+    const { values } = table;
     return values === NO_VALUES ? rule.match : { rule, values };
   }
 
   #addAll(routes: readonly RouteSpec[], around: Surroundings): void {
     requireList(routes);
     for (const [pattern, target, third, fourth] of routes) {
-      if (Array.isArray(target)) this.#nest(pattern, target, third, around);
+      if (pattern instanceof HostPattern) this.#restrict(pattern, target, third, around);
+      else if (Array.isArray(target)) this.#nest(pattern, target, third, around);
+      else if (isMountable(target)) this.#mountBelow(pattern, target, third, around);
       else this.#add(pattern, target as HandlerClass | LazyHandler, third, fourth, around);
     }
   }
 
   #nest(pattern: string | RegExp, routes: readonly RouteSpec[], given: unknown, around: Surroundings): void {
-    if (typeof pattern !== 'string') {
-      const text = `a prefix of routes must be a string, got ${shownValue(pattern)}`;
-      throw new WebUsageError('ERR_WEB_ROUTE', text);
+    const prefix = requirePrefix(pattern, around);
+    this.#addAll(routes, { ...within(around, prefix.text, given), prefix });
+  }
+
+  /** Adds routes, or an application, for some hosts. */
+  #restrict(host: HostPattern, target: unknown, given: unknown, around: Surroundings): void {
+    if (around.host !== undefined) {
+      throw badRoute(host.text, `the host is inside of routes for another host, ${around.host.text}`);
     }
-    const prefix = extendPrefix(around.prefix, pattern);
-    const own = requireOptions(prefix.text, given ?? {}, GROUP_OPTIONS);
-    const options = { ...around.options, ...own };
-    this.#addAll(routes, { prefix, options, middleware: [...around.middleware, ...(own.middleware ?? [])] });
+    const table = new RouteTable<Rule>();
+    this.#hosts.push({ host, table });
+    const inner = { ...within(around, host.text, given), host, table };
+    if (Array.isArray(target)) this.#addAll(target, inner);
+    else if (isMountable(target)) this.#mount(target[MOUNT](around.application), inner);
+    else
+      throw badRoute(
+        host.text,
+        `a host takes an array of routes or an Application, got ${shownValue(target)}`,
+      );
+  }
+
+  #mountBelow(
+    pattern: string | RegExp,
+    target: MountableApplication,
+    given: unknown,
+    around: Surroundings,
+  ): void {
+    const prefix = requirePrefix(pattern, around);
+    if (prefix.paramNames.length > 0)
+      throw badRoute(prefix.text, 'an application cannot be mounted below a parameter');
+    const inner = { ...within(around, prefix.text, given), prefix };
+    const parts = target[MOUNT](around.application);
+    const slash = { target: parts.redirect, init: { url: `${prefix.text}/` }, options: inner.options };
+    this.#enter({ ...slash, pattern: compilePattern(pattern, around.prefix) }, inner);
+    this.#mount(parts, inner);
+  }
+
+  #mount(parts: MountedParts, around: Surroundings): void {
+    const { application, routes, middleware, fallback, fallbackInit } = parts;
+    const mountPath = around.prefix.text;
+    const inner = { ...around, application, mountPath, middleware: [...around.middleware, ...middleware] };
+    this.#addAll(routes, inner);
+    const rest = { pattern: compilePattern('/*rest', around.prefix), setting: 'defaultHandlerClass' };
+    this.#enter({ ...rest, target: fallback, init: fallbackInit, options: inner.options }, inner);
   }
 
   #add(
@@ -81,18 +159,40 @@ export class Router {
       throw badRoute(compiled.text, problem);
     }
     const own = requireOptions<RouteOptions>(compiled.text, given, ROUTE_OPTIONS);
-    const { middleware, ...shared } = around.options;
-    const rule = new Rule({
-      target,
-      init,
-      options: { ...shared, ...own },
-      outer: around.middleware,
-      pattern: compiled,
-      index: this.#rules.length,
-    });
-    this.#rules.push(rule);
-    this.#table.add(rule);
+    const options = { ...around.options, ...own };
+    this.#enter({ target, init, options, pattern: compiled }, around);
   }
+
+  #enter(parts: Omit<RuleParts, 'place' | 'index'>, around: Surroundings): void {
+    const rule = new Rule({ ...parts, place: around, index: this.#rules.length });
+    this.#rules.push(rule);
+    around.table.add(rule);
+  }
+}
+
+/** The surroundings of routes that have options in common. */
+function within(around: Surroundings, text: string, given: unknown): Surroundings {
+  const { middleware = [], ...own } = requireOptions(text, given ?? {}, GROUP_OPTIONS);
+  return {
+    ...around,
+    options: { ...around.options, ...own },
+    middleware: [...around.middleware, ...middleware],
+  };
+}
+
+function isMountable(target: unknown): target is MountableApplication {
+  return typeof target === 'object' && target !== null && MOUNT in target;
+}
+
+function requirePrefix(pattern: string | RegExp, around: Surroundings): PatternPrefix {
+  if (typeof pattern !== 'string') {
+    const text = `a prefix of routes must be a string, got ${shownValue(pattern)}`;
+    throw new WebUsageError('ERR_WEB_ROUTE', text);
+  }
+  const prefix = extendPrefix(around.prefix, pattern);
+  if (pattern.endsWith('/'))
+    throw badRoute(prefix.text, 'a prefix must not end with /, since the patterns below it start with it');
+  return prefix;
 }
 
 function requireOptions<Options extends RouteOptions>(

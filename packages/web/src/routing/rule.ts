@@ -1,8 +1,15 @@
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { WebUsageError } from '../errors.ts';
-import type { HandlerClass, MatchedRoute, Middleware, RouteUse } from '../handler/lifecycle.ts';
+import type {
+  AnyApplication,
+  HandlerClass,
+  MatchedRoute,
+  Middleware,
+  RouteUse,
+} from '../handler/lifecycle.ts';
 import { handlerProblem, isLazy } from './handler-check.ts';
+import type { HostPattern } from './host-pattern.ts';
 import { badRoute, type RoutePattern } from './pattern.ts';
 import type { LazyHandler, RouteOptions } from './route.ts';
 import { NO_VALUES, type ParamValues } from './route-table.ts';
@@ -16,12 +23,23 @@ export interface RouteMatch {
 
 const NO_INIT = Object.freeze({});
 
+/** What a rule has from the routes around it. */
+export interface RulePlace {
+  /** Whose settings the handler sees. */
+  readonly application: AnyApplication;
+  /** The path below which that application is mounted; '' if it is not. */
+  readonly mountPath: string;
+  /** The hosts that the rule is for; undefined for all. */
+  readonly host: HostPattern | undefined;
+  /** The middleware of the application and of the routes around this one. */
+  readonly middleware: readonly Middleware[];
+}
+
 export interface RuleParts {
   readonly target: HandlerClass | LazyHandler;
   readonly init: unknown;
   readonly options: RouteOptions;
-  /** The middleware of the application and of the routes around this one. */
-  readonly outer: readonly Middleware[];
+  readonly place: RulePlace;
   /** {@link NO_PATTERN} for a handler that is used without a route, such as `defaultHandlerClass`. */
   readonly pattern: RoutePattern;
   /** Its position among all routes; the lowest one that matches is chosen. */
@@ -35,6 +53,9 @@ export class Rule implements MatchedRoute {
   readonly init: object;
   readonly options: RouteOptions;
   readonly index: number;
+  readonly application: AnyApplication;
+  readonly mountPath: string;
+  readonly host: HostPattern | undefined;
   readonly compiled: RoutePattern;
   /** Whether a pattern has names: then the verb is called with one object, otherwise with the groups in order. */
   readonly hasNames: boolean;
@@ -48,13 +69,17 @@ export class Rule implements MatchedRoute {
   #loading: Promise<void> | undefined = undefined;
 
   /** @throws WebUsageError `ERR_WEB_ROUTE` if the handler, its init or its use is invalid. */
-  constructor({ target, init = NO_INIT, options, outer, pattern, index, setting }: RuleParts) {
+  constructor({ target, init = NO_INIT, options, place, pattern, index, setting }: RuleParts) {
+    this.application = place.application;
+    this.mountPath = place.mountPath;
+    this.host = place.host;
     this.compiled = pattern;
     this.index = index;
     this.options = options;
     this.hasNames = pattern.paramNames.some((name) => name !== undefined);
     this.#setting = setting;
-    this.#outer = options.middleware === undefined ? outer : [...outer, ...options.middleware];
+    this.#outer =
+      options.middleware === undefined ? place.middleware : [...place.middleware, ...options.middleware];
     if (typeof init !== 'object' || init === null) throw this.#bad(initProblem(init));
     this.init = init;
     if (isLazy(target)) {
@@ -104,6 +129,8 @@ export class Rule implements MatchedRoute {
       compiled: undefined,
       hasNames: undefined,
       match: undefined,
+      application: undefined,
+      host: this.host?.text,
     }));
   }
 

@@ -170,6 +170,24 @@ describe('RequestHandler', () => {
     });
   });
 
+  it('answers any method with all that has no method of its own [RH-02]', () => {
+    class Any extends RequestHandler {
+      override post(): void {
+        this.write('post');
+      }
+      override all(...args: string[]): void {
+        this.write(`${this.request.method} ${args}`);
+      }
+    }
+    return withApp([[/\/(\d)/, Any]], async ({ port }) => {
+      for (const method of ['GET', 'OPTIONS', 'PROPFIND', 'FINISH', 'get', 'constructor'])
+        expect(bodyOf(await ask(port, '/1', method))).toBe(`${method} 1`);
+      expect(bodyOf(await ask(port, '/1', 'POST'))).toBe('post');
+      const head = await ask(port, '/1', 'HEAD');
+      expect([statusOf(head), headerOf(head, 'Content-Length'), bodyOf(head)]).toEqual([200, '6', '']);
+    });
+  });
+
   it('answers HEAD with get, without the body, unless there is a head [RH-02] [ATT-15]', () => {
     class Both extends RequestHandler {
       override head(): void {

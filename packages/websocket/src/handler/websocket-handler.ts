@@ -8,7 +8,7 @@ import { isCancellation } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
-import { RequestHandler, type RouteUse } from '@landspout/web';
+import { type ApplicationSettings, RequestHandler, type RouteUse } from '@landspout/web';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
 import { WebSocketClosedError } from '../connection/errors.ts';
 import { ignorable } from '../connection/frame-writer.ts';
@@ -37,6 +37,7 @@ import {
  * 1011.
  *
  * @typeParam Pattern - the route's pattern, which types `pathParams`.
+ * @typeParam Settings - what the handler needs of the application's settings.
  *
  * @example
  * class Echo extends WebSocketHandler {
@@ -46,7 +47,10 @@ import {
  * }
  * const server = await new Application([['/echo', Echo]]).listen({ port: 8888 });
  */
-export abstract class WebSocketHandler<Pattern extends string = string> extends RequestHandler<Pattern> {
+export abstract class WebSocketHandler<
+  Pattern extends string = string,
+  Settings extends object = ApplicationSettings,
+> extends RequestHandler<Pattern, Settings> {
   static override routeProblem({ handlerClass }: RouteUse): string | undefined {
     if (typeof (handlerClass.prototype as WebSocketHandler).onMessage === 'function') return undefined;
     // A field exists only on an instance, so look for its name in the source text of the class.

@@ -1,0 +1,50 @@
+import { HTTPError } from '../errors.ts';
+import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import { errorPage } from './error-page.ts';
+import type { HTTPServerResponse } from './http-server-response.ts';
+
+/** Sets the status of an error response, and if the error is an {@link HTTPError}, its reason and headers. */
+export function setErrorHead(response: HTTPServerResponse, status: number, error: unknown): void {
+  const refusal = error instanceof HTTPError ? error : undefined;
+  response.setStatus(status, refusal?.reason ?? '');
+  const extra = refusal?.extraHeaders() ?? [];
+  // They replace headers of the response, but a name may occur several times among them.
+  for (const [name] of extra) response.clearHeader(name);
+  for (const [name, value] of extra) response.addHeader(name, value);
+}
+
+/** Appends the page of an error, in the form that the client accepts. */
+export function appendErrorPage(
+  request: HTTPServerRequest,
+  response: HTTPServerResponse,
+  error: unknown,
+): void {
+  const refusal = error instanceof HTTPError ? error : undefined;
+  const { status, reason } = response;
+  const facts = { status, reason, detail: refusal?.detail, extensions: refusal?.extensions };
+  const page = errorPage(request, facts);
+  const hasType = refusal?.extraHeaders().some(([name]) => name.toLowerCase() === 'content-type') ?? false;
+  if (!hasType) response.setHeader('Content-Type', page.contentType);
+  response.append(page.body);
+}
+
+/** Responds with the page of an error, in place of everything that was set and written before. */
+export function respondWithError(
+  request: HTTPServerRequest,
+  response: HTTPServerResponse,
+  error: unknown,
+): void {
+  response.reset();
+  setErrorHead(response, error instanceof HTTPError ? error.status : 500, error);
+  appendErrorPage(request, response, error);
+  response.end();
+}
+
+/** Responds to a client that has ended its side while its handler gave up, but which may still read. */
+export function respondWithClosed(response: HTTPServerResponse): void {
+  response.reset();
+  response.status = 499;
+  response.headers.set('Content-Type', 'text/plain; charset=UTF-8').set('Connection', 'close');
+  response.append('499: Client Closed Request\n');
+  response.end();
+}
