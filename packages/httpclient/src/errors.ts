@@ -33,7 +33,7 @@ export const HTTPCLIENT_ERRORS = {
   ERR_HTTPCLIENT_USAGE: { meaning: 'An option or argument is invalid; nothing was sent. See the message.' },
   ERR_HTTPCLIENT_URL: {
     meaning:
-      'The URL is not absolute, has no host, or would be parsed differently than it is written; nothing was sent.',
+      'The URL is not absolute, has no host, or is one that URL parsers silently change; nothing was sent.',
   },
   ERR_HTTPCLIENT_SCHEME: { meaning: 'The scheme of the URL is not http or https; nothing was sent.' },
 } as const satisfies Record<string, { meaning: string }>;

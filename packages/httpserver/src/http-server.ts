@@ -27,10 +27,10 @@ import {
 /**
  * Serves HTTP/1.1, and with `tls` HTTPS, to a delegate or a callback.
  *
- * All limits and deadlines are options with defaults. A request that is invalid or exceeds one gets a complete 4xx
- * response (505 for the version), if no headers of a response were sent yet, and its connection is closed. If headers
- * were sent, or if the client reads too slowly, the connection is reset or closed. If the delegate fails, the client
- * gets a 500 and one log record is written.
+ * All limits and deadlines are options with defaults. If a request is invalid, too large or too slow, the client gets a
+ * complete 4xx response (505 for the version), and the connection is closed. If response headers were already sent, or
+ * if the client reads too slowly, the connection is reset or closed without another response. If the delegate fails,
+ * the client gets a 500 and one log record is written.
  *
  * @example
  * const server = new HTTPServer((request) => request.respond(200, 'Hello, world'));
@@ -127,7 +127,7 @@ export class HTTPServer extends TCPServer {
    * there is no parent: this process itself listens, and stops on those signals.
    *
    * @param options.onStats - called in the parent with the counters of all children.
-   * @returns in a child, which child it is, once it listens; `undefined` with `processes: 1`.
+   * @returns in a child, once it listens, its task; `undefined` with `processes: 1`.
    * @throws as `forkProcesses`, {@link listen} and {@link stopOnSignals}.
    *
    * @example

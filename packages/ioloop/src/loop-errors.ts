@@ -38,7 +38,7 @@ export const LOOP_ERRORS = {
       'A lock or bounded semaphore was released more often than it was acquired; release it once for each acquire.',
   },
   ERR_QUEUE_FULL: {
-    meaning: '`putNowait` was called while the queue was full; `put` waits until it has room.',
+    meaning: '`putNowait` was called while the queue was full; `put` waits for space.',
   },
   ERR_QUEUE_EMPTY: { meaning: '`getNowait` was called while the queue was empty; `get` waits for an item.' },
   ERR_QUEUE_TASK_DONE: {

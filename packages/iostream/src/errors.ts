@@ -8,7 +8,7 @@ export const STREAM_ERRORS = {
   },
   ERR_STREAM_BUSY: {
     meaning:
-      'Another read is pending, or a consumer is set: a stream has one reader at a time. Wait for that read.',
+      'Another read is pending, or a consumer is set: a stream has one reader at a time. Wait for that read, or remove the consumer.',
   },
   ERR_STREAM_UNSATISFIABLE: {
     meaning:

@@ -6,7 +6,7 @@ import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/
  * Errors that this package throws itself. A header that HTTP does not allow results in an `Http1UsageError` instead.
  */
 export const WEB_ERRORS = {
-  ERR_WEB_HTTP: { meaning: 'A handler refuses the request with the status of the error.' },
+  ERR_WEB_HTTP: { meaning: 'A handler refused the request; the response has the status of the error.' },
   ERR_WEB_MISSING_ARGUMENT: {
     meaning:
       'The request does not have an argument that the handler requires; unless it is caught, the response is a 400.',

@@ -1,5 +1,5 @@
-// The connection room runs the codec over a stream. This folder holds what server and client share; each side has a
-// folder of its own. Opening connections, routes and handlers are left to the packages above.
+// The connection/ folder runs the codec over a stream. The files directly in it are shared by server and client; each
+// side has a folder of its own. Opening connections, routes and handlers are left to the packages above.
 
 import { Buffer } from 'node:buffer';
 import type { Clock } from '@landspout/ioloop';

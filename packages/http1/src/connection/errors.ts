@@ -17,7 +17,7 @@ export const HTTP_ERRORS = {
   },
   ERR_HTTP_STOPPING: {
     meaning:
-      'The server stopped, and reset the connection before the message was complete. Also the reason of `HTTPServer.stopping`, of `closeAll`, and of `listen` after a signal to stop.',
+      'The server stopped, and reset the connection before the message was complete. Also the reason with which `HTTPServer.stopping` aborts and `closeAll` closes connections, and the error of `listen` after a signal to stop.',
   },
   ERR_HTTP_INPUT: {
     meaning: 'The content of a request is invalid; the response has the `status` of the error.',

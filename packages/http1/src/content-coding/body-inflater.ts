@@ -1,5 +1,5 @@
-// The content-coding room decodes gzip, deflate, br and zstd, and limits what a compressed body may cost. Messages, and
-// the status of the response to an invalid body, are left to its callers.
+// The content-coding/ folder decodes gzip, deflate, br and zstd, and limits what a compressed body may cost. Messages,
+// and the status of the response to an invalid body, are left to its callers.
 
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { CodingStage } from './coding-stage.ts';

@@ -36,8 +36,8 @@ interface Waiter {
 /**
  * Hands out slots. A slot is the right to one connection to one origin, and contains an idle connection if there is
  * one. The number of slots is limited, in total and per origin. If none is free, requests wait in a queue of limited
- * length. Of the requests that can be served, the one that arrived first is; if only the total limit prevents that, an
- * idle connection of another origin is closed.
+ * length. Requests get slots in order of arrival, but one whose origin has no free slot does not hold up the others. If
+ * only the total limit prevents a new connection, an idle connection of another origin is closed.
  */
 export class ConnectionPool {
   readonly settings: PoolSettings;

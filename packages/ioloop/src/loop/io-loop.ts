@@ -1,5 +1,5 @@
-// The event loop of a thread: callbacks, timers and statistics. Combines the folders below this one; streams, protocols
-// and other processes are handled elsewhere.
+// The event loop of a thread: callbacks, timers and statistics. Uses the reactor, sockets, executors and watchdog of
+// this package; streams, protocols and other processes are handled elsewhere.
 
 import { loopChecks } from '../checks.ts';
 import { type Clock, requireClock, systemClock } from '../clock.ts';
@@ -122,8 +122,8 @@ export class IOLoop {
 
   /**
    * Calls `callback(...args)` in the next loop iteration, in the caller's async context. Callbacks run in the order in
-   * which they were added. If one throws or rejects, the error is logged and the others still run. Continuations of
-   * promises that a callback settles run after the last callback of the iteration.
+   * which they were added. If one throws or rejects, the error is logged and the others still run. If a callback settles
+   * a promise, code that awaits the promise runs after the last callback of the iteration.
    */
   addCallback<Args extends unknown[]>(callback: (...args: Args) => unknown, ...args: Args): void {
     loopChecks.callback('addCallback', 'callback', callback);
@@ -235,8 +235,8 @@ export class IOLoop {
    * Ends {@link start}, and makes {@link run} reject. Nothing else changes: callbacks that were already added still
    * run, and sockets and timers stay open.
    *
-   * @throws LoopUsageError `ERR_LOOP_NOT_RUNNING` if neither is active. In Tornado a stop before the start ends that
-   *   start immediately; here it is reported as a mistake.
+   * @throws LoopUsageError `ERR_LOOP_NOT_RUNNING` if neither is active. In Tornado, a `stop` before `start` makes the
+   *   next `start` return immediately; here it throws.
    */
   stop(): void {
     if (this.#closed) this.#refuse('stop');

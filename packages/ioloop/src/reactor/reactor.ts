@@ -1,5 +1,5 @@
 // The native backend: which descriptors are ready, and which writes are sent together. Works on slots, bytes and
-// errnos; streams, timers and the callbacks of programs belong to other rooms.
+// errnos; streams, timers and the callbacks of programs are handled elsewhere.
 
 import { getSystemErrorName } from 'node:util';
 import { SystemError } from '../errors.ts';

@@ -1,4 +1,4 @@
-// This room resolves, compares and prints host names and numeric addresses. It opens no sockets.
+// The addresses/ folder resolves, compares and prints host names and numeric addresses. It opens no sockets.
 
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';

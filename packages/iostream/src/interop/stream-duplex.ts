@@ -1,4 +1,4 @@
-// This room converts a stream to a Node Duplex or a pair of web streams, and web streams to a stream.
+// The interop/ folder converts a stream to a Node Duplex or a pair of web streams, and web streams to a stream.
 
 import { Duplex } from 'node:stream';
 import type { IOStream } from '../stream/io-stream.ts';

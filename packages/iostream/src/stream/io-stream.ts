@@ -215,8 +215,8 @@ export class IOStream {
    * arrived. The read ends at the first match. If the pattern can match before the whole message has arrived, you get
    * only that part, so let the pattern end with the message's terminator.
    *
-   * Few searches are made, so their total length is linear in the bytes received. A single search can still be slow if
-   * the pattern backtracks: do not use a pattern with unlimited backtracking on untrusted bytes.
+   * Searches are repeated so rarely that their total cost is linear in the bytes received. A single search can still be
+   * slow if the pattern backtracks: do not use a pattern with unlimited backtracking on untrusted bytes.
    *
    * @throws as {@link readUntil}.
    */
@@ -370,7 +370,7 @@ export class IOStream {
    * in one loop iteration. Otherwise, and for parts that are not in memory, the file is read in libuv's threads, 128
    * KiB at a time, and written. The loop never waits for the disk. {@link queuedBytes} and everything based on it
    * include the bytes of the file. The bytes of the file do not count towards `maxWriteBufferBytes`; data written
-   * behind the file does.
+   * after the file does.
    *
    * @param file - an open `FileHandle` or descriptor, owned by the caller and no longer used when the promise has
    *   settled. Its own position is neither used nor moved. The bytes sent are those in the file when its turn comes.

@@ -1,4 +1,4 @@
-// Holds what this room relies on in the internals of Node and libuv. Each function says what that is, in which
+// Holds what this folder relies on in the internals of Node and libuv. Each function says what that is, in which
 // versions it was seen, and what breaks without it. node-socket-adapter.canary.test.ts checks the version of Node that
 // runs it.
 

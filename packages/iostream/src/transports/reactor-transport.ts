@@ -1,5 +1,5 @@
-// This room holds the implementations of `Transport`: reactor descriptors, Node sockets and Duplexes, and memory.
-// Limits, reads and promises belong to the stream; connections are made elsewhere.
+// The transports/ folder holds the implementations of `Transport`: reactor descriptors, Node sockets and Duplexes, and
+// memory. Limits, reads and promises belong to the stream; connections are made elsewhere.
 
 import { closeSync } from 'node:fs';
 import { Socket as NodeSocket } from 'node:net';
@@ -38,8 +38,8 @@ const UNWATCHED = -1;
 const READS_PER_TURN = 16;
 
 /**
- * A connected descriptor on the reactor. Makes one `recv` per readiness event into the loop's shared buffer (more only
- * if it was filled), and one send at the end of the batch for everything written in it.
+ * A connected descriptor on the reactor. Calls `recv` once per readiness event, into the loop's shared buffer, and again
+ * only if that was filled. What is written during a batch of events is sent at its end, by one call.
  */
 export class ReactorTransport
   implements Transport, ReadyHandler, Flushable, BatchedSender, BudgetedWriter, Descriptor
@@ -63,7 +63,7 @@ export class ReactorTransport
   #interest = UNWATCHED;
   #reading = false;
   #blocked = false;
-  /** Whether a file, not the queue, is to be continued when the kernel has room. */
+  /** Whether a file is to be continued, rather than the queue, when the kernel can take more bytes. */
   #sendsFile = false;
   #flushScheduled = false;
   #ended: boolean;

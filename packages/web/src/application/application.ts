@@ -1,5 +1,5 @@
-// The life of a request: finds its handler, calls it, and catches what it throws. The only folder of this package that
-// knows servers.
+// The life of a request: finds its handler, calls it, and catches what it throws. This folder and testing/ are
+// the only ones of this package that create servers.
 
 import {
   HTTPHeaders,
@@ -209,7 +209,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     return new RequestTask(this.#asAny, exchange);
   }
 
-  /** Called by servers when they have stopped: logs pending counts before the process may end. */
+  /** Called by servers when they have stopped: logs the counts that `refusalLog` has not logged yet. */
   serverStopped(): void {
     this.refusalLog.flush();
     for (const mounted of this.#mounted) mounted.serverStopped();

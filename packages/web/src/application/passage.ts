@@ -43,7 +43,7 @@ export class Passage {
     return this.#isOver;
   }
 
-  /** Runs the chain and the handler behind it. @returns as `next` of a {@link Middleware}. */
+  /** Runs the chain and then the handler. @returns as `next` of a {@link Middleware}. */
   run(): Promise<void> | undefined {
     const passing = this.#step(0);
     if (passing === undefined) this.#end();
@@ -105,7 +105,7 @@ export class Passage {
     } catch (error) {
       this.#owner.failed(error);
     }
-    // A middleware that does not wait for the rest of the chain is not done before the rest is.
+    // If a middleware does not wait for the rest of the chain, it counts as done only when the rest is done.
     return rest?.promise;
   }
 

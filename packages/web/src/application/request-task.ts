@@ -215,7 +215,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     return this.#passage?.bodyWanted();
   }
 
-  /** Runs the middleware, and the handler behind it. @returns a promise that never rejects if that takes time. */
+  /** Runs the middleware and then the handler. @returns a promise that never rejects if that takes time. */
   #pass(): Promise<void> | undefined {
     const { chain } = this.#match.rule;
     if (chain.length > 0) {

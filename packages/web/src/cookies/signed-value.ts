@@ -53,7 +53,7 @@ export function createSignedValue(
  * another name or with another or an unknown secret, or is not UTF-8. Never throws because of the value. Signatures are
  * compared in constant time.
  *
- * Reads what Tornado's `create_signed_value` makes, but for version 1.
+ * Reads what Tornado's `create_signed_value` makes, except version 1.
  *
  * @param value - as received, such as the value of a cookie.
  * @throws WebUsageError `ERR_WEB_USAGE` if another argument is invalid.
@@ -83,14 +83,14 @@ export function decodeSignedBytes(
   // Only what is signed is looked at from here on.
   if (fields.name !== name || fields.seconds * 1_000 < oldestMs) return undefined;
   const bytes = Buffer.from(fields.base64, 'base64');
-  // Node ignores what is not base64; every value has one spelling only.
+  // Node ignores characters that are not base64: only the spelling that we would write ourselves is accepted.
   return bytes.toString('base64') === fields.base64 ? bytes : undefined;
 }
 
 /**
  * Returns the version of the key that a signed value names, or undefined if it is malformed or has more than 4096
- * bytes. Nothing is verified: use it
- * to count which keys are still in use, or, after {@link decodeSignedValue}, to sign anew what has an old one.
+ * bytes. Nothing is verified. Use it to count which keys are still in use, or, after {@link decodeSignedValue}, to find
+ * the values that should be signed again with the current key.
  */
 export function signatureKeyVersion(value: string | undefined): number | undefined {
   return fieldsOf(receivedBytes(value))?.keyVersion;

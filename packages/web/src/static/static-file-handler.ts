@@ -43,9 +43,9 @@ const TEN_YEARS_S = 10 * 365 * 24 * 3600;
  * Serves the files of a folder. The route's pattern must have one parameter, the path below the folder. The folder must
  * exist when the application is created.
  *
- * Nothing outside the folder is served; by default, neither are hidden files nor links that lead out. A file is read in
- * blocks, as fast as the client reads. `ETag` is a weak tag made from size and modification time, so it is never
- * outdated. One range of bytes is supported; it is ignored for HEAD (RFC 9110 §14.2).
+ * Nothing outside the folder is served. By default, hidden files and links that lead out of it are not served either. A
+ * file is read in blocks, as fast as the client reads. `ETag` is a weak tag made from size and modification time, which
+ * are read at each request. One range of bytes is supported; it is ignored for HEAD (RFC 9110 §14.2).
  *
  * @example
  * new Application([['/static/*path', StaticFileHandler, { path: 'public' }]]);
@@ -165,7 +165,7 @@ export class StaticFileHandler extends RequestHandler {
     return result === 'not-modified';
   }
 
-  /** Returns the bytes to send, and sets status and headers if they are a part of the file. */
+  /** Returns which bytes to send. If that is only a part of the file, also sets status and headers. */
   #rangeOf(file: StaticFile): { readonly start: number; readonly end: number } {
     const { size } = file;
     const whole = { start: 0, end: size };

@@ -1,6 +1,6 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
-/** Failures of a connection with another cause than invalid bytes from the peer or a mistake in the program. */
+/** The ways in which a connection can fail, other than invalid bytes from the peer and mistakes in the program. */
 export const WEBSOCKET_ERRORS = {
   ERR_WEBSOCKET_CLOSED: {
     meaning: 'The connection is not open yet, or is closing or closed, so nothing can be sent on it.',

@@ -1,5 +1,5 @@
-// The client room holds a single connection: one request after another, and upgrades. Pools and redirects are left to
-// `@landspout/httpclient`.
+// The client/ folder holds a single connection: one request after another, and upgrades. Pools are
+// left to `@landspout/httpclient`.
 
 import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';

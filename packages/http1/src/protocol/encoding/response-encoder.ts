@@ -1,4 +1,4 @@
-// The encoding room encodes heads and bodies. Writing to a stream, and the current time, are left to the caller.
+// The encoding/ folder encodes heads and bodies. Writing to a stream, and the current time, are left to the caller.
 
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';

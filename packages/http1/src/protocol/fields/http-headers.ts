@@ -1,5 +1,5 @@
-// The fields room holds header and trailer fields in both directions, and the content of some: cookies, and also the
-// reason phrases of status lines. The framing of messages is left to the rooms above.
+// The fields/ folder holds header and trailer fields in both directions, the content of some (cookies), and the reason
+// phrases of status lines. The framing of messages is left to decoding/ and encoding/.
 
 import { INSPECT, inspectedField, inspection } from '@landspout/ioloop/inspection';
 import { LENGTH_REPEATED } from '../grammar/framing-fields.ts';
@@ -49,7 +49,7 @@ export class HTTPHeaders {
   }
 
   /**
-   * Parses `Name: value` lines, each ending in CRLF, which the last one may lack. As strict as the decoder.
+   * Parses `Name: value` lines. Each ends in CRLF, except that the last one need not. As strict as the decoder.
    *
    * @throws Http1ProtocolError `ERR_HTTP1_BAD_HEADER` or `ERR_HTTP1_OBS_FOLD`.
    */
@@ -255,7 +255,7 @@ export class HTTPHeaders {
     return this;
   }
 
-  /** Removes the fields of `key` from `from` on, by moving the others forward, in linear time. */
+  /** Removes the fields with `key` at and after the index `from`. Moves the others forward, in linear time. */
   #remove(key: string, from: number): void {
     const list = this.#list;
     let kept = from;

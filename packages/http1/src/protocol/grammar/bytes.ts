@@ -1,5 +1,5 @@
-// The grammar room holds the syntax of single values in HTTP/1.1 (bytes, hosts, versions, dates, escapes), the limits
-// of a message, and the errors for broken rules. Whole messages are left to the rooms above.
+// The grammar/ folder holds the syntax of single values in HTTP/1.1 (bytes, hosts, versions, dates, escapes), the
+// limits of a message, and the errors for broken rules. Whole messages are left to decoding/ and encoding/.
 
 import { Buffer } from 'node:buffer';
 

@@ -154,7 +154,7 @@ export const HTTP1_USAGE_ERRORS = {
   },
   ERR_HTTP1_URL: {
     meaning:
-      'A URL is not absolute, has no host, or would be interpreted differently from how it is written.',
+      'A URL is not absolute, has no host, or is one that URL parsers silently change, such as one with a space.',
   },
   ERR_HTTP1_URL_SCHEME: { meaning: 'A URL has a scheme that the client does not support.' },
   ERR_HTTP1_LIMIT: { meaning: 'A limit is unknown, or is not a whole number of zero or more.' },

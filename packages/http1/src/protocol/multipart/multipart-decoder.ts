@@ -1,4 +1,4 @@
-// The multipart room decodes the bodies of forms with files, multipart/form-data (RFC 7578), within limits. Which
+// The multipart/ folder decodes the bodies of forms with files, multipart/form-data (RFC 7578), within limits. Which
 // parts are kept, and where, is left to the caller, and so is the size of the whole body.
 
 import type { Buffer } from 'node:buffer';

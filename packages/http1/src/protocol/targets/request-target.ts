@@ -1,7 +1,7 @@
-import { excerpt } from '@landspout/ioloop/errors';
-// The targets room holds request targets and URLs, and the arguments of a query or form body. The rest of the message
-// is left to the rooms above.
+// The targets/ folder holds request targets and URLs, and the arguments of a query or form body. The rest of the
+// message is left to decoding/ and encoding/.
 
+import { excerpt } from '@landspout/ioloop/errors';
 import { equalsIgnoreCase } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
 import { isAuthority, isConnectTarget } from '../grammar/host.ts';

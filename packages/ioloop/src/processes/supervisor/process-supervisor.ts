@@ -30,7 +30,7 @@ type State = 'new' | 'running' | 'stopping' | 'ended';
 /**
  * Starts several processes of a program, and restarts those that die.
  *
- * This is what `forkProcesses` does in the parent, for programs that keep a parent of their own, for example to collect
+ * `forkProcesses` uses it in the parent. Use it directly if the parent runs code of your own, for example to collect
  * messages from the children or to decide when they stop. It handles no signals and ends no processes other than its
  * children.
  *
@@ -194,8 +194,8 @@ export class ProcessSupervisor {
 
   /**
    * Replaces the children one by one: starts a successor with the same task id and the same listeners; once it is
-   * ready, sends SIGTERM to the old child, and SIGKILL after `stopTimeoutMs`; once that has ended, continues with the
-   * next task. In between both children accept connections, so none is refused.
+   * ready, sends SIGTERM to the old child, and SIGKILL after `stopTimeoutMs`; once the old child has ended, continues
+   * with the next task. While both run, both accept connections, so no connection is refused.
    *
    * A child is ready once our servers listen on all of its `task.listeners`, or once it calls `task.ready()`. A child
    * without listeners, or one whose servers are not ours, must call it.
@@ -244,7 +244,8 @@ export class ProcessSupervisor {
     try {
       this.#spawn(task, (child) => task.run(child));
     } catch (error) {
-      // Handled in a later loop iteration, as every other death is, so that it cannot recurse even without a delay.
+      // Handled in a later loop iteration, as every other death is, so that this does not recurse even if restarts have
+      // no delay.
       setImmediate(() => this.#died(task, undefined, 0, { code: null, signal: null, error: toError(error) }));
     }
   }
@@ -309,7 +310,7 @@ export class ProcessSupervisor {
     );
   }
 
-  /** A fault of the program is the same in every child: logged once, it is not lost among the restarts. */
+  /** Logs, once, why the children cannot listen: the reason is the same in all of them. */
   #explainOnce(task: SupervisedTask): void {
     if (task.refusal === undefined || this.#hasExplained) return;
     this.#hasExplained = true;
@@ -341,8 +342,7 @@ export class ProcessSupervisor {
       // started.
       this.#launcher.release(task.id);
       for (const child of task.children) {
-        // A child takes the same signal a second time as a request to hurry. One that is being replaced has had it once
-        // already.
+        // The same signal a second time may end a child at once, and a child that is being replaced has already got one.
         if (!isFirst || child.toldBy !== signal) child.kill(signal);
       }
       if (task.child === undefined) this.#retire(task);
