@@ -64,7 +64,15 @@ export type { LoopWatchOptions } from './watchdog/watch-options.ts';
 // Clocks and loggers, which other packages take as options.
 
 export { type Clock, type ClockTimer, systemClock } from './clock.ts';
-export { consoleLogger, type Logger, type LogTarget } from './logger.ts';
+export {
+  type ConsoleLogger,
+  type ConsoleLoggerOptions,
+  consoleLogger,
+  createConsoleLogger,
+  type LogFormat,
+} from './console-logger.ts';
+export type { LogLevel } from './log-line.ts';
+export type { Logger, LogTarget } from './logger.ts';
 
 // Errors.
 

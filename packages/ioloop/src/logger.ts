@@ -1,57 +1,18 @@
 import type { Clock, ClockTimer } from './clock.ts';
 import { INSPECT, inspection } from './inspection.ts';
 import { runInRootContext } from './node-async-context.ts';
-import { escaped } from './printable.ts';
 
-/** Where a layer reports errors and events for which there is no caller. Node's `console` and pino both implement it. */
+/**
+ * Where a layer reports errors and events for which there is no caller. Node's `console` and pino both implement it. An
+ * error is the property `error` of the details.
+ */
 export interface Logger {
   debug(details: object, message: string): void;
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
   error(details: object, message: string): void;
-}
-
-/**
- * Writes each record to standard error on one line, with further lines of a message indented and control characters
- * escaped. Ignores debug records.
- */
-export const consoleLogger: Logger = {
-  debug() {},
-  info: (details, message) => writeRecord('I', details, message),
-  warn: (details, message) => writeRecord('W', details, message),
-  error: (details, message) => writeRecord('E', details, message),
-};
-
-function writeRecord(level: string, details: object, message: string): void {
-  const error = (details as { error?: unknown }).error;
-  let text = message;
-  if (error instanceof Error)
-    text += level === 'E' ? `\n${error.stack ?? error.message}` : `: ${error.message}`;
-  else if (error !== undefined) text += `: ${String(error)}`;
-  // Node opens standard error at the first use, and a pipe or socket would retain the async context of that moment
-  // forever.
-  runInRootContext(writeText, `[${level} ${new Date().toISOString()}] ${oneRecord(text)}\n`);
-}
-
-function writeText(this: string): void {
-  process.stderr.write(this);
-}
-
-/** Prevents text from a peer from forging a second record or moving the terminal's cursor. */
-function oneRecord(text: string): string {
-  let safe = '';
-  for (const character of text) {
-    const code = character.codePointAt(0) as number;
-    if (character === '\n') safe += '\n    ';
-    else if (isControl(code)) safe += escaped(character);
-    else safe += character;
-  }
-  return safe;
-}
-
-/** C0 and C1 controls, DEL, and the separators that some viewers treat as line ends. */
-function isControl(code: number): boolean {
-  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code === 0x2028 || code === 0x2029;
+  /** Optional: creates a logger that adds these details to all its records. */
+  child?(bindings: object): Logger;
 }
 
 /** How long further records of a kind are counted instead of written. */

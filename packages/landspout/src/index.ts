@@ -107,6 +107,7 @@ export {
   CodedError,
   Condition,
   consoleLogger,
+  createConsoleLogger,
   Event,
   IOLoop,
   LifoQueue,

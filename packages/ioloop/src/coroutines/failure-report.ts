@@ -1,5 +1,7 @@
+import { acceptLogger } from '../bound-logger.ts';
 import { loopChecks } from '../checks.ts';
-import { consoleLogger, type Logger } from '../logger.ts';
+import { consoleLogger } from '../console-logger.ts';
+import type { Logger } from '../logger.ts';
 import type { OptionNames } from '../option-names.ts';
 
 /** How to report errors that no caller gets, because another error was thrown or the caller no longer waits. */
@@ -36,7 +38,7 @@ export function checkReportValues(operation: string, report: FailureReport): voi
 
 /** Logs `error` unless it is quiet. */
 export function reportFailure(error: unknown, message: string, report: FailureReport): void {
-  const { logger = consoleLogger } = report;
+  const logger = acceptLogger(report.logger ?? consoleLogger);
   try {
     if (isQuiet(error, report.quiet)) return;
   } catch (fault) {

@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
 import { onAbort } from '../abort.ts';
+import { acceptLogger } from '../bound-logger.ts';
 import { loopChecks } from '../checks.ts';
 import { systemClock } from '../clock.ts';
+import { consoleLogger } from '../console-logger.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import { type TakenWaiter, WaitList } from '../locks/wait-list.ts';
-
-import { consoleLogger, type Logger } from '../logger.ts';
+import type { Logger } from '../logger.ts';
 import type { OptionNames } from '../option-names.ts';
 import { copyArguments, restoreThrown } from './cloning.ts';
 import {
@@ -101,7 +102,13 @@ export class ThreadPoolExecutor implements Executor {
     loopChecks.durationMs('ThreadPoolExecutor', 'idleTimeoutMs', idleTimeoutMs);
     this.#maxWorkers = maxWorkers;
     this.#maxQueue = maxQueue;
-    this.#pool = new WorkerPool({ maxWorkers, minWorkers, idleTimeoutMs, resourceLimits, logger });
+    this.#pool = new WorkerPool({
+      maxWorkers,
+      minWorkers,
+      idleTimeoutMs,
+      resourceLimits,
+      logger: acceptLogger(logger),
+    });
     this.#running = new RunningTasks(options);
   }
 

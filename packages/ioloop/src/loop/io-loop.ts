@@ -1,12 +1,14 @@
 // The event loop of a thread: callbacks, timers and statistics. Uses the reactor, sockets, executors and watchdog of
 // this package; streams, protocols and other processes are handled elsewhere.
 
+import { acceptLogger } from '../bound-logger.ts';
 import { loopChecks } from '../checks.ts';
 import { type Clock, requireClock, systemClock } from '../clock.ts';
+import { consoleLogger } from '../console-logger.ts';
 import type { Executor, ExecutorTask, TaskFunction, UnknownTaskFunction } from '../executors/executor.ts';
 import { LoopExecutors, type RunInExecutorOptions } from '../executors/loop-executors.ts';
 import { INSPECT, inspection } from '../inspection.ts';
-import { consoleLogger, type Logger } from '../logger.ts';
+import type { Logger } from '../logger.ts';
 import { LoopClosedError, LoopUsageError } from '../loop-errors.ts';
 import type { OptionNames } from '../option-names.ts';
 import { type Backend, threadBackend } from '../reactor/backend.ts';
@@ -103,7 +105,7 @@ export class IOLoop {
     loopChecks.options('IOLoop', options, LOOP_OPTIONS);
     const { clock = systemClock, logger = consoleLogger } = options;
     this.clock = requireClock('IOLoop', clock);
-    this.logger = loopChecks.withMethods('IOLoop', 'a logger', logger, 'error', 'warn');
+    this.logger = acceptLogger(loopChecks.withMethods('IOLoop', 'a logger', logger, 'error', 'warn'));
     const report = (error: unknown): void => this.#report(error);
     this.#callbacks = new CallbackQueue(report);
     this.#timers = new LoopTimers(this.clock, report);

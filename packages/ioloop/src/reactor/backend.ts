@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { consoleLogger } from '../logger.ts';
+import { consoleLogger } from '../console-logger.ts';
 import { LoopUsageError } from '../loop-errors.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { NativeBinding } from './native-binding.ts';

@@ -37,6 +37,11 @@ export { RateLimitedLog } from '../logger.ts';
 export { runInRootContext } from '../node-async-context.ts';
 export { callReporting, isThenable, reportRejection } from '../thenable.ts';
 
+// Loggers of the program, and details that define the text of their record.
+
+export { acceptLogger, bindLogger } from '../bound-logger.ts';
+export { LOG_TEXT, type Paint, type TextDetails } from '../log-line.ts';
+
 // Checks of arguments.
 
 export { portNumber, portProblem } from '../checks.ts';

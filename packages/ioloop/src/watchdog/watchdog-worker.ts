@@ -2,7 +2,7 @@
 
 import { writeSync } from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { consoleLogger } from '../logger.ts';
+import { consoleLogger } from '../console-logger.ts';
 import { callReporting } from '../thenable.ts';
 import { HeartbeatView } from './heartbeat.ts';
 import { describeBlock, type LoopBlock } from './loop-block.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { consoleLogger } from '../../src/logger.ts';
+import { consoleLogger } from '../../src/console-logger.ts';
 import { type LoopWatch, watchLoop } from '../../src/watchdog/loop-watch.ts';
 import type { LoopWatchOptions } from '../../src/watchdog/watch-options.ts';
 

@@ -1,0 +1,206 @@
+// The two formats of a log record: text for a terminal, and JSON. Does not know where a line is written.
+
+import { escaped, printable } from './printable.ts';
+import { shownText } from './shown-value.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** One record before it is formatted. */
+export interface LogRecord {
+  readonly level: LogLevel;
+  /** Milliseconds since the Unix epoch. */
+  readonly time: number;
+  readonly message: string;
+  readonly details: object;
+  /** The details of all records of a child logger. */
+  readonly bindings: object;
+}
+
+const COLORS = { red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36, dim: 2 } as const;
+
+export type LogColor = keyof typeof COLORS;
+
+/** Colours a text that is already escaped; returns it unchanged where there are no colours. */
+export type Paint = (color: LogColor, text: string) => string;
+
+export const paintColors: Paint = (color, text) => `\x1b[${COLORS[color]}m${text}\x1b[0m`;
+export const paintNothing: Paint = (_color, text) => text;
+
+/**
+ * The method of details that define the text of their record: everything that follows level and time. Its result is
+ * written unchanged, so the method must escape what comes from a peer.
+ */
+export const LOG_TEXT: unique symbol = Symbol.for('landspout.logText');
+
+/** Details with {@link LOG_TEXT}. */
+export interface TextDetails {
+  [LOG_TEXT](paint: Paint): string;
+}
+
+/** How many causes of an error are written. */
+const MAX_CAUSES = 5;
+
+const LETTERS = { debug: 'D', info: 'I', warn: 'W', error: 'E' } as const;
+const LEVEL_COLORS = { debug: 'blue', info: 'green', warn: 'yellow', error: 'red' } as const;
+
+/**
+ * Formats a record as text: level and time, the message, the details that are not an error as `name=value`, and the
+ * error, with its stack at level error. Further lines are indented, and whatever could move the cursor or reorder a line
+ * is escaped, so that text from a peer cannot forge a record.
+ */
+export function textLine(record: LogRecord, paint: Paint): string {
+  const { level, time, message, details, bindings } = record;
+  const head = paint(LEVEL_COLORS[level], `[${LETTERS[level]} ${new Date(time).toISOString()}]`);
+  const text = (details as Partial<TextDetails>)[LOG_TEXT];
+  if (typeof text === 'function') return `${head} ${text.call(details, paint)}\n`;
+  const [firstLine = '', ...otherLines] = message.split('\n');
+  const start = oneRecord(firstLine) + fieldsText({ ...bindings, ...details }, paint);
+  const rest = otherLines.map((line) => `\n${line}`).join('') + errorText(level, details);
+  return `${head} ${start}${oneRecord(rest)}\n`;
+}
+
+function errorText(level: LogLevel, details: object): string {
+  const { error } = details as { readonly error?: unknown };
+  if (error === undefined) return '';
+  if (!(error instanceof Error)) return `: ${asText(error)}`;
+  return level === 'error' ? stacksText(error) : `: ${error.message}`;
+}
+
+/** The stack of an error, followed by those of its causes. */
+function stacksText(error: Error): string {
+  let text = `\n${error.stack ?? error.message}`;
+  let { cause } = error;
+  for (let depth = 0; cause !== undefined && depth < MAX_CAUSES; depth += 1) {
+    text += `\ncaused by ${cause instanceof Error ? (cause.stack ?? cause.message) : asText(cause)}`;
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return text;
+}
+
+/** Escapes everything that is neither visible nor a space. A line break starts an indented line. */
+function oneRecord(text: string): string {
+  return text.replace(INVISIBLE, (char) => (char === '\n' ? '\n    ' : escapeUnits(char, escaped)));
+}
+
+/** Controls, formats such as bidirectional marks, and the separators that some viewers treat as line ends. */
+const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+function escapeUnits(char: string, escapeUnit: (unit: string) => string): string {
+  return char.length === 1 ? escapeUnit(char) : char.split('').map(escapeUnit).join('');
+}
+
+const MAX_NAME_CHARS = 80;
+const MAX_FIELD_CHARS = 300;
+
+function fieldsText(details: object, paint: Paint): string {
+  let text = '';
+  for (const [name, value] of Object.entries(details)) {
+    const shown = name === 'error' ? undefined : fieldText(value);
+    if (shown !== undefined) text += ` ${printable(name, MAX_NAME_CHARS)}=${shown}`;
+  }
+  return text === '' ? text : paint('dim', text);
+}
+
+/** Text that is written without quotation marks: it has no space and could not be taken for another field. */
+const PLAIN = /^[\w.:/@+~-]{1,300}$/;
+
+function fieldText(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'undefined':
+    case 'function':
+    case 'symbol':
+      return undefined;
+    case 'string':
+      return PLAIN.test(value) ? value : quoted(value);
+    case 'object': {
+      if (value instanceof Error) return quoted(value.message);
+      const json = jsonOf(value);
+      const clipped = json.length > MAX_FIELD_CHARS ? `${json.slice(0, MAX_FIELD_CHARS)}…` : json;
+      return oneRecord(clipped);
+    }
+    default:
+      return String(value);
+  }
+}
+
+function quoted(text: string): string {
+  return oneRecord(shownText(text, MAX_FIELD_CHARS));
+}
+
+/** The members that every JSON line starts with. */
+const RESERVED: ReadonlySet<string> = new Set(['time', 'level', 'msg']);
+
+/**
+ * Formats a record as one line of JSON: `time` (ISO 8601), `level` and `msg`, then bindings and details. Details with
+ * one of these three names get an underscore appended. An error becomes an object of `name`, `code`, `message`, `stack`
+ * and `cause`. Everything invisible is escaped, so the line is one line for every viewer.
+ */
+export function jsonLine({ level, time, message, details, bindings }: LogRecord): string {
+  const members: Record<string, unknown> = Object.create(null);
+  members.time = new Date(time).toISOString();
+  members.level = level;
+  members.msg = message;
+  for (const from of [bindings, details]) {
+    for (const [name, value] of Object.entries(from)) members[RESERVED.has(name) ? `${name}_` : name] = value;
+  }
+  return `${jsonOf(members).replace(INVISIBLE, (char) => escapeUnits(char, jsonEscape))}\n`;
+}
+
+function jsonEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+const UNSERIALIZABLE = '(cannot be written as JSON)';
+
+/** Never throws: members that cannot be written are replaced by a note. */
+function jsonOf(value: object | null): string {
+  try {
+    return JSON.stringify(value, jsonValue) ?? JSON.stringify(UNSERIALIZABLE);
+  } catch {
+    // A circular reference, or a getter or toJSON that throws.
+  }
+  if (value === null || Array.isArray(value)) return JSON.stringify(UNSERIALIZABLE);
+  const parts = Object.entries(value).map(([name, member]) => {
+    try {
+      const json: string | undefined = JSON.stringify(member, jsonValue);
+      return json === undefined ? undefined : `${JSON.stringify(name)}:${json}`;
+    } catch {
+      return `${JSON.stringify(name)}:${JSON.stringify(UNSERIALIZABLE)}`;
+    }
+  });
+  return `{${parts.filter((part) => part !== undefined).join(',')}}`;
+}
+
+function jsonValue(_name: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return value instanceof Error ? errorMembers(value) : value;
+}
+
+function errorMembers(error: Error, depth = 0): object {
+  const { name, message, stack, cause } = error;
+  const { code } = error as { readonly code?: unknown };
+  const { errors } = error as { readonly errors?: unknown };
+  return {
+    name,
+    code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
+    message,
+    stack,
+    cause: cause instanceof Error ? causeMembers(cause, depth) : cause,
+    errors: Array.isArray(errors)
+      ? errors.slice(0, MAX_CAUSES).map((part) => causeMembers(part, depth))
+      : undefined,
+  };
+}
+
+function causeMembers(cause: unknown, depth: number): unknown {
+  if (!(cause instanceof Error)) return cause;
+  return depth < MAX_CAUSES ? errorMembers(cause, depth + 1) : cause.message;
+}
+
+function asText(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return 'a value that cannot be shown'; // an object without a prototype, or whose toString throws
+  }
+}
