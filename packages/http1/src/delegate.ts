@@ -148,6 +148,8 @@ export interface HTTPServerExchange {
   readonly headSent: boolean;
   /** Whether the response is complete. */
   readonly finished: boolean;
+  /** Bytes of the response body that were written, without framing. If the response was cut, not all of them arrived. */
+  readonly bodyBytesSent: number;
   /**
    * Whether the connection ended, or was taken over, before the response was complete. What is written after that is
    * discarded.

@@ -30,10 +30,10 @@ export type { StopOptions, StopResult } from './stopping/stop-options.ts';
 // Observing: access log, statistics, diagnostics channels.
 
 export type { RequestOutcome } from '@landspout/http1/server';
+export type { LoggedRequest } from './monitor/access-details.ts';
 export {
   type AccessLogHook,
   formatAccessRecord,
-  type LoggedRequest,
   logAccess,
   requestSummary,
 } from './monitor/access-log.ts';

@@ -29,6 +29,10 @@ export class DecompressingExchange implements HTTPServerExchange {
     return this.#exchange.isCut;
   }
 
+  get bodyBytesSent(): number {
+    return this.#exchange.bodyBytesSent;
+  }
+
   get connection(): HTTPConnectionInfo {
     return this.#exchange.connection;
   }

@@ -1,6 +1,7 @@
 import type { Logger } from '@landspout/ioloop';
 import { printable, printableLogValue } from '@landspout/ioloop/errors';
 import { isThenable } from '@landspout/ioloop/reactor';
+import { AccessDetails, type LoggedRequest, MAX_TARGET_CHARS } from './access-details.ts';
 import type { AccessRecord } from './access-record.ts';
 
 /**
@@ -49,7 +50,6 @@ export class AccessLog {
 }
 
 /** Most peer-controlled characters of one value in a line, counted before escaping. */
-const MAX_TARGET_CHARS = 2048;
 const MAX_VALUE_CHARS = 512;
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
@@ -83,22 +83,24 @@ export function formatAccessRecord(record: AccessRecord, wallTime: number): stri
   );
 }
 
-/** The properties of an {@link AccessRecord} that appear in the log line of a request. */
-export type LoggedRequest = Pick<AccessRecord, 'method' | 'target' | 'remoteIp' | 'status' | 'durationMs'>;
-
 /**
- * Logs a request as one record such as `200 GET /path (127.0.0.1) 1.25ms`. A 4xx is a warning and a 5xx an error. A 499
- * is logged at info level: the client ended its side and the handler gave up because of that.
+ * Logs a request as one record with the message `200 GET /path (127.0.0.1) 1.25ms` and the details `method`, `target`,
+ * `status`, `durationMs`, `bytes`, `remote`, `requestId`, `aborted` and `error`, as far as they are known. On a terminal,
+ * `consoleLogger` writes them in aligned columns instead of the message.
+ *
+ * A 4xx is a warning and a 5xx an error. A 499 is logged at info level: the client ended its side and the handler gave
+ * up because of that.
  *
  * @example
  * new HTTPServer(handler, { accessLog: (record) => logAccess(record, logger) });
  */
 export function logAccess(request: LoggedRequest, logger: Logger): void {
   const { status, durationMs } = request;
+  const details = new AccessDetails(request);
   const line = `${status ?? '-'} ${requestSummary(request)} ${durationMs.toFixed(2)}ms`;
-  if (status === undefined || status < 400 || status === 499) logger.info({ status }, line);
-  else if (status < 500) logger.warn({ status }, line);
-  else logger.error({ status }, line);
+  if (status === undefined || status < 400 || status === 499) logger.info(details, line);
+  else if (status < 500) logger.warn(details, line);
+  else logger.error(details, line);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { RequestOutcome } from '@landspout/http1/server';
-import { consoleLogger, Future, type Logger, systemClock } from '@landspout/ioloop';
+import { consoleLogger, createConsoleLogger, Future, type Logger, systemClock } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
+import type { LoggedRequest } from '../../src/monitor/access-details.ts';
 import { type AccessLogHook, formatAccessRecord, logAccess } from '../../src/monitor/access-log.ts';
 import { type AccessRecord, RequestRecord } from '../../src/monitor/access-record.ts';
 import { ServerMonitor } from '../../src/monitor/server-monitor.ts';
@@ -38,19 +39,125 @@ describe('logAccess', () => {
     [404, 'warn'],
     [499, 'info'],
     [500, 'error'],
-  ])('writes one record for a status of %i, at the level %s', (status, level) => {
+  ])('writes one record for a status of %i, at the level %s [LG-01]', (status, level) => {
     expect(logged(recordOf(requestHead('/path?a=%0a'), status))).toEqual([
-      `${level} {"status":${status}} ${status} GET /path?a=%0a (203.0.113.7) 1.00ms`,
+      `${level} {"method":"GET","target":"/path?a=%0a","status":${status},"durationMs":1,"bytes":2326,` +
+        `"remote":"203.0.113.7"} ${status} GET /path?a=%0a (203.0.113.7) 1.00ms`,
     ]);
   });
 
   it('writes - for what is not there', () => {
-    expect(logged(recordOf(undefined, 0, 0, 'cut'))).toEqual(['info {} - - - (203.0.113.7) 1.00ms']);
+    expect(logged(recordOf(undefined, 0, 0, 'cut'))).toEqual([
+      'info {"durationMs":1,"bytes":0,"remote":"203.0.113.7"} - - - (203.0.113.7) 1.00ms',
+    ]);
   });
 
   it('escapes whatever could begin a line [ATT-40]', () => {
     const [line] = logged(recordOf(requestHead('/a\r\n[E now] forged\u2028')));
     expect(line).toContain('GET /a\\x0d\\x0a[E now] forged\\u2028 (');
+  });
+
+  it('clips a long target in message and details', () => {
+    const [line = ''] = logged(recordOf(requestHead(`/${'a'.repeat(60_000)}`)));
+    expect(line).toContain(`"target":"/${'a'.repeat(2047)}…"`);
+    expect(line.length).toBeLessThan(2600);
+  });
+
+  it('has the error of a request that failed, and no error that a client can cause at will', () => {
+    const error = new Error('broken');
+    const detailsOf = (status: number, outcome: RequestOutcome): unknown => {
+      const record = new RequestRecord(requestHead(), CONNECTION, CONNECTION, 0);
+      record.end(outcome, status, 0, error, 1);
+      const all: object[] = [];
+      const log = (details: object) => void all.push(details);
+      logAccess(record, { debug: log, info: log, warn: log, error: log });
+      return all[0];
+    };
+    expect(detailsOf(500, 'answered')).toMatchObject({ error });
+    expect(detailsOf(400, 'refused')).toMatchObject({ error: undefined });
+    expect(detailsOf(505, 'refused')).toMatchObject({ error: undefined });
+    expect(detailsOf(200, 'cut')).toMatchObject({ error: undefined, aborted: 'Error' });
+  });
+});
+
+describe('logAccess to a logger that writes text', () => {
+  /** The lines of requests, without the time. */
+  function lines(colors: boolean, ...requests: readonly LoggedRequest[]): string[] {
+    const all: string[] = [];
+    const logger = createConsoleLogger({ format: 'text', colors, write: (line) => all.push(line) });
+    for (const request of requests) logAccess(request, logger);
+    return all.map((line) => line.replace(/ \d{4}-[^\]]*/, ''));
+  }
+
+  const REQUEST: LoggedRequest = {
+    method: 'GET',
+    target: '/path?query',
+    status: 200,
+    durationMs: 1.2344,
+    bytesSent: 512,
+    remoteIp: '127.0.0.1',
+  };
+
+  it('writes one line of columns [LG-01]', () => {
+    expect(
+      lines(
+        false,
+        REQUEST,
+        {
+          ...REQUEST,
+          method: 'OPTIONS',
+          status: 404,
+          durationMs: 12_345.6,
+          bytesSent: 1_572_864,
+          requestId: 'a-1',
+        },
+        {
+          ...REQUEST,
+          status: undefined,
+          method: undefined,
+          target: undefined,
+          bytesSent: undefined,
+          aborted: 'ERR',
+        },
+        { ...REQUEST, status: 503, bytesSent: 1023, remoteIp: '2001:db8::1' },
+      ),
+    ).toEqual([
+      '[I] 200 GET         1.23ms      512B 127.0.0.1       /path?query\n',
+      '[W] 404 OPTIONS 12345.60ms    1.5MiB 127.0.0.1       /path?query a-1\n',
+      '[I]   - -           1.23ms         - 127.0.0.1       - ERR\n',
+      '[E] 503 GET         1.23ms     1023B 2001:db8::1     /path?query\n',
+    ]);
+  });
+
+  it('colours the status by its class', () => {
+    const colors = [200, 304, 404, 500, undefined].map((status) => {
+      const [line = ''] = lines(true, { ...REQUEST, status });
+      // The text of the status is between the second colour and its end.
+      return line.split('\x1b[')[3]?.replace(/m.*/, '');
+    });
+    expect(colors).toEqual(['32', '36', '33', '31', '2']);
+  });
+
+  it('writes one line of visible ASCII, whatever the peer has sent [ATT-40]', () => {
+    for (const hostile of [
+      '\r\n[E] forged',
+      '\x1b[2J',
+      '\x9b31m',
+      '\x85',
+      '\u2028\u202e',
+      '\0\x7f',
+      '\ud800',
+    ]) {
+      const [line = ''] = lines(false, {
+        ...REQUEST,
+        method: hostile,
+        target: hostile,
+        remoteIp: hostile,
+        requestId: hostile,
+        aborted: hostile,
+      });
+      expect(line).toMatch(/^\[I\] [\x20-\x7e]+\n$/);
+    }
   });
 });
 

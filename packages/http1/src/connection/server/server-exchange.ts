@@ -62,7 +62,6 @@ export class ServerExchange implements HTTPServerExchange {
   token: RequestToken | undefined = undefined;
   /** For the connection: the status of the response; 0 until its headers are written. */
   status = 0;
-  /** For the connection: bytes of the response body that were written, without framing. */
   bodyBytesSent = 0;
   /** For the connection: the first reason passed to the delegate, which may have aborted its work with it. */
   closeReason: Error | undefined = undefined;
