@@ -11,7 +11,7 @@ import { HTTP_SERVER_OPTIONS, HTTPServer, type HTTPServerOptions } from '@landsp
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
 import { type OptionNames, pickOptions, shownText, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { RateLimitedLog } from '@landspout/ioloop/reactor';
+import { acceptLogger, RateLimitedLog } from '@landspout/ioloop/reactor';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream/transports';
 import type { CookieSettings } from '../cookies/cookies.ts';
 import { WebUsageError } from '../errors.ts';
@@ -88,6 +88,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     .set('Content-Type', 'text/html; charset=UTF-8');
   /** Used by the cookies of a response. */
   readonly cookieSettings: CookieSettings;
+  readonly #logger: Logger | undefined;
   readonly #hostPattern: RegExp | undefined;
   readonly #routes: readonly RouteSpec[];
   readonly #router: Router;
@@ -112,6 +113,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   ) {
     requireSettings(settings);
     this.settings = settings;
+    this.#logger = settings.logger === undefined ? undefined : acceptLogger(settings.logger);
     this.clock = settings.clock ?? systemClock;
     this.refusalLog = settings.debug === true ? new RateLimitedLog(this, 0) : new RateLimitedLog(this);
     this.serveTraceback = settings.serveTraceback ?? settings.debug ?? false;
@@ -124,7 +126,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
 
   /** The `logger` setting; without one, the logger of the application that this one is mounted in. */
   get logger(): Logger {
-    return this.settings.logger ?? this.#outer?.logger ?? consoleLogger;
+    return this.#logger ?? this.#outer?.logger ?? consoleLogger;
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
-import { type ClockTimer, isCancellation } from '@landspout/ioloop';
+import { type ClockTimer, isCancellation, type Logger } from '@landspout/ioloop';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { Cookies } from '../cookies/cookies.ts';
 import { requiresXsrfToken } from '../cookies/xsrf.ts';
@@ -44,8 +44,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #chunks: Uint8Array[] | undefined = undefined;
   /** A promise of the handler is pending. */
   #waiting = false;
-  /** An error page is being made: if that fails too, a plain one must do. */
-  #failing = false;
+  /** What became the error page that is being made: if that fails too, a plain one must do. */
+  #failure: { readonly error: unknown } | undefined = undefined;
   #closeNotified = false;
   #pathParams: PathParams | undefined = undefined;
   #state: RequestState | undefined = undefined;
@@ -144,6 +144,14 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     return this.response.status;
   }
 
+  get error(): unknown {
+    return this.#failure?.error;
+  }
+
+  get log(): Logger {
+    return this.request.logOf(this.application.logger);
+  }
+
   get pathParams(): PathParams {
     const { rule, values } = this.#match;
     this.#pathParams ??= paramsByName(rule.compiled.paramNames, values);
@@ -178,10 +186,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     }
     if (response.gone !== undefined) {
       this.#endIfGone();
-    } else if (handler === undefined || this.#failing) {
+    } else if (handler === undefined || this.#failure !== undefined) {
       this.#respondPlainly(error);
     } else {
-      this.#failing = true;
+      this.#failure = { error };
       try {
         this.#watch(handler.sendError(error instanceof HTTPError ? error.status : 500, error));
       } catch (failure) {
@@ -297,7 +305,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   /** Continues when a step has settled, unless the response is complete by then. */
   async #after(step: PromiseLike<unknown>, next: () => unknown): Promise<unknown> {
     await step;
-    return this.response.ended || this.#failing ? undefined : next();
+    return this.response.ended || this.#failure !== undefined ? undefined : next();
   }
 
   #callPrepare(handler: AnyHandler): unknown {
@@ -316,7 +324,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
 
   #callVerb(handler: AnyHandler): void {
     // Prepare has responded, or failed.
-    if (this.response.ended || this.#failing) return;
+    if (this.response.ended || this.#failure !== undefined) return;
     try {
       const { method } = this.request;
       const verb = verbOf(handler, method, this.#match.rule.handlerClass.supportedMethods);
@@ -392,16 +400,15 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (this.#isFinished) return;
     this.#isFinished = true;
     this.#timer?.cancel();
-    const { logger } = this.application;
     try {
       this.#watchHook(this.application.logRequest(this), 'logFunction threw or rejected');
     } catch (error) {
-      logger.error({ error }, 'logFunction threw or rejected');
+      this.log.error({ error }, 'logFunction threw or rejected');
     }
     try {
       this.#watchHook(this.#handler?.onFinish(), 'onFinish threw or rejected');
     } catch (error) {
-      logger.error({ error }, 'onFinish threw or rejected');
+      this.log.error({ error }, 'onFinish threw or rejected');
     }
   }
 
@@ -420,10 +427,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   /** Responds without a handler: there is none yet, or it could not even make its error page. */
   #respondPlainly(error: unknown): void {
     const { response } = this;
-    const shown = this.#failing ? undefined : error;
+    const shown = this.#failure === undefined ? error : undefined;
     try {
       if (response.headSent) throw error;
-      this.#failing = true;
+      this.#failure ??= { error };
       respondWithError(this.request, response, shown);
     } catch (failure) {
       response.abort(failure instanceof Error ? failure : new Error(String(failure)));
@@ -446,12 +453,11 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   #log(error: unknown): void {
-    const { logger, logsRequests } = this.application;
     if (this.#isOfClosing(error)) {
       // Without an access log nothing else records a 499.
       const { gone, ended } = this.response;
-      const isOnlyRecord = gone === undefined && !ended && !logsRequests;
-      logger[isOnlyRecord ? 'info' : 'debug']({ error }, 'a handler failed after its client had left');
+      const isOnlyRecord = gone === undefined && !ended && !this.application.logsRequests;
+      this.log[isOnlyRecord ? 'info' : 'debug']({ error }, 'a handler failed after its client had left');
       return;
     }
     const handler = this.#handler;
@@ -469,7 +475,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
 
   #callHook(hook: () => unknown): void {
     callReporting(hook, undefined, (error) =>
-      this.application.logger.error({ error }, 'a hook of a handler threw or rejected'),
+      this.log.error({ error }, 'a hook of a handler threw or rejected'),
     );
   }
 
@@ -481,6 +487,6 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   /** Like {@link #callHook}, but without a closure for a hook that is synchronous. */
   #watchHook(result: unknown, message: string): void {
     if (!isThenable(result)) return;
-    reportRejection(result, (error) => this.application.logger.error({ error }, message));
+    reportRejection(result, (error) => this.log.error({ error }, message));
   }
 }

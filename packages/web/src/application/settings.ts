@@ -22,6 +22,8 @@ export interface FinishedRequest {
   readonly match: MatchedRoute;
   /** The status that was sent, or would have been. */
   readonly status: number;
+  /** What the handler or a middleware threw, if that became the response; an {@link HTTPError} too. */
+  readonly error: unknown;
 }
 
 /** Called when a response is complete. If it throws or rejects, that is logged. */
@@ -45,7 +47,10 @@ export interface ApplicationSettings {
    * costs more than a small response. Errors are logged anyway.
    */
   readonly logFunction?: LogFunction;
-  /** Default: standard error. */
+  /**
+   * Receives all log records of the application, such as a logger of pino. Default: `consoleLogger`, which writes to
+   * standard error, as text on a terminal and as JSON lines elsewhere.
+   */
   readonly logger?: Logger;
   /**
    * Signs and encrypts cookies: at least 32 random bytes, or several secrets by version with {@link keyVersion}.
@@ -168,10 +173,30 @@ function ownNames(settings: unknown): Record<string, true> {
 }
 
 /**
- * A {@link LogFunction} that writes a line such as `200 GET /path (127.0.0.1) 1.25ms`, in the format of `logAccess` of
- * the server.
+ * A {@link LogFunction} that writes one record per response with `logAccess` of the server: the message
+ * `200 GET /path (127.0.0.1) 1.25ms`, and the details as fields, the request's id among them. 4xx are warnings and 5xx
+ * errors. Requests that the server itself refuses do not reach the application; the `accessLog` of the server has them.
+ *
+ * @example
+ * // Health checks are logged at another level.
+ * const logFunction: LogFunction = (finished) => {
+ *   if (finished.match.pattern !== '/health') return accessLog(finished);
+ *   finished.application.logger.debug({ status: finished.status }, 'health check');
+ * };
  */
-export const accessLog: LogFunction = ({ application, request, status }) => {
-  const { method, target, remoteIp } = request;
-  logAccess({ method, target, remoteIp, status, durationMs: request.requestTime() }, application.logger);
+export const accessLog: LogFunction = ({ application, request, response, status, error }) => {
+  const { method, target, remoteIp, id } = request;
+  logAccess(
+    {
+      method,
+      target,
+      remoteIp,
+      status,
+      durationMs: request.requestTime(),
+      bytesSent: response.exchange.bodyBytesSent,
+      requestId: id,
+      error: error instanceof Error ? error : undefined,
+    },
+    application.logger,
+  );
 };

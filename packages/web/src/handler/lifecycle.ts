@@ -1,3 +1,4 @@
+import type { Logger } from '@landspout/ioloop';
 import type { Application } from '../application/application.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
@@ -35,6 +36,8 @@ export interface MiddlewareContext<State extends object = RequestState> {
   readonly match: MatchedRoute;
   /** An object of this request. Empty at first. */
   readonly state: State;
+  /** The logger of the application, for records about this request: they have its id, if it has one, as `requestId`. */
+  readonly log: Logger;
   /** The named parameters of the path, decoded. @throws HTTPError 400 if they cannot be decoded. */
   readonly pathParams: PathParams;
 }

@@ -2,6 +2,7 @@
 // and in which order its methods are called, is decided by `application/`; only its type is used here.
 
 import type { HTTPHeaders, HTTPServerExchange, SetCookieOptions } from '@landspout/http1';
+import type { Logger } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
@@ -201,6 +202,17 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /** What the middleware has left for this request. */
   get state(): RequestState {
     return this.#context.state;
+  }
+
+  /**
+   * The logger of the application, for records about this request. If the request has an id, each record has it as
+   * `requestId`: see the middleware `requestId`. Created at the first use.
+   *
+   * @example
+   * this.log.info({ order: order.id }, 'order received');
+   */
+  get log(): Logger {
+    return this.#context.log;
   }
 
   /** The groups of the route's pattern in order, decoded; undefined for a group that did not match. */

@@ -4,17 +4,50 @@
 import type { QueryArguments, QueryProtocolError } from '@landspout/http1';
 import { isMultipartForm } from '@landspout/http1/protocol';
 import { IncomingRequest } from '@landspout/http1/server';
+import type { Logger } from '@landspout/ioloop';
+import { INSPECT } from '@landspout/ioloop/inspection';
+import { bindLogger } from '@landspout/ioloop/reactor';
 import type { HTTPError } from '../errors.ts';
 import type { UploadedFile } from './files.ts';
 import { type MultipartForm, parseMultipart } from './multipart-form.ts';
 import { refusalOf } from './url-encoding.ts';
 
+/** Created with the id, so that a request without one has nothing to carry. */
+interface RequestIdentity {
+  readonly id: string;
+  log: Logger | undefined;
+}
+
 /** One request as a handler sees it. Properties are computed when they are first used. */
 export class HTTPServerRequest extends IncomingRequest {
-  /** Identifies the request in log records. Set by the `requestId` middleware; undefined without it. */
-  id: string | undefined = undefined;
+  #identity: RequestIdentity | undefined = undefined;
   readonly #startMs = performance.now();
   #form: MultipartForm | undefined = undefined;
+
+  /** Identifies the request in log records. Set by the `requestId` middleware; undefined without it. */
+  get id(): string | undefined {
+    return this.#identity?.id;
+  }
+
+  set id(id: string | undefined) {
+    this.#identity = id === undefined ? undefined : { id, log: undefined };
+  }
+
+  /** Used by the application: the logger for records about this request, which have its id as `requestId`. */
+  logOf(logger: Logger): Logger {
+    const identity = this.#identity;
+    if (identity === undefined) return logger;
+    identity.log ??= bindLogger(logger, { requestId: identity.id });
+    return identity.log;
+  }
+
+  override [INSPECT](): object {
+    const view = super[INSPECT]();
+    const { id } = this;
+    if (id !== undefined)
+      Object.defineProperty(view, 'id', { value: id, enumerable: true, configurable: true });
+    return view;
+  }
 
   /** Milliseconds since the request head was received. */
   requestTime(): number {

@@ -311,16 +311,13 @@ export abstract class WebSocketHandler<
     const { closeReason } = this.request;
     // The callback only passed on that `signal` aborted with the connection, which is not an error.
     if (closeReason !== undefined && isCancellation(error, closeReason)) {
-      this.application.logger.debug(
-        { error },
-        'a WebSocket callback stopped because its connection had ended',
-      );
+      this.log.debug({ error }, 'a WebSocket callback stopped because its connection had ended');
       return;
     }
     callReporting(
       () => this.logException(error),
       undefined,
-      (failure) => this.application.logger.error({ error: failure }, 'logException threw or rejected'),
+      (failure) => this.log.error({ error: failure }, 'logException threw or rejected'),
     );
   };
 }
