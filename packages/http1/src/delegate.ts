@@ -192,4 +192,8 @@ export interface HTTPConnectionInfo {
   readonly tls: import('@landspout/iostream').TlsInfo | undefined;
   /** The scheme that the client used, to this server or to a trusted proxy in front of it. */
   readonly protocol: 'http' | 'https';
+  /**
+   * The `host[:port]` that the client used, if a trusted proxy reports it; otherwise that of the request itself applies.
+   */
+  readonly forwardedHost?: string | undefined;
 }

@@ -51,6 +51,7 @@ export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze
   ...LIMIT_NAMES,
   trustedProxies: true,
   forwardedHeaders: true,
+  forwardedHost: true,
   keepAlive: true,
   protocol: true,
   decompressRequests: true,

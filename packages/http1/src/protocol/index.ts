@@ -71,6 +71,7 @@ export type { MultipartPart } from './multipart/part-head.ts';
 // What a request is for, and what it asks with.
 export { type AbsoluteUrl, type DefaultPorts, parseAbsoluteUrl } from './targets/absolute-url.ts';
 export { parseFormBody } from './targets/form-body.ts';
+export { canonicalOrigin, isOwnOrigin, isSameOrigin } from './targets/origin.ts';
 export {
   DEFAULT_QUERY_LIMITS,
   formatQuery,

@@ -1,4 +1,5 @@
 import type { HTTPHeaders } from '@landspout/http1';
+import { splitHostAndPort } from '@landspout/http1/protocol';
 import type { SocketAddress } from '@landspout/iostream';
 import { readAddress, readNode } from './addresses.ts';
 import { ListFromRight, lastElement } from './list-from-right.ts';
@@ -8,13 +9,19 @@ import type { TrustedProxies } from './trusted-proxies.ts';
 export interface ForwardedClient {
   readonly address: SocketAddress | undefined;
   readonly protocol: 'http' | 'https' | undefined;
+  /** The `host[:port]` to which the client sent the request. Always `undefined` unless {@link Reader} is to read it. */
+  readonly host: string | undefined;
 }
 
 /** The header fields that the proxies write. The others are ignored, since a client can send them. */
 export type ForwardedHeaders = 'x-forwarded' | 'x-real-ip' | 'forwarded';
 
-/** Reads one set of header fields from a request that a trusted proxy sent. */
-type Reader = (headers: HTTPHeaders, proxies: TrustedProxies) => ForwardedClient;
+/**
+ * Reads one set of header fields from a request that a trusted proxy sent.
+ *
+ * @param readsHost - whether the proxies write the host too.
+ */
+type Reader = (headers: HTTPHeaders, proxies: TrustedProxies, readsHost: boolean) => ForwardedClient;
 
 export const FORWARDED_READERS: Readonly<Record<ForwardedHeaders, Reader>> = {
   'x-forwarded': readXForwarded,
@@ -23,13 +30,14 @@ export const FORWARDED_READERS: Readonly<Record<ForwardedHeaders, Reader>> = {
 };
 
 /**
- * Reads `X-Forwarded-For`, to which each proxy appends the address that it got the request from, and
- * `X-Forwarded-Proto`.
+ * Reads `X-Forwarded-For`, to which each proxy appends the address that it got the request from, `X-Forwarded-Proto` and
+ * `X-Forwarded-Host`.
  */
-function readXForwarded(headers: HTTPHeaders, proxies: TrustedProxies): ForwardedClient {
+function readXForwarded(headers: HTTPHeaders, proxies: TrustedProxies, readsHost: boolean): ForwardedClient {
   const protocol = protocolOf(headers.get('X-Forwarded-Proto'));
+  const host = readsHost ? lastHostOf(headers.get('X-Forwarded-Host')) : undefined;
   const chain = headers.get('X-Forwarded-For');
-  if (chain === undefined) return { address: undefined, protocol };
+  if (chain === undefined) return { address: undefined, protocol, host };
   const list = new ListFromRight(chain);
   let client: SocketAddress | undefined;
   let text = list.previous();
@@ -39,7 +47,7 @@ function readXForwarded(headers: HTTPHeaders, proxies: TrustedProxies): Forwarde
     client = address;
     text = proxies.has(address) ? list.previous() : undefined;
   }
-  return { address: client, protocol };
+  return { address: client, protocol, host };
 }
 
 /** Reads `X-Real-Ip` and `X-Scheme`. The proxy overwrites `X-Real-Ip`, so a list in it is not from the proxy. */
@@ -48,32 +56,38 @@ function readXRealIp(headers: HTTPHeaders): ForwardedClient {
   return {
     address: text === undefined ? undefined : readAddress(text),
     protocol: protocolOf(headers.get('X-Scheme')),
+    host: undefined,
   };
 }
 
 /**
- * Reads `Forwarded` (RFC 7239). The protocol is taken from the element that names the client: it is how the client
- * connected to our outermost proxy. The search ends at an element without a usable address (`unknown`, `_hidden`). Its
- * `proto` is still used, since a trusted proxy wrote it, but the addresses to the left of it are not.
+ * Reads `Forwarded` (RFC 7239). Protocol and host are taken from the element that names the client: they are how the
+ * client connected to our outermost proxy. The search ends at an element without a usable address (`unknown`,
+ * `_hidden`). Its `proto` and `host` are still used, since a trusted proxy wrote them, but the addresses to the left of
+ * it are not.
  */
-function readForwarded(headers: HTTPHeaders, proxies: TrustedProxies): ForwardedClient {
+function readForwarded(headers: HTTPHeaders, proxies: TrustedProxies, readsHost: boolean): ForwardedClient {
   const chain = headers.get('Forwarded');
-  if (chain === undefined) return { address: undefined, protocol: undefined };
+  if (chain === undefined) return { address: undefined, protocol: undefined, host: undefined };
   const list = new ListFromRight(chain);
   let client: SocketAddress | undefined;
   let protocol: ForwardedClient['protocol'];
+  let host: string | undefined;
   let text = list.previous();
   while (text !== undefined) {
-    const { node, proto } = readElement(text);
+    const element = readElement(text);
+    const { node, proto } = element;
+    const named = readsHost ? element.host : undefined;
     const address = node === undefined ? undefined : readNode(node);
     // An invalid element is ignored, and so is everything to the left of it.
-    if (node === undefined && proto === undefined) break;
+    if (node === undefined && proto === undefined && named === undefined) break;
     protocol = protocolNamed(proto);
+    host = named === undefined ? undefined : validHost(named);
     if (address === undefined) break;
     client = address;
     text = proxies.has(address) ? list.previous() : undefined;
   }
-  return { address: client, protocol };
+  return { address: client, protocol, host };
 }
 
 /** The nearest proxy wrote the last element of the list. */
@@ -87,15 +101,27 @@ function protocolNamed(text: string | undefined): ForwardedClient['protocol'] {
   return scheme === 'http' || scheme === 'https' ? scheme : undefined;
 }
 
+/** Proxies append to a list here too: the nearest one wrote the last element. */
+function lastHostOf(field: string | undefined): string | undefined {
+  return field === undefined ? undefined : validHost(lastElement(field));
+}
+
+/** Returns what may be in a Host header, but is not empty (RFC 9110 §7.2). Anything else is ignored. */
+function validHost(text: string): string | undefined {
+  return splitHostAndPort(text) === undefined ? undefined : text;
+}
+
 /** The parameters of one `Forwarded` element that are used here. */
 interface ForwardedElement {
   /** The `for` parameter: where the proxy got the request from. */
   readonly node: string | undefined;
   /** The `proto` parameter: the protocol of that request. */
   readonly proto: string | undefined;
+  /** The `host` parameter: the Host of that request. */
+  readonly host: string | undefined;
 }
 
-const JUNK: ForwardedElement = { node: undefined, proto: undefined };
+const JUNK: ForwardedElement = { node: undefined, proto: undefined, host: undefined };
 
 /**
  * Matches one parameter with its separator: a token, `=`, and a token or a quoted string. Blanks, which the grammar
@@ -106,12 +132,13 @@ const PAIR =
   /[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*)")[ \t]*)?(?:;|$)/y;
 
 /**
- * Parses one element of RFC 7239 §4, whose length `ListFromRight` limits. `by`, `host` and extensions are skipped. An
+ * Parses one element of RFC 7239 §4, whose length `ListFromRight` limits. `by` and extensions are skipped. An
  * element that violates the grammar or repeats a parameter is ignored completely.
  */
 function readElement(text: string): ForwardedElement {
   let node: string | undefined;
   let proto: string | undefined;
+  let host: string | undefined;
   PAIR.lastIndex = 0;
   while (PAIR.lastIndex < text.length) {
     const match = PAIR.exec(text);
@@ -128,7 +155,11 @@ function readElement(text: string): ForwardedElement {
         if (proto !== undefined) return JUNK;
         proto = value;
         break;
+      case 'host':
+        if (host !== undefined) return JUNK;
+        host = value;
+        break;
     }
   }
-  return { node, proto };
+  return { node, proto, host };
 }

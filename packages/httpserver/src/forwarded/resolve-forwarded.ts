@@ -28,6 +28,14 @@ export interface ForwardedOptions {
    * - `forwarded`: `Forwarded` (RFC 7239).
    */
   readonly forwardedHeaders?: ForwardedHeaders;
+  /**
+   * Whether the proxies also write to which host the client sent the request: in `X-Forwarded-Host`, of which the last
+   * element counts, or as `host=` of `Forwarded`. It is then the `host` of the request, unless it is invalid.
+   *
+   * Turn it on only if every proxy sets it. Many set the other header fields by default but not this one; they pass it on
+   * as the client sent it, who could then choose the host of links and redirects. Default: false.
+   */
+  readonly forwardedHost?: boolean;
 }
 
 /** Returns the connection as a request sees it. */
@@ -35,32 +43,40 @@ export type DescribeConnection = (head: RequestHead, connection: HTTPConnectionI
 
 /**
  * Returns a function that determines where a request came from: the client's `remoteAddress`, with port 0 if the proxy
- * does not name it, and the `protocol`. The search ends at text that is not an IP address; the last valid address is
- * then used.
+ * does not name it, the `protocol`, and the `forwardedHost` if that option is on. The search ends at text that is not an
+ * IP address; the last valid address is then used.
  *
  * The returned function never throws, does a limited amount of work and modifies nothing. If the proxies say nothing
  * usable, it returns the connection itself.
  *
  * @returns `undefined` if no proxy is trusted.
  * @throws StreamUsageError `ERR_STREAM_USAGE` if the list is empty or has an invalid entry, if `forwardedHeaders` is
- *   unknown, or if it is set without `trustedProxies`.
+ *   unknown or does not have the host that `forwardedHost` asks for, or if one of them is set without `trustedProxies`.
  */
 export function resolveForwarded(options: ForwardedOptions): DescribeConnection | undefined {
-  const { trustedProxies, forwardedHeaders } = options;
+  const { trustedProxies, forwardedHeaders, forwardedHost = false } = options;
   if (forwardedHeaders !== undefined) {
     const names = Object.keys(FORWARDED_READERS) as (keyof typeof FORWARDED_READERS)[];
     serverChecks.oneOf('HTTPServer', 'forwardedHeaders', forwardedHeaders, names);
   }
+  serverChecks.boolean('HTTPServer', 'forwardedHost', forwardedHost);
   if (trustedProxies === undefined) {
-    if (forwardedHeaders === undefined) return undefined;
-    throw usage('forwardedHeaders requires trustedProxies, the proxies that write them');
+    if (forwardedHeaders === undefined && !forwardedHost) return undefined;
+    const name = forwardedHeaders === undefined ? 'forwardedHost' : 'forwardedHeaders';
+    throw usage(`${name} requires trustedProxies, the proxies that write these headers`);
+  }
+  if (forwardedHost && forwardedHeaders === 'x-real-ip') {
+    throw usage(
+      'forwardedHost requires the forwardedHeaders "x-forwarded" or "forwarded"; "x-real-ip" has no host',
+    );
   }
   const proxies = new TrustedProxies(trustedProxies);
   const read = FORWARDED_READERS[forwardedHeaders ?? 'x-forwarded'];
   return (head, connection) => {
     if (!proxies.hasPeer(connection.remoteAddress)) return connection;
-    const client = read(head.headers, proxies);
-    if (client.address === undefined && client.protocol === undefined) return connection;
+    const client = read(head.headers, proxies, forwardedHost);
+    const { address, protocol, host } = client;
+    if (address === undefined && protocol === undefined && host === undefined) return connection;
     return new ForwardedConnection(connection, client);
   };
 }
@@ -76,11 +92,13 @@ function usage(message: string): StreamUsageError {
 class ForwardedConnection implements HTTPConnectionInfo {
   readonly remoteAddress: SocketAddress;
   readonly protocol: 'http' | 'https';
+  readonly forwardedHost: string | undefined;
   readonly #peer: HTTPConnectionInfo;
 
   constructor(peer: HTTPConnectionInfo, client: ForwardedClient) {
     this.remoteAddress = client.address ?? peer.remoteAddress;
     this.protocol = client.protocol ?? peer.protocol;
+    this.forwardedHost = client.host;
     this.#peer = peer;
   }
 
@@ -94,7 +112,7 @@ class ForwardedConnection implements HTTPConnectionInfo {
   }
 
   [INSPECT](): object {
-    return inspection(this, ['protocol'], () => ({
+    return inspection(this, ['protocol', 'forwardedHost'], () => ({
       remoteAddress: inspectedAddress(this.remoteAddress),
       peer: inspectedAddress(this.#peer.remoteAddress),
     }));

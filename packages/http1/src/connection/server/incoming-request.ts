@@ -80,9 +80,12 @@ export class IncomingRequest {
     return targetQuery(this.target);
   }
 
-  /** `host[:port]` from an absolute target (RFC 9112 §3.2.2), else from the Host header, else `127.0.0.1`. */
+  /**
+   * The `host[:port]` that the client used: from the headers of trusted proxies if they report it, else from an absolute
+   * target (RFC 9112 §3.2.2), else from the Host header, else `127.0.0.1`.
+   */
   get host(): string {
-    return requestHost(this.method, this.target, this.headers.get('Host'));
+    return this.connection.forwardedHost ?? requestHost(this.method, this.target, this.headers.get('Host'));
   }
 
   /** {@link host} without the port, in lower case. An IPv6 address keeps its brackets. */
