@@ -135,7 +135,8 @@ export {
 
 // Origins, and redirects to a login and back.
 
-export { canonicalOrigin, isOwnOrigin } from './request/origin.ts';
+export { canonicalOrigin, isOwnOrigin, isSameOrigin } from '@landspout/http1/protocol';
+export type { PublicOrigins } from './request/public-origins.ts';
 export { loginRedirect, safeNext } from './response/login-redirect.ts';
 
 // Errors.

@@ -17,6 +17,7 @@ import type { CookieSettings } from '../cookies/cookies.ts';
 import { WebUsageError } from '../errors.ts';
 import type { AnyApplication, PathParams } from '../handler/lifecycle.ts';
 import { ErrorHandler, RedirectHandler } from '../handler/ready-made.ts';
+import { type PublicOrigins, publicOriginsOf } from '../request/public-origins.ts';
 import { HostPattern } from '../routing/host-pattern.ts';
 import { badRoute, NO_PATTERN, type RoutePattern, reversePattern } from '../routing/pattern.ts';
 import {
@@ -88,6 +89,8 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     .set('Content-Type', 'text/html; charset=UTF-8');
   /** Used by the cookies of a response. */
   readonly cookieSettings: CookieSettings;
+  /** Used by its requests: the setting `publicOrigin`. */
+  readonly publicOrigins: PublicOrigins;
   readonly #logger: Logger | undefined;
   readonly #hostPattern: RegExp | undefined;
   readonly #routes: readonly RouteSpec[];
@@ -118,6 +121,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     this.refusalLog = settings.debug === true ? new RateLimitedLog(this, 0) : new RateLimitedLog(this);
     this.serveTraceback = settings.serveTraceback ?? settings.debug ?? false;
     this.cookieSettings = cookieSettingsOf(settings, this.clock);
+    this.publicOrigins = publicOriginsOf(settings.publicOrigin);
     this.#hostPattern = hostPatternOf(settings.hosts);
     this.#noMatch = this.#ruleWithoutRoute().match;
     this.#routes = routes ?? [];
@@ -222,7 +226,9 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     // The routes of an application that is itself mounted are compiled once more, by the router around it.
     if (this.#outer !== undefined && this.#outer !== outer)
       throw badMount('it is already mounted in another');
-    if (this.settings.hosts !== undefined) throw badMount('its setting hosts belongs to the outermost one');
+    for (const setting of ['hosts', 'publicOrigin'] as const) {
+      if (this.settings[setting] !== undefined) throw badMount(`its setting ${setting} belongs to the outermost`);
+    }
     if (this.#hosts.length > 0) throw badMount('it has routes of addHandlers; list them with host instead');
     this.#outer = outer;
     const { handlerClass, init } = this.#noMatch.rule;
@@ -245,6 +251,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
       clock: undefined,
       defaultHeaders: undefined,
       cookieSettings: undefined,
+      publicOrigins: undefined,
     }));
   }
 

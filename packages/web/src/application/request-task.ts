@@ -70,7 +70,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   headersReceived(head: RequestHead): void | Promise<void> {
-    this.request = new HTTPServerRequest(head, this.response.exchange.connection);
+    const { connection } = this.response.exchange;
+    this.request = new HTTPServerRequest(head, connection, this.application.publicOrigins);
     this.#match = this.application.findRoute(this.request);
     const { rule } = this.#match;
     this.application = rule.application;

@@ -8,7 +8,6 @@ import { ResponseCookies } from '../cookies/response-cookies.ts';
 import { WebUsageError, webChecks } from '../errors.ts';
 import type { HandlerClass, MatchedRoute, Middleware } from '../handler/lifecycle.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
-import { canonicalOrigin } from '../request/origin.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
 import { hostExpression, isHostText } from '../routing/host-pattern.ts';
 import { middlewareProblem } from '../routing/router.ts';
@@ -62,8 +61,10 @@ export interface ApplicationSettings {
   /** The login page, to which `authenticated` redirects; may be on another host. */
   readonly loginUrl?: string;
   /**
-   * The origins at which browsers reach the application, such as `https://example.com`. Checks of `Origin` use them.
-   * Default: the host of each request.
+   * The origin at which browsers reach the application, such as `https://example.com`, or several; or `'forwarded'` for
+   * the scheme and host of each request, as trusted proxies report them (the options `trustedProxies` and
+   * `forwardedHost` of the server). Used by absolute URLs (`request.fullUrl`), by the checks of `Origin` for forms and
+   * WebSockets, and to decide whether cookies are `Secure`. Default: the host of each request, with either scheme.
    */
   readonly publicOrigin?: string | readonly string[];
   /** Whether requests with an unsafe method need an XSRF token. Default: false. */
@@ -116,9 +117,9 @@ export function requireSettings(settings: ApplicationSettings): void {
   if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `Application: ${problem}`);
 }
 
-/** @throws WebUsageError `ERR_WEB_USAGE` if a secret is too short, an origin is none, or a cookie name is invalid. */
+/** @throws WebUsageError `ERR_WEB_USAGE` if a secret is too short, or a cookie name is invalid. */
 export function cookieSettingsOf(settings: ApplicationSettings, clock: Clock): CookieSettings {
-  const { cookieSecret, keyVersion, publicOrigin, xsrfCookieName = '_xsrf' } = settings;
+  const { cookieSecret, keyVersion, xsrfCookieName = '_xsrf' } = settings;
   const { xsrfCookieAttributes = {} } = settings;
   // Throws for a name or attribute that no cookie can have.
   new ResponseCookies(true, clock).set(xsrfCookieName, '', xsrfCookieAttributes);
@@ -127,7 +128,6 @@ export function cookieSettingsOf(settings: ApplicationSettings, clock: Clock): C
     secret: cookieSecret === undefined ? undefined : secretOf(cookieSecret, keyVersion),
     xsrfCookieName,
     xsrfCookieAttributes,
-    publicOrigins: publicOrigin === undefined ? undefined : [publicOrigin].flat().map(requireOrigin),
   };
 }
 
@@ -136,12 +136,6 @@ function secretOf(
   keyVersion: number | undefined,
 ): CookieSecret {
   return secret instanceof CookieSecret ? secret : new CookieSecret(secret, { keyVersion });
-}
-
-function requireOrigin(text: unknown): string {
-  const origin = canonicalOrigin(text as string);
-  if (origin !== undefined) return origin;
-  throw webChecks.wrong('Application', 'publicOrigin: an origin such as https://example.com', text);
 }
 
 /** Makes an expression of host names. @throws WebUsageError `ERR_WEB_USAGE`. */

@@ -15,8 +15,6 @@ export interface CookieSettings {
   readonly secret: CookieSecret | undefined;
   readonly xsrfCookieName: string;
   readonly xsrfCookieAttributes: SetCookieOptions;
-  /** In the form of `canonicalOrigin`; undefined for the host of each request. */
-  readonly publicOrigins: readonly string[] | undefined;
 }
 
 /** How old a signed or encrypted cookie may be. */
@@ -123,9 +121,8 @@ export class Cookies {
    * @throws HTTPError 403.
    */
   checkXsrf(field: string | undefined): void {
-    const { method, headers, host } = this.#request;
-    const { publicOrigins, xsrfCookieName } = this.#settings;
-    const cookie = this.get(xsrfCookieName);
+    const { method, headers, host, ownOrigins: publicOrigins } = this.#request;
+    const cookie = this.get(this.#settings.xsrfCookieName);
     const refusal = checkXsrf({ method, headers, host, cookie, field, publicOrigins });
     if (refusal !== undefined) throw new HTTPError(403, refusal.message);
   }
@@ -149,7 +146,7 @@ export class Cookies {
 
   #unsent(operation: string): ResponseCookies {
     this.#requireUnsent(operation);
-    this.#response ??= new ResponseCookies(this.#request.protocol === 'https', this.#settings.clock);
+    this.#response ??= new ResponseCookies(this.#request.isSecure, this.#settings.clock);
     return this.#response;
   }
 

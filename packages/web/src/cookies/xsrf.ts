@@ -1,8 +1,8 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { HTTPHeaders } from '@landspout/http1';
+import { isOwnOrigin } from '@landspout/http1/protocol';
 import { excerpt, type OptionNames } from '@landspout/ioloop/errors';
 import { webChecks } from '../errors.ts';
-import { isOwnOrigin } from '../request/origin.ts';
 import { wholeNumberOf } from './value-options.ts';
 
 /** The secret of one browser, which its cookie and each of its forms contain. */
@@ -118,9 +118,10 @@ export function checkXsrf(request: XsrfRequest): XsrfRefusal | undefined {
   }
   const origin = headers.get('Origin');
   if (origin !== undefined && !isAllowed(origin, site, request)) {
+    const own = request.publicOrigins?.join(', ') ?? request.host;
     return refusal(
       'origin',
-      `a page of the origin ${excerpt(origin)} sent it, which is not one of this site`,
+      `a page of the origin ${excerpt(origin)} sent it, which is not one of this site (${excerpt(own)}); see the setting publicOrigin`,
     );
   }
   return tokenRefusal(request);

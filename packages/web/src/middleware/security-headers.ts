@@ -110,16 +110,21 @@ export function securityHeaders(options: SecurityHeadersOptions = {}): Middlewar
   const always = headersFor(options);
   const transport = transportSecurity(options.strictTransportSecurity ?? {});
   const overHttps = transport === undefined ? always : [...always, transport];
-  // One function for all requests.
-  const hook: HeaderHook = (response) => {
-    const isSecure = response.exchange.connection.protocol === 'https';
-    for (const [name, value] of isSecure ? overHttps : always) {
+  // Two functions for all requests.
+  const addOverHttp = adding(always);
+  const addOverHttps = adding(overHttps);
+  return function securityHeaders({ request, response }, next) {
+    response.beforeHeaders(request.isSecure ? addOverHttps : addOverHttp);
+    return next();
+  };
+}
+
+/** Returns a hook that adds those of the headers that the response does not have. */
+function adding(headers: readonly Header[]): HeaderHook {
+  return (response) => {
+    for (const [name, value] of headers) {
       if (response.header(name) === undefined) response.headers.add(name, value);
     }
-  };
-  return function securityHeaders({ response }, next) {
-    response.beforeHeaders(hook);
-    return next();
   };
 }
 

@@ -1,8 +1,8 @@
 // The content of one request: its head, query, form and path, decoded, and its text in log lines. Does not know routes,
 // handlers or responses; a request that cannot be decoded throws an HTTPError.
 
-import type { QueryArguments, QueryProtocolError } from '@landspout/http1';
-import { isMultipartForm } from '@landspout/http1/protocol';
+import type { HTTPConnectionInfo, QueryArguments, QueryProtocolError, RequestHead } from '@landspout/http1';
+import { fullUrl, isMultipartForm, isOwnOrigin } from '@landspout/http1/protocol';
 import { IncomingRequest } from '@landspout/http1/server';
 import type { Logger } from '@landspout/ioloop';
 import { INSPECT } from '@landspout/ioloop/inspection';
@@ -10,6 +10,7 @@ import { bindLogger } from '@landspout/ioloop/reactor';
 import type { HTTPError } from '../errors.ts';
 import type { UploadedFile } from './files.ts';
 import { type MultipartForm, parseMultipart } from './multipart-form.ts';
+import { ownOriginsOf, type PublicOrigins, publicOriginOf } from './public-origins.ts';
 import { refusalOf } from './url-encoding.ts';
 
 /** Created with the id, so that a request without one has nothing to carry. */
@@ -22,7 +23,14 @@ interface RequestIdentity {
 export class HTTPServerRequest extends IncomingRequest {
   #identity: RequestIdentity | undefined = undefined;
   readonly #startMs = performance.now();
+  readonly #publicOrigins: PublicOrigins;
   #form: MultipartForm | undefined = undefined;
+
+  /** @param publicOrigins - of the application. Default: the host of the request. */
+  constructor(head: RequestHead, connection: HTTPConnectionInfo, publicOrigins?: PublicOrigins) {
+    super(head, connection);
+    this.#publicOrigins = publicOrigins;
+  }
 
   /** Identifies the request in log records. Set by the `requestId` middleware; undefined without it. */
   get id(): string | undefined {
@@ -39,6 +47,41 @@ export class HTTPServerRequest extends IncomingRequest {
     if (identity === undefined) return logger;
     identity.log ??= bindLogger(logger, { requestId: identity.id });
     return identity.log;
+  }
+
+  /**
+   * The origin for absolute URLs that lead back here, such as `https://example.com`: the setting `publicOrigin`; of
+   * several, the one that the client used, or else the first. Without the setting, it has the host of the request, which
+   * a client may choose; see the setting `hosts`.
+   */
+  get publicOrigin(): string {
+    return publicOriginOf(this.#publicOrigins, this);
+  }
+
+  /**
+   * The origins of this site for this request, in the form of `canonicalOrigin`; undefined without the setting
+   * `publicOrigin`: then any origin with the host of the request is its own.
+   */
+  get ownOrigins(): readonly string[] | undefined {
+    return ownOriginsOf(this.#publicOrigins, this);
+  }
+
+  /** Whether an `Origin` is that of this site: one of {@link ownOrigins}, or else one with the host of the request. */
+  isOwnOrigin(origin: string): boolean {
+    return isOwnOrigin(origin, this.ownOrigins, this.host);
+  }
+
+  /** Whether the client used https: by {@link protocol}, or else by the {@link publicOrigin} that is set. */
+  get isSecure(): boolean {
+    if (this.protocol === 'https') return true;
+    return this.#publicOrigins !== undefined && this.publicOrigin.startsWith('https:');
+  }
+
+  /** Returns the URL of the request, at the {@link publicOrigin}. */
+  override fullUrl(): string {
+    const { publicOrigin } = this;
+    const scheme = publicOrigin.startsWith('https:') ? 'https' : 'http';
+    return fullUrl(scheme, publicOrigin.slice(scheme.length + '://'.length), this.target);
   }
 
   override [INSPECT](): object {

@@ -1,6 +1,6 @@
 import { urlConcat } from '@landspout/http1';
+import { canonicalOrigin } from '@landspout/http1/protocol';
 import { webChecks } from '../errors.ts';
-import { canonicalOrigin } from '../request/origin.ts';
 
 /** Longer URLs are not looked at, and not passed on: many servers and proxies refuse them anyway. */
 const MAX_URL_LENGTH = 4_096;
@@ -19,14 +19,18 @@ const SOME_ORIGIN = 'http://next.invalid';
 /**
  * Returns where to go after a login, if that is a page of this site: the `next` of the query or form, which anybody can
  * choose by a link to the login page. Use it for each `next` before it is redirected to:
- * `this.redirect(safeNext(next, origin) ?? '/')`.
+ * `this.redirect(safeNext(next, this.request.publicOrigin) ?? '/')`.
  *
  * @param url - a path that starts with one slash, or an absolute URL of `publicOrigin`.
- * @param publicOrigin - our origin, such as `https://example.com`. If undefined or invalid, only paths are accepted.
+ * @param publicOrigin - our origin, such as `https://example.com`, or several. If undefined or invalid, only paths are
+ *   accepted.
  * @returns path, query and fragment, in the spelling of the URL standard; undefined for anything else, such as another
  *   origin, `//host`, control characters, spaces, backslashes, user information, or more than 4096 characters.
  */
-export function safeNext(url: string | undefined, publicOrigin?: string): string | undefined {
+export function safeNext(
+  url: string | undefined,
+  publicOrigin?: string | readonly string[],
+): string | undefined {
   if (typeof url !== 'string' || url.length > MAX_URL_LENGTH || UNFIT.test(url)) return undefined;
   const local = localPart(url, publicOrigin);
   if (local === undefined) return undefined;
@@ -42,11 +46,13 @@ export function safeNext(url: string | undefined, publicOrigin?: string): string
 }
 
 /** Returns what follows our origin; undefined if the URL is of another one, or relative to a page. */
-function localPart(url: string, publicOrigin: string | undefined): string | undefined {
+function localPart(url: string, publicOrigin: string | readonly string[] = []): string | undefined {
   if (url.startsWith('/')) return url.startsWith('//') ? undefined : url;
   const origin = ABSOLUTE.exec(url)?.[0];
-  const own = publicOrigin === undefined ? undefined : canonicalOrigin(publicOrigin);
-  if (origin === undefined || own === undefined || canonicalOrigin(origin) !== own) return undefined;
+  const from = origin === undefined ? undefined : canonicalOrigin(origin);
+  if (origin === undefined || from === undefined) return undefined;
+  const own = typeof publicOrigin === 'string' ? [publicOrigin] : publicOrigin;
+  if (!own.some((one) => canonicalOrigin(one) === from)) return undefined;
   const local = url.slice(origin.length);
   return local.startsWith('/') ? local : `/${local}`;
 }

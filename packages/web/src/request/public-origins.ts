@@ -1,0 +1,58 @@
+import { canonicalOrigin, isSameOrigin } from '@landspout/http1/protocol';
+import { webChecks } from '../errors.ts';
+
+/**
+ * Where browsers reach an application: its origins, in the form of `canonicalOrigin`; `forwarded` for the scheme and host
+ * that each request had; or `undefined` for the host of each request, with either scheme.
+ */
+export type PublicOrigins = readonly string[] | 'forwarded' | undefined;
+
+/** The parts of a request on which its origin depends. */
+export interface RequestSite {
+  readonly protocol: 'http' | 'https';
+  /** `host[:port]`. */
+  readonly host: string;
+}
+
+/** Checks the setting `publicOrigin`. @throws WebUsageError `ERR_WEB_USAGE` if it is invalid. */
+export function publicOriginsOf(setting: unknown): PublicOrigins {
+  if (setting === undefined || setting === 'forwarded') return setting;
+  const origins = Array.isArray(setting) ? setting : [setting];
+  if (origins.length === 0) throw wrongSetting(setting);
+  return origins.map((text: unknown) => {
+    const origin = canonicalOrigin(text as string);
+    // A pattern would be an origin that no page has.
+    if (origin === undefined || origin.includes('*')) throw wrongSetting(text);
+    return origin;
+  });
+}
+
+/** Returns the origins with which the `Origin` of a request is compared; `undefined` for its host, with either scheme. */
+export function ownOriginsOf(origins: PublicOrigins, site: RequestSite): readonly string[] | undefined {
+  if (origins !== 'forwarded') return origins;
+  const origin = canonicalOrigin(requestOrigin(site));
+  return origin === undefined ? [] : [origin];
+}
+
+/**
+ * Returns the origin for absolute URLs in the response: of several, the one that the client used, or else the first.
+ * Its host is one of the application's own, unless there are none; then it is that of the request, which a client may
+ * choose.
+ */
+export function publicOriginOf(origins: PublicOrigins, site: RequestSite): string {
+  if (origins === undefined || origins === 'forwarded') return requestOrigin(site);
+  const [first] = origins as readonly [string, ...string[]];
+  if (origins.length === 1) return first;
+  // Without a header of the proxy, the scheme may be that behind it.
+  const withHost = origins.filter((origin) => isSameOrigin(origin, site.host));
+  return withHost.find((origin) => origin.startsWith(`${site.protocol}:`)) ?? withHost[0] ?? first;
+}
+
+function requestOrigin({ protocol, host }: RequestSite): string {
+  return `${protocol}://${host}`;
+}
+
+function wrongSetting(value: unknown): Error {
+  const expected = "an origin such as https://example.com, a list of them, or 'forwarded'";
+  return webChecks.wrong('Application', `publicOrigin: ${expected}`, value);
+}
