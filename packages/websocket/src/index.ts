@@ -20,7 +20,8 @@ export { type WebSocketConnectOptions, websocketConnect } from './client/websock
 
 // Messages encoded once for many connections, close codes and origins.
 
-export { CLOSE_CODES, encodeMessage, isSameOrigin, isValidCloseCode } from './protocol/index.ts';
+export { isSameOrigin } from '@landspout/http1/protocol';
+export { CLOSE_CODES, encodeMessage, isValidCloseCode } from './protocol/index.ts';
 
 // Errors.
 

@@ -245,6 +245,19 @@ export class HTTPServerResponse {
     this.#owner.responseEnded();
   }
 
+  /**
+   * Returns the headers for a caller that takes over the connection and sends the headers itself, such as those of a 101:
+   * with cookies, after the hooks of {@link beforeHeaders}, and a copy. Call it last before {@link detach}, since the
+   * hooks do not run again.
+   *
+   * @throws WebUsageError `ERR_WEB_HEAD_SENT`, `ERR_WEB_FINISHED`; what a hook throws.
+   */
+  takeHeaders(): HTTPHeaders {
+    this.requireUnsent('takeHeaders');
+    this.#complete();
+    return this.presentHeaders.copy();
+  }
+
   /** Hands over the connection. */
   detach(onStopping?: () => void): IOStream {
     if (this.#phase === 'streaming') throw headSent('detach');
@@ -295,12 +308,17 @@ export class HTTPServerResponse {
         `a response with status ${this.status} must not have a body`,
       );
     }
-    if (this.#hooks !== undefined) this.#callHooks(this.#hooks);
-    if (this.#cookies?.hasChanges === true) this.#cookies.applyTo(this.headers);
+    this.#complete();
     if (!isEmpty) return this.#headers ?? this.#defaults;
     const { headers } = this;
     for (const name of ['Content-Type', 'Content-Language', 'Content-Encoding']) headers.delete(name);
     return headers;
+  }
+
+  /** Adds to the headers what is decided last. */
+  #complete(): void {
+    if (this.#hooks !== undefined) this.#callHooks(this.#hooks);
+    if (this.#cookies?.hasChanges === true) this.#cookies.applyTo(this.headers);
   }
 
   #callHooks(hooks: readonly HeaderHook[]): void {

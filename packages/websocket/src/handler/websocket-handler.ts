@@ -8,7 +8,7 @@ import { isCancellation } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
-import { type ApplicationSettings, RequestHandler, type RouteUse } from '@landspout/web';
+import { type ApplicationSettings, HTTPError, RequestHandler, type RouteUse } from '@landspout/web';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
 import { WebSocketClosedError } from '../connection/errors.ts';
 import { ignorable } from '../connection/frame-writer.ts';
@@ -19,7 +19,6 @@ import {
   acceptValue,
   CLOSE_CODES,
   checkUpgradeRequest,
-  isSameOrigin,
   originRefusal,
   type UpgradeOffer,
   WebSocketUsageError,
@@ -29,8 +28,8 @@ import {
  * Serves one WebSocket connection: a `RequestHandler` whose GET upgrades the connection, and which then exists as long
  * as the connection does. Write a subclass with {@link onMessage}, and route to it like to any handler.
  *
- * `prepare` and `setDefaultHeaders` run as usual: check there who may connect. Headers and cookies set there are sent
- * with the 101. After the 101, methods that write an HTTP response throw `ERR_WEB_FINISHED`, `onFinish` is not called,
+ * Middleware, `prepare` and `setDefaultHeaders` run as usual: check there who may connect. A refusal has the same error
+ * page as that of any other request. Headers and cookies set there are sent with the 101. After the 101, methods that write an HTTP response throw `ERR_WEB_FINISHED`, `onFinish` is not called,
  * and `signal` aborts when the connection has ended.
  *
  * All callbacks may be asynchronous. If one throws or rejects, the error is logged and the connection is closed with
@@ -99,10 +98,11 @@ export abstract class WebSocketHandler<
    * for a request without an Origin header, since browsers always send one. Any result other than `true`, also a
    * promise, is refused with 403; the log and the response name the origin.
    *
-   * By default only the origin that matches the Host header is allowed. Override it behind a proxy that changes Host.
+   * By default only the origins of this site are allowed: those of the setting `publicOrigin`, or without it the host of
+   * the request. Behind a proxy that changes Host, use that setting.
    */
   checkOrigin(origin: string): boolean {
-    return isSameOrigin(origin, this.request.headers.get('Host') ?? '');
+    return this.request.isOwnOrigin(origin);
   }
 
   /**
@@ -194,28 +194,25 @@ export abstract class WebSocketHandler<
   override get(): void {
     const { method, version, headers } = this.request;
     const offer = checkUpgradeRequest({ method, version, header: (name) => headers.get(name) });
-    if (!offer.ok) {
-      this.#refuse(offer.status, offer.reason, offer.headers);
-      return;
-    }
+    if (!offer.ok) throw refusal(offer.status, offer.reason, offer.headers);
     const origin = headers.get('Origin');
-    if (origin === undefined || this.#allows(origin)) this.#upgrade(offer);
+    if (origin !== undefined) this.#requireAllowed(origin);
+    this.#upgrade(offer);
   }
 
   /**
-   * Checks the origin. A refusal is logged with its reason, because whoever set up the server will look for it there.
+   * Refuses other origins. A refusal is logged with its reason, because whoever set up the server will look for it there.
    */
-  #allows(origin: string): boolean {
+  #requireAllowed(origin: string): void {
     const answer: unknown = this.checkOrigin(origin);
     reportRejection(answer, this.#callbackFailed);
-    if (answer === true) return true;
+    if (answer === true) return;
     const isDefault = this.checkOrigin === WebSocketHandler.prototype.checkOrigin;
-    const host = this.request.headers.get('Host') ?? '';
-    const reason = originRefusal(origin, host, answer, isDefault);
+    const { ownOrigins, host } = this.request;
+    const reason = originRefusal(origin, answer, isDefault ? (ownOrigins ?? host) : undefined);
     const details = { status: 403, peer: this.request.remoteAddress };
     this.application.refusalLog.warn('websocket-origin', details, `refused a WebSocket: ${reason}`);
-    this.#refuse(403, reason, {});
-    return false;
+    throw refusal(403, reason);
   }
 
   override [INSPECT](): object {
@@ -226,25 +223,17 @@ export abstract class WebSocketHandler<
     );
   }
 
-  #refuse(status: number, reason: string, headers: Readonly<Record<string, string>>): void {
-    this.setStatus(status);
-    for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
-    this.setHeader('Content-Type', 'text/plain; charset=UTF-8');
-    this.finish(`${reason}\n`);
-  }
-
   #upgrade(offer: UpgradeOffer): void {
     // Everything that can fail comes first: until the stream is detached, an error is an ordinary 500.
     this.#selectedSubprotocol = this.#chooseSubprotocol(offer.protocols);
     const options = this.connectionOptions();
     reportRejection(options, this.#callbackFailed);
     const settings = resolveWebSocketOptions(options);
-    const head = this.#encodeHead(offer, settings.clock.wallTime());
     // The peer left or ended its side while `prepare` was pending: a WebSocket is no longer possible.
     if (this.request.closeReason !== undefined) {
-      this.#refuse(400, 'the connection ended before the upgrade', {});
-      return;
+      throw refusal(400, 'the connection ended before the upgrade');
     }
+    const head = this.#encodeHead(offer, settings.clock.wallTime());
     const stream = this.detach(() => this.#connection?.close(CLOSE_CODES.goingAway));
     const connection = new WebSocketConnection(stream, 'server', this.#makeDelegate(), settings);
     this.#connection = connection;
@@ -261,7 +250,7 @@ export abstract class WebSocketHandler<
   }
 
   #encodeHead(offer: UpgradeOffer, nowMs: number): string {
-    const headers = this.responseHeaders.copy();
+    const headers = this.response.takeHeaders();
     for (const name of NOT_OF_UPGRADES) headers.delete(name);
     const sha1Base64 = (text: string) => createHash('sha1').update(text).digest('base64');
     headers.set('Upgrade', 'websocket').set('Connection', 'Upgrade');
@@ -332,6 +321,12 @@ const NOT_OF_UPGRADES = [
   'Sec-WebSocket-Extensions',
   'Sec-WebSocket-Protocol',
 ];
+
+/** Becomes an error page like that of any other request. @param reason - for the client. */
+function refusal(status: number, reason: string, headers: Readonly<Record<string, string>> = {}): HTTPError {
+  const detail = `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
+  return new HTTPError(status, undefined, { detail, headers });
+}
 
 const dates = new HttpDateCache();
 

@@ -45,7 +45,7 @@ export { OPCODES, type WebSocketRole } from './frames/frame-head.ts';
 export { applyMask } from './frames/mask.ts';
 // The opening handshake.
 export { acceptValue, handshakeKey, isHandshakeKey } from './handshake/handshake-key.ts';
-export { isSameOrigin, originRefusal } from './handshake/same-origin.ts';
+export { originRefusal } from './handshake/origin-refusal.ts';
 export { formatSubprotocols, parseSubprotocols } from './handshake/subprotocols.ts';
 export {
   checkUpgradeRequest,

@@ -124,19 +124,25 @@ describe('WebSocketHandler, opening', () => {
     ];
     await withApp(routes, async ({ url, log }) => {
       const refusalOf = async (path: string, origin: string) => {
-        const headers = { Origin: origin, Upgrade: 'websocket', Connection: 'Upgrade', ...VERSION_AND_KEY };
+        const headers = {
+          Origin: origin,
+          Upgrade: 'websocket',
+          Connection: 'Upgrade',
+          Accept: 'application/json',
+          ...VERSION_AND_KEY,
+        };
         const [response] = await once(
           request(`${url.replace('ws', 'http')}${path}`, { headers }).end(),
           'response',
         );
         response.setEncoding('utf8');
-        const body = (await response.toArray()).join('');
-        return { status: response.statusCode, type: response.headers['content-type'], body };
+        const { detail } = JSON.parse((await response.toArray()).join(''));
+        return { status: response.statusCode, type: response.headers['content-type'], detail };
       };
       const host = JSON.stringify(new URL(url).host);
       const here = 'may not open a WebSocket here';
       const expected = [
-        `the origin "http://evil.example" ${here}: it does not match the Host header, ${host}; override checkOrigin to allow it`,
+        `the origin "http://evil.example" ${here}: it does not match the host of the request, ${host}; set publicOrigin or override checkOrigin to allow it`,
         `the origin "http://example.com" ${here}: checkOrigin did not return true`,
         `the origin "null" ${here}: checkOrigin did not return true, but a Promise (await it?)`,
         `the origin "http://${'x'.repeat(53)}…" ${here}: checkOrigin did not return true`,
@@ -147,8 +153,9 @@ describe('WebSocketHandler, opening', () => {
         await refusalOf('/promises', 'null'),
         await refusalOf('/friends', `http://${'x'.repeat(5_000)}`),
       ];
-      for (const [at, { status, type, body }] of refusals.entries()) {
-        expect([status, type, body]).toEqual([403, 'text/plain; charset=UTF-8', `${expected[at]}\n`]);
+      for (const [at, { status, type, detail }] of refusals.entries()) {
+        expect([status, type]).toEqual([403, 'application/problem+json; charset=UTF-8']);
+        expect(detail).toBe(`T${expected[at]?.slice(1)}.`);
       }
       // Anyone can cause it: the first one per minute is logged, and the others are counted.
       expect(log.problems.map(({ message }) => message)).toEqual([`refused a WebSocket: ${expected[0]}`]);

@@ -1,0 +1,26 @@
+import { shownText, shownValue } from '@landspout/ioloop/errors';
+
+/**
+ * Explains, for the log and the response, which origin was refused and how to allow it. Text of the client is quoted,
+ * escaped and clipped.
+ *
+ * @param answer - what `checkOrigin` returned instead of `true`.
+ * @param own - with what the default check compared it: the origins of this site, or the host of the request; undefined
+ *   if `checkOrigin` is overridden.
+ */
+export function originRefusal(
+  origin: string,
+  answer: unknown,
+  own: readonly string[] | string | undefined,
+): string {
+  const refused = `the origin ${shownText(origin)} may not open a WebSocket here`;
+  if (own === undefined) {
+    const shown = answer === false ? '' : `, but ${shownValue(answer)}`;
+    return `${refused}: checkOrigin did not return true${shown}`;
+  }
+  if (typeof own === 'string') {
+    return `${refused}: it does not match the host of the request, ${shownText(own)}; set publicOrigin or override checkOrigin to allow it`;
+  }
+  const origins = own.map((one) => shownText(one)).join(' or ');
+  return `${refused}: this site is ${origins || 'unknown'}; see publicOrigin, or override checkOrigin to allow it`;
+}
