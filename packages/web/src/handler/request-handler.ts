@@ -388,7 +388,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     throw new WebUsageError('ERR_WEB_USAGE', `currentUser: getCurrentUser returned a promise; ${remedy}`);
   }
 
-  set currentUser(user: CurrentUser<this['getCurrentUser']>) {
+  // Not the type that reading has, because no value could be assigned to that in a class: it depends on `this`.
+  set currentUser(user: unknown) {
     this.#user = user;
     this.#hasUser = true;
   }
