@@ -9,6 +9,10 @@ import { type ClearCookieOptions, ResponseCookies, type SecretCookieOptions } fr
 import { decodeSignedValue } from './signed-value.ts';
 import { checkXsrf, decodeXsrfToken, encodeXsrfToken, makeXsrfToken, type XsrfToken } from './xsrf.ts';
 
+/** For a person whose page is older than its cookie, or whose browser blocks cookies; the reason is in the log. */
+const FORGERY =
+  'The request may come from another site, or from a page that is out of date. Reload the page and try again.';
+
 /** What the application decides about cookies. */
 export interface CookieSettings {
   readonly clock: Clock;
@@ -124,7 +128,7 @@ export class Cookies {
     const { method, headers, host, ownOrigins: publicOrigins } = this.#request;
     const cookie = this.get(this.#settings.xsrfCookieName);
     const refusal = checkXsrf({ method, headers, host, cookie, field, publicOrigins });
-    if (refusal !== undefined) throw new HTTPError(403, refusal.message);
+    if (refusal !== undefined) throw new HTTPError(403, refusal.message, { detail: FORGERY });
   }
 
   /** Used by the response, when its headers are about to be sent. */

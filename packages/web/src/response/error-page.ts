@@ -59,12 +59,21 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
+/**
+ * What each page starts with: readable on a phone, in the colours that the reader prefers, and also where a policy
+ * (Content-Security-Policy) forbids the style. A long word, such as the name of an argument, is broken.
+ */
+const PAGE_START =
+  '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">' +
+  '<meta name="viewport" content="width=device-width, initial-scale=1">' +
+  '<meta name="color-scheme" content="light dark"><style>' +
+  'body{font:1.1rem/1.5 system-ui,sans-serif;margin:15vh auto;max-width:36rem;padding:0 1.25rem;overflow-wrap:anywhere}' +
+  'h1{font-size:1.75rem;line-height:1.25}</style>';
+
 function htmlPage(status: number, title: string, detail: string | undefined): string {
   const heading = escapeHtml(`${status}: ${title}`);
   const text = detail === undefined ? '' : `<p>${escapeHtml(detail)}</p>`;
-  const style = 'body{font:1.1rem/1.5 system-ui,sans-serif;margin:15vh auto;max-width:36rem;padding:0 1rem}';
-  const head = `<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">`;
-  return `<!DOCTYPE html><html lang="en"><head>${head}<title>${heading}</title><style>${style}</style></head><body><h1>${heading}</h1>${text}</body></html>\n`;
+  return `${PAGE_START}<title>${heading}</title></head><body><h1>${heading}</h1>${text}</body></html>\n`;
 }
 
 function escapeHtml(text: string): string {
