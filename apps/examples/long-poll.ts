@@ -1,9 +1,41 @@
-// A chat by long polling: GET /messages responds when there is a new message, or after 25 s. Each POST adds one.
-// Run: node long-poll.ts [port], then curl 'http://127.0.0.1:8888/messages?after=0' and curl -d hello http://127.0.0.1:8888/messages
+// A chat by long polling, with its page: GET /messages responds when there is a new message, or after 25 s. Each POST
+// adds one, and needs the XSRF token of the page.
+// Run: node long-poll.ts [port], then open the URL that it prints in two tabs.
 import { Application, Condition, HTTPError, RequestHandler } from 'landspout';
 
 const MAX_KEPT = 100;
 const POLL_MS = 25_000;
+
+const page = (token: string): string => `<!DOCTYPE html>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>Chat</title>
+<form><input type="hidden" name="_xsrf" value="${token}">
+<input name="text" placeholder="Say something" maxlength="500" required autofocus> <button>Send</button></form>
+<pre style="white-space: pre-wrap; overflow-wrap: anywhere"></pre>
+<script type="module">
+  const form = document.querySelector('form');
+  const log = document.querySelector('pre');
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const response = await fetch('/messages', { method: 'POST', body: new URLSearchParams(new FormData(form)) });
+    if (response.ok) form.reset();
+  };
+  for (let after = 0; ; ) {
+    try {
+      const { messages, count } = await (await fetch('/messages?after=' + after)).json();
+      for (const text of messages) log.prepend(text + '\\n');
+      after = count;
+    } catch { // the server is away: try again
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+    }
+  }
+</script>
+`;
+
+class Page extends RequestHandler {
+  override get(): void {
+    this.write(page(this.xsrfToken));
+  }
+}
 
 /** The last messages. `count` is how many there have been, so a client asks for those after the count that it knows. */
 const recent: string[] = [];
@@ -14,15 +46,15 @@ class Messages extends RequestHandler {
   override async get(): Promise<void> {
     const after = Number(this.getQueryArgument('after', '0'));
     if (!Number.isSafeInteger(after) || after < 0) throw new HTTPError(400);
-    if (after >= count) {
-      // If the client leaves, the signal aborts and the wait rejects: no waiter stays behind.
-      await arrived.wait({ timeoutMs: POLL_MS, signal: this.signal });
-    }
-    this.write({ messages: after < count ? recent.slice(after - count) : [], count });
+    // If the client leaves, the signal aborts and the wait rejects: no waiter stays behind.
+    if (after === count) await arrived.wait({ timeoutMs: POLL_MS, signal: this.signal });
+    // A client that knows more messages than there are has seen those of an earlier run.
+    const missed = after > count ? count : count - after;
+    this.write({ messages: recent.slice(Math.max(0, recent.length - missed)), count });
   }
 
   override post(): void {
-    recent.push(Buffer.from(this.request.body).toString());
+    recent.push(this.getBodyArgument('text'));
     if (recent.length > MAX_KEPT) recent.shift();
     count += 1;
     arrived.notifyAll();
@@ -31,6 +63,10 @@ class Messages extends RequestHandler {
 }
 
 const port = process.argv[2] ?? process.env.PORT ?? 8888;
-const app = new Application([['/messages', Messages]]);
+const routes = [
+  ['/', Page],
+  ['/messages', Messages],
+] as const;
+const app = new Application(routes, { xsrfCookies: true });
 const server = await app.listen({ port, host: '127.0.0.1', maxBodyBytes: 4 * 1024 });
-console.log(`listening on ${server.url}/messages`);
+console.log(`listening on ${server.url}`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { get } from 'node:https';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -63,16 +63,82 @@ export const SCENARIOS = {
 
   async 'long-poll'({ start }) {
     const { url } = await start('long-poll');
+    const { headers, token } = await formOf(url);
+    const post = (/** @type {string} */ text) =>
+      body(`${url}/messages`, { method: 'POST', headers, body: new URLSearchParams({ text, _xsrf: token }) });
     const responses = await Promise.all([
-      body(`${url}?after=0`),
-      body(`${url}?after=0`),
-      body(url, { method: 'POST', body: 'hello' }),
+      body(`${url}/messages?after=0`),
+      body(`${url}/messages?after=0`),
+      post('hello'),
     ]);
     const messages = '{"messages":["hello"],"count":1}';
     assert.deepEqual(responses, [messages, messages, '{"count":1}']);
-    await body(url, { method: 'POST', body: 'you' });
-    assert.equal(await body(`${url}?after=1`), '{"messages":["you"],"count":2}');
-    assert.equal((await fetch(`${url}?after=x`)).status, 400);
+    await post('you');
+    assert.equal(await body(`${url}/messages?after=1`), '{"messages":["you"],"count":2}');
+    assert.equal(await body(`${url}/messages?after=9`), '{"messages":["hello","you"],"count":2}');
+  },
+
+  async blog({ start }) {
+    const { url } = await start('blog');
+    assert.match(await body(url), /There are no entries yet/);
+    const asked = await fetch(`${url}/compose`, { redirect: 'manual' });
+    assert.equal(asked.headers.get('Location'), '/login?next=%2Fcompose');
+    const { headers, token } = await formOf(`${url}/login`);
+    const post = async (/** @type {string} */ path, /** @type {Record<string, string>} */ fields) => {
+      const form = new URLSearchParams({ ...fields, _xsrf: token });
+      return await fetch(url + path, { method: 'POST', headers, body: form, redirect: 'manual' });
+    };
+    const entered = await post('/login', { name: 'Ada', password: 'secret', next: '/compose' });
+    assert.deepEqual([entered.status, entered.headers.get('Location')], [302, '/compose']);
+    headers.Cookie += `; ${cookiesOf(entered)}`;
+    const published = await post('/compose', { title: 'A <b> & "c"', text: '<script>' });
+    assert.equal(published.headers.get('Location'), '/entry/a-b-c');
+    assert.match(
+      await body(`${url}/entry/a-b-c`),
+      /<h1>A &lt;b&gt; &amp; &quot;c&quot;<\/h1><article>&lt;script&gt;/,
+    );
+    assert.match(await body(`${url}/feed`), /<title>A &lt;b&gt;/);
+  },
+
+  async 'file-receiver'({ start }) {
+    const program = await start('file-receiver');
+    const [, folder = ''] = await program.prints(/saving in (\S+)\n/);
+    const form = new FormData();
+    form.append('file', new File(['hello'], 'a.txt', { type: 'text/plain' }));
+    const listed = await body(`${program.url}/form`, { method: 'POST', body: form });
+    assert.equal(listed, '[{"filename":"a.txt","contentType":"text/plain","bytes":5}]');
+    const bytes = Buffer.alloc(3_000_000, 'large');
+    const response = await fetch(`${program.url}/files/b.bin`, { method: 'PUT', body: bytes });
+    const { name, savedAs } = /** @type {any} */ (await response.json());
+    assert.deepEqual([response.status, name, path.dirname(savedAs)], [201, 'b.bin', folder]);
+    assert.ok(readFileSync(savedAs).equals(bytes));
+    rmSync(folder, { recursive: true });
+  },
+
+  async 'file-sender'({ start, launch, folder }) {
+    const receiver = await start('file-receiver');
+    const [, saved = ''] = await receiver.prints(/saving in (\S+)\n/);
+    const bytes = statSync(path.join(folder, 'hello.ts')).size;
+    const byPut = launch('file-sender', receiver.url, 'hello.ts', 'fetch.ts');
+    assert.equal(await byPut.ended, 0);
+    await byPut.prints(new RegExp(`"name":"hello.ts",.*"bytes":${bytes}}\n.*"name":"fetch.ts"`));
+    const byForm = launch('file-sender', '--form', receiver.url, 'hello.ts', 'fetch.ts');
+    assert.equal(await byForm.ended, 0);
+    await byForm.prints(new RegExp(`"hello.ts","contentType":"application/octet-stream","bytes":${bytes}}`));
+    assert.equal(readdirSync(saved).length, 2);
+    rmSync(saved, { recursive: true });
+  },
+
+  async upload({ start }) {
+    const program = await start('upload');
+    const [, folder = ''] = await program.prints(/saving in (\S+)\n/);
+    const { headers, token } = await formOf(program.url);
+    const form = new FormData();
+    form.append('file', new File(['x'.repeat(3_000_000)], 'a.txt'));
+    const post = { method: 'POST', headers: { ...headers, 'X-XSRFToken': token }, body: form };
+    assert.equal(await body(`${program.url}/files`, post), '{"saved":[{"name":"a.txt","bytes":3000000}]}');
+    assert.equal(readdirSync(folder).length, 1);
+    rmSync(folder, { recursive: true });
   },
 
   async 'static-files'({ start, folder }) {
@@ -138,6 +204,19 @@ async function body(url, init) {
   const response = await fetch(url, { ...init, signal: AbortSignal.timeout(RESPONSE_MS) });
   assert.equal(response.status, 200, url);
   return await response.text();
+}
+
+/** The token in the form of a page, and the headers that a browser which has that page sends. @param {string} url */
+async function formOf(url) {
+  const response = await fetch(url);
+  const [, token = ''] = /(\d\|[0-9a-f]+\|[0-9a-f]+\|\d+)/.exec(await response.text()) ?? [];
+  return { token, headers: { Cookie: cookiesOf(response) } };
+}
+
+/** @param {Response} response */
+function cookiesOf(response) {
+  const lines = response.headers.getSetCookie();
+  return lines.map((line) => line.slice(0, line.indexOf(';'))).join('; ');
 }
 
 /** Opens a WebSocket of the chat. @param {number} port */

@@ -1,19 +1,7 @@
-import { existsSync } from 'node:fs';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startChromium } from './chromium.ts';
 import { type DemoProcess, startChat } from './demo-process.ts';
-
-const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
-const CHROMIUM_ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 describe('the chat page in Chromium', () => {
   let browser: Browser | undefined;
@@ -27,10 +15,7 @@ describe('the chat page in Chromium', () => {
   beforeEach(async () => {
     // In each test and not once for all, so that without a browser each test fails and says why, instead of being
     // skipped.
-    if (!existsSync(CHROMIUM)) {
-      throw new Error(`there is no Chromium at ${CHROMIUM}: apt-get install chromium, or set CHROMIUM_PATH`);
-    }
-    browser ??= await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+    browser ??= await startChromium();
     problems = [];
     demo = startChat();
     url = await demo.address();

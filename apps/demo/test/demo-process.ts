@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const EXAMPLES = fileURLToPath(new URL('../../examples/dist/', import.meta.url));
 
 /** How a run of the demo ended. */
 export interface Ending {
@@ -13,19 +14,31 @@ export interface Ending {
   readonly stderr: string;
 }
 
-/** Runs the built demo as its own process, like `pnpm demo` does. */
+interface Program {
+  /** The built script. */
+  readonly script: string;
+  /** In the last line that it prints before it serves. */
+  readonly ready: string;
+}
+
+const DEMO: Program = { script: MAIN, ready: 'backend:' };
+
+/** Runs the built demo, or another program of ours, as its own process, like `pnpm demo` does. */
 export class DemoProcess {
   stdout = '';
   stderr = '';
   readonly #child: ChildProcess;
   readonly #ending: Promise<Ending>;
+  readonly #ready: string;
 
   /** @param environment - added to the environment of this process, so that LANDSPOUT_BACKEND is passed on. */
-  constructor(args: readonly string[], environment: Record<string, string> = {}) {
-    if (!existsSync(MAIN)) throw new Error('the demo is not built: pnpm build');
+  constructor(args: readonly string[], environment: Record<string, string> = {}, program: Program = DEMO) {
+    const { script, ready } = program;
+    if (!existsSync(script)) throw new Error(`${script} is not built: pnpm build`);
+    this.#ready = ready;
     const env = { ...process.env, NO_COLOR: '1', ...environment };
     // A process group of its own, so that a test can signal the group like a terminal does.
-    this.#child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], { env, detached: true });
+    this.#child = spawn(process.execPath, ['--enable-source-maps', script, ...args], { env, detached: true });
     this.#child.stdout?.on('data', (text) => {
       this.stdout += text;
     });
@@ -40,14 +53,13 @@ export class DemoProcess {
     }));
   }
 
-  /** Resolves to the URL that the demo prints. */
+  /** Resolves to the URL that the program prints. */
   async address(): Promise<string> {
     for (;;) {
-      const url = /http:\/\/\S+/.exec(this.stdout)?.[0];
-      // The line about the backend is the last one printed.
-      if (url !== undefined && this.stdout.includes('backend:')) return url;
+      const url = /http:\/\/[^\s,]+/.exec(this.stdout)?.[0];
+      if (url !== undefined && this.stdout.includes(this.#ready)) return url;
       const ended = await Promise.race([this.#ending, this.#output()]);
-      if (ended !== undefined) throw new Error(`the demo ended early: ${JSON.stringify(ended)}`);
+      if (ended !== undefined) throw new Error(`the program ended early: ${JSON.stringify(ended)}`);
     }
   }
 
@@ -75,6 +87,11 @@ export class DemoProcess {
     await Promise.race([once(this.#child.stdout as NodeJS.ReadableStream, 'data'), this.#ending]);
     return undefined;
   }
+}
+
+/** Starts a program of apps/examples on a free port. */
+export function startExample(name: string, ...args: readonly string[]): DemoProcess {
+  return new DemoProcess(['0', ...args], {}, { script: `${EXAMPLES}${name}.js`, ready: 'listening on ' });
 }
 
 /** Starts the chat, on a free port unless the environment names one. */
