@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { onAbort } from './abort.ts';
+import { isCancellation, onAbort } from './abort.ts';
 
 describe('onAbort', () => {
   it('calls back once, with the reason, in the order of the calls', () => {
@@ -55,5 +55,37 @@ describe('onAbort', () => {
     controller.abort();
     expect(heard).toEqual(['second']);
     await expect(reported).resolves.toBe(fault);
+  });
+});
+
+describe('isCancellation', () => {
+  const reason = new Error('the client has left');
+  const refuse = (): never => {
+    throw new Error('a trap');
+  };
+
+  it('finds the reason and an AbortError among the causes', () => {
+    expect(isCancellation(reason, reason)).toBe(true);
+    expect(isCancellation(new Error('x', { cause: reason }), reason)).toBe(true);
+    expect(isCancellation(new DOMException('x', 'AbortError'))).toBe(true);
+    expect(isCancellation(new Error('x'), reason)).toBe(false);
+  });
+
+  it.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['text', 'AbortError'],
+    ['an error with getters that throw', Object.defineProperty(new Error('x'), 'cause', { get: refuse })],
+    ['a proxy', new Proxy({}, { get: refuse, getPrototypeOf: refuse })],
+    [
+      'an error that is its own cause',
+      Object.assign(new Error('x'), {
+        get cause() {
+          return this;
+        },
+      }),
+    ],
+  ])('is false for %s, and does not throw', (_what, error) => {
+    expect(isCancellation(error, reason)).toBe(false);
+    expect(isCancellation(error)).toBe(false);
   });
 });

@@ -76,15 +76,19 @@ const MAX_CAUSES = 16;
 
 /**
  * Whether an error only means that the work was cancelled: it is `reason`, which the work was aborted with, or an
- * `AbortError`, or one of these is among its causes.
+ * `AbortError`, or one of these is among its causes. Never throws, whatever `error` is.
  */
 export function isCancellation(error: unknown, reason?: unknown): boolean {
   let failure = error;
-  for (let depth = 0; depth <= MAX_CAUSES; depth += 1) {
-    if (reason !== undefined && failure === reason) return true;
-    if (!(failure instanceof Error)) return false;
-    if (failure.name === 'AbortError') return true;
-    failure = failure.cause;
+  try {
+    for (let depth = 0; depth <= MAX_CAUSES; depth += 1) {
+      if (reason !== undefined && failure === reason) return true;
+      if (!(failure instanceof Error)) return false;
+      if (failure.name === 'AbortError') return true;
+      failure = failure.cause;
+    }
+  } catch {
+    // A getter or a proxy that throws.
   }
   return false;
 }

@@ -8,7 +8,7 @@
 export { ArgumentChecks, MAX_DELAY_MS } from './argument-checks.ts';
 export { type OptionNames, optionsProblem, pickOptions, similarName } from './option-names.ts';
 export { excerpt, printable, printableLogValue } from './printable.ts';
-export { shownText, shownValue } from './shown-value.ts';
+export { errorOf, shownText, shownValue } from './shown-value.ts';
 
 /**
  * An error that programs identify by its {@link code}.

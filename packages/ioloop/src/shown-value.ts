@@ -30,6 +30,24 @@ export function shownValue(value: unknown): string {
   }
 }
 
+/**
+ * Returns what was thrown as an Error that can be read: an Error as it is, and for anything else a new one with its text.
+ * Never throws. A program can throw values that cannot be examined, such as a proxy whose traps throw, or an error with
+ * getters that throw; the new Error says so.
+ */
+export function errorOf(thrown: unknown): Error {
+  try {
+    if (!(thrown instanceof Error)) return new Error(String(thrown));
+    for (const name of READ_OF_ERRORS) Reflect.get(thrown, name);
+    return thrown;
+  } catch {
+    return new Error(`${shownValue(thrown)} was thrown, which cannot be read`);
+  }
+}
+
+/** What is read of an error on its way. Not the stack, which costs time, and only logs read. */
+const READ_OF_ERRORS: readonly string[] = ['name', 'message', 'cause', 'code', 'status'];
+
 /** Formats text in quotes, clipped, and escaped so that it stays on one line. */
 export function shownText(text: string, maxChars = MAX_TEXT): string {
   // JSON leaves DEL, the C1 controls and the line separators unescaped; bidirectional marks would reorder the line.

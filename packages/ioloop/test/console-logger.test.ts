@@ -57,6 +57,30 @@ describe('createConsoleLogger', () => {
     expect(line?.startsWith('\x1b[32m[I ')).toBe(isColoured);
   });
 
+  const refuse = (): never => {
+    throw new Error('a trap');
+  };
+  const unreadable = Object.defineProperties(new Error('x'), {
+    stack: { get: refuse },
+    message: { get: refuse },
+  });
+
+  it.each([
+    ['an object without a text', Object.create(null)],
+    ['a text that throws', { toString: refuse }],
+    ['an error with getters that throw', unreadable],
+    ['an error whose stack is no text', Object.assign(new Error('x'), { stack: Symbol('stack') })],
+    ['a proxy', new Proxy({}, { get: refuse, getPrototypeOf: refuse, ownKeys: refuse })],
+  ])('never throws, and writes one record of whatever was thrown: %s [LG-01]', (_what, error) => {
+    for (const format of ['text', 'json'] as const) {
+      const lines = written({ format }, (logger) => {
+        for (const level of ['info', 'warn', 'error'] as const) logger[level]({ error }, 'failed');
+      });
+      expect(lines).toHaveLength(3);
+      expect(lines.every((line) => /^[^\n]*failed[^\n]*\n(?: {4}[^\n]*\n)*$/.test(line))).toBe(true);
+    }
+  });
+
   it('ignores records below its level, also those of its children', () => {
     const log = (logger: typeof consoleLogger): void => {
       for (const one of [logger, logger.child({ a: 1 })]) {
