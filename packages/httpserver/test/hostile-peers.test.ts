@@ -221,6 +221,35 @@ describe('HTTPServer, against its own handlers', () => {
     }),
   );
 
+  const refuse = (): never => {
+    throw new Error('a trap');
+  };
+
+  it.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['an object without a text', Object.create(null)],
+    ['an object whose text throws', { toString: refuse }],
+    ['an error with getters that throw', Object.defineProperty(new Error('x'), 'name', { get: refuse })],
+    ['a proxy', new Proxy({}, { get: refuse, getPrototypeOf: refuse })],
+  ])('answers 500, or cuts the answer, whatever a handler throws: %s', (_, thrown) =>
+    withServer(
+      (request) => {
+        const path = request.target;
+        if (path.startsWith('/head')) request.exchange.writeHead(200, 'OK', new HTTPHeaders(), 'half');
+        if (path.endsWith('later')) return Promise.reject(thrown);
+        throw thrown;
+      },
+      async ({ port, records }) => {
+        for (const path of ['/', '/later', '/head', '/head-later']) {
+          const received = await converse(port, GOOD.replace('/', path));
+          if (path.startsWith('/head')) expect(received).not.toContain('\r\n0\r\n');
+          else expect(received).toMatch(/^HTTP\/1\.1 500 Internal Server Error\r\n/);
+          expect([path, records.splice(0).length]).toEqual([path, 1]);
+        }
+      },
+    ),
+  );
+
   it('cuts the answer visibly when the handler fails after its head [ATT-72]', () =>
     withServer(
       async ({ exchange }) => {

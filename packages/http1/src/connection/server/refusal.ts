@@ -1,4 +1,5 @@
 import { isCancellation } from '@landspout/ioloop';
+import { errorOf } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPConnectionInfo } from '../../delegate.ts';
 import { type HTTPHeaders, Http1ProtocolError, STATUS_REASONS } from '../../protocol/index.ts';
@@ -30,20 +31,21 @@ export interface FailedRequest {
 }
 
 /**
- * Decides how to respond to a request whose decoder or delegate threw `error`.
+ * Decides how to respond to a request whose decoder or delegate threw `error`, which may be any value.
  *
  * @param closeReason - the reason already passed to the delegate's connectionClosed, if any: the delegate may have
  *   aborted its work with it.
  */
 export function judgeFailure(error: unknown, closeReason: Error | undefined): FailedRequest {
-  if (error instanceof Http1ProtocolError || error instanceof HTTPInputError) {
-    const headers = error instanceof HTTPInputError ? error.headers : undefined;
-    return { kind: 'refused', error, refusal: { status: error.status, detail: error.message, headers } };
+  const failure = errorOf(error);
+  if (failure instanceof Http1ProtocolError || failure instanceof HTTPInputError) {
+    const headers = failure instanceof HTTPInputError ? failure.headers : undefined;
+    const { status, message } = failure;
+    return { kind: 'refused', error: failure, refusal: { status, detail: message, headers } };
   }
   if (closeReason !== undefined && isCancellation(error, closeReason)) {
     return { kind: 'given-up', error: closeReason, refusal: { status: 499, detail: '' } };
   }
-  const failure = error instanceof Error ? error : new Error(String(error));
   return { kind: 'broken', error: failure, refusal: { status: 500, detail: '' } };
 }
 
