@@ -1,4 +1,4 @@
-import { isThenable } from '@landspout/ioloop/reactor';
+import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { HTTPError, WebUsageError, webChecks } from '../errors.ts';
 
@@ -17,6 +17,11 @@ export interface FieldIssue {
 
 /** Most issues that a response lists. */
 const MAX_ISSUES = 100;
+/** Most parts of the path of an issue: a client may nest what it sends, and a schema report the innermost part. */
+const MAX_PATH_PARTS = 32;
+/** Most characters of a message and of a key, which may be those of the client. */
+const MAX_MESSAGE_CHARS = 1_000;
+const MAX_KEY_CHARS = 100;
 
 /**
  * Checks a value of the client.
@@ -28,11 +33,13 @@ export function parseWith<Given extends StandardSchemaV1>(
   schema: Given,
   value: unknown,
 ): SchemaOutput<Given> {
-  const result = standardOf('parse', schema).validate(value);
+  const result: unknown = standardOf('parse', schema).validate(value);
   if (isThenable(result)) {
+    // Nothing else waits for it: if it rejects, that must not end the process.
+    reportRejection(result, () => {});
     throw new WebUsageError('ERR_WEB_USAGE', 'parse: the schema is asynchronous; use parseAsync');
   }
-  return outputOf(result as StandardSchemaV1.Result<SchemaOutput<Given>>);
+  return outputOf('parse', result) as SchemaOutput<Given>;
 }
 
 /** Like {@link parseWith}, for schemas that may be asynchronous. */
@@ -40,8 +47,8 @@ export async function parseWithAsync<Given extends StandardSchemaV1>(
   schema: Given,
   value: unknown,
 ): Promise<SchemaOutput<Given>> {
-  const result = await standardOf('parseAsync', schema).validate(value);
-  return outputOf(result as StandardSchemaV1.Result<SchemaOutput<Given>>);
+  const result: unknown = await standardOf('parseAsync', schema).validate(value);
+  return outputOf('parseAsync', result) as SchemaOutput<Given>;
 }
 
 function standardOf(operation: string, schema: unknown): StandardSchemaV1.Props {
@@ -50,18 +57,45 @@ function standardOf(operation: string, schema: unknown): StandardSchemaV1.Props 
   throw webChecks.wrong(operation, 'a schema of a library that implements Standard Schema', schema);
 }
 
-function outputOf<Output>(result: StandardSchemaV1.Result<Output>): Output {
-  if (result.issues === undefined) return result.value;
-  const errors = result.issues.slice(0, MAX_ISSUES).map(issueOf);
+function outputOf(operation: string, result: unknown): unknown {
+  if (typeof result !== 'object' || result === null) {
+    throw webChecks.wrong(operation, 'a schema that returns an object with a value or issues', result);
+  }
+  const { issues, value } = result as {
+    readonly issues?: unknown;
+    readonly value?: unknown;
+  };
+  if (issues === undefined) return value;
+  if (!Array.isArray(issues)) throw webChecks.wrong(operation, 'a schema whose issues are an array', issues);
+  const errors = issues.slice(0, MAX_ISSUES).map(issueOf);
   const [first] = errors;
   const where = first === undefined || first.path.length === 0 ? 'the input' : first.path.join('.');
   const detail = 'The input does not have the expected form.';
   throw new HTTPError(422, `${where}: ${first?.message ?? 'invalid'}`, { detail, extensions: { errors } });
 }
 
-function issueOf({ message, path = [] }: StandardSchemaV1.Issue): FieldIssue {
-  const keys = path.map((part) => (typeof part === 'object' ? part.key : part));
-  return { path: keys.map((key) => (typeof key === 'number' ? key : String(key))), message };
+/** Takes what a schema has made: its issues are data of the client in part, and may be of any length. */
+function issueOf(issue: unknown): FieldIssue {
+  const { message, path } = (issue ?? {}) as {
+    readonly message?: unknown;
+    readonly path?: unknown;
+  };
+  const parts = Array.isArray(path) ? path.slice(0, MAX_PATH_PARTS) : [];
+  return {
+    path: parts.map(pathPart),
+    message: typeof message === 'string' ? clipped(message, MAX_MESSAGE_CHARS) : 'invalid',
+  };
+}
+
+/** A part of a path is a key, or an object that has one. */
+function pathPart(part: unknown): string | number {
+  const key: unknown = typeof part === 'object' && part !== null ? (part as { key?: unknown }).key : part;
+  if (typeof key === 'number') return key;
+  return typeof key === 'string' ? clipped(key, MAX_KEY_CHARS) : typeof key === 'symbol' ? String(key) : '?';
+}
+
+function clipped(text: string, maxChars: number): string {
+  return text.length > maxChars ? `${text.slice(0, maxChars)}…` : text;
 }
 
 /** The values of a form or query as an object: text, or an array of texts if a name has several. */
