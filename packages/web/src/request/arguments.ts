@@ -1,5 +1,5 @@
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
-import { HTTPError, MissingArgumentError, WebUsageError } from '../errors.ts';
+import { HTTPError, MissingArgumentError, WebUsageError, webChecks } from '../errors.ts';
 import type { Arguments } from './url-encoding.ts';
 
 export interface ArgumentOptions {
@@ -55,13 +55,56 @@ export function everyArgument(
   return (from.get(name) ?? []).map((value) => finished(decoder, value, name, options));
 }
 
-/** @throws HTTPError 400 if the body is not JSON in UTF-8. */
+/**
+ * Most levels of arrays and objects in a JSON body, as in Jackson. `JSON.stringify`, schemas and most other code that
+ * walks through data is recursive: with 100,000 levels it would fail with a stack overflow, which looks like our fault.
+ */
+const MAX_JSON_LEVELS = 1_000;
+
+/** @throws HTTPError 400 if the body is not JSON in UTF-8, or has more than 1,000 levels. */
 export function jsonOf(body: Uint8Array): unknown {
+  if (body.length > 2 * MAX_JSON_LEVELS && levelsOf(body) > MAX_JSON_LEVELS) {
+    throw new HTTPError(400, `the JSON in the body must not have more than ${MAX_JSON_LEVELS} levels`);
+  }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (cause) {
     throw new HTTPError(400, 'the body must be JSON in UTF-8', { cause });
   }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** How deep arrays and objects are nested. Any number if the text is not JSON, which its parser finds out. */
+function levelsOf(json: Uint8Array): number {
+  let level = 0;
+  let most = 0;
+  for (let at = 0; at < json.length; at += 1) {
+    switch (json[at]) {
+      case 0x5b: // [
+      case 0x7b: // {
+        level += 1;
+        if (level > most) most = level;
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        level -= 1;
+        break;
+      case QUOTE:
+        at = endOfText(json, at);
+    }
+  }
+  return most;
+}
+
+/** The index of the quotation mark that ends a text. */
+function endOfText(json: Uint8Array, start: number): number {
+  for (let at = start + 1; at < json.length; at += 1) {
+    if (json[at] === QUOTE) return at;
+    if (json[at] === BACKSLASH) at += 1;
+  }
+  return json.length;
 }
 
 function finished(decoder: ArgumentDecoder, value: string, name: string, options: ArgumentOptions): string {
@@ -72,4 +115,5 @@ function finished(decoder: ArgumentDecoder, value: string, name: string, options
 function requireOptions(name: string, options: ArgumentOptions): void {
   const problem = optionsProblem(options, ARGUMENT_OPTIONS);
   if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `argument ${name}: ${problem}`);
+  if (options.strip !== undefined) webChecks.boolean(`argument ${name}`, 'strip', options.strip);
 }
