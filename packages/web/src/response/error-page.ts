@@ -44,9 +44,12 @@ export function errorPage(request: HTTPServerRequest, facts: ErrorFacts): ErrorP
   return { contentType: `${PROBLEM_TYPE}; charset=UTF-8`, body: `${JSON.stringify(problem)}\n` };
 }
 
+/** Browsers send about 150 characters. One of 60,000 takes 50 ms to parse, which anybody could make us spend. */
+const MAX_ACCEPT_CHARS = 1_024;
+
 function prefersJson(accept: string): boolean {
   // Most clients; what follows allocates.
-  if (!accept.includes('json')) return false;
+  if (accept.length > MAX_ACCEPT_CHARS || !accept.includes('json')) return false;
   const type = new Negotiator({ headers: { accept } }).mediaType(TYPES);
   return type !== undefined && type !== 'text/html';
 }
