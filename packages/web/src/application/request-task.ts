@@ -1,5 +1,6 @@
 import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
 import { type ClockTimer, isCancellation, type Logger } from '@landspout/ioloop';
+import { errorOf } from '@landspout/ioloop/errors';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { Cookies } from '../cookies/cookies.ts';
 import { requiresXsrfToken } from '../cookies/xsrf.ts';
@@ -172,9 +173,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   /** Turns an error into a response, or closes the connection if the headers are already sent. */
-  failed(error: unknown): void {
+  failed(thrown: unknown): void {
     const { response } = this;
     const handler = this.#handler;
+    const error = readable(thrown);
     if (error instanceof Finish && !response.ended) {
       this.#finishWith(error);
       return;
@@ -428,13 +430,27 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   /** Responds without a handler: there is none yet, or it could not even make its error page. */
   #respondPlainly(error: unknown): void {
     const { response } = this;
+    if (response.headSent) {
+      response.abort(errorOf(error));
+      return;
+    }
     const shown = this.#failure === undefined ? error : undefined;
+    this.#failure ??= { error };
     try {
-      if (response.headSent) throw error;
-      this.#failure ??= { error };
       respondWithError(this.request, response, shown);
     } catch (failure) {
-      response.abort(failure instanceof Error ? failure : new Error(String(failure)));
+      // Of a hook, which is not called again, or because of what the error is to send.
+      this.#log(failure);
+      this.#writeLastPage();
+    }
+  }
+
+  #writeLastPage(): void {
+    if (this.response.ended) return;
+    try {
+      respondWithError(this.request, this.response, undefined);
+    } catch (failure) {
+      this.response.abort(errorOf(failure));
     }
   }
 
@@ -462,8 +478,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       return;
     }
     const handler = this.#handler;
-    if (handler === undefined) logRequestError(error, this.request, this.application);
-    else this.#callHook(() => handler.logException(error));
+    this.#callHook(() => {
+      if (handler === undefined) logRequestError(error, this.request, this.application);
+      else return handler.logException(error);
+    });
   }
 
   /** Whether an error only repeats that the client has left, which is not a fault of the program. */
@@ -490,4 +508,14 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (!isThenable(result)) return;
     reportRejection(result, (error) => this.log.error({ error }, message));
   }
+}
+
+/** Returns what was thrown, unless it cannot be read, such as a proxy whose traps throw: then an Error about it. */
+function readable(thrown: unknown): unknown {
+  try {
+    if (!(thrown instanceof Error)) return thrown;
+  } catch {
+    // See below.
+  }
+  return errorOf(thrown);
 }

@@ -230,10 +230,8 @@ export class HTTPServerResponse {
       this.exchange.writeHead(this.status, this.reason, head, this.#takeBody(), true);
       this.#phase = 'finished';
     } else {
-      this.#phase = 'finished';
-      const chunk = this.#takeBody();
-      if (chunk.length > 0) this.exchange.write(chunk);
-      this.exchange.finish();
+      this.#endStream();
+      return;
     }
     this.#owner.responseEnded();
   }
@@ -299,17 +297,22 @@ export class HTTPServerResponse {
     }));
   }
 
-  #takeHead(): HTTPHeaders {
-    const isEmpty = isBodiless(this.status);
-    if (isEmpty && this.hasAtLeast(1)) {
-      this.#clearBody();
-      throw new WebUsageError(
-        'ERR_WEB_BODY_FORBIDDEN',
-        `a response with status ${this.status} must not have a body`,
-      );
+  #endStream(): void {
+    this.#phase = 'finished';
+    try {
+      const chunk = this.#takeBody();
+      if (chunk.length > 0) this.exchange.write(chunk);
+      this.exchange.finish();
+    } finally {
+      // If the body breaks its Content-Length, the connection is cut; that ends the response, too.
+      this.#owner.responseEnded();
     }
+  }
+
+  #takeHead(): HTTPHeaders {
+    this.#requireBodyAllowed();
     this.#complete();
-    if (!isEmpty) return this.#headers ?? this.#defaults;
+    if (!isBodiless(this.status)) return this.#headers ?? this.#defaults;
     const { headers } = this;
     for (const name of ['Content-Type', 'Content-Language', 'Content-Encoding']) headers.delete(name);
     return headers;
@@ -321,10 +324,22 @@ export class HTTPServerResponse {
     if (this.#cookies?.hasChanges === true) this.#cookies.applyTo(this.headers);
   }
 
+  /** A hook is not called for what cannot be sent, so that it is there for the error page. */
+  #requireBodyAllowed(): void {
+    if (!isBodiless(this.status) || !this.hasAtLeast(1)) return;
+    this.#clearBody();
+    throw new WebUsageError(
+      'ERR_WEB_BODY_FORBIDDEN',
+      `a response with status ${this.status} must not have a body`,
+    );
+  }
+
   #callHooks(hooks: readonly HeaderHook[]): void {
     // Not again if one throws: the error page would fail, too.
     this.#hooks = undefined;
     for (const hook of hooks) hook(this);
+    // One may have changed the status.
+    this.#requireBodyAllowed();
   }
 
   #takeBody(): string | Uint8Array {

@@ -1,0 +1,264 @@
+import { VirtualClock } from '@landspout/ioloop/testing';
+import { describe, expect, it } from 'vitest';
+import { Finish, HTTPError, type Middleware, RequestHandler } from '../../src/index.ts';
+import {
+  ask,
+  bodyOf,
+  converse,
+  headerOf,
+  RawClient,
+  requestText,
+  statusesOf,
+  statusOf,
+} from '../fixtures/raw-client.ts';
+import { type Running, signalled, withApp } from '../fixtures/running-application.ts';
+
+const later = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+class Fine extends RequestHandler {
+  override get(): void {
+    this.write('fine');
+  }
+}
+
+/** Serves `get` at `/`, and `/fine`; sends a request for each, and then one on another connection. */
+async function meet(
+  get: (handler: RequestHandler) => void | Promise<void>,
+  middleware: readonly Middleware[] = [],
+): Promise<{ received: string; running: Running }> {
+  let met: { received: string; running: Running } | undefined;
+  const finished: string[] = [];
+  class Given extends RequestHandler {
+    override get(): void | Promise<void> {
+      return get(this);
+    }
+    override onFinish(): void {
+      finished.push('onFinish');
+    }
+  }
+  await withApp(
+    [
+      ['/', Given],
+      ['/fine', Fine],
+    ],
+    async (running) => {
+      const { port, server } = running;
+      const received = await converse(
+        port,
+        requestText('/'),
+        requestText('/fine', 'GET', 'Connection: close'),
+      );
+      expect(bodyOf(await ask(port, '/fine'))).toBe('fine');
+      while (server.stats().open > 0) await later();
+      expect(server.stats().requests.underWay).toBe(0);
+      met = { received, running };
+    },
+    { middleware, logFunction: () => finished.push('logged') },
+  );
+  // Once each for the request, and the log for the two after it.
+  expect(finished.filter((event) => event === 'onFinish')).toEqual(['onFinish']);
+  return met as unknown as { received: string; running: Running };
+}
+
+const levels = ({ log }: Running): string[] =>
+  log.records.map(({ level }) => level).filter((level) => level !== 'debug');
+
+const CIRCULAR: Record<string, unknown> = {};
+CIRCULAR.self = CIRCULAR;
+
+describe('JSON that cannot be written', () => {
+  const values: Record<string, unknown> = {
+    'is circular': CIRCULAR,
+    'has a BigInt': { n: 1n },
+    'has a toJSON that throws': {
+      toJSON() {
+        throw new Error('toJSON');
+      },
+    },
+    'has a getter that throws': {
+      get x() {
+        throw new Error('getter');
+      },
+    },
+  };
+  const ways: Record<string, (handler: RequestHandler, value: never) => void> = {
+    write: (handler, value) => handler.write(value),
+    writeJson: (handler, value) => handler.writeJson(value),
+    finish: (handler, value) => handler.finish(value),
+    Finish: (_, value) => {
+      throw new Finish(value);
+    },
+    'response.finish': (handler, value) => handler.response.finish(201, value),
+  };
+
+  it.each(Object.entries(values))('because it %s is a 500 and one record [OUT-03]', async (_, value) => {
+    for (const [name, write] of Object.entries(ways)) {
+      const { received, running } = await meet((handler) => write(handler, value as never));
+      expect([name, statusesOf(received), levels(running)]).toEqual([name, [500, 200], ['error']]);
+    }
+  });
+
+  it('after the headers cuts the body [OUT-03] [ATT-72]', async () => {
+    const { received, running } = await meet(async (handler) => {
+      handler.write('half');
+      await handler.flush();
+      handler.write({ n: 1n });
+    });
+    expect(received).toContain('half');
+    expect(received).not.toMatch(/\r\n0\r\n|fine/);
+    expect(levels(running)).toEqual(['error']);
+  });
+
+  it('in the members of a problem is a plain 500, also in middleware [OUT-07]', async () => {
+    const problem = () => new HTTPError(409, undefined, { extensions: CIRCULAR as never });
+    class Refuses extends RequestHandler {
+      override get(): void {
+        throw problem();
+      }
+    }
+    const refuses: Middleware = ({ request }, next) => {
+      if (request.query === 'middleware') throw problem();
+      return next();
+    };
+    await withApp(
+      [['/', Refuses]],
+      async ({ port, log }) => {
+        for (const target of ['/', '/?middleware']) {
+          const answer = await ask(port, target, 'GET', 'Accept: application/json');
+          expect([target, statusOf(answer), log.records.splice(0).length]).toEqual([target, 500, 1]);
+        }
+      },
+      { middleware: [refuses] },
+    );
+  });
+});
+
+describe('a body that breaks its Content-Length', () => {
+  it.each(['abc', 'x'.repeat(12)])(
+    'after the headers still ends the request, once [ATT-16] [RH-03]',
+    async (body) => {
+      const { running } = await meet(async (handler) => {
+        handler.setHeader('Content-Length', 10);
+        await handler.flush();
+        handler.write(body);
+      });
+      expect(levels(running)).toEqual(['error']);
+    },
+  );
+
+  it('leaves no timer of the handler behind', async () => {
+    const clock = new VirtualClock();
+    class Lies extends RequestHandler {
+      override async get(): Promise<void> {
+        this.setHeader('Content-Length', 10);
+        await this.flush();
+        this.write('abc');
+      }
+    }
+    await withApp(
+      [['/', Lies, {}, { handlerTimeoutMs: 1_000 }]],
+      async ({ port }) => {
+        await ask(port, '/');
+        expect(clock.pending).toBe(0);
+      },
+      { clock },
+    );
+  });
+});
+
+describe('a response that ends twice', () => {
+  const ways: Record<string, (handler: RequestHandler) => void | Promise<void>> = {
+    'finish and finish': (handler) => {
+      handler.finish('whole');
+      handler.finish('again');
+    },
+    'finish and write, later': async (handler) => {
+      handler.finish('whole');
+      await later();
+      handler.write('again');
+    },
+    'flush, finish and flush': async (handler) => {
+      handler.write('whole');
+      await handler.flush();
+      handler.finish();
+      await handler.flush();
+    },
+    'finish and redirect': (handler) => {
+      handler.finish('whole');
+      handler.redirect('/');
+    },
+    'finish and Finish': (handler) => {
+      handler.finish('whole');
+      throw new Finish('again');
+    },
+    'response.finish and finish': (handler) => {
+      handler.response.finish(200, 'whole');
+      handler.finish('again');
+    },
+    'finish and a rejection': async (handler) => {
+      handler.finish('whole');
+      await later();
+      throw new HTTPError(500, 'again');
+    },
+  };
+
+  it.each(Object.entries(ways))(
+    'by %s is one response and one record, and the next is intact',
+    async (_, get) => {
+      for (const middleware of [
+        [],
+        [(_context, next) => next()],
+        [async (_context, next) => next()],
+      ] as Middleware[][]) {
+        const { received, running } = await meet(get, middleware);
+        expect(statusesOf(received)).toEqual([200, 200]);
+        expect(received.match(/whole/g)).toHaveLength(1);
+        expect(received).not.toContain('again');
+        expect(levels(running)).toHaveLength(1);
+      }
+    },
+  );
+
+  it('within a hook of beforeHeaders is one response', async () => {
+    const { received } = await meet((handler) => {
+      handler.response.beforeHeaders((response) => response.finish(202, 'within'));
+      handler.write('without');
+    });
+    expect(statusesOf(received).at(-1)).toBe(200);
+    expect(statusesOf(received)).toHaveLength(2);
+  });
+});
+
+describe('a hook of beforeHeaders', () => {
+  it('that throws leaves a 500, also if middleware has failed before [OUT-07]', async () => {
+    const hooked: Middleware = ({ response, request }, next) => {
+      response.beforeHeaders(() => {
+        throw new Error('the hook');
+      });
+      if (request.query === 'refuse') throw new HTTPError(403, undefined, { headers: { 'X-Own': '1' } });
+      if (request.query === 'finish') return response.finish(200, 'done');
+      return next();
+    };
+    await withApp(
+      [['/', Fine]],
+      async ({ port, log }) => {
+        for (const target of ['/', '/?finish', '/?refuse', '/nowhere']) {
+          const answer = await ask(port, target);
+          const messages = log.records.splice(0).map(({ error }) => (error as Error).message);
+          expect([target, statusOf(answer), messages]).toEqual([target, 500, ['the hook']]);
+          expect(bodyOf(answer)).toContain('500: Internal Server Error');
+        }
+      },
+      { middleware: [hooked] },
+    );
+  });
+
+  it('that makes the head invalid leaves a 500', async () => {
+    const { received, running } = await meet((handler) => {
+      handler.response.beforeHeaders((response) => response.setStatus(204, ''));
+      handler.write('body');
+    });
+    expect([statusesOf(received), levels(running)]).toEqual([[500, 200], ['error']]);
+  });
+});
+
