@@ -648,12 +648,17 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
       response.abort(error instanceof Error ? error : new HTTPError(status));
       return;
     }
+    response.requireStatus('sendError', status, 400, 599);
     this.clear();
     setErrorHead(response, status, error);
     const waiting = this.writeError(status, error);
-    const finished = isThenable(waiting)
-      ? Promise.resolve(waiting).then(() => this.#finishError())
-      : this.#finishError();
+    let finished: unknown;
+    if (isThenable(waiting)) {
+      this.#context.awaitErrorPage();
+      finished = Promise.resolve(waiting).then(() => this.#finishError());
+    } else {
+      finished = this.#finishError();
+    }
     reportRejection(finished, (failure) => this.#context.failed(failure));
   }
 

@@ -262,3 +262,56 @@ describe('a hook of beforeHeaders', () => {
   });
 });
 
+describe('sendError', () => {
+  it('with a page that takes time is the whole page, though the verb has returned [OUT-07]', async () => {
+    class Designed extends RequestHandler {
+      override get(): void {
+        this.sendError(404);
+      }
+      override async post(): Promise<void> {
+        this.sendError(404);
+      }
+      override async writeError(status: number): Promise<void> {
+        await later();
+        this.write(`designed ${status}`);
+      }
+    }
+    await withApp([['/', Designed]], async ({ port, log }) => {
+      for (const method of ['GET', 'POST']) {
+        const answer = await ask(port, '/', method);
+        expect([statusOf(answer), bodyOf(answer)]).toEqual([404, 'designed 404']);
+      }
+      expect(log.records).toEqual([]);
+    });
+  });
+
+  it.each([200, 302, 399, 600, Number.NaN, '404'])('refuses the status %s', async (status) => {
+    const { received, running } = await meet((handler) => handler.sendError(status as number));
+    expect([statusesOf(received), levels(running)]).toEqual([[500, 200], ['error']]);
+  });
+
+  it('with headers that must not be sent is a plain 500, also in middleware [ATT-35]', async () => {
+    const error = () => new HTTPError(403, undefined, { headers: { 'X-Bad': 'a\r\nb' } });
+    const refuses: Middleware = ({ request }, next) => {
+      if (request.path === '/') throw error();
+      return next();
+    };
+    class Refuses extends RequestHandler {
+      override get(): void {
+        throw error();
+      }
+    }
+    await withApp(
+      [['/*path', Refuses]],
+      async ({ port, log }) => {
+        for (const target of ['/', '/handler']) {
+          const answer = await ask(port, target);
+          expect([target, statusOf(answer), headerOf(answer, 'X-Bad')]).toEqual([target, 500, undefined]);
+          expect(log.records.splice(0).map(({ level }) => level)).toEqual(['error']);
+        }
+      },
+      { middleware: [refuses] },
+    );
+  });
+});
+
