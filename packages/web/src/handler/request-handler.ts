@@ -384,6 +384,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   get currentUser(): CurrentUser<this['getCurrentUser']> {
     const user = this.getCurrentUserOnce();
     if (!isThenable(user)) return user as CurrentUser<this['getCurrentUser']>;
+    // Nothing else waits for it: if it rejects, that must not end the process.
+    reportRejection(user, () => {});
     const remedy = 'use authenticated, or assign await this.getCurrentUser() in prepare';
     throw new WebUsageError('ERR_WEB_USAGE', `currentUser: getCurrentUser returned a promise; ${remedy}`);
   }

@@ -315,3 +315,41 @@ describe('sendError', () => {
   });
 });
 
+describe('a promise that nobody waits for', () => {
+  it('does not end the process: of getCurrentUser, and of an asynchronous schema [US-01]', async () => {
+    const escaped: unknown[] = [];
+    const caught = (error: unknown): void => void escaped.push(error);
+    const schema = {
+      '~standard': {
+        version: 1,
+        vendor: 'x',
+        validate: () => Promise.reject(new Error('no table')),
+      },
+    } as never;
+    class Asks extends RequestHandler {
+      override getCurrentUser(): Promise<string> {
+        return Promise.reject(new Error('no table'));
+      }
+      override get(): void {
+        this.write(`${this.currentUser}`);
+      }
+      override post(): void {
+        this.parseQuery(schema);
+      }
+    }
+    process.on('unhandledRejection', caught);
+    try {
+      await withApp([['/', Asks]], async ({ port, log }) => {
+        for (const method of ['GET', 'POST']) {
+          expect(statusOf(await ask(port, '/', method))).toBe(500);
+          expect(log.records.splice(0).map(({ level }) => level)).toEqual(['error']);
+        }
+        await later();
+      });
+    } finally {
+      process.off('unhandledRejection', caught);
+    }
+    expect(escaped).toEqual([]);
+  });
+});
+
