@@ -353,3 +353,87 @@ describe('a promise that nobody waits for', () => {
   });
 });
 
+describe('a handler that never finishes', () => {
+  const never = () => new Promise<void>(() => {});
+
+  it('is a 503 or a cut body after handlerTimeoutMs, wherever it waits, and one record', async () => {
+    const clock = new VirtualClock();
+    const entered: Array<() => void> = [];
+    const waits = () => {
+      entered.shift()?.();
+      return never();
+    };
+    const finished: number[] = [];
+    class Never extends RequestHandler<'/:place'> {
+      override initialize(): void | Promise<void> {
+        if (this.pathParams.place === 'initialize') return waits();
+      }
+      override prepare(): void | Promise<void> {
+        if (this.pathParams.place === 'prepare') return waits();
+      }
+      override writeError(status: number, error?: unknown): void | Promise<void> {
+        if (this.pathParams.place === 'writeError') return waits();
+        return super.writeError(status, error) as void;
+      }
+      override get(): void | Promise<void> {
+        const { place } = this.pathParams;
+        if (place === 'writeError') return later().then(() => this.sendError(500));
+        if (place === 'flush') void this.flush();
+        return waits();
+      }
+      override onFinish(): void {
+        finished.push(this.status);
+      }
+    }
+    await withApp(
+      [['/:place', Never, {}, { handlerTimeoutMs: 1_000 }]],
+      async ({ port, log, server }) => {
+        for (const place of ['initialize', 'prepare', 'verb', 'flush', 'writeError']) {
+          const started = signalled();
+          entered.push(started.resolve);
+          const client = await RawClient.connect(port, requestText(`/${place}`, 'GET', 'Connection: close'));
+          await started.promise;
+          await clock.advance(1_000);
+          const received = await client.untilEnd();
+          const isCut = place === 'flush';
+          expect([place, statusOf(received), received.includes('\r\n0\r\n')]).toEqual([
+            place,
+            isCut ? 200 : place === 'writeError' ? 500 : 503,
+            false,
+          ]);
+          expect([place, finished.splice(0).length, log.records.splice(0).length]).toEqual([place, 1, 1]);
+        }
+        expect([clock.pending, server.stats().requests.underWay]).toEqual([0, 0]);
+      },
+      { clock },
+    );
+  });
+
+  it('and writes after its 503 is not reported as an error of its own', async () => {
+    const clock = new VirtualClock();
+    const started = signalled();
+    const goOn = signalled();
+    const ended = signalled();
+    class Slow extends RequestHandler {
+      override async get(): Promise<void> {
+        started.resolve();
+        await goOn.promise;
+        setImmediate(ended.resolve);
+        this.write('late');
+      }
+    }
+    await withApp(
+      [['/', Slow, {}, { handlerTimeoutMs: 1_000 }]],
+      async ({ port, log }) => {
+        const answer = ask(port, '/');
+        await started.promise;
+        await clock.advance(1_000);
+        expect(statusOf(await answer)).toBe(503);
+        goOn.resolve();
+        await ended.promise;
+        expect(log.records.filter(({ level }) => level !== 'debug')).toHaveLength(1);
+      },
+      { clock },
+    );
+  });
+});
