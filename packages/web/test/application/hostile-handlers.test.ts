@@ -315,6 +315,38 @@ describe('sendError', () => {
   });
 });
 
+describe('Finish', () => {
+  it('thrown while the response is finished is one 500 [OUT-07]', async () => {
+    let calls = 0;
+    class Loops extends RequestHandler {
+      override computeEtag(): never {
+        calls += 1;
+        throw new Finish('more');
+      }
+      override get(): void {
+        this.write('x');
+      }
+      override head(): void {}
+      override finish(chunk?: string): Promise<void> | void {
+        if (this.request.query !== 'reject') return super.finish(chunk);
+        calls += 1;
+        return Promise.reject(new Finish());
+      }
+    }
+    await withApp([['/', Loops]], async ({ port, log }) => {
+      // The second also fails to finish its error page.
+      for (const [target, records] of [
+        ['/', 1],
+        ['/?reject', 2],
+      ] as const) {
+        expect(statusOf(await ask(port, target))).toBe(500);
+        expect([target, calls < 5, log.records.splice(0).length]).toEqual([target, true, records]);
+        calls = 0;
+      }
+    });
+  });
+});
+
 describe('a promise that nobody waits for', () => {
   it('does not end the process: of getCurrentUser, and of an asynchronous schema [US-01]', async () => {
     const escaped: unknown[] = [];
