@@ -268,7 +268,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Parses the body as JSON, whatever its Content-Type is. A `__proto__` in it becomes a plain property.
    *
-   * @throws HTTPError 400 if the body is not JSON.
+   * @throws HTTPError 400 if the body is not JSON, or has more than 512 levels of arrays and objects.
    */
   getJsonBody(): unknown {
     return jsonOf(this.request.body);

@@ -151,9 +151,22 @@ describe('input in great numbers', () => {
     ));
 });
 
-describe('JSON of 100,000 levels', () => {
+describe('JSON of many levels', () => {
   const arrays = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
   const objects = `${'{"left":'.repeat(100_000)}{}${'}'.repeat(100_000)}`;
+
+  it.each([
+    ['is read up to 512 levels', '/json?how=echo', 512, 200],
+    ['is refused with more', '/json?how=echo', 513, 400],
+    ['is read by a recursive schema up to 512 levels', '/json?how=schema', 512, 200],
+  ])('%s', (_what, target, levels, status) => {
+    // Brackets in a text are none.
+    const body = `${'{"left":'.repeat(levels - 1)}{"x":"${'[{'.repeat(1_000)}\\"]"}${'}'.repeat(levels - 1)}`;
+    return meet(
+      request('POST', target, body, 'Content-Type: application/json'),
+      (_answer, statuses, errors) => expect([statuses, errors]).toEqual([[status, 200], 0]),
+    );
+  });
 
   it.each([
     ['is refused if it is not complete', '/json', '['.repeat(100_000)],
