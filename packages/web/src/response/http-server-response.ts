@@ -198,7 +198,7 @@ export class HTTPServerResponse {
     if (this.gone === undefined) {
       const head = this.#phase === 'open' ? this.#takeHead() : undefined;
       const chunk = this.#takeBody();
-      if (head !== undefined) this.exchange.writeHead(this.status, this.reason, head, chunk, false);
+      if (head !== undefined) this.#sendHead(head, chunk);
       else if (chunk.length > 0) this.exchange.write(chunk);
     }
     this.#phase = 'streaming';
@@ -295,6 +295,16 @@ export class HTTPServerResponse {
       gone: undefined,
       exchange: undefined,
     }));
+  }
+
+  #sendHead(head: HTTPHeaders, chunk: string | Uint8Array): void {
+    try {
+      this.exchange.writeHead(this.status, this.reason, head, chunk, false);
+    } catch (error) {
+      // If the first piece breaks the Content-Length, no error page can follow.
+      if (this.exchange.headSent) this.#phase = 'streaming';
+      throw error;
+    }
   }
 
   #endStream(): void {

@@ -146,6 +146,25 @@ describe('a body that breaks its Content-Length', () => {
     },
   );
 
+  it('in a flush is logged as an error, and not as that of a client that has left [ATT-16]', async () => {
+    for (const waits of [true, false]) {
+      const { running } = await meet(async (handler) => {
+        handler.setHeader('Content-Length', 10);
+        await handler.flush();
+        handler.write('x'.repeat(12));
+        const flushed = handler.flush();
+        if (waits) await flushed;
+      });
+      expect(levels(running)).toEqual(['error']);
+    }
+    const { running } = await meet((handler) => {
+      handler.setHeader('Content-Length', 10);
+      handler.write('x'.repeat(12));
+      void handler.flush();
+    });
+    expect(levels(running)).toEqual(['error']);
+  });
+
   it('leaves no timer of the handler behind', async () => {
     const clock = new VirtualClock();
     class Lies extends RequestHandler {

@@ -139,16 +139,22 @@ export class ServerExchange implements HTTPServerExchange {
     const stopping = drain.phase !== 'serving';
     const ends = stopping || !limits.keepAlive || this.isLastRequest || (last && !this.requestComplete);
     const terms = { date: services.dates.at(services.loop.clock.wallTime()), close: ends };
-    this.bodyBytesSent = writeResponseHead(
-      this.#owner.stream,
-      this.#codec.encoder,
-      terms,
-      status,
-      reason,
-      headers,
-      chunk,
-      last,
-    );
+    try {
+      this.bodyBytesSent = writeResponseHead(
+        this.#owner.stream,
+        this.#codec.encoder,
+        terms,
+        status,
+        reason,
+        headers,
+        chunk,
+        last,
+      );
+    } catch (error) {
+      // The headers were sent if the body is what is wrong, and the stream was reset.
+      this.#headSent = this.#owner.stream.isClosed;
+      throw error;
+    }
     this.status = status;
     this.#headSent = true;
     if (last) this.#complete();
