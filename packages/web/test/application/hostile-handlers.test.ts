@@ -1,6 +1,6 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
-import { Finish, HTTPError, type Middleware, RequestHandler } from '../../src/index.ts';
+import { type Awaitable, Finish, HTTPError, type Middleware, RequestHandler } from '../../src/index.ts';
 import {
   ask,
   bodyOf,
@@ -422,9 +422,9 @@ describe('a handler that never finishes', () => {
       override prepare(): void | Promise<void> {
         if (this.pathParams.place === 'prepare') return waits();
       }
-      override writeError(status: number, error?: unknown): void | Promise<void> {
+      override writeError(status: number, error?: unknown): Awaitable {
         if (this.pathParams.place === 'writeError') return waits();
-        return super.writeError(status, error) as void;
+        return super.writeError(status, error);
       }
       override get(): void | Promise<void> {
         const { place } = this.pathParams;

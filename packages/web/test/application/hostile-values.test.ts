@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Middleware, RequestHandler, type RouteSpec } from '../../src/index.ts';
+import { type Awaitable, type Middleware, RequestHandler, type RouteSpec } from '../../src/index.ts';
 import { HOSTILE_VALUES } from '../fixtures/hostile-values.ts';
 import { bodyOf, converse, requestText, statusesOf } from '../fixtures/raw-client.ts';
 import { type Running, withApp } from '../fixtures/running-application.ts';
@@ -31,9 +31,9 @@ class Throws extends RequestHandler<'/:place/:value'> {
     this.at('decodeArgument');
     return value;
   }
-  override writeError(status: number, error?: unknown): void | Promise<void> {
+  override writeError(status: number, error?: unknown): Awaitable {
     this.at('writeError');
-    return super.writeError(status, error) as void;
+    return super.writeError(status, error);
   }
   override onFinish(): void {
     this.at('onFinish');

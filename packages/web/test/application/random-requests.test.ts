@@ -209,6 +209,8 @@ const CHOICES: Choices = {
     'X-Forwarded-For: 1.2.3.4',
     'Expect: 100-continue',
     'Content-Encoding: gzip',
+    'Content-Encoding: x',
+    'Content-Encoding: x',
     'Upgrade: websocket',
   ],
   bodies: [
