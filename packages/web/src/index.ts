@@ -55,7 +55,11 @@ export {
   type RedirectHandlerInit,
 } from './handler/ready-made.ts';
 export { type Awaitable, type RedirectOptions, RequestHandler } from './handler/request-handler.ts';
-export { StaticFileHandler, type StaticFileHandlerInit } from './static/static-file-handler.ts';
+export type { PrecompressedCoding } from './static/precompressed.ts';
+export type { StaticFile } from './static/static-file.ts';
+export { StaticFileHandler } from './static/static-file-handler.ts';
+export type { StaticFileHandlerInit } from './static/static-options.ts';
+export type { StaticUrlSettings } from './static/static-url.ts';
 
 // Middleware.
 

@@ -103,35 +103,6 @@ export function ifRangeApplies(field: string, current: Representation, nowMs: nu
   return dateMs !== undefined && dateMs === current.lastModifiedMs && nowMs - dateMs >= SETTLED_MS;
 }
 
-/** A part of a file: bytes from `start` up to, but not including, `end`. */
-export interface ByteRange {
-  readonly start: number;
-  readonly end: number;
-}
-
-/**
- * Parses a Range header with one range of bytes (RFC 9110 §14.1.2).
- *
- * @returns the range; `'unsatisfiable'` if the file has no such part; undefined if the header is to be ignored: several
- *   ranges, another unit, invalid syntax, or a range that covers the whole file.
- */
-export function parseByteRange(field: string, size: number): ByteRange | 'unsatisfiable' | undefined {
-  const found = /^bytes=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(field);
-  if (found === null) return undefined;
-  const [, first = '', last = ''] = found;
-  if (first === '' && last === '') return undefined;
-  if (first === '') {
-    const length = Math.min(Number(last), size);
-    if (length === 0) return 'unsatisfiable';
-    return wholeIsNone({ start: size - length, end: size }, size);
-  }
-  const start = Number(first);
-  if (last !== '' && Number(last) < start) return undefined;
-  if (start >= size) return 'unsatisfiable';
-  const end = last === '' ? size : Math.min(Number(last) + 1, size);
-  return wholeIsNone({ start, end }, size);
-}
-
 /** Reads `ETag` and `Last-Modified` of a response. A Last-Modified that is not an HTTP-date is ignored. */
 export function representationOf(headers: HTTPHeaders, nowMs: number): Representation {
   return { etag: headers.get('ETag'), lastModifiedMs: dateOf(headers, 'Last-Modified', nowMs) };
@@ -208,10 +179,6 @@ function skipBlanks(text: string, at: number): number {
 function dateOf(headers: HTTPHeaders, name: string, nowMs: number): number | undefined {
   const text = headers.get(name);
   return text === undefined ? undefined : parseHttpDate(text, nowMs);
-}
-
-function wholeIsNone(range: ByteRange, size: number): ByteRange | undefined {
-  return range.start === 0 && range.end === size ? undefined : range;
 }
 
 /** Whether a request only reads. For other methods, handlers call `checkPreconditions` themselves. */

@@ -1,51 +1,46 @@
-// Serves the files below one folder, and decides which are refused. Does not cache or compress.
+// One request for a file: which file or compressed variant, its headers, conditions and ranges, and how its bytes are
+// sent. What is known of the files is kept in StaticRoot.
 
-import { statSync } from 'node:fs';
-import { extname, resolve } from 'node:path';
-import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { lookup } from 'mrmime';
+import { join } from 'node:path';
+import { StreamFileError } from '@landspout/iostream';
 import { HTTPError, WebUsageError } from '../errors.ts';
 import type { RouteUse } from '../handler/lifecycle.ts';
 import { type Awaitable, RequestHandler } from '../handler/request-handler.ts';
+import { parseByteRanges } from '../response/byte-ranges.ts';
+import { evaluatePreconditions, ifRangeApplies, representationOf } from '../response/conditional.ts';
+import { type BodyPlan, planBody, sendPlanned, writePlanned } from './body-plan.ts';
+import { lookUpServed, type Selected, selectVariant } from './select-variant.ts';
+import type { FileEntry, StaticFile } from './static-file.ts';
 import {
-  evaluatePreconditions,
-  ifRangeApplies,
-  parseByteRange,
-  representationOf,
-} from '../response/conditional.ts';
-import { openStaticFile, type StaticFile } from './static-file.ts';
-import { judgeStaticPath, type StaticPath } from './static-path.ts';
+  folderProblem,
+  initProblem,
+  type StaticFileHandlerInit,
+  type StaticOptions,
+  staticOptions,
+} from './static-options.ts';
+import { fileContentType, judgeStaticPath, pathBelow, type StaticPath } from './static-path.ts';
+import { currentVersion, knownVersion, loadFolder, type StaticUrlSettings, staticUrl } from './static-url.ts';
 
-export interface StaticFileHandlerInit {
-  /** The folder whose files are served. */
-  readonly path: string;
-  /** The file that is served for a directory, such as `index.html`. Default: a directory results in a 403. */
-  readonly defaultFilename?: string;
-  /** Whether files and folders whose names start with a dot are served. Default: false. */
-  readonly dotfiles?: boolean;
-  /** Whether symbolic links may lead out of the folder, or to names that start with a dot. Default: false. */
-  readonly followSymlinks?: boolean;
-}
-
-const INIT: OptionNames<StaticFileHandlerInit> = {
-  path: true,
-  defaultFilename: true,
-  dotfiles: true,
-  followSymlinks: true,
-};
-
-/** How many bytes are read, and queued for the client, at a time. */
-const BLOCK_BYTES = 64 * 1024;
 /** Cache lifetime for URLs that name a version: the file at such a URL never changes. */
 const TEN_YEARS_S = 10 * 365 * 24 * 3600;
 
+type Served = Exclude<StaticPath, { readonly kind: 'refused' }>;
+
 /**
- * Serves the files of a folder. The route's pattern must have one parameter, the path below the folder. The folder must
- * exist when the application is created.
+ * Serves the files of a folder, which must exist when the application is created. The pattern of the route has one
+ * parameter, the path below the folder; or none, and then the option `file` names a single file.
  *
- * Nothing outside the folder is served. By default, hidden files and links that lead out of it are not served either. A
- * file is read in blocks, as fast as the client reads. `ETag` is a weak tag made from size and modification time, which
- * are read at each request. One range of bytes is supported; it is ignored for HEAD (RFC 9110 §14.2).
+ * Nothing outside the folder is served; by default, neither are hidden files, nor links that lead out of the folder. For
+ * a directory, see `defaultFilename`. If the client accepts it, a compressed file beside the plain one is sent.
+ *
+ * `ETag` identifies the content (see {@link StaticFile.contentHash}); without a hash it is a weak tag of size and time.
+ * Conditional requests and If-Range are evaluated as in RFC 9110. One or several ranges of bytes are sent. A Range
+ * header is ignored for HEAD (§14.2), and if it has more than 32 ranges.
+ *
+ * Each request asks the file system for the file's size and time, never synchronously, so a change is noticed at once.
+ * Files of up to 64 KiB are kept in memory, in `cacheBytes`. Larger ones are opened for each response and sent by
+ * `HTTPServerExchange.writeFile`, at the pace of the client. If a file becomes shorter while it is sent, the connection
+ * is reset, and a warning is logged.
  *
  * @example
  * new Application([['/static/*path', StaticFileHandler, { path: 'public' }]]);
@@ -53,72 +48,163 @@ const TEN_YEARS_S = 10 * 365 * 24 * 3600;
 export class StaticFileHandler extends RequestHandler {
   static override routeProblem({ handlerClass, init, paramCount }: RouteUse): string | undefined {
     const { get, initialize } = handlerClass.prototype;
-    if (get === StaticFileHandler.prototype.get && paramCount === 0) {
-      return 'the pattern must have a parameter for the path below the folder: end it with /*path';
+    const { path: folder, file } = init as StaticFileHandlerInit;
+    if (get === StaticFileHandler.prototype.get && paramCount === 0 && file === undefined) {
+      return 'the pattern must have a parameter for the path below the folder: end it with /*path, or name one file with the option file';
     }
     // A subclass with its own `initialize` may get its folder from elsewhere.
     if (initialize !== StaticFileHandler.prototype.initialize) return undefined;
-    return optionsProblem(init, INIT) ?? folderProblem((init as Partial<StaticFileHandlerInit>).path);
+    return initProblem(init) ?? folderProblem(folder);
   }
 
-  #options: StaticFileHandlerInit = { path: '' };
+  /**
+   * Returns the absolute path for a path of a request, or of a URL to be made. Override it to serve a file under another
+   * name, such as `app.js` as `app-1f0e.js`.
+   *
+   * @param root - the absolute path of the folder.
+   * @param path - below the folder, checked and decoded. It may end with a slash.
+   * @returns a path below `root`. Any other is refused (403), as are hidden files, unless they are allowed.
+   */
+  static getAbsolutePath(root: string, path: string): string {
+    return join(root, path);
+  }
+
+  /**
+   * Returns the version of a file, which becomes its `ETag` and the `?v=` of its URL. Override it to use another one,
+   * such as that of a release; it must consist of characters that an entity tag may have. For a compressed file, the
+   * coding is appended to the tag.
+   *
+   * @returns undefined for a weak `ETag`, and a URL without a version. Default: `file.contentHash`.
+   */
+  static getContentVersion(file: StaticFile): string | undefined {
+    return file.contentHash;
+  }
+
+  /**
+   * Makes the URL of a file, with its version: `/static/css/app.css?v=1f0e…`. Browsers keep such a file for ten years,
+   * and use another URL once it has changed. In a handler, `this.staticUrl(path)` calls it.
+   *
+   * It never waits for the file system. Until the file has been looked up, the URL has no version, so browsers ask again
+   * for the file; await {@link loadVersions} before the application listens to prevent that. A change of the file is
+   * noticed within a second.
+   *
+   * @param path - of the file below the folder, not escaped.
+   * @throws WebUsageError `ERR_WEB_USAGE` if `path` or a setting is invalid.
+   */
+  static makeStaticUrl(
+    settings: StaticUrlSettings,
+    path: string,
+    { includeVersion = true }: { readonly includeVersion?: boolean } = {},
+  ): string {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass may have its own versions
+    const version = includeVersion ? knownVersion(settings, path, this) : undefined;
+    return staticUrl(settings, path, version);
+  }
+
+  /** Resolves to the current version of a file; undefined if it has none or does not exist. */
+  static getVersion(settings: StaticUrlSettings, path: string): Promise<string | undefined> {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass may have its own versions
+    return currentVersion(settings, path, this);
+  }
+
+  /**
+   * Looks up all files of the folder that are not hidden, at most 10,000, so that {@link makeStaticUrl} knows their
+   * versions.
+   *
+   * @returns their number. Rejects if the folder cannot be read.
+   */
+  static loadVersions(settings: StaticUrlSettings): Promise<number> {
+    return loadFolder(settings);
+  }
+
+  #options: StaticOptions | undefined = undefined;
 
   override initialize(init: StaticFileHandlerInit): void {
-    if (typeof init.path !== 'string' || init.path === '') {
-      throw new WebUsageError('ERR_WEB_USAGE', `StaticFileHandler: ${noFolder(init.path)}`);
-    }
-    this.#options = init;
+    this.#options = staticOptions(init);
   }
 
-  override async get(): Promise<void> {
-    const [urlPath] = this.pathArgs;
-    if (urlPath === undefined)
-      throw new WebUsageError(
-        'ERR_WEB_USAGE',
-        'StaticFileHandler: the pattern of the route must have a parameter',
-      );
-    const { dotfiles = false } = this.#options;
-    const asked = judgeStaticPath(urlPath, { dotfiles, windows: process.platform === 'win32' });
-    if (asked.kind === 'refused') throw new HTTPError(asked.status);
-    const file = await this.#open(asked);
-    if (file === undefined) return;
-    try {
-      await this.#answer(file, this.#nameOf(asked));
-    } finally {
-      await file.handle.close();
-    }
+  override get(): Awaitable {
+    return this.#serve();
   }
 
-  override head(): Promise<void> {
-    return this.get();
+  override head(): Awaitable {
+    return this.#serve();
   }
+
+  /** The tag is set by the handler, or deliberately removed by {@link setExtraHeaders}. */
+  override computeEtag(): string | undefined {
+    return undefined;
+  }
+
+  // ---- for subclasses to override ----
+
+  /** Returns the path below the folder for the parameter of the route. It is checked afterwards. */
+  parseUrlPath(urlPath: string): string {
+    return urlPath;
+  }
+
+  /**
+   * Called with the absolute path of the file before it is served, after links were followed and the rules of the
+   * handler were applied; also if a compressed file beside it will be sent. Throw an HTTPError to refuse it, or complete
+   * the response in another way.
+   */
+  validateAbsolutePath(_root: string, _absolutePath: string): Awaitable {}
 
   /** Returns the Content-Type of a file. Override it for types that cannot be derived from the name. */
-  getContentType(name: string): string {
-    return fileContentType(name);
+  getContentType(path: string): string {
+    return fileContentType(path);
   }
 
-  /** Override it to set additional headers, after all others. */
-  setExtraHeaders(_name: string): Awaitable {}
+  /**
+   * Returns for how many seconds clients may use the file without asking; 0 to send no `Cache-Control`. Default: ten
+   * years if the URL has a `v`, otherwise 0. Not called if `v` is the content hash of another version of the file, which
+   * may happen while a new version of a site is being installed: then `Cache-Control` is `no-cache`.
+   *
+   * @param path - below the folder.
+   */
+  getCacheTime(_path: string, _modified: Date, _contentType: string): number {
+    return this.request.query !== '' && this.request.queryArguments.has('v') ? TEN_YEARS_S : 0;
+  }
 
-  /** Opens the requested file; undefined if the response was a redirect. */
-  async #open(asked: Exclude<StaticPath, { kind: 'refused' }>): Promise<StaticFile | undefined> {
-    const { path: root, defaultFilename, dotfiles = false, followSymlinks = false } = this.#options;
-    const rules = { dotfiles, followSymlinks };
-    const found = await openStaticFile(root, asked.segments, rules);
-    if (found !== 'directory') {
-      if (asked.kind === 'file') return found;
-      await found.handle.close();
+  /** Override it to set additional headers, after all others. @param path - below the folder. */
+  setExtraHeaders(_path: string): Awaitable {}
+
+  // ---- one request ----
+
+  async #serve(): Promise<void> {
+    const options = this.#options;
+    const urlPath = this.pathArgs[0] ?? options?.file;
+    if (options === undefined || urlPath === undefined) throw unusable(options);
+    const asked = this.#judge(urlPath, options);
+    let { segments } = asked;
+    let found = await lookUpServed(segments, options);
+    if (found.kind === 'directory') {
+      if (options.defaultFilename === undefined) throw new HTTPError(403);
+      if (asked.kind === 'file') return this.#redirectToDirectory();
+      segments = [...segments, options.defaultFilename];
+      found = await lookUpServed(segments, options);
+      if (found.kind === 'directory') throw new HTTPError(404);
+    } else if (asked.kind === 'directory') {
       throw new HTTPError(404);
     }
-    if (defaultFilename === undefined) throw new HTTPError(403);
-    if (asked.kind === 'file') {
-      this.#redirectToDirectory();
-      return undefined;
-    }
-    const file = await openStaticFile(root, [...asked.segments, defaultFilename], rules);
-    if (file === 'directory') throw new HTTPError(404);
-    return file;
+    const validating = this.validateAbsolutePath(options.root.path, found.file.absolutePath);
+    if (validating !== undefined) await validating;
+    if (this.finished) return;
+    const accept = this.request.headers.get('Accept-Encoding');
+    const selected = await selectVariant(segments, found, accept, options);
+    await this.#respond(segments.join('/'), found.file, selected, options);
+  }
+
+  /** @throws HTTPError 403 or 404 if the path must not be served, whatever is there. */
+  #judge(urlPath: string, options: StaticOptions): Served {
+    const asked = requireAllowed(judgeStaticPath(this.parseUrlPath(urlPath), options));
+    const { getAbsolutePath } = this.constructor as typeof StaticFileHandler;
+    if (getAbsolutePath === StaticFileHandler.getAbsolutePath) return asked;
+    const { root } = options;
+    const name = asked.segments.join('/');
+    const slash = asked.kind === 'directory' && name !== '' ? '/' : '';
+    const absolutePath = getAbsolutePath.call(this.constructor, root.path, name + slash);
+    return requireAllowed(judgeStaticPath(pathBelow(root.path, absolutePath), options));
   }
 
   #redirectToDirectory(): void {
@@ -128,106 +214,136 @@ export class StaticFileHandler extends RequestHandler {
     this.redirect(query === '' ? `${path}/` : `${path}/?${query}`, { permanent: true });
   }
 
-  #nameOf(asked: Exclude<StaticPath, { kind: 'refused' }>): string {
-    return (asked.kind === 'file' ? asked.segments.at(-1) : this.#options.defaultFilename) ?? '';
-  }
-
-  async #answer(file: StaticFile, name: string): Promise<void> {
-    this.setHeader('Content-Type', this.getContentType(name));
-    this.setHeader('ETag', file.etag);
-    this.setHeader('Last-Modified', new Date(file.modifiedMs));
-    this.setHeader('Accept-Ranges', 'bytes');
-    if (this.request.queryArguments.has('v')) {
-      this.setHeader('Cache-Control', `public, max-age=${TEN_YEARS_S}, immutable`);
-    }
-    await this.setExtraHeaders(name);
+  async #respond(path: string, plain: FileEntry, selected: Selected, { root }: StaticOptions): Promise<void> {
+    const { file, content } = selected;
+    const tag = this.#describe(path, plain, selected);
+    const setting = this.setExtraHeaders(path);
+    if (setting !== undefined) await setting;
+    if (this.finished) return;
     if (this.#clientHasIt()) {
       this.setStatus(304);
-      return;
+    } else if (content !== undefined) {
+      // Also for HEAD, for which only the length is sent.
+      writePlanned(this.#plan(content.length, selected.varies), content, (piece) => this.write(piece));
+    } else if (this.request.method === 'HEAD') {
+      this.setHeader('Content-Length', file.size);
+    } else {
+      const opened = await root.open(file);
+      try {
+        if (opened.file !== file) this.#redescribe(tag, file, opened.file);
+        const plan = this.#plan(opened.file.size, selected.varies);
+        this.setHeader('Content-Length', plan.contentLength);
+        await this.flush();
+        await sendPlanned(plan, opened.handle, this.exchange);
+      } catch (error) {
+        if (!(error instanceof StreamFileError)) throw error;
+        // The connection is reset, which nothing else reports.
+        this.logException(new HTTPError(500, problemOf(error), { cause: error }));
+      } finally {
+        await opened.handle.close();
+      }
     }
-    const { start, end } = this.#rangeOf(file);
-    this.setHeader('Content-Length', end - start);
-    if (this.request.method === 'HEAD') return;
-    await this.#send(file, start, end);
+  }
+
+  /** Sets the headers, and returns the tag. */
+  #describe(path: string, plain: FileEntry, { file, coding, varies }: Selected): string {
+    const versions = this.constructor as typeof StaticFileHandler;
+    const version = versions.getContentVersion(file);
+    const tag = file.tag(version, coding);
+    const contentType = this.getContentType(path);
+    this.setHeader('Content-Type', contentType);
+    if (coding !== undefined) this.setHeader('Content-Encoding', coding);
+    if (varies) this.addHeader('Vary', 'Accept-Encoding');
+    this.setHeader('ETag', tag);
+    this.setHeader('Last-Modified', file.lastModified);
+    this.setHeader('Accept-Ranges', 'bytes');
+    const plainVersion = file === plain ? version : versions.getContentVersion(plain);
+    if (this.#namesOther(plainVersion)) {
+      this.setHeader('Cache-Control', 'no-cache');
+      return tag;
+    }
+    const seconds = this.getCacheTime(path, new Date(plain.modifiedMs), contentType);
+    if (seconds > 0) {
+      const immutable = seconds === TEN_YEARS_S ? ', immutable' : '';
+      this.setHeader('Cache-Control', `public, max-age=${seconds}${immutable}`);
+      this.setHeader('Expires', new Date(Date.now() + seconds * 1000));
+    }
+    return tag;
+  }
+
+  /** The file has changed after it was looked up: its tag is no longer known, unless a subclass has set it. */
+  #redescribe(tag: string, old: FileEntry, file: FileEntry): void {
+    if (this.responseHeaders.get('ETag') === tag) this.setHeader('ETag', file.tag(undefined, undefined));
+    if (this.responseHeaders.get('Last-Modified') === old.lastModified) {
+      this.setHeader('Last-Modified', file.lastModified);
+    }
+  }
+
+  /** Whether the `v` of the URL is the hash of other content, which caches must not use for this URL without asking. */
+  #namesOther(version: string | undefined): boolean {
+    if (this.request.query === '' || version === undefined) return false;
+    const asked = this.request.queryArguments.get('v')?.at(-1);
+    return asked !== undefined && asked !== version && HASH.test(asked) && HASH.test(version);
   }
 
   /** Evaluates the preconditions, which come before the range (RFC 9110 §13.2.2). @throws HTTPError 412. */
   #clientHasIt(): boolean {
+    if (!this.request.mayHavePrecondition) return false;
     const { method, headers } = this.request;
     const nowMs = Date.now();
-    const result = evaluatePreconditions(
-      method,
-      headers,
-      representationOf(this.responseHeaders, nowMs),
-      nowMs,
-    );
+    const current = representationOf(this.responseHeaders, nowMs);
+    const result = evaluatePreconditions(method, headers, current, nowMs);
     if (result === 'failed') throw new HTTPError(412);
     return result === 'not-modified';
   }
 
-  /** Returns which bytes to send. If that is only a part of the file, also sets status and headers. */
-  #rangeOf(file: StaticFile): { readonly start: number; readonly end: number } {
-    const { size } = file;
-    const whole = { start: 0, end: size };
-    const field = this.request.headers.get('Range');
-    if (this.request.method !== 'GET' || field === undefined || !this.#rangeApplies()) return whole;
-    const range = parseByteRange(field, size);
-    if (range === undefined) return whole;
-    if (range === 'unsatisfiable') {
+  /** Decides which bytes are sent, and sets status and headers accordingly. @throws HTTPError 416. */
+  #plan(size: number, varies: boolean): BodyPlan {
+    const contentType = this.responseHeaders.get('Content-Type') ?? 'application/octet-stream';
+    const field = this.request.method === 'GET' ? this.request.headers.get('Range') : undefined;
+    const ranges =
+      field !== undefined && this.#rangeApplies(varies) ? parseByteRanges(field, size) : undefined;
+    if (ranges === 'unsatisfiable') {
       throw new HTTPError(416, undefined, { headers: { 'Content-Range': `bytes */${size}` } });
     }
-    this.setStatus(206);
-    this.setHeader('Content-Range', `bytes ${range.start}-${range.end - 1}/${size}`);
-    return range;
+    const plan = planBody(ranges, size, contentType);
+    if (plan.status === 206) {
+      this.setStatus(206);
+      if (plan.contentRange !== undefined) this.setHeader('Content-Range', plan.contentRange);
+      if (plan.contentType !== contentType) this.setHeader('Content-Type', plan.contentType);
+    }
+    return plan;
   }
 
-  /** Our tag is weak, so only a date can match, or a strong tag set by {@link setExtraHeaders}. */
-  #rangeApplies(): boolean {
+  #rangeApplies(varies: boolean): boolean {
     const condition = this.request.headers.get('If-Range');
     if (condition === undefined) return true;
     const nowMs = Date.now();
-    return ifRangeApplies(condition, representationOf(this.responseHeaders, nowMs), nowMs);
-  }
-
-  async #send(file: StaticFile, start: number, end: number): Promise<void> {
-    for (let position = start; position < end; ) {
-      // A new buffer for each block: the response uses it until it is sent.
-      const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, end - position));
-      const { bytesRead } = await file.handle.read(block, 0, block.length, position);
-      if (bytesRead === 0) throw new HTTPError(500, 'the file was truncated while it was sent');
-      this.write(block.subarray(0, bytesRead));
-      position += bytesRead;
-      if (position < end) await this.flush();
-    }
+    const { etag, lastModifiedMs } = representationOf(this.responseHeaders, nowMs);
+    // Another coding may have the same date, and its bytes must not be mixed with those of this one.
+    const current = { etag, lastModifiedMs: varies ? undefined : lastModifiedMs };
+    return ifRangeApplies(condition, current, nowMs);
   }
 }
 
-/**
- * The Content-Type of a file, by the extension of its name. Text is declared as UTF-8. Unknown types, and compressed
- * files without a type of their own, are `application/octet-stream`.
- */
-function fileContentType(name: string): string {
-  const extension = extname(name);
-  const type = extension === '' ? undefined : lookup(extension);
-  if (type === undefined) return 'application/octet-stream';
-  return type.startsWith('text/') ? `${type}; charset=UTF-8` : type;
+/** What a content hash looks like. */
+const HASH = /^[0-9a-f]{32}$/;
+
+function requireAllowed(judged: StaticPath): Served {
+  if (judged.kind === 'refused') throw new HTTPError(judged.status);
+  return judged;
 }
 
-function noFolder(path: unknown): string {
-  return `path must be the folder of the files, as in { path: 'public' }, got ${shownValue(path)}`;
+function problemOf({ code }: StreamFileError): string {
+  return code === 'ERR_STREAM_FILE_CHANGED'
+    ? 'the file was truncated while it was sent'
+    : 'the file could not be read to its end';
 }
 
-function folderProblem(path: unknown): string | undefined {
-  if (typeof path !== 'string' || path === '') return noFolder(path);
-  const folder = resolve(path);
-  const shown = JSON.stringify(folder);
-  try {
-    return statSync(folder).isDirectory() ? undefined : `path must be a folder, but ${shown} is a file`;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') return `the folder ${shown} cannot be read (${code})`;
-    const remedy =
-      '; a relative path starts at the working directory: use path.join(import.meta.dirname, …) to start at the module';
-    return `the folder ${shown} does not exist${folder === path ? '' : remedy}`;
-  }
+function unusable(options: StaticOptions | undefined): WebUsageError {
+  const problem =
+    options === undefined
+      ? 'initialize must call super.initialize with the options of the handler'
+      : 'the pattern of the route must have a parameter, or the option file must be given';
+  return new WebUsageError('ERR_WEB_USAGE', `StaticFileHandler: ${problem}`);
 }

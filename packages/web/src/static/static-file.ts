@@ -1,84 +1,138 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
 import path from 'node:path';
-import { HTTPError } from '../errors.ts';
+import { formatHttpDate } from '@landspout/http1';
+import { shownValue } from '@landspout/ioloop/errors';
+import { HTTPError, WebUsageError } from '../errors.ts';
+import { isEntityTag } from '../response/conditional.ts';
+import type { PrecompressedCoding } from './precompressed.ts';
 
-/** An open regular file, which the caller must close. */
+// The static room serves the files of folders. StaticRoot keeps what is known of the files below a folder;
+// StaticFileHandler handles one request for one of them.
+
+/** A regular file below a root, as it was when it was last read. */
 export interface StaticFile {
-  readonly handle: FileHandle;
+  /** Its path, after all links were followed. */
+  readonly absolutePath: string;
+  /** In bytes. */
   readonly size: number;
-  /** Milliseconds since 1970, in whole seconds, as in Last-Modified. */
+  /** Milliseconds since 1970, in whole seconds, as in `Last-Modified`. */
   readonly modifiedMs: number;
-  /** Weak, since a file may change twice within one tick of the file system's clock without changing its size. */
-  readonly etag: string;
+  /**
+   * Identifies the content: 32 hex digits, computed with SHA-256. Undefined if it was not computed: the file is larger
+   * than 64 MiB, or is larger than 1 MiB and changed in the last two seconds.
+   */
+  readonly contentHash: string | undefined;
+}
+
+/** Where a path below a root leads. */
+export interface StaticPlace {
+  readonly absolutePath: string;
+  /** Whether it is below the root, after all links were followed. */
+  readonly isInside: boolean;
+  /** Whether a name below the root starts with a dot, after all links were followed. */
+  readonly isHidden: boolean;
 }
 
 export interface StaticRootRules {
+  /** Whether names that start with a dot are served. */
   readonly dotfiles: boolean;
-  /** Whether a symbolic link may lead out of the root. */
+  /** Whether a symbolic link may lead out of the root, or to names that start with a dot. */
   readonly followSymlinks: boolean;
 }
 
 /**
- * Opens a file below a root, or reports that it is a directory.
- *
- * Links are resolved first, so that the checked path is the one that is opened. If someone who may write below the root
- * replaces a link between the two steps, that is not noticed.
- *
- * @param segments - names below the root, already checked.
- * @throws HTTPError 404 if nothing exists, or neither a file nor a directory; 403 if it is not readable, or for links
- *   out of the root or to hidden files.
+ * A file whose last change is more recent may change again without a different time: the clocks of file systems advance
+ * in steps of up to two seconds (FAT). What was read of it is not used for a later request.
  */
-export async function openStaticFile(
-  root: string,
-  segments: readonly string[],
-  rules: StaticRootRules,
-): Promise<StaticFile | 'directory'> {
-  try {
-    const realRoot = await realpath(root);
-    const real = await realpath(path.join(realRoot, ...segments));
-    if (!rules.followSymlinks) requireInside(realRoot, real, rules);
-    const kind = await stat(real);
-    if (kind.isDirectory()) return 'directory';
-    if (!kind.isFile()) throw new HTTPError(404);
-    return await openRegular(real);
-  } catch (error) {
-    throw refusal(error);
+const SETTLED_MS = 2_000;
+
+/** What is known of a file, until its size, times or identity change. */
+export class FileEntry implements StaticFile {
+  readonly absolutePath: string;
+  readonly isInside: boolean;
+  readonly isHidden: boolean;
+  readonly size: number;
+  readonly modifiedMs: number;
+  /** {@link modifiedMs} as an HTTP-date. */
+  readonly lastModified: string;
+  /** Whether an unchanged time proves that the content is unchanged. */
+  readonly isSettled: boolean;
+  contentHash: string | undefined = undefined;
+  /** When the file system was last asked whether it has changed, by `performance.now()`. */
+  checkedMs: number = performance.now();
+  /** The compressed files beside it; see `StaticRoot.codings`. */
+  codings: readonly PrecompressedCoding[] = [];
+  codingsLookup: Promise<readonly PrecompressedCoding[]> | undefined = undefined;
+  codingsCheckedMs = Number.NEGATIVE_INFINITY;
+  readonly #stats: Stats;
+
+  /** @param nowMs - milliseconds since 1970, before the content was read. */
+  constructor(place: StaticPlace, stats: Stats, nowMs: number) {
+    this.absolutePath = place.absolutePath;
+    this.isInside = place.isInside;
+    this.isHidden = place.isHidden;
+    this.size = stats.size;
+    // Last-Modified must not be in the future (RFC 9110 §8.8.2.1).
+    this.modifiedMs = Math.floor(Math.min(stats.mtimeMs, nowMs) / 1000) * 1000;
+    this.lastModified = formatHttpDate(this.modifiedMs);
+    this.isSettled = Math.abs(nowMs - stats.ctimeMs) >= SETTLED_MS;
+    this.#stats = stats;
+  }
+
+  /** Whether these are the properties of the same file, unchanged. */
+  matches(stats: Stats): boolean {
+    const { ino, dev, size, mtimeMs, ctimeMs } = this.#stats;
+    return (
+      stats.ino === ino &&
+      stats.size === size &&
+      stats.mtimeMs === mtimeMs &&
+      // A program can set the time of modification back, but not this one.
+      stats.ctimeMs === ctimeMs &&
+      stats.dev === dev
+    );
+  }
+
+  /** The same place after it has changed to `stats`. Without a hash, so its tag is weak. */
+  changedTo(stats: Stats, nowMs: number): FileEntry {
+    return new FileEntry(this, stats, nowMs);
+  }
+
+  /**
+   * The ETag of a version. Each coding has its own tag (RFC 9110 §8.8.3.3), even if the version is that of a release.
+   * Without a version the tag is weak, because the file may change twice within one step of its clock.
+   *
+   * @throws WebUsageError `ERR_WEB_USAGE` if the version has characters that a tag must not have.
+   */
+  tag(version: string | undefined, coding: PrecompressedCoding | undefined): string {
+    if (version === undefined) {
+      return `W/"${this.size.toString(16)}-${Math.floor(this.#stats.mtimeMs * 1000).toString(16)}"`;
+    }
+    const tag = coding === undefined ? `"${version}"` : `"${version}-${coding}"`;
+    if (isEntityTag(tag)) return tag;
+    const problem = 'getContentVersion must return text without quotes';
+    throw new WebUsageError('ERR_WEB_USAGE', `StaticFileHandler: ${problem}, got ${shownValue(version)}`);
   }
 }
 
-async function openRegular(real: string): Promise<StaticFile> {
-  // The flags avoid blocking if it has become a pipe in the meantime, and following a link created in the meantime.
-  const handle = await open(
-    real,
-    constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
-  );
-  try {
-    const facts = await handle.stat();
-    if (!facts.isFile()) throw new HTTPError(404);
-    const { size, mtimeMs } = facts;
-    const etag = `W/"${size.toString(16)}-${Math.floor(mtimeMs * 1000).toString(16)}"`;
-    return { handle, size, modifiedMs: Math.floor(mtimeMs / 1000) * 1000, etag };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-}
-
-/** A sibling of the root may share its prefix, so the separator is compared too. */
-function requireInside(realRoot: string, real: string, rules: StaticRootRules): void {
+/** @param realRoot - the root, after all links were followed; `absolutePath` likewise. */
+export function placeOf(realRoot: string, absolutePath: string): StaticPlace {
+  if (absolutePath === realRoot) return { absolutePath, isInside: true, isHidden: false };
+  // A sibling of the root may have a name that starts like that of the root, so the separator is compared too.
   const base = realRoot.endsWith(path.sep) ? realRoot : realRoot + path.sep;
-  if (real === realRoot) return;
-  if (!real.startsWith(base)) throw new HTTPError(403, 'a symbolic link leads out of the static root');
-  if (rules.dotfiles) return;
-  const hidden = real
-    .slice(base.length)
-    .split(path.sep)
-    .some((name) => name.startsWith('.'));
-  if (hidden) throw new HTTPError(403, 'a symbolic link leads to a hidden file');
+  if (!absolutePath.startsWith(base)) return { absolutePath, isInside: false, isHidden: false };
+  const names = absolutePath.slice(base.length).split(path.sep);
+  return { absolutePath, isInside: true, isHidden: names.some((name) => name.startsWith('.')) };
 }
 
-function refusal(error: unknown): unknown {
+/** @throws HTTPError 403 if a link leads to a place from which nothing may be served. */
+export function requireServed({ isInside, isHidden }: StaticPlace, rules: StaticRootRules): void {
+  if (rules.followSymlinks) return;
+  if (!isInside) throw new HTTPError(403, 'a symbolic link leads out of the static root');
+  if (isHidden && !rules.dotfiles) throw new HTTPError(403, 'a symbolic link leads to a hidden file');
+}
+
+/** Turns an error of the file system into a response, if it is not a fault of the program. */
+export function refusal(error: unknown): unknown {
   switch ((error as { code?: unknown }).code) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -89,6 +143,9 @@ function refusal(error: unknown): unknown {
     case 'EACCES':
     case 'EPERM':
       return new HTTPError(403, 'the file is not readable', { cause: error });
+    case 'EMFILE':
+    case 'ENFILE':
+      return new HTTPError(503, 'too many open files', { cause: error });
     default:
       return error;
   }
