@@ -94,6 +94,8 @@ export const ROOMS = {
         'routing/route.ts',
         'routing/router.ts',
         'routing/rule.ts',
+        'static/static-file-handler.ts',
+        'static/static-routes.ts',
       ],
     ],
   },

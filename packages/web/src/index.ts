@@ -15,6 +15,7 @@ export {
   accessLog,
   type FinishedRequest,
   type LogFunction,
+  type StaticUrlOptions,
 } from './application/settings.ts';
 
 // Routes.
@@ -59,6 +60,7 @@ export type { PrecompressedCoding } from './static/precompressed.ts';
 export type { StaticFile } from './static/static-file.ts';
 export { StaticFileHandler } from './static/static-file-handler.ts';
 export type { StaticFileHandlerInit } from './static/static-options.ts';
+export type { StaticSettings } from './static/static-routes.ts';
 export type { StaticUrlSettings } from './static/static-url.ts';
 
 // Middleware.

@@ -14,8 +14,8 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { acceptLogger, RateLimitedLog } from '@landspout/ioloop/reactor';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream/transports';
 import type { CookieSettings } from '../cookies/cookies.ts';
-import { WebUsageError } from '../errors.ts';
-import type { AnyApplication, PathParams } from '../handler/lifecycle.ts';
+import { WebUsageError, webChecks } from '../errors.ts';
+import type { AnyApplication, MiddlewareContext, PathParams } from '../handler/lifecycle.ts';
 import { ErrorHandler, RedirectHandler } from '../handler/ready-made.ts';
 import { type PublicOrigins, publicOriginsOf } from '../request/public-origins.ts';
 import { HostPattern } from '../routing/host-pattern.ts';
@@ -30,6 +30,8 @@ import {
 } from '../routing/route.ts';
 import { type RoutedRequest, Router } from '../routing/router.ts';
 import { type RouteMatch, Rule, type RulePlace } from '../routing/rule.ts';
+import { StaticFileHandler } from '../static/static-file-handler.ts';
+import { requireNoStaticSettings, staticRoutes } from '../static/static-routes.ts';
 import { RequestTask } from './request-task.ts';
 import {
   type ApplicationSettings,
@@ -37,6 +39,7 @@ import {
   type FinishedRequest,
   hostPatternOf,
   requireSettings,
+  type StaticUrlOptions,
 } from './settings.ts';
 
 /** Where to listen, and the options of the server. */
@@ -46,6 +49,8 @@ const APPLICATION_LISTEN_OPTIONS: OptionNames<ApplicationListenOptions> = {
   ...HTTP_SERVER_OPTIONS,
   ...LISTEN_OPTIONS,
 };
+
+const STATIC_URL_OPTIONS: OptionNames<StaticUrlOptions> = { absolute: true, includeVersion: true };
 
 /** The parameters for the pattern of a route, unless it has none. */
 export type ReverseRest<Path extends string> = keyof PathParams<Path> extends never
@@ -124,7 +129,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     this.publicOrigins = publicOriginsOf(settings.publicOrigin);
     this.#hostPattern = hostPatternOf(settings.hosts);
     this.#noMatch = this.#ruleWithoutRoute().match;
-    this.#routes = routes ?? [];
+    this.#routes = this.#withStaticRoutes(routes ?? []);
     this.#router = this.#routerOf(this.#routes);
   }
 
@@ -185,6 +190,20 @@ export class Application<Settings extends object = ApplicationSettings, const Li
       'ERR_WEB_REVERSE',
       `reverseUrl: no route has the name or pattern ${shownText(target)}`,
     );
+  }
+
+  /** Makes the URL of a static file; see `RequestHandler.staticUrl`. @param context - of the request that needs it. */
+  staticUrl(path: string, options: StaticUrlOptions, { request, match }: MiddlewareContext): string {
+    webChecks.options('staticUrl', options, STATIC_URL_OPTIONS);
+    const { staticPath, staticHandlerClass = StaticFileHandler } = this.settings;
+    if (staticPath === undefined) {
+      throw new WebUsageError('ERR_WEB_USAGE', 'staticUrl: the application needs the setting staticPath');
+    }
+    const { absolute = false, includeVersion = true } = options;
+    const url = staticHandlerClass.makeStaticUrl(this.settings, path, { includeVersion });
+    // The prefix may be that of a CDN.
+    if (!url.startsWith('/')) return url;
+    return `${absolute ? request.publicOrigin : ''}${match.mountPath}${url}`;
   }
 
   /** Called when a response is complete; calls the `logFunction` setting. If it throws or rejects, that is logged. */
@@ -296,6 +315,15 @@ export class Application<Settings extends object = ApplicationSettings, const Li
       index: 0,
       setting,
     });
+  }
+
+  #withStaticRoutes(routes: readonly RouteSpec[]): readonly RouteSpec[] {
+    if (this.settings.staticPath === undefined) {
+      requireNoStaticSettings(this.settings);
+      return routes;
+    }
+    const taken = new Router(routes, this.#asAny).rules.map(({ pattern }) => pattern);
+    return [...staticRoutes(this.settings, taken), ...routes];
   }
 
   #routerOf(routes: readonly RouteSpec[]): Router {

@@ -11,6 +11,7 @@ import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
 import { hostExpression, isHostText } from '../routing/host-pattern.ts';
 import { middlewareProblem } from '../routing/router.ts';
+import type { StaticSettings } from '../static/static-routes.ts';
 import type { Application } from './application.ts';
 
 /** A request whose response is complete. */
@@ -32,7 +33,7 @@ export type LogFunction = (finished: FinishedRequest) => unknown;
  * The settings that an application knows. It may have more of its own, which handlers find on `this.settings`: declare
  * them in an interface that extends this one, and name it in `RequestHandler<Path, MySettings>`.
  */
-export interface ApplicationSettings {
+export interface ApplicationSettings extends StaticSettings {
   /** Turns on help for development: {@link serveTraceback}, and a log record for every refusal. Default: false. */
   readonly debug?: boolean;
   /** Whether error pages show the stack. Never use it on a public server. Default: the value of {@link debug}. */
@@ -84,6 +85,16 @@ export interface ApplicationSettings {
   readonly clock?: Clock;
 }
 
+/** Options of `RequestHandler.staticUrl`. */
+export interface StaticUrlOptions {
+  /**
+   * Whether the URL has an origin: that of the setting `publicOrigin`, otherwise that of the request. Default: false.
+   */
+  readonly absolute?: boolean;
+  /** Whether the URL has the version of the file. Default: true. */
+  readonly includeVersion?: boolean;
+}
+
 const SETTINGS: OptionNames<ApplicationSettings> = {
   debug: true,
   serveTraceback: true,
@@ -100,6 +111,10 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
   xsrfCookieAttributes: true,
   hosts: true,
   middleware: true,
+  staticPath: true,
+  staticUrlPrefix: true,
+  staticHandlerClass: true,
+  staticHandlerArgs: true,
   clock: true,
 };
 

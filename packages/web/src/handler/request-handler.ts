@@ -8,7 +8,7 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import type { Application, ReverseRest } from '../application/application.ts';
-import type { ApplicationSettings } from '../application/settings.ts';
+import type { ApplicationSettings, StaticUrlOptions } from '../application/settings.ts';
 import type { Cookies, ReadCookieOptions } from '../cookies/cookies.ts';
 import type { ClearCookieOptions, SecretCookieOptions } from '../cookies/response-cookies.ts';
 import { type Chunk, HTTPError, WebUsageError, webChecks } from '../errors.ts';
@@ -197,6 +197,18 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   reverseUrl(target: string, ...values: readonly unknown[]): string {
     const { mountPath } = this.#context.match;
     return mountPath + this.application.reverseUrl(target, ...(values as (string | number)[]));
+  }
+
+  /**
+   * Makes the URL of a file in the folder of the setting `staticPath`. With the version of the file, browsers keep it for
+   * ten years: `/static/css/app.css?v=1f0e…`. Until the version is known, the URL has none; see
+   * `StaticFileHandler.makeStaticUrl`.
+   *
+   * @param path - of the file below the folder, not escaped.
+   * @throws WebUsageError `ERR_WEB_USAGE` if `path` or an option is invalid, or the application has no `staticPath`.
+   */
+  staticUrl(path: string, options: StaticUrlOptions = {}): string {
+    return this.application.staticUrl(path, options, this.#context);
   }
 
   /** What the middleware has left for this request. */
