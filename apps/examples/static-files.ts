@@ -1,5 +1,5 @@
-// The files of a folder, with types, ETags, ranges, and compressed files such as app.js.br beside app.js. Names that start
-// with a dot are refused.
+// The files of a folder, with types, ETags, ranges, and compressed files such as app.js.br beside app.js. Names that
+// start with a dot are refused.
 // Run: node static-files.ts [port] [folder]; the default is the folder where it is started.
 import { Application, StaticFileHandler } from 'landspout';
 

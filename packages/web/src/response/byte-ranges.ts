@@ -25,9 +25,9 @@ const RANGE_SPEC = /^(\d{0,15})-(\d{0,15})$/;
  * Ranges that overlap, or that are so close that a second part would cost more than the gap, become one. Otherwise, the
  * order of the header is kept. Ranges that start after the end of the file are left out.
  *
- * @returns the ranges, which do not overlap; `'unsatisfiable'` if all of them start after the end of the file; undefined
- *   if the header is ignored and the whole file is sent: another unit, invalid syntax, too many ranges, one range that
- *   is the whole file, or several parts that would not be shorter than the file.
+ * @returns the ranges, which do not overlap; `'unsatisfiable'` if all of them start after the end of the file;
+ *   undefined if the header is ignored and the whole file is sent: another unit, invalid syntax, too many ranges, one
+ *   range that is the whole file, or several parts that would not be shorter than the file.
  */
 export function parseByteRanges(
   field: string,

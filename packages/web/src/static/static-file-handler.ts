@@ -30,8 +30,8 @@ type Served = Exclude<StaticPath, { readonly kind: 'refused' }>;
  * Serves the files of a folder, which must exist when the application is created. The pattern of the route has one
  * parameter, the path below the folder; or none, and then the option `file` names a single file.
  *
- * Nothing outside the folder is served; by default, neither are hidden files, nor links that lead out of the folder. For
- * a directory, see `defaultFilename`. If the client accepts it, a compressed file beside the plain one is sent.
+ * Nothing outside the folder is served; by default, neither are hidden files, nor links that lead out of the folder.
+ * For a directory, see `defaultFilename`. If the client accepts it, a compressed file beside the plain one is sent.
  *
  * `ETag` identifies the content (see {@link StaticFile.contentHash}); without a hash it is a weak tag of size and time.
  * Conditional requests and If-Range are evaluated as in RFC 9110. One or several ranges of bytes are sent. A Range
@@ -58,8 +58,8 @@ export class StaticFileHandler extends RequestHandler {
   }
 
   /**
-   * Returns the absolute path for a path of a request, or of a URL to be made. Override it to serve a file under another
-   * name, such as `app.js` as `app-1f0e.js`.
+   * Returns the absolute path for a path of a request, or of a URL to be made. Override it to serve a file under
+   * another name, such as `app.js` as `app-1f0e.js`.
    *
    * @param root - the absolute path of the folder.
    * @param path - below the folder, checked and decoded. It may end with a slash.
@@ -84,9 +84,9 @@ export class StaticFileHandler extends RequestHandler {
    * Makes the URL of a file, with its version: `/static/css/app.css?v=1f0e…`. Browsers keep such a file for ten years,
    * and use another URL once it has changed. In a handler, `this.staticUrl(path)` calls it.
    *
-   * It never waits for the file system. Until the file has been looked up, the URL has no version, so browsers ask again
-   * for the file; await {@link loadVersions} before the application listens to prevent that. A change of the file is
-   * noticed within a second.
+   * It never waits for the file system. Until the file has been looked up, the URL has no version, so browsers ask
+   * again for the file; await {@link loadVersions} before the application listens to prevent that. A change of the file
+   * is noticed within a second.
    *
    * @param path - of the file below the folder, not escaped.
    * @throws WebUsageError `ERR_WEB_USAGE` if `path` or a setting is invalid.
@@ -145,8 +145,8 @@ export class StaticFileHandler extends RequestHandler {
 
   /**
    * Called with the absolute path of the file before it is served, after links were followed and the rules of the
-   * handler were applied; also if a compressed file beside it will be sent. Throw an HTTPError to refuse it, or complete
-   * the response in another way.
+   * handler were applied; also if a compressed file beside it will be sent. Throw an HTTPError to refuse it, or
+   * complete the response in another way.
    */
   validateAbsolutePath(_root: string, _absolutePath: string): Awaitable {}
 
@@ -157,8 +157,8 @@ export class StaticFileHandler extends RequestHandler {
 
   /**
    * Returns for how many seconds clients may use the file without asking; 0 to send no `Cache-Control`. Default: ten
-   * years if the URL has a `v`, otherwise 0. Not called if `v` is the content hash of another version of the file, which
-   * may happen while a new version of a site is being installed: then `Cache-Control` is `no-cache`.
+   * years if the URL has a `v`, otherwise 0. Not called if `v` is the content hash of another version of the file,
+   * which may happen while a new version of a site is being installed: then `Cache-Control` is `no-cache`.
    *
    * @param path - below the folder.
    */

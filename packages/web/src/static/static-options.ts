@@ -15,7 +15,9 @@ export interface StaticFileHandlerInit {
    * the path is the parameter of the pattern.
    */
   readonly file?: string;
-  /** The name of the file that is served for a directory, such as `index.html`. Default: a directory is refused (403). */
+  /**
+   * The name of the file that is served for a directory, such as `index.html`. Default: a directory is refused (403).
+   */
   readonly defaultFilename?: string;
   /** Whether files and folders whose names start with a dot are served. Default: false. */
   readonly dotfiles?: boolean;

@@ -39,8 +39,8 @@ const MAX_HASHING = 4;
 const CODINGS_RECHECK_MS = 1_000;
 
 /**
- * What is known of the files below one folder: sizes, times, hashes, and the content of small ones. All handlers of that
- * folder share it.
+ * What is known of the files below one folder: sizes, times, hashes, and the content of small ones. All handlers of
+ * that folder share it.
  *
  * Each look-up asks the file system for the size, times and identity of the file, so the next request notices a change.
  * Simultaneous look-ups of the same path are one. The event loop never waits for the file system.
@@ -62,7 +62,8 @@ export class StaticRoot {
   }
 
   /**
-   * Finds what a path leads to. A file that is not known yet, or has changed, is hashed; a small one is read as a whole.
+   * Finds what a path leads to. A file that is not known yet, or has changed, is hashed; a small one is read as a
+   * whole.
    *
    * @param segments - names below the root, already checked. The caller checks where links lead; see `requireServed`.
    * @param cacheBytes - how many bytes of content are kept in memory.

@@ -8,7 +8,9 @@ import type { StaticUrlSettings } from './static-url.ts';
 export interface StaticSettings extends StaticUrlSettings {
   /** Serves the static files. Default: {@link StaticFileHandler}. */
   readonly staticHandlerClass?: typeof StaticFileHandler;
-  /** Passed to `initialize` of {@link staticHandlerClass}, with `path`: for example `{ defaultFilename: 'index.html' }`. */
+  /**
+   * Passed to `initialize` of {@link staticHandlerClass}, with `path`: for example `{ defaultFilename: 'index.html' }`.
+   */
   readonly staticHandlerArgs?: object;
 }
 
