@@ -31,7 +31,8 @@ const field = (name: string, value = '', type = 'text'): string =>
 const HEAD = `<!DOCTYPE html><html lang="en"><head><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><link rel="alternate" type="application/atom+xml" href="/feed"><style>
   body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere }
-  nav { display: flex; flex-wrap: wrap; gap: 1rem } article { white-space: pre-wrap } label { display: block }
+  nav { display: flex; flex-wrap: wrap; gap: 1rem } article { white-space: pre-wrap } button { font: inherit }
+  label { display: block } label::first-letter { text-transform: uppercase }
   label :is(input, textarea) { display: block; width: 100%; box-sizing: border-box; font: inherit; margin-bottom: 1rem }
 </style>`;
 
@@ -127,7 +128,10 @@ class Login extends BaseHandler {
     const isFirst = authors.size === 0;
     const next = `<input type="hidden" name="next" value="${escaped(this.getArgument('next', '/'))}">`;
     const fields = next + field('name') + field('password', '', 'password');
-    this.page(isFirst ? 'Create the first account' : 'Log in', this.form('/login', fields, 'Log in'));
+    this.page(
+      isFirst ? 'Create the first account' : 'Log in',
+      this.form('/login', fields, isFirst ? 'Create it' : 'Log in'),
+    );
   }
 
   override async post(): Promise<void> {

@@ -8,9 +8,10 @@ const POLL_MS = 25_000;
 
 const page = (token: string): string => `<!DOCTYPE html>
 <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>Chat</title>
+<style>* { font: 1rem/1.5 system-ui, sans-serif } pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>
 <form><input type="hidden" name="_xsrf" value="${token}">
 <input name="text" placeholder="Say something" maxlength="500" required autofocus> <button>Send</button></form>
-<pre style="white-space: pre-wrap; overflow-wrap: anywhere"></pre>
+<pre></pre>
 <script type="module">
   const form = document.querySelector('form');
   const log = document.querySelector('pre');
