@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { during, startServer } from './child.mjs';
 import { keepResults, nameOf, say } from './harness.mjs';
@@ -9,6 +10,7 @@ import { Responses } from './responses.mjs';
 import { interval } from './statistics.mjs';
 import { httpRows } from './tables/http.mjs';
 import { streamRows } from './tables/stream.mjs';
+import { web, webRows } from './tables/web.mjs';
 
 const HTTP_SECTIONS = ['hello', 'pipelined', 'head', 'bodies'];
 const HTTP_SERVERS = ['httpserver', 'web', 'httpserver-portable'];
@@ -26,20 +28,26 @@ export async function against(options) {
   const echoes = streamRows({ ...options, only: ['echo'] }).filter(({ title }) =>
     title.startsWith('IOStream'),
   );
+  const there = { root: path.resolve(options.checkout) };
+  // Its hello is in http, and an older checkout may have no program for the others.
+  const scenes = webRows({ ...options, only: undefined, rows: ['web'] }).filter(
+    ({ section, program }) =>
+      section !== 'hello' && existsSync(path.join(there.root, 'tooling/bench', program)),
+  );
   const isWanted = (row) => options.only?.some((part) => nameOf(row).includes(part)) ?? true;
-  const rows = [...http, ...echoes].filter(isWanted);
+  const rows = [...http, ...scenes, ...echoes].filter(isWanted);
   if (rows.length === 0) throw new BenchError(`no scene has ${options.only} in its name`);
   const stage = setStage(options);
+  web.prepare(stage);
   const responses = new Responses(rows, stage);
   for (const row of rows) if (row.ask !== undefined) await responses.verify(row);
 
-  const there = { ...stage, root: path.resolve(options.checkout) };
   const results = [];
   for (const row of rows) {
     const ratios = [];
     for (let round = 1; round <= options.rounds; round += 1) {
       say(`${nameOf(row)}: round ${round} of ${options.rounds}`);
-      ratios.push(await ratioOf(row, [stage, there], options));
+      ratios.push(await ratioOf(row, [stage, { ...stage, ...there }], options));
     }
     results.push({ scene: nameOf(row), ...interval(ratios), ratios });
   }

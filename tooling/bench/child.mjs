@@ -96,12 +96,20 @@ export async function startServer(row, stage, flags) {
   const child = new Child(row.title, command, stage.cores.server, stage.files, env);
   try {
     const first = await child.nextLine();
-    if (first.backend === row.backend) return Object.assign(child, { row, port: first.port, first });
-    throw new BenchError(`${row.title} runs on ${first.backend}, not on ${row.backend}`);
+    if (first.backend !== row.backend)
+      throw new BenchError(`${row.title} runs on ${first.backend}, not on ${row.backend}`);
+    return Object.assign(child, { row, port: first.port, first, cookie: await cookieOf(row, first) });
   } catch (error) {
     await child.stop();
     throw error;
   }
+}
+
+/** The cookie that a server sets at `ask.login`, as a client sends it back; the floor, which reads none, sets none. */
+async function cookieOf({ ask, native }, { port }) {
+  if (ask?.login === undefined || native !== undefined) return undefined;
+  const { headers } = await fetch(`http://127.0.0.1:${port}${ask.login}`);
+  return headers.getSetCookie()[0]?.split(';')[0];
 }
 
 /** Starts a client on the cores for load. @param {readonly unknown[]} command */

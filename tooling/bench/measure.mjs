@@ -7,6 +7,7 @@ import { BenchError } from './machine.mjs';
 import { residentBytes, stopwatch } from './process-readings.mjs';
 import { dateOffset, requestText } from './responses.mjs';
 import { responseFile } from './runtimes.mjs';
+import { isSteady } from './statistics.mjs';
 
 /** The load before memory is read, so that what compiles lazily and grows once is there. */
 export const WARM_UP = {
@@ -31,9 +32,10 @@ const CLIENTS = {
     const flags = ['-t', threads, '-c', connections, '-d', `${ms / 1000}s`, '--latency', '-s', WRK_REPORT];
     return ['wrk', ...flags, `http://127.0.0.1:${port}/`];
   },
-  http: ({ connections, threads, depth, paceUs = [] }, { row, port }, stage, ms) => {
+  http: ({ connections, threads, depth, paceUs = [] }, server, stage, ms) => {
+    const { row, port } = server;
     const [request, response] = [path.join(stage.folder, 'request'), responseFile(row, stage)];
-    writeFileSync(request, requestText(row.ask, port), 'latin1');
+    writeFileSync(request, requestText(row.ask, server), 'latin1');
     const files = [request, response, dateOffset(readFileSync(response, 'latin1'))];
     return [stage.native('polling-client'), port, connections, threads, ms, depth, ...files, paceUs].flat();
   },
@@ -56,20 +58,35 @@ export function runLoad(load, server, stage, ms) {
 }
 
 /** One round of a row whose server works for a client, beside idle connections if it has some. */
-export async function measureLoad(row, stage, { warmupMs, measureMs }) {
+export async function measureLoad(row, stage, options) {
   return during(await startServer(row, stage), async (server) => {
     const idlers = row.idle > 0 ? await openIdle(server, stage) : undefined;
     try {
-      if (warmupMs > 0) await runLoad(row.load, server, stage, warmupMs);
-      const cpu = stopwatch(server.pid);
-      const done = await runLoad(row.load, server, stage, measureMs);
-      const { cpuNs, systemNs } = cpu();
-      if (done.count > 0) return { ...done, cpuNs, systemNs };
-      throw new BenchError(`${row.title}: no response in ${measureMs} ms`);
+      const warmedMs = await warmUp(server, stage, options);
+      const done = await loadTimed(server, stage, options.measureMs);
+      if (done.count > 0) return { ...done, warmedMs };
+      throw new BenchError(`${row.title}: no response in ${options.measureMs} ms`);
     } finally {
       await idlers?.stop();
     }
   });
+}
+
+/** Loads a server for `warmupMs`, and again until its costs are steady, at most `warmups` times. @returns how long. */
+async function warmUp(server, stage, { warmupMs, warmups = 1 }) {
+  const costs = [];
+  while (warmupMs > 0 && costs.length < warmups && !isSteady(costs)) {
+    const { cpuNs, count } = await loadTimed(server, stage, warmupMs);
+    costs.push(cpuNs / count);
+  }
+  return costs.length * warmupMs;
+}
+
+async function loadTimed(server, stage, ms) {
+  const cpu = stopwatch(server.pid);
+  const done = await runLoad(server.row.load, server, stage, ms);
+  const { cpuNs, systemNs } = cpu();
+  return { ...done, cpuNs, systemNs };
 }
 
 /** One round of a row whose program measures itself, alone or from the first line of its client on. */
@@ -97,7 +114,7 @@ export async function measureIdle(row, stage) {
 async function openIdle(server, stage) {
   const { row, port } = server;
   const bytes =
-    row.ask === undefined ? requestText({}, port).length : statSync(responseFile(row, stage)).size;
+    row.ask === undefined ? requestText({}, server).length : statSync(responseFile(row, stage)).size;
   const client = startClient(row, stage, [stage.native('client'), port, row.idle, bytes]);
   try {
     await client.nextLine();

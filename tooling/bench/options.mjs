@@ -25,6 +25,12 @@ const COMMANDS = {
     only: SECTIONS,
     rows: list('floor,web'),
   },
+  web: {
+    ...ROUNDS,
+    warmups: 10,
+    only: list('hello,json,path,form,post-json,routes,cookie,middleware,static'),
+    rows: list('web,deno'),
+  },
   writers: { seconds: 10, writers: list('1,32,500') },
   against: { ...PAIRS, only: text("'hello, httpserver, native'", true), argument: 'checkout' },
   profile: { seconds: 4, warmup: 2, connections: 64, top: 25, scene: text("'1 MiB up'"), argument: 'row' },

@@ -8,6 +8,7 @@ import { runLoad } from './measure.mjs';
 import { formatTable } from './report.mjs';
 import { Responses } from './responses.mjs';
 import { helloRows, httpRows } from './tables/http.mjs';
+import { web, webRows } from './tables/web.mjs';
 
 const FILE = 'row.cpuprofile';
 /** Fine enough for functions of a few microseconds per request, coarse enough to change little. */
@@ -21,6 +22,7 @@ export async function profile(options) {
   if (row.native !== undefined || row.runtime !== undefined)
     throw new BenchError(`${row.title} is no program of Node: there is nothing to profile`);
   const stage = setStage(options, row.load.kind === 'wrk' ? ['wrk'] : []);
+  web.prepare(stage);
   await new Responses([row], stage).verify(row);
   const flags = ['--cpu-prof', '--cpu-prof-dir', stage.folder, '--cpu-prof-name', FILE];
   const server = await startServer(row, stage, [...flags, '--cpu-prof-interval', String(INTERVAL_US)]);
@@ -38,11 +40,13 @@ export async function profile(options) {
   print(row, functions, count, options.top);
 }
 
-/** The scene of http that is named, with its client; without a name the one of hello, with wrk. */
+/** The scene of http or web that is named, with its client; without a name the one of hello, with wrk. */
 function rowOf({ row, scene, ...options }) {
-  const all = { ...options, rows: [row], files: fileLimit() };
-  if (scene === undefined) return helloRows(all)[0];
-  const rows = httpRows({ ...all, many: MANY, idle: 0, crowd: 0 }).filter(({ idle = 0 }) => idle === 0);
+  const all = { ...options, files: fileLimit() };
+  if (scene === undefined) return helloRows({ ...all, rows: [row] })[0];
+  const busy = [...httpRows({ ...all, many: MANY, idle: 0, crowd: 0 }), ...webRows(all)];
+  const rows = busy.filter(({ id, idle = 0 }) => id === row && idle === 0);
+  if (rows.length === 0) throw new BenchError(`no row ${row} in http or web`);
   const found = rows.find(({ how }) => how === scene);
   if (found !== undefined) return found;
   throw new BenchError(`no scene ${scene}; there are ${rows.map(({ how }) => how).join(', ')}`);

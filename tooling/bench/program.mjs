@@ -10,6 +10,8 @@ export const LISTEN = { port: 0, host: '127.0.0.1' };
 export const TYPE = 'text/plain; charset=utf-8';
 /** web names itself unless told not to, so every row sends this name: web keeps its defaults. */
 export const SERVER = 'Landspout';
+/** Signs the cookies of each row. */
+export const SECRET = 'a secret of at least thirty-two bytes';
 /** How long an idle connection is kept; the defaults of the frameworks differ from 5 s to 75 s. */
 export const IDLE_TIMEOUT_MS = 75_000;
 /** The body of every response, made before the first request. */

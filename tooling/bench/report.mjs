@@ -94,13 +94,14 @@ function show(value, digits) {
 export function printReport({ machine, cores, settings, versions, absent, rows }, { sections, aims, about }) {
   const all = Object.entries({ Node: machine.node, ...versions }).map((pair) => pair.join(' '));
   console.log(`${all.join(', ')}; ${machine.kernel}; ${machine.cpu}, ${machine.cores} cores`);
-  const { files, rounds, warmupMs, measureMs } = settings;
+  const { files, rounds, warmupMs, warmups = 1, measureMs } = settings;
   const load = `clients on ${cores.load} with ${cores.loadThreads} threads`;
   console.log(`server on core ${cores.server}, ${load}; ${files} descriptors`);
   if (cores.note !== undefined) console.log(cores.note);
   const how = rounds === undefined ? 'each row once' : `${rounds} rounds in turn`;
+  const until = warmups > 1 ? `, up to ${warmups} times until two agree within 3 %` : '';
   console.log(
-    `${how}, on a new process, ${warmupMs} ms to warm up, ${measureMs} ms measured; CPU is user + system`,
+    `${how}, on a new process, ${warmupMs} ms to warm up${until}, ${measureMs} ms measured; CPU is user + system`,
   );
   console.log(
     'time of all threads of the process; medians of the rounds, their extremes, and ratios of medians',

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { during, startServer } from './child.mjs';
 import { BenchError } from './machine.mjs';
 import { responseFile } from './runtimes.mjs';
@@ -29,18 +30,19 @@ const IMF_FIXDATE = /^(date: )\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r$/im;
 /**
  * The bytes of a request, all of them ASCII.
  *
- * @param {{ browser?: boolean, upBytes?: number }} ask - whether the head is that of a browser; the bytes of a body.
- * @param {number} port - of the server.
+ * @param {{ browser?: boolean, path?: string, upBytes?: number, body?: string, type?: string }} ask - whether the head is
+ *   that of a browser; the length of a body, and what it is if that matters.
+ * @param {{ port: number, cookie?: string }} server - and the cookie that it set.
  */
-export function requestText({ browser = false, upBytes = 0 }, port) {
-  const host = `Host: 127.0.0.1:${port}\r\n`;
-  const head = `GET / HTTP/1.1\r\n${host}`;
+export function requestText({ browser = false, path = '/', upBytes = 0, ...ask }, { port, cookie }) {
+  const head = `${upBytes > 0 ? 'POST' : 'GET'} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n`;
   const filler = '0123456789abcdef';
   if (browser)
     return `${(head + BROWSER_FIELDS.join('\r\n')).padEnd(BROWSER_HEAD_BYTES - 4, filler)}\r\n\r\n`;
-  if (upBytes === 0) return `${head}\r\n`;
-  const about = `Content-Type: application/octet-stream\r\nContent-Length: ${upBytes}\r\n`;
-  return `POST / HTTP/1.1\r\n${host}${about}\r\n${'x'.repeat(upBytes)}`;
+  const cookies = cookie === undefined ? '' : `Cookie: ${cookie}\r\n`;
+  if (upBytes === 0) return `${head}${cookies}\r\n`;
+  const { body = 'x'.repeat(upBytes), type = 'application/octet-stream' } = ask;
+  return `${head}${cookies}Content-Type: ${type}\r\nContent-Length: ${upBytes}\r\n\r\n${body}`;
 }
 
 /** Compares the responses of rows, each server once for each request, and keeps them as files. */
@@ -74,7 +76,7 @@ export class Responses {
 
   async #fetch(row, file) {
     return during(await startServer(row, this.#stage), async (server) => {
-      const text = await fetchResponse(server, requestText(row.ask, server.port));
+      const text = await fetchResponse(server, requestText(row.ask, server));
       writeFileSync(file, text, 'latin1');
       return text;
     });
@@ -89,9 +91,8 @@ export class Responses {
  * @throws BenchError if the connection does not last, or the second response differs by more than its Date.
  */
 export async function fetchResponse({ port, row }, request) {
-  const socket = connect(port, '127.0.0.1');
+  const socket = await connectTo(port);
   socket.setTimeout(5_000, () => socket.destroy(new BenchError(`${row.title} does not respond`)));
-  await once(socket, 'connect');
   const chunks = socket[Symbol.asyncIterator]();
   const exchange = () => {
     socket.write(request, 'latin1');
@@ -103,6 +104,20 @@ export async function fetchResponse({ port, row }, request) {
     throw new BenchError(`${row.title} responds twice differently\n${show(first)}\n${show(second)}`);
   } finally {
     socket.destroy();
+  }
+}
+
+/** Tries again for five seconds while the connection is refused: nginx cannot say when it listens. */
+async function connectTo(port) {
+  for (let tries = 0; ; tries += 1) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch (error) {
+      if (error.code !== 'ECONNREFUSED' || tries === 500) throw error;
+      await sleep(10);
+    }
   }
 }
 
@@ -122,9 +137,11 @@ async function readResponse(chunks, { title }) {
 
 /**
  * How a response differs from the one that is expected, whatever the value of its Date: `same bytes`, `other case or
- * order` of header fields, or for another runtime than Node the fields, such as `also vary: Accept-Encoding`.
+ * order` of header fields, or for another runtime than Node the fields, such as `also vary: Accept-Encoding`. Of a file,
+ * whose validators each server makes in its own way, all may have `fields of its own`.
  *
- * @param {string} expected @param {string} response @param {{ title: string, runtime?: string }} row
+ * @param {string} expected @param {string} response
+ * @param {{ title: string, runtime?: string, ask?: { isFile?: boolean } }} row
  * @throws BenchError if more differs.
  */
 export function compareResponses(expected, response, row) {
@@ -132,6 +149,7 @@ export function compareResponses(expected, response, row) {
   const [ours, theirs] = [expected, response].map(split);
   if (ours.status === theirs.status && ours.body === theirs.body) {
     if (ours.fields.join() === theirs.fields.join()) return 'other case or order';
+    if (row.ask?.isFile) return 'fields of its own';
     const missing = (from, word, others) =>
       from.filter((field) => !others.includes(field)).map((field) => `${word} ${field}`);
     const also = missing(theirs.fields, 'also', ours.fields);
@@ -152,11 +170,12 @@ function withoutDate(response) {
   return response.replace(IMF_FIXDATE, '$1(now)\r');
 }
 
-/** The status line, the fields with their names in lower case, and the body. */
+/** The status line, the fields with their names and charsets in lower case, and the body. */
 function split(response) {
   const end = response.indexOf('\r\n\r\n');
   const head = withoutDate(response.slice(0, end + 2));
-  const [status, ...fields] = head.replace(/^[\w-]+(?=:)/gm, (name) => name.toLowerCase()).split('\r\n');
+  const lower = head.replace(/^[\w-]+(?=:)|charset=[\w-]+/gim, (text) => text.toLowerCase());
+  const [status, ...fields] = lower.split('\r\n');
   return { status, fields: fields.sort(), body: response.slice(end + 4) };
 }
 

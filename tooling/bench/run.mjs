@@ -1,5 +1,5 @@
-// `pnpm bench hello`, `loop`, `stream`, `http` and `writers` measure; `against` compares with another checkout, and
-// `profile` shows where the time of one row goes. See README.md.
+// `pnpm bench hello`, `loop`, `stream`, `http`, `web` and `writers` measure; `against` compares with another checkout,
+// and `profile` shows where the time of one row goes. See README.md.
 import { against } from './against.mjs';
 import { runBenchmark } from './harness.mjs';
 import { parseOptions, usage } from './options.mjs';
@@ -7,9 +7,10 @@ import { profile } from './profile.mjs';
 import { hello, http } from './tables/http.mjs';
 import { loop } from './tables/loop.mjs';
 import { stream } from './tables/stream.mjs';
+import { web } from './tables/web.mjs';
 import { writers } from './tables/writers.mjs';
 
-const BENCHMARKS = { hello, loop, stream, http, writers };
+const BENCHMARKS = { hello, loop, stream, http, web, writers };
 const COMMANDS = { against, profile };
 
 const [name, ...args] = process.argv.slice(2);

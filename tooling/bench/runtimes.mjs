@@ -22,7 +22,7 @@ export async function commandOf(row, stage, flags = []) {
   const { native, ask, args = [] } = row;
   if (native !== undefined && ask === undefined) return [stage.native(native), ...args];
   if (native !== undefined) return [stage.native(native), responseFile(row, stage), ask.upBytes ?? []].flat();
-  const settings = JSON.stringify({ ...ask, ...row.settings, file: stage.file });
+  const settings = JSON.stringify({ ...ask, ...row.settings, file: stage.file, folder: stage.folder });
   const program = path.join(stage.root, 'tooling/bench', row.program ?? '');
   if (row.runtime === undefined) return [process.execPath, ...flags, program, settings];
   const { command, collects } = findRuntime(row.runtime, stage);
@@ -120,9 +120,9 @@ async function nginxCommand(command, { folder }) {
   await once(server, 'close');
   const config = path.join(folder, 'nginx.conf');
   const text = `daemon off; master_process off; pid ${folder}/nginx.pid; error_log stderr;
-events { worker_connections 64; }
+events { worker_connections 1024; }
 http {
-  access_log off; sendfile on; tcp_nopush on;
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
   server { listen 127.0.0.1:${port}; root ${folder}; }
 }
 `;

@@ -31,6 +31,12 @@ export function summarize(samples) {
   return result;
 }
 
+/** Whether the last two costs agree within 3 %. @param {readonly number[]} costs */
+export function isSteady(costs) {
+  const [before, last] = costs.slice(-2);
+  return Math.abs(last / before - 1) <= 0.03;
+}
+
 /** The mean of ratios and its 95 % interval, by Student's t of their logarithms. @param {readonly number[]} ratios */
 export function interval(ratios) {
   const logs = ratios.map(Math.log);

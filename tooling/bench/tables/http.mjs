@@ -10,10 +10,11 @@ const [KIB, MIB] = [1024, 1024 * 1024];
 const PIPELINED = 16;
 const HELLO = { id: 'hello' };
 
-const server = (id, title, backend, program, others) => ({ id, title, backend, program, ...others });
-const peer = (id, title, program) => server(id, title, id, program, { runtime: id, mayFail: true });
+export const server = (id, title, backend, program, others) => ({ id, title, backend, program, ...others });
+export const peer = (id, title, program) => server(id, title, id, program, { runtime: id, mayFail: true });
+export const FLOOR = server('floor', 'C epoll loop (floor)', 'c', undefined, { native: 'floor' });
 const SERVERS = [
-  server('floor', 'C epoll loop (floor)', 'c', undefined, { native: 'floor' }),
+  FLOOR,
   server('httpserver', 'httpserver, native', 'native', 'servers/landspout-httpserver.mjs'),
   server('web', 'web, native', 'native', 'servers/landspout-web.mjs'),
   server('httpserver-portable', 'httpserver, portable', 'portable', 'servers/landspout-httpserver.mjs'),
@@ -31,7 +32,7 @@ const BESIDE_CROWD = {
   'node-http': { mayFail: true },
 };
 
-const busy = (how, ask, connections, depth = 1) => [
+export const busy = (how, ask, connections, depth = 1) => [
   { how, ask, measure: 'load', load: { kind: 'http', connections, depth } },
 ];
 const idle = ({ idle: wanted, files }, load) => {
@@ -107,15 +108,16 @@ const timesIdle = overBase('x 0 idle');
 
 const { version } = createRequire(import.meta.url)('fastify/package.json');
 const versions = { Fastify: version };
-const about = `no access log, no automatic ETag, no Connection or Keep-Alive header, TCP_NODELAY, idle limit 75 s (Deno: its own),
+export const SETTINGS = `no access log, no automatic ETag, no Connection or Keep-Alive header, TCP_NODELAY, idle limit 75 s (Deno: its own),
 NODE_ENV=production; keep-alive connections; "kernel" is the system time in the CPU time`;
+export const COMPARED = 'the client compares every byte of every response, except for its Date';
 const SMALL = ['hello', 'pipelined', 'head'];
 
 export const hello = {
   rowsOf: helloRows,
   programs: ['wrk'],
   versions,
-  about,
+  about: SETTINGS,
   sections: { hello: scenes('GET / for Hello, world! by wrk, not pipelined'), idle: idleSection },
   aims: [
     aim('hello', 'web', over('floor'), { atMost: 2 }),
@@ -127,7 +129,7 @@ export const hello = {
 export const http = {
   rowsOf: httpRows,
   versions,
-  about: `${about};\nthe client compares every byte of every response, except for its Date`,
+  about: `${SETTINGS};\n${COMPARED}`,
   sections: {
     hello: scenes('GET / for Hello, world!, one request at a time on each connection'),
     pipelined: scenes('The same, 16 requests sent at once on each connection; p99 is of all 16'),

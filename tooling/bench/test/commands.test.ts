@@ -14,6 +14,10 @@ describe('bench', () => {
       'http --rounds 1 --measure-ms 50 --warmup-ms 20 --many 2 --only hello --rows floor,node-http',
       'x floor',
     ],
+    [
+      'web --rounds 1 --measure-ms 50 --warmup-ms 20 --only cookie,static --rows floor,web,express',
+      'fields of its own',
+    ],
     ['writers --writers 1 --seconds 1', 'max ms'],
     [
       'against HERE --rounds 2 --measure-ms 50 --warmup-ms 20 --only readBytes|+|write,|native,|64|B',

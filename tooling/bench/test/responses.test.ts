@@ -15,6 +15,13 @@ describe('compareResponses', () => {
     expect([compare(LATER), compare(turned)]).toEqual(['same bytes', 'other case or order']);
   });
 
+  it('accepts other header fields of a file, but no other body', () => {
+    const compareFile = (response: string) =>
+      compareResponses(RESPONSE, response, { title: 'a row', ask: { isFile: true } });
+    expect(compareFile(VARY)).toBe('fields of its own');
+    expect(() => compareFile(VARY.replace(/hi$/, 'Hi'))).toThrow('rows respond differently');
+  });
+
   it('names other header fields of another runtime, and refuses them on Node', () => {
     expect(compare(VARY, 'deno')).toBe('also vary: Accept-Encoding');
     expect(() => compare(VARY)).toThrow('rows respond differently');
@@ -31,10 +38,17 @@ describe('compareResponses', () => {
 
 describe('requestText', () => {
   it('sends a browser head of 800 bytes, and a body as long as it says', () => {
-    const head = requestText({ browser: true }, 61_234);
+    const head = requestText({ browser: true }, { port: 61_234 });
     expect([head.length, head.indexOf('\r\n\r\n')]).toEqual([800, 796]);
-    const [fields, body] = requestText({ upBytes: 10_240 }, 80).split('\r\n\r\n');
+    const [fields, body] = requestText({ upBytes: 10_240 }, { port: 80 }).split('\r\n\r\n');
     expect([/Content-Length: (\d+)/.exec(fields ?? '')?.[1], body?.length]).toEqual(['10240', 10_240]);
+  });
+
+  it('sends the cookie of a server, and a body of a type', () => {
+    const form = { path: '/form', type: 'text/plain', body: 'hi', upBytes: 2 };
+    expect(requestText(form, { port: 80, cookie: 'a=1' })).toBe(
+      'POST /form HTTP/1.1\r\nHost: 127.0.0.1:80\r\nCookie: a=1\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi',
+    );
   });
 });
 

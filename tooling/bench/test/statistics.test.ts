@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aim, cheaperThan, column, judge, over } from '../report.mjs';
-import { interval, median, summarize } from '../statistics.mjs';
+import { interval, isSteady, median, summarize } from '../statistics.mjs';
 
 describe('summarize', () => {
   it('divides time by what was done, and takes medians and extremes of the rounds', () => {
@@ -25,6 +25,12 @@ describe('median and interval', () => {
     // 2.093 is the quantile for 19 degrees of freedom.
     expect(Math.log(high)).toBeCloseTo(2.093 * (Math.LN2 / Math.sqrt(19)), 3);
     expect(low * high).toBeCloseTo(1);
+  });
+});
+
+describe('isSteady', () => {
+  it('compares the last two costs, within 3 %', () => {
+    expect([[5], [5, 2, 2.06], [2, 2.07], [2, 2, 1.9]].map(isSteady)).toEqual([false, true, false, false]);
   });
 });
 
