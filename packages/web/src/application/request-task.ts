@@ -201,6 +201,11 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     }
   }
 
+  awaitErrorPage(error: unknown): void {
+    this.#failure ??= { error };
+    this.#limitTime();
+  }
+
   // ---- the steps ----
 
   async #load(rule: Rule): Promise<void> {
@@ -308,7 +313,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   /** Continues when a step has settled, unless the response is complete by then. */
   async #after(step: PromiseLike<unknown>, next: () => unknown): Promise<unknown> {
     await step;
-    return this.response.ended || this.#failure !== undefined ? undefined : next();
+    return this.#isOpen() ? next() : undefined;
   }
 
   #callPrepare(handler: AnyHandler): unknown {
@@ -327,7 +332,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
 
   #callVerb(handler: AnyHandler): void {
     // Prepare has responded, or failed.
-    if (this.response.ended || this.#failure !== undefined) return;
+    if (!this.#isOpen()) return;
     try {
       const { method } = this.request;
       const verb = verbOf(handler, method, this.#match.rule.handlerClass.supportedMethods);
@@ -338,10 +343,15 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       }
       const waiting = this.#callWithPath(handler, verb);
       if (isThenable(waiting)) void this.#settle(waiting, handler);
-      else if (!this.response.ended) this.#watch(handler.finish());
+      else if (this.#isOpen()) this.#watch(handler.finish());
     } catch (error) {
       this.failed(error);
     }
+  }
+
+  /** Whether the response is still that of the handler's verb: neither complete nor replaced by an error page. */
+  #isOpen(): boolean {
+    return !this.response.ended && this.#failure === undefined;
   }
 
   #callWithPath(handler: AnyHandler, verb: VerbMethod): unknown {
@@ -364,7 +374,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     this.#limitTime();
     try {
       await step;
-      if (finishes !== undefined && !this.response.ended) this.#watch(finishes.finish());
+      if (finishes !== undefined && this.#isOpen()) this.#watch(finishes.finish());
     } catch (error) {
       this.failed(error);
     }

@@ -70,8 +70,8 @@ export interface HandlerContext extends MiddlewareContext {
    * @internal Groups of the pattern in order, decoded; undefined for a group that did not match. Set before `prepare`.
    */
   readonly pathArgs: readonly (string | undefined)[];
-  /** @internal Called if the error page takes time: until it is complete, nothing else ends the response. */
-  awaitErrorPage(): void;
+  /** @internal Called if the page of an error takes time: until it is complete, nothing else ends the response. */
+  awaitErrorPage(error: unknown): void;
   /** @internal Called with an error of the handler that nothing else caught. */
   failed(error: unknown): void;
 }

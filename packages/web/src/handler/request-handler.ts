@@ -668,7 +668,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     const waiting = this.writeError(status, error);
     let finished: unknown;
     if (isThenable(waiting)) {
-      this.#context.awaitErrorPage();
+      this.#context.awaitErrorPage(error);
       finished = Promise.resolve(waiting).then(() => this.#finishError());
     } else {
       finished = this.#finishError();
