@@ -4,7 +4,7 @@ import { errorOf } from '@landspout/ioloop/errors';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { Cookies } from '../cookies/cookies.ts';
 import { requiresXsrfToken } from '../cookies/xsrf.ts';
-import { Finish, HTTPError } from '../errors.ts';
+import { Finish, HTTPError, WebUsageError } from '../errors.ts';
 import {
   type AnyHandler,
   allowedMethods,
@@ -396,11 +396,18 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   #timePassed(limitMs: number): void {
-    if (this.response.ended || this.response.gone !== undefined) return;
-    const reason = new HTTPError(503, `the handler did not respond within ${limitMs} ms`);
-    this.failed(reason);
-    // What the handler still waits for is cancelled; what it throws because of that is not an error of its own.
-    this.request.connectionClosed(reason);
+    if (this.response.ended) return;
+    // Neither the log nor middleware waits for a handler that may never be done.
+    this.#waiting = false;
+    if (this.response.gone !== undefined) {
+      this.#endIfGone();
+    } else {
+      const reason = new HTTPError(503, `the handler did not respond within ${limitMs} ms`);
+      this.failed(reason);
+      // What the handler still waits for is cancelled; what it throws because of that is not an error of its own.
+      this.request.connectionClosed(reason);
+    }
+    this.#passage?.leaveHandler();
   }
 
   #notAllowed(handler: AnyHandler): HTTPError {
@@ -498,8 +505,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #isOfClosing(error: unknown): boolean {
     const { closeReason } = this.request;
     if (closeReason === undefined) return false;
-    if (this.response.gone !== undefined) return true;
-    return isCancellation(error, closeReason);
+    if (this.response.gone !== undefined || isCancellation(error, closeReason)) return true;
+    // Written after the 503 of a handler that was too slow.
+    return closeReason instanceof HTTPError && isTooLate(error);
   }
 
   #callHook(hook: () => unknown): void {
@@ -528,4 +536,8 @@ function readable(thrown: unknown): unknown {
     // See below.
   }
   return errorOf(thrown);
+}
+
+function isTooLate(error: unknown): boolean {
+  return error instanceof WebUsageError && error.code === 'ERR_WEB_FINISHED';
 }
