@@ -436,11 +436,12 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
 
   #finishWith({ chunk }: Finish): void {
     const handler = this.#handler;
+    const failed = (error: unknown): void => this.failed(error instanceof Finish ? endless(error) : error);
     try {
       if (handler === undefined) this.response.finish(undefined, chunk);
-      else this.#watch(handler.finish(chunk));
+      else reportRejection(handler.finish(chunk), failed);
     } catch (error) {
-      this.failed(error);
+      failed(error);
     }
   }
 
@@ -536,6 +537,11 @@ function readable(thrown: unknown): unknown {
     // See below.
   }
   return errorOf(thrown);
+}
+
+/** A {@link Finish} that was thrown while the response was finished because of another one. */
+function endless(cause: Finish): WebUsageError {
+  return new WebUsageError('ERR_WEB_USAGE', 'finish must not throw Finish', { cause });
 }
 
 function isTooLate(error: unknown): boolean {
