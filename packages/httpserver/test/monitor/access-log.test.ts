@@ -73,7 +73,7 @@ describe('logAccess', () => {
       logAccess(record, { debug: log, info: log, warn: log, error: log });
       return all[0];
     };
-    expect(detailsOf(500, 'answered')).toMatchObject({ error });
+    expect(detailsOf(500, 'completed')).toMatchObject({ error });
     expect(detailsOf(400, 'refused')).toMatchObject({ error: undefined });
     expect(detailsOf(505, 'refused')).toMatchObject({ error: undefined });
     expect(detailsOf(200, 'cut')).toMatchObject({ error: undefined, aborted: 'Error' });
