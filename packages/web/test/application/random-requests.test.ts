@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
@@ -13,6 +14,7 @@ import {
   cors,
   createSignedValue,
   HTTPError,
+  host,
   MultipartReader,
   RedirectHandler,
   RequestHandler,
@@ -28,7 +30,8 @@ import { type Choices, RequestMaker } from '../fixtures/request-maker.ts';
 import { type ParsedResponse, responsesOf } from '../fixtures/response-stream.ts';
 import { RecordingLogger } from '../fixtures/running-application.ts';
 
-const CONNECTIONS = 2_000;
+/** Of one to three requests. */
+const CONNECTIONS = 1_000;
 const AT_A_TIME = 16;
 const SEED = 20_261_129;
 
@@ -125,6 +128,14 @@ class Account extends Reads {
   });
 }
 
+/** Takes any method, and reads nothing. */
+class Anything extends RequestHandler {
+  override all(): void {
+    this.log.debug({}, this.staticUrl('a.txt'));
+    this.redirect(this.reverseUrl('/read/:name', { name: this.request.method }));
+  }
+}
+
 class Refuses extends RequestHandler {
   override get(): void {
     throw new HTTPError(418, `refused ${this.request.target}`, {
@@ -176,6 +187,17 @@ const CHOICES: Choices = {
     '/static/missing',
     '/static/../a.txt',
     '/static/%2e%2e/a.txt',
+    '/files/a.txt',
+    '/files/',
+    '/files/%00',
+    '/any',
+    '/mounted',
+    '/mounted/',
+    '/mounted/user/%C3%BC?a=1',
+    '/mounted/files/a.txt',
+    '/mounted/gone',
+    '/mounted/nowhere',
+    'http://www.example.org/read/x',
     '/old/x?y=z',
     '/slash',
     '/noslash/',
@@ -207,6 +229,8 @@ const CHOICES: Choices = {
     'Range: bytes=0-1',
     'Range: bytes=0-1,2-3',
     'X-Forwarded-For: 1.2.3.4',
+    'X-Forwarded-Host: www.example.org',
+    'X-Forwarded-Proto: https',
     'Expect: 100-continue',
     'Content-Encoding: gzip',
     'Content-Encoding: x',
@@ -233,12 +257,28 @@ function routesFor(folder: string): Routes {
     ['/account', Account],
     ['/basic', Reads, {}, { middleware: [basicAuth({ realm: 'r', users: { ada: 'pw' } })] }],
     ['/refuse', Refuses, {}, { handlerTimeoutMs: 10_000 }],
-    ['/static/*path', StaticFileHandler, { path: folder }],
+    ['/files/*path', StaticFileHandler, { path: folder, precompressed: ['gzip'], defaultFilename: 'a.txt' }],
+    ['/any', Anything],
+    [host('*.example.org'), [['/read/:name', Refuses]]],
+    ['/mounted', mounted(folder)],
     ['/old/:name', RedirectHandler, { url: '/new/{name}' }],
     ['/slash', Reads, {}, { middleware: [addSlash] }],
     ['/noslash/', Reads, {}, { middleware: [removeSlash] }],
     [/\/(\d{4})\/(\d\d)/, Reads],
   ] as Routes;
+}
+
+/** An application of its own, with other settings. */
+function mounted(folder: string): Application {
+  return new Application(
+    [
+      ['/', Reads],
+      ['/user/:name', Reads],
+      ['/files/*path', StaticFileHandler, { path: folder }],
+      ['/gone', Refuses],
+    ],
+    { cookieSecret, middleware: [securityHeaders()] },
+  );
 }
 
 async function sendAll(
@@ -270,6 +310,7 @@ describe('an application with everything on', () => {
       const folder = await mkdtemp(join(tmpdir(), 'landspout-'));
       try {
         await writeFile(join(folder, 'a.txt'), 'a file of some bytes');
+        await writeFile(join(folder, 'a.txt.gz'), gzipSync('a file of some bytes'));
         const log = new RecordingLogger();
         const app = new Application(routesFor(folder), {
           debug,
@@ -278,7 +319,9 @@ describe('an application with everything on', () => {
           logFunction: accessLog,
           loginUrl: '/login',
           xsrfCookies: true,
-          hosts: ['example.com', 'a'],
+          hosts: ['example.com', '*.example.org'],
+          publicOrigin: 'forwarded',
+          staticPath: folder,
           middleware: [
             requestId(),
             securityHeaders(),
