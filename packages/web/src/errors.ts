@@ -1,6 +1,7 @@
 import { HTTPHeaders, type JsonObject, STATUS_REASONS } from '@landspout/http1';
 import type { HTTPHeadersInit } from '@landspout/http1/protocol';
 import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/errors';
+import { reportRejection } from '@landspout/ioloop/reactor';
 
 /**
  * Errors that this package throws itself. A header that HTTP does not allow results in an `Http1UsageError` instead.
@@ -46,6 +47,18 @@ export type WebUsageErrorCode = Exclude<
 /** The program called the API in a way that is invalid. Nothing was done or written. */
 export class WebUsageError extends CodedError<WebUsageErrorCode> {
   override readonly name = 'WebUsageError';
+}
+
+/**
+ * Handles a promise that is refused because a value was expected: the error about it says what is wrong, and if the
+ * promise rejects later, that must not end the process. Does nothing for other values, and never throws.
+ */
+export function disown(value: unknown): void {
+  try {
+    reportRejection(value, () => {});
+  } catch {
+    // Its `then` is a getter that throws.
+  }
 }
 
 /** Checks of the settings, options and arguments of this package. */

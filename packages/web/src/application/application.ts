@@ -246,7 +246,8 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     if (this.#outer !== undefined && this.#outer !== outer)
       throw badMount('it is already mounted in another');
     for (const setting of ['hosts', 'publicOrigin'] as const) {
-      if (this.settings[setting] !== undefined) throw badMount(`its setting ${setting} belongs to the outermost`);
+      if (this.settings[setting] !== undefined)
+        throw badMount(`its setting ${setting} belongs to the outermost`);
     }
     if (this.#hosts.length > 0) throw badMount('it has routes of addHandlers; list them with host instead');
     this.#outer = outer;

@@ -326,8 +326,13 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     // A form that is malformed is refused before any code of the handler trusts it.
     if (this.request.body.length > 0) void this.request.bodyArguments;
     if (this.application.settings.xsrfCookies === true && requiresXsrfToken(method))
-      handler.checkXsrfCookie();
+      return this.#checkXsrf(handler);
     return handler.prepare();
+  }
+
+  #checkXsrf(handler: AnyHandler): unknown {
+    const checking: unknown = handler.checkXsrfCookie();
+    return isThenable(checking) ? this.#after(checking, () => handler.prepare()) : handler.prepare();
   }
 
   #callVerb(handler: AnyHandler): void {

@@ -11,7 +11,7 @@ import type { Application, ReverseRest } from '../application/application.ts';
 import type { ApplicationSettings, StaticUrlOptions } from '../application/settings.ts';
 import type { Cookies, ReadCookieOptions } from '../cookies/cookies.ts';
 import type { ClearCookieOptions, SecretCookieOptions } from '../cookies/response-cookies.ts';
-import { type Chunk, HTTPError, WebUsageError, webChecks } from '../errors.ts';
+import { type Chunk, disown, HTTPError, WebUsageError, webChecks } from '../errors.ts';
 import {
   type ArgumentOptions,
   everyArgument,
@@ -379,11 +379,11 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Refuses a request that another site may have caused. Called before {@link prepare} for unsafe methods, if the
    * setting `xsrfCookies` is true. Override it to exempt a handler, such as an API whose clients authenticate with a
-   * key.
+   * key. May return a promise.
    *
    * @throws HTTPError 403.
    */
-  checkXsrfCookie(): void {
+  checkXsrfCookie(): Awaitable {
     const { headers } = this.request;
     const hasToken = headers.get('X-XSRFToken') !== undefined || headers.get('X-CSRFToken') !== undefined;
     this.cookies.checkXsrf(hasToken ? undefined : this.getArgument('_xsrf', undefined));
@@ -396,8 +396,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   get currentUser(): CurrentUser<this['getCurrentUser']> {
     const user = this.getCurrentUserOnce();
     if (!isThenable(user)) return user as CurrentUser<this['getCurrentUser']>;
-    // Nothing else waits for it: if it rejects, that must not end the process.
-    reportRejection(user, () => {});
+    disown(user);
     const remedy = 'use authenticated, or assign await this.getCurrentUser() in prepare';
     throw new WebUsageError('ERR_WEB_USAGE', `currentUser: getCurrentUser returned a promise; ${remedy}`);
   }

@@ -2,7 +2,7 @@
 // at once; it works with what every middleware gets, and knows nothing of how requests are routed or received.
 
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
-import { WebUsageError, webChecks } from '../errors.ts';
+import { disown, WebUsageError, webChecks } from '../errors.ts';
 import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 import type { HeaderHook, HTTPServerResponse } from '../response/http-server-response.ts';
 
@@ -166,6 +166,7 @@ function checked(check: OriginCheck): OriginCheck {
     const allowed: unknown = check(origin, context);
     // A promise would be true.
     if (typeof allowed === 'boolean') return allowed;
+    disown(allowed);
     throw usage(`the function in origins must return true or false, got ${shownValue(allowed)}`);
   };
 }

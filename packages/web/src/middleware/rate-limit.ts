@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { clientNetwork } from '@landspout/iostream/transports';
-import { HTTPError, WebUsageError, webChecks } from '../errors.ts';
+import { disown, HTTPError, WebUsageError, webChecks } from '../errors.ts';
 import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 import { MAX_KEY_CHARS, TokenBuckets } from './token-buckets.ts';
 
@@ -95,6 +95,7 @@ const addressKey: RateLimitKey = ({ request }) => clientNetwork(request.remoteIp
 function checkedKey(key: unknown): string | undefined {
   if (key === undefined) return undefined;
   if (typeof key !== 'string') {
+    disown(key);
     const problem = `rateLimit: key must return a string or undefined, got ${shownValue(key)}`;
     throw new WebUsageError('ERR_WEB_USAGE', problem);
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
-import { WebUsageError, webChecks } from '../errors.ts';
+import { disown, WebUsageError, webChecks } from '../errors.ts';
 import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 
 export interface RequestIdOptions {
@@ -70,6 +70,7 @@ function isTrusted(trust: NonNullable<RequestIdOptions['trust']>, context: Middl
   const trusted: unknown = typeof trust === 'function' ? trust(context) : trust;
   // A promise would be true.
   if (typeof trusted === 'boolean') return trusted;
+  disown(trusted);
   throw usage(`trust must return true or false, got ${shownValue(trusted)}`);
 }
 
@@ -84,6 +85,7 @@ function receivedId({ request }: MiddlewareContext, names: readonly string[]): s
 function make(generate: () => unknown): string {
   const id = generate();
   if (typeof id === 'string' && ID.test(id)) return id;
+  disown(id);
   throw usage(`generate must return 1 to 128 letters, digits and ._:=+/@~-, got ${shownValue(id)}`);
 }
 

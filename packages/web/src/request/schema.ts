@@ -1,6 +1,6 @@
-import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
+import { isThenable } from '@landspout/ioloop/reactor';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { HTTPError, WebUsageError, webChecks } from '../errors.ts';
+import { disown, HTTPError, WebUsageError, webChecks } from '../errors.ts';
 
 /** A schema of any library that implements Standard Schema, such as Zod, Valibot or ArkType. */
 export type Schema<Output = unknown> = StandardSchemaV1<unknown, Output>;
@@ -35,8 +35,7 @@ export function parseWith<Given extends StandardSchemaV1>(
 ): SchemaOutput<Given> {
   const result: unknown = standardOf('parse', schema).validate(value);
   if (isThenable(result)) {
-    // Nothing else waits for it: if it rejects, that must not end the process.
-    reportRejection(result, () => {});
+    disown(result);
     throw new WebUsageError('ERR_WEB_USAGE', 'parse: the schema is asynchronous; use parseAsync');
   }
   return outputOf('parse', result) as SchemaOutput<Given>;

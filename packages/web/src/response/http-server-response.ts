@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { formatHttpDate, type HTTPHeaders, type HTTPServerExchange, jsonText } from '@landspout/http1';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { isThenable } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import type { Cookies } from '../cookies/cookies.ts';
-import { type Chunk, WebUsageError, webChecks } from '../errors.ts';
+import { type Chunk, disown, WebUsageError, webChecks } from '../errors.ts';
 
 // The content of one response: status, headers, unsent body, entity tag, and whether the preconditions of the request
 // are met. Does not know handlers, files or routes.
@@ -347,7 +348,7 @@ export class HTTPServerResponse {
   #callHooks(hooks: readonly HeaderHook[]): void {
     // Not again if one throws: the error page would fail, too.
     this.#hooks = undefined;
-    for (const hook of hooks) hook(this);
+    for (const hook of hooks) callHook(hook, this);
     // One may have changed the status.
     this.#requireBodyAllowed();
   }
@@ -398,13 +399,23 @@ function headerText(name: string, value: HeaderValue): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   if (value instanceof Date) return formatHttpDate(value.getTime());
+  disown(value);
   throw new WebUsageError(
     'ERR_WEB_USAGE',
     `header ${name} must be a string, a number or a Date, got ${shownValue(value)}`,
   );
 }
 
+function callHook(hook: HeaderHook, response: HTTPServerResponse): void {
+  const result: unknown = hook(response);
+  if (!isThenable(result)) return;
+  disown(result);
+  const problem = 'the hook must be synchronous, but it returned a promise';
+  throw new WebUsageError('ERR_WEB_USAGE', `beforeHeaders: ${problem}`);
+}
+
 function unwritable(chunk: unknown): WebUsageError {
+  disown(chunk);
   const expected = 'chunk must be a string, a Uint8Array or a plain object';
   return new WebUsageError(
     'ERR_WEB_USAGE',

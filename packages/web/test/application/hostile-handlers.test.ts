@@ -1,6 +1,15 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
-import { type Awaitable, Finish, HTTPError, type Middleware, RequestHandler } from '../../src/index.ts';
+import {
+  type Awaitable,
+  cors,
+  Finish,
+  HTTPError,
+  type Middleware,
+  RequestHandler,
+  rateLimit,
+  requestId,
+} from '../../src/index.ts';
 import {
   ask,
   bodyOf,
@@ -366,41 +375,100 @@ describe('Finish', () => {
   });
 });
 
-describe('a promise that nobody waits for', () => {
-  it('does not end the process: of getCurrentUser, and of an asynchronous schema [US-01]', async () => {
-    const escaped: unknown[] = [];
-    const caught = (error: unknown): void => void escaped.push(error);
-    const schema = {
-      '~standard': {
-        version: 1,
-        vendor: 'x',
-        validate: () => Promise.reject(new Error('no table')),
-      },
-    } as never;
-    class Asks extends RequestHandler {
-      override getCurrentUser(): Promise<string> {
-        return Promise.reject(new Error('no table'));
-      }
+describe('a promise in the place of a value', () => {
+  const rejects = (): never => Promise.reject(new Error('no table')) as never;
+  const schema = { '~standard': { version: 1, vendor: 'x', validate: rejects } } as never;
+  const places: Record<string, (handler: RequestHandler) => void> = {
+    currentUser: (handler) => {
+      handler.getCurrentUser = rejects;
+      handler.write(`${handler.currentUser}`);
+    },
+    parse: (handler) => void handler.parseQuery(schema),
+    write: (handler) => handler.write(rejects()),
+    finish: (handler) => handler.finish(rejects()),
+    setHeader: (handler) => handler.setHeader('X-Own', rejects()),
+    computeEtag: (handler) => {
+      handler.computeEtag = rejects;
+    },
+    beforeHeaders: (handler) => handler.response.beforeHeaders(rejects),
+  };
+
+  it.each(Object.entries(places))(
+    'is refused, and its rejection does not end the process: %s',
+    async (_, get) => {
+      expect(await escapedFrom(() => expectRefused(get, []))).toEqual([]);
+    },
+  );
+
+  it.each<[string, Middleware]>([
+    ['key of rateLimit', rateLimit({ limit: 1, key: rejects })],
+    ['origins of cors', cors({ origins: rejects })],
+    ['trust of requestId', requestId({ trust: rejects })],
+    ['generate of requestId', requestId({ generate: rejects })],
+  ])('is refused by middleware: %s', async (_, middleware) => {
+    expect(await escapedFrom(() => expectRefused((handler) => handler.write('x'), [middleware]))).toEqual([]);
+  });
+
+  async function expectRefused(
+    get: (handler: RequestHandler) => void,
+    middleware: Middleware[],
+  ): Promise<void> {
+    class Given extends RequestHandler {
       override get(): void {
-        this.write(`${this.currentUser}`);
-      }
-      override post(): void {
-        this.parseQuery(schema);
+        get(this);
       }
     }
+    await withApp([['/', Given, {}, { middleware }]], async ({ port, log }) => {
+      expect(statusOf(await ask(port, '/', 'GET', 'Origin: http://a.example'))).toBe(500);
+      expect(log.records.map(({ error }) => error)).toEqual([
+        expect.objectContaining({
+          code: 'ERR_WEB_USAGE',
+          message: expect.stringMatching(/promise|asynchronous/i),
+        }),
+      ]);
+      await later();
+    });
+  }
+
+  async function escapedFrom(run: () => Promise<void>): Promise<unknown[]> {
+    const escaped: unknown[] = [];
+    const caught = (error: unknown): void => void escaped.push(error);
     process.on('unhandledRejection', caught);
     try {
-      await withApp([['/', Asks]], async ({ port, log }) => {
-        for (const method of ['GET', 'POST']) {
-          expect(statusOf(await ask(port, '/', method))).toBe(500);
-          expect(log.records.splice(0).map(({ level }) => level)).toEqual(['error']);
-        }
-        await later();
-      });
+      await run();
     } finally {
       process.off('unhandledRejection', caught);
     }
-    expect(escaped).toEqual([]);
+    return escaped;
+  }
+});
+
+describe('checkXsrfCookie', () => {
+  it('may take time, and prepare and the verb wait for it [RH-01] [XS-01]', async () => {
+    const calls: string[] = [];
+    class Checks extends RequestHandler {
+      override async checkXsrfCookie(): Promise<void> {
+        await later();
+        calls.push('checked');
+        if (this.request.query === 'refuse') throw new HTTPError(403);
+      }
+      override prepare(): void {
+        calls.push('prepare');
+      }
+      override post(): void {
+        calls.push('post');
+      }
+    }
+    await withApp(
+      [['/', Checks]],
+      async ({ port }) => {
+        expect(statusOf(await ask(port, '/?refuse', 'POST'))).toBe(403);
+        expect(calls.splice(0)).toEqual(['checked']);
+        expect(statusOf(await ask(port, '/', 'POST'))).toBe(200);
+        expect(calls).toEqual(['checked', 'prepare', 'post']);
+      },
+      { xsrfCookies: true },
+    );
   });
 });
 
