@@ -428,12 +428,12 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     try {
       this.#watchHook(this.application.logRequest(this), 'logFunction threw or rejected');
     } catch (error) {
-      this.log.error({ error }, 'logFunction threw or rejected');
+      this.#report('error', error, 'logFunction threw or rejected');
     }
     try {
       this.#watchHook(this.#handler?.onFinish(), 'onFinish threw or rejected');
     } catch (error) {
-      this.log.error({ error }, 'onFinish threw or rejected');
+      this.#report('error', error, 'onFinish threw or rejected');
     }
   }
 
@@ -497,7 +497,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       // Without an access log nothing else records a 499.
       const { gone, ended } = this.response;
       const isOnlyRecord = gone === undefined && !ended && !this.application.logsRequests;
-      this.log[isOnlyRecord ? 'info' : 'debug']({ error }, 'a handler failed after its client had left');
+      this.#report(isOnlyRecord ? 'info' : 'debug', error, 'a handler failed after its client had left');
       return;
     }
     const handler = this.#handler;
@@ -516,9 +516,18 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     return closeReason instanceof HTTPError && isTooLate(error);
   }
 
+  /** Writes a record. A logger that throws must neither keep the client waiting nor end the process. */
+  #report(level: 'debug' | 'info' | 'error', error: unknown, message: string): void {
+    try {
+      this.log[level]({ error }, message);
+    } catch {
+      // There is nothing left to report it to.
+    }
+  }
+
   #callHook(hook: () => unknown): void {
     callReporting(hook, undefined, (error) =>
-      this.log.error({ error }, 'a hook of a handler threw or rejected'),
+      this.#report('error', error, 'a hook of a handler threw or rejected'),
     );
   }
 
@@ -530,7 +539,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   /** Like {@link #callHook}, but without a closure for a hook that is synchronous. */
   #watchHook(result: unknown, message: string): void {
     if (!isThenable(result)) return;
-    reportRejection(result, (error) => this.log.error({ error }, message));
+    reportRejection(result, (error) => this.#report('error', error, message));
   }
 }
 

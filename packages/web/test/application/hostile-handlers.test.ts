@@ -72,6 +72,19 @@ async function meet(
 const levels = ({ log }: Running): string[] =>
   log.records.map(({ level }) => level).filter((level) => level !== 'debug');
 
+/** Promises that reject meanwhile, and that nothing handles. */
+async function escapedFrom(run: () => Promise<void>): Promise<unknown[]> {
+  const escaped: unknown[] = [];
+  const caught = (error: unknown): void => void escaped.push(error);
+  process.on('unhandledRejection', caught);
+  try {
+    await run();
+  } finally {
+    process.off('unhandledRejection', caught);
+  }
+  return escaped;
+}
+
 const CIRCULAR: Record<string, unknown> = {};
 CIRCULAR.self = CIRCULAR;
 
@@ -429,18 +442,40 @@ describe('a promise in the place of a value', () => {
       await later();
     });
   }
+});
 
-  async function escapedFrom(run: () => Promise<void>): Promise<unknown[]> {
-    const escaped: unknown[] = [];
-    const caught = (error: unknown): void => void escaped.push(error);
-    process.on('unhandledRejection', caught);
-    try {
-      await run();
-    } finally {
-      process.off('unhandledRejection', caught);
+describe('a logger that throws', () => {
+  it('keeps no request from its response', async () => {
+    class Fails extends RequestHandler<'/:how'> {
+      override get(): void | Promise<void> {
+        if (this.pathParams.how === 'sync') throw new Error('a bug');
+        if (this.pathParams.how === 'async') return Promise.reject(new Error('a bug'));
+      }
+      override onFinish(): void {
+        if (this.pathParams.how === 'finish') throw new Error('a bug');
+      }
     }
-    return escaped;
-  }
+    const full = (): never => {
+      throw new Error('the disk is full');
+    };
+    const logger = { debug: full, info: full, warn: full, error: full };
+    const escaped = await escapedFrom(async () => {
+      for (const middleware of [[], [async (_context, next) => next()]] as Middleware[][]) {
+        await withApp(
+          [['/:how', Fails]],
+          async ({ port, server }) => {
+            const statuses = [];
+            for (const how of ['fine', 'sync', 'async', 'finish', '%ff'])
+              statuses.push(statusOf(await ask(port, `/${how}`)));
+            expect(statuses).toEqual([200, 500, 500, 200, 400]);
+            expect(server.stats().requests.underWay).toBe(0);
+          },
+          { logger, logFunction: full, middleware },
+        );
+      }
+    });
+    expect(escaped).toEqual([]);
+  });
 });
 
 describe('checkXsrfCookie', () => {
