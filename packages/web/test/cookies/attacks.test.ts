@@ -183,6 +183,62 @@ describe('the settings of identity', () => {
   });
 });
 
+describe('an XSRF token', () => {
+  const token = encodeXsrfToken({ token: Buffer.alloc(16, 7), seconds: 1_300_000_000 });
+  const other = encodeXsrfToken({ token: Buffer.alloc(16, 8), seconds: 1_300_000_000 });
+  const field = `_xsrf=${encodeURIComponent(token)}`;
+
+  function send(port: number, method: string, target: string, ...fields: readonly string[]): Promise<string> {
+    const head = [
+      `${method} ${target} HTTP/1.1`,
+      'Host: a',
+      'Connection: close',
+      'Content-Length: 0',
+      ...fields,
+    ];
+    return converse(port, `${head.join('\r\n')}\r\n\r\n`);
+  }
+
+  it('may be in the query, the form or either header, of version 1 or 2; all methods but three need one [XS-01] [XS-02]', () => {
+    class Anything extends RequestHandler {
+      override all(): void {
+        this.write('changed');
+      }
+    }
+    return withApp(
+      [['/', Anything]],
+      async ({ port }) => {
+        const cookie = `Cookie: _xsrf=${token}`;
+        const plain = '07'.repeat(16);
+        const statuses = async (...sent: readonly Promise<string>[]) =>
+          (await Promise.all(sent)).map(statusOf);
+        expect(
+          await statuses(
+            send(port, 'POST', `/?${field}`, cookie),
+            post(port, field, cookie),
+            send(port, 'POST', '/', cookie, `X-XSRFToken: ${token}`),
+            send(port, 'PUT', '/', cookie, `X-CSRFToken: ${token}`),
+            send(port, 'DELETE', `/?_xsrf=${plain}`, cookie),
+            send(port, 'PROPFIND', `/?${field}`, `Cookie: _xsrf=${plain}`),
+            ...['GET', 'HEAD', 'OPTIONS'].map((method) => send(port, method, '/')),
+          ),
+        ).toEqual([200, 200, 200, 200, 200, 200, 200, 200, 200]);
+        expect(
+          await statuses(
+            send(port, 'POST', `/?_xsrf=${encodeURIComponent(other)}`, cookie),
+            send(port, 'POST', `/?_xsrf=`, cookie),
+            send(port, 'POST', `/?_xsrf=3%7C1%7C2%7C3`, cookie),
+            send(port, 'POST', `/?_xsrf=${plain.slice(2)}`, cookie),
+            send(port, 'POST', `/?${field}`, 'Cookie: _xsrf=3|1|2|3'),
+            send(port, 'PROPFIND', '/', cookie),
+          ),
+        ).toEqual([403, 403, 403, 403, 403, 403]);
+      },
+      { xsrfCookies: true },
+    );
+  });
+});
+
 describe('a Cookie header', () => {
   it.each([
     'a="b; _xsrf=@"',
