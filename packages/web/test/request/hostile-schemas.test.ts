@@ -45,13 +45,13 @@ const SCHEMAS: ReadonlyArray<readonly [what: string, validate: unknown, status: 
   ['has a path with a symbol', () => bad([Symbol('s'), { key: Symbol('t') }]), 422],
   ['has a path with an object', () => bad([{}, { key: { toString: 5 } }]), 422],
   [
-    'has a million issues',
+    'has 100,000 issues',
     () => ({
-      issues: Array.from({ length: 1_000_000 }, () => ({ message: 'x' })),
+      issues: Array.from({ length: 100_000 }, () => ({ message: 'x' })),
     }),
     422,
   ],
-  ['has a long message', () => bad(['a'], 'x'.repeat(10_000_000)), 422],
+  ['has a long message', () => bad(['a'], 'x'.repeat(1_000_000)), 422],
   [
     'has issues whose getters throw',
     () => ({
