@@ -343,7 +343,7 @@ describe('HTTPServerExchange.writeFile', () => {
         expect(received).toBeGreaterThan(BIG);
         expect([settled, records]).toEqual([['written'], []]);
       },
-      { progressMs: 100 },
+      { progressMs: 500 },
     );
   });
 
