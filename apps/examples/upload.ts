@@ -33,7 +33,7 @@ form>:not([hidden]){display:block;margin:1rem 0}form *{font:inherit;max-width:10
       output.textContent = Math.round((100 * loaded) / total) + ' %';
     };
     request.onloadend = () => {
-      const { saved, detail, title } = request.response ?? { title: 'The connection was lost.' };
+      const { saved, detail, title } = request.response ?? { title: request.statusText || 'The connection was lost.' };
       output.textContent = saved?.map(({ name, bytes }) => name + ': ' + bytes + ' bytes').join(', ') ?? detail ?? title;
       progress.hidden = !(button.disabled = false);
     };
