@@ -280,7 +280,7 @@ describe('the life of a request', () => {
         left(reason.name);
       }
     }
-    await using server = await new Application([['/', Waits]]).listen(local);
+    await using server = await new Application([['/', Waits]], { logger: silent }).listen(local);
     const socket = connect(server.port, '127.0.0.1');
     socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(socket, 'data');
