@@ -22,6 +22,7 @@ const recordOf = (details: object, message = 'refused', more: Partial<LogRecord>
 });
 const textOf = (...args: Parameters<typeof recordOf>) => textLine(recordOf(...args), paintNothing);
 const jsonOf = (...args: Parameters<typeof recordOf>) => JSON.parse(jsonLine(recordOf(...args)));
+const WARN = { level: 'warn' } as const;
 
 /** What begins a line, moves the cursor, reorders text or ends a quotation somewhere. */
 const HOSTILE = [
@@ -84,9 +85,7 @@ describe('textLine', () => {
       f: circle,
       g: new Error('g'),
     };
-    expect(textOf(details, 'x')).toBe(
-      `[I ${ISO}] x d=null e=2 f={"n":"1","circle":"(cannot be written as JSON)"} g="g"\n`,
-    );
+    expect(textOf(details, 'x')).toBe(`[I ${ISO}] x d=null e=2 f="(cannot be written as JSON)" g="g"\n`);
     expect(textOf({ error: Object.create(null) }, 'x')).toBe(`[I ${ISO}] x: a value that cannot be shown\n`);
   });
 
@@ -148,12 +147,18 @@ describe('jsonLine', () => {
 
   it('writes errors with code, stack and causes', () => {
     const cause = Object.assign(new Error('disk full'), { code: 'ENOSPC' });
-    const { error } = jsonOf({ error: new TypeError('cannot save', { cause }) });
+    const details = { error: new TypeError('cannot save', { cause }) };
+    const { error } = jsonOf(details, 'x', WARN);
     expect(error).toMatchObject({
       name: 'TypeError',
       message: 'cannot save',
       stack: expect.stringMatching(/^TypeError: cannot save\n {4}at /),
       cause: { code: 'ENOSPC', message: 'disk full' },
+    });
+    expect(jsonOf(details, 'x').error).toEqual({
+      name: 'TypeError',
+      message: 'cannot save',
+      cause: { name: 'Error', code: 'ENOSPC', message: 'disk full' },
     });
     const several = new AggregateError([new Error('one'), 'two'], 'both failed');
     expect(jsonOf({ error: several }).error.errors).toEqual([
@@ -162,7 +167,7 @@ describe('jsonLine', () => {
     ]);
     const endless = new Error('again');
     endless.cause = endless;
-    expect(jsonLine(recordOf({ error: endless })).length).toBeLessThan(20_000);
+    expect(jsonLine(recordOf({ error: endless }, 'x', WARN)).length).toBeLessThan(20_000);
   });
 
   it('never throws, and keeps what can be written', () => {

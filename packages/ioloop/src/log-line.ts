@@ -113,8 +113,9 @@ function fieldText(value: unknown): string | undefined {
     case 'string':
       return PLAIN.test(value) ? value : quoted(value);
     case 'object': {
+      if (value === null) return 'null';
       if (value instanceof Error) return quoted(value.message);
-      const json = jsonOf(value);
+      const json = jsonOf(value, memberWithoutStack);
       const clipped = json.length > MAX_FIELD_CHARS ? `${json.slice(0, MAX_FIELD_CHARS)}…` : json;
       return oneRecord(clipped);
     }
@@ -133,68 +134,76 @@ const RESERVED: ReadonlySet<string> = new Set(['time', 'level', 'msg']);
 /**
  * Formats a record as one line of JSON: `time` (ISO 8601), `level` and `msg`, then bindings and details. Details with
  * one of these three names get an underscore appended. An error becomes an object of `name`, `code`, `message`, `stack`
- * and `cause`. Everything invisible is escaped, so the line is one line for every viewer.
+ * and `cause`, but below level warn without `stack`: peers can cause such records at will. Everything invisible is
+ * escaped, so the line is one line for every viewer.
  */
 export function jsonLine({ level, time, message, details, bindings }: LogRecord): string {
-  const members: Record<string, unknown> = Object.create(null);
-  members.time = new Date(time).toISOString();
-  members.level = level;
-  members.msg = message;
-  for (const from of [bindings, details]) {
-    for (const [name, value] of Object.entries(from)) members[RESERVED.has(name) ? `${name}_` : name] = value;
+  const toMember = level === 'debug' || level === 'info' ? memberWithoutStack : memberWithStack;
+  let line = `{"time":"${new Date(time).toISOString()}","level":"${level}","msg":${JSON.stringify(message)}`;
+  for (const [name, value] of Object.entries(bindings)) {
+    if (!Object.hasOwn(details, name)) line += memberText(name, value, toMember);
   }
-  return `${jsonOf(members).replace(INVISIBLE, (char) => escapeUnits(char, jsonEscape))}\n`;
+  for (const [name, value] of Object.entries(details)) line += memberText(name, value, toMember);
+  line += '}\n';
+  return NOT_ASCII.test(line) ? line.replace(INVISIBLE_BUT_BREAK, escapeInJson) : line;
 }
 
-function jsonEscape(unit: string): string {
-  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+/** Whether a line has anything to escape. JSON has already escaped the controls of ASCII except DEL. */
+const NOT_ASCII = /[^\n\x20-\x7e]/;
+const INVISIBLE_BUT_BREAK = /(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu;
+
+const escapeInJson = (char: string): string =>
+  escapeUnits(char, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** For example `,"status":200`; '' for what JSON leaves out. */
+function memberText(name: string, value: unknown, toMember: ToMember): string {
+  const json = typeof value === 'object' && value !== null ? jsonOf(value, toMember) : scalarJson(value);
+  return json === undefined ? '' : `,${JSON.stringify(RESERVED.has(name) ? `${name}_` : name)}:${json}`;
 }
 
-const UNSERIALIZABLE = '(cannot be written as JSON)';
+function scalarJson(value: unknown): string | undefined {
+  return typeof value === 'bigint' ? `"${value}"` : JSON.stringify(value);
+}
 
-/** Never throws: members that cannot be written are replaced by a note. */
-function jsonOf(value: object | null): string {
+const UNSERIALIZABLE = JSON.stringify('(cannot be written as JSON)');
+
+/** Never throws: what cannot be written is replaced by a note. */
+function jsonOf(value: object, toMember: ToMember): string {
   try {
-    return JSON.stringify(value, jsonValue) ?? JSON.stringify(UNSERIALIZABLE);
+    return JSON.stringify(value, toMember) ?? UNSERIALIZABLE;
   } catch {
-    // A circular reference, or a getter or toJSON that throws.
+    return UNSERIALIZABLE; // a circular reference, or a getter or toJSON that throws
   }
-  if (value === null || Array.isArray(value)) return JSON.stringify(UNSERIALIZABLE);
-  const parts = Object.entries(value).map(([name, member]) => {
-    try {
-      const json: string | undefined = JSON.stringify(member, jsonValue);
-      return json === undefined ? undefined : `${JSON.stringify(name)}:${json}`;
-    } catch {
-      return `${JSON.stringify(name)}:${JSON.stringify(UNSERIALIZABLE)}`;
-    }
-  });
-  return `{${parts.filter((part) => part !== undefined).join(',')}}`;
 }
 
-function jsonValue(_name: string, value: unknown): unknown {
+/** Replaces what JSON cannot hold. */
+type ToMember = (name: string, value: unknown) => unknown;
+
+const memberWithStack: ToMember = (_name, value) => memberOf(value, true);
+const memberWithoutStack: ToMember = (_name, value) => memberOf(value, false);
+
+function memberOf(value: unknown, hasStack: boolean): unknown {
   if (typeof value === 'bigint') return String(value);
-  return value instanceof Error ? errorMembers(value) : value;
+  return value instanceof Error ? errorMembers(value, hasStack, 0) : value;
 }
 
-function errorMembers(error: Error, depth = 0): object {
+function errorMembers(error: Error, hasStack: boolean, depth: number): object {
   const { name, message, stack, cause } = error;
-  const { code } = error as { readonly code?: unknown };
-  const { errors } = error as { readonly errors?: unknown };
+  const { code, errors } = error as { readonly code?: unknown; readonly errors?: unknown };
+  const partOf = (part: unknown): unknown => {
+    if (!(part instanceof Error)) return part;
+    return depth < MAX_CAUSES ? errorMembers(part, hasStack, depth + 1) : part.message;
+  };
+  // Those of an AggregateError. Not of one within another, which would multiply.
+  const hasErrors = Array.isArray(errors) && depth === 0;
   return {
     name,
     code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
     message,
-    stack,
-    cause: cause instanceof Error ? causeMembers(cause, depth) : cause,
-    errors: Array.isArray(errors)
-      ? errors.slice(0, MAX_CAUSES).map((part) => causeMembers(part, depth))
-      : undefined,
+    stack: hasStack ? stack : undefined,
+    cause: partOf(cause),
+    errors: hasErrors ? errors.slice(0, MAX_CAUSES).map(partOf) : undefined,
   };
-}
-
-function causeMembers(cause: unknown, depth: number): unknown {
-  if (!(cause instanceof Error)) return cause;
-  return depth < MAX_CAUSES ? errorMembers(cause, depth + 1) : cause.message;
 }
 
 function asText(thrown: unknown): string {
