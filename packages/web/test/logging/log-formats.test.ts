@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ask, converse, requestText } from '../fixtures/raw-client.ts';
+import { ask, converse, requestText, statusOf } from '../fixtures/raw-client.ts';
 import { type LoggingOptions, LoggingProgram } from './fixtures/logging-program.ts';
 
 /** What begins a line or controls a terminal: as bytes of a header, and percent-encoded in a target or a form. */
@@ -85,6 +85,41 @@ function expectJson(lines: readonly string[], levels: Readonly<Record<string, un
   ]);
   expect(records[3].requestId).toBe(records[2].requestId);
 }
+
+/** Bytes that begin a line or control a terminal, where a request must not have them, and where it may. */
+const HOSTILE_REQUESTS = [
+  requestText('/\x1b[2J'),
+  requestText('/\x9b2J\x85'),
+  requestText('/', 'GET\x1b[2J'),
+  requestText('/', 'GET', 'X-\x1b[2J: 1'),
+  requestText('/', 'GET', 'X-\x9b2J: 1'),
+  requestText('/', 'GET', 'X-A: a\n[E now] forged'),
+  requestText('/', 'GET', 'X-A: \x1b[2J'),
+  requestText('/everything?%0d%0a%1b%9b%e2%80%a8', 'GET', 'User-Agent: a\x9b2J\x85b', 'Connection: close'),
+];
+
+describe('the log of hostile requests', () => {
+  it.each<LoggingOptions>([{}, { terminal: true }])(
+    'has one record for each record [ATT-40]: %j',
+    async (options) => {
+      await using program = new LoggingProgram({ ...options, env: { NO_COLOR: '1' } });
+      const port = await program.port();
+      for (const request of HOSTILE_REQUESTS)
+        expect(statusOf(await converse(port, request))).toBeGreaterThanOrEqual(400);
+      await ask(port, '/end');
+      const { output, errors } = await program.end();
+      const lines = options.terminal === true ? output.slice(1) : errors;
+      for (const line of lines) {
+        expect(line).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+        if (options.terminal === true) expect(line).toMatch(/^(?:\[[IWE] \d{4}-\S+Z\] | {4})/);
+        else expect(JSON.parse(line)).toMatchObject({ time: expect.any(String), level: expect.any(String) });
+      }
+      expect(lines.filter((line) => line.includes('refused a request')).length).toBeGreaterThan(0);
+      expect(lines.filter((line) => /forged/.test(line) && !/refused/.test(line))).toEqual([]);
+      expect(lines.some((line) => /from a\\(?:x|u00)9b2J/.test(line))).toBe(true);
+    },
+  );
+});
 
 describe('the log of an application, which the logger of the program writes', () => {
   it('is JSON lines on standard error if that is a pipe [LG-01] [ATT-40]', async () => {
