@@ -37,7 +37,11 @@ describe('the tables', () => {
     const scenesOf = (row: string) =>
       webRows({ ...options('web'), rows: [row] }).map(({ how }: { how: string }) => how);
     expect(scenesOf('nginx')).toEqual(['1 KiB file', '1 MiB file']);
-    expect(scenesOf('web')).toEqual([...scenesOf('fastify'), '1 route', '1,000 routes']);
+    const others = scenesOf('fastify');
+    expect(scenesOf('web').filter((how: string) => !others.includes(how))).toEqual([
+      '1 route',
+      '1,000 routes',
+    ]);
   });
 
   it('send bodies of 1 KiB', () => {
