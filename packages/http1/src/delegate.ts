@@ -40,8 +40,33 @@ export interface HTTPServerConnectionDelegate {
    * that was taken over by `detach`.
    */
   onClose?(connection: HTTPConnectionInfo): unknown;
+  /**
+   * Called if a request is refused before its headers were complete. The status line and the headers are the
+   * connection's; it is closed after the response. Must be synchronous and not throw.
+   *
+   * @returns the page; undefined for a line of text.
+   */
+  refusalPage?(refusal: RequestRefusal): RefusalPage | undefined;
   /** Called when a server that uses this delegate has stopped or was closed. The server may listen again later. */
   serverStopped?(): unknown;
+}
+
+/** Why a connection does not accept a request. */
+export interface RequestRefusal {
+  /** 400 to 599, such as 413 for a body that is too large, or 408 for one that is too slow. */
+  readonly status: number;
+  /** What was wrong, for the client. May quote the client. */
+  readonly detail: string;
+  /** Fields that the response should have. */
+  readonly headers?: HTTPHeaders | undefined;
+  readonly error: Error;
+}
+
+/** The body of a response to a refused request. */
+export interface RefusalPage {
+  readonly contentType: string;
+  /** Sent as UTF-8. */
+  readonly body: string;
 }
 
 /**
@@ -72,6 +97,13 @@ export interface HTTPMessageDelegate {
   dataReceived(chunk: Uint8Array): void | PromiseLike<void>;
   /** Called when the message is complete. @param trailers - those of a chunked body; they are not in the headers. */
   finish(trailers?: HTTPHeaders): void | PromiseLike<void>;
+  /**
+   * Called if the connection refuses the rest of the request: it breaks a rule or a limit, is too slow, or a method of
+   * this delegate threw an HTTPInputError. The delegate may respond through its exchange if it completes the response
+   * before it returns; the connection is then closed, and no call follows. Otherwise connectionClosed is called, and the
+   * connection responds itself, with a line of text. Not called if the response's headers were already sent.
+   */
+  refused?(refusal: RequestRefusal): void;
   /**
    * Called when the connection has ended: the peer closed it, or a deadline or the server did; see `reason.code`. No
    * call follows, unless the code is `ERR_HTTP_PEER_ENDED`.

@@ -16,7 +16,9 @@ export type {
   HTTPMessageDelegate,
   HTTPServerConnectionDelegate,
   HTTPServerExchange,
+  RefusalPage,
   RequestHead,
+  RequestRefusal,
   ResponseHead,
 } from './delegate.ts';
 

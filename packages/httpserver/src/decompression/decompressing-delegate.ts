@@ -8,7 +8,9 @@ import {
   type HTTPMessageDelegate,
   type HTTPServerConnectionDelegate,
   type HTTPServerExchange,
+  type RefusalPage,
   type RequestHead,
+  type RequestRefusal,
 } from '@landspout/http1';
 import {
   BodyInflater,
@@ -55,6 +57,10 @@ export class DecompressingDelegate implements HTTPServerConnectionDelegate {
 
   onClose(connection: HTTPConnectionInfo): unknown {
     return this.#inner.onClose?.(connection);
+  }
+
+  refusalPage(refusal: RequestRefusal): RefusalPage | undefined {
+    return this.#inner.refusalPage?.(refusal);
   }
 
   serverStopped(): unknown {
@@ -106,6 +112,11 @@ class DecompressingMessage implements HTTPMessageDelegate {
     if (inflater === undefined) return this.#inner?.finish(trailers);
     inflater.end();
     return this.#deliverEnd(inflater, trailers);
+  }
+
+  refused(refusal: RequestRefusal): void {
+    this.#inflater?.close();
+    this.#inner?.refused?.(refusal);
   }
 
   connectionClosed(reason: Error): unknown {

@@ -6,6 +6,8 @@ import {
   type HTTPMessageDelegate,
   type HTTPServerConnectionDelegate,
   type HTTPServerExchange,
+  type RefusalPage,
+  type RequestRefusal,
 } from '@landspout/http1';
 import { HTTP_SERVER_OPTIONS, HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
@@ -18,6 +20,7 @@ import { WebUsageError, webChecks } from '../errors.ts';
 import type { AnyApplication, MiddlewareContext, PathParams } from '../handler/lifecycle.ts';
 import { ErrorHandler, RedirectHandler } from '../handler/ready-made.ts';
 import { type PublicOrigins, publicOriginsOf } from '../request/public-origins.ts';
+import { errorPage } from '../response/error-page.ts';
 import { HostPattern } from '../routing/host-pattern.ts';
 import { badRoute, NO_PATTERN, type RoutePattern, reversePattern } from '../routing/pattern.ts';
 import {
@@ -232,6 +235,11 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   /** Called by servers when a request has started. */
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
     return new RequestTask(this.#asAny, exchange);
+  }
+
+  /** Called by servers for a request that is refused before its headers were complete. */
+  refusalPage({ status, detail }: RequestRefusal): RefusalPage {
+    return errorPage(undefined, { status, reason: '', detail });
   }
 
   /** Called by servers when they have stopped: logs the counts that `refusalLog` has not logged yet. */

@@ -1,4 +1,4 @@
-import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead } from '@landspout/http1';
+import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead, RequestRefusal } from '@landspout/http1';
 import { type ClockTimer, isCancellation, type Logger } from '@landspout/ioloop';
 import { errorOf } from '@landspout/ioloop/errors';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
@@ -112,6 +112,16 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     else if (this.#passage.hasEntered) this.#runHandler();
   }
 
+  refused({ status, detail, headers, error }: RequestRefusal): void {
+    this.#chunks = undefined;
+    this.request.connectionClosed(error);
+    const handler = this.#handler;
+    if (this.response.ended) return;
+    if (handler !== undefined) this.#notifyClosed(handler, error);
+    // Without the cause: what only repeats why the request ends would be no error.
+    this.failed(new HTTPError(status, undefined, { detail, headers: headers ?? [] }));
+  }
+
   connectionClosed(reason: Error): void {
     this.request.connectionClosed(reason);
     if (this.response.exchange.isCut) {
@@ -123,12 +133,15 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (typeof status === 'number' && !this.response.headSent) this.response.status = status;
     const handler = this.#handler;
     if (this.response.ended) return;
-    if (handler !== undefined && !this.#closeNotified) {
-      this.#closeNotified = true;
-      this.#callHook(() => handler.onConnectionClose(reason));
-    }
+    if (handler !== undefined) this.#notifyClosed(handler, reason);
     const isEntered = handler !== undefined || this.#passage?.hasEntered === true;
     if (isEntered && !this.#waiting) this.#endIfGone();
+  }
+
+  #notifyClosed(handler: AnyHandler, reason: Error): void {
+    if (this.#closeNotified) return;
+    this.#closeNotified = true;
+    this.#callHook(() => handler.onConnectionClose(reason));
   }
 
   // ---- what the path and the middleware say, called by the handler and its response ----

@@ -26,11 +26,13 @@ const TYPES = ['text/html', PROBLEM_TYPE, 'application/json'];
 /**
  * Makes the page of an error: a problem document (RFC 9457) if the client's `Accept` prefers JSON, otherwise a small
  * HTML page. Its text is escaped.
+ *
+ * @param request - undefined if its headers are not known.
  */
-export function errorPage(request: HTTPServerRequest, facts: ErrorFacts): ErrorPage {
-  const accept = request.headers.get('Accept');
+export function errorPage(request: HTTPServerRequest | undefined, facts: ErrorFacts): ErrorPage {
+  const accept = request?.headers.get('Accept');
   const title = facts.reason === '' ? (STATUS_REASONS[facts.status] ?? 'Unknown') : facts.reason;
-  if (accept === undefined || !prefersJson(accept)) {
+  if (request === undefined || accept === undefined || !prefersJson(accept)) {
     return { contentType: 'text/html; charset=UTF-8', body: htmlPage(facts.status, title, facts.detail) };
   }
   const problem = {

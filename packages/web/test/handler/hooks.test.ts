@@ -25,7 +25,7 @@ describe('the order of a request', () => {
       }
       override checkXsrfCookie(): void {
         calls.push('checkXsrfCookie');
-        super.checkXsrfCookie();
+        void super.checkXsrfCookie();
       }
       override prepare(): void {
         calls.push('prepare');

@@ -1,7 +1,7 @@
 import { isCancellation } from '@landspout/ioloop';
 import { errorOf } from '@landspout/ioloop/errors';
 import type { IOStream } from '@landspout/iostream';
-import type { HTTPConnectionInfo } from '../../delegate.ts';
+import type { HTTPConnectionInfo, RefusalPage, RequestRefusal } from '../../delegate.ts';
 import { type HTTPHeaders, Http1ProtocolError, STATUS_REASONS } from '../../protocol/index.ts';
 import { type HTTPDeadlineError, HTTPInputError } from '../errors.ts';
 import type { ConnectionServices } from './connection-host.ts';
@@ -70,15 +70,20 @@ export function logRefusal(
  * @param request - the request to respond to; undefined if no complete head was received.
  */
 export function sendRefusal(
-  { refusal, error }: FailedRequest,
+  { kind, refusal, error }: FailedRequest,
   request:
     | { readonly head: { readonly method: string }; readonly token: RequestToken | undefined }
     | undefined,
   connection: HTTPConnectionInfo & { readonly stream: IOStream },
-  { dates, loop, monitor }: ConnectionServices,
+  services: ConnectionServices,
 ): void {
+  const { dates, loop, monitor } = services;
   const { status } = refusal;
-  const { head, body } = encodeRefusal(refusal, dates.at(loop.clock.wallTime()), request?.head.method ?? '');
+  // With a request, its own delegate was asked.
+  const page =
+    request === undefined && kind === 'refused' ? askForPage({ ...refusal, error }, services) : undefined;
+  const date = dates.at(loop.clock.wallTime());
+  const { head, body } = encodeRefusal(refusal, page ?? textPage(refusal), date, request?.head.method ?? '');
   connection.stream.send(head + body);
   if (request === undefined) monitor.headRefused(connection, status, body.length, error);
   else
@@ -88,21 +93,40 @@ export function sendRefusal(
 /** Encodes a complete response with `Connection: close`, as latin1. `body` is empty if the method was HEAD. */
 function encodeRefusal(
   refusal: Refusal,
+  page: RefusalPage,
   date: string,
   method: string,
 ): { readonly head: string; readonly body: string } {
   const reason = STATUS_REASONS[refusal.status] ?? 'Error';
   const fields = refusal.headers?.serialize() ?? '';
-  const body = `${refusal.status} ${reason}${refusal.detail === '' ? '' : `: ${asciiForWire(refusal.detail)}`}\n`;
+  const body = Buffer.from(page.body).toString('latin1');
   const head =
-    `HTTP/1.1 ${refusal.status} ${reason}\r\nContent-Type: text/plain; charset=utf-8\r\n${fields}` +
+    `HTTP/1.1 ${refusal.status} ${reason}\r\nContent-Type: ${page.contentType}\r\n${fields}` +
     `Content-Length: ${body.length}\r\nDate: ${date}\r\nConnection: close\r\n\r\n`;
   return { head, body: method === 'HEAD' ? '' : body };
 }
 
+function askForPage(
+  refusal: RequestRefusal,
+  { delegate, loop }: ConnectionServices,
+): RefusalPage | undefined {
+  try {
+    return delegate.refusalPage?.(refusal);
+  } catch (error) {
+    loop.logger.error({ error }, "the delegate's refusalPage callback threw");
+    return undefined;
+  }
+}
+
+function textPage({ status, detail }: Refusal): RefusalPage {
+  const reason = STATUS_REASONS[status] ?? 'Error';
+  const body = `${status} ${reason}${detail === '' ? '' : `: ${asciiForWire(detail)}`}\n`;
+  return { contentType: 'text/plain; charset=utf-8', body };
+}
+
 /**
- * Reduces the detail, which may quote the client, to ASCII: the response is sent as latin1. Any other character becomes
- * a question mark, because the escapes used in log lines would only confuse the client.
+ * Reduces the detail, which may quote the client, to ASCII. Any other character becomes a question mark, because the
+ * escapes used in log lines would only confuse the client.
  */
 function asciiForWire(text: string): string {
   return text.replaceAll('§', 'section ').replace(/[^\u0020-\u007e]/g, '?');

@@ -179,8 +179,9 @@ export class ServerConnection
   responseCompleted(exchange: ServerExchange): void {
     const { limits, services, drain } = this.host;
     this.#enter(UNCLAIMED);
-    const { token, status, bodyBytesSent } = exchange;
-    services.monitor.requestEnded(token, 'completed', status, bodyBytesSent, undefined);
+    const { token, status, bodyBytesSent, refusedWith } = exchange;
+    const outcome = refusedWith === undefined || status >= 500 ? 'completed' : 'refused';
+    services.monitor.requestEnded(token, outcome, status, bodyBytesSent, refusedWith);
     const stopping = drain.phase !== 'serving';
     if (stopping) this.respondedWhileStopping = true;
     // Even if the server is stopping, the peer may send another request unless the response headers announced a close.
@@ -366,9 +367,14 @@ export class ServerConnection
     this.#respondInPlace(failure);
   }
 
-  /** Responds in place of the delegate if it has not sent headers yet. Ends the connection in either case. */
+  /**
+   * Responds in place of the delegate if it has not sent headers yet, and does not respond to a refusal itself. Ends the
+   * connection in any case.
+   */
   #respondInPlace(failure: FailedRequest): void {
     const exchange = this.#exchange;
+    const mayRespond = failure.kind === 'refused' && exchange?.headSent === false;
+    if (mayRespond && exchange.refuse(failure)) return;
     if (exchange?.headSent === true) {
       this.#cut(exchange, failure.error);
       this.stream.reset(failure.error);

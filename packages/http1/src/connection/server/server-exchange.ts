@@ -18,6 +18,7 @@ import type { RequestToken } from './connection-monitor.ts';
 import { checkFilePart, sendFilePart } from './file-part.ts';
 import { HalfClosed } from './half-closed.ts';
 import type { PeerPace } from './peer-pace.ts';
+import type { FailedRequest } from './refusal.ts';
 import { endResponse, writeResponseBody, writeResponseHead } from './response-writer.ts';
 import type { ServerCodec } from './server-codecs.ts';
 
@@ -63,6 +64,8 @@ export class ServerExchange implements HTTPServerExchange {
   /** For the connection: the status of the response; 0 until its headers are written. */
   status = 0;
   bodyBytesSent = 0;
+  /** For the connection: why the request is refused, once that is decided. */
+  refusedWith: Error | undefined = undefined;
   /** For the connection: the first reason passed to the delegate, which may have aborted its work with it. */
   closeReason: Error | undefined = undefined;
   readonly #owner: ExchangeOwner;
@@ -137,7 +140,8 @@ export class ServerExchange implements HTTPServerExchange {
     if (this.#cut) return;
     const { limits, services, drain } = this.#owner.host;
     const stopping = drain.phase !== 'serving';
-    const ends = stopping || !limits.keepAlive || this.isLastRequest || (last && !this.requestComplete);
+    const isLast = this.isLastRequest || this.refusedWith !== undefined || (last && !this.requestComplete);
+    const ends = stopping || !limits.keepAlive || isLast;
     const terms = { date: services.dates.at(services.loop.clock.wallTime()), close: ends };
     try {
       this.bodyBytesSent = writeResponseHead(
@@ -289,16 +293,39 @@ export class ServerExchange implements HTTPServerExchange {
     return true;
   }
 
+  /** Lets the delegate respond to a refused request. @returns whether the response is complete. */
+  refuse({ error, refusal }: FailedRequest): boolean {
+    const message = this.#message;
+    if (message?.refused === undefined) return false;
+    this.refusedWith = error;
+    callReporting(
+      () => message.refused?.({ ...refusal, error }),
+      undefined,
+      (failure) =>
+        this.#owner.host.services.loop.logger.error(
+          { error: failure },
+          "the delegate's refused callback threw",
+        ),
+    );
+    if (this.#finished) this.#release();
+    return this.#finished;
+  }
+
   /** Discards further writes, and notifies the delegate, once, that its message will not be completed. */
   cut(reason: Error): void {
     this.#cut = true;
     const message = this.#message;
-    this.#message = undefined;
+    this.#release();
     this.closeReason ??= reason;
-    this.#pieces?.release();
-    this.#pieces = undefined;
     this.#halfClosed?.close();
     this.#tell(message, reason);
+  }
+
+  /** Lets go of the delegate, which is not called again, and of the part of the body that it did not get. */
+  #release(): void {
+    this.#message = undefined;
+    this.#pieces?.release();
+    this.#pieces = undefined;
   }
 
   [INSPECT](): object {
