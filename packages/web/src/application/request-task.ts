@@ -335,12 +335,22 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     const { supportedMethods } = rule.handlerClass;
     if (method !== 'GET' && !supportedMethods.includes(method) && handler.all === undefined)
       throw this.#notAllowed(handler);
+    // Otherwise the whole body would be received for a method that does not exist.
+    if (rule.handlerClass.streamRequestBody && this.#lacksVerb(handler, method))
+      throw this.#notAllowed(handler);
     if (values.length > 0) this.pathArgs = paramsInOrder(values);
     // A form that is malformed is refused before any code of the handler trusts it.
     if (this.request.body.length > 0) void this.request.bodyArguments;
     if (this.application.settings.xsrfCookies === true && requiresXsrfToken(method))
       return this.#checkXsrf(handler);
     return handler.prepare();
+  }
+
+  /** Whether a handler has verbs, but not this one. One without any responds in `prepare`. */
+  #lacksVerb(handler: AnyHandler, method: string): boolean {
+    const { supportedMethods } = this.#match.rule.handlerClass;
+    if (method === 'OPTIONS' || verbOf(handler, method, supportedMethods) !== undefined) return false;
+    return allowedMethods(handler, supportedMethods) !== 'OPTIONS';
   }
 
   #checkXsrf(handler: AnyHandler): unknown {

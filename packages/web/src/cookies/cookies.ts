@@ -122,13 +122,17 @@ export class Cookies {
    * OPTIONS are not checked.
    *
    * @param field - the form field or argument `_xsrf`.
+   * @param missingHint - says for the log why there is no field, if that is known.
    * @throws HTTPError 403.
    */
-  checkXsrf(field: string | undefined): void {
+  checkXsrf(field: string | undefined, missingHint?: () => string | undefined): void {
     const { method, headers, host, ownOrigins: publicOrigins } = this.#request;
     const cookie = this.get(this.#settings.xsrfCookieName);
     const refusal = checkXsrf({ method, headers, host, cookie, field, publicOrigins });
-    if (refusal !== undefined) throw new HTTPError(403, refusal.message, { detail: FORGERY });
+    if (refusal === undefined) return;
+    const hint = field === undefined ? missingHint?.() : undefined;
+    const message = hint === undefined ? refusal.message : `${refusal.message} (${hint})`;
+    throw new HTTPError(403, message, { detail: FORGERY });
   }
 
   /** Used by the response, when its headers are about to be sent. */

@@ -386,7 +386,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   checkXsrfCookie(): Awaitable {
     const { headers } = this.request;
     const hasToken = headers.get('X-XSRFToken') !== undefined || headers.get('X-CSRFToken') !== undefined;
-    this.cookies.checkXsrf(hasToken ? undefined : this.getArgument('_xsrf', undefined));
+    if (hasToken) this.cookies.checkXsrf(undefined);
+    else this.cookies.checkXsrf(this.getArgument('_xsrf', undefined), () => this.missingArgumentHint());
   }
 
   /**

@@ -153,4 +153,29 @@ describe('a request that the server refuses', () => {
       expect(statusOf(await converse(port, post('/takes', 'abc', 'Connection: close')))).toBe(200);
       waiting.close();
     }));
+
+  it('is a 405 before its body is read, if a handler that streams has no such method [RH-02]', () =>
+    withApp(routes, async ({ port }) => {
+      events.length = 0;
+      const client = await RawClient.connect(port, chunked('/streams').replace('POST', 'PUT'));
+      const answer = await client.untilEnd();
+      expect([statusOf(answer), headerOf(answer, 'Allow'), bodyOf(answer)]).toEqual([
+        405,
+        'POST, OPTIONS',
+        'own page 405',
+      ]);
+      expect(events).toEqual(['finished']);
+    }));
+
+  it('says in the log why a streamed form has no XSRF token', () =>
+    withApp(
+      routes,
+      async ({ port, log }) => {
+        const form = 'Content-Type: application/x-www-form-urlencoded';
+        const answer = await converse(port, post('/streams', '_=1', form));
+        expect(statusOf(answer)).toBe(403);
+        expect(String(log.records[0]?.error)).toContain('streamRequestBody');
+      },
+      { xsrfCookies: true },
+    ));
 });

@@ -202,7 +202,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
       this.abort(this.#writer.fullError(0));
       return;
     }
-    this.#state = 'closing';
+    this.#enter('closing');
     this.#pings?.stop();
     this.#expire();
     this.#pump.release();
@@ -211,7 +211,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   /** Resets the connection without a close frame. The delegate is notified in a later loop iteration. */
   abort(error?: Error): void {
     if (this.#state === 'closed') return;
-    this.#state = 'ending';
+    this.#enter('ending');
     this.#closeError ??= error;
     this.#pings?.stop();
     this.#stream.reset(error);
@@ -235,7 +235,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   closed(error: Error | undefined): void {
-    this.#state = 'closed';
+    this.#enter('closed');
     this.#pings?.stop();
     this.#deadline?.close();
     this.#closeCode ??= CLOSE_CODES.abnormal;
@@ -335,7 +335,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#closeCode = this.#decoder.closeCode;
     this.#closeReason = this.#decoder.closeReason;
     const isOwed = this.#state === 'open';
-    this.#state = 'ending';
+    this.#enter('ending');
     this.#pings?.stop();
     // RFC 6455 §5.5.1: the peer's code is sent back. 1005 is never sent: it only reports that there was no code.
     const code = this.#closeCode === CLOSE_CODES.noStatus ? undefined : this.#closeCode;
@@ -370,7 +370,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   #fail(code: number, reason: string, error: Error): void {
     if (!this.isListening) return;
     const isOwed = this.#state === 'open';
-    this.#state = 'ending';
+    this.#enter('ending');
     this.#closeError = error;
     this.#pings?.stop();
     if (isOwed && !this.#writer.sendClose(code, clip(reason))) {
@@ -393,6 +393,11 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     if (isThenable(outcome)) return outcome;
     this.#queueFull(outcome);
     return ignorable(Promise.reject(outcome));
+  }
+
+  /** The only place where the state is assigned. States only follow each other in the order of {@link State}. */
+  #enter(state: State): void {
+    this.#state = state;
   }
 
   #refused(): Promise<void> {
