@@ -41,10 +41,10 @@ export interface HTTPServerConnectionDelegate {
    */
   onClose?(connection: HTTPConnectionInfo): unknown;
   /**
-   * Called if a request is refused before its headers were complete. The status line and the headers are the
-   * connection's; it is closed after the response. Must be synchronous and not throw.
+   * Called if a request is refused before its headers were complete. The connection sets the status line and the
+   * headers, and is closed after the response. Must be synchronous and not throw.
    *
-   * @returns the page; undefined for a line of text.
+   * @returns the page; if undefined, the connection sends a line of text instead.
    */
   refusalPage?(refusal: RequestRefusal): RefusalPage | undefined;
   /** Called when a server that uses this delegate has stopped or was closed. The server may listen again later. */
@@ -55,7 +55,7 @@ export interface HTTPServerConnectionDelegate {
 export interface RequestRefusal {
   /** 400 to 599, such as 413 for a body that is too large, or 408 for one that is too slow. */
   readonly status: number;
-  /** What was wrong, for the client. May quote the client. */
+  /** What was wrong, for the client. May contain text that the client sent. */
   readonly detail: string;
   /** Fields that the response should have. */
   readonly headers?: HTTPHeaders | undefined;
@@ -98,10 +98,11 @@ export interface HTTPMessageDelegate {
   /** Called when the message is complete. @param trailers - those of a chunked body; they are not in the headers. */
   finish(trailers?: HTTPHeaders): void | PromiseLike<void>;
   /**
-   * Called if the connection refuses the rest of the request: it breaks a rule or a limit, is too slow, or a method of
-   * this delegate threw an HTTPInputError. The delegate may respond through its exchange if it completes the response
-   * before it returns; the connection is then closed, and no call follows. Otherwise connectionClosed is called, and the
-   * connection responds itself, with a line of text. Not called if the response's headers were already sent.
+   * Called if the connection refuses the rest of the request, because the request breaks a rule or a limit or is too
+   * slow, or because a method of this delegate threw an HTTPInputError. The delegate may respond through its exchange
+   * if it completes the response before it returns; the connection is then closed, and no call follows. Otherwise
+   * connectionClosed is called, and the connection responds itself, with a line of text. Not called if the response's
+   * headers were already sent.
    */
   refused?(refusal: RequestRefusal): void;
   /**
@@ -140,22 +141,23 @@ export interface HTTPServerExchange {
   write(chunk: string | Uint8Array): void;
   /**
    * Writes bytes of a file as the next part of the body, framed like those of {@link write}: they count towards the
-   * announced `Content-Length`, or are one chunk. See `IOStream.sendFile` for how they leave: without passing through
-   * JavaScript where the system can do that. A response without a body, such as one to HEAD, does not touch the file.
+   * announced `Content-Length`, or are one chunk. See `IOStream.sendFile` for how they are sent: without passing
+   * through JavaScript where the system can do that. A response without a body, such as one to HEAD, does not touch the
+   * file.
    *
-   * Parts and {@link write}s leave in the order of the calls, so more may be written, and the response completed,
+   * Parts and {@link write}s are sent in the order of the calls, so more may be written, and the response completed,
    * before the promise settles. While many bytes are unsent, the peer must make progress in reading them, as for any
    * response.
    *
-   * @param file - an open `FileHandle` or descriptor. It is the caller's: never closed here, also not by {@link abort},
-   *   and no longer used when the promise has settled. Its position is neither used nor moved. One file may be used by
-   *   several calls and responses at the same time.
+   * @param file - an open `FileHandle` or descriptor, owned by the caller: it is never closed here, not even by
+   *   {@link abort}, and no longer used when the promise has settled. Its position is neither used nor moved. One file
+   *   may be used by several calls and responses at the same time.
    * @returns a promise that resolves when the bytes have reached the kernel; it is safe to ignore. It rejects with the
    *   reason of `connectionClosed` if the connection ends first, and with StreamFileError `ERR_STREAM_FILE_CHANGED` or
    *   `ERR_STREAM_FILE_UNREADABLE` if the file has become shorter than `end` or cannot be read: the connection is then
    *   reset, so that the response does not look complete. Resolves at once if the response was cut by `detach`.
-   * @throws HTTPUsageError if an argument is invalid, or at the wrong time; Http1UsageError `ERR_HTTP1_BODY_LONG`, after
-   *   which the connection is reset, like {@link write}.
+   * @throws HTTPUsageError if an argument is invalid, or the call comes at the wrong time; Http1UsageError
+   *   `ERR_HTTP1_BODY_LONG` as {@link write}, and the connection is then reset.
    */
   writeFile(file: import('node:fs/promises').FileHandle | number, part: FilePart): Promise<void>;
   /**

@@ -127,7 +127,7 @@ export class HTTPServer extends TCPServer {
    * there is no parent: this process itself listens, and stops on those signals.
    *
    * @param options.onStats - called in the parent with the counters of all children.
-   * @returns in a child, once it listens, its task; `undefined` with `processes: 1`.
+   * @returns in a child: the task of that child, once it listens; `undefined` with `processes: 1`.
    * @throws as `forkProcesses`, {@link listen} and {@link stopOnSignals}.
    *
    * @example

@@ -8,7 +8,7 @@ export const HTTP_ERRORS = {
   },
   ERR_HTTP_PEER_ENDED: {
     meaning:
-      'The peer ended its side. The response can still be sent. Once the headers of the response are sent, the connection is reset if nothing more is written for `halfClosedMs`.',
+      'The peer ended its side of the connection. The response can still be sent. Once the headers of the response are sent, the connection is reset if nothing more is written for `halfClosedMs`.',
   },
   ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the `cause`.' },
   ERR_HTTP_RESET: { meaning: 'The peer reset the connection before the message was complete.' },
@@ -17,7 +17,7 @@ export const HTTP_ERRORS = {
   },
   ERR_HTTP_STOPPING: {
     meaning:
-      'The server stopped, and reset the connection before the message was complete. Also the reason with which `HTTPServer.stopping` aborts and `closeAll` closes connections, and the error of `listen` after a signal to stop.',
+      'The server stopped, and reset the connection before the message was complete. Also the abort reason of `HTTPServer.stopping`, the reason with which `closeAll` closes connections, and the error of a `listen` that follows a signal to stop.',
   },
   ERR_HTTP_INPUT: {
     meaning: 'The content of a request is invalid; the response has the `status` of the error.',

@@ -26,12 +26,13 @@ import { WorkerPool } from './worker-pool.ts';
 
 export interface ThreadPoolExecutorOptions extends CloseOptions {
   /**
-   * Most threads, each running one task at a time: at least 1. Default: the number of CPUs available to this process.
+   * Maximum number of threads, each running one task at a time: at least 1. Default: the number of CPUs available to
+   * this process.
    */
   readonly maxWorkers?: number | undefined;
   /** Threads that are started with the first task and kept even while idle. Default: 0. */
   readonly minWorkers?: number | undefined;
-  /** Most tasks that wait for a thread. With 0, a task is refused unless it can run at once. Default: 1,000. */
+  /** How many tasks may wait for a thread. With 0, a task is refused unless it can run at once. Default: 1,000. */
   readonly maxQueue?: number | undefined;
   /**
    * How long an idle thread is kept in excess of `minWorkers`, in milliseconds: 0 to 2,147,483,647. Default: 60,000.
@@ -117,12 +118,12 @@ export class ThreadPoolExecutor implements Executor {
    * instances arrive as plain objects, functions cannot be copied. The arguments are copied or transferred before this
    * method returns, so the caller may change them at once. The arguments of a task that has to wait are copied twice.
    *
-   * @param options.signal - cancels the task; the promise rejects at once. A waiting task never runs. For a running
-   *   task the thread is ended in the middle of its work, after any native call in it has returned: its open files and
-   *   sockets are closed, other threads continue, and a new thread is started when needed.
-   * @returns the result of the function. If the function throws, the promise rejects with that error: an instance of
-   *   `Error` or of the built-in class, with its class name, message, stack, cause and those own properties that can be
-   *   copied.
+   * @param options.signal - cancels the task; the promise rejects at once. A waiting task never runs. If the task is
+   *   running, its thread is terminated in the middle of the work, after any native call has returned: the open files
+   *   and sockets of the thread are closed, other threads continue, and a new thread is started when needed.
+   * @returns the result of the function. If the function throws, the promise rejects with a copy of that error: an
+   *   instance of the same class if that is built in, such as `TypeError`, otherwise of `Error`; with its class name,
+   *   message, stack, cause and those own properties that can be copied.
    * @throws ExecutorUsageError `ERR_EXECUTOR_MODULE`, `ERR_EXECUTOR_EXPORT`, `ERR_EXECUTOR_CLONE`.
    * @throws ExecutorLimitError `ERR_EXECUTOR_QUEUE_FULL`. ExecutorClosedError `ERR_EXECUTOR_CLOSED`.
    * @throws ExecutorWorkerError `ERR_EXECUTOR_WORKER` if the thread ends while it runs the task, or cannot start.

@@ -29,8 +29,8 @@ const QUEUE_OPTIONS: OptionNames<QueueOptions<unknown>> = { clock: true, order: 
  * Waiting calls are served first come, first served. An item put while a consumer waits still goes through the order of
  * the queue: the consumer resumes a microtask after the put, and then takes whichever item comes next. Until then one
  * item is reserved for it and is not counted in `size`. If that consumer is aborted and no other waits, the item stays
- * in the queue; together with items put in the meantime, `size` may then exceed `maxSize` by one for each aborted
- * consumer.
+ * in the queue and is counted again. If other items were put in the meantime, `size` may then exceed `maxSize` by one
+ * for each aborted consumer.
  *
  * Without `maxSize` producers never wait. Set it if a peer controls the producer.
  *
@@ -43,7 +43,7 @@ const QUEUE_OPTIONS: OptionNames<QueueOptions<unknown>> = { clock: true, order: 
  * }
  */
 export class Queue<T> implements AsyncIterable<T> {
-  /** Most items before producers have to wait; 0 means no limit. */
+  /** Maximum number of items before producers have to wait; 0 means no limit. */
   readonly maxSize: number;
   readonly #order: ItemOrder<T>;
   readonly #getters: WaitList<T>;
@@ -56,7 +56,7 @@ export class Queue<T> implements AsyncIterable<T> {
   #unfinished = 0;
 
   /**
-   * @param maxSize - most items before producers have to wait. Default: 0, no limit.
+   * @param maxSize - maximum number of items before producers have to wait. Default: 0, no limit.
    * @throws LoopUsageError `ERR_LOOP_USAGE` if `maxSize` is negative or not a whole number, or an option is invalid.
    */
   constructor(maxSize = 0, options: QueueOptions<T> = {}) {

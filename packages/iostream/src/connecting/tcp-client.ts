@@ -27,8 +27,8 @@ export interface TCPClientOptions {
   /** Default: the loop of the current thread. */
   readonly loop?: IOLoop;
   /**
-   * Most TLS sessions kept for resumption, which shortens the next handshake with the same server. 0 keeps none.
-   * Default: 100.
+   * Maximum number of TLS sessions kept for resumption, which shortens the next handshake with the same server. 0 keeps
+   * none. Default: 100.
    */
   readonly maxTlsSessions?: number;
 }
@@ -196,7 +196,7 @@ function peerName(options: TCPConnectOptions | UnixConnectOptions): string {
   return `${shownText(options.host, MAX_NAME)}, port ${options.port},`;
 }
 
-/** Most characters of a name in an error message. */
+/** Maximum number of characters of a name in an error message. */
 const MAX_NAME = 100;
 
 function requireConnectOptions(options: TCPConnectOptions | UnixConnectOptions): void {

@@ -44,7 +44,7 @@ import {
 
 const FROM_FD_OPTIONS: OptionNames<IOStreamOptions & OpenFdOptions> = { ...STREAM_OPTIONS, direction: true };
 
-/** Gives higher folders access to the core of a stream; users of a stream see only its methods. */
+/** Gives other folders of this package access to the core of a stream; users of a stream see only its methods. */
 export let coreOf: (stream: IOStream) => StreamCore;
 
 /**
@@ -75,9 +75,9 @@ export class IOStream {
    * is made non-blocking. This affects every process that shares the same open file description, which is common for
    * standard input, terminals and pipes.
    *
-   * A one-way stream starts out ended in the other direction: see {@link isWriteEnded} and {@link isEnded}. Ending the
-   * writing side of a pipe closes it. If a pipe's reader has gone, the next write fails with `EPIPE`. On the native
-   * backend, a close callback is called as soon as the reader has gone, without a write.
+   * A one-way stream is ended in the other direction from the start: see {@link isWriteEnded} and {@link isEnded}.
+   * Ending the writing side of a pipe closes it. If a pipe's reader has gone, the next write fails with `EPIPE`. On the
+   * native backend, a close callback is called as soon as the reader has gone, without a write.
    *
    * @param options.direction - `'read'`, `'write'` or `'both'`. Default: both; required for a pipe or FIFO.
    * @throws StreamUsageError `ERR_STREAM_USAGE` if the descriptor is a file, a directory or a device that is always
@@ -261,7 +261,7 @@ export class IOStream {
     });
   }
 
-  /** Reads everything until the peer ends or the stream closes. @throws as {@link readUntil}. */
+  /** Reads everything until the peer ends its side or the stream closes. @throws as {@link readUntil}. */
   readUntilClose(options?: BoundedReadOptions): Promise<Buffer> {
     return this.#read(options, (maxBytes) => {
       if (options !== undefined) requireBoundedReadOptions('readUntilClose', options);
@@ -326,7 +326,7 @@ export class IOStream {
     this.#core.reading.resume();
   }
 
-  /** Stops passing bytes to the consumer. While paused, neither the end of the peer nor a reset is noticed. */
+  /** Stops passing bytes to the consumer. While paused, neither a FIN nor a reset by the peer is noticed. */
   pause(): void {
     this.#core.reading.pause();
   }
@@ -420,9 +420,9 @@ export class IOStream {
 
   /**
    * Closes in a way that lets the peer read our last response (RFC 9112 §9.6). Sends what is queued and then FIN. From
-   * the call on, it discards what arrives, until the peer ends too or `lingerMs` have passed. Closing with unread bytes
-   * would reset the connection, and the peer could lose the response. Replaces the consumer, which is still notified of
-   * the close. Sending what is queued has no timeout: set one if the peer may not read.
+   * the call on, it discards what arrives, until the peer ends its side too or `lingerMs` have passed. Closing with
+   * unread bytes would reset the connection, and the peer could lose the response. Replaces the consumer, which is
+   * still notified of the close. Sending what is queued has no timeout: set one if the peer may not read.
    *
    * @param lingerMs - counted from the moment at which everything queued has been sent. Default: 2 s.
    */
@@ -443,8 +443,9 @@ export class IOStream {
   }
 
   /**
-   * Closes both directions at once and discards what is queued. A pending read that the buffered bytes satisfy still
-   * gets them; everything else that is pending rejects with StreamClosedError, with `error` as its cause. Idempotent.
+   * Closes both directions at once and discards what is queued. A pending read that the buffered bytes can
+   * satisfy still resolves with them; everything else that is pending rejects with StreamClosedError, with `error` as
+   * its cause. Idempotent.
    */
   close(error?: Error): void {
     this.#core.close(error);

@@ -1,5 +1,5 @@
 // What a handler can do with its request and response, and the handlers that are ready to use. How a handler is found,
-// and in which order its methods are called, is decided by `application/`; only its type is used here.
+// and in which order its methods are called, is decided by `application/`, from which only types are imported here.
 
 import type { HTTPHeaders, HTTPServerExchange, SetCookieOptions } from '@landspout/http1';
 import type { Logger } from '@landspout/ioloop';
@@ -109,7 +109,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Checks how a route uses this class. Called once per route, when the application is created. Override it in a class
-   * that others route to, so that a mistake in `init` is found before the first request.
+   * that other people use in their routes, so that a mistake in `init` is found before the first request.
    *
    * @returns what is wrong and how to fix it, which becomes an `ERR_WEB_ROUTE`; `undefined` if nothing is wrong.
    */
@@ -142,7 +142,10 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   patch?(...args: any[]): Awaitable;
   put?(...args: any[]): Awaitable;
   options?(...args: any[]): Awaitable;
-  /** Handles every method that has no method of its own here, also those that {@link supportedMethods} does not list. */
+  /**
+   * Handles every HTTP method for which the class has no method of that name, including those that
+   * {@link supportedMethods} does not list.
+   */
   all?(...args: any[]): Awaitable;
   // biome-ignore-end lint/suspicious/noExplicitAny: see above
 
@@ -200,9 +203,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Makes the URL of a file in the folder of the setting `staticPath`. With the version of the file, browsers keep it for
-   * ten years: `/static/css/app.css?v=1f0e…`. Until the version is known, the URL has none; see
-   * `StaticFileHandler.makeStaticUrl`.
+   * Makes the URL of a file in the folder of the setting `staticPath`. The URL contains the version of the file, so
+   * that browsers keep the file for ten years: `/static/css/app.css?v=1f0e…`. Until the version is known, the URL has
+   * none; see `StaticFileHandler.makeStaticUrl`.
    *
    * @param path - of the file below the folder, not escaped.
    * @throws WebUsageError `ERR_WEB_USAGE` if `path` or an option is invalid, or the application has no `staticPath`.
@@ -211,7 +214,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return this.application.staticUrl(path, options, this.#context);
   }
 
-  /** What the middleware has left for this request. */
+  /** What the middleware has stored for this request. */
   get state(): RequestState {
     return this.#context.state;
   }
@@ -402,7 +405,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     throw new WebUsageError('ERR_WEB_USAGE', `currentUser: getCurrentUser returned a promise; ${remedy}`);
   }
 
-  // Not the type that reading has, because no value could be assigned to that in a class: it depends on `this`.
+  // Takes `unknown`: inside a class, no value is assignable to the type of the getter, which depends on `this`.
   set currentUser(user: unknown) {
     this.#user = user;
     this.#hasUser = true;
@@ -419,7 +422,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return this.#keepUser(user);
   }
 
-  /** Finds out who makes the request, such as by a signed cookie. Override it; may return a promise. */
+  /** Finds out who makes the request, for example from a signed cookie. Override it; may return a promise. */
   getCurrentUser(): unknown {
     return undefined;
   }
@@ -510,7 +513,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Writes any JSON value as the body, also an array or null.
    *
-   * @throws WebUsageError `ERR_WEB_USAGE` if it has no JSON, such as a function; `ERR_WEB_FINISHED`.
+   * @throws WebUsageError `ERR_WEB_USAGE` if the value cannot be written as JSON, such as a function;
+   *   `ERR_WEB_FINISHED`.
    */
   writeJson(value: unknown, { status }: { readonly status?: number } = {}): void {
     const text: string | undefined = JSON.stringify(value);
@@ -596,8 +600,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * all other checks and before anything is changed: a request that would be refused anyway must be refused for that
    * other reason (§13.2.1). {@link finish} and {@link flush} do it for GET and HEAD. For GET and HEAD, call it earlier
    * if you want to avoid computing a response that a failed precondition replaces. Unless the storage compares versions
-   * itself, do not await anything between this call and the change: another request could run in between. When each
-   * header fails is described in {@link CurrentValidators}.
+   * itself, do not await anything between this call and the change: another request could run in between.
+   * {@link CurrentValidators} describes when the precondition of each header fails.
    *
    * @param current - the state before the change. Without `etag` and `lastModified`, the target has no current
    *   representation.
@@ -692,9 +696,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Logs an error of this handler. HTTPErrors with a status of 500 or more, or with a log message, are logged as
-   * warnings. Those below 500 are rate-limited per status, and repeats are counted: the first record at once, then one
-   * counted record per minute; see `Application.refusalLog`. An error that is not an {@link HTTPError} is logged with
-   * its stack.
+   * warnings. Those below 500 are rate-limited per status, and repeats are counted: the first is logged at once, then
+   * at most one record per minute, with the number of repeats; see `Application.refusalLog`. An error that is not an
+   * {@link HTTPError} is logged with its stack.
    */
   logException(error: unknown): void {
     logRequestError(error, this.request, this.application);
@@ -713,7 +717,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return user;
   }
 
-  /** The body in the form that its Content-Type says, for schemas. */
+  /** The body, parsed according to its Content-Type, for schemas. */
   #parsedBody(): unknown {
     const type = this.request.headers.get('Content-Type') ?? '';
     if (FORM_TYPE.test(type)) return objectOf(this.request.bodyArguments);

@@ -21,7 +21,7 @@ export interface MultipartReaderOptions {
   /**
    * Called with the head of each part, and decides where its body goes: to the sink that it returns, such as one of
    * `saveTo`. Without a sink, a field becomes one of `fields`, and the bytes of a file are discarded. Nothing more is
-   * read while a returned promise is pending. An error ends the form.
+   * read while a returned promise is pending. If it throws or rejects, the form fails.
    */
   onPart(part: StreamedPart): PartSink | undefined | PromiseLike<PartSink | undefined>;
   /** Limits of parts, files, headers and fields. Default: those of `DEFAULT_MULTIPART_LIMITS`. */
@@ -44,7 +44,7 @@ const READER_OPTIONS: OptionNames<MultipartReaderOptions> = {
 
 const DEFAULT_TOTAL_FIELD_BYTES = 10 * 1024 * 1024;
 
-/** What the reader is doing. What exists only in a state lives in that state. */
+/** What the reader is doing. Data that exists only in one state is stored in that state. */
 type State =
   | { readonly kind: 'idle' | 'busy' }
   | { readonly kind: 'finished'; readonly form: StreamedForm }
@@ -57,11 +57,11 @@ const NO_SINK: PartSink = { write() {} };
 
 /**
  * Reads a `multipart/form-data` body of any size while it arrives, for handlers with `streamRequestBody`: one part at a
- * time, with back-pressure. Of the body, at most one chunk, the headers of one part and the fields are in memory.
+ * time, with back-pressure. At most one chunk, the headers of one part and the fields are in memory at a time.
  *
  * Pass each chunk to {@link write} in `dataReceived`, and await {@link finish} in the verb: only then is the form known to
- * be complete. If the form fails, or {@link abort} is called, every sink so far is aborted, even of parts that were
- * complete, so that no file is left of a request that no handler sees.
+ * be complete. If the form fails, or {@link abort} is called, every sink used so far is aborted, including those of
+ * complete parts, so that a failed form leaves no files behind.
  *
  * @example
  * class Upload extends RequestHandler {
@@ -127,7 +127,7 @@ export class MultipartReader {
     });
   }
 
-  /** Bytes that were received and not passed to a sink yet, besides the fields. */
+  /** Bytes that were received and not passed to a sink yet, not counting the fields. */
   get bufferedBytes(): number {
     return this.#decoder.bufferedBytes;
   }
@@ -135,10 +135,11 @@ export class MultipartReader {
   /**
    * Reads the next bytes of the body.
    *
-   * @param chunk - belongs to the reader, and in parts to the sinks, after the call.
-   * @returns a promise if a sink or `onPart` returned one; wait for it before the next call. After all sinks were
-   *   aborted, it rejects with an HTTPError if the form is malformed (400) or exceeds a limit (400 or 413), with what a sink or
-   *   `onPart` throws, or with the reason of {@link abort}; later calls reject with the same error.
+   * @param chunk - after the call, owned by the reader and by the sinks that receive pieces of it.
+   * @returns a promise if a sink or `onPart` returned one; wait for it before the next call. A promise is also returned
+   *   if the form fails: it rejects, once all sinks have been aborted, with an HTTPError if the form is malformed (400)
+   *   or exceeds a limit (400 or 413), with what a sink or `onPart` throws, or with the reason of {@link abort}. Later
+   *   calls reject with the same error.
    * @throws WebUsageError `ERR_WEB_USAGE` if the last call is still pending, or the form is finished.
    */
   write(chunk: Uint8Array): void | Promise<void> {
@@ -201,7 +202,7 @@ export class MultipartReader {
     this.#state = BUSY;
   }
 
-  /** Decodes until all bytes are used, or a step returns a promise, which it returns. */
+  /** Decodes until all bytes are used, or until a step returns a promise, which is then returned. */
   #pump(): PromiseLike<unknown> | undefined {
     for (;;) {
       // A sink may have called `abort`.
@@ -296,7 +297,7 @@ export class MultipartReader {
   }
 
   async #abortSinks(reason: unknown): Promise<void> {
-    // Later than the change of state: a sink may call `abort` of the reader.
+    // Wait until the state has changed, because a sink may call `abort` of the reader.
     await Promise.resolve();
     await Promise.all(this.#sinks.map((sink) => abortSink(sink, reason)));
   }

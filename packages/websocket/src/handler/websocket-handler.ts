@@ -95,8 +95,8 @@ export abstract class WebSocketHandler<
 
   /**
    * Whether a page of this origin may connect. Browsers let every page try, with the cookies of the visitor. Not called
-   * for a request without an Origin header, since browsers always send one. Any result other than `true`, also a
-   * promise, is refused with 403; the log and the response name the origin.
+   * for a request without an Origin header, since browsers always send one. If the result is anything but `true`, even
+   * a promise, the request is refused with 403; the log and the response name the origin.
    *
    * By default only the origins of this site are allowed: those of the setting `publicOrigin`, or without it the host of
    * the request. Behind a proxy that changes Host, use that setting.
@@ -298,7 +298,7 @@ export abstract class WebSocketHandler<
 
   readonly #callbackFailed = (error: unknown): void => {
     const { closeReason } = this.request;
-    // The callback only passed on that `signal` aborted with the connection, which is not an error.
+    // The callback failed only because `signal` aborted when the connection ended, which is not an error.
     if (closeReason !== undefined && isCancellation(error, closeReason)) {
       this.log.debug({ error }, 'a WebSocket callback stopped because its connection had ended');
       return;

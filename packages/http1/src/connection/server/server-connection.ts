@@ -140,7 +140,7 @@ export class ServerConnection
     if (pump?.isPaused !== true) return;
     const { stage } = this.#state;
     if (stage === 'body') this.pace.awaitBody();
-    // The write that drained the stream may belong to a request on another connection.
+    // This may run in the async context of a request on another connection; the pump must not.
     if (stage === 'idle' || stage === 'body') runInRootContext(pump.run, pump);
   }
 

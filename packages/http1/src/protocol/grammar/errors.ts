@@ -57,7 +57,7 @@ export const HTTP1_VIOLATIONS = {
   },
   ERR_HTTP1_AMBIGUOUS_LENGTH: {
     meaning:
-      'The length of the body is ambiguous, for example from both Content-Length and Transfer-Encoding.',
+      'The length of the body is ambiguous, for example because both Content-Length and Transfer-Encoding are present.',
     status: 400,
     rule: 'RFC 9112 §6.3',
   },

@@ -18,7 +18,8 @@ export const MULTIPART_VIOLATIONS = {
     rule: 'RFC 2046 §5.1.1',
   },
   ERR_HTTP1_MULTIPART_HEADER: {
-    meaning: 'A header line of a part does not match its grammar, or a header is repeated that must not be.',
+    meaning:
+      'A header line of a part does not match its grammar, or a header that may occur only once is repeated.',
     status: 400,
     rule: 'RFC 2046 §5.1',
   },
