@@ -22,22 +22,7 @@ export function formDecode(text: string): string {
 
 /** @param plus - the code unit that is decoded to a space; PERCENT for none. */
 function decode(text: string, plus: number): string {
-  const found = contentOf(text, plus);
-  if (found === 0) return text;
-  // The usual case: ASCII with escapes, which the engine decodes several times as fast.
-  if ((found & HAS_HIGH) === 0) {
-    const spaced = (found & HAS_PLUS) === 0 ? text : withSpaces(text);
-    if ((found & HAS_PERCENT) === 0) return spaced;
-    try {
-      return decodeURIComponent(spaced);
-    } catch {
-      // Below, the error says what is wrong.
-    }
-  }
-  return decodeBytes(text, plus);
-}
-
-function decodeBytes(text: string, plus: number): string {
+  if (isPlain(text, plus)) return text;
   const bytes = Buffer.allocUnsafe(text.length);
   let length = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -61,28 +46,12 @@ function decodeBytes(text: string, plus: number): string {
   return decoded.toString('utf8');
 }
 
-const HAS_PERCENT = 1;
-const HAS_PLUS = 2;
-/** A code unit above ASCII. */
-const HAS_HIGH = 4;
-
-/** What needs decoding in a text; 0 if nothing does. */
-function contentOf(text: string, plus: number): number {
-  let found = 0;
+function isPlain(text: string, plus: number): boolean {
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
-    if (unit === PERCENT) found |= HAS_PERCENT;
-    else if (unit === plus) found |= HAS_PLUS;
-    else if (unit > 0x7f) found |= HAS_HIGH;
+    if (unit === PERCENT || unit === plus || unit > 0x7f) return false;
   }
-  return found;
-}
-
-/** Replaces each plus in an ASCII text by a space. */
-function withSpaces(text: string): string {
-  const bytes = Buffer.from(text, 'latin1');
-  for (let at = bytes.indexOf(PLUS); at !== -1; at = bytes.indexOf(PLUS, at + 1)) bytes[at] = SPACE;
-  return bytes.toString('latin1');
+  return true;
 }
 
 /** Returns the value of a hex digit, or NaN. */
