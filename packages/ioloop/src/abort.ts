@@ -1,14 +1,15 @@
-/** The callbacks of each signal, which share one abort listener on it. */
+/** The abort listener of each signal, which calls all callbacks of that signal. */
 const LISTENERS = new WeakMap<AbortSignal, AbortListener>();
 
 const nothing = (): void => {};
 
 /**
- * Calls `callback` with the reason when `signal` is aborted, or immediately if it already is. Without a signal, never.
+ * Calls `callback` with the reason when `signal` is aborted, or immediately if it already is. Without a signal, it is
+ * never called.
  *
- * All callbacks for a signal share one listener: Node walks through all listeners to add another, and warns of a leak
- * from the eleventh on. Callbacks are called in the order in which they were added. If one throws, the others are still
- * called, and the signal reports the first error as an error of its listener.
+ * All callbacks for a signal share one listener: to add a listener, Node searches all existing ones, and from the
+ * eleventh on it warns of a leak. Callbacks are called in the order in which they were added. If one throws, the others
+ * are still called, and the signal reports the first error as an error of its listener.
  *
  * @param callback - must be a new function for each call: one that is added twice is called only once.
  * @returns a function that removes the callback. Does nothing after the callback was called.
@@ -31,8 +32,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: (reason: unkn
 }
 
 /**
- * A class rather than closures: closures created in one call share their scope. The listener, which lives as long as
- * any callback waits, would then keep the first callback alive, with everything that it references.
+ * This is a class because closures created in one call share their scope. A listener made of closures would keep the
+ * first callback, and everything that it references, in memory for as long as any callback is pending.
  */
 class AbortListener {
   readonly #signal: AbortSignal;
@@ -71,12 +72,12 @@ class AbortListener {
   }
 }
 
-/** Most causes that are followed, since a chain of causes may be circular. */
+/** Maximum number of causes to follow, since a chain of causes may be circular. */
 const MAX_CAUSES = 16;
 
 /**
- * Whether an error only means that the work was cancelled: it is `reason`, which the work was aborted with, or an
- * `AbortError`, or one of these is among its causes. Never throws, whatever `error` is.
+ * Whether an error only means that the work was cancelled: the error or one of its causes is an `AbortError`, or is
+ * `reason`, the reason with which the work was aborted. Never throws, whatever `error` is.
  */
 export function isCancellation(error: unknown, reason?: unknown): boolean {
   let failure = error;

@@ -1,12 +1,13 @@
 import { type OptionNames, optionsProblem } from './option-names.ts';
 import { shownValue } from './shown-value.ts';
 
-/** The longest delay that Node's timers support. They fire immediately if it is exceeded. */
+/** The longest delay that Node's timers support. A timer with a longer delay fires immediately. */
 export const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
  * Checks options and arguments for one layer, which supplies the error to throw. Each message names the operation, the
- * option, what was expected and what came: `TCPServer: backlog: a whole number of 1 or more was expected, not 0`.
+ * option, the expected value and the actual value:
+ * `TCPServer: backlog: a whole number of 1 or more was expected, not 0`.
  *
  * Each check returns the value. `undefined` is refused like any other value of the wrong type, so fill in defaults
  * first.
@@ -47,19 +48,22 @@ export class ArgumentChecks<Refusal extends Error = Error> {
     throw this.wrong(operation, `${name}: a whole number of ${range(least, most)}`, value);
   }
 
-  /** A number from `least` to `most`. It may be a fraction, and infinite unless `most` prevents that. */
+  /** A number from `least` to `most`. Fractions are accepted, and so is `Infinity` unless `most` is finite. */
   number(operation: string, name: string, value: unknown, least = 0, most = Infinity): number {
     if (isWithin(value, least, most)) return value;
     throw this.wrong(operation, `${name}: a number of ${range(least, most)}`, value);
   }
 
-  /** A number above 0 that a timer supports, for a rate or duration that cannot be turned off. */
+  /** A number above 0, and at most {@link MAX_DELAY_MS}. For a rate or duration that cannot be turned off. */
   positiveNumber(operation: string, name: string, value: unknown): number {
     if (isWithin(value, 0, MAX_DELAY_MS) && value > 0) return value;
     throw this.wrong(operation, `${name}: a number above 0, and of at most ${MAX_DELAY_MS},`, value);
   }
 
-  /** Milliseconds that a timer supports. Timers silently replace other values: `NaN`, for example, becomes 1 ms. */
+  /**
+   * A number of milliseconds from `least` to {@link MAX_DELAY_MS}. Timers silently replace other values: `NaN`, for
+   * example, becomes 1 ms.
+   */
   durationMs(operation: string, name: string, value: unknown, least = 0): number {
     if (isWithin(value, least, MAX_DELAY_MS)) return value;
     throw this.wrong(operation, `${name}: ${range(least, MAX_DELAY_MS)} ms`, value);

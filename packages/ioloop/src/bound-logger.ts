@@ -1,10 +1,10 @@
-// Loggers made of a logger that the program has passed, which may be its own, Node's console, or pino.
+// Adapts a logger that the program has passed, which may be its own, Node's console, or pino.
 
 import type { Logger } from './logger.ts';
 
 /**
- * Creates a logger that adds `bindings` to the details of its records: by the `child` method of the logger if it has
- * one, otherwise by a wrapper.
+ * Creates a logger that adds `bindings` to the details of its records. Uses the logger's `child` method if it has one,
+ * and a wrapper otherwise.
  */
 export function bindLogger(logger: Logger, bindings: object): Logger {
   return typeof logger.child === 'function' ? logger.child(bindings) : new BoundLogger(logger, bindings);
@@ -40,14 +40,14 @@ class BoundLogger implements Logger {
   }
 }
 
-/** The documented property of a pino logger that contains its serializers by the name of the detail. */
+/** The documented property of a pino logger that maps the name of a detail to its serializer. */
 const PINO_SERIALIZERS = Symbol.for('pino.serializers');
 
 /**
- * Returns the logger that a layer uses in place of the one it was given: the same one, except for pino. That writes an
- * `Error` as an object with its message and stack only under the name `err`, and `error`, our name, would become `{}`.
- * So its serializer for `err` is used for `error` as well, unless the program has set one. Levels that the program
- * changes later apply as usual.
+ * Returns the logger that a layer uses in place of the one that was passed: the same one, except for pino. Pino writes
+ * the message and stack of an `Error` only if the detail is named `err`; our `error` would become `{}`. So the `err`
+ * serializer is used for `error` as well, unless the program has set another. Levels that the program changes later
+ * apply as usual.
  */
 export function acceptLogger(logger: Logger): Logger {
   const serializers = (logger as { readonly [PINO_SERIALIZERS]?: Readonly<Record<string, unknown>> })[

@@ -8,8 +8,8 @@ import { CodedError } from './errors.ts';
  * Every Landspout function that connects or listens calls this; a second call for the same error adds only frames that
  * are new.
  *
- * @returns the same error, for the caller to rethrow. Only a {@link CodedError} is changed; other errors belong to the
- *   program.
+ * @returns the same error, for the caller to rethrow. Only a {@link CodedError} is changed, since other errors are the
+ *   program's own.
  */
 export function withCallerStack(error: unknown): unknown {
   if (!(error instanceof CodedError) || typeof error.stack !== 'string') return error;
@@ -17,8 +17,8 @@ export function withCallerStack(error: unknown): unknown {
   Error.captureStackTrace?.(here, withCallerStack);
   if (typeof here.stack !== 'string') return error;
   const known = new Set(error.stack.split('\n').map(callOf));
-  // The first line is a heading. The second is the function that called this, useful only if other new frames follow
-  // it.
+  // The first line is a heading. The second is the function that called this one, which is useful only if other new
+  // frames follow.
   const [, ...frames] = here.stack.split('\n');
   const isNew = (frame: string): boolean => !known.has(callOf(frame));
   if (frames.slice(1).some(isNew))

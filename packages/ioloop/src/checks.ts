@@ -10,8 +10,8 @@ const MAX_PORT = 65_535;
 const DIGITS = /^(?:0|[1-9]\d{0,4})$/;
 
 /**
- * Returns the port that `value` stands for: a number, or its decimal digits, since ports often come from environment
- * variables.
+ * Returns `value` as a port number. Accepts a number or a string of decimal digits, since ports are often read from
+ * environment variables.
  *
  * @returns 0 to 65,535; `undefined` for any other value.
  */

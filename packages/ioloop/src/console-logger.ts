@@ -15,8 +15,8 @@ export interface ConsoleLoggerOptions {
    */
   readonly format?: LogFormat;
   /**
-   * Whether text is coloured. Default: if standard error is a terminal with colours and `NO_COLOR` is not set.
-   * `FORCE_COLOR` decides if it is set.
+   * Whether text is coloured. Default: true if standard error is a terminal with colours and `NO_COLOR` is not set. If
+   * `FORCE_COLOR` is set, it decides instead.
    */
   readonly colors?: boolean;
   /** Records below this level are ignored. Default: `info`. */
@@ -27,7 +27,7 @@ export interface ConsoleLoggerOptions {
 
 const OPTIONS: OptionNames<ConsoleLoggerOptions> = { format: true, colors: true, level: true, write: true };
 
-/** A logger whose children have details of their own, such as the id of a request. */
+/** A logger that can create child loggers with additional details, such as the id of a request. */
 export interface ConsoleLogger extends Logger {
   /** Creates a logger that adds these details to all its records. */
   child(bindings: object): ConsoleLogger;
@@ -57,7 +57,7 @@ export function createConsoleLogger(options: ConsoleLoggerOptions = {}): Console
   loopChecks.callback(operation, 'write', write);
   let line: ((record: LogRecord) => string) | undefined;
   return loggerOf({}, LEVELS.indexOf(level), (record) => {
-    // Not before the first record, so that a program can still set its environment.
+    // Chosen at the first record, so that a program can set environment variables until then.
     line ??= lineFormat(format ?? formatOfEnvironment(write), colors);
     write(formatted(record, line));
   });
@@ -67,7 +67,7 @@ function formatted(record: LogRecord, line: (record: LogRecord) => string): stri
   try {
     return line(record);
   } catch {
-    // A getter of the details threw. Whoever logs an error must not get another one.
+    // A getter of the details threw. Code that logs an error must not get another error in return.
     return line({ ...record, bindings: {}, details: { details: '(a getter threw)' } });
   }
 }
@@ -89,7 +89,7 @@ function loggerOf(bindings: object, least: number, write: (record: LogRecord) =>
   };
 }
 
-/** Plain JavaScript may pass a message or an error alone. */
+/** Untyped JavaScript may pass only a message, or only an error. */
 function contentOf(details: unknown, message: unknown): Pick<LogRecord, 'details' | 'message'> {
   if (details instanceof Error)
     return { details: { error: details }, message: String(message ?? details.message) };
@@ -111,7 +111,7 @@ function lineFormat(format: LogFormat, colors = hasColors()): (record: LogRecord
 
 const STANDARD_ERROR = 2;
 
-/** Asks for the descriptor and not for `process.stderr`, which in a worker thread is never a terminal. */
+/** Tests the descriptor, because `process.stderr` is never a terminal in a worker thread. */
 const isTerminal = (): boolean => isatty(STANDARD_ERROR);
 
 function formatOfEnvironment(write: (line: string) => void): LogFormat {

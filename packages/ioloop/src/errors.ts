@@ -26,7 +26,7 @@ export abstract class CodedError<Code extends string = string> extends Error {
 }
 
 export interface SystemErrorOptions extends ErrorOptions {
-  /** What the reader can do about it, if the code that throws knows. Appended to the message. */
+  /** What the reader of the message can do about the error, if known. Appended to the message. */
   readonly remedy?: string;
 }
 
@@ -52,9 +52,7 @@ export class SystemError extends CodedError {
     this.address = address;
   }
 
-  /**
-   * Converts an error of Node's own sockets and files, which has the same properties. Returns other errors unchanged.
-   */
+  /** Converts an error of Node's own sockets and files to this class. Returns other errors unchanged. */
   static from(error: unknown, syscall: string, address?: string): Error {
     if (error instanceof CodedError) return error;
     const cause = error instanceof Error ? error : new Error(String(error));

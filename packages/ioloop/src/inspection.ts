@@ -16,14 +16,14 @@ import { escaped } from './printable.ts';
 /** The method that `util.inspect` of Node and similar runtimes calls to get a view of an object. */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
-/** Replaces a secret. */
+/** Shown instead of a secret. */
 const MASK = '(masked)';
 /** Fields that contain credentials: those of HTTP, and names that programs commonly use. */
 const SECRET_FIELDS = /^(?:proxy-)?authorization$|^(?:set-)?cookie2?$|(?:token|secret|password|api-?key)$/i;
-/** Most characters shown of one text. The headers of a single request may have 64 KiB of them. */
+/** Maximum number of characters shown of one text. The headers of a single request may be 64 KiB long. */
 const MAX_CHARS = 200;
 
-/** The view of each instance, for as long as something holds that view. */
+/** The view of each instance, kept only while other code references that view. */
 const views = new WeakMap<object, WeakRef<object>>();
 
 /**
@@ -32,8 +32,8 @@ const views = new WeakMap<object, WeakRef<object>>();
  *
  * @param names - public properties, in this order. Reading them must have no effect and make no system call. If reading
  *   one throws, the error is shown instead.
- * @param values - more properties: values that cannot be read by name, or that should be shown differently. `undefined`
- *   hides one. Own properties in neither list come last, such as those of a program's subclass.
+ * @param values - additional properties, and replacements for properties that should be shown differently. `undefined`
+ *   hides a property. Own properties in neither list, such as those of a program's subclass, are shown last.
  */
 export function inspection<T extends object>(
   instance: T,
@@ -70,7 +70,7 @@ export function inspectedUrl(url: string): object {
   return quoted(url.replace(/^([^:/?#\\]*:)?([/\\]*)[^/?#\\]*@/, `$1$2${MASK}@`));
 }
 
-/** Shows the value of a header field, but masks credentials. @param name - in any case. */
+/** Shows the value of a header field, but masks credentials. @param name - in upper or lower case. */
 export function inspectedField(name: string, value: string): object {
   return SECRET_FIELDS.test(name) ? new Literal(MASK, 'special') : inspectedText(value);
 }

@@ -1,4 +1,4 @@
-// The two formats of a log record: text for a terminal, and JSON. Does not know where a line is written.
+// The two formats of a log record: text for a terminal, and JSON. Does not write the lines; see console-logger.ts.
 
 import { escaped, printable } from './printable.ts';
 import { shownText } from './shown-value.ts';
@@ -20,15 +20,15 @@ const COLORS = { red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36
 
 export type LogColor = keyof typeof COLORS;
 
-/** Colours a text that is already escaped; returns it unchanged where there are no colours. */
+/** Colours a text that is already escaped; returns it unchanged if colours are off. */
 export type Paint = (color: LogColor, text: string) => string;
 
 export const paintColors: Paint = (color, text) => `\x1b[${COLORS[color]}m${text}\x1b[0m`;
 export const paintNothing: Paint = (_color, text) => text;
 
 /**
- * The method of details that define the text of their record: everything that follows level and time. Its result is
- * written unchanged, so the method must escape what comes from a peer.
+ * The key of a method with which details define the text of their record: everything after level and time. The result
+ * is written unchanged, so the method must escape text from a peer.
  */
 export const LOG_TEXT: unique symbol = Symbol.for('landspout.logText');
 
@@ -37,16 +37,16 @@ export interface TextDetails {
   [LOG_TEXT](paint: Paint): string;
 }
 
-/** How many causes of an error are written. */
+/** Maximum number of causes that are written for one error. */
 const MAX_CAUSES = 5;
 
 const LETTERS = { debug: 'D', info: 'I', warn: 'W', error: 'E' } as const;
 const LEVEL_COLORS = { debug: 'blue', info: 'green', warn: 'yellow', error: 'red' } as const;
 
 /**
- * Formats a record as text: level and time, the message, the details that are not an error as `name=value`, and the
- * error, with its stack at level error. Further lines are indented, and whatever could move the cursor or reorder a line
- * is escaped, so that text from a peer cannot forge a record.
+ * Formats a record as text: level and time, the message, the details as `name=value`, and the error, with its stack at
+ * level error. Lines after the first are indented, and characters that could move the cursor or reorder a line are
+ * escaped, so that text from a peer cannot forge a record.
  */
 export function textLine(record: LogRecord, paint: Paint): string {
   const { level, time, message, details, bindings } = record;
@@ -82,7 +82,10 @@ function oneRecord(text: string): string {
   return text.replace(INVISIBLE, (char) => (char === '\n' ? '\n    ' : escapeUnits(char, escaped)));
 }
 
-/** Controls, formats such as bidirectional marks, and the separators that some viewers treat as line ends. */
+/**
+ * Control characters, format characters such as bidirectional marks, and the separators that some viewers treat as line
+ * ends.
+ */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 function escapeUnits(char: string, escapeUnit: (unit: string) => string): string {
@@ -101,7 +104,7 @@ function fieldsText(details: object, paint: Paint): string {
   return text === '' ? text : paint('dim', text);
 }
 
-/** Text that is written without quotation marks: it has no space and could not be taken for another field. */
+/** Text that is written without quotation marks: it contains no space and cannot be mistaken for another field. */
 const PLAIN = /^[\w.:/@+~-]{1,300}$/;
 
 function fieldText(value: unknown): string | undefined {
@@ -134,8 +137,8 @@ const RESERVED: ReadonlySet<string> = new Set(['time', 'level', 'msg']);
 /**
  * Formats a record as one line of JSON: `time` (ISO 8601), `level` and `msg`, then bindings and details. Details with
  * one of these three names get an underscore appended. An error becomes an object of `name`, `code`, `message`, `stack`
- * and `cause`, but below level warn without `stack`: peers can cause such records at will. Everything invisible is
- * escaped, so the line is one line for every viewer.
+ * and `cause`, but without `stack` below level warn, since peers can cause any number of such records. Invisible
+ * characters are escaped, so that every viewer shows a single line.
  */
 export function jsonLine({ level, time, message, details, bindings }: LogRecord): string {
   const toMember = level === 'debug' || level === 'info' ? memberWithoutStack : memberWithStack;
@@ -148,14 +151,14 @@ export function jsonLine({ level, time, message, details, bindings }: LogRecord)
   return NOT_ASCII.test(line) ? line.replace(INVISIBLE_BUT_BREAK, escapeInJson) : line;
 }
 
-/** Whether a line has anything to escape. JSON has already escaped the controls of ASCII except DEL. */
+/** Whether a line still has anything to escape. JSON has already escaped the ASCII control characters except DEL. */
 const NOT_ASCII = /[^\n\x20-\x7e]/;
 const INVISIBLE_BUT_BREAK = /(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu;
 
 const escapeInJson = (char: string): string =>
   escapeUnits(char, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** For example `,"status":200`; '' for what JSON leaves out. */
+/** Returns, for example, `,"status":200`; an empty string for a value that JSON omits. */
 function memberText(name: string, value: unknown, toMember: ToMember): string {
   const json = typeof value === 'object' && value !== null ? jsonOf(value, toMember) : scalarJson(value);
   return json === undefined ? '' : `,${JSON.stringify(RESERVED.has(name) ? `${name}_` : name)}:${json}`;
@@ -167,7 +170,7 @@ function scalarJson(value: unknown): string | undefined {
 
 const UNSERIALIZABLE = JSON.stringify('(cannot be written as JSON)');
 
-/** Never throws: what cannot be written is replaced by a note. */
+/** Never throws: a value that cannot be written is replaced by a note. */
 function jsonOf(value: object, toMember: ToMember): string {
   try {
     return JSON.stringify(value, toMember) ?? UNSERIALIZABLE;
@@ -176,7 +179,7 @@ function jsonOf(value: object, toMember: ToMember): string {
   }
 }
 
-/** Replaces what JSON cannot hold. */
+/** Replaces values that JSON cannot represent. */
 type ToMember = (name: string, value: unknown) => unknown;
 
 const memberWithStack: ToMember = (_name, value) => memberOf(value, true);
@@ -194,7 +197,7 @@ function errorMembers(error: Error, hasStack: boolean, depth: number): object {
     if (!(part instanceof Error)) return part;
     return depth < MAX_CAUSES ? errorMembers(part, hasStack, depth + 1) : part.message;
   };
-  // Those of an AggregateError. Not of one within another, which would multiply.
+  // The errors of an AggregateError. Those of a nested AggregateError are left out, since their number would multiply.
   const hasErrors = Array.isArray(errors) && depth === 0;
   return {
     name,

@@ -3,8 +3,8 @@ import { INSPECT, inspection } from './inspection.ts';
 import { runInRootContext } from './node-async-context.ts';
 
 /**
- * Where a layer reports errors and events for which there is no caller. Node's `console` and pino both implement it. An
- * error is the property `error` of the details.
+ * Receives the errors and events that a layer cannot report to a caller. Node's `console` and pino both implement it.
+ * An error is passed as the property `error` of the details.
  */
 export interface Logger {
   debug(details: object, message: string): void;
@@ -36,7 +36,7 @@ interface QuietKind {
 /**
  * Writes records about events that any peer can cause, such as refused requests, without letting peers fill the disk.
  * The first record of a kind is written at once. Later ones are counted, and one record per minute is written for them:
- * the last of them, with their number as `count`. The message includes the number if it is more than one. Each kind has
+ * the latest, with the number of records as `count`. If that is more than one, the message includes it. Each kind has
  * its own minute, so that a flood of one kind does not hide another.
  *
  * A pending count does not keep the process alive: the owner must call {@link flush} when it stops.
@@ -66,7 +66,7 @@ export class RateLimitedLog {
     });
   }
 
-  /** Like {@link info}, for what someone should look into. */
+  /** Like {@link info}, for events that someone should investigate. */
   warn(kind: string, details: object, message: string): void {
     this.#add(kind, (count) => {
       this.#target.logger.warn({ ...details, count }, this.#counted(message, count));

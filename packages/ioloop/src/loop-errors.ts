@@ -49,8 +49,8 @@ export const LOOP_ERRORS = {
 export type LoopErrorCode = keyof typeof LOOP_ERRORS;
 
 /**
- * The codes for a mistake of the caller, without those that report a close, a stop, a timeout, or a full or empty
- * queue.
+ * The codes for mistakes of the caller. A close, a stop, a timeout, and a full or empty queue have error classes of
+ * their own.
  */
 export type LoopUsageErrorCode = Exclude<
   LoopErrorCode,

@@ -1,18 +1,19 @@
-// Async contexts that outlive a request. Everything that relies on Node internals is in this file: each function
-// documents what it relies on, and what breaks without it. node-async-context.canary.test.ts checks that this version
-// of Node has it.
+// Runs callbacks in a chosen async context, for work that outlives a request. All code for this that relies on Node
+// internals is in this file: each function documents the behaviour that it relies on, and what breaks without that
+// behaviour. node-async-context.canary.test.ts checks this version of Node for it.
 
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 
-/** Created when the module is loaded, before any request: the root context, which belongs to none. */
+/** The root context: created when the module is loaded, before any request, so it contains no context of a request. */
 const root = new AsyncResource('Landspout');
 
 /**
- * Whether `enterWith` stores its value on the current resource, under symbols of its own, as before Node 24. Code that
- * runs in the same resource later then finds it there. Since Node 24, `enterWith` sets the current context frame
- * instead, and the value ends with that frame. Tested by trying, because Node flags can change it too.
+ * Whether `enterWith` stores its value on the current async resource, under its own symbols, as before Node 24. Code
+ * that runs in the same resource later then still sees the value. Since Node 24, `enterWith` sets the current context
+ * frame instead, and the value is gone when that frame ends. Detected by a trial call, because Node flags can change it
+ * too.
  *
- * If Node adopts a third way, the context of one request may leak into another on the same connection or batch.
+ * If Node adopts a third mechanism, the context of one request may leak into another on the same connection or batch.
  */
 export const keepsStoresInResources = probe();
 
@@ -43,7 +44,7 @@ export function runInContextOf<This>(
   else resource.runInAsyncScope(callback, receiver);
 }
 
-/** The stores that `callback` enters are kept on this new resource, which nothing uses again. */
+/** Values that `callback` sets with `enterWith` are kept on this new resource, which is not used again. */
 function runInFreshResource<This>(callback: (this: This) => void, receiver: This): void {
   new AsyncResource('Landspout').runInAsyncScope(callback, receiver);
 }
@@ -53,7 +54,8 @@ function runInFreshResource<This>(callback: (this: This) => void, receiver: This
  * batch.
  *
  * If stores are kept on resources, this relies on the receiver of a native callback being the current resource, and on
- * all of its symbols being stores (seen in Node 20 and 22). Otherwise, the context of one connection leaks into others.
+ * all symbol properties of that receiver being stores (seen in Node 20 and 22). Otherwise, the context of one
+ * connection leaks into others.
  *
  * @param batch - the receiver of the native callback, on which Node before 24 keeps the stores of the batch.
  */

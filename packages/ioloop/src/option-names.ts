@@ -9,12 +9,12 @@ import { shownText, shownValue } from './shown-value.ts';
  */
 export type OptionNames<Options> = { readonly [Name in keyof Options]-?: true };
 
-/** A message lists no more names than this. */
+/** Maximum number of names that a message lists. */
 const MAX_LISTED = 8;
 
 /**
- * Checks an options object as such: that it is an object, and has no unknown names. An option whose value is
- * `undefined` counts as absent, even if its name is unknown. Costs one loop over the names that are present.
+ * Checks that `options` is an object without unknown names. An option whose value is `undefined` is ignored, even if
+ * its name is unknown. Costs one loop over the names that are present.
  *
  * @param known - the names, as {@link OptionNames}.
  * @returns the end of a message, such as `unknown option "timeout": did you mean "timeoutMs"?`; `undefined` if all
@@ -24,7 +24,7 @@ export function optionsProblem(options: unknown, known: object): string | undefi
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     return `an object of options was expected, not ${shownValue(options)}`;
   }
-  // Inherited names too: reading an option also finds those of `Object.create(defaults)`.
+  // Includes inherited names, since reading an option also finds those of `Object.create(defaults)`.
   for (const name in options) {
     if ((known as Record<string, unknown>)[name] === true) continue;
     if ((options as Record<string, unknown>)[name] !== undefined) return unknownName(name, known);
@@ -33,8 +33,8 @@ export function optionsProblem(options: unknown, known: object): string | undefi
 }
 
 /**
- * Returns the options that one layer knows. For code that accepts the options of several layers in one object, and has
- * checked their names together.
+ * Returns only the options that one layer knows. For code that accepts the options of several layers in one object, and
+ * has already checked all names.
  */
 export function pickOptions<Options extends object>(
   options: NoInfer<Options>,
@@ -76,7 +76,9 @@ function plain(name: string): string {
   return name.replace(/[_-]/g, '').toLowerCase();
 }
 
-/** Largest distance between two names if one begins with the other: more than one wrong letter, but still similar. */
+/**
+ * Maximum distance between two names if one begins with the other: more than for one wrong letter, but still similar.
+ */
 const PART_DISTANCE = 1.5;
 
 function distanceOf(a: string, b: string): number {

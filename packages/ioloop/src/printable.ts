@@ -10,9 +10,12 @@ const INVISIBLE = /[^\x20-\x7e]/g;
 /** Like {@link INVISIBLE}, and also the two characters that matter in a quotation. */
 const UNQUOTABLE = /[^\x20-\x7e]|["\\]/g;
 
-/** Most characters of a text in a log line. */
+/** Maximum number of characters of a text in a log line. */
 const MAX_LINE_CHARS = 300;
-/** Most characters of a text quoted in a message: enough to find it in a packet capture, too few to flood a log. */
+/**
+ * Maximum number of characters of a text quoted in a message: enough to find it in a packet capture, too few to flood a
+ * log.
+ */
 const MAX_QUOTED_CHARS = 48;
 
 /** Formats foreign text for a log line: clipped, and with everything but visible ASCII escaped. */
@@ -29,8 +32,8 @@ export function excerpt(text: string, maxChars = MAX_QUOTED_CHARS): string {
 
 /**
  * Like {@link printable}, for a value inside the quotation marks of an access log. Quotation marks and backslashes
- * become `\xHH`, as in nginx. Clipped text ends with `\...`: this backslash begins no escape, so a peer cannot imitate
- * it.
+ * become `\xHH`, as in nginx. Clipped text ends with `\...`. A peer cannot imitate this ending, since its own
+ * backslashes are escaped.
  */
 export function printableLogValue(text: string, maxChars: number): string {
   const safe = text.slice(0, maxChars).replace(UNQUOTABLE, escaped);

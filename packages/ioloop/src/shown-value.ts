@@ -1,4 +1,4 @@
-/** Most characters of a text in a message. */
+/** Maximum number of characters of a text in a message. */
 const MAX_TEXT = 60;
 const MAX_NAME = 80;
 
@@ -31,9 +31,9 @@ export function shownValue(value: unknown): string {
 }
 
 /**
- * Returns what was thrown as an Error that can be read: an Error as it is, and for anything else a new one with its text.
- * Never throws. A program can throw values that cannot be examined, such as a proxy whose traps throw, or an error with
- * getters that throw; the new Error says so.
+ * Returns `thrown` itself if it is an Error, and otherwise a new Error with its text. Never throws. A program can throw
+ * values that cannot be read, such as a proxy whose traps throw, or an error with getters that throw; the result is
+ * then a new Error that says so.
  */
 export function errorOf(thrown: unknown): Error {
   try {
@@ -45,7 +45,10 @@ export function errorOf(thrown: unknown): Error {
   }
 }
 
-/** What is read of an error on its way. Not the stack, which costs time, and only logs read. */
+/**
+ * The properties of an error that callers may read. The stack is not tested: reading it takes time, and only logs do
+ * so.
+ */
 const READ_OF_ERRORS: readonly string[] = ['name', 'message', 'cause', 'code', 'status'];
 
 /** Formats text in quotes, clipped, and escaped so that it stays on one line. */

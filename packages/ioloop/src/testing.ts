@@ -58,7 +58,7 @@ export class VirtualClock implements Clock {
     return inspection(this, ['pending'], () => ({ now: this.#now }));
   }
 
-  /** Returns the earliest timer due by `end`; of equal ones, the one set first. */
+  /** Returns the earliest timer due by `end`; among timers due at the same time, the one set first. */
   #nextDue(end: number) {
     let first: [number, { readonly at: number; readonly callback: () => void }] | undefined;
     for (const entry of this.#timers) {

@@ -1,7 +1,7 @@
 /**
  * Whether `await` would wait for `value`: a promise, a `Future`, or any other object or function with a `then` method.
  *
- * Reads `then`, which may throw. Call this where an error thrown by the function that returned `value` is also caught.
+ * Reading `then` may throw, so call this inside the `try` that contains the call that returned `value`.
  */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false;
@@ -13,17 +13,17 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
  * this costs two comparisons and no promise.
  *
  * @param report - called at most once, in a later microtask. Must not throw.
- * @throws the error of reading `then`, if that throws.
+ * @throws the error, if reading `then` throws.
  */
 export function reportRejection(result: unknown, report: (error: unknown) => void): void {
-  // Does not call `then` directly: that of another library may throw, or call back twice.
+  // Does not call `then` directly, since another library's `then` may throw, or call back twice.
   if (isThenable(result)) Promise.resolve(result).then(undefined, report);
 }
 
 /**
  * Calls `callback`, and calls `report` with the error if it throws or rejects.
  *
- * @param args - `undefined` for no arguments, which costs least.
+ * @param args - pass `undefined` if there are none, which costs least.
  * @param report - called at most once. Must not throw.
  */
 export function callReporting(

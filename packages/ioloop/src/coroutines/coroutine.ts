@@ -20,14 +20,14 @@ type CoroutineBody<This, Args extends unknown[], R> = (
  *
  * A `yield` waits for a promise or another object with `then`, for an object of a type registered with
  * {@link registerYielded}, or, by means of {@link multi}, for all items of an array or a plain object. An error is
- * thrown at the `yield`, where the body can catch it. Yielding anything else throws `LoopUsageError` `ERR_LOOP_USAGE`
- * there. That includes a generator: delegate to it with `yield*`. `this` and the arguments are passed through, and each
- * step runs in the async context of the call.
+ * thrown at the `yield`, where the body can catch it. If anything else is yielded, the `yield` throws `LoopUsageError`
+ * `ERR_LOOP_USAGE`. This includes a generator: delegate to it with `yield*`. `this` and the arguments are passed
+ * through, and each step runs in the async context of the call.
  *
  * Where Tornado code raises `gen.Return`, return the value; where it yields `gen.moment`, yield `sleep(0)`. A call
  * keeps running even if its promise is discarded: the object that it waits for keeps it alive.
  *
- * @param report - how errors are reported after the first one, if several items of one yield fail; see {@link multi}.
+ * @param report - if several items of one yield fail, how the errors after the first are reported; see {@link multi}.
  * @throws LoopUsageError `ERR_LOOP_USAGE` if `body` is not a function or `report` is invalid. The promise of a call
  *   rejects with it if `body` is not a generator function.
  *
@@ -62,7 +62,7 @@ export function coroutine<This, Args extends unknown[], R>(
     return await step.value;
   }
   COROUTINES.add(run);
-  // Stack traces and tools then show the name of the body.
+  // So that stack traces and tools show the name of the body.
   return Object.defineProperty(run, 'name', { value: body.name, configurable: true });
 }
 
@@ -71,7 +71,9 @@ export function isCoroutineFunction(value: unknown): boolean {
   return typeof value === 'function' && COROUTINES.has(value);
 }
 
-/** Refuses async generators among others: their steps are promises and never `done`, so the loop would not end. */
+/**
+ * Also refuses async generators: each of their steps is a promise, which has no `done`, so the loop would never end.
+ */
 function requireGenerator(value: unknown): void {
   const generator = value as Partial<Generator> | null | undefined;
   const isGenerator =
@@ -95,10 +97,10 @@ const CONVERTERS = new WeakMap<object, YieldedConverter<never>>();
  * Only values that a `coroutine` yields are converted, directly or as items of an array or a plain object; elsewhere,
  * call {@link convertYielded}. A library should leave the registration to the program.
  *
- * @param convert - its errors, and the rejection of the promise that it returns, are thrown at the yield.
+ * @param convert - if it throws, or the promise that it returns rejects, the error is thrown at the yield.
  * @returns a function that undoes the registration.
- * @throws LoopUsageError `ERR_LOOP_USAGE` if `type` is not a class or `convert` not a function; for `Object`, which
- *   almost every object belongs to; and for a class that is already registered.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if `type` is not a class or `convert` not a function; for `Object`, of which
+ *   almost every object is an instance; and for a class that is already registered.
  *
  * @example
  * class Job {
@@ -127,7 +129,7 @@ export function registerYielded<T extends object>(
 /**
  * Returns the promise that a `coroutine` waits for if `yielded` is yielded: the object itself if it has `then`;
  * otherwise the result of its converter; or the result of `multi` for an array or a plain object, whose items are
- * converted too. Items that are not promises count as settled.
+ * converted too. Items that are not promises are used as values.
  *
  * @throws LoopUsageError `ERR_LOOP_USAGE` for any other value. The promise rejects with it if a converter does not
  *   return a promise.

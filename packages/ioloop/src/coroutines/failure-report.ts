@@ -4,7 +4,7 @@ import { consoleLogger } from '../console-logger.ts';
 import type { Logger } from '../logger.ts';
 import type { OptionNames } from '../option-names.ts';
 
-/** How to report errors that no caller gets, because another error was thrown or the caller no longer waits. */
+/** How to report errors that do not reach a caller, because another error was thrown or the caller no longer waits. */
 export interface FailureReport {
   /**
    * Errors that are expected and not logged: all if `true`, or those for which the function returns true. Default:
@@ -18,7 +18,7 @@ export interface FailureReport {
 const REPORT_OPTIONS: OptionNames<FailureReport> = { quiet: true, logger: true };
 
 /**
- * Checks a report when it is passed, since the failure that it is for may occur much later.
+ * Checks a report when it is passed, since the failure to report may occur much later.
  *
  * @throws LoopUsageError `ERR_LOOP_USAGE` if it is invalid.
  */
@@ -42,7 +42,7 @@ export function reportFailure(error: unknown, message: string, report: FailureRe
   try {
     if (isQuiet(error, report.quiet)) return;
   } catch (fault) {
-    // No caller can catch it: rethrown, it would become an unhandled rejection.
+    // No caller can catch this error: if it were rethrown, it would become an unhandled rejection.
     logger.error({ error: fault }, 'the `quiet` function threw; the error that it was called with is logged');
   }
   logger.error({ error }, message);

@@ -1,4 +1,4 @@
-// Waits for promises, with timeouts, abort signals and a report of the errors that no caller gets. Does not use the
+// Waits for promises, with timeouts, abort signals, and reports of errors that do not reach a caller. Does not use the
 // loop, threads or processes.
 
 import { isCancellation } from '../abort.ts';
@@ -14,8 +14,8 @@ type State<T> =
   | { readonly kind: 'exception' | 'cancelled'; readonly error: unknown };
 
 /**
- * A promise that is settled from outside and whose state can be read. For code that is ported from Tornado, and to turn
- * a callback into something to wait for; `async` functions do not need it.
+ * A promise that is settled by calling its methods, and whose state can be read. For code that is ported from Tornado,
+ * and to wait for something that calls back; `async` functions do not need it.
  *
  * It settles once. Wait for it with `await`, or pass {@link promise} to code that must not settle it. Like the
  * rejection of any promise, an exception becomes an unhandled rejection in Node if nothing waits for it or reads it
@@ -51,7 +51,7 @@ export class Future<T> implements PromiseLike<T> {
     this.#reject = reject;
   }
 
-  /** Whether it has a result or an exception, or was cancelled. */
+  /** Whether the future has a result or an exception, or was cancelled. */
   get isDone(): boolean {
     return this.#state.kind !== 'pending';
   }
@@ -60,13 +60,13 @@ export class Future<T> implements PromiseLike<T> {
     return this.#state.kind === 'cancelled';
   }
 
-  /** Whether it has an exception. False if it was cancelled. */
+  /** Whether the future has an exception. False if it was cancelled. */
   get hasFailed(): boolean {
     return this.#state.kind === 'exception';
   }
 
   /**
-   * Sets the result, unless it is done. @returns whether it was set.
+   * Sets the result, unless the future is done. @returns whether the result was set.
    *
    * @throws LoopUsageError `ERR_LOOP_USAGE` for a promise, which has no value yet: see {@link chainFuture}.
    */
@@ -81,8 +81,8 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   /**
-   * Sets the exception, unless it is done. In that case the exception is logged, unless it is quiet or only reports a
-   * cancellation. @returns whether it was set.
+   * Sets the exception, unless the future is done. If it is done, the exception is logged, unless it is quiet or only
+   * reports a cancellation. @returns whether the exception was set.
    */
   setException(error: unknown): boolean {
     if (!this.isDone) return this.#failAs('exception', error);
@@ -95,7 +95,7 @@ export class Future<T> implements PromiseLike<T> {
 
   /**
    * Cancels the future, unless it is done: waiting callers get `reason`. The operation that should settle it continues.
-   * If nothing waits, there is no unhandled rejection. @returns whether it was cancelled.
+   * If no caller waits, there is no unhandled rejection. @returns whether the future was cancelled.
    *
    * @param reason - default: a `DOMException` named `AbortError`.
    */
@@ -117,7 +117,7 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   /**
-   * Returns the exception, or the reason of the cancellation; `undefined` if it has a result.
+   * Returns the exception, or the reason of the cancellation; `undefined` if the future has a result.
    *
    * @throws LoopUsageError `ERR_LOOP_USAGE` if it is not done.
    */
@@ -128,8 +128,8 @@ export class Future<T> implements PromiseLike<T> {
 
   /**
    * Calls `callback(future)` when the future is done: immediately if it is done already, otherwise one microtask after
-   * it settles, in the async context of this call. An error of the callback is logged. The callback is then responsible
-   * for handling an exception of the future.
+   * it settles, in the async context of this call. An error of the callback is logged. An exception of the future is
+   * then not reported as unhandled: the callback must handle it.
    *
    * @throws LoopUsageError `ERR_LOOP_USAGE` if `callback` is not a function.
    */
@@ -176,7 +176,7 @@ export class Future<T> implements PromiseLike<T> {
     return state;
   }
 
-  /** Prevents an unhandled rejection: the exception was delivered by other means than the promise. */
+  /** Prevents an unhandled rejection: the exception has reached the caller without the promise. */
   #markHandled(): void {
     this.promise.catch(() => {});
   }
@@ -190,9 +190,10 @@ export class Future<T> implements PromiseLike<T> {
 }
 
 /**
- * Settles `target` as `source` settles, unless `target` is done by then: an exception is then logged, as by
- * `Future.setException`. A `Future` that is already done is copied immediately; a cancelled one cancels `target`. The
- * link has one direction: settling or cancelling `target` does not stop `source`.
+ * Settles `target` as `source` settles, unless `target` is already done by then: in that case an exception is logged,
+ * as by `Future.setException`. If `source` is a `Future` that is already done, its outcome is copied immediately; if it
+ * is cancelled, `target` is cancelled too. The link has one direction: settling or cancelling `target` does not stop
+ * `source`.
  *
  * @throws LoopUsageError `ERR_LOOP_USAGE` if `source` is not a promise, `target` is not a `Future`, or both are the
  *   same.
@@ -210,7 +211,7 @@ export function chainFuture<T>(source: PromiseLike<T>, target: Future<T>): void 
     source.addDoneCallback(copyTo(target));
     return;
   }
-  // Promise.resolve ensures that a foreign `then` calls back only once, and never with another promise.
+  // Promise.resolve ensures that another library's `then` calls back only once, and never with another promise.
   Promise.resolve(source).then(
     (value) => target.setResult(value as T),
     (error: unknown) => target.setException(error),

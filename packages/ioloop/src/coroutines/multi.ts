@@ -12,7 +12,7 @@ export interface MultiOptions extends FailureReport {
 
 const MULTI_OPTIONS: OptionNames<MultiOptions> = { signal: true, quiet: true, logger: true };
 
-/** Several items to wait for, by position or by name. An item that is not a promise counts as settled. */
+/** Several items to wait for, by position or by name. An item that is not a promise is used as its own value. */
 export type WaitItems = readonly unknown[] | Readonly<Record<string, unknown>>;
 
 /** The values of several items, in the shape of the items. */
@@ -26,9 +26,9 @@ export type MultiResult<Items extends WaitItems> = { -readonly [Key in keyof Ite
  * the earliest error immediately.
  *
  * @param items - an array or a plain object. The same promise may occur twice. Only the outermost level is waited for:
- *   plain values count as settled, including arrays and objects.
- * @throws LoopUsageError `ERR_LOOP_USAGE` if `items` is anything else, such as a Map, or an option is invalid. The
- *   reason of `signal` if it aborts first.
+ *   an item that is not a promise, such as a nested array or object, is used as its own value.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` if `items` is anything else, such as a Map, or an option is invalid. Throws
+ *   the reason of `signal` if that aborts first.
  *
  * @example
  * const { user, posts } = await multi({ user: findUser(id), posts: findPosts(id) });
@@ -42,7 +42,7 @@ export async function multi<const Items extends WaitItems>(
     loopChecks.options('multi', options, MULTI_OPTIONS);
     checkReportValues('multi', options);
   } catch (error) {
-    all.catch(() => {}); // no unhandled rejections of the items; the caller gets the usage error
+    all.catch(() => {}); // prevents unhandled rejections of the items; the caller gets the usage error
     throw error;
   }
   const { signal, quiet, logger } = options;
@@ -60,7 +60,7 @@ async function settleAll(items: WaitItems, report: FailureReport): Promise<unkno
   return Object.fromEntries(keyed.map(([key], index) => [key, values[index]]));
 }
 
-/** Throws the first error and logs the others. An error that several items failed with is logged once. */
+/** Throws the first error and logs the others. If several items failed with the same error, it is logged once. */
 function throwFirst(outcomes: readonly PromiseSettledResult<unknown>[], report: FailureReport): void {
   const errors = new Set<unknown>();
   for (const outcome of outcomes) if (outcome.status === 'rejected') errors.add(outcome.reason);
@@ -85,10 +85,10 @@ export function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }
 
-/** Whether `value` is a plain object. A Map or a promise is not: its own keys hold no items. */
+/** Whether `value` is a plain object. A Map or a promise is not one: its own keys contain no items. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // In another realm, the prototype of a plain object is a different object, but also the last one of the chain.
+  // The prototype of a plain object from another realm is a different object, but it is also the last of its chain.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

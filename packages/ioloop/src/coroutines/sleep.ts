@@ -14,9 +14,9 @@ export interface SleepOptions {
 const SLEEP_OPTIONS: OptionNames<SleepOptions> = { signal: true, clock: true };
 
 /**
- * Resolves after `ms`. The process stays alive meanwhile.
+ * Resolves after `ms`. The process stays alive until then.
  *
- * `sleep(0)` lets everything else that is due run first, like `gen.moment` in Tornado.
+ * `sleep(0)` first lets all other work that is due run, like `gen.moment` in Tornado.
  *
  * @param ms - 0 to 2,147,483,647 (about 24 days).
  * @param options.signal - rejects with the signal's reason, and leaves no timer and no listener behind.

@@ -27,7 +27,8 @@ const ITERATOR_OPTIONS: OptionNames<WaitIteratorOptions> = { signal: true };
  * iteration, and never becomes an unhandled rejection, even if the loop is left early.
  *
  * The iterator listens to all items from the start. Each outcome is yielded once: a second loop continues where the
- * first stopped, unless that was left by `break`, which ends the iterator. Concurrent `next` calls are served in order.
+ * first stopped, unless the first was left by `break`, which ends the iterator. Concurrent `next` calls are served in
+ * order.
  *
  * @example
  * for await (const outcome of new WaitIterator({ near: ask(near), far: ask(far) })) {
@@ -42,23 +43,23 @@ export class WaitIterator<const Items extends WaitItems>
    * reject.
    */
   readonly #completions: Promise<WaitOutcomes<Items>>[] = [];
-  /** The resolve functions of the completions that are still to come. */
+  /** The resolve functions of the completions that are still pending. */
   readonly #resolvers: (((outcome: WaitOutcomes<Items>) => void) | undefined)[] = [];
   readonly #signal: AbortSignal | undefined;
   #completed = 0;
   #taken = 0;
 
   /**
-   * @param items - an array or a plain object; plain values count as settled.
+   * @param items - an array or a plain object; an item that is not a promise is used as its own value.
    * @throws LoopUsageError `ERR_LOOP_USAGE` if `items` is anything else, or an option is invalid.
    */
   constructor(items: Items, options: WaitIteratorOptions = {}) {
     const running = keyedItems(items, 'WaitIterator').map(
       ([key, item]) => [key, Promise.resolve(item)] as const,
     );
-    // The listeners are added before any argument is refused, so that no item can become an unhandled rejection; and in
-    // the root async context, because some items may settle long after the iteration and would keep the caller's
-    // context alive.
+    // The listeners are added before any argument is refused, so that no item can become an unhandled rejection. They
+    // are added in the root async context, because some items may settle long after the iteration and would otherwise
+    // keep the caller's context alive.
     runInRootContext(() => {
       for (const [key, item] of running) this.#listen(key, item);
     }, undefined);
@@ -107,12 +108,12 @@ export class WaitIterator<const Items extends WaitItems>
 
   #complete(outcome: WaitOutcome<number | string, unknown>): void {
     const resolve = this.#resolvers[this.#completed];
-    this.#resolvers[this.#completed] = undefined; // it would keep the outcome alive; `shift` is slow for long arrays
+    this.#resolvers[this.#completed] = undefined; // frees the outcome; `shift` would be slow for a long array
     this.#completed += 1;
     resolve?.(outcome as WaitOutcomes<Items>);
   }
 
-  /** Discards the remaining outcomes. A call that is already waiting still gets its own. */
+  /** Discards the remaining outcomes. A call of `next` that is already waiting still gets its outcome. */
   #end(): void {
     this.#completions.length = 0;
   }

@@ -9,7 +9,7 @@ import { isThenable } from '../thenable.ts';
 import { checkReportValues, type FailureReport, reportFailure } from './failure-report.ts';
 
 export interface WithTimeoutOptions extends FailureReport {
-  /** How long to wait: 0 to 2,147,483,647 ms. Default: without limit. */
+  /** Maximum time to wait: 0 to 2,147,483,647 ms. Default: no limit. */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -30,15 +30,15 @@ const TIMEOUT_OPTIONS: OptionNames<WithTimeoutOptions> = {
  * stopped. If the work is passed as a function, it is called with a signal that aborts when the wait ends early, and
  * should then stop.
  *
- * If the work settles in time, the wait leaves no timer and no listener behind. An error of the work after the wait has
- * ended is logged unless `quiet`, in the root async context, and never becomes an unhandled rejection. An error that
- * only passes the end of the wait on (an `AbortError`, the signal's reason, or an error with that reason as its cause)
- * is not logged. Work that never settles keeps `quiet` and `logger` alive, but nothing else of the wait.
+ * If the work settles in time, the wait leaves no timer and no listener behind. If the work fails after the wait has
+ * ended, the error is logged unless `quiet`, in the root async context, and never becomes an unhandled rejection. An
+ * error that only repeats why the wait ended (an `AbortError`, the signal's reason, or an error with that reason as its
+ * cause) is not logged. Work that never settles keeps `quiet` and `logger` alive, but nothing else of the wait.
  *
  * @param work - a promise, or a function that starts the work. The function is not called if `signal` is already
  *   aborted.
- * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if `timeoutMs` pass first. The reason of `signal` if it aborts first, and
- *   errors of the work, are passed on unchanged.
+ * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if `timeoutMs` pass first. If `signal` aborts first, its reason is
+ *   thrown. Errors of the work are passed on unchanged.
  * @throws LoopUsageError `ERR_LOOP_USAGE` if `timeoutMs` is out of range, an option is invalid, or `work` is neither a
  *   promise nor a function.
  *
@@ -50,7 +50,7 @@ export async function withTimeout<T>(
   options: WithTimeoutOptions = {},
 ): Promise<T> {
   const wait = new Wait<T>();
-  // A promise is watched before any argument is refused: from here on, its failure is ours to handle.
+  // A promise is watched before any argument is refused, so that its failure cannot become an unhandled rejection.
   if (isThenable(work)) wait.watch(Promise.resolve(work));
   let clock: Clock;
   try {
@@ -73,7 +73,8 @@ function start<T>(work: unknown, signal: AbortSignal): Promise<T> {
     throw loopChecks.wrong('withTimeout', 'a promise or a function', work);
   }
   try {
-    // A promise is returned unwrapped: it would keep a promise around it alive, and with that the caller's context.
+    // If the work is a promise, it is returned itself: it would keep a wrapping promise alive, and the caller's
+    // context.
     return Promise.resolve(work(signal));
   } catch (error) {
     return Promise.reject(error);
@@ -97,11 +98,11 @@ interface Waiter<T> {
 class Wait<T> {
   #report: FailureReport = {};
   #waiter: Waiter<T> | undefined;
-  /** Set only if the work is a function: a promise cannot be notified. */
+  /** Set only if the work is a function, which receives the signal. */
   #controller: AbortController | undefined;
   /**
-   * Why the wait ended. Held weakly, because an error can keep the functions that awaited it alive through its stack.
-   * Work that passes the reason on holds it anyway.
+   * Why the wait ended. A weak reference, because an error can keep the functions that awaited it alive through its
+   * stack. If the work rethrows the reason, it references the reason itself.
    */
   #reason: { deref(): unknown } | undefined;
 
@@ -133,7 +134,7 @@ class Wait<T> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = { resolve, reject, timer: undefined, stopListening: undefined };
       this.#waiter = waiter;
-      if (signal?.aborted) return this.#end(signal.reason); // the work aborted it while it started
+      if (signal?.aborted) return this.#end(signal.reason); // the work itself aborted the signal when it started
       if (timeoutMs !== undefined) {
         // One microtask later, so that a result that is already available takes precedence with any clock.
         const expire = () =>
@@ -161,7 +162,7 @@ class Wait<T> {
     this.leave(reason);
   }
 
-  /** During the wait, the failure goes to the caller; after it, to the report. */
+  /** During the wait, the caller gets the failure; after it, the failure is logged. */
   #fail(error: unknown): void {
     const waiter = this.#take();
     if (waiter !== undefined) waiter.reject(error);

@@ -3,10 +3,10 @@ import type { Transferable } from './executor.ts';
 import { ExecutorUsageError } from './executor-errors.ts';
 
 /**
- * Checks whether a value can be copied to another thread, without transferring anything. The value is cloned together
- * with a getter that comes after it and throws: if the getter is reached, the value can be cloned.
+ * Checks whether a value can be copied to another thread, without transferring anything. Clones the value, followed by
+ * an object whose getter throws: if the getter is reached, the value can be cloned.
  *
- * @returns the error of the cloning as `cause`; `undefined` if the value can be copied.
+ * @returns the error of cloning as `cause`; `undefined` if the value can be copied.
  */
 export function cloneFault(
   value: unknown,
@@ -28,7 +28,8 @@ export function cloneFault(
 }
 
 /**
- * Copies the arguments of a call that has to wait, so that the caller may change the originals at once.
+ * Copies the arguments of a call that has to wait, so that the caller may change the originals as soon as `run`
+ * returns.
  *
  * @throws ExecutorUsageError `ERR_EXECUTOR_CLONE`; nothing was transferred.
  */
@@ -88,7 +89,7 @@ export interface ErrorCopy {
 /** A copy of any thrown value. */
 export type ThrownCopy = { readonly error: ErrorCopy } | { readonly value: unknown };
 
-/** The limit of nested causes. Deeper ones are omitted, which also ends a cycle. */
+/** Maximum depth of nested causes. Deeper ones are omitted, so circular causes do no harm. */
 const MAX_DEPTH = 8;
 const MAX_ERRORS = 100;
 
@@ -102,8 +103,8 @@ const BUILT_IN: Readonly<Record<string, new (message?: string) => Error>> = {
 };
 
 /**
- * Makes a copy that can be posted to another thread. Of an error, the parts that cannot be copied are omitted; any
- * other value that cannot be copied is replaced by a description.
+ * Makes a copy that can be posted to another thread. Parts of an error that cannot be copied are omitted; any other
+ * value that cannot be copied is replaced by a description.
  */
 export function copyThrown(thrown: unknown, depth = 0): ThrownCopy {
   if (!isError(thrown)) {
@@ -130,7 +131,7 @@ export function copyThrown(thrown: unknown, depth = 0): ThrownCopy {
 }
 
 /**
- * Restores an error from its copy: an instance of the same built-in class if it was one, otherwise an `Error` with the
+ * Restores an error from its copy: an instance of the same class if that is built in, otherwise an `Error` with the
  * same name.
  */
 export function restoreThrown(copy: ThrownCopy): unknown {

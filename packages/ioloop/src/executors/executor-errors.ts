@@ -1,8 +1,8 @@
 import { CodedError } from '../errors.ts';
 
 /**
- * The errors of executors. Errors that the function of a task throws are not listed here: the call rejects with the
- * error itself, or, with `ThreadPoolExecutor`, with a copy of it.
+ * The errors of executors. If the function of a task throws, the call rejects with that error, or, with
+ * `ThreadPoolExecutor`, with a copy of it.
  */
 export const EXECUTOR_ERRORS = {
   ERR_EXECUTOR_MODULE: {
@@ -49,8 +49,8 @@ export class ExecutorLimitError extends CodedError<'ERR_EXECUTOR_QUEUE_FULL'> {
 }
 
 /**
- * The thread ended while it ran the task: by `process.exit`, an uncaught error, or lack of memory. How far the task got
- * is unknown. The executor starts another thread for the next task.
+ * The thread ended while it ran the task: by `process.exit`, an uncaught error, or lack of memory. Part of the task may
+ * have run. The executor starts another thread for the next task.
  */
 export class ExecutorWorkerError extends CodedError<'ERR_EXECUTOR_WORKER'> {
   override readonly name = 'ExecutorWorkerError';

@@ -1,8 +1,8 @@
 /**
- * Runs in each thread of {@link ThreadPoolExecutor}: the function is called once for each task. It returns failures
- * instead of throwing them, so any other end of a call means that the thread itself has failed.
+ * Runs in each thread of {@link ThreadPoolExecutor}: the default export is called once for each task. It returns
+ * failures instead of throwing them, so a call that throws means that the thread itself has failed.
  *
- * This file is an entry of the build, and imports as little as possible, since every thread has to load it.
+ * This file is an entry point of the build. It imports as little as possible, since every thread must load it.
  */
 import { cloneError, cloneFault, copyThrown, isError, type ThrownCopy } from './cloning.ts';
 import type { TaskAddress } from './executor.ts';

@@ -1,5 +1,5 @@
-// Executors run functions in other threads. Holds what an executor is, and the check of each call. Does not use the
-// loop; the loop has an executor.
+// Executors run functions in other threads. Defines the interface of an executor, and checks the arguments of each
+// call. Does not use the loop.
 
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,8 +10,8 @@ import type { OptionNames } from '../option-names.ts';
 /** Runs functions so that the loop does not wait for them. */
 export interface Executor {
   /**
-   * Calls the function of `task` with `args`. The function may be asynchronous. Never throws: every failure is a
-   * rejection.
+   * Calls the function of `task` with `args`. The function may be asynchronous. Never throws synchronously: on failure,
+   * the promise rejects.
    */
   run<Fn extends TaskFunction = UnknownTaskFunction>(
     task: ExecutorTask<Fn>,
@@ -32,7 +32,7 @@ export interface ExecutorRunOptions {
   readonly transferList?: readonly Transferable[] | undefined;
 }
 
-/** Any function that a task may name. */
+/** Any function that can be a task. */
 export type TaskFunction = (...args: never[]) => unknown;
 
 /** The type of a function whose actual type was not given. */
@@ -50,14 +50,14 @@ export type UnknownTaskFunction = (...args: unknown[]) => unknown;
  */
 export interface ExecutorTask<Fn extends TaskFunction = UnknownTaskFunction> {
   /**
-   * A `file:`, `node:` or `data:` URL, or an absolute path. A relative path or a package name is refused, since it is
-   * unclear which file it is relative to: pass `new URL('./hash.js', import.meta.url)` or
+   * A `file:`, `node:` or `data:` URL, or an absolute path. A relative path or a package name is refused, because the
+   * file that it is relative to is unknown: pass `new URL('./hash.js', import.meta.url)` or
    * `import.meta.resolve('the-package')`.
    */
   readonly module: URL | string;
   /** The name under which the module exports the function. Default: `default`. */
   readonly export?: string | undefined;
-  /** Carries the type of the function for the compiler. It is never set. */
+  /** Only for the compiler: the type of the function. Never set. */
   readonly signature?: Fn;
 }
 

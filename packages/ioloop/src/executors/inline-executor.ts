@@ -13,8 +13,8 @@ import { CLOSE_OPTIONS, type CloseOptions, RunningTasks } from './running-tasks.
 import { importTask, unwrapTransfer } from './task-function.ts';
 
 /**
- * Runs functions in the caller's own thread, which is blocked meanwhile: for tests, and where no threads are available.
- * There is no limit on how many asynchronous functions run at a time.
+ * Runs functions in the caller's own thread, which is blocked meanwhile. For tests, and for systems without threads.
+ * Any number of asynchronous functions may run at a time.
  *
  * Nothing is copied: arguments, result and errors are the original objects, and `transferList` is ignored. A call that
  * succeeds here may still fail with `ERR_EXECUTOR_CLONE` on a {@link ThreadPoolExecutor}.
@@ -30,10 +30,10 @@ export class InlineExecutor implements Executor {
   }
 
   /**
-   * Calls an exported function as soon as its module is loaded, and never before this method returns.
+   * Calls an exported function as soon as its module is loaded, but never before this method returns.
    *
-   * @param options.signal - rejects the promise at once. A function that has not been called yet never is; one that is
-   *   running cannot be stopped and runs to its end.
+   * @param options.signal - rejects the promise at once. A function that has not been called yet is never called; one
+   *   that is running cannot be stopped and runs to its end.
    * @returns the result of the function. If the function throws, the promise rejects with that error.
    * @throws ExecutorUsageError `ERR_EXECUTOR_MODULE`, `ERR_EXECUTOR_EXPORT`; ExecutorClosedError `ERR_EXECUTOR_CLOSED`;
    *   LoopUsageError `ERR_LOOP_USAGE`.

@@ -21,15 +21,18 @@ const RUN_OPTIONS: OptionNames<RunInExecutorOptions> = {
   transferList: true,
 };
 
-/** The default executor of a loop, for tasks that name none: created when first needed, and closed with the loop. */
+/**
+ * The default executor of a loop, for tasks without the option `executor`: created when first needed, and closed with
+ * the loop.
+ */
 export class LoopExecutors {
   readonly #make: () => Executor;
   #default: Executor | undefined;
-  /** The executor that was created here: it must be closed here even after another has become the default. */
+  /** The executor that this object created, and must close, even after another has become the default. */
   #own: Executor | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @param make - creates the executor when the first task arrives and none was set. Default: a ThreadPoolExecutor. */
+  /** @param make - creates the executor for the first task if none was set. Default: a ThreadPoolExecutor. */
   constructor(make: () => Executor = () => new ThreadPoolExecutor()) {
     this.#make = make;
   }
@@ -37,8 +40,8 @@ export class LoopExecutors {
   /**
    * Runs a task on `options.executor`, or on the default executor.
    *
-   * @throws ExecutorClosedError `ERR_EXECUTOR_CLOSED` after {@link close}, even if `options.executor` is set.
-   *   Rejections of the executor are passed on unchanged.
+   * @throws ExecutorClosedError `ERR_EXECUTOR_CLOSED` after {@link close}, even if `options.executor` is set. Errors of
+   *   the executor are passed on unchanged.
    */
   async run<Fn extends TaskFunction = UnknownTaskFunction>(
     task: ExecutorTask<Fn>,
@@ -52,8 +55,8 @@ export class LoopExecutors {
   }
 
   /**
-   * Sets the executor for later tasks. The loop closes it when the loop closes. An executor that was set before must be
-   * closed by the caller. One that the loop created finishes its tasks, and is still closed with the loop.
+   * Sets the executor for later tasks. The loop closes it when the loop closes. If another executor was set before, the
+   * caller must close that one. If the loop had created one, it finishes its tasks, and is still closed with the loop.
    *
    * @throws LoopUsageError `ERR_LOOP_USAGE` if `executor` is not an executor; ExecutorClosedError
    *   `ERR_EXECUTOR_CLOSED`.
@@ -64,7 +67,7 @@ export class LoopExecutors {
     this.#default = executor;
   }
 
-  /** Closes the default executor by its own `close` method. May be called again. */
+  /** Closes the default executor by calling its `close` method. May be called again. */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown();
     return this.#closing;

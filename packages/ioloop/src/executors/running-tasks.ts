@@ -6,7 +6,7 @@ import { ExecutorClosedError } from './executor-errors.ts';
 
 export interface CloseOptions {
   /**
-   * How long `close` waits for running tasks before it gives up on them, in milliseconds: 0 to 2,147,483,647. Default:
+   * How long `close` waits for running tasks before it stops waiting, in milliseconds: 0 to 2,147,483,647. Default:
    * 10,000.
    */
   readonly closeTimeoutMs?: number | undefined;
@@ -40,7 +40,7 @@ export class RunningTasks {
   }
 
   /**
-   * Waits for the result of `work`, until the signal aborts or the executor gives up on the task.
+   * Waits for the result of `work`, until the signal aborts or the executor stops waiting for the task.
    *
    * @param signal - must not be aborted yet.
    * @param left - called if the wait ends before the work does.
@@ -66,7 +66,7 @@ export class RunningTasks {
   }
 
   /**
-   * Waits until no task is running. Tasks that run for longer than `closeTimeoutMs` are given up: they reject with
+   * Waits until no task is running. If a task runs for longer than `closeTimeoutMs`, the wait for it rejects with
    * `ERR_EXECUTOR_CLOSED`.
    */
   async end(): Promise<void> {

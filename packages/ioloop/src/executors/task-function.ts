@@ -47,7 +47,7 @@ export function transfer<T>(value: T, transferList: readonly Transferable[]): T 
   return handover as T;
 }
 
-/** Returns the result of a task, and the objects in it to transfer. */
+/** Returns the result of a task, and the objects in the result that are to be transferred. */
 export function unwrapTransfer(result: unknown): { value: unknown; transferList: readonly Transferable[] } {
   if (typeof result !== 'object' || result === null || !(TRANSFER_LIST in result)) {
     return { value: result, transferList: [] };

@@ -32,15 +32,16 @@ export interface ThreadPoolExecutorOptions extends CloseOptions {
   readonly maxWorkers?: number | undefined;
   /** Threads that are started with the first task and kept even while idle. Default: 0. */
   readonly minWorkers?: number | undefined;
-  /** How many tasks may wait for a thread. With 0, a task is refused unless it can run at once. Default: 1,000. */
-  readonly maxQueue?: number | undefined;
   /**
-   * How long an idle thread is kept in excess of `minWorkers`, in milliseconds: 0 to 2,147,483,647. Default: 60,000.
+   * Maximum number of tasks that wait for a thread. With 0, a task is refused unless it can run at once. Default:
+   * 1,000.
    */
+  readonly maxQueue?: number | undefined;
+  /** How long a thread beyond `minWorkers` is kept while idle, in milliseconds: 0 to 2,147,483,647. Default: 60,000. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Memory limits of each thread; a task that exceeds one ends its thread. Default: those of Node. */
+  /** Memory limits of each thread; if a task exceeds one, its thread ends. Default: those of Node. */
   readonly resourceLimits?: ResourceLimits | undefined;
-  /** Gets the log records of threads that fail while they have no task. Default: standard error. */
+  /** Receives the log records about threads that fail while they have no task. Default: standard error. */
   readonly logger?: Logger | undefined;
 }
 
@@ -54,7 +55,7 @@ const POOL_OPTIONS: OptionNames<ThreadPoolExecutorOptions> = {
   logger: true,
 };
 
-/** A task that has no thread yet, and the function that removes the listener of its signal. */
+/** A task that waits for a thread, and the function that removes the listener of its signal. */
 interface WaitingTask {
   readonly request: TaskRequest;
   readonly forget: (() => void) | undefined;
@@ -64,11 +65,11 @@ const MAX_QUEUE = 1000;
 const IDLE_TIMEOUT_MS = 60_000;
 
 /**
- * Runs functions in threads, by means of piscina. Intended for computations; waiting for a socket or a file needs no
- * thread.
+ * Runs functions in threads, by means of piscina. Intended for computations: to wait for a socket or a file, no thread
+ * is needed.
  *
  * Nothing is loaded or started before the first task. Tasks start in the order of the calls. Waiting and running tasks
- * keep the process alive, idle threads do not.
+ * keep the process alive; idle threads do not.
  */
 export class ThreadPoolExecutor implements Executor {
   readonly #maxWorkers: number;
@@ -122,8 +123,8 @@ export class ThreadPoolExecutor implements Executor {
    *   running, its thread is terminated in the middle of the work, after any native call has returned: the open files
    *   and sockets of the thread are closed, other threads continue, and a new thread is started when needed.
    * @returns the result of the function. If the function throws, the promise rejects with a copy of that error: an
-   *   instance of the same class if that is built in, such as `TypeError`, otherwise of `Error`; with its class name,
-   *   message, stack, cause and those own properties that can be copied.
+   *   instance of the same class if that is built in, such as `TypeError`, and of `Error` otherwise. The copy has the
+   *   class name, message, stack, cause and those own properties that can be copied.
    * @throws ExecutorUsageError `ERR_EXECUTOR_MODULE`, `ERR_EXECUTOR_EXPORT`, `ERR_EXECUTOR_CLONE`.
    * @throws ExecutorLimitError `ERR_EXECUTOR_QUEUE_FULL`. ExecutorClosedError `ERR_EXECUTOR_CLOSED`.
    * @throws ExecutorWorkerError `ERR_EXECUTOR_WORKER` if the thread ends while it runs the task, or cannot start.
@@ -155,8 +156,8 @@ export class ThreadPoolExecutor implements Executor {
 
   /**
    * Closes the executor: refuses further tasks, rejects waiting ones with `ERR_EXECUTOR_CLOSED`, and waits up to
-   * `closeTimeoutMs` for running ones. After that it rejects these with the same code and ends their threads. Resolves
-   * when all threads have ended; a thread in a native call ends only when that call returns.
+   * `closeTimeoutMs` for running ones. After that it rejects the running ones with the same code and ends their
+   * threads. Resolves when all threads have ended; a thread in a native call ends only when that call returns.
    */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown();

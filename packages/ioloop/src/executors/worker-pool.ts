@@ -21,8 +21,8 @@ export interface WorkerPoolOptions {
 /**
  * Starts, selects and ends threads, by means of piscina, which is loaded with the first task.
  *
- * The caller posts at most as many tasks at a time as there may be threads. Piscina's own queue then holds only tasks
- * for which a thread is being started; its limit does not count tasks that have a signal.
+ * The caller never posts more tasks at a time than the maximum number of threads. Piscina's own queue then holds only
+ * tasks for which a thread is being started; its limit does not count tasks that have a signal.
  */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
@@ -33,7 +33,7 @@ export class WorkerPool {
   readonly #posted = new Set<(error: Error) => void>();
   /** Threads that are ending. */
   readonly #ending = new Set<Promise<void>>();
-  /** The error of a thread without a task, until it is reported. */
+  /** The error of a thread that had no task, until it is reported. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: WorkerPoolOptions) {
@@ -46,7 +46,7 @@ export class WorkerPool {
   }
 
   /**
-   * Runs one task in an idle thread, or in one that is started for it.
+   * Runs one task in an idle thread, or in a new one if none is idle.
    *
    * @param stop - ends the thread that runs the task.
    * @throws ExecutorUsageError `ERR_EXECUTOR_CLONE`; ExecutorWorkerError if the thread ends or cannot start.
@@ -96,7 +96,7 @@ export class WorkerPool {
   /** Ends all threads, and resolves when they have ended. A thread in a native call ends when that call returns. */
   async destroy(): Promise<void> {
     this.#destroyed = true;
-    await this.#loading?.catch(() => {}); // the caller whose task needs piscina gets the error
+    await this.#loading?.catch(() => {}); // the caller whose task loads piscina gets the error
     await this.#piscina?.destroy();
     await Promise.all(this.#ending);
   }
@@ -118,8 +118,8 @@ export class WorkerPool {
       maxThreads: maxWorkers,
       idleTimeout: idleTimeoutMs,
       concurrentTasksPerWorker: 1,
-      // With atomics, idle threads block in Atomics.wait, which stops timers and sockets that modules of tasks keep
-      // open. It is not faster either: 97 µs for an empty task with it, 83 µs without (piscina 5.3, Node 20).
+      // With atomics, idle threads block in Atomics.wait, which stops the timers and sockets of the task modules. It is
+      // not faster either: an empty task takes 97 µs with atomics, 83 µs without (piscina 5.3, Node 20).
       atomics: 'disabled',
       recordTiming: false,
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
@@ -128,7 +128,7 @@ export class WorkerPool {
     this.#piscina.on('workerDestroy', ({ id }: { id: number }) => this.#ended(id));
   }
 
-  /** Called when a thread is being ended or has ended by itself. Piscina still lists the thread then. */
+  /** Called when a thread is being ended or has ended by itself. At that time piscina still lists the thread. */
   #ended(id: number): void {
     const worker = this.#piscina?.threads.find(({ threadId }) => threadId === id);
     // The id of a thread that has already ended is -1, and it emits no further `exit`.
@@ -169,8 +169,8 @@ function describe(error: unknown): string {
 }
 
 /**
- * The file of this package's build that runs in each thread. It is found by the package's own name, because this module
- * has different depths in `src` and in the build.
+ * The file of this package's build that runs in each thread. It is resolved through the package's own name, because its
+ * path relative to this module differs between `src` and the build.
  */
 function workerFile(): string {
   const manifest = createRequire(import.meta.url).resolve('@landspout/ioloop/package.json');

@@ -6,8 +6,8 @@ import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wa
 /**
  * Lets coroutines wait for a notification that something has changed.
  *
- * A notification wakes the coroutines that wait at that moment, and is not stored. Test your condition in a loop around
- * {@link wait}. To wait for something that stays true, use an `Event`.
+ * A notification wakes only the coroutines that are waiting at that moment; it is not stored. Call {@link wait} in a
+ * loop that tests your condition. To wait for something that stays true, use an `Event`.
  *
  * @example
  * const changed = new Condition();
@@ -16,7 +16,7 @@ import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wa
  */
 export class Condition {
   readonly #waiters: WaitList<boolean>;
-  /** A notification for one waiter. If that waiter gives up, the next one gets it. */
+  /** A notification for one waiter. If that waiter is aborted, the next one gets it. */
   readonly #single: Grant<boolean> = {
     deliver: () => true,
     passOn: () => void this.#waiters.wake(this.#single),
@@ -30,9 +30,9 @@ export class Condition {
   }
 
   /**
-   * Waits for a notification. Any number of calls may wait; they are woken in the order in which they came.
+   * Waits for a notification. Any number of calls may wait; they are woken in the order in which they were made.
    *
-   * @returns true if notified, false if `timeoutMs` passed first. A timeout uses up no notification.
+   * @returns true if notified, false if `timeoutMs` passed first. A wait that times out does not use up a notification.
    * @throws LoopUsageError `ERR_LOOP_USAGE` if an option is invalid; the reason of `signal` if it is aborted. If the
    *   waiter had just been notified, but had not resumed yet, the notification goes to the next waiter.
    */
@@ -42,7 +42,7 @@ export class Condition {
   }
 
   /**
-   * Wakes the `count` calls that have waited longest (default: 1). They resume in a microtask.
+   * Wakes the `count` calls that have been waiting longest (default: 1). They resume in a microtask.
    *
    * @throws LoopUsageError `ERR_LOOP_USAGE` if `count` is negative or not a whole number.
    */
@@ -51,7 +51,7 @@ export class Condition {
     for (let left = count; left > 0 && this.#waiters.wake(this.#single); left -= 1);
   }
 
-  /** Wakes all calls that wait now. They resume in a microtask. */
+  /** Wakes all calls that are waiting now. They resume in a microtask. */
   notifyAll(): void {
     while (this.#waiters.wake(this.#shared));
   }

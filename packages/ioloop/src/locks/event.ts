@@ -9,7 +9,7 @@ const WOKEN: Grant<void> = { deliver() {}, passOn() {} };
 /**
  * A flag to wait for: while it is set, every wait returns immediately.
  *
- * Named as in Tornado. Where it is imported, it hides the global DOM `Event`.
+ * Named as in Tornado. In a module that imports it, it hides the global DOM `Event`.
  *
  * @example
  * const ready = new Event();

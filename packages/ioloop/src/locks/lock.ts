@@ -3,7 +3,8 @@ import { BoundedSemaphore, type SemaphoreGuard } from './semaphore.ts';
 import type { WaitableOptions, WaitOptions } from './wait-options.ts';
 
 /**
- * A mutual exclusion lock for coroutines: one holds it at a time, and the others wait, first come, first served.
+ * A mutual exclusion lock for coroutines: one coroutine holds it at a time, and the others get it in the order of their
+ * calls.
  *
  * It is not re-entrant: a coroutine that acquires the lock while holding it waits for itself.
  *
@@ -25,8 +26,8 @@ export class Lock {
   }
 
   /**
-   * Acquires the lock; waits while another coroutine holds it. Result, errors and abort are those of
-   * `Semaphore.acquire`.
+   * Acquires the lock; waits while another coroutine holds it. Its result and its errors, also on abort, are the same
+   * as those of `Semaphore.acquire`.
    */
   acquire(options: WaitOptions = {}): Promise<SemaphoreGuard> {
     return this.#semaphore.acquire(options);
@@ -37,7 +38,10 @@ export class Lock {
     this.#semaphore.release();
   }
 
-  /** Calls `scope` with the lock held, until its result has settled. Rejects as {@link acquire} does. */
+  /**
+   * Calls `scope` while holding the lock, and releases the lock after the result has settled. Rejects as
+   * {@link acquire} does.
+   */
   run<R>(scope: () => R | PromiseLike<R>, options: WaitOptions = {}): Promise<R> {
     return this.#semaphore.run(scope, options);
   }

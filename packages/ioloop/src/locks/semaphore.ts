@@ -5,10 +5,11 @@ import { type Grant, WaitList } from './wait-list.ts';
 import { checkWait, clockOf, type WaitableOptions, type WaitOptions } from './wait-options.ts';
 
 /**
- * A number of permits. A call that finds none free waits until one is released, first come, first served.
+ * A number of permits. A call that needs a permit when none is free waits until one is released; waiting calls are
+ * served first come, first served.
  *
- * A released permit goes to the call that has waited longest; a later call cannot overtake it. `release` may be called
- * more often than `acquire`, which adds permits. If that would be a mistake in your program, use a
+ * A released permit goes to the call that has been waiting longest; no later call can overtake it. `release` may be
+ * called more often than `acquire`, which adds permits. If that would be a mistake in your program, use a
  * {@link BoundedSemaphore}.
  *
  * @example
@@ -21,7 +22,7 @@ export class Semaphore {
   #value: number;
 
   /**
-   * @param value - permits at the start. Default: 1.
+   * @param value - number of permits at the start. Default: 1.
    * @throws LoopUsageError `ERR_LOOP_USAGE` if `value` is negative or not a whole number, or an option is invalid.
    */
   constructor(value = 1, options: WaitableOptions = {}) {
@@ -32,12 +33,12 @@ export class Semaphore {
     });
   }
 
-  /** Permits that are free now. */
+  /** Number of permits that are free now. */
   get value(): number {
     return this.#value;
   }
 
-  /** How many calls wait for a permit. */
+  /** Number of calls that are waiting for a permit. */
   get waiting(): number {
     return this.#waiters.size;
   }
@@ -45,10 +46,11 @@ export class Semaphore {
   /**
    * Takes a permit; waits while none is free.
    *
-   * @returns a guard whose `release` gives this permit back, once. It also works with `using guard = await …`.
+   * @returns a guard whose `release` gives back this permit, and does so only once. It also works with
+   *   `using guard = await …`.
    * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if no permit is released within `timeoutMs`; LoopUsageError
    *   `ERR_LOOP_USAGE` if an option is invalid; the reason of `signal` if it is aborted. In each case no permit is
-   *   held. A permit that was already on its way to an aborted call goes to the next one.
+   *   held. A permit that was already assigned to the aborted call goes to the next waiting call.
    */
   async acquire(options: WaitOptions = {}): Promise<SemaphoreGuard> {
     checkWait('acquire', options);
@@ -58,7 +60,7 @@ export class Semaphore {
   }
 
   /**
-   * Gives a permit back; the call that has waited longest gets it in a microtask. Prefer the guard, which cannot
+   * Gives a permit back; the call that has been waiting longest gets it in a microtask. Prefer the guard, which cannot
    * release twice.
    */
   release(): void {

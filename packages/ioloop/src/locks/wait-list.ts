@@ -1,5 +1,5 @@
-// The waiting that all locks for coroutines share: its order, timeouts and abort signals. Loops, threads and processes
-// play no part.
+// How calls wait, for all locks of coroutines: their order, timeouts and abort signals. Does not use loops, threads or
+// processes.
 
 import { onAbort } from '../abort.ts';
 import type { Clock, ClockTimer } from '../clock.ts';
@@ -9,11 +9,14 @@ import type { WaitOptions } from './wait-options.ts';
 export interface Grant<T> {
   /** Produces the result of the wait. Called at the point from which the wait can no longer be aborted. */
   deliver(): T;
-  /** Called if the waiter is aborted after it was woken: gives what it was woken for to another waiter. */
+  /**
+   * Called if the waiter is aborted after it was woken: gives the permit, or whatever it was woken for, to another
+   * waiter.
+   */
   passOn(): void;
 }
 
-/** A waiter that has been taken off the list. The code that took it must resolve or reject it. */
+/** A waiter that has been taken off the list. The code that called {@link WaitList.take} must resolve or reject it. */
 export interface TakenWaiter<T, A> {
   readonly attached: A;
   resolve(value: T): void;
@@ -32,8 +35,8 @@ interface Waiter<T, A> extends TakenWaiter<T, A> {
 /**
  * The calls that wait for one thing, first come, first served.
  *
- * A linked list, because a waiter in the middle can leave in constant time. A `Set` would have to skip the holes left
- * by all entries taken from its front, again and again.
+ * A linked list, because a waiter in the middle can be removed in constant time. A `Set` would have to skip, again and
+ * again, the holes left by entries that were removed from its front.
  */
 export class WaitList<T, A = undefined> {
   readonly #clock: Clock;
@@ -47,7 +50,7 @@ export class WaitList<T, A = undefined> {
     this.#expired = expired;
   }
 
-  /** The number of waiters, for display only: each read walks the list. */
+  /** The number of waiters, for display only: each read iterates over the list. */
   get size(): number {
     let size = 0;
     for (let waiter = this.#first; waiter !== undefined; waiter = waiter.next) size += 1;

@@ -5,8 +5,8 @@ import type { OptionNames } from '../option-names.ts';
 /** How long a wait may last, and what cancels it. */
 export interface WaitOptions {
   /**
-   * Most milliseconds to wait, at most 2,147,483,647. With 0, the call succeeds at once or times out. Default: no
-   * limit.
+   * Maximum time to wait, in milliseconds: 0 to 2,147,483,647. With 0, the call succeeds at once or times out. Default:
+   * no limit.
    */
   readonly timeoutMs?: number | undefined;
   /** Cancels the wait, which then rejects with the reason of the signal and leaves nothing behind. */

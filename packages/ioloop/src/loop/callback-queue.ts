@@ -22,7 +22,7 @@ class QueuedCallback extends AsyncResource {
  * callback settles run after the last callback of the iteration, as they do after a batch of the reactor.
  */
 export class CallbackQueue {
-  /** Callbacks run since the queue was created. */
+  /** Number of callbacks that have run since the queue was created. */
   ran = 0;
 
   readonly #report: (error: unknown) => void;

@@ -7,32 +7,36 @@ import { reportRejection } from '../thenable.ts';
 
 /** An object that has one deadline at a time. */
 export interface DeadlineEntry {
-  /** Called once after the deadline has passed, up to two ticks late; one if the delay is a multiple of the tick. */
+  /**
+   * Called once after the deadline has passed, up to two ticks late, or up to one tick late if the delay is a multiple
+   * of the tick.
+   */
   deadlinePassed(): void;
 }
 
 /**
- * Ticks in one turn of the wheel. A deadline that is further away is examined and placed again when its slot comes
- * round.
+ * Ticks in one turn of the wheel. A deadline that is further away is examined and placed again when its slot is
+ * reached.
  */
 const SLOTS = 512;
 /**
- * Most deadlines handled in one loop iteration. When thousands pass at once, other work must not have to wait for all
- * of them.
+ * Maximum number of deadlines handled in one loop iteration. If thousands pass at once, other work must not wait for
+ * all of them.
  */
 const MOST_PASSED_PER_TURN = 16;
 /**
- * Entries that were only moved or cleared need no handler call, so this many of them count as much as one that passes.
+ * Number of moved or cleared entries that use as much of this limit as one deadline that passes, since they need no
+ * handler call.
  */
 const MOVED_FOR_PASSED = 16;
-/** The wheel then yields to the rest of the loop before it continues. */
+/** Delay before the wheel continues after reaching the limit, so that the rest of the loop runs in between. */
 const PAUSE_MS = 0;
 
 /**
  * Tracks the deadlines of very many connections with a single timer. Coarse, but moving a deadline to a later time is
  * almost free.
  *
- * Setting a later deadline only stores a number; the entry moves to its new slot when its old slot comes round. The
+ * Setting a later deadline only stores a number; the entry moves to its new slot when its old slot is reached. The
  * timer runs only while there are entries, and does not keep the process alive.
  */
 export class DeadlineWheel {
@@ -65,7 +69,7 @@ export class DeadlineWheel {
     return this.#size;
   }
 
-  /** Returns the first tick that is certain to come at least `delayMs` from now. */
+  /** Returns the first tick that is certain to be at least `delayMs` from now. */
   tickAfter(delayMs: number): number {
     // While the wheel is empty its timer is stopped, so `#tick` may be out of date.
     if (this.#size === 0) this.#tick = this.#tickOfClock();
@@ -132,7 +136,7 @@ export class DeadlineWheel {
   }
 
   /**
-   * @param most - what is left of this iteration's quota; handling a moved or cleared deadline uses 1.
+   * @param most - the remaining quota of this iteration; handling a moved or cleared deadline uses 1.
    * @returns how much of the quota was used.
    */
   #empty(index: number, most: number): number {
@@ -179,7 +183,7 @@ export class Deadline {
     if (this.#placed === 0) this.#placed = this.#wheel.place(this, this.#due);
   }
 
-  /** Cancels the deadline. The wheel drops its reference to this object when the slot next comes round. */
+  /** Cancels the deadline. The wheel drops its reference to this object when the slot is next reached. */
   clear(): void {
     this.#due = 0;
   }
@@ -195,7 +199,7 @@ export class Deadline {
     return this.#due !== 0 && this.#due <= tick;
   }
 
-  /** For {@link DeadlineWheel}: called when the slot that holds this object has come round. */
+  /** For {@link DeadlineWheel}: called when the slot that holds this object is reached. */
   comeRound(tick: number): void {
     this.#placed = 0;
     if (this.#due === 0) return;

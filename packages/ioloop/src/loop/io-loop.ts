@@ -91,7 +91,9 @@ export class IOLoop {
   #watch: LoopWatch | undefined;
   #closed = false;
 
-  /** Returns the loop of this thread. Creates it at the first call, and again after it has been closed. */
+  /**
+   * Returns the loop of this thread. Creates one at the first call, and a new one after the previous loop was closed.
+   */
   static current(): IOLoop {
     currentLoop ??= new IOLoop();
     return currentLoop;
@@ -152,7 +154,7 @@ export class IOLoop {
 
   /**
    * Calls `callback(...args)` once, when {@link time} has reached `whenMs`. If that time has already passed, the call
-   * comes in a later loop iteration, after 1 ms at the earliest. Otherwise like {@link callLater}.
+   * is made in a later loop iteration, after at least 1 ms. Otherwise like {@link callLater}.
    */
   callAt<Args extends unknown[]>(
     whenMs: number,
@@ -167,7 +169,7 @@ export class IOLoop {
 
   /**
    * Calls `callback(promise)` in a later loop iteration, after `promise` has settled, in the caller's async context.
-   * The callback must handle a rejection itself: the promise counts as handled.
+   * The callback must handle a rejection itself: Node does not report it as unhandled.
    */
   addFuture<T>(promise: PromiseLike<T>, callback: (promise: PromiseLike<T>) => unknown): void {
     loopChecks.callback('addFuture', 'callback', callback);
@@ -297,8 +299,8 @@ export class IOLoop {
   }
 
   /**
-   * Returns what this loop has done and how busy it is. A call takes a few microseconds. The loop only increments
-   * counters. After the first call of `stats`, a timer that does not keep the process alive also measures the lag.
+   * Returns what this loop has done and how busy it is. A call takes a few microseconds; between calls, the loop only
+   * increments counters. From the first call on, a timer also measures the lag. It does not keep the process alive.
    */
   stats(options: StatsOptions = {}): LoopStats {
     loopChecks.options('stats', options, STATS_OPTIONS);
@@ -319,9 +321,10 @@ export class IOLoop {
   /**
    * Closes this loop: removes its handlers, drops pending callbacks and timers, ends its watch, and closes its
    * executor. The executor waits up to its `closeTimeoutMs` for the tasks that are running; tasks that are still
-   * pending then reject with `ERR_EXECUTOR_CLOSED`. Streams and servers stay open, since they belong to the thread.
+   * pending then reject with `ERR_EXECUTOR_CLOSED`. Streams and servers stay open, since the loop does not own them.
    * Does nothing if the loop is already closed; most other methods of a closed loop throw `ERR_LOOP_CLOSED`.
-   * {@link removeHandler}, {@link removeTimeout}, {@link time}, {@link scheduleFlush} and {@link deferFlush} do not.
+   * {@link removeHandler}, {@link removeTimeout}, {@link time}, {@link scheduleFlush} and {@link deferFlush} never
+   * throw it.
    *
    * @throws LoopUsageError `ERR_LOOP_RUNNING` while {@link start} or {@link run} is active.
    */

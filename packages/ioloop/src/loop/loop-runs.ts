@@ -3,11 +3,11 @@ import type { Clock, ClockTimer } from '../clock.ts';
 import { LoopStoppedError, LoopTimeoutError, LoopUsageError } from '../loop-errors.ts';
 
 /**
- * The calls that are running a loop: at most one `start`, and any number of `run`. Node's loop works without them; they
- * keep the process alive and wait.
+ * The active calls of `start` (at most one) and `run` (any number) of a loop. Node's loop works without them; they only
+ * wait, and keep the process alive meanwhile.
  */
 export class LoopRuns {
-  /** Called by {@link stop}; each function ends one `start` or `run`. */
+  /** Functions that {@link stop} calls; each ends one `start` or `run`. */
   readonly #ends = new Set<() => void>();
   #started = false;
 

@@ -25,7 +25,7 @@ export interface LoopStats {
   readonly lag: LagStats;
   /** Milliseconds that this thread's loop has spent running JavaScript and its own work. */
   readonly busyMs: number;
-  /** Milliseconds that it has spent waiting for events. */
+  /** Milliseconds that this thread's loop has spent waiting for events. */
   readonly idleMs: number;
 }
 
@@ -79,7 +79,7 @@ export class LoopLag {
   }
 }
 
-/** The histogram records the time between two ticks; whatever exceeds the interval is lag. */
+/** The histogram records the time between two ticks; the part above the set interval is lag. */
 function late(intervalNs: number): number {
   return Math.max(0, (intervalNs - RESOLUTION_NS) / 1e6);
 }

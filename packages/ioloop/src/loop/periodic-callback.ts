@@ -9,13 +9,16 @@ import { isThenable } from '../thenable.ts';
 import { IOLoop } from './io-loop.ts';
 
 export interface PeriodicCallbackOptions {
-  /** How much each delay varies, as a fraction of the period from 0 to 1, centred on the period. Default: 0. */
+  /**
+   * How much each delay varies, as a fraction of the period: 0 to 1. With 0.5, delays are 75 % to 125 % of the period.
+   * Default: 0.
+   */
   readonly jitter?: number;
   /** Default: the loop of this thread. */
   readonly loop?: IOLoop;
   /** Source of the jitter: returns numbers from 0 to 1. Default: `Math.random`. */
   readonly random?: () => number;
-  /** Whether the process stays alive while this is started. Default: true. */
+  /** Whether the process stays alive while the schedule is active. Default: true. */
   readonly ref?: boolean;
 }
 
@@ -49,7 +52,8 @@ export class PeriodicCallback {
   #context: AsyncResource | undefined;
 
   /**
-   * @param periodMs - above 0; multiplied by `1 + jitter / 2`, at most 2,147,483,647 (about 24 days).
+   * @param periodMs - above 0. The longest possible delay, `periodMs * (1 + jitter / 2)`, is at most 2,147,483,647
+   *   (about 24 days).
    * @throws LoopUsageError `ERR_LOOP_USAGE` if `periodMs` or `jitter` is out of range, a value has the wrong type, or
    *   an option is unknown.
    */
@@ -58,7 +62,7 @@ export class PeriodicCallback {
     loopChecks.options('PeriodicCallback', options, PERIODIC_OPTIONS);
     const { jitter = 0, random = Math.random, ref = true, loop = IOLoop.current() } = options;
     loopChecks.number('PeriodicCallback', 'jitter', jitter, 0, 1);
-    // Timers treat a longer delay as none, and the callback would be called without pause.
+    // Timers treat a longer delay as no delay, so the callback would be called without pause.
     const longest = MAX_DELAY_MS / (1 + jitter / 2);
     const fits = typeof periodMs === 'number' && periodMs > 0 && periodMs <= longest;
     if (!fits) {

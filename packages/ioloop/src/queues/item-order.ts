@@ -1,6 +1,6 @@
-/** Decides which item of a queue comes next. Each queue needs its own object. */
+/** Decides which item of a queue is taken next. Each queue needs its own object. */
 export interface ItemOrder<T> {
-  /** Items that it holds. */
+  /** Number of items that it contains. */
   readonly size: number;
   /** Adds an item. If it throws, nothing must have changed. */
   put(item: T): void;
@@ -26,8 +26,8 @@ export class StackOrder<T> implements ItemOrder<T> {
 }
 
 /**
- * First in, first out. Taking an item costs constant time on average: the taken front is cut off once it is half of the
- * array.
+ * First in, first out. Taking an item costs constant time on average: the array is shortened once the items at its
+ * front, half of the array, have been taken.
  */
 export class ArrivalOrder<T> implements ItemOrder<T> {
   #items: (T | undefined)[] = [];
@@ -43,7 +43,7 @@ export class ArrivalOrder<T> implements ItemOrder<T> {
 
   take(): T {
     const item = this.#items[this.#front] as T;
-    this.#items[this.#front] = undefined; // a taken item must not be kept alive here
+    this.#items[this.#front] = undefined; // so that this array does not keep a taken item alive
     this.#front += 1;
     if (this.#front * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#front);

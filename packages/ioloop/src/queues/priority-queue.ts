@@ -40,7 +40,7 @@ export class PriorityQueue<T> extends Queue<T> {
 
 interface Entry<T> {
   readonly item: T;
-  /** Sequence number, which keeps equal items in the order in which they were put. */
+  /** Sequence number, by which equal items keep the order in which they were put. */
   readonly arrival: number;
 }
 
@@ -64,7 +64,7 @@ class HeapOrder<T> implements ItemOrder<T> {
 
   put(item: T): void {
     const entry = { item, arrival: this.#arrivals };
-    // The first item has nothing to be compared with; an unsuitable one would go unnoticed until the second arrives.
+    // Compares the first item with itself: otherwise an invalid one would go unnoticed until a second item is put.
     if (this.#heap.length === 0) this.#isBefore(entry, entry);
     const path: number[] = [this.#heap.length];
     for (let at = this.#heap.length; at > 0; ) {
@@ -85,10 +85,7 @@ class HeapOrder<T> implements ItemOrder<T> {
     return first.item;
   }
 
-  /**
-   * Returns the path that `entry` and the entries moved up for it take, from the root down, in a heap of `size`
-   * entries.
-   */
+  /** Returns the path along which `entry` sinks from the root to its position in a heap of `size` entries. */
   #pathDown(entry: Entry<T>, size: number): number[] {
     const path: number[] = [0];
     for (let child = 1; child < size; child = child * 2 + 1) {
@@ -128,7 +125,7 @@ class HeapOrder<T> implements ItemOrder<T> {
  *
  * JavaScript's own `<` would compare arrays as text, and put `[10]` before `[9]`.
  *
- * @throws LoopUsageError `ERR_LOOP_USAGE` for any other value, including NaN: it has no natural order.
+ * @throws LoopUsageError `ERR_LOOP_USAGE` for any other value, including NaN: such values have no natural order.
  */
 function naturalOrder(a: unknown, b: unknown): number {
   if (Array.isArray(a) && Array.isArray(b)) {

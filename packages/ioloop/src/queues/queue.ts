@@ -1,5 +1,5 @@
 // Queues between producers and consumers: the order of items, the limit on their number, and the calls that wait. Uses
-// the waits and timeouts of locks/; loops, threads and processes play no part.
+// the waits and timeouts of locks/. Does not use loops, threads or processes.
 
 import { loopChecks } from '../checks.ts';
 import { INSPECT, inspection } from '../inspection.ts';
@@ -17,20 +17,20 @@ import type { OptionNames } from '../option-names.ts';
 import { ArrivalOrder, type ItemOrder, StackOrder } from './item-order.ts';
 
 export interface QueueOptions<T> extends WaitableOptions {
-  /** Decides which item comes next; must not be shared with another queue. Default: first in, first out. */
+  /** Decides which item is taken next; must not be shared with another queue. Default: first in, first out. */
   readonly order?: ItemOrder<T> | undefined;
 }
 
 const QUEUE_OPTIONS: OptionNames<QueueOptions<unknown>> = { clock: true, order: true };
 
 /**
- * Passes items from producers to consumers, and makes producers wait while it is full.
+ * Passes items from producers to consumers, and makes producers wait while the queue is full.
  *
- * Waiting calls are served first come, first served. An item put while a consumer waits still goes through the order of
- * the queue: the consumer resumes a microtask after the put, and then takes whichever item comes next. Until then one
- * item is reserved for it and is not counted in `size`. If that consumer is aborted and no other waits, the item stays
- * in the queue and is counted again. If other items were put in the meantime, `size` may then exceed `maxSize` by one
- * for each aborted consumer.
+ * Waiting calls are served first come, first served. An item that is put while a consumer waits is not passed to that
+ * consumer directly: the consumer resumes a microtask after the put, and then takes the next item in the order of the
+ * queue. Until then one item is reserved for the consumer and is not counted in `size`. If the consumer is aborted and
+ * no other waits, the item stays in the queue and is counted again. If other items were put in the meantime, `size` may
+ * then exceed `maxSize` by one for each aborted consumer.
  *
  * Without `maxSize` producers never wait. Set it if a peer controls the producer.
  *
@@ -48,10 +48,10 @@ export class Queue<T> implements AsyncIterable<T> {
   readonly #order: ItemOrder<T>;
   readonly #getters: WaitList<T>;
   readonly #putters: WaitList<void, T>;
-  /** Set while no item is unfinished. */
+  /** Set while all items are finished. */
   readonly #finished: Event;
   readonly #reservation: Grant<T> = { deliver: () => this.#takeReserved(), passOn: () => this.#passOn() };
-  /** Items reserved for getters that have been woken but have not taken theirs yet. */
+  /** Number of items reserved for getters that have been woken but have not taken their item yet. */
   #reserved = 0;
   #unfinished = 0;
 
@@ -77,7 +77,7 @@ export class Queue<T> implements AsyncIterable<T> {
     this.#finished.set();
   }
 
-  /** Items that can be taken now. */
+  /** Number of items that can be taken now. */
   get size(): number {
     return this.#order.size - this.#reserved;
   }
@@ -94,8 +94,8 @@ export class Queue<T> implements AsyncIterable<T> {
    * Puts an item into the queue; waits while the queue is full.
    *
    * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if there is no room within `timeoutMs`; LoopUsageError `ERR_LOOP_USAGE`
-   *   if an option is invalid; the reason of `signal` if it is aborted. In each case the item is not in the queue. An
-   *   error thrown by the `order`, for an item that it cannot place, passes through unchanged.
+   *   if an option is invalid; the reason of `signal` if it is aborted. In each case the item is not in the queue. If
+   *   the `order` throws because it cannot place the item, that error is passed on unchanged.
    */
   async put(item: T, options: WaitOptions = {}): Promise<void> {
     checkWait('put', options);
@@ -141,7 +141,7 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Waits until {@link taskDone} has been called for each item that was put; returns immediately if none is unfinished.
+   * Waits until {@link taskDone} has been called for each item that was put; returns immediately if all are finished.
    *
    * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if that takes longer than `timeoutMs`; LoopUsageError `ERR_LOOP_USAGE`
    *   if an option is invalid; the reason of `signal` if it is aborted.
@@ -171,8 +171,8 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Takes an item from a queue that is not empty. A waiting item is put in first, since it may be the one that comes
-   * next.
+   * Takes an item from a queue that is not empty. First adds the item of a waiting producer, since that may be the next
+   * one to take.
    */
   #take(): T {
     while (this.maxSize > 0 && this.size <= this.maxSize) {

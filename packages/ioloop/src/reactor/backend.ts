@@ -100,7 +100,7 @@ function choose(wish: string): NativeLoad {
 
 function load(): NativeLoad {
   if (process.platform !== 'linux') return { reason: `platform ${process.platform} has no epoll` };
-  // Both load Node-API addons, but do not run on libuv, whose loop the reactor needs.
+  // Bun and Deno can load Node-API addons, but do not run on libuv, whose loop the reactor needs.
   if (process.versions.bun !== undefined)
     return { reason: 'Bun does not use libuv, which the native reactor needs' };
   if ('Deno' in globalThis) return { reason: 'Deno does not use libuv, which the native reactor needs' };
@@ -133,7 +133,7 @@ function findBinary(require: NodeJS.Require, target: string): string | undefined
 /** Returns the C library of this process, which the program interpreter in its ELF header identifies. */
 function libc(): 'gnu' | 'musl' {
   try {
-    // process.report contains it too, but takes milliseconds and looks at the network.
+    // process.report contains it too, but takes milliseconds to create and makes network lookups.
     const header = Buffer.alloc(4096);
     const fd = openSync('/proc/self/exe', 'r');
     try {
@@ -143,6 +143,6 @@ function libc(): 'gnu' | 'musl' {
     }
     return header.includes('/ld-musl-') ? 'musl' : 'gnu';
   } catch {
-    return 'gnu'; // no /proc; after a wrong guess no binary is found or loads, which is reported as the reason
+    return 'gnu'; // no /proc; if this guess is wrong, no binary is found or loads, and the reason says so
   }
 }

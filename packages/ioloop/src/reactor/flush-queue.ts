@@ -65,7 +65,7 @@ export class FlushQueue {
     runInRootContext(scheduleTurnAfterNext, this.#onTurn);
   }
 
-  /** Called when the reactor wakes up. While writers are deferred, they renew the budget instead. */
+  /** Called when the reactor wakes up. While writers are deferred, their next turn renews the budget instead. */
   beginBatch(): void {
     this.#inBatch = true;
     if (this.#deferred.size === 0) this.budget.renew(0);
@@ -90,8 +90,8 @@ export class FlushQueue {
   }
 
   /**
-   * Lets deferred writers write until the budget of this iteration is spent. The rest, and those that defer again, wait
-   * for the next one.
+   * Lets deferred writers write until the budget of this iteration is spent. The other writers, and those that defer
+   * again, wait for the next iteration.
    */
   #takeTurn(): void {
     const deferred = this.#deferred;

@@ -2,8 +2,8 @@
  * The interface between JavaScript and `native/reactor.c`: thin system calls on slots, without policy.
  *
  * A slot is an index into the native table of descriptors that this environment owns. It is valid only together with
- * the generation under which it was created. A call that names a dead (slot, generation) pair throws an Error with the
- * code `ERR_REACTOR_BAD_SLOT`, and an argument of the wrong type a TypeError with the code `ERR_REACTOR_BAD_ARGUMENT`.
+ * the generation under which it was created. A call with a dead (slot, generation) pair throws an Error with the code
+ * `ERR_REACTOR_BAD_SLOT`, and an argument of the wrong type a TypeError with the code `ERR_REACTOR_BAD_ARGUMENT`.
  * Failed system calls return a negative errno and never throw.
  */
 export interface NativeBinding {
@@ -23,8 +23,8 @@ export interface NativeBinding {
   adopt(fd: number, nonBlocking: boolean): number;
   /**
    * Takes ownership of a descriptor as it is (inherited listeners, LISTEN_FDS). accept, connect and sendFile make it
-   * non-blocking if necessary; if it is not a socket, so do recv and the calls that send.
-   * @returns slot or -errno; -EEXIST if a slot owns it already, in which case the caller keeps it
+   * non-blocking if necessary. If it is not a socket, recv and the send calls do the same.
+   * @returns slot or -errno; -EEXIST if a slot already owns it; the caller then still owns the descriptor
    */
   own(fd: number): number;
 

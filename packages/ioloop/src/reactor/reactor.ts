@@ -16,7 +16,7 @@ export interface Descriptor {
   readonly generation: number;
 }
 
-/** Is called when a descriptor is ready. */
+/** Handles the readiness of a descriptor. */
 export interface ReadyHandler {
   /** `events` are the bits of epoll. Called in the root context, inside a batch. Must not throw. */
   ready(events: number): void;
@@ -33,7 +33,7 @@ export interface ReactorStats {
   readonly maxEventsPerWakeUp: number;
 }
 
-/** Most events in one wake-up. epoll is level-triggered, so the rest come with the next one. */
+/** Maximum number of events in one wake-up. epoll is level-triggered, so the next wake-up reports the other events. */
 const BATCH_EVENTS = 256;
 const READ_BUFFER_BYTES = 64 * 1024;
 /** How often one batch may refill the read buffer for descriptors that have more data: 4 MiB, shared by all of them. */
@@ -50,8 +50,8 @@ export class Reactor {
   readonly constants: NativeConstants;
   readonly options: NativeConstants['options'];
   /**
-   * One buffer for every read of this thread. Its bytes are borrowed: they are valid until the call they are passed to
-   * returns.
+   * One buffer for every read of this thread. Its bytes are borrowed: they are valid only until the callback that
+   * receives them returns.
    */
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
@@ -114,7 +114,9 @@ export class Reactor {
     this.binding.pollerControl(this.#poller.slot, this.#poller.generation, CTL_DEL, slot, generation, 0);
   }
 
-  /** Drops the handler of a descriptor that is about to be closed or released, which itself ends the watch. */
+  /**
+   * Drops the handler of a descriptor that is about to be closed or released. Closing or releasing it ends the watch.
+   */
   forget(descriptor: Descriptor): void {
     if (this.#generations[descriptor.slot] !== descriptor.generation) return;
     this.#handlers[descriptor.slot] = undefined;

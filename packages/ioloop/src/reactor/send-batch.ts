@@ -8,20 +8,20 @@ export interface BatchedSender {
    * senders have not been notified yet.
    */
   sendTaken(result: number): void;
-  /** Called after all senders have received their results. May now act on its own. */
+  /** Called after all senders have received their results. May now call other code, and write again. */
   sendSettled(result: number): void;
 }
 
-/** As many as one wake-up of the reactor can bring. */
+/** Maximum number of senders in a batch: as many as one wake-up of the reactor can report. */
 const MOST_SENDERS = 256;
-/** The native side converts at most 256 KiB in one call. */
+/** Maximum total length of a batch. The native code converts at most 256 KiB in one call. */
 const MOST_CHARS = 192 * 1024;
 /** A longer text gains nothing from being sent in a batch. */
 const LONG_CHARS = 16 * 1024;
 
 /**
- * Sends the short texts of one batch with a single native call. One native call for each would cost as much for the
- * transition as for the send itself. There is still one system call for each text.
+ * Sends the short texts of one batch with a single native call. With one native call for each text, the switch to
+ * native code would cost as much as the send itself. There is still one system call for each text.
  */
 export class SendBatch {
   readonly #binding: NativeBinding;
@@ -37,7 +37,7 @@ export class SendBatch {
   }
 
   /**
-   * Adds a latin1 text to the next {@link run}. Until then, it must remain the next bytes of this sender.
+   * Adds a latin1 text to the next {@link run}. Until then, the sender must not send other bytes before this text.
    *
    * @returns false if there is no room, so that the text must be sent separately.
    */
@@ -75,7 +75,7 @@ export class SendBatch {
     for (let i = 0; i < count; i += 1) {
       (senders[i] as BatchedSender).sendTaken(targets[i * 3 + 2] as number);
     }
-    // This runs inside FlushQueue, which adds nothing to the batch now: what these calls write waits for the next
+    // FlushQueue, which calls this, adds nothing to the batch meanwhile: bytes that these calls write wait for the next
     // flush.
     for (let i = 0; i < count; i += 1) {
       try {

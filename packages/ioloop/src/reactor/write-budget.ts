@@ -1,29 +1,31 @@
 /** A writer of a {@link WriteBudget}. Only the budget reads and changes these fields. */
 export interface BudgetedWriter {
-  /** The turn that `spentInTurn` belongs to. Starts at 0. */
+  /** The turn in which `spentInTurn` was counted. Starts at 0. */
   writeTurn: number;
   /** Starts at 0. */
   spentInTurn: number;
 }
 
-/** Most bytes that are passed to the kernel in one loop iteration. Copying them takes one or two milliseconds. */
+/** Maximum number of bytes passed to the kernel in one loop iteration. Copying them takes one or two milliseconds. */
 const LOOP_BYTES = 4 * 1024 * 1024;
-/** Most bytes of one writer in one iteration. */
+/** Maximum number of bytes of one writer in one iteration. */
 const WRITER_BYTES = 1024 * 1024;
-/** The least share of a writer while many wait. Smaller shares would cost more in calls than they gain in fairness. */
+/**
+ * Minimum share of a writer when many are waiting. Smaller shares would cost more in calls than they gain in fairness.
+ */
 const LEAST_SHARE_BYTES = 64 * 1024;
-/** A writer below this limit never has to wait: many long responses do not delay a short one. */
+/** A writer with at most this many bytes per iteration never has to wait: long responses do not delay a short one. */
 const SHORT_BYTES = 16 * 1024;
-/** Added to the bytes of each system call: copying this many takes about as long as the call itself. */
+/** Cost added for each system call, in bytes: copying this many takes about as long as the call itself. */
 const CALL_BYTES = 4 * 1024;
-/** Added to the bytes of each write of the program. */
+/** Cost added for each write of the program, in bytes. */
 const PIECE_BYTES = 256;
 
 /**
  * Limits how much is written in one loop iteration, in total and for each writer.
  *
- * Without it, a program that writes and awaits would run in microtasks for as long as the kernel takes its bytes. With
- * a fast reader that can be seconds, in which nothing else runs: no other descriptor, no timer, no deadline.
+ * Without it, a program that writes and awaits would run in microtasks for as long as the kernel accepts its bytes.
+ * With a fast reader that can take seconds, during which nothing else runs: no other descriptor, no timer, no deadline.
  *
  * It counts bytes rather than time, since reading a clock for each write would cost more than most writes do.
  */
@@ -58,7 +60,7 @@ export class WriteBudget {
     this.#left -= cost;
   }
 
-  /** Begins a new loop iteration. @param waiting - number of writers that wait for it and share it. */
+  /** Begins a new loop iteration. @param waiting - number of waiting writers, which share its budget. */
   renew(waiting: number): void {
     this.#turn += 1;
     this.#left = LOOP_BYTES;

@@ -75,7 +75,7 @@ export class DescriptorHandlers {
         if (typeof target === 'number') closeSync(target);
         else if (!target.closed) target.close();
       } catch (error) {
-        // The owner of this number has already closed it. That must not keep the others open.
+        // The caller has already closed this descriptor. The others must still be closed.
         this.#report(error);
       }
     }

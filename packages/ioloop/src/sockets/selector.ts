@@ -23,13 +23,13 @@ export interface SelectorKey<Data = unknown> {
 const CTL_ADD = 1;
 const CTL_DEL = 2;
 const CTL_MOD = 3;
-/** Most events in one call. The other sockets stay ready, and are reported by the next call. */
+/** Maximum number of events in one call. The other sockets stay ready, and are reported by the next call. */
 const MAX_EVENTS = 256;
 /** A worker thread can be terminated only if it returns from the system call from time to time. */
 const SLICE_MS = 50;
 
 /**
- * Waits for sockets by blocking, for programs that run their own event loop.
+ * Blocks until sockets are ready. For programs that run their own event loop.
  *
  * {@link select} blocks the whole thread: its timers, promises, signals and other connections all stop in the meantime.
  * Use it for learning, for tools, or in a worker thread that does nothing else; in a server, use `IOLoop.addHandler` or
@@ -83,8 +83,8 @@ export class DefaultSelector<Data = unknown> {
   }
 
   /**
-   * Replaces the events and the data of a registration. @throws as {@link getKey}; LoopUsageError `ERR_LOOP_USAGE` if
-   * `events` is invalid; LoopClosedError if the socket is closed.
+   * Replaces the events and the data of a registration. @throws the errors of {@link getKey}; LoopUsageError
+   * `ERR_LOOP_USAGE` if `events` is invalid; LoopClosedError if the socket is closed.
    */
   modify(socket: Socket, events: number, data: Data): SelectorKey<Data> {
     assertEvents(events);
@@ -177,8 +177,8 @@ export class DefaultSelector<Data = unknown> {
       const key = socket === undefined ? undefined : this.#keys.get(socket);
       if (key === undefined || key.socket.descriptor.generation !== this.#events[at + 1]) continue;
       const bits = this.#events[at + 2] as number;
-      // Error and hang-up cannot be masked. They count as the events asked for; the next read or write reports the
-      // cause.
+      // Error and hang-up are always reported. They are returned as the registered events; the next read or write then
+      // throws the error.
       const read = bits & ~EPOLLOUT ? EVENT_READ : 0;
       const write = bits & ~EPOLLIN ? EVENT_WRITE : 0;
       const events = (read | write) & key.events;

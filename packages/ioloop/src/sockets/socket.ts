@@ -23,7 +23,8 @@ const MAX_INT = 0x7fffffff;
 const DEFAULT_BACKLOG = 128;
 const DEFAULT_RECV_BYTES = 64 * 1024;
 /**
- * More than the system holds for one socket by default, so that a larger `maxBytes` does not allocate memory in vain.
+ * Maximum number of bytes of one `recv`: more than the system buffers for one socket by default, so that a larger
+ * `maxBytes` does not waste memory.
  */
 const MOST_RECV_BYTES = 8 * 1024 * 1024;
 const SHUT_WRITE = 1;
@@ -147,8 +148,8 @@ export class Socket {
   }
 
   /**
-   * Starts to accept connections. @param backlog - most connections that wait for {@link accept}; the system may lower
-   * it. Default: 128.
+   * Starts to accept connections. @param backlog - maximum number of connections that wait for {@link accept}; the
+   * system may lower it. Default: 128.
    */
   listen(backlog: number = DEFAULT_BACKLOG): void {
     const { binding, slot, generation } = this.#live('listen');
@@ -169,7 +170,7 @@ export class Socket {
   /**
    * Reads the bytes that have arrived.
    *
-   * @param maxBytes - most bytes to read, at least 1. One call reads at most 8 MiB. Default: 64 KiB.
+   * @param maxBytes - maximum number of bytes to read, at least 1. One call reads at most 8 MiB. Default: 64 KiB.
    * @returns the bytes, which the caller owns; empty at the end of the data; `undefined` if the call would block.
    * @throws SystemError such as `ECONNRESET`; LoopUsageError `ERR_LOOP_USAGE`.
    */
@@ -185,8 +186,8 @@ export class Socket {
   }
 
   /**
-   * Writes bytes. @returns how many of them the system has taken; 0 if the call would block. @throws SystemError such
-   * as `EPIPE`.
+   * Writes bytes. @returns the number of bytes that the system has accepted; 0 if the call would block. @throws
+   * SystemError such as `EPIPE`.
    */
   send(bytes: Uint8Array): number {
     const { binding, slot, generation } = this.#live('send');
@@ -219,7 +220,10 @@ export class Socket {
     checked(binding.setOption(slot, generation, NODELAY, enabled ? 1 : 0), 'setsockopt');
   }
 
-  /** Closes the socket. If a selector or loop watches it, that ends first. Calling it again does nothing. */
+  /**
+   * Closes the socket. If a selector or loop watches the socket, it stops doing so first. Calling it again does
+   * nothing.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -261,7 +265,7 @@ export class Socket {
 }
 
 /**
- * Sets a callback for when `socket` is closed; `undefined` removes it. For the loop or selector that watches the
+ * Sets the callback to call when `socket` is closed; `undefined` removes it. For the loop or selector that watches the
  * socket.
  */
 export function whenClosed(socket: Socket, callback: (() => void) | undefined): void {
