@@ -49,8 +49,8 @@ int64_t read_inet_address(const Call *call, size_t at, Address *address) {
   }
   if (getsockopt(fd_of(call), SOL_SOCKET, SO_DOMAIN, &family, &size) == -1) return -errno;
   if (family != AF_INET && family != AF_INET6) return -EAFNOSUPPORT;
-  /* Refuses text that fills the buffer, which was cut off, and text with a NUL inside, of which only the start would
-     be read. */
+  /* Refuses text that fills the buffer, since it was cut off, and text with a NUL inside, since only the part before
+     the NUL would be read. */
   if (length + 1 < sizeof text && strlen(text) == length && inet_from_text(family, text, (uint16_t)port, address)) {
     return 0;
   }
@@ -102,7 +102,7 @@ static int64_t answer_inet(Call *call, const void *ip, uint16_t port) {
 static int64_t answer_inet6(Call *call, const struct sockaddr_in6 *inet6) {
   char text[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
   const struct in6_addr *ip = &inet6->sin6_addr;
-  /* Returned as IPv4, so that the other spelling cannot bypass a check for trusted addresses. */
+  /* Returned as IPv4, so that the IPv4-mapped form cannot bypass a check for trusted addresses. */
   if (IN6_IS_ADDR_V4MAPPED(ip)) return answer_inet(call, &ip->s6_addr[12], inet6->sin6_port);
   if (inet_ntop(AF_INET6, ip, text, INET6_ADDRSTRLEN) == NULL) return -errno;
   if (inet6->sin6_scope_id != 0) {

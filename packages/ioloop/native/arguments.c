@@ -32,7 +32,7 @@ static const napi_typedarray_type NO_KNOWN_TYPE = (napi_typedarray_type)-1;
 bool read_bytes(const Call *call, napi_value value, uint8_t **data, size_t *length) {
   napi_typedarray_type type = NO_KNOWN_TYPE;
   void *start = NULL;
-  /* Not napi_get_buffer_info: on some versions it aborts the process if the value is not a view. */
+  /* Does not call napi_get_buffer_info: some versions of it abort the process if the value is not a view. */
   if (napi_get_typedarray_info(call->env, value, &type, length, &start, NULL, NULL) != napi_ok ||
       type != napi_uint8_array) {
     throw_bad_argument(call, "the bytes must be a Uint8Array");

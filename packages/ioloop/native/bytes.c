@@ -1,5 +1,5 @@
 /* The hot calls, which receive and send bytes. They always use MSG_DONTWAIT, because an adopted descriptor may be in
-   blocking mode. Descriptors other than sockets have no such flag and are made non-blocking instead. */
+   blocking mode. For descriptors other than sockets there is no such flag; they are made non-blocking instead. */
 #include "reactor.h"
 
 #include <limits.h>
@@ -17,8 +17,8 @@ enum {
   SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT,
 };
 
-/* Not recv(2) and send(2) of the C library: those are cancellation points, which cost time in a process with
-   threads. */
+/* Does not call recv(2) and send(2) of the C library: those are cancellation points, which cost time in a process
+   with threads. */
 static ssize_t socket_recv(int fd, void *target, size_t length) {
   ssize_t count;
   RETRY(count, syscall(SYS_recvfrom, fd, target, length, MSG_DONTWAIT, NULL, NULL));
@@ -109,7 +109,7 @@ static Piece convert_long(const Call *call, napi_value text, size_t length, size
   return end == length ? PIECE_WHOLE : PIECE_CUT;
 }
 
-/* Stores the bytes of a string, from `skip` on, in `out`. PIECE_CUT: only the first part of them fitted. */
+/* Stores the bytes of a string, from `skip` on, in `out`. Returns PIECE_CUT if only some of them fitted. */
 static Piece convert(const Call *call, napi_value text, size_t skip, Arena *arena, struct iovec *out) {
   size_t copied, length;
   if (!arena->scratch_used && arena->room > 1) {

@@ -98,7 +98,7 @@ static int64_t poller_wait(Call *call) {
   return collect(call->state, fd_of(call), triples, capacity, timeout_ms);
 }
 
-/* Passes on an exception that no caller can catch, to where Node's own callbacks report theirs. */
+/* Reports an exception that no caller can catch, in the same way as Node reports those of its own callbacks. */
 static void surface_exception(napi_env env) {
   bool pending = false;
   napi_value error;

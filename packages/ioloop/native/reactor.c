@@ -30,7 +30,7 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data) 
   state_hook_done(state); /* completes now, or in the close callback of the handle */
 }
 
-/* Functions that outlive the cleanup hook still point to the state, which therefore lives until this has run, too. */
+/* Functions that outlive the cleanup hook still point to the state, so the state is not freed before this has run. */
 static void on_data_finalized(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;

@@ -76,7 +76,7 @@ typedef struct {
   napi_value value; /* the result, if the function returns VALUE */
 } Call;
 
-/* A function returns a number, of which a negative one is -errno, or one of these. */
+/* A function returns a number, which is -errno if it is negative, or one of these. */
 #define THROWN INT64_MIN      /* an exception is pending */
 #define VALUE (INT64_MIN + 1) /* the result is Call.value, initially NULL, which becomes undefined */
 

@@ -19,8 +19,8 @@ export const CLOSE_OPTIONS: OptionNames<CloseOptions> = { closeTimeoutMs: true, 
 const CLOSE_TIMEOUT_MS = 10_000;
 
 /**
- * The running tasks of one executor. The wait for one ends early if its signal aborts; all waits end when the executor
- * is closed.
+ * The running tasks of one executor. The wait for a task ends early if its signal aborts; all waits end when the
+ * executor is closed.
  */
 export class RunningTasks {
   readonly #closeTimeoutMs: number;

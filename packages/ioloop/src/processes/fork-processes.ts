@@ -1,5 +1,5 @@
-// Runs one program in several processes, as Tornado's fork_processes does: both the parent's and the child's side of
-// the call. Connects launching/, supervisor/ and messages/. Does not create servers.
+// Runs one program in several processes, as Tornado's fork_processes does. Contains both the parent's and the child's
+// side of the call, and combines launching/, supervisor/ and messages/. Does not create servers.
 
 import { isMainThread } from 'node:worker_threads';
 import type { Logger } from '../logger.ts';
@@ -25,8 +25,8 @@ export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptio
   readonly listen?: Listen;
   /**
    * Called in the parent before the first child is started, with the supervisor of the children. If it returns a
-   * promise, no child is started until it resolves. If it throws or rejects, so does `forkProcesses`, and no child is
-   * started.
+   * promise, no child is started until the promise resolves. If it throws or rejects, `forkProcesses` rejects with the
+   * same error, and no child is started.
    */
   readonly onSupervising?: (supervisor: ProcessSupervisor) => unknown;
 }
@@ -53,40 +53,41 @@ let called = false;
  * as `--import`, and environment variables are passed on; each child gets its own debugger port.
  *
  * The parent supervises the children. A child that is killed by a signal or exits with a code other than 0 is restarted
- * with the same task id and the same listeners, after 100 ms, then 200 ms, up to 10 s. After all children have exited
- * with 0, the parent exits with 0.
+ * with the same task id and the same listeners, after 100 ms, then 200 ms, up to 10 s. When all children have exited
+ * with code 0, the parent exits with 0 too.
  *
  * SIGTERM or SIGINT to the parent stops the program: the parent sends SIGTERM to each child, which should then call
- * `server.stop()`. After `stopTimeoutMs`, or if the parent gets the same signal again, it sends SIGKILL. It then exits
- * with 0, whatever the exit codes of the children. SIGHUP replaces the children one by one, as
- * {@link ProcessSupervisor.restart} does: a child is ready once our servers listen on all of its listeners, or once it
- * calls `task.ready()`. The parent handles these three signals only while it supervises. Ctrl-C reaches the children as
- * well, so they may get SIGINT and then SIGTERM. Closing the terminal sends SIGHUP, which the parent takes as a request
- * to restart, not to stop. If the parent dies, each child sends SIGTERM to itself, and SIGKILL after `stopTimeoutMs`.
+ * `server.stop()`. After `stopTimeoutMs`, or if the parent gets the same signal again, it sends SIGKILL. When all
+ * children have ended, the parent exits with 0, whatever their exit codes. SIGHUP replaces the children one by one, as
+ * {@link ProcessSupervisor.restart} does: a child is ready once Landspout servers listen on all of its listeners, or
+ * once it calls `task.ready()`. The parent handles these three signals only while it supervises children. Ctrl-C
+ * reaches the children as well, so they may get SIGINT and then SIGTERM. Closing the terminal sends SIGHUP, which makes
+ * the parent restart the children, not stop. If the parent dies, each child sends SIGTERM to itself, and SIGKILL after
+ * `stopTimeoutMs`.
  *
- * The parent owns the listeners of `listen`. On the native backend each child has its own, with SO_REUSEPORT: the
- * kernel distributes the connections, and those that a child has not accepted when it dies wait for its successor,
- * which is started after the restart delay. A child that closes its server but keeps running therefore leaves its share
- * of the new connections waiting; the listeners of a child that exits with 0 are closed. On the portable backend the
- * children share one listener through node:cluster. It is open while at least one child uses it; when the last one
- * closes it, the connections in its backlog are closed too.
+ * The parent owns the listeners of `listen`. On the native backend each child has its own listeners, with SO_REUSEPORT:
+ * the kernel distributes the connections. Connections that a child has not accepted when it dies wait for its
+ * successor, which is started after the restart delay. If a child closes its server but keeps running, its share of the
+ * new connections therefore keeps waiting; the listeners of a child that exits with 0 are closed. On the portable
+ * backend the children share one listener through node:cluster. That listener is open while at least one child uses it;
+ * when the last child closes it, the connections in its backlog are closed too.
  *
  * A child sends messages with `process.send` and receives them with `process.on('message')`; the parent receives them
  * in `onMessage`. The channel does not keep a child alive unless the child calls `process.channel.ref()`. On the
- * portable backend, a child that uses a server of Node's own (such as `node:http`) must call `process.channel.ref()`
- * and keep it in effect until that server listens. Landspout's servers do not need it. Messages to a parent that has
- * exited are lost without an error.
+ * portable backend, a child that uses a server of Node's own (such as `node:http`) must call `process.channel.ref()`,
+ * and must not call `unref()` before that server listens. Landspout's servers do not need it. Messages to a parent that
+ * has exited are lost without an error.
  *
  * @param count - 1 to 1,024. 0, a negative number, `null` or `undefined` means one child for each CPU.
- * @param options.listen - where the children listen; each entry becomes one of `task.listeners`. Unix sockets are not
- *   supported.
+ * @param options.listen - where the children listen; for each entry, `task.listeners` has one listener. Unix sockets
+ *   are not supported.
  * @param options.maxRestarts - the maximum number of restarts within `restartWindowMs`. Default: 100 within an hour.
- * @returns in a child: which child it is. In the parent the promise does not resolve.
+ * @returns in a child: the task of this child. In the parent the promise never resolves.
  * @throws in the parent: SystemError such as `EADDRINUSE`, before any child is started; ProcessLimitError
  *   `ERR_PROCESS_RESTARTS` if children died too often, after the others were stopped. If the caller does not catch the
  *   error, the parent exits with a code other than 0, as it should.
- * @throws in the parent and in a child: ProcessUsageError `ERR_PROCESS_USAGE` if an argument is invalid, if it is called
- *   a second time, and in a worker thread.
+ * @throws in the parent and in a child: ProcessUsageError `ERR_PROCESS_USAGE` if an argument is invalid, if the
+ *   function is called a second time, or in a worker thread.
  *
  * @example
  * const task = await forkProcesses(4, { listen: [{ port: 8888 }] });
@@ -120,7 +121,7 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
 }
 
 /**
- * Supervises until all children have ended. It is safe to install signal handlers here: nothing else runs in the
+ * Supervises the children until all have ended. Signal handlers can be installed here, since nothing else runs in the
  * parent.
  */
 async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise<void> {
@@ -152,7 +153,7 @@ async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise
 
 /** Identifies a child process that `forkProcesses` started. */
 export interface ProcessTask<Listen extends readonly unknown[] = readonly unknown[]> {
-  /** 0 to {@link count} - 1. A restarted child has the number of the one that died. */
+  /** 0 to {@link count} - 1. A restarted child has the same id as the one that died. */
   readonly id: number;
   /** The number of children. */
   readonly count: number;
@@ -160,7 +161,7 @@ export interface ProcessTask<Listen extends readonly unknown[] = readonly unknow
   readonly listeners: { readonly [Key in keyof Listen]: TaskListener };
   /**
    * Notifies the parent that this child is ready: in a rolling restart the parent then stops the child that this one
-   * replaces. Not needed if our servers listen on all {@link listeners}, since that notifies the parent as well.
+   * replaces. Not needed if Landspout servers listen on all {@link listeners}, since they notify the parent as well.
    */
   ready(): void;
   /**
@@ -173,8 +174,8 @@ export interface ProcessTask<Listen extends readonly unknown[] = readonly unknow
 /**
  * The task id of this process, from 0; `undefined` if `forkProcesses` did not start it.
  *
- * Also works before the call of `forkProcesses`, since that part of the program runs in each child, too. In a worker
- * thread it returns `undefined`: pass the id to the thread yourself.
+ * Can be called before `forkProcesses`, since that part of the program runs in each child too. In a worker thread it
+ * returns `undefined`: pass the id to the thread yourself.
  */
 export function taskId(): number | undefined {
   return ownTask()?.id;

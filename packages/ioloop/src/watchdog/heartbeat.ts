@@ -2,7 +2,7 @@ import { clearInterval, setInterval } from 'node:timers'; // not the globals, wh
 
 // The memory that the two threads share. Only the main thread writes to it.
 const BYTES = 32;
-/** Int32: the number of beats. Written last, so that the other fields are at least as recent. */
+/** Int32: the number of beats. Written last, so that the other fields are at least as recent as this one. */
 const BEATS = 0;
 /** Int32: the number of the last beat that was late by the threshold or more. */
 const LATE_BEAT = 1;
@@ -47,7 +47,7 @@ export class Heartbeat {
   }
 }
 
-/** The heartbeat as read by the watchdog's thread. */
+/** Reads the heartbeat, in the thread of the watchdog. */
 export class HeartbeatView {
   readonly #counters: Int32Array;
   readonly #times: BigInt64Array;

@@ -6,13 +6,13 @@ import type { StackOutcome } from './stack-request.ts';
 export class Incident {
   /** The number of the last beat before the block. */
   readonly beats: number;
-  /** When the next beat was due. */
+  /** When the beat after {@link beats} was due. */
   readonly dueAtMs: number;
-  /** How many reports were held back by the limit before this one; `undefined` if this one is held back. */
+  /** How many reports the limit suppressed before this one; `undefined` if this one is suppressed. */
   readonly suppressed: number | undefined;
   /** How late the heartbeat was when the stack was requested. */
   readonly askedAtLateMs: number;
-  /** Lost time since the last beat, for which the program is not responsible. */
+  /** Time since the last beat in which the main thread could not run, through no fault of the program. */
   lostMs: number;
   /** Whether its stack was written to standard error. */
   shown = false;
@@ -30,7 +30,7 @@ export class Incident {
     this.suppressed = found.suppressed;
   }
 
-  /** How late the heartbeat is (or was) if the next beat comes (or came) at `beatAtMs`. */
+  /** Returns how late the heartbeat is if its next beat is at `beatAtMs`, a time now or in the past. */
   lateMs(beatAtMs: number): number {
     return Math.max(this.askedAtLateMs, beatAtMs - this.dueAtMs - this.lostMs);
   }
@@ -39,7 +39,7 @@ export class Incident {
     return this.#cause === 'native';
   }
 
-  /** Records that the main thread does not respond, so must be in native code. */
+  /** Records that the main thread does not respond, and so must be in native code. */
   entersNativeCode(): void {
     this.#cause = 'native';
   }
@@ -67,7 +67,7 @@ export class Incident {
   }
 
   report(blockedMs: number, ongoing: boolean): LoopBlock {
-    // Lost time that is found out later must not make a block shorter than already reported.
+    // Lost time that is detected later must not make a block shorter than it was already reported to be.
     this.#saidMs = Math.max(this.#saidMs, Math.round(blockedMs));
     return {
       blockedMs: this.#saidMs,

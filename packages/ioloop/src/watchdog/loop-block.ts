@@ -7,24 +7,24 @@ export type BlockCause = 'javascript' | 'native' | 'debugger' | 'unknown';
 /** One period in which the event loop was blocked. */
 export interface LoopBlock {
   /**
-   * How late the heartbeat is, in milliseconds, minus the time for which the watchdog itself could not run. The actual
+   * How late the heartbeat is, in milliseconds, minus the time in which the watchdog itself could not run. The actual
    * block is longer by up to half the threshold, because it began at some point between two beats.
    */
   readonly blockedMs: number;
   readonly cause: BlockCause;
   /**
-   * The JavaScript stack of the main thread, one frame per line, `at function (file:line:column)`, mapped by source
-   * maps where a file has one. For `native` it was taken as soon as JavaScript ran again: frames that had returned by
-   * then are missing.
+   * The JavaScript stack of the main thread, one frame per line, `at function (file:line:column)`, with the original
+   * positions if a file has a source map. If the cause is `native`, the stack was taken as soon as JavaScript ran
+   * again: frames that had returned by then are missing.
    */
   readonly stack: string | undefined;
   /** The innermost frame that is not Node's own code, without `at`. */
   readonly where: string | undefined;
-  /** Why there is no stack, as text for a person. */
+  /** Why there is no stack, as readable text. */
   readonly note: string | undefined;
   /** Whether the block is still ongoing at the time of this report. */
   readonly ongoing: boolean;
-  /** How many blocks before this one were only counted, because of `reportsPerMinute`. */
+  /** How many blocks before this one were not reported because of `reportsPerMinute`. */
   readonly suppressed: number;
 }
 

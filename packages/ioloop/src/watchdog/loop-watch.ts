@@ -1,5 +1,5 @@
-// Watches the loop of the main thread from another thread, and reports what blocks it. Uses only the logger of the
-// loop. The two threads share the memory of the heartbeat; everything else is sent as messages.
+// Watches the loop of the main thread from another thread, and reports what blocks it. Of the loop it uses only the
+// logger. The two threads share the memory of the heartbeat; everything else is sent as messages.
 
 import { channel } from 'node:diagnostics_channel';
 import { existsSync } from 'node:fs';
@@ -17,7 +17,7 @@ import type { WatchdogCommand, WatchdogData, WatchdogMessage } from './watchdog-
 /** The diagnostics channel on which each {@link LoopBlock} is published, on the main thread, after it has ended. */
 export const LOOP_BLOCK_CHANNEL = 'landspout.ioloop.block';
 
-/** A worker that has not ended within this time after it was asked to is terminated. */
+/** If a worker has not ended within this time after it was asked to, it is terminated. */
 const CLOSE_MS = 2_000;
 
 const blocks = channel(LOOP_BLOCK_CHANNEL);
@@ -28,25 +28,25 @@ export interface WatchedLoop {
 }
 
 /**
- * The only watch of this process: of two debuggers that pause the same thread, each would take the other's pause for
- * one of a person.
+ * The only watch of this process: if two watchdogs paused the same thread, each would take the pause of the other for
+ * that of an independent debugger.
  */
 let active: LoopWatch | undefined;
 
 /**
- * Watches the loop of the main thread from a worker thread, and reports what the loop is doing whenever it is blocked.
+ * Watches the loop of the main thread from a worker thread, and reports what blocks it.
  *
  * The main thread increments a counter twice per threshold. If the next increment is late by the threshold, the
- * watchdog takes the JavaScript stack with a debugger session that it opens only for this (`node:inspector`).
+ * watchdog takes the JavaScript stack in a debugger session (`node:inspector`) that it opens only for this.
  * Immediately, **while the block is ongoing**, it writes a record to standard error in the format of `consoleLogger`
  * (`immediate`), and calls the default export of `immediateModule`. **After the block has ended**, one
  * {@link LoopBlock} with the total duration goes to the loop's logger (`warn`, or `info` if a debugger held the
  * thread), to the diagnostics channel `landspout.ioloop.block` and to `onBlock`, all on the main thread.
  *
  * A debugger cannot interrupt native code: such a block is reported as `in native code` while it is ongoing, and its
- * stack as soon as JavaScript runs again. The pause of another debugger is not disturbed, and is reported as such. Time
- * in which the whole process was stopped is not reported. The watch does not keep the process alive; if the process
- * exits directly after a block, reports that are still pending are lost.
+ * stack is reported as soon as JavaScript runs again. A pause by another debugger is not disturbed, and is reported
+ * with the cause `debugger`. Time in which the whole process was stopped is not reported. The watch does not keep the
+ * process alive; if the process exits directly after a block, reports that are still pending are lost.
  *
  * @param loop - the loop whose logger gets the reports. The loop of a worker thread cannot be watched.
  * @returns the watch. It does nothing if `NODE_ENV` is `production` and `enabled` is not set.
@@ -71,7 +71,7 @@ export function watchLoop(loop: WatchedLoop, options: LoopWatchOptions = {}): Lo
     );
   }
   let watch: LoopWatch | undefined;
-  // The watchdog belongs to no request, so it starts in the root async context.
+  // The watchdog is not part of any request, so it starts in the root async context.
   runInRootContext(() => {
     watch = new LoopWatch(loop.logger, options, settings, () => {
       if (active === watch) active = undefined;
@@ -92,7 +92,7 @@ export class LoopWatch {
   #worker: Worker | undefined;
   #closed: Promise<void> | undefined;
 
-  /** @param onEnd - called once, when nothing is watched any more. */
+  /** @param onEnd - called once, when the watch has ended. */
   constructor(logger: Logger, options: LoopWatchOptions, settings: WatchSettings, onEnd: () => void) {
     this.thresholdMs = settings.thresholdMs;
     this.#logger = logger;
@@ -111,7 +111,7 @@ export class LoopWatch {
    * Ends the watchdog. Reports that have not reached the main thread yet are dropped. Does nothing if it has already
    * ended.
    *
-   * @returns when its thread has ended. Never rejects.
+   * @returns a promise that resolves when its thread has ended. Never rejects.
    */
   close(): Promise<void> {
     this.#closed ??= this.#stop();
@@ -173,8 +173,8 @@ export class LoopWatch {
   }
 
   /**
-   * Runs in the root async context: Node before 24 would keep the context that the listener enters for the next
-   * message.
+   * Runs in the root async context: before Node 24, a context that the listener enters would stay in effect for the
+   * next message.
    */
   #tell(block: LoopBlock): void {
     const onBlock = this.#onBlock;
@@ -188,7 +188,7 @@ export class LoopWatch {
     const worker = this.#worker;
     if (worker === undefined) return;
     const gone = new Promise((resolve) => worker.once('exit', resolve));
-    worker.ref(); // the process must stay alive for a caller that awaits this
+    worker.ref(); // keeps the process alive for a caller that awaits this
     worker.postMessage('close' satisfies WatchdogCommand);
     const timer = setTimeout(() => this.#terminate(), CLOSE_MS);
     await gone;

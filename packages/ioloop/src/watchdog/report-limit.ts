@@ -1,9 +1,9 @@
 const MINUTE_MS = 60_000;
 
-/** Allows a number of reports in any minute, and counts the rest. */
+/** Allows a limited number of reports per minute, and counts the others. */
 export class ReportLimit {
   readonly #perMinute: number;
-  /** When the reports of the last minute were allowed; at most {@link #perMinute} entries. */
+  /** The times at which the reports of the last minute were allowed; at most {@link #perMinute} entries. */
   readonly #passedAt: number[] = [];
   #suppressed = 0;
 
@@ -12,8 +12,8 @@ export class ReportLimit {
   }
 
   /**
-   * @returns how many were suppressed since the last report that was allowed; `undefined` if this one is suppressed,
-   *   too.
+   * @returns how many reports were suppressed since the last one that was allowed; `undefined` if this one is
+   *   suppressed too.
    */
   take(nowMs: number): number | undefined {
     while (this.#passedAt.length > 0 && nowMs - (this.#passedAt[0] as number) >= MINUTE_MS)

@@ -1,4 +1,4 @@
-/** What the watchdog observes at one check. All times are milliseconds of one clock. */
+/** What the watchdog observes at one check. All times are in milliseconds on the same clock. */
 export interface Look {
   readonly nowMs: number;
   /** A number that changes with each beat of the main thread. */
@@ -11,9 +11,9 @@ export interface Look {
 /**
  * Computes how late the heartbeat of the main thread is, minus the time in which no thread could run.
  *
- * The watchdog sleeps for one interval between two checks. If a sleep took more than an interval longer than that, the
- * process was stopped or the machine was short of CPU time, and the main thread had to wait as well: that time is
- * subtracted. Time in which the watchdog itself worked is not.
+ * The watchdog sleeps for one interval between two checks. If a sleep took more than twice that time, the process was
+ * stopped or the machine was short of CPU time, so the main thread had to wait as well: the additional time is
+ * subtracted. Time in which the watchdog itself was busy is not subtracted.
  */
 export class SilenceMeter {
   readonly #intervalMs: number;
@@ -26,12 +26,12 @@ export class SilenceMeter {
     this.#intervalMs = intervalMs;
   }
 
-  /** How much of the time since the last beat the program is not responsible for. */
+  /** How much of the time since the last beat was lost because no thread could run. */
   get lostMs(): number {
     return this.#lostMs;
   }
 
-  /** The part of it that the last check found, whichever block it belongs to. */
+  /** How much lost time the last check found. Part of it may be from before the last beat. */
   get lostInLastLookMs(): number {
     return this.#lostInLastLookMs;
   }
@@ -41,7 +41,7 @@ export class SilenceMeter {
     const sleptMs = this.#lookedAtMs === undefined ? 0 : nowMs - this.#lookedAtMs - activeMs;
     const oversleptMs = sleptMs - this.#intervalMs;
     const lostMs = oversleptMs > this.#intervalMs ? oversleptMs : 0;
-    // The beat may have come before or after the lost time, so at most the time since the beat is subtracted.
+    // The beat may have been before or after the lost time, so at most the time since the beat is subtracted.
     if (beats === this.#beats) this.#lostMs += lostMs;
     else this.#lostMs = Math.min(lostMs, nowMs - beatAtMs);
     this.#lostInLastLookMs = lostMs;

@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 /** A position in a source file. Lines and columns start at 1. */
 export interface Frame {
   readonly functionName: string;
-  /** As given by the engine or a source map; empty for code without a file. */
+  /** As reported by the engine or a source map; empty for code without a file. */
   readonly url: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** Whether a frame is Node's own code, which is in every stack and never the cause. */
+/** Whether a frame is Node's own code, which is in every stack and never the cause of a block. */
 export function isInternal(frame: Frame): boolean {
   return frame.url.startsWith('node:');
 }
@@ -22,7 +22,7 @@ export function describeFrame({ functionName, url, line, column }: Frame): strin
   return functionName === '' ? place : `${functionName} (${place})`;
 }
 
-/** @param total - the number of frames before they were limited. */
+/** @param total - the number of frames before any were cut off. */
 export function describeStack(frames: readonly Frame[], total: number): string {
   const lines = frames.map((frame) => `at ${describeFrame(frame)}`);
   if (total > frames.length) lines.push(`… and ${total - frames.length} more frames`);
@@ -39,7 +39,7 @@ function pathOf(url: string): string {
   }
 }
 
-/** A larger map is not loaded: it would delay the report too much. */
+/** A source map larger than this is not loaded: it would delay the report too much. */
 const MAX_MAP_BYTES = 64 * 1024 * 1024;
 
 /** A script that the engine has parsed. */
@@ -58,7 +58,7 @@ interface RawMap {
 
 /**
  * The source map of a script, read by the constructor: from the script's own comment, or from the file that the comment
- * names. If the map cannot be read or is invalid, frames keep their compiled positions, which is better than no report.
+ * names. If the map cannot be read or is invalid, frames keep their compiled positions.
  */
 export class ScriptSourceMap {
   readonly #map: SourceMap | undefined;
@@ -67,7 +67,7 @@ export class ScriptSourceMap {
     this.#map = load(script);
   }
 
-  /** Returns the frame at its position in the original source, if the map has it. */
+  /** Returns the frame with its position in the original source, if the map contains that. */
   original(frame: Frame): Frame {
     const entry = this.#map?.findEntry(frame.line - 1, frame.column - 1);
     if (entry === undefined || !('originalSource' in entry) || entry.originalSource === undefined)

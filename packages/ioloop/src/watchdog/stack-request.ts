@@ -4,7 +4,7 @@ import { type Frame, type Script, ScriptSourceMap } from './stack-frames.ts';
 
 export type StackOutcome =
   | { readonly kind: 'stack'; readonly frames: readonly Frame[]; readonly total: number }
-  /** Another debugger holds the main thread. Its pause was not disturbed. */
+  /** Another debugger holds the main thread paused. Its pause was not disturbed. */
   | { readonly kind: 'held' }
   | { readonly kind: 'none'; readonly note: string };
 
@@ -12,12 +12,12 @@ export type StackOutcome =
  * Requests the JavaScript stack of the main thread once, by means of a debugger session that is opened only for this.
  *
  * The thread responds wherever the engine checks for interrupts: on entry to a function, in each iteration of a loop,
- * and while a regular expression backtracks. In native code it does not, and responds only after that returns. The
- * thread is held for as long as the message and the response take.
+ * and while a regular expression backtracks. In native code it does not respond until that code returns. The thread is
+ * held for as long as the message and the response take.
  *
- * To tell pauses apart: a pause that arrives before our request was accepted belongs to another debugger. After that,
- * no other pause can come before ours, because the interrupt that pauses directly follows the one that accepts, with no
- * JavaScript in between.
+ * A pause that is reported before our request was accepted is that of another debugger. Once the request is accepted,
+ * the next pause is ours: the interrupt that pauses directly follows the one that accepts, with no JavaScript in
+ * between.
  */
 export class StackRequest {
   /** The outcome. Never rejects. */
@@ -62,12 +62,12 @@ export class StackRequest {
     }
   }
 
-  /** Whether the main thread has responded at all, and so has left native code since. */
+  /** Whether the main thread has responded to any message, which means that it is no longer in native code. */
   get answered(): boolean {
     return this.#answered;
   }
 
-  /** Gives up the request. For the case that the main thread continues and no pause has come. */
+  /** Gives up the request, if the main thread continues to run and has not paused. */
   abandon(): void {
     this.#finish({ kind: 'none', note: 'the block ended before its stack could be taken' });
   }
@@ -84,7 +84,7 @@ export class StackRequest {
       this.abandon();
       return;
     }
-    this.#disconnect(); // before any file is read: the main thread has waited long enough
+    this.#disconnect(); // first, because reading files would keep the main thread waiting
     const frames = this.#originalFrames(callFrames.slice(0, this.#maxFrames));
     this.#finish({ kind: 'stack', frames, total: callFrames.length });
   }
@@ -93,7 +93,7 @@ export class StackRequest {
     const maps = new Map<string, ScriptSourceMap>();
     return callFrames.map(({ functionName, location }) => {
       const { scriptId, lineNumber, columnNumber = 0 } = location;
-      const script = this.#scripts.get(scriptId); // the frame itself does not name its file
+      const script = this.#scripts.get(scriptId); // the frame itself does not contain the URL of its file
       const frame = { functionName, url: script?.url ?? '', line: lineNumber + 1, column: columnNumber + 1 };
       if (!script?.sourceMapURL) return frame;
       let map = maps.get(scriptId);
@@ -123,7 +123,7 @@ export class StackRequest {
     try {
       this.#session.disconnect();
     } catch {
-      // It was never connected, or no longer is.
+      // The session was never connected, or is no longer.
     }
   }
 }

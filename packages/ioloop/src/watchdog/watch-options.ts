@@ -14,20 +14,21 @@ export interface LoopWatchOptions {
   readonly enabled?: boolean;
   /**
    * Whether a block is written to standard error while it is ongoing, directly from the watchdog's thread. Default:
-   * true, whatever logger the loop has, because a block that never ends would otherwise never be reported.
+   * true, even if the loop has a custom logger, because a block that never ends would otherwise never be reported.
    */
   readonly immediate?: boolean;
   /**
-   * A module for the watchdog's thread: its default export is called with each {@link LoopBlock} while the block is
-   * ongoing. It must be an absolute `file:` or `data:` URL, and shares no state with the modules of the main thread.
+   * A module that is loaded in the watchdog's thread: its default export is called with each {@link LoopBlock} while
+   * the block is ongoing. It must be an absolute `file:` or `data:` URL, and shares no state with the modules of the
+   * main thread.
    */
   readonly immediateModule?: URL | string;
   /** Called on the main thread after a block has ended. If it throws or rejects, the error is logged. */
   readonly onBlock?: (block: LoopBlock) => unknown;
-  /** Most frames of a stack: 1 to 200. Default: 20. */
+  /** Maximum number of frames of a stack: 1 to 200. Default: 20. */
   readonly stackFrames?: number;
   /**
-   * Most blocks that are reported per minute: 1 to 600. Default: 10. The others are only counted, in
+   * Maximum number of blocks reported per minute: 1 to 600. Default: 10. Further blocks are only counted, in
    * `LoopBlock.suppressed`.
    */
   readonly reportsPerMinute?: number;
@@ -43,7 +44,7 @@ const WATCH_OPTIONS: OptionNames<LoopWatchOptions> = {
   reportsPerMinute: true,
 };
 
-/** The checked options of a watch, with all defaults. The part that the worker needs can be cloned. */
+/** The checked options of a watch, with all defaults. The part that is sent to the worker can be cloned. */
 export interface WatchSettings {
   readonly thresholdMs: number;
   readonly intervalMs: number;
@@ -54,7 +55,7 @@ export interface WatchSettings {
   readonly reportsPerMinute: number;
 }
 
-/** More frequent heartbeats would cost more than they are worth. */
+/** The shortest time between two heartbeats: more frequent ones would use too much CPU time. */
 const SHORTEST_INTERVAL_MS = 10;
 
 const checks = new ArgumentChecks((problem) => new WatchUsageError('ERR_WATCH_OPTIONS', problem));

@@ -34,8 +34,8 @@ const { memory, settings } = workerData as WatchdogData;
 const port = parentPort as MessagePort;
 
 writeStandardErrorAtOnce();
-// Some builds and runtimes have no inspector, or none that reaches the main thread. Blocks are still reported, without
-// a stack.
+// Some builds and runtimes have no inspector, or one that cannot connect to the main thread. Blocks are still reported,
+// without a stack.
 const inspector = await import('node:inspector').catch(() => undefined);
 const canAsk = typeof inspector?.Session?.prototype.connectToMainThread === 'function';
 const immediate = await loadImmediateModule(settings.immediateModule);
@@ -96,7 +96,7 @@ function asError(thrown: unknown): Error {
 
 /**
  * Makes this thread write standard error directly to the file descriptor. By default a worker writes through the main
- * thread, which does nothing while it is blocked.
+ * thread, which writes nothing while it is blocked.
  */
 function writeStandardErrorAtOnce(): void {
   process.stderr.write = (chunk: string | Uint8Array): boolean => {

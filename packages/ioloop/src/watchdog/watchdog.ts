@@ -6,7 +6,7 @@ import { SilenceMeter } from './silence-meter.ts';
 import type { StackRequest } from './stack-request.ts';
 import type { WatchSettings } from './watch-options.ts';
 
-/** Gets the reports of a watchdog. */
+/** Receives the reports of a watchdog. */
 export interface WatchdogReporter {
   /** Called once while a block is ongoing; for native code, once more when its stack is known. */
   ongoing(block: LoopBlock): void;
@@ -14,9 +14,9 @@ export interface WatchdogReporter {
   ended(block: LoopBlock, shown: boolean): void;
 }
 
-/** How long the main thread has to respond, at least, before it is considered to be in native code. */
+/** Minimum time that the main thread has to respond before it is considered to be in native code. */
 const ANSWER_MS = 200;
-/** A pause that has not come within this time after the block ended is given up. */
+/** If the requested pause has not occurred within this time after the end of the block, the request is given up. */
 const ABANDON_MS = 1_000;
 
 /** Checks the heartbeat of the main thread from another thread, and records an incident each time it is late. */
@@ -30,7 +30,9 @@ export class Watchdog {
   #timer: NodeJS.Timeout | undefined;
   #utilization = performance.eventLoopUtilization();
   #incident: Incident | undefined;
-  /** The pending request. There is at most one: the pause of another would look like one of a foreign debugger. */
+  /**
+   * The pending request. There is at most one: the pause of a second request would look like that of another debugger.
+   */
   #request: StackRequest | undefined;
 
   /** @param requestStack - returns `undefined` if no debugger is available. */
@@ -52,7 +54,7 @@ export class Watchdog {
     this.#timer = setInterval(() => this.#look(), this.#settings.intervalMs);
   }
 
-  /** Stops the checks. Resolves when no request for a stack is pending any more, so that none is interrupted. */
+  /** Stops the checks. Resolves when no request for a stack is pending any more. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#request?.outcome;
@@ -100,13 +102,13 @@ export class Watchdog {
       this.#request = undefined;
       if (this.#incident !== incident) return;
       incident.learn(outcome);
-      if (isOver()) return; // the next check reports that
+      if (isOver()) return; // the next check reports the end
       incident.shown = outcome.kind === 'stack';
       this.#reporter.ongoing(incident.report(incident.lateMs(hrtimeMs()), true));
     });
   }
 
-  /** The block continues. If the main thread has not responded in time, it must be in native code. */
+  /** Called while the block continues. If the main thread has not responded in time, it must be in native code. */
   #goOn(incident: Incident, lateMs: number): void {
     const request = this.#request;
     if (incident.suppressed === undefined || request === undefined || request.answered) return;

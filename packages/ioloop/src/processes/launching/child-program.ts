@@ -43,8 +43,8 @@ export function resolveProgram(file: string | undefined, options: ChildProgramOp
 /**
  * The debugger port of one child. Each child has its own, and a restarted child gets the same one.
  *
- * @param parentPort - the debugger port of the parent. If it is 0, or the result would exceed 65,535, the system
- *   chooses.
+ * @param parentPort - the debugger port of the parent. If it is 0, or the port of the child would exceed 65,535, the
+ *   system chooses a port.
  */
 export function inspectPortOf(taskId: number, parentPort: number = process.debugPort): number {
   const port = parentPort + 1 + taskId;

@@ -4,12 +4,12 @@ import { checked, type Descriptor } from '../../reactor/reactor.ts';
 import { addressName, bindRequest, type ListenRequest } from './listen-requests.ts';
 
 /**
- * The listeners that the parent holds for its children: one socket for each task and each address of each request. The
- * sockets of one address share it with SO_REUSEPORT. The parent accepts no connections; it holds the sockets so that
- * the backlog of a child survives the child.
+ * The listeners that the parent holds for its children: one socket for each task and each address of each request.
+ * Sockets with the same address share it by means of SO_REUSEPORT. The parent accepts no connections; it keeps the
+ * sockets open so that the backlog of a child is not lost when the child dies.
  */
 export class HeldListeners {
-  /** By task, then by request. Empty for a task that was closed. */
+  /** Indexed by task, then by request. Empty for a task whose listeners were closed. */
   readonly #descriptors: (readonly (readonly number[])[])[];
 
   private constructor(descriptors: (readonly (readonly number[])[])[]) {
@@ -22,7 +22,7 @@ export class HeldListeners {
     requests: readonly ListenRequest[],
     count: number,
   ): Promise<HeldListeners> {
-    const opened: Descriptor[][][] = []; // by request, address and task
+    const opened: Descriptor[][][] = []; // indexed by request, address and task
     try {
       for (const request of requests) opened.push(await openRequest(binding, request, count));
     } catch (error) {
@@ -39,12 +39,12 @@ export class HeldListeners {
     );
   }
 
-  /** The file descriptors of one task, for each request in turn. They are still owned by the parent. */
+  /** Returns the file descriptors of one task, in one array for each request. The parent still owns them. */
   of(taskId: number): readonly (readonly number[])[] {
     return this.#descriptors[taskId] ?? [];
   }
 
-  /** Closes the parent's listeners of one task. Once its child has closed them too, connections are refused there. */
+  /** Closes the parent's listeners of one task. Once its child has closed them too, new connections are refused. */
   close(taskId: number): void {
     for (const fd of this.of(taskId).flat()) closeSync(fd);
     this.#descriptors[taskId] = [];

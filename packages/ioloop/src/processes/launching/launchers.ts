@@ -1,5 +1,5 @@
-// Starts child processes with their listeners, in one way for each backend. supervisor/ decides when a child is started
-// or restarted.
+// Starts child processes with their listeners, in a different way for each backend. supervisor/ decides when a child is
+// started or restarted.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Cluster } from 'node:cluster';
@@ -21,11 +21,11 @@ export interface LaunchPlan {
   readonly requests: readonly ListenRequest[];
 }
 
-/** Starts the children and gives them their listeners. */
+/** Starts the children and passes them their listeners. */
 export interface ChildLauncher {
   /**
-   * Starts the child of one task. May throw; a failure after that is emitted as `error` by the process, whose pid is
-   * `undefined`.
+   * Starts the child of one task. Throws, or returns a process whose pid is `undefined` and which later emits `error`,
+   * if the start fails.
    */
   launch(taskId: number): ChildProcess;
   /** Releases the listeners of a task for which no child will be started any more. */
@@ -69,7 +69,7 @@ class SpawnLauncher implements ChildLauncher {
   launch(taskId: number): ChildProcess {
     const { file, args, execArgv, env } = this.#plan.program;
     const held = this.#held.of(taskId);
-    // The child's descriptors are numbered by their position in `stdio`.
+    // The numbers of the descriptors in the child are their positions in `stdio`.
     let next: number = STDIO.length;
     const listeners = held.map((fds) => ({ fd: fds.map(() => next++) }));
     const inspect = usesInspector(execArgv) ? [`--inspect-port=${inspectPortOf(taskId)}`] : [];
@@ -89,8 +89,8 @@ class SpawnLauncher implements ChildLauncher {
  * Starts children on the portable backend, as workers of node:cluster, which share one listener for each address.
  *
  * Node opens a listener when the first child asks for it, and closes it when the last child closes it. The parent
- * cannot hold it in between; it only chooses the ports and checks, before any child is started, that they are
- * available.
+ * cannot keep it open when no child uses it. It only chooses the ports and checks that they are available, before any
+ * child is started.
  */
 class ClusterLauncher implements ChildLauncher {
   readonly #cluster: Cluster;
@@ -113,8 +113,9 @@ class ClusterLauncher implements ChildLauncher {
         'on the portable backend a worker of node:cluster cannot start children; start them in its primary',
       );
     }
-    // The children accept for themselves, as on the native backend. If the parent handed connections on, the load would
-    // be more even, but a connection on its way to a child that dies would be neither served nor closed.
+    // Each child accepts its own connections, as on the native backend. If the parent accepted and passed them on, the
+    // load would be more even, but a connection that is being passed to a child when it dies would be neither served
+    // nor closed.
     if (process.env.NODE_CLUSTER_SCHED_POLICY === undefined) cluster.schedulingPolicy = cluster.SCHED_NONE;
     return new ClusterLauncher(cluster, plan, await choosePorts(plan.requests));
   }
@@ -130,7 +131,7 @@ class ClusterLauncher implements ChildLauncher {
     });
     const record = toEnvironment(recordOf(this.#plan, taskId, this.#listeners));
     const worker = this.#cluster.fork({ ...env, ...record });
-    worker.on('error', () => {}); // the process emits the same error, and that one is handled
+    worker.on('error', () => {}); // the process emits the same error, which is handled there
     return worker.process;
   }
 
@@ -139,7 +140,7 @@ class ClusterLauncher implements ChildLauncher {
   }
 }
 
-/** Binds every address, all at the same time so that no two requests get the same port, then closes them. */
+/** Binds all addresses before it closes any, so that no two requests get the same port. */
 async function choosePorts(requests: readonly ListenRequest[]): Promise<TaskListener[]> {
   const probes: Server[] = [];
   try {
@@ -181,7 +182,7 @@ async function closeAll(servers: readonly Server[]): Promise<void> {
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
 }
 
-/** The record that the child of a task gets. */
+/** Returns the record that is passed to the child of a task. */
 function recordOf(plan: LaunchPlan, id: number, listeners: readonly TaskListener[]): TaskRecord {
   return { parent: process.pid, id, count: plan.count, stopTimeoutMs: plan.stopTimeoutMs, listeners };
 }

@@ -16,8 +16,8 @@ export interface ProcessListenOptions {
   /** A numeric address, a name, or `localhost` for both loopback addresses. Default: all interfaces, IPv4 and IPv6. */
   readonly host?: string;
   /**
-   * Most connections that the kernel holds for each child until they are accepted, also while the child is restarted.
-   * Default: 511. A server that takes over the listener sets its own.
+   * Maximum number of connections that wait in the kernel for each child to accept them, also while the child is being
+   * restarted. Default: 511. A server that takes over the listener sets its own backlog.
    */
   readonly backlog?: number;
 }
@@ -39,7 +39,7 @@ export interface RequestedAddress {
 }
 
 const DEFAULT_BACKLOG = 511;
-/** Each entry takes descriptors in every child. */
+/** Maximum number of entries, since each uses descriptors in every child. */
 const MAX_LISTENERS = 64;
 
 /**
@@ -84,7 +84,7 @@ function requireWish(wish: ProcessListenOptions): void {
     );
   }
   if ('path' in wish) {
-    // The kernel distributes connections over the listeners of a port; a path can have one listener only.
+    // The kernel distributes connections over the listeners of a port; a path can have only one listener.
     throw new ProcessUsageError(
       'listen: a port was expected, not a path: several processes cannot listen on the same Unix socket',
     );
@@ -128,7 +128,7 @@ const IMPLIED = {
   ],
 } as const satisfies Record<string, readonly RequestedAddress[]>;
 
-/** Binds one address, by the means of one backend. */
+/** Binds addresses, in the way of one backend. */
 export interface AddressBinder<Bound> {
   /** @throws SystemError. Nothing stays open then. */
   bind(address: string, port: number): Bound | Promise<Bound>;
@@ -136,7 +136,7 @@ export interface AddressBinder<Bound> {
   close(bound: Bound): void | Promise<void>;
 }
 
-/** How often to try again if the port that is free at the first address is in use at another. */
+/** Maximum number of attempts to find a port that is free at all addresses. */
 const PORT_ATTEMPTS = 10;
 
 /**

@@ -1,6 +1,6 @@
 import { CodedError } from '../../errors.ts';
 
-/** All errors of starting and supervising processes, except those of the system, which are a `SystemError`. */
+/** All errors of starting and supervising processes, except failed system calls, which throw a `SystemError`. */
 export const PROCESS_ERRORS = {
   ERR_PROCESS_USAGE: {
     meaning:
@@ -31,7 +31,7 @@ export class ProcessUsageError extends CodedError<'ERR_PROCESS_USAGE'> {
   }
 }
 
-/** Children died more often than the restart limit allows. None of them is left. */
+/** Children died more often than the restart limit allows. All children have ended. */
 export class ProcessLimitError extends CodedError<'ERR_PROCESS_RESTARTS'> {
   override readonly name = 'ProcessLimitError';
 

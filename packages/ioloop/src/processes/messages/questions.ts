@@ -6,7 +6,7 @@ import { hearQuestions, openMessages, tellParent } from './task-channel.ts';
 /** The outcome of a question. */
 export type QuestionResult =
   | { readonly kind: 'answered'; readonly value: unknown }
-  /** There is no child that could answer, or there is none any more. */
+  /** No child can answer: none was running, or it has ended. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'late' };
 
@@ -14,12 +14,12 @@ export type QuestionResult =
 export interface Question {
   /** Sends the question with its id. Returns false if it could not be sent. */
   send(id: number): boolean;
-  /** Settles when the child that could answer is gone. */
+  /** Settles when the child that was asked has ended. */
   readonly gone: Promise<unknown>;
   readonly timeoutMs: number;
 }
 
-/** The parent's side of `ProcessSupervisor.ask`: waits for the answers, each for a limited time. */
+/** The parent's side of `ProcessSupervisor.ask`: waits for each answer, for a limited time. */
 export class OpenQuestions {
   readonly #clock: Pick<Clock, 'setTimeout'>;
   readonly #waiting = new Map<number, (result: QuestionResult) => void>();
@@ -56,21 +56,21 @@ export class TaskAnswers {
   readonly #topics = new Map<string, () => unknown>();
 
   constructor() {
-    // In the root async context: otherwise the channel would keep a context that a callback enters, for all later
+    // In the root async context: otherwise a context that a callback enters would stay in effect for all later
     // messages.
     hearQuestions(({ id, topic }) => runInRootContext(() => void this.#answer(id, topic), undefined));
   }
 
   /**
-   * Has `answer` called for each question about `topic`. If it fails, the error is logged and the parent gets no
-   * answer.
+   * Sets the callback that answers each question about `topic`. If the callback fails, the error is logged and the
+   * parent gets no answer.
    */
   set(topic: string, answer: () => unknown): void {
     if (this.#topics.size === 0) openMessages();
     this.#topics.set(topic, answer);
   }
 
-  /** Without an answer it sends `undefined`, so that the parent does not have to wait. */
+  /** If there is no answer, sends `undefined`, so that the parent does not have to wait. */
   async #answer(id: number, topic: string): Promise<void> {
     try {
       tellParent({ kind: 'answer', id, value: await this.#topics.get(topic)?.() });

@@ -1,23 +1,23 @@
-// The messages between parent and child, besides those of the program. Does not start or restart processes. All code
-// that relies on the internals of Node's channel is in this file. Each function says what it relies on, and what breaks
-// without it. task-channel.canary.test.ts checks the running version of Node.
+// The messages between parent and child, apart from those of the program. Does not start or restart processes. All code
+// that relies on the internals of Node's channel is in this file. Each function documents what it relies on, and what
+// breaks without it. task-channel.canary.test.ts checks the running version of Node.
 
 import type { Worker } from 'node:cluster';
 
-/** A message between parent and child that is not one of the program. */
+/** The content of a message between parent and child that the program did not send. */
 export type TaskWord =
-  /** Child to parent: it is ready, so its predecessor may end. */
+  /** Child to parent: it is ready, so the parent may stop the child that it replaces. */
   | { readonly kind: 'ready' }
-  /** Child to parent: it could not listen, and may end because of that. */
+  /** Child to parent: it could not listen, and may therefore end. */
   | { readonly kind: 'refused'; readonly message: string }
   /** Parent to child: asks for the child's answer to `topic`. */
   | { readonly kind: 'ask'; readonly id: number; readonly topic: string }
-  /** Child to parent: the answer, without a value if it has none. */
+  /** Child to parent: the answer; without a value if the child has no answer. */
   | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown };
 
 /**
- * The form in which it is sent: on the same channel as the messages of the program, from which its only key
- * distinguishes it.
+ * The form in which a {@link TaskWord} is sent. It uses the same channel as the messages of the program; its only key
+ * distinguishes it from them.
  */
 export interface TaskMessage {
   readonly landspout: TaskWord;
@@ -35,9 +35,9 @@ export function taskWordOf(message: unknown): TaskWord | undefined {
 }
 
 /**
- * Sends a message to the parent. Does nothing if the parent is gone, which then needs none of them.
+ * Sends a message to the parent. Does nothing if the parent has ended.
  *
- * @throws the error of Node for a value that a message cannot hold.
+ * @throws the error of Node if the message contains a value that cannot be sent.
  */
 export function tellParent(landspout: TaskWord): void {
   if (process.connected) process.send?.({ landspout } satisfies TaskMessage, undefined, undefined, () => {});
@@ -46,7 +46,8 @@ export function tellParent(landspout: TaskWord): void {
 /**
  * Intercepts the parent's questions among the messages that the program receives by `process.on('message')`.
  *
- * Node calls all listeners in turn, and none can hide a message from the others, so questions are removed before.
+ * Node calls all listeners in turn, and no listener can hide a message from the others, so questions are removed before
+ * the listeners are called.
  *
  * Relies on Node looking up `process.emit` anew for each message (verified in Node 20 to 26). Otherwise the parent's
  * questions are not answered, and the program receives them as messages.
@@ -65,14 +66,14 @@ export function hearQuestions(heard: (ask: Extract<TaskWord, { kind: 'ask' }>) =
 /**
  * Makes Node read the channel, for {@link hearQuestions}.
  *
- * Works around Node holding messages back until a listener exists (verified in Node 20 to 26). Without this, a program
- * that has no listener of its own does not answer the parent's questions.
+ * Node delivers no messages until there is a listener, so this adds an empty one (verified in Node 20 to 26). Without
+ * this, a program that has no listener of its own does not answer the parent's questions.
  */
 export function openMessages(): void {
   process.on('message', () => {});
 }
 
-/** Stops this process when the channel to the parent breaks, which it does however the parent ended. */
+/** Stops this process when the channel to the parent closes, as it does no matter how the parent ends. */
 export async function endWithParent(stopTimeoutMs: number): Promise<void> {
   if (!process.connected) {
     stopOrphan(stopTimeoutMs);
@@ -83,26 +84,26 @@ export async function endWithParent(stopTimeoutMs: number): Promise<void> {
   process.once('disconnect', () => stopOrphan(stopTimeoutMs));
   ignoreLostMessages(worker);
   worker?.once('disconnect', () => markAsLeaving(worker));
-  // A child is kept alive by its listeners and its work. Without them it should end, although the channel is open.
+  // A child is kept alive by its listeners and its work. Without these it should end, even though the channel is open.
   process.channel?.unref();
 }
 
 /**
- * Keeps a worker of node:cluster alive when its channel breaks, so that it can drain.
+ * Keeps a worker of node:cluster alive when its channel closes, so that it can drain.
  *
  * Relies on node:cluster reading `exitedAfterDisconnect` after it has emitted `disconnect` on the worker, and ending
- * the process at once unless it is set (verified in Node 20 to 26, which document the property as read-only). Otherwise
- * the children of a parent that was killed end in the middle of their requests, on the portable backend.
+ * the process at once unless it is true (verified in Node 20 to 26, which document the property as read-only).
+ * Otherwise, on the portable backend, the children of a killed parent end in the middle of their requests.
  */
 function markAsLeaving(worker: Worker): void {
   worker.exitedAfterDisconnect = true;
 }
 
 /**
- * Ignores messages that cannot be delivered to the parent.
+ * Ignores the errors of messages that cannot be delivered to the parent.
  *
  * Relies on Node emitting `error` on the process, and on the worker if it is one of node:cluster, when a message
- * without a callback fails (verified in Node 20 to 26). If Node throws instead, a child whose parent is gone ends
+ * without a callback fails (verified in Node 20 to 26). If Node throws instead, a child whose parent has ended ends
  * before it has drained.
  */
 function ignoreLostMessages(worker: Worker | undefined): void {
@@ -111,7 +112,10 @@ function ignoreLostMessages(worker: Worker | undefined): void {
   worker?.on('error', ignore);
 }
 
-/** Acts as if the parent had stopped this process: servers drain on SIGTERM, at most for the same time. */
+/**
+ * Acts as if the parent had stopped this process: sends SIGTERM, on which servers drain, and SIGKILL after the same
+ * timeout.
+ */
 function stopOrphan(stopTimeoutMs: number): void {
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), stopTimeoutMs).unref();
   process.kill(process.pid, 'SIGTERM');

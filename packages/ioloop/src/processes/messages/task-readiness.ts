@@ -2,19 +2,21 @@ import { SystemError } from '../../errors.ts';
 import { tellParent } from './task-channel.ts';
 import { ownTask, type TaskListener } from './task-record.ts';
 
-/** Listeners of this child that no server has taken over yet; `undefined` if nothing waits for that. */
+/**
+ * Listeners of this child that no server has taken over yet; `undefined` if listening does not make this child ready.
+ */
 let missing: Set<string> | undefined;
 
 /**
- * Has the parent notified when servers listen on all of `listeners`. Without listeners, the program must notify it by
- * `task.ready()`.
+ * Arranges that the parent is notified when servers listen on all of `listeners`. Without listeners, the program must
+ * notify it with `task.ready()`.
  */
 export function expectListening(listeners: readonly TaskListener[]): void {
   missing = listeners.length === 0 ? undefined : new Set(listeners.map(nameOf));
 }
 
 /**
- * Notes that one of our servers listens on `options`: one of `task.listeners`, or an address that the parent does not
+ * Records that a Landspout server listens on `options`: one of `task.listeners`, or an address that the parent does not
  * wait for.
  *
  * @internal For `listen` of iostream.
@@ -65,7 +67,7 @@ function remedyFor(
   );
 }
 
-/** Notifies the parent that this child is ready; after that, listening no longer does. */
+/** Notifies the parent that this child is ready; after that, listening no longer notifies it. */
 export function announceReady(): void {
   missing = undefined;
   tellParent({ kind: 'ready' });

@@ -12,7 +12,7 @@ export interface TaskRecord {
   readonly parent: number;
   readonly id: number;
   readonly count: number;
-  /** How long the child may take to end after it is stopped or its parent has died. */
+  /** How long the child may take to end after it is asked to stop or its parent has died. */
   readonly stopTimeoutMs: number;
   readonly listeners: readonly TaskListener[];
 }
@@ -36,8 +36,8 @@ export function ownTask(): TaskRecord | undefined {
 }
 
 /**
- * Removes the variables from the environment, so that processes started from here do not take themselves for children
- * of our parent.
+ * Removes the variables from the environment, so that processes started by this one do not mistake themselves for
+ * children of our parent.
  */
 export function clearTaskEnvironment(): void {
   for (const name of [ID, COUNT, REST]) delete process.env[name];
@@ -55,8 +55,8 @@ function readTask(): TaskRecord | undefined {
 }
 
 /**
- * Everything that a child starts inherits the variables, too. They are meant for us if the process that wrote them is
- * our parent, or if it is dead: then we are its orphaned child, and must not act as a parent.
+ * Processes that a child starts inherit the variables too. They are meant for this process if the process that wrote
+ * them is its parent, or has died: in that case this process is its orphaned child, and must not act as a parent.
  */
 function isMeantForUs(parent: number): boolean {
   if (process.ppid === parent) return true;

@@ -30,12 +30,13 @@ type State = 'new' | 'running' | 'stopping' | 'ended';
 /**
  * Starts several processes of a program, and restarts those that die.
  *
- * `forkProcesses` uses it in the parent. Use it directly if the parent runs code of your own, for example to collect
- * messages from the children or to decide when they stop. It handles no signals and ends no processes other than its
- * children.
+ * `forkProcesses` uses it in the parent. Use it directly if your own code runs in the parent, for example to collect
+ * messages from the children or to decide when they stop. It does not handle signals, and ends no process other than
+ * its children.
  *
- * A child that exits with code 0 is done. One that ends in any other way is restarted with the same task id and the
- * same listeners, after a delay that doubles each time. The program must call `forkProcesses` to get its task.
+ * A child that exits with code 0 has finished its task. One that ends in any other way is restarted with the same task
+ * id and the same listeners, after a delay that doubles each time. The program must call `forkProcesses` to get its
+ * task.
  *
  * @example
  * const supervisor = new ProcessSupervisor({ program: 'worker.js', count: 2, onMessage: (child, message) => collect(message) });
@@ -81,8 +82,8 @@ export class ProcessSupervisor {
   }
 
   /**
-   * Every task, in the order of the ids, with its current child. While a child is being replaced, its task has two
-   * entries: first the current child, which is the old one until the new one is ready, then the other.
+   * One entry for each task, in the order of the ids, with its current child. While a child is being replaced, its task
+   * has two entries: first the current child, which is the old one until the new one is ready, then the other child.
    */
   get children(): readonly SupervisedChild[] {
     return this.#tasks.flatMap((task) => task.describeAll());
@@ -126,7 +127,7 @@ export class ProcessSupervisor {
   /**
    * Waits until every child has ended, because its work was done or because of {@link stop}.
    *
-   * @throws ProcessLimitError `ERR_PROCESS_RESTARTS` if children died too often; the others were stopped then.
+   * @throws ProcessLimitError `ERR_PROCESS_RESTARTS` if children died too often; the other children have been stopped.
    */
   wait(): Promise<void> {
     return this.#ended;
@@ -134,9 +135,10 @@ export class ProcessSupervisor {
 
   /**
    * Stops the children: cancels pending restarts, closes the listeners of the parent, and sends `signal` to each child,
-   * then SIGKILL to those still running after `stopTimeoutMs`. A second call sends its signal as well.
+   * then SIGKILL to those still running after `stopTimeoutMs`. A second call also sends its signal.
    *
-   * @returns when all have ended. Never rejects. On Windows every signal kills at once.
+   * @returns a promise that resolves when all children have ended. Never rejects. On Windows, every signal ends a child
+   *   immediately.
    */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.#state === 'new') this.#finish();
@@ -155,10 +157,10 @@ export class ProcessSupervisor {
   }
 
   /**
-   * Asks every child about `topic`; each answers with the callback that it registered by `task.answer`. While a child
-   * is being replaced, the current one is asked.
+   * Asks every child about `topic`; each responds with the result of the callback that it registered with
+   * `task.answer`. While a child is being replaced, the current one is asked.
    *
-   * @returns the answers by task id. A task is missing if it has no child, or if its child has no answer or does not
+   * @returns the answers by task id. A task has no entry if it has no child, or if its child has no answer or does not
    *   respond in time.
    */
   async ask(topic: string, options: AskOptions = {}): Promise<ReadonlyMap<number, unknown>> {
@@ -193,17 +195,18 @@ export class ProcessSupervisor {
   }
 
   /**
-   * Replaces the children one by one: starts a successor with the same task id and the same listeners; once it is
-   * ready, sends SIGTERM to the old child, and SIGKILL after `stopTimeoutMs`; once the old child has ended, continues
-   * with the next task. While both run, both accept connections, so no connection is refused.
+   * Replaces the children one by one: starts a successor with the same task id and the same listeners; when the
+   * successor is ready, sends SIGTERM to the old child, and SIGKILL after `stopTimeoutMs`; when the old child has
+   * ended, continues with the next task. While both children run, both accept connections, so no connection is refused.
    *
-   * A child is ready once our servers listen on all of its `task.listeners`, or once it calls `task.ready()`. A child
-   * without listeners, or one whose servers are not ours, must call it.
+   * A child is ready once Landspout servers listen on all of its `task.listeners`, or once it calls `task.ready()`. A
+   * child without listeners, or with servers of another library, must call `task.ready()`.
    *
    * If a successor ends before it is ready, or is not ready in time, the restart fails; all current children keep
-   * running. A second call during a restart joins the first. Replacements do not count as restarts.
+   * running. A second call during a restart returns the result of the first. Replacements are not counted as restarts.
    *
-   * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; ProcessUsageError `ERR_PROCESS_USAGE` if nothing is running.
+   * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; ProcessUsageError `ERR_PROCESS_USAGE` if no children are
+   *   running.
    */
   async restart(options: RollingRestartOptions = {}): Promise<void> {
     requireProcessOptions(options, ROLLING_OPTIONS, 'restart');
@@ -244,14 +247,15 @@ export class ProcessSupervisor {
     try {
       this.#spawn(task, (child) => task.run(child));
     } catch (error) {
-      // Handled in a later loop iteration, as every other death is, so that this does not recurse even if restarts have
+      // Handled in a later loop iteration, like every other death, so that there is no recursion even if restarts have
       // no delay.
       setImmediate(() => this.#died(task, undefined, 0, { code: null, signal: null, error: toError(error) }));
     }
   }
 
   /**
-   * @param keep - stores the child before any hook is called, so that no hook can make the supervisor lose track of it.
+   * @param keep - stores the child. Called before any hook, so that a hook which throws cannot make the supervisor lose
+   *   the child.
    */
   #spawn(task: SupervisedTask, keep: (child: TaskChild) => void): TaskChild {
     const process = (this.#launcher as ChildLauncher).launch(task.id);
@@ -310,7 +314,7 @@ export class ProcessSupervisor {
     );
   }
 
-  /** Logs, once, why the children cannot listen: the reason is the same in all of them. */
+  /** Logs why the children cannot listen. Only once, since the reason is the same for all of them. */
   #explainOnce(task: SupervisedTask): void {
     if (task.refusal === undefined || this.#hasExplained) return;
     this.#hasExplained = true;
@@ -342,7 +346,8 @@ export class ProcessSupervisor {
       // started.
       this.#launcher.release(task.id);
       for (const child of task.children) {
-        // The same signal a second time may end a child at once, and a child that is being replaced has already got one.
+        // A second signal of the same kind may end a child at once, and one that is being replaced has already received
+        // it.
         if (!isFirst || child.toldBy !== signal) child.kill(signal);
       }
       if (task.child === undefined) this.#retire(task);

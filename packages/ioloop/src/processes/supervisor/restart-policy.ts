@@ -4,16 +4,16 @@ import { shownValue } from '../../shown-value.ts';
 import { ProcessUsageError } from '../launching/process-errors.ts';
 
 export interface RestartPolicyOptions {
-  /** Most restarts of all children together within {@link restartWindowMs}; 0 to 10,000. Default: 100. */
+  /** Maximum number of restarts of all children together within {@link restartWindowMs}; 0 to 10,000. Default: 100. */
   readonly maxRestarts?: number;
   /**
-   * How long a restart counts towards {@link maxRestarts}. Default: one hour, so that occasional crashes do not add up
+   * How long a restart is counted for {@link maxRestarts}. Default: one hour, so that occasional crashes do not add up
    * over months.
    */
   readonly restartWindowMs?: number;
   /** The delay before the first restart of a child. It doubles with each further death. Default: 100 ms. */
   readonly restartDelayMs?: number;
-  /** The longest restart delay; never less than {@link restartDelayMs}. Default: 10 s. */
+  /** The maximum restart delay; never less than {@link restartDelayMs}. Default: 10 s. */
   readonly maxRestartDelayMs?: number;
   /** If a child lived at least this long, the delay starts again from {@link restartDelayMs}. Default: 60 s. */
   readonly steadyMs?: number;
@@ -37,12 +37,12 @@ export const RESTART_OPTIONS: OptionNames<RestartPolicyOptions> = {
 
 const MAX_RESTARTS = 10_000;
 
-/** Decides whether a child that died is restarted, and after how long. Reads no clock: the caller passes the time. */
+/** Decides whether a child that died is restarted, and after what delay. Reads no clock: the caller passes the time. */
 export class RestartPolicy {
   readonly #options: Required<RestartPolicyOptions>;
   /** The latest delay of each task. */
   readonly #delays = new Map<number, number>();
-  /** When restarts were granted, oldest first; at most `maxRestarts` entries. */
+  /** The times at which restarts were granted, oldest first; at most `maxRestarts` entries. */
   readonly #granted: number[] = [];
 
   /** @throws ProcessUsageError `ERR_PROCESS_USAGE` if a number is out of its range. */
@@ -59,9 +59,9 @@ export class RestartPolicy {
   /**
    * Decides what happens after the death of a child.
    *
-   * @param death.nowMs - when it died, by any clock that does not go backwards.
-   * @param death.livedMs - how long it had lived.
-   * @returns how many milliseconds to wait before its successor is started; `undefined` if the limit of restarts is
+   * @param death.nowMs - when the child died, on any clock that does not go backwards.
+   * @param death.livedMs - how long the child had been running.
+   * @returns how many milliseconds to wait before the child is restarted; `undefined` if the limit of restarts is
    *   reached.
    */
   afterDeath(death: {
@@ -92,7 +92,7 @@ function requireWithin(options: Limits, name: keyof Limits, least: number, most:
   throw new ProcessUsageError(`${name} of ${least} to ${most} was expected, not ${shownValue(value)}`);
 }
 
-/** Picks the options of the policy out of those of the supervisor. */
+/** Returns only those options of the supervisor that are for the policy. */
 function chosenFrom(options: RestartPolicyOptions): Limits {
   const chosen: { -readonly [Name in keyof Limits]: number } = { ...DEFAULTS };
   for (const name of Object.keys(DEFAULTS) as (keyof Limits)[])

@@ -9,7 +9,7 @@ export interface RestartSettings {
   readonly clock: Clock;
   /** How long a successor may take to become ready. */
   readonly readyTimeoutMs: number;
-  /** Starts a successor, which does not yet count as the child of the task. Throws if the start fails. */
+  /** Starts a successor, which is not the current child of the task yet. Throws if the start fails. */
   startSuccessor(task: SupervisedTask): TaskChild;
   /** Sends SIGTERM, and SIGKILL if the child is still running after `stopTimeoutMs`. Settles when it has ended. */
   endChild(task: SupervisedTask, child: TaskChild): Promise<unknown>;
@@ -17,10 +17,10 @@ export interface RestartSettings {
 }
 
 /**
- * Replaces the child of one task after the other. The old child is stopped only after the new one is ready, so for a
- * while both run.
+ * Replaces the children of the tasks one after the other. The old child of a task is stopped only after the new one is
+ * ready, so for a while both run.
  *
- * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; the tasks that were not reached keep their children.
+ * @throws ProcessNotReadyError `ERR_PROCESS_NOT_READY`; the tasks that were not replaced yet keep their children.
  */
 export async function restartOneByOne(settings: RestartSettings): Promise<void> {
   for (const task of settings.tasks) {
@@ -69,7 +69,7 @@ async function becomeReady(
   if (exit !== undefined) throw notReady(task, describeExit(exit), exit.error);
 }
 
-/** How a child ended, as the end of a sentence. */
+/** Returns how a child ended, worded as the end of a sentence. */
 export function describeExit({ code, signal, error }: ProcessExit): string {
   if (error !== undefined) return `could not be started (${error.message})`;
   return signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`;

@@ -14,7 +14,7 @@ export interface SupervisedChild {
   readonly restarts: number;
 }
 
-/** One task of the supervisor: it has a running child, waits for the next start, or has neither. */
+/** One task of the supervisor: it has a running child, waits for its next start, or neither. */
 export class SupervisedTask {
   readonly id: number;
   restarts = 0;
@@ -48,7 +48,7 @@ export class SupervisedTask {
     return { taskId: this.id, pid: child?.pid, restarts: this.restarts };
   }
 
-  /** Describes the current child, or that there is none; then the others. */
+  /** Describes the current child first, even if there is none, and then the others. */
   describeAll(): readonly SupervisedChild[] {
     return [this.describe(), ...[...this.#others].map((other) => this.describe(other))];
   }

@@ -16,7 +16,7 @@ export interface SupervisorHooks {
   readonly onStarted?: (child: SupervisedChild) => unknown;
   /** Called after a child has ended or could not be started. */
   readonly onExited?: (child: SupervisedChild, exit: ProcessExit) => unknown;
-  /** Called when a child has called `process.send(message)`. */
+  /** Called with each message that a child sends with `process.send(message)`. */
   readonly onMessage?: (child: SupervisedChild, message: unknown) => unknown;
 }
 
@@ -32,7 +32,10 @@ export interface ProcessSupervisorOptions extends RestartPolicyOptions, ChildPro
    * Default: 35 s, which is longer than the 30 s that a server drains by default.
    */
   readonly stopTimeoutMs?: number;
-  /** Its clock measures lifetimes and delays, and its logger gets the log records. Default: the loop of this thread. */
+  /**
+   * The loop whose clock measures lifetimes and delays, and whose logger gets the log records. Default: the loop of
+   * this thread.
+   */
   readonly loop?: IOLoop;
 }
 
@@ -93,10 +96,13 @@ export function resolveDelay<Name extends keyof typeof DELAYS>(
   throw new ProcessUsageError(`${name} of 0 to ${MAX_DELAY_MS} was expected, not ${shownValue(value)}`);
 }
 
-/** No machine has use for more: a higher number is a mistake of the caller. */
+/** Maximum number of processes: no machine can make use of more, so a higher number is a mistake of the caller. */
 const MAX_PROCESSES = 1024;
 
-/** How many CPUs this process may use: those of the machine, less those that its CPU affinity excludes. At least 1. */
+/**
+ * Returns how many CPUs this process may use: those of the machine, except any that its CPU affinity excludes. At least
+ * 1.
+ */
 export function cpuCount(): number {
   return availableParallelism();
 }

@@ -3,17 +3,17 @@ import { taskWordOf } from '../messages/task-channel.ts';
 
 /** How a child ended. */
 export interface ProcessExit {
-  /** The exit code; `null` if a signal ended it. */
+  /** The exit code; `null` if a signal ended the child. */
   readonly code: number | null;
-  /** The signal that ended it; `null` if it exited by itself. */
+  /** The signal that ended the child; `null` if it exited by itself. */
   readonly signal: NodeJS.Signals | null;
-  /** Why it could not be started, if that is the case. */
+  /** Why the child could not be started; absent if it was started. */
   readonly error?: Error;
 }
 
 /** Receives the events of a child. Called synchronously. */
 export interface TaskChildEvents {
-  /** Called once, when it has ended or could not be started. */
+  /** Called once, when the child has ended or could not be started. */
   exited(child: TaskChild, exit: ProcessExit): void;
   /** Called with a message of the program. */
   message(child: TaskChild, message: unknown): void;
@@ -31,7 +31,7 @@ export class TaskChild {
   readonly #process: ChildProcess;
   readonly #events: TaskChildEvents;
   #toldBy: NodeJS.Signals | undefined;
-  /** Set while the channel is full: messages sent in that state would queue without a limit. */
+  /** True while the channel is full: further messages would queue without a limit. */
   #congested = false;
 
   constructor(process: ChildProcess, events: TaskChildEvents) {
@@ -53,12 +53,12 @@ export class TaskChild {
     });
   }
 
-  /** `undefined` if it could not be started. */
+  /** `undefined` if the child could not be started. */
   get pid(): number | undefined {
     return this.#process.pid;
   }
 
-  /** The last signal that was sent to it, which it may still be handling. */
+  /** The last signal that was sent to the child, which may still be handling it. */
   get toldBy(): NodeJS.Signals | undefined {
     return this.#toldBy;
   }
@@ -68,7 +68,7 @@ export class TaskChild {
     this.#process.kill(signal);
   }
 
-  /** @returns whether it was sent. */
+  /** @returns whether the message was sent. */
   send(message: unknown): boolean {
     if (!this.#process.connected || this.#congested) return false;
     const flows = this.#process.send(message as object, () => {
