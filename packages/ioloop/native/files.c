@@ -53,9 +53,10 @@ int64_t write_no_socket(Slot *slot, const struct iovec *pieces, int used) {
 }
 
 /*
- * Returns how many bytes are in memory, from `offset` to the first one that is not. Returns 0 also if `offset` is beyond
- * the end of the file, or the file system cannot tell. Does not use cachestat(2): it is forty times as fast, but refuses
- * files of other users, counts pages that are still being read from the disk, and trusts the cache of a network file system.
+ * Returns how many bytes are in memory, from `offset` to the first one that is not. Returns 0 also if `offset` is
+ * beyond the end of the file, or the file system cannot tell. Does not use cachestat(2): it is forty times as fast, but
+ * refuses files of other users, counts pages that are still being read from the disk, and trusts the cache of a network
+ * file system.
  */
 static ssize_t resident_bytes(int fd, int64_t offset, int64_t length) {
   char scratch[PROBE_BYTES];
