@@ -30,7 +30,10 @@ export class ArgumentChecks<Refusal extends Error = Error> {
     return this.#errorOf(`${operation}: ${expected} was expected, not ${shownValue(value)}`);
   }
 
-  /** Refuses anything but an object, and unknown option names. `null` is refused too: it does not mean "no options". */
+  /**
+   * Refuses a value that is not an object, and unknown option names. `null` is refused too: it does not mean "no
+   * options".
+   */
   options<Options extends object>(operation: string, options: Options, known: OptionNames<Options>): void {
     const problem = optionsProblem(options, known);
     if (problem !== undefined) throw this.#errorOf(`${operation}: ${problem}`);

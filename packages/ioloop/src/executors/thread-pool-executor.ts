@@ -116,8 +116,9 @@ export class ThreadPoolExecutor implements Executor {
 
   /**
    * Calls an exported function in a thread. Arguments, result and thrown values are copied by structured cloning: class
-   * instances arrive as plain objects, functions cannot be copied. The arguments are copied or transferred before this
-   * method returns, so the caller may change them at once. The arguments of a task that has to wait are copied twice.
+   * instances arrive as plain objects, and functions cannot be copied. The arguments are copied or transferred before
+   * this method returns, so the caller may change them at once. The arguments of a task that has to wait are copied
+   * twice.
    *
    * @param options.signal - cancels the task; the promise rejects at once. A waiting task never runs. If the task is
    *   running, its thread is terminated in the middle of the work, after any native call has returned: the open files

@@ -141,8 +141,8 @@ export class WorkerPool {
   }
 
   /**
-   * If a thread ends while it is starting, no task fails with it: piscina leaves the task waiting, and starts no other
-   * thread. The check runs one loop iteration later, because piscina first rejects the tasks of the thread.
+   * If a thread ends while it is starting, piscina does not reject its task: the task keeps waiting, and no other
+   * thread is started. The check runs one loop iteration later, because piscina first rejects the tasks of the thread.
    */
   #failed(failure: { readonly error: unknown } | undefined): void {
     this.#failure = failure;

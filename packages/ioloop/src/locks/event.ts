@@ -46,8 +46,8 @@ export class Event {
    * Waits until the flag is set; returns immediately if it is.
    *
    * @throws LoopTimeoutError `ERR_LOOP_TIMEOUT` if the flag is not set within `timeoutMs`; LoopUsageError
-   *   `ERR_LOOP_USAGE` if an option is invalid; the reason of `signal` if it is aborted. In each case the wait leaves
-   *   nothing behind.
+   *   `ERR_LOOP_USAGE` if an option is invalid; the reason of `signal` if it is aborted. In each case no timer and no
+   *   listener remains.
    */
   async wait(options: WaitOptions = {}): Promise<void> {
     checkWait('wait', options);

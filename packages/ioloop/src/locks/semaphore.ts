@@ -67,7 +67,10 @@ export class Semaphore {
     this.#give();
   }
 
-  /** Calls `scope` with a permit, which is given back after the result has settled. Rejects as {@link acquire} does. */
+  /**
+   * Calls `scope` while holding a permit, and gives it back after the result has settled. Rejects as {@link acquire}
+   * does.
+   */
   async run<R>(scope: () => R | PromiseLike<R>, options: WaitOptions = {}): Promise<R> {
     loopChecks.callback('run', 'scope', scope);
     const guard = await this.acquire(options);

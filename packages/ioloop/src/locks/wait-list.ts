@@ -33,7 +33,7 @@ interface Waiter<T, A> extends TakenWaiter<T, A> {
 }
 
 /**
- * The calls that wait for one thing, first come, first served.
+ * The calls that wait for the same thing, in the order in which they are served.
  *
  * A linked list, because a waiter in the middle can be removed in constant time. A `Set` would have to skip, again and
  * again, the holes left by entries that were removed from its front.

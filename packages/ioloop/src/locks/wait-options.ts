@@ -9,7 +9,7 @@ export interface WaitOptions {
    * no limit.
    */
   readonly timeoutMs?: number | undefined;
-  /** Cancels the wait, which then rejects with the reason of the signal and leaves nothing behind. */
+  /** Cancels the wait, which then rejects with the reason of the signal. No timer and no listener remains. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -13,7 +13,7 @@ export interface Timeout {
  * list, which has the lowest cost per timer, since very many may be pending.
  */
 export class LoopTimers {
-  /** Calls that have come due since the loop was created. */
+  /** Number of calls that have become due since the loop was created. */
   fired = 0;
   pending = 0;
 

@@ -84,7 +84,7 @@ export class PeriodicCallback {
     return this.#running;
   }
 
-  /** Starts the schedule; the first call comes after one period. Does nothing if it is already started. */
+  /** Starts the schedule; the first call is made after one period. Does nothing if it is already started. */
   start(): void {
     if (this.#running) return;
     this.#running = true;

@@ -30,7 +30,7 @@ export type {
 } from './supervisor/supervisor-options.ts';
 export type { ProcessExit } from './supervisor/task-child.ts';
 
-// For servers: what a child tells its supervisor.
+// For servers: messages from a child to its supervisor.
 
 export { announceListening, explainAddressInUse } from './messages/task-readiness.ts';
 export type { TaskListener } from './messages/task-record.ts';

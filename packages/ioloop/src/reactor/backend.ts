@@ -64,7 +64,7 @@ export function loadNative(): NativeLoad {
 /**
  * Returns the binding, for features that need descriptor readiness.
  *
- * @param operation - what the caller wants to do, as the start of a sentence, such as `Socket`.
+ * @param operation - what needs the native backend, as the start of a sentence, such as `Socket`.
  * @throws LoopUsageError `ERR_LOOP_NOT_SUPPORTED` on the portable backend, with the reason why that one is used.
  */
 export function requireNative(operation: string): NativeBinding {

@@ -19,7 +19,7 @@ export {
   systemError,
 } from './reactor.ts';
 
-// Writes: what leaves at the end of a loop iteration, in batches and within a budget.
+// Writes, which are sent at the end of a loop iteration, in batches and within a budget.
 
 export type { Flushable } from './flush-queue.ts';
 export type { BatchedSender, SendBatch } from './send-batch.ts';

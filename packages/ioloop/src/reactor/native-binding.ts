@@ -49,7 +49,7 @@ export interface NativeBinding {
   /**
    * Sends a string in which every code unit is one byte (latin1), starting at byte `offset`. The caller guarantees the
    * range: code units above 0xFF throw ERR_REACTOR_BAD_ARGUMENT only where the check is free. One call converts at most
-   * 256 KiB from `offset` on. A longer string takes several calls, whose total cost is linear.
+   * 256 KiB from `offset` on. A longer string needs several calls, whose total cost is linear.
    */
   sendLatin1(slot: number, generation: number, text: string, offset: number): number;
   /**

@@ -4,8 +4,8 @@ import type { NativeBinding } from './native-binding.ts';
 /** An object whose bytes are sent together with those of others, in one native call. */
 export interface BatchedSender {
   /**
-   * Receives the number of bytes that the kernel has taken, or the negative errno. Must not call other code: the other
-   * senders have not been notified yet.
+   * Receives the number of bytes that the kernel has accepted, or the negative errno. Must not call other code: the
+   * other senders have not been notified yet.
    */
   sendTaken(result: number): void;
   /** Called after all senders have received their results. May now call other code, and write again. */
@@ -55,7 +55,8 @@ export class SendBatch {
   }
 
   /**
-   * Sends everything that was added. Notifies each sender twice: of its own result, and after all senders have theirs.
+   * Sends everything that was added. Notifies each sender twice: of its own result, and again after all senders have
+   * received theirs.
    */
   run(): void {
     const senders = this.#senders;

@@ -40,7 +40,7 @@ let active: LoopWatch | undefined;
  * watchdog takes the JavaScript stack in a debugger session (`node:inspector`) that it opens only for this.
  * Immediately, **while the block is ongoing**, it writes a record to standard error in the format of `consoleLogger`
  * (`immediate`), and calls the default export of `immediateModule`. **After the block has ended**, one
- * {@link LoopBlock} with the total duration goes to the loop's logger (`warn`, or `info` if a debugger held the
+ * {@link LoopBlock} with the total duration is sent to the loop's logger (`warn`, or `info` if a debugger held the
  * thread), to the diagnostics channel `landspout.ioloop.block` and to `onBlock`, all on the main thread.
  *
  * A debugger cannot interrupt native code: such a block is reported as `in native code` while it is ongoing, and its

@@ -13,7 +13,7 @@ export type StackOutcome =
  *
  * The thread responds wherever the engine checks for interrupts: on entry to a function, in each iteration of a loop,
  * and while a regular expression backtracks. In native code it does not respond until that code returns. The thread is
- * held for as long as the message and the response take.
+ * paused while the message and the response are exchanged.
  *
  * A pause that is reported before our request was accepted is that of another debugger. Once the request is accepted,
  * the next pause is ours: the interrupt that pauses directly follows the one that accepts, with no JavaScript in
