@@ -1,9 +1,10 @@
 import { CodedError } from './errors.ts';
 
 /**
- * Adds the functions that await an error to its stack, such as the line of a program that called `fetch`.
+ * Adds to the stack of an error the async functions that await the failed call, such as the function of a program that
+ * called `fetch`.
  *
- * A failed system call is noticed in a callback of the event loop, whose stack does not contain the caller. In the
+ * A failed system call is detected in a callback of the event loop, whose stack does not contain the caller. In the
  * `catch` of an `async` function, the engine knows which functions await it. This costs nothing unless something fails.
  * Every Landspout function that connects or listens calls this; a second call for the same error adds only frames that
  * are new.

@@ -126,7 +126,7 @@ function formatOfEnvironment(write: (line: string) => void): LogFormat {
   return format;
 }
 
-/** The depth that Node returns for 16 colours. */
+/** The colour depth that Node returns for 16 colours, in bits. */
 const COLOR_DEPTH = 4;
 
 /** Node evaluates `NO_COLOR`, `FORCE_COLOR`, `NODE_DISABLE_COLORS` and `TERM`. */

@@ -39,7 +39,7 @@ interface QuietKind {
  * the latest, with the number of records as `count`. If that is more than one, the message includes it. Each kind has
  * its own minute, so that a flood of one kind does not hide another.
  *
- * A pending count does not keep the process alive: the owner must call {@link flush} when it stops.
+ * A pending count does not keep the process alive: when the owner of this log stops, it must call {@link flush}.
  *
  * @example
  * const log = new RateLimitedLog(IOLoop.current());

@@ -1,6 +1,6 @@
-// Runs callbacks in a chosen async context, for work that outlives a request. All code for this that relies on Node
-// internals is in this file: each function documents the behaviour that it relies on, and what breaks without that
-// behaviour. node-async-context.canary.test.ts checks this version of Node for it.
+// Runs callbacks in a chosen async context, for work that outlives a request. All code that relies on Node internals
+// for this purpose is in this file. Each function documents the behaviour that it relies on, and what breaks without
+// that behaviour. node-async-context.canary.test.ts checks this version of Node for it.
 
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 

@@ -77,7 +77,8 @@ function plain(name: string): string {
 }
 
 /**
- * Maximum distance between two names if one begins with the other: more than for one wrong letter, but still similar.
+ * Maximum distance between two names if one begins with the other: larger than for one wrong letter, but still regarded
+ * as similar.
  */
 const PART_DISTANCE = 1.5;
 

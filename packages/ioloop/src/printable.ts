@@ -1,13 +1,13 @@
 /**
- * Makes foreign text safe for a log line, a message or console output: text from a peer must not start a second line,
- * move the cursor or end a quotation. This file imports nothing, so that a protocol floor may use it.
+ * Makes text from outside the program safe for a log line, a message or console output: text from a peer must not start
+ * a second line, move the cursor or end a quotation. This file imports nothing, so that a protocol floor may use it.
  *
  * For text of the program itself, use `shownText`, which keeps letters of every script.
  */
 
 /** Everything but visible ASCII and the space. */
 const INVISIBLE = /[^\x20-\x7e]/g;
-/** Like {@link INVISIBLE}, and also the two characters that matter in a quotation. */
+/** Like {@link INVISIBLE}, and also the quotation mark and the backslash. */
 const UNQUOTABLE = /[^\x20-\x7e]|["\\]/g;
 
 /** Maximum number of characters of a text in a log line. */
@@ -18,13 +18,13 @@ const MAX_LINE_CHARS = 300;
  */
 const MAX_QUOTED_CHARS = 48;
 
-/** Formats foreign text for a log line: clipped, and with everything but visible ASCII escaped. */
+/** Formats text from outside the program for a log line: clipped, and with everything but visible ASCII escaped. */
 export function printable(text: string, maxChars = MAX_LINE_CHARS): string {
   const safe = text.slice(0, maxChars).replace(INVISIBLE, escaped);
   return text.length > maxChars ? `${safe}…` : safe;
 }
 
-/** Like {@link printable}, in quotation marks that the text cannot end. For error messages. */
+/** Like {@link printable}, enclosed in quotation marks, and with those inside the text escaped. For error messages. */
 export function excerpt(text: string, maxChars = MAX_QUOTED_CHARS): string {
   const safe = text.slice(0, maxChars).replace(UNQUOTABLE, backslashed);
   return text.length > maxChars ? `"${safe}"…` : `"${safe}"`;

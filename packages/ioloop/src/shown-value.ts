@@ -46,8 +46,8 @@ export function errorOf(thrown: unknown): Error {
 }
 
 /**
- * The properties of an error that callers may read. The stack is not tested: reading it takes time, and only logs do
- * so.
+ * The properties of an error that {@link errorOf} tests by reading them. The stack is not among them, since reading it
+ * takes time, and only logs need it.
  */
 const READ_OF_ERRORS: readonly string[] = ['name', 'message', 'cause', 'code', 'status'];
 

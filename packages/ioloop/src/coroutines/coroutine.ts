@@ -87,7 +87,7 @@ export type YieldedConverter<T> = (yielded: T) => PromiseLike<unknown>;
 /** Any class, including abstract ones and those with a private constructor. */
 type ClassOf<T> = { readonly prototype: T };
 
-/** By prototype, so that objects of a subclass are found too. */
+/** Indexed by prototype, so that objects of a subclass are found too. */
 const CONVERTERS = new WeakMap<object, YieldedConverter<never>>();
 
 /**

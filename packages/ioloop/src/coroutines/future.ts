@@ -94,8 +94,9 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   /**
-   * Cancels the future, unless it is done: waiting callers get `reason`. The operation that should settle it continues.
-   * If no caller waits, there is no unhandled rejection. @returns whether the future was cancelled.
+   * Cancels the future, unless it is done: waiting callers get `reason` as an error. This does not stop the operation
+   * that should settle the future. If no caller waits, there is no unhandled rejection. @returns whether the future was
+   * cancelled.
    *
    * @param reason - default: a `DOMException` named `AbortError`.
    */

@@ -39,8 +39,8 @@ export class WaitIterator<const Items extends WaitItems>
   implements AsyncIterableIterator<WaitOutcomes<Items>, undefined, undefined>
 {
   /**
-   * One promise for each item, in order of completion: the first item to settle resolves the first of them. They never
-   * reject.
+   * One promise for each item, in order of completion: the first item to settle resolves the first promise. These
+   * promises never reject.
    */
   readonly #completions: Promise<WaitOutcomes<Items>>[] = [];
   /** The resolve functions of the completions that are still pending. */

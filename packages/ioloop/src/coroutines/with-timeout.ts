@@ -27,8 +27,8 @@ const TIMEOUT_OPTIONS: OptionNames<WithTimeoutOptions> = {
 
 /**
  * Waits for `work`, but not longer than `timeoutMs`. The timeout ends the wait, not the work: a promise cannot be
- * stopped. If the work is passed as a function, it is called with a signal that aborts when the wait ends early, and
- * should then stop.
+ * stopped. If the work is passed as a function, it is called with a signal that is aborted if the wait ends early; the
+ * work should then stop.
  *
  * If the work settles in time, the wait leaves no timer and no listener behind. If the work fails after the wait has
  * ended, the error is logged unless `quiet`, in the root async context, and never becomes an unhandled rejection. An
@@ -73,7 +73,7 @@ function start<T>(work: unknown, signal: AbortSignal): Promise<T> {
     throw loopChecks.wrong('withTimeout', 'a promise or a function', work);
   }
   try {
-    // If the work is a promise, it is returned itself: it would keep a wrapping promise alive, and the caller's
+    // A promise is returned itself: it would keep a promise that wraps it alive, and with that the caller's async
     // context.
     return Promise.resolve(work(signal));
   } catch (error) {

@@ -53,8 +53,8 @@ function refusal({ code, message, cause }: ExecutorUsageError): WorkerAnswer {
 }
 
 /**
- * Tells piscina what to transfer. Piscina recognises only its own markers; it is loaded on demand, because few tasks
- * transfer anything.
+ * Marks the objects that piscina is to transfer. Piscina recognises only its own markers; it is loaded on demand,
+ * because few tasks transfer anything.
  */
 async function handOver(answer: WorkerAnswer, transferList: readonly unknown[]): Promise<unknown> {
   const { default: Piscina } = await import('piscina');

@@ -5,10 +5,7 @@ import type { OptionNames } from '../option-names.ts';
 import { ExecutorClosedError } from './executor-errors.ts';
 
 export interface CloseOptions {
-  /**
-   * How long `close` waits for running tasks before it stops waiting, in milliseconds: 0 to 2,147,483,647. Default:
-   * 10,000.
-   */
+  /** Maximum time that `close` waits for running tasks, in milliseconds: 0 to 2,147,483,647. Default: 10,000. */
   readonly closeTimeoutMs?: number | undefined;
   /** The clock that measures `closeTimeoutMs`. Default: the system clock. */
   readonly clock?: Clock | undefined;

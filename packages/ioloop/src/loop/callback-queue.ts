@@ -17,9 +17,9 @@ class QueuedCallback extends AsyncResource {
 /**
  * Runs callbacks in the next loop iteration, in the order in which they were added.
  *
- * All callbacks queued when an iteration begins share one Node immediate. Callbacks that they add run in the iteration
- * after that, so a callback that keeps adding itself cannot starve other work. Continuations of promises that a
- * callback settles run after the last callback of the iteration, as they do after a batch of the reactor.
+ * All callbacks queued when an iteration begins share one Node immediate. Callbacks that these add run in the next
+ * iteration, so a callback that keeps adding itself cannot starve other work. Continuations of promises that a callback
+ * settles run after the last callback of the iteration, as they do after a batch of the reactor.
  */
 export class CallbackQueue {
   /** Number of callbacks that have run since the queue was created. */

@@ -33,8 +33,8 @@ const MOVED_FOR_PASSED = 16;
 const PAUSE_MS = 0;
 
 /**
- * Tracks the deadlines of very many connections with a single timer. Coarse, but moving a deadline to a later time is
- * almost free.
+ * Tracks the deadlines of very many connections with a single timer. Its resolution is coarse, but moving a deadline to
+ * a later time is almost free.
  *
  * Setting a later deadline only stores a number; the entry moves to its new slot when its old slot is reached. The
  * timer runs only while there are entries, and does not keep the process alive.

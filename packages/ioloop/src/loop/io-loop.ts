@@ -61,7 +61,7 @@ let currentLoop: IOLoop | undefined;
  * own sockets keep working beside it, and nothing has to be started.
  *
  * On the native backend, descriptor readiness comes from epoll. On the portable backend, streams use Node's sockets,
- * and features that need descriptor readiness ({@link addHandler}, `Selector`, `Socket`) throw
+ * and features that need descriptor readiness ({@link addHandler}, `DefaultSelector`, `Socket`) throw
  * `ERR_LOOP_NOT_SUPPORTED`.
  */
 export class IOLoop {

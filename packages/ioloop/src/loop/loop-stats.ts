@@ -23,7 +23,7 @@ export interface LoopStats {
   readonly reactor: ReactorStats | undefined;
   /** How late the loop runs things that are due. Measured from the first call of `stats` on. */
   readonly lag: LagStats;
-  /** Milliseconds that this thread's loop has spent running JavaScript and its own work. */
+  /** Milliseconds that this thread's loop has spent on JavaScript and on its own work. */
   readonly busyMs: number;
   /** Milliseconds that this thread's loop has spent waiting for events. */
   readonly idleMs: number;

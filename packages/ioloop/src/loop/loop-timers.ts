@@ -83,7 +83,7 @@ class LoopTimer implements Timeout {
     if (clock === systemClock) {
       this.#pending = setTimeout(fire, delayMs, this);
     } else {
-      // A custom clock may call back in any async context; Node's timers keep that of the caller.
+      // A custom clock may call back in any async context; Node's timers call back in that of the caller.
       const context = new AsyncResource('LandspoutTimer');
       this.#pending = clock.setTimeout(() => context.runInAsyncScope(fire, undefined, this), delayMs);
     }

@@ -116,7 +116,8 @@ export class PeriodicCallback {
     const round = this.#round;
     this.#timer = this.#loop.clock.setTimeout(
       () => runInContextOf(context, () => this.#run(round), undefined),
-      // A timer may fire slightly early; the remainder is added to the period, which could exceed the longest delay.
+      // A timer may fire slightly early; the remainder is added to the period, and the sum could exceed the longest
+      // delay.
       Math.min(Math.max(this.#nextAt - now, 0), MAX_DELAY_MS),
     );
     if (!this.#keepsAlive) this.#timer.unref();

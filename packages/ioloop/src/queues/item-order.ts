@@ -26,8 +26,8 @@ export class StackOrder<T> implements ItemOrder<T> {
 }
 
 /**
- * First in, first out. Taking an item costs constant time on average: the array is shortened once the items at its
- * front, half of the array, have been taken.
+ * First in, first out. Taking an item costs constant time on average: the array is shortened when half of its entries
+ * have been taken.
  */
 export class ArrivalOrder<T> implements ItemOrder<T> {
   #items: (T | undefined)[] = [];

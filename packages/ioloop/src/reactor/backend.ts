@@ -14,7 +14,10 @@ export interface ThreadBackend {
   readonly backend: Backend;
   /** Why this backend was chosen, as readable text. */
   readonly reason: string;
-  /** The reactor of the thread, which has its only epoll instance; `undefined` on the portable backend. */
+  /**
+   * The reactor, which has the only epoll instance that the loops of this thread use; `undefined` on the portable
+   * backend.
+   */
   readonly reactor: Reactor | undefined;
   readonly flushes: FlushQueue;
 }
@@ -130,7 +133,7 @@ function findBinary(require: NodeJS.Require, target: string): string | undefined
   }
 }
 
-/** Returns the C library of this process, which the program interpreter in its ELF header identifies. */
+/** Returns the C library of this process, as identified by the program interpreter in its ELF header. */
 function libc(): 'gnu' | 'musl' {
   try {
     // process.report contains it too, but takes milliseconds to create and makes network lookups.

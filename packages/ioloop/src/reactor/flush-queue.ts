@@ -47,9 +47,7 @@ export class FlushQueue {
     this.#logger = logger;
   }
 
-  /**
-   * Calls `flush` once, soon. The caller must remember that it has called this, and not call it again before the flush.
-   */
+  /** Calls `flush` once, soon. The caller must not call this again before that flush. */
   schedule(flushable: Flushable): void {
     this.#waiting.push(flushable);
     if (this.#inBatch || this.#tickScheduled) return;
@@ -116,7 +114,7 @@ export class FlushQueue {
     }
   }
 
-  /** Sends for the writers that can share a batch, and leaves the others in the list. */
+  /** Sends the bytes of all writers that can share a batch, and keeps the others in the list. */
   #sendTogether(batch: SendBatch, flushing: Flushable[]): void {
     let left = 0;
     for (let i = 0; i < flushing.length; i += 1) {

@@ -22,8 +22,8 @@ export interface NativeBinding {
    */
   adopt(fd: number, nonBlocking: boolean): number;
   /**
-   * Takes ownership of a descriptor as it is (inherited listeners, LISTEN_FDS). accept, connect and sendFile make it
-   * non-blocking if necessary. If it is not a socket, recv and the send calls do the same.
+   * Takes ownership of a descriptor without changing it (for inherited listeners, LISTEN_FDS). accept, connect and
+   * sendFile make it non-blocking if necessary. If it is not a socket, recv and the send calls do the same.
    * @returns slot or -errno; -EEXIST if a slot already owns it; the caller then still owns the descriptor
    */
   own(fd: number): number;
@@ -44,7 +44,7 @@ export interface NativeBinding {
    * bytes read, 0 at the end, or -errno
    */
   recv(slot: number, generation: number, target: Uint8Array, offset: number, length: number): number;
-  /** Always with MSG_NOSIGNAL. @returns bytes taken or -errno */
+  /** Sends with MSG_NOSIGNAL. @returns bytes accepted or -errno */
   sendBytes(slot: number, generation: number, bytes: Uint8Array, offset: number, length: number): number;
   /**
    * Sends a string in which every code unit is one byte (latin1), starting at byte `offset`. The caller guarantees the
@@ -54,7 +54,7 @@ export interface NativeBinding {
   sendLatin1(slot: number, generation: number, text: string, offset: number): number;
   /**
    * sendmsg with up to 64 pieces, starting at index `first`; `skip` bytes of that piece have already been sent. Strings
-   * are latin1, and one call converts at most 272 KiB of them. @returns bytes taken or -errno
+   * are latin1, and one call converts at most 272 KiB of them. @returns bytes accepted or -errno
    */
   sendVector(
     slot: number,
@@ -65,17 +65,17 @@ export interface NativeBinding {
   ): number;
   /**
    * Sends consecutive parts of `text`, which is latin1 and at most 256 KiB, one for each of `count` triples (slot,
-   * generation, bytes). The third number of each triple is replaced by the result of its send: bytes taken, or -errno;
-   * -EBADF for a dead pair. Throws, with nothing sent, if the parts do not add up to the whole text.
+   * generation, bytes). The third number of each triple is replaced by the result of its send: bytes accepted or
+   * -errno; -EBADF for a dead pair. Throws, with nothing sent, if the parts do not add up to the whole text.
    */
   sendBatch(triples: Int32Array, count: number, text: string): void;
   /**
-   * sendfile(2), limited to the part of a file that is in memory, at most 512 KiB in one call. The caller keeps `fd`.
-   * `offset` and `length` (at least 1) go up to 2^53 - 1. Never waits for a disk: pages are probed by preadv2 with
-   * RWF_NOWAIT.
+   * sendfile(2), limited to the part of a file that is in memory, at most 512 KiB in one call. The caller still owns
+   * `fd`. `offset` and `length` (at least 1) are at most 2^53 - 1. Never waits for a disk: pages are probed by preadv2
+   * with RWF_NOWAIT.
    *
-   * @returns bytes taken; 0 if the caller has to read the bytes itself, because the first ones are not in memory or lie
-   *   beyond the end of the file, or because the file system cannot tell; or -errno: -EAGAIN from the connection,
+   * @returns bytes accepted; 0 if the caller must read the bytes itself, because the first ones are not in memory or
+   *   lie beyond the end of the file, or because the file system cannot tell; or -errno: -EAGAIN from the connection,
    *   -EINVAL for files that sendfile does not support
    */
   sendFile(slot: number, generation: number, fd: number, offset: number, length: number): number;

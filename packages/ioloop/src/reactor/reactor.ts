@@ -26,7 +26,7 @@ export interface ReadyHandler {
 export interface ReactorStats {
   /** Descriptors that are watched now. */
   readonly descriptors: number;
-  /** How often the reactor was woken. Each wake-up brings one batch of events. */
+  /** How often the reactor was woken. Each wake-up delivers one batch of events. */
   readonly wakeUps: number;
   /** Ready descriptors that were dispatched. Divided by `wakeUps`, this is the mean batch size. */
   readonly events: number;

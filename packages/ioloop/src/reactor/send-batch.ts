@@ -69,7 +69,7 @@ export class SendBatch {
     try {
       this.#binding.sendBatch(targets, count, text);
     } catch (error) {
-      // Nothing was sent. Each sender tries again by itself, and the faulty one gets its error then.
+      // Nothing was sent. Each sender then sends separately, and the one that caused the error receives it.
       this.#logger.error({ error }, 'sending a batch failed; each writer sends separately');
       for (let at = 2; at < count * 3; at += 3) targets[at] = 0;
     }

@@ -25,7 +25,7 @@ const CTL_DEL = 2;
 const CTL_MOD = 3;
 /** Maximum number of events in one call. The other sockets stay ready, and are reported by the next call. */
 const MAX_EVENTS = 256;
-/** A worker thread can be terminated only if it returns from the system call from time to time. */
+/** Maximum duration of one system call: a worker thread can be terminated only between system calls. */
 const SLICE_MS = 50;
 
 /**

@@ -51,7 +51,7 @@ export class StackRequest {
     session.on('Debugger.paused', ({ params }) => this.#paused(params.callFrames));
     try {
       session.connectToMainThread();
-      // Both are sent together, so that one interrupt serves both.
+      // Both are sent together, so that one interrupt handles both.
       session.post('Debugger.enable', (error) => this.#failed(error));
       session.post('Debugger.pause', (error) => {
         this.#accepted = error === null;

@@ -9,8 +9,8 @@ import { ProcessUsageError } from './process-errors.ts';
 /** An address and port for every child to listen on. */
 export interface ProcessListenOptions {
   /**
-   * 0 to 65,535, as a number or as a string of digits such as `process.env.PORT`. 0, the default, picks a free port,
-   * the same one for all children and addresses.
+   * 0 to 65,535, as a number or as a string of digits such as `process.env.PORT`. 0, the default, selects a free port,
+   * which is the same for all children and addresses.
    */
   readonly port?: number | string | undefined;
   /** A numeric address, a name, or `localhost` for both loopback addresses. Default: all interfaces, IPv4 and IPv6. */
@@ -128,7 +128,7 @@ const IMPLIED = {
   ],
 } as const satisfies Record<string, readonly RequestedAddress[]>;
 
-/** Binds addresses, in the way of one backend. */
+/** Binds addresses on one of the backends. */
 export interface AddressBinder<Bound> {
   /** @throws SystemError. Nothing stays open then. */
   bind(address: string, port: number): Bound | Promise<Bound>;
