@@ -53,12 +53,12 @@ export class StreamClosedError extends CodedError<'ERR_STREAM_CLOSED'> {
   }
 }
 
-/** The caller broke the contract of the stream, whose state is unchanged. */
+/** The caller used the stream incorrectly; the state of the stream is unchanged. */
 export class StreamUsageError extends CodedError<'ERR_STREAM_USAGE' | 'ERR_STREAM_BUSY'> {
   override readonly name = 'StreamUsageError';
 }
 
-/** A limit was exceeded. A read closes the stream; a write queues nothing. */
+/** A limit was exceeded. If a read exceeds it, the stream is closed; if a write does, nothing is queued. */
 export class StreamLimitError extends CodedError<
   'ERR_STREAM_UNSATISFIABLE' | 'ERR_STREAM_READ_BUFFER_FULL' | 'ERR_STREAM_WRITE_BUFFER_FULL'
 > {
@@ -106,12 +106,12 @@ export class ListenUsageError extends CodedError<keyof typeof LISTEN_ERRORS> {
   override readonly name = 'ListenUsageError';
 }
 
-/** The most errors that a message lists; {@link ConnectError.errors} has all of them. */
+/** Maximum number of errors that a message lists; {@link ConnectError.errors} has all of them. */
 const MAX_LISTED = 8;
 
 /**
- * None of a host's addresses accepted the connection. Code, system call and address are those of the attempt that
- * failed last, which is the `cause`. So `code` is the system's own (such as `ECONNREFUSED`), as for a host with one
+ * None of a host's addresses accepted the connection. `code`, `syscall` and `address` are those of the last error,
+ * which is also the `cause`. So `code` is a code of the system (such as `ECONNREFUSED`), as for a host with one
  * address.
  */
 export class ConnectError extends CodedError {
@@ -142,14 +142,14 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The state of a stream that decides how its end is described. */
+/** The state of a stream that determines how its end is described. */
 export interface EndedStream {
   readonly isClosed: boolean;
   readonly isEnded: boolean;
   readonly error: Error | undefined;
 }
 
-/** The error of an operation on a stream that has ended or was closed; the message says which. */
+/** Creates the error for an operation on a stream that has ended or was closed; the message says which. */
 export function closedError(stream: EndedStream, operation: string): StreamClosedError {
   let how = 'the peer has ended the stream';
   if (stream.isClosed) how = 'the stream is closed';
@@ -159,8 +159,8 @@ export function closedError(stream: EndedStream, operation: string): StreamClose
 }
 
 /**
- * Whether everything that the peer sent has arrived: the peer has ended, and none of our limits closed the stream.
- * What else closed the stream after the peer's end does not matter.
+ * Whether everything that the peer sent has arrived: the peer has ended, and none of our limits closed the stream. Any
+ * other reason for which the stream closed after the peer's end does not matter.
  */
 export function endedInOrder(stream: EndedStream): boolean {
   return stream.isEnded && !(stream.error instanceof StreamLimitError);

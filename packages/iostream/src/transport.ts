@@ -1,19 +1,22 @@
 /**
- * What an {@link IOStream} runs on: one connected channel of bytes in both directions.
+ * The layer below an {@link IOStream}: one connected channel of bytes in both directions.
  *
  * There are three implementations: descriptors on the reactor, Node sockets and Duplexes, and memory. All pass the
  * suite in `@landspout/iostream/compliance`. A transport queues and flushes. It enforces no limits and returns no
- * promises: the stream does, counting what is queued by {@link write} and {@link TransportEvents.sent}.
+ * promises. The stream does both: it counts the bytes passed to {@link write} and reported by
+ * {@link TransportEvents.sent}.
  */
 export interface Transport {
   readonly kind: 'reactor' | 'node' | 'memory';
   /**
-   * Set if bytes go one way only, as through a pipe: `'read'` ignores what is written, and `'write'` never reports
-   * data or an end.
+   * Set if bytes go one way only, as through a pipe: a `'read'` transport ignores writes, and a `'write'` transport
+   * never reports data or an end.
    */
   readonly direction?: 'read' | 'write' | undefined;
 
-  /** Sets the receiver of events. Called once, before any other method. No event is reported before it returns. */
+  /**
+   * Sets the receiver of events. Called once, before any other method. No event is reported before this method returns.
+   */
   attach(events: TransportEvents): void;
 
   /** Starts or stops reading. A new transport is paused. While paused, it reports neither data nor the peer's end. */
@@ -22,24 +25,25 @@ export interface Transport {
 
   /**
    * Queues bytes. They are sent in order and together, at the latest at the end of this loop iteration. A string is
-   * latin1: one byte per code unit, none above 0xFF. A `Uint8Array` belongs to the transport, and must not be
-   * modified, until it has been reported as sent. Ignored after {@link endWrite} or close.
+   * latin1: one byte per code unit, none above 0xFF. A `Uint8Array` is owned by the transport, and must not be
+   * modified, until its bytes have been reported as sent. Ignored after {@link endWrite} or close.
    */
   write(piece: string | Uint8Array): void;
   /**
-   * Sends from an open file now, without blocking on the file. Present only if the transport has a faster way than
+   * Sends bytes of an open file now, without waiting for the disk. Present only if the transport has a faster way than
    * reading and writing. Called only while nothing is queued.
    *
-   * @returns how many bytes were taken; these are not reported as `sent`. If they are fewer than `byteLength`,
-   *   {@link TransportEvents.writable} is called later. Or -1: this part of the file must be read and written.
+   * @returns how many bytes were sent; these are not reported as `sent`. If fewer than `byteLength` were sent,
+   *   {@link TransportEvents.writable} is called later. -1 means that this part of the file must be read and written
+   *   instead.
    */
   sendFile?(fd: number, position: number, byteLength: number): number;
-  /** Hands what is queued to the kernel now, instead of at the end of the loop iteration. */
+  /** Passes everything queued to the kernel now, instead of at the end of the loop iteration. */
   flush(): void;
   /** Shuts down the writing side (FIN) after everything queued has been sent. Reading continues. */
   endWrite(): void;
 
-  /** Closes both directions at once and discards what is queued. `closed` is called later. Idempotent. */
+  /** Closes both directions at once and discards everything queued. `closed` is called later. Idempotent. */
   close(): void;
   /**
    * Like {@link close}, but the peer sees a reset (RST) if the protocol has one: TCP, and TLS over TCP. On Unix
@@ -48,7 +52,7 @@ export interface Transport {
    */
   reset(): void;
 
-  /** Whether this channel keeps the process alive while it is open. A new transport does. */
+  /** `ref` makes the open channel keep the process alive, which is the default; `unref` undoes it. */
   ref(): void;
   unref(): void;
 
@@ -63,8 +67,8 @@ export interface Transport {
   readonly proxied?: ProxiedConnection | undefined;
 
   /**
-   * Releases the channel as a Node socket, such as for TLS on top of it. The transport cannot be used afterwards and
-   * reports nothing more. Must be called while nothing is queued for writing.
+   * Releases the channel as a Node socket, for example to run TLS on top of it. The transport cannot be used afterwards
+   * and reports nothing more. Must be called while nothing is queued for writing.
    */
   detach(): import('node:stream').Duplex;
 }
@@ -73,11 +77,11 @@ export interface Transport {
 export interface TransportEvents {
   /** Bytes `start` to `end` of `bytes`, borrowed until the callback returns. */
   received(bytes: Buffer, start: number, end: number): void;
-  /** The peer shut down its writing side (FIN). Ours still works. */
+  /** The peer shut down its writing side (FIN). We can still write. */
   ended(): void;
   /** This many more bytes have reached the kernel, in the order written. */
   sent(byteLength: number): void;
-  /** More of the file may be sent now, after a {@link Transport.sendFile} that took only a part. */
+  /** More of the file may be sent now, after a {@link Transport.sendFile} that sent only a part of it. */
   writable?(): void;
   /** The last event, called exactly once. `error` is a SystemError or TLS error unless the close was orderly. */
   closed(error: Error | undefined): void;

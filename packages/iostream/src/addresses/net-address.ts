@@ -15,8 +15,8 @@ export function isValidIp(text: string): boolean {
 }
 
 /**
- * Returns the one notation of a numeric address that trust checks may compare. An IPv4-mapped IPv6 address, which a
- * dual-stack socket reports for an IPv4 peer, becomes the IPv4 address.
+ * Returns the canonical notation of a numeric address, which is safe to compare in trust checks. An IPv4-mapped IPv6
+ * address, which a dual-stack socket reports for an IPv4 peer, becomes the IPv4 address.
  */
 export function normalizeIp(address: string): string {
   if (!address.startsWith('::')) return address;
@@ -29,10 +29,10 @@ export function normalizeIp(address: string): string {
 }
 
 /**
- * Returns the network that limits per client count: an IPv4 address itself, and the first 64 bits of an IPv6 address,
- * since an IPv6 customer usually has a whole /64.
+ * Returns the network that identifies a client for limits per client: an IPv4 address itself, and the first 64 bits of
+ * an IPv6 address, since an IPv6 customer usually has a whole /64.
  *
- * @param address - in canonical form, as `SocketAddress` has it.
+ * @param address - in canonical form, as in a `SocketAddress`.
  */
 export function clientNetwork(address: string): string {
   if (!address.includes(':')) return address;
@@ -54,7 +54,10 @@ export function internetAddress(address: string, port: number): SocketAddress {
 
 export const NO_ADDRESS: SocketAddress = { family: 'unix', path: '' };
 
-/** Converts an address from the native backend. If it has no name or the socket has gone, its path is empty. */
+/**
+ * Converts an address from the native backend. If the socket has no name or no longer exists, the result has an empty
+ * path.
+ */
 export function toSocketAddress(native: NativeAddress | number): SocketAddress {
   if (typeof native === 'number') return NO_ADDRESS;
   if (native.length === 1) return { family: 'unix', path: native[0] };

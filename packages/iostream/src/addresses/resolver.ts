@@ -18,7 +18,7 @@ export interface ResolveOptions {
   readonly port?: number | undefined;
   /** Returns only addresses of this family. Default: both. */
   readonly family?: AddressFamily | undefined;
-  /** Stops waiting. A system look-up that is running finishes, and its result is ignored. */
+  /** Stops waiting. A system look-up that is already running continues, and its result is ignored. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,7 +40,7 @@ export type Override = string | { readonly host: string; readonly port?: number 
 
 /**
  * Redirects chosen names, and passes the new names and all others to another resolver: for tests, and for names that
- * DNS does not have.
+ * are not in DNS.
  *
  * @example
  * const resolver = new OverrideResolver(

@@ -32,7 +32,7 @@ class FileTrial {
     return handle;
   }
 
-  /** Begins to send a file that is larger than the connection can buffer, to a peer that does not read yet. */
+  /** Starts sending a file that is larger than the connection can buffer, to a peer that does not read yet. */
   async begun(options: { signal?: AbortSignal } = {}) {
     const file = await this.file();
     await file.truncate(MORE_THAN_KERNELS_TAKE);

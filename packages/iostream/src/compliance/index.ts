@@ -1,6 +1,6 @@
 /**
- * Test suites for any test framework that check what every `Transport` must do, and an `IOStream` over it. Run them on
- * your own transport.
+ * Test suites, for any test framework, that check the required behaviour of a `Transport` and of an `IOStream` over it.
+ * Run them on your own transport.
  *
  * @packageDocumentation
  */

@@ -190,7 +190,7 @@ export function streamClosing(suite: StreamSuite): void {
         const isReset = !suite.capabilities.oneWay || a.closeReason !== 'we-ended';
         if (isReset) assert.equal(a.closeReason, 'we-reset');
         assert.equal(a.error, undefined);
-        // The peer notices it in one way or the other: the end may have been sent before the reset.
+        // The peer sees either an end or a reset: the end may have been sent before the reset.
         await b.readUntilClose();
         assert.ok(b.isEnded || b.isClosed);
         assert.ok(b.bytesReceived < MUCH);

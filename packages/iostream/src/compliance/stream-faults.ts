@@ -187,7 +187,7 @@ export function streamFaults(suite: StreamSuite): void {
     b.close();
     await b.waitClosed();
     const write = async (): Promise<never> => {
-      // A close may look like an end until a write is answered by a reset.
+      // A close may look like an end until the peer responds to a write with a reset.
       for (;;) await a.write(Buffer.alloc(64 * 1024));
     };
     await assertClosed(write(), BROKEN);

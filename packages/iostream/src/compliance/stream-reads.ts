@@ -26,7 +26,8 @@ const CONSUMER_FAILURES = [
 ] as const;
 
 /**
- * Cases of reads: one at a time, each gets what it asked for, however the bytes arrive and whatever else tries to read.
+ * Cases of reads: only one is pending at a time, and each gets exactly the bytes it requested, however they arrive and
+ * whatever else tries to read.
  */
 export function streamReads(suite: StreamSuite): void {
   suite.check('[STR-03] reads up to a delimiter and keeps the bytes after it', async ({ a, b }) => {

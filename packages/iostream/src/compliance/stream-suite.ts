@@ -94,7 +94,10 @@ export async function assertUsage(promise: Promise<unknown>, code = 'ERR_STREAM_
   assert.deepEqual([error.name, codesOf(error)[0]], ['StreamUsageError', code], `failed with ${error}`);
 }
 
-/** Waits until a condition is true, checking it every millisecond. The test framework's timeout ends a wait in vain. */
+/**
+ * Waits until a condition is true, checking it every millisecond. If it never becomes true, the test framework's
+ * timeout ends the wait.
+ */
 export async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 1));
 }

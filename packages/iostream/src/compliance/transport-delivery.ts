@@ -118,7 +118,8 @@ export function transportDelivery({ check, checkBothWays, checkHalfClose }: Tran
       await exchangeSmallMessages(b, a, 5);
       b.act((transport) => transport.endWrite());
       await a.until(({ closings }) => closings > 0);
-      // Nothing can be sent any more whose arrival would show how far the other end is.
+      // Nothing more can be sent whose arrival would show that the other end has processed everything: wait a few loop
+      // iterations.
       for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       assert.deepEqual([b.endings, b.closings], [0, 0]);
       b.act((transport) => transport.resume());

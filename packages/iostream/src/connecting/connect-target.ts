@@ -13,7 +13,7 @@ export type ConnectTarget =
     }
   | { readonly path: string };
 
-/** The options of `TCPClient.connect` that name the remote and the local end. */
+/** The options of `TCPClient.connect` that specify the remote and the local end. */
 interface DialOptions {
   readonly host: string;
   readonly port: number | string;

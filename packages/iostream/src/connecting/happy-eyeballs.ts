@@ -4,12 +4,13 @@ import { type AddressFamily, targetName } from '../addresses/net-address.ts';
 import { ConnectError } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 
-/** The Connection Attempt Delay that RFC 8305 §8 recommends; it allows 100 ms to 2 s. */
+/** The Connection Attempt Delay that RFC 8305 §8 recommends; the RFC allows 100 ms to 2 s. */
 const ATTEMPT_DELAY_MS = 250;
 
 /**
- * The limit of simultaneous attempts, each of which uses a file descriptor. Only a host with more than 16 unresponsive
- * addresses reaches it; the oldest attempt, started 4 s earlier, is then abandoned to make room for the next.
+ * Maximum number of simultaneous attempts, each of which uses a file descriptor. Only a host with more than 16
+ * unresponsive addresses reaches it; the oldest attempt, started 4 s earlier, is then abandoned to make room for the
+ * next.
  */
 const MAX_ATTEMPTS = 16;
 
@@ -109,7 +110,7 @@ class Race<Candidate extends ConnectCandidate> {
     const isLatest = [...this.#attempts].at(-1) === attempt;
     if (this.#isOver || !this.#attempts.delete(attempt)) return;
     this.#errors.push(error);
-    // If an older attempt fails, its successor is already in progress and keeps its 250 ms.
+    // If an older attempt fails, the next one is already in progress and keeps its own 250 ms.
     if (isLatest) this.#startNext();
     if (this.#attempts.size === 0) this.#finish(() => this.#context.reject(this.#failure()));
   }

@@ -60,7 +60,8 @@ class PendingConnect implements ReadyHandler {
     try {
       if (!('path' in target)) binding.setOption(slot, generation, options.NODELAY, 1);
       if (!('path' in target) && target.localAddress !== undefined) {
-        // As libuv does: simultaneous attempts to several addresses of a host can then share the caller's local port.
+        // Set as in libuv, so that simultaneous attempts to several addresses of a host can share the caller's local
+        // port.
         if (target.localPort) binding.setOption(slot, generation, options.REUSEADDR, 1);
         checked(
           binding.bindInet(slot, generation, target.localAddress, target.localPort ?? 0),

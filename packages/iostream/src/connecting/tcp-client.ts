@@ -218,7 +218,9 @@ function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOp
   return isSecureContext(tls) ? { secureContext: tls } : tls;
 }
 
-/** Stops waiting if `signal` aborts: a custom resolver may be slow to react to it, and may return any thenable. */
+/**
+ * Stops waiting if `signal` aborts: a custom resolver may be slow to react to the abort, and may return any thenable.
+ */
 function unlessAborted<T>(resolving: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stopListening = onAbort(signal, reject);

@@ -5,9 +5,10 @@ import type { IOStream } from '../stream/io-stream.ts';
 import type { StreamConsumer } from '../stream/stream-consumer.ts';
 
 /**
- * Converts a stream to a Node Duplex, for code that accepts only those. The Duplex replaces the reader of the stream,
- * and gets the buffered bytes first. Limits, statistics and the connection count of a server still apply. Destroying
- * the Duplex closes the stream. If the stream closes, the Duplex is destroyed after everything received has been read.
+ * Converts a stream to a Node Duplex, for code that accepts only Duplexes. The Duplex becomes the reader of the stream,
+ * and receives the buffered bytes first. Limits, statistics and the connection count of a server still apply.
+ * Destroying the Duplex closes the stream. If the stream closes, the Duplex is destroyed after everything received has
+ * been read.
  *
  * @param stream - must have no other reader.
  * @throws StreamUsageError `ERR_STREAM_BUSY` if a read is pending.
@@ -21,7 +22,7 @@ class StreamDuplex extends Duplex {
   #isEnded = false;
   #onDestroyed: (() => void) | undefined;
 
-  // An object of its own, since Node's streams have a property `closed`.
+  // A separate object, because Node's streams already have a property `closed`.
   readonly #consumer: StreamConsumer = {
     received: (bytes, start, end) => {
       if (!this.push(Buffer.from(bytes.subarray(start, end)))) this.#stream.pause();
@@ -30,7 +31,7 @@ class StreamDuplex extends Duplex {
     drained: () => {},
     closed: (error) => {
       if (this.#onDestroyed !== undefined) this.#onDestroyed();
-      // After the peer's end bytes may be left to read; when they are read, Node destroys the stream.
+      // After the peer's end, unread bytes may remain; after they have been read, Node destroys the Duplex.
       else if (error !== undefined || !this.#isEnded) this.destroy(error);
     },
   };
@@ -68,7 +69,7 @@ class StreamDuplex extends Duplex {
     this.#stream.close(error ?? undefined);
   }
 
-  /** The stream is already closed: only what arrived before can be read. */
+  /** Called if the stream is already closed: delivers the bytes that arrived before. */
   async #giveRest(): Promise<void> {
     const rest = await this.#stream.readUntilClose();
     if (rest.length > 0) this.push(rest);

@@ -16,11 +16,12 @@ export interface WebStreamPair {
   readonly writable: WritableStream<Uint8Array>;
 }
 
-/** The size of a chunk if the reader has no buffer of its own. */
+/** The size of a chunk if the reader does not provide a buffer. */
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * Converts a stream to a pair of WHATWG streams, for code that accepts only those. Buffered bytes are read first.
+ * Converts a stream to a pair of WHATWG streams, for code that accepts only WHATWG streams. Buffered bytes are read
+ * first.
  *
  * The readable stream is a byte stream: it reads only on demand, and fills a reader's own buffer without another copy.
  * It is closed when the peer ends, and cancelling it stops reading. A write resolves when the bytes have reached the
@@ -33,8 +34,8 @@ export function toWeb(stream: IOStream): WebStreamPair {
 }
 
 /**
- * Creates a stream over a pair of WHATWG streams. Closing it cancels the readable stream and aborts the writable one;
- * a half-close closes only the writable one.
+ * Creates a stream over a pair of WHATWG streams. Closing the new stream cancels the readable stream and aborts the
+ * writable one; a half-close closes only the writable one.
  *
  * @throws StreamUsageError `ERR_STREAM_USAGE` if `pair` is not such a pair, or one of its streams is locked.
  */
@@ -92,7 +93,8 @@ function toReadable(stream: IOStream, ends: OpenEnds): ReadableStream<Uint8Array
 }
 
 /**
- * Returns the result of a read, or `undefined` if it fails because the peer ended in order and too few bytes are left.
+ * Returns the result of a read, or `undefined` if the read fails because the peer ended in order and too few bytes
+ * remain.
  */
 async function orEnd<Result>(stream: IOStream, read: Promise<Result>): Promise<Result | undefined> {
   try {

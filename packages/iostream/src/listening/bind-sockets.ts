@@ -19,11 +19,14 @@ export interface BindSocketsOptions {
    */
   readonly address?: string;
   /**
-   * Listens only on addresses of this family. With an explicit family, a machine that lacks it is an error. Default:
-   * both.
+   * Listens only on addresses of this family. If a family is set and the machine does not support it, listening fails.
+   * Default: both.
    */
   readonly family?: AddressFamily;
-  /** How many connections the system queues until they are accepted; it applies its own limit too. Default: 511. */
+  /**
+   * Maximum number of connections that the system queues until they are accepted; the system's own limit also applies.
+   * Default: 511.
+   */
   readonly backlog?: number;
   /** Lets several processes listen on the same port; the system distributes connections among them. Default: false. */
   readonly reusePort?: boolean;
@@ -33,8 +36,8 @@ export interface BindSocketsOptions {
 
 export interface BindUnixSocketOptions {
   /**
-   * Permissions of the socket file: who may connect. Set before the first connection is possible. Default: 0o600, the
-   * owner only.
+   * Permissions of the socket file, which decide who may connect. They are set before the first connection is possible.
+   * Default: 0o600, only the owner.
    */
   readonly mode?: number;
   /** As {@link BindSocketsOptions.backlog}. */
@@ -55,11 +58,11 @@ const BIND_UNIX_OPTIONS: OptionNames<BindUnixSocketOptions> = { mode: true, back
 /**
  * Listens on a port, with one socket for each address that `options` select. Pass the sockets to
  * {@link TCPServer.addSockets}, or set a handler of your own with {@link ListeningSocket.addAcceptHandler}. The caller
- * must close them. IPv6 sockets do not accept IPv4 connections; an IPv4 socket beside them does.
+ * must close them. IPv6 sockets do not accept IPv4 connections; a separate IPv4 socket does.
  *
  * @param port - 0 to 65,535, as a number or a string of digits; 0 selects a free port, the same for all addresses.
- * @returns one socket for each address; IPv4 comes first if the name stands for both families. If the machine has no
- *   IPv6, its address is left out, unless it was requested explicitly.
+ * @returns one socket for each address, IPv4 first if there are addresses of both families. If the machine has no IPv6,
+ *   IPv6 addresses are omitted, unless they were requested explicitly.
  * @throws SystemError such as `EADDRINUSE`, with the `address`; StreamConnectError `ERR_STREAM_RESOLVE` for a name
  *   without an address; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid, or if Node or the system does not
  *   support `reusePort`. No socket stays open then.
@@ -89,8 +92,8 @@ export async function bindSockets(
  *
  * @param path - at most 107 bytes on Linux, 103 elsewhere. On Linux a path that starts with NUL is an abstract name,
  *   which has no file.
- * @throws SystemError: `EADDRINUSE` if another process listens there or the path is a file of another type, which is
- *   left as it is; `ENAMETOOLONG`. StreamUsageError `ERR_STREAM_USAGE` if an option is invalid.
+ * @throws SystemError: `EADDRINUSE` if another process listens at `path` or a file of another type exists there (the
+ *   file is kept); `ENAMETOOLONG` if the path is too long. StreamUsageError `ERR_STREAM_USAGE` if an option is invalid.
  */
 export async function bindUnixSocket(
   path: string,
@@ -128,7 +131,7 @@ export async function bindPort(
       openListeningSocket(loop, toListenTarget(address, onePort, { reusePort, cluster }), backlog),
     );
   } catch (error) {
-    // The explanation concerns children that bind the port themselves; with node:cluster their parent binds it.
+    // The explanation only applies to children that bind the port themselves; with node:cluster, the parent binds it.
     throw cluster ? error : explainAddressInUse(error, { host, port });
   }
 }

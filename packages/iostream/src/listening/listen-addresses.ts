@@ -20,7 +20,7 @@ export interface ListenAddress {
  * `localhost`, a numeric address itself, and otherwise what the system resolves the name to, without duplicates. Each
  * address gets its own socket, and IPv6 sockets accept IPv6 only, so that no peer has a v4-mapped address.
  *
- * @param family - excludes the addresses of the other family.
+ * @param family - if set, addresses of the other family are excluded.
  * @throws StreamConnectError `ERR_STREAM_RESOLVE` if the name has no address; StreamUsageError `ERR_STREAM_USAGE` if it
  *   has no address of `family`.
  */
@@ -69,7 +69,7 @@ export interface Sharing {
   readonly cluster: boolean;
 }
 
-/** Returns what to bind for one address. */
+/** Returns the target to bind for one address. */
 export function toListenTarget(address: string, port: number, sharing: Sharing): ListenTarget {
   return { address, port, ...sharing, v6Only: address.includes(':') };
 }

@@ -24,8 +24,8 @@ export interface ListenOptions {
   /** Lets several processes listen on the same port; the system distributes connections among them. Default: false. */
   readonly reusePort?: boolean;
   /**
-   * Uses a listener that node:cluster shares among processes: for `forkProcesses` on the portable backend. Default:
-   * false.
+   * Uses a listener that node:cluster shares among processes. Needed by `forkProcesses` on the portable backend.
+   * Default: false.
    */
   readonly cluster?: boolean;
   /**
@@ -34,8 +34,8 @@ export interface ListenOptions {
    */
   readonly path?: string;
   /**
-   * Permissions of the file at `path`: who may connect. Set before the first connection is possible. Default: 0o600,
-   * the owner only.
+   * Permissions of the file at `path`, which decide who may connect. They are set before the first connection is
+   * possible. Default: 0o600, only the owner.
    */
   readonly mode?: number;
   /** Open listening sockets from `bindSockets` or `bindUnixSocket`. The server owns them from then on. */

@@ -53,22 +53,22 @@ export type ListenTarget =
   | {
       readonly path: string;
       /**
-       * Permissions of the socket file: who may connect. Set before the first connection is possible. Default: 0o600,
-       * the owner only.
+       * Permissions of the socket file, which decide who may connect. They are set before the first connection is
+       * possible. Default: 0o600, only the owner.
        */
       readonly mode?: number;
     }
   | { readonly fd: number };
 
 export interface ListenerOptions {
-  /** How many connections the system queues until they are accepted. */
+  /** Maximum number of connections that the system queues until they are accepted. */
   readonly backlog: number;
   readonly onConnection: AcceptHandler;
 }
 
 /**
- * Calls `handler` with an accepted connection in the root async context, so that what it enters with `enterWith` does
- * not leak into the next connection of the same loop iteration or listener.
+ * Calls `handler` with an accepted connection in the root async context, so that a context that the handler enters with
+ * `enterWith` does not leak into the next connection of the same loop iteration or listener.
  */
 export function handOver(loop: IOLoop, handler: AcceptHandler, transport: Transport): void {
   const failed = (error: unknown): void => {
@@ -78,7 +78,7 @@ export function handOver(loop: IOLoop, handler: AcceptHandler, transport: Transp
   runInRootContext(() => callReporting(handler, [transport], failed), undefined);
 }
 
-/** Errors that mean: not an open descriptor, already used by a listener, or not a socket that can listen. */
+/** Error codes for a descriptor that is not open, is already used by a listener, or is not a socket that can listen. */
 const UNFIT = new Set(['EBADF', 'EEXIST', 'EINVAL', 'ENOTSOCK', 'ENOTSUP', 'EOPNOTSUPP']);
 
 /** The error for a file descriptor that cannot be taken over. Its system code differs between systems and backends. */

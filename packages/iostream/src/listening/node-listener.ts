@@ -60,7 +60,7 @@ export async function openNodeSocket(
   }
 }
 
-/** @param named - the target that error messages name, if it differs from `target`. */
+/** @param named - the target to name in error messages, if it differs from `target`. */
 async function openServer(target: ListenTarget, backlog: number, named = target): Promise<Server> {
   const listenOptions = toListenOptions(target, backlog);
   // Paused, as a reactor's transport is: nothing is read until the owner of the transport calls `resume`.
@@ -91,7 +91,8 @@ function toListenOptions(
   const { address: host, port, reusePort = false, v6Only: ipv6Only = false } = target;
   if (target.cluster && !cluster.isWorker)
     throw listenUsage('cluster can only be used in a child of node:cluster');
-  // `exclusive` stops node:cluster from sharing a listener on its own: how processes share ports is decided here.
+  // `exclusive` stops node:cluster from sharing a listener by default: only our options decide how processes share
+  // ports.
   const options = { host, port, backlog, ipv6Only, exclusive: target.cluster !== true };
   if (!reusePort) return options;
   if (!hasReusePort()) {

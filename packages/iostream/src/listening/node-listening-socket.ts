@@ -40,7 +40,7 @@ export class NodeListeningSocket implements ListeningSocket {
     this.address = addressOf(server, target);
     server.unref();
     server.on('connection', this.#accept);
-    // A failed accept affects only the connection that it was to accept.
+    // A failed accept affects only that one connection.
     this.#failureLog = new RateLimitedLog(loop);
     server.on('error', (error) =>
       this.#failureLog.warn('accept', { error }, 'accepting a connection failed'),
@@ -51,8 +51,7 @@ export class NodeListeningSocket implements ListeningSocket {
     if (this.#closing !== undefined) throw listenUsage('the socket is closed');
     if (this.#handler !== undefined)
       throw listenUsage('the socket already has an accept handler; stop that one first');
-    // A wrapper of its own for each call, so that a late second call of an earlier stop function does not remove this
-    // handler.
+    // Each call creates its own wrapper, so that calling an earlier stop function again does not remove this handler.
     const own: AcceptHandler = (transport) => handler(transport);
     this.#handler = own;
     this.#server.ref();
@@ -74,8 +73,8 @@ export class NodeListeningSocket implements ListeningSocket {
   }
 
   async #close(): Promise<void> {
-    // Remove the file first, so that no new client finds the socket; after closing, the name may belong to another
-    // process.
+    // Remove the file first, so that no new client finds the socket; after closing, another process may create a file
+    // with this name.
     if (this.#file !== undefined) removeSocketFile(this.#file);
     if (this.#handler !== undefined) await this.#acceptWaiting();
     this.#open = false;
@@ -141,7 +140,7 @@ function nextPoll(): Promise<void> {
 function addressOf(server: Server, target: ListenTarget): SocketAddress {
   if ('path' in target) return { family: 'unix', path: target.path };
   const found = server.address() as { address: string; port: number } | string | null;
-  // An inherited Unix socket, even if its name is not available.
+  // An inherited Unix socket; its name may not be available.
   if (found === null || typeof found === 'string') return { family: 'unix', path: found ?? '' };
   const { address, port } = found;
   return internetAddress(address, port);

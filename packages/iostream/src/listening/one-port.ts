@@ -2,7 +2,7 @@ import { SystemError } from '@landspout/ioloop';
 import { isMissingAddress, type ListenAddress } from './listen-addresses.ts';
 import type { Listener } from './listener.ts';
 
-/** How many times to try if a port that is free in one family is in use in the other. */
+/** Maximum number of attempts to find a port that is free in both address families. */
 const PORT_ATTEMPTS = 10;
 
 /**
@@ -10,8 +10,8 @@ const PORT_ATTEMPTS = 10;
  * address; if another address has that port in use, all sockets are closed and another port is tried, up to 10 times.
  *
  * @param open - opens one socket.
- * @throws what `open` throws, except for an address that may be missing and is; the sockets opened so far are closed
- *   then.
+ * @throws what `open` throws, except if an address with `mayBeMissing` does not exist on this machine; the sockets
+ *   opened so far are closed then.
  */
 export async function openOnOnePort<Opened extends Listener>(
   addresses: readonly ListenAddress[],

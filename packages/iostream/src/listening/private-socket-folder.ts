@@ -20,8 +20,8 @@ export class PrivateSocketFolder {
 
   /**
    * @param path - the final name of the socket.
-   * @throws SystemError as `bind` would throw for the folder of `path`; `ENAMETOOLONG` if the longer path in here
-   *   exceeds the limit.
+   * @throws SystemError as `bind` would throw for the folder of `path`; `ENAMETOOLONG` if the path inside this folder,
+   *   which is longer than `path`, exceeds the limit.
    */
   constructor(path: string) {
     this.#path = path;
@@ -44,7 +44,8 @@ export class PrivateSocketFolder {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EEXIST') throw this.#inUse(error);
-      // The file system has no hard links: rename instead. Unlike a link, that would replace a file created just now.
+      // The file system has no hard links: rename instead. Unlike linking, renaming would replace a file that was
+      // created just now.
       if (lstatSync(this.#path, { throwIfNoEntry: false }) !== undefined) throw this.#inUse(error);
       this.#rename();
     }

@@ -45,8 +45,8 @@ function takeListener(reactor: Reactor, fd: number, backlog: number): Descriptor
     binding.close(slot, generation);
     throw inheritedError(systemError(result, 'listen', targetName({ fd })), fd);
   }
-  // Accepted connections inherit the option, which saves a system call for each. Fails on a Unix socket, which does not
-  // need it.
+  // Accepted connections inherit the option, which saves a system call for each. On a Unix socket the call fails, but
+  // the option is not needed there.
   binding.setOption(slot, generation, options.NODELAY, 1);
   return { slot, generation };
 }

@@ -14,9 +14,15 @@ import { ReactorTransport } from '../transports/reactor-transport.ts';
 import { type AcceptHandler, handOver, type ListeningSocket } from './listener.ts';
 import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';
 
-/** Most connections accepted in one loop iteration, so that a flood of them does not starve the open ones. */
+/**
+ * Maximum number of connections accepted in one loop iteration, so that a flood of new ones does not starve the open
+ * ones.
+ */
 const ACCEPTS_PER_TURN = 128;
-/** How long accepting pauses if the process is out of descriptors or memory; retrying at once would only use up CPU. */
+/**
+ * How long accepting pauses if the process is out of descriptors or memory; retrying immediately would only waste CPU
+ * time.
+ */
 const EXHAUSTED_REST_MS = 100;
 const READABLE = 0x01;
 
@@ -53,8 +59,7 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
     if (!this.#open) throw listenUsage('the socket is closed');
     if (this.#handler !== undefined)
       throw listenUsage('the socket already has an accept handler; stop that one first');
-    // A wrapper of its own for each call, so that a late second call of an earlier stop function does not remove this
-    // handler.
+    // Each call creates its own wrapper, so that calling an earlier stop function again does not remove this handler.
     const own: AcceptHandler = (transport) => handler(transport);
     this.#handler = own;
     this.#reactor.register(this.#descriptor, READABLE, this);
@@ -78,7 +83,10 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
     this.#accept(2 * this.#backlog);
   }
 
-  /** @param most - if fewer are accepted, none are waiting or the process is out of descriptors or memory. */
+  /**
+   * @param most - maximum number of connections. If fewer are accepted, no more are waiting, or the process is out of
+   *   descriptors or memory.
+   */
   #accept(most: number): void {
     const { binding, constants } = this.#reactor;
     const { slot, generation } = this.#descriptor;
@@ -94,15 +102,15 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
         if (this.#open) this.#rest(connection);
         return;
       }
-      // Any other error concerns only the connection that was to be accepted.
+      // Any other error affects only that one connection.
     }
   }
 
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    // Remove the file first, so that no new client finds the socket; after closing, the name may belong to another
-    // process.
+    // Remove the file first, so that no new client finds the socket; after closing, another process may create a file
+    // with this name.
     if (this.#file !== undefined) removeSocketFile(this.#file);
     if (this.#handler !== undefined) {
       this.#acceptWaiting();

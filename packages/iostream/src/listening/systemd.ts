@@ -13,7 +13,8 @@ let passed: PassedSockets | undefined;
 
 /**
  * Returns the sockets that systemd, or another service manager with the same protocol, passed to this process and that
- * no server has taken over (sd_listen_fds(3)). It does not check that they are sockets: listening on them does.
+ * no server has taken over (sd_listen_fds(3)). This function does not check that they are sockets; listening on them
+ * does.
  *
  * The environment is read once, at the first call of this function or of `listen({ systemd })`. LISTEN_PID, LISTEN_FDS
  * and LISTEN_FDNAMES are then removed from it, so that child processes do not use them. Children do not inherit the
@@ -42,7 +43,7 @@ function passedSockets(): PassedSockets {
 
 /** SD_LISTEN_FDS_START of sd-daemon.h: descriptors 0 to 2 are standard input, output and error. */
 const FIRST_DESCRIPTOR = 3;
-/** More than systemd's own limit for a service; a greater number is a mistake. */
+/** Maximum number of descriptors. It is above systemd's own limit for a service, so a greater number is a mistake. */
 const MOST_DESCRIPTORS = 4_096;
 const VARIABLES = ['LISTEN_PID', 'LISTEN_PIDFDID', 'LISTEN_FDS', 'LISTEN_FDNAMES'] as const;
 

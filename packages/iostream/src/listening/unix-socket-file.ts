@@ -6,10 +6,10 @@ import { targetName } from '../addresses/net-address.ts';
 import { connect } from '../connecting/connect.ts';
 import { listenUsage, streamChecks } from '../errors.ts';
 
-/** The owner only. */
+/** Only the owner may connect. */
 export const DEFAULT_SOCKET_MODE = 0o600;
 
-/** The file that a listener created. Its identity makes sure that no other file is ever removed. */
+/** The file that a listener created. `identity` ensures that no other file is ever removed. */
 export interface UnixSocketFile {
   readonly path: string;
   readonly identity: string;
@@ -38,15 +38,18 @@ export function requireSocketPath(path: string, mode = DEFAULT_SOCKET_MODE): voi
   }
 }
 
-/** In bytes, without the terminating NUL: unix(7) of Linux and of the BSDs. Windows has pipes instead of sockets. */
+/**
+ * Returns the maximum length of a socket path in bytes, without the terminating NUL: see unix(7) of Linux and of the
+ * BSDs. Windows has pipes instead of sockets.
+ */
 export function longestSocketPath(): number {
   if (process.platform === 'win32') return 256;
   return process.platform === 'linux' ? 107 : 103;
 }
 
 /**
- * Removes the socket file that a terminated process left at `path`. A socket that accepts connections stays, and so
- * does any other type of file: binding then fails with `EADDRINUSE`.
+ * Removes the socket file that a terminated process left at `path`. A socket that accepts connections is kept, and so
+ * is a file of any other type; binding then fails with `EADDRINUSE`.
  */
 export async function removeStaleSocket(loop: IOLoop, path: string): Promise<void> {
   if (isAbstract(path)) return;
@@ -63,7 +66,7 @@ export async function removeStaleSocket(loop: IOLoop, path: string): Promise<voi
 
 /**
  * Sets the mode of a bound socket, which limits who may connect, and records which file it is. Call it before the
- * socket listens, so that no one can connect with the mode that the umask left.
+ * socket listens, so that no one can connect while the file still has the mode that results from the umask.
  *
  * @throws SystemError if the file cannot be changed; it is removed then.
  */
@@ -97,7 +100,7 @@ export function removeSocketFile({ path, identity }: UnixSocketFile): void {
 }
 
 /**
- * Distinguishes a socket from a later one, which may get the same inode.
+ * Returns a text that differs between this socket file and a later one, even if the later file gets the same inode.
  *
  * @returns `undefined` if `path` is not a socket.
  */

@@ -5,8 +5,8 @@ import type { ProxyHeader } from './proxy-header.ts';
 
 /**
  * A connection from a proxy after its PROXY header: it reports the client's address, and its data starts right after
- * the header. The reader of the header stays attached to the transport below and forwards its events, so that
- * it is attached to only once.
+ * the header. The reader of the header stays attached to the transport below and forwards its events, because `attach`
+ * may be called only once.
  */
 export class ProxiedTransport implements Transport, TransportEvents {
   readonly kind: Transport['kind'];
@@ -16,7 +16,7 @@ export class ProxiedTransport implements Transport, TransportEvents {
   readonly proxied: ProxiedConnection | undefined;
 
   readonly #below: Transport;
-  /** The bytes that arrived together with the header, until the consumer reads. */
+  /** The bytes that arrived together with the header and have not been delivered yet. */
   #early: Buffer | undefined;
   #events: TransportEvents | undefined;
   #reading = false;
@@ -124,7 +124,7 @@ export class ProxiedTransport implements Transport, TransportEvents {
     this.#events?.closed(error);
   }
 
-  /** Keeps the order: the transport below is paused until these bytes are delivered. */
+  /** Delivers the early bytes. To keep the order, the transport below stays paused until then. */
   #deliverEarly(): void {
     const bytes = this.#early;
     if (!this.#reading || !this.#open || bytes === undefined) return;

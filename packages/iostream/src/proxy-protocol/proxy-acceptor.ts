@@ -41,14 +41,14 @@ export class ProxyAcceptor {
   /**
    * Whether a connection comes from a listed proxy.
    *
-   * @param isUnix - whether it was accepted on a Unix socket. The address cannot tell: a TCP peer that has disconnected
-   *   has no address and looks like a Unix peer.
+   * @param isUnix - whether it was accepted on a Unix socket. The address is not enough: a TCP peer that has
+   *   disconnected has no address and looks like a Unix peer.
    */
   isProxy(remoteAddress: SocketAddress, isUnix: boolean): boolean {
     return (remoteAddress.family === 'unix') === isUnix && this.#settings.from.has(remoteAddress);
   }
 
-  /** Takes over a connection from a proxy. It keeps the process alive until its header has arrived. */
+  /** Takes over a connection from a proxy. The connection keeps the process alive until its header has arrived. */
   accept(transport: Transport, events: ProxyAcceptorEvents): void {
     const reading = new HeaderReading(transport, this.#settings, this.#loop, {
       complete: (proxied) => {
@@ -79,17 +79,17 @@ export class ProxyAcceptor {
 
 /** The outcome of reading one header. */
 interface HeaderReadingEvents {
-  /** The header was read, or is not required and missing. Called once; no other callback follows. */
+  /** The header was read, or is missing and not required. Called once; no other callback follows. */
   complete(transport: ProxiedTransport): void;
   /**
    * The connection is closed. Called once.
    *
-   * @param error - `undefined` if the peer closed it without sending anything, or it was abandoned.
+   * @param error - `undefined` if the peer closed the connection without sending anything, or `abandon` was called.
    */
   failed(error: Error | undefined): void;
 }
 
-/** Where one connection stands. The decoder and its bytes are released once the header is read. */
+/** The state of one connection. The decoder and its bytes are released once the header is read. */
 type State =
   | { readonly kind: 'reading'; readonly decoder: ProxyHeaderDecoder; readonly deadline: { cancel(): void } }
   | { readonly kind: 'passing-on'; readonly to: ProxiedTransport }
@@ -107,7 +107,7 @@ class HeaderReading implements TransportEvents {
     this.#transport = transport;
     this.#required = required;
     this.#events = events;
-    // Nothing extends the deadline, so that sending a header byte by byte does not gain time.
+    // The deadline is never extended, so that sending a header byte by byte does not gain time.
     const deadline = loop.clock.setTimeout(() => {
       this.#fail(new StreamTimeoutError(`no complete PROXY header arrived within ${timeoutMs} ms`));
     }, timeoutMs);

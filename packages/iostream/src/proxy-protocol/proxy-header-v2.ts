@@ -6,9 +6,11 @@ import { NEED_DATA, type ProxiedAddresses, type ProxyHeaderProgress } from './pr
 /** Chosen by the specification so that no other protocol starts with it. */
 export const V2_SIGNATURE: Uint8Array = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 
-/** Signature, version and command, family and protocol, and the length of the rest. */
+/** The fixed part: signature, version and command, family and protocol, and the length of the rest. */
 const FIXED_BYTES = 16;
-/** Enough for the longest addresses, two Unix socket paths: the smallest value allowed for `maxHeaderBytes`. */
+/**
+ * The smallest value allowed for `maxHeaderBytes`: enough for the longest addresses, which are two Unix socket paths.
+ */
 export const V2_LEAST_MAX_BYTES = FIXED_BYTES + 2 * 108;
 /** The longest header that the length field can describe. */
 export const V2_MOST_MAX_BYTES = FIXED_BYTES + 0xffff;
@@ -29,7 +31,7 @@ const FAMILIES: readonly AddressLayout[] = [
 ];
 
 interface AddressLayout {
-  /** Bytes of both addresses and ports. */
+  /** Size of both addresses and both ports in bytes. */
   readonly size: number;
   read(bytes: Buffer): ProxiedAddresses | undefined;
 }
@@ -40,8 +42,8 @@ interface AddressLayout {
  *
  * @param bytes - what was received so far; it matches {@link V2_SIGNATURE}, or as much of it as has arrived.
  * @param maxBytes - limit for the whole header.
- * @throws ProxyProtocolError `ERR_PROXY_MALFORMED`, `ERR_PROXY_TOO_LARGE`, as soon as the bytes received so far prove
- *   it.
+ * @throws ProxyProtocolError `ERR_PROXY_MALFORMED`, `ERR_PROXY_TOO_LARGE`, as soon as the received bytes show the
+ *   error.
  */
 export function readProxyHeaderV2(bytes: Buffer, maxBytes: number): ProxyHeaderProgress {
   const command = bytes.length > 12 ? commandOf(bytes.readUInt8(12)) : undefined;
@@ -111,7 +113,7 @@ function readIPv6(bytes: Buffer, at: number): string {
   return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`;
 }
 
-/** If several runs are equally long, the first one. */
+/** Finds the longest run of zero groups; if several are equally long, the first one. */
 function longestZeroRun(groups: readonly string[]): [start: number, length: number] {
   let [bestStart, bestLength] = [0, 0];
   for (let start = 0; start < groups.length; start += 1) {

@@ -16,7 +16,7 @@ export interface ProxiedAddresses {
   readonly destination: SocketAddress;
 }
 
-/** What the bytes received so far amount to. */
+/** The result of decoding the bytes received so far. */
 export type ProxyHeaderProgress =
   | { readonly kind: 'need-data' }
   /** The data after the header starts at `byteLength`. */
@@ -27,7 +27,7 @@ export type ProxyHeaderProgress =
 export const NEED_DATA: ProxyHeaderProgress = { kind: 'need-data' };
 export const NO_HEADER: ProxyHeaderProgress = { kind: 'no-header' };
 
-/** Whether `bytes` start with `signature`, or are a prefix of it. */
+/** Whether `bytes` start with `signature`, or are themselves a prefix of it. */
 export function beginsLike(bytes: Uint8Array, signature: Uint8Array): boolean {
   const shared = Math.min(bytes.length, signature.length);
   for (let i = 0; i < shared; i += 1) if (bytes[i] !== signature[i]) return false;

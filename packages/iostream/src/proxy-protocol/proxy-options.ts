@@ -17,7 +17,7 @@ export interface ProxyProtocolOptions {
   readonly required?: boolean;
   /** How long the header may take to arrive, at least 1 ms. Default: 5 s; the specification asks for at least 3 s. */
   readonly timeoutMs?: number;
-  /** The longest version 2 header accepted, 232 to 65,551 bytes. A version 1 header has at most 107. Default: 4,096. */
+  /** Maximum length of a version 2 header: 232 to 65,551 bytes. A version 1 header has at most 107. Default: 4,096. */
   readonly maxHeaderBytes?: number;
 }
 

@@ -8,7 +8,7 @@ export class ConnectionCaps {
   readonly #perAddress = new Map<string, number>();
   #size = 0;
 
-  /** 0 means no limit, for either. */
+  /** For both parameters, 0 means no limit. */
   constructor(maxConnections: number, maxPerAddress: number) {
     this.#maxConnections = maxConnections;
     this.#maxPerAddress = maxPerAddress;
@@ -39,13 +39,13 @@ export class ConnectionCaps {
     return true;
   }
 
-  /** Reverts an {@link admitProxy} whose client was not counted. */
+  /** Undoes {@link admitProxy} for a connection whose client was not counted. */
   releaseProxy(): void {
     this.#size -= 1;
   }
 
   /**
-   * Counts a connection for its peer's address only, unless that limit is reached.
+   * Counts a connection for its peer's address, but not in the total, unless the limit per address is reached.
    *
    * @param peer - as for {@link admit}.
    */
@@ -59,7 +59,7 @@ export class ConnectionCaps {
     return true;
   }
 
-  /** Reverts a successful {@link admit}, or an {@link admitProxy} together with its {@link admitClient}. */
+  /** Undoes a successful {@link admit}, or {@link admitProxy} and {@link admitClient} together. */
   release(peer: { readonly remoteAddress: SocketAddress }): void {
     this.#size -= 1;
     if (this.#maxPerAddress === 0) return;
@@ -76,7 +76,7 @@ export class ConnectionCaps {
 }
 
 /**
- * Returns the key that connections are limited by. Loopback is not limited: behind a local proxy, all clients share it.
+ * Returns the key under which connections are counted. Loopback has no limit: all clients of a local proxy share it.
  */
 function limitedAddress(address: SocketAddress): string | undefined {
   if (address.family === 'IPv4') return address.address.startsWith('127.') ? undefined : address.address;

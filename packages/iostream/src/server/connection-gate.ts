@@ -49,7 +49,7 @@ export class ConnectionGate {
     else this.#admitted(transport);
   }
 
-  /** Call when a connection that was served has ended. With TLS, the acceptor has already reported it. */
+  /** Must be called when a served connection has ended. With TLS, this does nothing: the acceptor reports the end. */
   served(peer: { readonly remoteAddress: SocketAddress }): void {
     if (this.#tls === undefined) this.#caps.release(peer);
   }
@@ -60,7 +60,9 @@ export class ConnectionGate {
     this.#tls?.destroyHandshakes();
   }
 
-  /** Closes the remaining TLS connections at once; otherwise they could wait for data from their peers. */
+  /**
+   * Closes the remaining TLS connections at once; otherwise they could stay open, waiting for data from their peers.
+   */
   destroySecured(): void {
     this.#tls?.destroyAll();
   }

@@ -1,9 +1,7 @@
 import type { CloseReason } from '../stream/closing.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 
-/**
- * What a TCPServer has counted since its construction. Bytes are those of the streams: with TLS, the decrypted ones.
- */
+/** The counters of a TCPServer since its construction. Bytes are counted at the streams: with TLS, after decryption. */
 export interface TCPServerStats {
   /** Connections passed to `handleStream`. */
   readonly opened: number;
@@ -12,7 +10,8 @@ export interface TCPServerStats {
   /** Of {@link opened}, those that are closed, by reason. */
   readonly closed: Readonly<Record<CloseReason, number>>;
   /**
-   * Of {@link opened}, those whose transport was taken away with `detachTransport`. They are not counted any further.
+   * Of {@link opened}, those whose transport was detached with `detachTransport`. They are not counted as open or
+   * closed.
    */
   readonly detached: number;
   /** Connections closed at once because a limit was reached. */
@@ -21,7 +20,7 @@ export interface TCPServerStats {
   readonly handshakesFailed: number;
   /** Connections from listed proxies whose PROXY header was missing, malformed, incomplete, too long or too late. */
   readonly proxyHeadersFailed: number;
-  /** Of all streams, open and closed. */
+  /** Bytes of all streams, open and closed. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
   /** Bytes queued for sending at the time of the call. */
@@ -29,7 +28,8 @@ export interface TCPServerStats {
 }
 
 /**
- * The counters of a server. Each connection costs a few additions; what concerns open streams is summed up on request.
+ * The counters of a server. Counting a connection takes a few additions; the values of open streams are added up only
+ * on request.
  */
 export class ServerCounters {
   opened = 0;
@@ -56,7 +56,7 @@ export class ServerCounters {
     else this.#closed[reason] += 1;
   }
 
-  /** Adds the bytes of a stream that is about to be removed from the open ones. */
+  /** Adds the bytes of a stream that is about to be removed from the open streams. */
   addBytes(stream: IOStream): void {
     this.#bytesReceived += stream.bytesReceived;
     this.#bytesSent += stream.bytesSent;

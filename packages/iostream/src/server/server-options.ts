@@ -29,18 +29,19 @@ export interface TCPServerOptions {
   readonly maxWriteBufferBytes?: number;
   readonly writeOverflow?: 'error' | 'close';
   /**
-   * How many connections the system queues until they are accepted; it applies its own limit too
-   * (`net.core.somaxconn`). Default: 511, the same as Node and nginx: a burst of up to 511 connections is not dropped.
+   * Maximum number of connections that the system queues until they are accepted. The system's own limit
+   * (`net.core.somaxconn`) also applies. Default: 511, as in Node and nginx; a burst of up to 511 connections is not
+   * dropped.
    */
   readonly backlog?: number;
   /**
-   * Most open connections, including those in a TLS handshake; further ones are closed at once. 0 means no limit.
-   * Default: 100,000.
+   * Maximum number of open connections, including those in a TLS handshake; further ones are closed at once. 0 means no
+   * limit. Default: 100,000.
    */
   readonly maxConnections?: number;
   /**
-   * Most open connections from one IPv4 address or IPv6 /64, except loopback. A connection from a listed proxy counts
-   * for its client once that is known. 0 means no limit. Default: 10,000.
+   * Maximum number of open connections from one IPv4 address or IPv6 /64, except loopback. A connection from a listed
+   * proxy is counted for its client as soon as the client is known. 0 means no limit. Default: 10,000.
    */
   readonly maxConnectionsPerAddress?: number;
   /**
@@ -68,7 +69,7 @@ export const TCP_SERVER_OPTIONS: OptionNames<TCPServerOptions> = Object.freeze({
 /** {@link TCPServerOptions}, checked and with defaults filled in. */
 export interface ServerSettings {
   readonly loop: IOLoop;
-  /** For events that peers can cause at will. */
+  /** The log for events that peers can cause as often as they like. */
   readonly refusalLog: RateLimitedLog;
   readonly streamOptions: IOStreamOptions;
   readonly backlog: number;

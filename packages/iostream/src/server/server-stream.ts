@@ -16,13 +16,13 @@ export interface ServerStreamOwner {
 }
 
 /**
- * A stream that notifies its server when it ends. The server implements an interface, since a callback for each stream
- * would cost memory.
+ * A stream that notifies its server when it ends. The server implements an interface instead of passing a callback,
+ * since a callback for each stream would use memory.
  */
 export class ServerStream extends IOStream implements CoreObserver {
   readonly #owner: ServerStreamOwner;
   #isGone = false;
-  /** Closes what replaced this stream: first the TLS handshake, then the successor. */
+  /** Closes whatever has replaced this stream: the TLS handshake while it runs, and the successor after it. */
   #closeNext: ((error: Error | undefined, how: 'close' | 'reset') => void) | undefined;
 
   constructor(transport: Transport, options: IOStreamOptions, owner: ServerStreamOwner) {
@@ -44,8 +44,8 @@ export class ServerStream extends IOStream implements CoreObserver {
   }
 
   /**
-   * Closes the successor too: a server that closes the stream of a failed handler means the connection, even after
-   * startTls.
+   * Closes the successor too: when a server closes the stream of a failed handler, the connection must close, even
+   * after startTls.
    */
   override close(error?: Error): void {
     this.#closeNext?.(error, 'close');
@@ -68,7 +68,7 @@ export class ServerStream extends IOStream implements CoreObserver {
   }
 
   /**
-   * For startTls: as {@link detachTransport}, but the server continues to count the connection.
+   * For startTls: like {@link detachTransport}, but the server continues to count the connection.
    *
    * @param stop - called if this stream is closed or reset.
    */
@@ -78,7 +78,7 @@ export class ServerStream extends IOStream implements CoreObserver {
     return transport;
   }
 
-  /** For startTls: returns the stream that replaces this one. Options that are not given are taken from this one. */
+  /** For startTls: returns the stream that replaces this one. Options that are not set are copied from this stream. */
   completeUpgrade(transport: Transport, options: IOStreamOptions = {}): IOStream {
     const successor = new ServerStream(transport, { ...this.options, ...options }, this.#owner);
     this.#isGone = true;

@@ -52,20 +52,20 @@ type Handshake = (plain: Transport, signal: AbortSignal) => Promise<Transport>;
  *
  * Fails if bytes are already buffered, even if they arrived together with the request to start TLS: an attacker could
  * have injected them in plain text, and they must not be read as if TLS protected them. A TCPServer continues to count
- * its connection and to close it when it stops.
+ * the connection, and `closeAll` still closes it.
  *
- * @param stream - open and idle: nothing buffered, queued or waited for. It cannot be used afterwards, unless the call
- *   is refused.
+ * @param stream - must be open and idle: nothing buffered or queued, and no pending read. It cannot be used after this
+ *   call, except after an error that leaves it unchanged.
  * @returns a new stream on the same connection, after the handshake. Code waiting for the old stream to close then
  *   waits for the new one.
  * @throws StreamUsageError `ERR_STREAM_USAGE` if the stream is not idle or an option is invalid, StreamConnectError
- *   `ERR_STREAM_TLS` if a file is unusable: the stream is unchanged. StreamConnectError `ERR_STREAM_TLS` or
+ *   `ERR_STREAM_TLS` if a file is unusable; the stream is unchanged then. StreamConnectError `ERR_STREAM_TLS` or
  *   StreamTimeoutError `ERR_STREAM_TIMEOUT` if the handshake fails, the reason of `signal` if it aborts, and
- *   StreamClosedError if the server closes all its connections meanwhile: the connection is closed.
+ *   StreamClosedError if the server closes all its connections meanwhile; the connection is closed then.
  */
 export async function startTls(stream: IOStream, options: StartTlsOptions): Promise<IOStream> {
   streamChecks.options('startTls', options, START_TLS_OPTIONS);
-  // Check the options before the stream is used up.
+  // Check the options before the stream becomes unusable.
   if (options.stream !== undefined) resolveStreamOptions(options.stream);
   const { signal, loop = IOLoop.current() } = options;
   if (options.server === undefined || options.tls === undefined) {
@@ -89,7 +89,7 @@ export async function startTls(stream: IOStream, options: StartTlsOptions): Prom
   }
 }
 
-/** As for other streams, but the server continues to count the connection. */
+/** The upgrade of a server's stream: as for other streams, but the server continues to count the connection. */
 async function upgrade(
   stream: ServerStream,
   shake: Handshake,
@@ -108,7 +108,10 @@ async function upgrade(
   });
 }
 
-/** Code waiting for the old stream to close then waits for the new one; if there is none, it is notified. */
+/**
+ * Code waiting for the old stream to close then waits for the new one; if the upgrade fails, it is notified of the
+ * close.
+ */
 async function passedOn(stream: IOStream, replace: () => Promise<IOStream>): Promise<IOStream> {
   let successor: IOStream | undefined;
   try {

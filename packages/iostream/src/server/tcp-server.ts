@@ -1,5 +1,5 @@
 // The server/ folder holds what a TCP server does with the connections that it accepts: limits, PROXY headers, TLS,
-// counters and stopping; and STARTTLS on an open stream. How sockets listen is in listening/.
+// counters and stopping; and STARTTLS on an open stream. Listening sockets are in listening/.
 
 import type { SecureContext } from 'node:tls';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
@@ -18,7 +18,7 @@ import { resolveServerOptions, type ServerSettings, type TCPServerOptions } from
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
 
 /**
- * Listens, and passes each connection to {@link handleStream}; with TLS, after the handshake.
+ * Listens for TCP connections and passes each one to {@link handleStream}; with TLS, after the handshake.
  *
  * @example
  * const server = new TCPServer({
@@ -151,8 +151,8 @@ export class TCPServer {
   }
 
   /**
-   * For events that peers can cause at will, such as refused requests. Writes the first record of each kind at once,
-   * and after that one counted record per minute.
+   * The log for events that peers can cause as often as they like, such as refused requests. Writes the first record of
+   * each kind immediately, and after that one record per minute with the number of events.
    */
   protected get refusalLog(): RateLimitedLog {
     return this.#settings.refusalLog;
@@ -222,8 +222,8 @@ export class TCPServer {
 
   #handlerFailed(stream: IOStream, error: unknown): void {
     const { loop, refusalLog } = this.#settings;
-    // A peer that disconnects is not an error of the handler. A peer that sends more than the limit is worth a log
-    // record.
+    // A handler that fails because its peer disconnected is not logged. A peer that sends more than the limit is
+    // logged.
     const reason = error instanceof StreamClosedError ? error.cause : error;
     if (reason instanceof StreamLimitError)
       refusalLog.warn(reason.code, { error }, 'a stream exceeded a limit; its connection is closed');

@@ -1,11 +1,12 @@
 const EMPTY = Buffer.alloc(0);
 const MIN_BYTES = 256;
-/** An emptied buffer of up to this size is kept for the next message. */
+/** A buffer of up to this size is kept for the next message when it becomes empty. */
 const KEPT_BYTES = 4096;
 
 /**
- * Bytes that have been received and not read yet. Appending copies, since what is appended is borrowed. A search
- * resumes where the last one stopped, so that finding a delimiter takes linear time however the bytes were split.
+ * Bytes that have been received and not read yet. Appended bytes are copied, because the caller may reuse its memory
+ * afterwards. A search resumes where the last one stopped, so that finding a delimiter takes linear time however the
+ * bytes were split.
  */
 export class ByteQueue {
   #storage: Buffer = EMPTY;
@@ -50,16 +51,16 @@ export class ByteQueue {
 
   /**
    * Returns the number of bytes up to and including the first match of `pattern`, or -1. Searches the new bytes, and
-   * the `maxMatchBytes` before them again.
+   * once more the `maxMatchBytes` bytes before them.
    *
-   * @param pattern - has the flag `g`.
-   * @param maxTextBytes - the most bytes to search.
+   * @param pattern - must have the flag `g`.
+   * @param maxTextBytes - maximum number of bytes to search.
    */
   endOfMatch(pattern: RegExp, maxMatchBytes: number, maxTextBytes: number): number {
     const from = this.#searchStart(maxMatchBytes);
     const end = Math.min(this.#end, this.#start + from + maxTextBytes);
     const text = this.#storage.toString('latin1', this.#start + from, end);
-    // The first byte only gives context for `^` and `\b`, unless it is the first byte of the queue.
+    // The first byte of the searched text is only context for `^` and `\b`, unless it is the first byte of the queue.
     pattern.lastIndex = from === 0 ? 0 : 1;
     if (pattern.test(text)) return from + pattern.lastIndex;
     this.#searched = this.byteLength;
@@ -81,7 +82,7 @@ export class ByteQueue {
     const from = this.#start;
     this.#searched = 0;
     if (length === this.byteLength && length > this.#storage.length / 2) {
-      // Most of the buffer is taken and nothing is left in it: hand it over instead of copying.
+      // The queue becomes empty and the bytes fill most of its buffer: return that buffer instead of a copy.
       const taken = this.#storage.subarray(from, from + length);
       this.#storage = EMPTY;
       this.#start = 0;
@@ -150,14 +151,14 @@ function nextPowerOfTwo(value: number): number {
   return 2 ** Math.ceil(Math.log2(value));
 }
 
-/** At most 64 KiB in total, since an empty queue keeps at most 4 KiB. */
+/** Maximum number of queues in the pool: at most 64 KiB in total, since an empty queue keeps at most 4 KiB. */
 const MOST_SPARES = 16;
 const SPARES: ByteQueue[] = [];
 
 /**
- * Stands for the queue of every stream that has no buffered bytes; nothing is ever appended to it. If each idle stream
- * had a queue of its own, with the memory kept for the next message, the queue would cost more than the rest of its
- * reading side.
+ * The empty queue that all streams without buffered bytes share; nothing is ever appended to it. If each idle stream
+ * had a queue of its own, with memory kept for the next message, that queue would use more memory than the rest of the
+ * stream's reading side.
  */
 export const NO_BYTES: ByteQueue = new ByteQueue();
 
@@ -167,8 +168,8 @@ export function borrowQueue(): ByteQueue {
 }
 
 /**
- * Returns an empty queue to the pool; the caller must not use it afterwards. It shares no memory with what was taken
- * from it.
+ * Returns an empty queue to the pool; the caller must not use it afterwards. The queue shares no memory with bytes that
+ * were taken from it.
  */
 export function returnQueue(queue: ByteQueue): void {
   if (SPARES.length < MOST_SPARES && queue.isSpare) SPARES.push(queue);

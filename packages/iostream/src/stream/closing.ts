@@ -6,12 +6,12 @@ import type { StreamConsumer } from './stream-consumer.ts';
 /**
  * Which side closed a stream, and how:
  *
- * - `peer-ended`: both sides ended in order, the peer first (FIN), or we closed after it had.
+ * - `peer-ended`: both sides ended in order, the peer first (FIN); or we closed after the peer had ended.
  * - `peer-reset`: the peer reset the connection (RST), or no longer accepts bytes (EPIPE).
- * - `we-ended`: both sides ended in order, we first; or we closed.
+ * - `we-ended`: both sides ended in order, we first; or we closed before the peer had ended.
  * - `we-reset`: we reset the connection.
- * - `timeout`: the peer did not acknowledge in time, or a deadline of ours passed.
- * - `limit`: a limit of ours was exceeded.
+ * - `timeout`: the peer did not acknowledge in time, or one of our deadlines passed.
+ * - `limit`: one of our limits was exceeded.
  * - `error`: anything else, such as a bug in a handler or an invalid TLS record: see the stream's `error`.
  */
 export type CloseReason =
@@ -23,14 +23,14 @@ export type CloseReason =
   | 'limit'
   | 'error';
 
-/** The system's codes for a connection that the peer has broken off. */
+/** The system's error codes for a connection that the peer has reset or no longer reads from. */
 const BROKEN_OFF: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 
-/** @param orderly - the reason if there is no error. */
+/** @param orderly - the reason to return if there is no error. */
 export function closeReasonOf(error: Error | undefined, orderly: CloseReason): CloseReason {
   if (error === undefined) return orderly;
   if (error instanceof StreamLimitError) return 'limit';
-  // A handler that fails because its stream ended may close it with the StreamClosedError that it got.
+  // If a handler fails because its stream ended, it may close the stream with the StreamClosedError it received.
   if (error instanceof StreamClosedError) return closeReasonOf(error.cause as Error | undefined, orderly);
   const code: unknown = (error as { code?: unknown }).code;
   if (BROKEN_OFF.has(code)) return 'peer-reset';
@@ -38,7 +38,7 @@ export function closeReasonOf(error: Error | undefined, orderly: CloseReason): C
   return orderly === 'we-reset' ? orderly : 'error';
 }
 
-/** The callbacks to be called when a stream closes. Created only when the first is added. */
+/** The callbacks to call when a stream closes. Created only when the first callback is added. */
 export class CloseListeners {
   readonly #listeners = new Set<() => void>();
 
@@ -64,7 +64,8 @@ export class CloseListeners {
   }
 
   /**
-   * Schedules every callback, so that it runs after all reads have settled. The loop logs one that throws or rejects.
+   * Schedules every callback to run after all reads have settled. If a callback throws or rejects, the loop logs the
+   * error.
    */
   tell(): void {
     const loop = IOLoop.current();
@@ -82,8 +83,8 @@ interface LingeringStream {
 }
 
 /**
- * Replaces the consumer while a stream closes gracefully. Discards what arrives until the peer has ended too or, after
- * everything queued has been sent, `lingerMs` have passed.
+ * Replaces the consumer while a stream closes gracefully. Discards received bytes until the peer has ended too, or
+ * until `lingerMs` have passed since everything queued was sent.
  */
 export class LingeringClose implements StreamConsumer {
   readonly #stream: LingeringStream;

@@ -48,11 +48,11 @@ const FROM_FD_OPTIONS: OptionNames<IOStreamOptions & OpenFdOptions> = { ...STREA
 export let coreOf: (stream: IOStream) => StreamCore;
 
 /**
- * A stream of bytes in both directions, over any {@link Transport}. A read states what it needs, writes are limited,
- * and no byte that has arrived is lost when the stream ends.
+ * A stream of bytes in both directions, over any {@link Transport}. Each read states which bytes it waits for, the
+ * write queue is limited, and bytes that have arrived can still be read after the stream has ended.
  *
  * Reading ends when the peer shuts down its writing side (FIN); writing still works then. One read may be pending at a
- * time. Writes are queued in order and sent together: at the end of the reactor's batch of events, or, outside of one,
+ * time. Writes are queued in order and sent together: at the end of the reactor's batch of events or, outside a batch,
  * in `process.nextTick`.
  */
 export class IOStream {
@@ -75,14 +75,15 @@ export class IOStream {
    * is made non-blocking. This affects every process that shares the same open file description, which is common for
    * standard input, terminals and pipes.
    *
-   * A one-way stream is ended in the other direction from the start: see {@link isWriteEnded} and {@link isEnded}.
-   * Ending the writing side of a pipe closes it. If a pipe's reader has gone, the next write fails with `EPIPE`. On the
-   * native backend, a close callback is called as soon as the reader has gone, without a write.
+   * In a one-way stream, the unused direction has ended from the start: see {@link isWriteEnded} and {@link isEnded}.
+   * Ending the writing side of a pipe closes the stream. If the reader of a pipe has closed its end, the next write
+   * fails with `EPIPE`; on the native backend, a close callback is called as soon as the reader closes, without a
+   * write.
    *
    * @param options.direction - `'read'`, `'write'` or `'both'`. Default: both; required for a pipe or FIFO.
    * @throws StreamUsageError `ERR_STREAM_USAGE` if the descriptor is a file, a directory or a device that is always
-   *   ready, or an option is invalid; SystemError `EBADF` if it is not open. The caller still owns the descriptor
-   *   then.
+   *   ready, or an option is invalid; SystemError `EBADF` if it is not open. After an error, the caller still owns the
+   *   descriptor.
    */
   static fromFd(fd: number, options: IOStreamOptions & OpenFdOptions = {}): IOStream {
     streamChecks.options('fromFd', options, FROM_FD_OPTIONS);
@@ -132,7 +133,7 @@ export class IOStream {
     return this.#core.reading.bytesReceived;
   }
 
-  /** Bytes that were written, or are to be sent from files, and have not reached the kernel. */
+  /** Bytes, written or to be sent from files, that have not reached the kernel yet. */
   get queuedBytes(): number {
     return this.#core.writing.queuedBytes;
   }
@@ -156,8 +157,8 @@ export class IOStream {
   }
 
   /**
-   * The proxy that announced the client. If there is one, {@link remoteAddress} and {@link localAddress} are the
-   * addresses that it announced.
+   * The proxy that announced the client; `undefined` without a proxy. With a proxy, {@link remoteAddress} and
+   * {@link localAddress} are the addresses that it announced.
    */
   get proxied(): ProxiedConnection | undefined {
     return this.#core.transport.proxied;
@@ -169,8 +170,8 @@ export class IOStream {
   }
 
   /**
-   * Whether a write would be accepted and at most 64 KiB are queued, so that writing makes sense: see
-   * {@link waitDrained}.
+   * Whether a write would be accepted and at most 64 KiB are queued. If more are queued, wait with {@link waitDrained}
+   * before writing.
    */
   get isWritable(): boolean {
     return !this.isClosed && !this.#core.writing.isEnded && this.queuedBytes <= HIGH_WATER_BYTES;
@@ -191,7 +192,7 @@ export class IOStream {
   /**
    * Reads up to and including `delimiter`. Bytes after it stay buffered for the next read.
    *
-   * @param delimiter - at least one byte; a string is taken as latin1.
+   * @param delimiter - at least one byte; a string is encoded as latin1.
    * @returns the bytes, with `delimiter` at the end. They are owned by the caller: the stream never writes to them
    *   again.
    * @throws StreamUsageError `ERR_STREAM_BUSY` if another read is pending, `ERR_STREAM_USAGE` if an argument is
@@ -209,11 +210,11 @@ export class IOStream {
   }
 
   /**
-   * Reads up to and including the first match of `pattern`, with the bytes taken as latin1. With `maxMatchBytes`, a
-   * match is found as soon as it has arrived; without it, the match may be found a little later (milliseconds if little
-   * is buffered, up to 1.5 s for 100 MiB). The flags `g` and `y` are ignored, and `$` matches at the end of what has
-   * arrived. The read ends at the first match. If the pattern can match before the whole message has arrived, you get
-   * only that part, so let the pattern end with the message's terminator.
+   * Reads up to and including the first match of `pattern`, decoding the bytes as latin1. With the option
+   * `maxMatchBytes`, a match is found as soon as it has arrived; without that option, it may be found a little later
+   * (milliseconds if little is buffered, up to 1.5 s for 100 MiB). The flags `g` and `y` are ignored, and `$` matches
+   * at the end of what has arrived. The read resolves at the first match. If the pattern can match an incomplete
+   * message, the read returns only that part, so end the pattern with the message's terminator.
    *
    * Searches are repeated so rarely that their total cost is linear in the bytes received. A single search can still be
    * slow if the pattern backtracks: do not use a pattern with unlimited backtracking on untrusted bytes.
@@ -230,7 +231,7 @@ export class IOStream {
   }
 
   /**
-   * Reads exactly `count` bytes, or with `partial` at least 1 and at most `count`. A `count` of 0 resolves
+   * Reads exactly `count` bytes or, with the option `partial`, from 1 to `count` bytes. A `count` of 0 resolves
    * immediately.
    *
    * @returns the bytes, owned by the caller.
@@ -247,11 +248,12 @@ export class IOStream {
   }
 
   /**
-   * Fills `target`. With the option `partial`, it resolves as soon as at least one byte is in it. An empty `target`
-   * resolves immediately. Until the promise settles, `target` belongs to the stream, which copies arriving bytes
-   * straight into it.
+   * Fills `target`. With the option `partial`, the read resolves as soon as `target` contains at least one byte. With
+   * an empty `target`, it resolves immediately. Until the promise settles, the stream owns `target` and copies arriving
+   * bytes directly into it.
    *
-   * @returns the number of bytes. If the read fails, the bytes already in `target` can still be read from the stream.
+   * @returns the number of bytes read. If the read fails, the bytes already in `target` can still be read from the
+   *   stream.
    * @throws as {@link readUntil}.
    */
   readInto(target: Uint8Array, options?: ReadBytesOptions): Promise<number> {
@@ -306,18 +308,18 @@ export class IOStream {
     return pipe(this, target, options);
   }
 
-  /** Puts bytes back, before everything that is buffered. They belong to the stream from now on. */
+  /** Puts bytes back in front of everything buffered. The stream owns them from now on. */
   unread(bytes: Uint8Array): void {
     this.#core.reading.unread(bytes);
   }
 
   /**
-   * Sets a consumer, which then receives all further bytes; reads are not possible meanwhile. Pass `undefined` to use
+   * Sets a consumer, which then receives all further bytes. While it is set, reads are refused; pass `undefined` to use
    * reads again. After {@link resume} the consumer receives the buffered bytes first.
    */
   setConsumer(consumer: StreamConsumer | undefined): void {
     this.#core.reading.setConsumer(consumer);
-    // A consumer that is set after the close is still notified of it, on the next tick.
+    // A consumer that is set after the stream was closed is still notified of the close, on the next tick.
     if (this.#core.isOver && consumer !== undefined) process.nextTick(() => consumer.closed(this.error));
   }
 
@@ -326,7 +328,9 @@ export class IOStream {
     this.#core.reading.resume();
   }
 
-  /** Stops passing bytes to the consumer. While paused, neither a FIN nor a reset by the peer is noticed. */
+  /**
+   * Stops passing bytes to the consumer. While the stream is paused, it notices neither a FIN nor a reset by the peer.
+   */
   pause(): void {
     this.#core.reading.pause();
   }
@@ -334,28 +338,28 @@ export class IOStream {
   // ---- writing ----
 
   /**
-   * Writes bytes, or text as UTF-8. The promise need not be awaited: writes keep their order, and what is queued is
-   * limited.
+   * Writes bytes, or text as UTF-8. The promise need not be awaited: writes keep their order, and the queue is limited.
    *
-   * A loop iteration sends at most about 1 MiB of one stream and 4 MiB in total. The rest is sent in later iterations,
-   * after other descriptors and timers have been served, and waiting streams take turns. So a program that writes and
-   * awaits in an endless loop blocks nothing else, however fast its peer reads.
+   * In one loop iteration, at most about 1 MiB is sent for one stream and 4 MiB for all streams together. The rest is
+   * sent in later iterations, after other descriptors and timers have been served, and streams with queued bytes take
+   * turns. So a program that writes and awaits in an endless loop does not block other work, however fast its peer
+   * reads.
    *
-   * @param data - bytes belong to the stream, and must not be modified, until the promise settles.
-   * @returns a promise that is shared by the writes that are sent together, and settles when all of them have reached
-   *   the kernel. It is safe to ignore. It rejects with StreamClosedError `ERR_STREAM_CLOSED` if the stream is closed
-   *   or closes first, or if {@link endWrite} was called.
+   * @param data - bytes or text. The stream owns the bytes until the promise settles; they must not be modified before.
+   * @returns a promise that resolves when `data`, and all writes sent together with it, have reached the kernel; these
+   *   writes share one promise. It is safe to ignore. It rejects with StreamClosedError `ERR_STREAM_CLOSED` if the
+   *   stream is closed or closes first, or if {@link endWrite} was called.
    * @throws StreamLimitError `ERR_STREAM_WRITE_BUFFER_FULL` synchronously, without queuing anything, if more than 64
-   *   KiB are queued and the queue together with `data` would exceed `maxWriteBufferBytes`. With less queued, a write
-   *   of any size is accepted. With `writeOverflow: 'close'`, the stream is closed as well.
+   *   KiB are queued and the queue together with `data` would exceed `maxWriteBufferBytes`. If at most 64 KiB are
+   *   queued, a write of any size is accepted. With `writeOverflow: 'close'`, the stream is closed as well.
    */
   write(data: Uint8Array | string): Promise<void> {
     return this.#core.writing.write(data);
   }
 
   /**
-   * Writes without creating a promise, for the layers above. A string is latin1: one byte per code unit. Ignored after
-   * {@link endWrite} and on a closed stream, whose consumer is notified of the close.
+   * Writes without creating a promise, for the layers above. A string is encoded as latin1: one byte per code unit. The
+   * call is ignored after {@link endWrite} and on a closed stream; the consumer is notified of the close.
    *
    * @throws StreamLimitError as {@link write}.
    */
@@ -372,16 +376,17 @@ export class IOStream {
    * include the bytes of the file. The bytes of the file do not count towards `maxWriteBufferBytes`; data written
    * after the file does.
    *
-   * @param file - an open `FileHandle` or descriptor, owned by the caller and no longer used when the promise has
-   *   settled. Its own position is neither used nor moved. The bytes sent are those in the file when its turn comes.
-   * @param options.signal - an abort before the first byte removes the file from the queue, and the stream continues.
-   *   A later abort resets the stream, because the peer cannot get the rest of what it was promised.
-   * @returns the number of bytes, when all of them have reached the kernel. The promise is safe to ignore, except for a
-   *   StreamUsageError.
+   * @param file - an open `FileHandle` or descriptor, owned by the caller. The stream no longer uses it after the
+   *   promise has settled, and neither uses nor changes its current position. The bytes are read from the file when
+   *   they are about to be sent, not during this call.
+   * @param options.signal - an abort before the first byte removes the file from the queue, and the stream continues. A
+   *   later abort resets the stream, because the peer expects the rest of the file.
+   * @returns the number of bytes sent; resolves when all of them have reached the kernel. The promise is safe to
+   *   ignore, except that a StreamUsageError is then reported as an unhandled rejection.
    * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` if the file ends before `end`. The stream is reset with
    *   that error.
    * @throws StreamFileError `ERR_STREAM_FILE_UNREADABLE` if the file cannot be read. The stream is reset with that
-   *   error. If only the file's size cannot be read, nothing was queued and the stream continues.
+   *   error. If the size of the file cannot be read, nothing is queued and the stream stays open.
    * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream closes first or our side has ended.
    * @throws the reason of `signal` if it aborts.
    * @throws StreamLimitError as {@link write} (a waiting file counts as 1 KiB), and StreamUsageError
@@ -392,8 +397,8 @@ export class IOStream {
   }
 
   /**
-   * Hands what is queued to the kernel now, instead of at the end of the reactor's batch or in `process.nextTick`. What
-   * exceeds the write budget of this iteration (see {@link write}) is sent in a later one.
+   * Passes everything queued to the kernel now, instead of at the end of the reactor's batch or in `process.nextTick`.
+   * Bytes beyond the write budget of this iteration (see {@link write}) are sent in a later one.
    */
   flush(): void {
     if (this.isClosed) return;
@@ -402,9 +407,9 @@ export class IOStream {
   }
 
   /**
-   * Waits until writing more makes sense. If more than 64 KiB are queued, resolves when at most 32 KiB are left;
-   * otherwise immediately. If bytes are queued and it has resolved immediately 1,024 times since bytes were last sent,
-   * it waits until some are sent, so that a loop of tiny writes does not block the event loop.
+   * Waits until the queue has room for more. If more than 64 KiB are queued, resolves when at most 32 KiB are left;
+   * otherwise immediately. If bytes are queued, and this method has resolved immediately 1,024 times without any being
+   * sent, it waits until some are sent, so that a loop of tiny writes does not block the event loop.
    *
    * @throws StreamClosedError if the stream closes first; the reason of `signal` if it aborts.
    */
@@ -419,10 +424,10 @@ export class IOStream {
   }
 
   /**
-   * Closes in a way that lets the peer read our last response (RFC 9112 §9.6). Sends what is queued and then FIN. From
-   * the call on, it discards what arrives, until the peer ends its side too or `lingerMs` have passed. Closing with
-   * unread bytes would reset the connection, and the peer could lose the response. Replaces the consumer, which is
-   * still notified of the close. Sending what is queued has no timeout: set one if the peer may not read.
+   * Closes in a way that lets the peer read our last response (RFC 9112 §9.6). Sends everything queued and then FIN.
+   * Received bytes are discarded from now on, until the peer ends its side too or `lingerMs` have passed: closing with
+   * unread bytes would reset the connection, and the peer could lose the response. The consumer receives nothing more,
+   * but is still notified of the close. Sending the queued bytes has no timeout: set one if the peer might not read.
    *
    * @param lingerMs - counted from the moment at which everything queued has been sent. Default: 2 s.
    */
@@ -443,9 +448,9 @@ export class IOStream {
   }
 
   /**
-   * Closes both directions at once and discards what is queued. A pending read that the buffered bytes can
-   * satisfy still resolves with them; everything else that is pending rejects with StreamClosedError, with `error` as
-   * its cause. Idempotent.
+   * Closes both directions at once and discards everything queued. A pending read that the buffered bytes can satisfy
+   * still resolves with them; everything else that is pending rejects with StreamClosedError, with `error` as its
+   * cause. Idempotent.
    */
   close(error?: Error): void {
     this.#core.close(error);
@@ -500,7 +505,7 @@ export class IOStream {
   }
 
   /**
-   * Releases the transport of an idle stream, for example to run TLS over it.
+   * Releases the transport of an idle stream, for example to run TLS over that transport.
    *
    * @throws StreamUsageError `ERR_STREAM_USAGE` if bytes are buffered or queued, or a read is pending.
    */

@@ -10,15 +10,15 @@ type Result<Item> = IteratorResult<Item, undefined>;
 const OVER: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
 /**
- * Makes one read after another, for `for await`, until the peer ends.
+ * The base class of the iterators: makes one read after another, for `for await`, until the peer ends.
  *
- * Leaving the loop keeps the stream open, and everything after the last item unread. If the loop is slower than the
- * peer, back-pressure makes the peer wait. No other read may be made while an item is pending; concurrent calls of
+ * Leaving the loop keeps the stream open; the bytes after the last item can still be read. If the loop is slower than
+ * the peer, back-pressure makes the peer wait. No other read may be made while an item is pending; concurrent calls of
  * {@link next} are served in order.
  *
- * It is not a generator, and it is the goal of its own reads, so that {@link next} returns their promises directly.
- * Thousands of streams may wait in such a loop at once, and an item that is already buffered costs a fraction of what
- * a generator would add.
+ * This class is not a generator, and it is itself the goal of its reads, so that {@link next} returns the promises of
+ * the reads directly. Thousands of streams may wait in such a loop at once, and a generator would add several times the
+ * cost of reading an item that is already buffered.
  */
 abstract class ReadIterator<Item>
   implements AsyncIterableIterator<Item, undefined, undefined>, ReadGoal<Result<Item>>
@@ -31,7 +31,7 @@ abstract class ReadIterator<Item>
   #waiting: Promise<Result<Item>> | undefined;
   #isOver = false;
 
-  /** @param goal - makes an item; used again for each. */
+  /** @param goal - reads one item; reused for every item. */
   constructor(
     stream: EndedStream,
     reading: ReadingSide,
@@ -45,9 +45,9 @@ abstract class ReadIterator<Item>
   }
 
   /**
-   * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream is closed before the peer has ended, or by a limit;
-   *   StreamUsageError `ERR_STREAM_BUSY` if another read is pending; the reason of the signal. Any of these ends the
-   *   iteration.
+   * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream is closed before the peer has ended, or because a limit
+   *   was exceeded; StreamUsageError `ERR_STREAM_BUSY` if another read is pending; the reason of the signal. Any of
+   *   these ends the iteration.
    */
   next(): Promise<Result<Item>> {
     const waiting = this.#waiting;
@@ -77,14 +77,14 @@ abstract class ReadIterator<Item>
   }
 
   /**
-   * Decides what becomes of bytes that are left when the peer has ended in order, and are too few for an item.
+   * Decides what to do with bytes that remain after the peer has ended in order, and that are too few for an item.
    *
-   * @returns how many bytes make a last item; 0 for none.
-   * @throws if no bytes may be left.
+   * @returns how many bytes form a last item; 0 if there is no last item.
+   * @throws if no bytes may remain.
    */
   protected abstract lengthOfLast(byteLength: number): number;
 
-  /** Takes the last item. Override it if that has another form. */
+  /** Removes and returns the last item. Override this method if the last item has a different form. */
   protected takeLast(inbox: ByteQueue, length: number): Item {
     return this.#goal.take(inbox, length);
   }
@@ -120,7 +120,7 @@ abstract class ReadIterator<Item>
 }
 
 export interface ChunksOptions extends ReadOptions {
-  /** The most bytes of one chunk. Default: 64 KiB. */
+  /** Maximum number of bytes in one chunk. Default: 64 KiB. */
   readonly maxBytes?: number;
 }
 
@@ -181,7 +181,7 @@ class ReadLine implements ReadGoal<string> {
 }
 
 /**
- * Iterates over the lines as text, without their LF or CR LF. If the peer ends, what follows the last LF is a line
+ * Iterates over the lines as text, without their LF or CR LF. If the peer ends, the text after the last LF is a line
  * too. A line longer than `maxBytes`, including its end, closes the stream as in `IOStream.readUntil`.
  */
 export class LineIterator extends ReadIterator<string> {

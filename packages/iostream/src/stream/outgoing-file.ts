@@ -12,7 +12,7 @@ export interface SendFileOptions {
    * system is slow.
    */
   readonly end?: number;
-  /** Removes the file from the queue or, after its first byte was sent, resets the stream. */
+  /** An abort removes the file from the queue or, if its first byte was already sent, resets the stream. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -23,12 +23,12 @@ export class OutgoingFile {
   readonly promise: Promise<number>;
   /** The pieces written after this file and before the next. */
   readonly behind = new PieceList();
-  /** The offset of the next byte, and the number of bytes not yet handed over. */
+  /** The offset of the next byte, and the number of bytes not yet passed to the transport. */
   position: number;
   left: number;
-  /** Whether a thread is reading for this file now. */
+  /** Whether a thread is reading from this file now. */
   isReading = false;
-  /** Whether the file was aborted before its first byte, and is to be skipped when its turn comes. */
+  /** Whether the file was aborted before its first byte was sent. It is then skipped. */
   isDropped = false;
 
   readonly #file: number | FileHandle;
@@ -48,11 +48,11 @@ export class OutgoingFile {
       this.#settle = (failure) =>
         failure === undefined ? resolve(this.#byteLength) : reject(failure.error as Error);
     });
-    // As for a write, ignoring the promise is legal.
+    // The promise may be ignored, as for a write.
     this.promise.catch(() => {});
   }
 
-  /** -1 if the handle is closed. */
+  /** The file descriptor; -1 if the handle is closed. */
   get fd(): number {
     return typeof this.#file === 'number' ? this.#file : this.#file.fd;
   }
@@ -62,7 +62,8 @@ export class OutgoingFile {
   }
 
   /**
-   * Reads at `position` in one of libuv's threads. @throws StreamFileError if it fails, or the file has no more bytes.
+   * Reads at `position` in one of libuv's threads. @throws StreamFileError if reading fails or the file has no more
+   * bytes.
    */
   async read(target: Buffer): Promise<number> {
     this.isReading = true;
@@ -89,8 +90,8 @@ export class OutgoingFile {
   }
 
   /**
-   * Rejects the promise with the first error given; if a thread is reading, not before it has finished, so that the
-   * file is no longer used.
+   * Rejects the promise with the error of the first call. If a thread is reading from the file, rejects only after it
+   * has finished, so that the file is no longer used.
    */
   fail(error: unknown): void {
     this.#failure ??= { error };
@@ -100,7 +101,7 @@ export class OutgoingFile {
 
 function readAt(file: number | FileHandle, target: Buffer, position: number): Promise<number> {
   if (typeof file !== 'number') {
-    // Not by its descriptor: closing a handle waits only for the reads made through the handle.
+    // Do not read through the descriptor: closing a handle waits only for the reads made through the handle.
     return file.read(target, 0, target.length, position).then(({ bytesRead }) => bytesRead);
   }
   return new Promise((resolve, reject) => {

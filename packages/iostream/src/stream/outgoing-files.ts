@@ -3,14 +3,14 @@ import type { Flushable } from '@landspout/ioloop/reactor';
 import type { Transport } from '../transport.ts';
 import type { OutgoingFile } from './outgoing-file.ts';
 
-/** The most bytes read at a time: smaller chunks would take more loop iterations, larger ones more memory. */
+/** Maximum number of bytes read at a time: smaller chunks would need more loop iterations, larger ones more memory. */
 const CHUNK_BYTES = 128 * 1024;
 
 /** The events that the queue reports to the stream. */
 export interface OutgoingFilesEvents {
   /** Bytes of a file have reached the kernel or, with `isSent` false, never will because the file was skipped. */
   moved(byteLength: number, isSent: boolean): void;
-  /** A file ended early or cannot be read, so that the peer cannot get what it was promised. */
+  /** A file ended early or cannot be read, so that the peer cannot get the bytes it expects. */
   failed(error: unknown): void;
 }
 
@@ -20,7 +20,7 @@ export interface OutgoingFilesEvents {
  * written.
  */
 export class OutgoingFiles implements Flushable {
-  /** Bytes of files that have not been handed over: they take none of our memory. */
+  /** Bytes of files that have not been passed to the transport; they are not in memory. */
   fileBytes = 0;
 
   readonly #transport: Transport;
@@ -92,7 +92,7 @@ export class OutgoingFiles implements Flushable {
     for (const file of files) file.fail(error);
   }
 
-  /** @returns whether more may be possible at once. */
+  /** @returns whether it may be possible to send more immediately. */
   #sendSome(file: OutgoingFile): boolean {
     if (file.isReading) return false;
     if (file.isDropped || file.left === 0) {
@@ -107,7 +107,7 @@ export class OutgoingFiles implements Flushable {
     }
     if (taken === 0) return false;
     this.#advance(file, taken);
-    // Before the event, since its receiver may close the stream when everything is sent.
+    // Update the queue before reporting the event, whose receiver may close the stream when everything is sent.
     const isWhole = file.left === 0;
     if (isWhole) this.#leave(file);
     this.#events.moved(taken, true);
@@ -147,7 +147,7 @@ export class OutgoingFiles implements Flushable {
     this.fileBytes -= byteLength;
   }
 
-  /** The file is complete or skipped: continues with what was written after it. */
+  /** The file was sent or skipped: continues with the pieces written after it. */
   #leave(file: OutgoingFile): void {
     this.#files.shift();
     const { left } = file;

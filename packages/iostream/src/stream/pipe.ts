@@ -6,11 +6,11 @@ import { requireReadOptions } from './stream-options.ts';
 
 export interface PipeOptions {
   /**
-   * Whether the end of the source ends the target's writing side, and a broken source closes or resets the target.
-   * Default: true.
+   * Whether to end the target's writing side when the source ends, and to close or reset the target if the source
+   * fails. Default: true.
    */
   readonly end?: boolean;
-  /** Stops the pipe. Both streams stay open, and everything that was read is queued at the target. */
+  /** Stops the pipe. Both streams stay open, and everything read so far is queued at the target. */
   readonly signal?: AbortSignal;
 }
 
@@ -21,14 +21,14 @@ const CHUNK_BYTES = 64 * 1024;
 /**
  * Moves everything received on `source` to `target` until the source's peer ends, then ends the target's writing side.
  *
- * Nothing is read while more than 64 KiB are queued at the target, so that back-pressure reaches the source's peer; at
- * most 128 KiB are queued there. If the source closes before its peer has ended, the target is closed too, by a reset
- * unless we closed the source: truncated data must not look complete.
+ * Nothing is read while more than 64 KiB are queued at the target, so that back-pressure reaches the source's peer; the
+ * pipe never queues more than 128 KiB at the target. If the source closes before its peer has ended, the target is
+ * closed too. Unless we closed the source, the target is reset, so that truncated data does not look complete.
  *
- * @returns the number of bytes moved, when all of them have reached the kernel.
- * @throws StreamClosedError `ERR_STREAM_CLOSED` if the source breaks or the target closes first. In the second case
- *   the source stays open, and what was not sent is lost. The reason of `signal`. As {@link IOStream.readUntil} if
- *   another read is pending.
+ * @returns the number of bytes moved; resolves when all of them have reached the kernel.
+ * @throws StreamClosedError `ERR_STREAM_CLOSED` if the source fails, or if the target closes first. In the second case
+ *   the source stays open, and bytes that were not sent are lost. Also the reason of `signal` if it aborts, and the
+ *   same error as {@link IOStream.readUntil} if another read is pending.
  */
 export async function pipe(source: IOStream, target: IOStream, options: PipeOptions = {}): Promise<number> {
   streamChecks.options('pipeTo', options, PIPE_OPTIONS);
@@ -36,7 +36,7 @@ export async function pipe(source: IOStream, target: IOStream, options: PipeOpti
   signal?.throwIfAborted();
   const stopping = new AbortController();
   const stopListening = onAbort(signal, (reason) => stopping.abort(reason));
-  // While the source is silent nothing is written, so that only this notices a target that closes.
+  // While nothing arrives from the source, nothing is written, so only this callback notices that the target closes.
   const onTargetClosed = (): void => stopping.abort(closedError(target, 'pipeTo'));
   target.waitClosed({ signal: stopping.signal }).then(onTargetClosed, () => {});
   try {
@@ -57,8 +57,9 @@ export async function pipe(source: IOStream, target: IOStream, options: PipeOpti
  * Connects two streams: what arrives on one is written to the other, with half-close, reset and back-pressure in both
  * directions, until both peers have ended. Takes ownership of both streams and closes them.
  *
- * @returns the bytes moved from `one` to `other`, and those moved back.
- * @throws StreamClosedError `ERR_STREAM_CLOSED` if either breaks, the reason of `signal`: both are reset.
+ * @returns the number of bytes moved from `one` to `other`, and the number moved from `other` to `one`.
+ * @throws StreamClosedError `ERR_STREAM_CLOSED` if either stream fails, or the reason of `signal` if it aborts. Both
+ *   streams are then reset.
  *
  * @example
  * const proxy = new TCPServer({
@@ -87,7 +88,7 @@ export async function join(
   }
 }
 
-/** @returns the number of bytes moved when the source ended. */
+/** @returns the number of bytes moved; resolves when the source has ended. */
 async function move(source: IOStream, target: IOStream, signal: AbortSignal): Promise<number> {
   let moved = 0;
   for await (const chunk of source.chunks({ maxBytes: CHUNK_BYTES, signal })) {

@@ -6,19 +6,22 @@ export interface ReadGoal<Result> {
   /**
    * Decides whether the buffered bytes satisfy the read.
    *
-   * @param over - no more bytes will arrive.
+   * @param over - whether the end has been reached, so that no more bytes will arrive.
    * @returns how many bytes satisfy the goal, {@link NOT_YET}, or {@link PASSED_LIMIT}.
    */
   satisfiedBy(inbox: ByteQueue, over: boolean): number;
-  /** Removes the bytes that satisfied the goal, and returns the result. The last call of a read. */
+  /** Removes the bytes that satisfied the goal, and returns the result. No other method is called after this one. */
   take(inbox: ByteQueue, length: number): Result;
   readonly limitMessage: string;
   /**
-   * Takes arriving bytes, which are borrowed, before they are buffered. Called while nothing is buffered. @returns how
-   * many.
+   * Takes arriving bytes, which are borrowed, before they are buffered. Called only while nothing is buffered. @returns
+   * how many bytes were taken.
    */
   absorb?(bytes: Buffer, start: number, end: number): number;
-  /** Ends the read without a result. The last call of a read. @returns the bytes already taken, which are put back. */
+  /**
+   * Ends the read without a result. No other method is called after this one. @returns the bytes already taken, to be
+   * put back into the buffer.
+   */
   abandon?(): Uint8Array | undefined;
 }
 
@@ -26,7 +29,7 @@ export const NOT_YET = -1;
 /** No further byte can satisfy the goal. */
 export const PASSED_LIMIT = -2;
 
-/** Reads everything up to and including a delimiter, within a number of bytes. */
+/** Reads everything up to and including a delimiter, with a limit in bytes. */
 export class ReadUntil implements ReadGoal<Buffer> {
   readonly #delimiter: Uint8Array;
   readonly #maxBytes: number;
@@ -71,7 +74,7 @@ export class ReadCount implements ReadGoal<Buffer> {
   readonly #partial: boolean;
   #absorbed: Buffer | undefined;
 
-  /** @param count - unless partial, at most what the stream may buffer. */
+  /** @param count - at most the stream's buffer limit, unless `partial` is set. */
   constructor(count: number, partial: boolean) {
     this.#count = count;
     this.#partial = partial;
@@ -104,7 +107,7 @@ export class ReadCount implements ReadGoal<Buffer> {
   }
 }
 
-/** Reads everything until the end, within a number of bytes. */
+/** Reads everything until the end, with a limit in bytes. */
 export class ReadToEnd implements ReadGoal<Buffer> {
   readonly #maxBytes: number;
 
@@ -127,8 +130,8 @@ export class ReadToEnd implements ReadGoal<Buffer> {
 }
 
 /**
- * Fills memory of the caller, or with `partial` as much of it as bytes are available. Bytes that arrive while the read
- * is pending are copied only once, out of the loop's read buffer into that memory.
+ * Fills memory of the caller; with `partial`, only as far as bytes are available. Bytes that arrive while the read is
+ * pending are copied only once: from the loop's read buffer into that memory.
  */
 export class ReadInto implements ReadGoal<number> {
   readonly limitMessage = '';
@@ -136,7 +139,10 @@ export class ReadInto implements ReadGoal<number> {
   readonly #partial: boolean;
   #filled = 0;
 
-  /** @param maxBytes - the most bytes that the stream may buffer, since an aborted read puts back what it has taken. */
+  /**
+   * @param maxBytes - the stream's buffer limit. It also limits `target`, since an aborted read puts its bytes back
+   *   into the buffer.
+   */
   constructor(target: Uint8Array, partial: boolean, maxBytes: number) {
     if (!(target instanceof Uint8Array) || target.length > maxBytes) {
       throw streamChecks.wrong('readInto', `a Uint8Array of at most ${maxBytes} bytes`, target);
@@ -165,12 +171,12 @@ export class ReadInto implements ReadGoal<number> {
   }
 
   abandon(): Uint8Array {
-    // If the caller has transferred the memory meanwhile, its bytes have gone with it, and this is empty.
+    // If the caller has transferred the memory in the meantime, its bytes are gone too, and this array is empty.
     return this.#target.subarray(0, this.#filled);
   }
 }
 
-/** Copies borrowed memory. Short copies share Node's pool, as those of an inbox do. */
+/** Copies borrowed memory. Short copies are allocated in Node's buffer pool, as in a stream's inbox. */
 function copyOf(bytes: Buffer, start: number, length: number): Buffer {
   const copy = Buffer.allocUnsafe(length);
   bytes.copy(copy, 0, start, start + length);

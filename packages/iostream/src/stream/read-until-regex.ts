@@ -4,13 +4,16 @@ import { requireByteLimit, streamChecks } from '../errors.ts';
 import type { ByteQueue } from './byte-queue.ts';
 import { NOT_YET, PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 
-/** So few bytes are searched on every arrival: it costs no more than receiving them did. */
+/** Up to this many buffered bytes are searched on every arrival: that costs no more than receiving them did. */
 const FREE_SEARCH_BYTES = 4 * 1024;
-/** Each byte received permits searching this many. */
+/** How many bytes may be searched for each byte received. */
 const SEARCHED_PER_BYTE = 8;
-/** Each millisecond permits searching this many: a few hundredths of a core, at the speed of simple patterns. */
+/**
+ * How many bytes may be searched for each millisecond that passes: for a simple pattern, this uses a few percent of a
+ * core.
+ */
 const SEARCHED_PER_MS = 64 * 1024;
-/** Far below the longest string in every Node version that we support. */
+/** Maximum length of the searched text: far below the maximum string length of every Node version that we support. */
 const MAX_TEXT_BYTES = 256 * 1024 * 1024;
 
 interface RegexSearch {
@@ -18,17 +21,18 @@ interface RegexSearch {
   readonly maxBytes: number;
   readonly maxMatchBytes: number;
   readonly clock: Clock;
-  /** Has {@link ReadUntilRegex.satisfiedBy} called again although nothing has arrived. */
+  /** Makes the reader call {@link ReadUntilRegex.satisfiedBy} again although nothing has arrived. */
   readonly askAgain: () => void;
 }
 
 /**
- * Reads everything up to and including the first match of a regular expression, within a number of bytes.
+ * Reads everything up to and including the first match of a regular expression, with a limit in bytes.
  *
- * A regular expression cannot resume. Without a limit to the length of a match, all buffered bytes must be searched
- * again, and doing so on every arrival would take quadratic time. So a search must be paid for, by bytes received
- * since the last one or, if no more arrive, by time. The total stays linear, and a match is found at most a few
- * milliseconds late if little is buffered (a second and a half for 100 MiB).
+ * The search for a regular expression cannot be resumed. Without a limit on the length of a match, all buffered bytes
+ * must be searched again, and doing so on every arrival would take quadratic time. So the next search waits until
+ * enough bytes have been received since the previous one or, if no more arrive, until enough time has passed. The total
+ * time stays linear, and a match is found at most a few milliseconds late if little is buffered (a second and a half
+ * for 100 MiB).
  */
 export class ReadUntilRegex implements ReadGoal<Buffer> {
   readonly #search: RegexSearch;

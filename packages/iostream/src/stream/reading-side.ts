@@ -12,7 +12,10 @@ import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 import { StreamInbox } from './stream-inbox.ts';
 
-/** A stream without a pending read reads ahead this far, so that reads rarely change what the transport watches for. */
+/**
+ * How many bytes a stream reads ahead without a pending read. Because of this, reads rarely have to resume the
+ * transport.
+ */
 const READ_AHEAD_BYTES = 64 * 1024;
 
 /** The stream that a {@link ReadingSide} belongs to. */
@@ -40,7 +43,7 @@ export class ReadingSide {
     this.#stream = stream;
     this.#transport = transport;
     this.maxBytes = maxBytes;
-    // If nothing can arrive, it is as if the peer had ended after us.
+    // A stream that can only be written is treated as if the peer had ended after us.
     this.isEnded = transport.direction === 'write';
     this.wasEndedSecond = this.isEnded;
   }
@@ -81,7 +84,10 @@ export class ReadingSide {
     return promise;
   }
 
-  /** Settles the pending read, if the buffered bytes, the limit or the end decide it. */
+  /**
+   * Settles the pending read, if it is satisfied, has exceeded a limit, or cannot be satisfied because the stream has
+   * ended.
+   */
   answerRead(): void {
     const inbox = this.#inbox;
     if (inbox === undefined) return;
@@ -125,7 +131,7 @@ export class ReadingSide {
   }
 
   /**
-   * Discards what is buffered, and passes everything that arrives later to the consumer that `make` returns.
+   * Discards the buffered bytes, and passes everything that arrives later to the consumer that `make` returns.
    *
    * @param make - is called with the previous consumer.
    */
@@ -174,7 +180,7 @@ export class ReadingSide {
     }
   }
 
-  /** The stream is closing: a read that the buffered bytes satisfy gets them, any other rejects. */
+  /** The stream is closing: resolves the pending read if the buffered bytes satisfy it; otherwise rejects it. */
   settle(): void {
     this.#reading = false;
     this.answerRead();
@@ -210,8 +216,8 @@ export class ReadingSide {
   }
 
   /**
-   * A consumer that throws ends its own stream only; our caller, the reactor or a socket event, must not see the
-   * error.
+   * An error thrown by a consumer only closes that consumer's stream. It must not reach our caller, the reactor or a
+   * socket event.
    */
   #consumerFailed(error: unknown): void {
     if (this.#stream.isClosed) reportLate(error);
@@ -242,14 +248,14 @@ export class ReadingSide {
 
   #resumeTransport(): void {
     if (this.#reading || this.#stream.isClosed) return;
-    // On the writing end of a pipe, too, the transport may notice that the reader has gone.
+    // Resumed even for the writing end of a pipe, because the transport may then notice that the reader has closed.
     if (this.isEnded && this.#transport.direction !== 'write') return;
     this.#reading = true;
     this.#transport.resume();
   }
 }
 
-/** Logs the error: the stream is closed already. */
+/** Only logs the error, because the stream is already closed. */
 function reportLate(error: unknown): void {
   IOLoop.current().logger.error({ error }, 'the consumer of a stream threw after the stream was closed');
 }

@@ -12,13 +12,13 @@ export interface CoreObserver {
 }
 
 /**
- * The implementation of IOStream: the transport and its events, a reading and a writing side, and the states in which
- * a stream ends. The sides handle what is read and written.
+ * The implementation of IOStream: the transport and its events, a reading and a writing side, and the states of
+ * closing. The two sides implement reads and writes.
  *
  *     open ──close, reset, detachTransport──▶ closing ──closed (of the transport)──▶ closed
  *       └───────────────── closed (of the transport, by the peer or an error) ────────▲
  *
- * In `closing`, pending calls are rejected and the reason is final. In `closed`, the transport reports nothing more.
+ * In `closing`, pending calls are rejected and the reason is final. In `closed`, the transport reports no more events.
  */
 export class StreamCore implements TransportEvents {
   readonly transport: Transport;
@@ -27,7 +27,7 @@ export class StreamCore implements TransportEvents {
   readonly writing: WritingSide;
   /** Whether the stream is closed, by either side. Bytes that arrived before can still be read. */
   isClosed = false;
-  /** Whether the transport reports nothing more. */
+  /** Whether the transport will report no more events. */
   isOver = false;
   error: Error | undefined;
   closeReason: CloseReason | undefined;
@@ -93,8 +93,8 @@ export class StreamCore implements TransportEvents {
   }
 
   /**
-   * Hands the close listeners of this stream, whose transport was detached, to the `successor`. Without a successor
-   * they are notified now.
+   * Moves the close listeners of this stream, whose transport was detached, to `successor`. Without a successor,
+   * notifies them now.
    */
   passCloseListeners(successor: StreamCore | undefined): void {
     const listeners = this.#closeListeners;
@@ -136,7 +136,7 @@ export class StreamCore implements TransportEvents {
     this.observer?.transportClosed();
   }
 
-  /** Rejects everything that is pending, after a read that the buffered bytes satisfy has got them. */
+  /** Resolves the pending read if the buffered bytes satisfy it; then rejects everything else that is pending. */
   #settleAll(error: Error | undefined, orderly: CloseReason): void {
     this.isClosed = true;
     this.error = error;

@@ -6,8 +6,8 @@ import { PASSED_LIMIT, type ReadGoal } from './read-goal.ts';
 /**
  * The received bytes of a stream that have not been read, and the one read that may wait for more.
  *
- * Thousands of streams may have a pending read at once. So the read is not an object of its own, and its promise keeps
- * one function for both outcomes.
+ * Thousands of streams may have a pending read at once. To save memory, the read is not an object of its own, and one
+ * stored function both resolves and rejects its promise.
  */
 export class StreamInbox {
   /** A queue from the pool while there are bytes in it, otherwise {@link NO_BYTES}. */
@@ -46,8 +46,8 @@ export class StreamInbox {
   }
 
   /**
-   * Returns whether the buffered bytes satisfy a new goal, as {@link ReadGoal.satisfiedBy} does. Its search starts
-   * here.
+   * Checks whether the buffered bytes satisfy a new goal, and returns the result of {@link ReadGoal.satisfiedBy}. The
+   * search starts at the first buffered byte.
    *
    * @throws what the goal throws; the goal is abandoned then.
    */
@@ -63,7 +63,7 @@ export class StreamInbox {
     }
   }
 
-  /** Gives a goal the bytes that satisfied it. */
+  /** Passes a goal the bytes that satisfied it, and returns the result. */
   take<Result>(goal: ReadGoal<Result>, length: number): Result {
     const result = goal.take(this.#bytes, length);
     this.#returnEmpty();
@@ -83,10 +83,10 @@ export class StreamInbox {
   }
 
   /**
-   * Gives the pending read its bytes, if they have arrived.
+   * Resolves the pending read if the buffered bytes satisfy it.
    *
-   * @param over - no more bytes will arrive.
-   * @returns the error if no further byte can satisfy the read, which stays pending; otherwise `undefined`.
+   * @param over - whether the end has been reached, so that no more bytes will arrive.
+   * @returns an error if no further byte can satisfy the read, which stays pending; otherwise `undefined`.
    */
   answer(over: boolean): StreamLimitError | undefined {
     const goal = this.#goal;
@@ -95,7 +95,7 @@ export class StreamInbox {
     try {
       length = goal.satisfiedBy(this.#bytes, over);
     } catch (error) {
-      // The caller's pattern may overflow the stack; the error must not reach the reactor, which has called us.
+      // The caller's pattern may overflow the stack; the error must not reach the reactor, which called this method.
       this.fail(error);
       return undefined;
     }

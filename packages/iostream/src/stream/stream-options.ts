@@ -3,13 +3,13 @@ import type { OptionNames } from '@landspout/ioloop/errors';
 import { requireByteLimit, streamChecks } from '../errors.ts';
 
 export interface IOStreamOptions {
-  /** The most bytes that may be buffered for reads. Default: 100 MiB. */
+  /** Maximum number of bytes buffered for reads. Default: 100 MiB. */
   readonly maxReadBufferBytes?: number;
-  /** The most bytes that may be queued for a slow peer. Default: 16 MiB. */
+  /** Maximum number of bytes queued for a slow peer. Default: 16 MiB. */
   readonly maxWriteBufferBytes?: number;
   /**
    * What happens if a write would exceed `maxWriteBufferBytes`. `'error'` throws to the caller and keeps the stream
-   * open. `'close'` also closes the stream with the same error, for peers that do not deserve more memory. Default:
+   * open. `'close'` also closes the stream with the same error, which frees the memory that a slow peer uses. Default:
    * `'error'`.
    */
   readonly writeOverflow?: 'error' | 'close';
@@ -30,14 +30,15 @@ export interface ReadOptions {
 }
 
 export interface BoundedReadOptions extends ReadOptions {
-  /** The read fails if this many bytes do not satisfy it. Default: the stream's `maxReadBufferBytes`. */
+  /** The read fails if it is not satisfied within this many bytes. Default: the stream's `maxReadBufferBytes`. */
   readonly maxBytes?: number;
 }
 
 export interface ReadUntilRegexOptions extends BoundedReadOptions {
   /**
-   * The longest possible match in bytes, including what the pattern looks behind at. A search starts this far before
-   * the new bytes, and may miss a longer match. Default: unlimited, so that everything buffered is searched again.
+   * Length of the longest possible match in bytes, including the text that lookbehind assertions examine. Each search
+   * starts this many bytes before the new bytes, so a longer match may be missed. Default: unlimited; each search then
+   * examines everything buffered.
    */
   readonly maxMatchBytes?: number;
 }
@@ -48,7 +49,9 @@ export interface ReadBytesOptions extends ReadOptions {
 }
 
 export interface DrainOptions {
-  /** Resolves when at most this many bytes are queued. Default: 32 KiB, and only if more than 64 KiB are queued. */
+  /**
+   * Resolves when at most this many bytes are queued. Default: 32 KiB, but with at most 64 KiB queued there is no wait.
+   */
   readonly toBytes?: number;
   /** Stops waiting. */
   readonly signal?: AbortSignal;
@@ -74,7 +77,7 @@ export function resolveStreamOptions(options: IOStreamOptions): Required<IOStrea
   return { maxReadBufferBytes, maxWriteBufferBytes, writeOverflow, clock };
 }
 
-/** Picks the options of the streams from those of a server or client, whose names have been checked. */
+/** Selects the stream options from the options of a server or client. The option names must have been checked. */
 export function streamOptionsAmong(options: Omit<IOStreamOptions, 'clock'>, clock: Clock): IOStreamOptions {
   const { maxReadBufferBytes, maxWriteBufferBytes, writeOverflow } = options;
   return {
@@ -107,7 +110,7 @@ const REGEX_OPTIONS: OptionNames<ReadUntilRegexOptions> = {
 };
 const DRAIN_OPTIONS: OptionNames<DrainOptions> = { toBytes: true, signal: true };
 
-/** @throws StreamUsageError `ERR_STREAM_USAGE` if the options are invalid, as do the functions below. */
+/** @throws StreamUsageError `ERR_STREAM_USAGE` if the options are invalid. The functions below throw the same error. */
 export function requireReadOptions(operation: string, options: ReadOptions): void {
   if (isObject(options)) {
     let isKnown = true;
@@ -135,7 +138,7 @@ export function requireReadBytesOptions(operation: string, options: ReadBytesOpt
   streamChecks.options(operation, options, READ_BYTES_OPTIONS);
 }
 
-/** Uses the table: a search costs far more than this check. */
+/** This check uses the table, since a search takes much longer than the check. */
 export function requireRegexOptions(operation: string, options: ReadUntilRegexOptions): void {
   streamChecks.options(operation, options, REGEX_OPTIONS);
 }

@@ -1,6 +1,6 @@
 import { onAbort } from '@landspout/ioloop/reactor';
 
-/** A wait until a position in the stream of written bytes has been reached. */
+/** A promise to settle when all written bytes up to a certain position have been sent. */
 interface Waiter {
   position: number;
   readonly promise: Promise<void>;
@@ -9,8 +9,8 @@ interface Waiter {
 }
 
 /**
- * The waits for written bytes to reach the kernel. Exists only while there is a wait: the layers above write without
- * promises, and an idle stream needs none.
+ * The promises that wait for written bytes to reach the kernel. This object exists only while a promise is pending: the
+ * layers above write without promises, and an idle stream has none.
  */
 export class WriteWaiters {
   /** Bytes sent since this object was created; positions are relative to its creation. */
@@ -72,7 +72,7 @@ export class WriteWaiters {
       resolve = onResolve;
       reject = onReject;
     });
-    // Ignoring a write's promise is legal, so its rejection must not be reported as unhandled.
+    // The promise of a write may be ignored, so its rejection must not be reported as unhandled.
     promise.catch(() => {});
     const waiter: Waiter = { position, promise, resolve, reject };
     this.#waiters.push(waiter);

@@ -14,12 +14,14 @@ import { type DrainOptions, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './stream-o
 import { WriteWaiters } from './write-waiters.ts';
 
 /**
- * After this many waits that resolved at once, `waitDrained` waits until bytes are sent. Until then, a loop that
- * awaits tiny writes lets nothing else run.
+ * After this many calls of `waitDrained` that resolved immediately, the next call waits until bytes are sent. Without
+ * this limit, a loop that awaits tiny writes would block the event loop.
  */
 const MOST_DRAINED_AT_ONCE = 1024;
 
-/** What a waiting file counts as in the write buffer: its bytes are not in memory. */
+/**
+ * How many bytes a waiting file adds to the size of the write buffer. The bytes of the file itself are not in memory.
+ */
 const WAITING_FILE_COST_BYTES = 1024;
 
 /** The stream that a {@link WritingSide} belongs to. */
@@ -39,7 +41,7 @@ export class WritingSide {
   readonly #transport: Transport;
   readonly #maxBytes: number;
   readonly #closesOnOverflow: boolean;
-  /** How often {@link waitDrained} has resolved at once since bytes were last sent. */
+  /** How often {@link waitDrained} has resolved immediately since bytes were last sent. */
   #drainedAtOnce = 0;
   /** Exists only while a write or `waitDrained` is pending. */
   #waiters: WriteWaiters | undefined;
@@ -75,7 +77,7 @@ export class WritingSide {
     const length = piece.length;
     if (this.#stream.isClosed || this.isEnded || length === 0) return;
     // While little is queued, a piece of any size is accepted: its memory is already allocated, and a large response
-    // follows directly after its head. The limit applies to what accumulates.
+    // directly follows its headers. The limit stops writes from accumulating.
     this.#requireRoom('write', length);
     this.queuedBytes += length;
     if (this.#files === undefined) this.#transport.write(piece);
@@ -137,7 +139,7 @@ export class WritingSide {
     if (this.#files?.count === 0) this.#files = undefined;
   }
 
-  /** The transport can take more of a file. */
+  /** The transport can send more of a file. */
   writable(): void {
     this.#files?.goOn();
   }
@@ -191,7 +193,7 @@ function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
 }
 
-/** Returns `promise`, whose rejection is never reported as unhandled. */
+/** Returns `promise`, and prevents its rejection from being reported as unhandled. */
 function ignorable<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => {});
   return promise;

@@ -7,7 +7,8 @@ import { processChecks, SubprocessLimitError } from './subprocess-errors.ts';
 
 export interface CommunicateOptions {
   /**
-   * Most bytes of stdout, and likewise of stderr. Default: 16 MiB. The streams' `maxReadBufferBytes` applies as well.
+   * Maximum number of bytes of stdout, and also of stderr. Default: 16 MiB. The streams' `maxReadBufferBytes` applies
+   * as well.
    */
   readonly maxBytes?: number;
   /** Cancels the wait. */
@@ -22,7 +23,7 @@ const COMMUNICATE_OPTIONS: OptionNames<CommunicateOptions> = {
   timeoutMs: true,
 };
 
-/** The complete output of a child, and how it ended. An output that is not a stream is empty. */
+/** The complete output of a child, and how it ended. If stdout or stderr is not a stream, that output is empty. */
 export interface CommunicateResult {
   readonly stdout: Buffer;
   readonly stderr: Buffer;

@@ -1,6 +1,6 @@
-// All code of this folder that relies on the internals of Node's child processes. Each function says what it relies on,
-// where that was verified, and what breaks without it. node-child-adapter.canary.test.ts checks the running version of
-// Node.
+// All code of this folder that relies on the internals of Node's child processes. Each function documents what it
+// relies on, in which versions of Node this was verified, and what breaks without it. node-child-adapter.canary.test.ts
+// checks the running version of Node.
 
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -9,11 +9,12 @@ import type { Duplex } from 'node:stream';
 
 /**
  * Takes the pipes of a child that was just started; `undefined` for a descriptor without a pipe. Afterwards `stdin` and
- * `stdio` are empty, as for a child without pipes, and Node leaves the child alone.
+ * `stdio` are empty, as for a child without pipes, and Node no longer touches the pipes.
  *
  * Relies on Node looking for the pipes in these two fields when the child exits: it would then destroy the socket of
- * stdin, including data queued for a grandchild, and make the other streams flow (verified in Node 20 to 26). If it
- * finds them elsewhere, input of a grandchild is lost at the exit, and its output is read without a limit.
+ * stdin, including data queued for a grandchild, and make the other streams flow (verified in Node 20 to 26). If a
+ * version of Node finds the pipes elsewhere, the input of a grandchild is lost when the child exits, and the output of
+ * the grandchild is read without a limit.
  */
 export function takePipes(child: ChildProcess): (Duplex | undefined)[] {
   const pipes = child.stdio.map((pipe) => (pipe as Duplex | null | undefined) ?? undefined);
@@ -25,9 +26,9 @@ export function takePipes(child: ChildProcess): (Duplex | undefined)[] {
 /**
  * Destroys the pipes of a child that could not be started.
  *
- * Relies on Node leaving them in `stdio`, or leaving `stdio` undefined if the file descriptors had run out, which the
- * types do not say (verified in Node 20 to 26). If Node keeps them elsewhere, each failed start leaves descriptors
- * open.
+ * Relies on Node keeping the pipes in `stdio`, or keeping `stdio` undefined if there were no file descriptors left,
+ * which the types do not show (verified in Node 20 to 26). If a version of Node keeps them elsewhere, descriptors stay
+ * open after each failed start.
  */
 export function destroyPipes(child: ChildProcess): void {
   for (const socket of (child.stdio as ChildProcess['stdio'] | undefined) ?? []) {
@@ -48,7 +49,7 @@ const DESCRIPTORS_OF_A_START = 6;
  * Works around Node leaking the pipes of a child if the descriptors run out after they were created (verified in Node
  * 20 to 26): a server that is short of descriptors and keeps trying would soon have none left. Relies on a start
  * needing at most two for each pipe and six others. The check takes a few microseconds for each descriptor, while a
- * start takes a millisecond. Other threads may take descriptors that were free here.
+ * start takes a millisecond. The check cannot be perfect: other threads may use descriptors that were free during it.
  *
  * @throws the error of Node, with the code `EMFILE` or `ENFILE`.
  */

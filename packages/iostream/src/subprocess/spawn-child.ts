@@ -59,7 +59,7 @@ async function spawnError(error: unknown, { command, cwd }: SubprocessPlan): Pro
   const failed = SystemError.from(error, 'spawn', command);
   // Node refused an argument that we did not check: a mistake of the caller.
   if (!(failed instanceof CodedError)) return new ProcessUsageError(failed.message, { cause: error });
-  // The system reports ENOENT for a missing folder too, and Node then names the program.
+  // The system reports ENOENT for a missing folder too, but Node's error always names the program.
   if (cwd !== undefined && !(await isFolder(cwd))) {
     return new SystemError(failed.code, 'spawn', cwd, { cause: error });
   }

@@ -60,7 +60,10 @@ export class SubprocessLimitError extends CodedError<'ERR_PROCESS_OUTPUT'> {
 /** Checks the options and arguments of subprocesses. */
 export const processChecks = new ArgumentChecks((problem) => new ProcessUsageError(problem));
 
-/** Checks a text that is passed to the system: it would end at a NUL, so the system would not run what was checked. */
+/**
+ * Checks a text that is passed to the system. The system would cut it off at a NUL, and so use a text that was not
+ * checked.
+ */
 export function requireText(operation: string, what: string, value: unknown): string {
   if (typeof value !== 'string') throw processChecks.wrong(operation, what, value);
   if (value.includes('\0')) throw new ProcessUsageError(`${operation}: ${what} must not contain NUL`);

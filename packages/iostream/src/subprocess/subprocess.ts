@@ -31,10 +31,10 @@ const WAIT_OPTIONS: OptionNames<WaitForExitOptions> = {
 /**
  * A child process, with streams for its standard input and output.
  *
- * `stdin` is writable; `endWrite()` is the end of file for the child. `stdout` and `stderr` are readable; they end when
- * the last process that has the other end closes it, which may be long after the exit if the child has started children
- * of its own. If its output is not read, the child blocks after some hundred kilobytes; no byte is lost. Read each
- * stream to its end, or call {@link close}.
+ * `stdin` is writable; after `endWrite()`, the child reads the end of the file. `stdout` and `stderr` are readable;
+ * they end when the last process that has the other end open closes it, which may be long after the exit if the child
+ * has started children of its own. If its output is not read, the child blocks after some hundred kilobytes; no byte is
+ * lost. Read each stream to its end, or call {@link close}.
  *
  * A running child keeps this process alive unless {@link unref} is called. No shell is involved: to use one, pass it as
  * the command.
@@ -65,8 +65,9 @@ export class Subprocess {
    * @param command - a path, or a name that is looked up in the PATH of `env`.
    * @param args - its arguments, passed on unchanged.
    * @throws SystemError such as `ENOENT`, `EACCES` or `EMFILE`, with `syscall` `spawn` and the command as `address`, or
-   *   the folder if that is missing; ProcessUsageError `ERR_PROCESS_USAGE` or StreamUsageError `ERR_STREAM_USAGE` if an
-   *   argument or option is invalid; the reason of `signal` if that is aborted. Nothing stays open then.
+   *   the working directory if it is missing; ProcessUsageError `ERR_PROCESS_USAGE` or StreamUsageError
+   *   `ERR_STREAM_USAGE` if an argument or option is invalid; the reason of `signal` if it is aborted. Nothing stays
+   *   open then.
    *
    * @example
    * const child = await Subprocess.spawn('sort', ['-u'], { stdin: 'stream', stdout: 'stream' });
@@ -108,7 +109,7 @@ export class Subprocess {
 
   /**
    * The exit code, or the negative number of the signal that ended the child; `undefined` while it is running. Node has
-   * no names for real-time signals: if one of those ended the child, it reports 0.
+   * no names for real-time signals: if one of those ended the child, Node reports 0.
    */
   get returnCode(): number | undefined {
     return this.#returnCode;
@@ -138,8 +139,9 @@ export class Subprocess {
    * Waits for the exit, but not for the end of the streams, which other processes may hold open.
    *
    * @returns the exit code, or the negative number of the signal.
-   * @throws CalledProcessError `ERR_PROCESS_FAILED` if that is not 0, unless `raiseError` is false; LoopTimeoutError
-   *   `ERR_LOOP_TIMEOUT` if `timeoutMs` pass first, or the reason of `signal`: the child keeps running then.
+   * @throws CalledProcessError `ERR_PROCESS_FAILED` if the code is not 0, unless `raiseError` is false;
+   *   LoopTimeoutError `ERR_LOOP_TIMEOUT` if `timeoutMs` pass first, or the reason of `signal`: the child keeps running
+   *   then.
    */
   async waitForExit(options: WaitForExitOptions = {}): Promise<number> {
     processChecks.options('waitForExit', options, WAIT_OPTIONS);
@@ -169,7 +171,7 @@ export class Subprocess {
    * @param input - bytes, owned by the stream after the call, or text, which is encoded as UTF-8.
    * @throws SubprocessLimitError `ERR_PROCESS_OUTPUT` if an output exceeds `maxBytes`: the child was ended and its
    *   streams are closed then. LoopTimeoutError `ERR_LOOP_TIMEOUT`, or the reason of `signal`: the child keeps running
-   *   then, no byte of its output is lost, and another call without input continues. ProcessUsageError
+   *   then, no byte of its output is lost, and another call without input can continue reading. ProcessUsageError
    *   `ERR_PROCESS_USAGE` if there is input but no open stdin; StreamUsageError `ERR_STREAM_BUSY` if another read is
    *   waiting.
    */
@@ -256,8 +258,8 @@ export class Subprocess {
     this.#exitSignal = signal ?? undefined;
     this.#returnCode = signal === null ? (code as number) : -constants.signals[signal];
     this.#killTimer?.cancel();
-    // Node does not close the stdin of a child that has exited, since it no longer has the pipe; queued data may still
-    // be for a grandchild.
+    // Node does not close the stdin of a child that has exited, since Node no longer has the pipe; queued data may
+    // still be read by a grandchild.
     this.stdin?.endWrite();
     this.#tellExit();
   }

@@ -15,15 +15,16 @@ export interface TlsAcceptorEvents {
 }
 
 /**
- * Performs the server's side of TLS handshakes on accepted connections, with a deadline and a limit, and reports how
- * each ended. An accepted transport is detached as a Node socket, and comes back as a transport on a TLS socket.
+ * Performs the server's side of TLS handshakes on accepted connections, with a deadline and a limit, and reports the
+ * outcome of each. An accepted transport is detached as a Node socket; after the handshake, the result is a transport
+ * on a TLS socket.
  */
 export class TlsAcceptor {
   readonly #context: TlsServerContext;
   readonly #loop: IOLoop;
   readonly #events: TlsAcceptorEvents;
   readonly #sockets = new Set<Duplex>();
-  /** Those of {@link #sockets} in the handshake. */
+  /** The sockets whose handshake is in progress; all of them are in {@link #sockets} too. */
   readonly #shaking = new Set<Duplex>();
 
   constructor(context: TlsServerContext, loop: IOLoop, events: TlsAcceptorEvents) {
@@ -78,9 +79,9 @@ export class TlsAcceptor {
   }
 
   /**
-   * Counts the handshake and starts its deadline, which nothing extends.
+   * Counts the handshake and starts its deadline, which is never extended.
    *
-   * @returns a function that ends both; idempotent.
+   * @returns a function that cancels the deadline and stops counting the handshake; idempotent.
    */
   #startHandshake(socket: Duplex): () => void {
     this.#sockets.add(socket);
@@ -114,8 +115,8 @@ export class TlsAcceptor {
 }
 
 /**
- * After an attempt to renegotiate, Node emits an error but keeps the connection open; after other errors it is already
- * destroyed.
+ * After an attempt to renegotiate, Node emits an error but keeps the connection open; after any other error, the
+ * connection is already destroyed.
  */
 function destroy(this: TLSSocket): void {
   this.destroy();

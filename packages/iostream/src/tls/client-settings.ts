@@ -32,8 +32,8 @@ export interface TlsClientSettings {
   readonly handshakeTimeoutMs: number;
   readonly sessions: TlsSessionCache | undefined;
   /**
-   * The same for equal options only. A resumed session skips verification, so sessions must not be shared between
-   * different options.
+   * Two settings have the same fingerprint only if their options are equal. A resumed session skips verification, so
+   * sessions must not be shared between different options.
    */
   readonly fingerprint: string;
 }
@@ -74,7 +74,7 @@ function toSecureContext(options: TlsClientOptions): { secureContext: SecureCont
   return { secureContext: context, identity: hashOf(credentials) };
 }
 
-/** Shared by all clients without options: Node's list of authorities. */
+/** Shared by all clients without options; trusts Node's list of authorities. */
 let defaultContext: SecureContext | undefined;
 
 /** The contents of a ready-made context cannot be inspected, so contexts are compared by identity. */

@@ -1,6 +1,6 @@
-// Holds everything in this folder that relies on Node's internals. Each function says what it relies on, in which
-// versions that was seen, and what breaks without it; node-tls-adapter.canary.test.ts checks the running version of
-// Node. Independent of options and settings.
+// Holds everything in this folder that relies on Node's internals. Each function documents what it relies on, in which
+// versions of Node this was seen, and what breaks without it; node-tls-adapter.canary.test.ts checks the running
+// version of Node. Independent of options and settings.
 
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
@@ -16,7 +16,7 @@ export interface HandshakeEvents {
 }
 
 /**
- * Whether `value` was created by `createSecureContext`. Node exports no class to compare with.
+ * Whether `value` was created by `createSecureContext`. Node exports no class for an `instanceof` check.
  *
  * Relies on the property `context`, in which Node keeps OpenSSL's context (seen in Node 20 to 26). Without it, a
  * ready-made context would be taken for an options object and refused.
@@ -88,7 +88,8 @@ export function onVerifiedSession(socket: TLSSocket, keep: (session: Buffer) => 
 /** Detaches the Node socket of a transport. @throws StreamConnectError `ERR_STREAM_TLS` if it has ended. */
 export function detachLive(transport: Transport): Duplex {
   const socket = transport.detach();
-  // An `end` event emitted before this point would not be repeated, and its new owner would wait for it forever.
+  // If the socket emitted `end` before this point, the event would not be repeated, and the new owner would wait
+  // forever.
   if (!socket.destroyed && !socket.readableEnded) return socket;
   socket.destroy();
   throw goneError();

@@ -70,7 +70,7 @@ export interface TlsServerOptions extends TlsOptions {
   readonly requestCert?: boolean;
   /**
    * 48 random bytes that encrypt session tickets. Share them among the processes of one service, and keep them over
-   * restarts, so that clients can resume sessions. With these bytes, recorded connections can be decrypted: replace
+   * restarts, so that clients can resume sessions. Anyone with these bytes can decrypt recorded connections: replace
    * them every few days. Default: random, and replaced at each reload.
    */
   readonly ticketKeys?: Uint8Array;
@@ -79,8 +79,8 @@ export interface TlsServerOptions extends TlsOptions {
   /** Limit for a handshake, measured by the loop's clock. Default: 10 s. */
   readonly handshakeTimeoutMs?: number;
   /**
-   * Most simultaneous handshakes; further connections are closed. 0 means no limit. Default: 5,000, which is more than
-   * one thread completes before their deadline, so a higher limit would only use memory.
+   * Maximum number of simultaneous handshakes; further connections are closed. 0 means no limit. Default: 5,000. One
+   * thread cannot complete that many before their deadline, so a higher limit would only use more memory.
    */
   readonly maxHandshakes?: number;
 }
@@ -94,8 +94,8 @@ export interface TlsClientOptions extends TlsOptions {
    */
   readonly handshakeTimeoutMs?: number;
   /**
-   * Where sessions are kept for later connections to resume. Default: the TCPClient's own cache; without a TCPClient,
-   * sessions are not kept.
+   * The cache in which sessions are kept, so that later connections can resume them. Default: the TCPClient's own
+   * cache; without a TCPClient, sessions are not kept.
    */
   readonly sessions?: TlsSessionCache;
 }

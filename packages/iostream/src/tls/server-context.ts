@@ -45,7 +45,7 @@ export class TlsServerContext {
   }
 
   /**
-   * Reads the files again, or replaces all options by `options`. Applies to handshakes that start afterwards;
+   * Reads the files again, or replaces all options with `options`. Applies to handshakes that start afterwards;
    * established connections are not affected. Earlier sessions can no longer be resumed, unless the `ticketKeys` stay
    * the same.
    *
@@ -106,14 +106,15 @@ export class TlsServerContext {
   }
 }
 
-/** A server that never listens; used for its handshakes, and for Node's verification at their end. */
+/** Creates a server that never listens. It is used to perform handshakes, and for Node's verification at their end. */
 function toNodeServer(settings: TlsServerSettings): Server {
   const { credentials, readyContext, names, alpnProtocols, requestCert, rejectUnauthorized } = settings;
   const server = createServer({
     ...credentials,
     requestCert,
     rejectUnauthorized,
-    // Effectively off, which Node does not offer: TlsAcceptor has its own deadline, measured by the loop's clock.
+    // Effectively no timeout, since Node's cannot be turned off: TlsAcceptor has its own deadline, measured by the
+    // loop's clock.
     handshakeTimeout: 2 ** 31 - 1,
     ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnProtocols }),
     ...(names === undefined ? {} : { SNICallback: selectByName(settings) }),

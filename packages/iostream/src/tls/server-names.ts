@@ -23,7 +23,8 @@ export class TlsServerNames {
   }
 
   /**
-   * Returns the context of the first certificate with exactly this name, or else of the first with a matching wildcard.
+   * Returns the context of the first certificate with exactly this name; otherwise of the first with a matching
+   * wildcard.
    */
   find(servername: string): SecureContext | undefined {
     const wanted = servername.toLowerCase();

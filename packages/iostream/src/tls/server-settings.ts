@@ -42,7 +42,7 @@ const TICKET_KEYS_BYTES = 48;
 /** A server's options, checked, with the files read. */
 export interface TlsServerSettings {
   /**
-   * What clients get that request no name or an unknown one: either the credentials of a context, or a ready-made
+   * Used for clients that request no name or an unknown name: either the credentials of a context, or a ready-made
    * context.
    */
   readonly credentials: SecureContextOptions;
@@ -106,8 +106,8 @@ function readContexts(
   };
   const read = listed.map(({ names, ...certificate }) => ({ names, ...readContext(certificate, shared) }));
   const [first] = read as [(typeof read)[number]];
-  // For each type of key, Node replaces the first certificate by that of the requested name. With mixed types, a client
-  // could choose the type that was not replaced.
+  // For each type of key, Node replaces the first certificate with the one of the requested name. With mixed types, a
+  // client could choose the type that was not replaced.
   const other = read.find(({ keyType }) => keyType !== first.keyType);
   if (other !== undefined) {
     throw tlsUsage(
@@ -175,9 +175,9 @@ function readTicketKeys(options: TlsServerOptions): SecureContextOptions {
 }
 
 /**
- * A resumed session counts as verified: the client's certificate is not checked again. So a session created under other
- * verification options, by another process with the same ticket keys or before a reload, must not be resumed. OpenSSL
- * refuses it if this value differs.
+ * A resumed session is treated as verified: the client's certificate is not checked again. So a session created under
+ * other verification options, by another process with the same ticket keys or before a reload, must not be resumed.
+ * OpenSSL refuses the session if this value differs.
  */
 function sessionIdContext(options: TlsServerOptions, terms: SecureContextOptions): string {
   const { requestCert = false, rejectUnauthorized = true } = options;

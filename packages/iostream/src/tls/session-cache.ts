@@ -6,7 +6,7 @@ import { StreamUsageError } from '../errors.ts';
 /** A session that a server issued for a client to resume. */
 export interface KeptSession {
   readonly session: Buffer;
-  /** The certificate that the server proved when the session was created; the session does not contain it. */
+  /** The certificate that the server presented when the session was created; the session does not contain it. */
   readonly certificate: PeerCertificate | undefined;
 }
 
@@ -17,17 +17,18 @@ const MAX_SESSIONS_PER_KEY = 4;
 /**
  * Keeps TLS sessions for a client to resume, which saves both sides most of the next handshake with the same server.
  *
- * Sessions are stored by address, server name and set of options. Each is used once, since an observer could link the
- * connections that present the same ticket (RFC 8446 §C.4). Sessions contain connection keys, so they are kept in
- * memory only. If the cache is full, it drops the oldest session of the key that was stored to least recently.
+ * Sessions are stored by address, server name and set of options. Each session is used only once, since an observer
+ * could link connections that present the same ticket (RFC 8446 §C.4). Sessions contain connection keys, so they are
+ * kept in memory only. If the cache is full, it drops a session of the key that has not been stored to for the longest
+ * time: the oldest one.
  */
 export class TlsSessionCache {
   readonly #maxSessions: number;
-  /** The key that was stored to last comes last, and so does the newest session of each key. */
+  /** The key to which a session was stored most recently is last; within a key, the newest session is last. */
   readonly #byKey = new Map<string, KeptSession[]>();
   #size = 0;
 
-  /** @param maxSessions - at least 1; each takes a few KiB. Default: 100. */
+  /** @param maxSessions - at least 1; each session uses a few KiB. Default: 100. */
   constructor(maxSessions = DEFAULT_MAX_SESSIONS) {
     if (!Number.isInteger(maxSessions) || maxSessions < 1) {
       throw new StreamUsageError(

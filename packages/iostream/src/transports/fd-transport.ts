@@ -17,9 +17,9 @@ export interface OpenFdOptions {
 const OPEN_FD_OPTIONS: OptionNames<OpenFdOptions> = { direction: true };
 
 /**
- * Takes ownership of an open file descriptor, with the backend of `loop`: a pipe, a FIFO, a connected stream socket or
- * a terminal. Makes it non-blocking, also for every process that shares its file description, such as a parent
- * process.
+ * Takes ownership of an open file descriptor (a pipe, a FIFO, a connected stream socket or a terminal) on the backend
+ * of `loop`. Makes the descriptor non-blocking, also for every process that shares its file description, such as a
+ * parent process.
  *
  * @throws StreamUsageError `ERR_STREAM_USAGE` if the descriptor cannot be waited for, such as a file; SystemError
  *   `EBADF` if it is not open. The caller still owns the descriptor then.
@@ -65,7 +65,7 @@ function openReactorFd(
   return new ReactorTransport(loop, reactor, slot, descriptor.generation, direction);
 }
 
-/** epoll refuses what is always ready: files, directories, `/dev/null`. */
+/** epoll refuses descriptors that are always ready: files, directories, `/dev/null`. */
 function isWatchable(reactor: Reactor, descriptor: Descriptor): boolean {
   try {
     reactor.register(descriptor, 0, { ready() {} });

@@ -1,6 +1,6 @@
 /**
  * The layer below the streams: transports, which carry the bytes of one connection, and how they are connected and
- * accepted. For authors of a transport or of a server of their own; `@landspout/iostream/compliance` tests a transport.
+ * accepted. For code that implements its own transport or server; `@landspout/iostream/compliance` tests a transport.
  *
  * A program uses `TCPClient`, `TCPServer` and `IOStream` of `@landspout/iostream` instead.
  *

@@ -1,16 +1,16 @@
 import { runInRootContext } from '@landspout/ioloop/reactor';
 
 /**
- * The most bytes in flight in one direction: about as much as a socket's kernel buffers hold, so that there is
+ * Maximum number of bytes in flight in one direction: about as many as a socket's kernel buffers hold, so that there is
  * back-pressure.
  */
 const CAPACITY_BYTES = 64 * 1024;
 
-/** One direction of a memory connection: takes the place of the kernel and the network. */
+/** One direction of a memory connection: replaces the kernel and the network. */
 export class MemoryPipe {
   /** Called in a later loop iteration if there may be something to read. */
   onReadable: (() => void) | undefined;
-  /** Called in a later loop iteration if there may be room again, or the reader has gone. */
+  /** Called in a later loop iteration if there may be room again, or the reader has closed. */
   onWritable: (() => void) | undefined;
 
   #chunks: Buffer[] = [];
@@ -39,12 +39,15 @@ export class MemoryPipe {
     return this.#isReset;
   }
 
-  /** Whether the reader has gone for good. */
+  /** Whether the reader has closed, so that nothing will be read any more. */
   get isAbandoned(): boolean {
     return this.#isAbandoned;
   }
 
-  /** Copies as many bytes as fit. The caller may reuse its memory when this returns. @returns how many. */
+  /**
+   * Copies as many bytes as fit. The caller may reuse its memory when this method returns. @returns how many bytes were
+   * copied.
+   */
   write(piece: string | Uint8Array): number {
     const length = Math.min(piece.length, this.room);
     if (length === 0) return 0;

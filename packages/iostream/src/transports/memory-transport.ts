@@ -28,7 +28,7 @@ class MemoryTransport implements Transport, Flushable {
   readonly #incoming: MemoryPipe;
   readonly #outgoing: MemoryPipe;
   readonly #queue = new OutgoingPieces();
-  /** The piece that did not fit into the pipe as a whole. */
+  /** The piece that did not fit completely into the pipe. */
   #piece: string | Uint8Array | undefined;
   #events: TransportEvents | undefined;
   #reading = false;
@@ -78,7 +78,8 @@ class MemoryTransport implements Transport, Flushable {
     // The callback may have written more, which must be sent before the end.
     if (!this.#open || this.#flushScheduled) return;
     if (this.#piece !== undefined) {
-      // The peer has gone and will never make room. A socket would learn this from the reset that its bytes cause.
+      // The peer has closed and will never make room. A socket would notice this by the reset that the peer sends in
+      // response.
       if (this.#outgoing.isAbandoned) this.#fail(new SystemError('ECONNRESET', 'send'));
     } else if (this.#endWriteWanted && !this.#outgoing.isEnded) {
       this.#outgoing.end();

@@ -1,6 +1,6 @@
-// Holds what this folder relies on in the internals of Node and libuv. Each function says what that is, in which
-// versions it was seen, and what breaks without it. node-socket-adapter.canary.test.ts checks the version of Node that
-// runs it.
+// Holds everything in this folder that relies on the internals of Node and libuv. Each function documents what it
+// relies on, in which versions of Node this was seen, and what breaks without it. node-socket-adapter.canary.test.ts
+// checks the running version of Node.
 
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -21,7 +21,7 @@ export function servernameOf(socket: TLSSocket): string | undefined {
  * which libuv does not distinguish.
  *
  * Relies on Node and libuv passing an empty write to the system, which fails with `EPIPE` after a close (seen in Node
- * 20 to 26 on Linux). Otherwise, a stream over a Unix socket whose peer has gone stays open until it writes.
+ * 20 to 26 on Linux). Otherwise, a stream over a Unix socket whose peer has closed stays open until it writes.
  */
 export function writeNothing(socket: Duplex, written: (error: Error | null | undefined) => void): void {
   socket.write(NOTHING, written);
@@ -36,7 +36,7 @@ const NOTHING = new Uint8Array(0);
  * Relies on two things (seen in Node 20 to 26). A shutdown is complete at `finish`, or after two loop iterations. And
  * closing the socket below a TLS socket destroys the TLS socket. Otherwise a reset never emits `close`.
  *
- * @param below - the socket below a TLS socket, which alone can be reset; otherwise the Duplex itself.
+ * @param below - the socket below a TLS socket, since only that one can be reset; otherwise the Duplex itself.
  */
 export function resetDuplex(duplex: Duplex, below: Duplex): void {
   if (!duplex.writableEnded || duplex.writableFinished) {
@@ -66,7 +66,8 @@ function breakOff(duplex: Duplex, below: Duplex & { resetAndDestroy?: unknown })
     return;
   }
   try {
-    // Its close destroys the TLS socket on it. Destroying both at once crashes the process: Node uses freed memory.
+    // Closing this socket destroys the TLS socket on top of it. Destroying both at once crashes the process: Node uses
+    // freed memory.
     below.resetAndDestroy();
   } catch (error) {
     // Node resets TCP sockets only. For pipes, Unix sockets and TLS it throws, without having done anything.

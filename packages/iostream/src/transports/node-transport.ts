@@ -25,7 +25,7 @@ export interface NodeTransportOptions {
   readonly proxied?: ProxiedConnection | undefined;
   /** Set if bytes go one way only. */
   readonly direction?: Transport['direction'];
-  /** The socket below a TLS socket, which alone can be reset. Default: the Duplex itself. */
+  /** The socket below a TLS socket, since only that one can be reset. Default: the Duplex itself. */
   readonly below?: Duplex;
 }
 
@@ -42,8 +42,9 @@ const NODE_TRANSPORT_OPTIONS: OptionNames<NodeTransportOptions> = {
  * Any Node socket, TLS socket or Duplex as a {@link Transport}.
  *
  * Create the socket with `allowHalfOpen: true`; otherwise Node ends our side when the peer ends its own. One write is
- * in flight at a time, and takes everything queued before it, up to a limit. So `sent` is reported only for bytes that
- * have really been written, and what a slow peer does not read stays where the stream counts it.
+ * in progress at a time, and it contains everything queued before it, up to a limit. So `sent` is reported only for
+ * bytes that have really been written, and bytes that a slow peer does not read stay in this queue, where the stream
+ * counts them.
  */
 export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   readonly kind = 'node';
@@ -94,8 +95,8 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     this.localAddress = options.localAddress ?? ownAddress(duplex);
     this.remoteAddress = options.remoteAddress ?? peerAddress(duplex);
     this.proxied = options.proxied;
-    // An empty write would send a record on a TLS socket, and pipes and terminals have no other direction to learn
-    // about.
+    // The check for a closed peer makes an empty write, which would send a record on a TLS socket; and pipes and
+    // terminals have no other direction to check.
     const isPlainSocket = duplex instanceof Socket && this.tls === undefined && this.direction === undefined;
     this.#isUnixSocket = isPlainSocket && ownAddress(duplex).family === 'unix';
     // Without an explicit pause, a listener for `data` would start the flow.
@@ -182,7 +183,8 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     duplex.off('data', this.#onData);
     duplex.off('end', this.#onEnd);
     duplex.off('close', this.#onClose);
-    // The error listener stays: an error may come before the new owner has added one, and would end the process.
+    // The error listener stays attached: an error emitted before the new owner has added its own listener would end the
+    // process.
     return duplex;
   }
 
@@ -273,7 +275,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
    */
   #lookForClose(): void {
     const isWriting = this.#bytesInFlight > 0 || this.#flushScheduled || this.#endWriteDone;
-    // A write in progress finds out by itself.
+    // A write in progress will fail if the peer has closed.
     if (!this.#open || isWriting) return;
     this.#isLooking = true;
     writeNothing(this.#duplex, (error) => {
@@ -292,7 +294,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     this.#open = false;
     this.#duplexClosed = true;
     this.#outgoing.clear();
-    // An orderly end waits for a reader, as bytes before it would.
+    // An orderly end is reported only while the transport is not paused, like the bytes before it.
     const awaitsReader = !closedByUs && this.#error === undefined && this.#peerEnded && !this.#endReported;
     if (awaitsReader && !this.#reading) return;
     this.#reportClosed();

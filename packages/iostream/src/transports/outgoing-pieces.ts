@@ -2,12 +2,12 @@ import { PieceList } from './piece-list.ts';
 
 /** Pieces of up to this size are copied into one chunk; larger ones are written as they are. */
 const COALESCED_PIECE_BYTES = 16 * 1024;
-/** The most bytes of one chunk: progress within a chunk is not reported. */
+/** Maximum size of one chunk: progress within a chunk is not reported. */
 export const MOST_CHUNK_BYTES = 128 * 1024;
 
 /**
- * The pieces that wait to be written. Combines small pieces into one chunk, so that a head and its body are sent by
- * one system call.
+ * The pieces that wait to be written. Combines small pieces into one chunk, so that headers and body are sent with one
+ * system call.
  */
 export class OutgoingPieces {
   #list = new PieceList();

@@ -1,15 +1,16 @@
 /** Pieces of up to this size are copied together if there are many. */
 const SMALL_PIECE_BYTES = 2 * 1024;
 /**
- * Up to this many pieces are kept as they are: a response is a head and a few pieces, and is sent at the end of the
- * loop iteration.
+ * Up to this many pieces are kept as they are: a typical response consists of its headers and a few pieces, and is sent
+ * at the end of the loop iteration.
  */
 const FEW_PIECES = 16;
 const CHUNK_BYTES = 16 * 1024;
 
 /**
- * An array of pieces that wait to be written. If many small pieces accumulate, they are copied into chunks: each would
- * take more memory than it has bytes, and a peer that does not read must not cost more than the bytes queued for it.
+ * An array of pieces that wait to be written. If many small pieces accumulate, they are copied into chunks: kept
+ * separately, each would use more memory than its bytes need, and a peer that does not read must not use more memory
+ * than the bytes queued for it.
  */
 export class PieceList {
   /** In order. The reader may remove pieces from the front. */

@@ -27,19 +27,19 @@ const READABLE = 0x01;
 const WRITABLE = 0x04;
 const HUNG_UP = 0x10;
 const BROKEN = 0x08 | HUNG_UP;
-/** A pipe whose writer has gone is hung up but not readable; reading it returns the end. */
+/** If the writer of a pipe has closed, epoll reports a hang-up but not readability; a read then returns the end. */
 const TO_READ = READABLE | HUNG_UP;
 /** Not registered with the reactor at all. */
 const UNWATCHED = -1;
 /**
- * The most reads of one descriptor in one loop iteration (1 MiB), so that a fast sender does not starve the others.
- * The reactor limits the sum.
+ * Maximum number of reads of one descriptor in one loop iteration (1 MiB in total), so that a fast sender does not
+ * starve the others. The reactor limits the total of all descriptors.
  */
 const READS_PER_TURN = 16;
 
 /**
- * A connected descriptor on the reactor. Calls `recv` once per readiness event, into the loop's shared buffer, and again
- * only if that was filled. What is written during a batch of events is sent at its end, by one call.
+ * A connected descriptor on the reactor. Calls `recv` once per readiness event, into the loop's shared buffer, and
+ * again only if that buffer was filled. What is written during a batch of events is sent at its end, by one call.
  */
 export class ReactorTransport
   implements Transport, ReadyHandler, Flushable, BatchedSender, BudgetedWriter, Descriptor
@@ -63,7 +63,7 @@ export class ReactorTransport
   #interest = UNWATCHED;
   #reading = false;
   #blocked = false;
-  /** Whether a file is to be continued, rather than the queue, when the kernel can take more bytes. */
+  /** Whether to continue with a file, rather than with the queue, when the kernel can take more bytes. */
   #sendsFile = false;
   #flushScheduled = false;
   #ended: boolean;
@@ -133,7 +133,8 @@ export class ReactorTransport
     const taken = binding.sendFile(this.slot, this.generation, fd, position, wanted);
     if (taken > 0) budget.spend(this, taken, 1);
     if (taken === byteLength) return taken;
-    // Other errors are left to the caller: it reads and writes the file instead, meets them again and reports them.
+    // Other errors are not reported here: the caller reads and writes the file instead, gets the same error again and
+    // reports it.
     if (taken <= 0 && taken !== -constants.EAGAIN) return -1;
     this.#blocked = true;
     this.#sendsFile = true;

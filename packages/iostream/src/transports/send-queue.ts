@@ -2,8 +2,8 @@ import type { NativeBinding } from '@landspout/ioloop/reactor';
 import { PieceList } from './piece-list.ts';
 
 /**
- * What waits to be sent on a descriptor, in order: usually one piece, rarely a list. A queue becomes empty only by
- * {@link send} or {@link advance}.
+ * The pieces that wait to be sent on a descriptor, in order: usually one piece, rarely a list. Only {@link send} and
+ * {@link advance} empty a queue.
  */
 export class SendQueue {
   #piece: string | Uint8Array | undefined;

@@ -3,7 +3,8 @@ import type { TlsInfo } from '../transport.ts';
 import { servernameOf } from './node-socket-adapter.ts';
 
 /**
- * Reads what the handshake of `socket` negotiated. Called early: Node forgets most of it when the connection closes.
+ * Reads what the handshake of `socket` negotiated. Call it while the connection is open: Node discards most of this
+ * information when the connection closes.
  */
 export function readTlsInfo(socket: TLSSocket): TlsInfo {
   return {
@@ -27,7 +28,7 @@ export function readCertificate(socket: TLSSocket): PeerCertificate | undefined 
 
 /**
  * Sets the certificate of a server whose session was resumed, which Node no longer has; the code that kept the session
- * must have kept it too.
+ * must have kept the certificate too.
  */
 export function recallCertificate(socket: TLSSocket, certificate: PeerCertificate | undefined): void {
   if (certificate !== undefined) recalled.set(socket, certificate);

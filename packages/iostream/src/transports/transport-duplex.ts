@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { Transport, TransportEvents } from '../transport.ts';
 
-/** Any {@link Transport} as a Node stream, for code that accepts only those, such as `node:tls`. */
+/** Any {@link Transport} as a Node stream, for code that accepts only Node streams, such as `node:tls`. */
 export class TransportDuplex extends Duplex {
   readonly #transport: Transport;
   #unsentBytes = 0;
@@ -10,7 +10,7 @@ export class TransportDuplex extends Duplex {
   #isTransportClosed = false;
   #resets = false;
 
-  // An object of its own, since Node's streams have a property `closed`.
+  // A separate object, because Node's streams already have a property `closed`.
   readonly #events: TransportEvents = {
     received: (bytes, start, end) => {
       if (!this.push(Buffer.from(bytes.subarray(start, end)))) this.#transport.pause();
@@ -24,7 +24,7 @@ export class TransportDuplex extends Duplex {
       this.#isTransportClosed = true;
       this.#answerWrite(error ?? new Error('the transport was closed'));
       if (this.#onDestroyed !== undefined) this.#onDestroyed();
-      // After an orderly end bytes may be left to read; when they are read, Node destroys the stream.
+      // After an orderly end, unread bytes may remain; after they have been read, Node destroys the stream.
       else if (error !== undefined) this.destroy(error);
     },
   };
@@ -48,7 +48,7 @@ export class TransportDuplex extends Duplex {
     this.#unsentBytes = chunk.length;
     this.#onSent = callback;
     this.#transport.write(chunk);
-    // Node's streams collect writes themselves, so what they pass on is sent now.
+    // Node's streams already collect writes, so whatever they pass on is sent immediately.
     this.#transport.flush();
   }
 
