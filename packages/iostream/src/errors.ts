@@ -70,7 +70,7 @@ export class StreamProtocolError extends CodedError<'ERR_STREAM_TRUNCATED'> {
   override readonly name = 'StreamProtocolError';
 }
 
-/** A file could not be sent in full: the stream was reset, unless the file had not been queued yet. */
+/** A file could not be sent completely. The stream was reset, unless the error occurred before the file was queued. */
 export class StreamFileError extends CodedError<'ERR_STREAM_FILE_CHANGED' | 'ERR_STREAM_FILE_UNREADABLE'> {
   override readonly name = 'StreamFileError';
 }
@@ -101,7 +101,7 @@ export const LISTEN_ERRORS = {
   },
 } as const satisfies Record<string, { meaning: string }>;
 
-/** The sockets to be inherited are missing or do not match. The call has opened no listener. */
+/** The sockets to be inherited are missing or do not match. The call did not open a listener. */
 export class ListenUsageError extends CodedError<keyof typeof LISTEN_ERRORS> {
   override readonly name = 'ListenUsageError';
 }
@@ -111,8 +111,7 @@ const MAX_LISTED = 8;
 
 /**
  * None of a host's addresses accepted the connection. `code`, `syscall` and `address` are those of the last error,
- * which is also the `cause`. So `code` is a code of the system (such as `ECONNREFUSED`), as for a host with one
- * address.
+ * which is also the `cause`. So `code` is a system error code (such as `ECONNREFUSED`), as for a host with one address.
  */
 export class ConnectError extends CodedError {
   override readonly name = 'ConnectError';
@@ -159,8 +158,8 @@ export function closedError(stream: EndedStream, operation: string): StreamClose
 }
 
 /**
- * Whether everything that the peer sent has arrived: the peer has ended, and none of our limits closed the stream. Any
- * other reason for which the stream closed after the peer's end does not matter.
+ * Whether everything that the peer sent has arrived: the peer has ended, and none of our limits closed the stream. It
+ * does not matter if the stream was closed for another reason after the peer's end.
  */
 export function endedInOrder(stream: EndedStream): boolean {
   return stream.isEnded && !(stream.error instanceof StreamLimitError);

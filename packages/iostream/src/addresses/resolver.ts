@@ -53,8 +53,8 @@ export class OverrideResolver implements Resolver {
   readonly #next: Resolver;
 
   /**
-   * @param overrides - keys are `host:port:family` (such as `a.example:80:4`), `host:port` or `host`; the most
-   *   specific key is used.
+   * @param overrides - keys are `host:port:family` (such as `a.example:80:4`), `host:port` or `host`; if several keys
+   *   match, the most specific one is used.
    * @param next - resolves the targets, and the names without an override.
    */
   constructor(overrides: Readonly<Record<string, Override>> | ReadonlyMap<string, Override>, next: Resolver) {

@@ -14,11 +14,11 @@ export interface TestFramework {
   it(name: string, test: () => Promise<void>): void;
 }
 
-/** How a transport differs from TCP. Where a capability is missing, the suites check the behaviour that replaces it. */
+/** How a transport differs from TCP. If a capability is missing, the suites check the behaviour that replaces it. */
 export interface TransportCapabilities {
   /**
-   * How the peer notices a `reset`: `'told'` (default) means by `ECONNRESET`; `'as-end'` means in the same way as a
-   * close, for transports without a reset, such as Unix sockets and pipes.
+   * How the peer notices a `reset`: with `'told'` (default), its stream fails with `ECONNRESET`; with `'as-end'`, a
+   * reset looks like a close, as for transports without a reset, such as Unix sockets and pipes.
    */
   readonly reset?: 'told' | 'as-end';
   /**

@@ -103,7 +103,7 @@ export function fileCompliance({ it }: TestFramework, makePair: () => Promise<Co
         received.equals(joined([...parts, sample.subarray(0, 70_000), 'behind'])),
         'the received bytes differ from the sent ones',
       );
-      // The position of the file handle must not be changed: it belongs to the caller.
+      // The position of the file handle must not be changed, since the caller owns the handle.
       assert.equal((await file.readFile()).length, 0);
       await file.close();
     },

@@ -17,13 +17,13 @@ import { streamWrites } from './stream-writes.ts';
 
 /**
  * Registers, under `name`, cases that check an `IOStream` over any transport. The name of a case contains the IDs of
- * the checklist that it covers (`[STR-03] …`). Use it together with `transportCompliance`, which checks the transport
- * by itself.
+ * the checklist items that it covers (`[STR-03] …`). Use it together with `transportCompliance`, which checks the
+ * transport alone.
  *
  * @param framework - for example vitest's `{ describe, it }`, or that of `node:test`.
  * @param makePair - creates a new pair for each case: `a` writes, and if bytes go both ways, `b` writes back.
- * @param capabilities - how the transport differs from TCP. Where a capability is missing, the cases check the
- *   behaviour that replaces it.
+ * @param capabilities - how the transport differs from TCP. If a capability is missing, the cases check the behaviour
+ *   that replaces it.
  *
  * @example
  * streamCompliance('my tunnel', { describe, it }, async () => {

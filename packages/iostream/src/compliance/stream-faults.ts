@@ -24,14 +24,14 @@ const READS: Readonly<Record<string, (stream: IOStream) => Promise<unknown>>> = 
   readUntilRegex: (stream) => stream.readUntilRegex(/x+$/),
 };
 
-/** Cases of a peer that resets, closes, or is gone. */
+/** Cases of a peer that resets, closes, or has already closed. */
 export function streamFaults(suite: StreamSuite): void {
   const { reset, tellsClose, halfClose, oneWay } = suite.capabilities;
   const isTold = reset === 'told';
   /** Whether the end of the peer's direction also closes the connection. */
   const closesWithEnd = oneWay || !halfClose || tellsClose;
 
-  /** Asserts the state of a stream that reads or has a close callback, after its peer has closed. */
+  /** Asserts the state of a stream with a pending read or a close callback, after its peer has closed. */
   const assertEnded = async (stream: IOStream): Promise<void> => {
     await until(() => stream.isEnded);
     if (!closesWithEnd) {
@@ -43,7 +43,7 @@ export function streamFaults(suite: StreamSuite): void {
     assert.deepEqual([stream.closeReason, stream.error], ['peer-ended', undefined]);
   };
 
-  /** The same after its peer has reset. */
+  /** Asserts the state of such a stream after its peer has reset the connection. */
   const assertBroken = async (stream: IOStream): Promise<void> => {
     if (isTold) {
       await until(() => stream.isClosed);

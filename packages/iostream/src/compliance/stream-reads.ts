@@ -16,7 +16,9 @@ const READS: Readonly<Record<string, (stream: IOStream) => Promise<unknown>>> = 
 };
 const quiet = { received() {}, ended() {}, drained() {}, closed() {} };
 
-/** How a consumer fails. A rejection of `ended` is not included: on a one-way stream it comes after the close. */
+/**
+ * How a consumer fails. A rejection of `ended` is not included, because on a one-way stream it occurs after the close.
+ */
 const CONSUMER_FAILURES = [
   ['received', 'throws'],
   ['received', 'rejects'],

@@ -56,7 +56,7 @@ export class StreamSuite {
 
 export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-/** The error codes that the system reports if the peer is gone. */
+/** The error codes that the system reports if the peer has reset or closed the connection. */
 export const BROKEN = /^(ECONNRESET|EPIPE)$/;
 
 /** Returns the codes of an error and of its cause. */
@@ -78,7 +78,7 @@ export async function failureOf(promise: Promise<unknown>): Promise<Error> {
   });
 }
 
-/** @param cause - the code of the cause; `undefined` if there must be no cause. */
+/** @param cause - the expected code of the cause; `undefined` if there must be no cause. */
 export async function assertClosed(promise: Promise<unknown>, cause?: string | RegExp): Promise<void> {
   const error = await failureOf(promise);
   const [code, causeCode] = codesOf(error);
@@ -114,7 +114,7 @@ export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Sends the bytes so that each arrives separately. */
+/** Sends the bytes in such a way that each arrives separately. */
 export async function sendByBytes(from: IOStream, to: IOStream, bytes: string): Promise<void> {
   for (const byte of Buffer.from(bytes, 'latin1')) {
     const before = to.bytesReceived;

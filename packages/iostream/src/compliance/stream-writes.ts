@@ -22,7 +22,7 @@ const FULL = { name: 'StreamLimitError', code: 'ERR_STREAM_WRITE_BUFFER_FULL' };
 
 /** Queues bytes that cannot be sent, so that the next write reaches the limit. */
 async function queueUp(stream: IOStream, byteLength: number): Promise<void> {
-  // The system takes as much as it can buffer; the rest stays queued.
+  // The system accepts as many bytes as it can buffer; the rest stays queued.
   void stream.write(Buffer.alloc(32 * MIB));
   await untilStill(() => stream.queuedBytes);
   assert.ok(stream.queuedBytes > FREE_BYTES && stream.queuedBytes < byteLength);
@@ -59,7 +59,8 @@ export function streamWrites(suite: StreamSuite): void {
         const piece = Buffer.alloc(length, `${i},`);
         sent.push(piece);
         a.send(i % 3 === 0 ? piece.toString('latin1') : Buffer.from(piece));
-        // Now and then the system takes some bytes, so that later pieces are appended to a partly sent queue.
+        // From time to time, let the system accept some bytes, so that later pieces are appended to a partly sent
+        // queue.
         if (i % 4_000 === 0) await turns(1);
         if (i % 7_000 === 6_999) await b.readBytes(1).then((byte) => b.unread(byte));
       }

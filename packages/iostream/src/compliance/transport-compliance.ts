@@ -11,12 +11,12 @@ import { transportEndings } from './transport-endings.ts';
 import { makeTransportSuite, type TransportSuite } from './transport-suite.ts';
 
 /**
- * Registers, under `name`, cases that check what every transport must do. If a case covers a line of the checklist, its
- * name contains the ID (`[STR-09]`).
+ * Registers, under `name`, cases that check what every transport must do. If a case covers an item of the checklist,
+ * its name contains the ID of the item (`[STR-09]`).
  *
  * @param makePair - creates a new pair for each case.
- * @param capabilities - how the transport differs from TCP. Where a capability is missing, the cases check the
- *   behaviour that replaces it.
+ * @param capabilities - how the transport differs from TCP. If a capability is missing, the cases check the behaviour
+ *   that replaces it.
  */
 export function transportCompliance(
   name: string,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { MORE_THAN_KERNELS_TAKE, type TransportSuite } from './transport-suite.ts';
 
-/** Cases of the end of one direction, the close of both, and the notifications of them. */
+/** Cases of the end of one direction, the close of both, and how each side is notified. */
 export function transportEndings({
   check,
   checkBothWays,

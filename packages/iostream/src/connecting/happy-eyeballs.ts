@@ -29,7 +29,7 @@ export interface ConnectCandidate {
  *
  * @param host - the name that was resolved, for error messages.
  * @param candidates - must not be empty.
- * @param connectTo - must stop, and leave nothing open, when its signal aborts.
+ * @param connectTo - connects to one address. When its signal aborts, it must stop, and nothing may stay open.
  * @throws the error of the only address; {@link ConnectError} with the errors of all attempts if there were several;
  *   the reason of `signal` if it aborts.
  */

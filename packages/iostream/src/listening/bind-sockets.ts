@@ -86,9 +86,9 @@ export async function bindSockets(
 }
 
 /**
- * Listens on a Unix socket. Replaces the socket file that a terminated process left behind. Closing the socket removes
- * its file, unless another file has replaced it. On the portable backend the longest path may be up to 9 bytes shorter
- * than the system's limit.
+ * Listens on a Unix socket. Replaces the socket file of a process that terminated without removing it. Closing the
+ * socket removes its file, unless another file has replaced it. On the portable backend the longest path may be up to 9
+ * bytes shorter than the system's limit.
  *
  * @param path - at most 107 bytes on Linux, 103 elsewhere. On Linux a path that starts with NUL is an abstract name,
  *   which has no file.
@@ -111,7 +111,7 @@ export async function bindUnixSocket(
   }
 }
 
-/** What {@link bindPort} listens on. */
+/** The host and port for {@link bindPort}, and how to share the port. */
 interface PortRequest extends Sharing {
   readonly port: number;
   readonly host: string | undefined;

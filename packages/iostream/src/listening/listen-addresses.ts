@@ -17,8 +17,9 @@ export interface ListenAddress {
 
 /**
  * Returns the addresses to listen on for `host`: all interfaces if it is omitted, both loopback addresses for
- * `localhost`, a numeric address itself, and otherwise what the system resolves the name to, without duplicates. Each
- * address gets its own socket, and IPv6 sockets accept IPv6 only, so that no peer has a v4-mapped address.
+ * `localhost`, the address itself if it is numeric, and otherwise the addresses to which the system resolves the name,
+ * without duplicates. Each address gets its own socket, and IPv6 sockets accept IPv6 only, so that no peer has a
+ * v4-mapped address.
  *
  * @param family - if set, addresses of the other family are excluded.
  * @throws StreamConnectError `ERR_STREAM_RESOLVE` if the name has no address; StreamUsageError `ERR_STREAM_USAGE` if it

@@ -98,7 +98,7 @@ export function resolveListenOptions(options: ListenOptions): ResolvedListenOpti
   return port === undefined ? others : { ...others, port: requirePort(port) };
 }
 
-/** Opens or takes over the sockets that `options` select. @throws as `TCPServer.listen`; no socket stays open then. */
+/** Opens or takes over the sockets selected by `options`. @throws as `TCPServer.listen`; no socket stays open then. */
 export async function bindFor(
   loop: IOLoop,
   options: ResolvedListenOptions,

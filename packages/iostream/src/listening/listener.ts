@@ -39,7 +39,7 @@ export interface ListeningSocket extends Listener, AsyncDisposable {
 
 /**
  * Where to listen: a numeric address and a port (0 selects a free one), the path of a Unix socket (abstract if it
- * starts with NUL), or an inherited file descriptor, which the listener takes over.
+ * starts with NUL), or an inherited file descriptor, which the listener then owns.
  */
 export type ListenTarget =
   | {

@@ -9,8 +9,8 @@ import { longestSocketPath } from './unix-socket-file.ts';
  *
  * Needed on Node for two reasons: Node binds and listens in one step, so any process could connect before the mode is
  * set; and on close Node removes the path that it bound, even if another process has since replaced the file. So Node
- * binds a path in this folder, the mode is set, and only then is the socket linked to its final name, which Node never
- * learns.
+ * binds a path in this folder, the mode is set, and only then is the socket linked to its final name, which Node does
+ * not know.
  */
 export class PrivateSocketFolder {
   /** The path to bind. */

@@ -12,9 +12,9 @@ export interface SystemdSocket {
 let passed: PassedSockets | undefined;
 
 /**
- * Returns the sockets that systemd, or another service manager with the same protocol, passed to this process and that
- * no server has taken over (sd_listen_fds(3)). This function does not check that they are sockets; listening on them
- * does.
+ * Returns the sockets that systemd, or another service manager with the same protocol, passed to this process
+ * (sd_listen_fds(3)), except those that a server has already taken over. This function does not check that they are
+ * sockets; listening on them does.
  *
  * The environment is read once, at the first call of this function or of `listen({ systemd })`. LISTEN_PID, LISTEN_FDS
  * and LISTEN_FDNAMES are then removed from it, so that child processes do not use them. Children do not inherit the
@@ -31,7 +31,9 @@ export function systemdSockets(): readonly SystemdSocket[] {
   return passedSockets().remaining;
 }
 
-/** Returns the descriptors of the sockets with `name`, or of all sockets if it is `true`, and marks them as taken. */
+/**
+ * Returns the descriptors of the sockets with `name`, or of all sockets if `name` is `true`, and marks them as taken.
+ */
 export function takeSystemdSockets(name: string | true): readonly number[] {
   return passedSockets().take(name);
 }
@@ -87,7 +89,7 @@ export class PassedSockets {
   }
 
   /**
-   * Takes the sockets with `name`, or all that are left if it is `true`.
+   * Takes the sockets with `name`, or all remaining sockets if `name` is `true`.
    *
    * @throws ListenUsageError if there are none.
    */

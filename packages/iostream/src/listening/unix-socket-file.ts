@@ -48,8 +48,8 @@ export function longestSocketPath(): number {
 }
 
 /**
- * Removes the socket file that a terminated process left at `path`. A socket that accepts connections is kept, and so
- * is a file of any other type; binding then fails with `EADDRINUSE`.
+ * Removes a socket file at `path` whose process has terminated. A socket that accepts connections is kept, and so is a
+ * file of any other type; binding then fails with `EADDRINUSE`.
  */
 export async function removeStaleSocket(loop: IOLoop, path: string): Promise<void> {
   if (isAbstract(path)) return;
@@ -89,7 +89,7 @@ export function noteSocketFile(path: string): UnixSocketFile {
   return { path: absolute, identity: identityOf(absolute) ?? '' };
 }
 
-/** Removes the file, unless it is gone or another file has replaced it. */
+/** Removes the file, unless it no longer exists or another file has replaced it. */
 export function removeSocketFile({ path, identity }: UnixSocketFile): void {
   if (identityOf(path) !== identity) return;
   try {
@@ -109,7 +109,7 @@ function identityOf(path: string): string | undefined {
   try {
     stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   } catch {
-    return undefined; // For example, a folder without search permission: binding reports that.
+    return undefined; // For example, a folder without search permission: binding reports the error.
   }
   return stats?.isSocket() ? `${stats.dev}:${stats.ino}:${stats.birthtimeNs}` : undefined;
 }

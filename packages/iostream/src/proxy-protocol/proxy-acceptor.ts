@@ -95,7 +95,9 @@ type State =
   | { readonly kind: 'passing-on'; readonly to: ProxiedTransport }
   | { readonly kind: 'failed' };
 
-/** Reads the PROXY header of one connection, then forwards its events to the transport that takes over. */
+/**
+ * Reads the PROXY header of one connection, then forwards the events of the connection to a {@link ProxiedTransport}.
+ */
 class HeaderReading implements TransportEvents {
   readonly #transport: Transport;
   readonly #required: boolean;

@@ -14,7 +14,7 @@ export class ProxyHeaderDecoder {
   #bytes: Buffer = Buffer.alloc(0);
   #pieces: Buffer[] = [];
   #byteLength = 0;
-  /** How many bytes are needed before the next attempt to decode. */
+  /** How many bytes must have been received before the next attempt to decode. */
   #needed = 1;
 
   constructor(maxHeaderBytes: number) {

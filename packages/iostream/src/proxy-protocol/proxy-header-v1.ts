@@ -20,7 +20,8 @@ const LINE = /^PROXY (TCP4|TCP6) ([^ ]+) ([^ ]+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4
 /**
  * Decodes a version 1 header: one line of text.
  *
- * @param bytes - what was received so far; it matches {@link V1_SIGNATURE}, or as much of it as has arrived.
+ * @param bytes - all bytes received so far. They start with {@link V1_SIGNATURE}, or with its first bytes if the rest
+ *   has not arrived.
  * @throws ProxyProtocolError `ERR_PROXY_MALFORMED`, `ERR_PROXY_TOO_LARGE`.
  */
 export function readProxyHeaderV1(bytes: Buffer): ProxyHeaderProgress {

@@ -40,7 +40,8 @@ interface AddressLayout {
  * Decodes a version 2 header, which is binary. The extensions after the addresses (TLVs), including checksums, are
  * skipped.
  *
- * @param bytes - what was received so far; it matches {@link V2_SIGNATURE}, or as much of it as has arrived.
+ * @param bytes - all bytes received so far. They start with {@link V2_SIGNATURE}, or with its first bytes if the rest
+ *   has not arrived.
  * @param maxBytes - limit for the whole header.
  * @throws ProxyProtocolError `ERR_PROXY_MALFORMED`, `ERR_PROXY_TOO_LARGE`, as soon as the received bytes show the
  *   error.
@@ -101,7 +102,10 @@ function readIPv4(bytes: Buffer, at: number): string {
   return bytes.subarray(at, at + 4).join('.');
 }
 
-/** Formats as RFC 5952 §4 requires, so that the text equals what the system reports for the same address. */
+/**
+ * Formats the address according to RFC 5952 §4, so that the text equals the one that the system reports for the same
+ * address.
+ */
 function readIPv6(bytes: Buffer, at: number): string {
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(at + 2 * i).toString(16));
   // A v4-mapped address (RFC 4291 §2.5.5.2), which `internetAddress` converts to IPv4.

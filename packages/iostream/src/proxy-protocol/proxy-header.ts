@@ -1,6 +1,6 @@
 import type { SocketAddress } from '../transport.ts';
 
-/** What a PROXY header says about the connection that the proxy accepted. */
+/** The contents of a PROXY header: they describe the connection that the proxy accepted. */
 export interface ProxyHeader {
   readonly version: 1 | 2;
   /**

@@ -5,13 +5,13 @@ import type { IOStream } from '../stream/io-stream.ts';
 export interface TCPServerStats {
   /** Connections passed to `handleStream`. */
   readonly opened: number;
-  /** Of {@link opened}, those that are open now. */
+  /** How many of the {@link opened} connections are open now. */
   readonly open: number;
-  /** Of {@link opened}, those that are closed, by reason. */
+  /** How many of the {@link opened} connections are closed, by reason. */
   readonly closed: Readonly<Record<CloseReason, number>>;
   /**
-   * Of {@link opened}, those whose transport was detached with `detachTransport`. They are not counted as open or
-   * closed.
+   * How many of the {@link opened} connections had their transport detached with `detachTransport`. They count neither
+   * as open nor as closed.
    */
   readonly detached: number;
   /** Connections closed at once because a limit was reached. */

@@ -216,8 +216,8 @@ export class IOStream {
    * at the end of what has arrived. The read resolves at the first match. If the pattern can match an incomplete
    * message, the read returns only that part, so end the pattern with the message's terminator.
    *
-   * Searches are repeated so rarely that their total cost is linear in the bytes received. A single search can still be
-   * slow if the pattern backtracks: do not use a pattern with unlimited backtracking on untrusted bytes.
+   * Searches are repeated rarely enough that their total time is linear in the bytes received. A single search can
+   * still be slow if the pattern backtracks: do not use a pattern with unlimited backtracking on untrusted bytes.
    *
    * @throws as {@link readUntil}.
    */
@@ -389,8 +389,8 @@ export class IOStream {
    *   error. If the size of the file cannot be read, nothing is queued and the stream stays open.
    * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream closes first or our side has ended.
    * @throws the reason of `signal` if it aborts.
-   * @throws StreamLimitError as {@link write} (a waiting file counts as 1 KiB), and StreamUsageError
-   *   `ERR_STREAM_USAGE` if an argument is invalid. Both reject the promise, and nothing is queued.
+   * @throws StreamLimitError as {@link write} (for the limit, a waiting file adds 1 KiB to the queue), and
+   *   StreamUsageError `ERR_STREAM_USAGE` if an argument is invalid. Both reject the promise, and nothing is queued.
    */
   sendFile(file: FileHandle | number, options: SendFileOptions = {}): Promise<number> {
     return this.#core.writing.sendFile(file, options, () => this.#core.reading.drained());

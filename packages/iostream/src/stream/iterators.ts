@@ -57,7 +57,7 @@ abstract class ReadIterator<Item>
     }
     if (this.#isOver) return Promise.resolve(OVER);
     const read = this.#reading.read(this, this.#signal);
-    // If the read was refused, `abandon` has ended the iteration, and the pending read belongs to another caller.
+    // If the read was refused, `abandon` has ended the iteration, and the pending read is that of another caller.
     if (this.#reading.isAwaited && !this.#isOver) this.#waiting = read;
     return read;
   }

@@ -15,9 +15,9 @@ export interface OutgoingFilesEvents {
 }
 
 /**
- * Files to be sent, and the pieces written after them. Each file starts when everything before it has been sent. What
- * the transport can send directly is sent that way; the rest is read in libuv's threads, one chunk at a time, and
- * written.
+ * Files to be sent, and the pieces written after them. Each file starts when everything before it has been sent. If the
+ * transport can send a part of a file directly, it does; other parts are read in libuv's threads, one chunk at a time,
+ * and written.
  */
 export class OutgoingFiles implements Flushable {
   /** Bytes of files that have not been passed to the transport; they are not in memory. */

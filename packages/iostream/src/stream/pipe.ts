@@ -54,8 +54,8 @@ export async function pipe(source: IOStream, target: IOStream, options: PipeOpti
 }
 
 /**
- * Connects two streams: what arrives on one is written to the other, with half-close, reset and back-pressure in both
- * directions, until both peers have ended. Takes ownership of both streams and closes them.
+ * Connects two streams: all bytes received on one are written to the other, with half-close, reset and back-pressure in
+ * both directions, until both peers have ended. Takes ownership of both streams and closes them.
  *
  * @returns the number of bytes moved from `one` to `other`, and the number moved from `other` to `one`.
  * @throws StreamClosedError `ERR_STREAM_CLOSED` if either stream fails, or the reason of `signal` if it aborts. Both

@@ -30,7 +30,7 @@ interface WrittenStream extends EndedStream {
   reset(error: Error): void;
 }
 
-/** The sending half of a stream: counts what is queued, enforces the limit and settles pending writes. */
+/** The sending half of a stream: counts the queued bytes, enforces the limit and settles pending writes. */
 export class WritingSide {
   queuedBytes = 0;
   bytesSent = 0;

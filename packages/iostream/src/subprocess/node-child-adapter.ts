@@ -1,6 +1,6 @@
-// All code of this folder that relies on the internals of Node's child processes. Each function documents what it
-// relies on, in which versions of Node this was verified, and what breaks without it. node-child-adapter.canary.test.ts
-// checks the running version of Node.
+// Holds everything in this folder that relies on the internals of Node's child processes. Each function documents what
+// it relies on, in which versions of Node this was verified, and what breaks without it.
+// node-child-adapter.canary.test.ts checks the running version of Node.
 
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';

@@ -27,7 +27,7 @@ export interface SubprocessOptions extends Omit<IOStreamOptions, 'clock'> {
   readonly cwd?: string | URL;
   /** The whole environment of the child. Default: that of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Ends the child when the signal aborts: with SIGTERM, and after `killAfterMs` with SIGKILL. */
+  /** Ends the child when this AbortSignal aborts: with SIGTERM, and after `killAfterMs` with SIGKILL. */
   readonly signal?: AbortSignal;
   /** The time between SIGTERM and SIGKILL for a child that is being ended. Default: 5 s. */
   readonly killAfterMs?: number;

@@ -31,10 +31,10 @@ const WAIT_OPTIONS: OptionNames<WaitForExitOptions> = {
 /**
  * A child process, with streams for its standard input and output.
  *
- * `stdin` is writable; after `endWrite()`, the child reads the end of the file. `stdout` and `stderr` are readable;
- * they end when the last process that has the other end open closes it, which may be long after the exit if the child
- * has started children of its own. If its output is not read, the child blocks after some hundred kilobytes; no byte is
- * lost. Read each stream to its end, or call {@link close}.
+ * `stdin` is writable; after `endWrite()`, the child reads end of file. `stdout` and `stderr` are readable; they end
+ * when the last process that has the other end open closes it, which may be long after the exit if the child has
+ * started children of its own. If its output is not read, the child blocks after writing a few hundred kilobytes; no
+ * byte is lost. Read each stream to its end, or call {@link close}.
  *
  * A running child keeps this process alive unless {@link unref} is called. No shell is involved: to use one, pass it as
  * the command.
@@ -136,7 +136,7 @@ export class Subprocess {
   }
 
   /**
-   * Waits for the exit, but not for the end of the streams, which other processes may hold open.
+   * Waits for the exit, but not for the end of the streams, which other processes may keep open.
    *
    * @returns the exit code, or the negative number of the signal.
    * @throws CalledProcessError `ERR_PROCESS_FAILED` if the code is not 0, unless `raiseError` is false;

@@ -19,7 +19,7 @@ export interface HandshakeEvents {
  * Whether `value` was created by `createSecureContext`. Node exports no class for an `instanceof` check.
  *
  * Relies on the property `context`, in which Node keeps OpenSSL's context (seen in Node 20 to 26). Without it, a
- * ready-made context would be taken for an options object and refused.
+ * ready-made context would be treated as an options object and refused.
  */
 export function isSecureContext(value: object): value is SecureContext {
   return typeof value === 'object' && value !== null && 'context' in value;

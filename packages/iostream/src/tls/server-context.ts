@@ -46,7 +46,7 @@ export class TlsServerContext {
 
   /**
    * Reads the files again, or replaces all options with `options`. Applies to handshakes that start afterwards;
-   * established connections are not affected. Earlier sessions can no longer be resumed, unless the `ticketKeys` stay
+   * established connections are not affected. Earlier sessions can no longer be resumed, unless the ticket keys stay
    * the same.
    *
    * @throws as the constructor; the old settings stay in use then. StreamUsageError also if there are no files to read

@@ -19,8 +19,8 @@ const MAX_SESSIONS_PER_KEY = 4;
  *
  * Sessions are stored by address, server name and set of options. Each session is used only once, since an observer
  * could link connections that present the same ticket (RFC 8446 §C.4). Sessions contain connection keys, so they are
- * kept in memory only. If the cache is full, it drops a session of the key that has not been stored to for the longest
- * time: the oldest one.
+ * kept in memory only. If the cache is full, it drops a session: the oldest one of the key that was least recently
+ * stored to.
  */
 export class TlsSessionCache {
   readonly #maxSessions: number;

@@ -1,8 +1,8 @@
 import { runInRootContext } from '@landspout/ioloop/reactor';
 
 /**
- * Maximum number of bytes in flight in one direction: about as many as a socket's kernel buffers hold, so that there is
- * back-pressure.
+ * Maximum number of bytes in flight in one direction: about as many as the kernel buffers for a socket, so that there
+ * is back-pressure.
  */
 const CAPACITY_BYTES = 64 * 1024;
 

@@ -15,10 +15,7 @@ import { readTlsInfo } from './tls-info.ts';
 export interface NodeTransportOptions {
   /** The loop whose flush queue collects the writes of one iteration. Default: the loop of this thread. */
   readonly loop?: IOLoop;
-  /**
-   * Addresses that the Duplex does not know, such as the path of a Unix socket. Default: the addresses that it
-   * reports.
-   */
+  /** Addresses that the Duplex does not report, such as the path of a Unix socket. Default: those that it reports. */
   readonly localAddress?: SocketAddress | undefined;
   readonly remoteAddress?: SocketAddress | undefined;
   /** The proxy of the transport below a TLS socket. */
@@ -197,7 +194,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     }));
   }
 
-  /** Whether there may be events left to report. */
+  /** Whether there may still be events to report. */
   #isReportable(): boolean {
     return this.#open || (this.#duplexClosed && !this.#closeReported);
   }
@@ -214,7 +211,10 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     return true;
   }
 
-  /** Writes as much as one write takes, or waits for a later loop iteration if the budget of this one is spent. */
+  /**
+   * Starts one write of as many bytes as the limit allows, or waits for a later loop iteration if the write budget of
+   * this one is spent.
+   */
   #writeSome(): void {
     const { byteLength, pieceCount } = this.#outgoing;
     const budget = this.#loop.writeBudget;

@@ -11,7 +11,7 @@ export const MOST_CHUNK_BYTES = 128 * 1024;
  */
 export class OutgoingPieces {
   #list = new PieceList();
-  /** Index of the first piece that still waits, and how many of its bytes have been taken. */
+  /** Index of the first waiting piece, and the number of its bytes that have been removed. */
   #first = 0;
   #taken = 0;
   #byteLength = 0;

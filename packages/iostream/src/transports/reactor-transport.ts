@@ -1,5 +1,5 @@
 // The transports/ folder holds the implementations of `Transport`: reactor descriptors, Node sockets and Duplexes, and
-// memory. Limits, reads and promises belong to the stream; connections are made elsewhere.
+// memory. The stream implements limits, reads and promises; connections are made elsewhere.
 
 import { closeSync } from 'node:fs';
 import { Socket as NodeSocket } from 'node:net';
@@ -39,7 +39,8 @@ const READS_PER_TURN = 16;
 
 /**
  * A connected descriptor on the reactor. Calls `recv` once per readiness event, into the loop's shared buffer, and
- * again only if that buffer was filled. What is written during a batch of events is sent at its end, by one call.
+ * again only if that buffer was filled. Everything written during a batch of events is sent at the end of the batch,
+ * with one call.
  */
 export class ReactorTransport
   implements Transport, ReadyHandler, Flushable, BatchedSender, BudgetedWriter, Descriptor
@@ -249,8 +250,8 @@ export class ReactorTransport
 
   /** Called by the reactor. */
   ready(events: number): void {
-    // Reads first if the connection is broken: a failing send would close the transport, and lose the response of a
-    // peer that refuses what we are sending.
+    // Reads first if the connection is broken: a failing send would close the transport, and the response of a peer
+    // that refuses our data would be lost.
     const isReadFirst = (events & BROKEN) !== 0 && (events & READABLE) !== 0 && this.#reading && !this.#ended;
     if ((events & WRITABLE) !== 0 && this.#blocked && !isReadFirst) {
       this.#blocked = false;
@@ -299,7 +300,7 @@ export class ReactorTransport
     }
   }
 
-  /** The connection was reset or is fully shut down, and there is nothing left that we want to read. */
+  /** The connection was reset or is fully shut down, and nothing more is to be read from it. */
   #breakOff(): void {
     const error = this.#reactor.binding.getOption(this.slot, this.generation, this.#reactor.options.ERROR);
     if (error > 0) this.#fail(systemError(-error, 'recv'));
@@ -320,7 +321,7 @@ export class ReactorTransport
     this.#watch();
   }
 
-  /** @param taken - bytes that the kernel has just taken. */
+  /** @param taken - number of bytes that the kernel has just accepted. */
   #send(taken: number): void {
     const { binding } = this.#reactor;
     const budget = this.#loop.writeBudget;

@@ -8,7 +8,7 @@ import { PieceList } from './piece-list.ts';
 export class SendQueue {
   #piece: string | Uint8Array | undefined;
   #morePieces: PieceList | undefined;
-  /** Bytes of the first piece that the kernel has taken. */
+  /** Number of bytes of the first piece that the kernel has accepted. */
   #taken = 0;
   #byteLength: number;
   #pieceCount = 1;
@@ -48,8 +48,8 @@ export class SendQueue {
   }
 
   /**
-   * Hands the kernel as many bytes as it takes in one call: at most `maxBytes`, except that a single string is offered
-   * in full even if it is longer. The binding takes at most 256 KiB of a string in one call.
+   * Sends as many bytes as the kernel accepts in one call: at most `maxBytes`, except that a single string is offered
+   * completely even if it is longer. The binding sends at most 256 KiB of a string in one call.
    *
    * @returns the number of bytes, or the negative errno.
    */
@@ -73,7 +73,7 @@ export class SendQueue {
     return result;
   }
 
-  /** Removes from the front what the kernel has taken. */
+  /** Removes, from the front of the queue, the bytes that the kernel has accepted. */
   advance(byteLength: number): void {
     this.#byteLength -= byteLength;
     this.#pieceCount = 0;
@@ -94,7 +94,7 @@ export class SendQueue {
   }
 }
 
-/** Returns the first `byteLength` bytes of the pieces; a string that extends beyond them is included in full. */
+/** Returns the first `byteLength` bytes of the pieces; a string that extends beyond them is included completely. */
 function piecesOf(pieces: readonly (string | Uint8Array)[], byteLength: number): (string | Uint8Array)[] {
   const some: (string | Uint8Array)[] = [];
   let left = byteLength;

@@ -3,8 +3,8 @@ import type { TlsInfo } from '../transport.ts';
 import { servernameOf } from './node-socket-adapter.ts';
 
 /**
- * Reads what the handshake of `socket` negotiated. Call it while the connection is open: Node discards most of this
- * information when the connection closes.
+ * Reads what the handshake of `socket` negotiated. Must be called while the connection is open: Node discards most of
+ * this information when the connection closes.
  */
 export function readTlsInfo(socket: TLSSocket): TlsInfo {
   return {
