@@ -110,7 +110,7 @@ class Race<Candidate extends ConnectCandidate> {
     const isLatest = [...this.#attempts].at(-1) === attempt;
     if (this.#isOver || !this.#attempts.delete(attempt)) return;
     this.#errors.push(error);
-    // If an older attempt fails, the next one is already in progress and keeps its own 250 ms.
+    // Nothing to do if an older attempt fails: its successor is already in progress and keeps its own delay of 250 ms.
     if (isLatest) this.#startNext();
     if (this.#attempts.size === 0) this.#finish(() => this.#context.reject(this.#failure()));
   }

@@ -61,8 +61,8 @@ const BIND_UNIX_OPTIONS: OptionNames<BindUnixSocketOptions> = { mode: true, back
  * must close them. IPv6 sockets do not accept IPv4 connections; a separate IPv4 socket does.
  *
  * @param port - 0 to 65,535, as a number or a string of digits; 0 selects a free port, the same for all addresses.
- * @returns one socket for each address, IPv4 first if there are addresses of both families. If the machine has no IPv6,
- *   IPv6 addresses are omitted, unless they were requested explicitly.
+ * @returns one socket for each address. For all interfaces and for `localhost`, IPv4 comes first, and IPv6 is omitted
+ *   if the machine does not have it, unless `family` is 6.
  * @throws SystemError such as `EADDRINUSE`, with the `address`; StreamConnectError `ERR_STREAM_RESOLVE` for a name
  *   without an address; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid, or if Node or the system does not
  *   support `reusePort`. No socket stays open then.

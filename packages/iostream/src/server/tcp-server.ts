@@ -18,7 +18,7 @@ import { resolveServerOptions, type ServerSettings, type TCPServerOptions } from
 import { ServerStream, type ServerStreamOwner } from './server-stream.ts';
 
 /**
- * Listens for TCP connections and passes each one to {@link handleStream}; with TLS, after the handshake.
+ * Listens for connections and passes each one to {@link handleStream}; with TLS, after the handshake.
  *
  * @example
  * const server = new TCPServer({
@@ -222,8 +222,7 @@ export class TCPServer {
 
   #handlerFailed(stream: IOStream, error: unknown): void {
     const { loop, refusalLog } = this.#settings;
-    // A handler that fails because its peer disconnected is not logged. A peer that sends more than the limit is
-    // logged.
+    // Nothing is logged if a handler fails because its peer disconnected. A peer that exceeds a limit is logged.
     const reason = error instanceof StreamClosedError ? error.cause : error;
     if (reason instanceof StreamLimitError)
       refusalLog.warn(reason.code, { error }, 'a stream exceeded a limit; its connection is closed');

@@ -198,8 +198,8 @@ export class IOStream {
    * @throws StreamUsageError `ERR_STREAM_BUSY` if another read is pending, `ERR_STREAM_USAGE` if an argument is
    *   invalid.
    * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream ends first, or if `maxBytes` arrive without a
-   *   `delimiter`. In the second case the `cause` is `ERR_STREAM_UNSATISFIABLE` and the stream is closed, since the
-   *   start of the next message is unknown.
+   *   `delimiter`. In the second case the `cause` is `ERR_STREAM_UNSATISFIABLE` and the stream is closed, since it is
+   *   unknown where the next message starts.
    */
   readUntil(delimiter: Uint8Array | string, options?: BoundedReadOptions): Promise<Buffer> {
     const bytes = typeof delimiter === 'string' ? Buffer.from(delimiter, 'latin1') : delimiter;

@@ -85,8 +85,8 @@ export class ReadingSide {
   }
 
   /**
-   * Settles the pending read, if it is satisfied, has exceeded a limit, or cannot be satisfied because the stream has
-   * ended.
+   * Settles the pending read if it is satisfied, has exceeded a limit, or cannot be satisfied any more because the
+   * stream has ended.
    */
   answerRead(): void {
     const inbox = this.#inbox;

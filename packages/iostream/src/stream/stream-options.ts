@@ -50,7 +50,8 @@ export interface ReadBytesOptions extends ReadOptions {
 
 export interface DrainOptions {
   /**
-   * Resolves when at most this many bytes are queued. Default: 32 KiB, but with at most 64 KiB queued there is no wait.
+   * Resolves when at most this many bytes are queued. Default: 32 KiB, except that `waitDrained` resolves immediately
+   * if at most 64 KiB are queued.
    */
   readonly toBytes?: number;
   /** Stops waiting. */
