@@ -90,6 +90,7 @@ export const ROOMS = {
         'handler/lifecycle.ts',
         'handler/ready-made.ts',
         'handler/request-handler.ts',
+        'handler/verbs.ts',
         'routing/handler-check.ts',
         'routing/route.ts',
         'routing/router.ts',

@@ -5,16 +5,15 @@ import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/re
 import { Cookies } from '../cookies/cookies.ts';
 import { requiresXsrfToken } from '../cookies/xsrf.ts';
 import { Finish, HTTPError, WebUsageError } from '../errors.ts';
-import {
-  type AnyHandler,
-  allowedMethods,
-  type HandlerContext,
-  type MatchedRoute,
-  type PathParams,
-  type RequestState,
-  type VerbMethod,
-  verbOf,
+import type {
+  AnyHandler,
+  HandlerContext,
+  MatchedRoute,
+  PathParams,
+  RequestState,
+  VerbMethod,
 } from '../handler/lifecycle.ts';
+import { allowedMethods, notAllowed, requireMethod, verbOf } from '../handler/verbs.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
 import { announcesBody } from '../request/unparsed-body.ts';
@@ -332,25 +331,13 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #callPrepare(handler: AnyHandler): unknown {
     const { rule, values } = this.#match;
     const { method } = this.request;
-    const { supportedMethods } = rule.handlerClass;
-    if (method !== 'GET' && !supportedMethods.includes(method) && handler.all === undefined)
-      throw this.#notAllowed(handler);
-    // Otherwise the whole body would be received for a method that does not exist.
-    if (rule.handlerClass.streamRequestBody && this.#lacksVerb(handler, method))
-      throw this.#notAllowed(handler);
+    requireMethod(handler, rule.handlerClass, method);
     if (values.length > 0) this.pathArgs = paramsInOrder(values);
     // A form that is malformed is refused before any code of the handler trusts it.
     if (this.request.body.length > 0) void this.request.bodyArguments;
     if (this.application.settings.xsrfCookies === true && requiresXsrfToken(method))
       return this.#checkXsrf(handler);
     return handler.prepare();
-  }
-
-  /** Whether a handler has verbs, but not this one. One without any responds in `prepare`. */
-  #lacksVerb(handler: AnyHandler, method: string): boolean {
-    const { supportedMethods } = this.#match.rule.handlerClass;
-    if (method === 'OPTIONS' || verbOf(handler, method, supportedMethods) !== undefined) return false;
-    return allowedMethods(handler, supportedMethods) !== 'OPTIONS';
   }
 
   #checkXsrf(handler: AnyHandler): unknown {
@@ -365,7 +352,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       const { method } = this.request;
       const verb = verbOf(handler, method, this.#match.rule.handlerClass.supportedMethods);
       if (verb === undefined) {
-        if (method !== 'OPTIONS') throw this.#notAllowed(handler);
+        if (method !== 'OPTIONS') throw notAllowed(handler, this.#match.rule.handlerClass);
         this.#describeOptions(handler);
         return;
       }
@@ -436,11 +423,6 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       this.request.connectionClosed(reason);
     }
     this.#passage?.leaveHandler();
-  }
-
-  #notAllowed(handler: AnyHandler): HTTPError {
-    const headers = { Allow: allowedMethods(handler, this.#match.rule.handlerClass.supportedMethods) };
-    return new HTTPError(405, undefined, { headers });
   }
 
   /** The request is over: its response is complete, and the middleware has returned. */
