@@ -1,12 +1,14 @@
 import type { HTTPHeaders } from './protocol/fields/http-headers.ts';
 
 /**
- * The interface between HTTP and the application that responds. Nothing here depends on the bytes of HTTP/1.1, so that
- * another version of HTTP can be added below. `web`, a plain callback or a proxy implements the delegates; a connection
- * implements the exchange.
+ * The interface between HTTP and the application that responds. Nothing here depends on the wire format of HTTP/1.1, so
+ * that connections for another version of HTTP could use the same interface. The application, such as `web`, a plain
+ * callback or a proxy, implements the delegates; a connection implements the exchange.
  */
 
-/** The head of a request, as it was received. It stays valid: nothing in it is borrowed from a receive buffer. */
+/**
+ * The head of a request, as it was received. The caller may keep it: nothing in it is borrowed from a receive buffer.
+ */
 export interface RequestHead {
   /** An RFC 9110 token, case-sensitive, such as `GET`. */
   readonly method: string;
@@ -41,10 +43,10 @@ export interface HTTPServerConnectionDelegate {
    */
   onClose?(connection: HTTPConnectionInfo): unknown;
   /**
-   * Called if a request is refused before its headers were complete. The connection sets the status line and the
-   * headers, and is closed after the response. Must be synchronous and not throw.
+   * Called if a request is refused before its headers are complete. The connection writes the status line and the
+   * headers, and closes after the response. Must be synchronous and not throw.
    *
-   * @returns the page; if undefined, the connection sends a line of text instead.
+   * @returns the page; undefined to let the connection send a line of text instead.
    */
   refusalPage?(refusal: RequestRefusal): RefusalPage | undefined;
   /** Called when a server that uses this delegate has stopped or was closed. The server may listen again later. */
@@ -55,9 +57,9 @@ export interface HTTPServerConnectionDelegate {
 export interface RequestRefusal {
   /** 400 to 599, such as 413 for a body that is too large, or 408 for one that is too slow. */
   readonly status: number;
-  /** What was wrong, for the client. May contain text that the client sent. */
+  /** What was wrong, in words for the client. May contain text that the client sent. */
   readonly detail: string;
-  /** Fields that the response should have. */
+  /** Header fields that the response should have. */
   readonly headers?: HTTPHeaders | undefined;
   readonly error: Error;
 }
@@ -71,7 +73,7 @@ export interface RefusalPage {
 
 /**
  * Receives one message: headersReceived is called first, then dataReceived any number of times, then either finish or
- * connectionClosed. After the response is complete, neither of these two is called. After finish, connectionClosed is
+ * connectionClosed. Neither of these two is called after the response is complete. After finish, connectionClosed is
  * still called if the connection ends before the response is complete.
  *
  * A connectionClosed with `ERR_HTTP_PEER_ENDED` means that the peer has shut down its writing side. While
@@ -82,8 +84,9 @@ export interface RefusalPage {
  *
  * If headersReceived, dataReceived or finish throws or rejects, the error is logged and the response is a 500; if the
  * response headers were already sent, the connection is reset instead. An `HTTPInputError` becomes a response with its
- * status. An error that only repeats the reason passed to connectionClosed (that error, an `AbortError`, or an error
- * with one of them among its causes) becomes a 499 if the peer can still read it, and is not logged as an error.
+ * status. If the delegate throws because of the reason passed to connectionClosed (with that error, an `AbortError`, or
+ * an error that has one of them among its causes), this is not logged as an error, and the response is a 499 if the
+ * peer can still read it.
  */
 export interface HTTPMessageDelegate {
   headersReceived(head: RequestHead): void | PromiseLike<void>;
@@ -95,19 +98,23 @@ export interface HTTPMessageDelegate {
   readonly collectsBody?: boolean;
   /** Called with bytes of the body. They are owned by the delegate: the connection does not use them again. */
   dataReceived(chunk: Uint8Array): void | PromiseLike<void>;
-  /** Called when the message is complete. @param trailers - those of a chunked body; they are not in the headers. */
+  /**
+   * Called when the message is complete.
+   *
+   * @param trailers - the trailers of a chunked body; they are not added to the headers.
+   */
   finish(trailers?: HTTPHeaders): void | PromiseLike<void>;
   /**
    * Called if the connection refuses the rest of the request, because the request breaks a rule or a limit or is too
-   * slow, or because a method of this delegate threw an HTTPInputError. The delegate may respond through its exchange
-   * if it completes the response before it returns; the connection is then closed, and no call follows. Otherwise
-   * connectionClosed is called, and the connection responds itself, with a line of text. Not called if the response's
-   * headers were already sent.
+   * slow, or because a method of this delegate threw an HTTPInputError. The delegate may respond through its exchange,
+   * but must complete the response before it returns; the connection is then closed, and the delegate is not called
+   * again. Otherwise connectionClosed is called, and the connection responds itself, with a line of text. Not called if
+   * the response's headers were already sent.
    */
   refused?(refusal: RequestRefusal): void;
   /**
-   * Called when the connection has ended: the peer closed it, or a deadline or the server did; see `reason.code`. No
-   * call follows, unless the code is `ERR_HTTP_PEER_ENDED`.
+   * Called when the connection was closed by the peer, by the server or because of a deadline; see `reason.code`. The
+   * delegate is not called again, unless the code is `ERR_HTTP_PEER_ENDED`.
    */
   connectionClosed(reason: Error): unknown;
 }
@@ -141,29 +148,29 @@ export interface HTTPServerExchange {
   write(chunk: string | Uint8Array): void;
   /**
    * Writes bytes of a file as the next part of the body, framed like those of {@link write}: they count towards the
-   * announced `Content-Length`, or are one chunk. See `IOStream.sendFile` for how they are sent: without passing
-   * through JavaScript where the system can do that. A response without a body, such as one to HEAD, does not touch the
-   * file.
+   * announced `Content-Length`, or are one chunk. The bytes are sent without passing through JavaScript if the system
+   * supports that; see `IOStream.sendFile`. If the response has no body, for example because the method is HEAD, the
+   * file is not read.
    *
-   * Parts and {@link write}s are sent in the order of the calls, so more may be written, and the response completed,
-   * before the promise settles. While many bytes are unsent, the peer must make progress in reading them, as for any
-   * response.
+   * The data of {@link write} and of this method is sent in the order of the calls. The caller may therefore write
+   * more, or complete the response, before the promise settles. While many bytes are unsent, the peer must make
+   * progress in reading them, as for any response.
    *
-   * @param file - an open `FileHandle` or descriptor, owned by the caller: it is never closed here, not even by
-   *   {@link abort}, and no longer used when the promise has settled. Its position is neither used nor moved. One file
-   *   may be used by several calls and responses at the same time.
+   * @param file - an open `FileHandle` or descriptor, owned by the caller: the connection never closes it, not even in
+   *   {@link abort}, and does not use it after the promise has settled. Its position is neither used nor changed. One
+   *   file may be used by several calls and responses at the same time.
    * @returns a promise that resolves when the bytes have reached the kernel; it is safe to ignore. It rejects with the
    *   reason of `connectionClosed` if the connection ends first, and with StreamFileError `ERR_STREAM_FILE_CHANGED` or
    *   `ERR_STREAM_FILE_UNREADABLE` if the file has become shorter than `end` or cannot be read: the connection is then
-   *   reset, so that the response does not look complete. Resolves at once if the response was cut by `detach`.
-   * @throws HTTPUsageError if an argument is invalid, or the call comes at the wrong time; Http1UsageError
-   *   `ERR_HTTP1_BODY_LONG` as {@link write}, and the connection is then reset.
+   *   reset, so that the response does not look complete. Resolves immediately if `detach` was called before.
+   * @throws HTTPUsageError if an argument is invalid or the method is called at the wrong time; Http1UsageError
+   *   `ERR_HTTP1_BODY_LONG` as {@link write} does, and the connection is then reset.
    */
   writeFile(file: import('node:fs/promises').FileHandle | number, part: FilePart): Promise<void>;
   /**
    * Completes the response.
    *
-   * @param trailers - sent after a chunked body, and dropped after any other (RFC 9110 §6.5.1).
+   * @param trailers - sent after a chunked body, and dropped for any other body (RFC 9110 §6.5.1).
    */
   finish(trailers?: HTTPHeaders): void;
   /**
@@ -174,7 +181,9 @@ export interface HTTPServerExchange {
    * @throws Http1UsageError if `status` is not an interim status, or a header must not be sent.
    */
   writeInterim(status: number, headers?: HTTPHeaders): void;
-  /** Waits until the peer has read enough for more to be written. Resolves immediately if it has. */
+  /**
+   * Waits until the peer has read so much that more may be written. Resolves immediately if more may be written now.
+   */
   waitDrained(): Promise<void>;
   /** Resets the connection, so that the peer notices that the response failed. */
   abort(reason?: Error): void;
@@ -182,26 +191,26 @@ export interface HTTPServerExchange {
   readonly headSent: boolean;
   /** Whether the response is complete. */
   readonly finished: boolean;
-  /** Bytes of the response body that were written, without framing. If the response was cut, not all of them arrived. */
-  readonly bodyBytesSent: number;
   /**
-   * Whether the connection ended, or was taken over, before the response was complete. What is written after that is
-   * discarded.
+   * Bytes of the response body that were written, without framing. If the response was cut, the peer did not receive
+   * all of them.
    */
+  readonly bodyBytesSent: number;
+  /** Whether the connection ended, or was taken over, before the response was complete. Later writes are discarded. */
   readonly isCut: boolean;
   /**
-   * Takes over the connection for another protocol (an upgrade). May be called from headersReceived on, as long as
-   * nothing of the response was written. The stream first delivers what the peer sent after the request head.
+   * Takes over the connection for another protocol (an upgrade). May be called in headersReceived or later, if no part
+   * of the response was written. The stream first delivers the bytes that the peer sent after the request head.
    *
    * @param onStopping - called once when the server begins to stop; the server then waits until the stream is closed.
-   *   Without it, the server does not wait for the stream.
+   *   If undefined, the server does not wait for the stream.
    */
   detach(onStopping?: () => void): import('@landspout/iostream').IOStream;
   readonly connection: HTTPConnectionInfo;
   /**
    * Overrides the server's `maxBodyBytes` for this request. Call it in `headersReceived`, before the body is read: if
-   * the Content-Length exceeds the limit, the request is refused with 413 once headersReceived is done, and no
-   * `100 Continue` is sent.
+   * the Content-Length exceeds the limit, the request is refused with 413 after headersReceived, and no `100 Continue`
+   * is sent.
    *
    * @throws Http1UsageError `ERR_HTTP1_LIMIT` if the limit is invalid.
    */
@@ -213,8 +222,8 @@ export interface HTTPServerExchange {
    */
   setBodyTimeoutMs(timeoutMs: number): void;
   /**
-   * Aborts when the server begins to stop. The response may still be completed. An endless one, such as an event
-   * stream, should end now.
+   * Aborts when the server begins to stop. The response may still be completed. A response without an end, such as an
+   * event stream, should end now.
    */
   readonly stopping: AbortSignal;
 }
@@ -224,10 +233,11 @@ export interface HTTPConnectionInfo {
   readonly remoteAddress: import('@landspout/iostream').SocketAddress;
   readonly localAddress: import('@landspout/iostream').SocketAddress;
   readonly tls: import('@landspout/iostream').TlsInfo | undefined;
-  /** The scheme that the client used, to this server or to a trusted proxy in front of it. */
+  /** The scheme that the client used to connect to this server, or to a trusted proxy in front of it. */
   readonly protocol: 'http' | 'https';
   /**
-   * The `host[:port]` that the client used, if a trusted proxy reports it; otherwise that of the request itself applies.
+   * The `host[:port]` that the client used, if a trusted proxy reports it. If undefined, use the host of the request
+   * itself.
    */
   readonly forwardedHost?: string | undefined;
 }

@@ -1,8 +1,8 @@
 /**
  * HTTP/1.1 on the wire: a strict codec without I/O, and the connections that run it over a stream.
  *
- * This entry has what both directions share. `@landspout/http1/protocol` is the codec alone,
- * `@landspout/http1/server` and `@landspout/http1/client` are the connections. To serve or fetch, use
+ * This entry point exports what both directions share. `@landspout/http1/protocol` has only the codec;
+ * `@landspout/http1/server` and `@landspout/http1/client` have the connections. To serve or fetch, use
  * `@landspout/httpserver` or `@landspout/httpclient`, which are built on this package.
  *
  * @packageDocumentation

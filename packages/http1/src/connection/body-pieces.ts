@@ -8,14 +8,17 @@ import { runInRootContext } from '@landspout/ioloop/reactor';
 
 /** The size of each piece in a {@link PiecePool}. */
 export const PIECE_BYTES = 256 * 1024;
-/** Bytes allocated for each byte received: a client that announces a large body but sends little costs little. */
+/**
+ * Maximum number of bytes allocated for each byte received, so that a client that announces a large body but sends
+ * little costs little memory.
+ */
 const ROOM_PER_BYTE = 16;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Collects a body of known length, for a delegate that needs all of it at once. Borrowed bytes are copied to their
- * final place. Those of a large body are first copied into reused pieces: copying twice costs less than allocating new
- * memory as the body grows.
+ * Collects a body of known length, for a delegate that needs all of it at once. The bytes of a small body are copied
+ * directly to their final place. The bytes of a large body are first copied into reused pieces: copying twice costs
+ * less than allocating new memory as the body grows.
  */
 export class BodyPieces {
   readonly #pool: PiecePool;
@@ -23,16 +26,19 @@ export class BodyPieces {
   #left: number;
   #piece: Buffer = NOTHING;
   #filled = 0;
-  /** The pieces filled before {@link #piece}. If defined, these and {@link #piece} are from the pool. */
+  /**
+   * The full pieces that precede {@link #piece}. If this is defined, all of them, and {@link #piece}, are from the
+   * pool.
+   */
   #full: Buffer[] | undefined;
 
-  /** @param length - of the whole body; 1 or more. */
+  /** @param length - length of the whole body, in bytes; at least 1. */
   constructor(length: number, pool: PiecePool) {
     this.#pool = pool;
     this.#left = length;
   }
 
-  /** Copies borrowed bytes. @returns the whole body, owned by the caller, once it is complete; undefined until then. */
+  /** Copies borrowed bytes. @returns the body, owned by the caller, if it is now complete; otherwise undefined. */
   take(bytes: Buffer, start: number, end: number): Buffer | undefined {
     let at = start;
     while (at < end) {
@@ -46,7 +52,7 @@ export class BodyPieces {
     return this.#left === 0 ? this.#whole() : undefined;
   }
 
-  /** Gives the pieces back to the pool: the rest of the body will not be received. */
+  /** Returns the pieces to the pool. Called if the rest of the body will not be received. */
   release(): void {
     if (this.#full !== undefined) {
       for (const piece of this.#full) this.#pool.give(piece);
@@ -81,7 +87,7 @@ export class BodyPieces {
     const full = this.#full;
     if (full === undefined) {
       this.#piece = NOTHING;
-      // It is exactly as long as the body: only pieces from the pool can be longer.
+      // This buffer is exactly as long as the body: only pieces from the pool can be longer.
       return last;
     }
     const whole = Buffer.allocUnsafeSlow(full.length * PIECE_BYTES + this.#filled);
@@ -92,20 +98,20 @@ export class BodyPieces {
   }
 }
 
-/** The maximum number of unused pieces in a pool: 64 MiB. */
+/** The maximum number of unused pieces in a pool; together they have 64 MiB. */
 const MOST_RESTING = 256;
-/** An unused piece is freed after this time at the earliest, and after twice this time at the latest. */
+/** An unused piece is freed after one to two times this interval. */
 const REST_MS = 2_000;
 
 /**
- * Holds memory that is reused for one large body after another. Allocating it anew for each body would cost more than
- * all other work on that body: the kernel maps it page by page, and V8 counts it towards the next full garbage
+ * Holds memory that is reused for one large body after another. Allocating new memory for each body would cost more
+ * than all other work on that body: the kernel maps it page by page, and V8 counts it towards the next full garbage
  * collection. Pieces that were not needed for a few seconds are freed.
  */
 export class PiecePool {
   readonly #clock: Clock;
   readonly #resting: Buffer[] = [];
-  /** The lowest number of unused pieces since the last check: this many were not needed. */
+  /** The lowest number of unused pieces since the last check: so many pieces were never needed in that time. */
   #unneeded = 0;
   #isWatched = false;
 
@@ -113,7 +119,7 @@ export class PiecePool {
     this.#clock = clock;
   }
 
-  /** Returns a piece of {@link PIECE_BYTES}, which still contains the bytes of its last use. */
+  /** Returns a piece of {@link PIECE_BYTES}. It still contains old bytes. */
   take(): Buffer {
     const piece = this.#resting.pop();
     this.#unneeded = Math.min(this.#unneeded, this.#resting.length);
@@ -136,7 +142,7 @@ export class PiecePool {
     return inspection(this, ['size']);
   }
 
-  /** All connections share the timer, so it must not keep the async context of the request that started it. */
+  /** All connections share the timer, so the timer must not keep the async context of the request that started it. */
   #watch(): void {
     this.#isWatched = true;
     runInRootContext(() => this.#clock.setTimeout(() => this.#look(), REST_MS).unref(), undefined);

@@ -1,14 +1,14 @@
 import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/errors';
 import type { HTTPHeaders } from '../protocol/index.ts';
 
-/** Each reason why a message is not completed, other than invalid bytes from the peer (`Http1ProtocolError`). */
+/** The reasons why a message is not completed, except invalid bytes from the peer (`Http1ProtocolError`). */
 export const HTTP_ERRORS = {
   ERR_HTTP_USAGE: {
     meaning: 'A method was called at the wrong time, or an argument or option is invalid; see the message.',
   },
   ERR_HTTP_PEER_ENDED: {
     meaning:
-      'The peer ended its side of the connection. The response can still be sent. Once the headers of the response are sent, the connection is reset if nothing more is written for `halfClosedMs`.',
+      'The peer ended its side of the connection. The response can still be sent. After the headers of the response are sent, the connection is reset if nothing more is written for `halfClosedMs`.',
   },
   ERR_HTTP_CLOSED: { meaning: 'The connection ended before the message was complete; see the `cause`.' },
   ERR_HTTP_RESET: { meaning: 'The peer reset the connection before the message was complete.' },
@@ -17,7 +17,7 @@ export const HTTP_ERRORS = {
   },
   ERR_HTTP_STOPPING: {
     meaning:
-      'The server stopped, and reset the connection before the message was complete. Also the abort reason of `HTTPServer.stopping`, the reason with which `closeAll` closes connections, and the error of a `listen` that follows a signal to stop.',
+      'The server stopped, and reset the connection before the message was complete. Also the abort reason of `HTTPServer.stopping`, the reason with which `closeAll` closes connections, and the error of a call of `listen` after a signal to stop.',
   },
   ERR_HTTP_INPUT: {
     meaning: 'The content of a request is invalid; the response has the `status` of the error.',
@@ -89,24 +89,24 @@ export class HTTPInputError extends CodedError<'ERR_HTTP_INPUT'> {
   }
 }
 
-/** Creates the reason for a delegate whose message cannot be completed. */
+/** Creates the error to pass to a delegate whose message cannot be completed. */
 export function closedEarly(message: string, cause?: Error): HTTPClosedError {
   return new HTTPClosedError('ERR_HTTP_CLOSED', message, { cause });
 }
 
-/** Creates the reason for a delegate whose peer has half-closed the connection. */
+/** Creates the error to pass to a delegate if the peer has half-closed the connection. */
 export function peerEnded(): HTTPClosedError {
   const message = 'the peer has shut down its writing side; the response may still be written';
   return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
 }
 
-/** Creates the reason for resetting a half-closed connection: nothing was written for `timeoutMs`. */
+/** Creates the error for resetting a half-closed connection on which nothing was written for `timeoutMs`. */
 export function quietAfterPeerEnded(timeoutMs: number): HTTPClosedError {
   const message = `the peer has shut down its writing side, and nothing more was written for ${timeoutMs} ms`;
   return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
 }
 
-/** Creates the reason for a delegate whose connection has ended. Returns an error of this package unchanged. */
+/** Creates the error to pass to a delegate whose connection has ended. Returns an error of this package unchanged. */
 export function endOfConnection(error: Error | undefined): Error {
   if (error instanceof HTTPClosedError || error instanceof HTTPDeadlineError) return error;
   const code = (error as { code?: unknown } | undefined)?.code;

@@ -11,22 +11,27 @@ export interface PumpedDecoder {
   hold(): void;
 }
 
-/** The connection to which a pump delivers messages. What a `deliver` method throws is passed to {@link failed}. */
+/**
+ * The connection to which a pump delivers messages. If a `deliver` method throws, the error is passed to {@link
+ * failed}.
+ */
 export interface PumpedConnection {
   readonly stream: IOStream;
   /** Whether the next event may be delivered now. */
   readonly takesEvents: boolean;
   deliverHead(): void;
   deliverData(): void;
-  /** @returns whether the message that follows may be delivered. */
+  /** @returns whether the next message may be delivered. */
   deliverEnd(): boolean;
   /**
-   * Notifies the delegate if the peer has half-closed and the delegate does not know yet.
+   * Notifies the delegate if the peer has half-closed and the delegate has not been notified of that yet.
    *
    * @returns whether the delegate was notified, and so may have acted on the connection.
    */
   deliverPeerEnd(): boolean;
-  /** Called if the decoder or a delegate threw. Must not throw; the pump continues while {@link takesEvents}. */
+  /**
+   * Called if the decoder or a delegate threw. Must not throw. The pump continues while {@link takesEvents} is true.
+   */
   failed(error: unknown): void;
   /** Called when nothing more can be delivered: decides whether to hold, pause or resume the input of the pump. */
   pumped(): void;
@@ -38,10 +43,10 @@ export interface PumpedConnection {
 
 /**
  * Pulls events out of a decoder and delivers them one by one to a server or client connection, until more bytes are
- * needed or the connection takes no more events. Keeps undecoded bytes, and pauses and resumes the stream.
+ * needed or the connection does not accept more events. Keeps undecoded bytes, and pauses and resumes the stream.
  *
- * It is not reentrant: if a delegate causes it to run while an event is being delivered, the next event is delivered
- * only after that call has returned.
+ * The pump is not reentrant: if a delegate calls {@link run}, directly or not, while an event is being delivered, the
+ * next event is delivered only after that call has returned.
  */
 export class MessagePump<Decoder extends PumpedDecoder> {
   readonly decoder: Decoder;
@@ -49,7 +54,7 @@ export class MessagePump<Decoder extends PumpedDecoder> {
   #connection: PumpedConnection | undefined;
   #running = false;
   #paused = false;
-  /** A message is complete, and more bytes are buffered, which may be the next message. */
+  /** A message is complete, and more bytes are buffered, which may belong to the next message. */
   #hasNext = false;
 
   constructor(decoder: Decoder) {
@@ -72,7 +77,8 @@ export class MessagePump<Decoder extends PumpedDecoder> {
     if (this.#running || connection === undefined) return;
     this.#running = true;
     try {
-      // This terminates: a failure has consumed an event or ended the connection, and a delegate is notified only once.
+      // This terminates: each failure consumes an event or ends the connection, and each delegate is notified only
+      // once.
       while (!this.#deliver(connection) || connection.deliverPeerEnd()) this.#hasNext = true;
     } finally {
       this.#running = false;
@@ -108,7 +114,9 @@ export class MessagePump<Decoder extends PumpedDecoder> {
     this.#connection?.stream.resume();
   }
 
-  /** Continues with `message` when the delegate's promise is settled. The connection takes no events until then. */
+  /**
+   * Continues with `message` when the delegate's promise is settled. Until then, the connection does not accept events.
+   */
   waitFor(waiting: PromiseLike<unknown>, message: object): void {
     const connection = this.#connection as PumpedConnection;
     Promise.resolve(waiting).then(
@@ -119,7 +127,7 @@ export class MessagePump<Decoder extends PumpedDecoder> {
     );
   }
 
-  /** @returns false after a failure. It concerns one message only, so that there may be more to deliver. */
+  /** @returns false after a failure. A failure affects only one message, so there may be more events to deliver. */
   #deliver(connection: PumpedConnection): boolean {
     try {
       // Each message gets an async context of its own: the previous one may have called `enterWith`.
@@ -134,7 +142,7 @@ export class MessagePump<Decoder extends PumpedDecoder> {
     }
   }
 
-  /** Delivers events of the current message up to its end at most. */
+  /** Delivers events of the current message, and none of the next one. */
   #deliverMessage(): void {
     const connection = this.#connection as PumpedConnection;
     const { decoder } = this;

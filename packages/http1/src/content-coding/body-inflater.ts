@@ -1,21 +1,23 @@
-// The content-coding/ folder decodes gzip, deflate, br and zstd, and limits what a compressed body may cost. Messages,
-// and the status of the response to an invalid body, are left to its callers.
+// The content-coding/ folder decodes gzip, deflate, br and zstd, and limits the memory and work that a compressed body
+// may cost. The callers handle the messages, and choose the status of the response to an invalid body.
 
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { CodingStage } from './coding-stage.ts';
 import { type ContentCoding, ContentCodingLimitError } from './content-coding.ts';
 
-/** Limits what a body may cost while it is decoded. */
+/** Limits the memory and work that decoding a body may cost. */
 export interface InflationLimits {
   /** The maximum size of a piece, in bytes. */
   readonly chunkBytes: number;
   /** The maximum size of the decoded body, in bytes, and of the intermediate result after each coding. */
   readonly maxBodyBytes: number;
-  /** Maximum decoded bytes per received byte, checked once the body exceeds one piece; `Infinity` for no limit. */
+  /**
+   * Maximum ratio of decoded to received bytes, checked after the body has exceeded one piece; `Infinity` for no limit.
+   */
   readonly maxRatio: number;
 }
 
-/** One coding, and how many bytes it has produced. */
+/** One coding, and the number of bytes decoded from it. */
 interface Step {
   readonly stage: CodingStage;
   bytes: number;
@@ -24,13 +26,13 @@ interface Step {
 /**
  * Decodes the content codings of one body, piece by piece.
  *
- * Write a chunk, then call {@link next} until it returns `undefined`, and repeat. After the last chunk, call
- * {@link end}, and {@link next} until it returns `undefined` once more. Calls must not overlap.
+ * For each chunk, call {@link write}, and then {@link next} until it resolves to `undefined`. After the last chunk,
+ * call {@link end}, and then {@link next} until it resolves to `undefined` again. Calls must not overlap.
  *
- * The decompression runs on the threads of Node's pool, and at most one piece ahead of the caller. A decompression bomb
- * therefore costs one piece of memory, and does not block the event loop.
+ * The decompression runs in Node's thread pool, at most one piece ahead of the caller. A decompression bomb therefore
+ * costs one piece of memory, and does not block the event loop.
  *
- * A body of zero bytes is decoded as an empty body: some senders name a coding although they send nothing.
+ * A body of zero bytes is decoded as an empty body, because some senders name a coding for an empty body.
  *
  * @example
  * const inflater = new BodyInflater(['gzip'], { chunkBytes: 65536, maxBodyBytes: 1e6, maxRatio: Infinity });
@@ -38,7 +40,7 @@ interface Step {
  * for (let piece = await inflater.next(); piece !== undefined; piece = await inflater.next()) use(piece);
  */
 export class BodyInflater {
-  /** In the order of decoding: the coding that was applied last comes first. */
+  /** In the order of decoding: the coding that was applied last is first. */
   readonly #steps: readonly Step[];
   readonly #limits: InflationLimits;
   /** As in {@link InflationLimits}; may be changed at any time. */
@@ -61,8 +63,8 @@ export class BodyInflater {
   }
 
   /**
-   * Writes a chunk of the encoded body. Must not be called before {@link next} has returned `undefined` for the last
-   * one. The chunk must not be modified after the call.
+   * Writes a chunk of the encoded body. Must not be called before {@link next} has resolved to `undefined` for the
+   * previous chunk. The chunk must not be modified after the call.
    */
   write(chunk: Uint8Array): void {
     this.#receivedBytes += chunk.length;
@@ -77,7 +79,7 @@ export class BodyInflater {
   /**
    * Waits for the next piece, of at most `chunkBytes`. The piece is owned by the caller.
    *
-   * @returns `undefined` if everything that was written is decoded, and after {@link close}.
+   * @returns `undefined` if all written bytes are decoded, and after {@link close}.
    * @throws ContentCodingProtocolError if the body is not valid in its codings; ContentCodingLimitError if a piece
    *   would exceed a limit: that piece is not returned. In both cases everything is freed.
    */
@@ -90,7 +92,7 @@ export class BodyInflater {
     }
   }
 
-  /** Frees all memory outside of the JavaScript heap immediately. A waiting {@link next} resolves to `undefined`. */
+  /** Frees all memory outside of the JavaScript heap immediately. A pending {@link next} resolves to `undefined`. */
   close(): void {
     this.#closed = true;
     for (const { stage } of this.#steps) stage.close();
@@ -100,7 +102,10 @@ export class BodyInflater {
     return inspection(this, ['isClosed'], () => ({ receivedBytes: this.#receivedBytes }));
   }
 
-  /** Returns the next piece of a step, whose input is the output of the previous step or what was written. */
+  /**
+   * Returns the next piece of a step. The input of the first step is the written bytes; the input of each other step is
+   * the output of the one before it.
+   */
   async #pull(index: number): Promise<Uint8Array | undefined> {
     const step = this.#steps[index] as Step;
     for (;;) {

@@ -2,7 +2,7 @@ import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import type { ContentCoding } from './content-coding.ts';
 
-/** A node:zlib stream that decodes one coding. The work is done on the threads of Node's pool. */
+/** A node:zlib stream that decodes one coding, in Node's thread pool. */
 export interface CodingEngine extends Transform {
   /** Input bytes processed so far. */
   readonly bytesWritten: number;
@@ -14,13 +14,13 @@ interface EngineOptions {
   readonly params?: Readonly<Record<number, number>>;
 }
 
-/** What the types of the oldest supported Node do not declare yet. */
+/** node:zlib with zstd, which the types of the oldest supported Node do not declare. */
 const zstd = zlib as unknown as {
   readonly createZstdDecompress?: (options: EngineOptions) => CodingEngine;
   readonly constants: { readonly ZSTD_d_windowLogMax: number };
 };
 
-/** RFC 9659 §3: a content coding needs no window above 8 MB. A client must not make us allocate more. */
+/** RFC 9659 §3: a content coding must not need a window above 8 MB. A client must not make us allocate more. */
 const ZSTD_WINDOW_LOG_MAX = 23;
 
 /** The codings that this version of Node can decode: zstd requires 22.15 or 23.8. */

@@ -10,7 +10,10 @@ export class CodingStage {
   readonly #coding: ContentCoding;
   readonly #chunkBytes: number;
   readonly #frames: ZstdFrames | undefined;
-  /** Created for the first byte: an empty body, or one that is refused before it is read, costs nothing. */
+  /**
+   * Created when the first byte is written, so that an empty body, or one that is refused before it is read, costs
+   * nothing.
+   */
   #engine: CodingEngine | undefined;
   #input: Uint8Array | undefined;
   #inputAt = 0;
@@ -34,8 +37,8 @@ export class CodingStage {
   }
 
   /**
-   * Writes input. Must not be called before {@link next} has returned `undefined` for the last input. The bytes must
-   * not be modified after the call.
+   * Writes input. Must not be called before {@link next} has resolved to `undefined` for the previous input. The bytes
+   * must not be modified after the call.
    */
   write(bytes: Uint8Array): void {
     if (bytes.length === 0 || this.#closed) return;
@@ -53,11 +56,11 @@ export class CodingStage {
   }
 
   /**
-   * Waits for the next piece, which is owned by the caller. The engine runs at most one piece ahead of the caller.
+   * Waits for the next piece. The piece is owned by the caller. The engine runs at most one piece ahead of the caller.
    *
    * @returns `undefined` if all input so far is decoded, and after {@link close}.
-   * @throws ContentCodingProtocolError if the input is not valid in the coding, is truncated, or continues after its
-   *   end.
+   * @throws ContentCodingProtocolError if the input is not valid in the coding, is truncated, or has more bytes after
+   *   the end of the coding.
    */
   async next(): Promise<Uint8Array | undefined> {
     const engine = this.#engine;
@@ -72,7 +75,7 @@ export class CodingStage {
     return undefined;
   }
 
-  /** Frees the engine immediately. A waiting {@link next} resolves to `undefined`. */
+  /** Frees the engine immediately. A pending {@link next} resolves to `undefined`. */
   close(): void {
     this.#closed = true;
     this.#input = undefined;
@@ -110,7 +113,10 @@ export class CodingStage {
     return true;
   }
 
-  /** Called when the engine has processed its input. Bytes that it did not take follow the end of the coding. */
+  /**
+   * Called when the engine has processed its input. Bytes that the engine did not consume are after the end of the
+   * coding.
+   */
   #taken(engine: CodingEngine): void {
     this.#busy = false;
     if (engine.bytesWritten !== this.#givenBytes) {
@@ -137,7 +143,7 @@ export class CodingStage {
     wake?.();
   }
 
-  /** Converts an error of the engine. Except for a lack of memory, it is the fault of the sender. */
+  /** Converts an error of the engine. Any error except a lack of memory is caused by the sender. */
   #explain(error: NodeJS.ErrnoException): Error {
     const { code = '' } = error;
     if (/MEM|ALLOC/i.test(code)) return error;

@@ -4,11 +4,11 @@ import { trimBlanks } from '../protocol/grammar/bytes.ts';
 /** The content codings that can be decoded (RFC 9110 §8.4.1, RFC 7932, RFC 8878). */
 export type ContentCoding = 'gzip' | 'deflate' | 'br' | 'zstd';
 
-/** Old names that mean the same (RFC 9110 §8.4.1.3). */
+/** Old names of codings (RFC 9110 §8.4.1.3). */
 const ALIASES: Readonly<Record<string, string>> = { 'x-gzip': 'gzip' };
 
 /**
- * Parses a Content-Encoding into the codings that it lists, in the order in which they were applied. `identity` and
+ * Parses a Content-Encoding header, and returns the codings in the order in which they were applied. `identity` and
  * empty elements are omitted.
  *
  * @returns `undefined` if a coding is not in `known`, or there are more than `maxCodings`.
@@ -29,7 +29,7 @@ export function parseContentEncoding(
   return codings;
 }
 
-/** Each reason why a body with a content coding (RFC 9110 §8.4.1) cannot be decoded. */
+/** The reasons why a body with a content coding (RFC 9110 §8.4.1) cannot be decoded. */
 export const CONTENT_CODING_ERRORS = {
   ERR_HTTP_CODING_CORRUPT: { meaning: 'A body is not valid in the content coding that its headers name.' },
   ERR_HTTP_CODING_TRUNCATED: { meaning: 'A body ended before its content coding was complete.' },

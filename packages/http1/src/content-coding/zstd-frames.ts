@@ -12,14 +12,17 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 const CHECKSUM_BYTES = 4;
-/** A block that contains one byte; its size says how often that byte is repeated. */
+/**
+ * The type of a block that contains one byte. The size of such a block is the number of times that byte is repeated.
+ */
 const RLE_BLOCK = 1;
 
 /**
  * Finds the ends of the frames in a zstd body (RFC 8878 §3.1), without decompressing it.
  *
- * Versions of Node handle what follows a frame differently, and some accept a body that is truncated within a frame. If
- * each frame is passed to the engine separately, all versions behave the same, and truncation is detected here.
+ * Versions of Node differ in how they handle bytes after a frame, and some accept a body that is truncated within a
+ * frame. If each frame is passed to the engine separately, all versions behave the same, and truncation is detected
+ * here.
  */
 export class ZstdFrames {
   #part: Part = 'magic';
@@ -40,7 +43,7 @@ export class ZstdFrames {
    * Reads from `start` to the end of the current frame, or to the end of `bytes`.
    *
    * @returns the position after the frame; the length of `bytes` if the frame does not end in them.
-   * @throws ContentCodingProtocolError if a frame must start but the bytes are not a frame.
+   * @throws ContentCodingProtocolError if the bytes at the expected start of a frame are not a frame.
    */
   endOfFrame(bytes: Uint8Array, start: number): number {
     let at = start;
@@ -105,7 +108,7 @@ export class ZstdFrames {
   }
 }
 
-/** Whether `number`, the value of the first `byteLength` bytes, can be the start of a magic number. */
+/** Whether a magic number can start with `byteLength` bytes whose value is `number`. */
 function mayBeMagic(number: number, byteLength: number): boolean {
   const range = 2 ** (8 * byteLength);
   return number === FRAME_MAGIC % range || number - (number % 16) === SKIPPABLE_MAGIC % range;

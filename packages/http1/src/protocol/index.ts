@@ -2,7 +2,7 @@
  * HTTP/1.1 messages without I/O: decodes bytes into events, and encodes the strings that frame a message (RFC 9110,
  * RFC 9112).
  *
- * Holds grammar, framing and limits, but no sockets, timers, promises or routes. To serve or fetch over TCP, use
+ * Contains grammar, framing and limits, but no sockets, timers, promises or routes. To serve or fetch over TCP, use
  * `@landspout/httpserver` or `@landspout/httpclient`.
  *
  * @packageDocumentation
@@ -24,7 +24,7 @@ export {
   ResponseEncoder,
   ResponseLines,
 } from './encoding/response-encoder.ts';
-// The words both directions share.
+// What both directions share.
 export { type CookieOptions, parseCookies } from './fields/cookies.ts';
 export { canonicalHeaderName } from './fields/header-names.ts';
 export { HTTPHeaders, type HTTPHeadersInit } from './fields/http-headers.ts';
@@ -36,7 +36,7 @@ export {
   type SetCookieOptions,
 } from './fields/set-cookie.ts';
 export { STATUS_REASONS, STATUS_REASONS as responses, safeReason } from './fields/status.ts';
-// What can go wrong, and the small grammars.
+// Errors, limits and the syntax of single values.
 export { encodeUsernamePassword } from './grammar/basic-credentials.ts';
 export {
   HTTP1_USAGE_ERRORS,
@@ -68,7 +68,7 @@ export {
 } from './multipart/limits.ts';
 export { MultipartDecoder, type MultipartEvent, PART_END } from './multipart/multipart-decoder.ts';
 export type { MultipartPart } from './multipart/part-head.ts';
-// What a request is for, and what it asks with.
+// Targets, URLs and origins, and the arguments of queries and forms.
 export { type AbsoluteUrl, type DefaultPorts, parseAbsoluteUrl } from './targets/absolute-url.ts';
 export { parseFormBody } from './targets/form-body.ts';
 export { canonicalOrigin, isOwnOrigin, isSameOrigin } from './targets/origin.ts';

@@ -35,7 +35,7 @@ type State = typeof IDLE | typeof OVER | Exchange;
 
 export interface ClientConnectionOptions {
   readonly limits?: Partial<Http1Limits>;
-  /** Called when the stream is closed, unless it was detached. `error` is undefined after an orderly close. */
+  /** Called when the stream is closed, but not if it was detached. `error` is undefined after an orderly close. */
   readonly connectionEnded?: (error: Error | undefined) => void;
 }
 
@@ -49,11 +49,11 @@ const LISTS_CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 /**
  * The client side of one HTTP/1.1 connection: runs an encoder and a decoder over one stream (RFC 9112).
  *
- * Sends one request at a time, without pipelining, so that a failure always concerns a single known request. An idle
- * connection keeps reading: it notices immediately if the server closes, and it closes if the server sends unsolicited
- * bytes (`ERR_HTTP1_UNSOLICITED_RESPONSE`), which would be taken for the next response.
+ * Sends one request at a time, without pipelining, so that it is always known which request a failure affects. An idle
+ * connection keeps reading, so that it notices immediately if the server closes. If the server sends unsolicited bytes,
+ * the connection is closed (`ERR_HTTP1_UNSOLICITED_RESPONSE`): otherwise they would be read as the next response.
  *
- * Has no timeouts: the owner calls {@link abort}.
+ * There are no timeouts: to end a request that takes too long, the owner calls {@link abort}.
  */
 export class ClientConnection implements StreamConsumer, PumpedConnection {
   readonly stream: IOStream;
@@ -69,7 +69,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   #tunnel = false;
   #peerEnded = false;
 
-  /** @throws HTTPUsageError, Http1UsageError if an option is unknown or invalid; the stream is then unchanged. */
+  /** @throws HTTPUsageError, Http1UsageError if an option is unknown or invalid; the stream is then not affected. */
   constructor(stream: IOStream, options: ClientConnectionOptions = {}) {
     connectionChecks.options('ClientConnection', options, CONNECTION_OPTIONS);
     this.stream = stream;
@@ -85,7 +85,10 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return this.#state === IDLE && !this.stream.isClosed;
   }
 
-  /** Whether any byte was received since the last request was started; if not, the server may never have seen it. */
+  /**
+   * Whether any byte was received since the last request was started. If not, the server may not have received the
+   * request.
+   */
   get responseBegun(): boolean {
     return this.#responseBegun;
   }
@@ -98,10 +101,11 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   // ---- the request ----
 
   /**
-   * Starts a request. If it has a body, {@link write} and {@link finish} must follow; otherwise it is complete.
+   * Starts a request. If the request has a body, {@link write} and {@link finish} must be called next; otherwise the
+   * request is complete.
    *
    * @throws Http1UsageError if the request must not be sent; HTTPUsageError while another request is in progress;
-   *   HTTPClosedError if the connection has ended. Nothing was written then, and the delegate is not called.
+   *   HTTPClosedError if the connection has ended. In each case, nothing is written and the delegate is not called.
    */
   begin(request: ClientRequest, delegate: HTTPResponseDelegate): void {
     if (this.#state === OVER || this.stream.isClosed) {
@@ -140,7 +144,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     this.#requestComplete = true;
   }
 
-  /** Waits until the server has read enough for more to be written. @throws StreamClosedError */
+  /** Waits until the server has read so much that more may be written. @throws StreamClosedError */
   waitDrained(): Promise<void> {
     return this.stream.waitDrained();
   }
@@ -157,7 +161,8 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
 
   /**
    * Takes over the stream for another protocol. Must be called within headersReceived or finish of a 101 or of a
-   * successful CONNECT. The stream first delivers what the server sent after the head. The delegate is called no more.
+   * successful CONNECT. The stream first delivers the bytes that the server sent after the head. The delegate is not
+   * called again.
    *
    * @throws HTTPUsageError at any other time.
    */
@@ -243,7 +248,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     const { request, delegate } = this.#exchange as Exchange;
     if (this.#tunnel) {
       reportRejection(delegate.finish(undefined), logFailure);
-      // Unless finish has detached the stream.
+      // If undefined, the delegate's finish has detached the stream.
       if (this.#exchange !== undefined) {
         this.#enter(IDLE);
         this.#end(undefined);
@@ -257,7 +262,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return this.#state === IDLE;
   }
 
-  /** Nothing to notify: the decoder decides what the end of the connection means for the response. */
+  /** Does not notify the delegate: the decoder decides whether the response is complete. */
   deliverPeerEnd(): boolean {
     return false;
   }
@@ -267,11 +272,12 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
       case 'over':
         return;
       case 'held':
-        // Paused only once more bytes arrive: most promises settle before, and a pause costs two changes of interest.
+        // Does not pause the stream yet: most promises settle before more bytes arrive, and pausing and resuming both
+        // change which events the loop waits for.
         this.#pump.hold(Number.POSITIVE_INFINITY);
         return;
       case 'receiving':
-        // If the decoder still needs data after the end, nothing of the response was received.
+        // If the decoder still needs data after the peer has ended its side, no part of the response was received.
         if (this.#peerEnded) {
           this.#end(
             new HTTPClosedError('ERR_HTTP_CLOSED', 'the server closed the connection without a response'),
@@ -298,13 +304,13 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     this.#end(asError(error));
   }
 
-  /** Whether both sides allow another request (RFC 9112 §9.3), and nothing of this exchange is left. */
+  /** Whether both sides allow another request (RFC 9112 §9.3), and this exchange is complete in both directions. */
   #isReusable(request: ClientRequest): boolean {
     const { decoder } = this.#pump;
     if (!decoder.head.keepAlive || this.#peerEnded) return false;
     // The response was complete before the request was sent: the server may never read the rest of it.
     if (!this.#requestComplete || this.stream.queuedBytes > 0) return false;
-    // Bytes that are already here cannot be the response to a request that has not been sent.
+    // Bytes that were already received cannot be the response to a request that has not been sent.
     if (decoder.bufferedBytes > 0) return false;
     return !LISTS_CLOSE.test(request.headers.get('Connection') ?? '');
   }
@@ -331,7 +337,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return 'delegate' in this.#state ? this.#state : undefined;
   }
 
-  /** Closes the connection. A delegate that waits for a response is notified of the reason, once. */
+  /** Closes the connection. A delegate that waits for a response is called once, with the reason. */
   #end(reason: Error | undefined): void {
     const exchange = this.#exchange;
     this.#enter(OVER);
@@ -346,7 +352,10 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return true;
   }
 
-  /** Closes the connection if the body does not have its announced length: it must not look complete to the server. */
+  /**
+   * Closes the connection if the body does not have its announced length, so that the body does not look complete to
+   * the server.
+   */
   #orEnd(encode: () => string): string {
     try {
       return encode();
@@ -357,7 +366,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   }
 }
 
-/** Only logs: the response has already ended, and can no longer fail. */
+/** Only logs the error: the response has already ended, and can no longer fail. */
 function logFailure(error: unknown): void {
   IOLoop.current().logger.error({ error }, 'the delegate of a response failed after the response had ended');
 }

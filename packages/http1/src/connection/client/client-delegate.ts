@@ -9,7 +9,10 @@ export interface ClientRequest {
   readonly target: string;
   /** Must contain Host. The connection frames the body; a Content-Length in the headers is kept. */
   readonly headers: HTTPHeaders;
-  /** Bytes of the body; 0 for no body; -1 if unknown: then the body is chunked, unless there is a Content-Length. */
+  /**
+   * Length of the body in bytes; 0 for no body; -1 if unknown. A body of unknown length is chunked, unless there is a
+   * Content-Length.
+   */
   readonly bodyBytes: number;
   /** The maximum size of the response body, in bytes. Default: the connection's limit. */
   readonly maxBodyBytes?: number;
@@ -19,16 +22,19 @@ export interface ClientRequest {
  * Receives one response: headersReceived is called first, then dataReceived any number of times, then either finish or
  * connectionClosed. Interim responses (1xx) are counted and discarded.
  *
- * If headersReceived or dataReceived returns a promise, the stream is not read until it settles. If one of them throws
- * or rejects, the connection is closed, and the error is passed to connectionClosed. The other two must not throw; if
- * one of them rejects, the error is logged.
+ * If headersReceived or dataReceived returns a promise, the stream is not read until it settles. If headersReceived or
+ * dataReceived throws or rejects, the connection is closed, and the error is passed to connectionClosed. finish and
+ * connectionClosed must not throw; if one of them rejects, the error is logged.
  */
 export interface HTTPResponseDelegate {
   headersReceived(head: ResponseHead): void | PromiseLike<void>;
   /** Called with bytes of the body. They are owned by the delegate: the connection does not use them again. */
   dataReceived(chunk: Uint8Array): void | PromiseLike<void>;
-  /** Called when the response is complete, and the connection's `isIdle` says whether it can carry another request. */
+  /** Called when the response is complete. The connection's `isIdle` then says whether it can carry another request. */
   finish(trailers: HTTPHeaders | undefined): void;
-  /** Called if the response will not be complete. `reason`: what was thrown, passed to abort, or caused by the peer. */
+  /**
+   * Called if the response will not be complete. `reason` is the error that was thrown or passed to abort, or that the
+   * peer caused.
+   */
   connectionClosed(reason: Error): void;
 }

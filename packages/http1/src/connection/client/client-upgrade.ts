@@ -24,7 +24,10 @@ const UPGRADE_OPTIONS: OptionNames<UpgradeOptions> = { limits: true, signal: tru
 
 export interface UpgradeResult {
   readonly head: ResponseHead;
-  /** The stream, which first delivers what followed the head; `undefined` if the peer refused: then it is closed. */
+  /**
+   * The stream, which first delivers the bytes that followed the head. If the server refused, this is `undefined`, and
+   * the stream is closed.
+   */
   readonly stream: IOStream | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The client side of HTTP/1.1: one connection over one stream, and upgrades. For authors of a client;
- * `@landspout/httpclient` is one.
+ * The client side of HTTP/1.1: one connection over one stream, and upgrades. For authors of HTTP clients, such as
+ * `@landspout/httpclient`.
  *
  * @packageDocumentation
  */

@@ -16,16 +16,19 @@ export interface ConnectionLimits {
   /** Minimum rate at which a peer must send a body or read a response, checked over each {@link progressMs}. */
   readonly minBytesPerSecond: number;
   readonly progressMs: number;
-  /** Maximum time from the head to the end of a body, without the time during which we hold it back; 0 is no limit. */
+  /**
+   * Maximum time from the head to the end of a body, not counting the time in which we do not read it; 0 means no
+   * limit.
+   */
   readonly bodyTimeoutMs: number;
   /**
-   * Maximum time between two writes to a response whose headers were sent and whose peer has half-closed. After it, the
-   * connection is reset. 0 is no limit.
+   * If the peer has half-closed and the response headers were sent: maximum time between two writes of the response. If
+   * it is exceeded, the connection is reset. 0 means no limit.
    */
   readonly halfClosedMs: number;
   /** While a response has more unsent bytes than this, no more of the request body is read. */
   readonly maxUnsentBytes: number;
-  /** How long a closing connection waits for the peer to read what was sent and to close, too. */
+  /** How long a closing connection waits for the peer to read the sent bytes and to close its side. */
   readonly lingerMs: number;
   /** Whether a connection may carry more than one request. */
   readonly keepAlive: boolean;
@@ -46,14 +49,17 @@ export interface ConnectionServices {
   readonly dates: HttpDateCache;
   /** Overrides the scheme of the stream if a proxy in front of the server terminates TLS. */
   readonly protocol: 'http' | 'https' | undefined;
-  /** Describes the connection of a request, for example from proxy headers; undefined to use that of the stream. */
+  /**
+   * Describes the connection of a request, for example from proxy headers; undefined to use the addresses of the
+   * stream.
+   */
   readonly describe: ((head: RequestHead, connection: HTTPConnectionInfo) => HTTPConnectionInfo) | undefined;
   /** Called when the connection is closed, or its stream was detached and now belongs to another protocol. */
   connectionEnded(connection: ServedConnection, detached: DetachedStream | undefined): void;
 }
 
 /**
- * The state of a server that stops. The server sets it, and its connections read it. The phases:
+ * The phase of a server's stop. The server sets it, and its connections read it. The phases:
  *
  * - serving: the server is not stopping
  * - grace: no new connections are accepted; idle ones may send one more request
@@ -62,9 +68,12 @@ export interface ConnectionServices {
  */
 export interface Drain {
   readonly phase: 'serving' | 'grace' | 'draining' | 'stopped';
-  /** Whether no listener is left, so that requests in progress must keep the process alive themselves. */
+  /** Whether all listeners are closed, so that requests in progress must keep the process alive themselves. */
   readonly listenerGone: boolean;
-  /** Maximum time between two requests of a peer that does not know yet that the server is stopping. */
+  /**
+   * Maximum time between two requests of a peer that has not yet received a `Connection: close` from the stopping
+   * server.
+   */
   readonly graceMs: number;
   /** Aborts when the server begins to stop. Created on first access. */
   readonly signal: AbortSignal;
@@ -80,17 +89,17 @@ export interface ConnectionHost {
 /** A connection, as its server sees it. */
 export interface ServedConnection extends HTTPConnectionInfo {
   readonly stream: IOStream;
-  /** Whether no request is in progress, so that closing loses nothing. */
+  /** Whether no request is in progress, so that the connection can be closed without losing a response. */
   readonly isIdle: boolean;
   /** Whether a response was completed after the server began to stop. */
   readonly respondedWhileStopping: boolean;
   /**
-   * Closes the connection if it is idle. Does nothing if a request is in progress, since its response says
-   * `Connection: close`, or if the last response did not announce the stop: then the idle deadline, which is at most
-   * `graceMs`, closes the connection.
+   * Closes the connection if it is idle. Does nothing if a request is in progress, because its response has
+   * `Connection: close`. Also does nothing if the last response did not have `Connection: close`: the idle deadline,
+   * which is at most `graceMs`, then closes the connection.
    */
   closeWhenIdle(): void;
-  /** Called when no listener is left: from now on, a request in progress keeps the process alive. */
+  /** Called when all listeners are closed: from now on, a request in progress keeps the process alive. */
   keepProcessAlive(): void;
 }
 

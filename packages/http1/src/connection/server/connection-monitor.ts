@@ -10,7 +10,9 @@ import type { HTTPConnectionInfo, RequestHead } from '../../delegate.ts';
  */
 export type RequestOutcome = 'completed' | 'refused' | 'detached' | 'cut';
 
-/** What a monitor wants to keep for a request until its end. Opaque to the connection, which only stores it. */
+/**
+ * An object that a monitor keeps for a request until its end. The connection stores it, and does not use its content.
+ */
 export type RequestToken = object;
 
 /**
@@ -44,11 +46,13 @@ export interface ConnectionMonitor {
   ): RequestToken | undefined;
 
   /**
-   * Called exactly once for each {@link requestBegan}: when the response is complete, or will not be completed.
+   * Called exactly once for each call of {@link requestBegan}: when the response is complete, or will not be completed.
    *
    * @param status - status of the final response; 0 if its headers were not written.
-   * @param bodyBytesSent - bytes of the response body that were written, without framing, received by the peer or not.
-   * @param reason - why the outcome is `refused` or `cut`, or why a delegate failed and the response was a 500.
+   * @param bodyBytesSent - bytes of the response body that were written, without framing. The peer may not have
+   *   received all of them.
+   * @param reason - why the outcome is `refused` or `cut`, or the error of a delegate that failed, so that the response
+   *   was a 500.
    */
   requestEnded(
     token: RequestToken | undefined,
@@ -58,6 +62,6 @@ export interface ConnectionMonitor {
     reason: Error | undefined,
   ): void;
 
-  /** Called if an incomplete or invalid head was refused, instead of {@link requestBegan} and {@link requestEnded}. */
+  /** Called instead of {@link requestBegan} and {@link requestEnded} if an incomplete or invalid head was refused. */
   headRefused(peer: HTTPConnectionInfo, status: number, bodyBytesSent: number, reason: Error): void;
 }

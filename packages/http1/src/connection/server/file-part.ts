@@ -7,7 +7,7 @@ import { connectionChecks, HTTPUsageError } from '../errors.ts';
 
 const FILE_PART: OptionNames<FilePart> = { start: true, end: true };
 
-/** Checks the arguments before anything is written: a mistake in them must not cost the connection. */
+/** Checks the arguments before anything is written, so that an invalid argument does not end the connection. */
 export function checkFilePart(file: FileHandle | number, part: FilePart): void {
   connectionChecks.options('writeFile', part, FILE_PART);
   const { start = 0, end } = part;
@@ -20,8 +20,8 @@ export function checkFilePart(file: FileHandle | number, part: FilePart): void {
 }
 
 /**
- * Writes bytes of a file as more of the body. If the body becomes longer than announced, or the bytes cannot be sent,
- * a partial response must not look complete: the connection is reset (H1-13).
+ * Writes bytes of a file as the next part of the body. If the body becomes longer than announced, or the bytes cannot
+ * be sent, a partial response must not look complete: the connection is reset (H1-13).
  *
  * @returns a promise for the bytes; undefined if there is nothing to send, as in a response to HEAD.
  */
@@ -39,7 +39,8 @@ export function sendFilePart(
     if (prefix !== '') stream.send(prefix);
     const sent = stream.sendFile(file, { start, end });
     if (prefix !== '') stream.send(encoder.dataSuffix);
-    // The stream itself resets the connection for a file that it cannot send, but not for one that it did not accept.
+    // The stream itself resets the connection if it started to send a file and failed, but not if it did not accept the
+    // file.
     return sent.catch((error: unknown) => {
       if (!(error instanceof StreamFileError)) resetFor(stream, error);
       throw error;

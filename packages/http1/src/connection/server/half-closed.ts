@@ -4,8 +4,9 @@ import { quietAfterPeerEnded } from '../errors.ts';
 import type { ConnectionHost } from './connection-host.ts';
 
 /**
- * The deadline of a response whose headers were sent and whose peer has half-closed: more of it must be written within
- * `halfClosedMs`. Bytes that the peer reads count as a write, because the delegate may be waiting for that.
+ * The deadline that applies after the response headers were sent and the peer has half-closed: more of the response
+ * must be written within `halfClosedMs`. If the peer is still reading queued bytes at the deadline, the deadline is
+ * extended, because the delegate may be waiting for that.
  */
 export class HalfClosed implements DeadlineEntry {
   readonly #stream: IOStream;
@@ -15,7 +16,7 @@ export class HalfClosed implements DeadlineEntry {
   /** Bytes sent on the stream when the deadline was last set. */
   #sentMark = 0;
 
-  /** @param cut - called if nothing was written in time; the deadline is then no longer running. */
+  /** @param cut - called if nothing was written in time. The deadline has then ended. */
   constructor(stream: IOStream, { limits, services }: ConnectionHost, cut: (reason: Error) => void) {
     this.#stream = stream;
     this.#halfClosedMs = limits.halfClosedMs;
@@ -23,7 +24,7 @@ export class HalfClosed implements DeadlineEntry {
     this.#deadline = new Deadline(services.wheel, this);
   }
 
-  /** Starts the deadline, or starts it again after a write. */
+  /** Starts the deadline, or restarts it after a write. */
   expectWrite(): void {
     if (this.#halfClosedMs === 0) return;
     this.#sentMark = this.#stream.bytesSent;

@@ -27,8 +27,8 @@ const NO_BODY = new Uint8Array(0);
 const NO_ARGUMENTS: QueryArguments = new Map();
 
 /**
- * A request as the program on the server sees it: its decoded head and body, and whether the client is still connected.
- * Values are computed on first access. `ServerRequest` of httpserver and `HTTPServerRequest` of web extend this class.
+ * A request for the program on the server: the decoded head and body, and whether the client is still connected. Values
+ * are computed on first access. `ServerRequest` of httpserver and `HTTPServerRequest` of web extend this class.
  */
 export class IncomingRequest {
   /** The connection on which the request was received. */
@@ -93,7 +93,7 @@ export class IncomingRequest {
     return hostName(this.host);
   }
 
-  /** The scheme that the client used, to this server or to a trusted proxy in front of it. */
+  /** The scheme that the client used to connect to this server, or to a trusted proxy in front of it. */
   get protocol(): 'http' | 'https' {
     return this.connection.protocol;
   }
@@ -165,7 +165,7 @@ export class IncomingRequest {
     return this.#closeReason;
   }
 
-  /** For the delegate of the request: to be called from its connectionClosed. */
+  /** The delegate of the request must call this from its own connectionClosed. */
   connectionClosed(reason: Error): void {
     this.#closeReason = reason;
     this.#controller?.abort(reason);
@@ -176,7 +176,10 @@ export class IncomingRequest {
     return this.#head;
   }
 
-  /** Creates the error to throw for an invalid query or form. Uncaught, it leads to a response with its status. */
+  /**
+   * Creates the error to throw for an invalid query or form. If the program does not catch it, the response has its
+   * status.
+   */
   protected refusal(error: QueryProtocolError): Error {
     return new HTTPInputError(error.message, error.status, { cause: error });
   }

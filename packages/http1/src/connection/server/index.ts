@@ -1,6 +1,6 @@
 /**
- * The server side of HTTP/1.1: one connection over one stream, and what its server provides for it. For authors of a
- * server; `@landspout/httpserver` is one.
+ * The server side of HTTP/1.1: one connection over one stream, and what its server provides for it. For authors of HTTP
+ * servers, such as `@landspout/httpserver`.
  *
  * @packageDocumentation
  */

@@ -4,14 +4,14 @@ import { HTTPDeadlineError } from '../errors.ts';
 import type { ConnectionHost } from './connection-host.ts';
 
 /**
- * The deadline of a connection, and what its peer must have done by then: sent part of a body, or read part of a
- * response. A fixed limit for the whole body would cut off honest clients on slow lines; a minimum rate does not.
+ * The deadline of a connection. By then, the peer must have sent part of a body or read part of a response. A fixed
+ * limit for the whole body would cut off honest clients on slow lines; a minimum rate does not.
  */
 export class PeerPace extends Deadline {
   readonly #host: ConnectionHost;
   /** Body bytes received since the last check. */
   #bodyBytes = 0;
-  /** Time that remains for the next request after the check of the response's reader; 0 for none. */
+  /** The part of the idle time that starts after the peer has read the whole response; 0 for none. */
   #restMs = 0;
   /** Time by which the whole body must be received, whatever its rate; 0 for no limit. */
   #bodyEnd = 0;
@@ -34,13 +34,13 @@ export class PeerPace extends Deadline {
     this.#bodyEnd = timeoutMs === 0 ? 0 : this.#host.services.loop.clock.now() + timeoutMs;
   }
 
-  /** Resumes checking the body, after we held it back for `heldMs`: that time does not count. */
+  /** Resumes checking the body after we did not read it for `heldMs`. That time is not counted. */
   resumeBody(heldMs: number): void {
     if (this.#bodyEnd !== 0) this.#bodyEnd += heldMs;
     this.awaitBody();
   }
 
-  /** Whether the body has a timeout, so that the caller must measure how long it holds the body back. */
+  /** Whether the body has a timeout, so that the caller must measure how long it does not read the body. */
   get bodyIsLimited(): boolean {
     return this.#bodyEnd !== 0;
   }
@@ -59,7 +59,11 @@ export class PeerPace extends Deadline {
     this.#bodyBytes += byteLength;
   }
 
-  /** Checks the interval that ended. @returns what was too slow; undefined if enough came, and the next one starts. */
+  /**
+   * Checks the interval that ended. If enough was received, starts the next interval.
+   *
+   * @returns an error if the peer was too slow; otherwise undefined.
+   */
   checkBody(): HTTPDeadlineError | undefined {
     const { progressMs } = this.#host.limits;
     const { clock } = this.#host.services.loop;
@@ -73,7 +77,7 @@ export class PeerPace extends Deadline {
     return undefined;
   }
 
-  /** Starts to check that the peer reads the response. Does nothing if that is already being checked. */
+  /** Starts to check that the peer reads the response. Does nothing if the check is already running. */
   watchReader(stream: IOStream): void {
     if (this.#sentMark !== -1) return;
     this.#sentMark = stream.bytesSent;
@@ -82,7 +86,7 @@ export class PeerPace extends Deadline {
 
   /**
    * Starts the idle time after a complete response. If more than `muchBytes` of the response are still unsent, the peer
-   * must first continue to read them, as before the response was complete.
+   * must first continue to read them at the minimum rate.
    */
   rest(stream: IOStream, idleMs: number, muchBytes: number): void {
     if (stream.queuedBytes <= muchBytes) {
@@ -97,7 +101,11 @@ export class PeerPace extends Deadline {
     this.set(stretchMs);
   }
 
-  /** Starts the rest of the idle time after the whole response was read. @returns false if none is left. */
+  /**
+   * Starts the remaining idle time after the peer has read the whole response.
+   *
+   * @returns false if no idle time remains.
+   */
   restsOn(): boolean {
     if (this.#restMs === 0) return false;
     this.set(this.#restMs);
@@ -105,7 +113,7 @@ export class PeerPace extends Deadline {
     return true;
   }
 
-  /** Whether the peer read enough of the response. If so and more is queued, the next interval starts. */
+  /** Whether the peer read enough of the response. If it did and more is queued, the next interval starts. */
   readerProgresses(stream: IOStream): boolean {
     const progress = stream.bytesSent - this.#sentMark;
     if (stream.queuedBytes === 0) {

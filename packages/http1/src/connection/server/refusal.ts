@@ -12,16 +12,16 @@ export interface Refusal {
   readonly status: number;
   /** What was wrong, as sent to the client; may be empty. */
   readonly detail: string;
-  /** Header fields in addition to those of every refusal. */
+  /** Header fields to add to those that every refusal has. */
   readonly headers?: HTTPHeaders | undefined;
 }
 
 /**
- * Why the connection responds in place of the delegate, and the response:
+ * Why the connection responds in place of the delegate, and with what:
  *
- * - refused: the client sent bytes that break a rule or that the delegate refused, or it was too slow
+ * - refused: the client sent bytes that break a rule or that the delegate refused, or the client was too slow
  * - given-up: the delegate stopped its work because the client has half-closed, which is not an error. The client may
- *   still read: it is sent a 499, the status that nginx introduced for this case
+ *   still read, so the response is a 499, the status that nginx introduced for this case
  * - broken: the delegate failed, which is the server's fault
  */
 export interface FailedRequest {
@@ -79,7 +79,7 @@ export function sendRefusal(
 ): void {
   const { dates, loop, monitor } = services;
   const { status } = refusal;
-  // With a request, its own delegate was asked.
+  // If there is a request, its delegate has already had the chance to respond, in `refused`.
   const page =
     request === undefined && kind === 'refused' ? askForPage({ ...refusal, error }, services) : undefined;
   const date = dates.at(loop.clock.wallTime());
@@ -126,7 +126,7 @@ function textPage({ status, detail }: Refusal): RefusalPage {
 
 /**
  * Reduces the detail, which may quote the client, to ASCII. Any other character becomes a question mark, because the
- * escapes used in log lines would only confuse the client.
+ * escapes used in log lines would confuse the client.
  */
 function asciiForWire(text: string): string {
   return text.replaceAll('§', 'section ').replace(/[^\u0020-\u007e]/g, '?');

@@ -29,7 +29,8 @@ export function writeResponseHead(
 ): number {
   if (typeof chunk === 'string' && last) {
     const byteLength = Buffer.byteLength(chunk, 'utf8');
-    // As many bytes as code units, so the text is ASCII: head and body are sent as one string, without conversion.
+    // There are as many bytes as code units, so the text is ASCII: head and body are sent as one string, without
+    // conversion.
     if (byteLength === chunk.length) {
       const head = encoder.head(status, reason, headers, terms.date, byteLength, terms.close);
       if (encoder.sendsBody) encoder.dataPrefix(byteLength);

@@ -14,12 +14,15 @@ export interface ServerCodec {
   readonly encoder: ResponseEncoder;
 }
 
-/** The maximum number of unused codecs. Few are needed: those of one batch are given back before the next. */
+/**
+ * The maximum number of unused codecs. Few are needed: the codecs used for one batch of events are returned before the
+ * next batch.
+ */
 const MOST_KEPT = 64;
 
 /**
- * The codecs of one server. A connection has one only during a request: this saves over 600 bytes for each idle
- * connection, of which there may be thousands.
+ * The codecs of one server. A connection has a codec only during a request. This saves over 600 bytes for each idle
+ * connection, and there may be thousands of those.
  */
 export class ServerCodecs {
   readonly #limits: Http1Limits;
@@ -41,7 +44,10 @@ export class ServerCodecs {
     );
   }
 
-  /** Takes back a codec. It is discarded if it still has state of its connection, which must not reach another one. */
+  /**
+   * Takes back a codec. Discards it if it still has state of its connection, because another connection must not get
+   * that state.
+   */
   give(codec: ServerCodec): void {
     codec.pump.attach(undefined);
     if (this.#resting.length >= MOST_KEPT) return;

@@ -18,15 +18,23 @@ import { type FailedRequest, judgeFailure, logRefusal, sendRefusal, tooSlow } fr
 import type { ServerCodec } from './server-codecs.ts';
 import { type ExchangeOwner, HIGH_WATER_BYTES, ServerExchange } from './server-exchange.ts';
 
-/** Pauses reading once this many pipelined bytes wait for the current response; one read may exceed it. */
+/**
+ * Reading is paused when at least this many pipelined bytes are buffered during a response. A single read may exceed
+ * the limit.
+ */
 const HELD_BYTES = 64 * 1024;
 
-/** This is only logged. If we sent another response, the client would take it for the response to its next request. */
+/**
+ * The error is only logged. If we sent another response, the client would read it as the response to its next request.
+ */
 const FAILED_LATE = 'a request failed after its response was complete or its connection had ended';
 
 /** Between requests, or while a request head is being received. */
 const IDLE = { stage: 'idle' } as const;
-/** A request without a delegate: it is being passed to one or refused, or its response was just completed or cut. */
+/**
+ * A request without a delegate: the request is being passed to a delegate or refused, or its response was just
+ * completed or cut.
+ */
 const UNCLAIMED = { stage: 'unclaimed' } as const;
 /** No more requests are read. Written bytes are sent, and then the connection is closed. */
 const CLOSING = { stage: 'closing' } as const;
@@ -64,7 +72,7 @@ export class ServerConnection
   /** Whether the header deadline is already running: further bytes do not extend it. */
   #headDeadlineSet = true;
   /**
-   * Whether the last response was completed while the server was stopping but did not announce `Connection: close`. The
+   * Whether the last response was completed while the server was stopping, but did not have `Connection: close`. The
    * client may then send one more request.
    */
   #hasOwnGrace = false;
@@ -150,7 +158,7 @@ export class ServerConnection
     this.pace.close();
     this.#enter(CLOSING);
     if (exchange !== undefined) this.#cut(exchange, endOfConnection(error));
-    // As in ServerExchange: what a delegate throws here must not reach the stream.
+    // Errors are only logged, as in ServerExchange: an error thrown by a delegate must not reach the stream.
     callReporting(
       () => delegate.onClose?.(this),
       undefined,
@@ -184,7 +192,8 @@ export class ServerConnection
     services.monitor.requestEnded(token, outcome, status, bodyBytesSent, refusedWith);
     const stopping = drain.phase !== 'serving';
     if (stopping) this.respondedWhileStopping = true;
-    // Even if the server is stopping, the peer may send another request unless the response headers announced a close.
+    // Even if the server is stopping, the peer may send another request if the response headers did not have
+    // `Connection: close`.
     if (this.#codec?.encoder.keepAlive !== true || !exchange.requestComplete || exchange.isLastRequest) {
       this.#startClosing();
       return;
@@ -224,7 +233,7 @@ export class ServerConnection
   get takesEvents(): boolean {
     const { stage } = this.#state;
     if (stage !== 'idle' && stage !== 'body') return false;
-    // A handler may have closed the stream: no response could be sent any more.
+    // If a handler has closed the stream, no response could be sent.
     return !this.#waitsForReader() && !this.stream.isClosed;
   }
 
@@ -251,7 +260,8 @@ export class ServerConnection
 
   deliverEnd(): boolean {
     const exchange = this.#exchange;
-    // No exchange: the response was complete before the request, which is possible only if the request has no body.
+    // If there is no exchange, the response was complete before the request, which is possible only if the request has
+    // no body.
     if (exchange !== undefined) {
       this.pace.clear();
       this.#waitFor(exchange.requestReceived(this.#decoder.trailers), exchange);
@@ -260,8 +270,8 @@ export class ServerConnection
   }
 
   /**
-   * Tells the current request's delegate that the peer has half-closed, if it does not know yet. With pipelined
-   * requests, that may have happened before the request started.
+   * Notifies the current request's delegate that the peer has half-closed, if the delegate was not notified yet. With
+   * pipelined requests, the peer may have half-closed before the request started.
    */
   deliverPeerEnd(): boolean {
     return this.peerEnded && this.#exchange?.notifyPeerEnded() === true;
@@ -300,7 +310,7 @@ export class ServerConnection
 
   failed(error: unknown): void {
     const exchange = this.#exchange;
-    // Delegates may run decoders of their own, whose errors have the same class.
+    // Delegates may use decoders of their own, which throw errors of the same class.
     const isOfDecoder = error !== undefined && this.#codec?.pump.decoder.failure === error;
     if (exchange === undefined && this.#state !== UNCLAIMED && !isOfDecoder) {
       this.host.services.loop.logger.error({ error }, FAILED_LATE);
@@ -324,7 +334,7 @@ export class ServerConnection
     return this.#state instanceof ServerExchange ? this.#state : undefined;
   }
 
-  /** Must be read only while a request is in progress: only then is there a codec. */
+  /** Must be read only while a request is in progress, because otherwise there is no codec. */
   get #decoder(): RequestDecoder {
     return (this.#codec as ServerCodec).pump.decoder;
   }
@@ -337,7 +347,7 @@ export class ServerConnection
     return stage === 'idle' || (stage === 'body' && queuedBytes > this.host.limits.maxUnsentBytes);
   }
 
-  /** Between requests: gives the codec back. In the middle of a head: starts the header deadline. */
+  /** Returns the codec if the connection is between requests. Starts the header deadline if a head is incomplete. */
   #rest(codec: ServerCodec): void {
     const { decoder } = codec.pump;
     if (decoder.atRest) {
@@ -368,8 +378,8 @@ export class ServerConnection
   }
 
   /**
-   * Responds in place of the delegate if it has not sent headers yet, and does not respond to a refusal itself. Ends the
-   * connection in any case.
+   * Responds in place of the delegate, unless the delegate has already sent headers or responds to the refusal itself.
+   * Ends the connection in any case.
    */
   #respondInPlace(failure: FailedRequest): void {
     const exchange = this.#exchange;
@@ -394,7 +404,10 @@ export class ServerConnection
     this.host.services.monitor.requestEnded(exchange.token, 'cut', status, bodyBytesSent, reason);
   }
 
-  /** Closes after the peer has half-closed between requests or in a body, once all bytes are decoded. */
+  /**
+   * Closes the connection if the peer has half-closed between requests or in a body. Called after all bytes are
+   * decoded.
+   */
   #inputOver(): void {
     const exchange = this.#exchange;
     if (exchange !== undefined)

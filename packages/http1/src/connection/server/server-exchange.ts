@@ -23,7 +23,7 @@ import { endResponse, writeResponseBody, writeResponseHead } from './response-wr
 import type { ServerCodec } from './server-codecs.ts';
 
 /**
- * While more bytes than this are unsent, the peer must make progress in reading them, and no new request is started:
+ * While more bytes than this are unsent, the peer must keep reading at the minimum rate, and no new request is started:
  * a client that does not read its responses cannot make the server do more work.
  */
 export const HIGH_WATER_BYTES = 64 * 1024;
@@ -35,7 +35,7 @@ export interface BegunRequest extends RequestHead {
   readonly expectContinue: boolean;
 }
 
-/** What an exchange needs of its connection. */
+/** What an exchange needs from its connection. */
 export interface ExchangeOwner {
   readonly stream: IOStream;
   readonly host: ConnectionHost;
@@ -55,7 +55,7 @@ export interface ExchangeOwner {
 export class ServerExchange implements HTTPServerExchange {
   readonly head: BegunRequest;
   readonly connection: HTTPConnectionInfo;
-  /** For the connection: the progress of the request. `held`: it waits for a promise of the delegate. */
+  /** For the connection: the progress of the request. `held`: the connection waits for a promise of the delegate. */
   stage: 'body' | 'held' | 'responding' = 'body';
   /** For the connection: whether the whole request was received. */
   requestComplete: boolean;
@@ -64,7 +64,7 @@ export class ServerExchange implements HTTPServerExchange {
   /** For the connection: the status of the response; 0 until its headers are written. */
   status = 0;
   bodyBytesSent = 0;
-  /** For the connection: why the request is refused, once that is decided. */
+  /** For the connection: why the request is refused; undefined if it is not. */
   refusedWith: Error | undefined = undefined;
   /** For the connection: the first reason passed to the delegate, which may have aborted its work with it. */
   closeReason: Error | undefined = undefined;
@@ -78,11 +78,14 @@ export class ServerExchange implements HTTPServerExchange {
   #heldAt = 0;
   /** Collects the body if the delegate needs all of it at once. */
   #pieces: BodyPieces | undefined;
-  /** Created once the peer has half-closed and the response headers were sent. */
+  /** Created after the peer has half-closed and the response headers were sent. */
   #halfClosed: HalfClosed | undefined;
   #headSent = false;
   #finished = false;
-  /** The connection ended, or responded itself, before the response was complete: further writes are discarded. */
+  /**
+   * The connection ended, or responded itself, before the delegate completed the response: further writes are
+   * discarded.
+   */
   #cut = false;
 
   /** @param codec - the codec of the connection; used until the response is complete. */
@@ -155,7 +158,7 @@ export class ServerExchange implements HTTPServerExchange {
         last,
       );
     } catch (error) {
-      // The headers were sent if the body is what is wrong, and the stream was reset.
+      // If the body was invalid, the stream was reset, and the headers were already sent.
       this.#headSent = this.#owner.stream.isClosed;
       throw error;
     }
@@ -184,7 +187,7 @@ export class ServerExchange implements HTTPServerExchange {
       this.#written();
     }
     const written = this.#settled(sent);
-    // A caller that ignores it is notified by `connectionClosed`.
+    // A caller that ignores the promise is notified by `connectionClosed`.
     written.catch(() => {});
     return written;
   }
@@ -247,12 +250,12 @@ export class ServerExchange implements HTTPServerExchange {
   requestReceived(trailers: HTTPHeaders | undefined): unknown {
     this.requestComplete = true;
     this.stage = 'responding';
-    // A file may have been written while the body was received, and nothing more may follow it.
+    // The delegate may have written a file while the body was being received, and may not write again.
     this.#watchReader();
     return this.#message?.finish(trailers);
   }
 
-  /** Waits for the delegate's promise. Meanwhile no body is read, so that the peer cannot make progress. */
+  /** Waits for the delegate's promise. In that time no body is read, so the peer cannot make progress. */
   hold(): void {
     this.stage = 'held';
     const { pace, host } = this.#owner;
@@ -279,7 +282,7 @@ export class ServerExchange implements HTTPServerExchange {
     this.#expectsContinue = false;
     if (this.stage !== 'body' || this.#headSent || this.#cut) return;
     if (this.#codec.pump.decoder.bufferedBytes > 0) return;
-    // The decoder will refuse this body with 413: the waiting client need not send it.
+    // The decoder will refuse this body with 413, so the client need not send it.
     if (this.head.bodyLength > this.#codec.pump.decoder.maxBodyBytes) return;
     this.#owner.stream.send(encodeInterim(100));
   }
@@ -321,7 +324,7 @@ export class ServerExchange implements HTTPServerExchange {
     this.#tell(message, reason);
   }
 
-  /** Lets go of the delegate, which is not called again, and of the part of the body that it did not get. */
+  /** Releases the delegate, which is not called again, and the part of the body that was not passed to it. */
   #release(): void {
     this.#message = undefined;
     this.#pieces?.release();
@@ -336,7 +339,7 @@ export class ServerExchange implements HTTPServerExchange {
     }));
   }
 
-  /** Notifies a delegate. What it throws is logged: it must not reach the stream. */
+  /** Notifies a delegate. An error that it throws is logged, and must not reach the stream. */
   #tell(message: HTTPMessageDelegate | undefined, reason: Error): void {
     callReporting(
       () => message?.connectionClosed(reason),
@@ -354,7 +357,7 @@ export class ServerExchange implements HTTPServerExchange {
     if (this.#finished) throw new HTTPUsageError(`${operation}: the response is complete`);
   }
 
-  /** Waits for the stream, whose errors become the reason that the delegate was given. */
+  /** Waits for the stream. If the stream fails, throws the reason that was passed to the delegate. */
   async #settled(waiting: Promise<unknown> | undefined): Promise<void> {
     try {
       await waiting;
@@ -364,11 +367,14 @@ export class ServerExchange implements HTTPServerExchange {
       if (stream.isClosed) this.#owner.responseFailed(this, endOfConnection(stream.error));
       throw error instanceof StreamFileError ? error : (this.closeReason ?? error);
     }
-    // Otherwise a caller that writes and waits in a loop would spin forever, and block the event loop.
+    // Without this, a caller that writes and waits in a loop would never stop, and would block the event loop.
     if (this.#cut && this.closeReason !== undefined) throw this.closeReason;
   }
 
-  /** Called after more of the response was written. While a request body is awaited, only its progress is checked. */
+  /**
+   * Called after more of the response was written. While a request body is being received, only the progress of that
+   * body is checked.
+   */
   #written(): void {
     if (this.#owner.peerEnded) this.#expectWrite();
     if (this.stage !== 'body') this.#watchReader();
@@ -379,7 +385,7 @@ export class ServerExchange implements HTTPServerExchange {
     if (stream.queuedBytes > HIGH_WATER_BYTES) pace.watchReader(stream);
   }
 
-  /** After the peer has half-closed, more of a response whose headers were sent must be written in `halfClosedMs`. */
+  /** Requires the delegate to write more of the response within `halfClosedMs`, because the peer has half-closed. */
   #expectWrite(): void {
     const { stream, host } = this.#owner;
     this.#halfClosed ??= new HalfClosed(stream, host, (reason) => this.#owner.responseFailed(this, reason));

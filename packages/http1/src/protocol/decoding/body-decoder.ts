@@ -11,7 +11,7 @@ import type { ReceiveBuffer } from './receive-buffer.ts';
 
 const NOTHING = Buffer.alloc(0);
 
-/** Special lengths, for bodies whose number of bytes is unknown. */
+/** Special values of a body length, for bodies of unknown length. */
 export const CHUNKED = -1;
 export const UNTIL_CLOSE = -2;
 
@@ -35,9 +35,12 @@ export class BodyDecoder {
   readonly #fields: FieldScanner;
   #line: ChunkLineScanner | undefined = undefined;
   #phase = SIZED;
-  /** Bytes still to be received, of the body or of the chunk. */
+  /** Bytes of the body or of the chunk that have not been received yet. */
   #remaining = 0;
-  /** Bytes of a chunked body including the current chunk; bytes so far of a body that ends with the connection. */
+  /**
+   * Bytes of a chunked body up to the end of the current chunk, or the bytes received so far of a body that ends with
+   * the connection.
+   */
   #total = 0;
 
   constructor(limits: Http1Limits, fields: FieldScanner) {
@@ -58,7 +61,7 @@ export class BodyDecoder {
       this.#phase = SIZED;
       this.#remaining = length;
     } else if (length === CHUNKED) {
-      // Created for the first chunked body: most connections never have one.
+      // Created for the first chunked body, because most connections have none.
       this.#line ??= new ChunkLineScanner();
       this.#line.reset();
       this.#phase = CHUNK_LINE;
@@ -67,13 +70,13 @@ export class BodyDecoder {
     }
   }
 
-  /** Discards what is left of the last body, so that it is not kept in memory. */
+  /** Discards the rest of the last body, so that it is not kept in memory. */
   reset(): void {
     this.maxBytes = this.#limits.maxBodyBytes;
     this.trailers = undefined;
   }
 
-  /** Decodes the next piece. `ended`: the peer sends no more, which completes a body without a length. */
+  /** Decodes the next piece. `ended`: the peer has ended its side, which completes a body without a length. */
   next(input: ReceiveBuffer, ended: boolean): DecoderEvent {
     for (;;) {
       switch (this.#phase) {
@@ -104,7 +107,7 @@ export class BodyDecoder {
     return this.#lend(input, length);
   }
 
-  /** Delivers the bytes within the limit before it fails, so that the outcome does not depend on segment boundaries. */
+  /** Delivers all bytes up to the limit before it fails, so that the result does not depend on segment boundaries. */
   #takeRest(input: ReceiveBuffer, ended: boolean): DecoderEvent {
     const available = input.end - input.pos;
     if (available === 0) return ended ? this.#end() : this.#needData();

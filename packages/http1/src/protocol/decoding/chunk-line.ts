@@ -23,7 +23,7 @@ const QUOTE = 0x22;
 const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
 
-/** The states of scanning chunk extensions. The line may end in a state above {@link LAST_OPEN}. */
+/** The states of the scan of chunk extensions. The line may end in a state above {@link LAST_OPEN}. */
 const EXTENSION_START = 0;
 const BEFORE_NAME = 1;
 const AFTER_NAME = 2;
@@ -36,7 +36,7 @@ const NAME = 7;
 const VALUE = 8;
 const QUOTED_END = 9;
 
-/** More digits than the largest exact size needs. The limit stops an endless line of leading zeros. */
+/** More digits than the largest safe integer needs. The limit stops an endless line of leading zeros. */
 const MAX_SIZE_DIGITS = 16;
 
 /**

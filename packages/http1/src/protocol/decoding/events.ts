@@ -1,6 +1,6 @@
 /**
- * The results of a decoder's `next()`. They are small integers and not objects, so that nothing is allocated: each
- * request has at least three of them.
+ * The results of a decoder's `next()`. They are small integers instead of objects, so that nothing is allocated: each
+ * request has at least three events.
  */
 
 /** All bytes have been decoded. Call `receive`, then `next` again. */

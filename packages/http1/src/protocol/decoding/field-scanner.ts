@@ -42,14 +42,17 @@ const BLOCK_END = 4;
 const MIN_VIEWED_BYTES = 64;
 
 /**
- * Caches the view of the last scanned buffer, because most heads arrive in the receive buffer of a loop. It keeps that
- * one buffer in memory; therefore many decoders share one ScanView, which their caller owns.
+ * Caches the DataView of the last scanned buffer, because most heads arrive in the same receive buffer of a loop. A
+ * ScanView keeps its buffer in memory, so many decoders share one ScanView, which their caller owns.
  */
 export class ScanView {
   #bytes: Uint8Array | undefined;
   #view: DataView | undefined;
 
-  /** Returns a view of `bytes`. Compares objects, not memory: reading the `buffer` of an array costs as much as a scan. */
+  /**
+   * Returns a view of `bytes`. Compares only the identity of the object: reading the `buffer` of an array costs as much
+   * as a scan.
+   */
   of(bytes: Uint8Array): DataView {
     if (this.#view === undefined || this.#bytes !== bytes) {
       this.#bytes = bytes;
@@ -66,26 +69,26 @@ export class ScanView {
 /**
  * Checks a block of header fields byte by byte, and reads those that frame the message.
  *
- * It can stop at any byte and continue later. It therefore takes linear time, however the bytes are split, and refuses
- * an invalid byte immediately. Nothing is allocated. Positions count from the start of the block, which may move to
- * another buffer between two calls.
+ * The scan can stop at any byte and continue later. It therefore takes linear time, however the bytes are split, and
+ * refuses an invalid byte immediately. Nothing is allocated. Positions count from the start of the block, which may
+ * move to another buffer between two calls.
  */
 export class FieldScanner {
   /** The number of fields so far. */
   count = 0;
-  /** Bits of `framing-fields.ts`: which fields are present, and facts about their values. */
+  /** The bits of `framing-fields.ts`: which fields are present, and facts about their values. */
   seen = 0;
   /** The value of Content-Length, or -1. */
   contentLength = -1;
   hostStart = 0;
   hostEnd = 0;
   #phase = NAME;
-  /** The start of the name in the current line, then of the value. */
+  /** The start of the name in the current line; later, the start of its value. */
   #from = 0;
   #field = 0;
   readonly #view: ScanView | undefined;
 
-  /** @param view - shared with other scanners of the same buffer; without it, each scan creates its own view. */
+  /** @param view - shared with other scanners of the same buffer; if undefined, each scan creates its own view. */
   constructor(view: ScanView | undefined) {
     this.#view = view;
   }
@@ -180,8 +183,8 @@ export class FieldScanner {
       if (this.contentLength !== -1 || isLengthList(bytes, start, end)) this.seen |= LENGTH_REPEATED;
       this.contentLength = length;
     } else if (field === TRANSFER_ENCODING) {
-      // Only a single `chunked` is accepted. Unknown codings could be refused with 501, but a second coding or a second
-      // line is used for request smuggling; all of them are refused in the same way.
+      // Only a single `chunked` is accepted. An unknown coding could be refused with 501, but a second coding or a
+      // second line is used for request smuggling, so all of them are refused with the same error.
       if ((this.seen & TRANSFER_ENCODING) !== 0 || !equalsIgnoreCase(bytes, start, end, 'chunked')) {
         throw badTransferEncoding(bytes.toString('latin1', start, end));
       }
@@ -230,7 +233,7 @@ function viewOf(bytes: Uint8Array): DataView {
 
 /**
  * Skips visible ASCII and SP, of which most field values consist (RFC 9110 §5.5), eight bytes at a time. Stops at or
- * before any other byte. A table lookup takes about a nanosecond per byte, this half as long.
+ * before any other byte. A table lookup takes about one nanosecond per byte; this takes half as long.
  */
 function skipFieldValueWords(view: DataView, start: number, stop: number): number {
   let pos = start;

@@ -14,7 +14,7 @@ import { CHUNKED, UNTIL_CLOSE } from './body-decoder.ts';
  *
  * @throws Http1ProtocolError if there is a Content-Length with a Transfer-Encoding, which is used for request smuggling
  *   (RFC 9112 §11.2); a Transfer-Encoding in HTTP/1.0 (§6.1); a CONNECT with a body (RFC 9110 §9.3.6); or a Host that
- *   is repeated, or missing in HTTP/1.1 (RFC 9112 §3.2).
+ *   is repeated, or is missing in HTTP/1.1 (RFC 9112 §3.2).
  */
 export function checkRequestFraming(
   method: string,
@@ -38,7 +38,7 @@ export function checkRequestFraming(
     }
   }
   if (method === 'CONNECT' && (chunked || contentLength > 0)) {
-    // One recipient would treat the bytes after the head as a body, and the next as data for the tunnel.
+    // One recipient could treat the bytes after the head as a body, and the next recipient as data of the tunnel.
     throw new Http1ProtocolError('ERR_HTTP1_AMBIGUOUS_LENGTH', 'a CONNECT request must not have a body');
   }
   if ((seen & HOST_REPEATED) !== 0)
@@ -48,7 +48,7 @@ export function checkRequestFraming(
   }
 }
 
-/** Whether HTTP ends after this head: for a switch of protocols or a successful CONNECT (RFC 9112 §6.3, rule 2). */
+/** Whether HTTP ends after this head, because of a 101 or a successful CONNECT (RFC 9112 §6.3, rule 2). */
 export function isTunnel(method: string, status: number): boolean {
   return status === 101 || (method === 'CONNECT' && status >= 200 && status < 300);
 }
@@ -84,7 +84,7 @@ export function responseBodyLength(
     throw new Http1ProtocolError('ERR_HTTP1_INTERIM_VERSION', `a ${status} response requires HTTP/1.1`);
   }
   if (status < 200 || status === 204) {
-    // A length of 0 in a 204 is not allowed but harmless, and some servers send it.
+    // A length of 0 in a 204 is not allowed, but is accepted: it is harmless, and some servers send it.
     const allowed = status === 204 ? contentLength <= 0 : contentLength === -1;
     if (chunked || !allowed) {
       throw new Http1ProtocolError(

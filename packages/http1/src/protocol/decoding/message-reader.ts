@@ -22,9 +22,9 @@ export const FAILED = 7;
 
 /**
  * Reads what requests and responses have in common: a start line and fields within limits, then a body (RFC 9112 §2.1).
- * Holds the position within one message. The decoder decides what a head means, and which message may follow.
+ * Tracks the position within one message. The decoder decides what a head means, and which message may follow.
  *
- * The fields are public for the two decoders, and are not visible outside this folder.
+ * The properties are public so that the two decoders can use them; they are not visible outside this folder.
  */
 export class MessageReader<Head> {
   readonly limits: Http1Limits;
@@ -55,7 +55,9 @@ export class MessageReader<Head> {
     return Math.min(this.input.end, this.input.block + this.limits.maxHeadBytes);
   }
 
-  /** Starts the fields. The start line is scanned by each decoder: a polymorphic call from here would be slower. */
+  /**
+   * Starts the fields. Each decoder scans the start line itself, because a polymorphic call from here would be slower.
+   */
   startFields(): void {
     this.fieldsStart = this.input.pos - this.input.block;
     this.fields.reset(this.fieldsStart);
@@ -65,8 +67,8 @@ export class MessageReader<Head> {
   /**
    * Continues to read fields, in the stage FIELDS.
    *
-   * @returns whether the head is complete. It is then from `input.block` to `input.pos`, and the decoder must end the
-   *   block and set the next stage.
+   * @returns whether the head is complete. The head is then between `input.block` and `input.pos`, and the decoder must
+   *   end the block and set the next stage.
    */
   readFields(): boolean {
     if (this.fields.scan(this.input, this.headStop, this.limits.maxHeaders)) return true;
@@ -85,8 +87,8 @@ export class MessageReader<Head> {
   /**
    * Takes the next step in the stages BODY_START and BODY.
    *
-   * @param length - of the body, as for {@link BodyDecoder.start}.
-   * @param ended - whether the peer sends no more.
+   * @param length - length of the body, as in {@link BodyDecoder.start}.
+   * @param ended - whether the peer has ended its side.
    */
   readBody(length: number, ended: boolean): DecoderEvent {
     if (this.stage === BODY_START) {
@@ -105,7 +107,7 @@ export class MessageReader<Head> {
     this.stage = stage;
   }
 
-  /** Discards everything except the failure, which is thrown again. */
+  /** Discards everything except the error, which later calls throw again. */
   fail(error: unknown): void {
     if (this.stage === FAILED) return;
     this.stage = FAILED;
@@ -116,7 +118,7 @@ export class MessageReader<Head> {
 }
 
 /**
- * The methods that both decoders share besides `next`: passing bytes, and reading what the last event brought. Only
+ * The methods that both decoders share, except `next`: they pass bytes in, and return the data of the last event. Only
  * {@link RequestDecoder} and {@link ResponseDecoder} extend it.
  */
 export class MessageDecoder<Head> {
@@ -129,8 +131,8 @@ export class MessageDecoder<Head> {
 
   /**
    * Passes the bytes from `start` to `end` to the decoder, without decoding them. The decoder borrows them until `next`
-   * returns NEED_DATA or {@link hold} is called. After hold it may be called again immediately; the bytes are then
-   * copied.
+   * returns NEED_DATA or {@link hold} is called. After {@link hold}, this method may be called again immediately; the
+   * new bytes are then copied.
    *
    * @throws Http1UsageError `ERR_HTTP1_USAGE` if borrowed bytes have not all been decoded.
    */
@@ -163,17 +165,17 @@ export class MessageDecoder<Head> {
     return this.#reader.body.dataEnd;
   }
 
-  /** After END: the trailers of a chunked body, which are not in the headers; undefined if there are none. */
+  /** After END: the trailers of a chunked body, which are not added to the headers; undefined if there are none. */
   get trailers(): HTTPHeaders | undefined {
     return this.#reader.body.trailers;
   }
 
   /**
-   * The maximum size of the current body, in bytes. May be changed after HEAD, before `next` is called again: if the
-   * body is announced to be longer, `next` throws with status 413. Each message starts with the limit of the
+   * The maximum size of the current body, in bytes. May be changed after HEAD, before `next` is called again. If the
+   * Content-Length is larger, `next` throws an error with status 413. Each message starts with the limit of the
    * constructor.
    *
-   * @throws Http1UsageError `ERR_HTTP1_LIMIT` if it is set to an invalid limit.
+   * @throws Http1UsageError `ERR_HTTP1_LIMIT` if the new value is not a valid limit.
    */
   get maxBodyBytes(): number {
     return this.#reader.body.maxBytes;

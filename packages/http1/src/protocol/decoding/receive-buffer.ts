@@ -3,31 +3,31 @@ import { Http1UsageError } from '../grammar/errors.ts';
 
 const EMPTY = Buffer.alloc(0);
 
-/** The minimum size of a copy: most request heads without cookies fit. An idle connection has no copy. */
+/** The minimum size of a copy, enough for most request heads without cookies. An idle connection has no copy. */
 const MIN_COPY_BYTES = 256;
 
 /**
  * The bytes that a decoder reads: borrowed from the caller for the duration of a call, and copied only if a message is
  * incomplete.
  *
- * The fields are public because the scanners read them into locals once per call. They are not visible outside this
- * folder.
+ * The properties are public because the scanners copy them to local variables once per call. They are not visible
+ * outside this folder.
  */
 export class ReceiveBuffer {
   bytes: Buffer = EMPTY;
   /** The next byte to read. */
   pos = 0;
   end = 0;
-  /** The start of an incomplete head or trailer section, whose bytes are all needed; -1 if there is none. */
+  /** The start of an incomplete head or trailer section, all of whose bytes are still needed; -1 if there is none. */
   block = -1;
   #owned = false;
 
-  /** The number of bytes still needed: those not yet read, and those of an incomplete block. */
+  /** The number of bytes still needed: unread bytes, and the bytes of an incomplete block. */
   get byteLength(): number {
     return this.end - this.#start();
   }
 
-  /** Borrows `bytes`, or appends a copy of them to bytes that are kept. */
+  /** Borrows `bytes`, or appends a copy of them if earlier bytes are kept. */
   receive(bytes: Buffer, start: number, end: number): void {
     if (!(start >= 0 && start <= end && end <= bytes.length)) {
       throw new Http1UsageError(

@@ -1,5 +1,5 @@
-// The decoding/ folder decodes bytes from a peer into heads, body bytes and trailers, within limits. Reading from a
-// stream, and timeouts, are left to the caller.
+// The decoding/ folder decodes bytes from a peer into heads, body bytes and trailers, within limits. The caller reads
+// from the stream and has the timeouts.
 
 import { byteName, CR, LF } from '../grammar/bytes.ts';
 import { Http1ProtocolError } from '../grammar/errors.ts';
@@ -31,9 +31,9 @@ const MAX_EMPTY_LINES = 4;
 /**
  * Decodes the bytes of one connection into requests: pull-based, without I/O or a clock (RFC 9112).
  *
- * Pass bytes to {@link receive}, then call {@link next} until it returns NEED_DATA, or stop earlier with {@link hold}.
- * The bytes are borrowed until then, and must not be modified. The decoder buffers at most one incomplete head or
- * trailer section, within the limits.
+ * Pass bytes to {@link receive}, then call {@link next} until it returns NEED_DATA. To stop earlier, call {@link hold}.
+ * Until one of these happens, the bytes are borrowed and must not be modified. The decoder buffers at most one
+ * incomplete head or trailer section, within the limits.
  *
  * @example
  * decoder.receive(bytes, 0, bytes.length);
@@ -76,7 +76,7 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
     }
   }
 
-  /** Whether a message has started and not ended: if the input ends now, it is truncated. */
+  /** Whether a message has started and not ended. If the input ends now, that message is truncated. */
   get midMessage(): boolean {
     const stage = this.#reader.stage;
     return stage !== START && stage !== DONE;
@@ -87,7 +87,7 @@ export class RequestDecoder extends MessageDecoder<DecodedRequestHead> {
     return this.#reader.failure;
   }
 
-  /** Whether the decoder has no state of its connection, and may be reused for another. */
+  /** Whether the decoder has no state of its connection, so that it may be reused for another connection. */
   get atRest(): boolean {
     const between = this.#reader.stage === START && this.#emptyLines === 0 && !this.#afterCr;
     return between && this.bufferedBytes === 0;

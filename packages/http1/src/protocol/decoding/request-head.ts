@@ -11,9 +11,9 @@ import {
 } from '../grammar/framing-fields.ts';
 
 /**
- * The valid head of one request, with what it says about framing and the connection. Nothing in it is borrowed.
+ * The valid head of one request, and what it says about framing and the connection. Nothing in it is borrowed.
  *
- * One latin1 string holds the whole head; fields are sliced out of it when they are first used.
+ * One latin1 string contains the whole head; fields are sliced from it when they are first used.
  */
 export class DecodedRequestHead {
   readonly method: string;
@@ -65,7 +65,7 @@ export class DecodedRequestHead {
 
   /**
    * Whether the client waits for `100 Continue` before it sends the body. Ignores the case of the value. Always false
-   * for HTTP/1.0 and without a body (RFC 9110 §10.1.1).
+   * for HTTP/1.0 and for requests without a body (RFC 9110 §10.1.1).
    */
   get expectContinue(): boolean {
     return (this.#seen & EXPECT_CONTINUE) !== 0 && this.version === 'HTTP/1.1' && this.bodyLength !== 0;

@@ -19,7 +19,10 @@ export class RequestLineScanner {
   readonly version = new VersionScanner();
   #phase = METHOD;
 
-  /** The error code if the line is too long: it blames the target while that is being read. */
+  /**
+   * The error code if the line is too long: the code for a long target if the limit is reached while the target is
+   * read.
+   */
   get tooLongCode(): Http1ErrorCode {
     return this.#phase === IN_TARGET ? 'ERR_HTTP1_TARGET_TOO_LONG' : 'ERR_HTTP1_HEAD_TOO_LARGE';
   }

@@ -19,7 +19,7 @@ import { StatusLineScanner } from './status-line.ts';
 
 /**
  * Decodes the bytes of one client connection into responses: the counterpart of the RequestDecoder. It borrows bytes
- * and returns events in the same way, and also INTERIM for 1xx responses.
+ * and returns events in the same way, and returns INTERIM for 1xx responses.
  *
  * The meaning of a response depends on its request, so {@link expect} must be called for each request. A 101, or a
  * successful response to a CONNECT, ends HTTP: after its HEAD and END, {@link takeRest} returns the bytes that follow.
@@ -33,7 +33,8 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
   #tunnel = false;
 
   /**
-   * @param view - shared by decoders that borrow the same receive buffer: a head then needs no new view.
+   * @param view - a cache of the DataView of a receive buffer. Decoders that read from the same buffer can share one,
+   *   so that no DataView is created for each head.
    * @throws Http1UsageError `ERR_HTTP1_LIMIT` if a limit is unknown or invalid.
    */
   constructor(limits?: Partial<Http1Limits>, view?: ScanView) {
@@ -45,7 +46,8 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
   /**
    * Expects the response to a request with `method`.
    *
-   * @throws Http1UsageError `ERR_HTTP1_USAGE` if the last response has not ended, or has ended HTTP.
+   * @throws Http1UsageError `ERR_HTTP1_USAGE` if the last response has not ended, or was the end of HTTP on the
+   *   connection.
    */
   expect(method: string): void {
     const reader = this.#reader;
@@ -58,9 +60,9 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
   }
 
   /**
-   * Marks the input as complete: the peer sends no more. `next` then completes a body that ends with the connection,
-   * and throws `ERR_HTTP1_TRUNCATED` for any other incomplete response. If nothing of a response was received, it
-   * returns NEED_DATA: see {@link midMessage}.
+   * Marks the input as complete, because the peer has ended its side. `next` then completes a body that ends with the
+   * connection, and throws `ERR_HTTP1_TRUNCATED` for any other incomplete response. If no part of a response was
+   * received, `next` returns NEED_DATA: see {@link midMessage}.
    */
   endOfInput(): void {
     this.#ended = true;
@@ -91,7 +93,7 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
     }
   }
 
-  /** Whether a response has started, which may be an interim one, and not ended. */
+  /** Whether a response, which may be an interim response, has started and not ended. */
   get midMessage(): boolean {
     const stage = this.#reader.stage;
     return (stage > START && stage < DONE) || (stage === START && this.#interim > 0);

@@ -42,7 +42,7 @@ export class DecodedResponseHead {
     return this.#headers;
   }
 
-  /** The protocol to which a 101 switches, if Connection lists `upgrade`; else ''. */
+  /** The protocol to which a 101 switches if Connection lists `upgrade`, else ''. */
   get upgrade(): string {
     const wanted = UPGRADE | OPTION_UPGRADE;
     if (this.status !== 101 || (this.#seen & wanted) !== wanted) return '';

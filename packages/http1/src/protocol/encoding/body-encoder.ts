@@ -11,12 +11,12 @@ const UNTIL_CLOSE = 3;
 
 /** Frames the bodies of outgoing messages, one after another, and checks them against the announced length. */
 export class BodyEncoder {
-  /** What to send after the bytes of the last {@link prefix}. */
+  /** The text to send after the body bytes that follow the last {@link prefix}. */
   suffix = '';
   #mode = NO_BODY;
   #owed = 0;
 
-  /** Starts a message whose body is not sent: the caller discards what is written. */
+  /** Starts a message whose body is not sent. The caller discards the written bytes. */
   startNone(): void {
     this.#mode = NO_BODY;
     this.suffix = '';
@@ -43,7 +43,10 @@ export class BodyEncoder {
     return this.#mode !== NO_BODY;
   }
 
-  /** Returns what to send before `byteLength` body bytes: '' for 0 bytes, because a chunk of size 0 ends the body. */
+  /**
+   * Returns the text to send before `byteLength` body bytes: '' for 0 bytes, because a chunk of size 0 would end the
+   * body.
+   */
   prefix(byteLength: number): string {
     if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
       throw new Http1UsageError(
@@ -64,7 +67,7 @@ export class BodyEncoder {
     return byteLength === 0 ? '' : `${byteLength.toString(16)}\r\n`;
   }
 
-  /** Returns what ends the body. Trailers of a body that is not chunked are dropped (RFC 9110 §6.5.1). */
+  /** Returns the text that ends the body. Trailers of a body that is not chunked are dropped (RFC 9110 §6.5.1). */
   end(trailers: HTTPHeaders | undefined): string {
     if (this.#mode === SIZED && this.#owed > 0) {
       const detail = `${this.#owed} of the bytes that Content-Length announced were not written`;

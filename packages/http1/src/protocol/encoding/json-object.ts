@@ -1,7 +1,7 @@
 /**
- * The type of an object that JSON can represent: no promise, function, Map, Set, other iterable or buffer, whose JSON
- * is never wanted. Interfaces, classes and literals with any members are accepted, also with `toJSON`. The types of the
- * members are not checked.
+ * The type of an object that JSON can represent. Promises, functions, Maps, Sets, other iterables and buffers are
+ * excluded, because their JSON is meaningless. Interfaces, classes and literals with any members, including `toJSON`,
+ * are accepted. The types of the members are not checked.
  */
 export type JsonObject = ObjectLiteral | (object & NoOtherThing);
 
@@ -25,7 +25,7 @@ interface NoOtherThing {
 
 /**
  * Returns the JSON text of an object or array; `undefined` for anything else, and for objects whose JSON would be
- * meaningless, such as promises and collections. Throws what `JSON.stringify` throws, for a cycle or a bigint.
+ * meaningless, such as promises and collections. Throws the error of `JSON.stringify` for a cycle or a bigint.
  */
 export function jsonText(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;

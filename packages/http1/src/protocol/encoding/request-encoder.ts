@@ -14,7 +14,7 @@ const EXPECTS_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
 /**
  * Encodes the requests of one client connection, one after another: call `head`, then `dataPrefix` for each piece of
- * the body, then `end`. Works like the ResponseEncoder.
+ * the body, then `end`. The methods work as in the ResponseEncoder.
  */
 export class RequestEncoder {
   readonly #body = new BodyEncoder();
@@ -26,10 +26,10 @@ export class RequestEncoder {
    * @param method - a token, such as `GET`.
    * @param target - visible ASCII without a fragment; other characters must be percent-encoded.
    * @param headers - must contain one Host and no Transfer-Encoding; Connection is sent unchanged.
-   * @param bodyBytes - length of the body; 0 for no body, as is required for CONNECT (RFC 9110 §9.3.6); -1 if unknown:
-   *   the body is then chunked, unless `headers` has a Content-Length.
+   * @param bodyBytes - length of the body; 0 for no body (CONNECT must have none: RFC 9110 §9.3.6); -1 if the length is
+   *   unknown: the body is then chunked, unless `headers` has a Content-Length.
    * @throws Http1UsageError `ERR_HTTP1_USAGE` if an argument is invalid, or `ERR_HTTP1_LENGTH_MISMATCH` if
-   *   Content-Length is not `bodyBytes`. The state is then unchanged.
+   *   Content-Length differs from `bodyBytes`. The state does not change in these cases.
    */
   head(method: string, target: string, headers: HTTPHeaders, bodyBytes: number): string {
     this.#expect('idle', 'head');

@@ -1,4 +1,4 @@
-// The encoding/ folder encodes heads and bodies. Writing to a stream, and the current time, are left to the caller.
+// The encoding/ folder encodes heads and bodies. The caller writes to the stream, and passes the current time.
 
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
@@ -9,7 +9,7 @@ import { Http1UsageError } from '../grammar/errors.ts';
 import { CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING } from '../grammar/framing-fields.ts';
 import { BodyEncoder, explicitLength } from './body-encoder.ts';
 
-/** `idle` between responses, `head` or `body` while that part is next, `failed` after a body of the wrong length. */
+/** `idle` between responses; `head` or `body` if that part is next; `failed` after a body of the wrong length. */
 export type EncoderState = 'idle' | 'head' | 'body' | 'failed';
 
 /** Whether a response with this status never has content (RFC 9110 §15.3.5, §15.3.6 and §15.4.5). */
@@ -17,7 +17,9 @@ function neverHasContent(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
 
-/** Fields that need the general case: without them, only Content-Length and Date must be appended. */
+/**
+ * If one of these fields is present, the general case is needed. Otherwise, only Content-Length and Date are appended.
+ */
 const SPECIAL = CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | DATE;
 
 /** The Content-Length line is cached for lengths below this. */
@@ -27,7 +29,7 @@ const KNOWN_LENGTHS = 1024;
 export class ResponseLines {
   #date = '';
   #lastLines = '';
-  /** By length; '' until the line is first used. */
+  /** The lines by length; '' until a line is first used. */
   #lengths: string[] | undefined;
 
   /** Returns the Content-Length line. */
@@ -40,7 +42,7 @@ export class ResponseLines {
     return this.#lengths[byteLength] as string;
   }
 
-  /** Returns the Date line and the empty line, with which most heads of the same second end. */
+  /** Returns the Date line followed by the empty line: the end of most heads that are sent in the same second. */
   last(date: string): string {
     if (date !== this.#date) {
       this.#date = date;
@@ -56,10 +58,10 @@ export class ResponseLines {
 
 /**
  * Encodes the responses of one connection, one after another: call `begin`, `head`, `dataPrefix` for each piece of the
- * body, then `end` (RFC 9112 §6). It returns latin1 strings and stores no bytes: the caller combines them with the body
- * into one write.
+ * body, then `end` (RFC 9112 §6). The methods return latin1 strings, and the encoder stores no bytes: the caller
+ * combines the strings and the body into one write.
  *
- * A call at the wrong time throws Http1UsageError `ERR_HTTP1_USAGE` and changes nothing.
+ * A method called at the wrong time throws Http1UsageError `ERR_HTTP1_USAGE`, and the state does not change.
  *
  * @example
  * encoder.begin('GET', 'HTTP/1.1', true);
@@ -93,21 +95,23 @@ export class ResponseEncoder {
   /**
    * Encodes the head, and decides how the body is framed.
    *
-   * If `headers` has a Content-Length, the body must have that length. Otherwise, if `wholeBodyBytes` is not -1, it
-   * becomes the Content-Length; else the body is chunked or, for HTTP/1.0, ends when the connection closes. A 101, a
-   * 204 and a successful response to CONNECT have no framing: a Content-Length is removed. A 205 has the length 0
-   * (RFC 9110 §15.3.6). A 304 or a response to HEAD keeps Content-Length but has no body.
+   * If `headers` has a Content-Length, the body must have that length. Otherwise, if `wholeBodyBytes` is known, it
+   * becomes the Content-Length; if it is -1, the body is chunked or, for HTTP/1.0, ends when the connection closes. A
+   * 101, a 204 and a successful response to CONNECT have no framing: a Content-Length is removed. A 205 has the length
+   * 0 (RFC 9110 §15.3.6). A 304 or a response to HEAD keeps Content-Length but has no body.
    *
    * Date is added unless it is set. `Connection: close` in `headers` is respected, and other Connection options are
    * kept. The version is always 1.1 (RFC 9110 §6.2).
    *
    * @param status - 101 or 200 to 599; for interim responses, use {@link encodeInterim}.
-   * @param reason - '' for the registered phrase, which also replaces a phrase with control or HTML characters.
+   * @param reason - '' for the registered phrase. A phrase with control or HTML characters is also replaced by the
+   *   registered one.
    * @param date - the current time as IMF-fixdate, see `HttpDateCache`.
    * @param wholeBodyBytes - length of the whole body; -1 if unknown.
    * @param close - whether this is the last response on the connection.
-   * @throws Http1UsageError `ERR_HTTP1_LENGTH_MISMATCH` if Content-Length is not `wholeBodyBytes`; `ERR_HTTP1_USAGE` if
-   *   the status is out of range or `headers` has Transfer-Encoding. `head` may then be called again.
+   * @throws Http1UsageError `ERR_HTTP1_LENGTH_MISMATCH` if Content-Length differs from `wholeBodyBytes`;
+   *   `ERR_HTTP1_USAGE` if the status is out of range or `headers` has Transfer-Encoding. `head` may then be called
+   *   again.
    */
   head(
     status: number,
@@ -131,7 +135,7 @@ export class ResponseEncoder {
   }
 
   /**
-   * Returns what to send before `byteLength` bytes of the body: the size of a chunk, or ''. Send {@link dataSuffix}
+   * Returns the text to send before `byteLength` bytes of the body: the size of a chunk, or ''. Send {@link dataSuffix}
    * after the bytes. If {@link sendsBody} is false, send nothing at all.
    *
    * @throws Http1UsageError `ERR_HTTP1_BODY_LONG` if Content-Length is exceeded. The connection must then be closed.
@@ -146,7 +150,7 @@ export class ResponseEncoder {
     }
   }
 
-  /** What to send after the bytes of the last {@link dataPrefix}. */
+  /** The text to send after the body bytes that follow the last {@link dataPrefix}. */
   get dataSuffix(): string {
     return this.#body.suffix;
   }
@@ -175,7 +179,7 @@ export class ResponseEncoder {
     }
   }
 
-  /** Whether the connection can carry another response. Decided by head; false after a 101 and after a failure. */
+  /** Whether the connection can carry another response. Set by {@link head}; false after a 101 and after a failure. */
   get keepAlive(): boolean {
     return this.#keepAlive;
   }
@@ -217,7 +221,7 @@ export class ResponseEncoder {
     let framing = '';
     if (unsent) {
       this.#body.startNone();
-      // The length of a 304 is that of the corresponding 200, which only the program knows.
+      // The Content-Length of a 304 is the length of the corresponding 200 response, which only the program knows.
       const known = !bodiless && status !== 304 && explicit < 0 && wholeBodyBytes >= 0;
       if (status === 205) framing = 'Content-Length: 0\r\n';
       else if (known) framing = `Content-Length: ${wholeBodyBytes}\r\n`;
@@ -258,8 +262,8 @@ export class ResponseEncoder {
 }
 
 /**
- * Encodes an interim response. Any number of them may be sent before the final response (RFC 9110 §15.2), but none to
- * an HTTP/1.0 client.
+ * Encodes an interim response. Any number of interim responses may be sent before the final response (RFC 9110 §15.2),
+ * but none to an HTTP/1.0 client.
  *
  * @param status - 100, 102, 103 or another 1xx, except 101, which is a final response.
  * @throws Http1UsageError `ERR_HTTP1_USAGE` for another status, or if `headers` frame a body.
@@ -295,7 +299,9 @@ function checkArguments(status: number, wholeBodyBytes: number): void {
   }
 }
 
-/** Splits the program's Connection header into whether it lists `close`, and the options that do not concern us. */
+/**
+ * Parses the program's Connection header: whether it lists `close`, and all options except `close` and `keep-alive`.
+ */
 function otherOptions(headers: HTTPHeaders): { readonly close: boolean; readonly rest: string } {
   if ((headers.framing & CONNECTION) === 0) return NO_OPTIONS;
   let close = false;

@@ -16,20 +16,23 @@ const TOKEN_TEXT = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110 §5.5: HTAB, SP, visible ASCII and 0x80 to 0xFF are allowed. */
 const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
-/** The maximum number of names to cache; further names are checked each time. Limits what names from peers can cost. */
+/**
+ * The maximum number of names to cache; further names are checked each time. Limits the memory for names that peers
+ * send.
+ */
 const MAX_KNOWN_NAMES = 512;
 
 /** Longer values are not cached: they seldom repeat. */
 const MAX_KNOWN_VALUE = 128;
-/** One of this many new values is cached, so that values which always differ cost almost nothing. */
+/** One of every 64 new values is cached, so that values that are different each time cost almost nothing. */
 const MISSES_PER_VALUE = 64;
 
 /** A valid header name in a particular spelling. */
 export class HeaderName {
   readonly spelling: string;
-  /** The name in lower case, which lookups compare. */
+  /** The name in lower case, for lookups. */
   readonly key: string;
-  /** The bit of `framing-fields.ts`; 0 if the name has none. */
+  /** The bit of this name in `framing-fields.ts`; 0 if there is none. */
   readonly flag: number;
   /** A cached value and its line: most programs set a header to the same value each time. */
   #value: string | undefined;
@@ -68,7 +71,7 @@ const FLAGS: ReadonlyMap<string, number> = new Map([
   ['date', DATE],
 ]);
 
-/** By spelling. In a map, `__proto__` is a name like any other. */
+/** The cached names, by spelling. It is a map, so that `__proto__` has no special meaning. */
 const known = new Map<string, HeaderName>();
 
 /**
@@ -84,7 +87,7 @@ export function checkName(name: string): HeaderName {
  * Checks a value that the program sets.
  *
  * @throws Http1UsageError `ERR_HTTP1_HEADER_VALUE` if it contains a control character other than HTAB, such as CR, LF,
- *   NUL or DEL, or a code unit above 0xFF, such as a lone surrogate. Nothing is replaced silently.
+ *   NUL or DEL, or a code unit above 0xFF, such as a lone surrogate. Invalid characters are never replaced silently.
  */
 function checkValue(name: string, value: string): void {
   if (typeof value !== 'string') {
@@ -98,7 +101,7 @@ function checkValue(name: string, value: string): void {
   }
 }
 
-/** Returns the key for a lookup. An invalid name does not throw: no header will have it. */
+/** Returns the key for a lookup. An invalid name does not throw, because no header can have that name. */
 export function headerKey(name: string): string {
   return known.get(name)?.key ?? name.toLowerCase();
 }
@@ -125,7 +128,7 @@ function learn(name: string): HeaderName {
   }
   const key = name.toLowerCase();
   if (known.size >= MAX_KNOWN_NAMES) return new HeaderName(name, key, headerFlag(key), false);
-  // Copies, because a slice of a request would keep the whole request in memory.
+  // Copies the string, because a slice of a request would keep the whole request in memory.
   const spelling = flatString(name);
   const result = new HeaderName(spelling, flatString(key), headerFlag(key), true);
   known.set(spelling, result);

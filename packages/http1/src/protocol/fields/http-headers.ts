@@ -1,5 +1,5 @@
 // The fields/ folder holds header and trailer fields in both directions, the content of some (cookies), and the reason
-// phrases of status lines. The framing of messages is left to decoding/ and encoding/.
+// phrases of status lines. The folders decoding/ and encoding/ frame messages.
 
 import { INSPECT, inspectedField, inspection } from '@landspout/ioloop/inspection';
 import { LENGTH_REPEATED } from '../grammar/framing-fields.ts';
@@ -7,26 +7,26 @@ import { canonicalHeaderName, checkName, type HeaderName, headerFlag, headerKey 
 import { parseField, parseFields, RawFields } from './raw-fields.ts';
 
 /**
- * Values from which headers can be created: a record, whose values may be lists, or pairs of name and value. The
- * `Headers` of `fetch` are such pairs, with one pair for each Set-Cookie.
+ * Values from which headers can be created: a record, whose values may be lists, or an iterable of pairs of name and
+ * value. The `Headers` of `fetch` are such an iterable, with one pair for each Set-Cookie.
  */
 export type HTTPHeadersInit =
   | HTTPHeaders
   | Readonly<Record<string, string | readonly string[]>>
   | Iterable<readonly [string, string]>;
 
-/** The number of strings in the list per field: the key (the name in lower case), the name and the value. */
+/** The list has three strings per field: the key (the name in lower case), the name and the value. */
 const STRIDE = 3;
 
 /**
  * Holds the header fields of one message, in order. Lookups ignore case; names keep their spelling.
  *
  * Received headers are kept as one string, and are split after a few lookups. Headers to be sent are serialised as they
- * are added, so that writing them costs nothing. Lookups scan a list, which is faster than a map for the sizes that the
- * limits allow; `add` does not scan.
+ * are added, so that sending them needs no further work. Lookups scan a list, which is faster than a map for as many
+ * fields as the limits allow; `add` does not scan.
  *
- * Each method that sets a name or value throws Http1UsageError if it is invalid, `ERR_HTTP1_HEADER_NAME` or
- * `ERR_HTTP1_HEADER_VALUE`, and then changes nothing.
+ * If a name or value is invalid, each method that sets it throws Http1UsageError `ERR_HTTP1_HEADER_NAME` or
+ * `ERR_HTTP1_HEADER_VALUE`, and changes nothing.
  *
  * @example
  * const headers = new HTTPHeaders().set('Content-Type', 'text/plain').add('Set-Cookie', 'a=1');
@@ -34,11 +34,11 @@ const STRIDE = 3;
 export class HTTPHeaders {
   /** The fields in order, {@link STRIDE} strings each. Empty while {@link #raw} is defined. */
   #list: string[] = [];
-  /** The serialised fields; undefined after a change other than an append. */
+  /** The serialised fields; undefined after a field was replaced or removed. */
   #text: string | undefined = '';
   /** The bits of the fields in `framing-fields.ts`. */
   #flags = 0;
-  /** The received header block; undefined once it is split. */
+  /** The received header block; undefined after it was split, and for headers that were not received. */
   #raw: RawFields | undefined = undefined;
 
   /** @internal Wraps a block of valid `name: value CRLF` lines, which is split only when needed. */
@@ -49,7 +49,8 @@ export class HTTPHeaders {
   }
 
   /**
-   * Parses `Name: value` lines. Each ends in CRLF, except that the last one need not. As strict as the decoder.
+   * Parses `Name: value` lines. Each line ends in CRLF, which is optional after the last line. As strict as the
+   * decoder.
    *
    * @throws Http1ProtocolError `ERR_HTTP1_BAD_HEADER` or `ERR_HTTP1_OBS_FOLD`.
    */
@@ -62,8 +63,8 @@ export class HTTPHeaders {
   /**
    * Creates headers from other headers, a record or pairs.
    *
-   * The `Headers` of `fetch` return names in lower case, and join repeated values. They may contain control characters
-   * that must not be sent; these are refused.
+   * The `Headers` of `fetch` return names in lower case, and join repeated values. They may contain control characters,
+   * which are refused because they must not be sent.
    */
   static from(init: HTTPHeadersInit): HTTPHeaders {
     if (init instanceof HTTPHeaders) return init.copy();
@@ -94,9 +95,9 @@ export class HTTPHeaders {
   }
 
   /**
-   * Returns the value of a field. Repeated values are joined with `, ` (RFC 9110 §5.3), where Tornado uses a bare
-   * comma; those of Cookie are joined with `; ` (RFC 6265 §5.4). Set-Cookie must not be joined: use {@link getList} for
-   * it.
+   * Returns the value of a field. Repeated values are joined with `, ` (RFC 9110 §5.3; Tornado uses a comma without a
+   * space), and values of Cookie with `; ` (RFC 6265 §5.4). Values of Set-Cookie must not be joined: use {@link
+   * getList} for them.
    */
   get(name: string): string | undefined {
     const key = headerKey(name);
@@ -146,7 +147,7 @@ export class HTTPHeaders {
     return this.get(name) !== undefined;
   }
 
-  /** Sets a field to one value. It replaces the first value in its place, and removes all others. */
+  /** Sets a field to one value. Replaces the first value of the field at its position, and removes all others. */
   set(name: string, value: string): this {
     const known = checkName(name);
     const { key } = known;
@@ -169,7 +170,7 @@ export class HTTPHeaders {
     return this.#append(known, name, value, known.lineOf(value));
   }
 
-  /** Removes all values of a field. @returns whether there was one. */
+  /** Removes all values of a field. @returns whether the field was present. */
   delete(name: string): boolean {
     const key = headerKey(name);
     const list = this.#fields();
@@ -199,7 +200,10 @@ export class HTTPHeaders {
     return copy;
   }
 
-  /** Returns the fields as sent: `Name: value` and CRLF for each. Costs nothing if fields were only added. */
+  /**
+   * Returns the fields in the form in which they are sent: `Name: value` and CRLF for each. The text already exists if
+   * fields were only added.
+   */
   serialize(): string {
     const list = this.#fields();
     this.#text ??= serializeWithout(list, 0);
@@ -210,17 +214,17 @@ export class HTTPHeaders {
     return this.serialize();
   }
 
-  /** Returns pairs, which {@link from} accepts: a record could not hold a name twice. */
+  /** Returns pairs, which {@link from} accepts. A record could not contain a repeated name. */
   toJSON(): [string, string][] {
     return this.getAll();
   }
 
-  /** Converts to the `Headers` of `fetch`, which join repeated fields as {@link get} does, except Set-Cookie. */
+  /** Converts to the `Headers` of `fetch`, which join repeated fields like {@link get}, except Set-Cookie. */
   toFetch(): Headers {
     return new Headers(this.getAll());
   }
 
-  /** @internal The bits of those fields in `framing-fields.ts` that are present. */
+  /** @internal The bits, from `framing-fields.ts`, of the fields that are present. */
   get framing(): number {
     if (this.#raw !== undefined) this.#split();
     return this.#flags;
@@ -255,7 +259,7 @@ export class HTTPHeaders {
     return this;
   }
 
-  /** Removes the fields with `key` at and after the index `from`. Moves the others forward, in linear time. */
+  /** Removes the fields with `key` at and after the index `from`, in linear time. */
   #remove(key: string, from: number): void {
     const list = this.#list;
     let kept = from;
@@ -306,7 +310,7 @@ function serializeWithout(list: readonly string[], flags: number): string {
 /**
  * Returns the fields of a valid head, from `start` to the empty line.
  *
- * A repeated Content-Length is reduced to one number: RFC 9110 §8.6 forbids forwarding the repetition, which the next
+ * A repeated Content-Length is reduced to one number: RFC 9110 §8.6 forbids forwarding a repeated one, which the next
  * recipient might interpret differently.
  */
 export function headersOf(text: string, start: number, seen: number): HTTPHeaders {

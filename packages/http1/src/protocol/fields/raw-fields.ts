@@ -5,12 +5,15 @@ import { headerFlag, isToken } from './header-names.ts';
 
 const VALUE_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** The number of lookups that scan the text before it is split: a scan costs about a fifth of a split, as measured. */
+/**
+ * The number of lookups that scan the text; the next lookup splits it. As measured, a scan costs about a fifth of a
+ * split.
+ */
 const MAX_SCANS = 5;
 
 /**
  * A block of header lines as one string. The decoder has already checked that each line has a name, a colon and a CRLF.
- * For most requests it is never split.
+ * For most requests, the block is never split.
  */
 export class RawFields {
   readonly #text: string;
@@ -24,7 +27,7 @@ export class RawFields {
     this.#end = end;
   }
 
-  /** Counts a lookup. @returns whether it should scan the text, rather than split it. */
+  /** Counts a lookup. @returns whether this lookup should scan the text instead of splitting it. */
   mayScan(): boolean {
     this.#scans += 1;
     return this.#scans <= MAX_SCANS;
@@ -48,7 +51,11 @@ export class RawFields {
     return joined;
   }
 
-  /** Appends key, name and value of each field to `list`. @returns the bits of those in `framing-fields.ts`. */
+  /**
+   * Appends key, name and value of each field to `list`.
+   *
+   * @returns the bits of the fields that are in `framing-fields.ts`.
+   */
   splitInto(list: string[]): number {
     const text = this.#text;
     let flags = 0;

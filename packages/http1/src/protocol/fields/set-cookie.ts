@@ -6,11 +6,11 @@ import { isToken } from './header-names.ts';
 /** The attributes of a cookie (RFC 6265bis §4.1.2). */
 export interface SetCookieOptions {
   /**
-   * The host that gets the cookie, with all its subdomains. Default: none, so that only the host of the response gets
-   * it, and no subdomain.
+   * The cookie is sent to this host and all its subdomains. Default: none, so that the cookie is sent only to the host
+   * of the response, and to no subdomain.
    */
   readonly domain?: string;
-  /** The cookie is sent for this path and what is below it. Starts with a slash. Default: `/`. */
+  /** The cookie is sent for this path and all paths below it. Starts with a slash. Default: `/`. */
   readonly path?: string;
   /** When the cookie expires, in the years 1601 to 9999. Default: at the end of the browser session. */
   readonly expires?: Date;
@@ -21,16 +21,19 @@ export interface SetCookieOptions {
    * 400 days.
    */
   readonly maxAge?: number;
-  /** Whether scripts of the page cannot read the cookie. Default: false. */
+  /** Whether the cookie is hidden from the scripts of a page. Default: false. */
   readonly httpOnly?: boolean;
   /** Whether the cookie is sent over https only. Default: false. */
   readonly secure?: boolean;
   /**
-   * Which requests that other sites cause carry the cookie: `lax` sends it if a link to this site is followed, `strict`
-   * never, `none` always, which requires `secure`. Default: `lax`.
+   * Whether requests that come from other sites have the cookie: with `lax`, only if the user follows a link to this
+   * site; with `strict`, never; with `none`, always. `none` requires `secure`. Default: `lax`.
    */
   readonly sameSite?: 'strict' | 'lax' | 'none';
-  /** Whether there is one such cookie for each site that embeds this one (CHIPS). Requires `secure`. Default: false. */
+  /**
+   * Whether browsers keep a separate cookie for each site that embeds this one (CHIPS). Requires `secure`. Default:
+   * false.
+   */
   readonly partitioned?: boolean;
 }
 
@@ -53,9 +56,9 @@ const MAX_ATTRIBUTE_BYTES = 1_024;
 
 /** RFC 6265bis §4.1.1: the characters of a value that is not quoted. */
 const COOKIE_OCTETS = /^[!#-+\--:<-[\]-~]*$/;
-/** Visible ASCII: what can be sent at all, be it escaped. */
+/** Visible ASCII: the characters that a value may contain, some of them only escaped. */
 const VISIBLE = /^[!-~]*$/;
-/** The visible characters that a value must not have as they are. */
+/** The visible characters that must be escaped in a value. */
 const UNFIT_IN_VALUE = /[",;\\]/g;
 /** RFC 6265bis §4.1.2.4: an attribute value ends at a semicolon. Spaces at its ends would be lost. */
 const PATH = /^\/[!-:<-~]*$/;
@@ -65,16 +68,16 @@ const SAME_SITE = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
 const SAME_SITE_VALUES = Object.freeze(Object.keys(SAME_SITE)) as readonly (keyof typeof SAME_SITE)[];
 
 const DAY_MS = 86_400_000;
-/** RFC 6265bis §5.1.1: browsers ignore an expiry in earlier years, so that the cookie would not expire. */
+/** RFC 6265bis §5.1.1: browsers ignore an expiry date before the year 1601, so that the cookie would not expire. */
 const MIN_EXPIRES_MS = -11_644_473_600_000;
 const MAX_EXPIRES_MS = 253_402_300_799_999;
 
 const OPERATION = 'formatSetCookie';
 const setCookieChecks = new ArgumentChecks((problem) => new Http1UsageError('ERR_HTTP1_USAGE', problem));
 
-/** What the prefix of a cookie name requires (RFC 6265bis §4.1.3). */
+/** The requirements of a cookie name's prefix (RFC 6265bis §4.1.3). */
 export interface CookieNameRules {
-  /** The prefix, such as `__Host-`; undefined if the name has none. */
+  /** The prefix, such as `__Host-`; undefined if the name has no such prefix. */
   readonly prefix: string | undefined;
   /** Whether the cookie must be `secure`. */
   readonly secure: boolean;
@@ -84,7 +87,7 @@ export interface CookieNameRules {
   readonly httpOnly: boolean;
 }
 
-/** The longest prefix that matches decides, so the order matters. */
+/** The first match is used, so a longer prefix must be before a shorter one. */
 const PREFIXES: readonly CookieNameRules[] = [
   { prefix: '__Host-Http-', secure: true, hostOnly: true, httpOnly: true },
   { prefix: '__Host-', secure: true, hostOnly: true, httpOnly: false },
@@ -94,8 +97,8 @@ const PREFIXES: readonly CookieNameRules[] = [
 const NO_PREFIX: CookieNameRules = { prefix: undefined, secure: false, hostOnly: false, httpOnly: false };
 
 /**
- * Returns what browsers require of a cookie with this name. They compare the prefixes `__Secure-`, `__Host-`, `__Http-`
- * and `__Host-Http-` without regard to case, and ignore a cookie that does not meet their rules.
+ * Returns what browsers require of a cookie with this name. Browsers recognise the prefixes `__Secure-`, `__Host-`,
+ * `__Http-` and `__Host-Http-` in upper and lower case, and ignore a cookie that does not meet the rules of its prefix.
  */
 export function cookieNameRules(name: string): CookieNameRules {
   if (typeof name !== 'string' || !name.startsWith('__')) return NO_PREFIX;
@@ -104,17 +107,18 @@ export function cookieNameRules(name: string): CookieNameRules {
 }
 
 /**
- * Formats the value of a `Set-Cookie` header (RFC 6265bis §4.1), such as `sid=31d4; Path=/; HttpOnly; SameSite=Lax`.
- * Whatever a browser would ignore or read differently is refused, so that the cookie is set as written or not at all.
+ * Formats the value of a `Set-Cookie` header (RFC 6265bis §4.1), such as `sid=31d4; Path=/; HttpOnly; SameSite=Lax`. An
+ * argument that a browser would ignore or interpret differently is refused, so that the cookie is either set as written
+ * or not sent.
  *
  * @param name - a token. Its prefix may require attributes, see {@link cookieNameRules}.
- * @param value - visible ASCII. A value with a double quote, comma, semicolon or backslash is sent in quotes, with these
- *   four as octal escapes; `parseCookies` undoes that, scripts of a page see it as sent. Name and value are at most
- *   4096 bytes together, as sent.
+ * @param value - visible ASCII. A value with a double quote, comma, semicolon or backslash is sent in quotes, with
+ *   these four characters as octal escapes. `parseCookies` decodes them; scripts of a page see the escapes. Name and
+ *   value may have at most 4096 bytes together, including escapes.
  * @param options - the attributes, each at most 1024 bytes.
  * @param nowMs - the current time in milliseconds since 1970; required for `expiresDays`.
- * @throws Http1UsageError `ERR_HTTP1_USAGE` if an argument is invalid, an option unknown, or a rule not met. The message
- *   does not show the value.
+ * @throws Http1UsageError `ERR_HTTP1_USAGE` if an argument is invalid, an option is unknown, or a rule is not met. The
+ *   message does not show the value.
  *
  * @example
  * formatSetCookie('__Host-sid', '31d4', { secure: true, httpOnly: true, maxAge: 3600 });
@@ -171,7 +175,8 @@ function sentValue(name: string, value: string): string {
         'encode it, for example with encodeURIComponent',
     );
   }
-  // Browsers split at a semicolon in quotes too, and some proxies join cookies by commas, so neither is sent as it is.
+  // Browsers end the value at a semicolon even in quotes, and some proxies join cookies with commas, so both are
+  // escaped.
   return `"${value.replace(UNFIT_IN_VALUE, octalEscape)}"`;
 }
 
@@ -210,7 +215,7 @@ type Ruled = Pick<Required<SetCookieOptions>, 'path' | 'httpOnly' | 'secure' | '
   readonly domain: string | undefined;
 };
 
-/** Refuses what browsers ignore although each attribute is valid. */
+/** Refuses combinations of valid attributes for which browsers ignore the cookie. */
 function requireRules(name: string, options: Ruled): void {
   const { secure, httpOnly } = options;
   if (!secure && options.sameSite === 'none') {

@@ -89,7 +89,10 @@ export function safeReason(status: number, reason: string): string {
   return PLAIN_REASON.test(reason) ? reason : (STATUS_REASONS[status] ?? UNKNOWN_REASON);
 }
 
-/** Returns the status line with its CRLF. For a registered status with its own phrase or '', this is a lookup. */
+/**
+ * Returns the status line with its CRLF. If the status is registered and `reason` is '' or its registered phrase, this
+ * is only a lookup.
+ */
 export function statusLine(status: number, reason: string): string {
   if (reason === '' || reason === STATUS_REASONS[status]) {
     const line = LINES[status];

@@ -10,14 +10,16 @@ import { headerFlag } from './header-names.ts';
 import type { HTTPHeaders } from './http-headers.ts';
 
 /**
- * Fields that frame or route a message, for which a trailer comes too late (RFC 9110 §6.5.1). If a peer sends one, the
- * message is refused and not only the field ignored, because only an attempt at request smuggling would send it.
+ * Fields that frame or route a message, and so are too late in a trailer (RFC 9110 §6.5.1). If a peer sends one, the
+ * whole message is refused instead of only ignoring the field, because such a trailer is most likely an attempt at
+ * request smuggling.
  */
 export const FRAMING_IN_TRAILERS = HOST | CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | UPGRADE | EXPECT;
 
 /**
  * Fields that must not be trailers, because they control processing, authenticate the sender or describe the content
- * (RFC 9110 §6.5.1). We do not send them. Those from a peer are kept separate from the headers, like all trailers.
+ * (RFC 9110 §6.5.1). We do not send them. If a peer sends them, they are kept separate from the headers, like all
+ * trailers.
  */
 const NEVER_SENT: ReadonlySet<string> = new Set([
   'age',

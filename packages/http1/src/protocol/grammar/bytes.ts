@@ -1,11 +1,11 @@
 // The grammar/ folder holds the syntax of single values in HTTP/1.1 (bytes, hosts, versions, dates, escapes), the
-// limits of a message, and the errors for broken rules. Whole messages are left to decoding/ and encoding/.
+// limits of a message, and the errors for broken rules. The folders decoding/ and encoding/ handle whole messages.
 
 import { Buffer } from 'node:buffer';
 
 /**
- * The character classes of HTTP/1.1, one bit each, looked up once per byte. With this table, the decoder needs about a
- * nanosecond per byte, without regular expressions.
+ * The character classes of HTTP/1.1, one bit each, looked up once per byte. With this table instead of regular
+ * expressions, the decoder needs about one nanosecond per byte.
  */
 
 /** RFC 9110 §5.6.2 tchar: the characters of methods and header names. */
@@ -14,10 +14,14 @@ export const TOKEN = 1;
 export const FIELD_VALUE = 2;
 /**
  * The characters of a request target: visible ASCII except `#`. RFC 3986 allows fewer, but browsers send others, such
- * as `|`. A fragment is never sent, and recipients disagree on whether it ends the path.
+ * as `|`. `#` is excluded because clients do not send fragments, and recipients disagree on whether a fragment ends the
+ * path.
  */
 export const TARGET = 4;
-/** RFC 3986 §3.2.2 reg-name without the comma, which separates list elements and is in no host name (see HU-08). */
+/**
+ * RFC 3986 §3.2.2 reg-name without the comma, which separates list elements and does not occur in host names (see
+ * HU-08).
+ */
 export const HOST_NAME = 8;
 /** Hexadecimal digits of both cases, for chunk sizes and percent escapes. */
 export const HEX = 16;
@@ -39,12 +43,12 @@ export function hexValue(byte: number): number {
   return byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57;
 }
 
-/** Whether the bytes from `start` to `end` are `lower`, ignoring case. `lower` may contain only a-z, 0-9 and `-`. */
+/** Whether the bytes from `start` to `end` equal `lower`, ignoring case. `lower` may contain only a-z, 0-9 and `-`. */
 export function equalsIgnoreCase(bytes: Uint8Array, start: number, end: number, lower: string): boolean {
   if (end - start !== lower.length) return false;
   for (let at = 0; at < lower.length; at += 1) {
     const byte = bytes[start + at] as number;
-    // Only letters are folded: `byte | 0x20` alone would turn 0x0D into a hyphen.
+    // Only letters are converted to lower case: `byte | 0x20` alone would turn 0x0D into a hyphen.
     const folded = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
     if (folded !== lower.charCodeAt(at)) return false;
   }
@@ -95,8 +99,8 @@ export function byteName(byte: number | undefined): string {
 
 /**
  * Copies a latin1 text into memory of its own. V8 keeps a concatenated string as a tree, and a slice as a reference to
- * the whole string. If such a string were kept, its tree would be walked for every response, or the slice would keep a
- * whole request head in memory.
+ * the whole string. If we kept such a string, its tree would be read again for every response, or the slice would keep
+ * a whole request head in memory.
  */
 export function flatString(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');

@@ -2,7 +2,7 @@ import { CodedError } from '@landspout/ioloop/errors';
 
 /**
  * The ways in which a peer can break HTTP/1.1. For each: the status to respond with, and the rule. Errors in responses
- * have the status 502, with which a gateway reports an invalid response.
+ * have the status 502, because a gateway would send that status for an invalid response.
  */
 export const HTTP1_VIOLATIONS = {
   ERR_HTTP1_BAD_REQUEST_LINE: {
@@ -107,7 +107,7 @@ export const HTTP1_VIOLATIONS = {
     rule: 'RFC 9110 §15.2',
   },
   ERR_HTTP1_INTERIM_VERSION: {
-    meaning: 'The server sent a 1xx response as HTTP/1.0, which has no 1xx responses.',
+    meaning: 'The server sent a 1xx response with the version HTTP/1.0, which has no 1xx responses.',
     status: 502,
     rule: 'RFC 9110 §15.2',
   },
@@ -126,8 +126,8 @@ export const HTTP1_VIOLATIONS = {
 export type Http1ErrorCode = keyof typeof HTTP1_VIOLATIONS;
 
 /**
- * The peer sent bytes that are not valid HTTP/1.1, or that exceed a limit. The decoder that threw it remains failed,
- * and the connection cannot be used for another message.
+ * The peer sent bytes that are not valid HTTP/1.1, or that exceed a limit. Further calls of the decoder throw the same
+ * error, and the connection cannot be used for another message.
  *
  * Match on the code: the message is for humans, and its wording may change in any release.
  */
@@ -147,19 +147,20 @@ export class Http1ProtocolError extends CodedError<Http1ErrorCode> {
   }
 }
 
-/** Each mistake that the program can make when it uses this layer. */
+/** The errors for mistakes of the program that uses this layer. */
 export const HTTP1_USAGE_ERRORS = {
   ERR_HTTP1_USAGE: {
     meaning: 'An argument is invalid, or a method was called at the wrong time; see the message.',
   },
   ERR_HTTP1_URL: {
     meaning:
-      'A URL is not absolute, has no host, or is one that URL parsers silently change, such as one with a space.',
+      'A URL is not absolute, has no host, or would be silently changed by URL parsers, for example because it contains a space.',
   },
   ERR_HTTP1_URL_SCHEME: { meaning: 'A URL has a scheme that the client does not support.' },
   ERR_HTTP1_LIMIT: { meaning: 'A limit is unknown, or is not a whole number of zero or more.' },
   ERR_HTTP1_HEADER_NAME: {
-    meaning: 'A header name is empty, or contains a character that is not allowed there (RFC 9110 §5.6.2).',
+    meaning:
+      'A header name is empty, or contains a character that is not allowed in a name (RFC 9110 §5.6.2).',
   },
   ERR_HTTP1_HEADER_VALUE: {
     meaning:
@@ -167,7 +168,7 @@ export const HTTP1_USAGE_ERRORS = {
   },
   ERR_HTTP1_LENGTH_MISMATCH: {
     meaning:
-      'The Content-Length header is invalid, or is not the length of the body; correct it, or leave it out.',
+      'The Content-Length header is invalid, or differs from the length of the body; correct or remove the header.',
   },
   ERR_HTTP1_BODY_LONG: { meaning: 'More body bytes were written than Content-Length announced.' },
   ERR_HTTP1_BODY_SHORT: { meaning: 'Fewer body bytes were written than Content-Length announced.' },

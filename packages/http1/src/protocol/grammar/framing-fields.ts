@@ -14,11 +14,11 @@ export const UPGRADE = 16;
 export const EXPECT = 32;
 export const DATE = 64;
 /**
- * One of the four preconditions is present (RFC 9110 §13.1). It does not frame a message, but saves searching the
- * headers of the many requests that have none.
+ * One of the four preconditions is present (RFC 9110 §13.1). Preconditions do not frame a message, but with this bit
+ * the headers of requests without preconditions need not be searched.
  */
 export const PRECONDITION = 1 << 7;
-/** Host occurred more than once, with the same value or not. */
+/** Host occurs more than once, with equal or different values. */
 export const HOST_REPEATED = 1 << 8;
 /** Connection lists `close`, `keep-alive` or `upgrade`. */
 export const OPTION_CLOSE = 1 << 9;
@@ -26,10 +26,10 @@ export const OPTION_KEEP_ALIVE = 1 << 10;
 export const OPTION_UPGRADE = 1 << 11;
 /** Expect is `100-continue`. */
 export const EXPECT_CONTINUE = 1 << 12;
-/** Content-Length contained its number more than once. */
+/** Content-Length contains its number more than once. */
 export const LENGTH_REPEATED = 1 << 13;
 
-/** Returns the bit of a field name, or 0. The length alone excludes most names. */
+/** Returns the bit of a field name, or 0. Checks the length first, which excludes most names. */
 export function framingField(bytes: Uint8Array, start: number, end: number): number {
   switch (end - start) {
     case 4:
@@ -98,8 +98,8 @@ export function unequalLengths(one: number, other: number): Http1ProtocolError {
 }
 
 /**
- * Parses the options of a Connection field that concern us. The field is a list (RFC 9110 §7.6.1), so `close, foo` also
- * closes the connection.
+ * Parses the options `close`, `keep-alive` and `upgrade` of a Connection field. The field is a list (RFC 9110 §7.6.1),
+ * so `close, foo` also closes the connection.
  */
 export function connectionOptions(bytes: Uint8Array, start: number, end: number): number {
   let options = 0;

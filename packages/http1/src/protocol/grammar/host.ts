@@ -39,7 +39,7 @@ function nameEnd(bytes: Uint8Array, start: number, end: number): number {
   return at;
 }
 
-/** RFC 3986 §3.2.2 IP-literal, but without IPvFuture, which does not exist yet, and without zone identifiers. */
+/** RFC 3986 §3.2.2 IP-literal, but without IPvFuture, of which no version is defined, and without zone identifiers. */
 function literalEnd(bytes: Uint8Array, start: number, end: number): number {
   let close = start + 1;
   while (close < end && bytes[close] !== CLOSE_BRACKET) close += 1;
@@ -93,7 +93,7 @@ export function hostName(authority: string): string {
 const DOT = 0x2e;
 const ZERO = 0x30;
 const MAX_GROUPS = 8;
-/** An IPv4 address at the end replaces two groups. */
+/** An IPv4 address at the end of an IPv6 address replaces two groups. */
 const IPV4_GROUPS = 2;
 
 /** Whether the bytes are an IPv6address (RFC 3986 §3.2.2), without its brackets and without a zone. */
@@ -133,7 +133,10 @@ function fits(groups: number, gap: boolean): boolean {
   return gap ? groups < MAX_GROUPS : groups === MAX_GROUPS;
 }
 
-/** Four numbers from 0 to 255, without leading zeros, which some parsers read as octal. */
+/**
+ * Whether the bytes are four numbers from 0 to 255. Leading zeros are not allowed, because some parsers read such
+ * numbers as octal.
+ */
 function isIPv4(bytes: Uint8Array, start: number, end: number): boolean {
   let at = start;
   for (let part = 0; part < 4; part += 1) {

@@ -51,14 +51,17 @@ const LONG_DAY = '(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)';
 const MONTH = `(?<month>${MONTHS.join('|')})`;
 const TIME = '(?<hour>\\d{2}):(?<minute>\\d{2}):(?<second>\\d{2})';
 
-/** RFC 9110 §5.6.7: IMF-fixdate, the only form to send, and the two obsolete forms that recipients must accept. */
+/**
+ * RFC 9110 §5.6.7: IMF-fixdate, which is the only form that may be sent, and the two obsolete forms that recipients
+ * must accept.
+ */
 const FORMS = [
   new RegExp(`^${DAY}, (?<day>\\d{2}) ${MONTH} (?<year>\\d{4}) ${TIME} GMT$`),
   new RegExp(`^${LONG_DAY}, (?<day>\\d{2})-${MONTH}-(?<year>\\d{2}) ${TIME} GMT$`),
   new RegExp(`^${DAY} ${MONTH} (?<day>\\d{2}| \\d) ${TIME} (?<year>\\d{4})$`),
 ];
 
-/** How far in the future a two-digit year may be. */
+/** How many years in the future a two-digit year may be. */
 const MAX_YEARS_AHEAD = 50;
 
 /**
@@ -66,8 +69,8 @@ const MAX_YEARS_AHEAD = 50;
  * The name of the weekday must be valid, but is not compared with the date: no rule says which of the two takes
  * precedence.
  *
- * @param nowMs - the current time in milliseconds since 1970. A two-digit year means the latest such year that is at
- *   most 50 years in the future.
+ * @param nowMs - the current time in milliseconds since 1970. A two-digit year is interpreted as the latest matching
+ *   year that is at most 50 years in the future.
  * @returns milliseconds since 1970 UTC, negative before 1970; undefined for an invalid date, which a recipient must
  *   ignore.
  * @throws Http1UsageError `ERR_HTTP1_USAGE` if `nowMs` is invalid.
@@ -100,7 +103,7 @@ function timeOf(parts: Record<string, string | undefined>, now: Date): number | 
   const year = parts.year as string;
   const date =
     year.length === 2 ? nearDate(Number(year), month, day, withinDay, now) : dateOf(Number(year), month, day);
-  // Date turned a day that the month does not have into a day of the next month.
+  // If the month does not have that day, Date has returned a day of the next month.
   return date.getUTCDate() === day ? date.getTime() + withinDay : undefined;
 }
 
@@ -113,7 +116,7 @@ function nearDate(twoDigits: number, month: number, day: number, withinDay: numb
   return date.getTime() + withinDay > latest.getTime() ? dateOf(year - 100, month, day) : date;
 }
 
-/** Does not use `Date.UTC`, which maps the years 0 to 99 to 1900 to 1999. */
+/** Does not use `Date.UTC`, which changes the years 0 to 99 to 1900 to 1999. */
 function dateOf(year: number, month: number, day: number): Date {
   const date = new Date(0);
   date.setUTCFullYear(year, month, day);

@@ -3,26 +3,44 @@ import { Http1UsageError } from './errors.ts';
 
 /** The limits of one message. Every limit is a whole number of zero or more. */
 export interface Http1Limits {
-  /** Bytes of a start line with its headers; status 414 or 431 if exceeded. Default: 64 KiB, as in Tornado. */
+  /**
+   * Maximum size of the start line and the headers together, in bytes; status 414 or 431 if exceeded. Default: 64 KiB,
+   * as in Tornado.
+   */
   readonly maxHeadBytes: number;
-  /** Header fields of one message, and also of one trailer section; status 431 if exceeded. Default: 200. */
+  /**
+   * Maximum number of header fields of one message, and of fields of one trailer section; status 431 if exceeded.
+   * Default: 200.
+   */
   readonly maxHeaders: number;
-  /** Body bytes after the transfer coding is decoded; status 413 if exceeded. Default: 100 MiB, as in Tornado. */
+  /**
+   * Maximum size of the body without its transfer coding, in bytes; status 413 if exceeded. Default: 100 MiB, as in
+   * Tornado.
+   */
   readonly maxBodyBytes: number;
-  /** Bytes of chunk extensions in one message, which are ignored; status 400 if exceeded. Default: 16 KiB. */
+  /**
+   * Maximum size of all chunk extensions of one message, in bytes; status 400 if exceeded. The extensions are ignored.
+   * Default: 16 KiB.
+   */
   readonly maxChunkExtensionBytes: number;
-  /** Bytes of one trailer section; status 431 if exceeded. Default: 16 KiB, enough for checksums and timings. */
+  /**
+   * Maximum size of one trailer section, in bytes; status 431 if exceeded. Default: 16 KiB, enough for checksums and
+   * timings.
+   */
   readonly maxTrailerBytes: number;
-  /** Client only: 1xx responses before the final one. Default: 20, because a server may repeat 102 or 103. */
+  /**
+   * Client only: maximum number of 1xx responses before the final response. Default: 20, because a server may repeat
+   * 102 or 103.
+   */
   readonly maxInterimResponses: number;
 }
 
-/** Refuses values that do not limit anything: NaN, Infinity, fractions and negative numbers. */
+/** Checks limits. Refuses NaN, Infinity, fractions and negative numbers. */
 export const limitChecks = new ArgumentChecks((problem) => new Http1UsageError('ERR_HTTP1_LIMIT', problem));
 
 /**
- * Limits that were checked and are frozen: a server resolves them once, and all its connections share the object. The
- * private field proves the check; a copy of the limits does not have it.
+ * Checked and frozen limits: a server resolves them once, and all its connections share the object. Only objects of
+ * this class have the private field, which proves that the limits were checked; a copy does not have it.
  */
 class ResolvedLimits implements Http1Limits {
   readonly maxHeadBytes: number;
@@ -64,7 +82,7 @@ export const LIMIT_NAMES: OptionNames<Http1Limits> = Object.freeze({
 });
 
 /**
- * Checks limits and fills in the defaults. A result of this function is returned unchanged, at no cost.
+ * Checks limits and fills in the defaults. If `limits` is a result of this function, it is returned unchanged.
  *
  * @throws Http1UsageError `ERR_HTTP1_LIMIT` if a limit is unknown or is not a whole number of zero or more. There is no
  *   value for "unlimited": use `Number.MAX_SAFE_INTEGER` if you really need it.

@@ -15,12 +15,15 @@ export function percentDecode(text: string): string {
   return decode(text, PERCENT);
 }
 
-/** Like {@link percentDecode}, for names and values of a query or form: a plus is a space (WHATWG URL §5.1). */
+/**
+ * Like {@link percentDecode}, but for names and values of a query or form: a plus is decoded to a space (WHATWG URL
+ * §5.1).
+ */
 export function formDecode(text: string): string {
   return decode(text, PLUS);
 }
 
-/** @param plus - the code unit that is decoded to a space; PERCENT for none. */
+/** @param plus - the code unit that is decoded to a space; PERCENT if there is no such code unit. */
 function decode(text: string, plus: number): string {
   if (isPlain(text, plus)) return text;
   const bytes = Buffer.allocUnsafe(text.length);
@@ -35,7 +38,7 @@ function decode(text: string, plus: number): string {
     } else if (unit === plus) {
       byte = SPACE;
     } else if (unit > 0xff) {
-      // Not received like this: the text was decoded before, and a byte cannot hold the code unit.
+      // A byte cannot have this value, so the text was not received like this: the caller has already decoded it.
       throw badEncoding('the text must have one code unit per byte, got one above 0xff');
     }
     bytes[length] = byte;

@@ -7,11 +7,11 @@ const MAJOR_AT = 5;
 const MINOR_AT = 7;
 
 /**
- * Reads `HTTP/1.0` or `HTTP/1.1`. A higher minor version counts as 1.1 (RFC 9110 §2.5). Another major version is
+ * Reads `HTTP/1.0` or `HTTP/1.1`. A higher minor version is treated as 1.1 (RFC 9110 §2.5). Another major version is
  * refused with 505, and anything else is a syntax error of the line.
  */
 export class VersionScanner {
-  /** 0 or 1; valid once {@link complete}. */
+  /** 0 or 1; valid if {@link complete} is true. */
   minor = 0;
   #at = 0;
 

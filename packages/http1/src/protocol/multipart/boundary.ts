@@ -18,7 +18,7 @@ export function isMultipartForm(contentType: string | undefined): boolean {
  *
  * @param contentType - the value of the header; undefined if there is none. The names of its parameters are not
  *   case-sensitive; the boundary is.
- * @returns 1 to 70 ASCII characters, as RFC 2046 §5.1.1 allows them.
+ * @returns 1 to 70 ASCII characters that RFC 2046 §5.1.1 allows.
  * @throws MultipartProtocolError `ERR_HTTP1_MULTIPART_BOUNDARY` (400) if it is another media type, a parameter is
  *   malformed or repeated, or the boundary is missing or invalid.
  */

@@ -4,7 +4,7 @@ import { percentDecode } from '../grammar/percent-decoding.ts';
 import { MultipartProtocolError } from './errors.ts';
 import { type Parameter, parseParameters } from './parameters.ts';
 
-/** What the Content-Disposition of a part says. */
+/** The content of a part's Content-Disposition. */
 export interface FormDisposition {
   /** The name of the form field; not empty. */
   readonly name: string;
@@ -12,7 +12,7 @@ export interface FormDisposition {
   readonly filename: string | undefined;
 }
 
-/** RFC 8187 §3.2.1 ext-value; the charset must be UTF-8, the only one that the RFC still has. */
+/** RFC 8187 §3.2.1 ext-value; the charset must be UTF-8, the only one that the RFC defines. */
 const EXTENDED_VALUE = /^utf-8'[0-9a-z-]*'((?:[0-9a-z!#$&+.^_`|~-]|%[0-9a-f]{2})*)$/i;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it must match control characters.
 const CONTROL = /[\u0000-\u001f\u007f]/;
@@ -20,11 +20,11 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
 /**
  * Parses the Content-Disposition of a part (RFC 7578 §4.2).
  *
- * In quotation marks, `\"` and `\\` are escapes, and also `%22`, `%0D` and `%0A`, with which browsers write a quotation
- * mark and line breaks (WHATWG HTML, "multipart form data"). Other backslashes and percent signs are kept, so that a
- * path stays as it was sent. An empty file name makes a plain field, as browsers send it if no file was chosen.
- * `filename*` (RFC 8187) takes precedence over `filename`: RFC 7578 tells senders not to use it, but some have nothing
- * else for names that are not ASCII.
+ * In a quoted value, `\"` and `\\` are escapes. So are `%22`, `%0D` and `%0A`, which browsers send for a quotation mark
+ * and line breaks (WHATWG HTML, "multipart form data"). Other backslashes and percent signs are kept, so that a path
+ * stays as it was sent. If the file name is empty, the part is a plain field, because browsers send this if no file was
+ * chosen. `filename*` (RFC 8187) takes precedence over `filename`: RFC 7578 tells senders not to use it, but some
+ * senders have no other way to send names that are not ASCII.
  *
  * @param text - the value of the header, decoded as UTF-8.
  * @throws MultipartProtocolError `ERR_HTTP1_MULTIPART_DISPOSITION` (400).
@@ -33,7 +33,8 @@ export function parseFormDisposition(text: string): FormDisposition {
   const { value, parameters } = parseParameters(text, invalid);
   if (value !== 'form-data') throw invalid(`expected "form-data", got ${excerpt(value)}`);
   for (const name of parameters.keys()) {
-    // Such as `name*` or the continuation `filename*0`: ignored, they would turn a file into a field.
+    // For example `name*` or the continuation `filename*0`. If these were ignored, a file could be read as a plain
+    // field.
     if (name.includes('*') && name !== 'filename*') throw invalid(`unknown parameter ${excerpt(name)}`);
   }
   const name = parameters.get('name');

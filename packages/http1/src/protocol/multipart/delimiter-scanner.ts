@@ -9,18 +9,18 @@ export const MORE = 0;
 export const BYTES = 1;
 export const FOUND = 2;
 
-/** What every delimiter starts with. */
+/** The start of every delimiter. */
 const DELIMITER_START = Buffer.from('\r\n--');
 
-/** Bytes that are compared one by one before a native search is worth its call. */
+/** The number of bytes to compare one by one before a native search is worth the cost of its call. */
 const NEAR_BYTES = 32;
 
 /**
- * Finds the delimiter CRLF `--` boundary in a stream of bytes, and keeps none of them.
+ * Finds the delimiter, which is CRLF, `--` and the boundary, in a stream of bytes. Keeps none of the bytes.
  *
- * A boundary contains no CR. So after a mismatch, the next match can only start at a CR that follows: each byte is
- * compared a few times at most, even if the content consists of beginnings of the delimiter. Bytes of an earlier segment
- * that turned out to be content are copied from the delimiter, to which they are equal.
+ * A boundary contains no CR. After a mismatch, the next match can therefore only start at a later CR, so each byte is
+ * compared at most a few times, even if the content is full of partial delimiters. If a partial match in an earlier
+ * segment turns out to be content, its bytes are copied from the delimiter, because they are equal.
  */
 export class DelimiterScanner {
   /** After BYTES: the buffer with content, from {@link dataStart} to {@link dataEnd}. */
@@ -28,9 +28,9 @@ export class DelimiterScanner {
   dataStart = 0;
   dataEnd = 0;
   readonly #delimiter: Buffer;
-  /** How many bytes of the delimiter the input ends with so far. */
+  /** The number of bytes of the delimiter that match the end of the input so far. */
   #matched = 0;
-  /** How many of these were not in the input: see {@link start}. */
+  /** How many of these bytes were not in the input: see {@link start}. */
   #assumed = 0;
 
   /** @param boundary - without the two hyphens, as in the Content-Type. */
@@ -39,22 +39,22 @@ export class DelimiterScanner {
   }
 
   /**
-   * Starts a new search at the beginning of a line. A delimiter there needs no CRLF: the line break before it belongs to
-   * the headers of the part, or the delimiter is the first of the body.
+   * Starts a new search at the beginning of a line. A delimiter at that position needs no CRLF of its own: it either
+   * follows the line break after the headers of the part, or is at the start of the body.
    */
   start(): void {
     this.#matched = 2;
     this.#assumed = 2;
   }
 
-  /** Forgets the search and releases the caller's buffer. */
+  /** Ends the search and releases the caller's buffer. */
   reset(): void {
     this.data = NOTHING;
     this.#matched = 0;
     this.#assumed = 0;
   }
 
-  /** Bytes of the input that may be the beginning of a delimiter, and were not delivered. */
+  /** The number of bytes of the input that may be the beginning of a delimiter, and so were not delivered yet. */
   get heldBytes(): number {
     return this.#matched - this.#assumed;
   }
@@ -119,7 +119,7 @@ export class DelimiterScanner {
     return BYTES;
   }
 
-  /** Returns how much of the delimiter is at `start`, where `matched` bytes of it were before. */
+  /** Returns how many bytes of the delimiter match, if `matched` of them matched before `start`. */
   #matchLength(bytes: Buffer, start: number, end: number, matched: number): number {
     const delimiter = this.#delimiter;
     let length = matched;
@@ -133,13 +133,14 @@ export class DelimiterScanner {
 }
 
 /**
- * Returns the position of the next CRLF `--`, or of a beginning of it at the end of the input, or `end`.
+ * Returns the position of the next CRLF `--`, or of a partial one at the end of the input; `end` if there is none.
  *
- * @param readable - the input up to `end`: a native search must not look beyond, as a caller may pass a long buffer in
- *   short pieces.
+ * @param readable - the input up to `end`. A native search must not read beyond `end`, because a caller may pass a long
+ *   buffer in short pieces.
  */
 function nextStart(readable: Buffer, start: number, end: number): number {
-  // After bytes that resemble a delimiter, more of them are likely: a native call for each would be slow.
+  // After bytes that look like the start of a delimiter, more such bytes are likely, and a native call for each would
+  // be slow.
   const near = Math.min(end, start + NEAR_BYTES);
   for (let at = start; at < near; at += 1) {
     if (readable[at] === CR && isStart(readable, at, end)) return at;
@@ -152,7 +153,7 @@ function nextStart(readable: Buffer, start: number, end: number): number {
   return end;
 }
 
-/** Whether the CR at `at` starts CRLF `--`, as far as the input goes. */
+/** Whether CRLF `--`, or as much of it as fits before `end`, starts with the CR at `at`. */
 function isStart(bytes: Buffer, at: number, end: number): boolean {
   return (
     (at + 1 >= end || bytes[at + 1] === LF) &&

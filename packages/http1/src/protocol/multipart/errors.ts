@@ -24,7 +24,7 @@ export const MULTIPART_VIOLATIONS = {
     rule: 'RFC 2046 §5.1',
   },
   ERR_HTTP1_MULTIPART_DISPOSITION: {
-    meaning: 'The Content-Disposition of a part is missing or invalid, or names no field.',
+    meaning: 'The Content-Disposition of a part is missing or invalid, or has no field name.',
     status: 400,
     rule: 'RFC 7578 §4.2',
   },

@@ -6,15 +6,21 @@ import { limitChecks } from '../grammar/limits.ts';
  * by `maxBodyBytes` of the message, see `Http1Limits`.
  */
 export interface MultipartLimits {
-  /** Parts, both fields and files; status 400 if exceeded. Default: 1,000, as for the fields of other forms. */
+  /**
+   * Maximum number of parts, both fields and files; status 400 if exceeded. Default: 1,000, as for the fields of other
+   * forms.
+   */
   readonly maxParts: number;
-  /** Parts with a file name; status 400 if exceeded. Default: 100. */
+  /** Maximum number of parts with a file name; status 400 if exceeded. Default: 100. */
   readonly maxFiles: number;
-  /** Bytes of the headers of one part, with the empty line; status 400 if exceeded. Default: 10 KiB, as in Tornado. */
+  /**
+   * Maximum size of the headers of one part, including the empty line, in bytes; status 400 if exceeded. Default: 10
+   * KiB, as in Tornado.
+   */
   readonly maxPartHeaderBytes: number;
-  /** Header fields of one part; status 400 if exceeded. Default: 32. Browsers send two. */
+  /** Maximum number of header fields of one part; status 400 if exceeded. Default: 32. Browsers send two. */
   readonly maxPartHeaders: number;
-  /** Bytes of the body of one part without a file name; status 413 if exceeded. Default: 1 MiB. */
+  /** Maximum size of the body of a part without a file name, in bytes; status 413 if exceeded. Default: 1 MiB. */
   readonly maxFieldBytes: number;
 }
 
@@ -39,7 +45,7 @@ export const MULTIPART_LIMIT_NAMES: OptionNames<MultipartLimits> = Object.freeze
 /**
  * Checks limits and fills in the defaults.
  *
- * @param operation - named in the error.
+ * @param operation - the name of the caller's operation, for the error message.
  * @throws Http1UsageError `ERR_HTTP1_LIMIT` if a limit is unknown or is not a whole number of zero or more.
  */
 export function resolveMultipartLimits(

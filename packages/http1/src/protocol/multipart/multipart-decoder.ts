@@ -1,5 +1,5 @@
-// The multipart/ folder decodes the bodies of forms with files, multipart/form-data (RFC 7578), within limits. Which
-// parts are kept, and where, is left to the caller, and so is the size of the whole body.
+// The multipart/ folder decodes the bodies of forms with files, multipart/form-data (RFC 7578), within limits. The
+// caller decides which parts to keep and where, and limits the size of the whole body.
 
 import type { Buffer } from 'node:buffer';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
@@ -18,14 +18,14 @@ export const PART_END = 5;
 /** The results of {@link MultipartDecoder.next}; the others are shared with the decoders of messages. */
 export type MultipartEvent = typeof NEED_DATA | typeof HEAD | typeof DATA | typeof PART_END | typeof END;
 
-/** Where the decoder is in the body. What exists only in a state lives in that state. */
+/** The position of the decoder in the body. Data that exists only in a state is part of that state. */
 type State =
   /** Before the first delimiter. */
   | { readonly kind: 'preamble' }
   /** After a boundary, in the rest of its line: see {@link MultipartDecoder.next}. */
   | { readonly kind: 'boundary-end' | 'padding' | 'line-feed' | 'second-hyphen' }
   | { readonly kind: 'headers' }
-  /** In the body of a part; for a field, with the number of bytes that it may still have. */
+  /** In the body of a part. `left` is the number of bytes that a field may still have. */
   | { readonly kind: 'body'; left: number }
   | { readonly kind: 'field-too-large' }
   /** After the last boundary, in the rest of its line, and then after that line. */
@@ -40,11 +40,12 @@ type State =
  * with its head in {@link part}, DATA any number of times, and PART_END.
  *
  * Bytes passed in are borrowed until `next` returns NEED_DATA or {@link hold} is called, and must not be modified until
- * then. Of them, at most the headers of one part are copied. DATA lends the body bytes where they are; see {@link data}.
+ * then. The decoder copies at most the headers of one part. Body bytes are not copied: after DATA, they are in the
+ * buffer that {@link data} returns.
  *
- * What comes before the first delimiter and after the last one is ignored (RFC 2046 §5.1.1). All else is strict: lines
- * end in CRLF, the last delimiter must exist, and a boundary at the start of a line must be a whole delimiter. The first
- * mistake ends the decoding.
+ * Bytes before the first delimiter and after the last one are ignored (RFC 2046 §5.1.1). Everything else is checked
+ * strictly: lines must end in CRLF, the last delimiter must be present, and a boundary at the start of a line must be
+ * part of a complete delimiter. Decoding ends at the first error.
  *
  * @example
  * const decoder = new MultipartDecoder(multipartBoundary(headers.get('Content-Type')));
@@ -65,7 +66,7 @@ export class MultipartDecoder {
   #fileCount = 0;
   /** Whether the caller has passed the last byte. */
   #hasEnded = false;
-  /** The last position of the body bytes to deliver: before that of the scanner only for a field that is too large. */
+  /** The end of the body bytes to deliver. Differs from the end that the scanner found only if a field is too large. */
   #dataEnd = 0;
 
   /**
@@ -90,7 +91,7 @@ export class MultipartDecoder {
     this.#input.receive(bytes, start, end);
   }
 
-  /** Says that the body has no more bytes. */
+  /** Marks the body as complete. */
   endOfInput(): void {
     this.#hasEnded = true;
   }
@@ -125,9 +126,9 @@ export class MultipartDecoder {
   }
 
   /**
-   * After DATA: the buffer with body bytes of the part, from {@link dataStart} to {@link dataEnd}. It is the buffer that
-   * was passed to {@link receive}, a copy after {@link hold}, or a few bytes of their own that might have begun a
-   * delimiter. The decoder does not read these bytes again.
+   * After DATA: the buffer with body bytes of the part, from {@link dataStart} to {@link dataEnd}. This is the buffer
+   * that was passed to {@link receive}, a copy of it after {@link hold}, or a small separate buffer with bytes that
+   * could have been the start of a delimiter. The decoder does not read these bytes again.
    */
   get data(): Buffer {
     return this.#delimiter.data;
@@ -160,7 +161,7 @@ export class MultipartDecoder {
   }
 
   #decode(): MultipartEvent {
-    // Ends: a step consumes input or moves on to a state that does.
+    // This loop terminates: each step consumes input or moves to a state that does.
     for (;;) {
       const event = this.#step();
       if (event === NEED_DATA && this.#hasEnded) return this.#end();
@@ -168,7 +169,7 @@ export class MultipartDecoder {
     }
   }
 
-  /** Takes one transition. Returns `undefined` if it only moved to another state. */
+  /** Makes one state transition. @returns `undefined` if there is no event. */
   #step(): MultipartEvent | undefined {
     const state = this.#state;
     switch (state.kind) {
@@ -198,8 +199,8 @@ export class MultipartDecoder {
   }
 
   /**
-   * Reads one byte of the line of a boundary: `--` for the last one, or white space that a transport may have added,
-   * and CRLF (RFC 2046 §5.1.1).
+   * Reads one byte of the rest of a boundary line: `--` after the last boundary, white space that a transport may have
+   * added, and CRLF (RFC 2046 §5.1.1).
    */
   #readLineEnd(
     kind: 'boundary-end' | 'padding' | 'line-feed' | 'second-hyphen' | 'closed' | 'closing-line-feed',
@@ -228,7 +229,7 @@ export class MultipartDecoder {
     return undefined;
   }
 
-  /** Ends the part before the delimiter, if there is one, and starts the one after it. */
+  /** Ends the part before the delimiter, if there is one, and starts the next part. */
   #startPart(): MultipartEvent | undefined {
     const { maxParts } = this.#limits;
     if (this.#partCount === maxParts) {
@@ -280,7 +281,9 @@ export class MultipartDecoder {
     this.#fileCount += 1;
   }
 
-  /** Delivers the bytes within the limit before it fails, so that the outcome does not depend on how they arrived. */
+  /**
+   * Delivers all bytes up to the limit before it fails, so that the result does not depend on how the bytes were split.
+   */
   #readBody(state: { left: number }): MultipartEvent | undefined {
     const delimiter = this.#delimiter;
     const result = delimiter.scan(this.#input);
@@ -312,7 +315,7 @@ export class MultipartDecoder {
     );
   }
 
-  /** Discards everything except the error, which is thrown again. */
+  /** Discards everything except the error, which later calls throw again. */
   #fail(error: unknown): void {
     if (this.#state.kind === 'failed') return;
     this.#state = { kind: 'failed', error };

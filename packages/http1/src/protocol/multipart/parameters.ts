@@ -15,15 +15,15 @@ export interface Parameter {
 export interface ParameterizedValue {
   /** The text before the first semicolon, in lower case, without white space at its ends. */
   readonly value: string;
-  /** By name, in lower case. A map, so that no name reaches a prototype. */
+  /** The parameters, by name in lower case. It is a map, so that a name such as `__proto__` has no special meaning. */
   readonly parameters: ReadonlyMap<string, Parameter>;
 }
 
 /**
  * Parses `value *( OWS ";" OWS [ name "=" ( token / quoted-string ) ] )` (RFC 9110 §5.6.6) in linear time. A name may
- * occur only once: recipients disagree on which of two values counts.
+ * occur only once, because recipients disagree on which of two values to use.
  *
- * A backslash that precedes neither a quotation mark nor a backslash is kept in `text` and stands for itself, since some
+ * A backslash that precedes neither a quotation mark nor a backslash is kept in `text` as a backslash, because some
  * clients send Windows paths without escapes.
  *
  * @param errorOf - creates the error to throw from the description of the mistake.

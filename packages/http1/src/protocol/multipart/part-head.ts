@@ -8,7 +8,7 @@ import { MultipartProtocolError } from './errors.ts';
 
 /** The head of one part of a form. */
 export interface MultipartPart {
-  /** The name of the form field, which several parts may have; not empty. */
+  /** The name of the form field; not empty. Several parts may have the same name. */
   readonly name: string;
   /** The name of the file as it was sent, which may be a path; undefined for a plain field. */
   readonly filename: string | undefined;
@@ -23,12 +23,12 @@ const VALUE = 1;
 const LINE_END = 2;
 const BLOCK_END = 3;
 
-/** Content-Transfer-Encodings under which the bytes are as they were sent (RFC 7578 §4.7). */
+/** The Content-Transfer-Encodings that do not change the bytes (RFC 7578 §4.7). */
 const IDENTITY = /^(?:7bit|8bit|binary)$/i;
 
 /**
  * Checks the headers of a part byte by byte: lines of `name: value` CRLF, without folding, and without control
- * characters other than a tab. It can stop at any byte and continue later.
+ * characters other than a tab. The scan can stop at any byte and continue later.
  */
 export class PartHeadScanner {
   #phase = NAME;
@@ -49,7 +49,8 @@ export class PartHeadScanner {
       input.pos += 1;
       const kinds = BYTE_CLASS[byte] as number;
       if (this.#phase === NAME) {
-        // No header starts with a hyphen, but a boundary with a colon, in the wrong place, would read as one.
+        // A hyphen at the start is refused: no header name starts with one, and a misplaced boundary line that contains
+        // a colon would otherwise be read as a header.
         if ((kinds & TOKEN) !== 0 && !(byte === HYPHEN && this.#isNameEmpty)) {
           this.#isNameEmpty = false;
         } else if (byte === COLON && !this.#isNameEmpty) {
@@ -84,7 +85,7 @@ export class PartHeadScanner {
 }
 
 /**
- * Creates the head of a part from its header lines, which were scanned, without the empty line.
+ * Creates the head of a part from its scanned header lines, without the empty line.
  *
  * @throws MultipartProtocolError if they are not UTF-8, or do not describe a part of a form.
  */

@@ -5,7 +5,7 @@ import { Http1UsageError } from '../grammar/errors.ts';
 export interface AbsoluteUrl {
   /** In lower case, without the colon. */
   readonly scheme: string;
-  /** A name or an IP address; an IPv6 address is without its brackets. */
+  /** A name or an IP address; an IPv6 address without brackets. */
   readonly host: string;
   /** 1 to 65535; the default port of the scheme if the URL has none. */
   readonly port: number;
@@ -25,8 +25,8 @@ export type DefaultPorts = Readonly<Record<string, number>>;
 
 /**
  * Characters that the WHATWG URL parser silently repairs or interprets differently from RFC 3986: spaces, control
- * characters (including CR and LF), backslashes, lone surrogates. A repaired URL may lead to another host than the one
- * an earlier check has seen (ATT-38), so it is refused.
+ * characters (including CR and LF), backslashes, lone surrogates. A repaired URL may have another host than an earlier
+ * check has seen (ATT-38), so the URL is refused.
  */
 const UNFIT = /[\p{Cc} \\]|\p{Surrogate}/u;
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/;
@@ -40,13 +40,13 @@ const MAX_SHOWN = 80;
 /**
  * Parses the URL of a request. All clients of this stack accept exactly the URLs that this function accepts.
  *
- * The URL must be absolute, with a scheme of `defaultPorts`, `//` and a host. It is refused if the WHATWG URL parser
+ * The URL must be absolute, with a scheme in `defaultPorts`, `//` and a host. It is refused if the WHATWG URL parser
  * would silently change it: `http:///a/` and `http:a` (which browsers fetch from `a`), spaces and backslashes, or a
  * host such as `0x7f.1` or `%61` that is not in its normal spelling. Names that are not ASCII are converted to
  * punycode, and dot segments in the path are resolved.
  *
  * @throws Http1UsageError `ERR_HTTP1_URL_SCHEME` if the scheme is not in `defaultPorts`, `ERR_HTTP1_URL` if the URL is
- *   invalid otherwise. The message shows the URL clipped and escaped, without user information.
+ *   otherwise invalid. The message shows the URL clipped and escaped, without user information.
  *
  * @example
  * parseAbsoluteUrl('http://example.com/a?b', { http: 80, https: 443 }).port; // 80
@@ -104,9 +104,9 @@ function wrongScheme(scheme: string, text: string, defaultPorts: DefaultPorts): 
 }
 
 /**
- * Whether the parser left the host unchanged. It decodes escapes, turns `127.1` and `0x7f000001` into `127.0.0.1`, and
- * maps look-alikes such as full-width digits to ASCII; a filter that compares the text would see another host. Only the
- * conversion to punycode is allowed, because it is the purpose of IDNA.
+ * Whether the parser left the host unchanged. The parser decodes escapes, turns `127.1` and `0x7f000001` into
+ * `127.0.0.1`, and maps look-alikes such as full-width digits to ASCII, so a filter that compares the text would see
+ * another host. Only the conversion to punycode is allowed, because it is the purpose of IDNA.
  */
 function isAsWritten(written: string, parsed: string): boolean {
   if (written.startsWith('[')) return true;

@@ -7,8 +7,8 @@ import { parseQuery, type QueryArguments, type QueryLimits } from './query.ts';
 const NO_ARGUMENTS: ReadonlyMap<string, readonly string[]> = new Map();
 
 /**
- * Parses an `application/x-www-form-urlencoded` body. For a body of another type, such as a multipart form or JSON, the
- * result is empty.
+ * Parses an `application/x-www-form-urlencoded` body. For a body of any other type, such as a multipart form or JSON,
+ * the result is empty.
  *
  * @param headers - the headers of the message. The case and the parameters of Content-Type are ignored.
  * @throws QueryProtocolError as {@link parseQuery}; `ERR_HTTP1_FORM_CODING` (415) if the form is still compressed.

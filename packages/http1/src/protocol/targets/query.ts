@@ -3,14 +3,16 @@ import { Http1UsageError, QueryProtocolError } from '../grammar/errors.ts';
 import { limitChecks } from '../grammar/limits.ts';
 import { formDecode } from '../grammar/percent-decoding.ts';
 
-/** Names with all their values. Names are in order of first occurrence; the values of each are in order. */
+/** Names with all their values. Names are in order of first occurrence; the values of each name are in order. */
 export type QueryArguments = ReadonlyMap<string, readonly string[]>;
 
 /** The limits of one query or form. */
 export interface QueryLimits {
-  /** Fields, counting each repetition; status 400 if exceeded. Default: 1,000, as in Tornado and PHP. */
+  /**
+   * Maximum number of fields, counting each repetition; status 400 if exceeded. Default: 1,000, as in Tornado and PHP.
+   */
   readonly maxFields: number;
-  /** Bytes as received, before escapes are decoded; status 413 if exceeded. Default: 10 MiB. */
+  /** Maximum size in bytes, before escapes are decoded; status 413 if exceeded. Default: 10 MiB. */
   readonly maxBytes: number;
 }
 
@@ -32,11 +34,11 @@ export type QueryInit =
  * Parses `name=value` pairs joined by `&`: a query, or an `application/x-www-form-urlencoded` body (WHATWG URL §5.1).
  * Empty values are kept, a name without `=` has the value '', and a plus is a space. Takes time linear in the length.
  *
- * Text that cannot be decoded is refused. Tornado keeps an invalid escape as it is, and `URLSearchParams` replaces it
- * by U+FFFD; but two recipients of one request must not see different values.
+ * Text that cannot be decoded is refused. Tornado keeps an invalid escape unchanged, and `URLSearchParams` replaces it
+ * with U+FFFD, so two recipients of the same request would see different values.
  *
  * @param text - one code unit per byte, as received, without a leading `?`.
- * @returns a map owned by the caller; in a map, no name can reach a prototype.
+ * @returns a map, owned by the caller. It is not a plain object, so a name such as `__proto__` has no special meaning.
  * @throws QueryProtocolError `ERR_HTTP1_QUERY_ENCODING`, `ERR_HTTP1_QUERY_FIELDS` (both 400) or
  *   `ERR_HTTP1_QUERY_TOO_LARGE` (413). Http1UsageError `ERR_HTTP1_LIMIT` if a limit is unknown or invalid.
  */
@@ -85,7 +87,7 @@ export function mergeQueries(first: QueryArguments, second: QueryArguments): Que
   return merged;
 }
 
-/** Yields each name with each of its values: the inverse of the grouping in {@link parseQuery}. */
+/** Yields one pair of name and value for each value: the opposite of the grouping in {@link parseQuery}. */
 export function* qsToQsl(fields: QueryArguments): Generator<[string, string]> {
   for (const [name, values] of fields) {
     for (const value of values) yield [name, value];
@@ -121,7 +123,7 @@ function textOf(name: string, value: unknown): string {
  * Appends arguments to the query of a URL. The existing query and a fragment are not changed.
  *
  * @param url - absolute or relative.
- * @param fields - names may be repeated; null, undefined and no fields leave the URL unchanged.
+ * @param fields - names may be repeated. If there are none, or `fields` is null or undefined, the URL is unchanged.
  * @throws Http1UsageError as {@link formatQuery}.
  *
  * @example

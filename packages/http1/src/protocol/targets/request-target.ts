@@ -1,5 +1,5 @@
-// The targets/ folder holds request targets and URLs, and the arguments of a query or form body. The rest of the
-// message is left to decoding/ and encoding/.
+// The targets/ folder holds request targets and URLs, and the arguments of a query or form body. The folders decoding/
+// and encoding/ handle the rest of the message.
 
 import { excerpt } from '@landspout/ioloop/errors';
 import { equalsIgnoreCase } from '../grammar/bytes.ts';
@@ -10,13 +10,13 @@ const ASTERISK = 0x2a;
 const SLASH = 0x2f;
 const QUESTION = 0x3f;
 
-/** The host if the client names none, as in Tornado. */
+/** The host if the client sent none, as in Tornado. */
 const NO_HOST = '127.0.0.1';
 
 /** Scheme and authority of a target in absolute form (RFC 9112 §3.2.2). */
 const ABSOLUTE = /^https?:\/\/([^/?#]+)/i;
 
-/** Returns the method. Common ones are returned as constants, which need no slice and compare fast. */
+/** Returns the method. Common methods are returned as constants, which need no slice and can be compared fast. */
 export function methodName(bytes: Uint8Array, start: number, length: number, text: string): string {
   if (length === 3) {
     if (spells(bytes, start, 'GET')) return 'GET';
@@ -88,7 +88,7 @@ function badTarget(bytes: Buffer, start: number, end: number): Http1ProtocolErro
 
 /**
  * Returns the path of a request target as sent: neither decoded nor normalised; `/` if an absolute target has none.
- * Targets without a path, which are `*` and that of CONNECT, are returned unchanged.
+ * Targets without a path (`*`, and the target of CONNECT) are returned unchanged.
  */
 export function targetPath(target: string): string {
   const local = localPart(target);
@@ -105,8 +105,9 @@ export function targetQuery(target: string): string {
 }
 
 /**
- * Returns the `host[:port]` of a request: from an absolute target or that of CONNECT, in which case Host must be
- * ignored (RFC 9112 §3.2.2, §3.3), else from Host. `127.0.0.1` if the client named none, as is allowed in HTTP/1.0.
+ * Returns the `host[:port]` of a request: from an absolute target or the target of CONNECT, in which case Host must be
+ * ignored (RFC 9112 §3.2.2, §3.3), else from Host. Returns `127.0.0.1` if the client sent no host, which HTTP/1.0
+ * allows.
  *
  * @param hostField - the value of the Host header.
  */
@@ -122,7 +123,7 @@ export function requestHost(method: string, target: string, hostField: string | 
 /**
  * Returns the URL of a request (RFC 9112 §3.3).
  *
- * @param protocol - the scheme by which the request was received, which overrides the scheme of an absolute target.
+ * @param protocol - the scheme with which the request was received; it overrides the scheme of an absolute target.
  * @param host - the result of {@link requestHost}.
  */
 export function fullUrl(protocol: 'http' | 'https', host: string, target: string): string {
