@@ -11,17 +11,17 @@ import { isThenable } from '@landspout/ioloop/reactor';
 import { ServerRequest } from './server-request.ts';
 
 /**
- * Handles one complete request. If it throws or rejects, the client gets a 500. The same happens if it returns a promise
- * that resolves before a response was started, because nothing would send one later. To respond later from elsewhere,
- * return nothing.
+ * Handles one complete request. If it throws or rejects, the client gets a 500. The same happens if it returns a
+ * promise that resolves before a response is started, because a response would not be sent later. To respond later from
+ * elsewhere, return nothing.
  *
- * Giving up because `request.signal` aborted is not an error: the callback may return, or reject with the signal's
+ * It is not an error to give up because `request.signal` aborted: the callback may return, or reject with the signal's
  * reason or an error caused by it. If the client has only ended its side of the connection, it gets a 499; if the
- * response's headers were already sent, its connection is closed.
+ * response's headers were already sent, the connection is reset.
  */
 export type RequestCallback = (request: ServerRequest) => void | PromiseLike<void>;
 
-/** Calls a function with each complete request: the simplest form of a server. */
+/** Calls a function with each complete request. This is the simplest way to handle requests. */
 export class CallbackDelegate implements HTTPServerConnectionDelegate {
   readonly #callback: RequestCallback;
   readonly #clock: Clock;
@@ -70,7 +70,8 @@ class CallbackMessage implements HTTPMessageDelegate {
       this.#chunks = undefined;
     }
     const responding = this.#callback(request);
-    // The type allows callbacks that return something else, such as the new length of an array. It is ignored.
+    // The type also allows callbacks that return another value, such as the new length of an array. That value is
+    // ignored.
     if (isThenable(responding)) return this.#awaitResponse(responding);
   }
 
@@ -79,7 +80,8 @@ class CallbackMessage implements HTTPMessageDelegate {
     await responding;
     if (exchange.finished) return;
     const reason = this.#closeReason;
-    // It gave up because its client disconnected, which is not an error: the connection knows this reason.
+    // The callback gave up because the client disconnected. This is not an error: the connection recognises the reason
+    // that it passed to connectionClosed.
     if (reason !== undefined) throw reason;
     // If a response has been started, code elsewhere may still complete it.
     if (!exchange.headSent)

@@ -28,7 +28,8 @@ export interface ServerHost extends ConnectionHost {
 }
 
 /**
- * Creates what all connections of one server share, from the server's options. Frozen, except for the drain.
+ * Creates what all connections of one server share, from the server's options. The result is frozen, except for its
+ * `drain`.
  *
  * @throws StreamUsageError, Http1UsageError if an option is invalid.
  */
@@ -72,7 +73,7 @@ export function hostOf(
   });
 }
 
-/** Wraps the delegate so that request bodies are decompressed, if the options ask for that. */
+/** If the options enable it, wraps the delegate so that request bodies are decompressed. */
 function decompressing(
   delegate: HTTPServerConnectionDelegate,
   { decompressRequests = false, maxBodyBytes }: HTTPServerOptions,

@@ -25,12 +25,12 @@ import {
 } from './stopping/stop-options.ts';
 
 /**
- * Serves HTTP/1.1, and with `tls` HTTPS, to a delegate or a callback.
+ * Serves HTTP/1.1, or HTTPS with the option `tls`, and passes requests to a delegate or a callback.
  *
  * All limits and deadlines are options with defaults. If a request is invalid, too large or too slow, the client gets a
  * complete 4xx response (505 for the version), and the connection is closed. If response headers were already sent, or
- * if the client reads too slowly, the connection is reset or closed without another response. If the delegate fails,
- * the client gets a 500 and one log record is written.
+ * the client reads too slowly, the connection is reset or closed without another response. If the delegate fails, the
+ * client gets a 500, and one log record is written.
  *
  * @example
  * const server = new HTTPServer((request) => request.respond(200, 'Hello, world'));
@@ -43,7 +43,8 @@ export class HTTPServer extends TCPServer {
   readonly #scheme: 'http' | 'https';
   #stop: Promise<StopResult> | undefined;
   /**
-   * How many times the server was stopped. If it changes while `listen` is pending, `listen` closes its sockets again.
+   * How many times the server was stopped. If this number changes while `listen` is pending, `listen` closes its
+   * sockets again.
    */
   #stops = 0;
   #stoppedBySignal = false;
@@ -75,15 +76,16 @@ export class HTTPServer extends TCPServer {
   }
 
   /**
-   * Open connections that are handled as HTTP: not those still in a handshake, nor those taken over by `detach` (such
-   * as WebSockets).
+   * The number of open connections that use HTTP. Connections still in a handshake, and connections taken over by
+   * `detach` (such as WebSockets), are not counted.
    */
   get connectionCount(): number {
     return this.#drain.connectionCount;
   }
 
   /**
-   * Returns a snapshot of the server's counters, as plain numbers. Its cost grows with the number of open connections.
+   * Returns a snapshot of the server's counters, as plain numbers. The cost of a call grows with the number of open
+   * connections.
    */
   override stats(): HTTPServerStats {
     return this.#host.services.monitor.stats(super.stats());
@@ -95,10 +97,10 @@ export class HTTPServer extends TCPServer {
   }
 
   /**
-   * Starts listening. Call it again to listen on further ports. If the server is stopped while the call is pending, the
-   * call resolves without listening.
+   * Starts listening. May be called again to listen on more ports. If the server is stopped while the call is pending,
+   * the call resolves without listening.
    *
-   * @throws as {@link TCPServer.listen}; StreamUsageError while the server is stopping; HTTPClosedError
+   * @throws the errors of {@link TCPServer.listen}; StreamUsageError while the server is stopping; HTTPClosedError
    *   `ERR_HTTP_STOPPING` after a signal of {@link stopOnSignals} has arrived.
    */
   override async listen(options: Parameters<TCPServer['listen']>[0]): Promise<this> {
@@ -119,16 +121,16 @@ export class HTTPServer extends TCPServer {
 
   /**
    * Serves in several processes that share one port. **Each process runs the whole program from its first line**: code
-   * before this call runs in the parent and in every child, code after it in the children only. In the parent the
-   * promise never resolves; see `forkProcesses` of `@landspout/ioloop`.
+   * before this call runs in the parent and in every child, and code after it runs only in the children. In the parent
+   * the promise never resolves; see `forkProcesses` of `@landspout/ioloop`.
    *
-   * The parent restarts children that terminate. On SIGHUP it replaces all of them one by one, without refusing a
-   * connection or losing a request. On SIGTERM and SIGINT it stops them, each with {@link stop}. With `processes: 1`
-   * there is no parent: this process itself listens, and stops on those signals.
+   * The parent restarts children that terminate. On SIGHUP, it replaces all children one by one, without refusing a
+   * connection or losing a request. On SIGTERM and SIGINT, it stops all children, each with {@link stop}. With
+   * `processes: 1` there is no parent: this process itself listens, and stops on SIGTERM and SIGINT.
    *
    * @param options.onStats - called in the parent with the counters of all children.
-   * @returns in a child: the task of that child, once it listens; `undefined` with `processes: 1`.
-   * @throws as `forkProcesses`, {@link listen} and {@link stopOnSignals}.
+   * @returns in a child, the task of that child; `undefined` with `processes: 1`. Resolves when the process listens.
+   * @throws the errors of `forkProcesses`, {@link listen} and {@link stopOnSignals}.
    *
    * @example
    * await server.start({ processes: 'cpus', port: 8888 });
@@ -138,7 +140,7 @@ export class HTTPServer extends TCPServer {
   }
 
   override handleStream(stream: IOStream): void {
-    // The listener keeps the process alive; after it is closed, requests in progress do (see `stop`).
+    // The listener keeps the process alive. After the listener is closed, requests in progress do so (see `stop`).
     stream.unref();
     this.#drain.add(new ServerConnection(stream, this.#host));
   }
@@ -150,16 +152,16 @@ export class HTTPServer extends TCPServer {
   }
 
   /**
-   * Stops gracefully. The listeners close after accepting the connections still in the backlog. Requests in progress
-   * are completed, with `Connection: close`. An idle connection may send one more request within `graceMs`. It is
-   * closed after that response, or when `graceMs` have passed. After `drainMs` all remaining connections are reset.
+   * Stops gracefully. The listeners are closed after the connections in the backlog are accepted. Requests in progress
+   * are completed, with `Connection: close`. An idle connection may send one more request within `graceMs`. The
+   * connection is closed after that response, or after `graceMs`. After `drainMs`, all remaining connections are reset.
    *
    * If a stream was taken over with a stop callback, as WebSockets do, the callback is called, and `stop` waits until
-   * that stream is closed. A handler whose response has no end of its own, such as an event stream, can watch
+   * that stream is closed. A handler whose response does not end by itself, such as an event stream, can listen to
    * {@link stopping}. A second call while the server is stopping returns the result of the first. Do not await this
-   * method in a request handler: it waits for that request.
+   * method in a request handler, because the stop waits for the request of that handler.
    *
-   * @returns how the connections ended, once none is left.
+   * @returns how the connections ended. Resolves when none is left.
    * @throws StreamUsageError `ERR_STREAM_USAGE` if a time is invalid.
    */
   override async stop(options: StopOptions = {}): Promise<StopResult> {
@@ -172,8 +174,9 @@ export class HTTPServer extends TCPServer {
   }
 
   /**
-   * Calls {@link stop} when the process gets SIGTERM or SIGINT, or one of `signals`. The same signal a second time ends
-   * the process at once. After the stop, the process exits by itself with code 0 if nothing else keeps it alive.
+   * Calls {@link stop} when the process receives one of `signals`, by default SIGTERM or SIGINT. If the same signal is
+   * received again, the process ends immediately. After the stop, the process exits by itself with code 0 if nothing
+   * else keeps it alive.
    *
    * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid.
    */
@@ -187,7 +190,7 @@ export class HTTPServer extends TCPServer {
     }, signals ?? ['SIGTERM', 'SIGINT']);
   }
 
-  /** Stops listening and closes every connection at once, including those that handlers have taken over. */
+  /** Stops listening, and closes all connections immediately, including those that handlers have taken over. */
   override async closeAll(): Promise<void> {
     this.#stops += 1;
     const cut = this.#drain.cut('close', new HTTPClosedError('ERR_HTTP_STOPPING', 'the server was closed'));
@@ -217,8 +220,7 @@ export class HTTPServer extends TCPServer {
   }
 
   /**
-   * Called when everything is closed: writes the records that the rate-limited log still holds, and notifies the
-   * delegate.
+   * Called when everything is closed. Writes the remaining records of the rate-limited log, and notifies the delegate.
    */
   #stopped(): void {
     const { loop, delegate, refusalLog } = this.#host.services;

@@ -16,13 +16,15 @@ export interface HTTPServerOptions
   /** Whether a connection may carry more than one request. Default: true. */
   readonly keepAlive?: boolean;
   /**
-   * The `protocol` of every request, unless a trusted proxy reports another. Set it to `https` if TLS ends at a proxy in
-   * front of the server. Default: that of the connection.
+   * The `protocol` of every request, unless a trusted proxy reports another one. Set it to `https` if a proxy in front
+   * of the server terminates TLS. Default: the protocol of the connection.
    */
   readonly protocol?: 'http' | 'https';
-  /** Decompresses request bodies, such as gzip. Default: false, so delegates get bodies as they were sent. */
+  /**
+   * Whether to decompress request bodies, for example gzip. Default: false, so delegates get bodies as they were sent.
+   */
   readonly decompressRequests?: boolean | DecompressionOptions;
-  /** Called with each request when it has ended. Default: none. */
+  /** Called with each request after it has ended. Default: none. */
   readonly accessLog?: AccessLogHook;
 }
 
@@ -38,7 +40,7 @@ function withoutOwn({
   return others;
 }
 
-/** The option names of {@link HTTPServer}, for code that accepts further options. */
+/** The option names of {@link HTTPServer}, for code that accepts additional options. */
 export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze({
   ...TRANSPORT_OPTIONS,
   headerTimeoutMs: true,
@@ -61,33 +63,33 @@ export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze
 /** The deadlines of a server, in milliseconds. */
 export interface HTTPServerTimeouts {
   /**
-   * Longest time from the first to the last byte of a request's headers, and from the start of a connection to its
-   * first headers. Default: 30 s.
+   * Maximum time from the first to the last byte of a request's headers, and from the start of a connection to the end
+   * of its first headers. Default: 30 s.
    */
   readonly headerTimeoutMs: number;
   /**
-   * Longest time between two requests. Default: 75 s, longer than the 60 s of common load balancers, so that they close
-   * first.
+   * Maximum time between two requests. Default: 75 s, which is longer than the 60 s of common load balancers, so that
+   * the load balancer closes the connection first.
    */
   readonly idleTimeoutMs: number;
   /**
-   * Lowest rate accepted for a request body, and for a client reading a response, averaged over {@link progressMs}.
+   * Minimum rate at which a client must send a request body or read a response, averaged over {@link progressMs}.
    * Default: 100 bytes/s.
    */
   readonly minBytesPerSecond: number;
-  /** How often that rate is checked. Default: 20 s. */
+  /** The interval at which that rate is checked. Default: 20 s. */
   readonly progressMs: number;
   /**
-   * Longest time from a request's headers to the end of its body. Time in which the server itself does not read is not
-   * counted. 0 means no limit other than {@link minBytesPerSecond}. Default: 0.
+   * Maximum time from a request's headers to the end of its body, not counting the time in which the server does not
+   * read. 0 means no limit other than {@link minBytesPerSecond}. Default: 0.
    */
   readonly bodyTimeoutMs: number;
   /**
-   * After a client has ended its side during a response whose headers were sent: longest pause between writes. The
-   * connection is then closed. 0 means no limit. Default: 30 s.
+   * If a client has ended its side and the response headers were sent: maximum time between two writes of the response.
+   * If it is exceeded, the connection is reset. 0 means no limit. Default: 30 s.
    */
   readonly halfClosedMs: number;
-  /** How long a closing connection waits for its client to read the last response and close too. Default: 2 s. */
+  /** How long a closing connection waits for its client to read the last response and close its side. Default: 2 s. */
   readonly lingerMs: number;
 }
 
@@ -107,7 +109,7 @@ export function resolveTimeouts(options: Partial<HTTPServerTimeouts>): HTTPServe
   for (const name of Object.keys(DEFAULT_TIMEOUTS) as (keyof HTTPServerTimeouts)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    // Only these two may be 0, which turns them off.
+    // Only these two timeouts may be 0, which means no limit.
     if (name === 'bodyTimeoutMs' || name === 'halfClosedMs')
       serverChecks.durationMs('HTTPServer', name, value);
     else serverChecks.positiveNumber('HTTPServer', name, value);

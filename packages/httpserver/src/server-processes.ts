@@ -13,15 +13,15 @@ import {
 import { type HTTPServerStats, sumStats } from './monitor/http-server-stats.ts';
 import { type StopOptions, serverChecks } from './stopping/stop-options.ts';
 
-/** How a server runs in several processes; extends the options of `forkProcesses`. */
+/** The options for running a server in several processes. Extends the options of `forkProcesses`. */
 export interface StartOptions extends Omit<ForkProcessesOptions, 'listen'>, ProcessListenOptions {
-  /** How many processes: 1 to 1,024, or one for each CPU. */
+  /** The number of processes, from 1 to 1,024; `cpus` for one process per CPU. */
   readonly processes: number | 'cpus';
-  /** How each process stops when its parent or a signal tells it to. */
+  /** How each process stops after a signal or a request of its parent. */
   readonly stop?: StopOptions;
   /**
    * Called periodically in the parent, with the sum of all children's counters and with each child's own. If it returns
-   * a promise, the next call is scheduled after that has settled. If it throws or rejects, the error is logged.
+   * a promise, the next call is scheduled after that promise has settled. If it throws or rejects, the error is logged.
    */
   readonly onStats?: (sum: HTTPServerStats, each: ReadonlyMap<number, HTTPServerStats>) => unknown;
   /** The pause between two calls of {@link onStats}. Default: 10 s. */
@@ -50,7 +50,7 @@ export interface StartedServer {
 const TOPIC = 'landspout.http.stats';
 const DEFAULT_STATS_INTERVAL_MS = 10_000;
 
-/** Implements `HTTPServer.start`. @returns which child this is; `undefined` if there is only one process. */
+/** Implements `HTTPServer.start`. @returns the task of this child; `undefined` if there is only one process. */
 export async function startProcesses(
   server: StartedServer,
   options: StartOptions,
@@ -61,7 +61,7 @@ export async function startProcesses(
   requireInterval(statsIntervalMs);
   if (count === 1) {
     server.stopOnSignals(stop);
-    // Without the backlog: the server has its own, which the children of several processes use too.
+    // The backlog is not passed: the server has its own option, which the children of several processes also use.
     await server.listen(placeOf({ port, host }));
     report(async () => new Map([[0, server.stats()]]), options);
     return undefined;
@@ -84,8 +84,8 @@ export async function startProcesses(
 }
 
 /**
- * Asks the children of `HTTPServer.start` for their counters, each since its start. Call it from the option
- * `onSupervising`.
+ * Requests the counters of the children of `HTTPServer.start`. Each child counts from its own start. Call this function
+ * in the callback `onSupervising`.
  *
  * @returns the counters by task id; a child that does not respond in time is missing. `sumStats` adds them up.
  */
@@ -97,9 +97,10 @@ export async function gatherStats(
 }
 
 /**
- * Keeps a repeated signal from ending a child at once. A service manager such as systemd may signal all processes of a
- * service, and the parent signals its children too, so a child gets it twice. To end everything at once, signal the
- * parent twice. Children also ignore SIGHUP, which only the parent handles.
+ * Prevents a repeated signal from ending a child immediately. A service manager such as systemd may signal all
+ * processes of a service, and the parent also signals its children, so a child may get the same signal twice. To end
+ * everything immediately, send the signal to the parent twice. Children also ignore SIGHUP, which only the parent
+ * handles.
  */
 function leaveHurryToParent(): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => {});

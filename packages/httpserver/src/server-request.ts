@@ -2,11 +2,11 @@ import { HTTPHeaders, type HTTPServerExchange, type RequestHead } from '@landspo
 import { IncomingRequest } from '@landspout/http1/server';
 import type { Clock } from '@landspout/ioloop';
 
-/** A complete request, with the means to respond to it. Properties are computed when they are first read. */
+/** A complete request, and the methods to respond to it. Properties are computed on first access. */
 export class ServerRequest extends IncomingRequest {
   /** The trailer fields after a chunked body, which are not added to the headers; undefined if there were none. */
   trailers: HTTPHeaders | undefined = undefined;
-  /** For responses in several steps: headers, parts of the body, back-pressure. */
+  /** For responses that are sent in several steps, with back-pressure. */
   readonly exchange: HTTPServerExchange;
   readonly #clock: Clock;
   readonly #startedAtMs: number;
@@ -28,7 +28,7 @@ export class ServerRequest extends IncomingRequest {
    * Responds with a complete body.
    *
    * @param body - text is sent as UTF-8. Bytes must not be modified after the call.
-   * @param headers - if they have no `Content-Type`, text gets `text/plain; charset=utf-8`.
+   * @param headers - the header fields. If there is no `Content-Type`, the one for text is `text/plain; charset=utf-8`.
    * @throws Http1UsageError if a header is invalid; HTTPUsageError if the request already has a response.
    */
   respond(
@@ -43,7 +43,7 @@ export class ServerRequest extends IncomingRequest {
     this.exchange.writeHead(status, '', fields, body, true);
   }
 
-  /** Keeps the first reason: the connection compares it with the error of a callback that gave up. */
+  /** Keeps the first reason, because the connection compares that reason with the error of a callback that gave up. */
   override connectionClosed(reason: Error): void {
     if (this.closeReason === undefined) super.connectionClosed(reason);
   }

@@ -1,4 +1,4 @@
-// The decompression/ folder holds how requests with compressed bodies reach a delegate, and the status for an invalid
+// The decompression/ folder passes requests with compressed bodies to a delegate, and chooses the status for an invalid
 // body. The codings themselves are in `content-coding/` of http1.
 
 import {
@@ -29,15 +29,16 @@ import {
 const CONSUMED = 'X-Consumed-Content-Encoding';
 
 /**
- * Decompresses request bodies for another delegate. That delegate sees the request as if its body had not been
+ * Decompresses request bodies for another delegate. That delegate gets the request as if the body had not been
  * compressed: without Content-Encoding and Content-Length, and with `X-Consumed-Content-Encoding`, which names the
  * removed codings. A header field of that name sent by the client is removed.
  *
- * Data is delivered at the pace of the inner delegate's promises; the client waits meanwhile (back-pressure). A body
- * that is corrupt, truncated or followed by other data is refused with 400, a body that exceeds a limit with 413, and
- * an unsupported coding with 415 and an `Accept-Encoding` that lists the supported ones.
+ * If the inner delegate returns a promise, no more data is delivered until it settles, and the client has to wait
+ * (back-pressure). A body that is corrupt, truncated or followed by other data is refused with 400, and a body that
+ * exceeds a limit with 413. An unsupported coding is refused with 415 and an `Accept-Encoding` header that lists the
+ * supported codings.
  *
- * An uncompressed request costs two header look-ups.
+ * For an uncompressed request, the only cost is two header look-ups.
  */
 export class DecompressingDelegate implements HTTPServerConnectionDelegate {
   readonly #inner: HTTPServerConnectionDelegate;
@@ -69,14 +70,14 @@ export class DecompressingDelegate implements HTTPServerConnectionDelegate {
 }
 
 /**
- * One request on its way to the inner delegate. The inner delegate is not started before the request's headers have
- * arrived: they decide which exchange it gets.
+ * Passes one request to the inner delegate. `startRequest` of the inner delegate is called only after the request's
+ * headers have arrived, because they decide which exchange it is called with.
  */
 class DecompressingMessage implements HTTPMessageDelegate {
   readonly #delegate: HTTPServerConnectionDelegate;
   readonly #exchange: HTTPServerExchange;
   readonly #settings: Decompression;
-  /** Undefined until the headers have arrived, and if they were refused. */
+  /** Undefined before the headers have arrived, or if they were refused. */
   #inner: HTTPMessageDelegate | undefined;
   /** Set if the body is decompressed. */
   #inflater: BodyInflater | undefined;
@@ -120,7 +121,7 @@ class DecompressingMessage implements HTTPMessageDelegate {
   }
 
   connectionClosed(reason: Error): unknown {
-    // If the client has only ended its side, the whole body may have arrived, and part of it is not delivered yet.
+    // If the client has only ended its side, a part of the body that has arrived may not be delivered yet.
     if (this.#exchange.isCut) this.#inflater?.close();
     return this.#inner?.connectionClosed(reason);
   }
@@ -137,7 +138,7 @@ class DecompressingMessage implements HTTPMessageDelegate {
     headers.delete(CONSUMED);
     const codings = parseContentEncoding(encoding, known, maxCodings);
     if (codings === undefined) {
-      // Some clients describe a body without sending one, which is harmless.
+      // Some clients send Content-Encoding without a body, which is harmless.
       return announcesBody(headers) ? this.#refuse() : this.#start(this.#exchange, head);
     }
     headers.delete('Content-Encoding');
@@ -179,7 +180,10 @@ class DecompressingMessage implements HTTPMessageDelegate {
   }
 }
 
-/** Converts errors of the body to the status for the client. Errors thrown by the inner delegate are not affected. */
+/**
+ * Returns the next piece of the body. Errors in the coding or size of the body become an HTTPInputError with the status
+ * for the client.
+ */
 async function nextPiece(inflater: BodyInflater): Promise<Uint8Array | undefined> {
   try {
     return await inflater.next();

@@ -5,7 +5,7 @@ import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspect
 import type { IOStream } from '@landspout/iostream';
 
 /**
- * The exchange of a request whose body is decompressed. Body limits apply to the decompressed size too, and
+ * The exchange of a request whose body is decompressed. Body limits also apply to the decompressed size, and
  * decompression stops when the response is complete.
  */
 export class DecompressingExchange implements HTTPServerExchange {

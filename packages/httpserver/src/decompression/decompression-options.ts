@@ -7,16 +7,20 @@ import { serverChecks } from '../stopping/stop-options.ts';
 export interface DecompressionOptions {
   /** The supported codings; a request with any other is refused with 415. Default: all that Node supports. */
   readonly codings?: readonly ContentCoding[];
-  /** Most codings of one body, as in `Content-Encoding: gzip, br`; beyond that 415. Default: 2. */
+  /** Maximum number of codings of one body, as in `Content-Encoding: gzip, br`; status 415 if exceeded. Default: 2. */
   readonly maxCodings?: number;
-  /** Most bytes delivered to a delegate at once, and decompressed ahead of it; at least 64. Default: 64 KiB. */
+  /**
+   * Maximum number of bytes delivered to a delegate at once, and decompressed in advance; at least 64. Default: 64 KiB.
+   */
   readonly chunkBytes?: number;
-  /** Most bytes of a body after decompression; beyond that 413. Default: the server's `maxBodyBytes`. */
+  /**
+   * Maximum size of a body after decompression, in bytes; status 413 if exceeded. Default: the server's `maxBodyBytes`.
+   */
   readonly maxBodyBytes?: number;
   /**
-   * Highest ratio of decompressed to received bytes, checked once the decompressed body exceeds `chunkBytes`; beyond
-   * that 413. Default: no limit, since `maxBodyBytes` already limits the damage of a decompression bomb. The ratio of
-   * gzip is at most 1,032.
+   * Maximum ratio of decompressed to received bytes, checked after the decompressed body has exceeded `chunkBytes`;
+   * status 413 if exceeded. Default: no limit, because `maxBodyBytes` already limits the cost of a decompression bomb.
+   * The ratio of gzip is at most 1,032.
    */
   readonly maxRatio?: number;
 }
@@ -29,13 +33,13 @@ const DECOMPRESSION_OPTIONS: OptionNames<DecompressionOptions> = {
   maxRatio: true,
 };
 
-/** {@link DecompressionOptions}, checked and with defaults filled in. */
+/** The checked {@link DecompressionOptions}, with defaults filled in. */
 export interface Decompression extends InflationLimits {
   readonly codings: readonly ContentCoding[];
   readonly maxCodings: number;
 }
 
-/** How error messages name these options. */
+/** The name of these options in error messages. */
 const OPERATION = 'HTTPServer: decompressRequests';
 
 const DEFAULT_MAX_CODINGS = 2;

@@ -3,7 +3,10 @@ import { normalizeIp, type SocketAddress } from '@landspout/iostream';
 
 const BRACKETED = /^\[([0-9a-f:.]+)\](?::(\d{1,5}))?$/i;
 const IPV4 = /^([0-9.]+)(?::(\d{1,5}))?$/;
-/** Without a zone: `fe80::1%eth0` has a meaning on the proxy's host only, but `isIP` accepts it. */
+/**
+ * IPv6 characters without a zone: `isIP` accepts `fe80::1%eth0`, but such a zone has a meaning only on the proxy's own
+ * host.
+ */
 const BARE_IPV6 = /^[0-9a-f:.]+$/i;
 /** RFC 7239 §6: an IPv6 address is in brackets, and a port may be an obfuscated name, which is ignored. */
 const NODE = /^(?:([0-9.]+)|\[([0-9a-f:.]+)\])(?::(?:(\d{1,5})|_[\w.-]+))?$/i;
@@ -23,7 +26,7 @@ export function readAddress(text: string): SocketAddress | undefined {
   return BARE_IPV6.test(text) ? addressOf(text, undefined, 6) : undefined;
 }
 
-/** Parses an RFC 7239 node. `undefined` for `unknown` and for obfuscated names, which contain no address. */
+/** Parses an RFC 7239 node. @returns `undefined` for `unknown` and obfuscated names, which contain no address. */
 export function readNode(text: string): SocketAddress | undefined {
   const [, ipv4, ipv6, port] = NODE.exec(text) ?? [];
   if (ipv4 !== undefined) return addressOf(ipv4, port, 4);
@@ -38,13 +41,13 @@ function addressOf(ip: string, portText: string | undefined, family: 4 | 6): Soc
 }
 
 /**
- * Returns the canonical text of an address, as the system would report it, because lists of trusted addresses, bans and
- * rate limits compare text. A v4-mapped address becomes the IPv4 address.
+ * Returns the canonical text of an address, as the system would report it, because trusted proxies, bans and rate
+ * limits are compared as text. A v4-mapped address becomes an IPv4 address.
  *
- * Returns a copy: a slice would keep the whole request head in memory for as long as the address is stored anywhere.
+ * The result is a copy, because a slice would keep the whole request head in memory as long as the address is used.
  */
 function canonical(ip: string, family: 4 | 6): string {
   if (family === 4) return Buffer.from(ip, 'latin1').toString('latin1');
-  // The URL parser of WHATWG formats IPv6 addresses as RFC 5952 does.
+  // The WHATWG URL parser formats IPv6 addresses as in RFC 5952.
   return normalizeIp(new URL(`http://[${ip}]`).hostname.slice(1, -1));
 }

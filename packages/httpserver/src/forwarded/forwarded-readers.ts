@@ -5,21 +5,24 @@ import { readAddress, readNode } from './addresses.ts';
 import { ListFromRight, lastElement } from './list-from-right.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
-/** What trusted proxies say about the client; `undefined` where they say nothing usable. */
+/** What trusted proxies report about the client. A value is `undefined` if they report nothing usable. */
 export interface ForwardedClient {
   readonly address: SocketAddress | undefined;
   readonly protocol: 'http' | 'https' | undefined;
-  /** The `host[:port]` to which the client sent the request. Always `undefined` unless {@link Reader} is to read it. */
+  /**
+   * The `host[:port]` to which the client sent the request. Always `undefined` if `readsHost` of {@link Reader} is
+   * false.
+   */
   readonly host: string | undefined;
 }
 
-/** The header fields that the proxies write. The others are ignored, since a client can send them. */
+/** The set of header fields that the proxies write. Other fields are ignored, because a client can send them. */
 export type ForwardedHeaders = 'x-forwarded' | 'x-real-ip' | 'forwarded';
 
 /**
  * Reads one set of header fields from a request that a trusted proxy sent.
  *
- * @param readsHost - whether the proxies write the host too.
+ * @param readsHost - whether the proxies also write the host.
  */
 type Reader = (headers: HTTPHeaders, proxies: TrustedProxies, readsHost: boolean) => ForwardedClient;
 
@@ -30,8 +33,8 @@ export const FORWARDED_READERS: Readonly<Record<ForwardedHeaders, Reader>> = {
 };
 
 /**
- * Reads `X-Forwarded-For`, to which each proxy appends the address that it got the request from, `X-Forwarded-Proto` and
- * `X-Forwarded-Host`.
+ * Reads `X-Forwarded-For`, to which each proxy appends the address from which it received the request, and
+ * `X-Forwarded-Proto` and `X-Forwarded-Host`.
  */
 function readXForwarded(headers: HTTPHeaders, proxies: TrustedProxies, readsHost: boolean): ForwardedClient {
   const protocol = protocolOf(headers.get('X-Forwarded-Proto'));
@@ -50,7 +53,9 @@ function readXForwarded(headers: HTTPHeaders, proxies: TrustedProxies, readsHost
   return { address: client, protocol, host };
 }
 
-/** Reads `X-Real-Ip` and `X-Scheme`. The proxy overwrites `X-Real-Ip`, so a list in it is not from the proxy. */
+/**
+ * Reads `X-Real-Ip` and `X-Scheme`. The proxy overwrites `X-Real-Ip`, so a list in this field is not from the proxy.
+ */
 function readXRealIp(headers: HTTPHeaders): ForwardedClient {
   const text = headers.get('X-Real-Ip');
   return {
@@ -61,10 +66,10 @@ function readXRealIp(headers: HTTPHeaders): ForwardedClient {
 }
 
 /**
- * Reads `Forwarded` (RFC 7239). Protocol and host are taken from the element that names the client: they are how the
- * client connected to our outermost proxy. The search ends at an element without a usable address (`unknown`,
- * `_hidden`). Its `proto` and `host` are still used, since a trusted proxy wrote them, but the addresses to the left of
- * it are not.
+ * Reads `Forwarded` (RFC 7239). Protocol and host are taken from the element with the client's address, because they
+ * describe how the client connected to our outermost proxy. The search ends at an element without a usable address
+ * (`unknown`, `_hidden`). The `proto` and `host` of that element are used, because a trusted proxy wrote them, but
+ * elements to its left are not.
  */
 function readForwarded(headers: HTTPHeaders, proxies: TrustedProxies, readsHost: boolean): ForwardedClient {
   const chain = headers.get('Forwarded');
@@ -79,7 +84,7 @@ function readForwarded(headers: HTTPHeaders, proxies: TrustedProxies, readsHost:
     const { node, proto } = element;
     const named = readsHost ? element.host : undefined;
     const address = node === undefined ? undefined : readNode(node);
-    // An invalid element is ignored, and so is everything to the left of it.
+    // An invalid element and everything to its left are ignored.
     if (node === undefined && proto === undefined && named === undefined) break;
     protocol = protocolNamed(proto);
     host = named === undefined ? undefined : validHost(named);
@@ -101,19 +106,19 @@ function protocolNamed(text: string | undefined): ForwardedClient['protocol'] {
   return scheme === 'http' || scheme === 'https' ? scheme : undefined;
 }
 
-/** Proxies append to a list here too: the nearest one wrote the last element. */
+/** Proxies append to this list, too: the nearest proxy wrote the last element. */
 function lastHostOf(field: string | undefined): string | undefined {
   return field === undefined ? undefined : validHost(lastElement(field));
 }
 
-/** Returns what may be in a Host header, but is not empty (RFC 9110 §7.2). Anything else is ignored. */
+/** Returns the text if it is a valid, nonempty Host header value (RFC 9110 §7.2), otherwise undefined. */
 function validHost(text: string): string | undefined {
   return splitHostAndPort(text) === undefined ? undefined : text;
 }
 
 /** The parameters of one `Forwarded` element that are used here. */
 interface ForwardedElement {
-  /** The `for` parameter: where the proxy got the request from. */
+  /** The `for` parameter: from where the proxy received the request. */
   readonly node: string | undefined;
   /** The `proto` parameter: the protocol of that request. */
   readonly proto: string | undefined;
@@ -124,15 +129,15 @@ interface ForwardedElement {
 const JUNK: ForwardedElement = { node: undefined, proto: undefined, host: undefined };
 
 /**
- * Matches one parameter with its separator: a token, `=`, and a token or a quoted string. Blanks, which the grammar
- * does not allow, are accepted, because proxies put them after semicolons. Does not backtrack: each alternative starts
- * with a different character.
+ * Matches one parameter with its separator: a token, `=`, and a token or a quoted string. Spaces and tabs are accepted,
+ * although the grammar does not allow them, because proxies put them after semicolons. The expression does not
+ * backtrack, because each alternative starts with a different character.
  */
 const PAIR =
   /[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*)")[ \t]*)?(?:;|$)/y;
 
 /**
- * Parses one element of RFC 7239 §4, whose length `ListFromRight` limits. `by` and extensions are skipped. An
+ * Parses one element of RFC 7239 §4. `ListFromRight` has limited its length. `by` and extensions are skipped. An
  * element that violates the grammar or repeats a parameter is ignored completely.
  */
 function readElement(text: string): ForwardedElement {

@@ -1,4 +1,4 @@
-/** More than any real chain of proxies. */
+/** More elements than a real chain of proxies has. */
 const MAX_ELEMENTS = 32;
 /** Longer than an element with all four parameters and a host name of 255 characters. */
 const MAX_ELEMENT_CHARS = 512;
@@ -14,16 +14,16 @@ const TOO_LONG = -2;
 /**
  * Reads a comma-separated header field from its end, so that the element of the nearest proxy comes first.
  *
- * It never looks at anything to the left of the current element. That part may have been written by the client; to a
- * parser that reads from the left, an unclosed quotation mark in it would hide the elements that proxies appended. A
- * quotation mark is treated as the end of a quoted string, in which a comma does not separate elements. Other uses of
- * quotation marks do not occur in the lists read here, and are ignored as invalid in either case.
+ * The text to the left of the current element is not read, because the client may have written it: if a parser reads
+ * from the left, an unclosed quotation mark in that text hides the elements that proxies appended. A quotation mark is
+ * treated as the end of a quoted string, in which a comma does not separate elements. Other uses of quotation marks do
+ * not occur in the lists that are read here, and would make the element invalid.
  *
- * The number and length of elements are limited, and so is the work.
+ * The number and length of the elements are limited, which also limits the work.
  */
 export class ListFromRight {
   readonly #text: string;
-  /** The end of the next element (exclusive); -1 if there is none. */
+  /** The position after the last character of the next element; -1 if there is none. */
   #end: number;
   #count = 0;
 
@@ -33,7 +33,7 @@ export class ListFromRight {
   }
 
   /**
-   * Returns the next element to the left without surrounding blanks; '' if it is empty or too long.
+   * Returns the next element to the left, without surrounding spaces and tabs; '' if it is empty or too long.
    *
    * @returns `undefined` if no element is left or the limit of elements is reached.
    */
@@ -66,7 +66,7 @@ export function lastElement(text: string): string {
 
 /**
  * Returns where the quoted string that ends at `closing` starts; `least` if no start is found. A quotation mark after a
- * backslash is escaped; the opening one comes after `=`.
+ * backslash is escaped. The opening quotation mark follows a `=`, so it is never mistaken for an escaped one.
  */
 function openingQuote(text: string, closing: number, least: number): number {
   let at = closing - 1;
@@ -74,7 +74,7 @@ function openingQuote(text: string, closing: number, least: number): number {
   return Math.max(at, least);
 }
 
-/** Only SP and HTAB count as blanks in HTTP; `trim` would also remove a no-break space. */
+/** Removes SP and HTAB, the only white space in a field value; `trim` would also remove a no-break space. */
 function withoutBlanks(text: string, start: number, end: number): string {
   let from = start;
   let to = end;

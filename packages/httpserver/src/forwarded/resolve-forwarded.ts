@@ -1,5 +1,5 @@
-// The forwarded/ folder holds what trusted proxies say about the client: which header fields are read, and how their
-// addresses are parsed.
+// The forwarded/ folder determines what trusted proxies report about the client: it decides which header fields are
+// read, and parses the addresses in them.
 
 import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
@@ -8,20 +8,20 @@ import { serverChecks } from '../stopping/stop-options.ts';
 import { FORWARDED_READERS, type ForwardedClient, type ForwardedHeaders } from './forwarded-readers.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
-/** Which proxies a server trusts to name the client, and in which header fields. */
+/** Which proxies a server trusts to report the client's address, and which header fields they use. */
 export interface ForwardedOptions {
   /**
    * The proxies in front of the server: addresses, networks such as `10.0.0.0/8` or `fd00::/8`, and `unix` for every
-   * connection over a Unix socket. Requests from anywhere else keep the address and protocol of their own connection.
-   * Default: none, so the header fields are ignored.
+   * connection over a Unix socket. Requests from any other address keep the address and protocol of their own
+   * connection. Default: none, so the header fields are ignored.
    *
-   * List all of your proxies and nothing else: addresses in the header field are read from the right, and the first one
-   * that is not listed is the client's.
+   * List all of your proxies and nothing else: the addresses in the header field are read from the right, and the first
+   * address that is not in this list is the client's.
    */
   readonly trustedProxies?: readonly string[];
   /**
-   * The header fields that the proxies write. Only these are read, since a proxy forwards all others as the client sent
-   * them.
+   * The header fields that the proxies write. Only these are read, because a proxy forwards all other fields as the
+   * client sent them.
    *
    * - `x-forwarded` (the default): `X-Forwarded-For` and `X-Forwarded-Proto`;
    * - `x-real-ip`: `X-Real-Ip` and `X-Scheme`;
@@ -29,11 +29,11 @@ export interface ForwardedOptions {
    */
   readonly forwardedHeaders?: ForwardedHeaders;
   /**
-   * Whether the proxies also write to which host the client sent the request: in `X-Forwarded-Host`, of which the last
-   * element counts, or as `host=` of `Forwarded`. It is then the `host` of the request, unless it is invalid.
+   * Whether the proxies also report the host to which the client sent the request: in the last element of
+   * `X-Forwarded-Host`, or as `host=` of `Forwarded`. This is then the `host` of the request, unless it is invalid.
    *
-   * Turn it on only if every proxy sets it. Many set the other header fields by default but not this one; they pass it on
-   * as the client sent it, who could then choose the host of links and redirects. Default: false.
+   * Turn this on only if every proxy sets the host. Many proxies set the other header fields by default, but forward
+   * this one as the client sent it: the client could then choose the host of links and redirects. Default: false.
    */
   readonly forwardedHost?: boolean;
 }
@@ -42,16 +42,17 @@ export interface ForwardedOptions {
 export type DescribeConnection = (head: RequestHead, connection: HTTPConnectionInfo) => HTTPConnectionInfo;
 
 /**
- * Returns a function that determines where a request came from: the client's `remoteAddress`, with port 0 if the proxy
- * does not name it, the `protocol`, and the `forwardedHost` if that option is on. The search ends at text that is not an
- * IP address; the last valid address is then used.
+ * Returns a function that determines from where the client sent a request: the client's `remoteAddress`, with port 0 if
+ * the proxy does not report a port, the `protocol`, and the `forwardedHost` if that option is on. The search for the
+ * client's address ends at text that is not an IP address; the last valid address is then used.
  *
- * The returned function never throws, does a limited amount of work and modifies nothing. If the proxies say nothing
+ * The returned function never throws, does a limited amount of work and modifies nothing. If the proxies report nothing
  * usable, it returns the connection itself.
  *
  * @returns `undefined` if no proxy is trusted.
- * @throws StreamUsageError `ERR_STREAM_USAGE` if the list is empty or has an invalid entry, if `forwardedHeaders` is
- *   unknown or does not have the host that `forwardedHost` asks for, or if one of them is set without `trustedProxies`.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if `trustedProxies` is empty or has an invalid entry, if
+ *   `forwardedHeaders` is unknown or is a set of fields without a host although `forwardedHost` is on, or if one of
+ *   these two options is set without `trustedProxies`.
  */
 export function resolveForwarded(options: ForwardedOptions): DescribeConnection | undefined {
   const { trustedProxies, forwardedHeaders, forwardedHost = false } = options;
@@ -86,8 +87,8 @@ function usage(message: string): StreamUsageError {
 }
 
 /**
- * A connection as one request sees it, with the client's address instead of the proxy's. The connection itself is not
- * modified, because its next request may come from another client (ATT-57).
+ * A connection as one request describes it, with the client's address instead of the proxy's. The connection itself is
+ * not modified, because its next request may be from another client (ATT-57).
  */
 class ForwardedConnection implements HTTPConnectionInfo {
   readonly remoteAddress: SocketAddress;

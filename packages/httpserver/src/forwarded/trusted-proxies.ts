@@ -1,11 +1,11 @@
 import { AddressList, type SocketAddress } from '@landspout/iostream';
 
-/** The proxies that are trusted to name the client of a request. */
+/** The proxies that are trusted to report the client of a request. */
 export class TrustedProxies {
   readonly #list: AddressList;
   /**
-   * Caches the result by the connection's address object: a look-up takes about a microsecond, and proxies reuse their
-   * connections for many requests.
+   * Caches the results of {@link hasPeer}, by the connection's address object: a look-up takes about a microsecond, and
+   * proxies reuse their connections for many requests.
    */
   readonly #peers = new WeakMap<SocketAddress, boolean>();
 
@@ -22,7 +22,7 @@ export class TrustedProxies {
     return this.#list.has(address);
   }
 
-  /** As {@link has}, for the remote address of a connection. */
+  /** Like {@link has}, but for the remote address of a connection. */
   hasPeer(address: SocketAddress): boolean {
     const known = this.#peers.get(address);
     if (known !== undefined) return known;

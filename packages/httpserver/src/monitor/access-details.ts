@@ -4,7 +4,7 @@ import type { AccessRecord } from './access-record.ts';
 
 type Optional<Properties> = { readonly [Name in keyof Properties]?: Properties[Name] | undefined };
 
-/** What the log line of a request needs to know: an {@link AccessRecord}, or what a framework above the server knows. */
+/** The values for the log line of a request: an {@link AccessRecord}, or an object of a framework above the server. */
 export interface LoggedRequest
   extends Pick<AccessRecord, 'method' | 'target' | 'remoteIp' | 'status' | 'durationMs'>,
     Optional<Pick<AccessRecord, 'bytesSent' | 'outcome' | 'aborted' | 'error'>> {
@@ -12,25 +12,28 @@ export interface LoggedRequest
   readonly requestId?: string | undefined;
 }
 
-/** Most characters of a target in a log line, counted before escaping. */
+/** Maximum number of characters of a target in a log line, counted before escaping. */
 export const MAX_TARGET_CHARS = 2048;
 const MAX_ID_CHARS = 128;
 
 /**
- * The details of the log record of a request. The names are those of its JSON line, and do not change. Values from the
- * peer are clipped and otherwise unchanged: a logger that writes JSON escapes them.
+ * The details of the log record of a request. The property names are the names in the JSON line, and are stable. Values
+ * from the peer are clipped but not escaped: a logger that writes JSON escapes them.
  */
 export class AccessDetails implements TextDetails {
   readonly method: string | undefined;
   readonly target: string | undefined;
   readonly status: number | undefined;
-  /** With three decimals. */
+  /** Rounded to three decimals. */
   readonly durationMs: number;
   readonly bytes: number | undefined;
   readonly remote: string;
   readonly requestId: string | undefined;
   readonly aborted: string | undefined;
-  /** Only if the server or its handler failed: what clients can cause at will must not fill the log with stacks. */
+  /**
+   * Defined only if the server or its handler failed, so that errors that clients can cause do not fill the log with
+   * stacks.
+   */
   readonly error: Error | undefined;
 
   constructor(request: LoggedRequest) {
@@ -46,7 +49,10 @@ export class AccessDetails implements TextDetails {
     this.error = isOfPeer(request) ? undefined : error;
   }
 
-  /** Everything in columns, whose widths fit most requests; the target, which has any length, comes after them. */
+  /**
+   * Returns all values in columns, whose widths fit most requests. The target, which may have any length, follows the
+   * columns.
+   */
   [LOG_TEXT](paint: Paint): string {
     const { status, method = '-', target = '-', durationMs, bytes, remote, requestId, aborted } = this;
     let text = paint(statusColor(status), String(status ?? '-').padStart(3));

@@ -5,11 +5,12 @@ import { AccessDetails, type LoggedRequest, MAX_TARGET_CHARS } from './access-de
 import type { AccessRecord } from './access-record.ts';
 
 /**
- * Called with each request when its response is complete or was cut off. Runs synchronously in the request's
- * processing, in the async context of whatever ended the response: pass the record on and return.
+ * Called with each request when its response is complete or was cut off. The call is synchronous, while the server
+ * processes the connection, and runs in the async context of the code that ended the response. The hook should
+ * therefore return quickly.
  *
- * An error that it throws or rejects with does not affect the request. It is logged once, and not again until a later
- * call has succeeded.
+ * If the hook throws or rejects, the request is not affected. The first error is logged; further errors are not logged
+ * until a call has succeeded.
  */
 export type AccessLogHook = (record: AccessRecord) => unknown;
 
@@ -38,7 +39,7 @@ export class AccessLog {
     this.#failing = false;
   };
 
-  /** Logs the first failure only: under load, one record per request would flood the log. */
+  /** Logs only the first failure, because one record per request would flood the log under load. */
   readonly #failed = (error: unknown): void => {
     if (this.#failing) return;
     this.#failing = true;
@@ -49,7 +50,7 @@ export class AccessLog {
   };
 }
 
-/** Most peer-controlled characters of one value in a line, counted before escaping. */
+/** Maximum number of characters of a value from the peer in a line, counted before escaping. */
 const MAX_VALUE_CHARS = 512;
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
@@ -58,9 +59,10 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
  * Formats a request as one line of the combined log format, without a line end:
  * `address - - [time] "method target version" status bytes "referer" "user agent"`.
  *
- * No value can end its quotation marks, start another line or control a terminal (ATT-40): quotation marks, backslashes
- * and everything but visible ASCII are written as `\xHH`, as nginx does. A very long value is truncated and ends with
- * `\...`. A missing value is `-`. The user name is always `-`, since only the application knows the user.
+ * A value cannot close its quotation marks, start another line or control a terminal (ATT-40): quotation marks,
+ * backslashes and all characters except visible ASCII are written as `\xHH`, as in nginx. A very long value is
+ * truncated and ends with `\...`. A missing value is `-`. The user name is always `-`, because only the application
+ * knows the user.
  *
  * @param wallTime - milliseconds since the Unix epoch, such as `Date.now()`; formatted in UTC.
  *
@@ -85,8 +87,8 @@ export function formatAccessRecord(record: AccessRecord, wallTime: number): stri
 
 /**
  * Logs a request as one record with the message `200 GET /path (127.0.0.1) 1.25ms` and the details `method`, `target`,
- * `status`, `durationMs`, `bytes`, `remote`, `requestId`, `aborted` and `error`, as far as they are known. On a terminal,
- * `consoleLogger` writes them in aligned columns instead of the message.
+ * `status`, `durationMs`, `bytes`, `remote`, `requestId`, `aborted` and `error`, if they are known. On a terminal,
+ * `consoleLogger` writes aligned columns instead of the message.
  *
  * A 4xx is a warning and a 5xx an error. A 499 is logged at info level: the client ended its side and the handler gave
  * up because of that.

@@ -3,15 +3,16 @@ import { type RequestOutcome, type RequestToken, remoteIpOf } from '@landspout/h
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 
 /**
- * One request and its response. The caller may keep the record; it keeps the request head and its connection in memory.
+ * One request and its response. The caller may keep the record, which also keeps the request head and its connection in
+ * memory.
  *
- * What the peer sent (method, target, headers) is unchanged: escape it before writing it to a terminal or a file, as
- * `formatAccessRecord` does.
+ * Values from the peer (method, target, headers) are not escaped: escape them before writing them to a terminal or a
+ * file, as `formatAccessRecord` does.
  */
 export interface AccessRecord {
   /**
-   * `undefined`, like {@link target} and {@link version}, if the request was refused before its headers could be
-   * decoded.
+   * `undefined` if the request was refused before its headers could be decoded; so are {@link target} and {@link
+   * version}.
    */
   readonly method: string | undefined;
   /** The request target as sent, such as `/path?query`. */
@@ -23,20 +24,20 @@ export interface AccessRecord {
   readonly outcome: RequestOutcome | 'under way';
   /**
    * `undefined` if no response headers were written. With the outcome `detached`, the new owner of the connection may
-   * have written some.
+   * have written response headers itself.
    */
   readonly status: number | undefined;
   /**
-   * Bytes of the response body, without framing. Counts what was written: if the outcome is `cut`, not all of it
-   * arrived.
+   * Bytes of the response body that were written, without framing. If the outcome is `cut`, the peer did not receive
+   * all of them.
    */
   readonly bytesSent: number;
   /**
-   * From the last byte of the request's headers to the last write of the response. 0 if the request was refused before
-   * its headers could be decoded.
+   * Time from the last byte of the request's headers to the last write of the response. 0 if the request was refused
+   * before its headers could be decoded.
    */
   readonly durationMs: number;
-  /** The client's address; `0.0.0.0` over a Unix socket. Behind trusted proxies, the address that they name. */
+  /** The client's address; `0.0.0.0` over a Unix socket. Behind trusted proxies, the address that they report. */
   readonly remoteIp: string;
   readonly protocol: 'http' | 'https';
   /**
@@ -47,11 +48,11 @@ export interface AccessRecord {
   readonly error: Error | undefined;
   /** The connection as the request sees it. */
   readonly connection: HTTPConnectionInfo;
-  /** The actual connection, whatever proxies say: the same object for all of its requests. */
+  /** The actual connection, without information from proxies. The same object for all requests on the connection. */
   readonly peer: HTTPConnectionInfo;
 }
 
-/** Created at the start of a request if there is an access log or a subscriber, and completed at its end. */
+/** Created at the start of a request if there is an access log or a subscriber; completed at the end of the request. */
 export class RequestRecord implements AccessRecord, RequestToken {
   readonly head: RequestHead | undefined;
   readonly connection: HTTPConnectionInfo;

@@ -1,7 +1,7 @@
 import type { RequestOutcome } from '@landspout/http1/server';
 import type { TCPServerStats } from '@landspout/iostream';
 
-/** Requests whose headers have arrived. `begun` is the sum of all others. */
+/** Requests whose headers have arrived. `begun` is the sum of all other counters. */
 export interface RequestCounts {
   readonly begun: number;
   readonly underWay: number;
@@ -16,7 +16,8 @@ export interface RequestCounts {
 }
 
 /**
- * Ended responses whose headers were written, by the first digit of their status. Interim responses are not counted.
+ * Ended responses whose headers were written, counted by the first digit of the status. Interim responses are not
+ * counted.
  */
 export interface ResponseCounts {
   readonly '1xx': number;
@@ -26,7 +27,10 @@ export interface ResponseCounts {
   readonly '5xx': number;
 }
 
-/** What an HTTPServer has counted since its construction, and its present state. Plain numbers, suitable for JSON. */
+/**
+ * The counters of an HTTPServer since its construction, and its current state. All values are plain numbers, suitable
+ * for JSON.
+ */
 export interface HTTPServerStats extends TCPServerStats {
   readonly requests: RequestCounts;
   readonly responses: ResponseCounts;
@@ -64,8 +68,8 @@ const NOTHING: HTTPServerStats = {
 /**
  * Adds up the counters of several servers, such as the processes that share a port.
  *
- * A missing counter counts as 0: while processes are replaced one by one, older ones may lack counters that newer ones
- * have.
+ * A missing counter is treated as 0: while processes are replaced one by one, older processes may lack counters that
+ * newer processes have.
  */
 export function sumStats(all: Iterable<HTTPServerStats>): HTTPServerStats {
   let sum = NOTHING as unknown as Counts;
@@ -84,7 +88,7 @@ function add(left: Counts, right: Counts): Counts {
   return sum;
 }
 
-/** Counts requests and responses, at the cost of a few additions and no object for each request. */
+/** Counts requests and responses. Each request costs a few additions, and no object is created. */
 export class RequestCounters {
   #begun = 0;
   #completed = 0;

@@ -3,8 +3,8 @@ import type { HTTPConnectionInfo } from '@landspout/http1';
 import type { AccessRecord } from './access-record.ts';
 
 /**
- * The events that servers publish on `node:diagnostics_channel`, for tracing without changing the program. Without
- * subscribers, an event costs one check.
+ * The events that servers publish on `node:diagnostics_channel`, for tracing a program without changing it. If there
+ * are no subscribers, an event costs one check.
  *
  * | Channel | When | Message |
  * | --- | --- | --- |
@@ -15,8 +15,8 @@ import type { AccessRecord } from './access-record.ts';
  * | `landspout.http.server.request.end` | it has ended, after `error` | {@link RequestMessage} |
  *
  * Messages are published synchronously, in the middle of processing. An error thrown by a subscriber does not reach the
- * server: Node throws it on the next tick as an uncaught exception, which ends the process unless there is a handler
- * for those.
+ * server: Node throws it on the next tick as an uncaught exception, which ends the process unless the program handles
+ * uncaught exceptions.
  */
 const connectionStart = channel('landspout.http.server.connection.start');
 const connectionEnd = channel('landspout.http.server.connection.end');
@@ -25,20 +25,20 @@ const requestError = channel('landspout.http.server.request.error');
 const requestEnd = channel('landspout.http.server.request.end');
 
 export interface ConnectionStartMessage {
-  /** The same object as in the message of the connection's end, and as `peer` of its requests. */
+  /** The same object is in the message of the connection's end, and is the `peer` of its requests. */
   readonly connection: HTTPConnectionInfo;
 }
 
 export interface ConnectionEndMessage extends ConnectionStartMessage {
   /** The `closeReason` of the stream, such as `peer-ended`; `detached` if a delegate took the connection over. */
   readonly how: string;
-  /** The error of the stream, unless it was closed in an orderly way. */
+  /** The error of the stream; undefined after an orderly close. */
   readonly error: Error | undefined;
 }
 
 export interface RequestMessage {
   /**
-   * The same object in all messages of one request, so it can be used as a key. `outcome`, `status`, `bytesSent`,
+   * All messages of one request have the same object, so it can be used as a key. `outcome`, `status`, `bytesSent`,
    * `durationMs` and `error` are set at the end. A request that started before there was a subscriber has no messages.
    * A request refused before its headers could be decoded has only `error` and `end`.
    */

@@ -1,5 +1,5 @@
-// The monitor/ folder holds what a server reports about its connections and requests: counters, the access log and
-// diagnostics channels. It only observes.
+// The monitor/ folder reports the connections and requests of a server: in counters, the access log and diagnostics
+// channels. It does not change their processing.
 
 import type { HTTPConnectionInfo, RequestHead } from '@landspout/http1';
 import type { ConnectionMonitor, RequestOutcome } from '@landspout/http1/server';
@@ -26,7 +26,8 @@ export interface ServerMonitorOptions {
 
 /**
  * Counts the connections and requests of one server, and reports them to the access log and the diagnostics channels.
- * Without either, a request costs a few additions: no record is created and no clock is read.
+ * If there is neither an access log nor a subscriber, a request costs a few additions: no record is created and no
+ * clock is read.
  */
 export class ServerMonitor implements ConnectionMonitor {
   readonly #clock: Clock;

@@ -1,5 +1,5 @@
-// The stopping/ folder holds how a server stops: the options, the phases, the signals that start it, and how each
-// connection ended.
+// The stopping/ folder stops a server: it has the options and phases of a stop, handles the signals that start it, and
+// counts how the connections ended.
 
 import { HTTPClosedError } from '@landspout/http1';
 import type { DetachedStream, Drain, ServedConnection } from '@landspout/http1/server';
@@ -9,15 +9,14 @@ import type { StopOptions, StopResult } from './stop-options.ts';
 
 /** What a drain needs from the listeners of its server. */
 export interface DrainedListener {
-  /** Accepted connections that are still in a handshake. */
+  /** The number of accepted connections that are still in a handshake. */
   pendingConnections(): number;
   stopListening(): Promise<void>;
   closePending(): void;
 }
 
 /**
- * Tracks the connections of a server and stops it: which phase it is in, which connections are left, and how each
- * ended.
+ * Stops a server, and tracks its phase, its remaining connections, and how each connection ended.
  *
  *     serving ──stop──▶ grace ──graceMs──▶ draining ──drainMs, or nothing is left──▶ stopped ──listen──▶ serving
  */
@@ -27,11 +26,14 @@ export class ServerDrain implements Drain {
   listenerGone = false;
   readonly #loop: IOLoop;
   readonly #connections = new Set<ServedConnection>();
-  /** Streams that delegates have taken over and want to close themselves, with the callback that asks them to. */
+  /** Streams that delegates have taken over and will close themselves, each with the callback that asks for that. */
   readonly #detached = new Map<IOStream, () => void>();
   #whenOneEnds: (() => void) | undefined;
   #stopController: AbortController | undefined;
-  /** How connections ended since the stop started. Those that end after the cut are counted as cut. */
+  /**
+   * How connections ended since the stop started. All connections that are open when {@link cut} is called are counted
+   * as cut.
+   */
   #ends = { finished: 0, idle: 0, cut: 0 };
   #isCut = false;
 
@@ -39,7 +41,7 @@ export class ServerDrain implements Drain {
     this.#loop = loop;
   }
 
-  /** Open connections that use HTTP. */
+  /** The number of open connections that use HTTP. */
   get connectionCount(): number {
     return this.#connections.size;
   }
@@ -62,20 +64,20 @@ export class ServerDrain implements Drain {
     else this.#ended(detached !== undefined || connection.respondedWhileStopping);
   }
 
-  /** Call when nothing listens any more: from then on, requests in progress keep the process alive. */
+  /** Must be called when all listeners are closed. From then on, requests in progress keep the process alive. */
   listenerClosed(): void {
     this.listenerGone = true;
     for (const connection of this.#connections) connection.keepProcessAlive();
   }
 
-  /** Call when the server listens, for the first time or again after a stop. */
+  /** Must be called when the server starts to listen, for the first time or after a stop. */
   serve(): void {
     this.phase = 'serving';
     this.listenerGone = false;
     if (this.#stopController?.signal.aborted) this.#stopController = undefined;
   }
 
-  /** Runs through all phases. @returns how the connections ended, once none is left. */
+  /** Goes through all phases. @returns how the connections ended. Resolves when none is left. */
   async stop(listener: DrainedListener, { graceMs, drainMs }: Required<StopOptions>): Promise<StopResult> {
     const { clock } = this.#loop;
     const startedAt = clock.now();
@@ -97,7 +99,7 @@ export class ServerDrain implements Drain {
     return this.#ends;
   }
 
-  /** Closes what is left. Resolves when all connections have ended and their delegates were notified. */
+  /** Closes or resets all remaining connections. Resolves when they have ended and their delegates were notified. */
   async cut(how: 'reset' | 'close', reason: HTTPClosedError): Promise<void> {
     if (!this.#isCut) this.#ends.cut = this.#size;
     this.#isCut = true;
@@ -119,12 +121,12 @@ export class ServerDrain implements Drain {
       this.#detached.delete(stream);
       this.#ended(true);
     });
-    // Taken over while the server is already stopping: notify the new owner as soon as it is ready.
+    // If the server is already stopping, the new owner is notified in the next loop iteration, when it is ready.
     if (this.phase !== 'serving') this.#loop.addCallback(onStopping);
     this.#whenOneEnds?.();
   }
 
-  /** How many connections a stop waits for. */
+  /** The number of connections for which a stop waits. */
   get #size(): number {
     return this.#connections.size + this.#detached.size;
   }
@@ -132,7 +134,7 @@ export class ServerDrain implements Drain {
   /**
    * Resolves when no connection is left, or after `withinMs`.
    *
-   * @param others - returns what else to wait for, such as handshakes.
+   * @param others - returns the number of other things to wait for, such as handshakes.
    */
   #emptied(withinMs: number, others: () => number): Promise<void> {
     const isEmpty = () => this.#size === 0 && others() === 0;

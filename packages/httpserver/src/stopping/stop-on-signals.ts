@@ -14,17 +14,17 @@ export const STOP_ON_SIGNALS_OPTIONS: OptionNames<StopOnSignalsOptions> = {
   signals: true,
 };
 
-/** A stop that waits for a signal. */
+/** A stop that starts when a signal arrives. */
 export interface SignalStop extends Disposable {
-  /** Settles when a signal has arrived and the server has stopped. Pending until then; rejects as `stop` does. */
+  /** Resolves when a signal has arrived and the server has stopped; rejects if `stop` rejects. */
   readonly stopped: Promise<StopResult>;
   /** Removes the signal handlers. */
   cancel(): void;
 }
 
 /**
- * Calls `stop` when the first of `signals` arrives. The same signal a second time has its default effect, which ends
- * the process at once. A different signal is ignored while stopping: Ctrl-C sends SIGINT to every process of a
+ * Calls `stop` when the first of `signals` arrives. If the same signal arrives again, it has its default effect, which
+ * ends the process immediately. A different signal is ignored while stopping: Ctrl-C sends SIGINT to every process of a
  * terminal, often followed by SIGTERM from their parent.
  *
  * @throws StreamUsageError `ERR_STREAM_USAGE` if `signals` is empty.

@@ -1,16 +1,21 @@
 import { ArgumentChecks, type OptionNames } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
 
-/** The checks for all options and arguments of a server. */
+/** Checks the options and arguments of a server. */
 export const serverChecks = new ArgumentChecks(
   (problem) => new StreamUsageError('ERR_STREAM_USAGE', problem),
 );
 
 /** How a server stops. */
 export interface StopOptions {
-  /** How long idle connections may still send a request, whose response has `Connection: close`. Default: 1 s. */
+  /**
+   * How long an idle connection may still send one more request, whose response has `Connection: close`. Default: 1 s.
+   */
   readonly graceMs?: number;
-  /** Limit for the whole stop; remaining connections are then reset. Default: 30 s, but at least {@link graceMs}. */
+  /**
+   * Maximum time of the whole stop; after it, remaining connections are reset. Default: 30 s, but at least {@link
+   * graceMs}.
+   */
   readonly drainMs?: number;
 }
 
@@ -18,7 +23,10 @@ export interface StopOptions {
 export interface StopResult {
   /** Connections that completed a request after the stop started, and streams that their new owners closed in time. */
   readonly finished: number;
-  /** Connections that completed none: closed after the grace period, or by their peers. */
+  /**
+   * Connections that completed no request after the stop started: they were closed after the grace period, or by their
+   * peers.
+   */
   readonly idle: number;
   /** Connections that were reset at the end of `drainMs`. */
   readonly cut: number;
