@@ -33,7 +33,7 @@ export const HTTPCLIENT_ERRORS = {
   ERR_HTTPCLIENT_USAGE: { meaning: 'An option or argument is invalid; nothing was sent. See the message.' },
   ERR_HTTPCLIENT_URL: {
     meaning:
-      'The URL is not absolute, has no host, or is one that URL parsers silently change; nothing was sent.',
+      'The URL is not absolute, has no host, or would be silently changed by URL parsers; nothing was sent.',
   },
   ERR_HTTPCLIENT_SCHEME: { meaning: 'The scheme of the URL is not http or https; nothing was sent.' },
 } as const satisfies Record<string, { meaning: string }>;
@@ -48,8 +48,8 @@ export interface HTTPClientErrorOptions extends ErrorOptions {
 const NO_RESPONSE = 599;
 
 /**
- * A request failed. An error of this class itself means that the status of the response is not 2xx. The subclasses mean
- * that there is no complete response.
+ * A request failed. An error of exactly this class means that the status of the response is not 2xx; an error of a
+ * subclass means that there is no complete response.
  *
  * Match on the code, or on the status.
  */
@@ -73,7 +73,7 @@ export class HTTPClientError<
 /** The phase that a request was in when its timeout expired. */
 export type TimeoutPhase = 'queue' | 'connect' | 'request';
 
-/** The request took too long. Nothing of it stays open. */
+/** The request took too long. Its connection, if any, is closed. */
 export class HTTPTimeoutError extends HTTPClientError<'ERR_HTTPCLIENT_TIMEOUT'> {
   override readonly name = 'HTTPTimeoutError';
 
@@ -103,14 +103,16 @@ export class HTTPConnectError extends HTTPClientError<'ERR_HTTPCLIENT_CONNECT'> 
   }
 }
 
-/** The connection was ended, by the server or by closing the client, before the response was complete. */
+/**
+ * The connection ended before the response was complete: it was ended by the server, or because the client was closed.
+ */
 export class HTTPStreamClosedError extends HTTPClientError<
   'ERR_HTTPCLIENT_CLOSED' | 'ERR_HTTPCLIENT_STOPPED'
 > {
   override readonly name = 'HTTPStreamClosedError';
 }
 
-/** The response breaks HTTP/1.1 or exceeds a limit; `cause` says which rule or limit. */
+/** The response is not valid HTTP/1.1 or exceeds a limit; `cause` says which rule or limit. */
 export class HTTPResponseProtocolError extends HTTPClientError<'ERR_HTTPCLIENT_BAD_RESPONSE'> {
   override readonly name = 'HTTPResponseProtocolError';
 

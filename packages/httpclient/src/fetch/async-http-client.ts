@@ -1,5 +1,5 @@
-// One fetch from the call to its end: checks, timeouts, retries, and the errors that the caller gets. How bytes become
-// HTTP is the task of http1.
+// The fetch/ folder runs one fetch from the call to its end: checks, timeouts, retries, and the errors that the caller
+// gets. Encoding and decoding of HTTP is the task of http1.
 
 import type { Http1Limits } from '@landspout/http1';
 import { ResponseDecoder } from '@landspout/http1/protocol';
@@ -24,27 +24,27 @@ import { boundToCaller, FetchOperation } from './fetch-operation.ts';
 import { type PreparedRequest, prepareRequest } from './prepared-request.ts';
 
 export interface AsyncHTTPClientOptions {
-  /** Limit for all connections. Default: 100. */
+  /** Maximum number of connections. Default: 100. */
   readonly maxConnections?: number;
-  /** Limit for the connections to one origin. Default: 10, as Tornado's `max_clients`. */
+  /** Maximum number of connections to one origin. Default: 10, like Tornado's `max_clients`. */
   readonly maxConnectionsPerOrigin?: number;
-  /** Limit for the requests that wait for a connection. Default: 10,000; 0: no request waits. */
+  /** Maximum number of requests that wait for a connection. 0 means that no request may wait. Default: 10,000. */
   readonly maxQueued?: number;
   /**
-   * How long an idle connection is kept for the next request; it may be closed up to half a second later. 0: no
-   * connection is reused. Default: 4 s, which is less than the 5 s after which common servers close theirs, so that a
-   * request rarely meets a connection that the server is closing.
+   * How long an idle connection is kept for the next request; it may be closed up to half a second later. 0 means that
+   * no connection is reused. Default: 4 s. Common servers close idle connections after 5 s, so a request is rarely sent
+   * on a connection that the server is closing.
    */
   readonly idleTimeoutMs?: number;
-  /** Limits for the response head and framing. Bodies are limited by `maxBodyBytes` of each request. */
+  /** Limits for the head and framing of responses. Bodies are limited by the `maxBodyBytes` of each request. */
   readonly limits?: Partial<Omit<Http1Limits, 'maxBodyBytes'>>;
   /**
-   * Resolves host names. Default: the resolver of the system. An `OverrideResolver` directs names to other addresses.
+   * Resolves host names. An `OverrideResolver` can map names to other addresses. Default: the resolver of the system.
    */
   readonly resolver?: Resolver;
   /** Default: the loop of this thread. */
   readonly loop?: IOLoop;
-  /** Used for options that a request does not set. */
+  /** Values for options that a request does not set. */
   readonly defaults?: RequestDefaults;
 }
 
@@ -87,15 +87,15 @@ export class AsyncHTTPClient {
   #closed = false;
 
   /**
-   * Returns a client that all code of this thread may share. It is created by the first call, and created anew if it
-   * was closed.
+   * Returns a client that all code of this thread may share. The client is created by the first call, and by the first
+   * call after it was closed.
    */
   static current(): AsyncHTTPClient {
     if (shared === undefined || shared.#closed) shared = new AsyncHTTPClient();
     return shared;
   }
 
-  /** @throws HTTPClientUsageError if an option is invalid; Http1UsageError `ERR_HTTP1_LIMIT` if a limit is. */
+  /** @throws HTTPClientUsageError if an option is invalid; Http1UsageError `ERR_HTTP1_LIMIT` if a limit is invalid. */
   constructor(options: AsyncHTTPClientOptions = {}) {
     clientChecks.options('AsyncHTTPClient', options, CLIENT_OPTIONS);
     const { limits = {}, resolver, defaults = {} } = options;
@@ -130,12 +130,12 @@ export class AsyncHTTPClient {
     this.#tcp = new TCPClient(resolver === undefined ? { loop: this.#loop } : { loop: this.#loop, resolver });
   }
 
-  /** Requests that wait for a connection. */
+  /** The number of requests that wait for a connection. */
   get queuedCount(): number {
     return this.#pool.queuedCount;
   }
 
-  /** Open connections that are idle. */
+  /** The number of open connections that are idle. */
   get idleCount(): number {
     return this.#pool.idleCount;
   }
@@ -144,15 +144,15 @@ export class AsyncHTTPClient {
    * Sends one request and resolves to the complete response. Calls may run concurrently; requests beyond the limits of
    * the pool wait in the order of the calls.
    *
-   * If a reused connection ends before a byte of the response was received, the request is sent once more on a new
-   * connection, provided that it is idempotent or none of it was sent (RFC 9110 §9.2.2).
+   * If a reused connection ends before any byte of the response is received, the request is sent once more on a new
+   * connection, but only if the request is idempotent or no byte of it was sent (RFC 9110 §9.2.2).
    *
-   * @param url - absolute, with http or https; user information is used for basic authentication. Or a complete
-   *   request.
-   * @param options - must be left out with an {@link HTTPRequest}, which has its own.
+   * @param url - an absolute http or https URL, whose user information is used for basic authentication; or a complete
+   *   {@link HTTPRequest}.
+   * @param options - must be omitted for an {@link HTTPRequest}, which has its own options.
    * @throws HTTPClientError if the status is not 2xx (redirects and 304 included), unless `raiseError` is false; its
    *   subclasses if there is no response. HTTPClientUsageError if the request is invalid; the reason of `signal`; the
-   *   error of `onData`, `onHead` or the body. The connection is then closed, or back in the pool.
+   *   error of `onData`, `onHead` or the body. In all cases, the connection is closed or returned to the pool.
    */
   async fetch(url: string | URL | HTTPRequest, options?: RequestOptions): Promise<HTTPResponse> {
     if (url instanceof HTTPRequest && options !== undefined) {
@@ -168,8 +168,8 @@ export class AsyncHTTPClient {
   }
 
   /**
-   * Aborts all requests with `ERR_HTTPCLIENT_STOPPED` and closes all connections. Resolves when all are closed. Later
-   * calls of `fetch` reject.
+   * Aborts all requests with `ERR_HTTPCLIENT_STOPPED` and closes all connections. Resolves when all connections are
+   * closed. Later calls of `fetch` reject.
    */
   async close(): Promise<void> {
     this.#closed = true;
@@ -196,7 +196,7 @@ export class AsyncHTTPClient {
     try {
       return await operation.run();
     } catch (error) {
-      // An error with a response is created within this chain of awaits, so its stack already names the caller.
+      // An error with a response is created within this chain of awaits, so its stack already contains the caller.
       throw error instanceof HTTPClientError && error.response !== undefined ? error : withCallerStack(error);
     } finally {
       this.#operations.delete(operation);

@@ -22,7 +22,7 @@ import { type CollectedResponse, ResponseCollector } from '../response/response-
 import type { PreparedRequest } from './prepared-request.ts';
 
 /**
- * Makes a connection: resolves the name, connects, and performs the TLS handshake.
+ * Opens a connection: resolves the name, connects, and performs the TLS handshake.
  *
  * @throws the reason of `signal`, or the error that occurred.
  */
@@ -32,15 +32,16 @@ export type Dial = (origin: Origin, signal: AbortSignal) => Promise<IOStream>;
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /**
- * One fetch, from the queue to its response. A timeout, the caller's signal and closing the client end it through one
- * AbortController; other failures make it reject directly. Nothing stays open.
+ * One fetch, from the queue to its response. A timeout, the caller's signal, or closing the client ends the fetch
+ * through one AbortController; other failures reject directly. After the end, the connection is closed or back in the
+ * pool.
  */
 export class FetchOperation {
   readonly #prepared: PreparedRequest;
   readonly #pool: ConnectionPool;
   readonly #dial: Dial;
   readonly #clock: Clock;
-  /** Aborts everything that is in progress; the caller gets its reason. */
+  /** Aborts everything that is in progress. `fetch` rejects with the abort reason. */
   readonly #controller = new AbortController();
   readonly #calledAt: number;
   #timer: ClockTimer | undefined;
@@ -86,8 +87,8 @@ export class FetchOperation {
   }
 
   /**
-   * The limit for waiting in the queue, and again for connecting: the shorter of `connectTimeoutMs` and
-   * `requestTimeoutMs`. A timeout of 0 is ignored; if both are 0, there is no limit.
+   * The limit for waiting in the queue, and separately for connecting: the shorter of `connectTimeoutMs` and
+   * `requestTimeoutMs`. A timeout of 0 means no limit.
    */
   get #connectLimitMs(): number {
     const { connectTimeoutMs, requestTimeoutMs } = this.#prepared;
@@ -100,7 +101,7 @@ export class FetchOperation {
     signal.throwIfAborted();
     this.#startedAt = this.#clock.now();
     let reused = slot.connection;
-    // The connection may have ended after the pool handed it out.
+    // The connection may have ended after it was taken from the pool.
     if (reused?.isIdle === false) {
       slot.forget();
       reused = undefined;
@@ -112,7 +113,8 @@ export class FetchOperation {
       if (signal.aborted) throw signal.reason;
       if (reused === undefined || !this.#mayRepeat(error, reused, sentBefore)) throw this.#translate(error);
     }
-    // The server closed an idle connection while the request was being sent, which is not a fault of the request.
+    // The server closed the idle connection while the request was being sent. The request did not cause this, so it may
+    // be sent again.
     slot.forget();
     try {
       return this.#judge(await this.#exchange(await this.#connect(slot)));
@@ -156,7 +158,7 @@ export class FetchOperation {
         connection.begin(wire, new ResponseCollector({ headReceived, onData, complete, failed }));
       });
       this.#sentAt = this.#clock.now();
-      // If writing fails, so does the exchange, unless it has already failed or received its response.
+      // If writing fails, the exchange is aborted, unless it has already failed or received its response.
       writeBody(connection, body, exchange).catch((error) => connection.abort(abortError(error)));
       return await exchange;
     } finally {
@@ -180,8 +182,9 @@ export class FetchOperation {
   }
 
   /**
-   * Whether to send the request once more. All must hold: the reused connection ended before any byte of the response;
-   * the body can be sent again; and the method is idempotent, or nothing of the request reached the kernel.
+   * Whether to send the request once more. Three conditions must be met: the reused connection ended before any byte of
+   * the response was received; the body can be sent again; and the method is idempotent, or no byte of the request
+   * reached the kernel.
    */
   #mayRepeat(error: unknown, connection: ClientConnection, sentBefore: number): boolean {
     if (!(error instanceof HTTPClosedError) || connection.responseBegun) return false;
@@ -194,7 +197,7 @@ export class FetchOperation {
     return exchangeFailure(error, this.#prepared.wire.maxBodyBytes ?? 0);
   }
 
-  /** Replaces the current deadline; 0: none. */
+  /** Replaces the current deadline; 0 means none. */
   #allow(phase: TimeoutPhase, limitMs: number): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -205,14 +208,17 @@ export class FetchOperation {
   }
 }
 
-/** Streams need an Error to close with, but the reason of a signal, or what an iterable throws, may be any value. */
+/**
+ * Converts a reason to an Error, which closing a stream requires. The reason of a signal, and the value that an
+ * iterable throws, may be any value.
+ */
 function abortError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error('the request was aborted', { cause: reason });
 }
 
 /**
- * Binds the callbacks of the caller to its async context; otherwise they would run in that of the request that opened
- * the connection.
+ * Binds the caller's callbacks to the caller's async context. Otherwise they would run in the context of the request
+ * that opened the connection.
  */
 export function boundToCaller(prepared: PreparedRequest): PreparedRequest {
   const { onData, onHead } = prepared;
@@ -224,12 +230,14 @@ export function boundToCaller(prepared: PreparedRequest): PreparedRequest {
   };
 }
 
-/** Makes the error of `fetch` for a failure to connect. */
+/** Creates the error of `fetch` for a failure to connect. */
 function connectFailure(error: unknown, url: string): Error {
   return new HTTPConnectError(`cannot connect to fetch ${url}: ${messageOf(error)}`, { cause: error });
 }
 
-/** Makes the error of `fetch` for a failed exchange. Errors of the caller's own code are not changed. */
+/**
+ * Creates the error of `fetch` for a failed exchange. Errors thrown by the caller's own code are returned unchanged.
+ */
 function exchangeFailure(error: unknown, maxBodyBytes: number): unknown {
   if (error instanceof HTTPClosedError) {
     return new HTTPStreamClosedError('ERR_HTTPCLIENT_CLOSED', error.message, { cause: error.cause ?? error });

@@ -31,7 +31,10 @@ const DEFAULT_PORTS = { http: 80, https: 443 };
 const DEFAULT_TIMEOUT_MS = 20_000;
 const DEFAULT_MAX_BODY_BYTES = 100 * 1024 * 1024;
 
-/** Whether each method has a body (HC-06). CONNECT is left out: it makes a tunnel, not a response. */
+/**
+ * The supported methods, and whether each has a body (HC-06). CONNECT is not supported, because it opens a tunnel
+ * instead of returning a response.
+ */
 const METHODS: ReadonlyMap<string, boolean> = new Map([
   ['GET', false],
   ['HEAD', false],
@@ -101,7 +104,7 @@ function requestHeaders(
   const { options } = request;
   const userAgent = options.userAgent ?? defaults.userAgent ?? 'Landspout';
   const auth = options.basicAuth ?? authOf(url);
-  // In the order in which they are sent: RFC 9110 §7.2 recommends Host first.
+  // Headers are added in the order in which they are sent: RFC 9110 §7.2 recommends that Host is first.
   const hosts = request.headers.getList('Host');
   const headers = headersFrom({ Host: hosts.length === 0 ? url.authority : hosts });
   const own = headersFrom(request.headers);
@@ -140,7 +143,7 @@ function checkMethod(method: string, body: OutgoingBody, nonstandard: boolean): 
   if (!takesBody && body.kind !== 'none') throw usage(`fetch: ${method} must not have a body`);
 }
 
-/** Builds the request head once as a check: otherwise it would be refused only after a connection was made. */
+/** Encodes the request head once as a check, so that an invalid head is refused before a connection is opened. */
 function checkWire(wire: ClientRequest): void {
   if (wire.headers.has('Upgrade'))
     throw usage('fetch: the Upgrade header is not supported; use requestUpgrade of http1');
@@ -152,7 +155,7 @@ function checkWire(wire: ClientRequest): void {
   }
 }
 
-/** Encodes credentials for basic authentication (RFC 7617 §2), with UTF-8 (§2.1). */
+/** Encodes credentials for basic authentication (RFC 7617 §2) as UTF-8 (§2.1). */
 function basicCredentials({ username, password }: BasicAuth): string {
   if (username.includes(':')) throw usage('basicAuth: username must not contain a colon');
   if (/\p{Cc}/u.test(username + password))
@@ -165,7 +168,7 @@ function httpDate(date: Date): string {
   return formatHttpDate(date.getTime());
 }
 
-/** @returns milliseconds; 0: no limit. */
+/** @returns milliseconds; 0 for no limit. */
 function timeout(name: string, value = DEFAULT_TIMEOUT_MS): number {
   return clientChecks.durationMs('fetch', name, value);
 }

@@ -1,4 +1,5 @@
-// Which requests may share a connection, and how many connections there may be. Does not know what is sent on them.
+// The pool/ folder decides which requests may share a connection, and how many connections there may be. It does not
+// send anything on them.
 
 import type { Http1Limits } from '@landspout/http1';
 import { ClientConnection } from '@landspout/http1/client';
@@ -16,12 +17,12 @@ export interface PoolSettings {
   readonly limits: Partial<Http1Limits>;
 }
 
-/** The slots and waiting requests of one origin; kept only while it has some. */
+/** The slots and waiting requests of one origin. A lane exists only while it has any of these. */
 interface Lane {
   readonly origin: Origin;
-  /** Slots that exist, including idle ones. */
+  /** The number of slots, including idle slots. */
   slots: number;
-  /** The one that was released last is at the end. */
+  /** The slot that was released last is at the end. */
   readonly idle: PoolSlot[];
   /** In order of arrival. */
   readonly waiting: Set<Waiter>;
@@ -34,24 +35,25 @@ interface Waiter {
 }
 
 /**
- * Hands out slots. A slot is the right to one connection to one origin, and contains an idle connection if there is
- * one. The number of slots is limited, in total and per origin. If none is free, requests wait in a queue of limited
- * length. Requests get slots in order of arrival, but one whose origin has no free slot does not hold up the others. If
- * only the total limit prevents a new connection, an idle connection of another origin is closed.
+ * Assigns slots to requests. A slot is the right to use one connection to one origin, and has an idle connection if one
+ * is available. The number of slots is limited, in total and per origin. If none is free, requests wait in a queue of
+ * limited length. Requests get slots in order of arrival, but a request whose origin has no free slot does not delay
+ * requests to other origins. If only the total limit prevents a new connection, an idle connection of another origin is
+ * closed.
  */
 export class ConnectionPool {
   readonly settings: PoolSettings;
   readonly wheel: DeadlineWheel;
   readonly #lanes = new Map<string, Lane>();
   readonly #lanesWaiting = new Set<Lane>();
-  /** All idle slots; the one that has been idle longest is first. */
+  /** All idle slots; the slot that has been idle longest is first. */
   readonly #idle = new Set<PoolSlot>();
   readonly #streams = new Set<IOStream>();
   #slots = 0;
   #queued = 0;
   #arrivals = 0;
   #closed = false;
-  /** `#serve` is active further up the call stack, and will continue by itself. */
+  /** Whether `#serve` is already running further up the call stack. If so, that call continues the work. */
   #serving = false;
 
   constructor(settings: PoolSettings, loop: IOLoop) {
@@ -60,17 +62,17 @@ export class ConnectionPool {
     this.wheel = new DeadlineWheel(loop.clock, loop.logger, tickMs);
   }
 
-  /** Requests that wait for a slot. */
+  /** The number of requests that wait for a slot. */
   get queuedCount(): number {
     return this.#queued;
   }
 
-  /** Open connections that are idle. */
+  /** The number of open connections that are idle. */
   get idleCount(): number {
     return this.#idle.size;
   }
 
-  /** Slots that exist, including those of idle connections. */
+  /** The number of slots, including the slots of idle connections. */
   get slotCount(): number {
     return this.#slots;
   }
@@ -116,7 +118,7 @@ export class ConnectionPool {
     });
   }
 
-  /** Takes back a slot that is no longer used. Its connection is kept if it can be used for another request. */
+  /** Takes back a slot that is no longer used. Keeps its connection if that can be used for another request. */
   takeBack(slot: PoolSlot): void {
     if (slot.connection?.isIdle === true && !this.#closed && this.settings.idleTimeoutMs > 0) {
       this.#lanes.get(slot.origin.key)?.idle.push(slot);
@@ -178,7 +180,7 @@ export class ConnectionPool {
     this.#forgetIfEmpty(lane);
   }
 
-  /** Hands out slots while a waiting request can have one. */
+  /** Assigns slots until no waiting request can get one. */
   #serve(): void {
     if (this.#serving) return;
     this.#serving = true;
@@ -194,7 +196,7 @@ export class ConnectionPool {
     this.#serving = false;
   }
 
-  /** Returns the lane of the request that arrived first, among those that can be served. */
+  /** Returns the lane of the request that arrived first, among the requests that can get a slot. */
   #nextLane(): Lane | undefined {
     let best: Lane | undefined;
     let bestArrival = Number.POSITIVE_INFINITY;
@@ -214,7 +216,8 @@ export class ConnectionPool {
   }
 
   #takeSlot(lane: Lane): PoolSlot {
-    // The most recently used one: the server is least likely to be closing it, and the others can time out.
+    // Takes the most recently used slot: the server is least likely to be closing that connection, and the others can
+    // reach their idle timeout.
     const rested = lane.idle.at(-1);
     if (rested !== undefined) {
       this.#removeIdle(rested);
@@ -247,8 +250,8 @@ export class ConnectionPool {
 }
 
 /**
- * The right to one connection to one origin, and that connection once it exists. The caller must release its slot once,
- * whatever happens.
+ * The right to use one connection to one origin, and that connection after it was opened. The caller must release its
+ * slot exactly once, even if the request fails.
  */
 export class PoolSlot implements DeadlineEntry {
   readonly origin: Origin;
@@ -263,19 +266,19 @@ export class PoolSlot implements DeadlineEntry {
     this.#deadline = new Deadline(pool.wheel, this);
   }
 
-  /** The connection to use; `undefined` if it has to be made. */
+  /** The connection to use; `undefined` if it has to be opened. */
   get connection(): ClientConnection | undefined {
     return this.#connection;
   }
 
-  /** Puts a new connection into the slot, replacing one that has ended. */
+  /** Puts a new connection into the slot. It may replace a connection that has ended. */
   adopt(stream: IOStream): ClientConnection {
     const pool = this.#pool;
     const connection = new ClientConnection(stream, {
       limits: pool.settings.limits,
       connectionEnded: () => {
         pool.streamClosed(stream);
-        // The server ended it, or sent data without a request, while it was idle.
+        // The server ended the connection, or sent data without a request, while the connection was idle.
         if (this.#state === 'idle' && this.#connection === connection) pool.dropIdle(this);
       },
     });
@@ -284,7 +287,7 @@ export class PoolSlot implements DeadlineEntry {
     return connection;
   }
 
-  /** Closes a connection that turned out to be dead, so that another can be made. */
+  /** Closes a connection that has ended, so that another one can be opened. */
   forget(): void {
     this.#connection?.close();
     this.#connection = undefined;

@@ -1,9 +1,11 @@
 import type { AbsoluteUrl } from '@landspout/http1/protocol';
 import type { ClientTlsOptions } from '../request/http-request.ts';
 
-/** Everything that a connection is made from: only requests for which all of it is equal may share one. */
+/**
+ * All values with which a connection is opened. Requests may share a connection only if all of these values are equal.
+ */
 export interface Origin {
-  /** Equal exactly if the origins are equal. */
+  /** Two origins are equal if and only if their keys are equal. */
   readonly key: string;
   readonly secure: boolean;
   /** A name, or a numeric address without brackets. */
@@ -14,8 +16,8 @@ export interface Origin {
 }
 
 /**
- * A number for each TLS options object seen so far. Objects are compared by identity, since comparing their contents
- * could be wrong.
+ * A number for each TLS options object that was used. Objects are compared by identity, because a comparison of their
+ * contents could be wrong.
  */
 const tlsNumbers = new WeakMap<object, number>();
 let lastTlsNumber = 0;

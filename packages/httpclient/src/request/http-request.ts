@@ -1,4 +1,5 @@
-// What a caller may request, and the bodies that can be sent. Does not know connections or responses.
+// The request/ folder holds the requests that a caller can make, and the bodies that can be sent. It does not handle
+// connections or responses.
 
 import type { ResponseHead } from '@landspout/http1';
 import { HTTPHeaders, type HTTPHeadersInit, Http1UsageError } from '@landspout/http1';
@@ -7,11 +8,13 @@ import { INSPECT, inspectedBytes, inspectedUrl, inspection } from '@landspout/io
 import type { TlsClientOptions } from '@landspout/iostream';
 import { clientChecks, HTTPClientUsageError } from './usage.ts';
 
-/** A body to send: text is sent as UTF-8; an iterable chunk by chunk, as fast as the server reads. */
+/**
+ * A body to send. Text is sent as UTF-8; the chunks of an iterable are sent one by one, as fast as the server reads.
+ */
 export type RequestBody = string | Uint8Array | AsyncIterable<Uint8Array>;
 
 export interface BasicAuth {
-  /** Without a colon (RFC 7617 §2). */
+  /** Must not contain a colon (RFC 7617 §2). */
   readonly username: string;
   readonly password: string;
 }
@@ -21,24 +24,27 @@ export type ClientTlsOptions = TlsClientOptions;
 /** Options that can also be set on a client, for all its requests. */
 export interface RequestDefaults {
   /**
-   * Request headers. Those of an {@link AsyncHTTPClient} are added to each request, unless the request sets the same
-   * header.
+   * Request headers. The headers in the defaults of an {@link AsyncHTTPClient} are added to each request, except those
+   * that the request itself sets.
    */
   readonly headers?: HTTPHeadersInit;
   /**
-   * Limit for waiting in the queue, and again for name resolution, connecting and TLS together; 0: no limit. Default:
-   * 20 s.
+   * Maximum time for waiting in the queue, and separately for name resolution, connecting and TLS together. 0 means no
+   * limit. Default: 20 s.
    */
   readonly connectTimeoutMs?: number;
-  /** Limit from leaving the queue to the last byte of the response; 0: no limit. Default: 20 s. */
+  /** Maximum time from leaving the queue to the last byte of the response. 0 means no limit. Default: 20 s. */
   readonly requestTimeoutMs?: number;
-  /** Limit for the body of the response, counted as it arrives, also with `onData`. Default: 100 MiB. */
+  /** Maximum size of the response body as received, in bytes; also applies with `onData`. Default: 100 MiB. */
   readonly maxBodyBytes?: number;
-  /** Whether a response whose status is not 2xx rejects with HTTPClientError. Default: true. */
+  /** Whether `fetch` rejects with HTTPClientError if the status is not 2xx. Default: true. */
   readonly raiseError?: boolean;
-  /** The User-Agent header; '' sends none. Default: `Landspout`. */
+  /** The User-Agent header; '' to send none. Default: `Landspout`. */
   readonly userAgent?: string;
-  /** TLS options for https. Only requests with the same object share connections, so create it once. */
+  /**
+   * TLS options for https. Requests share connections only if they use the same options object, so create the object
+   * once.
+   */
   readonly tls?: ClientTlsOptions;
   /** Connects only to addresses of this family. Default: both. */
   readonly family?: 4 | 6;
@@ -50,8 +56,8 @@ export interface RequestOptions extends RequestDefaults {
   /** Required for POST, PUT and PATCH, but may be empty; other methods must not have a body. */
   readonly body?: RequestBody;
   /**
-   * Allows methods other than GET, HEAD, DELETE, OPTIONS, POST, PUT and PATCH, and any method with or without a body.
-   * Default: false.
+   * Allows methods other than GET, HEAD, DELETE, OPTIONS, POST, PUT and PATCH. Every method may then have a body or
+   * none. Default: false.
    */
   readonly allowNonstandardMethods?: boolean;
   /** Credentials, used instead of user information in the URL. */
@@ -60,14 +66,14 @@ export interface RequestOptions extends RequestDefaults {
   /** Aborts the request in any phase. The promise rejects with the reason of the signal, and nothing stays open. */
   readonly signal?: AbortSignal;
   /**
-   * Called with the head of the response, before its body, which is not read until a returned promise settles. If it
-   * throws or rejects, the request is aborted and `fetch` rejects with that error.
+   * Called with the head of the response. If it returns a promise, the body is not read until the promise settles. If
+   * it throws or rejects, the request is aborted and `fetch` rejects with that error.
    */
   readonly onHead?: (head: ResponseHead) => void | PromiseLike<void>;
   /**
-   * Called with each chunk of the body as it arrives, also if the status is not 2xx; the body of the response is then
-   * empty. The chunks are owned by the callback. No more is read until a returned promise settles. If it throws or
-   * rejects, the request is aborted and `fetch` rejects with that error.
+   * Called with each chunk of the body as it arrives, also if the status is not 2xx. The `body` of the response is then
+   * empty. The chunks are owned by the callback. If it returns a promise, no more is read until the promise settles. If
+   * it throws or rejects, the request is aborted and `fetch` rejects with that error.
    */
   readonly onData?: (chunk: Uint8Array) => void | PromiseLike<void>;
 }
@@ -96,11 +102,11 @@ const REQUEST_OPTIONS: OptionNames<RequestOptions> = {
 };
 const AUTH_OPTIONS: OptionNames<BasicAuth> = { username: true, password: true };
 
-/** One request for `fetch`. It is immutable, so it may be fetched any number of times. */
+/** One request for `fetch`. It is immutable, so it may be passed to `fetch` any number of times. */
 export class HTTPRequest {
   readonly url: string;
   readonly method: string;
-  /** The headers that were passed; those added by the client are not included. */
+  /** The headers that were passed, without those that the client adds. */
   readonly headers: HTTPHeaders;
   readonly options: RequestOptions;
 

@@ -4,10 +4,10 @@ import { callReporting } from '@landspout/ioloop/reactor';
 import type { RequestBody } from './http-request.ts';
 import { HTTPClientUsageError } from './usage.ts';
 
-/** Size of the pieces in which a body in memory is queued, so that it is not queued faster than the server reads. */
+/** Size of the pieces in which a body in memory is written, so that no more is queued than the server reads. */
 const PIECE_BYTES = 256 * 1024;
 
-/** The value that wins a race when the request has ended. */
+/** The result of a race between the next chunk and the end of the request, if the request ended first. */
 const STOPPED = undefined;
 
 /** A body that is ready to be sent. */
@@ -37,10 +37,11 @@ export function lengthOf(body: OutgoingBody): number {
 }
 
 /**
- * Writes the body of a request whose head was sent, as fast as the server reads. Stops without an error once the
- * request has ended: the response may be complete before the request is.
+ * Writes the body of a request whose head was sent, as fast as the server reads. Stops without an error if the exchange
+ * has ended, because the response may be complete before the request is.
  *
- * @param over - settles when the request has ended, so that an iterable that never continues does not block.
+ * @param over - settles when the exchange has ended. Without it, an iterable that never yields another chunk would
+ *   block this function.
  */
 export async function writeBody(
   connection: ClientConnection,
@@ -87,8 +88,8 @@ async function writeChunks(
       await Promise.race([connection.waitDrained(), stopped]);
     }
   } finally {
-    // Not awaited: a generator that is waiting for something else returns only after that. Its errors are ignored: they
-    // must not hide why the body was stopped.
+    // Not awaited, because a generator that is waiting for something else returns only after that. Errors are ignored,
+    // because they must not hide the reason why the body was stopped.
     if (!done)
       callReporting(
         () => chunks.return?.(),

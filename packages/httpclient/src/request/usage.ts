@@ -8,7 +8,7 @@ export class HTTPClientUsageError extends CodedError<UsageCode> {
   override readonly name = 'HTTPClientUsageError';
 }
 
-/** Checks of the options and arguments of the client. */
+/** Checks the options and arguments of the client. */
 export const clientChecks = new ArgumentChecks(
   (problem) => new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', problem),
 );

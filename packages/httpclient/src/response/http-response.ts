@@ -1,4 +1,5 @@
-// A complete response, and how it is collected from its pieces. Whether it is an error is decided elsewhere.
+// The response/ folder holds complete responses, and collects them from their pieces. fetch/ decides whether a response
+// is an error.
 
 import type { HTTPHeaders } from '@landspout/http1';
 import {
@@ -12,13 +13,13 @@ import type { HTTPRequest } from '../request/http-request.ts';
 
 /** How long the phases of one fetch took, in milliseconds. */
 export interface HTTPTimings {
-  /** From the call until a connection may be used. */
+  /** From the call of `fetch` until a connection may be used or opened. */
   readonly queueMs: number;
-  /** Name resolution, connecting and TLS; 0 on a reused connection. */
+  /** Name resolution, connecting and TLS together; 0 for a reused connection. */
   readonly connectMs: number;
   /** From sending the request to the complete head of the response. */
   readonly firstByteMs: number;
-  /** From the call to the end of the response. */
+  /** From the call of `fetch` to the end of the response. */
   readonly totalMs: number;
 }
 
@@ -38,7 +39,7 @@ const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*"?([^\s;"]+)/i;
 export class HTTPResponse {
   /** The request as passed to `fetch`. */
   readonly request: HTTPRequest;
-  /** The URL that was requested: without user information and fragment, and percent-encoded. */
+  /** The requested URL, percent-encoded, without user information and fragment. */
   readonly effectiveUrl: string;
   /** 200 to 599. */
   readonly status: number;
@@ -63,13 +64,17 @@ export class HTTPResponse {
     return this.status >= 200 && this.status < 300;
   }
 
-  /** Decodes the body as text: in the charset of `Content-Type` if it is known, otherwise as UTF-8. */
+  /** Decodes the body as text, in the charset of `Content-Type` if that charset is supported, otherwise as UTF-8. */
   text(): string {
     const label = CHARSET.exec(this.headers.get('Content-Type') ?? '')?.[1] ?? 'utf-8';
     return decoderFor(label).decode(this.body);
   }
 
-  /** Parses the body as JSON, which is UTF-8 whatever the headers say (RFC 8259 §8.1). @throws SyntaxError */
+  /**
+   * Parses the body as JSON. Ignores the charset in the headers, because JSON is always UTF-8 (RFC 8259 §8.1).
+   *
+   * @throws SyntaxError
+   */
   json(): unknown {
     return JSON.parse(new TextDecoder().decode(this.body));
   }

@@ -1,7 +1,7 @@
 import type { ResponseHead } from '@landspout/http1';
 import type { HTTPResponseDelegate } from '@landspout/http1/client';
 
-/** A complete response, before its status is judged. */
+/** A complete response, before its status is checked. */
 export interface CollectedResponse {
   readonly head: ResponseHead;
   readonly body: Uint8Array;
@@ -9,7 +9,7 @@ export interface CollectedResponse {
 
 export interface ResponseListeners {
   readonly headReceived: (head: ResponseHead) => void | PromiseLike<void>;
-  /** Consumes the body instead of the collector. */
+  /** Gets the chunks of the body, which are then not collected. */
   readonly onData: ((chunk: Uint8Array) => void | PromiseLike<void>) | undefined;
   readonly complete: (response: CollectedResponse) => void;
   readonly failed: (reason: Error) => void;
@@ -19,8 +19,8 @@ const EMPTY = new Uint8Array(0);
 const MIN_BUFFER_BYTES = 4 * 1024;
 
 /**
- * Collects a response. The body goes into one buffer that doubles, since a list of one-byte chunks would take a hundred
- * times the size of the body.
+ * Collects a response. The body is copied to one buffer, whose size doubles when it is full: a list of one-byte chunks
+ * would need a hundred times the memory of the body.
  */
 export class ResponseCollector implements HTTPResponseDelegate {
   readonly #listeners: ResponseListeners;
@@ -57,7 +57,7 @@ export class ResponseCollector implements HTTPResponseDelegate {
   #append(chunk: Uint8Array): void {
     const length = this.#length + chunk.length;
     if (this.#length === 0) {
-      // Most bodies arrive in one piece, which is ours already.
+      // Most bodies arrive in one piece. We own the piece, so it need not be copied.
       this.#body = chunk;
     } else {
       if (length > this.#body.length) {
