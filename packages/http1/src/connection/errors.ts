@@ -35,7 +35,7 @@ export class HTTPUsageError extends CodedError<'ERR_HTTP_USAGE'> {
   }
 }
 
-/** The connection, or the peer's half of it, ended before a message was complete. */
+/** The connection, or the peer's side of it, ended before a message was complete. */
 export class HTTPClosedError extends CodedError<
   'ERR_HTTP_CLOSED' | 'ERR_HTTP_PEER_ENDED' | 'ERR_HTTP_RESET' | 'ERR_HTTP_STOPPING'
 > {

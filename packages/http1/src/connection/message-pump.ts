@@ -12,8 +12,8 @@ export interface PumpedDecoder {
 }
 
 /**
- * The connection to which a pump delivers messages. If a `deliver` method throws, the error is passed to {@link
- * failed}.
+ * The connection to which a pump delivers messages. If a `deliver` method throws, the error is passed to
+ * {@link failed}.
  */
 export interface PumpedConnection {
   readonly stream: IOStream;

@@ -103,8 +103,8 @@ export class BodyInflater {
   }
 
   /**
-   * Returns the next piece of a step. The input of the first step is the written bytes; the input of each other step is
-   * the output of the one before it.
+   * Returns the next piece of a step. The first step decodes the written bytes; each further step decodes the output of
+   * the step before it.
    */
   async #pull(index: number): Promise<Uint8Array | undefined> {
     const step = this.#steps[index] as Step;

@@ -86,7 +86,7 @@ export interface ConnectionHost {
   readonly drain: Drain;
 }
 
-/** A connection, as its server sees it. */
+/** The interface of a connection for its server. */
 export interface ServedConnection extends HTTPConnectionInfo {
   readonly stream: IOStream;
   /** Whether no request is in progress, so that the connection can be closed without losing a response. */

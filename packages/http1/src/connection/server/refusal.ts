@@ -34,7 +34,7 @@ export interface FailedRequest {
  * Decides how to respond to a request whose decoder or delegate threw `error`, which may be any value.
  *
  * @param closeReason - the reason already passed to the delegate's connectionClosed, if any: the delegate may have
- *   aborted its work with it.
+ *   aborted its work with that reason.
  */
 export function judgeFailure(error: unknown, closeReason: Error | undefined): FailedRequest {
   const failure = errorOf(error);

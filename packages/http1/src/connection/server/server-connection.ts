@@ -40,8 +40,8 @@ const UNCLAIMED = { stage: 'unclaimed' } as const;
 const CLOSING = { stage: 'closing' } as const;
 
 /**
- * The state of a connection. While a request is in progress, the state is its ServerExchange object; `stage` says how
- * far it is:
+ * The state of a connection. While a request is in progress, the state is its ServerExchange object. The transitions of
+ * `stage`:
  *
  *     idle ──head──▶ unclaimed ──delegate──▶ body ◀──promise──▶ held
  *       ▲                │                    │

@@ -66,7 +66,7 @@ export class ServerExchange implements HTTPServerExchange {
   bodyBytesSent = 0;
   /** For the connection: why the request is refused; undefined if it is not. */
   refusedWith: Error | undefined = undefined;
-  /** For the connection: the first reason passed to the delegate, which may have aborted its work with it. */
+  /** For the connection: the first reason passed to the delegate, which may have aborted its work with that reason. */
   closeReason: Error | undefined = undefined;
   readonly #owner: ExchangeOwner;
   readonly #codec: ServerCodec;
@@ -255,7 +255,7 @@ export class ServerExchange implements HTTPServerExchange {
     return this.#message?.finish(trailers);
   }
 
-  /** Waits for the delegate's promise. In that time no body is read, so the peer cannot make progress. */
+  /** Waits for the delegate's promise. Until then, no body is read, so the peer cannot send more of it. */
   hold(): void {
     this.stage = 'held';
     const { pace, host } = this.#owner;

@@ -47,7 +47,7 @@ const MAX_SIZE_DIGITS = 16;
  * White space at the end of the line is not allowed.
  */
 export class ChunkLineScanner {
-  /** The chunk size; valid once the line is complete. */
+  /** The chunk size; valid if the line is complete. */
   size = 0;
   #phase = SIZE;
   #digits = 0;

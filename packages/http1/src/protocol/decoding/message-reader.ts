@@ -85,7 +85,7 @@ export class MessageReader<Head> {
   }
 
   /**
-   * Takes the next step in the stages BODY_START and BODY.
+   * Decodes up to the next event, in the stages BODY_START and BODY.
    *
    * @param length - length of the body, as in {@link BodyDecoder.start}.
    * @param ended - whether the peer has ended its side.

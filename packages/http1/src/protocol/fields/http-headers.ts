@@ -96,8 +96,8 @@ export class HTTPHeaders {
 
   /**
    * Returns the value of a field. Repeated values are joined with `, ` (RFC 9110 §5.3; Tornado uses a comma without a
-   * space), and values of Cookie with `; ` (RFC 6265 §5.4). Values of Set-Cookie must not be joined: use {@link
-   * getList} for them.
+   * space), and values of Cookie with `; ` (RFC 6265 §5.4). Values of Set-Cookie must not be joined: use
+   * {@link getList} for them.
    */
   get(name: string): string | undefined {
     const key = headerKey(name);

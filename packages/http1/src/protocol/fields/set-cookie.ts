@@ -14,11 +14,11 @@ export interface SetCookieOptions {
   readonly path?: string;
   /** When the cookie expires, in the years 1601 to 9999. Default: at the end of the browser session. */
   readonly expires?: Date;
-  /** Days until the cookie expires, from `nowMs` on. May be negative or a fraction. `expires` takes precedence. */
+  /** Days from `nowMs` until the cookie expires. May be negative or a fraction. `expires` takes precedence. */
   readonly expiresDays?: number;
   /**
-   * Seconds until the cookie expires; 0 deletes it. Browsers prefer it to `expires`, and keep no cookie for more than
-   * 400 days.
+   * Seconds until the cookie expires; 0 deletes it. Browsers use it instead of `expires` if both are set, and keep
+   * cookies for at most 400 days.
    */
   readonly maxAge?: number;
   /** Whether the cookie is hidden from the scripts of a page. Default: false. */
@@ -62,7 +62,10 @@ const VISIBLE = /^[!-~]*$/;
 const UNFIT_IN_VALUE = /[",;\\]/g;
 /** RFC 6265bis §4.1.2.4: an attribute value ends at a semicolon. Spaces at its ends would be lost. */
 const PATH = /^\/[!-:<-~]*$/;
-/** Names of RFC 1034 and IPv4 addresses, with underscores, as browsers accept. A leading dot has no meaning. */
+/**
+ * Names as in RFC 1034, and IPv4 addresses. Underscores are allowed, because browsers accept them. A leading dot has no
+ * meaning.
+ */
 const DOMAIN = /^\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/;
 const SAME_SITE = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
 const SAME_SITE_VALUES = Object.freeze(Object.keys(SAME_SITE)) as readonly (keyof typeof SAME_SITE)[];

@@ -24,7 +24,7 @@ export function formatHttpDate(time: number | Date): string {
   return new Date(epochMs).toUTCString();
 }
 
-/** Formats the current time at most once per second. One instance suffices for a server; the caller passes the time. */
+/** Formats the current time at most once per second. A server needs only one instance. The caller passes the time. */
 export class HttpDateCache {
   #second = Number.NaN;
   #text = '';

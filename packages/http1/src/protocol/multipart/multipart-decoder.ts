@@ -15,7 +15,7 @@ import { type MultipartPart, PartHeadScanner, partHead } from './part-head.ts';
 /** The current part is complete. */
 export const PART_END = 5;
 
-/** The results of {@link MultipartDecoder.next}; the others are shared with the decoders of messages. */
+/** The results of {@link MultipartDecoder.next}. All except PART_END are also results of the message decoders. */
 export type MultipartEvent = typeof NEED_DATA | typeof HEAD | typeof DATA | typeof PART_END | typeof END;
 
 /** The position of the decoder in the body. Data that exists only in a state is part of that state. */

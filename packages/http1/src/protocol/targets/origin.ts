@@ -45,7 +45,7 @@ export function isSameOrigin(origin: string, host: string, protocol?: 'http' | '
 }
 
 /**
- * Whether the `Origin` of a request is one of this site.
+ * Whether the `Origin` of a request is an origin of this site.
  *
  * @param origin - as in {@link isSameOrigin}.
  * @param publicOrigins - the origins of this site, as {@link canonicalOrigin} returns them. If `undefined`, the origin
