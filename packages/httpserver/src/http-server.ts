@@ -140,7 +140,8 @@ export class HTTPServer extends TCPServer {
   }
 
   override handleStream(stream: IOStream): void {
-    // The listener keeps the process alive. After the listener is closed, requests in progress do so (see `stop`).
+    // The listener keeps the process alive. After the listener is closed, requests in progress keep it alive (see
+    // `stop`).
     stream.unref();
     this.#drain.add(new ServerConnection(stream, this.#host));
   }

@@ -28,7 +28,7 @@ export class ServerRequest extends IncomingRequest {
    * Responds with a complete body.
    *
    * @param body - text is sent as UTF-8. Bytes must not be modified after the call.
-   * @param headers - the header fields. If there is no `Content-Type`, the one for text is `text/plain; charset=utf-8`.
+   * @param headers - the header fields. A text body without a `Content-Type` is sent as `text/plain; charset=utf-8`.
    * @throws Http1UsageError if a header is invalid; HTTPUsageError if the request already has a response.
    */
   respond(

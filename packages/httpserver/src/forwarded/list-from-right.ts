@@ -12,7 +12,7 @@ const BACKSLASH = 0x5c;
 const TOO_LONG = -2;
 
 /**
- * Reads a comma-separated header field from its end, so that the element of the nearest proxy comes first.
+ * Reads a comma-separated header field from its end, so that the element of the nearest proxy is returned first.
  *
  * The text to the left of the current element is not read, because the client may have written it: if a parser reads
  * from the left, an unclosed quotation mark in that text hides the elements that proxies appended. A quotation mark is

@@ -38,7 +38,7 @@ export interface ForwardedOptions {
   readonly forwardedHost?: boolean;
 }
 
-/** Returns the connection as a request sees it. */
+/** Returns the connection as a request describes it. */
 export type DescribeConnection = (head: RequestHead, connection: HTTPConnectionInfo) => HTTPConnectionInfo;
 
 /**

@@ -65,7 +65,7 @@ export class AccessDetails implements TextDetails {
   }
 }
 
-/** Whether the peer alone may have caused the error of a request. */
+/** Whether the error of a request may have been caused by the peer alone. */
 function isOfPeer({ status, outcome, aborted }: LoggedRequest): boolean {
   const isRefusal = status !== undefined && status >= 400 && status < 500;
   return isRefusal || outcome === 'refused' || aborted !== undefined;

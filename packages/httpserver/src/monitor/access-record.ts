@@ -11,8 +11,8 @@ import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection
  */
 export interface AccessRecord {
   /**
-   * `undefined` if the request was refused before its headers could be decoded; so are {@link target} and {@link
-   * version}.
+   * `undefined` if the request was refused before its headers could be decoded. {@link target} and {@link version} are
+   * then also `undefined`.
    */
   readonly method: string | undefined;
   /** The request target as sent, such as `/path?query`. */
@@ -46,7 +46,7 @@ export interface AccessRecord {
   readonly aborted: string | undefined;
   /** The cause if the outcome is `refused` or `cut`, or if the delegate failed and the response is a 500. */
   readonly error: Error | undefined;
-  /** The connection as the request sees it. */
+  /** The connection as the request describes it, with the client's address if a trusted proxy reports it. */
   readonly connection: HTTPConnectionInfo;
   /** The actual connection, without information from proxies. The same object for all requests on the connection. */
   readonly peer: HTTPConnectionInfo;

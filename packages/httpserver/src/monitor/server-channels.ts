@@ -38,9 +38,9 @@ export interface ConnectionEndMessage extends ConnectionStartMessage {
 
 export interface RequestMessage {
   /**
-   * All messages of one request have the same object, so it can be used as a key. `outcome`, `status`, `bytesSent`,
-   * `durationMs` and `error` are set at the end. A request that started before there was a subscriber has no messages.
-   * A request refused before its headers could be decoded has only `error` and `end`.
+   * All messages of one request have the same record object, so it can be used as a key. `outcome`, `status`,
+   * `bytesSent`, `durationMs` and `error` are set at the end. A request that started before there was a subscriber has
+   * no messages. A request refused before its headers could be decoded has only `error` and `end`.
    */
   readonly record: AccessRecord;
 }
@@ -68,7 +68,7 @@ export function publishRequestStart(record: AccessRecord): void {
   if (requestStart.hasSubscribers) requestStart.publish({ record } satisfies RequestMessage);
 }
 
-/** Publishes `error` first, if there is one. */
+/** Publishes `error` before `end` if the record has an error. */
 export function publishRequestEnd(record: AccessRecord): void {
   if (record.error !== undefined && requestError.hasSubscribers)
     requestError.publish({ record } satisfies RequestMessage);

@@ -13,8 +13,8 @@ export interface StopOptions {
    */
   readonly graceMs?: number;
   /**
-   * Maximum time of the whole stop; after it, remaining connections are reset. Default: 30 s, but at least {@link
-   * graceMs}.
+   * Maximum time of the whole stop; after it, remaining connections are reset. Default: 30 s, but at least
+   * {@link graceMs}.
    */
   readonly drainMs?: number;
 }
