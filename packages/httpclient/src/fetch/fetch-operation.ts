@@ -32,9 +32,8 @@ export type Dial = (origin: Origin, signal: AbortSignal) => Promise<IOStream>;
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /**
- * One fetch, from the queue to its response. A timeout, the caller's signal, or closing the client ends the fetch
- * through one AbortController; other failures reject directly. After the end, the connection is closed or back in the
- * pool.
+ * One fetch, from the queue to its response. A timeout, the caller's signal and closing the client all abort one
+ * AbortController; other failures reject directly. After the end, the connection is closed or back in the pool.
  */
 export class FetchOperation {
   readonly #prepared: PreparedRequest;

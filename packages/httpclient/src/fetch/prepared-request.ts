@@ -12,7 +12,7 @@ import {
 import { lengthOf, type OutgoingBody, outgoingBody } from '../request/request-body.ts';
 import { clientChecks, HTTPClientUsageError } from '../request/usage.ts';
 
-/** A checked request, with everything that its connection needs to know. */
+/** A checked request, with all values that its connection needs. */
 export interface PreparedRequest {
   readonly request: HTTPRequest;
   readonly effectiveUrl: string;

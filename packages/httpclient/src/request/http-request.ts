@@ -63,7 +63,7 @@ export interface RequestOptions extends RequestDefaults {
   /** Credentials, used instead of user information in the URL. */
   readonly basicAuth?: BasicAuth;
   readonly ifModifiedSince?: Date;
-  /** Aborts the request in any phase. The promise rejects with the reason of the signal, and nothing stays open. */
+  /** Aborts the request in any phase. `fetch` rejects with the reason of the signal, and the connection is closed. */
   readonly signal?: AbortSignal;
   /**
    * Called with the head of the response. If it returns a promise, the body is not read until the promise settles. If
