@@ -4,7 +4,7 @@ import { ArgumentChecks, CodedError, type OptionNames } from '@landspout/ioloop/
 import { reportRejection } from '@landspout/ioloop/reactor';
 
 /**
- * Errors that this package throws itself. A header that HTTP does not allow results in an `Http1UsageError` instead.
+ * Errors that this package itself throws. A header that HTTP does not allow results in an `Http1UsageError` instead.
  */
 export const WEB_ERRORS = {
   ERR_WEB_HTTP: { meaning: 'A handler refused the request; the response has the status of the error.' },
@@ -14,14 +14,14 @@ export const WEB_ERRORS = {
   },
   ERR_WEB_FINISH: {
     meaning:
-      'A handler ends its response early; the application catches this error and sends what was written.',
+      'The handler ended its response early; the application catches this error and sends what was written.',
   },
   ERR_WEB_USAGE: { meaning: 'An argument of the call is invalid; see the message.' },
   ERR_WEB_FINISHED: {
     meaning: 'The call came too late: the response is already complete, or the connection was detached.',
   },
   ERR_WEB_HEAD_SENT: {
-    meaning: 'The call came too late: status and headers have been sent, and can no longer change.',
+    meaning: 'The call came too late: status and headers have already been sent and can no longer change.',
   },
   ERR_WEB_BODY_FORBIDDEN: {
     meaning: 'A body was written for a status that must not have one, such as 204 or 304.',
@@ -38,7 +38,7 @@ export const WEB_ERRORS = {
 
 export type WebErrorCode = keyof typeof WEB_ERRORS;
 
-/** The codes for mistakes of the program. */
+/** The codes for mistakes in the program. */
 export type WebUsageErrorCode = Exclude<
   WebErrorCode,
   'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGUMENT' | 'ERR_WEB_FINISH'
@@ -50,14 +50,14 @@ export class WebUsageError extends CodedError<WebUsageErrorCode> {
 }
 
 /**
- * Handles a promise that is refused because a value was expected: the error about it says what is wrong, and if the
- * promise rejects later, that must not end the process. Does nothing for other values, and never throws.
+ * Prevents an unhandled rejection of a promise that was passed where a value was expected. The caller throws an error
+ * about the promise, so its later rejection must not end the process. Does nothing for other values, and never throws.
  */
 export function disown(value: unknown): void {
   try {
     reportRejection(value, () => {});
   } catch {
-    // Its `then` is a getter that throws.
+    // The `then` of the value is a getter that throws.
   }
 }
 
@@ -65,11 +65,11 @@ export function disown(value: unknown): void {
 export const webChecks = new ArgumentChecks((problem) => new WebUsageError('ERR_WEB_USAGE', problem));
 
 export interface HTTPErrorOptions extends ErrorOptions {
-  /** Replaces the registered reason phrase of the status. The client sees it; it is escaped in error pages. */
+  /** Replaces the registered reason phrase of the status. It is visible to the client, and escaped in error pages. */
   readonly reason?: string;
   /** A sentence for the client, which the error page shows. Default: none. */
   readonly detail?: string;
-  /** More members of a problem document (RFC 9457), for clients that accept JSON. */
+  /** Additional members of the problem document (RFC 9457) that clients which accept JSON receive. */
   readonly extensions?: JsonObject;
   /** Headers of the response, such as `Allow` or `Retry-After`. They replace default headers of the same name. */
   readonly headers?: HTTPHeadersInit;
@@ -95,7 +95,7 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
 
   /** 400 to 599. */
   readonly status: number;
-  /** For the log, never sent to the client. Without a message, a status below 500 is not logged. */
+  /** For the log; never sent to the client. Without it, a status below 500 is not logged. */
   readonly logMessage: string | undefined;
   readonly reason: string | undefined;
   readonly headers: HTTPHeadersInit | undefined;
@@ -122,7 +122,7 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
     this.extensions = options.extensions;
   }
 
-  /** {@link headers} as pairs of name and value. */
+  /** The {@link headers} as pairs of name and value. */
   extraHeaders(): [string, string][] {
     return this.headers === undefined ? [] : HTTPHeaders.from(this.headers).getAll();
   }
@@ -135,7 +135,7 @@ export class MissingArgumentError extends HTTPError {
   /** The name of the argument. */
   readonly argument: string;
 
-  /** @param hint - why the request has no arguments at all, if that is known. */
+  /** @param hint - the reason why the request has no arguments at all, if it is known. */
   constructor(argument: string, hint?: string) {
     const detail = `The argument ${JSON.stringify(argument)} is missing${hint === undefined ? '' : `: ${hint}`}.`;
     const options = { detail };

@@ -1,8 +1,8 @@
 /**
  * Web applications on Landspout: routes, middleware, handlers, arguments, responses, static files.
  *
- * This package handles requests and responses. `@landspout/httpserver` handles sockets and the wire format. What
- * handlers need from it is re-exported here.
+ * This package handles requests and responses. `@landspout/httpserver` handles sockets and the wire format. The parts
+ * of it that handlers need are re-exported here.
  *
  * @packageDocumentation
  */
@@ -158,7 +158,7 @@ export {
   type WebUsageErrorCode,
 } from './errors.ts';
 
-// From the packages below, so that this one is enough to serve a web application.
+// Re-exported from lower packages, so that this package is enough to serve a web application.
 
 export { HTTPHeaders } from '@landspout/http1';
 export type { MultipartLimits } from '@landspout/http1/protocol';

@@ -1,5 +1,5 @@
-// The life of a request: finds its handler, calls it, and catches what it throws. This folder and testing/ are
-// the only ones of this package that create servers.
+// The lifecycle of a request: finds its handler, calls it, and catches what it throws. In this package, only this
+// folder and testing/ create servers.
 
 import {
   HTTPHeaders,
@@ -55,7 +55,9 @@ const APPLICATION_LISTEN_OPTIONS: OptionNames<ApplicationListenOptions> = {
 
 const STATIC_URL_OPTIONS: OptionNames<StaticUrlOptions> = { absolute: true, includeVersion: true };
 
-/** The parameters for the pattern of a route, unless it has none. */
+/**
+ * The arguments of `reverseUrl` after the pattern: an object with the pattern's parameters, or nothing if it has none.
+ */
 export type ReverseRest<Path extends string> = keyof PathParams<Path> extends never
   ? [params?: Record<never, never>]
   : [params: { readonly [Name in keyof PathParams<Path>]: string | number }];
@@ -69,7 +71,7 @@ interface VirtualHost {
 /**
  * A web application: its routes, and what their handlers share. It can be the delegate of any number of servers.
  *
- * Routes are tried in order; the first whose pattern matches the undecoded path handles the request.
+ * Routes are tried in order; the first one whose pattern matches the undecoded path handles the request.
  *
  * @example
  * class Hello extends RequestHandler {
@@ -86,18 +88,21 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   readonly settings: Settings & ApplicationSettings;
   readonly clock: Clock;
   /**
-   * Log for events that a client can cause at will, such as refused requests: one record per minute of each kind, with
-   * the count. With the `debug` setting, every event is logged.
+   * Log for events that clients can cause at will, such as refused requests: at most one record per minute for each
+   * kind of event, with the count. With the `debug` setting, every event is logged.
    */
   readonly refusalLog: RateLimitedLog;
   readonly serveTraceback: boolean;
-  /** The headers that every response starts with. Shared: a handler gets a copy when it changes one. */
+  /**
+   * The headers that every response starts with. All responses share this object; it is copied when a handler changes
+   * one.
+   */
   readonly defaultHeaders: HTTPHeaders = new HTTPHeaders()
     .set('Server', 'Landspout')
     .set('Content-Type', 'text/html; charset=UTF-8');
   /** Used by the cookies of a response. */
   readonly cookieSettings: CookieSettings;
-  /** Used by its requests: the setting `publicOrigin`. */
+  /** Used by the requests of this application: the setting `publicOrigin`. */
   readonly publicOrigins: PublicOrigins;
   readonly #logger: Logger | undefined;
   readonly #hostPattern: RegExp | undefined;
@@ -113,10 +118,12 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   #misdirected: Rule | undefined = undefined;
 
   /**
-   * @param routes - tried in order. The compiler checks that each handler fits its pattern, its `init` and the settings.
-   * @param settings - those that the application knows, and any others, which handlers find on `this.settings`.
+   * @param routes - tried in order. The compiler checks that each handler fits its pattern, its `init` and the
+   *   settings.
+   * @param settings - the settings of {@link ApplicationSettings}, and any of your own; handlers find all on
+   *   `this.settings`.
    * @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid: no request could reach it, its handler is not a class
-   *   with a method for some verb, or its name is already taken. `ERR_WEB_USAGE` if a setting is unknown or invalid.
+   *   with a method for some verb, or its name is already used. `ERR_WEB_USAGE` if a setting is unknown or invalid.
    */
   constructor(
     routes?: List & CheckedRoutes<List, Settings & ApplicationSettings>,
@@ -136,15 +143,15 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     this.#router = this.#routerOf(this.#routes);
   }
 
-  /** The `logger` setting; without one, the logger of the application that this one is mounted in. */
+  /** The `logger` setting, or else the logger of the application that this one is mounted in. */
   get logger(): Logger {
     return this.#logger ?? this.#outer?.logger ?? consoleLogger;
   }
 
   /**
-   * Adds routes for one host. They are tried before those of the constructor.
+   * Adds routes for one host. They are tried before the routes that were passed to the constructor.
    *
-   * @param pattern - a name or a regular expression; see `host`. Hosts are tried in the order of these calls.
+   * @param pattern - a name or a regular expression; see `host`. Hosts are tried in the order in which they were added.
    * @throws WebUsageError `ERR_WEB_ROUTE` if a route or the host is invalid, or this application is mounted in another.
    */
   addHandlers<const Added extends Routes>(
@@ -177,10 +184,10 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   /**
    * Builds the path of a route.
    *
-   * @param target - the name of a route, with one value per parameter of its pattern, in order; or its whole pattern,
-   *   with the parameters by name. Each value is escaped.
-   * @throws WebUsageError `ERR_WEB_REVERSE` if there is no such route, a value is missing or there are too many, or the
-   *   pattern is a regular expression that consists of more than plain text and simple groups.
+   * @param target - the name of a route, followed by one value per parameter of its pattern, in order; or its whole
+   *   pattern, followed by an object of the parameters by name. Each value is escaped.
+   * @throws WebUsageError `ERR_WEB_REVERSE` if there is no such route, a value is missing, there are too many values,
+   *   or the pattern is a regular expression that consists of more than plain text and simple groups.
    */
   reverseUrl<const Path extends `/${string}`>(path: Path, ...rest: ReverseRest<Path>): string;
   reverseUrl(name: string, ...values: readonly (string | number)[]): string;
@@ -195,7 +202,11 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     );
   }
 
-  /** Makes the URL of a static file; see `RequestHandler.staticUrl`. @param context - of the request that needs it. */
+  /**
+   * Makes the URL of a static file; see `RequestHandler.staticUrl`.
+   *
+   * @param context - of the request for which the URL is made.
+   */
   staticUrl(path: string, options: StaticUrlOptions, { request, match }: MiddlewareContext): string {
     webChecks.options('staticUrl', options, STATIC_URL_OPTIONS);
     const { staticPath, staticHandlerClass = StaticFileHandler } = this.settings;
@@ -204,7 +215,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     }
     const { absolute = false, includeVersion = true } = options;
     const url = staticHandlerClass.makeStaticUrl(this.settings, path, { includeVersion });
-    // The prefix may be that of a CDN.
+    // If staticUrlPrefix is the URL of a CDN, the result is already absolute.
     if (!url.startsWith('/')) return url;
     return `${absolute ? request.publicOrigin : ''}${match.mountPath}${url}`;
   }
@@ -214,7 +225,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     return this.#outermost.settings.logFunction?.(finished);
   }
 
-  /** Whether {@link logRequest} does something. */
+  /** Whether {@link logRequest} has a `logFunction` to call. */
   get logsRequests(): boolean {
     return this.#outermost.settings.logFunction !== undefined;
   }
@@ -242,7 +253,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     return errorPage(undefined, { status, reason: '', detail });
   }
 
-  /** Called by servers when they have stopped: logs the counts that `refusalLog` has not logged yet. */
+  /** Called by each server after it has stopped: logs the counts that `refusalLog` has not logged yet. */
   serverStopped(): void {
     this.refusalLog.flush();
     for (const mounted of this.#mounted) mounted.serverStopped();
@@ -250,7 +261,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
 
   /** @internal Called by the router of the application that this one is mounted in. */
   [MOUNT](outer: AnyApplication): MountedParts {
-    // The routes of an application that is itself mounted are compiled once more, by the router around it.
+    // If the outer application is itself mounted later, its routes are compiled again, and with them this mount.
     if (this.#outer !== undefined && this.#outer !== outer)
       throw badMount('it is already mounted in another');
     for (const setting of ['hosts', 'publicOrigin'] as const) {
@@ -283,7 +294,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     }));
   }
 
-  /** Itself, as those see it for whom its settings make no difference. */
+  /** This application, typed for code that does not depend on its settings. */
   get #asAny(): AnyApplication {
     return this as unknown as AnyApplication;
   }
@@ -292,7 +303,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     return this.#outer === undefined ? this.#asAny : this.#outer.#outermost;
   }
 
-  /** The place of rules that belong to no route. */
+  /** The {@link RulePlace} of rules that were not made from a route. */
   get #place(): RulePlace {
     const { middleware = [] } = this.settings;
     return { application: this.#asAny, mountPath: '', host: undefined, middleware };
@@ -380,7 +391,7 @@ function requireFreeName(rule: Rule, other: Rule | undefined, isOfSameHost: bool
   throw badRoute(rule.pattern, `the name ${JSON.stringify(rule.name)} is already used by the route ${where}`);
 }
 
-/** The values of a pattern's parameters in order. @throws WebUsageError `ERR_WEB_REVERSE`. */
+/** Returns the values of a pattern's parameters, in order. @throws WebUsageError `ERR_WEB_REVERSE`. */
 function valuesOf({ text, paramNames }: RoutePattern, params: unknown = {}): (string | number)[] {
   return paramNames.map((name) => {
     const value = name === undefined ? undefined : (params as Record<string, unknown>)[name];

@@ -2,26 +2,26 @@ import { isThenable } from '@landspout/ioloop/reactor';
 import { WebUsageError } from '../errors.ts';
 import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 
-/** What a {@link Passage} needs of its request. */
+/** What a {@link Passage} needs from its request. */
 export interface PassageOwner extends MiddlewareContext {
-  /** Whether response and handler are complete. */
+  /** Whether the response is complete and the handler has returned. */
   readonly isDone: boolean;
-  /** Runs the handler; called when all middleware has let the request through. */
+  /** Runs the handler. Called when the last middleware has called `next`. */
   enterHandler(): void;
-  /** Called with what a middleware threw. Makes an error page of it, and never throws. */
+  /** Called with what a middleware threw. Responds with an error page, and never throws. */
   failed(error: unknown): void;
   /** Called once, when all middleware has returned. */
   passageOver(): void;
 }
 
 /**
- * One request on its way through a chain of middleware to the handler and back. Creates no promise as long as
- * middleware and handler are synchronous.
+ * Runs a chain of middleware, and then the handler, for one request. Creates no promise as long as middleware and
+ * handler are synchronous.
  */
 export class Passage {
   readonly #owner: PassageOwner;
   readonly #chain: readonly Middleware[];
-  /** All middleware has let the request through. */
+  /** Whether the last middleware has called `next`. */
   #hasEntered = false;
   #isOver = false;
   #wantsBody = false;
@@ -43,7 +43,7 @@ export class Passage {
     return this.#isOver;
   }
 
-  /** Runs the chain and then the handler. @returns as `next` of a {@link Middleware}. */
+  /** Runs the chain and then the handler. @returns like `next` of a {@link Middleware}. */
   run(): Promise<void> | undefined {
     const passing = this.#step(0);
     if (passing === undefined) this.#end();
@@ -51,7 +51,7 @@ export class Passage {
     return passing;
   }
 
-  /** @returns a promise of {@link takeBody}; undefined if it was called already. */
+  /** @returns a promise that resolves when {@link takeBody} is called; undefined if it was called already. */
   bodyWanted(): Promise<void> | undefined {
     if (this.#wantsBody) return undefined;
     return new Promise((resolve) => {
@@ -59,13 +59,13 @@ export class Passage {
     });
   }
 
-  /** Lets the body be read, which is held back until the handler needs it. */
+  /** Lets the connection read the body, which is not read before the handler needs it. */
   takeBody(): void {
     this.#wantsBody = true;
     this.#takeBody?.();
   }
 
-  /** Called when response and handler may be complete: lets the middleware go on. */
+  /** Called when the response and the handler may be complete: if both are, the promise of the last `next` resolves. */
   leaveHandler(): void {
     if (this.#leaveHandler === undefined || !this.#owner.isDone) return;
     this.#leaveHandler();
@@ -105,7 +105,7 @@ export class Passage {
     } catch (error) {
       this.#owner.failed(error);
     }
-    // If a middleware does not wait for the rest of the chain, it counts as done only when the rest is done.
+    // A middleware that does not await `next` is complete only when the rest of the chain is complete.
     return rest?.promise;
   }
 

@@ -30,11 +30,11 @@ const NO_ARGS: readonly undefined[] = Object.freeze([]);
  * One request from its headers to the end of its response: finds the route, runs its middleware, creates and calls the
  * handler, and catches everything that they throw.
  *
- * If neither middleware nor handler waits for anything, no promise and no timer is created, and without middleware no
- * closure.
+ * If neither middleware nor handler waits for anything, no promise or timer is created. Without middleware, no closure
+ * is created either.
  */
 export class RequestTask implements HTTPMessageDelegate, HandlerContext, ResponseOwner, PassageOwner {
-  /** The outermost one until the route is known, then that of the route. */
+  /** The outermost application until the route is known, then the application of the route. */
   application: Application;
   readonly response: HTTPServerResponse;
   request!: HTTPServerRequest;
@@ -42,16 +42,16 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #match!: RouteMatch;
   #handler: AnyHandler | undefined = undefined;
   #chunks: Uint8Array[] | undefined = undefined;
-  /** A promise of the handler is pending. */
+  /** Whether a promise of the handler is pending. */
   #waiting = false;
-  /** What became the error page that is being made: if that fails too, a plain one must do. */
+  /** The error whose page is being made. If making that page fails too, a plain page is sent. */
   #failure: { readonly error: unknown } | undefined = undefined;
   #closeNotified = false;
   #pathParams: PathParams | undefined = undefined;
   #state: RequestState | undefined = undefined;
-  /** The way through the middleware, if there is any. */
+  /** The run through the middleware, if there is any. */
   #passage: Passage | undefined = undefined;
-  /** The response is complete or cut off, but middleware may still run. */
+  /** Whether the response is complete or cut off; middleware may still run. */
   #hasResponded = false;
   #isFinished = false;
   #timer: ClockTimer | undefined = undefined;
@@ -63,7 +63,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     this.response = new HTTPServerResponse(exchange, application.defaultHeaders, this);
   }
 
-  // ---- the message, called by its connection ----
+  // ---- the message, called by the connection ----
 
   get collectsBody(): boolean {
     return this.#handler === undefined;
@@ -117,7 +117,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     const handler = this.#handler;
     if (this.response.ended) return;
     if (handler !== undefined) this.#notifyClosed(handler, error);
-    // Without the cause: what only repeats why the request ends would be no error.
+    // `error` is not set as the cause: an error caused by the end of the request would not be logged or sent.
     this.failed(new HTTPError(status, undefined, { detail, headers: headers ?? [] }));
   }
 
@@ -127,7 +127,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       this.#chunks = undefined;
       this.response.gone = reason;
     }
-    // The connection has refused the body with this status, which the log is to have.
+    // The connection has refused the body with this status; set it so that it is logged.
     const { status } = reason as { status?: unknown };
     if (typeof status === 'number' && !this.response.headSent) this.response.status = status;
     const handler = this.#handler;
@@ -143,7 +143,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     this.#callHook(() => handler.onConnectionClose(reason));
   }
 
-  // ---- what the path and the middleware say, called by the handler and its response ----
+  // ---- the context, used by the handler and its response ----
 
   get match(): MatchedRoute {
     return this.#match.rule;
@@ -236,7 +236,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (bodyTimeoutMs !== undefined) this.response.exchange.setBodyTimeoutMs(bodyTimeoutMs);
     const streams = rule.handlerClass.streamRequestBody;
     if (rule.chain.length === 0) return streams ? this.#startHandler() : undefined;
-    // Without a body, the end of the request follows at once, and the handler can run within the middleware.
+    // Without a body, the end of the request follows at once; the middleware starts then, with the request complete.
     if (!streams && !announcesBody(this.request.headers)) return;
     const passing = this.#pass();
     if (passing === undefined || this.response.ended) return;
@@ -255,9 +255,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   passageOver(): void {
-    // A middleware whose client has left may return without having responded.
+    // If the client has disconnected, a middleware may have returned without a response.
     if (!this.#waiting) this.#endIfGone();
-    // Not for a connection that another protocol has taken over.
+    // False if another protocol has taken over the connection.
     if (this.#hasResponded) this.#finished();
   }
 
@@ -322,7 +322,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     return this.#callPrepare(handler);
   }
 
-  /** Continues when a step has settled, unless the response is complete by then. */
+  /** Calls `next` after a step has settled, unless the response is complete by then. */
   async #after(step: PromiseLike<unknown>, next: () => unknown): Promise<unknown> {
     await step;
     return this.#isOpen() ? next() : undefined;
@@ -333,7 +333,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     const { method } = this.request;
     requireMethod(handler, rule.handlerClass, method);
     if (values.length > 0) this.pathArgs = paramsInOrder(values);
-    // A form that is malformed is refused before any code of the handler trusts it.
+    // Parse the form now, so that a malformed one is refused before the code of the handler relies on it.
     if (this.request.body.length > 0) void this.request.bodyArguments;
     if (this.application.settings.xsrfCookies === true && requiresXsrfToken(method))
       return this.#checkXsrf(handler);
@@ -346,7 +346,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   #callVerb(handler: AnyHandler): void {
-    // Prepare has responded, or failed.
+    // `prepare` has responded or failed.
     if (!this.#isOpen()) return;
     try {
       const { method } = this.request;
@@ -364,7 +364,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     }
   }
 
-  /** Whether the response is still that of the handler's verb: neither complete nor replaced by an error page. */
+  /** Whether the handler's verb may still write the response: it is not complete, and no error page has replaced it. */
   #isOpen(): boolean {
     return !this.response.ended && this.#failure === undefined;
   }
@@ -394,13 +394,13 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       this.failed(error);
     }
     this.#waiting = false;
-    // A streaming handler whose client has left gets no verb that would end it. A complete request still gets its verb: it
-    // may be a beacon.
+    // For a streaming handler whose client has disconnected, the verb is never called, so end the request here. If the
+    // request is complete, the verb is still called: the request may be a beacon.
     if (this.#match.rule.handlerClass.streamRequestBody) this.#endIfGone();
     this.#passage?.leaveHandler();
   }
 
-  /** Starts the time of a handler that waits, if its route limits it. */
+  /** Starts the timeout of a handler that waits, if its route has one. */
   #limitTime(): void {
     const { handlerTimeoutMs = 0 } = this.#match.rule.options;
     if (handlerTimeoutMs === 0 || this.#timer !== undefined || this.response.ended) return;
@@ -412,20 +412,20 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
 
   #timePassed(limitMs: number): void {
     if (this.response.ended) return;
-    // Neither the log nor middleware waits for a handler that may never be done.
+    // The log and the middleware must not wait for a handler that may never settle.
     this.#waiting = false;
     if (this.response.gone !== undefined) {
       this.#endIfGone();
     } else {
       const reason = new HTTPError(503, `the handler did not respond within ${limitMs} ms`);
       this.failed(reason);
-      // What the handler still waits for is cancelled; what it throws because of that is not an error of its own.
+      // This aborts what the handler still waits for. What it throws because of that is not logged as an error.
       this.request.connectionClosed(reason);
     }
     this.#passage?.leaveHandler();
   }
 
-  /** The request is over: its response is complete, and the middleware has returned. */
+  /** Called when the response is complete and the middleware has returned: logs the request and calls `onFinish`. */
   #finished(): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
@@ -467,7 +467,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     try {
       respondWithError(this.request, response, shown);
     } catch (failure) {
-      // Of a hook, which is not called again, or because of what the error is to send.
+      // Either a `beforeHeaders` hook threw (it is not called again), or the headers or data of the error are invalid.
       this.#log(failure);
       this.#writeLastPage();
     }
@@ -483,15 +483,15 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   /**
-   * Ends a request whose handler gave up because the client has half-closed, which is not an error. The client may
-   * still read: it gets a 499, or sees that the response is incomplete if its headers were sent.
+   * Ends a request whose handler stopped because the client has half-closed, which is not an error. The client may
+   * still read: it gets a 499 or, if the headers were already sent, sees that the response is incomplete.
    */
   #giveUp(): void {
     if (this.response.headSent) this.response.abort(this.request.closeReason as Error);
     else respondWithClosed(this.response);
   }
 
-  /** Ends a request whose client has left: nothing that its handler still writes can be sent. */
+  /** Ends a request whose client has disconnected: nothing that the handler still writes can be sent. */
   #endIfGone(): void {
     if (this.response.gone === undefined || this.response.ended) return;
     this.response.end();
@@ -499,7 +499,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
 
   #log(error: unknown): void {
     if (this.#isOfClosing(error)) {
-      // Without an access log nothing else records a 499.
+      // Without an access log, nothing else would record a 499.
       const { gone, ended } = this.response;
       const isOnlyRecord = gone === undefined && !ended && !this.application.logsRequests;
       this.#report(isOnlyRecord ? 'info' : 'debug', error, 'a handler failed after its client had left');
@@ -512,12 +512,12 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     });
   }
 
-  /** Whether an error only repeats that the client has left, which is not a fault of the program. */
+  /** Whether an error only reports that the client has disconnected, which is not a fault of the program. */
   #isOfClosing(error: unknown): boolean {
     const { closeReason } = this.request;
     if (closeReason === undefined) return false;
     if (this.response.gone !== undefined || isCancellation(error, closeReason)) return true;
-    // Written after the 503 of a handler that was too slow.
+    // The handler wrote after its timeout had ended the response with a 503.
     return closeReason instanceof HTTPError && isTooLate(error);
   }
 
@@ -526,7 +526,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     try {
       this.log[level]({ error }, message);
     } catch {
-      // There is nothing left to report it to.
+      // The logger itself failed, so there is no place to report that.
     }
   }
 
@@ -536,7 +536,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     );
   }
 
-  /** Handles the failure of a step that is not awaited: a subclass may have made it asynchronous. */
+  /** Logs the rejection of a step that is not awaited; a subclass may have made it asynchronous. */
   #watch(step: unknown): void {
     if (isThenable(step)) reportRejection(step, (error) => this.failed(error));
   }
@@ -548,7 +548,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 }
 
-/** Returns what was thrown, unless it cannot be read, such as a proxy whose traps throw: then an Error about it. */
+/**
+ * Returns what was thrown; if that cannot be inspected, such as a proxy whose traps throw, an Error that describes it.
+ */
 function readable(thrown: unknown): unknown {
   try {
     if (!(thrown instanceof Error)) return thrown;
@@ -558,7 +560,7 @@ function readable(thrown: unknown): unknown {
   return errorOf(thrown);
 }
 
-/** A {@link Finish} that was thrown while the response was finished because of another one. */
+/** The error for a {@link Finish} that was thrown while the response was being finished because of an earlier one. */
 function endless(cause: Finish): WebUsageError {
   return new WebUsageError('ERR_WEB_USAGE', 'finish must not throw Finish', { cause });
 }

@@ -22,7 +22,7 @@ export interface FinishedRequest {
   readonly match: MatchedRoute;
   /** The status that was sent, or would have been. */
   readonly status: number;
-  /** What the handler or a middleware threw, if that became the response; an {@link HTTPError} too. */
+  /** What the handler or a middleware threw, including an {@link HTTPError}, if that became the response. */
   readonly error: unknown;
 }
 
@@ -30,8 +30,8 @@ export interface FinishedRequest {
 export type LogFunction = (finished: FinishedRequest) => unknown;
 
 /**
- * The settings that an application knows. It may have more of its own, which handlers find on `this.settings`: declare
- * them in an interface that extends this one, and name it in `RequestHandler<Path, MySettings>`.
+ * The settings that an application knows. A program may add its own, which handlers find on `this.settings`: declare
+ * them in an interface that extends this one, and use it as in `RequestHandler<Path, MySettings>`.
  */
 export interface ApplicationSettings extends StaticSettings {
   /** Turns on help for development: {@link serveTraceback}, and a log record for every refusal. Default: false. */
@@ -44,7 +44,7 @@ export interface ApplicationSettings extends StaticSettings {
   readonly defaultHandlerInit?: object;
   /**
    * Called to log each response. `logFunction: accessLog` writes the usual line. Default: none, because a log line
-   * costs more than a small response. Errors are logged anyway.
+   * costs more than a small response. Errors are always logged.
    */
   readonly logFunction?: LogFunction;
   /**
@@ -54,44 +54,44 @@ export interface ApplicationSettings extends StaticSettings {
   readonly logger?: Logger;
   /**
    * Signs and encrypts cookies: at least 32 random bytes, or several secrets by version with {@link keyVersion}.
-   * Required by signed and encrypted cookies only.
+   * Required only for signed and encrypted cookies.
    */
   readonly cookieSecret?: Secret | SecretVersions | CookieSecret;
-  /** The version of {@link cookieSecret} for new values. Required if there are several. */
+  /** The version of {@link cookieSecret} for new values. Required if there are several secrets. */
   readonly keyVersion?: number;
   /** The login page, to which `authenticated` redirects; may be on another host. */
   readonly loginUrl?: string;
   /**
    * The origin at which browsers reach the application, such as `https://example.com`, or several; or `'forwarded'` for
    * the scheme and host of each request, as trusted proxies report them (the options `trustedProxies` and
-   * `forwardedHost` of the server). Used by absolute URLs (`request.fullUrl`), by the checks of `Origin` for forms and
-   * WebSockets, and to decide whether cookies are `Secure`. Default: the host of each request, with either scheme.
+   * `forwardedHost` of the server). Used for absolute URLs (`request.fullUrl`), to check the `Origin` of forms and
+   * WebSockets, and to decide whether cookies are `Secure`. Default: the host of each request, with http or https.
    */
   readonly publicOrigin?: string | readonly string[];
   /** Whether requests with an unsafe method need an XSRF token. Default: false. */
   readonly xsrfCookies?: boolean;
   /** The name of the XSRF cookie. `__Host-xsrf` is the strictest. Default: `_xsrf`. */
   readonly xsrfCookieName?: string;
-  /** Attributes of the XSRF cookie, such as `expiresDays`. */
+  /** Attributes of the XSRF cookie, for example `expiresDays`. */
   readonly xsrfCookieAttributes?: SetCookieOptions;
   /**
-   * The host names that are served, such as `example.com` or `*.example.com`; requests for others are refused with 421
-   * (protection against DNS rebinding). Default: all.
+   * The host names that are served, such as `example.com` or `*.example.com`; requests for other hosts are refused with
+   * 421 (protection against DNS rebinding). Default: all.
    */
   readonly hosts?: readonly string[];
   /** Runs before every request, whether a route matches or not. See {@link Middleware}. */
   readonly middleware?: readonly Middleware[];
-  /** The clock for the rate-limited log of refusals. Default: the clock of the system. */
+  /** The clock that the rate-limited log of refusals, rate limits and cookies use. Default: the system clock. */
   readonly clock?: Clock;
 }
 
 /** Options of `RequestHandler.staticUrl`. */
 export interface StaticUrlOptions {
   /**
-   * Whether the URL has an origin: that of the setting `publicOrigin`, otherwise that of the request. Default: false.
+   * Whether the URL includes the origin: the setting `publicOrigin`, or else the origin of the request. Default: false.
    */
   readonly absolute?: boolean;
-  /** Whether the URL has the version of the file. Default: true. */
+  /** Whether the URL includes the version of the file. Default: true. */
   readonly includeVersion?: boolean;
 }
 
@@ -119,7 +119,7 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
 };
 
 /**
- * A setting of the program's own is not refused, unless it looks like one that is misspelled.
+ * Unknown settings are accepted, because a program may have its own, unless one looks like a misspelled setting.
  *
  * @throws WebUsageError `ERR_WEB_USAGE` if a setting is misspelled, or a function or the logger is invalid.
  */
@@ -136,7 +136,7 @@ export function requireSettings(settings: ApplicationSettings): void {
 export function cookieSettingsOf(settings: ApplicationSettings, clock: Clock): CookieSettings {
   const { cookieSecret, keyVersion, xsrfCookieName = '_xsrf' } = settings;
   const { xsrfCookieAttributes = {} } = settings;
-  // Throws for a name or attribute that no cookie can have.
+  // Throws if the name or an attribute is invalid.
   new ResponseCookies(true, clock).set(xsrfCookieName, '', xsrfCookieAttributes);
   return {
     clock,
@@ -153,7 +153,7 @@ function secretOf(
   return secret instanceof CookieSecret ? secret : new CookieSecret(secret, { keyVersion });
 }
 
-/** Makes an expression of host names. @throws WebUsageError `ERR_WEB_USAGE`. */
+/** Makes a regular expression from host names. @throws WebUsageError `ERR_WEB_USAGE`. */
 export function hostPatternOf(hosts: unknown): RegExp | undefined {
   if (hosts === undefined) return undefined;
   const valid = Array.isArray(hosts) && hosts.every(isHostText);
@@ -183,8 +183,9 @@ function ownNames(settings: unknown): Record<string, true> {
 
 /**
  * A {@link LogFunction} that writes one record per response with `logAccess` of the server: the message
- * `200 GET /path (127.0.0.1) 1.25ms`, and the details as fields, the request's id among them. 4xx are warnings and 5xx
- * errors. Requests that the server itself refuses do not reach the application; the `accessLog` of the server has them.
+ * `200 GET /path (127.0.0.1) 1.25ms`, with the details as fields, including the request's id. 4xx are warnings and 5xx
+ * errors. Requests that the server itself refuses do not reach the application; they are logged by the `accessLog` of
+ * the server.
  *
  * @example
  * // Health checks are logged at another level.

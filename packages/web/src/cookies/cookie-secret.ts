@@ -1,23 +1,23 @@
-// The cookies room holds what a response remembers in the browser: signed and encrypted values, XSRF tokens, and the
-// cookies that a response sets. Does not know handlers; how a cookie is written on the wire is decided by http1.
+// This folder holds what a response stores in the browser: signed and encrypted values, XSRF tokens, and the cookies
+// that a response sets. Does not know handlers; the wire format of cookies is in http1.
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { WebUsageError, webChecks } from '../errors.ts';
 
-/** A key, as text (its UTF-8 bytes count) or as bytes. */
+/** A key, as text (encoded as UTF-8) or as bytes. */
 export type Secret = string | Uint8Array;
 
-/** Secrets by their version, a whole number of 0 or more: the current one, and older ones that are still accepted. */
+/** Secrets by version (an integer of at least 0): the current secret, and older ones that are still accepted. */
 export type SecretVersions = ReadonlyMap<number, Secret> | Readonly<Record<number, Secret>>;
 
 export interface CookieSecretOptions {
-  /** The version with which new values are made. Default: 0 for one secret; required for several. */
+  /** The version of the secret for new values. Default: 0 for a single secret; required for several. */
   readonly keyVersion?: number | undefined;
   /**
-   * The least number of bytes of each secret. Default: 32, because a shorter one can often be guessed, offline, from
-   * one signed value. Lower it only to read the values of a program that has a shorter secret, and replace that.
+   * Minimum number of bytes of each secret. Default: 32, because a shorter secret can often be guessed offline from one
+   * signed value. Lower it only to read values that were made with a shorter secret, and then replace that secret.
    */
   readonly minBytes?: number;
 }
@@ -30,18 +30,18 @@ const HOW_TO_MAKE_ONE = `node -e "console.log(require('crypto').randomBytes(32).
 
 /**
  * The secret with which an application signs and encrypts values, or several versions of it. Checked once, when the
- * application is made.
+ * application is created.
  *
  * To replace a secret without ending all sessions, add the new one under a new version, make it the `keyVersion`, and
- * remove the old one after its values have expired. A single secret can become one of several: it has version 0.
+ * remove the old one after its values have expired. A single secret has version 0, so it can become one of several.
  *
  * @example
  * new CookieSecret({ 0: process.env.OLD_SECRET, 1: process.env.SECRET }, { keyVersion: 1 });
  */
 export class CookieSecret {
-  /** The version with which new values are made. */
+  /** The version of the secret for new values. */
   readonly keyVersion: number;
-  /** The one secret, which is used whatever version a value names; undefined if there are several. */
+  /** The secret if there is only one: it is used for values of any version. Undefined if there are several. */
   readonly #only: KeyObject | undefined;
   readonly #versions: ReadonlyMap<number, KeyObject>;
 
@@ -64,12 +64,16 @@ export class CookieSecret {
     this.keyVersion = this.#requireVersion(OPERATION, options.keyVersion);
   }
 
-  /** Used by signed and encrypted values: the key of a version, undefined if there is none. */
+  /** Used by signed and encrypted values: returns the key of a version, or undefined if there is none. */
   keyOf(version: number): KeyObject | undefined {
     return this.#only ?? this.#versions.get(version);
   }
 
-  /** Used by signed and encrypted values: the version for a new value. @throws WebUsageError if there is no such key. */
+  /**
+   * Used by signed and encrypted values: returns the version for a new value.
+   *
+   * @throws WebUsageError if it has no key.
+   */
   requireVersion(operation: string, version: number | undefined): number {
     if (version === undefined) return this.keyVersion;
     if (this.#only !== undefined) return webChecks.wholeNumber(operation, 'keyVersion', version);
@@ -91,10 +95,10 @@ export class CookieSecret {
 }
 
 /**
- * Returns a secret in the form that signed and encrypted values need. Its length is not checked, because a program that
- * exchanges values with another one cannot choose it.
+ * Returns a secret in the form that signed and encrypted values need. The length is not checked, because a program that
+ * exchanges values with another program may not be able to choose the secret.
  *
- * @param keyVersion - for a new value; reading one needs none.
+ * @param keyVersion - for new values; not needed to read values.
  */
 export function cookieSecretOf(
   operation: string,
@@ -132,7 +136,7 @@ function entriesOf(operation: string, secrets: SecretVersions): (readonly [numbe
   return Object.entries(secrets).map(([version, secret]) => [versionOf(version), secret] as const);
 }
 
-/** Returns a property name as a version; NaN unless it is written as a number would be. */
+/** Converts a property name to a version; NaN unless the name is exactly how the number would be written. */
 function versionOf(name: string): number {
   return /^(?:0|[1-9]\d*)$/.test(name) ? Number(name) : Number.NaN;
 }

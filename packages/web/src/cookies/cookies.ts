@@ -9,11 +9,13 @@ import { type ClearCookieOptions, ResponseCookies, type SecretCookieOptions } fr
 import { decodeSignedValue } from './signed-value.ts';
 import { checkXsrf, decodeXsrfToken, encodeXsrfToken, makeXsrfToken, type XsrfToken } from './xsrf.ts';
 
-/** For a person whose page is older than its cookie, or whose browser blocks cookies; the reason is in the log. */
+/**
+ * Shown to a user whose page is older than the cookie, or whose browser blocks cookies. The exact reason is in the log.
+ */
 const FORGERY =
   'The request may come from another site, or from a page that is out of date. Reload the page and try again.';
 
-/** What the application decides about cookies. */
+/** The settings of the application for cookies. */
 export interface CookieSettings {
   readonly clock: Clock;
   readonly secret: CookieSecret | undefined;
@@ -21,15 +23,15 @@ export interface CookieSettings {
   readonly xsrfCookieAttributes: SetCookieOptions;
 }
 
-/** How old a signed or encrypted cookie may be. */
+/** Options for reading a signed or encrypted cookie. */
 export interface ReadCookieOptions {
-  /** Default: 31 days. */
+  /** Maximum age in days. Default: 31. */
   readonly maxAgeDays?: number;
 }
 
 /**
- * The cookies of one request and its response. What is set here is sent with the response, also with an error page; it
- * does not change what {@link get} returns.
+ * The cookies of one request and its response. Cookies set here are sent with the response, even if it is an error
+ * page; they do not change what {@link get} returns.
  */
 export class Cookies {
   readonly #request: HTTPServerRequest;
@@ -38,7 +40,7 @@ export class Cookies {
   #response: ResponseCookies | undefined = undefined;
   #xsrf: XsrfToken | undefined = undefined;
 
-  /** @param requireUnsent - throws if the headers of the response are sent. */
+  /** @param requireUnsent - throws if the headers of the response have already been sent. */
   constructor(
     request: HTTPServerRequest,
     settings: CookieSettings,
@@ -55,7 +57,8 @@ export class Cookies {
   }
 
   /**
-   * Sets a cookie. The last call for a name, domain and path wins. Default attributes: see `ResponseCookies`.
+   * Sets a cookie. If several calls have the same name, domain and path, the last one is used. Default attributes: see
+   * `ResponseCookies`.
    *
    * @throws Http1UsageError `ERR_HTTP1_USAGE` if the name, the value or an attribute is invalid.
    * @throws WebUsageError `ERR_WEB_HEAD_SENT`; `ERR_WEB_USAGE` if an option is unknown.
@@ -64,12 +67,12 @@ export class Cookies {
     this.#unsent('setCookie').set(name, value, options);
   }
 
-  /** Deletes a cookie of the browser. Domain and path must be those with which it was set. Throws like {@link set}. */
+  /** Deletes a cookie of the browser. Domain and path must be the same as when it was set. Throws like {@link set}. */
   clear(name: string, attributes?: ClearCookieOptions): void {
     this.#unsent('clearCookie').clear(name, attributes);
   }
 
-  /** Returns a cookie that {@link setSigned} has set; undefined if it is missing, changed or too old. */
+  /** Returns the value of a cookie that {@link setSigned} has set; undefined if it is missing, changed or too old. */
   getSigned(name: string, { maxAgeDays }: ReadCookieOptions = {}): string | undefined {
     return decodeSignedValue(
       this.#secret('getSignedCookie'),
@@ -80,7 +83,8 @@ export class Cookies {
   }
 
   /**
-   * Sets a cookie that the client can read but not change: `HttpOnly`, for 30 days, unless `options` say otherwise.
+   * Sets a signed cookie: the client can read it but not change it. By default, it is `HttpOnly` and expires after 30
+   * days.
    *
    * @throws WebUsageError `ERR_WEB_USAGE` without the setting `cookieSecret`; otherwise like {@link set}.
    */
@@ -89,7 +93,9 @@ export class Cookies {
     this.#unsent('setSignedCookie').setSigned(secret, name, value, options);
   }
 
-  /** Returns a cookie that {@link setEncrypted} has set; undefined if it is missing, changed or too old. */
+  /**
+   * Returns the value of a cookie that {@link setEncrypted} has set; undefined if it is missing, changed or too old.
+   */
   getEncrypted(name: string, { maxAgeDays }: ReadCookieOptions = {}): string | undefined {
     const secret = this.#secret('getEncryptedCookie');
     return decodeEncryptedValue(secret, name, this.get(name), this.#reading(maxAgeDays));
@@ -102,8 +108,8 @@ export class Cookies {
   }
 
   /**
-   * The token that a form must send as `_xsrf`, or a script as the header `X-XSRFToken`. It is masked anew each time
-   * (BREACH). If the browser has none yet, its cookie is set.
+   * The token that a form must send in the field `_xsrf`, or a script in the header `X-XSRFToken`. It is masked
+   * differently each time, as a protection against BREACH. If the browser has no XSRF cookie yet, the cookie is set.
    */
   get xsrfToken(): string {
     const { clock, xsrfCookieName, xsrfCookieAttributes } = this.#settings;
@@ -118,11 +124,11 @@ export class Cookies {
   }
 
   /**
-   * Refuses a request that a page of another site may have caused: its token must be that of the cookie. GET, HEAD and
-   * OPTIONS are not checked.
+   * Refuses a request that a page of another site may have caused: the token in the request must match the XSRF cookie.
+   * GET, HEAD and OPTIONS are not checked.
    *
    * @param field - the form field or argument `_xsrf`.
-   * @param missingHint - says for the log why there is no field, if that is known.
+   * @param missingHint - returns the reason why there is no field, if it is known; used in the log message.
    * @throws HTTPError 403.
    */
   checkXsrf(field: string | undefined, missingHint?: () => string | undefined): void {
@@ -135,7 +141,7 @@ export class Cookies {
     throw new HTTPError(403, message, { detail: FORGERY });
   }
 
-  /** Used by the response, when its headers are about to be sent. */
+  /** Used by the response: adds the `Set-Cookie` headers just before the headers are sent. */
   applyTo(headers: HTTPHeaders): void {
     this.#response?.applyTo(headers);
   }

@@ -18,8 +18,8 @@ import {
 const VERSION = 'e1';
 const CIPHER = 'aes-256-gcm';
 /**
- * Each value has a key and an IV of its own, derived from the secret and a random salt. With one key for all values, and
- * a random IV of 96 bits, the secret would have to be replaced after 2^32 values (NIST SP 800-38D §8.3).
+ * Each value has its own key and IV, derived from the secret and a random salt. If all values shared one key with
+ * random 96-bit IVs, the secret would have to be replaced after 2^32 values (NIST SP 800-38D §8.3).
  */
 const SALT_LENGTH = 16;
 const KEY_LENGTH = 32;
@@ -28,11 +28,12 @@ const TAG_LENGTH = 16;
 const HKDF_INFO = 'landspout encrypted value e1';
 
 /**
- * Makes a value that only the application can read, with AES-256-GCM, and that {@link decodeEncryptedValue} accepts only
- * unchanged, under the same name and until it is too old. The key is derived from the secret by HKDF-SHA256. Name, time
- * and version of the key are authenticated; the latter two can be read by everyone, and so can the length of the value.
+ * Encrypts a value with AES-256-GCM, so that only the application can read it. {@link decodeEncryptedValue} accepts it
+ * only if it is unchanged, has the same name and is not too old. The key is derived from the secret by HKDF-SHA256. The
+ * name, the time and the key version are authenticated. Anyone can read the time, the key version and the length of the
+ * value.
  *
- * @param secret - one secret or several by version. At least 32 bytes each, which only {@link CookieSecret} checks.
+ * @param secret - one secret or several by version. At least 32 bytes each, but only {@link CookieSecret} checks this.
  * @param name - what the value is for, such as the name of its cookie.
  * @param value - text, which is encrypted as UTF-8, or bytes.
  * @throws WebUsageError `ERR_WEB_USAGE` if an argument is invalid, or the result has more than `maxBytes`.
@@ -65,7 +66,7 @@ export function createEncryptedValue(
  * for another name or with another or an unknown secret, or is not UTF-8. Never throws because of the value.
  *
  * @param value - as received, such as the value of a cookie.
- * @throws WebUsageError `ERR_WEB_USAGE` if another argument is invalid.
+ * @throws WebUsageError `ERR_WEB_USAGE` if any other argument is invalid.
  */
 export function decodeEncryptedValue(
   secret: CookieSecret | Secret | SecretVersions,
@@ -76,7 +77,7 @@ export function decodeEncryptedValue(
   return textOf(decodeEncryptedBytes(secret, name, value, options));
 }
 
-/** Like {@link decodeEncryptedValue}, for a value made of bytes. The caller owns them. */
+/** Like {@link decodeEncryptedValue}, but returns the value as bytes, which the caller owns. */
 export function decodeEncryptedBytes(
   secret: CookieSecret | Secret | SecretVersions,
   name: string,
@@ -99,11 +100,11 @@ export function encryptionKeyVersion(value: string | undefined): number | undefi
   return partsOf(receivedBytes(value)?.toString('latin1'))?.keyVersion;
 }
 
-/** The parts of a well-formed value, of which nothing is verified. */
+/** The parts of a well-formed value. Nothing is verified yet. */
 interface EncryptedParts {
   readonly keyVersion: number;
   readonly seconds: number;
-  /** What is authenticated beside the name. */
+  /** The text that is authenticated in addition to the name. */
   readonly head: string;
   /** Salt, ciphertext and tag. */
   readonly sealed: Buffer;
@@ -119,7 +120,8 @@ function partsOf(text: string | undefined): EncryptedParts | undefined {
   if (keyVersion === undefined || seconds === undefined) return undefined;
   const base64url = text.slice(headEnd);
   const sealed = Buffer.from(base64url, 'base64url');
-  // Node ignores what is not base64url, and bits of the last digit; every value has one spelling only.
+  // Node ignores characters that are not base64url and unused bits of the last digit. We accept only the canonical
+  // spelling.
   if (sealed.toString('base64url') !== base64url || sealed.length < SALT_LENGTH + TAG_LENGTH)
     return undefined;
   return { keyVersion, seconds, head: text.slice(0, headEnd), sealed };
@@ -135,7 +137,7 @@ function opened(secret: KeyObject, { head, sealed }: EncryptedParts, name: strin
   try {
     return Buffer.concat([plain, decipher.final()]);
   } catch {
-    // The only error here: the tag does not match.
+    // The only error that can occur here is that the tag does not match.
     return undefined;
   }
 }

@@ -12,15 +12,15 @@ import type { CreateValueOptions } from './value-options.ts';
 /** The attributes of a signed or encrypted cookie. */
 export interface SecretCookieOptions extends SetCookieOptions {
   /**
-   * Whether the cookie ends with the browser session. Otherwise it expires after 30 days, unless `expires`,
-   * `expiresDays` or `maxAge` says when. Default: false.
+   * Whether the cookie ends with the browser session. If false, it expires after 30 days, or as `expires`,
+   * `expiresDays` or `maxAge` specify. Default: false.
    */
   readonly session?: boolean;
   /** Which of several secrets to use. Default: the `keyVersion` of the secret. */
   readonly keyVersion?: number | undefined;
 }
 
-/** The attributes with which a cookie was set. Not when it expires: a cookie that is cleared is gone at once. */
+/** The attributes with which a cookie was set, except its expiry: a cleared cookie is deleted at once. */
 export type ClearCookieOptions = Omit<SetCookieOptions, 'expires' | 'expiresDays' | 'maxAge'>;
 
 const SECRET_COOKIE_OPTIONS: OptionNames<SecretCookieOptions> = {
@@ -37,28 +37,30 @@ const CLEAR_COOKIE_OPTIONS: OptionNames<ClearCookieOptions> = {
   partitioned: true,
 };
 
-/** As many as `parseCookies` reads; browsers keep fewer for one host. */
+/** The same number as `parseCookies` reads; browsers keep fewer for one host. */
 const MAX_COOKIES = 300;
 const SECRET_COOKIE_DAYS = 30;
 const CLEARED_DAYS = -365;
 
 /**
- * The cookies that one response sets. They are kept apart from its headers, so that they are sent with an error page
- * too, and become `Set-Cookie` headers by {@link applyTo}.
+ * The cookies that one response sets. They are kept separate from the headers, so that they are also sent with an error
+ * page; {@link applyTo} adds them as `Set-Cookie` headers.
  *
- * Unless told otherwise, a cookie has `SameSite=Lax` and `Path=/`; it is `Secure` if the request came over https, or if
- * its name, `sameSite: 'none'` or `partitioned` requires that; and it is `HttpOnly` if it is signed or encrypted, or if
- * its name requires that. An invalid cookie throws when it is set, and changes nothing.
+ * By default, a cookie has `SameSite=Lax` and `Path=/`. It is `Secure` if the request came over https, or if its name,
+ * `sameSite: 'none'` or `partitioned` requires that. It is `HttpOnly` if it is signed or encrypted, or if its name
+ * requires that. Setting an invalid cookie throws, and changes nothing.
  */
 export class ResponseCookies {
   readonly #isHttps: boolean;
   readonly #clock: Clock;
-  /** The header values, by what makes two cookies the same one for a browser. */
+  /**
+   * The header values, by the attributes that identify a cookie in a browser (name, domain, path and `partitioned`).
+   */
   #lines: Map<string, string> | undefined = undefined;
 
   /**
-   * @param isHttps - whether the client used https, be it to a trusted proxy.
-   * @param clock - for expiry and signatures. Default: the clock of the system.
+   * @param isHttps - whether the client used https, to this server or to a trusted proxy.
+   * @param clock - for expiry and signatures. Default: the system clock.
    */
   constructor(isHttps: boolean, clock: Clock = systemClock) {
     this.#isHttps = isHttps;
@@ -71,7 +73,7 @@ export class ResponseCookies {
   }
 
   /**
-   * Sets a cookie. The last call for a name, domain and path wins.
+   * Sets a cookie. If several calls have the same name, domain and path, the last one is used.
    *
    * @throws Http1UsageError `ERR_HTTP1_USAGE` like `formatSetCookie`.
    * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown, or the response has 300 cookies.
@@ -114,8 +116,8 @@ export class ResponseCookies {
   }
 
   /**
-   * Deletes a cookie of the browser: sets it to nothing, with an expiry in the past. Browsers delete it only if domain,
-   * path and `partitioned` are those with which it was set.
+   * Deletes a cookie of the browser: sets it to an empty value with an expiry in the past. Browsers delete it only if
+   * domain, path and `partitioned` are the same as when it was set.
    *
    * @throws Http1UsageError and WebUsageError like {@link set}; also for `expires`, `expiresDays` and `maxAge`.
    */
@@ -138,7 +140,7 @@ export class ResponseCookies {
     const rules = cookieNameRules(name);
     const { domain = '', path = '/', sameSite, partitioned = false } = options;
     const mustBeSecure = rules.secure || sameSite === 'none' || partitioned;
-    // A new object each time: options that a program keeps for several responses stay as they are (ATT-54).
+    // Makes a new object each time, because a program may reuse its options for several responses (ATT-54).
     const attributes: SetCookieOptions = {
       ...options,
       secure: options.secure ?? (this.#isHttps || mustBeSecure),

@@ -11,25 +11,25 @@ import {
   wholeNumberOf,
 } from './value-options.ts';
 
-/** `2|`: the version of the format. Version 1 signed its parts without delimiters, and is not read (ATT-49). */
+/** The digit 2, the version of the format. Version 1 signed its parts without delimiters, so it is refused (ATT-49). */
 const VERSION = 0x32;
 const PIPE = 0x7c;
 const COLON = 0x3a;
 /** Hexadecimal digits of an HMAC-SHA256. */
 const SIGNATURE_LENGTH = 64;
-/** No value is as long as a number with more digits. */
+/** A field length with more digits is longer than any accepted value. */
 const MAX_LENGTH_DIGITS = 9;
 
 /**
- * Makes a value that {@link decodeSignedValue} accepts only unchanged, under the same name and until it is too old, in
- * version 2 of Tornado's format: `2|1:0|10:1300000000|1:n|4:dg==|…`, with the version of the key, the time, the name,
- * the value in base64, each after its length in bytes, and the HMAC-SHA256 of all that.
+ * Signs a value. {@link decodeSignedValue} accepts it only if it is unchanged, has the same name and is not too old.
+ * The result is in version 2 of Tornado's format: `2|1:0|10:1300000000|1:n|4:dg==|…`. It contains the key version, the
+ * time, the name and the value in base64, each preceded by its length in bytes, and the HMAC-SHA256 of all of them.
  *
- * Signed is not encrypted: anyone with the value can read it. See `createEncryptedValue`.
+ * A signed value is not encrypted: anyone who has it can read it. See `createEncryptedValue`.
  *
- * @param secret - one secret or several by version. At least 32 bytes each, which only {@link CookieSecret} checks.
- * @param name - what the value is for, such as the name of its cookie. It is signed too, so that a value for one name is
- *   not accepted for another.
+ * @param secret - one secret or several by version. At least 32 bytes each, but only {@link CookieSecret} checks this.
+ * @param name - what the value is for, such as the name of its cookie. It is signed too, so that a value for one name
+ *   is not accepted for another.
  * @param value - text, which is signed as UTF-8, or bytes.
  * @throws WebUsageError `ERR_WEB_USAGE` if an argument is invalid, or the result has more than `maxBytes`.
  */
@@ -53,10 +53,10 @@ export function createSignedValue(
  * another name or with another or an unknown secret, or is not UTF-8. Never throws because of the value. Signatures are
  * compared in constant time.
  *
- * Reads what Tornado's `create_signed_value` makes, except version 1.
+ * Reads values made by Tornado's `create_signed_value`, except version 1.
  *
  * @param value - as received, such as the value of a cookie.
- * @throws WebUsageError `ERR_WEB_USAGE` if another argument is invalid.
+ * @throws WebUsageError `ERR_WEB_USAGE` if any other argument is invalid.
  */
 export function decodeSignedValue(
   secret: CookieSecret | Secret | SecretVersions,
@@ -67,7 +67,7 @@ export function decodeSignedValue(
   return textOf(decodeSignedBytes(secret, name, value, options));
 }
 
-/** Like {@link decodeSignedValue}, for a value made of bytes. The caller owns them. */
+/** Like {@link decodeSignedValue}, but returns the value as bytes, which the caller owns. */
 export function decodeSignedBytes(
   secret: CookieSecret | Secret | SecretVersions,
   name: string,
@@ -80,7 +80,7 @@ export function decodeSignedBytes(
   if (fields === undefined) return undefined;
   const key = secrets.keyOf(fields.keyVersion);
   if (key === undefined || !isSignedBy(key, fields)) return undefined;
-  // Only what is signed is looked at from here on.
+  // From here on, all fields are verified by the signature.
   if (fields.name !== name || fields.seconds * 1_000 < oldestMs) return undefined;
   const bytes = Buffer.from(fields.base64, 'base64');
   // Node ignores characters that are not base64: only the spelling that we would write ourselves is accepted.
@@ -96,7 +96,7 @@ export function signatureKeyVersion(value: string | undefined): number | undefin
   return fieldsOf(receivedBytes(value))?.keyVersion;
 }
 
-/** The parts of a well-formed value, of which nothing is verified. */
+/** The parts of a well-formed value. Nothing is verified yet. */
 interface SignedFields {
   readonly keyVersion: number;
   readonly seconds: number;
@@ -130,7 +130,7 @@ class FieldReader {
     this.#bytes = bytes;
   }
 
-  /** Returns the text of the next field; '' if it is malformed, which {@link position} says too. */
+  /** Returns the text of the next field. If it is malformed, returns '' and sets {@link position} to -1. */
   next(): string {
     if (this.position === -1) return '';
     const colon = this.#bytes.indexOf(COLON, this.position);

@@ -9,16 +9,16 @@ export interface CreateValueOptions {
   readonly keyVersion?: number | undefined;
   /** The time that the value records, in milliseconds since 1970. Default: now. */
   readonly nowMs?: number;
-  /** The most bytes of the result. Default: 4096, because browsers keep no longer cookie. */
+  /** Maximum number of bytes of the result. Default: 4096, because browsers do not store longer cookies. */
   readonly maxBytes?: number;
 }
 
 export interface DecodeValueOptions {
-  /** The greatest age in days. Default: 31. */
+  /** Maximum age in days. Default: 31. */
   readonly maxAgeDays?: number;
   /** The current time in milliseconds since 1970. Default: now. */
   readonly nowMs?: number;
-  /** A longer value is not looked at. Default: 4096. */
+  /** Maximum number of bytes of the value; a longer one is refused. Default: 4096. */
   readonly maxBytes?: number;
 }
 
@@ -30,7 +30,7 @@ const MAX_AGE_DAYS = 31;
 const DAY_MS = 86_400_000;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** The checked options of a value that is made. */
+/** The checked options for creating a value. */
 export interface CreateArguments {
   readonly bytes: Buffer;
   /** The time, in whole seconds since 1970. */
@@ -52,14 +52,14 @@ export function createArguments(
   return { bytes: valueBytes(operation, value), seconds: Math.floor(nowMs / 1_000), maxBytes };
 }
 
-/** The checked options of a value that is read. */
+/** The checked options for reading a value. */
 export interface DecodeArguments {
-  /** The least time that a value may record, in milliseconds since 1970. */
+  /** The earliest time that a value may record, in milliseconds since 1970. */
   readonly oldestMs: number;
   readonly maxBytes: number;
 }
 
-/** @throws WebUsageError `ERR_WEB_USAGE` if an option or the name is invalid. The value is not an argument of this. */
+/** @throws WebUsageError `ERR_WEB_USAGE` if an option or the name is invalid. The value itself is not checked here. */
 export function decodeArguments(
   operation: string,
   name: string,
@@ -75,8 +75,8 @@ export function decodeArguments(
 }
 
 /**
- * Returns the UTF-8 bytes of a value from a client; undefined if it is missing, empty or too long, which is found out
- * before anything is computed from it.
+ * Returns the UTF-8 bytes of a value from a client; undefined if it is missing, empty or too long. The length is
+ * checked before anything is computed from the value.
  */
 export function receivedBytes(value: string | undefined, maxBytes = MAX_BYTES): Buffer | undefined {
   if (typeof value !== 'string' || value === '' || value.length > maxBytes) return undefined;
@@ -116,7 +116,7 @@ function valueBytes(operation: string, value: string | Uint8Array): Buffer {
     const problem = `value must be a string or bytes, got a value of type ${typeof value}`;
     throw new WebUsageError('ERR_WEB_USAGE', `${operation}: ${problem}`);
   }
-  // UTF-8 cannot encode a lone surrogate, so another text would be read than was written.
+  // UTF-8 cannot encode a lone surrogate, so the text that is read would differ from the text that was written.
   if (!LONE_SURROGATE.test(value)) return Buffer.from(value, 'utf8');
   throw new WebUsageError('ERR_WEB_USAGE', `${operation}: value must not have lone surrogates`);
 }

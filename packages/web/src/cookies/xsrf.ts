@@ -5,23 +5,26 @@ import { excerpt, type OptionNames } from '@landspout/ioloop/errors';
 import { webChecks } from '../errors.ts';
 import { wholeNumberOf } from './value-options.ts';
 
-/** The secret of one browser, which its cookie and each of its forms contain. */
+/** The secret of one browser. Its XSRF cookie and each form sent to it contain this token. */
 export interface XsrfToken {
-  /** 16 random bytes if we made it; another program, or a cookie that a person set, may have another length. */
+  /**
+   * 16 random bytes if we made it. Tokens that were made elsewhere, for example by another program, may have another
+   * length.
+   */
   readonly token: Uint8Array;
-  /** When it was made, in whole seconds since 1970. */
+  /** The time when the token was made, in whole seconds since 1970. */
   readonly seconds: number;
 }
 
 const TOKEN_BYTES = 16;
 const MASK_BYTES = 4;
-/** Our tokens have 54 characters. A longer text than this counts as absent. */
+/** Limit for the characters of a token; a longer text is treated as missing. Our tokens have 54. */
 const MAX_TEXT_LENGTH = 256;
 const VERSIONED = /^[1-9][0-9]*\|/;
 const VERSION_2 = /^2\|([0-9A-Fa-f]{8})\|((?:[0-9A-Fa-f]{2})+)\|([0-9]+)$/;
 const HEX = /^(?:[0-9A-Fa-f]{2})+$/;
 
-/** Makes the token of a browser that has none. @param nowMs - the current time in milliseconds since 1970. */
+/** Makes a token for a browser that has none. @param nowMs - the current time in milliseconds since 1970. */
 export function makeXsrfToken(nowMs = Date.now()): XsrfToken {
   webChecks.number('makeXsrfToken', 'nowMs', nowMs, 0, Number.MAX_SAFE_INTEGER);
   return { token: randomBytes(TOKEN_BYTES), seconds: Math.floor(nowMs / 1_000) };
@@ -41,8 +44,9 @@ export function encodeXsrfToken(token: XsrfToken, mask: Uint8Array = randomBytes
 }
 
 /**
- * Reads a token as a browser sent it, in a cookie, form or header: version 2 of Tornado's format, or version 1, which is
- * the token in hexadecimal or, if it is not hexadecimal, as it is. Never throws because of the text.
+ * Reads a token as a browser sent it, in a cookie, form or header: version 2 of Tornado's format, or version 1, which
+ * is the token in hexadecimal. Text that is not hexadecimal is itself the token of version 1. Never throws because of
+ * the text.
  *
  * @param nowMs - the time of a token of version 1, which does not record one.
  * @returns undefined if the text is missing, empty, malformed, of an unknown version or of more than 256 characters.
@@ -60,7 +64,7 @@ export function decodeXsrfToken(text: string | undefined, nowMs = Date.now()): X
   return { token: masking(Buffer.from(masked, 'hex'), Buffer.from(mask, 'hex')), seconds };
 }
 
-/** What {@link checkXsrf} needs to know of a request. */
+/** What {@link checkXsrf} needs to know about a request. */
 export interface XsrfRequest {
   readonly method: string;
   /** Of these, `Sec-Fetch-Site`, `Origin`, `X-XSRFToken` and `X-CSRFToken` are read. */
@@ -71,7 +75,7 @@ export interface XsrfRequest {
   readonly cookie: string | undefined;
   /** The value of the form field or query argument `_xsrf`. If it is missing or empty, the headers are used. */
   readonly field: string | undefined;
-  /** Our origins, in the form of `canonicalOrigin`. Default: the host of the request, with either scheme. */
+  /** Our origins, in the form of `canonicalOrigin`. Default: the host of the request, with http or https. */
   readonly publicOrigins?: readonly string[] | undefined;
 }
 
@@ -86,9 +90,9 @@ const XSRF_REQUEST: OptionNames<XsrfRequest> = {
 
 /** Why a request is refused with 403. */
 export interface XsrfRefusal {
-  /** Which check failed, in the order in which they are made. */
+  /** The check that failed. The values are in the order in which the checks are made. */
   readonly check: 'site' | 'origin' | 'token-missing' | 'token-invalid' | 'cookie-missing' | 'token-mismatch';
-  /** For the log. Text of the client is clipped and escaped. */
+  /** For the log. Text from the client is clipped and escaped. */
   readonly message: string;
 }
 
@@ -98,14 +102,15 @@ export function requiresXsrfToken(method: string): boolean {
 }
 
 /**
- * Checks that a page of this site caused a request that may change something. A form of another site can make a browser
- * send such a request, with the cookies of this site, but knows no token.
+ * Checks that a request which may change something was caused by a page of this site. A form on another site can make a
+ * browser send such a request with the cookies of this site, but it does not know the token.
  *
- * A browser that says that the request comes from another site, by `Sec-Fetch-Site` or `Origin`, is refused whatever
- * token it sends. The token is required always: other programs send neither header, and a page on another host of the
- * same site may have the first. Tokens are compared in constant time. `X-Requested-With` replaces nothing (ATT-51).
+ * If `Sec-Fetch-Site` or `Origin` shows that the request comes from another site, it is refused whatever its token is.
+ * The token is always required: some clients send neither header, and for a page on another host of the same site,
+ * `Sec-Fetch-Site` is `same-site`. Tokens are compared in constant time. `X-Requested-With` does not replace the token
+ * (ATT-51).
  *
- * @returns why the request is to be refused; undefined if it may go on.
+ * @returns why the request must be refused; undefined if it is allowed.
  * @throws WebUsageError `ERR_WEB_USAGE` for an unknown option; never because of what the client sent.
  */
 export function checkXsrf(request: XsrfRequest): XsrfRefusal | undefined {
@@ -127,7 +132,7 @@ export function checkXsrf(request: XsrfRequest): XsrfRefusal | undefined {
   return tokenRefusal(request);
 }
 
-/** Fetch metadata: `none` is a request that no page caused. */
+/** Fetch metadata: `none` means that no page caused the request. */
 const OWN_SITES: readonly string[] = ['same-origin', 'same-site', 'none'];
 
 function isAllowed(origin: string, site: string | undefined, { publicOrigins, host }: XsrfRequest): boolean {
@@ -162,7 +167,7 @@ function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** Applies a mask as WebSocket does (RFC 6455 §5.3). Applied again, it gives the bytes back. */
+/** Applies a mask as WebSocket does (RFC 6455 §5.3). Applying it twice returns the original bytes. */
 function masking(bytes: Uint8Array, mask: Uint8Array): Buffer {
   const result = Buffer.alloc(bytes.length);
   for (const [at, byte] of bytes.entries()) result[at] = byte ^ (mask[at % MASK_BYTES] as number);

@@ -5,8 +5,8 @@ import type { AnyHandler, AnyVerb, VerbMethod } from './lifecycle.ts';
 
 /**
  * Makes a verb require a user: if `currentUser` is undefined, null or false, a GET or HEAD is redirected to
- * `getLoginUrl()` with an argument `next` for the way back (pass it through `safeNext`), and any other method is refused
- * with 403. `getCurrentUser` may return a promise.
+ * `getLoginUrl()` with a query argument `next`, the page to return to (check it with `safeNext`), and any other method
+ * is refused with 403. `getCurrentUser` may return a promise.
  *
  * @example
  * class Account extends BaseHandler {

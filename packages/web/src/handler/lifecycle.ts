@@ -4,8 +4,8 @@ import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
 import type { Awaitable, RequestHandler } from './request-handler.ts';
 
-/** A handler of any path and settings. */
-// biome-ignore lint/suspicious/noExplicitAny: a handler is accepted whatever it is written for
+/** A handler for any path and any settings. */
+// biome-ignore lint/suspicious/noExplicitAny: a handler is accepted whatever path and settings it is written for
 export type AnyHandler = RequestHandler<any, any>;
 
 /** The application of a request, whatever its settings are. */
@@ -13,46 +13,50 @@ export type AnyApplication = Application;
 
 /** The route of a request. */
 export interface MatchedRoute {
-  /** The pattern of the route, with the prefixes of the routes that it is nested in; '' if no route matched. */
+  /** The pattern of the route, including the prefixes of the routes around it; '' if no route matched. */
   readonly pattern: string;
   readonly name: string | undefined;
   readonly handlerClass: HandlerClass;
   /** The application that the route belongs to. */
   readonly application: AnyApplication;
-  /** The path below which that application is mounted in another; '' if it is not. */
+  /** The path at which that application is mounted in another; '' if it is not mounted. */
   readonly mountPath: string;
 }
 
-/** What the middleware of one request shares with each other and, as `this.state`, with its handler. */
+/** Data that the middleware of one request share with each other and with the handler, which has it as `this.state`. */
 // biome-ignore lint/suspicious/noExplicitAny: the program chooses the type of each value
 export type RequestState = Record<string, any>;
 
-/** One request on its way through the middleware. */
+/** The request that a middleware is called with, and what belongs to it. */
 export interface MiddlewareContext<State extends object = RequestState> {
   /** The application of the matched route: the innermost one if applications are mounted. */
   readonly application: AnyApplication;
   readonly request: HTTPServerRequest;
   readonly response: HTTPServerResponse;
   readonly match: MatchedRoute;
-  /** An object of this request. Empty at first. */
+  /** An object for data of this request; initially empty. */
   readonly state: State;
-  /** The logger of the application, for records about this request: they have its id, if it has one, as `requestId`. */
+  /**
+   * The logger of the application, for records about this request: if the request has an id, they include it as
+   * `requestId`.
+   */
   readonly log: Logger;
   /** The named parameters of the path, decoded. @throws HTTPError 400 if they cannot be decoded. */
   readonly pathParams: PathParams;
 }
 
 /**
- * A step in front of a handler. It runs when the headers have arrived, before the handler is created and before the body
- * is read, for every request of the application: also if no route matches, for static files and for WebSockets.
+ * A step in front of a handler. It runs when the headers have arrived, before the handler is created and before the
+ * body is read, for every request of the application, including requests that no route matches, static files and
+ * WebSockets.
  *
  * `next()` runs the rest: further middleware, then the handler. It returns `undefined` if all of it finished
- * synchronously, otherwise a promise that never rejects: errors become error pages further down. A middleware that does
- * not call `next` must complete the response itself, with `context.response.finish(status, body)`. It may be
- * asynchronous. What it throws becomes an error page.
+ * synchronously, otherwise a promise that never rejects: what further middleware or the handler throws becomes an error
+ * page there. A middleware that does not call `next` must complete the response itself, with
+ * `context.response.finish(status, body)`. A middleware may be asynchronous. What it throws becomes an error page.
  *
- * After `next` has returned, the headers may be on their way: to set headers on every response, also on error pages, use
- * `context.response.beforeHeaders` before calling it.
+ * After `next` has returned, the headers may already have been sent. To set headers on every response, including error
+ * pages, call `context.response.beforeHeaders` before `next`.
  *
  * @throws WebUsageError `ERR_WEB_USAGE` from `next` if it is called twice.
  */
@@ -70,7 +74,7 @@ export interface HandlerContext extends MiddlewareContext {
    * @internal Groups of the pattern in order, decoded; undefined for a group that did not match. Set before `prepare`.
    */
   readonly pathArgs: readonly (string | undefined)[];
-  /** @internal Called if the page of an error takes time: until it is complete, nothing else ends the response. */
+  /** @internal Called if an error page is made asynchronously: until it is complete, nothing else ends the response. */
   awaitErrorPage(error: unknown): void;
   /** @internal Called with an error of the handler that nothing else caught. */
   failed(error: unknown): void;
@@ -102,7 +106,7 @@ export interface RouteUse {
   readonly init: object;
   /** How many parameters, or groups, the route's pattern has. */
   readonly paramCount: number;
-  /** The names of those that have one. */
+  /** The names of the parameters that have a name. */
   readonly paramNames: readonly string[];
 }
 
@@ -120,8 +124,8 @@ export interface HandlerClass<Handler extends AnyHandler = AnyHandler> {
 }
 
 /**
- * What a mixin takes: the class of any handler, abstract or not. With a mixin, RequestHandler, StaticFileHandler and
- * WebSocketHandler can share methods.
+ * The parameter type of a mixin: the class of any handler, abstract or not. With a mixin, subclasses of RequestHandler,
+ * StaticFileHandler and WebSocketHandler can share methods.
  *
  * @example
  * function withUser<Base extends HandlerMixinBase>(base: Base) {
@@ -142,6 +146,6 @@ export type HandlerMixinBase = abstract new (...args: any[]) => RequestHandler<'
 // biome-ignore lint/suspicious/noExplicitAny: a verb declares the parameters of its own pattern
 export type VerbMethod<Handler = AnyHandler> = (this: Handler, ...args: any[]) => Awaitable;
 
-/** A verb of any handler, as decorators take and return it. */
+/** A verb of any handler: the parameter type and return type of decorators. */
 // biome-ignore lint/suspicious/noExplicitAny: a verb may be written for its own class
 export type AnyVerb = VerbMethod<any>;

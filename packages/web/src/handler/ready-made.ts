@@ -22,7 +22,7 @@ const HOST_PART = /^(?:[A-Za-z][A-Za-z0-9+.-]*:)?\/\/[^/?#]*/;
 export class RedirectHandler extends RequestHandler {
   static override routeProblem(use: RouteUse): string | undefined {
     const { init, handlerClass } = use;
-    // A subclass with its own `initialize` may get its URL from elsewhere.
+    // A subclass with its own `initialize` may set the URL in another way.
     if (handlerClass.prototype.initialize !== RedirectHandler.prototype.initialize) return undefined;
     const { url } = init as Partial<RedirectHandlerInit>;
     const unknown = optionsProblem(init, REDIRECT_INIT);
@@ -57,7 +57,10 @@ export class RedirectHandler extends RequestHandler {
     this.redirect(withQuery(url, this.request.query), { permanent: this.#permanent });
   }
 
-  /** The decoded value. It is escaped again, so that input of the client stays a part of the path. */
+  /**
+   * Returns a decoded parameter. It must be escaped again, so that input from the client cannot change the rest of the
+   * URL.
+   */
   #valueOf(key: string): string {
     const value = /^\d+$/.test(key) ? this.pathArgs[Number(key)] : this.pathParams[key];
     if (value !== undefined) return value;
@@ -73,8 +76,7 @@ export interface ErrorHandlerInit {
 const ERROR_INIT: OptionNames<ErrorHandlerInit> = { status: true };
 
 /**
- * Refuses every request with one status, whatever its method. It does not wait for the body, so a client cannot make it
- * buffer one.
+ * Refuses every request with one status, whatever the method. It does not wait for the body, so it never buffers one.
  */
 export class ErrorHandler extends RequestHandler {
   static override readonly streamRequestBody = true;
@@ -93,7 +95,7 @@ export class ErrorHandler extends RequestHandler {
     this.#status = init.status;
   }
 
-  /** Nothing is done, so that nothing needs protection: a POST to a wrong URL is a 404, not a 403. */
+  /** The handler changes nothing, so no check is needed: the response to a POST to a wrong URL is a 404, not a 403. */
   override checkXsrfCookie(): void {}
 
   override prepare(): void {

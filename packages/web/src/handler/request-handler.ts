@@ -1,5 +1,5 @@
-// What a handler can do with its request and response, and the handlers that are ready to use. How a handler is found,
-// and in which order its methods are called, is decided by `application/`, from which only types are imported here.
+// What a handler can do with its request and response, and the handlers that are ready to use. The code in
+// `application/` finds the handler and calls its methods; only types are imported from there.
 
 import type { HTTPHeaders, HTTPServerExchange, SetCookieOptions } from '@landspout/http1';
 import type { Logger } from '@landspout/ioloop';
@@ -48,8 +48,8 @@ const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'P
 export type Awaitable = void | PromiseLike<void>;
 
 /**
- * What `getCurrentUser` resolves to. A mixin that overrides it gives it one more signature, and `ReturnType` would only
- * see the last of them; signatures that are missing infer `unknown`, which drops out of the intersection.
+ * The type that `getCurrentUser` resolves to. Each mixin that overrides the method adds a signature, and `ReturnType`
+ * would only see the last one. A missing signature is inferred as `unknown`, which has no effect in the intersection.
  */
 export type CurrentUser<Getter> = Getter extends {
   (): infer First;
@@ -67,7 +67,7 @@ export interface RedirectOptions {
   readonly status?: number;
 }
 
-/** The types of body that have fields. */
+/** Matches the Content-Types whose bodies have form fields. */
 const FORM_TYPE = /^(?:application\/x-www-form-urlencoded|multipart\/form-data)\b/i;
 
 const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status: true };
@@ -77,9 +77,9 @@ const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status
  *
  * The calls, in order: {@link setDefaultHeaders}, {@link initialize}, {@link prepare}, the verb, {@link finish} (called
  * automatically) and {@link onFinish}. If one of them throws {@link HTTPError}, the response has its status; any other
- * error becomes a 500. An error after the headers are sent closes the connection. HEAD calls `get`, and sends no body,
- * if there is no `head`. OPTIONS without `options` gets a 204 with `Allow`; any other verb that is not defined results
- * in a 405, unless the handler has a method {@link all}.
+ * error becomes a 500. An error after the headers are sent closes the connection. If there is no `head`, HEAD calls
+ * `get` and sends no body. If there is no `options`, the response to OPTIONS is a 204 with `Allow`. Any other verb that
+ * is not defined results in a 405, unless the handler has a method {@link all}.
  *
  * @typeParam Pattern - the route's pattern, which types {@link pathParams}.
  *
@@ -98,9 +98,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   static readonly streamRequestBody: boolean = false;
 
   /**
-   * The HTTP methods that are allowed at all; GET is always allowed, and not checked against this list. A subclass may
-   * list more, such as `PROPFIND`, and handle them in a method of that name in lower case. With {@link all}, any method
-   * is allowed.
+   * The HTTP methods that are allowed; GET is always allowed, even if it is not in this list. A subclass may list more,
+   * such as `PROPFIND`, and handle each in a method with that name in lower case. With {@link all}, any method is
+   * allowed.
    */
   static readonly supportedMethods: readonly string[] = METHODS;
 
@@ -109,7 +109,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Checks how a route uses this class. Called once per route, when the application is created. Override it in a class
-   * that other people use in their routes, so that a mistake in `init` is found before the first request.
+   * that other people use in their routes, so that a mistake in `init` is reported before the first request.
    *
    * @returns what is wrong and how to fix it, which becomes an `ERR_WEB_ROUTE`; `undefined` if nothing is wrong.
    */
@@ -123,7 +123,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   #user: unknown = undefined;
   #hasUser = false;
 
-  /** Called by the application. Override {@link initialize} to receive the `init` value of the route. */
+  /** Called by the application. To receive the `init` value of the route, override {@link initialize}. */
   constructor(context: HandlerContext) {
     this.application = context.application as unknown as Application<Settings>;
     this.request = context.request;
@@ -132,8 +132,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   // ---- for subclasses to define ----
 
-  // Each method is called with the path's parameters: one object if they are named, otherwise one argument for each
-  // group of the regular expression.
+  // Each method is called with the parameters of the path: one object if they have names, otherwise one argument for
+  // each group of the regular expression.
   // biome-ignore-start lint/suspicious/noExplicitAny: a subclass declares the parameters of its own pattern
   get?(...args: any[]): Awaitable;
   head?(...args: any[]): Awaitable;
@@ -154,28 +154,28 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    */
   setDefaultHeaders(): void {}
 
-  /** Receives the `init` value of the route. If it returns a promise, that is awaited before {@link prepare}. */
+  /** Receives the `init` value of the route. If it returns a promise, the promise is awaited before {@link prepare}. */
   initialize(_init: object): Awaitable {}
 
   /** Runs before every verb. If it finishes the response, the verb does not run. */
   prepare(): Awaitable {}
 
   /**
-   * Called with each piece of the body, which the handler owns. No more is read until a returned promise settles. See
-   * {@link streamRequestBody}.
+   * Called with each piece of the body, which the handler then owns. If it returns a promise, nothing more is read
+   * until the promise settles. See {@link streamRequestBody}.
    */
   dataReceived(_chunk: Uint8Array): Awaitable {}
 
   /**
-   * Called once, after the response is complete, or after the client has left and the handler is done. Nothing more can
-   * be sent.
+   * Called once, when nothing more can be sent: after the response is complete, or after the client has disconnected
+   * and the handler has settled.
    */
   onFinish(): Awaitable {}
 
   /**
-   * Called at most once: if the client has left before the response was complete, or, with `reason.code`
-   * `ERR_HTTP_PEER_ENDED`, if it has ended its side of the connection. The handler continues to run; pass
-   * {@link signal} to what it waits for.
+   * Called at most once: if the client disconnects before the response is complete, or if it ends its side of the
+   * connection (`reason.code` is then `ERR_HTTP_PEER_ENDED`). The handler continues to run; to stop what it waits for,
+   * use {@link signal}.
    */
   onConnectionClose(_reason: Error): Awaitable {}
 
@@ -193,7 +193,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Builds the path of a route of this application; see `Application.reverseUrl`. If the application is mounted in
-   * another, the path starts with the prefix.
+   * another, the path includes the prefix at which it is mounted.
    */
   reverseUrl<const Path extends `/${string}`>(path: Path, ...rest: ReverseRest<Path>): string;
   reverseUrl(name: string, ...values: readonly (string | number)[]): string;
@@ -204,24 +204,24 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Makes the URL of a file in the folder of the setting `staticPath`. The URL contains the version of the file, so
-   * that browsers keep the file for ten years: `/static/css/app.css?v=1f0e…`. Until the version is known, the URL has
-   * none; see `StaticFileHandler.makeStaticUrl`.
+   * that browsers keep the file for ten years: `/static/css/app.css?v=1f0e…`. Until the version is known, the URL does
+   * not contain it; see `StaticFileHandler.makeStaticUrl`.
    *
-   * @param path - of the file below the folder, not escaped.
+   * @param path - the path of the file relative to the folder, not escaped.
    * @throws WebUsageError `ERR_WEB_USAGE` if `path` or an option is invalid, or the application has no `staticPath`.
    */
   staticUrl(path: string, options: StaticUrlOptions = {}): string {
     return this.application.staticUrl(path, options, this.#context);
   }
 
-  /** What the middleware has stored for this request. */
+  /** The data that middleware has stored for this request. */
   get state(): RequestState {
     return this.#context.state;
   }
 
   /**
-   * The logger of the application, for records about this request. If the request has an id, each record has it as
-   * `requestId`: see the middleware `requestId`. Created at the first use.
+   * The logger of the application, for records about this request. If the request has an id, each record includes it as
+   * `requestId`; see the middleware `requestId`. Created on first use.
    *
    * @example
    * this.log.info({ order: order.id }, 'order received');
@@ -236,9 +236,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Aborts if the client ends its side or leaves before the response is complete, and when `handlerTimeoutMs` has
-   * passed. See `HTTPServerRequest.signal`. If a handler rejects because of that, it is not an error; a client that can
-   * still read gets a 499.
+   * Aborts if the client disconnects or ends its side before the response is complete, and when `handlerTimeoutMs` has
+   * passed. See `HTTPServerRequest.signal`. A handler that rejects because of this signal is not logged as an error; if
+   * the client can still read, it gets a 499.
    */
   get signal(): AbortSignal {
     return this.request.signal;
@@ -247,7 +247,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Returns the last value of an argument, from the body or else from the query.
    *
-   * @param rest - a fallback for a missing argument, and options.
+   * @param rest - an optional fallback for a missing argument, and options.
    * @throws MissingArgumentError `ERR_WEB_MISSING_ARGUMENT` (400) if the argument is missing and there is no fallback.
    * @throws HTTPError 400 if the query or form is invalid, for example because of a broken escape.
    */
@@ -265,7 +265,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return lastArgument(this, this.request.bodyArguments, name, rest);
   }
 
-  /** Returns all values of an argument, those of the query first; an empty list if it is missing. */
+  /**
+   * Returns all values of an argument: first those from the query, then those from the body. Empty if it is missing.
+   */
   getArguments(name: string, options?: ArgumentOptions): string[] {
     return everyArgument(this, this.request.arguments, name, options);
   }
@@ -281,7 +283,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Parses the body as JSON, whatever its Content-Type is. A `__proto__` in it becomes a plain property.
+   * Parses the body as JSON, whatever its Content-Type is. A key `__proto__` becomes a plain property.
    *
    * @throws HTTPError 400 if the body is not JSON, or has more than 512 levels of arrays and objects.
    */
@@ -290,8 +292,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Called with each argument value before white space is stripped; replaces control characters by spaces. Override it
-   * to check or change values.
+   * Called with each argument value before white space is stripped. By default, it replaces control characters with
+   * spaces. Override it to check or change values.
    */
   decodeArgument(value: string, _name: string): string {
     return withoutControls(value);
@@ -299,11 +301,11 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Validates the body with a schema and returns the schema's output. Its input is the parsed JSON body, or the fields
-   * of a form as text (arrays of text if a field comes several times).
+   * of a form as strings (an array of strings if a field occurs several times).
    *
    * @param schema - of any library that implements Standard Schema, such as Zod or Valibot.
-   * @throws HTTPError 400 if the body is neither JSON nor a valid form. 422 if it does not match the schema; a client
-   *   that accepts JSON then gets the list `errors`.
+   * @throws HTTPError 400 if the body is neither JSON nor a valid form. 422 if it does not match the schema; for
+   *   clients that accept JSON, the response has a list `errors`.
    * @throws WebUsageError `ERR_WEB_USAGE` if the schema is asynchronous: use {@link parseAsync}.
    *
    * @example
@@ -334,7 +336,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Why the body has no arguments (for example, because of its Content-Type). Used in the message of a
+   * Returns the reason why the body has no arguments (for example, its Content-Type), for the message of a
    * MissingArgumentError.
    */
   missingArgumentHint(): string | undefined {
@@ -344,7 +346,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   // ---- cookies and identity ----
 
-  /** The cookies of the request and of the response, signed and encrypted ones too. */
+  /** The cookies of the request and of the response, including signed and encrypted ones. */
   get cookies(): Cookies {
     return this.#context.response.cookies;
   }
@@ -364,7 +366,10 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     this.cookies.clear(name, attributes);
   }
 
-  /** Returns a signed cookie; undefined if it is missing, changed or too old. Needs the setting `cookieSecret`. */
+  /**
+   * Returns the value of a signed cookie; undefined if it is missing, changed or too old. Requires the setting
+   * `cookieSecret`.
+   */
   getSignedCookie(name: string, options?: ReadCookieOptions): string | undefined {
     return this.cookies.getSigned(name, options);
   }
@@ -395,7 +400,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * The user who makes the request: the value assigned to this property (for example in `prepare`), otherwise the
-   * result of {@link getCurrentUser}, which is called at the first use.
+   * result of {@link getCurrentUser}, which is called on first use.
    */
   get currentUser(): CurrentUser<this['getCurrentUser']> {
     const user = this.getCurrentUserOnce();
@@ -405,15 +410,16 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     throw new WebUsageError('ERR_WEB_USAGE', `currentUser: getCurrentUser returned a promise; ${remedy}`);
   }
 
-  // Takes `unknown`: inside a class, no value is assignable to the type of the getter, which depends on `this`.
+  // The parameter is `unknown` because inside a class, no value is assignable to the type of the getter, which depends
+  // on `this`.
   set currentUser(user: unknown) {
     this.#user = user;
     this.#hasUser = true;
   }
 
   /**
-   * For `authenticated`: the current user, or the promise of it. When the promise resolves, its result is stored, and
-   * {@link currentUser} returns it from then on.
+   * For `authenticated`: returns the current user or a promise for it. After the promise has resolved,
+   * {@link currentUser} returns its result.
    */
   getCurrentUserOnce(): unknown {
     if (this.#hasUser) return this.#user;
@@ -436,7 +442,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   // ---- the response ----
 
-  /** The response, for what has no method here, such as `beforeHeaders`. */
+  /** The response object, for methods that this class does not have, such as `beforeHeaders`. */
   get response(): HTTPServerResponse {
     return this.#context.response;
   }
@@ -451,7 +457,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return this.#context.response.headSent;
   }
 
-  /** Whether the response is complete or was cut off, or the connection was taken by {@link detach}. */
+  /** Whether the response is complete or was cut off, or {@link detach} has taken over the connection. */
   get finished(): boolean {
     return this.#context.response.ended;
   }
@@ -459,8 +465,8 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Sets the status.
    *
-   * @param status - 200 to 599. Interim statuses (1xx) are not responses.
-   * @param reason - replaces the registered reason phrase. One with control characters or HTML is not used.
+   * @param status - 200 to 599. Interim statuses (1xx) are refused.
+   * @param reason - replaces the registered reason phrase. A phrase with control characters or HTML is not used.
    * @throws WebUsageError `ERR_WEB_USAGE` if the status is invalid; `ERR_WEB_HEAD_SENT` after the headers are sent.
    */
   setStatus(status: number, reason = ''): void {
@@ -504,14 +510,14 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    *
    * @param chunk - an object is sent as JSON, with that Content-Type. An array is refused: in old browsers, another
    *   site could load such a response as a script and read it. Wrap it in an object, or use {@link writeJson}.
-   * @throws WebUsageError `ERR_WEB_USAGE` for any other value, such as a promise; `ERR_WEB_FINISHED`.
+   * @throws WebUsageError `ERR_WEB_USAGE` if the chunk is any other value, such as a promise; `ERR_WEB_FINISHED`.
    */
   write(chunk: Chunk): void {
     this.#context.response.write(chunk);
   }
 
   /**
-   * Writes any JSON value as the body, also an array or null.
+   * Writes any JSON value as the body, including an array or null.
    *
    * @throws WebUsageError `ERR_WEB_USAGE` if the value cannot be written as JSON, such as a function;
    *   `ERR_WEB_FINISHED`.
@@ -531,9 +537,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * `Last-Modified` that the handler has set. If the response becomes a 304, the handler may continue: what it writes
    * is discarded.
    *
-   * @returns a promise that resolves when enough has been sent, so that it makes sense to write more. Await it to limit
-   *   the memory of a long response. It rejects if the client has left; ignoring that is safe.
-   * @throws WebUsageError `ERR_WEB_FINISHED`; `ERR_WEB_BODY_FORBIDDEN` for a 204, 205 or 304 with a body.
+   * @returns a promise that resolves when enough has been sent to write more. Await it to limit the memory that a long
+   *   response uses. It rejects if the client has disconnected; you need not handle that rejection.
+   * @throws WebUsageError `ERR_WEB_FINISHED`; `ERR_WEB_BODY_FORBIDDEN` if a 204, 205 or 304 has a body.
    * @throws HTTPError 412 if a precondition failed; nothing has been sent.
    */
   flush(): Promise<void> {
@@ -547,11 +553,12 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    *
    * A 200 to GET or HEAD that was not flushed gets an `ETag` from {@link computeEtag} (by default only if it has 1 KiB
    * or more), unless the handler has set one. Then, if the status is 2xx, the preconditions of a GET or HEAD are
-   * evaluated against `ETag` and `Last-Modified` (RFC 9110 §13.2.2). The response becomes a 304 if the client has that
-   * version, and a 412 if If-Match or If-Unmodified-Since fails. For other methods see {@link checkPreconditions}.
+   * evaluated against `ETag` and `Last-Modified` (RFC 9110 §13.2.2). The response becomes a 304 if the client already
+   * has the current version, and a 412 if If-Match or If-Unmodified-Since fails. For other methods, see
+   * {@link checkPreconditions}.
    *
    * @throws WebUsageError like {@link write} and {@link flush}.
-   * @throws HTTPError 412 if a precondition failed; nothing has been sent, and the response is not complete.
+   * @throws HTTPError 412 if a precondition failed. Nothing has been sent then, and the response is still open.
    */
   finish(chunk?: Chunk): void {
     const { response } = this.#context;
@@ -567,7 +574,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * @param url - absolute or relative. Characters that are not allowed in a URI, such as spaces, quotes and non-ASCII
    *   characters, are percent-encoded; existing escapes are kept (RFC 9110 §10.2.2, RFC 3986). The destination is not
    *   checked: never pass a URL that the client chose.
-   * @throws Http1UsageError `ERR_HTTP1_HEADER_VALUE` for a CR, LF or NUL; nothing was sent.
+   * @throws Http1UsageError `ERR_HTTP1_HEADER_VALUE` if the URL contains CR, LF or NUL; nothing was sent.
    * @throws WebUsageError `ERR_WEB_USAGE`, `ERR_WEB_HEAD_SENT`.
    */
   redirect(url: string, options: RedirectOptions = {}): void {
@@ -587,9 +594,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Computes the entity tag of what was written, with its quotes; undefined for none. By default there is none for less
-   * than 1 KiB. Not called if the handler has set an `ETag` itself. Override it to get the tag in a cheaper way, or to
-   * have none.
+   * Returns the entity tag of what was written, with its quotes, or undefined if there is none. By default, a body of
+   * less than 1 KiB has none. Not called if the handler has set an `ETag`. Override it to compute the tag in a cheaper
+   * way, or to disable it.
    */
   computeEtag(): string | undefined {
     return bodyEntityTag(this.#context.response);
@@ -597,15 +604,16 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Throws if a precondition of the request fails (RFC 9110 §13). Call it in `put`, `patch`, `delete` or `post`, after
-   * all other checks and before anything is changed: a request that would be refused anyway must be refused for that
-   * other reason (§13.2.1). {@link finish} and {@link flush} do it for GET and HEAD. For GET and HEAD, call it earlier
-   * if you want to avoid computing a response that a failed precondition replaces. Unless the storage compares versions
-   * itself, do not await anything between this call and the change: another request could run in between.
-   * {@link CurrentValidators} describes when the precondition of each header fails.
+   * all other checks and before anything is changed: a request that would be refused without its preconditions must be
+   * refused for that reason (§13.2.1). For GET and HEAD, {@link finish} and {@link flush} evaluate the preconditions;
+   * call this method earlier to avoid computing a response that a 304 or 412 would replace. Unless the storage compares
+   * versions itself, do not await anything between this call and the change: another request could run in between.
+   * {@link CurrentValidators} describes when each precondition fails.
    *
    * @param current - the state before the change. Without `etag` and `lastModified`, the target has no current
    *   representation.
-   * @throws HTTPError 412 if a precondition failed: nothing was sent, and if it is not caught it becomes the response.
+   * @throws HTTPError 412 if a precondition failed. Nothing has been sent; unless the error is caught, it becomes the
+   *   response.
    * @throws WebUsageError `ERR_WEB_USAGE` if the tag has no quotes, or the date is invalid.
    *
    * @example
@@ -619,7 +627,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     requirePreconditions(this.request, current);
   }
 
-  /** Whether the client already has the version named by `ETag`, so that a 304 is enough. */
+  /** Whether the client already has the version that the `ETag` of the response names, so that a 304 is enough. */
   checkEtag(): boolean {
     const tag = this.#context.response.header('ETag');
     const field = this.request.headers.get('If-None-Match');
@@ -628,10 +636,10 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Takes over the connection: no more HTTP is handled on it, and `onFinish` is not called. Must be called before any
-   * of the response is sent. The stream starts with the bytes that the client sent after the request head.
+   * part of the response is sent. The stream starts with the bytes that the client sent after the request head.
    *
-   * @param onStopping - called once when the server starts to stop (`HTTPServer.stop`), which then waits for the stream
-   *   to be closed.
+   * @param onStopping - called once when the server starts to stop (`HTTPServer.stop`); the server then waits until the
+   *   stream is closed.
    * @returns the stream, which the caller must close.
    * @throws WebUsageError `ERR_WEB_HEAD_SENT`, `ERR_WEB_FINISHED`; HTTPUsageError if the connection is closed.
    */
@@ -639,12 +647,12 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return this.#context.response.detach(onStopping);
   }
 
-  /** The current response headers, for a handler that writes its own head after {@link detach}. */
+  /** The current response headers, for a handler that writes its own response head after {@link detach}. */
   protected get responseHeaders(): HTTPHeaders {
     return this.#context.response.headers;
   }
 
-  /** The exchange of http1 below this class, for handlers that speak another protocol. */
+  /** The underlying exchange of http1, for example for handlers that switch to another protocol. */
   protected get exchange(): HTTPServerExchange {
     return this.#context.response.exchange;
   }
@@ -652,12 +660,12 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   // ---- errors ----
 
   /**
-   * Responds with an error page, discarding everything that was written and set before, except cookies and the hooks of
+   * Responds with an error page. Discards everything that was written and set before, except cookies and the hooks of
    * `beforeHeaders`. If the headers are already sent, it closes the connection instead, so that the client does not
-   * take an incomplete response for a complete one.
+   * mistake an incomplete response for a complete one.
    *
    * @param status - 400 to 599.
-   * @param error - what happened. If it is an {@link HTTPError}, its headers and reason are used.
+   * @param error - the cause. If it is an {@link HTTPError}, its headers and reason are used.
    */
   sendError(status = 500, error?: unknown): void {
     const { response } = this.#context;
@@ -696,9 +704,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Logs an error of this handler. HTTPErrors with a status of 500 or more, or with a log message, are logged as
-   * warnings. Those below 500 are rate-limited per status, and repeats are counted: the first is logged at once, then
-   * at most one record per minute, with the number of repeats; see `Application.refusalLog`. An error that is not an
-   * {@link HTTPError} is logged with its stack.
+   * warnings. Those below 500 are rate-limited for each status: the first is logged at once, then at most one record
+   * per minute with the number of repeats; see `Application.refusalLog`. An error that is not an {@link HTTPError} is
+   * logged with its stack.
    */
   logException(error: unknown): void {
     logRequestError(error, this.request, this.application);
