@@ -1,4 +1,4 @@
-// A blog whose authors log in; entries are in memory. The first visitor who logs in becomes its author.
+// A blog whose authors log in. Entries are kept in memory. The first visitor who logs in becomes the author.
 // Run: node blog.ts [port], then open the URL that it prints.
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';

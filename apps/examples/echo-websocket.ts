@@ -4,7 +4,7 @@ import { Application, WebSocketHandler, websocketConnect } from 'landspout';
 
 class Echo extends WebSocketHandler {
   override async onMessage(message: string | Uint8Array): Promise<void> {
-    await this.writeMessage(message); // the next message is read after this one has left
+    await this.writeMessage(message); // the next message is read after this one has been sent
   }
 }
 

@@ -1,4 +1,4 @@
-// Fetches several URLs at once, with limits, and says of each what came or what went wrong.
+// Fetches several URLs at once, with limits, and prints for each URL the response or what went wrong.
 // Run: node fetch.ts https://example.com/ http://127.0.0.1:1/ http://no-such-host.invalid/
 import {
   AsyncHTTPClient,
@@ -15,7 +15,7 @@ const client = new AsyncHTTPClient({
   defaults: { connectTimeoutMs: 5_000, requestTimeoutMs: 5_000, maxBodyBytes: 1024 * 1024 },
 });
 
-/** One line about one URL. */
+/** Fetches one URL and describes the result in one line. */
 async function report(url: string): Promise<string> {
   try {
     const { status, body, timings } = await client.fetch(url);
@@ -25,7 +25,7 @@ async function report(url: string): Promise<string> {
   }
 }
 
-/** The classes say what went wrong; any other error is a bug of this program. */
+/** Describes an error by its class. Any other class is a bug in this program. */
 function problem(error: unknown): string {
   if (error instanceof HTTPTimeoutError) return `too slow: timed out in phase "${error.phase}"`;
   if (error instanceof HTTPConnectError) return `no connection: ${error.cause}`;

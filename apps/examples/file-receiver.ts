@@ -1,7 +1,8 @@
-// Receives files in two ways. POST /form takes a form whose files are small enough for memory. PUT /files/NAME takes one
-// file of any size, which is saved in a folder while it arrives, no faster than the disk takes it.
-// Run: node file-receiver.ts [port] [folder]. By default the folder is a new one.
-// Then: curl -F file=@one.txt -F file=@two.txt http://127.0.0.1:8888/form, or curl -T large.iso http://127.0.0.1:8888/files/
+// Receives files in two ways. POST /form receives a form whose files are small enough for memory. PUT /files/NAME
+// receives one file of any size, which is saved in a folder while it arrives, no faster than the disk can write.
+// Run: node file-receiver.ts [port] [folder]. By default, a new folder is created.
+// Then: curl -F file=@one.txt -F file=@two.txt http://127.0.0.1:8888/form, or curl -T large.iso
+// http://127.0.0.1:8888/files/
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,12 +28,12 @@ class Form extends RequestHandler {
 class Streamed extends RequestHandler<'/files/:name'> {
   static override readonly streamRequestBody = true;
   static override readonly supportedMethods = ['PUT', 'OPTIONS'];
-  // The name in the path is the client's choice, so the file gets another one.
+  // The client chose the name in the path, so the file is saved under a different one.
   #file = saveTo(path.join(folder, randomUUID()));
   #isComplete = false;
 
   override dataReceived(chunk: Uint8Array): Promise<void> {
-    return this.#file.write(chunk); // nothing more is read until it is written
+    return this.#file.write(chunk); // nothing more is read until this chunk is written
   }
 
   override async put(): Promise<void> {
@@ -43,7 +44,7 @@ class Streamed extends RequestHandler<'/files/:name'> {
     this.write({ name: this.pathParams.name, savedAs, bytes });
   }
 
-  /** Also called if the client has left, or the disk is full. */
+  /** Also called if the client has disconnected or the disk is full. */
   override async onFinish(): Promise<void> {
     if (!this.#isComplete) await this.#file.abort();
   }

@@ -1,5 +1,5 @@
-// A server that completes slow requests when it is told to stop: at SIGTERM or Ctrl-C it accepts no new connection,
-// waits for the responses under way, and then ends. Run: node graceful-stop.ts [port], curl -N its URL, press Ctrl-C.
+// A server that completes slow requests before it stops: on SIGTERM or Ctrl-C it accepts no new connections, waits for
+// the responses in progress, and then exits. Run: node graceful-stop.ts [port], curl -N its URL, press Ctrl-C.
 import { Application, RequestHandler, sleep } from 'landspout';
 
 class Slow extends RequestHandler {
@@ -7,7 +7,7 @@ class Slow extends RequestHandler {
     this.setHeader('Content-Type', 'text/plain');
     this.write('working ...\n');
     await this.flush();
-    await sleep(2_000, { signal: this.signal }); // rejects if the client leaves, or the server cuts the response
+    await sleep(2_000, { signal: this.signal }); // rejects if the client disconnects or the response is cut off
     this.write('done\n');
   }
 }

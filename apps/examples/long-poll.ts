@@ -25,7 +25,7 @@ const page = (token: string): string => `<!DOCTYPE html>
       const { messages, count } = await (await fetch('/messages?after=' + after)).json();
       for (const text of messages) log.prepend(text + '\\n');
       after = count;
-    } catch { // the server is away: try again
+    } catch { // the server cannot be reached: try again
       await new Promise((resolve) => setTimeout(resolve, 2_000));
     }
   }
@@ -38,7 +38,10 @@ class Page extends RequestHandler {
   }
 }
 
-/** The last messages. `count` is how many there have been, so a client asks for those after the count that it knows. */
+/**
+ * The last messages. `count` is the number of messages so far; a client asks for those after the last count it
+ * received.
+ */
 const recent: string[] = [];
 let count = 0;
 const arrived = new Condition();
@@ -47,9 +50,9 @@ class Messages extends RequestHandler {
   override async get(): Promise<void> {
     const after = Number(this.getQueryArgument('after', '0'));
     if (!Number.isSafeInteger(after) || after < 0) throw new HTTPError(400);
-    // If the client leaves, the signal aborts and the wait rejects: no waiter stays behind.
+    // If the client disconnects, the signal aborts and the wait rejects, so no waiter is left over.
     if (after === count) await arrived.wait({ timeoutMs: POLL_MS, signal: this.signal });
-    // A client that knows more messages than there are has seen those of an earlier run.
+    // A client whose count is higher than ours got it from an earlier run of this server.
     const missed = after > count ? count : count - after;
     this.write({ messages: recent.slice(Math.max(0, recent.length - missed)), count });
   }

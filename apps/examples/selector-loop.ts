@@ -1,4 +1,4 @@
-// An event loop by hand: an echo server with nothing but non-blocking sockets and a selector. Native backend only.
+// A hand-written event loop: an echo server that uses only non-blocking sockets and a selector. Native backend only.
 // Run: node selector-loop.ts [port], then nc 127.0.0.1 8888, and type. It blocks its thread, as any such loop does.
 import { IOLoop, SystemError } from 'landspout';
 import { DefaultSelector, EVENT_READ, EVENT_WRITE, Socket } from 'landspout/ioloop';
@@ -22,10 +22,12 @@ function echo(socket: Socket): void {
   const bytes = socket.recv();
   if (bytes === undefined) return; // a socket that was ready may have nothing to read after all
   if (bytes.length > 0) send(socket, bytes);
-  else socket.close(); // the client has ended; closing a socket also unregisters it
+  else socket.close(); // the client has ended its side; closing a socket also unregisters it
 }
 
-/** Sends what the system takes. While something is left, the socket waits to be writable and is not read. */
+/**
+ * Sends as many bytes as the system accepts. While some are left, the socket is watched for writing and is not read.
+ */
 function send(socket: Socket, bytes: Uint8Array): void {
   const unsent = bytes.subarray(socket.send(bytes));
   if (unsent.length === 0) selector.modify(socket, EVENT_READ, echo);

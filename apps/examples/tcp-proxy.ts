@@ -1,4 +1,5 @@
-// A TCP proxy: each connection is joined to a new one to the target, with back-pressure and half-close both ways.
+// A TCP proxy: for each connection it opens one to the target, and passes on bytes, back-pressure and half-close both
+// ways.
 // Run: node tcp-proxy.ts [port] [target host] [target port], then curl -H 'Host: example.com' http://127.0.0.1:8888
 import { TCPClient, TCPServer } from 'landspout';
 import { join } from 'landspout/iostream';

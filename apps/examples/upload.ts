@@ -1,6 +1,6 @@
-// A page that uploads files and shows the progress. Files of any size are saved in a folder while they arrive, no faster
-// than the disk takes them.
-// Run: node upload.ts [port] [folder], then open the URL that it prints. By default the folder is a new one.
+// A page that uploads files and shows the progress. Files of any size are saved in a folder while they arrive, no
+// faster than the disk can write.
+// Run: node upload.ts [port] [folder], then open the URL that it prints. By default, a new folder is created.
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,7 +56,7 @@ class Files extends RequestHandler {
   override prepare(): void {
     this.#form = new MultipartReader(this.request.headers, {
       signal: this.signal,
-      // The name in the form is the client's choice, so the file gets another one.
+      // The client chose the name in the form, so the file is saved under a different one.
       onPart: ({ filename }) =>
         filename === undefined ? undefined : saveTo(path.join(folder, randomUUID())),
     });
