@@ -1,7 +1,7 @@
 /**
- * Landspout brings the design of Tornado, the Python web framework, to TypeScript on Node.js. This entry has what
- * applications use; a subpath leads to everything that a layer exports, such as `landspout/iostream` or
- * `landspout/ioloop/processes`.
+ * Landspout brings the design of Tornado, the Python web framework, to TypeScript on Node.js. This entry point exports
+ * what most applications use. Subpaths such as `landspout/iostream` and `landspout/ioloop/processes` export everything
+ * that a layer offers.
  *
  * @packageDocumentation
  */
