@@ -8,9 +8,9 @@
  * @packageDocumentation
  */
 
-// The words both directions share.
+// Shared by decoder and encoder.
 export { CLOSE_CODES, isValidCloseCode } from './closing/close-codes.ts';
-// What can go wrong.
+// Errors.
 export {
   WebSocketHandshakeError,
   type WebSocketHandshakeErrorCode,
@@ -19,7 +19,7 @@ export {
   WebSocketUsageError,
   type WebSocketUsageErrorCode,
 } from './errors.ts';
-// What the peer sent us.
+// Decoding.
 export {
   CLOSE,
   FrameDecoder,
@@ -30,7 +30,7 @@ export {
   PING,
   PONG,
 } from './frames/frame-decoder.ts';
-// What we send.
+// Encoding.
 export {
   encodeClose,
   encodeFrame,
@@ -40,7 +40,7 @@ export {
   encodePong,
   type FrameOptions,
 } from './frames/frame-encoder.ts';
-// What every frame has.
+// The head of a frame.
 export { OPCODES, type WebSocketRole } from './frames/frame-head.ts';
 export { applyMask } from './frames/mask.ts';
 // The opening handshake.
@@ -59,5 +59,5 @@ export {
   type UpgradeExpectation,
   type UpgradeResponse,
 } from './handshake/upgrade-response.ts';
-// What a message may cost.
+// Limits.
 export { DEFAULT_LIMITS, type WebSocketLimits } from './limits.ts';

@@ -2,12 +2,12 @@ import { type Buffer, isUtf8 } from 'node:buffer';
 import { WebSocketProtocolError } from './errors.ts';
 
 /**
- * Checks text that arrives in pieces. A character may be split between reads and fragments (RFC 6455 §8.1), but a byte
- * that can never become valid is refused at once.
+ * Checks text that arrives in pieces. A character may be split between reads and fragments (RFC 6455 §8.1), but bytes
+ * that can never become valid are refused at once.
  *
  * @param from - where the unchecked bytes begin, at the start of a character.
- * @returns where the last complete character before `to` ends, which is `from` in the next call; or -1 if the bytes can
- *   never become valid UTF-8.
+ * @returns where the last complete character before `to` ends: pass this as `from` in the next call. -1 if the bytes
+ *   can never become valid UTF-8.
  */
 export function endOfWholeCharacters(bytes: Buffer, from: number, to: number): number {
   const end = to - openCharacterLength(bytes, from, to);
@@ -27,14 +27,14 @@ export function badText(): WebSocketProtocolError {
   return new WebSocketProtocolError('ERR_WEBSOCKET_BAD_UTF8', 'text is not valid UTF-8');
 }
 
-/** How many bytes at the end belong to an incomplete character: 0 to 3. */
+/** The number of bytes at the end that are part of an incomplete character: 0 to 3. */
 function openCharacterLength(bytes: Buffer, from: number, to: number): number {
   for (let length = 1; length <= 3 && to - length >= from; length += 1) {
     const byte = bytes[to - length] as number;
     if (byte < 0x80) return 0;
     if (byte >= 0xc0) return length < sequenceLength(byte) ? length : 0;
   }
-  return 0; // Three continuation bytes end a character of four bytes or are invalid, which the full check decides.
+  return 0; // Three continuation bytes: either the end of a 4-byte character or invalid. The full check decides.
 }
 
 function sequenceLength(lead: number): number {

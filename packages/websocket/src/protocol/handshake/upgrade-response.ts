@@ -2,8 +2,8 @@ import { WebSocketHandshakeError, type WebSocketHandshakeErrorCode } from '../er
 import { listHas, trimBlanks } from './header-list.ts';
 
 /**
- * The parts of a response that the check needs. `header` takes a lower-case name and returns repeated fields joined by
- * commas.
+ * The parts of a response that the check needs. `header` is called with a lower-case name, and joins the values of
+ * repeated headers with commas.
  */
 export interface UpgradeResponse {
   /** For example `HTTP/1.1`. */
@@ -12,7 +12,7 @@ export interface UpgradeResponse {
   readonly header: (name: string) => string | undefined;
 }
 
-/** What our request offered. */
+/** What our request sent and offered. */
 export interface UpgradeExpectation {
   /** `acceptValue` of the key that was sent. */
   readonly accept: string;
@@ -22,7 +22,7 @@ export interface UpgradeExpectation {
 
 /** What both sides have agreed on. */
 export interface UpgradeAgreement {
-  /** The subprotocol that the server chose, if any. A server may choose none of those offered. */
+  /** The subprotocol that the server chose; undefined if it chose none of those offered. */
   readonly protocol: string | undefined;
 }
 
