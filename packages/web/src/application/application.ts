@@ -261,7 +261,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
 
   /** @internal Called by the router of the application that this one is mounted in. */
   [MOUNT](outer: AnyApplication): MountedParts {
-    // If the outer application is itself mounted later, its routes are compiled again, and with them this mount.
+    // The same outer application may call this again: if it is itself mounted, its routes are compiled a second time.
     if (this.#outer !== undefined && this.#outer !== outer)
       throw badMount('it is already mounted in another');
     for (const setting of ['hosts', 'publicOrigin'] as const) {

@@ -81,7 +81,10 @@ export interface ApplicationSettings extends StaticSettings {
   readonly hosts?: readonly string[];
   /** Runs before every request, whether a route matches or not. See {@link Middleware}. */
   readonly middleware?: readonly Middleware[];
-  /** The clock that the rate-limited log of refusals, rate limits and cookies use. Default: the system clock. */
+  /**
+   * The clock for cookies, rate limits, `handlerTimeoutMs` and the rate-limited log of refusals. Default: the system
+   * clock.
+   */
   readonly clock?: Clock;
 }
 

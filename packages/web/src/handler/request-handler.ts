@@ -606,7 +606,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * Throws if a precondition of the request fails (RFC 9110 §13). Call it in `put`, `patch`, `delete` or `post`, after
    * all other checks and before anything is changed: a request that would be refused without its preconditions must be
    * refused for that reason (§13.2.1). For GET and HEAD, {@link finish} and {@link flush} evaluate the preconditions;
-   * call this method earlier to avoid computing a response that a 304 or 412 would replace. Unless the storage compares
+   * call this method earlier to avoid computing a response that a 412 would replace. Unless the storage compares
    * versions itself, do not await anything between this call and the change: another request could run in between.
    * {@link CurrentValidators} describes when each precondition fails.
    *

@@ -5,13 +5,13 @@ import { HTTPError, WebUsageError, webChecks } from '../errors.ts';
 import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 
 /**
- * Checks a name and password, both in NFC. May be asynchronous.
+ * Checks a name and password, both in Unicode normalization form C (NFC). May be asynchronous.
  *
- * @returns the user for `context.state.user`, or true for the name itself. A falsy value refuses the request.
+ * @returns the value for `context.state.user`; true to use the name; any falsy value to refuse the request.
  */
 export type BasicAuthVerify = (username: string, password: string, context: MiddlewareContext) => unknown;
 
-/** Give either `users` or `verify`. */
+/** Exactly one of `users` and `verify` is required. */
 export interface BasicAuthOptions {
   /** What the user is logging in to; browsers show it. Visible ASCII characters and spaces. */
   readonly realm: string;
@@ -23,20 +23,20 @@ export interface BasicAuthOptions {
 
 const BASIC_AUTH_OPTIONS: OptionNames<BasicAuthOptions> = { realm: true, users: true, verify: true };
 
-/** RFC 9110 §11.4, RFC 7617 §2. Two headers, joined by a comma, do not match. */
+/** RFC 9110 §11.4, RFC 7617 §2. Repeated headers, which are joined by a comma, do not match. */
 const CREDENTIALS = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 const CONTROLS = /\p{Cc}/u;
-/** A byte order mark is part of the name. */
+/** Keeps a byte order mark, as part of the name. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Creates middleware that requires a name and password (HTTP basic authentication, RFC 7617, in UTF-8). A request
- * without valid ones gets a 401, upon which browsers ask the user. Otherwise `context.state.user` is what `verify`
- * returned, or the name.
+ * without a valid name and password gets a 401, and browsers then prompt the user. For other requests,
+ * `context.state.user` is set to the result of `verify`, or to the name.
  *
- * Use it over https only: the password is sent with every request, unencrypted. Requests are not limited: put
- * `rateLimit` in front of it, so that passwords cannot be guessed. The log has one record per minute about refused
- * passwords, without names.
+ * Use it over https only: the password is sent with every request, unencrypted. The number of attempts is not limited:
+ * put `rateLimit` before it, so that passwords cannot be guessed. Refused passwords are logged at most once per minute,
+ * without names.
  *
  * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid.
  *
@@ -89,8 +89,8 @@ function parseCredentials(field: string): [username: string, password: string] |
 }
 
 /**
- * Compares with hashes of the same length, and computes the same for names that do not exist, so that the time does not
- * depend on how much of a name or password is right.
+ * Compares hashes of equal length, and does the same work for names that do not exist, so that the time does not reveal
+ * how much of a name or password is right.
  */
 function staticUsers(users: unknown): BasicAuthVerify {
   if (typeof users !== 'object' || users === null || Array.isArray(users)) {

@@ -1,5 +1,5 @@
-// The middleware that most applications need, ready to use. Each is made by a function from options, which are checked
-// at once; it works with what every middleware gets, and knows nothing of how requests are routed or received.
+// Ready-made middleware that most applications need. Each is created by a function, which checks its options at once.
+// Middleware uses only its context and `next`, and does not know how requests are routed or received.
 
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { disown, WebUsageError, webChecks } from '../errors.ts';
@@ -7,9 +7,10 @@ import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 import type { HeaderHook, HTTPServerResponse } from '../response/http-server-response.ts';
 
 /**
- * Whether pages of an origin may read responses. Must not be asynchronous.
+ * Returns whether pages of an origin may read responses. Must not be asynchronous.
  *
- * @param origin - such as `https://example.com`, or `null`, which any page can send, for example from a sandboxed frame.
+ * @param origin - such as `https://example.com`, or `null`, which any page can send, for example from a sandboxed
+ *   frame.
  */
 export type OriginCheck = (origin: string, context: MiddlewareContext) => boolean;
 
@@ -22,13 +23,13 @@ export interface CorsOptions {
   /** The methods that pages may use besides GET, HEAD and POST, which are always allowed. Default: PUT, PATCH, DELETE. */
   readonly methods?: readonly string[];
   /**
-   * The request headers that pages may set besides those that browsers always allow. Default: `['Content-Type']`, for
-   * JSON. `['*']` stands for all but Authorization.
+   * The request headers that pages may set besides those that browsers always allow. Default: `['Content-Type']`, which
+   * JSON requests need. `['*']` stands for all headers except Authorization.
    */
   readonly allowedHeaders?: readonly string[];
   /** The response headers that pages may read besides those that browsers always allow. Default: none. */
   readonly exposedHeaders?: readonly string[];
-  /** How long a browser may cache the response to a preflight. Default: not sent, for which browsers use 5 seconds. */
+  /** How long a browser may cache the response to a preflight. Default: not sent; browsers then use 5 seconds. */
   readonly maxAgeSeconds?: number;
   /**
    * Whether pages may send cookies, client certificates and HTTP authentication, and read the response. Default: false.
@@ -45,27 +46,28 @@ const CORS_OPTIONS: OptionNames<CorsOptions> = {
   credentials: true,
 };
 
-/** A host has at most 253 characters. The limit also bounds the time of a regular expression of the program. */
+/** A host has at most 253 characters. The limit also bounds the running time of the program's regular expressions. */
 const MAX_ORIGIN_CHARS = 512;
 /** A serialised origin: scheme, host and port, without a path, white space or a comma. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#,\\@]+$/;
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /**
- * Creates middleware for cross-origin requests (CORS protocol of the Fetch standard): it tells browsers which pages of other
- * origins may read the responses. The headers are sent with every response, also with error pages.
+ * Creates middleware for cross-origin requests (CORS protocol of the Fetch standard): it tells browsers which pages of
+ * other origins may read the responses. The headers are sent with every response, including error pages.
  *
- * It responds to preflights, which are OPTIONS requests with `Origin` and `Access-Control-Request-Method`, with a 204,
- * before any middleware or handler after it: put it in front of those that refuse requests, since preflights carry no
- * credentials. Of two on the way of a request, the first responds to preflights, and the last sets the headers of other
- * responses; to have other rules for some routes, use it on groups of routes instead of the whole application.
+ * It responds with a 204 to preflights (OPTIONS requests with `Origin` and `Access-Control-Request-Method`); later
+ * middleware and the handler do not run for them. Put it before middleware that refuses requests, since preflights
+ * carry no credentials. If a request passes two such middleware, the first responds to preflights, and the last sets
+ * the headers of other responses. For different rules on some routes, use it on groups of routes instead of the whole
+ * application.
  *
- * It refuses no requests: a browser only keeps a page from reading the response. It does not protect against forged
- * requests (CSRF).
+ * It does not refuse requests: a browser only prevents the page from reading the response. It does not protect against
+ * forged requests (CSRF).
  *
  * @returns middleware that sets `Vary: Origin` on every response, unless `origins` is `'*'`.
- * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid, or `'*'` is used together with `credentials`.
- *   Requests fail with it (500) if the function in `origins` returns anything but a boolean.
+ * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid, or `'*'` is used together with
+ *   `credentials`. Requests fail with it (500) if the function in `origins` returns anything but a boolean.
  *
  * @example
  * new Application(routes, {
@@ -124,7 +126,7 @@ const refuse: HeaderHook = (response) => {
   addVary(response, 'Origin');
 };
 
-/** Adds a name to Vary (RFC 9110 §12.5.5), unless it is there. */
+/** Adds a name to Vary (RFC 9110 §12.5.5), unless it is already there. */
 function addVary(response: HTTPServerResponse, name: string): void {
   const present = response.header('Vary');
   const names = present?.toLowerCase().split(',') ?? [];
@@ -132,7 +134,7 @@ function addVary(response: HTTPServerResponse, name: string): void {
   if (!isThere) response.addHeader('Vary', name);
 }
 
-/** Whether the header contains one origin. `null` is none that credentials may be shared with. */
+/** Whether the header contains exactly one origin. With credentials, `null` is not accepted. */
 function isOrigin(origin: string, credentials: boolean): boolean {
   if (origin === 'null') return !credentials;
   return origin.length <= MAX_ORIGIN_CHARS && ORIGIN.test(origin);
@@ -164,7 +166,7 @@ function originCheckOf(origins: unknown, credentials: boolean): OriginCheck | un
 function checked(check: OriginCheck): OriginCheck {
   return (origin, context) => {
     const allowed: unknown = check(origin, context);
-    // A promise would be true.
+    // Only booleans are accepted: a promise would be truthy.
     if (typeof allowed === 'boolean') return allowed;
     disown(allowed);
     throw usage(`the function in origins must return true or false, got ${shownValue(allowed)}`);
@@ -204,7 +206,7 @@ function tokens(option: string, list: unknown, credentials: boolean): readonly s
   if (!Array.isArray(list) || wrong !== undefined) {
     throw usage(`${option} must be an array of names, got ${shownValue(wrong)}`);
   }
-  // With credentials, browsers take it for the name itself (Fetch, "CORS protocol and credentials").
+  // With credentials, browsers treat `*` as a literal name (Fetch, "CORS protocol and credentials").
   if (credentials && list.includes('*'))
     throw usage(`${option}: with credentials, '*' has no effect: list the names`);
   return list;

@@ -5,23 +5,25 @@ import { disown, HTTPError, WebUsageError, webChecks } from '../errors.ts';
 import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 import { MAX_KEY_CHARS, TokenBuckets } from './token-buckets.ts';
 
-/** Returns what requests are counted by, such as a user; undefined if the request is not limited. Synchronous. */
+/**
+ * Returns the key by which a request is counted, such as a user; undefined if it is not limited. Must be synchronous.
+ */
 export type RateLimitKey = (context: MiddlewareContext) => string | undefined;
 
 export interface RateLimitOptions {
-  /** How many requests are allowed in {@link windowMs}, on average. */
+  /** The number of requests that are allowed per {@link windowMs}, on average. */
   readonly limit: number;
-  /** Default: 60,000, a minute. */
+  /** The period for {@link limit}. Default: 60,000 (one minute). */
   readonly windowMs?: number;
-  /** How many requests may come at once, after a pause. Default: {@link limit}. */
+  /** The number of requests that may arrive at once after a pause. Default: {@link limit}. */
   readonly burst?: number;
-  /** What requests are counted by. Default: the address of the client, an IPv6 address by its /64. */
+  /** The key by which requests are counted. Default: the address of the client; of an IPv6 address, its /64 prefix. */
   readonly key?: RateLimitKey;
-  /** How many keys are counted. For one more, the one that was used least recently is forgotten. Default: 100,000. */
+  /** Maximum number of keys. If there are more, the least recently used one is forgotten. Default: 100,000. */
   readonly maxEntries?: number;
   /**
-   * Whether responses have `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`, the seconds until the whole
-   * burst is available. Default: false.
+   * Whether responses have the headers `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (the number of
+   * seconds until the whole burst is available). Default: false.
    */
   readonly headers?: boolean;
 }
@@ -36,16 +38,17 @@ const RATE_LIMIT_OPTIONS: OptionNames<RateLimitOptions> = {
 };
 
 /**
- * Creates middleware that limits how many requests a client may make, with a token bucket for each. A request that
- * exceeds the limit gets a 429 with `Retry-After`, and does not count; the log has one record per minute about it.
+ * Creates middleware that limits how many requests a client may make, with one token bucket per client. A request that
+ * exceeds the limit gets a 429 with `Retry-After`, and does not use a token; such requests are logged at most once per
+ * minute.
  *
- * The buckets belong to this middleware in this process: used in several routes, they share the limit. An entry takes
- * about 200 bytes; keys longer than 128 characters are replaced by their hash. Behind a proxy, tell the server which
- * proxies to trust, since otherwise all clients have the address of the proxy; clients on a Unix socket share one
- * bucket, too. Time is that of `application.clock`.
+ * Each middleware has its own buckets, in this process only. Routes that use the same middleware share the limit. An
+ * entry takes about 200 bytes; keys longer than 128 characters are replaced by their hash. Behind a proxy, set the
+ * option `trustedProxies` of the server, since otherwise all clients have the address of the proxy. All clients of a
+ * Unix socket also share one bucket. The time is taken from `application.clock`.
  *
- * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid. Requests fail with it (500) if `key` returns
- *   anything but a string or undefined.
+ * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid. Requests fail with it (500) if `key`
+ *   returns anything but a string or undefined.
  *
  * @example
  * // Ten attempts at once, and then one every six seconds.

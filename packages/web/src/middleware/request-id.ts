@@ -5,13 +5,13 @@ import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 
 export interface RequestIdOptions {
   /**
-   * Whether an id in the request is used: true only if all requests come through a proxy that sets or removes it, or a
-   * function that decides, such as by the address of the connection. Default: false.
+   * Whether an id that the client sent is used. Set it to true only if all requests come through a proxy that sets or
+   * removes the id; or pass a function that decides, for example by the address of the connection. Default: false.
    */
   readonly trust?: boolean | ((context: MiddlewareContext) => boolean);
-  /** The request headers in which a trusted id is looked for, in order. Default: `['X-Request-Id']`. */
+  /** The request headers that may contain a trusted id, in order of preference. Default: `['X-Request-Id']`. */
   readonly headers?: readonly string[];
-  /** The response header that contains the id; false for none. Default: `X-Request-Id`. */
+  /** The response header for the id; false to send none. Default: `X-Request-Id`. */
   readonly responseHeader?: string | false;
   /** Creates an id of 1 to 128 characters. Default: a random UUID. */
   readonly generate?: () => string;
@@ -24,19 +24,23 @@ const REQUEST_ID_OPTIONS: OptionNames<RequestIdOptions> = {
   generate: true,
 };
 
-/** An id is copied into log lines and headers, so it has no quotes, separators or spaces that could forge another. */
+/**
+ * Ids are copied into log lines and headers, so quotes, separators and spaces are not allowed: they could forge
+ * entries.
+ */
 const ID = /^[A-Za-z0-9][A-Za-z0-9._:=+/@~-]{0,127}$/;
 const NAME = /^[A-Za-z0-9-]{1,64}$/;
 
 /**
- * Creates middleware that gives each request an id: in `context.state.requestId`, in `request.id`, from where the log
- * records of errors take it, and in a response header, also of error pages. A request that already has one keeps it.
+ * Creates middleware that sets an id for each request: in `context.state.requestId`, in `request.id`, which is added to
+ * log records about the request, and in a response header, including that of error pages. A request that already has an
+ * id keeps it.
  *
  * An id that the client sends is used only if it is trusted, and has 1 to 128 letters, digits and `._:=+/@~-`, of which
- * the first is a letter or digit. Otherwise it is ignored, and a new one is made.
+ * the first is a letter or digit. Otherwise it is ignored, and a new id is made.
  *
  * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid. Requests fail with it (500) if `generate`
- *   returns an invalid id, or `trust` anything but a boolean.
+ *   returns an invalid id, or `trust` returns anything but a boolean.
  *
  * @example
  * // All requests come through a proxy, which replaces the header.
@@ -68,7 +72,7 @@ export function requestId(options: RequestIdOptions = {}): Middleware {
 
 function isTrusted(trust: NonNullable<RequestIdOptions['trust']>, context: MiddlewareContext): boolean {
   const trusted: unknown = typeof trust === 'function' ? trust(context) : trust;
-  // A promise would be true.
+  // Only booleans are accepted: a promise would be truthy.
   if (typeof trusted === 'boolean') return trusted;
   disown(trusted);
   throw usage(`trust must return true or false, got ${shownValue(trusted)}`);

@@ -14,22 +14,25 @@ export type ReferrerPolicy =
   | 'unsafe-url';
 
 export interface StrictTransportSecurityOptions {
-  /** How long browsers use https only. 0 makes them forget it. Default: one year. */
+  /** How long browsers use only https for this host. 0 makes browsers forget the policy. Default: one year. */
   readonly maxAgeSeconds?: number;
-  /** Whether it applies to all subdomains too: each of them must have https. Default: false. */
+  /** Whether the policy also applies to all subdomains, which must then all support https. Default: false. */
   readonly includeSubDomains?: boolean;
-  /** Consent to the lists built into browsers, which are hard to leave. Needs `includeSubDomains`. Default: false. */
+  /**
+   * Allows inclusion in the preload lists of browsers; removal is slow. Requires `includeSubDomains`. Default: false.
+   */
   readonly preload?: boolean;
 }
 
-/** `false` turns a header off. */
+/** Options of {@link securityHeaders}. `false` turns a header off. */
 export interface SecurityHeadersOptions {
   /** `X-Content-Type-Options: nosniff`. Default: true. */
   readonly contentTypeOptions?: boolean;
   /**
    * The sites that may show a page in a frame: `'none'`, `'self'`, or a list of sources such as
    * `["'self'", 'https://example.com']`. Sent as `frame-ancestors` in `Content-Security-Policy`, and as
-   * `X-Frame-Options`, which cannot express a list. Default: `'self'`, or what `contentSecurityPolicy` says.
+   * `X-Frame-Options`, which cannot express a list. Default: `'self'`, unless `contentSecurityPolicy` contains
+   * `frame-ancestors`.
    */
   readonly frameAncestors?: 'none' | 'self' | readonly string[] | false;
   /** `Referrer-Policy`. Default: `'strict-origin-when-cross-origin'`. */
@@ -38,14 +41,17 @@ export interface SecurityHeadersOptions {
   readonly strictTransportSecurity?: StrictTransportSecurityOptions | false;
   /** `Content-Security-Policy`, such as `"default-src 'self'"`. Default: `frameAncestors` only. */
   readonly contentSecurityPolicy?: string | false;
-  /** `Cross-Origin-Opener-Policy`. Default: `'same-origin'`, which separates a page from login pop-ups of other sites. */
+  /**
+   * `Cross-Origin-Opener-Policy`. Default: `'same-origin'`, which also cuts the link between a page and login pop-ups
+   * of other sites.
+   */
   readonly crossOriginOpenerPolicy?:
     | 'same-origin'
     | 'same-origin-allow-popups'
     | 'noopener-allow-popups'
     | 'unsafe-none'
     | false;
-  /** `Cross-Origin-Resource-Policy`: who may embed responses, such as images. Default: `'same-origin'`. */
+  /** `Cross-Origin-Resource-Policy`: which sites may embed responses, such as images. Default: `'same-origin'`. */
   readonly crossOriginResourcePolicy?: 'same-origin' | 'same-site' | 'cross-origin' | false;
 }
 
@@ -94,9 +100,9 @@ const YEAR_S = 365 * 24 * 3600;
 type Header = readonly [name: string, value: string];
 
 /**
- * Creates middleware that sets headers which restrict what browsers allow other sites to do with the responses, also
- * with error pages. A header that the handler has set is kept; to send none for one response, remove it in a
- * `beforeHeaders` of the handler or of middleware that runs later.
+ * Creates middleware that sets security headers on every response, including error pages. They restrict what browsers
+ * allow other sites to do with the responses. A header that the handler has set is kept. To omit a header from one
+ * response, remove it in a `beforeHeaders` hook of the handler or of later middleware.
  *
  * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid.
  *
@@ -110,7 +116,7 @@ export function securityHeaders(options: SecurityHeadersOptions = {}): Middlewar
   const always = headersFor(options);
   const transport = transportSecurity(options.strictTransportSecurity ?? {});
   const overHttps = transport === undefined ? always : [...always, transport];
-  // Two functions for all requests.
+  // Only two hooks are created, which all requests share.
   const addOverHttp = adding(always);
   const addOverHttps = adding(overHttps);
   return function securityHeaders({ request, response }, next) {
@@ -119,7 +125,7 @@ export function securityHeaders(options: SecurityHeadersOptions = {}): Middlewar
   };
 }
 
-/** Returns a hook that adds those of the headers that the response does not have. */
+/** Returns a hook that adds each of the headers that the response does not already have. */
 function adding(headers: readonly Header[]): HeaderHook {
   return (response) => {
     for (const [name, value] of headers) {
@@ -158,7 +164,7 @@ function headersFor(options: SecurityHeadersOptions): Header[] {
 function policyHeaders({ contentSecurityPolicy = false, frameAncestors }: SecurityHeadersOptions): Header[] {
   const policy = contentSecurityPolicy === false ? '' : requirePolicy(contentSecurityPolicy);
   if (/(?:^|;)\s*frame-ancestors\s/i.test(policy)) {
-    // Browsers ignore X-Frame-Options if the policy names the ancestors (CSP 3 §6.4.2.2).
+    // Browsers ignore X-Frame-Options if the policy contains frame-ancestors (CSP 3 §6.4.2.2).
     if (frameAncestors === undefined) return [['Content-Security-Policy', policy]];
     throw usage('contentSecurityPolicy contains frame-ancestors, so frameAncestors must not be given');
   }
@@ -171,7 +177,7 @@ function policyHeaders({ contentSecurityPolicy = false, frameAncestors }: Securi
   return headers;
 }
 
-/** A header has no line breaks; a comma would start another policy, and a semicolon at the end is of no use. */
+/** Checks a policy: no line breaks, and no comma, which would start another policy. Removes a semicolon at the end. */
 function requirePolicy(policy: unknown): string {
   const text = typeof policy === 'string' ? policy.trim().replace(/;$/, '') : '';
   if (/^[\x20-\x2b\x2d-\x7e]+$/.test(text)) return text;

@@ -4,7 +4,7 @@ import { uriReference } from '../response/uri-reference.ts';
 
 type Next = () => Promise<void> | undefined;
 
-/** Returns the path that a request should have; undefined if its own is right. */
+/** Returns the path that a request should have; undefined if its path is already right. */
 type PathRule = (path: string) => string | undefined;
 
 const requireSlash: PathRule = (path) => (path.endsWith('/') ? undefined : `${path}/`);
@@ -46,9 +46,9 @@ export function addSlash(subject: MiddlewareContext | VerbMethod, next?: unknown
 }
 
 /**
- * Requires that the path does not end with a slash: a GET or HEAD that has some there is redirected, with a 301, to the
- * path without them; other methods result in a 404. The query is kept, and so is the path `/`. The route must match
- * both paths.
+ * Requires that the path does not end with a slash: a GET or HEAD whose path ends with one or more slashes is
+ * redirected, with a 301, to the path without them; other methods result in a 404. The query is kept. The path `/` is
+ * not redirected. The route must match both paths.
  *
  * It is middleware, for all methods of a route or class, and also a decorator of one method.
  *
@@ -85,7 +85,7 @@ function decorated(verb: VerbMethod, rule: PathRule): VerbMethod {
 /** @throws HTTPError 404 if the method does not allow a redirect. */
 function locationOf({ method, query }: MiddlewareContext['request'], path: string): string {
   if (method !== 'GET' && method !== 'HEAD') throw new HTTPError(404);
-  // A browser reads `//name` as the name of a host, which the client must not choose.
+  // A browser would treat `//name` as a URL with the host `name`, and the client must not choose the host.
   const local = path.replace(/^\/{2,}/, '/');
   return uriReference(query === '' ? local : `${local}?${query}`);
 }

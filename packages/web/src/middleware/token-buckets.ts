@@ -1,4 +1,4 @@
-/** How fast a bucket fills, and how much it holds. */
+/** How fast a bucket fills, and how many tokens it holds. */
 export interface BucketSize {
   /** Milliseconds until one more token is in the bucket. */
   readonly msPerToken: number;
@@ -6,7 +6,7 @@ export interface BucketSize {
   readonly capacity: number;
 }
 
-/** A key and the time at which its bucket is full again: this alone says how many tokens it contains. */
+/** A key and the time at which its bucket is full again, from which the number of tokens is computed. */
 interface Bucket {
   readonly key: string;
   fullAtMs: number;
@@ -14,14 +14,16 @@ interface Bucket {
   newer: Bucket | undefined;
 }
 
-/** A full bucket is worth nothing, so each insertion looks for as many at the old end, and the table shrinks again. */
+/**
+ * How many of the least recently used buckets each insertion checks. Full ones are removed: they need not be stored.
+ */
 const SWEEP = 2;
-/** A longer key is replaced by its hash. */
+/** Longer keys are replaced by their hash. */
 export const MAX_KEY_CHARS = 128;
 
 /**
- * Token buckets by key, of which the table keeps at most `maxEntries`: for one more, it forgets the bucket that was used
- * least recently, as if it were full. No timers; each operation takes constant time.
+ * A table of at most `maxEntries` token buckets by key. If there would be more, the least recently used bucket is
+ * removed, as if it were full. Uses no timers; each operation takes constant time.
  */
 export class TokenBuckets {
   readonly #size: BucketSize;
@@ -35,7 +37,7 @@ export class TokenBuckets {
     this.#maxEntries = maxEntries;
   }
 
-  /** The number of buckets that are kept. */
+  /** The number of buckets in the table. */
   get count(): number {
     return this.#buckets.size;
   }
@@ -43,13 +45,13 @@ export class TokenBuckets {
   /**
    * Takes a token.
    *
-   * @returns 0 if there was one; otherwise the milliseconds until there is one, and the bucket is unchanged.
+   * @returns 0 if a token was taken; otherwise the milliseconds until there is a token, and the bucket is unchanged.
    */
   take(key: string, nowMs: number): number {
     const { msPerToken, capacity } = this.#size;
     const bucket = this.#buckets.get(key);
     const from = bucket === undefined ? nowMs : Math.max(bucket.fullAtMs, nowMs);
-    // A thousandth of a token makes up for rounding.
+    // The thousandth of a token compensates for rounding errors.
     const excess = from - nowMs - (capacity - 1 + 0.001) * msPerToken;
     if (excess <= 0) {
       if (bucket === undefined) this.#insert(key, from + msPerToken, nowMs);
@@ -78,7 +80,7 @@ export class TokenBuckets {
       this.#unlink(oldest);
       this.#buckets.delete(oldest.key);
     }
-    // A copy: a slice of a header would keep the whole request head in memory.
+    // Copy the key: a slice of a header would keep the whole request head in memory.
     const own = Buffer.from(key, 'utf16le').toString('utf16le');
     const bucket = { key: own, fullAtMs, older: undefined, newer: undefined };
     this.#buckets.set(own, bucket);

@@ -9,13 +9,13 @@ export interface ArgumentOptions {
 
 const ARGUMENT_OPTIONS: OptionNames<ArgumentOptions> = { strip: true };
 
-/** The parameters after the name in a call for one argument. Without a fallback, the argument is required. */
+/** The parameters after the name in methods such as `getArgument`. Without a fallback, the argument is required. */
 export type SingleRest<Fallback> = [fallback?: Fallback, options?: ArgumentOptions];
 
-/** Called with each value; see `RequestHandler.decodeArgument`. */
+/** Decodes the values of arguments; see `RequestHandler.decodeArgument`. */
 export interface ArgumentDecoder {
   decodeArgument(value: string, name: string): string;
-  /** Why the body has no arguments, if that is known; for the message of a missing one. */
+  /** Returns why the body has no arguments, if known, for the message about a missing argument. */
   missingArgumentHint(): string | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface ArgumentDecoder {
 const CONTROLS = /[\u0000-\u0008\u000e-\u001f]/g;
 const NO_OPTIONS: ArgumentOptions = Object.freeze({});
 
-/** Replaces control characters by spaces. */
+/** Replaces control characters with spaces. */
 export function withoutControls(value: string): string {
   return value.replace(CONTROLS, ' ');
 }
@@ -50,15 +50,15 @@ export function everyArgument(
   name: string,
   options: ArgumentOptions = NO_OPTIONS,
 ): string[] {
-  // A fallback here is an easy mistake, since the singular form takes one.
+  // Passing a fallback here is an easy mistake, because `getArgument` has that parameter.
   if (options !== NO_OPTIONS) requireOptions(name, options);
   return (from.get(name) ?? []).map((value) => finished(decoder, value, name, options));
 }
 
 /**
- * Most levels of arrays and objects in a JSON body, as in PHP. `JSON.stringify`, schemas and most other code that walks
- * through data is recursive: a recursive Zod schema overflows the stack at about 1,300 levels, which a client could use
- * to cause errors of the server.
+ * Maximum number of levels of arrays and objects in a JSON body, as in PHP. `JSON.stringify`, schemas and most other
+ * code that traverses data are recursive: a recursive Zod schema overflows the stack at about 1,300 levels. Without a
+ * limit, a client could cause such errors in the server.
  */
 const MAX_JSON_LEVELS = 512;
 
@@ -77,7 +77,10 @@ export function jsonOf(body: Uint8Array): unknown {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** How deep arrays and objects are nested. Any number if the text is not JSON, which its parser finds out. */
+/**
+ * Returns how deeply arrays and objects are nested. If the text is not JSON, the result is arbitrary; the JSON parser
+ * then refuses the text.
+ */
 function levelsOf(json: Uint8Array): number {
   let level = 0;
   let most = 0;
@@ -99,7 +102,7 @@ function levelsOf(json: Uint8Array): number {
   return most;
 }
 
-/** The index of the quotation mark that ends a text. */
+/** Returns the index of the quotation mark that ends a string. */
 function endOfText(json: Uint8Array, start: number): number {
   for (let at = start + 1; at < json.length; at += 1) {
     if (json[at] === QUOTE) return at;

@@ -5,9 +5,9 @@ import { INSPECT, inspectedBytes, inspectedText, inspection } from '@landspout/i
 /** The Content-Type of a file that came without one, as in Tornado. */
 export const UNKNOWN_TYPE = 'application/unknown';
 
-/** What file systems allow for one name, in bytes. */
+/** The maximum length of a file name in most file systems. */
 const MAX_NAME_BYTES = 255;
-/** A longer extension is not kept if the name must be cut: it is part of the name. */
+/** A longer extension is treated as part of the name, and is cut with it. */
 const MAX_EXTENSION_BYTES = 32;
 
 /**
@@ -16,18 +16,18 @@ const MAX_EXTENSION_BYTES = 32;
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it must match control characters.
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-/** Characters that Windows does not allow in a name, or that mean something there: a colon starts a stream. */
+/** Characters that Windows does not allow in a name, or that have a special meaning, such as the colon of a stream. */
 const RESERVED = /[<>:"|?*]/g;
-/** Names of devices in Windows, with any extension. */
+/** Device names of Windows, with or without an extension. */
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/i;
 
 /** A file of a form that was received as a whole. */
 export class UploadedFile {
-  /** The name of the form field, which several files may have. */
+  /** The name of the form field. Several files may have the same field name. */
   readonly fieldName: string;
   /** The name as it was sent: it may be a path, or anything else. Never use it as the path of a file. */
   readonly filename: string;
-  /** The media type that the client sent; `application/unknown` if there is none. It says nothing about the bytes. */
+  /** The media type that the client sent; `application/unknown` if there is none. It need not match the content. */
   readonly contentType: string;
   /** The bytes of the file: a view of the request's body, which stays in memory as long as the view. */
   readonly body: Uint8Array;
@@ -43,7 +43,7 @@ export class UploadedFile {
     this.headers = part.headers;
   }
 
-  /** {@link filename} as {@link safeFileName} changes it. */
+  /** The {@link filename}, made safe by {@link safeFileName}. */
   get safeName(): string {
     return safeFileName(this.filename);
   }
@@ -60,12 +60,12 @@ export class UploadedFile {
 }
 
 /**
- * Makes a name for a file from one that a client sent: the part after the last slash or backslash, without control and
- * formatting characters, and without dots at either end, so that it is neither hidden nor `..`. Characters and device
- * names that Windows reserves are replaced, and a name of more than 255 bytes is cut before its extension.
+ * Makes a safe file name from a name that a client sent: the part after the last slash or backslash, without control
+ * and formatting characters, and without dots at either end, so that it is neither hidden nor `..`. Characters and
+ * device names that Windows reserves are replaced, and a name of more than 255 bytes is cut before its extension.
  *
- * Two names may become the same one, and the extension is still the client's choice: it does not say what the file
- * contains.
+ * Two different names may become the same one. The extension is still chosen by the client, so it does not prove what
+ * the file contains.
  *
  * @returns the name; `file` if nothing is left.
  *
@@ -99,7 +99,7 @@ function clipped(name: string): string {
   const extension = Buffer.byteLength(found) <= MAX_EXTENSION_BYTES ? found : '';
   const bytes = Buffer.from(name.slice(0, name.length - extension.length));
   let end = MAX_NAME_BYTES - Buffer.byteLength(extension);
-  // Back to the first byte of the character that would be cut.
+  // Go back to the first byte of the character that would be cut.
   while (((bytes[end] as number) & 0xc0) === 0x80) end -= 1;
   return `${trimDotsAndSpaces(bytes.toString('utf8', 0, end))}${extension}`;
 }

@@ -13,7 +13,7 @@ import { type MultipartForm, parseMultipart } from './multipart-form.ts';
 import { ownOriginsOf, type PublicOrigins, publicOriginOf } from './public-origins.ts';
 import { refusalOf } from './url-encoding.ts';
 
-/** Created with the id, so that a request without one has nothing to carry. */
+/** Created when the id is set, so that requests without an id need less memory. */
 interface RequestIdentity {
   readonly id: string;
   log: Logger | undefined;
@@ -26,7 +26,7 @@ export class HTTPServerRequest extends IncomingRequest {
   readonly #publicOrigins: PublicOrigins;
   #form: MultipartForm | undefined = undefined;
 
-  /** @param publicOrigins - of the application. Default: the host of the request. */
+  /** @param publicOrigins - the origins of the application. Default: the host of the request. */
   constructor(head: RequestHead, connection: HTTPConnectionInfo, publicOrigins?: PublicOrigins) {
     super(head, connection);
     this.#publicOrigins = publicOrigins;
@@ -41,7 +41,7 @@ export class HTTPServerRequest extends IncomingRequest {
     this.#identity = id === undefined ? undefined : { id, log: undefined };
   }
 
-  /** Used by the application: the logger for records about this request, which have its id as `requestId`. */
+  /** Used by the application: the logger for records about this request, which include its id as `requestId`. */
   logOf(logger: Logger): Logger {
     const identity = this.#identity;
     if (identity === undefined) return logger;
@@ -50,9 +50,9 @@ export class HTTPServerRequest extends IncomingRequest {
   }
 
   /**
-   * The origin for absolute URLs that lead back here, such as `https://example.com`: the setting `publicOrigin`; of
-   * several, the one that the client used, or else the first. Without the setting, it has the host of the request, which
-   * a client may choose; see the setting `hosts`.
+   * The origin for absolute URLs of this application, such as `https://example.com`: the setting `publicOrigin`. If
+   * that lists several, the one that the client used, or else the first. Without the setting, the origin has the host
+   * of the request, which the client can choose; see the setting `hosts`.
    */
   get publicOrigin(): string {
     return publicOriginOf(this.#publicOrigins, this);
@@ -60,18 +60,18 @@ export class HTTPServerRequest extends IncomingRequest {
 
   /**
    * The origins of this site for this request, in the form of `canonicalOrigin`; undefined without the setting
-   * `publicOrigin`: then any origin with the host of the request is its own.
+   * `publicOrigin`. Then every origin with the host of the request belongs to this site.
    */
   get ownOrigins(): readonly string[] | undefined {
     return ownOriginsOf(this.#publicOrigins, this);
   }
 
-  /** Whether an `Origin` is that of this site: one of {@link ownOrigins}, or else one with the host of the request. */
+  /** Whether an `Origin` is one of {@link ownOrigins} or, if that is undefined, has the host of the request. */
   isOwnOrigin(origin: string): boolean {
     return isOwnOrigin(origin, this.ownOrigins, this.host);
   }
 
-  /** Whether the client used https: by {@link protocol}, or else by the {@link publicOrigin} that is set. */
+  /** Whether the client used https, according to {@link protocol} or the setting `publicOrigin`. */
   get isSecure(): boolean {
     if (this.protocol === 'https') return true;
     return this.#publicOrigins !== undefined && this.publicOrigin.startsWith('https:');
@@ -103,7 +103,7 @@ export class HTTPServerRequest extends IncomingRequest {
   }
 
   /**
-   * The files of a `multipart/form-data` body by the name of their field; none of any other body.
+   * The files of a `multipart/form-data` body by the name of their field; empty for any other body.
    *
    * @throws HTTPError 400 if the body is malformed or has too many parts, 413 if a field is too large.
    */

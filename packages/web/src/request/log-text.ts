@@ -9,8 +9,8 @@ import type { HTTPServerRequest } from './http-server-request.ts';
 
 /**
  * Logs an error that became the response to a request: an {@link HTTPError} as a warning, if it has a log message or a
- * status of 500 or more; any other error with its stack. Clients can cause a status below 500 at will, so those go to
- * `refusalLog`. If the request has an id, the record has it as `requestId`.
+ * status of 500 or more; any other error with its stack. Clients can cause a status below 500 at will, so those are
+ * logged through `refusalLog`. If the request has an id, the record includes it as `requestId`.
  */
 export function logRequestError(
   error: unknown,

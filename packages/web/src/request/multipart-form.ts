@@ -18,7 +18,7 @@ import { type Arguments, refusalOf } from './url-encoding.ts';
 export interface MultipartForm {
   /** The plain fields: each name with all its values, in order. */
   readonly fields: Arguments;
-  /** The files: each field name with all its files, in order. A map, so that no name reaches a prototype. */
+  /** The files: each field name with all its files, in order. A map, because an object would have inherited names. */
   readonly files: ReadonlyMap<string, readonly UploadedFile[]>;
 }
 
@@ -28,11 +28,11 @@ const NO_FORM: MultipartForm = Object.freeze({ fields: new Map(), files: new Map
  * Parses a `multipart/form-data` body that was received as a whole (RFC 7578). For a body of another type, and for an
  * empty one, the result has no fields and no files. Takes time linear in the length.
  *
- * @param headers - those of the request. Names and values of fields are UTF-8, whatever they say.
+ * @param headers - of the request. Names and values of fields are decoded as UTF-8, whatever charset the headers name.
  * @param body - files are views of it, so it must not be modified after the call.
- * @param limits - of parts, files, headers and fields; the server has limited the size of the body.
- * @throws HTTPError with a MultipartProtocolError as `cause`: 400 if the body is malformed or has too many parts, 413 if
- *   a field is too large, 415 if it is still compressed. Http1UsageError `ERR_HTTP1_LIMIT` if a limit is invalid.
+ * @param limits - for parts, files, headers and fields; the server has already limited the size of the body.
+ * @throws HTTPError with a MultipartProtocolError as `cause`: 400 if the body is malformed or has too many parts, 413
+ *   if a field is too large, 415 if it is still compressed. Http1UsageError `ERR_HTTP1_LIMIT` if a limit is invalid.
  */
 export function parseMultipart(
   headers: HTTPHeaders,
@@ -48,7 +48,7 @@ export function parseMultipart(
 }
 
 /**
- * Creates the decoder for a body.
+ * Creates the decoder for a form.
  *
  * @throws MultipartProtocolError if the headers do not describe a form that can be read.
  */
@@ -69,7 +69,7 @@ export function fieldText(bytes: Uint8Array): string {
   return bufferOf(bytes).toString('utf8');
 }
 
-/** Adds a value to those of its name. */
+/** Adds a value to the list for a name. */
 export function addTo<Value>(map: Map<string, Value[]>, name: string, value: Value): void {
   const values = map.get(name);
   if (values === undefined) map.set(name, [value]);
@@ -83,7 +83,7 @@ export function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer
 function parseForm(decoder: MultipartDecoder, body: Uint8Array): MultipartForm {
   const fields = new Map<string, string[]>();
   const files = new Map<string, UploadedFile[]>();
-  // The body is one buffer, so the data of a part is one range of it.
+  // The body is one buffer, so the data of each part is one range of that buffer.
   let start = 0;
   let end = 0;
   decoder.receive(bufferOf(body), 0, body.length);

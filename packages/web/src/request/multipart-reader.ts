@@ -19,18 +19,18 @@ import { refusalOf } from './url-encoding.ts';
 
 export interface MultipartReaderOptions {
   /**
-   * Called with the head of each part, and decides where its body goes: to the sink that it returns, such as one of
-   * `saveTo`. Without a sink, a field becomes one of `fields`, and the bytes of a file are discarded. Nothing more is
-   * read while a returned promise is pending. If it throws or rejects, the form fails.
+   * Called with the headers of each part. Returns the sink that receives the part's body, such as one made by `saveTo`.
+   * If it returns undefined, a field is added to `fields`, and the bytes of a file are discarded. If it returns a
+   * promise, nothing more is read while the promise is pending. If it throws or rejects, the form fails.
    */
   onPart(part: StreamedPart): PartSink | undefined | PromiseLike<PartSink | undefined>;
-  /** Limits of parts, files, headers and fields. Default: those of `DEFAULT_MULTIPART_LIMITS`. */
+  /** Limits for parts, files, headers and fields. Default: `DEFAULT_MULTIPART_LIMITS`. */
   readonly limits?: Partial<MultipartLimits>;
-  /** Bytes of all fields without a sink, which are kept in memory; status 413 if exceeded. Default: 10 MiB. */
+  /** Maximum total bytes of the fields without a sink, which are kept in memory; 413 if exceeded. Default: 10 MiB. */
   readonly maxTotalFieldBytes?: number;
   /**
-   * Calls {@link MultipartReader.abort} with its reason: pass the signal of the handler. The reason `ERR_HTTP_PEER_ENDED`
-   * is ignored, since a client that has half-closed its connection has sent the whole form.
+   * When it aborts, {@link MultipartReader.abort} is called with its reason. Pass the signal of the handler. The reason
+   * `ERR_HTTP_PEER_ENDED` is ignored, since a client that has half-closed its connection has sent the whole form.
    */
   readonly signal?: AbortSignal;
 }
@@ -48,7 +48,7 @@ const DEFAULT_TOTAL_FIELD_BYTES = 10 * 1024 * 1024;
 type State =
   | { readonly kind: 'idle' | 'busy' }
   | { readonly kind: 'finished'; readonly form: StreamedForm }
-  /** `undone` resolves when all sinks were aborted. */
+  /** `undone` resolves after all sinks were aborted. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly undone: Promise<void> };
 
 const IDLE: State = { kind: 'idle' };
@@ -59,9 +59,9 @@ const NO_SINK: PartSink = { write() {} };
  * Reads a `multipart/form-data` body of any size while it arrives, for handlers with `streamRequestBody`: one part at a
  * time, with back-pressure. At most one chunk, the headers of one part and the fields are in memory at a time.
  *
- * Pass each chunk to {@link write} in `dataReceived`, and await {@link finish} in the verb: only then is the form known to
- * be complete. If the form fails, or {@link abort} is called, every sink used so far is aborted, including those of
- * complete parts, so that a failed form leaves no files behind.
+ * Pass each chunk to {@link write} in `dataReceived`, and await {@link finish} in the verb: only after that is the form
+ * known to be complete. If the form fails, or {@link abort} is called, every sink used so far is aborted, including
+ * those of complete parts, so that a failed form leaves no files behind.
  *
  * @example
  * class Upload extends RequestHandler {
@@ -92,17 +92,17 @@ export class MultipartReader {
   readonly #sinks: PartSink[] = [];
   #state: State = IDLE;
   #part: StreamedPart | undefined = undefined;
-  /** Where the body of the part goes; `undefined` for a field that is collected. */
+  /** The sink that receives the body of the part; `undefined` for a field that is collected. */
   #sink: PartSink | undefined = undefined;
   /** The pieces of a field that is collected. */
   #pieces: Uint8Array[] = [];
   #fieldBytes = 0;
-  /** Rejects the wait for a sink. */
+  /** Rejects the promise that waits for a sink. */
   #interrupt: ((reason: unknown) => void) | undefined = undefined;
   #forgetSignal: () => void = () => {};
 
   /**
-   * @param headers - those of the request.
+   * @param headers - the headers of the request.
    * @throws HTTPError 400 or 415 if they do not describe a form that can be read. WebUsageError `ERR_WEB_USAGE` or
    *   Http1UsageError `ERR_HTTP1_LIMIT` if an option is invalid.
    */
@@ -127,7 +127,7 @@ export class MultipartReader {
     });
   }
 
-  /** Bytes that were received and not passed to a sink yet, not counting the fields. */
+  /** Bytes that were received but not yet passed to a sink, not counting the fields. */
   get bufferedBytes(): number {
     return this.#decoder.bufferedBytes;
   }
@@ -138,7 +138,7 @@ export class MultipartReader {
    * @param chunk - after the call, owned by the reader and by the sinks that receive pieces of it.
    * @returns a promise if a sink or `onPart` returned one; wait for it before the next call. A promise is also returned
    *   if the form fails: it rejects, once all sinks have been aborted, with an HTTPError if the form is malformed (400)
-   *   or exceeds a limit (400 or 413), with what a sink or `onPart` throws, or with the reason of {@link abort}. Later
+   *   or exceeds a limit (400 or 413), with the error of a sink or `onPart`, or with the reason of {@link abort}. Later
    *   calls reject with the same error.
    * @throws WebUsageError `ERR_WEB_USAGE` if the last call is still pending, or the form is finished.
    */
@@ -156,10 +156,10 @@ export class MultipartReader {
   }
 
   /**
-   * Says that the body has no more bytes, and returns the form. After that, its files belong to the caller.
+   * Ends the body and returns the form. After that, the caller owns the files.
    *
-   * @throws as {@link write}; HTTPError 400 if the last delimiter is missing. The promise rejects after all sinks were
-   *   aborted.
+   * @throws like {@link write}; HTTPError 400 if the last delimiter is missing. The promise rejects after all sinks
+   *   were aborted.
    */
   async finish(): Promise<StreamedForm> {
     if (this.#state.kind === 'finished') return this.#state.form;
@@ -179,10 +179,10 @@ export class MultipartReader {
   }
 
   /**
-   * Gives the form up: a pending call and all later ones reject with `reason`, and every sink is aborted. Has no effect
-   * after {@link finish} has returned the form, or after a failure.
+   * Abandons the form: a pending call and all later calls reject with `reason`, and every sink is aborted. Has no
+   * effect after {@link finish} has returned the form, or after a failure.
    *
-   * @returns a promise that resolves when all sinks were aborted. It never rejects.
+   * @returns a promise that resolves after all sinks were aborted. It never rejects.
    */
   abort(reason: unknown): Promise<void> {
     if (this.#state.kind === 'finished') return Promise.resolve();
@@ -226,7 +226,10 @@ export class MultipartReader {
     }
   }
 
-  /** Waits for a step, or for {@link abort}, since a step may never end once its client is gone. */
+  /**
+   * Waits for a step, but only until {@link abort} is called: after the client has disconnected, a step may never
+   * settle.
+   */
   #orInterrupted(step: PromiseLike<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#interrupt = reject;
@@ -249,7 +252,7 @@ export class MultipartReader {
     }
     webChecks.withMethods('onPart', 'a sink with a write method, or undefined,', sink, 'write');
     if (this.#state.kind === 'failed') {
-      // The form was given up while `onPart` was pending.
+      // The form was abandoned while `onPart` was pending.
       void abortSink(sink, this.#state.error);
       return;
     }
@@ -283,7 +286,7 @@ export class MultipartReader {
     return undefined;
   }
 
-  /** Gives the form up with its first error. */
+  /** Abandons the form with its first error. */
   #fail(error: unknown): State & { readonly kind: 'failed' } {
     if (this.#state.kind === 'failed') return this.#state;
     const reason = httpErrorOf(error);
@@ -297,7 +300,7 @@ export class MultipartReader {
   }
 
   async #abortSinks(reason: unknown): Promise<void> {
-    // Wait until the state has changed, because a sink may call `abort` of the reader.
+    // Wait until the state has changed, because a sink may call `abort` on the reader.
     await Promise.resolve();
     await Promise.all(this.#sinks.map((sink) => abortSink(sink, reason)));
   }
@@ -316,7 +319,7 @@ async function abortSink(sink: PartSink, reason: unknown): Promise<void> {
   try {
     await sink.abort?.(reason);
   } catch {
-    // The form has failed already, and that is what its handler needs to know.
+    // Ignored: the form has already failed with an earlier error, which is the one that the handler needs.
   }
 }
 

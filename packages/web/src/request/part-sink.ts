@@ -7,24 +7,29 @@ import { HTTPError, WebUsageError, webChecks } from '../errors.ts';
 /** Receives the body of one part. All calls come from one `MultipartReader`, one after another. */
 export interface PartSink {
   /**
-   * Called with each piece of the body, which the sink owns. Nothing more is read from the client until a returned
-   * promise settles. An error ends the form.
+   * Called with each piece of the body, which the sink then owns. If it returns a promise, nothing more is read from
+   * the client until the promise settles. An error makes the form fail.
    */
   write(chunk: Uint8Array): void | PromiseLike<void>;
 
-  /** Called after the last piece. The next part starts after a returned promise has settled. An error ends the form. */
+  /**
+   * Called after the last piece. The next part starts after the returned promise has settled. An error makes the form
+   * fail.
+   */
   close?(): void | PromiseLike<void>;
 
   /**
-   * Called if the form failed: it is malformed, a limit was exceeded, a sink failed, or the client left. Undo what was
-   * written, even if `close` was called, as the handler will never see the form. May be called while a promise of
-   * `write` or `close` is pending. What it throws is ignored.
+   * Called if the form failed: it is malformed, a limit was exceeded, a sink failed, or the client disconnected. Undo
+   * what was written, even if `close` was already called, because the handler will never receive the form. May be
+   * called while a promise of `write` or `close` is pending. What it throws is ignored.
    */
   abort?(reason: unknown): void | PromiseLike<void>;
 }
 
 export interface SaveOptions {
-  /** Bytes of the file; an {@link HTTPError} 413 if exceeded. Default: no limit but that of the request's body. */
+  /**
+   * Maximum number of bytes of the file; {@link HTTPError} 413 if exceeded. Default: only the request body is limited.
+   */
   readonly maxBytes?: number;
 }
 
@@ -33,11 +38,12 @@ const SAVE_OPTIONS: OptionNames<SaveOptions> = { maxBytes: true };
 /**
  * Creates a sink that saves a part in a file.
  *
- * A path is created exclusively: if something exists there, even a dangling symbolic link, the form fails with the
- * system's error `EEXIST`. If the form fails later, the file is removed. Build the path from a name of your own, or from
- * `safeName` of the part in a directory that has nothing else in it; never from `filename`.
+ * A file at a path is created exclusively: if something already exists there, even a dangling symbolic link, the form
+ * fails with the system's error `EEXIST`. If the form fails later, the file is removed. Build the path from a name of
+ * your own, or from the part's `safeName` in a directory that contains nothing else; never from `filename`.
  *
- * A `FileHandle` is written to at its current position. It stays open and belongs to the caller, also if the form fails.
+ * A `FileHandle` is written to at its current position. It stays open and is owned by the caller, even if the form
+ * fails.
  *
  * @throws WebUsageError `ERR_WEB_USAGE` if an argument is invalid.
  *
@@ -65,7 +71,7 @@ export class FileSink implements PartSink {
   readonly #maxBytes: number;
   #handle: FileHandle | undefined;
   #bytesWritten = 0;
-  /** The step that was started last, which an abort must wait for. */
+  /** The last step that was started; an abort must wait for it. */
   #step: Promise<void> = Promise.resolve();
   #wasCreated = false;
 
@@ -76,7 +82,7 @@ export class FileSink implements PartSink {
     this.#maxBytes = maxBytes;
   }
 
-  /** Bytes that the file system has taken so far. */
+  /** Bytes that were written to the file so far. */
   get bytesWritten(): number {
     return this.#bytesWritten;
   }
@@ -91,7 +97,7 @@ export class FileSink implements PartSink {
     return this.#step;
   }
 
-  /** Waits for what is being written, and removes the file if this sink has created it. */
+  /** Waits for a pending write, and removes the file if this sink has created it. */
   async abort(): Promise<void> {
     await this.#step.catch(() => {});
     if (this.path === undefined || !this.#wasCreated) return;
@@ -118,7 +124,7 @@ export class FileSink implements PartSink {
   }
 
   async #close(): Promise<void> {
-    // A file without a byte exists too.
+    // An empty part still creates a file.
     const handle = await this.#open();
     if (this.path === undefined) return;
     this.#handle = undefined;

@@ -2,8 +2,8 @@ import { canonicalOrigin, isSameOrigin } from '@landspout/http1/protocol';
 import { webChecks } from '../errors.ts';
 
 /**
- * Where browsers reach an application: its origins, in the form of `canonicalOrigin`; `forwarded` for the scheme and host
- * that each request had; or `undefined` for the host of each request, with either scheme.
+ * The origins at which browsers reach an application, in the form of `canonicalOrigin`; `forwarded` for the scheme and
+ * host of each request; or `undefined` for the host of each request, with http or https.
  */
 export type PublicOrigins = readonly string[] | 'forwarded' | undefined;
 
@@ -21,13 +21,13 @@ export function publicOriginsOf(setting: unknown): PublicOrigins {
   if (origins.length === 0) throw wrongSetting(setting);
   return origins.map((text: unknown) => {
     const origin = canonicalOrigin(text as string);
-    // A pattern would be an origin that no page has.
+    // `*` is refused: patterns are not supported, and no page has such an origin.
     if (origin === undefined || origin.includes('*')) throw wrongSetting(text);
     return origin;
   });
 }
 
-/** Returns the origins with which the `Origin` of a request is compared; `undefined` for its host, with either scheme. */
+/** Returns the origins to compare an `Origin` with; `undefined` for the host of the request, with http or https. */
 export function ownOriginsOf(origins: PublicOrigins, site: RequestSite): readonly string[] | undefined {
   if (origins !== 'forwarded') return origins;
   const origin = canonicalOrigin(requestOrigin(site));
@@ -35,15 +35,14 @@ export function ownOriginsOf(origins: PublicOrigins, site: RequestSite): readonl
 }
 
 /**
- * Returns the origin for absolute URLs in the response: of several, the one that the client used, or else the first.
- * Its host is one of the application's own, unless there are none; then it is that of the request, which a client may
- * choose.
+ * Returns the origin for absolute URLs in the response. If the application has several origins, it is the one that the
+ * client used, or else the first. If it has none, the origin has the host of the request, which the client can choose.
  */
 export function publicOriginOf(origins: PublicOrigins, site: RequestSite): string {
   if (origins === undefined || origins === 'forwarded') return requestOrigin(site);
   const [first] = origins as readonly [string, ...string[]];
   if (origins.length === 1) return first;
-  // Without a header of the proxy, the scheme may be that behind it.
+  // If a proxy does not report the scheme of the client, `site.protocol` is the scheme behind the proxy.
   const withHost = origins.filter((origin) => isSameOrigin(origin, site.host));
   return withHost.find((origin) => origin.startsWith(`${site.protocol}:`)) ?? withHost[0] ?? first;
 }

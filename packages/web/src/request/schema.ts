@@ -5,29 +5,32 @@ import { disown, HTTPError, WebUsageError, webChecks } from '../errors.ts';
 /** A schema of any library that implements Standard Schema, such as Zod, Valibot or ArkType. */
 export type Schema<Output = unknown> = StandardSchemaV1<unknown, Output>;
 
-/** What a schema makes of its input. */
+/** The output type of a schema. */
 export type SchemaOutput<Given extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Given>;
 
 /** A field that does not fit a schema. */
 export interface FieldIssue {
-  /** Where, such as `['items', 0, 'price']`; empty for the whole input. */
+  /** The path of the field, such as `['items', 0, 'price']`; empty for the whole input. */
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
 
-/** Most issues that a response lists. */
+/** Maximum number of issues that a response lists. */
 const MAX_ISSUES = 100;
-/** Most parts of the path of an issue: a client may nest what it sends, and a schema report the innermost part. */
+/**
+ * Maximum number of parts of an issue's path: the client's data may be deeply nested, and the issue may be about the
+ * innermost part.
+ */
 const MAX_PATH_PARTS = 32;
-/** Most characters of a message and of a key, which may be those of the client. */
+/** Maximum number of characters of a message and of a key, which may contain text from the client. */
 const MAX_MESSAGE_CHARS = 1_000;
 const MAX_KEY_CHARS = 100;
 
 /**
- * Checks a value of the client.
+ * Validates a value from the client.
  *
  * @throws HTTPError 422 if it does not fit; its problem document lists the `errors`, at most 100.
- * @throws WebUsageError `ERR_WEB_USAGE` if the schema is not one, or is asynchronous: use {@link parseWithAsync} then.
+ * @throws WebUsageError `ERR_WEB_USAGE` if the schema is invalid, or is asynchronous: use {@link parseWithAsync} then.
  */
 export function parseWith<Given extends StandardSchemaV1>(
   schema: Given,
@@ -73,7 +76,7 @@ function outputOf(operation: string, result: unknown): unknown {
   throw new HTTPError(422, `${where}: ${first?.message ?? 'invalid'}`, { detail, extensions: { errors } });
 }
 
-/** Takes what a schema has made: its issues are data of the client in part, and may be of any length. */
+/** Converts an issue of a schema. Parts of it may be data from the client, of any length, so they are clipped. */
 function issueOf(issue: unknown): FieldIssue {
   const { message, path } = (issue ?? {}) as {
     readonly message?: unknown;
@@ -86,7 +89,7 @@ function issueOf(issue: unknown): FieldIssue {
   };
 }
 
-/** A part of a path is a key, or an object that has one. */
+/** Converts a part of a path, which is either a key or an object with a key. */
 function pathPart(part: unknown): string | number {
   const key: unknown = typeof part === 'object' && part !== null ? (part as { key?: unknown }).key : part;
   if (typeof key === 'number') return key;
@@ -97,7 +100,7 @@ function clipped(text: string, maxChars: number): string {
   return text.length > maxChars ? `${text.slice(0, maxChars)}…` : text;
 }
 
-/** The values of a form or query as an object: text, or an array of texts if a name has several. */
+/** Returns a form or query as an object whose values are strings, or arrays of strings if a name has several values. */
 export function objectOf(fields: ReadonlyMap<string, readonly string[]>): Record<string, string | string[]> {
   const object: Record<string, string | string[]> = Object.create(null);
   for (const [name, values] of fields) {

@@ -5,9 +5,9 @@ import { safeFileName, UNKNOWN_TYPE } from './files.ts';
 import { FileSink, type PartSink } from './part-sink.ts';
 import type { Arguments } from './url-encoding.ts';
 
-/** A part of a form that is received piece by piece: what is known of it before its body. */
+/** A part of a form that is received piece by piece. Its name, type and headers are known before its body. */
 export class StreamedPart {
-  /** The name of the form field, which several parts may have. */
+  /** The name of the form field. Several parts may have the same field name. */
   readonly fieldName: string;
   /**
    * The name of the file as it was sent: it may be a path, or anything else, so never use it as the path of a file.
@@ -29,17 +29,17 @@ export class StreamedPart {
     this.headers = part.headers;
   }
 
-  /** {@link filename} as `safeFileName` changes it; `file` for a plain field. */
+  /** The {@link filename}, made safe by `safeFileName`; `file` for a plain field. */
   get safeName(): string {
     return safeFileName(this.filename ?? '');
   }
 
-  /** Bytes of the body that were received so far. */
+  /** The number of bytes of the body that were received so far. */
   get byteLength(): number {
     return this.#byteLength;
   }
 
-  /** Where `saveTo` saves the part; `undefined` for another sink. */
+  /** The path at which `saveTo` saves the part; `undefined` for other sinks. */
   get path(): string | undefined {
     return this.#path;
   }
@@ -70,6 +70,6 @@ export class StreamedPart {
 export interface StreamedForm {
   /** The plain fields that no sink received: each name with all its values, in order. */
   readonly fields: Arguments;
-  /** The parts that a sink received, by field name, in order. A map, so that no name reaches a prototype. */
+  /** The parts that a sink received, by field name, in order. A map, because an object would have inherited names. */
   readonly files: ReadonlyMap<string, readonly StreamedPart[]>;
 }

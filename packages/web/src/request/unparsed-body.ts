@@ -3,7 +3,7 @@ import { isMultipartForm } from '@landspout/http1/protocol';
 import { type OptionNames, printable } from '@landspout/ioloop/errors';
 import { webChecks } from '../errors.ts';
 
-/** How a handler receives its body; see {@link unparsedBodyHint}. */
+/** Options of {@link unparsedBodyHint}. */
 export interface UnparsedBodyOptions {
   /** Whether the handler has `streamRequestBody`, so that no body is parsed. Default: false. */
   readonly isStreamed?: boolean;
@@ -11,16 +11,16 @@ export interface UnparsedBodyOptions {
 
 const OPTIONS: OptionNames<UnparsedBodyOptions> = { isStreamed: true };
 
-/** A Content-Type is the client's text: enough of it is shown to recognise it. */
+/** The client may send any text as Content-Type. It is clipped to this length, which is enough to recognise it. */
 const MAX_TYPE_CHARS = 60;
 
 const FORMS = 'application/x-www-form-urlencoded or multipart/form-data';
 
 /**
- * Says why the body of a request yields no arguments, for the message of a missing one.
+ * Explains why the body of a request has no arguments, for the message about a missing argument.
  *
- * @returns a sentence without a period at its end, in visible ASCII; `undefined` if the request has no body, or one that
- *   is parsed as a form, which then lacks the argument.
+ * @returns a sentence without a period at its end, in visible ASCII; `undefined` if the request has no body, or if the
+ *   body is parsed as a form and just does not have the argument.
  *
  * @example
  * unparsedBodyHint(headers); // the body is text/plain, and only … is parsed into arguments

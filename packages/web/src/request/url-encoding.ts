@@ -2,14 +2,14 @@ import { DEFAULT_QUERY_LIMITS, type QueryArguments, QueryProtocolError } from '@
 import { percentDecode as decode, type MultipartProtocolError } from '@landspout/http1/protocol';
 import { HTTPError } from '../errors.ts';
 
-/** Names with all their values, in order. A Map, so that no name reaches a prototype. */
+/** Names with all their values, in order. A Map, because an object would have inherited names. */
 export type Arguments = QueryArguments;
 
-/** Limit for the fields of one query or form, as in PHP and Tornado: more than this only keeps the server busy. */
+/** Maximum number of fields of one query or form, as in PHP and Tornado: more would only keep the server busy. */
 export const MAX_FIELDS: number = DEFAULT_QUERY_LIMITS.maxFields;
 
 /**
- * Decodes the `%xx` escapes in a part of a path, as UTF-8. A plus sign is kept.
+ * Decodes the `%xx` escapes in a part of a path as UTF-8. Plus signs are kept.
  *
  * @param text - latin1: one code unit per received byte.
  * @throws HTTPError 400 if an escape is invalid or the bytes are not UTF-8.
@@ -32,7 +32,7 @@ export function percentEncodePath(text: string): string {
   return text.split('/').map(percentEncode).join('/');
 }
 
-/** Makes the error that a handler throws if a path, query or form is invalid. */
+/** Converts a protocol error about an invalid path, query or form to the HTTPError that a handler throws. */
 export function refusalOf(error: QueryProtocolError | MultipartProtocolError): HTTPError {
   return new HTTPError(error.status, error.message, { cause: error });
 }

@@ -11,23 +11,23 @@ export interface ByteRange {
 export const MAX_RANGES = 32;
 
 /**
- * What a part of a multipart response costs, roughly, in addition to its bytes. Ranges that are at most this far apart
- * are sent as one (RFC 9110 §15.3.7.2).
+ * The approximate overhead of each part of a multipart response. Ranges that are at most this far apart are sent as one
+ * (RFC 9110 §15.3.7.2).
  */
 const PART_OVERHEAD_BYTES = 80;
 
-/** The digits are limited, so that the numbers are exact. */
+/** Limits the number of digits, so that the numbers are exact. */
 const RANGE_SPEC = /^(\d{0,15})-(\d{0,15})$/;
 
 /**
  * Parses a Range header (RFC 9110 §14.1.2, §14.2), in linear time.
  *
- * Ranges that overlap, or that are so close that a second part would cost more than the gap, become one. Otherwise, the
+ * Ranges are merged if they overlap, or if another part would cost more bytes than the gap between them. Otherwise, the
  * order of the header is kept. Ranges that start after the end of the file are left out.
  *
  * @returns the ranges, which do not overlap; `'unsatisfiable'` if all of them start after the end of the file;
- *   undefined if the header is ignored and the whole file is sent: another unit, invalid syntax, too many ranges, one
- *   range that is the whole file, or several parts that would not be shorter than the file.
+ *   undefined if the header is ignored and the whole file is sent. The reasons are: another unit, invalid syntax, too
+ *   many ranges, one range that is the whole file, or several parts that would not be shorter than the file.
  */
 export function parseByteRanges(
   field: string,

@@ -10,22 +10,22 @@ import type { HTTPServerResponse } from './http-server-response.ts';
  *    representation.
  * 2. If-Unmodified-Since, if there is no If-Match, fails if `lastModified` is later.
  * 3. If-None-Match fails if one of its tags equals `etag`, weak or not. `*` fails if there is a current representation,
- *    so a PUT with it can only create.
+ *    so a PUT with `If-None-Match: *` can only create.
  *
  * A date is ignored if it is not an HTTP-date, or if there is no `lastModified` to compare it with. For GET and HEAD, a
  * failing If-None-Match or If-Modified-Since results in a 304, which `finish` sends. Preconditions of OPTIONS, CONNECT
  * and TRACE are ignored.
  */
 export interface CurrentValidators {
-  /** Its entity tag with the quotes, such as `"v1"` or `W/"v1"`; null or undefined if it has none. */
+  /** The entity tag with its quotes, such as `"v1"` or `W/"v1"`; null or undefined if there is none. */
   readonly etag?: string | null | undefined;
-  /** When it was last modified; milliseconds are ignored. null or undefined if that is unknown. */
+  /** When the representation was last modified; milliseconds are ignored. null or undefined if unknown. */
   readonly lastModified?: Date | null | undefined;
 }
 
 /** The properties of the selected representation (RFC 9110 §3.2) that preconditions are compared with. */
 export interface Representation {
-  /** With its quotes, as in `ETag`; undefined if it has none. */
+  /** The entity tag with its quotes, as in `ETag`; undefined if there is none. */
   readonly etag: string | undefined;
   /** Milliseconds since 1970, in whole seconds, because an HTTP-date has no milliseconds; undefined if unknown. */
   readonly lastModifiedMs: number | undefined;
@@ -47,7 +47,7 @@ const WITHOUT_REPRESENTATION: readonly string[] = ['CONNECT', 'OPTIONS', 'TRACE'
 const ENTITY_TAG = /(?:W\/)?"[^"]*"/y;
 
 /**
- * A date is a strong validator only if it is at least this old: in the same second, another change could have followed
+ * A date is a strong validator only if it is at least this old: another change could have happened in the same second
  * (RFC 9110 §8.8.2.2).
  */
 const SETTLED_MS = 1_000;
@@ -55,12 +55,12 @@ const SETTLED_MS = 1_000;
 /**
  * Evaluates If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since, in the order of RFC 9110 §13.2.2.
  *
- * If-Match uses strong comparison, If-None-Match weak comparison. A date is ignored if the tag header of the same kind
- * is present, if the modification date is unknown, or if it is not an HTTP-date (RFC 9110 §5.6.7), such as a list of
- * two. If-Modified-Since is also ignored for methods other than GET and HEAD. A date in the future is not treated
- * differently.
+ * If-Match uses strong comparison, If-None-Match weak comparison. A date header is ignored if the corresponding tag
+ * header is present, if the modification date is unknown, or if its value is not an HTTP-date (RFC 9110 §5.6.7), such
+ * as a list of two. If-Modified-Since is also ignored for methods other than GET and HEAD. Dates in the future are not
+ * treated differently.
  *
- * @param current - undefined if the target has no current representation, which `*` tests for.
+ * @param current - undefined if the target has no current representation: `*` tests whether there is one.
  * @param nowMs - milliseconds since 1970, to interpret two-digit years.
  */
 export function evaluatePreconditions(
@@ -181,7 +181,7 @@ function dateOf(headers: HTTPHeaders, name: string, nowMs: number): number | und
   return text === undefined ? undefined : parseHttpDate(text, nowMs);
 }
 
-/** Whether a request only reads. For other methods, handlers call `checkPreconditions` themselves. */
+/** Whether the method is GET or HEAD. For other methods, handlers call `checkPreconditions` themselves. */
 export function reads({ method }: HTTPServerRequest): boolean {
   return method === 'GET' || method === 'HEAD';
 }
@@ -196,8 +196,8 @@ export function requirePreconditions(
 }
 
 /**
- * Evaluates the preconditions of a GET or HEAD against the headers of the response, before they are sent. Only for a
- * 2xx: other responses do not depend on preconditions (RFC 9110 §13.2.1).
+ * Evaluates the preconditions of a GET or HEAD against the headers of the response, before they are sent. Does so only
+ * if the status is 2xx: other responses do not depend on preconditions (RFC 9110 §13.2.1).
  *
  * @throws HTTPError 412; nothing has been sent then.
  */

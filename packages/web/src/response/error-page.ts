@@ -5,11 +5,11 @@ import type { HTTPServerRequest } from '../request/http-server-request.ts';
 /** What an error page tells the client. */
 export interface ErrorFacts {
   readonly status: number;
-  /** '' stands for the registered reason phrase. */
+  /** The reason phrase; '' for the registered one. */
   readonly reason: string;
   /** A sentence for the client about this occurrence. */
   readonly detail?: string | undefined;
-  /** More members of a problem document (RFC 9457 §3.2), such as the list of invalid fields. */
+  /** Additional members of the problem document (RFC 9457 §3.2), such as a list of invalid fields. */
   readonly extensions?: JsonObject | undefined;
 }
 
@@ -20,14 +20,14 @@ export interface ErrorPage {
 }
 
 const PROBLEM_TYPE = 'application/problem+json';
-/** In our order of preference, which decides if the client has none. */
+/** In our order of preference, which is used if the client has no preference. */
 const TYPES = ['text/html', PROBLEM_TYPE, 'application/json'];
 
 /**
- * Makes the page of an error: a problem document (RFC 9457) if the client's `Accept` prefers JSON, otherwise a small
- * HTML page. Its text is escaped.
+ * Makes an error page: a problem document (RFC 9457) if the client's `Accept` prefers JSON, otherwise a small HTML
+ * page. Its text is escaped.
  *
- * @param request - undefined if its headers are not known.
+ * @param request - undefined if the headers of the request are not known.
  */
 export function errorPage(request: HTTPServerRequest | undefined, facts: ErrorFacts): ErrorPage {
   const accept = request?.headers.get('Accept');
@@ -46,11 +46,11 @@ export function errorPage(request: HTTPServerRequest | undefined, facts: ErrorFa
   return { contentType: `${PROBLEM_TYPE}; charset=UTF-8`, body: `${JSON.stringify(problem)}\n` };
 }
 
-/** Browsers send about 150 characters. One of 60,000 takes 50 ms to parse, which anybody could make us spend. */
+/** Limit for an Accept header that is parsed. Browsers send about 150 characters; parsing 60,000 would take 50 ms. */
 const MAX_ACCEPT_CHARS = 1_024;
 
 function prefersJson(accept: string): boolean {
-  // Most clients; what follows allocates.
+  // The case for most clients. Only the code below allocates memory.
   if (accept.length > MAX_ACCEPT_CHARS || !accept.includes('json')) return false;
   const type = new Negotiator({ headers: { accept } }).mediaType(TYPES);
   return type !== undefined && type !== 'text/html';
@@ -65,8 +65,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * What each page starts with: readable on a phone, in the colours that the reader prefers, and also where a policy
- * (Content-Security-Policy) forbids the style. A long word, such as the name of an argument, is broken.
+ * The start of each page. It is readable on a phone, follows the colour scheme of the reader, and stays readable if a
+ * Content-Security-Policy forbids the style. Long words, such as the name of an argument, are broken.
  */
 const PAGE_START =
   '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">' +

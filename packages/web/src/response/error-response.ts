@@ -3,17 +3,17 @@ import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import { errorPage } from './error-page.ts';
 import type { HTTPServerResponse } from './http-server-response.ts';
 
-/** Sets the status of an error response, and if the error is an {@link HTTPError}, its reason and headers. */
+/** Sets the status of an error response, and the reason and headers of the error if it is an {@link HTTPError}. */
 export function setErrorHead(response: HTTPServerResponse, status: number, error: unknown): void {
   const refusal = error instanceof HTTPError ? error : undefined;
   response.setStatus(status, refusal?.reason ?? '');
   const extra = refusal?.extraHeaders() ?? [];
-  // They replace headers of the response, but a name may occur several times among them.
+  // They replace headers of the response. First clear, then add, because a name may occur several times.
   for (const [name] of extra) response.clearHeader(name);
   for (const [name, value] of extra) response.addHeader(name, value);
 }
 
-/** Appends the page of an error, in the form that the client accepts. */
+/** Appends an error page, in the form that the client accepts. */
 export function appendErrorPage(
   request: HTTPServerRequest,
   response: HTTPServerResponse,
@@ -28,7 +28,7 @@ export function appendErrorPage(
   response.append(page.body);
 }
 
-/** Responds with the page of an error, in place of everything that was set and written before. */
+/** Responds with an error page, which replaces everything that was set and written before. */
 export function respondWithError(
   request: HTTPServerRequest,
   response: HTTPServerResponse,
@@ -40,7 +40,7 @@ export function respondWithError(
   response.end();
 }
 
-/** Responds to a client that has ended its side while its handler gave up, but which may still read. */
+/** Responds with a 499 after the client has ended its side and the handler has stopped; the client may still read. */
 export function respondWithClosed(response: HTTPServerResponse): void {
   response.reset();
   response.status = 499;

@@ -26,7 +26,7 @@ type Phase = 'open' | 'streaming' | 'finished' | 'detached';
 /** RFC 9110 §15.3.5, §15.3.6, §15.4.5: responses with these statuses have no content. */
 const isBodiless = (status: number) => status === 204 || status === 205 || status === 304;
 
-/** Notified when a response is complete or cut off, but not if another protocol takes over the connection. */
+/** Is notified when a response is complete or cut off, but not if another protocol takes over the connection. */
 export interface ResponseOwner {
   responseEnded(): void;
   /** Creates {@link HTTPServerResponse.cookies}. */
@@ -40,24 +40,24 @@ export type HeaderHook = (response: HTTPServerResponse) => void;
 export class HTTPServerResponse {
   readonly exchange: HTTPServerExchange;
   status = 200;
-  /** '' stands for the registered reason phrase. */
+  /** The reason phrase; '' for the registered one. */
   reason = '';
   /** Why nothing more can reach the client; undefined while it is connected. */
   gone: Error | undefined = undefined;
   #phase: Phase = 'open';
-  /** Shared by all responses of an application; copied when one of them changes a header. */
+  /** The default headers, shared by all responses of an application; copied when a response changes a header. */
   readonly #defaults: HTTPHeaders;
   #headers: HTTPHeaders | undefined = undefined;
   /** The unsent body: a single piece as long as possible, which is enough for most responses. */
   #body: string | Uint8Array = '';
   #more: (string | Uint8Array)[] | undefined = undefined;
-  /** The client already has this version, so what is still written is discarded. */
+  /** Whether the client already has this version, so that anything still written is discarded. */
   #notModified = false;
   readonly #owner: ResponseOwner;
   #hooks: HeaderHook[] | undefined = undefined;
   #cookies: Cookies | undefined = undefined;
 
-  /** For the application. */
+  /** Called by the application. */
   constructor(exchange: HTTPServerExchange, defaults: HTTPHeaders, owner: ResponseOwner) {
     this.exchange = exchange;
     this.#defaults = defaults;
@@ -85,13 +85,13 @@ export class HTTPServerResponse {
     return this.#headers ?? this.#defaults;
   }
 
-  /** The cookies of the request and of this response. They survive {@link reset}. */
+  /** The cookies of the request and of this response. {@link reset} keeps them. */
   get cookies(): Cookies {
     this.#cookies ??= this.#owner.makeCookies(this);
     return this.#cookies;
   }
 
-  /** Returns one header, without copying the defaults. */
+  /** Returns one header without copying the default headers. */
   header(name: string): string | undefined {
     return (this.#headers ?? this.#defaults).get(name);
   }
@@ -130,9 +130,9 @@ export class HTTPServerResponse {
   }
 
   /**
-   * Calls `hook` once, just before the headers are sent: also those of an error page, which discards all headers that
-   * were set before. Hooks are called in the order in which they were added. If one throws, the response becomes a 500
-   * without them.
+   * Calls `hook` once, just before the headers are sent. It is also called for an error page, which discards all
+   * headers that were set before. Hooks are called in the order in which they were added. If one throws, the response
+   * becomes a 500, for which no hooks are called.
    *
    * @throws WebUsageError `ERR_WEB_HEAD_SENT`.
    */
@@ -170,7 +170,7 @@ export class HTTPServerResponse {
     if (this.#more !== undefined) for (const piece of this.#more) take(piece);
   }
 
-  /** Whether the unsent body has at least `bytes` bytes, as UTF-8. Usually costs one comparison. */
+  /** Whether the unsent body has at least `bytes` bytes in UTF-8. Usually takes only one comparison. */
   hasAtLeast(bytes: number): boolean {
     if (this.#more === undefined) {
       const { length } = this.#body;
@@ -185,7 +185,7 @@ export class HTTPServerResponse {
     return total >= bytes;
   }
 
-  /** Turns into a 304 (RFC 9110 §15.4.5): discards what was written and what will be. */
+  /** Turns the response into a 304 (RFC 9110 §15.4.5): discards what was written and anything written later. */
   becomeNotModified(): void {
     this.status = 304;
     this.reason = '';
@@ -193,7 +193,10 @@ export class HTTPServerResponse {
     this.#clearBody();
   }
 
-  /** Sends the headers, unless they are already sent, and what was written. Resolves when more may be written. */
+  /**
+   * Sends the headers, unless they are already sent, and what was written. The promise resolves when more may be
+   * written.
+   */
   flush(): Promise<void> {
     this.requireUnfinished('flush');
     if (this.gone === undefined) {
@@ -245,9 +248,9 @@ export class HTTPServerResponse {
   }
 
   /**
-   * Returns the headers for a caller that takes over the connection and sends the headers itself, such as those of a 101:
-   * with cookies, after the hooks of {@link beforeHeaders}, and a copy. Call it last before {@link detach}, since the
-   * hooks do not run again.
+   * Returns the headers for a caller that takes over the connection and sends the headers itself, such as those of a
+   * 101. Calls the hooks of {@link beforeHeaders} first. The result is a copy that includes the cookies. Call this just
+   * before {@link detach}, since the hooks do not run again.
    *
    * @throws WebUsageError `ERR_WEB_HEAD_SENT`, `ERR_WEB_FINISHED`; what a hook throws.
    */
@@ -302,7 +305,7 @@ export class HTTPServerResponse {
     try {
       this.exchange.writeHead(this.status, this.reason, head, chunk, false);
     } catch (error) {
-      // If the first piece breaks the Content-Length, no error page can follow.
+      // If the first piece violates the Content-Length, the headers are already sent and no error page can follow.
       if (this.exchange.headSent) this.#phase = 'streaming';
       throw error;
     }
@@ -315,7 +318,7 @@ export class HTTPServerResponse {
       if (chunk.length > 0) this.exchange.write(chunk);
       this.exchange.finish();
     } finally {
-      // If the body breaks its Content-Length, the connection is cut; that ends the response, too.
+      // If the body violates its Content-Length, the connection is cut off, which also ends the response.
       this.#owner.responseEnded();
     }
   }
@@ -329,13 +332,13 @@ export class HTTPServerResponse {
     return headers;
   }
 
-  /** Adds to the headers what is decided last. */
+  /** Adds what is decided only just before the headers are sent: the changes of the hooks, and the cookies. */
   #complete(): void {
     if (this.#hooks !== undefined) this.#callHooks(this.#hooks);
     if (this.#cookies?.hasChanges === true) this.#cookies.applyTo(this.headers);
   }
 
-  /** A hook is not called for what cannot be sent, so that it is there for the error page. */
+  /** Called before the hooks: if the response cannot be sent, they must still be available for the error page. */
   #requireBodyAllowed(): void {
     if (!isBodiless(this.status) || !this.hasAtLeast(1)) return;
     this.#clearBody();
@@ -346,10 +349,10 @@ export class HTTPServerResponse {
   }
 
   #callHooks(hooks: readonly HeaderHook[]): void {
-    // Not again if one throws: the error page would fail, too.
+    // If a hook throws, the hooks must not run again: the error page would fail, too.
     this.#hooks = undefined;
     for (const hook of hooks) callHook(hook, this);
-    // One may have changed the status.
+    // A hook may have changed the status.
     this.#requireBodyAllowed();
   }
 
@@ -382,10 +385,10 @@ function headSent(operation: string): WebUsageError {
   return new WebUsageError('ERR_WEB_HEAD_SENT', `${operation}: status and headers are already sent`);
 }
 
-/** A smaller body gets no tag: a 304 in its place would save nothing. */
+/** Smaller bodies get no tag: a 304 in place of one would save nothing. */
 const MIN_BYTES = 1_024;
 
-/** Computes a strong tag of what was written so far; undefined if that is small. */
+/** Computes a strong entity tag of what was written so far; undefined if the body is smaller than 1 KiB. */
 export function bodyEntityTag(response: HTTPServerResponse): string | undefined {
   if (!response.hasAtLeast(MIN_BYTES)) return undefined;
   // SHA-1 only identifies a version here, so its weakness does not matter. It is the fastest hash of node:crypto on

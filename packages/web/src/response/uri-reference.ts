@@ -9,14 +9,14 @@ const NEVER = /[^!#$%&'()*+,\-./0-9:;=?@A-Z[\]_a-z~\r\n\0]+|%(?![0-9A-Fa-f]{2})/
 const IP_LITERAL = /^(?:[A-Za-z][A-Za-z0-9+.-]*:)?\/\/(?:[^/?#@[\]]*@)?\[[0-9A-Fa-f:.]+\](?=[:/?#]|$)/;
 
 /**
- * Turns text as a person would write it into a URI-reference (RFC 3986 §4.1). Existing escapes are kept, so applying it
- * twice changes nothing.
+ * Converts a URL as a person would write it to a URI-reference (RFC 3986 §4.1). Existing escapes are kept, so applying
+ * it twice changes nothing.
  *
  * @param text - absolute or relative. Non-ASCII characters are escaped as UTF-8; a lone surrogate becomes U+FFFD.
  */
 export function uriReference(text: string): string {
   const escaped = text.replace(NEVER, percentBytes);
-  // Most have no brackets and at most one `#`.
+  // Most texts have no brackets and at most one `#`.
   if (!/[[\]]|#.*#/s.test(escaped)) return escaped;
   const host = IP_LITERAL.exec(escaped)?.[0] ?? '';
   const rest = escaped.slice(host.length).replace(/[[\]]/g, percentBytes);

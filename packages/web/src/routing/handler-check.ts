@@ -10,8 +10,9 @@ interface SomeClass {
 }
 
 /**
- * Whether the handler of a route is a function that loads it, such as `() => import('./user.ts')`. A function that
- * neither imports nor is asynchronous was meant as the handler itself, as in other frameworks, and is refused.
+ * Whether the handler of a route is a function that loads the class, such as `() => import('./user.ts')`. A function
+ * that neither imports anything nor is asynchronous was probably meant as the handler itself, as in other frameworks,
+ * and is refused.
  */
 export function isLazy(target: unknown): target is LazyHandler {
   if (typeof target !== 'function' || target.length > 0 || hasPrototype(target)) return false;
@@ -22,7 +23,7 @@ export function isLazy(target: unknown): target is LazyHandler {
  * Explains why a value cannot be the handler of a route: it is not a handler class, or its class has no method for any
  * verb, so that every request would get a 405.
  *
- * @returns the end of a message, with a remedy; `undefined` if nothing is wrong.
+ * @returns the second part of an error message, including a remedy; `undefined` if nothing is wrong.
  */
 export function handlerProblem(handler: unknown): string | undefined {
   if (handler === undefined) {
@@ -59,20 +60,23 @@ function respondsToSomething(handler: SomeClass): boolean {
   return verbsOf(handler).some(mayBeField(handler));
 }
 
-/** The names of the methods for HTTP methods. */
+/** Returns the names of the class methods that handle HTTP methods. */
 function verbsOf({ supportedMethods }: SomeClass): readonly string[] {
   const methods = supportedMethods ?? RequestHandler.supportedMethods;
   return [...methods.map((method) => method.toLowerCase()), 'all'];
 }
 
-/** Whether a class, or one between it and RequestHandler, has a member. Nothing is called, not even a getter. */
+/**
+ * Returns a function that tells whether a class, or one between it and RequestHandler, has a member. Calls no getters.
+ */
 function isMember({ prototype }: SomeClass): (name: string) => boolean {
   return (name) => lineage(prototype).some((one) => Object.hasOwn(one, name));
 }
 
 /**
- * Whether a class may set such a property in its constructor or declare it as a field. Those exist only on instances,
- * and none is created here, so the source text has to do. In doubt the class is accepted.
+ * Returns a function that tells whether a class may set a property in its constructor or declare it as a field. Such
+ * properties exist only on instances, and no instance is created here, so the source text is searched. If in doubt, the
+ * class is accepted.
  */
 function mayBeField({ prototype }: SomeClass): (name: string) => boolean {
   const text = lineage(prototype)

@@ -5,12 +5,16 @@ import { WebUsageError } from '../errors.ts';
 /** A name, `*.` and a name, or an IPv6 address in brackets. */
 const HOST = /^(?:\*\.)?[\w.-]+$|^\[[\da-f:.]+\]$/i;
 
-/** Whether a text is a host name as {@link hostExpression} takes it: without a scheme and a port. */
+/** Whether a text is a host name that {@link hostExpression} accepts: without scheme and port. */
 export function isHostText(text: unknown): text is string {
   return typeof text === 'string' && HOST.test(text);
 }
 
-/** Makes an expression for host names. `*.` stands for exactly one label. @param texts - see {@link isHostText}. */
+/**
+ * Makes a regular expression for host names. `*.` stands for exactly one label.
+ *
+ * @param texts - see {@link isHostText}.
+ */
 export function hostExpression(texts: readonly string[]): RegExp {
   const sources = texts.map((text) => text.replace(/[.[\]]/g, '\\$&').replace(/^\*/, '[^.]+'));
   return new RegExp(`^(?:${sources.join('|')})$`, 'i');
@@ -18,7 +22,7 @@ export function hostExpression(texts: readonly string[]): RegExp {
 
 /** The hosts that a group of routes is for. See {@link host}. */
 export class HostPattern {
-  /** As it was given, for messages. */
+  /** The pattern as it was passed, for messages. */
   readonly text: string;
   readonly #expression: RegExp;
 
@@ -48,12 +52,12 @@ export class HostPattern {
 }
 
 /**
- * Makes the first element of routes that are only for some hosts. The host is the one of the `Host` header (or of the
- * absolute request target), without its port.
+ * Makes the first element of an entry whose routes are only for some hosts. The host of a request is taken from the
+ * `Host` header (or an absolute request target), without its port.
  *
- * @param pattern - a name, compared without regard to case; `*.` stands for exactly one label. Or a regular expression
- *   for the whole name.
- * @throws WebUsageError `ERR_WEB_ROUTE` if it is not a host name.
+ * @param pattern - a name, compared without regard to case, in which a leading `*.` stands for exactly one label; or a
+ *   regular expression for the whole name.
+ * @throws WebUsageError `ERR_WEB_ROUTE` if the pattern is not a host name.
  *
  * @example
  * new Application([

@@ -4,10 +4,10 @@ import type { ParamValues } from './route-table.ts';
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /**
- * Decodes the parameters that have a name. The object has no prototype, since the names of a regular expression may be
- * any.
+ * Decodes the parameters that have a name. The object has no prototype, because the groups of a regular expression may
+ * have any name.
  *
- * @param names - those of a pattern, in order.
+ * @param names - the parameter names of a pattern, in order.
  * @throws HTTPError 400 if a value cannot be decoded.
  */
 export function paramsByName(

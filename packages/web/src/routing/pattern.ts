@@ -8,7 +8,7 @@ export interface RoutePattern {
   readonly text: string;
   /** The only path that matches, if there are no parameters. */
   readonly exact: string | undefined;
-  /** The segments at the start of each path that matches; all of them, unless there is a {@link regExp}. */
+  /** The segments with which each matching path starts; without a {@link regExp}, all its segments. */
   readonly segments: readonly PatternSegment[];
   /** The expression that the whole path must match, anchored at both ends; undefined for a string. */
   readonly regExp: RegExp | undefined;
@@ -18,7 +18,7 @@ export interface RoutePattern {
   readonly parts: readonly UrlPart[] | undefined;
 }
 
-/** The pattern of a handler that is used without a route. It is not looked up. */
+/** The pattern of a handler that is used without a route. It is never matched against a path. */
 export const NO_PATTERN: RoutePattern = {
   text: '',
   exact: undefined,
@@ -28,7 +28,9 @@ export const NO_PATTERN: RoutePattern = {
   parts: undefined,
 };
 
-/** A segment of a pattern: literal text, one segment that is not empty, or the rest of the path. */
+/**
+ * A segment of a pattern: literal text, a parameter for one non-empty segment, or a parameter for the rest of the path.
+ */
 export type PatternSegment = string | typeof PARAM | typeof REST;
 
 export const PARAM = Symbol('one segment');
@@ -37,7 +39,7 @@ export const REST = Symbol('the rest of the path');
 type UrlPart = string | UrlParam;
 
 interface UrlParam {
-  /** Whether the value may contain slashes, which are then not escaped. */
+  /** Whether the value may contain slashes; they are then not escaped. */
   readonly slashes: boolean;
 }
 
@@ -52,8 +54,8 @@ export interface PatternPrefix {
 export const NO_PREFIX: PatternPrefix = { text: '', segments: [], paramNames: [], parts: [] };
 
 /**
- * Compiles a pattern. In a string, a segment `:name` matches one segment that is not empty, and a last segment `*name`
- * matches the rest of the path, which may be empty. Everything else is compared literally with the undecoded path.
+ * Compiles a pattern. In a string, a segment `:name` matches one non-empty segment, and `*name` as the last segment
+ * matches the rest of the path, which may be empty. All other text is compared literally with the undecoded path.
  *
  * @param pattern - a string that starts with `/`, or a regular expression for the whole path.
  * @throws WebUsageError `ERR_WEB_ROUTE`.
@@ -97,14 +99,14 @@ export function extendPrefix(prefix: PatternPrefix, pattern: string): PatternPre
   return { text, segments, paramNames, parts };
 }
 
-/** Characters with a meaning in regular expressions and other routers, but not here. A `*` may begin a segment. */
+/** Characters that have a meaning in regular expressions or other routers, but not here. `*` may begin a segment. */
 const META = /[()[\]+?|^$\\{}<>]|(?<!\/)\*/;
 /** Characters that the path of a request never contains (RFC 3986 §3.3). */
 const NEVER_IN_PATH = /[^\u0021-\u007e]|["#`]/;
 
 /**
- * Refuses text that was probably not meant literally: a regular expression in a string, as in Tornado, or the
- * parameters of another router. Such a route would never match.
+ * Refuses text that was probably not meant literally: a regular expression in a string, as in Tornado, or the parameter
+ * syntax of another router. Such a route would never match.
  */
 function requireLiteral(pattern: string, text: string): void {
   const meta = META.exec(pattern)?.[0];
@@ -119,7 +121,7 @@ function requireLiteral(pattern: string, text: string): void {
   throw badRoute(text, `the path of a request never contains ${shownText(foreign)}${remedy}`);
 }
 
-/** The RegExp that may have been meant: the text itself if it looks like one, otherwise its characters. */
+/** Returns the RegExp that was probably meant: the text itself if it looks like one, otherwise the escaped text. */
 function regExpFor(text: string): string {
   if (/[{}<>]/.test(text)) return '';
   try {
@@ -129,7 +131,7 @@ function regExpFor(text: string): string {
   }
 }
 
-/** A literal character that a path cannot start with, and that is not optional. */
+/** Matches a source that starts with a required literal character other than a slash, so that no path can match. */
 const NO_SLASH_FIRST = /^\^?[\w%~-](?![?*{])/;
 
 function compileRegExp(pattern: RegExp, prefix: PatternPrefix): RoutePattern {
@@ -137,7 +139,7 @@ function compileRegExp(pattern: RegExp, prefix: PatternPrefix): RoutePattern {
   if (prefix === NO_PREFIX && NO_SLASH_FIRST.test(pattern.source) && !pattern.source.includes('|')) {
     throw badRoute(text, `every path starts with /, so the pattern must match it: /\\/${pattern.source}/`);
   }
-  // The flags g and y keep a position between matches, and m would let $ match before the end.
+  // The flags g and y keep a position between matches, and with m, $ would match before the end of the path.
   const flags = pattern.flags.replace(/[gmy]/g, '');
   let regExp: RegExp;
   try {
@@ -155,7 +157,7 @@ function compileRegExp(pattern: RegExp, prefix: PatternPrefix): RoutePattern {
   return {
     text,
     exact: undefined,
-    // Without case, the literal text of the path may be another.
+    // With the flag i, the path may differ in case from the literal text.
     segments: flags.includes('i') ? [] : [...prefix.segments, ...leadingSegments(pattern.source)],
     regExp,
     paramNames: [...prefix.paramNames, ...groupNames(pattern.source)],
@@ -174,7 +176,7 @@ function sourceOf({ segments, paramNames }: PatternPrefix): string {
     .join('');
 }
 
-/** The literal segments with which every path begins that an expression matches, each followed by a slash. */
+/** Returns the literal segments, each followed by a slash, with which every path that matches the expression begins. */
 function leadingSegments(source: string): string[] {
   if (source.includes('|')) return [];
   const segments: string[] = [];
@@ -187,10 +189,10 @@ function leadingSegments(source: string): string[] {
   }
 }
 
-/** The names of the capturing groups of an expression, in order; undefined for a group without a name. */
+/** Returns the names of the capturing groups of an expression, in order; undefined for a group without a name. */
 function groupNames(source: string): (string | undefined)[] {
   const names: (string | undefined)[] = [];
-  // Escaped characters and classes contain parentheses that are none.
+  // Parentheses that are escaped or in a character class are not groups.
   for (const [, name, open] of source.matchAll(
     /\\.|\[(?:[^\]\\]|\\.)*\]|\(\?<(?![=!])([^>]+)>|(\()(?!\?)/g,
   )) {
@@ -259,7 +261,7 @@ function escapeRegExp(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
-/** Makes the error for an invalid route. @param text - its pattern, as passed by the program. */
+/** Makes the error for an invalid route. @param text - the pattern, as passed by the program. */
 export function badRoute(text: string, problem: string): WebUsageError {
   return new WebUsageError('ERR_WEB_ROUTE', `route ${shownText(text)}: ${problem}`);
 }

@@ -1,6 +1,6 @@
 import { PARAM, type PatternSegment, REST, type RoutePattern } from './pattern.ts';
 
-/** A route as the table sees it. Of all that match a path, the one with the lowest index is chosen. */
+/** An entry of the table. Of all entries that match a path, the one with the lowest index is chosen. */
 export interface TableEntry {
   readonly compiled: RoutePattern;
   readonly index: number;
@@ -11,32 +11,35 @@ export type ParamValues = readonly (string | undefined)[];
 
 export const NO_VALUES: ParamValues = Object.freeze([]);
 
-/** Where the paths of several routes agree so far. Of routes with the same pattern only the first is kept. */
+/**
+ * A node of the tree: the routes below it have the same segments up to here. If several routes have the same pattern,
+ * only the first one is kept.
+ */
 class Branch<Entry> {
   readonly literals = new Map<string, Branch<Entry>>();
   param: Branch<Entry> | undefined = undefined;
   /** The route that ends here. */
   end: Entry | undefined = undefined;
-  /** The route that takes the rest of the path. */
+  /** The route that matches any rest of the path. */
   rest: Entry | undefined = undefined;
-  /** Routes with an expression whose literal start ends here. */
+  /** Routes with a regular expression whose leading literal segments end here. */
   readonly expressions: Entry[] = [];
 }
 
 /**
- * Finds the first of many routes that matches a path, in a time that depends on the length of the path rather than on
- * the number of routes: a path without parameters is looked up in a map, and the patterns with parameters are a tree of
- * their segments. Only regular expressions that begin with the same literal segments are tried one after another.
+ * Finds the first route that matches a path, in a time that depends on the length of the path, not on the number of
+ * routes. Patterns without parameters are in a map, and patterns with parameters are in a tree of their segments. Only
+ * regular expressions that begin with the same literal segments are tried one after another.
  *
- * The path is neither decoded nor normalised. Not reentrant, and nothing in it calls out.
+ * The path is neither decoded nor normalised. The methods are not reentrant, but they call no code of the program.
  */
 export class RouteTable<Entry extends TableEntry> {
   readonly #exact = new Map<string, Entry>();
   readonly #root = new Branch<Entry>();
-  /** What the search under way has found: the entry with the lowest index so far. */
+  /** The entry with the lowest index that the current search has found so far. */
   #found: Entry | undefined = undefined;
   #foundValues: ParamValues = NO_VALUES;
-  /** The path that is searched for, and the values of the parameters on the way to the present branch. */
+  /** The path of the current search, and the values of the parameters up to the current branch. */
   #path = '';
   readonly #values: string[] = [];
 
@@ -45,11 +48,11 @@ export class RouteTable<Entry extends TableEntry> {
     return this.#foundValues;
   }
 
-  /** Adds an entry. Its index must be higher than those of all entries before. */
+  /** Adds an entry. Its index must be higher than that of every earlier entry. */
   add(entry: Entry): void {
     const { exact, regExp, segments } = entry.compiled;
     if (exact !== undefined) {
-      // An earlier entry that matches this path takes all its requests.
+      // An earlier entry that matches this path would be chosen for every request, so this one is not needed.
       if (this.find(exact) === undefined) this.#exact.set(exact, entry);
       return;
     }
@@ -65,7 +68,7 @@ export class RouteTable<Entry extends TableEntry> {
     else branch.end ??= entry;
   }
 
-  /** Returns the first entry that matches a path; {@link values} has the values of its parameters. */
+  /** Returns the first entry that matches a path; {@link values} then contains the values of its parameters. */
   find(path: string): Entry | undefined {
     const exact = this.#exact.get(path);
     if (exact !== undefined) {

@@ -14,15 +14,15 @@ export type LazyHandler<Handler extends AnyHandler = AnyHandler> = () => Promise
 
 /** Options of one route, or of all routes below a prefix. */
 export interface RouteGroupOptions {
-  /** Runs for these routes, after that of the application and of surrounding routes, before that of the handler class. */
+  /** Runs after the middleware of the application and of surrounding routes, and before that of the handler class. */
   readonly middleware?: readonly Middleware[];
-  /** Most bytes of a request body. Default: that of the server. */
+  /** Maximum number of bytes of a request body. Default: the limit of the server. */
   readonly maxBodyBytes?: number;
-  /** Most milliseconds for a request body to arrive; 0 is no limit. Default: that of the server. */
+  /** Maximum time for a request body to arrive, in milliseconds; 0: no limit. Default: the limit of the server. */
   readonly bodyTimeoutMs?: number;
   /**
-   * Most milliseconds that a handler may take, from its first step that waits. Then the response is a 503, or cut off if
-   * its headers are sent, and `this.signal` is aborted. 0 is no limit. Default: 0.
+   * Maximum time for a handler in milliseconds, from its first asynchronous step. After that, the response is a 503, or
+   * is cut off if its headers are already sent, and `this.signal` aborts. 0: no limit. Default: 0.
    */
   readonly handlerTimeoutMs?: number;
 }
@@ -54,12 +54,13 @@ export type HostRoutes = readonly [
 ];
 
 /**
- * An application below a prefix without parameters. It takes every request whose path starts with the prefix and a
- * slash, and sees its own routes below it; the prefix alone is redirected to the prefix with a slash.
+ * An application that is mounted at a prefix without parameters. It handles every request whose path starts with the
+ * prefix and a slash; its own routes are matched with the rest of the path. The prefix alone is redirected to the
+ * prefix with a slash.
  *
- * The middleware of the outer application runs first, then its own. Its handlers have its settings: its cookies, error
- * pages and `defaultHandlerClass`. It logs to the logger of the outer application if it has none itself, and requests
- * are logged by the `logFunction` of the outer one only.
+ * The middleware of the outer application runs first, then that of the mounted one. The handlers of the mounted
+ * application use its settings: its cookies, error pages and `defaultHandlerClass`. If it has no logger, it uses that
+ * of the outer application. Requests are logged only by the `logFunction` of the outer application.
  */
 export type MountedApplication = readonly [
   prefix: string,
@@ -82,15 +83,15 @@ export interface MountableApplication {
   [MOUNT](outer: AnyApplication): MountedParts;
 }
 
-/** What the router of an outer application needs of one that is mounted. */
+/** What the router of the outer application needs from a mounted application. */
 export interface MountedParts {
   readonly application: AnyApplication;
   readonly routes: readonly RouteSpec[];
   readonly middleware: readonly Middleware[];
-  /** The handler of requests that none of its routes matches. */
+  /** The handler for requests that none of its routes matches. */
   readonly fallback: HandlerClass;
   readonly fallbackInit: object | undefined;
-  /** Redirects from the prefix to the prefix with a slash; its `init` is the `url`. */
+  /** Redirects from the prefix to the prefix with a slash; its `init` contains the `url`. */
   readonly redirect: HandlerClass;
 }
 
@@ -102,7 +103,7 @@ type ReadParams<Handler extends AnyHandler> = keyof Handler['pathParams'];
 
 type InitOf<Handler extends AnyHandler> = Parameters<Handler['initialize']>[0];
 
-/** What an error of the compiler shows instead of a route that is wrong. */
+/** The type that a compiler error shows in place of an invalid route. */
 interface RouteMistake<Problem extends string, Detail = unknown> {
   readonly 'this route is wrong': Problem;
   readonly detail: Detail;
@@ -168,8 +169,8 @@ type CheckedRoute<Spec, Settings, Prefix extends string> = Spec extends readonly
 
 /**
  * The type that routes must have so that each handler fits its route: the pattern has the parameters that the handler
- * reads, `init` has the type that `initialize` takes, and the application has the settings that it needs. A list whose
- * type is not that of its elements, such as `RouteSpec[]`, is not checked.
+ * reads, `init` has the type of the parameter of `initialize`, and the application has the settings that the handler
+ * needs. A list whose type does not describe each element, such as `RouteSpec[]`, is not checked.
  */
 export type CheckedRoutes<
   List extends readonly unknown[],
@@ -181,8 +182,8 @@ export type CheckedRoutes<
 
 /**
  * Makes a route whose types are checked where it is written, for lists that are put together from parts: the handler
- * must be written for this pattern, and `init` must have the type that its `initialize` takes. In the list that is
- * passed to `Application`, a tuple is checked in the same way.
+ * must be written for this pattern, and `init` must have the type of the parameter of `initialize`. Tuples in the list
+ * that is passed to `Application` are checked in the same way.
  *
  * @example
  * const userPath = '/user/:id';

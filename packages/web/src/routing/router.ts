@@ -1,4 +1,5 @@
-// Patterns, routes, and which route matches a path. Does not know requests or when a handler is called.
+// Patterns and routes, and the search for the route that matches a path. Does not know requests or when a handler is
+// called.
 
 import { MAX_DELAY_MS, type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
@@ -25,15 +26,15 @@ const GROUP_OPTIONS: OptionNames<RouteGroupOptions> = {
 };
 const ROUTE_OPTIONS: OptionNames<RouteOptions> = { ...GROUP_OPTIONS, name: true };
 
-/** Routes around others: a prefix, and what they share. */
+/** The routes that surround a nested list: their prefix, and what the nested routes share. */
 interface Surroundings extends RulePlace {
   readonly prefix: PatternPrefix;
   readonly options: RouteGroupOptions;
-  /** Where the rules are entered. */
+  /** The table to which the rules are added. */
   readonly table: RouteTable<Rule>;
 }
 
-/** What of a request decides its route. */
+/** The parts of a request that determine its route. */
 export interface RoutedRequest {
   /** The undecoded path. */
   readonly path: string;
@@ -46,14 +47,14 @@ interface HostTable {
   readonly table: RouteTable<Rule>;
 }
 
-/** The routes of an application. The first that matches host and undecoded path is chosen. */
+/** The routes of an application. The first route that matches the host and the undecoded path is chosen. */
 export class Router {
   readonly #table = new RouteTable<Rule>();
   readonly #hosts: HostTable[] = [];
   readonly #rules: Rule[] = [];
 
   /**
-   * @param middleware - runs before that of the routes.
+   * @param middleware - runs before the middleware of the routes.
    * @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid.
    */
   constructor(
@@ -170,7 +171,7 @@ export class Router {
   }
 }
 
-/** The surroundings of routes that have options in common. */
+/** Returns the surroundings for routes that share options. */
 function within(around: Surroundings, text: string, given: unknown): Surroundings {
   const { middleware = [], ...own } = requireOptions(text, given ?? {}, GROUP_OPTIONS);
   return {

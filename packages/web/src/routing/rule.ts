@@ -23,11 +23,11 @@ export interface RouteMatch {
 
 const NO_INIT = Object.freeze({});
 
-/** What a rule has from the routes around it. */
+/** What a rule inherits from the routes around it. */
 export interface RulePlace {
-  /** Whose settings the handler sees. */
+  /** The application whose settings the handler uses. */
   readonly application: AnyApplication;
-  /** The path below which that application is mounted; '' if it is not. */
+  /** The path at which that application is mounted; '' if it is not mounted. */
   readonly mountPath: string;
   /** The hosts that the rule is for; undefined for all. */
   readonly host: HostPattern | undefined;
@@ -44,11 +44,13 @@ export interface RuleParts {
   readonly pattern: RoutePattern;
   /** Its position among all routes; the lowest one that matches is chosen. */
   readonly index: number;
-  /** How messages name this rule if it has no pattern. */
+  /** The name of this rule in messages, if it has no pattern. */
   readonly setting?: string;
 }
 
-/** A compiled route: a handler class, loaded or not, and all that its requests need to know of the route. */
+/**
+ * A compiled route: a handler class, which may not be loaded yet, and everything that its requests need from the route.
+ */
 export class Rule implements MatchedRoute {
   readonly init: object;
   readonly options: RouteOptions;
@@ -57,9 +59,9 @@ export class Rule implements MatchedRoute {
   readonly mountPath: string;
   readonly host: HostPattern | undefined;
   readonly compiled: RoutePattern;
-  /** Whether a pattern has names: then the verb is called with one object, otherwise with the groups in order. */
+  /** Whether parameters have names: if so, the verb is called with one object, otherwise with the groups in order. */
   readonly hasNames: boolean;
-  /** The match of a path without parameters, so that none needs to be created. */
+  /** The match for paths without parameters, created once. */
   readonly match: RouteMatch = { rule: this, values: NO_VALUES };
   readonly #setting: string | undefined;
   readonly #outer: readonly Middleware[];
@@ -104,12 +106,12 @@ export class Rule implements MatchedRoute {
     throw new WebUsageError('ERR_WEB_USAGE', `the handler of ${this.pattern} is not loaded yet`);
   }
 
-  /** Whether the handler class is there; always, unless the route loads it when it is needed. */
+  /** Whether the handler class is available. False only if the route loads it lazily and has not loaded it yet. */
   get isLoaded(): boolean {
     return this.#handlerClass !== undefined;
   }
 
-  /** What runs before the handler, in this order. Complete once the handler class is loaded. */
+  /** The middleware that runs before the handler, in order. Complete after the handler class is loaded. */
   get chain(): readonly Middleware[] {
     return this.#chain;
   }

@@ -3,12 +3,12 @@ import type { FileHandle } from 'node:fs/promises';
 import type { HTTPServerExchange } from '@landspout/http1';
 import type { ByteRange } from '../response/byte-ranges.ts';
 
-/** The body of a response with a file or with ranges of it: each `head` is followed by the bytes of its `range`. */
+/** The body of a response with a file or ranges of a file: each `head` is followed by the bytes of its `range`. */
 export interface BodyPlan {
   readonly status: 200 | 206;
-  /** Content-Range, if it is a single range (RFC 9110 §14.4). */
+  /** The value of Content-Range for a single range (RFC 9110 §14.4). */
   readonly contentRange: string | undefined;
-  /** The type of the response: that of the file, or `multipart/byteranges`. */
+  /** The Content-Type of the response: the type of the file, or `multipart/byteranges`. */
   readonly contentType: string;
   readonly contentLength: number;
   readonly parts: readonly { readonly head: string; readonly range: ByteRange }[];
@@ -17,10 +17,10 @@ export interface BodyPlan {
 }
 
 /**
- * Plans the body for one file. Several ranges become the parts of a multipart body (RFC 9110 §14.6).
+ * Plans the body of a response with one file. Several ranges become the parts of a multipart body (RFC 9110 §14.6).
  *
  * @param ranges - undefined for the whole file.
- * @param boundary - makes the text between the parts, which must not occur in the file.
+ * @param boundary - returns the text that separates the parts, which must not occur in the file.
  */
 export function planBody(
   ranges: readonly ByteRange[] | undefined,
@@ -81,7 +81,7 @@ export function writePlanned(
 /**
  * Sends the body of an open file, after the head with its Content-Length was written.
  *
- * @returns a promise that settles when the file is no longer used. It rejects as `HTTPServerExchange.writeFile` does.
+ * @returns a promise that settles when the file is no longer used. It rejects like `HTTPServerExchange.writeFile`.
  */
 export async function sendPlanned(
   { parts, tail }: BodyPlan,
