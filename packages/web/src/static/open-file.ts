@@ -5,22 +5,22 @@ import path from 'node:path';
 import { HTTPError } from '../errors.ts';
 import { placeOf, type StaticPlace } from './static-file.ts';
 
-/** An open regular file, whose handle the caller must close. */
+/** An open regular file. The caller must close its handle. */
 export interface OpenFile {
   readonly handle: FileHandle;
   readonly stats: Stats;
 }
 
 /**
- * How much of a large file is read and hashed at a time. Copying that much for the thread pool takes the event loop a
- * tenth of the time of hashing it there.
+ * How much of a large file is read and hashed at a time. Copying a block for the thread pool blocks the event loop for
+ * a tenth of the time that hashing the block there would take.
  */
 const HASH_BLOCK_BYTES = 256 * 1024;
 
-/** Hex digits of a hash: 128 bits are enough to identify a version. */
+/** The number of hex digits of a hash: 128 bits are enough to identify a version. */
 const HASH_DIGITS = 32;
 
-/** How often a file is opened again if it was replaced at the same time. */
+/** Maximum number of attempts to open a file that is being replaced at the same time. */
 const MAX_ATTEMPTS = 3;
 
 /** Like `stat` of `node:fs/promises`, which takes one and a half times as long. */
@@ -30,7 +30,7 @@ export function statsOf(file: string): Promise<Stats> {
   });
 }
 
-/** Follows all links of a path below a root. */
+/** Returns the place that a path below a root leads to, after all links are followed. */
 export async function resolvePlace(root: string, segments: readonly string[]): Promise<StaticPlace> {
   const realRoot = await realpath(root);
   return placeOf(realRoot, await realpath(path.join(realRoot, ...segments)));
@@ -38,11 +38,11 @@ export async function resolvePlace(root: string, segments: readonly string[]): P
 
 /**
  * Opens a regular file at a path without links, and then checks that the open file is the one at this path. Without the
- * check, someone who can write below the root could replace a folder of the path by a link just before the file is
- * opened, and so have any file served.
+ * check, someone who can write below the root could replace a folder of the path with a link just before the file is
+ * opened, and any file could be served.
  *
  * @param absolutePath - as `realpath` returned it.
- * @throws HTTPError 404 if it is not a regular file any more, or if the path has links now.
+ * @throws HTTPError 404 if it is no longer a regular file, or if the path now has links.
  */
 export async function openRegular(absolutePath: string): Promise<OpenFile> {
   for (let attempt = 1; ; attempt += 1) {
@@ -60,7 +60,8 @@ export async function openRegular(absolutePath: string): Promise<OpenFile> {
 
 /** Like {@link openRegular}, without checking that the path still has no links. */
 export async function openUnchecked(absolutePath: string): Promise<OpenFile> {
-  // The flags avoid blocking if it has become a pipe in the meantime, and following a link created in the meantime.
+  // The flags prevent blocking if the file has since become a pipe, and prevent following a link that was since
+  // created.
   const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
   const handle = await open(absolutePath, flags);
   try {
@@ -73,7 +74,10 @@ export async function openUnchecked(absolutePath: string): Promise<OpenFile> {
   }
 }
 
-/** Linux shows the path of an open file. Elsewhere the path is resolved once more, which leaves a smaller window. */
+/**
+ * On Linux, the path of an open file can be read. Elsewhere, the path is resolved again, which makes the window for an
+ * attack smaller but does not close it.
+ */
 async function isAt({ handle, stats }: OpenFile, absolutePath: string): Promise<boolean> {
   if (process.platform === 'linux') {
     const place = await readlink(`/proc/self/fd/${handle.fd}`).catch(() => undefined);
@@ -83,9 +87,9 @@ async function isAt({ handle, stats }: OpenFile, absolutePath: string): Promise<
   return ino === stats.ino && dev === stats.dev && (await realpath(absolutePath)) === absolutePath;
 }
 
-/** Reads a small file. The result is shorter than `size` if the file has become shorter. */
+/** Reads a small file. If the file has become shorter, the result is shorter than `size`. */
 export async function readWhole(handle: FileHandle, size: number): Promise<Buffer> {
-  // Not from the pool, since it may be kept for long.
+  // Not allocated from the buffer pool, since it may be kept for a long time.
   const content = Buffer.allocUnsafeSlow(size);
   let length = 0;
   while (length < size) {
@@ -102,10 +106,10 @@ export function hashOf(content: Uint8Array): string {
 }
 
 /**
- * Computes the hash of a large file, which is that of the hashes of its blocks: each is computed in the thread pool,
- * while the next one is read.
+ * Computes the hash of a large file, which is the hash of the hashes of its blocks. Each block is hashed in the thread
+ * pool while the next one is read.
  *
- * @returns undefined if the file has changed meanwhile.
+ * @returns undefined if the file changed during the computation.
  */
 export async function hashFile({ handle, stats }: OpenFile): Promise<string | undefined> {
   const hash = createHash('sha256');
@@ -115,7 +119,7 @@ export async function hashFile({ handle, stats }: OpenFile): Promise<string | un
   while (length > 0) {
     position += length;
     const [digest, next] = await Promise.all([
-      // It copies the bytes before it returns, so the block can be filled again.
+      // `digest` copies the bytes before it returns, so the block can be filled again.
       webcrypto.subtle.digest('SHA-256', block.subarray(0, length)),
       position < stats.size ? readBlock(handle, block, position) : 0,
     ]);
@@ -127,7 +131,7 @@ export async function hashFile({ handle, stats }: OpenFile): Promise<string | un
   return hash.digest('hex').slice(0, HASH_DIGITS);
 }
 
-/** Fills the block, unless the file ends before: where a block ends must depend on the content alone. */
+/** Fills the whole block, except at the end of the file: the block boundaries must depend on the content alone. */
 async function readBlock(handle: FileHandle, block: Buffer, position: number): Promise<number> {
   let length = 0;
   while (length < block.length) {

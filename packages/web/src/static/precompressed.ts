@@ -1,9 +1,9 @@
 import Negotiator from 'negotiator';
 
-/** A content coding in which a file may exist beside the plain file. */
+/** The content coding of a compressed file that may exist beside the plain file. */
 export type PrecompressedCoding = 'br' | 'zstd' | 'gzip';
 
-/** How the name of a file in that coding ends. The order is that of preference: the smallest files first. */
+/** The file name suffix of each coding, in order of preference: the coding with the smallest files comes first. */
 export const CODING_SUFFIXES: Readonly<Record<PrecompressedCoding, string>> = {
   br: '.br',
   zstd: '.zst',
@@ -14,26 +14,26 @@ export const ALL_CODINGS = Object.keys(CODING_SUFFIXES) as readonly Precompresse
 
 const SUFFIXES = Object.values(CODING_SUFFIXES);
 
-/** Whether the name is that of a compressed file, which has no compressed files beside it. */
+/** Whether the name has the suffix of a compressed file. No compressed variants of such a file are looked for. */
 export function isCompressedName(name: string): boolean {
   return SUFFIXES.some((suffix) => name.endsWith(suffix));
 }
 
-/** The second argument is missing in the types of negotiator. */
+/** The types of the package negotiator lack the second parameter. */
 type Encodings = (
   available: readonly string[],
   options: { readonly preferred: readonly string[] },
 ) => string[];
 
-/** A longer header is ignored. Browsers send less than 30 characters. */
+/** A longer header is ignored. Browsers send fewer than 30 characters. */
 const MAX_ACCEPT_LENGTH = 1_024;
 
 /**
- * Chooses the coding of a response (RFC 9110 §12.5.3). Among those that the client likes equally, the first of
- * `available` wins, and any of them wins over no coding.
+ * Chooses the coding of a response (RFC 9110 §12.5.3). If the client has no preference between several codings, the
+ * first one in `available` is chosen; any coding is preferred to none.
  *
- * @param accept - the Accept-Encoding header. Without one, no coding is chosen, although all are allowed.
- * @returns undefined for no coding, even if the client excludes it: no other response is possible then.
+ * @param accept - the Accept-Encoding header. If it is missing, no coding is chosen, although all would be allowed.
+ * @returns undefined for no coding; even if the client excludes that, because there is no other possible response.
  */
 export function chooseCoding(
   accept: string | undefined,

@@ -4,18 +4,18 @@ import { type FileEntry, requireServed } from './static-file.ts';
 import type { StaticOptions } from './static-options.ts';
 import { type Found, isNoOlder } from './static-root.ts';
 
-/** The file that a response represents. */
+/** The file or compressed variant that a response sends. */
 export interface Selected {
   readonly file: FileEntry;
   /** The whole file, if it is in memory. */
   readonly content: Buffer | undefined;
   /** The coding of its content; undefined for the plain file. */
   readonly coding: PrecompressedCoding | undefined;
-  /** Whether other requests may get another coding. */
+  /** Whether other requests for this URL may get another coding. */
   readonly varies: boolean;
 }
 
-/** Looks up a path. @throws HTTPError 404, or 403 if it leads to a place from which nothing may be served. */
+/** Looks up a path. @throws HTTPError 404, or 403 if a link leads to a place from which nothing may be served. */
 export async function lookUpServed(segments: readonly string[], options: StaticOptions): Promise<Found> {
   const found = await options.root.lookUp(segments, options.cacheBytes);
   requireServed(found.kind === 'file' ? found.file : found.place, options);

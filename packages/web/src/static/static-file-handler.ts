@@ -1,5 +1,5 @@
-// One request for a file: which file or compressed variant, its headers, conditions and ranges, and how its bytes are
-// sent. What is known of the files is kept in StaticRoot.
+// Handles one request for a file: chooses the file or a compressed variant, sets the headers, evaluates conditions and
+// ranges, and sends the bytes. Cached data about the files is in StaticRoot.
 
 import { join } from 'node:path';
 import { StreamFileError } from '@landspout/iostream';
@@ -28,17 +28,18 @@ type Served = Exclude<StaticPath, { readonly kind: 'refused' }>;
 
 /**
  * Serves the files of a folder, which must exist when the application is created. The pattern of the route has one
- * parameter, the path below the folder; or none, and then the option `file` names a single file.
+ * parameter, the path relative to the folder. If it has none, the option `file` must name a single file.
  *
- * Nothing outside the folder is served; by default, neither are hidden files, nor links that lead out of the folder.
- * For a directory, see `defaultFilename`. If the client accepts it, a compressed file beside the plain one is sent.
+ * By default, neither hidden files nor files outside the folder are served, even if a link leads there. For a
+ * directory, see `defaultFilename`. If there is a compressed file beside the plain one and the client accepts its
+ * coding, the compressed file is sent.
  *
- * `ETag` identifies the content (see {@link StaticFile.contentHash}); without a hash it is a weak tag of size and time.
- * Conditional requests and If-Range are evaluated as in RFC 9110. One or several ranges of bytes are sent. A Range
- * header is ignored for HEAD (§14.2), and if it has more than 32 ranges.
+ * The `ETag` identifies the content (see {@link StaticFile.contentHash}); without a hash, it is a weak tag made from
+ * size and time. Conditional requests and If-Range are evaluated as in RFC 9110. A request may ask for one or several
+ * byte ranges. A Range header is ignored for HEAD (§14.2), and if it has more than 32 ranges.
  *
- * Each request asks the file system for the file's size and time, never synchronously, so a change is noticed at once.
- * Files of up to 64 KiB are kept in memory, in `cacheBytes`. Larger ones are opened for each response and sent by
+ * Each request asks the file system for the file's size and time, asynchronously, so a change is noticed at once. Files
+ * of up to 64 KiB are kept in memory, in `cacheBytes`. Larger ones are opened for each response and sent by
  * `HTTPServerExchange.writeFile`, at the pace of the client. If a file becomes shorter while it is sent, the connection
  * is reset, and a warning is logged.
  *
@@ -52,43 +53,43 @@ export class StaticFileHandler extends RequestHandler {
     if (get === StaticFileHandler.prototype.get && paramCount === 0 && file === undefined) {
       return 'the pattern must have a parameter for the path below the folder: end it with /*path, or name one file with the option file';
     }
-    // A subclass with its own `initialize` may get its folder from elsewhere.
+    // A subclass with its own `initialize` may set the folder in another way.
     if (initialize !== StaticFileHandler.prototype.initialize) return undefined;
     return initProblem(init) ?? folderProblem(folder);
   }
 
   /**
-   * Returns the absolute path for a path of a request, or of a URL to be made. Override it to serve a file under
-   * another name, such as `app.js` as `app-1f0e.js`.
+   * Returns the absolute path of the file for a path in a request or in a URL that is being made. Override it to serve
+   * a file under another name, such as `app.js` as `app-1f0e.js`.
    *
    * @param root - the absolute path of the folder.
-   * @param path - below the folder, checked and decoded. It may end with a slash.
-   * @returns a path below `root`. Any other is refused (403), as are hidden files, unless they are allowed.
+   * @param path - relative to the folder, checked and decoded. It may end with a slash.
+   * @returns a path below `root`. Any other path is refused (403), and so are hidden files unless they are allowed.
    */
   static getAbsolutePath(root: string, path: string): string {
     return join(root, path);
   }
 
   /**
-   * Returns the version of a file, which becomes its `ETag` and the `?v=` of its URL. Override it to use another one,
-   * such as that of a release; it must consist of characters that an entity tag may have. For a compressed file, the
-   * coding is appended to the tag.
+   * Returns the version of a file, which becomes its `ETag` and the `?v=` of its URL. Override it to use another
+   * version, such as that of a release. It may contain only characters that are allowed in an entity tag. For a
+   * compressed file, the coding is appended to the tag.
    *
-   * @returns undefined for a weak `ETag`, and a URL without a version. Default: `file.contentHash`.
+   * @returns the version; undefined for a weak `ETag` and a URL without a version. Default: `file.contentHash`.
    */
   static getContentVersion(file: StaticFile): string | undefined {
     return file.contentHash;
   }
 
   /**
-   * Makes the URL of a file, with its version: `/static/css/app.css?v=1f0e…`. Browsers keep such a file for ten years,
-   * and use another URL once it has changed. In a handler, `this.staticUrl(path)` calls it.
+   * Makes the URL of a file, with its version: `/static/css/app.css?v=1f0e…`. Browsers keep such a file for ten years;
+   * if the file changes, its URL changes. In a handler, call `this.staticUrl(path)`.
    *
-   * It never waits for the file system. Until the file has been looked up, the URL has no version, so browsers ask
-   * again for the file; await {@link loadVersions} before the application listens to prevent that. A change of the file
-   * is noticed within a second.
+   * It never waits for the file system. Until the file has been looked up, the URL has no version, so browsers request
+   * the file again each time. To prevent that, await {@link loadVersions} before the application listens. A change of
+   * the file is noticed within a second.
    *
-   * @param path - of the file below the folder, not escaped.
+   * @param path - the path of the file relative to the folder, not escaped.
    * @throws WebUsageError `ERR_WEB_USAGE` if `path` or a setting is invalid.
    */
   static makeStaticUrl(
@@ -111,7 +112,7 @@ export class StaticFileHandler extends RequestHandler {
    * Looks up all files of the folder that are not hidden, at most 10,000, so that {@link makeStaticUrl} knows their
    * versions.
    *
-   * @returns their number. Rejects if the folder cannot be read.
+   * @returns the number of files. Rejects if the folder cannot be read.
    */
   static loadVersions(settings: StaticUrlSettings): Promise<number> {
     return loadFolder(settings);
@@ -131,22 +132,22 @@ export class StaticFileHandler extends RequestHandler {
     return this.#serve();
   }
 
-  /** The tag is set by the handler, or deliberately removed by {@link setExtraHeaders}. */
+  /** Computes no tag: the handler has set one, or {@link setExtraHeaders} has deliberately removed it. */
   override computeEtag(): string | undefined {
     return undefined;
   }
 
   // ---- for subclasses to override ----
 
-  /** Returns the path below the folder for the parameter of the route. It is checked afterwards. */
+  /** Converts the parameter of the route to a path relative to the folder. The result is checked afterwards. */
   parseUrlPath(urlPath: string): string {
     return urlPath;
   }
 
   /**
-   * Called with the absolute path of the file before it is served, after links were followed and the rules of the
-   * handler were applied; also if a compressed file beside it will be sent. Throw an HTTPError to refuse it, or
-   * complete the response in another way.
+   * Called with the absolute path of the plain file before it or a compressed variant is served, after links were
+   * followed and the rules of the handler were applied. Throw an HTTPError to refuse it, or complete the response in
+   * another way.
    */
   validateAbsolutePath(_root: string, _absolutePath: string): Awaitable {}
 
@@ -156,17 +157,22 @@ export class StaticFileHandler extends RequestHandler {
   }
 
   /**
-   * Returns for how many seconds clients may use the file without asking; 0 to send no `Cache-Control`. Default: ten
-   * years if the URL has a `v`, otherwise 0. Not called if `v` is the content hash of another version of the file,
-   * which may happen while a new version of a site is being installed: then `Cache-Control` is `no-cache`.
+   * Returns for how many seconds clients may use the file without asking the server again; 0 to send no
+   * `Cache-Control`. Default: ten years if the URL has a `v`, otherwise 0. Not called if the `v` is the content hash of
+   * another version of the file, which can happen while a new version of a site is being installed; `Cache-Control` is
+   * then `no-cache`.
    *
-   * @param path - below the folder.
+   * @param path - relative to the folder.
    */
   getCacheTime(_path: string, _modified: Date, _contentType: string): number {
     return this.request.query !== '' && this.request.queryArguments.has('v') ? TEN_YEARS_S : 0;
   }
 
-  /** Override it to set additional headers, after all others. @param path - below the folder. */
+  /**
+   * Override it to set additional headers. Called after all other headers are set.
+   *
+   * @param path - relative to the folder.
+   */
   setExtraHeaders(_path: string): Awaitable {}
 
   // ---- one request ----
@@ -195,7 +201,7 @@ export class StaticFileHandler extends RequestHandler {
     await this.#respond(segments.join('/'), found.file, selected, options);
   }
 
-  /** @throws HTTPError 403 or 404 if the path must not be served, whatever is there. */
+  /** Checks the path alone. @throws HTTPError 403 or 404 if it must not be served, whether or not there is a file. */
   #judge(urlPath: string, options: StaticOptions): Served {
     const asked = requireAllowed(judgeStaticPath(this.parseUrlPath(urlPath), options));
     const { getAbsolutePath } = this.constructor as typeof StaticFileHandler;
@@ -223,7 +229,7 @@ export class StaticFileHandler extends RequestHandler {
     if (this.#clientHasIt()) {
       this.setStatus(304);
     } else if (content !== undefined) {
-      // Also for HEAD, for which only the length is sent.
+      // Also called for HEAD, where only the length is used.
       writePlanned(this.#plan(content.length, selected.varies), content, (piece) => this.write(piece));
     } else if (this.request.method === 'HEAD') {
       this.setHeader('Content-Length', file.size);
@@ -237,7 +243,7 @@ export class StaticFileHandler extends RequestHandler {
         await sendPlanned(plan, opened.handle, this.exchange);
       } catch (error) {
         if (!(error instanceof StreamFileError)) throw error;
-        // The connection is reset, which nothing else reports.
+        // Log the error: the connection is reset, and nothing else reports that.
         this.logException(new HTTPError(500, problemOf(error), { cause: error }));
       } finally {
         await opened.handle.close();
@@ -271,7 +277,10 @@ export class StaticFileHandler extends RequestHandler {
     return tag;
   }
 
-  /** The file has changed after it was looked up: its tag is no longer known, unless a subclass has set it. */
+  /**
+   * Corrects the headers after the file has changed since its look-up: the `ETag` becomes a weak tag, unless a subclass
+   * has set its own.
+   */
   #redescribe(tag: string, old: FileEntry, file: FileEntry): void {
     if (this.responseHeaders.get('ETag') === tag) this.setHeader('ETag', file.tag(undefined, undefined));
     if (this.responseHeaders.get('Last-Modified') === old.lastModified) {
@@ -279,7 +288,10 @@ export class StaticFileHandler extends RequestHandler {
     }
   }
 
-  /** Whether the `v` of the URL is the hash of other content, which caches must not use for this URL without asking. */
+  /**
+   * Whether the `v` of the URL is the hash of other content. Caches must then not use this response without asking
+   * again.
+   */
   #namesOther(version: string | undefined): boolean {
     if (this.request.query === '' || version === undefined) return false;
     const asked = this.request.queryArguments.get('v')?.at(-1);
@@ -320,13 +332,13 @@ export class StaticFileHandler extends RequestHandler {
     if (condition === undefined) return true;
     const nowMs = Date.now();
     const { etag, lastModifiedMs } = representationOf(this.responseHeaders, nowMs);
-    // Another coding may have the same date, and its bytes must not be mixed with those of this one.
+    // A variant in another coding may have the same date, and bytes of different variants must not be mixed.
     const current = { etag, lastModifiedMs: varies ? undefined : lastModifiedMs };
     return ifRangeApplies(condition, current, nowMs);
   }
 }
 
-/** What a content hash looks like. */
+/** Matches a content hash. */
 const HASH = /^[0-9a-f]{32}$/;
 
 function requireAllowed(judged: StaticPath): Served {

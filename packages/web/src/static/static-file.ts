@@ -6,20 +6,20 @@ import { HTTPError, WebUsageError } from '../errors.ts';
 import { isEntityTag } from '../response/conditional.ts';
 import type { PrecompressedCoding } from './precompressed.ts';
 
-// The static room serves the files of folders. StaticRoot keeps what is known of the files below a folder;
-// StaticFileHandler handles one request for one of them.
+// This folder serves static files. StaticRoot caches data about the files below a folder; StaticFileHandler handles one
+// request for a file.
 
-/** A regular file below a root, as it was when it was last read. */
+/** A regular file below a root, as of the last look-up. */
 export interface StaticFile {
-  /** Its path, after all links were followed. */
+  /** The path of the file, after all links were followed. */
   readonly absolutePath: string;
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
-  /** Milliseconds since 1970, in whole seconds, as in `Last-Modified`. */
+  /** The modification time in milliseconds since 1970, rounded down to whole seconds, as in `Last-Modified`. */
   readonly modifiedMs: number;
   /**
-   * Identifies the content: 32 hex digits, computed with SHA-256. Undefined if it was not computed: the file is larger
-   * than 64 MiB, or is larger than 1 MiB and changed in the last two seconds.
+   * Identifies the content: 32 hex digits, computed with SHA-256. Undefined if it was not computed, because the file is
+   * larger than 64 MiB, or is larger than 1 MiB and changed in the last two seconds.
    */
   readonly contentHash: string | undefined;
 }
@@ -27,7 +27,7 @@ export interface StaticFile {
 /** Where a path below a root leads. */
 export interface StaticPlace {
   readonly absolutePath: string;
-  /** Whether it is below the root, after all links were followed. */
+  /** Whether the place is below the root, after all links were followed. */
   readonly isInside: boolean;
   /** Whether a name below the root starts with a dot, after all links were followed. */
   readonly isHidden: boolean;
@@ -41,12 +41,13 @@ export interface StaticRootRules {
 }
 
 /**
- * A file whose last change is more recent may change again without a different time: the clocks of file systems advance
- * in steps of up to two seconds (FAT). What was read of it is not used for a later request.
+ * If the last change of a file is more recent than this, the file may change again without getting a different time:
+ * the clocks of file systems advance in steps of up to two seconds (FAT). Data read from such a file is not reused for
+ * later requests.
  */
 const SETTLED_MS = 2_000;
 
-/** What is known of a file, until its size, times or identity change. */
+/** Cached data about a file, valid until the size, times or identity of the file change. */
 export class FileEntry implements StaticFile {
   readonly absolutePath: string;
   readonly isInside: boolean;
@@ -55,12 +56,12 @@ export class FileEntry implements StaticFile {
   readonly modifiedMs: number;
   /** {@link modifiedMs} as an HTTP-date. */
   readonly lastModified: string;
-  /** Whether an unchanged time proves that the content is unchanged. */
+  /** Whether unchanged times prove that the content is unchanged. */
   readonly isSettled: boolean;
   contentHash: string | undefined = undefined;
-  /** When the file system was last asked whether it has changed, by `performance.now()`. */
+  /** The time, by `performance.now()`, when the file system was last asked whether the file has changed. */
   checkedMs: number = performance.now();
-  /** The compressed files beside it; see `StaticRoot.codings`. */
+  /** The codings of the compressed files beside this file; see `StaticRoot.codings`. */
   codings: readonly PrecompressedCoding[] = [];
   codingsLookup: Promise<readonly PrecompressedCoding[]> | undefined = undefined;
   codingsCheckedMs = Number.NEGATIVE_INFINITY;
@@ -79,27 +80,28 @@ export class FileEntry implements StaticFile {
     this.#stats = stats;
   }
 
-  /** Whether these are the properties of the same file, unchanged. */
+  /** Whether `stats` describe the same file, unchanged. */
   matches(stats: Stats): boolean {
     const { ino, dev, size, mtimeMs, ctimeMs } = this.#stats;
     return (
       stats.ino === ino &&
       stats.size === size &&
       stats.mtimeMs === mtimeMs &&
-      // A program can set the time of modification back, but not this one.
+      // A program can set the modification time back, but not the change time.
       stats.ctimeMs === ctimeMs &&
       stats.dev === dev
     );
   }
 
-  /** The same place after it has changed to `stats`. Without a hash, so its tag is weak. */
+  /** Returns an entry for the same place after the file has changed to `stats`. It has no hash, so its tag is weak. */
   changedTo(stats: Stats, nowMs: number): FileEntry {
     return new FileEntry(this, stats, nowMs);
   }
 
   /**
-   * The ETag of a version. Each coding has its own tag (RFC 9110 §8.8.3.3), even if the version is that of a release.
-   * Without a version the tag is weak, because the file may change twice within one step of its clock.
+   * Returns the ETag for a version. Each coding has its own tag (RFC 9110 §8.8.3.3), even if the version is that of a
+   * release. Without a version, the tag is weak, because the file may change twice within one step of the file system's
+   * clock.
    *
    * @throws WebUsageError `ERR_WEB_USAGE` if the version has characters that a tag must not have.
    */
@@ -114,10 +116,10 @@ export class FileEntry implements StaticFile {
   }
 }
 
-/** @param realRoot - the root, after all links were followed; `absolutePath` likewise. */
+/** @param realRoot - the root, after all links were followed. They were also followed for `absolutePath`. */
 export function placeOf(realRoot: string, absolutePath: string): StaticPlace {
   if (absolutePath === realRoot) return { absolutePath, isInside: true, isHidden: false };
-  // A sibling of the root may have a name that starts like that of the root, so the separator is compared too.
+  // The separator is compared too, because the name of a sibling may start with the name of the root.
   const base = realRoot.endsWith(path.sep) ? realRoot : realRoot + path.sep;
   if (!absolutePath.startsWith(base)) return { absolutePath, isInside: false, isHidden: false };
   const names = absolutePath.slice(base.length).split(path.sep);
@@ -131,7 +133,7 @@ export function requireServed({ isInside, isHidden }: StaticPlace, rules: Static
   if (isHidden && !rules.dotfiles) throw new HTTPError(403, 'a symbolic link leads to a hidden file');
 }
 
-/** Turns an error of the file system into a response, if it is not a fault of the program. */
+/** Converts an error of the file system to an HTTPError, if it is not a fault of the program. */
 export function refusal(error: unknown): unknown {
   switch ((error as { code?: unknown }).code) {
     case 'ENOENT':

@@ -11,8 +11,8 @@ export interface StaticFileHandlerInit {
   /** The folder whose files are served. */
   readonly path: string;
   /**
-   * The path of one file below the folder, for a route whose pattern has no parameter, such as `/favicon.ico`. Default:
-   * the path is the parameter of the pattern.
+   * The path of a single file, relative to the folder, for a route whose pattern has no parameter, such as
+   * `/favicon.ico`. By default, the parameter of the pattern is the path.
    */
   readonly file?: string;
   /**
@@ -24,12 +24,12 @@ export interface StaticFileHandlerInit {
   /** Whether symbolic links may lead out of the folder, or to names that start with a dot. Default: false. */
   readonly followSymlinks?: boolean;
   /**
-   * The codings of compressed files beside the plain ones, such as `app.js.br`, `app.js.zst` and `app.js.gz`, best
-   * first. A compressed file is sent if the client accepts it and it is not older than the plain one, which must exist.
-   * Default: `['br', 'zstd', 'gzip']`; `[]` for none.
+   * The codings of compressed files to look for beside the plain files, such as `app.js.br`, `app.js.zst` and
+   * `app.js.gz`, in order of preference. A compressed file is sent if the client accepts its coding and it is not older
+   * than the plain file, which must exist. Default: `['br', 'zstd', 'gzip']`; `[]` for none.
    */
   readonly precompressed?: readonly PrecompressedCoding[];
-  /** How many bytes of files of up to 64 KiB are kept in memory. Default: 8 MiB; 0 for none. */
+  /** Maximum total bytes of the files of up to 64 KiB that are kept in memory. Default: 8 MiB; 0 for none. */
   readonly cacheBytes?: number;
 }
 
@@ -54,7 +54,7 @@ export interface StaticOptions extends StaticRootRules {
   readonly cacheBytes: number;
 }
 
-/** By the `init` value of a route, which is the same for all its requests. */
+/** The checked options, by the `init` value of a route, which is the same for all its requests. */
 const checked = new WeakMap<object, StaticOptions>();
 
 /** Checks the options of a route, once, and fills in defaults. @throws WebUsageError `ERR_WEB_USAGE`. */
@@ -105,7 +105,10 @@ export function initProblem(init: object): string | undefined {
   return undefined;
 }
 
-/** Returns what is wrong with the folder. It waits for the file system, so it is called only for a new application. */
+/**
+ * Returns what is wrong with the folder. It accesses the file system synchronously, so it is called only when an
+ * application is created.
+ */
 export function folderProblem(path: string): string | undefined {
   const folder = resolve(path);
   const shown = JSON.stringify(folder);
@@ -120,7 +123,7 @@ export function folderProblem(path: string): string | undefined {
   }
 }
 
-/** Whether the text is the path of a file below a folder. It may be a hidden one. */
+/** Whether the text is a relative path of a file below a folder. The file may be hidden. */
 export function isFilePath(text: unknown): text is string {
   return typeof text === 'string' && judgeStaticPath(text, { dotfiles: true }).kind === 'file';
 }

@@ -1,10 +1,10 @@
 import path, { extname } from 'node:path';
 import { lookup } from 'mrmime';
 
-/** What a path below a static root refers to, judged by its text alone. */
+/** What a path below a static root refers to, according to its text alone. */
 export type StaticPath =
   | { readonly kind: 'file'; readonly segments: readonly string[] }
-  /** It ends with a slash or is the root, so it must be a directory. */
+  /** The path ends with a slash or is the root, so it must refer to a directory. */
   | { readonly kind: 'directory'; readonly segments: readonly string[] }
   | { readonly kind: 'refused'; readonly status: 403 | 404 };
 
@@ -12,8 +12,8 @@ export interface StaticPathRules {
   /** Whether names that start with a dot are served. */
   readonly dotfiles: boolean;
   /**
-   * Whether the rules of Windows for names apply: devices, streams, and trailing dots and spaces, which Windows
-   * removes. Default: on Windows.
+   * Whether the naming rules of Windows apply, about devices, streams, and trailing dots and spaces (which Windows
+   * removes). Default: true on Windows.
    */
   readonly windows?: boolean;
 }
@@ -23,7 +23,7 @@ const IS_WINDOWS = process.platform === 'win32';
 const WINDOWS_NAME = /[:<>"|?*]|[. ]$|^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\.|$)/i;
 
 /**
- * Checks a path that was decoded once. Everything that would leave the root, here or on another system, is refused
+ * Checks a path that was decoded once. Anything that would lead out of the root, on this or another system, is refused
  * before a file is accessed: `..`, an extra slash, a backslash, a NUL.
  */
 export function judgeStaticPath(
@@ -33,7 +33,7 @@ export function judgeStaticPath(
   if (text.includes('\0')) return refused(404);
   if (text === '') return { kind: 'directory', segments: [] };
   const segments = text.split('/');
-  // `//host/` would become the Location of another site, and no file has an empty name.
+  // A redirect to `//host/` would lead to another site. No file has an empty name anyway.
   if (segments[0] === '') return refused(403);
   const kind = segments.at(-1) === '' ? 'directory' : 'file';
   if (kind === 'directory') segments.pop();
@@ -46,7 +46,10 @@ export function judgeStaticPath(
   return { kind, segments };
 }
 
-/** Returns an absolute path relative to a root, with slashes; it starts with `..` if it is not below the root. */
+/**
+ * Converts an absolute path to a path relative to a root, with slashes. The result starts with `..` if the path is not
+ * below the root.
+ */
 export function pathBelow(root: string, absolutePath: string): string {
   const below = path.relative(root, absolutePath).split(path.sep).join('/');
   return below !== '' && /[/\\]$/.test(absolutePath) ? `${below}/` : below;
@@ -57,13 +60,13 @@ function refused(status: 403 | 404): StaticPath {
 }
 
 /**
- * The Content-Type of a file, by the extension of its name. Text is declared as UTF-8. Unknown types, and compressed
- * files without a type of their own, are `application/octet-stream`.
+ * Returns the Content-Type of a file according to the extension of its name. Text types get the charset UTF-8. For
+ * unknown extensions, and for compressed files without a type of their own, it is `application/octet-stream`.
  */
 export function fileContentType(name: string): string {
   const extension = extname(name);
   const type: unknown = extension === '' ? undefined : lookup(extension);
-  // The table of mrmime has a prototype, so `x.constructor` finds a function.
+  // The table of mrmime has a prototype, so a look-up of `x.constructor` returns a function.
   if (typeof type !== 'string') return 'application/octet-stream';
   return type.startsWith('text/') ? `${type}; charset=UTF-8` : type;
 }

@@ -16,38 +16,38 @@ import { FileEntry, refusal, type StaticPlace } from './static-file.ts';
 
 /** What a path leads to. */
 export type Found =
-  /** `content` is the whole file, if it was read or is kept in memory. */
+  /** `content` is the whole file if it was just read or is kept in memory; otherwise undefined. */
   | { readonly kind: 'file'; readonly file: FileEntry; readonly content: Buffer | undefined }
   | { readonly kind: 'directory'; readonly place: StaticPlace };
 
-/** The maximum number of known files of a root. The least recently requested one is forgotten. */
+/** Maximum number of files that a root remembers. If there are more, it forgets the least recently requested one. */
 const MAX_FILES = 10_000;
 
 /** Files up to this size are read as a whole, and kept in memory if there is room. */
 const SMALL_BYTES = 64 * 1024;
 
-/** A larger file is hashed only if it has not changed in the last two seconds. */
+/** Larger files are hashed only if they have not changed in the last two seconds. */
 const HASH_AT_ONCE_BYTES = 1024 * 1024;
 
-/** Larger files are not hashed: their first client would wait too long. */
+/** Larger files are not hashed: the first client would wait too long. */
 const MAX_HASH_BYTES = 64 * 1024 * 1024;
 
-/** How many files are hashed at the same time; each needs a block of memory, and threads of the pool. */
+/** Maximum number of files that are hashed at the same time. Each needs a block of memory and threads of the pool. */
 const MAX_HASHING = 4;
 
-/** For how long a new compressed file beside a plain one may remain unnoticed. */
+/** How long a new compressed file beside a plain one may remain unnoticed. */
 const CODINGS_RECHECK_MS = 1_000;
 
 /**
- * What is known of the files below one folder: sizes, times, hashes, and the content of small ones. All handlers of
- * that folder share it.
+ * Cached data about the files below one folder: sizes, times, hashes, and the content of small files. All handlers for
+ * the folder share it.
  *
  * Each look-up asks the file system for the size, times and identity of the file, so the next request notices a change.
- * Simultaneous look-ups of the same path are one. The event loop never waits for the file system.
+ * Simultaneous look-ups of the same path share one operation. The event loop never waits for the file system.
  */
 export class StaticRoot {
   readonly path: string;
-  /** By path below the root, the most recently requested last. */
+  /** The known files by path relative to the root; the most recently requested is the last. */
   readonly #files = new Map<string, FileEntry>();
   readonly #contents = new Map<FileEntry, Buffer>();
   #contentBytes = 0;
@@ -55,18 +55,17 @@ export class StaticRoot {
   readonly #hashing = new Semaphore(MAX_HASHING);
   readonly #now: () => number;
 
-  /** @param now - milliseconds since 1970. */
+  /** @param now - returns the current time in milliseconds since 1970. */
   constructor(folder: string, now: () => number = () => Date.now()) {
     this.path = folder;
     this.#now = now;
   }
 
   /**
-   * Finds what a path leads to. A file that is not known yet, or has changed, is hashed; a small one is read as a
-   * whole.
+   * Finds what a path leads to. A file that is not known yet or has changed is hashed; a small file is read as a whole.
    *
    * @param segments - names below the root, already checked. The caller checks where links lead; see `requireServed`.
-   * @param cacheBytes - how many bytes of content are kept in memory.
+   * @param cacheBytes - maximum number of bytes of content that are kept in memory.
    * @throws HTTPError 404 if there is neither a file nor a directory; 403 if it is not readable.
    */
   lookUp(segments: readonly string[], cacheBytes: number): Promise<Found> {
@@ -79,7 +78,7 @@ export class StaticRoot {
     return lookup;
   }
 
-  /** Returns what the last look-up found, without asking the file system. */
+  /** Returns the entry that the last look-up found, without asking the file system. */
   known(segments: readonly string[]): FileEntry | undefined {
     return this.#files.get(segments.join('/'));
   }
@@ -87,13 +86,13 @@ export class StaticRoot {
   /**
    * Opens a file to send it.
    *
-   * @returns with `file`, or a new entry if it has changed since it was looked up.
-   * @throws HTTPError as {@link lookUp}.
+   * @returns the open file; its `file` is the same entry, or a new one if the file has changed since it was looked up.
+   * @throws HTTPError like {@link lookUp}.
    */
   async open(file: FileEntry): Promise<OpenFile & { readonly file: FileEntry }> {
     try {
       const opened = await openUnchecked(file.absolutePath);
-      // Its place was checked when it was looked up.
+      // The place of the file was checked when it was looked up.
       if (file.matches(opened.stats)) return { ...opened, file };
       await opened.handle.close();
       const changed = await openRegular(file.absolutePath);
@@ -104,8 +103,9 @@ export class StaticRoot {
   }
 
   /**
-   * Returns the codings of the compressed files beside a file that are not older than it. New ones are noticed within a
-   * second. Whether one still exists is known only after its own look-up.
+   * Returns the codings of the compressed files beside a file, except those that are older than the file. New
+   * compressed files are noticed within a second. A compressed file may have been removed since: only its own look-up
+   * tells.
    */
   codings(
     segments: readonly string[],
@@ -122,7 +122,8 @@ export class StaticRoot {
       const known = this.#files.get(key);
       if (known?.isSettled === true && known.matches(stats)) {
         const content = this.#contents.get(known);
-        // Content that was evicted is read again, unless it is not kept at all.
+        // If the content of a small file was evicted, the file is read again. Files that are never kept need no content
+        // here.
         const isKept = content !== undefined || known.size > Math.min(SMALL_BYTES, cacheBytes);
         if (isKept) return this.#recall(key, known, content);
       }
@@ -156,7 +157,8 @@ export class StaticRoot {
       const { handle, stats } = opened;
       const nowMs = this.#now();
       const content = stats.size <= SMALL_BYTES ? await readWhole(handle, stats.size) : undefined;
-      // If the file has become shorter since it was opened, this matches no later look-up, and it is read again.
+      // If the file has become shorter since it was opened, this size matches no later look-up, so the file is read
+      // again.
       if (content !== undefined) stats.size = content.length;
       const file = new FileEntry(place, stats, nowMs);
       if (content !== undefined) file.contentHash = hashOf(content);
@@ -221,13 +223,13 @@ async function isCurrent(compressed: string, file: FileEntry): Promise<boolean> 
   }
 }
 
-/** A program that serves a folder for each of its users does not keep something of all of them. */
+/** Maximum number of roots, for programs that serve one folder per user: they must not keep data about all of them. */
 const MAX_ROOTS = 64;
 
-/** By folder, the most recently requested last. */
+/** The roots by folder; the most recently requested is the last. */
 const roots = new Map<string, StaticRoot>();
 
-/** Returns the root of a folder, which all handlers of this thread share. */
+/** Returns the root for a folder, which all handlers of this thread share. */
 export function staticRoot(folder: string): StaticRoot {
   const absolute = path.resolve(folder);
   const root = roots.get(absolute) ?? new StaticRoot(absolute);

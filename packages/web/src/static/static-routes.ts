@@ -4,26 +4,28 @@ import type { Route } from '../routing/route.ts';
 import { StaticFileHandler } from './static-file-handler.ts';
 import type { StaticUrlSettings } from './static-url.ts';
 
-/** The settings of an application about its static files. */
+/** The settings of an application for its static files. */
 export interface StaticSettings extends StaticUrlSettings {
   /** Serves the static files. Default: {@link StaticFileHandler}. */
   readonly staticHandlerClass?: typeof StaticFileHandler;
   /**
-   * Passed to `initialize` of {@link staticHandlerClass}, with `path`: for example `{ defaultFilename: 'index.html' }`.
+   * Passed to `initialize` of {@link staticHandlerClass} together with `path`: for example
+   * `{ defaultFilename: 'index.html' }`.
    */
   readonly staticHandlerArgs?: object;
 }
 
-/** Files that clients look for at the root of a site. */
+/** Files that clients request at the root of a site. */
 const ROOT_FILES = ['favicon.ico', 'robots.txt'];
 
-/** A path, perhaps with the origin of a CDN. Its text must have no meaning in a pattern. */
+/** Matches a path, with or without the origin of a CDN. It allows no characters that have a meaning in a pattern. */
 const PREFIX = /^(?:https?:\/\/[^/?#\\\s]+)?(\/(?:[\w.~@%+-]+\/)+)$/;
 
 /**
  * Makes the routes of the setting `staticPath`; none without it.
  *
- * @param taken - the patterns of the application's own routes. They keep `/favicon.ico` and `/robots.txt`.
+ * @param taken - the patterns of the application's own routes. If one is `/favicon.ico` or `/robots.txt`, no such route
+ *   is made.
  * @throws WebUsageError `ERR_WEB_USAGE` if a setting is invalid.
  */
 export function staticRoutes(settings: StaticSettings, taken: readonly string[]): Route[] {
@@ -54,7 +56,7 @@ export function staticRoutes(settings: StaticSettings, taken: readonly string[])
   ];
 }
 
-/** @throws WebUsageError `ERR_WEB_USAGE` if there are settings about static files, but no folder. */
+/** @throws WebUsageError `ERR_WEB_USAGE` if there are settings for static files, but no folder. */
 export function requireNoStaticSettings(settings: StaticSettings): void {
   const names = ['staticUrlPrefix', 'staticHandlerClass', 'staticHandlerArgs'] as const;
   const name = names.find((one) => settings[one] !== undefined);

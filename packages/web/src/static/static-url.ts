@@ -8,7 +8,7 @@ import { DEFAULT_CACHE_BYTES, isFilePath } from './static-options.ts';
 import { judgeStaticPath, pathBelow } from './static-path.ts';
 import { type StaticRoot, staticRoot } from './static-root.ts';
 
-/** The settings of an application on which the URLs of its static files depend. */
+/** The settings that determine the URLs of an application's static files. */
 export interface StaticUrlSettings {
   /**
    * The folder of the static files. They are served at {@link staticUrlPrefix}, before all other routes; `favicon.ico`
@@ -17,22 +17,22 @@ export interface StaticUrlSettings {
    */
   readonly staticPath?: string;
   /**
-   * What the URLs of the static files start with: a path that ends with a slash; or such a URL of a CDN, which gets the
-   * files from the same path of this application. Default: `/static/`.
+   * The prefix of the URLs of static files: a path that ends with a slash, or the URL of a CDN that ends with a slash.
+   * The CDN must get the files from the same path of this application. Default: `/static/`.
    */
   readonly staticUrlPrefix?: string;
 }
 
-/** Where a class of handlers has its files, and which versions they have; see the methods of `StaticFileHandler`. */
+/** How a handler class locates its files and determines their versions; see the methods of `StaticFileHandler`. */
 export interface StaticFileSource {
   getAbsolutePath(root: string, path: string): string;
   getContentVersion(file: StaticFile): string | undefined;
 }
 
-/** How old a known version may be before the file system is asked again. */
+/** How old a known version may be before it is looked up again. */
 const RECHECK_MS = 1_000;
 
-/** A root does not remember more files, so no more are loaded. */
+/** Maximum number of files to load: a root does not remember more. */
 const MAX_LOADED = 10_000;
 
 /** Makes the URL of a file. @throws WebUsageError `ERR_WEB_USAGE` if `file` is not the path of a file. */
@@ -43,8 +43,8 @@ export function staticUrl(settings: StaticUrlSettings, file: string, version: st
 }
 
 /**
- * Returns the version of a file if it is known. Unless it was checked recently, a look-up starts, for the next call: a
- * page is rendered synchronously, and must not wait for the file system.
+ * Returns the version of a file if it is known. If the file was not checked recently, also starts a look-up, whose
+ * result is for the next call: a page is rendered synchronously and must not wait for the file system.
  */
 export function knownVersion(
   settings: StaticUrlSettings,
@@ -80,7 +80,11 @@ export async function currentVersion(
   }
 }
 
-/** Looks up all files that are not hidden, one after the other. @returns their number. Rejects without the folder. */
+/**
+ * Looks up all files that are not hidden, one after the other.
+ *
+ * @returns the number of files. Rejects if the folder does not exist.
+ */
 export async function loadFolder(settings: StaticUrlSettings): Promise<number> {
   const root = staticRoot(requireFolder(settings));
   const folders: string[][] = [[]];
@@ -97,7 +101,7 @@ export async function loadFolder(settings: StaticUrlSettings): Promise<number> {
       if (entry.isDirectory()) folders.push(segments);
       if (!entry.isFile()) continue;
       if (count === MAX_LOADED) return count;
-      // It may have been removed, or not be readable.
+      // The file may have been removed, or may not be readable.
       const found = await root.lookUp(segments, DEFAULT_CACHE_BYTES).catch(() => undefined);
       if (found !== undefined) count += 1;
     }
@@ -105,7 +109,7 @@ export async function loadFolder(settings: StaticUrlSettings): Promise<number> {
   return count;
 }
 
-/** Returns undefined if the source refers to something that is not a file below the root. */
+/** Returns undefined if the path from `source` is not that of a file below the root. */
 function segmentsOf(
   { path: root }: StaticRoot,
   file: string,

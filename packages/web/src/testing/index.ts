@@ -1,6 +1,6 @@
 /**
- * Helpers for tests of web applications, for any test runner: requests without a network, a clock that stands still,
- * and a logger that expects records. For tests over a real socket, `app.listen({ port: 0, host: '127.0.0.1' })` chooses
+ * Helpers for tests of web applications, for any test runner: requests without a network, a manual clock, and a logger
+ * that checks for expected records. For tests over a real socket, `app.listen({ port: 0, host: '127.0.0.1' })` chooses
  * a free port, and `await using` closes the server.
  *
  * @packageDocumentation

@@ -22,7 +22,7 @@ export interface LogRecord {
  * log.expect('error', /uncaught exception/);
  */
 export class LogRecorder implements Logger {
-  /** What was logged and not expected yet. */
+  /** The records that were logged and that {@link expect} has not removed yet. */
   readonly records: LogRecord[] = [];
 
   debug = (details: object, message: string): void => this.#record('debug', details, message);
@@ -31,10 +31,10 @@ export class LogRecorder implements Logger {
   error = (details: object, message: string): void => this.#record('error', details, message);
 
   /**
-   * Takes the first record of a level whose message matches out of {@link records}, and returns it.
+   * Finds the first record with this level and a matching message, removes it from {@link records}, and returns it.
    *
-   * @param pattern - a part of the message or of that of its `error`, or an expression for it.
-   * @throws Error if there is none; it lists what was logged.
+   * @param pattern - a part of the record's message or of the message of its `error`, or a regular expression for it.
+   * @throws Error if there is no such record; its message lists what was logged.
    */
   expect(level: LogLevel, pattern: string | RegExp): LogRecord {
     const at = this.records.findIndex((record) => record.level === level && matches(record, pattern));

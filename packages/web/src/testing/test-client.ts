@@ -16,12 +16,12 @@ export interface TestClientOptions {
 }
 
 export interface TestRequest {
-  /** Default: GET, or POST if there is a body. */
+  /** The HTTP method. Default: GET, or POST if there is a body. */
   readonly method?: string;
   readonly headers?: HTTPHeadersInit;
   /** Text, bytes, a form as `URLSearchParams`, or any other object, which is sent as JSON. */
   readonly body?: string | Uint8Array | URLSearchParams | object;
-  /** Closes the connection, as a client does that leaves; the promise rejects with its reason. */
+  /** Closes the connection, as if the client had disconnected; the promise rejects with the reason of the signal. */
   readonly signal?: AbortSignal;
 }
 
@@ -59,15 +59,15 @@ export class TestResponse {
 
 /**
  * Sends requests to an application without a network: over a stream in memory, through the whole HTTP server. It keeps
- * the cookies that responses set, and sends them with the next requests. Requests may be made at the same time; each has
- * a connection of its own. Redirects are not followed.
+ * the cookies that responses set, and sends them with later requests. Requests may run concurrently; each has its own
+ * connection. Redirects are not followed.
  *
  * @example
  * await using client = new TestClient(app);
  * expect((await client.request('/user/1')).json()).toEqual({ id: '1' });
  */
 export class TestClient {
-  /** The cookies that it sends, by name; a test may change them. */
+  /** The cookies that the client sends, by name; a test may change them. */
   readonly cookies = new Map<string, string>();
   readonly #server: HTTPServer;
   readonly #host: string;
@@ -83,8 +83,9 @@ export class TestClient {
    * Sends a request, and returns the response whatever its status.
    *
    * @param target - path and query, such as `/user/1?page=2`, sent as it is.
-   * @throws HTTPClosedError `ERR_HTTP_CLOSED` if the connection ends before the response is complete, such as after an
-   *   error that follows the headers; the reason of `signal`; WebUsageError `ERR_WEB_USAGE` if an option is unknown.
+   * @throws HTTPClosedError `ERR_HTTP_CLOSED` if the connection ends before the response is complete, for example
+   *   because of an error after the headers were sent; the reason of `signal`; WebUsageError `ERR_WEB_USAGE` if an
+   *   option is unknown.
    */
   async request(target: string, request: TestRequest = {}): Promise<TestResponse> {
     webChecks.options('TestClient.request', request, REQUEST);
@@ -128,7 +129,7 @@ export class TestClient {
     return response;
   }
 
-  /** Closes its connections. */
+  /** Closes the connections of this client. */
   close(): Promise<void> {
     return this.#server.closeAll();
   }
