@@ -2,7 +2,7 @@ import { onAbort } from '@landspout/ioloop/reactor';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
 import { WebSocketUsageError } from '../protocol/index.ts';
 
-/** How far the connection reads ahead of its reader: far enough that neither often waits for the other. */
+/** Maximum number of messages that are read ahead: enough that connection and reader rarely wait for each other. */
 const MAX_WAITING_MESSAGES = 64;
 const MAX_WAITING_LENGTH = 64 * 1024;
 
@@ -84,7 +84,7 @@ export class MessageInbox implements WebSocketDelegate {
     this.#markClosed();
   }
 
-  /** Never called: none of the callbacks above fails. */
+  /** Never called, because the callbacks above never throw or reject. */
   callbackFailed(): void {}
 
   #isFull(): boolean {

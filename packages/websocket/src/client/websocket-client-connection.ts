@@ -15,9 +15,9 @@ export interface ReadMessageOptions {
 const READ_OPTIONS: OptionNames<ReadMessageOptions> = { signal: true };
 
 /**
- * The client's end of a WebSocket, as returned by `websocketConnect`. The program reads messages when it wants them. Up
- * to 64 messages, or about 64 KiB, are read ahead; then back-pressure slows the server down, and a close by the server
- * is noticed only after more messages are read.
+ * The client side of a WebSocket connection, returned by `websocketConnect`. The program calls {@link readMessage} for
+ * each message. Up to 64 messages, or about 64 KiB, are read ahead. After that, back-pressure slows the server down,
+ * and a close by the server is noticed only after the program has read more messages.
  *
  * @example
  * for await (const message of connection) console.log(message);
@@ -62,7 +62,7 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
     return this.#connection.closeError;
   }
 
-  /** Bytes that are written but not yet sent, because the server does not read fast enough. */
+  /** Bytes that were written but are not yet sent, because the server does not read fast enough. */
   get queuedBytes(): number {
     return this.#connection.queuedBytes;
   }

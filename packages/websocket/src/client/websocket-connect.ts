@@ -1,4 +1,4 @@
-// The client: how it connects, and how the program reads messages. Servers and handlers are in `handler/`.
+// The client: connects and lets the program read messages. The server side is in `handler/`.
 
 import { createHash } from 'node:crypto';
 import { HTTPHeaders, type ResponseHead } from '@landspout/http1';
@@ -33,15 +33,15 @@ export interface WebSocketConnectOptions extends WebSocketOptions {
   readonly subprotocols?: readonly string[];
   /** Additional request headers, such as Authorization. Headers of the handshake itself are refused. */
   readonly headers?: HTTPHeadersInit;
-  /** The value of the Origin header. Default: no such header, which only browsers need. */
+  /** The value of the Origin header. Default: no such header; only browsers must send one. */
   readonly origin?: string;
   /** Limit for name resolution, connecting, TLS and the opening handshake together; 0: no limit. Default: 20 s. */
   readonly connectTimeoutMs?: number;
-  /** Cancels connecting. It has no effect once the connection is open. */
+  /** Cancels the connection attempt. Has no effect after the connection is open. */
   readonly signal?: AbortSignal;
   /** TLS options for `wss:` URLs. Default: the server's certificate must be trusted and must match the host name. */
   readonly tls?: TlsClientOptions;
-  /** Resolves the host name. Default: the resolver of the system. */
+  /** Resolves the host name. Default: the system resolver. */
   readonly resolver?: Resolver;
 }
 
@@ -63,11 +63,11 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 20_000;
  *
  * @param url - `ws://host[:port]/path?query`, or `wss:` for TLS. User information and fragments are refused.
  * @returns the connection, which the caller must close.
- * @throws WebSocketHandshakeError with the `status` of the response, if it is not a correct 101. Redirects are not
- *   followed. WebSocketTimeoutError `ERR_WEBSOCKET_CONNECT_TIMEOUT`; the reason of `signal`; WebSocketUsageError
+ * @throws WebSocketHandshakeError with the `status` of the response, if the response is not a valid 101. Redirects are
+ *   not followed. WebSocketTimeoutError `ERR_WEBSOCKET_CONNECT_TIMEOUT`; the reason of `signal`; WebSocketUsageError
  *   `ERR_WEBSOCKET_BAD_URL`, `ERR_WEBSOCKET_BAD_OPTION` or `ERR_WEBSOCKET_BAD_SUBPROTOCOL`; the errors of
- *   `TCPClient.connect`; Http1ProtocolError or HTTPClosedError if the server does not speak HTTP. After an error
- *   nothing stays open.
+ *   `TCPClient.connect`; Http1ProtocolError or HTTPClosedError if the server does not speak HTTP. After an error, no
+ *   connection stays open.
  *
  * @example
  * const connection = await websocketConnect('ws://127.0.0.1:8888/echo');
@@ -156,7 +156,7 @@ function dial(target: AbsoluteUrl, options: WebSocketConnectOptions, signal: Abo
   const { host, port, scheme } = target;
   const { tls = true, resolver } = options;
   const client = new TCPClient(resolver === undefined ? {} : { resolver });
-  // No timeout here: the deadline is part of the signal, which covers the handshake too.
+  // No timeout here: the signal also contains the deadline, which includes the handshake.
   return client.connect({ host, port, signal, timeoutMs: 0, ...(scheme === 'wss' ? { tls } : {}) });
 }
 

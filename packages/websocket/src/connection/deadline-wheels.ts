@@ -1,7 +1,7 @@
 import { type Clock, consoleLogger } from '@landspout/ioloop';
 import { DeadlineWheel } from '@landspout/ioloop/reactor';
 
-/** How late a ping or a timeout may be. */
+/** Maximum delay of a ping or a timeout. */
 const TICK_MS = 100;
 
 const wheels = new WeakMap<Clock, DeadlineWheel>();

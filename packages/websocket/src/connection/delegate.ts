@@ -4,11 +4,11 @@
  */
 export interface WebSocketDelegate {
   /**
-   * Called with a complete message; bytes belong to the delegate. If a promise is returned, the next message is not
-   * read until it settles. No message is delivered after our side has started to close, as in browsers.
+   * Called with a complete message; the delegate owns the bytes. If it returns a promise, the next message is not read
+   * until the promise settles. No message is delivered after our side has started to close, as in browsers.
    */
   messageReceived(message: string | Uint8Array): unknown;
-  /** Called with the payload of a ping, after the pong was sent or queued. The bytes belong to the delegate. */
+  /** Called with the payload of a ping, after the pong was sent or queued. The delegate owns the bytes. */
   pingReceived(payload: Uint8Array): unknown;
   pongReceived(payload: Uint8Array): unknown;
   /**
@@ -16,6 +16,6 @@ export interface WebSocketDelegate {
    * `closeError` are final.
    */
   connectionClosed(): unknown;
-  /** Must not throw. */
+  /** Called with the error of a callback. Must not throw. */
   callbackFailed(error: unknown): void;
 }

@@ -3,32 +3,33 @@ import { runInRootContext } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import { type FrameDecoder, type FrameEvent, NEED_DATA } from '../protocol/index.ts';
 
-/** Is notified of what a {@link FramePump} decodes. */
+/** Is notified of the events that a {@link FramePump} decodes. */
 export interface FrameListener {
   /** Whether more events are to be delivered. */
   readonly isListening: boolean;
-  /** Called for each event; its content is in the decoder's getters. Must not throw. */
+  /** Called for each event; the content of the event is in the decoder's getters. Must not throw. */
   frameReceived(event: FrameEvent): void;
-  /** Called after a pause, during which nothing was received from the peer. */
+  /** Called when the stream is read again after a pause. During the pause, nothing was received from the peer. */
   readingResumed(): void;
   /** Called if the peer broke the protocol. No more events follow. */
   decodingFailed(error: unknown): void;
 }
 
 /**
- * Decodes the bytes of a stream, one event at a time, and stops while a promise holds it. Bytes received by then are
- * kept, and the stream is paused once more arrive: the peer feels the back-pressure instead of our memory growing.
+ * Decodes the bytes of a stream, one event at a time, and stops while it waits for a promise. Bytes that are received
+ * during the wait are kept, and the stream is then paused, so that back-pressure reaches the peer and our memory does
+ * not grow.
  */
 export class FramePump {
   readonly #stream: IOStream;
   readonly #decoder: FrameDecoder;
   readonly #listener: FrameListener;
   #held = false;
-  /** Distinguishes the promise that holds us now from an earlier one. */
+  /** Distinguishes the promise that we are waiting for from earlier ones. */
   #round = 0;
-  /** `#run` is active further up the call stack, and will continue by itself. */
+  /** Whether `#run` is already active further up the call stack; it then continues by itself. */
   #running = false;
-  /** An event was delivered, and the remaining bytes may contain the next one. */
+  /** Whether an event was delivered and the remaining bytes may contain another. */
   #hasMore = false;
   #paused = false;
 
@@ -77,7 +78,7 @@ export class FramePump {
     this.#running = true;
     try {
       this.#deliver();
-      // Each event runs in a fresh async context: the one before may have entered another by `enterWith`.
+      // Each event runs in a fresh async context: the listener of the previous one may have called `enterWith`.
       while (this.#hasMore) runInRootContext(this.#deliver, this);
     } catch (error) {
       this.#listener.decodingFailed(error);
@@ -88,7 +89,7 @@ export class FramePump {
     else this.#readOn();
   }
 
-  /** Delivers events, but returns after one that may be followed by another. */
+  /** Delivers events, but returns after an event if the remaining bytes may contain another. */
   #deliver(): void {
     this.#hasMore = false;
     while (!this.#hasMore && !this.#held && this.#listener.isListening) {
@@ -100,8 +101,8 @@ export class FramePump {
   }
 
   /**
-   * The stream is read until more bytes arrive, so that the end of the peer is noticed. Those bytes are kept, and then
-   * the stream is paused.
+   * The stream is read until more bytes arrive, so that the end of the peer's side is noticed. The bytes are kept, and
+   * the stream is then paused.
    */
   #keepUnread(): void {
     this.#decoder.hold();

@@ -6,12 +6,14 @@ import type { WebSocketSettings } from './websocket-options.ts';
 /** While more bytes than this are unsent, only the latest ping gets a pong (RFC 6455 §5.5.3). */
 const HIGH_WATER_BYTES = 64 * 1024;
 
-/** Writes the frames of one connection: masks them on a client, and limits how much is queued for a slow peer. */
+/**
+ * Writes the frames of one connection: masks them if this is the client, and limits how much is queued for a slow peer.
+ */
 export class FrameWriter {
   readonly #stream: IOStream;
   readonly #role: WebSocketRole;
   readonly #settings: WebSocketSettings;
-  /** The payload of the latest ping without a pong, because the peer does not read. */
+  /** The payload of the latest ping whose pong was not sent yet because the peer does not read fast enough. */
   #owedPong: Uint8Array | undefined;
   /**
    * The promise that the stream returned for the writes of this loop iteration, and our own promise derived from it.
@@ -33,8 +35,8 @@ export class FrameWriter {
   /**
    * Writes a frame.
    *
-   * @returns a promise that resolves when the kernel has taken everything written in this loop iteration; it is shared
-   *   and safe to ignore. If there is no room, the error instead.
+   * @returns a promise that resolves when the kernel has accepted everything written in this loop iteration; it is
+   *   shared and safe to ignore. If there is no room in the queue, returns the error instead.
    */
   write(frame: Uint8Array): Promise<void> | WebSocketLimitError {
     if (!this.#hasRoom(frame.length)) return this.fullError(frame.length);
@@ -71,15 +73,15 @@ export class FrameWriter {
   }
 
   /**
-   * Sends a pong. While the peer does not read, only the latest ping is remembered, so a flood of pings costs no
-   * memory.
+   * Sends a pong. While the peer does not read, only the payload of the latest ping is kept, so a flood of pings does
+   * not use more memory.
    */
   answerPing(payload: Uint8Array): void {
     if (this.#stream.queuedBytes > HIGH_WATER_BYTES) this.#owedPong = payload;
     else this.#sendControl(encodePong(payload, this.maskKey()));
   }
 
-  /** Called when the kernel has taken all queued bytes. */
+  /** Called when the kernel has accepted all queued bytes. */
   drained(): void {
     this.#streamPromise = undefined;
     this.#writePromise = undefined;
@@ -95,15 +97,15 @@ export class FrameWriter {
   }
 
   /**
-   * If nothing is queued, a frame of any size is accepted: the caller already holds its memory. The limit is for what
-   * accumulates.
+   * If nothing is queued, a frame of any size is accepted: the caller already holds it in memory. The limit is only for
+   * frames that accumulate.
    */
   #hasRoom(byteLength: number): boolean {
     const { queuedBytes } = this.#stream;
     return queuedBytes === 0 || queuedBytes + byteLength <= this.#settings.maxQueuedBytes;
   }
 
-  /** Only the limit of the stream applies, so that a close frame finds room even if the queue of messages is full. */
+  /** Applies only the limit of the stream, so that a close frame can be sent even if the message queue is full. */
   #sendControl(frame: Uint8Array): boolean {
     try {
       this.#stream.send(frame);

@@ -4,13 +4,13 @@ import { wheelOf } from './deadline-wheels.ts';
 
 /** The connection that a {@link PingSchedule} sends pings on. */
 export interface PingTarget {
-  /** Whether the connection does not read at present, so that a pong would not be noticed. */
+  /** Whether the connection is not reading at the moment, so that a pong would not be noticed. */
   readonly isPaused: boolean;
   sendPing(): void;
   pingTimedOut(): void;
 }
 
-/** Sends a ping every interval, the first after one interval, and reports if nothing comes back. */
+/** Sends a ping every interval, the first one after one interval, and reports if nothing is received in response. */
 export class PingSchedule implements DeadlineEntry {
   readonly #target: PingTarget;
   readonly #clock: Clock;
@@ -18,7 +18,7 @@ export class PingSchedule implements DeadlineEntry {
   readonly #timeoutMs: number;
   readonly #deadline: Deadline;
   #nextPingAt: number;
-  /** When the peer must have sent something; Infinity if no ping is outstanding. */
+  /** The time by which the peer must send something; Infinity if no ping is outstanding. */
   #answerDueAt = Number.POSITIVE_INFINITY;
 
   /** @param timeoutMs - 0: no timeout. */
@@ -32,7 +32,7 @@ export class PingSchedule implements DeadlineEntry {
     this.#deadline.set(intervalMs);
   }
 
-  /** Called whenever bytes are received: the peer is alive. Cheap. */
+  /** Called whenever bytes are received, which shows that the peer is alive. Costs very little. */
   heard(): void {
     this.#answerDueAt = Number.POSITIVE_INFINITY;
   }
@@ -55,7 +55,7 @@ export class PingSchedule implements DeadlineEntry {
       // Pings that were missed, for example while the machine was suspended, are skipped.
       const missed = Math.floor((now - this.#nextPingAt) / this.#intervalMs);
       this.#nextPingAt += (missed + 1) * this.#intervalMs;
-      // The timeout counts from the oldest ping without a response.
+      // The timeout starts at the oldest ping without a response.
       if (this.#timeoutMs > 0) this.#answerDueAt = Math.min(this.#answerDueAt, now + this.#timeoutMs);
     }
     this.#deadline.set(Math.max(0, Math.min(this.#nextPingAt, this.#answerDueAt) - now));

@@ -37,19 +37,19 @@ import type { WebSocketSettings } from './websocket-options.ts';
  * The state of a connection.
  *
  * - open: messages are sent and received
- * - closing: we sent a close frame and wait for the peer's; its other frames are discarded
+ * - closing: we sent a close frame and wait for the peer's close frame; other frames are discarded
  * - ending: no more frames are sent or received, and TCP is being closed
  * - closed: the connection is closed, and the delegate was notified
  */
 type State = 'open' | 'closing' | 'ending' | 'closed';
 
-/** How long the peer has to read our close frame before TCP is closed. */
+/** How long we wait for the peer to read our close frame before we close TCP. */
 const LINGER_MS = 2_000;
 const MAX_REASON_BYTES = 123;
 
 /**
- * One WebSocket connection after its opening handshake: frames over a stream, the closing handshake and deadlines
- * (RFC 6455). Client and server differ only in masking and in which of them closes TCP first.
+ * One WebSocket connection after its opening handshake: frames over a stream, the closing handshake and deadlines (RFC
+ * 6455). Client and server differ only in two ways: the client masks its frames, and the server closes TCP first.
  *
  * If the peer breaks the protocol or a limit, it is sent a close frame with the code of that error. `closeCode` never
  * shows a code that we sent: it is the peer's code, 1005 if the peer's close frame had no code, or 1006 if there was no
@@ -127,7 +127,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     return this.#closeError;
   }
 
-  /** Bytes that are written but not yet sent, because the peer does not read fast enough. */
+  /** Bytes that were written but are not yet sent, because the peer does not read fast enough. */
   get queuedBytes(): number {
     return this.#stream.queuedBytes;
   }
@@ -138,9 +138,9 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
    * Sends a message; see {@link MessageData}. Messages are sent in the order of the calls, whether or not the promises
    * are awaited.
    *
-   * @returns a promise that resolves when the kernel has taken everything written in this loop iteration. Await it for
-   *   back-pressure; ignoring it is safe. It rejects with WebSocketClosedError if the connection is not open or ends
-   *   first, and with WebSocketLimitError if too much is queued already: see `whenQueueFull`.
+   * @returns a promise that resolves when the kernel has accepted everything written in this loop iteration. Await it
+   *   for back-pressure; ignoring it is safe. It rejects with WebSocketClosedError if the connection is not open or
+   *   ends first, and with WebSocketLimitError if too much is already queued: see `whenQueueFull`.
    * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_DATA`, synchronously.
    */
   writeMessage(data: MessageData): Promise<void> {
@@ -188,9 +188,9 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   // ---- closing by this side ----
 
   /**
-   * Starts the closing handshake. Messages written before are sent first; messages received after the call are
-   * discarded. If the peer's close frame does not arrive within `closeTimeoutMs`, the connection is reset. Later calls
-   * have no effect.
+   * Starts the closing handshake. Messages that were written before the call are sent first; messages that are received
+   * after it are discarded. If the peer's close frame does not arrive within `closeTimeoutMs`, the connection is reset.
+   * Later calls have no effect.
    *
    * @param code - 1000 to 1003, 1007 to 1014 or 3000 to 4999. Default: 1000 if there is a reason, otherwise no code.
    * @param reason - at most 123 bytes of UTF-8.
@@ -225,7 +225,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   ended(): void {
-    // The peer may have ended without waiting for our close frame, which may still be queued.
+    // The peer may have ended its side without waiting for our close frame, which may still be queued.
     if (this.#state === 'ending' && this.#stream.queuedBytes > 0) this.#stream.closeGracefully(LINGER_MS);
     else this.#stream.close();
   }
@@ -247,7 +247,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     );
   }
 
-  /** The closing handshake took too long. */
+  /** Called when the closing handshake has taken too long. */
   deadlinePassed(): void {
     const detail = `the closing handshake took longer than ${this.#settings.closeTimeoutMs} ms`;
     this.abort(new WebSocketTimeoutError('ERR_WEBSOCKET_CLOSE_TIMEOUT', detail));
@@ -316,8 +316,8 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   /**
-   * Delivers nothing more while `result` is a pending promise. Once we have started to close, no more messages are
-   * delivered, so only a rejection of `result` matters.
+   * If `result` is a promise, delivers nothing more until it settles. After we have started to close, no messages are
+   * delivered anyway, so only a rejection of `result` matters.
    */
   #holdFor(result: unknown): void {
     if (!isThenable(result)) return;
@@ -344,11 +344,11 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
       return;
     }
     this.#expire();
-    // RFC 6455 §7.1.1: the server closes TCP first, so that TIME_WAIT is on its side and not on the client's.
+    // RFC 6455 §7.1.1: the server closes TCP first, so that the TIME_WAIT state is on the server and not on the client.
     if (this.#role === 'server') this.#stream.closeGracefully(LINGER_MS);
   }
 
-  /** A callback of the delegate threw or rejected. */
+  /** Called when a callback of the delegate threw or rejected. */
   #callbackFailed(error: unknown): void {
     // A write that failed because the connection ended is not an error of the delegate.
     if (!(error instanceof WebSocketClosedError) || this.#state === 'open') {
@@ -365,7 +365,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
 
   /**
    * Fails the connection (RFC 6455 §7.1.7): sends a close frame with the code, and closes without waiting for the
-   * peer's.
+   * peer's close frame.
    */
   #fail(code: number, reason: string, error: Error): void {
     if (!this.isListening) return;
@@ -395,7 +395,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     return ignorable(Promise.reject(outcome));
   }
 
-  /** The only place where the state is assigned. States only follow each other in the order of {@link State}. */
+  /** The only place where the state is assigned. The state only moves forward in the order of {@link State}. */
   #enter(state: State): void {
     this.#state = state;
   }
@@ -407,7 +407,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 }
 
-/** Shortens a reason to what fits into a close frame. Our own reasons are ASCII. */
+/** Shortens a reason so that it fits into a close frame. Our own reasons are ASCII. */
 function clip(reason: string): string {
   return reason.slice(0, MAX_REASON_BYTES);
 }

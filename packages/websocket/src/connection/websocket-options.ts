@@ -9,29 +9,29 @@ export type RandomBytes = (byteLength: number) => Uint8Array;
 
 /** Limits and timeouts of one connection, the same for client and server. */
 export interface WebSocketOptions extends Partial<WebSocketLimits> {
-  /** How often the peer is pinged, from the start of one ping to the next; 0: never. Default: 0. */
+  /** The interval between pings to the peer; 0: no pings. Default: 0. */
   readonly pingIntervalMs?: number;
   /**
-   * How long after a ping the peer may send nothing before the connection is closed with 1011. Any byte counts, so a
-   * peer in the middle of a big message is not cut off. 0: no timeout. Default: `pingIntervalMs`.
+   * If nothing is received from the peer for this long after a ping, the connection is closed with 1011. Any byte
+   * counts, so a peer that is sending a large message is not cut off. 0: no timeout. Default: `pingIntervalMs`.
    */
   readonly pingTimeoutMs?: number;
   /** How long the closing handshake may take before the connection is reset. Default: 5 s. */
   readonly closeTimeoutMs?: number;
   /**
-   * Limit for the bytes of messages that are queued for a slow peer. If nothing is queued, a message of any size is
+   * Maximum number of bytes of messages that are queued for a slow peer. If nothing is queued, a message of any size is
    * accepted. Default: 16 MiB.
    */
   readonly maxQueuedBytes?: number;
   /**
-   * What happens if a message does not fit into the queue. `close` sends 1008 and closes the connection, because a peer
-   * that missed a message would not know it; the memory is released after `closeTimeoutMs` at the latest. `refuse`
-   * leaves the connection open: the call fails, and the caller decides. Default: `close`.
+   * What happens if a message does not fit into the queue. `close` sends 1008 and closes the connection, because the
+   * peer could not know that it missed a message; the memory is released after `closeTimeoutMs` at the latest. With
+   * `refuse`, the call fails, the connection stays open, and the caller decides what to do. Default: `close`.
    */
   readonly whenQueueFull?: 'close' | 'refuse';
-  /** Default: the clock of this thread's loop. */
+  /** The clock for pings and timeouts. Default: the clock of this thread's event loop. */
   readonly clock?: Clock;
-  /** Source of random bytes for masking keys and the key of the handshake. Default: the generator of the system. */
+  /** Source of random bytes for masking keys and the handshake key. Default: the system's random generator. */
   readonly randomBytes?: RandomBytes;
 }
 
@@ -88,8 +88,8 @@ const pool = new Uint8Array(4096);
 let used = pool.length;
 
 /**
- * Bytes of the system's generator, each used once (RFC 6455 §10.3). They are generated 4 KiB at a time, because a call
- * for every four bytes would cost each frame about as much as a system call.
+ * Random bytes of the system's generator; each byte is used only once (RFC 6455 §10.3). They are generated 4 KiB at a
+ * time, because a call for every four bytes would add about the cost of a system call to each frame.
  */
 const pooledRandomBytes: RandomBytes = (byteLength) => {
   if (used + byteLength > pool.length) {

@@ -1,4 +1,4 @@
-// How a request of a web application becomes a WebSocket connection, and the callbacks of that connection. Does not
+// Upgrades a request of a web application to a WebSocket connection, and calls the callbacks of the handler. Does not
 // know frames, topics or broadcasts.
 
 import { createHash } from 'node:crypto';
@@ -25,18 +25,19 @@ import {
 } from '../protocol/index.ts';
 
 /**
- * Serves one WebSocket connection: a `RequestHandler` whose GET upgrades the connection, and which then exists as long
- * as the connection does. Write a subclass with {@link onMessage}, and route to it like to any handler.
+ * Serves one WebSocket connection: a `RequestHandler` whose `get` upgrades the connection, and which then exists as
+ * long as the connection does. Write a subclass with {@link onMessage}, and add a route for it as for any handler.
  *
- * Middleware, `prepare` and `setDefaultHeaders` run as usual: check there who may connect. A refusal has the same error
- * page as that of any other request. Headers and cookies set there are sent with the 101. After the 101, methods that write an HTTP response throw `ERR_WEB_FINISHED`, `onFinish` is not called,
- * and `signal` aborts when the connection has ended.
+ * Middleware, `prepare` and `setDefaultHeaders` run as usual: use them to check who may connect. A refused upgrade gets
+ * the same error page as any other refused request. Headers and cookies that they set are sent with the 101. After the
+ * 101, methods that write an HTTP response throw `ERR_WEB_FINISHED`, `onFinish` is not called, and `signal` aborts when
+ * the connection has ended.
  *
  * All callbacks may be asynchronous. If one throws or rejects, the error is logged and the connection is closed with
  * 1011.
  *
  * @typeParam Pattern - the route's pattern, which types `pathParams`.
- * @typeParam Settings - what the handler needs of the application's settings.
+ * @typeParam Settings - the settings that the handler needs from the application.
  *
  * @example
  * class Echo extends WebSocketHandler {
@@ -65,15 +66,15 @@ export abstract class WebSocketHandler<
   // ---- for a subclass to define ----
 
   /**
-   * Called with each message: text as a string, binary as bytes, which the handler owns. If a promise is returned, the
-   * next message is not read until it settles. So messages are handled in order, and a slow handler slows its peer
-   * down.
+   * Called with each message: text as a string, binary as bytes, which the handler owns. If it returns a promise, the
+   * next message is not read until the promise settles. Messages are therefore handled in order, and a slow handler
+   * slows its peer down.
    */
   abstract onMessage(message: string | Uint8Array): unknown;
 
   /**
-   * Called when the connection is open. If a promise is returned, no message is delivered and `onClose` is not called
-   * before it settles.
+   * Called when the connection is open. If it returns a promise, no message is delivered and `onClose` is not called
+   * before the promise settles.
    */
   onOpen(): unknown {
     return undefined;
@@ -94,12 +95,13 @@ export abstract class WebSocketHandler<
   }
 
   /**
-   * Whether a page of this origin may connect. Browsers let every page try, with the cookies of the visitor. Not called
-   * for a request without an Origin header, since browsers always send one. If the result is anything but `true`, even
-   * a promise, the request is refused with 403; the log and the response name the origin.
+   * Returns whether a page of this origin may connect. Browsers let pages of any origin try to connect, with the
+   * cookies of the visitor. Not called for a request without an Origin header, since browsers always send one. If the
+   * result is anything but `true`, even a promise, the request is refused with 403; the log and the response name the
+   * origin.
    *
-   * By default only the origins of this site are allowed: those of the setting `publicOrigin`, or without it the host of
-   * the request. Behind a proxy that changes Host, use that setting.
+   * By default, only the origins of this site are allowed: those of the setting `publicOrigin` or, without that
+   * setting, every origin with the host of the request. If a proxy changes the Host header, use the setting.
    */
   checkOrigin(origin: string): boolean {
     return this.request.isOwnOrigin(origin);
@@ -153,7 +155,7 @@ export abstract class WebSocketHandler<
     return this.#connection?.closeError;
   }
 
-  /** Bytes that are written but not yet sent, because the peer does not read fast enough. */
+  /** Bytes that were written but are not yet sent, because the peer does not read fast enough. */
   get queuedBytes(): number {
     return this.#connection?.queuedBytes ?? 0;
   }
@@ -163,7 +165,7 @@ export abstract class WebSocketHandler<
     return this.#connection?.writeMessage(data) ?? notOpen();
   }
 
-  /** Sends a frame made by `encodeMessage`: the way to broadcast. See {@link WebSocketConnection.sendFrame}. */
+  /** Sends a frame made by `encodeMessage`. Use it for broadcasts. See {@link WebSocketConnection.sendFrame}. */
   sendFrame(frame: Uint8Array): boolean {
     return this.#connection?.sendFrame(frame) ?? false;
   }
@@ -190,7 +192,7 @@ export abstract class WebSocketHandler<
 
   // ---- the opening handshake ----
 
-  /** Upgrades the connection. Not for overriding: use `prepare` and {@link onOpen}. */
+  /** Upgrades the connection. Do not override it: use `prepare` and {@link onOpen}. */
   override get(): void {
     const { method, version, headers } = this.request;
     const offer = checkUpgradeRequest({ method, version, header: (name) => headers.get(name) });
@@ -201,7 +203,8 @@ export abstract class WebSocketHandler<
   }
 
   /**
-   * Refuses other origins. A refusal is logged with its reason, because whoever set up the server will look for it there.
+   * Refuses origins that are not allowed. The reason is logged, because the operator of the server will look for it in
+   * the log.
    */
   #requireAllowed(origin: string): void {
     const answer: unknown = this.checkOrigin(origin);
@@ -224,12 +227,12 @@ export abstract class WebSocketHandler<
   }
 
   #upgrade(offer: UpgradeOffer): void {
-    // Everything that can fail comes first: until the stream is detached, an error is an ordinary 500.
+    // Everything that can fail is done before the stream is detached: until then, an error becomes an ordinary 500.
     this.#selectedSubprotocol = this.#chooseSubprotocol(offer.protocols);
     const options = this.connectionOptions();
     reportRejection(options, this.#callbackFailed);
     const settings = resolveWebSocketOptions(options);
-    // The peer left or ended its side while `prepare` was pending: a WebSocket is no longer possible.
+    // The client disconnected or ended its side while `prepare` was pending: a WebSocket is no longer possible.
     if (this.request.closeReason !== undefined) {
       throw refusal(400, 'the connection ended before the upgrade');
     }
@@ -273,7 +276,10 @@ export abstract class WebSocketHandler<
     connection.start(this.#opening);
   }
 
-  /** The promise of `onOpen`. `onClose` runs after it, so that it can undo everything that `onOpen` did. */
+  /**
+   * The promise of `onOpen`. `onClose` is called after this promise settles, so that it can undo everything that
+   * `onOpen` did.
+   */
   #opening: Promise<unknown> | undefined = undefined;
 
   #makeDelegate(): WebSocketDelegate {
@@ -322,7 +328,7 @@ const NOT_OF_UPGRADES = [
   'Sec-WebSocket-Protocol',
 ];
 
-/** Becomes an error page like that of any other request. @param reason - for the client. */
+/** Makes an error that results in an error page, as for any other request. @param reason - for the client. */
 function refusal(status: number, reason: string, headers: Readonly<Record<string, string>> = {}): HTTPError {
   const detail = `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
   return new HTTPError(status, undefined, { detail, headers });

@@ -1,6 +1,6 @@
 import { CodedError } from '@landspout/ioloop/errors';
 
-/** The ways in which a peer can violate the framing. For each: the close code to send, and the rule. */
+/** The ways in which a peer can violate the framing. Each has the close code to send and the rule that was broken. */
 export const VIOLATIONS = {
   ERR_WEBSOCKET_RESERVED_BITS: {
     meaning: 'A reserved bit is set, although no extension was negotiated.',
@@ -67,7 +67,8 @@ export const VIOLATIONS = {
     closeCode: 1009,
     rule: 'RFC 6455 §7.4.1',
   },
-  // Not 1009, which means that a smaller message would be accepted: few bytes in very many frames break a policy.
+  // Not 1009, which would mean that a smaller message is accepted: here the number of frames is the problem, not the
+  // size.
   ERR_WEBSOCKET_TOO_MANY_FRAGMENTS: {
     meaning: 'A message has more frames than `maxFragments` allows.',
     closeCode: 1008,
@@ -80,7 +81,7 @@ export type WebSocketProtocolErrorCode = keyof typeof VIOLATIONS;
 /**
  * The peer sent invalid frames or exceeded a limit; the connection cannot continue.
  *
- * Match on {@link code}. The message is for people, and its wording may change in any release.
+ * Match on {@link code}. The message is for humans, and its wording may change in any release.
  */
 export class WebSocketProtocolError extends CodedError<WebSocketProtocolErrorCode> {
   override readonly name = 'WebSocketProtocolError';
@@ -95,7 +96,7 @@ export class WebSocketProtocolError extends CodedError<WebSocketProtocolErrorCod
   }
 }
 
-/** What can be wrong with a server's response to our upgrade request, with the rule that it breaks. */
+/** The ways in which a server's response to our upgrade request can be wrong, with the rule that each one breaks. */
 export const HANDSHAKE_FAULTS = {
   ERR_WEBSOCKET_UPGRADE_REFUSED: {
     meaning: 'The server did not respond with 101; see `status`.',
@@ -149,7 +150,7 @@ export const MISUSES = {
     rule: 'one read at a time',
   },
   ERR_WEBSOCKET_UNREAD_INPUT: {
-    meaning: 'The decoder was given more bytes before it had decoded the earlier ones.',
+    meaning: 'The decoder received more bytes before it had decoded the earlier ones.',
     rule: 'call next until it returns NEED_DATA before receiving more bytes',
   },
   ERR_WEBSOCKET_BAD_MASK: {
@@ -176,7 +177,7 @@ export const MISUSES = {
 
 export type WebSocketUsageErrorCode = keyof typeof MISUSES;
 
-/** The program called the API in a way that is invalid. Nothing was sent, and no state has changed. */
+/** The program made an invalid call. Nothing was sent, and no state has changed. */
 export class WebSocketUsageError extends CodedError<WebSocketUsageErrorCode> {
   override readonly name = 'WebSocketUsageError';
 

@@ -19,7 +19,7 @@ export const CLOSE_CODES = {
 } as const satisfies Record<string, number>;
 
 /**
- * Tells whether a close frame may contain `code`, in either direction.
+ * Returns whether a close frame may contain `code`, in either direction.
  *
  * 1004 to 1006 and 1015 are reserved for local reports and never sent; 1016 to 2999 are reserved for later versions of
  * the protocol; codes below 1000 are not used; 3000 to 4999 are for libraries and applications (RFC 6455 §7.4.2).

@@ -1,5 +1,5 @@
-// The content of close frames. When one is sent, and how long the peer may take to respond, is decided by
-// `connection/`.
+// The content of close frames. The code in `connection/` decides when one is sent and how long the peer may take to
+// respond.
 
 import { Buffer } from 'node:buffer';
 import { WebSocketProtocolError, WebSocketUsageError } from '../errors.ts';

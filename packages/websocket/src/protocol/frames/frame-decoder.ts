@@ -1,5 +1,4 @@
-// Frames and messages: heads, masks, fragments. How a connection is opened, and when it is closed, is decided
-// elsewhere.
+// Frames and messages: heads, masks, fragments. Does not open or close connections.
 
 import { Buffer } from 'node:buffer';
 import type { OptionNames } from '@landspout/ioloop/errors';
@@ -11,7 +10,7 @@ import { type FrameHead, MAX_HEAD_BYTES, OPCODES, readFrameHead, type WebSocketR
 import { maskInto, rotateKey } from './mask.ts';
 import { MessageAssembly, readText } from './message-assembly.ts';
 
-/** No event is complete yet. All borrowed bytes have been read, and may be overwritten. */
+/** No event is complete yet. All borrowed bytes have been read and may be overwritten. */
 export const NEED_DATA = 0;
 /** A complete message: see `message`. */
 export const MESSAGE = 1;
@@ -22,7 +21,7 @@ export const PONG = 3;
 /** A close frame: see `closeCode` and `closeReason`. No event follows. */
 export const CLOSE = 4;
 
-/** The result of `FrameDecoder.next`. The content of an event is in the decoder's getters until the next call. */
+/** The result of `FrameDecoder.next`. Until the next call, the content of the event is in the decoder's getters. */
 export type FrameEvent = typeof NEED_DATA | typeof MESSAGE | typeof PING | typeof PONG | typeof CLOSE;
 
 export interface FrameDecoderOptions extends Partial<WebSocketLimits> {
@@ -44,11 +43,11 @@ type State =
   | { readonly kind: 'control'; readonly head: FrameHead; readonly payload: Uint8Array; received: number };
 
 /**
- * Decodes bytes of the peer into complete messages and control frames (RFC 6455 §5 to §8).
+ * Decodes bytes from the peer into complete messages and control frames (RFC 6455 §5 to §8).
  *
  * Bytes are borrowed: {@link receive} keeps a reference, and {@link next} reads from it until it returns `NEED_DATA`.
- * After that the owner may overwrite them. The decoder never writes to them. An event is a number and its content is in
- * a getter, so that nothing is allocated but the content: a small text frame takes 0.1 µs.
+ * After that the owner may overwrite them. The decoder never writes to them. An event is only a number, and its content
+ * is in a getter, so that only the content is allocated: a small text frame takes 0.1 µs.
  *
  * After a close frame or an error, all further bytes are ignored (RFC 6455 §5.5.1, §7.1.7).
  *
@@ -146,7 +145,10 @@ export class FrameDecoder {
     this.#isInputOurs = false;
   }
 
-  /** Copies the unread bytes, so that their owner may overwrite them before `NEED_DATA`. Copies at most once. */
+  /**
+   * Copies the unread bytes, so that the owner of the original may overwrite it before `NEED_DATA`. Bytes are copied at
+   * most once.
+   */
   hold(): void {
     if (this.#isInputOurs || this.#at === this.#end) return;
     const unread = Buffer.allocUnsafeSlow(this.#end - this.#at);
@@ -208,7 +210,7 @@ export class FrameDecoder {
     return this.#beginFrame(head);
   }
 
-  /** Reads a head that continues in the next read: byte by byte, so that no payload is consumed. */
+  /** Reads a head that is split between reads, byte by byte, so that no payload is consumed. */
   #readSplitHead(state: State & { kind: 'split-head' }): FrameEvent | undefined {
     while (this.#at < this.#end) {
       state.bytes[state.length] = this.#input[this.#at] as number;
@@ -240,7 +242,7 @@ export class FrameDecoder {
 
   /**
    * Checks the order of frames (RFC 6455 §5.4) and the announced size: nothing is allocated for a message that is too
-   * big.
+   * large.
    */
   #checkOrder(head: FrameHead): void {
     const isContinuation = head.opcode === OPCODES.continuation;
@@ -326,7 +328,7 @@ export class FrameDecoder {
     return CLOSE;
   }
 
-  /** Releases the borrowed bytes. Anything incomplete has been copied into the state. */
+  /** Releases the borrowed bytes. Incomplete data has already been copied into the state. */
   #needData(): FrameEvent {
     this.#input = NO_BYTES;
     this.#at = 0;

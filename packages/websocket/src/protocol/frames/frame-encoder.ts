@@ -8,14 +8,14 @@ import { applyMask, packKey } from './mask.ts';
 
 /**
  * Encodes frames that are ready to send (RFC 6455 §5). Each function returns a new buffer that is not modified
- * afterwards, so a broadcast encodes once and queues the same bytes for every peer. A server passes no key; a client
- * passes four fresh, unpredictable bytes with every frame (RFC 6455 §5.3, §10.3).
+ * afterwards, so a broadcast can encode once and queue the same bytes for every peer. A server passes no masking key; a
+ * client passes four new unpredictable bytes for every frame (RFC 6455 §5.3, §10.3).
  */
 
 export interface FrameOptions {
   /** Whether this is the last frame of its message. Default: true. */
   readonly fin?: boolean;
-  /** Four bytes; for a client only. */
+  /** The masking key: four bytes. Only for clients. */
   readonly maskKey?: Uint8Array | undefined;
 }
 
@@ -46,7 +46,7 @@ export function encodePong(payload: string | Uint8Array = '', maskKey?: Uint8Arr
 }
 
 /**
- * Encodes a close frame: empty without a code and a reason; a reason alone implies 1000.
+ * Encodes a close frame. Without code and reason, it is empty; with only a reason, the code is 1000.
  *
  * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CLOSE` if the code must not be sent, such as 1005 and 1006, or
  *   the reason has more than 123 bytes of UTF-8. To respond to an empty close frame, pass `undefined`.
@@ -55,7 +55,9 @@ export function encodeClose(code?: number, reason = '', maskKey?: Uint8Array): B
   return encodeFrame(OPCODES.close, writeClosePayload(code, reason), { maskKey });
 }
 
-/** Encodes one frame of any kind, such as a fragment. The caller ensures that it fits the frames before it. */
+/**
+ * Encodes one frame of any kind, such as a fragment. The caller must ensure that it may follow the frames before it.
+ */
 export function encodeFrame(
   opcode: number,
   payload: string | Uint8Array,
@@ -77,7 +79,7 @@ export function encodeFrame(
   return frame;
 }
 
-/** Encodes only the head of a frame, for a caller that sends a big payload without copying it. */
+/** Encodes only the head of a frame, for a caller that sends a large payload without copying it. */
 export function encodeFrameHead(opcode: number, payloadBytes: number, options: FrameOptions = {}): Buffer {
   const { fin = true, maskKey } = options;
   if (!Number.isSafeInteger(payloadBytes) || payloadBytes < 0) {
@@ -92,7 +94,7 @@ export function encodeFrameHead(opcode: number, payloadBytes: number, options: F
 }
 
 /**
- * Up to this length, writing bytes one by one is faster than two calls into the engine: 40 ns instead of 125 ns for 16
+ * Up to this length, writing the bytes one by one is faster than two native calls: 40 ns instead of 125 ns for 16
  * characters.
  */
 const SHORT_TEXT_CHARS = 48;

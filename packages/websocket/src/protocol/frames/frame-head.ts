@@ -17,16 +17,16 @@ export function isOpcode(opcode: number): boolean {
   return isKnown && Number.isInteger(opcode);
 }
 
-/** Two bytes, the longest extended length and the masking key. */
+/** The maximum length of a head: two bytes, the longest extended length and the masking key. */
 export const MAX_HEAD_BYTES = 14;
 
 /** Everything before the payload of a frame. */
 export interface FrameHead {
   readonly fin: boolean;
   readonly opcode: number;
-  /** Exact up to 2^53; above that, slightly off but still far above every limit. */
+  /** Exact up to 2^53. Larger values are rounded, but are far above every limit anyway. */
   readonly payloadBytes: number;
-  /** The masking key as returned by `packKeyAt`; 0, which changes nothing, for an unmasked frame. */
+  /** The masking key as returned by `packKeyAt`. For an unmasked frame it is 0, which changes no bytes. */
   readonly key: number;
   readonly headBytes: number;
 }

@@ -10,7 +10,7 @@ import { WebSocketUsageError } from '../errors.ts';
  * modified, unless it is also the target; then the two ranges must be equal or must not overlap.
  *
  * @param key - the four bytes of the frame's key.
- * @param offset - how many bytes of the same payload came before. Default: 0.
+ * @param offset - the number of bytes of the same payload before `sourceStart`. Default: 0.
  * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_MASK` if the key does not have four bytes, or a range is outside its
  *   array; nothing has been written then.
  */
@@ -36,7 +36,7 @@ export function applyMask(
   maskInto(source, sourceStart, sourceEnd, rotateKey(packKey(key), offset), target, targetStart);
 }
 
-/** Packs a key of exactly four bytes into the number that {@link maskInto} takes. */
+/** Packs a key of exactly four bytes into a number, for {@link maskInto}. */
 export function packKey(key: Uint8Array): number {
   if (key.length !== 4) {
     throw new WebSocketUsageError(
@@ -47,7 +47,10 @@ export function packKey(key: Uint8Array): number {
   return packKeyAt(key, 0);
 }
 
-/** Packs the four bytes at `at`, which the caller knows to exist. The first byte becomes the lowest. */
+/**
+ * Packs the four bytes at `at`; the caller must ensure that they exist. The first byte becomes the lowest byte of the
+ * number.
+ */
 export function packKeyAt(bytes: Uint8Array, at: number): number {
   return (
     byteAt(bytes, at) |
@@ -64,10 +67,10 @@ export function rotateKey(key: number, offset: number): number {
 }
 
 /**
- * The loop itself, without checks, for callers in this folder that have made them. A key of 0 copies.
+ * Masks without checking the arguments, for callers in this folder that have checked them. A key of 0 only copies.
  *
- * @returns all written bytes, ORed together in four lanes: bit 7 of some lane is set exactly if some byte is not ASCII;
- *   see {@link isAsciiLanes}. Text needs this, and here it costs nothing.
+ * @returns all written bytes, ORed together in four lanes: bit 7 of a lane is set if and only if some byte is not
+ *   ASCII; see {@link isAsciiLanes}. Text messages need this, and computing it here costs nothing.
  */
 export function maskInto(
   source: Uint8Array,
@@ -99,10 +102,13 @@ export function isAsciiLanes(lanes: number): boolean {
   return (lanes & 0x80808080) === 0;
 }
 
-/** Below this length, creating the views costs more than it saves (measured on Node 20 and 24). */
+/** Below this length, creating the word views takes longer than it saves (measured on Node 20 and 24). */
 const WORDS_FROM_BYTES = 128;
 
-/** The key is packed with its first byte lowest. Only on a little-endian machine is that also its order in memory. */
+/**
+ * The first byte of a packed key is the lowest. Only on a little-endian machine does this match the byte order in
+ * memory.
+ */
 const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 function maskWords(words: Uint32Array, key: number): number {

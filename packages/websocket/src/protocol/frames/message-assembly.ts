@@ -3,16 +3,17 @@ import { badText, decodeUtf8, endOfWholeCharacters } from '../utf8.ts';
 import { isAsciiLanes, maskInto } from './mask.ts';
 
 /**
- * A message that arrives in more than one piece. Bytes are unmasked directly into one buffer that doubles, so that any
- * number of pieces costs linear time, and an announced length allocates nothing before its bytes arrive.
+ * A message that arrives in more than one piece. Bytes are unmasked directly into one buffer whose size is doubled when
+ * it is full. The total time is therefore linear for any number of pieces, and nothing is allocated for an announced
+ * length before its bytes arrive.
  */
 export class MessageAssembly {
   readonly #isText: boolean;
   #bytes: Buffer;
   #length = 0;
-  /** All bytes so far, ORed into lanes. */
+  /** All bytes so far, ORed into four lanes; see `maskInto`. */
   #lanes = 0;
-  /** Text before this index is known to consist of complete, valid characters. */
+  /** The text before this index consists of complete, valid characters. */
   #checkedTo = 0;
   #fragments = 0;
 
@@ -34,7 +35,7 @@ export class MessageAssembly {
   /**
    * Unmasks `source[start, end)` and appends it to the message.
    *
-   * @param expectedBytes - how long the message will be once the current frame is complete.
+   * @param expectedBytes - the length of the message after the current frame is complete.
    * @throws WebSocketProtocolError `ERR_WEBSOCKET_BAD_UTF8` if the text can no longer become valid.
    */
   append(source: Buffer, start: number, end: number, key: number, expectedBytes: number): void {
@@ -59,8 +60,8 @@ export class MessageAssembly {
       if (this.#checkedTo !== length) throw badText();
       return bytes.toString(isAsciiLanes(this.#lanes) ? 'latin1' : 'utf8', 0, length);
     }
-    // The buffer has an ArrayBuffer of its own. If it has room to spare, the message is copied, so that the caller does
-    // not keep the unused memory.
+    // The buffer has its own ArrayBuffer. If part of it is unused, the message is copied, so that the caller does not
+    // keep the unused memory.
     if (bytes.length !== length) return new Uint8Array(bytes.subarray(0, length));
     return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
   }
@@ -82,7 +83,7 @@ export class MessageAssembly {
   }
 }
 
-/** Decodes the text of one complete, unfragmented frame, as nearly every text message is. */
+/** Decodes the text of one complete, unfragmented frame. Nearly every text message is such a frame. */
 export function readText(source: Buffer, start: number, end: number, key: number): string {
   const length = end - start;
   if (length === 0) return '';
@@ -97,6 +98,7 @@ const NO_BYTES = Buffer.alloc(0);
 const MIN_ROOM_BYTES = 256;
 
 /**
- * Buffer in which the text of small messages is unmasked. It is used only within one call, so all decoders share it.
+ * The buffer in which the text of small messages is unmasked. It is only used during one call, so all decoders share
+ * it.
  */
 const SCRATCH = Buffer.allocUnsafeSlow(16_384);

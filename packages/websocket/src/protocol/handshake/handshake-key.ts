@@ -31,8 +31,8 @@ export function handshakeKey(nonce: Uint8Array): string {
 /**
  * Computes the Sec-WebSocket-Accept for `key` (RFC 6455 §4.2.2).
  *
- * @param sha1Base64 - hashes ASCII text with SHA-1 and returns base64; passed in, because `protocol/` has no
- *   cryptography of its own.
+ * @param sha1Base64 - hashes ASCII text with SHA-1 and returns base64; passed in, because `protocol/` contains no
+ *   cryptography.
  */
 export function acceptValue(key: string, sha1Base64: (text: string) => string): string {
   return sha1Base64(key + ACCEPT_SUFFIX);

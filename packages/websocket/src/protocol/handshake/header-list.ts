@@ -6,7 +6,7 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-/** Splits a comma-separated header (RFC 9110 §5.6.1). Empty members are legal, and left out. */
+/** Splits a comma-separated header (RFC 9110 §5.6.1). Empty members are allowed, and omitted from the result. */
 export function splitList(value: string): string[] {
   const members: string[] = [];
   for (const part of value.split(',')) {
@@ -23,8 +23,8 @@ export function listHas(value: string | undefined, member: string): boolean {
 }
 
 /**
- * Removes SP and HTAB at both ends, the only white space in a header; `trim` would also remove a no-break space. Takes
- * linear time for any input.
+ * Removes SP and HTAB at both ends, the only characters that are white space in a header; `trim` would also remove, for
+ * example, a no-break space. Takes linear time for any input.
  */
 export function trimBlanks(text: string): string {
   let start = 0;

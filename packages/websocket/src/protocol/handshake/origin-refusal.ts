@@ -1,12 +1,12 @@
 import { shownText, shownValue } from '@landspout/ioloop/errors';
 
 /**
- * Explains, for the log and the response, which origin was refused and how to allow it. Text of the client is quoted,
+ * Explains, for the log and the response, which origin was refused and how to allow it. Text from the client is quoted,
  * escaped and clipped.
  *
  * @param answer - what `checkOrigin` returned instead of `true`.
- * @param own - with what the default check compared it: the origins of this site, or the host of the request; undefined
- *   if `checkOrigin` is overridden.
+ * @param own - what the default check compared the origin with: the origins of this site, or the host of the request;
+ *   undefined if `checkOrigin` is overridden.
  */
 export function originRefusal(
   origin: string,

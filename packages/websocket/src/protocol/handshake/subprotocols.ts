@@ -1,7 +1,10 @@
 import { WebSocketUsageError } from '../errors.ts';
 import { isToken, splitList } from './header-list.ts';
 
-/** More than any client offers. Limited because a choice may compare each of them with each that the server knows. */
+/**
+ * Maximum number of subprotocols, more than any client offers. Limited because a server may compare each of them with
+ * each one that it supports.
+ */
 const MAX_SUBPROTOCOLS = 64;
 
 /**
@@ -18,7 +21,7 @@ export function parseSubprotocols(value: string | undefined): readonly string[] 
 }
 
 /**
- * Writes the Sec-WebSocket-Protocol header of a request.
+ * Returns the value of the Sec-WebSocket-Protocol header of a request.
  *
  * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_SUBPROTOCOL` for a list that {@link parseSubprotocols} would refuse.
  */

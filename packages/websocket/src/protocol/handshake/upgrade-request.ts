@@ -1,12 +1,12 @@
-// The opening handshake of both sides, in terms of header fields. Does not know HTTP messages, hashing or randomness.
+// The opening handshake for both sides, in terms of headers. Does not know HTTP messages, hashing or randomness.
 
 import { isHandshakeKey } from './handshake-key.ts';
 import { listHas, trimBlanks } from './header-list.ts';
 import { parseSubprotocols } from './subprotocols.ts';
 
 /**
- * The parts of a request that the check needs. `header` takes a lower-case name and returns repeated fields joined by
- * commas.
+ * The parts of a request that the check needs. `header` is called with a lower-case name, and joins the values of
+ * repeated headers with commas.
  */
 export interface UpgradeRequest {
   readonly method: string;
@@ -14,14 +14,14 @@ export interface UpgradeRequest {
   readonly header: (name: string) => string | undefined;
 }
 
-/** What a client asked for. */
+/** The contents of a valid upgrade request. */
 export interface UpgradeOffer {
   readonly ok: true;
-  /** Pass it to `acceptValue` for the response. */
+  /** The Sec-WebSocket-Key. Pass it to `acceptValue` for the response. */
   readonly key: string;
   /** The subprotocols in the client's order of preference; empty if it offered none. */
   readonly protocols: readonly string[];
-  /** The version of the protocol, of which there is only one. */
+  /** The version of the protocol. There is only this one. */
   readonly version: 13;
 }
 
@@ -29,7 +29,7 @@ export interface UpgradeOffer {
 export interface UpgradeRefusal {
   readonly ok: false;
   readonly status: 400 | 405 | 426;
-  /** What was expected, for people. */
+  /** What was expected, as text for humans. */
   readonly reason: string;
   /** Headers that the response must have. */
   readonly headers: Readonly<Record<string, string>>;
@@ -51,7 +51,7 @@ export function checkUpgradeRequest(request: UpgradeRequest): UpgradeOffer | Upg
   if (!listHas(header('connection'), 'upgrade')) return badRequest('Connection must contain upgrade');
   const asked = header('sec-websocket-version');
   if (asked === undefined) return badRequest('Sec-WebSocket-Version is missing');
-  // The version is checked before the key: keys of another version may look different.
+  // The version is checked before the key: in other versions, the key may have another format.
   if (trimBlanks(asked) !== '13')
     return refuse(426, 'only WebSocket version 13 is supported', VERSION_NEEDED);
   const key = trimBlanks(header('sec-websocket-key') ?? '');
