@@ -44,7 +44,7 @@ export type WebUsageErrorCode = Exclude<
   'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGUMENT' | 'ERR_WEB_FINISH'
 >;
 
-/** The program called the API in a way that is invalid. Nothing was done or written. */
+/** The program made an invalid call, which had no effect. */
 export class WebUsageError extends CodedError<WebUsageErrorCode> {
   override readonly name = 'WebUsageError';
 }

@@ -220,7 +220,10 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     return `${absolute ? request.publicOrigin : ''}${match.mountPath}${url}`;
   }
 
-  /** Called when a response is complete; calls the `logFunction` setting. If it throws or rejects, that is logged. */
+  /**
+   * Called when a response is complete; calls the `logFunction` setting. The application logs what it throws or rejects
+   * with.
+   */
   logRequest(finished: FinishedRequest): unknown {
     return this.#outermost.settings.logFunction?.(finished);
   }
@@ -248,7 +251,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     return new RequestTask(this.#asAny, exchange);
   }
 
-  /** Called by servers for a request that is refused before its headers were complete. */
+  /** Called by servers for a request that they refuse before its headers are complete. */
   refusalPage({ status, detail }: RequestRefusal): RefusalPage {
     return errorPage(undefined, { status, reason: '', detail });
   }

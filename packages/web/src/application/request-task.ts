@@ -55,7 +55,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   #hasResponded = false;
   #isFinished = false;
   #timer: ClockTimer | undefined = undefined;
-  /** Whether the request is complete, so that the handler need not wait for its body. */
+  /** Whether the whole request was received, so that the handler need not wait for the body. */
   #isComplete = false;
 
   constructor(application: Application, exchange: HTTPServerExchange) {
@@ -243,7 +243,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     return this.#passage?.bodyWanted();
   }
 
-  /** Runs the middleware and then the handler. @returns a promise that never rejects if that takes time. */
+  /** Runs the middleware and then the handler. @returns a promise if a step is asynchronous. It never rejects. */
   #pass(): Promise<void> | undefined {
     const { chain } = this.#match.rule;
     if (chain.length > 0) {
@@ -291,7 +291,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     else void preparing.then(() => this.#callVerb(handler));
   }
 
-  /** Creates the handler and prepares it. @returns a promise, which never rejects, if that takes time. */
+  /** Creates the handler and prepares it. @returns a promise if a step is asynchronous. It never rejects. */
   #startHandler(): Promise<void> | undefined {
     try {
       this.#handler = new this.#match.rule.handlerClass(this);
@@ -302,7 +302,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     return this.#prepare(this.#handler);
   }
 
-  /** Runs everything that precedes the verb. @returns a promise, which never rejects, if that takes time. */
+  /** Runs everything that precedes the verb. @returns a promise if a step is asynchronous. It never rejects. */
   #prepare(handler: AnyHandler): Promise<void> | undefined {
     try {
       const setting: unknown = handler.setDefaultHeaders();
@@ -455,7 +455,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     }
   }
 
-  /** Responds without a handler: there is none yet, or it could not even make its error page. */
+  /** Responds without a handler, because there is none yet or because making its error page failed. */
   #respondPlainly(error: unknown): void {
     const { response } = this;
     if (response.headSent) {
@@ -521,7 +521,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     return closeReason instanceof HTTPError && isTooLate(error);
   }
 
-  /** Writes a record. A logger that throws must neither keep the client waiting nor end the process. */
+  /** Writes a record. If the logger throws, the client must still get its response, and the process must not end. */
   #report(level: 'debug' | 'info' | 'error', error: unknown, message: string): void {
     try {
       this.log[level]({ error }, message);
@@ -536,12 +536,12 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     );
   }
 
-  /** Logs the rejection of a step that is not awaited; a subclass may have made it asynchronous. */
+  /** Handles the rejection of a step that is not awaited; a subclass may have made the step asynchronous. */
   #watch(step: unknown): void {
     if (isThenable(step)) reportRejection(step, (error) => this.failed(error));
   }
 
-  /** Like {@link #callHook}, but without a closure for a hook that is synchronous. */
+  /** Like {@link #callHook}, but needs no closure, for a hook that was already called. */
   #watchHook(result: unknown, message: string): void {
     if (!isThenable(result)) return;
     reportRejection(result, (error) => this.#report('error', error, message));

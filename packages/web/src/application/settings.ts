@@ -26,7 +26,7 @@ export interface FinishedRequest {
   readonly error: unknown;
 }
 
-/** Called when a response is complete. If it throws or rejects, that is logged. */
+/** Called when a response is complete. If the function throws or rejects, the error is logged. */
 export type LogFunction = (finished: FinishedRequest) => unknown;
 
 /**

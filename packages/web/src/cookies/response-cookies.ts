@@ -119,7 +119,8 @@ export class ResponseCookies {
    * Deletes a cookie of the browser: sets it to an empty value with an expiry in the past. Browsers delete it only if
    * domain, path and `partitioned` are the same as when it was set.
    *
-   * @throws Http1UsageError and WebUsageError like {@link set}; also for `expires`, `expiresDays` and `maxAge`.
+   * @throws Http1UsageError and WebUsageError like {@link set}; WebUsageError also for `expires`, `expiresDays` and
+   *   `maxAge`.
    */
   clear(name: string, attributes: ClearCookieOptions = {}): void {
     webChecks.options('clearCookie', attributes, CLEAR_COOKIE_OPTIONS);

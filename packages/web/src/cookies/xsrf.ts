@@ -96,7 +96,7 @@ export interface XsrfRefusal {
   readonly message: string;
 }
 
-/** Whether {@link checkXsrf} checks requests with this method: all but GET, HEAD and OPTIONS. */
+/** Whether {@link checkXsrf} checks requests with this method: true for all methods except GET, HEAD and OPTIONS. */
 export function requiresXsrfToken(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS';
 }

@@ -17,7 +17,7 @@ export interface MatchedRoute {
   readonly pattern: string;
   readonly name: string | undefined;
   readonly handlerClass: HandlerClass;
-  /** The application that the route belongs to. */
+  /** The application that contains the route. */
   readonly application: AnyApplication;
   /** The path at which that application is mounted in another; '' if it is not mounted. */
   readonly mountPath: string;
@@ -27,7 +27,7 @@ export interface MatchedRoute {
 // biome-ignore lint/suspicious/noExplicitAny: the program chooses the type of each value
 export type RequestState = Record<string, any>;
 
-/** The request that a middleware is called with, and what belongs to it. */
+/** What a middleware is called with: the request, its response and related objects. */
 export interface MiddlewareContext<State extends object = RequestState> {
   /** The application of the matched route: the innermost one if applications are mounted. */
   readonly application: AnyApplication;
@@ -50,7 +50,7 @@ export interface MiddlewareContext<State extends object = RequestState> {
  * body is read, for every request of the application, including requests that no route matches, static files and
  * WebSockets.
  *
- * `next()` runs the rest: further middleware, then the handler. It returns `undefined` if all of it finished
+ * `next()` runs the rest: further middleware, then the handler. It returns `undefined` if everything finished
  * synchronously, otherwise a promise that never rejects: what further middleware or the handler throws becomes an error
  * page there. A middleware that does not call `next` must complete the response itself, with
  * `context.response.finish(status, body)`. A middleware may be asynchronous. What it throws becomes an error page.

@@ -93,7 +93,7 @@ const REDIRECT_OPTIONS: OptionNames<RedirectOptions> = { permanent: true, status
 export class RequestHandler<Pattern extends string = string, Settings extends object = ApplicationSettings> {
   /**
    * Whether the body is passed to {@link dataReceived} in pieces as it arrives, instead of being collected first. If
-   * so, `prepare` runs after the request head was received, and the verb after the last piece of the body.
+   * so, `prepare` runs as soon as the request head was received, and the verb after the last piece of the body.
    */
   static readonly streamRequestBody: boolean = false;
 
@@ -428,7 +428,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     return this.#keepUser(user);
   }
 
-  /** Finds out who makes the request, for example from a signed cookie. Override it; may return a promise. */
+  /** Returns the user who makes the request, for example from a signed cookie. Override it. May return a promise. */
   getCurrentUser(): unknown {
     return undefined;
   }

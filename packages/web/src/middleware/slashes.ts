@@ -20,7 +20,7 @@ const requireNoSlash: PathRule = (path) => {
  * Requires a slash at the end of the path: a GET or HEAD without one is redirected, with a 301, to the path with it;
  * other methods result in a 404. The query is kept. The route must match both paths.
  *
- * It is middleware, for all methods of a route or class, and also a decorator of one method.
+ * Use it as middleware, for all methods of a route or class, or as a decorator of one method.
  *
  * @example
  * class Folder extends RequestHandler {
@@ -50,7 +50,7 @@ export function addSlash(subject: MiddlewareContext | VerbMethod, next?: unknown
  * redirected, with a 301, to the path without them; other methods result in a 404. The query is kept. The path `/` is
  * not redirected. The route must match both paths.
  *
- * It is middleware, for all methods of a route or class, and also a decorator of one method.
+ * Use it as middleware, for all methods of a route or class, or as a decorator of one method.
  *
  * @example
  * route('/page/*rest', Page, {}, { middleware: [removeSlash] });

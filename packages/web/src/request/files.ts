@@ -2,7 +2,7 @@ import type { HTTPHeaders } from '@landspout/http1';
 import type { MultipartPart } from '@landspout/http1/protocol';
 import { INSPECT, inspectedBytes, inspectedText, inspection } from '@landspout/ioloop/inspection';
 
-/** The Content-Type of a file that came without one, as in Tornado. */
+/** The Content-Type of a file for which the client sent none, as in Tornado. */
 export const UNKNOWN_TYPE = 'application/unknown';
 
 /** The maximum length of a file name in most file systems. */

@@ -68,7 +68,7 @@ function parseSpec(spec: string, size: number): ByteRange | 'empty' | 'unsatisfi
   return { start, end: last === '' ? size : Math.min(Number(last) + 1, size) };
 }
 
-/** Merges ranges. The merged range takes the place of the first of them. */
+/** Merges ranges. A merged range is at the position of the first of its parts. */
 function coalesce(ranges: readonly ByteRange[]): readonly ByteRange[] {
   if (ranges.length === 1) return ranges;
   const sorted = ranges.map((range, at) => ({ ...range, at })).sort((one, other) => one.start - other.start);

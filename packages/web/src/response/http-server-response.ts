@@ -207,7 +207,8 @@ export class HTTPServerResponse {
     }
     this.#phase = 'streaming';
     const drained = this.#drained();
-    // A handler that does not await this is notified by `onConnectionClose` and `signal` if the client leaves.
+    // A handler that does not await this promise is notified by `onConnectionClose` and `signal` if the client
+    // disconnects.
     drained.catch(() => {});
     return drained;
   }
@@ -283,7 +284,7 @@ export class HTTPServerResponse {
     throw headSent(operation);
   }
 
-  /** @throws WebUsageError also if the headers are already sent. */
+  /** @throws WebUsageError if the status is invalid or the headers are already sent. */
   requireStatus(operation: string, status: number, least: number, most: number): void {
     this.requireUnsent(operation);
     if (Number.isInteger(status) && status >= least && status <= most) return;

@@ -85,7 +85,7 @@ function mayBeField({ prototype }: SomeClass): (name: string) => boolean {
   return (name) => new RegExp(`(?:^|[\\s{;"'\\[]|this\\.)${name}["'\\]]?\\s*[=,]`).test(text);
 }
 
-/** The prototypes from that of a class to the last one before RequestHandler's. */
+/** Returns the prototypes from that of a class up to, but not including, that of RequestHandler. */
 function lineage(prototype: object): object[] {
   const line: object[] = [];
   for (let one = prototype; one !== RequestHandler.prototype; one = Object.getPrototypeOf(one))

@@ -12,7 +12,7 @@ export interface RoutePattern {
   readonly segments: readonly PatternSegment[];
   /** The expression that the whole path must match, anchored at both ends; undefined for a string. */
   readonly regExp: RegExp | undefined;
-  /** The parameters in the order of the path; undefined for a group without a name. */
+  /** The names of the parameters in the order of the path; undefined for a group without a name. */
   readonly paramNames: readonly (string | undefined)[];
   /** Literal text and parameters, alternating, for building a URL; undefined if the pattern cannot be reversed. */
   readonly parts: readonly UrlPart[] | undefined;

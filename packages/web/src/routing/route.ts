@@ -181,7 +181,7 @@ export type CheckedRoutes<
   : { readonly [At in keyof List]: CheckedRoute<List[At], Settings, Prefix> };
 
 /**
- * Makes a route whose types are checked where it is written, for lists that are put together from parts: the handler
+ * Makes a route whose types are checked at this call, for lists of routes that are assembled from parts: the handler
  * must be written for this pattern, and `init` must have the type of the parameter of `initialize`. Tuples in the list
  * that is passed to `Application` are checked in the same way.
  *

@@ -40,7 +40,7 @@ export interface RuleParts {
   readonly init: unknown;
   readonly options: RouteOptions;
   readonly place: RulePlace;
-  /** {@link NO_PATTERN} for a handler that is used without a route, such as `defaultHandlerClass`. */
+  /** The pattern; {@link NO_PATTERN} for a handler that is used without a route, such as `defaultHandlerClass`. */
   readonly pattern: RoutePattern;
   /** Its position among all routes; the lowest one that matches is chosen. */
   readonly index: number;

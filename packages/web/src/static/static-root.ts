@@ -23,7 +23,7 @@ export type Found =
 /** Maximum number of files that a root remembers. If there are more, it forgets the least recently requested one. */
 const MAX_FILES = 10_000;
 
-/** Files up to this size are read as a whole, and kept in memory if there is room. */
+/** Files of up to this size are read as a whole, and kept in memory if there is room. */
 const SMALL_BYTES = 64 * 1024;
 
 /** Larger files are hashed only if they have not changed in the last two seconds. */

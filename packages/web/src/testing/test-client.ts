@@ -82,7 +82,7 @@ export class TestClient {
   /**
    * Sends a request, and returns the response whatever its status.
    *
-   * @param target - path and query, such as `/user/1?page=2`, sent as it is.
+   * @param target - path and query, such as `/user/1?page=2`, sent unchanged.
    * @throws HTTPClosedError `ERR_HTTP_CLOSED` if the connection ends before the response is complete, for example
    *   because of an error after the headers were sent; the reason of `signal`; WebUsageError `ERR_WEB_USAGE` if an
    *   option is unknown.
