@@ -31,7 +31,7 @@ export class MessageInbox implements WebSocketDelegate {
     });
   }
 
-  /** Resolves to the next message, or to null if no more will come. */
+  /** Resolves to the next message, or to null if there will be no more. */
   read(signal: AbortSignal | undefined): Promise<string | Uint8Array | null> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#reader !== undefined) {

@@ -51,7 +51,7 @@ export class FramePump {
     else this.#run();
   }
 
-  /** Delivers nothing more until `waiting` settles. If it rejects, `failed` is called with the error first. */
+  /** Delivers nothing more until `waiting` settles. If it rejects, calls `failed` with the error before continuing. */
   holdUntil(waiting: PromiseLike<unknown>, failed: (error: unknown) => void): void {
     this.#held = true;
     this.#round += 1;

@@ -70,7 +70,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   #pings: PingSchedule | undefined;
   #deadline: Deadline | undefined;
 
-  /** Takes over the stream. Writing is possible at once, but nothing is read before {@link start}. */
+  /** Takes over the stream. Messages can be written at once, but nothing is read before {@link start} is called. */
   constructor(
     stream: IOStream,
     role: WebSocketRole,

@@ -32,7 +32,7 @@ export function readClosePayload(payload: Uint8Array): CloseStatus {
 }
 
 /**
- * Writes a close payload. Without a code and a reason it is empty; a reason alone implies 1000.
+ * Makes a close payload. Without code and reason, it is empty; with only a reason, the code is 1000.
  *
  * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CLOSE` if the code must not be sent, or the reason has more
  *   than 123 bytes of UTF-8. To respond to an empty close frame, which is reported as 1005, pass no code.

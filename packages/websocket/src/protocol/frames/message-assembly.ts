@@ -68,8 +68,8 @@ export class MessageAssembly {
 
   #grow(neededBytes: number, expectedBytes: number): void {
     const roomy = Math.max(neededBytes, this.#bytes.length * 2, MIN_ROOM_BYTES);
-    // Growing beyond the current frame helps only if bytes of a later frame follow. The doubling then starts from the
-    // bytes received so far, so all copies together stay below twice the message.
+    // Growing beyond the current frame is useful only if bytes of a later frame follow. Doubling then starts from the
+    // bytes received so far, so that all copies together are smaller than twice the message.
     const room = neededBytes === expectedBytes ? roomy : Math.min(roomy, expectedBytes);
     const grown = Buffer.allocUnsafeSlow(room);
     grown.set(this.#bytes.subarray(0, this.#length));
