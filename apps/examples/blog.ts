@@ -165,7 +165,7 @@ const app = new Application(
     ['/login', Login, {}, { middleware: [rateLimit({ limit: 20 })] }],
     ['/logout', Logout],
   ],
-  // Keep the secret in a file instead: with a new one, everybody must log in again.
+  // In production, keep the secret in a file: with a new secret, all users must log in again.
   { cookieSecret: randomBytes(32), xsrfCookies: true, loginUrl: '/login' },
 );
 const server = await app.listen({ port: process.argv[2] ?? process.env.PORT ?? 8888, host: '127.0.0.1' });

@@ -1,5 +1,5 @@
-// A chat by long polling, with its page: GET /messages responds when there is a new message, or after 25 s. Each POST
-// adds one, and needs the XSRF token of the page.
+// A chat that uses long polling, with its page: GET /messages responds when there is a new message, or after 25 s. Each
+// POST adds a message, and requires the XSRF token of the page.
 // Run: node long-poll.ts [port], then open the URL that it prints in two tabs.
 import { Application, Condition, HTTPError, RequestHandler } from 'landspout';
 

@@ -1,5 +1,5 @@
 // A hand-written event loop: an echo server that uses only non-blocking sockets and a selector. Native backend only.
-// Run: node selector-loop.ts [port], then nc 127.0.0.1 8888, and type. It blocks its thread, as any such loop does.
+// Run: node selector-loop.ts [port], then nc 127.0.0.1 8888, and type. The loop blocks its thread.
 import { IOLoop, SystemError } from 'landspout';
 import { DefaultSelector, EVENT_READ, EVENT_WRITE, Socket } from 'landspout/ioloop';
 
