@@ -30,18 +30,18 @@ type Served = Exclude<StaticPath, { readonly kind: 'refused' }>;
  * Serves the files of a folder, which must exist when the application is created. The pattern of the route has one
  * parameter, the path relative to the folder. If it has none, the option `file` must name a single file.
  *
- * By default, neither hidden files nor files outside the folder are served, even if a link leads there. For a
- * directory, see `defaultFilename`. If there is a compressed file beside the plain one and the client accepts its
- * coding, the compressed file is sent.
+ * Paths that lead out of the folder are always refused. By default, so are hidden files and links that lead out of the
+ * folder. For a directory, see `defaultFilename`. If there is a compressed file beside the plain one and the client
+ * accepts its coding, the compressed file is sent.
  *
  * The `ETag` identifies the content (see {@link StaticFile.contentHash}); without a hash, it is a weak tag made from
  * size and time. Conditional requests and If-Range are evaluated as in RFC 9110. A request may ask for one or several
  * byte ranges. A Range header is ignored for HEAD (§14.2), and if it has more than 32 ranges.
  *
  * Each request asks the file system for the file's size and time, asynchronously, so a change is noticed at once. Files
- * of up to 64 KiB are kept in memory, in `cacheBytes`. Larger ones are opened for each response and sent by
- * `HTTPServerExchange.writeFile`, at the pace of the client. If a file becomes shorter while it is sent, the connection
- * is reset, and a warning is logged.
+ * of up to 64 KiB are kept in memory, within the limit `cacheBytes`. Larger files are opened for each response and sent
+ * by `HTTPServerExchange.writeFile`, at the pace of the client. If a file becomes shorter while it is sent, the
+ * connection is reset, and a warning is logged.
  *
  * @example
  * new Application([['/static/*path', StaticFileHandler, { path: 'public' }]]);
@@ -85,8 +85,8 @@ export class StaticFileHandler extends RequestHandler {
    * Makes the URL of a file, with its version: `/static/css/app.css?v=1f0e…`. Browsers keep such a file for ten years;
    * if the file changes, its URL changes. In a handler, call `this.staticUrl(path)`.
    *
-   * It never waits for the file system. Until the file has been looked up, the URL has no version, so browsers request
-   * the file again each time. To prevent that, await {@link loadVersions} before the application listens. A change of
+   * It never waits for the file system. Until the file has been looked up, the URL has no version, so browsers ask the
+   * server for the file again. To prevent that, await {@link loadVersions} before the application listens. A change of
    * the file is noticed within a second.
    *
    * @param path - the path of the file relative to the folder, not escaped.
