@@ -12,6 +12,7 @@ export {
   Application,
   type ApplicationListenOptions,
   type ApplicationSettings,
+  type Awaitable,
   accessLog,
   addSlash,
   authenticated,
@@ -20,6 +21,7 @@ export {
   ErrorHandler,
   Finish,
   type HandlerClass,
+  type HandlerMixinBase,
   HTTPError,
   HTTPServerRequest,
   host,
@@ -112,6 +114,7 @@ export {
 
 export {
   BoundedSemaphore,
+  type Clock,
   CodedError,
   Condition,
   consoleLogger,

@@ -163,4 +163,4 @@ export {
 export { HTTPHeaders } from '@landspout/http1';
 export type { MultipartLimits } from '@landspout/http1/protocol';
 export { HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
-export { IOLoop, type Logger } from '@landspout/ioloop';
+export { type Clock, IOLoop, type Logger } from '@landspout/ioloop';

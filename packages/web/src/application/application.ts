@@ -122,8 +122,8 @@ export class Application<Settings extends object = ApplicationSettings, const Li
    *   settings.
    * @param settings - the settings of {@link ApplicationSettings}, and any of your own; handlers find all on
    *   `this.settings`.
-   * @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid: no request could reach it, its handler is not a class
-   *   with a method for some verb, or its name is already used. `ERR_WEB_USAGE` if a setting is unknown or invalid.
+   * @throws WebUsageError `ERR_WEB_ROUTE` if a route is invalid: its pattern matches no path, its handler is not a class
+   *   with a method for some verb, its `init` would be lost, or its name is already used. `ERR_WEB_USAGE` if a setting is unknown or invalid.
    */
   constructor(
     routes?: List & CheckedRoutes<List, Settings & ApplicationSettings>,

@@ -465,7 +465,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     const shown = this.#failure === undefined ? error : undefined;
     this.#failure ??= { error };
     try {
-      respondWithError(this.request, response, shown);
+      const { writeError } = this.application.settings;
+      const write =
+        writeError === undefined || shown === undefined ? undefined : () => writeError(this, shown);
+      respondWithError(this.request, response, shown, write);
     } catch (failure) {
       // Either a `beforeHeaders` hook threw (it is not called again), or the headers or data of the error are invalid.
       this.#log(failure);

@@ -6,7 +6,7 @@ import { CookieSecret, type Secret, type SecretVersions } from '../cookies/cooki
 import type { CookieSettings } from '../cookies/cookies.ts';
 import { ResponseCookies } from '../cookies/response-cookies.ts';
 import { WebUsageError, webChecks } from '../errors.ts';
-import type { HandlerClass, MatchedRoute, Middleware } from '../handler/lifecycle.ts';
+import type { HandlerClass, MatchedRoute, Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
 import { hostExpression, isHostText } from '../routing/host-pattern.ts';
@@ -43,12 +43,20 @@ export interface ApplicationSettings extends StaticSettings {
   /** Passed to `initialize` of {@link defaultHandlerClass}. */
   readonly defaultHandlerInit?: object;
   /**
+   * Writes the error pages of all handlers that do not override `writeError`, and those of errors that occur without a
+   * handler, such as errors of middleware and a 413. `context.response` already has the status and the headers of the
+   * error; the function sets `Content-Type` and writes the body. It must be synchronous. If it throws, the built-in page
+   * is sent. A request whose headers are malformed always gets the built-in page.
+   */
+  readonly writeError?: (context: MiddlewareContext, error: unknown) => void;
+  /**
    * Called to log each response. `logFunction: accessLog` writes the usual line. Default: none, because a log line
    * costs more than a small response. Errors are always logged.
    */
   readonly logFunction?: LogFunction;
   /**
-   * Receives all log records of the application, such as a logger of pino. Default: `consoleLogger`, which writes to
+   * Receives the log records of the application, such as a logger of pino. Requests that the server itself refuses are
+   * logged by the logger of the event loop. Default: `consoleLogger`, which writes to
    * standard error, as text on a terminal and as JSON lines elsewhere.
    */
   readonly logger?: Logger;
@@ -103,6 +111,7 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
   serveTraceback: true,
   defaultHandlerClass: true,
   defaultHandlerInit: true,
+  writeError: true,
   logFunction: true,
   logger: true,
   cookieSecret: true,
@@ -128,8 +137,9 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
  */
 export function requireSettings(settings: ApplicationSettings): void {
   webChecks.options('Application', settings, { ...SETTINGS, ...ownNames(settings) });
-  const { logFunction, logger, middleware } = settings;
+  const { logFunction, logger, middleware, writeError } = settings;
   if (logFunction !== undefined) webChecks.callback('Application', 'logFunction', logFunction);
+  if (writeError !== undefined) webChecks.callback('Application', 'writeError', writeError);
   if (logger !== undefined) webChecks.withMethods('Application', 'a logger', logger, 'error');
   const problem = middlewareProblem(middleware);
   if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `Application: ${problem}`);

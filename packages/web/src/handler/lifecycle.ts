@@ -60,7 +60,8 @@ export interface MiddlewareContext<State extends object = RequestState> {
  *
  * @throws WebUsageError `ERR_WEB_USAGE` from `next` if it is called twice.
  */
-export type Middleware<State extends object = RequestState> = (
+// biome-ignore lint/suspicious/noExplicitAny: a list takes middleware of any state
+export type Middleware<State extends object = any> = (
   context: MiddlewareContext<State>,
   next: () => Promise<void> | undefined,
 ) => unknown;
@@ -127,17 +128,22 @@ export interface HandlerClass<Handler extends AnyHandler = AnyHandler> {
  * The parameter type of a mixin: the class of any handler, abstract or not. With a mixin, subclasses of RequestHandler,
  * StaticFileHandler and WebSocketHandler can share methods.
  *
+ * Give the function a return type, as below: `declaration: true` and TypeScript before 7 need it.
+ *
  * @example
- * function withUser<Base extends HandlerMixinBase>(base: Base) {
- *   abstract class WithUser extends base {
- *     override getCurrentUser() {
+ * interface UserMembers {
+ *   getCurrentUser(): string | undefined;
+ * }
+ * function withUser<Base extends HandlerMixinBase>(base: Base): Base & (abstract new (...args: any[]) => UserMembers) {
+ *   abstract class WithUser extends base implements UserMembers {
+ *     override getCurrentUser(): string | undefined {
  *       return this.getSignedCookie('user');
  *     }
  *   }
  *   return WithUser;
  * }
  * class Page extends withUser(RequestHandler)<'/page/:id'> {}
- * class Feed extends withUser(WebSocketHandler) {}
+ * abstract class Feed extends withUser(WebSocketHandler) {}
  */
 // biome-ignore lint/suspicious/noExplicitAny: the compiler requires this of mixins
 export type HandlerMixinBase = abstract new (...args: any[]) => RequestHandler<'', any>;

@@ -691,9 +691,14 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Writes the error page: status, reason and `detail` as HTML, or as a problem document (RFC 9457) if the client's
    * `Accept` prefers JSON. If `serveTraceback` is set, it writes the error's stack as plain text instead. Override it
-   * to write another page.
+   * to write another page for this class; the setting `writeError` does so for all.
    */
   writeError(_status: number, error?: unknown): Awaitable {
+    const { writeError } = this.application.settings as ApplicationSettings;
+    if (writeError !== undefined) {
+      writeError(this.#context, error);
+      return;
+    }
     if (this.application.serveTraceback && error instanceof Error) {
       this.setHeader('Content-Type', 'text/plain; charset=UTF-8');
       this.write(`${error.stack ?? error.message}\n`);

@@ -65,12 +65,16 @@ const MAX_JSON_LEVELS = 512;
 /** @throws HTTPError 400 if the body is not JSON in UTF-8, or has more than 512 levels. */
 export function jsonOf(body: Uint8Array): unknown {
   if (body.length > 2 * MAX_JSON_LEVELS && levelsOf(body) > MAX_JSON_LEVELS) {
-    throw new HTTPError(400, `the JSON in the body must not have more than ${MAX_JSON_LEVELS} levels`);
+    const detail = `The JSON in the body must not have more than ${MAX_JSON_LEVELS} levels.`;
+    throw new HTTPError(400, `JSON with more than ${MAX_JSON_LEVELS} levels`, { detail });
   }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (cause) {
-    throw new HTTPError(400, 'the body must be JSON in UTF-8', { cause });
+    throw new HTTPError(400, 'the body must be JSON in UTF-8', {
+      cause,
+      detail: 'The body must be JSON in UTF-8.',
+    });
   }
 }
 

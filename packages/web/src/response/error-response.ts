@@ -28,16 +28,22 @@ export function appendErrorPage(
   response.append(page.body);
 }
 
-/** Responds with an error page, which replaces everything that was set and written before. */
+/**
+ * Responds with an error page, which replaces everything that was set and written before.
+ *
+ * @param writePage - writes the body and sets its Content-Type. Default: writes the built-in page.
+ */
 export function respondWithError(
   request: HTTPServerRequest,
   response: HTTPServerResponse,
   error: unknown,
+  writePage?: () => void,
 ): void {
   response.reset();
   setErrorHead(response, error instanceof HTTPError ? error.status : 500, error);
-  appendErrorPage(request, response, error);
-  response.end();
+  if (writePage === undefined) appendErrorPage(request, response, error);
+  else writePage();
+  if (!response.ended) response.end();
 }
 
 /** Responds with a 499 after the client has ended its side and the handler has stopped; the client may still read. */

@@ -38,6 +38,20 @@ export function handlerProblem(handler: unknown): string | undefined {
   return respondsToSomething(handler) ? undefined : noVerb(handler);
 }
 
+/**
+ * Explains why the `init` of a route is lost: the class does not define `initialize`. Options of a route that were put in
+ * the place of `init`, such as its middleware, would be ignored without this check.
+ *
+ * @returns the end of a message, with a remedy; `undefined` if nothing is wrong.
+ */
+export function initProblem(handler: SomeClass, init: object): string | undefined {
+  const [name] = Object.keys(init);
+  if (name === undefined || isMember(handler)('initialize') || mayBeField(handler)('initialize'))
+    return undefined;
+  const remedy = 'options of the route, such as middleware, are the fourth element';
+  return `init has ${shownValue(name)}, but ${shownValue(handler)} has no method initialize to receive it; ${remedy}`;
+}
+
 function noClass(handler: unknown): string {
   const example = 'class Hello extends RequestHandler { get() { this.write("hello"); } }';
   return `the handler must be a class that extends RequestHandler, got ${shownValue(handler)}; write ${example}`;

@@ -8,7 +8,7 @@ import type {
   Middleware,
   RouteUse,
 } from '../handler/lifecycle.ts';
-import { handlerProblem, isLazy } from './handler-check.ts';
+import { handlerProblem, initProblem, isLazy } from './handler-check.ts';
 import type { HostPattern } from './host-pattern.ts';
 import { badRoute, type RoutePattern } from './pattern.ts';
 import type { LazyHandler, RouteOptions } from './route.ts';
@@ -82,7 +82,7 @@ export class Rule implements MatchedRoute {
     this.#setting = setting;
     this.#outer =
       options.middleware === undefined ? place.middleware : [...place.middleware, ...options.middleware];
-    if (typeof init !== 'object' || init === null) throw this.#bad(initProblem(init));
+    if (typeof init !== 'object' || init === null) throw this.#bad(noObject(init));
     this.init = init;
     if (isLazy(target)) {
       this.#load = target;
@@ -146,7 +146,10 @@ export class Rule implements MatchedRoute {
   }
 
   #use(handlerClass: HandlerClass): void {
-    const problem = handlerProblem(handlerClass) ?? handlerClass.routeProblem(this.#useOf(handlerClass));
+    const problem =
+      handlerProblem(handlerClass) ??
+      initProblem(handlerClass, this.init) ??
+      handlerClass.routeProblem(this.#useOf(handlerClass));
     if (problem !== undefined) throw this.#bad(problem);
     this.#chain =
       handlerClass.middleware.length === 0 ? this.#outer : [...this.#outer, ...handlerClass.middleware];
@@ -165,7 +168,7 @@ export class Rule implements MatchedRoute {
   }
 }
 
-function initProblem(init: unknown): string {
+function noObject(init: unknown): string {
   const remedy = typeof init === 'string' ? '; the name of a route is the fourth element' : '';
   return `init must be an object, got ${shownValue(init)}${remedy}`;
 }

@@ -19,8 +19,8 @@ export interface TestRequest {
   /** The HTTP method. Default: GET, or POST if there is a body. */
   readonly method?: string;
   readonly headers?: HTTPHeadersInit;
-  /** Text, bytes, a form as `URLSearchParams`, or any other object, which is sent as JSON. */
-  readonly body?: string | Uint8Array | URLSearchParams | object;
+  /** Text, bytes, a form as `URLSearchParams` or `FormData`, or an array or plain object, which is sent as JSON. */
+  readonly body?: string | Uint8Array | URLSearchParams | FormData | object;
   /** Closes the connection, as if the client had disconnected; the promise rejects with the reason of the signal. */
   readonly signal?: AbortSignal;
 }
@@ -91,7 +91,7 @@ export class TestClient {
     webChecks.options('TestClient.request', request, REQUEST);
     const { signal } = request;
     signal?.throwIfAborted();
-    const body = bodyOf(request.body);
+    const body = await bodyOf(request.body);
     const headers = this.#headersOf(request, body?.type);
     const [stream, serverStream] = IOStream.pair();
     this.#server.handleStream(serverStream);
@@ -166,13 +166,32 @@ export class TestClient {
   }
 }
 
-function bodyOf(
-  body: TestRequest['body'],
-): { readonly bytes: Uint8Array; readonly type?: string } | undefined {
+interface Body {
+  readonly bytes: Uint8Array;
+  readonly type?: string;
+}
+
+/** @throws WebUsageError `ERR_WEB_USAGE` for an object that JSON would not represent. */
+async function bodyOf(body: TestRequest['body']): Promise<Body | undefined> {
   if (body === undefined) return undefined;
   if (typeof body === 'string') return { bytes: Buffer.from(body), type: 'text/plain; charset=UTF-8' };
   if (body instanceof Uint8Array) return { bytes: body };
   if (body instanceof URLSearchParams)
     return { bytes: Buffer.from(body.toString()), type: 'application/x-www-form-urlencoded' };
+  if (body instanceof FormData) {
+    const encoded = new Response(body);
+    const type = encoded.headers.get('Content-Type') ?? '';
+    return { bytes: new Uint8Array(await encoded.arrayBuffer()), type };
+  }
+  if (!isPlain(body)) {
+    const expected = 'body: text, bytes, URLSearchParams, FormData, an array or a plain object';
+    throw webChecks.wrong('TestClient.request', expected, body);
+  }
   return { bytes: Buffer.from(JSON.stringify(body)), type: 'application/json' };
+}
+
+function isPlain(value: object): boolean {
+  if (Array.isArray(value) || 'toJSON' in value) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }

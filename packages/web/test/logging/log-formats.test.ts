@@ -130,7 +130,7 @@ describe('the log of an application, which the logger of the program writes', ()
   });
 
   it('is coloured text in columns on a terminal [LG-01] [ATT-40]', async () => {
-    const lines = await logOf({ terminal: true });
+    const lines = await logOf({ terminal: true, env: { FORCE_COLOR: '1' } });
     const plain = lines.map(withoutColors);
     for (const line of plain) expect(line).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
     expect(lines.some((line, at) => line !== plain[at])).toBe(true);

@@ -57,6 +57,11 @@ describe('an Application is refused, when it is made,', () => {
       [['/', Hello, {}, 7]],
       'the fourth element must be a name or an object of options, got 7',
     ],
+    [
+      'options in the place of init',
+      [['/', Hello, { middleware: [] }]],
+      'init has "middleware", but the class Hello has no method initialize to receive it; options of the route',
+    ],
   ])('with %s, and the message has a remedy [RT-01]', (_, routes, message) => {
     expect(() => make(routes)).toThrow(message);
     expect(() => make(routes)).toThrow(expect.objectContaining({ code: 'ERR_WEB_ROUTE' }));

@@ -58,6 +58,18 @@ const routes = [
 ] as const;
 
 describe('TestClient', () => {
+  it('sends forms with files, and refuses what JSON would lose [TE-01]', async () => {
+    await using client = new TestClient(new Application(routes));
+    const form = new FormData();
+    form.set('note', 'ä');
+    form.set('file', new File(['content'], 'a.txt'));
+    const sent = await client.request('/', { body: form });
+    expect(sent.headers.get('Content-Type')).toMatch(/^multipart\/form-data; boundary=/);
+    expect(sent.text()).toContain('filename="a.txt"');
+    for (const body of [new Map(), new Blob(['x']), new ArrayBuffer(1), new Set()])
+      await expect(client.request('/', { body })).rejects.toMatchObject({ code: 'ERR_WEB_USAGE' });
+  });
+
   it('sends requests through the whole server, without a network [TE-01]', async () => {
     await using client = new TestClient(new Application(routes), { host: 'example.com' });
     const answer = await client.request('/?a=b');

@@ -9,15 +9,23 @@ interface User {
   readonly name: string;
 }
 
-function withUser<Base extends HandlerMixinBase>(base: Base) {
-  abstract class WithUser extends base {
+interface UserMembers {
+  getCurrentUser(): User | undefined;
+  greet(): string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the compiler requires this of mixins
+type WithMembers<Base> = Base & (abstract new (...args: any[]) => UserMembers);
+
+function withUser<Base extends HandlerMixinBase>(base: Base): WithMembers<Base> {
+  abstract class WithUser extends base implements UserMembers {
     override getCurrentUser(): User | undefined {
       const name = this.request.headers.get('X-User');
       return name === undefined ? undefined : { name };
     }
 
     greet(): string {
-      return `hello ${this.currentUser?.name}`;
+      return `hello ${this.getCurrentUser()?.name}`;
     }
   }
   return WithUser;
