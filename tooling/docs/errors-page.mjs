@@ -10,8 +10,8 @@ Generated from the tables in the sources by \`pnpm docs:errors\`; do not edit.
 Tell errors apart by their \`code\`. The message is for people, and its wording may change in any release. The class
 says what kind of problem it is: \`…ProtocolError\` means that the peer broke a rule, and \`…UsageError\` that the
 caller made a mistake. \`…ClosedError\`, \`…TimeoutError\` and \`…LimitError\` mean that something ended, took too
-long or grew too large. Any other ending (\`…ConnectError\`, \`…FileError\`, \`…HandshakeError\`, \`…InputError\` and so
-on) names what failed. Errors of the operating system are a \`SystemError\` with the code of the system, such as
+long or grew too large. Other class names (\`…ConnectError\`, \`…FileError\`, \`…HandshakeError\`, \`…InputError\` and so
+on) say what failed. An error of the operating system is a \`SystemError\` with the code of the system, such as
 \`EADDRINUSE\`. \`ThreadPoolExecutor\` rejects with a copy of the error that a task throws, so compare the \`name\` of
 such an error rather than its class.
 `;

@@ -9,7 +9,7 @@ export const HTTPCLIENT_ERRORS = {
       'The status of the response is not 2xx; see `response`, or pass `raiseError: false` to get it without an error.',
   },
   ERR_HTTPCLIENT_TIMEOUT: {
-    meaning: 'The request took longer than allowed; `phase` says in which phase it was.',
+    meaning: 'The request took longer than allowed; `phase` says which phase was too slow.',
   },
   ERR_HTTPCLIENT_CONNECT: {
     meaning: 'No connection could be made, because of the host name, the network or TLS; see the `cause`.',

@@ -1,8 +1,9 @@
 /**
  * AsyncHTTPClient: fetch over HTTP/1.1 and HTTPS with a connection pool, timeouts and abort.
  *
- * Knows requests, connections and their limits. Does not know redirects, proxies, cookies or compression.
- * To leave HTTP on a connection (WebSocket), use `requestUpgrade` of `@landspout/http1/client`.
+ * This package handles requests, connections and their limits. It does not handle redirects, proxies, cookies or
+ * compression. To switch a connection from HTTP to another protocol, such as WebSocket, use `requestUpgrade` of
+ * `@landspout/http1/client`.
  *
  * @packageDocumentation
  */

@@ -1,7 +1,7 @@
 /**
  * HTTPServer: HTTP/1.1 and HTTPS over streams, with the limits and deadlines that protect it.
  *
- * Knows connections and requests. Does not know routes or handlers: `@landspout/web` has those.
+ * This package handles connections and requests. Routes and handler classes are in `@landspout/web`.
  *
  * @packageDocumentation
  */

@@ -2,7 +2,7 @@
  * The event loop of Landspout: descriptor readiness from a native epoll reactor inside Node's own loop,
  * timers, selectors and sockets, and a portable backend where there is no epoll.
  *
- * Knows descriptors and time. Does not know streams or protocols: `@landspout/iostream` has those.
+ * This package handles descriptors and time. Streams are in `@landspout/iostream`, which builds on it.
  *
  * @packageDocumentation
  */

@@ -15,7 +15,7 @@ export const LOOP_ERRORS = {
   ERR_LOOP_USAGE: { meaning: 'An argument is invalid, or the call is not possible now; see the message.' },
   ERR_LOOP_ALREADY_REGISTERED: {
     meaning:
-      'A handler or selector already watches the socket or descriptor; change that one, or remove it first.',
+      'A handler or selector already watches the socket or descriptor; update or remove the existing registration.',
   },
   ERR_LOOP_NOT_REGISTERED: { meaning: 'The socket or descriptor has no handler; register one first.' },
   ERR_LOOP_CLOSED: {

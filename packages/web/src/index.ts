@@ -2,7 +2,7 @@
  * Web applications on Landspout: routes, middleware, handlers, arguments, responses, static files.
  *
  * This package handles requests and responses. `@landspout/httpserver` handles sockets and the wire format. The parts
- * of it that handlers need are re-exported here.
+ * of `@landspout/httpserver` that handlers need are re-exported here.
  *
  * @packageDocumentation
  */

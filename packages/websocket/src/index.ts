@@ -1,7 +1,7 @@
 /**
  * WebSocket (RFC 6455) in both directions: handlers for `@landspout/web`, and `websocketConnect` for clients.
  *
- * Knows frames, handshakes and send queues. Does not know topics or compression.
+ * This package handles frames, handshakes and send queues. It has no publish/subscribe topics and no compression.
  * `@landspout/websocket/protocol` is the codec alone, `@landspout/websocket/connection` a connection over any stream.
  *
  * @packageDocumentation

@@ -25,8 +25,8 @@ const SLOTS = 512;
  */
 const MOST_PASSED_PER_TURN = 16;
 /**
- * Number of moved or cleared entries that use as much of this limit as one deadline that passes, since they need no
- * handler call.
+ * A deadline that passes counts as this many moved or cleared entries towards MOST_PASSED_PER_TURN, because only a
+ * passed deadline calls a handler.
  */
 const MOVED_FOR_PASSED = 16;
 /** Delay before the wheel continues after reaching the limit, so that the rest of the loop runs in between. */

@@ -154,7 +154,7 @@ export class IOLoop {
 
   /**
    * Calls `callback(...args)` once, when {@link time} has reached `whenMs`. If that time has already passed, the call
-   * is made in a later loop iteration, after at least 1 ms. Otherwise like {@link callLater}.
+   * is made in a later loop iteration, after at least 1 ms. In all other respects, it is like {@link callLater}.
    */
   callAt<Args extends unknown[]>(
     whenMs: number,
@@ -287,7 +287,8 @@ export class IOLoop {
   /**
    * Watches this loop from another thread. If the loop is blocked for `thresholdMs` (default: 100), the JavaScript
    * stack of the blocking code is reported while the block lasts. See `watchLoop` for details. The watch is closed
-   * together with this loop. If `NODE_ENV` is `production`, it does nothing unless the option `enabled` is set.
+   * together with this loop. If `NODE_ENV` is `production`, this method does nothing unless the option `enabled` is
+   * set.
    *
    * @throws WatchUsageError `ERR_WATCH_OPTIONS`, `ERR_WATCH_THREAD`, `ERR_WATCH_ACTIVE`, `ERR_WATCH_WORKER`.
    */

@@ -7,7 +7,7 @@ export const WATCH_ERRORS = {
   },
   ERR_WATCH_THREAD: { meaning: 'Only the loop of the main thread can be watched; call `watch` there.' },
   ERR_WATCH_ACTIVE: {
-    meaning: 'A watchdog is already running, and a process can have only one; close that one first.',
+    meaning: 'A watchdog is already running, and a process can have only one; close the running one first.',
   },
   ERR_WATCH_WORKER: {
     meaning:

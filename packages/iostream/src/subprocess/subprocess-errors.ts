@@ -3,8 +3,8 @@ import { ArgumentChecks, CodedError } from '@landspout/ioloop/errors';
 import { ProcessUsageError } from '@landspout/ioloop/processes';
 
 /**
- * The errors of child processes. Invalid arguments are a `ProcessUsageError` of ioloop, and failures of the system a
- * `SystemError`.
+ * The errors of child processes. For invalid arguments, see `ProcessUsageError` of `@landspout/ioloop`. A failed system
+ * call results in a `SystemError`.
  */
 export const SUBPROCESS_ERRORS = {
   ERR_PROCESS_FAILED: {

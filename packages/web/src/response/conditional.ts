@@ -27,7 +27,10 @@ export interface CurrentValidators {
 export interface Representation {
   /** The entity tag with its quotes, as in `ETag`; undefined if there is none. */
   readonly etag: string | undefined;
-  /** Milliseconds since 1970, in whole seconds, because an HTTP-date has no milliseconds; undefined if unknown. */
+  /**
+   * Milliseconds since 1970, rounded down to a whole second, because an HTTP-date has no milliseconds; undefined if
+   * unknown.
+   */
   readonly lastModifiedMs: number | undefined;
 }
 

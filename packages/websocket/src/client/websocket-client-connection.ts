@@ -43,7 +43,7 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
 
   /**
    * The code in the server's close frame: 1005 if the frame had no code, 1006 if the connection ended without a close
-   * frame. `undefined` until then.
+   * frame. `undefined` until a close frame arrives or the connection ends.
    */
   get closeCode(): number | undefined {
     return this.#connection.closeCode;

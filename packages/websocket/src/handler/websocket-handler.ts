@@ -29,9 +29,9 @@ import {
  * long as the connection does. Write a subclass with {@link onMessage}, and add a route for it as for any handler.
  *
  * Middleware, `prepare` and `setDefaultHeaders` run as usual: use them to check who may connect. A refused upgrade gets
- * the same error page as any other refused request. Headers and cookies that they set are sent with the 101. After the
- * 101, methods that write an HTTP response throw `ERR_WEB_FINISHED`, `onFinish` is not called, and `signal` aborts when
- * the connection has ended.
+ * the same error page as any other refused request. Headers and cookies set by middleware, `prepare` or
+ * `setDefaultHeaders` are sent with the 101. After the 101, methods that write an HTTP response throw
+ * `ERR_WEB_FINISHED`, `onFinish` is not called, and `signal` aborts when the connection has ended.
  *
  * All callbacks may be asynchronous. If one throws or rejects, the error is logged and the connection is closed with
  * 1011.
@@ -136,7 +136,7 @@ export abstract class WebSocketHandler<
 
   /**
    * The code in the peer's close frame: 1005 if the frame had no code, 1006 if the connection ended without a close
-   * frame. `undefined` until then.
+   * frame. `undefined` until a close frame arrives or the connection ends.
    */
   get closeCode(): number | undefined {
     return this.#connection?.closeCode;

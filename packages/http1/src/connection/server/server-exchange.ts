@@ -250,7 +250,7 @@ export class ServerExchange implements HTTPServerExchange {
   requestReceived(trailers: HTTPHeaders | undefined): unknown {
     this.requestComplete = true;
     this.stage = 'responding';
-    // The delegate may have written a file while the body was being received, and may not write again.
+    // The delegate may have written a file while the body was being received, and perhaps it will not write again.
     this.#watchReader();
     return this.#message?.finish(trailers);
   }

@@ -118,8 +118,8 @@ export class MessageReader<Head> {
 }
 
 /**
- * The methods that both decoders share, except `next`: they pass bytes in, and return the data of the last event. Only
- * {@link RequestDecoder} and {@link ResponseDecoder} extend it.
+ * Base class of the two decoders. It has all of their methods except `next`: those that pass bytes in, and those that
+ * return the data of the last event. Only {@link RequestDecoder} and {@link ResponseDecoder} extend it.
  */
 export class MessageDecoder<Head> {
   readonly #reader: MessageReader<Head>;
