@@ -185,6 +185,7 @@ describe('Application, RequestHandler, HTTPServerRequest', () => {
       }
     }
     class Fallback extends RequestHandler {
+      override initialize(): void {}
       override get(): void {}
     }
     const application = new Application(

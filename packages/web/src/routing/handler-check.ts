@@ -1,4 +1,4 @@
-import { shownValue } from '@landspout/ioloop/errors';
+import { shownText, shownValue } from '@landspout/ioloop/errors';
 import { RequestHandler } from '../handler/request-handler.ts';
 import type { LazyHandler } from './route.ts';
 
@@ -7,6 +7,7 @@ interface SomeClass {
   readonly name: string;
   readonly prototype: object;
   readonly supportedMethods?: readonly string[];
+  readonly routeProblem?: unknown;
 }
 
 /**
@@ -40,16 +41,17 @@ export function handlerProblem(handler: unknown): string | undefined {
 
 /**
  * Explains why the `init` of a route is lost: the class does not define `initialize`. Options of a route that were put in
- * the place of `init`, such as its middleware, would be ignored without this check.
+ * the place of `init`, such as its middleware, would be ignored without this check. A class with a `routeProblem` of its
+ * own judges its `init` there.
  *
  * @returns the end of a message, with a remedy; `undefined` if nothing is wrong.
  */
 export function initProblem(handler: SomeClass, init: object): string | undefined {
   const [name] = Object.keys(init);
-  if (name === undefined || isMember(handler)('initialize') || mayBeField(handler)('initialize'))
-    return undefined;
+  if (name === undefined || handler.routeProblem !== RequestHandler.routeProblem) return undefined;
+  if (isMember(handler)('initialize') || mayBeField(handler)('initialize')) return undefined;
   const remedy = 'options of the route, such as middleware, are the fourth element';
-  return `init has ${shownValue(name)}, but ${shownValue(handler)} has no method initialize to receive it; ${remedy}`;
+  return `init has ${shownText(name)}, but ${shownValue(handler)} has no method initialize to receive it; ${remedy}`;
 }
 
 function noClass(handler: unknown): string {
