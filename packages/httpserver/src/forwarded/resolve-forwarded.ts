@@ -38,7 +38,10 @@ export interface ForwardedOptions {
   readonly forwardedHost?: boolean;
 }
 
-/** Returns the connection as a request describes it. */
+/**
+ * Returns the connection info for one request: the client's address, protocol and host, as the trusted proxies report
+ * them in its header fields.
+ */
 export type DescribeConnection = (head: RequestHead, connection: HTTPConnectionInfo) => HTTPConnectionInfo;
 
 /**
@@ -50,9 +53,9 @@ export type DescribeConnection = (head: RequestHead, connection: HTTPConnectionI
  * usable, it returns the connection itself.
  *
  * @returns `undefined` if no proxy is trusted.
- * @throws StreamUsageError `ERR_STREAM_USAGE` if `trustedProxies` is empty or has an invalid entry, if
- *   `forwardedHeaders` is unknown or is a set of fields without a host although `forwardedHost` is on, or if one of
- *   these two options is set without `trustedProxies`.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if `trustedProxies` is empty or has an invalid entry; if
+ *   `forwardedHeaders` is unknown; if `forwardedHost` is on with `x-real-ip`, which cannot report a host; or if
+ *   `forwardedHeaders` or `forwardedHost` is set without `trustedProxies`.
  */
 export function resolveForwarded(options: ForwardedOptions): DescribeConnection | undefined {
   const { trustedProxies, forwardedHeaders, forwardedHost = false } = options;

@@ -47,7 +47,7 @@ export type ListenTarget =
       readonly port: number;
       readonly reusePort?: boolean;
       readonly v6Only?: boolean;
-      /** Portable backend only: uses a listener of the node:cluster parent, which its other children share. */
+      /** Portable backend only: uses a listening socket that the `node:cluster` parent owns and all its workers share. */
       readonly cluster?: boolean;
     }
   | {
@@ -67,8 +67,8 @@ export interface ListenerOptions {
 }
 
 /**
- * Calls `handler` with an accepted connection in the root async context, so that a context that the handler enters with
- * `enterWith` does not leak into the next connection of the same loop iteration or listener.
+ * Calls `handler` with an accepted connection. The call runs in the root async context: if the handler enters a context
+ * with `enterWith`, connections that are accepted later do not see it.
  */
 export function handOver(loop: IOLoop, handler: AcceptHandler, transport: Transport): void {
   const failed = (error: unknown): void => {

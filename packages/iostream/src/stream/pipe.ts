@@ -23,7 +23,7 @@ const CHUNK_BYTES = 64 * 1024;
  *
  * Nothing is read while more than 64 KiB are queued at the target, so that back-pressure reaches the source's peer; the
  * pipe never queues more than 128 KiB at the target. If the source closes before its peer has ended, the target is
- * closed too. Unless we closed the source, the target is reset, so that truncated data does not look complete.
+ * closed too if we closed the source; otherwise the target is reset, so that truncated data does not look complete.
  *
  * @returns the number of bytes moved; resolves when all of them have reached the kernel.
  * @throws StreamClosedError `ERR_STREAM_CLOSED` if the source fails, or if the target closes first. In the second case

@@ -46,7 +46,10 @@ const CORS_OPTIONS: OptionNames<CorsOptions> = {
   credentials: true,
 };
 
-/** A host has at most 253 characters. The limit also bounds the running time of the program's regular expressions. */
+/**
+ * Enough for every real origin: a host has at most 253 characters. It also limits how long the regular expressions in the
+ * option `origins` can run.
+ */
 const MAX_ORIGIN_CHARS = 512;
 /** A serialised origin: scheme, host and port, without a path, white space or a comma. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#,\\@]+$/;

@@ -160,8 +160,8 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   }
 
   /**
-   * Takes over the stream for another protocol. Must be called within headersReceived or finish of a 101 or of a
-   * successful CONNECT. The stream first delivers the bytes that the server sent after the head. The delegate is not
+   * Takes over the stream for another protocol. Must be called from the delegate's `headersReceived` or `finish`, and
+   * only if the response is a 101, or the 2xx of a CONNECT. The stream first delivers the bytes that the server sent after the head. The delegate is not
    * called again.
    *
    * @throws HTTPUsageError at any other time.
@@ -308,7 +308,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   #isReusable(request: ClientRequest): boolean {
     const { decoder } = this.#pump;
     if (!decoder.head.keepAlive || this.#peerEnded) return false;
-    // The response was complete before the request was sent: the server may never read the rest of it.
+    // If the response is complete before the whole request was sent, the server may never read the rest of the request.
     if (!this.#requestComplete || this.stream.queuedBytes > 0) return false;
     // Bytes that were already received cannot be the response to a request that has not been sent.
     if (decoder.bufferedBytes > 0) return false;
