@@ -19,8 +19,7 @@ import { logRequestError } from '../request/log-text.ts';
 import { announcesBody } from '../request/unparsed-body.ts';
 import { respondWithClosed, respondWithError } from '../response/error-response.ts';
 import { HTTPServerResponse, type ResponseOwner } from '../response/http-server-response.ts';
-import { paramsByName, paramsInOrder } from '../routing/path-params.ts';
-import type { RouteMatch, Rule } from '../routing/rule.ts';
+import { paramsByName, paramsInOrder, type RouteMatch, type Rule } from '../routing/rule.ts';
 import type { Application } from './application.ts';
 import { Passage, type PassageOwner } from './passage.ts';
 

@@ -126,7 +126,7 @@ describe('a user', () => {
     expect(left.headers.getSetCookie()).toEqual([expect.stringMatching(/^user=; .*Expires=/i)]);
   });
 
-  it('who is not logged in is refused for methods other than GET and HEAD [US-01]', async () => {
+  it('refuses methods other than GET and HEAD if no user is logged in [US-01]', async () => {
     const app = new Application(routes, { cookieSecret, loginUrl: '/login', logger: silent });
     await using server = await app.listen(local);
     expect((await fetch(server.url, { method: 'POST' })).status).toBe(403);
