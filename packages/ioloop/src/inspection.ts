@@ -67,7 +67,12 @@ export function inspectedText(text: string): object {
 
 /** Like {@link inspectedText}, for text that should be a URL but may be malformed. */
 export function inspectedUrl(url: string): object {
-  return quoted(url.replace(/^([^:/?#\\]*:)?([/\\]*)[^/?#\\]*@/, `$1$2${MASK}@`));
+  return quoted(maskedUrl(url));
+}
+
+/** Masks the user information of a URL, valid or not. */
+export function maskedUrl(url: string): string {
+  return url.replace(/^([^:/?#\\]*:)?([/\\]*)[^/?#\\]*@/, `$1$2${MASK}@`);
 }
 
 /** Shows the value of a header field, but masks credentials. @param name - in upper or lower case. */

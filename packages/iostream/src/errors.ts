@@ -75,18 +75,43 @@ export class StreamFileError extends CodedError<'ERR_STREAM_FILE_CHANGED' | 'ERR
   override readonly name = 'StreamFileError';
 }
 
+/** A phase of connecting: resolving the name, connecting to an address, the TLS handshake. */
+export type ConnectPhase = 'dns' | 'connect' | 'tls';
+
+interface TimeoutErrorOptions extends ErrorOptions {
+  readonly phase?: ConnectPhase | undefined;
+  readonly address?: string | undefined;
+}
+
 /** A deadline set by the caller passed; the connection being established was closed. */
 export class StreamTimeoutError extends CodedError<'ERR_STREAM_TIMEOUT'> {
   override readonly name = 'StreamTimeoutError';
+  /** The phase in which `TCPClient.connect` was. */
+  readonly phase: ConnectPhase | undefined;
+  /** The address that `TCPClient.connect` tried last or had reached, such as `127.0.0.1:80`, if it came so far. */
+  readonly address: string | undefined;
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options: TimeoutErrorOptions = {}) {
     super('ERR_STREAM_TIMEOUT', message, options);
+    this.phase = options.phase;
+    this.address = options.address;
   }
 }
 
 /** A host name could not be resolved, or TLS could not be set up: see the `cause`. */
 export class StreamConnectError extends CodedError<'ERR_STREAM_RESOLVE' | 'ERR_STREAM_TLS'> {
   override readonly name = 'StreamConnectError';
+  /** The server with which the TLS handshake failed, such as `127.0.0.1:443`, if its address is known. */
+  readonly address: string | undefined;
+
+  constructor(
+    code: 'ERR_STREAM_RESOLVE' | 'ERR_STREAM_TLS',
+    message: string,
+    options: ErrorOptions & { readonly address?: string | undefined } = {},
+  ) {
+    super(code, message, options);
+    this.address = options.address;
+  }
 }
 
 /** The errors about sockets that a service manager passes to a process. */

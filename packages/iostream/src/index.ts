@@ -27,6 +27,7 @@ export type { ProxiedConnection, SocketAddress, TlsInfo } from './transport.ts';
 
 // Clients.
 
+export { ConnectTimings } from './connecting/connect-timings.ts';
 export {
   TCPClient,
   type TCPClientOptions,
@@ -67,6 +68,12 @@ export { type KeptSession, TlsSessionCache } from './tls/session-cache.ts';
 // Names and addresses.
 
 export { AddressList } from './addresses/address-list.ts';
+export {
+  CachingResolver,
+  type CachingResolverOptions,
+  type CachingResolverStats,
+} from './addresses/caching-resolver.ts';
+export { CaresResolver, type CaresResolverOptions } from './addresses/cares-resolver.ts';
 export { type AddressFamily, isValidIp, normalizeIp } from './addresses/net-address.ts';
 export {
   type Override,
@@ -93,6 +100,7 @@ export type { SubprocessOptions, SubprocessStdio } from './subprocess/subprocess
 
 export {
   ConnectError,
+  type ConnectPhase,
   LISTEN_ERRORS,
   ListenUsageError,
   STREAM_ERRORS,

@@ -59,6 +59,12 @@ export interface Transport {
   /** Sets TCP_NODELAY; does nothing without TCP. On by default. */
   setNoDelay(on: boolean): void;
 
+  /**
+   * Bytes of a write that has begun, but was not reported as sent: it is not known how many of them have reached the
+   * kernel. Keeps its value if the write fails or the transport is closed. Not present if a write never lasts.
+   */
+  readonly bytesInFlight?: number;
+
   readonly localAddress: SocketAddress;
   readonly remoteAddress: SocketAddress;
   /** What the TLS handshake negotiated; `undefined` without TLS. */

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import {
   bindSockets,
   bindUnixSocket,
+  CachingResolver,
+  CaresResolver,
   fromWeb,
   IOStream,
   join,
@@ -62,6 +64,10 @@ const DOORS: Readonly<Record<string, (options: object) => unknown>> = {
   'TCPClient.connect path': (options) => client.connect({ path: '/no/such/socket', ...options }),
   SystemResolver: (options) => new SystemResolver().resolve(host, options),
   OverrideResolver: (options) => new OverrideResolver({}, new SystemResolver()).resolve(host, options),
+  CachingResolver: (options) => new CachingResolver(new SystemResolver(), options),
+  'CachingResolver.resolve': (options) => new CachingResolver(new SystemResolver()).resolve(host, options),
+  CaresResolver: (options) => new CaresResolver(options),
+  'CaresResolver.resolve': (options) => new CaresResolver().resolve(host, options),
   Subprocess: (options) => Subprocess.spawn('true', [], options),
 };
 

@@ -14,8 +14,11 @@ export interface BatchedSender {
 
 /** Maximum number of senders in a batch: as many as one wake-up of the reactor can report. */
 const MOST_SENDERS = 256;
-/** Maximum total length of a batch. The native code converts at most 256 KiB in one call. */
-const MOST_CHARS = 192 * 1024;
+/**
+ * Maximum total length of a batch. The native code converts at most 256 KiB in one call; texts of more than about 100 KiB
+ * cost V8 twice as much for each character.
+ */
+const MOST_CHARS = 64 * 1024;
 /** A longer text gains nothing from being sent in a batch. */
 const LONG_CHARS = 16 * 1024;
 

@@ -80,3 +80,10 @@ export function targetName(
     ? `[${target.address}]:${target.port}`
     : `${target.address}:${target.port}`;
 }
+
+/** Formats the address of one end of a connection for error messages; `undefined` if the end has none. */
+export function addressText(address: SocketAddress): string | undefined {
+  if (address.family === 'memory') return undefined;
+  if (address.family === 'unix') return address.path === '' ? undefined : targetName(address);
+  return targetName(address);
+}

@@ -1,8 +1,8 @@
 // The addresses/ folder resolves, compares and prints host names and numeric addresses. It opens no sockets.
 
-import type { OptionNames } from '@landspout/ioloop/errors';
+import { type OptionNames, shownText } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { StreamUsageError, streamChecks } from '../errors.ts';
+import { StreamConnectError, StreamUsageError, streamChecks } from '../errors.ts';
 import { type AddressFamily, isValidIp } from './net-address.ts';
 
 /** One numeric address of a host. */
@@ -11,6 +11,8 @@ export interface ResolvedAddress {
   readonly family: AddressFamily;
   /** Set if the resolver redirects the caller to another port. */
   readonly port?: number | undefined;
+  /** How long the address may be used, if the resolver knows. The TTL of DNS is 0 or more, in milliseconds. */
+  readonly ttlMs?: number | undefined;
 }
 
 export interface ResolveOptions {
@@ -33,6 +35,13 @@ export interface Resolver {
    * @throws StreamConnectError `ERR_STREAM_RESOLVE` if there is none; the reason of `signal` if it aborts.
    */
   resolve(host: string, options?: ResolveOptions): Promise<readonly ResolvedAddress[]>;
+
+  /**
+   * Returns the addresses of `host` if they are known without a look-up, as those of a numeric address are, and
+   * otherwise `undefined`: the caller then calls {@link resolve}. A resolver may omit this method. It saves a client a
+   * promise and a signal for each connection. Must not throw.
+   */
+  resolveNow?(host: string, options?: ResolveOptions): readonly ResolvedAddress[] | undefined;
 }
 
 /** The target of an {@link OverrideResolver} entry: another name or address, and optionally another port. */
@@ -70,10 +79,17 @@ export class OverrideResolver implements Resolver {
     streamChecks.options('resolve', options, RESOLVE_OPTIONS);
     const override = this.#find(host, options);
     if (override === undefined) return await this.#next.resolve(host, options);
-    const { host: target, port } = typeof override === 'string' ? { host: override } : override;
+    const { host: target, port } = targetOf(override);
     const addresses = await this.#next.resolve(target, { ...options, port: port ?? options.port });
-    if (port === undefined) return addresses;
-    return addresses.map((address) => ({ ...address, port: address.port ?? port }));
+    return withPort(addresses, port);
+  }
+
+  resolveNow(host: string, options: ResolveOptions = {}): readonly ResolvedAddress[] | undefined {
+    const override = this.#find(host, options);
+    if (override === undefined) return this.#next.resolveNow?.(host, options);
+    const { host: target, port } = targetOf(override);
+    const addresses = this.#next.resolveNow?.(target, { ...options, port: port ?? options.port });
+    return addresses === undefined ? undefined : withPort(addresses, port);
   }
 
   [INSPECT](): object {
@@ -86,6 +102,35 @@ export class OverrideResolver implements Resolver {
       overrides.get(`${host}:${port}:${family}`) ?? overrides.get(`${host}:${port}`) ?? overrides.get(host)
     );
   }
+}
+
+function targetOf(override: Override): {
+  readonly host: string;
+  readonly port?: number;
+} {
+  return typeof override === 'string' ? { host: override } : override;
+}
+
+/** Adds the port of an override, unless the next resolver has redirected to another one. */
+function withPort(
+  addresses: readonly ResolvedAddress[],
+  port: number | undefined,
+): readonly ResolvedAddress[] {
+  if (port === undefined) return addresses;
+  return addresses.map((address) => ({ ...address, port: address.port ?? port }));
+}
+
+/** RFC 1035 §2.3.4, plus one for the trailing dot of the root. */
+const MAX_NAME_LENGTH = 254;
+
+/** Whether a look-up of `host` can succeed. Any resolver refuses other names, without a look-up. */
+export function isHostName(host: string): boolean {
+  return host !== '' && host.length <= MAX_NAME_LENGTH && !host.includes('\0');
+}
+
+/** The error for a name without addresses. */
+export function noAddress(host: string, why: string, cause?: Error): StreamConnectError {
+  return new StreamConnectError('ERR_STREAM_RESOLVE', `resolve ${shownText(host, 100)}: ${why}`, { cause });
 }
 
 /** Returns the result for a host that is already a numeric address; `undefined` for a name. */

@@ -1,9 +1,11 @@
 import { type LookupAddress, lookup } from 'node:dns';
-import { shownText } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { onAbort, withCallerStack } from '@landspout/ioloop/reactor';
-import { StreamConnectError, streamChecks } from '../errors.ts';
+import { withCallerStack } from '@landspout/ioloop/reactor';
+import { streamChecks } from '../errors.ts';
+import { LookupQueue } from './lookup-queue.ts';
 import {
+  isHostName,
+  noAddress,
   numericAddress,
   RESOLVE_OPTIONS,
   type ResolvedAddress,
@@ -17,8 +19,7 @@ import {
  */
 const MAX_LOOKUPS = 4;
 
-let running = 0;
-const waiting: (() => void)[] = [];
+const queue = new LookupQueue(MAX_LOOKUPS);
 
 /**
  * Resolves with the system's resolver, as other programs on the machine do: hosts file, then DNS. A numeric address is
@@ -34,11 +35,10 @@ export class SystemResolver implements Resolver {
       if (family !== undefined && numeric.family !== family) throw noAddress(host, `no IPv${family} address`);
       return [numeric];
     }
-    if (host === '' || host.length > MAX_NAME_LENGTH || host.includes('\0'))
-      throw noAddress(host, 'not a host name');
+    if (!isHostName(host)) throw noAddress(host, 'not a host name');
     let addresses: LookupAddress[];
     try {
-      addresses = await boundedLookup(host, family ?? 0, signal);
+      addresses = await queue.add(() => lookUp(host, family ?? 0), signal);
     } catch (error) {
       throw withCallerStack(error);
     }
@@ -46,40 +46,23 @@ export class SystemResolver implements Resolver {
     return addresses.map((found) => ({ address: found.address, family: found.family === 6 ? 6 : 4 }));
   }
 
+  resolveNow(host: string, { family }: ResolveOptions = {}): readonly ResolvedAddress[] | undefined {
+    const numeric = numericAddress(host);
+    // `resolve` refuses an address of the other family.
+    if (numeric === undefined || (family !== undefined && numeric.family !== family)) return undefined;
+    return [numeric];
+  }
+
   [INSPECT](): object {
-    return inspection(this, [], () => ({ running, waiting: waiting.length }));
+    return inspection(this, [], () => ({ running: queue.running, waiting: queue.waiting }));
   }
 }
 
-/** RFC 1035 §2.3.4, plus one for the trailing dot of the root. */
-const MAX_NAME_LENGTH = 254;
-
-function boundedLookup(
-  host: string,
-  family: 0 | 4 | 6,
-  signal: AbortSignal | undefined,
-): Promise<LookupAddress[]> {
+function lookUp(host: string, family: 0 | 4 | 6): Promise<LookupAddress[]> {
   return new Promise((resolve, reject) => {
-    const start = (): void => {
-      running += 1;
-      lookup(host, { all: true, verbatim: true, family }, (error, addresses) => {
-        running -= 1;
-        waiting.shift()?.();
-        stopListening();
-        if (error === null) resolve(addresses);
-        else reject(noAddress(host, error.code ?? error.message, error));
-      });
-    };
-    const stopListening = onAbort(signal, (reason) => {
-      const place = waiting.indexOf(start);
-      if (place !== -1) waiting.splice(place, 1);
-      reject(reason);
+    lookup(host, { all: true, verbatim: true, family }, (error, addresses) => {
+      if (error === null) resolve(addresses);
+      else reject(noAddress(host, error.code ?? error.message, error));
     });
-    if (running < MAX_LOOKUPS) start();
-    else waiting.push(start);
   });
-}
-
-function noAddress(host: string, why: string, cause?: Error): StreamConnectError {
-  return new StreamConnectError('ERR_STREAM_RESOLVE', `resolve ${shownText(host, 100)}: ${why}`, { cause });
 }

@@ -1,6 +1,8 @@
+import { isIPv4 } from 'node:net';
 import { portNumber, portProblem } from '@landspout/ioloop/reactor';
 import { type AddressFamily, isValidIp } from '../addresses/net-address.ts';
 import { StreamUsageError, streamChecks } from '../errors.ts';
+import type { SocketAddress } from '../transport.ts';
 
 /** The remote end: a numeric address and a port, or the path of a Unix socket (abstract if it starts with NUL). */
 export type ConnectTarget =
@@ -23,10 +25,12 @@ interface DialOptions {
 }
 
 /** {@link DialOptions} after checking, with ports as numbers. */
-interface CheckedDialOptions {
+export interface HostTarget {
+  readonly host: string;
   /** The only family whose addresses may be tried; `undefined` allows both. */
   readonly family: AddressFamily | undefined;
   readonly port: number;
+  readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
 }
 
@@ -36,18 +40,27 @@ interface CheckedDialOptions {
  *
  * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid.
  */
-export function requireDialOptions(options: DialOptions): CheckedDialOptions {
+export function requireHostTarget(options: DialOptions): HostTarget {
   const { host, family, localAddress } = options;
   if (typeof host !== 'string') throw streamChecks.wrong('connect', 'a host', host);
   const port = requirePort('port', options.port);
   const localPort = options.localPort === undefined ? undefined : requirePort('localPort', options.localPort);
   if (family !== undefined) streamChecks.oneOf('connect', 'family', family, [4, 6]);
-  if (localAddress === undefined) return { family, port, localPort };
+  if (localAddress === undefined) return { host, family, port, localAddress, localPort };
   if (!isValidIp(localAddress)) throw streamChecks.wrong('connect', 'a numeric localAddress', localAddress);
   const localFamily = localAddress.includes(':') ? 6 : 4;
   if (family !== undefined && family !== localFamily)
     throw streamChecks.wrong('connect', `an IPv${family} localAddress`, localAddress);
-  return { family: localFamily, port, localPort };
+  return { host, family: localFamily, port, localAddress, localPort };
+}
+
+/**
+ * Returns the peer's address as the system would report it, or `undefined` if that is not certain: IPv6 addresses have
+ * many notations, a Unix socket reports the path that its server used, and 0.0.0.0 connects to 127.0.0.1.
+ */
+export function peerAddressOf(target: ConnectTarget): SocketAddress | undefined {
+  if ('path' in target || !isIPv4(target.address) || target.address === '0.0.0.0') return undefined;
+  return { family: 'IPv4', address: target.address, port: target.port };
 }
 
 function requirePort(name: string, port: unknown): number {

@@ -1,9 +1,10 @@
 import type { IOLoop } from '@landspout/ioloop';
 import { withCallerStack } from '@landspout/ioloop/reactor';
 import type { Transport } from '../transport.ts';
+import { type ConnectAttempt, type ConnectObserver, whenConnected } from './connect-attempt.ts';
 import type { ConnectTarget } from './connect-target.ts';
-import { connectNode } from './node-connect.ts';
-import { connectReactor } from './reactor-connect.ts';
+import { NodeConnect } from './node-connect.ts';
+import { ReactorConnect } from './reactor-connect.ts';
 
 /**
  * Connects to one numeric address or path, on the backend of `loop`. For host names, TLS and deadlines use
@@ -13,9 +14,20 @@ import { connectReactor } from './reactor-connect.ts';
  */
 export async function connect(loop: IOLoop, target: ConnectTarget, signal?: AbortSignal): Promise<Transport> {
   try {
-    if (loop.reactor === undefined) return await connectNode(loop, target, signal);
-    return await connectReactor(loop, loop.reactor, target, signal);
+    return await whenConnected((observer) => startConnect(loop, target, observer), signal);
   } catch (error) {
     throw withCallerStack(error);
   }
+}
+
+/**
+ * Starts to connect to one numeric address or path, on the backend of `loop`.
+ *
+ * @throws SystemError if the system refuses the attempt at once. Nothing stays open then.
+ */
+export function startConnect(loop: IOLoop, target: ConnectTarget, observer: ConnectObserver): ConnectAttempt {
+  const { reactor } = loop;
+  return reactor === undefined
+    ? new NodeConnect(loop, target, observer)
+    : new ReactorConnect(loop, reactor, target, observer);
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { targetName } from '../addresses/net-address.ts';
 import type { Transport } from '../transport.ts';
 import { memoryPair } from '../transports/memory-transport.ts';
+import { type ConnectAttempt, type ConnectObserver, whenConnected } from './connect-attempt.ts';
 import { type ConnectCandidate, connectToAny } from './happy-eyeballs.ts';
 
 const v6 = (n: number): ConnectCandidate => ({ address: `2001:db8::${n}`, family: 6, port: 80 });
@@ -15,25 +16,38 @@ interface Attempt {
   fail(): void;
 }
 
+/** The outcome of a race as a promise. */
+function outcomeOf(
+  candidates: readonly ConnectCandidate[],
+  connectTo: (candidate: ConnectCandidate, observer: ConnectObserver) => ConnectAttempt,
+  clock: VirtualClock,
+  signal?: AbortSignal,
+): Promise<Transport> {
+  return whenConnected(
+    (observer) => connectToAny('many.example', candidates, connectTo, clock, observer),
+    signal,
+  );
+}
+
 /** A race over addresses whose attempts end when the test says so. */
 function race(candidates: readonly ConnectCandidate[]) {
   const clock = new VirtualClock();
   const controller = new AbortController();
   const attempts = new Map<string, Attempt>();
-  const connectTo = (candidate: ConnectCandidate, signal: AbortSignal): Promise<Transport> =>
-    new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason));
-      attempts.set(candidate.address, {
-        signal,
-        succeed() {
-          const [transport] = memoryPair();
-          resolve(transport);
-          return transport;
-        },
-        fail: () => reject(new SystemError('ECONNREFUSED', 'connect', targetName(candidate))),
-      });
+  const connectTo = (candidate: ConnectCandidate, observer: ConnectObserver): ConnectAttempt => {
+    const cancelled = new AbortController();
+    attempts.set(candidate.address, {
+      signal: cancelled.signal,
+      succeed() {
+        const [transport] = memoryPair();
+        observer.connected(transport);
+        return transport;
+      },
+      fail: () => observer.failed(new SystemError('ECONNREFUSED', 'connect', targetName(candidate))),
     });
-  const outcome = connectToAny('many.example', candidates, connectTo, clock, controller.signal);
+    return { cancel: () => cancelled.abort() };
+  };
+  const outcome = outcomeOf(candidates, connectTo, clock, controller.signal);
   outcome.catch(() => {});
   const attempt = (candidate: ConnectCandidate): Attempt => attempts.get(candidate.address) as Attempt;
   const tried = () => [...attempts.keys()];
@@ -116,7 +130,9 @@ describe('connectToAny', () => {
     const open = candidates.filter((candidate) => !attempt(candidate).signal.aborted);
     expect(open).toEqual(candidates.slice(2));
     for (const candidate of open) attempt(candidate).fail();
-    const error = (await outcome.catch((failure) => failure)) as { errors: { code: string }[] };
+    const error = (await outcome.catch((failure) => failure)) as {
+      errors: { code: string }[];
+    };
     expect(error.errors.slice(0, 3).map(({ code }) => code)).toEqual([
       'ETIMEDOUT',
       'ETIMEDOUT',
@@ -170,7 +186,9 @@ describe('connectToAny', () => {
       attempt(candidate).fail();
       await settle();
     }
-    const error = (await outcome.catch((failure) => failure)) as Error & { errors: unknown[] };
+    const error = (await outcome.catch((failure) => failure)) as Error & {
+      errors: unknown[];
+    };
     expect(error.message).toMatch(/192\.0\.2\.8:80: [^;]*; and 2 more$/);
     expect(error.errors.length).toBe(10);
   });
@@ -187,9 +205,35 @@ describe('connectToAny', () => {
 
   it('tries nothing when it was aborted before [CON-02]', async () => {
     const reason = new Error('never mind');
-    const connectTo = () => Promise.reject(new Error('was tried'));
-    const signal = AbortSignal.abort(reason);
-    const outcome = connectToAny('many.example', [v4(1)], connectTo, new VirtualClock(), signal);
+    const connectTo = (): ConnectAttempt => {
+      throw new Error('was tried');
+    };
+    const outcome = outcomeOf([v4(1)], connectTo, new VirtualClock(), AbortSignal.abort(reason));
     await expect(outcome).rejects.toBe(reason);
+  });
+
+  it('goes on to the next address when the system refuses one at once [CON-02]', async () => {
+    const clock = new VirtualClock();
+    const [winner] = memoryPair();
+    const connectTo = ({ family }: ConnectCandidate, observer: ConnectObserver): ConnectAttempt => {
+      if (family === 6) throw new SystemError('ENETUNREACH', 'connect');
+      queueMicrotask(() => observer.connected(winner));
+      return { cancel() {} };
+    };
+    expect(await outcomeOf([v6(1), v6(2), v4(1)], connectTo, clock)).toBe(winner);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('lists the errors of thousands of addresses that are all refused at once [CON-02]', async () => {
+    const clock = new VirtualClock();
+    const candidates = Array.from({ length: 12_000 }, (_, at) => v4(at));
+    const connectTo = (candidate: ConnectCandidate): ConnectAttempt => {
+      throw new SystemError('ENETUNREACH', 'connect', targetName(candidate));
+    };
+    const error = (await outcomeOf(candidates, connectTo, clock).catch((failure) => failure)) as Error & {
+      errors: unknown[];
+    };
+    expect(error).toMatchObject({ name: 'ConnectError', code: 'ENETUNREACH' });
+    expect([error.errors.length, clock.pending]).toEqual([12_000, 0]);
   });
 });

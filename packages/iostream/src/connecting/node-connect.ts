@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { type IOLoop, SystemError } from '@landspout/ioloop';
-import { onAbort } from '@landspout/ioloop/reactor';
 import { targetName } from '../addresses/net-address.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
-import type { ConnectTarget } from './connect-target.ts';
+import { type ConnectAttempt, type ConnectObserver, whenConnected } from './connect-attempt.ts';
+import { type ConnectTarget, peerAddressOf } from './connect-target.ts';
 
 /**
  * Connects with a Node socket, for the portable backend.
@@ -12,35 +12,58 @@ import type { ConnectTarget } from './connect-target.ts';
  * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` if it aborts. Nothing stays open in either case.
  */
 export function connectNode(loop: IOLoop, target: ConnectTarget, signal?: AbortSignal): Promise<Transport> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const socket = openSocket(target);
+  return whenConnected((observer) => new NodeConnect(loop, target, observer), signal);
+}
+
+/** As {@link connectNode}, with an observer. */
+export class NodeConnect implements ConnectAttempt {
+  readonly #loop: IOLoop;
+  readonly #target: ConnectTarget;
+  readonly #observer: ConnectObserver;
+  readonly #socket: Socket;
+  #isOver = false;
+
+  constructor(loop: IOLoop, target: ConnectTarget, observer: ConnectObserver) {
+    this.#loop = loop;
+    this.#target = target;
+    this.#observer = observer;
+    this.#socket = openSocket(target);
     // Nothing is read until the owner of the transport calls `resume`.
-    socket.pause();
-    const end = (): void => {
-      stopListening();
-      socket.off('connect', onConnect);
-    };
-    const onConnect = (): void => {
-      end();
-      socket.off('error', onError);
-      const remoteAddress: SocketAddress | undefined =
-        'path' in target ? { family: 'unix', path: target.path } : undefined;
-      resolve(new NodeTransport(socket, { loop, remoteAddress }));
-    };
-    // Stays attached if the connection fails, so that a later `error` event is not uncaught.
-    const onError = (error: NodeJS.ErrnoException): void => {
-      end();
-      reject(connectError(error, target));
-    };
-    const stopListening = onAbort(signal, (reason) => {
-      end();
-      socket.destroy();
-      reject(reason);
+    this.#socket.pause();
+    this.#socket.on('connect', this.#onConnect);
+    this.#socket.on('error', this.#onError);
+  }
+
+  cancel(): void {
+    this.#end();
+    this.#socket.destroy();
+  }
+
+  readonly #onConnect = (): void => {
+    this.#end();
+    const socket = this.#socket;
+    const target = this.#target;
+    const remoteAddress: SocketAddress | undefined =
+      'path' in target ? { family: 'unix', path: target.path } : peerAddressOf(target);
+    const transport = new NodeTransport(socket, {
+      loop: this.#loop,
+      remoteAddress,
     });
-    socket.once('connect', onConnect);
-    socket.on('error', onError);
-  });
+    socket.off('error', this.#onError);
+    this.#observer.connected(transport);
+  };
+
+  /** Stays attached after the attempt has failed or was cancelled, so that a later `error` event is not uncaught. */
+  readonly #onError = (error: Error): void => {
+    if (this.#isOver) return;
+    this.#end();
+    this.#observer.failed(connectError(error, this.#target));
+  };
+
+  #end(): void {
+    this.#isOver = true;
+    this.#socket.off('connect', this.#onConnect);
+  }
 }
 
 function openSocket(target: ConnectTarget): Socket {

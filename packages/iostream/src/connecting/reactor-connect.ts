@@ -2,114 +2,93 @@ import type { IOLoop } from '@landspout/ioloop';
 import {
   checked,
   type Descriptor,
-  onAbort,
   type Reactor,
   type ReadyHandler,
   systemError,
 } from '@landspout/ioloop/reactor';
-import type { Transport } from '../transport.ts';
+import { targetName } from '../addresses/net-address.ts';
 import { ReactorTransport } from '../transports/reactor-transport.ts';
-import type { ConnectTarget } from './connect-target.ts';
+import type { ConnectAttempt, ConnectObserver } from './connect-attempt.ts';
+import { type ConnectTarget, peerAddressOf } from './connect-target.ts';
 
 const WRITABLE = 0x04;
 
 /**
- * Connects on the reactor, for the native backend.
- *
- * @throws SystemError such as `ECONNREFUSED`; the reason of `signal` if it aborts. Nothing stays open in either case.
+ * Connects on the reactor, for the native backend. The observer gets a SystemError such as `ECONNREFUSED` if the
+ * attempt fails.
  */
-export function connectReactor(
-  loop: IOLoop,
-  reactor: Reactor,
-  target: ConnectTarget,
-  signal?: AbortSignal,
-): Promise<Transport> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    new PendingConnect(loop, reactor, target, signal, resolve, reject);
-  });
-}
+export class ReactorConnect implements ConnectAttempt, ReadyHandler, Descriptor {
+  readonly slot: number;
+  readonly generation: number;
 
-class PendingConnect implements ReadyHandler {
   readonly #loop: IOLoop;
   readonly #reactor: Reactor;
-  readonly #name: string;
-  readonly #resolve: (transport: Transport) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #descriptor: Descriptor;
-  readonly #stopListening: () => void;
+  readonly #target: ConnectTarget;
+  readonly #observer: ConnectObserver;
 
-  constructor(
-    loop: IOLoop,
-    reactor: Reactor,
-    target: ConnectTarget,
-    signal: AbortSignal | undefined,
-    resolve: (transport: Transport) => void,
-    reject: (error: unknown) => void,
-  ) {
+  /** @throws SystemError if the system refuses the attempt at once. Nothing stays open then. */
+  constructor(loop: IOLoop, reactor: Reactor, target: ConnectTarget, observer: ConnectObserver) {
     this.#loop = loop;
     this.#reactor = reactor;
-    this.#name = nameOf(target);
-    this.#resolve = resolve;
-    this.#reject = reject;
-    const { binding, constants, options } = reactor;
-    const domain = domainOf(reactor, target);
-    const slot = checked(binding.socket(domain, constants.SOCK_STREAM), 'socket', this.#name);
-    const generation = binding.generation(slot);
-    this.#descriptor = { slot, generation };
+    this.#target = target;
+    this.#observer = observer;
+    const { binding, constants } = reactor;
+    const slot = binding.socket(domainOf(reactor, target), constants.SOCK_STREAM);
+    if (slot < 0) throw systemError(slot, 'socket', targetName(target));
+    this.slot = slot;
+    this.generation = binding.generation(slot);
     try {
-      if (!('path' in target)) binding.setOption(slot, generation, options.NODELAY, 1);
-      if (!('path' in target) && target.localAddress !== undefined) {
-        // Set as in libuv, so that simultaneous attempts to several addresses of a host can share the caller's local
-        // port.
-        if (target.localPort) binding.setOption(slot, generation, options.REUSEADDR, 1);
-        checked(
-          binding.bindInet(slot, generation, target.localAddress, target.localPort ?? 0),
-          'bind',
-          target.localAddress,
-        );
-      }
-      const result =
-        'path' in target
-          ? binding.connectUnix(slot, generation, target.path)
-          : binding.connectInet(slot, generation, target.address, target.port);
+      const result = 'path' in target ? this.#connectUnix(target.path) : this.#connectInet(target);
       // If the connection is established at once, `ready` still reports it, in a later loop iteration.
-      if (result !== -constants.EINPROGRESS) checked(result, 'connect', this.#name);
-      reactor.register(this.#descriptor, WRITABLE, this);
+      if (result < 0 && result !== -constants.EINPROGRESS)
+        throw systemError(result, 'connect', targetName(target));
+      reactor.register(this, WRITABLE, this);
     } catch (error) {
-      binding.close(slot, generation);
+      binding.close(slot, this.generation);
       throw error;
     }
     reactor.ref();
-    this.#stopListening = onAbort(signal, (reason) => this.#abort(reason));
   }
 
+  cancel(): void {
+    this.#reactor.forget(this);
+    this.#reactor.unref();
+    this.#reactor.binding.close(this.slot, this.generation);
+  }
+
+  /** Called by the reactor. */
   ready(): void {
-    const { slot, generation } = this.#descriptor;
+    const { slot, generation } = this;
     const { binding, options } = this.#reactor;
     const error = binding.getOption(slot, generation, options.ERROR);
     if (error !== 0) {
-      this.#end();
-      binding.close(slot, generation);
-      this.#reject(systemError(-Math.abs(error), 'connect', this.#name));
+      this.cancel();
+      this.#observer.failed(systemError(-Math.abs(error), 'connect', targetName(this.#target)));
       return;
     }
-    this.#reactor.unregister(this.#descriptor);
-    const transport = new ReactorTransport(this.#loop, this.#reactor, slot, generation);
-    this.#end();
-    this.#resolve(transport);
-  }
-
-  #end(): void {
-    this.#reactor.forget(this.#descriptor);
+    const remote = peerAddressOf(this.#target);
+    const transport = new ReactorTransport(this.#loop, this.#reactor, slot, generation, undefined, remote);
+    this.#reactor.unregister(this);
     this.#reactor.unref();
-    this.#stopListening();
+    this.#observer.connected(transport);
   }
 
-  #abort(reason: unknown): void {
-    this.#end();
-    this.#reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
-    this.#reject(reason);
+  #connectUnix(path: string): number {
+    return this.#reactor.binding.connectUnix(this.slot, this.generation, path);
+  }
+
+  #connectInet(target: Exclude<ConnectTarget, { readonly path: string }>): number {
+    const { slot, generation } = this;
+    const { binding, options } = this.#reactor;
+    const { address, port, localAddress, localPort = 0 } = target;
+    binding.setOption(slot, generation, options.NODELAY, 1);
+    if (localAddress !== undefined) {
+      // Set as in libuv, so that simultaneous attempts to several addresses of a host can share the caller's local
+      // port.
+      if (localPort !== 0) binding.setOption(slot, generation, options.REUSEADDR, 1);
+      checked(binding.bindInet(slot, generation, localAddress, localPort), 'bind', localAddress);
+    }
+    return binding.connectInet(slot, generation, address, port);
   }
 }
 
@@ -117,11 +96,4 @@ function domainOf(reactor: Reactor, target: ConnectTarget): number {
   const { constants } = reactor;
   if ('path' in target) return constants.AF_UNIX;
   return target.address.includes(':') ? constants.AF_INET6 : constants.AF_INET;
-}
-
-function nameOf(target: ConnectTarget): string {
-  if ('path' in target) return target.path;
-  return target.address.includes(':')
-    ? `[${target.address}]:${target.port}`
-    : `${target.address}:${target.port}`;
 }

@@ -2,24 +2,21 @@
 // performs the TLS handshake. Servers and listening sockets are elsewhere.
 
 import type { SecureContext } from 'node:tls';
-import { type ClockTimer, IOLoop } from '@landspout/ioloop';
-import { type OptionNames, shownText } from '@landspout/ioloop/errors';
+import { IOLoop } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { onAbort, withCallerStack } from '@landspout/ioloop/reactor';
+import { withCallerStack } from '@landspout/ioloop/reactor';
 import type { AddressFamily } from '../addresses/net-address.ts';
 import type { Resolver } from '../addresses/resolver.ts';
 import { SystemResolver } from '../addresses/system-resolver.ts';
-import { StreamConnectError, StreamTimeoutError, streamChecks } from '../errors.ts';
+import { streamChecks } from '../errors.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
-import { connectTls } from '../tls/client.ts';
-import { isSecureContext } from '../tls/node-tls-adapter.ts';
 import type { TlsClientOptions } from '../tls/options.ts';
 import { TlsSessionCache } from '../tls/session-cache.ts';
-import type { Transport } from '../transport.ts';
-import { connect } from './connect.ts';
-import { type ConnectTarget, requireDialOptions } from './connect-target.ts';
-import { connectToAny } from './happy-eyeballs.ts';
+import { type ConnectMeans, ConnectOperation, type ConnectRequest } from './connect-operation.ts';
+import { requireHostTarget } from './connect-target.ts';
+import { ConnectTimings } from './connect-timings.ts';
 
 export interface TCPClientOptions {
   /** Default: a {@link SystemResolver}. */
@@ -40,6 +37,8 @@ interface SharedConnectOptions {
   readonly timeoutMs?: number;
   /** Aborts connecting; nothing stays open then. */
   readonly signal?: AbortSignal;
+  /** Filled in with the time of each phase, and with the phase that failed. Use a new one for each call. */
+  readonly timings?: ConnectTimings;
   /** Options of the stream; defaults as in {@link IOStreamOptions}. */
   readonly maxReadBufferBytes?: number;
   readonly maxWriteBufferBytes?: number;
@@ -72,6 +71,7 @@ const SHARED_OPTIONS: OptionNames<SharedConnectOptions> = {
   tls: true,
   timeoutMs: true,
   signal: true,
+  timings: true,
   maxReadBufferBytes: true,
   maxWriteBufferBytes: true,
   writeOverflow: true,
@@ -95,138 +95,68 @@ const DEFAULT_TIMEOUT_MS = 20_000;
  * alternating between IPv6 and IPv4. The first connection to be established is used (RFC 8305 §5).
  */
 export class TCPClient {
-  readonly #resolver: Resolver;
-  readonly #loop: IOLoop;
-  readonly #sessions: TlsSessionCache | undefined;
+  readonly #means: ConnectMeans;
 
   constructor(options: TCPClientOptions = {}) {
     streamChecks.options('TCPClient', options, CLIENT_OPTIONS);
-    this.#resolver = options.resolver ?? new SystemResolver();
-    this.#loop = options.loop ?? IOLoop.current();
-    this.#sessions = options.maxTlsSessions === 0 ? undefined : new TlsSessionCache(options.maxTlsSessions);
+    const { maxTlsSessions } = options;
+    this.#means = {
+      resolver: options.resolver ?? new SystemResolver(),
+      loop: options.loop ?? IOLoop.current(),
+      sessions: maxTlsSessions === 0 ? undefined : new TlsSessionCache(maxTlsSessions),
+    };
   }
 
   /**
    * Connects, and performs the TLS handshake if `tls` is set.
    *
    * @returns an open stream.
-   * @throws SystemError such as `ECONNREFUSED`, or ConnectError with the same code and the `errors` of all attempts if
-   *   the host has several addresses; StreamConnectError `ERR_STREAM_RESOLVE` or `ERR_STREAM_TLS`; StreamTimeoutError
-   *   `ERR_STREAM_TIMEOUT`; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; the reason of `signal` if it
-   *   aborts. Nothing stays open then.
+   * @throws StreamConnectError `ERR_STREAM_RESOLVE` if the name does not resolve; SystemError such as `ECONNREFUSED` if
+   *   connecting fails, or ConnectError with the same code and the `errors` of all attempts if the host has several
+   *   addresses; StreamConnectError `ERR_STREAM_TLS` if the handshake fails; StreamTimeoutError `ERR_STREAM_TIMEOUT`,
+   *   whose `phase` says which of the three was in progress; StreamUsageError `ERR_STREAM_USAGE` if an option is
+   *   invalid; the reason of `signal` if it aborts. All but the first and the last two have the `address` of the server
+   *   that was tried. Nothing stays open after an error.
    */
   async connect(options: TCPConnectOptions | UnixConnectOptions): Promise<IOStream> {
-    requireConnectOptions(options);
-    const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-    streamChecks.durationMs('connect', 'timeoutMs', timeoutMs);
-    const streamOptions = resolveStreamOptions(streamOptionsAmong(options, this.#loop.clock));
+    const operation = new ConnectOperation(this.#means, checkedRequest(options));
+    const streamOptions = resolveStreamOptions(streamOptionsAmong(options, this.#means.loop.clock));
     try {
-      const transport = await this.#within(options, (either) => this.#open(options, either));
+      let transport = await operation.connect();
+      if (options.tls !== undefined) transport = await operation.secure(transport, options.tls);
       return new IOStream(transport, streamOptions);
     } catch (error) {
       throw withCallerStack(error);
+    } finally {
+      operation.end();
     }
   }
 
   [INSPECT](): object {
-    return inspection(this, [], () => ({ resolver: this.#resolver, tlsSessions: this.#sessions?.size ?? 0 }));
-  }
-
-  async #open(options: TCPConnectOptions | UnixConnectOptions, signal: AbortSignal): Promise<Transport> {
-    const transport = isUnix(options)
-      ? await connect(this.#loop, options, signal)
-      : await this.#dial(options, signal);
-    if (options.tls === undefined) return transport;
-    const servername = isUnix(options) ? 'localhost' : options.host;
-    const sessions = this.#sessions === undefined ? {} : { sessions: this.#sessions };
-    // No separate limit for the handshake: the deadline of `timeoutMs` covers it.
-    const defaults = { servername, handshakeTimeoutMs: 0, ...sessions };
-    return connectTls(transport, { ...defaults, ...toTlsOptions(options.tls) }, signal, this.#loop);
-  }
-
-  async #dial(options: TCPConnectOptions, signal: AbortSignal): Promise<Transport> {
-    const { host, localAddress } = options;
-    const { family, port, localPort } = requireDialOptions(options);
-    const found = await unlessAborted(this.#resolver.resolve(host, { port, family, signal }), signal);
-    // A custom resolver may ignore the requested family.
-    const addresses = family === undefined ? found : found.filter((one) => one.family === family);
-    if (addresses.length === 0) {
-      const kind = family === undefined ? 'address' : `IPv${family} address`;
-      throw new StreamConnectError('ERR_STREAM_RESOLVE', `connect: ${host} has no ${kind}`);
-    }
-    const targets = addresses.map((found) => ({
-      address: found.address,
-      family: found.family,
-      port: found.port ?? port,
-      localAddress: localAddress ?? (localPort === undefined ? undefined : LOOPBACK[found.family]),
-      localPort,
+    const { resolver, sessions } = this.#means;
+    return inspection(this, [], () => ({
+      resolver,
+      tlsSessions: sessions?.size ?? 0,
     }));
-    const connectTo = (target: ConnectTarget, either: AbortSignal) => connect(this.#loop, target, either);
-    return connectToAny(host, targets, connectTo, this.#loop.clock, signal);
-  }
-
-  /** Calls `open` with a signal that aborts at the deadline or when the caller's signal does. */
-  async #within<T>(
-    options: TCPConnectOptions | UnixConnectOptions,
-    open: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
-    signal?.throwIfAborted();
-    const controller = new AbortController();
-    const stopListening = onAbort(signal, (reason) => controller.abort(reason));
-    let timer: ClockTimer | undefined;
-    if (timeoutMs > 0) {
-      const expire = (): void => {
-        const message = `connect: not connected to ${peerName(options)} within ${timeoutMs} ms`;
-        controller.abort(new StreamTimeoutError(message));
-      };
-      timer = this.#loop.clock.setTimeout(expire, timeoutMs);
-    }
-    try {
-      return await open(controller.signal);
-    } finally {
-      timer?.cancel();
-      stopListening();
-    }
   }
 }
 
-function peerName(options: TCPConnectOptions | UnixConnectOptions): string {
-  if ('path' in options) return shownText(options.path, MAX_NAME);
-  return `${shownText(options.host, MAX_NAME)}, port ${options.port},`;
-}
-
-/** Maximum number of characters of a name in an error message. */
-const MAX_NAME = 100;
-
-function requireConnectOptions(options: TCPConnectOptions | UnixConnectOptions): void {
-  if (!isUnix(options)) {
-    streamChecks.options('connect', options, TCP_OPTIONS);
-    return;
-  }
-  streamChecks.options('connect', options, UNIX_OPTIONS);
-  const { path } = options;
-  if (typeof path !== 'string' || path === '') throw streamChecks.wrong('connect', 'a path', path);
+function checkedRequest(options: TCPConnectOptions | UnixConnectOptions): ConnectRequest {
+  if (isUnix(options)) streamChecks.options('connect', options, UNIX_OPTIONS);
+  else streamChecks.options('connect', options, TCP_OPTIONS);
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, timings = new ConnectTimings(), signal, tls } = options;
+  streamChecks.durationMs('connect', 'timeoutMs', timeoutMs);
+  if (!(timings instanceof ConnectTimings))
+    throw streamChecks.wrong('connect', 'timings: a ConnectTimings', timings);
+  const to = isUnix(options) ? { path: requirePath(options.path) } : requireHostTarget(options);
+  return { to, isSecure: tls !== undefined, timeoutMs, signal, timings };
 }
 
 function isUnix(options: TCPConnectOptions | UnixConnectOptions): options is UnixConnectOptions {
   return (options as Partial<UnixConnectOptions> | null)?.path !== undefined;
 }
 
-function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOptions {
-  if (tls === true) return {};
-  return isSecureContext(tls) ? { secureContext: tls } : tls;
+function requirePath(path: unknown): string {
+  if (typeof path === 'string' && path !== '') return path;
+  throw streamChecks.wrong('connect', 'a path', path);
 }
-
-/**
- * Stops waiting if `signal` aborts: a custom resolver may be slow to react to the abort, and may return any thenable.
- */
-function unlessAborted<T>(resolving: PromiseLike<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stopListening = onAbort(signal, reject);
-    const settled = Promise.resolve(resolving).then(resolve, reject);
-    void settled.finally(stopListening);
-  });
-}
-
-const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;

@@ -38,6 +38,10 @@ export class ProxiedTransport implements Transport, TransportEvents {
       this.proxied = { version: header.version, proxyAddress, proxyLocalAddress };
   }
 
+  get bytesInFlight(): number {
+    return this.#below.bytesInFlight ?? 0;
+  }
+
   attach(events: TransportEvents): void {
     this.#events = events;
   }

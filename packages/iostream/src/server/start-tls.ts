@@ -54,8 +54,11 @@ type Handshake = (plain: Transport, signal: AbortSignal) => Promise<Transport>;
  * have injected them in plain text, and they must not be read as if TLS protected them. A TCPServer continues to count
  * the connection, and `closeAll` still closes it.
  *
- * @param stream - must be open and idle: nothing buffered or queued, and no pending read. It cannot be used after this
- *   call, except after an error that leaves it unchanged.
+ * The client's side is also how TLS runs through a proxy: on a stream that CONNECT or SOCKS5 has connected to a server,
+ * `servername` being the name of that server. The stream may have TLS itself, as with a proxy reached over TLS.
+ *
+ * @param stream - must be open and idle: nothing buffered or queued, no pending read and no consumer. It cannot be used
+ *   after this call, except after an error that leaves it unchanged.
  * @returns a new stream on the same connection, after the handshake. Code waiting for the old stream to close then
  *   waits for the new one.
  * @throws StreamUsageError `ERR_STREAM_USAGE` if the stream is not idle or an option is invalid, StreamConnectError
@@ -71,6 +74,9 @@ export async function startTls(stream: IOStream, options: StartTlsOptions): Prom
   if (options.server === undefined || options.tls === undefined) {
     throw new StreamUsageError('ERR_STREAM_USAGE', 'startTls: the options server and tls are required');
   }
+  // A consumer would not be notified of anything any more.
+  if (coreOf(stream).reading.hasConsumer)
+    throw new StreamUsageError('ERR_STREAM_USAGE', 'startTls: the stream has a consumer; remove it first');
   signal?.throwIfAborted();
   const shake = options.server ? serverHandshake(options.tls, loop) : clientHandshake(options.tls, loop);
   const stopping = new AbortController();

@@ -143,6 +143,14 @@ export class IOStream {
     return this.#core.writing.bytesSent;
   }
 
+  /**
+   * Those of {@link queuedBytes} of which some may have reached the kernel or the peer: they are being written, or were
+   * when the stream was closed. If it is 0 as well as {@link bytesSent}, the peer has received nothing.
+   */
+  get bytesInFlight(): number {
+    return this.#core.transport.bytesInFlight ?? 0;
+  }
+
   /** Bytes received that have not been read. */
   get bufferedBytes(): number {
     return this.#core.reading.bufferedBytes;

@@ -56,6 +56,10 @@ export class ReadingSide {
     return this.#inbox?.isAwaited === true;
   }
 
+  get hasConsumer(): boolean {
+    return this.#consumer !== undefined;
+  }
+
   // ---- called for the user of the stream ----
 
   read<Result>(goal: ReadGoal<Result>, signal: AbortSignal | undefined): Promise<Result> {

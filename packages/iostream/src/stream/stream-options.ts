@@ -81,6 +81,9 @@ export function resolveStreamOptions(options: IOStreamOptions): Required<IOStrea
 /** Selects the stream options from the options of a server or client. The option names must have been checked. */
 export function streamOptionsAmong(options: Omit<IOStreamOptions, 'clock'>, clock: Clock): IOStreamOptions {
   const { maxReadBufferBytes, maxWriteBufferBytes, writeOverflow } = options;
+  const isDefault =
+    maxReadBufferBytes === undefined && maxWriteBufferBytes === undefined && writeOverflow === undefined;
+  if (isDefault && clock === systemClock) return DEFAULT_STREAM_OPTIONS;
   return {
     ...(maxReadBufferBytes === undefined ? {} : { maxReadBufferBytes }),
     ...(maxWriteBufferBytes === undefined ? {} : { maxWriteBufferBytes }),

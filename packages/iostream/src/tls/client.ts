@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { withCallerStack } from '@landspout/ioloop/reactor';
+import { addressText } from '../addresses/net-address.ts';
 import { StreamConnectError } from '../errors.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
@@ -81,11 +82,12 @@ export function secureClient(
     // Stays attached if the handshake fails, so that a later `error` event is not uncaught.
     const onError = (error: Error): void => {
       end();
-      reject(handshakeError(error));
+      reject(handshakeError(error, addressText(remoteAddress)));
     };
     const onClosed = (): void => {
       end();
-      reject(new StreamConnectError('ERR_STREAM_TLS', 'tls: the connection was closed during the handshake'));
+      const message = 'tls: the connection was closed during the handshake';
+      reject(new StreamConnectError('ERR_STREAM_TLS', message, { address: addressText(remoteAddress) }));
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.once('secureConnect', onSecured);
@@ -118,7 +120,7 @@ function openTls(
     return secure;
   } catch (cause) {
     socket.destroy();
-    throw handshakeError(cause as Error);
+    throw handshakeError(cause as Error, addressText(remoteAddress));
   }
 }
 

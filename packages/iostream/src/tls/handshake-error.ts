@@ -5,14 +5,14 @@ export type HandshakeError = StreamConnectError | StreamTimeoutError;
 
 const MAX_MESSAGE_LENGTH = 200;
 
-/** The error for a failed handshake, on either side. */
-export function handshakeError(error: Error): HandshakeError {
+/** The error for a failed handshake, on either side. @param address - the server's, on the client's side. */
+export function handshakeError(error: Error, address?: string): HandshakeError {
   if (error instanceof StreamTimeoutError || error instanceof StreamConnectError) return error;
   const cause = SystemError.from(error, (error as NodeJS.ErrnoException).syscall ?? 'recv');
   // OpenSSL's reason, without the error queue and source lines that Node's message adds.
   const { reason = cause.message } = error as { reason?: string };
   const words = reason.trim().slice(0, MAX_MESSAGE_LENGTH);
-  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${words}`, { cause });
+  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${words}`, { cause, address });
 }
 
 /** The peer's certificate does not verify. @param verifyCode - for example `DEPTH_ZERO_SELF_SIGNED_CERT`. */

@@ -63,6 +63,8 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   /** The bytes about to be delivered. */
   #arrived: Buffer | undefined;
   #bytesInFlight = 0;
+  /** Of a write that has failed: some of them may have been written. */
+  #bytesLost = 0;
   #reading = false;
   #flushScheduled = false;
   #endWriteWanted: boolean;
@@ -103,6 +105,10 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     duplex.on('error', this.#onError);
     duplex.on('close', this.#onClose);
     if (duplex.destroyed) this.#duplexClosed = true;
+  }
+
+  get bytesInFlight(): number {
+    return this.#bytesInFlight + this.#bytesLost;
   }
 
   attach(events: TransportEvents): void {
@@ -265,7 +271,10 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     const byteLength = this.#bytesInFlight;
     this.#bytesInFlight = 0;
     // A failed write is reported by the close that follows.
-    if (error || !this.#open) return;
+    if (error || !this.#open) {
+      this.#bytesLost = byteLength;
+      return;
+    }
     this.#events?.sent(byteLength);
     this.flush();
   };

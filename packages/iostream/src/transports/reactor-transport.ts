@@ -31,6 +31,8 @@ const BROKEN = 0x08 | HUNG_UP;
 const TO_READ = READABLE | HUNG_UP;
 /** Not registered with the reactor at all. */
 const UNWATCHED = -1;
+/** If this much is queued, it is sent at once instead of with the next flush. */
+const EARLY_BYTES = 32 * 1024;
 /**
  * Maximum number of reads of one descriptor in one loop iteration (1 MiB in total), so that a fast sender does not
  * starve the others. The reactor limits the total of all descriptors.
@@ -67,6 +69,13 @@ export class ReactorTransport
   /** Whether to continue with a file, rather than with the queue, when the kernel can take more bytes. */
   #sendsFile = false;
   #flushScheduled = false;
+  /** Bytes that were sent before the flush that will report them. */
+  #sentEarly = 0;
+  /**
+   * The negative errno of a send before the flush, which acts on it; 0 for none. An error is reported by the kernel only
+   * once: after it, the connection looks as if the peer had ended its side.
+   */
+  #earlyFailure = 0;
   #ended: boolean;
   #endWriteWanted: boolean;
   #endWriteDone: boolean;
@@ -75,19 +84,25 @@ export class ReactorTransport
   #remoteAddress: SocketAddress | undefined;
   #localAddress: SocketAddress | undefined;
 
-  /** Takes ownership of a connected descriptor. */
+  /**
+   * Takes ownership of a connected descriptor.
+   *
+   * @param remoteAddress - if it is known already, which saves the system call that asks for it.
+   */
   constructor(
     loop: IOLoop,
     reactor: Reactor,
     slot: number,
     generation: number,
     direction?: Transport['direction'],
+    remoteAddress?: SocketAddress,
   ) {
     this.#loop = loop;
     this.#reactor = reactor;
     this.slot = slot;
     this.generation = generation;
     this.direction = direction;
+    this.#remoteAddress = remoteAddress;
     this.#ended = direction === 'write';
     this.#endWriteWanted = direction === 'read';
     this.#endWriteDone = this.#endWriteWanted;
@@ -118,6 +133,36 @@ export class ReactorTransport
       this.#flushScheduled = true;
       this.#loop.scheduleFlush(this);
     }
+    if (this.#queue.byteLength >= EARLY_BYTES && !this.#sendsFile) this.#sendEarly(this.#queue);
+  }
+
+  /** Sent, but not reported yet. */
+  get bytesInFlight(): number {
+    return this.#sentEarly;
+  }
+
+  /**
+   * Sends what is queued at once, because nothing is gained by waiting for more. A message is then freed before the
+   * others of the batch are made, while it is still in the caches of the processor. The events follow with the flush.
+   */
+  #sendEarly(queue: SendQueue): void {
+    if (this.#blocked || this.#earlyFailure !== 0) return;
+    const mostBytes = this.#loop.writeBudget.allowance(this, queue.byteLength);
+    if (mostBytes === 0) return;
+    const { pieceCount } = queue;
+    const result = queue.send(this.#reactor.binding, this.slot, this.generation, mostBytes);
+    if (result <= 0) {
+      this.#earlyFailure = result;
+      return;
+    }
+    this.#loop.writeBudget.spend(this, result, pieceCount);
+    this.#sentEarly += result;
+    if (queue.isEmpty) this.#queue = undefined;
+  }
+
+  /** The negative errno of an early send that has failed; 0 if none has, or the kernel was only full. */
+  get #earlyError(): number {
+    return this.#earlyFailure === -this.#reactor.constants.EAGAIN ? 0 : this.#earlyFailure;
   }
 
   sendFile(fd: number, position: number, byteLength: number): number {
@@ -145,15 +190,27 @@ export class ReactorTransport
 
   flush(): void {
     this.#flushScheduled = false;
-    if (!this.#open || this.#blocked) return;
-    if (this.#sendsFile) this.#goOnWithFile();
-    else this.#send(0);
+    const failure = this.#earlyError;
+    this.#earlyFailure = 0;
+    if (!this.#open) return;
+    const sent = this.#sentEarly;
+    this.#sentEarly = 0;
+    if (failure < 0) {
+      if (sent > 0) this.#events?.sent(sent);
+      this.#sendFailed(failure);
+    } else if (this.#blocked || this.#sendsFile) {
+      if (sent > 0) this.#events?.sent(sent);
+      if (this.#sendsFile && !this.#blocked) this.#goOnWithFile();
+    } else {
+      this.#send(sent);
+    }
   }
 
   /** Called by the loop: most responses are one string, and are sent together with those of other connections. */
   joinBatch(batch: SendBatch): boolean {
     const text = this.#queue?.loneText;
-    if (text === undefined || !this.#open || this.#blocked || this.#endWriteWanted) return false;
+    if (text === undefined || this.#sentEarly > 0 || !this.#open || this.#blocked || this.#endWriteWanted)
+      return false;
     if (this.#loop.writeBudget.allowance(this, text.length) < text.length) return false;
     if (!batch.add(this, this.slot, this.generation, text)) return false;
     this.#flushScheduled = false;
@@ -174,7 +231,7 @@ export class ReactorTransport
   /** Called by the batch. */
   sendSettled(result: number): void {
     if (!this.#open) return;
-    if (result < 0 && !this.#blocked) this.#fail(systemError(result, 'send'));
+    if (result < 0 && !this.#blocked) this.#sendFailed(result);
     else this.#send(Math.max(result, 0));
   }
 
@@ -273,24 +330,35 @@ export class ReactorTransport
 
   /** Reads again while a read fills the buffer, which saves a wake-up for bytes that have already arrived. */
   #receive(): void {
-    const { readBuffer, binding } = this.#reactor;
+    const full = this.#reactor.readBuffer.length;
     for (let reads = 0; reads < READS_PER_TURN && this.#reading && this.#open; reads += 1) {
-      const received = binding.recv(this.slot, this.generation, readBuffer, 0, readBuffer.length);
-      if (received <= 0) {
-        this.#nothingReceived(received);
-        return;
-      }
-      if (reads === 0) this.#events?.received(readBuffer, 0, received);
-      // The reactor set the async context for the first call; a context that its handler entered with `enterWith` must
-      // not reach the next ones.
-      else runInRootContext(() => this.#events?.received(readBuffer, 0, received), undefined);
-      if (received < readBuffer.length || !this.#reactor.mayReadAgain()) return;
+      if (this.#receiveOnce(reads > 0) < full || !this.#reactor.mayReadAgain()) return;
     }
+  }
+
+  /**
+   * @param isLast - whether the transport is about to fail, so that only bytes are of interest.
+   * @returns the number of bytes that were received; 0 if there were none, or the peer has ended its side.
+   */
+  #receiveOnce(isRepeated: boolean, isLast = false): number {
+    const { readBuffer, binding } = this.#reactor;
+    const received = binding.recv(this.slot, this.generation, readBuffer, 0, readBuffer.length);
+    if (received <= 0) {
+      if (!isLast) this.#nothingReceived(received);
+      return 0;
+    }
+    if (!isRepeated) this.#events?.received(readBuffer, 0, received);
+    // The reactor set the async context for the first call; a context that its handler entered with `enterWith` must not
+    // reach the next ones.
+    else runInRootContext(() => this.#events?.received(readBuffer, 0, received), undefined);
+    return received;
   }
 
   /** @param result - 0 at the end, or a negative error number. */
   #nothingReceived(result: number): void {
-    if (result === 0) {
+    if (result === 0 && this.#earlyError < 0) {
+      this.#fail(systemError(this.#earlyError, 'send'));
+    } else if (result === 0) {
       this.#ended = true;
       this.#watch();
       this.#events?.ended();
@@ -340,7 +408,8 @@ export class ReactorTransport
         break;
       }
       if (result < 0) {
-        this.#fail(systemError(result, 'send'));
+        if (total > 0) this.#events?.sent(total);
+        this.#sendFailed(result);
         return;
       }
       total += result;
@@ -353,6 +422,19 @@ export class ReactorTransport
     this.#watch();
     if (total > 0) this.#events?.sent(total);
     if (this.#open && this.#ended && this.#endWriteDone) this.#fail(undefined);
+  }
+
+  /**
+   * The peer takes no more bytes. What it sent before is delivered first: a server that refuses a body may have sent its
+   * response and closed.
+   */
+  #sendFailed(result: number): void {
+    this.#queue = undefined;
+    for (let reads = 0; reads < READS_PER_TURN && this.#open && this.#reading && !this.#ended; reads += 1) {
+      // The end is not reported: after a reset whose error the send has got, it is not an end that the peer has sent.
+      if (this.#receiveOnce(reads > 0, true) <= 0) break;
+    }
+    this.#fail(systemError(result, 'send'));
   }
 
   /** Updates the registration to the events that are needed now. */

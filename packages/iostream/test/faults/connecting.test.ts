@@ -3,6 +3,11 @@ import { type AddressInfo, createServer } from 'node:net';
 import { IOLoop, type SystemError } from '@landspout/ioloop';
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
+import {
+  type ConnectAttempt,
+  type ConnectObserver,
+  whenConnected,
+} from '../../src/connecting/connect-attempt.ts';
 import { type ConnectCandidate, connectToAny } from '../../src/connecting/happy-eyeballs.ts';
 import {
   type ConnectError,
@@ -269,10 +274,13 @@ describe('connectToAny, at its edges', () => {
     const controller = new AbortController();
     const [winner, far] = memoryPair();
     const candidates: ConnectCandidate[] = [{ address: HOST, family: 4, port: 80 }];
-    const connectTo = async () => winner;
-    const outcome = failureOf(
-      connectToAny('a.example', candidates, connectTo, new VirtualClock(), controller.signal),
-    );
+    const connectTo = (_candidate: ConnectCandidate, observer: ConnectObserver): ConnectAttempt => {
+      queueMicrotask(() => observer.connected(winner));
+      return { cancel() {} };
+    };
+    const start = (observer: ConnectObserver): ConnectAttempt =>
+      connectToAny('a.example', candidates, connectTo, new VirtualClock(), observer);
+    const outcome = failureOf(whenConnected(start, controller.signal));
     const reason = new Error('never mind');
     controller.abort(reason);
     expect(await outcome).toBe(reason);
