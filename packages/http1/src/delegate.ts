@@ -127,6 +127,14 @@ export interface FilePart {
   readonly end: number;
 }
 
+/** What the new owner of a stream learns when the server stops; see {@link HTTPServerExchange.detach}. */
+export interface StopNotice {
+  /**
+   * Whether the service ends for good. If false, the server is restarted or replaced, so a client may reconnect soon.
+   */
+  readonly final: boolean;
+}
+
 /** One request and its response. Writing after the response is complete throws `ERR_HTTP_USAGE`. */
 export interface HTTPServerExchange {
   /**
@@ -202,10 +210,11 @@ export interface HTTPServerExchange {
    * Takes over the connection for another protocol (an upgrade). May be called in headersReceived or later, if no part
    * of the response was written. The stream first delivers the bytes that the peer sent after the request head.
    *
-   * @param onStopping - called once when the server begins to stop; the server then waits until the stream is closed.
-   *   If undefined, the server does not wait for the stream.
+   * @param onStopping - called once if the server stops; the server then waits until the stream is closed. If many
+   *   streams were taken over, the calls are spread over the time of the stop, so that the clients do not all reconnect
+   *   at the same moment. If undefined, the server does not wait for the stream.
    */
-  detach(onStopping?: () => void): import('@landspout/iostream').IOStream;
+  detach(onStopping?: (notice: StopNotice) => void): import('@landspout/iostream').IOStream;
   readonly connection: HTTPConnectionInfo;
   /**
    * Overrides the server's `maxBodyBytes` for this request. Call it in `headersReceived`, before the body is read: if

@@ -20,6 +20,7 @@ export type {
   RequestHead,
   RequestRefusal,
   ResponseHead,
+  StopNotice,
 } from './delegate.ts';
 
 // Headers, status, cookies and dates.

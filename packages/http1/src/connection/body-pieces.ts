@@ -9,21 +9,23 @@ import { runInRootContext } from '@landspout/ioloop/reactor';
 /** The size of each piece in a {@link PiecePool}. */
 export const PIECE_BYTES = 256 * 1024;
 /**
- * Maximum number of bytes allocated for each byte received, so that a client that announces a large body but sends
- * little costs little memory.
+ * Maximum number of bytes allocated for each byte received, so that a peer that announces a large body but sends little
+ * costs little memory.
  */
 const ROOM_PER_BYTE = 16;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Collects a body of known length, for a delegate that needs all of it at once. The bytes of a small body are copied
- * directly to their final place. The bytes of a large body are first copied into reused pieces: copying twice costs
- * less than allocating new memory as the body grows.
+ * Collects a body of known length, for a delegate that needs all of it at once. When a sixteenth of the body has been
+ * received, the whole body is allocated, and what follows is copied directly to its final place. Before that, the bytes
+ * are copied into smaller buffers, which for a large body are reused pieces. So no more than a sixteenth is copied
+ * twice: to touch memory that is not in a cache of the processor is most of what a large body costs.
  */
 export class BodyPieces {
   readonly #pool: PiecePool;
   /** Bytes of the body that have not been received yet. */
   #left: number;
+  /** What is filled now. */
   #piece: Buffer = NOTHING;
   #filled = 0;
   /**
@@ -49,7 +51,11 @@ export class BodyPieces {
       this.#left -= length;
       at += length;
     }
-    return this.#left === 0 ? this.#whole() : undefined;
+    if (this.#left > 0) return undefined;
+    // The last room that was made is exactly as long as the body.
+    const whole = this.#piece;
+    this.#piece = NOTHING;
+    return whole;
   }
 
   /** Returns the pieces to the pool. Called if the rest of the body will not be received. */
@@ -64,37 +70,32 @@ export class BodyPieces {
 
   /** @param coming - number of bytes about to be copied. */
   #makeRoom(coming: number): void {
-    const full = this.#piece;
-    if (this.#full !== undefined) {
-      this.#full.push(full);
-      this.#piece = this.#pool.take();
-      this.#filled = 0;
-      return;
-    }
-    const all = this.#filled + this.#left;
-    const justified = (this.#filled + coming) * ROOM_PER_BYTE;
-    if (all > PIECE_BYTES && justified >= PIECE_BYTES) {
-      this.#full = [];
-      this.#piece = this.#pool.take();
-    } else {
-      this.#piece = Buffer.allocUnsafeSlow(Math.min(all, justified));
-    }
-    full.copy(this.#piece);
+    const received = (this.#full?.length ?? 0) * PIECE_BYTES + this.#filled;
+    const all = received + this.#left;
+    const justified = (received + coming) * ROOM_PER_BYTE;
+    if (justified >= PIECE_BYTES && justified < all) this.#addPiece();
+    else this.#moveTo(Buffer.allocUnsafeSlow(Math.min(all, justified)), received);
   }
 
-  #whole(): Buffer {
-    const last = this.#piece;
-    const full = this.#full;
-    if (full === undefined) {
-      this.#piece = NOTHING;
-      // This buffer is exactly as long as the body: only pieces from the pool can be longer.
-      return last;
+  #addPiece(): void {
+    const piece = this.#pool.take();
+    if (this.#full === undefined) {
+      this.#piece.copy(piece);
+      this.#full = [];
+    } else {
+      this.#full.push(this.#piece);
+      this.#filled = 0;
     }
-    const whole = Buffer.allocUnsafeSlow(full.length * PIECE_BYTES + this.#filled);
-    for (const [at, piece] of full.entries()) piece.copy(whole, at * PIECE_BYTES);
-    last.copy(whole, full.length * PIECE_BYTES, 0, this.#filled);
+    this.#piece = piece;
+  }
+
+  #moveTo(larger: Buffer, received: number): void {
+    const full = this.#full ?? [];
+    for (const [at, piece] of full.entries()) piece.copy(larger, at * PIECE_BYTES);
+    this.#piece.copy(larger, full.length * PIECE_BYTES);
     this.release();
-    return whole;
+    this.#piece = larger;
+    this.#filled = received;
   }
 }
 
@@ -104,9 +105,9 @@ const MOST_RESTING = 256;
 const REST_MS = 2_000;
 
 /**
- * Holds memory that is reused for one large body after another. Allocating new memory for each body would cost more
- * than all other work on that body: the kernel maps it page by page, and V8 counts it towards the next full garbage
- * collection. Pieces that were not needed for a few seconds are freed.
+ * Holds memory that is reused for the beginning of one large body after another. New memory would cost more than the
+ * copying: the kernel maps it page by page, and V8 counts it towards the next full garbage collection. Pieces that were
+ * not needed for a few seconds are freed.
  */
 export class PiecePool {
   readonly #clock: Clock;

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { runInRootContext } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
-import { DATA, type DecoderEvent, END, HEAD, NEED_DATA } from '../protocol/index.ts';
+import { DATA, type DecoderEvent, END, HEAD, INTERIM, NEED_DATA } from '../protocol/index.ts';
 
 /** The decoder that a pump drives: a RequestDecoder or a ResponseDecoder. */
 export interface PumpedDecoder {
@@ -19,6 +19,8 @@ export interface PumpedConnection {
   readonly stream: IOStream;
   /** Whether the next event may be delivered now. */
   readonly takesEvents: boolean;
+  /** Client only. */
+  deliverInterim?(): void;
   deliverHead(): void;
   deliverData(): void;
   /** @returns whether the next message may be delivered. */
@@ -154,7 +156,7 @@ export class MessagePump<Decoder extends PumpedDecoder> {
       else if (event === DATA) connection.deliverData();
       else if (event === END) {
         this.#hasNext = connection.deliverEnd() && decoder.bufferedBytes > 0;
-      }
+      } else if (event === INTERIM) connection.deliverInterim?.();
     }
   }
 }

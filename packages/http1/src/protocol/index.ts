@@ -18,6 +18,7 @@ export { DecodedResponseHead } from './decoding/response-head.ts';
 // What we send.
 export { type JsonObject, jsonText } from './encoding/json-object.ts';
 export { RequestEncoder } from './encoding/request-encoder.ts';
+export { EncodedRequestHead, RequestFields } from './encoding/request-head.ts';
 export {
   type EncoderState,
   encodeInterim,
@@ -67,6 +68,12 @@ export {
   resolveMultipartLimits,
 } from './multipart/limits.ts';
 export { MultipartDecoder, type MultipartEvent, PART_END } from './multipart/multipart-decoder.ts';
+export {
+  formText,
+  MultipartEncoder,
+  PART_TAIL,
+  type PartToEncode,
+} from './multipart/multipart-encoder.ts';
 export type { MultipartPart } from './multipart/part-head.ts';
 // Targets, URLs and origins, and the arguments of queries and forms.
 export { type AbsoluteUrl, type DefaultPorts, parseAbsoluteUrl } from './targets/absolute-url.ts';

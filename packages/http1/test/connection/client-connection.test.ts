@@ -263,7 +263,7 @@ describe('ClientConnection', () => {
   it('limits the body of one response by what its request says', async () => {
     const { connection, peer } = connected();
     const { delegate, events, over } = listener();
-    connection.begin({ ...GET, maxBodyBytes: 4 }, delegate);
+    connection.begin(GET, { ...delegate, maxBodyBytes: 4 });
     await peer.readUntil('\r\n\r\n');
     await peer.write(OK);
     await over;

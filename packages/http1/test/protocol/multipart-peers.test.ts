@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { DATA, END, HEAD, PART_END } from '../../src/protocol/index.ts';
 import { multipartBoundary } from '../../src/protocol/multipart/boundary.ts';
 import { MultipartDecoder } from '../../src/protocol/multipart/multipart-decoder.ts';
+import { MultipartEncoder, PART_TAIL } from '../../src/protocol/multipart/multipart-encoder.ts';
 import { randomOf } from '../../testdata/random.ts';
 import { type PartToWrite, writeMultipart } from '../../testdata/write-multipart.ts';
 
@@ -77,6 +78,48 @@ describe('@fastify/busboy', () => {
       expect(readByUs(written, boundary), `seed ${seed}`).toEqual(expected);
       expect(await readByBusboy(written, boundary), `seed ${seed}`).toEqual(expected);
     }
+  });
+});
+
+describe('MultipartEncoder', () => {
+  const names = ['a', 'a;b', 'ü', '日本語', 'a\\b', '__proto__', "a'b", '🙂'];
+  const parts: ReadPart[] = names.flatMap((name) => [
+    { name, filename: undefined, body: `of ${names.indexOf(name)}` },
+    { name: 'file', filename: name, body: '\r\n--\xff' },
+  ]);
+
+  function encoded(written: readonly ReadPart[]): {
+    readonly body: Buffer;
+    readonly encoder: MultipartEncoder;
+  } {
+    const encoder = new MultipartEncoder('----b0');
+    const pieces = written.flatMap(({ name, filename, body }) => [
+      encoder.partHead({ name, filename, contentType: filename && 'text/plain' }),
+      Buffer.from(body, 'latin1'),
+      Buffer.from(PART_TAIL),
+    ]);
+    return { body: Buffer.concat([...pieces, encoder.end]), encoder };
+  }
+
+  it('writes what @fastify/busboy reads [HU-11] [HU-12]', async () => {
+    const { body } = encoded(parts);
+    expect(await readByBusboy(body, '----b0')).toEqual(parts);
+  });
+
+  it('writes the bytes that Node writes for the same form [HU-11] [HU-12]', async () => {
+    const form = new FormData();
+    const written = [...parts, { name: 'q"\n', filename: 'f"\r\n', body: '' }];
+    for (const { name, filename, body } of written) {
+      if (filename === undefined) form.append(name, body);
+      else form.append(name, new File([Buffer.from(body, 'latin1')], filename, { type: 'text/plain' }));
+    }
+    const response = new Response(form);
+    const boundary = multipartBoundary(response.headers.get('Content-Type') ?? undefined);
+    const theirs = Buffer.from(await response.arrayBuffer())
+      .toString()
+      .replaceAll(boundary, '----b0');
+    // Older versions of Node do not end the last line.
+    expect(encoded(written).body.toString().trimEnd()).toBe(theirs.trimEnd());
   });
 });
 

@@ -1,18 +1,23 @@
 // The client/ folder holds a single connection: one request after another, and upgrades. Pools are
 // left to `@landspout/httpclient`.
 
+import { Buffer } from 'node:buffer';
 import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
+  EncodedRequestHead,
+  type HTTPHeaders,
   type Http1Limits,
   Http1ProtocolError,
   RequestEncoder,
+  RequestFields,
   ResponseDecoder,
   ScanView,
 } from '../../protocol/index.ts';
+import { BodyPieces, PiecePool } from '../body-pieces.ts';
 import { connectionChecks, HTTPClosedError, HTTPUsageError } from '../errors.ts';
 import { MessagePump, type PumpedConnection } from '../message-pump.ts';
 import type { ClientRequest, HTTPResponseDelegate } from './client-delegate.ts';
@@ -21,14 +26,19 @@ import type { ClientRequest, HTTPResponseDelegate } from './client-delegate.ts';
 interface Exchange {
   /** `held`: waiting for a promise of the delegate. */
   stage: 'receiving' | 'held';
-  readonly request: ClientRequest;
+  readonly request: EncodedRequestHead;
   readonly delegate: HTTPResponseDelegate;
+  /** Collects the body, if the delegate needs all of it at once and it is not received at once. */
+  pieces: BodyPieces | undefined;
 }
 
 /** No request is in progress, and one may be sent. */
 const IDLE = { stage: 'idle' } as const;
 /** Closed, closing, or detached. */
 const OVER = { stage: 'over' } as const;
+
+/** Shared by all connections, and never changed: most do not pipeline. */
+const NO_EXCHANGES: Exchange[] = [];
 
 /** The state of a connection. Only {@link ClientConnection.#enter} assigns it. */
 type State = typeof IDLE | typeof OVER | Exchange;
@@ -44,13 +54,19 @@ const CONNECTION_OPTIONS: OptionNames<ClientConnectionOptions> = { limits: true,
 /** Shared by all connections of a thread, because they read into the same receive buffer of its loop. */
 const VIEW = new ScanView();
 
-const LISTS_CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
+let sharedPieces: PiecePool | undefined;
+
+/** Memory for large bodies, shared by all connections of a thread. */
+function pieces(): PiecePool {
+  sharedPieces ??= new PiecePool(IOLoop.current().clock);
+  return sharedPieces;
+}
 
 /**
  * The client side of one HTTP/1.1 connection: runs an encoder and a decoder over one stream (RFC 9112).
  *
- * Sends one request at a time, without pipelining, so that it is always known which request a failure affects. An idle
- * connection keeps reading, so that it notices immediately if the server closes. If the server sends unsolicited bytes,
+ * Sends one request at a time, so that it is always known which request a failure affects, unless the owner asks for
+ * pipelining with {@link pipeline}. An idle connection keeps reading, so that it notices immediately if the server closes. If the server sends unsolicited bytes,
  * the connection is closed (`ERR_HTTP1_UNSOLICITED_RESPONSE`): otherwise they would be read as the next response.
  *
  * There are no timeouts: to end a request that takes too long, the owner calls {@link abort}.
@@ -61,6 +77,8 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   readonly #encoder = new RequestEncoder();
   readonly #connectionEnded: ((error: Error | undefined) => void) | undefined;
   #state: State = IDLE;
+  /** The requests that were sent after the current one, in order. */
+  #pipelined: Exchange[] = NO_EXCHANGES;
   /** The whole request body was passed to the stream. */
   #requestComplete = true;
   /** Bytes were received since the request was started. */
@@ -104,22 +122,54 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
    * Starts a request. If the request has a body, {@link write} and {@link finish} must be called next; otherwise the
    * request is complete.
    *
+   * @param request - an {@link EncodedRequestHead} is sent without further checks.
    * @throws Http1UsageError if the request must not be sent; HTTPUsageError while another request is in progress;
    *   HTTPClosedError if the connection has ended. In each case, nothing is written and the delegate is not called.
    */
-  begin(request: ClientRequest, delegate: HTTPResponseDelegate): void {
+  begin(request: ClientRequest | EncodedRequestHead, delegate: HTTPResponseDelegate): void {
     if (this.#state === OVER || this.stream.isClosed) {
       const cause = this.stream.error;
       throw new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection ended before the request', { cause });
     }
     if (this.#state !== IDLE) throw new HTTPUsageError('begin: another request is in progress');
-    const head = this.#encoder.head(request.method, request.target, request.headers, request.bodyBytes);
-    this.#pump.decoder.expect(request.method);
-    this.#enter({ stage: 'receiving', request, delegate });
+    const head = request instanceof EncodedRequestHead ? request : encode(request);
+    const text = this.#encoder.start(head);
+    this.#pump.decoder.expect(head.method);
+    this.#enter({ stage: 'receiving', request: head, delegate, pieces: undefined });
     this.#requestComplete = false;
     this.#responseBegun = false;
-    this.stream.send(head);
-    if (request.bodyBytes === 0) this.finish();
+    this.stream.send(text);
+    if (head.bodyLength === 0) this.finish();
+  }
+
+  /**
+   * Whether {@link pipeline} may be called: the current request was sent completely, and neither it nor a request after
+   * it ends the connection or switches protocols.
+   */
+  get canPipeline(): boolean {
+    const last = this.#pipelined.at(-1) ?? this.#exchange;
+    if (last === undefined || !this.#requestComplete || this.#peerEnded || this.stream.isClosed) return false;
+    const { fields, method } = last.request;
+    return !fields.closes && !fields.offersUpgrade && method !== 'CONNECT';
+  }
+
+  /**
+   * Sends a request without a body before the response to the last one is complete (RFC 9112 §9.3.2). Use it only if all
+   * requests concerned are idempotent, and the server has kept the connection open before. If the connection ends, the
+   * delegates of the requests whose responses had not begun are called with `ERR_HTTP_CLOSED`, while
+   * {@link responseBegun} is false: these requests may be sent again.
+   *
+   * @throws HTTPUsageError if {@link canPipeline} is false or the request has a body; Http1UsageError if the request must
+   *   not be sent. In each case, nothing is written.
+   */
+  pipeline(request: ClientRequest | EncodedRequestHead, delegate: HTTPResponseDelegate): void {
+    if (!this.canPipeline)
+      throw new HTTPUsageError('pipeline: the last request must be complete and keep the connection open');
+    const head = request instanceof EncodedRequestHead ? request : encode(request);
+    if (head.bodyLength !== 0) throw new HTTPUsageError('pipeline: the request must not have a body');
+    if (this.#pipelined === NO_EXCHANGES) this.#pipelined = [];
+    this.#pipelined.push({ stage: 'receiving', request: head, delegate, pieces: undefined });
+    this.stream.send(this.#encoder.start(head) + this.#encoder.end());
   }
 
   /**
@@ -149,9 +199,17 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return this.stream.waitDrained();
   }
 
-  /** Closes the connection immediately. The delegate's connectionClosed is called before this returns. */
-  abort(reason: Error): void {
-    this.#end(reason);
+  /**
+   * Closes the connection immediately. The delegate's connectionClosed is called before this returns.
+   *
+   * @param delegate - with pipelining, the delegate of the request that is aborted: the others are called with
+   *   `ERR_HTTP_CLOSED`, not with its reason. Default: all are called with the reason.
+   */
+  abort(reason: Error, delegate?: HTTPResponseDelegate): void {
+    const isOther =
+      delegate !== undefined && this.#exchange !== undefined && this.#exchange.delegate !== delegate;
+    const message = 'the connection was closed because a request after this one was aborted';
+    this.#end(isOther ? new HTTPClosedError('ERR_HTTP_CLOSED', message, { cause: reason }) : reason);
   }
 
   /** Closes the connection. If a request is in progress, it fails with `ERR_HTTP_CLOSED`. */
@@ -161,8 +219,8 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
 
   /**
    * Takes over the stream for another protocol. Must be called from the delegate's `headersReceived` or `finish`, and
-   * only if the response is a 101, or the 2xx of a CONNECT. The stream first delivers the bytes that the server sent after the head. The delegate is not
-   * called again.
+   * only if the response is a 101, or the 2xx of a CONNECT. The stream first delivers the bytes that the server sent
+   * after the head. The delegate is not called again.
    *
    * @throws HTTPUsageError at any other time.
    */
@@ -219,13 +277,17 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     return this.#state === IDLE || this.#state.stage === 'receiving';
   }
 
+  deliverInterim(): void {
+    this.#exchange?.delegate.interimReceived?.(this.#pump.decoder.head);
+  }
+
   deliverHead(): void {
     const exchange = this.#exchange as Exchange;
     const { request, delegate } = exchange;
     const { decoder } = this.#pump;
     const { head } = decoder;
     // RFC 9110 §15.2.2: a server may switch only to a protocol that the client offered.
-    if (head.status === 101 && !request.headers.has('Upgrade')) {
+    if (head.status === 101 && !request.fields.offersUpgrade) {
       throw new Http1ProtocolError(
         'ERR_HTTP1_UNSOLICITED_RESPONSE',
         'the server sent a 101, but the request had no Upgrade',
@@ -233,15 +295,19 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     }
     this.#tunnel =
       head.status === 101 || (request.method === 'CONNECT' && head.status >= 200 && head.status < 300);
-    if (request.maxBodyBytes !== undefined) decoder.maxBodyBytes = request.maxBodyBytes;
-    this.#waitFor(delegate.headersReceived(head), exchange);
+    const waiting = delegate.headersReceived(head);
+    this.#limitBody(delegate);
+    this.#waitFor(waiting, exchange);
+  }
+
+  #limitBody({ maxBodyBytes }: HTTPResponseDelegate): void {
+    if (maxBodyBytes !== undefined) this.#pump.decoder.maxBodyBytes = maxBodyBytes;
   }
 
   deliverData(): void {
     const exchange = this.#exchange as Exchange;
-    const { data, dataStart, dataEnd } = this.#pump.decoder;
-    // Copies the borrowed bytes: the delegate owns what it receives.
-    this.#waitFor(exchange.delegate.dataReceived(Buffer.from(data.subarray(dataStart, dataEnd))), exchange);
+    const own = this.#own(exchange);
+    if (own !== undefined) this.#waitFor(exchange.delegate.dataReceived(own), exchange);
   }
 
   deliverEnd(): boolean {
@@ -256,10 +322,26 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
       return false;
     }
     const { decoder } = this.#pump;
+    const { trailers } = decoder;
+    if (this.#pipelined.length > 0 && decoder.head.keepAlive) return this.#goOn(delegate, trailers);
+    const pipelined = this.#pipelined;
+    this.#pipelined = NO_EXCHANGES;
     this.#enter(IDLE);
-    if (!this.#isReusable(request)) this.#end(undefined);
-    reportRejection(delegate.finish(decoder.trailers), logFailure);
+    if (pipelined.length > 0 || !this.#isReusable(request)) this.#end(undefined);
+    reportRejection(delegate.finish(trailers), logFailure);
+    if (pipelined.length > 0) this.#endPipelined(pipelined, undefined);
     return this.#state === IDLE;
+  }
+
+  /** Goes on with the response to the next request that was pipelined. */
+  #goOn(delegate: HTTPResponseDelegate, trailers: HTTPHeaders | undefined): boolean {
+    const next = this.#pipelined.shift() as Exchange;
+    const { decoder } = this.#pump;
+    decoder.expect(next.request.method);
+    this.#responseBegun = decoder.bufferedBytes > 0;
+    this.#enter(next);
+    reportRejection(delegate.finish(trailers), logFailure);
+    return this.#state === next;
   }
 
   /** Does not notify the delegate: the decoder decides whether the response is complete. */
@@ -293,6 +375,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   released(exchange: Exchange): boolean {
     if (this.#state !== exchange || exchange.stage !== 'held') return false;
     exchange.stage = 'receiving';
+    this.#limitBody(exchange.delegate);
     return true;
   }
 
@@ -305,14 +388,27 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   }
 
   /** Whether both sides allow another request (RFC 9112 §9.3), and this exchange is complete in both directions. */
-  #isReusable(request: ClientRequest): boolean {
+  #isReusable(request: EncodedRequestHead): boolean {
     const { decoder } = this.#pump;
     if (!decoder.head.keepAlive || this.#peerEnded) return false;
     // If the response is complete before the whole request was sent, the server may never read the rest of the request.
     if (!this.#requestComplete || this.stream.queuedBytes > 0) return false;
     // Bytes that were already received cannot be the response to a request that has not been sent.
     if (decoder.bufferedBytes > 0) return false;
-    return !LISTS_CLOSE.test(request.headers.get('Connection') ?? '');
+    return !request.fields.closes;
+  }
+
+  /** Copies the borrowed bytes of the body. @returns undefined while a body is being collected. */
+  #own(exchange: Exchange): Buffer | undefined {
+    const { decoder } = this.#pump;
+    const { data, dataStart, dataEnd } = decoder;
+    const { bodyLength } = decoder.head;
+    if (exchange.pieces === undefined && bodyLength > dataEnd - dataStart && exchange.delegate.collectsBody)
+      exchange.pieces = new BodyPieces(bodyLength, pieces());
+    if (exchange.pieces !== undefined) return exchange.pieces.take(data, dataStart, dataEnd);
+    const own = Buffer.allocUnsafe(dataEnd - dataStart);
+    data.copy(own, 0, dataStart, dataEnd);
+    return own;
   }
 
   /** Delivers no more events until the delegate's promise is settled. */
@@ -340,10 +436,24 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   /** Closes the connection. A delegate that waits for a response is called once, with the reason. */
   #end(reason: Error | undefined): void {
     const exchange = this.#exchange;
+    exchange?.pieces?.release();
     this.#enter(OVER);
     this.stream.close(reason);
     const told = reason ?? new HTTPClosedError('ERR_HTTP_CLOSED', 'the connection was closed');
     reportRejection(exchange?.delegate.connectionClosed(told), logFailure);
+    const pipelined = this.#pipelined;
+    this.#pipelined = NO_EXCHANGES;
+    if (pipelined.length > 0) this.#endPipelined(pipelined, reason);
+  }
+
+  /** The responses to the requests that were pipelined have not begun. */
+  #endPipelined(pipelined: readonly Exchange[], cause: Error | undefined): void {
+    this.#responseBegun = false;
+    for (const { delegate } of pipelined) {
+      const message = 'the connection ended before the response, which follows another one';
+      const error = new HTTPClosedError('ERR_HTTP_CLOSED', message, { cause });
+      reportRejection(delegate.connectionClosed(error), logFailure);
+    }
   }
 
   #mayWrite(operation: string): boolean {
@@ -364,6 +474,10 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
       throw error;
     }
   }
+}
+
+function encode({ method, target, headers, bodyBytes }: ClientRequest): EncodedRequestHead {
+  return new EncodedRequestHead(method, target, new RequestFields(headers), bodyBytes);
 }
 
 /** Only logs the error: the response has already ended, and can no longer fail. */

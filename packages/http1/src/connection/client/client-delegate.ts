@@ -14,19 +14,30 @@ export interface ClientRequest {
    * Content-Length.
    */
   readonly bodyBytes: number;
-  /** The maximum size of the response body, in bytes. Default: the connection's limit. */
-  readonly maxBodyBytes?: number;
 }
 
 /**
  * Receives one response: headersReceived is called first, then dataReceived any number of times, then either finish or
- * connectionClosed. Interim responses (1xx) are counted and discarded.
+ * connectionClosed. Interim responses (1xx) are counted, and are passed only to interimReceived.
  *
  * If headersReceived or dataReceived returns a promise, the stream is not read until it settles. If headersReceived or
  * dataReceived throws or rejects, the connection is closed, and the error is passed to connectionClosed. finish and
  * connectionClosed must not throw; if one of them rejects, the error is logged.
  */
 export interface HTTPResponseDelegate {
+  /**
+   * The maximum size of the body, in bytes. Read after headersReceived and its promise. Default: the connection's
+   * limit.
+   */
+  readonly maxBodyBytes?: number;
+  /**
+   * Whether the delegate needs the whole body at once. If true, a body with a Content-Length is collected and passed to
+   * a single dataReceived; other bodies are still passed as they arrive. Read once, after headersReceived. Default:
+   * false.
+   */
+  readonly collectsBody?: boolean;
+  /** Called for each interim response (1xx) except 101, such as `100 Continue` (RFC 9110 §15.2). Must not throw. */
+  interimReceived?(head: ResponseHead): void;
   headersReceived(head: ResponseHead): void | PromiseLike<void>;
   /** Called with bytes of the body. They are owned by the delegate: the connection does not use them again. */
   dataReceived(chunk: Uint8Array): void | PromiseLike<void>;

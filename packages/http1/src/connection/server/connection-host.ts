@@ -1,7 +1,12 @@
 import type { IOLoop } from '@landspout/ioloop';
 import type { DeadlineWheel, RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
-import type { HTTPConnectionInfo, HTTPServerConnectionDelegate, RequestHead } from '../../delegate.ts';
+import type {
+  HTTPConnectionInfo,
+  HTTPServerConnectionDelegate,
+  RequestHead,
+  StopNotice,
+} from '../../delegate.ts';
 import type { HttpDateCache } from '../../protocol/index.ts';
 import type { PiecePool } from '../body-pieces.ts';
 import type { ConnectionMonitor } from './connection-monitor.ts';
@@ -106,6 +111,6 @@ export interface ServedConnection extends HTTPConnectionInfo {
 /** A stream that a delegate has taken over for another protocol. */
 export interface DetachedStream {
   readonly stream: IOStream;
-  /** To be called once when the server begins to stop. */
-  readonly onStopping: (() => void) | undefined;
+  /** To be called once if the server stops. The server then waits until the stream is closed. */
+  readonly onStopping: ((notice: StopNotice) => void) | undefined;
 }

@@ -12,7 +12,7 @@ import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspou
 import type { RequestDecoder } from '../../protocol/index.ts';
 import { closedEarly, endOfConnection, HTTPDeadlineError, headTooSlow } from '../errors.ts';
 import type { MessagePump, PumpedConnection } from '../message-pump.ts';
-import type { ConnectionHost, ServedConnection } from './connection-host.ts';
+import type { ConnectionHost, DetachedStream, ServedConnection } from './connection-host.ts';
 import { PeerPace } from './peer-pace.ts';
 import { type FailedRequest, judgeFailure, logRefusal, sendRefusal, tooSlow } from './refusal.ts';
 import type { ServerCodec } from './server-codecs.ts';
@@ -207,7 +207,7 @@ export class ServerConnection
     this.#codec?.pump.runOnwards();
   }
 
-  detach(onStopping: (() => void) | undefined): IOStream {
+  detach(onStopping: DetachedStream['onStopping']): IOStream {
     const { stream } = this;
     const { services } = this.host;
     const token = this.#exchange?.token;
@@ -217,6 +217,8 @@ export class ServerConnection
     services.monitor.connectionEnded(this, 'detached', undefined);
     stream.setConsumer(undefined);
     stream.unread(this.#decoder.takeRest());
+    // Not given back: the pump may be running, and the codec may have state of this request.
+    this.#codec = undefined;
     stream.ref();
     services.connectionEnded(this, { stream, onStopping });
     return stream;

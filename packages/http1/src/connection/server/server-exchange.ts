@@ -9,11 +9,12 @@ import type {
   HTTPMessageDelegate,
   HTTPServerExchange,
   RequestHead,
+  StopNotice,
 } from '../../delegate.ts';
 import { encodeInterim, type HTTPHeaders } from '../../protocol/index.ts';
 import { BodyPieces } from '../body-pieces.ts';
 import { connectionChecks, endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
-import type { ConnectionHost } from './connection-host.ts';
+import type { ConnectionHost, DetachedStream } from './connection-host.ts';
 import type { RequestToken } from './connection-monitor.ts';
 import { checkFilePart, sendFilePart } from './file-part.ts';
 import { HalfClosed } from './half-closed.ts';
@@ -45,7 +46,7 @@ export interface ExchangeOwner {
   responseCompleted(exchange: ServerExchange): void;
   /** Called if the response cannot be completed: the stream is closed, or must be reset with `reason`. */
   responseFailed(exchange: ServerExchange, reason: Error): void;
-  detach(onStopping: (() => void) | undefined): IOStream;
+  detach(onStopping: DetachedStream['onStopping']): IOStream;
 }
 
 /**
@@ -69,7 +70,8 @@ export class ServerExchange implements HTTPServerExchange {
   /** For the connection: the first reason passed to the delegate, which may have aborted its work with that reason. */
   closeReason: Error | undefined = undefined;
   readonly #owner: ExchangeOwner;
-  readonly #codec: ServerCodec;
+  /** Until the connection is detached, which may then live for hours without one. */
+  #ownCodec: ServerCodec | undefined;
   /** The delegate of the request, until the response is complete or the connection has ended. */
   #message: HTTPMessageDelegate | undefined;
   /** Whether the peer waits for `100 Continue` before it sends the body. */
@@ -91,11 +93,15 @@ export class ServerExchange implements HTTPServerExchange {
   /** @param codec - the codec of the connection; used until the response is complete. */
   constructor(owner: ExchangeOwner, codec: ServerCodec, head: BegunRequest, connection: HTTPConnectionInfo) {
     this.#owner = owner;
-    this.#codec = codec;
+    this.#ownCodec = codec;
     this.head = head;
     this.connection = connection;
     this.requestComplete = head.bodyLength === 0;
     this.#expectsContinue = head.expectContinue;
+  }
+
+  get #codec(): ServerCodec {
+    return this.#ownCodec as ServerCodec;
   }
 
   get headSent(): boolean {
@@ -207,13 +213,15 @@ export class ServerExchange implements HTTPServerExchange {
     this.#owner.stream.reset(reason);
   }
 
-  detach(onStopping?: () => void): IOStream {
+  detach(onStopping?: (notice: StopNotice) => void): IOStream {
     if (this.#headSent || this.#cut)
       throw new HTTPUsageError('detach: the response has been started, or the connection has ended');
     this.#cut = true;
     this.#headSent = true;
     this.#finished = true;
-    return this.#owner.detach(onStopping);
+    const stream = this.#owner.detach(onStopping);
+    this.#ownCodec = undefined;
+    return stream;
   }
 
   // ---- for the connection ----

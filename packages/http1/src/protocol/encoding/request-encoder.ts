@@ -1,16 +1,8 @@
-import { excerpt } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { isToken } from '../fields/header-names.ts';
 import type { HTTPHeaders } from '../fields/http-headers.ts';
 import { Http1UsageError } from '../grammar/errors.ts';
-import { HOST, TRANSFER_ENCODING } from '../grammar/framing-fields.ts';
-import { BodyEncoder, explicitLength } from './body-encoder.ts';
-
-/** Visible ASCII except `#`: CR or LF would start another line, SP would end the target, `#` would start a fragment. */
-const TARGET_TEXT = /^[\x21\x22\x24-\x7e]+$/;
-
-/** Methods for which `Content-Length: 0` is sent, because servers expect a body (RFC 9110 §8.6). */
-const EXPECTS_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+import { BodyEncoder } from './body-encoder.ts';
+import { EncodedRequestHead, RequestFields } from './request-head.ts';
 
 /**
  * Encodes the requests of one client connection, one after another: call `head`, then `dataPrefix` for each piece of
@@ -33,30 +25,16 @@ export class RequestEncoder {
    */
   head(method: string, target: string, headers: HTTPHeaders, bodyBytes: number): string {
     this.#expect('idle', 'head');
-    if (!isToken(method)) throw usage(`method must be a token, got ${excerpt(String(method))}`);
-    if (!TARGET_TEXT.test(target))
-      throw usage(`target must be visible ASCII without #, got ${excerpt(String(target))}`);
-    if (!Number.isSafeInteger(bodyBytes) || bodyBytes < -1)
-      throw usage(`bodyBytes must be -1 or more, got ${bodyBytes}`);
-    if ((headers.framing & TRANSFER_ENCODING) !== 0)
-      throw usage('headers must not contain Transfer-Encoding, which the encoder sets');
-    if ((headers.framing & HOST) === 0 || headers.getList('host').length !== 1)
-      throw usage('headers must contain exactly one Host');
-    const explicit = explicitLength(headers);
-    if (explicit >= 0 && bodyBytes >= 0 && explicit !== bodyBytes) {
-      const detail = `Content-Length is ${explicit}, but the body has ${bodyBytes} bytes`;
-      throw new Http1UsageError('ERR_HTTP1_LENGTH_MISMATCH', detail);
-    }
-    const length = explicit >= 0 ? explicit : bodyBytes;
-    if (method === 'CONNECT' && length !== 0) throw usage('a CONNECT request must not have a body');
-    let framing = '';
-    if (length === -1) framing = 'Transfer-Encoding: chunked\r\n';
-    else if (explicit < 0 && (length > 0 || EXPECTS_BODY.has(method)))
-      framing = `Content-Length: ${length}\r\n`;
-    if (length === -1) this.#body.startChunked();
-    else this.#body.startSized(length);
+    return this.start(new EncodedRequestHead(method, target, new RequestFields(headers), bodyBytes));
+  }
+
+  /** Starts a request whose head is already encoded. @returns the text of the head. */
+  start(head: EncodedRequestHead): string {
+    this.#expect('idle', 'start');
+    if (head.bodyLength === -1) this.#body.startChunked();
+    else this.#body.startSized(head.bodyLength);
     this.#state = 'body';
-    return `${method} ${target} HTTP/1.1\r\n${headers.serialize()}${framing}\r\n`;
+    return head.text;
   }
 
   /** As in the ResponseEncoder. @throws Http1UsageError `ERR_HTTP1_BODY_LONG`; the connection must then be closed. */

@@ -13,6 +13,11 @@ export function isMultipartForm(contentType: string | undefined): boolean {
   return contentType !== undefined && MULTIPART_FORM.test(contentType);
 }
 
+/** Whether a text can be a boundary. */
+export function isBoundary(text: string): boolean {
+  return BOUNDARY.test(text);
+}
+
 /**
  * Returns the boundary from the Content-Type of a `multipart/form-data` body.
  *
@@ -31,7 +36,7 @@ export function multipartBoundary(contentType: string | undefined): string {
   if (parameter === undefined) throw invalid('the Content-Type has no boundary');
   // In a quoted string of RFC 9110, a backslash may precede any character.
   const text = parameter.isQuoted ? parameter.text.replaceAll(/\\(.)/g, '$1') : parameter.text;
-  if (!BOUNDARY.test(text)) {
+  if (!isBoundary(text)) {
     throw invalid(`the boundary must have 1 to 70 of the allowed characters, got ${excerpt(text)}`);
   }
   return text;

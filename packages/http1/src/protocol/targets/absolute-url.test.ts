@@ -22,6 +22,8 @@ describe('parseAbsoluteUrl', () => {
     ['http://a:8080/x', 'http', 'a', 8080, 'a:8080', '/x'],
     ['http://a:/', 'http', 'a', 80, 'a', '/'],
     ['https://a:443/', 'https', 'a', 443, 'a', '/'],
+    ['http://a/b?', 'http', 'a', 80, 'a', '/b?'],
+    ['http://a?#f', 'http', 'a', 80, 'a', '/?'],
     ['http://a?x', 'http', 'a', 80, 'a', '/?x'],
     ['http://a/?u=http://b/@c', 'http', 'a', 80, 'a', '/?u=http://b/@c'],
     ['http://a.b.:81/', 'http', 'a.b.', 81, 'a.b.:81', '/'],

@@ -88,7 +88,8 @@ export function parseAbsoluteUrl(text: string, defaultPorts: DefaultPorts): Abso
     host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
     port: url.port === '' ? defaultPort : Number(url.port),
     authority: url.host,
-    target: url.pathname + url.search,
+    // From the text, because `search` does not tell an empty query from none.
+    target: url.href.slice(url.href.indexOf('/', scheme.length + '://'.length)),
     userInformation,
     hasFragment,
     href: url.href,
