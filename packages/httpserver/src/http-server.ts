@@ -158,12 +158,13 @@ export class HTTPServer extends TCPServer {
    * connection is closed after that response, or after `graceMs`. After `drainMs`, all remaining connections are reset.
    *
    * If a stream was taken over with a stop callback, as WebSockets do, the callback is called, and `stop` waits until
-   * that stream is closed. A handler whose response does not end by itself, such as an event stream, can listen to
+   * that stream is closed. At most `closesPerSecond` of these callbacks are called in a second, and the last one 5 s
+   * before `drainMs`. A handler whose response does not end by itself, such as an event stream, can listen to
    * {@link stopping}. A second call while the server is stopping returns the result of the first. Do not await this
    * method in a request handler, because the stop waits for the request of that handler.
    *
    * @returns how the connections ended. Resolves when none is left.
-   * @throws StreamUsageError `ERR_STREAM_USAGE` if a time is invalid.
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid.
    */
   override async stop(options: StopOptions = {}): Promise<StopResult> {
     const times = resolveStopOptions(options);

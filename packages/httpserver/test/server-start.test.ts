@@ -110,6 +110,25 @@ describe('HTTPServer.start', () => {
   });
 
   it.each([
+    [1, undefined, false],
+    [2, undefined, false],
+    [2, { final: true }, true],
+  ])(
+    'in %i processes, stops with the options %j, so that owners of streams get final: %j',
+    async (processes, stop, final) => {
+      const program = start({ processes, stop });
+      const [line] = await program.heard('port', processes);
+      const request = 'GET /taken HTTP/1.1\r\nHost: a\r\n\r\n';
+      const client = await RawClient.connect({ port: line?.port as number }, request);
+      await client.until((received) => received.startsWith('taken'));
+      program.process.kill('SIGTERM');
+      expect(await client.untilEnd()).toBe(`taken, final: ${final}`);
+      client.socket.end();
+      expect(await program.ended).toBe(0);
+    },
+  );
+
+  it.each([
     { processes: 0 },
     { processes: 1.5 },
     { processes: 'all' },

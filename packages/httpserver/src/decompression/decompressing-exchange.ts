@@ -1,5 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { FilePart, HTTPConnectionInfo, HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
+import type {
+  FilePart,
+  HTTPConnectionInfo,
+  HTTPHeaders,
+  HTTPServerExchange,
+  StopNotice,
+} from '@landspout/http1';
 import type { BodyInflater } from '@landspout/http1/content-coding';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
@@ -77,7 +83,7 @@ export class DecompressingExchange implements HTTPServerExchange {
     this.#exchange.abort(reason);
   }
 
-  detach(onStopping?: () => void): IOStream {
+  detach(onStopping?: (notice: StopNotice) => void): IOStream {
     const stream = this.#exchange.detach(onStopping);
     this.#inflater.close();
     return stream;

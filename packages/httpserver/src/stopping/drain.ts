@@ -4,8 +4,14 @@
 import { HTTPClosedError } from '@landspout/http1';
 import type { DetachedStream, Drain, ServedConnection } from '@landspout/http1/server';
 import type { IOLoop } from '@landspout/ioloop';
-import type { IOStream } from '@landspout/iostream';
+import { DetachedStreams } from './detached-streams.ts';
 import type { StopOptions, StopResult } from './stop-options.ts';
+
+/**
+ * How long new owners of streams have to close them before `drainMs` ends: the default of `closeTimeoutMs` of
+ * WebSockets.
+ */
+const CLOSING_MS = 5_000;
 
 /** What a drain needs from the listeners of its server. */
 export interface DrainedListener {
@@ -26,8 +32,7 @@ export class ServerDrain implements Drain {
   listenerGone = false;
   readonly #loop: IOLoop;
   readonly #connections = new Set<ServedConnection>();
-  /** Streams that delegates have taken over and will close themselves, each with the callback that asks for that. */
-  readonly #detached = new Map<IOStream, () => void>();
+  readonly #detached: DetachedStreams;
   #whenOneEnds: (() => void) | undefined;
   #stopController: AbortController | undefined;
   /**
@@ -39,6 +44,7 @@ export class ServerDrain implements Drain {
 
   constructor(loop: IOLoop) {
     this.#loop = loop;
+    this.#detached = new DetachedStreams(loop, () => this.#ended(true));
   }
 
   /** The number of open connections that use HTTP. */
@@ -60,7 +66,7 @@ export class ServerDrain implements Drain {
 
   connectionEnded(connection: ServedConnection, detached: DetachedStream | undefined): void {
     this.#connections.delete(connection);
-    if (detached?.onStopping !== undefined) this.#keep(detached.stream, detached.onStopping);
+    if (detached?.onStopping !== undefined) this.#detached.add(detached.stream, detached.onStopping);
     else this.#ended(detached !== undefined || connection.respondedWhileStopping);
   }
 
@@ -74,11 +80,13 @@ export class ServerDrain implements Drain {
   serve(): void {
     this.phase = 'serving';
     this.listenerGone = false;
+    this.#detached.endNotices();
     if (this.#stopController?.signal.aborted) this.#stopController = undefined;
   }
 
   /** Goes through all phases. @returns how the connections ended. Resolves when none is left. */
-  async stop(listener: DrainedListener, { graceMs, drainMs }: Required<StopOptions>): Promise<StopResult> {
+  async stop(listener: DrainedListener, options: Required<StopOptions>): Promise<StopResult> {
+    const { graceMs, drainMs, final, closesPerSecond, random } = options;
     const { clock } = this.#loop;
     const startedAt = clock.now();
     this.#ends = { finished: 0, idle: 0, cut: 0 };
@@ -86,7 +94,8 @@ export class ServerDrain implements Drain {
     this.phase = 'grace';
     this.graceMs = graceMs;
     this.#stopController?.abort(stoppingError());
-    for (const onStopping of this.#detached.values()) this.#loop.addCallback(onStopping);
+    const withinMs = Math.max(0, drainMs - CLOSING_MS);
+    this.#detached.notify({ final, closesPerSecond, random, withinMs });
     await listener.stopListening();
     await this.#emptied(graceMs, () => listener.pendingConnections());
     this.phase = 'draining';
@@ -103,7 +112,7 @@ export class ServerDrain implements Drain {
   async cut(how: 'reset' | 'close', reason: HTTPClosedError): Promise<void> {
     if (!this.#isCut) this.#ends.cut = this.#size;
     this.#isCut = true;
-    const streams = [...this.#detached.keys()];
+    const { streams } = this.#detached;
     for (const { stream } of this.#connections) streams.push(stream);
     for (const stream of streams) stream[how](reason);
     await Promise.all(streams.map((stream) => stream.waitClosed()));
@@ -112,17 +121,6 @@ export class ServerDrain implements Drain {
   /** @param responded - whether a request was completed after the stop started. */
   #ended(responded: boolean): void {
     if (!this.#isCut) this.#ends[responded ? 'finished' : 'idle'] += 1;
-    this.#whenOneEnds?.();
-  }
-
-  #keep(stream: IOStream, onStopping: () => void): void {
-    this.#detached.set(stream, onStopping);
-    stream.setCloseCallback(() => {
-      this.#detached.delete(stream);
-      this.#ended(true);
-    });
-    // If the server is already stopping, the new owner is notified in the next loop iteration, when it is ready.
-    if (this.phase !== 'serving') this.#loop.addCallback(onStopping);
     this.#whenOneEnds?.();
   }
 

@@ -1,6 +1,6 @@
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { StreamUsageError } from '@landspout/iostream';
-import type { StopOptions, StopResult } from './stop-options.ts';
+import { STOP_OPTIONS, type StopOptions, type StopResult } from './stop-options.ts';
 
 export interface StopOnSignalsOptions extends StopOptions {
   /** The signals to stop on. Default: SIGTERM, sent by service managers and containers, and SIGINT, sent by Ctrl-C. */
@@ -9,8 +9,7 @@ export interface StopOnSignalsOptions extends StopOptions {
 
 /** The option names of `HTTPServer.stopOnSignals`. */
 export const STOP_ON_SIGNALS_OPTIONS: OptionNames<StopOnSignalsOptions> = {
-  graceMs: true,
-  drainMs: true,
+  ...STOP_OPTIONS,
   signals: true,
 };
 

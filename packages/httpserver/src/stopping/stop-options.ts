@@ -17,6 +17,19 @@ export interface StopOptions {
    * {@link graceMs}.
    */
   readonly drainMs?: number;
+  /**
+   * Whether the service ends for good. If false, it is restarted or replaced by another process, and clients may
+   * reconnect: WebSockets are closed with 1012 (service restart) instead of 1001 (going away). Default: false.
+   */
+  readonly final?: boolean;
+  /**
+   * Maximum number of streams that were taken over, such as WebSockets, that are asked to close in any second; 1 or
+   * more. They are asked in random order. A number up to this is asked at once. The rate is raised if it would not be
+   * enough to ask all of them 5 s before {@link drainMs}. `Infinity`: all at once. Default: 500.
+   */
+  readonly closesPerSecond?: number;
+  /** Source of that order: returns numbers from 0 to 1. Default: `Math.random`. */
+  readonly random?: () => number;
 }
 
 /** How the connections of a stopped server ended. */
@@ -35,7 +48,16 @@ export interface StopResult {
 const DEFAULT_GRACE_MS = 1_000;
 const DEFAULT_DRAIN_MS = 30_000;
 
-const STOP_OPTIONS: OptionNames<StopOptions> = { graceMs: true, drainMs: true };
+const DEFAULT_CLOSES_PER_SECOND = 500;
+
+/** The names of all {@link StopOptions}. */
+export const STOP_OPTIONS: OptionNames<StopOptions> = {
+  graceMs: true,
+  drainMs: true,
+  final: true,
+  closesPerSecond: true,
+  random: true,
+};
 
 /**
  * Checks the options and fills in defaults.
@@ -44,9 +66,13 @@ const STOP_OPTIONS: OptionNames<StopOptions> = { graceMs: true, drainMs: true };
  */
 export function resolveStopOptions(options: StopOptions): Required<StopOptions> {
   serverChecks.options('stop', options, STOP_OPTIONS);
-  const { graceMs = DEFAULT_GRACE_MS } = options;
+  const { graceMs = DEFAULT_GRACE_MS, final = false, random = Math.random } = options;
   const { drainMs = Math.max(DEFAULT_DRAIN_MS, graceMs) } = options;
   serverChecks.durationMs('stop', 'graceMs', graceMs);
   serverChecks.durationMs('stop', 'drainMs', drainMs, graceMs);
-  return { graceMs, drainMs };
+  const { closesPerSecond = DEFAULT_CLOSES_PER_SECOND } = options;
+  serverChecks.boolean('stop', 'final', final);
+  serverChecks.number('stop', 'closesPerSecond', closesPerSecond, 1);
+  serverChecks.callback('stop', 'random', random);
+  return { graceMs, drainMs, final, closesPerSecond, random };
 }

@@ -2,9 +2,9 @@ import { connect } from 'node:net';
 import { HTTPHeaders } from '@landspout/http1';
 import type { IOStream } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
-import { HTTPServer, type ServerRequest } from '../src/index.ts';
-import { RawClient, statusLines } from './fixtures/raw-client.ts';
-import { waitUntil, withServer } from './fixtures/running-server.ts';
+import { HTTPServer, type ServerRequest } from '../../src/index.ts';
+import { RawClient, statusLines } from '../fixtures/raw-client.ts';
+import { waitUntil, withServer } from '../fixtures/running-server.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 /** Longer than any test may take: what happens before it does not wait for it. */
