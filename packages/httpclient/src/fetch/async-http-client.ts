@@ -7,21 +7,29 @@ import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { withCallerStack } from '@landspout/ioloop/reactor';
-import { type IOStream, type Resolver, TCPClient } from '@landspout/iostream';
+import { CachingResolver, type Resolver, SystemResolver } from '@landspout/iostream';
+import { ProtectionSpaces } from '../auth/protection-spaces.ts';
 import { HTTPClientError, HTTPStreamClosedError } from '../errors.ts';
+import { EventSource } from '../event-source/event-source.ts';
 import { ConnectionPool } from '../pool/connection-pool.ts';
-import type { Origin } from '../pool/origin.ts';
 import {
   DEFAULTS_OPTIONS,
   HTTPRequest,
   headersFrom,
+  NO_OPTIONS,
   type RequestDefaults,
   type RequestOptions,
 } from '../request/http-request.ts';
 import { clientChecks, HTTPClientUsageError } from '../request/usage.ts';
 import type { HTTPResponse } from '../response/http-response.ts';
-import { boundToCaller, FetchOperation } from './fetch-operation.ts';
-import { type PreparedRequest, prepareRequest } from './prepared-request.ts';
+import type { HTTPStreamedResponse } from '../response/http-streamed-response.ts';
+import { toFetch } from '../web-fetch/to-fetch.ts';
+import { type Connect, Dialer } from './dialer.ts';
+import { type ClientEventSourceOptions, openerOf } from './event-stream-opener.ts';
+import { FetchOperation, type FetchResults, type FetchServices } from './fetch-operation.ts';
+import { type FetchSettings, settingsOf } from './fetch-settings.ts';
+import { HopBuilder } from './hop.ts';
+import type { CookieJar } from './hop-credentials.ts';
 
 export interface AsyncHTTPClientOptions {
   /** Maximum number of connections. Default: 100. */
@@ -31,21 +39,65 @@ export interface AsyncHTTPClientOptions {
   /** Maximum number of requests that wait for a connection. 0 means that no request may wait. Default: 10,000. */
   readonly maxQueued?: number;
   /**
+   * How many requests may be under way on one connection at a time (pipelining, RFC 9112 §9.3.2). Only requests with an
+   * idempotent method and no body are pipelined, and only if no connection is free and no other may be opened. A slow
+   * response holds up those after it, and if one is aborted, the others are sent again on another connection. Default:
+   * 1, no pipelining.
+   */
+  readonly pipelining?: number;
+  /**
    * How long an idle connection is kept for the next request; it may be closed up to half a second later. 0 means that
    * no connection is reused. Default: 4 s. Common servers close idle connections after 5 s, so a request is rarely sent
    * on a connection that the server is closing.
    */
   readonly idleTimeoutMs?: number;
+  /**
+   * How long a connection may be used; after that, it is closed as soon as it is idle. 0 means no limit. Default: 0.
+   */
+  readonly maxConnectionAgeMs?: number;
   /** Limits for the head and framing of responses. Bodies are limited by the `maxBodyBytes` of each request. */
   readonly limits?: Partial<Omit<Http1Limits, 'maxBodyBytes'>>;
   /**
-   * Resolves host names. An `OverrideResolver` can map names to other addresses. Default: the resolver of the system.
+   * Resolves host names. An `OverrideResolver` can map names to other addresses. Default: the system's, with a
+   * `CachingResolver`: a name is resolved again after 30 s.
    */
   readonly resolver?: Resolver;
+  /**
+   * Opens the connections, instead of the network: for tests, with a `MockTransport` or straight into a server of this
+   * process. The options for resolving, connecting, TLS and proxies have no effect then.
+   */
+  readonly connect?: Connect;
+  /**
+   * Stores the cookies of responses, and adds them to later requests: for example a `CookieJar` of tough-cookie.
+   * Default: none, so Set-Cookie is ignored.
+   */
+  readonly cookieJar?: CookieJar;
   /** Default: the loop of this thread. */
   readonly loop?: IOLoop;
   /** Values for options that a request does not set. */
   readonly defaults?: RequestDefaults;
+}
+
+/** What a client is doing, and what it has done since it was created. */
+export interface HTTPClientStats {
+  /** Connections that are open or being opened, idle ones included. */
+  readonly connections: number;
+  /** Open connections that are idle. */
+  readonly idle: number;
+  /** Requests that wait for a connection. */
+  readonly queued: number;
+  /** Origins that have a connection or a waiting request. */
+  readonly origins: number;
+  /** Connections that were opened. */
+  readonly opened: number;
+  /** Times that a connection was given to a request: redirects count separately. */
+  readonly sent: number;
+  /** How many of {@link sent} got a connection that was already open. */
+  readonly reused: number;
+  /** Fetches that ended with a complete response, whatever its status. */
+  readonly responses: number;
+  /** Fetches that ended without one. */
+  readonly failures: number;
 }
 
 const CLIENT_OPTIONS: OptionNames<AsyncHTTPClientOptions> = {
@@ -53,8 +105,12 @@ const CLIENT_OPTIONS: OptionNames<AsyncHTTPClientOptions> = {
   maxConnectionsPerOrigin: true,
   maxQueued: true,
   idleTimeoutMs: true,
+  maxConnectionAgeMs: true,
+  pipelining: true,
   limits: true,
   resolver: true,
+  connect: true,
+  cookieJar: true,
   loop: true,
   defaults: true,
 };
@@ -66,12 +122,15 @@ const LIMITS: OptionNames<NonNullable<AsyncHTTPClientOptions['limits']>> = {
   maxInterimResponses: true,
 };
 
+/** As in Node's fetch. */
+const FETCH_HEADERS_TIMEOUT_MS = 300_000;
+
 let shared: AsyncHTTPClient | undefined;
 
 /**
  * Sends requests over HTTP/1.1 and HTTPS, and reuses connections.
  *
- * Redirects are not followed. Bodies are not decompressed, and no Accept-Encoding is sent.
+ * Follows redirects, decompresses bodies and repeats a request whose idle connection the server has just closed.
  *
  * @example
  * await using client = new AsyncHTTPClient();
@@ -80,10 +139,11 @@ let shared: AsyncHTTPClient | undefined;
  */
 export class AsyncHTTPClient {
   readonly #pool: ConnectionPool;
-  readonly #tcp: TCPClient;
   readonly #loop: IOLoop;
+  readonly #services: FetchServices;
   readonly #defaults: RequestDefaults;
-  readonly #operations = new Set<FetchOperation>();
+  /** The settings of requests without options. */
+  readonly #settings: FetchSettings;
   #closed = false;
 
   /**
@@ -98,7 +158,8 @@ export class AsyncHTTPClient {
   /** @throws HTTPClientUsageError if an option is invalid; Http1UsageError `ERR_HTTP1_LIMIT` if a limit is invalid. */
   constructor(options: AsyncHTTPClientOptions = {}) {
     clientChecks.options('AsyncHTTPClient', options, CLIENT_OPTIONS);
-    const { limits = {}, resolver, defaults = {} } = options;
+    const { limits = {}, resolver, defaults = {}, connect } = options;
+    if (connect !== undefined) clientChecks.callback('AsyncHTTPClient', 'connect', connect);
     clientChecks.options('defaults', defaults, DEFAULTS_OPTIONS);
     clientChecks.options('limits', limits, LIMITS);
     this.#loop = options.loop ?? IOLoop.current();
@@ -124,10 +185,29 @@ export class AsyncHTTPClient {
       ),
       maxQueued: clientChecks.wholeNumber('AsyncHTTPClient', 'maxQueued', options.maxQueued ?? 10_000),
       idleTimeoutMs,
+      maxConnectionAgeMs: clientChecks.durationMs(
+        'AsyncHTTPClient',
+        'maxConnectionAgeMs',
+        options.maxConnectionAgeMs ?? 0,
+      ),
+      pipelining: clientChecks.wholeNumber('AsyncHTTPClient', 'pipelining', options.pipelining ?? 1, 1),
       limits,
     };
+    this.#settings = settingsOf(NO_OPTIONS, this.#defaults);
     this.#pool = new ConnectionPool(settings, this.#loop);
-    this.#tcp = new TCPClient(resolver === undefined ? { loop: this.#loop } : { loop: this.#loop, resolver });
+    this.#services = {
+      pool: this.#pool,
+      hops: new HopBuilder(this.#defaults),
+      clock: this.#loop.clock,
+      dialer: new Dialer(
+        this.#loop,
+        resolver ?? new CachingResolver(new SystemResolver(), { clock: this.#loop.clock }),
+        options.connect,
+      ),
+      cookieJar: options.cookieJar,
+      spaces: new ProtectionSpaces(),
+      unconnected: new Set(),
+    };
   }
 
   /** The number of requests that wait for a connection. */
@@ -140,6 +220,18 @@ export class AsyncHTTPClient {
     return this.#pool.idleCount;
   }
 
+  /** Returns the current state of the client, and counts since it was created. The object does not change later. */
+  stats(): HTTPClientStats {
+    const { connectionCount, idleCount, queuedCount, originCount, counts } = this.#pool;
+    return {
+      connections: connectionCount,
+      idle: idleCount,
+      queued: queuedCount,
+      origins: originCount,
+      ...counts,
+    };
+  }
+
   /**
    * Sends one request and resolves to the complete response. Calls may run concurrently; requests beyond the limits of
    * the pool wait in the order of the calls.
@@ -150,21 +242,72 @@ export class AsyncHTTPClient {
    * @param url - an absolute http or https URL, whose user information is used for basic authentication; or a complete
    *   {@link HTTPRequest}.
    * @param options - must be omitted for an {@link HTTPRequest}, which has its own options.
-   * @throws HTTPClientError if the status is not 2xx (redirects and 304 included), unless `raiseError` is false; its
-   *   subclasses if there is no response. HTTPClientUsageError if the request is invalid; the reason of `signal`; the
-   *   error of `onData`, `onHead` or the body. In all cases, the connection is closed or returned to the pool.
+   * @throws HTTPClientError if the status is not 2xx, such as 304 or a redirect that is not followed, unless
+   *   `raiseError` is false; its subclasses if there is no complete response. HTTPClientUsageError if the request is
+   *   invalid; the reason of `signal`; the error of `onData`, `onHead` or the body. In all cases, the connection is
+   *   closed or returned to the pool.
    */
   async fetch(url: string | URL | HTTPRequest, options?: RequestOptions): Promise<HTTPResponse> {
-    if (url instanceof HTTPRequest && options !== undefined) {
+    try {
+      return await this.#start('complete', 'fetch', url, options);
+    } catch (error) {
+      // An error with a response is created within this chain of awaits, so its stack already contains the caller.
+      throw error instanceof HTTPClientError && error.response !== undefined ? error : withCallerStack(error);
+    }
+  }
+
+  /**
+   * Like {@link fetch}, but resolves as soon as the head of the response has arrived; the body is read from the result.
+   * If the status is not 2xx and `raiseError` is not false, rejects when the whole response has arrived.
+   *
+   * @throws as {@link fetch}. `onData` must not be set.
+   */
+  async stream(url: string | URL | HTTPRequest, options?: RequestOptions): Promise<HTTPStreamedResponse> {
+    try {
+      return await this.#start('streamed', 'stream', url, options);
+    } catch (error) {
+      throw withCallerStack(error);
+    }
+  }
+
+  /**
+   * Receives server-sent events, and connects again when the stream is lost. See {@link EventSource}.
+   *
+   * @param options.request - options of the requests, such as headers or a POST with a body. `headersTimeoutMs`, or
+   *   `requestTimeoutMs` if that is 0, limits the wait for the head of each response; the stream itself is not limited.
+   *   Its signal is ignored: set `options.signal`.
+   * @throws HTTPClientUsageError if an option is unknown or invalid.
+   * @example
+   * for await (const { event, data } of client.eventSource('https://example.com/news')) console.log(event, data);
+   */
+  eventSource(url: string | URL, options: ClientEventSourceOptions = {}): EventSource {
+    const { request = {}, ...sourceOptions } = options;
+    if (request.signal !== undefined)
       throw new HTTPClientUsageError(
         'ERR_HTTPCLIENT_USAGE',
-        'fetch: options must be passed to the HTTPRequest, not to fetch',
+        'eventSource: signal must be an option of its own, not of request',
       );
-    }
-    if (this.#closed) throw stopped('fetch: the client is closed');
-    const request = url instanceof HTTPRequest ? url : new HTTPRequest(url, options);
-    const prepared = boundToCaller(prepareRequest(request, this.#defaults));
-    return await this.#run(prepared);
+    const open = openerOf(this, String(url), request, this.#defaults);
+    return new EventSource({ open, clock: this.#loop.clock }, sourceOptions);
+  }
+
+  /**
+   * Returns a function that libraries can use in place of `fetch`. It sends with this client: through its pool, and
+   * with its limits and defaults. Because a body may be a stream that lasts for minutes, `requestTimeoutMs` is 0, no
+   * limit, and `headersTimeoutMs` is 300 s, unless the defaults of the client set them.
+   *
+   * It behaves as the `fetch` of Node with these differences: `dispatcher` and `integrity` are refused with a
+   * TypeError; only http and https URLs are fetched, on any port; and the headers of a response may be changed. A
+   * failed request rejects with a TypeError whose `cause` is the error of this client, or with the reason of the
+   * signal.
+   *
+   * @example
+   * const openai = createOpenAI({ fetch: client.toFetch() });
+   */
+  toFetch(): typeof globalThis.fetch {
+    const { requestTimeoutMs = 0, headersTimeoutMs = FETCH_HEADERS_TIMEOUT_MS } = this.#defaults;
+    const defaults = { ...this.#defaults, requestTimeoutMs, headersTimeoutMs };
+    return toFetch({ stream: (request) => this.#start('streamed', 'fetch', request, undefined, defaults) });
   }
 
   /**
@@ -174,7 +317,7 @@ export class AsyncHTTPClient {
   async close(): Promise<void> {
     this.#closed = true;
     const reason = stopped('the client was closed before the response was complete');
-    for (const operation of this.#operations) operation.stop(reason);
+    for (const operation of [...this.#services.unconnected]) operation.stop(reason);
     await this.#pool.close(reason);
   }
 
@@ -184,35 +327,31 @@ export class AsyncHTTPClient {
 
   [INSPECT](): object {
     return inspection(this, ['queuedCount', 'idleCount'], () => ({
-      running: this.#operations.size,
+      connections: this.#pool.connectionCount,
       isClosed: this.#closed,
     }));
   }
 
-  async #run(prepared: PreparedRequest): Promise<HTTPResponse> {
-    const dial = (origin: Origin, signal: AbortSignal): Promise<IOStream> => this.#connect(origin, signal);
-    const operation = new FetchOperation(prepared, this.#pool, dial, this.#loop.clock);
-    this.#operations.add(operation);
-    try {
-      return await operation.run();
-    } catch (error) {
-      // An error with a response is created within this chain of awaits, so its stack already contains the caller.
-      throw error instanceof HTTPClientError && error.response !== undefined ? error : withCallerStack(error);
-    } finally {
-      this.#operations.delete(operation);
+  #start<Kind extends keyof FetchResults>(
+    kind: Kind,
+    operation: string,
+    url: string | URL | HTTPRequest,
+    options: RequestOptions | undefined,
+    defaults = this.#defaults,
+  ): Promise<FetchResults[Kind]> {
+    if (url instanceof HTTPRequest && options !== undefined) {
+      throw new HTTPClientUsageError(
+        'ERR_HTTPCLIENT_USAGE',
+        `${operation}: options must be passed to the HTTPRequest, not to ${operation}`,
+      );
     }
-  }
-
-  #connect(origin: Origin, signal: AbortSignal): Promise<IOStream> {
-    const { host, port, family, secure, tls } = origin;
-    return this.#tcp.connect({
-      host,
-      port,
-      signal,
-      timeoutMs: 0,
-      ...(family === undefined ? {} : { family }),
-      ...(secure ? { tls: tls ?? true } : {}),
-    });
+    if (this.#closed) throw stopped(`${operation}: the client is closed`);
+    const request = url instanceof HTTPRequest ? url : new HTTPRequest(url, options);
+    if (kind === 'streamed' && request.options.onData !== undefined)
+      throw new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', 'stream: onData must not be set');
+    const settings = request.options === NO_OPTIONS ? this.#settings : settingsOf(request.options, defaults);
+    const hop = this.#services.hops.first(request, settings);
+    return new FetchOperation(request, settings, hop, this.#services, kind).start();
   }
 }
 

@@ -1,145 +1,187 @@
 // The pool/ folder decides which requests may share a connection, and how many connections there may be. It does not
 // send anything on them.
 
-import type { Http1Limits } from '@landspout/http1';
-import { ClientConnection } from '@landspout/http1/client';
 import type { IOLoop } from '@landspout/ioloop';
-import { Deadline, type DeadlineEntry, DeadlineWheel, onAbort } from '@landspout/ioloop/reactor';
+import { DeadlineWheel } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import { HTTPClientLimitError, HTTPStreamClosedError } from '../errors.ts';
+import { Lane, LaneQueue, type PoolRequest } from './lane-queue.ts';
 import type { Origin } from './origin.ts';
+import { type ConnectionOwner, type ConnectionSettings, PooledConnection } from './pooled-connection.ts';
 
-export interface PoolSettings {
+export interface PoolSettings extends ConnectionSettings {
   readonly maxConnections: number;
   readonly maxConnectionsPerOrigin: number;
   readonly maxQueued: number;
-  readonly idleTimeoutMs: number;
-  readonly limits: Partial<Http1Limits>;
 }
 
-/** The slots and waiting requests of one origin. A lane exists only while it has any of these. */
-interface Lane {
-  readonly origin: Origin;
-  /** The number of slots, including idle slots. */
-  slots: number;
-  /** The slot that was released last is at the end. */
-  readonly idle: PoolSlot[];
-  /** In order of arrival. */
-  readonly waiting: Set<Waiter>;
-}
-
-interface Waiter {
-  readonly arrival: number;
-  readonly resolve: (slot: PoolSlot) => void;
-  readonly reject: (error: unknown) => void;
+/** Counts of a pool since its creation. */
+export interface PoolCounts {
+  opened: number;
+  sent: number;
+  reused: number;
+  responses: number;
+  failures: number;
 }
 
 /**
- * Assigns slots to requests. A slot is the right to use one connection to one origin, and has an idle connection if one
- * is available. The number of slots is limited, in total and per origin. If none is free, requests wait in a queue of
- * limited length. Requests get slots in order of arrival, but a request whose origin has no free slot does not delay
- * requests to other origins. If only the total limit prevents a new connection, an idle connection of another origin is
- * closed.
+ * Assigns connections to requests. The number of connections is limited, in total and per origin. If none is free,
+ * requests wait in a queue of limited length. Requests get connections in order of arrival, but a request whose origin
+ * has no free connection does not delay requests to other origins. If only the total limit prevents a new connection,
+ * an idle connection of another origin is closed.
  */
-export class ConnectionPool {
+export class ConnectionPool implements ConnectionOwner {
   readonly settings: PoolSettings;
   readonly wheel: DeadlineWheel;
+  readonly counts: PoolCounts = { opened: 0, sent: 0, reused: 0, responses: 0, failures: 0 };
+  readonly #loop: IOLoop;
   readonly #lanes = new Map<string, Lane>();
-  readonly #lanesWaiting = new Set<Lane>();
-  /** All idle slots; the slot that has been idle longest is first. */
-  readonly #idle = new Set<PoolSlot>();
+  /** The lanes with waiting requests, except those whose connections are all in use and cannot become more. */
+  readonly #queue = new LaneQueue();
+  /** All idle connections: the one that has been idle longest is first. */
+  #firstIdle: PooledConnection | undefined = undefined;
+  #lastIdle: PooledConnection | undefined = undefined;
+  #idleCount = 0;
+  readonly #connections = new Set<PooledConnection>();
   readonly #streams = new Set<IOStream>();
-  #slots = 0;
-  #queued = 0;
+  #queuedCount = 0;
   #arrivals = 0;
-  #closed = false;
+  #closed: Error | undefined = undefined;
   /** Whether `#serve` is already running further up the call stack. If so, that call continues the work. */
   #serving = false;
 
   constructor(settings: PoolSettings, loop: IOLoop) {
     this.settings = settings;
+    this.#loop = loop;
     const tickMs = Math.max(10, Math.min(250, settings.idleTimeoutMs / 8));
     this.wheel = new DeadlineWheel(loop.clock, loop.logger, tickMs);
   }
 
-  /** The number of requests that wait for a slot. */
+  /** The number of requests that wait for a connection. */
   get queuedCount(): number {
-    return this.#queued;
+    return this.#queuedCount;
   }
 
   /** The number of open connections that are idle. */
   get idleCount(): number {
-    return this.#idle.size;
+    return this.#idleCount;
   }
 
-  /** The number of slots, including the slots of idle connections. */
-  get slotCount(): number {
-    return this.#slots;
+  /** The number of connections, including idle ones and those being opened. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  get originCount(): number {
+    return this.#lanes.size;
+  }
+
+  /** The reason with which the pool was closed. */
+  get closeReason(): Error | undefined {
+    return this.#closed;
+  }
+
+  now(): number {
+    return this.#loop.clock.now();
   }
 
   /**
-   * Resolves to a slot when one is free.
+   * Gives a request a connection, now or when it is its turn.
    *
-   * @throws HTTPClientLimitError `ERR_HTTPCLIENT_QUEUE_FULL`; the reason of `signal`; the error passed to
-   *   {@link close}.
+   * @throws HTTPClientLimitError `ERR_HTTPCLIENT_QUEUE_FULL`; HTTPStreamClosedError if the pool is closed. The request
+   *   is not called then.
    */
-  acquire(origin: Origin, signal: AbortSignal): Promise<PoolSlot> {
-    return new Promise((resolve, reject) => {
-      signal.throwIfAborted();
-      if (this.#closed) throw new HTTPStreamClosedError('ERR_HTTPCLIENT_STOPPED', 'the client is closed');
-      const lane = this.#laneOf(origin);
-      if (this.#queued >= this.settings.maxQueued && !this.#canServe(lane)) {
-        this.#forgetIfEmpty(lane);
-        throw new HTTPClientLimitError(
-          'ERR_HTTPCLIENT_QUEUE_FULL',
-          `the queue is full: ${this.settings.maxQueued} requests are waiting for a connection`,
-        );
+  enter(request: PoolRequest): void {
+    if (this.#closed !== undefined)
+      throw new HTTPStreamClosedError('ERR_HTTPCLIENT_STOPPED', 'the client is closed');
+    const lane = this.#laneOf(request.origin);
+    if (lane.first === undefined) {
+      // A request that finds a free connection never enters the queue: the requests that wait belong to other origins,
+      // and could not use this connection. If only the total limit allows a new connection, they go first.
+      const idle = lane.idle.at(-1);
+      if (idle !== undefined) {
+        this.#assign(this.#wake(idle), request);
+        return;
       }
-      const waiter: Waiter = {
-        arrival: this.#arrivals,
-        resolve(slot) {
-          stopListening();
-          resolve(slot);
-        },
-        reject(error) {
-          stopListening();
-          reject(error);
-        },
-      };
-      const stopListening = onAbort(signal, (reason) => {
-        this.#leaveQueue(lane, waiter);
-        waiter.reject(reason);
-      });
-      this.#arrivals += 1;
-      this.#queued += 1;
-      lane.waiting.add(waiter);
-      this.#lanesWaiting.add(lane);
-      this.#serve();
-    });
+      if (this.#queue.first === undefined && this.#canOpen(lane)) {
+        this.#assign(this.#open(lane), request);
+        return;
+      }
+      if (this.#pipeline(lane, request)) return;
+    }
+    if (this.#queuedCount >= this.settings.maxQueued) {
+      this.#forgetIfEmpty(lane);
+      throw new HTTPClientLimitError(
+        'ERR_HTTPCLIENT_QUEUE_FULL',
+        `the queue is full: ${this.settings.maxQueued} requests are waiting for a connection`,
+      );
+    }
+    request.arrival = this.#arrivals;
+    this.#arrivals += 1;
+    this.#queuedCount += 1;
+    lane.add(request);
+    this.#requeue(lane);
+    request.queued();
   }
 
-  /** Takes back a slot that is no longer used. Keeps its connection if that can be used for another request. */
-  takeBack(slot: PoolSlot): void {
-    if (slot.connection?.isIdle === true && !this.#closed && this.settings.idleTimeoutMs > 0) {
-      this.#lanes.get(slot.origin.key)?.idle.push(slot);
-      this.#idle.add(slot);
-      slot.rest();
-      this.#serve();
+  /** Takes a request out of the queue, for example because it was aborted. */
+  leave(request: PoolRequest): void {
+    const lane = this.#lanes.get(request.origin.key);
+    if (lane === undefined || request.arrival === -1) return;
+    request.arrival = -1;
+    this.#queuedCount -= 1;
+    lane.remove(request);
+    this.#requeue(lane);
+    this.#forgetIfEmpty(lane);
+  }
+
+  /** Takes back a connection that a request has released. Keeps it if it can be used for another request. */
+  takeBack(connection: PooledConnection): void {
+    const lane = this.#lanes.get(connection.origin.key) as Lane;
+    if (this.#closed !== undefined || !connection.isReusable) {
+      connection.http?.close();
+      this.#discard(connection);
+      return;
+    }
+    const waiting = lane.first;
+    // The request that waits longest for this origin gets the connection, unless another one has waited even longer for
+    // any connection.
+    const oldest = this.#queue.first?.first;
+    if (waiting !== undefined && (oldest === undefined || waiting.arrival <= oldest.arrival)) {
+      this.leave(waiting);
+      // The next request sets a deadline only if it has one.
+      connection.limitUse(0);
+      this.#assign(connection, waiting);
+    } else if (this.settings.idleTimeoutMs > 0) {
+      lane.idle.push(connection);
+      this.#linkIdle(connection);
+      this.#requeue(lane);
+      connection.rest();
+      if (this.#queuedCount > 0) this.#serve();
     } else {
-      slot.connection?.close();
-      this.#discard(slot);
+      connection.http?.close();
+      this.#discard(connection);
     }
   }
 
-  /** Discards an idle slot whose connection has ended, or was idle for too long. */
-  dropIdle(slot: PoolSlot): void {
-    this.#removeIdle(slot);
-    slot.connection?.close();
-    this.#discard(slot);
+  /** A pipelined connection has room again: the request that waits longest for this origin may use it. */
+  partlyReleased(connection: PooledConnection): void {
+    const waiting = this.#lanes.get(connection.origin.key)?.first;
+    if (waiting?.mayPipeline !== true || !connection.canPipeline) return;
+    this.leave(waiting);
+    this.#share(connection, waiting);
   }
 
-  /** Called by slots: the stream is open until {@link streamClosed} is called. */
+  /** Discards an idle connection that has ended, or was idle for too long. */
+  dropIdle(connection: PooledConnection): void {
+    this.#removeIdle(connection);
+    connection.http?.close();
+    this.#discard(connection);
+  }
+
+  /** Called by connections: the stream is open until {@link streamClosed} is called. */
   streamOpened(stream: IOStream): void {
+    this.counts.opened += 1;
     this.#streams.add(stream);
   }
 
@@ -147,178 +189,140 @@ export class ConnectionPool {
     this.#streams.delete(stream);
   }
 
-  /** Closes idle connections, and rejects waiting and later requests. Resolves when all connections are closed. */
+  /** Stops all requests, waiting or not, and closes all connections. Resolves when all of them are closed. */
   async close(reason: Error): Promise<void> {
-    this.#closed = true;
-    for (const lane of [...this.#lanesWaiting]) {
-      for (const waiter of [...lane.waiting]) {
-        this.#leaveQueue(lane, waiter);
-        waiter.reject(reason);
+    this.#closed ??= reason;
+    for (const lane of [...this.#lanes.values()]) {
+      for (let { first } = lane; first !== undefined; first = lane.first) {
+        this.leave(first);
+        first.stop(reason);
       }
     }
-    for (const slot of [...this.#idle]) this.dropIdle(slot);
+    for (const connection of [...this.#connections]) {
+      if (connection.isIdle) this.dropIdle(connection);
+      else connection.stop(reason);
+    }
     await Promise.all([...this.#streams].map((stream) => stream.waitClosed()));
   }
 
   #laneOf(origin: Origin): Lane {
     let lane = this.#lanes.get(origin.key);
     if (lane === undefined) {
-      lane = { origin, slots: 0, idle: [], waiting: new Set() };
+      lane = new Lane(origin);
       this.#lanes.set(origin.key, lane);
     }
     return lane;
   }
 
+  /** Puts a lane into the queue if a request waits that could get a connection; otherwise takes it out. */
+  #requeue(lane: Lane): void {
+    const mayBeServed = lane.idle.length > 0 || lane.connections.size < this.settings.maxConnectionsPerOrigin;
+    if (lane.first === undefined || !mayBeServed) this.#queue.remove(lane);
+    else if (lane.queueIndex === -1) this.#queue.add(lane);
+    else this.#queue.changed(lane);
+  }
+
   #forgetIfEmpty(lane: Lane): void {
-    if (lane.slots === 0 && lane.waiting.size === 0) this.#lanes.delete(lane.origin.key);
+    if (lane.connections.size === 0 && lane.first === undefined) this.#lanes.delete(lane.origin.key);
   }
 
-  #leaveQueue(lane: Lane, waiter: Waiter): void {
-    lane.waiting.delete(waiter);
-    this.#queued -= 1;
-    if (lane.waiting.size === 0) this.#lanesWaiting.delete(lane);
-    this.#forgetIfEmpty(lane);
+  #assign(connection: PooledConnection, request: PoolRequest): void {
+    this.counts.sent += 1;
+    if (connection.http !== undefined) this.counts.reused += 1;
+    connection.assign(request);
+    request.useConnection(connection, false);
   }
 
-  /** Assigns slots until no waiting request can get one. */
+  /** Gives a request a connection that others use, if pipelining is allowed. @returns false if there is none. */
+  #pipeline(lane: Lane, request: PoolRequest): boolean {
+    if (this.settings.pipelining < 2 || !request.mayPipeline) return false;
+    for (const connection of lane.connections) {
+      if (!connection.canPipeline) continue;
+      this.#share(connection, request);
+      return true;
+    }
+    return false;
+  }
+
+  #share(connection: PooledConnection, request: PoolRequest): void {
+    this.counts.sent += 1;
+    this.counts.reused += 1;
+    connection.share(request);
+    request.useConnection(connection, true);
+  }
+
+  /** Assigns connections until no waiting request can get one. */
   #serve(): void {
     if (this.#serving) return;
     this.#serving = true;
-    let lane = this.#nextLane();
-    while (lane !== undefined) {
-      const [waiter] = lane.waiting;
-      if (waiter === undefined) break;
-      const slot = this.#takeSlot(lane);
-      this.#leaveQueue(lane, waiter);
-      waiter.resolve(slot);
-      lane = this.#nextLane();
+    try {
+      for (let lane = this.#queue.first; lane !== undefined; lane = this.#queue.first) {
+        const idle = lane.idle.at(-1);
+        if (idle === undefined && !this.#canOpen(lane)) break;
+        const request = lane.first as PoolRequest;
+        this.leave(request);
+        this.#assign(idle === undefined ? this.#open(lane) : this.#wake(idle), request);
+      }
+    } finally {
+      this.#serving = false;
     }
-    this.#serving = false;
   }
 
-  /** Returns the lane of the request that arrived first, among the requests that can get a slot. */
-  #nextLane(): Lane | undefined {
-    let best: Lane | undefined;
-    let bestArrival = Number.POSITIVE_INFINITY;
-    for (const lane of this.#lanesWaiting) {
-      const [first] = lane.waiting;
-      if (first === undefined || first.arrival >= bestArrival || !this.#canServe(lane)) continue;
-      best = lane;
-      bestArrival = first.arrival;
-    }
-    return best;
-  }
-
-  #canServe(lane: Lane): boolean {
-    if (lane.idle.length > 0) return true;
+  #canOpen(lane: Lane): boolean {
     const { maxConnections, maxConnectionsPerOrigin } = this.settings;
-    return lane.slots < maxConnectionsPerOrigin && (this.#slots < maxConnections || this.#idle.size > 0);
+    if (lane.connections.size >= maxConnectionsPerOrigin) return false;
+    return this.#connections.size < maxConnections || this.#firstIdle !== undefined;
   }
 
-  #takeSlot(lane: Lane): PoolSlot {
-    // Takes the most recently used slot: the server is least likely to be closing that connection, and the others can
-    // reach their idle timeout.
-    const rested = lane.idle.at(-1);
-    if (rested !== undefined) {
-      this.#removeIdle(rested);
-      rested.wake();
-      return rested;
-    }
-    lane.slots += 1;
-    this.#slots += 1;
-    const [oldest] = this.#idle;
-    if (this.#slots > this.settings.maxConnections && oldest !== undefined) this.dropIdle(oldest);
-    return new PoolSlot(this, lane.origin);
-  }
-
-  #removeIdle(slot: PoolSlot): void {
-    this.#idle.delete(slot);
-    const idle = this.#lanes.get(slot.origin.key)?.idle;
-    const at = idle?.indexOf(slot) ?? -1;
-    if (at >= 0) idle?.splice(at, 1);
-  }
-
-  #discard(slot: PoolSlot): void {
-    slot.retire();
-    this.#slots -= 1;
-    const lane = this.#lanes.get(slot.origin.key);
-    if (lane === undefined) return;
-    lane.slots -= 1;
-    this.#forgetIfEmpty(lane);
-    this.#serve();
-  }
-}
-
-/**
- * The right to use one connection to one origin, and that connection after it was opened. The caller must release its
- * slot exactly once, even if the request fails.
- */
-export class PoolSlot implements DeadlineEntry {
-  readonly origin: Origin;
-  readonly #pool: ConnectionPool;
-  readonly #deadline: Deadline;
-  #connection: ClientConnection | undefined;
-  #state: 'used' | 'idle' | 'gone' = 'used';
-
-  constructor(pool: ConnectionPool, origin: Origin) {
-    this.#pool = pool;
-    this.origin = origin;
-    this.#deadline = new Deadline(pool.wheel, this);
-  }
-
-  /** The connection to use; `undefined` if it has to be opened. */
-  get connection(): ClientConnection | undefined {
-    return this.#connection;
-  }
-
-  /** Puts a new connection into the slot. It may replace a connection that has ended. */
-  adopt(stream: IOStream): ClientConnection {
-    const pool = this.#pool;
-    const connection = new ClientConnection(stream, {
-      limits: pool.settings.limits,
-      connectionEnded: () => {
-        pool.streamClosed(stream);
-        // The server ended the connection, or sent data without a request, while the connection was idle.
-        if (this.#state === 'idle' && this.#connection === connection) pool.dropIdle(this);
-      },
-    });
-    pool.streamOpened(stream);
-    this.#connection = connection;
+  #open(lane: Lane): PooledConnection {
+    if (!this.#lanes.has(lane.origin.key)) this.#lanes.set(lane.origin.key, lane);
+    const connection = new PooledConnection(this, lane.origin);
+    lane.connections.add(connection);
+    this.#connections.add(connection);
+    this.#requeue(lane);
+    const oldest = this.#firstIdle;
+    if (this.#connections.size > this.settings.maxConnections && oldest !== undefined) this.dropIdle(oldest);
     return connection;
   }
 
-  /** Closes a connection that has ended, so that another one can be opened. */
-  forget(): void {
-    this.#connection?.close();
-    this.#connection = undefined;
+  /** Takes the most recently used connection: the server is least likely to be closing it, and others can expire. */
+  #wake(connection: PooledConnection): PooledConnection {
+    this.#removeIdle(connection);
+    connection.wake();
+    return connection;
   }
 
-  release(): void {
-    if (this.#state === 'used') this.#pool.takeBack(this);
+  #linkIdle(connection: PooledConnection): void {
+    connection.idleBefore = this.#lastIdle;
+    if (this.#lastIdle === undefined) this.#firstIdle = connection;
+    else this.#lastIdle.idleAfter = connection;
+    this.#lastIdle = connection;
+    this.#idleCount += 1;
   }
 
-  deadlinePassed(): void {
-    this.#pool.dropIdle(this);
+  #removeIdle(connection: PooledConnection): void {
+    const { idleBefore, idleAfter } = connection;
+    if (idleBefore === undefined) this.#firstIdle = idleAfter;
+    else idleBefore.idleAfter = idleAfter;
+    if (idleAfter === undefined) this.#lastIdle = idleBefore;
+    else idleAfter.idleBefore = idleBefore;
+    connection.idleBefore = undefined;
+    connection.idleAfter = undefined;
+    this.#idleCount -= 1;
+    const lane = this.#lanes.get(connection.origin.key) as Lane;
+    const { idle } = lane;
+    if (idle.at(-1) === connection) idle.pop();
+    else idle.splice(idle.indexOf(connection), 1);
+    if (lane.first !== undefined) this.#requeue(lane);
   }
 
-  /** Called by the pool: the connection is idle, and does not keep the process alive. */
-  rest(): void {
-    this.#state = 'idle';
-    this.#connection?.stream.unref();
-    this.#deadline.set(this.#pool.settings.idleTimeoutMs);
-  }
-
-  /** Called by the pool: the connection is in use again. */
-  wake(): void {
-    this.#state = 'used';
-    this.#deadline.clear();
-    this.#connection?.stream.ref();
-  }
-
-  /** Called by the pool: the slot is no longer used. */
-  retire(): void {
-    this.#state = 'gone';
-    this.#deadline.close();
-    this.#connection = undefined;
+  #discard(connection: PooledConnection): void {
+    connection.retire();
+    this.#connections.delete(connection);
+    const lane = this.#lanes.get(connection.origin.key) as Lane;
+    lane.connections.delete(connection);
+    this.#requeue(lane);
+    this.#forgetIfEmpty(lane);
+    if (this.#queuedCount > 0) this.#serve();
   }
 }

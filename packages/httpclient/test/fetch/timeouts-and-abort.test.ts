@@ -59,7 +59,7 @@ describe('the timeouts of a fetch', () => {
       for (const options of [{ connectTimeoutMs: 30 }, { requestTimeoutMs: 30 }]) {
         await expect(client.fetch('http://a.test/', options)).rejects.toMatchObject({
           code: 'ERR_HTTPCLIENT_TIMEOUT',
-          phase: 'connect',
+          phase: 'dns',
         });
       }
     }));
@@ -73,7 +73,7 @@ describe('the timeouts of a fetch', () => {
             client.fetch(`https://127.0.0.1:${port}/`, { connectTimeoutMs: 50 }),
           ).rejects.toMatchObject({
             code: 'ERR_HTTPCLIENT_TIMEOUT',
-            phase: 'connect',
+            phase: 'tls',
           });
           expect(sockets).toHaveLength(1);
         }),
@@ -85,7 +85,7 @@ describe('the timeouts of a fetch', () => {
         withClient({}, async (client) => {
           await expect(client.fetch(url, { requestTimeoutMs: 60 })).rejects.toMatchObject({
             code: 'ERR_HTTPCLIENT_TIMEOUT',
-            phase: 'request',
+            phase: expect.stringMatching(/^(headers|body)$/),
             message: expect.stringContaining('timeout during request (60 ms)'),
           });
           expect(client.idleCount).toBe(0);
@@ -101,12 +101,16 @@ describe('the timeouts of a fetch', () => {
       },
       ({ url }) =>
         withClient({ defaults: { requestTimeoutMs: 60 } }, async (client) => {
-          const timeout = { code: 'ERR_HTTPCLIENT_TIMEOUT', phase: 'request' };
-          await expect(client.fetch(url, { onData: () => new Promise(() => {}) })).rejects.toMatchObject(
-            timeout,
-          );
+          const code = 'ERR_HTTPCLIENT_TIMEOUT';
+          await expect(client.fetch(url, { onData: () => new Promise(() => {}) })).rejects.toMatchObject({
+            code,
+            phase: expect.stringMatching(/^(headers|body)$/),
+          });
           const body = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
-          await expect(client.fetch(url, { method: 'POST', body })).rejects.toMatchObject(timeout);
+          await expect(client.fetch(url, { method: 'POST', body })).rejects.toMatchObject({
+            code,
+            phase: 'send',
+          });
         }),
     ));
 

@@ -39,8 +39,8 @@ describe('options that are not known', () => {
 describe('AsyncHTTPClient', () => {
   it('names what came in place of a body or a number', async () => {
     const post = (body: unknown) => client.fetch(url, { method: 'POST', body: body as string });
-    await expect(post({ a: 1 })).rejects.toThrow('got an object of Object');
-    await expect(post(Promise.resolve('x'))).rejects.toThrow('got a Promise (await it?)');
+    await expect(post({ a: 1 })).rejects.toThrow('(pass data as json), was expected, not an object');
+    await expect(post(Promise.resolve('x'))).rejects.toThrow('not a Promise (await it?)');
     const wrong = { maxBodyBytes: '5' as unknown as number };
     await expect(client.fetch(url, wrong)).rejects.toThrow('not "5" (a string)');
   });
