@@ -1,3 +1,8 @@
 import { library } from '@landspout/tooling-tsup';
 
-export default library(['src/index.ts', 'src/connection/index.ts', 'src/protocol/index.ts']);
+export default library([
+  'src/index.ts',
+  'src/connection/index.ts',
+  'src/protocol/index.ts',
+  'src/web-socket/index.ts',
+]);

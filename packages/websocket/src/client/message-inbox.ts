@@ -10,6 +10,8 @@ interface Reader {
   readonly resolve: (message: string | Uint8Array | null) => void;
   readonly reject: (reason: unknown) => void;
   readonly stopListening: () => void;
+  /** Must not be collected during the wait. */
+  readonly owner: object | undefined;
 }
 
 /**
@@ -31,8 +33,8 @@ export class MessageInbox implements WebSocketDelegate {
     });
   }
 
-  /** Resolves to the next message, or to null if there will be no more. */
-  read(signal: AbortSignal | undefined): Promise<string | Uint8Array | null> {
+  /** Resolves to the next message, or to null if there will be no more. @param owner - is referenced meanwhile. */
+  read(signal: AbortSignal | undefined, owner?: object): Promise<string | Uint8Array | null> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#reader !== undefined) {
       return Promise.reject(
@@ -54,7 +56,7 @@ export class MessageInbox implements WebSocketDelegate {
         this.#reader = undefined;
         reject(reason);
       });
-      this.#reader = { resolve, reject, stopListening };
+      this.#reader = { resolve, reject, stopListening, owner };
     });
   }
 

@@ -1,23 +1,31 @@
+import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import type { IOStream } from '@landspout/iostream';
 import type { MessageData } from '../connection/message-data.ts';
+import type { PreparedMessage } from '../connection/prepared-message.ts';
+import type { SendOptions, SendPolicy } from '../connection/send-policy.ts';
 import { WebSocketConnection } from '../connection/websocket-connection.ts';
-import type { WebSocketSettings } from '../connection/websocket-options.ts';
+import { CLOSE_CODES, WebSocketUsageError } from '../protocol/index.ts';
 import { webSocketChecks } from '../protocol/limits.ts';
+import { MessageCallback, type OnMessage } from './message-callback.ts';
 import { MessageInbox } from './message-inbox.ts';
+import type { OpenWebSocket } from './open-websocket.ts';
 
 export interface ReadMessageOptions {
   /** Cancels the wait. No message is lost: the next read returns it. */
   readonly signal?: AbortSignal;
 }
 
-const READ_OPTIONS: OptionNames<ReadMessageOptions> = { signal: true };
+export const READ_OPTIONS: OptionNames<ReadMessageOptions> = { signal: true };
 
 /**
  * The client side of a WebSocket connection, returned by `websocketConnect`. The program calls {@link readMessage} for
  * each message. Up to 64 messages, or about 64 KiB, are read ahead. After that, back-pressure slows the server down,
- * and a close by the server is noticed only after the program has read more messages.
+ * and a close by the server is noticed only after the program has read more messages. With `onMessage`, messages are
+ * passed to that callback instead.
+ *
+ * Call {@link close}: if the program drops its last reference to an open connection, a warning is logged and the
+ * connection is closed with 1001. With `onMessage`, no reference is needed.
  *
  * @example
  * for await (const message of connection) console.log(message);
@@ -26,14 +34,21 @@ const READ_OPTIONS: OptionNames<ReadMessageOptions> = { signal: true };
 export class WebSocketClientConnection implements AsyncIterable<string | Uint8Array> {
   /** The subprotocol that the server chose; `undefined` if it chose none. */
   readonly selectedSubprotocol: string | undefined;
-  readonly #inbox = new MessageInbox();
+  readonly #delegate: MessageInbox | MessageCallback;
   readonly #connection: WebSocketConnection;
 
   /** Called by `websocketConnect`. */
-  constructor(stream: IOStream, settings: WebSocketSettings, selectedSubprotocol: string | undefined) {
-    this.selectedSubprotocol = selectedSubprotocol;
-    this.#connection = new WebSocketConnection(stream, 'client', this.#inbox, settings);
-    this.#connection.start();
+  constructor({ stream, settings, protocol, deflate, name }: OpenWebSocket, onMessage?: OnMessage) {
+    this.selectedSubprotocol = protocol;
+    this.#delegate = onMessage === undefined ? new MessageInbox() : new MessageCallback(onMessage);
+    this.#connection = new WebSocketConnection(stream, 'client', this.#delegate, settings, deflate);
+    if (onMessage === undefined) {
+      this.#connection.start();
+      closeIfForgotten(this, this.#connection, name);
+    } else {
+      // The caller has the connection before the first message. With a callback, it need not keep it.
+      this.#connection.start(new Promise((resolve) => setImmediate(resolve)));
+    }
   }
 
   /** Whether messages can be sent. */
@@ -71,16 +86,19 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
    * Reads the next message: text as a string, binary as bytes, which the caller owns.
    *
    * @returns null if the connection is closed and all received messages were read; see {@link closeCode}.
-   * @throws WebSocketUsageError `ERR_WEBSOCKET_BUSY` if another read is pending; the reason of `signal`.
+   * @throws WebSocketUsageError `ERR_WEBSOCKET_BUSY` if another read is pending, or there is an `onMessage`; the reason
+   *   of `signal`.
    */
   readMessage(options?: ReadMessageOptions): Promise<string | Uint8Array | null> {
-    if (options === undefined) return this.#inbox.read(undefined);
+    const delegate = this.#delegate;
     try {
-      webSocketChecks.options('readMessage', options, READ_OPTIONS);
+      if (options !== undefined) webSocketChecks.options('readMessage', options, READ_OPTIONS);
+      if (delegate instanceof MessageCallback)
+        throw new WebSocketUsageError('ERR_WEBSOCKET_BUSY', 'readMessage: messages are passed to onMessage');
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#inbox.read(options.signal);
+    return delegate.read(options?.signal, this);
   }
 
   /** Reads messages until the connection is closed. Leaving the loop early starts the closing handshake. */
@@ -96,9 +114,31 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
     }
   }
 
-  /** Sends text, bytes, or an object as JSON. See {@link WebSocketConnection.writeMessage}. */
-  writeMessage(data: MessageData): Promise<void> {
-    return this.#connection.writeMessage(data);
+  /** Whether both sides have agreed to compress messages. */
+  get isCompressed(): boolean {
+    return this.#connection.isCompressed;
+  }
+
+  /** Messages that were dropped because the server reads too slowly. See {@link SendPolicy}. */
+  get droppedMessages(): number {
+    return this.#connection.droppedMessages;
+  }
+
+  /** The bytes of {@link droppedMessages}. */
+  get droppedBytes(): number {
+    return this.#connection.droppedBytes;
+  }
+
+  /**
+   * Sends text, bytes, an object as JSON, or a prepared message. See {@link WebSocketConnection.writeMessage}.
+   */
+  writeMessage(data: MessageData | PreparedMessage, options?: SendOptions): Promise<void> {
+    return this.#connection.writeMessage(data, options);
+  }
+
+  /** Sends a prepared message without a promise, for `broadcast`. See {@link WebSocketConnection.sendMessage}. */
+  sendMessage(message: PreparedMessage, policy?: SendPolicy, key?: string): boolean {
+    return this.#connection.sendMessage(message, policy, key);
   }
 
   /** Sends a ping of at most 125 bytes. See {@link WebSocketConnection.ping}. */
@@ -125,8 +165,9 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
   }
 
   /** Resolves when the connection is closed, by either side. */
-  waitClosed(): Promise<void> {
-    return this.#inbox.whenClosed;
+  async waitClosed(): Promise<void> {
+    // Awaited here, because that keeps this object from being collected while someone waits.
+    await this.#delegate.whenClosed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,4 +185,28 @@ export class WebSocketClientConnection implements AsyncIterable<string | Uint8Ar
       'queuedBytes',
     ]);
   }
+}
+
+interface Watched {
+  readonly connection: WebSocketConnection;
+  /** The URL without user information and query. */
+  readonly name: string;
+}
+
+const registry = new FinalizationRegistry<Watched>(({ connection, name }) => {
+  if (!connection.isOpen) return;
+  const message =
+    'a WebSocket connection was garbage-collected while it was open, and is closed with 1001; call its close method';
+  IOLoop.current().logger.warn({ url: name }, message);
+  connection.close(CLOSE_CODES.goingAway);
+});
+
+/**
+ * Warns if the program loses its last reference to an open connection, and closes it: the connection itself is still
+ * referenced by its stream and would stay open until the process ends.
+ *
+ * @param owner - what the program holds. The connection must not reference it.
+ */
+function closeIfForgotten(owner: object, connection: WebSocketConnection, name: string): void {
+  registry.register(owner, { connection, name });
 }

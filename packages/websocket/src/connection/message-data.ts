@@ -10,8 +10,19 @@ export type MessageData = string | Uint8Array | JsonObject | readonly unknown[];
  */
 export function toMessage(data: MessageData): string | Uint8Array {
   if (typeof data === 'string' || data instanceof Uint8Array) return data;
-  const json = jsonText(data);
-  if (json !== undefined) return json;
-  const detail = `writeMessage: data must be a string, a Uint8Array, an object or an array, got ${shownValue(data)}`;
-  throw new WebSocketUsageError('ERR_WEBSOCKET_UNSENDABLE_DATA', detail);
+  let cause: unknown;
+  try {
+    const json = jsonText(data);
+    if (json !== undefined) return json;
+  } catch (error) {
+    // A cycle, a bigint, or an error of a `toJSON`.
+    cause = error;
+  }
+  const expected = 'a string, a Uint8Array, or an object or array that has JSON text';
+  const detail = `writeMessage: data must be ${expected}, got ${shownValue(data)}`;
+  throw new WebSocketUsageError(
+    'ERR_WEBSOCKET_UNSENDABLE_DATA',
+    detail,
+    cause === undefined ? {} : { cause },
+  );
 }

@@ -11,10 +11,14 @@ import {
   reportRejection,
 } from '@landspout/ioloop/reactor';
 import type { IOStream, StreamConsumer } from '@landspout/iostream';
+import { isBusy } from '../compression/errors.ts';
+import { MessageCompression } from '../compression/message-compression.ts';
 import {
   CLOSE,
   CLOSE_CODES,
-  encodeMessage,
+  COMPRESSED_MESSAGE,
+  type DeflateAgreement,
+  encodeClose,
   encodePing,
   FrameDecoder,
   type FrameEvent,
@@ -22,15 +26,17 @@ import {
   PING,
   WebSocketProtocolError,
   type WebSocketRole,
-  WebSocketUsageError,
 } from '../protocol/index.ts';
 import { wheelOf } from './deadline-wheels.ts';
 import type { WebSocketDelegate } from './delegate.ts';
-import { WebSocketClosedError, type WebSocketLimitError, WebSocketTimeoutError } from './errors.ts';
+import { WebSocketClosedError, WebSocketLimitError, WebSocketTimeoutError } from './errors.ts';
 import { type FrameListener, FramePump } from './frame-pump.ts';
-import { FrameWriter, ignorable } from './frame-writer.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { type MessageData, toMessage } from './message-data.ts';
+import { MessageWriter } from './message-writer.ts';
 import { PingSchedule, type PingTarget } from './ping-schedule.ts';
+import { PreparedMessage } from './prepared-message.ts';
+import { checkSendOptions, type SendOptions, type SendPolicy } from './send-policy.ts';
 import type { WebSocketSettings } from './websocket-options.ts';
 
 /**
@@ -62,29 +68,41 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   readonly #settings: WebSocketSettings;
   readonly #decoder: FrameDecoder;
   readonly #pump: FramePump;
-  readonly #writer: FrameWriter;
+  readonly #frames: FrameWriter;
+  readonly #messages: MessageWriter;
+  readonly #compression: MessageCompression | undefined;
   #state: State = 'open';
   #closeCode: number | undefined;
   #closeReason = '';
   #closeError: Error | undefined;
+  #hasPeerEnded = false;
   #pings: PingSchedule | undefined;
   #deadline: Deadline | undefined;
 
-  /** Takes over the stream. Messages can be written at once, but nothing is read before {@link start} is called. */
+  /**
+   * Takes over the stream. Messages can be written at once, but nothing is read before {@link start} is called.
+   *
+   * @param deflate - what the opening handshake has agreed on for compression; also requires the setting `compression`.
+   */
   constructor(
     stream: IOStream,
     role: WebSocketRole,
     delegate: WebSocketDelegate,
     settings: WebSocketSettings,
+    deflate?: DeflateAgreement,
   ) {
-    const { maxMessageBytes, maxFragments } = settings;
+    const { maxMessageBytes, maxFragments, compression } = settings;
     this.#stream = stream;
     this.#role = role;
     this.#delegate = delegate;
     this.#settings = settings;
-    this.#decoder = new FrameDecoder({ role, maxMessageBytes, maxFragments });
+    if (deflate !== undefined && compression !== undefined)
+      this.#compression = new MessageCompression(compression, deflate);
+    const mayCompress = this.#compression !== undefined;
+    this.#decoder = new FrameDecoder({ role, mayCompress, maxMessageBytes, maxFragments });
     this.#pump = new FramePump(stream, this.#decoder, this);
-    this.#writer = new FrameWriter(stream, role, settings);
+    this.#frames = new FrameWriter(stream, role, settings);
+    this.#messages = new MessageWriter(stream, this.#frames, settings, this.#compression, this);
     stream.setConsumer(this);
   }
 
@@ -129,7 +147,22 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
 
   /** Bytes that were written but are not yet sent, because the peer does not read fast enough. */
   get queuedBytes(): number {
-    return this.#stream.queuedBytes;
+    return this.#messages.unsentBytes;
+  }
+
+  /** Messages that were dropped because the peer reads too slowly; see {@link SendPolicy}. */
+  get droppedMessages(): number {
+    return this.#messages.droppedMessages;
+  }
+
+  /** The bytes of {@link droppedMessages}. */
+  get droppedBytes(): number {
+    return this.#messages.droppedBytes;
+  }
+
+  /** Whether both sides have agreed to compress messages. */
+  get isCompressed(): boolean {
+    return this.#compression !== undefined;
   }
 
   // ---- writing ----
@@ -138,46 +171,51 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
    * Sends a message; see {@link MessageData}. Messages are sent in the order of the calls, whether or not the promises
    * are awaited.
    *
-   * @returns a promise that resolves when the kernel has accepted everything written in this loop iteration. Await it
-   *   for back-pressure; ignoring it is safe. It rejects with WebSocketClosedError if the connection is not open or
-   *   ends first, and with WebSocketLimitError if too much is already queued: see `whenQueueFull`.
-   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_DATA`, synchronously.
+   * @param data - bytes may be modified again after the call.
+   * @param options - the policy for this message, and its key.
+   * @returns a promise for back-pressure: it is resolved while at most `highWaterBytes` are unsent, and otherwise
+   *   resolves when at most `lowWaterBytes` are. Ignoring it is safe. It rejects with WebSocketClosedError if the
+   *   connection is not open or ends first, and with WebSocketLimitError if there is no room: see {@link SendPolicy}.
+   * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_DATA` or `ERR_WEBSOCKET_BAD_OPTION`, synchronously.
    */
-  writeMessage(data: MessageData): Promise<void> {
-    const message = toMessage(data);
+  writeMessage(data: MessageData | PreparedMessage, options?: SendOptions): Promise<void> {
+    const message = data instanceof PreparedMessage ? data : toMessage(data);
+    if (options !== undefined) checkSendOptions(options);
     if (this.#state !== 'open') return this.#refused();
-    return this.#write(encodeMessage(message, this.#writer.maskKey()));
+    const policy = options?.policy ?? this.#settings.sendPolicy;
+    const full = this.#messages.send(message, policy, options?.key);
+    // The message could not be compressed.
+    if (!this.isOpen) return this.#refused();
+    if (full === undefined) return this.#messages.whenReady(policy);
+    this.#queueFull(full, policy);
+    return ignorable(Promise.reject(full));
   }
 
   /**
-   * Sends a frame that was already encoded with `encodeMessage`, without making a promise. A broadcast can encode once
-   * and send the same frame to all peers. The bytes must not be modified after the call. For servers only, since a
-   * client masks each frame with its own key.
+   * Like {@link writeMessage}, but without a promise: for broadcasts.
    *
-   * @returns whether the frame was queued: false if the connection is not open or its queue is full.
-   * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_MASK` on a client.
+   * @returns whether the message was accepted: false if the connection is not open, or there is no room for the message.
    */
-  sendFrame(frame: Uint8Array): boolean {
-    if (this.#role === 'client') {
-      throw new WebSocketUsageError(
-        'ERR_WEBSOCKET_BAD_MASK',
-        'sendFrame: a client must mask each frame with a new key; use writeMessage',
-      );
-    }
+  sendMessage(message: PreparedMessage, policy = this.#settings.sendPolicy, key?: string): boolean {
     if (this.#state !== 'open') return false;
-    if (this.#writer.send(frame)) return true;
-    this.#queueFull(this.#writer.fullError(frame.length));
-    return false;
+    const full = this.#messages.send(message, policy, key);
+    if (full !== undefined) this.#queueFull(full, policy);
+    return full === undefined;
   }
 
   /**
-   * Sends a ping of at most 125 bytes. Otherwise like {@link writeMessage}.
+   * Sends a ping of at most 125 bytes, ahead of messages that wait.
    *
+   * @returns a promise like that of {@link writeMessage}.
    * @throws WebSocketUsageError `ERR_WEBSOCKET_UNSENDABLE_CONTROL`, synchronously.
    */
   ping(payload: string | Uint8Array = ''): Promise<void> {
-    const frame = encodePing(payload, this.#writer.maskKey());
-    return this.#state === 'open' ? this.#write(frame) : this.#refused();
+    if (this.#state !== 'open') {
+      encodePing(payload); // Only to check the payload.
+      return this.#refused();
+    }
+    if (this.#frames.ping(payload)) return this.#messages.whenReady('wait');
+    return ignorable(Promise.reject(new WebSocketLimitError('the stream has no room for a ping')));
   }
 
   /** Sets TCP_NODELAY, which is on by default. */
@@ -198,13 +236,14 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
    */
   close(code?: number, reason = ''): void {
     if (this.#state !== 'open') return;
-    if (!this.#writer.sendClose(code, reason)) {
-      this.abort(this.#writer.fullError(0));
-      return;
-    }
+    encodeClose(code, reason); // Only to check the arguments.
     this.#enter('closing');
     this.#pings?.stop();
     this.#expire();
+    this.#messages.finish(() => {
+      if (!this.#frames.sendClose(code, reason))
+        this.abort(new WebSocketLimitError('there is no room for a close frame'));
+    });
     this.#pump.release();
   }
 
@@ -212,6 +251,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   abort(error?: Error): void {
     if (this.#state === 'closed') return;
     this.#enter('ending');
+    this.#messages.abandon();
     this.#closeError ??= error;
     this.#pings?.stop();
     this.#stream.reset(error);
@@ -225,13 +265,16 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   ended(): void {
+    this.#hasPeerEnded = true;
+    // A reply that is being compressed, and then our close frame, are still to be sent.
+    if (this.#state === 'ending' && this.#messages.isFinishing) return;
     // The peer may have ended its side without waiting for our close frame, which may still be queued.
     if (this.#state === 'ending' && this.#stream.queuedBytes > 0) this.#stream.closeGracefully(LINGER_MS);
     else this.#stream.close();
   }
 
   drained(): void {
-    if (this.#state === 'open') this.#writer.drained();
+    if (this.#state === 'open') this.#frames.drained();
   }
 
   closed(error: Error | undefined): void {
@@ -240,6 +283,8 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#deadline?.close();
     this.#closeCode ??= CLOSE_CODES.abnormal;
     this.#closeError ??= error;
+    this.#messages.closed(this.#closeError, this.#closeCode);
+    this.#compression?.close();
     callReporting(
       () => this.#delegate.connectionClosed(),
       undefined,
@@ -260,13 +305,24 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   sendPing(): void {
-    this.#writer.sendPing();
+    this.#frames.ping('');
   }
 
   pingTimedOut(): void {
     const detail = `nothing was received within ${this.#settings.pingTimeoutMs} ms of a ping`;
     const error = new WebSocketTimeoutError('ERR_WEBSOCKET_PING_TIMEOUT', detail);
     this.#fail(CLOSE_CODES.internalError, 'ping timed out', error);
+  }
+
+  /** Closes the connection with 1011, because of an error of the program that no callback has thrown. */
+  programFailed(error: unknown): void {
+    this.#callbackFailed(error);
+  }
+
+  // ---- events of the message writer ----
+
+  writingFailed(error: unknown): void {
+    this.#fail(CLOSE_CODES.internalError, '', asError(error));
   }
 
   // ---- events of the pump ----
@@ -286,7 +342,9 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   }
 
   decodingFailed(error: unknown): void {
-    if (error instanceof WebSocketProtocolError) this.#fail(error.closeCode, error.message, error);
+    if (error instanceof WebSocketProtocolError) this.#fail(error.closeCode, error.message, error, true);
+    else if (isBusy(error))
+      this.#fail(CLOSE_CODES.tryAgainLater, 'too many messages are waiting', error as Error);
     else this.#callbackFailed(error);
   }
 
@@ -304,15 +362,45 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     try {
       if (event === MESSAGE) {
         this.#holdFor(delegate.messageReceived(this.#decoder.message));
+      } else if (event === COMPRESSED_MESSAGE) {
+        this.#inflate(this.#decoder.compressed, this.#decoder.isText);
       } else if (event === PING) {
-        this.#writer.answerPing(payload);
-        this.#watch(delegate.pingReceived(payload));
+        this.#frames.answerPing(payload);
+        this.#holdFor(delegate.pingReceived(payload));
       } else {
-        this.#watch(delegate.pongReceived(payload));
+        this.#holdFor(delegate.pongReceived(payload));
       }
     } catch (error) {
       this.#callbackFailed(error);
     }
+  }
+
+  #inflate(payload: Uint8Array, isText: boolean): void {
+    const compression = this.#compression as MessageCompression;
+    const { maxMessageBytes } = this.#settings;
+    let message: string | Uint8Array | Promise<string | Uint8Array>;
+    try {
+      message = isText
+        ? compression.inflateText(payload, maxMessageBytes)
+        : compression.inflate(payload, maxMessageBytes);
+    } catch (error) {
+      this.decodingFailed(error);
+      return;
+    }
+    if (!isThenable(message)) {
+      this.#holdFor(this.#inflated(message));
+      return;
+    }
+    const delivered = Promise.resolve(message).then(
+      (inflated) => this.#inflated(inflated),
+      (error) => this.decodingFailed(error),
+    );
+    this.#pump.holdUntil(delivered, (error) => this.#callbackFailed(error));
+  }
+
+  /** Returns what the delegate returns, and throws what it throws. */
+  #inflated(message: string | Uint8Array): unknown {
+    return this.#state === 'open' ? this.#delegate.messageReceived(message) : undefined;
   }
 
   /**
@@ -334,18 +422,30 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   #closeReceived(): void {
     this.#closeCode = this.#decoder.closeCode;
     this.#closeReason = this.#decoder.closeReason;
-    const isOwed = this.#state === 'open';
+    const isOwed = this.#state === 'open' || this.#messages.isFinishing;
     this.#enter('ending');
     this.#pings?.stop();
+    this.#expire();
     // RFC 6455 §5.5.1: the peer's code is sent back. 1005 is never sent: it only reports that there was no code.
     const code = this.#closeCode === CLOSE_CODES.noStatus ? undefined : this.#closeCode;
-    if (isOwed && !this.#writer.sendClose(code, '')) {
-      this.abort();
-      return;
+    this.#afterReplies(() => {
+      if (isOwed && !this.#frames.sendClose(code, '')) this.abort();
+      // RFC 6455 §7.1.1: the server closes TCP first, so that the TIME_WAIT state is on the server and not on the client.
+      else if (this.#role === 'server' || this.#hasPeerEnded) this.#stream.closeGracefully(LINGER_MS);
+    });
+  }
+
+  /**
+   * Calls `end`, but if a reply to an earlier message of the peer is being compressed, after that was passed to the
+   * stream. The other messages that wait are dropped.
+   */
+  #afterReplies(end: () => void): void {
+    if (this.#messages.isEncoding) {
+      this.#messages.finish(end);
+    } else {
+      this.#messages.abandon();
+      end();
     }
-    this.#expire();
-    // RFC 6455 §7.1.1: the server closes TCP first, so that the TIME_WAIT state is on the server and not on the client.
-    if (this.#role === 'server') this.#stream.closeGracefully(LINGER_MS);
   }
 
   /** Called when a callback of the delegate threw or rejected. */
@@ -354,45 +454,43 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     if (!(error instanceof WebSocketClosedError) || this.#state === 'open') {
       this.#delegate.callbackFailed(error);
     }
-    this.#fail(CLOSE_CODES.internalError, '', error instanceof Error ? error : new Error(String(error)));
+    this.#fail(CLOSE_CODES.internalError, '', asError(error));
   }
 
-  /** Applies `whenQueueFull`. */
-  #queueFull(error: WebSocketLimitError): void {
-    if (this.#settings.whenQueueFull === 'refuse') return;
+  /** A message has no room. */
+  #queueFull(error: WebSocketLimitError, policy: SendPolicy): void {
+    if (policy !== 'close') return;
     this.#fail(CLOSE_CODES.policyViolation, 'too much is waiting to be read', error);
   }
 
   /**
    * Fails the connection (RFC 6455 §7.1.7): sends a close frame with the code, and closes without waiting for the
    * peer's close frame.
+   *
+   * @param repliesFirst - whether a reply that is being compressed is sent before the close frame.
    */
-  #fail(code: number, reason: string, error: Error): void {
+  #fail(code: number, reason: string, error: Error, repliesFirst = false): void {
     if (!this.isListening) return;
-    const isOwed = this.#state === 'open';
+    const isOwed = this.#state === 'open' || this.#messages.isFinishing;
     this.#enter('ending');
     this.#closeError = error;
     this.#pings?.stop();
-    if (isOwed && !this.#writer.sendClose(code, clip(reason))) {
-      this.abort(error);
-      return;
-    }
     this.#expire();
-    this.#stream.closeGracefully(LINGER_MS);
+    const end = (): void => {
+      if (isOwed && !this.#frames.sendClose(code, clip(reason))) this.abort(error);
+      else this.#stream.closeGracefully(LINGER_MS);
+    };
+    if (repliesFirst) {
+      this.#afterReplies(end);
+    } else {
+      this.#messages.abandon();
+      end();
+    }
   }
 
   #expire(): void {
     this.#deadline ??= new Deadline(wheelOf(this.#settings.clock), this);
     this.#deadline.set(this.#settings.closeTimeoutMs);
-  }
-
-  // ---- helpers for writing ----
-
-  #write(frame: Buffer): Promise<void> {
-    const outcome = this.#writer.write(frame);
-    if (isThenable(outcome)) return outcome;
-    this.#queueFull(outcome);
-    return ignorable(Promise.reject(outcome));
   }
 
   /** The only place where the state is assigned. The state only moves forward in the order of {@link State}. */
@@ -403,8 +501,21 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   #refused(): Promise<void> {
     const cause = this.#closeError;
     const options = cause === undefined ? {} : { cause };
-    return ignorable(Promise.reject(new WebSocketClosedError(`the connection is ${this.#state}`, options)));
+    const code = this.#closeCode === undefined ? '' : ` (close code ${this.#closeCode})`;
+    return ignorable(
+      Promise.reject(new WebSocketClosedError(`the connection is ${this.#state}${code}`, options)),
+    );
   }
+}
+
+/** Marks a promise as handled, so that ignoring its rejection is safe. */
+export function ignorable(promise: Promise<void>): Promise<void> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** Shortens a reason so that it fits into a close frame. Our own reasons are ASCII. */

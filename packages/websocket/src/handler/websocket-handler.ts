@@ -1,32 +1,46 @@
 // Upgrades a request of a web application to a WebSocket connection, and calls the callbacks of the handler. Does not
 // know frames, topics or broadcasts.
 
-import { createHash } from 'node:crypto';
-import type { HTTPHeaders } from '@landspout/http1';
-import { HttpDateCache, ResponseEncoder } from '@landspout/http1/protocol';
 import { isCancellation } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
-import { type ApplicationSettings, HTTPError, RequestHandler, type RouteUse } from '@landspout/web';
+import { type ApplicationSettings, RequestHandler, type RouteUse } from '@landspout/web';
+import { negotiateCompression, releaseAgreement } from '../compression/negotiation.ts';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
-import { WebSocketClosedError } from '../connection/errors.ts';
-import { ignorable } from '../connection/frame-writer.ts';
+import { WebSocketClosedError, WebSocketMessageError } from '../connection/errors.ts';
 import type { MessageData } from '../connection/message-data.ts';
-import { WebSocketConnection } from '../connection/websocket-connection.ts';
-import { resolveWebSocketOptions, type WebSocketOptions } from '../connection/websocket-options.ts';
+import type { PreparedMessage } from '../connection/prepared-message.ts';
+import type { SendOptions, SendPolicy } from '../connection/send-policy.ts';
+import { ignorable, WebSocketConnection } from '../connection/websocket-connection.ts';
 import {
-  acceptValue,
+  sharedSettings,
+  type WebSocketOptions,
+  type WebSocketSettings,
+} from '../connection/websocket-options.ts';
+import {
+  type AcceptedDeflate,
   CLOSE_CODES,
   checkUpgradeRequest,
   originRefusal,
   type UpgradeOffer,
   WebSocketUsageError,
 } from '../protocol/index.ts';
+import { AllowedOrigins } from './allowed-origins.ts';
+import { messageMethodsProblem, webSocketClassProblem } from './handler-check.ts';
+import { MessageIterator } from './message-iterator.ts';
+import { encodeSwitch, refusal, refusalOfStopping, withPings } from './upgrade-response.ts';
+
+type AnyHandler = WebSocketHandler<string, object>;
+
+// For the delegate, which is a class of its own.
+let openingOf: (handler: AnyHandler) => Promise<unknown> | undefined;
+let callbackFailed: (handler: AnyHandler, error: unknown) => void;
 
 /**
  * Serves one WebSocket connection: a `RequestHandler` whose `get` upgrades the connection, and which then exists as
- * long as the connection does. Write a subclass with {@link onMessage}, and add a route for it as for any handler.
+ * long as the connection does. Write a subclass with {@link onMessage} or {@link onMessages}, and add a route for it as
+ * for any handler.
  *
  * Middleware, `prepare` and `setDefaultHeaders` run as usual: use them to check who may connect. A refused upgrade gets
  * the same error page as any other refused request. Headers and cookies set by middleware, `prepare` or
@@ -34,7 +48,7 @@ import {
  * `ERR_WEB_FINISHED`, `onFinish` is not called, and `signal` aborts when the connection has ended.
  *
  * All callbacks may be asynchronous. If one throws or rejects, the error is logged and the connection is closed with
- * 1011.
+ * 1011; for a {@link WebSocketMessageError}, see there.
  *
  * @typeParam Pattern - the route's pattern, which types `pathParams`.
  * @typeParam Settings - the settings that the handler needs from the application.
@@ -51,26 +65,57 @@ export abstract class WebSocketHandler<
   Pattern extends string = string,
   Settings extends object = ApplicationSettings,
 > extends RequestHandler<Pattern, Settings> {
+  /**
+   * Origins whose pages may connect, besides those of this site: `https://app.example.com`, `https://*.example.com` for
+   * all subdomains of `example.com` but not for `example.com` itself, and `'*'` for every page. Used by the default
+   * {@link checkOrigin}. Checked when a route uses the class. Default: none.
+   *
+   * With `'*'`, any page can open a connection with the cookies of its visitor. Do not use it if cookies say who the
+   * user is.
+   */
+  static readonly allowedOrigins?: readonly string[];
+
+  /**
+   * The subprotocols of this class, in its order of preference: at most 64 different tokens. The default
+   * {@link selectSubprotocol} chooses the first that the client offered. Checked when a route uses the class. Default:
+   * none.
+   */
+  static readonly subprotocols?: readonly string[];
+
   static override routeProblem({ handlerClass }: RouteUse): string | undefined {
-    if (typeof (handlerClass.prototype as WebSocketHandler).onMessage === 'function') return undefined;
-    // A field exists only on an instance, so look for its name in the source text of the class.
-    for (let one: unknown = handlerClass; one !== WebSocketHandler; one = Object.getPrototypeOf(one)) {
-      if (/\bonMessage\b/.test(String(one))) return undefined;
-    }
-    return `${shownValue(handlerClass)} has no method onMessage; define one`;
+    return webSocketClassProblem(handlerClass, WebSocketHandler);
   }
 
   #connection: WebSocketConnection | undefined = undefined;
   #selectedSubprotocol: string | undefined = undefined;
+  /** The argument of {@link onMessages}, if the handler has that method. */
+  #messages: MessageIterator | undefined = undefined;
 
   // ---- for a subclass to define ----
 
   /**
    * Called with each message: text as a string, binary as bytes, which the handler owns. If it returns a promise, the
    * next message is not read until the promise settles. Messages are therefore handled in order, and a slow handler
-   * slows its peer down.
+   * slows its peer down. A class defines either this method or {@link onMessages}.
    */
-  abstract onMessage(message: string | Uint8Array): unknown;
+  onMessage?(message: string | Uint8Array): unknown;
+
+  /**
+   * Called once, after `onOpen` has settled, with all messages: define it instead of {@link onMessage} to handle them in
+   * a loop. A message is read when the loop asks for it, as if `onMessage` had returned a promise until then. The loop
+   * ends when the connection is closed. If the connection ends while `onOpen` is pending, it is not called.
+   *
+   * When it returns, or its promise resolves, the connection is closed with 1000. If the loop is left early, later
+   * messages are discarded, but messages can still be sent until then. If it throws or rejects, the error is logged and
+   * the connection is closed with 1011. `onClose` does not wait for it: if the peer disappears while the loop handles a
+   * message, `onClose` is called first.
+   *
+   * @example
+   * override async onMessages(messages: AsyncIterable<string | Uint8Array>) {
+   *   for await (const message of messages) await this.writeMessage(message);
+   * }
+   */
+  onMessages?(messages: AsyncIterable<string | Uint8Array>): unknown;
 
   /**
    * Called when the connection is open. If it returns a promise, no message is delivered and `onClose` is not called
@@ -100,24 +145,31 @@ export abstract class WebSocketHandler<
    * result is anything but `true`, even a promise, the request is refused with 403; the log and the response name the
    * origin.
    *
-   * By default, only the origins of this site are allowed: those of the setting `publicOrigin` or, without that
-   * setting, every origin with the host of the request. If a proxy changes the Host header, use the setting.
+   * By default, only the origins of this site and {@link allowedOrigins} are allowed. Those of this site are the setting
+   * `publicOrigin` or, without that setting, every origin with the host of the request. If a proxy changes the Host
+   * header, use the setting.
    */
   checkOrigin(origin: string): boolean {
-    return this.request.isOwnOrigin(origin);
+    if (this.request.isOwnOrigin(origin)) return true;
+    const { allowedOrigins } = this.constructor as typeof WebSocketHandler;
+    return allowedOrigins !== undefined && AllowedOrigins.of(allowedOrigins).allows(origin);
   }
 
   /**
-   * Chooses a subprotocol. Called once.
+   * Chooses a subprotocol: by default the first of {@link subprotocols} that the client offered. Called once.
    *
-   * @param _offered - the subprotocols of the client, in its order of preference; empty if it offered none.
+   * @param offered - the subprotocols of the client, in its order of preference; empty if it offered none.
    * @returns one of them, or `undefined` for none. Anything else results in a 500.
    */
-  selectSubprotocol(_offered: readonly string[]): string | undefined {
-    return undefined;
+  selectSubprotocol(offered: readonly string[]): string | undefined {
+    const { subprotocols } = this.constructor as typeof WebSocketHandler;
+    return subprotocols?.find((name) => offered.includes(name));
   }
 
-  /** Returns the limits, pings and timeouts of this connection. Called once, before the 101. */
+  /**
+   * Returns the limits, pings and timeouts of this connection. Called once, before the 101. Unlike those of a client,
+   * connections of a handler are pinged every 30 s by default; `{ pingIntervalMs: 0 }` turns pings off.
+   */
   connectionOptions(): WebSocketOptions {
     return {};
   }
@@ -160,14 +212,32 @@ export abstract class WebSocketHandler<
     return this.#connection?.queuedBytes ?? 0;
   }
 
-  /** Sends text, bytes, or an object as JSON. See {@link WebSocketConnection.writeMessage}. */
-  writeMessage(data: MessageData): Promise<void> {
-    return this.#connection?.writeMessage(data) ?? notOpen();
+  /**
+   * Sends text, bytes, an object as JSON, or a message that is prepared for many connections. See
+   * {@link WebSocketConnection.writeMessage}.
+   */
+  writeMessage(data: MessageData | PreparedMessage, options?: SendOptions): Promise<void> {
+    return this.#connection?.writeMessage(data, options) ?? notOpen();
   }
 
-  /** Sends a frame made by `encodeMessage`. Use it for broadcasts. See {@link WebSocketConnection.sendFrame}. */
-  sendFrame(frame: Uint8Array): boolean {
-    return this.#connection?.sendFrame(frame) ?? false;
+  /** Sends a prepared message without a promise, for `broadcast`. See {@link WebSocketConnection.sendMessage}. */
+  sendMessage(message: PreparedMessage, policy?: SendPolicy, key?: string): boolean {
+    return this.#connection?.sendMessage(message, policy, key) ?? false;
+  }
+
+  /** Whether both sides have agreed to compress messages. */
+  get isCompressed(): boolean {
+    return this.#connection?.isCompressed ?? false;
+  }
+
+  /** Messages that were dropped because the peer reads too slowly. See {@link SendPolicy}. */
+  get droppedMessages(): number {
+    return this.#connection?.droppedMessages ?? 0;
+  }
+
+  /** The bytes of {@link droppedMessages}. */
+  get droppedBytes(): number {
+    return this.#connection?.droppedBytes ?? 0;
   }
 
   /** Sends a ping of at most 125 bytes. See {@link WebSocketConnection.ping}. */
@@ -208,7 +278,7 @@ export abstract class WebSocketHandler<
    */
   #requireAllowed(origin: string): void {
     const answer: unknown = this.checkOrigin(origin);
-    reportRejection(answer, this.#callbackFailed);
+    reportRejection(answer, (error) => this.#callbackFailed(error));
     if (answer === true) return;
     const isDefault = this.checkOrigin === WebSocketHandler.prototype.checkOrigin;
     const { ownOrigins, host } = this.request;
@@ -230,38 +300,69 @@ export abstract class WebSocketHandler<
     // Everything that can fail is done before the stream is detached: until then, an error becomes an ordinary 500.
     this.#selectedSubprotocol = this.#chooseSubprotocol(offer.protocols);
     const options = this.connectionOptions();
-    reportRejection(options, this.#callbackFailed);
-    const settings = resolveWebSocketOptions(options);
+    reportRejection(options, (error) => this.#callbackFailed(error));
+    const settings = sharedSettings(this.constructor, withPings(options));
+    this.#messages = this.#makeIterator();
     // The client disconnected or ended its side while `prepare` was pending: a WebSocket is no longer possible.
     if (this.request.closeReason !== undefined) {
       throw refusal(400, 'the connection ended before the upgrade');
     }
-    const head = this.#encodeHead(offer, settings.clock.wallTime());
-    const stream = this.detach(() => this.#connection?.close(CLOSE_CODES.goingAway));
-    const connection = new WebSocketConnection(stream, 'server', this.#makeDelegate(), settings);
+    if (this.exchange.stopping.aborted) {
+      // Not thrown: every client that reconnects during a stop would be logged as an error with status 503.
+      this.sendError(503, refusalOfStopping(settings.randomBytes));
+      return;
+    }
+    const deflate = negotiateCompression(offer.extensions, settings.compression);
+    const connection = this.#takeOver(offer, settings, deflate);
     this.#connection = connection;
-    stream.send(head);
     this.#open(connection);
+  }
+
+  #takeOver(
+    offer: UpgradeOffer,
+    settings: WebSocketSettings,
+    deflate: AcceptedDeflate | undefined,
+  ): WebSocketConnection {
+    try {
+      const head = this.#encodeHead(offer, settings.clock.wallTime(), deflate?.response);
+      const stream = this.detach(({ final }) =>
+        this.#connection?.close(final ? CLOSE_CODES.goingAway : CLOSE_CODES.serviceRestart),
+      );
+      stream.send(head);
+      return new WebSocketConnection(
+        stream,
+        'server',
+        new HandlerDelegate(this, this.#messages),
+        settings,
+        deflate?.agreement,
+      );
+    } catch (error) {
+      if (deflate !== undefined && settings.compression !== undefined)
+        releaseAgreement(deflate.agreement, settings.compression);
+      throw error;
+    }
+  }
+
+  /** Fields of the instance count here, which the check of the class does not see. */
+  #makeIterator(): MessageIterator | undefined {
+    const problem = messageMethodsProblem(this, shownValue(this.constructor));
+    if (problem !== undefined) {
+      throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_OPTION', `WebSocketHandler: ${problem}`);
+    }
+    return this.onMessages === undefined ? undefined : new MessageIterator();
   }
 
   #chooseSubprotocol(offered: readonly string[]): string | undefined {
     const chosen = this.selectSubprotocol(offered);
-    reportRejection(chosen, this.#callbackFailed);
+    reportRejection(chosen, (error) => this.#callbackFailed(error));
     if (chosen === undefined || offered.includes(chosen)) return chosen;
     const detail = `selectSubprotocol must return one of the offered subprotocols or undefined, got ${shownValue(chosen)}`;
     throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_SUBPROTOCOL', detail);
   }
 
-  #encodeHead(offer: UpgradeOffer, nowMs: number): string {
-    const headers = this.response.takeHeaders();
-    for (const name of NOT_OF_UPGRADES) headers.delete(name);
-    const sha1Base64 = (text: string) => createHash('sha1').update(text).digest('base64');
-    headers.set('Upgrade', 'websocket').set('Connection', 'Upgrade');
-    headers.set('Sec-WebSocket-Accept', acceptValue(offer.key, sha1Base64));
-    if (this.#selectedSubprotocol !== undefined) {
-      headers.set('Sec-WebSocket-Protocol', this.#selectedSubprotocol);
-    }
-    return encodeSwitch(headers, nowMs);
+  #encodeHead(offer: UpgradeOffer, nowMs: number, extensions: string | undefined): string {
+    const protocol = this.#selectedSubprotocol;
+    return encodeSwitch(this.response.takeHeaders(), { key: offer.key, protocol, extensions }, nowMs);
   }
 
   // ---- the callbacks ----
@@ -274,6 +375,13 @@ export abstract class WebSocketHandler<
       this.#opening = Promise.reject(error);
     }
     connection.start(this.#opening);
+    const messages = this.#messages;
+    if (messages === undefined) return;
+    const read = (): void => {
+      if (connection.isOpen) messages.readBy((all) => this.onMessages?.(all), connection);
+    };
+    if (this.#opening === undefined) read();
+    else this.#opening.then(read, () => {});
   }
 
   /**
@@ -282,27 +390,22 @@ export abstract class WebSocketHandler<
    */
   #opening: Promise<unknown> | undefined = undefined;
 
-  #makeDelegate(): WebSocketDelegate {
-    return {
-      messageReceived: (message) => this.onMessage(message),
-      pingReceived: (payload) => this.onPing(payload),
-      pongReceived: (payload) => this.onPong(payload),
-      connectionClosed: () => {
-        const error = this.closeError;
-        const options = error === undefined ? {} : { cause: error };
-        this.request.connectionClosed(
-          new WebSocketClosedError('the WebSocket connection has ended', options),
-        );
-        const opening = this.#opening;
-        if (opening === undefined) return this.onClose();
-        const close = () => this.onClose();
-        return opening.then(close, close);
-      },
-      callbackFailed: this.#callbackFailed,
-    };
+  static {
+    openingOf = (handler) => handler.#opening;
+    callbackFailed = (handler, error) => handler.#callbackFailed(error);
   }
 
-  readonly #callbackFailed = (error: unknown): void => {
+  #callbackFailed(error: unknown): void {
+    if (error instanceof WebSocketMessageError) {
+      const { closeCode, closeReason } = error;
+      this.log.debug(
+        { error },
+        `a WebSocket message was refused; the connection is closed with ${closeCode}`,
+      );
+      // After this, the connection does not send another close frame for the error.
+      this.#connection?.close(closeCode, closeReason);
+      return;
+    }
     const { closeReason } = this.request;
     // The callback failed only because `signal` aborted when the connection ended, which is not an error.
     if (closeReason !== undefined && isCancellation(error, closeReason)) {
@@ -314,32 +417,48 @@ export abstract class WebSocketHandler<
       undefined,
       (failure) => this.log.error({ error: failure }, 'logException threw or rejected'),
     );
-  };
+  }
 }
 
-/** Headers that describe a body, which a 101 does not have, or that only the handshake may set. */
-const NOT_OF_UPGRADES = [
-  'Content-Type',
-  'Content-Length',
-  'Content-Encoding',
-  'Transfer-Encoding',
-  'ETag',
-  'Sec-WebSocket-Extensions',
-  'Sec-WebSocket-Protocol',
-];
+/** Passes the events of a connection to its handler. */
+class HandlerDelegate implements WebSocketDelegate {
+  readonly #handler: AnyHandler;
+  readonly #messages: MessageIterator | undefined;
 
-/** Makes an error that results in an error page, as for any other request. @param reason - for the client. */
-function refusal(status: number, reason: string, headers: Readonly<Record<string, string>> = {}): HTTPError {
-  const detail = `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
-  return new HTTPError(status, undefined, { detail, headers });
-}
+  constructor(handler: AnyHandler, messages: MessageIterator | undefined) {
+    this.#handler = handler;
+    this.#messages = messages;
+  }
 
-const dates = new HttpDateCache();
+  messageReceived(message: string | Uint8Array): unknown {
+    if (this.#messages !== undefined) return this.#messages.push(message);
+    return this.#handler.onMessage?.(message);
+  }
 
-function encodeSwitch(headers: HTTPHeaders, nowMs: number): string {
-  const encoder = new ResponseEncoder();
-  encoder.begin('GET', 'HTTP/1.1', true);
-  return encoder.head(101, '', headers, dates.at(nowMs), -1, false);
+  pingReceived(payload: Uint8Array): unknown {
+    return this.#handler.onPing(payload);
+  }
+
+  pongReceived(payload: Uint8Array): unknown {
+    return this.#handler.onPong(payload);
+  }
+
+  connectionClosed(): unknown {
+    const handler = this.#handler;
+    const { closeError } = handler;
+    const options = closeError === undefined ? {} : { cause: closeError };
+    const error = new WebSocketClosedError('the WebSocket connection has ended', options);
+    handler.request.connectionClosed(error);
+    this.#messages?.end();
+    const opening = openingOf(handler);
+    if (opening === undefined) return handler.onClose();
+    const close = () => handler.onClose();
+    return opening.then(close, close);
+  }
+
+  callbackFailed(error: unknown): void {
+    callbackFailed(this.#handler, error);
+  }
 }
 
 function notOpen(): Promise<void> {

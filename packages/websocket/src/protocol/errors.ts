@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { CodedError } from '@landspout/ioloop/errors';
 
 /** The ways in which a peer can violate the framing. Each has the close code to send and the rule that was broken. */
@@ -62,6 +63,11 @@ export const VIOLATIONS = {
     closeCode: 1007,
     rule: 'RFC 6455 §8.1',
   },
+  ERR_WEBSOCKET_BAD_DEFLATE: {
+    meaning: 'The compressed data of a message is invalid or incomplete.',
+    closeCode: 1007,
+    rule: 'RFC 7692 §7.2.2',
+  },
   ERR_WEBSOCKET_MESSAGE_TOO_BIG: {
     meaning: 'A message is larger than `maxMessageBytes`.',
     closeCode: 1009,
@@ -111,8 +117,13 @@ export const HANDSHAKE_FAULTS = {
     rule: 'RFC 6455 §4.1',
   },
   ERR_WEBSOCKET_UNOFFERED_EXTENSION: {
-    meaning: 'The server chose an extension, but none was offered.',
+    meaning: 'The server chose an extension that was not offered.',
     rule: 'RFC 6455 §9.1',
+  },
+  ERR_WEBSOCKET_BAD_EXTENSION: {
+    meaning:
+      'Sec-WebSocket-Extensions is malformed, or the parameters of permessage-deflate are invalid or not those offered.',
+    rule: 'RFC 6455 §9.1 and RFC 7692 §7',
   },
   ERR_WEBSOCKET_UNOFFERED_PROTOCOL: {
     meaning: 'The server chose a subprotocol that was not offered.',
@@ -122,18 +133,76 @@ export const HANDSHAKE_FAULTS = {
 
 export type WebSocketHandshakeErrorCode = keyof typeof HANDSHAKE_FAULTS;
 
+/** Header fields of a response, such as `HTTPHeaders` of `@landspout/http1`. Names are in any case. */
+export interface ResponseFields extends Iterable<readonly [string, string]> {
+  /** The value of a field, with the values of repeated ones joined by commas; `undefined` if there is none. */
+  get(name: string): string | undefined;
+  getList(name: string): string[];
+  has(name: string): boolean;
+}
+
+/** A response that is not a valid 101. */
+export interface RefusedUpgrade {
+  /** The URL that was requested, for messages: without user information and query. */
+  readonly url: string;
+  readonly headers: ResponseFields;
+  /** The start of the body. */
+  readonly body: Uint8Array;
+}
+
 /** The server refused the upgrade, or agreed to something that was not offered. */
 export class WebSocketHandshakeError extends CodedError<WebSocketHandshakeErrorCode> {
   override readonly name = 'WebSocketHandshakeError';
 
   /** The status of the server's response. */
   readonly status: number;
+  readonly #detail: string;
+  readonly #response: RefusedUpgrade | undefined;
 
-  constructor(code: WebSocketHandshakeErrorCode, status: number, detail: string, options?: ErrorOptions) {
-    super(code, `${detail} (${HANDSHAKE_FAULTS[code].rule})`, options);
+  constructor(
+    code: WebSocketHandshakeErrorCode,
+    status: number,
+    detail: string,
+    options?: ErrorOptions & { readonly response?: RefusedUpgrade },
+  ) {
+    const { response, ...others } = options ?? {};
+    const url = response === undefined ? '' : `${response.url}: `;
+    super(code, `${url}${detail} (${HANDSHAKE_FAULTS[code].rule})`, others);
     this.status = status;
+    this.#detail = detail;
+    this.#response = response;
+  }
+
+  /** The URL that was requested, without user information and query; `undefined` if it is not known. */
+  get url(): string | undefined {
+    return this.#response?.url;
+  }
+
+  /** The header fields of the response, such as Retry-After, WWW-Authenticate or Location. */
+  get headers(): ResponseFields | undefined {
+    return this.#response?.headers;
+  }
+
+  /** The body of the response as it was sent, at most its first 64 KiB; empty if it has none, or did not arrive. */
+  get body(): Uint8Array {
+    return this.#response?.body ?? NO_BODY;
+  }
+
+  /** The {@link body} as UTF-8; bytes that are not UTF-8 are replaced. */
+  get text(): string {
+    const { buffer, byteOffset, byteLength } = this.body;
+    return Buffer.from(buffer, byteOffset, byteLength).toString();
+  }
+
+  /** Returns the same error with the response. @param more - is appended to the message. */
+  of(response: RefusedUpgrade, more = ''): WebSocketHandshakeError {
+    const { code, status, cause } = this;
+    const options = cause === undefined ? { response } : { response, cause };
+    return new WebSocketHandshakeError(code, status, this.#detail + more, options);
   }
 }
+
+const NO_BODY = new Uint8Array();
 
 /** Mistakes that a caller of this package can make, with the rule that each one breaks. */
 export const MISUSES = {

@@ -12,6 +12,8 @@
 export { CLOSE_CODES, isValidCloseCode } from './closing/close-codes.ts';
 // Errors.
 export {
+  type RefusedUpgrade,
+  type ResponseFields,
   WebSocketHandshakeError,
   type WebSocketHandshakeErrorCode,
   WebSocketProtocolError,
@@ -22,6 +24,7 @@ export {
 // Decoding.
 export {
   CLOSE,
+  COMPRESSED_MESSAGE,
   FrameDecoder,
   type FrameDecoderOptions,
   type FrameEvent,
@@ -32,6 +35,7 @@ export {
 } from './frames/frame-decoder.ts';
 // Encoding.
 export {
+  encodeAsciiText,
   encodeClose,
   encodeFrame,
   encodeFrameHead,
@@ -44,8 +48,18 @@ export {
 export { OPCODES, type WebSocketRole } from './frames/frame-head.ts';
 export { applyMask } from './frames/mask.ts';
 // The opening handshake.
+export { type Extension, type ExtensionParameter, parseExtensions } from './handshake/extensions.ts';
 export { acceptValue, handshakeKey, isHandshakeKey } from './handshake/handshake-key.ts';
 export { originRefusal } from './handshake/origin-refusal.ts';
+export {
+  type AcceptedDeflate,
+  checkDeflateResponse,
+  checkDeflateSettings,
+  type DeflateAgreement,
+  type DeflateSettings,
+  deflateOffer,
+  negotiateDeflate,
+} from './handshake/permessage-deflate.ts';
 export { formatSubprotocols, parseSubprotocols } from './handshake/subprotocols.ts';
 export {
   checkUpgradeRequest,

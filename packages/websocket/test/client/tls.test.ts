@@ -1,13 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import { HTTPRequest } from '@landspout/httpclient';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { makeIdentity } from '../../../httpclient/test/fixtures/certificates.ts';
 import { websocketConnect } from '../../src/index.ts';
 import { RecordingHandler } from '../fixtures/recording-handler.ts';
 import { until, withApp } from '../fixtures/running-application.ts';
+import { echo, withWsServer } from '../fixtures/ws-server.ts';
 
 let folder: string;
 let ca: Buffer;
@@ -48,6 +53,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 beforeEach(() => RecordingHandler.reset());
 
+function onlySocket(requests: readonly IncomingMessage[]): TLSSocket {
+  const [first] = requests;
+  if (first === undefined) throw new Error('there was no request');
+  return first.socket as TLSSocket;
+}
+
 const secured = (use: Parameters<typeof withApp>[1]) =>
   withApp([['/', RecordingHandler]], use, { tls: { certFile: file('cert.pem'), keyFile: file('key.pem') } });
 
@@ -72,6 +83,43 @@ describe('wss', () => {
       const connection = await websocketConnect(url, { tls: { rejectUnauthorized: false } });
       await connection[Symbol.asyncDispose]();
     }));
+
+  it('presents a client certificate to a server that requires one [WS-20]', async () => {
+    const client = makeIdentity('DNS:client');
+    const mutual = { key: readFileSync(file('key.pem')), cert: ca, ca: client.cert, requestCert: true };
+    await withWsServer(
+      echo,
+      async ({ url, requests, openSockets }) => {
+        await expect(websocketConnect(url, { tls: { ca } })).rejects.toThrow();
+        const connection = await websocketConnect(url, { tls: { ca, cert: client.cert, key: client.key } });
+        await connection.writeMessage('known');
+        expect(await connection.readMessage()).toBe('known');
+        await connection[Symbol.asyncDispose]();
+        const { subject } = onlySocket(requests).getPeerCertificate();
+        expect([requests.length, subject.CN]).toEqual([1, 'landspout test']);
+        await until(() => openSockets() === 0);
+      },
+      { tls: { ...mutual, rejectUnauthorized: true } },
+    );
+  });
+
+  it('sends servername, and checks the certificate against it instead of the host [WS-20]', async () => {
+    const named = makeIdentity('DNS:chat.example');
+    await withWsServer(
+      echo,
+      async ({ url, requests, openSockets }) => {
+        await expect(websocketConnect(url, { tls: { ca: named.cert } })).rejects.toMatchObject({
+          code: 'ERR_STREAM_TLS',
+        });
+        const tls = { ca: named.cert, servername: 'chat.example' };
+        const connection = await websocketConnect(new HTTPRequest(url, { tls }));
+        expect(onlySocket(requests).servername).toBe('chat.example');
+        await connection[Symbol.asyncDispose]();
+        await until(() => openSockets() === 0);
+      },
+      { tls: named },
+    );
+  });
 
   it('serves the client of ws [WS-10]', () =>
     secured(async ({ url }) => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { WebSocketClosedError, WebSocketTimeoutError } from '../../src/index.ts';
+import { PreparedMessage, WebSocketClosedError, WebSocketTimeoutError } from '../../src/index.ts';
 import { encodeClose, encodeMessage, encodePing } from '../../src/protocol/index.ts';
 import { MASK, RawClient } from '../fixtures/raw-client.ts';
 import { RecordingHandler } from '../fixtures/recording-handler.ts';
@@ -144,32 +144,10 @@ describe('WebSocketHandler, closing', () => {
       void handler.ping();
       handler.close();
       handler.abort();
-      expect(handler.sendFrame(Buffer.of(0x81, 0))).toBe(false);
+      expect(handler.sendMessage(new PreparedMessage('x'))).toBe(false);
       await expect(handler.writeMessage('x')).rejects.toBeInstanceOf(WebSocketClosedError);
       await expect(handler.ping('x')).rejects.toMatchObject({ code: 'ERR_WEBSOCKET_CLOSED' });
       expect(log.problems).toEqual([]);
-    }));
-
-  it('says 1001 when the server stops, and is waited for [HS-02]', () =>
-    served(async ({ port, server }) => {
-      const client = await RawClient.open(port);
-      await until(() => RecordingHandler.opened.length === 1);
-      const stopped = server.stop({ drainMs: 20_000 });
-      await client.until(() => client.frames.includes('close 1001'));
-      client.send(encodeClose(1001, '', MASK));
-      await client.untilEnd();
-      client.socket.destroy();
-      expect(await stopped).toEqual({ finished: 1, idle: 0, cut: 0 });
-      expect(RecordingHandler.only.closeCode).toBe(1001);
-    }));
-
-  it('cuts a peer that does not answer the close of a stopping server', () =>
-    served(async ({ port, server }) => {
-      const client = await RawClient.open(port);
-      await until(() => RecordingHandler.opened.length === 1);
-      expect(await server.stop({ graceMs: 1, drainMs: 50 })).toEqual({ finished: 0, idle: 0, cut: 1 });
-      await until(() => RecordingHandler.only.closes === 1);
-      client.socket.destroy();
     }));
 
   it('ends open connections with closeAll, and leaves no descriptor behind [WS-03, ATT-73]', async () => {

@@ -2,8 +2,8 @@ import { IOStream } from '@landspout/iostream';
 import { memoryPair } from '@landspout/iostream/transports';
 import { describe, expect, it } from 'vitest';
 import { resolveWebSocketOptions, WebSocketConnection } from '../../src/connection/index.ts';
-import { encodeMessage } from '../../src/index.ts';
-import { encodeClose } from '../../src/protocol/index.ts';
+import { PreparedMessage } from '../../src/index.ts';
+import { encodeClose, encodeMessage } from '../../src/protocol/index.ts';
 import { MASK } from '../fixtures/raw-client.ts';
 import { until } from '../fixtures/running-application.ts';
 
@@ -51,10 +51,10 @@ describe('WebSocketConnection', () => {
     ]);
   });
 
-  it('refuses a ready frame on a client, which masks each anew [WS-10]', () => {
-    const { connection } = open('client');
-    const sending = () => connection.sendFrame(encodeMessage('x'));
-    expect(sending).toThrow(expect.objectContaining({ code: 'ERR_WEBSOCKET_BAD_MASK' }));
+  it('masks a prepared message anew for each client [WS-10]', async () => {
+    const { connection, peer } = open('client');
+    expect(connection.sendMessage(new PreparedMessage('x'))).toBe(true);
+    expect(await peer.readBytes(7)).toEqual(encodeMessage('x', MASK));
     connection.abort();
   });
 

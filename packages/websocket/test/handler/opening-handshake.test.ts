@@ -142,7 +142,7 @@ describe('WebSocketHandler, opening', () => {
       const host = JSON.stringify(new URL(url).host);
       const here = 'may not open a WebSocket here';
       const expected = [
-        `the origin "http://evil.example" ${here}: it does not match the host of the request, ${host}; set publicOrigin or override checkOrigin to allow it`,
+        `the origin "http://evil.example" ${here}: it does not match the host of the request, ${host}; add it to allowedOrigins, or set publicOrigin`,
         `the origin "http://example.com" ${here}: checkOrigin did not return true`,
         `the origin "null" ${here}: checkOrigin did not return true, but a Promise (await it?)`,
         `the origin "http://${'x'.repeat(53)}…" ${here}: checkOrigin did not return true`,

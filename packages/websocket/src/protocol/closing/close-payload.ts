@@ -2,6 +2,7 @@
 // respond.
 
 import { Buffer } from 'node:buffer';
+import { shownValue } from '@landspout/ioloop/errors';
 import { WebSocketProtocolError, WebSocketUsageError } from '../errors.ts';
 import { MAX_CONTROL_BYTES } from '../limits.ts';
 import { decodeUtf8 } from '../utf8.ts';
@@ -38,12 +39,16 @@ export function readClosePayload(payload: Uint8Array): CloseStatus {
  *   than 123 bytes of UTF-8. To respond to an empty close frame, which is reported as 1005, pass no code.
  */
 export function writeClosePayload(code: number | undefined, reason: string): Buffer {
+  if (typeof reason !== 'string') {
+    const detail = `close reason must be a string, got ${shownValue(reason)}`;
+    throw new WebSocketUsageError('ERR_WEBSOCKET_UNSENDABLE_CLOSE', detail);
+  }
   if (code === undefined && reason === '') return Buffer.alloc(0);
   const sent = code ?? CLOSE_CODES.normal;
   if (!isValidCloseCode(sent)) {
     throw new WebSocketUsageError(
       'ERR_WEBSOCKET_UNSENDABLE_CLOSE',
-      `close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, got ${sent}`,
+      `close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, got ${shownValue(sent)}`,
     );
   }
   const reasonBytes = Buffer.byteLength(reason);

@@ -5,9 +5,15 @@ import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { readClosePayload } from '../closing/close-payload.ts';
 import { WebSocketProtocolError, WebSocketUsageError } from '../errors.ts';
-import { checkLimits, DEFAULT_LIMITS, type WebSocketLimits, webSocketChecks } from '../limits.ts';
+import {
+  checkLimits,
+  DEFAULT_LIMITS,
+  MAX_CONTROL_BYTES,
+  type WebSocketLimits,
+  webSocketChecks,
+} from '../limits.ts';
 import { type FrameHead, MAX_HEAD_BYTES, OPCODES, readFrameHead, type WebSocketRole } from './frame-head.ts';
-import { maskInto, rotateKey } from './mask.ts';
+import { maskInto, packKeyAt, rotateKey } from './mask.ts';
 import { MessageAssembly, readText } from './message-assembly.ts';
 
 /** No event is complete yet. All borrowed bytes have been read and may be overwritten. */
@@ -20,17 +26,32 @@ export const PING = 2;
 export const PONG = 3;
 /** A close frame: see `closeCode` and `closeReason`. No event follows. */
 export const CLOSE = 4;
+/** A complete message that is still compressed: see `compressed` and `isText`. Only with the option `mayCompress`. */
+export const COMPRESSED_MESSAGE = 5;
 
 /** The result of `FrameDecoder.next`. Until the next call, the content of the event is in the decoder's getters. */
-export type FrameEvent = typeof NEED_DATA | typeof MESSAGE | typeof PING | typeof PONG | typeof CLOSE;
+export type FrameEvent =
+  | typeof NEED_DATA
+  | typeof MESSAGE
+  | typeof PING
+  | typeof PONG
+  | typeof CLOSE
+  | typeof COMPRESSED_MESSAGE;
 
 export interface FrameDecoderOptions extends Partial<WebSocketLimits> {
   /** Which side this is: a server requires masked frames, a client unmasked ones. */
   readonly role: WebSocketRole;
+  /**
+   * Whether permessage-deflate was negotiated (RFC 7692). Messages may then be compressed, and are reported as
+   * `COMPRESSED_MESSAGE`: the decoder does not inflate. Their limit is a little higher than `maxMessageBytes`, because
+   * compression lengthens data that is not compressible. Default: false.
+   */
+  readonly mayCompress?: boolean;
 }
 
 const DECODER_OPTIONS: OptionNames<FrameDecoderOptions> = {
   role: true,
+  mayCompress: true,
   maxMessageBytes: true,
   maxFragments: true,
 };
@@ -59,6 +80,7 @@ type State =
  */
 export class FrameDecoder {
   readonly #role: WebSocketRole;
+  readonly #mayCompress: boolean;
   readonly #limits: WebSocketLimits;
   #state: State = AT_HEAD;
 
@@ -72,6 +94,7 @@ export class FrameDecoder {
   #assembly: MessageAssembly | undefined;
 
   #message: string | Uint8Array = '';
+  #isText = false;
   #payload: Uint8Array = NO_BYTES;
   #closeCode: number | undefined;
   #closeReason = '';
@@ -79,8 +102,9 @@ export class FrameDecoder {
   /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` if an option is unknown or a limit is out of range. */
   constructor(options: FrameDecoderOptions) {
     webSocketChecks.options('FrameDecoder', options, DECODER_OPTIONS);
-    const { role, maxMessageBytes, maxFragments } = options;
+    const { role, mayCompress = false, maxMessageBytes, maxFragments } = options;
     this.#role = role;
+    this.#mayCompress = mayCompress;
     if (maxMessageBytes === undefined && maxFragments === undefined) {
       this.#limits = DEFAULT_LIMITS;
       return;
@@ -98,6 +122,19 @@ export class FrameDecoder {
    */
   get message(): string | Uint8Array {
     return this.#message;
+  }
+
+  /**
+   * After `COMPRESSED_MESSAGE`: the payload without its masking, which the caller owns. To inflate it, append 00 00 FF
+   * FF (RFC 7692 §7.2.2). Cleared by the next call.
+   */
+  get compressed(): Uint8Array {
+    return this.#payload;
+  }
+
+  /** After `COMPRESSED_MESSAGE`: whether the message is text, which must be checked to be UTF-8 when it is inflated. */
+  get isText(): boolean {
+    return this.#isText;
   }
 
   /** After `PING` or `PONG`: at most 125 bytes, which the caller owns. Cleared by the next call. */
@@ -168,6 +205,7 @@ export class FrameDecoder {
     this.#message = '';
     this.#payload = NO_BYTES;
     try {
+      if (this.#state === AT_HEAD && this.#readShortText()) return MESSAGE;
       for (;;) {
         const event = this.#step(); // Ends: every step consumes input or returns an event.
         if (event !== undefined) return event;
@@ -180,6 +218,27 @@ export class FrameDecoder {
 
   [INSPECT](): object {
     return inspection(this, ['isEnded', 'unreadBytes', 'closeCode'], () => ({ role: this.#role }));
+  }
+
+  /**
+   * Reads the most common kind of frame without creating an object for its head: a masked text of at most 125 bytes
+   * that is complete and is the whole message.
+   *
+   * @returns false if it is another kind of frame; nothing was read then.
+   */
+  #readShortText(): boolean {
+    const input = this.#input;
+    const at = this.#at;
+    if (this.#end - at < SHORT_HEAD_BYTES || input[at] !== WHOLE_TEXT || this.#role !== 'server')
+      return false;
+    const length = (input[at + 1] as number) - MASK_BIT;
+    const start = at + SHORT_HEAD_BYTES;
+    // Longer frames have an extended length, and frames without the mask bit a negative one.
+    if (length < 0 || length > MAX_CONTROL_BYTES || this.#end - start < length) return false;
+    if (this.#assembly !== undefined || length > this.#limits.maxMessageBytes) return false;
+    this.#at = start + length;
+    this.#message = readText(input, start, this.#at, packKeyAt(input, at + 2));
+    return true;
   }
 
   /** Makes one transition. Returns `undefined` if it only moved to another state. */
@@ -201,7 +260,7 @@ export class FrameDecoder {
 
   #readHead(): FrameEvent | undefined {
     if (this.#at === this.#end) return this.#needData();
-    const head = readFrameHead(this.#input, this.#at, this.#end, this.#role);
+    const head = readFrameHead(this.#input, this.#at, this.#end, this.#role, this.#mayCompress);
     if (head === undefined) {
       this.#state = { kind: 'split-head', bytes: Buffer.allocUnsafeSlow(MAX_HEAD_BYTES), length: 0 };
       return undefined;
@@ -216,7 +275,7 @@ export class FrameDecoder {
       state.bytes[state.length] = this.#input[this.#at] as number;
       state.length += 1;
       this.#at += 1;
-      const head = readFrameHead(state.bytes, 0, state.length, this.#role);
+      const head = readFrameHead(state.bytes, 0, state.length, this.#role, this.#mayCompress);
       if (head !== undefined) return this.#beginFrame(head);
     }
     return this.#needData();
@@ -230,7 +289,10 @@ export class FrameDecoder {
     this.#checkOrder(head);
     const isWhole = head.fin && this.#assembly === undefined && this.#end - this.#at >= head.payloadBytes;
     if (isWhole) return this.#readWholeMessage(head);
-    this.#assembly ??= new MessageAssembly(head.opcode === OPCODES.text ? 'text' : 'binary');
+    this.#assembly ??= new MessageAssembly(
+      head.opcode === OPCODES.text ? 'text' : 'binary',
+      head.isCompressed,
+    );
     this.#checkFragments(this.#assembly);
     return this.#enter({ kind: 'data', head, message: this.#assembly, received: 0 });
   }
@@ -258,7 +320,11 @@ export class FrameDecoder {
         'a new message started before the previous one was complete',
       );
     }
-    const { maxMessageBytes } = this.#limits;
+    const isCompressed = this.#assembly?.isCompressed ?? head.isCompressed;
+    const maxBytes = this.#limits.maxMessageBytes;
+    const maxMessageBytes = isCompressed
+      ? maxBytes + Math.ceil(maxBytes / 16) + DEFLATE_OVERHEAD_BYTES
+      : maxBytes;
     const messageBytes = (this.#assembly?.length ?? 0) + head.payloadBytes;
     if (messageBytes > maxMessageBytes) {
       const detail = `a message of ${messageBytes} bytes or more exceeds the limit of ${maxMessageBytes} bytes`;
@@ -279,11 +345,12 @@ export class FrameDecoder {
     const start = this.#at;
     this.#at += head.payloadBytes;
     this.#state = AT_HEAD;
-    if (head.opcode === OPCODES.text) {
+    if (!head.isCompressed && head.opcode === OPCODES.text) {
       this.#message = readText(this.#input, start, this.#at, head.key);
     } else {
       const bytes = new Uint8Array(head.payloadBytes);
       maskInto(this.#input, start, this.#at, head.key, bytes, 0);
+      if (head.isCompressed) return this.#compressedMessage(bytes, head.opcode === OPCODES.text);
       this.#message = bytes;
     }
     return MESSAGE;
@@ -301,8 +368,15 @@ export class FrameDecoder {
     this.#state = AT_HEAD;
     if (!head.fin) return undefined;
     this.#assembly = undefined;
+    if (message.isCompressed) return this.#compressedMessage(message.finishBytes(), message.isText);
     this.#message = message.finish();
     return MESSAGE;
+  }
+
+  #compressedMessage(bytes: Uint8Array, isText: boolean): FrameEvent {
+    this.#payload = bytes;
+    this.#isText = isText;
+    return COMPRESSED_MESSAGE;
   }
 
   #readControl(state: State & { kind: 'control' }): FrameEvent | undefined {
@@ -342,6 +416,17 @@ export class FrameDecoder {
     this.#assembly = undefined;
   }
 }
+
+/** The first byte of a text message in one frame: FIN, no reserved bits. */
+const WHOLE_TEXT = 0x80 | OPCODES.text;
+const MASK_BIT = 0x80;
+/** Two bytes and a masking key. */
+const SHORT_HEAD_BYTES = 6;
+/**
+ * Data that is not compressible gets longer by 5 bytes for each stored block, whose size depends on the memory of the
+ * compressor: up to 4 % with the least memory that zlib accepts.
+ */
+const DEFLATE_OVERHEAD_BYTES = 64;
 
 const AT_HEAD: State = { kind: 'head' };
 const ENDED: State = { kind: 'ended' };

@@ -17,12 +17,18 @@ export function isOpcode(opcode: number): boolean {
   return isKnown && Number.isInteger(opcode);
 }
 
+const RESERVED_BITS = 0x70;
+/** Set in the first frame of a compressed message (RFC 7692 §6). */
+export const RSV1 = 0x40;
+
 /** The maximum length of a head: two bytes, the longest extended length and the masking key. */
 export const MAX_HEAD_BYTES = 14;
 
 /** Everything before the payload of a frame. */
 export interface FrameHead {
   readonly fin: boolean;
+  /** Whether RSV1 is set: the frame begins a compressed message (RFC 7692 §6). */
+  readonly isCompressed: boolean;
   readonly opcode: number;
   /** Exact up to 2^53. Larger values are rounded, but are far above every limit anyway. */
   readonly payloadBytes: number;
@@ -34,6 +40,7 @@ export interface FrameHead {
 /**
  * Reads the head that begins at `start`, and checks everything that does not depend on other frames.
  *
+ * @param mayCompress - whether permessage-deflate was negotiated, which uses RSV1.
  * @returns `undefined` while the head is incomplete; its first two bytes are checked as soon as they are received.
  * @throws WebSocketProtocolError with close code 1002.
  */
@@ -42,18 +49,20 @@ export function readFrameHead(
   start: number,
   end: number,
   role: WebSocketRole,
+  mayCompress: boolean,
 ): FrameHead | undefined {
   const available = end - start;
   if (available < 2) return undefined;
   const first = bytes[start] as number;
   const second = bytes[start + 1] as number;
-  checkFirstBytes(first, second, role);
+  checkFirstBytes(first, second, role, mayCompress);
   const shortLength = second & 0x7f;
   const lengthBytes = shortLength < 126 ? 0 : shortLength === 126 ? 2 : 8;
   const headBytes = 2 + lengthBytes + (role === 'server' ? 4 : 0);
   if (available < headBytes) return undefined;
   return {
     fin: first >= 0x80,
+    isCompressed: (first & RSV1) !== 0,
     opcode: first & 0x0f,
     payloadBytes: lengthBytes === 0 ? shortLength : readLongLength(bytes, start + 2, lengthBytes),
     key: role === 'server' ? packKeyAt(bytes, start + 2 + lengthBytes) : 0,
@@ -61,14 +70,9 @@ export function readFrameHead(
   };
 }
 
-function checkFirstBytes(first: number, second: number, role: WebSocketRole): void {
+function checkFirstBytes(first: number, second: number, role: WebSocketRole, mayCompress: boolean): void {
   const opcode = first & 0x0f;
-  if ((first & 0x70) !== 0) {
-    throw new WebSocketProtocolError(
-      'ERR_WEBSOCKET_RESERVED_BITS',
-      'a reserved bit is set, but no extension was negotiated',
-    );
-  }
+  if ((first & RESERVED_BITS) !== 0) checkReservedBits(first, mayCompress);
   if (!isOpcode(opcode)) {
     throw new WebSocketProtocolError('ERR_WEBSOCKET_RESERVED_OPCODE', `opcode ${opcode} is reserved`);
   }
@@ -91,6 +95,22 @@ function checkFirstBytes(first: number, second: number, role: WebSocketRole): vo
       'a control frame must have at most 125 bytes of payload',
     );
   }
+}
+
+/** RFC 7692 §6: RSV1 marks the first frame of a compressed message. All else is reserved (RFC 6455 §5.2). */
+function checkReservedBits(first: number, mayCompress: boolean): void {
+  const opcode = first & 0x0f;
+  if (mayCompress && (first & RESERVED_BITS) === RSV1) {
+    if (opcode === OPCODES.text || opcode === OPCODES.binary) return;
+    throw new WebSocketProtocolError(
+      'ERR_WEBSOCKET_RESERVED_BITS',
+      'RSV1 is only for the first frame of a message',
+    );
+  }
+  const detail = mayCompress
+    ? 'a reserved bit is set that no extension uses'
+    : 'a reserved bit is set, but no extension was negotiated';
+  throw new WebSocketProtocolError('ERR_WEBSOCKET_RESERVED_BITS', detail);
 }
 
 /** "The minimal number of bytes MUST be used", and the top bit of a 64-bit length must be 0 (RFC 6455 §5.2). */

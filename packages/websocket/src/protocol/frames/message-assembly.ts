@@ -8,7 +8,9 @@ import { isAsciiLanes, maskInto } from './mask.ts';
  * length before its bytes arrive.
  */
 export class MessageAssembly {
-  readonly #isText: boolean;
+  readonly isText: boolean;
+  /** Whether the message is compressed. Its text is then checked when it is inflated, not here. */
+  readonly isCompressed: boolean;
   #bytes: Buffer;
   #length = 0;
   /** All bytes so far, ORed into four lanes; see `maskInto`. */
@@ -17,8 +19,9 @@ export class MessageAssembly {
   #checkedTo = 0;
   #fragments = 0;
 
-  constructor(kind: 'text' | 'binary') {
-    this.#isText = kind === 'text';
+  constructor(kind: 'text' | 'binary', isCompressed: boolean) {
+    this.isText = kind === 'text';
+    this.isCompressed = isCompressed;
     this.#bytes = NO_BYTES;
   }
 
@@ -46,20 +49,27 @@ export class MessageAssembly {
     const wasWhole = this.#checkedTo === this.#length;
     this.#length = length;
     this.#lanes |= lanes;
-    if (!this.#isText) return;
+    if (!this.isText || this.isCompressed) return;
     if (wasWhole && isAsciiLanes(lanes)) this.#checkedTo = length;
     else this.#checkText();
   }
 
   /** Returns the complete message, whose bytes the caller owns. This object must not be used afterwards. */
   finish(): string | Uint8Array {
+    if (!this.isText) return this.finishBytes();
+    const bytes = this.#bytes;
+    this.#bytes = NO_BYTES;
+    if (this.#checkedTo !== this.#length) throw badText();
+    const text = bytes.toString(isAsciiLanes(this.#lanes) ? 'latin1' : 'utf8', 0, this.#length);
+    if (bytes.length <= MAX_SPARE_BYTES) spare = bytes;
+    return text;
+  }
+
+  /** Like {@link finish}, but returns the bytes of text too, unchecked. */
+  finishBytes(): Uint8Array {
     const bytes = this.#bytes;
     const length = this.#length;
     this.#bytes = NO_BYTES;
-    if (this.#isText) {
-      if (this.#checkedTo !== length) throw badText();
-      return bytes.toString(isAsciiLanes(this.#lanes) ? 'latin1' : 'utf8', 0, length);
-    }
     // The buffer has its own ArrayBuffer. If part of it is unused, the message is copied, so that the caller does not
     // keep the unused memory.
     if (bytes.length !== length) return new Uint8Array(bytes.subarray(0, length));
@@ -67,6 +77,17 @@ export class MessageAssembly {
   }
 
   #grow(neededBytes: number, expectedBytes: number): void {
+    const fits = neededBytes <= spare.length && neededBytes * 2 >= spare.length;
+    if (fits && this.#bytes.length === 0 && this.isText && !this.isCompressed) {
+      this.#bytes = spare;
+      spare = NO_BYTES;
+      return;
+    }
+    // A peer that has sent half of a frame gets room for all of it.
+    if (this.#bytes.length === 0 && expectedBytes <= neededBytes * 2) {
+      this.#bytes = Buffer.allocUnsafeSlow(expectedBytes);
+      return;
+    }
     const roomy = Math.max(neededBytes, this.#bytes.length * 2, MIN_ROOM_BYTES);
     // Growing beyond the current frame is useful only if bytes of a later frame follow. Doubling then starts from the
     // bytes received so far, so that all copies together are smaller than twice the message.
@@ -98,7 +119,14 @@ const NO_BYTES = Buffer.alloc(0);
 const MIN_ROOM_BYTES = 256;
 
 /**
- * The buffer in which the text of small messages is unmasked. It is only used during one call, so all decoders share
+ * The buffer of an earlier text, for the next one: to fill new memory takes several times as long. A text is decoded into
+ * a string, so that its buffer is free again. Empty while a text has it.
+ */
+let spare: Buffer = NO_BYTES;
+const MAX_SPARE_BYTES = 1024 * 1024;
+
+/**
+ * The buffer in which the text of messages is unmasked that arrive in one piece. It is only used during one call, so all decoders share
  * it.
  */
-const SCRATCH = Buffer.allocUnsafeSlow(16_384);
+const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024);

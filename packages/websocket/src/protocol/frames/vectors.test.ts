@@ -16,9 +16,11 @@ describe('FrameDecoder, replaying testdata/frames.md', () => {
     }
   });
 
-  it('has a vector for every violation, with its close code', () => {
+  it('has a vector for every violation that frames can show, with its close code', () => {
     const seen = new Set(vectors.flatMap(({ events }) => events.filter((line) => line.startsWith('error'))));
-    const all = Object.entries(VIOLATIONS).map(([code, { closeCode }]) => `error ${code} ${closeCode}`);
+    // Found when a message is inflated.
+    const { ERR_WEBSOCKET_BAD_DEFLATE: _, ...ofFrames } = VIOLATIONS;
+    const all = Object.entries(ofFrames).map(([code, { closeCode }]) => `error ${code} ${closeCode}`);
     expect([...seen].sort()).toEqual(all.sort());
   });
 });

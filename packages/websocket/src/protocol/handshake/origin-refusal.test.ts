@@ -8,14 +8,14 @@ describe('originRefusal', () => {
     [
       false,
       'a.example',
-      'it does not match the host of the request, "a.example"; set publicOrigin or override checkOrigin to allow it',
+      'it does not match the host of the request, "a.example"; add it to allowedOrigins, or set publicOrigin',
     ],
     [
       false,
       ['https://a.example', 'https://b.example'],
-      'this site is "https://a.example" or "https://b.example"; see publicOrigin, or override checkOrigin to allow it',
+      'this site is "https://a.example" or "https://b.example"; see publicOrigin, or add it to allowedOrigins',
     ],
-    [false, [], 'this site is unknown; see publicOrigin, or override checkOrigin to allow it'],
+    [false, [], 'this site is unknown; see publicOrigin, or add it to allowedOrigins'],
     [false, undefined, 'checkOrigin did not return true'],
     [1, undefined, 'checkOrigin did not return true, but 1'],
   ])('says for the answer %j, of a site %j, how to allow the origin [WS-02]', (answer, own, expected) => {

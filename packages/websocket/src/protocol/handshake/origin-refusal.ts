@@ -19,8 +19,8 @@ export function originRefusal(
     return `${refused}: checkOrigin did not return true${shown}`;
   }
   if (typeof own === 'string') {
-    return `${refused}: it does not match the host of the request, ${shownText(own)}; set publicOrigin or override checkOrigin to allow it`;
+    return `${refused}: it does not match the host of the request, ${shownText(own)}; add it to allowedOrigins, or set publicOrigin`;
   }
   const origins = own.map((one) => shownText(one)).join(' or ');
-  return `${refused}: this site is ${origins || 'unknown'}; see publicOrigin, or override checkOrigin to allow it`;
+  return `${refused}: this site is ${origins || 'unknown'}; see publicOrigin, or add it to allowedOrigins`;
 }

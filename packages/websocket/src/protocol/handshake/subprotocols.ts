@@ -1,3 +1,4 @@
+import { shownValue } from '@landspout/ioloop/errors';
 import { WebSocketUsageError } from '../errors.ts';
 import { isToken, splitList } from './header-list.ts';
 
@@ -5,7 +6,7 @@ import { isToken, splitList } from './header-list.ts';
  * Maximum number of subprotocols, more than any client offers. Limited because a server may compare each of them with
  * each one that it supports.
  */
-const MAX_SUBPROTOCOLS = 64;
+export const MAX_SUBPROTOCOLS = 64;
 
 /**
  * Reads the Sec-WebSocket-Protocol header of a request: subprotocols in the client's order of preference. Names are
@@ -26,8 +27,8 @@ export function parseSubprotocols(value: string | undefined): readonly string[] 
  * @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_SUBPROTOCOL` for a list that {@link parseSubprotocols} would refuse.
  */
 export function formatSubprotocols(names: readonly string[]): string {
-  if (areOfferable(names)) return names.join(', ');
-  const detail = `subprotocols must be at most ${MAX_SUBPROTOCOLS} different tokens`;
+  if (Array.isArray(names) && areOfferable(names)) return names.join(', ');
+  const detail = `subprotocols must be an array of at most ${MAX_SUBPROTOCOLS} different tokens, got ${shownValue(names)}`;
   throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_SUBPROTOCOL', detail);
 }
 

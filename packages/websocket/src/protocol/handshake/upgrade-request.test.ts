@@ -20,8 +20,17 @@ describe('checkUpgradeRequest', () => {
       ok: true,
       key: 'dGhlIHNhbXBsZSBub25jZQ==',
       protocols: ['chat', 'superchat'],
+      extensions: undefined,
       version: 13,
     });
+  });
+
+  it.each([
+    'permessage-deflate; client_max_window_bits',
+    'permessage-deflate; server_max_window_bits=8; unknown, foo',
+    '',
+  ])('passes the extensions %j on, whether or not they can be accepted [WS-17] [ATT-69]', (extensions) => {
+    expect(check({ 'sec-websocket-extensions': extensions })).toMatchObject({ ok: true, extensions });
   });
 
   it.each([
@@ -48,6 +57,9 @@ describe('checkUpgradeRequest', () => {
     { 'sec-websocket-key': 'c2hvcnQ=' },
     { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZTE2Nw==' },
     { 'sec-websocket-protocol': 'a b' },
+    { 'sec-websocket-extensions': 'a b' },
+    { 'sec-websocket-extensions': 'permessage-deflate; server_max_window_bits=' },
+    { 'sec-websocket-extensions': 'permessage-deflate; server_max_window_bits="10' },
   ])('refuses %j with 400 [WS-01 ATT-71]', (headers) => {
     expect(check(headers)).toMatchObject({ ok: false, status: 400 });
   });

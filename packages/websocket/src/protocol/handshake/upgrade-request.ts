@@ -1,5 +1,6 @@
 // The opening handshake for both sides, in terms of headers. Does not know HTTP messages, hashing or randomness.
 
+import { parseExtensions } from './extensions.ts';
 import { isHandshakeKey } from './handshake-key.ts';
 import { listHas, trimBlanks } from './header-list.ts';
 import { parseSubprotocols } from './subprotocols.ts';
@@ -21,6 +22,8 @@ export interface UpgradeOffer {
   readonly key: string;
   /** The subprotocols in the client's order of preference; empty if it offered none. */
   readonly protocols: readonly string[];
+  /** The Sec-WebSocket-Extensions header, which is well-formed. Pass it to `negotiateDeflate`. */
+  readonly extensions: string | undefined;
   /** The version of the protocol. There is only this one. */
   readonly version: 13;
 }
@@ -40,7 +43,8 @@ export interface UpgradeRefusal {
  * elsewhere.
  *
  * Like the RFC, and unlike Tornado, it refuses HTTP/1.0, keys that are not 16 bytes in base64, and versions 7 and 8 of
- * the drafts.
+ * the drafts. A malformed Sec-WebSocket-Extensions header is refused even if no extension is supported, as RFC 6455 §9.1
+ * requires and Tornado does not; extensions and parameters that are unknown or invalid are only declined.
  */
 export function checkUpgradeRequest(request: UpgradeRequest): UpgradeOffer | UpgradeRefusal {
   const { method, version, header } = request;
@@ -58,7 +62,11 @@ export function checkUpgradeRequest(request: UpgradeRequest): UpgradeOffer | Upg
   if (!isHandshakeKey(key)) return badRequest('Sec-WebSocket-Key must be 16 bytes in base64');
   const protocols = parseSubprotocols(header('sec-websocket-protocol'));
   if (protocols === undefined) return badRequest('Sec-WebSocket-Protocol must be a list of different tokens');
-  return { ok: true, key, protocols, version: 13 };
+  const extensions = header('sec-websocket-extensions');
+  if (extensions !== undefined && parseExtensions(extensions) === undefined) {
+    return badRequest('Sec-WebSocket-Extensions must be a list of extensions with parameters');
+  }
+  return { ok: true, key, protocols, extensions, version: 13 };
 }
 
 /** RFC 6455 §4.4 requires the version; RFC 9110 §15.5.22 requires Upgrade in every 426. */

@@ -21,6 +21,17 @@ function check(
   );
 }
 
+const DEFLATE = { contextTakeover: true, maxWindowBits: 15, peerMaxWindowBits: 15 };
+
+/** Checks a response to an offer of permessage-deflate. */
+function checkExtensions(value: string | undefined) {
+  const all: typeof HEADERS = { ...HEADERS, 'sec-websocket-extensions': value };
+  return checkUpgradeResponse(
+    { version: 'HTTP/1.1', status: 101, header: (name) => all[name] },
+    { accept: ACCEPT, protocols: [], deflate: DEFLATE },
+  );
+}
+
 describe('checkUpgradeResponse', () => {
   it('reads the response of RFC 6455 §1.2 [WS-20]', () => {
     expect(check({ 'sec-websocket-protocol': 'chat' }, ['chat', 'superchat'])).toEqual({ protocol: 'chat' });
@@ -28,6 +39,25 @@ describe('checkUpgradeResponse', () => {
 
   it('accepts a server that chooses none of the subprotocols [WS-20]', () => {
     expect(check({}, ['chat'])).toEqual({ protocol: undefined });
+  });
+
+  it('returns how messages are compressed, if the server accepts the offer [WS-17] [WS-20]', () => {
+    expect(checkExtensions('permessage-deflate; server_no_context_takeover').deflate).toEqual({
+      sendWindowBits: 15,
+      receiveWindowBits: 15,
+      sendTakeover: true,
+      receiveTakeover: false,
+    });
+    expect(checkExtensions(undefined).deflate).toBeUndefined();
+  });
+
+  it('refuses parameters of permessage-deflate that are invalid, and other extensions [WS-17] [WS-20]', () => {
+    expect(() => checkExtensions('permessage-deflate; server_max_window_bits=16')).toThrow(
+      expect.objectContaining({ code: 'ERR_WEBSOCKET_BAD_EXTENSION', status: 101 }),
+    );
+    expect(() => checkExtensions('foo')).toThrow(
+      expect.objectContaining({ code: 'ERR_WEBSOCKET_UNOFFERED_EXTENSION', status: 101 }),
+    );
   });
 
   it('compares Upgrade and Connection without regard to case', () => {
@@ -62,6 +92,7 @@ describe('checkUpgradeResponse', () => {
     ['ERR_WEBSOCKET_BAD_ACCEPT', { 'sec-websocket-accept': `${ACCEPT}, ${ACCEPT}` }],
     ['ERR_WEBSOCKET_BAD_ACCEPT', { 'sec-websocket-accept': ACCEPT.toLowerCase() }],
     ['ERR_WEBSOCKET_UNOFFERED_EXTENSION', { 'sec-websocket-extensions': 'permessage-deflate' }],
+    ['ERR_WEBSOCKET_BAD_EXTENSION', { 'sec-websocket-extensions': 'permessage-deflate;' }],
     ['ERR_WEBSOCKET_UNOFFERED_PROTOCOL', { 'sec-websocket-protocol': 'other' }],
     ['ERR_WEBSOCKET_UNOFFERED_PROTOCOL', { 'sec-websocket-protocol': 'Chat' }],
     ['ERR_WEBSOCKET_UNOFFERED_PROTOCOL', { 'sec-websocket-protocol': 'chat, chat' }],

@@ -1,5 +1,6 @@
 import { WebSocketHandshakeError, type WebSocketHandshakeErrorCode } from '../errors.ts';
 import { listHas, trimBlanks } from './header-list.ts';
+import { checkDeflateResponse, type DeflateAgreement, type DeflateSettings } from './permessage-deflate.ts';
 
 /**
  * The parts of a response that the check needs. `header` is called with a lower-case name, and joins the values of
@@ -18,17 +19,21 @@ export interface UpgradeExpectation {
   readonly accept: string;
   /** The subprotocols that were offered; empty if none. */
   readonly protocols: readonly string[];
+  /** The settings that were passed to `deflateOffer`. Default: permessage-deflate was not offered. */
+  readonly deflate?: DeflateSettings | undefined;
 }
 
 /** What both sides have agreed on. */
 export interface UpgradeAgreement {
   /** The subprotocol that the server chose; undefined if it chose none of those offered. */
   readonly protocol: string | undefined;
+  /** How messages are compressed; undefined if they are not. */
+  readonly deflate: DeflateAgreement | undefined;
 }
 
 /**
- * Checks a server's response to our upgrade request (RFC 6455 §4.1). No extension is ever offered, so any extension in
- * the response is an error.
+ * Checks a server's response to our upgrade request (RFC 6455 §4.1). The only extension that can have been offered is
+ * permessage-deflate; see `checkDeflateResponse`.
  *
  * @throws WebSocketHandshakeError with the server's status; the connection must be closed without a close frame.
  */
@@ -49,14 +54,12 @@ export function checkUpgradeResponse(response: UpgradeResponse, sent: UpgradeExp
   if (trimBlanks(header('sec-websocket-accept') ?? '') !== sent.accept) {
     fail('ERR_WEBSOCKET_BAD_ACCEPT', 'Sec-WebSocket-Accept does not match the key of the request');
   }
-  if (trimBlanks(header('sec-websocket-extensions') ?? '') !== '') {
-    fail('ERR_WEBSOCKET_UNOFFERED_EXTENSION', 'the server chose an extension, but none was offered');
-  }
+  const deflate = checkDeflateResponse(header('sec-websocket-extensions'), sent.deflate);
   const chosen = header('sec-websocket-protocol');
-  if (chosen === undefined) return { protocol: undefined };
+  if (chosen === undefined) return { protocol: undefined, deflate };
   const protocol = trimBlanks(chosen);
   if (!sent.protocols.includes(protocol)) {
     fail('ERR_WEBSOCKET_UNOFFERED_PROTOCOL', 'the server chose a subprotocol that was not offered');
   }
-  return { protocol };
+  return { protocol, deflate };
 }
