@@ -1,3 +1,9 @@
 import { library } from '@landspout/tooling-tsup';
 
-export default library(['src/index.ts', 'src/testing/index.ts']);
+export default library([
+  'src/index.ts',
+  'src/testing/index.ts',
+  'src/eta/index.ts',
+  'src/linkify/index.ts',
+  'src/entities/index.ts',
+]);

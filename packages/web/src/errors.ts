@@ -34,6 +34,14 @@ export const WEB_ERRORS = {
     meaning:
       'No URL can be built: the route name is unknown, the values do not fit, or the pattern is not reversible.',
   },
+  ERR_WEB_TEMPLATE: {
+    meaning:
+      'A template is invalid, cannot be found, or threw; or one of `html` has a value at a place where no value can be safe.',
+  },
+  ERR_WEB_MISSING_PEER: {
+    meaning:
+      'A subpath of the package was imported whose optional dependency is not installed; the message has the command.',
+  },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type WebErrorCode = keyof typeof WEB_ERRORS;

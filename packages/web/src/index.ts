@@ -9,7 +9,11 @@
 
 // The application.
 
-export { Application, type ApplicationListenOptions } from './application/application.ts';
+export {
+  Application,
+  type ApplicationListenOptions,
+  type RouteDescription,
+} from './application/application.ts';
 export {
   type ApplicationSettings,
   accessLog,
@@ -63,6 +67,37 @@ export type { StaticFileHandlerInit } from './static/static-options.ts';
 export type { StaticSettings } from './static/static-routes.ts';
 export type { StaticUrlSettings } from './static/static-url.ts';
 
+// Pages.
+
+export type { HtmlTemplate } from './handler/page-renderer.ts';
+export type { HtmlValue } from './html/content.ts';
+export { html, unsafeHtml } from './html/html.ts';
+export { Html } from './html/html-value.ts';
+export type { HtmlSink, RenderOptions } from './html/rendering.ts';
+export {
+  embeddedCss,
+  embeddedJavascript,
+  linkedCss,
+  linkedJavascript,
+} from './templates/asset-elements.ts';
+export type { TemplateEngine, TemplateEngineOptions } from './templates/template-engine.ts';
+export { type TemplateCaller, TemplateError, type TemplatePlace } from './templates/template-error.ts';
+export type { TemplateHandler } from './templates/template-handler.ts';
+export { TemplateModule, type TemplateResources } from './templates/template-module.ts';
+export type { TemplateView } from './templates/template-view.ts';
+export {
+  type AssetList,
+  type ModuleContent,
+  type RenderedModule,
+  UIModule,
+  type UIModuleClass,
+} from './templates/ui-module.ts';
+export type { UIMethod, UIMethodsSetting, UIModulesSetting } from './templates/ui-settings.ts';
+export { escapeHtml } from './text/escape-html.ts';
+export { type UrlEscapeOptions, urlEscape, urlUnescape } from './text/escape-url.ts';
+export { JsonScript, jsonScript } from './text/json-script.ts';
+export { squeeze } from './text/squeeze.ts';
+
 // Middleware.
 
 export type { Middleware, MiddlewareContext, RequestState } from './handler/lifecycle.ts';
@@ -83,10 +118,18 @@ export { addSlash, removeSlash } from './middleware/slashes.ts';
 export type { ArgumentOptions } from './request/arguments.ts';
 export { safeFileName, UploadedFile } from './request/files.ts';
 export { HTTPServerRequest } from './request/http-server-request.ts';
+export { MAX_JSON_LEVELS, type ParsedJson, parseJson } from './request/json.ts';
 export { type MultipartForm, parseMultipart } from './request/multipart-form.ts';
 export { MultipartReader, type MultipartReaderOptions } from './request/multipart-reader.ts';
 export { FileSink, type PartSink, type SaveOptions, saveTo } from './request/part-sink.ts';
-export type { FieldIssue, Schema, SchemaOutput } from './request/schema.ts';
+export {
+  type FieldIssue,
+  type Schema,
+  type SchemaOutput,
+  type SchemaResult,
+  validateWith,
+  validateWithAsync,
+} from './request/schema.ts';
 export { type StreamedForm, StreamedPart } from './request/streamed-part.ts';
 export { type UnparsedBodyOptions, unparsedBodyHint } from './request/unparsed-body.ts';
 export { type Arguments, MAX_FIELDS } from './request/url-encoding.ts';
@@ -94,6 +137,11 @@ export { type Arguments, MAX_FIELDS } from './request/url-encoding.ts';
 // Responses.
 
 export type { Chunk } from './errors.ts';
+export type {
+  CompressionLevels,
+  CompressionOptions,
+  CompressionSettings,
+} from './response/compression/compression-settings.ts';
 export type { CurrentValidators } from './response/conditional.ts';
 export {
   type HeaderHook,

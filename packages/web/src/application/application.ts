@@ -17,9 +17,21 @@ import { acceptLogger, RateLimitedLog } from '@landspout/ioloop/reactor';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream/transports';
 import type { CookieSettings } from '../cookies/cookies.ts';
 import { WebUsageError, webChecks } from '../errors.ts';
-import type { AnyApplication, MiddlewareContext, PathParams } from '../handler/lifecycle.ts';
+import type {
+  AnyApplication,
+  AnyHandler,
+  HandlerClass,
+  Middleware,
+  MiddlewareContext,
+  PathParams,
+} from '../handler/lifecycle.ts';
 import { ErrorHandler, RedirectHandler } from '../handler/ready-made.ts';
+import { verbOf } from '../handler/verbs.ts';
 import { type PublicOrigins, publicOriginsOf } from '../request/public-origins.ts';
+import {
+  type CompressionSettings,
+  compressionSettings,
+} from '../response/compression/compression-settings.ts';
 import { errorPage } from '../response/error-page.ts';
 import { HostPattern } from '../routing/host-pattern.ts';
 import { badRoute, NO_PATTERN, type RoutePattern, reversePattern } from '../routing/pattern.ts';
@@ -38,11 +50,15 @@ import { requireNoStaticSettings, staticRoutes } from '../static/static-routes.t
 import { RequestTask } from './request-task.ts';
 import {
   type ApplicationSettings,
+  accessLog,
   cookieSettingsOf,
   type FinishedRequest,
   hostPatternOf,
+  type LogFunction,
   requireSettings,
   type StaticUrlOptions,
+  type TemplateSettings,
+  templateSettingsOf,
 } from './settings.ts';
 
 /** Where to listen, and the options of the server. */
@@ -61,6 +77,28 @@ const STATIC_URL_OPTIONS: OptionNames<StaticUrlOptions> = { absolute: true, incl
 export type ReverseRest<Path extends string> = keyof PathParams<Path> extends never
   ? [params?: Record<never, never>]
   : [params: { readonly [Name in keyof PathParams<Path>]: string | number }];
+
+/** A route, as {@link Application.routeTable} describes it. */
+export interface RouteDescription {
+  /** The pattern, including the prefixes of the routes around it. */
+  readonly pattern: string;
+  readonly name: string | undefined;
+  /** The host pattern that the route is for; undefined for all hosts. */
+  readonly host: string | undefined;
+  /** The path at which the application of the route is mounted; '' if it is not mounted. */
+  readonly mountPath: string;
+  /** Undefined if the route loads it lazily and has not loaded it yet. */
+  readonly handlerClass: HandlerClass | undefined;
+  /**
+   * The methods for which the handler class has one of its own, HEAD with GET; `*` for `all`. Empty if the class is not
+   * loaded, or has none, for example because it responds in `prepare`. Methods that are fields of the class are missing.
+   */
+  readonly methods: readonly string[];
+  /** All middleware of the route, in order. Empty if the class is not loaded. */
+  readonly middleware: readonly Middleware[];
+  /** Loads the handler class. The next call of `routeTable` describes it. @throws what loading throws. */
+  load(): Promise<void>;
+}
 
 /** The routes that were added for one host. */
 interface VirtualHost {
@@ -102,9 +140,14 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     .set('Content-Type', 'text/html; charset=UTF-8');
   /** Used by the cookies of a response. */
   readonly cookieSettings: CookieSettings;
+  /** The setting `compressResponse`; undefined if responses are not compressed. */
+  readonly compression: CompressionSettings | undefined;
+  /** Used by the handlers of this application to render pages. */
+  readonly templates: TemplateSettings;
   /** Used by the requests of this application: the setting `publicOrigin`. */
   readonly publicOrigins: PublicOrigins;
   readonly #logger: Logger | undefined;
+  readonly #logFunction: LogFunction | undefined;
   readonly #hostPattern: RegExp | undefined;
   readonly #routes: readonly RouteSpec[];
   readonly #router: Router;
@@ -132,10 +175,14 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     requireSettings(settings);
     this.settings = settings;
     this.#logger = settings.logger === undefined ? undefined : acceptLogger(settings.logger);
+    this.#logFunction = settings.logFunction ?? (settings.debug === true ? accessLog : undefined);
     this.clock = settings.clock ?? systemClock;
     this.refusalLog = settings.debug === true ? new RateLimitedLog(this, 0) : new RateLimitedLog(this);
     this.serveTraceback = settings.serveTraceback ?? settings.debug ?? false;
     this.cookieSettings = cookieSettingsOf(settings, this.clock);
+    const { compressResponse = false } = settings;
+    this.compression = compressResponse === false ? undefined : compressionSettings(compressResponse);
+    this.templates = templateSettingsOf(settings);
     this.publicOrigins = publicOriginsOf(settings.publicOrigin);
     this.#hostPattern = hostPatternOf(settings.hosts);
     this.#noMatch = this.#ruleWithoutRoute().match;
@@ -221,16 +268,17 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   }
 
   /**
-   * Called when a response is complete; calls the `logFunction` setting. The application logs what it throws or rejects
+   * Called when a response is complete; calls the `logFunction` setting, or {@link accessLog} if there is none and
+   * `debug` is set. The application logs what it throws or rejects
    * with.
    */
   logRequest(finished: FinishedRequest): unknown {
-    return this.#outermost.settings.logFunction?.(finished);
+    return this.#outermost.#logFunction?.(finished);
   }
 
-  /** Whether {@link logRequest} has a `logFunction` to call. */
+  /** Whether {@link logRequest} logs anything. */
   get logsRequests(): boolean {
-    return this.#outermost.settings.logFunction !== undefined;
+    return this.#outermost.#logFunction !== undefined;
   }
 
   /** Finds the handler for a request. */
@@ -244,6 +292,18 @@ export class Application<Settings extends object = ApplicationSettings, const Li
       }
     }
     return this.#router.match(request) ?? this.#noMatch;
+  }
+
+  /**
+   * Describes the routes in the order in which they are tried: those of `addHandlers`, then those of the constructor
+   * with `staticPath` first, each at its position in nested lists. A mounted application adds two: the redirect from its
+   * prefix, and its `defaultHandlerClass` for the rest.
+   */
+  routeTable(): RouteDescription[] {
+    const ofHosts = this.#hosts.flatMap(({ host, router }) =>
+      router.rules.map((rule) => describeRoute(rule, host.text)),
+    );
+    return [...ofHosts, ...this.#router.rules.map((rule) => describeRoute(rule, rule.host?.text))];
   }
 
   /** Called by servers when a request has started. */
@@ -294,6 +354,8 @@ export class Application<Settings extends object = ApplicationSettings, const Li
       defaultHeaders: undefined,
       cookieSettings: undefined,
       publicOrigins: undefined,
+      compression: undefined,
+      templates: undefined,
     }));
   }
 
@@ -369,6 +431,24 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     for (const [name, rule] of named) this.#named.set(name, rule);
     return router;
   }
+}
+
+function describeRoute(rule: Rule, host: string | undefined): RouteDescription {
+  const { pattern, name, mountPath, chain: middleware, isLoaded } = rule;
+  const handlerClass = isLoaded ? rule.handlerClass : undefined;
+  const methods = handlerClass === undefined ? [] : methodsOf(handlerClass);
+  return { pattern, name, host, mountPath, handlerClass, methods, middleware, load: () => rule.load() };
+}
+
+/** The methods of which an instance has its own, without asking `all`; `*` if the class has that. */
+function methodsOf(handlerClass: HandlerClass): string[] {
+  const verbs = (handlerClass as unknown as { readonly prototype: AnyHandler }).prototype;
+  const all = verbs.all;
+  const methods = handlerClass.supportedMethods.filter((method) => {
+    const verb = verbOf(verbs, method, handlerClass.supportedMethods);
+    return verb !== undefined && verb !== all;
+  });
+  return all === undefined ? methods : [...methods, '*'];
 }
 
 /** Describes each route in one line: its pattern and the class of its handler. */

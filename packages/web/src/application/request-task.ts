@@ -9,16 +9,20 @@ import type {
   AnyHandler,
   HandlerContext,
   MatchedRoute,
+  PageInProgress,
   PathParams,
   RequestState,
   VerbMethod,
 } from '../handler/lifecycle.ts';
+import { replaced } from '../handler/page-renderer.ts';
 import { allowedMethods, notAllowed, requireMethod, verbOf } from '../handler/verbs.ts';
+import { Html } from '../html/html-value.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
 import { announcesBody } from '../request/unparsed-body.ts';
-import { respondWithClosed, respondWithError } from '../response/error-response.ts';
+import { appendErrorPage, respondWithClosed, respondWithError } from '../response/error-response.ts';
 import { HTTPServerResponse, type ResponseOwner } from '../response/http-server-response.ts';
+import { ResponseCoding } from '../response/response-coding.ts';
 import { paramsByName, paramsInOrder, type RouteMatch, type Rule } from '../routing/rule.ts';
 import type { Application } from './application.ts';
 import { Passage, type PassageOwner } from './passage.ts';
@@ -38,6 +42,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   readonly response: HTTPServerResponse;
   request!: HTTPServerRequest;
   pathArgs: readonly (string | undefined)[] = NO_ARGS;
+  rendering: PageInProgress | undefined = undefined;
   #match!: RouteMatch;
   #handler: AnyHandler | undefined = undefined;
   #chunks: Uint8Array[] | undefined = undefined;
@@ -124,7 +129,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     this.request.connectionClosed(reason);
     if (this.response.exchange.isCut) {
       this.#chunks = undefined;
-      this.response.gone = reason;
+      this.response.connectionLost(reason);
+      this.rendering?.stop(reason);
     }
     // The connection has refused the body with this status; set it so that it is logged.
     const { status } = reason as { status?: unknown };
@@ -176,8 +182,19 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     return new Cookies(this.request, cookieSettings, (operation) => response.requireUnsent(operation));
   }
 
+  makeCoding(): ResponseCoding | undefined {
+    const { compression } = this.application;
+    if (compression === undefined || this.#match.rule.options.compressResponse === false) return undefined;
+    return new ResponseCoding(compression, this.request);
+  }
+
+  responseFailed(error: unknown): void {
+    this.#log(error);
+  }
+
   responseEnded(): void {
     this.#hasResponded = true;
+    if (this.rendering !== undefined) this.rendering.stop(replaced('another response'));
     const passage = this.#passage;
     if (passage === undefined || passage.isOver) this.#finished();
     else passage.leaveHandler();
@@ -192,6 +209,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       this.#finishWith(error);
       return;
     }
+    // The page of the handler was stopped by an error page, which is being made.
+    if (this.#failure !== undefined && !response.ended && isTooLate(error)) return;
     this.#log(error);
     if (response.ended) return;
     if (response.gone === undefined && this.#isOfClosing(error)) {
@@ -336,12 +355,13 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     if (this.request.body.length > 0) void this.request.bodyArguments;
     if (this.application.settings.xsrfCookies === true && requiresXsrfToken(method))
       return this.#checkXsrf(handler);
-    return handler.prepare();
+    return handler.prepare() ?? this.rendering?.done;
   }
 
   #checkXsrf(handler: AnyHandler): unknown {
     const checking: unknown = handler.checkXsrfCookie();
-    return isThenable(checking) ? this.#after(checking, () => handler.prepare()) : handler.prepare();
+    if (isThenable(checking)) return this.#after(checking, () => handler.prepare());
+    return handler.prepare() ?? this.rendering?.done;
   }
 
   #callVerb(handler: AnyHandler): void {
@@ -356,8 +376,10 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
         return;
       }
       const waiting = this.#callWithPath(handler, verb);
-      if (isThenable(waiting)) void this.#settle(waiting, handler);
-      else if (this.#isOpen()) this.#watch(handler.finish());
+      // A page whose promise the handler did not return is awaited too.
+      const pending = isThenable(waiting) ? waiting : this.rendering?.done;
+      if (pending !== undefined) void this.#settle(pending, handler);
+      else if (this.#isOpen()) this.#finish(handler, waiting);
     } catch (error) {
       this.failed(error);
     }
@@ -382,13 +404,20 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     this.#watch(handler.finish());
   }
 
+  /** Completes the response after the verb has returned. */
+  #finish(handler: AnyHandler, returned: unknown): void {
+    if (returned !== undefined) requireNoContent(returned, this.response);
+    this.#watch(handler.finish());
+  }
+
   /** Waits for a step, and then completes the response if `finishes` is given. Never rejects. */
   async #settle(step: PromiseLike<unknown>, finishes?: AnyHandler): Promise<void> {
     this.#waiting = true;
     this.#limitTime();
     try {
-      await step;
-      if (finishes !== undefined && this.#isOpen()) this.#watch(finishes.finish());
+      const result = await step;
+      if (this.rendering !== undefined) await this.rendering.done;
+      if (finishes !== undefined && this.#isOpen()) this.#finish(finishes, result);
     } catch (error) {
       this.failed(error);
     }
@@ -464,9 +493,13 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     const shown = this.#failure === undefined ? error : undefined;
     this.#failure ??= { error };
     try {
-      const { writeError } = this.application.settings;
-      const write =
-        writeError === undefined || shown === undefined ? undefined : () => writeError(this, shown);
+      const { settings, serveTraceback } = this.application;
+      const { writeError } = settings;
+      const write = (): void => {
+        if (writeError === undefined || shown === undefined)
+          appendErrorPage(this.request, response, shown, serveTraceback);
+        else writeError(this, shown);
+      };
       respondWithError(this.request, response, shown, write);
     } catch (failure) {
       // Either a `beforeHeaders` hook threw (it is not called again), or the headers or data of the error are invalid.
@@ -560,6 +593,18 @@ function readable(thrown: unknown): unknown {
     // See below.
   }
   return errorOf(thrown);
+}
+
+/**
+ * In plain JavaScript, a handler may return its text by mistake, which would be an empty response.
+ *
+ * @throws WebUsageError `ERR_WEB_USAGE` if nothing was written, and the handler returned text, bytes or HTML.
+ */
+function requireNoContent(returned: unknown, { unsent, headSent }: HTTPServerResponse): void {
+  const isContent = typeof returned === 'string' || returned instanceof Uint8Array || Html.isHtml(returned);
+  if (!isContent || headSent || !unsent.isEmpty) return;
+  const problem = 'the handler returned its content, which is not sent: call this.write or this.render';
+  throw new WebUsageError('ERR_WEB_USAGE', problem);
 }
 
 /** The error for a {@link Finish} that was thrown while the response was being finished because of an earlier one. */

@@ -8,10 +8,20 @@ import { ResponseCookies } from '../cookies/response-cookies.ts';
 import { WebUsageError, webChecks } from '../errors.ts';
 import type { HandlerClass, MatchedRoute, Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import type { CompressionOptions } from '../response/compression/compression-settings.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
 import { hostExpression, isHostText } from '../routing/host-pattern.ts';
 import { middlewareProblem } from '../routing/router.ts';
 import type { StaticSettings } from '../static/static-routes.ts';
+import type { TemplateEngine } from '../templates/template-engine.ts';
+import type { UIModuleClass } from '../templates/ui-module.ts';
+import {
+  checkUiMethods,
+  checkUiModules,
+  type UIMethod,
+  type UIMethodsSetting,
+  type UIModulesSetting,
+} from '../templates/ui-settings.ts';
 import type { Application } from './application.ts';
 
 /** A request whose response is complete. */
@@ -34,9 +44,16 @@ export type LogFunction = (finished: FinishedRequest) => unknown;
  * them in an interface that extends this one, and use it as in `RequestHandler<Path, MySettings>`.
  */
 export interface ApplicationSettings extends StaticSettings {
-  /** Turns on help for development: {@link serveTraceback}, and a log record for every refusal. Default: false. */
+  /**
+   * Turns on help for development: {@link serveTraceback}, a record in the log for each request (unless there is a
+   * {@link logFunction}) and for each refusal, and templates that are read again when their file changes. It restarts
+   * nothing; for that, see the command `landspout dev`. Default: false.
+   */
   readonly debug?: boolean;
-  /** Whether error pages show the stack. Never use it on a public server. Default: the value of {@link debug}. */
+  /**
+   * Whether error pages show the error, its stack and excerpts of the source. Never use it on a public server. Default:
+   * the value of {@link debug}.
+   */
   readonly serveTraceback?: boolean;
   /** Handles requests that no route matches. Default: responds with 404. */
   readonly defaultHandlerClass?: HandlerClass;
@@ -51,7 +68,7 @@ export interface ApplicationSettings extends StaticSettings {
   readonly writeError?: (context: MiddlewareContext, error: unknown) => void;
   /**
    * Called to log each response. `logFunction: accessLog` writes the usual line. Default: none, because a log line
-   * costs more than a small response. Errors are always logged.
+   * costs more than a small response; with {@link debug}, `accessLog`. Errors are always logged.
    */
   readonly logFunction?: LogFunction;
   /**
@@ -87,6 +104,23 @@ export interface ApplicationSettings extends StaticSettings {
    * 421 (protection against DNS rebinding). Default: all.
    */
   readonly hosts?: readonly string[];
+  /**
+   * Whether responses are compressed for clients that accept it, or how. A route can turn it off with its option
+   * `compressResponse`, a handler with `this.response.compress = false`. Default: false.
+   *
+   * Turn it off for pages that contain a secret beside text from the request, because the length of the compressed page
+   * could reveal the secret (the attack BREACH). The XSRF token is protected by its mask.
+   */
+  readonly compressResponse?: boolean | CompressionOptions;
+  /** Renders the templates of `RequestHandler.render(name, data)`, such as an `EtaEngine`. Default: none. */
+  readonly templateEngine?: TemplateEngine;
+  /** The UI modules that templates call by name. Names start with a capital. Default: none. */
+  readonly uiModules?: UIModulesSetting;
+  /**
+   * Functions that templates call by name; the handler is passed first. Names start with a lower-case letter. Default:
+   * none.
+   */
+  readonly uiMethods?: UIMethodsSetting;
   /** Runs before every request, whether a route matches or not. See {@link Middleware}. */
   readonly middleware?: readonly Middleware[];
   /**
@@ -123,6 +157,10 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
   xsrfCookieAttributes: true,
   hosts: true,
   middleware: true,
+  compressResponse: true,
+  templateEngine: true,
+  uiModules: true,
+  uiMethods: true,
   staticPath: true,
   staticUrlPrefix: true,
   staticHandlerClass: true,
@@ -143,6 +181,25 @@ export function requireSettings(settings: ApplicationSettings): void {
   if (logger !== undefined) webChecks.withMethods('Application', 'a logger', logger, 'error');
   const problem = middlewareProblem(middleware);
   if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `Application: ${problem}`);
+}
+
+/** What the pages of an application need. */
+export interface TemplateSettings {
+  readonly engine: TemplateEngine | undefined;
+  readonly uiModules: ReadonlyMap<string, UIModuleClass>;
+  readonly uiMethods: ReadonlyMap<string, UIMethod>;
+}
+
+/** Checks the settings of templates, and configures the engine. @throws WebUsageError `ERR_WEB_USAGE`. */
+export function templateSettingsOf(settings: ApplicationSettings): TemplateSettings {
+  const { templateEngine: engine, debug = false } = settings;
+  if (engine !== undefined) webChecks.withMethods('Application', 'a templateEngine', engine, 'render');
+  engine?.configure?.({ debug });
+  return {
+    engine,
+    uiModules: checkUiModules(settings.uiModules),
+    uiMethods: checkUiMethods(settings.uiMethods),
+  };
 }
 
 /** @throws WebUsageError `ERR_WEB_USAGE` if a secret is too short, or a cookie name is invalid. */

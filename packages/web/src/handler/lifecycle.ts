@@ -66,6 +66,14 @@ export type Middleware<State extends object = any> = (
   next: () => Promise<void> | undefined,
 ) => unknown;
 
+/** A page some of whose values are awaited. */
+export interface PageInProgress {
+  /** Resolves when the response is complete. Rejects with the error of a value, or the reason of {@link stop}. */
+  readonly done: Promise<void>;
+  /** Stops it, because the page cannot be sent any more: closes the iterables that it reads. */
+  stop(reason: Error): void;
+}
+
 /**
  * What the application passes to the constructor of a handler. Opaque: a handler class with its own constructor passes
  * it to `super`. Everything in it is also available on `this`, under other names.
@@ -75,6 +83,8 @@ export interface HandlerContext extends MiddlewareContext {
    * @internal Groups of the pattern in order, decoded; undefined for a group that did not match. Set before `prepare`.
    */
   readonly pathArgs: readonly (string | undefined)[];
+  /** @internal The page that the handler is rendering, while some of its values are awaited. */
+  rendering: PageInProgress | undefined;
   /** @internal Called if an error page is made asynchronously: until it is complete, nothing else ends the response. */
   awaitErrorPage(error: unknown): void;
   /** @internal Called with an error of the handler that nothing else caught. */

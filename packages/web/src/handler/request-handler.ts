@@ -1,7 +1,7 @@
 // What a handler can do with its request and response, and the handlers that are ready to use. The code in
 // `application/` finds the handler and calls its methods; only types are imported from there.
 
-import type { HTTPHeaders, HTTPServerExchange, SetCookieOptions } from '@landspout/http1';
+import type { HTTPHeaders, HTTPServerExchange, SetCookieOptions, StopNotice } from '@landspout/http1';
 import type { Logger } from '@landspout/ioloop';
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
@@ -12,16 +12,18 @@ import type { ApplicationSettings, StaticUrlOptions } from '../application/setti
 import type { Cookies, ReadCookieOptions } from '../cookies/cookies.ts';
 import type { ClearCookieOptions, SecretCookieOptions } from '../cookies/response-cookies.ts';
 import { type Chunk, disown, HTTPError, WebUsageError, webChecks } from '../errors.ts';
+import { html } from '../html/html.ts';
+import { Html } from '../html/html-value.ts';
 import {
   type ArgumentOptions,
   everyArgument,
-  jsonOf,
   lastArgument,
   type SingleRest,
   withoutControls,
 } from '../request/arguments.ts';
 import type { UploadedFile } from '../request/files.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import { jsonOf } from '../request/json.ts';
 import { logRequestError } from '../request/log-text.ts';
 import { objectOf, parseWith, parseWithAsync, type Schema, type SchemaOutput } from '../request/schema.ts';
 import { unparsedBodyHint } from '../request/unparsed-body.ts';
@@ -33,13 +35,19 @@ import {
   requirePreconditions,
 } from '../response/conditional.ts';
 import { appendErrorPage, setErrorHead } from '../response/error-response.ts';
-import {
-  bodyEntityTag,
-  type HeaderValue,
-  type HTTPServerResponse,
-} from '../response/http-server-response.ts';
+import type { HeaderValue, HTTPServerResponse } from '../response/http-server-response.ts';
 import { uriReference } from '../response/uri-reference.ts';
-import type { HandlerContext, Middleware, PathParams, RequestState, RouteUse } from './lifecycle.ts';
+import { embeddedCss, embeddedJavascript, linkedCss, linkedJavascript } from '../templates/asset-elements.ts';
+import type { RenderedModule, UIModule, UIModuleClass } from '../templates/ui-module.ts';
+import type {
+  AnyHandler,
+  HandlerContext,
+  Middleware,
+  PathParams,
+  RequestState,
+  RouteUse,
+} from './lifecycle.ts';
+import { type HtmlTemplate, type Page, PageRenderer, replaced } from './page-renderer.ts';
 
 /** The methods that a handler may define by default. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PUT', 'OPTIONS'];
@@ -122,6 +130,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   readonly #context: HandlerContext;
   #user: unknown = undefined;
   #hasUser = false;
+  #pages: PageRenderer | undefined = undefined;
 
   /** Called by the application. To receive the `init` value of the route, override {@link initialize}. */
   constructor(context: HandlerContext) {
@@ -508,11 +517,16 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /**
    * Writes a piece of the body. It is buffered until {@link flush} or the end of the handler.
    *
-   * @param chunk - an object is sent as JSON, with that Content-Type. An array is refused: in old browsers, another
+   * @param chunk - HTML of `html` is written as it is; if a value in it is asynchronous, write
+   *   `await page.toPromise()`, or use {@link render}. An object is sent as JSON, with that Content-Type. An array is refused: in old browsers, another
    *   site could load such a response as a script and read it. Wrap it in an object, or use {@link writeJson}.
    * @throws WebUsageError `ERR_WEB_USAGE` if the chunk is any other value, such as a promise; `ERR_WEB_FINISHED`.
    */
-  write(chunk: Chunk): void {
+  write(chunk: Chunk | Html): void {
+    if (this.#context.rendering !== undefined) {
+      if (Html.isHtml(chunk)) chunk.cancel();
+      throw new WebUsageError('ERR_WEB_USAGE', 'write: a page is being rendered; await render before');
+    }
     this.#context.response.write(chunk);
   }
 
@@ -544,6 +558,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    */
   flush(): Promise<void> {
     const { response } = this.#context;
+    response.chooseCoding(false);
     applyPreconditions(this.request, response);
     return response.flush();
   }
@@ -557,15 +572,127 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * has the current version, and a 412 if If-Match or If-Unmodified-Since fails. For other methods, see
    * {@link checkPreconditions}.
    *
+   * HTML with asynchronous values is completed first, as in {@link render}.
+   *
    * @throws WebUsageError like {@link write} and {@link flush}.
    * @throws HTTPError 412 if a precondition failed. Nothing has been sent then, and the response is still open.
    */
-  finish(chunk?: Chunk): void {
+  finish(chunk?: Chunk | Html): void {
     const { response } = this.#context;
+    if (Html.isHtml(chunk) && chunk.isAsync) {
+      this.#requireOpenFor('finish', chunk);
+      // Its errors are handled where the application awaits the page.
+      disown(this.#pageRenderer.finishWith(chunk));
+      return;
+    }
     if (chunk !== undefined) this.write(chunk);
     if (response.status === 200 && !response.headSent && reads(this.request)) this.#tag();
+    response.chooseCoding(true);
     applyPreconditions(this.request, response);
     response.end();
+  }
+
+  // ---- pages ----
+
+  /**
+   * Completes the response with a page, and with the CSS and JavaScript of the UI modules in it.
+   *
+   * If something in the page is asynchronous, the response is completed when all of it is known; the application waits
+   * for that, also if the promise is not returned. After {@link flush}, each part is sent before the next value is
+   * awaited, at the pace of the client. If a value then rejects, the connection is cut, so that an incomplete page does
+   * not look complete; before `flush`, there is an error page.
+   *
+   * @param page - HTML; a function, which is called with `data` and a {@link TemplateView}; or the name of a template
+   *   of the setting `templateEngine`, which sees {@link templateNamespace}.
+   * @returns a promise if something in the page is asynchronous. It rejects with the error of a value.
+   * @throws WebUsageError `ERR_WEB_USAGE` if a page is being rendered already; those of {@link finish}; what the
+   *   template throws, such as TemplateError `ERR_WEB_TEMPLATE`.
+   *
+   * @example
+   * override get() {
+   *   return this.render(html`<h1>Hello, ${this.getArgument('name')}</h1>`);
+   * }
+   */
+  render(page: Html): Awaitable;
+  render(name: string, data?: object): Awaitable;
+  render(template: HtmlTemplate): Awaitable;
+  render<Data>(template: HtmlTemplate<Data>, data: Data): Awaitable;
+  render(page: Page, data?: unknown): Awaitable {
+    this.#requireOpenFor('render', page);
+    const renderer = this.#pageRenderer;
+    return renderer.finishWith(renderer.content('render', page, data));
+  }
+
+  /**
+   * Renders a page to text, without writing it, for example for a mail. The parameters are those of {@link render}. The
+   * CSS and JavaScript of UI modules are not added.
+   *
+   * @returns a promise if something in the page is asynchronous.
+   */
+  renderString(page: Html): string | Promise<string>;
+  renderString(name: string, data?: object): string | Promise<string>;
+  renderString(template: HtmlTemplate): string | Promise<string>;
+  renderString<Data>(template: HtmlTemplate<Data>, data: Data): string | Promise<string>;
+  renderString(page: Page, data?: unknown): string | Promise<string> {
+    const renderer = this.#pageRenderer;
+    return renderer.text(renderer.content('renderString', page, data));
+  }
+
+  /**
+   * Makes what a template sees: `handler`, `request`, `currentUser`, `locale`, `staticUrl`, `reverseUrl`,
+   * `xsrfFormHtml`, `modules`, `module`, the functions of the setting `uiMethods`, and `data`, whose names win. Override
+   * it to add names for all templates of a class: `return super.templateNamespace({ site: 'Example', ...data })`.
+   */
+  templateNamespace(data?: object): Record<string, unknown> {
+    return this.#pageRenderer.namespace(data);
+  }
+
+  /**
+   * Renders a UI module, as HTML for a page of {@link render}, which then adds the module's CSS and JavaScript.
+   *
+   * @param module - a subclass of UIModule, or its name in the setting `uiModules`.
+   * @returns a promise if the module's `render` returns one.
+   */
+  module(module: string, ...args: readonly unknown[]): Html | Promise<Html>;
+  module<Module extends UIModule>(
+    module: UIModuleClass<Module>,
+    ...args: Parameters<Module['render']>
+  ): RenderedModule<Module>;
+  module(module: never, ...args: readonly unknown[]): Html | Promise<Html> {
+    return this.#pageRenderer.modules.call(module, ...args);
+  }
+
+  /**
+   * The nonce of the `Content-Security-Policy` that this response has, for the scripts and styles of UI modules. Default:
+   * none. Override it if the policy has one: it must be the same for the whole response, and another for each response.
+   */
+  get cspNonce(): string | undefined {
+    return undefined;
+  }
+
+  /** Makes the elements for the CSS files of the UI modules of a page. Override it, for example to add attributes. */
+  renderLinkedCss(urls: readonly string[]): Html {
+    return linkedCss(urls, { nonce: this.cspNonce });
+  }
+
+  /** Makes the element for the embedded CSS of the UI modules of a page. */
+  renderEmbedCss(texts: readonly string[]): Html {
+    return embeddedCss(texts, { nonce: this.cspNonce });
+  }
+
+  /** Makes the elements for the JavaScript files of the UI modules of a page. */
+  renderLinkedJs(urls: readonly string[]): Html {
+    return linkedJavascript(urls, { nonce: this.cspNonce });
+  }
+
+  /** Makes the element for the embedded JavaScript of the UI modules of a page. */
+  renderEmbedJs(texts: readonly string[]): Html {
+    return embeddedJavascript(texts, { nonce: this.cspNonce });
+  }
+
+  /** The hidden field with the {@link xsrfToken}, which each form with an unsafe method needs. */
+  xsrfFormHtml(): Html {
+    return html`<input type="hidden" name="_xsrf" value="${this.xsrfToken}">`;
   }
 
   /**
@@ -599,7 +726,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * way, or to disable it.
    */
   computeEtag(): string | undefined {
-    return bodyEntityTag(this.#context.response);
+    return this.#context.response.unsent.entityTag();
   }
 
   /**
@@ -629,6 +756,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /** Whether the client already has the version that the `ETag` of the response names, so that a 304 is enough. */
   checkEtag(): boolean {
+    this.#context.response.chooseCoding(false);
     const tag = this.#context.response.header('ETag');
     const field = this.request.headers.get('If-None-Match');
     return tag !== undefined && field !== undefined && listsEntityTag(field, tag);
@@ -638,12 +766,12 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
    * Takes over the connection: no more HTTP is handled on it, and `onFinish` is not called. Must be called before any
    * part of the response is sent. The stream starts with the bytes that the client sent after the request head.
    *
-   * @param onStopping - called once when the server starts to stop (`HTTPServer.stop`); the server then waits until the
-   *   stream is closed.
+   * @param onStopping - called once if the server stops; `HTTPServer.stop` waits until the stream is closed. If many
+   *   streams were taken over, the calls are spread over the time of the stop. `notice.final` is its option `final`.
    * @returns the stream, which the caller must close.
    * @throws WebUsageError `ERR_WEB_HEAD_SENT`, `ERR_WEB_FINISHED`; HTTPUsageError if the connection is closed.
    */
-  detach(onStopping?: () => void): IOStream {
+  detach(onStopping?: (notice: StopNotice) => void): IOStream {
     return this.#context.response.detach(onStopping);
   }
 
@@ -675,9 +803,10 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
       return;
     }
     response.requireStatus('sendError', status, 400, 599);
+    this.#context.rendering?.stop(replaced('an error page'));
     this.clear();
     setErrorHead(response, status, error);
-    const waiting = this.writeError(status, error);
+    const waiting = this.writeError(status, error) ?? this.#context.rendering?.done;
     let finished: unknown;
     if (isThenable(waiting)) {
       this.#context.awaitErrorPage(error);
@@ -690,8 +819,9 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Writes the error page: status, reason and `detail` as HTML, or as a problem document (RFC 9457) if the client's
-   * `Accept` prefers JSON. If `serveTraceback` is set, it writes the error's stack as plain text instead. Override it
-   * to write another page for this class; the setting `writeError` does so for all.
+   * `Accept` prefers JSON. If `serveTraceback` is set, the page shows the error with its stack and excerpts of the
+   * source, or the stack as plain text if the client's `Accept` lists neither HTML nor JSON. Override it to write
+   * another page for this class; the setting `writeError` does so for all.
    */
   writeError(_status: number, error?: unknown): Awaitable {
     const { writeError } = this.application.settings as ApplicationSettings;
@@ -699,12 +829,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
       writeError(this.#context, error);
       return;
     }
-    if (this.application.serveTraceback && error instanceof Error) {
-      this.setHeader('Content-Type', 'text/plain; charset=UTF-8');
-      this.write(`${error.stack ?? error.message}\n`);
-      return;
-    }
-    appendErrorPage(this.request, this.#context.response, error);
+    appendErrorPage(this.request, this.#context.response, error, this.application.serveTraceback);
   }
 
   /**
@@ -722,6 +847,18 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
       headers: this.#context.response.presentHeaders,
       application: undefined,
     }));
+  }
+
+  /** @throws WebUsageError `ERR_WEB_FINISHED`; what the page reads is closed then. */
+  #requireOpenFor(operation: string, page: unknown): void {
+    const { response } = this.#context;
+    if (response.ended && Html.isHtml(page)) page.cancel();
+    response.requireUnfinished(operation);
+  }
+
+  get #pageRenderer(): PageRenderer {
+    this.#pages ??= new PageRenderer(this as AnyHandler, this.#context);
+    return this.#pages;
   }
 
   #keepUser(user: unknown): unknown {

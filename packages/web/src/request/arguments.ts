@@ -1,5 +1,5 @@
 import { type OptionNames, optionsProblem } from '@landspout/ioloop/errors';
-import { HTTPError, MissingArgumentError, WebUsageError, webChecks } from '../errors.ts';
+import { MissingArgumentError, WebUsageError, webChecks } from '../errors.ts';
 import type { Arguments } from './url-encoding.ts';
 
 export interface ArgumentOptions {
@@ -53,66 +53,6 @@ export function everyArgument(
   // Passing a fallback here is an easy mistake, because `getArgument` has that parameter.
   if (options !== NO_OPTIONS) requireOptions(name, options);
   return (from.get(name) ?? []).map((value) => finished(decoder, value, name, options));
-}
-
-/**
- * Maximum number of levels of arrays and objects in a JSON body, as in PHP. `JSON.stringify`, schemas and most other
- * code that traverses data are recursive: a recursive Zod schema overflows the stack at about 1,300 levels. Without a
- * limit, a client could cause such errors in the server.
- */
-const MAX_JSON_LEVELS = 512;
-
-/** @throws HTTPError 400 if the body is not JSON in UTF-8, or has more than 512 levels. */
-export function jsonOf(body: Uint8Array): unknown {
-  if (body.length > 2 * MAX_JSON_LEVELS && levelsOf(body) > MAX_JSON_LEVELS) {
-    const detail = `The JSON in the body must not have more than ${MAX_JSON_LEVELS} levels.`;
-    throw new HTTPError(400, `JSON with more than ${MAX_JSON_LEVELS} levels`, { detail });
-  }
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-  } catch (cause) {
-    throw new HTTPError(400, 'the body must be JSON in UTF-8', {
-      cause,
-      detail: 'The body must be JSON in UTF-8.',
-    });
-  }
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-/**
- * Returns how deeply arrays and objects are nested. If the text is not JSON, the result is arbitrary; the JSON parser
- * then refuses the text.
- */
-function levelsOf(json: Uint8Array): number {
-  let level = 0;
-  let most = 0;
-  for (let at = 0; at < json.length; at += 1) {
-    switch (json[at]) {
-      case 0x5b: // [
-      case 0x7b: // {
-        level += 1;
-        if (level > most) most = level;
-        break;
-      case 0x5d: // ]
-      case 0x7d: // }
-        level -= 1;
-        break;
-      case QUOTE:
-        at = endOfText(json, at);
-    }
-  }
-  return most;
-}
-
-/** Returns the index of the quotation mark that ends a string. */
-function endOfText(json: Uint8Array, start: number): number {
-  for (let at = start + 1; at < json.length; at += 1) {
-    if (json[at] === QUOTE) return at;
-    if (json[at] === BACKSLASH) at += 1;
-  }
-  return json.length;
 }
 
 function finished(decoder: ArgumentDecoder, value: string, name: string, options: ArgumentOptions): string {

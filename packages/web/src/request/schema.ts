@@ -15,7 +15,12 @@ export interface FieldIssue {
   readonly message: string;
 }
 
-/** Maximum number of issues that a response lists. */
+/** What a schema makes of a value: its output, or the issues of a value that does not fit, at most 100. */
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly FieldIssue[] };
+
+/** Maximum number of issues that are listed. */
 const MAX_ISSUES = 100;
 /**
  * Maximum number of parts of an issue's path: the client's data may be deeply nested, and the issue may be about the
@@ -36,12 +41,7 @@ export function parseWith<Given extends StandardSchemaV1>(
   schema: Given,
   value: unknown,
 ): SchemaOutput<Given> {
-  const result: unknown = standardOf('parse', schema).validate(value);
-  if (isThenable(result)) {
-    disown(result);
-    throw new WebUsageError('ERR_WEB_USAGE', 'parse: the schema is asynchronous; use parseAsync');
-  }
-  return outputOf('parse', result) as SchemaOutput<Given>;
+  return outputOf(validateWith('parse', schema, value));
 }
 
 /** Like {@link parseWith}, for schemas that may be asynchronous. */
@@ -49,8 +49,39 @@ export async function parseWithAsync<Given extends StandardSchemaV1>(
   schema: Given,
   value: unknown,
 ): Promise<SchemaOutput<Given>> {
-  const result: unknown = await standardOf('parseAsync', schema).validate(value);
-  return outputOf('parseAsync', result) as SchemaOutput<Given>;
+  return outputOf(await validateWithAsync('parseAsync', schema, value));
+}
+
+/**
+ * Validates a value with a schema, for code that reports issues in its own way, such as that of another protocol. In a
+ * handler, use `RequestHandler.parse`.
+ *
+ * @param operation - the name of the calling function, with which the message of an error begins.
+ * @returns the output of the schema, or the issues. Texts in the issues may be the client's, and are clipped.
+ * @throws WebUsageError `ERR_WEB_USAGE` if the schema is invalid, or is asynchronous.
+ */
+export function validateWith<Given extends Schema>(
+  operation: string,
+  schema: Given,
+  value: unknown,
+): SchemaResult<SchemaOutput<Given>> {
+  const result: unknown = standardOf(operation, schema).validate(value);
+  if (isThenable(result)) {
+    disown(result);
+    const problem = `${operation}: the schema is asynchronous; use ${operation}Async`;
+    throw new WebUsageError('ERR_WEB_USAGE', problem);
+  }
+  return resultOf(operation, result) as SchemaResult<SchemaOutput<Given>>;
+}
+
+/** Like {@link validateWith}, for schemas that may be asynchronous. */
+export async function validateWithAsync<Given extends Schema>(
+  operation: string,
+  schema: Given,
+  value: unknown,
+): Promise<SchemaResult<SchemaOutput<Given>>> {
+  const result: unknown = await standardOf(operation, schema).validate(value);
+  return resultOf(operation, result) as SchemaResult<SchemaOutput<Given>>;
 }
 
 function standardOf(operation: string, schema: unknown): StandardSchemaV1.Props {
@@ -59,7 +90,7 @@ function standardOf(operation: string, schema: unknown): StandardSchemaV1.Props 
   throw webChecks.wrong(operation, 'a schema of a library that implements Standard Schema', schema);
 }
 
-function outputOf(operation: string, result: unknown): unknown {
+function resultOf(operation: string, result: unknown): SchemaResult<unknown> {
   if (typeof result !== 'object' || result === null) {
     throw webChecks.wrong(operation, 'a schema that returns an object with a value or issues', result);
   }
@@ -67,13 +98,21 @@ function outputOf(operation: string, result: unknown): unknown {
     readonly issues?: unknown;
     readonly value?: unknown;
   };
-  if (issues === undefined) return value;
+  if (issues === undefined) return { value };
   if (!Array.isArray(issues)) throw webChecks.wrong(operation, 'a schema whose issues are an array', issues);
-  const errors = issues.slice(0, MAX_ISSUES).map(issueOf);
-  const [first] = errors;
+  return { issues: issues.slice(0, MAX_ISSUES).map(issueOf) };
+}
+
+/** @throws HTTPError 422 that lists the issues, if there are any. */
+function outputOf<Output>(result: SchemaResult<Output>): Output {
+  if (result.issues === undefined) return result.value;
+  const [first] = result.issues;
   const where = first === undefined || first.path.length === 0 ? 'the input' : first.path.join('.');
   const detail = 'The input does not have the expected form.';
-  throw new HTTPError(422, `${where}: ${first?.message ?? 'invalid'}`, { detail, extensions: { errors } });
+  throw new HTTPError(422, `${where}: ${first?.message ?? 'invalid'}`, {
+    detail,
+    extensions: { errors: result.issues },
+  });
 }
 
 /** Converts an issue of a schema. Parts of it may be data from the client, of any length, so they are clipped. */

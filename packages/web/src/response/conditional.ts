@@ -1,7 +1,6 @@
 import { type HTTPHeaders, parseHttpDate } from '@landspout/http1';
 import { HTTPError, WebUsageError } from '../errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
-import type { HTTPServerResponse } from './http-server-response.ts';
 
 /**
  * What a handler knows about the current representation of its target, for `RequestHandler.checkPreconditions`. The
@@ -198,13 +197,22 @@ export function requirePreconditions(
     throw new HTTPError(412);
 }
 
+/** A response that may become a 304. */
+export interface ConditionalResponse {
+  readonly status: number;
+  readonly headers: HTTPHeaders;
+  readonly headSent: boolean;
+  readonly gone: Error | undefined;
+  becomeNotModified(): void;
+}
+
 /**
  * Evaluates the preconditions of a GET or HEAD against the headers of the response, before they are sent. Does so only
  * if the status is 2xx: other responses do not depend on preconditions (RFC 9110 §13.2.1).
  *
  * @throws HTTPError 412; nothing has been sent then.
  */
-export function applyPreconditions(request: HTTPServerRequest, response: HTTPServerResponse): void {
+export function applyPreconditions(request: HTTPServerRequest, response: ConditionalResponse): void {
   const { status } = response;
   if (response.headSent || response.gone !== undefined || status < 200 || status > 299) return;
   if (!request.mayHavePrecondition || !reads(request)) return;

@@ -1,5 +1,6 @@
 import { HTTPError } from '../errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import { debugPage } from './debug-page.ts';
 import { errorPage } from './error-page.ts';
 import type { HTTPServerResponse } from './http-server-response.ts';
 
@@ -13,16 +14,22 @@ export function setErrorHead(response: HTTPServerResponse, status: number, error
   for (const [name, value] of extra) response.addHeader(name, value);
 }
 
-/** Appends an error page, in the form that the client accepts. */
+/**
+ * Appends an error page, in the form that the client accepts.
+ *
+ * @param isDebugging - whether the page shows the error, with its stack and excerpts of the source.
+ */
 export function appendErrorPage(
   request: HTTPServerRequest,
   response: HTTPServerResponse,
   error: unknown,
+  isDebugging: boolean,
 ): void {
   const refusal = error instanceof HTTPError ? error : undefined;
   const { status, reason } = response;
   const facts = { status, reason, detail: refusal?.detail, extensions: refusal?.extensions };
-  const page = errorPage(request, facts);
+  const shows = isDebugging && error !== undefined;
+  const page = shows ? debugPage(request, facts, error) : errorPage(request, facts);
   const hasType = refusal?.extraHeaders().some(([name]) => name.toLowerCase() === 'content-type') ?? false;
   if (!hasType) response.setHeader('Content-Type', page.contentType);
   response.append(page.body);
@@ -31,18 +38,17 @@ export function appendErrorPage(
 /**
  * Responds with an error page, which replaces everything that was set and written before.
  *
- * @param writePage - writes the body and sets its Content-Type. Default: writes the built-in page.
+ * @param writePage - writes the body and sets its Content-Type. Default: {@link appendErrorPage}.
  */
 export function respondWithError(
   request: HTTPServerRequest,
   response: HTTPServerResponse,
   error: unknown,
-  writePage?: () => void,
+  writePage: () => void = () => appendErrorPage(request, response, error, false),
 ): void {
   response.reset();
   setErrorHead(response, error instanceof HTTPError ? error.status : 500, error);
-  if (writePage === undefined) appendErrorPage(request, response, error);
-  else writePage();
+  writePage();
   if (!response.ended) response.end();
 }
 

@@ -1,11 +1,20 @@
-import { createHash } from 'node:crypto';
-import { formatHttpDate, type HTTPHeaders, type HTTPServerExchange, jsonText } from '@landspout/http1';
-import { shownValue } from '@landspout/ioloop/errors';
+import {
+  formatHttpDate,
+  type HTTPHeaders,
+  type HTTPServerExchange,
+  jsonText,
+  type StopNotice,
+} from '@landspout/http1';
+import type { BodyEncoder, ContentCoding, EncodedBodySink } from '@landspout/http1/content-coding';
+import { errorOf, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { isThenable } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import type { Cookies } from '../cookies/cookies.ts';
 import { type Chunk, disown, WebUsageError, webChecks } from '../errors.ts';
+import { Html } from '../html/html-value.ts';
+import type { ResponseCoding } from './response-coding.ts';
+import { UnsentBody } from './unsent-body.ts';
 
 // The content of one response: status, headers, unsent body, entity tag, and whether the preconditions of the request
 // are met. Does not know handlers, files or routes.
@@ -31,6 +40,10 @@ export interface ResponseOwner {
   responseEnded(): void;
   /** Creates {@link HTTPServerResponse.cookies}. */
   makeCookies(response: HTTPServerResponse): Cookies;
+  /** Creates what compresses the body; undefined if the response must not be compressed. */
+  makeCoding(): ResponseCoding | undefined;
+  /** Called if the body cannot be completed after its head was sent; the response was cut off. */
+  responseFailed(error: unknown): void;
 }
 
 /** Changes the headers of a response just before they are sent. */
@@ -42,19 +55,25 @@ export class HTTPServerResponse {
   status = 200;
   /** The reason phrase; '' for the registered one. */
   reason = '';
-  /** Why nothing more can reach the client; undefined while it is connected. */
-  gone: Error | undefined = undefined;
+  /**
+   * Whether the body may be compressed, if the setting `compressResponse` of the application and the route allow it. Set
+   * it to false before `finish` or `flush`, for example for a page with a secret beside text that the client chose.
+   */
+  compress = true;
+  #gone: Error | undefined = undefined;
   #phase: Phase = 'open';
   /** The default headers, shared by all responses of an application; copied when a response changes a header. */
   readonly #defaults: HTTPHeaders;
   #headers: HTTPHeaders | undefined = undefined;
-  /** The unsent body: a single piece as long as possible, which is enough for most responses. */
-  #body: string | Uint8Array = '';
-  #more: (string | Uint8Array)[] | undefined = undefined;
+  readonly #body = new UnsentBody();
   /** Whether the client already has this version, so that anything still written is discarded. */
   #notModified = false;
   readonly #owner: ResponseOwner;
   #hooks: HeaderHook[] | undefined = undefined;
+  /** Undefined until it is needed; null if the response must not be compressed. */
+  #coding: ResponseCoding | null | undefined = undefined;
+  /** Compresses the body that is sent in pieces. */
+  #encoder: BodyEncoder | undefined = undefined;
   #cookies: Cookies | undefined = undefined;
 
   /** Called by the application. */
@@ -62,6 +81,22 @@ export class HTTPServerResponse {
     this.exchange = exchange;
     this.#defaults = defaults;
     this.#owner = owner;
+  }
+
+  /** Why nothing more can reach the client; undefined while it is connected. */
+  get gone(): Error | undefined {
+    return this.#gone;
+  }
+
+  /** Called by the application when nothing more can reach the client. */
+  connectionLost(reason: Error): void {
+    this.#gone = reason;
+    const encoder = this.#encoder;
+    if (encoder === undefined) return;
+    this.#encoder = undefined;
+    encoder.abort();
+    // The rest of the body was still being compressed.
+    if (this.#phase === 'finished') this.#owner.responseEnded();
   }
 
   /** Whether status and headers can no longer change. */
@@ -102,7 +137,8 @@ export class HTTPServerResponse {
     this.reason = '';
     this.#headers = undefined;
     this.#notModified = false;
-    this.#clearBody();
+    this.#coding = undefined;
+    this.#body.clear();
   }
 
   /** @throws WebUsageError like `RequestHandler.setStatus`. */
@@ -144,10 +180,16 @@ export class HTTPServerResponse {
   }
 
   /** Writes a piece of the body. An object is sent as JSON, with that Content-Type. */
-  write(chunk: Chunk): void {
+  write(chunk: Chunk | Html): void {
     this.requireUnfinished('write');
     if (typeof chunk === 'string' || chunk instanceof Uint8Array) {
       this.append(chunk);
+      return;
+    }
+    if (Html.isHtml(chunk)) {
+      // If it is asynchronous, it is refused.
+      if (chunk.isAsync) chunk.cancel();
+      this.append(chunk.toString());
       return;
     }
     const json = Array.isArray(chunk) ? undefined : jsonText(chunk);
@@ -157,32 +199,12 @@ export class HTTPServerResponse {
   }
 
   append(chunk: string | Uint8Array): void {
-    if (this.#notModified) return;
-    if (this.#more !== undefined) this.#more.push(chunk);
-    else if (this.#body === '') this.#body = chunk;
-    else if (typeof this.#body === 'string' && typeof chunk === 'string') this.#body += chunk;
-    else this.#more = [chunk];
+    if (!this.#notModified) this.#body.append(chunk);
   }
 
-  /** Calls `take` with each unsent piece, in order. */
-  eachPiece(take: (piece: string | Uint8Array) => void): void {
-    take(this.#body);
-    if (this.#more !== undefined) for (const piece of this.#more) take(piece);
-  }
-
-  /** Whether the unsent body has at least `bytes` bytes in UTF-8. Usually takes only one comparison. */
-  hasAtLeast(bytes: number): boolean {
-    if (this.#more === undefined) {
-      const { length } = this.#body;
-      if (typeof this.#body !== 'string' || length >= bytes) return length >= bytes;
-      // A code unit is at most three bytes.
-      if (length * 3 < bytes) return false;
-    }
-    let total = 0;
-    this.eachPiece((piece) => {
-      total += Buffer.byteLength(piece as string);
-    });
-    return total >= bytes;
+  /** What was written and not sent yet. */
+  get unsent(): UnsentBody {
+    return this.#body;
   }
 
   /** Turns the response into a 304 (RFC 9110 §15.4.5): discards what was written and anything written later. */
@@ -190,7 +212,26 @@ export class HTTPServerResponse {
     this.status = 304;
     this.reason = '';
     this.#notModified = true;
-    this.#clearBody();
+    this.#body.clear();
+  }
+
+  /**
+   * Chooses the content coding, which also decides about the `ETag`. Call it before the preconditions of the request are
+   * evaluated.
+   *
+   * @param isWhole - whether what was written is the whole body.
+   */
+  chooseCoding(isWhole: boolean): void {
+    if (this.#phase !== 'open' || this.status === 304) return;
+    if (this.#coding === undefined) this.#coding = this.#owner.makeCoding() ?? null;
+    if (this.#coding === null) return;
+    if (this.compress) this.#coding.choose(this, isWhole);
+    else this.#coding.decline(this);
+  }
+
+  /** The content coding that was chosen by {@link chooseCoding}; undefined for none. */
+  get contentCoding(): ContentCoding | undefined {
+    return this.#coding?.coding;
   }
 
   /**
@@ -200,10 +241,14 @@ export class HTTPServerResponse {
   flush(): Promise<void> {
     this.requireUnfinished('flush');
     if (this.gone === undefined) {
-      const head = this.#phase === 'open' ? this.#takeHead() : undefined;
-      const chunk = this.#takeBody();
-      if (head !== undefined) this.#sendHead(head, chunk);
-      else if (chunk.length > 0) this.exchange.write(chunk);
+      if (this.#phase === 'open') this.#startStream();
+      const chunk = this.#body.take();
+      if (this.#encoder !== undefined) {
+        this.#encoder.write(chunk);
+        this.#encoder.flush();
+      } else if (chunk.length > 0) {
+        this.exchange.write(chunk);
+      }
     }
     this.#phase = 'streaming';
     const drained = this.#drained();
@@ -219,7 +264,7 @@ export class HTTPServerResponse {
    *
    * @throws WebUsageError `ERR_WEB_FINISHED`, `ERR_WEB_USAGE`, `ERR_WEB_BODY_FORBIDDEN`.
    */
-  finish(status?: number, body?: Chunk): void {
+  finish(status?: number, body?: Chunk | Html): void {
     if (status !== undefined) this.setStatus(status, '');
     if (body !== undefined) this.write(body);
     this.end();
@@ -230,20 +275,19 @@ export class HTTPServerResponse {
     this.requireUnfinished('finish');
     if (this.gone !== undefined) {
       this.#phase = 'finished';
-    } else if (this.#phase === 'open') {
-      const head = this.#takeHead();
-      this.exchange.writeHead(this.status, this.reason, head, this.#takeBody(), true);
-      this.#phase = 'finished';
-    } else {
+    } else if (this.#phase !== 'open' || !this.#sendWhole()) {
       this.#endStream();
       return;
     }
+    this.#phase = 'finished';
     this.#owner.responseEnded();
   }
 
   /** Closes the connection, so that an incomplete response does not look complete. */
   abort(reason: Error): void {
     this.#phase = 'finished';
+    this.#encoder?.abort();
+    this.#encoder = undefined;
     this.exchange.abort(reason);
     this.#owner.responseEnded();
   }
@@ -262,7 +306,7 @@ export class HTTPServerResponse {
   }
 
   /** Hands over the connection. */
-  detach(onStopping?: () => void): IOStream {
+  detach(onStopping?: (notice: StopNotice) => void): IOStream {
     if (this.#phase === 'streaming') throw headSent('detach');
     this.requireUnfinished('detach');
     const stream = this.exchange.detach(onStopping);
@@ -302,10 +346,50 @@ export class HTTPServerResponse {
     }));
   }
 
-  #sendHead(head: HTTPHeaders, chunk: string | Uint8Array): void {
+  /** Sends the complete response. @returns false if the body is to be compressed in pieces; its head is sent then. */
+  #sendWhole(): boolean {
+    this.#prepareHead(true);
+    const coding = this.#coding ?? undefined;
+    const whole = coding?.encodeWhole(this.#body);
+    if (whole === undefined && this.#openEncoder()) {
+      this.#sendHead('');
+      return false;
+    }
+    coding?.applyTo(this);
+    const head = this.#takeHead();
+    this.exchange.writeHead(this.status, this.reason, head, whole ?? this.#body.take(), true);
+    return true;
+  }
+
+  /** Sends the head of a response whose body is sent in pieces, with the first piece unless that is compressed. */
+  #startStream(): void {
+    this.#prepareHead(false);
+    const isCoded = this.#openEncoder();
+    this.#sendHead(isCoded ? '' : this.#body.take());
+  }
+
+  /** Opens the encoder if the response has a content coding. */
+  #openEncoder(): boolean {
+    const sink: EncodedBodySink = {
+      take: (piece) => this.exchange.write(piece),
+      ended: () => this.#encoded(),
+      failed: (error) => {
+        this.abort(errorOf(error));
+        this.#owner.responseFailed(error);
+      },
+    };
+    const encoder = this.#coding?.open(this, sink);
+    if (encoder !== 'none') this.#encoder = encoder;
+    return encoder !== undefined;
+  }
+
+  #sendHead(chunk: string | Uint8Array): void {
+    this.#coding?.applyTo(this);
     try {
-      this.exchange.writeHead(this.status, this.reason, head, chunk, false);
+      this.exchange.writeHead(this.status, this.reason, this.#takeHead(), chunk, false);
     } catch (error) {
+      this.#encoder?.abort();
+      this.#encoder = undefined;
       // If the first piece violates the Content-Length, the headers are already sent and no error page can follow.
       if (this.exchange.headSent) this.#phase = 'streaming';
       throw error;
@@ -314,8 +398,13 @@ export class HTTPServerResponse {
 
   #endStream(): void {
     this.#phase = 'finished';
+    const encoder = this.#encoder;
+    if (encoder !== undefined) {
+      this.#endCoded(encoder);
+      return;
+    }
     try {
-      const chunk = this.#takeBody();
+      const chunk = this.#body.take();
       if (chunk.length > 0) this.exchange.write(chunk);
       this.exchange.finish();
     } finally {
@@ -324,9 +413,32 @@ export class HTTPServerResponse {
     }
   }
 
-  #takeHead(): HTTPHeaders {
+  #endCoded(encoder: BodyEncoder): void {
+    try {
+      encoder.write(this.#body.take());
+      encoder.end();
+    } catch (error) {
+      // Too much waits to be compressed. Nothing else would end the response.
+      this.abort(errorOf(error));
+      throw error;
+    }
+  }
+
+  /** Called when the last piece of a compressed body was written. */
+  #encoded(): void {
+    this.#encoder = undefined;
+    this.exchange.finish();
+    this.#owner.responseEnded();
+  }
+
+  /** Does what is decided only just before the headers are sent. @param isWhole - whether the body is complete. */
+  #prepareHead(isWhole: boolean): void {
     this.#requireBodyAllowed();
     this.#complete();
+    this.chooseCoding(isWhole);
+  }
+
+  #takeHead(): HTTPHeaders {
     if (!isBodiless(this.status)) return this.#headers ?? this.#defaults;
     const { headers } = this;
     for (const name of ['Content-Type', 'Content-Language', 'Content-Encoding']) headers.delete(name);
@@ -341,8 +453,8 @@ export class HTTPServerResponse {
 
   /** Called before the hooks: if the response cannot be sent, they must still be available for the error page. */
   #requireBodyAllowed(): void {
-    if (!isBodiless(this.status) || !this.hasAtLeast(1)) return;
-    this.#clearBody();
+    if (!isBodiless(this.status) || this.#body.isEmpty) return;
+    this.#body.clear();
     throw new WebUsageError(
       'ERR_WEB_BODY_FORBIDDEN',
       `a response with status ${this.status} must not have a body`,
@@ -357,23 +469,9 @@ export class HTTPServerResponse {
     this.#requireBodyAllowed();
   }
 
-  #takeBody(): string | Uint8Array {
-    const body = this.#body;
-    const more = this.#more;
-    this.#clearBody();
-    if (more === undefined) return body;
-    return Buffer.concat(
-      [body, ...more].map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)),
-    );
-  }
-
-  #clearBody(): void {
-    this.#body = '';
-    this.#more = undefined;
-  }
-
   async #drained(): Promise<void> {
     try {
+      await this.#encoder?.waitDrained();
       if (this.gone === undefined) await this.exchange.waitDrained();
     } catch (error) {
       throw this.gone ?? error;
@@ -384,19 +482,6 @@ export class HTTPServerResponse {
 
 function headSent(operation: string): WebUsageError {
   return new WebUsageError('ERR_WEB_HEAD_SENT', `${operation}: status and headers are already sent`);
-}
-
-/** Smaller bodies get no tag: a 304 in place of one would save nothing. */
-const MIN_BYTES = 1_024;
-
-/** Computes a strong entity tag of what was written so far; undefined if the body is smaller than 1 KiB. */
-export function bodyEntityTag(response: HTTPServerResponse): string | undefined {
-  if (!response.hasAtLeast(MIN_BYTES)) return undefined;
-  // SHA-1 only identifies a version here, so its weakness does not matter. It is the fastest hash of node:crypto on
-  // common machines.
-  const hash = createHash('sha1');
-  response.eachPiece((piece) => hash.update(piece));
-  return `"${hash.digest('hex')}"`;
 }
 
 function headerText(name: string, value: HeaderValue): string {

@@ -7,7 +7,6 @@ interface SomeClass {
   readonly name: string;
   readonly prototype: object;
   readonly supportedMethods?: readonly string[];
-  readonly routeProblem?: unknown;
 }
 
 /**
@@ -40,15 +39,15 @@ export function handlerProblem(handler: unknown): string | undefined {
 }
 
 /**
- * Explains why the `init` of a route is lost: the class does not define `initialize`. Options of a route that were put in
- * the place of `init`, such as its middleware, would be ignored without this check. A class with a `routeProblem` of its
- * own judges its `init` there.
+ * Explains why the `init` of a route is lost: the class does not define `initialize`, the only method that receives it.
+ * Options of a route that were put in the place of `init`, such as its middleware, would be ignored without this check.
+ * A class that defines `initialize` can check its `init` in `routeProblem`.
  *
  * @returns the end of a message, with a remedy; `undefined` if nothing is wrong.
  */
 export function initProblem(handler: SomeClass, init: object): string | undefined {
   const [name] = Object.keys(init);
-  if (name === undefined || handler.routeProblem !== RequestHandler.routeProblem) return undefined;
+  if (name === undefined) return undefined;
   if (isMember(handler)('initialize') || mayBeField(handler)('initialize')) return undefined;
   const remedy = 'options of the route, such as middleware, are the fourth element';
   return `init has ${shownText(name)}, but ${shownValue(handler)} has no method initialize to receive it; ${remedy}`;

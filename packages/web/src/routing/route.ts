@@ -25,6 +25,8 @@ export interface RouteGroupOptions {
    * is cut off if its headers are already sent, and `this.signal` aborts. 0: no limit. Default: 0.
    */
   readonly handlerTimeoutMs?: number;
+  /** Whether responses may be compressed, if the application has the setting `compressResponse`. Default: true. */
+  readonly compressResponse?: boolean;
 }
 
 export interface RouteOptions extends RouteGroupOptions {

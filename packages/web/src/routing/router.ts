@@ -23,6 +23,7 @@ const GROUP_OPTIONS: OptionNames<RouteGroupOptions> = {
   maxBodyBytes: true,
   bodyTimeoutMs: true,
   handlerTimeoutMs: true,
+  compressResponse: true,
 };
 const ROUTE_OPTIONS: OptionNames<RouteOptions> = { ...GROUP_OPTIONS, name: true };
 
@@ -207,11 +208,13 @@ function requireOptions<Options extends RouteOptions>(
 }
 
 function optionProblem(options: RouteOptions): string | undefined {
-  const { name, middleware, maxBodyBytes } = options;
+  const { name, middleware, maxBodyBytes, compressResponse } = options;
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     return `the name must be a string that is not empty, got ${shownValue(name)}`;
   if (maxBodyBytes !== undefined && !isCount(maxBodyBytes))
     return `maxBodyBytes must be a whole number of bytes, got ${shownValue(maxBodyBytes)}`;
+  if (compressResponse !== undefined && typeof compressResponse !== 'boolean')
+    return `compressResponse must be true or false, got ${shownValue(compressResponse)}`;
   for (const timeout of ['bodyTimeoutMs', 'handlerTimeoutMs'] as const) {
     const value = options[timeout];
     if (value !== undefined && !(value >= 0 && value <= MAX_DELAY_MS))

@@ -1,6 +1,7 @@
 // Handles one request for a file: chooses the file or a compressed variant, sets the headers, evaluates conditions and
 // ranges, and sends the bytes. Cached data about the files is in StaticRoot.
 
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StreamFileError } from '@landspout/iostream';
 import { HTTPError, WebUsageError } from '../errors.ts';
@@ -226,28 +227,62 @@ export class StaticFileHandler extends RequestHandler {
     const setting = this.setExtraHeaders(path);
     if (setting !== undefined) await setting;
     if (this.finished) return;
+    const isCompressed = this.#isCompressed(file.size);
     if (this.#clientHasIt()) {
       this.setStatus(304);
     } else if (content !== undefined) {
       // Also called for HEAD, where only the length is used.
       writePlanned(this.#plan(content.length, selected.varies), content, (piece) => this.write(piece));
     } else if (this.request.method === 'HEAD') {
-      this.setHeader('Content-Length', file.size);
+      if (isCompressed) await this.flush();
+      else this.setHeader('Content-Length', file.size);
     } else {
       const opened = await root.open(file);
       try {
         if (opened.file !== file) this.#redescribe(tag, file, opened.file);
-        const plan = this.#plan(opened.file.size, selected.varies);
-        this.setHeader('Content-Length', plan.contentLength);
-        await this.flush();
-        await sendPlanned(plan, opened.handle, this.exchange);
-      } catch (error) {
-        if (!(error instanceof StreamFileError)) throw error;
-        // Log the error: the connection is reset, and nothing else reports that.
-        this.logException(new HTTPError(500, problemOf(error), { cause: error }));
+        if (isCompressed) await this.#writeCompressed(opened.handle, opened.file.size);
+        else await this.#send(opened.handle, opened.file.size, selected);
       } finally {
         await opened.handle.close();
       }
+    }
+  }
+
+  /** Sends an open file, or ranges of it. */
+  async #send(file: FileHandle, size: number, { varies }: Selected): Promise<void> {
+    try {
+      const plan = this.#plan(size, varies);
+      this.setHeader('Content-Length', plan.contentLength);
+      await this.flush();
+      await sendPlanned(plan, file, this.exchange);
+    } catch (error) {
+      if (!(error instanceof StreamFileError)) throw error;
+      // Log the error: the connection is reset, and nothing else reports that.
+      this.logException(new HTTPError(500, problemOf(error), { cause: error }));
+    }
+  }
+
+  /**
+   * Decides whether this response is compressed: if the application compresses responses, there is no compressed file,
+   * and the client asks for no range.
+   */
+  #isCompressed(size: number): boolean {
+    const { response } = this;
+    const { compression } = this.application;
+    response.compress &&= size >= (compression?.minBytes ?? 0);
+    response.chooseCoding(false);
+    return response.contentCoding !== undefined;
+  }
+
+  /** Writes an open file at the pace of the client. @throws HTTPError 500 if it became shorter. */
+  async #writeCompressed(file: FileHandle, size: number): Promise<void> {
+    let at = 0;
+    while (at < size) {
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(PIECE_BYTES), 0, PIECE_BYTES, at);
+      if (bytesRead === 0) throw new HTTPError(500, 'the file was truncated while it was sent');
+      at += bytesRead;
+      this.write(bytesRead === PIECE_BYTES ? buffer : buffer.subarray(0, bytesRead));
+      await this.flush();
     }
   }
 
@@ -282,7 +317,14 @@ export class StaticFileHandler extends RequestHandler {
    * has set its own.
    */
   #redescribe(tag: string, old: FileEntry, file: FileEntry): void {
+    const { response } = this;
+    const { compress } = response;
+    // The tag of a compressed body is made of the plain one.
+    response.compress = false;
+    response.chooseCoding(false);
     if (this.responseHeaders.get('ETag') === tag) this.setHeader('ETag', file.tag(undefined, undefined));
+    response.compress = compress;
+    response.chooseCoding(false);
     if (this.responseHeaders.get('Last-Modified') === old.lastModified) {
       this.setHeader('Last-Modified', file.lastModified);
     }
@@ -337,6 +379,9 @@ export class StaticFileHandler extends RequestHandler {
     return ifRangeApplies(condition, current, nowMs);
   }
 }
+
+/** How much of a file is compressed at a time. */
+const PIECE_BYTES = 64 * 1024;
 
 /** Matches a content hash. */
 const HASH = /^[0-9a-f]{32}$/;

@@ -7,5 +7,11 @@
  */
 
 export { VirtualClock } from '@landspout/ioloop/testing';
+export {
+  type Connector,
+  type ConnectorOptions,
+  type ConnectorTarget,
+  connectorFor,
+} from './connector.ts';
 export { type LogLevel, type LogRecord, LogRecorder } from './log-recorder.ts';
 export { TestClient, type TestClientOptions, type TestRequest, TestResponse } from './test-client.ts';

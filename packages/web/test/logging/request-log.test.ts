@@ -85,6 +85,17 @@ async function accessRecords(
   return records;
 }
 
+describe('the setting debug', () => {
+  it('turns on the record of each request, unless there is a logFunction [LG-01] [APP-04]', async () => {
+    const logged: number[] = [];
+    const count = async (settings: ApplicationSettings) => (await accessRecords('/', 'GET', settings)).length;
+    expect(await count({ logFunction: undefined as never, debug: true })).toBe(1);
+    expect(await count({ logFunction: undefined as never })).toBe(0);
+    expect(await count({ debug: true, logFunction: ({ status }) => logged.push(status) })).toBe(0);
+    expect(logged).toEqual([200]);
+  });
+});
+
 describe('accessLog', () => {
   it('writes the fields of a request [LG-01]', async () => {
     const records = await accessRecords('/?a=%0a', 'GET', { middleware: [numbered()] });

@@ -251,8 +251,13 @@ describe('a class is taken as a handler', () => {
         return 'colour' in init ? undefined : 'the option colour was expected';
       }
     }
+    class Painted extends Picky {
+      override initialize(_init: { readonly colour: string }): void {}
+    }
     expect(() => handle(Picky)).toThrow('route "/": the option colour was expected');
-    expect(() => handle(Picky, { colour: 'red' })).not.toThrow();
+    expect(() => handle(Painted, { colour: 'red' })).not.toThrow();
+    // Without `initialize`, nothing receives the option, whatever the check makes of it.
+    expect(() => handle(Picky, { colour: 'red' })).toThrow('the class Picky has no method initialize');
   });
 });
 
