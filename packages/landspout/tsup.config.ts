@@ -2,8 +2,13 @@ import { library } from '@landspout/tooling-tsup';
 
 export default library([
   'src/index.ts',
+  'src/cli/main.ts',
+  'src/cli/dev/preload.ts',
+  'src/cli/dev/resolve-hooks.ts',
+  'src/cli/dev/server.ts',
   'src/websocket/protocol.ts',
   'src/websocket/connection.ts',
+  'src/websocket/web-socket.ts',
   'src/http1/server.ts',
   'src/http1/protocol.ts',
   'src/http1/content-coding.ts',
@@ -21,7 +26,12 @@ export default library([
   'src/http1.ts',
   'src/httpserver.ts',
   'src/httpclient.ts',
+  'src/httpclient/connecting.ts',
+  'src/httpclient/testing.ts',
   'src/web.ts',
   'src/web/testing.ts',
+  'src/web/eta.ts',
+  'src/web/linkify.ts',
+  'src/web/entities.ts',
   'src/websocket.ts',
 ]);

@@ -17,14 +17,21 @@ export {
   addSlash,
   authenticated,
   basicAuth,
+  type CompressionOptions,
   cors,
   ErrorHandler,
+  escapeHtml,
   Finish,
   type HandlerClass,
   type HandlerMixinBase,
   HTTPError,
   HTTPServerRequest,
+  Html,
+  type HtmlTemplate,
   host,
+  html,
+  JsonScript,
+  jsonScript,
   type Middleware,
   type MiddlewareContext,
   MissingArgumentError,
@@ -47,28 +54,43 @@ export {
   safeNext,
   saveTo,
   securityHeaders,
+  type TemplateEngine,
+  TemplateError,
+  type TemplateView,
+  UIModule,
   UploadedFile,
+  unsafeHtml,
+  urlEscape,
+  urlUnescape,
 } from '@landspout/web';
 
 // WebSocket.
 
 export {
+  broadcast,
   CLOSE_CODES,
-  encodeMessage,
   type MessageData,
+  PreparedMessage,
+  parseMessage,
+  parseMessageAsync,
+  ReconnectingWebSocket,
+  type ReconnectingWebSocketOptions,
+  type SendPolicy,
   WebSocketClientConnection,
   WebSocketClosedError,
   type WebSocketConnectOptions,
   WebSocketHandler,
   WebSocketHandshakeError,
   WebSocketLimitError,
+  WebSocketMessageError,
   type WebSocketOptions,
+  WebSocketReconnectError,
   websocketConnect,
 } from '@landspout/websocket';
 
 // The HTTP server and client.
 
-export { HTTPHeaders, type HTTPHeadersInit, urlConcat } from '@landspout/http1';
+export { HTTPHeaders, type HTTPHeadersInit, type StopNotice, urlConcat } from '@landspout/http1';
 export {
   AsyncHTTPClient,
   type AsyncHTTPClientOptions,
@@ -90,6 +112,7 @@ export {
   type RequestCallback,
   type ServerRequest,
   type StopOnSignalsOptions,
+  type StopOptions,
   type StopResult,
 } from '@landspout/httpserver';
 

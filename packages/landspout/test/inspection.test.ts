@@ -41,8 +41,9 @@ function receivedHeaders(...lines: readonly string[]): HTTPHeaders {
 describe('util.inspect', () => {
   it('shows something of each class that can be imported', async () => {
     const src = new URL('../src/', import.meta.url);
-    const doors = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) =>
-      file.endsWith('.ts'),
+    // The program in cli/ exports nothing to users, and would run.
+    const doors = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+      (file) => file.endsWith('.ts') && !file.startsWith('cli'),
     );
     const modules = await Promise.all(doors.map((file) => import(new URL(file, src).href)));
     const exported = new Map(modules.flatMap((module) => Object.entries<unknown>(module)));
@@ -249,7 +250,7 @@ describe('HTTPRequest, HTTPResponse, AsyncHTTPClient', () => {
     expect(text).toContain('body: (5 bytes)');
     expect(text).not.toContain('hunter2');
     expect(shown(client)).toBe(
-      'AsyncHTTPClient { queuedCount: 0, idleCount: 1, running: 0, isClosed: false }',
+      'AsyncHTTPClient { queuedCount: 0, idleCount: 1, connections: 1, isClosed: false }',
     );
   });
 

@@ -1,0 +1,34 @@
+import type { Application } from '@landspout/web';
+import { parseRoutesArguments, ROUTES_HELP } from './application-arguments.ts';
+import { printedRoute, routeLines } from './route-lines.ts';
+import { loadApplication } from './served-module.ts';
+import { print } from './standard-output.ts';
+import { type Command, CommandFailure, EXIT } from './wrong-usage.ts';
+
+/** `landspout routes`. */
+export const command: Command = {
+  help: ROUTES_HELP,
+  async run(args) {
+    const wanted = parseRoutesArguments(args, process.cwd());
+    if (wanted === undefined) return 'help';
+    const { json, load } = wanted;
+    const application = await loadApplication(wanted);
+    if (load) await loadHandlers(application);
+    const routes = application.routeTable().map(printedRoute);
+    await print(json ? `${JSON.stringify(routes, undefined, 2)}\n` : `${routeLines(routes).join('\n')}\n`);
+    return EXIT.success;
+  },
+};
+
+/** Loads the handlers of lazy routes. @throws CommandFailure with the pattern if one cannot be loaded. */
+async function loadHandlers(application: Application): Promise<void> {
+  for (const route of application.routeTable()) {
+    if (route.handlerClass !== undefined) continue;
+    try {
+      await route.load();
+    } catch (cause) {
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      throw new CommandFailure(`the handler of ${route.pattern} cannot be loaded: ${problem}`, { cause });
+    }
+  }
+}
