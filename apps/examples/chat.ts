@@ -1,12 +1,6 @@
 // A chat room in one file: the page, and a WebSocket for each browser that opens it.
 // Run: node chat.ts [port], then open the URL that it prints in two tabs.
-import {
-  Application,
-  encodeMessage,
-  RequestHandler,
-  WebSocketHandler,
-  type WebSocketOptions,
-} from 'landspout';
+import { Application, broadcast, RequestHandler, WebSocketHandler, type WebSocketOptions } from 'landspout';
 
 const PAGE = `<!DOCTYPE html>
 <title>Chat</title>
@@ -43,8 +37,7 @@ class Member extends WebSocketHandler {
     room.add(this);
   }
   override onMessage(message: string | Uint8Array): void {
-    const frame = encodeMessage(message); // encoded once, sent to all
-    for (const member of room) member.sendFrame(frame);
+    broadcast(room, message); // encoded once, sent to all
   }
   override onClose(): void {
     room.delete(this);

@@ -6,6 +6,11 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('../../examples/dist/', import.meta.url));
 
+/** The built script of a program of apps/examples. */
+export function examplePath(name: string): string {
+  return `${EXAMPLES}${name}.js`;
+}
+
 /** How a run of the demo ended. */
 export interface Ending {
   readonly code: number | null;
@@ -91,7 +96,17 @@ export class DemoProcess {
 
 /** Starts a program of apps/examples on a free port. */
 export function startExample(name: string, ...args: readonly string[]): DemoProcess {
-  return new DemoProcess(['0', ...args], {}, { script: `${EXAMPLES}${name}.js`, ready: 'listening on ' });
+  return new DemoProcess(['0', ...args], {}, { script: examplePath(name), ready: 'listening on ' });
+}
+
+/** Runs a program of apps/examples to its end. @param environment - added to that of this process. */
+export async function runExample(
+  name: string,
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<Ending> {
+  await using program = new DemoProcess(args, environment, { script: examplePath(name), ready: '' });
+  return await program.ending();
 }
 
 /** Starts the chat, on a free port unless the environment names one. */

@@ -18,7 +18,7 @@ export class ChatHandler extends WebSocketHandler {
   override onOpen(): void {
     this.#seat = this.#room.enter({
       // Not awaited: if a page reads too slowly, its own limit closes it, and no other page is delayed.
-      send: (letter) => this.sendFrame(letter.frame),
+      send: (letter) => this.sendMessage(letter.message),
       close: (code, reason) => this.close(code, reason),
     });
   }

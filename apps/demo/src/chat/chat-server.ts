@@ -43,6 +43,6 @@ export async function startChat(where: {
 
 async function stop(server: HTTPServer, room: Room): Promise<void> {
   room.dismiss(GOING_AWAY, 'the server stops');
-  await server.stop({ drainMs: DRAIN_MS });
+  await server.stop({ drainMs: DRAIN_MS, final: true });
   await server.closeAll();
 }

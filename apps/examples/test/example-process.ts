@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+const CLI = fileURLToPath(new URL('../node_modules/landspout/dist/cli/main.js', import.meta.url));
+
+/** A built program of this folder that serves until it is disposed of. */
+export class ExampleProcess implements AsyncDisposable {
+  /** Standard output and standard error. */
+  output = '';
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown[]>;
+
+  private constructor(args: readonly string[], env: Record<string, string>) {
+    for (const file of [CLI, DIST])
+      if (!existsSync(file)) throw new Error(`${file} is not built: pnpm build`);
+    this.#child = spawn(process.execPath, args, { cwd: DIST, env: { ...process.env, ...env } });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (text) => {
+        this.output += text;
+      });
+    }
+    this.#ended = once(this.#child, 'close');
+  }
+
+  /** Runs a program. @param script - such as `blog/main.js`. */
+  static program(script: string, env: Record<string, string> = {}): ExampleProcess {
+    return new ExampleProcess([script, '0'], env);
+  }
+
+  /** Runs `landspout` with arguments. */
+  static landspout(...args: readonly string[]): ExampleProcess {
+    return new ExampleProcess([CLI, ...args], {});
+  }
+
+  /** Resolves to the URL that the program prints. */
+  async url(): Promise<string> {
+    for (;;) {
+      const [url] = /http:\/\/[\d.]+:\d+/.exec(this.output) ?? [];
+      if (url !== undefined) return url;
+      const pieces = [this.#child.stdout, this.#child.stderr].map((stream) =>
+        once(stream as NodeJS.ReadableStream, 'data'),
+      );
+      const ended = this.#ended.then(() => Promise.reject(new Error(`ended early: ${this.output}`)));
+      await Promise.race([...pieces, ended]);
+    }
+  }
+
+  /** Stops the program as a terminal or a service manager does. @returns its exit code or signal. */
+  async stop(): Promise<unknown> {
+    this.#child.kill('SIGTERM');
+    return await this.end();
+  }
+
+  /** Resolves to the exit code or signal. */
+  async end(): Promise<unknown> {
+    const [code, signal] = await this.#ended;
+    return code ?? signal;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+}
