@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { BenchError } from './machine.mjs';
-import { commandOf } from './runtimes.mjs';
+import { clientOf, commandOf, originFile } from './runtimes.mjs';
 
 /** None of them may outlive us. @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
@@ -23,6 +23,8 @@ class Child {
   #exited;
   #stderr = '';
   #name;
+  #beside;
+  #first;
 
   constructor(name, command, cores, files, env = process.env) {
     this.#name = name;
@@ -55,7 +57,27 @@ class Child {
     while (!line.done && !line.value.startsWith('{')) line = await this.#lines.next(); // wrk prints for people too.
     clearTimeout(patience);
     if (!line.done) return JSON.parse(line.value);
-    throw new BenchError(`${this.#name} ended (${await this.#exited}) without its line\n${this.#stderr}`);
+    throw new BenchError(
+      `${this.#name} ended (${await this.#exited}) without its line\n${this.#stderr.trimEnd()}`,
+    );
+  }
+
+  /** Waits for the line that answers a command on stdin. @param {string} command */
+  ask(command) {
+    this.#child.stdin.write(`${command}\n`);
+    return this.nextLine();
+  }
+
+  /** Stops another child after this one. @param {Child} child */
+  stopAfter(child) {
+    this.#beside = child;
+    return this;
+  }
+
+  /** Stops another child before this one. @param {Child} child @returns {Child} that child. */
+  stopBefore(child) {
+    this.#first = child;
+    return child;
   }
 
   /** @param {NodeJS.Signals} signal */
@@ -65,11 +87,13 @@ class Child {
 
   /** Ends its input and asks it to end; resolves when it has. */
   async stop() {
+    await this.#first?.stop();
     this.#child.stdin.end();
     this.#child.kill('SIGTERM');
     const patience = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
     await this.#exited;
     clearTimeout(patience);
+    await this.#beside?.stop();
   }
 }
 
@@ -83,12 +107,27 @@ export async function during(child, use) {
 }
 
 /**
- * Starts the program of a row on the core for servers, and waits for its first line.
+ * Starts the program of a row on the core for servers, and waits for its first line. A client first gets the server that
+ * it requests from, in C, on the cores for load.
  *
  * @param {readonly string[]} [flags] - of Node, or `--expose-gc` for every runtime.
  * @throws BenchError if the program ends, or runs on another backend than the row says.
  */
 export async function startServer(row, stage, flags) {
+  if (row.origin === undefined) return startProgram(row, stage, flags);
+  const command = [stage.native('floor'), originFile(row.origin, stage), row.origin.upBytes, 'poll'];
+  const origin = new Child(`the server of ${row.title}`, command, stage.cores.load, stage.files);
+  try {
+    const { port } = await origin.nextLine();
+    return (await startProgram(clientOf(row, port), stage, flags)).stopAfter(origin);
+  } catch (error) {
+    await origin.stop();
+    throw error;
+  }
+}
+
+/** The same for a row without a server of its own, or with one that listens. */
+export async function startProgram(row, stage, flags) {
   const { LANDSPOUT_BACKEND: _ours, NODE_OPTIONS: _options, ...rest } = process.env;
   const chosen = ['native', 'portable'].includes(row.backend) ? { LANDSPOUT_BACKEND: row.backend } : {};
   const env = { ...rest, ...chosen, NODE_ENV: 'production' };

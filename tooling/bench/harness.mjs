@@ -5,6 +5,7 @@ import { measureCrowd } from './crowd.mjs';
 import { BenchError, describeMachine, fileLimit, setStage } from './machine.mjs';
 import { measureIdle, measureLoad, measureSelf } from './measure.mjs';
 import { printReport } from './report.mjs';
+import { compareRequests } from './requests.mjs';
 import { Responses } from './responses.mjs';
 import { summarize } from './statistics.mjs';
 import { measureWriters } from './writers.mjs';
@@ -22,6 +23,7 @@ import { measureWriters } from './writers.mjs';
  * @property {boolean} [mayFail] - without ending the run.
  * @property {{ id: string, downBytes?: number, upBytes?: number, browser?: boolean }} [ask] - what is requested, whose
  *   responses are compared first.
+ * @property {{ downBytes: number, upBytes: number }} [origin] - of a client: what its server sends, and expects.
  * @property {keyof typeof MEASURES} measure
  * @property {{ kind: string }} [load] - the client. @property {number} [idle] - idle connections.
  * @property {string} [base] - the scene that others of the same program compare with. @property {string} [note]
@@ -76,13 +78,17 @@ async function measureRows(rows, stage, options) {
     await attempt(row, 'response', async (result) => {
       result.response = await responses.verify(row);
     });
+  for (const row of rows.filter(({ origin }) => origin !== undefined))
+    await attempt(row, 'request', async (result) => {
+      result.request = await compareRequests(row, stage);
+    });
   for (let round = 1; round <= rounds; round += 1)
     for (const row of rows) if (row.measure in IN_ROUNDS) await measure(row, `round ${round} of ${rounds}`);
   for (const row of rows) if (row.measure in ONCE) await measure(row, 'once');
   say('');
-  const measured = [...results].map(([row, { samples, response }]) => {
+  const measured = [...results].map(([row, { samples, ...compared }]) => {
     const { section, how, id, title, backend, settings, base, note } = row;
-    const about = { section, how, id, title, backend, settings, base, note, response };
+    const about = { section, how, id, title, backend, settings, base, note, ...compared };
     return { ...about, ...summarize(samples), rounds: samples };
   });
   return { rows: measured, absent };

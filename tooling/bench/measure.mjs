@@ -1,13 +1,15 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { during, startClient, startServer } from './child.mjs';
 import { BenchError } from './machine.mjs';
 import { residentBytes, stopwatch } from './process-readings.mjs';
-import { dateOffset, requestText } from './responses.mjs';
+import { variableParts } from './response-text.mjs';
+import { requestText } from './responses.mjs';
 import { responseFile } from './runtimes.mjs';
 import { isSteady } from './statistics.mjs';
+import { openWebSockets, runWebSockets } from './websocket.mjs';
 
 /** The load before memory is read, so that what compiles lazily and grows once is there. */
 export const WARM_UP = {
@@ -36,7 +38,8 @@ const CLIENTS = {
     const { row, port } = server;
     const [request, response] = [path.join(stage.folder, 'request'), responseFile(row, stage)];
     writeFileSync(request, requestText(row.ask, server), 'latin1');
-    const files = [request, response, dateOffset(readFileSync(response, 'latin1'))];
+    const parts = variableParts(readFileSync(response, 'latin1')).map(({ at, length }) => `${at}:${length}`);
+    const files = [request, response, parts.join()];
     return [stage.native('polling-client'), port, connections, threads, ms, depth, ...files, paceUs].flat();
   },
   echo: ({ connections, threads, messageBytes }, { port }, { native }, ms) => {
@@ -52,8 +55,10 @@ export function startLoad(load, server, stage, ms) {
   return startClient(server.row, stage, CLIENTS[load.kind]({ threads, ...load }, server, stage, ms));
 }
 
-/** Runs a client for some time, and returns what it reports. */
+/** Runs a client for some time, and returns what it reports; of a measured client, the program itself. */
 export function runLoad(load, server, stage, ms) {
+  if (load.kind === 'client') return server.ask(`run ${ms}`);
+  if (load.kind === 'websocket') return runWebSockets(load, server, stage, ms);
   return during(startLoad(load, server, stage, ms), (client) => client.nextLine());
 }
 
@@ -73,7 +78,8 @@ export async function measureLoad(row, stage, options) {
 }
 
 /** Loads a server for `warmupMs`, and again until its costs are steady, at most `warmups` times. @returns how long. */
-async function warmUp(server, stage, { warmupMs, warmups = 1 }) {
+async function warmUp(server, stage, { warmupMs, ...options }) {
+  const { warmups = options.warmups ?? 1 } = server.row;
   const costs = [];
   while (warmupMs > 0 && costs.length < warmups && !isSteady(costs)) {
     const { cpuNs, count } = await loadTimed(server, stage, warmupMs);
@@ -102,10 +108,10 @@ export async function measureIdle(row, stage) {
   return during(await startServer(row, stage, ['--expose-gc']), async (server) => {
     await runLoad(row.load, server, stage, WARM_UP.ms);
     const before = await memoryAtRest(server);
-    return during(await openIdle(server, stage), async () => {
+    return during(await openIdle(server, stage), async ({ reply }) => {
       const after = await memoryAtRest(server);
       const each = (name) => (after[name] - before[name]) / row.idle;
-      return { residentBytes: each('resident'), heapBytes: each('heap') };
+      return { residentBytes: each('resident'), heapBytes: each('heap'), reply };
     });
   });
 }
@@ -113,6 +119,9 @@ export async function measureIdle(row, stage) {
 /** Opens the idle connections of a row, until the client that is returned stops. An echo sends the request back. */
 async function openIdle(server, stage) {
   const { row, port } = server;
+  if (row.origin !== undefined) return openPool(server);
+  if (row.load.kind === 'websocket')
+    return openWebSockets({ ...row.load, connections: row.idle }, server, stage);
   const bytes =
     row.ask === undefined ? requestText({}, server).length : statSync(responseFile(row, stage)).size;
   const client = startClient(row, stage, [stage.native('client'), port, row.idle, bytes]);
@@ -123,6 +132,14 @@ async function openIdle(server, stage) {
     await client.stop();
     throw error;
   }
+}
+
+/** Lets a client open connections that stay in its pool. @throws BenchError if it does not keep them. */
+async function openPool(client) {
+  await client.ask(`open ${client.row.idle}`);
+  const open = readdirSync(`/proc/${client.pid}/fd`).length;
+  if (open < client.row.idle) throw new BenchError(`${client.row.title}: ${open} descriptors are left open`);
+  return { stop() {} };
 }
 
 /** Memory at rest, after a collection. @param server - started with `--expose-gc`. */

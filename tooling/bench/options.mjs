@@ -10,7 +10,7 @@ const PAIRS = { ...ROUNDS, rounds: 20, 'measure-ms': 400, 'warmup-ms': 800, many
 const BURSTS = { rounds: 5, 'measure-ms': 1000, 'warmup-ms': 500 };
 const SECTIONS = list('hello,pipelined,head,bodies,idle,flat,crowd');
 /** Numbers that may be 0, which leaves that part out. */
-const MAY_BE_ZERO = ['warmup', 'idle', 'crowd'];
+const MAY_BE_ZERO = ['warmup', 'idle', 'crowd', 'origins'];
 /** The options of each command, numbers by their defaults, and its argument. */
 const COMMANDS = {
   hello: { rounds: 3, seconds: 5, warmup: 2, connections: 64, idle: 10_000, rows: list('floor,web') },
@@ -28,8 +28,28 @@ const COMMANDS = {
   web: {
     ...ROUNDS,
     warmups: 10,
-    only: list('hello,json,path,form,post-json,routes,cookie,middleware,static'),
+    only: list('hello,json,path,form,post-json,routes,cookie,middleware,static,page,compressed'),
     rows: list('web,deno'),
+  },
+  client: {
+    rounds: 3,
+    'measure-ms': 2000,
+    'warmup-ms': 1000,
+    warmups: 10,
+    origins: 5000,
+    idle: 5000,
+    only: list('get,bodies,fetch,origins,idle'),
+    rows: list('floor,httpclient'),
+  },
+  websocket: {
+    ...ROUNDS,
+    connections: 100,
+    many: 5000,
+    warmups: 10,
+    idle: 10_000,
+    binary: FLAG,
+    only: list('echo,broadcast,deflate,close,idle'),
+    rows: list('floor,websocket'),
   },
   writers: { seconds: 10, writers: list('1,32,500') },
   against: { ...PAIRS, only: text("'hello, httpserver, native'", true), argument: 'checkout' },

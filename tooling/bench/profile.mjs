@@ -7,8 +7,10 @@ import { BenchError, fileLimit, setStage } from './machine.mjs';
 import { runLoad } from './measure.mjs';
 import { formatTable } from './report.mjs';
 import { Responses } from './responses.mjs';
+import { clientRows } from './tables/client.mjs';
 import { helloRows, httpRows } from './tables/http.mjs';
 import { web, webRows } from './tables/web.mjs';
+import { websocketRows } from './tables/websocket.mjs';
 
 const FILE = 'row.cpuprofile';
 /** Fine enough for functions of a few microseconds per request, coarse enough to change little. */
@@ -23,7 +25,7 @@ export async function profile(options) {
     throw new BenchError(`${row.title} is no program of Node: there is nothing to profile`);
   const stage = setStage(options, row.load.kind === 'wrk' ? ['wrk'] : []);
   web.prepare(stage);
-  await new Responses([row], stage).verify(row);
+  if (row.ask !== undefined) await new Responses([row], stage).verify(row);
   const flags = ['--cpu-prof', '--cpu-prof-dir', stage.folder, '--cpu-prof-name', FILE];
   const server = await startServer(row, stage, [...flags, '--cpu-prof-interval', String(INTERVAL_US)]);
   const { count, window } = await during(server, async () => {
@@ -40,13 +42,19 @@ export async function profile(options) {
   print(row, functions, count, options.top);
 }
 
-/** The scene of http or web that is named, with its client; without a name the one of hello, with wrk. */
+/**
+ * The scene of http, web, client or websocket that is named, with its client; without a name the first of websocket, or
+ * the one of hello, with wrk.
+ */
 function rowOf({ row, scene, ...options }) {
   const all = { ...options, files: fileLimit() };
-  if (scene === undefined) return helloRows({ ...all, rows: [row] })[0];
-  const busy = [...httpRows({ ...all, many: MANY, idle: 0, crowd: 0 }), ...webRows(all)];
+  const scenes = { ...all, many: MANY, idle: 0, crowd: 0 };
+  const sockets = websocketRows(scenes);
+  if (scene === undefined)
+    return sockets.find(({ id }) => id === row) ?? helloRows({ ...all, rows: [row] })[0];
+  const busy = [...httpRows(scenes), ...webRows(all), ...clientRows(all), ...sockets];
   const rows = busy.filter(({ id, idle = 0 }) => id === row && idle === 0);
-  if (rows.length === 0) throw new BenchError(`no row ${row} in http or web`);
+  if (rows.length === 0) throw new BenchError(`no row ${row} in http, web, client or websocket`);
   const found = rows.find(({ how }) => how === scene);
   if (found !== undefined) return found;
   throw new BenchError(`no scene ${scene}; there are ${rows.map(({ how }) => how).join(', ')}`);

@@ -8,6 +8,8 @@ const { downBytes = 0, upBytes = 0, crowd } = settings;
 
 export const LISTEN = { port: 0, host: '127.0.0.1' };
 export const TYPE = 'text/plain; charset=utf-8';
+export const HTML = 'text/html; charset=utf-8';
+export const JSON_TEXT = 'application/json; charset=utf-8';
 /** web names itself unless told not to, so every row sends this name: web keeps its defaults. */
 export const SERVER = 'Landspout';
 /** Signs the cookies of each row. */
@@ -78,6 +80,7 @@ export function report(result) {
   print(result, () => process.exit(0)); // The kernel closes the descriptors that a row holds.
 }
 
-function print(line, written) {
+/** Prints a line for the harness. @param {object} line @param {() => void} [written] */
+export function print(line, written) {
   process.stdout.write(`${JSON.stringify(line)}\n`, written);
 }

@@ -17,6 +17,12 @@ export const cost = (head, unitNs, digits = 2) => {
   return [column(head, 'ns.median', digits, unitNs), column('min - max', bounds)];
 };
 
+/** CPU time without the kernel's. A verdict also says what the floor takes: the calls of the system are part of it. */
+export const user = {
+  ...column('user', ({ ns, systemNs }) => ns.median - systemNs, 2, 1e3),
+  withFloor: true,
+};
+
 /** How loaded the core was, and how many requests, messages or calls passed in a second. @param {string} each */
 export const load = (each) => [
   column('core %', 'coreShare.median', 0, 0.01),
@@ -35,12 +41,22 @@ export const cheaperThan = (id, head = `x cheaper than ${id}`) => ({
   withFloor: true,
 });
 
+/** The same for the system time alone. @param {string} id */
+export const kernelOver = (id) =>
+  column(`kernel x ${id}`, (row, rows) => row.systemNs / peerOf(rows, row, id)?.systemNs || undefined, 2);
+
 /** How many times the CPU of the same program in the scene `base`; nothing for that scene itself. */
-export const overBase = (head) => {
-  const baseOf = ({ section, how, base, id }, rows) =>
-    how === base ? undefined : peerOf(rows, { section, how: base }, id);
-  return column(head, (row, rows) => ratio(row, baseOf(row, rows)), 2);
+export const overBase = (head) => column(head, (row, rows) => ratio(row, baseOf(row, rows)), 2);
+
+/** The CPU time beyond that of the same program in the scene `base`, in us. */
+export const beyondBase = (head) => {
+  const read = (row, rows) => row.ns.median - baseOf(row, rows)?.ns.median || undefined;
+  return column(head, read, 2, 1e3);
 };
+
+function baseOf({ section, how, base, id }, rows) {
+  return how === base ? undefined : peerOf(rows, { section, how: base }, id);
+}
 
 function peerOf(rows, { section, how }, id) {
   return rows.find((other) => other.section === section && other.how === how && other.id === id);

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { during, startServer } from './child.mjs';
 import { BenchError } from './machine.mjs';
+import { missingBytes, split, withoutVariableParts } from './response-text.mjs';
 import { responseFile } from './runtimes.mjs';
 
 /** What a browser sends to a page that it knows: its cookies fill the head of 800 bytes, the empty line included. */
@@ -25,22 +26,22 @@ const BROWSER_FIELDS = [
   'Accept-Language: en-GB,en;q=0.9,de;q=0.8',
   'Cookie: theme=dark; session=',
 ];
-const IMF_FIXDATE = /^(date: )\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r$/im;
 
 /**
  * The bytes of a request, all of them ASCII.
  *
- * @param {{ browser?: boolean, path?: string, upBytes?: number, body?: string, type?: string }} ask - whether the head is
- *   that of a browser; the length of a body, and what it is if that matters.
+ * @param {{ browser?: boolean, path?: string, accepts?: string, upBytes?: number, body?: string, type?: string }} ask -
+ *   whether the head is that of a browser; codings that are accepted; the length of a body, and what it is if that matters.
  * @param {{ port: number, cookie?: string }} server - and the cookie that it set.
  */
-export function requestText({ browser = false, path = '/', upBytes = 0, ...ask }, { port, cookie }) {
+export function requestText({ browser = false, path = '/', accepts, upBytes = 0, ...ask }, { port, cookie }) {
   const head = `${upBytes > 0 ? 'POST' : 'GET'} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n`;
   const filler = '0123456789abcdef';
   if (browser)
     return `${(head + BROWSER_FIELDS.join('\r\n')).padEnd(BROWSER_HEAD_BYTES - 4, filler)}\r\n\r\n`;
+  const codings = accepts === undefined ? '' : `Accept-Encoding: ${accepts}\r\n`;
   const cookies = cookie === undefined ? '' : `Cookie: ${cookie}\r\n`;
-  if (upBytes === 0) return `${head}${cookies}\r\n`;
+  if (upBytes === 0) return `${head}${codings}${cookies}\r\n`;
   const { body = 'x'.repeat(upBytes), type = 'application/octet-stream' } = ask;
   return `${head}${cookies}Content-Type: ${type}\r\nContent-Length: ${upBytes}\r\n\r\n${body}`;
 }
@@ -100,7 +101,7 @@ export async function fetchResponse({ port, row }, request) {
   };
   try {
     const [first, second] = [await exchange(), await exchange()];
-    if (withoutDate(first) === withoutDate(second)) return first;
+    if (withoutVariableParts(first) === withoutVariableParts(second)) return first;
     throw new BenchError(`${row.title} responds twice differently\n${show(first)}\n${show(second)}`);
   } finally {
     socket.destroy();
@@ -126,57 +127,48 @@ async function readResponse(chunks, { title }) {
     const { done, value } = await chunks.next();
     if (done) throw new BenchError(`${title} closed the connection after\n${show(text)}`);
     text += value.toString('latin1');
-    const bodyStart = text.indexOf('\r\n\r\n') + 4;
-    if (bodyStart < 4) continue;
-    const missing = bodyStart + Number(/^content-length: (\d+)\r$/im.exec(text)?.[1]) - text.length;
+    const missing = missingBytes(text);
+    if (missing === undefined || missing > 0) continue;
     if (missing === 0) return text;
-    if (!(missing > 0))
-      throw new BenchError(`${title}: not one response with a Content-Length\n${show(text)}`);
+    throw new BenchError(`${title}: not one response of known length\n${show(text)}`);
   }
 }
 
 /**
  * How a response differs from the one that is expected, whatever the value of its Date: `same bytes`, `other case or
- * order` of header fields, or for another runtime than Node the fields, such as `also vary: Accept-Encoding`. Of a file,
- * whose validators each server makes in its own way, all may have `fields of its own`.
+ * order` of header fields, or for another runtime than Node the fields, such as `also vary: accept-encoding`. Of a file,
+ * whose validators each server makes in its own way, all may have `fields of its own`. Bodies that are coded compare
+ * decoded, and what was sent comes first, such as `1,234 B of gzip; same bytes`.
  *
  * @param {string} expected @param {string} response
  * @param {{ title: string, runtime?: string, ask?: { isFile?: boolean } }} row
  * @throws BenchError if more differs.
  */
 export function compareResponses(expected, response, row) {
-  if (withoutDate(expected) === withoutDate(response)) return 'same bytes';
   const [ours, theirs] = [expected, response].map(split);
-  if (ours.status === theirs.status && ours.body === theirs.body) {
-    if (ours.fields.join() === theirs.fields.join()) return 'other case or order';
-    if (row.ask?.isFile) return 'fields of its own';
-    const missing = (from, word, others) =>
-      from.filter((field) => !others.includes(field)).map((field) => `${word} ${field}`);
-    const also = missing(theirs.fields, 'also', ours.fields);
-    const difference = [...also, ...missing(ours.fields, 'without', theirs.fields)].join(', ');
-    if (row.runtime !== undefined && difference !== '') return difference;
+  const difference = differenceOf(ours, theirs, row);
+  if (difference === undefined) {
+    const both = `expected:\n${show(expected)}\n\n${row.title}:\n${show(response)}`;
+    throw new BenchError(`rows differ, so that their times mean nothing\n${both}`);
   }
-  const both = `expected:\n${show(expected)}\n\n${row.title}:\n${show(response)}`;
-  throw new BenchError(`rows respond differently, so that their times mean nothing\n${both}`);
+  const isSame = withoutVariableParts(expected) === withoutVariableParts(response);
+  return [theirs.how ?? [], isSame ? 'same bytes' : difference].flat().join('; ');
 }
 
-/** Where the value of Date begins, which differs between responses; -1 without one. @param {string} response */
-export function dateOffset(response) {
-  const field = IMF_FIXDATE.exec(response);
-  return field === null ? -1 : field.index + field[1].length;
-}
-
-function withoutDate(response) {
-  return response.replace(IMF_FIXDATE, '$1(now)\r');
-}
-
-/** The status line, the fields with their names and charsets in lower case, and the body. */
-function split(response) {
-  const end = response.indexOf('\r\n\r\n');
-  const head = withoutDate(response.slice(0, end + 2));
-  const lower = head.replace(/^[\w-]+(?=:)|charset=[\w-]+/gim, (text) => text.toLowerCase());
-  const [status, ...fields] = lower.split('\r\n');
-  return { status, fields: fields.sort(), body: response.slice(end + 4) };
+/** Undefined if it is none that a row may have. */
+function differenceOf(ours, theirs, { runtime, ask }) {
+  if (ours.status !== theirs.status || ours.body !== theirs.body) return undefined;
+  if ((ours.how === undefined) !== (theirs.how === undefined)) return undefined; // One of them is not compressed.
+  if (ours.fields.join() === theirs.fields.join())
+    return theirs.how === undefined ? 'other case or order' : 'same body';
+  if (ask?.isFile) return 'fields of its own';
+  if (runtime === undefined) return undefined;
+  const missing = (from, word, others) =>
+    from.filter((field) => !others.includes(field)).map((field) => `${word} ${field}`);
+  return [
+    ...missing(theirs.fields, 'also', ours.fields),
+    ...missing(ours.fields, 'without', theirs.fields),
+  ].join(', ');
 }
 
 /** The beginning of a response with its line ends made visible. */

@@ -35,6 +35,27 @@ export function responseFile({ id, ask }, { folder }) {
   return path.join(folder, `${id}-${ask.id}`);
 }
 
+/** The file with the response that clients get from their server: JSON of so many bytes. */
+export function originFile({ downBytes }, { folder }) {
+  const file = path.join(folder, `origin-${downBytes}`);
+  const body = JSON.stringify({ text: 'x'.repeat(downBytes - '{"text":""}'.length) });
+  const fields = [
+    `Content-Type: application/json`,
+    `Content-Length: ${downBytes}`,
+    `Date: ${new Date().toUTCString()}`,
+  ];
+  writeFileSync(file, ['HTTP/1.1 200 OK', ...fields, '', body].join('\r\n'));
+  return file;
+}
+
+/** The row of a client, for a server at that port. */
+export function clientOf(row, port) {
+  const { inFlight } = row.load;
+  const settings = { inFlight, idle: 0, origins: 0, ...row.origin, ...row.settings, port };
+  const { downBytes, upBytes, origins } = settings;
+  return { ...row, settings, args: [port, inFlight, downBytes, upBytes, origins] };
+}
+
 /** Finds a runtime once: its version, the command, and the flags that let its garbage be collected. @throws BenchError */
 function findRuntime(name, stage) {
   const { runtimes } = stage;
@@ -46,7 +67,11 @@ function findRuntime(name, stage) {
 
 function findBun() {
   return (
-    installPeers() ?? firstThatRuns('@oven', 'bin/bun', (program) => ({ command: [program], collects: [] }))
+    installPeers() ??
+    firstThatRuns('@oven', 'bin/bun', (program) => {
+      // Its default of 256 requests at once would bound the scene of 1,000.
+      return { command: ['env', 'BUN_CONFIG_MAX_HTTP_REQUESTS=65535', program], collects: [] };
+    })
   );
 }
 

@@ -171,6 +171,20 @@ export const SCENARIOS = {
     await program.prints(/ftp:\/\/a\/: nothing was sent: /);
   },
 
+  async 'fetch-content'({ start, launch }) {
+    const { url } = await start('hello');
+    const program = launch('fetch-content', `${url}/hello/you`);
+    assert.equal(await program.ended, 0);
+    await program.prints(/^15 bytes\n$/);
+  },
+
+  async crawler({ start, launch }) {
+    const { url } = await start('hello');
+    const program = launch('crawler', url);
+    assert.equal(await program.ended, 0);
+    await program.prints(/^fetched \S+\/\nfetched \S+\/hello\/you\n2 fetched, 0 failed\n$/);
+  },
+
   async https({ start, folder }) {
     const [command = ''] = /openssl .+/.exec(readFileSync(path.join(folder, 'https.ts'), 'utf8')) ?? [];
     runCommand(command.split(' '), { cwd: folder });

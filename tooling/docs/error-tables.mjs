@@ -31,7 +31,7 @@ export function readErrorTables(modules) {
     const { program, comments } = parseModule(file, source);
     visit(program, (node) => {
       if (node.type === 'TSTypeAliasDeclaration') aliases.set(node.id.name, node.typeAnnotation);
-      if (node.type === 'ClassDeclaration' && node.superClass?.name.endsWith('Error')) {
+      if (node.type === 'ClassDeclaration' && node.superClass?.name?.endsWith('Error')) {
         const codes = defaultOf(node, node.superTypeArguments?.params[0]);
         if (codes !== undefined) classes.push({ name: node.id.name, base: node.superClass.name, codes });
       }

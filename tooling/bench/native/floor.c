@@ -1,11 +1,14 @@
 // The floors of HTTP and of an echo: the least that a process can do. One epoll loop, level-triggered, one recv into
 // one buffer of 64 KiB and one send per wake-up of a connection. It is no server to copy: the HTTP one parses nothing.
+// As the server of measured clients it polls instead of sleeping, for the reason that polling-client.c has, but only for
+// some milliseconds after the last event, and it listens on all addresses of the loopback.
 #include "common.h"
+#include <sched.h>
 
-enum { MAX_EVENTS = 256, MAX_FDS = 1 << 17, INPUT = 64 * 1024, SMALL_RESPONSE = 4096, COPIES = 64, DATE_LENGTH = 29 };
+enum { MAX_EVENTS = 256, MAX_FDS = 1 << 17, INPUT = 64 * 1024, SMALL_RESPONSE = 4096, COPIES = 64, DATE_LENGTH = 29, POLLS = 20000 };
 
 static char input[INPUT];
-static int poller;
+static int poller, polls;
 
 static void watch(int fd, unsigned events, int operation) {
   struct epoll_event interest = {.events = events, .data.fd = fd};
@@ -138,26 +141,31 @@ static void respond(int fd, unsigned events) {
 static int listen_anywhere(void) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
   struct sockaddr_in address = loopback(0, 0);
+  if (polls) address.sin_addr.s_addr = INADDR_ANY;
+  if (polls && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2) < 0) fail("setsockopt");
   socklen_t length = sizeof address;
   if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) fail("socket");
-  if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, 511) < 0) fail("listen");
+  if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, polls ? SOMAXCONN : 511) < 0) fail("listen");
   getsockname(fd, (struct sockaddr *)&address, &length);
   say("{\"port\":%d,\"backend\":\"c\"}\n", ntohs(address.sin_port));
   return fd;
 }
 
 int main(int argc, char **argv) {
-  if (argc > 3) fail("usage: floor (for an echo), or floor <file with a response> [<bytes of a body>]");
+  if (argc > 4) fail("usage: floor (for an echo), or floor <file with a response> [<bytes of a body> [poll]]");
   int is_http = argc > 1;
   void (*ready)(int, unsigned) = is_http ? respond : echo;
   if (is_http) read_response(argv[1]);
-  if (argc == 3) body_length = (size_t)atol(argv[2]);
-  int listener = listen_anywhere();
+  if (argc > 2) body_length = (size_t)atol(argv[2]);
+  polls = argc == 4;
+  int listener = listen_anywhere(), empty = 0;
   poller = epoll_create1(EPOLL_CLOEXEC);
   struct epoll_event events[MAX_EVENTS];
   watch(listener, EPOLLIN, EPOLL_CTL_ADD);
   for (;;) {
-    int count = epoll_wait(poller, events, MAX_EVENTS, -1);
+    int count = epoll_wait(poller, events, MAX_EVENTS, polls && empty < POLLS ? 0 : -1);
+    empty = count > 0 ? 0 : empty + 1;
+    if (count <= 0) sched_yield();
     if (is_http) write_dates();
     for (int index = 0; index < count; index++) {
       int fd = events[index].data.fd;

@@ -3,12 +3,12 @@
 // the messages counted are all the work that the server got. It polls and never sleeps: to wake a sleeping client is
 // work of the system, some microseconds on the core of the sender, that would hide what the server itself takes, and
 // that a slow server, whose client sleeps more, would pay more often than a fast one.
-#include "common.h"
+#include "waits.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 
-enum { MAX_EVENTS = 256, INPUT = 256 * 1024, BUCKET_NS = 10000, BUCKETS = 100000, DATE_LENGTH = 29, SLICES = 4096 };
+enum { MAX_EVENTS = 256, INPUT = 256 * 1024, MAX_PARTS = 4, SLICES = 4096 };
 #define PATIENCE_NS 10000000000LL
 
 typedef struct {
@@ -22,14 +22,16 @@ typedef struct {
   pthread_t thread;
   Connection *connections;
   int count, poller;
-  long long messages, longest_ns;
-  unsigned *waits; // how many messages took how long
+  Waits *waits;
 } Worker;
 
 // An echo sends slices of the same random bytes in turn, so that lost, doubled or reordered bytes do not compare, and
-// expects each slice back. Over HTTP each message is `depth` requests, and the response a file, except for its Date.
+// expects each slice back. Over HTTP each message is `depth` requests, and the response a file, except for its variable
+// parts, such as its Date, which may have any bytes.
 static int is_echo;
-static size_t depth = 1, length, response_length, one_response, date_at = SIZE_MAX - DATE_LENGTH;
+static size_t depth = 1, length, response_length, one_response;
+static struct { size_t start, end; } variable_parts[MAX_PARTS];
+static int part_count;
 static char *messages, *response;
 static long long end_ns;
 // Between two messages of a connection; 0 sends the next one as soon as the response is there. If a pace is kept, a wait
@@ -57,14 +59,25 @@ static void next_message(Worker *worker, Connection *connection, long long now) 
   send_more(worker, connection);
 }
 
+/** Where the part ends that starts at `at` and is all variable, or all not, as the result says. */
+static int is_variable(size_t at, size_t *end) {
+  *end = one_response;
+  for (int index = 0; index < part_count; index++) {
+    if (at < variable_parts[index].start && variable_parts[index].start < *end) *end = variable_parts[index].start;
+    if (at < variable_parts[index].start || at >= variable_parts[index].end) continue;
+    *end = variable_parts[index].end;
+    return 1;
+  }
+  return 0;
+}
+
 static int is_right(const Connection *connection, const char *input, size_t got) {
   const char *expected = is_echo ? connection->message : response;
-  size_t at = connection->got % one_response;
+  size_t at = connection->got % one_response, end;
   while (got > 0) {
-    int in_date = at >= date_at && at < date_at + DATE_LENGTH;
-    size_t end = in_date ? date_at + DATE_LENGTH : at < date_at && date_at < one_response ? date_at : one_response;
+    int any = is_variable(at, &end);
     size_t count = end - at < got ? end - at : got;
-    if (!in_date && memcmp(input, expected + at, count) != 0) return 0;
+    if (!any && memcmp(input, expected + at, count) != 0) return 0;
     input += count;
     got -= count;
     at = (at + count) % one_response;
@@ -85,10 +98,8 @@ static int receive(Worker *worker, Connection *connection, char *input) {
   if (!is_right(connection, input, (size_t)got)) fail("the bytes that came back");
   connection->got += (size_t)got;
   if (connection->got < response_length) return 0;
-  long long now = now_ns(), waited = now - connection->begun_ns, bucket = waited / BUCKET_NS;
-  worker->messages++;
-  worker->waits[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
-  if (waited > worker->longest_ns) worker->longest_ns = waited;
+  long long now = now_ns();
+  add_wait(worker->waits, now - connection->begun_ns);
   if (now >= end_ns || must_end) return 1;
   if (pace_ns > 0) connection->pauses = 1;
   else next_message(worker, connection, now);
@@ -138,7 +149,7 @@ static void *work(void *argument) {
 
 static void open_connections(Worker *worker, int port, int index) {
   worker->connections = allocate((size_t)worker->count, sizeof *worker->connections);
-  worker->waits = allocate(BUCKETS, sizeof *worker->waits);
+  worker->waits = allocate(1, sizeof *worker->waits);
   if ((worker->poller = epoll_create1(EPOLL_CLOEXEC)) < 0) fail("epoll_create1");
   for (int number = 0; number < worker->count; number++) {
     Connection *connection = &worker->connections[number];
@@ -150,20 +161,7 @@ static void open_connections(Worker *worker, int port, int index) {
   }
 }
 
-/** The time that a share of all messages did not exceed, in microseconds. */
-static long long percentile_us(const Worker *workers, int threads, long long total, double share) {
-  long long passed = 0;
-  for (int bucket = 0; bucket < BUCKETS; bucket++) {
-    for (int index = 0; index < threads; index++) passed += workers[index].waits[bucket];
-    if ((double)passed >= share * (double)total) return (bucket + 1LL) * BUCKET_NS / 1000;
-  }
-  return BUCKETS * (BUCKET_NS / 1000LL);
-}
-
-/**
- * Connects, works until the time is over, or if a pace is kept until SIGTERM, and prints what was done; percentiles of
- * the waits are rounded up to 10 us, and end at 1 s.
- */
+/** Connects, works until the time is over, or if a pace is kept until SIGTERM, and prints what was done. */
 static void run(int port, int connections, int threads, long long ms) {
   Worker *workers = allocate((size_t)threads, sizeof *workers);
   for (int index = 0; index < threads; index++) {
@@ -171,19 +169,17 @@ static void run(int port, int connections, int threads, long long ms) {
     open_connections(&workers[index], port, index);
   }
   if (pace_ns > 0) end_on_signal();
-  long long start_ns = now_ns(), total = 0, longest_ns = 0;
+  Waits *all = allocate(1, sizeof *all);
+  long long start_ns = now_ns();
   end_ns = start_ns + ms * 1000000LL;
   for (int index = 0; index < threads; index++) {
     if (pthread_create(&workers[index].thread, NULL, work, &workers[index]) != 0) fail("pthread_create");
   }
   for (int index = 0; index < threads; index++) {
     pthread_join(workers[index].thread, NULL);
-    total += workers[index].messages;
-    if (workers[index].longest_ns > longest_ns) longest_ns = workers[index].longest_ns;
+    add_waits(all, workers[index].waits);
   }
-  printf("{\"count\":%lld,\"wallNs\":%lld,\"p50Us\":%lld,\"p99Us\":%lld,\"maxUs\":%lld}\n", total * (long long)depth,
-         now_ns() - start_ns, percentile_us(workers, threads, total, 0.5), percentile_us(workers, threads, total, 0.99),
-         longest_ns / 1000);
+  say_done(all->count * (long long)depth, now_ns() - start_ns, all);
 }
 
 static void prepare_echo(size_t bytes) {
@@ -197,12 +193,24 @@ static void prepare_echo(size_t bytes) {
   }
 }
 
+/** Reads variable parts such as `120:29,311:4`. */
+static void read_variable_parts(char *text) {
+  while (*text != '\0') {
+    if (part_count == MAX_PARTS) fail("the number of variable parts");
+    size_t start = strtoul(text, &text, 10), bytes = *text == ':' ? strtoul(text + 1, &text, 10) : 0;
+    variable_parts[part_count].start = start;
+    variable_parts[part_count++].end = start + bytes;
+    if (bytes == 0 || start + bytes > one_response || (*text != ',' && *text != '\0')) fail("a variable part");
+    if (*text == ',') text++;
+  }
+}
+
 static void prepare_http(char **argv, int argc) {
   size_t one_request;
   char *request = read_file(argv[1], &one_request);
   response = read_file(argv[2], &one_response);
   depth = (size_t)atol(argv[0]);
-  if (atol(argv[3]) >= 0) date_at = (size_t)atol(argv[3]);
+  read_variable_parts(argv[3]);
   if (argc == 5) pace_ns = atoll(argv[4]) * 1000;
   length = depth * one_request;
   response_length = depth * one_response;
@@ -214,6 +222,6 @@ int main(int argc, char **argv) {
   if (argc == 6) prepare_echo((size_t)atol(argv[5]));
   else if (argc == 9 || argc == 10) prepare_http(argv + 5, argc - 5);
   else fail("usage: polling-client <port> <connections> <threads> <ms> (<bytes to echo> | <requests at once> <request file> "
-            "<response file> <where its Date is, or -1> [<us between two of a connection>])");
+            "<response file> <its variable parts, such as 120:29,311:4> [<us between two of a connection>])");
   run(atoi(argv[1]), atoi(argv[2]), atoi(argv[3]), atoll(argv[4]));
 }

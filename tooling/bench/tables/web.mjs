@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { choose, rowsOf } from '../options.mjs';
-import { aim, cheaperThan, column, cost, load, over, overBase } from '../report.mjs';
+import { aim, cheaperThan, column, cost, load, over, overBase, user } from '../report.mjs';
 import { busy, COMPARED, FLOOR, peer, SETTINGS, server } from './http.mjs';
+import { OUTPUT_ABOUT, OUTPUT_AIMS, OUTPUT_COLUMNS, OUTPUT_SCENES } from './web-output.mjs';
 
 const [KIB, MIB] = [1024, 1024 * 1024];
 const WORDS = 'All work and no play. ';
@@ -11,6 +12,8 @@ const SERVERS = [
   FLOOR,
   server('web', 'web, native', 'native', 'web/programs/landspout.mjs'),
   server('web-portable', 'web, portable', 'portable', 'web/programs/landspout.mjs'),
+  server('web-eta', 'web with Eta, native', 'native'),
+  server('web-eta-portable', 'web with Eta, portable', 'portable'),
   server('fastify', 'Fastify', 'node:http', 'web/programs/fastify.mjs'),
   server('express', 'Express', 'node:http', 'web/programs/express.mjs'),
   server('hono', 'Hono on Node', 'node:http', 'web/programs/hono.mjs'),
@@ -20,9 +23,10 @@ const SERVERS = [
   peer('nginx', 'nginx'),
 ];
 const OURS = ['web', 'web-portable'];
+const WITHOUT_ETA = SERVERS.map(({ id }) => id).filter((id) => !id.startsWith('web-eta'));
 /** nginx runs no handlers, and the floor sends no files. */
-const ALL = SERVERS.map(({ id }) => id).filter((id) => id !== 'nginx');
-const WITH_FILES = SERVERS.map(({ id }) => id).filter((id) => id !== 'floor');
+const ALL = WITHOUT_ETA.filter((id) => id !== 'nginx');
+const WITH_FILES = WITHOUT_ETA.filter((id) => id !== 'floor');
 /** Deno has no signed cookies of its own. */
 const WITH_SIGNED_COOKIES = ALL.filter((id) => id !== 'deno');
 
@@ -63,14 +67,16 @@ const SCENES = {
   cookie: [scene('signed cookie', ask('cookie', { path: '/', login: '/login' }), WITH_SIGNED_COOKIES)],
   middleware: [scene('one middleware', ask('middleware'))],
   static: [scene('1 KiB file', file('1k.txt'), WITH_FILES), scene('1 MiB file', file('1m.txt'), WITH_FILES)],
+  ...OUTPUT_SCENES,
 };
 
 /** Each server in each scene that it has. @param {object} options - `only`, `rows`, and the numbers of web. */
 export function webRows(options) {
   const chosen = choose('row', options.rows, SERVERS, ({ id }) => id);
-  const rowsIn = ({ how, ask, servers, base }) => {
+  const rowsIn = ({ how, ask, servers, base, others }) => {
     const [row] = busy(how, ask, options.connections);
-    return chosen.filter(({ id }) => servers.includes(id)).map((one) => ({ ...row, base, ...one }));
+    const its = chosen.filter(({ id }) => servers.includes(id));
+    return its.map((one) => ({ ...row, base, ...one, ...others?.[one.id] }));
   };
   const table = Object.entries(SCENES).map(([name, scenes]) => [name, () => scenes.flatMap(rowsIn)]);
   return rowsOf(Object.fromEntries(table), options);
@@ -84,8 +90,6 @@ function writeFiles({ folder }) {
   writeFileSync(path.join(files, '1m.txt'), Buffer.alloc(MIB, WORDS));
 }
 
-/** A verdict also says what the floor takes: the calls of the system are part of it. */
-const user = { ...column('user', ({ ns, systemNs }) => ns.median - systemNs, 2, 1e3), withFloor: true };
 const times = overBase(`x ${base}`);
 const columns = [
   ...cost('CPU us/request', 1e3),
@@ -108,11 +112,13 @@ const ABOUT = {
   cookie: 'GET with a signed cookie, whose value is in the response',
   middleware: 'GET / for Hello, world! through a middleware that sets a header',
   static: 'GET of a file from the page cache',
+  ...OUTPUT_ABOUT,
 };
+const COLUMNS = { routes: times, ...OUTPUT_COLUMNS };
 const sections = Object.entries(ABOUT).map(([name, about]) => {
-  return [name, { about, columns: name === 'routes' ? columns.toSpliced(4, 0, times) : columns }];
+  return [name, { about, columns: columns.toSpliced(4, 0, ...[COLUMNS[name] ?? []].flat()) }];
 });
-const every = Object.keys(SCENES);
+const every = Object.keys(SCENES).filter((name) => !Object.hasOwn(OUTPUT_SCENES, name));
 /** From the file: not every package exports it. */
 const versionOf = (name) =>
   JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version;
@@ -125,6 +131,7 @@ export const web = {
     Express: versionOf('express'),
     Hono: versionOf('hono'),
     Elysia: versionOf('elysia'),
+    Eta: versionOf('eta'),
   },
   about: `${SETTINGS};\n${COMPARED}`,
   sections: Object.fromEntries(sections),
@@ -135,5 +142,6 @@ export const web = {
     aim(every, 'web', over('deno'), { atMost: 1.05 }),
     aim('static', 'web', over('nginx'), { atMost: 1.2 }, ['1 MiB file']),
     aim('routes', OURS, times, { atMost: 2 }, ['1,000 routes']),
+    ...OUTPUT_AIMS,
   ],
 };

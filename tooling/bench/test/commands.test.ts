@@ -18,6 +18,19 @@ describe('bench', () => {
       'web --rounds 1 --measure-ms 50 --warmup-ms 20 --only cookie,static --rows floor,web,express',
       'fields of its own',
     ],
+    [
+      'web --rounds 1 --measure-ms 50 --warmup-ms 20 --only page --rows web,web-eta,hono',
+      'web, native, page, 50 rows: x hono',
+    ],
+    ['web --rounds 1 --measure-ms 50 --warmup-ms 20 --only compressed --rows web,fastify', 'B of gzip'],
+    [
+      'client --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --origins 20 --only bodies,origins --rows floor,httpclient,http-agent',
+      'also connection: keep-alive',
+    ],
+    [
+      'websocket --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --connections 2 --many 3 --only broadcast,close --rows floor,websocket',
+      'WebSocketHandler, native, broadcast, 1 to 3, 20 B: x floor',
+    ],
     ['writers --writers 1 --seconds 1', 'max ms'],
     [
       'against HERE --rounds 2 --measure-ms 50 --warmup-ms 20 --only readBytes|+|write,|native,|64|B',

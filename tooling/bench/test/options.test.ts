@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { parseOptions, usage } from '../options.mjs';
+import { clientRows } from '../tables/client.mjs';
 import { helloRows, httpRows } from '../tables/http.mjs';
 import { streamRows } from '../tables/stream.mjs';
 import { webRows } from '../tables/web.mjs';
+import { websocketRows } from '../tables/websocket.mjs';
 
 const options = (command: string) => ({ ...parseOptions(command, []), files: 20_000 });
 
 describe('parseOptions', () => {
-  it.each(['hello', 'loop', 'stream', 'http', 'web', 'writers'])(
+  it.each(['hello', 'loop', 'stream', 'http', 'web', 'client', 'websocket', 'writers'])(
     'names an unknown option of %s',
     (command) => {
       expect(() => parseOptions(command, ['--bogus'])).toThrow("Unknown option '--bogus'");
@@ -42,6 +44,34 @@ describe('the tables', () => {
       '1 route',
       '1,000 routes',
     ]);
+  });
+
+  it('ask rows with Eta for pages only, and give each server the program of its scene', () => {
+    const rows = webRows({ ...options('web'), rows: ['floor', 'web', 'web-eta'] });
+    const eta = rows.filter(({ id }: { id: string }) => id === 'web-eta');
+    expect(eta.map(({ how }: { how: string }) => how)).toEqual(['made before', '50 rows']);
+    const last = rows.filter(({ section }: { section: string }) => section === 'compressed').slice(-2);
+    expect(last).toMatchObject([{ native: 'floor' }, { program: 'web/output/landspout.mjs' }]);
+    expect(last.map(({ program }: { program?: string }) => program)[0]).toBeUndefined();
+  });
+
+  it('measure fetch functions with each other, and half as many origins as descriptors allow', () => {
+    const rows = clientRows({ ...options('client'), files: 4200, only: ['fetch', 'origins'] });
+    const idsOf = (section: string) =>
+      rows
+        .filter((row: { section: string }) => row.section === section)
+        .map(({ id }: { id: string }) => id)
+        .join();
+    expect(idsOf('fetch')).toBe('floor,to-fetch,to-fetch-portable,undici-fetch,bun-fetch');
+    expect(idsOf('origins')).toContain('undici-pool');
+    expect(rows.at(-1)).toMatchObject({ how: '2000 origins', settings: { origins: 2000 } });
+  });
+
+  it('compress with every server but the floor, and leave descriptors for the connections of the warm-up', () => {
+    const rows = websocketRows({ ...options('websocket'), files: 4096, only: ['deflate', 'idle'] });
+    const compressed = rows.filter(({ load }: { load: { offer?: string } }) => load.offer !== undefined);
+    expect(new Set(compressed.map(({ id }: { id: string }) => id))).not.toContain('floor');
+    expect(rows.at(-1)).toMatchObject({ idle: 4096 - 200 - 64, settings: { mode: 'echo', deflate: true } });
   });
 
   it('send bodies of 1 KiB', () => {

@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compareResponses, fetchResponse, requestText } from '../responses.mjs';
+import { compressed } from './compressed.ts';
 
 const RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: Sun, 22 Nov 2026 17:55:17 GMT\r\n\r\nhi';
 const LATER = RESPONSE.replace('17:55:17', '18:00:00');
@@ -19,12 +20,28 @@ describe('compareResponses', () => {
     const compareFile = (response: string) =>
       compareResponses(RESPONSE, response, { title: 'a row', ask: { isFile: true } });
     expect(compareFile(VARY)).toBe('fields of its own');
-    expect(() => compareFile(VARY.replace(/hi$/, 'Hi'))).toThrow('rows respond differently');
+    expect(() => compareFile(VARY.replace(/hi$/, 'Hi'))).toThrow('rows differ');
   });
 
   it('names other header fields of another runtime, and refuses them on Node', () => {
-    expect(compare(VARY, 'deno')).toBe('also vary: Accept-Encoding');
-    expect(() => compare(VARY)).toThrow('rows respond differently');
+    expect(compare(VARY, 'deno')).toBe('also vary: accept-encoding');
+    expect(() => compare(VARY)).toThrow('rows differ');
+  });
+
+  it('compares bodies of gzip decoded, however they are sent', () => {
+    const plain = compressed();
+    expect(compareResponses(plain, compressed({ mtime: 1 }), { title: 'a row' })).toBe(
+      '22 B of gzip; same bytes',
+    );
+    expect(compareResponses(plain, compressed({ level: 0, isChunked: true }), { title: 'a row' })).toBe(
+      '25 B of gzip, chunked; same body',
+    );
+    expect(() => compareResponses(plain, compressed({ text: 'Hi' }), { title: 'a row' })).toThrow(
+      'rows differ',
+    );
+    expect(() => compareResponses(plain, RESPONSE, { title: 'a row', runtime: 'deno' })).toThrow(
+      'rows differ',
+    );
   });
 
   it.each([
@@ -32,7 +49,7 @@ describe('compareResponses', () => {
     ['another status', RESPONSE.replace('200 OK', '203 OK')],
     ['an invalid Date', RESPONSE.replace('Sun, 22', 'Sun 22')],
   ])('refuses %s', (_name, other) => {
-    expect(() => compare(other)).toThrow('rows respond differently');
+    expect(() => compare(other)).toThrow('rows differ');
   });
 });
 
@@ -42,6 +59,11 @@ describe('requestText', () => {
     expect([head.length, head.indexOf('\r\n\r\n')]).toEqual([800, 796]);
     const [fields, body] = requestText({ upBytes: 10_240 }, { port: 80 }).split('\r\n\r\n');
     expect([/Content-Length: (\d+)/.exec(fields ?? '')?.[1], body?.length]).toEqual(['10240', 10_240]);
+  });
+
+  it('accepts codings', () => {
+    const text = requestText({ accepts: 'gzip' }, { port: 80 });
+    expect(text).toBe('GET / HTTP/1.1\r\nHost: 127.0.0.1:80\r\nAccept-Encoding: gzip\r\n\r\n');
   });
 
   it('sends the cookie of a server, and a body of a type', () => {
