@@ -10,7 +10,7 @@ export const LAYERS = [
   ['iostream'],
   ['http1'],
   ['httpserver', 'httpclient'],
-  ['web'],
+  ['web', 'topics'],
   ['websocket'],
   ['landspout'],
 ];

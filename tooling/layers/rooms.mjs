@@ -138,5 +138,20 @@ export const ROOMS = {
     ],
     knownCycles: [],
   },
+  topics: {
+    order: [
+      '.',
+      'backplane',
+      'logs',
+      'presence',
+      'memory',
+      'journal',
+      'subscription',
+      'topic',
+      'runs',
+      'compliance',
+    ],
+    knownCycles: [],
+  },
   landspout: { order: ['.', 'cli'], knownCycles: [] },
 };

@@ -1,0 +1,232 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { type LogFollower, type LogName, type Page, type PageSize, type ReadFrom, type Retention, recordBytes } from '../backplane/backplane.ts';
+import { cursorOf, parseCursor } from '../cursor.ts';
+import type { TopicEnd, TopicGap, TopicRecord } from '../record.ts';
+
+/** A finished epoch of a log whose positions went on in the next one. */
+export interface PastEpoch {
+  readonly epoch: string;
+  /** Its last position. */
+  readonly to: number;
+}
+
+/** Cursors of older epochs are a gap. A journal begins an epoch each time that it was not closed cleanly. */
+const MAX_PAST_EPOCHS = 100;
+/** Dropped records leave unused places at the start of the list; it is compacted when they are half of it. */
+const MIN_COMPACTED = 64;
+
+/**
+ * One ordered log: records with contiguous positions, from the oldest kept to the newest, and those who follow it.
+ *
+ * Positions are counters from 1. The position 0 is that before the first record.
+ */
+export class Log {
+  readonly name: LogName;
+  /** The epoch of new records. */
+  epoch: string;
+  #pastEpochs: PastEpoch[] = [];
+  #records: TopicRecord[] = [];
+  /** When each record was added, by the monotonic clock: the clock of a record's `time` may jump. */
+  #stamps: number[] = [];
+  /** Index of the oldest record kept in the lists. */
+  #head = 0;
+  #lastPosition: number;
+  #bytes = 0;
+  #end: TopicEnd | undefined;
+  readonly #followers = new Set<LogFollower>();
+  /** Notifications that were caused by a follower while it was notified: they wait, so that all see one order. */
+  #waiting: ((follower: LogFollower) => void)[] | undefined;
+
+  /** @param position - the position before the first record. */
+  constructor(name: LogName, epoch: string, position = 0) {
+    this.name = name;
+    this.epoch = epoch;
+    this.#lastPosition = position;
+  }
+
+  get lastPosition(): number {
+    return this.#lastPosition;
+  }
+
+  /** The cursor of the newest record, or that where an empty log stands. */
+  get cursor(): string {
+    return this.#cursorAt(this.#lastPosition);
+  }
+
+  /** The cursor of the next record. */
+  cursorAfter(): string {
+    return cursorOf(this.epoch, this.#lastPosition + 1);
+  }
+
+  /** Number of records kept. */
+  get length(): number {
+    return this.#records.length - this.#head;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get end(): TopicEnd | undefined {
+    return this.#end;
+  }
+
+  get followerCount(): number {
+    return this.#followers.size;
+  }
+
+  get pastEpochs(): readonly PastEpoch[] {
+    return this.#pastEpochs;
+  }
+
+  /** The records kept, oldest first, for rewriting them. */
+  records(): readonly TopicRecord[] {
+    return this.#records.slice(this.#head);
+  }
+
+  /** The position of a record kept. @param index - from 0, the oldest. */
+  positionAt(index: number): number {
+    return this.#firstPosition() + index;
+  }
+
+  /** Begins a new epoch. Cursors of earlier ones stay valid up to their last position. */
+  beginEpoch(epoch: string): void {
+    this.#pastEpochs.push({ epoch: this.epoch, to: this.#lastPosition });
+    if (this.#pastEpochs.length > MAX_PAST_EPOCHS) this.#pastEpochs.shift();
+    this.epoch = epoch;
+  }
+
+  /** Sets where an empty log stands: positions are never given twice. */
+  skipTo(position: number): void {
+    if (this.length === 0) this.#lastPosition = position;
+  }
+
+  /** Adds a record. @param stamp - the time of the monotonic clock, in milliseconds. */
+  add(record: TopicRecord, stamp: number): void {
+    this.#records.push(record);
+    this.#stamps.push(stamp);
+    this.#lastPosition += 1;
+    this.#bytes += recordBytes(record.payload, record.key);
+  }
+
+  /** Ends the log at the next position. */
+  finish(end: Omit<TopicEnd, 'cursor'>): TopicEnd {
+    this.#lastPosition += 1;
+    this.#end = { ...end, cursor: this.cursor };
+    return this.#end;
+  }
+
+  /** Drops the oldest records until the limits hold. @returns how many bytes that freed. */
+  trim({ maxRecords, maxBytes, maxAgeMs }: Retention, now: number): number {
+    const before = this.#bytes;
+    while (this.length > 0) {
+      const isTooOld = now - (this.#stamps[this.#head] as number) >= maxAgeMs;
+      if (!isTooOld && this.length <= maxRecords && this.#bytes <= maxBytes) break;
+      this.dropOldest();
+    }
+    return before - this.#bytes;
+  }
+
+  /** @returns how many bytes that freed. */
+  dropOldest(): number {
+    const record = this.#records[this.#head];
+    if (record === undefined) return 0;
+    const freed = recordBytes(record.payload, record.key);
+    this.#bytes -= freed;
+    (this.#records as (TopicRecord | undefined)[])[this.#head] = undefined;
+    this.#head += 1;
+    if (this.#head >= MIN_COMPACTED && this.#head * 2 >= this.#records.length) {
+      this.#records = this.#records.slice(this.#head);
+      this.#stamps = this.#stamps.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#dropPastEpochs();
+    return freed;
+  }
+
+  read(from: ReadFrom, size: PageSize): Page {
+    if ('start' in from) return this.#pageAt(this.#head, size, undefined);
+    if ('last' in from) return this.#pageAt(Math.max(this.#head, this.#records.length - from.last), size, undefined);
+    const position = this.#positionOf(from.after);
+    if (typeof position === 'string') {
+      const gap: TopicGap = { kind: 'gap', reason: position, cursor: this.#cursorAt(this.#firstPosition() - 1) };
+      return this.#pageAt(this.#head, size, gap);
+    }
+    return this.#pageAt(this.#head + position + 1 - this.#firstPosition(), size, undefined);
+  }
+
+  follow(follower: LogFollower): void {
+    this.#followers.add(follower);
+  }
+
+  unfollow(follower: LogFollower): void {
+    this.#followers.delete(follower);
+  }
+
+  /** Notifies all followers, after they were notified of everything before. */
+  notify(notification: (follower: LogFollower) => void): void {
+    if (this.#waiting !== undefined) {
+      this.#waiting.push(notification);
+      return;
+    }
+    this.#waiting = [notification];
+    try {
+      for (let at = 0; at < this.#waiting.length; at += 1) {
+        const next = this.#waiting[at] as (follower: LogFollower) => void;
+        for (const follower of this.#followers) next(follower);
+      }
+    } finally {
+      this.#waiting = undefined;
+    }
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['name', 'cursor', 'length', 'bytes', 'end', 'followerCount']);
+  }
+
+  /** The position of the oldest record kept; that of the next one if none is kept. */
+  #firstPosition(): number {
+    const ended = this.#end === undefined ? 0 : 1;
+    return this.#lastPosition - ended - this.length + 1;
+  }
+
+  #pageAt(start: number, size: PageSize, gap: TopicGap | undefined): Page {
+    const records: TopicRecord[] = [];
+    let bytes = 0;
+    let at = start;
+    for (; at < this.#records.length && records.length < size.maxRecords; at += 1) {
+      const record = this.#records[at] as TopicRecord;
+      bytes += recordBytes(record.payload, record.key);
+      if (records.length > 0 && bytes > size.maxBytes) break;
+      records.push(record);
+    }
+    const more = at < this.#records.length;
+    const end = more ? undefined : this.#end;
+    const last = records.at(-1);
+    const position = this.#firstPosition() + Math.min(at, this.#records.length) - this.#head - 1;
+    const cursor = end !== undefined && records.length === 0 && start > this.#records.length ? end.cursor : this.#cursorAt(position);
+    return { records, cursor: last?.cursor ?? cursor, gap, more, end };
+  }
+
+  /** The position of a cursor from which the log can go on without loss; otherwise the reason of the gap. */
+  #positionOf(cursor: string): number | TopicGap['reason'] {
+    const parsed = parseCursor(cursor);
+    if (parsed === undefined) return 'reset';
+    const past = this.#pastEpochs.find(({ epoch }) => epoch === parsed.epoch);
+    if (past === undefined && parsed.epoch !== this.epoch) return 'reset';
+    if (parsed.position > (past?.to ?? this.#lastPosition)) return 'future';
+    return parsed.position < this.#firstPosition() - 1 ? 'trimmed' : parsed.position;
+  }
+
+  /** A position belongs to the epoch in which it was given, and the last of an epoch is where the next one starts. */
+  #cursorAt(position: number): string {
+    for (const { epoch, to } of this.#pastEpochs) if (position <= to) return cursorOf(epoch, position);
+    return cursorOf(this.epoch, position);
+  }
+
+  /** Epochs whose last position is no longer kept are forgotten: their cursors are a gap in any case. */
+  #dropPastEpochs(): void {
+    const first = this.#firstPosition();
+    while (this.#pastEpochs.length > 0 && (this.#pastEpochs[0] as PastEpoch).to < first - 1) this.#pastEpochs.shift();
+  }
+}

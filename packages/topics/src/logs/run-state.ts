@@ -1,0 +1,29 @@
+import type { RunInfo } from '../backplane/backplane.ts';
+import type { ClaimEntry } from './log-entry.ts';
+import type { Log } from './log.ts';
+
+/** The state of one run beside its records. */
+export class RunState {
+  readonly claim: ClaimEntry;
+  readonly log: Log;
+  attempt = 0;
+  cancelRequested = false;
+  /** The fencing token of the present producer; it grows with each claim. */
+  token = 0;
+  /** When the lease ends, by the monotonic clock; -Infinity if no producer has one. */
+  leaseUntil = Number.NEGATIVE_INFINITY;
+  /** When the log may be forgotten, by the monotonic clock; Infinity while the run goes on. */
+  forgetAt = Number.POSITIVE_INFINITY;
+
+  constructor(claim: ClaimEntry, log: Log) {
+    this.claim = claim;
+    this.log = log;
+  }
+
+  info(): RunInfo {
+    const { id, owner, input, time } = this.claim;
+    const { end, cursor } = this.log;
+    const { attempt, cancelRequested } = this;
+    return { id, owner, input, startedAt: time, attempt, cancelRequested, end, cursor };
+  }
+}
