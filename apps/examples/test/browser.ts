@@ -58,7 +58,11 @@ export class TestBrowser implements AsyncDisposable {
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') this.#problems.push(message.text());
     });
-    page.on('requestfailed', (request) => this.#problems.push(`${request.url()} failed`));
+    page.on('requestfailed', (request) => {
+      // A page that is left aborts the requests that it still has.
+      const reason = request.failure()?.errorText;
+      if (reason !== 'net::ERR_ABORTED') this.#problems.push(`${request.url()} failed: ${reason}`);
+    });
     page.on('request', (request) => {
       if (new URL(request.url()).origin !== new URL(url).origin)
         this.#problems.push(`${request.url()} is elsewhere`);
