@@ -54,12 +54,15 @@ export const TOPICS_ERRORS = {
   ERR_RUN_OWNER: { meaning: 'The run exists and has another owner.' },
   ERR_RUN_NOT_FOUND: { meaning: 'There is no such run, or its `ttlMs` has passed since it ended.' },
   ERR_RUN_LIMIT: {
-    meaning: 'The log of the run would exceed `maxRecords` or `maxBytes`, or too many runs exist; nothing was written.',
+    meaning:
+      'The log of the run would exceed `maxRecords` or `maxBytes`, or too many runs exist; nothing was written.',
   },
   ERR_RUN_LEASE_LOST: {
     meaning: 'The run was ended or continued elsewhere, so this producer may not write to it any more.',
   },
-  ERR_RUN_FAILED: { meaning: 'The producer of the run threw an error; its details are in the log of the server only.' },
+  ERR_RUN_FAILED: {
+    meaning: 'The producer of the run threw an error; its details are in the log of the server only.',
+  },
 } as const satisfies Record<string, { meaning: string }>;
 
 export type TopicsErrorCode = keyof typeof TOPICS_ERRORS;
@@ -116,4 +119,6 @@ export class RunError extends CodedError<'ERR_RUN_OWNER' | 'ERR_RUN_NOT_FOUND' |
 }
 
 /** The checks of this package. */
-export const topicsChecks = new ArgumentChecks((problem) => new TopicsUsageError('ERR_TOPICS_USAGE', problem));
+export const topicsChecks = new ArgumentChecks(
+  (problem) => new TopicsUsageError('ERR_TOPICS_USAGE', problem),
+);

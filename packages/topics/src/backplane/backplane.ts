@@ -1,4 +1,12 @@
-import type { Payload, PublicError, RunEndHow, TopicEnd, TopicGap, TopicMember, TopicRecord } from '../record.ts';
+import type {
+  Payload,
+  PublicError,
+  RunEndHow,
+  TopicEnd,
+  TopicGap,
+  TopicMember,
+  TopicRecord,
+} from '../record.ts';
 
 /** Identifies one log of a backplane. Topics and runs have names of their own: both may have one of the same name. */
 export interface LogName {
@@ -18,6 +26,7 @@ export interface Retention {
 
 /** A record to append to the log of a topic. */
 export interface NewRecord {
+  /** Bytes are the backplane's from now on: the caller has copied them. */
   readonly payload: Payload;
   readonly key?: string | undefined;
   /** A second append with the same id within `dedupeMs` appends nothing and returns the first cursor. */
@@ -33,10 +42,7 @@ export interface TopicSettings extends Retention {
 }
 
 /** Where reading starts: after a cursor, with the oldest record kept, or `last` records before the end. */
-export type ReadFrom =
-  | { readonly after: string }
-  | { readonly start: true }
-  | { readonly last: number };
+export type ReadFrom = { readonly after: string } | { readonly start: true } | { readonly last: number };
 
 /** A part of a log, in order. */
 export interface Page {

@@ -20,7 +20,12 @@ export class DedupeIds {
   }
 
   /** Remembers an append. The oldest ids are forgotten when their time has passed, or if there are too many. */
-  add(id: string, cursor: string, now: number, limits: { readonly dedupeMs: number; readonly maxDedupeIds: number }): void {
+  add(
+    id: string,
+    cursor: string,
+    now: number,
+    limits: { readonly dedupeMs: number; readonly maxDedupeIds: number },
+  ): void {
     this.#ids.delete(id);
     this.#ids.set(id, { cursor, at: now });
     this.expire(now, limits.dedupeMs);

@@ -130,7 +130,12 @@ export class LogStore {
   }
 
   /** Plans an append. @param planned - what is planned before it for the same topic. */
-  planAppend(name: string, record: NewRecord, settings: TopicSettings, planned: Planned = new Planned()): AppendPlan {
+  planAppend(
+    name: string,
+    record: NewRecord,
+    settings: TopicSettings,
+    planned: Planned = new Planned(),
+  ): AppendPlan {
     const topic = this.#topics.get(name);
     if (record.id !== undefined) {
       const now = this.#clock.now();
@@ -162,7 +167,10 @@ export class LogStore {
     const known = this.#runs.get(id);
     if (known !== undefined) return known;
     if (this.#runs.size >= this.#limits.maxRuns) {
-      throw new TopicsLimitError('ERR_RUN_LIMIT', `${this.#limits.maxRuns} runs exist already; raise maxRuns or shorten ttlMs`);
+      throw new TopicsLimitError(
+        'ERR_RUN_LIMIT',
+        `${this.#limits.maxRuns} runs exist already; raise maxRuns or shorten ttlMs`,
+      );
     }
     return { type: 'claim', id, epoch: newEpoch(), owner, input, settings, time: this.#clock.wallTime() };
   }
@@ -173,7 +181,10 @@ export class LogStore {
     const { maxRecords, maxBytes } = claim.settings;
     const bytes = recordBytes(payload, undefined);
     if (log.length + planned.records >= maxRecords || log.bytes + planned.bytes + bytes > maxBytes) {
-      throw new TopicsLimitError('ERR_RUN_LIMIT', `run ${id}: its log is limited to ${maxRecords} records and ${maxBytes} bytes`);
+      throw new TopicsLimitError(
+        'ERR_RUN_LIMIT',
+        `run ${id}: its log is limited to ${maxRecords} records and ${maxBytes} bytes`,
+      );
     }
     const position = log.lastPosition + planned.records + 1;
     planned.records += 1;
@@ -185,7 +196,15 @@ export class LogStore {
   /** Plans the end of a run. Nothing else may be planned for the run. */
   planEnd(id: string, token: number, { how, result, error }: NewRunEnd): EndEntry {
     const { log } = this.#held(id, token);
-    return { type: 'end', id, position: log.lastPosition + 1, time: this.#clock.wallTime(), how, result, error };
+    return {
+      type: 'end',
+      id,
+      position: log.lastPosition + 1,
+      time: this.#clock.wallTime(),
+      how,
+      result,
+      error,
+    };
   }
 
   /** @throws RunError `ERR_RUN_NOT_FOUND`. */
@@ -353,7 +372,14 @@ export class LogStore {
     log.notify((follower) => follower.record(record));
   }
 
-  #added(topic: TopicState, name: string, bytes: number, id: string | undefined, cursor: string, now: number): void {
+  #added(
+    topic: TopicState,
+    name: string,
+    bytes: number,
+    id: string | undefined,
+    cursor: string,
+    now: number,
+  ): void {
     this.#topicBytes += bytes;
     this.#use(name, topic);
     const { settings } = topic;
@@ -427,7 +453,9 @@ export class LogStore {
 }
 
 function isUnused({ log, members, ids }: TopicState): boolean {
-  return log.length === 0 && log.followerCount === 0 && members === 0 && (ids === undefined || ids.size === 0);
+  return (
+    log.length === 0 && log.followerCount === 0 && members === 0 && (ids === undefined || ids.size === 0)
+  );
 }
 
 function* mapped<From, To>(items: Iterable<From>, change: (item: From) => To): IterableIterator<To> {

@@ -1,5 +1,13 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { type LogFollower, type LogName, type Page, type PageSize, type ReadFrom, type Retention, recordBytes } from '../backplane/backplane.ts';
+import {
+  type LogFollower,
+  type LogName,
+  type Page,
+  type PageSize,
+  type ReadFrom,
+  type Retention,
+  recordBytes,
+} from '../backplane/backplane.ts';
 import { cursorOf, parseCursor } from '../cursor.ts';
 import type { TopicEnd, TopicGap, TopicRecord } from '../record.ts';
 
@@ -146,10 +154,15 @@ export class Log {
 
   read(from: ReadFrom, size: PageSize): Page {
     if ('start' in from) return this.#pageAt(this.#head, size, undefined);
-    if ('last' in from) return this.#pageAt(Math.max(this.#head, this.#records.length - from.last), size, undefined);
+    if ('last' in from)
+      return this.#pageAt(Math.max(this.#head, this.#records.length - from.last), size, undefined);
     const position = this.#positionOf(from.after);
     if (typeof position === 'string') {
-      const gap: TopicGap = { kind: 'gap', reason: position, cursor: this.#cursorAt(this.#firstPosition() - 1) };
+      const gap: TopicGap = {
+        kind: 'gap',
+        reason: position,
+        cursor: this.#cursorAt(this.#firstPosition() - 1),
+      };
       return this.#pageAt(this.#head, size, gap);
     }
     return this.#pageAt(this.#head + position + 1 - this.#firstPosition(), size, undefined);
@@ -204,7 +217,10 @@ export class Log {
     const end = more ? undefined : this.#end;
     const last = records.at(-1);
     const position = this.#firstPosition() + Math.min(at, this.#records.length) - this.#head - 1;
-    const cursor = end !== undefined && records.length === 0 && start > this.#records.length ? end.cursor : this.#cursorAt(position);
+    const cursor =
+      end !== undefined && records.length === 0 && start > this.#records.length
+        ? end.cursor
+        : this.#cursorAt(position);
     return { records, cursor: last?.cursor ?? cursor, gap, more, end };
   }
 
@@ -227,6 +243,7 @@ export class Log {
   /** Epochs whose last position is no longer kept are forgotten: their cursors are a gap in any case. */
   #dropPastEpochs(): void {
     const first = this.#firstPosition();
-    while (this.#pastEpochs.length > 0 && (this.#pastEpochs[0] as PastEpoch).to < first - 1) this.#pastEpochs.shift();
+    while (this.#pastEpochs.length > 0 && (this.#pastEpochs[0] as PastEpoch).to < first - 1)
+      this.#pastEpochs.shift();
   }
 }

@@ -1,6 +1,6 @@
 import type { RunInfo } from '../backplane/backplane.ts';
-import type { ClaimEntry } from './log-entry.ts';
 import type { Log } from './log.ts';
+import type { ClaimEntry } from './log-entry.ts';
 
 /** The state of one run beside its records. */
 export class RunState {

@@ -1,0 +1,181 @@
+import type { Clock, ClockTimer } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { runInRootContext } from '@landspout/ioloop/reactor';
+import type {
+  BackplaneStats,
+  Following,
+  FollowOptions,
+  LogFollower,
+  LogName,
+  Page,
+  PageSize,
+  PresenceChange,
+  PresenceSettings,
+  ReadFrom,
+} from '../backplane/backplane.ts';
+import { parseCursor } from '../cursor.ts';
+import { BackplaneError, RunError, TopicsUsageError } from '../errors.ts';
+import type { Log } from '../logs/log.ts';
+import { LogStore, type StoreLimits } from '../logs/log-store.ts';
+import { PresenceTable } from '../presence/presence-table.ts';
+import type { TopicMember } from '../record.ts';
+
+/** How often records that are too old, and runs whose time is over, are looked for. */
+const SWEEP_MS = 30_000;
+
+/** Presence in one topic. */
+interface TopicPresence {
+  readonly table: PresenceTable;
+  readonly watchers: Set<LogFollower>;
+}
+
+/** The part of a backplane that memory and journal have in common: all logs are in this process. */
+export class LocalLogs {
+  readonly store: LogStore;
+  readonly #clock: Clock;
+  readonly #presence = new Map<string, TopicPresence>();
+  #sweeping: ClockTimer | undefined;
+  #isClosed = false;
+
+  constructor(limits: StoreLimits, clock: Clock) {
+    this.#clock = clock;
+    this.store = new LogStore(limits, clock);
+    this.#sweepLater();
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** @throws BackplaneError `ERR_TOPICS_CLOSED`. */
+  requireOpen(operation: string): void {
+    if (this.#isClosed)
+      throw new BackplaneError('ERR_TOPICS_CLOSED', `${operation}: the backplane is closed`);
+  }
+
+  read(name: LogName, from: ReadFrom, size: PageSize): Page {
+    this.requireOpen('read');
+    const log = this.#find(name);
+    if (log !== undefined) return log.read(from, size);
+    // An empty log begins for the length of the call, so that the page has a cursor and a gap has a reason.
+    const empty = this.store.openTopic(name.name);
+    const page = empty.read(from, size);
+    this.store.release(name.name);
+    return page;
+  }
+
+  follow(name: LogName, follower: LogFollower, options: FollowOptions): Following {
+    this.requireOpen('follow');
+    const log = name.kind === 'topic' ? this.store.openTopic(name.name) : (this.#find(name) as Log);
+    const { cursor, end } = log;
+    if (end !== undefined) return { cursor, end, members: [], close: () => {} };
+    log.follow(follower);
+    const presence = options.presence && name.kind === 'topic' ? this.#presenceOf(name.name) : undefined;
+    presence?.watchers.add(follower);
+    const close = () => {
+      log.unfollow(follower);
+      if (presence !== undefined) this.#unwatch(name.name, presence, follower);
+      if (name.kind === 'topic') this.store.release(name.name);
+    };
+    return { cursor, members: presence?.table.members() ?? [], close };
+  }
+
+  compare(a: string, b: string): number {
+    const [first, second] = [parseCursor(a), parseCursor(b)];
+    if (first === undefined || second === undefined) {
+      throw new TopicsUsageError(
+        'ERR_TOPICS_CURSOR',
+        `compare: two cursors of one log were expected, not ${a} and ${b}`,
+      );
+    }
+    return first.position - second.position;
+  }
+
+  revoke(topic: string, subject: string | undefined): void {
+    this.store.find({ kind: 'topic', name: topic })?.notify((follower) => follower.revoked?.(subject));
+  }
+
+  /** Forgets the members of a topic that is deleted. */
+  forgetPresence(topic: string): void {
+    const presence = this.#presence.get(topic);
+    if (presence === undefined) return;
+    presence.table.clear();
+    this.#presence.delete(topic);
+  }
+
+  join(topic: string, member: TopicMember, settings: PresenceSettings): void {
+    this.requireOpen('join');
+    this.store.openTopic(topic);
+    const { table } = this.#presenceOf(topic);
+    try {
+      table.join(member, settings);
+    } finally {
+      this.store.setMembers(topic, table.size);
+    }
+  }
+
+  leave(topic: string, member: string, settings: PresenceSettings): void {
+    this.#presence.get(topic)?.table.leave(member, settings);
+  }
+
+  stats(): BackplaneStats {
+    const { topicCount, runCount, recordCount, bytes } = this.store;
+    let members = 0;
+    for (const { table } of this.#presence.values()) members += table.size;
+    return { topics: topicCount, runs: runCount, records: recordCount, historyBytes: bytes, members };
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#sweeping?.cancel();
+    for (const topic of this.#presence.keys()) this.forgetPresence(topic);
+    this.store.close();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['store', 'isClosed']);
+  }
+
+  /** @throws RunError `ERR_RUN_NOT_FOUND`. */
+  #find(name: LogName): Log | undefined {
+    const log = this.store.find(name);
+    if (log !== undefined || name.kind === 'topic') return log;
+    throw new RunError('ERR_RUN_NOT_FOUND', `there is no run ${name.name}`);
+  }
+
+  #presenceOf(topic: string): TopicPresence {
+    let presence = this.#presence.get(topic);
+    if (presence === undefined) {
+      const watchers = new Set<LogFollower>();
+      const table = new PresenceTable(this.#clock, (change) => this.#announce(topic, watchers, change));
+      presence = { table, watchers };
+      this.#presence.set(topic, presence);
+    }
+    return presence;
+  }
+
+  #announce(topic: string, watchers: ReadonlySet<LogFollower>, change: PresenceChange): void {
+    for (const watcher of watchers) watcher.presence?.(change);
+    if (!('left' in change)) return;
+    const presence = this.#presence.get(topic);
+    if (presence === undefined) return;
+    if (presence.table.size === 0 && watchers.size === 0) this.#presence.delete(topic);
+    this.store.setMembers(topic, presence.table.size);
+  }
+
+  #unwatch(topic: string, { table, watchers }: TopicPresence, follower: LogFollower): void {
+    watchers.delete(follower);
+    if (watchers.size === 0 && table.size === 0) this.#presence.delete(topic);
+  }
+
+  #sweepLater(): void {
+    runInRootContext(() => {
+      this.#sweeping = this.#clock.setTimeout(() => {
+        this.store.sweep();
+        this.#sweepLater();
+      }, SWEEP_MS);
+      this.#sweeping.unref();
+    }, undefined);
+  }
+}
