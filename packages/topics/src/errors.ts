@@ -1,4 +1,5 @@
 import { ArgumentChecks, CodedError } from '@landspout/ioloop/errors';
+import type { TopicGap } from './record.ts';
 
 /** The ways in which a call on topics or runs can fail. */
 export const TOPICS_ERRORS = {
@@ -116,6 +117,20 @@ export class BackplaneError extends CodedError<
 /** A run does not permit the call. */
 export class RunError extends CodedError<'ERR_RUN_OWNER' | 'ERR_RUN_NOT_FOUND' | 'ERR_RUN_LEASE_LOST'> {
   override readonly name = 'RunError';
+}
+
+/** Records that a program has asked for are no longer there. */
+export class TopicGapError extends CodedError<'ERR_TOPICS_GAP'> {
+  override readonly name = 'TopicGapError';
+  readonly gap: TopicGap;
+
+  constructor(gap: TopicGap) {
+    super(
+      'ERR_TOPICS_GAP',
+      `records are missing (${gap.reason}); go on after ${gap.cursor}, or read again from the start`,
+    );
+    this.gap = gap;
+  }
 }
 
 /** The checks of this package. */

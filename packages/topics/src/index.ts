@@ -1,7 +1,60 @@
 /**
- * Topics and runs: ordered logs with cursors, in memory or in a journal file.
+ * Topics and runs: ordered logs with cursors, in the memory of a process or in a journal file.
+ *
+ * A topic has a bounded history, subscribers and members. A run has a producer that does not belong to any request, and
+ * an end. This package has no network protocol: see `@landspout/websocket/topics` and `eventStream` of `@landspout/web`.
  *
  * @packageDocumentation
  */
 
-export type { TopicEvent } from './record.ts';
+// Topics.
+
+export type { MessageSchema } from './topic/schema.ts';
+export type { JoinOptions, Membership, PublishOptions } from './topic/topic.ts';
+export { Topic } from './topic/topic.ts';
+export type { TopicConfig } from './topic/topic-config.ts';
+export { type TopicOptions, Topics, type TopicsOptions, type TopicsStats } from './topic/topics.ts';
+
+// Subscriptions, and what they deliver.
+
+export {
+  type PresenceEvent,
+  type PresenceJoined,
+  type PresenceLeft,
+  type PresenceSnapshot,
+  type PublicError,
+  type RunEndHow,
+  type TopicEnd,
+  type TopicEndHow,
+  type TopicEvent,
+  type TopicGap,
+  type TopicMember,
+  TopicRecord,
+} from './record.ts';
+export type { Attachment, SubscriptionSink } from './subscription/delivery.ts';
+export type { SubscribeOptions, SubscriptionPolicy } from './subscription/subscribe-options.ts';
+export { Subscription } from './subscription/subscription.ts';
+
+// Backplanes.
+
+export type * from './backplane/backplane.ts';
+export type { StoreLimits } from './logs/log-store.ts';
+export { MemoryBackplane, type MemoryBackplaneOptions } from './memory/memory-backplane.ts';
+
+// Names and cursors from outside.
+
+export { isCursor } from './cursor.ts';
+export { isName } from './topic-name.ts';
+
+// Errors.
+
+export {
+  BackplaneError,
+  RunError,
+  type SchemaIssue,
+  TOPICS_ERRORS,
+  TopicGapError,
+  type TopicsErrorCode,
+  TopicsLimitError,
+  TopicsUsageError,
+} from './errors.ts';

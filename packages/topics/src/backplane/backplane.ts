@@ -48,7 +48,9 @@ export type ReadFrom = { readonly after: string } | { readonly start: true } | {
 export interface Page {
   /** At least one record unless the end of the log is reached; at most as many as asked for. */
   readonly records: readonly TopicRecord[];
-  /** The position after the last of the records: read on from it. Without records, that where reading started. */
+  /** The position before the first of the records, where reading started. After a gap it is that of the gap. */
+  readonly start: string;
+  /** The position after the last of the records: read on from it. Without records, the same as `start`. */
   readonly cursor: string;
   /** Set if records are missing before the first one of this page. Its `cursor` is the position before that record. */
   readonly gap?: TopicGap | undefined;

@@ -215,13 +215,9 @@ export class Log {
     }
     const more = at < this.#records.length;
     const end = more ? undefined : this.#end;
-    const last = records.at(-1);
-    const position = this.#firstPosition() + Math.min(at, this.#records.length) - this.#head - 1;
-    const cursor =
-      end !== undefined && records.length === 0 && start > this.#records.length
-        ? end.cursor
-        : this.#cursorAt(position);
-    return { records, cursor: last?.cursor ?? cursor, gap, more, end };
+    const before = this.#firstPosition() + start - this.#head - 1;
+    const cursor = this.#cursorAt(before + records.length);
+    return { records, start: this.#cursorAt(before), cursor, gap, more, end };
   }
 
   /** The position of a cursor from which the log can go on without loss; otherwise the reason of the gap. */
