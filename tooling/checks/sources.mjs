@@ -81,9 +81,22 @@ export function programOf(own) {
  * @param {PublishedPackage} own
  */
 function doorsProgram(own) {
-  const imports = own.doors.map((door, at) => `import * as door${at} from '${door}';\n`);
-  const names = own.doors.map((_, at) => `door${at}`).join(', ');
-  return `${imports.join('')}export const doors: readonly object[] = [${names}];
+  const imports = own.doors.map((door) => `await load('${door}', () => import('${door}'))`).join(',\n  ');
+  return `/** Loads a subpath; one that needs an optional peer has to say so, since no peer is installed. */
+async function load(door: string, loading: () => Promise<object>): Promise<object> {
+  try {
+    return await loading();
+  } catch (error) {
+    const isMissingPeer = error instanceof Error && 'code' in error && error.code === 'ERR_WEB_MISSING_PEER';
+    if (isMissingPeer && PEERS.includes(door.split('/').at(-1) ?? '')) return {};
+    throw error;
+  }
+}
+/** The subpaths that are named for their optional peer. */
+const PEERS = ['eta', 'linkify', 'entities'];
+export const doors: readonly object[] = [
+  ${imports},
+];
 for (const [name, value] of doors.flatMap((door) => Object.entries(door))) {
   if (typeof value === 'function' && /^class\\b/.test(String(value)) && value.name !== name) {
     throw new Error(\`the class exported as \${name} is called "\${value.name}"\`);
