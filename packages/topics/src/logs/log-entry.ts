@@ -16,7 +16,7 @@ export type LogEntry =
   | EndEntry
   | ForgetEntry;
 
-/** A topic begins, or goes on in a new epoch; positions go on in either case. */
+/** A topic begins, or goes on in a new epoch or with new settings; positions go on in either case. */
 export interface BeginEntry {
   readonly type: 'begin';
   readonly topic: string;

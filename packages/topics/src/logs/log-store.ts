@@ -95,7 +95,7 @@ export class LogStore {
 
   /** The log if it exists. A topic becomes the one used most recently. */
   find(name: LogName): Log | undefined {
-    if (name.kind === 'run') return this.#runs.get(name.name)?.log;
+    if (name.kind === 'run') return this.#keptRun(name.name)?.log;
     const topic = this.#topics.get(name.name);
     if (topic === undefined) return undefined;
     this.#use(name.name, topic);
@@ -111,6 +111,7 @@ export class LogStore {
   openTopic(name: string): Log {
     const known = this.find({ kind: 'topic', name });
     if (known !== undefined) return known;
+    this.#requireRoom();
     this.#makeRoom();
     return this.#addTopic(name, newEpoch(), 0).log;
   }
@@ -144,14 +145,15 @@ export class LogStore {
     }
     const entries: (BeginEntry | RecordEntry)[] = [];
     let epoch = planned.begun?.epoch ?? topic?.log.epoch;
-    if (planned.begun === undefined && topic?.settings === undefined) {
+    const position = (topic?.log.lastPosition ?? 0) + planned.records + 1;
+    const known = planned.begun?.settings ?? topic?.settings;
+    if (known === undefined || !areSame(known, settings)) {
       // The log may have been opened by a follower already: then it has an epoch.
-      if (topic === undefined) this.#makeRoom();
+      if (topic === undefined && planned.begun === undefined) this.#requireRoom();
       epoch ??= newEpoch();
-      planned.begun = { type: 'begin', topic: name, epoch, position: topic?.log.lastPosition ?? 0, settings };
+      planned.begun = { type: 'begin', topic: name, epoch, position: position - 1, settings };
       entries.push(planned.begun);
     }
-    const position = (topic?.log.lastPosition ?? 0) + planned.records + 1;
     const { payload, key, id } = record;
     const log: LogName = { kind: 'topic', name };
     entries.push({ type: 'record', log, position, time: this.#clock.wallTime(), key, id, payload });
@@ -163,9 +165,9 @@ export class LogStore {
 
   /** Plans a claim. @returns the run if the id is taken. @throws TopicsLimitError `ERR_RUN_LIMIT`. */
   planClaim({ id, owner, input, settings }: NewRun): ClaimEntry | RunState {
-    this.forgetRuns();
-    const known = this.#runs.get(id);
+    const known = this.#keptRun(id);
     if (known !== undefined) return known;
+    if (this.#runs.size >= this.#limits.maxRuns) this.forgetRuns();
     if (this.#runs.size >= this.#limits.maxRuns) {
       throw new TopicsLimitError(
         'ERR_RUN_LIMIT',
@@ -209,8 +211,7 @@ export class LogStore {
 
   /** @throws RunError `ERR_RUN_NOT_FOUND`. */
   run(id: string): RunState {
-    this.forgetRuns();
-    const run = this.#runs.get(id);
+    const run = this.#keptRun(id);
     if (run === undefined) throw new RunError('ERR_RUN_NOT_FOUND', `there is no run ${id}`);
     return run;
   }
@@ -233,9 +234,8 @@ export class LogStore {
     return undefined;
   }
 
-  /** Gives a run to a new producer. @returns its token. */
+  /** Starts the lease of the producer that a `claim` or `continue` has made the present one. @returns its token. */
   lease(run: RunState): number {
-    run.token += 1;
     run.leaseUntil = this.#clock.now() + run.claim.settings.leaseMs;
     return run.token;
   }
@@ -322,11 +322,17 @@ export class LogStore {
   #makeRoom(): void {
     if (this.#topics.size < this.#limits.maxTopics) return;
     for (const [name, topic] of this.#topics) {
-      if (topic.log.followerCount > 0 || topic.members > 0) continue;
+      if (isInUse(topic)) continue;
       this.#dropTopic(name, topic);
       return;
     }
+  }
+
+  /** @throws TopicsLimitError `ERR_TOPICS_TOO_MANY_TOPICS` if another topic cannot begin. */
+  #requireRoom(): void {
     const { maxTopics } = this.#limits;
+    if (this.#topics.size < maxTopics) return;
+    for (const topic of this.#topics.values()) if (!isInUse(topic)) return;
     throw new TopicsLimitError(
       'ERR_TOPICS_TOO_MANY_TOPICS',
       `all of maxTopics (${maxTopics}) topics have subscribers or members; raise maxTopics`,
@@ -347,8 +353,16 @@ export class LogStore {
   }
 
   #begin({ topic: name, epoch, position, settings }: BeginEntry): void {
-    const known = this.#topics.get(name);
-    const topic = known ?? this.#addTopic(name, epoch, position);
+    let topic = this.#topics.get(name);
+    if (topic !== undefined && topic.log.epoch !== epoch && position < topic.log.lastPosition) {
+      // The topic had been forgotten before this entry was planned, which is no entry of its own.
+      this.#dropTopic(name, topic);
+      topic = undefined;
+    }
+    if (topic === undefined) {
+      this.#makeRoom();
+      topic = this.#addTopic(name, epoch, position);
+    }
     topic.settings = settings;
     if (topic.log.epoch === epoch) return;
     topic.log.skipTo(position);
@@ -418,6 +432,14 @@ export class LogStore {
     topic.log.notify((follower) => follower.ended(end));
   }
 
+  /** The run, unless its `ttlMs` has passed. */
+  #keptRun(id: string): RunState | undefined {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.forgetAt > this.#clock.now()) return run;
+    this.#forget(id);
+    return undefined;
+  }
+
   #withRun(id: string, change: (run: RunState) => void): void {
     const run = this.#runs.get(id);
     if (run !== undefined) change(run);
@@ -452,9 +474,23 @@ export class LogStore {
   }
 }
 
-function isUnused({ log, members, ids }: TopicState): boolean {
+function isInUse({ log, members }: TopicState): boolean {
+  return log.followerCount > 0 || members > 0;
+}
+
+function isUnused(topic: TopicState): boolean {
+  return !isInUse(topic) && topic.log.length === 0 && (topic.ids === undefined || topic.ids.size === 0);
+}
+
+/** Settings change when a program is started with others. They are one object for all appends of a process. */
+function areSame(a: TopicSettings, b: TopicSettings): boolean {
   return (
-    log.length === 0 && log.followerCount === 0 && members === 0 && (ids === undefined || ids.size === 0)
+    a === b ||
+    (a.maxRecords === b.maxRecords &&
+      a.maxBytes === b.maxBytes &&
+      a.maxAgeMs === b.maxAgeMs &&
+      a.dedupeMs === b.dedupeMs &&
+      a.maxDedupeIds === b.maxDedupeIds)
   );
 }
 

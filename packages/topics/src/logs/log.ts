@@ -24,7 +24,7 @@ const MAX_PAST_EPOCHS = 100;
 const MIN_COMPACTED = 64;
 
 /**
- * One ordered log: records with contiguous positions, from the oldest kept to the newest, and those who follow it.
+ * One ordered log: records with contiguous positions, from the oldest kept to the newest, and its followers.
  *
  * Positions are counters from 1. The position 0 is that before the first record.
  */
@@ -41,7 +41,9 @@ export class Log {
   #lastPosition: number;
   #bytes = 0;
   #end: TopicEnd | undefined;
-  readonly #followers = new Set<LogFollower>();
+  /** Each with the number of notifications before it: those that wait when it starts are not for it. */
+  readonly #followers = new Map<LogFollower, number>();
+  #notifications = 0;
   /** Notifications that were caused by a follower while it was notified: they wait, so that all see one order. */
   #waiting: ((follower: LogFollower) => void)[] | undefined;
 
@@ -168,8 +170,9 @@ export class Log {
     return this.#pageAt(this.#head + position + 1 - this.#firstPosition(), size, undefined);
   }
 
+  /** Notifies the follower of everything from now on. */
   follow(follower: LogFollower): void {
-    this.#followers.add(follower);
+    this.#followers.set(follower, this.#notifications);
   }
 
   unfollow(follower: LogFollower): void {
@@ -178,15 +181,17 @@ export class Log {
 
   /** Notifies all followers, after they were notified of everything before. */
   notify(notification: (follower: LogFollower) => void): void {
+    this.#notifications += 1;
     if (this.#waiting !== undefined) {
       this.#waiting.push(notification);
       return;
     }
+    const first = this.#notifications;
     this.#waiting = [notification];
     try {
       for (let at = 0; at < this.#waiting.length; at += 1) {
         const next = this.#waiting[at] as (follower: LogFollower) => void;
-        for (const follower of this.#followers) next(follower);
+        for (const [follower, before] of this.#followers) if (before < first + at) next(follower);
       }
     } finally {
       this.#waiting = undefined;

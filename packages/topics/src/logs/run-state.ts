@@ -8,8 +8,6 @@ export class RunState {
   readonly log: Log;
   attempt = 0;
   cancelRequested = false;
-  /** The fencing token of the present producer; it grows with each claim. */
-  token = 0;
   /** When the lease ends, by the monotonic clock; -Infinity if no producer has one. */
   leaseUntil = Number.NEGATIVE_INFINITY;
   /** When the log may be forgotten, by the monotonic clock; Infinity while the run goes on. */
@@ -18,6 +16,11 @@ export class RunState {
   constructor(claim: ClaimEntry, log: Log) {
     this.claim = claim;
     this.log = log;
+  }
+
+  /** The fencing token of the present producer. It grows with each claim, also over restarts. */
+  get token(): number {
+    return this.attempt + 1;
   }
 
   info(): RunInfo {
