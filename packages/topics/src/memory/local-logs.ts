@@ -13,9 +13,9 @@ import type {
   PresenceSettings,
   ReadFrom,
 } from '../backplane/backplane.ts';
-import { parseCursor } from '../cursor.ts';
+import { newEpoch, parseCursor } from '../cursor.ts';
 import { BackplaneError, RunError, TopicsUsageError } from '../errors.ts';
-import type { Log } from '../logs/log.ts';
+import { Log } from '../logs/log.ts';
 import { LogStore, type StoreLimits } from '../logs/log-store.ts';
 import { PresenceTable } from '../presence/presence-table.ts';
 import type { TopicMember } from '../record.ts';
@@ -57,11 +57,8 @@ export class LocalLogs {
     this.requireOpen('read');
     const log = this.#find(name);
     if (log !== undefined) return log.read(from, size);
-    // An empty log begins for the length of the call, so that the page has a cursor and a gap has a reason.
-    const empty = this.store.openTopic(name.name);
-    const page = empty.read(from, size);
-    this.store.release(name.name);
-    return page;
+    // An empty log for the length of the call: the page has a cursor, and no other topic has to make room.
+    return new Log(name, newEpoch()).read(from, size);
   }
 
   follow(name: LogName, follower: LogFollower, options: FollowOptions): Following {
@@ -111,10 +108,12 @@ export class LocalLogs {
       table.join(member, settings);
     } finally {
       this.store.setMembers(topic, table.size);
+      this.#forgetIfUnused(topic);
     }
   }
 
   leave(topic: string, member: string, settings: PresenceSettings): void {
+    this.requireOpen('leave');
     this.#presence.get(topic)?.table.leave(member, settings);
   }
 
@@ -155,18 +154,26 @@ export class LocalLogs {
     return presence;
   }
 
+  /** Notifies through the log, so that all followers see one order, and late ones only what they are not told at first. */
   #announce(topic: string, watchers: ReadonlySet<LogFollower>, change: PresenceChange): void {
-    for (const watcher of watchers) watcher.presence?.(change);
+    const log = this.store.find({ kind: 'topic', name: topic });
+    log?.notify((follower) => {
+      if (watchers.has(follower)) follower.presence?.(change);
+    });
     if (!('left' in change)) return;
     const presence = this.#presence.get(topic);
-    if (presence === undefined) return;
-    if (presence.table.size === 0 && watchers.size === 0) this.#presence.delete(topic);
-    this.store.setMembers(topic, presence.table.size);
+    if (presence !== undefined) this.store.setMembers(topic, presence.table.size);
+    this.#forgetIfUnused(topic);
   }
 
-  #unwatch(topic: string, { table, watchers }: TopicPresence, follower: LogFollower): void {
+  #unwatch(topic: string, { watchers }: TopicPresence, follower: LogFollower): void {
     watchers.delete(follower);
-    if (watchers.size === 0 && table.size === 0) this.#presence.delete(topic);
+    this.#forgetIfUnused(topic);
+  }
+
+  #forgetIfUnused(topic: string): void {
+    const presence = this.#presence.get(topic);
+    if (presence?.watchers.size === 0 && presence.table.size === 0) this.#presence.delete(topic);
   }
 
   #sweepLater(): void {

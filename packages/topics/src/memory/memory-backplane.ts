@@ -19,6 +19,7 @@ import type {
   RunInfo,
   TopicSettings,
 } from '../backplane/backplane.ts';
+import { cursorOf } from '../cursor.ts';
 import { topicsChecks } from '../errors.ts';
 import type { StoreLimits } from '../logs/log-store.ts';
 import { RunState } from '../logs/run-state.ts';
@@ -107,15 +108,18 @@ export class MemoryBackplane implements Backplane {
   async writeRun(id: string, token: number, payload: Payload): Promise<string> {
     this.#logs.requireOpen('writeRun');
     const { store } = this.#logs;
-    store.apply(store.planWrite(id, token, payload));
-    return store.run(id).log.cursor;
+    const entry = store.planWrite(id, token, payload);
+    const { epoch } = store.run(id).log;
+    store.apply(entry);
+    return cursorOf(epoch, entry.position);
   }
 
   async endRun(id: string, token: number, end: NewRunEnd): Promise<TopicEnd> {
     this.#logs.requireOpen('endRun');
     const { store } = this.#logs;
+    const entry = store.planEnd(id, token, end);
     const { log } = store.run(id);
-    store.apply(store.planEnd(id, token, end));
+    store.apply(entry);
     return log.end as TopicEnd;
   }
 
