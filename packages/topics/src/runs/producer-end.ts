@@ -1,0 +1,38 @@
+import type { NewRunEnd } from '../backplane/backplane.ts';
+import { topicsChecks } from '../errors.ts';
+import { jsonOf } from './run-data.ts';
+import { publicErrorOf } from './run-failure.ts';
+
+/** What `onInterrupted` leads to if the run is not to be continued. */
+export const NOT_CONTINUED: unique symbol = Symbol('the run is not continued');
+
+/** How a producer settled. */
+export interface ProducerEnd {
+  readonly end: NewRunEnd;
+  /** For the log; only of `failed`. */
+  readonly error?: unknown;
+}
+
+/** The end of a run whose producer returned. A result that is not JSON is a failure. */
+export function endOfResult(result: unknown, maxRecordBytes: number): ProducerEnd {
+  if (result === NOT_CONTINUED) return { end: { how: 'interrupted' } };
+  if (result === undefined) return { end: { how: 'finished' } };
+  try {
+    if (isIterator(result)) {
+      throw topicsChecks.wrong('the producer', 'a JSON result, and run.write for each item,', result);
+    }
+    return { end: { how: 'finished', result: jsonOf('the producer', 'result', result, maxRecordBytes) } };
+  } catch (error) {
+    return endOfFailure(error);
+  }
+}
+
+/** The end of a run whose producer threw or rejected. */
+export function endOfFailure(error: unknown): ProducerEnd {
+  return { end: { how: 'failed', error: publicErrorOf(error) }, error };
+}
+
+/** A producer written as a generator returns an iterator, and nothing of it has run. */
+function isIterator(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && typeof (value as { next?: unknown }).next === 'function';
+}

@@ -1,0 +1,305 @@
+import { AsyncResource } from 'node:async_hooks';
+import { type ClockTimer, isCancellation, type Logger } from '@landspout/ioloop';
+import { errorOf } from '@landspout/ioloop/errors';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { runInRootContext } from '@landspout/ioloop/reactor';
+import type { NewRunEnd, RunClaim } from '../backplane/backplane.ts';
+import { BackplaneError, RunError } from '../errors.ts';
+import type { Payload, RunEndHow, TopicEnd } from '../record.ts';
+import { endOfFailure, endOfResult, type ProducerEnd } from './producer-end.ts';
+import { Run, type RunProducer } from './run.ts';
+import { type LeaseHost, lostLease, RunLease } from './run-lease.ts';
+import { RunWatch } from './run-watch.ts';
+import { RunWrites } from './run-writes.ts';
+
+export interface TaskLimits {
+  readonly leaseMs: number;
+  readonly maxDurationMs: number;
+  readonly cancelGraceMs: number;
+  readonly maxRecordBytes: number;
+}
+
+/** What tasks need of the process. */
+export interface TaskHost extends LeaseHost {
+  readonly logger: Logger;
+  /** A record was written. */
+  wrote(): void;
+  /** The task has nothing left to do. @param how - undefined if the lease was lost. */
+  taskOver(task: RunTask, how: RunEndHow | undefined): void;
+}
+
+/**
+ *     running ──cancel──▶ cancelling ──producer settled, or cancelGraceMs──▶ ending ──written──▶ over
+ *        └───────────── producer settled, or interrupted ──────────────────────▲
+ *     and from each: lease lost ──▶ over
+ */
+type State =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'cancelling'; readonly grace: ClockTimer }
+  | { readonly kind: 'ending'; readonly end: NewRunEnd; isWriting: boolean }
+  | { readonly kind: 'over' };
+
+/** One run that this process has claimed: from the claim to the end, or until it is lost to another process. */
+export class RunTask {
+  readonly id: string;
+  /** Resolves when the task is over. */
+  readonly done: Promise<void>;
+  readonly watch: RunWatch;
+  readonly #host: TaskHost;
+  readonly #limits: TaskLimits;
+  readonly #claim: RunClaim;
+  readonly #lease: RunLease;
+  readonly #writes: RunWrites;
+  readonly #abort = new AbortController();
+  #resolveDone!: () => void;
+  #state: State = { kind: 'running' };
+  #cursor: string;
+  #durationTimer: ClockTimer | undefined;
+  /** The context of the producer, in which the listeners of its signal run. */
+  #context: AsyncResource | undefined;
+  #hasReportedLateWrite = false;
+
+  constructor(host: TaskHost, limits: TaskLimits, claim: RunClaim) {
+    const { id, cursor } = claim.run;
+    this.#host = host;
+    this.#limits = limits;
+    this.#claim = claim;
+    this.id = id;
+    this.#cursor = cursor;
+    this.done = new Promise((resolve) => {
+      this.#resolveDone = resolve;
+    });
+    this.#lease = new RunLease(host, limits.leaseMs, id, claim.token, (error) => this.lost(error));
+    this.#writes = new RunWrites({
+      id,
+      maxRecordBytes: limits.maxRecordBytes,
+      send: (payload) => this.#send(payload),
+      wroteLate: () => this.#wroteLate(),
+    });
+    this.watch = new RunWatch({
+      // Not while the backplane notifies its followers, because the listeners of the signal may do anything.
+      cancelRequested: () => queueMicrotask(() => this.cancel('the run is cancelled')),
+      ended: (end) => this.#endedElsewhere(end),
+    });
+  }
+
+  get state(): State['kind'] {
+    return this.#state.kind;
+  }
+
+  /** The cursor of the last record written; before it, that where this task began. */
+  get cursor(): string {
+    return this.#cursor;
+  }
+
+  /**
+   * Follows the run and calls the producer, in the present async context.
+   *
+   * @throws BackplaneError if the run cannot be followed; it is ended as interrupted.
+   */
+  async begin(producer: RunProducer<never>): Promise<void> {
+    try {
+      await this.watch.follow(this.#host.backplane, this.id);
+    } catch (error) {
+      await this.end({ how: 'interrupted' }, 'it could not be followed');
+      throw error;
+    }
+    if (this.#state.kind !== 'running') return;
+    this.#context = new AsyncResource('LandspoutRun');
+    const { maxDurationMs } = this.#limits;
+    this.#durationTimer = this.#later(maxDurationMs, () => this.#tookTooLong());
+    void this.#checkCancellation();
+    void this.#produce(producer);
+  }
+
+  /** Aborts the producer. The run ends as cancelled when the producer settles, or after `cancelGraceMs`. */
+  cancel(reason: string): void {
+    if (this.#state.kind !== 'running') return;
+    const grace = this.#later(this.#limits.cancelGraceMs, () => void this.end({ how: 'cancelled' }, reason));
+    this.#state = { kind: 'cancelling', grace };
+    this.#abortWith(new DOMException(reason, 'AbortError'));
+  }
+
+  /** Aborts the producer and ends the run: as interrupted, or as cancelled if that is requested already. */
+  async interrupt(): Promise<void> {
+    const reason = 'the process stops';
+    const how = this.#state.kind === 'cancelling' ? 'cancelled' : 'interrupted';
+    const ending = this.end({ how }, reason);
+    this.#abortWith(new DOMException(reason, 'AbortError'));
+    await ending;
+  }
+
+  /**
+   * Ends the run unless it is ending already. Further writes are refused.
+   *
+   * @returns after the first attempt to write the end; {@link renew} makes further ones.
+   */
+  async end(end: NewRunEnd, refusal: string): Promise<void> {
+    if (this.#state.kind === 'ending' || this.#state.kind === 'over') return;
+    this.#stopTimers();
+    this.#writes.stop(refusal);
+    this.#state = { kind: 'ending', end, isWriting: false };
+    await this.#writeEnd();
+  }
+
+  /** Renews the lease, and tries again to write an end that could not be written. */
+  renew(): void {
+    if (this.#state.kind === 'over') return;
+    this.#lease.renew();
+    void this.#writeEnd();
+  }
+
+  /** Aborts the producer, because another process has the run or the backplane is closed. */
+  lost(error: Error): void {
+    if (this.#state.kind === 'over') return;
+    if (error instanceof RunError) {
+      const details = { error, runId: this.id };
+      this.#host.logger.warn(details, 'the lease of a run is lost; its producer is aborted');
+    }
+    this.#over(undefined, 'it was ended or continued elsewhere');
+    this.#abortWith(error);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['id', 'state', 'cursor']);
+  }
+
+  async #produce(producer: RunProducer<never>): Promise<void> {
+    const { end, error } = await this.#outcome(producer);
+    if (this.#state.kind === 'over' || this.#state.kind === 'ending') return;
+    const { aborted, reason } = this.#abort.signal;
+    if (end.how === 'failed' && !(aborted && isCancellation(error, reason))) {
+      this.#host.logger.error({ error: errorOf(error), runId: this.id }, 'the producer of a run failed');
+    }
+    const isCancelled = this.#state.kind === 'cancelling';
+    await this.end(isCancelled ? { how: 'cancelled' } : end, 'its producer has settled');
+  }
+
+  async #outcome(producer: RunProducer<never>): Promise<ProducerEnd> {
+    try {
+      const result: unknown = await producer(this.#newRun());
+      this.#writes.producerSettled();
+      await this.#writes.waitIdle();
+      const failure = this.#writes.unobservedFailure();
+      return failure === undefined
+        ? endOfResult(result, this.#limits.maxRecordBytes)
+        : endOfFailure(failure.error);
+    } catch (error) {
+      this.#writes.producerSettled();
+      return endOfFailure(error);
+    }
+  }
+
+  #newRun(): Run<never> {
+    const task = this;
+    const { id, owner, input, attempt } = this.#claim.run;
+    return new Run(
+      { id, owner, input: input === undefined ? undefined : JSON.parse(input), attempt },
+      {
+        signal: this.#abort.signal,
+        get cursor() {
+          return task.cursor;
+        },
+        write: (data) => this.#writes.write(data),
+      },
+    );
+  }
+
+  async #send(payload: Payload): Promise<string> {
+    try {
+      const cursor = await this.#host.backplane.writeRun(this.id, this.#claim.token, payload);
+      this.#cursor = cursor;
+      this.#host.wrote();
+      return cursor;
+    } catch (error) {
+      if (error instanceof RunError) this.lost(error);
+      throw error;
+    }
+  }
+
+  /** The cancellation may have been requested before the run was followed. */
+  async #checkCancellation(): Promise<void> {
+    try {
+      const { cancelRequested } = await this.#host.backplane.runInfo(this.id);
+      if (cancelRequested) this.cancel('the run is cancelled');
+    } catch {
+      // The next renewal finds out what is wrong.
+    }
+  }
+
+  #tookTooLong(): void {
+    const reason = `the run took longer than maxDurationMs (${this.#limits.maxDurationMs})`;
+    this.#host.logger.warn({ runId: this.id }, `${reason}; it is cancelled`);
+    this.cancel(reason);
+    // If this process ends before the run does, another one finds the mark and ends the run as cancelled.
+    this.#host.backplane.cancelRun(this.id).catch(() => {});
+  }
+
+  #wroteLate(): void {
+    if (this.#hasReportedLateWrite) return;
+    this.#hasReportedLateWrite = true;
+    const details = { runId: this.id };
+    this.#host.logger.warn(details, 'the producer of a run wrote to it after it had settled; the record is lost');
+  }
+
+  async #writeEnd(): Promise<void> {
+    const state = this.#state;
+    if (state.kind !== 'ending' || state.isWriting) return;
+    state.isWriting = true;
+    try {
+      await this.#host.backplane.endRun(this.id, this.#claim.token, state.end);
+      this.#over(state.end.how, 'it has ended');
+    } catch (error) {
+      if (error instanceof RunError) this.lost(lostLease(this.id, 'it was ended or continued elsewhere', error));
+      else if (error instanceof BackplaneError && error.code !== 'ERR_TOPICS_CLOSED') this.#endNotWritten(error);
+      else this.lost(errorOf(error));
+    } finally {
+      state.isWriting = false;
+    }
+  }
+
+  #endNotWritten(error: unknown): void {
+    const details = { error, runId: this.id };
+    this.#host.quietLog.warn('end', details, 'the end of a run could not be written; it is tried again');
+  }
+
+  /** Called also for the end that this task has written. */
+  #endedElsewhere(end: TopicEnd): void {
+    if (this.#state.kind === 'ending' && end.how !== 'closed') return;
+    const closed = 'the backplane or the runs were closed';
+    this.lost(
+      end.how === 'closed'
+        ? new BackplaneError('ERR_TOPICS_CLOSED', closed)
+        : lostLease(this.id, `it ended elsewhere as ${end.how}`, undefined),
+    );
+  }
+
+  #over(how: RunEndHow | undefined, refusal: string): void {
+    if (this.#state.kind === 'over') return;
+    this.#stopTimers();
+    this.#writes.stop(refusal);
+    this.#state = { kind: 'over' };
+    this.#host.taskOver(this, how);
+    this.#resolveDone();
+  }
+
+  #stopTimers(): void {
+    this.#durationTimer?.cancel();
+    if (this.#state.kind === 'cancelling') this.#state.grace.cancel();
+  }
+
+  /** Does nothing if the signal is aborted already. */
+  #abortWith(reason: Error): void {
+    if (this.#context === undefined) this.#abort.abort(reason);
+    else this.#context.runInAsyncScope(() => this.#abort.abort(reason));
+  }
+
+  #later(delayMs: number, callback: () => void): ClockTimer {
+    let timer!: ClockTimer;
+    runInRootContext(() => {
+      timer = this.#host.clock.setTimeout(callback, delayMs);
+      timer.unref();
+    }, undefined);
+    return timer;
+  }
+}

@@ -1,0 +1,63 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import type { Backplane, Following, LogFollower } from '../backplane/backplane.ts';
+import type { TopicEnd } from '../record.ts';
+
+/** What a watch reports. The callbacks must not throw. */
+export interface WatchCallbacks {
+  cancelRequested?(): void;
+  ended?(end: TopicEnd): void;
+}
+
+/** Follows one run until its end. It ignores the records. */
+export class RunWatch {
+  /** The end of the run, or `closed` if the watch or the backplane was closed before. Never rejects. */
+  readonly ended: Promise<TopicEnd>;
+  readonly #callbacks: WatchCallbacks;
+  #resolve!: (end: TopicEnd) => void;
+  #following: Following | undefined;
+  #isOver = false;
+
+  constructor(callbacks: WatchCallbacks = {}) {
+    this.#callbacks = callbacks;
+    this.ended = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** @throws RunError `ERR_RUN_NOT_FOUND`; BackplaneError. */
+  async follow(backplane: Backplane, id: string): Promise<void> {
+    const follower: LogFollower = {
+      record: () => {},
+      gap: () => {},
+      ended: (end) => this.#finish(end),
+      cancelRequested: () => {
+        if (!this.#isOver) this.#callbacks.cancelRequested?.();
+      },
+    };
+    const following = await backplane.follow({ kind: 'run', name: id }, follower, { presence: false });
+    this.#following = following;
+    if (following.end !== undefined) this.#finish(following.end);
+    else if (this.#isOver) following.close();
+  }
+
+  /** Stops following. */
+  close(cursor: string): void {
+    this.#finish({ kind: 'end', how: 'closed', cursor });
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['isOver']);
+  }
+
+  #finish(end: TopicEnd): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#following?.close();
+    this.#resolve(end);
+    this.#callbacks.ended?.(end);
+  }
+}
