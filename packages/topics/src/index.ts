@@ -15,6 +15,23 @@ export { Topic } from './topic/topic.ts';
 export type { TopicConfig } from './topic/topic-config.ts';
 export { type TopicOptions, Topics, type TopicsOptions, type TopicsStats } from './topic/topics.ts';
 
+// Runs.
+
+export { Run, type RunProducer } from './runs/run.ts';
+export { RunFailure } from './runs/run-failure.ts';
+export { type RunEnd, RunHandle } from './runs/run-handle.ts';
+export { RunReader } from './runs/run-reader.ts';
+export type { CancelOutcome, RunStatus, RunsStats } from './runs/run-status.ts';
+export { type DrainResult, Runs } from './runs/runs.ts';
+export type {
+  DrainOptions,
+  InterruptedRun,
+  OnInterrupted,
+  RunLimits,
+  RunsOptions,
+  StartOptions,
+} from './runs/runs-options.ts';
+
 // Subscriptions, and what they deliver.
 
 export {

@@ -1,6 +1,6 @@
 import type { NewRunEnd } from '../backplane/backplane.ts';
 import { topicsChecks } from '../errors.ts';
-import { jsonOf } from './run-data.ts';
+import { payloadOf } from '../topic/payload.ts';
 import { publicErrorOf } from './run-failure.ts';
 
 /** What `onInterrupted` leads to if the run is not to be continued. */
@@ -19,9 +19,13 @@ export function endOfResult(result: unknown, maxRecordBytes: number): ProducerEn
   if (result === undefined) return { end: { how: 'finished' } };
   try {
     if (isIterator(result)) {
-      throw topicsChecks.wrong('the producer', 'a JSON result, and run.write for each item,', result);
+      throw topicsChecks.wrong('the result of a producer', 'JSON, and run.write for each item,', result);
     }
-    return { end: { how: 'finished', result: jsonOf('the producer', 'result', result, maxRecordBytes) } };
+    if (ArrayBuffer.isView(result)) {
+      throw topicsChecks.wrong('the result of a producer', 'JSON, and run.write for bytes,', result);
+    }
+    const text = payloadOf('the result of a producer', result, maxRecordBytes) as string;
+    return { end: { how: 'finished', result: text } };
   } catch (error) {
     return endOfFailure(error);
   }
@@ -34,5 +38,7 @@ export function endOfFailure(error: unknown): ProducerEnd {
 
 /** A producer written as a generator returns an iterator, and nothing of it has run. */
 function isIterator(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && typeof (value as { next?: unknown }).next === 'function';
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { next?: unknown }).next === 'function'
+  );
 }

@@ -28,7 +28,11 @@ export class RunFailure extends CodedError<string> {
       throw topicsChecks.wrong('RunFailure', 'code: 1 to 64 characters of A-Z a-z 0-9 _ - .', code);
     }
     if (typeof message !== 'string' || message.length === 0 || message.length > MAX_MESSAGE_CHARS) {
-      throw topicsChecks.wrong('RunFailure', `message: a text of 1 to ${MAX_MESSAGE_CHARS} characters`, message);
+      throw topicsChecks.wrong(
+        'RunFailure',
+        `message: a text of 1 to ${MAX_MESSAGE_CHARS} characters`,
+        message,
+      );
     }
     super(code, message, options);
   }

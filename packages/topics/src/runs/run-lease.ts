@@ -1,4 +1,4 @@
-import type { Clock, LogTarget } from '@landspout/ioloop';
+import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { Backplane } from '../backplane/backplane.ts';
@@ -50,7 +50,8 @@ export class RunLease {
       },
       (error: unknown) => {
         this.#isRenewing = false;
-        if (error instanceof RunError) this.#onLost(lostLease(this.#id, 'it was ended or continued elsewhere', error));
+        if (error instanceof RunError)
+          this.#onLost(lostLease(this.#id, 'it was ended or continued elsewhere', error));
         else this.#failed(error);
       },
     );

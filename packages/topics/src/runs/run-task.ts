@@ -8,6 +8,7 @@ import { BackplaneError, RunError } from '../errors.ts';
 import type { Payload, RunEndHow, TopicEnd } from '../record.ts';
 import { endOfFailure, endOfResult, type ProducerEnd } from './producer-end.ts';
 import { Run, type RunProducer } from './run.ts';
+import { RunFailure } from './run-failure.ts';
 import { type LeaseHost, lostLease, RunLease } from './run-lease.ts';
 import { RunWatch } from './run-watch.ts';
 import { RunWrites } from './run-writes.ts';
@@ -18,6 +19,8 @@ export interface TaskLimits {
   readonly cancelGraceMs: number;
   readonly maxRecordBytes: number;
 }
+
+const ELSEWHERE = 'it was ended or continued elsewhere';
 
 /** What tasks need of the process. */
 export interface TaskHost extends LeaseHost {
@@ -69,7 +72,7 @@ export class RunTask {
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
     });
-    this.#lease = new RunLease(host, limits.leaseMs, id, claim.token, (error) => this.lost(error));
+    this.#lease = new RunLease(host, limits.leaseMs, id, claim.token, (error) => this.#leaseLost(error));
     this.#writes = new RunWrites({
       id,
       maxRecordBytes: limits.maxRecordBytes,
@@ -97,13 +100,15 @@ export class RunTask {
    *
    * @throws BackplaneError if the run cannot be followed; it is ended as interrupted.
    */
-  async begin(producer: RunProducer<never>): Promise<void> {
+  async begin(producer: RunProducer): Promise<void> {
     try {
       await this.watch.follow(this.#host.backplane, this.id);
     } catch (error) {
       await this.end({ how: 'interrupted' }, 'it could not be followed');
       throw error;
     }
+    // It may have been cancelled, or interrupted, meanwhile.
+    if (this.#state.kind === 'cancelling') await this.end({ how: 'cancelled' }, 'it is cancelled');
     if (this.#state.kind !== 'running') return;
     this.#context = new AsyncResource('LandspoutRun');
     const { maxDurationMs } = this.#limits;
@@ -156,7 +161,7 @@ export class RunTask {
       const details = { error, runId: this.id };
       this.#host.logger.warn(details, 'the lease of a run is lost; its producer is aborted');
     }
-    this.#over(undefined, 'it was ended or continued elsewhere');
+    this.#over(undefined, ELSEWHERE);
     this.#abortWith(error);
   }
 
@@ -164,18 +169,14 @@ export class RunTask {
     return inspection(this, ['id', 'state', 'cursor']);
   }
 
-  async #produce(producer: RunProducer<never>): Promise<void> {
+  async #produce(producer: RunProducer): Promise<void> {
     const { end, error } = await this.#outcome(producer);
-    if (this.#state.kind === 'over' || this.#state.kind === 'ending') return;
-    const { aborted, reason } = this.#abort.signal;
-    if (end.how === 'failed' && !(aborted && isCancellation(error, reason))) {
-      this.#host.logger.error({ error: errorOf(error), runId: this.id }, 'the producer of a run failed');
-    }
+    if (end.how === 'failed') this.#logFailure(error);
     const isCancelled = this.#state.kind === 'cancelling';
     await this.end(isCancelled ? { how: 'cancelled' } : end, 'its producer has settled');
   }
 
-  async #outcome(producer: RunProducer<never>): Promise<ProducerEnd> {
+  async #outcome(producer: RunProducer): Promise<ProducerEnd> {
     try {
       const result: unknown = await producer(this.#newRun());
       this.#writes.producerSettled();
@@ -190,7 +191,17 @@ export class RunTask {
     }
   }
 
-  #newRun(): Run<never> {
+  /** What an aborted producer throws because it was aborted is no failure. */
+  #logFailure(failure: unknown): void {
+    const { aborted, reason } = this.#abort.signal;
+    if (aborted && (isCancellation(failure, reason) || failure instanceof RunError)) return;
+    const details = { error: errorOf(failure), runId: this.id };
+    if (failure instanceof RunFailure)
+      this.#host.logger.warn(details, 'a run failed as its producer decided');
+    else this.#host.logger.error(details, 'the producer of a run failed');
+  }
+
+  #newRun(): Run {
     const task = this;
     const { id, owner, input, attempt } = this.#claim.run;
     return new Run(
@@ -239,7 +250,10 @@ export class RunTask {
     if (this.#hasReportedLateWrite) return;
     this.#hasReportedLateWrite = true;
     const details = { runId: this.id };
-    this.#host.logger.warn(details, 'the producer of a run wrote to it after it had settled; the record is lost');
+    this.#host.logger.warn(
+      details,
+      'the producer of a run wrote to it after it had settled; the record is lost',
+    );
   }
 
   async #writeEnd(): Promise<void> {
@@ -250,8 +264,11 @@ export class RunTask {
       await this.#host.backplane.endRun(this.id, this.#claim.token, state.end);
       this.#over(state.end.how, 'it has ended');
     } catch (error) {
-      if (error instanceof RunError) this.lost(lostLease(this.id, 'it was ended or continued elsewhere', error));
-      else if (error instanceof BackplaneError && error.code !== 'ERR_TOPICS_CLOSED') this.#endNotWritten(error);
+      // An end whose outcome was unknown may be there.
+      if (this.watch.isOver) this.#over(state.end.how, 'it has ended');
+      else if (error instanceof RunError) this.lost(lostLease(this.id, ELSEWHERE, error));
+      else if (error instanceof BackplaneError && error.code !== 'ERR_TOPICS_CLOSED')
+        this.#endNotWritten(error);
       else this.lost(errorOf(error));
     } finally {
       state.isWriting = false;
@@ -263,9 +280,19 @@ export class RunTask {
     this.#host.quietLog.warn('end', details, 'the end of a run could not be written; it is tried again');
   }
 
+  #leaseLost(error: Error): void {
+    const state = this.#state;
+    // The backplane refuses to renew what has ended; the outcome of writing the end says whether this task did that.
+    if (state.kind === 'ending' && state.isWriting && error.cause instanceof RunError) return;
+    this.lost(error);
+  }
+
   /** Called also for the end that this task has written. */
   #endedElsewhere(end: TopicEnd): void {
-    if (this.#state.kind === 'ending' && end.how !== 'closed') return;
+    if (this.#state.kind === 'ending' && end.how !== 'closed') {
+      if (!this.#state.isWriting) this.#over(this.#state.end.how, 'it has ended');
+      return;
+    }
     const closed = 'the backplane or the runs were closed';
     this.lost(
       end.how === 'closed'

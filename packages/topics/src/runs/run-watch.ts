@@ -24,6 +24,11 @@ export class RunWatch {
     });
   }
 
+  /** Whether the run is followed. */
+  get isOpen(): boolean {
+    return this.#following !== undefined && !this.#isOver;
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -45,8 +50,8 @@ export class RunWatch {
   }
 
   /** Stops following. */
-  close(cursor: string): void {
-    this.#finish({ kind: 'end', how: 'closed', cursor });
+  close(): void {
+    this.#finish({ kind: 'end', how: 'closed', cursor: this.#following?.cursor ?? '' });
   }
 
   [INSPECT](): object {

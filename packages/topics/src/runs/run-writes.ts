@@ -1,7 +1,7 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { BackplaneError, RunError } from '../errors.ts';
 import type { Payload } from '../record.ts';
-import { payloadOf } from './run-data.ts';
+import { payloadOf } from '../topic/payload.ts';
 import { WritePromise } from './write-promise.ts';
 
 /** How many writes may be pending, and how many bytes they may have together. */
@@ -52,7 +52,10 @@ export class RunWrites {
     try {
       if (this.#refusal !== undefined) {
         if (this.#isSettled) this.#target.wroteLate();
-        throw new RunError('ERR_RUN_LEASE_LOST', `write: nothing more can be written to the run ${id}: ${this.#refusal}`);
+        throw new RunError(
+          'ERR_RUN_LEASE_LOST',
+          `write: nothing more can be written to the run ${id}: ${this.#refusal}`,
+        );
       }
       const payload = payloadOf('write', data, maxRecordBytes);
       this.#requireRoom(payload);

@@ -15,7 +15,7 @@ export class WritePromise extends Promise<string> {
     return this.#isObserved;
   }
 
-  // `await`, `catch` and `Promise.all` call the `then` of a subclass.
+  // biome-ignore lint/suspicious/noThenProperty: `await`, `catch` and `Promise.all` call the `then` of a subclass.
   override then<Fulfilled = string, Rejected = never>(
     onFulfilled?: ((cursor: string) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onRejected?: ((error: unknown) => Rejected | PromiseLike<Rejected>) | null,
