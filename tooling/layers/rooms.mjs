@@ -56,6 +56,7 @@ export const ROOMS = {
       'protocol/decoding',
       'protocol/encoding',
       'protocol/multipart',
+      'protocol/event-stream',
       'protocol',
       '.',
       'content-coding',

@@ -51,6 +51,7 @@ export {
 
 // Server-sent events.
 
+export type { ServerSentEvent } from '@landspout/http1/protocol';
 export {
   EVENT_SOURCE_ERRORS,
   EventStreamLimitError,
@@ -59,7 +60,6 @@ export {
 } from './event-source/errors.ts';
 export { EventSource, type EventSourceState } from './event-source/event-source.ts';
 export type { EventSourceOptions } from './event-source/event-source-options.ts';
-export type { ServerSentEvent } from './event-source/event-stream-decoder.ts';
 export type { ClientEventSourceOptions } from './fetch/event-stream-opener.ts';
 
 // Errors.

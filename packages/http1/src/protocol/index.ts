@@ -25,6 +25,23 @@ export {
   ResponseEncoder,
   ResponseLines,
 } from './encoding/response-encoder.ts';
+// Event streams, in both directions.
+export {
+  EVENT_STREAM_VIOLATIONS,
+  type EventStreamErrorCode,
+  EventStreamProtocolError,
+} from './event-stream/errors.ts';
+export {
+  EventStreamDecoder,
+  type EventStreamDecoderOptions,
+  type ServerSentEvent,
+} from './event-stream/event-stream-decoder.ts';
+export { type EventToEncode, encodeEvent } from './event-stream/event-stream-encoder.ts';
+export {
+  DEFAULT_EVENT_STREAM_LIMITS,
+  EVENT_STREAM_LIMIT_NAMES,
+  type EventStreamLimits,
+} from './event-stream/limits.ts';
 // What both directions share.
 export { type CookieOptions, parseCookies } from './fields/cookies.ts';
 export { canonicalHeaderName } from './fields/header-names.ts';

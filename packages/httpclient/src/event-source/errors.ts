@@ -1,3 +1,4 @@
+import type { EventStreamProtocolError } from '@landspout/http1/protocol';
 import { CodedError } from '@landspout/ioloop/errors';
 
 /** The ways in which an event source can fail, or lose its connection. */
@@ -32,6 +33,15 @@ export class EventStreamLimitError extends CodedError<
   'ERR_HTTPCLIENT_EVENTS_LINE_TOO_LONG' | 'ERR_HTTPCLIENT_EVENTS_EVENT_TOO_LARGE'
 > {
   override readonly name = 'EventStreamLimitError';
+
+  /** @internal Makes the error of this layer from that of the decoder, which becomes its cause. */
+  static from(cause: EventStreamProtocolError): EventStreamLimitError {
+    const code =
+      cause.code === 'ERR_HTTP1_EVENT_STREAM_LINE'
+        ? 'ERR_HTTPCLIENT_EVENTS_LINE_TOO_LONG'
+        : 'ERR_HTTPCLIENT_EVENTS_EVENT_TOO_LARGE';
+    return new EventStreamLimitError(code, cause.message, { cause });
+  }
 }
 
 /** The server responded with something other than an event stream. The event source does not connect again. */

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
+import { DEFAULT_EVENT_STREAM_LIMITS, type EventStreamLimits } from '@landspout/http1/protocol';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { clientChecks, HTTPClientUsageError } from '../request/usage.ts';
 import type { EventStreamResponse } from './event-connection.ts';
-import { DEFAULT_EVENT_STREAM_LIMITS, type EventStreamLimits } from './event-stream-decoder.ts';
 
 export interface EventSourceOptions extends Partial<EventStreamLimits> {
   /**

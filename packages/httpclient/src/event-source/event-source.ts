@@ -1,9 +1,17 @@
+// The event-source/ folder receives server-sent events, and connects again when the stream is lost. The decoder of the
+// stream is in @landspout/http1. It does not send requests; the caller of EventSource provides the function that does.
+
+import {
+  EventStreamDecoder,
+  EventStreamProtocolError,
+  type ServerSentEvent,
+} from '@landspout/http1/protocol';
 import type { Clock, ClockTimer } from '@landspout/ioloop';
 import { INSPECT, inspectedText, inspectedUrl, inspection } from '@landspout/ioloop/inspection';
 import { onAbort } from '@landspout/ioloop/reactor';
 import { HTTPClientError, type HTTPClientErrorCode } from '../errors.ts';
 import { HTTPClientUsageError } from '../request/usage.ts';
-import { EventStreamLostError } from './errors.ts';
+import { EventStreamLimitError, EventStreamLostError } from './errors.ts';
 import { EventConnection, type EventStreamResponse, type OpenEventStream } from './event-connection.ts';
 import {
   type EventSourceOptions,
@@ -11,7 +19,6 @@ import {
   encodedId,
   resolveEventSourceOptions,
 } from './event-source-options.ts';
-import { EventStreamDecoder, type ServerSentEvent } from './event-stream-decoder.ts';
 import { retryDelay } from './retry-delay.ts';
 
 /** What an event source works with. */
@@ -233,6 +240,8 @@ export class EventSource implements AsyncIterableIterator<ServerSentEvent, undef
   #decode(decoder: EventStreamDecoder): ServerSentEvent | undefined {
     try {
       return decoder.next();
+    } catch (error) {
+      throw error instanceof EventStreamProtocolError ? EventStreamLimitError.from(error) : error;
     } finally {
       this.#retryMs = decoder.retryMs ?? this.#retryMs;
     }

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import { EventStreamDecoder } from '@landspout/http1/protocol';
 import { ChromiumPage } from '@landspout/tooling-chromium';
 import { describe, expect, it } from 'vitest';
-import { EventStreamDecoder } from '../../src/event-source/event-stream-decoder.ts';
-import { randomStream, seededRandom } from '../fixtures/event-streams.ts';
+import { randomStream } from '../../../http1/test/fixtures/event-streams.ts';
+import { seededRandom } from '../../../http1/test/fixtures/seeded-random.ts';
 import { deferred, withNodeServer } from '../fixtures/servers.ts';
 
 /** What a browser and the decoder both report. */

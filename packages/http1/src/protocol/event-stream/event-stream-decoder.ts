@@ -1,11 +1,9 @@
-// The event-source/ folder receives server-sent events: it decodes an event stream, and connects again when the stream
-// is lost. It does not send requests; the caller of EventSource provides the function that does.
-
 import { Buffer } from 'node:buffer';
-import { MAX_DELAY_MS, type OptionNames } from '@landspout/ioloop/errors';
+import { ArgumentChecks, MAX_DELAY_MS, type OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { clientChecks, HTTPClientUsageError } from '../request/usage.ts';
-import { EventStreamLimitError } from './errors.ts';
+import { Http1UsageError } from '../grammar/errors.ts';
+import { type EventStreamErrorCode, EventStreamProtocolError } from './errors.ts';
+import { EVENT_STREAM_LIMIT_NAMES, type EventStreamLimits, resolveEventStreamLimits } from './limits.ts';
 
 /** One event, as dispatched by an `EventSource` of a browser. */
 export interface ServerSentEvent {
@@ -21,23 +19,6 @@ export interface ServerSentEvent {
   readonly retry: number | undefined;
 }
 
-/** Limits of one event stream. Each is a whole number of at least 1. */
-export interface EventStreamLimits {
-  /** Maximum length of a line without its line end, in bytes; comments included. Default: 64 KiB. */
-  readonly maxLineBytes: number;
-  /**
-   * Maximum size of the lines of one event together, in bytes; comments not included, and each line end counted as one
-   * byte. Default: 1 MiB.
-   */
-  readonly maxEventBytes: number;
-}
-
-/** The limits that apply if the program sets none. */
-export const DEFAULT_EVENT_STREAM_LIMITS: EventStreamLimits = Object.freeze({
-  maxLineBytes: 64 * 1024,
-  maxEventBytes: 1024 * 1024,
-});
-
 export interface EventStreamDecoderOptions extends Partial<EventStreamLimits> {
   /** The id of events before the first `id` line. Default: ''. */
   readonly lastEventId?: string;
@@ -49,11 +30,13 @@ export interface EventStreamDecoderOptions extends Partial<EventStreamLimits> {
 }
 
 const DECODER_OPTIONS: OptionNames<EventStreamDecoderOptions> = {
-  maxLineBytes: true,
-  maxEventBytes: true,
+  ...EVENT_STREAM_LIMIT_NAMES,
   lastEventId: true,
   onComment: true,
 };
+
+const OPERATION = 'EventStreamDecoder';
+const decoderChecks = new ArgumentChecks((problem) => new Http1UsageError('ERR_HTTP1_USAGE', problem));
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -102,29 +85,18 @@ export class EventStreamDecoder {
   #idBuffer: string;
   #lastEventId: string;
   #retryMs: number | undefined;
-  #failure: EventStreamLimitError | undefined;
+  #failure: EventStreamProtocolError | undefined;
 
-  /** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` if an option is unknown or invalid. */
+  /** @throws Http1UsageError `ERR_HTTP1_USAGE` or `ERR_HTTP1_LIMIT` if an option is unknown or invalid. */
   constructor(options: EventStreamDecoderOptions = {}) {
-    clientChecks.options('EventStreamDecoder', options, DECODER_OPTIONS);
-    const { maxLineBytes, maxEventBytes } = DEFAULT_EVENT_STREAM_LIMITS;
+    decoderChecks.options(OPERATION, options, DECODER_OPTIONS);
     const { lastEventId = '', onComment } = options;
-    this.#maxLineBytes = clientChecks.wholeNumber(
-      'EventStreamDecoder',
-      'maxLineBytes',
-      options.maxLineBytes ?? maxLineBytes,
-      1,
-    );
-    this.#maxEventBytes = clientChecks.wholeNumber(
-      'EventStreamDecoder',
-      'maxEventBytes',
-      options.maxEventBytes ?? maxEventBytes,
-      1,
-    );
-    if (typeof lastEventId !== 'string') {
-      throw clientChecks.wrong('EventStreamDecoder', 'lastEventId: a string', lastEventId);
-    }
-    if (onComment !== undefined) clientChecks.callback('EventStreamDecoder', 'onComment', onComment);
+    const { maxLineBytes, maxEventBytes } = resolveEventStreamLimits(OPERATION, options);
+    if (typeof lastEventId !== 'string')
+      throw decoderChecks.wrong(OPERATION, 'lastEventId: a string', lastEventId);
+    if (onComment !== undefined) decoderChecks.callback(OPERATION, 'onComment', onComment);
+    this.#maxLineBytes = maxLineBytes;
+    this.#maxEventBytes = maxEventBytes;
     this.#onComment = onComment;
     this.#idBuffer = lastEventId;
     this.#lastEventId = lastEventId;
@@ -149,13 +121,13 @@ export class EventStreamDecoder {
   /**
    * Passes bytes to the decoder, without decoding them. Ignored after {@link next} has thrown a limit error.
    *
-   * @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` if earlier bytes have not all been decoded.
+   * @throws Http1UsageError `ERR_HTTP1_USAGE` if earlier bytes have not all been decoded.
    */
   receive(bytes: Uint8Array): void {
     if (this.#failure !== undefined) return;
     if (this.#pos < this.#bytes.length) {
-      throw new HTTPClientUsageError(
-        'ERR_HTTPCLIENT_USAGE',
+      throw new Http1UsageError(
+        'ERR_HTTP1_USAGE',
         'receive: earlier bytes have not all been decoded: first call next until it returns undefined',
       );
     }
@@ -167,7 +139,7 @@ export class EventStreamDecoder {
    * Decodes up to the next event.
    *
    * @returns `undefined` if the bytes contain no further complete event.
-   * @throws EventStreamLimitError if a limit is exceeded. Further calls throw the same error: discard the decoder.
+   * @throws EventStreamProtocolError if a limit is exceeded. Further calls throw the same error: discard the decoder.
    */
   next(): ServerSentEvent | undefined {
     if (this.#failure !== undefined) throw this.#failure;
@@ -293,18 +265,19 @@ export class EventStreamDecoder {
     };
   }
 
-  #lineTooLong(): EventStreamLimitError {
+  #lineTooLong(): EventStreamProtocolError {
     const message = `a line of the event stream has more than ${this.#maxLineBytes} bytes`;
-    return this.#fail(new EventStreamLimitError('ERR_HTTPCLIENT_EVENTS_LINE_TOO_LONG', message));
+    return this.#fail('ERR_HTTP1_EVENT_STREAM_LINE', message);
   }
 
-  #eventTooLarge(): EventStreamLimitError {
+  #eventTooLarge(): EventStreamProtocolError {
     const message = `an event of the event stream has more than ${this.#maxEventBytes} bytes`;
-    return this.#fail(new EventStreamLimitError('ERR_HTTPCLIENT_EVENTS_EVENT_TOO_LARGE', message));
+    return this.#fail('ERR_HTTP1_EVENT_STREAM_EVENT', message);
   }
 
   /** Discards everything except the error, which later calls of `next` throw again. */
-  #fail(error: EventStreamLimitError): EventStreamLimitError {
+  #fail(code: EventStreamErrorCode, message: string): EventStreamProtocolError {
+    const error = new EventStreamProtocolError(code, message);
     this.#failure = error;
     this.#partial = EMPTY;
     this.#partialLength = 0;

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
-import { decodeSimply, randomStream, seededRandom } from '../../test/fixtures/event-streams.ts';
+import { decodeSimply, randomStream } from '../../../test/fixtures/event-streams.ts';
+import { seededRandom } from '../../../test/fixtures/seeded-random.ts';
 import {
   EventStreamDecoder,
   type EventStreamDecoderOptions,
@@ -158,7 +159,7 @@ describe('EventStreamDecoder', () => {
     const decoder = new EventStreamDecoder();
     decoder.receive(bytesOf('data: 1\n\ndata: 2\n\n'));
     decoder.next();
-    const usage = expect.objectContaining({ code: 'ERR_HTTPCLIENT_USAGE' });
+    const usage = expect.objectContaining({ code: 'ERR_HTTP1_USAGE' });
     expect(() => decoder.receive(bytesOf('x'))).toThrow(usage);
     expect(decoder.next()?.data).toBe('2');
   });
@@ -176,7 +177,7 @@ describe('EventStreamDecoder', () => {
 
 describe('the limits of an EventStreamDecoder', () => {
   it.each(['data: 7', ':234567', 'unknown', '\ufeff4567'])('limit the line %j to its length', (line) => {
-    const tooLong = 'ERR_HTTPCLIENT_EVENTS_LINE_TOO_LONG';
+    const tooLong = 'ERR_HTTP1_EVENT_STREAM_LINE';
     for (const end of ['', '\n', '\r', '\r\n']) {
       expect(eventsOf(line + end, { maxLineBytes: 7 })).toEqual([]);
       expect(eventsOf(line + end, { maxLineBytes: 6 })).toEqual([tooLong]);
@@ -186,26 +187,24 @@ describe('the limits of an EventStreamDecoder', () => {
   it('limit the lines of one event together, without comments', () => {
     const event = 'id: 1\ndata: 23\n\n';
     expect(eventsOf(`:${'x'.repeat(50)}\n${event.repeat(5)}`, { maxEventBytes: 15 })).toHaveLength(5);
-    expect(eventsOf(event, { maxEventBytes: 14 })).toEqual(['ERR_HTTPCLIENT_EVENTS_EVENT_TOO_LARGE']);
+    expect(eventsOf(event, { maxEventBytes: 14 })).toEqual(['ERR_HTTP1_EVENT_STREAM_EVENT']);
     const unknown = `${'x\n'.repeat(8)}\n`;
-    expect(eventsOf(unknown, { maxEventBytes: 15 })).toEqual(['ERR_HTTPCLIENT_EVENTS_EVENT_TOO_LARGE']);
+    expect(eventsOf(unknown, { maxEventBytes: 15 })).toEqual(['ERR_HTTP1_EVENT_STREAM_EVENT']);
   });
 
   it('are 64 KiB and 1 MiB by default', () => {
     const line = `data:${'x'.repeat(64 * 1024 - 5)}`;
     expect(eventsOf(`${line}\n\n`)).toHaveLength(1);
-    expect(eventsOf(`${line}x\n\n`)).toEqual(['ERR_HTTPCLIENT_EVENTS_LINE_TOO_LONG']);
+    expect(eventsOf(`${line}x\n\n`)).toEqual(['ERR_HTTP1_EVENT_STREAM_LINE']);
     expect(eventsOf(`${'data: 78901234\n'.repeat(69_905)}\n`)).toHaveLength(1);
-    expect(eventsOf(`${'data: 78901234\n'.repeat(69_906)}\n`)).toEqual([
-      'ERR_HTTPCLIENT_EVENTS_EVENT_TOO_LARGE',
-    ]);
+    expect(eventsOf(`${'data: 78901234\n'.repeat(69_906)}\n`)).toEqual(['ERR_HTTP1_EVENT_STREAM_EVENT']);
   });
 
   it('deliver the events before the excess, then fail for ever', () => {
     const decoder = new EventStreamDecoder({ maxLineBytes: 10 });
     decoder.receive(bytesOf('data: 1\n\ndata: 1234567890\n\ndata: 2\n\n'));
     expect(decoder.next()?.data).toBe('1');
-    const tooLong = expect.objectContaining({ code: 'ERR_HTTPCLIENT_EVENTS_LINE_TOO_LONG' });
+    const tooLong = expect.objectContaining({ code: 'ERR_HTTP1_EVENT_STREAM_LINE' });
     expect(() => decoder.next()).toThrow(tooLong);
     decoder.receive(bytesOf('data: 2\n\n'));
     expect(() => decoder.next()).toThrow(tooLong);
