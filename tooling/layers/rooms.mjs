@@ -95,6 +95,7 @@ export const ROOMS = {
       'debug-page',
       'response/compression',
       'response',
+      'event-stream',
       'templates',
       'eta',
       'handler',

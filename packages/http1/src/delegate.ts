@@ -193,6 +193,10 @@ export interface HTTPServerExchange {
    * Waits until the peer has read so much that more may be written. Resolves immediately if more may be written now.
    */
   waitDrained(): Promise<void>;
+  /**
+   * Whether more may be written without calling {@link waitDrained} first. Undefined if that is not known: call it then.
+   */
+  readonly isDrained?: boolean;
   /** Resets the connection, so that the peer notices that the response failed. */
   abort(reason?: Error): void;
   /** Whether the response headers have been written. */

@@ -98,6 +98,23 @@ export { type UrlEscapeOptions, urlEscape, urlUnescape } from './text/escape-url
 export { JsonScript, jsonScript } from './text/json-script.ts';
 export { squeeze } from './text/squeeze.ts';
 
+// Event streams.
+
+export type { Authorize, TopicAction, TopicAuthorization } from './event-stream/authorization.ts';
+export type {
+  CursorEvent,
+  CursorReadOptions,
+  CursorSource,
+  CursorSubscription,
+  EndEvent,
+  GapEvent,
+  PresenceEvent,
+  RecordEvent,
+} from './event-stream/cursor-source.ts';
+export type { CursorStreamOptions, EventStreamOptions } from './event-stream/event-stream-options.ts';
+export type { EventStreamSource } from './event-stream/serve-event-stream.ts';
+export { ServerEvent, type ServerEventParts } from './event-stream/server-event.ts';
+
 // Middleware.
 
 export type { Middleware, MiddlewareContext, RequestState } from './handler/lifecycle.ts';

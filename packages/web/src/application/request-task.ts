@@ -131,6 +131,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       this.#chunks = undefined;
       this.response.connectionLost(reason);
       this.rendering?.stop(reason);
+    } else {
+      this.rendering?.peerEnded?.();
     }
     // The connection has refused the body with this status; set it so that it is logged.
     const { status } = reason as { status?: unknown };

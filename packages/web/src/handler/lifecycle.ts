@@ -66,12 +66,14 @@ export type Middleware<State extends object = any> = (
   next: () => Promise<void> | undefined,
 ) => unknown;
 
-/** A page some of whose values are awaited. */
+/** A page some of whose values are awaited, or an event stream. */
 export interface PageInProgress {
   /** Resolves when the response is complete. Rejects with the error of a value, or the reason of {@link stop}. */
   readonly done: Promise<void>;
   /** Stops it, because the page cannot be sent any more: closes the iterables that it reads. */
   stop(reason: Error): void;
+  /** The client has half-closed the connection. It may still read a page; for an event stream, it is gone. */
+  peerEnded?(): void;
 }
 
 /**
@@ -83,7 +85,7 @@ export interface HandlerContext extends MiddlewareContext {
    * @internal Groups of the pattern in order, decoded; undefined for a group that did not match. Set before `prepare`.
    */
   readonly pathArgs: readonly (string | undefined)[];
-  /** @internal The page that the handler is rendering, while some of its values are awaited. */
+  /** @internal The page that the handler is rendering, while some of its values are awaited; or its event stream. */
   rendering: PageInProgress | undefined;
   /** @internal Called if an error page is made asynchronously: until it is complete, nothing else ends the response. */
   awaitErrorPage(error: unknown): void;

@@ -12,6 +12,9 @@ import type { ApplicationSettings, StaticUrlOptions } from '../application/setti
 import type { Cookies, ReadCookieOptions } from '../cookies/cookies.ts';
 import type { ClearCookieOptions, SecretCookieOptions } from '../cookies/response-cookies.ts';
 import { type Chunk, disown, HTTPError, WebUsageError, webChecks } from '../errors.ts';
+import type { CursorSource } from '../event-stream/cursor-source.ts';
+import type { CursorStreamOptions, EventStreamOptions } from '../event-stream/event-stream-options.ts';
+import { type EventStreamSource, serveEventStream } from '../event-stream/serve-event-stream.ts';
 import { html } from '../html/html.ts';
 import { Html } from '../html/html-value.ts';
 import {
@@ -693,6 +696,42 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   /** The hidden field with the {@link xsrfToken}, which each form with an unsafe method needs. */
   xsrfFormHtml(): Html {
     return html`<input type="hidden" name="_xsrf" value="${this.xsrfToken}">`;
+  }
+
+  // ---- event streams ----
+
+  /**
+   * Responds with an event stream (WHATWG HTML §9.2), which lasts until its source ends, the client disconnects, or the
+   * server stops. A value is requested from the source only after the client has read enough of the earlier ones.
+   *
+   * A topic, or the reader of a run, is read from the position in `Last-Event-ID`, or the query argument `after` or
+   * `last`. The stream begins with an id, so that a client that is cut off before the first record resumes there.
+   * Records are `data`, bytes are events `bytes` in base64; `gap` and `end` are events of their own. A client that has
+   * read everything of a run that has ended gets a 204, after which EventSource does not connect again.
+   *
+   * The values of an async iterable are sent as `data`: text as it is, other values as JSON; a {@link ServerEvent} can
+   * have an id and a type. Bytes, and the body of a `Response`, are sent as they are.
+   *
+   * When the server stops, the stream ends with a `retry` of 1 to 10 s, chosen at random. If the source rejects, the
+   * connection is reset. The option `handlerTimeoutMs` of a route limits the whole stream.
+   *
+   * @returns a promise that resolves when the stream has ended, for whatever reason. The source is closed then. It
+   *   rejects with HTTPError 404 if `authorize` refuses or there is no such run, 400 if the position is malformed; with
+   *   the error of the source.
+   * @throws WebUsageError `ERR_WEB_USAGE` if an argument is invalid or missing; `ERR_WEB_HEAD_SENT`, `ERR_WEB_FINISHED`.
+   *
+   * @example
+   * override get() {
+   *   return this.eventStream(topics.topic('news'), { authorize: ({ handler }) => handler.currentUser !== undefined });
+   * }
+   */
+  eventStream(source: CursorSource, options: CursorStreamOptions<this>): Promise<void>;
+  eventStream(source: EventStreamSource, options?: EventStreamOptions): Promise<void>;
+  eventStream(
+    source: CursorSource | EventStreamSource,
+    options?: CursorStreamOptions<this> | EventStreamOptions,
+  ): Promise<void> {
+    return serveEventStream(this, this.#context, source, options);
   }
 
   /**

@@ -259,6 +259,21 @@ export class HTTPServerResponse {
   }
 
   /**
+   * Sends a piece of the body at once. The headers must have been sent by {@link flush}.
+   *
+   * @returns undefined if more may be sent now, which needs no promise; otherwise that of {@link flush}.
+   * @throws WebUsageError `ERR_WEB_FINISHED`.
+   */
+  send(piece: string | Uint8Array): Promise<void> | undefined {
+    if (this.#phase !== 'streaming' || this.#encoder !== undefined || this.gone !== undefined) {
+      this.append(piece);
+      return this.flush();
+    }
+    this.exchange.write(piece);
+    return this.exchange.isDrained === true ? undefined : this.flush();
+  }
+
+  /**
    * Completes the response, for middleware that responds in place of the handler. A handler calls its own `finish`,
    * which also evaluates preconditions.
    *

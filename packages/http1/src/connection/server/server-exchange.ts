@@ -208,6 +208,10 @@ export class ServerExchange implements HTTPServerExchange {
     return this.#settled(this.#cut ? undefined : this.#owner.stream.waitDrained());
   }
 
+  get isDrained(): boolean {
+    return this.#cut || this.#owner.stream.queuedBytes <= HIGH_WATER_BYTES;
+  }
+
   abort(reason?: Error): void {
     if (this.#finished || this.#cut) return;
     this.#owner.stream.reset(reason);

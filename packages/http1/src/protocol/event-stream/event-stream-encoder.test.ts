@@ -10,7 +10,7 @@ const usage = expect.objectContaining({ code: 'ERR_HTTP1_USAGE' });
 describe('encodeEvent', () => {
   it('writes one line for each member, and an empty line', () => {
     expect(encodeEvent({ data: '{"a":1}', id: '7', event: 'price', retry: 500, comment: 'new' })).toBe(
-      ': new\nretry: 500\nevent: price\nid: 7\ndata: {"a":1}\n\n',
+      ': new\nevent: price\nid: 7\nretry: 500\ndata: {"a":1}\n\n',
     );
   });
 

@@ -50,10 +50,10 @@ export function encodeEvent(event: EventToEncode): string {
   const { comment, retry, event: type, id, data } = event;
   let lines = '';
   if (comment !== undefined) lines += linesOf('', textOf('comment', comment));
-  if (retry !== undefined)
-    lines += `retry: ${eventChecks.wholeNumber('encodeEvent', 'retry', retry, 0, MAX_DELAY_MS)}\n`;
   if (type !== undefined) lines += `event: ${framed('event', type)}\n`;
   if (id !== undefined) lines += `id: ${framed('id', id)}\n`;
+  if (retry !== undefined)
+    lines += `retry: ${eventChecks.wholeNumber('encodeEvent', 'retry', retry, 0, MAX_DELAY_MS)}\n`;
   if (data !== undefined) lines += linesOf('data', textOf('data', data));
   if (lines !== '') return `${lines}\n`;
   throw eventChecks.wrong('encodeEvent', `an event with ${Object.keys(EVENT_MEMBERS).join(', ')}`, event);
