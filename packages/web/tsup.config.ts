@@ -6,4 +6,5 @@ export default library([
   'src/eta/index.ts',
   'src/linkify/index.ts',
   'src/entities/index.ts',
+  'src/topics/index.ts',
 ]);

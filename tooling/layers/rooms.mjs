@@ -103,6 +103,7 @@ export const ROOMS = {
       'static',
       'middleware',
       'application',
+      'topics',
       'testing',
     ],
     // A handler has its application, of that class, and the application finds and makes handlers.

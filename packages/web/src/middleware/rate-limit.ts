@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { clientNetwork } from '@landspout/iostream/transports';
 import { disown, HTTPError, WebUsageError, webChecks } from '../errors.ts';
 import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
-import { MAX_KEY_CHARS, TokenBuckets } from './token-buckets.ts';
+import { boundedKey, TokenBuckets } from './token-buckets.ts';
 
 /**
  * Returns the key by which a request is counted, such as a user; undefined if it is not limited. Must be synchronous.
@@ -102,5 +101,5 @@ function checkedKey(key: unknown): string | undefined {
     const problem = `rateLimit: key must return a string or undefined, got ${shownValue(key)}`;
     throw new WebUsageError('ERR_WEB_USAGE', problem);
   }
-  return key.length <= MAX_KEY_CHARS ? key : createHash('sha256').update(key, 'utf16le').digest('base64');
+  return boundedKey(key);
 }

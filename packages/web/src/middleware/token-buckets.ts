@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** How fast a bucket fills, and how many tokens it holds. */
 export interface BucketSize {
   /** Milliseconds until one more token is in the bucket. */
@@ -19,7 +21,12 @@ interface Bucket {
  */
 const SWEEP = 2;
 /** Longer keys are replaced by their hash. */
-export const MAX_KEY_CHARS = 128;
+const MAX_KEY_CHARS = 128;
+
+/** Returns a key that is not longer than {@link MAX_KEY_CHARS}: long ones are replaced by their hash. */
+export function boundedKey(key: string): string {
+  return key.length <= MAX_KEY_CHARS ? key : createHash('sha256').update(key, 'utf16le').digest('base64');
+}
 
 /**
  * A table of at most `maxEntries` token buckets by key. If there would be more, the least recently used bucket is

@@ -1,0 +1,50 @@
+import type { TopicAuthorization } from '../event-stream/authorization.ts';
+import type { CursorSource } from '../event-stream/cursor-source.ts';
+import type { AnyHandler } from '../handler/lifecycle.ts';
+
+/** Topics by name. */
+export interface TopicsSource {
+  /** Making one must cost little: it is also called for names that a client has made up. */
+  topic(name: string): TopicSource;
+}
+
+/** One topic. */
+export interface TopicSource extends CursorSource {
+  /**
+   * Publishes a value that came as JSON.
+   *
+   * @param options - `id`: a second publish of the same id returns the first cursor.
+   * @returns the cursor of the record.
+   */
+  publish(data: unknown, options?: { readonly id?: string }): Promise<string>;
+}
+
+/** Runs by id. */
+export interface RunsSource {
+  reader(id: string): CursorSource;
+  /**
+   * Asks a run to end.
+   *
+   * @returns how the run has ended, in `how` or in `end`; neither, or `running`, if it is not over yet.
+   */
+  cancel(id: string): Promise<RunCancellation>;
+}
+
+export interface RunCancellation {
+  readonly how?: string;
+  readonly end?: { readonly how: string } | undefined;
+}
+
+/** What a {@link TopicDoor} needs of a handler. */
+export type TopicDoorHandler = AnyHandler & {
+  readonly topics: TopicsSource;
+  /** Without runs, every run is a 404. */
+  readonly runs?: RunsSource | undefined;
+  /** Decides whether the client may do something: only `true`, or a promise of `true`, allows it. */
+  authorize(question: TopicAuthorization<never>): boolean | PromiseLike<boolean>;
+  /**
+   * By what publishes are counted for the rate limit, such as the id of a user; undefined for none. Default: the
+   * address of the client; of an IPv6 address, its /64 prefix.
+   */
+  publishKey?(): string | undefined;
+};

@@ -1,0 +1,190 @@
+// The topics/ folder serves topics and runs over HTTP. It knows them by their shape, and decides nothing about who may
+// do what: that is the handler's `authorize`.
+
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { clientNetwork } from '@landspout/iostream/transports';
+import Negotiator from 'negotiator';
+import { HTTPError } from '../errors.ts';
+import {
+  type Authorize,
+  requireAuthorized,
+  type TopicAction,
+  type TopicAuthorization,
+} from '../event-stream/authorization.ts';
+import type { CursorSource } from '../event-stream/cursor-source.ts';
+import { queryNumber, readFromOf } from '../event-stream/read-from.ts';
+import { topicRefusal } from '../event-stream/topic-errors.ts';
+import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import type { TopicDoorHandler } from './door-handler.ts';
+import { type DoorSettings, doorSettings, type TopicDoorOptions } from './door-options.ts';
+import { longPoll } from './long-poll.ts';
+import { PublishRate } from './publish-rate.ts';
+import { badRequest, nameOf, type TopicTarget, targetOf } from './topic-target.ts';
+
+const EVENT_STREAM = 'text/event-stream';
+/** In our order of preference. */
+const TYPES = ['application/json', EVENT_STREAM];
+
+/** Statuses of errors that only a request can have caused. */
+const STATUSES: Readonly<Record<string, number>> = {
+  ERR_TOPICS_USAGE: 400,
+  ERR_TOPICS_INVALID_DATA: 422,
+  ERR_TOPICS_RECORD_TOO_LARGE: 413,
+  ERR_RUN_OWNER: 404,
+};
+
+/**
+ * Serves topics and runs over HTTP at the URL of a handler: the methods are called by the verbs of that handler. One
+ * object serves all requests of a class, and has their limits; see {@link TopicDoorOptions}.
+ *
+ * - GET `?topic=T&after=C` or `?run=R&after=C`: an event stream if the client prefers `text/event-stream`; otherwise a
+ *   long poll, whose response `{"records":[{"cursor","data"}],"cursor"}` comes with the first record, or without one
+ *   after `waitMs`. Without `after`, it comes at once, with the present cursor; with `last=n`, also with records.
+ * - POST `?topic=T` of `{"data":…,"ref":…}`: publishes; a second POST with the same `ref` publishes nothing more. The
+ *   response is `{"cursor":C}`.
+ * - DELETE `?run=R`: asks the run to end; the response is `{"how":…}`, with `running` if it is not over yet.
+ *
+ * What does not exist and what `authorize` refuses is a 404.
+ *
+ * @example
+ * class Live extends WebSocketHandler {
+ *   static readonly door = new TopicDoor();
+ *   override get() {
+ *     return this.request.headers.has('Upgrade') ? super.get() : Live.door.get(this);
+ *   }
+ * }
+ */
+export class TopicDoor {
+  readonly #settings: DoorSettings;
+  readonly #rate: PublishRate;
+
+  /** @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid. */
+  constructor(options: TopicDoorOptions = {}) {
+    this.#settings = doorSettings(options);
+    this.#rate = new PublishRate(this.#settings);
+  }
+
+  /**
+   * Responds with an event stream or to a long poll.
+   *
+   * @throws HTTPError 400, 404, 503.
+   */
+  async get(handler: TopicDoorHandler): Promise<void> {
+    const target = targetOf(handler.request);
+    const action = target.kind === 'run' ? 'read' : 'subscribe';
+    const source = sourceOf(handler, target);
+    if (prefersEvents(handler.request)) {
+      const { keepAliveMs, retryMs, reauthorizeMs } = this.#settings;
+      const authorize = authorizeOf(handler);
+      const options = { authorize, action, topic: target.name, keepAliveMs, retryMs, reauthorizeMs } as const;
+      await handler.eventStream(source, options);
+      return;
+    }
+    await requireAllowed(handler, action, target.name);
+    await this.#poll(handler, source);
+  }
+
+  /**
+   * Publishes the body.
+   *
+   * @throws HTTPError 400, 404, 413, 422, 429, 503.
+   */
+  async post(handler: TopicDoorHandler): Promise<void> {
+    const name = nameOf(handler.request, 'topic');
+    const { maxBodyBytes } = this.#settings;
+    if (handler.request.body.length > maxBodyBytes)
+      throw new HTTPError(413, undefined, {
+        detail: `The body must not have more than ${maxBodyBytes} bytes.`,
+      });
+    await requireAllowed(handler, 'publish', name);
+    const { data, options } = publishOf(handler.getJsonBody());
+    this.#rate.take(publishKeyOf(handler), handler.application.clock.now());
+    try {
+      const cursor = await handler.topics.topic(name).publish(data, options);
+      respond(handler, JSON.stringify({ cursor }));
+    } catch (error) {
+      throw topicRefusal(error, STATUSES);
+    }
+  }
+
+  /**
+   * Cancels a run.
+   *
+   * @throws HTTPError 400, 404, 503.
+   */
+  async delete(handler: TopicDoorHandler): Promise<void> {
+    const id = nameOf(handler.request, 'run');
+    await requireAllowed(handler, 'cancel', id);
+    if (handler.runs === undefined) throw new HTTPError(404);
+    try {
+      const { how, end } = await handler.runs.cancel(id);
+      respond(handler, JSON.stringify({ how: how ?? end?.how ?? 'running' }));
+    } catch (error) {
+      throw topicRefusal(error, STATUSES);
+    }
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ settings: this.#settings, rate: this.#rate }));
+  }
+
+  async #poll(handler: TopicDoorHandler, source: CursorSource): Promise<void> {
+    const { request, response, application } = handler;
+    const { maxWaitMs } = this.#settings;
+    const waitMs = queryNumber(request, 'waitMs', maxWaitMs) ?? maxWaitMs;
+    const signals = [request.signal, response.exchange.stopping];
+    const wait = { clock: application.clock, signals, waitMs };
+    try {
+      respond(handler, await longPoll(source, readFromOf(request), wait, this.#settings));
+    } catch (error) {
+      throw topicRefusal(error, STATUSES);
+    }
+  }
+}
+
+function sourceOf({ topics, runs }: TopicDoorHandler, { kind, name }: TopicTarget): CursorSource {
+  try {
+    if (kind === 'topic') return topics.topic(name);
+    if (runs !== undefined) return runs.reader(name);
+  } catch (error) {
+    throw topicRefusal(error, STATUSES);
+  }
+  throw new HTTPError(404);
+}
+
+function authorizeOf(handler: TopicDoorHandler): Authorize<unknown> {
+  return (question) => handler.authorize(question as TopicAuthorization<never>);
+}
+
+function requireAllowed(handler: TopicDoorHandler, action: TopicAction, topic: string): Promise<void> {
+  return requireAuthorized(authorizeOf(handler), { action, topic, handler }, handler.log);
+}
+
+function publishKeyOf(handler: TopicDoorHandler): string | undefined {
+  return handler.publishKey === undefined ? clientNetwork(handler.request.remoteIp) : handler.publishKey();
+}
+
+function prefersEvents(request: HTTPServerRequest): boolean {
+  const accept = request.headers.get('Accept');
+  if (accept === undefined || !accept.includes('event-stream')) return false;
+  return new Negotiator({ headers: { accept } }).mediaType(TYPES) === EVENT_STREAM;
+}
+
+/** @throws HTTPError 400 if the body is not `{"data":…,"ref":…}`. */
+function publishOf(body: unknown): { readonly data: unknown; readonly options: { readonly id?: string } } {
+  if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'data'))
+    throw badRequest('The body must be a JSON object with the member data.');
+  const { data, ref } = body as { readonly data: unknown; readonly ref?: unknown };
+  if (ref === undefined || ref === null) return { data, options: {} };
+  if (typeof ref !== 'string') throw badRequest('The member ref must be text.');
+  return { data, options: { id: ref } };
+}
+
+function respond({ response }: TopicDoorHandler, json: string): void {
+  // The client may have left, or a time limit of the route may have ended the response.
+  if (response.ended || response.gone !== undefined) return;
+  response.setHeader('Content-Type', 'application/json; charset=UTF-8');
+  response.setHeader('Cache-Control', 'no-store');
+  response.append(json);
+  response.end();
+}
