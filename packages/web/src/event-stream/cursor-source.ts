@@ -3,8 +3,10 @@
  * only by this shape.
  */
 export interface CursorSource {
-  /** The name of the topic or the id of the run. */
+  /** The name of the topic. */
   readonly name?: string;
+  /** The id of the run. */
+  readonly id?: string;
   /**
    * Begins to read.
    *
@@ -24,6 +26,8 @@ export interface CursorReadOptions {
   readonly invalidCursor?: 'error' | 'gap';
   /** Whether changes of presence are reported. Default: false. */
   readonly presence?: boolean;
+  /** Whose subscription it is, so that the topic can end those of one user. Default: none. */
+  readonly subject?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -61,14 +65,14 @@ export interface EndEvent {
   readonly how: string;
   readonly cursor: string;
   readonly result?: unknown;
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 
 /** All members of a topic, or one that joined or left. */
 export interface PresenceEvent {
   readonly kind: 'presence';
-  readonly members?: readonly { readonly member: string; readonly meta?: unknown }[];
-  readonly joined?: string;
-  readonly left?: string;
+  readonly members?: readonly { readonly member: string; readonly meta?: unknown }[] | undefined;
+  readonly joined?: string | undefined;
+  readonly left?: string | undefined;
   readonly meta?: unknown;
 }

@@ -33,7 +33,7 @@ export interface CursorStreamOptions<Handler = unknown> extends EventStreamOptio
   readonly authorize: Authorize<Handler>;
   /** What `authorize` is asked: `subscribe` for a topic, `read` for a run. Default: `subscribe`. */
   readonly action?: 'subscribe' | 'read';
-  /** The name of the topic or the id of the run, for `authorize`. Default: the `name` of the source. */
+  /** The name of the topic or the id of the run, for `authorize`. Default: the `name` or `id` of the source. */
   readonly topic?: string;
   /**
    * Where to begin if the request has neither `Last-Event-ID` nor the query arguments `after` and `last`: after this
@@ -44,6 +44,8 @@ export interface CursorStreamOptions<Handler = unknown> extends EventStreamOptio
   readonly last?: number;
   /** Whether presence is reported; `authorize` is then asked about `presence` too. Default: false. */
   readonly presence?: boolean;
+  /** Whose subscription it is, such as the id of a user, for `topics.revoke(topic, subject)`. Default: none. */
+  readonly subject?: string | undefined;
   /**
    * After how many milliseconds `authorize` is asked again, for as long as the stream is open; a refusal ends the stream
    * with an event `end` that says `revoked`. 0: never. Default: 0.
@@ -67,6 +69,7 @@ const CURSOR_STREAM_OPTIONS: OptionNames<CursorStreamOptions> = {
   after: true,
   last: true,
   presence: true,
+  subject: true,
   reauthorizeMs: true,
 };
 
@@ -93,6 +96,7 @@ export interface CursorStreamSettings<Handler> extends StreamSettings {
   readonly after: string;
   readonly last: number | undefined;
   readonly presence: boolean;
+  readonly subject: string | undefined;
   readonly reauthorizeMs: number;
 }
 
@@ -111,12 +115,14 @@ export function cursorStreamSettings<Handler>(
   name: string | undefined,
 ): CursorStreamSettings<Handler> {
   webChecks.options(OPERATION, options ?? {}, CURSOR_STREAM_OPTIONS as OptionNames<typeof options>);
-  const { authorize, action = 'subscribe', topic = name, last, presence = false } = options ?? {};
+  const { authorize, action = 'subscribe', topic = name, last, subject, presence = false } = options ?? {};
   const { after = action === 'read' ? 'start' : 'now', reauthorizeMs = 0 } = options ?? {};
   webChecks.callback(OPERATION, 'authorize, which decides whether the client may read', authorize);
   if (typeof topic !== 'string')
     throw webChecks.wrong(OPERATION, 'topic: the name of the topic or the id of the run', topic);
   if (typeof after !== 'string') throw webChecks.wrong(OPERATION, 'after: a cursor', after);
+  if (subject !== undefined && typeof subject !== 'string')
+    throw webChecks.wrong(OPERATION, 'subject: a string', subject);
   if (last !== undefined) webChecks.wholeNumber(OPERATION, 'last', last, 0, MAX_LAST);
   return {
     ...settingsOf(options),
@@ -126,6 +132,7 @@ export function cursorStreamSettings<Handler>(
     after,
     last,
     presence: webChecks.boolean(OPERATION, 'presence', presence),
+    subject,
     reauthorizeMs: webChecks.durationMs(OPERATION, 'reauthorizeMs', reauthorizeMs),
   };
 }

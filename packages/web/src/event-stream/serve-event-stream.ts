@@ -8,7 +8,7 @@ import { disown, WebUsageError, webChecks } from '../errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
 import { isAuthorized, requireAuthorized } from './authorization.ts';
-import type { CursorSource, CursorSubscription } from './cursor-source.ts';
+import type { CursorReadOptions, CursorSource, CursorSubscription } from './cursor-source.ts';
 import { endText } from './encoded-events.ts';
 import { cursorFeed, type EventFeed, IterableFeed, PassThroughCursorFeed } from './event-feed.ts';
 import { EventStream } from './event-stream.ts';
@@ -21,7 +21,7 @@ import {
   streamSettings,
 } from './event-stream-options.ts';
 import { wheelOf } from './keep-alive-wheel.ts';
-import { readFromOf } from './read-from.ts';
+import { type ReadFrom, readFromOf } from './read-from.ts';
 import { Reauthorization } from './reauthorization.ts';
 import { jittered, stoppingRetry } from './retry-times.ts';
 import { passedResponse, setStreamHeaders } from './stream-response.ts';
@@ -90,7 +90,7 @@ function openerOf<Handler>(
   options: CursorStreamOptions<Handler> | EventStreamOptions | undefined,
 ): () => Promise<Opened | undefined> {
   if (isCursorSource(source)) {
-    const settings = cursorStreamSettings(options as CursorStreamOptions<Handler>, source.name);
+    const settings = cursorStreamSettings(options as CursorStreamOptions<Handler>, source.name ?? source.id);
     return () => openCursorStream(handler, context, source, settings);
   }
   const settings = streamSettings(options ?? {});
@@ -122,11 +122,9 @@ async function openCursorStream<Handler>(
   if (presence) await requireAuthorized(authorize, { ...question, action: 'presence' }, context.log);
   if (isStopping(context)) return turnedAway(context, settings);
   const from = readFromOf(context.request);
-  const { last, after } = settings;
   let subscription: CursorSubscription;
   try {
-    const defaults = last === undefined ? { after } : { last };
-    subscription = await source.subscribe({ ...(from?.options ?? defaults), presence });
+    subscription = await source.subscribe(readOptionsOf(settings, from));
   } catch (error) {
     if (!isUnavailable(error)) throw topicRefusal(error);
     // EventSource would give up for ever after a 503.
@@ -152,6 +150,19 @@ async function openCursorStream<Handler>(
   };
   const first = encodeEvent({ id: subscription.cursor, retry });
   return { feed: feed as EventFeed, first, settings, watch: reauthorizeMs > 0 ? watch : undefined };
+}
+
+function readOptionsOf<Handler>(
+  { last, after, presence, subject }: CursorStreamSettings<Handler>,
+  from: ReadFrom | undefined,
+): CursorReadOptions {
+  const start = from?.options ?? (last === undefined ? { after } : { last });
+  // Runs have neither presence nor subjects.
+  return {
+    ...start,
+    ...(presence ? { presence } : undefined),
+    ...(subject === undefined ? undefined : { subject }),
+  };
 }
 
 function openIterable(

@@ -38,10 +38,14 @@ export interface RunCancellation {
 /** What a {@link TopicDoor} needs of a handler. */
 export type TopicDoorHandler = AnyHandler & {
   readonly topics: TopicsSource;
+  /** Returns a topic by the name that a client has sent. Default: that of {@link topics}. */
+  topic?(name: string): TopicSource;
   /** Without runs, every run is a 404. */
   readonly runs?: RunsSource | undefined;
   /** Decides whether the client may do something: only `true`, or a promise of `true`, allows it. */
   authorize(question: TopicAuthorization<never>): boolean | PromiseLike<boolean>;
+  /** Returns whose subscription it is, for `topics.revoke(topic, subject)`. Default: none. */
+  subject?(): string | undefined;
   /**
    * By what publishes are counted for the rate limit, such as the id of a user; undefined for none. Default: the
    * address of the client; of an IPv6 address, its /64 prefix.

@@ -13,7 +13,10 @@ export interface TopicDoorOptions {
   readonly totalPublishBurst?: number;
   /** The number of clients whose rates are known. If there are more, the least recently used is forgotten. Default: 100,000. */
   readonly maxPublishers?: number;
-  /** Maximum size of the body of a POST; 413 beyond that. Default: 1 MiB and 64 KiB, for a record of 1 MiB. */
+  /**
+   * Maximum size of the body of a POST; 413 beyond that. The option `maxBodyBytes` of the route refuses a larger body
+   * before it is read. Default: 1 MiB and 64 KiB, for a record of 1 MiB.
+   */
   readonly maxBodyBytes?: number;
   /** The longest time that a long poll waits. Default: 25,000, less than the timeout of most proxies. */
   readonly maxWaitMs?: number;

@@ -15,7 +15,7 @@ import type { CursorSource } from '../event-stream/cursor-source.ts';
 import { queryNumber, readFromOf } from '../event-stream/read-from.ts';
 import { topicRefusal } from '../event-stream/topic-errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
-import type { TopicDoorHandler } from './door-handler.ts';
+import type { TopicDoorHandler, TopicSource } from './door-handler.ts';
 import { type DoorSettings, doorSettings, type TopicDoorOptions } from './door-options.ts';
 import { longPoll } from './long-poll.ts';
 import { PublishRate } from './publish-rate.ts';
@@ -76,8 +76,8 @@ export class TopicDoor {
     if (prefersEvents(handler.request)) {
       const { keepAliveMs, retryMs, reauthorizeMs } = this.#settings;
       const authorize = authorizeOf(handler);
-      const options = { authorize, action, topic: target.name, keepAliveMs, retryMs, reauthorizeMs } as const;
-      await handler.eventStream(source, options);
+      const about = { authorize, action, topic: target.name, subject: subjectOf(handler, target) } as const;
+      await handler.eventStream(source, { ...about, keepAliveMs, retryMs, reauthorizeMs });
       return;
     }
     await requireAllowed(handler, action, target.name);
@@ -100,7 +100,7 @@ export class TopicDoor {
     const { data, options } = publishOf(handler.getJsonBody());
     this.#rate.take(publishKeyOf(handler), handler.application.clock.now());
     try {
-      const cursor = await handler.topics.topic(name).publish(data, options);
+      const cursor = await topicOf(handler, name).publish(data, options);
       respond(handler, JSON.stringify({ cursor }));
     } catch (error) {
       throw topicRefusal(error, STATUSES);
@@ -131,7 +131,8 @@ export class TopicDoor {
   async #poll(handler: TopicDoorHandler, source: CursorSource): Promise<void> {
     const { request, response, application } = handler;
     const { maxWaitMs } = this.#settings;
-    const waitMs = queryNumber(request, 'waitMs', maxWaitMs) ?? maxWaitMs;
+    const asked = queryNumber(request, 'waitMs', maxWaitMs) ?? maxWaitMs;
+    const waitMs = request.method === 'HEAD' ? 0 : asked;
     const signals = [request.signal, response.exchange.stopping];
     const wait = { clock: application.clock, signals, waitMs };
     try {
@@ -142,10 +143,19 @@ export class TopicDoor {
   }
 }
 
-function sourceOf({ topics, runs }: TopicDoorHandler, { kind, name }: TopicTarget): CursorSource {
+function topicOf(handler: TopicDoorHandler, name: string): TopicSource {
+  return handler.topic === undefined ? handler.topics.topic(name) : handler.topic(name);
+}
+
+/** Runs have no subjects. */
+function subjectOf(handler: TopicDoorHandler, { kind }: TopicTarget): string | undefined {
+  return kind === 'topic' ? handler.subject?.() : undefined;
+}
+
+function sourceOf(handler: TopicDoorHandler, { kind, name }: TopicTarget): CursorSource {
   try {
-    if (kind === 'topic') return topics.topic(name);
-    if (runs !== undefined) return runs.reader(name);
+    if (kind === 'topic') return topicOf(handler, name);
+    if (handler.runs !== undefined) return handler.runs.reader(name);
   } catch (error) {
     throw topicRefusal(error, STATUSES);
   }

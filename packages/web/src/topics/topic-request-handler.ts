@@ -3,7 +3,7 @@ import { WebUsageError } from '../errors.ts';
 import type { TopicAuthorization } from '../event-stream/authorization.ts';
 import type { HandlerContext, RouteUse } from '../handler/lifecycle.ts';
 import { RequestHandler } from '../handler/request-handler.ts';
-import type { RunsSource, TopicsSource } from './door-handler.ts';
+import type { RunsSource, TopicSource, TopicsSource } from './door-handler.ts';
 import { TopicDoor } from './topic-door.ts';
 
 /**
@@ -53,6 +53,14 @@ export abstract class TopicRequestHandler<
    * otherwise the response is a 404. If it throws or rejects, that is logged, and the client is refused.
    */
   abstract authorize(question: TopicAuthorization<this>): boolean | PromiseLike<boolean>;
+
+  /**
+   * Returns whose event stream it is, such as the id of the user, for `topics.revoke(topic, subject)`. Default: none.
+   */
+  subject?(): string | undefined;
+
+  /** Returns a topic by the name that a client has sent, for example with a schema. Default: that of {@link topics}. */
+  topic?(name: string): TopicSource;
 
   /**
    * By what publishes are counted for the rate limit, such as the id of the user; undefined to limit only all clients

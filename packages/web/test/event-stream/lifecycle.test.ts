@@ -199,6 +199,31 @@ describe('an error of the source', () => {
   });
 });
 
+describe('the time limit of a route', () => {
+  it('cuts a stream, and closes its subscription', async () => {
+    const clock = new VirtualClock();
+    const log = new MemoryLog();
+    class Stream extends RequestHandler {
+      override get(): Promise<void> {
+        return this.eventStream(log, { authorize: allow });
+      }
+    }
+    const routes = [['/', Stream, {}, { handlerTimeoutMs: 60_000 }]] as const;
+    await withApp(
+      routes,
+      async ({ port }) => {
+        const client = await openStream(port);
+        await client.until('retry');
+        await clock.advance(60_000);
+        const [response] = responsesOf(await client.untilEnd());
+        expect(response?.isComplete).toBe(false);
+        expect(log.subscriptions.size).toBe(0);
+      },
+      { clock },
+    );
+  });
+});
+
 describe('a server that stops', () => {
   it('ends open streams between two events, with a time to connect again', async () => {
     const log = new MemoryLog();
@@ -218,16 +243,19 @@ describe('a server that stops', () => {
   });
 
   it('spreads the times over one to ten seconds', async () => {
-    let random = 0;
-    await servingLog(new MemoryLog(), { random: () => random }, async ({ port, server }) => {
-      const clients = await Promise.all([openStream(port), openStream(port)]);
-      for (const client of clients) await client.until('retry: 1500\n');
-      const times: string[] = [];
+    const numbers = [0, 1, 0, 1];
+    const random = (): number => numbers.shift() ?? Number.NaN;
+    await servingLog(new MemoryLog(), { random }, async ({ port, server }) => {
+      const clients: RawClient[] = [];
+      for (const retry of ['1500', '4500']) {
+        const client = await openStream(port);
+        await client.until(`retry: ${retry}\n\n`);
+        clients.push(client);
+      }
       const stopped = server.stop({ graceMs: 0 });
-      random = 1;
-      for (const client of clients) times.push((await client.untilEnd()).slice(-30));
+      const ends = await Promise.all(clients.map((client) => client.untilEnd()));
       await stopped;
-      expect(times.every((text) => text.includes('retry: 1000\n\n'))).toBe(true);
+      expect(ends.map((text) => /retry: (\d+)\n\n\r\n0\r\n\r\n$/.exec(text)?.[1])).toEqual(['1000', '10000']);
     });
   });
 
