@@ -1,0 +1,402 @@
+// What a client says on one connection of a TopicHandler, and what it gets in return.
+
+import { isCancellation, type Logger } from '@landspout/ioloop';
+import { shownValue } from '@landspout/ioloop/errors';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { Deadline, type DeadlineEntry, isThenable } from '@landspout/ioloop/reactor';
+import type { Attachment } from '@landspout/topics';
+import { wheelOf } from '../connection/deadline-wheels.ts';
+import type { SendOptions } from '../connection/send-policy.ts';
+import type { WebSocketConnection } from '../connection/websocket-connection.ts';
+import { CLOSE_CODES } from '../protocol/index.ts';
+import type { TopicAction, TopicAuthorization } from './authorization.ts';
+import { type ClientFrame, parseClientFrame } from './client-frame.ts';
+import { DoorSubscription, type SubscribingSession } from './door-subscription.ts';
+import { OperationOrder } from './operation-order.ts';
+import { RateLimit } from './rate-limit.ts';
+import { errText, okText, posText } from './server-frame.ts';
+import { type PublicFault, publicFault, REFUSED } from './topic-door-errors.ts';
+import type { TopicSettings } from './topic-options.ts';
+import type { RunsSource, TopicsSource } from './topics-source.ts';
+
+/** What the session needs of its handler. */
+export interface SessionHandler {
+  readonly topics: TopicsSource;
+  readonly runs?: RunsSource | undefined;
+  readonly log: Logger;
+  authorize(question: TopicAuthorization<never>): unknown;
+  member(about: { readonly topic: string }): unknown;
+  subject(): string | undefined;
+}
+
+/** What the connections of one class have in common. */
+export interface SessionShare {
+  readonly settings: TopicSettings;
+  readonly totalPublishes: RateLimit;
+}
+
+/** Whatever the policy of the connection is: a client that missed a frame would not know it. */
+const NEVER_DROPPED: SendOptions = { policy: 'close' };
+
+/** One connection: its subscriptions, and its operations in order. */
+export class TopicSession implements SubscribingSession, DeadlineEntry {
+  readonly connection: WebSocketConnection;
+  readonly #handler: SessionHandler;
+  readonly #share: SessionShare;
+  /** The subscriptions, as a linked list. */
+  #first: DoorSubscription | undefined = undefined;
+  #count = 0;
+  #order: OperationOrder | undefined = undefined;
+  #frames: RateLimit | undefined = undefined;
+  #publishes: RateLimit | undefined = undefined;
+  /** Those that the connection had no room for. */
+  #waiting: Set<DoorSubscription> | undefined = undefined;
+  #reauthorization: Deadline | undefined = undefined;
+  #isOver = false;
+
+  constructor(connection: WebSocketConnection, handler: SessionHandler, share: SessionShare) {
+    this.connection = connection;
+    this.#handler = handler;
+    this.#share = share;
+    connection.setCloseListener(this);
+  }
+
+  // ---- for the handler and the connection ----
+
+  /** Called with each message. @returns a promise if the next one is to wait. */
+  received(message: string | Uint8Array): Promise<void> | undefined {
+    const { frames, clock, maxPending } = this.#share.settings;
+    this.#frames ??= new RateLimit();
+    if (this.#frames.take(frames, clock.now()) > 0) {
+      this.connection.close(CLOSE_CODES.policyViolation, 'too many frames');
+      return undefined;
+    }
+    const frame = parseClientFrame(message);
+    if (frame.op === undefined) this.#send(errText(frame.fault, frame.id, frame.kind, frame.name));
+    else this.#accept(frame);
+    // A client that does not read its replies is not read either.
+    if (this.connection.isFull) return this.connection.whenDrained().catch(() => undefined);
+    return this.#order?.whenBelow(maxPending);
+  }
+
+  /** Called once, when the connection is closed. */
+  connectionClosed(): void {
+    this.#isOver = true;
+    this.#reauthorization?.close();
+    this.#waiting = undefined;
+    while (this.#first !== undefined) this.#remove(this.#first);
+  }
+
+  /** Called when `authorize` is to be asked again. */
+  deadlinePassed(): Promise<void> {
+    return this.#reauthorize();
+  }
+
+  // ---- for the subscriptions ----
+
+  waitForRoom(subscription: DoorSubscription): void {
+    if (this.#waiting === undefined) {
+      this.#waiting = new Set();
+      this.#drainLater();
+    }
+    this.#waiting.add(subscription);
+  }
+
+  ended(subscription: DoorSubscription): void {
+    this.#remove(subscription);
+  }
+
+  failed(error: unknown): void {
+    this.#handler.log.error({ error }, 'a member of a topic could not leave');
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ subscriptions: this.#count, isOver: this.#isOver }));
+  }
+
+  // ---- operations ----
+
+  /** Operations on one topic or run are begun in the order of their frames; those on others do not wait. */
+  #accept(frame: ClientFrame): void {
+    this.#order ??= new OperationOrder();
+    const isPending = this.#order.run(`${frame.kind} ${frame.name}`, () => this.#operate(frame));
+    if (!isPending && this.#order.isEmpty) this.#order = undefined;
+  }
+
+  /** @returns a promise that resolves when the next operation on the topic or run may begin. It does not reject. */
+  #operate(frame: ClientFrame): Promise<void> | undefined {
+    if (this.#isOver) return undefined;
+    switch (frame.op) {
+      case 'sub':
+        return this.#subscribe(frame);
+      case 'unsub':
+        return this.#unsubscribe(frame);
+      case 'pub':
+        return this.#allowed(frame, ['publish'], () => this.#publish(frame));
+      default:
+        return this.#allowed(frame, ['cancel'], () => this.#cancel(frame));
+    }
+  }
+
+  #subscribe(frame: ClientFrame): Promise<void> | undefined {
+    const { maxSubscriptions } = this.#share.settings;
+    if (this.#find(frame) !== undefined) {
+      const message = 'the connection is subscribed to it already';
+      return this.#refuse(frame, { code: 'ERR_TOPICS_DUPLICATE', message });
+    }
+    if (this.#count >= maxSubscriptions) {
+      const message = `at most ${maxSubscriptions} subscriptions are allowed`;
+      return this.#refuse(frame, { code: 'ERR_TOPICS_TOO_MANY_SUBSCRIPTIONS', message });
+    }
+    // It takes its place before anything is waited for, so that no more than allowed are waiting.
+    const subscription = new DoorSubscription(this, frame.kind, frame.name, frame.presence);
+    subscription.next = this.#first;
+    this.#first = subscription;
+    this.#count += 1;
+    const refused = (fault: PublicFault) => {
+      this.#remove(subscription);
+      return this.#refuse(frame, fault);
+    };
+    return this.#allowed(frame, actionsOf(subscription), () => this.#attach(frame, subscription), refused);
+  }
+
+  async #attach(frame: ClientFrame, subscription: DoorSubscription): Promise<void> {
+    try {
+      await this.#join(subscription);
+      if (this.#isOver) return this.#remove(subscription);
+      const attachment = await this.#attachment(frame, subscription);
+      if (this.#isOver) {
+        attachment.close();
+        return this.#remove(subscription);
+      }
+      const { id, kind, name } = frame;
+      this.#send(okText(id, attachment.cursor));
+      this.#send(posText(kind, name, attachment.cursor));
+      subscription.start(attachment);
+      if (subscription.isAttached) this.#reauthorizeLater();
+    } catch (error) {
+      this.#remove(subscription);
+      this.#refuse(frame, this.#faultOf(error));
+    }
+  }
+
+  #attachment(frame: ClientFrame, subscription: DoorSubscription): Promise<Attachment> {
+    const { kind, name, after, last } = frame;
+    const { topics, runs } = this.#handler;
+    // A client that resumes has a cursor; how much it wanted at first does not matter then.
+    const from = after !== undefined ? { after } : last !== undefined ? { last } : undefined;
+    if (kind === 'run') return (runs as RunsSource).attach(name, subscription, from ?? { after: 'start' });
+    const subject = this.#handler.subject();
+    const presence = frame.presence ? { presence: true } : undefined;
+    return topics
+      .topic(name)
+      .attach(subscription, subject === undefined ? { ...from, ...presence } : { ...from, ...presence, subject });
+  }
+
+  /** Lets the member of the subscription be present, if there is one. */
+  async #join(subscription: DoorSubscription): Promise<void> {
+    if (subscription.kind === 'run') return;
+    const member: unknown = await this.#handler.member({ topic: subscription.name });
+    if (member === undefined || this.#isOver) return;
+    const { member: name, meta } = (member ?? {}) as { readonly member?: unknown; readonly meta?: unknown };
+    if (typeof name !== 'string')
+      throw new TypeError(`member must return undefined or { member: text, meta }, got ${shownValue(member)}`);
+    const topic = this.#handler.topics.topic(subscription.name);
+    subscription.member = await topic.join(name, meta === undefined ? {} : { meta });
+  }
+
+  #unsubscribe(frame: ClientFrame): undefined {
+    const subscription = this.#find(frame);
+    if (subscription !== undefined) this.#remove(subscription);
+    this.#send(okText(frame.id));
+  }
+
+  /** The next operation does not wait until the record is published: records are ordered as the calls are. */
+  #publish({ id, kind, name, data, ref }: ClientFrame): undefined {
+    const fault = this.#tooFast();
+    if (fault !== undefined) {
+      this.#send(errText(fault, id, kind, name));
+      return;
+    }
+    const published = async (): Promise<void> => {
+      try {
+        const cursor = await this.#handler.topics.topic(name).publish(data, ref === undefined ? {} : { id: ref });
+        this.#send(okText(id, cursor));
+      } catch (error) {
+        this.#send(errText(this.#faultOf(error), id, kind, name));
+      }
+    };
+    this.#order?.track(published());
+  }
+
+  #tooFast(): PublicFault | undefined {
+    const { settings, totalPublishes } = this.#share;
+    const now = settings.clock.now();
+    this.#publishes ??= new RateLimit();
+    const waitMs =
+      this.#publishes.take(settings.publishes, now) || totalPublishes.take(settings.totalPublishes, now);
+    if (waitMs === 0) return undefined;
+    return {
+      code: 'ERR_TOPICS_RATE_LIMIT',
+      message: 'too many records are published; try again later',
+      retryMs: Math.ceil(waitMs),
+    };
+  }
+
+  async #cancel({ id, kind, name }: ClientFrame): Promise<void> {
+    try {
+      const { end } = await (this.#handler.runs as RunsSource).cancel(name);
+      this.#send(okText(id, undefined, end?.how ?? 'running'));
+    } catch (error) {
+      this.#send(errText(this.#faultOf(error), id, kind, name));
+    }
+  }
+
+  // ---- authorization ----
+
+  /** Calls `then` if all actions are allowed, and `otherwise` if not; at once, unless `authorize` returns a promise. */
+  #allowed(
+    frame: ClientFrame,
+    actions: readonly TopicAction[],
+    then: () => Promise<void> | undefined,
+    otherwise: (fault: PublicFault) => undefined = (fault) => this.#refuse(frame, fault),
+  ): Promise<void> | undefined {
+    if (frame.kind === 'run' && this.#handler.runs === undefined) return otherwise(REFUSED);
+    const allowed = this.#areAllowed(actions, frame.name);
+    if (allowed === true) return then();
+    if (allowed === false) return otherwise(REFUSED);
+    return allowed.then((isAllowed) => {
+      if (this.#isOver || !isAllowed) return otherwise(REFUSED);
+      return then();
+    });
+  }
+
+  #areAllowed(actions: readonly TopicAction[], topic: string): boolean | Promise<boolean> {
+    for (const [at, action] of actions.entries()) {
+      const allowed = this.#isAllowed(action, topic);
+      if (allowed === false) return false;
+      if (allowed !== true)
+        return allowed.then((isAllowed) => isAllowed && this.#areAllowed(actions.slice(at + 1), topic));
+    }
+    return true;
+  }
+
+  /** Only `true` allows; a failure refuses. */
+  #isAllowed(action: TopicAction, topic: string): boolean | Promise<boolean> {
+    const failed = (error: unknown): false => {
+      const { log } = this.#handler;
+      const details = { error, action, topic };
+      if (this.#isOver) log.debug(details, 'authorize failed after its connection had ended');
+      else log.error(details, 'authorize threw or rejected; the client is refused');
+      return false;
+    };
+    try {
+      const handler = this.#handler as never;
+      const decision: unknown = this.#handler.authorize({ action, topic, handler });
+      if (!isThenable(decision)) return decision === true;
+      return Promise.resolve(decision).then((decided) => decided === true, failed);
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  #reauthorizeLater(): void {
+    const { reauthorizeMs, clock } = this.#share.settings;
+    if (reauthorizeMs === 0 || this.#reauthorization !== undefined || this.#isOver) return;
+    this.#reauthorization = new Deadline(wheelOf(clock), this);
+    this.#reauthorization.set(reauthorizeMs);
+  }
+
+  /** Asks for one subscription after the other, so that thousands of connections do not ask for all at once. */
+  async #reauthorize(): Promise<void> {
+    const subscriptions: DoorSubscription[] = [];
+    for (let one = this.#first; one !== undefined; one = one.next) subscriptions.push(one);
+    for (const subscription of subscriptions) {
+      if (!subscription.isAttached) continue;
+      if (await this.#areAllowed(actionsOf(subscription), subscription.name)) continue;
+      if (!subscription.isAttached) continue;
+      this.#unlink(subscription);
+      subscription.revoke();
+    }
+    this.#reauthorization?.close();
+    this.#reauthorization = undefined;
+    if (this.#first !== undefined) this.#reauthorizeLater();
+  }
+
+  // ---- sending ----
+
+  #drainLater(): void {
+    this.connection.whenDrained().then(
+      () => this.#drain(),
+      () => undefined, // The connection has ended; `connectionClosed` does the rest.
+    );
+  }
+
+  /** Each that waits sends what it held and what follows, until the connection is full; then it is the turn of the next. */
+  #drain(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    for (const subscription of waiting) {
+      if (this.connection.isFull) break;
+      waiting.delete(subscription);
+      subscription.drained();
+    }
+    if (waiting.size === 0) this.#waiting = undefined;
+    else this.#drainLater();
+  }
+
+  #refuse({ id, kind, name }: ClientFrame, fault: PublicFault): undefined {
+    this.#send(errText(fault, id, kind, name));
+  }
+
+  #send(text: string): void {
+    this.connection.writeMessage(text, NEVER_DROPPED);
+  }
+
+  #faultOf(error: unknown): PublicFault {
+    const fault = publicFault(error);
+    if (fault !== undefined) return fault;
+    const { log } = this.#handler;
+    if (this.#isOver && isCancellation(error)) log.debug({ error }, 'an operation ended with its connection');
+    else log.error({ error }, 'an operation of a client on a topic or run failed');
+    return { code: 'ERR_TOPICS_INTERNAL', message: 'the server has failed' };
+  }
+
+  // ---- the list of subscriptions ----
+
+  #find({ kind, name }: ClientFrame): DoorSubscription | undefined {
+    for (let one = this.#first; one !== undefined; one = one.next) {
+      if (one.name === name && one.kind === kind) return one;
+    }
+    return undefined;
+  }
+
+  #remove(subscription: DoorSubscription): void {
+    this.#unlink(subscription);
+    subscription.close();
+  }
+
+  /** Does nothing if it is not in the list any more. */
+  #unlink(subscription: DoorSubscription): void {
+    this.#waiting?.delete(subscription);
+    let before: DoorSubscription | undefined;
+    for (let one = this.#first; one !== undefined; before = one, one = one.next) {
+      if (one !== subscription) continue;
+      if (before === undefined) this.#first = one.next;
+      else before.next = one.next;
+      one.next = undefined;
+      this.#count -= 1;
+      return;
+    }
+  }
+}
+
+/** What a subscription needs to be allowed. */
+function actionsOf({ kind, presence }: DoorSubscription): readonly TopicAction[] {
+  if (kind === 'run') return READ;
+  return presence ? SUBSCRIBE_WITH_PRESENCE : SUBSCRIBE;
+}
+
+const READ: readonly TopicAction[] = ['read'];
+const SUBSCRIBE: readonly TopicAction[] = ['subscribe'];
+const SUBSCRIBE_WITH_PRESENCE: readonly TopicAction[] = ['subscribe', 'presence'];
