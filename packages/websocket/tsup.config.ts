@@ -4,5 +4,6 @@ export default library([
   'src/index.ts',
   'src/connection/index.ts',
   'src/protocol/index.ts',
+  'src/topics/index.ts',
   'src/web-socket/index.ts',
 ]);

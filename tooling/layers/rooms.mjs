@@ -138,6 +138,7 @@ export const ROOMS = {
       'client',
       'web-socket',
       'handler',
+      'topics',
     ],
     knownCycles: [],
   },

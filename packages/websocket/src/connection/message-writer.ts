@@ -74,6 +74,18 @@ export class MessageWriter {
     return this.#stream.queuedBytes + (this.#queue?.byteLength ?? 0) + Math.max(this.#encodingBytes, 0);
   }
 
+  /** Whether at least `highWaterBytes` are unsent. */
+  get isFull(): boolean {
+    const queued = this.#stream.queuedBytes;
+    if (queued >= this.#highWaterBytes) return true;
+    return this.#isHolding && this.unsentBytes >= this.#highWaterBytes;
+  }
+
+  /** Resolves when at most `lowWaterBytes` are unsent; rejects if the connection ends first. */
+  whenDrained(): Promise<void> {
+    return this.#whenRefilled();
+  }
+
   get droppedMessages(): number {
     return this.#queue?.droppedMessages ?? 0;
   }

@@ -49,6 +49,12 @@ import type { WebSocketSettings } from './websocket-options.ts';
  */
 type State = 'open' | 'closing' | 'ending' | 'closed';
 
+/** Notified of the end of a connection before its delegate. */
+export interface CloseListener {
+  /** Called once. Must not throw. */
+  connectionClosed(): void;
+}
+
 /** How long we wait for the peer to read our close frame before we close TCP. */
 const LINGER_MS = 2_000;
 const MAX_REASON_BYTES = 123;
@@ -76,6 +82,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   #closeReason = '';
   #closeError: Error | undefined;
   #hasPeerEnded = false;
+  #closeListener: CloseListener | undefined;
   #pings: PingSchedule | undefined;
   #deadline: Deadline | undefined;
 
@@ -148,6 +155,25 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   /** Bytes that were written but are not yet sent, because the peer does not read fast enough. */
   get queuedBytes(): number {
     return this.#messages.unsentBytes;
+  }
+
+  /** Whether at least `highWaterBytes` are unsent: a source that can wait should wait with {@link whenDrained}. */
+  get isFull(): boolean {
+    return this.#messages.isFull;
+  }
+
+  /**
+   * Waits until at most `lowWaterBytes` are unsent. Only for a connection that {@link isFull}.
+   *
+   * @throws WebSocketClosedError if the connection ends first, or is not open. Ignoring the rejection is safe.
+   */
+  whenDrained(): Promise<void> {
+    return this.#state === 'open' ? this.#messages.whenDrained() : this.#refused();
+  }
+
+  /** Sets the only object besides the delegate that is notified of the end of the connection, before the delegate. */
+  setCloseListener(listener: CloseListener): void {
+    this.#closeListener = listener;
   }
 
   /** Messages that were dropped because the peer reads too slowly; see {@link SendPolicy}. */
@@ -285,6 +311,8 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#closeError ??= error;
     this.#messages.closed(this.#closeError, this.#closeCode);
     this.#compression?.close();
+    this.#closeListener?.connectionClosed();
+    this.#closeListener = undefined;
     callReporting(
       () => this.#delegate.connectionClosed(),
       undefined,

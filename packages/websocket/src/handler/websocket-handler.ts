@@ -36,6 +36,12 @@ type AnyHandler = WebSocketHandler<string, object>;
 // For the delegate, which is a class of its own.
 let openingOf: (handler: AnyHandler) => Promise<unknown> | undefined;
 let callbackFailed: (handler: AnyHandler, error: unknown) => void;
+let openConnection: (handler: AnyHandler) => WebSocketConnection | undefined;
+
+/** The connection of a handler, for handlers of this package; undefined before the upgrade. */
+export function connectionOf(handler: AnyHandler): WebSocketConnection | undefined {
+  return openConnection(handler);
+}
 
 /**
  * Serves one WebSocket connection: a `RequestHandler` whose `get` upgrades the connection, and which then exists as
@@ -393,6 +399,7 @@ export abstract class WebSocketHandler<
   static {
     openingOf = (handler) => handler.#opening;
     callbackFailed = (handler, error) => handler.#callbackFailed(error);
+    openConnection = (handler) => handler.#connection;
   }
 
   #callbackFailed(error: unknown): void {

@@ -36,17 +36,18 @@ type Members = Readonly<Record<string, unknown>>;
 /** Parses a message. Members that are not known are ignored. */
 export function parseClientFrame(message: string | Uint8Array): ClientFrame | FrameProblem {
   if (typeof message !== 'string') return problem('a frame must be text, not binary');
-  const { value, problem: syntax } = parseJson(message);
-  if (syntax === 'syntax') return problem('a frame must be JSON');
-  if (syntax !== undefined) return problem(`a frame must not have more than ${MAX_JSON_LEVELS} levels`);
+  const parsed = parseJson(message);
+  if (parsed.problem === 'syntax') return problem('a frame must be JSON');
+  if (parsed.problem !== undefined)
+    return problem(`a frame must not have more than ${MAX_JSON_LEVELS} levels`);
+  const { value } = parsed;
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return problem('a frame must be one JSON object');
   return checked(value as Members);
 }
 
 function checked(members: Members): ClientFrame | FrameProblem {
-  const { op, after, last, presence = false, data, ref } = members;
-  const id = members['id'];
+  const { op, id, after, last, presence = false, data, ref } = members;
   if (!isWhole(id)) return problem('id: a whole number was expected');
   if (op !== 'sub' && op !== 'unsub' && op !== 'pub' && op !== 'cancel')
     return problem('op: sub, unsub, pub or cancel was expected', { id }, 'ERR_TOPICS_UNKNOWN_OP');

@@ -11,6 +11,8 @@ export interface SubscribingSession {
   readonly connection: WebSocketConnection;
   /** The connection has no room. Calls `drained` of the subscription when it has. */
   waitForRoom(subscription: DoorSubscription): void;
+  /** Sends a frame that must not be dropped. */
+  send(text: string): void;
   /** The log has ended. */
   ended(subscription: DoorSubscription): void;
   /** A member could not leave. */
@@ -91,7 +93,7 @@ export class DoorSubscription implements SubscriptionSink {
     const cursor = this.#attachment?.cursor ?? '';
     this.close();
     const text = eventText({ kind: 'end', how: 'revoked', cursor }, this.kind, this.name);
-    this.#session.connection.writeMessage(text, { policy: 'close' });
+    this.#session.send(text);
   }
 
   /** Ends the subscription; nothing more is delivered. */
@@ -102,7 +104,12 @@ export class DoorSubscription implements SubscriptionSink {
     attachment?.close();
     const { member } = this;
     this.member = undefined;
-    if (member !== undefined) callReporting(() => member.leave(), undefined, (error) => this.#session.failed(error));
+    if (member !== undefined)
+      callReporting(
+        () => member.leave(),
+        undefined,
+        (error) => this.#session.failed(error),
+      );
   }
 
   [INSPECT](): object {

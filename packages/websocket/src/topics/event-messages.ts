@@ -8,6 +8,12 @@ import { eventText } from './server-frame.ts';
 const MAX_MESSAGES = 1024;
 const MAX_BYTES = 4 * 1024 * 1024;
 
+/** The frame of an event, under the name by which clients know its log. */
+interface NamedMessage {
+  readonly name: string;
+  readonly message: PreparedMessage;
+}
+
 /**
  * The frames of recent events, so that each is encoded once for all subscribers in the process. Older ones are dropped:
  * otherwise the history of each topic would be in memory twice.
@@ -15,35 +21,37 @@ const MAX_BYTES = 4 * 1024 * 1024;
 export class EventMessages {
   // The last event, which most often is the next one too: it is delivered to one subscriber after the other.
   #lastEvent: TopicEvent | undefined;
-  #lastMessage: PreparedMessage | undefined;
+  #last: NamedMessage | undefined;
   /** Of records, oldest first. */
-  readonly #recent = new Map<TopicEvent, PreparedMessage>();
+  readonly #recent = new Map<TopicEvent, NamedMessage>();
   #bytes = 0;
 
-  /** Returns the frame of an event, which must be of the log with that name. */
+  /** Returns the frame of an event, which must be of a log of that kind. */
   of(event: TopicEvent, kind: LogKind, name: string): PreparedMessage {
-    if (event === this.#lastEvent) return this.#lastMessage as PreparedMessage;
-    const message = this.#recent.get(event) ?? this.#encode(event, kind, name);
+    if (event === this.#lastEvent && this.#last?.name === name) return this.#last.message;
+    let named = this.#recent.get(event);
+    if (named?.name !== name) named = this.#encode(event, kind, name);
     this.#lastEvent = event;
-    this.#lastMessage = message;
-    return message;
+    this.#last = named;
+    return named.message;
   }
 
   [INSPECT](): object {
     return inspection(this, [], () => ({ messages: this.#recent.size, bytes: this.#bytes }));
   }
 
-  #encode(event: TopicEvent, kind: LogKind, name: string): PreparedMessage {
-    const message = new PreparedMessage(eventText(event, kind, name));
-    if (event.kind !== 'record' || message.byteLength > MAX_BYTES) return message;
-    this.#recent.set(event, message);
-    this.#bytes += message.byteLength;
-    for (const [oldest, { byteLength }] of this.#recent) {
+  #encode(event: TopicEvent, kind: LogKind, name: string): NamedMessage {
+    const named = { name, message: new PreparedMessage(eventText(event, kind, name)) };
+    const { byteLength } = named.message;
+    if (event.kind !== 'record' || byteLength > MAX_BYTES || this.#recent.has(event)) return named;
+    this.#recent.set(event, named);
+    this.#bytes += byteLength;
+    for (const [oldest, { message }] of this.#recent) {
       if (this.#recent.size <= MAX_MESSAGES && this.#bytes <= MAX_BYTES) break;
       this.#recent.delete(oldest);
-      this.#bytes -= byteLength;
+      this.#bytes -= message.byteLength;
     }
-    return message;
+    return named;
   }
 }
 

@@ -4,8 +4,14 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 export class OperationOrder {
   /** The last operation of each key. */
   readonly #last = new Map<string, Promise<void>>();
+  readonly #onEmpty: () => void;
   #pending = 0;
   #belowWaiter: { readonly count: number; readonly resolve: () => void } | undefined = undefined;
+
+  /** @param onEmpty - called when nothing is pending any more. */
+  constructor(onEmpty: () => void) {
+    this.#onEmpty = onEmpty;
+  }
 
   get isEmpty(): boolean {
     return this.#pending === 0;
@@ -15,28 +21,28 @@ export class OperationOrder {
    * Begins an operation: at once, unless one with the same key is pending.
    *
    * @param begin - returns a promise that does not reject, after which the next operation may begin; or undefined.
-   * @returns whether it is pending.
    */
-  run(key: string, begin: () => Promise<void> | undefined): boolean {
+  run(key: string, begin: () => Promise<void> | undefined): void {
     const before = this.#last.get(key);
     const operation = before === undefined ? begin() : before.then(begin);
-    if (operation === undefined) return false;
+    if (operation === undefined) return;
     const last = operation.then(() => {
       if (this.#last.get(key) === last) this.#last.delete(key);
     });
     this.#last.set(key, last);
     this.track(last);
-    return true;
   }
 
   /** Counts an operation that delays no other. */
   track(operation: Promise<void>): void {
     this.#pending += 1;
-    operation.then(() => {
+    void operation.then(() => {
       this.#pending -= 1;
-      if (this.#belowWaiter === undefined || this.#pending >= this.#belowWaiter.count) return;
-      this.#belowWaiter.resolve();
-      this.#belowWaiter = undefined;
+      if (this.#belowWaiter !== undefined && this.#pending < this.#belowWaiter.count) {
+        this.#belowWaiter.resolve();
+        this.#belowWaiter = undefined;
+      }
+      if (this.#pending === 0) this.#onEmpty();
     });
   }
 

@@ -5,17 +5,20 @@ export const TOPIC_DOOR_ERRORS = {
       'The topic or run does not exist, or `authorize` does not allow what the client asked for: the two look alike.',
   },
   ERR_TOPICS_BAD_FRAME: {
-    meaning: 'A message of the client is not text with one JSON object, or one of its members is missing or invalid.',
+    meaning:
+      'A message of the client is not text with one JSON object, or one of its members is missing or invalid.',
   },
   ERR_TOPICS_UNKNOWN_OP: { meaning: 'The `op` of a frame is none of sub, unsub, pub and cancel.' },
   ERR_TOPICS_DUPLICATE: {
-    meaning: 'The connection is subscribed to the topic or run already. Unsubscribe first to begin elsewhere.',
+    meaning:
+      'The connection is subscribed to the topic or run already. Unsubscribe first to begin elsewhere.',
   },
   ERR_TOPICS_TOO_MANY_SUBSCRIPTIONS: {
     meaning: 'The connection has `maxSubscriptions` subscriptions already.',
   },
   ERR_TOPICS_RATE_LIMIT: {
-    meaning: 'The client, or all clients together, publish too fast; `retryMs` of the frame says when to try again.',
+    meaning:
+      'The client, or all clients together, publish too fast; `retryMs` of the frame says when to try again.',
   },
   ERR_TOPICS_INTERNAL: { meaning: 'The server has failed; its log has the details.' },
 } as const satisfies Record<string, { meaning: string }>;
@@ -44,7 +47,6 @@ const UNAVAILABLE: PublicFault = {
 const PUBLIC_FAULTS: Readonly<Record<string, PublicFault>> = {
   ERR_RUN_NOT_FOUND: REFUSED,
   ERR_TOPICS_CURSOR: { code: 'ERR_TOPICS_CURSOR', message: 'after: a cursor was expected' },
-  ERR_TOPICS_USAGE: { code: 'ERR_TOPICS_BAD_FRAME', message: 'a member of the frame is invalid' },
   ERR_TOPICS_INVALID_DATA: {
     code: 'ERR_TOPICS_INVALID_DATA',
     message: 'the data is not what the topic accepts',

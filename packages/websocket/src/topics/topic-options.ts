@@ -107,7 +107,5 @@ export function sharedTopicSettings(owner: object, options: TopicOptions): Topic
 function isSame(options: TopicOptions, others: TopicOptions): boolean {
   if (typeof options !== 'object' || options === null) return false;
   const names = Object.keys(options) as (keyof TopicOptions)[];
-  return (
-    names.length === Object.keys(others).length && names.every((name) => options[name] === others[name])
-  );
+  return names.length === Object.keys(others).length && names.every((name) => options[name] === others[name]);
 }

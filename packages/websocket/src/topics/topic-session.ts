@@ -1,30 +1,30 @@
 // What a client says on one connection of a TopicHandler, and what it gets in return.
 
-import { isCancellation, type Logger } from '@landspout/ioloop';
+import { isCancellation } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { Deadline, type DeadlineEntry, isThenable } from '@landspout/ioloop/reactor';
-import type { Attachment } from '@landspout/topics';
+import { Deadline, type DeadlineEntry } from '@landspout/ioloop/reactor';
+import type { Attachment, Topic } from '@landspout/topics';
 import { wheelOf } from '../connection/deadline-wheels.ts';
 import type { SendOptions } from '../connection/send-policy.ts';
 import type { WebSocketConnection } from '../connection/websocket-connection.ts';
 import { CLOSE_CODES } from '../protocol/index.ts';
-import type { TopicAction, TopicAuthorization } from './authorization.ts';
+import { type AuthorizingHandler, areAllowed, type TopicAction } from './authorization.ts';
 import { type ClientFrame, parseClientFrame } from './client-frame.ts';
 import { DoorSubscription, type SubscribingSession } from './door-subscription.ts';
 import { OperationOrder } from './operation-order.ts';
 import { RateLimit } from './rate-limit.ts';
+import type { RunsSource } from './runs-source.ts';
 import { errText, okText, posText } from './server-frame.ts';
+import { sharedNames } from './shared-names.ts';
+import { SubscriptionList } from './subscription-list.ts';
 import { type PublicFault, publicFault, REFUSED } from './topic-door-errors.ts';
 import type { TopicSettings } from './topic-options.ts';
-import type { RunsSource, TopicsSource } from './topics-source.ts';
 
 /** What the session needs of its handler. */
-export interface SessionHandler {
-  readonly topics: TopicsSource;
+export interface SessionHandler extends AuthorizingHandler {
   readonly runs?: RunsSource | undefined;
-  readonly log: Logger;
-  authorize(question: TopicAuthorization<never>): unknown;
+  topic(name: string): Topic;
   member(about: { readonly topic: string }): unknown;
   subject(): string | undefined;
 }
@@ -43,11 +43,9 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
   readonly connection: WebSocketConnection;
   readonly #handler: SessionHandler;
   readonly #share: SessionShare;
-  /** The subscriptions, as a linked list. */
-  #first: DoorSubscription | undefined = undefined;
-  #count = 0;
+  readonly #subscriptions = new SubscriptionList();
   #order: OperationOrder | undefined = undefined;
-  #frames: RateLimit | undefined = undefined;
+  readonly #frames = new RateLimit();
   #publishes: RateLimit | undefined = undefined;
   /** Those that the connection had no room for. */
   #waiting: Set<DoorSubscription> | undefined = undefined;
@@ -66,13 +64,12 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
   /** Called with each message. @returns a promise if the next one is to wait. */
   received(message: string | Uint8Array): Promise<void> | undefined {
     const { frames, clock, maxPending } = this.#share.settings;
-    this.#frames ??= new RateLimit();
     if (this.#frames.take(frames, clock.now()) > 0) {
       this.connection.close(CLOSE_CODES.policyViolation, 'too many frames');
       return undefined;
     }
     const frame = parseClientFrame(message);
-    if (frame.op === undefined) this.#send(errText(frame.fault, frame.id, frame.kind, frame.name));
+    if (frame.op === undefined) this.send(errText(frame.fault, frame.id, frame.kind, frame.name));
     else this.#accept(frame);
     // A client that does not read its replies is not read either.
     if (this.connection.isFull) return this.connection.whenDrained().catch(() => undefined);
@@ -84,7 +81,7 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
     this.#isOver = true;
     this.#reauthorization?.close();
     this.#waiting = undefined;
-    while (this.#first !== undefined) this.#remove(this.#first);
+    for (const subscription of this.#subscriptions) this.#remove(subscription);
   }
 
   /** Called when `authorize` is to be asked again. */
@@ -102,6 +99,11 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
     this.#waiting.add(subscription);
   }
 
+  send(text: string): void {
+    // The promise is for back-pressure, which `received` takes care of; its rejection may be ignored.
+    void this.connection.writeMessage(text, NEVER_DROPPED);
+  }
+
   ended(subscription: DoorSubscription): void {
     this.#remove(subscription);
   }
@@ -111,16 +113,22 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
   }
 
   [INSPECT](): object {
-    return inspection(this, [], () => ({ subscriptions: this.#count, isOver: this.#isOver }));
+    return inspection(this, [], () => ({ subscriptions: this.#subscriptions.size, isOver: this.#isOver }));
   }
 
   // ---- operations ----
 
   /** Operations on one topic or run are begun in the order of their frames; those on others do not wait. */
   #accept(frame: ClientFrame): void {
-    this.#order ??= new OperationOrder();
-    const isPending = this.#order.run(`${frame.kind} ${frame.name}`, () => this.#operate(frame));
-    if (!isPending && this.#order.isEmpty) this.#order = undefined;
+    const order = this.#order ?? new OperationOrder(() => this.#settled());
+    this.#order = order;
+    order.run(`${frame.kind} ${frame.name}`, () => this.#operate(frame));
+    if (order.isEmpty) this.#settled();
+  }
+
+  /** An idle connection keeps no state of operations. */
+  #settled(): void {
+    this.#order = undefined;
   }
 
   /** @returns a promise that resolves when the next operation on the topic or run may begin. It does not reject. */
@@ -140,19 +148,18 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
 
   #subscribe(frame: ClientFrame): Promise<void> | undefined {
     const { maxSubscriptions } = this.#share.settings;
-    if (this.#find(frame) !== undefined) {
+    if (this.#subscriptions.find(frame.kind, frame.name) !== undefined) {
       const message = 'the connection is subscribed to it already';
       return this.#refuse(frame, { code: 'ERR_TOPICS_DUPLICATE', message });
     }
-    if (this.#count >= maxSubscriptions) {
+    if (this.#subscriptions.size >= maxSubscriptions) {
       const message = `at most ${maxSubscriptions} subscriptions are allowed`;
       return this.#refuse(frame, { code: 'ERR_TOPICS_TOO_MANY_SUBSCRIPTIONS', message });
     }
     // It takes its place before anything is waited for, so that no more than allowed are waiting.
-    const subscription = new DoorSubscription(this, frame.kind, frame.name, frame.presence);
-    subscription.next = this.#first;
-    this.#first = subscription;
-    this.#count += 1;
+    const name = sharedNames.of(frame.name);
+    const subscription = new DoorSubscription(this, frame.kind, name, frame.presence);
+    this.#subscriptions.add(subscription);
     const refused = (fault: PublicFault) => {
       this.#remove(subscription);
       return this.#refuse(frame, fault);
@@ -170,8 +177,8 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
         return this.#remove(subscription);
       }
       const { id, kind, name } = frame;
-      this.#send(okText(id, attachment.cursor));
-      this.#send(posText(kind, name, attachment.cursor));
+      this.send(okText(id, attachment.cursor));
+      this.send(posText(kind, name, attachment.cursor));
       subscription.start(attachment);
       if (subscription.isAttached) this.#reauthorizeLater();
     } catch (error) {
@@ -182,15 +189,14 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
 
   #attachment(frame: ClientFrame, subscription: DoorSubscription): Promise<Attachment> {
     const { kind, name, after, last } = frame;
-    const { topics, runs } = this.#handler;
+    const { runs } = this.#handler;
     // A client that resumes has a cursor; how much it wanted at first does not matter then.
     const from = after !== undefined ? { after } : last !== undefined ? { last } : undefined;
-    if (kind === 'run') return (runs as RunsSource).attach(name, subscription, from ?? { after: 'start' });
+    if (kind === 'run') return (runs as RunsSource).reader(name).attach(subscription, from ?? {});
     const subject = this.#handler.subject();
     const presence = frame.presence ? { presence: true } : undefined;
-    return topics
-      .topic(name)
-      .attach(subscription, subject === undefined ? { ...from, ...presence } : { ...from, ...presence, subject });
+    const whose = subject === undefined ? undefined : { subject };
+    return this.#handler.topic(name).attach(subscription, { ...from, ...presence, ...whose });
   }
 
   /** Lets the member of the subscription be present, if there is one. */
@@ -200,30 +206,32 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
     if (member === undefined || this.#isOver) return;
     const { member: name, meta } = (member ?? {}) as { readonly member?: unknown; readonly meta?: unknown };
     if (typeof name !== 'string')
-      throw new TypeError(`member must return undefined or { member: text, meta }, got ${shownValue(member)}`);
-    const topic = this.#handler.topics.topic(subscription.name);
+      throw new TypeError(
+        `member must return undefined or { member: text, meta }, got ${shownValue(member)}`,
+      );
+    const topic = this.#handler.topic(subscription.name);
     subscription.member = await topic.join(name, meta === undefined ? {} : { meta });
   }
 
   #unsubscribe(frame: ClientFrame): undefined {
-    const subscription = this.#find(frame);
+    const subscription = this.#subscriptions.find(frame.kind, frame.name);
     if (subscription !== undefined) this.#remove(subscription);
-    this.#send(okText(frame.id));
+    this.send(okText(frame.id));
   }
 
   /** The next operation does not wait until the record is published: records are ordered as the calls are. */
   #publish({ id, kind, name, data, ref }: ClientFrame): undefined {
     const fault = this.#tooFast();
     if (fault !== undefined) {
-      this.#send(errText(fault, id, kind, name));
+      this.send(errText(fault, id, kind, name));
       return;
     }
     const published = async (): Promise<void> => {
       try {
-        const cursor = await this.#handler.topics.topic(name).publish(data, ref === undefined ? {} : { id: ref });
-        this.#send(okText(id, cursor));
+        const cursor = await this.#handler.topic(name).publish(data, ref === undefined ? {} : { id: ref });
+        this.send(okText(id, cursor));
       } catch (error) {
-        this.#send(errText(this.#faultOf(error), id, kind, name));
+        this.send(errText(this.#faultOf(error), id, kind, name));
       }
     };
     this.#order?.track(published());
@@ -245,10 +253,10 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
 
   async #cancel({ id, kind, name }: ClientFrame): Promise<void> {
     try {
-      const { end } = await (this.#handler.runs as RunsSource).cancel(name);
-      this.#send(okText(id, undefined, end?.how ?? 'running'));
+      const { how } = await (this.#handler.runs as RunsSource).cancel(name);
+      this.send(okText(id, undefined, how));
     } catch (error) {
-      this.#send(errText(this.#faultOf(error), id, kind, name));
+      this.send(errText(this.#faultOf(error), id, kind, name));
     }
   }
 
@@ -262,42 +270,13 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
     otherwise: (fault: PublicFault) => undefined = (fault) => this.#refuse(frame, fault),
   ): Promise<void> | undefined {
     if (frame.kind === 'run' && this.#handler.runs === undefined) return otherwise(REFUSED);
-    const allowed = this.#areAllowed(actions, frame.name);
+    const allowed = areAllowed(this.#handler, actions, frame.name);
     if (allowed === true) return then();
     if (allowed === false) return otherwise(REFUSED);
     return allowed.then((isAllowed) => {
       if (this.#isOver || !isAllowed) return otherwise(REFUSED);
       return then();
     });
-  }
-
-  #areAllowed(actions: readonly TopicAction[], topic: string): boolean | Promise<boolean> {
-    for (const [at, action] of actions.entries()) {
-      const allowed = this.#isAllowed(action, topic);
-      if (allowed === false) return false;
-      if (allowed !== true)
-        return allowed.then((isAllowed) => isAllowed && this.#areAllowed(actions.slice(at + 1), topic));
-    }
-    return true;
-  }
-
-  /** Only `true` allows; a failure refuses. */
-  #isAllowed(action: TopicAction, topic: string): boolean | Promise<boolean> {
-    const failed = (error: unknown): false => {
-      const { log } = this.#handler;
-      const details = { error, action, topic };
-      if (this.#isOver) log.debug(details, 'authorize failed after its connection had ended');
-      else log.error(details, 'authorize threw or rejected; the client is refused');
-      return false;
-    };
-    try {
-      const handler = this.#handler as never;
-      const decision: unknown = this.#handler.authorize({ action, topic, handler });
-      if (!isThenable(decision)) return decision === true;
-      return Promise.resolve(decision).then((decided) => decided === true, failed);
-    } catch (error) {
-      return failed(error);
-    }
   }
 
   #reauthorizeLater(): void {
@@ -309,18 +288,17 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
 
   /** Asks for one subscription after the other, so that thousands of connections do not ask for all at once. */
   async #reauthorize(): Promise<void> {
-    const subscriptions: DoorSubscription[] = [];
-    for (let one = this.#first; one !== undefined; one = one.next) subscriptions.push(one);
-    for (const subscription of subscriptions) {
+    for (const subscription of this.#subscriptions) {
       if (!subscription.isAttached) continue;
-      if (await this.#areAllowed(actionsOf(subscription), subscription.name)) continue;
+      if (await areAllowed(this.#handler, actionsOf(subscription), subscription.name)) continue;
       if (!subscription.isAttached) continue;
-      this.#unlink(subscription);
+      this.#subscriptions.delete(subscription);
+      this.#waiting?.delete(subscription);
       subscription.revoke();
     }
     this.#reauthorization?.close();
     this.#reauthorization = undefined;
-    if (this.#first !== undefined) this.#reauthorizeLater();
+    if (this.#subscriptions.size > 0) this.#reauthorizeLater();
   }
 
   // ---- sending ----
@@ -346,11 +324,7 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
   }
 
   #refuse({ id, kind, name }: ClientFrame, fault: PublicFault): undefined {
-    this.#send(errText(fault, id, kind, name));
-  }
-
-  #send(text: string): void {
-    this.connection.writeMessage(text, NEVER_DROPPED);
+    this.send(errText(fault, id, kind, name));
   }
 
   #faultOf(error: unknown): PublicFault {
@@ -362,32 +336,10 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
     return { code: 'ERR_TOPICS_INTERNAL', message: 'the server has failed' };
   }
 
-  // ---- the list of subscriptions ----
-
-  #find({ kind, name }: ClientFrame): DoorSubscription | undefined {
-    for (let one = this.#first; one !== undefined; one = one.next) {
-      if (one.name === name && one.kind === kind) return one;
-    }
-    return undefined;
-  }
-
   #remove(subscription: DoorSubscription): void {
-    this.#unlink(subscription);
-    subscription.close();
-  }
-
-  /** Does nothing if it is not in the list any more. */
-  #unlink(subscription: DoorSubscription): void {
+    this.#subscriptions.delete(subscription);
     this.#waiting?.delete(subscription);
-    let before: DoorSubscription | undefined;
-    for (let one = this.#first; one !== undefined; before = one, one = one.next) {
-      if (one !== subscription) continue;
-      if (before === undefined) this.#first = one.next;
-      else before.next = one.next;
-      one.next = undefined;
-      this.#count -= 1;
-      return;
-    }
+    subscription.close();
   }
 }
 

@@ -1,0 +1,12 @@
+/**
+ * The WebSocket door of `@landspout/topics`: clients subscribe, publish, read and cancel over one connection, and resume
+ * where they were after a loss.
+ *
+ * @packageDocumentation
+ */
+
+export type { TopicAction, TopicAuthorization } from './authorization.ts';
+export type { RunsSource } from './runs-source.ts';
+export { TOPIC_DOOR_ERRORS, type TopicDoorErrorCode } from './topic-door-errors.ts';
+export { TopicHandler, type TopicMembership } from './topic-handler.ts';
+export type { TopicOptions } from './topic-options.ts';
