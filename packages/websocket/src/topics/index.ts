@@ -6,7 +6,6 @@
  */
 
 export type { TopicAction, TopicAuthorization } from './authorization.ts';
-export type { RunsSource } from './runs-source.ts';
 export { TOPIC_DOOR_ERRORS, type TopicDoorErrorCode } from './topic-door-errors.ts';
 export { TopicHandler, type TopicMembership } from './topic-handler.ts';
 export type { TopicOptions } from './topic-options.ts';

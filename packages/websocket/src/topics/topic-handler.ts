@@ -1,7 +1,7 @@
 // The WebSocket door of topics and runs: which handler, limits and decisions a connection has. What is said on it is in
 // topic-session.ts.
 
-import type { Topic, Topics } from '@landspout/topics';
+import type { Runs, Topic, Topics } from '@landspout/topics';
 import type { ApplicationSettings, HTTPServerRequest, RouteUse } from '@landspout/web';
 import type { WebSocketOptions } from '../connection/websocket-options.ts';
 import { refusal } from '../handler/upgrade-response.ts';
@@ -10,7 +10,6 @@ import { WebSocketUsageError } from '../protocol/index.ts';
 import type { TopicAuthorization } from './authorization.ts';
 import { topicClassProblem, topicHandlerProblem } from './class-check.ts';
 import { RateLimit } from './rate-limit.ts';
-import type { RunsSource } from './runs-source.ts';
 import { sharedTopicSettings, type TopicOptions } from './topic-options.ts';
 import { type SessionShare, TopicSession } from './topic-session.ts';
 
@@ -70,7 +69,7 @@ export abstract class TopicHandler<
   abstract readonly topics: Topics;
 
   /** The runs that clients can be let read and cancel. Default: none; clients are refused. */
-  declare readonly runs?: RunsSource | undefined;
+  declare readonly runs?: Runs | undefined;
 
   #share: SessionShare | undefined = undefined;
   #session: TopicSession | undefined = undefined;

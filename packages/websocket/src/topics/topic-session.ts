@@ -4,7 +4,7 @@ import { isCancellation } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { Deadline, type DeadlineEntry } from '@landspout/ioloop/reactor';
-import type { Attachment, Topic } from '@landspout/topics';
+import type { Attachment, Runs, Topic } from '@landspout/topics';
 import { wheelOf } from '../connection/deadline-wheels.ts';
 import type { SendOptions } from '../connection/send-policy.ts';
 import type { WebSocketConnection } from '../connection/websocket-connection.ts';
@@ -14,7 +14,6 @@ import { type ClientFrame, parseClientFrame } from './client-frame.ts';
 import { DoorSubscription, type SubscribingSession } from './door-subscription.ts';
 import { OperationOrder } from './operation-order.ts';
 import { RateLimit } from './rate-limit.ts';
-import type { RunsSource } from './runs-source.ts';
 import { errText, okText, posText } from './server-frame.ts';
 import { sharedNames } from './shared-names.ts';
 import { SubscriptionList } from './subscription-list.ts';
@@ -23,7 +22,7 @@ import type { TopicSettings } from './topic-options.ts';
 
 /** What the session needs of its handler. */
 export interface SessionHandler extends AuthorizingHandler {
-  readonly runs?: RunsSource | undefined;
+  readonly runs?: Runs | undefined;
   topic(name: string): Topic;
   member(about: { readonly topic: string }): unknown;
   subject(): string | undefined;
@@ -192,7 +191,7 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
     const { runs } = this.#handler;
     // A client that resumes has a cursor; how much it wanted at first does not matter then.
     const from = after !== undefined ? { after } : last !== undefined ? { last } : undefined;
-    if (kind === 'run') return (runs as RunsSource).reader(name).attach(subscription, from ?? {});
+    if (kind === 'run') return (runs as Runs).reader(name).attach(subscription, from ?? {});
     const subject = this.#handler.subject();
     const presence = frame.presence ? { presence: true } : undefined;
     const whose = subject === undefined ? undefined : { subject };
@@ -253,7 +252,7 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
 
   async #cancel({ id, kind, name }: ClientFrame): Promise<void> {
     try {
-      const { how } = await (this.#handler.runs as RunsSource).cancel(name);
+      const { how } = await (this.#handler.runs as Runs).cancel(name);
       this.send(okText(id, undefined, how));
     } catch (error) {
       this.send(errText(this.#faultOf(error), id, kind, name));
