@@ -134,6 +134,7 @@ export class Delivery implements Attachment {
   // Called by the feed.
 
   record(record: TopicRecord): void {
+    if (this.#end !== undefined) return;
     const history = this.#history;
     if (history !== undefined) {
       const isLastPage = history.page !== undefined && !history.page.more;
@@ -151,6 +152,7 @@ export class Delivery implements Attachment {
   }
 
   gap(gap: TopicGap): void {
+    if (this.#end !== undefined) return;
     this.#isMerging = false;
     if (this.#history === undefined) {
       this.#waiting ??= new WaitingRecords(this.rules);
@@ -163,6 +165,7 @@ export class Delivery implements Attachment {
   }
 
   presence(event: PresenceEvent): void {
+    if (this.#end !== undefined) return;
     if (this.#isPaused || this.#isFlushing || this.#presenceIsDue) this.#presenceIsDue = true;
     else this.#send(event);
   }
@@ -182,12 +185,14 @@ export class Delivery implements Attachment {
     this.#flush();
   }
 
-  /** Ends the subscription at once: what waits is not delivered. */
+  /** Ends the subscription at once: neither what waits nor what comes is delivered, even if the sink is full now. */
   stop(end: TopicEnd): void {
     this.#history = undefined;
     this.#waiting = undefined;
     this.#gap = undefined;
+    this.#presenceIsDue = false;
     this.#end ??= end;
+    this.#feed.remove(this);
     this.#flush();
   }
 
@@ -213,6 +218,7 @@ export class Delivery implements Attachment {
   }
 
   #wait(record: TopicRecord): void {
+    if (this.#end !== undefined) return;
     this.#waiting ??= new WaitingRecords(this.rules);
     const hasRoom = this.#waiting.add(record);
     this.#countDropped();

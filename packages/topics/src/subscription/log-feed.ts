@@ -41,6 +41,7 @@ export class LogFeed implements DeliveryFeed, LogFollower {
   /** Members by name, if a subscription has asked for presence. */
   #members: Map<string, TopicMember> | undefined;
   #watching: Following | undefined;
+  #watched: Promise<void> | undefined;
   /** Subscriptions that are being made: the feed must not be closed. */
   #pending = 0;
   #end: TopicEnd | undefined;
@@ -108,28 +109,10 @@ export class LogFeed implements DeliveryFeed, LogFollower {
     this.#closeIfEmpty();
   }
 
-  /** Follows presence from now on. */
-  async watchPresence(): Promise<void> {
-    if (this.#members !== undefined || this.name.kind !== 'topic') return;
-    const early: PresenceChange[] = [];
-    this.#members = new Map();
-    const watcher: LogFollower = {
-      record() {},
-      gap() {},
-      ended() {},
-      presence: (change) => {
-        if (this.#watching === undefined) early.push(change);
-        else this.#presenceChanged(change);
-      },
-    };
-    try {
-      this.#watching = await this.#services.backplane.follow(this.name, watcher, { presence: true });
-    } catch (error) {
-      this.#members = undefined;
-      throw error;
-    }
-    this.#presenceChanged({ members: this.#watching.members });
-    for (const change of early) this.#presenceChanged(change);
+  /** Follows presence from now on. The members are known when the promise resolves. */
+  watchPresence(): Promise<void> {
+    this.#watched ??= this.#watch();
+    return this.#watched;
   }
 
   members(): PresenceEvent {
@@ -227,6 +210,29 @@ export class LogFeed implements DeliveryFeed, LogFollower {
     this.#holes = 0;
     for (const [index, delivery] of left.entries()) delivery.index = index;
     this.#closeIfEmpty();
+  }
+
+  async #watch(): Promise<void> {
+    const early: PresenceChange[] = [];
+    this.#members = new Map();
+    const watcher: LogFollower = {
+      record() {},
+      gap() {},
+      ended() {},
+      presence: (change) => {
+        if (this.#watching === undefined) early.push(change);
+        else this.#presenceChanged(change);
+      },
+    };
+    try {
+      this.#watching = await this.#services.backplane.follow(this.name, watcher, { presence: true });
+    } catch (error) {
+      this.#members = undefined;
+      this.#watched = undefined;
+      throw error;
+    }
+    this.#presenceChanged({ members: this.#watching.members });
+    for (const change of early) this.#presenceChanged(change);
   }
 
   #presenceChanged(change: PresenceChange): void {

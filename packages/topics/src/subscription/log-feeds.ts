@@ -64,6 +64,11 @@ export class LogFeeds {
         await opened;
         return this.#deliveryOf(feed, sink, plan);
       });
+      if (this.#isClosed) {
+        // It was closed while the subscription was being made.
+        delivery?.close();
+        continue;
+      }
       if (delivery === undefined) continue; // The topic was deleted meanwhile: a new log has begun.
       if (plan.signal?.aborted === true) {
         delivery.close();
@@ -75,8 +80,8 @@ export class LogFeeds {
 
   /** Subscribes; the events are read from the result. Errors as {@link attach}. */
   async subscribe<Message>(name: LogName, options: SubscribeOptions = {}): Promise<Subscription<Message>> {
-    const subscription = new Subscription<Message>(options.signal);
-    subscription.start(await this.attach(name, subscription, options));
+    const subscription = new Subscription<Message>();
+    subscription.start(await this.attach(name, subscription, options), options.signal);
     return subscription;
   }
 

@@ -33,12 +33,7 @@ export class Subscription<Message = unknown>
   #cursor = '';
   #isDone = false;
   #failure: { readonly reason: unknown } | undefined;
-  readonly #forgetSignal: () => void;
-
-  /** Made by `subscribe` of a topic or run. */
-  constructor(signal: AbortSignal | undefined) {
-    this.#forgetSignal = onAbort(signal, (reason) => this.#fail(reason));
-  }
+  #forgetSignal = (): void => {};
 
   /** The position of the last event that was read; before the first, that where reading starts. */
   get cursor(): string {
@@ -51,10 +46,11 @@ export class Subscription<Message = unknown>
   }
 
   /** Begins to read. Called by `subscribe`. */
-  start(attachment: Attachment): void {
+  start(attachment: Attachment, signal: AbortSignal | undefined): void {
     this.#attachment = attachment;
     this.#cursor = attachment.cursor;
-    attachment.resume();
+    this.#forgetSignal = onAbort(signal, (reason) => this.#fail(reason));
+    if (!this.#isDone) attachment.resume();
   }
 
   /** Called by the feed. */

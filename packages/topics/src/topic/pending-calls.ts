@@ -54,7 +54,9 @@ export class PendingCalls {
     });
   }
 
+  /** Calls that still wait are rejected at their time. */
   close(): void {
+    if (this.#calls.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
   }

@@ -146,15 +146,20 @@ export class Topic<Message = unknown> {
     const { presence } = this.#rules;
     await memberships.join(this.name, joining, presence);
     let hasLeft = false;
+    let forgetSignal = (): void => {};
     const leave = async (): Promise<void> => {
       if (hasLeft) return;
       hasLeft = true;
       forgetSignal();
       await memberships.leave(this.name, member, presence);
     };
-    const forgetSignal = onAbort(signal, () =>
-      reportRejection(leave(), (error) => report(error, 'a member could not leave its topic')),
-    );
+    const leaveLater = (): void =>
+      reportRejection(leave(), (error) => report(error, 'a member could not leave its topic'));
+    if (signal?.aborted === true) {
+      leaveLater();
+      throw signal.reason;
+    }
+    forgetSignal = onAbort(signal, leaveLater);
     return { leave, [Symbol.asyncDispose]: leave };
   }
 

@@ -106,7 +106,9 @@ export class Topics {
     topicsChecks.options('Topics', options, TOPICS_OPTIONS);
     const { clock = systemClock, configure = {} } = options;
     topicsChecks.withMethods('Topics', 'a clock', clock, 'now', 'setTimeout');
-    const logger = options.logger === undefined ? consoleLogger : acceptLogger(options.logger);
+    const logger = acceptLogger(
+      topicsChecks.withMethods('Topics', 'a logger', options.logger ?? consoleLogger, 'error', 'warn'),
+    );
     this.#ownsBackplane = options.backplane === undefined;
     this.backplane =
       options.backplane === undefined
