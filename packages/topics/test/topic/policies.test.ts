@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import { type SubscribeOptions, type Topic, type TopicEvent, Topics } from '../../src/index.ts';
+import { numbers } from './support/reading.ts';
+import { RecordingSink } from './support/recording-sink.ts';
+
+/** Attaches a sink that has taken the record -1 and is full. */
+async function attachFull(room: Topic<number>, options: SubscribeOptions) {
+  const sink = new RecordingSink();
+  sink.isFull = true;
+  const attachment = await room.attach(sink, options);
+  attachment.resume();
+  const cursor = await room.publish(-1);
+  const resume = (): unknown[] => {
+    sink.isFull = false;
+    const { length } = sink.events;
+    attachment.resume();
+    return sink.shown.slice(length);
+  };
+  return { sink, attachment, cursor, resume };
+}
+
+describe('the policy of a subscription', () => {
+  it('wait: reads from the history what it could not queue', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number>('room');
+    const { resume } = await attachFull(room, { policy: 'wait', maxQueue: 3 });
+    for (const number of numbers(50)) await room.publish(number);
+    expect(resume()).toEqual(numbers(50));
+    expect(topics.stats().dropped).toBe(0);
+  });
+
+  it('wait: reports a gap with reason slow if the history is too short', async () => {
+    await using topics = new Topics({ maxRecords: 4 });
+    const room = topics.topic<number>('room');
+    const { resume, sink, attachment } = await attachFull(room, { policy: 'wait', maxQueue: 3 });
+    const cursors: string[] = [];
+    for (const number of numbers(50)) cursors.push(await room.publish(number));
+    expect(resume()).toEqual([0, 1, 2, 'gap slow', 46, 47, 48, 49]);
+    const gap = sink.events.find((event): event is TopicEvent & { kind: 'gap' } => event.kind === 'gap');
+    expect(gap?.cursor).toBe(cursors[45]);
+    expect(topics.stats().dropped).toBeGreaterThan(0);
+    await room.publish(50);
+    expect([sink.shown.at(-1), attachment.cursor]).toEqual([
+      50,
+      (sink.events.at(-1) as { cursor: string }).cursor,
+    ]);
+  });
+
+  it('drop-oldest: keeps the newest, and reports one gap with reason slow', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number>('room');
+    const { resume } = await attachFull(room, { policy: 'drop-oldest', maxQueue: 3 });
+    for (const number of numbers(50)) await room.publish(number);
+    expect(resume()).toEqual(['gap slow', 47, 48, 49]);
+    expect(topics.stats().dropped).toBe(47);
+  });
+
+  it('drop-oldest: reports no gap if everything fitted', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number>('room');
+    const { resume } = await attachFull(room, { policy: 'drop-oldest', maxQueue: 3 });
+    for (const number of numbers(3)) await room.publish(number);
+    expect(resume()).toEqual([0, 1, 2]);
+    expect(topics.stats().dropped).toBe(0);
+  });
+
+  it('keep-latest: keeps the newest record of each key, in order', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number>('room');
+    const { resume } = await attachFull(room, { policy: 'keep-latest', maxQueue: 10 });
+    for (const number of numbers(30)) await room.publish(number, { key: `key ${number % 3}` });
+    await room.publish(30);
+    await room.publish(31, { key: 'key 0' });
+    expect(resume()).toEqual(['gap slow', 28, 29, 30, 31]);
+    expect(topics.stats().dropped).toBe(28);
+  });
+
+  it('keep-latest: keeps no more than maxQueue keys', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number>('room');
+    const { resume } = await attachFull(room, { policy: 'keep-latest', maxQueue: 4 });
+    for (const number of numbers(30)) await room.publish(number, { key: `key ${number}` });
+    expect(resume()).toEqual(['gap slow', 26, 27, 28, 29]);
+  });
+
+  it('close: ends the subscription with slow', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number>('room');
+    const { resume, attachment, cursor, sink } = await attachFull(room, { policy: 'close', maxQueue: 3 });
+    for (const number of numbers(3)) await room.publish(number);
+    expect(attachment.end).toBeUndefined();
+    for (const number of numbers(50)) await room.publish(number);
+    expect(attachment.end).toEqual({ kind: 'end', how: 'slow', cursor });
+    expect(topics.stats()).toMatchObject({ subscriptions: 0, topics: 0 });
+    expect(resume()).toEqual(['end slow']);
+    await room.publish(99);
+    expect(sink.shown.at(-1)).toBe('end slow');
+    // The subscriber can come back with that cursor and has missed nothing.
+    const again = new RecordingSink();
+    (await room.attach(again, { after: cursor })).resume();
+    expect(again.shown).toEqual([...numbers(3), ...numbers(50), 99]);
+  });
+
+  it('does not delay subscribers that are ready', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number>('room');
+    for (const policy of ['wait', 'drop-oldest', 'keep-latest', 'close'] as const) {
+      await attachFull(room, { policy, maxQueue: 1 });
+    }
+    const sink = new RecordingSink();
+    (await room.attach(sink)).resume();
+    for (const number of numbers(20)) await room.publish(number);
+    expect(sink.shown).toEqual(numbers(20));
+  });
+
+  it('does not deliver within a delivery when the sink resumes or publishes', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number>('room');
+    const sink = new RecordingSink();
+    const attachment = await room.attach(sink, { after: 'start', maxQueue: 2 });
+    let depth = 0;
+    sink.onEvent = (event) => {
+      depth += 1;
+      expect(depth).toBe(1);
+      if (event.kind === 'record' && Number(event.data) < 20) void room.publish(Number(event.data) + 1);
+      attachment.resume();
+      depth -= 1;
+    };
+    attachment.resume();
+    await room.publish(0);
+    expect(sink.shown).toEqual(numbers(21));
+  });
+
+  it('closes the subscription of a sink that throws, and serves the others', async () => {
+    const warnings: string[] = [];
+    const logger = {
+      debug() {},
+      info() {},
+      error() {},
+      warn: (_: object, text: string) => warnings.push(text),
+    };
+    await using topics = new Topics({ logger });
+    const room = topics.topic<number>('room');
+    const throwing = await room.attach({
+      deliver() {
+        throw new Error('broken');
+      },
+    });
+    throwing.resume();
+    const sink = new RecordingSink();
+    (await room.attach(sink)).resume();
+    for (const number of numbers(3)) await room.publish(number);
+    expect(sink.shown).toEqual([0, 1, 2]);
+    expect(topics.stats().subscriptions).toBe(1);
+    expect(warnings).toEqual(['a subscriber threw, and its subscription was closed']);
+  });
+
+  it.each([
+    { policy: 'drop' as 'wait' },
+    { maxQueue: 0 },
+    { maxQueue: 1.5 },
+    { unknown: 1 } as SubscribeOptions,
+    { presence: 'yes' as unknown as boolean },
+    { invalidCursor: 'ignore' as 'gap' },
+    { subject: '' },
+    { signal: {} as AbortSignal },
+  ])('rejects the options %j', async (options) => {
+    await using topics = new Topics();
+    const room = topics.topic('room');
+    const usage = { name: 'TopicsUsageError', code: 'ERR_TOPICS_USAGE' };
+    await expect(room.subscribe(options)).rejects.toMatchObject(usage);
+    await expect(room.attach(new RecordingSink(), options)).rejects.toMatchObject(usage);
+    expect(topics.stats().subscriptions).toBe(0);
+  });
+});
