@@ -1,3 +1,4 @@
+import { errorOf } from '@landspout/ioloop/errors';
 import type { NewRunEnd } from '../backplane/backplane.ts';
 import { topicsChecks } from '../errors.ts';
 import { payloadOf } from '../topic/payload.ts';
@@ -10,7 +11,7 @@ export const NOT_CONTINUED: unique symbol = Symbol('the run is not continued');
 export interface ProducerEnd {
   readonly end: NewRunEnd;
   /** For the log; only of `failed`. */
-  readonly error?: unknown;
+  readonly error?: Error;
 }
 
 /** The end of a run whose producer returned. A result that is not JSON is a failure. */
@@ -33,7 +34,8 @@ export function endOfResult(result: unknown, maxRecordBytes: number): ProducerEn
 
 /** The end of a run whose producer threw or rejected. */
 export function endOfFailure(error: unknown): ProducerEnd {
-  return { end: { how: 'failed', error: publicErrorOf(error) }, error };
+  const readable = errorOf(error);
+  return { end: { how: 'failed', error: publicErrorOf(readable) }, error: readable };
 }
 
 /** A producer written as a generator returns an iterator, and nothing of it has run. */

@@ -42,23 +42,25 @@ export class RunLease {
       this.#checkAge(now, undefined);
       return;
     }
-    this.#isRenewing = true;
-    this.#host.backplane.renewRun(this.#id, this.#token).then(
-      () => {
-        this.#isRenewing = false;
-        this.#confirmedAt = now;
-      },
-      (error: unknown) => {
-        this.#isRenewing = false;
-        if (error instanceof RunError)
-          this.#onLost(lostLease(this.#id, 'it was ended or continued elsewhere', error));
-        else this.#failed(error);
-      },
-    );
+    void this.#renew(now);
   }
 
   [INSPECT](): object {
     return inspection(this, [], () => ({ id: this.#id, isRenewing: this.#isRenewing }));
+  }
+
+  async #renew(now: number): Promise<void> {
+    this.#isRenewing = true;
+    try {
+      await this.#host.backplane.renewRun(this.#id, this.#token);
+      this.#confirmedAt = now;
+    } catch (error) {
+      if (error instanceof RunError)
+        this.#onLost(lostLease(this.#id, 'it was ended or continued elsewhere', error));
+      else this.#failed(error);
+    } finally {
+      this.#isRenewing = false;
+    }
   }
 
   #failed(error: unknown): void {

@@ -8,7 +8,7 @@ import { BackplaneError, RunError } from '../errors.ts';
 import type { Payload, RunEndHow, TopicEnd } from '../record.ts';
 import { endOfFailure, endOfResult, type ProducerEnd } from './producer-end.ts';
 import { Run, type RunProducer } from './run.ts';
-import { RunFailure } from './run-failure.ts';
+import { publicErrorOf, RunFailure } from './run-failure.ts';
 import { type LeaseHost, lostLease, RunLease } from './run-lease.ts';
 import { RunWatch } from './run-watch.ts';
 import { RunWrites } from './run-writes.ts';
@@ -45,8 +45,6 @@ type State =
 /** One run that this process has claimed: from the claim to the end, or until it is lost to another process. */
 export class RunTask {
   readonly id: string;
-  /** Resolves when the task is over. */
-  readonly done: Promise<void>;
   readonly watch: RunWatch;
   readonly #host: TaskHost;
   readonly #limits: TaskLimits;
@@ -54,7 +52,6 @@ export class RunTask {
   readonly #lease: RunLease;
   readonly #writes: RunWrites;
   readonly #abort = new AbortController();
-  #resolveDone!: () => void;
   #state: State = { kind: 'running' };
   #cursor: string;
   #durationTimer: ClockTimer | undefined;
@@ -69,9 +66,6 @@ export class RunTask {
     this.#claim = claim;
     this.id = id;
     this.#cursor = cursor;
-    this.done = new Promise((resolve) => {
-      this.#resolveDone = resolve;
-    });
     this.#lease = new RunLease(host, limits.leaseMs, id, claim.token, (error) => this.#leaseLost(error));
     this.#writes = new RunWrites({
       id,
@@ -79,10 +73,10 @@ export class RunTask {
       send: (payload) => this.#send(payload),
       wroteLate: () => this.#wroteLate(),
     });
+    // Not while the backplane notifies its followers, because the listeners of the signal may do anything.
     this.watch = new RunWatch({
-      // Not while the backplane notifies its followers, because the listeners of the signal may do anything.
       cancelRequested: () => queueMicrotask(() => this.cancel('the run is cancelled')),
-      ended: (end) => this.#endedElsewhere(end),
+      ended: (end) => queueMicrotask(() => this.#ended(end)),
     });
   }
 
@@ -112,7 +106,7 @@ export class RunTask {
     if (this.#state.kind !== 'running') return;
     this.#context = new AsyncResource('LandspoutRun');
     const { maxDurationMs } = this.#limits;
-    this.#durationTimer = this.#later(maxDurationMs, () => this.#tookTooLong());
+    this.#durationTimer = this.#later(maxDurationMs, () => void this.#tookTooLong());
     void this.#checkCancellation();
     void this.#produce(producer);
   }
@@ -157,12 +151,11 @@ export class RunTask {
   /** Aborts the producer, because another process has the run or the backplane is closed. */
   lost(error: Error): void {
     if (this.#state.kind === 'over') return;
-    if (error instanceof RunError) {
-      const details = { error, runId: this.id };
-      this.#host.logger.warn(details, 'the lease of a run is lost; its producer is aborted');
-    }
     this.#over(undefined, ELSEWHERE);
     this.#abortWith(error);
+    if (!(error instanceof RunError)) return;
+    const details = { error, runId: this.id };
+    this.#host.logger.warn(details, 'the lease of a run is lost; its producer is aborted');
   }
 
   [INSPECT](): object {
@@ -171,9 +164,12 @@ export class RunTask {
 
   async #produce(producer: RunProducer): Promise<void> {
     const { end, error } = await this.#outcome(producer);
-    if (end.how === 'failed') this.#logFailure(error);
     const isCancelled = this.#state.kind === 'cancelling';
-    await this.end(isCancelled ? { how: 'cancelled' } : end, 'its producer has settled');
+    try {
+      if (error !== undefined) this.#logFailure(error);
+    } finally {
+      await this.end(isCancelled ? { how: 'cancelled' } : end, 'its producer has settled');
+    }
   }
 
   async #outcome(producer: RunProducer): Promise<ProducerEnd> {
@@ -192,10 +188,10 @@ export class RunTask {
   }
 
   /** What an aborted producer throws because it was aborted is no failure. */
-  #logFailure(failure: unknown): void {
+  #logFailure(failure: Error): void {
     const { aborted, reason } = this.#abort.signal;
     if (aborted && (isCancellation(failure, reason) || failure instanceof RunError)) return;
-    const details = { error: errorOf(failure), runId: this.id };
+    const details = { error: failure, runId: this.id };
     if (failure instanceof RunFailure)
       this.#host.logger.warn(details, 'a run failed as its producer decided');
     else this.#host.logger.error(details, 'the producer of a run failed');
@@ -238,12 +234,16 @@ export class RunTask {
     }
   }
 
-  #tookTooLong(): void {
+  async #tookTooLong(): Promise<void> {
     const reason = `the run took longer than maxDurationMs (${this.#limits.maxDurationMs})`;
-    this.#host.logger.warn({ runId: this.id }, `${reason}; it is cancelled`);
     this.cancel(reason);
-    // If this process ends before the run does, another one finds the mark and ends the run as cancelled.
-    this.#host.backplane.cancelRun(this.id).catch(() => {});
+    this.#host.logger.warn({ runId: this.id }, `${reason}; it is cancelled`);
+    try {
+      // If this process ends before the run does, another one finds the mark and ends the run as cancelled.
+      await this.#host.backplane.cancelRun(this.id);
+    } catch {
+      // This process cancels it in any case.
+    }
   }
 
   #wroteLate(): void {
@@ -264,20 +264,28 @@ export class RunTask {
       await this.#host.backplane.endRun(this.id, this.#claim.token, state.end);
       this.#over(state.end.how, 'it has ended');
     } catch (error) {
-      // An end whose outcome was unknown may be there.
-      if (this.watch.isOver) this.#over(state.end.how, 'it has ended');
-      else if (error instanceof RunError) this.lost(lostLease(this.id, ELSEWHERE, error));
-      else if (error instanceof BackplaneError && error.code !== 'ERR_TOPICS_CLOSED')
-        this.#endNotWritten(error);
-      else this.lost(errorOf(error));
-    } finally {
       state.isWriting = false;
+      await this.#endNotWritten(state.end, error);
     }
   }
 
-  #endNotWritten(error: unknown): void {
-    const details = { error, runId: this.id };
-    this.#host.quietLog.warn('end', details, 'the end of a run could not be written; it is tried again');
+  async #endNotWritten(end: NewRunEnd, error: unknown): Promise<void> {
+    // It may be there although the reply was lost.
+    if (this.watch.end?.how === end.how) return this.#over(end.how, 'it has ended');
+    if (error instanceof RunError) return this.lost(lostLease(this.id, ELSEWHERE, error));
+    const details = { error: errorOf(error), runId: this.id };
+    if (error instanceof BackplaneError) {
+      if (error.code === 'ERR_TOPICS_CLOSED') return this.lost(error);
+      this.#host.quietLog.warn('end', details, 'the end of a run could not be written; it is tried again');
+      return;
+    }
+    this.#host.logger.error(details, 'the backplane does not take the end of a run');
+    if (this.#state.kind !== 'ending') return;
+    if (end.how !== 'finished') return this.lost(errorOf(error));
+    // Perhaps it does not take the result.
+    const failed: NewRunEnd = { how: 'failed', error: publicErrorOf(error) };
+    this.#state = { kind: 'ending', end: failed, isWriting: false };
+    await this.#writeEnd();
   }
 
   #leaseLost(error: Error): void {
@@ -288,7 +296,7 @@ export class RunTask {
   }
 
   /** Called also for the end that this task has written. */
-  #endedElsewhere(end: TopicEnd): void {
+  #ended(end: TopicEnd): void {
     if (this.#state.kind === 'ending' && end.how !== 'closed') {
       if (!this.#state.isWriting) this.#over(this.#state.end.how, 'it has ended');
       return;
@@ -307,7 +315,6 @@ export class RunTask {
     this.#writes.stop(refusal);
     this.#state = { kind: 'over' };
     this.#host.taskOver(this, how);
-    this.#resolveDone();
   }
 
   #stopTimers(): void {

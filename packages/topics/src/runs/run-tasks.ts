@@ -70,7 +70,7 @@ export class RunTasks {
 
   /** Waits until there are none, at most `mostMs`. Keeps the process alive. */
   waitIdle(mostMs: number): Promise<void> {
-    if (this.#isIdle()) return Promise.resolve();
+    if (mostMs === 0 || this.#isIdle()) return Promise.resolve();
     return new Promise((resolve) => {
       let timer: ClockTimer | undefined;
       const done = () => {

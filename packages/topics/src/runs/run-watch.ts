@@ -15,7 +15,7 @@ export class RunWatch {
   readonly #callbacks: WatchCallbacks;
   #resolve!: (end: TopicEnd) => void;
   #following: Following | undefined;
-  #isOver = false;
+  #end: TopicEnd | undefined;
 
   constructor(callbacks: WatchCallbacks = {}) {
     this.#callbacks = callbacks;
@@ -26,11 +26,12 @@ export class RunWatch {
 
   /** Whether the run is followed. */
   get isOpen(): boolean {
-    return this.#following !== undefined && !this.#isOver;
+    return this.#following !== undefined && this.#end === undefined;
   }
 
-  get isOver(): boolean {
-    return this.#isOver;
+  /** Undefined while the run goes on, as far as it is known here. */
+  get end(): TopicEnd | undefined {
+    return this.#end;
   }
 
   /** @throws RunError `ERR_RUN_NOT_FOUND`; BackplaneError. */
@@ -40,13 +41,13 @@ export class RunWatch {
       gap: () => {},
       ended: (end) => this.#finish(end),
       cancelRequested: () => {
-        if (!this.#isOver) this.#callbacks.cancelRequested?.();
+        if (this.#end === undefined) this.#callbacks.cancelRequested?.();
       },
     };
     const following = await backplane.follow({ kind: 'run', name: id }, follower, { presence: false });
     this.#following = following;
     if (following.end !== undefined) this.#finish(following.end);
-    else if (this.#isOver) following.close();
+    else if (this.#end !== undefined) following.close();
   }
 
   /** Stops following. */
@@ -55,12 +56,12 @@ export class RunWatch {
   }
 
   [INSPECT](): object {
-    return inspection(this, ['isOver']);
+    return inspection(this, ['isOpen', 'end']);
   }
 
   #finish(end: TopicEnd): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#end !== undefined) return;
+    this.#end = end;
     this.#following?.close();
     this.#resolve(end);
     this.#callbacks.ended?.(end);

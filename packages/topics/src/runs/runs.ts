@@ -89,6 +89,8 @@ export class Runs {
   };
   #round: ClockTimer | undefined;
   #isDraining = false;
+  /** The time for producers is over. */
+  #isDrained = false;
   #closing: Promise<void> | undefined;
 
   /** @throws TopicsUsageError `ERR_TOPICS_USAGE` if an option is unknown or invalid. */
@@ -167,9 +169,9 @@ export class Runs {
     const claimed = await this.#claim(id, plan);
     if (!(claimed instanceof RunTask)) return this.#join<Token, Result>(claimed, plan.owner);
     this.#counts.started += 1;
-    if (this.#closing !== undefined) {
+    if (this.#isDrained) {
       await claimed.interrupt();
-      this.#requireOpen('start');
+      throw drained();
     }
     await claimed.begin(producer as RunProducer);
     return new RunHandle(id, false, this.#source, () => claimed.watch.ended);
@@ -230,6 +232,7 @@ export class Runs {
     this.#recovery.stop();
     const before = { ...this.#counts };
     await this.#tasks.waitIdle(drainMs);
+    this.#isDrained = true;
     await this.#tasks.interrupt();
     const { finished, failed, cancelled, interrupted } = this.#counts;
     const ended = finished + failed + cancelled - before.finished - before.failed - before.cancelled;
@@ -269,12 +272,7 @@ export class Runs {
     } catch (error) {
       if (!(error instanceof RunError)) throw error;
     }
-    if (this.#isDraining) {
-      throw new BackplaneError(
-        'ERR_TOPICS_CLOSED',
-        'start: the runs are being drained; start it in another process',
-      );
-    }
+    if (this.#isDraining) throw drained();
     const { maxRuns } = this.#settings;
     throw new TopicsLimitError(
       'ERR_RUN_LIMIT',
@@ -355,6 +353,7 @@ export class Runs {
 
   async #close(): Promise<void> {
     this.#isDraining = true;
+    this.#isDrained = true;
     this.#recovery.stop();
     void this.#tasks.interrupt();
     await this.#tasks.waitIdle(CLOSE_WAIT_MS);
@@ -368,7 +367,12 @@ export class Runs {
   }
 }
 
-/** Who reads a run wants all of it, unlike a subscriber of a topic. */
+function drained(): BackplaneError {
+  const problem = 'start: the runs of this process are drained or closed; start it in another process';
+  return new BackplaneError('ERR_TOPICS_CLOSED', problem);
+}
+
+/** A reader of a run wants all of it, unlike a subscriber of a topic. */
 function fromStart(options: SubscribeOptions): SubscribeOptions {
   return options.after === undefined && options.last === undefined ? { ...options, after: 'start' } : options;
 }
