@@ -15,6 +15,7 @@ export class RunWatch {
   readonly #callbacks: WatchCallbacks;
   #resolve!: (end: TopicEnd) => void;
   #following: Following | undefined;
+  #isFollowed = false;
   #end: TopicEnd | undefined;
 
   constructor(callbacks: WatchCallbacks = {}) {
@@ -24,9 +25,9 @@ export class RunWatch {
     });
   }
 
-  /** Whether the run is followed. */
-  get isOpen(): boolean {
-    return this.#following !== undefined && this.#end === undefined;
+  /** Whether the run is followed, or about to be: otherwise {@link ended} stays pending. */
+  get isFollowed(): boolean {
+    return this.#isFollowed;
   }
 
   /** Undefined while the run goes on, as far as it is known here. */
@@ -44,7 +45,14 @@ export class RunWatch {
         if (this.#end === undefined) this.#callbacks.cancelRequested?.();
       },
     };
-    const following = await backplane.follow({ kind: 'run', name: id }, follower, { presence: false });
+    this.#isFollowed = true;
+    let following: Following;
+    try {
+      following = await backplane.follow({ kind: 'run', name: id }, follower, { presence: false });
+    } catch (error) {
+      this.#isFollowed = false;
+      throw error;
+    }
     this.#following = following;
     if (following.end !== undefined) this.#finish(following.end);
     else if (this.#end !== undefined) following.close();
@@ -56,7 +64,7 @@ export class RunWatch {
   }
 
   [INSPECT](): object {
-    return inspection(this, ['isOpen', 'end']);
+    return inspection(this, ['isFollowed', 'end']);
   }
 
   #finish(end: TopicEnd): void {

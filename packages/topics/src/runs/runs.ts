@@ -294,7 +294,12 @@ export class Runs {
     this.#requireOpen('ended');
     const watch = new RunWatch();
     this.#track(watch);
-    await watch.follow(this.backplane, id);
+    try {
+      await watch.follow(this.backplane, id);
+    } catch (error) {
+      this.#watches.delete(watch);
+      throw error;
+    }
     return watch.ended;
   }
 
@@ -315,8 +320,7 @@ export class Runs {
 
   #taskOver(task: RunTask, how: RunEndHow | undefined): void {
     this.#counts[how ?? 'lost'] += 1;
-    // A watch that was never opened has no end.
-    if (!task.watch.isOpen) this.#watches.delete(task.watch);
+    if (!task.watch.isFollowed) this.#watches.delete(task.watch);
     this.#tasks.remove(task);
   }
 
