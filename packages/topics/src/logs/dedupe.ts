@@ -1,16 +1,24 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 
-interface Remembered {
+/** An append of the past. */
+export interface DedupeId {
+  readonly id: string;
   readonly cursor: string;
+  /** By the monotonic clock, in milliseconds. */
   readonly at: number;
 }
 
 /** The ids of the latest appends to one log, with their cursors. */
 export class DedupeIds {
-  readonly #ids = new Map<string, Remembered>();
+  readonly #ids = new Map<string, DedupeId>();
 
   get size(): number {
     return this.#ids.size;
+  }
+
+  /** All of them, the oldest first. */
+  list(): readonly DedupeId[] {
+    return [...this.#ids.values()];
   }
 
   /** Returns the cursor of the append with this id; undefined if it was too long ago, or never. */
@@ -27,7 +35,7 @@ export class DedupeIds {
     limits: { readonly dedupeMs: number; readonly maxDedupeIds: number },
   ): void {
     this.#ids.delete(id);
-    this.#ids.set(id, { cursor, at: now });
+    this.#ids.set(id, { id, cursor, at: now });
     this.expire(now, limits.dedupeMs);
     for (const oldest of this.#ids.keys()) {
       if (this.#ids.size <= limits.maxDedupeIds) break;

@@ -1,5 +1,7 @@
 import type { LogName, RunSettings, TopicSettings } from '../backplane/backplane.ts';
 import type { Payload, PublicError, RunEndHow } from '../record.ts';
+import type { DedupeId } from './dedupe.ts';
+import type { PastEpoch } from './log.ts';
 
 // The logs/ folder is the state of a backplane that has all logs in this process, as a state machine: an operation is
 // planned, which changes nothing and yields an entry, and an entry is applied. Between the two, a journal writes the
@@ -14,15 +16,21 @@ export type LogEntry =
   | ContinueEntry
   | CancelEntry
   | EndEntry
-  | ForgetEntry;
+  | IdsEntry;
 
-/** A topic begins, or goes on in a new epoch or with new settings; positions go on in either case. */
+/**
+ * A topic begins, goes on in a new epoch (then the one before is the last of `past`, and positions go on), or gets other
+ * settings (then the epoch is the same).
+ */
 export interface BeginEntry {
   readonly type: 'begin';
   readonly topic: string;
   readonly epoch: string;
   /** The position before the first record of the epoch. */
   readonly position: number;
+  readonly past: readonly PastEpoch[];
+  /** Whether records of the epoch may have been lost, so that the next one begins another. */
+  readonly isEpochOver: boolean;
   readonly settings: TopicSettings;
 }
 
@@ -47,6 +55,9 @@ export interface ClaimEntry {
   readonly type: 'claim';
   readonly id: string;
   readonly epoch: string;
+  readonly past: readonly PastEpoch[];
+  readonly isEpochOver: boolean;
+  readonly attempt: number;
   readonly owner: string;
   readonly input: string | undefined;
   readonly settings: RunSettings;
@@ -58,6 +69,8 @@ export interface ContinueEntry {
   readonly type: 'continue';
   readonly id: string;
   readonly attempt: number;
+  /** A new epoch, if records of the one before may have been lost. */
+  readonly epoch?: string | undefined;
 }
 
 export interface CancelEntry {
@@ -76,8 +89,28 @@ export interface EndEntry {
   readonly error: PublicError | undefined;
 }
 
-/** A run whose `ttlMs` has passed since its end is gone. */
-export interface ForgetEntry {
-  readonly type: 'forget';
-  readonly id: string;
+/** Ids of appends whose records may be gone already. */
+export interface IdsEntry {
+  readonly type: 'ids';
+  readonly topic: string;
+  readonly ids: readonly DedupeId[];
+}
+
+/** The log that an entry changes. */
+export function logOf(entry: LogEntry): LogName {
+  switch (entry.type) {
+    case 'record':
+      return entry.log;
+    case 'begin':
+    case 'delete':
+    case 'ids':
+      return { kind: 'topic', name: entry.topic };
+    case 'claim':
+    case 'continue':
+    case 'cancel':
+    case 'end':
+      return { kind: 'run', name: entry.id };
+    default:
+      return entry satisfies never;
+  }
 }

@@ -18,6 +18,21 @@ export interface PastEpoch {
   readonly to: number;
 }
 
+/** A copy of the history of a log. */
+export interface KeptRecords {
+  readonly first: number;
+  readonly records: readonly TopicRecord[];
+  readonly stamps: readonly number[];
+}
+
+/** Where a log begins that is not new. */
+export interface LogStart {
+  /** The position before the first record. Default: 0. */
+  readonly position?: number;
+  readonly pastEpochs?: readonly PastEpoch[];
+  readonly isEpochOver?: boolean;
+}
+
 /** Cursors of older epochs are a gap. A journal begins an epoch each time that it was not closed cleanly. */
 const MAX_PAST_EPOCHS = 100;
 /** Dropped records leave unused places at the start of the list; it is compacted when they are half of it. */
@@ -41,17 +56,19 @@ export class Log {
   #lastPosition: number;
   #bytes = 0;
   #end: TopicEnd | undefined;
-  /** Each with the number of notifications before it: those that wait when it starts are not for it. */
+  #isEpochOver: boolean;
+  /** Each follower with the number of the last notification before it began to follow. */
   readonly #followers = new Map<LogFollower, number>();
   #notifications = 0;
   /** Notifications that were caused by a follower while it was notified: they wait, so that all see one order. */
   #waiting: ((follower: LogFollower) => void)[] | undefined;
 
-  /** @param position - the position before the first record. */
-  constructor(name: LogName, epoch: string, position = 0) {
+  constructor(name: LogName, epoch: string, start: LogStart = {}) {
     this.name = name;
     this.epoch = epoch;
-    this.#lastPosition = position;
+    this.#lastPosition = start.position ?? 0;
+    this.#pastEpochs = [...(start.pastEpochs ?? [])];
+    this.#isEpochOver = start.isEpochOver ?? false;
   }
 
   get lastPosition(): number {
@@ -60,12 +77,18 @@ export class Log {
 
   /** The cursor of the newest record, or that where an empty log stands. */
   get cursor(): string {
-    return this.#cursorAt(this.#lastPosition);
+    return this.cursorAt(this.#lastPosition);
   }
 
-  /** The cursor of the next record. */
-  cursorAfter(): string {
-    return cursorOf(this.epoch, this.#lastPosition + 1);
+  /** Whether the next record must begin a new epoch: records of this one may have been lost. */
+  get isEpochOver(): boolean {
+    return this.#isEpochOver;
+  }
+
+  /** A position belongs to the epoch in which it was given, and the last of an epoch is where the next one starts. */
+  cursorAt(position: number): string {
+    for (const { epoch, to } of this.#pastEpochs) if (position <= to) return cursorOf(epoch, position);
+    return cursorOf(this.epoch, position);
   }
 
   /** Number of records kept. */
@@ -89,26 +112,37 @@ export class Log {
     return this.#pastEpochs;
   }
 
-  /** The records kept, oldest first, for rewriting them. */
-  records(): readonly TopicRecord[] {
-    return this.#records.slice(this.#head);
+  /** The records kept, oldest first, with the position of the first and the stamp of each, for writing them again. */
+  kept(): KeptRecords {
+    const records = this.#records.slice(this.#head);
+    return { first: this.#firstPosition(), records, stamps: this.#stamps.slice(this.#head) };
   }
 
-  /** The position of a record kept. @param index - from 0, the oldest. */
-  positionAt(index: number): number {
-    return this.#firstPosition() + index;
+  /** Makes the next record begin a new epoch. */
+  endEpoch(): void {
+    this.#isEpochOver = true;
+  }
+
+  /** The epochs that are past when a new one begins now. */
+  epochsSoFar(): readonly PastEpoch[] {
+    const to = this.#lastPosition;
+    // An epoch without records has no cursor of its own: its start is the last position of the one before.
+    if (this.#pastEpochs.at(-1)?.to === to) return this.#pastEpochs;
+    return [...this.#pastEpochs, { epoch: this.epoch, to }].slice(-MAX_PAST_EPOCHS);
   }
 
   /** Begins a new epoch. Cursors of earlier ones stay valid up to their last position. */
   beginEpoch(epoch: string): void {
-    this.#pastEpochs.push({ epoch: this.epoch, to: this.#lastPosition });
-    if (this.#pastEpochs.length > MAX_PAST_EPOCHS) this.#pastEpochs.shift();
+    this.#pastEpochs = [...this.epochsSoFar()];
+    this.#isEpochOver = false;
     this.epoch = epoch;
   }
 
-  /** Sets where an empty log stands: positions are never given twice. */
+  /** Sets the position before the next record. The records before it, if there are any, are dropped. */
   skipTo(position: number): void {
-    if (this.length === 0) this.#lastPosition = position;
+    while (this.length > 0) this.dropOldest();
+    this.#lastPosition = position;
+    this.#dropPastEpochs();
   }
 
   /** Adds a record. @param stamp - the time of the monotonic clock, in milliseconds. */
@@ -163,7 +197,7 @@ export class Log {
       const gap: TopicGap = {
         kind: 'gap',
         reason: position,
-        cursor: this.#cursorAt(this.#firstPosition() - 1),
+        cursor: this.cursorAt(this.#firstPosition() - 1),
       };
       return this.#pageAt(this.#head, size, gap);
     }
@@ -179,19 +213,22 @@ export class Log {
     this.#followers.delete(follower);
   }
 
-  /** Notifies all followers, after they were notified of everything before. */
+  /**
+   * Notifies all followers, after they were notified of everything before. A follower that was added by another one
+   * while it was notified gets only later notifications.
+   */
   notify(notification: (follower: LogFollower) => void): void {
     this.#notifications += 1;
     if (this.#waiting !== undefined) {
       this.#waiting.push(notification);
       return;
     }
-    const first = this.#notifications;
     this.#waiting = [notification];
+    let number = this.#notifications;
     try {
-      for (let at = 0; at < this.#waiting.length; at += 1) {
+      for (let at = 0; at < this.#waiting.length; at += 1, number += 1) {
         const next = this.#waiting[at] as (follower: LogFollower) => void;
-        for (const [follower, before] of this.#followers) if (before < first + at) next(follower);
+        for (const [follower, since] of this.#followers) if (since < number) next(follower);
       }
     } finally {
       this.#waiting = undefined;
@@ -221,8 +258,8 @@ export class Log {
     const more = at < this.#records.length;
     const end = more ? undefined : this.#end;
     const before = this.#firstPosition() + start - this.#head - 1;
-    const cursor = this.#cursorAt(before + records.length);
-    return { records, start: this.#cursorAt(before), cursor, gap, more, end };
+    const cursor = this.cursorAt(before + records.length);
+    return { records, start: this.cursorAt(before), cursor, gap, more, end };
   }
 
   /** The position of a cursor from which the log can go on without loss; otherwise the reason of the gap. */
@@ -233,12 +270,6 @@ export class Log {
     if (past === undefined && parsed.epoch !== this.epoch) return 'reset';
     if (parsed.position > (past?.to ?? this.#lastPosition)) return 'future';
     return parsed.position < this.#firstPosition() - 1 ? 'trimmed' : parsed.position;
-  }
-
-  /** A position belongs to the epoch in which it was given, and the last of an epoch is where the next one starts. */
-  #cursorAt(position: number): string {
-    for (const { epoch, to } of this.#pastEpochs) if (position <= to) return cursorOf(epoch, position);
-    return cursorOf(this.epoch, position);
   }
 
   /** Epochs whose last position is no longer kept are forgotten: their cursors are a gap in any case. */

@@ -1,13 +1,15 @@
 import type { RunInfo } from '../backplane/backplane.ts';
 import type { Log } from './log.ts';
-import type { ClaimEntry } from './log-entry.ts';
+import type { ClaimEntry, EndEntry } from './log-entry.ts';
 
 /** The state of one run beside its records. */
 export class RunState {
   readonly claim: ClaimEntry;
   readonly log: Log;
-  attempt = 0;
+  attempt: number;
   cancelRequested = false;
+  /** How the run has ended, as it is written. */
+  end: EndEntry | undefined;
   /** When the lease ends, by the monotonic clock; -Infinity if no producer has one. */
   leaseUntil = Number.NEGATIVE_INFINITY;
   /** When the log may be forgotten, by the monotonic clock; Infinity while the run goes on. */
@@ -16,6 +18,7 @@ export class RunState {
   constructor(claim: ClaimEntry, log: Log) {
     this.claim = claim;
     this.log = log;
+    this.attempt = claim.attempt;
   }
 
   /** The fencing token of the present producer. It grows with each claim, also over restarts. */
