@@ -35,6 +35,7 @@ export type {
 // Subscriptions, and what they deliver.
 
 export {
+  type Payload,
   type PresenceEvent,
   type PresenceJoined,
   type PresenceLeft,
@@ -55,6 +56,12 @@ export { Subscription } from './subscription/subscription.ts';
 // Backplanes.
 
 export type * from './backplane/backplane.ts';
+export {
+  JournalBackplane,
+  type JournalStats,
+} from './journal/journal-backplane.ts';
+export { JournalError, type JournalErrorOptions } from './journal/journal-error.ts';
+export type { JournalBackplaneOptions, JournalDurability } from './journal/journal-options.ts';
 export type { StoreLimits } from './logs/log-store.ts';
 export { MemoryBackplane, type MemoryBackplaneOptions } from './memory/memory-backplane.ts';
 
