@@ -37,6 +37,12 @@ export interface SessionShare {
 /** Whatever the policy of the connection is: a client that missed a frame would not know it. */
 const NEVER_DROPPED: SendOptions = { policy: 'close' };
 
+/**
+ * Most records that wait for a connection without room. Beyond that they are read from the history again, so that slow
+ * clients do not keep in memory what the history has dropped.
+ */
+const MAX_WAITING_RECORDS = 64;
+
 /** One connection: its subscriptions, and its operations in order. */
 export class TopicSession implements SubscribingSession, DeadlineEntry {
   readonly connection: WebSocketConnection;
@@ -191,11 +197,12 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
     const { runs } = this.#handler;
     // A client that resumes has a cursor; how much it wanted at first does not matter then.
     const from = after !== undefined ? { after } : last !== undefined ? { last } : undefined;
-    if (kind === 'run') return (runs as Runs).reader(name).attach(subscription, from ?? {});
+    const options = { ...from, maxQueue: MAX_WAITING_RECORDS };
+    if (kind === 'run') return (runs as Runs).reader(name).attach(subscription, options);
     const subject = this.#handler.subject();
     const presence = frame.presence ? { presence: true } : undefined;
     const whose = subject === undefined ? undefined : { subject };
-    return this.#handler.topic(name).attach(subscription, { ...from, ...presence, ...whose });
+    return this.#handler.topic(name).attach(subscription, { ...options, ...presence, ...whose });
   }
 
   /** Lets the member of the subscription be present, if there is one. */
