@@ -2,12 +2,12 @@
 // topic-session.ts.
 
 import type { Runs, Topic, Topics } from '@landspout/topics';
-import type { ApplicationSettings, HTTPServerRequest, RouteUse } from '@landspout/web';
+import type { ApplicationSettings, HTTPServerRequest, RouteUse, TopicAuthorization } from '@landspout/web';
+import { TopicDoor } from '@landspout/web/topics';
 import type { WebSocketOptions } from '../connection/websocket-options.ts';
 import { refusal } from '../handler/upgrade-response.ts';
 import { connectionOf, WebSocketHandler } from '../handler/websocket-handler.ts';
 import { WebSocketUsageError } from '../protocol/index.ts';
-import type { TopicAuthorization } from './authorization.ts';
 import { topicClassProblem, topicHandlerProblem } from './class-check.ts';
 import { RateLimit } from './rate-limit.ts';
 import { sharedTopicSettings, type TopicOptions } from './topic-options.ts';
@@ -42,6 +42,9 @@ export interface TopicMembership {
  * subscribers of the process. A connection has one subscription of each topic; another one is refused with
  * `ERR_TOPICS_DUPLICATE`.
  *
+ * A request that is no upgrade is served too, for clients without WebSocket: event stream, long poll, publishing by POST
+ * and cancelling by DELETE at the same URL, by {@link TopicDoor} of `@landspout/web/topics`.
+ *
  * The hooks of `WebSocketHandler` can be used; `onMessage` is taken, unless the override passes the messages of this
  * subprotocol on. See {@link TopicOptions} for the limits.
  *
@@ -60,6 +63,9 @@ export abstract class TopicHandler<
   Settings extends object = ApplicationSettings,
 > extends WebSocketHandler<Pattern, Settings> {
   static override readonly subprotocols: readonly string[] = [SUBPROTOCOL];
+
+  /** Serves clients without WebSocket, and has the limits for them. Default: shared by all classes, with its defaults. */
+  static readonly topicDoor: TopicDoor = new TopicDoor();
 
   static override routeProblem(use: RouteUse): string | undefined {
     return WebSocketHandler.routeProblem(use) ?? topicClassProblem(use.handlerClass, TopicHandler);
@@ -132,11 +138,10 @@ export abstract class TopicHandler<
 
   // ---- the connection ----
 
-  /** Upgrades the connection. Do not override it. */
+  /** Upgrades the connection, or responds with an event stream or to a long poll. Do not override it. */
   override get(): void | PromiseLike<void> {
-    requireNoProblem(topicHandlerProblem(this));
     if (isUpgrade(this.request)) this.#upgrade();
-    else return this.#getOverHttp();
+    else return this.#overHttp.get(this);
   }
 
   override selectSubprotocol(offered: readonly string[]): string {
@@ -148,8 +153,19 @@ export abstract class TopicHandler<
     return this.#openSession()?.received(message);
   }
 
+  /** Publishes to a topic over HTTP. Do not override it. */
+  override post(): Promise<void> {
+    return this.#overHttp.post(this);
+  }
+
+  /** Cancels a run over HTTP. Do not override it. */
+  override delete(): Promise<void> {
+    return this.#overHttp.delete(this);
+  }
+
   #upgrade(): void {
-    // Before the upgrade, so that invalid options become a 500.
+    // Before the upgrade, so that what is invalid becomes a 500.
+    requireNoProblem(topicHandlerProblem(this));
     this.#share = shareOf(this.constructor, this.topicOptions());
     super.get();
     this.#openSession();
@@ -163,8 +179,9 @@ export abstract class TopicHandler<
     return this.#session;
   }
 
-  #getOverHttp(): void {
-    super.get();
+  get #overHttp(): TopicDoor {
+    requireNoProblem(topicHandlerProblem(this));
+    return (this.constructor as typeof TopicHandler).topicDoor;
   }
 }
 
