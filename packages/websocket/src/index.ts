@@ -1,7 +1,7 @@
 /**
  * WebSocket (RFC 6455) in both directions: handlers for `@landspout/web`, and `websocketConnect` for clients.
  *
- * This package handles frames, handshakes, compression and send queues. It has no publish/subscribe topics.
+ * This package handles frames, handshakes, compression and send queues; topics are in `@landspout/topics`.
  * `@landspout/websocket/protocol` is the codec alone, `@landspout/websocket/connection` a connection over any stream.
  *
  * @packageDocumentation
