@@ -1,7 +1,8 @@
 import { once } from 'node:events';
+import { Topics } from '@landspout/topics';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { until } from '../fixtures/running-application.ts';
+import { RecordingLogger, until } from '../fixtures/running-application.ts';
 import { SUBPROTOCOL, withDoor } from '../fixtures/topic-client.ts';
 
 describe('TopicHandler, frame by frame', () => {
@@ -115,6 +116,32 @@ describe('TopicHandler, frame by frame', () => {
       expect(await writer.publish('t', 'a', 'ref-2')).not.toBe(first);
       expect(topics.stats().backplane.records).toBe(2);
     });
+  });
+
+  it('accepts only what the schema of a topic does', async () => {
+    const topics = new Topics({ logger: new RecordingLogger() });
+    const validate = (value: unknown) => {
+      const { text } = (value ?? {}) as { readonly text?: unknown };
+      return typeof text === 'string'
+        ? { value: { text: text.trim() } }
+        : { issues: [{ message: 'no text' }] };
+    };
+    const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+    const topic = (name: string) => topics.topic(name, { schema });
+    await withDoor({ topics, topic }, async ({ client, log }) => {
+      const writer = await client();
+      const code = 'ERR_TOPICS_INVALID_DATA';
+      expect(await writer.request({ op: 'pub', topic: 't', data: 7 })).toMatchObject({
+        op: 'err',
+        topic: 't',
+        code,
+      });
+      await writer.subscribe('t');
+      writer.send({ op: 'pub', topic: 't', data: { text: ' a ', more: 1 }, id: 9 });
+      expect(await writer.next()).toMatchObject({ op: 'msg', data: { text: 'a' } });
+      expect(log.problems).toEqual([]);
+    });
+    await topics.close();
   });
 
   it('keeps the order of what one client publishes', async () => {
