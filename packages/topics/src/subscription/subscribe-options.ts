@@ -103,11 +103,21 @@ function startOf(after: string | undefined): ReadFrom | undefined {
   return { after: requireCursor('subscribe', after) };
 }
 
-function rulesOf({ policy, maxQueue, subject }: SubscribeOptions): DeliveryRules {
-  if (policy === undefined && maxQueue === undefined && subject === undefined) return DEFAULT_RULES;
-  return {
-    policy: topicsChecks.oneOf('subscribe', 'policy', policy ?? 'wait', POLICIES),
-    maxQueue: topicsChecks.wholeNumber('subscribe', 'maxQueue', maxQueue ?? DEFAULT_MAX_QUEUE, 1),
+/** The rules made last: the subscriptions of a door mostly have equal ones, and share them. */
+let lastRules = DEFAULT_RULES;
+
+function rulesOf({
+  policy = 'wait',
+  maxQueue = DEFAULT_MAX_QUEUE,
+  subject,
+}: SubscribeOptions): DeliveryRules {
+  const isLast =
+    policy === lastRules.policy && maxQueue === lastRules.maxQueue && subject === lastRules.subject;
+  if (isLast) return lastRules;
+  lastRules = {
+    policy: topicsChecks.oneOf('subscribe', 'policy', policy, POLICIES),
+    maxQueue: topicsChecks.wholeNumber('subscribe', 'maxQueue', maxQueue, 1),
     subject: subject === undefined ? undefined : requireName('subscribe', 'subject', subject),
   };
+  return lastRules;
 }
