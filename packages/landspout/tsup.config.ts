@@ -33,5 +33,9 @@ export default library([
   'src/web/eta.ts',
   'src/web/linkify.ts',
   'src/web/entities.ts',
+  'src/web/topics.ts',
   'src/websocket.ts',
+  'src/websocket/topics.ts',
+  'src/topics.ts',
+  'src/topics/compliance.ts',
 ]);

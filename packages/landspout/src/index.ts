@@ -48,6 +48,7 @@ export {
   removeSlash,
   requestId,
   route,
+  ServerEvent,
   StaticFileHandler,
   StreamedPart,
   safeFileName,
@@ -87,6 +88,27 @@ export {
   WebSocketReconnectError,
   websocketConnect,
 } from '@landspout/websocket';
+
+// Topics and runs.
+
+export {
+  type Backplane,
+  JournalBackplane,
+  MemoryBackplane,
+  type Run,
+  RunError,
+  RunFailure,
+  type RunHandle,
+  Runs,
+  type RunsOptions,
+  type Subscription,
+  type Topic,
+  type TopicEvent,
+  type TopicRecord,
+  Topics,
+  type TopicsOptions,
+} from '@landspout/topics';
+export { type TopicAuthorization, TopicHandler, type TopicOptions } from '@landspout/websocket/topics';
 
 // The HTTP server and client.
 
