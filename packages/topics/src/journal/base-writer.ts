@@ -37,7 +37,7 @@ export class BaseWriter {
   /** Adds an item. @param sequence - that of the last item which the log of this one contains. */
   async add(sequence: number, stamp: number, item: JournalItem): Promise<void> {
     writeFrame(this.#piece, this.#seed, sequence, stamp, item);
-    if (this.#piece.length >= Math.min(PIECE_BYTES, this.#format.segmentBytes / 4)) await this.#writePiece();
+    if (this.#piece.length >= Math.min(PIECE_BYTES, this.#format.segmentBytes / 2)) await this.#writePiece();
   }
 
   /** Completes the base: from now on it replaces what was before. */

@@ -1,7 +1,7 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, it } from 'vitest';
 import { backplaneCompliance } from '../../src/compliance/index.ts';
-import { JournalBackplane, type JournalBackplaneOptions } from '../../src/journal/index.ts';
+import { JournalBackplane, type JournalBackplaneOptions } from '../../src/index.ts';
 import { copyOfJournal, recordingLogger, removeFolder, scratchFolder } from './scratch.ts';
 
 const VARIANTS: readonly Partial<JournalBackplaneOptions>[] = [
