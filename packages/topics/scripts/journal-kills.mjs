@@ -60,7 +60,9 @@ async function write({ folder, options, seed, next, round }) {
   /** @param {Report} report */
   const report = (report) => writeSync(1, `${JSON.stringify(report)}\n`);
   await Promise.all([
-    ...Array.from({ length: TOPICS }, (_, index) => publish(`topic ${index}`, index < SHORT_TOPICS ? SHORT : SETTINGS)),
+    ...Array.from({ length: TOPICS }, (_, index) =>
+      publish(`topic ${index}`, index < SHORT_TOPICS ? SHORT : SETTINGS),
+    ),
     publishAndDelete('deleted'),
     writeRuns('a'),
     writeRuns('b'),
@@ -118,10 +120,24 @@ async function write({ folder, options, seed, next, round }) {
 
 async function main() {
   const { values } = parseArgs({
-    options: { kills: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' } },
+    options: {
+      kills: { type: 'string', default: '200' },
+      seed: { type: 'string', default: '1' },
+      json: { type: 'boolean', default: false },
+    },
   });
   const [kills, seed] = [Number(values.kills), Number(values.seed)];
-  const counts = { kills: 0, early: 0, compacting: 0, compacted: 0, files: 0, acknowledged: 0, found: 0, runs: 0, problems: 0 };
+  const counts = {
+    kills: 0,
+    early: 0,
+    compacting: 0,
+    compacted: 0,
+    files: 0,
+    acknowledged: 0,
+    found: 0,
+    runs: 0,
+    problems: 0,
+  };
   const random = randomOf(seed);
   for (let first = 0; first < kills; first += KILLS_PER_FOLDER) {
     const folder = mkdtempSync(join(tmpdir(), 'journal-kills-'));
@@ -137,7 +153,8 @@ async function main() {
       rmSync(folder, { recursive: true, force: true });
     }
   }
-  console.table({ [`seed ${seed}`]: counts });
+  if (values.json) console.log(JSON.stringify(counts));
+  else console.table({ [`seed ${seed}`]: counts });
   if (counts.problems > 0) process.exitCode = 1;
 }
 
@@ -265,10 +282,12 @@ async function checkRun(backplane, name, book, problems, counts) {
 function compare(name, book, records, first, problems) {
   const found = new Map(records.map(({ n, cursor }) => [n, cursor]));
   if (found.size !== records.length) problems.push(`${name}: a record is there twice`);
-  if (records.some(({ n }, index) => index > 0 && n <= records[index - 1].n)) problems.push(`${name}: wrong order`);
+  if (records.some(({ n }, index) => index > 0 && n <= records[index - 1].n))
+    problems.push(`${name}: wrong order`);
   for (const [n, cursor] of book.done) {
     if (n < first) continue;
-    if (found.get(n) !== cursor) problems.push(`${name}: ${n} was acknowledged as ${cursor}, and is ${found.get(n)}`);
+    if (found.get(n) !== cursor)
+      problems.push(`${name}: ${n} was acknowledged as ${cursor}, and is ${found.get(n)}`);
   }
   for (const n of found.keys()) if (!book.sent.has(n)) problems.push(`${name}: ${n} was never written`);
 }

@@ -163,7 +163,7 @@ export class CommitQueue {
 
   async #work(): Promise<void> {
     await this.#commit();
-    await this.#compaction.beginIfNeeded();
+    await this.#compaction.keepUp();
     this.#isWorking = false;
     if (this.size === 0) {
       this.#onEmpty?.();
@@ -191,7 +191,12 @@ export class CommitQueue {
   }
 
   async #write(): Promise<void> {
-    if (this.#chain.isDoubtful) await this.#compaction.renew();
+    try {
+      if (this.#chain.isDoubtful) await this.#compaction.renew();
+    } catch (error) {
+      this.#chain.discard();
+      throw error;
+    }
     await this.#chain.commit(this.#rules.isDurable);
   }
 

@@ -11,7 +11,8 @@ const LOG_BYTES = 200;
 const RETRY_FRACTION = 8;
 
 /**
- * Replaces the files of a journal by a base that contains only what is alive, when more than half of them is not.
+ * Replaces the files of a journal by a base that contains only what is alive, when more of them is dead than is alive,
+ * and more than a segment.
  *
  * The logs are written one after the other while others change: each as it is at one moment, with the sequence number of
  * the last item that it contains. What is appended meanwhile is in segments after the base, and the replay leaves out
@@ -45,12 +46,21 @@ export class Compaction {
     return this.#weight() * this.#ratio;
   }
 
-  /** Begins a compaction if one is needed. To be called between two batches, and to be awaited before the next. */
-  async beginIfNeeded(): Promise<void> {
+  /**
+   * Begins a compaction if one is needed, and waits for one that is slower than what is written. To be called between
+   * two batches, and to be awaited before the next.
+   */
+  async keepUp(): Promise<void> {
     const { bytes, format } = this.#chain;
     const live = this.liveBytes;
-    if (this.#running !== undefined || this.#isStopped || bytes < this.#notBefore) return;
-    if (bytes - live <= Math.max(live, format.segmentBytes)) return;
+    const most = Math.max(live, format.segmentBytes);
+    const dead = bytes - live;
+    if (this.#running !== undefined) {
+      // Otherwise the files would grow without limit.
+      if (dead > 2 * most) await this.#running;
+      return;
+    }
+    if (this.#isStopped || dead <= most || bytes < this.#notBefore) return;
     try {
       const place = await this.#chain.makePlace();
       this.#running = this.#run(place).catch((error: unknown) => this.#failed(error));

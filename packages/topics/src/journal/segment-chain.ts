@@ -113,9 +113,14 @@ export class SegmentChain {
       this.#sequence += this.#batchItems;
       this.#hasOpened = true;
     } finally {
-      this.#batch.reset();
-      this.#batchItems = 0;
+      this.discard();
     }
+  }
+
+  /** Empties the batch. */
+  discard(): void {
+    this.#batch.reset();
+    this.#batchItems = 0;
   }
 
   /** Notes that the logs contain everything that was written. */
