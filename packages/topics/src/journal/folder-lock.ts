@@ -113,7 +113,7 @@ function bind(folder: JournalFolder, number: number): Promise<Server | undefined
     // Exclusive: a worker of node:cluster would otherwise listen through its parent.
     server.listen({ path: addressOf(folder, number), exclusive: true }, () => {
       server.unref();
-      // A process without descriptors cannot accept, and that harms no one: the kernel has completed the connection.
+      // Accepting may fail, for example without descriptors. The kernel has completed the connection all the same.
       server.on('error', () => {});
       resolve(server);
     });

@@ -207,16 +207,14 @@ export class JournalBackplane implements Backplane {
     await compaction.stop();
     this.#logs.close();
     try {
-      if (chain.hasOpened) {
+      // Without the mark, the journal is recovered when it is opened.
+      if (chain.hasOpened && !chain.isDoubtful) {
+        await chain.syncAll();
         chain.add({ type: 'close' });
         await chain.commit(true);
       }
     } catch (error) {
-      log.warn(
-        'close',
-        { error },
-        'the end of the journal could not be written; it is recovered when it is opened',
-      );
+      log.warn('close', { error }, 'the end of the journal could not be written');
     } finally {
       log.flush();
       await chain.close();

@@ -9,7 +9,7 @@ import {
   stat,
   unlink,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 
 /** Only the owner of the process may read a journal. */
@@ -54,7 +54,9 @@ export class JournalFolder {
   }
 
   /** Opens a folder, which is made if there is none. */
-  static async open(path: string): Promise<JournalFolder> {
+  static async open(name: string): Promise<JournalFolder> {
+    // The process may change its working directory.
+    const path = resolve(name);
     await mkdir(path, { recursive: true, mode: FOLDER_MODE });
     return new JournalFolder(path, await open(path, 'r'));
   }
@@ -94,7 +96,8 @@ export class JournalFolder {
 
   /** Makes new names and removals durable. */
   async sync(): Promise<void> {
-    await this.#handle.sync();
+    // Not every network file system can do that with a folder.
+    await this.#handle.sync().catch(ignoring('EINVAL'));
   }
 
   async remove(name: string): Promise<void> {

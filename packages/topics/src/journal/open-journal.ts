@@ -50,7 +50,7 @@ export async function openJournal(
     if (isRecovered) store.endEpochs();
     store.sweep();
     if (newerVersion === undefined) for (const name of files.obsolete) await folder.remove(name);
-    else warnOfVersion(rules.logger, folder, newerVersion);
+    else warnOfVersion(rules.logger, folder, newerVersion, replay.unknownTypes);
     const format = {
       folder,
       journalId: recovery.journalId ?? randomBytes(JOURNAL_ID_BYTES),
@@ -111,9 +111,14 @@ async function keepDamaged(
   );
 }
 
-function warnOfVersion(logger: Logger, { path }: JournalFolder, version: number): void {
+function warnOfVersion(
+  logger: Logger,
+  { path }: JournalFolder,
+  version: number,
+  unknownEntries: number,
+): void {
   logger.warn(
-    { folder: path, version },
+    { folder: path, version, unknownEntries },
     'a newer version has written the journal, so it is only read; everything that would change it rejects',
   );
 }

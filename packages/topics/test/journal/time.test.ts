@@ -8,7 +8,7 @@ const DAY_MS = 24 * HOUR_MS;
 const YEAR_MS = 365 * DAY_MS;
 const START = Date.UTC(2030, 0, 1);
 
-/** The clock of a process, whose wall time someone sets. */
+/** The clock of a process, with a wall time that a test sets. */
 class JumpingClock implements Clock {
   readonly #clock = new VirtualClock();
   wall: number;
