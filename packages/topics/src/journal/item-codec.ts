@@ -15,7 +15,7 @@ import type { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
 
 /** The first that a process writes to a journal. */
-export interface OpenMark {
+interface OpenMark {
   readonly type: 'open';
   /** Milliseconds since the Unix epoch. */
   readonly wallTime: number;
@@ -24,12 +24,12 @@ export interface OpenMark {
 }
 
 /** The last that a process writes to a journal, if it closes it. */
-export interface CloseMark {
+interface CloseMark {
   readonly type: 'close';
 }
 
 /** A base is complete. */
-export interface BaseEndMark {
+interface BaseEndMark {
   readonly type: 'base-end';
   /** How far the wall time has been ahead of the stamps at most, in milliseconds. */
   readonly wallAhead: number;

@@ -45,7 +45,7 @@ export interface RecordEntry {
   readonly payload: Payload;
 }
 
-export interface DeleteEntry {
+interface DeleteEntry {
   readonly type: 'delete';
   readonly topic: string;
 }
@@ -73,7 +73,7 @@ export interface ContinueEntry {
   readonly epoch?: string | undefined;
 }
 
-export interface CancelEntry {
+interface CancelEntry {
   readonly type: 'cancel';
   readonly id: string;
 }

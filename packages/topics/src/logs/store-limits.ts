@@ -10,7 +10,7 @@ export const STORE_LIMIT_NAMES: OptionNames<StoreLimits> = {
 };
 
 /** The limits that apply if the program sets none. */
-export const DEFAULT_STORE_LIMITS: StoreLimits = Object.freeze({
+const DEFAULT_STORE_LIMITS: StoreLimits = Object.freeze({
   maxTopics: 100_000,
   maxHistoryBytes: 64 * 1024 * 1024,
   maxRuns: 10_000,

@@ -28,9 +28,9 @@ describe.skipIf(process.getuid?.() !== 0)('a journal on a full disk', () => {
     'rejects what does not fit, delivers none of it, and goes on when there is room (%j)',
     async (options) => {
       const folder = scratchFolder();
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);
+      execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);
       const trial = new JournalTrial({ ...options, folder });
-      onTestFinished(() => void execFileSync('umount', ['-l', folder]));
+      onTestFinished(() => void execFileSync('/bin/umount', ['-l', folder]));
       const backplane = await trial.open();
       const delivered = followed(backplane, 'news');
       writeFileSync(join(folder, 'filler'), Buffer.alloc(500 * 1024));
@@ -74,9 +74,9 @@ describe.skipIf(process.getuid?.() !== 0)('a journal on a full disk', () => {
 
   it('closes and opens while the disk is full', async () => {
     const folder = scratchFolder();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', folder]);
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', folder]);
     const trial = new JournalTrial({ folder });
-    onTestFinished(() => void execFileSync('umount', ['-l', folder]));
+    onTestFinished(() => void execFileSync('/bin/umount', ['-l', folder]));
     const first = await trial.open();
     await appendAll(first, 'news', numbers(10));
     writeFull(join(folder, 'filler'));
