@@ -8,6 +8,7 @@ import { printReport } from './report.mjs';
 import { compareRequests } from './requests.mjs';
 import { Responses } from './responses.mjs';
 import { summarize } from './statistics.mjs';
+import { measureResume, measureSubscriptions } from './topics.mjs';
 import { measureWriters } from './writers.mjs';
 
 /**
@@ -30,8 +31,13 @@ import { measureWriters } from './writers.mjs';
  */
 
 /** Each takes a row, the stage and the options, and returns a sample: in rounds, or once. */
-const IN_ROUNDS = { load: measureLoad, self: measureSelf };
-const ONCE = { idle: measureIdle, crowd: measureCrowd, writers: measureWriters };
+const IN_ROUNDS = { load: measureLoad, self: measureSelf, resume: measureResume };
+const ONCE = {
+  idle: measureIdle,
+  crowd: measureCrowd,
+  writers: measureWriters,
+  subscriptions: measureSubscriptions,
+};
 const MEASURES = { ...IN_ROUNDS, ...ONCE };
 
 /**

@@ -9,6 +9,7 @@ import { variableParts } from './response-text.mjs';
 import { requestText } from './responses.mjs';
 import { responseFile } from './runtimes.mjs';
 import { isSteady } from './statistics.mjs';
+import { runTopics } from './topics.mjs';
 import { openWebSockets, runWebSockets } from './websocket.mjs';
 
 /** The load before memory is read, so that what compiles lazily and grows once is there. */
@@ -59,6 +60,7 @@ export function startLoad(load, server, stage, ms) {
 export function runLoad(load, server, stage, ms) {
   if (load.kind === 'client') return server.ask(`run ${ms}`);
   if (load.kind === 'websocket') return runWebSockets(load, server, stage, ms);
+  if (load.kind === 'topics') return runTopics(load, server, stage, ms);
   return during(startLoad(load, server, stage, ms), (client) => client.nextLine());
 }
 

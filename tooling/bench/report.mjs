@@ -35,6 +35,10 @@ export const memory = (head) => [column(head, 'residentBytes'), column('JS heap'
 /** How many times the CPU of another program in the same scene; nothing if that was not measured. @param {string} id */
 export const over = (id) => column(`x ${id}`, (row, rows) => ratio(row, peerOf(rows, row, id)), 2);
 
+/** The same, of the row that `idOf` names for each. */
+export const overRow = (head, idOf) =>
+  column(head, (row, rows) => ratio(row, peerOf(rows, row, idOf(row))), 2);
+
 /** The same the other way round. A verdict also says how the floor does: it may miss an aim too. @param {string} id */
 export const cheaperThan = (id, head = `x cheaper than ${id}`) => ({
   ...column(head, (row, rows) => ratio(peerOf(rows, row, id), row), 2),

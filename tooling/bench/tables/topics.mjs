@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs';
+import { SPARE_FILES } from '../machine.mjs';
+import { choose, rowsOf } from '../options.mjs';
+import { aim, cheaperThan, column, cost, load, overRow, user } from '../report.mjs';
+import { server } from './http.mjs';
+
+/** Like a short message of a chat. */
+const TEXT_BYTES = 100;
+/** Records before all connections must have them: about so many deliveries, at most so many records. */
+const BURST = { deliveries: 5000, records: 64 };
+const DURABILITIES = ['process', 'batched', 'each'];
+const program = (name) => `topics/programs/${name}.mjs`;
+
+/** A server, with the protocol of the load client and the door that it opens. */
+function row(id, title, backend, name, protocol, settings) {
+  return { ...server(id, title, backend, program(name)), protocol, settings };
+}
+const topics = (id, title, protocol, settings, backend = 'native') =>
+  row(id, title, backend, 'topics', protocol, settings);
+/** One door over each backplane. */
+const door = (id, name, protocol, settings) => [
+  topics(id, `${name}, memory`, protocol, settings),
+  topics(`${id}-portable`, `${name}, memory, portable`, protocol, settings, 'portable'),
+  ...DURABILITIES.map((durability) =>
+    topics(`${id}-${durability}`, `${name}, journal, ${durability}`, protocol, { ...settings, durability }),
+  ),
+];
+const [WEBSOCKET, STREAM] = [{ door: 'websocket' }, { door: 'stream' }];
+const FLOORS = { floor: 'floor', stream: 'floor-stream' };
+const SERVERS = [
+  row(FLOORS.floor, 'bare broadcast (floor)', 'native', 'floor', 'bare', WEBSOCKET),
+  topics('attach', 'topic.attach, memory', 'topics', { door: 'attach' }),
+  ...door('topics', 'TopicHandler', 'topics', WEBSOCKET),
+  row('socket.io', 'Socket.IO', 'socket.io', 'socket-io', 'socket.io', {}),
+  row(FLOORS.stream, 'bare events (floor)', 'native', 'floor', 'stream', STREAM),
+  ...door('stream', 'event stream', 'stream', STREAM),
+];
+const isPlain = ({ id }) => !/-(portable|batched|each)$/.test(id) && id !== 'attach';
+const idsOf = (prefix) => SERVERS.map(({ id }) => id).filter((id) => id === prefix || id.startsWith(`${prefix}-`));
+
+/** Who publishes without a subscriber. */
+const publisher = (id, title, backend, settings) => ({
+  ...server(id, title, backend, program('publish')),
+  settings,
+});
+const PUBLISHERS = [
+  publisher('topics', 'memory', 'native', {}),
+  ...DURABILITIES.map((durability) =>
+    publisher(`topics-${durability}`, `journal, ${durability}`, 'native', { durability }),
+  ),
+  publisher('socket.io', 'Socket.IO', 'socket.io', { kind: 'socket.io' }),
+];
+
+const burstOf = (connections) =>
+  Math.max(1, Math.min(BURST.records, Math.floor(BURST.deliveries / connections)));
+const loadOf = (connections, burst = burstOf(connections)) => ({
+  kind: 'topics',
+  connections,
+  burst,
+  textBytes: TEXT_BYTES,
+});
+const counted = (count, what) => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** The scenes of each section, and which rows they have. */
+const SCENES = {
+  delivery: ({ connections, many }) =>
+    [...new Set([1, connections, many])].map((count) => ({
+      how: counted(count, 'subscriber'),
+      measure: 'load',
+      load: loadOf(count),
+      servers: SERVERS,
+    })),
+  resume: ({ clients, behind }) => [
+    {
+      how: `${counted(clients, 'client')}, ${counted(behind, 'record')} behind`,
+      measure: 'resume',
+      load: loadOf(clients, 1),
+      settings: { behind },
+      servers: SERVERS.filter(isPlain),
+    },
+  ],
+  idle: ({ idle: wanted, files }) => {
+    const idle = Math.min(wanted, files - SPARE_FILES);
+    const scene = (how, subscriptions) => ({
+      how: `${counted(idle, 'connection')}, ${how}`,
+      measure: 'subscriptions',
+      load: loadOf(idle, 1),
+      idle,
+      subscriptions,
+      servers: SERVERS.filter((one) => isPlain(one) && !one.id.endsWith('-process')),
+    });
+    if (idle === 0) return [];
+    const [one, ten, own] = [
+      scene('one topic', { each: 1, own: false }),
+      scene('the same ten topics', { each: 10, own: false }),
+      scene('a topic of its own', { each: 1, own: true }),
+    ];
+    const several = ({ protocol }) => !['bare', 'stream'].includes(protocol);
+    return [one, ...[ten, own].map((more) => ({ ...more, servers: more.servers.filter(several) }))];
+  },
+  publish: ({ warmupMs, measureMs }) =>
+    [1, 100].map((inFlight) => ({
+      how: `${inFlight} at once`,
+      measure: 'self',
+      settings: { inFlight, warmupMs, measureMs },
+      servers: PUBLISHERS,
+    })),
+};
+
+/** Each server in each scene that it has. @param {object} options - `only`, `rows`, and the numbers of topics. */
+export function topicsRows(options) {
+  const ids = SERVERS.map(({ id }) => ({ id }));
+  const chosen = new Set(choose('row', options.rows, ids, ({ id }) => id).map(({ id }) => id));
+  return rowsOf(SCENES, options).flatMap(({ servers, ...scene }) =>
+    servers
+      .filter(({ id }) => chosen.has(id))
+      .map(({ protocol, ...one }) => {
+        const { burst, textBytes } = scene.load ?? { textBytes: TEXT_BYTES };
+        const settings = { burst, textBytes, ...scene.settings, ...one.settings };
+        const load = scene.load && { ...scene.load, protocol };
+        return { ...scene, ...one, settings, load };
+      }),
+  );
+}
+
+/** The floor of the same protocol. */
+const overFloor = overRow('x floor', ({ id }) => (id.includes('stream') ? FLOORS.stream : FLOORS.floor));
+const overPeer = overRow('x socket.io', () => 'socket.io');
+const costs = (each, ...more) => [
+  ...cost(`CPU us/${each}`, 1e3),
+  user,
+  column('kernel', 'systemNs', 2, 1e3),
+  ...more,
+];
+const waits = [column('p50 ms', 'p50Us', 2, 1000), column('p99 ms', 'p99Us', 2, 1000)];
+const bytes = column('B/record', 'bytes');
+
+/** Above a connection without a subscription; of event streams, which have none such, above that of the floor. */
+const eachBytes = (head, name) =>
+  column(head, ({ id, how, subscription, connection }, rows) => {
+    if (subscription !== undefined) return subscription[name];
+    const floor = rows.find((other) => other.id === FLOORS.stream && other.how === how)?.connection;
+    return id.startsWith('stream') && floor ? connection[name] - floor[name] : undefined;
+  });
+const heapEach = eachBytes('heap B/subscription', 'heapBytes');
+
+/** From the file: not every package exports it. */
+const versionOf = (name) =>
+  JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version;
+const [SOCKETS, STREAMS] = [idsOf('topics'), idsOf('stream')];
+const MEMORY = ['topics', 'stream'];
+
+export const topicsTable = {
+  rowsOf: topicsRows,
+  versions: { 'Socket.IO': versionOf('socket.io') },
+  about: `records with ${TEXT_BYTES} bytes of text, published by the server itself, each in a turn of its own; no pings, no compression,
+TCP_NODELAY, NODE_ENV=production; the client polls, and checks on each connection the order, the number and the data of all
+records; "kernel" is the system time in the CPU time, p50 and p99 the time from the call of publish to the client,
+"B/record" all bytes that came for one delivery; "x floor" compares with the floor of the same protocol`,
+  sections: {
+    delivery: {
+      about:
+        'From publish to delivery, with all subscribers on one topic; the next burst after all have the one before',
+      columns: [...costs('delivery', overFloor, overPeer), ...load('deliveries/s'), ...waits, bytes],
+    },
+    resume: {
+      about: `All clients were away and come back at once, each with its cursor; the floor sends the last records to everyone.
+p50 and p99 are the time of a client from connecting to its last record`,
+      columns: [...costs('record', overFloor, overPeer), ...load('records/s'), ...waits, bytes],
+    },
+    idle: {
+      about: 'Memory of idle connections and of their subscriptions, at rest and after a collection',
+      columns: [
+        column('heap B/connection', 'connection.heapBytes'),
+        column('resident', 'connection.residentBytes'),
+        heapEach,
+        eachBytes('resident', 'residentBytes'),
+      ],
+    },
+    publish: {
+      about: 'Publishing without a subscriber, to one topic; Socket.IO waits for nothing',
+      columns: [...costs('publish', overPeer), ...load('publishes/s')],
+    },
+  },
+  aims: [
+    aim('delivery', MEMORY, overFloor, { atMost: 1.3 }),
+    aim('delivery', [...SOCKETS, ...STREAMS].filter((id) => !id.endsWith('-portable')), cheaperThan('socket.io'), {
+      atLeast: 3,
+    }),
+    aim('resume', MEMORY, cheaperThan('socket.io'), { atLeast: 3 }),
+    aim('idle', MEMORY, heapEach, { under: 300 }),
+  ],
+};

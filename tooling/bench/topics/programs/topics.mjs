@@ -1,0 +1,83 @@
+// Topics through the doors for WebSockets and event streams, or by `attach` with a WebSocketHandler that knows one topic:
+// what the core alone costs.
+import { IOLoop } from '@landspout/ioloop';
+import { Topics } from '@landspout/topics';
+import { Application } from '@landspout/web';
+import { PreparedMessage, WebSocketHandler } from '@landspout/websocket';
+import { LISTEN, ready, settings } from '../../program.mjs';
+import { openBackplane } from './backplane.mjs';
+import { listenForOrders, TOPIC } from './publisher.mjs';
+
+const topics = new Topics({ backplane: await openBackplane() });
+const topic = topics.topic(TOPIC);
+const connectionOptions = () => ({ pingIntervalMs: 0 });
+/** The frame of the record that is being delivered. */
+let [lastRecord, lastFrame] = [];
+
+function frameOf(record) {
+  if (record === lastRecord) return lastFrame;
+  const { cursor, payload } = record;
+  lastRecord = record;
+  lastFrame = new PreparedMessage(
+    `{"op":"msg","topic":"${TOPIC}","cursor":"${cursor}","data":${payload}}`,
+  );
+  return lastFrame;
+}
+
+/** Takes events of the topic, and is the connection. */
+class Attached extends WebSocketHandler {
+  static subprotocols = ['landspout.topics.v1'];
+  #attachment;
+
+  connectionOptions() {
+    return connectionOptions();
+  }
+
+  /** The subscription to the topic that all have. */
+  async onMessage() {
+    this.#attachment = await topic.attach(this);
+    this.writeMessage(`{"op":"pos","topic":"${TOPIC}","cursor":"${this.#attachment.cursor}"}`);
+    this.#attachment.resume();
+  }
+
+  deliver(record) {
+    this.writeMessage(frameOf(record));
+    return true;
+  }
+
+  onClose() {
+    this.#attachment?.close();
+  }
+}
+
+async function topicHandler() {
+  const { TopicHandler } = await import('@landspout/websocket/topics');
+  return class Live extends TopicHandler {
+    topics = topics;
+
+    connectionOptions() {
+      return connectionOptions();
+    }
+
+    authorize() {
+      return true;
+    }
+  };
+}
+
+async function streamHandler() {
+  const { TopicRequestHandler } = await import('@landspout/web/topics');
+  return class Live extends TopicRequestHandler {
+    topics = topics;
+
+    authorize() {
+      return true;
+    }
+  };
+}
+
+const HANDLERS = { attach: () => Attached, websocket: topicHandler, stream: streamHandler };
+const handler = await HANDLERS[settings.door]();
+const server = await new Application([['/live', handler]]).listen(LISTEN);
+const control = await listenForOrders((data) => topic.publish(data));
+ready({ port: Number(new URL(server.url).port), control, backend: IOLoop.current().backend });
