@@ -53,9 +53,7 @@ function rowOf({ row, scene, ...options }) {
   const sockets = websocketRows(scenes);
   const topics = topicsRows({ ...all, connections: 100, many: 5000, only: ['delivery'] });
   if (scene === undefined)
-    return (
-      [...sockets, ...topics].find(({ id }) => id === row) ?? helloRows({ ...all, rows: [row] })[0]
-    );
+    return [...sockets, ...topics].find(({ id }) => id === row) ?? helloRows({ ...all, rows: [row] })[0];
   const busy = [...httpRows(scenes), ...webRows(all), ...clientRows(all), ...sockets, ...topics];
   const rows = busy.filter(({ id, idle = 0 }) => id === row && idle === 0);
   if (rows.length === 0) throw new BenchError(`no row ${row} in http, web, client, websocket or topics`);

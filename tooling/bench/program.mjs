@@ -56,15 +56,17 @@ export function ready(about) {
  * Lets work that goes on by itself warm up, then counts it between two moments.
  *
  * @param {() => number} done - how much was done so far.
- * @returns {Promise<{ count: number, cpuNs: number, wallNs: number }>}
+ * @returns {Promise<{ count: number, cpuNs: number, systemNs: number, wallNs: number }>}
  */
 export async function measure(done) {
   await sleep(settings.warmupMs);
-  const [before, cpuBefore, wallBefore] = [done(), cpuNs(), performance.now()];
+  const [before, cpuBefore, systemBefore] = [done(), cpuNs(), systemNs()];
+  const wallBefore = performance.now();
   await sleep(settings.measureMs);
   return {
     count: done() - before,
     cpuNs: cpuNs() - cpuBefore,
+    systemNs: systemNs() - systemBefore,
     wallNs: (performance.now() - wallBefore) * 1e6,
   };
 }
@@ -73,6 +75,10 @@ export async function measure(done) {
 export function cpuNs() {
   const { user, system } = process.cpuUsage();
   return (user + system) * 1000;
+}
+
+function systemNs() {
+  return process.cpuUsage().system * 1000;
 }
 
 /** Prints the result and ends the process after it is written. @param {object} result */

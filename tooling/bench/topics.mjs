@@ -23,7 +23,7 @@ const WARM_UPS = 3;
  */
 
 /** The data of a record, in which the number and the time differ. @param {TopicsLoad} load */
-export function dataText({ textBytes }) {
+function dataText({ textBytes }) {
   const text = 'All work and no play. '.repeat(textBytes).slice(0, textBytes);
   return JSON.stringify({ n: 1_000_000_000, at: '0'.repeat(16), text });
 }

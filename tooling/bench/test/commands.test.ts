@@ -31,6 +31,10 @@ describe('bench', () => {
       'websocket --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --connections 2 --many 3 --only broadcast,close --rows floor,websocket',
       'WebSocketHandler, native, broadcast, 1 to 3, 20 B: x floor',
     ],
+    [
+      'topics --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --connections 2 --many 3 --clients 3 --behind 20 --only delivery,resume --rows floor,topics,socket.io,stream-each,stream',
+      'TopicHandler, memory, resume, 3 clients, 20 records behind: x cheaper than socket.io',
+    ],
     ['writers --writers 1 --seconds 1', 'max ms'],
     [
       'against HERE --rounds 2 --measure-ms 50 --warmup-ms 20 --only readBytes|+|write,|native,|64|B',

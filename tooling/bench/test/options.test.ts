@@ -9,7 +9,7 @@ import { websocketRows } from '../tables/websocket.mjs';
 const options = (command: string) => ({ ...parseOptions(command, []), files: 20_000 });
 
 describe('parseOptions', () => {
-  it.each(['hello', 'loop', 'stream', 'http', 'web', 'client', 'websocket', 'writers'])(
+  it.each(['hello', 'loop', 'stream', 'http', 'web', 'client', 'websocket', 'topics', 'writers'])(
     'names an unknown option of %s',
     (command) => {
       expect(() => parseOptions(command, ['--bogus'])).toThrow("Unknown option '--bogus'");

@@ -3,7 +3,9 @@
 import { IOLoop } from '@landspout/ioloop';
 import { Topics } from '@landspout/topics';
 import { Application } from '@landspout/web';
+import { TopicRequestHandler } from '@landspout/web/topics';
 import { PreparedMessage, WebSocketHandler } from '@landspout/websocket';
+import { TopicHandler } from '@landspout/websocket/topics';
 import { LISTEN, ready, settings } from '../../program.mjs';
 import { openBackplane } from './backplane.mjs';
 import { listenForOrders, TOPIC } from './publisher.mjs';
@@ -18,9 +20,7 @@ function frameOf(record) {
   if (record === lastRecord) return lastFrame;
   const { cursor, payload } = record;
   lastRecord = record;
-  lastFrame = new PreparedMessage(
-    `{"op":"msg","topic":"${TOPIC}","cursor":"${cursor}","data":${payload}}`,
-  );
+  lastFrame = new PreparedMessage(`{"op":"msg","topic":"${TOPIC}","cursor":"${cursor}","data":${payload}}`);
   return lastFrame;
 }
 
@@ -50,34 +50,27 @@ class Attached extends WebSocketHandler {
   }
 }
 
-async function topicHandler() {
-  const { TopicHandler } = await import('@landspout/websocket/topics');
-  return class Live extends TopicHandler {
-    topics = topics;
+class SocketDoor extends TopicHandler {
+  topics = topics;
 
-    connectionOptions() {
-      return connectionOptions();
-    }
+  connectionOptions() {
+    return connectionOptions();
+  }
 
-    authorize() {
-      return true;
-    }
-  };
+  authorize() {
+    return true;
+  }
 }
 
-async function streamHandler() {
-  const { TopicRequestHandler } = await import('@landspout/web/topics');
-  return class Live extends TopicRequestHandler {
-    topics = topics;
+class StreamDoor extends TopicRequestHandler {
+  topics = topics;
 
-    authorize() {
-      return true;
-    }
-  };
+  authorize() {
+    return true;
+  }
 }
 
-const HANDLERS = { attach: () => Attached, websocket: topicHandler, stream: streamHandler };
-const handler = await HANDLERS[settings.door]();
+const handler = { attach: Attached, websocket: SocketDoor, stream: StreamDoor }[settings.door];
 const server = await new Application([['/live', handler]]).listen(LISTEN);
 const control = await listenForOrders((data) => topic.publish(data));
 ready({ port: Number(new URL(server.url).port), control, backend: IOLoop.current().backend });
