@@ -16,7 +16,15 @@ export interface TopicState {
   ids: DedupeIds | undefined;
   /** Number of members, followers apart: such a topic is in use. */
   members: number;
+  /** Since when it has had no subscribers, members or history, by the monotonic clock; undefined while it has any. */
+  unusedSince: number | undefined;
 }
+
+/**
+ * How long a topic without subscribers, members and history is kept, so that the cursor of a client that polls or
+ * connects again stays valid.
+ */
+const LINGER_MS = 60_000;
 
 /** The outcome of a plan: entries to apply in order, and the cursor that results; or a cursor that was there before. */
 export type AppendPlan =
@@ -37,6 +45,8 @@ export class TopicLogs {
   readonly #topics = new Map<string, TopicState>();
   /** Plans that are being written: their topics must not be forgotten. */
   #inFlight: Plans | undefined;
+  /** Number of topics that are kept although they are not in use. */
+  #unused = 0;
   #bytes = 0;
   #records = 0;
 
@@ -45,8 +55,9 @@ export class TopicLogs {
     this.#clock = clock;
   }
 
+  /** Number of topics with subscribers, members or history. */
   get size(): number {
-    return this.#topics.size;
+    return this.#topics.size - this.#unused;
   }
 
   get bytes(): number {
@@ -89,10 +100,13 @@ export class TopicLogs {
     return this.#add(name, new Log({ kind: 'topic', name }, planned?.epoch ?? newEpoch())).log;
   }
 
-  /** Forgets a topic that has no subscribers, members or history. */
+  /** Notes that a topic may have no subscribers, members or history any more: a later sweep forgets it. */
   release(name: string): void {
     const topic = this.#topics.get(name);
-    if (topic !== undefined && isEmpty(topic) && this.#isIdle(name, topic)) this.#topics.delete(name);
+    if (topic?.unusedSince !== undefined) return;
+    if (topic === undefined || !isEmpty(topic) || !this.#isIdle(name, topic)) return;
+    topic.unusedSince = this.#clock.now();
+    this.#unused += 1;
   }
 
   setMembers(name: string, members: number): void {
@@ -191,15 +205,18 @@ export class TopicLogs {
     for (const { log } of this.#topics.values()) log.endEpoch();
   }
 
-  /** Drops what is older than the settings of its topic. */
+  /** Drops what is older than the settings of its topic, and topics that have been unused for a minute. */
   sweep(): void {
+    const now = this.#clock.now();
     for (const [name, topic] of this.#topics) {
       const { settings, ids } = topic;
-      if (settings === undefined) continue;
-      this.#trim(topic, settings);
-      ids?.expire(this.#clock.now(), settings.dedupeMs);
-      if (ids?.size === 0) topic.ids = undefined;
+      if (settings !== undefined) {
+        this.#trim(topic, settings);
+        ids?.expire(now, settings.dedupeMs);
+        if (ids?.size === 0) topic.ids = undefined;
+      }
       this.release(name);
+      if (topic.unusedSince !== undefined && now - topic.unusedSince >= LINGER_MS) this.#drop(name, topic);
     }
   }
 
@@ -207,6 +224,7 @@ export class TopicLogs {
   clear(): readonly Log[] {
     const logs = [...this.#topics.values()].map(({ log }) => log);
     this.#topics.clear();
+    this.#unused = 0;
     this.#bytes = 0;
     this.#records = 0;
     return logs;
@@ -241,8 +259,15 @@ export class TopicLogs {
   }
 
   #use(name: string, topic: TopicState): void {
+    this.#keep(topic);
     this.#topics.delete(name);
     this.#topics.set(name, topic);
+  }
+
+  #keep(topic: TopicState): void {
+    if (topic.unusedSince === undefined) return;
+    topic.unusedSince = undefined;
+    this.#unused -= 1;
   }
 
   /** Whether a topic may be forgotten. */
@@ -276,12 +301,20 @@ export class TopicLogs {
         if (this.#topics.size < this.#limits.maxTopics) break;
       }
     }
-    const topic: TopicState = { log, settings: undefined, ids: undefined, members: 0 };
+    const topic: TopicState = {
+      log,
+      settings: undefined,
+      ids: undefined,
+      members: 0,
+      unusedSince: undefined,
+    };
     this.#topics.set(name, topic);
     return topic;
   }
 
-  #drop(name: string, { log }: TopicState): void {
+  #drop(name: string, topic: TopicState): void {
+    const { log } = topic;
+    this.#keep(topic);
     this.#topics.delete(name);
     this.#bytes -= log.bytes;
     this.#records -= log.length;
@@ -316,8 +349,9 @@ export class TopicLogs {
       }
       this.release(name);
       if (this.#bytes <= this.#limits.maxHistoryBytes) return;
-      // One that is in use moves to the end, so that the next search does not pass all of them again.
-      if (this.#topics.has(name)) this.#use(name, topic);
+      // It moves to the end, so that the next search does not pass all of them again.
+      this.#topics.delete(name);
+      this.#topics.set(name, topic);
     }
   }
 }

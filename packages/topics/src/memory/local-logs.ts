@@ -56,7 +56,11 @@ export class LocalLogs {
   read(name: LogName, from: ReadFrom, size: PageSize): Page {
     this.requireOpen('read');
     const log = this.#find(name);
-    if (log !== undefined) return log.read(from, size);
+    if (log !== undefined) {
+      // Looking at a topic does not make it one that is in use.
+      if (name.kind === 'topic') this.store.release(name.name);
+      return log.read(from, size);
+    }
     // An empty log for the length of the call: the page has a cursor, and no other topic has to make room.
     return new Log(name, newEpoch()).read(from, size);
   }

@@ -1,3 +1,4 @@
+import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import { Topics } from '../../src/index.ts';
 import { numbers, readEvents } from './support/reading.ts';
@@ -147,5 +148,25 @@ describe('Topic.subscribe with a cursor', () => {
     await room.publish(3);
     expect(await readEvents(now, 1)).toEqual([3]);
     expect(await readEvents(none, 1)).toEqual([3]);
+  });
+});
+
+describe('a topic that is not in use', () => {
+  it('keeps its cursor valid for clients that come back within a minute', async () => {
+    const clock = new VirtualClock();
+    await using topics = new Topics({ clock });
+    const room = topics.topic<number>('room');
+    const first = await room.subscribe();
+    first.close();
+    for (let round = 0; round < 3; round += 1) {
+      await clock.advance(40_000);
+      const again = await room.subscribe({ after: first.cursor });
+      expect(again.cursor).toBe(first.cursor);
+      again.close();
+    }
+    expect(topics.stats().backplane.topics).toBe(0);
+    await clock.advance(120_000);
+    const late = await room.subscribe({ after: first.cursor });
+    expect((await late.next()).value).toMatchObject({ kind: 'gap', reason: 'reset' });
   });
 });
