@@ -25,9 +25,13 @@ export class ExampleProcess implements AsyncDisposable {
     this.#ended = once(this.#child, 'close');
   }
 
-  /** Runs a program. @param script - such as `blog/main.js`. */
-  static program(script: string, env: Record<string, string> = {}): ExampleProcess {
-    return new ExampleProcess([script, '0'], env);
+  /** Runs a program. @param script - such as `blog/main.js`. @param args - default: any free port. */
+  static program(
+    script: string,
+    env: Record<string, string> = {},
+    args: readonly string[] = ['0'],
+  ): ExampleProcess {
+    return new ExampleProcess([script, ...args], env);
   }
 
   /** Runs `landspout` with arguments. */
@@ -54,14 +58,19 @@ export class ExampleProcess implements AsyncDisposable {
     return await this.end();
   }
 
+  /** Kills the program, which notices nothing (`kill -9`). */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
   /** Resolves to the exit code or signal. */
   async end(): Promise<unknown> {
     const [code, signal] = await this.#ended;
     return code ?? signal;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.#ended;
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
   }
 }
