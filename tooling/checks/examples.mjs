@@ -78,6 +78,47 @@ export const SCENARIOS = {
     assert.equal(await body(`${url}/messages?after=9`), '{"messages":["hello","you"],"count":2}');
   },
 
+  async 'topic-chat'({ start }) {
+    const { url } = await start('topic-chat');
+    const { headers, token } = await formOf(url);
+    const live = `${url}/live?topic=room`;
+    const post = {
+      method: 'POST',
+      headers: { ...headers, 'Content-Type': 'application/json', 'X-XSRFToken': token },
+      body: '{"data":"hello"}',
+    };
+    const { cursor } = JSON.parse(await body(live, post));
+    assert.equal(
+      await body(`${live}&last=1`),
+      `{"records":[{"cursor":"${cursor}","data":"hello"}],"cursor":"${cursor}"}`,
+    );
+    assert.equal((await fetch(`${url}/live?topic=other`)).status, 404);
+  },
+
+  async 'ai-stream'({ start }) {
+    const { url } = await start('ai-stream');
+    const { headers, token } = await formOf(url);
+    const change = { headers: { ...headers, 'X-XSRFToken': token } };
+    const post = { ...change, method: 'POST', body: '{"question":"Why?"}' };
+    const { id } = JSON.parse(await body(`${url}/answers`, post));
+    const answer = `${url}/answers/${id}`;
+    assert.equal(await body(answer, { ...change, method: 'DELETE' }), '{"how":"running"}');
+    assert.match(await body(answer, { headers }), /event: end\nid: .+\ndata: {"how":"cancelled"}\n\n$/);
+  },
+
+  async 'ai-chat'({ start }) {
+    const { url } = await start('ai-chat');
+    const headers = { Cookie: cookiesOf(await fetch(url)), 'Content-Type': 'application/json' };
+    const messages = [{ role: 'user', parts: [{ type: 'text', text: 'Why?' }] }];
+    const post = { method: 'POST', headers, body: JSON.stringify({ id: 'a', messages }) };
+    const response = await fetch(`${url}/api/chat`, post);
+    assert.equal(response.headers.get('x-vercel-ai-ui-message-stream'), 'v1');
+    assert.equal(await body(`${url}/api/chat/a`, { method: 'DELETE', headers }), '{"how":"running"}');
+    await response.text();
+    assert.match(await body(`${url}/api/chat/a/stream`, { headers }), /^id: .+\nretry: \d+\n\n/);
+    assert.equal((await fetch(`${url}/api/chat/b/stream`, { headers })).status, 204);
+  },
+
   async blog({ start }) {
     const { url } = await start('blog');
     assert.match(await body(url), /There are no entries yet/);
