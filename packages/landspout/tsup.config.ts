@@ -7,6 +7,7 @@ export default library([
   'src/cli/dev/resolve-hooks.ts',
   'src/cli/dev/server.ts',
   'src/websocket/protocol.ts',
+  'src/websocket/browser.ts',
   'src/websocket/connection.ts',
   'src/websocket/web-socket.ts',
   'src/http1/server.ts',

@@ -2,6 +2,7 @@ import { library } from '@landspout/tooling-tsup';
 
 export default library([
   'src/index.ts',
+  'src/browser/index.ts',
   'src/connection/index.ts',
   'src/protocol/index.ts',
   'src/topics/index.ts',

@@ -139,6 +139,7 @@ export const ROOMS = {
       'web-socket',
       'handler',
       'topics',
+      'browser',
     ],
     knownCycles: [],
   },

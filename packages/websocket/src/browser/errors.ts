@@ -29,14 +29,18 @@ export class TopicsError extends Error {
   /** The status of the HTTP response, if the error is from one. */
   readonly status: number | undefined;
 
-  constructor(code: TopicsErrorCode, message: string, status?: number) {
-    super(message);
-    this.code = code;
+  /** @param detail - what a server says, or what is wrong. */
+  constructor(code: unknown, detail?: unknown, status?: number) {
+    super(detail ? `${code}: ${detail}` : (code as string));
+    this.code = code as string;
     this.status = status;
   }
 }
 
 /** Codes of a server that is only busy: the same request may succeed later. */
 export function isTemporary(code: string): boolean {
-  return /_(UNAVAILABLE|BUSY|RATE_LIMIT|OUTCOME_UNKNOWN|INTERNAL)$/.test(code);
+  return /_(UNAVAILABLE|BUSY|RATE_LIMIT|OUTCOME_UNKNOWN|INTERNAL)/.test(code);
 }
+
+/** The server has no time, or there is no connection. */
+export const UNAVAILABLE = 'ERR_TOPICS_UNAVAILABLE';

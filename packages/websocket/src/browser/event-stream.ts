@@ -7,25 +7,16 @@ export interface StreamBlock {
 }
 
 /**
- * Splits the text of an event stream into blocks (HTML Standard §9.2). Unlike `EventSource`, it reports a block that has
- * an id but no data, which is how the server states the position before the first record. Lines end with LF or CR LF; a
- * CR alone does not end one.
+ * Parses a block of an event stream, without the empty line at its end (HTML Standard §9.2). Unlike `EventSource`, it
+ * also reads a block that has an id but no data, which is how the server states the position before the first record.
+ *
+ * @param block - lines that end with LF.
  */
-export class EventStreamParser {
-  #rest = '';
-
-  /** Returns the blocks that `text` completes, in which a later field replaces an earlier one, except for `data`. */
-  push(text: string): StreamBlock[] {
-    const blocks = (this.#rest + text.replace(/\r/g, '')).split('\n\n');
-    this.#rest = blocks.pop() as string;
-    return blocks.map(parseBlock);
-  }
-}
-
-function parseBlock(block: string): StreamBlock {
+export function parseBlock(block: string): StreamBlock {
   const fields: Record<string, string> = {};
-  for (const [, name, value] of block.matchAll(/(?:^|\n)(\w+): ?([^\n]*)/g) as Iterable<[string, string, string]>) {
+  for (const [, name, value] of block.matchAll(/(?:^|\n)(\w+): ?([^\n]*)/g) as Iterable<
+    [string, string, string]
+  >)
     fields[name] = name === 'data' && name in fields ? `${fields.data}\n${value}` : value;
-  }
   return fields;
 }

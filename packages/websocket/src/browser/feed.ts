@@ -5,53 +5,77 @@ import { callBack, platform } from './platform.ts';
 export class Feed {
   /** What names the topic or run on the wire. */
   readonly name: { readonly topic: string } | { readonly run: string };
-  readonly handlers: TopicHandlers<unknown>;
   cursor: string | undefined = undefined;
-  isDone = false;
+  /** Whether the server has confirmed the subscription on this WebSocket. What arrives before belongs to an earlier one. */
+  isLive = false;
   /** Makes the transport let go of the feed: nothing more of it is delivered. */
   release: () => void = () => {};
+  readonly #handlers: TopicHandlers<unknown>;
+  /** Forgets the feed. */
+  readonly #onClose: () => void;
+  #isClosed = false;
 
-  constructor(name: Feed['name'], handlers: TopicHandlers<unknown>) {
+  constructor(name: Feed['name'], handlers: TopicHandlers<unknown>, onClose: () => void) {
     this.name = name;
-    this.handlers = handlers;
-  }
-
-  get key(): string {
-    return keyOf(this.name);
+    this.#handlers = handlers;
+    this.#onClose = onClose;
   }
 
   /** What a subscription says: its position is the last one that is known, or that which the program asked for. */
   get request(): object {
-    const { name, cursor, handlers } = this;
-    const { last, after = 'run' in name && !last ? 'start' : undefined, onPresence } = handlers;
+    const { name, cursor } = this;
+    const { last, after = 'run' in name && !last ? 'start' : undefined, onPresence } = this.#handlers;
     return { ...name, ...(cursor ? { after: cursor } : { after, last }), presence: onPresence && true };
+  }
+
+  /** Does nothing if it is closed. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.release();
+    this.#onClose();
+  }
+
+  /** Does nothing if it is closed. */
+  fail(error: unknown): void {
+    if (this.#isClosed) return;
+    this.close();
+    callBack(this.#handlers.onError, error as Error);
   }
 
   /**
    * Moves on by what the server says.
    *
-   * @throws if the position or the data is invalid. Nothing has changed then.
+   * @throws if the position is invalid. Nothing has changed then.
    */
   take(op: unknown, { data, bytes, topic: _topic, run: _run, op: _op, ...event }: Frame): void {
-    const { handlers } = this;
+    const { onPosition, onRecord, onGap, onEnd, onPresence } = this.#handlers;
     const cursor = event.cursor as string;
-    if (op === 'presence') callBack(handlers.onPresence, { ...event, kind: op } as TopicPresence);
+    const report = { ...event, kind: op };
+    if (op === 'presence') callBack(onPresence, report as TopicPresence);
     if (!/^(pos|msg|gap|end)$/.test(op as string)) return;
     if (typeof cursor !== 'string') throw new TypeError();
-    // If a position is known, a gap follows if it cannot be kept; it must not be skipped before.
-    if (op === 'pos') return callBack(handlers.onPosition, (this.cursor ??= cursor));
+    if (op === 'pos') {
+      // If a position is known, a gap follows if it cannot be kept; it must not be skipped before.
+      this.cursor ??= cursor;
+      callBack(onPosition, this.cursor);
+      return;
+    }
     if (bytes !== undefined)
       data = Uint8Array.from(platform.atob(bytes as string), (character) => character.charCodeAt(0));
-    if (op === 'msg' && data === undefined) throw new TypeError();
     this.cursor = cursor;
-    this.isDone = op === 'end';
-    if (op === 'msg') callBack(handlers.onRecord, data, cursor);
-    else if (op === 'gap') callBack(handlers.onGap, { ...event, kind: op } as TopicGap);
-    else callBack(handlers.onEnd, { ...event, kind: op } as TopicEnd);
+    if (op === 'msg') callBack(onRecord, data, cursor);
+    else if (op === 'gap') callBack(onGap, report as TopicGap);
+    else {
+      // First, because the program may subscribe again at once.
+      this.close();
+      callBack(onEnd, report as unknown as TopicEnd);
+    }
   }
 }
 
 /** Names a feed, or that which a frame is about. */
 export function keyOf({ topic, run }: { readonly topic?: unknown; readonly run?: unknown }): string {
-  return run === undefined ? `t${topic}` : `r${run}`;
+  // Names have no line ends.
+  return [topic, run].join('\n');
 }

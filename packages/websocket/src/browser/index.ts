@@ -19,5 +19,6 @@ export type {
 } from './events.ts';
 export type { TopicsClientOptions, TopicsState, TopicsStatus, TopicsTransport } from './options.ts';
 export type { PublishOptions } from './outbox.ts';
-export type { TopicsFetch, TopicsSignal, TopicsSocket, TopicsSocketClass, TopicsTimers } from './platform.ts';
+export type { TopicsFetch, TopicsSignal, TopicsSocket, TopicsSocketClass } from './platform.ts';
+export { readRun, readTopic } from './read-topic.ts';
 export { TopicsClient } from './topics-client.ts';

@@ -34,7 +34,6 @@ export interface FetchRequest {
   readonly method?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  readonly cache?: 'no-store';
   readonly signal: SignalLike;
 }
 
@@ -50,42 +49,31 @@ export interface FetchResponse {
 /** @internal */
 export type FetchLike = (url: string, request: FetchRequest) => Promise<FetchResponse>;
 
-interface Listening {
+interface Platform {
   addEventListener?(type: string, listener: () => void): void;
   removeEventListener?(type: string, listener: () => void): void;
-}
-
-interface Platform extends Listening {
   setTimeout(callback: () => void, delayMs: number): unknown;
   clearTimeout(timer: unknown): void;
   readonly WebSocket: TopicsSocketClass;
   readonly fetch: FetchLike;
   readonly location?: { readonly href: string };
-  readonly document?: Listening & { readonly cookie: string; readonly hidden: boolean };
+  readonly document?: { readonly cookie: string; readonly hidden: boolean };
   readonly AbortController: new () => { readonly signal: SignalLike; abort(): void };
   readonly TextDecoder: new () => { decode(bytes: unknown, options: { readonly stream: true }): string };
   readonly URL: new (
     url: string,
     base?: string,
   ) => { readonly href: string; readonly searchParams: { set(name: string, value: string): void } };
-  readonly crypto: { getRandomValues(values: Uint32Array): Uint32Array };
   readonly performance: { now(): number };
   atob(text: string): string;
-  queueMicrotask(callback: () => void): void;
 }
 
 export const platform = globalThis as unknown as Platform;
 
-/** Calls back into the program. What the callback throws is an uncaught error of the program, not of the client. */
+/** Calls back into the program. What the callback throws is an unhandled rejection of the program, not of the client. */
 export function callBack<Arguments extends readonly unknown[]>(
   callback: ((...values: Arguments) => unknown) | undefined,
   ...values: Arguments
 ): void {
-  try {
-    callback?.(...values);
-  } catch (error) {
-    platform.queueMicrotask(() => {
-      throw error;
-    });
-  }
+  void new Promise(() => callback?.(...values));
 }

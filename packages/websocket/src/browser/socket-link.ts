@@ -1,115 +1,106 @@
+// Closures rather than a class, because they are smaller once minified.
+
 import { TopicsError } from './errors.ts';
 import type { Frame } from './events.ts';
-import { type TopicsSettings, WHEN_BROKEN } from './options.ts';
-import { platform, type TopicsSocket } from './platform.ts';
+import type { TopicsSettings } from './options.ts';
+import { platform } from './platform.ts';
+import { CONNECT_LIMIT_MS, HEARTBEAT_MS } from './timing.ts';
 
-/** Beside the close codes: the server has sent something that is not a frame. */
-const GARBAGE = -1;
-
-/** How many failures a close code counts as, at least. The codes from 1001 on go to all clients of a server at once. */
-export const LEAST_FAILURES: Readonly<Record<number, number>> = {
-  [GARBAGE]: WHEN_BROKEN,
-  1001: 2,
-  1012: 2,
-  1013: 2,
-};
+/** As if the server had closed with this code (RFC 6455 §7.4.1): it has sent something that is not a frame. */
+const UNREADABLE = 1007;
 
 /** Called with an `ok` frame, or with an error and an `err` frame. */
-export type OnReply = (error: TopicsError | undefined, frame: Frame) => void;
-
-/** What a link reports. Nothing more after `onLost`, or after `close`. */
-export interface LinkDelegate {
-  onOpen(): void;
-  /** @throws if it is no valid frame: the link is then lost. */
-  onFrame(frame: Frame): void;
-  /** @param code - of the close frame, if there is one. */
-  onLost(code: number | undefined): void;
-}
+type OnReply = (error: TopicsError | undefined, frame: Frame) => void;
 
 /** One WebSocket, from the attempt to open it until it is lost. It pings, because browsers do not report their pings. */
-export class SocketLink {
-  isOpen = false;
-  /** Whether a frame has arrived. */
-  hasHeard = false;
-  roundTripMs: number | undefined = undefined;
-  readonly #settings: TopicsSettings;
-  readonly #socket: TopicsSocket;
-  readonly #delegate: LinkDelegate;
-  readonly #replies = new Map<unknown, OnReply>();
-  #lastId = 0;
-  #isPinging = false;
-  #isSilent = true;
-  #stopTimer = (): void => {};
-
-  /** @throws an error of the platform, if it refuses to connect. */
-  constructor(url: string, settings: TopicsSettings, delegate: LinkDelegate) {
-    this.#settings = settings;
-    this.#delegate = delegate;
-    const socket = new settings.WebSocket(url.replace(/^http/, 'ws'), 'landspout.topics.v1');
-    this.#socket = socket;
-    socket.onopen = () => {
-      this.isOpen = true;
-      this.ping();
-      delegate.onOpen();
-    };
-    socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
-    socket.onclose = ({ code }: { readonly code: number }) => this.#lose(code);
-    this.#after(settings.connectTimeoutMs, () => this.#lose());
-  }
-
+export interface SocketLink {
+  isOpen: boolean;
+  /** Of the last ping; undefined until a frame has arrived, of which the reply to a ping is the first. */
+  roundTripMs: number | undefined;
   /** Sends a frame with an id. There is no call if the link is lost before the reply. */
-  send(frame: object, onReply: OnReply = () => {}): void {
-    this.#lastId += 1;
-    this.#replies.set(this.#lastId, onReply);
-    this.#socket.send(JSON.stringify({ ...frame, id: this.#lastId }));
-  }
-
+  send(frame: object, onReply?: OnReply): void;
   /** Sends a ping if none is on its way. If nothing at all arrives within the limit, the link is lost. */
-  ping(limitMs = this.#settings.heartbeatMs): void {
-    if (!this.#isPinging) {
-      const sentAt = platform.performance.now();
-      // No topic has an empty name, so that this changes nothing; like any other frame, it gets a reply.
-      this.send({ op: 'unsub', topic: '' }, () => {
-        this.roundTripMs = platform.performance.now() - sentAt;
-        this.#isPinging = false;
-        this.#after(this.#settings.heartbeatMs, () => this.ping());
-      });
-    }
-    this.#isPinging = this.#isSilent = true;
-    // A large record may take longer than the limit, with the reply behind it.
-    this.#after(limitMs, () => (this.#isSilent ? this.#lose() : this.ping()));
-  }
+  ping(limitMs?: number): void;
+  close(): void;
+}
 
-  close(): void {
-    const socket = this.#socket;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    this.isOpen = false;
-    this.#stopTimer();
-    socket.close();
-  }
-
-  #receive(data: unknown): void {
-    this.#isSilent = false;
+/**
+ * Opens a link. None of the callbacks is called after `onLost`, or after `close`.
+ *
+ * @param onFrame - throws if it is no valid frame: the link is then lost.
+ * @param onLost - called with the code of the close frame, if there is one.
+ * @throws an error of the platform, if it refuses to connect.
+ */
+export function openLink(
+  url: string,
+  { WebSocket, later }: TopicsSettings,
+  onOpen: () => void,
+  onFrame: (frame: Frame) => void,
+  onLost: (code?: number) => void,
+): SocketLink {
+  const socket = new WebSocket(url.replace(/^http/, 'ws'), 'landspout.topics.v1');
+  /** By the id of the frame. */
+  const replies: Record<number, OnReply | undefined> = {};
+  let lastId = 0;
+  let isPinging = false;
+  let isSilent: boolean;
+  const link: SocketLink = {
+    isOpen: false,
+    roundTripMs: undefined,
+    send(frame, onReply) {
+      lastId += 1;
+      replies[lastId] = onReply;
+      socket.send(JSON.stringify({ ...frame, id: lastId }));
+    },
+    ping(limitMs = HEARTBEAT_MS) {
+      if (!isPinging) {
+        const sentAt = platform.performance.now();
+        // No topic has an empty name, so that this changes nothing; like any other frame, it gets a reply.
+        link.send({ op: 'unsub', topic: '' }, () => {
+          link.roundTripMs = platform.performance.now() - sentAt;
+          isPinging = false;
+          after(HEARTBEAT_MS, link.ping);
+        });
+      }
+      isPinging = isSilent = true;
+      // A large record may take longer than the limit, with the reply behind it.
+      after(limitMs, () => (isSilent ? lose() : link.ping()));
+    },
+    close() {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      link.isOpen = false;
+      stopTimer();
+      socket.close();
+    },
+  };
+  const lose = (code?: number) => {
+    link.close();
+    onLost(code);
+  };
+  const after = (delayMs: number, callback: () => void) => {
+    stopTimer();
+    stopTimer = later(delayMs, callback);
+  };
+  socket.onopen = () => {
+    link.isOpen = true;
+    link.ping();
+    onOpen();
+  };
+  socket.onclose = ({ code }: { readonly code: number }) => lose(code);
+  socket.onmessage = ({ data }: { readonly data: unknown }) => {
+    isSilent = false;
     try {
       const frame = JSON.parse(data as string) as Frame;
-      const { op, id, code, message } = frame;
-      this.hasHeard = true;
-      if (op !== 'ok' && op !== 'err') return this.#delegate.onFrame(frame);
-      const onReply = this.#replies.get(id);
-      this.#replies.delete(id);
-      onReply?.(op === 'err' ? new TopicsError(`${code}`, `${message}`) : undefined, frame);
+      const { op, code, message } = frame;
+      const id = frame.id as number;
+      if (op === 'ok' || op === 'err') {
+        replies[id]?.(op === 'err' ? new TopicsError(code, message) : undefined, frame);
+        delete replies[id];
+      } else onFrame(frame);
     } catch {
-      this.#lose(GARBAGE);
+      lose(UNREADABLE);
     }
-  }
-
-  #lose(code?: number): void {
-    this.close();
-    this.#delegate.onLost(code);
-  }
-
-  #after(delayMs: number, callback: () => void): void {
-    this.#stopTimer();
-    this.#stopTimer = this.#settings.later(delayMs, callback);
-  }
+  };
+  let stopTimer = later(CONNECT_LIMIT_MS, lose);
+  return link;
 }

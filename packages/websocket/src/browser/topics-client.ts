@@ -1,15 +1,7 @@
-import { retryDelay } from './backoff.ts';
-import { isTemporary, TopicsError } from './errors.ts';
-import type {
-  Frame,
-  RunSubscription,
-  TopicEvent,
-  TopicHandlers,
-  TopicPosition,
-  TopicSubscription,
-} from './events.ts';
-import { Feed, type FeedField } from './feed.ts';
-import { HttpReader, type Obstacle } from './http-reading.ts';
+import { isTemporary, TopicsError, UNAVAILABLE } from './errors.ts';
+import type { Frame, RunSubscription, TopicHandlers, TopicSubscription } from './events.ts';
+import { Feed, keyOf } from './feed.ts';
+import { type HttpRequest, JSON_TYPE, readOverHttp, sendRequest } from './http-requests.ts';
 import {
   settingsOf,
   type TopicsClientOptions,
@@ -17,18 +9,22 @@ import {
   type TopicsState,
   type TopicsTransport,
 } from './options.ts';
-import { Outbox, type PublishOptions } from './outbox.ts';
+import { type Call, Outbox, type PublishOptions } from './outbox.ts';
 import { callBack, platform } from './platform.ts';
-import { LEAST_FAILURES, SocketLink } from './socket-link.ts';
+import { openLink, type SocketLink } from './socket-link.ts';
+import { CONNECT_LIMIT_MS, retryDelay, WHEN_BUSY } from './timing.ts';
 
 /** WebSockets in a row over which nothing has arrived, before another transport is tried. */
 const MAX_SILENT_LINKS = 2;
 
-/** How long a connection may be silent when a page comes back before it is replaced, in milliseconds. */
+/** How long a connection may be silent, when a page comes back, before it is replaced, in milliseconds. */
 const PROMPT_PING_MS = 5_000;
 
-/** Events that `read` keeps for a slow loop; later ones are asked for when the loop has caught up. */
-const MAX_UNREAD = 1_000;
+/** How often the WebSocket is tried while HTTP is used, in milliseconds. */
+const SOCKET_RETRY_MS = 60_000;
+
+/** Frames on their way at a time: enough for a slow connection, and below the burst that servers allow a client. */
+const MAX_IN_FLIGHT = 16;
 
 /**
  * Subscribes to the topics and runs of a server, and publishes: from a browser, a worker, or Node.
@@ -47,38 +43,36 @@ const MAX_UNREAD = 1_000;
  */
 export class TopicsClient {
   readonly #url: string;
-  /** The URL, absolute and for HTTP; empty until it is needed, because a page that is rendered on a server has no base. */
-  #base = '';
+
   readonly #settings: TopicsSettings;
   readonly #outbox: Outbox;
   readonly #feeds = new Map<string, Feed>();
   #state: TopicsState = 'waiting';
-  /** What was reported last. */
-  #status = '';
   /** An index of the transports; above 0 while the WebSocket does not work. */
   #level = 0;
   /** The WebSocket, also while it is being opened. */
   #link: SocketLink | undefined = undefined;
   #silentLinks = 0;
-  /** Whether feeds and publishes use HTTP now. */
+  /** Whether feeds and calls use HTTP now. */
   #usesHttp = false;
-  /** Attempts in a row after which no subscription or publish has succeeded. */
+  /** The last POST or DELETE. */
+  #request: HttpRequest | undefined = undefined;
+  /** Attempts in a row after which no subscription or call has succeeded. */
   #failures = 0;
-  /** For the next attempt. */
-  #timer: unknown = undefined;
+  /** Of the wait for the next attempt. */
+  #stopTimer: (() => void) | undefined = undefined;
 
   /**
    * Opens nothing yet.
    *
-   * @param url - of the server's handler; may be relative to the page.
-   * @throws TopicsError `ERR_TOPICS_BAD_OPTION`
+   * @param url - of the server's handler, with http or https; may be relative to the page.
+   * @throws TopicsError `ERR_TOPICS_BAD_OPTION`; TypeError if the URL is invalid, or is relative and there is no page.
    */
   constructor(url: string, options: TopicsClientOptions = {}) {
-    this.#url = url;
+    this.#url = new platform.URL(url, platform.location?.href).href;
     this.#settings = settingsOf(options);
-    this.#outbox = new Outbox(this.#settings, () => this.#send());
-    platform.addEventListener?.('online', this.#onReturn);
-    platform.document?.addEventListener?.('visibilitychange', this.#onReturn);
+    this.#outbox = new Outbox(this.#settings, () => this.#flush());
+    this.#listen('addEventListener');
   }
 
   get state(): TopicsState {
@@ -99,37 +93,15 @@ export class TopicsClient {
    * Subscribes to a topic, until the server ends it or the subscription is closed.
    *
    * @typeParam Message - the data of its records; it is not checked.
-   * @throws TopicsError `ERR_TOPICS_DUPLICATE` or `ERR_TOPICS_CLOSED`; TypeError if the URL of the client is invalid.
+   * @throws TopicsError `ERR_TOPICS_DUPLICATE` or `ERR_TOPICS_CLOSED`.
    */
   subscribe<Message>(topic: string, handlers: TopicHandlers<Message>): TopicSubscription {
-    return this.#subscription(this.#add('topic', topic, handlers as TopicHandlers<unknown>));
+    return this.#subscribe({ topic }, handlers as TopicHandlers<unknown>);
   }
 
   /** Reads a run to its end, by default from its start. See {@link subscribe}. */
   run<Message>(id: string, handlers: TopicHandlers<Message>): RunSubscription {
-    const subscription = this.#subscription(this.#add('run', id, handlers as TopicHandlers<unknown>));
-    return Object.assign(subscription, { cancel: () => this.#call('cancel', 'run', id) });
-  }
-
-  /**
-   * Reads a topic in a loop. It ends after the end of the topic and when the client is closed; leaving it closes the
-   * subscription. If the loop is slow, the server is asked to go on when it has caught up.
-   *
-   * @throws TopicsError as `onError` and {@link subscribe}.
-   */
-  read<Message>(
-    topic: string,
-    position?: TopicPosition,
-  ): AsyncGenerator<TopicEvent<Message>, void, undefined> {
-    return this.#read('topic', topic, position) as AsyncGenerator<TopicEvent<Message>, void, undefined>;
-  }
-
-  /** Reads a run in a loop. See {@link read}. */
-  readRun<Message>(
-    id: string,
-    position?: TopicPosition,
-  ): AsyncGenerator<TopicEvent<Message>, void, undefined> {
-    return this.#read('run', id, position) as AsyncGenerator<TopicEvent<Message>, void, undefined>;
+    return this.#subscribe({ run: id }, handlers as TopicHandlers<unknown>);
   }
 
   /**
@@ -143,311 +115,240 @@ export class TopicsClient {
    *   `ERR_TOPICS_TIMEOUT`, `ERR_TOPICS_OUTCOME_UNKNOWN`, `ERR_TOPICS_REFUSED` or `ERR_TOPICS_CLOSED`.
    */
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<string> {
-    return this.#call('pub', 'topic', topic, data, options);
+    return this.#call({ op: 'pub', topic, data }, options);
   }
 
-  /** Closes everything: subscriptions without a callback, and publishes reject with `ERR_TOPICS_CLOSED`. */
+  /** Closes everything: `onError` of each subscription is called, and each publish rejects, with `ERR_TOPICS_CLOSED`. */
   close(): void {
     if (this.#state === 'closed') return;
-    platform.removeEventListener?.('online', this.#onReturn);
-    platform.document?.removeEventListener?.('visibilitychange', this.#onReturn);
+    this.#listen('removeEventListener');
     this.#disconnect();
-    const feeds = [...this.#feeds.values()];
-    this.#feeds.clear();
+    this.#request?.abort();
     this.#set('closed');
-    this.#outbox.close(closedError());
-    for (const feed of feeds) feed.onClosed?.();
+    const error = new TopicsError('ERR_TOPICS_CLOSED');
+    this.#outbox.close(error);
+    for (const feed of this.#feeds.values()) feed.fail(error);
   }
 
   // ---- subscriptions and calls ----
 
-  #add(field: FeedField, name: string, handlers: TopicHandlers<unknown>, onClosed?: () => void): Feed {
-    this.#check();
-    const feed = new Feed(field, name, handlers, onClosed);
-    if (this.#feeds.get(feed.key)?.isDone === false)
-      throw new TopicsError(
-        'ERR_TOPICS_DUPLICATE',
-        `there is a subscription of the ${field} ${name}: close it first`,
-      );
-    this.#feeds.set(feed.key, feed);
+  #subscribe(name: Feed['name'], handlers: TopicHandlers<unknown>): RunSubscription {
+    this.#requireOpen();
+    const key = keyOf(name);
+    if (this.#feeds.has(key)) throw new TopicsError('ERR_TOPICS_DUPLICATE', key);
+    const feed = new Feed(name, handlers, () => this.#feeds.delete(key));
+    this.#feeds.set(key, feed);
     this.#attach(feed);
-    return feed;
-  }
-
-  #check(): void {
-    if (this.#state === 'closed') throw closedError();
-    this.#base ||= new platform.URL(this.#url, platform.location?.href).href.replace(/^ws/, 'http');
-  }
-
-  #subscription(feed: Feed): TopicSubscription {
     return {
       get cursor() {
         return feed.cursor;
       },
-      close: () => this.#remove(feed),
+      close: () => feed.close(),
+      // Only for runs; the type of a topic does not have it.
+      cancel: () => this.#call({ op: 'cancel', ...name }),
     };
   }
 
-  async *#read(field: FeedField, name: string, position?: TopicPosition) {
-    const events: TopicEvent<unknown>[] = [];
-    let wake = () => {};
-    let isClosed = false;
-    let failure: Error | undefined;
-    const add = (event: TopicEvent<unknown>) => {
-      if (events.push(event) >= MAX_UNREAD) {
-        feed.isPaused = true;
-        this.#detach(feed);
-      }
-      wake();
-    };
-    const onRecord = (data: unknown, cursor: string) => add({ kind: 'record', data, cursor });
-    const onError = (error: Error) => {
-      failure = error;
-      wake();
-    };
-    const feed = this.#add(field, name, { ...position, onRecord, onGap: add, onEnd: add, onError }, () => {
-      isClosed = true;
-      wake();
-    });
-    try {
-      for (;;) {
-        for (let event = events.shift(); event; event = events.shift()) yield event;
-        if (failure) throw failure;
-        if (isClosed || feed.isDone) return;
-        if (feed.isPaused) {
-          feed.isPaused = false;
-          this.#attach(feed);
-        } else {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-      }
-    } finally {
-      this.#remove(feed);
-    }
-  }
-
-  async #call(
-    op: 'pub' | 'cancel',
-    field: FeedField,
-    name: string,
-    data?: unknown,
-    options: PublishOptions = {},
-  ): Promise<string> {
-    this.#check();
-    const done = this.#outbox.add(op, field, name, data, options);
-    this.#send();
+  async #call(frame: Call['frame'], options: PublishOptions = {}): Promise<string> {
+    this.#requireOpen();
+    const done = this.#outbox.add(frame, options);
+    this.#flush();
     return done;
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'closed') throw new TopicsError('ERR_TOPICS_CLOSED');
   }
 
   // ---- over the transport that there is ----
 
   #attach(feed: Feed): void {
-    if (feed.isPaused) return;
-    const link = this.#link;
-    if (link?.isOpen) {
-      feed.release();
-      feed.id = link.nextId();
-      link.send(JSON.stringify({ op: 'sub', ...feed.request, id: feed.id }));
-    } else if (this.#usesHttp) void this.#readOverHttp(feed);
+    if (this.#link?.isOpen) this.#attachTo(this.#link, feed);
+    else if (this.#usesHttp) void this.#readOverHttp(feed);
     else this.#start();
   }
 
-  #detach(feed: Feed): void {
-    const link = this.#link;
-    if (link?.isOpen && feed.id)
-      link.send(JSON.stringify({ op: 'unsub', [feed.field]: feed.name, id: link.nextId() }));
-    feed.release();
-  }
-
-  #remove(feed: Feed): void {
-    if (this.#feeds.get(feed.key) === feed) this.#feeds.delete(feed.key);
-    if (!feed.isDone) this.#detach(feed);
-    feed.isDone = true;
-  }
-
-  #fail(feed: Feed, error: Error): void {
-    feed.id = 0;
-    this.#remove(feed);
-    callBack(feed.handlers.onError, error);
-  }
-
-  #send(): void {
-    const link = this.#link;
-    if (this.#outbox.isEmpty) return;
-    if (link?.isOpen) this.#outbox.send(link);
-    else if (this.#usesHttp) void this.#post();
-    else this.#start();
+  #attachTo(link: SocketLink, feed: Feed): void {
+    let stopTimer: (() => void) | undefined;
+    let isReleased = false;
+    feed.release = () => {
+      if (isReleased) return;
+      isReleased = true;
+      feed.isLive = false;
+      stopTimer?.();
+      if (link.isOpen) link.send({ op: 'unsub', ...feed.name });
+    };
+    link.send({ op: 'sub', ...feed.request }, (error) => {
+      if (isReleased) return;
+      if (!error) {
+        feed.isLive = true;
+        this.#failures = 0;
+      } else if (isTemporary(error.code)) {
+        const delayMs = retryDelay(this.#settings, WHEN_BUSY);
+        stopTimer = this.#settings.later(delayMs, () => this.#attachTo(link, feed));
+      } else feed.fail(error);
+    });
   }
 
   async #readOverHttp(feed: Feed): Promise<void> {
     const isStream = this.#settings.transports[this.#level] === 'event-stream';
-    const reader = new HttpReader(feed, this.#base, isStream, this.#settings, () => this.#succeeded());
     try {
-      const obstacle = await reader.run();
-      if (feed.isDone) this.#remove(feed);
-      if (obstacle) this.#give(obstacle);
+      const isStuck = await readOverHttp(feed, this.#url, isStream, this.#settings, () => this.#succeeded());
+      if (isStuck) this.#next(1);
     } catch (error) {
-      this.#fail(feed, error as Error);
+      feed.fail(error);
     }
   }
 
-  async #post(): Promise<void> {
-    const isReached = await this.#outbox.post(this.#base, () => this.#usesHttp);
-    if (!this.#usesHttp) return;
-    if (isReached) this.#succeeded();
-    else this.#give('gone');
+  /** Sends what waits in the outbox. */
+  #flush(): void {
+    const link = this.#link;
+    if (!this.#outbox.size) return;
+    if (link?.isOpen)
+      this.#outbox.send(MAX_IN_FLIGHT, (call) => {
+        link.send(call.frame, (error, frame) => {
+          this.#outbox.settle(call, error, frame);
+          if (!error) this.#failures = 0;
+          this.#flush();
+        });
+      });
+    else if (this.#usesHttp) this.#outbox.send(1, (call) => this.#post(call));
+    else this.#start();
+  }
+
+  async #post(call: Call): Promise<void> {
+    const { op, data, ref, ...target } = call.frame;
+    const token = this.#settings.xsrfToken() ?? '';
+    const headers = { Accept: JSON_TYPE, 'Content-Type': JSON_TYPE, 'X-Xsrftoken': token };
+    const what =
+      op === 'pub' ? { method: 'POST', body: JSON.stringify({ data, ref }) } : { method: 'DELETE' };
+    const request = sendRequest(this.#settings, this.#url, target, { ...what, headers }, CONNECT_LIMIT_MS);
+    this.#request = request;
+    try {
+      this.#outbox.settle(call, undefined, (await (await request.response).json()) as Frame);
+      if (this.#usesHttp) this.#succeeded();
+    } catch (error) {
+      const isResponse = error instanceof TopicsError;
+      this.#outbox.settle(call, isResponse ? error : new TopicsError(UNAVAILABLE));
+      if (!isResponse && this.#usesHttp) this.#next(1);
+    }
+    request.abort();
+    this.#flush();
   }
 
   // ---- connecting ----
 
   /** Begins with the transport of this level, unless an attempt is being made or waited for. */
   #start(): void {
-    if (this.#link || this.#usesHttp || this.#timer !== undefined) return;
-    if (this.#settings.transports[this.#level] === 'websocket') return this.#open();
-    this.#usesHttp = true;
-    this.#retrySocket();
-    this.#set('connecting');
-    for (const feed of [...this.#feeds.values()]) this.#attach(feed);
-    this.#send();
+    if (this.#link || this.#stopTimer) return;
+    if (this.#usesHttp || this.#settings.transports[this.#level] === 'websocket') this.#open();
+    else {
+      this.#usesHttp = true;
+      this.#retrySocket();
+      this.#set('connecting');
+      for (const feed of this.#feeds.values()) this.#attach(feed);
+      this.#flush();
+    }
   }
 
   #open(): void {
     if (!this.#usesHttp) this.#set('connecting');
     if (this.#state === 'closed') return;
     try {
-      this.#link = new SocketLink(this.#base, this.#outbox.origin, this.#settings, {
-        onOpen: () => this.#opened(),
-        onFrame: (frame) => this.#receive(frame),
-        onLost: (code) => this.#lost(code),
-      });
+      this.#link = openLink(
+        this.#url,
+        this.#settings,
+        () => {
+          this.#usesHttp = false;
+          this.#level = 0;
+          for (const feed of this.#feeds.values()) {
+            feed.release();
+            this.#attach(feed);
+          }
+          this.#set('open');
+          this.#flush();
+        },
+        (frame) => {
+          const feed = this.#feeds.get(keyOf(frame));
+          if (feed?.isLive) feed.take(frame.op, frame);
+        },
+        (code) => this.#lost(code),
+      );
     } catch {
       this.#lost();
     }
   }
 
-  #opened(): void {
-    for (const feed of this.#feeds.values()) feed.release();
-    this.#usesHttp = false;
-    this.#level = 0;
-    this.#set('open');
-    for (const feed of [...this.#feeds.values()]) this.#attach(feed);
-    this.#send();
-  }
-
   #lost(code?: number): void {
-    this.#silentLinks = this.#link?.hasHeard ? 0 : this.#silentLinks + 1;
+    this.#silentLinks = this.roundTripMs === undefined ? this.#silentLinks + 1 : 0;
     this.#link = undefined;
-    if (this.#usesHttp) return this.#retrySocket();
-    for (const feed of this.#feeds.values()) feed.release();
-    this.#outbox.lost(code);
-    if (this.#silentLinks >= MAX_SILENT_LINKS && this.#settings.transports.length > 1) {
-      this.#level = 1;
-      this.#start();
-    } else this.#wait(code);
+    if (this.#usesHttp) this.#retrySocket();
+    else {
+      this.#outbox.lost(code);
+      this.#next(this.#silentLinks < MAX_SILENT_LINKS ? 0 : 1, code);
+    }
   }
 
-  /** HTTP is given up, or this way of it. */
-  #give(obstacle: Obstacle): void {
-    if (!this.#usesHttp) return;
+  /** Goes on with another transport or, if it is the first, waits. @param step - 1 for the next one, 0 for the same. */
+  #next(step: number, code = 0): void {
     this.#disconnect();
-    if (obstacle === 'mute' && this.#level + 1 < this.#settings.transports.length) {
-      this.#level += 1;
-      this.#start();
-    } else {
-      this.#level = 0;
-      this.#wait();
-    }
+    this.#level = (this.#level + step) % this.#settings.transports.length;
+    if (this.#level) this.#start();
+    else if (this.#feeds.size + this.#outbox.size) {
+      // What a server closes, it often closes for all of its clients at once. Without it, the network is the cause.
+      const least = code === 1001 || code > 1006 ? 2 : 0;
+      const delayMs = retryDelay(this.#settings, Math.max(this.#failures, least));
+      this.#failures += 1;
+      this.#later(delayMs);
+      this.#set('waiting', delayMs);
+    } else this.#set('waiting');
   }
 
   #disconnect(): void {
     this.#link?.close();
     this.#link = undefined;
     this.#usesHttp = false;
-    this.#stopTimer();
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
     for (const feed of this.#feeds.values()) feed.release();
   }
 
-  #wait(code = 0): void {
-    if (this.#feeds.size < 1 && this.#outbox.isEmpty) return this.#set('waiting');
-    const delayMs = retryDelay(this.#settings, Math.max(this.#failures, LEAST_FAILURES[code] ?? 0));
-    this.#failures += 1;
-    this.#later(delayMs, () => this.#start());
-    this.#set('waiting', delayMs);
-  }
-
-  /** Tries the WebSocket again while HTTP is used. */
+  /** Tries the WebSocket again after a while of HTTP. */
   #retrySocket(): void {
-    if (this.#level > 0) this.#later(this.#settings.webSocketRetryMs, () => this.#open());
+    if (this.#level && this.#settings.transports[0] === 'websocket') this.#later(SOCKET_RETRY_MS);
   }
 
-  #later(delayMs: number, callback: () => void): void {
-    this.#stopTimer();
-    this.#timer = this.#settings.timers.setTimeout(() => {
-      this.#timer = undefined;
-      callback();
-    }, delayMs);
+  #later(delayMs: number): void {
+    this.#stopTimer = this.#settings.later(delayMs, () => {
+      this.#stopTimer = undefined;
+      this.#start();
+    });
   }
 
-  #stopTimer(): void {
-    this.#settings.timers.clearTimeout(this.#timer as never);
-    this.#timer = undefined;
+  #listen(method: 'addEventListener' | 'removeEventListener'): void {
+    // The second one bubbles from the document. Node has no such events.
+    for (const type of ['online', 'visibilitychange']) platform[method]?.(type, this.#onReturn);
   }
 
-  /** The network or the page is back: a wait ends, and a connection shows whether it still is one. */
+  /** The network or the page is back: a wait ends, and a connection has to show that it still is one. */
   readonly #onReturn = (): void => {
-    if (platform.document?.hidden) return;
     const link = this.#link;
+    if (platform.document?.hidden) return;
     if (link?.isOpen) link.ping(PROMPT_PING_MS);
-    else if (!link && this.#timer !== undefined) {
+    else if (!link && this.#stopTimer) {
       this.#stopTimer();
-      if (this.#usesHttp) this.#open();
-      else this.#start();
+      this.#stopTimer = undefined;
+      this.#start();
     }
   };
 
   #succeeded(): void {
     this.#failures = 0;
-    this.#set('open');
+    if (this.#state !== 'open') this.#set('open');
   }
 
   #set(state: TopicsState, retryInMs?: number): void {
     this.#state = state;
-    const { transport } = this;
-    const status = state + transport + retryInMs;
-    if (status === this.#status) return;
-    this.#status = status;
-    callBack(this.#settings.onState, { state, transport, retryInMs });
+    callBack(this.#settings.onState, { state, transport: this.transport, retryInMs });
   }
-
-  // ---- frames ----
-
-  #receive(frame: Frame): void {
-    const { op, id, topic, run, code, message } = frame;
-    if (op !== 'ok' && op !== 'err') {
-      const feed = this.#feeds.get(run === undefined ? `topic${topic}` : `run${run}`);
-      if (!feed?.isLive) return;
-      feed.take(op, frame);
-      if (feed.isDone) this.#remove(feed);
-      return;
-    }
-    const error = op === 'err' ? new TopicsError(String(code), String(message)) : undefined;
-    const feed = [...this.#feeds.values()].find((one) => one.id && one.id === id);
-    if (!feed) {
-      if (this.#outbox.reply(frame, error)) this.#failures = 0;
-      return this.#send();
-    }
-    if (!error) {
-      feed.isLive = true;
-      feed.failures = this.#failures = 0;
-    } else if (isTemporary(error.code)) {
-      feed.failures += 1;
-      feed.wait(this.#settings, () => this.#attach(feed), retryDelay(this.#settings, feed.failures));
-    } else this.#fail(feed, error);
-  }
-}
-
-function closedError(): TopicsError {
-  return new TopicsError('ERR_TOPICS_CLOSED', 'the TopicsClient is closed');
 }
