@@ -38,9 +38,10 @@ const TALKS = new Map([
 ]);
 
 /** The samples that end by themselves. Those in neither list are compiled only: they need the network. */
-const ENDING = new Set(
-  ['http1', 'ioloop', 'iostream', 'websocket'].map((folder) => `packages/${folder}/README.md 1`),
-);
+const ENDING = new Set([
+  ...['http1', 'ioloop', 'iostream', 'topics', 'websocket'].map((folder) => `packages/${folder}/README.md 1`),
+  'packages/topics/README.md 2',
+]);
 
 /**
  * Runs the samples that can be run here. All samples of the top README can.

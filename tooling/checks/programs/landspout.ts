@@ -16,11 +16,25 @@ import * as ioloop from 'landspout/ioloop';
 import * as executors from 'landspout/ioloop/executors';
 import * as processes from 'landspout/ioloop/processes';
 import * as iostream from 'landspout/iostream';
+import * as topics from 'landspout/topics';
 import * as web from 'landspout/web';
 import * as websocket from 'landspout/websocket';
+import * as topicDoor from 'landspout/websocket/topics';
 
 // What applications use is that of the layers, under the same names.
-const layers = { http1, httpclient, httpserver, ioloop, executors, processes, iostream, web, websocket };
+const layers = {
+  http1,
+  httpclient,
+  httpserver,
+  ioloop,
+  executors,
+  processes,
+  iostream,
+  topics,
+  web,
+  websocket,
+  topicDoor,
+};
 const everything = new Map<string, unknown>(Object.values(layers).flatMap((layer) => Object.entries(layer)));
 for (const [name, value] of Object.entries(umbrella)) assert.equal(value, everything.get(name), name);
 
