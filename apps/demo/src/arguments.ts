@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 
-export const USAGE = 'usage: pnpm demo [chat|selector|fetch] [--port N] [--host ADDRESS] [url]';
+export const USAGE =
+  'usage: pnpm demo [chat|selector|fetch] [--port N] [--host ADDRESS] [--data FOLDER] [url]';
 
 const DEFAULT_PORT = 8888;
 /** Reachable from this machine only, unless `--host` is set. */
@@ -9,7 +10,13 @@ const DEFAULT_HOST = '127.0.0.1';
 /** The parsed command line. */
 export type Command =
   | { readonly kind: 'help' }
-  | { readonly kind: 'chat'; readonly port: number; readonly host: string }
+  | {
+      readonly kind: 'chat';
+      readonly port: number;
+      readonly host: string;
+      /** The folder for what outlives a restart; undefined for the default. */
+      readonly data: string | undefined;
+    }
   | { readonly kind: 'selector' | 'fetch'; readonly url: URL | undefined };
 
 /** The command line or PORT is invalid. The message is one line, written for the user. */
@@ -38,12 +45,13 @@ export function parseCommand(
         values.port === undefined
           ? portFrom('PORT', environment.PORT || `${DEFAULT_PORT}`)
           : portFrom('--port', values.port);
-      return { kind: 'chat', port, host: values.host ?? DEFAULT_HOST };
+      if (values.data === '') throw new ArgumentError('--data must name a folder, not ""');
+      return { kind: 'chat', port, host: values.host ?? DEFAULT_HOST, data: values.data };
     }
     case 'selector':
     case 'fetch': {
-      if (values.port !== undefined || values.host !== undefined) {
-        throw new ArgumentError(`--port and --host are for chat; ${name} takes the address to fetch`);
+      if (values.port !== undefined || values.host !== undefined || values.data !== undefined) {
+        throw new ArgumentError(`--port, --host and --data are for chat; ${name} takes the address to fetch`);
       }
       if (rest.length > 1) throw new ArgumentError(`${name} takes one address; ${USAGE}`);
       return { kind: name, url: rest[0] === undefined ? undefined : urlFrom(name, rest[0]) };
@@ -59,7 +67,12 @@ function parseOptions(args: readonly string[]) {
       // Package runners also pass on the `--` that separates their own arguments from ours.
       args: args[0] === '--' ? args.slice(1) : [...args],
       allowPositionals: true,
-      options: { port: { type: 'string' }, host: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        port: { type: 'string' },
+        host: { type: 'string' },
+        data: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
   } catch (error) {
     const [firstLine = ''] = (error as Error).message.split('\n');

@@ -1,8 +1,8 @@
 import { IOLoop } from 'landspout';
 import { ArgumentError, type Command, parseCommand, USAGE } from './arguments.ts';
-import { startChat } from './chat/chat-server.ts';
 import { runFetch } from './programs/fetch.ts';
 import { runSelector } from './programs/selector.ts';
+import { type DemoOptions, startDemo } from './site/demo-server.ts';
 import { withGreeter } from './with-greeter.ts';
 
 /** Longer than an orderly stop takes; connections that are still open then end with the process. */
@@ -22,7 +22,7 @@ function run(command: Command): Promise<void> | void {
     case 'help':
       return console.log(USAGE);
     case 'chat':
-      return runChat(command.port, command.host);
+      return runChat(command);
     case 'selector':
       return command.url === undefined ? withGreeter(runSelector) : runSelector(command.url);
     case 'fetch':
@@ -30,19 +30,21 @@ function run(command: Command): Promise<void> | void {
   }
 }
 
-async function runChat(port: number, host: string): Promise<void> {
+async function runChat(options: DemoOptions): Promise<void> {
   const signal = nextStopSignal();
   const { backend, backendReason } = IOLoop.current();
-  const chat = await startChat({ port, host }).catch((error) => {
-    throw new Error(listenProblem(error, port), { cause: error });
+  const demo = await startDemo(options).catch((error) => {
+    throw new Error(startProblem(error, options), { cause: error });
   });
-  console.log(`Landspout chat: ${chat.url}`);
-  console.log('  open it in two tabs; Ctrl-C stops it');
+  console.log(`Landspout chat: ${demo.chat}`);
+  console.log(`Landspout AI response: ${demo.response}`);
+  console.log('  open each in two tabs; Ctrl-C stops the server, and after a new start both go on');
+  console.log(`  kept in ${demo.data} (--data FOLDER: elsewhere)`);
   console.log(`  backend: ${backend}, because ${backendReason}`);
   await signal;
   console.log('stopping');
   setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
-  await chat.stop();
+  await demo.stop();
 }
 
 /**
@@ -55,12 +57,14 @@ function nextStopSignal(): Promise<void> {
   });
 }
 
-function listenProblem(error: unknown, port: number): string {
+function startProblem(error: unknown, { port }: DemoOptions): string {
   switch ((error as { code?: unknown }).code) {
     case 'EADDRINUSE':
       return `port ${port} is in use (EADDRINUSE): stop the program that has it, or choose another port with --port or PORT`;
     case 'EACCES':
       return `port ${port} is not allowed for this user (EACCES): choose one above 1023 with --port or PORT`;
+    case 'ERR_TOPICS_JOURNAL_IN_USE':
+      return `another demo keeps its messages in the same folder (ERR_TOPICS_JOURNAL_IN_USE): stop it, or choose another folder with --data or another port with --port`;
     default:
       return sentence(error);
   }

@@ -109,7 +109,7 @@ export async function runExample(
   return await program.ending();
 }
 
-/** Starts the chat, on a free port unless the environment names one. */
-export function startChat(environment: Record<string, string> = {}): DemoProcess {
-  return new DemoProcess(['chat'], { PORT: '0', ...environment });
+/** Starts the demo with a folder for its data, on a free port unless one is given. */
+export function startDemo(data: string, port = '0'): DemoProcess {
+  return new DemoProcess(['--data', data], { PORT: port });
 }

@@ -1,11 +1,13 @@
 import { avatar, hue } from './avatar.js';
 
-/** @typedef {{ number: number, from: { id: string, name: string }, text: string, at: number }} ChatMessage */
+/** @typedef {{ from: { id: string, name: string }, text: string, at: number, key: string }} ChatMessage */
 
 /** Messages of one person within this time are grouped under one name. */
 const TOGETHER_MS = 5 * 60_000;
 /** Within this distance, the log counts as scrolled to the end. */
 const END_PX = 48;
+/** After each connection, what arrives within this time has been said before. */
+const HISTORY_MS = 300;
 /** Limit for the entries on the page: a tab that is open for weeks must not grow without end. */
 const MOST_ENTRIES = 500;
 
@@ -21,13 +23,19 @@ export class MessageLog {
   #unseen = 0;
   #scroller;
   #log;
+  #outgoing;
   #empty;
   #jump;
+  /** Own messages that are not confirmed yet, by their keys. @type {Map<string, HTMLElement>} */
+  #unconfirmed = new Map();
 
-  /** @param {{ scroller: HTMLElement, log: HTMLElement, empty: HTMLElement, jump: HTMLButtonElement }} elements */
-  constructor({ scroller, log, empty, jump }) {
+  /**
+   * @param {{ scroller: HTMLElement, log: HTMLElement, outgoing: HTMLElement, empty: HTMLElement, jump: HTMLButtonElement }} elements
+   */
+  constructor({ scroller, log, outgoing, empty, jump }) {
     this.#scroller = scroller;
     this.#log = log;
+    this.#outgoing = outgoing;
     this.#empty = empty;
     this.#jump = jump;
     scroller.addEventListener('scroll', () => this.#atEnd() && this.#seen());
@@ -43,30 +51,30 @@ export class MessageLog {
     new ResizeObserver(() => following && this.toEnd()).observe(scroller);
   }
 
+  get isEmpty() {
+    return this.#log.querySelector('.message') === null;
+  }
+
   clear() {
     this.#log.replaceChildren();
+    this.#outgoing.replaceChildren();
+    this.#unconfirmed.clear();
     this.#previous = undefined;
     this.#day = '';
     this.#empty.hidden = false;
     this.#seen();
   }
 
-  /**
-   * Adds earlier messages, which screen readers do not read aloud.
-   *
-   * @param {ChatMessage[]} messages
-   * @param {(m: ChatMessage) => boolean} isOwn
-   */
-  addHistory(messages, isOwn) {
-    if (messages.length === 0) return;
+  /** Called when the page has connected: screen readers do not read aloud what was said before. */
+  expectHistory() {
     this.#log.setAttribute('aria-live', 'off');
-    for (const message of messages) this.add(message, isOwn(message));
-    requestAnimationFrame(() => this.#log.setAttribute('aria-live', 'polite'));
+    setTimeout(() => this.#log.setAttribute('aria-live', 'polite'), HISTORY_MS);
   }
 
   /** @param {ChatMessage} message @param {boolean} own */
   add(message, own) {
-    const { from, at } = message;
+    const { from, at, key } = message;
+    if (own) this.removeOutgoing(key);
     this.#showDay(at);
     const before = this.#previous;
     const together =
@@ -82,14 +90,41 @@ export class MessageLog {
     this.#append(entry, own, !own);
   }
 
+  /** Shows a message that was sent and is not confirmed yet. @param {string} key @param {string} text */
+  addOutgoing(key, text) {
+    const entry = document.createElement('li');
+    entry.className = 'message own';
+    const words = document.createElement('span');
+    words.className = 'text';
+    words.dir = 'auto';
+    words.textContent = text;
+    const heading = document.createElement('div');
+    heading.className = 'heading';
+    heading.textContent = 'on its way…';
+    const element = document.createElement('div');
+    element.className = 'bubble';
+    element.append(words, heading);
+    entry.append(element);
+    this.#unconfirmed.set(key, entry);
+    this.#outgoing.append(entry);
+    this.#empty.hidden = true;
+    this.toEnd();
+  }
+
+  /** @param {string} key */
+  removeOutgoing(key) {
+    this.#unconfirmed.get(key)?.remove();
+    this.#unconfirmed.delete(key);
+  }
+
   /** Adds a line about the room itself. @param {string} text */
   note(text) {
     this.#addLine('note', text);
   }
 
-  /** Adds a line across the log: the messages above it exist only on this page, and no longer in the room. */
-  markRestart() {
-    this.#addLine('restart', 'The room was restarted: its history starts here.');
+  /** Adds a line across the log, about the server. @param {string} text */
+  mark(text) {
+    this.#addLine('restart', text);
   }
 
   toEnd() {
