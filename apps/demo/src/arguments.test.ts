@@ -11,8 +11,9 @@ describe('parseCommand', () => {
     [['--port=65535', 'chat'], {}, { port: 65_535, host: '127.0.0.1' }],
     [['--', '--port', '9000'], {}, { port: 9000, host: '127.0.0.1' }],
     [['--host', '0.0.0.0'], {}, { port: 8888, host: '0.0.0.0' }],
+    [['--data', 'kept'], {}, { port: 8888, host: '127.0.0.1', data: 'kept' }],
   ])('reads %j with %j as a chat', (args, environment, expected) => {
-    expect(parseCommand(args, environment)).toEqual({ kind: 'chat', ...expected });
+    expect(parseCommand(args, environment)).toEqual({ kind: 'chat', data: undefined, ...expected });
   });
 
   it.each(['selector', 'fetch'] as const)('reads %s with an address and without', (kind) => {
@@ -39,6 +40,9 @@ describe('parseCommand', () => {
     [['fetch', 'file:///etc/passwd'], /file/],
     [['fetch', 'http://a/', 'http://b/'], /one address/],
     [['fetch', '--port', '1'], /--port/],
+    [['fetch', '--data', 'kept'], /--data/],
+    [['--data', ''], /^--data/],
+    [['--data'], /--data/],
   ])('refuses %j in one line', (args, message) => {
     const parse = () => parseCommand(args, {});
     expect(parse).toThrow(ArgumentError);

@@ -35,7 +35,8 @@ describe('the chat in Chromium', () => {
     await join(bo, 'Bo');
     await expect.poll(() => texts(bo), EVENTUALLY).toEqual(['Hello?']);
     await say(bo, 'Hello Ada');
-    for (const page of [ada, bo]) await expect.poll(() => texts(page), EVENTUALLY).toEqual(['Hello?', 'Hello Ada']);
+    for (const page of [ada, bo])
+      await expect.poll(() => texts(page), EVENTUALLY).toEqual(['Hello?', 'Hello Ada']);
     expect(await texts(ada, '.own')).toEqual(['Hello?']);
     expect(await texts(bo, '.own')).toEqual(['Hello Ada']);
     await expect.poll(() => people(ada), EVENTUALLY).toEqual(['Ada', 'Bo']);

@@ -48,7 +48,8 @@ export class DemoBrowser implements AsyncDisposable {
     page.on('pageerror', ({ message }) => this.#problems.push(message));
     page.on('console', (message) => {
       // The browser logs each attempt that finds no server, and each refusal.
-      const isExpected = /^WebSocket connection to .* failed|ERR_(CONNECTION|INCOMPLETE|EMPTY)|status of 4(04|22)/;
+      const isExpected =
+        /^WebSocket connection to .* failed|ERR_(CONNECTION|INCOMPLETE|EMPTY)|status of 4(04|22)/;
       if (['error', 'warning'].includes(message.type()) && !isExpected.test(message.text())) {
         this.#problems.push(message.text());
       }

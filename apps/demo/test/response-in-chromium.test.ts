@@ -112,7 +112,10 @@ describe('a response in Chromium', () => {
     await page.keyboard.press('Enter');
     await expect.poll(() => counted(page), EVENTUALLY).toBeGreaterThan(12);
     await page.getByText('Beneath this page').press('Enter');
-    await expect.poll(() => page.locator('[data-fact="transport"]').textContent(), EVENTUALLY).toBe('WebSocket');
+    await expect
+      .poll(() => page.locator('[data-fact="transport"]').textContent(), EVENTUALLY)
+      .toBe('WebSocket');
+    await page.evaluate('scrollTo(0, 0)');
     await check('response');
     await page.evaluate('scrollTo(0, 1e6)');
     await check('response-end');

@@ -61,7 +61,7 @@ function side(room: Room): Html {
         <details id="people-details" class="people" open>
           <summary><span id="count">0</span> here now</summary>
           <ul id="people" aria-label="People in the room"></ul>
-          <p id="alone" class="hint" hidden>Nobody else is here. Open a second tab and join it under another name.</p>
+          <p id="alone" class="alone" hidden>Nobody else is here. Open a second tab and join it under another name.</p>
           ${invitation(`/?room=${room.id}`, 'Open a second tab')}
         </details>
         ${beneath(SOURCES)}

@@ -116,11 +116,10 @@ function enter(you) {
   const query = new URLSearchParams({ room: roomId, pass });
   const topics = new TopicsClient(`/live?${query}`, { onState: (status) => showState(status, name) });
   client = topics;
-  const people = new People(
-    { list: byId('people'), count: byId('count'), alone: byId('alone') },
-    id,
-    { joined: (who) => log.note(`${who} came in`), left: (who) => log.note(`${who} left`) },
-  );
+  const people = new People({ list: byId('people'), count: byId('count'), alone: byId('alone') }, id, {
+    joined: (who) => log.note(`${who} came in`),
+    left: (who) => log.note(`${who} left`),
+  });
   const subscription = topics.subscribe(topic, {
     last: HISTORY,
     onPosition: () => log.expectHistory(),

@@ -9,6 +9,8 @@ import { Tried } from './tried.js';
 
 /** What has arrived this long after the page has connected was there before. */
 const BEFORE_MS = 300;
+/** Fewer words may have come meanwhile. */
+const WORTH_NOTING = 12;
 const ENDINGS = {
   finished: 'It is finished.',
   cancelled: 'It was cancelled.',
@@ -34,7 +36,8 @@ function read(id) {
   const run = client.run(id, {
     onPosition: () => setTimeout(noteBefore, BEFORE_MS),
     onRecord: (/** @type {Piece} */ piece) => ('text' in piece ? add(piece.text) : markRestart()),
-    onEnd: ({ how }) => ended(/** @type {Record<string, string>} */ (ENDINGS)[how] ?? `It has ended: ${how}.`, how),
+    onEnd: ({ how }) =>
+      ended(/** @type {Record<string, string>} */ (ENDINGS)[how] ?? `It has ended: ${how}.`, how),
     onError: () => ended('It is no longer kept.', ''),
   });
   const readers = new Set();
@@ -80,7 +83,7 @@ function read(id) {
   }
 
   function noteBefore() {
-    if (words > 1 && !isEnded && byId('note').textContent === '')
+    if (words > WORTH_NOTING && !isEnded && byId('note').textContent === '')
       byId('note').textContent = `The first ${words} words were there when this page was opened.`;
   }
 

@@ -2,7 +2,14 @@ import { HTTPError, RequestHandler } from 'landspout';
 import { TopicsLimitError } from 'landspout/topics';
 import type { Site } from '../site/site.ts';
 import { responsePage } from './response-page.ts';
-import { QUESTION_LENGTH, type Question, questionOf, SPEEDS, type Speed, startResponse } from "./responses.ts";
+import {
+  QUESTION_LENGTH,
+  type Question,
+  questionOf,
+  SPEEDS,
+  type Speed,
+  startResponse,
+} from './responses.ts';
 
 /** The page of a response: GET shows it, or the form for a new one; POST starts one. */
 export class ResponseHandler extends RequestHandler {
@@ -32,7 +39,8 @@ export class ResponseHandler extends RequestHandler {
   #question(): Question {
     const speed = this.getBodyArgument('speed');
     const text = this.getBodyArgument('question').trim();
-    if (!Object.hasOwn(SPEEDS, speed) || text === '' || text.length > QUESTION_LENGTH) throw new HTTPError(400);
+    if (!Object.hasOwn(SPEEDS, speed) || text === '' || text.length > QUESTION_LENGTH)
+      throw new HTTPError(400);
     return { text, speed: speed as Speed };
   }
 }

@@ -3,7 +3,7 @@ import { beneath, invitation, layout } from '../site/layout.ts';
 import { QUESTION_LENGTH, type Question } from './responses.ts';
 
 const SOURCES = ['public/response.js', 'response/responses.ts', 'site/live-handler.ts'];
-const SUGGESTION = 'What is a landspout, and will my umbrella survive it?';
+const SUGGESTION = 'What is a landspout?';
 
 interface ResponsePage {
   /** Undefined for the form alone. */
@@ -86,7 +86,7 @@ function form(question: Question | undefined, xsrf: Html): Html {
         <fieldset>
           <legend>How fast it writes</legend>
           ${speed('slow', 'slowly (two minutes)')}
-          ${speed('medium', 'like a person who types fast (one minute)')}
+          ${speed('medium', 'steadily (one minute)')}
           ${speed('fast', 'in a hurry (five seconds)')}
         </fieldset>
       </form>`;

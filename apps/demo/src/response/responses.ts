@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sleep } from 'landspout';
-import { type Backplane, RunError, type Run, Runs } from 'landspout/topics';
+import { type Backplane, type Run, RunError, Runs } from 'landspout/topics';
 import { madeUpText } from './made-up-text.ts';
 
 /** What a page may choose, and how long each word takes. */

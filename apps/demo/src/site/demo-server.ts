@@ -10,7 +10,7 @@ import { type DataFolder, openDataFolder } from './data-folder.ts';
 import { LiveHandler, MAX_MESSAGE_BYTES } from './live-handler.ts';
 import type { Site } from './site.ts';
 import { AssetHandler, SourceHandler, SourceListHandler, sourceFiles } from './static-handlers.ts';
-import { type Status, STATUS_TOPIC, StatusBoard } from './status-board.ts';
+import { STATUS_TOPIC, type Status, StatusBoard } from './status-board.ts';
 
 /** The build copies the files of the pages next to the program, which is in `dist`. */
 const PUBLIC = fileURLToPath(new URL('./public/', import.meta.url));
@@ -63,9 +63,7 @@ export async function startDemo({ port, host, data }: DemoOptions): Promise<Demo
   const site = openSite(backplane, folder);
   const app = new Application(await routesOf(site), {
     xsrfCookies: true,
-    middleware: [
-      securityHeaders({ contentSecurityPolicy: CONTENT_SECURITY_POLICY, frameAncestors: 'none' }),
-    ],
+    middleware: [securityHeaders({ contentSecurityPolicy: CONTENT_SECURITY_POLICY, frameAncestors: 'none' })],
   });
   const close = async () => {
     await Promise.all([site.topics.close(), site.passing.close()]);

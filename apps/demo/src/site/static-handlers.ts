@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { html, RequestHandler, StaticFileHandler } from 'landspout';
 
 /** Serves the scripts, styles and images of the pages. */
@@ -53,6 +54,6 @@ export async function sourceFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile() && !entry.name.includes('.test.'))
-    .map((entry) => `${entry.parentPath}/${entry.name}`.slice(folder.length))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .sort();
 }
