@@ -1,7 +1,18 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { join, people, say, texts } from './chat-pages.ts';
-import { DemoBrowser, EVENTUALLY, lightness, overflow, picture, SCREENS, useScreen } from './demo-browser.ts';
+import {
+  DemoBrowser,
+  EVENTUALLY,
+  lightness,
+  overflow,
+  picture,
+  SCREENS,
+  type Screen,
+  useScreen,
+} from './demo-browser.ts';
 import { DemoSite } from './demo-site.ts';
+
+const DESKTOP = SCREENS[2] as Screen;
 
 describe('the chat in Chromium', () => {
   let browser: DemoBrowser;
@@ -86,6 +97,7 @@ describe('the chat in Chromium', () => {
     for (const page of [ada, bo, secondAda]) await page.getByText('Connection lost').waitFor();
     await say(ada, 'meanwhile');
     await ada.getByText('on its way').waitFor();
+    await picture(ada, 'chat-waiting', DESKTOP);
     await ada.getByLabel('Message', { exact: true }).fill('half a tho');
     await site.startAgain();
 
@@ -98,6 +110,7 @@ describe('the chat in Chromium', () => {
       expect(first).toContain('before');
       expect(others).toEqual(['mine', 'meanwhile', 'after']);
     }
+    await picture(ada, 'chat-restarted', DESKTOP);
     expect(await texts(ada, '.own')).toEqual(['mine', 'meanwhile']);
     expect(await ada.getByText('on its way').count()).toBe(0);
     expect(await ada.getByLabel('Message', { exact: true }).inputValue()).toBe('half a tho');

@@ -1,9 +1,19 @@
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { madeUpText } from '../src/response/made-up-text.ts';
-import { DemoBrowser, EVENTUALLY, lightness, overflow, picture, SCREENS, useScreen } from './demo-browser.ts';
+import {
+  DemoBrowser,
+  EVENTUALLY,
+  lightness,
+  overflow,
+  picture,
+  SCREENS,
+  type Screen,
+  useScreen,
+} from './demo-browser.ts';
 import { DemoSite } from './demo-site.ts';
 
+const DESKTOP = SCREENS[2] as Screen;
 const QUESTION = 'Does <b>it</b> go on?';
 
 describe('a response in Chromium', () => {
@@ -75,6 +85,7 @@ describe('a response in Chromium', () => {
       await expect.poll(() => counted(page), EVENTUALLY).toBeGreaterThan(20);
       const errors = await site.stop(signal);
       await page.getByText('The server does not respond').waitFor();
+      await picture(page, `response-waiting-${signal}`, DESKTOP);
       await site.startAgain();
       await page.getByText('It is finished.').waitFor();
       expect(errors).toBe('');
@@ -82,6 +93,7 @@ describe('a response in Chromium', () => {
       expect(await counted(page)).toBe(all.length);
       expect(await page.locator('.mark').count()).toBe(1);
       await isTried(page, 'restart');
+      await picture(page, `response-restarted-${signal}`, DESKTOP);
       await page.reload();
       await page.getByText('It is finished.').waitFor();
       expect(await words(page)).toEqual(all);

@@ -71,6 +71,7 @@ function side(room: Room): Html {
 function talk(room: Room): Html {
   return html`
       <main class="talk">
+        <h1 class="unseen">${room.name}</h1>
         <div id="scroller" class="scroller" tabindex="0" aria-label="Conversation">
           <p id="empty" class="empty">Nobody has said anything in the ${room.name} yet. Be the first.</p>
           <ol id="log" class="log" role="log" aria-live="polite" aria-relevant="additions" aria-label="Messages"></ol>

@@ -15,8 +15,8 @@ let knownStart;
  * Shows what runs beneath the page, until the client is closed.
  *
  * @param {TopicsClient} client
- * @param {() => string | undefined} cursor - of what the page reads.
- * @param {() => void} onRestart - called when the page has reached another process than before.
+ * @param {() => string | undefined} [cursor] - of what the page reads.
+ * @param {() => void} [onRestart] - called when the page has reached another process than before.
  */
 export function showBeneath(client, cursor, onRestart) {
   client.subscribe('status', {
@@ -25,7 +25,7 @@ export function showBeneath(client, cursor, onRestart) {
       show('backend', backend);
       show('connections', String(connections));
       show('startedAt', timeOfDay.format(startedAt));
-      if (knownStart !== undefined && knownStart !== startedAt) onRestart();
+      if (knownStart !== undefined && knownStart !== startedAt) onRestart?.();
       knownStart = startedAt;
     },
   });
@@ -33,7 +33,7 @@ export function showBeneath(client, cursor, onRestart) {
     const { transport, roundTripMs, state } = client;
     show('transport', transport === undefined ? 'nothing at the moment' : TRANSPORTS[transport]);
     show('roundTrip', roundTripMs === undefined ? '–' : `${roundTripMs.toFixed(1)} ms`);
-    show('cursor', cursor() ?? '–');
+    show('cursor', cursor?.() ?? '–');
     if (state === 'closed') clearInterval(timer);
   };
   const timer = setInterval(refresh, REFRESH_MS);

@@ -7,7 +7,7 @@ const RETURN_MS = 10_000;
 
 /** The list of people in the room: oneself first, then by name. */
 export class People {
-  /** With a timer: not heard of since this page has reconnected. @type {Map<string, Person>} */
+  /** Those with a timer have not come back since this page has reconnected. @type {Map<string, Person>} */
   #people = new Map();
   #me;
   #list;

@@ -20,6 +20,7 @@ const ENDINGS = {
 
 const article = document.querySelector('article');
 if (article !== null) read(article.dataset.response ?? '');
+else showBeneath(new TopicsClient('/live'));
 
 /** @param {string} id */
 function read(id) {
@@ -102,9 +103,11 @@ function read(id) {
     if (now === 'open') {
       state.dataset.state = 'open';
       state.textContent = 'Connected';
+      if (words > 0 && !isEnded) running();
     } else if (now === 'waiting' && retryInMs !== undefined) {
       state.dataset.state = 'waiting';
       state.textContent = 'The server does not respond. This page tries again by itself.';
+      if (!isEnded) byId('progress').textContent = 'It waits for the server.';
     }
   }
 

@@ -25,7 +25,7 @@ export function responsePage({ id, question, xsrf }: ResponsePage): Html {
     <main class="sheet">
       ${isThere ? response(id, question) : introduction(id !== undefined)}
       ${form(question, xsrf)}
-      ${isThere && beneath(SOURCES)}
+      ${beneath(SOURCES)}
       <noscript><p class="problem">This page needs JavaScript to show the response.</p></noscript>
     </main>`,
   });
@@ -48,8 +48,10 @@ function response(id: string, { text }: Question): Html {
       <article class="response" data-response="${id}" aria-labelledby="question">
         <h1 id="question" dir="auto">${text}</h1>
         <div class="progress">
-          <p id="progress" role="status">Connecting…</p>
-          <p><span id="words">0</span> words<span id="readers"></span></p>
+          <div>
+            <p id="progress" role="status">Connecting…</p>
+            <p><span id="words">0</span> words<span id="readers"></span></p>
+          </div>
           <button id="cancel" class="quiet" type="button" hidden>Cancel it</button>
         </div>
         <div id="text" class="text" aria-busy="true"></div>

@@ -4,7 +4,7 @@ import { type Backplane, type Run, RunError, Runs } from 'landspout/topics';
 import { madeUpText } from './made-up-text.ts';
 
 /** What a page may choose, and how long each word takes. */
-export const SPEEDS = { slow: 300, medium: 150, fast: 10 } as const;
+export const SPEEDS = { slow: 240, medium: 120, fast: 10 } as const;
 export type Speed = keyof typeof SPEEDS;
 
 /** A record of a response: a piece of its text, or a note that another process goes on from here. */
@@ -23,7 +23,7 @@ const MAX_RESPONSES = 100;
 /** Restarts that a response survives. */
 const MAX_ATTEMPTS = 1_000;
 const MAX_DURATION_MS = 10 * 60_000;
-/** Visitors are not told apart: who has the address of a response may read and cancel it. */
+/** All responses have the same: a visitor who has the address of a response may read and cancel it. */
 const OWNER = 'a visitor';
 
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

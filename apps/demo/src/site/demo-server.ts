@@ -19,7 +19,7 @@ const SOURCE = fileURLToPath(new URL('../src/', import.meta.url));
 const DRAIN_MS = 1_000;
 /** Messages kept for those who come later. */
 const HISTORY = 500;
-/** Less than the default, so that somebody who closes the page is soon gone; a reload takes less. */
+/** Less than the default, so that a person who closes the page soon leaves the list; a reload takes less time. */
 const LEAVE_DELAY_MS = 2_000;
 
 /**
@@ -94,7 +94,7 @@ function openSite(backplane: JournalBackplane, { secret }: DataFolder): Site {
 }
 
 async function routesOf(site: Site) {
-  // For all that makes something: nobody does that more often by hand.
+  // More than a person needs.
   const middleware = [rateLimit({ limit: 60 })];
   return [
     route('/', ChatPageHandler),

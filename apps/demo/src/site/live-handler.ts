@@ -18,7 +18,7 @@ import { STATUS_TOPIC } from './status-board.ts';
 const PUBLISHES = { publishesPerSecond: 2, publishBurst: 10 } as const;
 /** 2,000 characters may take 12,000 bytes as JSON escapes. */
 export const MAX_MESSAGE_BYTES = 16 * 1024;
-/** A page has at most five: three rooms, the status, and one for what it will need next. */
+/** A page of the chat has four: three rooms and the status. */
 const MAX_SUBSCRIPTIONS = 8;
 const TAB = /^[0-9a-f]{32}$/;
 
@@ -50,7 +50,7 @@ export class LiveHandler extends TopicHandler<'/live'> {
     switch (action) {
       case 'read':
       case 'cancel':
-        return isResponseId(topic); // random, so that only those who were given the address know it
+        return isResponseId(topic); // random: only people who were given its address know it
       case 'publish':
         return this.#visitor !== undefined && topic === this.#room && isRoomTopic(topic);
       default:

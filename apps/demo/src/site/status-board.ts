@@ -35,7 +35,7 @@ export class StatusBoard {
 
   #publish(): void {
     const status = { backend: this.#backend, startedAt: this.#startedAt, connections: this.#connections };
-    // It fails only after the topics are closed, when the server stops and nobody reads it any more.
+    // It fails only after the topics are closed, when the server stops.
     this.#topic.publish(status).catch(() => undefined);
   }
 }
