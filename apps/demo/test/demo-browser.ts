@@ -33,7 +33,10 @@ export class DemoBrowser implements AsyncDisposable {
   /** @throws Error if there is no Chromium. */
   static async start(): Promise<DemoBrowser> {
     const browser = await chromium.launch({ executablePath: chromiumPath(), args: [...CHROMIUM_ARGS] });
-    return new DemoBrowser(browser, await browser.newContext());
+    const context = await browser.newContext();
+    // Less than a test has, so that its error names what was waited for.
+    context.setDefaultTimeout(EVENTUALLY.timeout);
+    return new DemoBrowser(browser, context);
   }
 
   async open(url: string): Promise<Page> {

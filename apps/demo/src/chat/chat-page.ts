@@ -41,7 +41,7 @@ function door(room: Room): Html {
         <label for="name">Your name</label>
         <div class="field">
           <input id="name" name="name" required maxlength="48" autocomplete="nickname" spellcheck="false" aria-describedby="join-problem">
-          <button class="primary" type="submit">Join</button>
+          <button id="enter" class="primary" type="submit" disabled>Join</button>
         </div>
         <p id="join-problem" class="problem" role="alert"></p>
         <noscript><p class="problem">This page needs JavaScript to talk to the room.</p></noscript>

@@ -85,9 +85,11 @@ document.addEventListener('visibilitychange', () => {
 if (matchMedia('(max-width: 46rem)').matches) byId('people-details').removeAttribute('open');
 if (visitor?.isInside) enter(visitor);
 else {
-  nameInput.value = visitor?.name ?? '';
+  nameInput.value ||= visitor?.name ?? '';
   nameInput.focus();
 }
+// Before this script has run, the browser would load the page anew.
+byId('enter').removeAttribute('disabled');
 
 /** Asks the server for a pass. @param {string} name */
 async function join(name) {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** For this user only: messages, and the secret that signs passes. */
@@ -36,13 +36,13 @@ export async function openDataFolder(given: string | undefined, port: number): P
 }
 
 function defaultFolder(port: number): string {
-  return join(tmpdir(), `landspout-demo-${userInfo().username}-${port}`);
+  return join(tmpdir(), `landspout-demo-${process.getuid?.()}-${port}`);
 }
 
 /** Other users of the machine can make folders in the system's folder too, and must not choose our secret. */
 async function requireOwn(path: string): Promise<void> {
   const { uid } = await lstat(path);
-  if (process.getuid === undefined || uid === process.getuid()) return;
+  if (uid === process.getuid?.()) return;
   throw new Error(`${path} belongs to another user: choose another folder with --data`);
 }
 
