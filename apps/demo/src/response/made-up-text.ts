@@ -2,7 +2,7 @@
 // a restarted process can go on in the middle, as a model would from the text that it has written so far.
 
 const PARAGRAPHS = 6;
-const SENTENCES = 4;
+const SENTENCES = 3;
 
 const OPENINGS = [
   'In short,',

@@ -4,7 +4,7 @@ import { type Backplane, type Run, RunError, Runs } from 'landspout/topics';
 import { madeUpText } from './made-up-text.ts';
 
 /** What a page may choose, and how long each word takes. */
-export const SPEEDS = { slow: 240, medium: 120, fast: 10 } as const;
+export const SPEEDS = { slow: 300, medium: 150, fast: 10 } as const;
 export type Speed = keyof typeof SPEEDS;
 
 /** A record of a response: a piece of its text, or a note that another process goes on from here. */
