@@ -19,6 +19,7 @@ export {
   basicAuth,
   type CompressionOptions,
   cors,
+  createSignedValue,
   ErrorHandler,
   escapeHtml,
   Finish,
