@@ -1,33 +1,38 @@
-/** What a {@link TopicsError} of the client itself can mean; a server's codes are passed on as they are. */
+/** The codes that the client for browsers adds to those of topics and of their WebSocket door. */
 export const TOPICS_CLIENT_ERRORS = {
-  ERR_TOPICS_BAD_OPTION: {
-    meaning: 'An option of the client is unknown or out of range; nothing was opened.',
-  },
-  ERR_TOPICS_CLOSED: {
-    meaning:
-      'The client is closed. A publish that was waiting for its acknowledgement may have reached the server.',
-  },
-  ERR_TOPICS_DUPLICATE: { meaning: 'This client already has a subscription of that topic or run.' },
+  ERR_TOPICS_BAD_OPTION: { meaning: 'The TopicsClient has no option of that name; nothing was opened.' },
   ERR_TOPICS_QUEUE_FULL: {
-    meaning: 'More than `maxPending` publishes wait for the server; this one was not queued.',
-  },
-  ERR_TOPICS_TIMEOUT: { meaning: 'The publish or cancel was not sent within `timeoutMs`, and will not be.' },
-  ERR_TOPICS_OUTCOME_UNKNOWN: {
     meaning:
-      'The publish was sent, but not acknowledged in time. The record may exist; to find out, publish again with the same `ref` within 2 minutes.',
+      '`maxPending` publishes of the TopicsClient wait for the server already; this one was not queued.',
   },
-  ERR_TOPICS_REFUSED: { meaning: 'The server refused a request over HTTP; see `status`.' },
+  ERR_TOPICS_TIMEOUT: {
+    meaning: 'The publish or cancel of a TopicsClient was not sent within `timeoutMs`, and will not be.',
+  },
 } as const satisfies Record<string, { meaning: string }>;
 
-/** A code of the client, or one of a server such as `ERR_TOPICS_CURSOR`. */
-export type TopicsErrorCode = keyof typeof TOPICS_CLIENT_ERRORS | (string & {});
+/**
+ * A code of the client, or one of the server as it is. Of the codes that both use:
+ *
+ * - `ERR_TOPICS_CLOSED`: the client is closed. A publish that was waiting may have reached the server.
+ * - `ERR_TOPICS_DUPLICATE`: this client has a subscription of that topic or run already.
+ * - `ERR_TOPICS_OUTCOME_UNKNOWN`: the publish was sent, but not acknowledged in time. The record may exist; to be sure,
+ *   publish again with the same `ref` within two minutes of the first time.
+ * - `ERR_TOPICS_REFUSED`: the server does not allow it; over HTTP, also for any other reason, which `status` tells.
+ */
+export type TopicsErrorCode =
+  | keyof typeof TOPICS_CLIENT_ERRORS
+  | 'ERR_TOPICS_CLOSED'
+  | 'ERR_TOPICS_DUPLICATE'
+  | 'ERR_TOPICS_OUTCOME_UNKNOWN'
+  | 'ERR_TOPICS_REFUSED'
+  | (string & {});
 
 /** Why a subscription has failed for good, or a publish was not acknowledged. Match on {@link code}. */
 export class TopicsError extends Error {
   override readonly name = 'TopicsError';
-  readonly code: TopicsErrorCode;
+  declare readonly code: TopicsErrorCode;
   /** The status of the HTTP response, if the error is from one. */
-  readonly status: number | undefined;
+  declare readonly status: number | undefined;
 
   /** @param detail - what a server says, or what is wrong. */
   constructor(code: unknown, detail?: unknown, status?: number) {

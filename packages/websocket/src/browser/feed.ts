@@ -5,7 +5,7 @@ import { callBack, platform } from './platform.ts';
 export class Feed {
   /** What names the topic or run on the wire. */
   readonly name: { readonly topic: string } | { readonly run: string };
-  cursor: string | undefined = undefined;
+  cursor: string | undefined;
   /** Whether the server has confirmed the subscription on this WebSocket. What arrives before belongs to an earlier one. */
   isLive = false;
   /** Makes the transport let go of the feed: nothing more of it is delivered. */
@@ -49,27 +49,27 @@ export class Feed {
    * @throws if the position is invalid. Nothing has changed then.
    */
   take(op: unknown, { data, bytes, topic: _topic, run: _run, op: _op, ...event }: Frame): void {
-    const { onPosition, onRecord, onGap, onEnd, onPresence } = this.#handlers;
+    const handlers = this.#handlers;
     const cursor = event.cursor as string;
     const report = { ...event, kind: op };
-    if (op === 'presence') callBack(onPresence, report as TopicPresence);
+    if (op === 'presence') callBack(handlers.onPresence, report as TopicPresence);
     if (!/^(pos|msg|gap|end)$/.test(op as string)) return;
     if (typeof cursor !== 'string') throw new TypeError();
     if (op === 'pos') {
       // If a position is known, a gap follows if it cannot be kept; it must not be skipped before.
       this.cursor ??= cursor;
-      callBack(onPosition, this.cursor);
+      callBack(handlers.onPosition, this.cursor);
       return;
     }
     if (bytes !== undefined)
       data = Uint8Array.from(platform.atob(bytes as string), (character) => character.charCodeAt(0));
     this.cursor = cursor;
-    if (op === 'msg') callBack(onRecord, data, cursor);
-    else if (op === 'gap') callBack(onGap, report as TopicGap);
+    if (op === 'msg') callBack(handlers.onRecord, data, cursor);
+    else if (op === 'gap') callBack(handlers.onGap, report as TopicGap);
     else {
       // First, because the program may subscribe again at once.
       this.close();
-      callBack(onEnd, report as unknown as TopicEnd);
+      callBack(handlers.onEnd, report as unknown as TopicEnd);
     }
   }
 }

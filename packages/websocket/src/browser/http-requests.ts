@@ -90,7 +90,8 @@ export async function readOverHttp(
       settings,
       url,
       { ...feed.request, waitMs: isStream ? undefined : POLL_MS },
-      { headers: { Accept: isStream ? 'text/event-stream' : JSON_TYPE } },
+      // JSON is for errors.
+      { headers: { Accept: isStream ? `text/event-stream, ${JSON_TYPE}` : JSON_TYPE } },
       CONNECT_LIMIT_MS + (isStream ? 0 : POLL_MS),
     );
     const hold = (release: () => void) => {
@@ -112,7 +113,8 @@ export async function readOverHttp(
     try {
       const received = await response;
       if (received.status === 204) take('end', { how: 'ended', cursor: feed.cursor ?? '' });
-      else if (isStream) delayMs = await readStream(received, take, () => isLive && extend(2 * HEARTBEAT_MS));
+      else if (isStream)
+        delayMs = await readStream(received, take, () => isLive && !isReleased && extend(2 * HEARTBEAT_MS));
       else delayMs = takePoll((await received.json()) as Poll, take);
     } catch (error) {
       if (error instanceof TopicsError) {
@@ -123,7 +125,9 @@ export async function readOverHttp(
     abort();
     if (isReleased) return false;
     if (!isLive && delayMs === undefined) return true;
-    await new Promise<void>((resolve) => hold(settings.later(delayMs ?? retryDelay(settings, 0), resolve)));
+    // A timer could take long in a page that is hidden.
+    if (delayMs !== 0)
+      await new Promise<void>((resolve) => hold(settings.later(delayMs ?? retryDelay(settings, 0), resolve)));
   }
 }
 

@@ -43,7 +43,7 @@ export class Outbox {
   readonly #onReady: () => void;
   readonly #calls = new Set<Call>();
   /** Ends a pause, which lasts because the server is busy. */
-  #stopPause: (() => void) | undefined = undefined;
+  #stopPause: (() => void) | undefined;
 
   /** @param onReady - called when there may be something to send again. */
   constructor(settings: TopicsSettings, onReady: () => void) {

@@ -16,7 +16,7 @@ type OnReply = (error: TopicsError | undefined, frame: Frame) => void;
 export interface SocketLink {
   isOpen: boolean;
   /** Of the last ping; undefined until a frame has arrived, of which the reply to a ping is the first. */
-  roundTripMs: number | undefined;
+  roundTripMs?: number;
   /** Sends a frame with an id. There is no call if the link is lost before the reply. */
   send(frame: object, onReply?: OnReply): void;
   /** Sends a ping if none is on its way. If nothing at all arrives within the limit, the link is lost. */
@@ -46,7 +46,6 @@ export function openLink(
   let isSilent: boolean;
   const link: SocketLink = {
     isOpen: false,
-    roundTripMs: undefined,
     send(frame, onReply) {
       lastId += 1;
       replies[lastId] = onReply;

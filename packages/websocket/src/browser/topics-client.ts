@@ -21,7 +21,7 @@ const MAX_SILENT_LINKS = 2;
 const PROMPT_PING_MS = 5_000;
 
 /** How often the WebSocket is tried while HTTP is used, in milliseconds. */
-const SOCKET_RETRY_MS = 60_000;
+const SOCKET_RETRY_MS = 20_000;
 
 /** Frames on their way at a time: enough for a slow connection, and below the burst that servers allow a client. */
 const MAX_IN_FLIGHT = 16;
@@ -51,16 +51,16 @@ export class TopicsClient {
   /** An index of the transports; above 0 while the WebSocket does not work. */
   #level = 0;
   /** The WebSocket, also while it is being opened. */
-  #link: SocketLink | undefined = undefined;
+  #link: SocketLink | undefined;
   #silentLinks = 0;
   /** Whether feeds and calls use HTTP now. */
   #usesHttp = false;
   /** The last POST or DELETE. */
-  #request: HttpRequest | undefined = undefined;
+  #request: HttpRequest | undefined;
   /** Attempts in a row after which no subscription or call has succeeded. */
   #failures = 0;
   /** Of the wait for the next attempt. */
-  #stopTimer: (() => void) | undefined = undefined;
+  #stopTimer: (() => void) | undefined;
 
   /**
    * Opens nothing yet.
