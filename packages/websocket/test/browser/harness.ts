@@ -1,3 +1,4 @@
+import type { VirtualClock } from '@landspout/ioloop/testing';
 import type { HTTPServer } from '@landspout/web';
 import type { TopicGap, TopicHandlers, TopicPresence, TopicsSocketClass } from '../../src/browser/index.ts';
 import { TopicsClient, type TopicsClientOptions, type TopicsStatus } from '../../src/browser/index.ts';
@@ -118,3 +119,19 @@ export const numbers = (count: number, from = 0): number[] =>
   Array.from({ length: count }, (_, at) => from + at);
 
 export { until };
+
+/** The option `later` for a clock that the test moves. */
+export function laterOf(clock: VirtualClock): NonNullable<TopicsClientOptions['later']> {
+  return (delayMs, callback) => {
+    const timer = clock.setTimeout(callback, delayMs);
+    return () => timer.cancel();
+  };
+}
+
+/** Advances the clock, and lets the network do its work, until a condition is true. */
+export async function advanceUntil(clock: VirtualClock, isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) {
+    await clock.advance(5);
+    await turns(1);
+  }
+}

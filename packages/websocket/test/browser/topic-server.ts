@@ -50,6 +50,7 @@ export class TopicServer {
     onPost: () => false,
   };
   readonly connections = new Set<Connection>();
+  refusedUpgrades = 0;
   /** Responses to GETs that are not complete. */
   readonly pending = new Set<object>();
   readonly frames: ClientFrame[] = [];
@@ -179,13 +180,16 @@ abstract class LiveHandler extends WebSocketHandler implements Connection {
 
   // ---- HTTP ----
 
-  override get(): void {
+  override get(): undefined {
     const { behaviour } = this.server;
     if (this.request.headers.get('Upgrade') === undefined) {
       // The application waits for it, although the type of the method does not say so.
       return this.#getOverHttp() as unknown as undefined;
     }
-    if (behaviour.refusesSockets) throw new HTTPError(404);
+    if (behaviour.refusesSockets) {
+      this.server.refusedUpgrades += 1;
+      throw new HTTPError(404);
+    }
     super.get();
     return undefined;
   }
