@@ -5,6 +5,7 @@
 export interface TopicsSocket {
   onopen: ((event: never) => unknown) | null;
   onmessage: ((event: never) => unknown) | null;
+  onerror: ((event: never) => unknown) | null;
   onclose: ((event: never) => unknown) | null;
   send(data: string): void;
   close(code?: number, reason?: string): void;

@@ -66,7 +66,7 @@ export function openLink(
       after(limitMs, () => (isSilent ? lose() : link.ping()));
     },
     close() {
-      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.onopen = socket.onmessage = socket.onerror = socket.onclose = null;
       link.isOpen = false;
       stopTimer();
       socket.close();
@@ -85,7 +85,8 @@ export function openLink(
     link.ping();
     onOpen();
   };
-  socket.onclose = ({ code }: { readonly code: number }) => lose(code);
+  // Node 22 does not close a WebSocket that could not be opened. The event of an error has no code.
+  socket.onerror = socket.onclose = ({ code }: { readonly code?: number }) => lose(code);
   socket.onmessage = ({ data }: { readonly data: unknown }) => {
     isSilent = false;
     try {

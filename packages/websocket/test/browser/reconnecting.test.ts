@@ -149,6 +149,7 @@ describe('TopicsClient, when the connection is lost,', () => {
       class Silent {
         onopen = null;
         onmessage = null;
+        onerror = null;
         onclose = null;
         isClosed = false;
         send(): void {}
