@@ -14,7 +14,7 @@ import { JournalBackplane } from '@landspout/topics';
 const SETTINGS = { maxRecords: 1e6, maxBytes: 1e9, maxAgeMs: 1e9, dedupeMs: 1e9, maxDedupeIds: 1e6 };
 /** What is written to the first topics is soon dead, so that there is something to compact. */
 const SHORT = { ...SETTINGS, maxRecords: 5 };
-const RUN_SETTINGS = { maxRecords: 1e6, maxBytes: 1e9, leaseMs: 1e6, ttlMs: 1e9 };
+const RUN_SETTINGS = { maxRecords: 1e6, maxBytes: 1e9, leaseMs: 1e6, ttlMs: 1e9, maxDurationMs: 1e9 };
 const PAGE = { maxRecords: 500, maxBytes: 1e6 };
 const TOPICS = 12;
 const SHORT_TOPICS = 8;

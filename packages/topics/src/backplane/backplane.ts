@@ -107,6 +107,8 @@ export interface RunSettings {
   readonly leaseMs: number;
   /** How long the log is kept after the end, in milliseconds. */
   readonly ttlMs: number;
+  /** How long one producer may take, in milliseconds. The backplane keeps it for those that continue the run. */
+  readonly maxDurationMs: number;
 }
 
 /** A run to claim. */
@@ -138,6 +140,8 @@ export interface RunInfo {
 export interface RunClaim {
   readonly token: number;
   readonly run: RunInfo;
+  /** Those of the first claim, also if another process continues the run. */
+  readonly settings: RunSettings;
 }
 
 /** How a run is to end. */

@@ -33,6 +33,7 @@ export const RUN_SETTINGS: RunSettings = {
   maxBytes: 16 * MIB,
   leaseMs: 15_000,
   ttlMs: 10 * MINUTE_MS,
+  maxDurationMs: 60 * MINUTE_MS,
 };
 
 export const PRESENCE_SETTINGS: PresenceSettings = { maxMembers: 10_000, leaveDelayMs: 5_000 };

@@ -128,7 +128,8 @@ function runsAfterRestart(suite: BackplaneSuite): void {
   });
 
   suite.checkRestart('offers runs without an end to be claimed', async (trial, how) => {
-    const { token, run } = await trial.claim('run', { owner: 'ada', input: '"in"' });
+    const own = { maxRecords: 9, maxBytes: 9_000, ttlMs: 8_000, maxDurationMs: 123_456 };
+    const { token, run, settings } = await trial.claim('run', { owner: 'ada', input: '"in"', settings: own });
     await trial.node().writeRun('run', token, '"before"');
     await trial.node().cancelRun('run');
     await trial.cluster.restart(how);
@@ -137,6 +138,7 @@ function runsAfterRestart(suite: BackplaneSuite): void {
     assert.ok(claim !== undefined && claim.token > token);
     const { id, owner, input, attempt, cancelRequested } = claim.run;
     assert.deepEqual([id, owner, input, attempt, cancelRequested], ['run', 'ada', '"in"', 1, true]);
+    assert.deepEqual(claim.settings, settings);
     await assertFails(() => trial.node().writeRun('run', token, '"late"'), ...LEASE_LOST);
     await trial.node().writeRun('run', claim.token, '"after"');
     await trial.node().endRun('run', claim.token, { how: 'interrupted' });

@@ -39,6 +39,15 @@ export function runLeases(suite: BackplaneSuite): void {
     assert.equal((await trial.node().runInfo('run')).attempt, 1);
   });
 
+  suite.checkWithClock('continues a run with the settings of its first claim', async (trial) => {
+    const own = { maxRecords: 2, maxBytes: 9_000, leaseMs: 7_000, ttlMs: 8_000, maxDurationMs: 123_456 };
+    const first = await trial.claim('run', { settings: own });
+    assert.deepEqual(first.settings, own);
+    await trial.cluster.advance(8_000);
+    const second = await trial.node(1).claimExpiredRun('run');
+    assert.deepEqual(second?.settings, own);
+  });
+
   suite.checkWithClock('gives each of several expired runs once', async (trial) => {
     for (const number of numbers(6)) await trial.claim(`run ${number}`, { settings, node: number });
     await trial.claim('long', { settings: { leaseMs: 100_000 } });

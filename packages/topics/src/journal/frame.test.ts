@@ -23,7 +23,7 @@ const SETTINGS = {
   dedupeMs: 120_000,
   maxDedupeIds: 1e4,
 };
-const RUN_SETTINGS = { maxRecords: 10, maxBytes: 2 ** 40, leaseMs: 15_000, ttlMs: 0.5 };
+const RUN_SETTINGS = { maxRecords: 10, maxBytes: 2 ** 40, leaseMs: 15_000, ttlMs: 0.5, maxDurationMs: 1e6 };
 const PAST = [
   { epoch: 'abc', to: 3 },
   { epoch: 'def', to: 2 ** 52 },

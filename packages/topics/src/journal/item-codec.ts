@@ -214,14 +214,14 @@ function readRecord(reader: ByteReader): RecordEntry {
 }
 
 function writeClaim(writer: ByteWriter, entry: ClaimEntry): void {
-  const { maxRecords, maxBytes, leaseMs, ttlMs } = entry.settings;
+  const { maxRecords, maxBytes, leaseMs, ttlMs, maxDurationMs } = entry.settings;
   writer.text(entry.id);
   writer.text(entry.epoch);
   writer.u8(Number(entry.isEpochOver));
   writer.f64(entry.attempt);
   writer.text(entry.owner);
   writer.f64(entry.time);
-  for (const limit of [maxRecords, maxBytes, leaseMs, ttlMs]) writer.f64(limit);
+  for (const limit of [maxRecords, maxBytes, leaseMs, ttlMs, maxDurationMs]) writer.f64(limit);
   writeOptional(writer, entry.input);
   writePast(writer, entry.past);
 }
@@ -238,6 +238,7 @@ function readClaim(reader: ByteReader): ClaimEntry {
     maxBytes: reader.f64(),
     leaseMs: reader.f64(),
     ttlMs: reader.f64(),
+    maxDurationMs: reader.f64(),
   };
   const input = readOptional(reader);
   const past = readPast(reader);

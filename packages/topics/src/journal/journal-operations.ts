@@ -66,7 +66,7 @@ export class JournalOperations {
         if (planned instanceof RunState) {
           return { entries: NO_ENTRIES, finish: () => ({ token: undefined, run: planned.info() }) };
         }
-        return { entries: [planned], finish: () => this.#lease(this.#store.run(run.id)) };
+        return { entries: [planned], finish: () => this.#store.lease(this.#store.run(run.id)) };
       },
     };
   }
@@ -120,17 +120,13 @@ export class JournalOperations {
         const run = this.#store.expiredRun(id, plans);
         if (run === undefined) return { entries: NO_ENTRIES, finish: () => undefined };
         plans.for(run.log.name).isSealed = true;
-        return { entries: [this.#store.runs.planContinue(run)], finish: () => this.#lease(run) };
+        return { entries: [this.#store.runs.planContinue(run)], finish: () => this.#store.lease(run) };
       },
     };
   }
 
   [INSPECT](): object {
     return inspection(this, []);
-  }
-
-  #lease(run: RunState): RunClaim {
-    return { token: this.#store.lease(run), run: run.info() };
   }
 }
 

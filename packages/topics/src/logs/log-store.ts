@@ -1,6 +1,13 @@
 import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import type { LogName, NewRecord, NewRun, NewRunEnd, TopicSettings } from '../backplane/backplane.ts';
+import type {
+  LogName,
+  NewRecord,
+  NewRun,
+  NewRunEnd,
+  RunClaim,
+  TopicSettings,
+} from '../backplane/backplane.ts';
 import type { Payload } from '../record.ts';
 import type { Log } from './log.ts';
 import type { ClaimEntry, EndEntry, LogEntry, RecordEntry } from './log-entry.ts';
@@ -110,8 +117,8 @@ export class LogStore {
     return this.runs.expired(id, except);
   }
 
-  /** Starts the lease of the producer that a `claim` or `continue` has made the present one. @returns its token. */
-  lease(run: RunState): number {
+  /** Starts the lease of the producer that a `claim` or `continue` has made the present one. */
+  lease(run: RunState): RunClaim {
     return this.runs.lease(run);
   }
 

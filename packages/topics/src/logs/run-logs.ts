@@ -1,6 +1,6 @@
 import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { type NewRun, type NewRunEnd, recordBytes } from '../backplane/backplane.ts';
+import { type NewRun, type NewRunEnd, type RunClaim, recordBytes } from '../backplane/backplane.ts';
 import { newEpoch } from '../cursor.ts';
 import { RunError, TopicsLimitError } from '../errors.ts';
 import { type Payload, TopicRecord } from '../record.ts';
@@ -136,10 +136,11 @@ export class RunLogs {
     return undefined;
   }
 
-  /** Starts the lease of the producer that a `claim` or `continue` has made the present one. @returns its token. */
-  lease(run: RunState): number {
-    run.leaseUntil = this.#clock.now() + run.claim.settings.leaseMs;
-    return run.token;
+  /** Starts the lease of the producer that a `claim` or `continue` has made the present one. */
+  lease(run: RunState): RunClaim {
+    const { settings } = run.claim;
+    run.leaseUntil = this.#clock.now() + settings.leaseMs;
+    return { token: run.token, run: run.info(), settings };
   }
 
   /** Takes all runs from their producers: what they write is refused until the run is claimed again. */

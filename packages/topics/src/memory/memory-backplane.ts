@@ -96,8 +96,7 @@ export class MemoryBackplane implements Backplane {
     const planned = store.planClaim(run);
     if (planned instanceof RunState) return { token: undefined, run: planned.info() };
     store.apply(planned);
-    const state = store.run(run.id);
-    return { token: store.lease(state), run: state.info() };
+    return store.lease(store.run(run.id));
   }
 
   async renewRun(id: string, token: number): Promise<void> {
@@ -142,7 +141,7 @@ export class MemoryBackplane implements Backplane {
     const run = store.expiredRun(id);
     if (run === undefined) return undefined;
     store.apply({ type: 'continue', id: run.claim.id, attempt: run.attempt + 1 });
-    return { token: store.lease(run), run: run.info() };
+    return store.lease(run);
   }
 
   stats(): BackplaneStats {

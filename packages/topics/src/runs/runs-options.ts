@@ -135,11 +135,12 @@ export function settingsOf(options: RunsOptions): RunsSettings {
   const { onInterrupted } = options;
   if (onInterrupted !== undefined) topicsChecks.callback('Runs', 'onInterrupted', onInterrupted);
   const leaseMs = topicsChecks.durationMs('Runs', 'leaseMs', given.leaseMs, 3);
+  const maxDurationMs = topicsChecks.positiveNumber('Runs', 'maxDurationMs', given.maxDurationMs);
   return Object.freeze({
-    run: Object.freeze({ ...logLimitsOf('Runs', given), leaseMs }),
+    run: Object.freeze({ ...logLimitsOf('Runs', given), leaseMs, maxDurationMs }),
     task: Object.freeze({
       leaseMs,
-      maxDurationMs: topicsChecks.positiveNumber('Runs', 'maxDurationMs', given.maxDurationMs),
+      maxDurationMs,
       cancelGraceMs: topicsChecks.durationMs('Runs', 'cancelGraceMs', given.cancelGraceMs),
       maxRecordBytes: topicsChecks.wholeNumber('Runs', 'maxRecordBytes', given.maxRecordBytes, 1),
     }),
@@ -167,7 +168,7 @@ export function planStart(options: StartOptions, { run, task }: RunsSettings): S
   return {
     owner,
     input,
-    settings: { ...logLimitsOf('start', given), leaseMs: run.leaseMs },
+    settings: { ...logLimitsOf('start', given), leaseMs: run.leaseMs, maxDurationMs },
     limits: maxDurationMs === task.maxDurationMs ? task : { ...task, maxDurationMs },
   };
 }
@@ -183,7 +184,9 @@ function inputOf(input: unknown, maxBytes: number): string {
   return payloadOf('start: input', input, maxBytes) as string;
 }
 
-function logLimitsOf(operation: string, given: Omit<RunSettings, 'leaseMs'>): Omit<RunSettings, 'leaseMs'> {
+type LogLimits = Pick<RunSettings, 'maxRecords' | 'maxBytes' | 'ttlMs'>;
+
+function logLimitsOf(operation: string, given: LogLimits): LogLimits {
   return {
     maxRecords: topicsChecks.wholeNumber(operation, 'maxRecords', given.maxRecords, 1),
     maxBytes: topicsChecks.wholeNumber(operation, 'maxBytes', given.maxBytes, 1),

@@ -22,6 +22,7 @@ export const RUN_SETTINGS: RunSettings = {
   maxBytes: 2 ** 20,
   leaseMs: 15_000,
   ttlMs: 60_000,
+  maxDurationMs: 600_000,
 };
 
 const WHOLE = { maxRecords: 1e6, maxBytes: 2 ** 30 };

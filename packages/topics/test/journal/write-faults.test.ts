@@ -223,7 +223,7 @@ describe('a journal on a disk with faults', () => {
       id: 'run',
       owner: 'o',
       input: undefined,
-      settings: { maxRecords: 9, maxBytes: 9999, leaseMs: 9999, ttlMs: 9999 },
+      settings: { maxRecords: 9, maxBytes: 9999, leaseMs: 9999, ttlMs: 9999, maxDurationMs: 9999 },
     });
     await backplane.writeRun('run', token as number, '1');
     await append(backplane, 'news', 'a');
