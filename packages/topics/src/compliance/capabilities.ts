@@ -12,6 +12,7 @@ export interface StoreLimitsUnderTest {
   readonly maxTopics?: number;
   readonly maxHistoryBytes?: number;
   readonly maxRuns?: number;
+  readonly maxRunBytes?: number;
 }
 
 /** Backplanes over one store that is empty at first. Each backplane, called a node, stands for a process. */
@@ -53,7 +54,7 @@ export interface BackplaneCapabilities {
    * positions given again. Default: false.
    */
   readonly newEpochAfterKill?: boolean;
-  /** Whether the backplane enforces `maxTopics`, `maxHistoryBytes` and `maxRuns` itself. Default: true. */
+  /** Whether the backplane enforces `maxTopics`, `maxHistoryBytes`, `maxRuns` and `maxRunBytes` itself. Default: true. */
   readonly storeLimits?: boolean;
   /** Whether `stats()` counts the whole store, not only what this node uses of it. Default: true. */
   readonly countsStore?: boolean;

@@ -64,6 +64,8 @@ export class CommitQueue {
   readonly #compaction: Compaction;
   readonly #rules: CommitRules;
   readonly #log: RateLimitedLog;
+  /** What has happened to the logs and is not in the file: written before anything else, so that no replay is larger. */
+  readonly #unwritten: LogEntry[];
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #taken = 0;
@@ -77,7 +79,10 @@ export class CommitQueue {
     compaction: Compaction,
     rules: CommitRules,
     log: RateLimitedLog,
+    unwritten: readonly LogEntry[],
   ) {
+    this.#unwritten = [...unwritten];
+    store.onForgotten = (entry) => this.#unwritten.push(entry);
     this.#store = store;
     this.#chain = chain;
     this.#compaction = compaction;
@@ -101,9 +106,9 @@ export class CommitQueue {
     });
   }
 
-  /** Writes what waits, without delay. */
+  /** Writes what waits, without delay. Afterwards, nothing changes the files until the next call of {@link run}. */
   async drain(): Promise<void> {
-    if (this.size === 0) return;
+    if (this.size === 0 && !this.#isWorking) return;
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
       this.#schedule();
@@ -174,8 +179,12 @@ export class CommitQueue {
 
   async #commit(): Promise<void> {
     const plans = new Plans();
-    this.#store.topics.hold(plans);
+    this.#store.hold(plans);
+    const unwritten = this.#unwritten.length;
+    for (const entry of this.#unwritten) this.#chain.add(entry);
     const batch = this.#form(plans);
+    const room = this.#store.planRoom(plans);
+    for (const entry of room) this.#chain.add(entry);
     this.#taken = batch.length;
     let failure: BackplaneError | undefined;
     try {
@@ -184,10 +193,14 @@ export class CommitQueue {
       failure = this.#failure(error);
     }
     this.#taken = 0;
-    if (failure === undefined) for (const { waiting, planned } of batch) this.#apply(waiting, planned);
-    else for (const { waiting } of batch) waiting.reject(failure);
-    if (failure === undefined) this.#chain.markApplied();
-    this.#store.topics.hold(undefined);
+    if (failure === undefined) {
+      this.#unwritten.splice(0, unwritten);
+      // Room first, so that there is never more than the limits say.
+      for (const entry of room) this.#store.apply(entry);
+      for (const { waiting, planned } of batch) this.#apply(waiting, planned);
+      this.#chain.markApplied();
+    } else for (const { waiting } of batch) waiting.reject(failure);
+    this.#store.hold(undefined);
   }
 
   async #write(): Promise<void> {
@@ -211,7 +224,8 @@ export class CommitQueue {
       const isFull = batch.length >= MAX_BATCH_OPERATIONS || this.#chain.batchBytes >= MAX_BATCH_BYTES;
       const key = operation.log === undefined ? undefined : `${operation.log.kind} ${operation.log.name}`;
       const isBehind = key !== undefined && behind.has(key);
-      if (isFull || isBehind || !this.#take(waiting, plans, batch)) {
+      const hasRoom = operation.log?.kind !== 'topic' || this.#store.topics.hasRoom(plans, operation.bytes);
+      if (isFull || isBehind || !hasRoom || !this.#take(waiting, plans, batch)) {
         if (key !== undefined) behind.add(key);
         left.push(waiting);
       } else {

@@ -3,7 +3,7 @@ import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { LogStore } from '../logs/log-store.ts';
 import { BaseWriter } from './base-writer.ts';
 import { type ImageEntry, imageOfRun, imageOfTopic } from './image.ts';
-import type { SegmentChain } from './segment-chain.ts';
+import type { BasePlace, SegmentChain } from './segment-chain.ts';
 
 /** What a topic or run takes in a file beside its records, about. */
 const LOG_BYTES = 200;
@@ -61,12 +61,10 @@ export class Compaction {
       return;
     }
     if (this.#isStopped || dead <= most || bytes < this.#notBefore) return;
-    try {
-      const place = await this.#chain.makePlace();
-      this.#running = this.#run(place).catch((error: unknown) => this.#failed(error));
-    } catch (error) {
-      this.#failed(error);
-    }
+    const place = this.#chain.makePlace();
+    // Before the place is made, so that stop waits for it.
+    this.#running = this.#runAt(place);
+    await place.catch(() => {});
   }
 
   /**
@@ -90,7 +88,17 @@ export class Compaction {
     return inspection(this, ['count', 'liveBytes'], () => ({ isRunning: this.#running !== undefined }));
   }
 
-  async #run(place: { readonly number: number; readonly firstSequence: number }): Promise<void> {
+  async #runAt(place: Promise<BasePlace>): Promise<void> {
+    try {
+      await this.#run(await place);
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #run(place: BasePlace): Promise<void> {
     const { format } = this.#chain;
     const base = new BaseWriter(format, place.number, place.firstSequence);
     const weight = this.#weight();
@@ -113,8 +121,6 @@ export class Compaction {
     } catch (error) {
       await base.abandon();
       throw error;
-    } finally {
-      this.#running = undefined;
     }
     if (weight > 0) this.#ratio = base.bytes / weight;
     this.#count += 1;

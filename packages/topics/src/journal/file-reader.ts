@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { type FileHandle, open } from 'node:fs/promises';
 import { decodeHeader, type FileHeader, HEADER_BYTES } from './file-header.ts';
-import { type Frame, hasFrameAfter, readFrame } from './frame.ts';
+import { type Frame, findHead, MIN_FRAME_BYTES, readFrame } from './frame.ts';
 
 /** Most that is read at once, unless an entry is larger: between two pieces, the loop does other work. */
 const PIECE_BYTES = 1024 * 1024;
@@ -87,9 +87,29 @@ export class FileReader {
     await this.#handle.close();
   }
 
+  /** Looks for a frame that is newer, piece by piece. */
   async #kindOfDamage(offset: number, sequence: number, seed: number): Promise<FileEnd['kind']> {
-    const rest = await this.#read(offset + 1, this.#size - offset - 1);
-    return hasFrameAfter(rest, sequence, seed) ? 'damaged' : 'torn';
+    const most = sequence + (this.#size - offset) / MIN_FRAME_BYTES + 1;
+    // A head may start in one piece and end in the next.
+    const step = PIECE_BYTES - MIN_FRAME_BYTES + 1;
+    for (let from = offset + 1; from + MIN_FRAME_BYTES <= this.#size; from += step) {
+      const piece = await this.#read(from, PIECE_BYTES);
+      for (let at = -1; ; ) {
+        at = findHead(piece, at + 1, sequence, most, seed);
+        if (at === -1) break;
+        if (await this.#hasFrame(from + at, seed)) return 'damaged';
+      }
+    }
+    return 'torn';
+  }
+
+  async #hasFrame(offset: number, seed: number): Promise<boolean> {
+    const head = await this.#read(offset, MIN_FRAME_BYTES);
+    const found = readFrame(head, 0, head.length, seed);
+    if (!('kind' in found)) return true;
+    if (found.kind === 'invalid' || offset + found.bytes > this.#size) return false;
+    const whole = await this.#read(offset, found.bytes);
+    return !('kind' in readFrame(whole, 0, whole.length, seed));
   }
 
   async #read(offset: number, most: number): Promise<Buffer> {

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import { ByteWriter } from './byte-writer.ts';
 import { decodeHeader, encodeHeader, HEADER_BYTES, seedOf } from './file-header.ts';
-import { hasFrameAfter, MIN_FRAME_BYTES, readFrame, writeFrame } from './frame.ts';
+import { findHead, MIN_FRAME_BYTES, readFrame, writeFrame } from './frame.ts';
 import type { JournalItem } from './item-codec.ts';
 
 const SEED = seedOf(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16));
@@ -77,7 +77,10 @@ const ITEMS: readonly JournalItem[] = [
   { type: 'end', id: 'r', position: 4, time: 6, how: 'cancelled', result: undefined, error: undefined },
   { type: 'end', id: 'r', position: 4, time: 6, how: 'interrupted', result: undefined, error: undefined },
   { type: 'ids', topic: 'a', ids: [] },
-  { type: 'ids', topic: 'a', ids: [{ id: 'i', cursor: 'e.1', at: 2.25 }] },
+  { type: 'ids', topic: 'a', ids: [{ id: 'i', cursor: 'e.1', position: 1, at: 2.25 }] },
+  { type: 'drop', topic: 'a', to: 2 ** 40 },
+  { type: 'forget', log: { kind: 'topic', name: 'a' } },
+  { type: 'forget', log: { kind: 'run', name: 'é' } },
   { type: 'open', wallTime: 1.7e12, isRecovered: true },
   { type: 'close' },
   { type: 'base-end', wallAhead: -3.5 },
@@ -165,20 +168,32 @@ describe('readFrame', () => {
   });
 });
 
-describe('hasFrameAfter', () => {
-  it('finds a later frame after any garbage', () => {
+describe('findHead', () => {
+  const find = (bytes: Buffer, after: number, most = 100) => findHead(bytes, 0, after, most, SEED);
+
+  it('finds the head of a later frame after any garbage', () => {
     for (let garbage = 0; garbage < 40; garbage += 1) {
       const bytes = Buffer.concat([Buffer.alloc(garbage, garbage), frameOf({ type: 'close' }, 13)]);
-      expect(hasFrameAfter(bytes, 12, SEED), `${garbage} bytes before it`).toBe(true);
+      expect(find(bytes, 12), `${garbage} bytes before it`).toBe(garbage);
     }
   });
 
-  it('finds no older frame, none of another journal, and none that is cut', () => {
+  it('finds none of an older frame, of one too new, of another journal, or that is cut', () => {
     const bytes = frameOf({ type: 'close' }, 12);
-    expect(hasFrameAfter(bytes, 12, SEED)).toBe(false);
-    expect(hasFrameAfter(bytes, 11, OTHER_SEED)).toBe(false);
-    expect(hasFrameAfter(bytes.subarray(0, -1), 11, SEED)).toBe(false);
-    expect(hasFrameAfter(bytes, 11, SEED)).toBe(true);
+    expect(find(bytes, 12)).toBe(-1);
+    expect(find(bytes, 10, 11)).toBe(-1);
+    expect(findHead(bytes, 0, 11, 100, OTHER_SEED)).toBe(-1);
+    expect(find(bytes.subarray(0, -1), 11)).toBe(-1);
+    expect(find(bytes, 11)).toBe(0);
+  });
+
+  it('finds none if a bit of the head is another', () => {
+    const bytes = frameOf({ type: 'close' }, 12);
+    for (let bit = 4 * 8; bit < (MIN_FRAME_BYTES - 1) * 8; bit += 1) {
+      const damaged = Buffer.from(bytes);
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect(find(damaged, 0), `bit ${bit}`).toBe(-1);
+    }
   });
 });
 

@@ -5,7 +5,9 @@ import type {
   BeginEntry,
   ClaimEntry,
   ContinueEntry,
+  DropEntry,
   EndEntry,
+  ForgetEntry,
   IdsEntry,
   LogEntry,
   RecordEntry,
@@ -51,6 +53,8 @@ const TYPE_NUMBERS = {
   open: 9,
   close: 10,
   'base-end': 11,
+  drop: 12,
+  forget: 13,
 } as const satisfies Record<JournalItem['type'], number>;
 
 const TYPES = new Map<number, JournalItem['type']>(
@@ -95,6 +99,14 @@ export function writeItem(writer: ByteWriter, item: JournalItem): void {
     case 'ids':
       writeIds(writer, item);
       break;
+    case 'drop':
+      writer.text(item.topic);
+      writer.f64(item.to);
+      break;
+    case 'forget':
+      writer.u8(item.log.kind === 'run' ? IS_RUN : 0);
+      writer.text(item.log.name);
+      break;
     case 'open':
       writer.f64(item.wallTime);
       writer.u8(Number(item.isRecovered));
@@ -136,6 +148,10 @@ export function readItem(reader: ByteReader): JournalItem | undefined {
       return readEnd(reader);
     case 'ids':
       return readIds(reader);
+    case 'drop':
+      return readDrop(reader);
+    case 'forget':
+      return readForget(reader);
     case 'open':
       return { type, wallTime: reader.f64(), isRecovered: reader.u8() === 1 };
     case 'close':
@@ -283,9 +299,10 @@ function readEnd(reader: ByteReader): EndEntry {
 function writeIds(writer: ByteWriter, { topic, ids }: IdsEntry): void {
   writer.text(topic);
   writer.u32(ids.length);
-  for (const { id, cursor, at } of ids) {
+  for (const { id, cursor, position, at } of ids) {
     writer.text(id);
     writer.text(cursor);
+    writer.f64(position);
     writer.f64(at);
   }
 }
@@ -295,9 +312,19 @@ function readIds(reader: ByteReader): IdsEntry {
   const ids: readonly DedupeId[] = readList(reader, () => ({
     id: reader.text(),
     cursor: reader.text(),
+    position: reader.f64(),
     at: reader.f64(),
   }));
   return { type: 'ids', topic, ids };
+}
+
+function readDrop(reader: ByteReader): DropEntry {
+  return { type: 'drop', topic: reader.text(), to: reader.f64() };
+}
+
+function readForget(reader: ByteReader): ForgetEntry {
+  const kind = (reader.u8() & IS_RUN) === 0 ? 'topic' : 'run';
+  return { type: 'forget', log: { kind, name: reader.text() } };
 }
 
 function writeOptional(writer: ByteWriter, value: string | undefined): void {

@@ -63,9 +63,9 @@ export class JournalBackplane implements Backplane {
     const { durability, syncMs, maxPending, maxPendingBytes } = rules;
     const isDurable = durability !== 'process';
     const delayMs = durability === 'batched' ? syncMs : 0;
-    const { chain, compaction, log } = journal;
+    const { chain, compaction, log, unwritten } = journal;
     const commit = { isDurable, delayMs, maxPending, maxPendingBytes };
-    this.#queue = new CommitQueue(logs.store, chain, compaction, commit, log);
+    this.#queue = new CommitQueue(logs.store, chain, compaction, commit, log, unwritten);
     this.#operations = new JournalOperations(logs);
   }
 

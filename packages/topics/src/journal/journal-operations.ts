@@ -66,7 +66,7 @@ export class JournalOperations {
         if (planned instanceof RunState) {
           return { entries: NO_ENTRIES, finish: () => ({ token: undefined, run: planned.info() }) };
         }
-        return { entries: [planned], finish: () => this.#store.lease(this.#store.run(run.id)) };
+        return { entries: planned.entries, finish: () => this.#store.lease(this.#store.run(run.id)) };
       },
     };
   }
@@ -77,9 +77,9 @@ export class JournalOperations {
       isChained: true,
       bytes: sizeOf(payload),
       plan: (plans) => {
-        const entry = this.#store.planWrite(id, token, payload, plans);
+        const { entries, position } = this.#store.planWrite(id, token, payload, plans);
         const { log } = this.#store.run(id);
-        return { entries: [entry], finish: () => log.cursorAt(entry.position) };
+        return { entries, finish: () => log.cursorAt(position) };
       },
     };
   }
@@ -89,10 +89,10 @@ export class JournalOperations {
       log: { kind: 'run', name: id },
       isChained: false,
       bytes: sizeOf(end.result ?? end.error?.message ?? ''),
-      plan: () => {
-        const entry = this.#store.planEnd(id, token, end);
+      plan: (plans) => {
+        const entries = this.#store.planEnd(id, token, end, plans);
         const { log } = this.#store.run(id);
-        return { entries: [entry], finish: () => log.end as TopicEnd };
+        return { entries, finish: () => log.end as TopicEnd };
       },
     };
   }

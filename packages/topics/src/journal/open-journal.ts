@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '@landspout/ioloop';
 import { RateLimitedLog } from '@landspout/ioloop/reactor';
+import type { LogEntry } from '../logs/log-entry.ts';
 import type { LogStore } from '../logs/log-store.ts';
 import { Compaction } from './compaction.ts';
 import { JOURNAL_ID_BYTES } from './file-header.ts';
@@ -22,6 +23,8 @@ export interface OpenJournal {
   readonly log: RateLimitedLog;
   /** The version that has written the journal, if it is newer: then it must not be written to. */
   readonly newerVersion: number | undefined;
+  /** What was dropped because the limits are lower than those of the process before. It is not in the files. */
+  readonly unwritten: readonly LogEntry[];
 }
 
 /**
@@ -49,6 +52,7 @@ export async function openJournal(
     store.runs.endLeases();
     if (isRecovered) store.endEpochs();
     store.sweep();
+    const unwritten = store.fit();
     if (newerVersion === undefined) for (const name of files.obsolete) await folder.remove(name);
     else warnOfVersion(rules.logger, folder, newerVersion, replay.unknownTypes);
     const format = {
@@ -63,7 +67,7 @@ export async function openJournal(
     const compaction = new Compaction(store, chain, log);
     if (damage !== undefined) await keepDamaged(folder, files, damage, rules.logger);
     if (newerVersion === undefined && (damage !== undefined || replay.isBaseAhead)) await compaction.renew();
-    return { folder, lock, chain, compaction, log, newerVersion };
+    return { folder, lock, chain, compaction, log, newerVersion, unwritten };
   } catch (error) {
     await chain?.close();
     await lock?.release();

@@ -32,6 +32,14 @@ export interface ChainStart {
   readonly isRecovered: boolean;
 }
 
+/** Where a base may be written. */
+export interface BasePlace {
+  /** It replaces all files before it. */
+  readonly number: number;
+  /** The sequence number of the first item after it. */
+  readonly firstSequence: number;
+}
+
 /** Appends items to the newest segment of a journal, batch by batch. A batch is in the file as a whole or not at all. */
 export class SegmentChain {
   readonly format: JournalFormat;
@@ -48,6 +56,7 @@ export class SegmentChain {
   readonly #finished: Map<number, number>;
   #hasOpened = false;
   #isDoubtful = false;
+  #isClosed = false;
   /** The last segment that is being closed. */
   #closing: Promise<void> = Promise.resolve();
 
@@ -128,12 +137,8 @@ export class SegmentChain {
     this.#appliedSequence = this.#sequence;
   }
 
-  /**
-   * Begins a segment after a place for a base.
-   *
-   * @returns the number of that base, which replaces all files before it.
-   */
-  async makePlace(): Promise<{ readonly number: number; readonly firstSequence: number }> {
+  /** Begins a segment after a place for a base. */
+  async makePlace(): Promise<BasePlace> {
     const number = this.#number + 1;
     await this.#begin(number + 1);
     return { number, firstSequence: this.#sequence + 1 };
@@ -156,7 +161,9 @@ export class SegmentChain {
     this.#isDoubtful = false;
   }
 
+  /** Closes the files. To be called when no other call is going on; each later one rejects. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#closing;
     await this.#segment?.close();
     this.#segment = undefined;
@@ -184,6 +191,8 @@ export class SegmentChain {
   }
 
   async #begin(number: number): Promise<FileWriter> {
+    // The lock may be another process's by now.
+    if (this.#isClosed) throw new Error('the journal is closed');
     const { folder, journalId, isDurable } = this.format;
     await this.#segment?.settle();
     const name = segmentName(number);

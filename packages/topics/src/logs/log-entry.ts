@@ -16,7 +16,9 @@ export type LogEntry =
   | ContinueEntry
   | CancelEntry
   | EndEntry
-  | IdsEntry;
+  | IdsEntry
+  | DropEntry
+  | ForgetEntry;
 
 /**
  * A topic begins, goes on in a new epoch (then the one before is the last of `past`, and positions go on), or gets other
@@ -96,12 +98,27 @@ export interface IdsEntry {
   readonly ids: readonly DedupeId[];
 }
 
+/** Records and ids of a topic up to a position are dropped for `maxHistoryBytes`. */
+export interface DropEntry {
+  readonly type: 'drop';
+  readonly topic: string;
+  readonly to: number;
+}
+
+/** A log is forgotten, so that there is room for others. Subscribers are not notified, unlike those of `delete`. */
+export interface ForgetEntry {
+  readonly type: 'forget';
+  readonly log: LogName;
+}
+
 /** The log that an entry changes. */
 export function logOf(entry: LogEntry): LogName {
   switch (entry.type) {
     case 'record':
+    case 'forget':
       return entry.log;
     case 'begin':
+    case 'drop':
     case 'delete':
     case 'ids':
       return { kind: 'topic', name: entry.topic };

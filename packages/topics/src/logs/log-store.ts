@@ -10,9 +10,9 @@ import type {
 } from '../backplane/backplane.ts';
 import type { Payload } from '../record.ts';
 import type { Log } from './log.ts';
-import type { ClaimEntry, EndEntry, LogEntry, RecordEntry } from './log-entry.ts';
+import type { ForgetEntry, LogEntry } from './log-entry.ts';
 import type { Plans } from './plans.ts';
-import { RunLogs } from './run-logs.ts';
+import { RunLogs, type WritePlan } from './run-logs.ts';
 import type { RunState } from './run-state.ts';
 import { type AppendPlan, TopicLogs } from './topic-logs.ts';
 
@@ -20,10 +20,16 @@ import { type AppendPlan, TopicLogs } from './topic-logs.ts';
 export interface StoreLimits {
   /** Most topics that have subscribers, members or history. */
   readonly maxTopics: number;
-  /** Most bytes of all histories. Logs of runs have limits of their own, and do not count. */
+  /**
+   * Most bytes of the histories of all topics, with the ids that are remembered for `dedupeMs`: about 250 bytes an id.
+   * Beyond it, the oldest records and their ids go, of the topics used least recently first. A record that is larger by
+   * itself is delivered, and not kept.
+   */
   readonly maxHistoryBytes: number;
-  /** Most runs that are going on or kept. */
+  /** Most runs that are going on or kept. Beyond it, ended runs go before `ttlMs`, that with the least time left first. */
   readonly maxRuns: number;
+  /** Most bytes of the records, inputs and results of all runs. Beyond it, ended runs go before `ttlMs` as well. */
+  readonly maxRunBytes: number;
 }
 
 /**
@@ -36,7 +42,7 @@ export class LogStore {
 
   constructor(limits: StoreLimits, clock: Clock) {
     this.topics = new TopicLogs(limits, clock);
-    this.runs = new RunLogs(limits.maxRuns, clock);
+    this.runs = new RunLogs(limits, clock);
   }
 
   get topicCount(): number {
@@ -88,18 +94,18 @@ export class LogStore {
   }
 
   /** Plans a claim. @returns the run if the id is taken. @throws TopicsLimitError `ERR_RUN_LIMIT`. */
-  planClaim(run: NewRun, plans?: Plans): ClaimEntry | RunState {
+  planClaim(run: NewRun, plans?: Plans): WritePlan | RunState {
     return this.runs.planClaim(run, plans);
   }
 
   /** Plans a write to a run. @throws RunError, TopicsLimitError. */
-  planWrite(id: string, token: number, payload: Payload, plans?: Plans): RecordEntry {
+  planWrite(id: string, token: number, payload: Payload, plans?: Plans): WritePlan {
     return this.runs.planWrite(id, token, payload, plans);
   }
 
   /** Plans the end of a run. Nothing else may be planned for the run. */
-  planEnd(id: string, token: number, end: NewRunEnd): EndEntry {
-    return this.runs.planEnd(id, token, end);
+  planEnd(id: string, token: number, end: NewRunEnd, plans?: Plans): readonly LogEntry[] {
+    return this.runs.planEnd(id, token, end, plans);
   }
 
   /** @throws RunError `ERR_RUN_NOT_FOUND`. */
@@ -122,6 +128,33 @@ export class LogStore {
     return this.runs.lease(run);
   }
 
+  /** The entries that make room for what is planned. */
+  planRoom(plans?: Plans): readonly LogEntry[] {
+    return this.topics.planRoom(plans);
+  }
+
+  /** Keeps the logs of these plans, which are being written, until others, or none, are set. */
+  hold(plans: Plans | undefined): void {
+    this.topics.hold(plans);
+    this.runs.hold(plans);
+  }
+
+  /** Applies entries that nothing has to write, and makes room. */
+  commit(entries: readonly LogEntry[]): void {
+    for (const entry of entries) this.apply(entry);
+    for (const entry of this.planRoom()) this.apply(entry);
+  }
+
+  /** Applies the limits after a replay, which has none. @returns the entries that make the same of the journal. */
+  fit(): readonly LogEntry[] {
+    return [...this.topics.fit(), ...this.runs.fit()];
+  }
+
+  /** Sets what is called with the entry when a topic was forgotten that was not planned to be. */
+  set onForgotten(callback: (entry: ForgetEntry) => unknown) {
+    this.topics.onForgotten = callback;
+  }
+
   /** Applies an entry and notifies the followers. Entries of a log that is gone are ignored. */
   apply(entry: LogEntry): void {
     switch (entry.type) {
@@ -134,6 +167,13 @@ export class LogStore {
         break;
       case 'ids':
         this.topics.ids(entry);
+        break;
+      case 'drop':
+        this.topics.drop(entry);
+        break;
+      case 'forget':
+        if (entry.log.kind === 'topic') this.topics.forget(entry.log.name);
+        else this.runs.forget(entry.log.name);
         break;
       case 'delete':
         this.topics.delete(entry.topic);
@@ -163,7 +203,10 @@ export class LogStore {
 
   /** Drops what is older than the settings of its topic, and forgets ended runs. For a call now and then. */
   sweep(): void {
-    this.topics.sweep();
+    for (const _ of this.topics.expire()) {
+      // One topic after the other.
+    }
+    this.topics.forgetUnused();
     this.runs.forgetEnded();
   }
 

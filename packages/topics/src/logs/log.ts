@@ -123,6 +123,12 @@ export class Log {
     this.#isEpochOver = true;
   }
 
+  /** Whether an epoch with these before it is of the same log: no two logs have an epoch in common. */
+  isBefore(past: readonly PastEpoch[]): boolean {
+    const own = new Set([this.epoch, ...this.#pastEpochs.map(({ epoch }) => epoch)]);
+    return past.some(({ epoch }) => own.has(epoch));
+  }
+
   /** The epochs that are past when a new one begins now. */
   epochsSoFar(): readonly PastEpoch[] {
     const to = this.#lastPosition;
@@ -160,23 +166,33 @@ export class Log {
     return this.#end;
   }
 
-  /** Drops the oldest records until the limits hold. @returns how many bytes that freed. */
-  trim({ maxRecords, maxBytes, maxAgeMs }: Retention, now: number): number {
-    const before = this.#bytes;
+  /** Drops the oldest records until the limits hold. The newest may be larger than `maxBytes`. */
+  trim({ maxRecords, maxBytes, maxAgeMs }: Retention, now: number): void {
     while (this.length > 0) {
       const isTooOld = now - (this.#stamps[this.#head] as number) >= maxAgeMs;
-      if (!isTooOld && this.length <= maxRecords && this.#bytes <= maxBytes) break;
+      const isTooLarge = this.length > maxRecords || (this.#bytes > maxBytes && this.length > 1);
+      if (!isTooOld && !isTooLarge) break;
       this.dropOldest();
     }
-    return before - this.#bytes;
   }
 
-  /** @returns how many bytes that freed. */
-  dropOldest(): number {
+  /** Drops the records up to a position. */
+  dropTo(position: number): void {
+    while (this.length > 0 && this.#firstPosition() <= position) this.dropOldest();
+  }
+
+  /** The records kept with their positions, oldest first. */
+  *positions(): Iterable<{ readonly position: number; readonly record: TopicRecord }> {
+    let position = this.#firstPosition();
+    for (let at = this.#head; at < this.#records.length; at += 1, position += 1) {
+      yield { position, record: this.#records[at] as TopicRecord };
+    }
+  }
+
+  dropOldest(): void {
     const record = this.#records[this.#head];
-    if (record === undefined) return 0;
-    const freed = recordBytes(record.payload, record.key);
-    this.#bytes -= freed;
+    if (record === undefined) return;
+    this.#bytes -= recordBytes(record.payload, record.key);
     (this.#records as (TopicRecord | undefined)[])[this.#head] = undefined;
     this.#head += 1;
     if (this.#head >= MIN_COMPACTED && this.#head * 2 >= this.#records.length) {
@@ -185,7 +201,6 @@ export class Log {
       this.#head = 0;
     }
     this.#dropPastEpochs();
-    return freed;
   }
 
   read(from: ReadFrom, size: PageSize): Page {

@@ -1,6 +1,8 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { LogName } from '../backplane/backplane.ts';
 import type { BeginEntry } from './log-entry.ts';
+import type { RunState } from './run-state.ts';
+import type { TopicState } from './topic-state.ts';
 
 /** What is planned for one log: the next plan goes on from there. */
 export interface Planned {
@@ -17,6 +19,12 @@ export interface Planned {
 export class Plans {
   newTopics = 0;
   newRuns = 0;
+  /** How many bytes of topics and of runs are added, without those that go. */
+  topicBytes = 0;
+  runBytes = 0;
+  /** What is forgotten to make room. */
+  readonly forgottenTopics: TopicState[] = [];
+  readonly forgottenRuns: RunState[] = [];
   readonly #topics = new Map<string, Planned>();
   readonly #runs = new Map<string, Planned>();
 

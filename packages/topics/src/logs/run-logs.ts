@@ -4,26 +4,45 @@ import { type NewRun, type NewRunEnd, type RunClaim, recordBytes } from '../back
 import { newEpoch } from '../cursor.ts';
 import { RunError, TopicsLimitError } from '../errors.ts';
 import { type Payload, TopicRecord } from '../record.ts';
+import { EndedRuns } from './ended-runs.ts';
 import { Log } from './log.ts';
-import type { ClaimEntry, ContinueEntry, EndEntry, RecordEntry } from './log-entry.ts';
+import type { ClaimEntry, ContinueEntry, EndEntry, ForgetEntry, LogEntry, RecordEntry } from './log-entry.ts';
 import { Plans } from './plans.ts';
 import { RunState } from './run-state.ts';
 
-/** The logs of all runs, and their leases. */
+/** The limits of {@link RunLogs}. */
+export interface RunLimits {
+  readonly maxRuns: number;
+  readonly maxRunBytes: number;
+}
+
+/** A record to write, and what is forgotten for it. */
+export interface WritePlan {
+  readonly entries: readonly LogEntry[];
+  readonly position: number;
+}
+
+/**
+ * The logs of all runs, and their leases. Ended runs are forgotten when their time is over, and before if there is no
+ * room for others: by an entry of its own, so that applying another one never forgets a run.
+ */
 export class RunLogs {
-  readonly #maxRuns: number;
+  readonly #limits: RunLimits;
   readonly #clock: Clock;
   readonly #runs = new Map<string, RunState>();
   /** Those without an end. */
   readonly #going = new Set<RunState>();
-  /** No run is to be forgotten before this time. */
-  #nextForgetAt = Number.POSITIVE_INFINITY;
+  readonly #ended = new EndedRuns();
+  /** Bytes of the ended runs. */
+  #endedBytes = 0;
+  /** Plans that are being written. */
+  #inFlight: Plans | undefined;
   #bytes = 0;
   #records = 0;
   #textBytes = 0;
 
-  constructor(maxRuns: number, clock: Clock) {
-    this.#maxRuns = maxRuns;
+  constructor(limits: RunLimits, clock: Clock) {
+    this.#limits = limits;
     this.#clock = clock;
   }
 
@@ -60,34 +79,43 @@ export class RunLogs {
     return run;
   }
 
-  planClaim({ id, owner, input, settings }: NewRun, plans: Plans = new Plans()): ClaimEntry | RunState {
+  /** Keeps what is planned to be forgotten out of the list of ended runs until it was applied or has failed. */
+  hold(plans: Plans | undefined): void {
+    const before = this.#inFlight;
+    this.#inFlight = plans;
+    for (const run of before?.forgottenRuns ?? []) this.#keep(run);
+  }
+
+  planClaim({ id, owner, input, settings }: NewRun, plans: Plans = new Plans()): WritePlan | RunState {
     const known = this.find(id);
     if (known !== undefined) return known;
-    if (this.#runs.size + plans.newRuns >= this.#maxRuns) {
+    const { maxRuns } = this.#limits;
+    const count = this.#runs.size + plans.newRuns - plans.forgottenRuns.length + 1 - maxRuns;
+    const forgotten = this.#makeRoom(plans, count, input?.length ?? 0);
+    if (forgotten === undefined) {
       throw new TopicsLimitError(
         'ERR_RUN_LIMIT',
-        `maxRuns (${this.#maxRuns}) runs exist already; raise maxRuns or shorten ttlMs`,
+        `maxRuns (${maxRuns}) runs go on already, or they have maxRunBytes (${this.#limits.maxRunBytes}); raise the limit of the backplane`,
       );
     }
     plans.for({ kind: 'run', name: id });
     plans.newRuns += 1;
-    const time = this.#clock.wallTime();
-    const epoch = newEpoch();
-    return {
+    const claim: ClaimEntry = {
       type: 'claim',
       id,
-      epoch,
+      epoch: newEpoch(),
       past: [],
       isEpochOver: false,
       attempt: 0,
       owner,
       input,
       settings,
-      time,
+      time: this.#clock.wallTime(),
     };
+    return { entries: [...forgotten, claim], position: 0 };
   }
 
-  planWrite(id: string, token: number, payload: Payload, plans: Plans = new Plans()): RecordEntry {
+  planWrite(id: string, token: number, payload: Payload, plans: Plans = new Plans()): WritePlan {
     const { log, claim } = this.#held(id, token);
     const planned = plans.find(log.name);
     const { records = 0, bytes = 0 } = planned ?? {};
@@ -99,18 +127,33 @@ export class RunLogs {
         `run ${id}: its log is limited to ${maxRecords} records and ${maxBytes} bytes`,
       );
     }
+    const forgotten = this.#makeRoom(plans, 0, added);
+    if (forgotten === undefined) {
+      throw new TopicsLimitError(
+        'ERR_RUN_LIMIT',
+        `run ${id}: the runs that go on have maxRunBytes (${this.#limits.maxRunBytes}) together; raise the limit of the backplane`,
+      );
+    }
     const chain = plans.for(log.name);
     chain.records += 1;
     chain.bytes += added;
     const position = log.lastPosition + chain.records;
     const time = this.#clock.wallTime();
-    return { type: 'record', log: log.name, position, time, key: undefined, id: undefined, payload };
+    const part = { key: undefined, id: undefined, payload };
+    return { entries: [...forgotten, { type: 'record', log: log.name, position, time, ...part }], position };
   }
 
-  planEnd(id: string, token: number, { how, result, error }: NewRunEnd): EndEntry {
+  planEnd(
+    id: string,
+    token: number,
+    { how, result, error }: NewRunEnd,
+    plans: Plans = new Plans(),
+  ): readonly LogEntry[] {
     const { log } = this.#held(id, token);
     const time = this.#clock.wallTime();
-    return { type: 'end', id, position: log.lastPosition + 1, time, how, result, error };
+    // A run can end although there is no room for its result.
+    const forgotten = this.#makeRoom(plans, 0, result?.length ?? 0) ?? [];
+    return [...forgotten, { type: 'end', id, position: log.lastPosition + 1, time, how, result, error }];
   }
 
   planContinue({ claim: { id }, log, attempt }: RunState): ContinueEntry {
@@ -154,14 +197,15 @@ export class RunLogs {
   }
 
   claim(entry: ClaimEntry): void {
-    this.#forget(entry.id);
+    const before = this.#runs.get(entry.id);
+    if (before !== undefined) this.#forget(before);
     const { id, epoch, past, isEpochOver } = entry;
     const run = new RunState(
       entry,
       new Log({ kind: 'run', name: id }, epoch, { pastEpochs: past, isEpochOver }),
     );
     this.#runs.set(id, run);
-    this.#textBytes += entry.input?.length ?? 0;
+    this.#textBytes += run.textBytes;
     this.#going.add(run);
   }
 
@@ -205,20 +249,37 @@ export class RunLogs {
     this.#textBytes += result?.length ?? 0;
     run.leaseUntil = Number.NEGATIVE_INFINITY;
     run.forgetAt = this.#clock.now() + run.claim.settings.ttlMs;
-    this.#nextForgetAt = Math.min(this.#nextForgetAt, run.forgetAt);
     this.#going.delete(run);
+    this.#keep(run);
     run.log.notify((follower) => follower.ended(end));
+  }
+
+  /** Forgets a run for which there is no room. */
+  forget(id: string): void {
+    const run = this.#runs.get(id);
+    if (run !== undefined) this.#forget(run);
   }
 
   /** Forgets the ended runs whose `ttlMs` has passed. */
   forgetEnded(): void {
     const now = this.#clock.now();
-    if (now < this.#nextForgetAt) return;
-    this.#nextForgetAt = Number.POSITIVE_INFINITY;
-    for (const [id, run] of this.#runs) {
-      if (run.forgetAt <= now) this.#forget(id);
-      else this.#nextForgetAt = Math.min(this.#nextForgetAt, run.forgetAt);
+    for (let run = this.#ended.first; run !== undefined && run.forgetAt <= now; run = this.#ended.first) {
+      this.#take();
+      this.#forget(run);
     }
+  }
+
+  /** Applies the limits after a replay. @returns the entries that make the same of the journal. */
+  fit(): readonly LogEntry[] {
+    const { maxRuns, maxRunBytes } = this.#limits;
+    const entries: LogEntry[] = [];
+    while (this.#runs.size > maxRuns || this.#bytes + this.#textBytes > maxRunBytes) {
+      const run = this.#take();
+      if (run === undefined) break;
+      this.#forget(run);
+      entries.push({ type: 'forget', log: run.log.name });
+    }
+    return entries;
   }
 
   /** Forgets all. @returns the logs. */
@@ -226,6 +287,8 @@ export class RunLogs {
     const logs = [...this.#runs.values()].map(({ log }) => log);
     this.#runs.clear();
     this.#going.clear();
+    this.#ended.clear();
+    this.#endedBytes = 0;
     this.#bytes = 0;
     this.#records = 0;
     this.#textBytes = 0;
@@ -244,13 +307,51 @@ export class RunLogs {
     throw new RunError('ERR_RUN_LEASE_LOST', `the run ${id} was ended or continued elsewhere`);
   }
 
-  #forget(id: string): void {
-    const run = this.#runs.get(id);
-    if (run === undefined) return;
+  /**
+   * Takes ended runs from the list until there is room: those whose time is over first.
+   *
+   * @param count - how many runs there are too many.
+   * @returns undefined if there is no room even without all of them.
+   */
+  #makeRoom(plans: Plans, count: number, bytes: number): readonly ForgetEntry[] | undefined {
+    const { maxRunBytes } = this.#limits;
+    const excess = this.#bytes + this.#textBytes + plans.runBytes + bytes - maxRunBytes;
+    if (count > this.#ended.size || excess > this.#endedBytes) return undefined;
+    const entries: ForgetEntry[] = [];
+    let freed = 0;
+    while (entries.length < count || freed < excess) {
+      const run = this.#take();
+      if (run === undefined) break;
+      freed += run.bytes;
+      plans.for(run.log.name).isSealed = true;
+      plans.forgottenRuns.push(run);
+      entries.push({ type: 'forget', log: run.log.name });
+    }
+    plans.runBytes += bytes - freed;
+    return entries;
+  }
+
+  /** Adds an ended run to the list, unless it was forgotten. */
+  #keep(run: RunState): void {
+    if (this.#runs.get(run.claim.id) !== run) return;
+    this.#ended.add(run);
+    this.#endedBytes += run.bytes;
+  }
+
+  #take(): RunState | undefined {
+    const run = this.#ended.take();
+    if (run !== undefined) this.#endedBytes -= run.bytes;
+    return run;
+  }
+
+  #forget(run: RunState): void {
+    const { id } = run.claim;
+    // A run that was forgotten may be in the list of ended runs after another one has got its id.
+    if (this.#runs.get(id) !== run) return;
     this.#runs.delete(id);
     this.#going.delete(run);
     this.#bytes -= run.log.bytes;
     this.#records -= run.log.length;
-    this.#textBytes -= (run.claim.input?.length ?? 0) + (run.end?.result?.length ?? 0);
+    this.#textBytes -= run.textBytes;
   }
 }

@@ -26,6 +26,16 @@ export class RunState {
     return this.attempt + 1;
   }
 
+  /** Bytes of its records, and the length of its input and result. */
+  get bytes(): number {
+    return this.log.bytes + this.textBytes;
+  }
+
+  /** Length of the input and the result. */
+  get textBytes(): number {
+    return (this.claim.input?.length ?? 0) + (this.end?.result?.length ?? 0);
+  }
+
   info(): RunInfo {
     const { id, owner, input, time } = this.claim;
     const { end, cursor } = this.log;

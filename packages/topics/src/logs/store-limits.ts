@@ -7,6 +7,7 @@ export const STORE_LIMIT_NAMES: OptionNames<StoreLimits> = {
   maxTopics: true,
   maxHistoryBytes: true,
   maxRuns: true,
+  maxRunBytes: true,
 };
 
 /** The limits that apply if the program sets none. */
@@ -14,6 +15,7 @@ const DEFAULT_STORE_LIMITS: StoreLimits = Object.freeze({
   maxTopics: 100_000,
   maxHistoryBytes: 64 * 1024 * 1024,
   maxRuns: 10_000,
+  maxRunBytes: 256 * 1024 * 1024,
 });
 
 /** Fills in the defaults. @throws TopicsUsageError `ERR_TOPICS_USAGE`. */
@@ -24,5 +26,6 @@ export function requireStoreLimits(operation: string, options: Partial<StoreLimi
     maxTopics: limit('maxTopics', 1),
     maxHistoryBytes: limit('maxHistoryBytes', 0),
     maxRuns: limit('maxRuns', 0),
+    maxRunBytes: limit('maxRunBytes', 0),
   });
 }

@@ -1,24 +1,15 @@
 import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import type { LogName, NewRecord, TopicSettings } from '../backplane/backplane.ts';
+import { type LogName, type NewRecord, recordBytes, type TopicSettings } from '../backplane/backplane.ts';
 import { cursorOf, newEpoch } from '../cursor.ts';
 import { TopicsLimitError } from '../errors.ts';
 import { type TopicEnd, TopicRecord } from '../record.ts';
-import { DedupeIds } from './dedupe.ts';
-import { Log, type PastEpoch } from './log.ts';
-import type { BeginEntry, IdsEntry, RecordEntry } from './log-entry.ts';
+import { DedupeIds, idBytes } from './dedupe.ts';
+import { Log } from './log.ts';
+import type { BeginEntry, DropEntry, ForgetEntry, IdsEntry, LogEntry, RecordEntry } from './log-entry.ts';
 import { type Planned, Plans } from './plans.ts';
-
-/** The log of a topic, and what its publishers have determined. */
-export interface TopicState {
-  log: Log;
-  settings: TopicSettings | undefined;
-  ids: DedupeIds | undefined;
-  /** Number of members, followers apart: such a topic is in use. */
-  members: number;
-  /** Since when it has had no subscribers, members or history, by the monotonic clock; undefined while it has any. */
-  unusedSince: number | undefined;
-}
+import { TopicOrder } from './topic-order.ts';
+import { isSame, TopicState } from './topic-state.ts';
 
 /**
  * How long a topic without subscribers, members and history is kept, so that the cursor of a client that polls or
@@ -28,7 +19,7 @@ const LINGER_MS = 60_000;
 
 /** The outcome of a plan: entries to apply in order, and the cursor that results; or a cursor that was there before. */
 export type AppendPlan =
-  | { readonly entries: readonly (BeginEntry | RecordEntry)[]; readonly cursor: string }
+  | { readonly entries: readonly LogEntry[]; readonly cursor: string }
   | { readonly entries: undefined; readonly cursor: string };
 
 /** The limits of {@link TopicLogs}. */
@@ -37,18 +28,23 @@ export interface TopicLimits {
   readonly maxHistoryBytes: number;
 }
 
-/** The logs of all topics. */
+/**
+ * The logs of all topics.
+ *
+ * What goes for want of room goes by entries of its own (`drop`, `forget`), which are planned: applying an entry never
+ * drops anything of another topic, so a replay needs no limits and makes the same logs.
+ */
 export class TopicLogs {
   readonly #limits: TopicLimits;
   readonly #clock: Clock;
-  /** The topic that was used least recently is the first. */
   readonly #topics = new Map<string, TopicState>();
+  readonly #order = new TopicOrder();
   /** Plans that are being written: their topics must not be forgotten. */
   #inFlight: Plans | undefined;
-  /** Number of topics that are kept although they are not in use. */
-  #unused = 0;
   #bytes = 0;
   #records = 0;
+  /** Called with the entry when a topic was forgotten that was not planned to be, for one that is followed. */
+  onForgotten: ((entry: ForgetEntry) => unknown) | undefined;
 
   constructor(limits: TopicLimits, clock: Clock) {
     this.#limits = limits;
@@ -57,9 +53,10 @@ export class TopicLogs {
 
   /** Number of topics with subscribers, members or history. */
   get size(): number {
-    return this.#topics.size - this.#unused;
+    return this.#topics.size - this.#order.unusedCount;
   }
 
+  /** Bytes of all records and ids. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -70,12 +67,21 @@ export class TopicLogs {
 
   /** Keeps the topics of these plans until others, or none, are set. */
   hold(plans: Plans | undefined): void {
+    const before = this.#inFlight;
     this.#inFlight = plans;
+    for (const { name } of before?.forgottenTopics ?? []) this.release(name);
+  }
+
+  /** Whether what is planned, and so many bytes more, can be kept together. */
+  hasRoom(plans: Plans, bytes: number): boolean {
+    return plans.topicBytes <= 0 || plans.topicBytes + bytes <= this.#limits.maxHistoryBytes;
   }
 
   /** The names, that of the topic used least recently first. */
   names(): string[] {
-    return [...this.#topics.keys()];
+    const kept = [...this.#order.kept()];
+    const empty = [...this.#topics.values()].filter((topic) => topic.isEmpty);
+    return [...empty, ...kept].map(({ name }) => name);
   }
 
   /** The state of a topic. It does not count as used. */
@@ -86,8 +92,8 @@ export class TopicLogs {
   find(name: string): Log | undefined {
     const topic = this.#topics.get(name);
     if (topic === undefined) return undefined;
-    this.#use(name, topic);
-    if (topic.settings !== undefined) this.#trim(topic, topic.settings);
+    this.#order.use(topic);
+    this.#trim(topic);
     return topic.log;
   }
 
@@ -95,7 +101,11 @@ export class TopicLogs {
   open(name: string): Log {
     const known = this.find(name);
     if (known !== undefined) return known;
-    this.#requireRoom(0);
+    for (const topic of this.#makePlace(new Plans())) {
+      const isWritten = topic.settings !== undefined;
+      this.#drop(topic);
+      if (isWritten) this.onForgotten?.({ type: 'forget', log: topic.log.name });
+    }
     const planned = this.#inFlight?.find({ kind: 'topic', name })?.begun;
     return this.#add(name, new Log({ kind: 'topic', name }, planned?.epoch ?? newEpoch())).log;
   }
@@ -103,10 +113,7 @@ export class TopicLogs {
   /** Notes that a topic may have no subscribers, members or history any more: a later sweep forgets it. */
   release(name: string): void {
     const topic = this.#topics.get(name);
-    if (topic?.unusedSince !== undefined) return;
-    if (topic === undefined || !isEmpty(topic) || !this.#isIdle(name, topic)) return;
-    topic.unusedSince = this.#clock.now();
-    this.#unused += 1;
+    if (topic !== undefined) this.#order.release(topic, this.#clock.now());
   }
 
   setMembers(name: string, members: number): void {
@@ -130,24 +137,42 @@ export class TopicLogs {
       const cursor = plans.find(logName)?.ids?.get(id) ?? known;
       if (cursor !== undefined) return { entries: undefined, cursor };
     }
-    if (topic === undefined && plans.find(logName) === undefined) {
-      this.#requireRoom(plans.newTopics);
-      plans.newTopics += 1;
-    }
-    if (topic !== undefined) this.#use(name, topic);
+    const entries: LogEntry[] = [];
+    if (topic !== undefined) this.#order.use(topic);
+    else if (plans.find(logName) === undefined) entries.push(...this.#planPlace(plans));
     const planned = plans.for(logName);
     const begin = this.#planBegin(name, topic, settings, planned);
-    const epoch = begin?.epoch ?? planned.begun?.epoch ?? (topic as TopicState).log.epoch;
+    if (begin !== undefined) entries.push(begin);
+    const epoch = planned.begun?.epoch ?? (topic as TopicState).log.epoch;
     const position = (topic?.log.lastPosition ?? 0) + planned.records + 1;
     const time = this.#clock.wallTime();
-    const entry: RecordEntry = { type: 'record', log: logName, position, time, key, id, payload };
     const cursor = cursorOf(epoch, position);
+    entries.push({ type: 'record', log: logName, position, time, key, id, payload });
     planned.records += 1;
     if (id !== undefined) {
       planned.ids ??= new Map();
       planned.ids.set(id, cursor);
     }
-    return { entries: begin === undefined ? [entry] : [begin, entry], cursor };
+    const bytes = recordBytes(payload, key) + (id === undefined ? 0 : idBytes(id));
+    // What can never be kept is only delivered, and takes no room from other topics.
+    if (bytes > this.#limits.maxHistoryBytes) entries.push({ type: 'drop', topic: name, to: position });
+    else plans.topicBytes += bytes;
+    return { entries, cursor };
+  }
+
+  /** The entries that make room for what is planned: the oldest records of the topics used least recently go. */
+  planRoom(plans: Plans = new Plans()): readonly DropEntry[] {
+    const entries: DropEntry[] = [];
+    let excess = this.#bytes + plans.topicBytes - this.#limits.maxHistoryBytes;
+    if (excess <= 0) return entries;
+    for (const topic of this.#order.kept()) {
+      if (excess <= 0) break;
+      if (plans.find(topic.log.name)?.isSealed === true) continue;
+      const { to, freed } = topic.placeToDropTo(excess);
+      excess -= freed;
+      entries.push({ type: 'drop', topic: topic.name, to });
+    }
+    return entries;
   }
 
   begin({ topic: name, epoch, position, past, isEpochOver, settings }: BeginEntry): void {
@@ -156,13 +181,13 @@ export class TopicLogs {
       topic.settings = settings;
       return;
     }
-    if (topic !== undefined && isContinued(topic.log, past)) {
+    if (topic?.log.isBefore(past) === true) {
       topic.settings = settings;
       topic.log.beginEpoch(epoch);
       return;
     }
     // The log was forgotten before this one began.
-    if (topic !== undefined) this.#drop(name, topic);
+    if (topic !== undefined) this.#drop(topic);
     const log = new Log({ kind: 'topic', name }, epoch, { position, pastEpochs: past, isEpochOver });
     this.#add(name, log).settings = settings;
   }
@@ -170,32 +195,59 @@ export class TopicLogs {
   record({ log: { name }, position, time, key, id, payload }: RecordEntry): void {
     const topic = this.#topics.get(name);
     if (topic === undefined) return;
-    const { log } = topic;
+    const { log, settings } = topic;
     const ahead = position - log.lastPosition - 1;
     if (ahead < 0) return;
-    // The records in between were dropped, and so were all before them.
-    if (ahead > 0) this.#changed(topic, () => log.skipTo(position - 1));
+    const now = this.#clock.now();
     const record = new TopicRecord(log.cursorAt(position), time, key, payload);
-    this.#changed(topic, () => log.add(record, this.#clock.now()));
-    this.#use(name, topic);
-    if (topic.settings !== undefined) {
-      if (id !== undefined) this.#remember(topic, topic.settings, id, record.cursor, this.#clock.now());
-      this.#trim(topic, topic.settings);
-    }
-    if (this.#bytes > this.#limits.maxHistoryBytes) this.#dropLeastUsed();
+    this.#order.use(topic);
+    this.#change(topic, () => {
+      // The records in between were dropped, and so were all before them.
+      if (ahead > 0) log.skipTo(position - 1);
+      log.add(record, now);
+      if (settings === undefined) return;
+      if (id !== undefined) {
+        topic.ids ??= new DedupeIds();
+        topic.ids.add({ id, cursor: record.cursor, position, at: now }, settings);
+      }
+      log.trim(settings, now);
+    });
     log.notify((follower) => follower.record(record));
   }
 
   ids({ topic: name, ids }: IdsEntry): void {
     const topic = this.#topics.get(name);
-    if (topic?.settings === undefined) return;
-    for (const { id, cursor, at } of ids) this.#remember(topic, topic.settings, id, cursor, at);
+    const settings = topic?.settings;
+    if (topic === undefined || settings === undefined) return;
+    this.#change(topic, () => {
+      topic.ids ??= new DedupeIds();
+      for (const id of ids) topic.ids.add(id, settings);
+    });
+  }
+
+  drop({ topic: name, to }: DropEntry): void {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return;
+    this.#change(topic, () => topic.dropTo(to));
+    this.release(name);
+  }
+
+  /** Forgets a topic. If it has got subscribers or members meanwhile, only its history goes. */
+  forget(name: string): void {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return;
+    if (!topic.isBusy) {
+      this.#drop(topic);
+      return;
+    }
+    topic.settings = undefined;
+    this.#change(topic, () => topic.dropTo(Number.POSITIVE_INFINITY));
   }
 
   delete(name: string): void {
     const topic = this.#topics.get(name);
     if (topic === undefined) return;
-    this.#drop(name, topic);
+    this.#drop(topic);
     const end: TopicEnd = { kind: 'end', how: 'deleted', cursor: topic.log.cursor };
     topic.log.notify((follower) => follower.ended(end));
   }
@@ -205,26 +257,43 @@ export class TopicLogs {
     for (const { log } of this.#topics.values()) log.endEpoch();
   }
 
-  /** Drops what is older than the settings of its topic, and topics that have been unused for a minute. */
-  sweep(): void {
-    const now = this.#clock.now();
-    for (const [name, topic] of this.#topics) {
-      const { settings, ids } = topic;
-      if (settings !== undefined) {
-        this.#trim(topic, settings);
-        ids?.expire(now, settings.dedupeMs);
-        if (ids?.size === 0) topic.ids = undefined;
-      }
-      this.release(name);
-      if (topic.unusedSince !== undefined && now - topic.unusedSince >= LINGER_MS) this.#drop(name, topic);
+  /** Drops what is older than the settings of its topic, one topic with each step. */
+  *expire(): Iterable<void> {
+    for (const topic of this.#topics.values()) {
+      this.#trim(topic);
+      this.release(topic.name);
+      yield;
     }
+  }
+
+  /** Forgets the topics that have been unused for a minute. */
+  forgetUnused(): void {
+    const before = this.#clock.now() - LINGER_MS;
+    for (const topic of this.#order.unused()) {
+      if ((topic.unusedSince as number) > before) break;
+      if (!this.#isPlanned(topic)) this.#drop(topic);
+    }
+  }
+
+  /** Applies the limits after a replay. @returns the entries that make the same of the journal. */
+  fit(): readonly LogEntry[] {
+    const drops = this.planRoom();
+    const entries: LogEntry[] = [...drops];
+    for (const entry of drops) this.drop(entry);
+    while (this.#topics.size > this.#limits.maxTopics) {
+      const topic = this.#order.next(() => false);
+      if (topic === undefined) break;
+      this.#drop(topic);
+      entries.push({ type: 'forget', log: topic.log.name });
+    }
+    return entries;
   }
 
   /** Forgets all. @returns the logs. */
   clear(): readonly Log[] {
     const logs = [...this.#topics.values()].map(({ log }) => log);
     this.#topics.clear();
-    this.#unused = 0;
+    this.#order.clear();
     this.#bytes = 0;
     this.#records = 0;
     return logs;
@@ -258,121 +327,79 @@ export class TopicLogs {
     return planned.begun;
   }
 
-  #use(name: string, topic: TopicState): void {
-    this.#keep(topic);
-    this.#topics.delete(name);
-    this.#topics.set(name, topic);
+  /** Plans a new topic, and which others are forgotten for it. */
+  #planPlace(plans: Plans): readonly ForgetEntry[] {
+    const forgotten = this.#makePlace(plans);
+    for (const topic of forgotten) {
+      const { name } = topic.log;
+      plans.for(name).isSealed = true;
+      plans.forgottenTopics.push(topic);
+      plans.topicBytes -= topic.bytes;
+    }
+    plans.newTopics += 1;
+    return forgotten.map(({ log }) => ({ type: 'forget', log: log.name }));
   }
 
-  #keep(topic: TopicState): void {
-    if (topic.unusedSince === undefined) return;
-    topic.unusedSince = undefined;
-    this.#unused -= 1;
-  }
-
-  /** Whether a topic may be forgotten. */
-  #isIdle(name: string, { log, members }: TopicState): boolean {
-    return (
-      log.followerCount === 0 && members === 0 && this.#inFlight?.find({ kind: 'topic', name }) === undefined
-    );
-  }
-
-  /** Checks that one more topic can be added. @param planned - how many others will be added before it. */
-  #requireRoom(planned: number): void {
+  /**
+   * Takes topics from the order so that one more can be added: those used least recently that have no subscribers and no
+   * members, and first those without history.
+   */
+  #makePlace({ newTopics, forgottenTopics }: Plans): readonly TopicState[] {
     const { maxTopics } = this.#limits;
-    let missing = this.#topics.size + planned + 1 - maxTopics;
-    if (missing <= 0) return;
-    for (const [name, topic] of this.#topics) {
-      if (this.#isIdle(name, topic)) missing -= 1;
-      if (missing === 0) return;
+    const taken: TopicState[] = [];
+    const count = this.#topics.size + newTopics - forgottenTopics.length + 1;
+    while (count - taken.length > maxTopics) {
+      const topic = this.#order.next((other) => this.#isPlanned(other));
+      if (topic === undefined) {
+        for (const { name } of taken) this.release(name);
+        throw new TopicsLimitError(
+          'ERR_TOPICS_TOO_MANY_TOPICS',
+          `all of maxTopics (${maxTopics}) topics have subscribers or members; raise maxTopics`,
+        );
+      }
+      this.#order.take(topic);
+      taken.push(topic);
     }
-    throw new TopicsLimitError(
-      'ERR_TOPICS_TOO_MANY_TOPICS',
-      `all of maxTopics (${maxTopics}) topics have subscribers or members; raise maxTopics`,
-    );
+    return taken;
   }
 
-  /** Adds a topic, and forgets those with the oldest use that have only history if there are too many. */
+  #isPlanned({ log }: TopicState): boolean {
+    return this.#inFlight?.find(log.name) !== undefined;
+  }
+
   #add(name: string, log: Log): TopicState {
-    if (this.#topics.size >= this.#limits.maxTopics) {
-      for (const [other, topic] of this.#topics) {
-        if (!this.#isIdle(other, topic)) continue;
-        this.#drop(other, topic);
-        if (this.#topics.size < this.#limits.maxTopics) break;
-      }
-    }
-    const topic: TopicState = {
-      log,
-      settings: undefined,
-      ids: undefined,
-      members: 0,
-      unusedSince: undefined,
-    };
+    const topic = new TopicState(name, log);
     this.#topics.set(name, topic);
+    this.#order.add(topic);
     return topic;
   }
 
-  #drop(name: string, topic: TopicState): void {
-    const { log } = topic;
-    this.#keep(topic);
-    this.#topics.delete(name);
-    this.#bytes -= log.bytes;
-    this.#records -= log.length;
+  #drop(topic: TopicState): void {
+    this.#topics.delete(topic.name);
+    this.#order.remove(topic);
+    this.#bytes -= topic.bytes;
+    this.#records -= topic.log.length;
   }
 
-  /** Keeps the totals while a log changes. */
-  #changed({ log }: TopicState, change: () => void): void {
-    const { bytes, length } = log;
+  /** Keeps the totals while the history of a topic changes. */
+  #change(topic: TopicState, change: () => void): void {
+    const { bytes } = topic;
+    const { length } = topic.log;
     change();
-    this.#bytes += log.bytes - bytes;
-    this.#records += log.length - length;
+    this.#bytes += topic.bytes - bytes;
+    this.#records += topic.log.length - length;
+    this.#order.changed(topic);
   }
 
-  #remember(topic: TopicState, settings: TopicSettings, id: string, cursor: string, at: number): void {
-    topic.ids ??= new DedupeIds();
-    topic.ids.add(id, cursor, at, settings);
+  /** Drops what is too old, or too much by new settings. */
+  #trim(topic: TopicState): void {
+    const { settings } = topic;
+    if (settings === undefined || topic.isEmpty) return;
+    const now = this.#clock.now();
+    this.#change(topic, () => {
+      topic.log.trim(settings, now);
+      topic.ids?.expire(now, settings.dedupeMs);
+      if (topic.ids?.size === 0) topic.ids = undefined;
+    });
   }
-
-  #trim(topic: TopicState, settings: TopicSettings): void {
-    const records = topic.log.length;
-    this.#bytes -= topic.log.trim(settings, this.#clock.now());
-    this.#records -= records - topic.log.length;
-  }
-
-  /** Drops the oldest records of the topics used least recently until the total is within its limit. */
-  #dropLeastUsed(): void {
-    for (const [name, topic] of this.#topics) {
-      while (topic.log.length > 0) {
-        if (this.#bytes <= this.#limits.maxHistoryBytes) return;
-        this.#bytes -= topic.log.dropOldest();
-        this.#records -= 1;
-      }
-      this.release(name);
-      if (this.#bytes <= this.#limits.maxHistoryBytes) return;
-      // It moves to the end, so that the next search does not pass all of them again.
-      this.#topics.delete(name);
-      this.#topics.set(name, topic);
-    }
-  }
-}
-
-/** Whether an epoch with these before it is of the same log: no two logs have an epoch in common. */
-function isContinued(log: Log, past: readonly PastEpoch[]): boolean {
-  const own = new Set([log.epoch, ...log.pastEpochs.map(({ epoch }) => epoch)]);
-  return past.some(({ epoch }) => own.has(epoch));
-}
-
-function isEmpty({ log, ids }: TopicState): boolean {
-  return log.length === 0 && (ids === undefined || ids.size === 0);
-}
-
-function isSame(a: TopicSettings, b: TopicSettings): boolean {
-  if (a === b) return true;
-  return (
-    a.maxRecords === b.maxRecords &&
-    a.maxBytes === b.maxBytes &&
-    a.maxAgeMs === b.maxAgeMs &&
-    a.dedupeMs === b.dedupeMs &&
-    a.maxDedupeIds === b.maxDedupeIds
-  );
 }

@@ -55,7 +55,7 @@ export class MemoryBackplane implements Backplane {
     this.#logs.requireOpen('publish');
     const { store } = this.#logs;
     const { entries, cursor } = store.planAppend(topic, record, settings);
-    for (const entry of entries ?? []) store.apply(entry);
+    store.commit(entries ?? []);
     return cursor;
   }
 
@@ -95,7 +95,7 @@ export class MemoryBackplane implements Backplane {
     const { store } = this.#logs;
     const planned = store.planClaim(run);
     if (planned instanceof RunState) return { token: undefined, run: planned.info() };
-    store.apply(planned);
+    store.commit(planned.entries);
     return store.lease(store.run(run.id));
   }
 
@@ -107,18 +107,18 @@ export class MemoryBackplane implements Backplane {
   async writeRun(id: string, token: number, payload: Payload): Promise<string> {
     this.#logs.requireOpen('writeRun');
     const { store } = this.#logs;
-    const entry = store.planWrite(id, token, payload);
+    const { entries, position } = store.planWrite(id, token, payload);
     const { epoch } = store.run(id).log;
-    store.apply(entry);
-    return cursorOf(epoch, entry.position);
+    store.commit(entries);
+    return cursorOf(epoch, position);
   }
 
   async endRun(id: string, token: number, end: NewRunEnd): Promise<TopicEnd> {
     this.#logs.requireOpen('endRun');
     const { store } = this.#logs;
-    const entry = store.planEnd(id, token, end);
+    const entries = store.planEnd(id, token, end);
     const { log } = store.run(id);
-    store.apply(entry);
+    store.commit(entries);
     return log.end as TopicEnd;
   }
 
