@@ -47,12 +47,16 @@ function ofOneTopic(suite: BackplaneSuite): void {
     );
   });
 
-  suite.check('delivers a record that is larger than the history may be', async (trial) => {
+  suite.check('keeps the newest record of a topic, also if it is larger than maxBytes', async (trial) => {
     const followers = await trial.followEverywhere('news');
-    const cursor = await trial.append('news', 'x'.repeat(KIB), { maxBytes: 100 });
-    await trial.received(followers, 1);
-    for (const { records } of followers) assert.equal(records[0]?.cursor, cursor);
-    assert.deepEqual((await trial.read('news', { start: true })).data, []);
+    const text = 'x'.repeat(KIB);
+    await trial.append('news', 'small', { maxBytes: 1_000 });
+    const cursor = await trial.append('news', text, { maxBytes: 1_000 });
+    await trial.received(followers, 2);
+    for (const { records } of followers) assert.equal(records[1]?.cursor, cursor);
+    assert.deepEqual((await trial.read('news', { start: true })).data, [text]);
+    await trial.append('news', 'next', { maxBytes: 1_000 });
+    assert.deepEqual((await trial.read('news', { start: true })).data, ['next']);
   });
 
   suite.check('delivers the records of a topic without history', async (trial) => {
@@ -153,6 +157,33 @@ function ofTheStore(suite: BackplaneSuite): void {
     assert.equal(trial.node().stats().historyBytes, 0);
   });
 
+  suite.checkStoreLimits(
+    'takes nothing from other topics for a record that is too large',
+    limits,
+    async (trial) => {
+      const witness = await trial.follow('a');
+      await trial.append('a', 'small');
+      await trial.append('b', 'kept');
+      const cursor = await trial.append('a', textOfBytes(11 * KIB));
+      await trial.received([witness], 2);
+      assert.deepEqual(await lengths(trial, ['a', 'b']), [0, 1]);
+      assert.deepEqual((await trial.read('a', { after: cursor })).gaps, []);
+      await trial.append('a', 'next');
+      assert.deepEqual((await trial.read('a', { after: cursor })).data, ['next']);
+    },
+  );
+
+  suite.checkStoreLimits('counts ids, and forgets them with the oldest records', limits, async (trial) => {
+    const first = await trial.append('a', 1, { id: 'first', maxRecords: 1 });
+    assert.equal(await trial.append('a', 1, { id: 'first', maxRecords: 1 }), first);
+    for (const number of numbers(200)) await trial.append('a', number, { id: `id ${number}`, maxRecords: 1 });
+    const { historyBytes } = trial.node().stats();
+    assert.ok(historyBytes > limits.maxHistoryBytes / 2 && historyBytes <= limits.maxHistoryBytes);
+    assert.notEqual(await trial.append('a', 1, { id: 'first', maxRecords: 1 }), first);
+    const last = await trial.append('a', 1, { id: 'last', maxRecords: 1 });
+    assert.equal(await trial.append('a', 1, { id: 'last', maxRecords: 1 }), last);
+  });
+
   suite.checkStoreLimits('does not trim the logs of runs for maxHistoryBytes', limits, async (trial) => {
     const { token } = await trial.claim('run');
     const text = JSON.stringify(textOfBytes(KIB));
@@ -182,6 +213,17 @@ function ofTopicCount(suite: BackplaneSuite): void {
     const { data, gaps } = await trial.read('b', { after: cursors[1] as string });
     assert.deepEqual([data, gaps.map(({ reason }) => reason)], [[2], ['reset']]);
     assert.deepEqual(await lengths(trial, ['c', 'a', 'd']), [0, 1, 1]);
+  });
+
+  suite.checkStoreLimits('forgets topics without history before others', limits, async (trial) => {
+    for (const topic of ['a', 'b']) await trial.append(topic, 1);
+    for (const number of numbers(10)) {
+      const follower = await trial.follow(`empty ${number}`);
+      follower.close();
+    }
+    assert.deepEqual(await lengths(trial, ['a', 'b']), [1, 1]);
+    await trial.append('c', 1);
+    assert.deepEqual(await lengths(trial, ['a', 'b', 'c']), [1, 1, 1]);
   });
 
   suite.checkStoreLimits('does not forget a topic because another one is read', limits, async (trial) => {

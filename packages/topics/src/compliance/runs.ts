@@ -19,6 +19,7 @@ const ENDS: readonly NewRunEnd[] = [
 /** Cases of runs: claims, writes, ends and cancellation. */
 export function runs(suite: BackplaneSuite): void {
   claims(suite);
+  room(suite);
   writing(suite);
   ending(suite);
   cancelling(suite);
@@ -87,6 +88,59 @@ function claims(suite: BackplaneSuite): void {
     assert.equal((await trial.tryClaim('a')).token, undefined);
     await assertFails(() => trial.node().runInfo('c'), ...NOT_FOUND);
   });
+}
+
+function room(suite: BackplaneSuite): void {
+  const finished = { how: 'finished', result: '1' } as const;
+
+  suite.checkStoreLimits('forgets ended runs for new ones beyond maxRuns', { maxRuns: 2 }, async (trial) => {
+    const going = await trial.claim('going');
+    for (const number of numbers(5)) {
+      const { token } = await trial.claim(`run ${number}`, { node: number });
+      await trial.node().endRun(`run ${number}`, token, finished);
+      assert.equal((await trial.node(1).runInfo(`run ${number}`)).end?.how, 'finished');
+    }
+    await assertFails(() => trial.node().runInfo('run 3'), ...NOT_FOUND);
+    await trial.node().writeRun('going', going.token, '1');
+  });
+
+  suite.checkStoreLimits('forgets first what has the least time left', { maxRuns: 3 }, async (trial) => {
+    for (const [id, ttlMs] of [
+      ['b', 200_000],
+      ['a', 100_000],
+      ['c', 300_000],
+    ] as const) {
+      const { token } = await trial.claim(id, { settings: { ttlMs } });
+      await trial.node().endRun(id, token, finished);
+    }
+    await trial.claim('d');
+    await assertFails(() => trial.node().runInfo('a'), ...NOT_FOUND);
+    await trial.claim('e');
+    await assertFails(() => trial.node().runInfo('b'), ...NOT_FOUND);
+    assert.equal((await trial.node().runInfo('c')).end?.how, 'finished');
+  });
+
+  suite.checkStoreLimits(
+    'refuses writes beyond maxRunBytes of all runs that go on',
+    { maxRunBytes: 10_000 },
+    async (trial) => {
+      const text = JSON.stringify('x'.repeat(2_800));
+      const ended = await trial.claim('ended', { input: text });
+      await trial.node().writeRun('ended', ended.token, text);
+      await trial.node().endRun('ended', ended.token, finished);
+      const { token } = await trial.claim('going');
+      for (const _ of numbers(3)) await trial.node().writeRun('going', token, text);
+      await assertFails(() => trial.node().runInfo('ended'), ...NOT_FOUND);
+      const refused = ['TopicsLimitError', 'ERR_RUN_LIMIT'] as const;
+      await assertFails(() => trial.node().writeRun('going', token, text), ...refused);
+      await assertFails(() => trial.tryClaim('large', { input: text }), ...refused);
+      assert.equal((await trial.read(runLog('going'), { start: true })).records.length, 3);
+      // A run can end in any case, and makes room for others then.
+      await trial.node().endRun('going', token, { how: 'finished', result: text });
+      await trial.claim('large', { input: text });
+      await assertFails(() => trial.node().runInfo('going'), ...NOT_FOUND);
+    },
+  );
 }
 
 function writing(suite: BackplaneSuite): void {
@@ -241,6 +295,12 @@ function ending(suite: BackplaneSuite): void {
     );
     await assertFails(() => node.runInfo('run'), ...NOT_FOUND);
     await assertFails(() => node.cancelRun('run'), ...NOT_FOUND);
+    const held = [
+      () => node.renewRun('run', token),
+      () => node.writeRun('run', token, '2'),
+      () => node.endRun('run', token, { how: 'finished' }),
+    ];
+    for (const call of held) await assertFails(call, ...LEASE_LOST);
     // The id is free again, and its log is a new one.
     await trial.claim('run', { node: 1 });
     const { data, gaps } = await trial.read(runLog('run'), { after: written });

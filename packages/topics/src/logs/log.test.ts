@@ -62,7 +62,8 @@ describe('Log', () => {
     const log = logOf(200);
     const { cursor } = log;
     while (log.length > 0) log.dropOldest();
-    expect([log.dropOldest(), log.bytes, log.cursor]).toEqual([0, 0, cursor]);
+    log.dropOldest();
+    expect([log.length, log.bytes, log.cursor]).toEqual([0, 0, cursor]);
     expect(after(log, cursor)).toEqual({ data: [], gap: undefined });
     append(log, 200);
     expect(after(log, cursor)).toEqual({ data: [200], gap: undefined });
@@ -70,8 +71,9 @@ describe('Log', () => {
 
   it('drops what is as old as maxAgeMs', () => {
     const log = logOf(10);
-    expect(log.trim({ ...KEEP_ALL, maxAgeMs: 5 }, 10)).toBe(6 * 151);
+    log.trim({ ...KEEP_ALL, maxAgeMs: 5 }, 10);
     expect(all(log)).toEqual([6, 7, 8, 9]);
+    expect(log.bytes).toBe(4 * 151);
   });
 
   it('reads from each epoch up to its last position, and from the present one on', () => {
