@@ -208,7 +208,7 @@ function expectKept(
 }
 
 describe('a journal with small limits', () => {
-  it.each(numbers(40).map((seed) => [seed] as const))(
+  it.each(numbers(20).map((seed) => [seed] as const))(
     'keeps what was in memory, whatever was published, followed and read (seed %i)',
     async (seed) => {
       const random = new SeededRandom(seed);
@@ -235,7 +235,7 @@ describe('a journal with small limits', () => {
     },
   );
 
-  it.each(numbers(40).map((seed) => [seed] as const))(
+  it.each(numbers(20).map((seed) => [seed] as const))(
     'loses nothing to a kill unless there was no room (seed %i)',
     async (seed) => {
       const random = new SeededRandom(1000 + seed);

@@ -64,6 +64,26 @@ describe('a journal that was not closed', () => {
     expect(source).not.toBe(whole);
   });
 
+  it('is cut back whatever the torn entry contains', async () => {
+    const trial = new JournalTrial();
+    const backplane = await trial.open();
+    await appendAll(backplane, 'news', ['a', 'b']);
+    // At each offset, what could be the length and the sequence number of a later entry. Checking each of them to its end
+    // would take hours.
+    const payload = new Uint8Array(8 * 2 ** 20);
+    const view = new DataView(payload.buffer);
+    for (let at = 0; at + 16 <= payload.length; at += 16) {
+      view.setUint32(at + 4, 2 ** 22, true);
+      view.setFloat64(at + 8, 10, true);
+    }
+    await backplane.append('news', { payload }, SETTINGS);
+    await trial.kill();
+    truncateSync(join(trial.folder, FIRST), statSync(join(trial.folder, FIRST)).size - 1);
+    const again = await trial.open();
+    expect(kept(again, 'news').data).toEqual(['a', 'b']);
+    expect(trial.logged()).toEqual([TORN]);
+  });
+
   it('ignores a segment whose header was not written to its end', async () => {
     const trial = new JournalTrial();
     await appendAll(await trial.open(), 'news', ['a']);
