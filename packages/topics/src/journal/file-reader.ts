@@ -4,7 +4,7 @@ import { decodeHeader, type FileHeader, HEADER_BYTES } from './file-header.ts';
 import { type Frame, findHead, MIN_FRAME_BYTES, readFrame } from './frame.ts';
 
 /** Most that is read at once, unless an entry is larger: between two pieces, the loop does other work. */
-const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 256 * 1024;
 
 /** Where the frames of a file end, and why. */
 export interface FileEnd {

@@ -51,8 +51,7 @@ export async function openJournal(
     // Producers were part of the process before.
     store.runs.endLeases();
     if (isRecovered) store.endEpochs();
-    store.sweep();
-    const unwritten = store.fit();
+    const unwritten = await store.fit();
     if (newerVersion === undefined) for (const name of files.obsolete) await folder.remove(name);
     else warnOfVersion(rules.logger, folder, newerVersion, replay.unknownTypes);
     const format = {

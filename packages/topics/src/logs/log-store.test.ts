@@ -50,10 +50,29 @@ describe('LogStore', () => {
       store.commit(store.planEnd(run.id, token, { how: 'finished' }));
     }
     for (let n = 0; n < COUNT; n += 1) {
-      clock.advance(1);
+      await clock.advance(1);
       expect(store.find({ kind: 'run', name: `run ${n}` })).toBeUndefined();
       expect(store.runCount).toBe(COUNT - n - 1);
     }
+    store.close();
+  });
+
+  it('sweeps many topics in several turns of the loop', async () => {
+    const clock = new VirtualClock();
+    const store = new LogStore(LIMITS, clock);
+    for (let n = 0; n < 10_000; n += 1) {
+      const { entries } = store.planAppend(`topic ${n}`, { payload: '1' }, { ...SETTINGS, maxAgeMs: 1000 });
+      store.commit(entries ?? []);
+    }
+    await clock.advance(1000);
+    store.sweep();
+    const counts = [store.recordCount];
+    while (counts.at(-1) !== 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      counts.push(store.recordCount);
+    }
+    expect(counts.length).toBeGreaterThan(3);
+    expect(store.topicCount).toBe(0);
     store.close();
   });
 });

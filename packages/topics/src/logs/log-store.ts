@@ -32,6 +32,9 @@ export interface StoreLimits {
   readonly maxRunBytes: number;
 }
 
+/** A step takes 1 to 3 µs. */
+const STEPS_PER_TURN = 2000;
+
 /**
  * All topics and runs of a backplane that keeps them in this process. Planning changes no log, applying cannot fail, so
  * a journal can write the entries in between.
@@ -39,6 +42,8 @@ export interface StoreLimits {
 export class LogStore {
   readonly topics: TopicLogs;
   readonly runs: RunLogs;
+  /** A sweep that goes on. */
+  #sweeping: Generator<void, void> | undefined;
 
   constructor(limits: StoreLimits, clock: Clock) {
     this.topics = new TopicLogs(limits, clock);
@@ -130,7 +135,7 @@ export class LogStore {
 
   /** The entries that make room for what is planned. */
   planRoom(plans?: Plans): readonly LogEntry[] {
-    return this.topics.planRoom(plans);
+    return [...this.topics.planRoom(plans)];
   }
 
   /** Keeps the logs of these plans, which are being written, until others, or none, are set. */
@@ -145,9 +150,13 @@ export class LogStore {
     for (const entry of this.planRoom()) this.apply(entry);
   }
 
-  /** Applies the limits after a replay, which has none. @returns the entries that make the same of the journal. */
-  fit(): readonly LogEntry[] {
-    return [...this.topics.fit(), ...this.runs.fit()];
+  /** Sweeps after a replay, and applies the limits. @returns the entries that make the same of the journal. */
+  async fit(): Promise<readonly LogEntry[]> {
+    const entries: LogEntry[] = [];
+    for (const steps of [this.#expire(), this.topics.fit(entries), this.runs.fit(entries)]) {
+      while (!takeSteps(steps)) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return entries;
   }
 
   /** Sets what is called with the entry when a topic was forgotten that was not planned to be. */
@@ -201,13 +210,14 @@ export class LogStore {
     this.runs.endEpochs();
   }
 
-  /** Drops what is older than the settings of its topic, and forgets ended runs. For a call now and then. */
+  /**
+   * Drops what is older than the settings of its topic, and forgets ended runs. For a call now and then: with many topics,
+   * it goes on in later turns of the loop.
+   */
   sweep(): void {
-    for (const _ of this.topics.expire()) {
-      // One topic after the other.
-    }
-    this.topics.forgetUnused();
-    this.runs.forgetEnded();
+    if (this.#sweeping !== undefined) return;
+    this.#sweeping = this.#expire();
+    this.#sweepOn();
   }
 
   /** Ends what is followed with `closed`, and empties the store. */
@@ -221,4 +231,20 @@ export class LogStore {
   [INSPECT](): object {
     return inspection(this, ['topicCount', 'runCount', 'recordCount', 'bytes']);
   }
+
+  *#expire(): Generator<void, void> {
+    this.runs.forgetEnded();
+    yield* this.topics.expire();
+  }
+
+  #sweepOn(): void {
+    if (this.#sweeping === undefined || takeSteps(this.#sweeping)) this.#sweeping = undefined;
+    else setImmediate(() => this.#sweepOn()).unref();
+  }
+}
+
+/** Takes as many steps as one turn of the loop has time for. @returns whether all are taken. */
+function takeSteps(steps: Generator<void, void>): boolean {
+  for (let left = STEPS_PER_TURN; left > 0; left -= 1) if (steps.next().done === true) return true;
+  return false;
 }

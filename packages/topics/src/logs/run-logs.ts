@@ -269,17 +269,16 @@ export class RunLogs {
     }
   }
 
-  /** Applies the limits after a replay. @returns the entries that make the same of the journal. */
-  fit(): readonly LogEntry[] {
+  /** Applies the limits after a replay. @param done - gets the entries that make the same of the journal. */
+  *fit(done: LogEntry[]): Generator<void, void> {
     const { maxRuns, maxRunBytes } = this.#limits;
-    const entries: LogEntry[] = [];
     while (this.#runs.size > maxRuns || this.#bytes + this.#textBytes > maxRunBytes) {
       const run = this.#take();
       if (run === undefined) break;
       this.#forget(run);
-      entries.push({ type: 'forget', log: run.log.name });
+      done.push({ type: 'forget', log: run.log.name });
+      yield;
     }
-    return entries;
   }
 
   /** Forgets all. @returns the logs. */

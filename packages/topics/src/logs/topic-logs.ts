@@ -11,12 +11,6 @@ import { type Planned, Plans } from './plans.ts';
 import { TopicOrder } from './topic-order.ts';
 import { isSame, TopicState } from './topic-state.ts';
 
-/**
- * How long a topic without subscribers, members and history is kept, so that the cursor of a client that polls or
- * connects again stays valid.
- */
-const LINGER_MS = 60_000;
-
 /** The outcome of a plan: entries to apply in order, and the cursor that results; or a cursor that was there before. */
 export type AppendPlan =
   | { readonly entries: readonly LogEntry[]; readonly cursor: string }
@@ -161,18 +155,16 @@ export class TopicLogs {
   }
 
   /** The entries that make room for what is planned: the oldest records of the topics used least recently go. */
-  planRoom(plans: Plans = new Plans()): readonly DropEntry[] {
-    const entries: DropEntry[] = [];
+  *planRoom(plans: Plans = new Plans()): Generator<DropEntry, void> {
     let excess = this.#bytes + plans.topicBytes - this.#limits.maxHistoryBytes;
-    if (excess <= 0) return entries;
+    if (excess <= 0) return;
     for (const topic of this.#order.kept()) {
-      if (excess <= 0) break;
       if (plans.find(topic.log.name)?.isSealed === true) continue;
       const { to, freed } = topic.placeToDropTo(excess);
       excess -= freed;
-      entries.push({ type: 'drop', topic: topic.name, to });
+      yield { type: 'drop', topic: topic.name, to };
+      if (excess <= 0) return;
     }
-    return entries;
   }
 
   begin({ topic: name, epoch, position, past, isEpochOver, settings }: BeginEntry): void {
@@ -257,36 +249,33 @@ export class TopicLogs {
     for (const { log } of this.#topics.values()) log.endEpoch();
   }
 
-  /** Drops what is older than the settings of its topic, one topic with each step. */
-  *expire(): Iterable<void> {
+  /** Drops what is older than the settings of its topic, and topics that have been unused for a minute. */
+  *expire(): Generator<void, void> {
     for (const topic of this.#topics.values()) {
       this.#trim(topic);
       this.release(topic.name);
       yield;
     }
-  }
-
-  /** Forgets the topics that have been unused for a minute. */
-  forgetUnused(): void {
-    const before = this.#clock.now() - LINGER_MS;
-    for (const topic of this.#order.unused()) {
-      if ((topic.unusedSince as number) > before) break;
+    for (const topic of this.#order.expired(this.#clock.now())) {
       if (!this.#isPlanned(topic)) this.#drop(topic);
+      yield;
     }
   }
 
-  /** Applies the limits after a replay. @returns the entries that make the same of the journal. */
-  fit(): readonly LogEntry[] {
-    const drops = this.planRoom();
-    const entries: LogEntry[] = [...drops];
-    for (const entry of drops) this.drop(entry);
+  /** Applies the limits after a replay. @param done - gets the entries that make the same of the journal. */
+  *fit(done: LogEntry[]): Generator<void, void> {
+    for (const entry of this.planRoom()) {
+      this.drop(entry);
+      done.push(entry);
+      yield;
+    }
     while (this.#topics.size > this.#limits.maxTopics) {
       const topic = this.#order.next(() => false);
       if (topic === undefined) break;
       this.#drop(topic);
-      entries.push({ type: 'forget', log: topic.log.name });
+      done.push({ type: 'forget', log: topic.log.name });
+      yield;
     }
-    return entries;
   }
 
   /** Forgets all. @returns the logs. */

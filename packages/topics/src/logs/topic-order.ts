@@ -1,6 +1,12 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { TopicState } from './topic-state.ts';
 
+/**
+ * How long a topic without subscribers, members and history is kept, so that the cursor of a client that polls or
+ * connects again stays valid.
+ */
+const LINGER_MS = 60_000;
+
 /** In which order topics lose their history or are forgotten. In each list, the one used least recently is the first. */
 export class TopicOrder {
   /** Those with records or ids. */
@@ -20,8 +26,12 @@ export class TopicOrder {
     return this.#kept;
   }
 
-  unused(): Iterable<TopicState> {
-    return this.#unused;
+  /** Those that have been unused for a minute. */
+  *expired(now: number): Generator<TopicState, void> {
+    for (const topic of this.#unused) {
+      if (now - (topic.unusedSince as number) < LINGER_MS) return;
+      yield topic;
+    }
   }
 
   /** Adds a topic without history, which may get subscribers. */
