@@ -14,7 +14,10 @@ export interface LogName {
   readonly name: string;
 }
 
-/** What a log keeps: when one of the limits is passed, its oldest records go. */
+/**
+ * What a log keeps: when one of the limits is passed, its oldest records go. The newest stays while it is younger than
+ * `maxAgeMs`, whatever its size, unless `maxRecords` is 0.
+ */
 export interface Retention {
   /** Most records. */
   readonly maxRecords: number;
@@ -29,7 +32,10 @@ export interface NewRecord {
   /** Bytes are the backplane's from now on: the caller has copied them. */
   readonly payload: Payload;
   readonly key?: string | undefined;
-  /** A second append with the same id within `dedupeMs` appends nothing and returns the first cursor. */
+  /**
+   * A second append with the same id within `dedupeMs` appends nothing and returns the first cursor, unless the backplane
+   * had no room for the id any more.
+   */
   readonly id?: string | undefined;
 }
 
@@ -158,7 +164,7 @@ export interface BackplaneStats {
   readonly topics: number;
   readonly runs: number;
   readonly records: number;
-  /** Counted as {@link recordBytes} does. */
+  /** Of all records, counted as {@link recordBytes} does, and of the ids that are remembered. */
   readonly historyBytes: number;
   readonly members: number;
 }
@@ -167,8 +173,9 @@ export interface BackplaneStats {
  * What topics and runs are kept in. The classes above it ({@link Topics}, {@link Runs}) check names, data and options;
  * a backplane gets only valid ones, and orders, keeps and distributes.
  *
- * Every method that returns a promise rejects with a `BackplaneError` if the backplane fails or is closed. Each runs to
- * its end even if its caller no longer waits.
+ * Every method that returns a promise rejects with a `BackplaneError` if the backplane fails or is closed, and with an
+ * error of its own if it cannot change what a newer version has written. Each runs to its end even if its caller no
+ * longer waits.
  */
 export interface Backplane {
   /** Such as `memory`, for statistics and messages. */
@@ -209,9 +216,13 @@ export interface Backplane {
   /** Removes a member of this process. Its leave is announced `leaveDelayMs` later unless it has joined again. */
   leave(topic: string, member: string, settings: PresenceSettings): Promise<void>;
 
-  // Runs. Each of these is atomic.
+  // Runs. Each of these is atomic, and calls with one token take effect in the order of the calls.
 
-  /** Claims an id, or returns the run that has it. @throws TopicsLimitError `ERR_RUN_LIMIT` if there are too many runs. */
+  /**
+   * Claims an id, or returns the run that has it. Ended runs may be forgotten before `ttlMs` to make room for it.
+   *
+   * @throws TopicsLimitError `ERR_RUN_LIMIT` if too many runs go on.
+   */
   claimRun(run: NewRun): Promise<RunClaim | { readonly token: undefined; readonly run: RunInfo }>;
   /** @throws RunError `ERR_RUN_LEASE_LOST` if the token is not the latest, or the run has ended. */
   renewRun(id: string, token: number): Promise<void>;
@@ -221,7 +232,7 @@ export interface Backplane {
    * @throws RunError `ERR_RUN_LEASE_LOST`; TopicsLimitError `ERR_RUN_LIMIT`: nothing was written.
    */
   writeRun(id: string, token: number, payload: Payload): Promise<string>;
-  /** Ends a run. @throws RunError `ERR_RUN_LEASE_LOST`. */
+  /** Ends a run. @throws RunError `ERR_RUN_LEASE_LOST`, also if there is no such run. */
   endRun(id: string, token: number, end: NewRunEnd): Promise<TopicEnd>;
   /** Marks a run, whose followers are notified. Changes nothing if it has ended. @throws RunError `ERR_RUN_NOT_FOUND`. */
   cancelRun(id: string): Promise<RunInfo>;
