@@ -114,8 +114,11 @@ export type PresenceEvent = PresenceSnapshot | PresenceJoined | PresenceLeft;
 /** What a subscription delivers. */
 export type TopicEvent<Message = unknown> = TopicRecord<Message> | TopicGap | TopicEnd | PresenceEvent;
 
-/** Freezes what `JSON.parse` returned, without recursion: texts from outside may be nested deeply. */
-function frozen<Value>(value: Value): Value {
+/**
+ * Freezes a value that consists of JSON, because several readers share it. Without recursion: texts from outside may be
+ * nested deeply.
+ */
+export function frozen<Value>(value: Value): Value {
   const left: unknown[] = [value];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     if (typeof next !== 'object' || next === null) continue;

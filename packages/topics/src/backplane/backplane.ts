@@ -180,6 +180,11 @@ export interface BackplaneStats {
 export interface Backplane {
   /** Such as `memory`, for statistics and messages. */
   readonly name: string;
+  /**
+   * Number of revocations so far, of any topic and in any process, that this process knows of. It includes all before a
+   * call of `follow` when that call settles.
+   */
+  readonly revocations: number;
 
   // Logs of topics and runs.
 
@@ -204,7 +209,10 @@ export interface Backplane {
   follow(log: LogName, follower: LogFollower, options: FollowOptions): Following | Promise<Following>;
   /** Compares two cursors that this backplane made for one log, both of the present log. Negative: `a` is before `b`. */
   compare(a: string, b: string): number;
-  /** Ends all subscriptions of a topic in all processes (`deleted`), and forgets its history. */
+  /**
+   * Ends all subscriptions of a topic in all processes (`deleted`), and forgets its history. Its members stay: followers
+   * of the log that begins next find them.
+   */
   delete(topic: string): Promise<void>;
   /** Ends subscriptions of a topic in all processes. @param subject - only those with this subject. */
   revoke(topic: string, subject: string | undefined): Promise<void>;

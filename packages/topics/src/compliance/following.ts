@@ -276,6 +276,17 @@ function endings(suite: BackplaneSuite): void {
     assert.deepEqual(others.notes, []);
   });
 
+  suite.check('counts a revocation in each process that follows a log after it', async (trial) => {
+    const { nodes } = trial.cluster;
+    const before = nodes.map(({ revocations }) => revocations);
+    await trial.node(1).revoke('news', 'ada');
+    await trial.node().revoke('unknown', undefined);
+    for (const [at, node] of nodes.entries()) {
+      await trial.follow('other', { node: at });
+      assert.equal(node.revocations, (before[at] as number) + 2);
+    }
+  });
+
   suite.check('forgets a topic that has no followers, members or history', async (trial) => {
     await assertForgets(trial);
   });

@@ -89,6 +89,10 @@ export class JournalBackplane implements Backplane {
     }
   }
 
+  get revocations(): number {
+    return this.#logs.revocations;
+  }
+
   async append(topic: string, record: NewRecord, settings: TopicSettings): Promise<string> {
     this.#requireWritable('publish');
     return this.#queue.run(this.#operations.append(topic, record, settings));

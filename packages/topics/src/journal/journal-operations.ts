@@ -50,7 +50,7 @@ export class JournalOperations {
         const isKnown = this.#store.topics.peek(topic) !== undefined;
         return {
           entries: isKnown ? [{ type: 'delete', topic }] : NO_ENTRIES,
-          finish: () => this.#logs.forgetPresence(topic),
+          finish: () => this.#logs.deleted(topic),
         };
       },
     };

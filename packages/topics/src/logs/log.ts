@@ -9,7 +9,7 @@ import {
   recordBytes,
 } from '../backplane/backplane.ts';
 import { cursorOf, parseCursor } from '../cursor.ts';
-import type { TopicEnd, TopicGap, TopicRecord } from '../record.ts';
+import { frozen, type TopicEnd, type TopicGap, type TopicRecord } from '../record.ts';
 
 /** A finished epoch of a log whose positions went on in the next one. */
 export interface PastEpoch {
@@ -162,7 +162,8 @@ export class Log {
   /** Ends the log at the next position. */
   finish(end: Omit<TopicEnd, 'cursor'>): TopicEnd {
     this.#lastPosition += 1;
-    this.#end = { ...end, cursor: this.cursor };
+    // All readers share it.
+    this.#end = frozen({ ...end, cursor: this.cursor });
     return this.#end;
   }
 

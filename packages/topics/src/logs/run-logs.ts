@@ -183,6 +183,8 @@ export class RunLogs {
   lease(run: RunState): RunClaim {
     const { settings } = run.claim;
     run.leaseUntil = this.#clock.now() + settings.leaseMs;
+    // Behind those that may have expired, so that looking for them passes few others.
+    if (this.#going.delete(run)) this.#going.add(run);
     return { token: run.token, run: run.info(), settings };
   }
 

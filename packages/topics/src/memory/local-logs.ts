@@ -35,6 +35,7 @@ export class LocalLogs {
   readonly #clock: Clock;
   readonly #presence = new Map<string, TopicPresence>();
   #sweeping: ClockTimer | undefined;
+  #revocations = 0;
   #isClosed = false;
 
   constructor(limits: StoreLimits, clock: Clock) {
@@ -45,6 +46,11 @@ export class LocalLogs {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** Number of calls of {@link revoke}. */
+  get revocations(): number {
+    return this.#revocations;
   }
 
   /** @throws BackplaneError `ERR_TOPICS_CLOSED`. */
@@ -67,7 +73,7 @@ export class LocalLogs {
 
   follow(name: LogName, follower: LogFollower, options: FollowOptions): Following {
     this.requireOpen('follow');
-    const log = name.kind === 'topic' ? this.store.openTopic(name.name) : (this.#find(name) as Log);
+    const log = name.kind === 'topic' ? this.#openTopic(name.name) : (this.#find(name) as Log);
     const { cursor, end } = log;
     if (end !== undefined) return { cursor, end, members: [], close: () => {} };
     log.follow(follower);
@@ -93,15 +99,18 @@ export class LocalLogs {
   }
 
   revoke(topic: string, subject: string | undefined): void {
+    this.#revocations += 1;
     this.store.find({ kind: 'topic', name: topic })?.notify((follower) => follower.revoked?.(subject));
   }
 
-  /** Forgets the members of a topic that is deleted. */
-  forgetPresence(topic: string): void {
-    const presence = this.#presence.get(topic);
-    if (presence === undefined) return;
-    presence.table.clear();
-    this.#presence.delete(topic);
+  /** Called when the log of a topic was deleted. Its members stay until they leave. */
+  deleted(topic: string): void {
+    if ((this.#presence.get(topic)?.table.size ?? 0) === 0) return;
+    try {
+      this.#openTopic(topic);
+    } catch {
+      // Another topic has taken the place: the log begins when it is used.
+    }
   }
 
   join(topic: string, member: TopicMember, settings: PresenceSettings): void {
@@ -132,12 +141,21 @@ export class LocalLogs {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#sweeping?.cancel();
-    for (const topic of this.#presence.keys()) this.forgetPresence(topic);
+    for (const { table } of this.#presence.values()) table.clear();
+    this.#presence.clear();
     this.store.close();
   }
 
   [INSPECT](): object {
     return inspection(this, ['store', 'isClosed']);
+  }
+
+  /** Its members, if there are any, keep it. @throws TopicsLimitError `ERR_TOPICS_TOO_MANY_TOPICS`. */
+  #openTopic(topic: string): Log {
+    const log = this.store.openTopic(topic);
+    const members = this.#presence.get(topic)?.table.size ?? 0;
+    if (members > 0) this.store.setMembers(topic, members);
+    return log;
   }
 
   /** @throws RunError `ERR_RUN_NOT_FOUND`. */

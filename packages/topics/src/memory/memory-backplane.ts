@@ -51,6 +51,10 @@ export class MemoryBackplane implements Backplane {
     this.#logs = new LocalLogs(requireStoreLimits('MemoryBackplane', options), clock);
   }
 
+  get revocations(): number {
+    return this.#logs.revocations;
+  }
+
   async append(topic: string, record: NewRecord, settings: TopicSettings): Promise<string> {
     this.#logs.requireOpen('publish');
     const { store } = this.#logs;
@@ -73,8 +77,8 @@ export class MemoryBackplane implements Backplane {
 
   async delete(topic: string): Promise<void> {
     this.#logs.requireOpen('delete');
-    this.#logs.forgetPresence(topic);
     this.#logs.store.apply({ type: 'delete', topic });
+    this.#logs.deleted(topic);
   }
 
   async revoke(topic: string, subject: string | undefined): Promise<void> {

@@ -58,6 +58,10 @@ export class RelayedBackplane implements Backplane {
     this.#clock = clock;
   }
 
+  get revocations(): number {
+    return this.#store.revocations;
+  }
+
   append(topic: string, record: NewRecord, settings: TopicSettings): Promise<string> {
     return this.#call(() => this.#store.append(topic, record, settings));
   }
