@@ -1,6 +1,7 @@
 import { reportRejection } from '@landspout/ioloop/reactor';
 import type { Page, PageSize, ReadFrom } from '../backplane/backplane.ts';
 import type { PresenceEvent, TopicEnd, TopicEvent, TopicGap, TopicRecord } from '../record.ts';
+import { HistoryReading } from './history-reading.ts';
 import type { DeliveryRules } from './subscribe-options.ts';
 import { WaitingRecords } from './waiting-records.ts';
 
@@ -46,23 +47,26 @@ export interface DeliveryFeed {
 }
 
 const PAGE: PageSize = { maxRecords: 256, maxBytes: 1024 * 1024 };
-/** Most records of the feed that are kept while a page is read; beyond that, the page is read on from its end. */
-const MAX_SEAM = 1000;
 
-/** What a delivery needs only while it reads the history. */
-interface HistoryReading {
-  /** Where the next page starts. */
-  from: ReadFrom;
-  /** The page that is being delivered, and the next record of it. */
-  page: Page | undefined;
-  at: number;
-  isReading: boolean;
-  /** Records of the feed that came while the page was being read, or since, if it was the last one. */
-  seam: TopicRecord[];
-  seamIsComplete: boolean;
-  /** It began because the subscriber was too slow: missing records are its fault. */
-  readonly isSlow: boolean;
+/** What is not there while a subscription is up to date: made when it is needed, because most of them are idle. */
+interface RareState {
+  history: HistoryReading | undefined;
+  waiting: WaitingRecords | undefined;
+  /** A gap that is to be delivered before what waits. */
+  gap: TopicGap | undefined;
+  end: TopicEnd | undefined;
+  onClose: (() => void) | undefined;
 }
+
+// The flags of a delivery, in one number.
+const PAUSED = 1;
+const FLUSHING = 2;
+const CLOSED = 4;
+/** The next records of the feed may have been read from the history already. */
+const MERGING = 8;
+const HAS_PRESENCE = 16;
+/** All members are to be delivered. */
+const PRESENCE_DUE = 32;
 
 /**
  * One subscription of a feed. It reads the history up to the present, then gets each record of the feed. If its sink is
@@ -72,24 +76,11 @@ export class Delivery implements Attachment {
   readonly rules: DeliveryRules;
   /** Index in the feed's list. */
   index = -1;
-  hasPresence = false;
-  /** Called when the subscription ends in any way. */
-  onClose: (() => void) | undefined;
   readonly #feed: DeliveryFeed;
   readonly #sink: SubscriptionSink;
   #cursor: string;
-  #history: HistoryReading | undefined;
-  #waiting: WaitingRecords | undefined;
-  /** Gaps of the backplane that wait. */
-  #gap: TopicGap | undefined;
-  #end: TopicEnd | undefined;
-  #isPaused = true;
-  #isFlushing = false;
-  #isClosed = false;
-  /** The next records of the feed may have been read from the history already. */
-  #isMerging = false;
-  /** All members are to be delivered. */
-  #presenceIsDue = false;
+  #flags = PAUSED;
+  #rare: RareState | undefined;
 
   constructor(feed: DeliveryFeed, sink: SubscriptionSink, rules: DeliveryRules, cursor: string) {
     this.#feed = feed;
@@ -103,95 +94,100 @@ export class Delivery implements Attachment {
   }
 
   get end(): TopicEnd | undefined {
-    return this.#end ?? this.#history?.page?.end;
+    return this.#rare?.end ?? this.#rare?.history?.page?.end;
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
+  get hasPresence(): boolean {
+    return this.#is(HAS_PRESENCE);
   }
 
   /** Prepares for a first page of the history that is being read: what comes meanwhile is kept. */
-  startReading(): void {
-    this.#history = newReading({ start: true }, false);
-    this.#history.isReading = true;
+  startReading(): HistoryReading {
+    const history = new HistoryReading({ start: true }, false);
+    history.startPage();
+    this.#occasional().history = history;
+    return history;
   }
 
   /** Starts with a first page of the history, after {@link startReading}. */
-  startWith(page: Page, gap: TopicGap | undefined): void {
-    const history = this.#history;
-    if (history === undefined) return; // It has ended meanwhile.
+  startWith(history: HistoryReading, page: Page, gap: TopicGap | undefined): void {
+    const rare = this.#rare;
+    // It has ended meanwhile, or the backplane has lost its place.
+    if (rare === undefined || rare.history !== history) return;
     this.#cursor = page.start;
     this.#arrived(history, page);
-    this.#gap = gap ?? this.#gap;
+    rare.gap = gap ?? rare.gap;
   }
 
   /** Delivers all members first, and then the changes. */
   startWithPresence(): void {
-    this.hasPresence = true;
-    this.#presenceIsDue = true;
+    if (this.#rare?.end === undefined) this.#flags |= HAS_PRESENCE | PRESENCE_DUE;
+  }
+
+  /** @param onClose - called when the subscription ends in any way. */
+  setOnClose(onClose: () => void): void {
+    this.#occasional().onClose = onClose;
   }
 
   // Called by the feed.
 
   record(record: TopicRecord): void {
-    if (this.#end !== undefined) return;
-    const history = this.#history;
-    if (history !== undefined) {
-      const isLastPage = history.page !== undefined && !history.page.more;
-      if (!history.isReading && !isLastPage) return; // The next page will have it.
-      if (history.seam.length < MAX_SEAM) history.seam.push(record);
-      else history.seamIsComplete = false;
+    const rare = this.#rare;
+    if (rare?.end !== undefined) return;
+    if (rare?.history !== undefined) {
+      rare.history.add(record, this.rules);
       return;
     }
-    if (this.#isMerging) {
+    if (this.#is(MERGING)) {
       if (this.#feed.compare(record.cursor, this.#cursor) <= 0) return;
-      this.#isMerging = false;
+      this.#flags &= ~MERGING;
     }
-    if (this.#isPaused || this.#isFlushing || this.#hasWaiting()) this.#wait(record);
+    if (this.#is(PAUSED | FLUSHING) || this.#hasWaiting()) this.#wait(record);
     else this.#deliver(record);
   }
 
   gap(gap: TopicGap): void {
-    if (this.#end !== undefined) return;
-    this.#isMerging = false;
-    if (this.#history === undefined) {
-      this.#waiting ??= new WaitingRecords(this.rules);
-      this.#waiting.addGap(gap);
-    } else {
-      this.#history = newReading({ start: true }, false);
-      this.#gap = gap;
-    }
+    const rare = this.#occasional();
+    if (rare.end !== undefined) return;
+    this.#flags &= ~MERGING;
+    rare.waiting ??= new WaitingRecords(this.rules);
+    rare.waiting.addGap(gap);
+    // What the history has lost since that position is another gap.
+    if (rare.history !== undefined)
+      rare.history = new HistoryReading({ after: gap.cursor }, rare.history.isSlow);
     this.#flush();
   }
 
   presence(event: PresenceEvent): void {
-    if (this.#end !== undefined) return;
-    if (this.#isPaused || this.#isFlushing || this.#presenceIsDue) this.#presenceIsDue = true;
+    if (this.#rare?.end !== undefined) return;
+    if (this.#is(PAUSED | FLUSHING | PRESENCE_DUE)) this.#flags |= PRESENCE_DUE;
     else this.#send(event);
   }
 
   /** Ends the subscription after what waits. @param isLogKept - whether the rest of the history can still be read. */
   finish(end: TopicEnd, isLogKept: boolean): void {
-    if (this.#history !== undefined) {
+    const rare = this.#occasional();
+    if (rare.history !== undefined) {
       if (isLogKept) {
         // The end comes with another page.
-        this.#history.seamIsComplete = false;
+        rare.history.giveUpSeam();
         this.#flush();
         return;
       }
-      this.#history = undefined;
+      rare.history = undefined;
     }
-    this.#end ??= end;
+    rare.end ??= end;
     this.#flush();
   }
 
   /** Ends the subscription at once: neither what waits nor what comes is delivered, even if the sink is full now. */
   stop(end: TopicEnd): void {
-    this.#history = undefined;
-    this.#waiting = undefined;
-    this.#gap = undefined;
-    this.#presenceIsDue = false;
-    this.#end ??= end;
+    const rare = this.#occasional();
+    rare.history = undefined;
+    rare.waiting = undefined;
+    rare.gap = undefined;
+    this.#flags &= ~PRESENCE_DUE;
+    rare.end ??= end;
     this.#feed.remove(this);
     this.#flush();
   }
@@ -199,83 +195,108 @@ export class Delivery implements Attachment {
   // Called by the subscriber.
 
   resume(): void {
-    this.#isPaused = false;
+    this.#flags &= ~PAUSED;
     this.#flush();
   }
 
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#history = undefined;
-    this.#waiting = undefined;
+    if (this.#is(CLOSED)) return;
+    this.#flags |= CLOSED;
+    const rare = this.#rare;
+    if (rare !== undefined) {
+      rare.history = undefined;
+      rare.waiting = undefined;
+    }
     this.#feed.remove(this);
-    this.onClose?.();
-    this.onClose = undefined;
+    rare?.onClose?.();
+    if (rare !== undefined) rare.onClose = undefined;
+  }
+
+  /** Whether any of the flags is set. */
+  #is(flags: number): boolean {
+    return (this.#flags & flags) !== 0;
+  }
+
+  #occasional(): RareState {
+    this.#rare ??= {
+      history: undefined,
+      waiting: undefined,
+      gap: undefined,
+      end: undefined,
+      onClose: undefined,
+    };
+    return this.#rare;
   }
 
   #hasWaiting(): boolean {
-    return this.#gap !== undefined || (this.#waiting !== undefined && this.#waiting.size > 0);
+    const rare = this.#rare;
+    return rare !== undefined && (rare.gap !== undefined || (rare.waiting?.size ?? 0) > 0);
   }
 
   #wait(record: TopicRecord): void {
-    if (this.#end !== undefined) return;
-    this.#waiting ??= new WaitingRecords(this.rules);
-    const hasRoom = this.#waiting.add(record);
-    this.#countDropped();
+    const rare = this.#occasional();
+    if (rare.end !== undefined) return;
+    rare.waiting ??= new WaitingRecords(this.rules);
+    const hasRoom = rare.waiting.add(record);
+    this.#countDropped(rare, rare.waiting);
     if (hasRoom) return;
     if (this.rules.policy === 'close') {
       this.stop({ kind: 'end', how: 'slow', cursor: this.#cursor });
       return;
     }
-    this.#history = newReading({ after: this.#waiting.lastCursor ?? this.#cursor }, true);
+    rare.history = new HistoryReading({ after: rare.waiting.lastCursor ?? this.#cursor }, true);
   }
 
-  #countDropped(): void {
-    const dropped = this.#waiting?.takeDropped() ?? 0;
+  #countDropped(rare: RareState, waiting: WaitingRecords): void {
+    const dropped = waiting.takeDropped();
+    rare.gap = waiting.takeDroppedGap() ?? rare.gap;
     if (dropped === 0) return;
     this.#feed.dropped(dropped);
-    this.#gap ??= { kind: 'gap', reason: 'slow', cursor: this.#cursor };
+    rare.gap ??= { kind: 'gap', reason: 'slow', cursor: this.#cursor };
   }
 
   /** Delivers whatever can be delivered. A sink that resumes while it gets an event does not get the next one within. */
   #flush(): void {
-    if (this.#isFlushing) return;
-    this.#isFlushing = true;
+    if (this.#is(FLUSHING)) return;
+    this.#flags |= FLUSHING;
     try {
-      while (!this.#isPaused && !this.#isClosed && this.#step()) {}
+      while (!this.#is(PAUSED | CLOSED) && this.#step()) {}
     } finally {
-      this.#isFlushing = false;
+      this.#flags &= ~FLUSHING;
     }
   }
 
   /** @returns false if there is nothing to deliver now. */
   #step(): boolean {
-    if (this.#gap !== undefined) {
-      const gap = this.#gap;
-      this.#gap = undefined;
+    const rare = this.#rare;
+    if (rare?.gap !== undefined) {
+      const { gap } = rare;
+      rare.gap = undefined;
       this.#deliver(gap);
       return true;
     }
-    if (this.#presenceIsDue) {
-      this.#presenceIsDue = false;
+    if (this.#is(PRESENCE_DUE)) {
+      this.#flags &= ~PRESENCE_DUE;
       this.#send(this.#feed.members());
       return true;
     }
-    const waiting = this.#waiting?.shift();
+    if (rare === undefined) return false;
+    const waiting = rare.waiting?.shift();
     if (waiting !== undefined) {
       this.#deliver(waiting);
       return true;
     }
-    this.#waiting = undefined;
-    if (this.#history !== undefined) return this.#stepHistory(this.#history);
-    if (this.#end === undefined) return false;
-    this.#cursor = this.#end.cursor;
-    this.#send(this.#end);
-    this.close();
+    rare.waiting = undefined;
+    if (rare.history !== undefined) return this.#stepHistory(rare, rare.history);
+    if (rare.end !== undefined) {
+      this.#cursor = rare.end.cursor;
+      this.#send(rare.end);
+      this.close();
+    } else if (rare.onClose === undefined) this.#rare = undefined;
     return false;
   }
 
-  #stepHistory(history: HistoryReading): boolean {
+  #stepHistory(rare: RareState, history: HistoryReading): boolean {
     const { page } = history;
     const record = page?.records[history.at];
     if (record !== undefined) {
@@ -283,23 +304,21 @@ export class Delivery implements Attachment {
       this.#deliver(record);
       return true;
     }
-    if (page === undefined || page.more || !history.seamIsComplete) {
-      history.page = undefined;
-      return this.#readOn(history);
-    }
-    this.#goLive(history, page);
+    if (page === undefined || !history.isAtSeam) return this.#readOn(history);
+    this.#goLive(rare, history, page);
     return true;
   }
 
   /** The history is delivered up to the end of a page that was the last one when it was read. */
-  #goLive(history: HistoryReading, page: Page): void {
-    this.#history = undefined;
+  #goLive(rare: RareState, history: HistoryReading, page: Page): void {
+    rare.history = undefined;
     if (page.end !== undefined) {
-      this.#end = page.end;
+      rare.end = page.end;
       return;
     }
     // Records of the feed up to the end of the page, if the feed is not there yet, have been delivered.
-    this.#isMerging = this.#feed.cursor !== page.cursor;
+    if (this.#feed.cursor !== page.cursor) this.#flags |= MERGING;
+    // Nothing waits now, and the seam has the limits of what may wait.
     for (const record of history.seam) {
       if (this.#feed.compare(record.cursor, page.cursor) > 0) this.#wait(record);
     }
@@ -308,9 +327,7 @@ export class Delivery implements Attachment {
   /** @returns false if the page comes later. */
   #readOn(history: HistoryReading): boolean {
     if (history.isReading) return false;
-    history.isReading = true;
-    history.seam = [];
-    history.seamIsComplete = true;
+    history.startPage();
     let page: Page | Promise<Page>;
     try {
       page = this.#feed.read(history.from, PAGE);
@@ -330,19 +347,17 @@ export class Delivery implements Attachment {
   }
 
   #arrived(history: HistoryReading, page: Page): void {
-    if (this.#history !== history) return;
-    history.isReading = false;
-    history.page = page;
-    history.at = 0;
-    history.from = { after: page.cursor };
+    const rare = this.#rare;
+    if (rare === undefined || rare.history !== history) return;
+    history.arrived(page);
     if (page.gap === undefined) return;
     const isSlow = history.isSlow && page.gap.reason === 'trimmed';
-    this.#gap = isSlow ? { ...page.gap, reason: 'slow' } : page.gap;
+    rare.gap = isSlow ? { ...page.gap, reason: 'slow' } : page.gap;
     if (isSlow) this.#feed.dropped(1);
   }
 
   #failed(history: HistoryReading, error: unknown): void {
-    if (this.#history !== history) return;
+    if (this.#rare?.history !== history) return;
     const retryMs = this.#feed.retryMs(error);
     if (retryMs === undefined) {
       this.stop({ kind: 'end', how: 'closed', cursor: this.#cursor });
@@ -361,14 +376,10 @@ export class Delivery implements Attachment {
 
   #send(event: TopicEvent): void {
     try {
-      if (!this.#sink.deliver(event)) this.#isPaused = true;
+      if (!this.#sink.deliver(event)) this.#flags |= PAUSED;
     } catch (error) {
       this.#feed.report(error);
       this.close();
     }
   }
-}
-
-function newReading(from: ReadFrom, isSlow: boolean): HistoryReading {
-  return { from, page: undefined, at: 0, isReading: false, seam: [], seamIsComplete: true, isSlow };
 }

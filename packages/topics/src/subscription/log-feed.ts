@@ -12,7 +12,14 @@ import type {
   ReadFrom,
 } from '../backplane/backplane.ts';
 import { RunError } from '../errors.ts';
-import type { PresenceEvent, TopicEnd, TopicGap, TopicMember, TopicRecord } from '../record.ts';
+import {
+  frozen,
+  type PresenceEvent,
+  type TopicEnd,
+  type TopicGap,
+  type TopicMember,
+  type TopicRecord,
+} from '../record.ts';
 import type { Delivery, DeliveryFeed } from './delivery.ts';
 
 /** How long to wait before a page is read again after the backplane failed. */
@@ -27,11 +34,18 @@ export interface FeedServices {
   readonly counts: { dropped: number };
 }
 
+/** A subscription that is being made. */
+export interface PendingSubscription {
+  readonly subject: string | undefined;
+  /** A revocation came meanwhile. */
+  isRevoked: boolean;
+}
+
 /** Follows one log for all its subscriptions in this process: each record comes once, and goes to all of them. */
 export class LogFeed implements DeliveryFeed, LogFollower {
   readonly name: LogName;
   readonly #services: FeedServices;
-  readonly #onEmpty: (feed: LogFeed) => void;
+  readonly #onChange: (feed: LogFeed) => void;
   /** A subscription that ends while all are being called leaves a hole. */
   #deliveries: (Delivery | undefined)[] = [];
   #holes = 0;
@@ -40,17 +54,19 @@ export class LogFeed implements DeliveryFeed, LogFollower {
   #cursor = '';
   /** Members by name, if a subscription has asked for presence. */
   #members: Map<string, TopicMember> | undefined;
+  /** All of them, as long as nothing changes. */
+  #snapshot: PresenceEvent | undefined;
   #watching: Following | undefined;
   #watched: Promise<void> | undefined;
-  /** Subscriptions that are being made: the feed must not be closed. */
-  #pending = 0;
+  /** While there are any, the feed must not be closed. */
+  #pending: Set<PendingSubscription> | undefined;
   #end: TopicEnd | undefined;
 
-  /** @param onEmpty - called when the last subscription is gone, or the log has ended. */
-  constructor(name: LogName, services: FeedServices, onEmpty: (feed: LogFeed) => void) {
+  /** @param onChange - called when the log has ended, and when the last subscription is gone. */
+  constructor(name: LogName, services: FeedServices, onChange: (feed: LogFeed) => void) {
     this.name = name;
     this.#services = services;
-    this.#onEmpty = onEmpty;
+    this.#onChange = onChange;
   }
 
   get cursor(): string {
@@ -66,7 +82,7 @@ export class LogFeed implements DeliveryFeed, LogFollower {
   }
 
   get isEmpty(): boolean {
-    return this.size === 0 && this.#pending === 0;
+    return this.size === 0 && this.#pending === undefined;
   }
 
   /** Starts to follow the log. Once. */
@@ -79,13 +95,20 @@ export class LogFeed implements DeliveryFeed, LogFollower {
     this.#end ??= following.end;
   }
 
-  /** Keeps the feed open while `make` makes a subscription of it. */
-  async hold<Made>(make: () => Promise<Made>): Promise<Made> {
-    this.#pending += 1;
+  /** Keeps the feed open while `make` makes a subscription of it. It ends if it is revoked meanwhile. */
+  async hold(
+    pending: PendingSubscription,
+    make: () => Promise<Delivery | undefined>,
+  ): Promise<Delivery | undefined> {
+    this.#pending ??= new Set();
+    this.#pending.add(pending);
     try {
-      return await make();
+      const made = await make();
+      if (pending.isRevoked) made?.stop(revocation(made));
+      return made;
     } finally {
-      this.#pending -= 1;
+      this.#pending.delete(pending);
+      if (this.#pending.size === 0) this.#pending = undefined;
       this.#closeIfEmpty();
     }
   }
@@ -116,7 +139,8 @@ export class LogFeed implements DeliveryFeed, LogFollower {
   }
 
   members(): PresenceEvent {
-    return { kind: 'presence', members: [...(this.#members?.values() ?? [])] };
+    this.#snapshot ??= frozen({ kind: 'presence', members: [...(this.#members?.values() ?? [])] });
+    return this.#snapshot;
   }
 
   read(from: ReadFrom, size: PageSize): Page | Promise<Page> {
@@ -166,14 +190,15 @@ export class LogFeed implements DeliveryFeed, LogFollower {
     this.#end = end;
     this.#cursor = end.cursor;
     const isLogKept = this.name.kind === 'run' && end.how !== 'closed';
-    this.#onEmpty(this);
+    this.#onChange(this);
     this.#forEach((delivery) => delivery.finish(end, isLogKept));
   }
 
   revoked(subject: string | undefined): void {
+    const isMeant = (whose: string | undefined): boolean => subject === undefined || whose === subject;
+    for (const pending of this.#pending ?? []) if (isMeant(pending.subject)) pending.isRevoked = true;
     this.#forEach((delivery) => {
-      if (subject !== undefined && delivery.rules.subject !== subject) return;
-      delivery.stop({ kind: 'end', how: 'revoked', cursor: delivery.cursor });
+      if (isMeant(delivery.rules.subject)) delivery.stop(revocation(delivery));
     });
   }
 
@@ -237,18 +262,19 @@ export class LogFeed implements DeliveryFeed, LogFollower {
 
   #presenceChanged(change: PresenceChange): void {
     const members = this.#members as Map<string, TopicMember>;
+    this.#snapshot = undefined;
     let event: PresenceEvent;
     if ('members' in change) {
       members.clear();
       for (const member of change.members) members.set(member.member, member);
-      event = { kind: 'presence', members: change.members };
+      event = this.members();
     } else if ('joined' in change) {
       const { member, meta } = change.joined;
       members.set(member, change.joined);
-      event = { kind: 'presence', joined: member, ...(meta === undefined ? {} : { meta }) };
+      event = frozen({ kind: 'presence', joined: member, ...(meta === undefined ? {} : { meta }) });
     } else {
       members.delete(change.left);
-      event = { kind: 'presence', left: change.left };
+      event = frozen({ kind: 'presence', left: change.left });
     }
     this.#forEach((delivery) => {
       if (delivery.hasPresence) delivery.presence(event);
@@ -258,7 +284,7 @@ export class LogFeed implements DeliveryFeed, LogFollower {
   #closeIfEmpty(): void {
     if (!this.isEmpty) return;
     this.#unfollow();
-    this.#onEmpty(this);
+    this.#onChange(this);
   }
 
   #unfollow(): void {
@@ -267,4 +293,8 @@ export class LogFeed implements DeliveryFeed, LogFollower {
     this.#following = undefined;
     this.#watching = undefined;
   }
+}
+
+function revocation({ cursor }: Delivery): TopicEnd {
+  return { kind: 'end', how: 'revoked', cursor };
 }

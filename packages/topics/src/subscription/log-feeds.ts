@@ -3,9 +3,10 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { onAbort, RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { Backplane, LogName, Page, PageSize } from '../backplane/backplane.ts';
 import { BackplaneError } from '../errors.ts';
+import { orAborted } from '../or-aborted.ts';
 import type { TopicGap } from '../record.ts';
 import { type Attachment, Delivery, type SubscriptionSink } from './delivery.ts';
-import { type FeedServices, LogFeed } from './log-feed.ts';
+import { type FeedServices, LogFeed, type PendingSubscription } from './log-feed.ts';
 import { planSubscription, type SubscribeOptions, type SubscriptionPlan } from './subscribe-options.ts';
 import { Subscription } from './subscription.ts';
 
@@ -16,6 +17,8 @@ export class LogFeeds {
   readonly #services: FeedServices;
   /** By kind and name. The promise is that of opening the feed. */
   readonly #feeds = new Map<string, { readonly feed: LogFeed; readonly opened: Promise<void> }>();
+  /** Feeds of logs that have ended, as long as they have subscriptions. */
+  readonly #ended = new Set<LogFeed>();
   #isClosed = false;
 
   constructor(backplane: Backplane, target: { readonly clock: Clock; readonly logger: Logger }) {
@@ -35,6 +38,7 @@ export class LogFeeds {
   get subscriptions(): number {
     let count = 0;
     for (const { feed } of this.#feeds.values()) count += feed.size;
+    for (const feed of this.#ended) count += feed.size;
     return count;
   }
 
@@ -57,25 +61,7 @@ export class LogFeeds {
   async attach(name: LogName, sink: SubscriptionSink, options: SubscribeOptions = {}): Promise<Attachment> {
     const plan = planSubscription(options);
     plan.signal?.throwIfAborted();
-    for (;;) {
-      if (this.#isClosed) throw new BackplaneError('ERR_TOPICS_CLOSED', 'subscribe: the topics are closed');
-      const { feed, opened } = this.#open(name);
-      const delivery = await feed.hold(async () => {
-        await opened;
-        return this.#deliveryOf(feed, sink, plan);
-      });
-      if (this.#isClosed) {
-        // It was closed while the subscription was being made.
-        delivery?.close();
-        continue;
-      }
-      if (delivery === undefined) continue; // The topic was deleted meanwhile: a new log has begun.
-      if (plan.signal?.aborted === true) {
-        delivery.close();
-        throw plan.signal.reason;
-      }
-      return delivery;
-    }
+    return orAborted(this.#attach(name, sink, plan), plan.signal, (late) => late.close());
   }
 
   /** Subscribes; the events are read from the result. Errors as {@link attach}. */
@@ -90,11 +76,32 @@ export class LogFeeds {
     this.#isClosed = true;
     for (const { feed } of this.#feeds.values()) feed.close();
     this.#feeds.clear();
+    for (const feed of this.#ended) feed.close();
+    this.#ended.clear();
     this.#services.log.flush();
   }
 
   [INSPECT](): object {
     return inspection(this, ['followed', 'subscriptions', 'dropped']);
+  }
+
+  async #attach(name: LogName, sink: SubscriptionSink, plan: SubscriptionPlan): Promise<Delivery> {
+    const pending: PendingSubscription = { subject: plan.rules.subject, isRevoked: false };
+    for (;;) {
+      if (this.#isClosed) throw new BackplaneError('ERR_TOPICS_CLOSED', 'subscribe: the topics are closed');
+      const { feed, opened } = this.#open(name);
+      const delivery = await feed.hold(pending, async () => {
+        await opened;
+        return this.#deliveryOf(feed, sink, plan);
+      });
+      if (this.#isClosed) {
+        // It was closed while the subscription was being made.
+        delivery?.close();
+        continue;
+      }
+      // Otherwise the topic was deleted meanwhile: a new log has begun.
+      if (delivery !== undefined) return delivery;
+    }
   }
 
   #open(name: LogName): { readonly feed: LogFeed; readonly opened: Promise<void> } {
@@ -103,6 +110,8 @@ export class LogFeeds {
     if (entry !== undefined) return entry;
     const feed = new LogFeed(name, this.#services, () => {
       if (this.#feeds.get(key)?.feed === feed) this.#feeds.delete(key);
+      if (feed.isEmpty) this.#ended.delete(feed);
+      else this.#ended.add(feed);
     });
     entry = { feed, opened: feed.open() };
     this.#feeds.set(key, entry);
@@ -122,23 +131,20 @@ export class LogFeeds {
     // Added before the history is read, so that no record is missed in between.
     const delivery = new Delivery(feed, sink, plan.rules, feed.cursor);
     if (isTopic && feed.end !== undefined) return undefined;
-    const needsPage = !isLive || feed.end !== undefined;
-    if (needsPage) {
-      delivery.startReading();
-      feed.add(delivery);
+    const reading = !isLive || feed.end !== undefined ? delivery.startReading() : undefined;
+    feed.add(delivery);
+    const { signal } = plan;
+    if (signal !== undefined) delivery.setOnClose(onAbort(signal, () => delivery.close()));
+    if (reading !== undefined) {
       try {
-        const start = from ?? { after: feed.cursor };
-        const page: Page = await feed.read(start, FIRST_PAGE);
-        delivery.startWith(page, plan.isInvalidCursor ? invalidCursorGap(page) : undefined);
+        const page: Page = await feed.read(from ?? { after: feed.cursor }, FIRST_PAGE);
+        delivery.startWith(reading, page, plan.isInvalidCursor ? invalidCursorGap(page) : undefined);
       } catch (error) {
         delivery.close();
         throw error;
       }
-    } else {
-      feed.add(delivery);
     }
     if (plan.presence && isTopic) delivery.startWithPresence();
-    if (plan.signal !== undefined) delivery.onClose = onAbort(plan.signal, () => delivery.close());
     return delivery;
   }
 }

@@ -5,7 +5,7 @@ import { topicsChecks } from '../errors.ts';
 import { requireName } from '../topic-name.ts';
 
 /**
- * What happens to records that a subscriber does not take, beyond `maxQueue` of them.
+ * What happens to records that a subscriber does not take, beyond `maxQueue` of them or `maxQueueBytes`.
  *
  * - `wait`: they are read from the history when the subscriber is ready. Only if the history no longer has them, there
  *   is a gap with reason `slow`.
@@ -37,6 +37,8 @@ export interface SubscribeOptions {
   readonly policy?: SubscriptionPolicy | undefined;
   /** Most records that wait for the subscriber. Default: 1,000. */
   readonly maxQueue?: number | undefined;
+  /** Most bytes of the records that wait, with 150 bytes for each; a larger one waits alone. Default: 1 MiB. */
+  readonly maxQueueBytes?: number | undefined;
   /** Closes the subscription when it is aborted. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -49,10 +51,12 @@ const SUBSCRIBE_OPTIONS: OptionNames<SubscribeOptions> = {
   subject: true,
   policy: true,
   maxQueue: true,
+  maxQueueBytes: true,
   signal: true,
 };
 
 const DEFAULT_MAX_QUEUE = 1000;
+const DEFAULT_MAX_QUEUE_BYTES = 1024 * 1024;
 
 /** The checked options of one subscription. */
 export interface SubscriptionPlan {
@@ -69,6 +73,7 @@ export interface SubscriptionPlan {
 export interface DeliveryRules {
   readonly policy: SubscriptionPolicy;
   readonly maxQueue: number;
+  readonly maxQueueBytes: number;
   readonly subject: string | undefined;
 }
 
@@ -76,6 +81,7 @@ export interface DeliveryRules {
 const DEFAULT_RULES: DeliveryRules = Object.freeze({
   policy: 'wait',
   maxQueue: DEFAULT_MAX_QUEUE,
+  maxQueueBytes: DEFAULT_MAX_QUEUE_BYTES,
   subject: undefined,
 });
 
@@ -109,14 +115,19 @@ let lastRules = DEFAULT_RULES;
 function rulesOf({
   policy = 'wait',
   maxQueue = DEFAULT_MAX_QUEUE,
+  maxQueueBytes = DEFAULT_MAX_QUEUE_BYTES,
   subject,
 }: SubscribeOptions): DeliveryRules {
   const isLast =
-    policy === lastRules.policy && maxQueue === lastRules.maxQueue && subject === lastRules.subject;
+    policy === lastRules.policy &&
+    maxQueue === lastRules.maxQueue &&
+    maxQueueBytes === lastRules.maxQueueBytes &&
+    subject === lastRules.subject;
   if (isLast) return lastRules;
   lastRules = {
     policy: topicsChecks.oneOf('subscribe', 'policy', policy, POLICIES),
     maxQueue: topicsChecks.wholeNumber('subscribe', 'maxQueue', maxQueue, 1),
+    maxQueueBytes: topicsChecks.wholeNumber('subscribe', 'maxQueueBytes', maxQueueBytes, 1),
     subject: subject === undefined ? undefined : requireName('subscribe', 'subject', subject),
   };
   return lastRules;

@@ -3,9 +3,11 @@ import { onAbort } from '@landspout/ioloop/reactor';
 import { TopicGapError } from '../errors.ts';
 import type { TopicEnd, TopicEvent, TopicRecord } from '../record.ts';
 import type { Attachment, SubscriptionSink } from './delivery.ts';
+import { waitingBytes } from './waiting-records.ts';
 
-/** Events that are kept for the reader; more wait in the delivery, where its policy applies. */
+/** Events, and their bytes, that are kept for the reader; more wait in the delivery, where its policy applies. */
 const MAX_BUFFERED = 16;
+const MAX_BUFFERED_BYTES = 256 * 1024;
 
 interface Waiter<Message> {
   readonly resolve: (result: IteratorResult<TopicEvent<Message>, undefined>) => void;
@@ -29,6 +31,7 @@ export class Subscription<Message = unknown>
 {
   #attachment: Attachment | undefined;
   #buffer: TopicEvent<Message>[] = [];
+  #bufferedBytes = 0;
   readonly #waiters: Waiter<Message>[] = [];
   #cursor = '';
   #isDone = false;
@@ -56,17 +59,25 @@ export class Subscription<Message = unknown>
   /** Called by the feed. */
   deliver(event: TopicEvent): boolean {
     const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.#buffer.push(event as TopicEvent<Message>);
-    else waiter.resolve({ done: false, value: this.#read(event as TopicEvent<Message>) });
-    return this.#buffer.length < MAX_BUFFERED;
+    if (waiter === undefined) {
+      this.#buffer.push(event as TopicEvent<Message>);
+      if (event.kind === 'record') this.#bufferedBytes += waitingBytes(event);
+    } else {
+      waiter.resolve({ done: false, value: this.#read(event as TopicEvent<Message>) });
+    }
+    return this.#buffer.length < MAX_BUFFERED && this.#bufferedBytes < MAX_BUFFERED_BYTES;
   }
 
   /** Reads the next event. Several calls may wait at once; they get events in order. */
   next(): Promise<IteratorResult<TopicEvent<Message>, undefined>> {
+    if (!this.#isDone && this.#attachment?.end?.how === 'revoked') this.#dropUnread(this.#attachment);
     const event = this.#buffer.shift();
     if (event !== undefined) {
       const value = this.#read(event);
-      if (this.#buffer.length === 0) this.#attachment?.resume();
+      if (this.#buffer.length === 0) {
+        this.#bufferedBytes = 0;
+        this.#attachment?.resume();
+      }
       return Promise.resolve({ done: false, value });
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure.reason);
@@ -121,6 +132,12 @@ export class Subscription<Message = unknown>
     if (event.kind !== 'presence') this.#cursor = event.cursor;
     if (event.kind === 'end') this.close();
     return event;
+  }
+
+  /** What was not read before a revocation is not read after it. */
+  #dropUnread(attachment: Attachment): void {
+    this.#buffer = this.#buffer.filter(({ kind }) => kind === 'end');
+    if (this.#buffer.length === 0) attachment.resume();
   }
 
   #fail(reason: unknown): void {

@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
-import { Topics } from '../../src/index.ts';
+import { MemoryBackplane, Topics } from '../../src/index.ts';
+import { deferred, withFaults } from '../runs/support.ts';
 import { numbers, readEvents, turns } from './support/reading.ts';
 import { RecordingSink } from './support/recording-sink.ts';
 
@@ -113,6 +114,39 @@ describe('a subscription that is over', () => {
     await turns();
     expect(topics.stats()).toMatchObject(NOTHING);
   });
+
+  it.each(['follow', 'read'] as const)(
+    'settles when its signal is aborted although the backplane is silent (%s), and leaves nothing behind',
+    async (method) => {
+      await using store = new MemoryBackplane();
+      const gate = deferred();
+      const silent = async (...args: unknown[]) => {
+        await gate.promise;
+        return (store[method] as (...args: unknown[]) => never)(...args);
+      };
+      await using topics = new Topics({
+        maxRecords: 0,
+        dedupeMs: 0,
+        backplane: withFaults(store, { [method]: silent }),
+      });
+      const controller = new AbortController();
+      const { signal } = controller;
+      const options = { signal, after: 'start', presence: true };
+      const room = topics.topic('room');
+      const made = [room.subscribe(options), room.attach(new RecordingSink(), options)];
+      await turns();
+      const reason = new Error('gone');
+      controller.abort(reason);
+      for (const outcome of await Promise.allSettled(made)) {
+        expect(outcome).toEqual({ status: 'rejected', reason });
+      }
+      expect(topics.stats().subscriptions).toBe(0);
+      gate.resolve();
+      await turns();
+      expect(topics.stats()).toMatchObject(NOTHING);
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    },
+  );
 
   it('keeps no listener of a signal when it could not be made', async () => {
     await using topics = withoutHistory();

@@ -101,6 +101,62 @@ describe('the policy of a subscription', () => {
     expect(again.shown).toEqual([...numbers(3), ...numbers(50), 99]);
   });
 
+  it('keeps no more than maxQueueBytes, and goes back to the history early', async () => {
+    await using topics = new Topics({ maxRecords: 2, maxBytes: 1024 * 1024 });
+    const room = topics.topic<string>('room');
+    const texts = numbers(8).map((number) => `${number}`.repeat(1_000));
+    const limits = { maxQueueBytes: 4 * 1_200 };
+    const last = texts.slice(-2);
+    for (const [policy, expected] of [
+      ['wait', [...texts.slice(0, 4), 'gap slow', ...last]],
+      ['drop-oldest', ['gap slow', ...texts.slice(-4)]],
+      ['keep-latest', ['gap slow', ...texts.slice(-4)]],
+      ['close', ['end slow']],
+    ] as const) {
+      const { resume } = await attachFull(room as never, { policy, ...limits });
+      for (const text of texts) await room.publish(text);
+      expect(resume(), policy).toEqual(expected);
+    }
+  });
+
+  it('lets a record that is larger than maxQueueBytes wait alone', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number | string>('room');
+    const large = 'x'.repeat(5_000);
+    const { resume } = await attachFull(room as never, { policy: 'drop-oldest', maxQueueBytes: 1_000 });
+    for (const data of [1, 2, large]) await room.publish(data);
+    expect(resume()).toEqual(['gap slow', large]);
+  });
+
+  it('limits what comes while the history is read as well', async () => {
+    await using topics = new Topics({ maxRecords: 2 });
+    const room = topics.topic<number>('room');
+    await room.publish(0);
+    await room.publish(1);
+    const sink = new RecordingSink();
+    sink.isFull = true;
+    const attachment = await room.attach(sink, { after: 'start', maxQueue: 3 });
+    attachment.resume();
+    for (const number of numbers(50)) await room.publish(2 + number);
+    sink.isFull = false;
+    attachment.resume();
+    // The page that was read, and then what the history has: what came in between is not kept for it.
+    expect(sink.shown).toEqual([0, 1, 'gap slow', 50, 51]);
+  });
+
+  it('takes no more from a reader of large records than it needs', async () => {
+    await using topics = new Topics({ maxRecords: 0 });
+    const room = topics.topic<string>('room');
+    const subscription = await room.subscribe({ policy: 'drop-oldest', maxQueueBytes: 1 });
+    for (const number of numbers(20)) await room.publish(`${number} ${'x'.repeat(200_000)}`);
+    const read: string[] = [];
+    while (read.length < 4) {
+      const { value } = await subscription.next();
+      read.push(value?.kind === 'record' ? String(value.data).slice(0, 2).trim() : `${value?.kind}`);
+    }
+    expect(read).toEqual(['0', '1', 'gap', '19']);
+  });
+
   it('does not delay subscribers that are ready', async () => {
     await using topics = new Topics();
     const room = topics.topic<number>('room');
@@ -159,6 +215,7 @@ describe('the policy of a subscription', () => {
     { policy: 'drop' as 'wait' },
     { maxQueue: 0 },
     { maxQueue: 1.5 },
+    { maxQueueBytes: 0 },
     { unknown: 1 } as SubscribeOptions,
     { presence: 'yes' as unknown as boolean },
     { invalidCursor: 'ignore' as 'gap' },
