@@ -22,16 +22,13 @@ export const TOPICS_ERRORS = {
   },
   ERR_TOPICS_UNAVAILABLE: {
     meaning:
-      'The backplane did not take the call in time, or too many calls wait for it already; nothing was published.',
+      'The backplane did not take the call in time, or too many calls wait for it already; nothing was done.',
   },
   ERR_TOPICS_OUTCOME_UNKNOWN: {
     meaning:
-      'The backplane was lost before it replied, so the record may have been published. Publish again with the same `id` to be sure.',
+      'The backplane was lost or too slow before it replied, so it may have done what it was called for. Publish again with the same `id` to be sure.',
   },
   ERR_TOPICS_BUSY: { meaning: 'The queue to the backplane is full; nothing was published.' },
-  ERR_TOPICS_SLOW: {
-    meaning: 'The subscriber did not read fast enough, and its policy is to close the subscription.',
-  },
   ERR_TOPICS_GAP: {
     meaning:
       'The records after the given cursor are not all kept; see `gap` for the reason and for the cursor to go on from.',
@@ -97,7 +94,6 @@ export class TopicsLimitError extends CodedError<
   | 'ERR_TOPICS_RECORD_TOO_LARGE'
   | 'ERR_TOPICS_TOO_MANY_TOPICS'
   | 'ERR_TOPICS_TOO_MANY_MEMBERS'
-  | 'ERR_TOPICS_SLOW'
   | 'ERR_RUN_LIMIT'
 > {
   override readonly name = 'TopicsLimitError';

@@ -3,66 +3,105 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { runInRootContext } from '@landspout/ioloop/reactor';
 import { BackplaneError } from '../errors.ts';
 
-interface PendingCall {
+/** The limits of {@link PendingCalls}. */
+export interface PendingLimits {
+  readonly maxPending: number;
+  readonly maxPendingBytes: number;
+  readonly timeoutMs: number;
+}
+
+interface Waiter {
+  readonly operation: string;
   readonly deadline: number;
   readonly reject: (error: Error) => void;
 }
 
-/** The calls that wait for the backplane: limited in number, and each in time. All have the same time, so one timer is enough. */
+/**
+ * The calls that the backplane has not settled: limited in number and bytes, because it has them even if their callers
+ * no longer wait; and the callers, each limited in time. All have the same time, so one timer is enough.
+ */
 export class PendingCalls {
   readonly #clock: Clock;
-  readonly #maxPending: number;
-  readonly #timeoutMs: number;
-  readonly #calls = new Set<PendingCall>();
+  readonly #limits: PendingLimits;
+  readonly #waiters = new Set<Waiter>();
+  #size = 0;
+  #bytes = 0;
   #timer: ClockTimer | undefined;
 
-  constructor(clock: Clock, maxPending: number, timeoutMs: number) {
+  constructor(clock: Clock, limits: PendingLimits) {
     this.#clock = clock;
-    this.#maxPending = maxPending;
-    this.#timeoutMs = timeoutMs;
+    this.#limits = limits;
   }
 
+  /** Number of calls that the backplane has not settled. */
   get size(): number {
-    return this.#calls.size;
+    return this.#size;
+  }
+
+  /** The bytes of these calls. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /**
    * Calls the backplane and waits for it.
    *
-   * @throws BackplaneError `ERR_TOPICS_UNAVAILABLE` if too many calls wait already, and nothing was done;
+   * @param bytes - what the backplane keeps of the call until it is settled.
+   * @throws BackplaneError `ERR_TOPICS_UNAVAILABLE` if too many calls are pending already, and nothing was done;
    *   `ERR_TOPICS_OUTCOME_UNKNOWN` if the backplane does not respond in time.
    */
-  run<Result>(call: () => Promise<Result>): Promise<Result> {
-    if (this.#calls.size >= this.#maxPending) {
-      const problem = `publish: maxPending (${this.#maxPending}) calls wait for the backplane already; nothing was published`;
+  run<Result>(operation: string, bytes: number, call: () => Promise<Result>): Promise<Result> {
+    const { maxPending, maxPendingBytes } = this.#limits;
+    const isTooMuch = this.#size > 0 && this.#bytes + bytes > maxPendingBytes;
+    if (this.#size >= maxPending || isTooMuch) {
+      const limits = `maxPending (${maxPending}), maxPendingBytes (${maxPendingBytes})`;
+      const problem = `${operation}: ${this.#size} calls with ${this.#bytes} bytes wait for the backplane already, and the limits are ${limits}; nothing was done`;
       return Promise.reject(new BackplaneError('ERR_TOPICS_UNAVAILABLE', problem));
     }
+    const called = call();
+    this.#size += 1;
+    this.#bytes += bytes;
+    const settled = (): void => {
+      this.#size -= 1;
+      this.#bytes -= bytes;
+    };
+    called.then(settled, settled);
+    return this.within(operation, called);
+  }
+
+  /**
+   * Waits for something that the backplane does.
+   *
+   * @throws BackplaneError `ERR_TOPICS_OUTCOME_UNKNOWN` if it takes too long.
+   */
+  within<Result>(operation: string, result: Promise<Result>): Promise<Result> {
+    const { timeoutMs } = this.#limits;
     return new Promise<Result>((resolve, reject) => {
-      const pending: PendingCall = { deadline: this.#clock.now() + this.#timeoutMs, reject };
-      this.#calls.add(pending);
-      if (this.#timer === undefined) this.#schedule(this.#timeoutMs);
-      call().then(
-        (result) => {
-          this.#calls.delete(pending);
-          resolve(result);
+      const waiter: Waiter = { operation, deadline: this.#clock.now() + timeoutMs, reject };
+      this.#waiters.add(waiter);
+      if (this.#timer === undefined) this.#schedule(timeoutMs);
+      result.then(
+        (value) => {
+          this.#waiters.delete(waiter);
+          resolve(value);
         },
         (error: unknown) => {
-          this.#calls.delete(pending);
+          this.#waiters.delete(waiter);
           reject(error as Error);
         },
       );
     });
   }
 
-  /** Calls that still wait are rejected at their time. */
+  /** Callers that still wait are rejected at their time. */
   close(): void {
-    if (this.#calls.size > 0) return;
+    if (this.#waiters.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
   [INSPECT](): object {
-    return inspection(this, ['size']);
+    return inspection(this, ['size', 'bytes'], () => ({ waiting: this.#waiters.size }));
   }
 
   /** The timer stays when all calls are done, since the next ones are likely to come soon. */
@@ -76,14 +115,15 @@ export class PendingCalls {
   #rejectDue(): void {
     this.#timer = undefined;
     const now = this.#clock.now();
-    for (const call of this.#calls) {
-      if (call.deadline > now) {
-        this.#schedule(call.deadline - now);
+    for (const waiter of this.#waiters) {
+      if (waiter.deadline > now) {
+        this.#schedule(waiter.deadline - now);
         return;
       }
-      this.#calls.delete(call);
-      const problem = `publish: the backplane has not responded within publishTimeoutMs (${this.#timeoutMs}); the record may have been published`;
-      call.reject(new BackplaneError('ERR_TOPICS_OUTCOME_UNKNOWN', problem));
+      this.#waiters.delete(waiter);
+      const { operation } = waiter;
+      const problem = `${operation}: the backplane has not responded within publishTimeoutMs (${this.#limits.timeoutMs}); it may have done it, or do it later`;
+      waiter.reject(new BackplaneError('ERR_TOPICS_OUTCOME_UNKNOWN', problem));
     }
   }
 }

@@ -1,3 +1,4 @@
+import { isThenable } from '@landspout/ioloop/reactor';
 import { type SchemaIssue, TopicsUsageError, topicsChecks } from '../errors.ts';
 
 /** A schema as Standard Schema v1 defines it: those of Zod, Valibot, ArkType and others. */
@@ -21,13 +22,22 @@ export function requireSchema<Message>(schema: MessageSchema<Message>): MessageS
   throw topicsChecks.wrong('topic', 'schema: a Standard Schema', schema);
 }
 
-/** Returns what the schema makes of the data. @throws TopicsUsageError `ERR_TOPICS_INVALID_DATA`. */
-export async function validated<Message>(
+/**
+ * Returns what the schema makes of the data; a promise only if the schema does.
+ *
+ * @throws TopicsUsageError `ERR_TOPICS_INVALID_DATA`.
+ */
+export function validated<Message>(
   topic: string,
   schema: MessageSchema<Message>,
   data: unknown,
-): Promise<Message> {
-  const outcome = await schema['~standard'].validate(data);
+): Message | Promise<Message> {
+  const outcome = schema['~standard'].validate(data);
+  if (!isThenable(outcome)) return messageOf(topic, outcome);
+  return Promise.resolve(outcome).then((settled) => messageOf(topic, settled));
+}
+
+function messageOf<Message>(topic: string, outcome: SchemaOutcome<Message>): Message {
   if (outcome.issues === undefined) return outcome.value;
   const [first] = outcome.issues;
   const path = (first?.path ?? [])

@@ -1,10 +1,11 @@
 import { Buffer } from 'node:buffer';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { onAbort, reportRejection } from '@landspout/ioloop/reactor';
+import { isThenable, onAbort, reportRejection } from '@landspout/ioloop/reactor';
 import type { Backplane, LogName } from '../backplane/backplane.ts';
 import { topicsChecks } from '../errors.ts';
-import type { TopicMember } from '../record.ts';
+import { orAborted } from '../or-aborted.ts';
+import { frozen, type TopicMember } from '../record.ts';
 import type { Attachment, SubscriptionSink } from '../subscription/delivery.ts';
 import type { LogFeeds } from '../subscription/log-feeds.ts';
 import type { SubscribeOptions } from '../subscription/subscribe-options.ts';
@@ -42,7 +43,7 @@ const MAX_META_BYTES = 1024;
 
 /** One join of a member. */
 export interface Membership extends AsyncDisposable {
-  /** Leaves. The second call does nothing. */
+  /** Leaves. The second call does nothing. @throws BackplaneError; the backplane is called again until it succeeds. */
   leave(): Promise<void>;
 }
 
@@ -87,9 +88,18 @@ export class Topic<Message = unknown> {
   }
 
   /**
+   * The number of revocations of any topic and subject, in any process, that this process knows of. What authorizes a
+   * client and then subscribes on its behalf compares it before and after: if it is another one, it asks again.
+   */
+  get revocations(): number {
+    return this.#services.backplane.revocations;
+  }
+
+  /**
    * Publishes a record to all subscribers, now and later ones that read the history.
    *
-   * @param data - a value that JSON can represent, or bytes, which are copied.
+   * @param data - a value that JSON can represent, or bytes. It is copied in the call. Only if the schema validates with
+   *   a promise, it is copied after that, and records are in the order in which they were validated.
    * @returns the cursor of the record, after the backplane has it.
    * @throws TopicsUsageError `ERR_TOPICS_USAGE`, `ERR_TOPICS_INVALID_DATA`; TopicsLimitError
    *   `ERR_TOPICS_RECORD_TOO_LARGE`, `ERR_TOPICS_TOO_MANY_TOPICS`; BackplaneError: with `ERR_TOPICS_OUTCOME_UNKNOWN` the
@@ -103,11 +113,12 @@ export class Topic<Message = unknown> {
     topicsChecks.signal('publish', signal);
     const { backplane, pending, requireOpen, published } = this.#services;
     requireOpen('publish');
-    const checked = this.#schema === undefined ? data : await validated(this.name, this.#schema, data);
+    const outcome = this.#schema === undefined ? data : validated(this.name, this.#schema, data);
+    const checked: unknown = isThenable(outcome) && this.#schema !== undefined ? await outcome : outcome;
     const payload = payloadOf('publish', checked, this.#rules.maxRecordBytes);
     signal?.throwIfAborted();
-    const appended = pending.run(() => backplane.append(this.name, { payload, key, id }, this.#rules.log));
-    const cursor = await (signal === undefined ? appended : orAborted(appended, signal));
+    const append = () => backplane.append(this.name, { payload, key, id }, this.#rules.log);
+    const cursor = await orAborted(pending.run('publish', payload.length, append), signal);
     published();
     return cursor;
   }
@@ -132,7 +143,7 @@ export class Topic<Message = unknown> {
    * presence; its last leave is announced `leaveDelayMs` later, unless it is back.
    *
    * @throws TopicsUsageError `ERR_TOPICS_USAGE`; TopicsLimitError `ERR_TOPICS_TOO_MANY_MEMBERS`; BackplaneError; the
-   *   reason of the signal. The member has not joined then.
+   *   reason of the signal. The member has not joined then; if the backplane takes the join later, it leaves again.
    */
   async join(member: string, options: JoinOptions = {}): Promise<Membership> {
     topicsChecks.options('join', options, JOIN_OPTIONS);
@@ -140,25 +151,21 @@ export class Topic<Message = unknown> {
     const { meta, signal } = options;
     topicsChecks.signal('join', signal);
     signal?.throwIfAborted();
-    const joining: TopicMember = meta === undefined ? { member } : { member, meta: copiedMeta(meta) };
+    const joining: TopicMember = frozen(meta === undefined ? { member } : { member, meta: copiedMeta(meta) });
     const { memberships, requireOpen, report } = this.#services;
     requireOpen('join');
     const { presence } = this.#rules;
-    await memberships.join(this.name, joining, presence);
     let hasLeft = false;
     let forgetSignal = (): void => {};
     const leave = async (): Promise<void> => {
       if (hasLeft) return;
       hasLeft = true;
       forgetSignal();
-      await memberships.leave(this.name, member, presence);
+      await memberships.leave(this.name, member);
     };
     const leaveLater = (): void =>
       reportRejection(leave(), (error) => report(error, 'a member could not leave its topic'));
-    if (signal?.aborted === true) {
-      leaveLater();
-      throw signal.reason;
-    }
+    await orAborted(memberships.join(this.name, joining, presence), signal, leaveLater);
     forgetSignal = onAbort(signal, leaveLater);
     return { leave, [Symbol.asyncDispose]: leave };
   }
@@ -182,11 +189,4 @@ function copiedMeta(meta: unknown): unknown {
   const text = jsonOf('join', meta);
   if (Buffer.byteLength(text) <= MAX_META_BYTES) return JSON.parse(text);
   throw topicsChecks.wrong('join', `meta: JSON of at most ${MAX_META_BYTES} bytes`, meta);
-}
-
-function orAborted<Result>(result: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const forget = onAbort(signal, reject);
-    result.then(resolve, reject).finally(forget);
-  });
 }

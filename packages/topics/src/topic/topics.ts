@@ -1,7 +1,7 @@
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { acceptLogger } from '@landspout/ioloop/reactor';
+import { acceptLogger, RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { Backplane, BackplaneStats } from '../backplane/backplane.ts';
 import { requireBackplane } from '../backplane/require-backplane.ts';
 import { BackplaneError, topicsChecks } from '../errors.ts';
@@ -9,7 +9,7 @@ import { MemoryBackplane } from '../memory/memory-backplane.ts';
 import { LogFeeds } from '../subscription/log-feeds.ts';
 import { requireName } from '../topic-name.ts';
 import { Memberships } from './memberships.ts';
-import { PendingCalls } from './pending-calls.ts';
+import { PendingCalls, type PendingLimits } from './pending-calls.ts';
 import { type MessageSchema, requireSchema } from './schema.ts';
 import { Topic, type TopicServices } from './topic.ts';
 import {
@@ -29,10 +29,12 @@ export interface TopicsOptions extends TopicConfig {
    * counts. Default: none.
    */
   readonly configure?: Readonly<Record<string, TopicConfig>>;
-  /** How long a publish waits for the backplane, in milliseconds. Default: 5 s. */
+  /** How long a publish, join, leave, delete or revoke waits for the backplane, in milliseconds. Default: 5 s. */
   readonly publishTimeoutMs?: number;
-  /** Most publishes that wait for the backplane. Default: 1,000. */
+  /** Most publishes that the backplane has not settled, also those that are no longer waited for. Default: 1,000. */
   readonly maxPending?: number;
+  /** Most bytes of their data; a larger record is published alone. Default: 16 MiB. */
+  readonly maxPendingBytes?: number;
   /** Default: the console. */
   readonly logger?: Logger;
   /** Default: the system's. */
@@ -45,12 +47,14 @@ const TOPICS_OPTIONS: OptionNames<TopicsOptions> = {
   configure: true,
   publishTimeoutMs: true,
   maxPending: true,
+  maxPendingBytes: true,
   logger: true,
   clock: true,
 };
 
 const DEFAULT_PUBLISH_TIMEOUT_MS = 5000;
 const DEFAULT_MAX_PENDING = 1000;
+const DEFAULT_MAX_PENDING_BYTES = 16 * 1024 * 1024;
 
 export interface TopicOptions<Message> {
   /** What is published must satisfy it, and becomes what it returns. Default: everything is accepted. */
@@ -70,7 +74,7 @@ export interface TopicsStats {
   readonly dropped: number;
   /** Members that have joined in this process. */
   readonly members: number;
-  /** Publishes that wait for the backplane. */
+  /** Publishes that the backplane has not settled. */
   readonly pending: number;
   readonly backplane: BackplaneStats;
 }
@@ -95,6 +99,7 @@ export class Topics {
   readonly #feeds: LogFeeds;
   readonly #pending: PendingCalls;
   readonly #memberships: Memberships;
+  readonly #quietLog: RateLimitedLog;
   readonly #services: TopicServices;
   readonly #rules: TopicRules;
   readonly #patterns: readonly { readonly matches: (name: string) => boolean; readonly rules: TopicRules }[];
@@ -120,19 +125,14 @@ export class Topics {
       topicsChecks.options(`Topics: configure ${pattern}`, config, TOPIC_CONFIG_NAMES);
       return { matches: patternOf(pattern), rules: rulesOf(`Topics: configure ${pattern}`, config, base) };
     });
-    this.#pending = new PendingCalls(
-      clock,
-      topicsChecks.wholeNumber('Topics', 'maxPending', options.maxPending ?? DEFAULT_MAX_PENDING, 1),
-      topicsChecks.positiveNumber(
-        'Topics',
-        'publishTimeoutMs',
-        options.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS,
-      ),
-    );
+    this.#pending = new PendingCalls(clock, pendingLimitsOf(options));
     this.#feeds = new LogFeeds(this.backplane, { clock, logger });
-    this.#memberships = new Memberships(this.backplane);
+    this.#quietLog = new RateLimitedLog({ clock, logger });
+    const report = (error: unknown, message: string) => this.#quietLog.warn(message, { error }, message);
+    const { backplane } = this;
+    this.#memberships = new Memberships({ backplane, clock, pending: this.#pending, report });
     this.#services = {
-      backplane: this.backplane,
+      backplane,
       feeds: this.#feeds,
       pending: this.#pending,
       memberships: this.#memberships,
@@ -140,7 +140,7 @@ export class Topics {
       published: () => {
         this.#published += 1;
       },
-      report: (error, message) => logger.warn({ error }, message),
+      report,
     };
   }
 
@@ -157,15 +157,30 @@ export class Topics {
     return new Topic(name, this.#services, this.#rulesFor(name), schema);
   }
 
-  /** Ends all subscriptions of a topic in all processes (`deleted`), and forgets its history. @throws BackplaneError. */
-  async delete(name: string): Promise<void> {
-    this.#requireOpen('delete');
-    await this.backplane.delete(requireName('delete', 'name', name));
+  /**
+   * The number of revocations so far, of any topic and in any process, that this process knows of; see
+   * {@link Topic.revocations}.
+   */
+  get revocations(): number {
+    return this.backplane.revocations;
   }
 
   /**
-   * Ends subscriptions of a topic at once (`revoked`), in all processes. A client may subscribe again: `authorize` of
-   * the door then decides.
+   * Ends all subscriptions of a topic in all processes (`deleted`), and forgets its history. Its members are members of
+   * the new topic of that name until they leave.
+   *
+   * @throws BackplaneError.
+   */
+  async delete(name: string): Promise<void> {
+    this.#requireOpen('delete');
+    requireName('delete', 'name', name);
+    await this.#pending.run('delete', 0, () => this.backplane.delete(name));
+  }
+
+  /**
+   * Ends subscriptions of a topic at once (`revoked`), in all processes, also those that are being made. A client may
+   * subscribe again: `authorize` of the door then decides. A door that is asking it at present asks again, so take the
+   * permission away first, and then call this.
    *
    * @param subject - only those with this `subject` in their options. Default: all.
    * @throws BackplaneError.
@@ -173,7 +188,8 @@ export class Topics {
   async revoke(name: string, subject?: string): Promise<void> {
     this.#requireOpen('revoke');
     if (subject !== undefined) requireName('revoke', 'subject', subject);
-    await this.backplane.revoke(requireName('revoke', 'name', name), subject);
+    requireName('revoke', 'name', name);
+    await this.#pending.run('revoke', 0, () => this.backplane.revoke(name, subject));
   }
 
   stats(): TopicsStats {
@@ -198,12 +214,17 @@ export class Topics {
     return counts;
   }
 
-  /** Ends all subscriptions of this object (`closed`). A backplane that was passed to the constructor stays open. */
+  /**
+   * Ends all subscriptions of this object (`closed`), and lets its members leave. A backplane that was passed to the
+   * constructor stays open.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#feeds.close();
+    await this.#memberships.close();
     this.#pending.close();
+    this.#quietLog.flush();
     if (this.#ownsBackplane) await this.backplane.close();
   }
 
@@ -223,4 +244,17 @@ export class Topics {
     for (const { matches, rules } of this.#patterns) if (matches(name)) return rules;
     return this.#rules;
   }
+}
+
+/** @throws TopicsUsageError `ERR_TOPICS_USAGE`. */
+function pendingLimitsOf({
+  maxPending = DEFAULT_MAX_PENDING,
+  maxPendingBytes = DEFAULT_MAX_PENDING_BYTES,
+  publishTimeoutMs = DEFAULT_PUBLISH_TIMEOUT_MS,
+}: TopicsOptions): PendingLimits {
+  return {
+    maxPending: topicsChecks.wholeNumber('Topics', 'maxPending', maxPending, 1),
+    maxPendingBytes: topicsChecks.wholeNumber('Topics', 'maxPendingBytes', maxPendingBytes, 1),
+    timeoutMs: topicsChecks.positiveNumber('Topics', 'publishTimeoutMs', publishTimeoutMs),
+  };
 }

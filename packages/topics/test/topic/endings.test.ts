@@ -1,5 +1,7 @@
+import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import { MemoryBackplane, Topics } from '../../src/index.ts';
+import { RelayedBackplane } from '../compliance/support/relayed-backplane.ts';
 import { numbers, readEvents, turns } from './support/reading.ts';
 import { RecordingSink } from './support/recording-sink.ts';
 
@@ -98,6 +100,59 @@ describe('Topics.revoke', () => {
     },
   );
 
+  it('ends a subscription that is being made', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<string>('room');
+    await room.publish('old');
+    const options = [{}, { presence: true }, { after: 'start' }, { last: 1, presence: true }];
+    const sinks = options.map(() => new RecordingSink());
+    const making = options.map((each, at) =>
+      room.attach(sinks[at] as RecordingSink, { subject: 'ada', ...each }),
+    );
+    const other = room.subscribe({ subject: 'bob' });
+    await topics.revoke('room', 'ada');
+    await room.publish('secret');
+    for (const attachment of await Promise.all(making)) attachment.resume();
+    for (const { shown } of sinks) expect(shown).toEqual(['end revoked']);
+    expect(await readEvents(await other, 1)).toEqual(['secret']);
+  });
+
+  it('ends a subscription that is being made, if the backplane takes time', async () => {
+    const clock = new VirtualClock();
+    await using store = new MemoryBackplane({ clock });
+    await using backplane = new RelayedBackplane(store, clock);
+    await using topics = new Topics({ backplane, clock });
+    const room = topics.topic<string>('room');
+    // Follows the log, so that a revocation comes while presence is asked for.
+    await room.subscribe();
+    const sink = new RecordingSink();
+    const making = room.attach(sink, { subject: 'ada', presence: true });
+    await turns(1);
+    await topics.revoke('room', 'ada');
+    (await making).resume();
+    await room.publish('secret');
+    await turns();
+    expect(sink.shown).toEqual(['end revoked']);
+  });
+
+  it('keeps from the reader what it has not read', async () => {
+    await using topics = new Topics();
+    const room = topics.topic<number>('room');
+    const subscription = await room.subscribe({ subject: 'ada' });
+    for (const number of numbers(5)) await room.publish(number);
+    expect((await subscription.next()).value).toMatchObject({ data: 0 });
+    await topics.revoke('room', 'ada');
+    expect(await readEvents(subscription, 5)).toEqual(['end revoked']);
+  });
+
+  it('is counted, so that a door knows that it has to ask again', async () => {
+    await using topics = new Topics();
+    const room = topics.topic('room');
+    const before = room.revocations;
+    await topics.revoke('other');
+    expect([room.revocations, topics.revocations]).toEqual([before + 1, before + 1]);
+  });
+
   it('ends a subscription that reads the history', async () => {
     await using topics = new Topics();
     const room = topics.topic<number>('room');
@@ -164,6 +219,22 @@ describe('Topics.close', () => {
     expect(await readEvents(ended, 5)).toEqual(['end closed']);
     expect(await readEvents(kept, 1)).toEqual([1]);
     await second.close();
+  });
+
+  it('lets its members leave', async () => {
+    const clock = new VirtualClock();
+    await using backplane = new MemoryBackplane({ clock });
+    const [first, second] = [new Topics({ backplane, clock }), new Topics({ backplane, clock })];
+    const membership = await first.topic('room').join('ada');
+    await first.topic('room').join('bob');
+    await second.topic('room').join('bob');
+    await first.close();
+    await membership.leave();
+    await clock.advance(5_000);
+    expect(await second.topic('room').members()).toEqual([{ member: 'bob' }]);
+    await second.close();
+    await clock.advance(5_000);
+    expect(backplane.stats()).toMatchObject({ members: 0 });
   });
 
   it('ends subscriptions when the backplane is closed', async () => {

@@ -1,7 +1,8 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
-import { MemoryBackplane, Topics } from '../../src/index.ts';
+import { type Backplane, BackplaneError, MemoryBackplane, Topics } from '../../src/index.ts';
 import { RelayedBackplane } from '../compliance/support/relayed-backplane.ts';
+import { deferred, MemoryLog, withFaults } from '../runs/support.ts';
 import { AWKWARD_NAMES, numbers, readEvents, turns } from './support/reading.ts';
 import { RecordingSink } from './support/recording-sink.ts';
 
@@ -216,5 +217,146 @@ describe('presence', () => {
     expect(read.at(-1)).toBe('text');
     expect([read.length, subscription.cursor]).toEqual([12, published]);
     expect(await readEvents(await room.subscribe({ after: cursor }), 1)).toEqual(['text']);
+  });
+
+  it('goes on for the members of a topic that is deleted', async () => {
+    const clock = new VirtualClock();
+    await using backplane = new MemoryBackplane({ clock });
+    await using first = new Topics({ backplane, clock });
+    await using second = new Topics({ backplane, clock });
+    const room = first.topic('room');
+    const old = await room.join('ada');
+    await first.delete('room');
+    const again = await room.join('ada');
+    expect(await room.members()).toEqual([{ member: 'ada' }]);
+    const elsewhere = await second.topic('room').join('ada');
+    const sink = new RecordingSink();
+    (await room.attach(sink, { presence: true })).resume();
+    await old.leave();
+    await again.leave();
+    await clock.advance(5_000);
+    expect(sink.shown).toEqual([['ada']]);
+    await elsewhere.leave();
+    await clock.advance(5_000);
+    expect(sink.shown).toEqual([['ada'], '-ada']);
+    expect(first.stats().backplane).toMatchObject({ members: 0 });
+  });
+
+  it('gives all subscribers frozen members', async () => {
+    await using scene = await watchedRoom();
+    const { room, sink } = scene;
+    await room.join('ada', { meta: { tags: ['a'] } });
+    (await room.attach(sink, { presence: true })).resume();
+    const [, joined, all] = sink.events as never as [
+      object,
+      { meta: { tags: string[] } },
+      { members: [object] },
+    ];
+    for (const shared of [joined, joined.meta.tags, all, all.members, all.members[0]])
+      expect(Object.isFrozen(shared)).toBe(true);
+  });
+});
+
+describe('presence on a backplane that fails', () => {
+  /** Topics whose backplane calls what the test replaces. */
+  function faulty(faults: (store: MemoryBackplane) => Partial<Backplane>) {
+    const clock = new VirtualClock();
+    const store = new MemoryBackplane({ clock });
+    const log = new MemoryLog();
+    const backplane = withFaults(store, faults(store));
+    const topics = new Topics({ backplane, clock, logger: log, publishTimeoutMs: 2_000 });
+    const dispose = async () => {
+      await topics.close();
+      await store.close();
+    };
+    return { clock, log, topics, room: topics.topic('room'), [Symbol.asyncDispose]: dispose };
+  }
+  const away = () => Promise.reject(new BackplaneError('ERR_TOPICS_UNAVAILABLE', 'away'));
+
+  it('repeats a leave until the backplane takes it', async () => {
+    let failures = 2;
+    await using scene = faulty((store) => ({
+      leave: (...args) => {
+        failures -= 1;
+        return failures >= 0 ? away() : store.leave(...args);
+      },
+    }));
+    const { clock, log, topics, room } = scene;
+    const ada = await room.join('ada');
+    await expect(ada.leave()).rejects.toMatchObject({ code: 'ERR_TOPICS_UNAVAILABLE' });
+    await ada.leave();
+    await clock.advance(2_000);
+    expect(log.lines.map(({ message }) => message)).toEqual(['a member could not leave its topic']);
+    await clock.advance(5_000);
+    expect(await room.members()).toEqual([]);
+    expect(topics.stats().members).toBe(0);
+  });
+
+  it('does not count a member twice that comes back before its leave is taken', async () => {
+    let isAway = true;
+    await using scene = faulty((store) => ({
+      leave: (...args) => (isAway ? away() : store.leave(...args)),
+    }));
+    const { clock, room } = scene;
+    await (await room.join('ada')).leave().catch(() => {});
+    const again = await room.join('ada');
+    isAway = false;
+    await clock.advance(10_000);
+    expect(await room.members()).toEqual([{ member: 'ada' }]);
+    await again.leave();
+    await clock.advance(5_000);
+    expect(await room.members()).toEqual([]);
+  });
+
+  it('rejects a join that takes too long, and leaves if it succeeds late', async () => {
+    const gate = deferred();
+    await using scene = faulty((store) => ({
+      join: async (...args) => {
+        await gate.promise;
+        return store.join(...args);
+      },
+    }));
+    const { clock, topics, room } = scene;
+    const outcome = room.join('ada').catch((error: BackplaneError) => error.code);
+    await clock.advance(2_000);
+    expect(await outcome).toBe('ERR_TOPICS_OUTCOME_UNKNOWN');
+    gate.resolve();
+    await turns();
+    await clock.advance(5_000);
+    expect([await room.members(), topics.stats().members]).toEqual([[], 0]);
+  });
+
+  it('leaves after a join of which it is unknown whether it succeeded', async () => {
+    await using scene = faulty((store) => ({
+      join: async (...args) => {
+        await store.join(...args);
+        throw new BackplaneError('ERR_TOPICS_OUTCOME_UNKNOWN', 'the reply is lost');
+      },
+    }));
+    const { clock, topics, room } = scene;
+    await expect(room.join('ada')).rejects.toMatchObject({ code: 'ERR_TOPICS_OUTCOME_UNKNOWN' });
+    await turns();
+    await clock.advance(5_000);
+    expect([await room.members(), topics.stats().members]).toEqual([[], 0]);
+  });
+
+  it('settles a join at once when its signal is aborted, and leaves if it succeeds late', async () => {
+    const gate = deferred();
+    await using scene = faulty((store) => ({
+      join: async (...args) => {
+        await gate.promise;
+        return store.join(...args);
+      },
+    }));
+    const { clock, room } = scene;
+    const controller = new AbortController();
+    const joining = room.join('ada', { signal: controller.signal });
+    const reason = new Error('gone');
+    controller.abort(reason);
+    await expect(joining).rejects.toBe(reason);
+    gate.resolve();
+    await turns();
+    await clock.advance(5_000);
+    expect(await room.members()).toEqual([]);
   });
 });

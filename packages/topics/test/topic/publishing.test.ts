@@ -1,7 +1,8 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { BackplaneError, type TopicRecord, Topics } from '../../src/index.ts';
+import { BackplaneError, MemoryBackplane, type TopicRecord, Topics } from '../../src/index.ts';
+import { withFaults } from '../runs/support.ts';
 import { HeldBackplane } from './support/held-backplane.ts';
 import { AWKWARD_NAMES, numbers, readEvents, turns } from './support/reading.ts';
 
@@ -181,6 +182,21 @@ describe('Topic.publish with a schema', () => {
     expect(await readEvents(subscription, 1)).toEqual([{ text: 'hello', to: [] }]);
   });
 
+  it('copies the data in the call, unless the schema returns a promise', async () => {
+    await using topics = new Topics();
+    const returning = (validate: (value: unknown) => { value: number[] } | Promise<{ value: number[] }>) =>
+      topics.topic('room', { schema: { '~standard': { version: 1, vendor: 'test', validate } } });
+    const same = (value: unknown) => ({ value: value as number[] });
+    const subscription = await topics.topic('room').subscribe();
+    for (const room of [returning(same), returning(async (value) => same(value))]) {
+      const data = [1];
+      const publishing = room.publish(data);
+      data.push(2);
+      await publishing;
+    }
+    expect(await readEvents(subscription, 2)).toEqual([[1], [1, 2]]);
+  });
+
   it('refuses what the schema refuses, with its findings', async () => {
     await using topics = new Topics();
     const room = topics.topic('room', { schema });
@@ -255,14 +271,65 @@ describe('Topic.publish while the backplane does not respond', () => {
     expect(outcomes).toHaveLength(1);
     await clock.advance(1);
     expect(outcomes).toEqual(['1 ERR_TOPICS_OUTCOME_UNKNOWN', '2 ERR_TOPICS_OUTCOME_UNKNOWN']);
-    expect(topics.stats().pending).toBe(0);
     // The record came late all the same, which is what the code says.
     const subscription = await room.subscribe({ after: 'start' });
     backplane.release();
     expect(await readEvents(subscription, 2)).toEqual([1, 2]);
+    expect(topics.stats().pending).toBe(0);
     publish(3);
     await turns();
     expect(outcomes.at(-1)).toBe('3 published');
+  });
+
+  it('counts what the backplane has not settled, whether it is waited for or not', async () => {
+    const clock = new VirtualClock();
+    await using backplane = new HeldBackplane({ clock });
+    await using topics = new Topics({ backplane, clock, maxPending: 2, publishTimeoutMs: 1_000 });
+    const room = topics.topic<number>('room');
+    backplane.hold();
+    const failures = numbers(2).map((number) => room.publish(number).catch(({ code }) => code));
+    await turns();
+    await clock.advance(1_000);
+    expect(await Promise.all(failures)).toEqual(Array(2).fill('ERR_TOPICS_OUTCOME_UNKNOWN'));
+    expect(topics.stats().pending).toBe(2);
+    await expect(room.publish(2)).rejects.toMatchObject({ code: 'ERR_TOPICS_UNAVAILABLE' });
+    backplane.release();
+    await turns();
+    await room.publish(3);
+    expect(topics.stats()).toMatchObject({ pending: 0, backplane: { records: 3 } });
+  });
+
+  it('refuses publishes beyond maxPendingBytes, but not a large one alone', async () => {
+    await using backplane = new HeldBackplane();
+    await using topics = new Topics({ backplane, maxPendingBytes: 1_000 });
+    const room = topics.topic<string>('room');
+    backplane.hold();
+    const large = room.publish('x'.repeat(5_000));
+    await turns();
+    const unavailable = { code: 'ERR_TOPICS_UNAVAILABLE', message: expect.stringContaining('1000') };
+    await expect(room.publish('y')).rejects.toMatchObject(unavailable);
+    backplane.release();
+    await large;
+    backplane.hold();
+    const fitting = [room.publish('x'.repeat(400)), room.publish('x'.repeat(400))];
+    await turns();
+    await expect(room.publish('x'.repeat(400))).rejects.toMatchObject(unavailable);
+    backplane.release();
+    await Promise.all(fitting);
+  });
+
+  it('limits the time of deletions and revocations as well', async () => {
+    const clock = new VirtualClock();
+    await using store = new MemoryBackplane({ clock });
+    const silent = () => new Promise<never>(() => {});
+    const backplane = withFaults(store, { delete: silent, revoke: silent });
+    await using topics = new Topics({ backplane, clock, publishTimeoutMs: 1_000 });
+    const calls = [topics.delete('room'), topics.revoke('room', 'ada')];
+    const outcomes = Promise.allSettled(calls);
+    await clock.advance(1_000);
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ reason: { code: 'ERR_TOPICS_OUTCOME_UNKNOWN' } });
+    }
   });
 
   it('settles publishes that wait when it is closed', async () => {
