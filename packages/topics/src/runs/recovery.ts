@@ -10,6 +10,9 @@ import { statusOf } from './run-status.ts';
 import type { RunTask } from './run-task.ts';
 import type { InterruptedRun, OnInterrupted } from './runs-options.ts';
 
+/** How many runs are taken in one turn of the loop: after a restart there may be thousands. */
+const TAKEN_PER_TURN = 16;
+
 /** What recovery needs of the process. */
 export interface RecoveryHost {
   readonly backplane: Backplane;
@@ -57,10 +60,11 @@ export class Recovery {
     if (this.#isSweeping) return;
     this.#isSweeping = true;
     try {
-      while (this.#mayClaim()) {
+      for (let taken = 1; this.#mayClaim(); taken += 1) {
         const claim = await this.#host.backplane.claimExpiredRun();
         if (claim === undefined) return;
         await this.#take(claim);
+        if (taken % TAKEN_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
       }
     } catch (error) {
       this.#failed(error);

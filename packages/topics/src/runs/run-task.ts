@@ -13,9 +13,8 @@ import { type LeaseHost, lostLease, RunLease } from './run-lease.ts';
 import { RunWatch } from './run-watch.ts';
 import { RunWrites } from './run-writes.ts';
 
+/** Limits that are those of the process; others are the run's, and come with its claim. */
 export interface TaskLimits {
-  readonly leaseMs: number;
-  readonly maxDurationMs: number;
   readonly cancelGraceMs: number;
   readonly maxRecordBytes: number;
 }
@@ -66,7 +65,9 @@ export class RunTask {
     this.#claim = claim;
     this.id = id;
     this.#cursor = cursor;
-    this.#lease = new RunLease(host, limits.leaseMs, id, claim.token, (error) => this.#leaseLost(error));
+    this.#lease = new RunLease(host, claim.settings.leaseMs, id, claim.token, (error) =>
+      this.#leaseLost(error),
+    );
     this.#writes = new RunWrites({
       id,
       maxRecordBytes: limits.maxRecordBytes,
@@ -105,7 +106,7 @@ export class RunTask {
     if (this.#state.kind === 'cancelling') await this.end({ how: 'cancelled' }, 'it is cancelled');
     if (this.#state.kind !== 'running') return;
     this.#context = new AsyncResource('LandspoutRun');
-    const { maxDurationMs } = this.#limits;
+    const { maxDurationMs } = this.#claim.settings;
     this.#durationTimer = this.#later(maxDurationMs, () => void this.#tookTooLong());
     void this.#checkCancellation();
     void this.#produce(producer);
@@ -235,7 +236,7 @@ export class RunTask {
   }
 
   async #tookTooLong(): Promise<void> {
-    const reason = `the run took longer than maxDurationMs (${this.#limits.maxDurationMs})`;
+    const reason = `the run took longer than maxDurationMs (${this.#claim.settings.maxDurationMs})`;
     this.cancel(reason);
     this.#host.logger.warn({ runId: this.id }, `${reason}; it is cancelled`);
     try {

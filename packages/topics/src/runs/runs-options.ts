@@ -139,8 +139,6 @@ export function settingsOf(options: RunsOptions): RunsSettings {
   return Object.freeze({
     run: Object.freeze({ ...logLimitsOf('Runs', given), leaseMs, maxDurationMs }),
     task: Object.freeze({
-      leaseMs,
-      maxDurationMs,
       cancelGraceMs: topicsChecks.durationMs('Runs', 'cancelGraceMs', given.cancelGraceMs),
       maxRecordBytes: topicsChecks.wholeNumber('Runs', 'maxRecordBytes', given.maxRecordBytes, 1),
     }),
@@ -155,7 +153,6 @@ export interface StartPlan {
   readonly owner: string;
   readonly input: string | undefined;
   readonly settings: RunSettings;
-  readonly limits: TaskLimits;
 }
 
 /** @throws TopicsUsageError `ERR_TOPICS_USAGE`; TopicsLimitError `ERR_TOPICS_RECORD_TOO_LARGE`. */
@@ -163,13 +160,12 @@ export function planStart(options: StartOptions, { run, task }: RunsSettings): S
   topicsChecks.options('start', options, START_OPTIONS);
   const owner = requireName('start', 'owner', options.owner);
   const input = options.input === undefined ? undefined : inputOf(options.input, task.maxRecordBytes);
-  const given = { ...run, ...task, ...defined(options) };
+  const given = { ...run, ...defined(options) };
   const maxDurationMs = topicsChecks.positiveNumber('start', 'maxDurationMs', given.maxDurationMs);
   return {
     owner,
     input,
     settings: { ...logLimitsOf('start', given), leaseMs: run.leaseMs, maxDurationMs },
-    limits: maxDurationMs === task.maxDurationMs ? task : { ...task, maxDurationMs },
   };
 }
 

@@ -5,6 +5,7 @@ import type { Backplane, RunClaim, RunInfo } from '../backplane/backplane.ts';
 import { requireBackplane } from '../backplane/require-backplane.ts';
 import { BackplaneError, RunError, TopicsLimitError, topicsChecks } from '../errors.ts';
 import { MemoryBackplane } from '../memory/memory-backplane.ts';
+import { orAborted } from '../or-aborted.ts';
 import type { RunEndHow, TopicEnd } from '../record.ts';
 import { LogFeeds } from '../subscription/log-feeds.ts';
 import type { SubscribeOptions } from '../subscription/subscribe-options.ts';
@@ -21,7 +22,7 @@ import {
   type RunsStats,
   statusOf,
 } from './run-status.ts';
-import { RunTask, type TaskHost, type TaskLimits } from './run-task.ts';
+import { RunTask, type TaskHost } from './run-task.ts';
 import { RunTasks } from './run-tasks.ts';
 import { RunWatch } from './run-watch.ts';
 import {
@@ -121,7 +122,7 @@ export class Runs {
     const recoveryHost = {
       ...services,
       hasRoom: () => this.#tasks.hasRoom,
-      adopt: (claim: RunClaim) => this.#adopt(claim, settings.task),
+      adopt: (claim: RunClaim) => this.#adopt(claim),
       continued: () => {
         this.#counts.continued += 1;
       },
@@ -130,7 +131,7 @@ export class Runs {
     this.#source = {
       subscribe: (id, subscribeOptions) => this.read(id, subscribeOptions),
       attach: async (id, sink, attachOptions) => {
-        await this.#prepareReading('attach', id);
+        await this.#prepareReading('attach', id, attachOptions.signal);
         return this.#feeds.attach({ kind: 'run', name: id }, sink, fromStart(attachOptions));
       },
       cancel: (id) => this.cancel(id),
@@ -189,7 +190,7 @@ export class Runs {
    *   reason of the signal.
    */
   async read<Token = unknown>(id: string, options: SubscribeOptions = {}): Promise<Subscription<Token>> {
-    await this.#prepareReading('read', id);
+    await this.#prepareReading('read', id, options.signal);
     return this.#feeds.subscribe<Token>({ kind: 'run', name: id }, fromStart(options));
   }
 
@@ -257,11 +258,11 @@ export class Runs {
   }
 
   /** @returns the task of a new run, or what is known of the run that has the id. */
-  async #claim(id: string, { owner, input, settings, limits }: StartPlan): Promise<RunTask | RunInfo> {
+  async #claim(id: string, { owner, input, settings }: StartPlan): Promise<RunTask | RunInfo> {
     if (this.#isDraining || !this.#tasks.hasRoom) return this.#existing(id);
     return this.#tasks.claiming(async () => {
       const claim = await this.backplane.claimRun({ id, owner, input, settings });
-      return claim.token === undefined ? claim.run : this.#adopt(claim, limits);
+      return claim.token === undefined ? claim.run : this.#adopt(claim);
     });
   }
 
@@ -308,11 +309,11 @@ export class Runs {
     void watch.ended.then(() => this.#watches.delete(watch));
   }
 
-  #adopt(claim: RunClaim, limits: TaskLimits): RunTask {
+  #adopt(claim: RunClaim): RunTask {
     const { id } = claim.run;
     // This process itself may have let the lease of its run expire.
     this.#tasks.get(id)?.lost(new RunError('ERR_RUN_LEASE_LOST', `the lease of the run ${id} has expired`));
-    const task = new RunTask(this.#host, limits, claim);
+    const task = new RunTask(this.#host, this.#settings.task, claim);
     this.#tasks.add(task);
     this.#track(task.watch);
     return task;
@@ -325,9 +326,10 @@ export class Runs {
   }
 
   /** Expired runs get their end before they are read. */
-  async #prepareReading(operation: string, id: string): Promise<void> {
+  async #prepareReading(operation: string, id: string, signal?: AbortSignal): Promise<void> {
     this.#requireRunName(operation, id);
-    if (!this.#tasks.has(id)) await this.#recovery.recover(id);
+    topicsChecks.signal(operation, signal);
+    if (!this.#tasks.has(id)) await orAborted(this.#recovery.recover(id), signal);
   }
 
   /** A text from a client that is no name is the id of no run. */
@@ -344,7 +346,7 @@ export class Runs {
   /** One timer for all leases of the process, and for looking for those of other processes. */
   #scheduleRound(): void {
     runInRootContext(() => {
-      const delayMs = this.#settings.task.leaseMs / RENEWALS_PER_LEASE;
+      const delayMs = this.#settings.run.leaseMs / RENEWALS_PER_LEASE;
       this.#round = this.#clock.setTimeout(() => {
         this.#scheduleRound();
         // Renewals first: this process does not take its own runs from itself.

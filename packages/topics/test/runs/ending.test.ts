@@ -81,6 +81,14 @@ describe('the end of a run', () => {
     expect(() => new RunFailure('X', 'x'.repeat(1001))).toThrow(/message/);
   });
 
+  it('gives all readers one frozen result', async () => {
+    await using world = new World();
+    const handle = await world.process().start('a', { owner: 'ann' }, () => ({ list: [{ text: 'x' }] }));
+    const end = await handle.ended;
+    const { list } = end.result as { list: object[] };
+    for (const shared of [end, end.result, list, list[0]]) expect(Object.isFrozen(shared)).toBe(true);
+  });
+
   it('is a failure with a clear message in the log if the result is not JSON', async () => {
     const circular: Record<string, unknown> = {};
     circular.self = circular;

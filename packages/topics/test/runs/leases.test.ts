@@ -159,6 +159,45 @@ describe('onInterrupted', () => {
     expect(await next.info('a')).toMatchObject({ end: { how: 'finished', result: 'recovered' } });
   });
 
+  it('continues the run with the limits that it was started with', async () => {
+    await using world = new World();
+    const continued = deferred<unknown>();
+    const onInterrupted = () => async (run: Run) => {
+      continued.resolve(await aborted(run.signal));
+      throw run.signal.reason;
+    };
+    const [runs, other] = [world.process(), world.process({ onInterrupted, maxDurationMs: 900_000 })];
+    const own = { maxRecords: 1, maxDurationMs: 40_000 };
+    const handle = await runs.start('a', { owner, ...own }, hanging);
+    world.kill(runs);
+    await world.advance(65_000);
+    expect(await handle.ended).toMatchObject({ how: 'cancelled' });
+    expect(await continued.promise).toMatchObject({ message: expect.stringContaining('40000') });
+    expect(other.stats()).toMatchObject({ continued: 1, cancelled: 1 });
+  });
+
+  it('is called for many runs in several turns of the loop', async () => {
+    await using world = new World();
+    const first = world.process();
+    for (let number = 0; number < 100; number += 1) await first.start(`${number}`, { owner }, hanging);
+    world.kill(first);
+    await world.clock.advance(20_000);
+    let called = 0;
+    const onInterrupted = () => {
+      called += 1;
+      return undefined;
+    };
+    world.process({ onInterrupted });
+    const perTurn: number[] = [];
+    while (called < 100) {
+      const before = called;
+      await settled();
+      perTurn.push(called - before);
+    }
+    expect(Math.max(...perTurn)).toBeLessThan(30);
+    expect(perTurn.length).toBeGreaterThan(3);
+  });
+
   it('is not called more often than maxAttempts', async () => {
     await using world = new World();
     const attempts: number[] = [];

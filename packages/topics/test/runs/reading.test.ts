@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SubscriptionSink, TopicEvent } from '../../src/index.ts';
-import { deferred, readAll, World } from './support.ts';
+import { deferred, readAll, World, withFaults } from './support.ts';
 
 describe('reading a run', () => {
   it('starts at the beginning by default, at any time', async () => {
@@ -63,6 +63,47 @@ describe('reading a run', () => {
     await handle.ended;
     (await runs.reader('a').attach(sink)).resume();
     expect(events.map(({ kind }) => kind)).toEqual(['record', 'end']);
+  });
+
+  it('counts readers that have not read to the end of a run, and ends them when the runs are closed', async () => {
+    await using world = new World();
+    const runs = world.process();
+    const gate = deferred();
+    const handle = await runs.start('a', { owner: 'ann' }, async (run) => {
+      for (const number of [1, 2, 3]) await run.write(number);
+      await gate.promise;
+    });
+    const events: TopicEvent[] = [];
+    const slow = await handle.attach({
+      deliver(event) {
+        events.push(event);
+        return false;
+      },
+    });
+    slow.resume();
+    gate.resolve();
+    await handle.ended;
+    expect(await readAll(await handle.subscribe())).toEqual([1, 2, 3, 'end: finished']);
+    expect(runs.stats().subscriptions).toBe(1);
+    await runs.close();
+    expect(runs.stats().subscriptions).toBe(0);
+    slow.resume();
+    expect(events.map(({ kind }) => kind)).toEqual(['record', 'end']);
+    expect(slow.end).toMatchObject({ how: 'closed' });
+  });
+
+  it('settles at once when its signal is aborted although the backplane is silent', async () => {
+    await using world = new World();
+    const claimExpiredRun = () => new Promise<never>(() => {});
+    const runs = world.process({ backplane: withFaults(world.backplane, { claimExpiredRun }) });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const made = [runs.read('a', { signal }), runs.reader('a').attach({ deliver: () => true }, { signal })];
+    const reason = new Error('gone');
+    controller.abort(reason);
+    for (const outcome of await Promise.allSettled(made)) {
+      expect(outcome).toEqual({ status: 'rejected', reason });
+    }
   });
 
   it('rejects for a run that does not exist, or whose time after the end is over', async () => {
