@@ -8,6 +8,11 @@ export interface CursorSource {
   /** The id of the run. */
   readonly id?: string;
   /**
+   * Grows with each revocation of subscriptions. If it has grown since `authorize` was asked, it is asked again before
+   * anything is sent. Default: no subscription is ever revoked.
+   */
+  readonly revocations?: number;
+  /**
    * Begins to read.
    *
    * @throws an error with the code `ERR_TOPICS_CURSOR` if `after` is malformed, unless `invalidCursor` is `'gap'`;

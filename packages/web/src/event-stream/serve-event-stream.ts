@@ -118,8 +118,12 @@ async function openCursorStream<Handler>(
 ): Promise<Opened | undefined> {
   const { authorize, action, topic, presence, passThrough, reauthorizeMs } = settings;
   const question = { action, topic, handler };
-  await requireAuthorized(authorize, question, context.log);
-  if (presence) await requireAuthorized(authorize, { ...question, action: 'presence' }, context.log);
+  const requireAllowed = async (): Promise<void> => {
+    await requireAuthorized(authorize, question, context.log);
+    if (presence) await requireAuthorized(authorize, { ...question, action: 'presence' }, context.log);
+  };
+  const { revocations } = source;
+  await requireAllowed();
   if (isStopping(context)) return turnedAway(context, settings);
   const from = readFromOf(context.request);
   let subscription: CursorSubscription;
@@ -131,6 +135,8 @@ async function openCursorStream<Handler>(
     context.application.refusalLog.warn('eventStream', { error }, 'an event stream could not be opened');
     return turnedAway(context, settings);
   }
+  // It may have been decided before the revocation. From now on, the subscription itself would end.
+  if (source.revocations !== revocations) await closingOnFailure(subscription, requireAllowed);
   if (subscription.end !== undefined && subscription.end.cursor === from?.cursor) {
     subscription.close();
     // EventSource does not connect again after a 204.
@@ -150,6 +156,15 @@ async function openCursorStream<Handler>(
   };
   const first = encodeEvent({ id: subscription.cursor, retry });
   return { feed: feed as EventFeed, first, settings, watch: reauthorizeMs > 0 ? watch : undefined };
+}
+
+async function closingOnFailure(subscription: CursorSubscription, check: () => Promise<void>): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    subscription.close();
+    throw error;
+  }
 }
 
 function readOptionsOf<Handler>(

@@ -80,8 +80,13 @@ export class TopicDoor {
       await handler.eventStream(source, { ...about, keepAliveMs, retryMs, reauthorizeMs });
       return;
     }
-    await requireAllowed(handler, action, target.name);
-    await this.#poll(handler, source);
+    const requireAction = () => requireAllowed(handler, action, target.name);
+    const { revocations } = source;
+    await requireAction();
+    const json = await this.#poll(handler, source);
+    // A revocation while the client waited.
+    if (source.revocations !== revocations) await requireAction();
+    respond(handler, json);
   }
 
   /**
@@ -128,7 +133,8 @@ export class TopicDoor {
     return inspection(this, [], () => ({ settings: this.#settings, rate: this.#rate }));
   }
 
-  async #poll(handler: TopicDoorHandler, source: CursorSource): Promise<void> {
+  /** @returns the response. @throws HTTPError 400, 404, 503. */
+  async #poll(handler: TopicDoorHandler, source: CursorSource): Promise<string> {
     const { request, response, application } = handler;
     const { maxWaitMs } = this.#settings;
     const asked = queryNumber(request, 'waitMs', maxWaitMs) ?? maxWaitMs;
@@ -136,7 +142,7 @@ export class TopicDoor {
     const signals = [request.signal, response.exchange.stopping];
     const wait = { clock: application.clock, signals, waitMs };
     try {
-      respond(handler, await longPoll(source, readFromOf(request), wait, this.#settings));
+      return await longPoll(source, readFromOf(request), wait, this.#settings);
     } catch (error) {
       throw topicRefusal(error, STATUSES);
     }

@@ -83,6 +83,89 @@ describe('topics over HTTP', () => {
     }));
 });
 
+describe('a revocation over HTTP', () => {
+  /** Serves the topic `news` to clients whose permission is asked for with a promise. */
+  async function withSlowPermission(
+    test: (running: {
+      port: number;
+      topics: Topics;
+      isAllowed: (now: boolean) => void;
+      asked: (times: number) => Promise<void>;
+      decide: () => void;
+    }) => Promise<void>,
+  ): Promise<void> {
+    const topics = new Topics();
+    let isAllowed = true;
+    let asked = 0;
+    let decide = (): void => {};
+    const decided = new Promise<void>((resolve) => {
+      decide = resolve;
+    });
+    class Live extends TopicRequestHandler {
+      override readonly topics = topics;
+      override subject(): string {
+        return 'ada';
+      }
+      override async authorize(): Promise<boolean> {
+        const decision = isAllowed;
+        asked += 1;
+        await decided;
+        return decision;
+      }
+    }
+    const untilAsked = async (times: number): Promise<void> => {
+      while (asked < times) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const setAllowed = (now: boolean) => {
+      isAllowed = now;
+    };
+    try {
+      await withApp([['/live', Live]], ({ port }) =>
+        test({ port, topics, isAllowed: setAllowed, asked: untilAsked, decide }),
+      );
+    } finally {
+      await topics.close();
+    }
+  }
+
+  it.each([
+    ['an event stream', 'Accept: text/event-stream'],
+    ['a long poll', 'Accept: application/json'],
+  ])('refuses %s for which authorize decided before it', (_, accept) =>
+    withSlowPermission(async ({ port, topics, isAllowed, asked, decide }) => {
+      const response = ask(port, '/live?topic=news', 'GET', accept);
+      await asked(1);
+      isAllowed(false);
+      await topics.revoke('news', 'ada');
+      decide();
+      expect(statusOf(await response)).toBe(404);
+      expect(topics.stats().subscriptions).toBe(0);
+    }),
+  );
+
+  it('refuses a long poll that waits', () =>
+    withSlowPermission(async ({ port, topics, isAllowed, decide }) => {
+      decide();
+      const cursor = await topics.topic('news').publish('before');
+      const response = ask(port, `/live?topic=news&after=${cursor}`);
+      while (topics.stats().subscriptions === 0) await new Promise((resolve) => setImmediate(resolve));
+      isAllowed(false);
+      await topics.revoke('news', 'ada');
+      await topics.topic('news').publish('secret');
+      expect(await response).not.toContain('secret');
+      expect(statusOf(await response)).toBe(404);
+    }));
+
+  it('does not trouble clients that may still read', () =>
+    withSlowPermission(async ({ port, topics, asked, decide }) => {
+      const response = ask(port, '/live?topic=news');
+      await asked(1);
+      await topics.revoke('news', 'bob');
+      decide();
+      expect(statusOf(await response)).toBe(200);
+    }));
+});
+
 describe('runs over HTTP', () => {
   it('are read from the start to the end, and then a 204', () =>
     serving(async ({ port, url, runs }) => {

@@ -23,6 +23,7 @@ import type { TopicSettings } from './topic-options.ts';
 
 /** What the session needs of its handler. */
 export interface SessionHandler extends AuthorizingHandler {
+  readonly topics: { readonly revocations: number };
   readonly runs?: Runs | undefined;
   topic(name: string): Topic;
   member(about: { readonly topic: string }): unknown;
@@ -170,17 +171,23 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
       this.#remove(subscription);
       return this.#refuse(frame, fault);
     };
-    return this.#allowed(frame, actionsOf(subscription), () => this.#attach(frame, subscription), refused);
+    const { revocations } = this.#handler.topics;
+    const attach = () => this.#attach(frame, subscription, revocations);
+    return this.#allowed(frame, actionsOf(subscription), attach, refused);
   }
 
-  async #attach(frame: ClientFrame, subscription: DoorSubscription): Promise<void> {
+  /** @param revocations - the number of them before `authorize` was asked. */
+  async #attach(frame: ClientFrame, subscription: DoorSubscription, revocations: number): Promise<void> {
     try {
       await this.#join(subscription);
       if (this.#isOver) return this.#remove(subscription);
       const attachment = await this.#attachment(frame, subscription);
-      if (this.#isOver) {
+      const isAllowed = await this.#isStillAllowed(subscription, revocations);
+      if (this.#isOver || !isAllowed) {
         attachment.close();
-        return this.#remove(subscription);
+        this.#remove(subscription);
+        if (!isAllowed) this.#refuse(frame, REFUSED);
+        return;
       }
       const { id, kind, name } = frame;
       this.send(okText(id, attachment.cursor));
@@ -284,6 +291,15 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
       if (this.#isOver || !isAllowed) return otherwise(REFUSED);
       return then();
     });
+  }
+
+  /**
+   * Asks again if something was revoked since `authorize` was asked: it may have decided before that. From now on, the
+   * subscription itself would end.
+   */
+  #isStillAllowed(subscription: DoorSubscription, revocations: number): boolean | Promise<boolean> {
+    if (subscription.kind === 'run' || this.#handler.topics.revocations === revocations) return true;
+    return areAllowed(this.#handler, actionsOf(subscription), subscription.name);
   }
 
   #reauthorizeLater(): void {

@@ -162,6 +162,41 @@ describe('TopicHandler, asking authorize', () => {
     });
   });
 
+  it.each(['before authorize has decided', 'while the member joins'])(
+    'asks again if a subscription was revoked %s',
+    async (when) => {
+      const { opened, open } = gate<void>();
+      let isAllowed = true;
+      let asked = 0;
+      const authorize = async () => {
+        const decision = isAllowed;
+        asked += 1;
+        if (when === 'before authorize has decided') await opened;
+        return decision;
+      };
+      let joins = 0;
+      const member = async () => {
+        joins += 1;
+        if (when === 'while the member joins') await opened;
+        return { member: 'ann' };
+      };
+      await withDoor({ authorize, member, subject: () => 'ann' }, async ({ client, topics }) => {
+        const one = await client();
+        const reply = one.request({ op: 'sub', topic: 't' });
+        await until(() => asked + joins === (when === 'while the member joins' ? 2 : 1));
+        isAllowed = false;
+        await topics.revoke('t', 'ann');
+        open();
+        expect(await reply).toMatchObject(REFUSED);
+        await topics.topic('t').publish('secret');
+        expect(await one.hasNothing()).toBe(true);
+        expect(topics.stats()).toMatchObject({ subscriptions: 0, members: 0 });
+        isAllowed = true;
+        await one.subscribe('t');
+      });
+    },
+  );
+
   it('is asked again for each subscription, and a refusal ends it at once', async () => {
     const clock = new VirtualClock();
     const allowed = new Set(['a', 'b']);
