@@ -50,6 +50,7 @@ export {
   TopicRecord,
 } from './record.ts';
 export type { Attachment, SubscriptionSink } from './subscription/delivery.ts';
+export type { History, HistoryOptions } from './subscription/read-history.ts';
 export type { SubscribeOptions, SubscriptionPolicy } from './subscription/subscribe-options.ts';
 export { Subscription } from './subscription/subscription.ts';
 

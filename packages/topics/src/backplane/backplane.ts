@@ -133,6 +133,8 @@ export interface RunInfo {
   readonly input: string | undefined;
   /** When it was claimed for the first time, in milliseconds since the Unix epoch. */
   readonly startedAt: number;
+  /** Number of records that were written. */
+  readonly records: number;
   /** How often it was continued after an interruption: 0 at first. */
   readonly attempt: number;
   readonly cancelRequested: boolean;
@@ -234,6 +236,13 @@ export interface Backplane {
   claimRun(run: NewRun): Promise<RunClaim | { readonly token: undefined; readonly run: RunInfo }>;
   /** @throws RunError `ERR_RUN_LEASE_LOST` if the token is not the latest, or the run has ended. */
   renewRun(id: string, token: number): Promise<void>;
+  /**
+   * Gives up the lease of a run that goes on, so that {@link claimExpiredRun} finds it at once. The token is no longer
+   * valid.
+   *
+   * @throws RunError `ERR_RUN_LEASE_LOST`.
+   */
+  releaseRun(id: string, token: number): Promise<void>;
   /**
    * Appends a record to a run.
    *

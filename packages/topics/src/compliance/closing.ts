@@ -29,6 +29,7 @@ const CALLS: Readonly<Record<string, (backplane: Backplane) => unknown>> = {
   claimRun: (backplane) =>
     backplane.claimRun({ id: 'new', owner: 'ada', input: undefined, settings: RUN_SETTINGS }),
   renewRun: (backplane) => backplane.renewRun('run', 1),
+  releaseRun: (backplane) => backplane.releaseRun('run', 1),
   writeRun: (backplane) => backplane.writeRun('run', 1, '1'),
   endRun: (backplane) => backplane.endRun('run', 1, { how: 'finished' }),
   cancelRun: (backplane) => backplane.cancelRun('run'),

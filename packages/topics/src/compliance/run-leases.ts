@@ -82,6 +82,20 @@ export function runLeases(suite: BackplaneSuite): void {
     },
   );
 
+  suite.check('gives a run whose lease was given up to the next that asks', async (trial) => {
+    const first = await trial.claim('run', { settings });
+    const cursor = await trial.node().writeRun('run', first.token, '1');
+    assert.equal(await trial.node(1).claimExpiredRun('run'), undefined);
+    await assertFails(() => trial.node().releaseRun('run', first.token + 1), ...LEASE_LOST);
+    await trial.node().releaseRun('run', first.token);
+    await assertFails(() => trial.node().writeRun('run', first.token, '"late"'), ...LEASE_LOST);
+    const second = await trial.node(1).claimExpiredRun();
+    assert.ok(second !== undefined && second.token > first.token);
+    assert.deepEqual([second.run.attempt, second.run.cursor, second.run.records], [1, cursor, 1]);
+    await assertFails(() => trial.node().releaseRun('run', first.token), ...LEASE_LOST);
+    await trial.node(1).endRun('run', second.token, { how: 'finished' });
+  });
+
   suite.checkWithClock('gives each claim a higher token, and counts the attempts', async (trial) => {
     let { token } = await trial.claim('run', { settings, owner: 'ada', input: '"in"' });
     for (const attempt of [1, 2, 3]) {

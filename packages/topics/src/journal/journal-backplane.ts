@@ -140,6 +140,11 @@ export class JournalBackplane implements Backplane {
     this.#logs.store.renew(id, token);
   }
 
+  async releaseRun(id: string, token: number): Promise<void> {
+    this.#requireOpen('releaseRun');
+    this.#logs.store.releaseRun(id, token);
+  }
+
   async writeRun(id: string, token: number, payload: Payload): Promise<string> {
     this.#requireWritable('writeRun');
     return this.#queue.run(this.#operations.writeRun(id, token, payload));

@@ -123,6 +123,11 @@ export class LogStore {
     this.runs.renew(id, token);
   }
 
+  /** @throws RunError `ERR_RUN_LEASE_LOST`. */
+  releaseRun(id: string, token: number): void {
+    this.runs.release(id, token);
+  }
+
   /** A run that goes on but has no valid lease. @param id - only that one. @param except - none with a plan. */
   expiredRun(id: string | undefined, except?: Plans): RunState | undefined {
     return this.runs.expired(id, except);

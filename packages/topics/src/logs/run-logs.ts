@@ -166,6 +166,10 @@ export class RunLogs {
     run.leaseUntil = this.#clock.now() + run.claim.settings.leaseMs;
   }
 
+  release(id: string, token: number): void {
+    this.#held(id, token).leaseUntil = Number.NEGATIVE_INFINITY;
+  }
+
   /** A run that goes on but has no valid lease. @param id - only that one. @param except - none with a plan. */
   expired(id: string | undefined, except: Plans | undefined): RunState | undefined {
     const now = this.#clock.now();

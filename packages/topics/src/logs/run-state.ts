@@ -38,8 +38,8 @@ export class RunState {
 
   info(): RunInfo {
     const { id, owner, input, time } = this.claim;
-    const { end, cursor } = this.log;
+    const { end, cursor, length: records } = this.log;
     const { attempt, cancelRequested } = this;
-    return { id, owner, input, startedAt: time, attempt, cancelRequested, end, cursor };
+    return { id, owner, input, startedAt: time, records, attempt, cancelRequested, end, cursor };
   }
 }

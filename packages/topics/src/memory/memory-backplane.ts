@@ -108,6 +108,11 @@ export class MemoryBackplane implements Backplane {
     this.#logs.store.renew(id, token);
   }
 
+  async releaseRun(id: string, token: number): Promise<void> {
+    this.#logs.requireOpen('releaseRun');
+    this.#logs.store.releaseRun(id, token);
+  }
+
   async writeRun(id: string, token: number, payload: Payload): Promise<string> {
     this.#logs.requireOpen('writeRun');
     const { store } = this.#logs;

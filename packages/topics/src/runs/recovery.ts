@@ -92,7 +92,8 @@ export class Recovery {
     const task = this.#host.adopt(claim);
     if (cancelRequested) return task.end({ how: 'cancelled' }, 'it is cancelled');
     const onInterrupted = this.#onInterrupted;
-    if (onInterrupted === undefined || attempt > this.#maxAttempts || this.#isStopped) {
+    if (onInterrupted !== undefined && this.#isStopped) return task.handOver();
+    if (onInterrupted === undefined || attempt > this.#maxAttempts) {
       return task.end({ how: 'interrupted' }, 'it is interrupted');
     }
     // In the root context: the continuation does not belong to the request or timer that found the run.
@@ -109,8 +110,8 @@ export class Recovery {
 
   /** The producer of a continuation: that of `onInterrupted`, if there is one. */
   async #continue(claim: RunClaim, onInterrupted: OnInterrupted, run: Run): Promise<unknown> {
-    const { id, owner, input, attempt, startedAt, cursor } = statusOf(claim.run);
-    const interrupted: InterruptedRun = { id, owner, input, attempt, startedAt, cursor };
+    const { id, owner, input, attempt, startedAt, cursor, records } = statusOf(claim.run);
+    const interrupted: InterruptedRun = { id, owner, input, attempt, startedAt, cursor, records };
     let producer: RunProducer | undefined;
     try {
       producer = await onInterrupted(interrupted);

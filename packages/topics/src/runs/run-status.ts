@@ -30,6 +30,8 @@ export interface RunsStats {
   readonly failed: number;
   readonly cancelled: number;
   readonly interrupted: number;
+  /** Runs that were left to other processes when this one was drained or closed. */
+  readonly handedOver: number;
   /** Runs that this process lost to another one, or to a failing backplane. */
   readonly lost: number;
   /** Records written. */

@@ -27,7 +27,7 @@ export interface TaskHost extends LeaseHost {
   /** A record was written. */
   wrote(): void;
   /** The task has nothing left to do. @param how - undefined if the lease was lost. */
-  taskOver(task: RunTask, how: RunEndHow | undefined): void;
+  taskOver(task: RunTask, how: RunEndHow | 'handedOver' | undefined): void;
 }
 
 /**
@@ -127,6 +127,31 @@ export class RunTask {
     const ending = this.end({ how }, reason);
     this.#abortWith(new DOMException(reason, 'AbortError'));
     await ending;
+  }
+
+  /**
+   * Aborts the producer and gives up the lease, so that another process can continue the run at once. A run that is
+   * cancelled already ends.
+   */
+  async handOver(): Promise<void> {
+    if (this.#state.kind !== 'running') return this.interrupt();
+    const reason = 'the process stops, and another one continues the run';
+    this.#stopTimers();
+    this.#writes.stop(reason);
+    this.#state = { kind: 'over' };
+    this.#abortWith(new DOMException(reason, 'AbortError'));
+    await this.#writes.waitIdle();
+    try {
+      await this.#host.backplane.releaseRun(this.id, this.#claim.token);
+    } catch (error) {
+      // The lease expires in any case.
+      this.#host.quietLog.warn(
+        'release',
+        { error, runId: this.id },
+        'the lease of a run could not be given up',
+      );
+    }
+    this.#host.taskOver(this, 'handedOver');
   }
 
   /**

@@ -64,6 +64,11 @@ export class RunTasks {
     await Promise.all([...this.#tasks.values()].map((task) => task.interrupt()));
   }
 
+  /** @returns after the lease of each run is given up. */
+  async handOver(): Promise<void> {
+    await Promise.all([...this.#tasks.values()].map((task) => task.handOver()));
+  }
+
   lose(reason: Error): void {
     for (const task of this.#tasks.values()) task.lost(reason);
   }

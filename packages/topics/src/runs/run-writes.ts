@@ -37,7 +37,7 @@ export class RunWrites {
   /** Why nothing may be written any more. */
   #refusal: string | undefined;
   #isSettled = false;
-  #onIdle: (() => void) | undefined;
+  readonly #onIdle: (() => void)[] = [];
 
   constructor(target: WriteTarget) {
     this.#target = target;
@@ -79,11 +79,11 @@ export class RunWrites {
     this.stop('its producer has settled');
   }
 
-  /** Waits until no write is pending. One waiter at a time. */
+  /** Waits until no write is pending. */
   waitIdle(): Promise<void> {
     if (this.#pending === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#onIdle = resolve;
+      this.#onIdle.push(resolve);
     });
   }
 
@@ -138,7 +138,6 @@ export class RunWrites {
     this.#pending -= 1;
     this.#pendingBytes -= bytes;
     if (this.#pending > 0) return;
-    this.#onIdle?.();
-    this.#onIdle = undefined;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 }

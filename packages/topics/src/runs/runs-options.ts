@@ -19,6 +19,8 @@ export interface InterruptedRun {
   readonly startedAt: number;
   /** The position of its last record. */
   readonly cursor: string;
+  /** Number of its records, for producers that go on after as many. `runs.read(id)` reads them. */
+  readonly records: number;
 }
 
 /**
@@ -45,7 +47,10 @@ export interface RunLimits {
 export interface RunsOptions extends RunLimits {
   /** Where runs are kept. Default: a `MemoryBackplane` of its own, which is closed with the runs. */
   readonly backplane?: Backplane;
-  /** Called with a run whose process ended, in one of the processes. Default: such runs end as interrupted. */
+  /**
+   * Called with a run whose process ended, in one of the processes. With it, {@link Runs.drain} and {@link Runs.close}
+   * leave unfinished runs to other processes. Default: such runs end as interrupted.
+   */
   readonly onInterrupted?: OnInterrupted;
   /** How often a run is continued. Default: 1. */
   readonly maxAttempts?: number;

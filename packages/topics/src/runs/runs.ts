@@ -8,6 +8,7 @@ import { MemoryBackplane } from '../memory/memory-backplane.ts';
 import { orAborted } from '../or-aborted.ts';
 import type { RunEndHow, TopicEnd } from '../record.ts';
 import { LogFeeds } from '../subscription/log-feeds.ts';
+import { type History, type HistoryOptions, readHistory } from '../subscription/read-history.ts';
 import type { SubscribeOptions } from '../subscription/subscribe-options.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import { isName, requireName } from '../topic-name.ts';
@@ -47,6 +48,8 @@ export interface DrainResult {
   readonly ended: number;
   /** Runs that were interrupted. */
   readonly interrupted: number;
+  /** Runs that were left to other processes. */
+  readonly handedOver: number;
 }
 
 /**
@@ -85,6 +88,7 @@ export class Runs {
     failed: 0,
     cancelled: 0,
     interrupted: 0,
+    handedOver: 0,
     lost: 0,
     records: 0,
   };
@@ -194,6 +198,16 @@ export class Runs {
     return this.#feeds.subscribe<Token>({ kind: 'run', name: id }, fromStart(options));
   }
 
+  /**
+   * Reads what a run has written so far, without subscribing.
+   *
+   * @throws RunError `ERR_RUN_NOT_FOUND`; TopicsUsageError `ERR_TOPICS_USAGE`, `ERR_TOPICS_CURSOR`; BackplaneError.
+   */
+  async history<Token = unknown>(id: string, options: HistoryOptions = {}): Promise<History<Token>> {
+    await this.#prepareReading('history', id);
+    return readHistory(this.backplane, { kind: 'run', name: id }, options);
+  }
+
   /** @throws RunError `ERR_RUN_NOT_FOUND`; BackplaneError. */
   async info(id: string): Promise<RunStatus> {
     await this.#prepareReading('info', id);
@@ -220,8 +234,9 @@ export class Runs {
   }
 
   /**
-   * Waits for the producers of this process, at most `drainMs`, then aborts those that are left and ends their runs as
-   * interrupted. From the call on, no new run is started here and none is continued. Runs can still be read, joined and
+   * Waits for the producers of this process, at most `drainMs`, then aborts those that are left. Their runs end as
+   * interrupted or, with `onInterrupted` and a backplane that others use, are left to them: to another process, or to the
+   * next one that opens the journal. From the call on, no new run is started here and none is continued. Runs can still be read, joined and
    * cancelled. The process stays alive meanwhile.
    *
    * @example
@@ -234,14 +249,18 @@ export class Runs {
     const before = { ...this.#counts };
     await this.#tasks.waitIdle(drainMs);
     this.#isDrained = true;
-    await this.#tasks.interrupt();
-    const { finished, failed, cancelled, interrupted } = this.#counts;
+    await this.#leaveTasks();
+    const { finished, failed, cancelled, interrupted, handedOver } = this.#counts;
     const ended = finished + failed + cancelled - before.finished - before.failed - before.cancelled;
-    return { ended, interrupted: interrupted - before.interrupted };
+    return {
+      ended,
+      interrupted: interrupted - before.interrupted,
+      handedOver: handedOver - before.handedOver,
+    };
   }
 
   /**
-   * Aborts all producers and ends their runs as interrupted, ends all subscriptions (`closed`), and stops. A backplane
+   * Aborts all producers, as {@link drain} does without waiting, ends all subscriptions (`closed`), and stops. A backplane
    * that was passed to the constructor stays open. To wait for producers, call {@link drain} before.
    */
   close(): Promise<void> {
@@ -319,7 +338,7 @@ export class Runs {
     return task;
   }
 
-  #taskOver(task: RunTask, how: RunEndHow | undefined): void {
+  #taskOver(task: RunTask, how: RunEndHow | 'handedOver' | undefined): void {
     this.#counts[how ?? 'lost'] += 1;
     if (!task.watch.isFollowed) this.#watches.delete(task.watch);
     this.#tasks.remove(task);
@@ -357,11 +376,17 @@ export class Runs {
     }, undefined);
   }
 
+  /** A backplane of its own has no other process to continue the runs. */
+  #leaveTasks(): Promise<void> {
+    const isContinued = this.#settings.onInterrupted !== undefined && !this.#ownsBackplane;
+    return isContinued ? this.#tasks.handOver() : this.#tasks.interrupt();
+  }
+
   async #close(): Promise<void> {
     this.#isDraining = true;
     this.#isDrained = true;
     this.#recovery.stop();
-    void this.#tasks.interrupt();
+    void this.#leaveTasks();
     await this.#tasks.waitIdle(CLOSE_WAIT_MS);
     this.#round?.cancel();
     const closed = new BackplaneError('ERR_TOPICS_CLOSED', 'the runs are closed');

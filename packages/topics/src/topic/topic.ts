@@ -8,6 +8,7 @@ import { orAborted } from '../or-aborted.ts';
 import { frozen, type TopicMember } from '../record.ts';
 import type { Attachment, SubscriptionSink } from '../subscription/delivery.ts';
 import type { LogFeeds } from '../subscription/log-feeds.ts';
+import { type History, type HistoryOptions, readHistory } from '../subscription/read-history.ts';
 import type { SubscribeOptions } from '../subscription/subscribe-options.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import { requireName } from '../topic-name.ts';
@@ -131,6 +132,17 @@ export class Topic<Message = unknown> {
    */
   subscribe(options?: SubscribeOptions): Promise<Subscription<Message>> {
     return this.#services.feeds.subscribe<Message>(this.#log, options);
+  }
+
+  /**
+   * Reads what the topic has now, without subscribing.
+   *
+   * @throws TopicsUsageError `ERR_TOPICS_USAGE`, `ERR_TOPICS_CURSOR`; BackplaneError.
+   */
+  async history(options: HistoryOptions = {}): Promise<History<Message>> {
+    const { backplane, requireOpen } = this.#services;
+    requireOpen('history');
+    return readHistory(backplane, this.#log, options);
   }
 
   /** Subscribes, for very many subscriptions: events are pushed to `sink`, after a first `resume()` of the result. */

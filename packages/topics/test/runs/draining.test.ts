@@ -1,6 +1,6 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
-import type { Run } from '../../src/index.ts';
+import { type Run, Runs } from '../../src/index.ts';
 import { aborted, deferred, readAll, settled, World, withFaults } from './support.ts';
 
 const owner = 'ann';
@@ -27,7 +27,7 @@ describe('Runs.drain', () => {
     await world.advance(4_000);
     expect(await late.info()).toMatchObject({ end: undefined });
     await world.advance(1_000);
-    expect(await draining).toEqual({ ended: 1, interrupted: 1 });
+    expect(await draining).toEqual({ ended: 1, interrupted: 1, handedOver: 0 });
     expect(await late.ended).toMatchObject({ how: 'interrupted' });
     expect(slow?.signal.reason).toMatchObject({ name: 'AbortError' });
     await expect(slow?.write('x')).rejects.toMatchObject({ code: 'ERR_RUN_LEASE_LOST' });
@@ -37,13 +37,13 @@ describe('Runs.drain', () => {
   it('resolves as soon as no producer is left', async () => {
     await using world = new World();
     const runs = world.process();
-    expect(await runs.drain()).toEqual({ ended: 0, interrupted: 0 });
+    expect(await runs.drain()).toEqual({ ended: 0, interrupted: 0, handedOver: 0 });
     const other = world.process();
     const gate = deferred();
     await other.start('a', { owner }, () => gate.promise);
     const draining = other.drain();
     gate.resolve();
-    expect(await draining).toEqual({ ended: 1, interrupted: 0 });
+    expect(await draining).toEqual({ ended: 1, interrupted: 0, handedOver: 0 });
   });
 
   it('lets runs be read, joined and cancelled, but starts and continues none', async () => {
@@ -64,7 +64,7 @@ describe('Runs.drain', () => {
     expect((await runs.start('a', { owner }, () => 1)).joined).toBe(true);
     const reading = readAll(await runs.read('a'));
     await runs.cancel('a');
-    expect(await draining).toEqual({ ended: 1, interrupted: 0 });
+    expect(await draining).toEqual({ ended: 1, interrupted: 0, handedOver: 0 });
     expect(await reading).toEqual(['x', 'end: cancelled']);
   });
 
@@ -160,5 +160,57 @@ describe('Runs.close', () => {
     expect(reason).toMatchObject({ code: 'ERR_TOPICS_CLOSED' });
     expect(await handle.ended).toMatchObject({ how: 'closed' });
     expect(world.log.lines).toEqual([]);
+  });
+});
+
+describe('Runs that stop, with onInterrupted', () => {
+  /** Counts to five, from where the run stands. */
+  const counting = (from: number) => async (run: Run) => {
+    for (let next = from; next < 5; next += 1) {
+      await run.write(next);
+      if (next === 2 && from === 0) await aborted(run.signal);
+    }
+    return 'done';
+  };
+
+  it.each(['drain', 'close'] as const)(
+    'leave a run to the next process at %s, at once and without a doubled record',
+    async (how) => {
+      await using world = new World();
+      const old = world.process({ onInterrupted: () => undefined });
+      const handle = await old.start('a', { owner, input: 7 }, counting(0));
+      await settled();
+      if (how === 'drain')
+        expect(await old.drain({ drainMs: 0 })).toEqual({ ended: 0, interrupted: 0, handedOver: 1 });
+      else await old.close();
+      expect(old.stats()).toMatchObject({ running: 0, handedOver: 1, interrupted: 0, lost: 0 });
+      const next = world.process({
+        onInterrupted: ({ input, attempt, records }) => {
+          expect([input, attempt, records]).toEqual([7, 1, 3]);
+          return counting(records);
+        },
+      });
+      const read = await readAll(await next.read('a'));
+      expect(read).toEqual([0, 1, 2, 3, 4, 'end: finished']);
+      if (how === 'drain') expect(await handle.ended).toMatchObject({ how: 'finished' });
+      expect(world.log.lines).toEqual([]);
+    },
+  );
+
+  it('end a run that is being cancelled', async () => {
+    await using world = new World();
+    const runs = world.process({ onInterrupted: () => undefined });
+    await runs.start('a', { owner }, () => new Promise(() => {}));
+    await runs.cancel('a');
+    await settled();
+    expect(await runs.drain({ drainMs: 0 })).toMatchObject({ handedOver: 0 });
+    expect((await world.process().info('a')).end).toMatchObject({ how: 'cancelled' });
+  });
+
+  it('end their runs as interrupted if the backplane is their own', async () => {
+    const runs = new Runs({ onInterrupted: () => undefined });
+    await runs.start('a', { owner }, (run) => aborted(run.signal));
+    expect(await runs.drain({ drainMs: 0 })).toEqual({ ended: 0, interrupted: 1, handedOver: 0 });
+    await runs.close();
   });
 });

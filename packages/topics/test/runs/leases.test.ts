@@ -144,7 +144,9 @@ describe('onInterrupted', () => {
     await world.advance(20_000);
     expect(await reading).toEqual(['first', 'again: 1', 'end: finished']);
     expect(await handle.ended).toMatchObject({ how: 'finished', result: 'recovered' });
-    expect(calls).toEqual([{ id: 'a', owner, input: { page: 7 }, attempt: 1, startedAt, cursor }]);
+    expect(calls).toEqual([
+      { id: 'a', owner, input: { page: 7 }, attempt: 1, startedAt, cursor, records: 1 },
+    ]);
     expect(processes.map((each) => each.stats().continued).sort()).toEqual([0, 0, 1]);
   });
 

@@ -119,6 +119,10 @@ export class RelayedBackplane implements Backplane {
     return this.#call(() => this.#store.claimRun(run));
   }
 
+  releaseRun(id: string, token: number): Promise<void> {
+    return this.#call(() => this.#store.releaseRun(id, token));
+  }
+
   renewRun(id: string, token: number): Promise<void> {
     return this.#call(() => this.#store.renewRun(id, token));
   }
