@@ -1,3 +1,4 @@
+import type { PreparedPiece } from './protocol/encoding/prepared-piece.ts';
 import type { HTTPHeaders } from './protocol/fields/http-headers.ts';
 
 /**
@@ -155,6 +156,11 @@ export interface HTTPServerExchange {
   /** Writes more of the body. A string is encoded as UTF-8. */
   write(chunk: string | Uint8Array): void;
   /**
+   * Writes a piece that many responses share as the next part of the body, like its bytes with {@link write}. Undefined
+   * if the exchange does not support that: write the bytes then.
+   */
+  writePrepared?(piece: PreparedPiece): void;
+  /**
    * Writes bytes of a file as the next part of the body, framed like those of {@link write}: they count towards the
    * announced `Content-Length`, or are one chunk. The bytes are sent without passing through JavaScript if the system
    * supports that; see `IOStream.sendFile`. If the response has no body, for example because the method is HEAD, the
@@ -196,7 +202,7 @@ export interface HTTPServerExchange {
   /**
    * Whether more may be written without calling {@link waitDrained} first. Undefined if that is not known: call it then.
    */
-  readonly isDrained?: boolean;
+  readonly isDrained?: boolean | undefined;
   /** Resets the connection, so that the peer notices that the response failed. */
   abort(reason?: Error): void;
   /** Whether the response headers have been written. */

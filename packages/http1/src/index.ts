@@ -61,9 +61,9 @@ export {
   urlConcat,
 } from './protocol/index.ts';
 
-// JSON bodies.
+// Bodies.
 
-export { type JsonObject, jsonText } from './protocol/index.ts';
+export { type JsonObject, jsonText, PreparedPiece } from './protocol/index.ts';
 
 // Limits and errors.
 

@@ -17,6 +17,7 @@ export { ResponseDecoder } from './decoding/response-decoder.ts';
 export { DecodedResponseHead } from './decoding/response-head.ts';
 // What we send.
 export { type JsonObject, jsonText } from './encoding/json-object.ts';
+export { PreparedPiece } from './encoding/prepared-piece.ts';
 export { RequestEncoder } from './encoding/request-encoder.ts';
 export { EncodedRequestHead, RequestFields } from './encoding/request-head.ts';
 export {

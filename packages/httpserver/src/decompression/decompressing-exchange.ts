@@ -4,6 +4,7 @@ import type {
   HTTPConnectionInfo,
   HTTPHeaders,
   HTTPServerExchange,
+  PreparedPiece,
   StopNotice,
 } from '@landspout/http1';
 import type { BodyInflater } from '@landspout/http1/content-coding';
@@ -62,6 +63,11 @@ export class DecompressingExchange implements HTTPServerExchange {
     this.#exchange.write(chunk);
   }
 
+  writePrepared(piece: PreparedPiece): void {
+    if (this.#exchange.writePrepared === undefined) this.#exchange.write(piece.bytes);
+    else this.#exchange.writePrepared(piece);
+  }
+
   writeFile(file: FileHandle | number, part: FilePart): Promise<void> {
     return this.#exchange.writeFile(file, part);
   }
@@ -77,6 +83,10 @@ export class DecompressingExchange implements HTTPServerExchange {
 
   waitDrained(): Promise<void> {
     return this.#exchange.waitDrained();
+  }
+
+  get isDrained(): boolean | undefined {
+    return this.#exchange.isDrained;
   }
 
   abort(reason?: Error): void {

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { HTTPHeaders, PreparedPiece } from '@landspout/http1';
 import { describe, expect, it } from 'vitest';
 import { HTTPServer, type ServerRequest } from '../../src/index.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
@@ -44,6 +45,26 @@ describe('HTTPServer with decompressRequests', () => {
     for (const options of limits) {
       await withServer(echo, async ({ port }) => expect(await post(port, zeros)).toMatch(/^413 /), options);
     }
+  });
+
+  it('leaves writing the response as it is: prepared pieces, and whether the client must read first', () => {
+    const drained: unknown[] = [];
+    const respond = ({ exchange }: ServerRequest): void => {
+      exchange.writeHead(200, '', new HTTPHeaders(), '');
+      drained.push(exchange.isDrained);
+      exchange.writePrepared?.(new PreparedPiece('small'));
+      exchange.write(new Uint8Array(8 * 1024 * 1024));
+      drained.push(exchange.isDrained);
+      exchange.finish();
+    };
+    return withServer(
+      respond,
+      async ({ port }) => {
+        expect(await post(port, zeros)).toMatch(/^200 5\r\nsmall\r\n800000\r\n/);
+        expect(drained).toEqual([true, false]);
+      },
+      { decompressRequests: true },
+    );
   });
 
   it('refuses options that cannot be', () => {

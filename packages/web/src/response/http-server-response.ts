@@ -3,6 +3,7 @@ import {
   type HTTPHeaders,
   type HTTPServerExchange,
   jsonText,
+  PreparedPiece,
   type StopNotice,
 } from '@landspout/http1';
 import type { BodyEncoder, ContentCoding, EncodedBodySink } from '@landspout/http1/content-coding';
@@ -259,18 +260,22 @@ export class HTTPServerResponse {
   }
 
   /**
-   * Sends a piece of the body at once. The headers must have been sent by {@link flush}.
+   * Sends a piece of the body at once. The headers must have been sent by {@link flush}. For a piece of many responses,
+   * a {@link PreparedPiece} is cheaper.
    *
    * @returns undefined if more may be sent now, which needs no promise; otherwise that of {@link flush}.
    * @throws WebUsageError `ERR_WEB_FINISHED`.
    */
-  send(piece: string | Uint8Array): Promise<void> | undefined {
+  send(piece: string | Uint8Array | PreparedPiece): Promise<void> | undefined {
+    const { exchange } = this;
     if (this.#phase !== 'streaming' || this.#encoder !== undefined || this.gone !== undefined) {
-      this.append(piece);
+      this.append(piece instanceof PreparedPiece ? piece.bytes : piece);
       return this.flush();
     }
-    this.exchange.write(piece);
-    return this.exchange.isDrained === true ? undefined : this.flush();
+    if (!(piece instanceof PreparedPiece)) exchange.write(piece);
+    else if (exchange.writePrepared === undefined) exchange.write(piece.bytes);
+    else exchange.writePrepared(piece);
+    return exchange.isDrained === true ? undefined : this.flush();
   }
 
   /**

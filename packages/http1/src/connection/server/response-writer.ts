@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { IOStream } from '@landspout/iostream';
-import type { HTTPHeaders, ResponseEncoder } from '../../protocol/index.ts';
+import { type HTTPHeaders, PreparedPiece, type ResponseEncoder } from '../../protocol/index.ts';
 
 /** What the connection decides about the response headers. */
 export interface ResponseTerms {
@@ -63,6 +63,29 @@ export function writeResponseBody(stream: IOStream, encoder: ResponseEncoder, ch
     stream.send(chunk);
     if (prefix !== '') stream.send(encoder.dataSuffix);
     return chunk.length;
+  } catch (error) {
+    stream.reset(error instanceof Error ? error : undefined);
+    throw error;
+  }
+}
+
+/** Like {@link writeResponseBody}, for a text. */
+export function writeResponseText(stream: IOStream, encoder: ResponseEncoder, text: string): number {
+  return encoder.takesChunks
+    ? writePreparedPiece(stream, encoder, new PreparedPiece(text))
+    : writeResponseBody(stream, encoder, Buffer.from(text, 'utf8'));
+}
+
+/**
+ * Like {@link writeResponseBody}, for a piece that is a chunk already. Being one string, it can be sent together with
+ * those of other connections by one call of the reactor.
+ */
+export function writePreparedPiece(stream: IOStream, encoder: ResponseEncoder, piece: PreparedPiece): number {
+  const { chunk } = piece;
+  if (chunk === undefined || !encoder.takesChunks) return writeResponseBody(stream, encoder, piece.bytes);
+  try {
+    stream.send(chunk);
+    return piece.byteLength;
   } catch (error) {
     stream.reset(error instanceof Error ? error : undefined);
     throw error;

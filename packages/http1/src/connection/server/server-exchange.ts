@@ -11,7 +11,7 @@ import type {
   RequestHead,
   StopNotice,
 } from '../../delegate.ts';
-import { encodeInterim, type HTTPHeaders } from '../../protocol/index.ts';
+import { encodeInterim, type HTTPHeaders, type PreparedPiece } from '../../protocol/index.ts';
 import { BodyPieces } from '../body-pieces.ts';
 import { connectionChecks, endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
 import type { ConnectionHost, DetachedStream } from './connection-host.ts';
@@ -20,7 +20,13 @@ import { checkFilePart, sendFilePart } from './file-part.ts';
 import { HalfClosed } from './half-closed.ts';
 import type { PeerPace } from './peer-pace.ts';
 import type { FailedRequest } from './refusal.ts';
-import { endResponse, writeResponseBody, writeResponseHead } from './response-writer.ts';
+import {
+  endResponse,
+  writePreparedPiece,
+  writeResponseBody,
+  writeResponseHead,
+  writeResponseText,
+} from './response-writer.ts';
 import type { ServerCodec } from './server-codecs.ts';
 
 /**
@@ -177,8 +183,19 @@ export class ServerExchange implements HTTPServerExchange {
   write(chunk: string | Uint8Array): void {
     this.#requireOpen('write');
     if (this.#cut) return;
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
-    this.bodyBytesSent += writeResponseBody(this.#owner.stream, this.#codec.encoder, bytes);
+    const { stream } = this.#owner;
+    const { encoder } = this.#codec;
+    this.bodyBytesSent +=
+      typeof chunk === 'string'
+        ? writeResponseText(stream, encoder, chunk)
+        : writeResponseBody(stream, encoder, chunk);
+    this.#written();
+  }
+
+  writePrepared(piece: PreparedPiece): void {
+    this.#requireOpen('writePrepared');
+    if (this.#cut) return;
+    this.bodyBytesSent += writePreparedPiece(this.#owner.stream, this.#codec.encoder, piece);
     this.#written();
   }
 

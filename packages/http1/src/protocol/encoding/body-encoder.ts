@@ -43,6 +43,10 @@ export class BodyEncoder {
     return this.#mode !== NO_BODY;
   }
 
+  get isChunked(): boolean {
+    return this.#mode === CHUNKED;
+  }
+
   /**
    * Returns the text to send before `byteLength` body bytes: '' for 0 bytes, because a chunk of size 0 would end the
    * body.

@@ -160,6 +160,11 @@ export class ResponseEncoder {
     return this.#body.sends;
   }
 
+  /** After head: whether a chunk may be sent that was framed elsewhere, such as that of a {@link PreparedPiece}. */
+  get takesChunks(): boolean {
+    return this.#state === 'body' && this.#body.isChunked;
+  }
+
   /**
    * Ends the response, and returns the last chunk with the trailers, or ''. Trailers of a body that is not chunked are
    * dropped.
