@@ -13,6 +13,13 @@ export interface PollWait {
   readonly waitMs: number;
 }
 
+/**
+ * How long a poll with a gap waits for a record. The client should know of the gap soon, but a topic without a history has
+ * a gap in each poll if it is busy: without this, a client would poll all the time and get no record. It also limits how
+ * often a client polls that does not use the position after the gap.
+ */
+const GAP_WAIT_MS = 1_000;
+
 type Result = IteratorResult<CursorEvent, unknown>;
 
 /**
@@ -49,15 +56,18 @@ async function fill(
   wait: PollWait,
 ): Promise<void> {
   const events = subscription[Symbol.asyncIterator]();
-  let isWaiting = waitMs > 0;
+  let waitsMs = waitMs;
   while (!batch.isComplete) {
     const next = Promise.resolve(events.next());
     // It may reject after the poll has ended.
     disown(next);
-    const result = await (isWaiting ? within(next, { ...wait, waitMs }) : withinTurn(next));
-    if (result === undefined || result.done === true || !batch.add(result.value)) return;
+    const result = await (waitsMs > 0 ? within(next, { ...wait, waitMs: waitsMs }) : withinTurn(next));
+    if (result === undefined || result.done === true) return;
+    const { kind } = result.value;
+    if (kind === 'gap' && !batch.hasGap) waitsMs = Math.min(waitsMs, GAP_WAIT_MS);
     // Presence does not end the wait; time spent so far is not subtracted, because polls do not ask for presence.
-    isWaiting &&= result.value.kind === 'presence';
+    else if (kind !== 'presence') waitsMs = 0;
+    if (!batch.add(result.value)) return;
   }
 }
 

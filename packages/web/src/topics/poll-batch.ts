@@ -28,6 +28,10 @@ export class PollBatch {
     return this.#end !== undefined || this.#records.length >= maxPollRecords || this.#bytes >= maxPollBytes;
   }
 
+  get hasGap(): boolean {
+    return this.#gap !== undefined;
+  }
+
   /** @returns false if the event must be in a later response; the batch is complete then. */
   add(event: CursorEvent): boolean {
     switch (event.kind) {
