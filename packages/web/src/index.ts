@@ -102,8 +102,10 @@ export { squeeze } from './text/squeeze.ts';
 
 export type { Authorize, TopicAction, TopicAuthorization } from './event-stream/authorization.ts';
 export type {
+  CursorAttachment,
   CursorEvent,
   CursorReadOptions,
+  CursorSink,
   CursorSource,
   CursorSubscription,
   EndEvent,

@@ -379,8 +379,9 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       }
       const waiting = this.#callWithPath(handler, verb);
       // A page whose promise the handler did not return is awaited too.
-      const pending = isThenable(waiting) ? waiting : this.rendering?.done;
-      if (pending !== undefined) void this.#settle(pending, handler);
+      const page = this.rendering?.done;
+      if (page !== undefined && (waiting === page || !isThenable(waiting))) this.#settlePage(page, handler);
+      else if (isThenable(waiting)) void this.#settle(waiting, handler);
       else if (this.#isOpen()) this.#finish(handler, waiting);
     } catch (error) {
       this.failed(error);
@@ -428,6 +429,17 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     // request is complete, the verb is still called: the request may be a beacon.
     if (this.#match.rule.handlerClass.streamRequestBody) this.#endIfGone();
     this.#passage?.leaveHandler();
+  }
+
+  /**
+   * Like {@link #settle}, but no function is waiting until the page is complete: an event stream may last for hours, and a
+   * server may have very many.
+   */
+  #settlePage(page: Promise<void>, handler: AnyHandler): void {
+    this.#waiting = true;
+    this.#limitTime();
+    const settled = (): void => void this.#settle(page, handler);
+    page.then(settled, settled);
   }
 
   /** Starts the timeout of a handler that waits, if its route has one. */

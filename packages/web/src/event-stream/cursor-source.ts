@@ -20,6 +20,29 @@ export interface CursorSource {
    *   at present.
    */
   subscribe(options: CursorReadOptions): Promise<CursorSubscription>;
+  /**
+   * Like {@link subscribe}, but the events are pushed to `sink`, for sources with very many readers. Event streams prefer
+   * it. Default: none.
+   */
+  attach?(sink: CursorSink, options: CursorReadOptions): Promise<CursorAttachment>;
+}
+
+/** Takes the events of a source for one reader. */
+export interface CursorSink {
+  /** @returns false if nothing more is to be delivered before `resume` of the attachment is called. */
+  deliver(event: CursorEvent): boolean;
+}
+
+/** One reader of a source that pushes. It is paused at first. */
+export interface CursorAttachment {
+  /** The position: where reading begins, and later that of the last event that was delivered. */
+  readonly cursor: string;
+  /** How the log has ended; undefined while it goes on. */
+  readonly end: EndEvent | undefined;
+  /** Delivers events, those that are there and those to come, until the sink is full. */
+  resume(): void;
+  /** Delivers nothing more. */
+  close(): void;
 }
 
 export interface CursorReadOptions {

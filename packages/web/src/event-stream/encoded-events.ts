@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { encodeEvent } from '@landspout/http1/protocol';
+import { encodeEvent, PreparedPiece } from '@landspout/http1/protocol';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { CursorEvent, EndEvent, PresenceEvent, RecordEvent } from './cursor-source.ts';
 
@@ -7,47 +7,59 @@ import type { CursorEvent, EndEvent, PresenceEvent, RecordEvent } from './cursor
 const MAX_ENTRIES = 1_024;
 const MAX_BYTES = 4 * 1024 * 1024;
 
+/** Events that all readers of a process get as one object. */
+type SharedEvent = RecordEvent | PresenceEvent;
+
 /**
- * The encoded form of records that were sent recently, oldest first. A record is sent to all its readers at about the
+ * The encoded form of events that were sent recently, oldest first. An event is sent to all its readers at about the
  * same time, so that it is encoded once for all of them. Older ones are dropped: the history of a topic would otherwise
  * be in memory twice.
  */
-export class EncodedRecords {
-  readonly #encoded = new Map<RecordEvent, Buffer>();
+export class EncodedEvents {
+  readonly #encoded = new Map<SharedEvent, PreparedPiece>();
   #bytes = 0;
+  /** The one that was asked for last, because the next reader mostly gets the same one. */
+  #last: { readonly event: SharedEvent; readonly piece: PreparedPiece } | undefined;
 
-  /** Returns the bytes of a record, which must not be modified. */
-  encode(record: RecordEvent): Buffer {
-    const known = this.#encoded.get(record);
-    if (known !== undefined) return known;
-    const bytes = Buffer.from(recordText(record));
-    if (bytes.length > MAX_BYTES) return bytes;
-    this.#encoded.set(record, bytes);
-    this.#bytes += bytes.length;
-    this.#dropOldest();
-    return bytes;
+  encode(event: SharedEvent): PreparedPiece {
+    if (this.#last?.event === event) return this.#last.piece;
+    const piece = this.#encoded.get(event) ?? this.#add(event);
+    this.#last = { event, piece };
+    return piece;
   }
 
   [INSPECT](): object {
     return inspection(this, [], () => ({ size: this.#encoded.size, bytes: this.#bytes }));
   }
 
+  #add(event: SharedEvent): PreparedPiece {
+    const piece = new PreparedPiece(event.kind === 'record' ? recordText(event) : presenceText(event));
+    if (piece.byteLength > MAX_BYTES) return piece;
+    this.#encoded.set(event, piece);
+    this.#bytes += piece.byteLength;
+    this.#dropOldest();
+    return piece;
+  }
+
   #dropOldest(): void {
-    for (const [record, { length }] of this.#encoded) {
+    for (const [event, { byteLength }] of this.#encoded) {
       if (this.#encoded.size <= MAX_ENTRIES && this.#bytes <= MAX_BYTES) return;
-      this.#encoded.delete(record);
-      this.#bytes -= length;
+      this.#encoded.delete(event);
+      this.#bytes -= byteLength;
     }
   }
 }
 
-const records = new EncodedRecords();
+const shared = new EncodedEvents();
 
-/** Encodes an event of a topic or run. The bytes of records are shared by all streams of the process. */
-export function encodeCursorEvent(event: CursorEvent): string | Uint8Array {
+/**
+ * Encodes an event of a topic or run. The encoded form of records and of changes of presence is shared by all streams of
+ * the process. @returns '' for nothing.
+ */
+export function encodeCursorEvent(event: CursorEvent): string | PreparedPiece {
   switch (event.kind) {
     case 'record':
-      return records.encode(event);
+      return shared.encode(event);
     case 'gap': {
       const { reason, cursor } = event;
       return encodeEvent({ event: 'gap', id: cursor, data: JSON.stringify({ reason, cursor }) });
@@ -55,7 +67,8 @@ export function encodeCursorEvent(event: CursorEvent): string | Uint8Array {
     case 'end':
       return endText(event);
     case 'presence':
-      return presenceText(event);
+      // Each reader has a list of all members of its own.
+      return event.members === undefined ? shared.encode(event) : presenceText(event);
     default:
       return ''; // An event that a later version of the topics package may have.
   }

@@ -2,16 +2,12 @@
 // iterable, or the body of another response. Does not know topics: it reads them by their shape.
 
 import { encodeEvent, HTTPHeaders } from '@landspout/http1/protocol';
-import type { Clock, Logger } from '@landspout/ioloop';
-import type { RateLimitedLog } from '@landspout/ioloop/reactor';
-import { disown, WebUsageError, webChecks } from '../errors.ts';
-import type { HTTPServerRequest } from '../request/http-server-request.ts';
-import type { HTTPServerResponse } from '../response/http-server-response.ts';
+import { WebUsageError, webChecks } from '../errors.ts';
 import { isAuthorized, requireAuthorized } from './authorization.ts';
-import type { CursorReadOptions, CursorSource, CursorSubscription } from './cursor-source.ts';
+import type { CursorReadOptions, CursorSource } from './cursor-source.ts';
 import { endText } from './encoded-events.ts';
-import { cursorFeed, type EventFeed, IterableFeed, PassThroughCursorFeed } from './event-feed.ts';
-import { EventStream } from './event-stream.ts';
+import { CURSOR_EVENTS, type EventEncoding, PassedRecords, ValueEvents } from './event-encoding.ts';
+import { EventStream, type StreamContext, type StreamStart } from './event-stream.ts';
 import {
   type CursorStreamOptions,
   type CursorStreamSettings,
@@ -20,6 +16,7 @@ import {
   type StreamSettings,
   streamSettings,
 } from './event-stream-options.ts';
+import { IteratorReader, type StreamSource } from './iterator-reader.ts';
 import { wheelOf } from './keep-alive-wheel.ts';
 import { type ReadFrom, readFromOf } from './read-from.ts';
 import { Reauthorization } from './reauthorization.ts';
@@ -30,28 +27,14 @@ import { isUnavailable, topicRefusal } from './topic-errors.ts';
 /** What is sent as an event stream without `authorize`. */
 export type EventStreamSource = AsyncIterable<unknown> | Response;
 
-/** The request that is responded to. */
-export interface StreamContext {
-  readonly request: HTTPServerRequest;
-  readonly response: HTTPServerResponse;
-  readonly log: Logger;
-  readonly application: {
-    readonly clock: Clock;
-    readonly logger: Logger;
-    readonly refusalLog: RateLimitedLog;
-  };
-  /** What writes the body, so that it can be stopped. */
-  rendering: { readonly done: Promise<void>; stop(reason: Error): void } | undefined;
-}
+/** Opens the source of a stream. @returns undefined if the response is complete. */
+type Opener = (stream: EventStream) => Promise<StreamStart | undefined>;
 
-/** A stream that is about to start. */
-interface Opened {
-  readonly feed: EventFeed;
-  /** The first text. */
-  readonly first: string;
-  readonly settings: StreamSettings;
-  /** Asks `authorize` again, if that is wanted. */
-  readonly watch?: ((stream: EventStream) => Reauthorization) | undefined;
+/** The log that a stream reads. */
+interface OpenLog {
+  readonly source: StreamSource;
+  /** What has the position and the end. */
+  readonly reader: { readonly cursor: string; readonly end: { readonly cursor: string } | undefined };
 }
 
 /**
@@ -71,11 +54,20 @@ export function serveEventStream<Handler>(
     throw new WebUsageError('ERR_WEB_USAGE', problem);
   }
   const open = openerOf(handler, context, source, options);
-  const stream = new StreamInProgress(context, open);
+  const stream = new EventStream(context);
   context.rendering = stream;
-  // The application awaits it, unless another response has replaced it.
-  disown(stream.done);
+  void run(stream, open);
   return stream.done;
+}
+
+async function run(stream: EventStream, open: Opener): Promise<void> {
+  try {
+    const opened = await open(stream);
+    if (opened === undefined) stream.completed();
+    else stream.start(opened);
+  } catch (error) {
+    stream.refused(error);
+  }
 }
 
 /** Whether a source is read with `authorize`. One that is also an async iterable is. */
@@ -88,20 +80,20 @@ function openerOf<Handler>(
   context: StreamContext,
   source: CursorSource | EventStreamSource,
   options: CursorStreamOptions<Handler> | EventStreamOptions | undefined,
-): () => Promise<Opened | undefined> {
+): Opener {
   if (isCursorSource(source)) {
     const settings = cursorStreamSettings(options as CursorStreamOptions<Handler>, source.name ?? source.id);
-    return () => openCursorStream(handler, context, source, settings);
+    return (stream) => openCursorStream(handler, context, source, settings, stream);
   }
   const settings = streamSettings(options ?? {});
   if (source instanceof Response) {
     const { body, headers } = passedResponse(source);
     for (const [name, value] of HTTPHeaders.from(settings.headers).getAll()) headers.set(name, value);
-    return async () => openIterable(context, body, { ...settings, passThrough: true, headers });
+    return async (stream) => openIterable(context, body, { ...settings, passThrough: true, headers }, stream);
   }
   const iterable = source as AsyncIterable<unknown> | null | undefined;
   if (typeof iterable?.[Symbol.asyncIterator] === 'function')
-    return async () => openIterable(context, source, settings);
+    return async (stream) => openIterable(context, source, settings, stream);
   throw webChecks.wrong(
     'eventStream',
     'a topic, the reader of a run, an async iterable or a Response',
@@ -109,14 +101,14 @@ function openerOf<Handler>(
   );
 }
 
-/** @returns undefined if the response is complete. */
 async function openCursorStream<Handler>(
   handler: Handler,
   context: StreamContext,
   source: CursorSource,
   settings: CursorStreamSettings<Handler>,
-): Promise<Opened | undefined> {
-  const { authorize, action, topic, presence, passThrough, reauthorizeMs } = settings;
+  stream: EventStream,
+): Promise<StreamStart | undefined> {
+  const { authorize, action, topic, presence } = settings;
   const question = { action, topic, handler };
   const requireAllowed = async (): Promise<void> => {
     await requireAuthorized(authorize, question, context.log);
@@ -126,9 +118,9 @@ async function openCursorStream<Handler>(
   await requireAllowed();
   if (isStopping(context)) return turnedAway(context, settings);
   const from = readFromOf(context.request);
-  let subscription: CursorSubscription;
+  let log: OpenLog;
   try {
-    subscription = await source.subscribe(readOptionsOf(settings, from));
+    log = await openLog(source, readOptionsOf(settings, from), stream);
   } catch (error) {
     if (!isUnavailable(error)) throw topicRefusal(error);
     // EventSource would give up for ever after a 503.
@@ -136,33 +128,59 @@ async function openCursorStream<Handler>(
     return turnedAway(context, settings);
   }
   // It may have been decided before the revocation. From now on, the subscription itself would end.
-  if (source.revocations !== revocations) await closingOnFailure(subscription, requireAllowed);
-  if (subscription.end !== undefined && subscription.end.cursor === from?.cursor) {
-    subscription.close();
+  if (source.revocations !== revocations) await closingOnFailure(log.source, requireAllowed);
+  const { cursor, end } = log.reader;
+  if (end !== undefined && end.cursor === from?.cursor) {
+    log.source.close();
     // EventSource does not connect again after a 204.
     context.response.setStatus(204, '');
     context.response.setHeader('Cache-Control', 'no-store');
     context.response.end();
     return undefined;
   }
-  const feed = passThrough ? new PassThroughCursorFeed(subscription) : cursorFeed(subscription);
-  const retry = jittered(settings.retryMs, settings.random);
-  const watch = (stream: EventStream): Reauthorization => {
-    const { clock, logger } = context.application;
-    const revoked = (): string =>
-      passThrough ? '' : endText({ kind: 'end', how: 'revoked', cursor: subscription.cursor });
-    const ask = (): Promise<boolean> => isAuthorized(authorize, question, context.log);
-    return new Reauthorization(wheelOf(clock, logger), reauthorizeMs, ask, () => stream.end(revoked()));
+  return {
+    source: log.source,
+    encoding: (settings.passThrough ? new PassedRecords() : CURSOR_EVENTS) as EventEncoding,
+    first: encodeEvent({ id: cursor, retry: jittered(settings.retryMs, settings.random) }),
+    settings,
+    watch:
+      settings.reauthorizeMs > 0 ? () => watched(handler, context, settings, log.reader, stream) : undefined,
   };
-  const first = encodeEvent({ id: subscription.cursor, retry });
-  return { feed: feed as EventFeed, first, settings, watch: reauthorizeMs > 0 ? watch : undefined };
 }
 
-async function closingOnFailure(subscription: CursorSubscription, check: () => Promise<void>): Promise<void> {
+async function openLog(
+  source: CursorSource,
+  options: CursorReadOptions,
+  stream: EventStream,
+): Promise<OpenLog> {
+  if (source.attach !== undefined) {
+    const attachment = await source.attach(stream, options);
+    return { source: attachment, reader: attachment };
+  }
+  const subscription = await source.subscribe(options);
+  return { source: IteratorReader.ofSubscription(subscription, stream), reader: subscription };
+}
+
+/** Asks again whether the client may read, and ends the stream if not. */
+function watched<Handler>(
+  handler: Handler,
+  context: StreamContext,
+  { authorize, action, topic, passThrough, reauthorizeMs }: CursorStreamSettings<Handler>,
+  reader: OpenLog['reader'],
+  stream: EventStream,
+): Reauthorization {
+  const { clock, logger } = context.application;
+  const ask = (): Promise<boolean> => isAuthorized(authorize, { action, topic, handler }, context.log);
+  const refuse = (): void =>
+    stream.end(passThrough ? '' : endText({ kind: 'end', how: 'revoked', cursor: reader.cursor }));
+  return new Reauthorization(wheelOf(clock, logger), reauthorizeMs, ask, refuse);
+}
+
+async function closingOnFailure(opened: { close(): void }, check: () => Promise<void>): Promise<void> {
   try {
     await check();
   } catch (error) {
-    subscription.close();
+    opened.close();
     throw error;
   }
 }
@@ -182,13 +200,15 @@ function readOptionsOf<Handler>(
 
 function openIterable(
   context: StreamContext,
-  source: AsyncIterable<unknown>,
+  iterable: AsyncIterable<unknown>,
   settings: StreamSettings,
-): Opened | undefined {
+  stream: EventStream,
+): StreamStart | undefined {
   const { passThrough, retryMs, random } = settings;
   if (isStopping(context) && !passThrough) return turnedAway(context, settings);
   const first = passThrough ? '' : encodeEvent({ retry: jittered(retryMs, random) });
-  return { feed: new IterableFeed(source, passThrough), first, settings };
+  const source = IteratorReader.of(iterable, stream);
+  return { source, encoding: new ValueEvents(passThrough), first, settings };
 }
 
 function isStopping({ response }: StreamContext): boolean {
@@ -202,72 +222,4 @@ function turnedAway({ response }: StreamContext, { headers, random }: StreamSett
   response.append(encodeEvent({ retry: stoppingRetry(random) }));
   response.end();
   return undefined;
-}
-
-/** One response, from the call of `eventStream` to its end. */
-class StreamInProgress {
-  readonly done: Promise<void>;
-  readonly #context: StreamContext;
-  #stream: EventStream | undefined;
-  #isStopped = false;
-
-  /** @param open - resolves to undefined if the response is complete. */
-  constructor(context: StreamContext, open: () => Promise<Opened | undefined>) {
-    this.#context = context;
-    this.done = this.#run(open);
-  }
-
-  /** The client is gone, or another response has replaced the stream. */
-  stop(): void {
-    this.#isStopped = true;
-    this.#stream?.stop();
-  }
-
-  peerEnded(): void {
-    this.stop();
-  }
-
-  async #run(open: () => Promise<Opened | undefined>): Promise<void> {
-    try {
-      const opened = await open();
-      if (opened === undefined) return;
-      if (this.#isStopped || this.#context.response.ended) opened.feed.close();
-      else await this.#send(opened);
-    } finally {
-      if (this.#context.rendering === this) this.#context.rendering = undefined;
-    }
-  }
-
-  async #send({ feed, first, settings, watch }: Opened): Promise<void> {
-    const { request, response, application } = this.#context;
-    try {
-      setStreamHeaders(response, settings.headers);
-    } catch (error) {
-      feed.close();
-      throw error;
-    }
-    if (request.method === 'HEAD') {
-      feed.close();
-      void response.flush();
-      response.end();
-      return;
-    }
-    const farewell = (): string => encodeEvent({ retry: stoppingRetry(settings.random) });
-    const { clock, logger } = application;
-    const stream = new EventStream(feed, {
-      response,
-      clock,
-      logger,
-      keepAliveMs: settings.keepAliveMs,
-      farewell,
-    });
-    this.#stream = stream;
-    stream.start(first);
-    const reauthorization = watch?.(stream);
-    try {
-      await stream.done;
-    } finally {
-      reauthorization?.close();
-    }
-  }
 }

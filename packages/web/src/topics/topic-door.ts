@@ -12,7 +12,7 @@ import {
   type TopicAuthorization,
 } from '../event-stream/authorization.ts';
 import type { CursorSource } from '../event-stream/cursor-source.ts';
-import { queryNumber, readFromOf } from '../event-stream/read-from.ts';
+import { queryNumber, queryValue, readFromOf } from '../event-stream/read-from.ts';
 import { topicRefusal } from '../event-stream/topic-errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { TopicDoorHandler, TopicSource } from './door-handler.ts';
@@ -39,7 +39,8 @@ const STATUSES: Readonly<Record<string, number>> = {
  *
  * - GET `?topic=T&after=C` or `?run=R&after=C`: an event stream if the client prefers `text/event-stream`; otherwise a
  *   long poll, whose response `{"records":[{"cursor","data"}],"cursor"}` comes with the first record, or without one
- *   after `waitMs`. Without `after`, it comes at once, with the present cursor; with `last=n`, also with records.
+ *   after `waitMs`, or a second after a gap. Without `after`, it comes at once, with the present cursor; with `last=n`,
+ *   also with records.
  * - POST `?topic=T` of `{"data":…,"ref":…}`: publishes; a second POST with the same `ref` publishes nothing more. The
  *   response is `{"cursor":C}`.
  * - DELETE `?run=R`: asks the run to end; the response is `{"how":…}`, with `running` if it is not over yet.
@@ -69,24 +70,17 @@ export class TopicDoor {
    *
    * @throws HTTPError 400, 404, 503.
    */
-  async get(handler: TopicDoorHandler): Promise<void> {
-    const target = targetOf(handler.request);
-    const action = target.kind === 'run' ? 'read' : 'subscribe';
-    const source = sourceOf(handler, target);
-    if (prefersEvents(handler.request)) {
-      const { keepAliveMs, retryMs, reauthorizeMs } = this.#settings;
-      const authorize = authorizeOf(handler);
-      const about = { authorize, action, topic: target.name, subject: subjectOf(handler, target) } as const;
-      await handler.eventStream(source, { ...about, keepAliveMs, retryMs, reauthorizeMs });
-      return;
+  get(handler: TopicDoorHandler): Promise<void> {
+    try {
+      const target = targetOf(handler.request);
+      const source = sourceOf(handler, target);
+      // Not awaited here: no function should wait as long as an event stream lasts.
+      return prefersEvents(handler.request)
+        ? this.#stream(handler, target, source)
+        : this.#poll(handler, target, source);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const requireAction = () => requireAllowed(handler, action, target.name);
-    const { revocations } = source;
-    await requireAction();
-    const json = await this.#poll(handler, source);
-    // A revocation while the client waited.
-    if (source.revocations !== revocations) await requireAction();
-    respond(handler, json);
   }
 
   /**
@@ -133,8 +127,32 @@ export class TopicDoor {
     return inspection(this, [], () => ({ settings: this.#settings, rate: this.#rate }));
   }
 
+  #stream(handler: TopicDoorHandler, target: TopicTarget, source: CursorSource): Promise<void> {
+    const { keepAliveMs, retryMs, reauthorizeMs } = this.#settings;
+    return handler.eventStream(source, {
+      authorize: authorizeOf(handler),
+      action: actionOf(target),
+      topic: target.name,
+      subject: subjectOf(handler, target),
+      presence: target.kind === 'topic' && queryValue(handler.request, 'presence') === 'true',
+      keepAliveMs,
+      retryMs,
+      reauthorizeMs,
+    });
+  }
+
+  async #poll(handler: TopicDoorHandler, target: TopicTarget, source: CursorSource): Promise<void> {
+    const requireAction = () => requireAllowed(handler, actionOf(target), target.name);
+    const { revocations } = source;
+    await requireAction();
+    const json = await this.#polled(handler, source);
+    // A revocation while the client waited.
+    if (source.revocations !== revocations) await requireAction();
+    respond(handler, json);
+  }
+
   /** @returns the response. @throws HTTPError 400, 404, 503. */
-  async #poll(handler: TopicDoorHandler, source: CursorSource): Promise<string> {
+  async #polled(handler: TopicDoorHandler, source: CursorSource): Promise<string> {
     const { request, response, application } = handler;
     const { maxWaitMs } = this.#settings;
     const asked = queryNumber(request, 'waitMs', maxWaitMs) ?? maxWaitMs;
@@ -151,6 +169,10 @@ export class TopicDoor {
 
 function topicOf(handler: TopicDoorHandler, name: string): TopicSource {
   return handler.topic === undefined ? handler.topics.topic(name) : handler.topic(name);
+}
+
+function actionOf({ kind }: TopicTarget): 'read' | 'subscribe' {
+  return kind === 'run' ? 'read' : 'subscribe';
 }
 
 /** Runs have no subjects. */

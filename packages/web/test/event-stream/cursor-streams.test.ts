@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { openStream, servingLog } from '../fixtures/event-streams.ts';
-import { LogError, MemoryLog } from '../fixtures/memory-log.ts';
+import { LOGS, LogError, type MemoryLog } from '../fixtures/memory-log.ts';
 import { ask, bodyOf, headerOf, statusOf } from '../fixtures/raw-client.ts';
 import { responsesOf } from '../fixtures/response-stream.ts';
 
-describe('the event stream of a topic', () => {
+describe.each(LOGS)('the event stream of a topic, of a log that %s', (_, Log) => {
   it('begins with an id and the time to connect again, and has an id and data for each record', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     log.add('"old"');
     await servingLog(log, {}, async ({ port }) => {
       const client = await openStream(port, '/', 'Connection: close');
@@ -24,7 +24,7 @@ describe('the event stream of a topic', () => {
   });
 
   it('has headers that keep caches and proxies from holding it back', async () => {
-    await servingLog(new MemoryLog(), { headers: { 'X-Own': 'yes' } }, async ({ port }) => {
+    await servingLog(new Log(), { headers: { 'X-Own': 'yes' } }, async ({ port }) => {
       const client = await openStream(port);
       const answer = await client.until('\n\n', 'retry');
       client.close();
@@ -37,7 +37,7 @@ describe('the event stream of a topic', () => {
   });
 
   it('sends bytes in base64, presence without an id, and the end with what it says', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     await servingLog(log, { presence: true }, async ({ port }) => {
       const client = await openStream(port);
       await client.until('id: e.0\n');
@@ -60,9 +60,9 @@ describe('the event stream of a topic', () => {
   });
 });
 
-describe('where an event stream begins', () => {
+describe.each(LOGS)('where an event stream begins, of a log that %s', (_, Log) => {
   const logOfFour = (): MemoryLog => {
-    const log = new MemoryLog('news', 'e', 3);
+    const log = new Log('news', 'e', 3);
     for (const text of ['1', '2', '3', '4']) log.add(text);
     return log;
   };
@@ -135,9 +135,9 @@ describe('where an event stream begins', () => {
   });
 });
 
-describe('a run that has ended', () => {
+describe.each(LOGS)('a run that has ended, of a log that %s', (_, Log) => {
   const ended = (): MemoryLog => {
-    const log = new MemoryLog('run');
+    const log = new Log('run');
     log.add('"token"');
     log.finish('finished', { result: 42 });
     return log;
@@ -176,7 +176,7 @@ describe('a run that has ended', () => {
   });
 
   it('is a 404 if there is none', async () => {
-    const log = new MemoryLog('run');
+    const log = new Log('run');
     log.failure = new LogError('ERR_RUN_NOT_FOUND', 'no such run');
     await servingLog(log, { action: 'read' }, async ({ port, log: logger }) => {
       expect(statusOf(await ask(port, '/'))).toBe(404);
@@ -185,11 +185,11 @@ describe('a run that has ended', () => {
   });
 });
 
-describe('a topic that cannot be read', () => {
+describe.each(LOGS)('a topic that cannot be read, of a log that %s', (_, Log) => {
   it.each(['ERR_TOPICS_UNAVAILABLE', 'ERR_TOPICS_BUSY'])(
     'gives an empty stream with a retry for %s, because EventSource would give up after a 503',
     async (code) => {
-      const log = new MemoryLog();
+      const log = new Log();
       log.failure = new LogError(code, 'away');
       await servingLog(log, {}, async ({ port, log: logger }) => {
         const [response] = responsesOf(await ask(port, '/'));
@@ -201,7 +201,7 @@ describe('a topic that cannot be read', () => {
   );
 
   it('is a 500 for any other error, which is logged', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     log.failure = new RangeError('a bug');
     await servingLog(log, {}, async ({ port, log: logger }) => {
       expect(statusOf(await ask(port, '/'))).toBe(500);
@@ -210,9 +210,9 @@ describe('a topic that cannot be read', () => {
   });
 });
 
-describe('HEAD of an event stream', () => {
+describe.each(LOGS)('HEAD of an event stream, of a log that %s', (_, Log) => {
   it('has the headers of GET, and reads nothing', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     await servingLog(log, {}, async ({ port }) => {
       const answer = await ask(port, '/', 'HEAD');
       expect(statusOf(answer)).toBe(200);

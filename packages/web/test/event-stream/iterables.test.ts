@@ -7,7 +7,7 @@ import {
   ServerEvent,
 } from '../../src/index.ts';
 import { allow, half, openStream, servingLog } from '../fixtures/event-streams.ts';
-import { MemoryLog } from '../fixtures/memory-log.ts';
+import { LOGS, type MemoryLog } from '../fixtures/memory-log.ts';
 import { ask, headerOf, RawClient, requestText, statusOf } from '../fixtures/raw-client.ts';
 import { type ParsedResponse, responsesOf } from '../fixtures/response-stream.ts';
 import { type Running, signalled, withApp } from '../fixtures/running-application.ts';
@@ -234,7 +234,7 @@ describe('a source that is already an event stream', () => {
   });
 });
 
-describe('a run whose records are an event stream', () => {
+describe.each(LOGS)('a run whose records are an event stream, with a log that %s', (_, Log) => {
   const options: Partial<CursorStreamOptions<RequestHandler>> = {
     action: 'read',
     passThrough: true,
@@ -251,7 +251,7 @@ describe('a run whose records are an event stream', () => {
   }
 
   it('has their cursors as ids, and no events of ours', async () => {
-    const log = new MemoryLog('run');
+    const log = new Log('run');
     log.add(JSON.stringify('data: {"type":"start"}\n\n'));
     log.add('{"type":"text-delta","delta":"x"}');
     log.add(Buffer.from('data: 1\r\n\r\ndata: é\r\n\r\n'));
@@ -268,7 +268,7 @@ describe('a run whose records are an event stream', () => {
   });
 
   it('has no id within an event that spans several records', async () => {
-    const log = new MemoryLog('run');
+    const log = new Log('run');
     for (const text of ['data: a', 'b\n', '\n', 'data: c\n\n']) log.add(JSON.stringify(text));
     log.finish('finished');
     expect((await bodyFor(log)).body).toBe(
@@ -277,7 +277,7 @@ describe('a run whose records are an event stream', () => {
   });
 
   it.each(['failed', 'interrupted'])('is cut if the run has %s', async (how) => {
-    const log = new MemoryLog('run');
+    const log = new Log('run');
     log.add(JSON.stringify('data: a\n\n'));
     await servingLog(log, options, async ({ port, log: logger }) => {
       const client = await openStream(port);

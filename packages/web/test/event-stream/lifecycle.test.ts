@@ -4,14 +4,14 @@ import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import { RequestHandler } from '../../src/index.ts';
 import { allow, half, nextTurn, openStream, servingLog, until } from '../fixtures/event-streams.ts';
-import { MemoryLog } from '../fixtures/memory-log.ts';
+import { LOGS, MemoryLog } from '../fixtures/memory-log.ts';
 import { ask, RawClient, requestText } from '../fixtures/raw-client.ts';
 import { responsesOf } from '../fixtures/response-stream.ts';
 import { signalled, withApp } from '../fixtures/running-application.ts';
 
-describe('a client that disconnects', () => {
+describe.each(LOGS)('a client that disconnects, with a log that %s', (_, Log) => {
   it.each(['reset', 'close'] as const)('closes the subscription: %s', async (how) => {
-    const log = new MemoryLog();
+    const log = new Log();
     await servingLog(log, {}, async ({ port, log: logger }) => {
       const client = await openStream(port);
       await client.until('retry');
@@ -23,7 +23,7 @@ describe('a client that disconnects', () => {
   });
 
   it('closes the subscription when it ends its side of the connection, and gets a complete response', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     await servingLog(log, {}, async ({ port }) => {
       const client = await openStream(port);
       await client.until('retry');
@@ -65,7 +65,7 @@ describe('a client that disconnects', () => {
   });
 
   it('while authorize is pending leaves no subscription behind', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     const asked = signalled();
     const decided = signalled<boolean>();
     const left = signalled();
@@ -123,10 +123,10 @@ describe('a client that does not read', () => {
   });
 });
 
-describe('the keep-alive of event streams', () => {
+describe.each(LOGS)('the keep-alive of event streams, with a log that %s', (_, Log) => {
   it('is a comment after fifteen seconds without an event', async () => {
     const clock = new VirtualClock();
-    const log = new MemoryLog();
+    const log = new Log();
     await servingLog(
       log,
       {},
@@ -149,7 +149,7 @@ describe('the keep-alive of event streams', () => {
 
   it('takes one timer for all streams, and none without a stream', async () => {
     const clock = new VirtualClock();
-    const log = new MemoryLog();
+    const log = new Log();
     await servingLog(
       log,
       {},
@@ -169,7 +169,7 @@ describe('the keep-alive of event streams', () => {
   it('can be turned off', async () => {
     const clock = new VirtualClock();
     await servingLog(
-      new MemoryLog(),
+      new Log(),
       { keepAliveMs: 0 },
       async ({ port }) => {
         const client = await openStream(port);
@@ -199,10 +199,10 @@ describe('an error of the source', () => {
   });
 });
 
-describe('the time limit of a route', () => {
+describe.each(LOGS)('the time limit of a route, with a log that %s', (_, Log) => {
   it('cuts a stream, and closes its subscription', async () => {
     const clock = new VirtualClock();
-    const log = new MemoryLog();
+    const log = new Log();
     class Stream extends RequestHandler {
       override get(): Promise<void> {
         return this.eventStream(log, { authorize: allow });
@@ -224,9 +224,9 @@ describe('the time limit of a route', () => {
   });
 });
 
-describe('a server that stops', () => {
+describe.each(LOGS)('a server that stops, with a log that %s', (_, Log) => {
   it('ends open streams between two events, with a time to connect again', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     await servingLog(log, {}, async ({ port, server }) => {
       const clients = await Promise.all([openStream(port), openStream(port)]);
       for (const client of clients) await client.until('retry');
@@ -245,7 +245,7 @@ describe('a server that stops', () => {
   it('spreads the times over one to ten seconds', async () => {
     const numbers = [0, 1, 0, 1];
     const random = (): number => numbers.shift() ?? Number.NaN;
-    await servingLog(new MemoryLog(), { random }, async ({ port, server }) => {
+    await servingLog(new Log(), { random }, async ({ port, server }) => {
       const clients: RawClient[] = [];
       for (const retry of ['1500', '4500']) {
         const client = await openStream(port);
@@ -260,7 +260,7 @@ describe('a server that stops', () => {
   });
 
   it('responds to a new stream with a 200, a time to connect again, and the end', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     await servingLog(log, {}, async ({ port, server }) => {
       const client = await RawClient.connect(port, requestText('/', 'HEAD'));
       await client.until('\r\n\r\n');
@@ -276,7 +276,7 @@ describe('a server that stops', () => {
   });
 });
 
-describe('authorize', () => {
+describe.each(LOGS)('authorize, with a log that %s', (_, Log) => {
   const thrower = (): never => {
     throw new RangeError('mine');
   };
@@ -289,7 +289,7 @@ describe('authorize', () => {
     ['an error', thrower, true],
     ['a rejection', () => Promise.reject(new RangeError('mine')), true],
   ])('refuses with a 404 if it returns %s', async (_, decision, isLogged) => {
-    const log = new MemoryLog();
+    const log = new Log();
     const authorize = (): boolean => (typeof decision === 'function' ? decision() : decision) as boolean;
     await servingLog(log, { authorize }, async ({ port, log: logger }) => {
       expect((await ask(port, '/')).slice(0, 12)).toBe('HTTP/1.1 404');
@@ -301,7 +301,7 @@ describe('authorize', () => {
 
   it('is asked for each request with action, topic and handler', async () => {
     const asked: unknown[] = [];
-    const log = new MemoryLog('news/today');
+    const log = new Log('news/today');
     log.finish('deleted');
     const authorize = ({ action, topic, handler }: { action: string; topic: string; handler: unknown }) => {
       asked.push([action, topic, handler instanceof RequestHandler]);
@@ -322,7 +322,7 @@ describe('authorize', () => {
   });
 
   it('is required, before anything is sent', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     class Stream extends RequestHandler {
       override get(): Promise<void> {
         // @ts-expect-error the option authorize is missing
@@ -339,7 +339,7 @@ describe('authorize', () => {
 
   it('is asked again after reauthorizeMs, and a refusal ends the stream', async () => {
     const clock = new VirtualClock();
-    const log = new MemoryLog();
+    const log = new Log();
     let isAllowed = true;
     let asked = 0;
     const authorize = (): boolean => {
@@ -369,9 +369,9 @@ describe('authorize', () => {
   });
 });
 
-describe('a compressed event stream', () => {
+describe.each(LOGS)('a compressed event stream, with a log that %s', (_, Log) => {
   it('is flushed with each event', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     const settings = { compressResponse: { types: ['text/event-stream'], codings: ['gzip'] } } as const;
     await servingLog(
       log,
@@ -396,7 +396,7 @@ describe('a compressed event stream', () => {
   });
 
   it('is not compressed unless its type is listed', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     log.finish('deleted');
     await servingLog(
       log,
@@ -410,9 +410,9 @@ describe('a compressed event stream', () => {
   });
 });
 
-describe('eventStream', () => {
+describe.each(LOGS)('eventStream, with a log that %s', (_, Log) => {
   it('is awaited although the handler does not return its promise, and refuses other writes', async () => {
-    const log = new MemoryLog();
+    const log = new Log();
     const errors: unknown[] = [];
     class Stream extends RequestHandler {
       override get(): void {
@@ -442,7 +442,7 @@ describe('eventStream', () => {
       override async get(): Promise<void> {
         await this.flush();
         try {
-          await this.eventStream(new MemoryLog(), { authorize: allow });
+          await this.eventStream(new Log(), { authorize: allow });
         } catch (error) {
           code = (error as { code: string }).code;
         }

@@ -69,6 +69,15 @@ describe('topics over HTTP', () => {
       gap.close();
     }));
 
+  it('report presence at the shared URL to clients that ask for it', () =>
+    serving(async ({ port, topics }) => {
+      const stream = await openStream(port, '/live?topic=news&presence=true', 'Accept: text/event-stream');
+      await stream.until('event: presence\ndata: {"members":[]}\n\n');
+      await topics.topic('news').join('bob');
+      await stream.until('event: presence\ndata: {"joined":"bob"');
+      stream.close();
+    }));
+
   it('report presence, and end for a subject whose subscriptions are revoked', () =>
     serving(async ({ port, topics }) => {
       const stream = await openStream(port, '/news');

@@ -1,19 +1,15 @@
 import { Buffer } from 'node:buffer';
-import { encodeEvent } from '@landspout/http1/protocol';
-import { disown } from '../errors.ts';
-import type { CursorEvent, CursorSubscription, RecordEvent } from './cursor-source.ts';
+import { encodeEvent, type PreparedPiece } from '@landspout/http1/protocol';
+import type { CursorEvent, RecordEvent } from './cursor-source.ts';
 import { encodeCursorEvent } from './encoded-events.ts';
 import { EventBoundary, withEventId } from './event-boundary.ts';
 import { dataText, ServerEvent } from './server-event.ts';
 
-/** Where the events of a stream come from, and how they are sent. */
-export interface EventFeed<Value = unknown> {
-  readonly values: AsyncIterator<Value>;
+/** How the values of a source become the text of a stream. */
+export interface EventEncoding<Value = unknown> {
   /** Returns what to send for a value; '' for nothing. */
-  encode(value: Value): string | Uint8Array;
-  /** Stops reading at once. A pending call of `next` need not settle. */
-  close(): void;
-  /** Whether what was sent so far ends with a complete event. */
+  encode(value: Value): string | Uint8Array | PreparedPiece;
+  /** Whether what was encoded so far ends with a complete event. */
   readonly isBetweenEvents: boolean;
   /** Whether the stream ends early when the server stops, because its client can resume or begin again. */
   readonly endsOnStopping: boolean;
@@ -24,29 +20,18 @@ export interface EventFeed<Value = unknown> {
 /** Ends of a run after which its text is incomplete. */
 const INCOMPLETE: ReadonlySet<string> = new Set(['failed', 'interrupted']);
 
-/** Sends the events of a topic or run, with our own events for gaps, presence and the end. */
-export function cursorFeed(subscription: CursorSubscription): EventFeed<CursorEvent> {
-  return {
-    values: subscription[Symbol.asyncIterator](),
-    encode: encodeCursorEvent,
-    close: () => subscription.close(),
-    isBetweenEvents: true,
-    endsOnStopping: true,
-  };
-}
+/** Sends the events of a topic or run, with our own events for gaps, presence and the end. Shared by all streams. */
+export const CURSOR_EVENTS: EventEncoding<CursorEvent> = {
+  encode: encodeCursorEvent,
+  isBetweenEvents: true,
+  endsOnStopping: true,
+};
 
 /** Sends the records of a topic or run as the event stream that they are, with their cursors as ids. */
-export class PassThroughCursorFeed implements EventFeed<CursorEvent> {
-  readonly values: AsyncIterator<CursorEvent>;
+export class PassedRecords implements EventEncoding<CursorEvent> {
   readonly endsOnStopping = true;
   failure: Error | undefined;
-  readonly #subscription: CursorSubscription;
   readonly #boundary = new EventBoundary();
-
-  constructor(subscription: CursorSubscription) {
-    this.#subscription = subscription;
-    this.values = subscription[Symbol.asyncIterator]();
-  }
 
   get isBetweenEvents(): boolean {
     return this.#boundary.isReached;
@@ -57,10 +42,6 @@ export class PassThroughCursorFeed implements EventFeed<CursorEvent> {
     if (event.kind === 'end' && INCOMPLETE.has(event.how))
       this.failure = new Error(`the run has ended: ${event.how}`);
     return '';
-  }
-
-  close(): void {
-    this.#subscription.close();
   }
 
   #record({ cursor, payload }: RecordEvent): string | Uint8Array {
@@ -82,14 +63,12 @@ export class PassThroughCursorFeed implements EventFeed<CursorEvent> {
 }
 
 /** Sends the values of an async iterable. */
-export class IterableFeed implements EventFeed {
-  readonly values: AsyncIterator<unknown>;
+export class ValueEvents implements EventEncoding {
   readonly #passThrough: boolean;
   readonly #boundary = new EventBoundary();
 
   /** @param passThrough - whether texts are already an event stream. */
-  constructor(source: AsyncIterable<unknown>, passThrough: boolean) {
-    this.values = source[Symbol.asyncIterator]();
+  constructor(passThrough: boolean) {
     this.#passThrough = passThrough;
   }
 
@@ -114,14 +93,5 @@ export class IterableFeed implements EventFeed {
     if (typeof value !== 'string' || !this.#passThrough) return encodeEvent({ data: dataText(value) });
     this.#boundary.add(value);
     return value;
-  }
-
-  close(): void {
-    try {
-      // Not awaited: a generator that waits for something else returns only after that.
-      disown(this.values.return?.());
-    } catch {
-      // The stream is over; an iterator that cannot be closed changes nothing about that.
-    }
   }
 }
