@@ -6,7 +6,7 @@ import { numbers, runLog, topicLog, until, WHOLE } from './backplane-trial.ts';
  * Names that are special in keys, files, patterns, hash tags or objects, and names that a careless encoding takes for
  * each other.
  */
-export const AWKWARD_NAMES: readonly string[] = [
+const AWKWARD_NAMES: readonly string[] = [
   'plain',
   'PLAIN',
   'Plain',

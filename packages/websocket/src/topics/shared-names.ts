@@ -3,7 +3,7 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 const MAX_NAMES = 1024;
 
 /** Recent names, so that the subscriptions of very many clients to a topic share the text of its name. */
-export class SharedNames {
+class SharedNames {
   /** The oldest first. */
   readonly #names = new Map<string, string>();
 

@@ -55,7 +55,7 @@ export interface TopicSettings {
 const MAX_RATE = 1_000_000;
 
 /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` if an option is unknown or out of range. */
-export function resolveTopicOptions(options: TopicOptions): TopicSettings {
+function resolveTopicOptions(options: TopicOptions): TopicSettings {
   if (isThenable(options))
     throw webSocketChecks.wrong('topicOptions', 'an object of options, which is not awaited,', options);
   webSocketChecks.options('topicOptions', options, TOPIC_OPTIONS);
