@@ -2,6 +2,7 @@ import type { HTTPHeadersInit } from '@landspout/http1/protocol';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { webChecks } from '../errors.ts';
 import type { Authorize } from './authorization.ts';
+import type { CursorSource } from './cursor-source.ts';
 
 /** Options of every event stream. */
 export interface EventStreamOptions {
@@ -31,7 +32,7 @@ export interface EventStreamOptions {
 export interface CursorStreamOptions<Handler = unknown> extends EventStreamOptions {
   /** Decides whether the client may read; asked for each request, and so whenever a client resumes. */
   readonly authorize: Authorize<Handler>;
-  /** What `authorize` is asked: `subscribe` for a topic, `read` for a run. Default: `subscribe`. */
+  /** What `authorize` is asked: `subscribe` for a topic, `read` for a run. Default: as the source is. */
   readonly action?: 'subscribe' | 'read';
   /** The name of the topic or the id of the run, for `authorize`. Default: the `name` or `id` of the source. */
   readonly topic?: string;
@@ -107,15 +108,17 @@ export function streamSettings(options: EventStreamOptions): StreamSettings {
 }
 
 /**
- * @param name - the name of the source.
+ * @param source - a source with an id and no name is one of a run.
  * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown, invalid or missing.
  */
 export function cursorStreamSettings<Handler>(
   options: CursorStreamOptions<Handler>,
-  name: string | undefined,
+  source: CursorSource,
 ): CursorStreamSettings<Handler> {
   webChecks.options(OPERATION, options ?? {}, CURSOR_STREAM_OPTIONS as OptionNames<typeof options>);
-  const { authorize, action = 'subscribe', topic = name, last, subject, presence = false } = options ?? {};
+  const { name, id } = source;
+  const usual = name === undefined && id !== undefined ? 'read' : 'subscribe';
+  const { authorize, action = usual, topic = name ?? id, last, subject, presence = false } = options ?? {};
   const { after = action === 'read' ? 'start' : 'now', reauthorizeMs = 0 } = options ?? {};
   webChecks.callback(OPERATION, 'authorize, which decides whether the client may read', authorize);
   if (typeof topic !== 'string')

@@ -82,7 +82,7 @@ function openerOf<Handler>(
   options: CursorStreamOptions<Handler> | EventStreamOptions | undefined,
 ): Opener {
   if (isCursorSource(source)) {
-    const settings = cursorStreamSettings(options as CursorStreamOptions<Handler>, source.name ?? source.id);
+    const settings = cursorStreamSettings(options as CursorStreamOptions<Handler>, source);
     return (stream) => openCursorStream(handler, context, source, settings, stream);
   }
   const settings = streamSettings(options ?? {});

@@ -92,6 +92,31 @@ describe('topics over HTTP', () => {
     }));
 });
 
+describe('the reader of a run', () => {
+  it('is streamed from its start, and authorized as a run, without further options', async () => {
+    await using runs = new Runs();
+    await runs.start('answer', { owner: 'ada' }, async (run) => {
+      await run.write('token');
+      return 'done';
+    });
+    const asked: string[] = [];
+    class Answer extends RequestHandler {
+      override get(): Promise<void> {
+        const authorize = ({ action, topic }: { action: string; topic: string }) => {
+          asked.push(`${action} ${topic}`);
+          return true;
+        };
+        return this.eventStream(runs.reader('answer'), { authorize });
+      }
+    }
+    await withApp([['/', Answer]], async ({ port }) => {
+      const stream = await openStream(port, '/', 'Connection: close');
+      expect(await stream.untilEnd()).toMatch(/data: "token"\n\n[\s\S]*"how":"finished"/);
+      expect(asked).toEqual(['read answer']);
+    });
+  });
+});
+
 describe('a revocation over HTTP', () => {
   /** Serves the topic `news` to clients whose permission is asked for with a promise. */
   async function withSlowPermission(
