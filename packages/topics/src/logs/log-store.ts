@@ -1,4 +1,4 @@
-import type { Clock } from '@landspout/ioloop';
+import { type Clock, systemClock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type {
   LogName,
@@ -32,8 +32,9 @@ export interface StoreLimits {
   readonly maxRunBytes: number;
 }
 
-/** A step takes 1 to 3 µs. */
+/** A step takes 1 to 3 µs, and more if many records go. */
 const STEPS_PER_TURN = 2000;
+const MS_PER_TURN = 5;
 
 /**
  * All topics and runs of a backplane that keeps them in this process. Planning changes no log, applying cannot fail, so
@@ -250,6 +251,9 @@ export class LogStore {
 
 /** Takes as many steps as one turn of the loop has time for. @returns whether all are taken. */
 function takeSteps(steps: Generator<void, void>): boolean {
-  for (let left = STEPS_PER_TURN; left > 0; left -= 1) if (steps.next().done === true) return true;
+  const until = systemClock.now() + MS_PER_TURN;
+  for (let left = STEPS_PER_TURN; left > 0 && systemClock.now() < until; left -= 1) {
+    if (steps.next().done === true) return true;
+  }
   return false;
 }

@@ -124,7 +124,7 @@ export class Log {
   }
 
   /** Whether an epoch with these before it is of the same log: no two logs have an epoch in common. */
-  isBefore(past: readonly PastEpoch[]): boolean {
+  isContinuedBy(past: readonly PastEpoch[]): boolean {
     const own = new Set([this.epoch, ...this.#pastEpochs.map(({ epoch }) => epoch)]);
     return past.some(({ epoch }) => own.has(epoch));
   }

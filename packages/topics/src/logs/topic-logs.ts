@@ -173,7 +173,7 @@ export class TopicLogs {
       topic.settings = settings;
       return;
     }
-    if (topic?.log.isBefore(past) === true) {
+    if (topic?.log.isContinuedBy(past) === true) {
       topic.settings = settings;
       topic.log.beginEpoch(epoch);
       return;
