@@ -19,8 +19,10 @@ export interface Planned {
 export class Plans {
   newTopics = 0;
   newRuns = 0;
-  /** How many bytes of topics and of runs are added, without those that go. */
+  /** How many bytes of topics are added, and how many of topics that are forgotten go. */
   topicBytes = 0;
+  freedTopicBytes = 0;
+  /** How many bytes of runs are added, less those that go. */
   runBytes = 0;
   /** What is forgotten to make room. */
   readonly forgottenTopics: TopicState[] = [];

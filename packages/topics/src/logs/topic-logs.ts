@@ -68,7 +68,7 @@ export class TopicLogs {
 
   /** Whether what is planned, and so many bytes more, can be kept together. */
   hasRoom(plans: Plans, bytes: number): boolean {
-    return plans.topicBytes <= 0 || plans.topicBytes + bytes <= this.#limits.maxHistoryBytes;
+    return plans.topicBytes === 0 || plans.topicBytes + bytes <= this.#limits.maxHistoryBytes;
   }
 
   /** The names, that of the topic used least recently first. */
@@ -156,7 +156,8 @@ export class TopicLogs {
 
   /** The entries that make room for what is planned: the oldest records of the topics used least recently go. */
   *planRoom(plans: Plans = new Plans()): Generator<DropEntry, void> {
-    let excess = this.#bytes + plans.topicBytes - this.#limits.maxHistoryBytes;
+    const { topicBytes, freedTopicBytes } = plans;
+    let excess = this.#bytes + topicBytes - freedTopicBytes - this.#limits.maxHistoryBytes;
     if (excess <= 0) return;
     for (const topic of this.#order.kept()) {
       if (plans.find(topic.log.name)?.isSealed === true) continue;
@@ -323,7 +324,7 @@ export class TopicLogs {
       const { name } = topic.log;
       plans.for(name).isSealed = true;
       plans.forgottenTopics.push(topic);
-      plans.topicBytes -= topic.bytes;
+      plans.freedTopicBytes += topic.bytes;
     }
     plans.newTopics += 1;
     return forgotten.map(({ log }) => ({ type: 'forget', log: log.name }));

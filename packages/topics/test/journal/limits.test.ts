@@ -208,7 +208,8 @@ function expectKept(
 }
 
 describe('a journal with small limits', () => {
-  it.each(numbers(20).map((seed) => [seed] as const))(
+  // With seed 141, a topic that is forgotten makes room for two records of one batch.
+  it.each([...numbers(20), 141].map((seed) => [seed] as const))(
     'keeps what was in memory, whatever was published, followed and read (seed %i)',
     async (seed) => {
       const random = new SeededRandom(seed);
