@@ -66,7 +66,7 @@ export class LogFeeds {
 
   /** Subscribes; the events are read from the result. Errors as {@link attach}. */
   async subscribe<Message>(name: LogName, options: SubscribeOptions = {}): Promise<Subscription<Message>> {
-    const subscription = new Subscription<Message>();
+    const subscription = new Subscription<Message>(options.policy ?? 'wait');
     subscription.start(await this.attach(name, subscription, options), options.signal);
     return subscription;
   }

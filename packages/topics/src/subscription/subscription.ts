@@ -3,6 +3,7 @@ import { onAbort } from '@landspout/ioloop/reactor';
 import { TopicGapError } from '../errors.ts';
 import type { TopicEnd, TopicEvent, TopicRecord } from '../record.ts';
 import type { Attachment, SubscriptionSink } from './delivery.ts';
+import type { SubscriptionPolicy } from './subscribe-options.ts';
 import { waitingBytes } from './waiting-records.ts';
 
 /** Events, and their bytes, that are kept for the reader; more wait in the delivery, where its policy applies. */
@@ -36,7 +37,14 @@ export class Subscription<Message = unknown>
   #cursor = '';
   #isDone = false;
   #failure: { readonly reason: unknown } | undefined;
+  /** Whether events are buffered before they are asked for. Not if newer records replace those that were not read. */
+  readonly #isEager: boolean;
   #forgetSignal = (): void => {};
+
+  /** Made by `subscribe` of a topic or run. */
+  constructor(policy: SubscriptionPolicy) {
+    this.#isEager = policy === 'wait';
+  }
 
   /** The position of the last event that was read; before the first, that where reading starts. */
   get cursor(): string {
@@ -53,7 +61,7 @@ export class Subscription<Message = unknown>
     this.#attachment = attachment;
     this.#cursor = attachment.cursor;
     this.#forgetSignal = onAbort(signal, (reason) => this.#fail(reason));
-    if (!this.#isDone) attachment.resume();
+    if (!this.#isDone && this.#isEager) attachment.resume();
   }
 
   /** Called by the feed. */
@@ -65,6 +73,7 @@ export class Subscription<Message = unknown>
     } else {
       waiter.resolve({ done: false, value: this.#read(event as TopicEvent<Message>) });
     }
+    if (!this.#isEager) return this.#waiters.length > 0;
     return this.#buffer.length < MAX_BUFFERED && this.#bufferedBytes < MAX_BUFFERED_BYTES;
   }
 
@@ -82,9 +91,11 @@ export class Subscription<Message = unknown>
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure.reason);
     if (this.#isDone) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve, reject) => {
+    const next = new Promise<IteratorResult<TopicEvent<Message>, undefined>>((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
     });
+    if (!this.#isEager) this.#attachment?.resume();
+    return next;
   }
 
   return(): Promise<IteratorResult<TopicEvent<Message>, undefined>> {
