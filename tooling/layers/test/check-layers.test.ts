@@ -90,7 +90,7 @@ describe('checkLayers', () => {
   });
 
   it('reports a package that is in no layer', () => {
-    expect(breaksIn('topics')).toEqual(['list:']);
+    expect(breaksIn('unlisted')).toEqual(['list:']);
   });
 });
 
