@@ -7,12 +7,9 @@ import type { Frame } from './events.ts';
 import type { Feed } from './feed.ts';
 import type { TopicsSettings } from './options.ts';
 import { type FetchLike, type FetchRequest, type FetchResponse, platform } from './platform.ts';
-import { CONNECT_LIMIT_MS, HEARTBEAT_MS, retryDelay, WHEN_BUSY } from './timing.ts';
+import { CONNECT_LIMIT_MS, HEARTBEAT_MS, POLL_MS, retryDelay, WHEN_BUSY } from './timing.ts';
 
 export const JSON_TYPE = 'application/json';
-
-/** The longest wait of a long poll that a server allows, in milliseconds. */
-const POLL_MS = 25_000;
 
 export interface HttpRequest {
   /** Rejects with a TopicsError if the status is not 2xx, and with an error of the platform if there is no response. */

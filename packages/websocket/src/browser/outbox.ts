@@ -2,13 +2,7 @@ import { isTemporary, TopicsError } from './errors.ts';
 import type { Frame } from './events.ts';
 import type { TopicsSettings } from './options.ts';
 import type { TopicsSignal } from './platform.ts';
-import { PUBLISH_LIMIT_MS, retryDelay, WHEN_BUSY } from './timing.ts';
-
-/**
- * How long after the first attempt a publish may be repeated, in milliseconds: servers remember its `ref` for two
- * minutes, and after that a repetition would be a second record.
- */
-const REPEAT_MS = 100_000;
+import { PUBLISH_LIMIT_MS, REPEAT_MS, retryDelay, WHEN_BUSY } from './timing.ts';
 
 export interface PublishOptions {
   /** Gives up, and rejects with its reason. If the publish was sent before, the record may exist nevertheless. */

@@ -4,10 +4,7 @@ import { TopicsError } from './errors.ts';
 import type { Frame } from './events.ts';
 import type { TopicsSettings } from './options.ts';
 import { platform } from './platform.ts';
-import { CONNECT_LIMIT_MS, HEARTBEAT_MS } from './timing.ts';
-
-/** As if the server had closed with this code (RFC 6455 §7.4.1): it has sent something that is not a frame. */
-const UNREADABLE = 1007;
+import { CONNECT_LIMIT_MS, HEARTBEAT_MS, UNREADABLE } from './timing.ts';
 
 /** Called with an `ok` frame, or with an error and an `err` frame. */
 type OnReply = (error: TopicsError | undefined, frame: Frame) => void;

@@ -12,19 +12,15 @@ import {
 import { type Call, Outbox, type PublishOptions } from './outbox.ts';
 import { callBack, platform } from './platform.ts';
 import { openLink, type SocketLink } from './socket-link.ts';
-import { CONNECT_LIMIT_MS, retryDelay, WHEN_BUSY } from './timing.ts';
-
-/** WebSockets in a row over which nothing has arrived, before another transport is tried. */
-const MAX_SILENT_LINKS = 2;
-
-/** How long a connection may be silent, when a page comes back, before it is replaced, in milliseconds. */
-const PROMPT_PING_MS = 5_000;
-
-/** How often the WebSocket is tried while HTTP is used, in milliseconds. */
-const SOCKET_RETRY_MS = 20_000;
-
-/** Frames on their way at a time: enough for a slow connection, and below the burst that servers allow a client. */
-const MAX_IN_FLIGHT = 16;
+import {
+  CONNECT_LIMIT_MS,
+  MAX_IN_FLIGHT,
+  MAX_SILENT_LINKS,
+  PROMPT_PING_MS,
+  retryDelay,
+  SOCKET_RETRY_MS,
+  WHEN_BUSY,
+} from './timing.ts';
 
 /**
  * Subscribes to the topics and runs of a server, and publishes: from a browser, a worker, or Node.
