@@ -1,6 +1,8 @@
 /** The codes that the client for browsers adds to those of topics and of their WebSocket door. */
 export const TOPICS_CLIENT_ERRORS = {
-  ERR_TOPICS_BAD_OPTION: { meaning: 'The TopicsClient has no option of that name; nothing was opened.' },
+  ERR_TOPICS_BAD_OPTION: { meaning:
+      'The TopicsClient has no option of that name, or the handlers of a subscription are no object; nothing was opened.',
+ },
   ERR_TOPICS_QUEUE_FULL: {
     meaning:
       '`maxPending` publishes of the TopicsClient wait for the server already; this one was not queued.',
@@ -17,6 +19,8 @@ export const TOPICS_CLIENT_ERRORS = {
  * - `ERR_TOPICS_DUPLICATE`: this client has a subscription of that topic or run already.
  * - `ERR_TOPICS_OUTCOME_UNKNOWN`: the publish was sent, but not acknowledged in time. The record may exist; to be sure,
  *   publish again with the same `ref` within two minutes of the first time.
+ * - `ERR_TOPICS_RECORD_TOO_LARGE`: the server does not accept records of that size. If it has closed the WebSocket for
+ *   that reason, the largest publish on its way is the one.
  * - `ERR_TOPICS_REFUSED`: the server does not allow it; over HTTP, also for any other reason, which `status` tells.
  */
 export type TopicsErrorCode =
@@ -24,6 +28,7 @@ export type TopicsErrorCode =
   | 'ERR_TOPICS_CLOSED'
   | 'ERR_TOPICS_DUPLICATE'
   | 'ERR_TOPICS_OUTCOME_UNKNOWN'
+  | 'ERR_TOPICS_RECORD_TOO_LARGE'
   | 'ERR_TOPICS_REFUSED'
   | (string & {});
 
@@ -46,6 +51,3 @@ export class TopicsError extends Error {
 export function isTemporary(code: string): boolean {
   return /_(UNAVAILABLE|BUSY|RATE_LIMIT|OUTCOME_UNKNOWN|INTERNAL)/.test(code);
 }
-
-/** The server has no time, or there is no connection. */
-export const UNAVAILABLE = 'ERR_TOPICS_UNAVAILABLE';

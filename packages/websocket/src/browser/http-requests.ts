@@ -1,7 +1,7 @@
 // What the client does without a WebSocket: each feed is read by one request after another, each from where the last one
 // ended, and each call is a request.
 
-import { isTemporary, TopicsError, UNAVAILABLE } from './errors.ts';
+import { isTemporary, TopicsError } from './errors.ts';
 import { parseBlock } from './event-stream.ts';
 import type { Frame } from './events.ts';
 import type { Feed } from './feed.ts';
@@ -41,14 +41,16 @@ export function sendRequest(
   };
   let stopTimer = later(limitMs, abort);
   const receive = async () => {
-    const { signal } = controller;
-    const response = await (fetch as unknown as FetchLike)(target.href, { ...request, signal });
+    const response = await (fetch as unknown as FetchLike)(target.href, {
+      ...request,
+      signal: controller.signal,
+    });
     const { ok, status } = response;
     if (ok) return response;
-    const isBusy = status >= 500 || [408, 425, 429].includes(status);
+    const isBusy = /^5|408|425|429/.test(`${status}`);
     const body = (await response.json().catch(() => {})) as { readonly code?: string } | undefined;
     throw new TopicsError(
-      isBusy ? UNAVAILABLE : (body?.code ?? 'ERR_TOPICS_REFUSED'),
+      isBusy ? 'ERR_TOPICS_UNAVAILABLE' : (body?.code ?? 'ERR_TOPICS_REFUSED'),
       `HTTP ${status}`,
       status,
     );
@@ -86,7 +88,7 @@ export async function readOverHttp(
     const { response, abort, extend } = sendRequest(
       settings,
       url,
-      { ...feed.request, waitMs: isStream ? undefined : POLL_MS },
+      { ...feed.request(), waitMs: isStream ? undefined : POLL_MS },
       // JSON is for errors.
       { headers: { Accept: isStream ? `text/event-stream, ${JSON_TYPE}` : JSON_TYPE } },
       CONNECT_LIMIT_MS + (isStream ? 0 : POLL_MS),
@@ -169,5 +171,5 @@ function takePoll({ records, cursor, gap, end }: Poll, take: Take): number | und
   for (const record of records) take('msg', record);
   if (end) take('end', end);
   else take('pos', { cursor });
-  return records.length > 0 ? 0 : undefined;
+  return records[0] && 0;
 }

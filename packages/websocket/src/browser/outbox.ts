@@ -1,8 +1,10 @@
+// Closures rather than a class, because they are smaller once minified.
+
 import { isTemporary, TopicsError } from './errors.ts';
 import type { Frame } from './events.ts';
 import type { TopicsSettings } from './options.ts';
-import type { TopicsSignal } from './platform.ts';
-import { PUBLISH_LIMIT_MS, REPEAT_MS, retryDelay, WHEN_BUSY } from './timing.ts';
+import { platform, type TopicsSignal } from './platform.ts';
+import { MAX_IN_FLIGHT, PUBLISH_LIMIT_MS, REPEAT_MS, retryDelay, WHEN_BUSY } from './timing.ts';
 
 export interface PublishOptions {
   /** Gives up, and rejects with its reason. If the publish was sent before, the record may exist nevertheless. */
@@ -25,103 +27,118 @@ export interface Call {
     readonly data?: unknown;
     readonly ref?: string;
   };
-  isSent: boolean;
+  isSent?: boolean;
   /** When it was sent for the first time, by the clock of the wall, which goes on while a device sleeps. */
   sentAt?: number;
   readonly settle: (error: unknown, reply?: Frame) => void;
 }
 
 /** Publishes and cancels until the server has acknowledged them, in the order of the calls. */
-export class Outbox {
-  readonly #settings: TopicsSettings;
-  readonly #onReady: () => void;
-  readonly #calls = new Set<Call>();
-  /** Ends a pause, which lasts because the server is busy. */
-  #stopPause: (() => void) | undefined;
-
-  /** @param onReady - called when there may be something to send again. */
-  constructor(settings: TopicsSettings, onReady: () => void) {
-    this.#settings = settings;
-    this.#onReady = onReady;
-  }
-
-  get size(): number {
-    return this.#calls.size;
-  }
-
+export interface Outbox {
+  /** How many calls are not acknowledged. */
+  size(): number;
   /** Resolves with what the acknowledgement says: a cursor, or how a run has ended. */
-  add(frame: Call['frame'], options: PublishOptions): Promise<string> {
-    // Random, so that the names of no two clients are equal.
-    const { signal, timeoutMs = PUBLISH_LIMIT_MS, ref = `${Math.random()}${Math.random()}` } = options;
-    const { later, maxPending } = this.#settings;
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) throw signal.reason;
-      if (this.#calls.size >= maxPending) throw new TopicsError('ERR_TOPICS_QUEUE_FULL');
-      const call: Call = {
-        // A copy, in case the program changes the data later.
-        frame: JSON.parse(JSON.stringify({ ...frame, ref })),
-        isSent: false,
-        settle: (error, reply) => {
-          stopTimer();
-          signal?.removeEventListener('abort', onAbort);
-          this.#calls.delete(call);
-          if (reply) resolve((reply.how ?? reply.cursor) as string);
-          else reject(error);
-        },
-      };
-      const onAbort = () => call.settle(signal?.reason);
-      const stopTimer = later(timeoutMs, () => call.settle(tooLate(call)));
-      signal?.addEventListener('abort', onAbort);
-      this.#calls.add(call);
-    });
-  }
-
+  add(frame: Call['frame'], options: PublishOptions): Promise<string>;
   /** Calls `send` for what is to be sent, while less than `limit` is on its way. */
-  send(limit: number, send: (call: Call) => void): void {
-    const now = Date.now();
-    let inFlight = 0;
-    for (const call of this.#calls) {
-      if (!call.isSent) {
-        if (this.#stopPause || inFlight >= limit) return;
-        call.sentAt ??= now;
-        if (call.frame.topic && Math.abs(now - call.sentAt) > REPEAT_MS) {
-          call.settle(tooLate(call));
-          continue;
-        }
-        call.isSent = true;
-        send(call);
-      }
-      inFlight += 1;
-    }
-  }
-
+  send(limit: number, send: (call: Call) => void): void;
   /** Takes the response to a call: a reply, or else an error. */
-  settle(call: Call, error: TopicsError | undefined, reply?: Frame): void {
-    if (!error) call.settle(error, reply);
-    else if (!isTemporary(error.code)) call.settle(error);
-    else if (this.#calls.has(call)) {
-      call.isSent = false;
-      const delayMs = (reply?.retryMs as number) || retryDelay(this.#settings, WHEN_BUSY);
-      this.#stopPause ??= this.#settings.later(delayMs, () => {
-        this.#stopPause = undefined;
-        this.#onReady();
-      });
-    }
-  }
-
+  settle(call: Call, error: TopicsError | false, reply?: Frame): void;
   /** The connection is lost: what was on its way is sent again over the next. */
-  lost(code?: number): void {
-    for (const call of this.#calls) {
-      // A message was too big. It would be so again, and nothing else would get through.
-      if (code === 1009 && call.isSent) call.settle(tooLate(call));
-      call.isSent = false;
-    }
-  }
+  lost(code?: number): void;
+  /** Ends a pause: a connection that has just opened is another one than that which was busy. */
+  resume(): void;
+  close(error: TopicsError): void;
+}
 
-  close(error: TopicsError): void {
-    this.#stopPause?.();
-    for (const call of this.#calls) call.settle(error);
-  }
+/** @param onReady - called when there may be something to send again. */
+export function createOutbox(settings: TopicsSettings, onReady: () => void): Outbox {
+  const calls = new Set<Call>();
+  const { later, maxPending } = settings;
+  /**
+   * How many may be on their way; 0 counts as 1. It begins at 0 again after a refusal, so that two more successes, rather
+   * than one, come before the next attempt to send faster.
+   */
+  let window = MAX_IN_FLIGHT;
+  /** Ends a pause, which lasts because the server is busy. */
+  let stopPause: (() => void) | undefined;
+  const resume = () => {
+    stopPause?.();
+    stopPause = undefined;
+  };
+  return {
+    size: () => calls.size,
+    add(frame, { signal, timeoutMs = PUBLISH_LIMIT_MS, ref = `${Math.random()}${Math.random()}` }) {
+      // The default of `ref` is random, so that the names of no two clients are equal.
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted) throw signal.reason;
+        if (calls.size >= maxPending) throw new TopicsError('ERR_TOPICS_QUEUE_FULL');
+        const call: Call = {
+          // A copy, in case the program changes the data later.
+          frame: JSON.parse(JSON.stringify({ ...frame, ref })),
+          settle(error, reply) {
+            stopTimer();
+            signal?.removeEventListener('abort', onAbort);
+            calls.delete(call);
+            if (reply) resolve((reply.how ?? reply.cursor) as string);
+            else reject(error);
+          },
+        };
+        const onAbort = () => call.settle(signal?.reason);
+        const stopTimer = later(timeoutMs, () => call.settle(tooLate(call)));
+        signal?.addEventListener('abort', onAbort);
+        calls.add(call);
+      });
+    },
+    send(limit, send) {
+      const now = Date.now();
+      // All of them, also those after the first one that is to be sent: their replies tell how the window changes.
+      let inFlight = [...calls].filter(({ isSent }) => isSent).length;
+      for (const call of calls) {
+        if (call.isSent) continue;
+        if (stopPause || (inFlight && inFlight >= Math.min(limit, window))) return;
+        call.sentAt ??= now;
+        if (call.frame.topic && Math.abs(now - call.sentAt) > REPEAT_MS) call.settle(tooLate(call));
+        else {
+          inFlight += 1;
+          call.isSent = true;
+          send(call);
+        }
+      }
+    },
+    settle(call, error, reply) {
+      if (!error) {
+        window = Math.min(window + 1, MAX_IN_FLIGHT);
+        call.settle(error, reply);
+      } else if (!isTemporary(error.code)) call.settle(error);
+      else if (calls.has(call)) {
+        call.isSent = false;
+        window = 0;
+        stopPause ??= later((reply?.retryMs as number) || retryDelay(settings, WHEN_BUSY), () => {
+          resume();
+          onReady();
+        });
+      }
+    },
+    lost(code) {
+      let largest: Call | undefined;
+      for (const call of calls) {
+        // A message was too big. It would be so again, and nothing else would get through.
+        if (code === 1009 && call.isSent && sizeOf(call) > sizeOf(largest)) largest = call;
+        call.isSent = false;
+      }
+      largest?.settle(new TopicsError('ERR_TOPICS_RECORD_TOO_LARGE'));
+    },
+    resume,
+    close(error) {
+      resume();
+      for (const call of calls) call.settle(error);
+    },
+  };
+}
+
+/** Returns how many bytes a call has on the wire, without what all have. */
+function sizeOf(call: Call | undefined): number {
+  return new platform.Blob([JSON.stringify(call?.frame)]).size;
 }
 
 function tooLate({ sentAt }: Call): TopicsError {

@@ -61,6 +61,7 @@ interface Platform {
   readonly document?: { readonly cookie: string; readonly hidden: boolean };
   readonly AbortController: new () => { readonly signal: SignalLike; abort(): void };
   readonly TextDecoder: new () => { decode(bytes: unknown, options: { readonly stream: true }): string };
+  readonly Blob: new (parts: readonly string[]) => { readonly size: number };
   readonly URL: new (
     url: string,
     base?: string,

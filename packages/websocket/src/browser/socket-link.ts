@@ -7,7 +7,7 @@ import { platform } from './platform.ts';
 import { CONNECT_LIMIT_MS, HEARTBEAT_MS, UNREADABLE } from './timing.ts';
 
 /** Called with an `ok` frame, or with an error and an `err` frame. */
-type OnReply = (error: TopicsError | undefined, frame: Frame) => void;
+type OnReply = (error: TopicsError | false, frame: Frame) => void;
 
 /** One WebSocket, from the attempt to open it until it is lost. It pings, because browsers do not report their pings. */
 export interface SocketLink {
@@ -44,8 +44,7 @@ export function openLink(
   const link: SocketLink = {
     isOpen: false,
     send(frame, onReply) {
-      lastId += 1;
-      replies[lastId] = onReply;
+      replies[++lastId] = onReply;
       socket.send(JSON.stringify({ ...frame, id: lastId }));
     },
     ping(limitMs = HEARTBEAT_MS) {
@@ -88,11 +87,10 @@ export function openLink(
     isSilent = false;
     try {
       const frame = JSON.parse(data as string) as Frame;
-      const { op, code, message } = frame;
-      const id = frame.id as number;
+      const { op, id, code, message } = frame;
       if (op === 'ok' || op === 'err') {
-        replies[id]?.(op === 'err' ? new TopicsError(code, message) : undefined, frame);
-        delete replies[id];
+        replies[id as number]?.(op === 'err' && new TopicsError(code, message), frame);
+        delete replies[id as number];
       } else onFrame(frame);
     } catch {
       lose(UNREADABLE);

@@ -1,6 +1,6 @@
-import { isTemporary, TopicsError, UNAVAILABLE } from './errors.ts';
+import { isTemporary, TopicsError } from './errors.ts';
 import type { Frame, RunSubscription, TopicHandlers, TopicSubscription } from './events.ts';
-import { Feed, keyOf } from './feed.ts';
+import { createFeed, type Feed, keyOf } from './feed.ts';
 import { type HttpRequest, JSON_TYPE, readOverHttp, sendRequest } from './http-requests.ts';
 import {
   settingsOf,
@@ -9,7 +9,7 @@ import {
   type TopicsState,
   type TopicsTransport,
 } from './options.ts';
-import { type Call, Outbox, type PublishOptions } from './outbox.ts';
+import { type Call, createOutbox, type Outbox, type PublishOptions } from './outbox.ts';
 import { callBack, platform } from './platform.ts';
 import { openLink, type SocketLink } from './socket-link.ts';
 import {
@@ -67,7 +67,7 @@ export class TopicsClient {
   constructor(url: string, options: TopicsClientOptions = {}) {
     this.#url = new platform.URL(url, platform.location?.href).href;
     this.#settings = settingsOf(options);
-    this.#outbox = new Outbox(this.#settings, () => this.#flush());
+    this.#outbox = createOutbox(this.#settings, () => this.#flush());
     this.#listen('addEventListener');
   }
 
@@ -89,25 +89,29 @@ export class TopicsClient {
    * Subscribes to a topic, until the server ends it or the subscription is closed.
    *
    * @typeParam Message - the data of its records; it is not checked.
-   * @throws TopicsError `ERR_TOPICS_DUPLICATE` or `ERR_TOPICS_CLOSED`.
+   * @param handlers - default: none, for a program that only reads `cursor`.
+   * @throws TopicsError `ERR_TOPICS_BAD_OPTION` if the handlers are no object, `ERR_TOPICS_DUPLICATE` or
+   *   `ERR_TOPICS_CLOSED`.
    */
-  subscribe<Message>(topic: string, handlers: TopicHandlers<Message>): TopicSubscription {
+  subscribe<Message>(topic: string, handlers: TopicHandlers<Message> = {}): TopicSubscription {
     return this.#subscribe({ topic }, handlers as TopicHandlers<unknown>);
   }
 
   /** Reads a run to its end, by default from its start. See {@link subscribe}. */
-  run<Message>(id: string, handlers: TopicHandlers<Message>): RunSubscription {
+  run<Message>(id: string, handlers: TopicHandlers<Message> = {}): RunSubscription {
     return this.#subscribe({ run: id }, handlers as TopicHandlers<unknown>);
   }
 
   /**
    * Publishes a record. It is sent again, with the same `ref`, until the server has acknowledged it: over lost
    * connections it is neither doubled nor dropped silently. Publishes are sent in the order of the calls; one that the
-   * server refuses for the moment, because there are too many, may come after later ones.
+   * server refuses for the moment, because there are too many, may come after later ones that were on their way. After
+   * that they are sent one at a time, and up to 16 at a time again as the server acknowledges them.
    *
    * @param data - JSON, encoded at once.
    * @returns the cursor of the record.
    * @throws TopicsError with a code of the server if it refuses the record; otherwise `ERR_TOPICS_QUEUE_FULL`,
+   *   `ERR_TOPICS_RECORD_TOO_LARGE`,
    *   `ERR_TOPICS_TIMEOUT`, `ERR_TOPICS_OUTCOME_UNKNOWN`, `ERR_TOPICS_REFUSED` or `ERR_TOPICS_CLOSED`.
    */
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<string> {
@@ -130,9 +134,11 @@ export class TopicsClient {
 
   #subscribe(name: Feed['name'], handlers: TopicHandlers<unknown>): RunSubscription {
     this.#requireOpen();
+    // A program without types may pass a function, which would never be called.
+    if (typeof (handlers ?? 0) !== 'object') throw new TopicsError('ERR_TOPICS_BAD_OPTION', 'handlers');
     const key = keyOf(name);
     if (this.#feeds.has(key)) throw new TopicsError('ERR_TOPICS_DUPLICATE', key);
-    const feed = new Feed(name, handlers, () => this.#feeds.delete(key));
+    const feed = createFeed(name, handlers, () => this.#feeds.delete(key));
     this.#feeds.set(key, feed);
     this.#attach(feed);
     return {
@@ -174,14 +180,15 @@ export class TopicsClient {
       stopTimer?.();
       if (link.isOpen) link.send({ op: 'unsub', ...feed.name });
     };
-    link.send({ op: 'sub', ...feed.request }, (error) => {
+    link.send({ op: 'sub', ...feed.request() }, (error) => {
       if (isReleased) return;
       if (!error) {
         feed.isLive = true;
         this.#failures = 0;
       } else if (isTemporary(error.code)) {
-        const delayMs = retryDelay(this.#settings, WHEN_BUSY);
-        stopTimer = this.#settings.later(delayMs, () => this.#attachTo(link, feed));
+        stopTimer = this.#settings.later(retryDelay(this.#settings, WHEN_BUSY), () =>
+          this.#attachTo(link, feed),
+        );
       } else feed.fail(error);
     });
   }
@@ -199,7 +206,7 @@ export class TopicsClient {
   /** Sends what waits in the outbox. */
   #flush(): void {
     const link = this.#link;
-    if (!this.#outbox.size) return;
+    if (!this.#outbox.size()) return;
     if (link?.isOpen)
       this.#outbox.send(MAX_IN_FLIGHT, (call) => {
         link.send(call.frame, (error, frame) => {
@@ -214,19 +221,24 @@ export class TopicsClient {
 
   async #post(call: Call): Promise<void> {
     const { op, data, ref, ...target } = call.frame;
-    const token = this.#settings.xsrfToken() ?? '';
-    const headers = { Accept: JSON_TYPE, 'Content-Type': JSON_TYPE, 'X-Xsrftoken': token };
+    const headers = {
+      Accept: JSON_TYPE,
+      'Content-Type': JSON_TYPE,
+      'X-Xsrftoken': this.#settings.xsrfToken() ?? '',
+    };
     const what =
       op === 'pub' ? { method: 'POST', body: JSON.stringify({ data, ref }) } : { method: 'DELETE' };
     const request = sendRequest(this.#settings, this.#url, target, { ...what, headers }, CONNECT_LIMIT_MS);
     this.#request = request;
     try {
-      this.#outbox.settle(call, undefined, (await (await request.response).json()) as Frame);
+      this.#outbox.settle(call, false, (await (await request.response).json()) as Frame);
       if (this.#usesHttp) this.#succeeded();
     } catch (error) {
-      const isResponse = error instanceof TopicsError;
-      this.#outbox.settle(call, isResponse ? error : new TopicsError(UNAVAILABLE));
-      if (!isResponse && this.#usesHttp) this.#next(1);
+      if (error instanceof TopicsError) this.#outbox.settle(call, error);
+      else {
+        call.isSent = false;
+        if (this.#usesHttp) this.#next(1);
+      }
     }
     request.abort();
     this.#flush();
@@ -258,10 +270,11 @@ export class TopicsClient {
           this.#usesHttp = false;
           this.#level = 0;
           for (const feed of this.#feeds.values()) {
-            feed.release();
+            feed.release?.();
             this.#attach(feed);
           }
           this.#set('open');
+          this.#outbox.resume();
           this.#flush();
         },
         (frame) => {
@@ -290,7 +303,7 @@ export class TopicsClient {
     this.#disconnect();
     this.#level = (this.#level + step) % this.#settings.transports.length;
     if (this.#level) this.#start();
-    else if (this.#feeds.size + this.#outbox.size) {
+    else if (this.#feeds.size + this.#outbox.size()) {
       // What a server closes, it often closes for all of its clients at once. Without it, the network is the cause.
       const least = code === 1001 || code > 1006 ? 2 : 0;
       const delayMs = retryDelay(this.#settings, Math.max(this.#failures, least));
@@ -306,7 +319,7 @@ export class TopicsClient {
     this.#usesHttp = false;
     this.#stopTimer?.();
     this.#stopTimer = undefined;
-    for (const feed of this.#feeds.values()) feed.release();
+    for (const feed of this.#feeds.values()) feed.release?.();
   }
 
   /** Tries the WebSocket again after a while of HTTP. */
@@ -314,11 +327,14 @@ export class TopicsClient {
     if (this.#level && this.#settings.transports[0] === 'websocket') this.#later(SOCKET_RETRY_MS);
   }
 
+  #startNow(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    this.#start();
+  }
+
   #later(delayMs: number): void {
-    this.#stopTimer = this.#settings.later(delayMs, () => {
-      this.#stopTimer = undefined;
-      this.#start();
-    });
+    this.#stopTimer = this.#settings.later(delayMs, () => this.#startNow());
   }
 
   #listen(method: 'addEventListener' | 'removeEventListener'): void {
@@ -331,11 +347,7 @@ export class TopicsClient {
     const link = this.#link;
     if (platform.document?.hidden) return;
     if (link?.isOpen) link.ping(PROMPT_PING_MS);
-    else if (!link && this.#stopTimer) {
-      this.#stopTimer();
-      this.#stopTimer = undefined;
-      this.#start();
-    }
+    else if (!link && this.#stopTimer) this.#startNow();
   };
 
   #succeeded(): void {

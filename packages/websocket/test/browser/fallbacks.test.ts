@@ -269,6 +269,33 @@ describe('TopicsClient without a WebSocket', () => {
       expect(topics.count('pub')).toBe(1);
     }));
 
+  it.each(['refused', 'reset'])('ends the pause after a POST that was %s when the WebSocket opens', (how) =>
+    withTopics(async ({ topics, connect }) => {
+      topics.behaviour.refusesSockets = true;
+      const clock = new VirtualClock();
+      const delays: number[] = [];
+      const later = (delayMs: number, callback: () => void) => {
+        delays.push(delayMs);
+        return laterOf(clock)(delayMs, callback);
+      };
+      const client = connect({ transports: ['websocket', 'event-stream'], later, random: () => 0.9 });
+      client.subscribe('room', new Recorder());
+      await advanceUntil(clock, () => client.transport === 'event-stream');
+      // A second before the WebSocket is tried again.
+      await clock.advance(19_000);
+      await until(() => topics.refusedUpgrades === 2 && client.state === 'open');
+      if (how === 'refused') topics.behaviour.statuses.push(503);
+      else topics.behaviour.onPost = () => true;
+      const publishing = client.publish('room', 1);
+      await until(() => (how === 'refused' ? delays.includes(3_600) : client.state !== 'open'));
+      topics.behaviour.refusesSockets = false;
+      await advanceUntil(clock, () => client.transport === 'websocket');
+      // The clock stands still.
+      await publishing;
+      expect(topics.log('room').data).toEqual([1]);
+    }),
+  );
+
   it('tries everything again, after a wait, if the server is gone', () =>
     withTopics(async ({ topics, connect, server }) => {
       const { states, onState } = recordedStates();

@@ -194,20 +194,28 @@ describe('TopicsClient.publish', () => {
       await Promise.all(waiting);
     }));
 
-  it('does not send a record again that closed the connection because it was too big', () =>
+  it('rejects only the largest one on its way if a message was too big, and sends the others again', () =>
     withTopics(async ({ topics, connect }) => {
+      // Fewer characters than in `long`, but more bytes.
+      const [big, long] = ['\u{1f30a}'.repeat(400), 'x'.repeat(1_000)];
       topics.behaviour.onFrame = (connection, { op, data }) => {
-        if (op !== 'pub' || data !== 'big') return false;
-        connection.close(1009);
+        // Nothing is acknowledged over the first connection.
+        if (op !== 'pub' || (closed.size > 0 && !closed.has(connection))) return false;
+        if (data === big) {
+          closed.add(connection);
+          connection.close(1009);
+        }
         return true;
       };
+      const closed = new Set<object>();
       const recorder = new Recorder();
       const client = connect();
       client.subscribe('room', recorder);
-      const big = client.publish('room', 'big');
-      await expect(big).rejects.toMatchObject({ code: 'ERR_TOPICS_OUTCOME_UNKNOWN' });
-      await client.publish('room', 'small');
-      await until(() => recorder.data.length === 1);
-      expect(topics.frames.filter(({ data }) => data === 'big')).toHaveLength(1);
+      const all = ['first', long, big, 'last'].map((data) => client.publish('room', data));
+      const refused = expect(all[2]).rejects.toMatchObject({ code: 'ERR_TOPICS_RECORD_TOO_LARGE' });
+      await Promise.all([refused, ...all.filter((_, at) => at !== 2)]);
+      await until(() => recorder.data.length === 3);
+      expect(recorder.data).toEqual(['first', long, 'last']);
+      expect(topics.frames.filter(({ data }) => data === big)).toHaveLength(1);
     }));
 });

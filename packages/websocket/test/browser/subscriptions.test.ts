@@ -279,6 +279,30 @@ describe('TopicsClient', () => {
       expect(client.state).toBe('open');
     }));
 
+  it('subscribes without handlers', () =>
+    withTopics(async ({ topics, connect }) => {
+      const client = connect();
+      topics.log('room').append({ data: 1 });
+      const [room, run] = [client.subscribe('room'), client.run('run')];
+      await until(() => room.cursor !== undefined && run.cursor !== undefined);
+      topics.log('room').append({ data: 2 });
+      await until(() => room.cursor === topics.log('room').cursorAt(2));
+      topics.log('room').finish('deleted');
+      await until(() => room.cursor === topics.log('room').end?.cursor);
+    }));
+
+  it.each([null, 'handlers', 7, () => {}])('refuses handlers that are %s, at the call', (handlers) =>
+    withTopics(async ({ connect }) => {
+      const client = connect();
+      const refused = expect.objectContaining({ code: 'ERR_TOPICS_BAD_OPTION' });
+      expect(() => client.subscribe('room', handlers as object)).toThrow(refused);
+      expect(() => client.run('run', handlers as object)).toThrow(refused);
+      expect(client.state).toBe('waiting');
+      // Nothing is left behind that would make this a duplicate.
+      client.subscribe('room').close();
+    }),
+  );
+
   it('refuses options that it does not know, and a relative URL where there is no page', async () => {
     await withTopics(async ({ connect }) => {
       const options = { transport: ['websocket'] } as object;

@@ -1,11 +1,13 @@
+import { VirtualClock } from '@landspout/ioloop/testing';
 import { Runs, Topics } from '@landspout/topics';
 import { Application, IOLoop } from '@landspout/web';
 import { describe, expect, it } from 'vitest';
 import { TopicsClient, type TopicsClientOptions, type TopicsTransport } from '../../src/browser/index.ts';
+import type { TopicsSocket } from '../../src/browser/platform.ts';
 import type { TopicAuthorization } from '../../src/topics/index.ts';
 import { RecordingLogger } from '../fixtures/running-application.ts';
 import { type Door, doorOf } from '../fixtures/topic-client.ts';
-import { CountedTimers, numbers, Recorder, SOME_WEBSOCKET, turns, until } from './harness.ts';
+import { CountedTimers, laterOf, numbers, Recorder, SOME_WEBSOCKET, turns, until } from './harness.ts';
 
 const TRANSPORTS: readonly TopicsTransport[] = ['websocket', 'event-stream', 'long-poll'];
 
@@ -155,7 +157,86 @@ describe.each(TRANSPORTS)('TopicsClient over %s, with TopicHandler', (transport)
   });
 });
 
+/** A class of WebSockets that counts the publishes and their replies. */
+function countingSocket() {
+  const counts = { sockets: 0, sent: 0, replied: 0 };
+  const publishes = new Set<unknown>();
+  const Base = SOME_WEBSOCKET as unknown as new (
+    url: string,
+    protocol: string,
+  ) => TopicsSocket & {
+    addEventListener(type: string, listener: (event: { readonly data: string }) => void): void;
+  };
+  class Counting extends Base {
+    constructor(url: string, protocol: string) {
+      super(url, protocol);
+      counts.sockets += 1;
+      this.addEventListener('message', ({ data }) => {
+        if (publishes.delete(JSON.parse(data).id)) counts.replied += 1;
+      });
+    }
+
+    override send(text: string): void {
+      const { op, id } = JSON.parse(text);
+      if (op === 'pub') {
+        counts.sent += 1;
+        publishes.add(id);
+      }
+      super.send(text);
+    }
+  }
+  return { counts, Counting };
+}
+
 describe('TopicsClient, with TopicHandler,', () => {
+  it('slows down to the rate that the server allows', async () => {
+    const clock = new VirtualClock();
+    await using server = new Restartable({ topics: quiet(), options: { clock } });
+    await server.start();
+    const { counts, Counting } = countingSocket();
+    const timers = new CountedTimers();
+    const recorder = new Recorder();
+    const client = server.connect({
+      WebSocket: Counting,
+      later: (delayMs, callback) =>
+        delayMs < 10_000 ? laterOf(clock)(delayMs, callback) : timers.later(delayMs, callback),
+    });
+    client.subscribe('room', recorder);
+    await until(() => recorder.positions.length === 1);
+    let isDone = false;
+    const publishing = Promise.all(numbers(100).map((data) => client.publish('room', data))).finally(() => {
+      isDone = true;
+    });
+    while (!isDone) {
+      await turns(1);
+      // Time passes only while the client waits, so that the network takes none.
+      if (counts.sent === counts.replied) await clock.advance(5);
+    }
+    expect(new Set(await publishing).size).toBe(100);
+    await until(() => recorder.data.length >= 100);
+    expect(recorder.data).toEqual(numbers(100));
+    expect(counts.sockets).toBe(1);
+    expect(counts.sent).toBeGreaterThan(100);
+    expect(counts.sent).toBeLessThan(200);
+  });
+
+  it('rejects a record that is too large alone', async () => {
+    const topics = quiet();
+    await using server = new Restartable({ topics });
+    await server.start();
+    const recorder = new Recorder();
+    const client = server.connect({ transports: ['websocket'] });
+    client.subscribe('room', recorder);
+    await until(() => recorder.positions.length === 1);
+    const [first, large, last] = ['first', 'x'.repeat(3_000_000), 'last'].map((data) =>
+      client.publish('room', data),
+    );
+    await expect(large).rejects.toMatchObject({ code: 'ERR_TOPICS_RECORD_TOO_LARGE' });
+    await Promise.all([first, last]);
+    await until(() => recorder.data.length >= 2);
+    expect(recorder.data).toEqual(['first', 'last']);
+  });
+
   it('sees who is present', async () => {
     const member = () => ({ member: 'ann', meta: { age: 7 } });
     await using server = new Restartable({ topics: quiet(), member });
