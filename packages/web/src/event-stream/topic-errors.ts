@@ -11,8 +11,14 @@ const STATUSES: Readonly<Record<string, number>> = {
   ERR_TOPICS_CLOSED: 503,
   ERR_TOPICS_JOURNAL_WRITE: 503,
   ERR_TOPICS_OUTCOME_UNKNOWN: 503,
+  ERR_TOPICS_TOO_MANY_MEMBERS: 503,
   ERR_TOPICS_TOO_MANY_TOPICS: 503,
   ERR_TOPICS_UNAVAILABLE: 503,
+};
+
+/** Sentences for the client. */
+const DETAILS: Readonly<Record<string, string>> = {
+  ERR_TOPICS_CURSOR: 'The argument after must be a cursor, start or now.',
 };
 
 /**
@@ -29,7 +35,9 @@ export function topicRefusal(error: unknown, statuses: Readonly<Record<string, n
   if (status === 404) return new HTTPError(404);
   const headers: [string, string][] = status === 503 ? [['Retry-After', String(RETRY_SECONDS)]] : [];
   const logMessage = status === 503 ? (error as Error).message : undefined;
-  return new HTTPError(status, logMessage, { extensions: { code }, headers, cause: error });
+  const detail = DETAILS[code];
+  const problem = detail === undefined ? undefined : { detail };
+  return new HTTPError(status, logMessage, { ...problem, extensions: { code }, headers, cause: error });
 }
 
 /** Whether a later attempt may succeed. */

@@ -361,6 +361,18 @@ describe('what may be asked for', () => {
     expect((await clientOf().request(`/live${query}`)).status).toBe(400);
   });
 
+  it('says of a malformed position what was expected', async () => {
+    for (const accept of ['application/json', 'application/json;q=0.5, text/event-stream']) {
+      const headers = { Accept: accept };
+      const response = await clientOf().request('/live?topic=a&after=no+cursor', { headers });
+      expect(response.status).toBe(400);
+      expect(response.json()).toMatchObject({
+        code: 'ERR_TOPICS_CURSOR',
+        detail: 'The argument after must be a cursor, start or now.',
+      });
+    }
+  });
+
   it.each(['{a}:b/c', '%', 'ü€😀', ' ', 'x'.repeat(256)])('may be the topic %s', async (name) => {
     const response = await clientOf().request(`/live?topic=${encodeURIComponent(name)}`);
     expect(jsonOf(response)).toEqual({ records: [], cursor: 'e.0' });

@@ -1,5 +1,7 @@
 import { shownValue } from '@landspout/ioloop/errors';
 
+const TOPICS_REMEDY = 'define it as a field: topics = new Topics()';
+
 /** A handler class, as far as it is checked. */
 interface SomeClass {
   readonly prototype: object;
@@ -21,8 +23,10 @@ export function topicHandlerProblem(handler: object): string | undefined {
   const { authorize, topics } = handler as { readonly authorize?: unknown; readonly topics?: unknown };
   const shown = shownValue(handler.constructor);
   if (typeof authorize !== 'function') return authorizeProblem(shown);
+  if (topics === undefined) return topicsProblem(shown);
   const { topic } = (topics ?? {}) as { readonly topic?: unknown };
-  return typeof topic === 'function' ? undefined : topicsProblem(shown);
+  if (typeof topic === 'function') return undefined;
+  return `topics of ${shown}: a Topics object was expected, got ${shownValue(topics)}; ${TOPICS_REMEDY}`;
 }
 
 function authorizeProblem(shown: string): string {
@@ -30,7 +34,7 @@ function authorizeProblem(shown: string): string {
 }
 
 function topicsProblem(shown: string): string {
-  return `${shown} has no topics; define it as a field: topics = new Topics()`;
+  return `${shown} has no topics; ${TOPICS_REMEDY}`;
 }
 
 /** A field exists only on an instance, so its name is looked for in the source text of the class. */

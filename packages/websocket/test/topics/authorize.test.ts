@@ -280,9 +280,16 @@ describe('TopicHandler, the class', () => {
         expect(log.problems[0]?.error).toMatchObject({ code: 'ERR_WEBSOCKET_BAD_OPTION' });
       });
     }
-    await withDoor({ topics: {} as Topics }, async ({ client, log }) => {
-      await expect(client()).rejects.toMatchObject({ status: 500 });
-      expect(String(log.problems[0]?.error)).toContain('has no topics');
-    });
+    for (const [given, shown] of [
+      [5, '5'],
+      ['topics', '"topics" (a string)'],
+      [new Map(), 'a Map'],
+    ]) {
+      await withDoor({ topics: given as never }, async ({ client, log }) => {
+        await expect(client()).rejects.toMatchObject({ status: 500 });
+        const message = `topics of the class Live: a Topics object was expected, got ${shown}; define it`;
+        expect(String(log.problems[0]?.error)).toContain(message);
+      });
+    }
   });
 });

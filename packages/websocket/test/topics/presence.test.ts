@@ -126,6 +126,23 @@ describe('TopicHandler, presence', () => {
     });
   });
 
+  it.each([
+    ['text', 'ann'],
+    ['null', null],
+    ['a promise of an object without member', Promise.resolve({ name: 'ann' })],
+    ['an invalid member', { member: 'a\u0000' }],
+    ['meta that is no JSON', { member: 'ann', meta: 1n }],
+  ])('responds with an error to a subscription for which member returns %s', async (_, returned) => {
+    await withDoor({ member: () => returned }, async ({ client, topics, log }) => {
+      const one = await client();
+      const refusal = { op: 'err', id: 1, topic: 'room', code: 'ERR_TOPICS_INTERNAL' };
+      expect(await one.request({ op: 'sub', topic: 'room' })).toMatchObject(refusal);
+      expect(log.problems).toHaveLength(1);
+      expect(topics.stats()).toMatchObject({ subscriptions: 0, members: 0 });
+      expect(await one.hasNothing()).toBe(true);
+    });
+  });
+
   it('refuses a subscription whose member has no place', async () => {
     let name = 0;
     const member = () => {
