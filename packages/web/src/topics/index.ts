@@ -7,5 +7,6 @@
 
 export type { RunsSource, TopicDoorHandler, TopicSource, TopicsSource } from './door-handler.ts';
 export type { TopicDoorOptions } from './door-options.ts';
+export { publishId } from './publish-id.ts';
 export { TopicDoor } from './topic-door.ts';
 export { TopicRequestHandler } from './topic-request-handler.ts';

@@ -18,8 +18,9 @@ import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { TopicDoorHandler, TopicSource } from './door-handler.ts';
 import { type DoorSettings, doorSettings, type TopicDoorOptions } from './door-options.ts';
 import { longPoll } from './long-poll.ts';
+import { publishId } from './publish-id.ts';
 import { PublishRate } from './publish-rate.ts';
-import { badRequest, nameOf, type TopicTarget, targetOf } from './topic-target.ts';
+import { badRequest, isName, nameOf, type TopicTarget, targetOf } from './topic-target.ts';
 
 const EVENT_STREAM = 'text/event-stream';
 /** In our order of preference. */
@@ -41,8 +42,8 @@ const STATUSES: Readonly<Record<string, number>> = {
  *   long poll, whose response `{"records":[{"cursor","data"}],"cursor"}` comes with the first record, or without one
  *   after `waitMs`, or a second after a gap. Without `after`, it comes at once, with the present cursor; with `last=n`,
  *   also with records.
- * - POST `?topic=T` of `{"data":…,"ref":…}`: publishes; a second POST with the same `ref` publishes nothing more. The
- *   response is `{"cursor":C}`.
+ * - POST `?topic=T` of `{"data":…,"ref":…}`: publishes; a second POST of the same subject with the same `ref` publishes
+ *   nothing more. The response is `{"cursor":C}`.
  * - DELETE `?run=R`: asks the run to end; the response is `{"how":…}`, with `running` if it is not over yet.
  *
  * What does not exist and what `authorize` refuses is a 404.
@@ -96,7 +97,8 @@ export class TopicDoor {
         detail: `The body must not have more than ${maxBodyBytes} bytes.`,
       });
     await requireAllowed(handler, 'publish', name);
-    const { data, options } = publishOf(handler.getJsonBody());
+    const { data, ref } = publishOf(handler.getJsonBody());
+    const options = ref === undefined ? {} : { id: publishId(handler.subject?.(), ref) };
     this.#rate.take(publishKeyOf(handler), handler.application.clock.now());
     try {
       const cursor = await topicOf(handler, name).publish(data, options);
@@ -209,13 +211,14 @@ function prefersEvents(request: HTTPServerRequest): boolean {
 }
 
 /** @throws HTTPError 400 if the body is not `{"data":…,"ref":…}`. */
-function publishOf(body: unknown): { readonly data: unknown; readonly options: { readonly id?: string } } {
+function publishOf(body: unknown): { readonly data: unknown; readonly ref?: string } {
   if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'data'))
     throw badRequest('The body must be a JSON object with the member data.');
   const { data, ref } = body as { readonly data: unknown; readonly ref?: unknown };
-  if (ref === undefined || ref === null) return { data, options: {} };
-  if (typeof ref !== 'string') throw badRequest('The member ref must be text.');
-  return { data, options: { id: ref } };
+  if (ref === undefined || ref === null) return { data };
+  if (typeof ref !== 'string' || !isName(ref))
+    throw badRequest('The member ref must be text of 1 to 256 bytes without control characters.');
+  return { data, ref };
 }
 
 function respond({ response }: TopicDoorHandler, json: string): void {

@@ -11,8 +11,8 @@ export interface TopicTarget {
 
 /** The maximum length of a name, as in the topics package. */
 const MAX_NAME_BYTES = 256;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is searched for
-const CONTROLS = /[\x00-\x1f\x7f-\x9f]/;
+/** Control characters, and lone surrogates, which are not UTF-8. */
+const NOT_IN_NAMES = /[\p{Cc}\p{Surrogate}]/u;
 
 /**
  * Returns which topic or run the query names.
@@ -39,8 +39,13 @@ export function badRequest(detail: string): HTTPError {
   return new HTTPError(400, undefined, { detail });
 }
 
+/** Whether text can be a name of a topic or run, or a `ref`. */
+export function isName(text: string): boolean {
+  return text !== '' && Buffer.byteLength(text) <= MAX_NAME_BYTES && !NOT_IN_NAMES.test(text);
+}
+
 function validName(argument: string, name: string): string {
-  if (name !== '' && Buffer.byteLength(name) <= MAX_NAME_BYTES && !CONTROLS.test(name)) return name;
+  if (isName(name)) return name;
   throw badRequest(
     `The argument ${argument} must have 1 to ${MAX_NAME_BYTES} bytes and no control characters.`,
   );

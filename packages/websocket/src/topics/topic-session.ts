@@ -6,6 +6,7 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { Deadline, type DeadlineEntry } from '@landspout/ioloop/reactor';
 import type { Attachment, Runs, Topic } from '@landspout/topics';
 import type { TopicAction } from '@landspout/web';
+import { publishId } from '@landspout/web/topics';
 import { wheelOf } from '../connection/deadline-wheels.ts';
 import type { SendOptions } from '../connection/send-policy.ts';
 import type { WebSocketConnection } from '../connection/websocket-connection.ts';
@@ -242,7 +243,8 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
     }
     const published = async (): Promise<void> => {
       try {
-        const cursor = await this.#handler.topic(name).publish(data, ref === undefined ? {} : { id: ref });
+        const options = ref === undefined ? {} : { id: publishId(this.#handler.subject(), ref) };
+        const cursor = await this.#handler.topic(name).publish(data, options);
         this.send(okText(id, cursor));
       } catch (error) {
         this.send(errText(this.#faultOf(error), id, kind, name));

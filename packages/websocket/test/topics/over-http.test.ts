@@ -53,6 +53,32 @@ describe('TopicHandler, at the same URL without an upgrade', () => {
     });
   });
 
+  it('distinguishes equal refs of different subjects, over both transports', async () => {
+    let user: string | undefined = 'ada';
+    await withDoor({ subject: () => user }, async ({ client, url }) => {
+      const one = await client();
+      const post = async (data: string) => {
+        const headers = { 'Content-Type': 'application/json' };
+        const body = JSON.stringify({ data, ref: 'm1' });
+        const response = await fetch(httpUrl(url, 'topic=t'), { method: 'POST', headers, body });
+        return ((await response.json()) as { cursor: string }).cursor;
+      };
+      const cursors: string[] = [];
+      for (user of ['ada', 'bob', undefined]) {
+        const cursor = await one.publish('t', `of ${user}`, 'm1');
+        expect(await post('again')).toBe(cursor);
+        expect(await one.publish('t', 'again', 'm1')).toBe(cursor);
+        cursors.push(cursor);
+      }
+      const kept = (await (await fetch(httpUrl(url, 'topic=t&last=10'))).json()) as { records: unknown[] };
+      expect(kept.records).toEqual([
+        { cursor: cursors[0], data: 'of ada' },
+        { cursor: cursors[1], data: 'of bob' },
+        { cursor: cursors[2], data: 'of undefined' },
+      ]);
+    });
+  });
+
   it('cancels a run by DELETE', async () => {
     const runs = new Runs({ logger: new RecordingLogger() });
     await withDoor({ runs }, async ({ client, url }) => {
