@@ -11,7 +11,7 @@ export interface CursorSource {
    * Grows with each revocation of subscriptions. If it has grown since `authorize` was asked, it is asked again before
    * anything is sent. Default: no subscription is ever revoked.
    */
-  readonly revocations?: number;
+  readonly revocations?: number | undefined;
   /**
    * Begins to read.
    *

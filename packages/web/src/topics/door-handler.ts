@@ -17,6 +17,21 @@ export interface TopicSource extends CursorSource {
    * @returns the cursor of the record.
    */
   publish(data: unknown, options?: { readonly id?: string }): Promise<string>;
+  /** Adds a member, for handlers with `member`. Default: none; such a handler fails. */
+  join?(member: string, options?: { readonly meta?: unknown }): Promise<TopicPresence>;
+}
+
+/** One join of a member. */
+export interface TopicPresence {
+  leave(): unknown;
+}
+
+/** Who is present while subscribed. */
+export interface TopicMembership {
+  /** At most 256 bytes. Connections and requests of the same member count as one. */
+  readonly member: string;
+  /** What other members see: JSON of at most 1 KiB. Default: none. */
+  readonly meta?: unknown;
 }
 
 /** Runs by id. */
@@ -44,8 +59,18 @@ export type TopicDoorHandler = AnyHandler & {
   readonly runs?: RunsSource | undefined;
   /** Decides whether the client may do something: only `true`, or a promise of `true`, allows it. */
   authorize(question: TopicAuthorization<never>): boolean | PromiseLike<boolean>;
-  /** Returns whose subscription it is, for `topics.revoke(topic, subject)`. Default: none. */
+  /**
+   * Returns whose subscription it is, for `topics.revoke(topic, subject)`, and whose records are published: those of
+   * different subjects may have the same `ref`. Default: none.
+   */
   subject?(): string | undefined;
+  /**
+   * Returns the member that is present in a topic while an event stream is open or a long poll is responded to. Called
+   * for each of them that was allowed. Default: none.
+   */
+  member?(about: {
+    readonly topic: string;
+  }): TopicMembership | undefined | PromiseLike<TopicMembership | undefined>;
   /**
    * By what publishes are counted for the rate limit, such as the id of a user; undefined for none. Default: the
    * address of the client; of an IPv6 address, its /64 prefix.

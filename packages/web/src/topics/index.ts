@@ -5,7 +5,14 @@
  * @packageDocumentation
  */
 
-export type { RunsSource, TopicDoorHandler, TopicSource, TopicsSource } from './door-handler.ts';
+export type {
+  RunsSource,
+  TopicDoorHandler,
+  TopicMembership,
+  TopicPresence,
+  TopicSource,
+  TopicsSource,
+} from './door-handler.ts';
 export type { TopicDoorOptions } from './door-options.ts';
 export { publishId } from './publish-id.ts';
 export { TopicDoor } from './topic-door.ts';

@@ -18,6 +18,7 @@ import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { TopicDoorHandler, TopicSource } from './door-handler.ts';
 import { type DoorSettings, doorSettings, type TopicDoorOptions } from './door-options.ts';
 import { longPoll } from './long-poll.ts';
+import { PresentSource } from './present-source.ts';
 import { publishId } from './publish-id.ts';
 import { PublishRate } from './publish-rate.ts';
 import { badRequest, isName, nameOf, type TopicTarget, targetOf } from './topic-target.ts';
@@ -45,6 +46,9 @@ const STATUSES: Readonly<Record<string, number>> = {
  * - POST `?topic=T` of `{"data":…,"ref":…}`: publishes; a second POST of the same subject with the same `ref` publishes
  *   nothing more. The response is `{"cursor":C}`.
  * - DELETE `?run=R`: asks the run to end; the response is `{"how":…}`, with `running` if it is not over yet.
+ *
+ * If the handler has `member`, the member that it returns is present in a topic while an event stream is open or a long
+ * poll is responded to.
  *
  * What does not exist and what `authorize` refuses is a 404.
  *
@@ -184,12 +188,18 @@ function subjectOf(handler: TopicDoorHandler, { kind }: TopicTarget): string | u
 
 function sourceOf(handler: TopicDoorHandler, { kind, name }: TopicTarget): CursorSource {
   try {
-    if (kind === 'topic') return topicOf(handler, name);
+    if (kind === 'topic') return withMember(handler, topicOf(handler, name), name);
     if (handler.runs !== undefined) return handler.runs.reader(name);
   } catch (error) {
     throw topicRefusal(error, STATUSES);
   }
   throw new HTTPError(404);
+}
+
+/** A HEAD request subscribes to nothing. */
+function withMember(handler: TopicDoorHandler, topic: TopicSource, name: string): CursorSource {
+  const isPresent = handler.member !== undefined && handler.request.method !== 'HEAD';
+  return isPresent ? new PresentSource(topic, name, handler) : topic;
 }
 
 function authorizeOf(handler: TopicDoorHandler): Authorize<unknown> {

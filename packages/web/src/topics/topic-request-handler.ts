@@ -3,7 +3,7 @@ import { WebUsageError } from '../errors.ts';
 import type { TopicAuthorization } from '../event-stream/authorization.ts';
 import type { HandlerContext, RouteUse } from '../handler/lifecycle.ts';
 import { RequestHandler } from '../handler/request-handler.ts';
-import type { RunsSource, TopicSource, TopicsSource } from './door-handler.ts';
+import type { RunsSource, TopicMembership, TopicSource, TopicsSource } from './door-handler.ts';
 import { TopicDoor } from './topic-door.ts';
 
 /**
@@ -55,9 +55,19 @@ export abstract class TopicRequestHandler<
   abstract authorize(question: TopicAuthorization<this>): boolean | PromiseLike<boolean>;
 
   /**
-   * Returns whose event stream it is, such as the id of the user, for `topics.revoke(topic, subject)`. Default: none.
+   * Returns who the client is, such as the id of the user: whose event stream `topics.revoke(topic, subject)` ends, and
+   * whose records are published, because those of different subjects may have the same `ref`. Default: none.
    */
   subject?(): string | undefined;
+
+  /**
+   * Returns the member that is present in a topic while an event stream is open or a long poll is responded to; the
+   * `leaveDelayMs` of the topics is for the time between two polls. Called for each request that was allowed to
+   * subscribe. Default: none.
+   */
+  member?(about: {
+    readonly topic: string;
+  }): TopicMembership | undefined | PromiseLike<TopicMembership | undefined>;
 
   /** Returns a topic by the name that a client has sent, for example with a schema. Default: that of {@link topics}. */
   topic?(name: string): TopicSource;

@@ -6,7 +6,7 @@
  */
 
 export type { TopicAction, TopicAuthorization } from '@landspout/web';
-export { TopicDoor, type TopicDoorOptions } from '@landspout/web/topics';
+export { TopicDoor, type TopicDoorOptions, type TopicMembership } from '@landspout/web/topics';
 export { TOPIC_DOOR_ERRORS, type TopicDoorErrorCode } from './topic-door-errors.ts';
-export { TopicHandler, type TopicMembership } from './topic-handler.ts';
+export { TopicHandler } from './topic-handler.ts';
 export type { TopicOptions } from './topic-options.ts';

@@ -3,7 +3,7 @@
 
 import type { Runs, Topic, Topics } from '@landspout/topics';
 import type { ApplicationSettings, HTTPServerRequest, RouteUse, TopicAuthorization } from '@landspout/web';
-import { TopicDoor } from '@landspout/web/topics';
+import { TopicDoor, type TopicMembership } from '@landspout/web/topics';
 import type { WebSocketOptions } from '../connection/websocket-options.ts';
 import { refusal } from '../handler/upgrade-response.ts';
 import { connectionOf, WebSocketHandler } from '../handler/websocket-handler.ts';
@@ -21,14 +21,6 @@ const SUBPROTOCOL = 'landspout.topics.v1';
  * the data.
  */
 const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
-
-/** Who is present while subscribed. */
-export interface TopicMembership {
-  /** At most 256 bytes. Connections of the same member count as one. */
-  readonly member: string;
-  /** What other members see: JSON of at most 1 KiB. Default: none. */
-  readonly meta?: unknown;
-}
 
 /**
  * Lets clients subscribe and publish to topics, and read and cancel runs, over WebSocket with the subprotocol
@@ -100,8 +92,9 @@ export abstract class TopicHandler<
   abstract authorize(question: TopicAuthorization<this>): boolean | PromiseLike<boolean>;
 
   /**
-   * Returns the member that is present in a topic while this connection is subscribed to it. Called for each
-   * subscription to a topic that was allowed. Default: none.
+   * Returns the member that is present in a topic while this connection is subscribed to it, or while an event stream is
+   * open or a long poll is responded to at the same URL. Called for each subscription to a topic that was allowed.
+   * Default: none.
    */
   member(_about: {
     readonly topic: string;
@@ -109,7 +102,10 @@ export abstract class TopicHandler<
     return undefined;
   }
 
-  /** Returns whose connection it is, such as the id of a user, for `topics.revoke(topic, subject)`. Default: nobody's. */
+  /**
+   * Returns who the client is, such as the id of a user: whose subscriptions `topics.revoke(topic, subject)` ends, and
+   * whose records are published, because those of different subjects may have the same `ref`. Default: none.
+   */
   subject(): string | undefined {
     return undefined;
   }

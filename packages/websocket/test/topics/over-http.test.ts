@@ -1,8 +1,11 @@
+import { VirtualClock } from '@landspout/ioloop/testing';
 import { Runs } from '@landspout/topics';
 import { describe, expect, it } from 'vitest';
 import type { TopicAuthorization } from '../../src/topics/index.ts';
-import { RecordingLogger } from '../fixtures/running-application.ts';
+import { RecordingLogger, until } from '../fixtures/running-application.ts';
 import { withDoor } from '../fixtures/topic-client.ts';
+
+const LEAVE_MS = 5_000;
 
 const httpUrl = (url: string, query: string) => `${url.replace(/^ws/, 'http')}?${query}`;
 
@@ -50,6 +53,38 @@ describe('TopicHandler, at the same URL without an upgrade', () => {
       const { cursor } = await reader.next();
       for (const response of responses) expect(await response.json()).toEqual({ cursor });
       expect(await reader.hasNothing()).toBe(true);
+    });
+  });
+
+  it('makes members present that read an event stream or a long poll', async () => {
+    const clock = new VirtualClock();
+    let name = 'ann';
+    const member = () => ({ member: name });
+    await withDoor({ member, topicsOptions: { clock } }, async ({ client, url, topics }) => {
+      const ann = await client();
+      await ann.subscribe('room', { presence: true });
+      await ann.next();
+      name = 'bob';
+      const streamed = await fetch(httpUrl(url, 'topic=room'), { headers: { Accept: 'text/event-stream' } });
+      expect(await ann.next()).toMatchObject({ op: 'presence', joined: 'bob' });
+      await streamed.body?.cancel();
+      await until(() => topics.stats().subscriptions === 1);
+      await clock.advance(LEAVE_MS);
+      expect(await ann.next()).toMatchObject({ op: 'presence', left: 'bob' });
+      name = 'eve';
+      const { cursor } = (await (await fetch(httpUrl(url, 'topic=room'))).json()) as { cursor: string };
+      expect(await ann.next()).toMatchObject({ op: 'presence', joined: 'eve' });
+      await clock.advance(LEAVE_MS - 1);
+      const polling = fetch(httpUrl(url, `topic=room&after=${cursor}`));
+      await until(() => topics.stats().subscriptions === 2);
+      await clock.advance(LEAVE_MS);
+      expect(await ann.hasNothing()).toBe(true);
+      await topics.topic('room').publish(1);
+      expect((await ann.next()).data).toBe(1);
+      expect((await polling).status).toBe(200);
+      await until(() => topics.stats().members === 1);
+      await clock.advance(LEAVE_MS);
+      expect(await ann.next()).toMatchObject({ op: 'presence', left: 'eve' });
     });
   });
 
