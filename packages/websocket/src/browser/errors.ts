@@ -1,8 +1,9 @@
 /** The codes that the client for browsers adds to those of topics and of their WebSocket door. */
 export const TOPICS_CLIENT_ERRORS = {
-  ERR_TOPICS_BAD_OPTION: { meaning:
+  ERR_TOPICS_BAD_OPTION: {
+    meaning:
       'The TopicsClient has no option of that name, or the handlers of a subscription are no object; nothing was opened.',
- },
+  },
   ERR_TOPICS_QUEUE_FULL: {
     meaning:
       '`maxPending` publishes of the TopicsClient wait for the server already; this one was not queued.',

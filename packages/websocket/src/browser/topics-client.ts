@@ -111,8 +111,8 @@ export class TopicsClient {
    * @param data - JSON, encoded at once.
    * @returns the cursor of the record.
    * @throws TopicsError with a code of the server if it refuses the record; otherwise `ERR_TOPICS_QUEUE_FULL`,
-   *   `ERR_TOPICS_RECORD_TOO_LARGE`,
-   *   `ERR_TOPICS_TIMEOUT`, `ERR_TOPICS_OUTCOME_UNKNOWN`, `ERR_TOPICS_REFUSED` or `ERR_TOPICS_CLOSED`.
+   *   `ERR_TOPICS_RECORD_TOO_LARGE`, `ERR_TOPICS_TIMEOUT`, `ERR_TOPICS_OUTCOME_UNKNOWN`, `ERR_TOPICS_REFUSED` or
+   *   `ERR_TOPICS_CLOSED`.
    */
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<string> {
     return this.#call({ op: 'pub', topic, data }, options);

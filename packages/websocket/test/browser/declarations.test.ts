@@ -24,7 +24,7 @@ const room = topics.subscribe<Message>('room:1', {
 const cursor: string | undefined = room.cursor;
 // @ts-expect-error: it is for runs alone.
 room.cancel();
-const how: Promise<string> = topics.run<string>('run', {}).cancel();
+const how: Promise<string> = topics.run<string>('run').cancel();
 const published: Promise<string> = topics.publish('room:1', { text: 'hello' }, { timeoutMs: 1_000 });
 export async function read(): Promise<string[]> {
   const texts: string[] = [];
