@@ -53,10 +53,10 @@ export interface Outbox {
 /** @param onReady - called when there may be something to send again. */
 export function createOutbox(settings: TopicsSettings, onReady: () => void): Outbox {
   const calls = new Set<Call>();
-  const { later, maxPending } = settings;
+  const { later } = settings;
   /**
-   * How many may be on their way; 0 counts as 1. It begins at 0 again after a refusal, so that two more successes, rather
-   * than one, come before the next attempt to send faster.
+   * How many may be on their way, if `limit` is not less; 0 counts as 1. It begins at 0 again after a refusal, so that two
+   * successes come before the next attempt to send faster: with one, most attempts would be refused.
    */
   let window = MAX_IN_FLIGHT;
   /** Ends a pause, which lasts because the server is busy. */
@@ -71,7 +71,7 @@ export function createOutbox(settings: TopicsSettings, onReady: () => void): Out
       // The default of `ref` is random, so that the names of no two clients are equal.
       return new Promise((resolve, reject) => {
         if (signal?.aborted) throw signal.reason;
-        if (calls.size >= maxPending) throw new TopicsError('ERR_TOPICS_QUEUE_FULL');
+        if (calls.size >= settings.maxPending) throw new TopicsError('ERR_TOPICS_QUEUE_FULL');
         const call: Call = {
           // A copy, in case the program changes the data later.
           frame: JSON.parse(JSON.stringify({ ...frame, ref })),
@@ -107,7 +107,7 @@ export function createOutbox(settings: TopicsSettings, onReady: () => void): Out
     },
     settle(call, error, reply) {
       if (!error) {
-        window = Math.min(window + 1, MAX_IN_FLIGHT);
+        window += 1;
         call.settle(error, reply);
       } else if (!isTemporary(error.code)) call.settle(error);
       else if (calls.has(call)) {

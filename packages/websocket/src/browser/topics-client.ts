@@ -241,6 +241,8 @@ export class TopicsClient {
       }
     }
     request.abort();
+    // A pause is for HTTP then.
+    if (!this.#usesHttp) this.#outbox.resume();
     this.#flush();
   }
 
@@ -249,42 +251,39 @@ export class TopicsClient {
   /** Begins with the transport of this level, unless an attempt is being made or waited for. */
   #start(): void {
     if (this.#link || this.#stopTimer) return;
-    if (this.#usesHttp || this.#settings.transports[this.#level] === 'websocket') this.#open();
-    else {
+    if (this.#usesHttp || this.#settings.transports[this.#level] === 'websocket') {
+      if (!this.#usesHttp) this.#set('connecting');
+      if (this.#state === 'closed') return;
+      try {
+        this.#link = openLink(
+          this.#url,
+          this.#settings,
+          () => {
+            this.#usesHttp = false;
+            this.#level = 0;
+            for (const feed of this.#feeds.values()) {
+              feed.release?.();
+              this.#attach(feed);
+            }
+            this.#set('open');
+            this.#outbox.resume();
+            this.#flush();
+          },
+          (frame) => {
+            const feed = this.#feeds.get(keyOf(frame));
+            if (feed?.isLive) feed.take(frame.op, frame);
+          },
+          (code) => this.#lost(code),
+        );
+      } catch {
+        this.#lost();
+      }
+    } else {
       this.#usesHttp = true;
       this.#retrySocket();
       this.#set('connecting');
       for (const feed of this.#feeds.values()) this.#attach(feed);
       this.#flush();
-    }
-  }
-
-  #open(): void {
-    if (!this.#usesHttp) this.#set('connecting');
-    if (this.#state === 'closed') return;
-    try {
-      this.#link = openLink(
-        this.#url,
-        this.#settings,
-        () => {
-          this.#usesHttp = false;
-          this.#level = 0;
-          for (const feed of this.#feeds.values()) {
-            feed.release?.();
-            this.#attach(feed);
-          }
-          this.#set('open');
-          this.#outbox.resume();
-          this.#flush();
-        },
-        (frame) => {
-          const feed = this.#feeds.get(keyOf(frame));
-          if (feed?.isLive) feed.take(frame.op, frame);
-        },
-        (code) => this.#lost(code),
-      );
-    } catch {
-      this.#lost();
     }
   }
 
@@ -306,8 +305,7 @@ export class TopicsClient {
     else if (this.#feeds.size + this.#outbox.size()) {
       // What a server closes, it often closes for all of its clients at once. Without it, the network is the cause.
       const least = code === 1001 || code > 1006 ? 2 : 0;
-      const delayMs = retryDelay(this.#settings, Math.max(this.#failures, least));
-      this.#failures += 1;
+      const delayMs = retryDelay(this.#settings, Math.max(this.#failures++, least));
       this.#later(delayMs);
       this.#set('waiting', delayMs);
     } else this.#set('waiting');

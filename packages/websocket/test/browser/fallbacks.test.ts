@@ -269,31 +269,48 @@ describe('TopicsClient without a WebSocket', () => {
       expect(topics.count('pub')).toBe(1);
     }));
 
-  it.each(['refused', 'reset'])('ends the pause after a POST that was %s when the WebSocket opens', (how) =>
-    withTopics(async ({ topics, connect }) => {
-      topics.behaviour.refusesSockets = true;
-      const clock = new VirtualClock();
-      const delays: number[] = [];
-      const later = (delayMs: number, callback: () => void) => {
-        delays.push(delayMs);
-        return laterOf(clock)(delayMs, callback);
-      };
-      const client = connect({ transports: ['websocket', 'event-stream'], later, random: () => 0.9 });
-      client.subscribe('room', new Recorder());
-      await advanceUntil(clock, () => client.transport === 'event-stream');
-      // A second before the WebSocket is tried again.
-      await clock.advance(19_000);
-      await until(() => topics.refusedUpgrades === 2 && client.state === 'open');
-      if (how === 'refused') topics.behaviour.statuses.push(503);
-      else topics.behaviour.onPost = () => true;
-      const publishing = client.publish('room', 1);
-      await until(() => (how === 'refused' ? delays.includes(3_600) : client.state !== 'open'));
-      topics.behaviour.refusesSockets = false;
-      await advanceUntil(clock, () => client.transport === 'websocket');
-      // The clock stands still.
-      await publishing;
-      expect(topics.log('room').data).toEqual([1]);
-    }),
+  it.each(['refused', 'refused late', 'reset'])(
+    'has no pause after a POST that was %s once the WebSocket is open',
+    (how) =>
+      withTopics(async ({ topics, connect }) => {
+        topics.behaviour.refusesSockets = true;
+        const clock = new VirtualClock();
+        const delays: number[] = [];
+        const later = (delayMs: number, callback: () => void) => {
+          delays.push(delayMs);
+          return laterOf(clock)(delayMs, callback);
+        };
+        let release = () => {};
+        const client = connect({
+          transports: ['websocket', 'event-stream'],
+          later,
+          random: () => 0.9,
+          fetch: async (url, init) => {
+            const response = await fetch(url, init);
+            if (how === 'refused late' && init?.method === 'POST')
+              await new Promise<void>((resolve) => {
+                release = resolve;
+              });
+            return response;
+          },
+        });
+        client.subscribe('room', new Recorder());
+        await advanceUntil(clock, () => client.transport === 'event-stream');
+        // A second before the WebSocket is tried again.
+        await clock.advance(19_000);
+        await until(() => topics.refusedUpgrades === 2 && client.state === 'open');
+        if (how !== 'reset') topics.behaviour.statuses.push(503);
+        else topics.behaviour.onPost = () => true;
+        const publishing = client.publish('room', 1);
+        await until(() => topics.requests.at(-1)?.method === 'POST');
+        if (how === 'refused') await until(() => delays.includes(3_600));
+        topics.behaviour.refusesSockets = false;
+        await advanceUntil(clock, () => client.transport === 'websocket');
+        // The clock stands still.
+        release();
+        await publishing;
+        expect(topics.log('room').data).toEqual([1]);
+      }),
   );
 
   it('tries everything again, after a wait, if the server is gone', () =>
