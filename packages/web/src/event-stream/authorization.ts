@@ -39,11 +39,14 @@ export async function isAuthorized<Handler>(
   return false;
 }
 
+/** A cache must not give the refusal to a client that is allowed later. */
+const NOT_KEPT = { headers: { 'Cache-Control': 'no-store' } } as const;
+
 /** @throws HTTPError 404, the same for what does not exist and for what the client may not see. */
 export async function requireAuthorized<Handler>(
   authorize: Authorize<Handler>,
   question: TopicAuthorization<Handler>,
   log: Logger,
 ): Promise<void> {
-  if (!(await isAuthorized(authorize, question, log))) throw new HTTPError(404);
+  if (!(await isAuthorized(authorize, question, log))) throw new HTTPError(404, undefined, NOT_KEPT);
 }

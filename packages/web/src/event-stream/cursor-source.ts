@@ -13,6 +13,11 @@ export interface CursorSource {
    */
   readonly revocations?: number | undefined;
   /**
+   * Returns the source to read. Called after `authorize` has allowed it, for sources that are looked up only then.
+   * Default: this one.
+   */
+  resolve?(): CursorSource;
+  /**
    * Begins to read.
    *
    * @throws an error with the code `ERR_TOPICS_CURSOR` if `after` is malformed, unless `invalidCursor` is `'gap'`;

@@ -45,8 +45,11 @@ export interface CursorStreamOptions<Handler = unknown> extends EventStreamOptio
   readonly last?: number;
   /** Whether presence is reported; `authorize` is then asked about `presence` too. Default: false. */
   readonly presence?: boolean;
-  /** Whose subscription it is, such as the id of a user, for `topics.revoke(topic, subject)`. Default: none. */
-  readonly subject?: string | undefined;
+  /**
+   * Whose subscription it is, such as the id of a user, for `topics.revoke(topic, subject)`; or a function that returns
+   * it, which is called after `authorize`. Default: none.
+   */
+  readonly subject?: string | (() => string | undefined) | undefined;
   /**
    * After how many milliseconds `authorize` is asked again, for as long as the stream is open; a refusal ends the stream
    * with an event `end` that says `revoked`. 0: never. Default: 0.
@@ -97,8 +100,14 @@ export interface CursorStreamSettings<Handler> extends StreamSettings {
   readonly after: string;
   readonly last: number | undefined;
   readonly presence: boolean;
-  readonly subject: string | undefined;
+  readonly subject: string | (() => string | undefined) | undefined;
   readonly reauthorizeMs: number;
+}
+
+/** @throws WebUsageError `ERR_WEB_USAGE`. */
+export function requireSubject(subject: string | undefined): string | undefined {
+  if (subject === undefined || typeof subject === 'string') return subject;
+  throw webChecks.wrong(OPERATION, 'subject: a string', subject);
 }
 
 /** @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown or invalid. */
@@ -124,8 +133,7 @@ export function cursorStreamSettings<Handler>(
   if (typeof topic !== 'string')
     throw webChecks.wrong(OPERATION, 'topic: the name of the topic or the id of the run', topic);
   if (typeof after !== 'string') throw webChecks.wrong(OPERATION, 'after: a cursor', after);
-  if (subject !== undefined && typeof subject !== 'string')
-    throw webChecks.wrong(OPERATION, 'subject: a string', subject);
+  if (typeof subject !== 'function') requireSubject(subject);
   if (last !== undefined) webChecks.wholeNumber(OPERATION, 'last', last, 0, MAX_LAST);
   return {
     ...settingsOf(options),

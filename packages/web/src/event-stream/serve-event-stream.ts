@@ -3,7 +3,7 @@
 
 import { encodeEvent, HTTPHeaders } from '@landspout/http1/protocol';
 import { WebUsageError, webChecks } from '../errors.ts';
-import { isAuthorized, requireAuthorized } from './authorization.ts';
+import { isAuthorized, requireAuthorized, type TopicAction } from './authorization.ts';
 import type { CursorReadOptions, CursorSource } from './cursor-source.ts';
 import { endText } from './encoded-events.ts';
 import { CURSOR_EVENTS, type EventEncoding, PassedRecords, ValueEvents } from './event-encoding.ts';
@@ -13,6 +13,7 @@ import {
   type CursorStreamSettings,
   cursorStreamSettings,
   type EventStreamOptions,
+  requireSubject,
   type StreamSettings,
   streamSettings,
 } from './event-stream-options.ts';
@@ -120,7 +121,7 @@ async function openCursorStream<Handler>(
   const from = readFromOf(context.request);
   let log: OpenLog;
   try {
-    log = await openLog(source, readOptionsOf(settings, from), stream);
+    log = await openLog(source.resolve?.() ?? source, readOptionsOf(settings, from), stream);
   } catch (error) {
     if (!isUnavailable(error)) throw topicRefusal(error);
     // EventSource would give up for ever after a 503.
@@ -165,12 +166,15 @@ async function openLog(
 function watched<Handler>(
   handler: Handler,
   context: StreamContext,
-  { authorize, action, topic, passThrough, reauthorizeMs }: CursorStreamSettings<Handler>,
+  { authorize, action, topic, presence, passThrough, reauthorizeMs }: CursorStreamSettings<Handler>,
   reader: OpenLog['reader'],
   stream: EventStream,
 ): Reauthorization {
   const { clock, logger } = context.application;
-  const ask = (): Promise<boolean> => isAuthorized(authorize, { action, topic, handler }, context.log);
+  const isAllowed = (asked: TopicAction): Promise<boolean> =>
+    isAuthorized(authorize, { action: asked, topic, handler }, context.log);
+  const ask = async (): Promise<boolean> =>
+    (await isAllowed(action)) && (!presence || (await isAllowed('presence')));
   const refuse = (): void =>
     stream.end(passThrough ? '' : endText({ kind: 'end', how: 'revoked', cursor: reader.cursor }));
   return new Reauthorization(wheelOf(clock, logger), reauthorizeMs, ask, refuse);
@@ -186,10 +190,11 @@ async function closingOnFailure(opened: { close(): void }, check: () => Promise<
 }
 
 function readOptionsOf<Handler>(
-  { last, after, presence, subject }: CursorStreamSettings<Handler>,
+  { last, after, presence, subject: subjectOption }: CursorStreamSettings<Handler>,
   from: ReadFrom | undefined,
 ): CursorReadOptions {
   const start = from?.options ?? (last === undefined ? { after } : { last });
+  const subject = typeof subjectOption === 'function' ? requireSubject(subjectOption()) : subjectOption;
   // Runs have neither presence nor subjects.
   return {
     ...start,

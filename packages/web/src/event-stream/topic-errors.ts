@@ -32,8 +32,9 @@ export function topicRefusal(error: unknown, statuses: Readonly<Record<string, n
   const status = code === undefined ? undefined : (statuses[code] ?? STATUSES[code]);
   if (code === undefined || status === undefined) return error;
   // What does not exist looks like what the client may not see.
-  if (status === 404) return new HTTPError(404);
-  const headers: [string, string][] = status === 503 ? [['Retry-After', String(RETRY_SECONDS)]] : [];
+  const headers: [string, string][] = [['Cache-Control', 'no-store']];
+  if (status === 404) return new HTTPError(404, undefined, { headers });
+  if (status === 503) headers.push(['Retry-After', String(RETRY_SECONDS)]);
   const logMessage = status === 503 ? (error as Error).message : undefined;
   const detail = DETAILS[code];
   const problem = detail === undefined ? undefined : { detail };

@@ -4,6 +4,11 @@ import type { AnyHandler } from '../handler/lifecycle.ts';
 
 /** Topics by name. */
 export interface TopicsSource {
+  /**
+   * Grows with each revocation of subscriptions. If it has grown since `authorize` was asked, it is asked again. Default:
+   * no subscription is ever revoked.
+   */
+  readonly revocations?: number | undefined;
   /** Making one must cost little: it is also called for names that a client has made up. */
   topic(name: string): TopicSource;
 }
@@ -71,6 +76,11 @@ export type TopicDoorHandler = AnyHandler & {
   member?(about: {
     readonly topic: string;
   }): TopicMembership | undefined | PromiseLike<TopicMembership | undefined>;
+  /**
+   * Whether pages of an origin may use the door; asked for requests that have the header `Origin`. Default: those of the
+   * application itself.
+   */
+  checkOrigin?(origin: string): boolean;
   /**
    * By what publishes are counted for the rate limit, such as the id of a user; undefined for none. Default: the
    * address of the client; of an IPv6 address, its /64 prefix.

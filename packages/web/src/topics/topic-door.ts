@@ -15,12 +15,13 @@ import type { CursorSource } from '../event-stream/cursor-source.ts';
 import { queryNumber, queryValue, readFromOf } from '../event-stream/read-from.ts';
 import { topicRefusal } from '../event-stream/topic-errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
-import type { TopicDoorHandler, TopicSource } from './door-handler.ts';
+import { ClientSource, topicOf } from './client-source.ts';
+import type { TopicDoorHandler } from './door-handler.ts';
 import { type DoorSettings, doorSettings, type TopicDoorOptions } from './door-options.ts';
 import { longPoll } from './long-poll.ts';
-import { PresentSource } from './present-source.ts';
 import { publishId } from './publish-id.ts';
 import { PublishRate } from './publish-rate.ts';
+import { requireOrigin } from './require-origin.ts';
 import { badRequest, isName, nameOf, type TopicTarget, targetOf } from './topic-target.ts';
 
 const EVENT_STREAM = 'text/event-stream';
@@ -73,12 +74,13 @@ export class TopicDoor {
   /**
    * Responds with an event stream or to a long poll.
    *
-   * @throws HTTPError 400, 404, 503.
+   * @throws HTTPError 400, 403, 404, 503.
    */
   get(handler: TopicDoorHandler): Promise<void> {
     try {
+      requireOrigin(handler);
       const target = targetOf(handler.request);
-      const source = sourceOf(handler, target);
+      const source = new ClientSource(handler, target);
       // Not awaited here: no function should wait as long as an event stream lasts.
       return prefersEvents(handler.request)
         ? this.#stream(handler, target, source)
@@ -91,9 +93,10 @@ export class TopicDoor {
   /**
    * Publishes the body.
    *
-   * @throws HTTPError 400, 404, 413, 422, 429, 503.
+   * @throws HTTPError 400, 403, 404, 413, 422, 429, 503.
    */
   async post(handler: TopicDoorHandler): Promise<void> {
+    requireOrigin(handler);
     const name = nameOf(handler.request, 'topic');
     const { maxBodyBytes } = this.#settings;
     if (handler.request.body.length > maxBodyBytes)
@@ -115,9 +118,10 @@ export class TopicDoor {
   /**
    * Cancels a run.
    *
-   * @throws HTTPError 400, 404, 503.
+   * @throws HTTPError 400, 403, 404, 503.
    */
   async delete(handler: TopicDoorHandler): Promise<void> {
+    requireOrigin(handler);
     const id = nameOf(handler.request, 'run');
     await requireAllowed(handler, 'cancel', id);
     if (handler.runs === undefined) throw new HTTPError(404);
@@ -139,7 +143,7 @@ export class TopicDoor {
       authorize: authorizeOf(handler),
       action: actionOf(target),
       topic: target.name,
-      subject: subjectOf(handler, target),
+      subject: () => subjectOf(handler, target),
       presence: target.kind === 'topic' && queryValue(handler.request, 'presence') === 'true',
       keepAliveMs,
       retryMs,
@@ -147,7 +151,7 @@ export class TopicDoor {
     });
   }
 
-  async #poll(handler: TopicDoorHandler, target: TopicTarget, source: CursorSource): Promise<void> {
+  async #poll(handler: TopicDoorHandler, target: TopicTarget, source: ClientSource): Promise<void> {
     const requireAction = () => requireAllowed(handler, actionOf(target), target.name);
     const { revocations } = source;
     await requireAction();
@@ -158,7 +162,7 @@ export class TopicDoor {
   }
 
   /** @returns the response. @throws HTTPError 400, 404, 503. */
-  async #polled(handler: TopicDoorHandler, source: CursorSource): Promise<string> {
+  async #polled(handler: TopicDoorHandler, source: ClientSource): Promise<string> {
     const { request, response, application } = handler;
     const { maxWaitMs } = this.#settings;
     const asked = queryNumber(request, 'waitMs', maxWaitMs) ?? maxWaitMs;
@@ -166,15 +170,11 @@ export class TopicDoor {
     const signals = [request.signal, response.exchange.stopping];
     const wait = { clock: application.clock, signals, waitMs };
     try {
-      return await longPoll(source, readFromOf(request), wait, this.#settings);
+      return await longPoll(source.resolve(), readFromOf(request), wait, this.#settings);
     } catch (error) {
       throw topicRefusal(error, STATUSES);
     }
   }
-}
-
-function topicOf(handler: TopicDoorHandler, name: string): TopicSource {
-  return handler.topic === undefined ? handler.topics.topic(name) : handler.topic(name);
 }
 
 function actionOf({ kind }: TopicTarget): 'read' | 'subscribe' {
@@ -184,22 +184,6 @@ function actionOf({ kind }: TopicTarget): 'read' | 'subscribe' {
 /** Runs have no subjects. */
 function subjectOf(handler: TopicDoorHandler, { kind }: TopicTarget): string | undefined {
   return kind === 'topic' ? handler.subject?.() : undefined;
-}
-
-function sourceOf(handler: TopicDoorHandler, { kind, name }: TopicTarget): CursorSource {
-  try {
-    if (kind === 'topic') return withMember(handler, topicOf(handler, name), name);
-    if (handler.runs !== undefined) return handler.runs.reader(name);
-  } catch (error) {
-    throw topicRefusal(error, STATUSES);
-  }
-  throw new HTTPError(404);
-}
-
-/** A HEAD request subscribes to nothing. */
-function withMember(handler: TopicDoorHandler, topic: TopicSource, name: string): CursorSource {
-  const isPresent = handler.member !== undefined && handler.request.method !== 'HEAD';
-  return isPresent ? new PresentSource(topic, name, handler) : topic;
 }
 
 function authorizeOf(handler: TopicDoorHandler): Authorize<unknown> {

@@ -73,6 +73,15 @@ export abstract class TopicRequestHandler<
   topic?(name: string): TopicSource;
 
   /**
+   * Whether pages of an origin may use topics and runs; asked for requests that have the header `Origin`. Requests from
+   * pages of other origins get a 403, because they could publish in the name of their visitor. Default: pages of the
+   * application itself.
+   */
+  checkOrigin(origin: string): boolean {
+    return this.request.isOwnOrigin(origin);
+  }
+
+  /**
    * By what publishes are counted for the rate limit, such as the id of the user; undefined to limit only all clients
    * together. Default: the address of the client; of an IPv6 address, its /64 prefix.
    */

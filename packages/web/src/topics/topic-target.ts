@@ -1,5 +1,4 @@
 import { HTTPError } from '../errors.ts';
-import { queryValue } from '../event-stream/read-from.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 
 /** What a request is about. */
@@ -20,11 +19,19 @@ const NOT_IN_NAMES = /[\p{Cc}\p{Surrogate}]/u;
  * @throws HTTPError 400 if it names none or both, or the name is invalid.
  */
 export function targetOf(request: HTTPServerRequest): TopicTarget {
-  const topic = queryValue(request, 'topic');
-  const run = queryValue(request, 'run');
+  const topic = onlyValue(request, 'topic');
+  const run = onlyValue(request, 'run');
   if (topic !== undefined && run === undefined) return { kind: 'topic', name: validName('topic', topic) };
   if (run !== undefined && topic === undefined) return { kind: 'run', name: validName('run', run) };
   throw badRequest('The query must have exactly one of the arguments topic and run.');
+}
+
+/** A proxy that checks requests may read the first of two values. */
+function onlyValue(request: HTTPServerRequest, name: string): string | undefined {
+  const values = request.queryArguments.get(name);
+  if (values !== undefined && values.length > 1)
+    throw badRequest(`The query has the argument ${name} twice.`);
+  return values?.[0];
 }
 
 /** Like {@link targetOf}, for a method that only topics or only runs have. */
@@ -36,7 +43,7 @@ export function nameOf(request: HTTPServerRequest, kind: TopicTarget['kind']): s
 
 /** @param detail - a sentence for the client. */
 export function badRequest(detail: string): HTTPError {
-  return new HTTPError(400, undefined, { detail });
+  return new HTTPError(400, undefined, { detail, headers: { 'Cache-Control': 'no-store' } });
 }
 
 /** Whether text can be a name of a topic or run, or a `ref`. */

@@ -82,6 +82,7 @@ describe('TopicRequestHandler, member', () => {
       const cursor = await topics.topic('news').publish(1);
       const client = await RawClient.connect(port, requestText(`/live?topic=news&after=${cursor}`));
       await until(() => topics.stats().subscriptions === 1);
+      expect(topics.stats().members).toBe(1);
       client.reset();
       await until(() => topics.stats().members === 0 && topics.stats().subscriptions === 0);
     }));
@@ -95,6 +96,7 @@ describe('TopicRequestHandler, member', () => {
       const text = requestText(`/live?topic=news&after=${cursor}`, 'GET', accept);
       const client = await RawClient.connect(port, text);
       await until(() => topics.stats().subscriptions === 1);
+      expect(topics.stats().members).toBe(1);
       const stopped = server.stop({ graceMs: 0 });
       await client.untilEnd();
       await stopped;
@@ -107,6 +109,7 @@ describe('TopicRequestHandler, member', () => {
       for (const end of ['revoke', 'delete'] as const) {
         const stream = await openStream(port, '/live?topic=news', 'Connection: close');
         await stream.until('retry');
+        expect(topics.stats().members).toBe(1);
         await topics[end]('news');
         expect(await stream.untilEnd()).toContain('event: end');
         await until(() => topics.stats().members === 0);

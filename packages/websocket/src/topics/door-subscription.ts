@@ -82,9 +82,9 @@ export class DoorSubscription implements SubscriptionSink {
   drained(): void {
     const held = this.#held;
     this.#held = undefined;
-    // Records that were not sent before a revocation are not sent after it.
+    // What was not sent before a revocation is not sent after it.
     const isRevoked = this.#attachment?.end?.how === 'revoked';
-    if (held !== undefined && !(isRevoked && held.kind === 'record') && !this.deliver(held)) return;
+    if (held !== undefined && !(isRevoked && held.kind !== 'end') && !this.deliver(held)) return;
     this.#attachment?.resume();
   }
 

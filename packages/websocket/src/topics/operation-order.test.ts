@@ -16,7 +16,7 @@ describe('OperationOrder', () => {
   it('begins at once what nothing precedes, and keeps nothing of it', () => {
     const calls: string[] = [];
     const order = new OperationOrder(() => calls.push('empty'));
-    order.run('a', () => void calls.push('a'));
+    order.run('a', 0, () => void calls.push('a'));
     expect(calls).toEqual(['a']);
     expect(order.isEmpty).toBe(true);
   });
@@ -29,10 +29,10 @@ describe('OperationOrder', () => {
       calls.push(name);
       return until;
     };
-    order.run('a', begin('a1', first.opened));
-    order.run('a', begin('a2', second.opened));
-    order.run('a', begin('a3'));
-    order.run('b', begin('b1'));
+    order.run('a', 0, begin('a1', first.opened));
+    order.run('a', 0, begin('a2', second.opened));
+    order.run('a', 0, begin('a3'));
+    order.run('b', 0, begin('b1'));
     await settled();
     expect(calls).toEqual(['a1', 'b1']);
     first.open();
@@ -41,7 +41,7 @@ describe('OperationOrder', () => {
     second.open();
     await settled();
     expect(calls).toEqual(['a1', 'b1', 'a2', 'a3', 'empty']);
-    order.run('a', begin('a4'));
+    order.run('a', 0, begin('a4'));
     expect(calls.at(-1)).toBe('a4');
   });
 
@@ -49,10 +49,10 @@ describe('OperationOrder', () => {
     const [first, second] = [gate(), gate()];
     const order = new OperationOrder(() => {});
     order.track(first.opened);
-    expect(order.whenBelow(2)).toBeUndefined();
-    order.run('a', () => second.opened);
+    expect(order.whenBelow(2, 10)).toBeUndefined();
+    order.run('a', 0, () => second.opened);
     let isBelow = false;
-    void order.whenBelow(2)?.then(() => {
+    void order.whenBelow(2, 10)?.then(() => {
       isBelow = true;
     });
     await settled();
@@ -61,5 +61,23 @@ describe('OperationOrder', () => {
     await settled();
     expect(isBelow).toBe(true);
     expect(order.isEmpty).toBe(false);
+  });
+
+  it('waits for large operations until less than a length is pending', async () => {
+    const order = new OperationOrder(() => {});
+    const first = gate();
+    const second = gate();
+    order.run('a', 6, () => first.opened);
+    expect(order.whenBelow(10, 10)).toBeUndefined();
+    order.run('b', 6, () => second.opened);
+    let isBelow = false;
+    void order.whenBelow(10, 10)?.then(() => {
+      isBelow = true;
+    });
+    await settled();
+    expect(isBelow).toBe(false);
+    second.open();
+    await settled();
+    expect(isBelow).toBe(true);
   });
 });

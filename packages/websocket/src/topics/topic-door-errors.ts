@@ -25,7 +25,7 @@ export const TOPIC_DOOR_ERRORS = {
 
 export type TopicDoorErrorCode = keyof typeof TOPIC_DOOR_ERRORS;
 
-/** What a client is told of an error: never the message of the error, which may contain what clients must not know. */
+/** What a client learns of an error: never the message of the error, which may contain what clients must not know. */
 export interface PublicFault {
   readonly code: string;
   readonly message: string;

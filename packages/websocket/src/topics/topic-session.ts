@@ -46,6 +46,12 @@ const NEVER_DROPPED: SendOptions = { policy: 'close' };
  */
 const MAX_WAITING_RECORDS = 64;
 
+/**
+ * Most characters of the frames that wait for `authorize` or the backplane, before no more are read: two of the largest
+ * by default. A client could keep `maxPending` of them in memory otherwise.
+ */
+const MAX_PENDING_LENGTH = 4 * 1024 * 1024;
+
 /** One connection: its subscriptions, and its operations in order. */
 export class TopicSession implements SubscribingSession, DeadlineEntry {
   readonly connection: WebSocketConnection;
@@ -59,6 +65,8 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
   #waiting: Set<DoorSubscription> | undefined = undefined;
   #reauthorization: Deadline | undefined = undefined;
   #isOver = false;
+  /** The connection is being closed because of its frames; those that were received already are not carried out. */
+  #isRefused = false;
 
   constructor(connection: WebSocketConnection, handler: SessionHandler, share: SessionShare) {
     this.connection = connection;
@@ -72,16 +80,18 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
   /** Called with each message. @returns a promise if the next one is to wait. */
   received(message: string | Uint8Array): Promise<void> | undefined {
     const { frames, clock, maxPending } = this.#share.settings;
+    if (this.#isRefused) return undefined;
     if (this.#frames.take(frames, clock.now()) > 0) {
+      this.#isRefused = true;
       this.connection.close(CLOSE_CODES.policyViolation, 'too many frames');
       return undefined;
     }
     const frame = parseClientFrame(message);
     if (frame.op === undefined) this.send(errText(frame.fault, frame.id, frame.kind, frame.name));
-    else this.#accept(frame);
+    else this.#accept(frame, message.length);
     // A client that does not read its replies is not read either.
     if (this.connection.isFull) return this.connection.whenDrained().catch(() => undefined);
-    return this.#order?.whenBelow(maxPending);
+    return this.#order?.whenBelow(maxPending, MAX_PENDING_LENGTH);
   }
 
   /** Called once, when the connection is closed. */
@@ -127,10 +137,10 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
   // ---- operations ----
 
   /** Operations on one topic or run are begun in the order of their frames; those on others do not wait. */
-  #accept(frame: ClientFrame): void {
+  #accept(frame: ClientFrame, length: number): void {
     const order = this.#order ?? new OperationOrder(() => this.#settled());
     this.#order = order;
-    order.run(`${frame.kind} ${frame.name}`, () => this.#operate(frame));
+    order.run(`${frame.kind} ${frame.name}`, length, () => this.#operate(frame));
     if (order.isEmpty) this.#settled();
   }
 

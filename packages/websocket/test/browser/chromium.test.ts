@@ -37,7 +37,7 @@ const WORKER = `import { run } from '/scenario.js'; run('worker', '/live', { tra
 const PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module">
   import { run } from '/scenario.js';
   run('page', '/live', { transports: ['websocket'] });
-  run('streams', '/plain');
+  run('streams', '/plain', { transports: ['websocket', 'event-stream'] });
   run('polls', '/plain', { transports: ['long-poll'] });
   new Worker('/worker.js', { type: 'module' });
 </script>`;

@@ -283,7 +283,7 @@ describe('TopicHandler, the class', () => {
     for (const [given, shown] of [
       [5, '5'],
       ['topics', '"topics" (a string)'],
-      [new Map(), 'a Map'],
+      [new Map(), 'an object of Map'],
     ]) {
       await withDoor({ topics: given as never }, async ({ client, log }) => {
         await expect(client()).rejects.toMatchObject({ status: 500 });
