@@ -26,7 +26,7 @@ export default async function createBlog(options: BlogOptions = {}): Promise<App
   // With a random secret, all authors must log in again after a restart.
   const { cookieSecret = process.env.BLOG_SECRET ?? randomBytes(32) } = options;
   const folder = import.meta.dirname;
-  // A hash of a password takes a fraction of a second of a core: nobody needs many.
+  // A hash of a password takes a fraction of a second of a core: few are needed.
   const accounts = { middleware: [rateLimit({ limit: 20 })] };
   return new Application<BlogSettings>(
     [

@@ -14,7 +14,7 @@ export interface ChatSettings extends ApplicationSettings {
   readonly room: Room;
 }
 
-/** A signed cookie, so that nobody can take the name of someone else. */
+/** A signed cookie, so that a visitor cannot take the name of another. */
 const SESSION = 'member';
 
 function memberOf(handler: RequestHandler<string, ChatSettings>): Member | undefined {

@@ -6,7 +6,7 @@ import type { StatusBoard } from './status-board.ts';
 export interface Site {
   /** The rooms; in the journal, so that they outlive the process. */
   readonly topics: Topics;
-  /** What is of no use after the process: its status, and who reads which response. */
+  /** What is of no use after the process: its status, and the readers of each response. */
   readonly passing: Topics;
   /** The responses; in the journal. */
   readonly runs: Runs;

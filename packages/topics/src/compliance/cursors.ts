@@ -31,7 +31,7 @@ const FOREIGN_CURSORS: readonly string[] = [
   '.'.repeat(64),
 ];
 
-/** Cases of cursors: their form, their epochs, and the gaps for those that cannot be read from. */
+/** Cases of cursors: their form, their epochs, and the gaps for those from which reading cannot go on. */
 export function cursors(suite: BackplaneSuite): void {
   reading(suite);
   gaps(suite);

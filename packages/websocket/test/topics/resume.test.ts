@@ -18,7 +18,7 @@ class Subscriber {
       subprotocols: [SUBPROTOCOL],
       onMessage: (message) => {
         if (message === null) this.codes.push(connection.closeCode);
-        // What a connection delivers after it was replaced was read by nobody.
+        // What a connection delivers after it was replaced is not read.
         else if (this.connection === connection) this.#receive(JSON.parse(String(message)));
       },
     });

@@ -22,7 +22,7 @@ const FATES = [
   ['silence', 1],
 ];
 const DOOMS = ['reset with the head', 'reset', 'end'];
-/** A response that nobody asked for. If a request gets it, it shows the wrong number. */
+/** An unsolicited response. If a request gets it, it shows the wrong number. */
 const UNSOLICITED = 'HTTP/1.1 200 OK\r\nX-Id: unsolicited\r\nContent-Length: 4\r\n\r\nevil';
 /** Larger ones might not arrive together with what follows them. */
 const SMALL_BYTES = 4_096;
