@@ -14,14 +14,20 @@ const CUTS: readonly ((connection: Connection) => void)[] = [
   (connection) => connection.sendText('{"op":"msg","topic":"0","data":"without a cursor"}'),
 ];
 
-function isConnected({ connections, streams }: TopicServer): boolean {
-  return streams.size > 0 || [...connections].some(({ isOpen }) => isOpen);
+/** Pending responses are event streams and long polls. */
+function isConnected({ connections, pending }: TopicServer): boolean {
+  return pending.size > 0 || [...connections].some(({ isOpen }) => isOpen);
 }
 
 /** Publishes to some topics while connections are cut at random moments. */
 async function publishUnderCuts(
   { topics, connect }: Scene,
-  { seed, cuts, options }: { seed: number; cuts: number; options: TopicsClientOptions },
+  {
+    seed,
+    cuts,
+    options,
+    onCut = () => {},
+  }: { seed: number; cuts: number; options: TopicsClientOptions; onCut?: () => void },
 ): Promise<{ recorders: Recorder[]; logs: unknown[][]; connections: number }> {
   const random = seededRandom(seed);
   const names = ['0', '1', '2'];
@@ -47,6 +53,7 @@ async function publishUnderCuts(
     // One that is open, or that is about to be.
     if (random(4) > 0) await until(() => isConnected(topics));
     await turns(random(8));
+    onCut();
     for (const connection of topics.connections) CUTS[random(CUTS.length)]?.(connection);
     for (const end of [...topics.streams]) end(random(2) === 0 ? 'end' : 'reset');
   }
@@ -83,15 +90,18 @@ describe('A subscription of TopicsClient', () => {
           later: (delayMs, callback) => timers.later(delayMs === 20_000 ? 1 : delayMs, callback),
           onState({ transport }) {
             if (transport !== undefined) transports.add(transport);
-            topics.behaviour.refusesSockets = random(2) === 0;
           },
         };
-        const { recorders, logs } = await publishUnderCuts(scene, { seed, cuts: 40, options });
+        // A stream that is cut before its first byte has arrived makes the client use long polls for a while.
+        const onCut = () => {
+          topics.behaviour.refusesSockets = random(2) === 0;
+        };
+        const { recorders, logs } = await publishUnderCuts(scene, { seed, cuts: 40, options, onCut });
         expect(recorders.map(({ data }) => data)).toEqual(logs);
         expect(recorders.flatMap(({ gaps, errors }) => [...gaps, ...errors])).toEqual([]);
       });
     }
-    expect([...transports].sort()).toEqual(['event-stream', 'websocket']);
+    expect([...transports]).toEqual(expect.arrayContaining(['event-stream', 'websocket']));
   });
 
   it('has a position before the first record, from which it goes on', () =>
