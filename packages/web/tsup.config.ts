@@ -7,4 +7,5 @@ export default library([
   'src/linkify/index.ts',
   'src/entities/index.ts',
   'src/topics/index.ts',
+  'src/node/index.ts',
 ]);

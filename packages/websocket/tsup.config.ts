@@ -4,6 +4,7 @@ export default library([
   'src/index.ts',
   'src/browser/index.ts',
   'src/connection/index.ts',
+  'src/fetch/index.ts',
   'src/protocol/index.ts',
   'src/topics/index.ts',
   'src/web-socket/index.ts',

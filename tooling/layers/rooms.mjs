@@ -66,7 +66,10 @@ export const ROOMS = {
     ],
     knownCycles: [],
   },
-  httpserver: { order: ['stopping', 'forwarded', 'monitor', 'decompression', '.'], knownCycles: [] },
+  httpserver: {
+    order: ['stopping', 'forwarded', 'monitor', 'decompression', 'bodies', '.', 'calling', 'node', 'fetch'],
+    knownCycles: [],
+  },
   httpclient: {
     order: [
       'request',
@@ -104,6 +107,7 @@ export const ROOMS = {
       'middleware',
       'application',
       'topics',
+      'node',
       'testing',
     ],
     // A handler has its application, of that class, and the application finds and makes handlers.
@@ -139,6 +143,7 @@ export const ROOMS = {
       'web-socket',
       'handler',
       'topics',
+      'fetch',
       'browser',
     ],
     knownCycles: [],

@@ -23,6 +23,11 @@ export interface RequestHead {
    * not known.
    */
   readonly hasPrecondition?: boolean;
+  /**
+   * The start of the path that was removed from `target`, because the delegate is mounted at it: `/api` if the client
+   * sent `/api/users` and `target` is `/users`. Undefined if nothing was removed.
+   */
+  readonly mountPath?: string | undefined;
 }
 
 /** The head of a response. */

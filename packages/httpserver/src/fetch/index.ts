@@ -1,0 +1,16 @@
+/**
+ * Fetch handlers, `(Request) => Response`, such as those of Hono and h3: `serve` runs one, `FetchContainer` is one for an
+ * HTTPServer, and `toFetchHandler` is the reverse, an Application as such a handler.
+ *
+ * @packageDocumentation
+ */
+
+export {
+  exchangeOf,
+  FetchContainer,
+  type FetchContainerOptions,
+  type FetchEnvironment,
+  type FetchHandler,
+} from './fetch-container.ts';
+export { FetchServer, type ServeOptions, serve } from './serve.ts';
+export { type ToFetchHandlerOptions, toFetchHandler } from './to-fetch-handler.ts';

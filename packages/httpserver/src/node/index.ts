@@ -1,0 +1,9 @@
+/**
+ * Handlers of node:http, `(request, response)`, such as Express applications and Connect middleware: served by an
+ * HTTPServer (`NodeContainer`), and the reverse, an Application as such a handler (`toNodeHandler`).
+ *
+ * @packageDocumentation
+ */
+
+export { NodeContainer, type NodeContainerOptions, type NodeHandler } from './node-container.ts';
+export { type NodeRequestListener, type ToNodeHandlerOptions, toNodeHandler } from './to-node-handler.ts';

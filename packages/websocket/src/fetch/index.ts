@@ -1,0 +1,7 @@
+/**
+ * WebSocket for Fetch handlers: `upgradeWebSocket`.
+ *
+ * @packageDocumentation
+ */
+
+export { upgradeWebSocket } from './upgrade-websocket.ts';

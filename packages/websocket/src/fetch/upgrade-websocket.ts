@@ -1,0 +1,3 @@
+export function upgradeWebSocket(_request: Request): Response {
+  throw new Error('not implemented');
+}
