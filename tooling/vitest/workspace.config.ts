@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['@landspout/source', 'node', 'import', 'default'];
+const conditions = ['@landspout/source', 'node'];
 
 // One run over the whole repository; LANDSPOUT_BACKEND chooses the backend that is under test.
 export default defineConfig({
