@@ -5,5 +5,15 @@
  * @packageDocumentation
  */
 
-export { NodeContainer, type NodeContainerOptions, type NodeHandler } from './node-container.ts';
+export {
+  NodeContainer,
+  type NodeContainerOptions,
+  type NodeHandler,
+  type NodeUpgradeHandler,
+} from './node-container.ts';
 export { type NodeRequestListener, type ToNodeHandlerOptions, toNodeHandler } from './to-node-handler.ts';
+
+// For the packages above.
+
+export { createNodeExchange, type NodeMessages } from './node-exchange.ts';
+export { closeNodeSocket } from './node-socket.ts';

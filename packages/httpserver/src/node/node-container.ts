@@ -1,6 +1,23 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { HTTPMessageDelegate, HTTPServerConnectionDelegate, HTTPServerExchange } from '@landspout/http1';
+import {
+  type HTTPConnectionInfo,
+  HTTPHeaders,
+  HTTPInputError,
+  type HTTPMessageDelegate,
+  type HTTPServerConnectionDelegate,
+  type HTTPServerExchange,
+  HTTPUsageError,
+  type RequestHead,
+} from '@landspout/http1';
+import { IOLoop, isCancellation, type Logger } from '@landspout/ioloop';
+import { ArgumentChecks, type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { acceptLogger, isThenable, reportRejection } from '@landspout/ioloop/reactor';
+import { IncomingBody } from '../bodies/incoming-body.ts';
+import { NodeExchange } from './node-exchange.ts';
+import { closeNodeSocket } from './node-socket.ts';
+import { upgradedSocket } from './upgraded-socket.ts';
 
 /** A handler of node:http: an Express application, a Connect application or middleware, or a function. */
 export type NodeHandler = (
@@ -9,15 +26,263 @@ export type NodeHandler = (
   next: (error?: unknown) => void,
 ) => unknown;
 
+/** Takes over the connection of a request to upgrade. */
+export type NodeUpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => unknown;
+
 export interface NodeContainerOptions {
-  /** Called with a request to upgrade, like the event `upgrade` of `http.Server`. */
-  readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => unknown;
+  /**
+   * Called with a request to upgrade, like a listener of the event `upgrade` of `http.Server`, for example
+   * `(request, socket, head) => wss.handleUpgrade(request, socket, head, ...)` with the package ws. `head` is empty:
+   * `socket` delivers all bytes after the request. When the server stops, `socket.end()` is called. Default: the handler
+   * is called, as with any other request.
+   */
+  readonly onUpgrade?: NodeUpgradeHandler;
+  /** Receives the errors of the handler. Default: the logger of the event loop. */
+  readonly logger?: Logger;
 }
 
-export class NodeContainer implements HTTPServerConnectionDelegate {
-  constructor(_handler: NodeHandler, _options: NodeContainerOptions = {}) {}
+const NODE_CONTAINER_OPTIONS: OptionNames<NodeContainerOptions> = { onUpgrade: true, logger: true };
 
-  startRequest(_exchange: HTTPServerExchange): HTTPMessageDelegate {
-    throw new Error('not implemented');
+const checks = new ArgumentChecks((problem) => new HTTPUsageError(problem));
+
+/**
+ * A shorter body is received before the handler is called, which costs less; IncomingBody keeps as many bytes anyway.
+ */
+const MAX_COLLECTED_BYTES = 64 * 1024;
+
+const NO_BYTES = Buffer.alloc(0);
+
+/**
+ * Serves a handler of node:http, such as an Express application: calls it with a request and a response that are made
+ * by the classes of node:http, over the exchange of any server of this stack.
+ *
+ * The handler is called when the headers are received, or, if a body of at most 64 KiB is announced, when it is
+ * received. If it throws or rejects, the client gets a 500, or the connection is reset if the response has begun; one
+ * record is logged. If it calls `next()`, the client gets a 404; `next(error)` is a response with the `status` or
+ * `statusCode` of the error if that is from 400 to 599, else a 500, and is logged if the status is 500 or more. A
+ * handler that returns may respond later.
+ *
+ * The body is asked for (`100 Continue`) when it is read. What was not read of it when the response is complete is
+ * discarded. If the client has ended only its side of the connection, the response can still be written. CONNECT is
+ * refused with 501.
+ *
+ * @example
+ * const app = express();
+ * const server = new HTTPServer(new NodeContainer(app));
+ * await server.listen({ port: 8888 });
+ */
+export class NodeContainer implements HTTPServerConnectionDelegate {
+  readonly #handler: NodeHandler;
+  readonly #onUpgrade: NodeUpgradeHandler | undefined;
+  readonly #logger: Logger;
+
+  /** @throws HTTPUsageError if the handler is no function or an option is invalid. */
+  constructor(handler: NodeHandler, options: NodeContainerOptions = {}) {
+    checks.options('NodeContainer', options, NODE_CONTAINER_OPTIONS);
+    const { onUpgrade, logger = IOLoop.current().logger } = options;
+    if (onUpgrade !== undefined) checks.callback('NodeContainer', 'onUpgrade', onUpgrade);
+    checks.withMethods(
+      'NodeContainer',
+      'logger: an object with the methods debug, info, warn and error',
+      logger,
+      'debug',
+      'error',
+    );
+    this.#handler = requireHandler(handler);
+    this.#onUpgrade = onUpgrade;
+    this.#logger = acceptLogger(logger);
   }
+
+  startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
+    return new NodeMessage(this.#handler, this.#onUpgrade, this.#logger, exchange);
+  }
+
+  onClose(connection: HTTPConnectionInfo): void {
+    closeNodeSocket(connection);
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      handler: this.#handler.name || '(anonymous)',
+      upgrades: this.#onUpgrade !== undefined,
+    }));
+  }
+}
+
+/** Receives one request, and calls the handler. */
+class NodeMessage implements HTTPMessageDelegate {
+  collectsBody = false;
+  readonly #handler: NodeHandler;
+  readonly #onUpgrade: NodeUpgradeHandler | undefined;
+  readonly #logger: Logger;
+  readonly #exchange: HTTPServerExchange;
+  #messages: NodeExchange | undefined;
+  #body: IncomingBody | undefined;
+
+  constructor(
+    handler: NodeHandler,
+    onUpgrade: NodeUpgradeHandler | undefined,
+    logger: Logger,
+    exchange: HTTPServerExchange,
+  ) {
+    this.#handler = handler;
+    this.#onUpgrade = onUpgrade;
+    this.#logger = logger;
+    this.#exchange = exchange;
+  }
+
+  headersReceived(head: RequestHead): void | PromiseLike<void> {
+    if (head.method === 'CONNECT') return refuseConnect(this.#exchange);
+    const messages = new NodeExchange(this.#exchange, head);
+    if (this.#onUpgrade !== undefined && asksForUpgrade(head.headers))
+      return this.#upgrade(messages, this.#onUpgrade);
+    this.#messages = messages;
+    const { bodyLength, expectsContinue } = messages.request;
+    if (bodyLength === 0) {
+      messages.setBody(undefined);
+      this.#call(messages);
+      return;
+    }
+    const body = new IncomingBody();
+    this.#body = body;
+    this.collectsBody = bodyLength > 0 && bodyLength <= MAX_COLLECTED_BYTES && !expectsContinue;
+    if (this.collectsBody) return;
+    messages.setBody(body);
+    this.#call(messages);
+    return expectsContinue ? body.wanted() : undefined;
+  }
+
+  dataReceived(chunk: Uint8Array): void | PromiseLike<void> {
+    const waiting = this.#body?.push(chunk);
+    // Nothing reads a body that is being collected, so nothing may wait for that.
+    return this.collectsBody ? undefined : waiting;
+  }
+
+  finish(trailers?: HTTPHeaders): void {
+    const body = this.#body;
+    body?.end(trailers);
+    if (!this.collectsBody) return;
+    this.collectsBody = false;
+    const messages = this.#messages as NodeExchange;
+    messages.setBody(body);
+    this.#call(messages);
+  }
+
+  connectionClosed(reason: Error): void {
+    this.#messages?.connectionClosed(reason);
+    if (this.#exchange.isCut) this.#body?.fail(reason);
+  }
+
+  #call(messages: NodeExchange): void {
+    try {
+      const { request, response } = messages;
+      const result = this.#handler(request, response, (error) => this.#next(messages, error));
+      if (isThenable(result)) reportRejection(result, (error) => this.#failed(messages, error));
+    } catch (error) {
+      this.#failed(messages, error);
+    }
+  }
+
+  /** The handler threw. */
+  #failed(messages: NodeExchange, error: unknown): void {
+    this.#fail(messages, error instanceof HTTPInputError ? error.status : 500, error);
+  }
+
+  /** No handler is left, or an error was passed on. */
+  #next(messages: NodeExchange, error: unknown): void {
+    const { request, response } = messages;
+    if (error !== undefined && error !== null && error !== 'route' && error !== 'router') {
+      this.#fail(messages, statusOf(error), error);
+    } else if (!response.headersSent) {
+      respond(messages, 404, `Cannot ${request.method} ${pathOf(request)}\n`);
+    }
+  }
+
+  #fail(messages: NodeExchange, status: number, error: unknown): void {
+    const { response, closeReason } = messages;
+    if (closeReason !== undefined && (isCancellation(error, closeReason) || isOfStream(error))) {
+      this.#logger.debug({ error }, 'a handler gave up because its client left');
+      return;
+    }
+    if (status >= 500) this.#logger.error({ error }, 'handling a request failed');
+    if (closeReason !== undefined || response.writableEnded) return;
+    if (response.headersSent) this.#exchange.abort(error instanceof Error ? error : undefined);
+    else respond(messages, status, undefined, error);
+  }
+
+  #upgrade({ request }: NodeExchange, onUpgrade: NodeUpgradeHandler): void {
+    const socket = upgradedSocket(this.#exchange);
+    Object.assign(request, { socket, client: socket, upgrade: true, complete: true });
+    const failed = (error: unknown): void => {
+      this.#logger.error({ error }, 'handling an upgrade failed');
+      socket.destroy();
+    };
+    try {
+      reportRejection(onUpgrade(request, socket, NO_BYTES), failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+}
+
+function requireHandler(handler: NodeHandler): NodeHandler {
+  if (typeof handler === 'function') return handler;
+  const { callback } = (handler ?? {}) as { readonly callback?: unknown };
+  const remedy = typeof callback === 'function' ? '; for an application of Koa, pass app.callback()' : '';
+  throw new HTTPUsageError(
+    `NodeContainer: a function (request, response, next) was expected, not ${shownValue(handler)}${remedy}`,
+  );
+}
+
+function refuseConnect(exchange: HTTPServerExchange): void {
+  const headers = new HTTPHeaders()
+    .set('Content-Type', 'text/plain; charset=utf-8')
+    .set('Connection', 'close');
+  exchange.writeHead(501, '', headers, 'CONNECT is not supported\n', true);
+}
+
+function asksForUpgrade(headers: HTTPHeaders): boolean {
+  return headers.has('Upgrade') && /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.get('Connection') ?? '');
+}
+
+/** Responds as the last handler of Connect and Express does, without details of the error. */
+function respond({ response, exchange }: NodeExchange, status: number, text?: string, error?: unknown): void {
+  try {
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    response.statusCode = status;
+    response.statusMessage = '';
+    for (const [name, value] of Object.entries(headersOf(error))) response.setHeader(name, value);
+    response.setHeader('Content-Security-Policy', "default-src 'none'");
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    response.end(text ?? `${STATUS_CODES[status] ?? status}\n`);
+  } catch (cause) {
+    exchange.abort(cause instanceof Error ? cause : undefined);
+  }
+}
+
+/** The status for an error that was passed to `next`. */
+function statusOf(error: unknown): number {
+  const { status, statusCode } = error as { readonly status?: unknown; readonly statusCode?: unknown };
+  for (const code of [status, statusCode]) {
+    if (Number.isInteger(code) && (code as number) >= 400 && (code as number) <= 599) return code as number;
+  }
+  return 500;
+}
+
+/** The header fields that an error has for its response, as the errors of http-errors do. */
+function headersOf(error: unknown): Readonly<Record<string, string>> {
+  const { headers } = (error ?? {}) as { readonly headers?: unknown };
+  return typeof headers === 'object' && headers !== null ? (headers as Record<string, string>) : {};
+}
+
+/** Whether an error only says that a stream was closed, as the errors of `pipeline` do. */
+function isOfStream(error: unknown): boolean {
+  const code = (error as { readonly code?: unknown } | undefined)?.code;
+  return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ERR_STREAM_DESTROYED';
+}
+
+function pathOf(request: IncomingMessage): string {
+  const { originalUrl = request.url } = request as { readonly originalUrl?: string };
+  return (originalUrl ?? '/').split('?', 1)[0] as string;
 }

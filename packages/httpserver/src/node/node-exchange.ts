@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HTTPServerExchange, RequestHead } from '@landspout/http1';
+import type { IncomingBody } from '../bodies/incoming-body.ts';
+import { NodeRequest } from './node-request.ts';
+import { NodeResponse, type ResponseOwner } from './node-response.ts';
+import { type NodeSocket, nodeSocketOf, type SocketUser } from './node-socket.ts';
+
+/** The request and response of node:http for one exchange. */
+export interface NodeMessages {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /**
+   * To be called by the delegate of the request when its `connectionClosed` is called: the request emits `aborted` and
+   * the response `close`, unless the client can still read the response.
+   */
+  connectionClosed(reason: Error): void;
+}
+
+/**
+ * Creates the request and response of node:http for an exchange, whose response must not have been started. When the
+ * handler has ended the response, the exchange is finished, and the rest of the body is discarded.
+ *
+ * @internal
+ * @param body - what the delegate of the request fills; undefined if the request has no body. It has one reader: nothing
+ *   else may take from it after `request` was read.
+ */
+export function createNodeExchange(
+  exchange: HTTPServerExchange,
+  head: RequestHead,
+  body?: IncomingBody,
+): NodeMessages {
+  const messages = new NodeExchange(exchange, head);
+  messages.setBody(body);
+  return messages;
+}
+
+/** Connects the request, the response and the socket of node:http with one exchange. */
+export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
+  readonly exchange: HTTPServerExchange;
+  readonly request: NodeRequest;
+  readonly response: NodeResponse;
+  readonly #socket: NodeSocket;
+  #body: IncomingBody | undefined;
+  #closeReason: Error | undefined;
+
+  constructor(exchange: HTTPServerExchange, head: RequestHead) {
+    this.exchange = exchange;
+    const socket = nodeSocketOf(exchange.connection);
+    this.#socket = socket;
+    this.request = new NodeRequest(head, socket);
+    this.response = new NodeResponse(this.request, exchange, this, socket);
+    socket.begin(this);
+  }
+
+  setBody(body: IncomingBody | undefined): void {
+    this.#body = body;
+    NodeRequest.setBody(this.request, body);
+  }
+
+  connectionClosed(reason: Error): void {
+    if (!this.exchange.isCut && (reason as { readonly code?: unknown }).code === 'ERR_HTTP_PEER_ENDED')
+      return;
+    if (this.#closeReason !== undefined) return;
+    this.#closeReason = reason;
+    NodeResponse.markCut(this.response);
+    // Later, because an error that a listener throws is the program's, and must not end in the connection.
+    process.nextTick(closeMessages, this);
+  }
+
+  /** Why the connection ended before the response was complete. */
+  get closeReason(): Error | undefined {
+    return this.#closeReason;
+  }
+
+  /** Emits the events of a connection that has ended, in the order of Node. */
+  close(): void {
+    const reason = this.#closeReason as Error;
+    NodeRequest.connectionClosed(this.request, reason);
+    NodeResponse.connectionClosed(this.response, reason);
+    this.#socket.connectionEnded();
+  }
+
+  // ---- for the response ----
+
+  responseCompleted(): void {
+    NodeRequest.responseCompleted(this.request);
+    this.#socket.release(this);
+  }
+
+  continueWanted(): void {
+    this.#body?.want();
+  }
+
+  // ---- for the socket ----
+
+  abort(error: Error | undefined): void {
+    this.exchange.abort(error);
+  }
+
+  timedOut(): boolean {
+    const { request, response } = this;
+    const isRequestHandled = !request.complete && request.emit('timeout', this.#socket);
+    return response.emit('timeout', this.#socket) || isRequestHandled;
+  }
+}
+
+function closeMessages(exchange: NodeExchange): void {
+  exchange.close();
+}
