@@ -12,5 +12,6 @@ export {
   type FetchEnvironment,
   type FetchHandler,
 } from './fetch-container.ts';
+export type { RequestExchange } from './fetch-request.ts';
 export { FetchServer, type ServeOptions, serve } from './serve.ts';
 export { type ToFetchHandlerOptions, toFetchHandler } from './to-fetch-handler.ts';

@@ -1,0 +1,209 @@
+import {
+  HTTPHeaders as Fields,
+  HTTPClosedError,
+  type HTTPHeaders,
+  HTTPInputError,
+  type HTTPMessageDelegate,
+  type HTTPServerExchange,
+  type RequestHead,
+} from '@landspout/http1';
+import { isCancellation, type Logger } from '@landspout/ioloop';
+import { isThenable } from '@landspout/ioloop/reactor';
+import { IncomingBody } from '../bodies/incoming-body.ts';
+import { type BackgroundWork, FetchRequest } from './fetch-request.ts';
+import { globalObjectsAreReplaced } from './global-objects.ts';
+import { REQUEST_STATE_IS_VISIBLE } from './native-objects.ts';
+import type { ResponseStream } from './response-stream.ts';
+import { discardResponse, isUsageError, type ResponseOwner, writeResponse } from './response-writer.ts';
+
+/** A body of at most this many bytes is received before the handler is called, which takes less work. */
+const COLLECTED_BYTES = 64 * 1024;
+
+/** What all requests of a container share. */
+export interface FetchService extends BackgroundWork {
+  readonly logger: Logger;
+  /** Calls the handler. */
+  handle(request: Request, own: FetchRequest): unknown;
+  /** Calls the program's `onError`, if there is one. */
+  readonly onError: ((error: unknown, request: Request) => unknown) | undefined;
+}
+
+/** One request for a Fetch handler. */
+export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
+  collectsBody = false;
+  readonly exchange: HTTPServerExchange;
+  readonly #service: FetchService;
+  #request: FetchRequest | undefined = undefined;
+  /** What the handler gets: {@link #request}, or a native Request that stands for it. */
+  #given: Request | undefined = undefined;
+  /** Undefined if the request has no body. */
+  #body: IncomingBody | undefined = undefined;
+  #stream: ResponseStream | undefined = undefined;
+  #closeReason: Error | undefined = undefined;
+  /** Whether the next failure is that of the response of `onError`. */
+  #isHandlingError = false;
+
+  constructor(service: FetchService, exchange: HTTPServerExchange) {
+    this.#service = service;
+    this.exchange = exchange;
+  }
+
+  // ---- HTTPMessageDelegate ----
+
+  headersReceived(head: RequestHead): Promise<void> | undefined {
+    const { method } = head;
+    // A Request with these methods has no body. If the client sends one, it is discarded.
+    const hasBody = method !== 'GET' && method !== 'HEAD' && announcesBody(head.headers);
+    if (hasBody) this.#body = new IncomingBody();
+    this.#request = new FetchRequest(this.exchange, head, this.#body, this.#service);
+    if (this.#body === undefined) {
+      this.#start();
+      return undefined;
+    }
+    const expects = head.headers.get('Expect') !== undefined;
+    const length = Number(head.headers.get('Content-Length'));
+    this.collectsBody = !expects && length > 0 && length <= COLLECTED_BYTES;
+    if (this.collectsBody) return undefined;
+    this.#start();
+    return expects ? this.#body.wanted() : undefined;
+  }
+
+  dataReceived(chunk: Uint8Array): Promise<void> | undefined {
+    return this.#body?.push(chunk);
+  }
+
+  finish(trailers?: HTTPHeaders): void {
+    this.#body?.end(trailers);
+    if (this.collectsBody) this.#start();
+  }
+
+  connectionClosed(reason: Error): void {
+    // The client may have ended its side only: it still reads.
+    if (!this.exchange.isCut && (reason as { code?: unknown }).code === 'ERR_HTTP_PEER_ENDED') return;
+    this.#closeReason = reason;
+    if (this.#request !== undefined) FetchRequest.close(this.#request, reason);
+    this.#body?.fail(reason);
+    this.#stream?.cancel(reason);
+  }
+
+  // ---- ResponseOwner ----
+
+  get isHead(): boolean {
+    return this.#request?.method === 'HEAD';
+  }
+
+  responded(): void {
+    const body = this.#body;
+    if (body === undefined || body.isComplete) return;
+    // A handler that still reads would wait forever.
+    body.fail(new HTTPClosedError('ERR_HTTP_CLOSED', 'the response was complete before the body was read'));
+    body.discard();
+  }
+
+  responseFailed(error: unknown): void {
+    const { exchange } = this;
+    if (exchange.isCut && !isUsageError(error)) return;
+    if (!exchange.headSent) {
+      this.#failed(error);
+      return;
+    }
+    this.#report(error);
+    exchange.abort(error instanceof Error ? error : undefined);
+  }
+
+  // ---- the handler ----
+
+  #start(): void {
+    const request = this.#request as FetchRequest;
+    let returned: unknown;
+    try {
+      // Later versions of Node accept only native requests in `fetch` and `new Request`, unless these are replaced.
+      const isAccepted = REQUEST_STATE_IS_VISIBLE || globalObjectsAreReplaced();
+      const given = (isAccepted ? request : FetchRequest.unwrap(request)) as Request;
+      this.#given = given;
+      returned = this.#service.handle(given, request);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    this.#take(returned);
+  }
+
+  #take(returned: unknown): void {
+    if (!isThenable(returned)) this.#respond(returned);
+    else
+      returned.then(
+        (response) => this.#respond(response),
+        (error: unknown) => this.#failed(error),
+      );
+  }
+
+  #respond(response: unknown): void {
+    const { exchange } = this;
+    // The connection has ended or was taken over, or the handler has responded through `outgoing`.
+    if (exchange.isCut || exchange.headSent) {
+      discardResponse(response, this.#closeReason);
+      return;
+    }
+    try {
+      const urlError = FetchRequest.urlErrorOf(this.#request as FetchRequest);
+      if (urlError !== undefined) throw urlError;
+      const writing = writeResponse(this, response);
+      if (typeof writing === 'object') this.#stream = writing;
+    } catch (error) {
+      discardResponse(response, error instanceof Error ? error : undefined);
+      this.#failed(error);
+    }
+  }
+
+  /** The handler or its response failed. */
+  #failed(error: unknown): void {
+    const { exchange } = this;
+    if (exchange.isCut) {
+      if (this.#closeReason === undefined || !isCancellation(error, this.#closeReason)) this.#report(error);
+      return;
+    }
+    if (exchange.headSent) {
+      this.#report(error);
+      if (!exchange.finished) exchange.abort(error instanceof Error ? error : undefined);
+      return;
+    }
+    if (error instanceof HTTPInputError) {
+      this.#writePlain(error.status, error.message, error.headers);
+      return;
+    }
+    const { onError } = this.#service;
+    if (onError === undefined || this.#isHandlingError) {
+      this.#report(error);
+      this.#writePlain(500, 'Internal Server Error', undefined);
+      return;
+    }
+    this.#isHandlingError = true;
+    let returned: unknown;
+    try {
+      returned = onError(error, this.#given as Request);
+    } catch (failure) {
+      this.#failed(failure);
+      return;
+    }
+    this.#take(returned);
+  }
+
+  #writePlain(status: number, text: string, more: HTTPHeaders | undefined): void {
+    const headers = more?.copy() ?? new Fields();
+    headers.set('Content-Type', 'text/plain; charset=utf-8');
+    this.exchange.writeHead(status, '', headers, `${text}\n`, true);
+    this.responded();
+  }
+
+  #report(error: unknown): void {
+    this.#service.logger.error({ error, method: this.#request?.method }, 'a Fetch handler failed');
+  }
+}
+
+/** Whether a body follows. The server removes the length of a body that it decompresses. */
+function announcesBody(headers: HTTPHeaders): boolean {
+  const length = headers.get('Content-Length');
+  if (length !== undefined) return length !== '0';
+  return headers.has('Transfer-Encoding') || headers.has('X-Consumed-Content-Encoding');
+}

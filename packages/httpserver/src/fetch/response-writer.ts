@@ -1,0 +1,124 @@
+import { HTTPHeaders, type HTTPServerExchange, HTTPUsageError, Http1UsageError } from '@landspout/http1';
+import { shownValue } from '@landspout/ioloop/errors';
+import { LightResponse } from './light-response.ts';
+import { NativeResponse, nativeBodySource } from './native-objects.ts';
+import { ResponseStream, type StreamedResponse } from './response-stream.ts';
+
+/** Fields that describe the connection, which is not the program's (RFC 9110 §7.6.1). */
+const HOP_BY_HOP = ['connection', 'transfer-encoding', 'keep-alive', 'proxy-connection'] as const;
+
+/** `RESPONSE_ALREADY_SENT` of @hono/node-server has this header. */
+const ALREADY_SENT = 'x-hono-already-sent';
+
+/** Native responses of which the text or bytes were written without reading their stream. */
+const written = new WeakSet<Response>();
+
+/** What the writer needs from the request. */
+export interface ResponseOwner {
+  readonly exchange: HTTPServerExchange;
+  readonly isHead: boolean;
+  /** The response is complete. */
+  responded(): void;
+  /** The response cannot be completed. If its head was not written, another response may be. */
+  responseFailed(error: unknown): void;
+}
+
+/**
+ * Writes what a handler returned.
+ *
+ * @returns the writer of a body that is still being written; `'left'` if the program writes the response itself.
+ * @throws HTTPUsageError if it is no Response that can be written, Http1UsageError if a field cannot be sent. Nothing
+ *   was written then.
+ */
+export function writeResponse(owner: ResponseOwner, response: unknown): ResponseStream | 'left' | undefined {
+  if (typeof response === 'object' && response !== null) {
+    if (LightResponse.isLight(response)) return writeLight(owner, response);
+    if (response instanceof NativeResponse) return writeNative(owner, response as Response);
+  }
+  throw new HTTPUsageError(
+    `FetchContainer: the handler must return a Response, or a promise of one, not ${shownValue(response)}`,
+  );
+}
+
+/** Cancels the body of a response that is not written. */
+export function discardResponse(response: unknown, reason: Error | undefined): void {
+  if (typeof response !== 'object' || response === null || !(response instanceof NativeResponse)) return;
+  try {
+    const { body } = response as Response;
+    if (body === null || body.locked) return;
+    body.cancel(reason).catch(() => {});
+  } catch {
+    // A getter of a subclass threw. There is nothing left to cancel.
+  }
+}
+
+function writeLight(owner: ResponseOwner, response: LightResponse): ResponseStream | 'left' | undefined {
+  const { status, statusText } = response;
+  let headers = LightResponse.fieldsOf(response);
+  const body = LightResponse.takeBody(response);
+  if (body === undefined) throw usedBody();
+  if (body === null && headers.get(ALREADY_SENT) !== undefined) return 'left';
+  if (HOP_BY_HOP.some((name) => headers.get(name) !== undefined)) headers = withoutHopByHop(headers);
+  return write(owner, { status, statusText, headers }, body);
+}
+
+function writeNative(owner: ResponseOwner, response: Response): ResponseStream | 'left' | undefined {
+  const { status, statusText } = response;
+  if (status < 200) {
+    throw new HTTPUsageError(
+      `FetchContainer: a response with status ${status}, such as Response.error(), cannot be sent`,
+    );
+  }
+  const headers = new HTTPHeaders();
+  for (const [name, value] of response.headers) {
+    if (name === ALREADY_SENT) return 'left';
+    if (!(HOP_BY_HOP as readonly string[]).includes(name)) headers.add(name, value);
+  }
+  const source = nativeBodySource(response);
+  if (source === null) return write(owner, { status, statusText, headers }, null);
+  if (response.bodyUsed || response.body?.locked === true || written.has(response)) throw usedBody();
+  if (source === undefined) return write(owner, { status, statusText, headers }, response.body);
+  written.add(response);
+  return write(owner, { status, statusText, headers }, source);
+}
+
+function write(
+  owner: ResponseOwner,
+  head: StreamedResponse,
+  body: string | Uint8Array | ReadableStream<Uint8Array> | null,
+): ResponseStream | undefined {
+  const { exchange, isHead } = owner;
+  const { status, statusText, headers } = head;
+  const isStream = body !== null && typeof body === 'object' && !(body instanceof Uint8Array);
+  if (isHead || status === 204 || status === 205 || status === 304) {
+    if (isStream) body.cancel().catch(() => {});
+    const length = isStream || body === null ? undefined : body;
+    // The length of the body that the response to GET has is not known.
+    const isLengthKnown = !isHead || length !== undefined;
+    exchange.writeHead(status, statusText, headers, length, isLengthKnown);
+    if (!isLengthKnown) exchange.finish();
+    owner.responded();
+    return undefined;
+  }
+  if (isStream) return new ResponseStream(owner, head, body);
+  exchange.writeHead(status, statusText, headers, body ?? undefined, true);
+  owner.responded();
+  return undefined;
+}
+
+function withoutHopByHop(headers: HTTPHeaders): HTTPHeaders {
+  const kept = headers.copy();
+  for (const name of HOP_BY_HOP) kept.delete(name);
+  return kept;
+}
+
+function usedBody(): HTTPUsageError {
+  return new HTTPUsageError(
+    'FetchContainer: the body of the response has already been read or is locked; return a new Response, or `response.clone()`',
+  );
+}
+
+/** Whether the program made a mistake, which is reported even if the client has left. */
+export function isUsageError(error: unknown): boolean {
+  return error instanceof HTTPUsageError || error instanceof Http1UsageError;
+}
