@@ -32,10 +32,13 @@ export class BodyDeadline {
   resume(): void {
     if (this.#timeoutMs === 0 || this.#timer !== undefined) return;
     this.#startedAt = this.#clock.now();
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#missed(new HTTPDeadlineError(`the body of a request took longer than ${this.#timeoutMs} ms`));
-    }, Math.max(0, this.#leftMs));
+    this.#timer = this.#clock.setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#missed(new HTTPDeadlineError(`the body of a request took longer than ${this.#timeoutMs} ms`));
+      },
+      Math.max(0, this.#leftMs),
+    );
   }
 
   stop(): void {

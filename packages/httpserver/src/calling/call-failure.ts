@@ -1,8 +1,8 @@
 import {
   HTTPClosedError,
   HTTPDeadlineError,
-  HTTPInputError,
   HTTPHeaders,
+  HTTPInputError,
   Http1ProtocolError,
   STATUS_REASONS,
 } from '@landspout/http1';

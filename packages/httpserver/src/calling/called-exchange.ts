@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import {
   type FilePart,
   type HTTPConnectionInfo,
-  HTTPHeaders,
+  type HTTPHeaders,
   type HTTPServerExchange,
   HTTPUsageError,
   type PreparedPiece,
@@ -128,8 +128,7 @@ export class CalledExchange implements HTTPServerExchange {
     this.#requireOpen('write');
     const byteLength = lengthOf(chunk);
     if (this.#cut || byteLength === 0) return;
-    this.#frame(() => this.#encoder.dataPrefix(byteLength));
-    if (!this.#encoder.sendsBody) return;
+    if (!this.#count(byteLength)) return;
     this.bodyBytesSent += byteLength;
     if (this.#files?.isBusy === true) this.#files.write(chunk);
     else this.#sink.write(chunk);
@@ -144,8 +143,7 @@ export class CalledExchange implements HTTPServerExchange {
     this.#requireOpen('writeFile');
     if (this.#cut) return this.#settled(undefined);
     if (start === end) return Promise.resolve();
-    this.#frame(() => this.#encoder.dataPrefix(end - start));
-    if (!this.#encoder.sendsBody) return Promise.resolve();
+    if (!this.#count(end - start)) return Promise.resolve();
     this.bodyBytesSent += end - start;
     this.#files ??= new OutgoingFiles(this.#sink, (error) => this.#failed(error));
     const written = this.#settled(this.#files.add(file, { start, end }));
@@ -157,7 +155,7 @@ export class CalledExchange implements HTTPServerExchange {
   finish(trailers?: HTTPHeaders): void {
     this.#requireOpen('finish');
     if (!this.#cut) {
-      this.#frame(() => this.#encoder.end(trailers));
+      this.#countEnd();
       if (this.#files?.isBusy === true) this.#files.end(trailers);
       else this.#sink.end(trailers);
     }
@@ -222,10 +220,25 @@ export class CalledExchange implements HTTPServerExchange {
     if (this.#finished) throw new HTTPUsageError(`${operation}: the response is complete`);
   }
 
-  /** Counts bytes. If there are more or fewer than announced, a partial response must not look complete. */
-  #frame(count: () => unknown): void {
+  /**
+   * Counts bytes of the body. If there are more than announced, a partial response must not look complete.
+   *
+   * @returns whether they are to be sent.
+   */
+  #count(byteLength: number): boolean {
     try {
-      count();
+      this.#encoder.dataPrefix(byteLength);
+      return this.#encoder.sendsBody;
+    } catch (error) {
+      this.#failed(errorOf(error));
+      throw error;
+    }
+  }
+
+  /** Ends the body. If it is shorter than announced, the response is aborted, as in {@link #count}. */
+  #countEnd(): void {
+    try {
+      this.#encoder.end();
     } catch (error) {
       this.#failed(errorOf(error));
       throw error;

@@ -158,7 +158,10 @@ export class DelegateCall implements ExchangeCall {
     if (this.isOver) {
       const { closeReason } = exchange;
       if (closeReason === undefined || !isCancellation(thrown, closeReason))
-        logger.error({ error: thrown }, 'a request failed after its response was complete or its client left');
+        logger.error(
+          { error: thrown },
+          'a request failed after its response was complete or its client left',
+        );
       return;
     }
     const failure = judgeCall(thrown);
@@ -297,8 +300,7 @@ export class DelegateCall implements ExchangeCall {
     this.#stage = 'over';
     this.#release();
     // Within the limit, the client may send the rest of its body.
-    if (!isReceived)
-      this.#source.discard(Math.max(0, this.maxBodyBytes - this.#receivedBytes) + SPARE_BYTES);
+    if (!isReceived) this.#source.discard(Math.max(0, this.maxBodyBytes - this.#receivedBytes) + SPARE_BYTES);
     this.onOver?.();
   }
 

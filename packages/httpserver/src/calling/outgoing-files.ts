@@ -12,7 +12,12 @@ const READ_BYTES = 64 * 1024;
 const FILE_PART: OptionNames<FilePart> = { start: true, end: true };
 
 type Piece =
-  | { readonly kind: 'file'; readonly file: FileHandle | number; readonly part: Required<FilePart>; settle: Settle }
+  | {
+      readonly kind: 'file';
+      readonly file: FileHandle | number;
+      readonly part: Required<FilePart>;
+      settle: Settle;
+    }
   | { readonly kind: 'bytes'; readonly bytes: string | Uint8Array }
   | { readonly kind: 'end'; readonly trailers: HTTPHeaders | undefined };
 

@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export type { FetchConnectionInfo } from './fetch-connection.ts';
 export {
   exchangeOf,
   FetchContainer,
@@ -14,4 +15,4 @@ export {
 } from './fetch-container.ts';
 export type { RequestExchange } from './fetch-request.ts';
 export { FetchServer, type ServeOptions, serve } from './serve.ts';
-export { type ToFetchHandlerOptions, toFetchHandler } from './to-fetch-handler.ts';
+export { type DelegateFetchHandler, type ToFetchHandlerOptions, toFetchHandler } from './to-fetch-handler.ts';

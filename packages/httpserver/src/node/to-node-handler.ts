@@ -1,20 +1,187 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { HTTPServerConnectionDelegate } from '@landspout/http1';
+import { HTTPHeaders, type HTTPServerConnectionDelegate, HTTPUsageError } from '@landspout/http1';
+import { IOLoop } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
+import { CALL_OPTIONS, type CallOptions, CallSettings } from '../calling/call-settings.ts';
+import { DelegateCall } from '../calling/delegate-call.ts';
+import { callingChecks } from '../calling/errors.ts';
+import {
+  addFields,
+  announcedLength,
+  checkFields,
+  checkHead,
+  OuterRequestHead,
+} from '../calling/outer-head.ts';
+import { NodeConnection } from './node-connection.ts';
+import { NodeRequestBody } from './node-request-body.ts';
+import { NodeResponseSink } from './node-response-sink.ts';
+import { UpgradeServer } from './upgrade-server.ts';
 
-export interface ToNodeHandlerOptions {
-  readonly maxBodyBytes?: number;
+export interface ToNodeHandlerOptions extends CallOptions {
+  /**
+   * Whether a response of the delegate with status 404 is dropped, and the next handler is called instead, if there is
+   * one. Not if the delegate has read a part of the request body, because no other handler could read that part.
+   * Default: false, so the delegate responds.
+   */
+  readonly fallthrough?: boolean;
 }
 
+const OPTIONS: OptionNames<ToNodeHandlerOptions> = { ...CALL_OPTIONS, fallthrough: true };
+
+type Next = (error?: unknown) => void;
+
+/** A delegate as a handler of node:http. Its methods need no `this`. */
 export interface NodeRequestListener {
-  (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void;
-  /** For the event `upgrade` of `http.Server`. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** For the event `request` of `http.Server`, and as middleware of Express and Connect. */
+  (request: IncomingMessage, response: ServerResponse, next?: Next): void;
+  /**
+   * For the event `upgrade` of `http.Server`: takes the connection over for one request. The delegate may `detach` it,
+   * as the handlers of WebSockets do; otherwise the connection is closed after the response.
+   */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void;
 }
 
+/** What Express and Connect add to a request. */
+interface MountedRequest {
+  readonly baseUrl?: unknown;
+  readonly originalUrl?: unknown;
+}
+
+/**
+ * Returns a handler of node:http that passes requests to a delegate, such as an Application: for `http.Server`,
+ * `https.Server`, Express and Connect. Below a path of Express or Connect, the delegate gets the rest of the target, and
+ * the path is the `mountPath` of the head.
+ *
+ * The response is written with the methods of `response`, so middleware that replaces them works, and headers that
+ * middleware has set are kept unless the delegate sets the same ones; values of Set-Cookie and Vary are added. Keep-alive,
+ * timeouts of heads and `Expect: 100-continue` are those of the server in front. What is left of a body when the
+ * response is complete is discarded within `maxBodyBytes`; above it, the connection is closed.
+ *
+ * @param options.signal - abort it when the server begins to stop. Connections taken over by `upgrade` are then stopped
+ *   like those of an HTTPServer: WebSockets are closed with 1012.
+ * @throws HTTPUsageError, StreamUsageError, Http1UsageError if an option is invalid.
+ *
+ * @example
+ * const handler = toNodeHandler(application);
+ * expressApp.use('/live', handler);
+ * createServer(expressApp).on('upgrade', handler.upgrade).listen(8888);
+ */
 export function toNodeHandler(
-  _delegate: HTTPServerConnectionDelegate,
-  _options: ToNodeHandlerOptions = {},
+  delegate: HTTPServerConnectionDelegate,
+  options: ToNodeHandlerOptions = {},
 ): NodeRequestListener {
-  throw new Error('not implemented');
+  callingChecks.options('toNodeHandler', options, OPTIONS);
+  const { fallthrough = false, ...ofCall } = options;
+  callingChecks.boolean('toNodeHandler', 'fallthrough', fallthrough);
+  const calls = new NodeCalls(new CallSettings('toNodeHandler', delegate, ofCall), fallthrough);
+  let upgrades: UpgradeServer | undefined;
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
+    upgrades ??= upgradeServerOf(delegate, ofCall);
+    upgrades.serve(request, socket, head);
+  };
+  return Object.assign(
+    (request: IncomingMessage, response: ServerResponse, next?: Next): void =>
+      calls.handle(request, response, next),
+    { upgrade },
+  );
+}
+
+function upgradeServerOf(delegate: HTTPServerConnectionDelegate, options: CallOptions): UpgradeServer {
+  const { signal, logger, clock, ...ofServer } = options;
+  const own = { ...(logger && { logger }), ...(clock && { clock }) };
+  const loop = logger === undefined && clock === undefined ? IOLoop.current() : new IOLoop(own);
+  return new UpgradeServer(delegate, { ...ofServer, loop }, signal);
+}
+
+/** The requests of one handler. */
+class NodeCalls {
+  readonly #settings: CallSettings;
+  readonly #fallthrough: boolean;
+  readonly #connections = new WeakMap<object, NodeConnection>();
+
+  constructor(settings: CallSettings, fallthrough: boolean) {
+    this.#settings = settings;
+    this.#fallthrough = fallthrough;
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse, next: Next | undefined): void {
+    if (response.headersSent || response.writableEnded) {
+      this.#refuseTaken(next);
+      return;
+    }
+    const head = headOf(request);
+    let problem: unknown;
+    let announcedBytes = 0;
+    try {
+      checkFields(request.rawHeaders, head.target, this.#settings);
+      addFields(head.headers, request.rawHeaders);
+      checkHead(head);
+      announcedBytes = head.headers.has('Transfer-Encoding')
+        ? -1
+        : Math.max(0, announcedLength(head.headers));
+    } catch (error) {
+      problem = error;
+    }
+    const body = new NodeRequestBody(request, announcedBytes);
+    const passOn = this.#fallthrough && next !== undefined ? passesOn(body, next) : undefined;
+    const sink = new NodeResponseSink(response, passOn);
+    const call = new DelegateCall(this.#settings, sink, body, head, this.#connectionOf(request));
+    body.call = call;
+    const closed = (error?: unknown): void => void call.closed(error ?? response.errored ?? undefined);
+    response.on('close', closed);
+    response.on('error', closed);
+    if (problem !== undefined) call.refuseHead(problem);
+    else if (response.destroyed) call.closed();
+    else call.begin();
+  }
+
+  #connectionOf({ socket }: IncomingMessage): NodeConnection {
+    let connection = this.#connections.get(socket);
+    if (connection !== undefined) return connection;
+    connection = new NodeConnection(socket, this.#settings.protocol);
+    this.#connections.set(socket, connection);
+    const { delegate } = this.#settings;
+    const ended = connection;
+    if (delegate.onClose !== undefined) socket.once('close', () => delegate.onClose?.(ended));
+    return connection;
+  }
+
+  #refuseTaken(next: Next | undefined): void {
+    const error = new HTTPUsageError(
+      'toNodeHandler: another handler has already responded to this request; call this one before it, or not at all',
+    );
+    if (next === undefined) this.#settings.logger.error({ error }, 'handling a request failed');
+    else next(error);
+  }
+}
+
+function passesOn(body: NodeRequestBody, next: Next): (status: number) => boolean {
+  return (status) => {
+    if (status !== 404 || !body.leave()) return false;
+    next();
+    return true;
+  };
+}
+
+function headOf(request: IncomingMessage): OuterRequestHead {
+  const { method = 'GET', url = '/', httpVersion } = request;
+  const version = httpVersion === '1.0' ? 'HTTP/1.0' : 'HTTP/1.1';
+  return new OuterRequestHead(
+    method,
+    url,
+    version,
+    new HTTPHeaders(),
+    mountPathOf(request as MountedRequest, url),
+  );
+}
+
+/** Returns the path that Express, or Connect, has removed from the target. */
+function mountPathOf({ baseUrl, originalUrl }: MountedRequest, url: string): string | undefined {
+  if (typeof baseUrl === 'string') return baseUrl === '' ? undefined : baseUrl;
+  if (typeof originalUrl !== 'string' || originalUrl.length <= url.length - 1) return undefined;
+  // Connect adds a slash if the rest of the path is empty.
+  const rest = originalUrl.endsWith(url) ? url : url.slice(1);
+  const path = originalUrl.slice(0, originalUrl.length - rest.length);
+  return originalUrl.endsWith(rest) && path !== '' ? path : undefined;
 }

@@ -1,0 +1,128 @@
+import type { HTTPHeaders } from '@landspout/http1';
+import { callEnded } from '../calling/call-failure.ts';
+import type { OutgoingHead, ResponseSink } from '../calling/response-sink.ts';
+
+/** While this many bytes are waiting to be read from the body, no more should be written. */
+const HIGH_WATER_BYTES = 64 * 1024;
+
+/** A Response has no connection: these fields are set by the server in front (RFC 9110 §7.6.1). */
+const HOP_BY_HOP = /^(?:connection|keep-alive|upgrade|proxy-connection)$/i;
+
+type BodyOfResponse = ConstructorParameters<typeof Response>[0];
+
+/** Called when the body of a response is not wanted any more. */
+type Cancelled = (reason: unknown) => void;
+
+/** Makes the Response of a Fetch handler. */
+export class FetchResponseSink implements ResponseSink {
+  readonly isTaken = false;
+  readonly detachRemedy: string =
+    'a Fetch handler has no connection to hand over; pass the delegate itself to an HTTPServer, or use toNodeHandler and its upgrade method';
+  readonly response: Promise<Response>;
+  #resolve!: (response: Response) => void;
+  #reject!: (error: Error) => void;
+  readonly #cancelled: Cancelled;
+  #isStarted = false;
+  /** Undefined while the body is not a stream, and after its end. */
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined = undefined;
+  #drained: (() => void) | undefined = undefined;
+
+  constructor(cancelled: Cancelled) {
+    this.#cancelled = cancelled;
+    this.response = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  get isDrained(): boolean {
+    return (this.#controller?.desiredSize ?? 1) > 0;
+  }
+
+  start(head: OutgoingHead, chunk: string | Uint8Array | undefined, last: boolean): void {
+    const { status, reason, headers, hasBody, contentLength } = head;
+    const fields = headers.getAll().filter(([name]) => !HOP_BY_HOP.test(name));
+    if (contentLength >= 0 && !headers.has('Content-Length'))
+      fields.push(['Content-Length', String(contentLength)]);
+    const init = { status, statusText: reason, headers: fields };
+    let body: BodyOfResponse | null = null;
+    if (hasBody && !last) body = this.#stream();
+    else if (chunk !== undefined) body = bodyOf(chunk, headers);
+    this.#isStarted = true;
+    this.#resolve(new Response(body, init));
+  }
+
+  write(chunk: string | Uint8Array): void {
+    this.#controller?.enqueue(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+  }
+
+  /** A Response has no trailers. */
+  end(): void {
+    this.#controller?.close();
+    this.#controller = undefined;
+    this.#wake();
+  }
+
+  /** A Fetch handler returns one response. */
+  interim(): void {}
+
+  whenDrained(drained: () => void): void {
+    this.#drained = drained;
+  }
+
+  abort(reason: Error): void {
+    this.fail(callEnded('the delegate aborted the response', reason));
+  }
+
+  /** Ends a response that was not completed: rejects the promise, or makes the body fail. */
+  fail(error: Error): void {
+    if (!this.#isStarted) {
+      this.#isStarted = true;
+      this.#reject(error);
+    }
+    this.#controller?.error(error);
+    this.#controller = undefined;
+    this.#wake();
+  }
+
+  /** The client is gone: nothing reads this response, but a server may log its status. */
+  abandon(error: Error): void {
+    if (this.#isStarted) {
+      this.fail(error);
+      return;
+    }
+    this.#isStarted = true;
+    this.#resolve(new Response(null, { status: 499, statusText: 'Client Closed Request' }));
+  }
+
+  /** A stream of chunks, not of type `bytes`: such a stream would transfer the memory of Buffers, which is shared. */
+  #stream(): ReadableStream<Uint8Array> {
+    const source = {
+      start: (controller: ReadableStreamDefaultController<Uint8Array>) => {
+        this.#controller = controller;
+      },
+      pull: () => this.#wake(),
+      cancel: (reason: unknown) => {
+        this.#controller = undefined;
+        this.#cancelled(reason);
+      },
+    };
+    return new ReadableStream(source, { highWaterMark: HIGH_WATER_BYTES, size: byteLengthOf });
+  }
+
+  #wake(): void {
+    const drained = this.#drained;
+    this.#drained = undefined;
+    drained?.();
+  }
+}
+
+/** A Response of a string without a Content-Type would get one. */
+function bodyOf(chunk: string | Uint8Array, headers: HTTPHeaders): BodyOfResponse {
+  if (typeof chunk !== 'string') return chunk as Uint8Array<ArrayBuffer>;
+  return headers.has('Content-Type') ? chunk : Buffer.from(chunk);
+}
+
+function byteLengthOf(chunk: Uint8Array): number {
+  return chunk.byteLength;
+}
