@@ -60,6 +60,8 @@ export {
   type RedirectHandlerInit,
 } from './handler/ready-made.ts';
 export { type Awaitable, type RedirectOptions, RequestHandler } from './handler/request-handler.ts';
+export { FallbackHandler, type FallbackHandlerInit } from './mounting/fallback-handler.ts';
+export { type MountOptions, mount } from './mounting/mount.ts';
 export type { PrecompressedCoding } from './static/precompressed.ts';
 export type { StaticFile } from './static/static-file.ts';
 export { StaticFileHandler } from './static/static-file-handler.ts';

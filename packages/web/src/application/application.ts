@@ -2,6 +2,7 @@
 // folder and testing/ create servers.
 
 import {
+  type HTTPConnectionInfo,
   HTTPHeaders,
   type HTTPMessageDelegate,
   type HTTPServerConnectionDelegate,
@@ -13,7 +14,7 @@ import { HTTP_SERVER_OPTIONS, HTTPServer, type HTTPServerOptions } from '@landsp
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
 import { type OptionNames, pickOptions, shownText, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { acceptLogger, RateLimitedLog } from '@landspout/ioloop/reactor';
+import { acceptLogger, callReporting, RateLimitedLog } from '@landspout/ioloop/reactor';
 import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream/transports';
 import type { CookieSettings } from '../cookies/cookies.ts';
 import { WebUsageError, webChecks } from '../errors.ts';
@@ -27,6 +28,7 @@ import type {
 } from '../handler/lifecycle.ts';
 import { ErrorHandler, RedirectHandler } from '../handler/ready-made.ts';
 import { verbOf } from '../handler/verbs.ts';
+import { FallbackHandler, type FallbackHandlerInit, isDelegate } from '../mounting/fallback-handler.ts';
 import { type PublicOrigins, publicOriginsOf } from '../request/public-origins.ts';
 import {
   type CompressionSettings,
@@ -94,6 +96,8 @@ export interface RouteDescription {
    * loaded, or has none, for example because it responds in `prepare`. Methods that are fields of the class are missing.
    */
   readonly methods: readonly string[];
+  /** The delegate, if the handler class is a FallbackHandler. */
+  readonly fallback: HTTPServerConnectionDelegate | undefined;
   /** All middleware of the route, in order. Empty if the class is not loaded. */
   readonly middleware: readonly Middleware[];
   /** Loads the handler class. The next call of `routeTable` describes it. @throws what loading throws. */
@@ -152,6 +156,8 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   readonly #routes: readonly RouteSpec[];
   readonly #router: Router;
   readonly #mounted = new Set<AnyApplication>();
+  /** The delegates of this application and of those that are mounted in it. */
+  readonly #fallbacks = new Set<HTTPServerConnectionDelegate>();
   /** The application that this one is mounted in. */
   #outer: AnyApplication | undefined = undefined;
   readonly #hosts: VirtualHost[] = [];
@@ -186,6 +192,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     this.publicOrigins = publicOriginsOf(settings.publicOrigin);
     this.#hostPattern = hostPatternOf(settings.hosts);
     this.#noMatch = this.#ruleWithoutRoute().match;
+    this.#addFallback(this.#noMatch.rule);
     this.#routes = this.#withStaticRoutes(routes ?? []);
     this.#router = this.#routerOf(this.#routes);
   }
@@ -316,10 +323,19 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     return errorPage(undefined, { status, reason: '', detail });
   }
 
-  /** Called by each server after it has stopped: logs the counts that `refusalLog` has not logged yet. */
+  /** Called by servers when a connection has ended: notifies the delegates of FallbackHandlers. */
+  onClose(connection: HTTPConnectionInfo): void {
+    for (const fallback of this.#fallbacks) this.#notify('onClose', () => fallback.onClose?.(connection));
+  }
+
+  /**
+   * Called by each server after it has stopped: logs the counts that `refusalLog` has not logged yet, and notifies the
+   * delegates of FallbackHandlers.
+   */
   serverStopped(): void {
     this.refusalLog.flush();
-    for (const mounted of this.#mounted) mounted.serverStopped();
+    for (const mounted of this.#mounted) mounted.refusalLog.flush();
+    for (const fallback of this.#fallbacks) this.#notify('serverStopped', () => fallback.serverStopped?.());
   }
 
   /** @internal Called by the router of the application that this one is mounted in. */
@@ -362,6 +378,12 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   /** This application, typed for code that does not depend on its settings. */
   get #asAny(): AnyApplication {
     return this as unknown as AnyApplication;
+  }
+
+  /** Calls a callback of a mounted delegate. If it fails, the others are called nevertheless. */
+  #notify(name: string, call: () => unknown): void {
+    const problem = `the ${name} callback of a mounted delegate threw or rejected`;
+    callReporting(call, undefined, (error) => this.logger.error({ error }, problem));
   }
 
   get #outermost(): AnyApplication {
@@ -411,10 +433,16 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     return [...staticRoutes(this.settings, taken), ...routes];
   }
 
+  #addFallback(rule: Rule): void {
+    const fallback = fallbackOf(rule);
+    if (fallback !== undefined) this.#fallbacks.add(fallback);
+  }
+
   #routerOf(routes: readonly RouteSpec[]): Router {
     const router = new Router(routes, this.#asAny, this.settings.middleware);
     const named = new Map<string, Rule>();
     for (const rule of router.rules) {
+      this.#addFallback(rule);
       if (!this.#byPattern.has(rule.pattern)) this.#byPattern.set(rule.pattern, rule);
       if (rule.application !== this.#asAny) {
         this.#mounted.add(rule.application);
@@ -437,7 +465,28 @@ function describeRoute(rule: Rule, host: string | undefined): RouteDescription {
   const { pattern, name, mountPath, chain: middleware, isLoaded } = rule;
   const handlerClass = isLoaded ? rule.handlerClass : undefined;
   const methods = handlerClass === undefined ? [] : methodsOf(handlerClass);
-  return { pattern, name, host, mountPath, handlerClass, methods, middleware, load: () => rule.load() };
+  return {
+    pattern,
+    name,
+    host,
+    mountPath,
+    handlerClass,
+    methods,
+    fallback: fallbackOf(rule),
+    middleware,
+    load: () => rule.load(),
+  };
+}
+
+/** The delegate of a FallbackHandler. A class that is not loaded yet may be one. */
+function fallbackOf(rule: Rule): HTTPServerConnectionDelegate | undefined {
+  const { fallback } = rule.init as Partial<FallbackHandlerInit>;
+  if (!isDelegate(fallback)) return undefined;
+  const mayBe =
+    !rule.isLoaded ||
+    rule.handlerClass.prototype instanceof FallbackHandler ||
+    rule.handlerClass === FallbackHandler;
+  return mayBe ? fallback : undefined;
 }
 
 /** The methods of which an instance has its own, without asking `all`; `*` if the class has that. */

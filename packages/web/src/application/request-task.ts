@@ -1,4 +1,11 @@
-import type { HTTPMessageDelegate, HTTPServerExchange, RequestHead, RequestRefusal } from '@landspout/http1';
+import type {
+  HTTPHeaders,
+  HTTPMessageDelegate,
+  HTTPServerConnectionDelegate,
+  HTTPServerExchange,
+  RequestHead,
+  RequestRefusal,
+} from '@landspout/http1';
 import { type ClockTimer, isCancellation, type Logger } from '@landspout/ioloop';
 import { errorOf } from '@landspout/ioloop/errors';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
@@ -17,15 +24,22 @@ import type {
 import { replaced } from '../handler/page-renderer.ts';
 import { allowedMethods, notAllowed, requireMethod, verbOf } from '../handler/verbs.ts';
 import { Html } from '../html/html-value.ts';
+import { FallbackHandler } from '../mounting/fallback-handler.ts';
+import { PassedRequest, type PassingHost } from '../mounting/passed-request.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
 import { announcesBody } from '../request/unparsed-body.ts';
 import { appendErrorPage, respondWithClosed, respondWithError } from '../response/error-response.ts';
 import { HTTPServerResponse, type ResponseOwner } from '../response/http-server-response.ts';
 import { ResponseCoding } from '../response/response-coding.ts';
-import { paramsByName, paramsInOrder, type RouteMatch, type Rule } from '../routing/rule.ts';
+import { paramsByName, paramsInOrder, pathBeforeRest, type RouteMatch, type Rule } from '../routing/rule.ts';
 import type { Application } from './application.ts';
 import { Passage, type PassageOwner } from './passage.ts';
+
+const RESPONSE_ENDED = new WebUsageError(
+  'ERR_WEB_FINISHED',
+  'the response was completed by something other than the mounted delegate',
+);
 
 const NO_ARGS: readonly undefined[] = Object.freeze([]);
 
@@ -36,7 +50,9 @@ const NO_ARGS: readonly undefined[] = Object.freeze([]);
  * If neither middleware nor handler waits for anything, no promise or timer is created. Without middleware, no closure
  * is created either.
  */
-export class RequestTask implements HTTPMessageDelegate, HandlerContext, ResponseOwner, PassageOwner {
+export class RequestTask
+  implements HTTPMessageDelegate, HandlerContext, ResponseOwner, PassageOwner, PassingHost
+{
   /** The outermost application until the route is known, then the application of the route. */
   application: Application;
   readonly response: HTTPServerResponse;
@@ -45,6 +61,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   rendering: PageInProgress | undefined = undefined;
   #match!: RouteMatch;
   #handler: AnyHandler | undefined = undefined;
+  /** The request, if a FallbackHandler has passed it on to a delegate. */
+  #passed: PassedRequest | undefined = undefined;
   #chunks: Uint8Array[] | undefined = undefined;
   /** Whether a promise of the handler is pending. */
   #waiting = false;
@@ -70,7 +88,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   // ---- the message, called by the connection ----
 
   get collectsBody(): boolean {
-    return this.#handler === undefined;
+    if (this.#passed !== undefined) return this.#passed.collectsBody;
+    return this.#handler === undefined && !this.#streamsBody;
   }
 
   headersReceived(head: RequestHead): void | Promise<void> {
@@ -84,6 +103,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   }
 
   dataReceived(chunk: Uint8Array): void | Promise<void> {
+    if (this.#passed !== undefined) return this.#passed.dataReceived(chunk);
     const handler = this.#handler;
     if (handler === undefined) {
       this.#chunks ??= [];
@@ -98,9 +118,13 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     }
   }
 
-  finish(): void {
+  finish(trailers?: HTTPHeaders): void {
     this.#isComplete = true;
     if (this.response.ended) return;
+    if (this.#passed !== undefined) {
+      this.#passed.finish(trailers);
+      return;
+    }
     const handler = this.#handler;
     if (handler !== undefined) {
       this.#callVerb(handler);
@@ -115,11 +139,13 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     else if (this.#passage.hasEntered) this.#runHandler();
   }
 
-  refused({ status, detail, headers, error }: RequestRefusal): void {
+  refused(refusal: RequestRefusal): void {
+    const { status, detail, headers, error } = refusal;
     this.#chunks = undefined;
     this.request.connectionClosed(error);
     const handler = this.#handler;
     if (this.response.ended) return;
+    if (this.#passed?.refused(refusal) === true) return;
     if (handler !== undefined) this.#notifyClosed(handler, error);
     // `error` is not set as the cause: an error caused by the end of the request would not be logged or sent.
     this.failed(new HTTPError(status, undefined, { detail, headers: headers ?? [] }));
@@ -138,6 +164,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     const { status } = reason as { status?: unknown };
     if (typeof status === 'number' && !this.response.headSent) this.response.status = status;
     const handler = this.#handler;
+    this.#passed?.connectionClosed(reason);
     if (this.response.ended) return;
     if (handler !== undefined) this.#notifyClosed(handler, reason);
     const isEntered = handler !== undefined || this.#passage?.hasEntered === true;
@@ -197,6 +224,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
   responseEnded(): void {
     this.#hasResponded = true;
     if (this.rendering !== undefined) this.rendering.stop(replaced('another response'));
+    this.#passed?.responseEnded(this.#endReason);
     const passage = this.#passage;
     if (passage === undefined || passage.isOver) this.#finished();
     else passage.leaveHandler();
@@ -233,6 +261,24 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     }
   }
 
+  passTo(delegate: HTTPServerConnectionDelegate, stripPrefix: boolean): void {
+    if (this.response.ended || this.response.gone !== undefined) return;
+    const { request } = this;
+    const head = request.headBelow(stripPrefix ? pathBeforeRest(this.#match, request.path) : '');
+    this.#passed = new PassedRequest(this);
+    this.#passed.begin(delegate, head);
+    this.#limitTime();
+  }
+
+  detached(): void {
+    this.#timer?.cancel();
+    this.#passage?.leaveHandler();
+  }
+
+  hookFailed(error: unknown): void {
+    this.#report('error', error, 'a callback of a mounted delegate threw or rejected');
+  }
+
   awaitErrorPage(error: unknown): void {
     this.#failure ??= { error };
     this.#limitTime();
@@ -254,7 +300,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     const { maxBodyBytes, bodyTimeoutMs } = rule.options;
     if (maxBodyBytes !== undefined) this.response.exchange.setMaxBodyBytes(maxBodyBytes);
     if (bodyTimeoutMs !== undefined) this.response.exchange.setBodyTimeoutMs(bodyTimeoutMs);
-    const streams = rule.handlerClass.streamRequestBody;
+    const streams = this.#streamsBody;
     if (rule.chain.length === 0) return streams ? this.#startHandler() : undefined;
     // Without a body, the end of the request follows at once; the middleware starts then, with the request complete.
     if (!streams && !announcesBody(this.request.headers)) return;
@@ -288,7 +334,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       return;
     }
     const passage = this.#passage;
-    if (this.#match.rule.handlerClass.streamRequestBody) {
+    if (this.#streamsBody) {
       const preparing = this.#startHandler();
       if (preparing === undefined) passage?.takeBody();
       else void preparing.then(() => passage?.takeBody());
@@ -319,7 +365,21 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
       this.failed(error);
       return undefined;
     }
-    return this.#prepare(this.#handler);
+    const preparing = this.#prepare(this.#handler);
+    if (preparing === undefined) return this.#passed?.held;
+    return this.#streamsBody ? preparing.then(() => this.#passed?.held) : preparing;
+  }
+
+  /** Whether the handler gets the body in pieces. False while its class is not loaded. */
+  get #streamsBody(): boolean {
+    const { rule } = this.#match;
+    return rule.isLoaded && rule.handlerClass.streamRequestBody;
+  }
+
+  /** Why the response was ended, for a delegate that has not completed it. */
+  get #endReason(): Error {
+    const reason = this.response.gone ?? this.error ?? this.request.closeReason;
+    return reason instanceof Error ? reason : RESPONSE_ENDED;
   }
 
   /** Runs everything that precedes the verb. @returns a promise if a step is asynchronous. It never rejects. */
@@ -352,7 +412,8 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     const { rule, values } = this.#match;
     const { method } = this.request;
     requireMethod(handler, rule.handlerClass, method);
-    if (values.length > 0) this.pathArgs = paramsInOrder(values);
+    // A delegate gets the path as it is, even if it cannot be decoded.
+    if (values.length > 0 && !(handler instanceof FallbackHandler)) this.pathArgs = paramsInOrder(values);
     // Parse the form now, so that a malformed one is refused before the code of the handler relies on it.
     if (this.request.body.length > 0) void this.request.bodyArguments;
     if (this.application.settings.xsrfCookies === true && requiresXsrfToken(method))
@@ -427,7 +488,7 @@ export class RequestTask implements HTTPMessageDelegate, HandlerContext, Respons
     this.#waiting = false;
     // For a streaming handler whose client has disconnected, the verb is never called, so end the request here. If the
     // request is complete, the verb is still called: the request may be a beacon.
-    if (this.#match.rule.handlerClass.streamRequestBody) this.#endIfGone();
+    if (this.#streamsBody) this.#endIfGone();
     this.#passage?.leaveHandler();
   }
 

@@ -1,3 +1,4 @@
+import type { HTTPServerConnectionDelegate } from '@landspout/http1';
 import type { Logger } from '@landspout/ioloop';
 import type { Application } from '../application/application.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
@@ -89,6 +90,8 @@ export interface HandlerContext extends MiddlewareContext {
   rendering: PageInProgress | undefined;
   /** @internal Called if an error page is made asynchronously: until it is complete, nothing else ends the response. */
   awaitErrorPage(error: unknown): void;
+  /** @internal Passes the request on to a delegate, which then responds. */
+  passTo(delegate: HTTPServerConnectionDelegate, stripPrefix: boolean): void;
   /** @internal Called with an error of the handler that nothing else caught. */
   failed(error: unknown): void;
 }

@@ -103,6 +103,26 @@ export class HTTPServerRequest extends IncomingRequest {
   }
 
   /**
+   * Used by the application, for a delegate that is mounted at a path: the head of the request, whose `target` does not
+   * contain that path.
+   *
+   * @param mountPath - the start of {@link path}; '' for the head as it is.
+   */
+  headBelow(mountPath: string): RequestHead {
+    const { head } = this;
+    if (mountPath === '') return head;
+    const { method, target, version, headers, hasPrecondition } = head;
+    const inner = {
+      method,
+      target: targetBelow(target, mountPath),
+      version,
+      headers,
+      mountPath: `${head.mountPath ?? ''}${mountPath}`,
+    };
+    return hasPrecondition === undefined ? inner : { ...inner, hasPrecondition };
+  }
+
+  /**
    * The files of a `multipart/form-data` body by the name of their field; empty for any other body.
    *
    * @throws HTTPError 400 if the body is malformed or has too many parts, 413 if a field is too large.
@@ -124,4 +144,11 @@ export class HTTPServerRequest extends IncomingRequest {
   protected override refusal(error: QueryProtocolError): HTTPError {
     return refusalOf(error);
   }
+}
+
+/** Removes the start of the path from a request target. The authority of an absolute target is kept. */
+function targetBelow(target: string, mountPath: string): string {
+  const start = target.startsWith('/') ? 0 : target.indexOf('/', target.indexOf('://') + '://'.length);
+  const rest = target.slice(start + mountPath.length);
+  return `${target.slice(0, start)}${rest.startsWith('/') ? '' : '/'}${rest}`;
 }

@@ -52,7 +52,6 @@ export type HeaderHook = (response: HTTPServerResponse) => void;
 
 /** One response while it is written: status, headers and the unsent part of the body. */
 export class HTTPServerResponse {
-  readonly exchange: HTTPServerExchange;
   status = 200;
   /** The reason phrase; '' for the registered one. */
   reason = '';
@@ -61,6 +60,7 @@ export class HTTPServerResponse {
    * it to false before `finish` or `flush`, for example for a page with a secret beside text that the client chose.
    */
   compress = true;
+  #exchange: HTTPServerExchange;
   #gone: Error | undefined = undefined;
   #phase: Phase = 'open';
   /** The default headers, shared by all responses of an application; copied when a response changes a header. */
@@ -76,12 +76,21 @@ export class HTTPServerResponse {
   /** Compresses the body that is sent in pieces. */
   #encoder: BodyEncoder | undefined = undefined;
   #cookies: Cookies | undefined = undefined;
+  /** Whether the head is that of a mounted delegate, which is sent as it is. */
+  #isPassed = false;
+  /** The trailers of a body that is still being compressed. */
+  #trailers: HTTPHeaders | undefined = undefined;
 
   /** Called by the application. */
   constructor(exchange: HTTPServerExchange, defaults: HTTPHeaders, owner: ResponseOwner) {
-    this.exchange = exchange;
+    this.#exchange = exchange;
     this.#defaults = defaults;
     this.#owner = owner;
+  }
+
+  /** The exchange of the connection, through which the response is written. */
+  get exchange(): HTTPServerExchange {
+    return this.#exchange;
   }
 
   /** Why nothing more can reach the client; undefined while it is connected. */
@@ -139,6 +148,7 @@ export class HTTPServerResponse {
     this.#headers = undefined;
     this.#notModified = false;
     this.#coding = undefined;
+    this.#isPassed = false;
     this.#body.clear();
   }
 
@@ -241,17 +251,7 @@ export class HTTPServerResponse {
    */
   flush(): Promise<void> {
     this.requireUnfinished('flush');
-    if (this.gone === undefined) {
-      if (this.#phase === 'open') this.#startStream();
-      const chunk = this.#body.take();
-      if (this.#encoder !== undefined) {
-        this.#encoder.write(chunk);
-        this.#encoder.flush();
-      } else if (chunk.length > 0) {
-        this.exchange.write(chunk);
-      }
-    }
-    this.#phase = 'streaming';
+    this.#push();
     const drained = this.#drained();
     // A handler that does not await this promise is notified by `onConnectionClose` and `signal` if the client
     // disconnects.
@@ -272,9 +272,7 @@ export class HTTPServerResponse {
       this.append(piece instanceof PreparedPiece ? piece.bytes : piece);
       return this.flush();
     }
-    if (!(piece instanceof PreparedPiece)) exchange.write(piece);
-    else if (exchange.writePrepared === undefined) exchange.write(piece.bytes);
-    else exchange.writePrepared(piece);
+    writePiece(exchange, piece);
     return exchange.isDrained === true ? undefined : this.flush();
   }
 
@@ -291,16 +289,51 @@ export class HTTPServerResponse {
   }
 
   /** Completes the response: in one piece if nothing has been sent. */
-  end(): void {
+  end(trailers?: HTTPHeaders): void {
     this.requireUnfinished('finish');
     if (this.gone !== undefined) {
       this.#phase = 'finished';
     } else if (this.#phase !== 'open' || !this.#sendWhole()) {
-      this.#endStream();
+      this.#endStream(trailers);
       return;
     }
     this.#phase = 'finished';
     this.#owner.responseEnded();
+  }
+
+  // ---- for the response of a mounted delegate, which its exchange passes on ----
+
+  /** Whether the body is compressed in pieces. */
+  get isEncoding(): boolean {
+    return this.#encoder !== undefined;
+  }
+
+  /**
+   * Takes the head of another response. Of the default headers, only `Server` is added; those that middleware has set
+   * are kept, unless the other response has them too. The hooks of {@link beforeHeaders} and the cookies apply.
+   *
+   * @param headers - not changed, and copied if others are added.
+   */
+  passHead(status: number, reason: string, headers: HTTPHeaders): void {
+    this.status = status;
+    this.reason = reason;
+    this.#headers = this.#mergedWith(headers);
+    this.#isPassed = true;
+  }
+
+  /** Sends the headers, unless they are already sent, and a piece of the body, at once and without a promise. */
+  passPiece(piece: string | Uint8Array | PreparedPiece): void {
+    if (this.#phase === 'streaming' && this.#encoder === undefined && !this.#notModified) {
+      if (this.gone === undefined) writePiece(this.exchange, piece);
+      return;
+    }
+    this.append(piece instanceof PreparedPiece ? piece.bytes : piece);
+    this.#push();
+  }
+
+  /** Resolves when more may be written. Rejects if the client has disconnected. */
+  waitDrained(): Promise<void> {
+    return this.#encoder === undefined ? this.exchange.waitDrained() : this.#drained();
   }
 
   /** Closes the connection, so that an incomplete response does not look complete. */
@@ -381,6 +414,21 @@ export class HTTPServerResponse {
     return true;
   }
 
+  /** Sends the headers, unless they are already sent, and what was written. */
+  #push(): void {
+    if (this.gone === undefined) {
+      if (this.#phase === 'open') this.#startStream();
+      const chunk = this.#body.take();
+      if (this.#encoder !== undefined) {
+        this.#encoder.write(chunk);
+        this.#encoder.flush();
+      } else if (chunk.length > 0) {
+        this.exchange.write(chunk);
+      }
+    }
+    this.#phase = 'streaming';
+  }
+
   /** Sends the head of a response whose body is sent in pieces, with the first piece unless that is compressed. */
   #startStream(): void {
     this.#prepareHead(false);
@@ -416,17 +464,18 @@ export class HTTPServerResponse {
     }
   }
 
-  #endStream(): void {
+  #endStream(trailers: HTTPHeaders | undefined): void {
     this.#phase = 'finished';
     const encoder = this.#encoder;
     if (encoder !== undefined) {
+      this.#trailers = trailers;
       this.#endCoded(encoder);
       return;
     }
     try {
       const chunk = this.#body.take();
       if (chunk.length > 0) this.exchange.write(chunk);
-      this.exchange.finish();
+      this.exchange.finish(trailers);
     } finally {
       // If the body violates its Content-Length, the connection is cut off, which also ends the response.
       this.#owner.responseEnded();
@@ -447,7 +496,7 @@ export class HTTPServerResponse {
   /** Called when the last piece of a compressed body was written. */
   #encoded(): void {
     this.#encoder = undefined;
-    this.exchange.finish();
+    this.exchange.finish(this.#trailers);
     this.#owner.responseEnded();
   }
 
@@ -459,7 +508,7 @@ export class HTTPServerResponse {
   }
 
   #takeHead(): HTTPHeaders {
-    if (!isBodiless(this.status)) return this.#headers ?? this.#defaults;
+    if (this.#isPassed || !isBodiless(this.status)) return this.#headers ?? this.#defaults;
     const { headers } = this;
     for (const name of ['Content-Type', 'Content-Language', 'Content-Encoding']) headers.delete(name);
     return headers;
@@ -475,10 +524,27 @@ export class HTTPServerResponse {
   #requireBodyAllowed(): void {
     if (!isBodiless(this.status) || this.#body.isEmpty) return;
     this.#body.clear();
+    // The connection would discard it too.
+    if (this.#isPassed) return;
     throw new WebUsageError(
       'ERR_WEB_BODY_FORBIDDEN',
       `a response with status ${this.status} must not have a body`,
     );
+  }
+
+  /** The headers of another response, and those that were set here before. */
+  #mergedWith(headers: HTTPHeaders): HTTPHeaders {
+    const own = this.#headers;
+    if (own === undefined) {
+      const server = this.#defaults.get('Server');
+      return server === undefined || headers.has('Server')
+        ? headers.copy()
+        : headers.copy().set('Server', server);
+    }
+    own.delete('Content-Type');
+    for (const name of headers.names()) if (!isAdded(name)) own.delete(name);
+    for (const [name, value] of headers.getAll()) own.add(name, value);
+    return own;
   }
 
   #callHooks(hooks: readonly HeaderHook[]): void {
@@ -499,6 +565,15 @@ export class HTTPServerResponse {
     if (this.gone !== undefined) throw this.gone;
   }
 }
+
+function writePiece(exchange: HTTPServerExchange, piece: string | Uint8Array | PreparedPiece): void {
+  if (!(piece instanceof PreparedPiece)) exchange.write(piece);
+  else if (exchange.writePrepared === undefined) exchange.write(piece.bytes);
+  else exchange.writePrepared(piece);
+}
+
+/** Whether the values of both responses are sent: cookies, and what the response depends on. */
+const isAdded = (name: string) => /^(?:set-cookie|vary)$/i.test(name);
 
 function headSent(operation: string): WebUsageError {
   return new WebUsageError('ERR_WEB_HEAD_SENT', `${operation}: status and headers are already sent`);

@@ -57,7 +57,7 @@ export const NO_PREFIX: PatternPrefix = { text: '', segments: [], paramNames: []
  * Compiles a pattern. In a string, a segment `:name` matches one non-empty segment, and `*name` as the last segment
  * matches the rest of the path, which may be empty. All other text is compared literally with the undecoded path.
  *
- * @param pattern - a string that starts with `/`, or a regular expression for the whole path.
+ * @param pattern - a string that starts with `/`; '' for the prefix itself; or a regular expression for the whole path.
  * @throws WebUsageError `ERR_WEB_ROUTE`.
  */
 export function compilePattern(pattern: string | RegExp, prefix: PatternPrefix = NO_PREFIX): RoutePattern {
@@ -66,7 +66,7 @@ export function compilePattern(pattern: string | RegExp, prefix: PatternPrefix =
     const problem = `the pattern of a route must be a string or a RegExp, got ${shownValue(pattern)}`;
     throw new WebUsageError('ERR_WEB_ROUTE', problem);
   }
-  const whole = extendPrefix(prefix, pattern);
+  const whole = pattern === '' && prefix !== NO_PREFIX ? prefix : extendPrefix(prefix, pattern);
   const exact = whole.paramNames.length === 0 ? whole.parts.join('') : undefined;
   return { ...whole, exact, regExp: undefined };
 }

@@ -11,7 +11,7 @@ import type {
 import { percentDecode } from '../request/url-encoding.ts';
 import { handlerProblem, initProblem, isLazy } from './handler-check.ts';
 import type { HostPattern } from './host-pattern.ts';
-import { badRoute, type RoutePattern } from './pattern.ts';
+import { badRoute, REST, type RoutePattern } from './pattern.ts';
 import type { LazyHandler, RouteOptions } from './route.ts';
 import { NO_VALUES, type ParamValues } from './route-table.ts';
 
@@ -20,6 +20,15 @@ export interface RouteMatch {
   readonly rule: Rule;
   /** The undecoded parameters of the pattern, in order. */
   readonly values: ParamValues;
+}
+
+/**
+ * Returns the part of a path that a route matches before its parameter `*name`, without the slash between them; the
+ * whole path if the route has no such parameter.
+ */
+export function pathBeforeRest({ rule, values }: RouteMatch, path: string): string {
+  if (rule.compiled.segments.at(-1) !== REST) return path;
+  return path.slice(0, path.length - (values.at(-1) ?? '').length - 1);
 }
 
 const NO_INIT = Object.freeze({});

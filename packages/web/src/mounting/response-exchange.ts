@@ -1,0 +1,238 @@
+import type { FileHandle } from 'node:fs/promises';
+import {
+  type FilePart,
+  type HTTPConnectionInfo,
+  type HTTPHeaders,
+  type HTTPServerExchange,
+  HTTPUsageError,
+  type PreparedPiece,
+  type StopNotice,
+} from '@landspout/http1';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import type { IOStream } from '@landspout/iostream';
+import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import { listsEntityTag, reads } from '../response/conditional.ts';
+import type { HTTPServerResponse } from '../response/http-server-response.ts';
+import { readFilePart } from './file-pieces.ts';
+
+/** What a {@link ResponseExchange} needs from its request. */
+export interface ExchangeHost {
+  readonly request: HTTPServerRequest;
+  readonly response: HTTPServerResponse;
+  /** Called with an error that the delegate cannot be notified of. */
+  failed(error: unknown): void;
+  /** Called when the delegate has taken over the connection. */
+  detached(): void;
+}
+
+/**
+ * The exchange of a delegate that is mounted in an application. What it writes is the response of the application: the
+ * hooks of `beforeHeaders`, cookies and compression apply.
+ */
+export class ResponseExchange implements HTTPServerExchange {
+  readonly #host: ExchangeHost;
+  #headSent = false;
+  #finished = false;
+  /** Why the response was ended by something other than the delegate. */
+  #cutReason: Error | undefined = undefined;
+  /** While a file is being compressed: what is written after it. */
+  #order: Promise<void> | undefined = undefined;
+
+  constructor(host: ExchangeHost) {
+    this.#host = host;
+  }
+
+  get #response(): HTTPServerResponse {
+    return this.#host.response;
+  }
+
+  get #outer(): HTTPServerExchange {
+    return this.#host.response.exchange;
+  }
+
+  get connection(): HTTPConnectionInfo {
+    return this.#outer.connection;
+  }
+
+  get stopping(): AbortSignal {
+    return this.#outer.stopping;
+  }
+
+  get headSent(): boolean {
+    return this.#headSent || this.#response.headSent;
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  get isCut(): boolean {
+    return this.#cutReason !== undefined || this.#outer.isCut;
+  }
+
+  get bodyBytesSent(): number {
+    return this.#outer.bodyBytesSent;
+  }
+
+  get isDrained(): boolean | undefined {
+    if (this.#cutReason !== undefined) return true;
+    return this.#response.isEncoding ? undefined : this.#outer.isDrained;
+  }
+
+  writeHead(
+    status: number,
+    reason: string,
+    headers: HTTPHeaders,
+    chunk?: string | Uint8Array,
+    last = false,
+  ): void {
+    if (this.#headSent) throw new HTTPUsageError('writeHead: the response headers have already been written');
+    if (this.isCut) return;
+    const response = this.#response;
+    response.passHead(status, reason, headers);
+    if (chunk !== undefined) response.append(chunk);
+    response.chooseCoding(last);
+    if (response.contentCoding !== undefined) this.#becomeNotModified();
+    this.#headSent = true;
+    this.#finished = last;
+    try {
+      if (last) response.end();
+      else response.passPiece('');
+    } catch (error) {
+      // An error page may follow.
+      this.#headSent = response.headSent;
+      this.#finished = false;
+      throw error;
+    }
+  }
+
+  write(chunk: string | Uint8Array): void {
+    this.#write('write', chunk);
+  }
+
+  writePrepared(piece: PreparedPiece): void {
+    this.#write('writePrepared', piece);
+  }
+
+  writeFile(file: FileHandle | number, part: FilePart): Promise<void> {
+    this.#requireOpen('writeFile');
+    const reason = this.#cutReason ?? this.#response.gone;
+    if (reason !== undefined) return rejected(reason);
+    if (!this.#response.isEncoding) return this.#outer.writeFile(file, part);
+    const written = this.#inOrder(() =>
+      readFilePart(file, part, (piece) => {
+        if (this.isCut) return undefined;
+        this.#response.passPiece(piece);
+        return this.#response.waitDrained();
+      }),
+    );
+    // As for the exchange of a connection, the promise may be ignored.
+    written.catch((error: unknown) => this.#host.failed(error));
+    return written;
+  }
+
+  finish(trailers?: HTTPHeaders): void {
+    this.#requireOpen('finish');
+    this.#finished = true;
+    if (this.isCut) return;
+    if (this.#order === undefined) this.#response.end(trailers);
+    else this.#afterFile(() => this.#response.end(trailers));
+  }
+
+  writeInterim(status: number, headers?: HTTPHeaders): void {
+    this.#outer.writeInterim(status, headers);
+  }
+
+  waitDrained(): Promise<void> {
+    if (this.#cutReason !== undefined) return rejected(this.#cutReason);
+    return this.#response.waitDrained();
+  }
+
+  abort(reason?: Error): void {
+    if (this.#finished || this.isCut) return;
+    this.#response.abort(reason ?? new HTTPUsageError('the mounted delegate aborted the response'));
+  }
+
+  detach(onStopping?: (notice: StopNotice) => void): IOStream {
+    if (this.#headSent || this.isCut)
+      throw new HTTPUsageError('detach: the response has been started, or the connection has ended');
+    const stream = this.#response.detach(onStopping);
+    this.#headSent = true;
+    this.#finished = true;
+    this.#host.detached();
+    return stream;
+  }
+
+  setMaxBodyBytes(maxBytes: number): void {
+    this.#outer.setMaxBodyBytes(maxBytes);
+  }
+
+  setBodyTimeoutMs(timeoutMs: number): void {
+    this.#outer.setBodyTimeoutMs(timeoutMs);
+  }
+
+  /** Used by the application: discards further writes. */
+  cut(reason: Error): void {
+    this.#cutReason ??= reason;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['headSent', 'finished', 'isCut', 'bodyBytesSent'], () => ({
+      connection: undefined,
+      stopping: undefined,
+    }));
+  }
+
+  #write(operation: string, piece: string | Uint8Array | PreparedPiece): void {
+    this.#requireOpen(operation);
+    if (this.isCut) return;
+    if (this.#order === undefined) this.#response.passPiece(piece);
+    else this.#afterFile(() => this.#response.passPiece(piece));
+  }
+
+  #requireOpen(operation: string): void {
+    if (!this.#headSent) {
+      // Something else has ended the response, and the delegate need not know what.
+      if (this.isCut) return;
+      throw new HTTPUsageError(`${operation}: call writeHead first`);
+    }
+    if (this.#finished) throw new HTTPUsageError(`${operation}: the response is complete`);
+  }
+
+  /**
+   * Compression replaces the entity tag, so the delegate does not recognize the one that the client has: it sends the
+   * whole body, which the client does not need.
+   */
+  #becomeNotModified(): void {
+    const { request } = this.#host;
+    const response = this.#response;
+    const tag = response.header('ETag');
+    const field = tag === undefined ? undefined : request.headers.get('If-None-Match');
+    if (field === undefined || response.status !== 200 || !reads(request)) return;
+    if (!listsEntityTag(field, tag as string)) return;
+    response.headers.delete('Content-Length');
+    response.becomeNotModified();
+  }
+
+  #afterFile(step: () => void): void {
+    this.#inOrder(() => {
+      if (!this.isCut) step();
+    }).catch((error: unknown) => this.#host.failed(error));
+  }
+
+  /** Runs a step after those before it. */
+  #inOrder(step: () => unknown): Promise<void> {
+    const done = (this.#order ?? Promise.resolve()).then(async () => {
+      await step();
+    });
+    this.#order = done.catch(() => {});
+    return done;
+  }
+}
+
+/** The promise may be ignored. */
+function rejected(reason: Error): Promise<never> {
+  const promise = Promise.reject(reason);
+  promise.catch(() => {});
+  return promise;
+}
