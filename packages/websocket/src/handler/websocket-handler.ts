@@ -1,25 +1,20 @@
 // Upgrades a request of a web application to a WebSocket connection, and calls the callbacks of the handler. Does not
 // know frames, topics or broadcasts.
 
+import type { StopNotice } from '@landspout/http1';
 import { isCancellation } from '@landspout/ioloop';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { type ApplicationSettings, RequestHandler, type RouteUse } from '@landspout/web';
-import { negotiateCompression, releaseAgreement } from '../compression/negotiation.ts';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
 import { WebSocketClosedError, WebSocketMessageError } from '../connection/errors.ts';
 import type { MessageData } from '../connection/message-data.ts';
 import type { PreparedMessage } from '../connection/prepared-message.ts';
 import type { SendOptions, SendPolicy } from '../connection/send-policy.ts';
-import { ignorable, WebSocketConnection } from '../connection/websocket-connection.ts';
+import { ignorable, type WebSocketConnection } from '../connection/websocket-connection.ts';
+import { sharedSettings, type WebSocketOptions } from '../connection/websocket-options.ts';
 import {
-  sharedSettings,
-  type WebSocketOptions,
-  type WebSocketSettings,
-} from '../connection/websocket-options.ts';
-import {
-  type AcceptedDeflate,
   CLOSE_CODES,
   checkUpgradeRequest,
   originRefusal,
@@ -29,7 +24,8 @@ import {
 import { AllowedOrigins } from './allowed-origins.ts';
 import { messageMethodsProblem, webSocketClassProblem } from './handler-check.ts';
 import { MessageIterator } from './message-iterator.ts';
-import { encodeSwitch, refusal, refusalOfStopping, withPings } from './upgrade-response.ts';
+import { switchProtocols, withPings } from './server-handshake.ts';
+import { refusal, refusalOfStopping } from './upgrade-refusal.ts';
 
 type AnyHandler = WebSocketHandler<string, object>;
 
@@ -318,35 +314,16 @@ export abstract class WebSocketHandler<
       this.sendError(503, refusalOfStopping(settings.randomBytes));
       return;
     }
-    const deflate = negotiateCompression(offer.extensions, settings.compression);
-    const connection = this.#takeOver(offer, settings, deflate);
+    const upgrade = {
+      offer,
+      protocol: this.#selectedSubprotocol,
+      settings,
+      takeHeaders: () => this.response.takeHeaders(),
+      detach: (onStopping: (notice: StopNotice) => void) => this.detach(onStopping),
+    };
+    const { connection } = switchProtocols(upgrade, new HandlerDelegate(this, this.#messages));
     this.#connection = connection;
     this.#open(connection);
-  }
-
-  #takeOver(
-    offer: UpgradeOffer,
-    settings: WebSocketSettings,
-    deflate: AcceptedDeflate | undefined,
-  ): WebSocketConnection {
-    try {
-      const head = this.#encodeHead(offer, settings.clock.wallTime(), deflate?.response);
-      const stream = this.detach(({ final }) =>
-        this.#connection?.close(final ? CLOSE_CODES.goingAway : CLOSE_CODES.serviceRestart),
-      );
-      stream.send(head);
-      return new WebSocketConnection(
-        stream,
-        'server',
-        new HandlerDelegate(this, this.#messages),
-        settings,
-        deflate?.agreement,
-      );
-    } catch (error) {
-      if (deflate !== undefined && settings.compression !== undefined)
-        releaseAgreement(deflate.agreement, settings.compression);
-      throw error;
-    }
   }
 
   /** Fields of the instance count here, which the check of the class does not see. */
@@ -364,11 +341,6 @@ export abstract class WebSocketHandler<
     if (chosen === undefined || offered.includes(chosen)) return chosen;
     const detail = `selectSubprotocol must return one of the offered subprotocols or undefined, got ${shownValue(chosen)}`;
     throw new WebSocketUsageError('ERR_WEBSOCKET_BAD_SUBPROTOCOL', detail);
-  }
-
-  #encodeHead(offer: UpgradeOffer, nowMs: number, extensions: string | undefined): string {
-    const protocol = this.#selectedSubprotocol;
-    return encodeSwitch(this.response.takeHeaders(), { key: offer.key, protocol, extensions }, nowMs);
   }
 
   // ---- the callbacks ----

@@ -5,7 +5,7 @@ import type { Runs, Topic, Topics } from '@landspout/topics';
 import type { ApplicationSettings, HTTPServerRequest, RouteUse, TopicAuthorization } from '@landspout/web';
 import { TopicDoor, type TopicMembership } from '@landspout/web/topics';
 import type { WebSocketOptions } from '../connection/websocket-options.ts';
-import { refusal } from '../handler/upgrade-response.ts';
+import { refusal } from '../handler/upgrade-refusal.ts';
 import { connectionOf, WebSocketHandler } from '../handler/websocket-handler.ts';
 import { WebSocketUsageError } from '../protocol/index.ts';
 import { topicClassProblem, topicHandlerProblem } from './class-check.ts';
