@@ -55,7 +55,8 @@ function methodsProblem(handlerClass: CheckedClass, base: object): string | unde
   return problem;
 }
 
-function subprotocolsProblem(names: unknown): string | undefined {
+/** Explains what is wrong with a list of subprotocols. @returns as {@link webSocketClassProblem}. */
+export function subprotocolsProblem(names: unknown): string | undefined {
   if (!Array.isArray(names)) return `subprotocols must be an array of names, got ${shownValue(names)}`;
   if (names.length > MAX_SUBPROTOCOLS) {
     return `subprotocols must have at most ${MAX_SUBPROTOCOLS} names, got ${names.length}`;

@@ -15,7 +15,6 @@ import type { SendOptions, SendPolicy } from '../connection/send-policy.ts';
 import { ignorable, type WebSocketConnection } from '../connection/websocket-connection.ts';
 import { sharedSettings, type WebSocketOptions } from '../connection/websocket-options.ts';
 import {
-  CLOSE_CODES,
   checkUpgradeRequest,
   originRefusal,
   type UpgradeOffer,

@@ -242,6 +242,15 @@ export const MISUSES = {
     meaning: 'The subprotocols are invalid, or the chosen one was not offered.',
     rule: 'RFC 6455 §4.1',
   },
+  ERR_WEBSOCKET_NOT_UPGRADABLE: {
+    meaning:
+      'The Request passed to `upgradeWebSocket` was not made by a FetchContainer, or its response was already started.',
+    rule: 'upgrade the Request that the Fetch handler was called with, once',
+  },
+  ERR_WEBSOCKET_MISSING_PEER: {
+    meaning: 'A subpath of this package needs a package that is not installed.',
+    rule: 'install the optional peer dependency',
+  },
 } as const satisfies Record<string, { meaning: string; rule: string }>;
 
 export type WebSocketUsageErrorCode = keyof typeof MISUSES;

@@ -3,7 +3,7 @@ export class EventHandlers {
   readonly #target: EventTarget;
   readonly #handlers = new Map<
     string,
-    { callback: (event: never) => unknown; listener: (event: Event) => void }
+    { callback: (event: never) => unknown; listener: (event: Event) => unknown }
   >();
 
   constructor(target: EventTarget) {
@@ -28,9 +28,8 @@ export class EventHandlers {
       present.callback = given;
       return;
     }
-    const listener = (event: Event): void => {
+    const listener = (event: Event): unknown =>
       this.#handlers.get(type)?.callback.call(this.#target, event as never);
-    };
     this.#handlers.set(type, { callback: given, listener });
     this.#target.addEventListener(type, listener);
   }

@@ -73,6 +73,11 @@ export class Outbox {
 /** As the standard requires, whatever the policy of the connection is: no message is lost without notice. */
 const CLOSE_WHEN_FULL = { policy: 'close' } as const;
 
+export function isSendable(data: unknown): data is Sendable {
+  if (typeof data === 'string' || ArrayBuffer.isView(data) || data instanceof Blob) return true;
+  return data instanceof ArrayBuffer || data instanceof SharedArrayBuffer;
+}
+
 export function byteLengthOf(data: Sendable): number {
   if (typeof data === 'string') return Buffer.byteLength(data);
   return data instanceof Blob ? data.size : data.byteLength;

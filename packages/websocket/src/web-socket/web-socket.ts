@@ -10,8 +10,16 @@ import { WebSocketConnection } from '../connection/websocket-connection.ts';
 import { CLOSE_CODES, WebSocketUsageError } from '../protocol/index.ts';
 import { webSocketChecks } from '../protocol/limits.ts';
 import { EventHandlers } from './event-handlers.ts';
-import { CloseEvent, ErrorEvent, type Listener, type ListenerOptions } from './events.ts';
-import { byteLengthOf, Outbox, type Sendable } from './outbox.ts';
+import {
+  type BinaryType,
+  CloseEvent,
+  closeEventOf,
+  ErrorEvent,
+  type Listener,
+  type ListenerOptions,
+  toEventData,
+} from './events.ts';
+import { byteLengthOf, isSendable, Outbox, type Sendable } from './outbox.ts';
 import { checkedProtocols, parseDestination, syntaxError } from './web-socket-url.ts';
 
 const CONNECTING = 0;
@@ -77,7 +85,7 @@ export class WebSocket extends EventTarget {
   #isClosing = false;
   #protocol = '';
   #extensions = '';
-  #binaryType: 'blob' | 'arraybuffer' = 'blob';
+  #binaryType: BinaryType = 'blob';
   /** Bytes that were passed to {@link send} when it was too late. */
   #discardedBytes = 0;
 
@@ -166,11 +174,11 @@ export class WebSocket extends EventTarget {
   }
 
   /** How binary messages are delivered. Other values are ignored when set. */
-  get binaryType(): 'blob' | 'arraybuffer' {
+  get binaryType(): BinaryType {
     return this.#binaryType;
   }
 
-  set binaryType(type: 'blob' | 'arraybuffer') {
+  set binaryType(type: BinaryType) {
     if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type;
   }
 
@@ -324,33 +332,21 @@ export class WebSocket extends EventTarget {
 
   #messageReceived(message: string | Uint8Array): void {
     if (this.readyState !== OPEN) return;
-    const data = typeof message === 'string' ? message : this.#binary(message);
+    const data = toEventData(message, this.#binaryType);
     this.dispatchEvent(new MessageEvent('message', { data, origin: this.#origin }));
-  }
-
-  #binary(bytes: Uint8Array): Blob | ArrayBuffer {
-    if (this.#binaryType === 'blob') return new Blob([bytes as Uint8Array<ArrayBuffer>]);
-    const { buffer, byteOffset, byteLength } = bytes;
-    return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
   }
 
   #connectionClosed({ closeCode, closeReason, closeError }: WebSocketConnection): void {
     this.#discardedBytes = this.bufferedAmount;
     this.#enter({ kind: 'closed' });
-    const code = closeCode ?? CLOSE_CODES.abnormal;
-    const wasClean = code !== CLOSE_CODES.abnormal;
-    if (!wasClean && closeError !== undefined) this.dispatchEvent(new ErrorEvent(closeError));
-    this.dispatchEvent(new CloseEvent('close', { wasClean, code, reason: closeReason }));
+    const close = closeEventOf(closeCode, closeReason);
+    if (!close.wasClean && closeError !== undefined) this.dispatchEvent(new ErrorEvent(closeError));
+    this.dispatchEvent(close);
   }
 
   #enter(state: State): void {
     this.#state = state;
   }
-}
-
-function isSendable(data: unknown): data is Sendable {
-  if (typeof data === 'string' || ArrayBuffer.isView(data) || data instanceof Blob) return true;
-  return data instanceof ArrayBuffer || data instanceof SharedArrayBuffer;
 }
 
 /** Converts a number as `[Clamp] unsigned short` of Web IDL. */
