@@ -41,6 +41,7 @@ export default library([
   'src/websocket.ts',
   'src/websocket/topics.ts',
   'src/websocket/fetch.ts',
+  'src/websocket/hono.ts',
   'src/topics.ts',
   'src/topics/compliance.ts',
 ]);

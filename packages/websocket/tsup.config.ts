@@ -5,6 +5,7 @@ export default library([
   'src/browser/index.ts',
   'src/connection/index.ts',
   'src/fetch/index.ts',
+  'src/hono/index.ts',
   'src/protocol/index.ts',
   'src/topics/index.ts',
   'src/web-socket/index.ts',

@@ -146,6 +146,7 @@ export const ROOMS = {
       'handler',
       'topics',
       'fetch',
+      'hono',
       'browser',
     ],
     knownCycles: [],

@@ -14,14 +14,16 @@ export class MessageSlots {
   /** Counts a promise until it settles. @param failed - called if it rejects. Must not throw. */
   hold(result: PromiseLike<unknown>, failed: (error: unknown) => void): void {
     this.#pending += 1;
-    Promise.resolve(result)
-      .catch(failed)
-      .then(() => {
-        this.#pending -= 1;
-        if (this.#pending >= this.#most) return;
-        this.#release?.();
-        this.#release = undefined;
-      });
+    const settled = (): void => {
+      this.#pending -= 1;
+      if (this.#pending >= this.#most) return;
+      this.#release?.();
+      this.#release = undefined;
+    };
+    Promise.resolve(result).then(settled, (error) => {
+      failed(error);
+      settled();
+    });
   }
 
   /** Waits until another message may be delivered. @returns undefined if that is at once. Has one caller at a time. */

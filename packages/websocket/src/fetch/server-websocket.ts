@@ -313,7 +313,8 @@ export class ServerWebSocket extends EventTarget {
    * EventTarget, which would end the process.
    */
   #guard(listener: unknown): unknown {
-    if ((typeof listener !== 'object' && typeof listener !== 'function') || listener === null) return listener;
+    if ((typeof listener !== 'object' && typeof listener !== 'function') || listener === null)
+      return listener;
     let guarded = this.#guarded.get(listener);
     if (guarded === undefined) {
       guarded = (event) => this.#call(listener, event);

@@ -1,13 +1,13 @@
 import type { HTTPHeadersInit } from '@landspout/http1';
 import { IOLoop, type Logger } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { acceptLogger } from '@landspout/ioloop/reactor';
 import {
   sharedSettings,
   WEBSOCKET_OPTIONS,
   type WebSocketOptions,
   type WebSocketSettings,
 } from '../connection/websocket-options.ts';
-import { acceptLogger } from '@landspout/ioloop/reactor';
 import { allowedOriginsProblem } from '../handler/allowed-origins.ts';
 import { subprotocolsProblem } from '../handler/handler-check.ts';
 import { withPings } from '../handler/server-handshake.ts';
@@ -78,8 +78,16 @@ const OWNER = {};
 /** @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` if an option is unknown or invalid. */
 export function resolveUpgradeOptions(options: UpgradeWebSocketOptions): UpgradeSettings {
   webSocketChecks.options('upgradeWebSocket', options, UPGRADE_OPTIONS);
-  const { protocol, subprotocols, allowedOrigins, checkOrigin, headers, maxPendingMessages, logger, ...rest } =
-    options;
+  const {
+    protocol,
+    subprotocols,
+    allowedOrigins,
+    checkOrigin,
+    headers,
+    maxPendingMessages,
+    logger,
+    ...rest
+  } = options;
   const problem =
     (allowedOrigins === undefined ? undefined : allowedOriginsProblem(allowedOrigins)) ??
     (subprotocols === undefined ? undefined : subprotocolsProblem(subprotocols)) ??

@@ -7,10 +7,19 @@ import { shownText, shownValue } from '@landspout/ioloop/errors';
 import { reportRejection } from '@landspout/ioloop/reactor';
 import { AllowedOrigins } from '../handler/allowed-origins.ts';
 import { type AcceptedUpgrade, retryAfterSeconds, switchProtocols } from '../handler/server-handshake.ts';
-import { checkUpgradeRequest, originRefusal, type UpgradeOffer, WebSocketUsageError } from '../protocol/index.ts';
+import {
+  checkUpgradeRequest,
+  originRefusal,
+  type UpgradeOffer,
+  WebSocketUsageError,
+} from '../protocol/index.ts';
 import { ServerWebSocket } from './server-websocket.ts';
 import { WebSocketUpgradeError } from './upgrade-error.ts';
-import { resolveUpgradeOptions, type UpgradeSettings, type UpgradeWebSocketOptions } from './upgrade-options.ts';
+import {
+  resolveUpgradeOptions,
+  type UpgradeSettings,
+  type UpgradeWebSocketOptions,
+} from './upgrade-options.ts';
 
 /** The result of {@link upgradeWebSocket}. */
 export interface UpgradedWebSocket {

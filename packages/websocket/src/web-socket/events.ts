@@ -17,7 +17,10 @@ export interface CloseEventInit {
 export type BinaryType = 'blob' | 'arraybuffer';
 
 /** Returns the `data` of the event for a message. @param message - bytes are copied. */
-export function toEventData(message: string | Uint8Array, binaryType: BinaryType): string | Blob | ArrayBuffer {
+export function toEventData(
+  message: string | Uint8Array,
+  binaryType: BinaryType,
+): string | Blob | ArrayBuffer {
   if (typeof message === 'string') return message;
   if (binaryType === 'blob') return new Blob([message as Uint8Array<ArrayBuffer>]);
   const { buffer, byteOffset, byteLength } = message;
