@@ -17,3 +17,4 @@ export type { TopicDoorOptions } from './door-options.ts';
 export { publishId } from './publish-id.ts';
 export { TopicDoor } from './topic-door.ts';
 export { TopicRequestHandler } from './topic-request-handler.ts';
+export { isName } from './topic-target.ts';

@@ -210,7 +210,7 @@ function publishOf(body: unknown): { readonly data: unknown; readonly ref?: stri
     throw badRequest('The body must be a JSON object with the member data.');
   const { data, ref } = body as { readonly data: unknown; readonly ref?: unknown };
   if (ref === undefined || ref === null) return { data };
-  if (typeof ref !== 'string' || !isName(ref))
+  if (!isName(ref))
     throw badRequest('The member ref must be text of 1 to 256 bytes without control characters.');
   return { data, ref };
 }

@@ -46,9 +46,14 @@ export function badRequest(detail: string): HTTPError {
   return new HTTPError(400, undefined, { detail, headers: { 'Cache-Control': 'no-store' } });
 }
 
-/** Whether text can be a name of a topic or run, or a `ref`. */
-export function isName(text: string): boolean {
-  return text !== '' && Buffer.byteLength(text) <= MAX_NAME_BYTES && !NOT_IN_NAMES.test(text);
+/**
+ * Whether a value can be the name of a topic, the id of a run, or a `ref`: text of 1 to 256 bytes of UTF-8 without
+ * control characters.
+ */
+export function isName(value: unknown): value is string {
+  // UTF-8 has at least one byte for each UTF-16 code unit: long text is refused before its bytes are counted.
+  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_NAME_BYTES) return false;
+  return Buffer.byteLength(value) <= MAX_NAME_BYTES && !NOT_IN_NAMES.test(value);
 }
 
 function validName(argument: string, name: string): string {

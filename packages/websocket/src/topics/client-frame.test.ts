@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isName, parseClientFrame } from './client-frame.ts';
+import { parseClientFrame } from './client-frame.ts';
 
 describe('parseClientFrame', () => {
   it('takes what it knows, and ignores the rest', () => {
@@ -39,23 +39,16 @@ describe('parseClientFrame', () => {
       name: 't',
     });
   });
-});
 
-describe('isName', () => {
-  it('accepts 1 to 256 bytes of UTF-8 without control characters', () => {
-    for (const name of ['a', 'room:{1}/x y', 'ü'.repeat(128), '👍'.repeat(64), 'a'.repeat(256)])
-      expect(isName(name)).toBe(true);
-    for (const name of [
-      '',
-      'ü'.repeat(129),
-      'a'.repeat(257),
-      'a\u0000',
-      '\u007f',
-      '\u0085',
-      '\udc00',
-      1,
-      null,
-    ])
-      expect(isName(name)).toBe(false);
+  it.each([
+    ['topic', { op: 'sub', id: 1, topic: 'a\u0000' }],
+    ['run', { op: 'sub', id: 1, run: 'a'.repeat(257) }],
+    ['ref', { op: 'pub', id: 1, topic: 't', data: 1, ref: '' }],
+  ])('refuses an invalid %s', (_, frame) => {
+    expect(parseClientFrame(JSON.stringify(frame))).toMatchObject({
+      op: undefined,
+      id: 1,
+      fault: { code: 'ERR_TOPICS_BAD_FRAME' },
+    });
   });
 });

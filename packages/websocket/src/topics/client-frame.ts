@@ -1,7 +1,7 @@
 // What a client says: text frames of the subprotocol `landspout.topics.v1`, one JSON object each.
 
-import { Buffer } from 'node:buffer';
 import { MAX_JSON_LEVELS, parseJson } from '@landspout/web';
+import { isName } from '@landspout/web/topics';
 import type { PublicFault, TopicDoorErrorCode } from './topic-door-errors.ts';
 
 /** A topic or a run. Both may have one of the same name. */
@@ -87,17 +87,6 @@ function targetOf({ topic, run }: Members): { readonly kind: LogKind; readonly n
 
 function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-/** Longest name of a topic or run, in bytes of UTF-8. */
-const MAX_NAME_BYTES = 256;
-/** Control characters, and lone surrogates, which are not UTF-8. */
-const NOT_IN_NAMES = /[\p{Cc}\p{Surrogate}]/u;
-
-/** Whether text can be a name of a topic or run. */
-export function isName(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_NAME_BYTES) return false;
-  return Buffer.byteLength(value) <= MAX_NAME_BYTES && !NOT_IN_NAMES.test(value);
 }
 
 function problem(
