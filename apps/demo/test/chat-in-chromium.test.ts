@@ -1,37 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { join, people, say, texts } from './chat-pages.ts';
-import {
-  DemoBrowser,
-  EVENTUALLY,
-  lightness,
-  overflow,
-  picture,
-  SCREENS,
-  type Screen,
-  useScreen,
-} from './demo-browser.ts';
-import { DemoSite } from './demo-site.ts';
-
-const DESKTOP = SCREENS[2] as Screen;
+import { DESKTOP, setUpScene } from './chromium-scene.ts';
+import { EVENTUALLY, lightness, overflow, picture, SCREENS, useScreen } from './demo-browser.ts';
 
 describe('the chat in Chromium', () => {
-  let browser: DemoBrowser;
-  let site: DemoSite;
+  const scene = setUpScene();
 
-  beforeAll(async () => {
-    browser = await DemoBrowser.start();
-  });
-  afterAll(() => browser?.[Symbol.asyncDispose]());
-  beforeEach(async () => {
-    site = await DemoSite.start();
-  });
-  afterEach(async () => {
-    const problems = await browser.finish();
-    await site[Symbol.asyncDispose]();
-    expect(problems).toEqual([]);
-  });
-
-  const open = (path = '/') => browser.open(site.origin + path);
+  const open = (path = '/') => scene.browser.open(scene.site.origin + path);
   const enterAs = async (name: string, path?: string) => join(await open(path), name);
 
   it('lets tabs talk to each other, shows late comers what was said, and notices who leaves', async () => {
@@ -42,7 +17,7 @@ describe('the chat in Chromium', () => {
       ada.context().waitForEvent('page'),
       ada.getByRole('link', { name: 'Open a second tab' }).click(),
     ]);
-    browser.watch(bo, site.origin);
+    scene.browser.watch(bo, scene.site.origin);
     await join(bo, 'Bo');
     await expect.poll(() => texts(bo), EVENTUALLY).toEqual(['Hello?']);
     await say(bo, 'Hello Ada');
@@ -93,13 +68,13 @@ describe('the chat in Chromium', () => {
     for (const page of [ada, bo, secondAda]) await expect.poll(() => texts(page), EVENTUALLY).toHaveLength(2);
     await bo.locator('#scroller').evaluate((element) => element.scrollTo(0, 0));
 
-    await site.stop('SIGKILL');
+    await scene.site.stop('SIGKILL');
     for (const page of [ada, bo, secondAda]) await page.getByText('Connection lost').waitFor();
     await say(ada, 'meanwhile');
     await ada.getByText('on its way').waitFor();
     await picture(ada, 'chat-waiting', DESKTOP);
     await ada.getByLabel('Message', { exact: true }).fill('half a tho');
-    await site.startAgain();
+    await scene.site.startAgain();
 
     for (const page of [ada, bo, secondAda]) await page.getByText('The server was restarted').waitFor();
     await ada.getByText('on its way').waitFor({ state: 'detached' });

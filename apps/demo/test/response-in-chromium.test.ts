@@ -1,40 +1,16 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { madeUpText } from '../src/response/made-up-text.ts';
-import {
-  DemoBrowser,
-  EVENTUALLY,
-  lightness,
-  overflow,
-  picture,
-  SCREENS,
-  type Screen,
-  useScreen,
-} from './demo-browser.ts';
-import { DemoSite } from './demo-site.ts';
+import { DESKTOP, setUpScene } from './chromium-scene.ts';
+import { EVENTUALLY, lightness, overflow, picture, SCREENS, useScreen } from './demo-browser.ts';
 
-const DESKTOP = SCREENS[2] as Screen;
 const QUESTION = 'Does <b>it</b> go on?';
 
 describe('a response in Chromium', () => {
-  let browser: DemoBrowser;
-  let site: DemoSite;
-
-  beforeAll(async () => {
-    browser = await DemoBrowser.start();
-  });
-  afterAll(() => browser?.[Symbol.asyncDispose]());
-  beforeEach(async () => {
-    site = await DemoSite.start();
-  });
-  afterEach(async () => {
-    const problems = await browser.finish();
-    await site[Symbol.asyncDispose]();
-    expect(problems).toEqual([]);
-  });
+  const scene = setUpScene();
 
   async function start(speed: 'slowly' | 'in a hurry'): Promise<Page> {
-    const page = await browser.open(`${site.origin}/response`);
+    const page = await scene.browser.open(`${scene.site.origin}/response`);
     await page.getByLabel('Your question').fill(QUESTION);
     await page.getByText(speed).click();
     await page.getByRole('button', { name: 'Start' }).click();
@@ -61,7 +37,7 @@ describe('a response in Chromium', () => {
       page.context().waitForEvent('page'),
       page.getByRole('link', { name: 'Open a second tab' }).click(),
     ]);
-    browser.watch(second, site.origin);
+    scene.browser.watch(second, scene.site.origin);
     await isTried(page, 'tab');
     await second.getByText('2 tabs read along').waitFor();
     await expect.poll(() => counted(second), EVENTUALLY).toBeGreaterThan(6);
@@ -83,10 +59,10 @@ describe('a response in Chromium', () => {
     async (signal) => {
       const page = await start('in a hurry');
       await expect.poll(() => counted(page), EVENTUALLY).toBeGreaterThan(20);
-      const errors = await site.stop(signal);
+      const errors = await scene.site.stop(signal);
       await page.getByText('The server does not respond').waitFor();
       await picture(page, `response-waiting-${signal}`, DESKTOP);
-      await site.startAgain();
+      await scene.site.startAgain();
       await page.getByText('It is finished.').waitFor();
       expect(errors).toBe('');
       expect(await words(page)).toEqual(all);
@@ -101,16 +77,16 @@ describe('a response in Chromium', () => {
   );
 
   it('says that a response is no longer kept', async () => {
-    const page = await browser.open(`${site.origin}/response`);
+    const page = await scene.browser.open(`${scene.site.origin}/response`);
     const gone = page.waitForResponse(/id=gone/);
-    await page.goto(`${site.origin}/response?id=gone`);
+    await page.goto(`${scene.site.origin}/response?id=gone`);
     expect((await gone).status()).toBe(404);
     await page.getByText('no longer kept').waitFor();
     await page.getByRole('button', { name: 'Start' }).waitFor();
   });
 
   it('fits every screen in both colour schemes, and can be used with the keyboard alone', async () => {
-    const page = await browser.open(`${site.origin}/response`);
+    const page = await scene.browser.open(`${scene.site.origin}/response`);
     const check = async (name: string) => {
       for (const screen of SCREENS) {
         await useScreen(page, screen);
