@@ -1,63 +1,32 @@
-import { afterAll, beforeAll } from 'vitest';
-import { describePair, type ForeignAbilities } from '../fixtures/foreign/pair-suite.ts';
-import type { ProgramEnd } from '../fixtures/foreign/program-end.ts';
+import { describeLibrary, OUR_RESPONSES, runningEnd } from '../fixtures/foreign/pair-suite.ts';
 import { startPython } from '../fixtures/foreign/python-end.ts';
 
-let end: ProgramEnd;
-beforeAll(async () => {
-  end = await startPython('websockets');
-});
-afterAll(() => end?.[Symbol.asyncDispose]());
+const foreign = runningEnd(() => startPython('websockets'));
+const can = { ping: true, reportPings: true, sendFragments: true, echoReason: true };
 
-const can: ForeignAbilities = { ping: true, reportPings: true, sendFragments: true, echoReason: true };
-
-describePair({
-  name: 'WebSocketHandler and the client of websockets for Python',
-  ourRole: 'server',
-  foreign: () => end,
-  can,
-  responses: {
-    'no compression': '',
-    'compression on our side only': '',
-    'compression on their side only': '',
-    'compression by default': 'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
-    'context takeover': 'permessage-deflate',
-    'windows of 9 bits':
-      'permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits=9',
-    'windows of 9 bits and context takeover': 'permessage-deflate; client_max_window_bits=9',
-    'their windows of 9 bits':
-      'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=9',
-    'their windows of 9 bits and context takeover':
-      'permessage-deflate; server_max_window_bits=9; client_max_window_bits=9',
-    'their windows of 15 bits and context takeover':
-      'permessage-deflate; server_max_window_bits=15; client_max_window_bits=15',
-    'context takeover of the client only': 'permessage-deflate; server_no_context_takeover',
-    'context takeover of the server only': 'permessage-deflate; client_no_context_takeover',
+describeLibrary(
+  'websockets for Python',
+  { foreign, can },
+  {
+    ofOurServer: OUR_RESPONSES,
+    ofTheirServer: {
+      'no compression': '',
+      'compression on our side only': '',
+      'compression on their side only': '',
+      'compression by default': 'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
+      'context takeover': 'permessage-deflate',
+      'windows of 9 bits':
+        'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=9',
+      'windows of 9 bits and context takeover':
+        'permessage-deflate; server_max_window_bits=9; client_max_window_bits=9',
+      'their windows of 9 bits':
+        'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=9',
+      'their windows of 9 bits and context takeover':
+        'permessage-deflate; server_max_window_bits=9; client_max_window_bits=9',
+      'their windows of 15 bits and context takeover':
+        'permessage-deflate; server_max_window_bits=15; client_max_window_bits=15',
+      'context takeover of the client only': 'permessage-deflate; server_no_context_takeover',
+      'context takeover of the server only': 'permessage-deflate; client_no_context_takeover',
+    },
   },
-});
-
-describePair({
-  name: 'websocketConnect and the server of websockets for Python',
-  ourRole: 'client',
-  foreign: () => end,
-  can,
-  responses: {
-    'no compression': '',
-    'compression on our side only': '',
-    'compression on their side only': '',
-    'compression by default': 'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
-    'context takeover': 'permessage-deflate',
-    'windows of 9 bits':
-      'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=9',
-    'windows of 9 bits and context takeover':
-      'permessage-deflate; server_max_window_bits=9; client_max_window_bits=9',
-    'their windows of 9 bits':
-      'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=9',
-    'their windows of 9 bits and context takeover':
-      'permessage-deflate; server_max_window_bits=9; client_max_window_bits=9',
-    'their windows of 15 bits and context takeover':
-      'permessage-deflate; server_max_window_bits=15; client_max_window_bits=15',
-    'context takeover of the client only': 'permessage-deflate; server_no_context_takeover',
-    'context takeover of the server only': 'permessage-deflate; client_no_context_takeover',
-  },
-});
+);
