@@ -31,6 +31,12 @@ const COMMANDS = {
     only: list('hello,json,path,form,post-json,routes,cookie,middleware,static,page,compressed'),
     rows: list('web,deno'),
   },
+  mounting: {
+    ...ROUNDS,
+    warmups: 10,
+    only: list('text,json,params,body,stream'),
+    rows: list('serve,hono-node'),
+  },
   client: {
     rounds: 3,
     'measure-ms': 2000,

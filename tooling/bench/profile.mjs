@@ -9,6 +9,7 @@ import { formatTable } from './report.mjs';
 import { Responses } from './responses.mjs';
 import { clientRows } from './tables/client.mjs';
 import { helloRows, httpRows } from './tables/http.mjs';
+import { mountingRows } from './tables/mounting.mjs';
 import { topicsRows } from './tables/topics.mjs';
 import { web, webRows } from './tables/web.mjs';
 import { websocketRows } from './tables/websocket.mjs';
@@ -44,8 +45,8 @@ export async function profile(options) {
 }
 
 /**
- * The scene of http, web, client, websocket or topics that is named, with its client; without a name the first of
- * websocket or topics, or the one of hello, with wrk.
+ * The scene of http, web, mounting, client, websocket or topics that is named, with its client; without a name the first
+ * of websocket or topics, or the one of hello, with wrk.
  */
 function rowOf({ row, scene, ...options }) {
   const all = { ...options, files: fileLimit() };
@@ -54,9 +55,11 @@ function rowOf({ row, scene, ...options }) {
   const topics = topicsRows({ ...all, connections: 100, many: 5000, only: ['delivery'] });
   if (scene === undefined)
     return [...sockets, ...topics].find(({ id }) => id === row) ?? helloRows({ ...all, rows: [row] })[0];
-  const busy = [...httpRows(scenes), ...webRows(all), ...clientRows(all), ...sockets, ...topics];
+  const http = [...httpRows(scenes), ...webRows(all), ...mountingRows(all)];
+  const busy = [...http, ...clientRows(all), ...sockets, ...topics];
   const rows = busy.filter(({ id, idle = 0 }) => id === row && idle === 0);
-  if (rows.length === 0) throw new BenchError(`no row ${row} in http, web, client, websocket or topics`);
+  if (rows.length === 0)
+    throw new BenchError(`no row ${row} in http, web, mounting, client, websocket or topics`);
   const found = rows.find(({ how }) => how === scene);
   if (found !== undefined) return found;
   throw new BenchError(`no scene ${scene}; there are ${rows.map(({ how }) => how).join(', ')}`);

@@ -23,22 +23,32 @@ export function missingBytes(text) {
 }
 
 /**
- * The status line, the fields with their names and charsets in lower case, the body without any coding, and how it was
- * sent, such as `1,234 B of gzip, chunked`. Of a body that was coded, those fields are left out that depend on how.
+ * The head without the value of its Date; of it the status line, and the fields with their names and charsets in lower
+ * case; the body without any coding; and how it was sent, such as `16 chunks` or `1,234 B of gzip, chunked`. Of a body
+ * that was coded, those fields are left out that depend on how.
  *
  * @param {string} text - a complete response.
  */
 export function split(text) {
   const { head, bodyStart } = partsOf(text);
-  const lower = head.replace(IMF_FIXDATE, '$1(now)\r').replace(LOWERED, (found) => found.toLowerCase());
+  const dateless = head.replace(IMF_FIXDATE, '$1(now)\r');
+  const lower = dateless.replace(LOWERED, (found) => found.toLowerCase());
   const [status, ...fields] = lower.split('\r\n').slice(0, -1);
   const coding = codingOf(head);
-  const sent = isChunked(head) ? chunksOf(text, bodyStart).body : text.slice(bodyStart);
-  if (coding === undefined) return { status, fields: fields.sort(), body: sent };
-  const common = fields.filter((field) => !/^(content-length|transfer-encoding):/.test(field)).sort();
+  const { body: sent, count } = isChunked(head) ? chunksOf(text, bodyStart) : { body: text.slice(bodyStart) };
+  const isCoded = coding !== undefined;
+  const common = { head: dateless, status, isCoded };
+  if (!isCoded)
+    return {
+      ...common,
+      fields: fields.sort(),
+      body: sent,
+      how: count && `${count} chunk${count === 1 ? '' : 's'}`,
+    };
+  const others = fields.filter((field) => !/^(content-length|transfer-encoding):/.test(field)).sort();
   const body = gunzipSync(Buffer.from(sent, 'latin1')).toString('latin1');
   const how = `${sent.length.toLocaleString('en')} B of ${coding}${isChunked(head) ? ', chunked' : ''}`;
-  return { status, fields: common, body, how };
+  return { ...common, fields: others, body, how };
 }
 
 /**
@@ -79,17 +89,17 @@ function codingOf(head) {
   return /^content-encoding: (\w+)\r$/im.exec(head)?.[1];
 }
 
-/** The bytes of the chunks, and how many are missing after the last; undefined if that has not come. */
+/** The bytes of the chunks, their number, and how many bytes are missing after the last; undefined if that has not come. */
 function chunksOf(text, start) {
   let body = '';
-  for (let at = start; ; ) {
+  for (let [at, count] = [start, 0]; ; count += 1) {
     CHUNK.lastIndex = at;
     const size = CHUNK.exec(text);
     if (size === null) return undefined;
     const length = Number.parseInt(size[1], 16);
     const from = at + size[0].length;
     at = from + length + 2;
-    if (length === 0) return { body, missing: at - text.length };
+    if (length === 0) return { body, count, missing: at - text.length };
     body += text.slice(from, from + length);
   }
 }

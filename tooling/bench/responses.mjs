@@ -135,40 +135,47 @@ async function readResponse(chunks, { title }) {
 }
 
 /**
- * How a response differs from the one that is expected, whatever the value of its Date: `same bytes`, `other case or
- * order` of header fields, or for another runtime than Node the fields, such as `also vary: accept-encoding`. Of a file,
- * whose validators each server makes in its own way, all may have `fields of its own`. Bodies that are coded compare
- * decoded, and what was sent comes first, such as `1,234 B of gzip; same bytes`.
+ * How a response differs from the one that is expected, whatever the value of its Date: `same bytes`, `other chunks`,
+ * `other case or order` of header fields, or for another runtime than Node and if `ask.anyFields` the fields, such as
+ * `also vary: accept-encoding`; with `anyFields` also the reason phrase. Of a file, whose validators each server makes in its own way, all may have `fields of its
+ * own`. Bodies that are coded compare decoded, and what was sent comes first, such as `1,234 B of gzip; same bytes`.
  *
  * @param {string} expected @param {string} response
- * @param {{ title: string, runtime?: string, ask?: { isFile?: boolean } }} row
+ * @param {{ title: string, runtime?: string, ask?: { isFile?: boolean, anyFields?: boolean } }} row
  * @throws BenchError if more differs.
  */
 export function compareResponses(expected, response, row) {
   const [ours, theirs] = [expected, response].map(split);
-  const difference = differenceOf(ours, theirs, row);
+  const isSame = withoutVariableParts(expected) === withoutVariableParts(response);
+  const difference = isSame ? 'same bytes' : differenceOf(ours, theirs, row);
   if (difference === undefined) {
     const both = `expected:\n${show(expected)}\n\n${row.title}:\n${show(response)}`;
     throw new BenchError(`rows differ, so that their times mean nothing\n${both}`);
   }
-  const isSame = withoutVariableParts(expected) === withoutVariableParts(response);
-  return [theirs.how ?? [], isSame ? 'same bytes' : difference].flat().join('; ');
+  return [theirs.how ?? [], difference].flat().join('; ');
 }
 
 /** Undefined if it is none that a row may have. */
 function differenceOf(ours, theirs, { runtime, ask }) {
-  if (ours.status !== theirs.status || ours.body !== theirs.body) return undefined;
-  if ((ours.how === undefined) !== (theirs.how === undefined)) return undefined; // One of them is not compressed.
+  if (ours.body !== theirs.body || ours.isCoded !== theirs.isCoded) return undefined;
+  if (!ours.isCoded && ours.head === theirs.head) return 'other chunks';
+  if (ask?.anyFields) return codeOf(ours) === codeOf(theirs) ? fieldsThatDiffer(ours, theirs) : undefined;
+  if (ours.status !== theirs.status) return undefined;
   if (ours.fields.join() === theirs.fields.join())
-    return theirs.how === undefined ? 'other case or order' : 'same body';
+    return theirs.isCoded ? 'same body' : 'other case or order';
   if (ask?.isFile) return 'fields of its own';
-  if (runtime === undefined) return undefined;
+  return runtime === undefined ? undefined : fieldsThatDiffer(ours, theirs);
+}
+
+const codeOf = ({ status }) => status.split(' ')[1];
+
+/** Of the lines of two heads. */
+function fieldsThatDiffer(...heads) {
+  const [ours, theirs] = heads.map(({ status, fields }) => [status, ...fields]);
   const missing = (from, word, others) =>
     from.filter((field) => !others.includes(field)).map((field) => `${word} ${field}`);
-  return [
-    ...missing(theirs.fields, 'also', ours.fields),
-    ...missing(ours.fields, 'without', theirs.fields),
-  ].join(', ');
+  const difference = [...missing(theirs, 'also', ours), ...missing(ours, 'without', theirs)];
+  return difference.length === 0 ? 'other case or order' : difference.join(', ');
 }
 
 /** The beginning of a response with its line ends made visible. */

@@ -1,5 +1,5 @@
-// `pnpm bench hello`, `loop`, `stream`, `http`, `web`, `client`, `websocket`, `topics` and `writers` measure; `against` compares with another checkout,
-// and `profile` shows where the time of one row goes. See README.md.
+// `pnpm bench hello`, `loop`, `stream`, `http`, `web`, `mounting`, `client`, `websocket`, `topics` and `writers` measure;
+// `against` compares with another checkout, and `profile` shows where the time of one row goes. See README.md.
 import { against } from './against.mjs';
 import { runBenchmark } from './harness.mjs';
 import { parseOptions, usage } from './options.mjs';
@@ -7,13 +7,25 @@ import { profile } from './profile.mjs';
 import { client } from './tables/client.mjs';
 import { hello, http } from './tables/http.mjs';
 import { loop } from './tables/loop.mjs';
+import { mounting } from './tables/mounting.mjs';
 import { stream } from './tables/stream.mjs';
 import { topicsTable } from './tables/topics.mjs';
 import { web } from './tables/web.mjs';
 import { websocket } from './tables/websocket.mjs';
 import { writers } from './tables/writers.mjs';
 
-const BENCHMARKS = { hello, loop, stream, http, web, client, websocket, topics: topicsTable, writers };
+const BENCHMARKS = {
+  hello,
+  loop,
+  stream,
+  http,
+  web,
+  mounting,
+  client,
+  websocket,
+  topics: topicsTable,
+  writers,
+};
 const COMMANDS = { against, profile };
 
 const [name, ...args] = process.argv.slice(2);

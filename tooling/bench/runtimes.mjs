@@ -76,11 +76,11 @@ function findBun() {
 }
 
 function findDeno({ folder }) {
-  // Without these it looks for updates and packages, and keeps files in the home of the user.
-  const quiet = ['DENO_NO_UPDATE_CHECK=1', 'DENO_NO_PACKAGE_JSON=1'];
-  const env = ['env', `DENO_DIR=${path.join(folder, 'deno')}`, ...quiet];
+  // Without these it looks for updates, keeps files in the home of the user, and installs packages itself.
+  const env = ['env', `DENO_DIR=${path.join(folder, 'deno')}`, 'DENO_NO_UPDATE_CHECK=1'];
+  const flags = ['--allow-all', '--no-lock', '--node-modules-dir=manual'];
   const describe = (program) => ({
-    command: [...env, program, 'run', '--allow-all', '--no-lock'],
+    command: [...env, program, 'run', ...flags],
     collects: ['--v8-flags=--expose-gc'],
   });
   return installPeers() ?? firstThatRuns('@deno', 'deno', describe);

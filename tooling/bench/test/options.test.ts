@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseOptions, usage } from '../options.mjs';
 import { clientRows } from '../tables/client.mjs';
 import { helloRows, httpRows } from '../tables/http.mjs';
+import { mountingRows } from '../tables/mounting.mjs';
 import { streamRows } from '../tables/stream.mjs';
 import { webRows } from '../tables/web.mjs';
 import { websocketRows } from '../tables/websocket.mjs';
@@ -9,7 +10,7 @@ import { websocketRows } from '../tables/websocket.mjs';
 const options = (command: string) => ({ ...parseOptions(command, []), files: 20_000 });
 
 describe('parseOptions', () => {
-  it.each(['hello', 'loop', 'stream', 'http', 'web', 'client', 'websocket', 'topics', 'writers'])(
+  it.each(['hello', 'loop', 'stream', 'http', 'web', 'mounting', 'client', 'websocket', 'topics', 'writers'])(
     'names an unknown option of %s',
     (command) => {
       expect(() => parseOptions(command, ['--bogus'])).toThrow("Unknown option '--bogus'");
@@ -72,6 +73,20 @@ describe('the tables', () => {
     const compressed = rows.filter(({ load }: { load: { offer?: string } }) => load.offer !== undefined);
     expect(new Set(compressed.map(({ id }: { id: string }) => id))).not.toContain('floor');
     expect(rows.at(-1)).toMatchObject({ idle: 4096 - 200 - 64, settings: { mode: 'echo', deflate: true } });
+  });
+
+  it('serve each application by the servers that can run it', () => {
+    const rows = mountingRows({
+      ...options('mounting'),
+      only: ['text'],
+      rows: ['serve', 'node-http', 'floor'],
+    });
+    expect(rows.map(({ how, id }: { how: string; id: string }) => `${how}: ${id}`)).toEqual([
+      'Hono, text: floor',
+      'Hono, text: serve',
+      'Express, text: floor',
+      'Express, text: node-http',
+    ]);
   });
 
   it('send bodies of 1 KiB', () => {

@@ -28,6 +28,30 @@ describe('compareResponses', () => {
     expect(() => compare(VARY)).toThrow('rows differ');
   });
 
+  it('names other header fields and a missing reason phrase if all may have any', () => {
+    const compareAny = (response: string) =>
+      compareResponses(RESPONSE, response, { title: 'a row', ask: { anyFields: true } });
+    expect(compareAny(VARY.replace(' OK', ' '))).toBe(
+      'also HTTP/1.1 200 , also vary: accept-encoding, without HTTP/1.1 200 OK',
+    );
+    expect(() => compareAny(RESPONSE.replace('200 OK', '203 OK'))).toThrow('rows differ');
+    expect(() => compareAny(VARY.replace(/hi$/, 'Hi'))).toThrow('rows differ');
+  });
+
+  it('compares bodies in chunks whole, and says if the chunks differ', () => {
+    const chunked = (...chunks: string[]) => {
+      const head = RESPONSE.replace('Content-Length: 2', 'Transfer-Encoding: chunked').slice(0, -2);
+      return `${head}${chunks.map((chunk) => `${chunk.length}\r\n${chunk}\r\n`).join('')}0\r\n\r\n`;
+    };
+    const compareWith = (...chunks: string[]) =>
+      compareResponses(chunked('a', 'b'), chunked(...chunks), { title: 'a row' });
+    expect([compareWith('a', 'b'), compareWith('ab')]).toEqual([
+      '2 chunks; same bytes',
+      '1 chunk; other chunks',
+    ]);
+    expect(() => compareWith('a', 'c')).toThrow('rows differ');
+  });
+
   it('compares bodies of gzip decoded, however they are sent', () => {
     const plain = compressed();
     expect(compareResponses(plain, compressed({ mtime: 1 }), { title: 'a row' })).toBe(
