@@ -10,6 +10,7 @@ import { Responses } from './responses.mjs';
 import { interval } from './statistics.mjs';
 import { clientRows } from './tables/client.mjs';
 import { httpRows } from './tables/http.mjs';
+import { mountingRows } from './tables/mounting.mjs';
 import { streamRows } from './tables/stream.mjs';
 import { web, webRows } from './tables/web.mjs';
 import { websocketRows } from './tables/websocket.mjs';
@@ -37,6 +38,11 @@ export async function against(options) {
   const scenes = webRows({ ...options, only: undefined, rows: ['web'] }).filter(
     ({ section }) => section !== 'hello',
   );
+  const mounts = mountingRows({
+    ...options,
+    only: undefined,
+    rows: ['serve', 'serve-plain', 'container'],
+  });
   const clients = clientRows({
     ...options,
     only: ['get'],
@@ -48,7 +54,7 @@ export async function against(options) {
     rows: ['websocket', 'websocket-portable'],
   });
   // An older checkout may have no program for these.
-  const newer = [...scenes, ...clients, ...sockets].filter(({ program }) =>
+  const newer = [...scenes, ...mounts, ...clients, ...sockets].filter(({ program }) =>
     existsSync(path.join(there.root, 'tooling/bench', program)),
   );
   const isWanted = (row) => options.only?.some((part) => nameOf(row).includes(part)) ?? true;
