@@ -60,7 +60,8 @@ export function mountingRows({ rows: wanted, connections, ...options }) {
     };
     const [scene] = busy(`${application}, ${section}`, ask, connections);
     const servers = SERVERS[application].filter(({ id }) => chosen.includes(id));
-    return servers.map((one) => ({ ...scene, ...one }));
+    // The floor sends the response of another row.
+    return servers.every((one) => one === FLOOR) ? [] : servers.map((one) => ({ ...scene, ...one }));
   };
   const applications = Object.keys(SERVERS);
   const table = Object.keys(REQUESTS).map((section) => [
