@@ -87,13 +87,14 @@ async function load(door: string, loading: () => Promise<object>): Promise<objec
   try {
     return await loading();
   } catch (error) {
-    const isMissingPeer = error instanceof Error && 'code' in error && error.code === 'ERR_WEB_MISSING_PEER';
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const isMissingPeer = /^ERR_WEB(?:SOCKET)?_MISSING_PEER$/.test(code);
     if (isMissingPeer && PEERS.includes(door.split('/').at(-1) ?? '')) return {};
     throw error;
   }
 }
 /** The subpaths that are named for their optional peer. */
-const PEERS = ['eta', 'linkify', 'entities'];
+const PEERS = ['eta', 'linkify', 'entities', 'hono'];
 export const doors: readonly object[] = [
   ${imports},
 ];

@@ -50,7 +50,10 @@ describe('upgradeWebSocket for Hono', () => {
   it('is connected to by the typed client', () => {
     const app = new Hono()
       .get('/plain', (c) => c.text('plain'))
-      .get('/ws', upgradeWebSocket(() => ({ onMessage: (event, ws) => ws.send(String(event.data)) })));
+      .get(
+        '/ws',
+        upgradeWebSocket(() => ({ onMessage: (event, ws) => ws.send(String(event.data)) })),
+      );
     return withFetch(app.fetch, async ({ url }) => {
       const client = hc<typeof app>(url.replace('ws:', 'http:'), {
         webSocket: (target: string | URL) => new WebSocket(target) as never,
@@ -71,7 +74,10 @@ describe('upgradeWebSocket for Hono', () => {
     const app = new Hono();
     app.use(cors());
     app.use(logger((line) => lines.push(line)));
-    app.get('/', upgradeWebSocket(() => ({ onOpen: (_event, ws) => ws.close(1000) })));
+    app.get(
+      '/',
+      upgradeWebSocket(() => ({ onOpen: (_event, ws) => ws.close(1000) })),
+    );
     return withFetch(app.fetch, async ({ url, log }) => {
       const client = await websocketConnect(url);
       await client.waitClosed();
@@ -110,7 +116,10 @@ describe('upgradeWebSocket for Hono', () => {
   });
 
   it('responds to refused upgrades by itself', () => {
-    const app = new Hono().get('/', upgradeWebSocket(() => ({}), { allowedOrigins: ['https://a.example'] }));
+    const app = new Hono().get(
+      '/',
+      upgradeWebSocket(() => ({}), { allowedOrigins: ['https://a.example'] }),
+    );
     app.onError((_error, c) => c.text('not called', 500));
     return withFetch(app.fetch, async ({ port, log }) => {
       const statusOf = async (changes: Record<string, string>): Promise<number> => {
@@ -127,8 +136,14 @@ describe('upgradeWebSocket for Hono', () => {
 
   it('chooses the first subprotocol that is offered, unless the options choose', () => {
     const app = new Hono()
-      .get('/first', upgradeWebSocket(() => ({})))
-      .get('/own', upgradeWebSocket(() => ({}), { subprotocols: ['b'] }));
+      .get(
+        '/first',
+        upgradeWebSocket(() => ({})),
+      )
+      .get(
+        '/own',
+        upgradeWebSocket(() => ({}), { subprotocols: ['b'] }),
+      );
     return withFetch(app.fetch, async ({ url }) => {
       for (const [path, chosen] of [
         ['first', 'a'],

@@ -2,7 +2,12 @@ import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { WebSocket as WsClient } from 'ws';
-import { type CloseEvent, type ErrorEvent, type ServerWebSocket, upgradeWebSocket } from '../../src/fetch/index.ts';
+import {
+  type CloseEvent,
+  type ErrorEvent,
+  type ServerWebSocket,
+  upgradeWebSocket,
+} from '../../src/fetch/index.ts';
 import { broadcast, parseMessage, websocketConnect } from '../../src/index.ts';
 import { MASK, RawClient } from '../fixtures/raw-client.ts';
 import { until } from '../fixtures/running-application.ts';
@@ -121,7 +126,10 @@ describe('ServerWebSocket', () => {
     return withSockets(
       (socket) => {
         socket.onopen = () => {
-          for (const [code, reason] of [[1005], [999], [5000], [1000, 'é'.repeat(62)]] as [number, string?][]) {
+          for (const [code, reason] of [[1005], [999], [5000], [1000, 'é'.repeat(62)]] as [
+            number,
+            string?,
+          ][]) {
             try {
               socket.close(code, reason);
             } catch (error) {
@@ -134,7 +142,12 @@ describe('ServerWebSocket', () => {
       async ({ url }) => {
         const client = await websocketConnect(url);
         await client.waitClosed();
-        expect(errors).toEqual(['InvalidAccessError', 'InvalidAccessError', 'InvalidAccessError', 'SyntaxError']);
+        expect(errors).toEqual([
+          'InvalidAccessError',
+          'InvalidAccessError',
+          'InvalidAccessError',
+          'SyntaxError',
+        ]);
         expect([client.closeCode, client.closeReason.length]).toEqual([1000, 61]);
       },
     );

@@ -34,11 +34,13 @@ describe('upgradeWebSocket, when the server stops', () => {
       echo,
       async ({ port, url, server }) => {
         const other = await websocketConnect(url);
-        const early = await RawClient.ask(port, 'GET / HTTP/1.1\r\nHost: example.com\r\n\r\n');
+        const hello = 'GET / HTTP/1.1\r\nHost: example.com\r\n\r\n';
+        const early = await RawClient.ask(port, hello);
         expect(early.status).toBe(400);
         const stopping = server.stop({ graceMs: DRAIN_MS, drainMs: DRAIN_MS });
         let received = '';
-        early.socket.on('data', (bytes) => {
+        // In place of the listener that reads frames.
+        early.socket.removeAllListeners('data').on('data', (bytes) => {
           received += bytes.toString('latin1');
         });
         early.socket.write(upgradeText('/'));
