@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  type HTTPConnectionInfo,
   type HTTPMessageDelegate,
   type HTTPServerConnectionDelegate,
   type HTTPServerExchange,
@@ -8,6 +9,7 @@ import {
 import { IOLoop, type Logger } from '@landspout/ioloop';
 import { ArgumentChecks, type OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { closeNodeSocket } from '../node/node-socket.ts';
 import { FetchMessage, type FetchService } from './fetch-message.ts';
 import { FetchRequest, type RequestExchange } from './fetch-request.ts';
 import { RealRequest } from './real-request.ts';
@@ -69,6 +71,11 @@ export class FetchContainer implements HTTPServerConnectionDelegate {
 
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
     return new FetchMessage(this.#service, exchange);
+  }
+
+  /** The objects of `node:http` learn that their connection has ended. */
+  onClose(connection: HTTPConnectionInfo): void {
+    closeNodeSocket(connection);
   }
 
   /** Resolves when no promise that was passed to `request.waitUntil` is pending. */

@@ -93,6 +93,7 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
   }
 
   responded(): void {
+    if (this.#request !== undefined) FetchRequest.responded(this.#request);
     const body = this.#body;
     if (body === undefined || body.isComplete) return;
     // A handler that still reads would wait forever.

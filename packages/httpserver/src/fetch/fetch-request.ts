@@ -1,7 +1,8 @@
 import type { HTTPServerExchange, RequestHead } from '@landspout/http1';
 import { INSPECT, inspectedUrl, inspection } from '@landspout/ioloop/inspection';
-import { IncomingBody } from '../bodies/incoming-body.ts';
-import { FetchHeaders } from './fetch-headers.ts';
+import type { IncomingBody } from '../bodies/incoming-body.ts';
+import { NodeExchange } from '../node/node-exchange.ts';
+import { LightHeaders } from './light-headers.ts';
 import {
   inheritFrom,
   isDisturbed,
@@ -9,7 +10,6 @@ import {
   NativeResponse,
   requestStateSymbols,
 } from './native-objects.ts';
-import { type NodeExchange, nodeExchangeFor } from './node-bridge.ts';
 import { RealRequest } from './real-request.ts';
 import { bodyStream, decodeText, ownBytes, readAll } from './request-body.ts';
 import { requestUrl } from './request-url.ts';
@@ -39,7 +39,7 @@ export class FetchRequest {
   #url: string | undefined = undefined;
   /** Why the URL is invalid. */
   #urlError: Error | undefined = undefined;
-  #headers: FetchHeaders | undefined = undefined;
+  #headers: LightHeaders | undefined = undefined;
   #controller: AbortController | undefined = undefined;
   #closeReason: Error | undefined = undefined;
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined = undefined;
@@ -66,6 +66,12 @@ export class FetchRequest {
   static close(request: FetchRequest, reason: Error): void {
     request.#closeReason = reason;
     request.#controller?.abort(reason);
+    request.#node?.connectionClosed(reason);
+  }
+
+  /** The container has completed the response: the objects of `node:http` must not wait for it. */
+  static responded(request: FetchRequest): void {
+    request.#node?.responseCompleted();
   }
 
   /** Why the URL is invalid, if the handler has read it and it is. */
@@ -84,7 +90,10 @@ export class FetchRequest {
   }
 
   static nodeOf(request: FetchRequest): NodeExchange {
-    request.#node ??= nodeExchangeFor(request.#exchange, request.#head, request.#incoming ?? emptyBody());
+    if (request.#node === undefined) {
+      request.#node = new NodeExchange(request.#exchange, request.#head);
+      request.#node.setBody(request.#incoming);
+    }
     return request.#node;
   }
 
@@ -100,7 +109,7 @@ export class FetchRequest {
   }
 
   get headers(): Headers {
-    this.#headers ??= new FetchHeaders(this.#head.headers, true);
+    this.#headers ??= new LightHeaders(this.#head.headers, true);
     return this.#headers as unknown as Headers;
   }
 
@@ -274,9 +283,11 @@ export class FetchRequest {
   }
 
   #createReal(): RealRequest {
-    const { body } = this;
-    if (body?.locked === true || this.bodyUsed) throw unusable(body?.locked === true);
-    return new RealRequest(this as unknown as Request, body);
+    const isLocked = this.#stream?.locked === true;
+    if (isLocked || this.bodyUsed) throw unusable(isLocked);
+    const incoming = this.#incoming;
+    const isWhole = incoming?.isComplete === true && this.#stream === undefined;
+    return new RealRequest(this as unknown as Request, isWhole ? ownBytes(incoming.takeAll()) : this.body);
   }
 }
 
@@ -306,12 +317,6 @@ class RuntimeNode {
 
 const NO_BYTES = new Uint8Array(0);
 
-function emptyBody(): IncomingBody {
-  const body = new IncomingBody();
-  body.end();
-  return body;
-}
-
 /** A stream that was read to its end. */
 function usedStream(): ReadableStream<Uint8Array<ArrayBuffer>> {
   const response = new NativeResponse('');
@@ -328,5 +333,5 @@ async function settled<T>(act: () => T | Promise<T>): Promise<T> {
 }
 
 function shadow(request: object, name: string, value: unknown): void {
-  Object.defineProperty(request, name, { value, writable: true, configurable: true, enumerable: true });
+  Object.defineProperty(request, name, { value, writable: true, configurable: true });
 }

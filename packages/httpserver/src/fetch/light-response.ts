@@ -1,6 +1,6 @@
 import { HTTPHeaders } from '@landspout/http1';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { FetchHeaders, fieldsFrom } from './fetch-headers.ts';
+import { fieldsFrom, LightHeaders } from './light-headers.ts';
 import { type FetchBody, inheritFrom, isDisturbed, NativeResponse } from './native-objects.ts';
 import { decodeText, ownBytes } from './request-body.ts';
 
@@ -34,7 +34,7 @@ export class LightResponse {
   readonly #statusText: string;
   readonly #fields: HTTPHeaders;
   readonly #isShared: boolean;
-  #headers: FetchHeaders | undefined = undefined;
+  #headers: LightHeaders | undefined = undefined;
   #body: LightBody;
   /** Whether the text or bytes were read or written. */
   #isUsed = false;
@@ -81,7 +81,7 @@ export class LightResponse {
   /** Returns the fields to send, not to be changed. */
   static fieldsOf(response: LightResponse): HTTPHeaders {
     const headers = response.#headers;
-    return headers === undefined ? response.#fields : (FetchHeaders.fieldsOf(headers) as HTTPHeaders);
+    return headers === undefined ? response.#fields : (LightHeaders.fieldsOf(headers) as HTTPHeaders);
   }
 
   /**
@@ -109,7 +109,7 @@ export class LightResponse {
     if (text === undefined) throw new TypeError('Response.json: the value has no JSON form');
     const headers = init?.headers === undefined ? new HTTPHeaders() : fieldsFrom(init.headers);
     const { status, statusText } = init ?? {};
-    const fields = new FetchHeaders(typed(headers, JSON_TYPE), false) as unknown as Headers;
+    const fields = new LightHeaders(typed(headers, JSON_TYPE), false) as unknown as Headers;
     return new LightResponse(text, {
       headers: fields,
       ...(status !== undefined && { status }),
@@ -132,7 +132,10 @@ export class LightResponse {
   }
 
   static [Symbol.hasInstance](value: unknown): boolean {
+    // Subclasses have only their own instances.
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the class on the right of `instanceof`.
     if (this === LightResponse) return value instanceof NativeResponse;
+    // biome-ignore lint/complexity/noThisInStatic: as above.
     return Function.prototype[Symbol.hasInstance].call(this, value);
   }
 
@@ -161,7 +164,7 @@ export class LightResponse {
   }
 
   get headers(): Headers {
-    this.#headers ??= new FetchHeaders(this.#fields, this.#isShared);
+    this.#headers ??= new LightHeaders(this.#fields, this.#isShared);
     return this.#headers as unknown as Headers;
   }
 

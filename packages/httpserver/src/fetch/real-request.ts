@@ -48,3 +48,6 @@ export class RealRequest extends NativeRequest {
     this.#origin.waitUntil(promise);
   }
 }
+
+// The class is that of Node for code that looks at `constructor`.
+Reflect.deleteProperty(RealRequest.prototype, 'constructor');

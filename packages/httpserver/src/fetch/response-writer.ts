@@ -33,7 +33,7 @@ export interface ResponseOwner {
 export function writeResponse(owner: ResponseOwner, response: unknown): ResponseStream | 'left' | undefined {
   if (typeof response === 'object' && response !== null) {
     if (LightResponse.isLight(response)) return writeLight(owner, response);
-    if (response instanceof NativeResponse) return writeNative(owner, response as Response);
+    if (isResponse(response)) return writeNative(owner, response);
   }
   throw new HTTPUsageError(
     `FetchContainer: the handler must return a Response, or a promise of one, not ${shownValue(response)}`,
@@ -42,9 +42,9 @@ export function writeResponse(owner: ResponseOwner, response: unknown): Response
 
 /** Cancels the body of a response that is not written. */
 export function discardResponse(response: unknown, reason: Error | undefined): void {
-  if (typeof response !== 'object' || response === null || !(response instanceof NativeResponse)) return;
+  if (typeof response !== 'object' || response === null || !isResponse(response)) return;
   try {
-    const { body } = response as Response;
+    const { body } = response;
     if (body === null || body.locked) return;
     body.cancel(reason).catch(() => {});
   } catch {
@@ -104,6 +104,11 @@ function write(
   exchange.writeHead(status, statusText, headers, body ?? undefined, true);
   owner.responded();
   return undefined;
+}
+
+/** Whether this is a Response of Node, or of another implementation such as the package undici. */
+function isResponse(value: object): value is Response {
+  return value instanceof NativeResponse || Object.prototype.toString.call(value) === '[object Response]';
 }
 
 function withoutHopByHop(headers: HTTPHeaders): HTTPHeaders {

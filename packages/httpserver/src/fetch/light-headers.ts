@@ -13,7 +13,7 @@ const SPACE = 0x20;
  * The interface `Headers` of the Fetch standard over an {@link HTTPHeaders}, which it reads when asked. It may share
  * that object with other code: it is copied before the first change.
  */
-export class FetchHeaders {
+export class LightHeaders {
   #headers: HTTPHeaders;
   #isShared: boolean;
 
@@ -109,8 +109,8 @@ export class FetchHeaders {
   }
 }
 
-Reflect.deleteProperty(FetchHeaders.prototype, 'constructor');
-Object.setPrototypeOf(FetchHeaders.prototype, NativeHeaders.prototype);
+Reflect.deleteProperty(LightHeaders.prototype, 'constructor');
+Object.setPrototypeOf(LightHeaders.prototype, NativeHeaders.prototype);
 
 /**
  * Returns the fields for what `new Headers` accepts.
@@ -121,7 +121,7 @@ export function fieldsFrom(init: unknown): HTTPHeaders {
   if (typeof init !== 'object' || init === null) {
     throw new TypeError('Response: headers must be a record, a list of pairs or Headers');
   }
-  const own = FetchHeaders.fieldsOf(init);
+  const own = LightHeaders.fieldsOf(init);
   if (own !== undefined) return own.copy();
   const headers = new HTTPHeaders();
   if (Symbol.iterator in init) {
