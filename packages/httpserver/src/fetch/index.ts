@@ -6,6 +6,7 @@
  */
 
 export type { FetchConnectionInfo } from './fetch-connection.ts';
+export { CALLING_ERRORS, type CallingErrorCode, HTTPDetachError } from '../calling/errors.ts';
 export {
   exchangeOf,
   FetchContainer,

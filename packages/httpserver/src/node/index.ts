@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export { CALLING_ERRORS, type CallingErrorCode, HTTPDetachError } from '../calling/errors.ts';
 export {
   NodeContainer,
   type NodeContainerOptions,
@@ -15,5 +16,6 @@ export { type NodeRequestListener, type ToNodeHandlerOptions, toNodeHandler } fr
 
 // For the packages above.
 
+export { IncomingBody } from '../bodies/incoming-body.ts';
 export { createNodeExchange, type NodeMessages } from './node-exchange.ts';
 export { closeNodeSocket } from './node-socket.ts';

@@ -31,9 +31,12 @@ export class UpgradeServer {
   serve(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     // The timeout of node:http between two requests.
     if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
-    const stream = new IOStream(new NodeTransport(socket, { loop: this.#loop }));
-    stream.unread(Buffer.concat([headBytes(request), head]));
-    this.#server.handleStream(stream);
+    if (socket.destroyed || socket.readableEnded) {
+      socket.destroy();
+      return;
+    }
+    socket.unshift(Buffer.concat([headBytes(request), head]));
+    this.#server.handleStream(new IOStream(new NodeTransport(socket, { loop: this.#loop })));
   }
 }
 

@@ -1,0 +1,155 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { IOStream } from '@landspout/iostream';
+import { describe, expect, it } from 'vitest';
+import { HTTPServer } from '../../src/index.ts';
+import { toNodeHandler } from '../../src/node/index.ts';
+import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
+import { RecordingDelegate } from '../fixtures/recording-delegate.ts';
+import { waitUntil } from '../fixtures/running-server.ts';
+import { type OuterServer, RecordingLogger, respond, withNodeServer } from './outer-servers.ts';
+
+const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n';
+
+function upgradeRequest(target = '/', more = ''): string {
+  return `GET ${target} HTTP/1.1\r\nHost: a.example\r\nUpgrade: echo\r\nConnection: Upgrade\r\nX-One: 1\r\n\r\n${more}`;
+}
+
+/** Takes the connection over, and sends back what arrives. */
+function echoDelegate(streams: IOStream[] = []): RecordingDelegate {
+  return new RecordingDelegate({
+    head: ({ exchange }) => {
+      const stream = exchange.detach(() => stream.close());
+      streams.push(stream);
+      stream.send(SWITCH);
+      void stream.pipeTo(stream).catch(() => {});
+    },
+  });
+}
+
+async function withUpgrades(
+  delegate: RecordingDelegate,
+  test: (outer: OuterServer) => Promise<void>,
+  options: Parameters<typeof toNodeHandler>[1] = {},
+): Promise<void> {
+  const handler = toNodeHandler(delegate, options);
+  await withNodeServer(handler, async (outer) => {
+    outer.server.on('upgrade', handler.upgrade);
+    await test(outer);
+  });
+}
+
+describe('toNodeHandler: upgrade', () => {
+  it('hands the connection over, with the bytes that came after the head', async () => {
+    const delegate = echoDelegate();
+    await withUpgrades(delegate, async ({ port }) => {
+      const client = await RawClient.connect({ port }, upgradeRequest('/chat?room=1', 'early '));
+      await client.until((received) => received.endsWith('early '));
+      client.send('late');
+      expect(await client.until((received) => received.endsWith('late'))).toBe(`${SWITCH}early late`);
+      const [request] = delegate.requests;
+      expect(request?.head).toMatchObject({ method: 'GET', target: '/chat?room=1' });
+      expect(request?.head?.headers.get('X-One')).toBe('1');
+      expect(request?.exchange.connection).toMatchObject({
+        protocol: 'http',
+        remoteAddress: { address: '127.0.0.1' },
+      });
+      client.close();
+    });
+  });
+
+  it('notices that the client leaves', async () => {
+    const streams: IOStream[] = [];
+    await withUpgrades(echoDelegate(streams), async ({ port }) => {
+      const client = await RawClient.connect({ port }, upgradeRequest());
+      await client.until((received) => received.endsWith('\r\n\r\n'));
+      client.reset();
+      await waitUntil(() => streams[0]?.isClosed === true);
+    });
+  });
+
+  it('closes the connection after a response', async () => {
+    const delegate = new RecordingDelegate({
+      finish: ({ exchange }) => respond(exchange, 426, 'no'),
+    });
+    await withUpgrades(delegate, async ({ port }) => {
+      const received = await converse(port, upgradeRequest());
+      expect(statusLines(received)).toEqual(['HTTP/1.1 426 Upgrade Required']);
+      expect(received).toContain('Connection: close\r\n');
+      expect(received).toMatch(/\r\n\r\nno$/);
+    });
+  });
+
+  it('responds with a 500 if the delegate throws, and logs one record', async () => {
+    const logger = new RecordingLogger();
+    const delegate = new RecordingDelegate({
+      head: () => {
+        throw new Error('secret');
+      },
+    });
+    await withUpgrades(
+      delegate,
+      async ({ port }) => {
+        expect(statusLines(await converse(port, upgradeRequest()))).toEqual([
+          'HTTP/1.1 500 Internal Server Error',
+        ]);
+        expect(logger.records).toMatchObject([{ level: 'error', error: { message: 'secret' } }]);
+      },
+      { logger },
+    );
+  });
+
+  it('serves other requests of the server beside it', async () => {
+    await withUpgrades(echoDelegate(), async ({ port, url }) => {
+      const client = await RawClient.connect({ port }, upgradeRequest());
+      await client.until((received) => received.endsWith('\r\n\r\n'));
+      // Without upgrade, detach is refused.
+      expect((await fetch(url)).status).toBe(501);
+      client.close();
+    });
+  });
+
+  it('asks for the end of taken over connections when the server stops', async () => {
+    const stop = new AbortController();
+    await withUpgrades(
+      echoDelegate(),
+      async ({ port }) => {
+        const client = await RawClient.connect({ port }, upgradeRequest());
+        await client.until((received) => received.endsWith('\r\n\r\n'));
+        stop.abort();
+        await client.untilEnd();
+        client.close();
+      },
+      { signal: stop.signal },
+    );
+  });
+
+  it('takes connections over from a server that has closed its listener', async () => {
+    const handler = toNodeHandler(echoDelegate());
+    const server = createServer();
+    server.on('upgrade', (request, socket, head) => {
+      server.close();
+      handler.upgrade(request, socket, head);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const client = await RawClient.connect({ port }, upgradeRequest('/', 'x'));
+    await client.until((received) => received.endsWith('x'));
+    client.close();
+  });
+
+  it('is the same as on an HTTPServer', async () => {
+    const direct = new HTTPServer(echoDelegate());
+    await direct.listen({ port: 0, host: '127.0.0.1' });
+    const received: string[] = [];
+    const talk = async (port: number) => {
+      const client = await RawClient.connect({ port }, upgradeRequest('/', 'abc'));
+      received.push(await client.until((text) => text.endsWith('abc')));
+      client.close();
+    };
+    await talk(direct.port);
+    await withUpgrades(echoDelegate(), ({ port }) => talk(port));
+    await direct.closeAll();
+    expect(received[1]).toBe(received[0]);
+  });
+});
