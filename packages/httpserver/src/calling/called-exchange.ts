@@ -175,10 +175,16 @@ export class CalledExchange implements HTTPServerExchange {
     this.#failed(reason ?? callEnded('the response was aborted'));
   }
 
-  detach(_onStopping?: (notice: StopNotice) => void): IOStream {
+  detach(onStopping?: (notice: StopNotice) => void): IOStream {
     if (this.#headSent || this.#cut)
       throw new HTTPUsageError('detach: the response has been started, or the connection has ended');
-    throw new HTTPDetachError(`detach: ${this.#sink.detachRemedy}`);
+    if (this.#sink.detach === undefined) throw new HTTPDetachError(`detach: ${this.#sink.detachRemedy}`);
+    const stream = this.#sink.detach(onStopping);
+    this.#headSent = true;
+    this.#finished = true;
+    this.#cut = true;
+    this.#call.responseCompleted();
+    return stream;
   }
 
   // ---- for the call ----

@@ -1,4 +1,4 @@
-import type { HTTPHeaders } from '@landspout/http1';
+import type { HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
 
 /** The head of a response. Status, headers and lengths were checked. */
 export interface OutgoingHead {
@@ -29,6 +29,8 @@ export interface ResponseSink {
   readonly isDrained: boolean;
   /** Calls `drained` once when more may be written. Called while {@link isDrained} is false, and once at a time. */
   whenDrained(drained: () => void): void;
+  /** Takes over the connection, if the server in front can hand it over. Called instead of `start`. */
+  readonly detach?: HTTPServerExchange['detach'] | undefined;
   /** Makes the client notice that the response failed. May be called at any time, and more than once. */
   abort(reason: Error): void;
 }

@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 
-export type { FetchConnectionInfo } from './fetch-connection.ts';
+export type { FetchConnectionInfo } from './outer-fetch-connection.ts';
 export { CALLING_ERRORS, type CallingErrorCode, HTTPDetachError } from '../calling/errors.ts';
 export {
   exchangeOf,

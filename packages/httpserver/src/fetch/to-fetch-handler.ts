@@ -12,9 +12,14 @@ import {
   checkHead,
   OuterRequestHead,
 } from '../calling/outer-head.ts';
-import { connectionInfoOf, FetchConnection, type FetchConnectionInfo } from './fetch-connection.ts';
-import { FetchRequestBody } from './fetch-request-body.ts';
-import { FetchResponseSink } from './fetch-response-sink.ts';
+import { exchangeOf } from './fetch-container.ts';
+import { OuterFetchBody } from './outer-fetch-body.ts';
+import {
+  connectionInfoOf,
+  type FetchConnectionInfo,
+  OuterFetchConnection,
+} from './outer-fetch-connection.ts';
+import { OuterFetchResponse } from './outer-fetch-response.ts';
 
 export interface ToFetchHandlerOptions extends CallOptions {
   /**
@@ -46,7 +51,8 @@ export type DelegateFetchHandler = (
  * written: see its `cause`. After the headers are written, the body of the response fails with that error.
  *
  * Trailers and interim responses are dropped, since a Response has none, and so are Connection, Keep-Alive and Upgrade.
- * `detach` throws HTTPDetachError; the client gets a 501.
+ * `detach` throws HTTPDetachError; the client gets a 501. Only for a request that a FetchContainer made, as in `serve`,
+ * interim responses are sent, the connection is described completely, and `detach` hands it over.
  *
  * @throws HTTPUsageError, StreamUsageError, Http1UsageError if an option is invalid.
  *
@@ -75,6 +81,7 @@ function respond(
   const body = bodyOf(request);
   const { protocol, host, target } = partsOf(request.url);
   const head = new OuterRequestHead(request.method, target, 'HTTP/1.1', new HTTPHeaders(), mountPath);
+  const outer = exchangeOf(request)?.exchange;
   let problem: unknown;
   let announcedBytes = 0;
   try {
@@ -82,15 +89,16 @@ function respond(
   } catch (error) {
     problem = error;
   }
-  const sink = new FetchResponseSink((cause) => {
+  const sink = new OuterFetchResponse((cause) => {
     const reason = call.closed(callEnded('the body of the response was cancelled', cause));
     if (reason !== undefined) source.cancel(reason);
-  });
-  const source = new FetchRequestBody(body, announcedBytes, (error) => {
+  }, outer);
+  const source = new OuterFetchBody(body, announcedBytes, (error) => {
     const reason = call.closed(callEnded('the body of the request failed', error));
     if (reason !== undefined) sink.fail(reason);
   });
-  const connection = new FetchConnection(settings.protocol ?? protocol, connectionInfoOf(info));
+  const connection =
+    outer?.connection ?? new OuterFetchConnection(settings.protocol ?? protocol, connectionInfoOf(info));
   const call = new DelegateCall(settings, sink, source, head, connection);
   source.call = call;
   if (problem === undefined) call.begin();
@@ -104,8 +112,8 @@ function respond(
 function listen(
   signal: AbortSignal,
   call: DelegateCall,
-  sink: FetchResponseSink,
-  source: FetchRequestBody,
+  sink: OuterFetchResponse,
+  source: OuterFetchBody,
 ): void {
   const forget = onAbort(signal, (cause) => {
     const reason = call.closed(callEnded('the request was aborted', cause));

@@ -13,10 +13,10 @@ import {
   checkHead,
   OuterRequestHead,
 } from '../calling/outer-head.ts';
-import { NodeConnection } from './node-connection.ts';
-import { NodeRequestBody } from './node-request-body.ts';
-import { NodeResponseSink } from './node-response-sink.ts';
-import { UpgradeServer } from './upgrade-server.ts';
+import { OuterNodeBody } from './outer-node-body.ts';
+import { OuterNodeConnection } from './outer-node-connection.ts';
+import { OuterNodeResponse } from './outer-node-response.ts';
+import { OuterUpgrades } from './outer-upgrades.ts';
 
 export interface ToNodeHandlerOptions extends CallOptions {
   /**
@@ -75,9 +75,9 @@ export function toNodeHandler(
   const { fallthrough = false, ...ofCall } = options;
   callingChecks.boolean('toNodeHandler', 'fallthrough', fallthrough);
   const calls = new NodeCalls(new CallSettings('toNodeHandler', delegate, ofCall), fallthrough);
-  let upgrades: UpgradeServer | undefined;
+  let upgrades: OuterUpgrades | undefined;
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
-    upgrades ??= upgradeServerOf(delegate, ofCall);
+    upgrades ??= upgradesOf(delegate, ofCall);
     upgrades.serve(request, socket, head);
   };
   return Object.assign(
@@ -87,18 +87,18 @@ export function toNodeHandler(
   );
 }
 
-function upgradeServerOf(delegate: HTTPServerConnectionDelegate, options: CallOptions): UpgradeServer {
+function upgradesOf(delegate: HTTPServerConnectionDelegate, options: CallOptions): OuterUpgrades {
   const { signal, logger, clock, ...ofServer } = options;
   const own = { ...(logger && { logger }), ...(clock && { clock }) };
   const loop = logger === undefined && clock === undefined ? IOLoop.current() : new IOLoop(own);
-  return new UpgradeServer(delegate, { ...ofServer, loop }, signal);
+  return new OuterUpgrades(delegate, { ...ofServer, loop }, signal);
 }
 
 /** The requests of one handler. */
 class NodeCalls {
   readonly #settings: CallSettings;
   readonly #fallthrough: boolean;
-  readonly #connections = new WeakMap<object, NodeConnection>();
+  readonly #connections = new WeakMap<object, OuterNodeConnection>();
 
   constructor(settings: CallSettings, fallthrough: boolean) {
     this.#settings = settings;
@@ -123,9 +123,9 @@ class NodeCalls {
     } catch (error) {
       problem = error;
     }
-    const body = new NodeRequestBody(request, announcedBytes);
+    const body = new OuterNodeBody(request, announcedBytes);
     const passOn = this.#fallthrough && next !== undefined ? passesOn(body, next) : undefined;
-    const sink = new NodeResponseSink(response, passOn);
+    const sink = new OuterNodeResponse(response, passOn);
     const call = new DelegateCall(this.#settings, sink, body, head, this.#connectionOf(request));
     body.call = call;
     const closed = (error?: unknown): void => void call.closed(error ?? response.errored ?? undefined);
@@ -136,10 +136,10 @@ class NodeCalls {
     else call.begin();
   }
 
-  #connectionOf({ socket }: IncomingMessage): NodeConnection {
+  #connectionOf({ socket }: IncomingMessage): OuterNodeConnection {
     let connection = this.#connections.get(socket);
     if (connection !== undefined) return connection;
-    connection = new NodeConnection(socket, this.#settings.protocol);
+    connection = new OuterNodeConnection(socket, this.#settings.protocol);
     this.#connections.set(socket, connection);
     const { delegate } = this.#settings;
     const ended = connection;
@@ -156,7 +156,7 @@ class NodeCalls {
   }
 }
 
-function passesOn(body: NodeRequestBody, next: Next): (status: number) => boolean {
+function passesOn(body: OuterNodeBody, next: Next): (status: number) => boolean {
   return (status) => {
     if (status !== 404 || !body.leave()) return false;
     next();

@@ -109,7 +109,9 @@ describe('toFetchHandler: the request', () => {
     const handler = toFetchHandler(delegate);
     await handler(new Request('https://shop.example/'));
     await handler(new Request(URL), { remoteAddress: '::ffff:192.0.2.1', remotePort: 70 });
-    await handler(new Request(URL), { incoming: { socket: { remoteAddress: '2001:db8::1', remotePort: 71 } } });
+    await handler(new Request(URL), {
+      incoming: { socket: { remoteAddress: '2001:db8::1', remotePort: 71 } },
+    });
     const [first, second, third] = delegate.requests.map(({ exchange }) => exchange.connection);
     expect(first).toMatchObject({ protocol: 'https', remoteAddress: { family: 'memory' }, tls: undefined });
     expect(second).toMatchObject({
@@ -145,7 +147,10 @@ describe('toFetchHandler: the request', () => {
 
 describe('toFetchHandler: the response', () => {
   it('has the status, its reason, and every Set-Cookie', async () => {
-    const headers = new HTTPHeaders().add('Set-Cookie', 'a=1').add('Set-Cookie', 'b=2').add('Connection', 'close');
+    const headers = new HTTPHeaders()
+      .add('Set-Cookie', 'a=1')
+      .add('Set-Cookie', 'b=2')
+      .add('Connection', 'close');
     const delegate = new RecordingDelegate({
       finish: ({ exchange }) => exchange.writeHead(201, 'Made', headers, 'ok', true),
     });

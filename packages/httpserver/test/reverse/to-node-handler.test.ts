@@ -361,7 +361,10 @@ describe('toNodeHandler: failures', () => {
     });
     await withNodeServer(toNodeHandler(delegate, { logger }), async ({ url }) => {
       const response = await fetch(url, { method: 'POST', body: 'x' });
-      expect([response.status, await response.text()]).toEqual([415, '415 Unsupported Media Type: bad coding\n']);
+      expect([response.status, await response.text()]).toEqual([
+        415,
+        '415 Unsupported Media Type: bad coding\n',
+      ]);
       expect(logger.problems).toEqual([]);
     });
   });
@@ -563,7 +566,10 @@ describe('toNodeHandler: the client leaves', () => {
       });
       await withNodeServer(toNodeHandler(delegate, { logger }), async ({ port }) => {
         const body = point === 'body' ? 'x' : 'xy';
-        const client = await RawClient.connect({ port }, lastRequest('POST /', 'Content-Length: 2\r\n', body));
+        const client = await RawClient.connect(
+          { port },
+          lastRequest('POST /', 'Content-Length: 2\r\n', body),
+        );
         await waitUntil(() => delegate.requests[0]?.bytes === body.length);
         if (point === 'in the response') await client.until((received) => received.length > 100_000);
         client.reset();

@@ -16,7 +16,7 @@ export interface FetchConnectionInfo {
 const NO_ADDRESS: SocketAddress = { family: 'memory' };
 
 /** The connection of a request of which only the URL, and perhaps the addresses, are known. */
-export class FetchConnection implements HTTPConnectionInfo {
+export class OuterFetchConnection implements HTTPConnectionInfo {
   readonly remoteAddress: SocketAddress;
   readonly localAddress: SocketAddress;
   readonly tls: TlsInfo | undefined;

@@ -10,7 +10,7 @@ interface ParsedRequest {
 }
 
 /** The body of a request that node:http received. */
-export class NodeRequestBody implements BodySource {
+export class OuterNodeBody implements BodySource {
   readonly announcedBytes: number;
   /** Set before the body is started. */
   call!: DelegateCall;

@@ -12,7 +12,7 @@ import type { HTTPServerOptions } from '../options.ts';
  * Serves the connections that node:http hands over with the event `upgrade`, each for one request, whose head it has
  * read: an HTTPServer without a listener, so that refusals, limits, `detach` and stops are those of an HTTPServer.
  */
-export class UpgradeServer {
+export class OuterUpgrades {
   readonly #server: HTTPServer;
   readonly #loop: IOLoop;
 

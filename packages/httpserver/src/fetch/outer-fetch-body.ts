@@ -4,7 +4,7 @@ import type { DelegateCall } from '../calling/delegate-call.ts';
 import type { BodySource } from '../calling/response-sink.ts';
 
 /** The body of a Request. */
-export class FetchRequestBody implements BodySource {
+export class OuterFetchBody implements BodySource {
   readonly announcedBytes: number;
   /** Set before the body is started. */
   call!: DelegateCall;

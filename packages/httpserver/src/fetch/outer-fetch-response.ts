@@ -1,4 +1,5 @@
-import type { HTTPHeaders } from '@landspout/http1';
+import type { HTTPHeaders, HTTPServerExchange, StopNotice } from '@landspout/http1';
+import type { IOStream } from '@landspout/iostream';
 import { callEnded } from '../calling/call-failure.ts';
 import type { OutgoingHead, ResponseSink } from '../calling/response-sink.ts';
 
@@ -14,11 +15,14 @@ type BodyOfResponse = ConstructorParameters<typeof Response>[0];
 type Cancelled = (reason: unknown) => void;
 
 /** Makes the Response of a Fetch handler. */
-export class FetchResponseSink implements ResponseSink {
+export class OuterFetchResponse implements ResponseSink {
   readonly isTaken = false;
   readonly detachRemedy: string =
     'a Fetch handler has no connection to hand over; pass the delegate itself to an HTTPServer, or use toNodeHandler and its upgrade method';
+  readonly detach: HTTPServerExchange['detach'] | undefined;
   readonly response: Promise<Response>;
+  /** The exchange of the request, if a FetchContainer of ours made it. */
+  readonly #outer: HTTPServerExchange | undefined;
   #resolve!: (response: Response) => void;
   #reject!: (error: Error) => void;
   readonly #cancelled: Cancelled;
@@ -27,8 +31,11 @@ export class FetchResponseSink implements ResponseSink {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined = undefined;
   #drained: (() => void) | undefined = undefined;
 
-  constructor(cancelled: Cancelled) {
+  /** @param outer - the exchange of the request, if a FetchContainer of ours made it. */
+  constructor(cancelled: Cancelled, outer: HTTPServerExchange | undefined) {
     this.#cancelled = cancelled;
+    this.#outer = outer;
+    this.detach = outer === undefined ? undefined : (onStopping) => this.#detach(outer, onStopping);
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -63,8 +70,10 @@ export class FetchResponseSink implements ResponseSink {
     this.#wake();
   }
 
-  /** A Fetch handler returns one response. */
-  interim(): void {}
+  /** A Fetch handler returns one response: others are dropped, unless the server in front is ours. */
+  interim(status: number, headers: HTTPHeaders | undefined): void {
+    this.#outer?.writeInterim(status, headers);
+  }
 
   whenDrained(drained: () => void): void {
     this.#drained = drained;
@@ -93,6 +102,14 @@ export class FetchResponseSink implements ResponseSink {
     }
     this.#isStarted = true;
     this.#resolve(new Response(null, { status: 499, statusText: 'Client Closed Request' }));
+  }
+
+  #detach(outer: HTTPServerExchange, onStopping?: (notice: StopNotice) => void): IOStream {
+    const stream = outer.detach(onStopping);
+    // A FetchContainer ignores the response to a request whose connection was taken over.
+    this.#isStarted = true;
+    this.#resolve(new Response(null));
+    return stream;
   }
 
   /** A stream of chunks, not of type `bytes`: such a stream would transfer the memory of Buffers, which is shared. */

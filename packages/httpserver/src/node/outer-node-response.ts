@@ -15,7 +15,7 @@ interface FlushableResponse {
  * A response of node:http. Only public methods are used, because middleware replaces them, and each is called as late
  * as possible, because middleware such as `on-headers` acts in `writeHead`.
  */
-export class NodeResponseSink implements ResponseSink {
+export class OuterNodeResponse implements ResponseSink {
   readonly detachRemedy: string =
     "a request event of node:http does not hand over the connection; pass the handler's upgrade method to the server, `server.on('upgrade', handler.upgrade)`, which is then called for upgrade requests";
   readonly #response: ServerResponse;
@@ -118,7 +118,7 @@ export class NodeResponseSink implements ResponseSink {
   };
 }
 
-function flush(sink: NodeResponseSink): void {
+function flush(sink: OuterNodeResponse): void {
   sink.flush();
 }
 

@@ -9,7 +9,7 @@ type Socket = IncomingMessage['socket'];
 const NO_ADDRESS: SocketAddress = { family: 'unix', path: '' };
 
 /** The connection of a request that node:http received. Shared by the requests of the connection. */
-export class NodeConnection implements HTTPConnectionInfo {
+export class OuterNodeConnection implements HTTPConnectionInfo {
   readonly remoteAddress: SocketAddress;
   readonly localAddress: SocketAddress;
   readonly tls: TlsInfo | undefined;
