@@ -97,7 +97,8 @@ export class OuterFetchResponse implements ResponseSink {
   /** The client is gone: nothing reads this response, but a server may log its status. */
   abandon(error: Error): void {
     if (this.#isStarted) {
-      this.fail(error);
+      // The server in front usually cancels the body, and would log an error of the body.
+      setImmediate(() => this.fail(error));
       return;
     }
     this.#isStarted = true;

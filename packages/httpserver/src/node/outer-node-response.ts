@@ -22,6 +22,7 @@ export class OuterNodeResponse implements ResponseSink {
   /** Passes a response on to the next handler; undefined if this one responds. */
   readonly #passOn: ((status: number) => boolean) | undefined;
   #needsDrain = false;
+  #isListening = false;
   #isPassedOn = false;
   #hasWritten = false;
   #flushWanted = false;
@@ -60,10 +61,7 @@ export class OuterNodeResponse implements ResponseSink {
     if (this.#isPassedOn) return;
     const response = this.#response;
     this.#hasWritten = true;
-    if (!response.write(chunk) && !this.#needsDrain) {
-      this.#needsDrain = true;
-      response.once('drain', this.#onDrain);
-    }
+    if (!response.write(chunk)) this.#awaitDrain();
     if (typeof (response as FlushableResponse).flush === 'function') this.#flushSoon();
   }
 
@@ -92,6 +90,14 @@ export class OuterNodeResponse implements ResponseSink {
     // A reset, because the end of a response without a length would look like the end of its body.
     if (typeof socket?.resetAndDestroy === 'function' && !('encrypted' in socket)) socket.resetAndDestroy();
     else response.destroy(reason);
+  }
+
+  /** The listener stays: middleware that passes listeners on to its encoder does not pass on their removal. */
+  #awaitDrain(): void {
+    this.#needsDrain = true;
+    if (this.#isListening) return;
+    this.#isListening = true;
+    this.#response.on('drain', this.#onDrain);
   }
 
   /** Sends a head without a body, and what compressing middleware holds back, once the delegate has returned. */

@@ -491,7 +491,7 @@ describe('toNodeHandler: limits', () => {
     await withNodeServer(handler, async ({ port }) => {
       const client = await RawClient.connect({ port }, lastRequest('POST /', 'Content-Length: 2\r\n', 'x'));
       await waitUntil(() => delegate.requests[0]?.bytes === 1);
-      clock.advance(100);
+      await clock.advance(100);
       await client.until((received) => received.includes('408 Request Timeout'));
       expect(delegate.requests[0]?.closedWith).toMatchObject([{ code: 'ERR_HTTP_DEADLINE' }]);
       client.close();

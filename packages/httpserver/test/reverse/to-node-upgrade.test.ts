@@ -100,13 +100,17 @@ describe('toNodeHandler: upgrade', () => {
   });
 
   it('serves other requests of the server beside it', async () => {
-    await withUpgrades(echoDelegate(), async ({ port, url }) => {
-      const client = await RawClient.connect({ port }, upgradeRequest());
-      await client.until((received) => received.endsWith('\r\n\r\n'));
-      // Without upgrade, detach is refused.
-      expect((await fetch(url)).status).toBe(501);
-      client.close();
-    });
+    await withUpgrades(
+      echoDelegate(),
+      async ({ port, url }) => {
+        const client = await RawClient.connect({ port }, upgradeRequest());
+        await client.until((received) => received.endsWith('\r\n\r\n'));
+        // Without upgrade, detach is refused.
+        expect((await fetch(url)).status).toBe(501);
+        client.close();
+      },
+      { logger: new RecordingLogger() },
+    );
   });
 
   it('asks for the end of taken over connections when the server stops', async () => {

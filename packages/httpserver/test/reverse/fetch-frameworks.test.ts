@@ -1,0 +1,230 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { getRequestListener } from '@hono/node-server';
+import { HTTPHeaders } from '@landspout/http1';
+import { H3 } from 'h3';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { compress } from 'hono/compress';
+import { toNodeHandler as srvxToNode } from 'srvx/node';
+import { describe, expect, it } from 'vitest';
+import { exchangeOf, FetchContainer, toFetchHandler } from '../../src/fetch/index.ts';
+import { RawClient, statusLines } from '../fixtures/raw-client.ts';
+import { RecordingDelegate } from '../fixtures/recording-delegate.ts';
+import { waitUntil, withServer } from '../fixtures/running-server.ts';
+import { deferred, RecordingLogger, withNodeServer } from './outer-servers.ts';
+
+const curl = promisify(execFile);
+
+function streaming(gate: Promise<void>): RecordingDelegate {
+  return new RecordingDelegate({
+    finish: async ({ exchange }) => {
+      exchange.writeHead(200, '', HTTPHeaders.from({ 'Content-Type': 'text/plain' }), 'one ');
+      await gate;
+      exchange.write('two');
+      exchange.finish();
+    },
+  });
+}
+
+describe('toFetchHandler in Hono', () => {
+  it('is mounted below a path', async () => {
+    const delegate = new RecordingDelegate();
+    const app = new Hono();
+    app.get('/', (context) => context.text('hono'));
+    app.mount('/live', toFetchHandler(delegate, { mountPath: '/live' }));
+    expect(await (await app.request('/')).text()).toBe('hono');
+    const response = await app.request('/live/items/1?a=b', { method: 'POST', body: 'a body' });
+    expect(await response.text()).toBe('6 bytes');
+    expect(delegate.requests[0]?.head).toMatchObject({ mountPath: '/live', target: '/items/1?a=b' });
+  });
+
+  it('handles all paths with c.req.raw, also HEAD', async () => {
+    const delegate = new RecordingDelegate();
+    const handler = toFetchHandler(delegate);
+    const app = new Hono();
+    app.all('*', (context) => handler(context.req.raw));
+    expect(await (await app.request('/a')).text()).toBe('0 bytes');
+    const head = await app.request('/a', { method: 'HEAD' });
+    expect(head.headers.get('Content-Length')).toBe('7');
+    expect(delegate.requests.map(({ head: { method } = {} as never }) => method)).toEqual(['GET', 'HEAD']);
+  });
+
+  it('lets middleware change the response', async () => {
+    const app = new Hono();
+    app.use(compress());
+    app.use(async (context, next) => {
+      await next();
+      context.header('X-Theirs', '1');
+    });
+    const text = 'text '.repeat(1_000);
+    const handler = toFetchHandler(
+      new RecordingDelegate({
+        finish: ({ exchange }) => {
+          const headers = new HTTPHeaders().set('Content-Type', 'text/plain');
+          exchange.writeHead(200, '', headers.add('Set-Cookie', 'a=1').add('Set-Cookie', 'b=2'), text, true);
+        },
+      }),
+    );
+    app.all('*', (context) => handler(context.req.raw));
+    await withNodeServer(getRequestListener(app.fetch), async ({ url }) => {
+      const response = await fetch(url, { headers: { 'Accept-Encoding': 'gzip' } });
+      expect(response.headers.get('Content-Encoding')).toBe('gzip');
+      expect(response.headers.get('X-Theirs')).toBe('1');
+      expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+      expect(await response.text()).toBe(text);
+    });
+  });
+
+  it('rejects if a body limit of Hono fails the body, and Hono responds', async () => {
+    const delegate = new RecordingDelegate();
+    const handler = toFetchHandler(delegate);
+    const app = new Hono();
+    app.use(bodyLimit({ maxSize: 3 }));
+    app.all('*', (context) => handler(context.req.raw));
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('a body'));
+        controller.close();
+      },
+    });
+    const init = { method: 'POST', body, duplex: 'half', headers: { 'Transfer-Encoding': 'chunked' } };
+    expect((await app.request('/', init as RequestInit)).status).toBe(413);
+  });
+});
+
+const SERVERS = [
+  ['@hono/node-server', (fetch: (request: Request) => Promise<Response>) => getRequestListener(fetch)],
+  ['srvx', (fetch: (request: Request) => Promise<Response>) => srvxToNode(fetch)],
+] as const;
+
+describe.each(SERVERS)('toFetchHandler on %s', (_name, listenerOf) => {
+  it('streams both ways', async () => {
+    const delegate = new RecordingDelegate({
+      head: ({ exchange }) => exchange.writeHead(200, '', new HTTPHeaders()),
+      data: ({ exchange }, chunk) => exchange.write(chunk),
+      finish: ({ exchange }) => exchange.finish(),
+    });
+    await withNodeServer(listenerOf(toFetchHandler(delegate)) as never, async ({ port }) => {
+      const client = await RawClient.connect(
+        { port },
+        'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
+      );
+      await client.until((received) => received.includes('abc'));
+      client.send('3\r\ndef\r\n0\r\n\r\n');
+      await client.until((received) => received.includes('def') && received.endsWith('0\r\n\r\n'));
+      client.close();
+    });
+  });
+
+  it('sends the start of a response before its end', async () => {
+    const gate = deferred();
+    await withNodeServer(listenerOf(toFetchHandler(streaming(gate.promise))) as never, async ({ port }) => {
+      const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await client.until((received) => received.includes('one '));
+      gate.resolve();
+      await client.until((received) => received.includes('two') && received.endsWith('0\r\n\r\n'));
+      client.close();
+    });
+  });
+
+  it('notifies the delegate if the client leaves before the response', async () => {
+    const logger = new RecordingLogger();
+    const delegate = new RecordingDelegate({ finish: () => {} });
+    await withNodeServer(listenerOf(toFetchHandler(delegate, { logger })) as never, async ({ port }) => {
+      const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await waitUntil(() => delegate.requests[0]?.calls.includes('finish') === true);
+      client.reset();
+      await waitUntil(() => delegate.requests[0]?.closedWith.length === 1);
+      expect(logger.records).toEqual([]);
+    });
+  });
+
+  it('notifies the delegate if the client leaves during the response', async () => {
+    const logger = new RecordingLogger();
+    const delegate = new RecordingDelegate({
+      finish: async ({ exchange }) => {
+        exchange.writeHead(200, '', new HTTPHeaders());
+        for (;;) {
+          exchange.write(Buffer.alloc(50_000));
+          await exchange.waitDrained();
+        }
+      },
+    });
+    await withNodeServer(listenerOf(toFetchHandler(delegate, { logger })) as never, async ({ port }) => {
+      const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await client.until((received) => received.length > 100_000);
+      client.reset();
+      await waitUntil(() => delegate.requests[0]?.closedWith.length === 1);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(logger.records).toEqual([]);
+    });
+  });
+
+  it('sends a 413 that the client can read', async () => {
+    const logger = new RecordingLogger();
+    const handler = toFetchHandler(new RecordingDelegate(), { maxBodyBytes: 100, logger });
+    await withNodeServer(listenerOf(handler) as never, async ({ url }) => {
+      const given = ['-s', '-S', '-o', '/dev/null', '-w', '%{http_code}', '--data-binary', '@-', url];
+      const child = curl('curl', given);
+      child.child.stdin?.end('x'.repeat(10_000));
+      expect((await child).stdout).toBe('413');
+    });
+  });
+});
+
+describe('toFetchHandler in h3', () => {
+  it('handles all paths', async () => {
+    const delegate = new RecordingDelegate();
+    const handler = toFetchHandler(delegate);
+    const app = new H3();
+    app.all('/live/**', (event) => handler(event.req));
+    const request = new Request('http://a.example/live/1?a=b', { method: 'POST', body: 'a body' });
+    expect(await (await app.fetch(request)).text()).toBe('6 bytes');
+    expect(delegate.requests[0]?.head?.target).toBe('/live/1?a=b');
+  });
+});
+
+describe('toFetchHandler in a FetchContainer', () => {
+  it('describes the connection, and sends interim responses', async () => {
+    const delegate = new RecordingDelegate({
+      head: ({ exchange }) => exchange.writeInterim(103, HTTPHeaders.from({ Link: '</a.css>; rel=preload' })),
+    });
+    const container = new FetchContainer(toFetchHandler(delegate) as never);
+    await withServer(container, async ({ port }) => {
+      const client = await RawClient.connect(
+        { port },
+        'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      );
+      expect(statusLines(await client.untilEnd())).toEqual(['HTTP/1.1 103 Early Hints', 'HTTP/1.1 200 Said']);
+      client.close();
+      expect(delegate.requests[0]?.exchange.connection.remoteAddress).toMatchObject({ address: '127.0.0.1' });
+    });
+  });
+
+  it('hands the connection over', async () => {
+    const delegate = new RecordingDelegate({
+      head: ({ exchange }) => {
+        const stream = exchange.detach();
+        stream.send('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
+        void stream.pipeTo(stream).catch(() => {});
+      },
+    });
+    const handler = toFetchHandler(delegate);
+    const app = new Hono();
+    app.all('*', (context) => {
+      expect(exchangeOf(context.req.raw)).toBeDefined();
+      return handler(context.req.raw);
+    });
+    await withServer(new FetchContainer(app.fetch as never), async ({ port, records }) => {
+      const upgrade = 'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n';
+      const client = await RawClient.connect({ port }, `${upgrade}early `);
+      await client.until((received) => received.endsWith('early '));
+      client.send('late');
+      await client.until((received) => received.endsWith('early late'));
+      client.close();
+      expect(records.filter(({ level }) => level === 'error')).toEqual([]);
+      expect(delegate.requests[0]?.calls).toEqual(['head']);
+    });
+  });
+});
