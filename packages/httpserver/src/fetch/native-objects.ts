@@ -67,7 +67,9 @@ export function nativeBodySource(response: Response): string | Uint8Array | null
   const state = (response as unknown as Record<symbol, NativeState | undefined>)[RESPONSE_STATE];
   if (state?.body === undefined || state.body === null) return response.body === null ? null : undefined;
   const { source } = state.body;
-  return typeof source === 'string' || source instanceof Uint8Array ? source : undefined;
+  // Reading the stream, which `clone` does, detaches the bytes, whose length is then 0.
+  if (source instanceof Uint8Array) return source.length > 0 ? source : undefined;
+  return typeof source === 'string' ? source : undefined;
 }
 
 interface NativeState {

@@ -106,7 +106,7 @@ export async function withKind(
 
 export interface Question {
   readonly method?: string;
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Uint8Array | undefined;
   /** Sends the body in pieces of any length, chunked. */
   readonly chunks?: readonly (string | Uint8Array)[];
