@@ -33,11 +33,17 @@ export interface FetchContainerOptions {
    * is a 500, and the error is logged.
    */
   readonly onError?: ((error: unknown, request: Request) => Response | PromiseLike<Response>) | undefined;
+  /**
+   * Whether a client that ends its side of the connection still gets its response. If false, it is treated as one that
+   * has left, as by `http.Server`: the signal of the request aborts, and the connection is reset. Most clients that end
+   * their side have left; while the handler sends nothing, the two cannot be told apart. Default: true.
+   */
+  readonly halfOpen?: boolean | undefined;
   /** For errors of the handler. Default: the logger of the current loop. */
   readonly logger?: Logger | undefined;
 }
 
-const CONTAINER_OPTIONS: OptionNames<FetchContainerOptions> = { onError: true, logger: true };
+const CONTAINER_OPTIONS: OptionNames<FetchContainerOptions> = { onError: true, halfOpen: true, logger: true };
 
 const checks = new ArgumentChecks((problem) => new HTTPUsageError(problem));
 
@@ -63,10 +69,11 @@ export class FetchContainer implements HTTPServerConnectionDelegate {
   constructor(fetch: FetchHandler, options: FetchContainerOptions = {}) {
     checks.callback('FetchContainer', 'fetch', fetch);
     checks.options('FetchContainer', options, CONTAINER_OPTIONS);
-    const { onError, logger } = options;
+    const { onError, halfOpen = true, logger } = options;
     if (onError !== undefined) checks.callback('FetchContainer', 'onError', onError);
+    checks.boolean('FetchContainer', 'halfOpen', halfOpen);
     if (logger !== undefined) checks.withMethods('FetchContainer', 'logger: a Logger', logger, 'error');
-    this.#service = new ContainerService(fetch, onError, logger);
+    this.#service = new ContainerService(fetch, { onError, halfOpen, logger });
   }
 
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
@@ -102,14 +109,16 @@ export function exchangeOf(request: Request): RequestExchange | undefined {
 
 class ContainerService implements FetchService {
   readonly onError: FetchService['onError'];
+  readonly halfOpen: boolean;
   readonly #fetch: FetchHandler;
   readonly #logger: Logger | undefined;
   /** The number of promises of `waitUntil` that are pending. */
   pending = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(fetch: FetchHandler, onError: FetchContainerOptions['onError'], logger: Logger | undefined) {
+  constructor(fetch: FetchHandler, { onError, halfOpen = true, logger }: FetchContainerOptions) {
     this.#fetch = fetch;
+    this.halfOpen = halfOpen;
     this.onError = onError;
     this.#logger = logger;
   }

@@ -26,6 +26,8 @@ export interface FetchService extends BackgroundWork {
   handle(request: Request, own: FetchRequest): unknown;
   /** Calls the program's `onError`, if there is one. */
   readonly onError: ((error: unknown, request: Request) => unknown) | undefined;
+  /** Whether a client that has ended its side of the connection gets its response. */
+  readonly halfOpen: boolean;
 }
 
 /** One request for a Fetch handler. */
@@ -79,7 +81,10 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
 
   connectionClosed(reason: Error): void {
     // The client may have ended its side only: it still reads.
-    if (!this.exchange.isCut && (reason as { code?: unknown }).code === 'ERR_HTTP_PEER_ENDED') return;
+    if (!this.exchange.isCut && (reason as { code?: unknown }).code === 'ERR_HTTP_PEER_ENDED') {
+      if (!this.#service.halfOpen) this.exchange.abort(reason);
+      return;
+    }
     this.#closeReason = reason;
     if (this.#request !== undefined) FetchRequest.close(this.#request, reason);
     this.#body?.fail(reason);

@@ -81,6 +81,7 @@ export class FetchServer extends EventEmitter<FetchServerEvents> {
     this.fetch = withErrorHandler(handler, onError);
     this.#container = new FetchContainer(handler, {
       logger: loop.logger,
+      halfOpen: this.options.halfOpen ?? false,
       ...(onError === undefined ? {} : { onError }),
     });
     this.server = new HTTPServer(

@@ -135,6 +135,11 @@ export interface ServeOptions
   readonly processes?: number | 'cpus';
   /** Stops on SIGTERM and SIGINT, or as the options of `HTTPServer.stopOnSignals` say. Default: false. */
   readonly stopOnSignals?: boolean | StopOnSignalsOptions;
+  /**
+   * Whether a client that ends its side of the connection still gets its response. If false, it has left, as for
+   * `http.Server`: the signal of its request aborts. Default: false.
+   */
+  readonly halfOpen?: boolean;
   /** Receives errors, instead of the logger of `loop`. */
   readonly logger?: Logger;
 }
@@ -166,6 +171,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions> = (() => {
     serviceWorker: true,
     processes: true,
     stopOnSignals: true,
+    halfOpen: true,
     logger: true,
   });
 })();

@@ -72,7 +72,13 @@ function isApplication(options: ServeOptions): boolean {
 }
 
 function requireTypes(options: ServeOptions): void {
-  for (const name of ['overrideGlobalObjects', 'autoCleanupIncoming', 'manual', 'silent'] as const) {
+  for (const name of [
+    'overrideGlobalObjects',
+    'autoCleanupIncoming',
+    'manual',
+    'silent',
+    'halfOpen',
+  ] as const) {
     if (options[name] !== undefined) serverChecks.boolean('serve', name, options[name]);
   }
   if (options.error !== undefined) serverChecks.callback('serve', 'error', options.error);

@@ -34,7 +34,7 @@ describe.each(ALL_SERVERS)('the signal of a request on $name', (kind) => {
         await aborted.promise;
         expect(signal.aborted).toBe(true);
         if (kind.isOurs) expect(signal.reason).toBeInstanceOf(Error);
-      else expect(signal.reason).toBeDefined();
+        else expect(signal.reason).toBeDefined();
         if (kind.isOurs) expect(takeErrors()).toEqual([]);
       });
     },
