@@ -9,7 +9,7 @@ const MAX_PENDING = 100_000;
 export class ServeBackground {
   readonly #loop: () => IOLoop;
   readonly #pending = new Set<PromiseLike<unknown>>();
-  #whenIdle: (() => void) | undefined;
+  readonly #waiting = new Set<() => void>();
 
   constructor(loop: () => IOLoop) {
     this.#loop = loop;
@@ -36,13 +36,14 @@ export class ServeBackground {
   async settle(limitMs: number): Promise<void> {
     if (this.#pending.size === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = this.#loop().clock.setTimeout(resolve, limitMs);
-      this.#whenIdle = () => {
+      const timer = this.#loop().clock.setTimeout(() => resumed(), limitMs);
+      const resumed = (): void => {
+        this.#waiting.delete(resumed);
         timer.cancel();
         resolve();
       };
+      this.#waiting.add(resumed);
     });
-    this.#whenIdle = undefined;
     const { size } = this.#pending;
     if (size > 0)
       this.#loop().logger.warn({ pending: size }, 'promises passed to waitUntil are still pending');
@@ -50,6 +51,7 @@ export class ServeBackground {
 
   #settled(promise: PromiseLike<unknown>): void {
     this.#pending.delete(promise);
-    if (this.#pending.size === 0) this.#whenIdle?.();
+    if (this.#pending.size > 0) return;
+    for (const resumed of this.#waiting) resumed();
   }
 }

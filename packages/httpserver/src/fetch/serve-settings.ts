@@ -1,5 +1,6 @@
 import { IOLoop } from '@landspout/ioloop';
 import { pickOptions } from '@landspout/ioloop/errors';
+import { portNumber } from '@landspout/ioloop/reactor';
 import type { ListenOptions, TlsServerOptions } from '@landspout/iostream';
 import { LISTEN_OPTIONS } from '@landspout/iostream/transports';
 import { HTTP_SERVER_OPTIONS, type HTTPServerOptions } from '../options.ts';
@@ -32,6 +33,10 @@ export function acceptServeOptions(options: ServeOptions): ServeOptions {
   }
   serverChecks.options('serve', given, SERVE_OPTIONS);
   serverChecks.callback('serve', 'fetch', given.fetch);
+  const { hostname } = given;
+  if (hostname !== undefined && (typeof hostname !== 'string' || hostname === '')) {
+    throw serverChecks.wrong('serve', 'hostname: a name or an address', hostname);
+  }
   requireTypes(given);
   requireSupported(given);
   return { ...given };
@@ -196,11 +201,12 @@ function placeOf(options: ServeOptions, nodePlace: ListenOptions): ListenOptions
   const isElsewhere = [place.path, place.fd, place.sockets, place.systemd].some((way) => way !== undefined);
   if (isElsewhere) return place;
   const { PORT, HOST } = process.env;
-  return {
-    port: PORT || DEFAULT_PORT,
-    ...(HOST === undefined || HOST === '' ? {} : { host: HOST }),
-    ...place,
-  };
+  const port = place.port ?? (PORT || DEFAULT_PORT);
+  if (portNumber(port) === undefined) {
+    const name = place.port === undefined ? 'the environment variable PORT' : 'port';
+    throw serverChecks.wrong('serve', `${name}: 0 to 65535`, port);
+  }
+  return { ...(HOST === undefined || HOST === '' ? {} : { host: HOST }), ...place, port };
 }
 
 function signalsOf({ stopOnSignals, gracefulShutdown }: ServeOptions): StopOnSignalsOptions | undefined {
