@@ -41,6 +41,20 @@ const RESPONSE_ENDED = new WebUsageError(
   'the response was completed by something other than the mounted delegate',
 );
 
+/** Sees what the connection reports about a request, beside its handler. */
+export interface RequestObserver {
+  /** @returns a promise until which no more of the body is read; ignored after the handler has started. */
+  dataReceived(chunk: Uint8Array): Promise<void> | undefined;
+  finish(trailers: HTTPHeaders | undefined): void;
+  connectionClosed(reason: Error): void;
+  /** The rest of the request is refused. The response must be complete when the connection has called `refused`. */
+  refused(reason: Error): void;
+  /** The handler is started, and will get the body. */
+  handlerStarts(): void;
+  /** The response is complete or cut off. */
+  responseEnded(): void;
+}
+
 const NO_ARGS: readonly undefined[] = Object.freeze([]);
 
 /**
@@ -63,7 +77,11 @@ export class RequestTask
   #handler: AnyHandler | undefined = undefined;
   /** The request, if a FallbackHandler has passed it on to a delegate. */
   #passed: PassedRequest | undefined = undefined;
+  /** The body of a handler that does not stream it; or what arrived of it before the handler was started. */
   #chunks: Uint8Array[] | undefined = undefined;
+  /** Set by `nodeMiddleware`. */
+  #observer: RequestObserver | undefined = undefined;
+  #trailers: HTTPHeaders | undefined = undefined;
   /** Whether a promise of the handler is pending. */
   #waiting = false;
   /** The error whose page is being made. If making that page fails too, a plain page is sent. */
@@ -103,13 +121,17 @@ export class RequestTask
   }
 
   dataReceived(chunk: Uint8Array): void | Promise<void> {
-    if (this.#passed !== undefined) return this.#passed.dataReceived(chunk);
+    const waiting = this.#observer?.dataReceived(chunk);
     const handler = this.#handler;
-    if (handler === undefined) {
-      this.#chunks ??= [];
-      this.#chunks.push(chunk);
-      return;
-    }
+    if (handler !== undefined && this.#chunks === undefined) return this.#deliver(handler, chunk);
+    this.#chunks ??= [];
+    this.#chunks.push(chunk);
+    return waiting;
+  }
+
+  /** Passes a piece of the body to a handler that streams it. */
+  #deliver(handler: AnyHandler, chunk: Uint8Array): void | Promise<void> {
+    if (this.#passed !== undefined) return this.#passed.dataReceived(chunk);
     try {
       const waiting = handler.dataReceived(chunk);
       if (isThenable(waiting)) return this.#settle(waiting);
@@ -120,17 +142,19 @@ export class RequestTask
 
   finish(trailers?: HTTPHeaders): void {
     this.#isComplete = true;
+    this.#observer?.finish(trailers);
     if (this.response.ended) return;
-    if (this.#passed !== undefined) {
-      this.#passed.finish(trailers);
-      return;
-    }
     const handler = this.#handler;
-    if (handler !== undefined) {
-      this.#callVerb(handler);
+    const chunks = this.#chunks;
+    if (this.#streamsBody && (handler === undefined || chunks !== undefined)) {
+      // The body was read before the handler was started, which gets it then.
+      this.#trailers = trailers;
       return;
     }
-    const chunks = this.#chunks;
+    if (handler !== undefined) {
+      this.#bodyEnded(handler, trailers);
+      return;
+    }
     if (chunks !== undefined) {
       this.request.body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
       this.#chunks = undefined;
@@ -139,12 +163,18 @@ export class RequestTask
     else if (this.#passage.hasEntered) this.#runHandler();
   }
 
+  #bodyEnded(handler: AnyHandler, trailers: HTTPHeaders | undefined): void {
+    if (this.#passed === undefined) this.#callVerb(handler);
+    else this.#passed.finish(trailers);
+  }
+
   refused(refusal: RequestRefusal): void {
     const { status, detail, headers, error } = refusal;
     this.#chunks = undefined;
     this.request.connectionClosed(error);
     const handler = this.#handler;
     if (this.response.ended) return;
+    this.#observer?.refused(error);
     if (this.#passed?.refused(refusal) === true) return;
     if (handler !== undefined) this.#notifyClosed(handler, error);
     // `error` is not set as the cause: an error caused by the end of the request would not be logged or sent.
@@ -165,6 +195,7 @@ export class RequestTask
     if (typeof status === 'number' && !this.response.headSent) this.response.status = status;
     const handler = this.#handler;
     this.#passed?.connectionClosed(reason);
+    this.#observer?.connectionClosed(reason);
     if (this.response.ended) return;
     if (handler !== undefined) this.#notifyClosed(handler, reason);
     const isEntered = handler !== undefined || this.#passage?.hasEntered === true;
@@ -225,6 +256,7 @@ export class RequestTask
     this.#hasResponded = true;
     if (this.rendering !== undefined) this.rendering.stop(replaced('another response'));
     this.#passed?.responseEnded(this.#endReason);
+    this.#observer?.responseEnded();
     const passage = this.#passage;
     if (passage === undefined || passage.isOver) this.#finished();
     else passage.leaveHandler();
@@ -336,12 +368,41 @@ export class RequestTask
     const passage = this.#passage;
     if (this.#streamsBody) {
       const preparing = this.#startHandler();
-      if (preparing === undefined) passage?.takeBody();
-      else void preparing.then(() => passage?.takeBody());
+      if (preparing === undefined) this.#takeBody();
+      else void preparing.then(() => this.#takeBody());
     } else {
+      this.#observer?.handlerStarts();
       passage?.takeBody();
       if (this.#isComplete) this.#runHandler();
     }
+  }
+
+  /** Gives a handler that streams the body what has arrived of it, and lets the rest arrive. */
+  #takeBody(): void {
+    this.#observer?.handlerStarts();
+    const handler = this.#handler;
+    if (handler !== undefined && (this.#chunks !== undefined || this.#isComplete))
+      void this.#handOver(handler);
+    this.#passage?.takeBody();
+  }
+
+  async #handOver(handler: AnyHandler): Promise<void> {
+    // While there are chunks, those that arrive are added to them.
+    this.#chunks ??= [];
+    for (let chunk = this.#chunks.shift(); chunk !== undefined; chunk = this.#chunks?.shift())
+      await this.#deliver(handler, chunk);
+    this.#chunks = undefined;
+    if (this.#isComplete && !this.response.ended) this.#bodyEnded(handler, this.#trailers);
+  }
+
+  /** Used by `nodeMiddleware`. */
+  observe(observer: RequestObserver): void {
+    this.#observer = observer;
+  }
+
+  /** Used by `nodeMiddleware`: lets the body arrive before the handler is started. */
+  wantBody(): void {
+    this.#passage?.takeBody();
   }
 
   get isDone(): boolean {

@@ -10,13 +10,39 @@ const PIECE_BYTES = 64 * 1024;
 const readAt = promisify(read);
 
 /**
- * Reads bytes of a file in pieces, at the pace of `take`. The file stays open.
- *
- * @param take - called with each piece, which it owns; what it returns is awaited.
- * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` if the file is shorter than `end`; the errors of `read`, and of
- *   `take`.
+ * Writes bytes of files to a body that cannot take a file as it is, in the order of the calls with what is written after
+ * them.
  */
-export async function readFilePart(
+export class FileWrites {
+  readonly #write: (piece: Uint8Array) => unknown;
+  #order: Promise<void> | undefined = undefined;
+
+  /** @param write - called with each piece, which it owns; what it returns is awaited. */
+  constructor(write: (piece: Uint8Array) => unknown) {
+    this.#write = write;
+  }
+
+  /**
+   * Writes bytes of a file. The file stays open.
+   *
+   * @throws StreamFileError `ERR_STREAM_FILE_CHANGED` if the file is shorter than `end`; the errors of reading and of
+   *   writing.
+   */
+  add(file: FileHandle | number, part: FilePart): Promise<void> {
+    return this.after(() => readFilePart(file, part, this.#write));
+  }
+
+  /** Calls `step` after all files are written. Rejects with what it throws. */
+  after(step: () => unknown): Promise<void> {
+    const done = (this.#order ?? Promise.resolve()).then(async () => {
+      await step();
+    });
+    this.#order = done.catch(() => {});
+    return done;
+  }
+}
+
+async function readFilePart(
   file: FileHandle | number,
   { start = 0, end }: FilePart,
   take: (piece: Uint8Array) => unknown,

@@ -13,7 +13,7 @@ import type { IOStream } from '@landspout/iostream';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import { listsEntityTag, reads } from '../response/conditional.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
-import { readFilePart } from './file-pieces.ts';
+import { FileWrites } from './file-pieces.ts';
 
 /** What a {@link ResponseExchange} needs from its request. */
 export interface ExchangeHost {
@@ -35,8 +35,8 @@ export class ResponseExchange implements HTTPServerExchange {
   #finished = false;
   /** Why the response was ended by something other than the delegate. */
   #cutReason: Error | undefined = undefined;
-  /** While a file is being compressed: what is written after it. */
-  #order: Promise<void> | undefined = undefined;
+  /** Files that are compressed, and what is written after them. */
+  #files: FileWrites | undefined = undefined;
 
   constructor(host: ExchangeHost) {
     this.#host = host;
@@ -119,13 +119,12 @@ export class ResponseExchange implements HTTPServerExchange {
     const reason = this.#cutReason ?? this.#response.gone;
     if (reason !== undefined) return rejected(reason);
     if (!this.#response.isEncoding) return this.#outer.writeFile(file, part);
-    const written = this.#inOrder(() =>
-      readFilePart(file, part, (piece) => {
-        if (this.isCut) return undefined;
-        this.#response.passPiece(piece);
-        return this.#response.waitDrained();
-      }),
-    );
+    this.#files ??= new FileWrites((piece) => {
+      if (this.isCut) return undefined;
+      this.#response.passPiece(piece);
+      return this.#response.waitDrained();
+    });
+    const written = this.#files.add(file, part);
     // As for the exchange of a connection, the promise may be ignored.
     written.catch((error: unknown) => this.#host.failed(error));
     return written;
@@ -135,8 +134,8 @@ export class ResponseExchange implements HTTPServerExchange {
     this.#requireOpen('finish');
     this.#finished = true;
     if (this.isCut) return;
-    if (this.#order === undefined) this.#response.end(trailers);
-    else this.#afterFile(() => this.#response.end(trailers));
+    if (this.#files === undefined) this.#response.end(trailers);
+    else this.#afterFiles(this.#files, () => this.#response.end(trailers));
   }
 
   writeInterim(status: number, headers?: HTTPHeaders): void {
@@ -186,8 +185,8 @@ export class ResponseExchange implements HTTPServerExchange {
   #write(operation: string, piece: string | Uint8Array | PreparedPiece): void {
     this.#requireOpen(operation);
     if (this.isCut) return;
-    if (this.#order === undefined) this.#response.passPiece(piece);
-    else this.#afterFile(() => this.#response.passPiece(piece));
+    if (this.#files === undefined) this.#response.passPiece(piece);
+    else this.#afterFiles(this.#files, () => this.#response.passPiece(piece));
   }
 
   #requireOpen(operation: string): void {
@@ -214,19 +213,11 @@ export class ResponseExchange implements HTTPServerExchange {
     response.becomeNotModified();
   }
 
-  #afterFile(step: () => void): void {
-    this.#inOrder(() => {
+  #afterFiles(files: FileWrites, step: () => void): void {
+    const done = files.after(() => {
       if (!this.isCut) step();
-    }).catch((error: unknown) => this.#host.failed(error));
-  }
-
-  /** Runs a step after those before it. */
-  #inOrder(step: () => unknown): Promise<void> {
-    const done = (this.#order ?? Promise.resolve()).then(async () => {
-      await step();
     });
-    this.#order = done.catch(() => {});
-    return done;
+    done.catch((error: unknown) => this.#host.failed(error));
   }
 }
 

@@ -4,4 +4,4 @@
  * @packageDocumentation
  */
 
-export { nodeMiddleware } from './node-middleware.ts';
+export { nodeMiddleware, nodeRequestOf, nodeResponseOf } from './node-middleware.ts';

@@ -61,6 +61,9 @@ export class HTTPServerResponse {
    */
   compress = true;
   #exchange: HTTPServerExchange;
+  #completesLater = false;
+  /** Whether the exchange has the whole response, but has not completed it. */
+  #isCompleting = false;
   #gone: Error | undefined = undefined;
   #phase: Phase = 'open';
   /** The default headers, shared by all responses of an application; copied when a response changes a header. */
@@ -88,9 +91,27 @@ export class HTTPServerResponse {
     this.#owner = owner;
   }
 
-  /** The exchange of the connection, through which the response is written. */
+  /** The exchange through which the response is written: that of the connection, unless middleware has replaced it. */
   get exchange(): HTTPServerExchange {
     return this.#exchange;
+  }
+
+  /**
+   * Used by `nodeMiddleware`: replaces the exchange, before the headers are sent.
+   *
+   * @param completesLater - whether the exchange may complete the response after it was passed on; then
+   *   {@link exchangeCompleted} must be called.
+   */
+  replaceExchange(exchange: HTTPServerExchange, completesLater: boolean): void {
+    this.#exchange = exchange;
+    this.#completesLater = completesLater;
+  }
+
+  /** The exchange has completed the response, of which it got the end before. */
+  exchangeCompleted(): void {
+    if (!this.#isCompleting) return;
+    this.#isCompleting = false;
+    this.#owner.responseEnded();
   }
 
   /** Why nothing more can reach the client; undefined while it is connected. */
@@ -101,6 +122,7 @@ export class HTTPServerResponse {
   /** Called by the application when nothing more can reach the client. */
   connectionLost(reason: Error): void {
     this.#gone = reason;
+    this.exchangeCompleted();
     const encoder = this.#encoder;
     if (encoder === undefined) return;
     this.#encoder = undefined;
@@ -298,7 +320,7 @@ export class HTTPServerResponse {
       return;
     }
     this.#phase = 'finished';
-    this.#owner.responseEnded();
+    this.#ended();
   }
 
   // ---- for the response of a mounted delegate, which its exchange passes on ----
@@ -478,7 +500,7 @@ export class HTTPServerResponse {
       this.exchange.finish(trailers);
     } finally {
       // If the body violates its Content-Length, the connection is cut off, which also ends the response.
-      this.#owner.responseEnded();
+      this.#ended();
     }
   }
 
@@ -497,7 +519,13 @@ export class HTTPServerResponse {
   #encoded(): void {
     this.#encoder = undefined;
     this.exchange.finish(this.#trailers);
-    this.#owner.responseEnded();
+    this.#ended();
+  }
+
+  #ended(): void {
+    const { finished, isCut } = this.#exchange;
+    if (this.#completesLater && !finished && !isCut) this.#isCompleting = true;
+    else this.#owner.responseEnded();
   }
 
   /** Does what is decided only just before the headers are sent. @param isWhole - whether the body is complete. */
