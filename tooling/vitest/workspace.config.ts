@@ -18,9 +18,10 @@ export default defineConfig({
     pool: 'forks',
     // One core stays with the servers and children that tests start, but two workers run even on two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    // Generous, because a busy machine with two cores is slow; a test that hangs still ends.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Three times what the slowest test without a limit of its own takes on two cores with ten times as much to do. A test
+    // that hangs still ends.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 20_000,
     allowOnly: false,
     passWithNoTests: false,

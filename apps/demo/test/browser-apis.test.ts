@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DemoBrowser, EVENTUALLY } from './demo-browser.ts';
+import { CHROMIUM_LIMIT_MS, DemoBrowser, EVENTUALLY } from './demo-browser.ts';
 import { DemoSite } from './demo-site.ts';
 import { admit, clientOf } from './visitor.ts';
 
@@ -33,7 +33,7 @@ const BY_WEB_SOCKET = `(url) => {
   connect();
 }`;
 
-describe('what Chromium has for this', () => {
+describe('what Chromium has for this', { timeout: CHROMIUM_LIMIT_MS }, () => {
   it.each(['SIGTERM', 'SIGKILL'] as const)(
     'reads on after the server was stopped by %s and started again: EventSource and WebSocket get each line once',
     async (signal) => {

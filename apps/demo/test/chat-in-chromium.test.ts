@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { join, people, say, texts } from './chat-pages.ts';
 import { DESKTOP, setUpScene } from './chromium-scene.ts';
-import { EVENTUALLY, lightness, overflow, picture, SCREENS, useScreen } from './demo-browser.ts';
+import {
+  CHROMIUM_LIMIT_MS,
+  EVENTUALLY,
+  lightness,
+  overflow,
+  picture,
+  SCREENS,
+  useScreen,
+} from './demo-browser.ts';
 
-describe('the chat in Chromium', () => {
+describe('the chat in Chromium', { timeout: CHROMIUM_LIMIT_MS }, () => {
   const scene = setUpScene();
 
   const open = (path = '/') => scene.browser.open(scene.site.origin + path);

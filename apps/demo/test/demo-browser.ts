@@ -15,6 +15,12 @@ export const SCREENS: readonly Screen[] = [
   { name: 'desktop', width: 1280, height: 800, colorScheme: 'dark' },
 ];
 
+/**
+ * For the tests with Chromium, whose dozens of steps wait for a browser, its tabs and the demo: processes that share the
+ * cores with those of other tests.
+ */
+export const CHROMIUM_LIMIT_MS = 120_000;
+
 /** For `expect.poll`: longer than a busy machine takes. */
 export const EVENTUALLY = { timeout: 20_000 } as const;
 

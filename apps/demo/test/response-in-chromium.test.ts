@@ -2,11 +2,19 @@ import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { madeUpText } from '../src/response/made-up-text.ts';
 import { DESKTOP, setUpScene } from './chromium-scene.ts';
-import { EVENTUALLY, lightness, overflow, picture, SCREENS, useScreen } from './demo-browser.ts';
+import {
+  CHROMIUM_LIMIT_MS,
+  EVENTUALLY,
+  lightness,
+  overflow,
+  picture,
+  SCREENS,
+  useScreen,
+} from './demo-browser.ts';
 
 const QUESTION = 'Does <b>it</b> go on?';
 
-describe('a response in Chromium', () => {
+describe('a response in Chromium', { timeout: CHROMIUM_LIMIT_MS }, () => {
   const scene = setUpScene();
 
   async function start(speed: 'slowly' | 'in a hurry'): Promise<Page> {
