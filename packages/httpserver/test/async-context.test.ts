@@ -11,7 +11,7 @@ import { waitUntil, withServer } from './fixtures/running-server.ts';
 const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`;
 
 describe('HTTPServer, and AsyncLocalStorage', () => {
-  it('calls a handler in the root context, whoever made the server', async () => {
+  it('calls a handler in the root context, whichever context made the server', async () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
     await storage.run('the maker of the server', () =>

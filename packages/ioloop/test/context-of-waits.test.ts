@@ -114,7 +114,7 @@ function seenBehind(wait: Wait['wait'], signal: AbortSignal): Promise<string | u
 }
 
 describe('the async context behind a wait', () => {
-  it.each(Object.entries(WAITS))('is the caller’s, whoever ends it: %s', async (_, make) => {
+  it.each(Object.entries(WAITS))('is the caller’s, whatever ends it: %s', async (_, make) => {
     const { wait, end } = make(new VirtualClock());
     const seen = seenBehind(wait, new AbortController().signal);
     await storage.run('other', async () => end());
@@ -122,7 +122,7 @@ describe('the async context behind a wait', () => {
   });
 
   it.each(Object.entries(WAITS).filter(([name]) => !name.startsWith('Future')))(
-    'is the caller’s, whoever aborts it: %s',
+    'is the caller’s, whatever aborts it: %s',
     async (_, make) => {
       const { wait } = make(new VirtualClock());
       const stop = new AbortController();

@@ -320,7 +320,7 @@ describe('BodyEncoder', () => {
     expectNothingLeft(pool);
   });
 
-  it('calls its sink in the async context of its caller, whoever encodes before it', async () => {
+  it('calls its sink in the async context of its caller, whichever encoder ran before it', async () => {
     const pool = new EncoderPool({ maxConcurrent: 1 });
     const context = new AsyncLocalStorage<number>();
     const runs = Array.from({ length: 5 }, (_, id) =>

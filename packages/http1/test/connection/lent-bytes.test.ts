@@ -126,7 +126,7 @@ describe('ServerConnection, whose bytes are lent', () => {
     for (const answer of answers) expect(client.received).toContain(answer);
   });
 
-  it('keeps what came behind the head of an upgrade for whoever takes the stream over', async () => {
+  it('keeps the bytes after the head of an upgrade for the code that takes over the stream', async () => {
     let taken!: (stream: IOStream) => void;
     const takenOver = new Promise<IOStream>((resolve) => {
       taken = resolve;

@@ -33,7 +33,7 @@ describe('AsyncHTTPClient over TLS', () => {
         }),
     ));
 
-  it('refuses a certificate that nobody vouches for, and says so [SH-10]', () =>
+  it('refuses a certificate of an unknown authority, and says so [SH-10]', () =>
     withSecureServer(identity, hello, ({ url, openSockets }) =>
       withClient({}, async (client) => {
         const error = await client.fetch(url).catch((reason) => reason);

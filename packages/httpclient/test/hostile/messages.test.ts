@@ -46,7 +46,7 @@ describe('AsyncHTTPClient and a malformed response', () => {
       'ERR_HTTP1_BAD_BODILESS_FRAMING',
     ],
     [
-      'a 101 that nobody asked for',
+      'a 101 without a request for an upgrade',
       'HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
       'ERR_HTTP1_UNSOLICITED_RESPONSE',
     ],

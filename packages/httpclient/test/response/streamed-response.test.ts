@@ -328,7 +328,7 @@ describe('a streamed response that is not read', () => {
     },
   );
 
-  it('is no error that nobody handles', () => {
+  it('causes no unhandled rejection when it fails', () => {
     const clock = new VirtualClock();
     return withRawServer(closing(answering(`${OK}Content-Length: 9\r\n\r\n`)), ({ url, openSockets }) =>
       withClient({ loop: new IOLoop({ clock }) }, async (client) => {

@@ -203,7 +203,7 @@ describe('DecompressingDelegate, against bad bodies', () => {
     );
   });
 
-  it('frees what aborted uploads held, and calls nobody later', () => {
+  it('frees what aborted uploads held, and makes no later calls', () => {
     const recording = new RecordingDelegate({ keep: false });
     const count = 2000;
     const together = 50;

@@ -67,7 +67,7 @@ describe('HTTPServer with decompressRequests', () => {
     );
   });
 
-  it('refuses options that cannot be', () => {
+  it('refuses invalid options', () => {
     expect(() => new HTTPServer(echo, { decompressRequests: { chunkBytes: 1 } })).toThrow(
       expect.objectContaining({ code: 'ERR_STREAM_USAGE' }),
     );

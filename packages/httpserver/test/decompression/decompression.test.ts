@@ -196,7 +196,7 @@ describe('DecompressingDelegate', () => {
       expect(received.endsWith('hello hello hello hello')).toBe(known);
     }));
 
-  it('asks nobody for a body that it will refuse, and others for theirs', () =>
+  it('sends 100 Continue only for a body that it will not refuse', () =>
     withServer(decompressing(echo), async ({ port }) => {
       const head = 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 24\r\n';
       const refused = await converse(port, `${head}Content-Encoding: compress\r\n\r\n`);

@@ -34,7 +34,7 @@ function told(options: ForwardedOptions, fields: Fields, peer = PROXY): string {
 const UNCHANGED = '10.0.0.1 4000 http';
 
 describe('resolveForwarded', () => {
-  it('believes nobody by default [HS-03] [ATT-57]', () => {
+  it('trusts no peer by default [HS-03] [ATT-57]', () => {
     expect(resolveForwarded({})).toBeUndefined();
     expect(told({}, [['X-Forwarded-For', '203.0.113.7']])).toBe(UNCHANGED);
   });

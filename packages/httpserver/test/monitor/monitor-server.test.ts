@@ -147,7 +147,7 @@ describe('HTTPServer.stats', () => {
     );
   });
 
-  it('keeps nothing for a request that nobody wants to hear of', () =>
+  it('keeps nothing for a request without a listener', () =>
     withServer(
       (request) => {
         expect((request.exchange as unknown as { token: unknown }).token).toBeUndefined();

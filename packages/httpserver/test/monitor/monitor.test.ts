@@ -15,7 +15,7 @@ const TCP: TCPServerStats = {
 const CONNECTION = connectionInfo();
 const REASON = Object.assign(new Error('gone'), { code: 'ERR_HTTP_RESET' });
 
-/** A clock that nobody may look at. */
+/** A clock that must not be read. */
 const NO_CLOCK: Clock = {
   ...systemClock,
   now() {
@@ -53,7 +53,7 @@ describe('ServerMonitor', () => {
     });
   });
 
-  it('makes no record and reads no clock while nobody listens', () => {
+  it('makes no record and reads no clock without a listener', () => {
     const monitor = new ServerMonitor({ clock: NO_CLOCK, logger: consoleLogger });
     expect(monitor.requestBegan(requestHead(), CONNECTION, CONNECTION)).toBeUndefined();
     monitor.requestEnded(undefined, 'completed', 200, 5, undefined);

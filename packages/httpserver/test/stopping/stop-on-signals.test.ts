@@ -65,7 +65,7 @@ describe('HTTPServer.stopOnSignals', () => {
     expect(process.listenerCount('SIGTERM')).toBe(before);
   });
 
-  it('refuses no signals, and times that cannot be', () => {
+  it('refuses an empty list of signals, and invalid times', () => {
     const server = new HTTPServer(() => {});
     const refusal = expect.objectContaining({ code: 'ERR_STREAM_USAGE' });
     expect(() => server.stopOnSignals({ signals: [] })).toThrow(refusal);

@@ -94,7 +94,7 @@ describe('Future', () => {
     expect(() => other.result()).toThrow('enough');
   });
 
-  it('leaves an exception that nobody hears of to Node, as a promise does [FUT-01]', async () => {
+  it('leaves an unhandled exception to Node, as a promise does [FUT-01]', async () => {
     expect(await unhandledDuring(() => new Future().setException('lost'))).toEqual(['lost']);
   });
 
@@ -261,7 +261,7 @@ describe('chainFuture', () => {
     expect([source.isCancelled, target.isCancelled]).toEqual([false, true]);
   });
 
-  it('refuses what nobody can wait for, a target that is no future, and itself [FUT-01]', () => {
+  it('refuses a value that is no thenable, a target that is no future, and itself [FUT-01]', () => {
     const target = new Future<unknown>();
     for (const source of [undefined, null, 5, {}, () => {}]) {
       expect(() => chainFuture(source as never, target)).toThrow(USAGE);

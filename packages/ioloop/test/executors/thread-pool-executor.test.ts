@@ -407,7 +407,7 @@ describe('ThreadPoolExecutor', () => {
       expect(await other.result).not.toBe(thread);
     });
 
-    it('gives the place to whoever waited first', async () => {
+    it('gives the place to the call that waited first', async () => {
       const executor = open();
       const leaving = new AbortController();
       const holding = hold(executor, { signal: leaving.signal });
@@ -548,7 +548,7 @@ describe('ThreadPoolExecutor', () => {
     { maxQueue: Number.NaN },
     { idleTimeoutMs: Number.POSITIVE_INFINITY },
     { closeTimeoutMs: -1 },
-  ])('refuses options that cannot be meant: %j', (options) => {
+  ])('refuses invalid options: %j', (options) => {
     expect(() => new ThreadPoolExecutor(options)).toThrow(
       expect.objectContaining({ code: 'ERR_LOOP_USAGE' }),
     );

@@ -28,7 +28,7 @@ describe('Condition', () => {
     expect(woken).toEqual(['a', 'b', 'c']);
   });
 
-  it('wakes nobody inside of notify [LOCK-01]', async () => {
+  it('wakes no waiter inside of notify [LOCK-01]', async () => {
     const { condition, woken, waiter } = setUp();
     const waiting = waiter('a');
     condition.notify();

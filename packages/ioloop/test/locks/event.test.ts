@@ -3,7 +3,7 @@ import { Event } from '../../src/index.ts';
 import { VirtualClock } from '../../src/testing.ts';
 
 describe('Event', () => {
-  it('lets everybody pass once it is set, and nobody after it is cleared [LOCK-02]', async () => {
+  it('lets every waiter pass once it is set, and none after it is cleared [LOCK-02]', async () => {
     const event = new Event();
     expect(event.isSet).toBe(false);
     const waiting = Promise.all([event.wait(), event.wait()]);

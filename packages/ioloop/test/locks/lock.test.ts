@@ -16,7 +16,7 @@ describe('Lock', () => {
     expect(log).toEqual(['a in', 'a out', 'b in', 'b out', 'c in', 'c out']);
   });
 
-  it('throws when it is released and nobody holds it [LOCK-04]', async () => {
+  it('throws when it is released without being held [LOCK-04]', async () => {
     const lock = new Lock();
     const notHeld = expect.objectContaining({ name: 'LoopUsageError', code: 'ERR_LOCK_NOT_HELD' });
     expect(() => lock.release()).toThrow(notHeld);

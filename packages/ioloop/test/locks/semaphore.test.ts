@@ -115,7 +115,7 @@ describe.each([
     expect(semaphore.value).toBe(1);
   });
 
-  it('keeps a permit that nobody is left to take [LOCK-03]', async () => {
+  it('keeps a permit if no waiter is left to take it [LOCK-03]', async () => {
     const semaphore = new Kind();
     const stop = new AbortController();
     const held = await semaphore.acquire();

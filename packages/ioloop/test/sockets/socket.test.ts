@@ -130,7 +130,7 @@ describe('Socket', () => {
     server.close();
   });
 
-  socketIt('refuses addresses and amounts that cannot be', () => {
+  socketIt('refuses invalid addresses and amounts', () => {
     const socket = track(Socket.tcp());
     const misuse = expect.objectContaining({ name: 'LoopUsageError', code: 'ERR_LOOP_USAGE' });
     for (const host of ['localhost', '::1', '', '127.0.0.1\0']) {

@@ -124,7 +124,7 @@ describe('watchLoop', () => {
     expect(await program.from('error log')).toMatchObject({ message: 'of the listener' });
   });
 
-  it('leaves the pause of another debugger alone, and says that it blames nobody', async () => {
+  it('leaves the pause of another debugger alone, and reports it without a stack', async () => {
     for (const scenario of ['paused by a debugger', 'stopped at a debugger statement']) {
       const program = run(scenario);
       await program.onErrors(

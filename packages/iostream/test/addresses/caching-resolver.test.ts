@@ -214,7 +214,7 @@ describe('CachingResolver', () => {
     expect(cache.stats()).toMatchObject({ entries: 2, hits: 2 });
   });
 
-  it('has at most 1,000 entries, and none for names that cannot be [NET-05]', async () => {
+  it('has at most 1,000 entries, and none for invalid names [NET-05]', async () => {
     const next: Resolver = { resolve: async () => [{ address: '192.0.2.1', family: 4 }] };
     const cache = new CachingResolver(next);
     for (let at = 0; at < 1_500; at += 1) await cache.resolve(`n${at}.example`);

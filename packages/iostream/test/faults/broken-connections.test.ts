@@ -179,7 +179,7 @@ describe('connect', () => {
     server.close();
   });
 
-  it('fails with ECONNREFUSED where nobody listens, and leaves nothing open', async () => {
+  it('fails with ECONNREFUSED at a port without a listener, and leaves nothing open', async () => {
     const server = createServer().listen(0, HOST);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;

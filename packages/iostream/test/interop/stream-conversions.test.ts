@@ -53,7 +53,7 @@ describe.each(CHANNEL_NAMES)('toDuplex over %s', (channel) => {
       expect(text(await readAll(toDuplex(b)))).toBe('rest');
     }));
 
-  it('keeps what nobody has read yet, while more comes', () =>
+  it('keeps the bytes that are not read yet, while more arrive', () =>
     withPair(channel, async ({ a, b }) => {
       const duplex = toDuplex(b);
       duplex.read(0);
@@ -82,7 +82,7 @@ describe.each(CHANNEL_NAMES)('toDuplex over %s', (channel) => {
       expect(gunzipSync(received).equals(sent)).toBe(true);
     }));
 
-  it('stops reading when nobody reads from it [STR-09]', () =>
+  it('stops reading when it is not read from [STR-09]', () =>
     withPair(channel, async ({ a, b }) => {
       const duplex = toDuplex(b);
       duplex.read(0);

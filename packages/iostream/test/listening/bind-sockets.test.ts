@@ -250,7 +250,7 @@ describe('ListeningSocket.addAcceptHandler', () => {
     );
   });
 
-  it('closes the connections that nobody took [NET-03]', async () => {
+  it('closes the connections that were not taken [NET-03]', async () => {
     const socket = await open();
     await using stream = await client.connect({ host, port: portOf(socket.address) });
     await socket.close();

@@ -117,7 +117,7 @@ describe('startTls in the middle of a connection', () => {
     ]);
   });
 
-  it('leaves the stream as it was for options that cannot be [STR-14] [NET-06]', async () => {
+  it('leaves the stream as it was for invalid options [STR-14] [NET-06]', async () => {
     const { server } = await startingServer();
     await using _ = server;
     const plain = await askedToStart(server.port);

@@ -78,7 +78,7 @@ describe('AsyncLocalStorage.enterWith in handleStream', () => {
 
 describe('IOStream with a consumer', () => {
   it.each(['memory', 'TCP', 'a Unix socket', 'TLS', 'a Duplex'])(
-    'is given bytes in the root context, whatever was entered before and whoever resumed it, over %s',
+    'is given bytes in the root context, whatever was entered before and whatever resumed it, over %s',
     async (channel) => {
       const { a, b: accepted, close } = await openPair(channel === 'a Duplex' ? 'TCP' : channel);
       const b =

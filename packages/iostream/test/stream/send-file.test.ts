@@ -22,7 +22,7 @@ describe.each(CHANNEL_NAMES)('IOStream.sendFile over %s', (channel) => {
     await rm(folder, { recursive: true });
   });
 
-  it('refuses arguments that cannot be, with nothing queued', () =>
+  it('refuses invalid arguments, with nothing queued', () =>
     withPair(channel, async ({ a }) => {
       const closed = await open(join(folder, 'file'));
       await closed.close();
@@ -115,7 +115,7 @@ describe.each(CHANNEL_NAMES)('IOStream.sendFile over %s', (channel) => {
       expect(a.closeReason).toBe('we-reset');
     }));
 
-  it('settles only when nobody reads the file any more', () =>
+  it('settles only when the file is not read any more', () =>
     withPair(channel, async ({ a }) => {
       const proc = await open('/proc/version');
       let begin!: () => void;

@@ -231,7 +231,7 @@ describe.each(CHANNEL_NAMES)('iteration of an IOStream over %s', (channel) => {
       expect(Buffer.concat(chunks).length).toBe(5_000);
     }));
 
-  it('refuses sizes and encodings that cannot be', () =>
+  it('refuses invalid sizes and encodings', () =>
     withPair(channel, async ({ b }) => {
       const usage = expect.objectContaining({ code: 'ERR_STREAM_USAGE' });
       for (const size of [0, -1, 1.5, Number.NaN, '1' as unknown as number]) {

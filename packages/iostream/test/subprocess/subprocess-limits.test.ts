@@ -47,7 +47,7 @@ const TALKER = `
 `;
 
 describe('Subprocess, its limits', () => {
-  it('holds back a child whose output nobody reads, and loses none of it', async () => {
+  it('holds back a child whose output is not read, and loses none of it', async () => {
     const child = await start(process.execPath, ['-e', TALKER]);
     // Every question is a round through both processes, in which an unbounded reader would read on.
     for (let round = 0; round < 50; round += 1) {

@@ -287,7 +287,7 @@ describe('Subprocess.setExitCallback', () => {
     expect(logged).toEqual([{ error }]);
   });
 
-  it('is dropped with its loop, and harms nobody', async () => {
+  it('is dropped with its loop, without harm to others', async () => {
     const loop = new IOLoop();
     const child = await shell('read line; exit 2', { stdin: 'stream', loop });
     let isTold = false;
@@ -302,7 +302,7 @@ describe('Subprocess.setExitCallback', () => {
 });
 
 describe('Subprocess.kill', () => {
-  it('sends any signal by name or number, and knows when there is nobody', async () => {
+  it('sends any signal by name or number, and reports whether there is a process', async () => {
     const child = await shell('trap "echo got it" USR1; echo ready; while :; do read line; done', {
       stdin: 'stream',
       stdout: 'stream',

@@ -51,7 +51,7 @@ describe('TCPServer that demands client certificates', () => {
   );
 
   it.each(VERSIONS)(
-    'refuses one that nobody vouches for, and says why, %s [NET-06] [STR-15]',
+    'refuses one of an unknown authority, and says why, %s [NET-06] [STR-15]',
     async (version) => {
       const { loop, records } = watchedLoop();
       const { server, seen } = await echoServer(demanding(), { loop });

@@ -302,7 +302,7 @@ describe('200 failing handshakes of each sort', () => {
     'plain text': (server) => closedAfter(server, Buffer.from('GET / HTTP/1.1\r\n\r\n')),
     'an early end': (server) => closedAfter(server, HELLO_HEAD, 'end'),
     'a reset': (server) => closedAfter(server, HELLO_HEAD, 'resetAndDestroy'),
-    'a certificate that nobody believes': refused({}),
+    'a certificate of an unknown authority': refused({}),
     'a wrong name': (server) => refused({ ...trusting(), servername: 'wrong.example' })(server),
     'no common protocol': (server) => refused({ ...trusting(), alpnProtocols: ['other'] })(server),
     async 'a deadline that passes'(server, clock) {

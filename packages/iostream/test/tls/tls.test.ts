@@ -93,7 +93,7 @@ describe('TCPServer with TLS', () => {
     },
   );
 
-  it('asks for the certificate of the client, and refuses one that nobody vouches for', async () => {
+  it('asks for the certificate of the client, and refuses one of an unknown authority', async () => {
     const seen: (TlsInfo | undefined)[] = [];
     const { loop } = recordingLoop();
     await using server = await secureServer({

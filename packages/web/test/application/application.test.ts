@@ -152,7 +152,7 @@ describe('Application', () => {
       expect(statusOf(await converse(port, post))).toBe(404);
     }));
 
-  it('refuses a large body for a path that nobody serves before it comes [APP-07]', () =>
+  it('refuses a large body for a path without a route before it arrives [APP-07]', () =>
     withApp([['/', Hello]], async ({ port }) => {
       const head =
         'POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n';

@@ -145,7 +145,7 @@ describe('a peer that leaves', () => {
     });
   });
 
-  it('does not hear of a signal that nobody asked for in time, but of its reason', async () => {
+  it('does not get a signal that was not asked for in time, but its reason', async () => {
     const started = signalled();
     const reason = signalled<unknown>();
     class AsksLate extends RequestHandler {

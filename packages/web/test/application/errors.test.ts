@@ -117,7 +117,7 @@ describe('an error of a handler', () => {
     });
   });
 
-  it('after the first flush cuts the connection, so that nobody takes it for a whole answer [ATT-72]', () => {
+  it('after the first flush cuts the connection, so that it is not taken for a whole response [ATT-72]', () => {
     class Cut extends RequestHandler {
       override async get(): Promise<void> {
         this.write('half');

@@ -160,7 +160,7 @@ describe('a login', () => {
       settings,
     ));
 
-  it('is refused without a valid token, from another site or origin, and for nobody [XS-01] [ATT-51]', () =>
+  it('is refused without a valid token, from another site or origin, and without a user [XS-01] [ATT-51]', () =>
     withApp(
       routes,
       async ({ port }) => {

@@ -483,7 +483,7 @@ describe('escaping', () => {
     expect((await fetch(`${server.url}/comment?url=x`)).status).toBe(500);
   });
 
-  it('is for values: the name of a template must not leave its folder, whoever chose it [TP-08] [ATT-47]', async () => {
+  it('is for values: the name of a template must not leave its folder, wherever it comes from [TP-08] [ATT-47]', async () => {
     await mkdir(path.join(views, 'pages'));
     await writeFile(path.join(views, 'secret.eta'), 'secret');
     await writeFile(path.join(views, 'pages/public.eta'), 'public');

@@ -77,7 +77,7 @@ describe('wss', () => {
       expect(RecordingHandler.only.closeReason).toBe('bye');
     }));
 
-  it('refuses a certificate that nobody vouches for [WS-20]', () =>
+  it('refuses a certificate of an unknown authority [WS-20]', () =>
     secured(async ({ url }) => {
       await expect(websocketConnect(url)).rejects.toMatchObject({ code: 'ERR_STREAM_TLS' });
       const connection = await websocketConnect(url, { tls: { rejectUnauthorized: false } });

@@ -160,7 +160,7 @@ describe('websocketConnect', () => {
     );
   });
 
-  it('fails as connecting does where nobody listens [WS-20]', async () => {
+  it('fails as connecting does at a port without a listener [WS-20]', async () => {
     const server = createServer();
     const port = await listen(server);
     server.close();
@@ -184,7 +184,7 @@ describe('WebSocketClientConnection', () => {
       expect(connection.closeCode).toBe(1005);
     }));
 
-  it('holds the server back while nobody reads, and loses nothing [WS-21]', async () => {
+  it('holds the server back while the client does not read, and loses nothing [WS-21]', async () => {
     class Floods extends RecordingHandler {
       override async onOpen(): Promise<void> {
         super.onOpen();

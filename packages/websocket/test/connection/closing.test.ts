@@ -133,7 +133,7 @@ describe('WebSocketHandler, closing', () => {
     }),
   );
 
-  it('rejects writes to a connection that is gone, which nobody need look at [WS-04, ATT-76]', () =>
+  it('rejects writes to a connection that is gone, which need not be handled [WS-04, ATT-76]', () =>
     served(async ({ port, log }) => {
       const client = await RawClient.open(port);
       await until(() => RecordingHandler.opened.length === 1);

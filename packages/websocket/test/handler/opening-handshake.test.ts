@@ -191,7 +191,7 @@ describe('WebSocketHandler, opening', () => {
     expect(asked).toEqual([['chat', 'Super-Chat'], []]);
   });
 
-  it('answers 500 when the choice was not offered, or an option cannot be [WS-04, ATT-76]', async () => {
+  it('responds with 500 when the choice was not offered, or an option is invalid [WS-04, ATT-76]', async () => {
     class Invents extends RecordingHandler {
       override selectSubprotocol(): string | undefined {
         return 'mine';

@@ -169,7 +169,7 @@ describe('ProcessSupervisor.restart', () => {
     expect(supervisor.children.map(({ pid }) => pid)).toEqual([successor?.pid]);
   });
 
-  it('leaves nobody behind when a hook stops the children as soon as it hears of a successor', async () => {
+  it('leaves no child behind when a hook stops the children as soon as a successor has started', async () => {
     let starts = 0;
     const supervised = new Supervised('ready', {
       count: 1,
@@ -186,7 +186,7 @@ describe('ProcessSupervisor.restart', () => {
     expect(story.filter(({ event }) => event === 'exited')).toHaveLength(2);
   });
 
-  it('leaves nobody behind when the children are stopped meanwhile', async () => {
+  it('leaves no child behind when the children are stopped meanwhile', async () => {
     const env = { EXTRA: freeName(), EXTRA_FATE: 'waits' };
     const supervised = new Supervised('readyOnce', { count: 1, env });
     const { supervisor, story } = supervised;
@@ -199,7 +199,7 @@ describe('ProcessSupervisor.restart', () => {
     expect(story.filter(({ event }) => event === 'exited')).toHaveLength(2);
   });
 
-  it('is refused while nothing runs, and with a time that cannot be', async () => {
+  it('is refused while nothing runs, and with an invalid time', async () => {
     const { supervisor } = new Supervised('ready', { count: 1 });
     const refusal = { code: 'ERR_PROCESS_USAGE' };
     await expect(supervisor.restart()).rejects.toMatchObject(refusal);
