@@ -205,7 +205,7 @@ describe('DecompressingDelegate, against bad bodies', () => {
 
   it('frees what aborted uploads held, and makes no later calls', () => {
     const recording = new RecordingDelegate({ keep: false });
-    const count = 2000;
+    const count = 1000;
     const together = 50;
     return recorded(recording, async ({ port, server, records }) => {
       const body = encode(Buffer.concat(new Array(8).fill(words(128 * 1024))), 'br');
