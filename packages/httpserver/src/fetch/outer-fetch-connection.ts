@@ -15,37 +15,71 @@ export interface FetchConnectionInfo {
 
 const NO_ADDRESS: SocketAddress = { family: 'memory' };
 
-/** The connection of a request of which only the URL, and perhaps the addresses, are known. */
+/**
+ * The connection of a request of which only the URL, and perhaps the addresses, are known. The addresses are looked for
+ * when they are asked for, because some servers create what has them only then.
+ */
 export class OuterFetchConnection implements HTTPConnectionInfo {
-  readonly remoteAddress: SocketAddress;
-  readonly localAddress: SocketAddress;
-  readonly tls: TlsInfo | undefined;
   readonly protocol: 'http' | 'https';
+  readonly #request: Request;
+  readonly #info: unknown;
+  #known: FetchConnectionInfo | undefined = undefined;
 
-  constructor(protocol: 'http' | 'https', info: FetchConnectionInfo | undefined) {
+  /** @param info - the second argument of the Fetch handler. */
+  constructor(protocol: 'http' | 'https', request: Request, info: unknown) {
     this.protocol = protocol;
-    this.remoteAddress = addressOf(info?.remoteAddress, info?.remotePort);
-    this.localAddress = addressOf(info?.localAddress, info?.localPort);
-    this.tls = info?.tls;
+    this.#request = request;
+    this.#info = info;
+  }
+
+  get remoteAddress(): SocketAddress {
+    const { remoteAddress, remotePort } = this.#found();
+    return addressOf(remoteAddress, remotePort);
+  }
+
+  get localAddress(): SocketAddress {
+    const { localAddress, localPort } = this.#found();
+    return addressOf(localAddress, localPort);
+  }
+
+  get tls(): TlsInfo | undefined {
+    const { tls } = (this.#info ?? {}) as FetchConnectionInfo;
+    return typeof tls?.getPeerCertificate === 'function' ? tls : undefined;
   }
 
   [INSPECT](): object {
     return inspection(this, ['protocol'], () => ({
-      remoteAddress: inspectedAddress(this.remoteAddress),
-      localAddress: inspectedAddress(this.localAddress),
-      tls: this.tls?.protocol,
+      remoteAddress: this.#known === undefined ? undefined : inspectedAddress(this.remoteAddress),
     }));
+  }
+
+  /** Kept, because Node forgets the addresses when the connection closes. */
+  #found(): FetchConnectionInfo {
+    if (this.#known === undefined) {
+      const { remoteAddress, remotePort, localAddress, localPort } = sourceOf(this.#request, this.#info);
+      this.#known = { remoteAddress, remotePort, localAddress, localPort };
+    }
+    return this.#known;
   }
 }
 
+/** The property of a request in srvx and in Landspout. */
+interface RequestWithAddress {
+  readonly ip?: unknown;
+}
+
 /**
- * Finds the addresses in the second argument of a Fetch handler: a {@link FetchConnectionInfo}, or the `env` of a server
- * over node:http (`serve` of Landspout, @hono/node-server), whose property `incoming` is the request of Node.
+ * Finds the addresses: in the second argument of the handler, in the request, or in the `env` of a server over node:http
+ * (`serve` of Landspout, @hono/node-server), whose property `incoming` is the request of Node.
  */
-export function connectionInfoOf(info: unknown): FetchConnectionInfo | undefined {
-  if (typeof info !== 'object' || info === null) return undefined;
-  const { incoming } = info as { readonly incoming?: { readonly socket?: FetchConnectionInfo } };
-  return incoming?.socket ?? (info as FetchConnectionInfo);
+function sourceOf(request: Request, info: unknown): FetchConnectionInfo {
+  const given = (typeof info === 'object' && info !== null ? info : {}) as FetchConnectionInfo & {
+    readonly incoming?: { readonly socket?: FetchConnectionInfo };
+  };
+  if (given.remoteAddress !== undefined) return given;
+  const { ip } = request as RequestWithAddress;
+  if (typeof ip === 'string') return { remoteAddress: ip };
+  return given.incoming?.socket ?? given;
 }
 
 function addressOf(address: unknown, port: unknown): SocketAddress {

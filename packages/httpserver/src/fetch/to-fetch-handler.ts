@@ -14,11 +14,7 @@ import {
 } from '../calling/outer-head.ts';
 import { exchangeOf } from './fetch-container.ts';
 import { OuterFetchBody } from './outer-fetch-body.ts';
-import {
-  connectionInfoOf,
-  type FetchConnectionInfo,
-  OuterFetchConnection,
-} from './outer-fetch-connection.ts';
+import { type FetchConnectionInfo, OuterFetchConnection } from './outer-fetch-connection.ts';
 import { OuterFetchResponse } from './outer-fetch-response.ts';
 
 export interface ToFetchHandlerOptions extends CallOptions {
@@ -98,7 +94,7 @@ function respond(
     if (reason !== undefined) sink.fail(reason);
   });
   const connection =
-    outer?.connection ?? new OuterFetchConnection(settings.protocol ?? protocol, connectionInfoOf(info));
+    outer?.connection ?? new OuterFetchConnection(settings.protocol ?? protocol, request, info);
   const call = new DelegateCall(settings, sink, source, head, connection);
   source.call = call;
   if (problem === undefined) call.begin();

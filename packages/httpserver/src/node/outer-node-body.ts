@@ -32,10 +32,9 @@ export class OuterNodeBody implements BodySource {
 
   start(): void {
     const request = this.#request;
-    if (request.readableEnded || request.destroyed) {
-      this.#useParsed(request as ParsedRequest);
-      return;
-    }
+    if (request.readableEnded) this.#useParsed(request as ParsedRequest);
+    // Otherwise a destroyed request is one whose client is gone, which the response reports.
+    if (request.readableEnded || request.destroyed) return;
     this.#listen(this.#onData);
     request.once('end', this.#onEnd);
     request.resume();

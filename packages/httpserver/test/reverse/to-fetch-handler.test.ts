@@ -112,13 +112,15 @@ describe('toFetchHandler: the request', () => {
     await handler(new Request(URL), {
       incoming: { socket: { remoteAddress: '2001:db8::1', remotePort: 71 } },
     });
-    const [first, second, third] = delegate.requests.map(({ exchange }) => exchange.connection);
+    await handler(Object.assign(new Request(URL), { ip: '192.0.2.3' }));
+    const [first, second, third, fourth] = delegate.requests.map(({ exchange }) => exchange.connection);
     expect(first).toMatchObject({ protocol: 'https', remoteAddress: { family: 'memory' }, tls: undefined });
     expect(second).toMatchObject({
       protocol: 'http',
       remoteAddress: { family: 'IPv4', address: '192.0.2.1', port: 70 },
     });
     expect(third?.remoteAddress).toEqual({ family: 'IPv6', address: '2001:db8::1', port: 71 });
+    expect(fourth?.remoteAddress).toEqual({ family: 'IPv4', address: '192.0.2.3', port: 0 });
   });
 
   it('believes trusted proxies', async () => {
