@@ -171,6 +171,36 @@ export function streamReads(suite: StreamSuite): void {
     },
   );
 
+  suite.check('[STR-05] goes on reading after a consumer has left on buffered bytes', async ({ a, b }) => {
+    await a.write('line\nlast');
+    assert.equal(text(await b.readUntil('\n')), 'line\n');
+    const left = new Promise<void>((resolve) => {
+      b.setConsumer({
+        ...quiet,
+        received() {
+          b.setConsumer(undefined);
+          resolve();
+        },
+      });
+    });
+    b.resume();
+    await left;
+    const read = b.readBytes(4);
+    await a.write('more');
+    assert.equal(text(await read), 'more');
+  });
+
+  suite.check('[STR-05] reads buffered bytes that no consumer has waited for', async ({ a, b }) => {
+    await a.write('line\nlast');
+    assert.equal(text(await b.readUntil('\n')), 'line\n');
+    b.setConsumer(quiet);
+    b.resume();
+    b.setConsumer(undefined);
+    const read = b.readBytes(8);
+    await a.write('more');
+    assert.equal(text(await read), 'lastmore');
+  });
+
   for (const [method, how] of CONSUMER_FAILURES) {
     suite.check(`[STR-10] closes with the error if its consumer ${how} in ${method}`, async ({ a, b }) => {
       const failure = new Error('a bug');

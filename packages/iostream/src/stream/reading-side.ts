@@ -237,13 +237,21 @@ export class ReadingSide {
   }
 
   #deliverBuffered(): void {
-    if (!this.#canDeliver()) return;
-    const bytes = this.#inbox?.takeAll();
-    this.#inbox = undefined;
-    if (bytes !== undefined && bytes.length > 0) this.#deliver(bytes, 0, bytes.length);
-    if (!this.#canDeliver()) return;
-    if (this.isEnded) this.#tellEnded();
+    if (this.#canDeliver()) {
+      const bytes = this.#inbox?.takeAll();
+      this.#inbox = undefined;
+      if (bytes !== undefined && bytes.length > 0) this.#deliver(bytes, 0, bytes.length);
+    }
+    if (!this.#canDeliver()) this.#stopReplay();
+    else if (this.isEnded) this.#tellEnded();
     else this.#transport.resume();
+  }
+
+  /** If the consumer has left the stream in the meantime, the transport was not resumed, and the next read must do that. */
+  #stopReplay(): void {
+    if (!this.#reading || this.#stream.isClosed) return;
+    this.#reading = false;
+    if (this.isAwaited) this.#resumeTransport();
   }
 
   #canDeliver(): boolean {
