@@ -137,7 +137,7 @@ class NodeMessage implements HTTPMessageDelegate {
     if (this.#onUpgrade !== undefined && asksForUpgrade(head.headers))
       return this.#upgrade(messages, this.#onUpgrade);
     this.#messages = messages;
-    const { bodyLength, expectsContinue } = messages.request;
+    const { bodyLength, expectsContinue } = messages.fields;
     if (bodyLength === 0) {
       messages.setBody(undefined);
       this.#call(messages);

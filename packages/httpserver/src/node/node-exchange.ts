@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HTTPServerExchange, RequestHead } from '@landspout/http1';
 import type { IncomingBody } from '../bodies/incoming-body.ts';
 import { NodeRequest } from './node-request.ts';
-import { NodeResponse, type ResponseOwner } from './node-response.ts';
+import { NodeResponse } from './node-response.ts';
 import { type NodeSocket, nodeSocketOf, type SocketUser } from './node-socket.ts';
+import { RawFields } from './raw-fields.ts';
+import { type ResponseOwner, ResponseWriter } from './response-writer.ts';
 
 /** The request and response of node:http for one exchange. */
 export interface NodeMessages {
@@ -39,7 +41,9 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
   readonly exchange: HTTPServerExchange;
   readonly request: NodeRequest;
   readonly response: NodeResponse;
+  readonly fields: RawFields;
   readonly #socket: NodeSocket;
+  readonly #writer: ResponseWriter;
   #body: IncomingBody | undefined;
   #closeReason: Error | undefined;
 
@@ -47,14 +51,17 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
     this.exchange = exchange;
     const socket = nodeSocketOf(exchange.connection);
     this.#socket = socket;
-    this.request = new NodeRequest(head, socket);
-    this.response = new NodeResponse(this.request, exchange, this, socket);
+    this.fields = new RawFields(head.headers);
+    this.#writer = new ResponseWriter(exchange, this, socket);
+    this.request = new NodeRequest(head, this.fields.raw, socket);
+    this.response = new NodeResponse(this.request, this.#writer);
+    this.#writer.attach(this.response);
     socket.begin(this);
   }
 
   setBody(body: IncomingBody | undefined): void {
     this.#body = body;
-    NodeRequest.setBody(this.request, body);
+    NodeRequest.setBody(this.request, body, this.#socket);
   }
 
   connectionClosed(reason: Error): void {
@@ -62,7 +69,7 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
       return;
     if (this.#closeReason !== undefined) return;
     this.#closeReason = reason;
-    NodeResponse.markCut(this.response);
+    this.#writer.markCut();
     // Later, because an error that a listener throws is the program's, and must not end in the connection.
     process.nextTick(closeMessages, this);
   }
@@ -76,7 +83,7 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
   close(): void {
     const reason = this.#closeReason as Error;
     NodeRequest.connectionClosed(this.request, reason);
-    NodeResponse.connectionClosed(this.response, reason);
+    this.#writer.connectionClosed(reason);
     this.#socket.connectionEnded();
   }
 

@@ -7,9 +7,6 @@
 
 import { IncomingMessage, OutgoingMessage } from 'node:http';
 
-/** An object of node:http, with the state that Node keeps under symbols. */
-export type WithSymbols = Record<symbol, unknown>;
-
 /** The header fields that were set, by name in lower case: a pair of name and value for each. */
 export const OUT_HEADERS = findOutHeaders();
 /** Whether a write returned false, and the event `drain` is due. */
@@ -24,6 +21,11 @@ export function detachSignal(request: IncomingMessage): void {
   if (DETACH_SIGNAL === undefined) return;
   const detach = (request as unknown as Readonly<Record<symbol, unknown>>)[DETACH_SIGNAL];
   if (typeof detach === 'function') detach.call(request);
+}
+
+/** Returns the state that Node keeps under symbols. */
+export function symbolsOf(message: OutgoingMessage): Record<symbol, unknown> {
+  return message as unknown as Record<symbol, unknown>;
 }
 
 function symbolOf(holder: object, description: string): symbol | undefined {

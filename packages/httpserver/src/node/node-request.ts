@@ -12,75 +12,48 @@ import type { NodeSocket } from './node-socket.ts';
  * Names that start with an underscore are Node's.
  */
 export class NodeRequest extends IncomingMessage {
-  /** The bytes of the body; -1 if the body is chunked. */
-  readonly bodyLength: number;
-  /** Whether the client waits for `100 Continue` before it sends the body. */
-  readonly expectsContinue: boolean;
   declare _consuming: boolean;
   declare _dump: () => void;
   declare _addHeaderLines: (raw: readonly string[], length: number) => void;
   declare readonly _readableState: { readingMore: boolean };
-  readonly #view: NodeSocket;
-  /** Undefined if there is no body, or it was discarded. */
-  #body: IncomingBody | undefined;
-  /** Whether the stream asked for more than there was. */
-  #isReading = false;
+  /** Undefined if the request has no body. */
+  #reader: BodyReader | undefined;
 
-  constructor(head: RequestHead, socket: NodeSocket) {
+  /** @param raw - the names and values of the header fields in turn. */
+  constructor(head: RequestHead, raw: readonly string[], socket: NodeSocket) {
     super(socket as unknown as Socket);
-    this.#view = socket;
-    const { headers, target, mountPath } = head;
-    const raw: string[] = [];
-    let bodyLength = 0;
-    let expectsContinue = false;
-    for (const [name, value] of headers.getAll()) {
-      raw.push(name, value);
-      const { length } = name;
-      if (length === 6 && name.toLowerCase() === 'expect') expectsContinue = true;
-      else if (length === 14 && name.toLowerCase() === 'content-length') bodyLength = Number(value);
-      else if (length === 17 && name.toLowerCase() === 'transfer-encoding') bodyLength = -1;
-    }
+    const { target, mountPath, version } = head;
+    this.#reader = undefined;
     this._addHeaderLines(raw, raw.length);
-    this.bodyLength = bodyLength;
-    this.expectsContinue = expectsContinue;
     this.method = head.method;
     this.url = target;
     this.httpVersionMajor = 1;
-    this.httpVersionMinor = head.version === 'HTTP/1.1' ? 1 : 0;
-    this.httpVersion = head.version === 'HTTP/1.1' ? '1.1' : '1.0';
+    this.httpVersionMinor = version === 'HTTP/1.1' ? 1 : 0;
+    this.httpVersion = version === 'HTTP/1.1' ? '1.1' : '1.0';
     (this as { upgrade?: boolean }).upgrade = false;
     if (mountPath !== undefined) Object.assign(this, { baseUrl: mountPath, originalUrl: mountPath + target });
+    // The prototype may be replaced.
     this._read = NodeRequest.prototype._read;
   }
 
-  // ---- for the exchange: static, because the prototype of a request may have been replaced ----
+  // ---- for the exchange: static, because the prototype may have been replaced ----
 
   /** Sets where the bytes come from. Without a body, the message is complete. */
-  static setBody(request: NodeRequest, body: IncomingBody | undefined): void {
-    if (body === undefined) {
-      request.complete = true;
-      return;
-    }
-    request.#body = body;
-    if (body.isComplete) request.#completed(body.trailers);
-    else body.onReadable = () => request.#bodyChanged(body);
+  static setBody(request: NodeRequest, body: IncomingBody | undefined, socket: NodeSocket): void {
+    if (body === undefined) request.complete = true;
+    else request.#reader = new BodyReader(request, body, socket);
   }
 
   /** The response is complete: what was not read of the body is discarded. */
   static responseCompleted(request: NodeRequest): void {
     detachSignal(request);
-    const body = request.#body;
-    if (body !== undefined && !body.isComplete) {
-      request.#body = undefined;
-      body.discard();
-      if (request._consuming) {
-        // The connection reads no more of the body, so the handler must not take what it got for the whole.
-        request.destroy(abortedError('the response was complete before the body was read'));
-        return;
-      }
-      request.complete = true;
+    const wasCut = request.#reader?.discardRest() === true;
+    if (request._consuming) {
+      // The connection reads no more of the body, so the handler must not take what it got for the whole.
+      if (wasCut) request.destroy(abortedError('the response was complete before the body was read'));
+      return;
     }
-    if (request._consuming) return;
+    request.complete = true;
     // Nothing else can notice the end of a body that was not read.
     if (request.listenerCount('end') > 0 || request.listenerCount('close') > 0) request._dump();
   }
@@ -91,43 +64,73 @@ export class NodeRequest extends IncomingMessage {
     if (!request.destroyed) request.destroy(abortedError('aborted', reason));
   }
 
-  // ---- for the stream ----
-
   override _read(): void {
     if (!this._consuming) {
       this._readableState.readingMore = false;
       this._consuming = true;
     }
+    if (this.#reader === undefined) this.push(null);
+    else this.#reader.read();
+  }
+}
+
+/** Moves the body to the stream of its request. */
+class BodyReader {
+  readonly #request: NodeRequest;
+  readonly #body: IncomingBody;
+  readonly #socket: NodeSocket;
+  /** Whether the stream asked for more than there was. */
+  #isReading = false;
+  #isDiscarded = false;
+
+  constructor(request: NodeRequest, body: IncomingBody, socket: NodeSocket) {
+    this.#request = request;
+    this.#body = body;
+    this.#socket = socket;
+    if (body.isComplete) this.#completed(body.trailers);
+    else body.onReadable = () => this.#bodyChanged();
+  }
+
+  read(): void {
     this.#isReading = true;
     this.#pull();
   }
 
-  #bodyChanged(body: IncomingBody): void {
-    this.#view.noteActivity();
-    if (body.isComplete) this.#completed(body.trailers);
+  /** @returns whether there was a rest: the body was not received as a whole. */
+  discardRest(): boolean {
+    if (this.#body.isComplete) return false;
+    this.#isDiscarded = true;
+    this.#body.discard();
+    return true;
+  }
+
+  #bodyChanged(): void {
+    this.#socket.noteActivity();
+    if (this.#body.isComplete) this.#completed(this.#body.trailers);
     if (this.#isReading) this.#pull();
   }
 
   #completed(trailers: HTTPHeaders | undefined): void {
-    if (this.complete) return;
-    this.complete = true;
+    const request = this.#request;
+    if (request.complete) return;
+    request.complete = true;
     // Of a complete message, Node takes these lines for the trailers.
     const raw = trailers?.getAll().flat() ?? [];
-    this._addHeaderLines(raw, raw.length);
+    request._addHeaderLines(raw, raw.length);
   }
 
   #pull(): void {
     const body = this.#body;
     for (;;) {
-      const chunk = body?.take();
+      const chunk = body.take();
       if (chunk === undefined) break;
-      if (this.push(chunk)) continue;
+      if (this.#request.push(chunk)) continue;
       this.#isReading = false;
       return;
     }
-    if (body !== undefined && !body.isComplete) return;
+    if (!body.isComplete && !this.#isDiscarded) return;
     this.#isReading = false;
-    this.push(null);
+    this.#request.push(null);
   }
 }
 

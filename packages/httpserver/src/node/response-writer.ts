@@ -1,0 +1,249 @@
+import { HTTPHeaders, type HTTPServerExchange } from '@landspout/http1';
+import { FieldCollector, type OutHeaders } from './field-collector.ts';
+import { NEED_DRAIN, OUT_HEADERS, symbolsOf, WRITABLE_FINISHED } from './node-internals.ts';
+import type { NodeResponse } from './node-response.ts';
+import type { NodeSocket } from './node-socket.ts';
+
+export type Callback = (error?: Error | null) => void;
+
+/** Notified of what the handler does with the response. */
+export interface ResponseOwner {
+  /** The whole response was passed to the exchange. Called before the event `finish`. */
+  responseCompleted(): void;
+  /** The client should send its body now. */
+  continueWanted(): void;
+}
+
+/**
+ * Writes one response of node:http to its exchange, and emits its events. A separate object, because each property of
+ * the response itself makes the properties that frameworks add more expensive.
+ */
+export class ResponseWriter {
+  readonly socket: NodeSocket;
+  readonly #exchange: HTTPServerExchange;
+  readonly #owner: ResponseOwner;
+  /** Set by {@link attach}. */
+  #response!: NodeResponse;
+  /** The head, from `writeHead` until it is written. */
+  #fields: FieldCollector | undefined;
+  #status = 0;
+  #reason = '';
+  #callbacks: Callback[] | undefined;
+  #awaitsDrain = false;
+  /** Counted for `strictContentLength` only. */
+  #bodyBytes = 0;
+
+  constructor(exchange: HTTPServerExchange, owner: ResponseOwner, socket: NodeSocket) {
+    this.#exchange = exchange;
+    this.#owner = owner;
+    this.socket = socket;
+  }
+
+  /** Sets the response. It is created after its writer. */
+  attach(response: NodeResponse): void {
+    this.#response = response;
+  }
+
+  // ---- for the exchange ----
+
+  /** The connection has ended: nothing more can be written. */
+  markCut(): void {
+    this.#response.destroyed = true;
+    this.#fields = undefined;
+  }
+
+  /** The connection has ended before the response was complete. Only `close` is emitted, as by Node. */
+  connectionClosed(reason: Error): void {
+    this.#runCallbacks(destroyedError('write', reason));
+    this.closes();
+  }
+
+  // ---- for the response ----
+
+  /** Keeps the head until the first piece of the body is written. */
+  storeHead(status: number, reason: string, fields: unknown): void {
+    const response = this.#response;
+    const collected = new FieldCollector();
+    const known = OUT_HEADERS === undefined ? undefined : symbolsOf(response)[OUT_HEADERS];
+    if (fields !== undefined && fields === known) collected.addChecked(fields as OutHeaders);
+    else if (OUT_HEADERS === undefined && response.getHeaderNames().length > 0)
+      collected.addUnchecked(response.getHeaders());
+    else collected.addUnchecked(fields);
+    if (collected.close || !response.shouldKeepAlive) collected.headers.add('Connection', 'close');
+    this.#fields = collected;
+    this.#status = status;
+    this.#reason = reason;
+  }
+
+  /** Writes the head if it was not written, and a piece of the body. */
+  write(piece: string | Uint8Array): void {
+    const fields = this.#fields;
+    if (fields !== undefined) this.#writeHead(fields, piece, false);
+    else if (piece.length > 0) this.#exchange.write(piece);
+    this.socket.noteActivity();
+  }
+
+  /** Writes the end of the body, and the head if it was not written. `finish` follows in the next tick. */
+  end(piece: string | Uint8Array): void {
+    const response = this.#response;
+    const fields = this.#fields;
+    const trailers = response._trailer === '' ? undefined : HTTPHeaders.parse(response._trailer);
+    // For a response to HEAD without a body, the length of the body that GET would have is not known.
+    const isWhole =
+      fields !== undefined &&
+      trailers === undefined &&
+      !fields.chunked &&
+      (response._hasBody || piece.length > 0);
+    if (fields !== undefined) this.#writeHead(fields, piece, isWhole);
+    else if (piece.length > 0) this.#exchange.write(piece);
+    if (!isWhole) this.#exchange.finish(trailers);
+    this.socket.noteActivity();
+    process.nextTick(finishes, this);
+  }
+
+  /** @returns whether the handler may go on writing. If not, `drain` follows. */
+  isDrainedAfter(byteLength: number, callback: unknown): boolean {
+    const isDrained = this.#exchange.isDrained === true;
+    if (typeof callback === 'function') {
+      if (isDrained) process.nextTick(callback as Callback);
+      else this.#addCallback(callback as Callback);
+    }
+    if (isDrained) return true;
+    this.#response.outputSize += byteLength;
+    this.#setNeedDrain(true);
+    this.#awaitDrain();
+    return false;
+  }
+
+  /** Sends the interim response that the text of a head describes. */
+  writeInterim(text: string): void {
+    const response = this.#response;
+    const status = Number(text.slice('HTTP/1.1 '.length, 'HTTP/1.1 100'.length));
+    const fields = text.slice(text.indexOf('\r\n') + 2, -2);
+    if (status === 100) this.#owner.continueWanted();
+    else if (!response.destroyed && !this.#exchange.headSent)
+      this.#exchange.writeInterim(status, HTTPHeaders.parse(fields));
+  }
+
+  /** For `strictContentLength`. @throws an error with Node's code if the body does not have the length that was set. */
+  checkLength(piece: string | Uint8Array, isLast: boolean): void {
+    const response = this.#response;
+    const length = response.getHeader('content-length');
+    const total = this.#bodyBytes + Buffer.byteLength(piece);
+    const isRight =
+      length === undefined ||
+      !response._hasBody ||
+      (isLast ? total === Number(length) : total <= Number(length));
+    if (!isRight) {
+      const message = `the body has ${total} bytes, but the Content-Length is ${String(length)} bytes`;
+      throw Object.assign(new Error(message), { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' });
+    }
+    this.#bodyBytes = total;
+  }
+
+  // ---- events ----
+
+  /** Called when the client has read what was written. */
+  drained(): void {
+    const response = this.#response;
+    this.#awaitsDrain = false;
+    if (response.destroyed) return;
+    this.socket.noteActivity();
+    if (this.#exchange.isDrained === false) {
+      this.#awaitDrain();
+      return;
+    }
+    response.outputSize = 0;
+    this.#runCallbacks();
+    if (response.finished) return;
+    this.#setNeedDrain(false);
+    response.emit('drain');
+  }
+
+  /** Called in the tick after the end. */
+  finishes(): void {
+    const response = this.#response;
+    if (response._closed) return;
+    response.outputSize = 0;
+    if (WRITABLE_FINISHED !== undefined) symbolsOf(response)[WRITABLE_FINISHED] = true;
+    this.#owner.responseCompleted();
+    (response as { socket: unknown }).socket = null;
+    this.#runCallbacks();
+    // A listener of `finish` may add one for `close`.
+    if (response.listenerCount('finish') > 0 || response.listenerCount('close') > 0) {
+      process.nextTick(closes, this);
+      response.emit('finish');
+    } else {
+      response.destroyed = true;
+      response._closed = true;
+    }
+  }
+
+  /** Called in the tick after the event `finish`. */
+  closes(): void {
+    const response = this.#response;
+    if (response._closed) return;
+    response.destroyed = true;
+    response._closed = true;
+    response.emit('close');
+  }
+
+  #writeHead(fields: FieldCollector, piece: string | Uint8Array, isWhole: boolean): void {
+    const exchange = this.#exchange;
+    try {
+      const chunk = piece.length > 0 ? piece : undefined;
+      exchange.writeHead(this.#status, this.#reason, fields.headers, chunk, isWhole);
+      this.#fields = undefined;
+    } catch (error) {
+      // Nothing was sent, so the handler may respond otherwise.
+      if (!exchange.headSent) this.#response._header = null;
+      throw error;
+    }
+  }
+
+  #awaitDrain(): void {
+    if (this.#awaitsDrain) return;
+    this.#awaitsDrain = true;
+    // If the connection ends first, `connectionClosed` is called.
+    this.#exchange.waitDrained().then(
+      () => process.nextTick(drained, this),
+      () => {},
+    );
+  }
+
+  #setNeedDrain(isNeeded: boolean): void {
+    if (NEED_DRAIN !== undefined) symbolsOf(this.#response)[NEED_DRAIN] = isNeeded;
+  }
+
+  #addCallback(callback: Callback): void {
+    this.#callbacks ??= [];
+    this.#callbacks.push(callback);
+  }
+
+  #runCallbacks(error?: Error): void {
+    const callbacks = this.#callbacks;
+    if (callbacks === undefined) return;
+    this.#callbacks = undefined;
+    for (const callback of callbacks) callback(error);
+  }
+}
+
+/** Creates the error that Node passes to the callbacks of a destroyed stream. */
+export function destroyedError(operation: string, cause?: Error): Error {
+  const error = new Error(`Cannot call ${operation} after a stream was destroyed`, { cause });
+  return Object.assign(error, { code: 'ERR_STREAM_DESTROYED' });
+}
+
+// For `process.nextTick`, without a closure for each response.
+
+function drained(writer: ResponseWriter): void {
+  writer.drained();
+}
+
+function finishes(writer: ResponseWriter): void {
+  writer.finishes();
+}
+
+function closes(writer: ResponseWriter): void {
+  writer.closes();
+}
