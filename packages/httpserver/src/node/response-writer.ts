@@ -4,6 +4,13 @@ import { NEED_DRAIN, OUT_HEADERS, symbolsOf, WRITABLE_FINISHED } from './node-in
 import type { NodeResponse } from './node-response.ts';
 import type { NodeSocket } from './node-socket.ts';
 
+/**
+ * A longer piece is passed to the exchange in slices, at the pace of the client: the handler owns its memory in any case,
+ * but the queue of a connection is limited, by default to 16 MiB.
+ */
+const LARGE_LENGTH = 4 * 1024 * 1024;
+const SLICE_BYTES = 256 * 1024;
+
 export type Callback = (error?: Error | null) => void;
 
 /** Notified of what the handler does with the response. */
@@ -30,6 +37,10 @@ export class ResponseWriter {
   #reason = '';
   #callbacks: Callback[] | undefined;
   #awaitsDrain = false;
+  /** The rest of a large piece. While there is one, nothing else is written. */
+  #rest: Uint8Array | undefined;
+  /** Whether the response ends after the rest, and with which trailers. */
+  #endAfterRest: { readonly trailers: HTTPHeaders | undefined } | undefined;
   /** Counted for `strictContentLength` only. */
   #bodyBytes = 0;
 
@@ -78,7 +89,9 @@ export class ResponseWriter {
   /** Writes the head if it was not written, and a piece of the body. */
   write(piece: string | Uint8Array): void {
     const fields = this.#fields;
-    if (fields !== undefined) this.#writeHead(fields, piece, false);
+    if (this.#rest !== undefined) this.#rest = Buffer.concat([this.#rest, bytesOf(piece)]);
+    else if (piece.length > LARGE_LENGTH) this.#startRest(piece);
+    else if (fields !== undefined) this.#writeHead(fields, piece, false);
     else if (piece.length > 0) this.#exchange.write(piece);
     this.socket.noteActivity();
   }
@@ -94,16 +107,20 @@ export class ResponseWriter {
       trailers === undefined &&
       !fields.chunked &&
       (response._hasBody || piece.length > 0);
+    this.socket.noteActivity();
+    if (this.#rest !== undefined || (piece.length > LARGE_LENGTH && response._hasBody)) {
+      this.#endLarge(piece, isWhole, trailers);
+      return;
+    }
     if (fields !== undefined) this.#writeHead(fields, piece, isWhole);
     else if (piece.length > 0) this.#exchange.write(piece);
     if (!isWhole) this.#exchange.finish(trailers);
-    this.socket.noteActivity();
     process.nextTick(finishes, this);
   }
 
   /** @returns whether the handler may go on writing. If not, `drain` follows. */
   isDrainedAfter(byteLength: number, callback: unknown): boolean {
-    const isDrained = this.#exchange.isDrained === true;
+    const isDrained = this.#exchange.isDrained === true && this.#rest === undefined;
     if (typeof callback === 'function') {
       if (isDrained) process.nextTick(callback as Callback);
       else this.#addCallback(callback as Callback);
@@ -149,7 +166,7 @@ export class ResponseWriter {
     this.#awaitsDrain = false;
     if (response.destroyed) return;
     this.socket.noteActivity();
-    if (this.#exchange.isDrained === false) {
+    if (this.#exchange.isDrained === false || this.#rest !== undefined) {
       this.#awaitDrain();
       return;
     }
@@ -201,8 +218,41 @@ export class ResponseWriter {
     }
   }
 
+  #endLarge(piece: string | Uint8Array, isWhole: boolean, trailers: HTTPHeaders | undefined): void {
+    const { headers } = this.#fields ?? {};
+    if (this.#rest === undefined && isWhole && headers !== undefined && !headers.has('Content-Length'))
+      headers.add('Content-Length', String(Buffer.byteLength(piece)));
+    this.write(piece);
+    this.#endAfterRest = { trailers };
+  }
+
+  #startRest(piece: string | Uint8Array): void {
+    if (this.#fields !== undefined) this.#writeHead(this.#fields, '', false);
+    this.#rest = bytesOf(piece);
+    // If the connection ends first, `connectionClosed` is called.
+    this.#writeRest().catch((error: unknown) => {
+      if (!this.#exchange.isCut) this.#exchange.abort(error instanceof Error ? error : undefined);
+    });
+  }
+
+  async #writeRest(): Promise<void> {
+    const exchange = this.#exchange;
+    for (let rest = this.#rest; rest !== undefined && rest.length > 0; rest = this.#rest) {
+      if (this.socket.destroyed || exchange.isCut) return;
+      this.#rest = rest.subarray(SLICE_BYTES);
+      exchange.write(rest.subarray(0, SLICE_BYTES));
+      this.socket.noteActivity();
+      await exchange.waitDrained();
+    }
+    this.#rest = undefined;
+    process.nextTick(drained, this);
+    if (this.#endAfterRest === undefined) return;
+    exchange.finish(this.#endAfterRest.trailers);
+    process.nextTick(finishes, this);
+  }
+
   #awaitDrain(): void {
-    if (this.#awaitsDrain) return;
+    if (this.#awaitsDrain || this.#rest !== undefined) return;
     this.#awaitsDrain = true;
     // If the connection ends first, `connectionClosed` is called.
     this.#exchange.waitDrained().then(
@@ -226,6 +276,10 @@ export class ResponseWriter {
     this.#callbacks = undefined;
     for (const callback of callbacks) callback(error);
   }
+}
+
+function bytesOf(piece: string | Uint8Array): Uint8Array {
+  return typeof piece === 'string' ? Buffer.from(piece) : piece;
 }
 
 /** Creates the error that Node passes to the callbacks of a destroyed stream. */
