@@ -13,7 +13,6 @@ import type { NodeSocket } from './node-socket.ts';
  */
 export class NodeRequest extends IncomingMessage {
   declare _consuming: boolean;
-  declare _dump: () => void;
   declare _addHeaderLines: (raw: readonly string[], length: number) => void;
   declare readonly _readableState: { readingMore: boolean };
   /** Undefined if the request has no body. */
@@ -55,7 +54,7 @@ export class NodeRequest extends IncomingMessage {
     }
     request.complete = true;
     // Nothing else can notice the end of a body that was not read.
-    if (request.listenerCount('end') > 0 || request.listenerCount('close') > 0) request._dump();
+    if (request.listenerCount('end') > 0 || request.listenerCount('close') > 0) request.resume();
   }
 
   /** The connection has ended before the response was complete. Emits `aborted` and `close`, as Node does. */

@@ -1,7 +1,7 @@
-import { HTTPHeaders, type HTTPServerExchange } from '@landspout/http1';
+import type { ServerResponse } from 'node:http';
+import { HTTPHeaders, type HTTPServerExchange, HTTPUsageError } from '@landspout/http1';
 import { FieldCollector, type OutHeaders } from './field-collector.ts';
 import { NEED_DRAIN, OUT_HEADERS, symbolsOf, WRITABLE_FINISHED } from './node-internals.ts';
-import type { NodeResponse } from './node-response.ts';
 import type { NodeSocket } from './node-socket.ts';
 
 /**
@@ -10,6 +10,8 @@ import type { NodeSocket } from './node-socket.ts';
  */
 const LARGE_LENGTH = 4 * 1024 * 1024;
 const SLICE_BYTES = 256 * 1024;
+/** How much may be written after a large piece that is not sent: as much as the queue of a connection takes by default. */
+const MAX_BYTES_AFTER_LARGE = 16 * 1024 * 1024;
 
 export type Callback = (error?: Error | null) => void;
 
@@ -21,6 +23,15 @@ export interface ResponseOwner {
   continueWanted(): void;
 }
 
+/** A response with the state of Node that its writer reads and sets. */
+export type WrittenResponse = ServerResponse & {
+  _header: string | null;
+  readonly _hasBody: boolean;
+  readonly _trailer: string;
+  _closed: boolean;
+  outputSize: number;
+};
+
 /**
  * Writes one response of node:http to its exchange, and emits its events. A separate object, because each property of
  * the response itself makes the properties that frameworks add more expensive.
@@ -30,15 +41,16 @@ export class ResponseWriter {
   readonly #exchange: HTTPServerExchange;
   readonly #owner: ResponseOwner;
   /** Set by {@link attach}. */
-  #response!: NodeResponse;
+  #response!: WrittenResponse;
   /** The head, from `writeHead` until it is written. */
   #fields: FieldCollector | undefined;
   #status = 0;
   #reason = '';
   #callbacks: Callback[] | undefined;
   #awaitsDrain = false;
-  /** The rest of a large piece. While there is one, nothing else is written. */
-  #rest: Uint8Array | undefined;
+  /** The rest of a large piece, and what was written after it. Undefined if there is none. */
+  #rest: Uint8Array[] | undefined;
+  #bytesAfterLarge = 0;
   /** Whether the response ends after the rest, and with which trailers. */
   #endAfterRest: { readonly trailers: HTTPHeaders | undefined } | undefined;
   /** Counted for `strictContentLength` only. */
@@ -51,7 +63,7 @@ export class ResponseWriter {
   }
 
   /** Sets the response. It is created after its writer. */
-  attach(response: NodeResponse): void {
+  attach(response: WrittenResponse): void {
     this.#response = response;
   }
 
@@ -89,7 +101,7 @@ export class ResponseWriter {
   /** Writes the head if it was not written, and a piece of the body. */
   write(piece: string | Uint8Array): void {
     const fields = this.#fields;
-    if (this.#rest !== undefined) this.#rest = Buffer.concat([this.#rest, bytesOf(piece)]);
+    if (this.#rest !== undefined) this.#addRest(this.#rest, bytesOf(piece));
     else if (piece.length > LARGE_LENGTH) this.#startRest(piece);
     else if (fields !== undefined) this.#writeHead(fields, piece, false);
     else if (piece.length > 0) this.#exchange.write(piece);
@@ -228,23 +240,37 @@ export class ResponseWriter {
 
   #startRest(piece: string | Uint8Array): void {
     if (this.#fields !== undefined) this.#writeHead(this.#fields, '', false);
-    this.#rest = bytesOf(piece);
+    this.#rest = [bytesOf(piece)];
     // If the connection ends first, `connectionClosed` is called.
     this.#writeRest().catch((error: unknown) => {
       if (!this.#exchange.isCut) this.#exchange.abort(error instanceof Error ? error : undefined);
     });
   }
 
+  /** @throws HTTPUsageError if the handler does not wait for `drain`. */
+  #addRest(rest: Uint8Array[], piece: Uint8Array): void {
+    if (this.#bytesAfterLarge + piece.length > MAX_BYTES_AFTER_LARGE) {
+      throw new HTTPUsageError(
+        `write: more than ${MAX_BYTES_AFTER_LARGE} bytes were written while the client does not read; wait for the event drain if write returns false`,
+      );
+    }
+    this.#bytesAfterLarge += piece.length;
+    rest.push(piece);
+  }
+
   async #writeRest(): Promise<void> {
     const exchange = this.#exchange;
-    for (let rest = this.#rest; rest !== undefined && rest.length > 0; rest = this.#rest) {
-      if (this.socket.destroyed || exchange.isCut) return;
-      this.#rest = rest.subarray(SLICE_BYTES);
-      exchange.write(rest.subarray(0, SLICE_BYTES));
-      this.socket.noteActivity();
-      await exchange.waitDrained();
+    const pieces = this.#rest ?? [];
+    for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
+      for (let at = 0; at < piece.length; at += SLICE_BYTES) {
+        if (this.socket.destroyed || exchange.isCut) return;
+        exchange.write(piece.subarray(at, at + SLICE_BYTES));
+        this.socket.noteActivity();
+        await exchange.waitDrained();
+      }
     }
     this.#rest = undefined;
+    this.#bytesAfterLarge = 0;
     process.nextTick(drained, this);
     if (this.#endAfterRest === undefined) return;
     exchange.finish(this.#endAfterRest.trailers);

@@ -10,6 +10,9 @@ const POST = `${POST_HEAD}Content-Length: 5\r\n\r\nhello`;
 const CHUNKED_POST = `${POST_HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Check: b\r\n\r\n`;
 const HALF_POST = `${POST_HEAD}Content-Length: 500000\r\n\r\nhello`;
 
+/** The noted events without the state. */
+const namesOf = (notes: readonly string[]): string[] => notes.map((note) => note.split(' ', 2).join(' '));
+
 type Client = (port: number) => Promise<unknown>;
 const sends =
   (text: string): Client =>
@@ -90,7 +93,7 @@ describe('the events of a request and its response, compared with node:http', ()
   it.each(Object.entries(complete))('are the same for %s', async (_name, [handler, client]) => {
     const notes = await notesOfBoth(handler, client);
     expect(notes.container).toEqual(notes.node);
-    expect(notes.container).toContain('response finish');
+    expect(namesOf(notes.container.response)).toContain('response finish');
   });
 });
 
@@ -119,7 +122,7 @@ describe('the events if the client leaves, compared with node:http', () => {
       }),
     );
     expect(notes.container).toEqual(notes.node);
-    expect(notes.container).not.toContain('response finish');
+    expect(namesOf(notes.container.response)).not.toContain('response finish');
   });
 });
 
@@ -141,8 +144,10 @@ describe('destroying, compared with node:http', () => {
   it('resets the connection if the request is destroyed before its response is complete', async () => {
     const handler = noting((request) => void request.destroy());
     const notes = await notesOfBoth(handler, sends(LAST_GET));
-    for (const each of [notes.node, notes.container])
-      expect(each).toEqual(expect.arrayContaining(['request aborted', 'request close', 'response close']));
+    for (const { request, response } of [notes.node, notes.container]) {
+      expect(namesOf(request)).toEqual(['request aborted', 'request close']);
+      expect(namesOf(response)).toEqual(['response close']);
+    }
   });
 });
 
@@ -178,19 +183,20 @@ describe('wrong calls, compared with node:http', () => {
     };
     const notes = await notesOfBoth(handler, sends(LAST_GET));
     expect(notes.container).toEqual(notes.node);
-    expect(notes.container).toContain('two heads: ERR_HTTP_HEADERS_SENT');
+    expect(notes.container.other).toContain('two heads: ERR_HTTP_HEADERS_SENT');
   });
 
   it('report a write after the end by the event error and the callback', async () => {
     const handler = noting((_request, response, note) => {
-      const noted = (name: string) => (error?: { code?: string } | null) => note(`${name} ${error?.code}`);
+      const noted = (name: string) => (error?: unknown) =>
+        note(`${name} ${(error as { code?: string }).code}`);
       response.end('a');
       note(`write returned ${response.write('b', noted('write'))}`);
-      response.end('c', noted('end'));
+      response.end('c', noted('end') as () => void);
     });
     const notes = await notesOfBoth(handler, sends(LAST_GET));
     expect(notes.container).toEqual(notes.node);
-    expect(notes.container).toContain('write ERR_STREAM_WRITE_AFTER_END');
+    expect(notes.container.other).toContain('write ERR_STREAM_WRITE_AFTER_END');
   });
 
   it('report a write after destroying by the callback only', async () => {
@@ -200,6 +206,6 @@ describe('wrong calls, compared with node:http', () => {
     });
     const notes = await notesOfBoth(handler, sends(LAST_GET));
     expect(notes.container).toEqual(notes.node);
-    expect(notes.container).toContain('write ERR_STREAM_DESTROYED');
+    expect(notes.container.other).toContain('write ERR_STREAM_DESTROYED');
   });
 });
