@@ -12,6 +12,8 @@ export class InactivityTimer {
   readonly #onInactive: () => void;
   #timer: NodeJS.Timeout | undefined;
   #seen = 0;
+  /** Whether it has called back, and nothing has happened since. */
+  #hasFired = false;
   timeoutMs = 0;
 
   /** @param activity - returns a number that changes with each activity. */
@@ -25,6 +27,7 @@ export class InactivityTimer {
     checks.durationMs('setTimeout', 'timeoutMs', timeoutMs);
     this.stop();
     this.timeoutMs = timeoutMs;
+    this.#hasFired = false;
     if (timeoutMs > 0) this.#wait();
   }
 
@@ -42,7 +45,9 @@ export class InactivityTimer {
 
   #check(): void {
     const isActive = this.#activity() !== this.#seen;
+    const isFirst = !this.#hasFired;
+    this.#hasFired = !isActive;
     this.#wait();
-    if (!isActive) this.#onInactive();
+    if (!isActive && isFirst) this.#onInactive();
   }
 }
