@@ -20,7 +20,10 @@ export interface RunningContainer {
 export async function withContainer(
   handler: (...args: Parameters<FetchHandler>) => unknown,
   test: (running: RunningContainer) => Promise<void>,
-  { server: serverOptions = {}, ...options }: FetchContainerOptions & { readonly server?: HTTPServerOptions } = {},
+  {
+    server: serverOptions = {},
+    ...options
+  }: FetchContainerOptions & { readonly server?: HTTPServerOptions } = {},
 ): Promise<void> {
   const records: { readonly message: string; readonly error: unknown }[] = [];
   const error = (details: object, message: string) =>

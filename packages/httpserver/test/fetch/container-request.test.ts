@@ -15,6 +15,11 @@ import {
 
 type Read = (request: Request) => unknown;
 
+/** `bytes`, which the types of Node 20 lack. */
+function bytesOf(request: Request): Promise<Uint8Array> {
+  return (request as Request & { bytes(): Promise<Uint8Array> }).bytes();
+}
+
 /** What the handler reads of a request. */
 async function readOf(text: string, read: Read): Promise<unknown> {
   let result: unknown;
@@ -67,7 +72,8 @@ describe('the URL of a request', () => {
     withContainer(
       (request) => new Response(request.url),
       async ({ get }) => {
-        const fields = 'X-Forwarded-Proto: https\r\nX-Forwarded-Host: public.example\r\nX-Forwarded-For: 192.0.2.7\r\n';
+        const fields =
+          'X-Forwarded-Proto: https\r\nX-Forwarded-Host: public.example\r\nX-Forwarded-For: 192.0.2.7\r\n';
         expect(parsed(await get('/a', fields)).body).toBe('https://public.example/a');
       },
       { server: { trustedProxies: ['127.0.0.1'], forwardedHost: true } },
@@ -120,7 +126,7 @@ describe('the headers of a request', () => {
   it('are listed sorted, in lower case, repeated ones joined', async () => {
     const read: Read = ({ headers }) => {
       const called: [string, string][] = [];
-      headers.forEach((value, name) => called.push([name, value]));
+      headers.forEach((value, name) => void called.push([name, value]));
       return [[...headers], [...headers.entries()], called, [...headers.keys()], [...headers.values()]];
     };
     const list = [
@@ -190,12 +196,24 @@ describe('the body of a request', () => {
     it.each<[string, Read, unknown]>([
       ['text', (request) => request.text(), '{"a":"é"}'],
       ['json', (request) => request.json(), { a: 'é' }],
-      ['bytes', async (request) => [...(await request.bytes())].length, 13],
+      ['bytes', async (request) => [...(await bytesOf(request))].length, 13],
       ['arrayBuffer', async (request) => (await request.arrayBuffer()).byteLength, 13],
-      ['blob', async (request) => [(await request.blob()).size, (await request.blob().catch(() => 0))], [13, 0]],
-      ['clone', async (request) => [await request.clone().text(), await request.json()], ['{"a":"é"}', { a: 'é' }]],
+      [
+        'blob',
+        async (request) => [(await request.blob()).size, await request.blob().catch(() => 0)],
+        [13, 0],
+      ],
+      [
+        'clone',
+        async (request) => [await request.clone().text(), await request.json()],
+        ['{"a":"é"}', { a: 'é' }],
+      ],
       ['body', async (request) => new Response(request.body).text(), '{"a":"é"}'],
-      ['new Request', async (request) => [await new Request(request).json(), request.bodyUsed], [{ a: 'é' }, true]],
+      [
+        'new Request',
+        async (request) => [await new Request(request).json(), request.bodyUsed],
+        [{ a: 'é' }, true],
+      ],
       [
         'new Request of a URL',
         async (request) => {
@@ -226,7 +244,7 @@ describe('the body of a request', () => {
   }
 
   it('is owned by the handler: its memory is shared with nothing', async () => {
-    const read: Read = async (request) => (await request.bytes()).buffer.byteLength;
+    const read: Read = async (request) => (await bytesOf(request)).buffer.byteLength;
     expect(await readOf(post('/', 'abc'), read)).toBe(3);
     const buffer: Read = async (request) => (await request.arrayBuffer()).byteLength;
     expect(await readOf(post('/', 'abc'), buffer)).toBe(3);
@@ -418,9 +436,17 @@ describe('the request of a FetchContainer', () => {
     let seen: unknown;
     await withContainer(
       (request, { incoming, outgoing }) => {
-        const { runtime } = request as Request & { runtime: { name: string; node: { req: unknown; res: unknown } } };
+        const { runtime } = request as Request & {
+          runtime: { name: string; node: { req: unknown; res: unknown } };
+        };
         const { name, node } = runtime;
-        seen = [name, node.req === incoming, node.res === outgoing, incoming.url, incoming.socket.remoteAddress];
+        seen = [
+          name,
+          node.req === incoming,
+          node.res === outgoing,
+          incoming.url,
+          incoming.socket.remoteAddress,
+        ];
         return new Response('seen');
       },
       async ({ get }) => {
@@ -485,7 +511,10 @@ describe('FetchContainer', () => {
   it.each<[string, () => unknown]>([
     ['a handler that is no function', () => new FetchContainer({} as never)],
     ['an unknown option', () => new FetchContainer(() => new Response(), { onErorr: () => {} } as never)],
-    ['an onError that is no function', () => new FetchContainer(() => new Response(), { onError: 1 } as never)],
+    [
+      'an onError that is no function',
+      () => new FetchContainer(() => new Response(), { onError: 1 } as never),
+    ],
     ['a logger without methods', () => new FetchContainer(() => new Response(), { logger: {} } as never)],
   ])('refuses %s', (_what, create) => {
     expect(create).toThrow(expect.objectContaining({ code: 'ERR_HTTP_USAGE' }));
@@ -495,7 +524,8 @@ describe('FetchContainer', () => {
     withContainer(
       async (request) => new Response(bytes(await request.text())),
       async ({ port }) => {
-        const one = (text: string) => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+        const one = (text: string) =>
+          `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
         const received = await converse(port, one('first') + one('second') + post('/', 'third'));
         expect(received.match(/first|second|third/g)).toEqual(['first', 'second', 'third']);
       },
