@@ -1,7 +1,9 @@
+import type { HTTPServerConnectionDelegate } from '@landspout/http1';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { installGlobalObjects } from '../../src/fetch/global-objects.ts';
+import { FetchContainer } from '../../src/fetch/index.ts';
 import { converse, RawClient } from '../fixtures/raw-client.ts';
-import { waitUntil } from '../fixtures/running-server.ts';
+import { waitUntil, withServer } from '../fixtures/running-server.ts';
 import {
   bytes,
   chunk,
@@ -175,23 +177,37 @@ describe.each([
   it('goes on if the client has only ended its side', () => {
     const source = new Source();
     let signal: AbortSignal | undefined;
-    return withContainer(
-      (request) => {
-        signal = request.signal;
-        return new Response(source.stream);
+    const container = new FetchContainer((request) => {
+      signal = request.signal;
+      return new Response(source.stream);
+    });
+    const reasons: Error[] = [];
+    const server: HTTPServerConnectionDelegate = {
+      startRequest(exchange) {
+        const message = container.startRequest(exchange);
+        return {
+          headersReceived: (head) => message.headersReceived(head),
+          dataReceived: (part) => message.dataReceived(part),
+          finish: (trailers) => message.finish(trailers),
+          connectionClosed(reason: Error) {
+            reasons.push(reason);
+            message.connectionClosed(reason);
+          },
+        };
       },
-      async ({ port }) => {
-        const client = await RawClient.connect({ port }, requestText('GET', '/'));
-        await client.until((received) => received.includes('\r\n\r\n'));
-        client.socket.end();
-        await new Promise((resolve) => setImmediate(resolve));
-        source.controller.enqueue(bytes('still'));
-        source.controller.close();
-        expect(unchunked(parsed(await client.untilEnd()).body)).toBe('still');
-        expect([signal?.aborted, source.cancelledWith]).toEqual([false, []]);
-        client.close();
-      },
-    );
+    };
+    return withServer(server, async ({ port }) => {
+      const client = await RawClient.connect({ port }, requestText('GET', '/'));
+      await client.until((received) => received.includes('\r\n\r\n'));
+      client.socket.end();
+      await waitUntil(() => reasons.length > 0);
+      expect(reasons).toMatchObject([{ code: 'ERR_HTTP_PEER_ENDED' }]);
+      source.controller.enqueue(bytes('still'));
+      source.controller.close();
+      expect(unchunked(parsed(await client.untilEnd()).body)).toBe('still');
+      expect([signal?.aborted, source.cancelledWith]).toEqual([false, []]);
+      client.close();
+    });
   });
 
   it('that fails before the head is a 500, and one record', () => {
