@@ -287,7 +287,13 @@ export class FetchRequest {
     if (isLocked || this.bodyUsed) throw unusable(isLocked);
     const incoming = this.#incoming;
     const isWhole = incoming?.isComplete === true && this.#stream === undefined;
-    return new RealRequest(this as unknown as Request, isWhole ? ownBytes(incoming.takeAll()) : this.body);
+    const headers = this.#headers === undefined ? undefined : LightHeaders.fieldsOf(this.#headers);
+    const fields = (headers ?? this.#head.headers).getAll();
+    return new RealRequest(
+      this as unknown as Request,
+      fields,
+      isWhole ? ownBytes(incoming.takeAll()) : this.body,
+    );
   }
 }
 

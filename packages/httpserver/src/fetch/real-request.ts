@@ -15,20 +15,21 @@ export class RealRequest extends NativeRequest {
 
   /**
    * @param origin - one of our requests.
+   * @param headers - its fields, as pairs.
    * @param body - its body, which the new object reads from now on.
    */
-  constructor(origin: Request, body: FetchBody) {
-    const { url, method, headers, signal } = origin;
+  constructor(origin: Request, headers: [string, string][], body: FetchBody) {
+    const { url, method, signal } = origin;
     const init = {
       method: REFUSED_METHODS.has(method) ? 'GET' : method,
-      headers: [...headers],
+      headers,
       signal,
       ...(body !== null && !REFUSED_METHODS.has(method) && { body, duplex: 'half' }),
     };
     super(url, init as RequestInit);
     this.#origin = origin as Request & ServerAdditions;
-    if (REFUSED_METHODS.has(method))
-      Object.defineProperty(this, 'method', { value: method, configurable: true });
+    // Methods are case-sensitive (RFC 9110 §9.1), but `new Request` turns `get` into GET.
+    if (this.method !== method) Object.defineProperty(this, 'method', { value: method, configurable: true });
   }
 
   /** Returns the request that a native one stands for. */

@@ -3,6 +3,7 @@ import { HTTPHeaders } from '@landspout/http1';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { installGlobalObjects } from '../../src/fetch/global-objects.ts';
 import { exchangeOf, type FetchEnvironment } from '../../src/fetch/index.ts';
+import { REQUEST_STATE_IS_VISIBLE } from '../../src/fetch/native-objects.ts';
 import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
 import { waitUntil } from '../fixtures/running-server.ts';
 import { bytes, parsed, requestText, unchunked, withContainer } from './container-fixture.ts';
@@ -55,7 +56,6 @@ describe.each([
         'a=b+c',
         'application/x-www-form-urlencoded;charset=UTF-8',
       ],
-      ['a Blob', () => new Blob(['blob'], { type: 'text/x' }), 'blob', 'text/x'],
       ['a stream', () => streamOf(bytes('str')), 'str', undefined],
     ],
   )('of %s has a length and a type', async (_body, body, text, type) => {
@@ -64,6 +64,12 @@ describe.each([
     expect(fields.get('content-length')).toEqual([String(text.length)]);
     expect(fields.get('content-type')).toEqual(type === undefined ? undefined : [type]);
     expect(fields.get('transfer-encoding')).toBe(undefined);
+  });
+
+  it('of a Blob has its type', async () => {
+    const { fields, body } = await responseTo(() => new Response(new Blob(['blob'], { type: 'text/x' })));
+    expect(fields.get('content-type')).toEqual(['text/x']);
+    expect(fields.has('transfer-encoding') ? unchunked(body) : body).toBe('blob');
   });
 
   it('of null has the length 0', async () => {
@@ -150,7 +156,13 @@ describe.each([
 
   it('to HEAD has the length of the text, and no body', async () => {
     const { status, fields, body } = await responseTo(() => new Response('text'), 'HEAD');
-    expect([status, fields.get('content-length'), body]).toEqual([200, ['4'], '']);
+    // Node 24 and later do not show of what a native Response was made.
+    const isLengthKnown = isLight || REQUEST_STATE_IS_VISIBLE;
+    expect([status, fields.get('content-length'), body]).toEqual([
+      200,
+      isLengthKnown ? ['4'] : undefined,
+      '',
+    ]);
   });
 
   it.each<[string, () => Response]>([
