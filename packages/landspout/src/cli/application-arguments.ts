@@ -3,8 +3,9 @@ import path from 'node:path';
 import { shownText } from '@landspout/ioloop/errors';
 import { type Argument, type OptionTable, splitArguments, WrongUsage } from './wrong-usage.ts';
 
-const MODULE_HELP = `The default export of the module is an Application, or a function that returns one, which may be
-asynchronous`;
+const MODULE_HELP = `The default export of the module is an Application; a Fetch handler, which is an object with a method
+fetch, such as an application of Hono or h3, or a function of a request; or a function that returns one of
+these, without a parameter or written as ({ debug }) => ..., which may be asynchronous. Such a function`;
 
 const TYPESCRIPT_HELP = `TypeScript is run by Node itself if it strips types (22.18 and later), otherwise by tsx if the project has it.`;
 
@@ -13,8 +14,9 @@ export const DEV_HELP = `usage: landspout dev [options] app.ts [-- ARGUMENT...]
 Serves an application, and restarts it when a file that it has loaded changes. If the file has an error, the
 command prints it and waits for a change.
 
-${MODULE_HELP}: it is called with { debug: true }. A module
-without a default export runs as a program of its own, and is restarted in the same way.
+${MODULE_HELP}
+is called with { debug: true }. A module without a default export runs as a program of its own, and is
+restarted in the same way.
 
       --port PORT            default: 8888; 0 chooses a free port, which stays the same after a restart
       --host HOST            default: 127.0.0.1
@@ -34,7 +36,8 @@ export const SERVE_HELP = `usage: landspout serve [options] app.js [-- ARGUMENT.
 
 Serves an application. After SIGTERM or SIGINT, it completes the requests in progress for up to 30 s and ends.
 
-${MODULE_HELP}: it is called with { debug: false }.
+${MODULE_HELP}
+is called with { debug: false }.
 
       --port PORT            default: 8888; 0 chooses a free port
       --host HOST            default: all addresses of this machine
@@ -49,9 +52,10 @@ ${TYPESCRIPT_HELP}
 
 export const ROUTES_HELP = `usage: landspout routes [options] app.ts
 
-Prints the routes of an application in the order in which they are tried.
+Prints the routes of an application in the order in which they are tried. A Fetch handler has none to show.
 
-${MODULE_HELP}: it is called with { debug: false }.
+${MODULE_HELP}
+is called with { debug: false }.
 
       --json                 prints a JSON array with all details
       --load                 loads the handlers of lazy routes, which are otherwise shown as "(lazy)"

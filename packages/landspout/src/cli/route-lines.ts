@@ -11,7 +11,9 @@ export interface PrintedRoute {
   readonly name: string | null;
   /** The name of the class; null if it is not loaded. */
   readonly handler: string | null;
-  readonly kind: 'handler' | 'websocket' | 'static' | 'redirect' | 'error' | 'lazy';
+  /** The name of the class of the delegate that is mounted; null if there is none. */
+  readonly fallback: string | null;
+  readonly kind: 'handler' | 'mounted' | 'websocket' | 'static' | 'redirect' | 'error' | 'lazy';
   readonly host: string | null;
   /** Where the application of the route is mounted; '' for the outermost. */
   readonly mount: string;
@@ -23,6 +25,7 @@ export interface PrintedRoute {
 const KINDS = new Map<string, PrintedRoute['kind']>([
   ['WebSocketHandler', 'websocket'],
   ['StaticFileHandler', 'static'],
+  ['FallbackHandler', 'mounted'],
   ['RedirectHandler', 'redirect'],
   ['ErrorHandler', 'error'],
 ]);
@@ -39,12 +42,14 @@ const COLUMNS: readonly (readonly [title: string, text: (route: PrintedRoute) =>
 const MAX_CELL_CHARS = 300;
 
 export function printedRoute(route: RouteDescription): PrintedRoute {
-  const { pattern, name, host, mountPath, handlerClass, methods, middleware } = route;
+  const { pattern, name, host, mountPath, handlerClass, methods, fallback, middleware } = route;
   return {
     methods,
     pattern,
     name: name ?? null,
     handler: handlerClass === undefined ? null : nameOf(handlerClass),
+    // Undefined too if the application is of another version of the package.
+    fallback: fallback === undefined ? null : nameOf(fallback.constructor),
     kind: kindOf(handlerClass),
     host: host ?? null,
     mount: mountPath,
@@ -80,8 +85,8 @@ function methodsText({ methods, kind }: PrintedRoute): string {
   return shown.length === 0 ? '*' : shown.join(', ');
 }
 
-function handlerText({ handler, kind }: PrintedRoute): string {
-  return kind === 'lazy' ? '(lazy)' : (handler ?? '');
+function handlerText({ handler, fallback, kind }: PrintedRoute): string {
+  return kind === 'lazy' ? '(lazy)' : (fallback ?? handler ?? '');
 }
 
 function kindOf(handlerClass: unknown): PrintedRoute['kind'] {

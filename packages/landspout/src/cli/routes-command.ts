@@ -1,7 +1,8 @@
+import path from 'node:path';
 import type { Application } from '@landspout/web';
 import { parseRoutesArguments, ROUTES_HELP } from './application-arguments.ts';
 import { printedRoute, routeLines } from './route-lines.ts';
-import { loadApplication } from './served-module.ts';
+import { loadServed } from './served-module.ts';
 import { print } from './standard-output.ts';
 import { type Command, CommandFailure, EXIT } from './wrong-usage.ts';
 
@@ -12,7 +13,12 @@ export const command: Command = {
     const wanted = parseRoutesArguments(args, process.cwd());
     if (wanted === undefined) return 'help';
     const { json, load } = wanted;
-    const application = await loadApplication(wanted);
+    const served = await loadServed(wanted);
+    if (served.kind === 'fetch') {
+      const problem = 'is a Fetch handler, which has no routes to show';
+      throw new CommandFailure(`the default export of ${path.basename(wanted.entry)} ${problem}`);
+    }
+    const { application } = served;
     if (load) await loadHandlers(application);
     const routes = application.routeTable().map(printedRoute);
     await print(json ? `${JSON.stringify(routes, undefined, 2)}\n` : `${routeLines(routes).join('\n')}\n`);

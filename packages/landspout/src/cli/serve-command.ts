@@ -2,7 +2,8 @@ import path from 'node:path';
 import { HTTPServer } from '@landspout/httpserver';
 import { taskId } from '@landspout/ioloop/processes';
 import { parseServeArguments, SERVE_HELP, type ServeArguments } from './application-arguments.ts';
-import { loadApplication } from './served-module.ts';
+import { listen, listenForFetch } from './listening.ts';
+import { loadServed } from './served-module.ts';
 import { complain } from './standard-output.ts';
 import { type Command, CommandFailure } from './wrong-usage.ts';
 
@@ -21,8 +22,8 @@ export const command: Command = {
 
 async function serveHere(wanted: ServeArguments): Promise<void> {
   process.setSourceMapsEnabled(true);
-  const application = await loadApplication(wanted);
-  const server = await application.listen(placeOf(wanted)).catch(listenFailed);
+  const served = await loadServed(wanted);
+  const server = await listen(served, placeOf(wanted)).catch(listenFailed);
   server.stopOnSignals();
   announce(wanted, server);
 }
@@ -34,9 +35,16 @@ async function serveHere(wanted: ServeArguments): Promise<void> {
 async function serveInProcesses(wanted: ServeArguments, processes: number | 'cpus'): Promise<void> {
   process.setSourceMapsEnabled(true);
   const isParent = processes !== 1 && taskId() === undefined;
-  const server = new HTTPServer(isParent ? () => {} : await loadApplication(wanted));
-  const task = await server.start({ processes, ...placeOf(wanted) }).catch(listenFailed);
-  if (task === undefined || task.id === 0) announce(wanted, server);
+  const served = isParent ? undefined : await loadServed(wanted);
+  const place = { processes, ...placeOf(wanted) };
+  let server: HTTPServer;
+  if (served?.kind === 'fetch') {
+    server = await listenForFetch(served, place).catch(listenFailed);
+  } else {
+    server = new HTTPServer(served?.application ?? (() => {}));
+    await server.start(place).catch(listenFailed);
+  }
+  if ((taskId() ?? 0) === 0) announce(wanted, server);
 }
 
 function placeOf({ port, host }: ServeArguments): { readonly port: number; readonly host?: string } {

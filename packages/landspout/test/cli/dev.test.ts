@@ -243,14 +243,16 @@ describe('landspout dev, with other modules', () => {
 
   it('runs TypeScript, and reports what the module exports if it is no application [AR-01]', async () => {
     using project = new Project(
-      { 'app.ts': 'export default { fetch(): number { return 1; } };' },
+      { 'app.ts': 'export default [] as number[];' },
       { tsx: true },
     );
     await using dev = new RunningProgram(project, ['dev', '--port', '0', 'app.ts']);
     await dev.printed(
-      /landspout dev: the default export of app\.ts must be an Application, or a function that returns one, got .+; Fetch handlers are not supported yet\n/,
+      /landspout dev: the default export of app\.ts must be an Application, .+; pass the routes to new Application\n/,
     );
     await dev.printed(/waiting for a change\n/);
+    project.write('app.ts', "export default { fetch: (): Response => new Response('fetched') };");
+    await responds(await dev.url(), (page) => page === 'fetched');
     project.write(
       'app.ts',
       "import { Application } from 'landspout/web';\nimport { path } from './path.ts';\nexport default new Application([[path as string, () => import('./page.ts')]]);",

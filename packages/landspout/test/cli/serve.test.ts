@@ -4,6 +4,7 @@ import { Project, RunningProgram, responds } from './fixtures/project.ts';
 
 const APP = `
 import { Application, host, RequestHandler, WebSocketHandler } from 'landspout';
+import { mount } from 'landspout/web';
 class Home extends RequestHandler {
   get() {
     this.write([this.settings.debug, process.argv.slice(2), process.env.NODE_ENV].join(' '));
@@ -17,6 +18,9 @@ class Chat extends WebSocketHandler {
   onMessage() {}
 }
 const checked = (context, next) => next();
+class OwnDelegate {
+  startRequest() {}
+}
 const blog = new Application([['/post/:id', Home, undefined, 'post']], { middleware: [checked] });
 const routes = [
   ['/', Home, undefined, 'home'],
@@ -25,6 +29,7 @@ const routes = [
   ['/api', [[/\\/x\\/(\\d+)/, Any]], { middleware: [checked] }],
   [host('a.example.com'), [['/only', Any]]],
   ['/blog', blog],
+  mount('/own', new OwnDelegate()),
 ];
 export default ({ debug }) => {
   const app = new Application(routes, { debug, staticPath: 'static' });
@@ -42,6 +47,11 @@ describe('landspout serve and landspout routes', () => {
         "import { RequestHandler } from 'landspout';\nexport default class Later extends RequestHandler { put() {} }",
       'broken.js':
         "import { Application } from 'landspout';\nexport default new Application([['/gone', () => import('./gone.js')]]);",
+      'fetch.js': `
+        export default {
+          fetch: (request) =>
+            new Response([request.method, new URL(request.url).pathname, Response.name, process.argv.slice(2)].join(' ')),
+        };`,
       'static/a.txt': 'a',
       'list.js': 'export default [];',
       'none.js': 'export const app = 1;',
@@ -72,6 +82,24 @@ describe('landspout serve and landspout routes', () => {
     ]);
     await responds(await serving.url(), (page) => page === 'false x ');
     expect(await serving.program.signal('SIGTERM')).toMatchObject({ code: 0 });
+  });
+
+  it.each([[[]], [['--processes', '2']]])('serve serves a Fetch handler, with %j', async (more) => {
+    await using serving = new RunningProgram(project, [
+      ...['serve', ...more, '--host', '127.0.0.1', '--port', '0', 'fetch.js', '--', 'x'],
+    ]);
+    const url = await serving.url();
+    await responds(`${url}/path`, (page) => page === 'GET /path Response x');
+    expect(await serving.program.signal('SIGTERM')).toMatchObject({ code: 0, signal: null });
+  });
+
+  it('routes says that a Fetch handler has none', async () => {
+    expect(await run(['routes', 'fetch.js'], { cwd: project.folder })).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr:
+        'landspout routes: the default export of fetch.js is a Fetch handler, which has no routes to show\n',
+    });
   });
 
   it.each([
@@ -105,6 +133,8 @@ describe('landspout serve and landspout routes', () => {
       ['GET', '/blog', 'RedirectHandler'],
       ['GET, POST', '/blog/post/:id', 'Home', 'post', '/blog', 'checked'],
       ['*', '/blog/*rest', 'ErrorHandler', '/blog', 'checked'],
+      ['*', '/own', 'OwnDelegate'],
+      ['*', '/own/*path', 'OwnDelegate'],
       [''],
     ]);
     const loaded = await run(['routes', '--json', '--load', 'app.js'], { cwd: project.folder });
@@ -113,6 +143,7 @@ describe('landspout serve and landspout routes', () => {
       pattern: '/lazy',
       name: null,
       handler: 'Later',
+      fallback: null,
       kind: 'handler',
       host: null,
       mount: '',

@@ -1,6 +1,7 @@
 // The program of the child of `landspout dev`, if the module has a default export: serves it.
 
-import { importApplication } from '../served-module.ts';
+import { listen } from '../listening.ts';
+import { importServed } from '../served-module.ts';
 import { complain } from '../standard-output.ts';
 import { CommandFailure, EXIT } from '../wrong-usage.ts';
 import { type ChildConfig, childConfig, tellParent } from './child-channel.ts';
@@ -13,17 +14,17 @@ if (childConfig === undefined) throw new Error('this program is started by lands
 await serve(childConfig);
 
 async function serve({ entry, host, port, drainMs }: ChildConfig): Promise<void> {
-  const application = await importApplication(entry, { debug: true }).catch((error: unknown) => {
+  const served = await importServed(entry, { debug: true }).catch((error: unknown) => {
     if (!(error instanceof CommandFailure)) throw error;
     complain('dev', error.message);
     process.exit(EXIT.failure);
   });
   flushReports();
-  if (application === undefined) {
+  if (served === undefined) {
     await tellParent({ landspoutDev: 'program' });
     return;
   }
-  const server = await application.listen({ host, port }).catch(async (error: Error) => {
+  const server = await listen(served, { host, port }).catch(async (error: Error) => {
     await tellParent({ landspoutDev: 'refused', problem: error.message });
     process.exit(EXIT.failure);
   });
