@@ -68,11 +68,11 @@ export class NodePair implements RequestObserver, MiddlewareExchangeOwner {
   dataReceived(chunk: Uint8Array): Promise<void> | undefined {
     const body = this.#body;
     if (body === undefined) return undefined;
-    if (!this.#isBodyWanted) {
+    if (!this.#isReading) {
       // The handler gets the body, and a middleware that begins to read it later finds it empty.
       body.end();
-      return undefined;
     }
+    if (body.isComplete) return undefined;
     const waiting = body.push(chunk);
     if (waiting === undefined || this.#handlerStarted) return undefined;
     return new Promise((resolve) => {
@@ -117,10 +117,15 @@ export class NodePair implements RequestObserver, MiddlewareExchangeOwner {
     this.#task.response.exchangeCompleted();
   }
 
+  /** Whether a middleware reads the body. The request asks for it only in the next tick. */
+  get #isReading(): boolean {
+    const { request } = this.#messages;
+    return this.#isBodyWanted || request.readableFlowing === true || request.listenerCount('readable') > 0;
+  }
+
   #wantBody(): void {
-    if (this.#handlerStarted) return;
     this.#isBodyWanted = true;
-    this.#task.wantBody();
+    if (!this.#handlerStarted) this.#task.wantBody();
   }
 
   #wake(): void {

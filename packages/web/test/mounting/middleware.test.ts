@@ -284,6 +284,20 @@ describe('the body behind nodeMiddleware', () => {
     }
   });
 
+  it('is read by middleware that listens while the handler gets it', () => {
+    const heard: string[] = [];
+    return withMiddleware(
+      (request, _, next) => {
+        request.on('data', (chunk: Buffer) => heard.push(String(chunk)));
+        next();
+      },
+      async ({ port }) => {
+        expect(await converse(port, `${chunked}3\r\nabc\r\n0\r\n\r\n`)).toContain('body abc');
+        expect(heard).toEqual(['abc']);
+      },
+    );
+  });
+
   it('is asked for when middleware reads it', () =>
     withMiddleware(reading, async ({ port }) => {
       const head =
