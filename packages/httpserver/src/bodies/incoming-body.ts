@@ -1,6 +1,7 @@
 // The bodies/ folder holds the body of a request between the connection that receives it and the handler that reads it.
 
 import type { HTTPHeaders } from '@landspout/http1';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 
 /** While this many bytes are waiting to be read, no more are received. */
 const HIGH_WATER_BYTES = 64 * 1024;
@@ -112,6 +113,13 @@ export class IncomingBody {
   /** The trailers of a complete chunked body. */
   get trailers(): HTTPHeaders | undefined {
     return this.#trailers;
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['queuedBytes', 'isComplete'], () => ({
+      error: this.#error,
+      onReadable: undefined,
+    }));
   }
 
   #held(): Promise<void> {

@@ -242,10 +242,7 @@ describe('landspout dev, with other modules', () => {
   });
 
   it('runs TypeScript, and reports what the module exports if it is no application [AR-01]', async () => {
-    using project = new Project(
-      { 'app.ts': 'export default [] as number[];' },
-      { tsx: true },
-    );
+    using project = new Project({ 'app.ts': 'export default [] as number[];' }, { tsx: true });
     await using dev = new RunningProgram(project, ['dev', '--port', '0', 'app.ts']);
     await dev.printed(
       /landspout dev: the default export of app\.ts must be an Application, .+; pass the routes to new Application\n/,

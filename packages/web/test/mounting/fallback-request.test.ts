@@ -130,6 +130,27 @@ describe('the request of a mounted delegate', () => {
     }
   });
 
+  it('arrives in pieces behind asynchronous middleware', async () => {
+    const fallback = responding((request) => request.respond(request.body));
+    const middleware: Middleware = async (_, next) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      await next();
+    };
+    await withFallback(
+      fallback,
+      async ({ port }) => {
+        const started = fallback.next();
+        const client = await RawClient.connect(port, `${POST}Content-Length: 6\r\n\r\none`);
+        const request = await started;
+        await request.until('data one');
+        client.send('two');
+        await client.until('onetwo');
+        client.close();
+      },
+      { middleware: [middleware] },
+    );
+  });
+
   it('may have a limit of the delegate or of the route', async () => {
     const limits = new RecordingDelegate({
       headersReceived: ({ exchange }) => exchange.setMaxBodyBytes(3),
