@@ -1,7 +1,8 @@
 import { HTTPHeaders, type HTTPServerExchange, HTTPUsageError, Http1UsageError } from '@landspout/http1';
 import { shownValue } from '@landspout/ioloop/errors';
 import { LightResponse } from './light-response.ts';
-import { NativeResponse, nativeBodySource } from './native-objects.ts';
+import { isDisturbed, NativeResponse, nativeBodySource } from './native-objects.ts';
+import { isSelfPreparing, prepare, type SelfPreparingResponse } from './prepared-response.ts';
 import { ResponseStream, type StreamedResponse } from './response-stream.ts';
 
 /** Fields that describe the connection, which is not the program's (RFC 9110 §7.6.1). */
@@ -33,7 +34,9 @@ export interface ResponseOwner {
 export function writeResponse(owner: ResponseOwner, response: unknown): ResponseStream | 'left' | undefined {
   if (typeof response === 'object' && response !== null) {
     if (LightResponse.isLight(response)) return writeLight(owner, response);
-    if (isResponse(response)) return writeNative(owner, response);
+    if (isResponse(response)) {
+      return isSelfPreparing(response) ? writePrepared(owner, response) : writeNative(owner, response);
+    }
   }
   throw new HTTPUsageError(
     `FetchContainer: the handler must return a Response, or a promise of one, not ${shownValue(response)}`,
@@ -60,6 +63,16 @@ function writeLight(owner: ResponseOwner, response: LightResponse): ResponseStre
   if (body === null && headers.get(ALREADY_SENT) !== undefined) return 'left';
   if (HOP_BY_HOP.some((name) => headers.get(name) !== undefined)) headers = withoutHopByHop(headers);
   return write(owner, { status, statusText, headers }, body);
+}
+
+function writePrepared(
+  owner: ResponseOwner,
+  response: SelfPreparingResponse,
+): ResponseStream | 'left' | undefined {
+  const { body, headers, ...status } = prepare(response);
+  if (body === null && headers.has(ALREADY_SENT)) return 'left';
+  if (body instanceof ReadableStream && (body.locked || isDisturbed(body))) throw usedBody();
+  return write(owner, { ...status, headers: withoutHopByHop(headers) }, body);
 }
 
 function writeNative(owner: ResponseOwner, response: Response): ResponseStream | 'left' | undefined {

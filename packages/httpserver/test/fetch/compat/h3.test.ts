@@ -81,7 +81,7 @@ describe.each(SRVX_SERVERS)('an h3 application on $name', (kind) => {
     ['/bytes', 200, undefined, '\0\ufffd'],
     ['/blob', 200, 'image/x', 'blob'],
     ['/response', 202, 'text/plain;charset=UTF-8', 'response'],
-    ['/nested/deep', 200, 'text/plain;charset=UTF-8', 'deep /deep'],
+    ['/nested/deep', 200, 'text/plain;charset=UTF-8', 'deep /nested/deep'],
     ['/based/x', 200, 'text/plain;charset=UTF-8', 'based'],
     ['/stream', 200, undefined, 'a stream'],
     ['/node-stream', 200, undefined, 'of node'],
@@ -89,7 +89,7 @@ describe.each(SRVX_SERVERS)('an h3 application on $name', (kind) => {
     served(async (port) => {
       const reply = await ask(port, path);
       expect([reply.status, reply.text]).toEqual([status, text]);
-      if (type !== undefined) expect(reply.headers['content-type']).toBe(type);
+      if (type !== undefined) expect(reply.headers['content-type']?.replace('; ', ';')).toBe(type);
     }),
   );
 

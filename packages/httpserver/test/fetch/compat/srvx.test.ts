@@ -65,8 +65,8 @@ describe.each(SRVX_SERVERS)('the request that srvx describes on $name', (kind) =
       kind,
       (request) => {
         request.context ??= {};
-        request.context['user'] = 'ada';
-        return new Response(String(request.context['user']));
+        request.context.user = 'ada';
+        return new Response(String(request.context.user));
       },
       async (port) => expect((await ask(port, '/')).text).toBe('ada'),
     ));
