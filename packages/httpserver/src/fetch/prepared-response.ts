@@ -1,4 +1,4 @@
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, pipeline, Readable } from 'node:stream';
 import { HTTPHeaders } from '@landspout/http1';
 import type { StreamedResponse } from './response-stream.ts';
 
@@ -40,9 +40,18 @@ function bodyOf(body: unknown): PreparedBody {
   if (body === undefined || body === null) return null;
   if (typeof body === 'string' || body instanceof Uint8Array) return body;
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
-  if (body instanceof Readable) return webStreamOf(body);
+  if (body instanceof Readable) return webStreamOf(isOfBytes(body) ? body : encoded(body));
   if (typeof (body as Partial<Piping>).pipe === 'function') return piped(body as Piping);
   return body as ReadableStream<Uint8Array>;
+}
+
+function isOfBytes(readable: Readable): boolean {
+  return !readable.readableObjectMode && readable.readableEncoding === null;
+}
+
+/** A failure or the end of one of the two streams is also that of the other. */
+function encoded(source: Readable): Readable {
+  return pipeline(source, new PassThrough(), () => {});
 }
 
 function piped(source: Piping): ReadableStream<Uint8Array> {
