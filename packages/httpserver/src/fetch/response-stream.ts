@@ -117,9 +117,10 @@ async function promptly(reading: Promise<Chunk>): Promise<Chunk | undefined> {
   return result;
 }
 
-function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
+/** Text is not a valid chunk of a Response (Fetch Standard), but @hono/node-server and srvx send it too. */
+function bytesOf(chunk: unknown): Uint8Array | string {
+  if (chunk instanceof Uint8Array || typeof chunk === 'string') return chunk;
   throw new HTTPUsageError(
-    `FetchContainer: the body of a response must be a stream of Uint8Array, not of ${shownValue(chunk)}; pipe text through a TextEncoderStream`,
+    `FetchContainer: the body of a response must be a stream of Uint8Array, not of ${shownValue(chunk)}`,
   );
 }

@@ -241,7 +241,7 @@ describe.each([
   });
 
   it.each<[string, unknown]>([
-    ['a string', 'text'],
+    ['a number', 1],
     ['undefined', undefined],
     ['an ArrayBuffer', new ArrayBuffer(2)],
   ])('with %s for a chunk is a 500 that names what was expected, and is cancelled', (_what, value) => {
@@ -257,8 +257,8 @@ describe.each([
     );
   });
 
-  it('with a string after bytes cuts the response', () => {
-    const source = new Source((controller) => controller.enqueue(source.pulls === 1 ? bytes('one') : 'two'));
+  it('with a number after bytes cuts the response', () => {
+    const source = new Source((controller) => controller.enqueue(source.pulls === 1 ? bytes('one') : 2));
     return withContainer(
       () => new Response(source.stream),
       async ({ port, records }) => {

@@ -57,6 +57,22 @@ describe.each(ALL_SERVERS)('a streamed response on $name', (kind) => {
       },
     ));
 
+  it('may have chunks of text', () =>
+    withKind(
+      kind,
+      () => {
+        const body = new ReadableStream<string>({
+          start(controller) {
+            controller.enqueue('Grü');
+            controller.enqueue('ße');
+            controller.close();
+          },
+        });
+        return new Response(body as unknown as ReadableStream<Uint8Array>);
+      },
+      async (port) => expect((await ask(port, '/')).text).toBe('Grüße'),
+    ));
+
   it('can be empty', () =>
     withKind(
       kind,
