@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type ListenOptions, StreamUsageError } from '@landspout/iostream';
 import { HTTPServer } from '../http-server.ts';
@@ -14,38 +13,14 @@ import { installGlobalObjects } from './global-objects.ts';
 import { ServeBackground } from './serve-background.ts';
 import { ServeDelegate } from './serve-delegate.ts';
 import { withErrorHandler, withMiddleware } from './serve-middleware.ts';
-import type { ServeMiddleware, ServeOptions } from './serve-options.ts';
+import type { FetchServerEvents, FetchServerOptions, PluginServer, ServeOptions } from './serve-options.ts';
 import { acceptServeOptions, resolveServeOptions, type ServeSettings } from './serve-settings.ts';
-
-/** The events of a {@link FetchServer}, with the arguments of its listeners. */
-export interface FetchServerEvents {
-  listening: [];
-  /** The server has stopped, and its connections are closed. */
-  close: [];
-  /** Listening failed. */
-  error: [error: Error];
-  /** A request to upgrade. Without a listener, the Fetch handler gets it. The listener owns the socket. */
-  upgrade: [request: IncomingMessage, socket: Duplex, head: Buffer];
-}
-
-/** The options of a {@link FetchServer}, which plugins may change until its constructor has called all of them. */
-export type FetchServerOptions = { -readonly [Name in keyof ServeOptions]: ServeOptions[Name] } & {
-  middleware: ServeMiddleware[];
-};
-
-/** What plugins of srvx use. */
-export interface FetchServerNode {
-  /** Emits `upgrade`. */
-  readonly server: FetchServer;
-  /** The Fetch handler as a handler for `http.createServer` or Express. */
-  readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
-}
 
 /**
  * Serves a Fetch handler over an {@link HTTPServer}, with the interface of the servers of @hono/node-server and srvx.
  * Made by `serve`.
  */
-export class FetchServer extends EventEmitter<FetchServerEvents> {
+export class FetchServer extends EventEmitter<FetchServerEvents> implements PluginServer {
   /** What plugins of srvx check. */
   readonly runtime = 'node';
   readonly options: FetchServerOptions;
@@ -57,7 +32,7 @@ export class FetchServer extends EventEmitter<FetchServerEvents> {
   readonly #settings: ServeSettings;
   readonly #background = new ServeBackground(() => this.#settings.loop);
   readonly #isOverriding: boolean;
-  #nodeHandler: FetchServerNode['handler'] | undefined;
+  #nodeHandler: PluginServer['node']['handler'] | undefined;
   #listening: Promise<this> | undefined;
   #listenError: Error | undefined;
   #isListenErrorHandled = false;
@@ -118,7 +93,7 @@ export class FetchServer extends EventEmitter<FetchServerEvents> {
     return this.server.addresses.length > 0;
   }
 
-  get node(): FetchServerNode {
+  get node(): PluginServer['node'] & { readonly server: FetchServer } {
     const handler = (request: IncomingMessage, response: ServerResponse): void => {
       this.#nodeHandler ??= toNodeHandler(this.#container);
       this.#nodeHandler(request, response);

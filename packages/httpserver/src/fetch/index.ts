@@ -15,5 +15,17 @@ export {
   type FetchHandler,
 } from './fetch-container.ts';
 export type { RequestExchange } from './fetch-request.ts';
-export { FetchServer, type ServeOptions, serve } from './serve.ts';
+export {
+  FetchServer,
+  type FetchServerEvents,
+  type FetchServerOptions,
+  type PluginServer,
+  type ServeErrorHandler,
+  type ServeFetch,
+  type ServeMiddleware,
+  type ServeOptions,
+  type ServePlugin,
+  type ServeRequest,
+  serve,
+} from './serve.ts';
 export { type DelegateFetchHandler, type ToFetchHandlerOptions, toFetchHandler } from './to-fetch-handler.ts';

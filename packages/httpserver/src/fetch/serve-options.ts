@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type {
   createServer as createHttpServer,
   ServerOptions as HttpOptions,
@@ -6,6 +7,7 @@ import type {
 } from 'node:http';
 import type { createServer as createHttpsServer, ServerOptions as HttpsOptions } from 'node:https';
 import type { ListenOptions as NodeListenOptions } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import type { ListenOptions } from '@landspout/iostream';
@@ -13,7 +15,6 @@ import { LISTEN_OPTIONS } from '@landspout/iostream/transports';
 import { HTTP_SERVER_OPTIONS, type HTTPServerOptions } from '../options.ts';
 import type { StopOnSignalsOptions } from '../stopping/stop-on-signals.ts';
 import type { FetchEnvironment } from './fetch-container.ts';
-import type { FetchServer } from './fetch-server.ts';
 
 /** The properties that srvx adds to a request, and h3 reads. */
 export interface ServeRequest extends Request {
@@ -26,7 +27,7 @@ export interface ServeRequest extends Request {
   };
   /** Values of the application for this request. */
   context?: Record<string, unknown>;
-  /** Makes `close` of the server wait for a promise; see {@link FetchServer.waitUntil}. */
+  /** Makes `close` of the server wait for a promise; see `waitUntil` of FetchServer. */
   waitUntil?: (promise: Promise<unknown>) => void | Promise<void>;
 }
 
@@ -42,10 +43,45 @@ export type ServeMiddleware = (
 /** Makes a response for an error that the Fetch handler or a middleware threw. */
 export type ServeErrorHandler = (error: unknown) => Response | Promise<Response>;
 
+/** The events of a FetchServer, with the arguments of its listeners. */
+export interface FetchServerEvents {
+  listening: [];
+  /** The server has stopped, and its connections are closed. */
+  close: [];
+  /** Listening failed. */
+  error: [error: Error];
+  /** A request to upgrade. Without a listener, the Fetch handler gets it. The listener owns the socket. */
+  upgrade: [request: IncomingMessage, socket: Duplex, head: Buffer];
+}
+
+/** The options of a FetchServer, which plugins may change until its constructor has called all of them. */
+export type FetchServerOptions = { -readonly [Name in keyof ServeOptions]: ServeOptions[Name] } & {
+  middleware: ServeMiddleware[];
+};
+
+/** What plugins use of a FetchServer, as those of srvx do. */
+export interface PluginServer {
+  readonly runtime: 'node';
+  readonly options: FetchServerOptions;
+  readonly url: string | undefined;
+  readonly node: {
+    /** Emits `upgrade`. */
+    readonly server: EventEmitter<FetchServerEvents>;
+    /** The Fetch handler as a handler for `http.createServer` or Express. */
+    readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
+  };
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Begins to listen. A plugin may replace it by a function that calls it. */
+  serve(): Promise<PluginServer>;
+  ready(): Promise<PluginServer>;
+  waitUntil(promise: PromiseLike<unknown>): void;
+  close(how?: boolean): Promise<void>;
+}
+
 /** Called with the server before it is complete; may add to `options.middleware` and replace `serve`. */
 export type ServePlugin = {
   // Declared as a method, so that plugins written for the `Server` of srvx are accepted too.
-  plugin(server: FetchServer): void;
+  plugin(server: PluginServer): void;
 }['plugin'];
 
 /** Options of `http.createServer`, `https.createServer` and `net.Server.listen`. See {@link ServeOptions.node}. */

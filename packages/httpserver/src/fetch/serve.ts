@@ -2,8 +2,11 @@ import type { AddressInfo } from 'node:net';
 import { FetchServer } from './fetch-server.ts';
 import type { ServeOptions } from './serve-options.ts';
 
-export { FetchServer, type FetchServerEvents, type FetchServerOptions } from './fetch-server.ts';
+export { FetchServer } from './fetch-server.ts';
 export type {
+  FetchServerEvents,
+  FetchServerOptions,
+  PluginServer,
   ServeErrorHandler,
   ServeFetch,
   ServeMiddleware,

@@ -4,7 +4,7 @@ import { createNodeWebSocket } from '@hono/node-ws';
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type FetchServer, type ServeOptions, serve } from '../../src/fetch/index.ts';
+import { type FetchServer, type ServeOptions, type ServePlugin, serve } from '../../src/fetch/index.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
 import { ask, deferred } from './compat/servers.ts';
 
@@ -86,11 +86,11 @@ describe('plugins of serve', () => {
   });
 
   it('may replace serve, and listen to upgrades of the server below', () => {
-    const plugin = (server: FetchServer): void => {
+    const plugin: ServePlugin = (server) => {
       const original = server.serve;
       server.serve = () => {
         server.node.server.on('upgrade', (_request, socket) => void socket.end('upgraded'));
-        return original.call(server) as Promise<FetchServer & typeof server>;
+        return original.call(server);
       };
     };
     return served({ plugins: [plugin] }, async (port) => {

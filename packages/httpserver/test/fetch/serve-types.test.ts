@@ -27,7 +27,7 @@ describe('the types of serve', () => {
 
   it('accept what is written for srvx', () => {
     accepted({
-      fetch: (request) => new Response(`${request.ip} ${request.runtime?.name} ${request.context?.['a']}`),
+      fetch: (request) => new Response(`${request.ip} ${request.runtime?.name} ${request.context?.user}`),
       error: (error) => new Response(String(error), { status: 500 }),
       middleware: [(request, next) => (request.method === 'GET' ? next() : new Response('no'))],
       plugins: [(server) => void server.options.middleware.push((_request, next) => next())],
