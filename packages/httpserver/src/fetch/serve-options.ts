@@ -166,7 +166,8 @@ export interface ServeOptions
   readonly protocol?: 'http' | 'https';
   /**
    * Serves in several processes: a number, or `cpus` for one per CPU. See `HTTPServer.start`: each process runs the
-   * whole program, and all stop on SIGTERM and SIGINT. Default: this process only, without signals.
+   * whole program, and all stop on SIGTERM and SIGINT. In the parent, the server never listens, and closing it does not
+   * stop the children. Default: this process only, without signals.
    */
   readonly processes?: number | 'cpus';
   /** Stops on SIGTERM and SIGINT, or as the options of `HTTPServer.stopOnSignals` say. Default: false. */
