@@ -151,6 +151,20 @@ describe('the event upgrade of a FetchServer', () => {
     });
   });
 
+  it('lets close end the sockets that its listeners have taken over', () =>
+    served({}, async (port, server) => {
+      server.on('upgrade', (_request, socket) => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+        socket.resume();
+      });
+      const client = await RawClient.connect({ port }, UPGRADE);
+      await client.until((text) => text.endsWith('\r\n\r\n'));
+      const closing = server.close();
+      await client.untilEnd();
+      client.close();
+      await closing;
+    }));
+
   it('serves WebSockets of @hono/node-ws', () => {
     const app = new Hono();
     const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app });
