@@ -4,6 +4,7 @@ import { createServer, request as nodeRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { Hono } from 'hono';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type FetchServer, type ServeOptions, serve } from '../../src/fetch/index.ts';
@@ -100,6 +101,11 @@ describe('serve', () => {
     expect(server.listen(0, '127.0.0.1', listened.resolve)).toBe(server);
     await listened.promise;
     expect((await ask(server.port as number, '/')).text).toBe('hello');
+  });
+
+  it('is shown with its address', async () => {
+    const server = await start().ready();
+    expect(inspect(server)).toBe(`FetchServer { url: '${server.url}', listening: true, openConnections: 0 }`);
   });
 
   it('calls the handler without a connection', async () => {
