@@ -78,11 +78,11 @@ export interface PluginServer {
   close(how?: boolean): Promise<void>;
 }
 
-/** Called with the server before it is complete; may add to `options.middleware` and replace `serve`. */
-export type ServePlugin = {
-  // Declared as a method, so that plugins written for the `Server` of srvx are accepted too.
-  plugin(server: PluginServer): void;
-}['plugin'];
+/**
+ * Called with a {@link PluginServer} before the server is complete; may add to `options.middleware` and replace `serve`.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a plugin that was written for the `Server` of srvx must be accepted too.
+export type ServePlugin = (server: any) => void;
 
 /** Options of `http.createServer`, `https.createServer` and `net.Server.listen`. See {@link ServeOptions.node}. */
 export type ServeNodeOptions = HttpOptions & HttpsOptions & NodeListenOptions & { readonly http2?: boolean };

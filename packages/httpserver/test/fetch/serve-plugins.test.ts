@@ -1,10 +1,15 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { createNodeWebSocket } from '@hono/node-ws';
 import { Hono } from 'hono';
+import type { ServerRequest } from 'srvx';
+import { mtlsPlugin } from 'srvx/mtls';
 import { describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type FetchServer, type ServeOptions, type ServePlugin, serve } from '../../src/fetch/index.ts';
+import { type FetchServer, type PluginServer, type ServeOptions, serve } from '../../src/fetch/index.ts';
+import { makeCertificate } from '../fixtures/certificate.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
 import { ask, deferred } from './compat/servers.ts';
 
@@ -71,7 +76,7 @@ describe('plugins of serve', () => {
     return served(
       {
         plugins: [
-          (server) => {
+          (server: FetchServer) => {
             servers.push(server);
             server.options.middleware.unshift((_request, next) => next());
             server.options.middleware.push(() => new Response('by the plugin'));
@@ -85,8 +90,34 @@ describe('plugins of serve', () => {
     );
   });
 
+  it('may be those of srvx, such as mtlsPlugin', async () => {
+    const { cert, key } = makeCertificate();
+    const tls = { cert: cert.toString(), key: key.toString() };
+    const plugins = [mtlsPlugin({ ca: tls.cert, rejectUnauthorized: false })];
+    const fetch: ServeOptions['fetch'] = (request) => {
+      const { authorized, peerCertificate } = (request as ServerRequest).tls ?? {};
+      return Response.json([authorized, peerCertificate?.subject?.CN]);
+    };
+    await served({ tls, plugins, fetch }, async (port) => {
+      const get = async (client: object): Promise<unknown> => {
+        const options = {
+          host: '127.0.0.1',
+          port,
+          servername: 'localhost',
+          ca: cert,
+          agent: false,
+          ...client,
+        };
+        const [message] = await once(secureRequest(options).end(), 'response');
+        return JSON.parse((await message.toArray()).join(''));
+      };
+      expect(await get({ cert, key })).toEqual([true, 'localhost']);
+      expect(await get({})).toEqual([false, null]);
+    });
+  });
+
   it('may replace serve, and listen to upgrades of the server below', () => {
-    const plugin: ServePlugin = (server) => {
+    const plugin = (server: PluginServer): void => {
       const original = server.serve;
       server.serve = () => {
         server.node.server.on('upgrade', (_request, socket) => void socket.end('upgraded'));

@@ -4,6 +4,7 @@ import type { HttpBindings, serve as honoServe } from '@hono/node-server';
 import { H3 } from 'h3';
 import { Hono } from 'hono';
 import type { ServerOptions as SrvxOptions } from 'srvx';
+import type { mtlsPlugin } from 'srvx/mtls';
 import { describe, expect, it } from 'vitest';
 import { FetchServer, type ServeOptions, serve } from '../../src/fetch/index.ts';
 
@@ -26,11 +27,12 @@ describe('the types of serve', () => {
   });
 
   it('accept what is written for srvx', () => {
+    const none: ReturnType<typeof mtlsPlugin>[] = [];
     accepted({
       fetch: (request) => new Response(`${request.ip} ${request.runtime?.name} ${request.context?.user}`),
       error: (error) => new Response(String(error), { status: 500 }),
       middleware: [(request, next) => (request.method === 'GET' ? next() : new Response('no'))],
-      plugins: [(server) => void server.options.middleware.push((_request, next) => next())],
+      plugins: [(server) => void server.options.middleware.push(), ...none],
       port: '3000',
       protocol: 'http',
       tls: { cert: './a.crt', key: './a.key', passphrase: 'secret' },

@@ -105,7 +105,8 @@ describe('serve', () => {
 
   it('is shown with its address', async () => {
     const server = await start().ready();
-    expect(inspect(server)).toBe(`FetchServer { url: '${server.url}', listening: true, openConnections: 0 }`);
+    const shown = `FetchServer { url: '${server.url}', listening: true, openConnections: 0 }`;
+    expect(inspect(server, { breakLength: Infinity })).toBe(shown);
   });
 
   it('calls the handler without a connection', async () => {
