@@ -140,7 +140,7 @@ describe.each(CASES)('BodyEncoder: $name', ({ coding, engines }) => {
 
   it('keeps bodies apart that are encoded at the same time', async () => {
     const pool = newPool({ maxStreams: 100 });
-    const texts = Array.from({ length: 40 }, (_, index) => sampleText(20_000 + index * 1_000, index + 1));
+    const texts = Array.from({ length: 24 }, (_, index) => sampleText(20_000 + index * 1_000, index + 1));
     const sinks = texts.map(() => new CollectingSink());
     const encoders = sinks.map((sink) => opened(pool.tryOpen(coding, sink)));
     for (let at = 0; at < 60_000; at += 10_000) {

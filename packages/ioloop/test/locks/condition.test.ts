@@ -185,6 +185,6 @@ describe('Condition', () => {
       const rejected = (await settling).filter(({ status }) => status === 'rejected');
       expect(rejected).toHaveLength(count * 0.75);
     }
-    expect(await growth(free, 20_000)).toBeLessThan(6);
+    expect(await growth(free, 20_000, 6)).toBeLessThan(6);
   });
 });

@@ -9,7 +9,7 @@ import { takeCensus, untilCensusIs } from './support/census.ts';
 import { ENDINGS, endingOf, wayOf } from './support/churn-endings.ts';
 import { type ChurnScene, type Ending, HOST, SMALL_LIMIT } from './support/churn-scene.ts';
 
-const CONNECTIONS = 10_000;
+const CONNECTIONS = 5_000;
 const AT_ONCE = 100;
 const SEED = 0x1a2d5f07;
 /** How long the last descriptors may take to go, before their number is compared. */

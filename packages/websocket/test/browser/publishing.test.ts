@@ -18,7 +18,7 @@ describe('TopicsClient.publish', () => {
       expect(log.data).toEqual(['before', { text: 'ä 🌊' }, null]);
     }));
 
-  it('stores each record once and in order over many lost connections', async () => {
+  it('stores each record once and in order over hundreds of lost connections', async () => {
     let lost = 0;
     for (const seed of numbers(2, 1)) {
       await withTopics(async ({ topics, connect }) => {
@@ -45,7 +45,7 @@ describe('TopicsClient.publish', () => {
         expect(numbers(120).map((data) => log.cursorAt(log.data.indexOf(data) + 1))).toEqual(cursors);
       });
     }
-    expect(lost).toBeGreaterThan(75);
+    expect(lost).toBeGreaterThan(150);
   });
 
   it('keeps the order of the calls, over lost connections too', () =>
