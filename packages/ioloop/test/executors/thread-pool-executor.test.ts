@@ -11,6 +11,9 @@ import type { Logger } from '../../src/logger.ts';
 import { VirtualClock } from '../../src/testing.ts';
 import { HeldTask, TASKS, task } from './fixtures/held-task.ts';
 
+/** Longer than a busy machine takes. */
+const EVENTUALLY = { timeout: 20_000 } as const;
+
 describe('ThreadPoolExecutor', () => {
   let executors: ThreadPoolExecutor[];
   let held: HeldTask[];
@@ -502,7 +505,7 @@ describe('ThreadPoolExecutor', () => {
 
     it('leaves no thread or port behind', async () => {
       // Those of the test before close in turns of their own.
-      await vi.waitFor(() => expect(resources()).not.toContain('MessagePort'));
+      await vi.waitFor(() => expect(resources()).not.toContain('MessagePort'), EVENTUALLY);
       const before = resources();
       expect(threads()).toBe(0);
       const executor = open({ maxWorkers: 3, minWorkers: 2 });
@@ -515,7 +518,7 @@ describe('ThreadPoolExecutor', () => {
       await expect(aborted.result).rejects.toBe(leaving.signal.reason);
       await executor.close();
       expect(threads()).toBe(0);
-      await vi.waitFor(() => expect(resources()).toEqual(before)); // a port closes in a turn of its own
+      await vi.waitFor(() => expect(resources()).toEqual(before), EVENTUALLY); // a port closes in a turn of its own
     });
 
     it('has nothing to do where nothing ran', async () => {

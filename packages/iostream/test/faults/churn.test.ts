@@ -56,7 +56,7 @@ async function whileTimePasses(clock: VirtualClock, work: Promise<unknown>): Pro
 
 describe('TCPServer and TCPClient', () => {
   it(`leak nothing and leave nothing waiting over ${CONNECTIONS} connections that end in every way`, {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const { loop, of } = recordingLoop();
     const clock = new VirtualClock();

@@ -6,7 +6,7 @@ const SCRIPT = fileURLToPath(new URL('../../scripts/journal-kills.mjs', import.m
 
 // On the built package, whose processes are killed. The script has the details, and the long form.
 it('loses and doubles nothing that a process had acknowledged when it was killed', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const child = spawn(process.execPath, [SCRIPT, '--kills', '20', '--seed', '18', '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
