@@ -108,7 +108,6 @@ describe('DecompressingDelegate, against bad bodies', () => {
       const bomb = Buffer.concat(new Array(100).fill(encode(Buffer.alloc(100 * MiB), 'gzip')));
       const before = process.memoryUsage().rss;
       let most = 0;
-      let slowest = 0;
       let served = 0;
       let over = false;
       const attack = converse(port, post('gzip', bomb)).finally(() => {
@@ -116,11 +115,9 @@ describe('DecompressingDelegate, against bad bodies', () => {
       });
       const client = await RawClient.connect({ port });
       while (!over) {
-        const begun = performance.now();
         client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
         served += 1;
         await client.until((all) => all.split('0 bytes').length === served + 1);
-        slowest = Math.max(slowest, performance.now() - begun);
         most = Math.max(most, process.memoryUsage().rss);
         await new Promise((resolve) => setTimeout(resolve, 2));
       }
@@ -128,7 +125,6 @@ describe('DecompressingDelegate, against bad bodies', () => {
       expect(statusLines(await attack)).toEqual(['HTTP/1.1 413 Content Too Large']);
       expect(recording.requests[0]?.bytes).toBe(100 * MiB);
       expect(served).toBeGreaterThan(5);
-      expect(slowest).toBeLessThan(500);
       // The pieces that have passed wait for the collector, which comes when it likes.
       expect(most - before).toBeLessThan(150 * MiB);
     });
