@@ -153,21 +153,25 @@ describe('the limits of the pool', () => {
 
   it('are kept with requests to 1,000 origins at once, each of which gets its response', () =>
     onAllAddresses((peer, server) =>
-      withClient({ maxConnections: 20 }, async (client) => {
-        server.automatic = true;
-        const origins = originsOf(peer, 1_000);
-        expect(new Set(origins).size).toBe(1_000);
-        for (const some of [origins, origins.slice(0, 100)]) {
-          const texts = await Promise.all(
-            some.map(async (origin, at) => (await client.fetch(`${origin}/${at}`)).text()),
-          );
-          expect(texts).toEqual(some.map((_, at) => `/${at}`));
-        }
-        expect(client.idleCount).toBeLessThanOrEqual(20);
-        expect(client.queuedCount).toBe(0);
-        await client.close();
-        await waitUntil(() => peer.openSockets() === 0);
-      }),
+      // The last of them wait in the queue for as long as a busy machine takes for the others.
+      withClient(
+        { maxConnections: 20, defaults: { connectTimeoutMs: 0, requestTimeoutMs: 0 } },
+        async (client) => {
+          server.automatic = true;
+          const origins = originsOf(peer, 1_000);
+          expect(new Set(origins).size).toBe(1_000);
+          for (const some of [origins, origins.slice(0, 100)]) {
+            const texts = await Promise.all(
+              some.map(async (origin, at) => (await client.fetch(`${origin}/${at}`)).text()),
+            );
+            expect(texts).toEqual(some.map((_, at) => `/${at}`));
+          }
+          expect(client.idleCount).toBeLessThanOrEqual(20);
+          expect(client.queuedCount).toBe(0);
+          await client.close();
+          await waitUntil(() => peer.openSockets() === 0);
+        },
+      ),
     ));
 
   it('refuse what would wait with maxQueued 0, and accept it later', () => {
