@@ -20,11 +20,10 @@ import { closeNodeSocket } from './node-socket.ts';
 import { upgradedSocket } from './upgraded-socket.ts';
 
 /** A handler of node:http: an Express application, a Connect application or middleware, or a function. */
-export type NodeHandler = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  next: (error?: unknown) => void,
-) => unknown;
+export type NodeHandler = {
+  // Declared as a method, so that middleware whose types name the request of Express is accepted too.
+  handle(request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): unknown;
+}['handle'];
 
 /** Takes over the connection of a request to upgrade. */
 export type NodeUpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => unknown;

@@ -105,7 +105,7 @@ describe('nodeMiddleware runs', () => {
 
   it('compression in front of a delegate, and behind other middleware', () => {
     const delegate = responding((request) => request.respond(TEXT, { 'Content-Type': 'text/plain' }));
-    const middleware = [helmet(), compression()].map((one) => nodeMiddleware(one as NodeFunction));
+    const middleware = [nodeMiddleware(helmet()), nodeMiddleware(compression())];
     return withApp(
       [mount('/api', delegate)],
       async ({ url }) => {
@@ -149,10 +149,7 @@ describe('nodeMiddleware runs', () => {
     }
     const options = { secret: 'a secret for a test', resave: false, saveUninitialized: false };
     const app = new Application([['/', Count]], {
-      middleware: [
-        nodeMiddleware(cookieParser() as NodeFunction),
-        nodeMiddleware(session(options) as NodeFunction),
-      ],
+      middleware: [nodeMiddleware(cookieParser()), nodeMiddleware(session(options))],
     });
     await using client = new TestClient(app);
     const counts: unknown[] = [];
