@@ -136,6 +136,16 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
   }
 }
 
+/**
+ * Returns the status of the response to an error that a handler threw: that of an {@link HTTPError}, 501 if the
+ * connection cannot be handed over (the HTTPDetachError of `toFetchHandler` and `toNodeHandler`), otherwise 500.
+ */
+export function statusOfError(error: unknown): number {
+  if (error instanceof HTTPError) return error.status;
+  // By its code, because its class belongs to a subpath that few applications load.
+  return error instanceof CodedError && error.code === 'ERR_HTTP_DETACH' ? 501 : 500;
+}
+
 /** The request does not have a required argument. Results in a 400 unless it is caught. */
 export class MissingArgumentError extends HTTPError {
   override readonly name = 'MissingArgumentError';

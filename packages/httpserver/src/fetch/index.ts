@@ -5,7 +5,6 @@
  * @packageDocumentation
  */
 
-export type { FetchConnectionInfo } from './outer-fetch-connection.ts';
 export { CALLING_ERRORS, type CallingErrorCode, HTTPDetachError } from '../calling/errors.ts';
 export {
   exchangeOf,
@@ -15,6 +14,7 @@ export {
   type FetchHandler,
 } from './fetch-container.ts';
 export type { RequestExchange } from './fetch-request.ts';
+export type { FetchConnectionInfo } from './outer-fetch-connection.ts';
 export {
   FetchServer,
   type FetchServerEvents,

@@ -18,7 +18,7 @@ type Cancelled = (reason: unknown) => void;
 export class OuterFetchResponse implements ResponseSink {
   readonly isTaken = false;
   readonly detachRemedy: string =
-    'a Fetch handler has no connection to hand over; pass the delegate itself to an HTTPServer, or use toNodeHandler and its upgrade method';
+    'the request has no connection to hand over; pass on the request of serve or of a FetchContainer itself, not a copy, or pass the delegate to an HTTPServer';
   readonly detach: HTTPServerExchange['detach'] | undefined;
   readonly response: Promise<Response>;
   /** The exchange of the request, if a FetchContainer of ours made it. */

@@ -11,7 +11,7 @@ import { errorOf } from '@landspout/ioloop/errors';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { Cookies } from '../cookies/cookies.ts';
 import { requiresXsrfToken } from '../cookies/xsrf.ts';
-import { Finish, HTTPError, WebUsageError } from '../errors.ts';
+import { Finish, HTTPError, statusOfError, WebUsageError } from '../errors.ts';
 import type {
   AnyHandler,
   HandlerContext,
@@ -286,7 +286,7 @@ export class RequestTask
     } else {
       this.#failure = { error };
       try {
-        this.#watch(handler.sendError(error instanceof HTTPError ? error.status : 500, error));
+        this.#watch(handler.sendError(statusOfError(error), error));
       } catch (failure) {
         this.failed(failure);
       }

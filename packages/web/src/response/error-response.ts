@@ -1,4 +1,4 @@
-import { HTTPError } from '../errors.ts';
+import { HTTPError, statusOfError } from '../errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import { debugPage } from './debug-page.ts';
 import { errorPage } from './error-page.ts';
@@ -47,7 +47,7 @@ export function respondWithError(
   writePage: () => void = () => appendErrorPage(request, response, error, false),
 ): void {
   response.reset();
-  setErrorHead(response, error instanceof HTTPError ? error.status : 500, error);
+  setErrorHead(response, statusOfError(error), error);
   writePage();
   if (!response.ended) response.end();
 }
