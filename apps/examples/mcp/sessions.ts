@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/sdk/types.js';
 import { Lock, type Topics } from 'landspout';
+import { exchangeOf } from 'landspout/httpserver/fetch';
 import { type Call, currentCall, TopicEventStore } from './event-store.ts';
 import { readHistory } from './read-history.ts';
 import { createMcpServer } from './tools.ts';
@@ -16,13 +17,18 @@ const NOT_FOUND = { jsonrpc: '2.0', id: null, error: { code: -32001, message: 'S
 export class Sessions {
   readonly #topics: Topics;
   readonly #sessions = new Map<string, Promise<Session | undefined>>();
+  #stopping: AbortSignal | undefined;
 
   constructor(topics: Topics) {
     this.#topics = topics;
   }
 
-  /** @param message - the body of the request, if it has one. */
-  async handle(request: Request, message: unknown): Promise<Response> {
+  /** Handles a request: POST sends a message, GET resumes a response or opens a stream, DELETE ends the session. */
+  async handle(request: Request): Promise<Response> {
+    this.#closeWith(exchangeOf(request)?.exchange.stopping);
+    if (this.#stopping?.aborted) return new Response(null, { status: 503, headers: { 'Retry-After': '1' } });
+    // Without a message, the transport reports that the JSON is invalid.
+    const message = request.method === 'POST' ? await request.json().catch(() => undefined) : undefined;
     const id = request.headers.get('Mcp-Session-Id');
     if (id !== null) {
       const session = await this.#find(id);
@@ -37,6 +43,17 @@ export class Sessions {
       this.#keep(session.id, Promise.resolve(session));
     }
     return response;
+  }
+
+  /** Ends all streams when the server stops, so that clients connect to the next process, which continues their calls. */
+  #closeWith(stopping: AbortSignal | undefined): void {
+    if (stopping === undefined || stopping === this.#stopping) return;
+    this.#stopping = stopping;
+    stopping.addEventListener('abort', () => {
+      const sessions = [...this.#sessions.values()];
+      this.#sessions.clear();
+      for (const session of sessions) closeSession(session);
+    });
   }
 
   #find(id: string): Promise<Session | undefined> | undefined {
@@ -83,8 +100,12 @@ export class Sessions {
     if (this.#sessions.size <= MAX_IN_MEMORY) return;
     const [[oldestId, oldest] = [id, session]] = this.#sessions;
     this.#sessions.delete(oldestId);
-    oldest.then((found) => found?.close()).catch(() => {}); // the request that made it gets the error
+    closeSession(oldest);
   }
+}
+
+function closeSession(session: Promise<Session | undefined>): void {
+  session.then((found) => found?.close()).catch(() => {}); // the request that made it gets the error
 }
 
 function topicOf(id: string): string {

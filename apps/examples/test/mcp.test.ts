@@ -4,7 +4,9 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ProgressNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { AsyncHTTPClient, Condition } from 'landspout';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import createMcp from '../mcp/app.ts';
 import { RestartedProgram } from './restarted-program.ts';
+import { silent } from './visitor.ts';
 
 /** The client of the SDK, which connects again until the server is back. */
 class McpClient implements AsyncDisposable {
@@ -173,6 +175,17 @@ describe('the MCP server', () => {
       content: [{ type: 'text', text: '1\n2' }],
     });
     expect(client.progress).toEqual([[2, '2']]);
+  });
+
+  it('ends the streams of its clients when it stops', async () => {
+    await using own = await createMcp({ logger: silent }).listen({ port: 0, host: '127.0.0.1' });
+    await using client = await McpClient.connect(own.url);
+    void client.follow('nightly');
+    await using http = new AsyncHTTPClient();
+    const headers = { 'Content-Type': 'application/json' };
+    await http.fetch(`${own.url}/builds/nightly`, { method: 'POST', headers, body: '{"line":"1"}' });
+    await client.reported(1);
+    expect((await own.stop()).cut).toBe(0);
   });
 
   it('forgets a session that its client has ended', async () => {
