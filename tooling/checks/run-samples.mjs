@@ -44,21 +44,25 @@ const ENDING = new Set([
 ]);
 
 /**
- * Runs the samples that can be run here. All samples of the top README can.
+ * Runs the samples that can be run here. All samples of the top README, and of the pages in docs/, can.
  *
  * @param {string} folder - the consumer.
  * @param {readonly Sample[]} samples
+ * @param {object} [how]
+ * @param {ReadonlyMap<string, (port: number) => Promise<void>>} [how.talks] - what is said to the server of each.
+ * @param {'native' | 'portable'} [how.backend] - default: what the program chooses.
  * @returns {Promise<number>} how many ran.
  */
-export async function runSamples(folder, samples) {
-  // The folder that the sample of web serves files from.
-  mkdirSync(path.join(folder, 'public'));
+export async function runSamples(folder, samples, { talks = TALKS, backend } = {}) {
+  // The folder that samples serve files from.
+  mkdirSync(path.join(folder, 'public'), { recursive: true });
   writeFileSync(path.join(folder, 'public/index.html'), '<!DOCTYPE html><title>hello</title>');
+  const env = { ...consumerEnv(), ...(backend === undefined ? {} : { LANDSPOUT_BACKEND: backend }) };
   let ran = 0;
   for (const sample of samples) {
-    const talk = TALKS.get(sample.origin);
-    if (talk === undefined && sample.origin.startsWith('README.md')) {
-      throw new Error(`run-samples.mjs does not know what ${sample.origin} promises`);
+    const talk = talks.get(sample.origin);
+    if (talk === undefined && !sample.origin.startsWith('packages/')) {
+      throw new Error(`it is not known what ${sample.origin} promises: add it to the talks in tooling/checks`);
     }
     if (talk === undefined && !ENDING.has(sample.origin)) continue;
     const port = await freePort();
@@ -67,7 +71,7 @@ export async function runSamples(folder, samples) {
     writeFileSync(path.join(folder, script), source.replaceAll(WRITTEN_PORT, String(port)));
     try {
       if (talk === undefined) await runToEnd(folder, [process.execPath, script]);
-      else await talkTo(folder, script, () => talk(port));
+      else await talkTo({ folder, script, env }, () => talk(port));
     } catch (error) {
       throw new Error(`${sample.origin}: ${/** @type {Error} */ (error).message}`, { cause: error });
     }
@@ -76,9 +80,13 @@ export async function runSamples(folder, samples) {
   return ran;
 }
 
-/** Starts a server, talks to it, and stops it. @param {string} folder @param {string} script @param {() => Promise<void>} talk */
-async function talkTo(folder, script, talk) {
-  const child = spawn(process.execPath, [script], { cwd: folder, env: consumerEnv() });
+/**
+ * Starts a server, talks to it, and stops it.
+ *
+ * @param {{ folder: string, script: string, env: NodeJS.ProcessEnv }} program @param {() => Promise<void>} talk
+ */
+async function talkTo({ folder, script, env }, talk) {
+  const child = spawn(process.execPath, [script], { cwd: folder, env });
   let complaints = '';
   child.stderr.on('data', (bytes) => {
     complaints += bytes;
@@ -137,16 +145,16 @@ export async function echoLine(port) {
   assert.equal(await exchange(port, 'hello\nyou\n', /you\n$/), 'hello\nyou\n');
 }
 
-/** A masked text frame, which comes back without its mask (RFC 6455 §5.7). @param {number} port */
-export async function echoMessage(port) {
-  const handshake = `GET /echo HTTP/1.1\r\nHost: a\r\n${WEBSOCKET_HEADERS}\r\n`;
+/** A masked text frame, which comes back without its mask (RFC 6455 §5.7). @param {number} port @param {string} [target] */
+export async function echoMessage(port, target = '/echo') {
+  const handshake = `GET ${target} HTTP/1.1\r\nHost: a\r\n${WEBSOCKET_HEADERS}\r\n`;
   const answer = await exchange(port, `${handshake}\x81\x85\x00\x00\x00\x00hello`, /hello$/);
   assert.match(answer, /^HTTP\/1\.1 101 /);
   assert.ok(answer.endsWith('\r\n\r\n\x81\x05hello'));
 }
 
 /** @param {number} port @param {string} target @returns {Promise<string>} the body of the 200. */
-async function get(port, target) {
+export async function get(port, target) {
   const response = await exchange(port, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
   assert.match(response, /^HTTP\/1\.1 200 OK\r\n/, target);
   return response.slice(response.indexOf('\r\n\r\n') + 4);

@@ -20,7 +20,7 @@ import { writeExamples } from './run-examples.mjs';
 const PROGRAMS = fileURLToPath(new URL('programs', import.meta.url));
 
 /** The strictest settings that a consumer may have; declarations of packages are checked too. */
-const COMPILER_OPTIONS = {
+export const COMPILER_OPTIONS = {
   ...{ target: 'es2022', module: 'nodenext', types: ['node'], rootDir: '.', outDir: 'out' },
   ...{ strict: true, skipLibCheck: false, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
   ...{
@@ -106,8 +106,8 @@ for (const [name, value] of doors.flatMap((door) => Object.entries(door))) {
 `;
 }
 
-/** @param {string} file @param {string} folder @returns {Sample[]} */
-function samplesOf(file, folder) {
+/** Writes the samples of a page into a consumer. @param {string} file @param {string} folder @returns {Sample[]} */
+export function samplesOf(file, folder) {
   return blocksOf(readFileSync(path.join(ROOT, file), 'utf8'), 'ts').map((source, at) => {
     const name = `${file.replaceAll(/\W+/g, '-')}-${at + 1}`;
     mkdirSync(path.join(folder, 'samples'), { recursive: true });

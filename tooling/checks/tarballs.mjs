@@ -1,11 +1,13 @@
 // `pnpm check:tarballs [package...]`: packs every package, installs each with plain npm and what is below it into a
 // fresh folder outside the workspace, compiles a program and the samples of its README there, and runs them. The
-// programs of apps/examples are compiled and run against the umbrella.
+// programs of apps/examples are compiled and run against the umbrella. `pages` stands for the samples of the pages
+// docs/run-*.md and docs/coming-from-*.md, which are compiled and run with the frameworks that they are about.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { installInto, packAll, typescript } from './consumer.mjs';
 import { publishedPackages, withWhatIsBelow } from './packages.mjs';
+import { packagesOfPages, runPages, writePages } from './pages.mjs';
 import { runExamples } from './run-examples.mjs';
 import { runOnBothBackends, runToEnd } from './run-program.mjs';
 import { runSamples } from './run-samples.mjs';
@@ -23,7 +25,8 @@ const wanted = process.argv.slice(2);
 const chosen = all.filter(
   ({ folder, name }) => wanted.length === 0 || wanted.includes(folder) || wanted.includes(name),
 );
-if (chosen.length === 0) throw new Error(`no package is called ${wanted.join(' or ')}`);
+const wantsPages = wanted.length === 0 || wanted.includes('pages');
+if (chosen.length === 0 && !wantsPages) throw new Error(`no package is called ${wanted.join(' or ')}`);
 
 const home = mkdtempSync(path.join(tmpdir(), 'landspout-tarballs-'));
 let failures = 0;
@@ -54,7 +57,22 @@ try {
       console.error(`${own.name}: ${/** @type {Error} */ (error).message}`);
     }
   }
+  try {
+    if (wantsPages) await checkPages(path.join(home, 'pages'), [...tarballs.values()], compilers);
+  } catch (error) {
+    failures += 1;
+    console.error(`the pages: ${/** @type {Error} */ (error).message}`);
+  }
 } finally {
   rmSync(home, { recursive: true, force: true });
 }
 process.exitCode = failures === 0 ? 0 : 1;
+
+/** @param {string} folder @param {string[]} tarballs @param {readonly string[][]} compilers */
+async function checkPages(folder, tarballs, compilers) {
+  installInto(folder, [...tarballs, ...packagesOfPages()]);
+  const samples = writePages(folder);
+  compileSources(folder, compilers);
+  await runPages(folder, samples);
+  console.log(`the pages: ${samples.length} samples compile and run on both backends`);
+}

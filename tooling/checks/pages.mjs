@@ -1,0 +1,65 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { linkNodeTypes } from './consumer.mjs';
+import { PAGE_TALKS } from './page-talks.mjs';
+import { ROOT } from './packages.mjs';
+import { runCommand } from './run-command.mjs';
+import { expectedBackend } from './run-program.mjs';
+import { runSamples } from './run-samples.mjs';
+import { COMPILER_OPTIONS, samplesOf } from './sources.mjs';
+
+/**
+ * The pages in docs/ for people with an application of another framework: each sample is a complete program.
+ *
+ * @typedef {import('./sources.mjs').Sample} Sample
+ */
+
+const PAGES = readdirSync(path.join(ROOT, 'docs')).filter((file) => /^(?:run|coming-from)-.+\.md$/.test(file));
+
+/** What the samples import besides our packages, and the packages of this repository that are tested with it. */
+const IMPORTED = {
+  'packages/httpserver': [
+    ...['@hono/node-server', '@types/express', '@types/express-session', '@types/ws'],
+    ...['express', 'express-session', 'h3', 'helmet', 'hono', 'ws'],
+  ],
+  'apps/examples': ['@modelcontextprotocol/sdk', 'zod'],
+};
+
+/** @returns {string[]} names with the versions that this repository is tested with. */
+export function packagesOfPages() {
+  return Object.entries(IMPORTED).flatMap(([folder, names]) => {
+    const manifest = JSON.parse(readFileSync(path.join(ROOT, folder, 'package.json'), 'utf8'));
+    const versions = { ...manifest.devDependencies, ...manifest.dependencies };
+    return names.map((name) => `${name}@${versions[name]}`);
+  });
+}
+
+/** Writes the samples into a consumer that has all packages. @param {string} folder @returns {Sample[]} */
+export function writePages(folder) {
+  const samples = PAGES.flatMap((file) => samplesOf(`docs/${file}`, folder));
+  // The declarations of h3 need packages that are not installed, and fail exactOptionalPropertyTypes.
+  const compilerOptions = { ...COMPILER_OPTIONS, skipLibCheck: true };
+  writeFileSync(
+    path.join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, include: ['samples/*.ts'] }),
+  );
+  linkNodeTypes(folder);
+  return samples;
+}
+
+/**
+ * Runs every sample on both backends.
+ *
+ * @param {string} folder - the consumer, whose samples are compiled.
+ * @param {readonly Sample[]} samples
+ */
+export async function runPages(folder, samples) {
+  mkdirSync(path.join(folder, 'public'));
+  writeFileSync(path.join(folder, 'public/index.html'), '<!DOCTYPE html><title>hello</title>');
+  const key = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem';
+  runCommand(`openssl req -x509 ${key} -days 2 -subj /CN=localhost`.split(' '), { cwd: folder });
+  for (const backend of new Set([expectedBackend(folder), /** @type {const} */ ('portable')])) {
+    const ran = await runSamples(folder, samples, { talks: PAGE_TALKS, backend });
+    if (ran !== samples.length) throw new Error(`${ran} of ${samples.length} samples were run`);
+  }
+}
