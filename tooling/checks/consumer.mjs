@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { ROOT } from './packages.mjs';
@@ -47,12 +47,11 @@ export function installInto(folder, packages) {
 /** The declarations speak of Node's own types, which a TypeScript project on Node has anyway. @param {string} folder */
 export function linkNodeTypes(folder) {
   const scope = path.join(folder, 'node_modules/@types');
+  const link = path.join(scope, 'node');
   mkdirSync(scope, { recursive: true });
-  symlinkSync(
-    path.dirname(require.resolve('@types/node/package.json')),
-    path.join(scope, 'node'),
-    'junction',
-  );
+  // Other declarations that are installed may have brought a version of their own.
+  rmSync(link, { recursive: true, force: true });
+  symlinkSync(path.dirname(require.resolve('@types/node/package.json')), link, 'junction');
 }
 
 /**

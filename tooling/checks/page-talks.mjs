@@ -9,14 +9,32 @@ import { echoMessage, get } from './run-samples.mjs';
  * @type {ReadonlyMap<string, (port: number) => Promise<void>>}
  */
 export const PAGE_TALKS = new Map([
-  ['docs/coming-from-fastify-or-express.md 1', async (port) => assert.equal(await get(port, '/users/7'), '{"id":"7"}')],
+  [
+    'docs/coming-from-fastify-or-express.md 1',
+    async (port) => assert.equal(await get(port, '/users/7'), '{"id":"7"}'),
+  ],
+  ['docs/run-express.md 1', callExpress],
+  ['docs/run-express.md 2', callLegacy],
+  ['docs/run-express.md 3', (port) => echoMessage(port, '/any')],
+  ['docs/run-express.md 4', countVisits],
+  ['docs/run-express.md 5', callMounted],
+  [
+    'docs/run-express.md 6',
+    async (port) => assert.match(await readSecurely(port, '/'), /^process \d+, https$/),
+  ],
+  ['docs/run-h3.md 1', callH3],
+  ['docs/run-h3.md 2', (port) => echoMessage(port)],
+  ['docs/run-h3.md 3', callNested],
   ['docs/run-hono.md 1', callHono],
   ['docs/run-hono.md 2', echoOnlyOwnPages],
   ['docs/run-hono.md 3', callBoth],
   ['docs/run-hono.md 4', callMounted],
   ['docs/run-hono.md 5', async (port) => assert.match(await get(port, '/public/index.html'), /<title>hello/)],
-  ['docs/run-hono.md 6', readTicks],
+  ['docs/run-hono.md 6', async (port) => assert.equal(await readSecurely(port, '/ticks'), 'data: 1\n\n')],
   ['docs/run-hono.md 7', async (port) => assert.match(await get(port, '/'), /^process \d+$/)],
+  ['docs/run-mcp.md 1', async (port) => assert.equal(await callTool(port, 'add', { a: 1, b: 2 }), '3')],
+  ['docs/run-mcp.md 2', countInSession],
+  ['docs/run-mcp.md 3', async (port) => assert.equal(await callTool(port, 'add', { a: 1, b: 2 }), '3')],
 ]);
 
 /** @param {number} port */
@@ -59,15 +77,89 @@ async function callMounted(port) {
   await echoMessage(port, '/live/echo');
 }
 
-/** Reads the start of an event stream over HTTPS. @param {number} port @returns {Promise<void>} */
-function readTicks(port) {
+/** @param {number} port */
+async function callExpress(port) {
+  assert.equal(await get(port, '/'), 'Hello from Express');
+  assert.equal(await post(port, '/echo', '{"a":1}'), '{"a":1}');
+  assert.match(await get(port, '/static/'), /<title>hello/);
+}
+
+/** @param {number} port */
+async function callLegacy(port) {
+  assert.equal(await get(port, '/legacy/user/7?a=1'), '{"id":"7","url":"/legacy/user/7?a=1"}');
+  await echoMessage(port);
+}
+
+/** @param {number} port */
+async function countVisits(port) {
+  const url = `http://localhost:${port}/visits`;
+  const first = await fetch(url);
+  assert.equal(await first.text(), '{"visits":1}');
+  assert.equal(first.headers.get('X-Content-Type-Options'), 'nosniff');
+  const cookie = first.headers
+    .getSetCookie()
+    .map((one) => one.split(';')[0])
+    .join('; ');
+  assert.equal(await (await fetch(url, { headers: { Cookie: cookie } })).text(), '{"visits":2}');
+}
+
+/** @param {number} port */
+async function callH3(port) {
+  assert.equal(await get(port, '/'), 'Hello from h3');
+  assert.equal(await get(port, '/user/7'), '{"id":"7"}');
+  assert.deepEqual(JSON.parse(await post(port, '/echo', '{"a":1}')), { a: 1 });
+}
+
+/** @param {number} port */
+async function callNested(port) {
+  assert.equal(await get(port, '/api/user/7'), '{"id":"7"}');
+  assert.match(await get(port, '/api/live/time'), /^\{"now":\d+\}$/);
+  await echoMessage(port);
+  await echoMessage(port, '/api/live/echo');
+}
+
+/** @param {number} port */
+async function countInSession(port) {
+  const clientInfo = { name: 'test', version: '1.0.0' };
+  const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo };
+  const { headers } = await sendMessage(port, 'initialize', params);
+  const session = { 'Mcp-Session-Id': String(headers.get('Mcp-Session-Id')) };
+  assert.equal(await callTool(port, 'count', { by: 2 }, session), '2');
+  assert.equal(await callTool(port, 'count', { by: 3 }, session), '5');
+}
+
+/**
+ * Calls a tool of an MCP server.
+ *
+ * @param {number} port @param {string} name @param {object} args @param {Record<string, string>} [headers]
+ * @returns {Promise<string>} the text of the result.
+ */
+async function callTool(port, name, args, headers = {}) {
+  const response = await sendMessage(port, 'tools/call', { name, arguments: args }, headers);
+  const [, data = ''] = /^data: (.+)$/m.exec(await response.text()) ?? [];
+  return JSON.parse(data).result.content[0].text;
+}
+
+/** @param {number} port @param {string} method @param {object} params @param {Record<string, string>} [headers] */
+async function sendMessage(port, method, params, headers = {}) {
+  const accepted = { Accept: 'application/json, text/event-stream', 'Content-Type': 'application/json' };
+  const response = await fetch(`http://127.0.0.1:${port}/mcp`, {
+    method: 'POST',
+    headers: { ...accepted, ...headers },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+  });
+  assert.equal(response.status, 200, method);
+  return response;
+}
+
+/** @param {number} port @param {string} path @returns {Promise<string>} the first part of a body, over HTTPS. */
+function readSecurely(port, path) {
   return new Promise((resolve, reject) => {
-    const options = { port, path: '/ticks', rejectUnauthorized: false, agent: false };
+    const options = { port, path, rejectUnauthorized: false, agent: false };
     const asked = getSecurely(options, (response) => {
       response.once('data', (bytes) => {
-        asked.destroy();
-        assert.equal(String(bytes), 'data: 1\n\n');
-        resolve();
+        response.destroy();
+        resolve(String(bytes));
       });
     });
     asked.on('error', reject);

@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { linkNodeTypes } from './consumer.mjs';
-import { PAGE_TALKS } from './page-talks.mjs';
 import { ROOT } from './packages.mjs';
+import { PAGE_TALKS } from './page-talks.mjs';
 import { runCommand } from './run-command.mjs';
 import { expectedBackend } from './run-program.mjs';
 import { runSamples } from './run-samples.mjs';
@@ -14,7 +14,9 @@ import { COMPILER_OPTIONS, samplesOf } from './sources.mjs';
  * @typedef {import('./sources.mjs').Sample} Sample
  */
 
-const PAGES = readdirSync(path.join(ROOT, 'docs')).filter((file) => /^(?:run|coming-from)-.+\.md$/.test(file));
+const PAGES = readdirSync(path.join(ROOT, 'docs')).filter((file) =>
+  /^(?:run|coming-from)-.+\.md$/.test(file),
+);
 
 /** What the samples import besides our packages, and the packages of this repository that are tested with it. */
 const IMPORTED = {

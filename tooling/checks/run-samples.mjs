@@ -62,7 +62,9 @@ export async function runSamples(folder, samples, { talks = TALKS, backend } = {
   for (const sample of samples) {
     const talk = talks.get(sample.origin);
     if (talk === undefined && !sample.origin.startsWith('packages/')) {
-      throw new Error(`it is not known what ${sample.origin} promises: add it to the talks in tooling/checks`);
+      throw new Error(
+        `it is not known what ${sample.origin} promises: add it to the talks in tooling/checks`,
+      );
     }
     if (talk === undefined && !ENDING.has(sample.origin)) continue;
     const port = await freePort();
@@ -100,7 +102,10 @@ async function talkTo({ folder, script, env }, talk) {
         break;
       } catch (error) {
         // Only a server that does not listen yet is waited for.
-        const refused = /** @type {NodeJS.ErrnoException} */ (error).code === 'ECONNREFUSED';
+        const { code, cause } = /** @type {NodeJS.ErrnoException & { cause?: NodeJS.ErrnoException }} */ (
+          error
+        );
+        const refused = (code ?? cause?.code) === 'ECONNREFUSED'; // `fetch` has it as its cause
         if (!refused || child.exitCode !== null || performance.now() > deadline) throw error;
         await delay(20);
       }
