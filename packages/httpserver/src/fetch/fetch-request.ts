@@ -71,7 +71,7 @@ export class FetchRequest {
 
   /** The container has completed the response: the objects of `node:http` must not wait for it. */
   static responded(request: FetchRequest): void {
-    request.#node?.responseCompleted();
+    request.#node?.respondedElsewhere();
   }
 
   /** Why the URL is invalid, if the handler has read it and it is. */
@@ -93,6 +93,7 @@ export class FetchRequest {
     if (request.#node === undefined) {
       request.#node = new NodeExchange(request.#exchange, request.#head);
       request.#node.setBody(request.#incoming);
+      if (request.#exchange.finished) request.#node.respondedElsewhere();
     }
     return request.#node;
   }

@@ -15,7 +15,8 @@ import { ArgumentChecks, type OptionNames, shownValue } from '@landspout/ioloop/
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { acceptLogger, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { IncomingBody } from '../bodies/incoming-body.ts';
-import { NodeExchange } from './node-exchange.ts';
+import { type MessageConstructors, messageConstructorsFor } from './message-prototypes.ts';
+import { isPeerEnded, NodeExchange } from './node-exchange.ts';
 import { closeNodeSocket } from './node-socket.ts';
 import { upgradedSocket } from './upgraded-socket.ts';
 
@@ -36,11 +37,22 @@ export interface NodeContainerOptions {
    * is called, as with any other request.
    */
   readonly onUpgrade?: NodeUpgradeHandler;
+  /**
+   * Whether a client that ends its side of the connection still gets its response. If false, it is treated as one that
+   * has left, as by `http.Server`: the request emits `aborted`, the response `close`, and the connection is reset. Most
+   * clients that end their side have left; while the handler sends nothing, the two cannot be told apart. A response
+   * whose `end` was called is still sent. Default: false.
+   */
+  readonly halfOpen?: boolean;
   /** Receives the errors of the handler. Default: the logger of the event loop. */
   readonly logger?: Logger;
 }
 
-const NODE_CONTAINER_OPTIONS: OptionNames<NodeContainerOptions> = { onUpgrade: true, logger: true };
+const NODE_CONTAINER_OPTIONS: OptionNames<NodeContainerOptions> = {
+  onUpgrade: true,
+  halfOpen: true,
+  logger: true,
+};
 
 const checks = new ArgumentChecks((problem) => new HTTPUsageError(problem));
 
@@ -62,8 +74,8 @@ const NO_BYTES = Buffer.alloc(0);
  * handler that returns may respond later.
  *
  * The body is asked for (`100 Continue`) when it is read. What was not read of it when the response is complete is
- * discarded. If the client has ended only its side of the connection, the response can still be written. CONNECT is
- * refused with 501.
+ * discarded. A client that ends its side of the connection has left, unless `halfOpen` is set. CONNECT is refused with
+ * 501.
  *
  * @example
  * const app = express();
@@ -71,15 +83,14 @@ const NO_BYTES = Buffer.alloc(0);
  * await server.listen({ port: 8888 });
  */
 export class NodeContainer implements HTTPServerConnectionDelegate {
-  readonly #handler: NodeHandler;
-  readonly #onUpgrade: NodeUpgradeHandler | undefined;
-  readonly #logger: Logger;
+  readonly #service: NodeService;
 
   /** @throws HTTPUsageError if the handler is no function or an option is invalid. */
   constructor(handler: NodeHandler, options: NodeContainerOptions = {}) {
     checks.options('NodeContainer', options, NODE_CONTAINER_OPTIONS);
-    const { onUpgrade, logger = IOLoop.current().logger } = options;
+    const { onUpgrade, halfOpen = false, logger = IOLoop.current().logger } = options;
     if (onUpgrade !== undefined) checks.callback('NodeContainer', 'onUpgrade', onUpgrade);
+    checks.boolean('NodeContainer', 'halfOpen', halfOpen);
     checks.withMethods(
       'NodeContainer',
       'logger: an object with the methods debug, info, warn and error',
@@ -87,13 +98,17 @@ export class NodeContainer implements HTTPServerConnectionDelegate {
       'debug',
       'error',
     );
-    this.#handler = requireHandler(handler);
-    this.#onUpgrade = onUpgrade;
-    this.#logger = acceptLogger(logger);
+    this.#service = {
+      handler: requireHandler(handler),
+      constructors: messageConstructorsFor(handler),
+      onUpgrade,
+      halfOpen,
+      logger: acceptLogger(logger),
+    };
   }
 
   startRequest(exchange: HTTPServerExchange): HTTPMessageDelegate {
-    return new NodeMessage(this.#handler, this.#onUpgrade, this.#logger, exchange);
+    return new NodeMessage(this.#service, exchange);
   }
 
   onClose(connection: HTTPConnectionInfo): void {
@@ -102,39 +117,39 @@ export class NodeContainer implements HTTPServerConnectionDelegate {
 
   [INSPECT](): object {
     return inspection(this, [], () => ({
-      handler: this.#handler.name || '(anonymous)',
-      upgrades: this.#onUpgrade !== undefined,
+      handler: this.#service.handler.name || '(anonymous)',
+      upgrades: this.#service.onUpgrade !== undefined,
     }));
   }
+}
+
+/** What all requests of a container share. */
+interface NodeService {
+  readonly handler: NodeHandler;
+  readonly constructors: MessageConstructors;
+  readonly onUpgrade: NodeUpgradeHandler | undefined;
+  readonly halfOpen: boolean;
+  readonly logger: Logger;
 }
 
 /** Receives one request, and calls the handler. */
 class NodeMessage implements HTTPMessageDelegate {
   collectsBody = false;
-  readonly #handler: NodeHandler;
-  readonly #onUpgrade: NodeUpgradeHandler | undefined;
-  readonly #logger: Logger;
+  readonly #service: NodeService;
   readonly #exchange: HTTPServerExchange;
   #messages: NodeExchange | undefined;
   #body: IncomingBody | undefined;
 
-  constructor(
-    handler: NodeHandler,
-    onUpgrade: NodeUpgradeHandler | undefined,
-    logger: Logger,
-    exchange: HTTPServerExchange,
-  ) {
-    this.#handler = handler;
-    this.#onUpgrade = onUpgrade;
-    this.#logger = logger;
+  constructor(service: NodeService, exchange: HTTPServerExchange) {
+    this.#service = service;
     this.#exchange = exchange;
   }
 
   headersReceived(head: RequestHead): void | PromiseLike<void> {
     if (head.method === 'CONNECT') return refuseConnect(this.#exchange);
-    const messages = new NodeExchange(this.#exchange, head);
-    if (this.#onUpgrade !== undefined && asksForUpgrade(head.headers))
-      return this.#upgrade(messages, this.#onUpgrade);
+    const { constructors, onUpgrade } = this.#service;
+    const messages = new NodeExchange(this.#exchange, head, constructors);
+    if (onUpgrade !== undefined && asksForUpgrade(head.headers)) return this.#upgrade(messages, onUpgrade);
     this.#messages = messages;
     const { bodyLength, expectsContinue } = messages.fields;
     if (bodyLength === 0) {
@@ -168,14 +183,21 @@ class NodeMessage implements HTTPMessageDelegate {
   }
 
   connectionClosed(reason: Error): void {
-    this.#messages?.connectionClosed(reason);
+    const messages = this.#messages;
+    const isReading = isPeerEnded(reason) && !this.#exchange.isCut;
+    if (isReading && messages !== undefined && !this.#service.halfOpen && !messages.response.writableEnded) {
+      // Calls this method again.
+      this.#exchange.abort(reason);
+      return;
+    }
+    messages?.connectionClosed(reason);
     if (this.#exchange.isCut) this.#body?.fail(reason);
   }
 
   #call(messages: NodeExchange): void {
     try {
       const { request, response } = messages;
-      const result = this.#handler(request, response, (error) => this.#next(messages, error));
+      const result = this.#service.handler(request, response, (error) => this.#next(messages, error));
       if (isThenable(result)) reportRejection(result, (error) => this.#failed(messages, error));
     } catch (error) {
       this.#failed(messages, error);
@@ -200,10 +222,10 @@ class NodeMessage implements HTTPMessageDelegate {
   #fail(messages: NodeExchange, status: number, error: unknown): void {
     const { response, closeReason } = messages;
     if (closeReason !== undefined && (isCancellation(error, closeReason) || isOfStream(error))) {
-      this.#logger.debug({ error }, 'a handler gave up because its client left');
+      this.#service.logger.debug({ error }, 'a handler gave up because its client left');
       return;
     }
-    if (status >= 500) this.#logger.error({ error }, 'handling a request failed');
+    if (status >= 500) this.#service.logger.error({ error }, 'handling a request failed');
     if (closeReason !== undefined || response.writableEnded) return;
     if (response.headersSent) this.#exchange.abort(error instanceof Error ? error : undefined);
     else respond(messages, status, undefined, error);
@@ -213,7 +235,7 @@ class NodeMessage implements HTTPMessageDelegate {
     const socket = upgradedSocket(this.#exchange);
     Object.assign(request, { socket, client: socket, upgrade: true, complete: true });
     const failed = (error: unknown): void => {
-      this.#logger.error({ error }, 'handling an upgrade failed');
+      this.#service.logger.error({ error }, 'handling an upgrade failed');
       socket.destroy();
     };
     try {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HTTPServerExchange, RequestHead } from '@landspout/http1';
 import type { IncomingBody } from '../bodies/incoming-body.ts';
+import { PLAIN_MESSAGES } from './message-prototypes.ts';
 import { NodeRequest } from './node-request.ts';
 import { NodeResponse } from './node-response.ts';
 import { type NodeSocket, nodeSocketOf, type SocketUser } from './node-socket.ts';
@@ -47,14 +48,14 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
   #body: IncomingBody | undefined;
   #closeReason: Error | undefined;
 
-  constructor(exchange: HTTPServerExchange, head: RequestHead) {
+  constructor(exchange: HTTPServerExchange, head: RequestHead, constructors = PLAIN_MESSAGES) {
     this.exchange = exchange;
     const socket = nodeSocketOf(exchange.connection);
     this.#socket = socket;
     this.fields = new RawFields(head.headers);
     this.#writer = new ResponseWriter(exchange, this, socket);
-    this.request = new NodeRequest(head, this.fields.raw, socket);
-    this.response = new NodeResponse(this.request, this.#writer);
+    this.request = new NodeRequest(head, this.fields.raw, socket, constructors.request);
+    this.response = new NodeResponse(this.request, this.#writer, constructors.response);
     this.#writer.attach(this.response);
     socket.begin(this);
   }
@@ -65,8 +66,7 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
   }
 
   connectionClosed(reason: Error): void {
-    if (!this.exchange.isCut && (reason as { readonly code?: unknown }).code === 'ERR_HTTP_PEER_ENDED')
-      return;
+    if (isPeerEnded(reason) && !this.exchange.isCut) return;
     if (this.#closeReason !== undefined) return;
     this.#closeReason = reason;
     this.#writer.markCut();
@@ -85,6 +85,14 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
     NodeRequest.connectionClosed(this.request, reason);
     this.#writer.connectionClosed(reason);
     this.#socket.connectionEnded();
+  }
+
+  /**
+   * The response is complete, and was not written through `response`: the objects end as if it had been, with the
+   * events `finish` and `close` in the next ticks.
+   */
+  respondedElsewhere(): void {
+    this.#writer.respondedElsewhere();
   }
 
   // ---- for the response ----
@@ -109,6 +117,11 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
     const isRequestHandled = !request.complete && request.emit('timeout', this.#socket);
     return response.emit('timeout', this.#socket) || isRequestHandled;
   }
+}
+
+/** Whether the client has ended its side of the connection. It may still read, unless the exchange is cut. */
+export function isPeerEnded(reason: Error): boolean {
+  return (reason as { readonly code?: unknown }).code === 'ERR_HTTP_PEER_ENDED';
 }
 
 function closeMessages(exchange: NodeExchange): void {

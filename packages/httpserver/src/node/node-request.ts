@@ -1,26 +1,35 @@
 import { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { HTTPHeaders, RequestHead } from '@landspout/http1';
 import type { IncomingBody } from '../bodies/incoming-body.ts';
+import { createdBy, type MessageConstructor } from './message-prototypes.ts';
 import { detachSignal } from './node-internals.ts';
 import type { NodeSocket } from './node-socket.ts';
 
 /**
  * The request of node:http over the head and body of an exchange. Everything but the source of the body is Node's own:
- * headers, events, destroying, and reading in all its forms.
+ * headers, events, destroying, and reading in all its forms. Its prototype is that of IncomingMessage or of an
+ * application.
  *
  * Names that start with an underscore are Node's.
  */
-export class NodeRequest extends IncomingMessage {
+export class NodeRequest extends createdBy(IncomingMessage) {
   declare _consuming: boolean;
   declare _addHeaderLines: (raw: readonly string[], length: number) => void;
   declare readonly _readableState: { readingMore: boolean };
   /** Undefined if the request has no body. */
   #reader: BodyReader | undefined;
 
-  /** @param raw - the names and values of the header fields in turn. */
-  constructor(head: RequestHead, raw: readonly string[], socket: NodeSocket) {
-    super(socket as unknown as Socket);
+  /**
+   * @param raw - the names and values of the header fields in turn.
+   * @param Constructor - creates the object.
+   */
+  constructor(
+    head: RequestHead,
+    raw: readonly string[],
+    socket: NodeSocket,
+    Constructor: MessageConstructor,
+  ) {
+    super(socket, Constructor);
     const { target, mountPath, version } = head;
     this.#reader = undefined;
     this._addHeaderLines(raw, raw.length);
@@ -31,11 +40,11 @@ export class NodeRequest extends IncomingMessage {
     this.httpVersion = version === 'HTTP/1.1' ? '1.1' : '1.0';
     (this as { upgrade?: boolean }).upgrade = false;
     if (mountPath !== undefined) Object.assign(this, { baseUrl: mountPath, originalUrl: mountPath + target });
-    // The prototype may be replaced.
+    // An own property, because the object has another prototype.
     this._read = NodeRequest.prototype._read;
   }
 
-  // ---- for the exchange: static, because the prototype may have been replaced ----
+  // ---- for the exchange: static, because the object has another prototype ----
 
   /** Sets where the bytes come from. Without a body, the message is complete. */
   static setBody(request: NodeRequest, body: IncomingBody | undefined, socket: NodeSocket): void {
@@ -81,25 +90,33 @@ class BodyReader {
   /** Whether the stream asked for more than there was. */
   #isReading = false;
   #isDiscarded = false;
+  readonly #onReadable = (): void => this.#bodyChanged();
 
   constructor(request: NodeRequest, body: IncomingBody, socket: NodeSocket) {
     this.#request = request;
     this.#body = body;
     this.#socket = socket;
     if (body.isComplete) this.#completed(body.trailers);
-    else body.onReadable = () => this.#bodyChanged();
+    else if (body.onReadable === undefined) body.onReadable = this.#onReadable;
   }
 
   read(): void {
+    // A body that has another reader is taken over when the request is read, and not before.
+    if (!this.#body.isComplete && !this.#isDiscarded) this.#body.onReadable = this.#onReadable;
     this.#isReading = true;
     this.#pull();
   }
 
-  /** @returns whether there was a rest: the body was not received as a whole. */
+  /**
+   * Discards what was not read, unless something else reads the body.
+   *
+   * @returns whether there was a rest: the body was not received as a whole.
+   */
   discardRest(): boolean {
-    if (this.#body.isComplete) return false;
+    const body = this.#body;
+    if (body.isComplete) return false;
     this.#isDiscarded = true;
-    this.#body.discard();
+    if (body.onReadable === undefined || body.onReadable === this.#onReadable) body.discard();
     return true;
   }
 

@@ -1,5 +1,6 @@
 import { OutgoingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { createdBy, type MessageConstructor } from './message-prototypes.ts';
 import type { NodeRequest } from './node-request.ts';
 import { type Callback, destroyedError, type ResponseWriter } from './response-writer.ts';
 
@@ -17,9 +18,11 @@ const native = OutgoingMessage.prototype as unknown as {
  *
  * The event `finish` means that the whole response was passed to the connection.
  *
+ * Its prototype is that of ServerResponse or of an application.
+ *
  * Names that start with an underscore are Node's.
  */
-export class NodeResponse extends ServerResponse {
+export class NodeResponse extends createdBy(ServerResponse) {
   declare _header: string | null;
   declare readonly _hasBody: boolean;
   declare readonly _trailer: string;
@@ -28,8 +31,9 @@ export class NodeResponse extends ServerResponse {
   declare outputSize: number;
   readonly #writer: ResponseWriter;
 
-  constructor(request: NodeRequest, writer: ResponseWriter) {
-    super(request);
+  /** @param Constructor - creates the object. */
+  constructor(request: NodeRequest, writer: ResponseWriter, Constructor: MessageConstructor) {
+    super(request, Constructor);
     this.#writer = writer;
     (this as { socket: Socket | null }).socket = writer.socket as unknown as Socket;
     // Node does not keep connections of HTTP/1.0; here the connection decides.
@@ -37,7 +41,7 @@ export class NodeResponse extends ServerResponse {
     // Set now, because properties that are added after a framework has replaced the prototype are expensive.
     this.statusCode = 200;
     this.statusMessage = undefined as unknown as string;
-    // The prototype may be replaced.
+    // Own properties, because the object has another prototype.
     const own = NodeResponse.prototype;
     this.write = own.write;
     this.end = own.end as typeof this.end;

@@ -75,6 +75,17 @@ export class ResponseWriter {
     this.#fields = undefined;
   }
 
+  /** The response was written to the exchange by something else. `finish` follows in the next tick. */
+  respondedElsewhere(): void {
+    const response = this.#response;
+    if (response.finished || response._closed) return;
+    this.#fields = undefined;
+    // The value of `headersSent`, which is not sent.
+    response._header ??= 'HTTP/1.1';
+    response.finished = true;
+    process.nextTick(finishes, this);
+  }
+
   /** The connection has ended before the response was complete. Only `close` is emitted, as by Node. */
   connectionClosed(reason: Error): void {
     this.#runCallbacks(destroyedError('write', reason));
