@@ -264,4 +264,9 @@ export interface HTTPConnectionInfo {
    * itself.
    */
   readonly forwardedHost?: string | undefined;
+  /**
+   * Closes the connection after sending what was written, if no request is in progress. Undefined if that is not
+   * possible.
+   */
+  closeWhenIdle?(): void;
 }

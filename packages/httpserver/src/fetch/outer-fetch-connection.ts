@@ -1,6 +1,7 @@
 import type { HTTPConnectionInfo } from '@landspout/http1';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { isValidIp, normalizeIp, type SocketAddress, type TlsInfo } from '@landspout/iostream';
+import { RequestConnection } from '../forwarded/request-connection.ts';
 
 /** What the server in front knows about a connection. Other properties are ignored. */
 export interface FetchConnectionInfo {
@@ -19,7 +20,7 @@ const NO_ADDRESS: SocketAddress = { family: 'memory' };
  * The connection of a request of which only the URL, and perhaps the addresses, are known. The addresses are looked for
  * when they are asked for, because some servers create what has them only then.
  */
-export class OuterFetchConnection implements HTTPConnectionInfo {
+export class OuterFetchConnection extends RequestConnection implements HTTPConnectionInfo {
   readonly protocol: 'http' | 'https';
   readonly #request: Request;
   readonly #info: unknown;
@@ -27,6 +28,7 @@ export class OuterFetchConnection implements HTTPConnectionInfo {
 
   /** @param info - the second argument of the Fetch handler. */
   constructor(protocol: 'http' | 'https', request: Request, info: unknown) {
+    super();
     this.protocol = protocol;
     this.#request = request;
     this.#info = info;

@@ -6,6 +6,7 @@ import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspect
 import { type SocketAddress, StreamUsageError, type TlsInfo } from '@landspout/iostream';
 import { serverChecks } from '../stopping/stop-options.ts';
 import { FORWARDED_READERS, type ForwardedClient, type ForwardedHeaders } from './forwarded-readers.ts';
+import { RequestConnection } from './request-connection.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
 /** Which proxies a server trusts to report the client's address, and which header fields they use. */
@@ -93,13 +94,14 @@ function usage(message: string): StreamUsageError {
  * A connection as one request describes it, with the client's address instead of the proxy's. The connection itself is
  * not modified, because its next request may be from another client (ATT-57).
  */
-class ForwardedConnection implements HTTPConnectionInfo {
+class ForwardedConnection extends RequestConnection implements HTTPConnectionInfo {
   readonly remoteAddress: SocketAddress;
   readonly protocol: 'http' | 'https';
   readonly forwardedHost: string | undefined;
   readonly #peer: HTTPConnectionInfo;
 
   constructor(peer: HTTPConnectionInfo, client: ForwardedClient) {
+    super();
     this.remoteAddress = client.address ?? peer.remoteAddress;
     this.protocol = client.protocol ?? peer.protocol;
     this.forwardedHost = client.host;
@@ -113,6 +115,10 @@ class ForwardedConnection implements HTTPConnectionInfo {
   /** Describes the connection between the proxy and this server. */
   get tls(): TlsInfo | undefined {
     return this.#peer.tls;
+  }
+
+  closeWhenIdle(): void {
+    this.#peer.closeWhenIdle?.();
   }
 
   [INSPECT](): object {

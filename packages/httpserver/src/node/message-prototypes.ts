@@ -68,9 +68,9 @@ function constructorWith(prototype: object, parent: { readonly prototype: object
 }
 
 /** Whether a constructor can initialize an object that another one has created: a class cannot. */
-function isCallable(constructor: { readonly prototype: object }): boolean {
+function isCallable(parent: { readonly prototype: object }): boolean {
   // A class has a prototype that is not writable.
-  return Object.getOwnPropertyDescriptor(constructor, 'prototype')?.writable === true;
+  return Object.getOwnPropertyDescriptor(parent, 'prototype')?.writable === true;
 }
 
 function inherits(value: unknown, parent: { readonly prototype: object }): value is object {

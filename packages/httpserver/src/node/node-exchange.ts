@@ -102,6 +102,10 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
     this.#socket.release(this);
   }
 
+  responseClosed(): void {
+    this.#socket.responseClosed();
+  }
+
   continueWanted(): void {
     this.#body?.want();
   }

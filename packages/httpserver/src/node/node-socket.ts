@@ -3,6 +3,7 @@ import type { PeerCertificate } from 'node:tls';
 import { type HTTPConnectionInfo, HTTPUsageError } from '@landspout/http1';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { TlsInfo } from '@landspout/iostream';
+import { RequestConnection } from '../forwarded/request-connection.ts';
 import { InactivityTimer } from './inactivity-timer.ts';
 
 /** The request that a connection is processing, as its socket sees it. */
@@ -21,7 +22,8 @@ const ignore = (): void => {};
 /** Returns the socket of a connection, the same one for all of its requests. */
 export function nodeSocketOf(connection: HTTPConnectionInfo): NodeSocket {
   let socket = SOCKETS.get(connection);
-  if (socket === undefined) {
+  // If a handler has destroyed it between requests while the client sent the next one, the connection goes on.
+  if (socket === undefined || socket.destroyed) {
     socket = new NodeSocket(connection);
     SOCKETS.set(connection, socket);
   }
@@ -39,9 +41,10 @@ export function closeNodeSocket(connection: HTTPConnectionInfo): void {
 /**
  * The `socket` of requests and responses: a view of one connection, with the properties and events of `net.Socket` that
  * handlers use. The connection itself reads requests and writes responses, so the view delivers no bytes, and writing
- * to it throws. Destroying it during a request resets the connection.
+ * to it throws. Destroying it during a request resets the connection; between requests, the connection is closed.
  *
- * If a trusted proxy reports the client, there is one view for each request, with the addresses that the proxy reports.
+ * If a trusted proxy reports the client, there is one view for each request, with the addresses that the proxy reports. It
+ * closes after the response.
  */
 export class NodeSocket extends Duplex {
   /** As in `net.Socket`. */
@@ -54,6 +57,7 @@ export class NodeSocket extends Duplex {
   #user: SocketUser | undefined;
   #timer: InactivityTimer | undefined;
   #activity = 0;
+  #isConnectionEnded = false;
 
   constructor(connection: HTTPConnectionInfo) {
     super({ allowHalfOpen: true });
@@ -78,6 +82,11 @@ export class NodeSocket extends Duplex {
     this.#timer?.stop();
   }
 
+  /** The events of a response were emitted. */
+  responseClosed(): void {
+    if (this.#connection instanceof RequestConnection) closeNodeSocket(this.#connection);
+  }
+
   /** Bytes were received or written. */
   noteActivity(): void {
     this.#activity += 1;
@@ -86,6 +95,7 @@ export class NodeSocket extends Duplex {
   /** The connection has ended, so that there is nothing to reset. */
   connectionEnded(): void {
     this.#user = undefined;
+    this.#isConnectionEnded = true;
     this.destroy();
   }
 
@@ -215,13 +225,13 @@ export class NodeSocket extends Duplex {
 
   override _final(callback: (error?: Error | null) => void): void {
     // The handler ends the connection, and does not wait for the response.
-    this.#user?.abort(undefined);
+    this.#closeConnection(undefined);
     callback();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#timer?.stop();
-    this.#user?.abort(error ?? undefined);
+    this.#closeConnection(error ?? undefined);
     callback(error);
   }
 
@@ -233,6 +243,11 @@ export class NodeSocket extends Duplex {
 
   get #tls(): TlsInfo | undefined {
     return this.#connection.tls;
+  }
+
+  #closeConnection(error: Error | undefined): void {
+    if (this.#user !== undefined) this.#user.abort(error);
+    else if (!this.#isConnectionEnded) this.#connection.closeWhenIdle?.();
   }
 
   #inactive(): void {

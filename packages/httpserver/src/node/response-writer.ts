@@ -19,6 +19,8 @@ export type Callback = (error?: Error | null) => void;
 export interface ResponseOwner {
   /** The whole response was passed to the exchange. Called before the event `finish`. */
   responseCompleted(): void;
+  /** The last event was emitted. Not called if the connection has ended. */
+  responseClosed(): void;
   /** The client should send its body now. */
   continueWanted(): void;
 }
@@ -89,7 +91,7 @@ export class ResponseWriter {
   /** The connection has ended before the response was complete. Only `close` is emitted, as by Node. */
   connectionClosed(reason: Error): void {
     this.#runCallbacks(destroyedError('write', reason));
-    this.closes();
+    this.#closes();
   }
 
   // ---- for the response ----
@@ -216,11 +218,17 @@ export class ResponseWriter {
     } else {
       response.destroyed = true;
       response._closed = true;
+      this.#owner.responseClosed();
     }
   }
 
   /** Called in the tick after the event `finish`. */
-  closes(): void {
+  closesAfterFinish(): void {
+    this.#closes();
+    this.#owner.responseClosed();
+  }
+
+  #closes(): void {
     const response = this.#response;
     if (response._closed) return;
     response.destroyed = true;
@@ -336,5 +344,5 @@ function finishes(writer: ResponseWriter): void {
 }
 
 function closes(writer: ResponseWriter): void {
-  writer.closes();
+  writer.closesAfterFinish();
 }

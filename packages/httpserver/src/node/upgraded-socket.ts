@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { HTTPServerExchange } from '@landspout/http1';
 import { type IOStream, toDuplex } from '@landspout/iostream';
 import { InactivityTimer } from './inactivity-timer.ts';
-import { NodeSocket } from './node-socket.ts';
+import { closeNodeSocket, NodeSocket } from './node-socket.ts';
 
 /** The properties of a socket that describe its connection. */
 const DESCRIPTION = [
@@ -39,7 +39,11 @@ export function upgradedSocket(exchange: HTTPServerExchange): Duplex {
     () => stream.bytesReceived + stream.bytesSent,
     () => duplex.emit('timeout'),
   );
-  duplex.once('close', () => timer.stop());
+  duplex.once('close', () => {
+    timer.stop();
+    // That of earlier requests on the connection.
+    closeNodeSocket(connection);
+  });
   return Object.assign(duplex, {
     connecting: false,
     pending: false,

@@ -19,12 +19,12 @@ const sends =
   (port) =>
     converse(port, text);
 
-/** Sends a request, waits until the handler runs, and resets the connection. */
-function leaves(text: string, started: () => boolean): Client {
+/** Sends a request, waits until the handler runs, and leaves. */
+function leaves(text: string, started: () => boolean, leave: (client: RawClient) => unknown): Client {
   return async (port) => {
     const client = await RawClient.connect({ port }, text);
     while (!started()) await new Promise((resolve) => setImmediate(resolve));
-    client.reset();
+    leave(client);
   };
 }
 
@@ -106,7 +106,15 @@ describe('the events if the client leaves, compared with node:http', () => {
     'in the middle of the response': [GET, (_request, response) => void response.write('x')],
   };
 
-  it.each(Object.entries(handlers))('are the same %s', async (_when, [text, handle]) => {
+  const ways: Record<string, (client: RawClient) => unknown> = {
+    'reset of the connection': (client) => client.reset(),
+    'end of its side': (client) => client.socket.end(),
+  };
+  const cases = Object.entries(ways).flatMap(([way, leave]) =>
+    Object.entries(handlers).map(([when, [text, handle]]) => ({ way, when, leave, text, handle })),
+  );
+
+  it.each(cases)('are the same by a $way $when', async ({ leave, text, handle }) => {
     let runs = 0;
     const handler = noting((request, response) => {
       handle(request, response);
@@ -115,11 +123,15 @@ describe('the events if the client leaves, compared with node:http', () => {
     let seen = 0;
     const notes = await notesOfBoth(
       handler,
-      leaves(text, () => {
-        if (runs === seen) return false;
-        seen = runs;
-        return true;
-      }),
+      leaves(
+        text,
+        () => {
+          if (runs === seen) return false;
+          seen = runs;
+          return true;
+        },
+        leave,
+      ),
     );
     expect(notes.container).toEqual(notes.node);
     expect(namesOf(notes.container.response)).not.toContain('response finish');

@@ -154,11 +154,12 @@ describe('a handler that returns without a response', () => {
     expect(received).toMatch(/late$/);
   });
 
-  it('may respond after the client has ended its side', async () => {
+  it('may respond after the client has ended its side, with halfOpen', async () => {
     let respond!: () => void;
-    const container = new NodeContainer((_request, response) => {
+    const handler: NodeHandler = (_request, response) => {
       respond = () => void response.end('still there');
-    });
+    };
+    const container = new NodeContainer(handler, { halfOpen: true });
     await withServer(container, async ({ port }) => {
       const client = await RawClient.connect({ port }, GET);
       client.socket.end();
@@ -228,6 +229,7 @@ describe('NodeContainer', () => {
       /did you mean "onUpgrade"/,
     );
     expect(() => new NodeContainer(handler, { onUpgrade: 5 } as object)).toThrow(/onUpgrade: a function/);
+    expect(() => new NodeContainer(handler, { halfOpen: 1 } as object)).toThrow(/halfOpen/);
     expect(() => new NodeContainer(handler, { logger: {} } as object)).toThrow(/logger/);
   });
 });

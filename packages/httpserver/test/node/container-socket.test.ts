@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -89,6 +89,38 @@ describe('the socket of a request', () => {
     });
   });
 
+  it.each<[string, (socket: Socket) => unknown]>([
+    ['destroyed', (socket) => socket.destroy()],
+    ['ended', (socket) => socket.end()],
+  ])('closes the connection if it is %s between requests', (_how, act) => {
+    const container = new NodeContainer((request, response) => {
+      const { socket } = request;
+      response.on('close', () => void act(socket)).end('complete');
+    });
+    return withServer(container, async ({ port }) => {
+      const client = await RawClient.connect({ port }, GET);
+      expect(await client.untilEnd()).toMatch(/complete$/);
+      expect(client.errorCode).toBeUndefined();
+    });
+  });
+
+  it('is another one for the next request if a handler destroys it while that request is arriving', () => {
+    const sockets: Socket[] = [];
+    const container = new NodeContainer((request, response) => {
+      sockets.push(request.socket);
+      if (request.url === '/next') response.end('next');
+      else response.end('first');
+    });
+    return withServer(container, async ({ port }) => {
+      const client = await RawClient.connect({ port }, `${GET}GET /next HTTP/1.1\r\n`);
+      await client.until((text) => text.endsWith('first'));
+      sockets[0]?.destroy();
+      client.send('Host: a\r\nConnection: close\r\n\r\n');
+      expect(await client.untilEnd()).toMatch(/next$/);
+      expect(sockets[1]).not.toBe(sockets[0]);
+    });
+  });
+
   it('refuses bytes beside the response, and names the remedy', () => {
     let error: unknown;
     const container = new NodeContainer((request, response) => {
@@ -119,6 +151,31 @@ describe('the socket of a request', () => {
           'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n',
         );
         expect(seen).toEqual([['203.0.113.9', true]]);
+      },
+      { trustedProxies: ['127.0.0.1'] },
+    );
+  });
+
+  it.each<[string, (response: ServerResponse) => unknown]>([
+    ['after the response', (response) => response.end('x')],
+    ['when the response is cut', (response) => response.destroy()],
+  ])('emits close %s while proxies report another client', (_when, act) => {
+    const events: string[] = [];
+    const container = new NodeContainer((request, response) => {
+      response.on('close', () => events.push('response'));
+      request.socket.on('close', () => events.push('socket'));
+      act(response);
+    });
+    return withServer(
+      container,
+      async ({ port }) => {
+        const client = await RawClient.connect(
+          { port },
+          'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n',
+        );
+        await waitUntil(() => events.length === 2);
+        expect(new Set(events)).toEqual(new Set(['response', 'socket']));
+        client.close();
       },
       { trustedProxies: ['127.0.0.1'] },
     );

@@ -1,0 +1,128 @@
+import type { HttpBindings } from '@hono/node-server';
+import { getConnInfo } from '@hono/node-server/conninfo';
+import { Hono } from 'hono';
+import { describe, expect, it } from 'vitest';
+import { FetchContainer, type FetchHandler } from '../../src/fetch/index.ts';
+import { converse, RawClient } from '../fixtures/raw-client.ts';
+import { waitUntil, withServer } from '../fixtures/running-server.ts';
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const LAST_GET = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+
+describe('the response of node:http of a Fetch handler that returns a Response', () => {
+  it.each<[string, () => string | ReadableStream]>([
+    ['a text', () => 'hello'],
+    ['a stream', () => new Blob(['hello']).stream()],
+  ])('emits finish and close after %s', async (_name, body) => {
+    const events: string[] = [];
+    const handler: FetchHandler = (_request, { incoming, outgoing }) => {
+      incoming.on('close', () => events.push('request close'));
+      outgoing.on('finish', () => {
+        const { headersSent, writableEnded, writableFinished } = outgoing;
+        expect({ headersSent, writableEnded, writableFinished }).toEqual({
+          headersSent: true,
+          writableEnded: true,
+          writableFinished: true,
+        });
+        events.push('finish');
+      });
+      outgoing.on('close', () => events.push('close'));
+      return new Response(body());
+    };
+    await withServer(new FetchContainer(handler), async ({ port }) => {
+      expect(await converse(port, LAST_GET)).toContain('hello');
+      await waitUntil(() => events.length === 3);
+      expect(events.filter((event) => event !== 'request close')).toEqual(['finish', 'close']);
+    });
+  });
+
+  it('emits only close if the connection ends first', async () => {
+    const events: string[] = [];
+    const handler: FetchHandler = (_request, { outgoing }) => {
+      outgoing.on('finish', () => events.push('finish'));
+      outgoing.on('close', () => events.push('close'));
+      events.push('called');
+      return new Promise(() => {});
+    };
+    await withServer(new FetchContainer(handler), async ({ port }) => {
+      const client = await RawClient.connect({ port }, GET);
+      await waitUntil(() => events.length > 0);
+      client.reset();
+      await waitUntil(() => events.length > 1);
+      expect(events).toEqual(['called', 'close']);
+    });
+  });
+
+  it('has ended if it is asked for after the response', async () => {
+    let isEnded: (() => boolean) | undefined;
+    const handler: FetchHandler = (_request, environment) => {
+      isEnded = () => environment.outgoing.writableEnded;
+      return new Response('hello');
+    };
+    await withServer(new FetchContainer(handler), async ({ port }) => {
+      await converse(port, LAST_GET);
+      expect(isEnded?.()).toBe(true);
+    });
+  });
+});
+
+describe('the request of node:http of a Fetch handler that reads the body', () => {
+  const PIECE = 'x'.repeat(100_000);
+  const HEAD = `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${2 * PIECE.length}\r\n\r\n`;
+
+  /** Sends the second half of the body after the handler has begun to read. */
+  async function upload(app: Hono<{ Bindings: HttpBindings }>, isReading: () => boolean): Promise<string> {
+    let received = '';
+    const fetch = app.fetch as unknown as FetchHandler;
+    await withServer(new FetchContainer(fetch), async ({ port }) => {
+      const client = await RawClient.connect({ port }, HEAD + PIECE);
+      await waitUntil(isReading);
+      client.send(PIECE);
+      received = await client.untilEnd();
+    });
+    return received;
+  }
+
+  it.each(['before', 'while'])('does not take the body if it is asked for %s that', async (when) => {
+    let isReading = false;
+    const app = new Hono<{ Bindings: HttpBindings }>().post('/', async (c) => {
+      if (when === 'before') getConnInfo(c);
+      const text = c.req.text();
+      if (when === 'while') getConnInfo(c);
+      isReading = true;
+      return c.text(`${(await text).length} bytes`);
+    });
+    expect(await upload(app, () => isReading)).toMatch(/200000 bytes$/);
+  });
+
+  it('reads the rest of the body that a handler has not read', async () => {
+    let isReading = false;
+    const app = new Hono<{ Bindings: HttpBindings }>().post('/', async (c) => {
+      let length = 0;
+      const { incoming } = c.env;
+      incoming.on('data', (chunk: Buffer) => {
+        length += chunk.length;
+        isReading = true;
+      });
+      await new Promise((resolve) => incoming.on('end', resolve));
+      return c.text(`${length} bytes, complete: ${incoming.complete}`);
+    });
+    expect(await upload(app, () => isReading)).toMatch(/200000 bytes, complete: true$/);
+  });
+
+  it('lets a handler that still reads fail when the response is complete', async () => {
+    let failure: unknown;
+    let isReading = false;
+    const app = new Hono<{ Bindings: HttpBindings }>().post('/', (c) => {
+      c.req.text().catch((error: unknown) => {
+        failure = error;
+      });
+      getConnInfo(c);
+      isReading = true;
+      return c.text('enough');
+    });
+    expect(await upload(app, () => isReading)).toMatch(/enough$/);
+    await waitUntil(() => failure !== undefined);
+    expect(failure).toMatchObject({ code: 'ERR_HTTP_CLOSED' });
+  });
+});
