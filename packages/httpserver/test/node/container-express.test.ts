@@ -1,5 +1,5 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,14 +7,14 @@ import compression from 'compression';
 import connect from 'connect';
 import cookieParser from 'cookie-parser';
 import cors from 'cors';
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import session from 'express-session';
 import helmet from 'helmet';
 import httpProxy from 'http-proxy';
 import morgan from 'morgan';
 import multer from 'multer';
 import { describe, expect, it } from 'vitest';
-import { NodeContainer } from '../../src/node/index.ts';
+import { NodeContainer, type NodeHandler } from '../../src/node/index.ts';
 import { converse, RawClient } from '../fixtures/raw-client.ts';
 import { waitUntil, withServer } from '../fixtures/running-server.ts';
 
@@ -235,3 +235,104 @@ describe('other handlers in a NodeContainer', () => {
 });
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+describe('the prototypes of requests and responses', () => {
+  /** What an application adds to its requests. */
+  type Named = IncomingMessage & { readonly nameOfApp?: string };
+
+  function named(name: string): Express {
+    const app = express();
+    Object.defineProperty(app.request, 'nameOfApp', { value: name });
+    return app;
+  }
+
+  it('have what is added to those of an application later', () => {
+    const app = express();
+    app.get('/', (request, response) => void response.send((request as Named).nameOfApp));
+    return withApp(app, async (url) => {
+      Object.defineProperty(app.request, 'nameOfApp', { value: 'later' });
+      expect(await (await fetch(url)).text()).toBe('later');
+    });
+  });
+
+  it('are those of the application if it replaces its own later', () => {
+    const app = express();
+    app.get('/', (request, response) => void response.send((request as Named).nameOfApp));
+    return withApp(app, async (url) => {
+      app.request = Object.create(app.request, { nameOfApp: { value: 'replaced' } });
+      expect(await (await fetch(url)).text()).toBe('replaced');
+    });
+  });
+
+  it('are those of a mounted application while it runs', () => {
+    const outer = named('outer');
+    const inner = named('inner');
+    const names: unknown[] = [];
+    const note: RequestHandler = (request, _response, next) => {
+      names.push([(request as Named).nameOfApp, request.app === inner ? 'inner' : 'outer']);
+      next();
+    };
+    inner.use(note);
+    outer.use(note);
+    outer.use('/inner', inner);
+    outer.use(note, (_request, response) => void response.json(names));
+    return withApp(outer, async (url) => {
+      expect(await (await fetch(`${url}/inner`)).json()).toEqual([
+        ['outer', 'outer'],
+        ['inner', 'inner'],
+        ['outer', 'outer'],
+      ]);
+    });
+  });
+
+  it('are those of node:http until a handler passes the request to an application', async () => {
+    const app = named('express');
+    app.use((request, response) => void response.json([(request as Named).nameOfApp, request.originalUrl]));
+    const before: unknown[] = [];
+    const note = (request: IncomingMessage, response: ServerResponse): void => {
+      before.push(Object.getPrototypeOf(request) === IncomingMessage.prototype);
+      before.push(Object.getPrototypeOf(response) === ServerResponse.prototype);
+      before.push('originalUrl' in request, 'locals' in response);
+    };
+    const inConnect = connect();
+    inConnect.use((request, response, next) => {
+      note(request, response);
+      next();
+    });
+    inConnect.use('/app', app);
+    const wrapped: NodeHandler = (request, response) => {
+      note(request, response);
+      app(request, response);
+    };
+    const ask = async (handler: NodeHandler): Promise<unknown> => {
+      let got: unknown;
+      await withServer(new NodeContainer(handler), async ({ port }) => {
+        got = await (await fetch(`http://127.0.0.1:${port}/app`)).json();
+      });
+      return got;
+    };
+    expect(await ask(wrapped)).toEqual(['express', '/app']);
+    expect(before.splice(0)).toEqual([true, true, false, false]);
+    expect(await ask(inConnect)).toEqual(['express', '/app']);
+    // Connect sets originalUrl before it calls the first middleware.
+    expect(before).toEqual([true, true, true, false]);
+  });
+
+  it('leave properties that Express adds absent until it has added them', () => {
+    const app = express();
+    const seen: unknown[] = [];
+    const { handle } = app as unknown as { handle(...args: unknown[]): void };
+    Object.assign(app, {
+      handle(request: IncomingMessage, response: ServerResponse, next: () => void) {
+        for (const name of ['originalUrl', 'baseUrl', 'params', 'res', 'next', 'route', '_parsedUrl'])
+          if (name in request) seen.push(name);
+        for (const name of ['locals', 'req']) if (Object.hasOwn(response, name)) seen.push(name);
+        handle.call(app, request, response, next);
+      },
+    });
+    app.get('/', (_request, response) => void response.json(seen));
+    return withApp(app, async (url) => {
+      expect(await (await fetch(url)).json()).toEqual(['req']);
+    });
+  });
+});
