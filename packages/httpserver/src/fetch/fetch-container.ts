@@ -10,9 +10,9 @@ import { IOLoop, type Logger } from '@landspout/ioloop';
 import { ArgumentChecks, type OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { closeNodeSocket } from '../node/node-socket.ts';
+import { BackgroundWork } from './background-work.ts';
 import { FetchMessage, type FetchService } from './fetch-message.ts';
 import { FetchRequest, type RequestExchange } from './fetch-request.ts';
-import { RealRequest } from './real-request.ts';
 
 /** The second argument of a Fetch handler, known as the bindings of Hono's adapter for Node. */
 export interface FetchEnvironment {
@@ -29,14 +29,15 @@ export type FetchHandler = (
 export interface FetchContainerOptions {
   /**
    * Called with an error that the handler threw or rejected with, or with that of a response that cannot be written, if
-   * no part of a response was sent. What it returns is the response, and the error is not logged. Default: the response
-   * is a 500, and the error is logged.
+   * no part of a response was sent. What it returns is the response, and the error is not logged. Not called for an
+   * error that has a response: see {@link FetchContainer}. Default: the response is a 500, and the error is logged.
    */
   readonly onError?: ((error: unknown, request: Request) => Response | PromiseLike<Response>) | undefined;
   /**
-   * Whether a client that ends its side of the connection still gets its response. If false, it is treated as one that
-   * has left, as by `http.Server`: the signal of the request aborts, and the connection is reset. Most clients that end
-   * their side have left; while the handler sends nothing, the two cannot be told apart. Default: true.
+   * Whether a client that ends its side of the connection before its response is complete still gets it. If false, it is
+   * treated as one that has left, as by `http.Server`: the signal of the request aborts, and the connection is reset.
+   * Most clients that end their side have left; while the handler sends nothing, the two cannot be told apart. Default:
+   * false.
    */
   readonly halfOpen?: boolean | undefined;
   /** For errors of the handler. Default: the logger of the current loop. */
@@ -61,6 +62,9 @@ const checks = new ArgumentChecks((problem) => new HTTPUsageError(problem));
  *
  * If the handler throws, rejects or returns something that cannot be sent, the response is a 500 without details and the
  * error is logged; see `onError`. If the head of the response was already sent, the connection is reset.
+ *
+ * A Response that the handler throws is sent, as is that of an error with a method `getResponse`, such as the
+ * HTTPException of Hono: these are not logged.
  */
 export class FetchContainer implements HTTPServerConnectionDelegate {
   readonly #service: ContainerService;
@@ -69,7 +73,7 @@ export class FetchContainer implements HTTPServerConnectionDelegate {
   constructor(fetch: FetchHandler, options: FetchContainerOptions = {}) {
     checks.callback('FetchContainer', 'fetch', fetch);
     checks.options('FetchContainer', options, CONTAINER_OPTIONS);
-    const { onError, halfOpen = true, logger } = options;
+    const { onError, halfOpen = false, logger } = options;
     if (onError !== undefined) checks.callback('FetchContainer', 'onError', onError);
     checks.boolean('FetchContainer', 'halfOpen', halfOpen);
     if (logger !== undefined) checks.withMethods('FetchContainer', 'logger: a Logger', logger, 'error');
@@ -85,13 +89,28 @@ export class FetchContainer implements HTTPServerConnectionDelegate {
     closeNodeSocket(connection);
   }
 
-  /** Resolves when no promise that was passed to `request.waitUntil` is pending. */
+  /**
+   * Counts work that continues after its response, like `request.waitUntil`, until it settles; see {@link settled}. A
+   * rejection is logged.
+   *
+   * @throws HTTPUsageError `ERR_HTTP_USAGE` if it is not a promise, or 100,000 are pending.
+   */
+  waitUntil(promise: PromiseLike<unknown>): void {
+    this.#service.work.add(promise);
+  }
+
+  /** The number of promises of `waitUntil` that have not settled. */
+  get pending(): number {
+    return this.#service.work.pending;
+  }
+
+  /** Resolves when no promise of `waitUntil` is pending. */
   settled(): Promise<void> {
-    return this.#service.settled();
+    return this.#service.work.settled();
   }
 
   [INSPECT](): object {
-    return inspection(this, [], () => ({ pending: this.#service.pending }));
+    return inspection(this, ['pending']);
   }
 }
 
@@ -100,11 +119,15 @@ export class FetchContainer implements HTTPServerConnectionDelegate {
  * that takes over the connection (`exchange.detach`) and for interim responses:
  * `exchangeOf(request)?.exchange.writeInterim(103, headers)`. After `detach`, the Response of the handler is ignored.
  *
- * @returns undefined for any other request, such as a copy.
+ * A clone of the request has the same exchange, and while `serve` replaces the globals (`overrideGlobalObjects`), so have
+ * `new Request(request)` and `new Request(url, request)`, which `app.mount` of Hono calls; the head is that of the original.
+ * Otherwise such a copy has no exchange: pass the original on, in Hono by
+ * `app.mount(path, handler, { replaceRequest: false })`.
+ *
+ * @returns undefined for any other request.
  */
 export function exchangeOf(request: Request): RequestExchange | undefined {
-  if (typeof request !== 'object' || request === null) return undefined;
-  return FetchRequest.exchangeOf(RealRequest.originOf(request) ?? request);
+  return FetchRequest.exchangeOf(request);
 }
 
 class ContainerService implements FetchService {
@@ -112,11 +135,9 @@ class ContainerService implements FetchService {
   readonly halfOpen: boolean;
   readonly #fetch: FetchHandler;
   readonly #logger: Logger | undefined;
-  /** The number of promises of `waitUntil` that are pending. */
-  pending = 0;
-  #waiting: (() => void)[] = [];
+  readonly work = new BackgroundWork(() => this.logger);
 
-  constructor(fetch: FetchHandler, { onError, halfOpen = true, logger }: FetchContainerOptions) {
+  constructor(fetch: FetchHandler, { onError, halfOpen = false, logger }: FetchContainerOptions) {
     this.#fetch = fetch;
     this.halfOpen = halfOpen;
     this.onError = onError;
@@ -129,26 +150,6 @@ class ContainerService implements FetchService {
 
   handle(request: Request, own: FetchRequest): unknown {
     return this.#fetch.call(undefined, request, new Environment(own));
-  }
-
-  track(promise: PromiseLike<unknown>): void {
-    this.pending += 1;
-    Promise.resolve(promise)
-      .catch((error: unknown) => this.logger.error({ error }, 'a promise of waitUntil rejected'))
-      .finally(() => {
-        this.pending -= 1;
-        if (this.pending > 0) return;
-        const waiting = this.#waiting;
-        this.#waiting = [];
-        for (const resolve of waiting) resolve();
-      });
-  }
-
-  settled(): Promise<void> {
-    if (this.pending === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-    });
   }
 }
 

@@ -10,17 +10,25 @@ import {
 import { isCancellation, type Logger } from '@landspout/ioloop';
 import { isThenable } from '@landspout/ioloop/reactor';
 import { IncomingBody } from '../bodies/incoming-body.ts';
-import { type BackgroundWork, FetchRequest } from './fetch-request.ts';
+import type { BackgroundWork } from './background-work.ts';
+import { FetchRequest } from './fetch-request.ts';
 import { globalObjectsAreReplaced } from './global-objects.ts';
 import { REQUEST_STATE_IS_VISIBLE } from './native-objects.ts';
 import type { ResponseStream } from './response-stream.ts';
-import { discardResponse, isUsageError, type ResponseOwner, writeResponse } from './response-writer.ts';
+import {
+  carriedResponse,
+  discardResponse,
+  isUsageError,
+  type ResponseOwner,
+  writeResponse,
+} from './response-writer.ts';
 
 /** A body of at most this many bytes is received before the handler is called, which takes less work. */
 const COLLECTED_BYTES = 64 * 1024;
 
 /** What all requests of a container share. */
-export interface FetchService extends BackgroundWork {
+export interface FetchService {
+  readonly work: BackgroundWork;
   readonly logger: Logger;
   /** Calls the handler. */
   handle(request: Request, own: FetchRequest): unknown;
@@ -42,8 +50,8 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
   #body: IncomingBody | undefined = undefined;
   #stream: ResponseStream | undefined = undefined;
   #closeReason: Error | undefined = undefined;
-  /** Whether the next failure is that of the response of `onError`. */
-  #isHandlingError = false;
+  /** What may still make a response for an error: the error itself, then `onError`, which may throw such an error. */
+  #fallbacks: 'all' | 'response' | 'none' = 'all';
 
   constructor(service: FetchService, exchange: HTTPServerExchange) {
     this.#service = service;
@@ -57,7 +65,7 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
     // A Request with these methods has no body. If the client sends one, it is discarded.
     const hasBody = method !== 'GET' && method !== 'HEAD' && announcesBody(head.headers);
     if (hasBody) this.#body = new IncomingBody();
-    this.#request = new FetchRequest(this.exchange, head, this.#body, this.#service);
+    this.#request = new FetchRequest(this.exchange, head, this.#body, this.#service.work);
     if (this.#body === undefined) {
       this.#start();
       return undefined;
@@ -166,7 +174,7 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
   #failed(error: unknown): void {
     const { exchange } = this;
     if (exchange.isCut) {
-      if (this.#closeReason === undefined || !isCancellation(error, this.#closeReason)) this.#report(error);
+      this.#failedUnread(error);
       return;
     }
     if (exchange.headSent) {
@@ -178,21 +186,41 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
       this.#writePlain(error.status, error.message, error.headers);
       return;
     }
-    const { onError } = this.#service;
-    if (onError === undefined || this.#isHandlingError) {
+    const respond = this.#fallbackFor(error);
+    if (respond === undefined) {
       this.#report(error);
       this.#writePlain(500, 'Internal Server Error', undefined);
       return;
     }
-    this.#isHandlingError = true;
     let returned: unknown;
     try {
-      returned = onError(error, this.#given as Request);
+      returned = respond();
     } catch (failure) {
       this.#failed(failure);
       return;
     }
     this.#take(returned);
+  }
+
+  /** The handler failed after the client had left. */
+  #failedUnread(error: unknown): void {
+    const reason = this.#closeReason;
+    if (carriedResponse(error) !== undefined) discardResponse(error, reason);
+    else if (reason === undefined || !isCancellation(error, reason)) this.#report(error);
+  }
+
+  /** Returns what makes the response for an error. Ends: each fallback is used once. */
+  #fallbackFor(error: unknown): (() => unknown) | undefined {
+    if (this.#fallbacks === 'none') return undefined;
+    const carried = carriedResponse(error);
+    if (carried !== undefined) {
+      this.#fallbacks = 'none';
+      return carried;
+    }
+    const { onError } = this.#service;
+    if (onError === undefined || this.#fallbacks === 'response') return undefined;
+    this.#fallbacks = 'response';
+    return () => onError(error, this.#given as Request);
   }
 
   #writePlain(status: number, text: string, more: HTTPHeaders | undefined): void {

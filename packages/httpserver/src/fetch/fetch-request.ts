@@ -2,6 +2,7 @@ import type { HTTPServerExchange, RequestHead } from '@landspout/http1';
 import { INSPECT, inspectedUrl, inspection } from '@landspout/ioloop/inspection';
 import type { IncomingBody } from '../bodies/incoming-body.ts';
 import { NodeExchange } from '../node/node-exchange.ts';
+import type { BackgroundWork } from './background-work.ts';
 import { LightHeaders } from './light-headers.ts';
 import {
   inheritFrom,
@@ -13,11 +14,6 @@ import {
 import { RealRequest } from './real-request.ts';
 import { bodyStream, decodeText, ownBytes, readAll } from './request-body.ts';
 import { requestUrl } from './request-url.ts';
-
-/** Counts the promises of `waitUntil`. */
-export interface BackgroundWork {
-  track(promise: PromiseLike<unknown>): void;
-}
 
 /** What `exchangeOf` returns. */
 export interface RequestExchange {
@@ -79,9 +75,22 @@ export class FetchRequest {
     return request.#urlError;
   }
 
-  static exchangeOf(value: object): RequestExchange | undefined {
-    if (!(#exchange in value)) return undefined;
-    return { exchange: value.#exchange, head: value.#head };
+  static exchangeOf(value: unknown): RequestExchange | undefined {
+    const request = FetchRequest.#originOf(value);
+    return request && { exchange: request.#exchange, head: request.#head };
+  }
+
+  /** Remembers `copy` if it was made from one of ours, or from a copy of one; see {@link exchangeOf}. */
+  static rememberCopy(copy: object, source: unknown): void {
+    const origin = FetchRequest.#originOf(source);
+    if (origin !== undefined) RealRequest.rememberCopy(copy, origin);
+  }
+
+  /** Returns the request of ours that `value` is, stands for or was copied from. */
+  static #originOf(value: unknown): FetchRequest | undefined {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const origin = #exchange in value ? value : RealRequest.originOf(value);
+    return origin as FetchRequest | undefined;
   }
 
   /** Returns the native Request that stands for one of ours, and that it shares its body with; any other value as is. */
@@ -228,9 +237,9 @@ export class FetchRequest {
     shadow(this, 'ip', value);
   }
 
-  /** Lets the server wait for work that continues after the response. A rejection is logged. */
+  /** Lets the server wait for work that continues after the response; see `waitUntil` of FetchContainer. */
   waitUntil(promise: PromiseLike<unknown>): void {
-    this.#work.track(promise);
+    this.#work.add(promise);
   }
 
   /** The objects of `node:http` for this request. */

@@ -10,7 +10,6 @@ import type { StopOptions } from '../stopping/stop-options.ts';
 import { resolveStopOptions } from '../stopping/stop-options.ts';
 import { FetchContainer, type FetchEnvironment } from './fetch-container.ts';
 import { installGlobalObjects } from './global-objects.ts';
-import { ServeBackground } from './serve-background.ts';
 import { ServeDelegate } from './serve-delegate.ts';
 import { withErrorHandler, withMiddleware } from './serve-middleware.ts';
 import type { FetchServerEvents, FetchServerOptions, PluginServer, ServeOptions } from './serve-options.ts';
@@ -30,7 +29,6 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
   readonly fetch: (request: Request, environment?: FetchEnvironment) => Response | Promise<Response>;
   readonly #container: FetchContainer;
   readonly #settings: ServeSettings;
-  readonly #background = new ServeBackground(() => this.#settings.loop);
   readonly #isOverriding: boolean;
   #nodeHandler: PluginServer['node']['handler'] | undefined;
   #listening: Promise<this> | undefined;
@@ -54,8 +52,9 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
     const { error: onError } = this.options;
     const handler = withMiddleware(this.options.fetch, this.options.middleware);
     this.fetch = withErrorHandler(handler, onError);
+    const { logger } = loop;
     this.#container = new FetchContainer(handler, {
-      logger: loop.logger,
+      logger,
       halfOpen: this.options.halfOpen ?? false,
       ...(onError === undefined ? {} : { onError }),
     });
@@ -63,6 +62,7 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
       new ServeDelegate({
         requests: this.#container,
         upgrades: new NodeContainer(refuseUpgrade, {
+          logger,
           onUpgrade: (request, socket, head) => void this.emit('upgrade', request, socket, head),
         }),
         wantsUpgrades: () => this.listenerCount('upgrade') > 0,
@@ -95,7 +95,8 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
 
   get node(): PluginServer['node'] & { readonly server: FetchServer } {
     const handler = (request: IncomingMessage, response: ServerResponse): void => {
-      this.#nodeHandler ??= toNodeHandler(this.#container);
+      const { logger, clock } = this.#settings.loop;
+      this.#nodeHandler ??= toNodeHandler(this.#container, { logger, clock });
       this.#nodeHandler(request, response);
     };
     return { server: this, handler };
@@ -144,9 +145,10 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
    * Makes {@link close} wait for work that continues after its response, such as sending statistics. If the promise is
    * rejected, the error is logged.
    *
-   * @throws StreamUsageError `ERR_STREAM_USAGE` if it is not a promise, or more than 100,000 are pending.
+   * @throws HTTPUsageError `ERR_HTTP_USAGE` if it is not a promise, or 100,000 are pending, those of `request.waitUntil`
+   *   included.
    */
-  readonly waitUntil = (promise: PromiseLike<unknown>): void => this.#background.add(promise);
+  readonly waitUntil = (promise: PromiseLike<unknown>): void => this.#container.waitUntil(promise);
 
   /**
    * Stops the server: it no longer accepts connections, completes the requests in progress, and closes idle connections.
@@ -168,8 +170,7 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
     const deadline = clock.now() + drainMs;
     this.#isListenErrorHandled = true;
     await (how === true ? this.server.closeAll() : this.server.stop(options));
-    this.waitUntil(this.#container.settled());
-    await this.#background.settle(Math.max(0, deadline - clock.now()));
+    if (this.#container.pending > 0) await this.#settle(Math.max(0, deadline - clock.now()));
     done?.();
   }
 
@@ -257,6 +258,20 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
       ...(port === undefined ? {} : { port }),
       ...(host === undefined ? {} : { host }),
     });
+  }
+
+  /** Waits for the promises of `waitUntil`, but at most `limitMs`; then logs how many are left. */
+  async #settle(limitMs: number): Promise<void> {
+    const { clock, logger } = this.#settings.loop;
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(resolve, limitMs);
+      void this.#container.settled().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+    const { pending } = this.#container;
+    if (pending > 0) logger.warn({ pending }, 'promises passed to waitUntil are still pending');
   }
 
   #announce(): void {

@@ -4,9 +4,12 @@ import { NativeRequest } from './native-objects.ts';
 
 /** `Request` that accepts our requests where Node's does not: the same class otherwise, with the same prototype. */
 const UnwrappingRequest = new Proxy(NativeRequest, {
-  construct(target, [input, ...rest]: unknown[], newTarget): object {
+  construct(target, [input, init, ...rest]: unknown[], newTarget): object {
     const maker = (newTarget as unknown) === UnwrappingRequest ? target : newTarget;
-    return Reflect.construct(target, [FetchRequest.unwrap(input), ...rest], maker) as object;
+    const made = Reflect.construct(target, [FetchRequest.unwrap(input), init, ...rest], maker) as object;
+    // `new Request(url, request)` is how frameworks change the URL of a request.
+    for (const one of [input, init]) FetchRequest.rememberCopy(made, one);
+    return made;
   },
 });
 

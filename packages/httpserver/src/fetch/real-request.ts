@@ -3,6 +3,9 @@ import { type FetchBody, NativeRequest } from './native-objects.ts';
 /** Methods that `new Request` refuses. */
 const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK']);
 
+/** The requests of ours that other native requests are copies of. */
+const origins = new WeakMap<object, object>();
+
 interface ServerAdditions {
   readonly ip: string | undefined;
   readonly runtime: object;
@@ -32,9 +35,13 @@ export class RealRequest extends NativeRequest {
     if (this.method !== method) Object.defineProperty(this, 'method', { value: method, configurable: true });
   }
 
-  /** Returns the request that a native one stands for. */
+  /** Returns the request of ours that a native one stands for or is a copy of, as far as that is known. */
   static originOf(value: object): object | undefined {
-    return #origin in value ? value.#origin : undefined;
+    return #origin in value ? value.#origin : origins.get(value);
+  }
+
+  static rememberCopy(copy: object, origin: object): void {
+    origins.set(copy, origin);
   }
 
   get ip(): string | undefined {
@@ -49,6 +56,19 @@ export class RealRequest extends NativeRequest {
     this.#origin.waitUntil(promise);
   }
 }
+
+// Not as a method: for the compiler, `clone` of Request is a property.
+Object.defineProperty(RealRequest.prototype, 'clone', {
+  value: function clone(this: Request): Request {
+    const copy = NativeRequest.prototype.clone.call(this);
+    const origin = RealRequest.originOf(this);
+    if (origin !== undefined) RealRequest.rememberCopy(copy, origin);
+    return copy;
+  },
+  writable: true,
+  configurable: true,
+  enumerable: true,
+});
 
 // The class is that of Node for code that looks at `constructor`.
 Reflect.deleteProperty(RealRequest.prototype, 'constructor');

@@ -55,6 +55,20 @@ export function discardResponse(response: unknown, reason: Error | undefined): v
   }
 }
 
+/**
+ * Returns a function that returns the response to send for what a handler has thrown: a Response itself, or an error with
+ * a method `getResponse`, such as the HTTPException of Hono and a WebSocketUpgradeError.
+ *
+ * @returns undefined if there is none. The function may throw, and return anything.
+ */
+export function carriedResponse(error: unknown): (() => unknown) | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  if (isResponse(error)) return () => error;
+  const carrier = error as { readonly getResponse?: unknown };
+  const { getResponse } = carrier;
+  return typeof getResponse === 'function' ? () => getResponse.call(carrier) as unknown : undefined;
+}
+
 function writeLight(owner: ResponseOwner, response: LightResponse): ResponseStream | 'left' | undefined {
   const { status, statusText } = response;
   let headers = LightResponse.fieldsOf(response);

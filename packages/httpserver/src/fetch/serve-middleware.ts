@@ -1,5 +1,6 @@
 import { isThenable } from '@landspout/ioloop/reactor';
 import type { FetchEnvironment, FetchHandler } from './fetch-container.ts';
+import { carriedResponse } from './response-writer.ts';
 import type { ServeErrorHandler, ServeFetch, ServeMiddleware } from './serve-options.ts';
 
 type Result = Response | Promise<Response>;
@@ -14,20 +15,28 @@ export function withMiddleware(fetch: ServeFetch, middleware: readonly ServeMidd
   return composed;
 }
 
-/** Calls `onError` if the handler throws or rejects. */
+/**
+ * Calls `onError` if the handler throws or rejects. What is thrown with a response of its own becomes that response, as in
+ * a FetchContainer.
+ */
 export function withErrorHandler(
   fetch: FetchHandler,
   onError: ServeErrorHandler | undefined,
 ): (request: Request, environment?: FetchEnvironment) => Result {
   const direct = (request: Request, environment?: FetchEnvironment): Result =>
     fetch(request, environment as FetchEnvironment) as Result;
-  if (onError === undefined) return direct;
+  const failed = (error: unknown): Result => {
+    const carried = carriedResponse(error);
+    if (carried !== undefined) return carried() as Result;
+    if (onError === undefined) throw error;
+    return onError(error);
+  };
   return (request, environment) => {
     try {
       const result = direct(request, environment);
-      return isThenable(result) ? Promise.resolve(result).catch(onError) : result;
+      return isThenable(result) ? Promise.resolve(result).catch(failed) : result;
     } catch (error) {
-      return onError(error);
+      return failed(error);
     }
   };
 }

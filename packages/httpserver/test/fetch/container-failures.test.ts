@@ -1,3 +1,4 @@
+import { HTTPException } from 'hono/http-exception';
 import { describe, expect, it } from 'vitest';
 import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
 import { waitUntil } from '../fixtures/running-server.ts';
@@ -204,6 +205,88 @@ describe('a client that leaves', () => {
         client.reset();
         await waitUntil(() => server.stats().requests.underWay === 0);
         expect([calls, records]).toEqual([0, []]);
+      },
+    );
+  });
+});
+
+describe('an error that has a response', () => {
+  const refusal = () => new Response('refused', { status: 403, headers: { 'X-A': '1' } });
+  class Refusal extends Error {
+    readonly #made = refusal();
+    getResponse(): Response {
+      return this.#made;
+    }
+  }
+  const spent = refusal();
+  spent.body?.getReader();
+  const throwing = (error: () => unknown) => () => {
+    throw error();
+  };
+
+  it.each<[string, () => unknown]>([
+    ['an error with getResponse', throwing(() => new Refusal('on purpose'))],
+    ['a rejection with such an error', async () => throwing(() => new Refusal('on purpose'))()],
+    ['the HTTPException of Hono', throwing(() => new HTTPException(403, { res: refusal() }))],
+    ['a Response', throwing(refusal)],
+    ['a rejection with a Response', () => Promise.reject(refusal())],
+  ])('is sent as it is, is not logged, and does not reach onError: %s', async (_what, handler) => {
+    for (const onError of [undefined, () => new Response('onError')]) {
+      await withContainer(
+        handler,
+        async ({ get, records }) => {
+          const { status, fields, body } = parsed(await get('/'));
+          expect([status, fields.get('x-a'), body, records]).toEqual([403, ['1'], 'refused', []]);
+        },
+        { onError },
+      );
+    }
+  });
+
+  it('may be thrown by onError', () =>
+    withContainer(
+      throwing(() => new Error('on purpose')),
+      async ({ get, records }) => {
+        expect([parsed(await get('/')).body, records]).toEqual(['refused', []]);
+      },
+      { onError: throwing(refusal) as () => never },
+    ));
+
+  it.each<[string, () => unknown]>([
+    ['returns no Response', () => ({ getResponse: () => 'text' })],
+    ['returns a used Response', () => ({ getResponse: () => spent })],
+    ['throws', () => ({ getResponse: throwing(() => new Error('on purpose')) })],
+    ['throws such an error again', () => ({ getResponse: throwing(() => new Refusal('on purpose')) })],
+  ])('gets a 500, and one record, if getResponse %s', (_what, error) =>
+    withContainer(throwing(error), async ({ get, records }) => {
+      expect([parsed(await get('/')).status, records.length]).toEqual([500, 1]);
+    }),
+  );
+
+  it('is discarded, and not logged, if the client has left', () => {
+    let request: Request | undefined;
+    let isCancelled = false;
+    const late = () =>
+      new Response(
+        new ReadableStream({
+          cancel() {
+            isCancelled = true;
+          },
+        }),
+      );
+    return withContainer(
+      (given) => {
+        request = given;
+        return new Promise((_resolve, reject) => {
+          given.signal.addEventListener('abort', () => reject(late()));
+        });
+      },
+      async ({ port, records }) => {
+        const client = await RawClient.connect({ port }, requestText('GET', '/'));
+        await waitUntil(() => request !== undefined);
+        client.reset();
+        await waitUntil(() => isCancelled);
+        expect(records).toEqual([]);
       },
     );
   });

@@ -5,6 +5,7 @@ import { cors } from 'hono/cors';
 import { streamSSE } from 'hono/streaming';
 import { afterEach, describe, expect, it } from 'vitest';
 import { installGlobalObjects } from '../../src/fetch/global-objects.ts';
+import { exchangeOf } from '../../src/fetch/index.ts';
 import { converse } from '../fixtures/raw-client.ts';
 import { parsed, post, requestText, unchunked, withContainer } from './container-fixture.ts';
 
@@ -85,6 +86,31 @@ describe('installGlobalObjects', () => {
     expect([request.mine, await new Request(request).text()]).toEqual([true, 'text']);
     expect(new native.Request('http://a/') instanceof Request).toBe(true);
     expect(() => (Request as unknown as () => unknown)()).toThrow(TypeError);
+  });
+
+  it('lets copies of a request lead to its exchange', () => {
+    install();
+    const mounted = new Hono().mount('/mounted', (request) => {
+      class Mine extends Request {}
+      const copies = [
+        request,
+        new Request(request),
+        new Request('http://other/', request),
+        new Mine(request),
+        new Request(new Request('http://other/'), request),
+      ];
+      const others = [new Request('http://other/', { method: 'GET' }), new Request(new URL('http://other/'))];
+      const targets = copies.map((copy) => exchangeOf(copy)?.head.target);
+      return Response.json([request.url, ...targets, ...others.map(exchangeOf)]);
+    });
+    return withContainer(mounted.fetch, async ({ get }) => {
+      expect(JSON.parse(parsed(await get('/mounted/a')).body)).toEqual([
+        'http://example.com/a',
+        ...Array(5).fill('/mounted/a'),
+        null,
+        null,
+      ]);
+    });
   });
 
   it('lets a request of the container be copied and fetched', () => {

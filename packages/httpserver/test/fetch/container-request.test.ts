@@ -460,13 +460,21 @@ describe('the request of a FetchContainer', () => {
     expect(seen).toEqual(['node', true, true, '/a?b', '127.0.0.1']);
   });
 
-  it('leads to its exchange, and no other request does', async () => {
+  it('leads to its exchange, as its clones do, and no other request does', async () => {
     const read: Read = (request) => [
       exchangeOf(request)?.head.target,
+      exchangeOf(request.clone())?.head.target,
       exchangeOf(new Request(request)),
       exchangeOf(new Request('http://a/')),
+      exchangeOf(null as never),
     ];
-    expect(await readOf(requestText('GET', '/a'), read)).toEqual(['/a', undefined, undefined]);
+    expect(await readOf(requestText('GET', '/a'), read)).toEqual([
+      '/a',
+      '/a',
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 });
 
@@ -509,6 +517,34 @@ describe('request.waitUntil', () => {
         expect(records).toMatchObject([{ error: { message: 'on purpose' } }]);
       },
     ));
+
+  it('has a limit, which it shares with the container', () =>
+    withContainer(
+      (request) => {
+        (request as Request & { waitUntil(promise: Promise<unknown>): void }).waitUntil(Promise.resolve());
+        return new Response('accepted');
+      },
+      async ({ container, get, records }) => {
+        let settle: ((value: unknown) => void) | undefined;
+        const pending = new Promise((resolve) => {
+          settle = resolve;
+        });
+        for (let count = 0; count < 100_000; count += 1) container.waitUntil(pending);
+        expect(container.pending).toBe(100_000);
+        expect(parsed(await get('/')).status).toBe(500);
+        expect(records).toMatchObject([{ error: { code: 'ERR_HTTP_USAGE' } }]);
+        settle?.(undefined);
+        await container.settled();
+        expect(parsed(await get('/')).body).toBe('accepted');
+      },
+    ));
+
+  it('refuses what is no promise', () => {
+    const container = new FetchContainer(() => new Response());
+    expect(() => container.waitUntil(1 as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_HTTP_USAGE' }),
+    );
+  });
 });
 
 describe('FetchContainer', () => {

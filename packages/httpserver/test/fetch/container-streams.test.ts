@@ -174,13 +174,14 @@ describe.each([
     );
   });
 
-  it('goes on if the client has only ended its side', () => {
+  it('goes on with halfOpen if the client has only ended its side', () => {
     const source = new Source();
     let signal: AbortSignal | undefined;
-    const container = new FetchContainer((request) => {
+    const handler = (request: Request): Response => {
       signal = request.signal;
       return new Response(source.stream);
-    });
+    };
+    const container = new FetchContainer(handler, { halfOpen: true });
     const reasons: Error[] = [];
     const server: HTTPServerConnectionDelegate = {
       startRequest(exchange) {
@@ -209,6 +210,37 @@ describe.each([
       client.close();
     });
   });
+
+  it('is cancelled without halfOpen if the client ends its side', () => {
+    const source = new Source();
+    let signal: AbortSignal | undefined;
+    return withContainer(
+      (request) => {
+        signal = request.signal;
+        return new Response(source.stream);
+      },
+      async ({ port, records, serverRecords }) => {
+        const client = await RawClient.connect({ port }, requestText('GET', '/'));
+        await client.until((received) => received.includes('\r\n\r\n'));
+        client.socket.end();
+        await waitUntil(() => source.cancelledWith.length > 0);
+        expect(source.cancelledWith).toMatchObject([{ code: 'ERR_HTTP_PEER_ENDED' }]);
+        expect(signal?.reason).toBe(source.cancelledWith[0]);
+        expect(await client.untilEnd()).not.toContain('0\r\n\r\n');
+        expect([records, serverRecords]).toEqual([[], []]);
+      },
+    );
+  });
+
+  it('reaches a client that ends its side as soon as the request was sent, if it is complete at once', () =>
+    withContainer(
+      () => new Response('complete'),
+      async ({ port }) => {
+        const client = await RawClient.connect({ port });
+        client.socket.end(requestText('GET', '/'));
+        expect(parsed(await client.untilEnd()).body).toBe('complete');
+      },
+    ));
 
   it('that fails before the head is a 500, and one record', () => {
     const source = new Source((controller) => controller.error(new Error('on purpose')));

@@ -249,7 +249,7 @@ describe('close of a FetchServer', () => {
     server.waitUntil(Promise.reject(failure));
     await server.close();
     expect(errors).toEqual([failure]);
-    expect(() => server.waitUntil(1 as never)).toThrow(expect.objectContaining({ code: 'ERR_STREAM_USAGE' }));
+    expect(() => server.waitUntil(1 as never)).toThrow(expect.objectContaining({ code: 'ERR_HTTP_USAGE' }));
   });
 
   it('may be called before the server listens, and twice', async () => {
