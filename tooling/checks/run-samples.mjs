@@ -101,12 +101,11 @@ async function talkTo({ folder, script, env }, talk) {
         await talk();
         break;
       } catch (error) {
-        // Only a server that does not listen yet is waited for.
-        const { code, cause } = /** @type {NodeJS.ErrnoException & { cause?: NodeJS.ErrnoException }} */ (
-          error
-        );
-        const refused = (code ?? cause?.code) === 'ECONNREFUSED'; // `fetch` has it as its cause
-        if (!refused || child.exitCode !== null || performance.now() > deadline) throw error;
+        // Only a server that does not listen yet is waited for. `fetch` has the code as its cause. On the portable
+        // backend, the first of several processes may reset connections while it begins to listen.
+        const { code, cause } = /** @type {NodeJS.ErrnoException & { cause?: NodeJS.ErrnoException }} */ (error);
+        const isStarting = ['ECONNREFUSED', 'ECONNRESET'].includes(String(code ?? cause?.code));
+        if (!isStarting || child.exitCode !== null || performance.now() > deadline) throw error;
         await delay(20);
       }
     }
