@@ -35,6 +35,10 @@ export function upgradedSocket(exchange: HTTPServerExchange): Duplex {
   duplex.on('error', ignore);
   for (const name of DESCRIPTION)
     Object.defineProperty(duplex, name, { value: view[name], configurable: true });
+  Object.defineProperties(duplex, {
+    bytesRead: { get: () => stream.bytesReceived, configurable: true },
+    bytesWritten: { get: () => stream.bytesSent, configurable: true },
+  });
   const timer = new InactivityTimer(
     () => stream.bytesReceived + stream.bytesSent,
     () => duplex.emit('timeout'),

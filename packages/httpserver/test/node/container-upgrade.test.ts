@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { describe, expect, it } from 'vitest';
@@ -77,6 +77,8 @@ describe('onUpgrade', () => {
       const client = await RawClient.connect({ port }, `${UPGRADE}early`);
       await client.until((text) => text.endsWith('early'));
       expect(request.socket).toBe(socket);
+      const { bytesRead, bytesWritten } = socket as unknown as Socket;
+      expect([bytesRead, bytesWritten]).toEqual([UPGRADE.length + 'early'.length, client.received.length]);
       expect(request).toMatchObject({ upgrade: true, url: '/up' });
       expect(head.length).toBe(0);
       expect([socket.remoteAddress, socket.remotePort]).toEqual(['127.0.0.1', client.socket.localPort]);
