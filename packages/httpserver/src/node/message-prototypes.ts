@@ -18,8 +18,8 @@ export const PLAIN_MESSAGES = {
 /**
  * Returns the constructors for the messages of a handler. An Express application replaces the prototypes of each request
  * and response by its own, `app.request` and `app.response`. If its messages have them from the beginning, the
- * replacement changes nothing; otherwise V8 creates a new hidden class for each property that is added to each of these
- * objects later, which takes more than half of the time of a request.
+ * replacement changes nothing; otherwise the V8 of Node 20 and 22 creates a new hidden class for each property that is
+ * added to each of these objects later, which takes more than half of the time of a request.
  *
  * An application that is called by another handler, or whose prototypes were replaced later, replaces those of its
  * messages as on node:http.
