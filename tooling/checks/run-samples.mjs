@@ -33,8 +33,12 @@ const TALKS = new Map([
   ['README.md 3', echoBody],
   ['README.md 4', echoLine],
   ['packages/httpserver/README.md 1', echoBody],
+  ['packages/httpserver/README.md 2', echoBody],
+  ['packages/httpserver/README.md 3', echoBody],
   ['packages/landspout/README.md 1', greetAndEchoMessage],
   ['packages/web/README.md 1', greetAndServeFile],
+  ['packages/web/README.md 5', callContainers],
+  ['packages/websocket/README.md 4', (port) => echoMessage(port, '/any')],
 ]);
 
 /** The samples that end by themselves. Those in neither list are compiled only: they need the network. */
@@ -103,7 +107,9 @@ async function talkTo({ folder, script, env }, talk) {
       } catch (error) {
         // Only a server that does not listen yet is waited for. `fetch` has the code as its cause. On the portable
         // backend, the first of several processes may reset connections while it begins to listen.
-        const { code, cause } = /** @type {NodeJS.ErrnoException & { cause?: NodeJS.ErrnoException }} */ (error);
+        const { code, cause } = /** @type {NodeJS.ErrnoException & { cause?: NodeJS.ErrnoException }} */ (
+          error
+        );
         const isStarting = ['ECONNREFUSED', 'ECONNRESET'].includes(String(code ?? cause?.code));
         if (!isStarting || child.exitCode !== null || performance.now() > deadline) throw error;
         await delay(20);
@@ -137,11 +143,18 @@ async function greetAndServeFile(port) {
 }
 
 /** @param {number} port */
+async function callContainers(port) {
+  assert.match(await get(port, '/api/one'), /^\{"url":"http:\/\/a\/one"\}$/);
+  assert.equal(await get(port, '/two'), 'rest: /two');
+}
+
+/** @param {number} port */
 export async function echoBody(port) {
   const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\n';
   const answer = await exchange(port, `${head}hello`);
   assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-  assert.match(answer, /\r\n\r\nhello$/);
+  // As one piece, or as the only chunk.
+  assert.match(answer, /\r\n\r\n(?:hello|5\r\nhello\r\n0\r\n\r\n)$/);
 }
 
 /** @param {number} port */

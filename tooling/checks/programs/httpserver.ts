@@ -1,7 +1,10 @@
-// httpserver with what is below it: answers Node's own client, and drains.
+// httpserver with what is below it: answers Node's own client, runs handlers of others, and drains.
 import assert from 'node:assert/strict';
-import { request as nodeRequest } from 'node:http';
+import { createServer, request as nodeRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { HTTPServer, type HTTPServerOptions, type StopResult } from '@landspout/httpserver';
+import { exchangeOf, FetchContainer, serve, toFetchHandler } from '@landspout/httpserver/fetch';
+import { NodeContainer, toNodeHandler } from '@landspout/httpserver/node';
 import { consoleLogger, IOLoop, type Logger } from '@landspout/ioloop';
 
 const logged: unknown[] = [];
@@ -23,7 +26,52 @@ const { url } = server;
 const stopped: StopResult = await server.stop();
 assert.equal(stopped.cut, 0);
 await assert.rejects(exchange('GET', '/', '', url), { code: 'ECONNREFUSED' });
+
+// A Fetch handler, which also is a delegate, a Fetch handler again, and a handler of node:http.
+const shout = async (request: Request): Promise<Response> => {
+  const text = await request.text();
+  return new Response(text.toUpperCase(), { headers: { 'X-Method': request.method } });
+};
+const ResponseBefore = Response;
+const served = serve({ fetch: shout, port: 0, hostname: '127.0.0.1' });
+await served.ready();
+assert.notEqual(Response, ResponseBefore);
+await checkShout(String(served.url));
+await served.close();
+assert.equal(Response, ResponseBefore);
+
+const container = new FetchContainer(shout);
+await withServer(new HTTPServer(container), checkShout);
+const again = toFetchHandler(container);
+const response = await again(new Request('http://localhost/', { method: 'POST', body: 'hello' }));
+assert.equal(await response.text(), 'HELLO');
+const hosted = new FetchContainer((request) => {
+  assert.equal(exchangeOf(request)?.head.method, 'POST');
+  return again(request);
+});
+await withServer(new HTTPServer(hosted), checkShout);
+
+// The same the other way round: in a server of node:http, whose handler is in an HTTPServer.
+const nodeHandler = toNodeHandler(container);
+await withServer(new HTTPServer(new NodeContainer(nodeHandler)), checkShout);
+const nodeServer = createServer(nodeHandler).listen(0, '127.0.0.1');
+await new Promise((resolve) => nodeServer.once('listening', resolve));
+await checkShout(`http://127.0.0.1:${(nodeServer.address() as AddressInfo).port}/`);
+nodeServer.closeAllConnections();
+nodeServer.close();
+
 console.log(`${IOLoop.current().backend} backend`);
+
+async function withServer(own: HTTPServer, test: (url: string) => Promise<void>): Promise<void> {
+  await own.listen({ host: '127.0.0.1' });
+  await test(own.url);
+  await own.closeAll();
+}
+
+async function checkShout(url: string): Promise<void> {
+  const { status, body, headers } = await exchange('POST', '/', 'hello', url);
+  assert.deepEqual([status, body, headers['x-method']], [200, 'HELLO', 'POST']);
+}
 
 interface Answer {
   readonly status: number | undefined;

@@ -12,13 +12,17 @@ import {
 import * as http1 from 'landspout/http1';
 import * as httpclient from 'landspout/httpclient';
 import * as httpserver from 'landspout/httpserver';
+import { FetchContainer } from 'landspout/httpserver/fetch';
+import { NodeContainer } from 'landspout/httpserver/node';
 import * as ioloop from 'landspout/ioloop';
 import * as executors from 'landspout/ioloop/executors';
 import * as processes from 'landspout/ioloop/processes';
 import * as iostream from 'landspout/iostream';
 import * as topics from 'landspout/topics';
 import * as web from 'landspout/web';
+import { nodeMiddleware } from 'landspout/web/node';
 import * as websocket from 'landspout/websocket';
+import { upgradeWebSocket } from 'landspout/websocket/fetch';
 import * as topicDoor from 'landspout/websocket/topics';
 
 // What applications use is that of the layers, under the same names.
@@ -48,19 +52,40 @@ class Echo extends WebSocketHandler {
     void this.writeMessage(message);
   }
 }
-const app = new Application([
-  ['/hello/:name', Hello],
-  ['/echo', Echo],
-]);
+const fetchHandler = (request: Request): Response => {
+  const { socket, response } = upgradeWebSocket(request);
+  socket.onmessage = ({ data }) => socket.send(data);
+  return response;
+};
+const app = new Application(
+  [
+    ['/hello/:name', Hello],
+    ['/echo', Echo],
+    web.mount('/fetch', new FetchContainer(fetchHandler)),
+    web.mount('/node', new NodeContainer((request, response) => response.end(request.url))),
+  ],
+  {
+    middleware: [
+      nodeMiddleware((_request, response, next) => {
+        response.setHeader('X-Middleware', 'yes');
+        next();
+      }),
+    ],
+  },
+);
 const server = await app.listen({ host: '127.0.0.1' });
 
 const client = new AsyncHTTPClient();
 assert.deepEqual((await client.fetch(`${server.url}/hello/you`)).json(), { hello: 'you' });
-const connection = await websocketConnect(`${server.url.replace('http:', 'ws:')}/echo`);
-await connection.writeMessage('back');
-assert.equal(await connection.readMessage(), 'back');
-connection.close();
-await connection.waitClosed();
+const passed = await client.fetch(`${server.url}/node/a`);
+assert.deepEqual([passed.body.toString(), passed.headers.get('X-Middleware')], ['/a', 'yes']);
+for (const path of ['/echo', '/fetch/echo']) {
+  const connection = await websocketConnect(server.url.replace('http:', 'ws:') + path);
+  await connection.writeMessage('back');
+  assert.equal(await connection.readMessage(), 'back');
+  connection.close();
+  await connection.waitClosed();
+}
 
 await client.close();
 await server.closeAll();

@@ -1,9 +1,20 @@
-// web with what is below it: routes with typed parameters, a file, and error pages.
+// web with what is below it: routes with typed parameters, a file, error pages, and handlers of others.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Application, HTTPError, IOLoop, RequestHandler, route, StaticFileHandler } from '@landspout/web';
+import { FetchContainer } from '@landspout/httpserver/fetch';
+import { NodeContainer } from '@landspout/httpserver/node';
+import {
+  Application,
+  HTTPError,
+  IOLoop,
+  mount,
+  RequestHandler,
+  route,
+  StaticFileHandler,
+} from '@landspout/web';
+import { nodeMiddleware, nodeRequestOf } from '@landspout/web/node';
 
 class UserHandler extends RequestHandler<'/user/:id'> {
   override get(): void {
@@ -21,11 +32,32 @@ class UserHandler extends RequestHandler<'/user/:id'> {
   }
 }
 
+class Named extends RequestHandler {
+  override get(): void {
+    this.write(nodeRequestOf<{ name?: string }>(this).name ?? '');
+  }
+}
+
 const folder = mkdtempSync(path.join(tmpdir(), 'landspout-web-'));
 writeFileSync(path.join(folder, 'hello.txt'), 'hello from a file');
 const app = new Application([
   route('/user/:id', UserHandler, {}, 'user'),
   ['/files/*path', StaticFileHandler, { path: folder }],
+  [
+    '/named',
+    Named,
+    {},
+    {
+      middleware: [
+        nodeMiddleware((request, _response, next) => {
+          Object.assign(request, { name: 'of middleware' });
+          next();
+        }),
+      ],
+    },
+  ],
+  mount('/fetch', new FetchContainer(({ url }) => new Response(new URL(url).pathname))),
+  mount('/node', new NodeContainer((request, response) => response.end(request.url))),
 ]);
 const server = await app.listen({ host: '127.0.0.1' });
 try {
@@ -33,6 +65,9 @@ try {
   const form = { method: 'POST', body: new URLSearchParams({ name: 'you' }) };
   assert.deepEqual(await text('/user/7', form), [201, 'you']);
   assert.deepEqual(await text('/files/hello.txt'), [200, 'hello from a file']);
+  assert.deepEqual(await text('/named'), [200, 'of middleware']);
+  assert.deepEqual(await text('/fetch/a'), [200, '/a']);
+  assert.deepEqual(await text('/node/a'), [200, '/a']);
   assert.equal((await text('/user/nobody'))[0], 410);
   assert.equal((await text('/user/7', { method: 'DELETE' }))[0], 405);
   for (const missing of ['/nothing', '/files/nothing', '/files/%2e%2e/hello.txt']) {

@@ -1,5 +1,6 @@
-// websocket with what is below it: an echo, from both sides, and the codec alone.
+// websocket with what is below it: an echo, from both sides, also in a Fetch handler, and the codec alone.
 import assert from 'node:assert/strict';
+import { serve } from '@landspout/httpserver/fetch';
 import { Application, IOLoop } from '@landspout/web';
 import {
   WebSocketClientConnection,
@@ -7,6 +8,7 @@ import {
   WebSocketHandshakeError,
   websocketConnect,
 } from '@landspout/websocket';
+import { upgradeWebSocket, WebSocketUpgradeError } from '@landspout/websocket/fetch';
 import { encodeFrame, FrameDecoder, MESSAGE, NEED_DATA, OPCODES } from '@landspout/websocket/protocol';
 
 const closed: (number | undefined)[] = [];
@@ -44,6 +46,27 @@ await assert.rejects(
 );
 await server.closeAll();
 assert.deepEqual(closed, [4000]);
+
+const fetchServer = serve({
+  fetch(request) {
+    const { socket, response } = upgradeWebSocket(request);
+    socket.onmessage = ({ data }) => socket.send(data);
+    return response;
+  },
+  error(error) {
+    if (error instanceof WebSocketUpgradeError) return error.getResponse();
+    throw error;
+  },
+  ...{ port: 0, hostname: '127.0.0.1' },
+});
+await fetchServer.ready();
+const upgraded = await websocketConnect(String(fetchServer.url).replace('http:', 'ws:'));
+await upgraded.writeMessage('hello');
+assert.equal(await upgraded.readMessage(), 'hello');
+upgraded.close();
+await upgraded.waitClosed();
+assert.equal((await fetch(String(fetchServer.url), { headers: { Connection: 'close' } })).status, 400);
+await fetchServer.close(true);
 
 const frame = Buffer.from(encodeFrame(OPCODES.text, Buffer.from('hello')));
 const decoder = new FrameDecoder({ role: 'client' });
