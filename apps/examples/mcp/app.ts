@@ -7,11 +7,11 @@ import {
   host,
   type Logger,
   type Middleware,
+  mount,
   RequestHandler,
   Topics,
 } from 'landspout';
 import { FetchContainer } from 'landspout/httpserver/fetch';
-import { mount } from 'landspout/web';
 import { Sessions } from './sessions.ts';
 import { BuildLine, buildTopic } from './tools.ts';
 
