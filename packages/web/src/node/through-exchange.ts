@@ -110,7 +110,7 @@ export class ThroughExchange implements HTTPServerExchange {
   writeFile(file: FileHandle | number, part: FilePart): Promise<void> {
     this.#requireOpen('writeFile');
     this.#files ??= new FileWrites((piece) => {
-      if (this.isCut || this.#connection.headSent === false) return undefined;
+      if (this.isCut) return undefined;
       this.#write(piece);
       return this.waitDrained();
     });
@@ -185,7 +185,9 @@ export class ThroughExchange implements HTTPServerExchange {
 
   #write(chunk: string | Uint8Array): void {
     const response = this.#response;
-    if (!response.write(chunk) && this.#drained === undefined) this.#drained = this.#drain();
+    // Middleware that collects the body may return nothing.
+    const isFull = (response.write(chunk) as boolean | undefined) === false;
+    if (isFull && this.#drained === undefined) this.#drained = this.#drain();
     (response as Flushable).flush?.();
   }
 

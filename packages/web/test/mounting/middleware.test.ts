@@ -7,11 +7,13 @@ import {
   mount,
   RequestHandler,
   type RouteSpec,
+  StaticFileHandler,
 } from '../../src/index.ts';
 import { nodeMiddleware, nodeRequestOf, nodeResponseOf } from '../../src/node/index.ts';
 import { TestClient } from '../../src/testing/index.ts';
 import { ask, converse, RawClient, requestText, statusesOf, statusOf } from '../fixtures/raw-client.ts';
 import { type Running, signalled, withApp } from '../fixtures/running-application.ts';
+import { StaticFolder } from '../fixtures/static-folder.ts';
 import { RecordingDelegate, responding } from './fallback-delegates.ts';
 
 type NodeFunction = Parameters<typeof nodeMiddleware>[0];
@@ -257,6 +259,41 @@ describe('nodeMiddleware', () => {
       [['/', Echo]],
       { logFunction: ({ response }: FinishedRequest) => logged.resolve(response.exchange.bodyBytesSent) },
     );
+  });
+});
+
+/** Collects the response until it ends, and then sends it in upper case. */
+const collecting: NodeFunction = (_, response, next) => {
+  const pieces: Buffer[] = [];
+  const end = response.end.bind(response);
+  response.flushHeaders = () => {};
+  response.write = ((piece: string | Uint8Array) => {
+    pieces.push(Buffer.from(piece as string));
+  }) as unknown as ServerResponse['write'];
+  response.end = ((piece: string | Uint8Array = '') => {
+    const text = Buffer.concat([...pieces, Buffer.from(piece as string)]).toString();
+    return end(text.toUpperCase());
+  }) as ServerResponse['end'];
+  next();
+};
+
+describe('nodeMiddleware that collects the response', () => {
+  it('gets the bytes of a file before the head is sent', async () => {
+    const text = 'some text '.repeat(20_000);
+    const folder = await StaticFolder.create({ 'page.txt': text });
+    const routes: readonly RouteSpec[] = [['/*path', StaticFileHandler, { path: folder.path }]];
+    try {
+      await withMiddleware(
+        collecting,
+        async ({ url }) => {
+          const response = await fetch(`${url}/page.txt`);
+          expect(await response.text()).toBe(text.toUpperCase());
+        },
+        routes,
+      );
+    } finally {
+      await folder.remove();
+    }
   });
 });
 
