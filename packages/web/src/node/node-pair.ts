@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HTTPHeaders, HTTPServerExchange } from '@landspout/http1';
 import { createNodeExchange, IncomingBody, type NodeMessages } from '@landspout/httpserver/node';
@@ -73,7 +74,8 @@ export class NodePair implements RequestObserver, MiddlewareExchangeOwner {
       body.end();
     }
     if (body.isComplete) return undefined;
-    const waiting = body.push(chunk);
+    // The handler owns the chunk, and may transfer its memory, as streams of Fetch do.
+    const waiting = body.push(Buffer.from(chunk));
     if (waiting === undefined || this.#handlerStarted) return undefined;
     return new Promise((resolve) => {
       this.#resume = resolve;

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FetchContainer } from '@landspout/httpserver/fetch';
 import { describe, expect, it } from 'vitest';
 import {
   Application,
@@ -332,6 +333,27 @@ describe('the body behind nodeMiddleware', () => {
         expect(await converse(port, `${chunked}3\r\nabc\r\n0\r\n\r\n`)).toContain('body abc');
         expect(heard).toEqual(['abc']);
       },
+    );
+  });
+
+  it('stays with middleware that keeps it while a Fetch handler reads it as a stream', async () => {
+    const kept: Buffer[] = [];
+    const body = 'text '.repeat(80_000);
+    const streaming = async (request: Request): Promise<Response> => {
+      let bytes = 0;
+      for await (const chunk of request.body ?? []) bytes += chunk.length;
+      return new Response(String(bytes));
+    };
+    await withMiddleware(
+      (request, _, next) => {
+        request.on('data', (chunk: Buffer) => kept.push(chunk));
+        next();
+      },
+      async ({ url }) => {
+        expect(await (await fetch(url, { method: 'POST', body })).text()).toBe(String(body.length));
+        expect(Buffer.concat(kept).toString()).toBe(body);
+      },
+      [mount('/', new FetchContainer(streaming))],
     );
   });
 
