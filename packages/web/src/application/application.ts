@@ -26,7 +26,7 @@ import type {
   MiddlewareContext,
   PathParams,
 } from '../handler/lifecycle.ts';
-import { ErrorHandler, RedirectHandler } from '../handler/ready-made.ts';
+import { ErrorHandler, MountRedirectHandler } from '../handler/ready-made.ts';
 import { verbOf } from '../handler/verbs.ts';
 import { FallbackHandler, type FallbackHandlerInit, isDelegate } from '../mounting/fallback-handler.ts';
 import { type PublicOrigins, publicOriginsOf } from '../request/public-origins.ts';
@@ -271,7 +271,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
     const url = staticHandlerClass.makeStaticUrl(this.settings, path, { includeVersion });
     // If staticUrlPrefix is the URL of a CDN, the result is already absolute.
     if (!url.startsWith('/')) return url;
-    return `${absolute ? request.publicOrigin : ''}${match.mountPath}${url}`;
+    return `${absolute ? request.publicOrigin : ''}${request.mountPath}${match.mountPath}${url}`;
   }
 
   /**
@@ -356,7 +356,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
       middleware: this.settings.middleware ?? [],
       fallback: handlerClass,
       fallbackInit: init,
-      redirect: RedirectHandler,
+      redirect: MountRedirectHandler,
     };
   }
 

@@ -2,7 +2,7 @@ import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/
 import { HTTPError, WebUsageError } from '../errors.ts';
 import { percentEncode, percentEncodePath } from '../request/url-encoding.ts';
 import type { RouteUse } from './lifecycle.ts';
-import { RequestHandler } from './request-handler.ts';
+import { type RedirectOptions, RequestHandler } from './request-handler.ts';
 
 export interface RedirectHandlerInit {
   /** The URL to redirect to. `{name}` or `{0}` stands for a parameter of the route's pattern. */
@@ -65,6 +65,13 @@ export class RedirectHandler extends RequestHandler {
     const value = /^\d+$/.test(key) ? this.pathArgs[Number(key)] : this.pathParams[key];
     if (value !== undefined) return value;
     throw new WebUsageError('ERR_WEB_USAGE', `RedirectHandler: the route has no parameter ${key}`);
+  }
+}
+
+/** Redirects from the path at which an application is mounted to its root. */
+export class MountRedirectHandler extends RedirectHandler {
+  override redirect(url: string, options?: RedirectOptions): void {
+    super.redirect(this.request.mountPath + url, options);
   }
 }
 

@@ -205,13 +205,17 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
 
   /**
    * Builds the path of a route of this application; see `Application.reverseUrl`. If the application is mounted in
-   * another, the path includes the prefix at which it is mounted.
+   * another, in Express or in Hono, the path includes the prefix at which it is mounted.
    */
   reverseUrl<const Path extends `/${string}`>(path: Path, ...rest: ReverseRest<Path>): string;
   reverseUrl(name: string, ...values: readonly (string | number)[]): string;
   reverseUrl(target: string, ...values: readonly unknown[]): string {
-    const { mountPath } = this.#context.match;
-    return mountPath + this.application.reverseUrl(target, ...(values as (string | number)[]));
+    const { request, match } = this.#context;
+    return (
+      request.mountPath +
+      match.mountPath +
+      this.application.reverseUrl(target, ...(values as (string | number)[]))
+    );
   }
 
   /**

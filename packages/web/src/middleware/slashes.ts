@@ -83,9 +83,9 @@ function decorated(verb: VerbMethod, rule: PathRule): VerbMethod {
 }
 
 /** @throws HTTPError 404 if the method does not allow a redirect. */
-function locationOf({ method, query }: MiddlewareContext['request'], path: string): string {
+function locationOf({ method, query, mountPath }: MiddlewareContext['request'], path: string): string {
   if (method !== 'GET' && method !== 'HEAD') throw new HTTPError(404);
   // A browser would treat `//name` as a URL with the host `name`, and the client must not choose the host.
-  const local = path.replace(/^\/{2,}/, '/');
+  const local = mountPath + path.replace(/^\/{2,}/, '/');
   return uriReference(query === '' ? local : `${local}?${query}`);
 }

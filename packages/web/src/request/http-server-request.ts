@@ -71,17 +71,28 @@ export class HTTPServerRequest extends IncomingRequest {
     return isOwnOrigin(origin, this.ownOrigins, this.host);
   }
 
+  /**
+   * The start of the path that was removed from {@link target}, because the application is mounted at it in Express, in
+   * Hono or by `mount`: `/live` if the client sent `/live/users` and the target is `/users`. '' if nothing was removed.
+   * Links to this application start with it; `reverseUrl` and `staticUrl` include it.
+   */
+  get mountPath(): string {
+    const { mountPath } = this.head;
+    // A link that starts with two slashes would lead to another host, which the client could choose.
+    return mountPath === undefined ? '' : mountPath.replace(/^[/\\]+/, '/');
+  }
+
   /** Whether the client used https, according to {@link protocol} or the setting `publicOrigin`. */
   get isSecure(): boolean {
     if (this.protocol === 'https') return true;
     return this.#publicOrigins !== undefined && this.publicOrigin.startsWith('https:');
   }
 
-  /** Returns the URL of the request, at the {@link publicOrigin}. */
+  /** Returns the URL of the request, at the {@link publicOrigin}, with the {@link mountPath}. */
   override fullUrl(): string {
     const { publicOrigin } = this;
     const scheme = publicOrigin.startsWith('https:') ? 'https' : 'http';
-    return fullUrl(scheme, publicOrigin.slice(scheme.length + '://'.length), this.target);
+    return fullUrl(scheme, publicOrigin.slice(scheme.length + '://'.length) + this.mountPath, this.target);
   }
 
   override [INSPECT](): object {

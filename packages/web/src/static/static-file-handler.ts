@@ -215,10 +215,11 @@ export class StaticFileHandler extends RequestHandler {
   }
 
   #redirectToDirectory(): void {
-    const { path, query } = this.request;
+    const { mountPath, path, query } = this.request;
     // A Location such as `//evil.example/` would lead to another site.
     if (!/^\/(?![/\\])/.test(path)) throw new HTTPError(403);
-    this.redirect(query === '' ? `${path}/` : `${path}/?${query}`, { permanent: true });
+    const url = `${mountPath}${path}/`;
+    this.redirect(query === '' ? url : `${url}?${query}`, { permanent: true });
   }
 
   async #respond(path: string, plain: FileEntry, selected: Selected, { root }: StaticOptions): Promise<void> {
