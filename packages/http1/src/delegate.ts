@@ -232,6 +232,12 @@ export interface HTTPServerExchange {
   detach(onStopping?: (notice: StopNotice) => void): import('@landspout/iostream').IOStream;
   readonly connection: HTTPConnectionInfo;
   /**
+   * The origins at which browsers reach this site, in the form of `canonicalOrigin`, such as `https://example.com`. The
+   * first is that of the URL of this request. Set if the delegate is mounted in an application that knows them. If
+   * undefined, use the protocol and the host of the request.
+   */
+  readonly publicOrigins?: readonly string[] | undefined;
+  /**
    * Overrides the server's `maxBodyBytes` for this request. Call it in `headersReceived`, before the body is read: if
    * the Content-Length exceeds the limit, the request is refused with 413 after headersReceived, and no `100 Continue`
    * is sent.

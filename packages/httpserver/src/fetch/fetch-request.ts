@@ -263,7 +263,7 @@ export class FetchRequest {
 
   #findUrl(): string {
     try {
-      return requestUrl(this.#head, this.#exchange.connection);
+      return requestUrl(this.#head, this.#exchange.connection, this.#exchange.publicOrigins);
     } catch (error) {
       this.#urlError = error as Error;
       throw error;

@@ -21,13 +21,19 @@ const origins = { http: new Map<string, string>(), https: new Map<string, string
 /**
  * Returns the URL of a request in the spelling of the WHATWG URL parser, like `new Request(url).url`.
  *
+ * @param publicOrigins - those of the exchange.
  * @throws HTTPInputError (400) if the host is no host of a URL, such as `999.1.1.1`.
  */
-export function requestUrl({ method, target, headers }: RequestHead, connection: HTTPConnectionInfo): string {
+export function requestUrl(
+  { method, target, headers }: RequestHead,
+  connection: HTTPConnectionInfo,
+  publicOrigins?: readonly string[],
+): string {
   const { protocol, forwardedHost } = connection;
   const isPath = target.charCodeAt(0) === SLASH;
   const field = isPath && forwardedHost !== undefined ? undefined : headers.get('Host');
-  const origin = originOf(protocol, forwardedHost ?? requestHost(method, target, field));
+  const origin =
+    publicOrigins?.[0] ?? originOf(protocol, forwardedHost ?? requestHost(method, target, field));
   if (isPath) return MAY_CHANGE.test(target) ? parsed(origin, target) : origin + target;
   // RFC 9112 §3.3: the URL of `OPTIONS *` and of CONNECT has no path.
   if (target === '*' || method === 'CONNECT') return `${origin}/`;

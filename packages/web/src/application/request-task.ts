@@ -111,8 +111,8 @@ export class RequestTask
   }
 
   headersReceived(head: RequestHead): void | Promise<void> {
-    const { connection } = this.response.exchange;
-    this.request = new HTTPServerRequest(head, connection, this.application.publicOrigins);
+    const { connection, publicOrigins } = this.response.exchange;
+    this.request = new HTTPServerRequest(head, connection, this.application.publicOrigins ?? publicOrigins);
     this.#match = this.application.findRoute(this.request);
     const { rule } = this.#match;
     this.application = rule.application;

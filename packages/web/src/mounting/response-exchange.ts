@@ -54,6 +54,13 @@ export class ResponseExchange implements HTTPServerExchange {
     return this.#outer.connection;
   }
 
+  /** The setting `publicOrigin` of the application. */
+  get publicOrigins(): readonly string[] | undefined {
+    const { ownOrigins, publicOrigin } = this.#host.request;
+    if (ownOrigins === undefined || ownOrigins.length <= 1) return ownOrigins;
+    return [publicOrigin, ...ownOrigins.filter((origin) => origin !== publicOrigin)];
+  }
+
   get stopping(): AbortSignal {
     return this.#outer.stopping;
   }
@@ -178,6 +185,7 @@ export class ResponseExchange implements HTTPServerExchange {
   [INSPECT](): object {
     return inspection(this, ['headSent', 'finished', 'isCut', 'bodyBytesSent'], () => ({
       connection: undefined,
+      publicOrigins: undefined,
       stopping: undefined,
     }));
   }

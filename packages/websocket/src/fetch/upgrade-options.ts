@@ -27,7 +27,7 @@ export interface UpgradeWebSocketOptions extends WebSocketOptions {
    */
   readonly subprotocols?: readonly string[] | undefined;
   /**
-   * Origins whose pages may connect, besides those with the host of the request: `https://app.example.com`,
+   * Origins whose pages may connect, besides those of this site: `https://app.example.com`,
    * `https://*.example.com` for all subdomains of `example.com` but not for `example.com` itself, and `'*'` for every
    * page. With `'*'`, any page can open a connection with the cookies of its visitor. Default: none.
    */

@@ -1,7 +1,7 @@
 // Upgrades a request of a Fetch handler to WebSocket.
 
 import { HTTPHeaders, type HTTPServerExchange, type RequestHead } from '@landspout/http1';
-import { isSameOrigin, requestHost } from '@landspout/http1/protocol';
+import { isOwnOrigin, requestHost } from '@landspout/http1/protocol';
 import { exchangeOf } from '@landspout/httpserver/fetch';
 import { shownText, shownValue } from '@landspout/ioloop/errors';
 import { reportRejection } from '@landspout/ioloop/reactor';
@@ -36,7 +36,9 @@ export interface UpgradedWebSocket {
  *
  * Browsers let pages of any site open a WebSocket, with the cookies of the visitor, and do not apply the same-origin
  * policy to it. So that no other site can act in the name of a visitor, a request with an Origin header is refused unless
- * its origin has the host of the request or is listed in `allowedOrigins`. Programs other than browsers send no Origin.
+ * its origin is that of this site or is listed in `allowedOrigins`. The origins of this site are the setting
+ * `publicOrigin` of the Application in which the handler is mounted; without it, all with the host of the request.
+ * Programs other than browsers send no Origin.
  *
  * If the server stops, the connection is closed with 1012, or with 1001 if the service ends for good, and the server
  * waits for that.
@@ -124,9 +126,11 @@ function requireAllowed(
     if (answer !== true) throw originRefused(originRefusal(origin, answer, undefined));
     return;
   }
-  const host = exchange.connection.forwardedHost ?? requestHost(method, target, headers.get('host'));
-  if (isSameOrigin(origin, host)) return;
+  const { connection, publicOrigins } = exchange;
+  const host = connection.forwardedHost ?? requestHost(method, target, headers.get('host'));
+  if (isOwnOrigin(origin, publicOrigins, host)) return;
   if (allowedOrigins !== undefined && AllowedOrigins.of(allowedOrigins).allows(origin)) return;
+  if (publicOrigins !== undefined) throw originRefused(originRefusal(origin, false, publicOrigins));
   const refused = `the origin ${shownText(origin)} may not open a WebSocket here`;
   throw originRefused(
     `${refused}: it does not match the host of the request, ${shownText(host)}; add it to allowedOrigins`,

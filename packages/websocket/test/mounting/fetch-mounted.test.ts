@@ -1,5 +1,5 @@
 import { FetchContainer } from '@landspout/httpserver/fetch';
-import { mount } from '@landspout/web';
+import { Application, mount } from '@landspout/web';
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { upgradeWebSocket } from '../../src/hono/index.ts';
@@ -51,4 +51,33 @@ describe('upgradeWebSocket in an Application', () => {
       expect(client.status).toBe(403);
       client.socket.destroy();
     }));
+
+  it.each([
+    ['/api/where', 'rebound.evil', 'http://rebound.evil', 403],
+    ['/deep/api/where', 'rebound.evil', 'http://rebound.evil', 403],
+    ['/api/where', 'internal:8080', 'https://app.example.com', 101],
+    ['/deep/api/where', 'internal:8080', 'https://app.example.com', 101],
+    ['/api/where', 'internal:8080', 'https://b.example.com', 101],
+    ['/api/where', 'internal:8080', 'https://listed.example.com', 101],
+  ])('compares with publicOrigin: %s at %s from %s gives %i', (target, Host, Origin, status) => {
+    const fetchHandler = new Hono().get(
+      '/where',
+      upgradeWebSocket((c) => ({ onOpen: (_event, ws) => ws.send(`${ws.url?.href} ${c.req.url}`) }), {
+        allowedOrigins: ['https://listed.example.com'],
+      }),
+    ).fetch;
+    const api = mount('/api', new FetchContainer(fetchHandler));
+    return withApp(
+      [api, mount('/deep', new Application([api]))],
+      async ({ port }) => {
+        const client = await RawClient.ask(port, upgradeText(target, { Host, Origin }));
+        expect(client.status).toBe(status);
+        if (status === 101)
+          expect(await client.frame()).toBe('text wss://app.example.com/where https://app.example.com/where');
+        client.socket.destroy();
+      },
+      {},
+      { publicOrigin: ['https://app.example.com', 'https://b.example.com'] },
+    );
+  });
 });
