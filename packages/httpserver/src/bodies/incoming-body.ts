@@ -3,8 +3,11 @@
 import type { HTTPHeaders } from '@landspout/http1';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 
-/** While this many bytes are waiting to be read, no more are received. */
-const HIGH_WATER_BYTES = 64 * 1024;
+/**
+ * While this many bytes are waiting to be read, no more are received. The containers receive a body of at most this
+ * many bytes before they call their handler, which takes less work and no more memory.
+ */
+export const HIGH_WATER_BYTES = 64 * 1024;
 
 /**
  * The body of one request, for a handler that reads it at its own pace. The delegate of the request fills it; there is

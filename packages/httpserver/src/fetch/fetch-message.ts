@@ -9,7 +9,7 @@ import {
 } from '@landspout/http1';
 import { isCancellation, type Logger } from '@landspout/ioloop';
 import { isThenable } from '@landspout/ioloop/reactor';
-import { IncomingBody } from '../bodies/incoming-body.ts';
+import { HIGH_WATER_BYTES, IncomingBody } from '../bodies/incoming-body.ts';
 import type { BackgroundWork } from './background-work.ts';
 import { FetchRequest } from './fetch-request.ts';
 import { globalObjectsAreReplaced } from './global-objects.ts';
@@ -22,9 +22,6 @@ import {
   type ResponseOwner,
   writeResponse,
 } from './response-writer.ts';
-
-/** A body of at most this many bytes is received before the handler is called, which takes less work. */
-const COLLECTED_BYTES = 64 * 1024;
 
 /** What all requests of a container share. */
 export interface FetchService {
@@ -72,14 +69,16 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
     }
     const expects = head.headers.get('Expect') !== undefined;
     const length = Number(head.headers.get('Content-Length'));
-    this.collectsBody = !expects && length > 0 && length <= COLLECTED_BYTES;
+    this.collectsBody = !expects && length > 0 && length <= HIGH_WATER_BYTES;
     if (this.collectsBody) return undefined;
     this.#start();
     return expects ? this.#body.wanted() : undefined;
   }
 
   dataReceived(chunk: Uint8Array): Promise<void> | undefined {
-    return this.#body?.push(chunk);
+    const waiting = this.#body?.push(chunk);
+    // Nothing reads a body that is being collected, so nothing may wait for that.
+    return this.collectsBody ? undefined : waiting;
   }
 
   finish(trailers?: HTTPHeaders): void {

@@ -14,7 +14,7 @@ import { IOLoop, isCancellation, type Logger } from '@landspout/ioloop';
 import { ArgumentChecks, type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { acceptLogger, isThenable, reportRejection } from '@landspout/ioloop/reactor';
-import { IncomingBody } from '../bodies/incoming-body.ts';
+import { HIGH_WATER_BYTES, IncomingBody } from '../bodies/incoming-body.ts';
 import { type MessageConstructors, messageConstructorsFor } from './message-prototypes.ts';
 import { isPeerEnded, NodeExchange } from './node-exchange.ts';
 import { closeNodeSocket } from './node-socket.ts';
@@ -55,11 +55,6 @@ const NODE_CONTAINER_OPTIONS: OptionNames<NodeContainerOptions> = {
 };
 
 const checks = new ArgumentChecks((problem) => new HTTPUsageError(problem));
-
-/**
- * A shorter body is received before the handler is called, which costs less; IncomingBody keeps as many bytes anyway.
- */
-const MAX_COLLECTED_BYTES = 64 * 1024;
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -159,7 +154,7 @@ class NodeMessage implements HTTPMessageDelegate {
     }
     const body = new IncomingBody();
     this.#body = body;
-    this.collectsBody = bodyLength > 0 && bodyLength <= MAX_COLLECTED_BYTES && !expectsContinue;
+    this.collectsBody = bodyLength > 0 && bodyLength <= HIGH_WATER_BYTES && !expectsContinue;
     if (this.collectsBody) return;
     messages.setBody(body);
     this.#call(messages);
