@@ -28,7 +28,7 @@ import type {
 } from '../handler/lifecycle.ts';
 import { ErrorHandler, MountRedirectHandler } from '../handler/ready-made.ts';
 import { verbOf } from '../handler/verbs.ts';
-import { FallbackHandler, type FallbackHandlerInit, isDelegate } from '../mounting/fallback-handler.ts';
+import { type FallbackHandlerInit, isDelegate, passesRequestsOn } from '../mounting/fallback-handler.ts';
 import { type PublicOrigins, publicOriginsOf } from '../request/public-origins.ts';
 import {
   type CompressionSettings,
@@ -482,11 +482,7 @@ function describeRoute(rule: Rule, host: string | undefined): RouteDescription {
 function fallbackOf(rule: Rule): HTTPServerConnectionDelegate | undefined {
   const { fallback } = rule.init as Partial<FallbackHandlerInit>;
   if (!isDelegate(fallback)) return undefined;
-  const mayBe =
-    !rule.isLoaded ||
-    rule.handlerClass.prototype instanceof FallbackHandler ||
-    rule.handlerClass === FallbackHandler;
-  return mayBe ? fallback : undefined;
+  return !rule.isLoaded || passesRequestsOn(rule.handlerClass) ? fallback : undefined;
 }
 
 /** The methods of which an instance has its own, without asking `all`; `*` if the class has that. */

@@ -24,8 +24,9 @@ import type {
 import { replaced } from '../handler/page-renderer.ts';
 import { allowedMethods, notAllowed, requireMethod, verbOf } from '../handler/verbs.ts';
 import { Html } from '../html/html-value.ts';
-import { FallbackHandler } from '../mounting/fallback-handler.ts';
+import { FallbackHandler, passesRequestsOn } from '../mounting/fallback-handler.ts';
 import { PassedRequest, type PassingHost } from '../mounting/passed-request.ts';
+import { isUnresolvedPath } from '../mounting/unresolved-path.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
 import { announcesBody } from '../request/unparsed-body.ts';
@@ -40,6 +41,8 @@ const RESPONSE_ENDED = new WebUsageError(
   'ERR_WEB_FINISHED',
   'the response was completed by something other than the mounted delegate',
 );
+
+const UNRESOLVED_DETAIL = 'the path must have neither dot segments, such as .. or %2e, nor backslashes';
 
 /** Sees what the connection reports about a request, beside its handler. */
 export interface RequestObserver {
@@ -329,6 +332,10 @@ export class RequestTask
   }
 
   #begin(rule: Rule): void | Promise<void> {
+    if (this.#isForOtherPath(rule)) {
+      this.failed(new HTTPError(400, undefined, { detail: UNRESOLVED_DETAIL }));
+      return;
+    }
     const { maxBodyBytes, bodyTimeoutMs } = rule.options;
     if (maxBodyBytes !== undefined) this.response.exchange.setMaxBodyBytes(maxBodyBytes);
     if (bodyTimeoutMs !== undefined) this.response.exchange.setBodyTimeoutMs(bodyTimeoutMs);
@@ -339,6 +346,14 @@ export class RequestTask
     const passing = this.#pass();
     if (passing === undefined || this.response.ended) return;
     return this.#passage?.bodyWanted();
+  }
+
+  /**
+   * Whether a delegate may resolve the path to another one than the routes were searched for: then it would bypass the
+   * middleware and the handlers that are meant for that path.
+   */
+  #isForOtherPath(rule: Rule): boolean {
+    return this.#streamsBody && passesRequestsOn(rule.handlerClass) && isUnresolvedPath(this.request.path);
   }
 
   /** Runs the middleware and then the handler. @returns a promise if a step is asynchronous. It never rejects. */

@@ -28,6 +28,9 @@ const INIT: OptionNames<FallbackHandlerInit> = { fallback: true, stripPrefix: tr
  * apply to it. Its headers are those of the delegate, those that middleware has set, and `Server`. It gets no `ETag`. If
  * the delegate takes over the connection with `detach`, it writes its response itself, so none of this applies.
  *
+ * A request whose path has a dot segment, such as `..` or `%2e`, or a backslash gets a 400 before any middleware runs;
+ * {@link mount} has the reason.
+ *
  * There is no check for an XSRF token, because the delegate has its own checks. If the delegate throws, the response is
  * an error page of the application. `handlerTimeoutMs` of the route begins when the delegate is called; after that,
  * `connectionClosed` of the delegate is called with the HTTPError 503.
@@ -81,6 +84,11 @@ export class FallbackHandler extends RequestHandler {
   override all(): Awaitable {
     throw notPassed('prepare must call super.prepare, or complete the response');
   }
+}
+
+/** Whether the requests of a handler are passed on to a delegate. */
+export function passesRequestsOn({ prototype }: { readonly prototype: unknown }): boolean {
+  return prototype instanceof FallbackHandler || prototype === FallbackHandler.prototype;
 }
 
 /** Whether a value is a delegate of http1. */

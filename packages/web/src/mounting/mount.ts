@@ -26,6 +26,13 @@ const MOUNT_OPTIONS: OptionNames<MountOptions> = {
  * The delegate gets a `target` without the prefix: `/` for the prefix itself, with the query as it is. The prefix is
  * the `mountPath` of the head.
  *
+ * The application matches the path as it was sent, but a Fetch handler gets the path of a URL, in which dot segments are
+ * resolved, and other delegates may resolve them later. `/api/x/../admin` would bypass the routes and middleware for
+ * `/api/admin`, and still be handled as `/admin`. So a path with a dot segment, in any spelling such as `%2e`, or with a
+ * backslash is refused with 400 before any middleware runs. Delegates may differ in other ways: Express ignores case,
+ * and Hono decodes `%61`. A check for a part of the delegate therefore belongs in the delegate, and a check for all of it
+ * in `middleware`; a route before this one is not enough.
+ *
  * @param prefix - without a slash at the end; may contain parameters such as `/:tenant`. `/` for all paths: list it
  *   after the other routes.
  * @param delegate - an Application of this package can be mounted without this function: `['/prefix', application]`.
