@@ -30,6 +30,8 @@ export interface ExchangeCall {
   responseCompleted(): void;
   /** Called if the delegate aborted the response, or it cannot be completed: cuts the exchange. */
   responseAborted(reason: Error): void;
+  /** Called if the sink threw when no method of the delegate was running. */
+  failed(thrown: unknown): void;
 }
 
 /** One request that another server received, and its response, which is written to a {@link ResponseSink}. */
@@ -145,7 +147,10 @@ export class CalledExchange implements HTTPServerExchange {
     if (start === end) return Promise.resolve();
     if (!this.#count(end - start)) return Promise.resolve();
     this.bodyBytesSent += end - start;
-    this.#files ??= new OutgoingFiles(this.#sink, (error) => this.#failed(error));
+    this.#files ??= new OutgoingFiles(this.#sink, {
+      fileFailed: (error) => this.#failed(error),
+      sinkFailed: (error) => this.#sinkFailed(error),
+    });
     const written = this.#settled(this.#files.add(file, { start, end }));
     // A caller that ignores the promise is notified by `connectionClosed`.
     written.catch(() => {});
@@ -202,7 +207,11 @@ export class CalledExchange implements HTTPServerExchange {
     this.#files?.stop(reason);
   }
 
-  /** Responds in place of the delegate, whose writes are discarded from now on. */
+  /**
+   * Responds in place of the delegate, whose writes are discarded from now on.
+   *
+   * @throws what the sink throws, whose response is then aborted.
+   */
   respondInstead(status: number, headers: HTTPHeaders, body: string, reason: Error): void {
     this.cut(reason);
     if (this.#sink.isTaken) return;
@@ -211,7 +220,12 @@ export class CalledExchange implements HTTPServerExchange {
     const hasBody = this.head.method !== 'HEAD';
     const phrase = safeReason(status, '');
     const head = { status, reason: phrase, headers, hasBody, contentLength: lengthOf(body) };
-    this.#sink.start(head, hasBody ? body : undefined, true);
+    try {
+      this.#sink.start(head, hasBody ? body : undefined, true);
+    } catch (error) {
+      this.#sink.abort(errorOf(error));
+      throw error;
+    }
   }
 
   [INSPECT](): object {
@@ -249,6 +263,13 @@ export class CalledExchange implements HTTPServerExchange {
       this.#failed(errorOf(error));
       throw error;
     }
+  }
+
+  #sinkFailed(thrown: unknown): void {
+    const error = errorOf(thrown);
+    this.#call.failed(error);
+    // Also if the delegate has completed the response, whose end was not sent.
+    this.#sink.abort(error);
   }
 
   #failed(reason: Error): void {

@@ -151,7 +151,7 @@ export class DelegateCall implements ExchangeCall {
     return reason;
   }
 
-  /** The request broke a rule or a limit, or the delegate threw `thrown`. */
+  /** The request broke a rule or a limit, or the delegate threw `thrown`. Does not throw. */
   failed(thrown: unknown): void {
     const { exchange } = this;
     const { logger } = this.#settings;
@@ -232,10 +232,10 @@ export class DelegateCall implements ExchangeCall {
       return;
     }
     if (this.#stage === 'head' || this.#stage === 'body') this.#hold();
-    Promise.resolve(waiting).then(
-      () => this.#proceed(next),
-      (error) => this.failed(error),
-    );
+    // Also if the source of the body throws when it is started or resumed.
+    Promise.resolve(waiting)
+      .then(() => this.#proceed(next))
+      .catch((error: unknown) => this.failed(error));
   }
 
   #hold(): void {
@@ -266,7 +266,11 @@ export class DelegateCall implements ExchangeCall {
     const { error, status } = failure;
     const message = this.#message;
     const { headers, body } = message === undefined ? this.#refusalPage(failure) : failurePage(failure);
-    this.exchange.respondInstead(status, headers, body, error);
+    try {
+      this.exchange.respondInstead(status, headers, body, error);
+    } catch (thrown) {
+      this.#settings.logger.error({ error: thrown }, 'responding in place of a delegate failed');
+    }
     this.#finish();
     this.#tell(() => message?.connectionClosed(error), 'connectionClosed');
   }

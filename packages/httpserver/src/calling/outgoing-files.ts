@@ -26,13 +26,21 @@ interface Settle {
   reject(error: Error): void;
 }
 
+/** Is notified of what the caller of a method cannot be, because it has returned. Does not throw. */
+export interface FilesOwner {
+  /** A file cannot be sent completely: the response must not look complete. The promise for the file was rejected. */
+  fileFailed(error: Error): void;
+  /** The sink threw while it wrote what came after a file. The response must not look complete. */
+  sinkFailed(error: unknown): void;
+}
+
 /**
  * Reads parts of files and writes them as the body of a response, in order with what is written after them. Exists
  * only for responses that have such parts.
  */
 export class OutgoingFiles {
   readonly #sink: ResponseSink;
-  readonly #failed: (error: Error) => void;
+  readonly #owner: FilesOwner;
   readonly #pieces: Piece[] = [];
   #isRunning = false;
   #stopReason: Error | undefined = undefined;
@@ -40,10 +48,9 @@ export class OutgoingFiles {
   #wake: (() => void) | undefined = undefined;
   #idle: (() => void)[] = [];
 
-  /** @param failed - called if a file cannot be sent completely: the response must then not look complete. */
-  constructor(sink: ResponseSink, failed: (error: Error) => void) {
+  constructor(sink: ResponseSink, owner: FilesOwner) {
     this.#sink = sink;
-    this.#failed = failed;
+    this.#owner = owner;
   }
 
   /** Whether something waits here, so that what is written next must wait too. */
@@ -92,12 +99,28 @@ export class OutgoingFiles {
   async #run(): Promise<void> {
     this.#isRunning = true;
     for (let piece = this.#pieces.shift(); piece !== undefined; piece = this.#pieces.shift()) {
-      if (piece.kind === 'bytes') this.#sink.write(piece.bytes);
-      else if (piece.kind === 'end') this.#sink.end(piece.trailers);
-      else await this.#send(piece);
+      if (piece.kind === 'file') await this.#send(piece);
+      else this.#write(piece);
     }
     this.#isRunning = false;
-    for (const idle of this.#idle.splice(0)) idle();
+    for (const idle of this.#idle.splice(0)) this.#guarded(idle);
+  }
+
+  #write(piece: Exclude<Piece, { kind: 'file' }>): void {
+    this.#guarded(() => {
+      if (piece.kind === 'bytes') this.#sink.write(piece.bytes);
+      else this.#sink.end(piece.trailers);
+    });
+  }
+
+  /** Calls the sink, whose methods middleware may have replaced. There is no caller to which an error could go. */
+  #guarded(call: () => void): void {
+    try {
+      call();
+    } catch (thrown) {
+      this.stop(errorOf(thrown));
+      this.#owner.sinkFailed(thrown);
+    }
   }
 
   async #send({ file, part, settle }: Extract<Piece, { kind: 'file' }>): Promise<void> {
@@ -109,7 +132,7 @@ export class OutgoingFiles {
       settle.reject(error);
       if (this.#stopReason !== undefined) return;
       this.stop(error);
-      this.#failed(error);
+      this.#owner.fileFailed(error);
     }
   }
 

@@ -3,6 +3,10 @@ import { shownValue } from '@landspout/ioloop/errors';
 import type { DelegateCall } from '../calling/delegate-call.ts';
 import type { BodySource } from '../calling/response-sink.ts';
 
+/** The message of the error for a body that something else reads. */
+export const READ_ELSEWHERE =
+  'toFetchHandler: the body of the request was already read; pass request.clone() to the code that reads it first';
+
 /** The body of a Request. */
 export class OuterFetchBody implements BodySource {
   readonly announcedBytes: number;
@@ -26,11 +30,13 @@ export class OuterFetchBody implements BodySource {
     this.#failed = failed;
   }
 
+  /** @throws HTTPUsageError if the body was locked after the handler was called. */
   start(): void {
     if (this.#body === null) {
       this.call.ended();
       return;
     }
+    if (this.#body.locked) throw new HTTPUsageError(READ_ELSEWHERE);
     this.#reader = this.#body.getReader();
     void this.#readOn(this.#reader);
   }

@@ -13,7 +13,7 @@ import {
   OuterRequestHead,
 } from '../calling/outer-head.ts';
 import { exchangeOf } from './fetch-container.ts';
-import { OuterFetchBody } from './outer-fetch-body.ts';
+import { OuterFetchBody, READ_ELSEWHERE } from './outer-fetch-body.ts';
 import { type FetchConnectionInfo, OuterFetchConnection } from './outer-fetch-connection.ts';
 import { OuterFetchResponse } from './outer-fetch-response.ts';
 
@@ -130,8 +130,7 @@ function bodyOf(request: Request): Request['body'] {
   if (method === 'GET' || method === 'HEAD') return null;
   const { body } = request;
   if (body === null || !(request.bodyUsed || body.locked)) return body;
-  const remedy = 'pass request.clone() to the code that reads it first';
-  throw new HTTPUsageError(`toFetchHandler: the body of the request was already read; ${remedy}`);
+  throw new HTTPUsageError(READ_ELSEWHERE);
 }
 
 /** Splits a serialised URL, which has no user information. The fragment is not sent to servers. */

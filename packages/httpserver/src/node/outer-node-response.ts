@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { HTTPHeaders } from '@landspout/http1';
+import type { DelegateCall } from '../calling/delegate-call.ts';
 import type { OutgoingHead, ResponseSink } from '../calling/response-sink.ts';
 
 /** Fields to which middleware in front may have added values that must be kept. */
@@ -18,6 +19,8 @@ interface FlushableResponse {
 export class OuterNodeResponse implements ResponseSink {
   readonly detachRemedy: string =
     "a request event of node:http does not hand over the connection; pass the handler's upgrade method to the server, `server.on('upgrade', handler.upgrade)`, which is then called for upgrade requests";
+  /** Set before the response is started. */
+  call!: DelegateCall;
   readonly #response: ServerResponse;
   /** Passes a response on to the next handler; undefined if this one responds. */
   readonly #passOn: ((status: number) => boolean) | undefined;
@@ -111,9 +114,14 @@ export class OuterNodeResponse implements ResponseSink {
     this.#flushWanted = false;
     const response = this.#response;
     if (response.writableEnded || response.destroyed) return;
-    if (!this.#hasWritten) response.flushHeaders();
-    const { flush: flushEncoder } = response as FlushableResponse;
-    if (typeof flushEncoder === 'function') flushEncoder.call(response);
+    try {
+      if (!this.#hasWritten) response.flushHeaders();
+      const { flush: flushEncoder } = response as FlushableResponse;
+      if (typeof flushEncoder === 'function') flushEncoder.call(response);
+    } catch (error) {
+      // No method of the delegate is running, to which the error of middleware could go.
+      this.call.failed(error);
+    }
   }
 
   readonly #onDrain = (): void => {

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { HTTPHeaders, type HTTPServerConnectionDelegate, HTTPUsageError } from '@landspout/http1';
 import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
+import { callReporting } from '@landspout/ioloop/reactor';
 import { CALL_OPTIONS, type CallOptions, CallSettings } from '../calling/call-settings.ts';
 import { DelegateCall } from '../calling/delegate-call.ts';
 import { callingChecks } from '../calling/errors.ts';
@@ -128,6 +129,7 @@ class NodeCalls {
     const sink = new OuterNodeResponse(response, passOn);
     const call = new DelegateCall(this.#settings, sink, body, head, this.#connectionOf(request));
     body.call = call;
+    sink.call = call;
     const closed = (error?: unknown): void => void call.closed(error ?? response.errored ?? undefined);
     response.on('close', closed);
     response.on('error', closed);
@@ -141,9 +143,11 @@ class NodeCalls {
     if (connection !== undefined) return connection;
     connection = new OuterNodeConnection(socket, this.#settings.protocol);
     this.#connections.set(socket, connection);
-    const { delegate } = this.#settings;
+    const { delegate, logger } = this.#settings;
     const ended = connection;
-    if (delegate.onClose !== undefined) socket.once('close', () => delegate.onClose?.(ended));
+    const report = (error: unknown) => logger.error({ error }, "the delegate's onClose callback threw");
+    if (delegate.onClose !== undefined)
+      socket.once('close', () => callReporting(() => delegate.onClose?.(ended), undefined, report));
     return connection;
   }
 
