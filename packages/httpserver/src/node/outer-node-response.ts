@@ -77,6 +77,8 @@ export class OuterNodeResponse implements ResponseSink {
   /** Node sends 102, and 103 with a Link; there is no public method for others, which are dropped. */
   interim(status: number, headers: HTTPHeaders | undefined): void {
     const response = this.#response;
+    // Another handler may have responded, whose body must not contain it.
+    if (this.#isPassedOn || this.isTaken || response.destroyed) return;
     if (status === 100) response.writeContinue();
     else if (status === 102) response.writeProcessing();
     else if (status === 103 && headers?.has('Link') === true) response.writeEarlyHints(hintsOf(headers));

@@ -417,6 +417,32 @@ describe('toNodeHandler: failures', () => {
     });
   });
 
+  it('sends no interim response into the body of another handler', async () => {
+    const hint = HTTPHeaders.from({ Link: '</a.css>; rel=preload' });
+    const gate = deferred();
+    const done = deferred();
+    const delegate = new RecordingDelegate({
+      finish: async ({ exchange }) => {
+        await gate.promise;
+        for (const status of [100, 102, 103]) exchange.writeInterim(status, status === 103 ? hint : undefined);
+        done.resolve();
+      },
+    });
+    const handler = toNodeHandler(delegate);
+    const during = async (incoming: IncomingMessage, response: ServerResponse) => {
+      handler(incoming, response);
+      response.writeHead(200, { 'Content-Length': '6' }).write('the');
+      gate.resolve();
+      await done.promise;
+      response.end('irs');
+    };
+    await withNodeServer(during, async ({ port }) => {
+      const received = await converse(port, lastRequest('GET /'));
+      expect(statusLines(received)).toEqual(['HTTP/1.1 200 OK']);
+      expect(received).toMatch(/\r\n\r\ntheirs$/);
+    });
+  });
+
   it('calls the next handler for a 404 only with fallthrough, and not after reading the body', async () => {
     const delegate = new RecordingDelegate({ finish: ({ exchange }) => respond(exchange, 404, 'ours') });
     for (const fallthrough of [false, true]) {
