@@ -6,6 +6,7 @@ import {
   HTTPUsageError,
   type RequestHead,
 } from '@landspout/http1';
+import { BodyChunks } from '@landspout/http1/server';
 import { type Clock, systemClock } from '@landspout/ioloop';
 import { isThenable } from '@landspout/ioloop/reactor';
 import { ServerRequest } from './server-request.ts';
@@ -42,7 +43,7 @@ class CallbackMessage implements HTTPMessageDelegate {
   readonly #exchange: HTTPServerExchange;
   readonly #clock: Clock;
   #request: ServerRequest | undefined;
-  #chunks: Uint8Array[] | undefined;
+  #chunks: BodyChunks | undefined;
   /** Why the peer disconnected or ended its side. */
   #closeReason: Error | undefined;
 
@@ -57,7 +58,7 @@ class CallbackMessage implements HTTPMessageDelegate {
   }
 
   dataReceived(chunk: Uint8Array): void {
-    this.#chunks ??= [];
+    this.#chunks ??= new BodyChunks();
     this.#chunks.push(chunk);
   }
 
@@ -66,7 +67,7 @@ class CallbackMessage implements HTTPMessageDelegate {
     request.trailers = trailers;
     const chunks = this.#chunks;
     if (chunks !== undefined) {
-      request.body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+      request.body = chunks.takeAll();
       this.#chunks = undefined;
     }
     const responding = this.#callback(request);

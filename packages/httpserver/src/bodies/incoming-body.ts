@@ -1,6 +1,7 @@
 // The bodies/ folder holds the body of a request between the connection that receives it and the handler that reads it.
 
 import type { HTTPHeaders } from '@landspout/http1';
+import { BodyChunks } from '@landspout/http1/server';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 
 /**
@@ -19,8 +20,7 @@ export const HIGH_WATER_BYTES = 64 * 1024;
 export class IncomingBody {
   /** Called when a chunk arrives at an empty body, and when the body ends or fails. Set by the reader. */
   onReadable: (() => void) | undefined = undefined;
-  #chunks: Uint8Array[] = [];
-  #queuedBytes = 0;
+  readonly #chunks = new BodyChunks();
   #isComplete = false;
   #isDiscarded = false;
   #error: Error | undefined = undefined;
@@ -36,9 +36,8 @@ export class IncomingBody {
     if (this.#isDiscarded || this.#error !== undefined || chunk.length === 0) return undefined;
     const wasEmpty = this.#chunks.length === 0;
     this.#chunks.push(chunk);
-    this.#queuedBytes += chunk.length;
     if (wasEmpty) this.onReadable?.();
-    return this.#queuedBytes < HIGH_WATER_BYTES ? undefined : this.#held();
+    return this.#chunks.byteLength < HIGH_WATER_BYTES ? undefined : this.#held();
   }
 
   /** The whole body was received. */
@@ -68,39 +67,34 @@ export class IncomingBody {
   take(): Uint8Array | undefined {
     this.want();
     const chunk = this.#chunks.shift();
-    if (chunk === undefined) return undefined;
-    this.#queuedBytes -= chunk.length;
-    if (this.#queuedBytes < HIGH_WATER_BYTES) this.#release();
+    if (chunk !== undefined && this.#chunks.byteLength < HIGH_WATER_BYTES) this.#release();
     return chunk;
   }
 
   /** Takes all that is there, as one chunk. */
   takeAll(): Uint8Array {
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    this.#queuedBytes = 0;
+    const bytes = this.#chunks.takeAll();
     this.want();
-    return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+    return bytes;
   }
 
   /** Asks the client for the body if it waits for that, and lets it arrive. */
   want(): void {
     this.#isWanted = true;
-    if (this.#queuedBytes < HIGH_WATER_BYTES) this.#release();
+    if (this.#chunks.byteLength < HIGH_WATER_BYTES) this.#release();
   }
 
   /** Discards what is there and what will arrive. */
   discard(): void {
     this.#isDiscarded = true;
-    this.#chunks = [];
-    this.#queuedBytes = 0;
+    this.#chunks.clear();
     this.onReadable = undefined;
     this.#release();
   }
 
   /** Bytes that were received and not taken. */
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#chunks.byteLength;
   }
 
   /** Whether the last byte was received. It may not have been taken. */

@@ -6,6 +6,7 @@ import {
   Http1ProtocolError,
   type RequestHead,
 } from '@landspout/http1';
+import { BodyChunks } from '@landspout/http1/server';
 import { isCancellation } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { callReporting, isThenable } from '@landspout/ioloop/reactor';
@@ -46,7 +47,7 @@ export class DelegateCall implements ExchangeCall {
   /** The end of the body was reported while the delegate's promise was pending. */
   #end: { readonly trailers: HTTPHeaders | undefined } | undefined = undefined;
   #receivedBytes = 0;
-  #pieces: Uint8Array[] | undefined = undefined;
+  #pieces: BodyChunks | undefined = undefined;
   #deadline: BodyDeadline | undefined = undefined;
 
   constructor(
@@ -84,7 +85,7 @@ export class DelegateCall implements ExchangeCall {
       this.#message = message;
       const waiting = message.headersReceived(exchange.head);
       if (this.isOver) this.#release();
-      if (this.#source.announcedBytes > 0 && message.collectsBody === true) this.#pieces = [];
+      if (this.#source.announcedBytes > 0 && message.collectsBody === true) this.#pieces = new BodyChunks();
       this.#after(waiting, this.#beginBody);
     } catch (error) {
       this.failed(error);
@@ -222,7 +223,7 @@ export class DelegateCall implements ExchangeCall {
     pieces.push(chunk);
     if (this.#receivedBytes < this.#source.announcedBytes) return undefined;
     this.#pieces = undefined;
-    return pieces.length === 1 ? chunk : Buffer.concat(pieces);
+    return pieces.takeAll();
   }
 
   /** Continues after the delegate's promise: until then, no more of the body is passed on. */

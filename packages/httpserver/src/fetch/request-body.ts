@@ -1,3 +1,4 @@
+import { BodyChunks } from '@landspout/http1/server';
 import type { IncomingBody } from '../bodies/incoming-body.ts';
 
 const BYTE_ORDER_MARK = 0xfeff;
@@ -6,12 +7,12 @@ const BYTE_ORDER_MARK = 0xfeff;
 export function readAll(body: IncomingBody): Promise<Uint8Array> {
   if (body.isComplete) return Promise.resolve(body.takeAll());
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
+    const chunks = new BodyChunks();
     const read = () => {
       for (let chunk = body.take(); chunk !== undefined; chunk = body.take()) chunks.push(chunk);
       if (!body.isComplete && body.error === undefined) return;
       body.onReadable = undefined;
-      if (body.isComplete) resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks));
+      if (body.isComplete) resolve(chunks.takeAll());
       else reject(body.error);
     };
     body.onReadable = read;

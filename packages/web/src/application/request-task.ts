@@ -6,6 +6,7 @@ import type {
   RequestHead,
   RequestRefusal,
 } from '@landspout/http1';
+import { BodyChunks } from '@landspout/http1/server';
 import { type ClockTimer, isCancellation, type Logger } from '@landspout/ioloop';
 import { errorOf } from '@landspout/ioloop/errors';
 import { callReporting, isThenable, reportRejection } from '@landspout/ioloop/reactor';
@@ -81,7 +82,7 @@ export class RequestTask
   /** The request, if a FallbackHandler has passed it on to a delegate. */
   #passed: PassedRequest | undefined = undefined;
   /** The body of a handler that does not stream it; or what arrived of it before the handler was started. */
-  #chunks: Uint8Array[] | undefined = undefined;
+  #chunks: BodyChunks | undefined = undefined;
   /** Set by `nodeMiddleware`. */
   #observer: RequestObserver | undefined = undefined;
   #trailers: HTTPHeaders | undefined = undefined;
@@ -127,7 +128,7 @@ export class RequestTask
     const waiting = this.#observer?.dataReceived(chunk);
     const handler = this.#handler;
     if (handler !== undefined && this.#chunks === undefined) return this.#deliver(handler, chunk);
-    this.#chunks ??= [];
+    this.#chunks ??= new BodyChunks();
     this.#chunks.push(chunk);
     return waiting;
   }
@@ -159,7 +160,7 @@ export class RequestTask
       return;
     }
     if (chunks !== undefined) {
-      this.request.body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+      this.request.body = chunks.takeAll();
       this.#chunks = undefined;
     }
     if (this.#passage === undefined) void this.#pass();
@@ -403,7 +404,7 @@ export class RequestTask
 
   async #handOver(handler: AnyHandler): Promise<void> {
     // While there are chunks, those that arrive are added to them.
-    this.#chunks ??= [];
+    this.#chunks ??= new BodyChunks();
     for (let chunk = this.#chunks.shift(); chunk !== undefined; chunk = this.#chunks?.shift())
       await this.#deliver(handler, chunk);
     this.#chunks = undefined;

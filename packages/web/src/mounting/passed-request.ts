@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import {
   type HTTPHeaders,
   HTTPInputError,
@@ -8,6 +7,7 @@ import {
   type RequestHead,
   type RequestRefusal,
 } from '@landspout/http1';
+import { BodyChunks } from '@landspout/http1/server';
 import { errorOf } from '@landspout/ioloop/errors';
 import { callReporting, isThenable } from '@landspout/ioloop/reactor';
 import { HTTPError } from '../errors.ts';
@@ -30,7 +30,7 @@ export class PassedRequest {
   /** The promise of `headersReceived`. Until it is settled, no body is read. Never rejects. */
   #held: Promise<void> | undefined = undefined;
   /** Collects the body, if the delegate wants all of it at once and the connection passes it in pieces. */
-  #chunks: Uint8Array[] | undefined = undefined;
+  #chunks: BodyChunks | undefined = undefined;
   /** Whether the delegate is not called again. */
   #isOver = false;
 
@@ -53,7 +53,7 @@ export class PassedRequest {
       this.#message = delegate.startRequest(this.#exchange);
       const waiting: unknown = this.#message.headersReceived(head);
       this.#held = isThenable(waiting) ? this.#settle(waiting) : undefined;
-      if (this.collectsBody && head.headers.has('Content-Length')) this.#chunks = [];
+      if (this.collectsBody && head.headers.has('Content-Length')) this.#chunks = new BodyChunks();
     } catch (error) {
       this.failed(error);
     }
@@ -80,7 +80,7 @@ export class PassedRequest {
     if (this.#isOver) return;
     const chunks = this.#chunks;
     this.#chunks = undefined;
-    const body = chunks?.length === 1 ? chunks[0] : Buffer.concat(chunks ?? []);
+    const body = chunks?.takeAll();
     const waiting = body === undefined || body.length === 0 ? undefined : this.dataReceived(body);
     if (waiting === undefined) this.#finish(trailers);
     else void waiting.then(() => this.#finish(trailers));

@@ -13,6 +13,7 @@ export { ServerConnection } from './server-connection.ts';
 
 // What a server provides.
 
+export { BodyChunks } from '../body-chunks.ts';
 export { PiecePool } from '../body-pieces.ts';
 export type { ConnectionHost, ConnectionLimits, ConnectionServices, Drain } from './connection-host.ts';
 export { ServerCodecs } from './server-codecs.ts';
