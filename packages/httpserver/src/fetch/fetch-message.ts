@@ -9,6 +9,7 @@ import {
 } from '@landspout/http1';
 import { isCancellation, type Logger } from '@landspout/ioloop';
 import { isThenable } from '@landspout/ioloop/reactor';
+import { announcedBodyBytes } from '../bodies/announced-body.ts';
 import { HIGH_WATER_BYTES, IncomingBody } from '../bodies/incoming-body.ts';
 import type { BackgroundWork } from './background-work.ts';
 import { FetchRequest } from './fetch-request.ts';
@@ -60,15 +61,14 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
   headersReceived(head: RequestHead): Promise<void> | undefined {
     const { method } = head;
     // A Request with these methods has no body. If the client sends one, it is discarded.
-    const hasBody = method !== 'GET' && method !== 'HEAD' && announcesBody(head.headers);
-    if (hasBody) this.#body = new IncomingBody();
+    const length = method === 'GET' || method === 'HEAD' ? 0 : announcedBodyBytes(head.headers);
+    if (length !== 0) this.#body = new IncomingBody();
     this.#request = new FetchRequest(this.exchange, head, this.#body, this.#service.work);
     if (this.#body === undefined) {
       this.#start();
       return undefined;
     }
     const expects = head.headers.get('Expect') !== undefined;
-    const length = Number(head.headers.get('Content-Length'));
     this.collectsBody = !expects && length > 0 && length <= HIGH_WATER_BYTES;
     if (this.collectsBody) return undefined;
     this.#start();
@@ -232,11 +232,4 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
   #report(error: unknown): void {
     this.#service.logger.error({ error, method: this.#request?.method }, 'a Fetch handler failed');
   }
-}
-
-/** Whether a body follows. The server removes the length of a body that it decompresses. */
-function announcesBody(headers: HTTPHeaders): boolean {
-  const length = headers.get('Content-Length');
-  if (length !== undefined) return length !== '0';
-  return headers.has('Transfer-Encoding') || headers.has('X-Consumed-Content-Encoding');
 }

@@ -19,6 +19,11 @@ describe('unparsedBodyHint', () => {
     expect(hint(MULTIPART)).toBeUndefined();
   });
 
+  it('knows a body that the server decompresses, whose length it removes', () => {
+    const headers = new HTTPHeaders().set('X-Consumed-Content-Encoding', 'gzip');
+    expect(unparsedBodyHint(headers)).toContain('the body has no Content-Type');
+  });
+
   it.each([
     ['text/plain; charset=UTF-8', 'the body is text/plain, and only'],
     ['multipart/mixed; boundary=b', 'the body is multipart/mixed, and only'],

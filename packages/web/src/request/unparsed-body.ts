@@ -47,8 +47,12 @@ export function unparsedBodyHint(
   return `the body is ${shown}, and only ${FORMS} is parsed into arguments${remedy}`;
 }
 
-/** Whether the headers of a request announce a body that is not empty (RFC 9112 §6.3). */
+/**
+ * Whether the headers of a request announce a body that is not empty (RFC 9112 §6.3). The server removes the length of
+ * a body that it decompresses.
+ */
 export function announcesBody(headers: HTTPHeaders): boolean {
+  if (headers.has('Transfer-Encoding')) return true;
   const length = headers.get('Content-Length');
-  return headers.has('Transfer-Encoding') || (length !== undefined && !/^0+$/.test(length));
+  return length === undefined ? headers.has('X-Consumed-Content-Encoding') : !/^0+$/.test(length);
 }
