@@ -38,10 +38,7 @@ import { paramsByName, paramsInOrder, pathBeforeRest, type RouteMatch, type Rule
 import type { Application } from './application.ts';
 import { Passage, type PassageOwner } from './passage.ts';
 
-const RESPONSE_ENDED = new WebUsageError(
-  'ERR_WEB_FINISHED',
-  'the response was completed by something other than the mounted delegate',
-);
+const RESPONSE_ENDED = 'the response was completed by something other than the mounted delegate';
 
 const UNRESOLVED_DETAIL = 'the path must have neither dot segments, such as .. or %2e, nor backslashes';
 
@@ -259,7 +256,7 @@ export class RequestTask
   responseEnded(): void {
     this.#hasResponded = true;
     if (this.rendering !== undefined) this.rendering.stop(replaced('another response'));
-    this.#passed?.responseEnded(this.#endReason);
+    this.#passed?.responseEnded();
     this.#observer?.responseEnded();
     const passage = this.#passage;
     if (passage === undefined || passage.isOver) this.#finished();
@@ -309,6 +306,11 @@ export class RequestTask
   detached(): void {
     this.#timer?.cancel();
     this.#passage?.leaveHandler();
+  }
+
+  get endReason(): Error {
+    const reason = this.response.gone ?? this.error ?? this.request.closeReason;
+    return reason instanceof Error ? reason : new WebUsageError('ERR_WEB_FINISHED', RESPONSE_ENDED);
   }
 
   hookFailed(error: unknown): void {
@@ -451,12 +453,6 @@ export class RequestTask
   get #streamsBody(): boolean {
     const { rule } = this.#match;
     return rule.isLoaded && rule.handlerClass.streamRequestBody;
-  }
-
-  /** Why the response was ended, for a delegate that has not completed it. */
-  get #endReason(): Error {
-    const reason = this.response.gone ?? this.error ?? this.request.closeReason;
-    return reason instanceof Error ? reason : RESPONSE_ENDED;
   }
 
   /** Runs everything that precedes the verb. @returns a promise if a step is asynchronous. It never rejects. */

@@ -15,6 +15,8 @@ import { type ExchangeHost, ResponseExchange } from './response-exchange.ts';
 
 /** What a {@link PassedRequest} needs from its request. */
 export interface PassingHost extends ExchangeHost {
+  /** Why the response was ended, for a delegate that has not completed it. May be created by each call. */
+  readonly endReason: Error;
   /** Called with what `connectionClosed` of the delegate threw. */
   hookFailed(error: unknown): void;
 }
@@ -113,10 +115,10 @@ export class PassedRequest {
   }
 
   /** The response is complete or cut off; perhaps it is not that of the delegate. */
-  responseEnded(reason: Error): void {
+  responseEnded(): void {
     if (this.#isOver) return;
     if (this.#exchange.finished) this.#isOver = true;
-    else this.#end(reason);
+    else this.#end(this.#host.endReason);
   }
 
   /** Responds in place of the delegate, which threw an error. */

@@ -410,6 +410,22 @@ describe('a subclass of FallbackHandler', () => {
     });
   });
 
+  it('that responds itself ends the request of the delegate, with an error of its own', async () => {
+    class Responds extends FallbackHandler {
+      override async prepare(): Promise<void> {
+        await super.prepare();
+        await this.finish('mine');
+      }
+    }
+    const fallback = new RecordingDelegate();
+    await withApp([['/*path', Responds, { fallback }]], async ({ url }) => {
+      for (const _ of [1, 2]) expect(await (await fetch(url)).text()).toBe('mine');
+      const [first, second] = fallback.requests.flatMap(({ closes }) => closes);
+      expect([first, second]).toMatchObject([{ code: 'ERR_WEB_FINISHED' }, { code: 'ERR_WEB_FINISHED' }]);
+      expect(first).not.toBe(second);
+    });
+  });
+
   it('gets an error page if it neither passes the request on nor responds', async () => {
     class Forgets extends FallbackHandler {
       override prepare(): void {}
