@@ -9,6 +9,8 @@ import { excerpt } from '@landspout/ioloop/errors';
 
 /** What can be written into a request line after the method (RFC 9112 §3.2). A fragment is never sent. */
 const TARGET = /^(?:\/|https?:\/\/)[!"$-~]*$/i;
+/** A token (RFC 9110 §9.1). */
+const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Hosts that need no closer look. */
 const USUAL_HOST = /^[0-9A-Za-z.-]+(?::\d{1,4})?$/;
 const CONTENT_LENGTH = /^\d{1,15}$/;
@@ -42,12 +44,16 @@ export class OuterRequestHead implements RequestHead {
 }
 
 /**
- * Checks what delegates rely on, and what the server in front need not have checked: the form of the target, and one
- * valid Host (RFC 9112 §3.2).
+ * Checks what delegates rely on, and what the server in front need not have checked, or handlers in front may have
+ * changed: the method, the form of the target, and one valid Host (RFC 9112 §3).
  *
  * @throws Http1ProtocolError as a connection of an HTTPServer would refuse the request.
  */
 export function checkHead({ method, target, headers }: RequestHead): void {
+  if (!METHOD.test(method)) {
+    const detail = `the method ${excerpt(method)} is not a token`;
+    throw new Http1ProtocolError('ERR_HTTP1_BAD_REQUEST_LINE', detail);
+  }
   if (!TARGET.test(target) && !(target === '*' && method === 'OPTIONS')) {
     const detail = `the target ${excerpt(target)} has none of the valid forms`;
     throw new Http1ProtocolError('ERR_HTTP1_BAD_TARGET', detail);

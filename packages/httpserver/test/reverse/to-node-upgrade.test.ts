@@ -99,6 +99,29 @@ describe('toNodeHandler: upgrade', () => {
     );
   });
 
+  // As latin1, U+010D and U+010A are CR and LF.
+  it.each([
+    ['target', { url: '/a HTTP/1.1\u010d\u010aX-Injected: 1\u010d\u010aX-Rest: ' }],
+    ['target with a space', { url: '/a b' }],
+    ['target of another form', { url: 'a' }],
+    ['method', { method: 'GET / HTTP/1.1\r\nX-Injected: 1\r\nX-Rest:' }],
+    ['field name', { rawHeaders: ['Host', 'a', 'X-Injected: 1\r\nX-Rest', ''] }],
+    ['field value', { rawHeaders: ['Host', 'a', 'X-One', '1\u010d\u010aX-Injected: 1'] }],
+    ['second Host', { rawHeaders: ['Host', 'a', 'Host', 'b'] }],
+  ])('refuses a %s that a handler in front has made invalid', async (_name, changes) => {
+    const delegate = echoDelegate();
+    const handler = toNodeHandler(delegate);
+    await withNodeServer(handler, async ({ port, server }) => {
+      server.on('upgrade', (request, socket, head) =>
+        handler.upgrade(Object.assign(request, changes), socket, head),
+      );
+      const received = await converse(port, upgradeRequest('/', 'early'));
+      expect(statusLines(received)).toEqual(['HTTP/1.1 400 Bad Request']);
+      expect(received).toContain('Connection: close\r\n');
+      expect(delegate.requests).toEqual([]);
+    });
+  });
+
   it('serves other requests of the server beside it', async () => {
     await withUpgrades(
       echoDelegate(),
