@@ -5,6 +5,7 @@ import { callEnded } from '../calling/call-failure.ts';
 import { CALL_OPTIONS, type CallOptions, CallSettings } from '../calling/call-settings.ts';
 import { DelegateCall } from '../calling/delegate-call.ts';
 import { callingChecks } from '../calling/errors.ts';
+import { requireMountPath } from '../calling/mount-path.ts';
 import {
   addFields,
   announcedLength,
@@ -62,8 +63,7 @@ export function toFetchHandler(
 ): DelegateFetchHandler {
   callingChecks.options('toFetchHandler', options, OPTIONS);
   const { mountPath, ...ofCall } = options;
-  if (mountPath !== undefined && !/^\/.*[^/]$/.test(mountPath))
-    throw callingChecks.wrong('toFetchHandler', 'mountPath: a path such as /live', mountPath);
+  requireMountPath('toFetchHandler', mountPath);
   const settings = new CallSettings('toFetchHandler', delegate, ofCall);
   return async (request, info) => respond(settings, mountPath, request, info);
 }

@@ -1,12 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { HTTPHeaders, type HTTPServerConnectionDelegate, HTTPUsageError } from '@landspout/http1';
+import {
+  HTTPHeaders,
+  HTTPInputError,
+  type HTTPServerConnectionDelegate,
+  HTTPUsageError,
+} from '@landspout/http1';
 import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { callReporting } from '@landspout/ioloop/reactor';
 import { CALL_OPTIONS, type CallOptions, CallSettings } from '../calling/call-settings.ts';
 import { DelegateCall } from '../calling/delegate-call.ts';
 import { callingChecks } from '../calling/errors.ts';
+import { requireMountPath, targetBelow } from '../calling/mount-path.ts';
 import {
   addFields,
   announcedLength,
@@ -14,6 +20,7 @@ import {
   checkHead,
   OuterRequestHead,
 } from '../calling/outer-head.ts';
+import { leaveUpgrade, MountedDelegate } from './outer-mount.ts';
 import { OuterNodeBody } from './outer-node-body.ts';
 import { OuterNodeConnection } from './outer-node-connection.ts';
 import { OuterNodeResponse } from './outer-node-response.ts';
@@ -26,9 +33,19 @@ export interface ToNodeHandlerOptions extends CallOptions {
    * Default: false, so the delegate responds.
    */
   readonly fallthrough?: boolean;
+  /**
+   * The path at which the delegate is mounted, such as `/live` for `app.use('/live', handler)`. It is removed from the
+   * target, and is the `mountPath` of the head, as Express and Connect do it for requests, but not for upgrades. A
+   * request from which a handler in front has removed a path stays as it is. One that is not below the path is passed to
+   * the next handler, or gets a 404 if there is none. An upgrade that is not below it is left to the other listeners of
+   * `upgrade`, or gets a 404 if the server has none, or if all of them are handlers that leave it. Default: none.
+   */
+  readonly mountPath?: string;
 }
 
-const OPTIONS: OptionNames<ToNodeHandlerOptions> = { ...CALL_OPTIONS, fallthrough: true };
+const OPTIONS: OptionNames<ToNodeHandlerOptions> = { ...CALL_OPTIONS, fallthrough: true, mountPath: true };
+
+const NOT_MOUNTED = 'nothing is mounted at this path';
 
 type Next = (error?: unknown) => void;
 
@@ -38,7 +55,8 @@ export interface NodeRequestListener {
   (request: IncomingMessage, response: ServerResponse, next?: Next): void;
   /**
    * For the event `upgrade` of `http.Server`: takes the connection over for one request. The delegate may `detach` it,
-   * as the handlers of WebSockets do; otherwise the connection is closed after the response.
+   * as the handlers of WebSockets do; otherwise the connection is closed after the response. Several handlers may share
+   * a server if each has a `mountPath`.
    */
   upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void;
 }
@@ -64,7 +82,7 @@ interface MountedRequest {
  * @throws HTTPUsageError, StreamUsageError, Http1UsageError if an option is invalid.
  *
  * @example
- * const handler = toNodeHandler(application);
+ * const handler = toNodeHandler(application, { mountPath: '/live' });
  * expressApp.use('/live', handler);
  * createServer(expressApp).on('upgrade', handler.upgrade).listen(8888);
  */
@@ -73,13 +91,21 @@ export function toNodeHandler(
   options: ToNodeHandlerOptions = {},
 ): NodeRequestListener {
   callingChecks.options('toNodeHandler', options, OPTIONS);
-  const { fallthrough = false, ...ofCall } = options;
+  const { fallthrough = false, mountPath, ...ofCall } = options;
   callingChecks.boolean('toNodeHandler', 'fallthrough', fallthrough);
-  const calls = new NodeCalls(new CallSettings('toNodeHandler', delegate, ofCall), fallthrough);
+  requireMountPath('toNodeHandler', mountPath);
+  const settings = new CallSettings('toNodeHandler', delegate, ofCall);
+  const calls = new NodeCalls(settings, fallthrough, mountPath);
   let upgrades: OuterUpgrades | undefined;
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
-    upgrades ??= upgradesOf(delegate, ofCall);
-    upgrades.serve(request, socket, head);
+    const isOutside = mountPath !== undefined && targetBelow(request.url ?? '/', mountPath) === undefined;
+    if (isOutside && leaveUpgrade(socket)) return;
+    upgrades ??= upgradesOf(
+      mountPath === undefined ? delegate : new MountedDelegate(delegate, mountPath),
+      ofCall,
+    );
+    if (isOutside) upgrades.refuse(socket, new HTTPInputError(NOT_MOUNTED, 404));
+    else upgrades.serve(request, socket, head);
   };
   return Object.assign(
     (request: IncomingMessage, response: ServerResponse, next?: Next): void =>
@@ -99,11 +125,13 @@ function upgradesOf(delegate: HTTPServerConnectionDelegate, options: CallOptions
 class NodeCalls {
   readonly #settings: CallSettings;
   readonly #fallthrough: boolean;
+  readonly #mountPath: string | undefined;
   readonly #connections = new WeakMap<object, OuterNodeConnection>();
 
-  constructor(settings: CallSettings, fallthrough: boolean) {
+  constructor(settings: CallSettings, fallthrough: boolean, mountPath: string | undefined) {
     this.#settings = settings;
     this.#fallthrough = fallthrough;
+    this.#mountPath = mountPath;
   }
 
   handle(request: IncomingMessage, response: ServerResponse, next: Next | undefined): void {
@@ -111,13 +139,19 @@ class NodeCalls {
       this.#refuseTaken(next);
       return;
     }
-    const head = headOf(request);
+    const head = headOf(request, this.#mountPath);
+    const isOutside = this.#mountPath !== undefined && head.mountPath === undefined;
+    if (isOutside && next !== undefined) {
+      next();
+      return;
+    }
     let problem: unknown;
     let announcedBytes = 0;
     try {
       checkFields(request.rawHeaders, head.target, this.#settings);
       addFields(head.headers, request.rawHeaders);
       checkHead(head);
+      if (isOutside) throw new HTTPInputError(NOT_MOUNTED, 404);
       announcedBytes = head.headers.has('Transfer-Encoding')
         ? -1
         : Math.max(0, announcedLength(head.headers));
@@ -168,16 +202,19 @@ function passesOn(body: OuterNodeBody, next: Next): (status: number) => boolean 
   };
 }
 
-function headOf(request: IncomingMessage): OuterRequestHead {
+function headOf(request: IncomingMessage, mountPath: string | undefined): OuterRequestHead {
   const { method = 'GET', url = '/', httpVersion } = request;
   const version = httpVersion === '1.0' ? 'HTTP/1.0' : 'HTTP/1.1';
-  return new OuterRequestHead(
-    method,
-    url,
-    version,
-    new HTTPHeaders(),
-    mountPathOf(request as MountedRequest, url),
-  );
+  let target = url;
+  let removed = mountPathOf(request as MountedRequest, url);
+  if (removed === undefined && mountPath !== undefined) {
+    const below = targetBelow(url, mountPath);
+    if (below !== undefined) {
+      target = below;
+      removed = mountPath;
+    }
+  }
+  return new OuterRequestHead(method, target, version, new HTTPHeaders(), removed);
 }
 
 /** Returns the path that Express, or Connect, has removed from the target. */

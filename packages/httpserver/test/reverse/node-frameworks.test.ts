@@ -19,7 +19,7 @@ describe('toNodeHandler in Express', () => {
   it('gets the rest of the target below a path, and the path as mountPath', async () => {
     const delegate = new RecordingDelegate();
     const app = express();
-    app.use('/live', toNodeHandler(delegate));
+    app.use('/live', toNodeHandler(delegate, { mountPath: '/live' }));
     app.get('/', (_request, response) => void response.send('express'));
     await withNodeServer(app, async ({ url }) => {
       await (await fetch(`${url}/live/items/1?a=b`)).text();

@@ -137,6 +137,23 @@ describe('toNodeHandler: the request', () => {
     });
   });
 
+  it('removes the mountPath, and leaves other paths to the next handler or responds with a 404', async () => {
+    const delegate = new RecordingDelegate();
+    const handler = toNodeHandler(delegate, { mountPath: '/live', logger: new RecordingLogger() });
+    await withNodeServer(handler, async ({ url }) => {
+      expect((await fetch(`${url}/live/a?b=/live`)).status).toBe(200);
+      expect((await fetch(`${url}/lively`)).status).toBe(404);
+    });
+    const withNext = (incoming: IncomingMessage, response: ServerResponse) =>
+      handler(incoming, response, () => response.end('next'));
+    await withNodeServer(withNext, async ({ url }) => {
+      expect(await (await fetch(`${url}/lively`)).text()).toBe('next');
+    });
+    expect(delegate.requests.map(({ head }) => [head?.mountPath, head?.target])).toEqual([
+      ['/live', '/a?b=/live'],
+    ]);
+  });
+
   it('uses the bytes that middleware has read, and fails if it has kept none', async () => {
     const logger = new RecordingLogger();
     const delegate = new RecordingDelegate();
@@ -424,7 +441,8 @@ describe('toNodeHandler: failures', () => {
     const delegate = new RecordingDelegate({
       finish: async ({ exchange }) => {
         await gate.promise;
-        for (const status of [100, 102, 103]) exchange.writeInterim(status, status === 103 ? hint : undefined);
+        for (const status of [100, 102, 103])
+          exchange.writeInterim(status, status === 103 ? hint : undefined);
         done.resolve();
       },
     });

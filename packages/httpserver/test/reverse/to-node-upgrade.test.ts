@@ -180,3 +180,79 @@ describe('toNodeHandler: upgrade', () => {
     expect(received[1]).toBe(received[0]);
   });
 });
+
+describe('toNodeHandler: upgrade below a mountPath', () => {
+  it('removes the path from the target', async () => {
+    const delegate = echoDelegate();
+    await withUpgrades(
+      delegate,
+      async ({ port }) => {
+        for (const target of ['/live/chat?room=1', '/live', '/live?a']) {
+          const client = await RawClient.connect({ port }, upgradeRequest(target, 'x'));
+          await client.until((received) => received.endsWith('x'));
+          client.close();
+        }
+        expect(delegate.requests.map(({ head }) => [head?.mountPath, head?.target])).toEqual([
+          ['/live', '/chat?room=1'],
+          ['/live', '/'],
+          ['/live', '/?a'],
+        ]);
+      },
+      { mountPath: '/live' },
+    );
+  });
+
+  it('responds with a 404 to other paths if the server has no other listener', async () => {
+    const delegate = echoDelegate();
+    await withUpgrades(
+      delegate,
+      async ({ port }) => {
+        for (const target of ['/', '/lively'])
+          expect(statusLines(await converse(port, upgradeRequest(target)))).toEqual([
+            'HTTP/1.1 404 Not Found',
+          ]);
+        expect(delegate.requests).toEqual([]);
+      },
+      { mountPath: '/live' },
+    );
+  });
+
+  it('leaves other paths to the other listeners, and the last of several handlers responds with a 404', async () => {
+    const [one, two] = [echoDelegate(), echoDelegate()];
+    const handlers = [
+      toNodeHandler(one, { mountPath: '/one' }),
+      toNodeHandler(two, { mountPath: '/two' }),
+    ] as const;
+    await withNodeServer(handlers[0], async ({ port, server }) => {
+      for (const { upgrade } of handlers) server.on('upgrade', upgrade);
+      for (const target of ['/one/a', '/two/b']) {
+        const client = await RawClient.connect({ port }, upgradeRequest(target, 'x'));
+        await client.until((received) => received.endsWith('x'));
+        client.close();
+      }
+      expect(statusLines(await converse(port, upgradeRequest('/three')))).toEqual(['HTTP/1.1 404 Not Found']);
+      server.on('upgrade', (request, socket) => {
+        if (request.url === '/three') socket.end(SWITCH);
+      });
+      expect(await converse(port, upgradeRequest('/three'))).toBe(SWITCH);
+      expect([one, two].map(({ requests }) => requests.map(({ head }) => head?.target))).toEqual([
+        ['/a'],
+        ['/b'],
+      ]);
+    });
+  });
+
+  it('notifies the delegate if the client leaves', async () => {
+    const delegate = new RecordingDelegate({ finish: () => {} });
+    await withUpgrades(
+      delegate,
+      async ({ port }) => {
+        const client = await RawClient.connect({ port }, upgradeRequest('/live'));
+        await waitUntil(() => delegate.requests[0]?.calls.includes('finish') === true);
+        client.reset();
+        await waitUntil(() => delegate.requests[0]?.closedWith.length === 1);
+      },
+      { mountPath: '/live' },
+    );
+  });
+});
