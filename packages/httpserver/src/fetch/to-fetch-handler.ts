@@ -28,10 +28,15 @@ export interface ToFetchHandlerOptions extends CallOptions {
 
 const OPTIONS: OptionNames<ToFetchHandlerOptions> = { ...CALL_OPTIONS, mountPath: true };
 
-/** A Fetch handler. */
+/**
+ * A Fetch handler.
+ *
+ * @param info - what the server in front knows about the connection: a {@link FetchConnectionInfo}, or the environment
+ *   of a server over node:http, whose `incoming` is the request of Node. Other objects are ignored.
+ */
 export type DelegateFetchHandler = (
   request: Request,
-  info?: FetchConnectionInfo | Readonly<Record<string, unknown>>,
+  info?: FetchConnectionInfo | object,
 ) => Promise<Response>;
 
 /**

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { RequestListener } from 'node:http';
 import { promisify } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
 import { HTTPHeaders } from '@landspout/http1';
@@ -47,7 +48,7 @@ describe('toFetchHandler in Hono', () => {
     expect(await (await app.request('/a')).text()).toBe('0 bytes');
     const head = await app.request('/a', { method: 'HEAD' });
     expect(head.headers.get('Content-Length')).toBe('7');
-    expect(delegate.requests.map(({ head: { method } = {} as never }) => method)).toEqual(['GET', 'HEAD']);
+    expect(delegate.requests.map(({ head: { method } = {} }) => method)).toEqual(['GET', 'HEAD']);
   });
 
   it('lets middleware change the response', async () => {
@@ -95,7 +96,7 @@ describe('toFetchHandler in Hono', () => {
 
 const SERVERS = [
   ['@hono/node-server', (fetch: (request: Request) => Promise<Response>) => getRequestListener(fetch)],
-  ['srvx', (fetch: (request: Request) => Promise<Response>) => srvxToNode(fetch)],
+  ['srvx', (fetch: (request: Request) => Promise<Response>) => srvxToNode(fetch) as RequestListener],
 ] as const;
 
 describe.each(SERVERS)('toFetchHandler on %s', (_name, listenerOf) => {
@@ -105,7 +106,7 @@ describe.each(SERVERS)('toFetchHandler on %s', (_name, listenerOf) => {
       data: ({ exchange }, chunk) => exchange.write(chunk),
       finish: ({ exchange }) => exchange.finish(),
     });
-    await withNodeServer(listenerOf(toFetchHandler(delegate)) as never, async ({ port }) => {
+    await withNodeServer(listenerOf(toFetchHandler(delegate)), async ({ port }) => {
       const client = await RawClient.connect(
         { port },
         'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
@@ -119,7 +120,7 @@ describe.each(SERVERS)('toFetchHandler on %s', (_name, listenerOf) => {
 
   it('sends the start of a response before its end', async () => {
     const gate = deferred();
-    await withNodeServer(listenerOf(toFetchHandler(streaming(gate.promise))) as never, async ({ port }) => {
+    await withNodeServer(listenerOf(toFetchHandler(streaming(gate.promise))), async ({ port }) => {
       const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
       await client.until((received) => received.includes('one '));
       gate.resolve();
@@ -131,7 +132,7 @@ describe.each(SERVERS)('toFetchHandler on %s', (_name, listenerOf) => {
   it('notifies the delegate if the client leaves before the response', async () => {
     const logger = new RecordingLogger();
     const delegate = new RecordingDelegate({ finish: () => {} });
-    await withNodeServer(listenerOf(toFetchHandler(delegate, { logger })) as never, async ({ port }) => {
+    await withNodeServer(listenerOf(toFetchHandler(delegate, { logger })), async ({ port }) => {
       const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
       await waitUntil(() => delegate.requests[0]?.calls.includes('finish') === true);
       client.reset();
@@ -151,7 +152,7 @@ describe.each(SERVERS)('toFetchHandler on %s', (_name, listenerOf) => {
         }
       },
     });
-    await withNodeServer(listenerOf(toFetchHandler(delegate, { logger })) as never, async ({ port }) => {
+    await withNodeServer(listenerOf(toFetchHandler(delegate, { logger })), async ({ port }) => {
       const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
       await client.until((received) => received.length > 100_000);
       client.reset();
@@ -164,7 +165,7 @@ describe.each(SERVERS)('toFetchHandler on %s', (_name, listenerOf) => {
   it('sends a 413 that the client can read', async () => {
     const logger = new RecordingLogger();
     const handler = toFetchHandler(new RecordingDelegate(), { maxBodyBytes: 100, logger });
-    await withNodeServer(listenerOf(handler) as never, async ({ url }) => {
+    await withNodeServer(listenerOf(handler), async ({ url }) => {
       const given = ['-s', '-S', '-o', '/dev/null', '-w', '%{http_code}', '--data-binary', '@-', url];
       const child = curl('curl', given);
       child.child.stdin?.end('x'.repeat(10_000));
@@ -190,7 +191,7 @@ describe('toFetchHandler in a FetchContainer', () => {
     const delegate = new RecordingDelegate({
       head: ({ exchange }) => exchange.writeInterim(103, HTTPHeaders.from({ Link: '</a.css>; rel=preload' })),
     });
-    const container = new FetchContainer(toFetchHandler(delegate) as never);
+    const container = new FetchContainer(toFetchHandler(delegate));
     await withServer(container, async ({ port }) => {
       const client = await RawClient.connect(
         { port },
@@ -216,7 +217,7 @@ describe('toFetchHandler in a FetchContainer', () => {
       expect(exchangeOf(context.req.raw)).toBeDefined();
       return handler(context.req.raw);
     });
-    await withServer(new FetchContainer(app.fetch as never), async ({ port, records }) => {
+    await withServer(new FetchContainer(app.fetch), async ({ port, records }) => {
       const upgrade = 'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n';
       const client = await RawClient.connect({ port }, `${upgrade}early `);
       await client.until((received) => received.endsWith('early '));

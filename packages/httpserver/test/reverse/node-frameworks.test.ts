@@ -95,7 +95,7 @@ describe('toNodeHandler in Connect', () => {
   it('gets the rest of the target below a path, and the path as mountPath', async () => {
     const delegate = new RecordingDelegate();
     const app = connect();
-    app.use('/live', toNodeHandler(delegate) as never);
+    app.use('/live', toNodeHandler(delegate));
     await withNodeServer(app, async ({ url }) => {
       for (const path of ['/live/items/1?a=b', '/live', '/live?a=b']) await (await fetch(url + path)).text();
       expect(delegate.requests.map(({ head }) => [head?.mountPath, head?.target])).toEqual([
@@ -120,10 +120,10 @@ describe('toNodeHandler in Connect', () => {
     app.use(
       morgan(':method :url :status :res[content-length]', { stream: { write: (line) => lines.push(line) } }),
     );
-    app.use(helmet() as never);
-    app.use(cors({ origin: 'http://a.example' }) as never);
+    app.use(helmet());
+    app.use(cors({ origin: 'http://a.example' }));
     app.use(compression() as never);
-    app.use(toNodeHandler(delegate) as never);
+    app.use(toNodeHandler(delegate));
     await withNodeServer(app, async ({ url, port }) => {
       const response = await fetch(url, { headers: { Origin: 'http://a.example' } });
       expect(response.headers.get('Content-Encoding')).toMatch(/^(?:gzip|br)$/);
@@ -156,7 +156,7 @@ describe('toNodeHandler in Connect', () => {
       },
     });
     const app = connect();
-    app.use(compression() as never).use(toNodeHandler(delegate) as never);
+    app.use(compression() as never).use(toNodeHandler(delegate));
     await withNodeServer(app, async ({ url }) => {
       const response = await fetch(url);
       expect(response.headers.get('Content-Encoding')).not.toBeNull();
@@ -202,8 +202,8 @@ describe('toNodeHandler on our own server', () => {
       finish: ({ exchange }) => respond(exchange, 200, text, { 'Content-Type': 'text/plain' }),
     });
     const app = connect();
-    app.use(compression() as never).use(toNodeHandler(delegate) as never);
-    await withServer(new NodeContainer(app as never), async ({ port }) => {
+    app.use(compression() as never).use(toNodeHandler(delegate));
+    await withServer(new NodeContainer(app), async ({ port }) => {
       const client = await RawClient.connect(
         { port },
         'GET / HTTP/1.0\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n',

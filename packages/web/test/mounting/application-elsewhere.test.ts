@@ -116,7 +116,7 @@ async function withHono(test: (mounted: Mounted) => Promise<void>): Promise<void
   const app = new Hono();
   app.get('/', (context) => context.text('hono'));
   app.mount('/live', toFetchHandler(applicationOf(log), { mountPath: '/live', logger: log }));
-  const server = new HTTPServer(new FetchContainer(app.fetch as never));
+  const server = new HTTPServer(new FetchContainer(app.fetch));
   await server.listen({ port: 0, host: '127.0.0.1' });
   try {
     await test({ url: `${server.url}/live`, log });

@@ -45,7 +45,7 @@ class Missing extends RequestHandler {
 type NodeFunction = Parameters<typeof nodeMiddleware>[0];
 
 const withMiddleware = (
-  middleware: readonly unknown[],
+  middleware: readonly NodeFunction[],
   test: (running: Running) => Promise<void>,
 ): Promise<void> =>
   withApp(
@@ -55,7 +55,7 @@ const withMiddleware = (
       ['/missing', Missing],
     ],
     test,
-    { middleware: middleware.map((one) => nodeMiddleware(one as NodeFunction)) },
+    { middleware: middleware.map((one) => nodeMiddleware(one)) },
   );
 
 describe('nodeMiddleware runs', () => {
