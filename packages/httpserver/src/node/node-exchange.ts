@@ -34,6 +34,8 @@ export function createNodeExchange(
 ): NodeMessages {
   const messages = new NodeExchange(exchange, head);
   messages.setBody(body);
+  // The delegate of the request is that of the connection, and nothing else may close the socket.
+  messages.closesSocket = true;
   return messages;
 }
 
@@ -43,6 +45,11 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
   readonly request: NodeRequest;
   readonly response: NodeResponse;
   readonly fields: RawFields;
+  /**
+   * Whether the socket closes if the exchange is cut. If false, `onClose` of the delegate closes it, because a mounted
+   * delegate is also notified if its response is replaced, after which the connection serves further requests.
+   */
+  closesSocket = false;
   readonly #socket: NodeSocket;
   readonly #writer: ResponseWriter;
   #body: IncomingBody | undefined;
@@ -81,10 +88,19 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
 
   /** Emits the events of a connection that has ended, in the order of Node. */
   close(): void {
+    const { request, response } = this;
     const reason = this.#closeReason as Error;
-    NodeRequest.connectionClosed(this.request, reason);
+    const socket = this.#socket;
+    socket.release(this);
+    if (!this.closesSocket && !socket.closesWithRequest && !socket.destroyed) {
+      // Node destroys the socket of an aborted request, and what the handler does to it must not end the connection.
+      const closed = socket.closedCopy();
+      Object.assign(request, { socket: closed });
+      Object.assign(response, { socket: closed });
+    }
+    NodeRequest.connectionClosed(request, reason);
     this.#writer.connectionClosed(reason);
-    this.#socket.connectionEnded();
+    if (this.closesSocket || socket.closesWithRequest) socket.connectionEnded();
   }
 
   /**

@@ -41,7 +41,8 @@ export function closeNodeSocket(connection: HTTPConnectionInfo): void {
 /**
  * The `socket` of requests and responses: a view of one connection, with the properties and events of `net.Socket` that
  * handlers use. The connection itself reads requests and writes responses, so the view delivers no bytes, and writing
- * to it throws. Destroying it during a request resets the connection; between requests, the connection is closed.
+ * to it throws. Destroying it during a request resets the connection; between requests, the connection is closed. If a
+ * request is cut while its connection goes on, as by `handlerTimeoutMs` of an application, that request gets a closed view.
  *
  * If a trusted proxy reports the client, there is one view for each request, with the addresses that the proxy reports. It
  * closes after the response.
@@ -82,9 +83,21 @@ export class NodeSocket extends Duplex {
     this.#timer?.stop();
   }
 
+  /** Whether the view belongs to one request, because a trusted proxy or another server reports the connection. */
+  get closesWithRequest(): boolean {
+    return this.#connection instanceof RequestConnection;
+  }
+
   /** The events of a response were emitted. */
   responseClosed(): void {
-    if (this.#connection instanceof RequestConnection) closeNodeSocket(this.#connection);
+    if (this.closesWithRequest) closeNodeSocket(this.#connection);
+  }
+
+  /** Returns a closed view for a request that is over while the connection goes on. */
+  closedCopy(): NodeSocket {
+    const copy = new NodeSocket(this.#connection);
+    copy.connectionEnded();
+    return copy;
   }
 
   /** Bytes were received or written. */
