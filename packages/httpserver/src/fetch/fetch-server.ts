@@ -217,7 +217,9 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
 
   async #open(place: ListenOptions): Promise<this> {
     this.#listenError = undefined;
-    if (this.#isOverriding) this.#restoreGlobalObjects ??= installGlobalObjects();
+    if (this.#isOverriding) {
+      this.#restoreGlobalObjects ??= installGlobalObjects(this.#settings.loop.logger);
+    }
     try {
       await this.#listen(place);
     } catch (error) {

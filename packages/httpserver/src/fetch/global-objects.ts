@@ -1,38 +1,22 @@
+import type { Logger } from '@landspout/ioloop';
 import { FetchRequest } from './fetch-request.ts';
 import { LightResponse } from './light-response.ts';
-import { NativeRequest } from './native-objects.ts';
+import { NativeResponse } from './native-objects.ts';
 
-/** `Request` that accepts our requests where Node's does not: the same class otherwise, with the same prototype. */
-const UnwrappingRequest = new Proxy(NativeRequest, {
-  construct(target, [input, init, ...rest]: unknown[], newTarget): object {
-    const maker = (newTarget as unknown) === UnwrappingRequest ? target : newTarget;
-    const made = Reflect.construct(target, [FetchRequest.unwrap(input), init, ...rest], maker) as object;
-    // `new Request(url, request)` is how frameworks change the URL of a request.
-    for (const one of [input, init]) FetchRequest.rememberCopy(made, one);
-    return made;
-  },
-});
+type Replaced = 'Response' | 'Request' | 'fetch';
 
-const nativeFetch = globalThis.fetch;
-
-function fetchUnwrapping(
-  this: unknown,
-  input: Parameters<typeof fetch>[0],
-  init?: RequestInit,
-): Promise<Response> {
-  return nativeFetch(FetchRequest.unwrap(input) as Parameters<typeof fetch>[0], init);
+/** What was there before, and what was put in its place, while the replacements are installed. */
+interface Replacement {
+  readonly name: Replaced;
+  readonly previous: PropertyDescriptor;
+  readonly value: unknown;
 }
-Object.defineProperty(fetchUnwrapping, 'name', { value: 'fetch' });
 
-const REPLACEMENTS: Readonly<Record<string, unknown>> = {
-  Response: LightResponse,
-  Request: UnwrappingRequest,
-  fetch: fetchUnwrapping,
-};
-
-/** What was there before, while the replacements are installed. */
-let replaced: Record<string, PropertyDescriptor | undefined> | undefined;
+let replacements: Replacement[] = [];
 let installations = 0;
+
+/** The same class replaces the same class each time, so that what was derived from it stays valid. */
+const unwrappingRequests = new WeakMap<typeof Request, typeof Request>();
 
 /** Whether the replacements are the globals now. */
 export function globalObjectsAreReplaced(): boolean {
@@ -41,36 +25,70 @@ export function globalObjectsAreReplaced(): boolean {
 
 /**
  * Replaces the globals `Response`, `Request` and `fetch`: `Response` by the light class, the others by ones that accept
- * the requests of a FetchContainer on every version of Node. May be called several times; the previous globals return
- * when every call was undone, except one that other code has replaced in the meantime.
+ * the requests of a FetchContainer on every version of Node, and call what was there before, such as a `fetch` that a
+ * tracer or a test has installed. A `Response` that is not the class of Node is not replaced.
  *
+ * May be called several times; the previous globals return when every call was undone, except one that other code has
+ * replaced in the meantime.
+ *
+ * @param logger - gets a record if `Response` is not replaced.
  * @returns a function that undoes this call. Does nothing when called again.
  */
-export function installGlobalObjects(): () => void {
+export function installGlobalObjects(logger?: Logger): () => void {
   installations += 1;
-  if (installations === 1) replace();
+  if (installations === 1) replaceAll(logger);
   let isUndone = false;
   return () => {
     if (isUndone) return;
     isUndone = true;
     installations -= 1;
-    if (installations === 0) restore();
+    if (installations === 0) restoreAll();
   };
 }
 
-function replace(): void {
-  replaced = {};
-  for (const [name, value] of Object.entries(REPLACEMENTS)) {
-    replaced[name] = Object.getOwnPropertyDescriptor(globalThis, name);
-    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
-  }
+function replaceAll(logger: Logger | undefined): void {
+  if (globalThis.Response === NativeResponse) replace('Response', LightResponse);
+  else logger?.debug({}, 'the global Response is not that of Node, and is not replaced by the light class');
+  replace('Request', unwrappingRequest(globalThis.Request));
+  replace('fetch', unwrappingFetch(globalThis.fetch));
 }
 
-function restore(): void {
-  for (const [name, value] of Object.entries(REPLACEMENTS)) {
-    const previous = replaced?.[name];
-    if (previous === undefined || Reflect.get(globalThis, name) !== value) continue;
-    Object.defineProperty(globalThis, name, previous);
+function replace(name: Replaced, value: unknown): void {
+  const previous = Object.getOwnPropertyDescriptor(globalThis, name);
+  if (previous === undefined) return;
+  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  replacements.push({ name, previous, value });
+}
+
+function restoreAll(): void {
+  for (const { name, previous, value } of replacements) {
+    if (Reflect.get(globalThis, name) === value) Object.defineProperty(globalThis, name, previous);
   }
-  replaced = undefined;
+  replacements = [];
+}
+
+/** Returns a `Request` that accepts our requests where `found` does not: the same class otherwise, with the same prototype. */
+function unwrappingRequest(found: typeof Request): typeof Request {
+  let made = unwrappingRequests.get(found);
+  if (made === undefined) {
+    made = new Proxy(found, {
+      construct(target, [input, init, ...rest]: unknown[], newTarget): object {
+        const maker = (newTarget as unknown) === made ? target : newTarget;
+        const copy = Reflect.construct(target, [FetchRequest.unwrap(input), init, ...rest], maker) as object;
+        // `new Request(url, request)` is how frameworks change the URL of a request.
+        for (const one of [input, init]) FetchRequest.rememberCopy(copy, one);
+        return copy;
+      },
+    });
+    unwrappingRequests.set(found, made);
+  }
+  return made;
+}
+
+/** Returns a `fetch` that accepts our requests where `found` does not, with the same properties. */
+function unwrappingFetch(found: typeof fetch): typeof fetch {
+  return new Proxy(found, {
+    apply: (target, self, [input, ...rest]: unknown[]): unknown =>
+      Reflect.apply(target, self, [FetchRequest.unwrap(input), ...rest]),
+  });
 }

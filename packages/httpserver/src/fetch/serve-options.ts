@@ -91,7 +91,9 @@ export type ServeNodeOptions = HttpOptions & HttpsOptions & NodeListenOptions & 
 interface HonoOptions {
   /**
    * Whether to replace the global `Response` by a lightweight class until the server is closed. An instance of it is
-   * `instanceof Response`, and becomes a real one when that is needed. Default: true.
+   * `instanceof Response`, and becomes a real one when that is needed. A `Response` that the program has replaced before
+   * is left as it is. `Request` and `fetch` are replaced by ones that accept the requests of the handler, and call what
+   * was there when the server began to listen. Default: true.
    */
   readonly overrideGlobalObjects?: boolean;
   /** Accepted and without effect: the body that a handler did not read is always discarded. */

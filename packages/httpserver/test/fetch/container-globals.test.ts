@@ -59,6 +59,74 @@ describe('installGlobalObjects', () => {
     expect(light === native.Response).toBe(false);
   });
 
+  describe('after other code has replaced a global', () => {
+    afterEach(() => {
+      for (const undo of undone.splice(0)) undo();
+      Object.assign(globalThis, native);
+    });
+
+    it.each(['before the first installation', 'between two installations'])(
+      'calls that fetch: %s',
+      (when) => {
+        if (when.startsWith('between')) install()();
+        const calls: unknown[][] = [];
+        const traced = Object.assign(
+          (...args: unknown[]) => {
+            calls.push(args);
+            return Promise.resolve(new Response('traced'));
+          },
+          { tracer: 'on' },
+        );
+        globalThis.fetch = traced as never;
+        const undo = install();
+        return withContainer(
+          async (request) => {
+            const response = await fetch(request, { keepalive: true });
+            return new Response(`${await response.text()} ${(fetch as unknown as typeof traced).tracer}`);
+          },
+          async ({ get }) => {
+            expect(parsed(await get('/a')).body).toBe('traced on');
+            expect(calls[0]?.[0]).toBeInstanceOf(native.Request);
+            expect(calls).toMatchObject([[{ url: 'http://example.com/a' }, { keepalive: true }]]);
+            undo();
+            expect(fetch).toBe(traced);
+          },
+        );
+      },
+    );
+
+    it('creates an instance of that Request', () => {
+      class Traced extends Request {
+        readonly tracer = 'on';
+      }
+      globalThis.Request = Traced;
+      const undo = install();
+      const request = new Request('http://a/');
+      expect([request, request instanceof Request, request instanceof Traced]).toMatchObject([
+        { tracer: 'on', url: 'http://a/' },
+        true,
+        true,
+      ]);
+      undo();
+      expect(Request).toBe(Traced);
+    });
+
+    it('leaves that Response, and says so in the log', () => {
+      class Traced extends Response {}
+      globalThis.Response = Traced as typeof Response;
+      const texts: string[] = [];
+      const ignore = (): void => {};
+      const debug = (_details: object, text: string) => void texts.push(text);
+      const undo = installGlobalObjects({ debug, info: ignore, warn: ignore, error: ignore });
+      undone.push(undo);
+      expect(Response).toBe(Traced);
+      expect(texts).toEqual([expect.stringContaining('Response is not that of Node')]);
+      undo();
+      expect(Response).toBe(Traced);
+      expect([Request, fetch]).toEqual([native.Request, native.fetch]);
+    });
+  });
+
   it('makes each Response an instance of the other', async () => {
     const before = new Response('before');
     install();
