@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { errorOf } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type ListenOptions, StreamUsageError } from '@landspout/iostream';
 import { HTTPServer } from '../http-server.ts';
@@ -31,9 +32,12 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
   readonly #settings: ServeSettings;
   readonly #isOverriding: boolean;
   #nodeHandler: PluginServer['node']['handler'] | undefined;
-  #listening: Promise<this> | undefined;
+  /** The last attempt to listen, until it has failed or the server has stopped. */
+  #attempt: ListenAttempt<this> | undefined;
+  /** Why the last attempt failed. */
   #listenError: Error | undefined;
-  #isListenErrorHandled = false;
+  /** The failures of attempts that something handles, so that they are not uncaught errors. */
+  readonly #handledErrors = new WeakSet<Error>();
   #restoreGlobalObjects: (() => void) | undefined;
   #signals: Disposable | undefined;
 
@@ -135,9 +139,15 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
    * @throws the errors of {@link serve}; StreamUsageError `ERR_STREAM_USAGE` if it was not asked to listen.
    */
   async ready(): Promise<this> {
-    this.#isListenErrorHandled = true;
-    if (this.#listenError !== undefined) throw this.#listenError;
-    if (this.#listening !== undefined) return this.#listening;
+    if (this.#listenError !== undefined) {
+      this.#handledErrors.add(this.#listenError);
+      throw this.#listenError;
+    }
+    const attempt = this.#attempt;
+    if (attempt !== undefined) {
+      attempt.isErrorHandled = true;
+      return attempt.listening;
+    }
     throw new StreamUsageError('ERR_STREAM_USAGE', 'ready: the server does not listen: call serve() first');
   }
 
@@ -168,7 +178,7 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
     const { drainMs } = resolveStopOptions(options);
     const { clock } = this.#settings.loop;
     const deadline = clock.now() + drainMs;
-    this.#isListenErrorHandled = true;
+    if (this.#attempt !== undefined) this.#attempt.isErrorHandled = true;
     await (how === true ? this.server.closeAll() : this.server.stop(options));
     if (this.#container.pending > 0) await this.#settle(Math.max(0, deadline - clock.now()));
     done?.();
@@ -203,7 +213,7 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
   /** If nothing handles the failure, it is an uncaught error, as for `http.Server`. */
   #reportTo(listening: Promise<unknown>): void {
     listening.catch((error: unknown) => {
-      if (this.#isListenErrorHandled) return;
+      if (error instanceof Error && this.#handledErrors.has(error)) return;
       process.nextTick(() => {
         throw error;
       });
@@ -211,25 +221,29 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
   }
 
   #begin(place: ListenOptions): Promise<this> {
-    this.#listening ??= this.#open(place);
-    return this.#listening;
+    if (this.#attempt !== undefined) return this.#attempt.listening;
+    const attempt = new ListenAttempt<this>();
+    this.#attempt = attempt;
+    attempt.listening = this.#open(place, attempt);
+    return attempt.listening;
   }
 
-  async #open(place: ListenOptions): Promise<this> {
+  async #open(place: ListenOptions, attempt: ListenAttempt<this>): Promise<this> {
     this.#listenError = undefined;
     if (this.#isOverriding) {
       this.#restoreGlobalObjects ??= installGlobalObjects(this.#settings.loop.logger);
     }
     try {
       await this.#listen(place);
-    } catch (error) {
-      this.#listening = undefined;
-      this.#listenError = error as Error;
+    } catch (thrown) {
+      const error = errorOf(thrown);
+      this.#attempt = undefined;
+      this.#listenError = error;
       this.#restore();
-      if (this.listenerCount('error') > 0) {
-        this.#isListenErrorHandled = true;
-        this.emit('error', error as Error);
-      }
+      const hasListener = this.listenerCount('error') > 0;
+      if (hasListener || attempt.isErrorHandled) this.#handledErrors.add(error);
+      // A listener may call `listen` again.
+      if (hasListener) this.emit('error', error);
       throw error;
     }
     // A listener that throws must not make `serve` reject.
@@ -296,7 +310,7 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
     this.#restore();
     this.#signals?.[Symbol.dispose]();
     this.#signals = undefined;
-    this.#listening = undefined;
+    this.#attempt = undefined;
     this.emit('close');
   }
 
@@ -304,6 +318,13 @@ export class FetchServer extends EventEmitter<FetchServerEvents> implements Plug
     this.#restoreGlobalObjects?.();
     this.#restoreGlobalObjects = undefined;
   }
+}
+
+/** One attempt to listen. */
+class ListenAttempt<Server> {
+  /** Whether `ready` or `close` was called during the attempt, so that its failure is no uncaught error. */
+  isErrorHandled = false;
+  listening!: Promise<Server>;
 }
 
 /** For a request that asks for an upgrade while the last listener is removed. */

@@ -148,20 +148,47 @@ describe('a FetchServer that cannot listen', () => {
     await free();
   });
 
-  it('throws an uncaught error if nothing handles it', async () => {
-    const { port, free } = await taken();
+  /** Returns the error that is thrown after `act` and caught by nothing. */
+  async function uncaughtAfter(act: () => unknown): Promise<unknown> {
     const listeners = process.listeners('uncaughtException');
     process.removeAllListeners('uncaughtException');
     try {
       const thrown = new Promise((resolve) => {
         process.once('uncaughtException', resolve);
       });
-      start({ port });
-      expect(await thrown).toEqual(inUse);
+      act();
+      return await thrown;
     } finally {
       for (const listener of listeners) process.on('uncaughtException', listener);
-      await free();
     }
+  }
+
+  it('throws an uncaught error if nothing handles it', async () => {
+    const { port, free } = await taken();
+    expect(await uncaughtAfter(() => start({ port }))).toEqual(inUse);
+    await free();
+  });
+
+  it.each<[string, (server: FetchServer) => Promise<unknown>]>([
+    ['close of an earlier attempt', (server) => server.close()],
+    ['ready of an earlier attempt', (server) => server.ready().then(() => server.close())],
+    ['ready before any attempt', (server) => server.close().then(() => server.ready().catch(() => {}))],
+  ])('throws an uncaught error after %s', async (_name, before) => {
+    const { port, free } = await taken();
+    const server = start();
+    await before(server);
+    expect(await uncaughtAfter(() => server.listen(port, '127.0.0.1'))).toEqual(inUse);
+    await free();
+  });
+
+  it('lets a listener of error try again at another place', async () => {
+    const { port, free } = await taken();
+    const server = start({ port });
+    const listened = deferred();
+    server.once('error', () => server.listen(0, '127.0.0.1', listened.resolve));
+    await listened.promise;
+    expect((await ask(server.port as number, '/')).text).toBe('hello');
+    await free();
   });
 
   it('can try again', async () => {
