@@ -200,6 +200,14 @@ describe('LightResponse', () => {
       true,
     ]);
     expect([new Light() instanceof Page, new Native() instanceof Page]).toEqual([false, false]);
+    class Article extends Page {}
+    const article = new Article('article');
+    expect([article instanceof Page, page instanceof Article, article instanceof NativeResponse]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect([null, 'text', {}].some((value) => (value as object) instanceof Light)).toBe(false);
   });
 
   it('has the static methods', async () => {
@@ -208,6 +216,9 @@ describe('LightResponse', () => {
     expect([seen(json), await json.text()]).toEqual([seen(native), await native.text()]);
     expect(() => Light.json(undefined)).toThrow(TypeError);
     expect(seen(Light.redirect('http://a/b c', 301))).toEqual(seen(Native.redirect('http://a/b c', 301)));
+    expect(seen(Light.redirect('http://a/', '303' as never))).toEqual(
+      seen(Native.redirect('http://a/', '303' as never)),
+    );
     expect(() => Light.redirect('/relative')).toThrow(TypeError);
     expect(() => Light.redirect('http://a/', 200)).toThrow(RangeError);
     expect(Light.error().type).toBe('error');

@@ -126,17 +126,10 @@ export class LightResponse {
         cause: error,
       });
     }
-    if (!REDIRECT_STATUSES.has(status))
-      throw new RangeError(`Response.redirect: ${status} is no redirect status`);
-    return new LightResponse(null, { status, headers: { Location: location } }) as unknown as Response;
-  }
-
-  static [Symbol.hasInstance](value: unknown): boolean {
-    // Subclasses have only their own instances.
-    // biome-ignore lint/complexity/noThisInStatic: `this` is the class on the right of `instanceof`.
-    if (this === LightResponse) return value instanceof NativeResponse;
-    // biome-ignore lint/complexity/noThisInStatic: as above.
-    return Function.prototype[Symbol.hasInstance].call(this, value);
+    const code = Math.trunc(Number(status));
+    if (!REDIRECT_STATUSES.has(code))
+      throw new RangeError(`Response.redirect: ${String(status)} is no redirect status`);
+    return new LightResponse(null, { status: code, headers: { Location: location } }) as unknown as Response;
   }
 
   get status(): number {
@@ -276,12 +269,19 @@ export class LightResponse {
 }
 
 Object.defineProperty(LightResponse, 'name', { value: 'Response' });
+Object.defineProperty(LightResponse, Symbol.hasInstance, { value: isInstanceOf });
 inheritFrom(LightResponse.prototype, NativeResponse, (response: LightResponse) => {
   const { status, statusText, headers, body } = response;
   return new NativeResponse(body, { status, statusText, headers });
 });
 // Static methods of later versions of Node.
 Object.setPrototypeOf(LightResponse, NativeResponse);
+
+/** Native responses are instances of the class too. Subclasses have only their own instances. */
+function isInstanceOf(this: unknown, value: unknown): boolean {
+  if (this === LightResponse) return value instanceof NativeResponse;
+  return Function.prototype[Symbol.hasInstance].call(this, value);
+}
 
 /** Adds a content type unless there is one. */
 function typed(fields: HTTPHeaders, type: string): HTTPHeaders {

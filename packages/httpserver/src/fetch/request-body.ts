@@ -1,7 +1,8 @@
 import { BodyChunks } from '@landspout/http1/server';
 import type { IncomingBody } from '../bodies/incoming-body.ts';
 
-const BYTE_ORDER_MARK = 0xfeff;
+/** Without `stream: true`, no call leaves anything behind for the next. */
+const utf8 = new TextDecoder();
 
 /** Reads the whole body. Rejects with the reason if the rest does not arrive. */
 export function readAll(body: IncomingBody): Promise<Uint8Array> {
@@ -97,6 +98,5 @@ export function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** Decodes UTF-8 like `text()` of Fetch: without a byte order mark, and with U+FFFD for what is no UTF-8. */
 export function decodeText(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  return text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text;
+  return utf8.decode(bytes);
 }
