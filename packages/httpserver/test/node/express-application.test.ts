@@ -1,5 +1,4 @@
 import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
-import type { Express } from 'express';
 import { describe, expect, it } from 'vitest';
 import { BODY_LIMIT, createApplication, createSite } from '../fixtures/express-application.ts';
 import { withContainer, withNodeServer } from '../fixtures/node-servers.ts';
@@ -26,7 +25,11 @@ const OWN_FIELDS = new Set(['connection', 'keep-alive', 'date']);
 const isOwn = (name: string, status: number | undefined): boolean =>
   OWN_FIELDS.has(name) || (status === 204 && name === 'content-length');
 
-function sendTo(port: number, path: string, { method = 'GET', headers = {}, body }: Sent = {}): Promise<Seen> {
+function sendTo(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {}, body }: Sent = {},
+): Promise<Seen> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({ port, host: '127.0.0.1', path, method, headers, agent: false });
     request.on('error', reject);
@@ -67,17 +70,17 @@ async function onBoth(
   const run = async (serve: typeof withNodeServer): Promise<Run> => {
     const lines: string[] = [];
     const seen: Seen[] = [];
-    const app: Express = createApplication(site, (line) => void lines.push(line.trim()));
-    // Without `next`, Express completes the responses itself.
-    const handler: Parameters<typeof withNodeServer>[0] = (request, response) => app(request, response);
-    await serve(handler, async (port) => {
-      await client(async (path, sent) => {
-        const one = await sendTo(port, path, sent);
-        seen.push(one);
-        return one;
-      });
-      await waitUntil(() => lines.length === seen.length);
-    });
+    await serve(
+      createApplication(site, (line) => void lines.push(line.trim())),
+      async (port) => {
+        await client(async (path, sent) => {
+          const one = await sendTo(port, path, sent);
+          seen.push(one);
+          return one;
+        });
+        await waitUntil(() => lines.length === seen.length);
+      },
+    );
     return { seen, lines };
   };
   return { node: await run(withNodeServer), container: await run(withContainer) };
@@ -111,7 +114,9 @@ function multipart(...sizes: number[]): Sent {
   const parts = ['--X\r\nContent-Disposition: form-data; name="note"\r\n\r\na note\r\n'];
   for (const [index, size] of sizes.entries()) {
     const disposition = `form-data; name="files"; filename="${index}.bin"`;
-    parts.push(`--X\r\nContent-Disposition: ${disposition}\r\nContent-Type: a/b\r\n\r\n${'x'.repeat(size)}\r\n`);
+    parts.push(
+      `--X\r\nContent-Disposition: ${disposition}\r\nContent-Type: a/b\r\n\r\n${'x'.repeat(size)}\r\n`,
+    );
   }
   const headers = { 'Content-Type': 'multipart/form-data; boundary=X' };
   return { method: 'POST', headers, body: `${parts.join('')}--X--\r\n` };
@@ -253,7 +258,8 @@ const REQUESTS: Readonly<Record<string, readonly (readonly [number, string, Sent
 };
 
 /** Without the time that morgan has measured. */
-const untimed = (lines: readonly string[]): string[] => lines.map((line) => line.replace(/ \d+\.\d{3}$/, ' T'));
+const untimed = (lines: readonly string[]): string[] =>
+  lines.map((line) => line.replace(/ \d+\.\d{3}$/, ' T'));
 
 describe('an Express application in a NodeContainer and on node:http', () => {
   it.each(Object.entries(REQUESTS))('has the same responses and log for %s', async (_subject, requests) => {
