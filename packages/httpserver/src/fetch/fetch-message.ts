@@ -11,6 +11,7 @@ import { isCancellation, type Logger } from '@landspout/ioloop';
 import { isThenable } from '@landspout/ioloop/reactor';
 import { announcedBodyBytes } from '../bodies/announced-body.ts';
 import { HIGH_WATER_BYTES, IncomingBody } from '../bodies/incoming-body.ts';
+import { originHead } from '../origin-head.ts';
 import type { BackgroundWork } from './background-work.ts';
 import { FetchRequest } from './fetch-request.ts';
 import { globalObjectsAreReplaced } from './global-objects.ts';
@@ -63,7 +64,7 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
     // A Request with these methods has no body. If the client sends one, it is discarded.
     const length = method === 'GET' || method === 'HEAD' ? 0 : announcedBodyBytes(head.headers);
     if (length !== 0) this.#body = new IncomingBody();
-    this.#request = new FetchRequest(this.exchange, head, this.#body, this.#service.work);
+    this.#request = new FetchRequest(this.exchange, originHead(head), this.#body, this.#service.work);
     if (this.#body === undefined) {
       this.#start();
       return undefined;

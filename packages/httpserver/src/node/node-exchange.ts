@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HTTPServerExchange, RequestHead } from '@landspout/http1';
 import type { IncomingBody } from '../bodies/incoming-body.ts';
+import { originHead } from '../origin-head.ts';
 import { PLAIN_MESSAGES } from './message-prototypes.ts';
 import { NodeRequest } from './node-request.ts';
 import { NodeResponse } from './node-response.ts';
@@ -55,7 +56,8 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
   #body: IncomingBody | undefined;
   #closeReason: Error | undefined;
 
-  constructor(exchange: HTTPServerExchange, head: RequestHead, constructors = PLAIN_MESSAGES) {
+  constructor(exchange: HTTPServerExchange, received: RequestHead, constructors = PLAIN_MESSAGES) {
+    const head = originHead(received);
     this.exchange = exchange;
     const socket = nodeSocketOf(exchange.connection);
     this.#socket = socket;
