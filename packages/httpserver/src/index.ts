@@ -50,6 +50,10 @@ export type {
   RequestMessage,
 } from './monitor/server-channels.ts';
 
+// For the packages above.
+
+export { type FileSink, type FilesOwner, OutgoingFiles, requireFilePart } from './calling/outgoing-files.ts';
+
 // Errors.
 
 export { HTTPInputError } from '@landspout/http1';

@@ -6,6 +6,9 @@ import { StreamFileError } from '@landspout/iostream';
 import { callingChecks } from './errors.ts';
 import type { ResponseSink } from './response-sink.ts';
 
+/** Where the bytes of files are written, and what comes after them. */
+export type FileSink = Pick<ResponseSink, 'write' | 'end' | 'isDrained' | 'whenDrained'>;
+
 /** How many bytes of a file are read at once. */
 const READ_BYTES = 64 * 1024;
 
@@ -39,7 +42,7 @@ export interface FilesOwner {
  * only for responses that have such parts.
  */
 export class OutgoingFiles {
-  readonly #sink: ResponseSink;
+  readonly #sink: FileSink;
   readonly #owner: FilesOwner;
   readonly #pieces: Piece[] = [];
   #isRunning = false;
@@ -48,7 +51,7 @@ export class OutgoingFiles {
   #wake: (() => void) | undefined = undefined;
   #idle: (() => void)[] = [];
 
-  constructor(sink: ResponseSink, owner: FilesOwner) {
+  constructor(sink: FileSink, owner: FilesOwner) {
     this.#sink = sink;
     this.#owner = owner;
   }

@@ -2,10 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { HTTPHeaders } from '@landspout/http1';
 import type { DelegateCall } from '../calling/delegate-call.ts';
 import type { OutgoingHead, ResponseSink } from '../calling/response-sink.ts';
-
-/** Fields to which middleware in front may have added values that must be kept. */
-const SET_COOKIE = 'set-cookie';
-const VARY = 'vary';
+import { setResponseHeaders } from './response-fields.ts';
 
 /** The method that compressing middleware adds, to send what its encoder holds back. */
 interface FlushableResponse {
@@ -51,7 +48,7 @@ export class OuterNodeResponse implements ResponseSink {
       return;
     }
     const response = this.#response;
-    setHeaders(response, head.headers);
+    setResponseHeaders(response, head.headers);
     if (head.contentLength >= 0 && !head.headers.has('Content-Length'))
       response.setHeader('Content-Length', String(head.contentLength));
     response.writeHead(head.status, head.reason);
@@ -136,22 +133,6 @@ export class OuterNodeResponse implements ResponseSink {
 
 function flush(sink: OuterNodeResponse): void {
   sink.flush();
-}
-
-/** Sets the fields, each with all its values. Values that middleware in front has set are replaced, or kept too. */
-function setHeaders(response: ServerResponse, headers: HTTPHeaders): void {
-  const seen = new Set<string>();
-  for (const [name, value] of headers.getAll()) {
-    const key = name.toLowerCase();
-    if (key === VARY) response.setHeader(name, joined(response.getHeader(name), value));
-    else if (key === SET_COOKIE || seen.has(key)) response.appendHeader(name, value);
-    else response.setHeader(name, value);
-    seen.add(key);
-  }
-}
-
-function joined(present: number | string | string[] | undefined, value: string): string {
-  return present === undefined ? value : `${Array.isArray(present) ? present.join(', ') : present}, ${value}`;
 }
 
 function hintsOf(headers: HTTPHeaders): Record<string, string | string[]> {
