@@ -15,8 +15,6 @@ import { type ExchangeHost, ResponseExchange } from './response-exchange.ts';
 
 /** What a {@link PassedRequest} needs from its request. */
 export interface PassingHost extends ExchangeHost {
-  /** Why the response was ended, for a delegate that has not completed it. May be created by each call. */
-  readonly endReason: Error;
   /** Called with what `connectionClosed` of the delegate threw. */
   hookFailed(error: unknown): void;
 }

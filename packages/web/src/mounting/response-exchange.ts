@@ -5,20 +5,22 @@ import {
   type HTTPHeaders,
   type HTTPServerExchange,
   HTTPUsageError,
-  type PreparedPiece,
+  PreparedPiece,
   type StopNotice,
 } from '@landspout/http1';
+import { type FileSink, OutgoingFiles, requireFilePart } from '@landspout/httpserver';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import { listsEntityTag, reads } from '../response/conditional.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
-import { FileWrites } from './file-pieces.ts';
 
 /** What a {@link ResponseExchange} needs from its request. */
 export interface ExchangeHost {
   readonly request: HTTPServerRequest;
   readonly response: HTTPServerResponse;
+  /** Why the response was ended. May be created by each call. */
+  readonly endReason: Error;
   /** Called with an error that the delegate cannot be notified of. */
   failed(error: unknown): void;
   /** Called when the delegate has taken over the connection. */
@@ -36,7 +38,7 @@ export class ResponseExchange implements HTTPServerExchange {
   /** Why the response was ended by something other than the delegate. */
   #cutReason: Error | undefined = undefined;
   /** Files that are compressed, and what is written after them. */
-  #files: FileWrites | undefined = undefined;
+  #files: OutgoingFiles | undefined = undefined;
 
   constructor(host: ExchangeHost) {
     this.#host = host;
@@ -83,6 +85,7 @@ export class ResponseExchange implements HTTPServerExchange {
 
   get isDrained(): boolean | undefined {
     if (this.#cutReason !== undefined) return true;
+    if (this.#files?.isBusy === true) return false;
     return this.#response.isEncoding ? undefined : this.#outer.isDrained;
   }
 
@@ -122,27 +125,24 @@ export class ResponseExchange implements HTTPServerExchange {
   }
 
   writeFile(file: FileHandle | number, part: FilePart): Promise<void> {
+    const { start, end } = requireFilePart(file, part);
     this.#requireOpen('writeFile');
     const reason = this.#cutReason ?? this.#response.gone;
     if (reason !== undefined) return rejected(reason);
     if (!this.#response.isEncoding) return this.#outer.writeFile(file, part);
-    this.#files ??= new FileWrites((piece) => {
-      if (this.isCut) return undefined;
-      this.#response.passPiece(piece);
-      return this.#response.waitDrained();
+    this.#files ??= new OutgoingFiles(this.#sink(), {
+      fileFailed: (error) => this.#host.failed(error),
+      sinkFailed: (error) => this.#host.failed(error),
     });
-    const written = this.#files.add(file, part);
-    // As for the exchange of a connection, the promise may be ignored.
-    written.catch((error: unknown) => this.#host.failed(error));
-    return written;
+    return ignorable(this.#files.add(file, { start, end }));
   }
 
   finish(trailers?: HTTPHeaders): void {
     this.#requireOpen('finish');
     this.#finished = true;
     if (this.isCut) return;
-    if (this.#files === undefined) this.#response.end(trailers);
-    else this.#afterFiles(this.#files, () => this.#response.end(trailers));
+    if (this.#files?.isBusy === true) this.#files.end(trailers);
+    else this.#response.end(trailers);
   }
 
   writeInterim(status: number, headers?: HTTPHeaders): void {
@@ -151,6 +151,7 @@ export class ResponseExchange implements HTTPServerExchange {
 
   waitDrained(): Promise<void> {
     if (this.#cutReason !== undefined) return rejected(this.#cutReason);
+    if (this.#files?.isBusy === true) return ignorable(this.#drainedAfter(this.#files));
     return this.#response.waitDrained();
   }
 
@@ -180,6 +181,7 @@ export class ResponseExchange implements HTTPServerExchange {
   /** Used by the application: discards further writes. */
   cut(reason: Error): void {
     this.#cutReason ??= reason;
+    this.#files?.stop(reason);
   }
 
   [INSPECT](): object {
@@ -193,8 +195,8 @@ export class ResponseExchange implements HTTPServerExchange {
   #write(operation: string, piece: string | Uint8Array | PreparedPiece): void {
     this.#requireOpen(operation);
     if (this.isCut) return;
-    if (this.#files === undefined) this.#response.passPiece(piece);
-    else this.#afterFiles(this.#files, () => this.#response.passPiece(piece));
+    if (this.#files?.isBusy !== true) this.#response.passPiece(piece);
+    else this.#files.write(piece instanceof PreparedPiece ? piece.bytes : piece);
   }
 
   #requireOpen(operation: string): void {
@@ -221,17 +223,34 @@ export class ResponseExchange implements HTTPServerExchange {
     response.becomeNotModified();
   }
 
-  #afterFiles(files: FileWrites, step: () => void): void {
-    const done = files.after(() => {
-      if (!this.isCut) step();
-    });
-    done.catch((error: unknown) => this.#host.failed(error));
+  /** Where files are compressed, and what is written after them. */
+  #sink(): FileSink {
+    return {
+      write: (piece) => {
+        if (this.isCut) this.#files?.stop(this.#host.endReason);
+        else this.#response.passPiece(piece);
+      },
+      end: (trailers) => {
+        if (!this.isCut) this.#response.end(trailers);
+      },
+      isDrained: false,
+      whenDrained: (drained) => void this.#response.waitDrained().then(drained, drained),
+    };
+  }
+
+  async #drainedAfter(files: OutgoingFiles): Promise<void> {
+    await new Promise<void>((idle) => files.whenIdle(idle));
+    if (this.#cutReason !== undefined) throw this.#cutReason;
+    await this.#response.waitDrained();
   }
 }
 
-/** The promise may be ignored. */
 function rejected(reason: Error): Promise<never> {
-  const promise = Promise.reject(reason);
+  return ignorable(Promise.reject(reason));
+}
+
+/** As for the exchange of a connection, the promise may be ignored. */
+function ignorable<Result>(promise: Promise<Result>): Promise<Result> {
   promise.catch(() => {});
   return promise;
 }

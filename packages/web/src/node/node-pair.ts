@@ -25,6 +25,7 @@ export class NodePair implements RequestObserver, MiddlewareExchangeOwner {
   readonly #connection: HTTPServerExchange;
   readonly #exchange: MiddlewareExchange;
   readonly #messages: NodeMessages;
+  readonly #through: ThroughExchange;
   /** Undefined if the request has no body. */
   readonly #body: IncomingBody | undefined;
   #isBodyWanted = false;
@@ -40,10 +41,10 @@ export class NodePair implements RequestObserver, MiddlewareExchangeOwner {
     this.#body = announcesBody(request.headers) ? new IncomingBody() : undefined;
     this.#exchange = new MiddlewareExchange(new ResponseExchange(task), this.#connection, this);
     this.#messages = createNodeExchange(this.#exchange, request.headBelow(''), this.#body);
-    const through = new ThroughExchange(this.#messages.response, this.#connection, () =>
+    this.#through = new ThroughExchange(this.#messages.response, this.#connection, () =>
       this.#exchange.useConnection(),
     );
-    response.replaceExchange(through, true);
+    response.replaceExchange(this.#through, true);
     task.observe(this);
     void this.#body?.wanted()?.then(() => this.#wantBody());
     PAIRS.set(request, this);
@@ -90,6 +91,7 @@ export class NodePair implements RequestObserver, MiddlewareExchangeOwner {
   connectionClosed(reason: Error): void {
     this.#messages.connectionClosed(reason);
     if (!this.#connection.isCut) return;
+    this.#through.cut(reason);
     this.#body?.fail(reason);
     this.#wake();
   }

@@ -9,10 +9,11 @@ import {
   type PreparedPiece,
   type StopNotice,
 } from '@landspout/http1';
+import { type FileSink, OutgoingFiles, requireFilePart } from '@landspout/httpserver';
+import { setResponseHeaders } from '@landspout/httpserver/node';
 import { errorOf } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
-import { FileWrites } from '../mounting/file-pieces.ts';
 
 /** The method that middleware for compression adds to a response, to send what it holds back. */
 interface Flushable {
@@ -31,7 +32,7 @@ export class ThroughExchange implements HTTPServerExchange {
   #headSent = false;
   #isEnded = false;
   #drained: Promise<void> | undefined = undefined;
-  #files: FileWrites | undefined = undefined;
+  #files: OutgoingFiles | undefined = undefined;
 
   /** @param connection - the exchange of the connection. */
   constructor(response: ServerResponse, connection: HTTPServerExchange, begins: () => void) {
@@ -66,7 +67,7 @@ export class ThroughExchange implements HTTPServerExchange {
   }
 
   get isDrained(): boolean {
-    return this.isCut || this.#drained === undefined;
+    return this.isCut || (this.#files?.isBusy !== true && this.#drained === undefined);
   }
 
   writeHead(
@@ -82,7 +83,7 @@ export class ThroughExchange implements HTTPServerExchange {
     this.#begins();
     response.statusCode = status;
     response.statusMessage = reason;
-    setHeaders(response, headers);
+    setResponseHeaders(response, headers);
     this.#headSent = true;
     this.#isEnded = last;
     try {
@@ -99,8 +100,8 @@ export class ThroughExchange implements HTTPServerExchange {
   write(chunk: string | Uint8Array): void {
     this.#requireOpen('write');
     if (this.isCut || chunk.length === 0) return;
-    if (this.#files === undefined) this.#write(chunk);
-    else this.#afterFiles(this.#files, () => this.#write(chunk));
+    if (this.#files?.isBusy === true) this.#files.write(chunk);
+    else this.#write(chunk);
   }
 
   writePrepared(piece: PreparedPiece): void {
@@ -108,16 +109,17 @@ export class ThroughExchange implements HTTPServerExchange {
   }
 
   writeFile(file: FileHandle | number, part: FilePart): Promise<void> {
+    const { start, end } = requireFilePart(file, part);
     this.#requireOpen('writeFile');
-    this.#files ??= new FileWrites((piece) => {
-      if (this.isCut) return undefined;
-      this.#write(piece);
-      return this.waitDrained();
-    });
     // A response to HEAD has no body, so the file is not read.
-    const isRead = this.#response.req.method !== 'HEAD';
-    const written = isRead ? this.#files.add(file, part) : this.#files.after(() => {});
-    written.catch((error: unknown) => this.abort(errorOf(error)));
+    if (this.isCut || this.#response.req.method === 'HEAD') return Promise.resolve();
+    this.#files ??= new OutgoingFiles(this.#sink(), {
+      fileFailed: (error) => this.abort(error),
+      sinkFailed: (error) => this.abort(errorOf(error)),
+    });
+    const written = this.#files.add(file, { start, end });
+    // The promise may be ignored.
+    written.catch(() => {});
     return written;
   }
 
@@ -125,12 +127,8 @@ export class ThroughExchange implements HTTPServerExchange {
     this.#requireOpen('finish');
     this.#isEnded = true;
     if (this.isCut) return;
-    const end = (): void => {
-      if (trailers !== undefined) this.#response.addTrailers(trailers.getAll());
-      this.#response.end();
-    };
-    if (this.#files === undefined) end();
-    else this.#afterFiles(this.#files, end);
+    if (this.#files?.isBusy === true) this.#files.end(trailers);
+    else this.#finish(trailers);
   }
 
   writeInterim(status: number, headers?: HTTPHeaders): void {
@@ -138,12 +136,18 @@ export class ThroughExchange implements HTTPServerExchange {
   }
 
   async waitDrained(): Promise<void> {
+    if (this.#files?.isBusy === true) await new Promise<void>((idle) => this.#files?.whenIdle(idle));
     await this.#drained;
     if (this.isCut) await this.#connection.waitDrained();
   }
 
   abort(reason?: Error): void {
     this.#connection.abort(reason);
+  }
+
+  /** Used by the request: the connection has ended, so that files are not read. */
+  cut(reason: Error): void {
+    this.#files?.stop(reason);
   }
 
   detach(onStopping?: (notice: StopNotice) => void): IOStream {
@@ -205,28 +209,25 @@ export class ThroughExchange implements HTTPServerExchange {
     });
   }
 
-  #afterFiles(files: FileWrites, step: () => void): void {
-    const done = files.after(() => {
-      if (!this.isCut) step();
-    });
-    done.catch((error: unknown) => this.abort(errorOf(error)));
+  #finish(trailers: HTTPHeaders | undefined): void {
+    if (trailers !== undefined) this.#response.addTrailers(trailers.getAll());
+    this.#response.end();
   }
-}
 
-/**
- * Sets the headers of the handler. They replace those that middleware has set, except the cookies and `Vary` of both.
- */
-function setHeaders(response: ServerResponse, headers: HTTPHeaders): void {
-  for (const name of headers.names()) {
-    const values = headers.getList(name);
-    const key = name.toLowerCase();
-    if (key === 'set-cookie') {
-      response.appendHeader(name, values);
-    } else if (key === 'vary') {
-      const before = response.getHeader(name);
-      response.setHeader(name, [...(before === undefined ? [] : [before].flat()), ...values].join(', '));
-    } else {
-      response.setHeader(name, values.length === 1 ? (values[0] as string) : values);
-    }
+  /** Where files are written, and what is written after them. */
+  #sink(): FileSink {
+    const exchange = this;
+    return {
+      write: (chunk) => {
+        if (!this.isCut) this.#write(chunk);
+      },
+      end: (trailers) => {
+        if (!this.isCut) this.#finish(trailers);
+      },
+      get isDrained() {
+        return exchange.#drained === undefined;
+      },
+      whenDrained: (drained) => void this.#drained?.then(drained),
+    };
   }
 }
