@@ -1,13 +1,19 @@
 // The calling/ folder calls a delegate for requests that another server received, such as node:http or one for Fetch
 // handlers: it checks heads, enforces the limits of bodies, and writes the response through the other server.
 
-import type { HTTPServerConnectionDelegate, HTTPServerExchange } from '@landspout/http1';
+import type {
+  HTTPConnectionInfo,
+  HTTPServerConnectionDelegate,
+  HTTPServerExchange,
+  RequestHead,
+} from '@landspout/http1';
 import { DEFAULT_LIMITS, resolveLimits } from '@landspout/http1/protocol';
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { acceptLogger, onAbort, RateLimitedLog } from '@landspout/ioloop/reactor';
 import {
   type DescribeConnection,
+  ForwardedConnection,
   type ForwardedOptions,
   resolveForwarded,
 } from '../forwarded/resolve-forwarded.ts';
@@ -71,7 +77,7 @@ export class CallSettings {
   readonly bodyTimeoutMs: number;
   readonly protocol: 'http' | 'https' | undefined;
   readonly stopping: HTTPServerExchange['stopping'];
-  readonly describe: DescribeConnection | undefined;
+  readonly #describe: DescribeConnection | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly refusalLog: RateLimitedLog;
@@ -91,13 +97,31 @@ export class CallSettings {
     this.maxHeaders = maxHeaders ?? DEFAULT_LIMITS.maxHeaders;
     this.bodyTimeoutMs = bodyTimeoutMs;
     this.protocol = protocol;
-    this.describe = resolveForwarded(options);
+    this.#describe = resolveForwarded(options);
     this.logger = options.logger === undefined ? consoleLogger : acceptLogger(options.logger);
     this.clock = options.clock ?? systemClock;
     callingChecks.withMethods(operation, 'clock: a clock', this.clock, 'now', 'setTimeout');
     this.refusalLog = new RateLimitedLog(this);
     this.stopping = signal ?? new AbortController().signal;
     onAbort(signal, () => this.refusalLog.flush());
+  }
+
+  /**
+   * Describes where a request was sent from: as trusted proxies report it, and else with the `protocol` of the options.
+   * What a server of this stack in front has found in the header fields stays as it is: the address is then that of the
+   * client, which could choose its address if it were taken for a proxy.
+   */
+  connectionFor(head: RequestHead, connection: HTTPConnectionInfo): HTTPConnectionInfo {
+    const { protocol } = this;
+    const isForwarded = connection instanceof ForwardedConnection;
+    const described = isForwarded ? connection : (this.#describe?.(head, connection) ?? connection);
+    if (protocol === undefined || described.protocol === protocol) return described;
+    if (described instanceof ForwardedConnection && described.hasReportedProtocol) return described;
+    return new ForwardedConnection(described, {
+      address: undefined,
+      protocol,
+      host: described.forwardedHost,
+    });
   }
 }
 

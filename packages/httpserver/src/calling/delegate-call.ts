@@ -60,8 +60,7 @@ export class DelegateCall implements ExchangeCall {
     this.#settings = settings;
     this.#source = source;
     this.maxBodyBytes = settings.maxBodyBytes;
-    const described = settings.describe === undefined ? connection : settings.describe(head, connection);
-    this.exchange = new CalledExchange(this, sink, head, described);
+    this.exchange = new CalledExchange(this, sink, head, settings.connectionFor(head, connection));
   }
 
   get stopping(): AbortSignal {

@@ -54,7 +54,8 @@ export type DelegateFetchHandler = (
  *
  * Trailers and interim responses are dropped, since a Response has none, and so are Connection, Keep-Alive and Upgrade.
  * `detach` throws HTTPDetachError; the client gets a 501. Only for a request that a FetchContainer made, as in `serve`,
- * interim responses are sent, the connection is described completely, and `detach` hands it over.
+ * interim responses are sent, the connection is described completely, and `detach` hands it over. If the server of that
+ * request has `trustedProxies` that have reported the client, those of this handler are not looked for again.
  *
  * @throws HTTPUsageError, StreamUsageError, Http1UsageError if an option is invalid.
  *

@@ -94,9 +94,11 @@ function usage(message: string): StreamUsageError {
  * A connection as one request describes it, with the client's address instead of the proxy's. The connection itself is
  * not modified, because its next request may be from another client (ATT-57).
  */
-class ForwardedConnection extends RequestConnection implements HTTPConnectionInfo {
+export class ForwardedConnection extends RequestConnection implements HTTPConnectionInfo {
   readonly remoteAddress: SocketAddress;
   readonly protocol: 'http' | 'https';
+  /** Whether `protocol` was reported, and is not that of the connection. */
+  readonly hasReportedProtocol: boolean;
   readonly forwardedHost: string | undefined;
   readonly #peer: HTTPConnectionInfo;
 
@@ -104,6 +106,7 @@ class ForwardedConnection extends RequestConnection implements HTTPConnectionInf
     super();
     this.remoteAddress = client.address ?? peer.remoteAddress;
     this.protocol = client.protocol ?? peer.protocol;
+    this.hasReportedProtocol = client.protocol !== undefined;
     this.forwardedHost = client.host;
     this.#peer = peer;
   }

@@ -10,7 +10,7 @@ import { compress } from 'hono/compress';
 import { toNodeHandler as srvxToNode } from 'srvx/node';
 import { describe, expect, it } from 'vitest';
 import { exchangeOf, FetchContainer, toFetchHandler } from '../../src/fetch/index.ts';
-import { RawClient, statusLines } from '../fixtures/raw-client.ts';
+import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
 import { RecordingDelegate } from '../fixtures/recording-delegate.ts';
 import { waitUntil, withServer } from '../fixtures/running-server.ts';
 import { deferred, RecordingLogger, withNodeServer } from './outer-servers.ts';
@@ -201,6 +201,63 @@ describe('toFetchHandler in a FetchContainer', () => {
       client.close();
       expect(delegate.requests[0]?.exchange.connection.remoteAddress).toMatchObject({ address: '127.0.0.1' });
     });
+  });
+
+  it.each([
+    ['the protocol of the options', {}, {}, { protocol: 'https', remoteAddress: '127.0.0.1' }],
+    [
+      'what the proxies of the server report',
+      { trustedProxies: ['127.0.0.1'] },
+      {},
+      { protocol: 'http', remoteAddress: '10.0.0.1' },
+    ],
+    [
+      'what the proxies of the handler report',
+      {},
+      { trustedProxies: ['127.0.0.1'] },
+      { protocol: 'http', remoteAddress: '10.0.0.1' },
+    ],
+    [
+      // A client at 10.0.0.1 could otherwise choose the address to its left.
+      'what the proxies of the server report, if the handler trusts more of them',
+      { trustedProxies: ['127.0.0.1'] },
+      { trustedProxies: ['127.0.0.1', '10.0.0.0/8'] },
+      { protocol: 'http', remoteAddress: '10.0.0.1' },
+    ],
+  ])('describes requests by %s', async (_name, ofServer, ofHandler, expected) => {
+    const delegate = new RecordingDelegate();
+    const handler = toFetchHandler(delegate, { protocol: 'https', ...ofHandler });
+    const proxied = 'X-Forwarded-For: 192.0.2.1, 10.0.0.1\r\nX-Forwarded-Proto: http\r\n';
+    await withServer(
+      new FetchContainer(handler),
+      async ({ port }) => {
+        await converse(port, `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${proxied}\r\n`);
+        const { protocol, remoteAddress } = delegate.requests[0]?.exchange.connection ?? {};
+        expect({ protocol, remoteAddress: (remoteAddress as { address?: string }).address }).toEqual(
+          expected,
+        );
+      },
+      ofServer,
+    );
+  });
+
+  it('sets the protocol if the proxies of the server report only the address', async () => {
+    const delegate = new RecordingDelegate();
+    const container = new FetchContainer(toFetchHandler(delegate, { protocol: 'https' }));
+    const options = { trustedProxies: ['127.0.0.1'], forwardedHost: true };
+    await withServer(
+      container,
+      async ({ port }) => {
+        const proxied = 'X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: b.example\r\n';
+        await converse(port, `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${proxied}\r\n`);
+        expect(delegate.requests[0]?.exchange.connection).toMatchObject({
+          protocol: 'https',
+          remoteAddress: { address: '192.0.2.1' },
+          forwardedHost: 'b.example',
+        });
+      },
+      options,
+    );
   });
 
   it('hands the connection over', async () => {
