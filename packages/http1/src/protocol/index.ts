@@ -44,6 +44,7 @@ export {
   type EventStreamLimits,
 } from './event-stream/limits.ts';
 // What both directions share.
+export { asksForUpgrade, CONNECTION_FIELDS, isConnectionField } from './fields/connection-fields.ts';
 export { type CookieOptions, parseCookies } from './fields/cookies.ts';
 export { canonicalHeaderName } from './fields/header-names.ts';
 export { HTTPHeaders, type HTTPHeadersInit } from './fields/http-headers.ts';

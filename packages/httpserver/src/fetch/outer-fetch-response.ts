@@ -1,4 +1,5 @@
 import type { HTTPHeaders, HTTPServerExchange, StopNotice } from '@landspout/http1';
+import { isConnectionField } from '@landspout/http1/protocol';
 import type { IOStream } from '@landspout/iostream';
 import { callEnded } from '../calling/call-failure.ts';
 import type { OutgoingHead, ResponseSink } from '../calling/response-sink.ts';
@@ -6,8 +7,8 @@ import type { OutgoingHead, ResponseSink } from '../calling/response-sink.ts';
 /** While this many bytes are waiting to be read from the body, no more should be written. */
 const HIGH_WATER_BYTES = 64 * 1024;
 
-/** A Response has no connection: these fields are set by the server in front (RFC 9110 §7.6.1). */
-const HOP_BY_HOP = /^(?:connection|keep-alive|upgrade|proxy-connection)$/i;
+/** Servers of HTTP/2 refuse a response with this field (RFC 9113 §8.2.2). */
+const UPGRADE = /^upgrade$/i;
 
 type BodyOfResponse = ConstructorParameters<typeof Response>[0];
 
@@ -48,7 +49,7 @@ export class OuterFetchResponse implements ResponseSink {
 
   start(head: OutgoingHead, chunk: string | Uint8Array | undefined, last: boolean): void {
     const { status, reason, headers, hasBody, contentLength } = head;
-    const fields = headers.getAll().filter(([name]) => !HOP_BY_HOP.test(name));
+    const fields = headers.getAll().filter(([name]) => this.#mayHave(name));
     if (contentLength >= 0 && !headers.has('Content-Length'))
       fields.push(['Content-Length', String(contentLength)]);
     const init = { status, statusText: reason, headers: fields };
@@ -103,6 +104,11 @@ export class OuterFetchResponse implements ResponseSink {
     }
     this.#isStarted = true;
     this.#resolve(new Response(null, { status: 499, statusText: 'Client Closed Request' }));
+  }
+
+  /** A Response has no connection: the server in front sets its fields. */
+  #mayHave(name: string): boolean {
+    return !isConnectionField(name) && (this.#outer !== undefined || !UPGRADE.test(name));
   }
 
   #detach(outer: HTTPServerExchange, onStopping?: (notice: StopNotice) => void): IOStream {

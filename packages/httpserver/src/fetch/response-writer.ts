@@ -1,12 +1,10 @@
 import { HTTPHeaders, type HTTPServerExchange, HTTPUsageError, Http1UsageError } from '@landspout/http1';
+import { CONNECTION_FIELDS, isConnectionField } from '@landspout/http1/protocol';
 import { shownValue } from '@landspout/ioloop/errors';
 import { LightResponse } from './light-response.ts';
 import { isDisturbed, NativeResponse, nativeBodySource } from './native-objects.ts';
 import { isSelfPreparing, prepare, type SelfPreparingResponse } from './prepared-response.ts';
 import { ResponseStream, type StreamedResponse } from './response-stream.ts';
-
-/** Fields that describe the connection, which is not the program's (RFC 9110 §7.6.1). */
-const HOP_BY_HOP = ['connection', 'transfer-encoding', 'keep-alive', 'proxy-connection'] as const;
 
 /** `RESPONSE_ALREADY_SENT` of @hono/node-server has this header. */
 const ALREADY_SENT = 'x-hono-already-sent';
@@ -75,7 +73,8 @@ function writeLight(owner: ResponseOwner, response: LightResponse): ResponseStre
   const body = LightResponse.takeBody(response);
   if (body === undefined) throw usedBody();
   if (body === null && headers.get(ALREADY_SENT) !== undefined) return 'left';
-  if (HOP_BY_HOP.some((name) => headers.get(name) !== undefined)) headers = withoutHopByHop(headers);
+  if (CONNECTION_FIELDS.some((name) => headers.get(name) !== undefined))
+    headers = withoutConnectionFields(headers);
   return write(owner, { status, statusText, headers }, body);
 }
 
@@ -86,7 +85,7 @@ function writePrepared(
   const { body, headers, ...status } = prepare(response);
   if (body === null && headers.has(ALREADY_SENT)) return 'left';
   if (body instanceof ReadableStream && (body.locked || isDisturbed(body))) throw usedBody();
-  return write(owner, { ...status, headers: withoutHopByHop(headers) }, body);
+  return write(owner, { ...status, headers: withoutConnectionFields(headers) }, body);
 }
 
 function writeNative(owner: ResponseOwner, response: Response): ResponseStream | 'left' | undefined {
@@ -99,7 +98,7 @@ function writeNative(owner: ResponseOwner, response: Response): ResponseStream |
   const headers = new HTTPHeaders();
   for (const [name, value] of response.headers) {
     if (name === ALREADY_SENT) return 'left';
-    if (!(HOP_BY_HOP as readonly string[]).includes(name)) headers.add(name, value);
+    if (!isConnectionField(name)) headers.add(name, value);
   }
   const source = nativeBodySource(response);
   if (source === null) return write(owner, { status, statusText, headers }, null);
@@ -138,9 +137,9 @@ function isResponse(value: object): value is Response {
   return value instanceof NativeResponse || Object.prototype.toString.call(value) === '[object Response]';
 }
 
-function withoutHopByHop(headers: HTTPHeaders): HTTPHeaders {
+function withoutConnectionFields(headers: HTTPHeaders): HTTPHeaders {
   const kept = headers.copy();
-  for (const name of HOP_BY_HOP) kept.delete(name);
+  for (const name of CONNECTION_FIELDS) kept.delete(name);
   return kept;
 }
 

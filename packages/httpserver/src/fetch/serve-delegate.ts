@@ -7,6 +7,7 @@ import type {
   RequestHead,
   RequestRefusal,
 } from '@landspout/http1';
+import { asksForUpgrade } from '@landspout/http1/protocol';
 
 /** What a {@link ServeDelegate} passes requests to. */
 export interface ServeHandlers {
@@ -59,7 +60,7 @@ class UpgradeChoice implements HTTPMessageDelegate {
 
   headersReceived(head: RequestHead): void | PromiseLike<void> {
     const { requests, upgrades } = this.#handlers;
-    this.#chosen = (isUpgrade(head) ? upgrades : requests).startRequest(this.#exchange);
+    this.#chosen = (asksForUpgrade(head.headers) ? upgrades : requests).startRequest(this.#exchange);
     return this.#chosen.headersReceived(head);
   }
 
@@ -82,9 +83,4 @@ class UpgradeChoice implements HTTPMessageDelegate {
   connectionClosed(reason: Error): unknown {
     return this.#chosen?.connectionClosed(reason);
   }
-}
-
-/** The rule of `http.Server`: an `Upgrade` field that `Connection` lists (RFC 9110 §7.8). */
-function isUpgrade({ headers }: RequestHead): boolean {
-  return headers.has('Upgrade') && /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i.test(headers.get('Connection') ?? '');
 }

@@ -52,9 +52,9 @@ export type DelegateFetchHandler = (
  * `ERR_HTTP_CLOSED` if the body of the request fails, or the delegate aborts the response before its headers are
  * written: see its `cause`. After the headers are written, the body of the response fails with that error.
  *
- * Trailers and interim responses are dropped, since a Response has none, and so are Connection, Keep-Alive and Upgrade.
+ * Trailers and interim responses are dropped, since a Response has none, and so are Upgrade and the fields of the connection, such as Connection and Keep-Alive.
  * `detach` throws HTTPDetachError; the client gets a 501. Only for a request that a FetchContainer made, as in `serve`,
- * interim responses are sent, the connection is described completely, and `detach` hands it over. If the server of that
+ * interim responses and Upgrade are sent, the connection is described completely, and `detach` hands it over. If the server of that
  * request has `trustedProxies` that have reported the client, those of this handler are not looked for again.
  *
  * @throws HTTPUsageError, StreamUsageError, Http1UsageError if an option is invalid.

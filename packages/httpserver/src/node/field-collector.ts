@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { HTTPHeaders } from '@landspout/http1';
+import { isConnectionField } from '@landspout/http1/protocol';
 
 /** The headers of a response, and what they say about the connection and the framing, which are not passed on. */
 export interface ResponseFields {
@@ -15,8 +16,7 @@ type FieldValue = string | number | readonly (string | number)[];
 export type OutHeaders = Readonly<Record<string, readonly [name: string, value: FieldValue]>>;
 
 /**
- * Collects the fields of a response. The fields that concern only the connection (RFC 9110 §7.6.1) are left out,
- * because the connection sets them.
+ * Collects the fields of a response. Those of the connection, which it sets itself, are left out.
  */
 export class FieldCollector implements ResponseFields {
   readonly headers = new HTTPHeaders();
@@ -62,19 +62,10 @@ export class FieldCollector implements ResponseFields {
   }
 
   #isOfConnection(name: string, value: FieldValue): boolean {
-    const { length } = name;
-    if (length !== 10 && length !== 17 && length !== 16) return false;
-    switch (name.toLowerCase()) {
-      case 'connection':
-        if (/(?:^|\W)close(?:$|\W)/i.test(String(value))) this.close = true;
-        return true;
-      case 'transfer-encoding':
-        if (/chunked/i.test(String(value))) this.chunked = true;
-        return true;
-      default:
-        return length === 10
-          ? name.toLowerCase() === 'keep-alive'
-          : name.toLowerCase() === 'proxy-connection';
-    }
+    if (!isConnectionField(name)) return false;
+    const key = name.toLowerCase();
+    if (key === 'connection') this.close ||= /(?:^|\W)close(?:$|\W)/i.test(String(value));
+    else if (key === 'transfer-encoding') this.chunked ||= /chunked/i.test(String(value));
+    return true;
   }
 }

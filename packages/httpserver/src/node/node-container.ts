@@ -10,6 +10,7 @@ import {
   HTTPUsageError,
   type RequestHead,
 } from '@landspout/http1';
+import { asksForUpgrade } from '@landspout/http1/protocol';
 import { IOLoop, isCancellation, type Logger } from '@landspout/ioloop';
 import { ArgumentChecks, type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
@@ -255,10 +256,6 @@ function refuseConnect(exchange: HTTPServerExchange): void {
     .set('Content-Type', 'text/plain; charset=utf-8')
     .set('Connection', 'close');
   exchange.writeHead(501, '', headers, 'CONNECT is not supported\n', true);
-}
-
-function asksForUpgrade(headers: HTTPHeaders): boolean {
-  return headers.has('Upgrade') && /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.get('Connection') ?? '');
 }
 
 /** Responds as the last handler of Connect and Express does, without details of the error. */

@@ -13,7 +13,7 @@ import { exchangeOf, FetchContainer, toFetchHandler } from '../../src/fetch/inde
 import { converse, RawClient, statusLines } from '../fixtures/raw-client.ts';
 import { RecordingDelegate } from '../fixtures/recording-delegate.ts';
 import { waitUntil, withServer } from '../fixtures/running-server.ts';
-import { deferred, RecordingLogger, withNodeServer } from './outer-servers.ts';
+import { deferred, RecordingLogger, respond, withNodeServer } from './outer-servers.ts';
 
 const curl = promisify(execFile);
 
@@ -258,6 +258,22 @@ describe('toFetchHandler in a FetchContainer', () => {
       },
       options,
     );
+  });
+
+  it('sends the Upgrade of a 426, which other servers may refuse, but not the fields of a connection', async () => {
+    const fields = { Upgrade: 'echo', 'Keep-Alive': 'timeout=1', 'Proxy-Connection': 'close', 'X-Own': '1' };
+    const delegate = new RecordingDelegate({
+      finish: ({ exchange }) => respond(exchange, 426, '', { ...fields, Connection: 'Upgrade' }),
+    });
+    const handler = toFetchHandler(delegate);
+    await withServer(new FetchContainer(handler), async ({ port }) => {
+      const received = await converse(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      expect(received.toLowerCase()).toMatch(/^upgrade: echo\r$/m);
+      expect(received).toMatch(/^X-Own: 1\r$/im);
+      expect(received).not.toMatch(/^(?:keep-alive|proxy-connection):/im);
+    });
+    const { headers } = await handler(new Request('http://a.example/'));
+    expect([...headers.keys()]).toEqual(['content-length', 'x-own']);
   });
 
   it('hands the connection over', async () => {
