@@ -90,8 +90,8 @@ export class FetchContainer implements HTTPServerConnectionDelegate {
   }
 
   /**
-   * Counts work that continues after its response, like `request.waitUntil`, until it settles; see {@link settled}. A
-   * rejection is logged.
+   * Counts work that continues after its response, like `request.waitUntil`, until it settles. A rejection is logged.
+   * Only a server of `serve` waits for it when it is closed; after stopping any other server, await {@link settled}.
    *
    * @throws HTTPUsageError `ERR_HTTP_USAGE` if it is not a promise, or 100,000 are pending.
    */

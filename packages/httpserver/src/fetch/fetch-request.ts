@@ -237,7 +237,10 @@ export class FetchRequest {
     shadow(this, 'ip', value);
   }
 
-  /** Lets the server wait for work that continues after the response; see `waitUntil` of FetchContainer. */
+  /**
+   * Counts work that continues after the response. Only `close` of a server of `serve` waits for it; with a FetchContainer
+   * in another server, call `settled` of the container after stopping the server.
+   */
   waitUntil(promise: PromiseLike<unknown>): void {
     this.#work.add(promise);
   }

@@ -27,7 +27,7 @@ export interface ServeRequest extends Request {
   };
   /** Values of the application for this request. */
   context?: Record<string, unknown>;
-  /** Makes `close` of the server wait for a promise; see `waitUntil` of FetchServer. */
+  /** Makes `close` of the FetchServer wait for a promise; see `waitUntil` of FetchServer. */
   waitUntil?: (promise: Promise<unknown>) => void | Promise<void>;
 }
 

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { IOLoop } from '@landspout/ioloop';
+import { VirtualClock } from '@landspout/ioloop/testing';
 import { Hono } from 'hono';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type FetchServer, type ServeOptions, serve } from '../../src/fetch/index.ts';
@@ -260,6 +262,38 @@ describe('close of a FetchServer', () => {
     second.resolve();
     await closing;
     expect(order).toEqual(['request', 'server', 'closed']);
+  });
+
+  it('waits no longer than drainMs for them, and says how many are left, even if no more are accepted', async () => {
+    const clock = new VirtualClock();
+    const warnings: object[] = [];
+    const ignore = (): void => {};
+    const warn = (details: object): void => void warnings.push(details);
+    const logger = { debug: ignore, info: ignore, warn, error: ignore };
+    const server = await start({ loop: new IOLoop({ logger, clock }) }).ready();
+    const never = new Promise(() => {});
+    const limit = 100_000;
+    for (let count = 0; count < limit; count += 1) server.waitUntil(never);
+    expect(() => server.waitUntil(never)).toThrow(expect.objectContaining({ code: 'ERR_HTTP_USAGE' }));
+    started.splice(0);
+    let isClosed = false;
+    let isStopped = false;
+    server.once('close', () => {
+      isStopped = true;
+    });
+    const closing = server.close({ drainMs: 2_000 }).then(() => {
+      isClosed = true;
+    });
+    // The stop itself waits for the clock, and then for the sockets.
+    while (!isStopped) {
+      await clock.advance(0);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await clock.advance(1_999);
+    expect(isClosed).toBe(false);
+    await clock.advance(1);
+    await closing;
+    expect(warnings).toEqual([{ pending: limit }]);
   });
 
   it('logs the rejection of a promise of waitUntil', async () => {
