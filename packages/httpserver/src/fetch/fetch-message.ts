@@ -105,8 +105,8 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
     return this.#request?.method === 'HEAD';
   }
 
-  responded(): void {
-    if (this.#request !== undefined) FetchRequest.responded(this.#request);
+  responded(status: number): void {
+    if (this.#request !== undefined) FetchRequest.responded(this.#request, status);
     const body = this.#body;
     if (body === undefined || body.isComplete) return;
     // A handler that still reads would wait forever.
@@ -227,7 +227,7 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
     const headers = more?.copy() ?? new Fields();
     headers.set('Content-Type', 'text/plain; charset=utf-8');
     this.exchange.writeHead(status, '', headers, `${text}\n`, true);
-    this.responded();
+    this.responded(status);
   }
 
   #report(error: unknown): void {

@@ -43,6 +43,8 @@ export class FetchRequest {
   #isRead = false;
   #real: RealRequest | undefined = undefined;
   #node: NodeExchange | undefined = undefined;
+  /** That of the response, when it is complete. */
+  #status = 200;
 
   constructor(
     exchange: HTTPServerExchange,
@@ -66,8 +68,9 @@ export class FetchRequest {
   }
 
   /** The container has completed the response: the objects of `node:http` must not wait for it. */
-  static responded(request: FetchRequest): void {
-    request.#node?.respondedElsewhere();
+  static responded(request: FetchRequest, status: number): void {
+    request.#status = status;
+    request.#node?.respondedElsewhere(status);
   }
 
   /** Why the URL is invalid, if the handler has read it and it is. */
@@ -102,7 +105,7 @@ export class FetchRequest {
     if (request.#node === undefined) {
       request.#node = new NodeExchange(request.#exchange, request.#head);
       request.#node.setBody(request.#incoming);
-      if (request.#exchange.finished) request.#node.respondedElsewhere();
+      if (request.#exchange.finished) request.#node.respondedElsewhere(request.#status);
     }
     return request.#node;
   }

@@ -10,7 +10,7 @@ export interface StreamedResponse {
 
 interface StreamOwner {
   readonly exchange: HTTPServerExchange;
-  responded(): void;
+  responded(status: number): void;
   responseFailed(error: unknown): void;
 }
 
@@ -53,7 +53,7 @@ export class ResponseStream {
       this.#owner.responseFailed(error);
       return;
     }
-    if (!this.#isCancelled) this.#owner.responded();
+    if (!this.#isCancelled) this.#owner.responded(head.status);
   }
 
   /** Writes the head, with what the stream has ready. @returns whether the response is complete. */

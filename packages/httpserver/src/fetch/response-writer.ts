@@ -17,7 +17,7 @@ export interface ResponseOwner {
   readonly exchange: HTTPServerExchange;
   readonly isHead: boolean;
   /** The response is complete. */
-  responded(): void;
+  responded(status: number): void;
   /** The response cannot be completed. If its head was not written, another response may be. */
   responseFailed(error: unknown): void;
 }
@@ -123,12 +123,12 @@ function write(
     const isLengthKnown = !isHead || length !== undefined;
     exchange.writeHead(status, statusText, headers, length, isLengthKnown);
     if (!isLengthKnown) exchange.finish();
-    owner.responded();
+    owner.responded(status);
     return undefined;
   }
   if (isStream) return new ResponseStream(owner, head, body);
   exchange.writeHead(status, statusText, headers, body ?? undefined, true);
-  owner.responded();
+  owner.responded(status);
   return undefined;
 }
 

@@ -109,8 +109,8 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
    * The response is complete, and was not written through `response`: the objects end as if it had been, with the
    * events `finish` and `close` in the next ticks.
    */
-  respondedElsewhere(): void {
-    this.#writer.respondedElsewhere();
+  respondedElsewhere(status: number): void {
+    this.#writer.respondedElsewhere(status);
   }
 
   // ---- for the response ----

@@ -78,10 +78,11 @@ export class ResponseWriter {
   }
 
   /** The response was written to the exchange by something else. `finish` follows in the next tick. */
-  respondedElsewhere(): void {
+  respondedElsewhere(status: number): void {
     const response = this.#response;
     if (response.finished || response._closed) return;
     this.#fields = undefined;
+    response.statusCode = status;
     // The value of `headersSent`, which is not sent.
     response._header ??= 'HTTP/1.1';
     response.finished = true;

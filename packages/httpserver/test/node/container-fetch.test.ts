@@ -36,6 +36,30 @@ describe('the response of node:http of a Fetch handler that returns a Response',
     });
   });
 
+  it.each<[number, () => Response | undefined]>([
+    [201, () => new Response('text', { status: 201 })],
+    [202, () => new Response(new Blob(['stream']).stream(), { status: 202 })],
+    [204, () => new Response(null, { status: 204 })],
+    [500, () => undefined],
+  ])('has the status %i of the Response when it emits finish, and later', async (status, respond) => {
+    const statuses: number[] = [];
+    let statusLater: (() => number) | undefined;
+    const handler = ((request, environment) => {
+      if (request.url.endsWith('/later')) statusLater = () => environment.outgoing.statusCode;
+      else {
+        const { outgoing } = environment;
+        outgoing.on('finish', () => statuses.push(outgoing.statusCode));
+      }
+      return respond();
+    }) as FetchHandler;
+    await withServer(new FetchContainer(handler), async ({ port }) => {
+      await converse(port, LAST_GET);
+      await converse(port, LAST_GET.replace('/', '/later'));
+      await waitUntil(() => statuses.length > 0);
+      expect([statuses, statusLater?.()]).toEqual([[status], status]);
+    });
+  });
+
   it('emits only close if the connection ends first', async () => {
     const events: string[] = [];
     const handler: FetchHandler = (_request, { outgoing }) => {
