@@ -124,6 +124,22 @@ describe('serve', () => {
     const response = await server.fetch(new Request('http://a/'));
     expect([response.status, await response.text()]).toEqual([418, 'handled thrown']);
   });
+
+  it.each(['throws', 'rejects with'])(
+    'responds with the Response that the handler %s, without a connection',
+    async (how) => {
+      const refusal = new Response('refused', { status: 403 });
+      const server = start({
+        manual: true,
+        fetch: () => {
+          if (how === 'throws') throw refusal;
+          return Promise.reject(refusal);
+        },
+        error: () => new Response('not called'),
+      });
+      expect(await server.fetch(new Request('http://a/'))).toBe(refusal);
+    },
+  );
 });
 
 describe('a FetchServer that cannot listen', () => {
