@@ -156,6 +156,7 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
     const { exchange } = this;
     // The connection has ended or was taken over, or the handler has responded through `outgoing`.
     if (exchange.isCut || exchange.headSent) {
+      this.#handedOver();
       discardResponse(response, this.#closeReason);
       return;
     }
@@ -202,8 +203,15 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
     this.#take(returned);
   }
 
-  /** The handler failed after the client had left. */
+  /** If the handler has taken over the connection, nothing else notifies the objects of `node:http` of the end. */
+  #handedOver(): void {
+    const isTaken = this.exchange.isCut && this.#closeReason === undefined;
+    if (isTaken) FetchRequest.handedOver(this.#request as FetchRequest);
+  }
+
+  /** The handler failed after the client had left, or after it has taken over the connection. */
   #failedUnread(error: unknown): void {
+    this.#handedOver();
     const reason = this.#closeReason;
     if (carriedResponse(error) !== undefined) discardResponse(error, reason);
     else if (reason === undefined || !isCancellation(error, reason)) this.#report(error);

@@ -73,6 +73,11 @@ export class FetchRequest {
     request.#node?.respondedElsewhere(status);
   }
 
+  /** The handler has taken over the connection, and has returned. */
+  static handedOver(request: FetchRequest): void {
+    request.#node?.handedOver();
+  }
+
   /** Why the URL is invalid, if the handler has read it and it is. */
   static urlErrorOf(request: FetchRequest): Error | undefined {
     return request.#urlError;

@@ -5,7 +5,7 @@ import { originHead } from '../origin-head.ts';
 import { PLAIN_MESSAGES } from './message-prototypes.ts';
 import { NodeRequest } from './node-request.ts';
 import { NodeResponse } from './node-response.ts';
-import { type NodeSocket, nodeSocketOf, type SocketUser } from './node-socket.ts';
+import { closeNodeSocket, type NodeSocket, nodeSocketOf, type SocketUser } from './node-socket.ts';
 import { RawFields } from './raw-fields.ts';
 import { type ResponseOwner, ResponseWriter } from './response-writer.ts';
 
@@ -113,6 +113,23 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
     this.#writer.respondedElsewhere(status);
   }
 
+  /**
+   * Something else has taken over the connection: the request, the response and the socket emit `close` in the next
+   * ticks, unless the response was ended.
+   */
+  handedOver(): void {
+    if (this.response.finished || this.response.destroyed) return;
+    this.#writer.markCut();
+    process.nextTick(closeHandedOver, this);
+  }
+
+  /** Emits the events after {@link handedOver}. */
+  closeHandedOver(): void {
+    NodeRequest.responseCompleted(this.request);
+    this.#writer.handedOver();
+    closeNodeSocket(this.exchange.connection);
+  }
+
   // ---- for the response ----
 
   responseCompleted(): void {
@@ -144,6 +161,10 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
 /** Whether the client has ended its side of the connection. It may still read, unless the exchange is cut. */
 export function isPeerEnded(reason: Error): boolean {
   return (reason as { readonly code?: unknown }).code === 'ERR_HTTP_PEER_ENDED';
+}
+
+function closeHandedOver(exchange: NodeExchange): void {
+  exchange.closeHandedOver();
 }
 
 function closeMessages(exchange: NodeExchange): void {

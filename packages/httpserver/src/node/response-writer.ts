@@ -95,6 +95,12 @@ export class ResponseWriter {
     this.#closes();
   }
 
+  /** The connection was taken over before anything was written. Only `close` is emitted. */
+  handedOver(): void {
+    this.#runCallbacks(destroyedError('write'));
+    this.#closes();
+  }
+
   // ---- for the response ----
 
   /** Keeps the head until the first piece of the body is written. */

@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
-import { FetchContainer, type FetchHandler } from '../../src/fetch/index.ts';
+import { exchangeOf, FetchContainer, type FetchHandler } from '../../src/fetch/index.ts';
 import { converse, RawClient } from '../fixtures/raw-client.ts';
 import { waitUntil, withServer } from '../fixtures/running-server.ts';
 
@@ -74,6 +74,43 @@ describe('the response of node:http of a Fetch handler that returns a Response',
       client.reset();
       await waitUntil(() => events.length > 1);
       expect(events).toEqual(['called', 'close']);
+    });
+  });
+
+  it.each<[string, () => unknown]>([
+    ['returns a Response', () => new Response(null)],
+    [
+      'fails',
+      () => {
+        throw new Error('on purpose');
+      },
+    ],
+  ])('emits only close if the handler takes over the connection and then %s', async (how, leave) => {
+    const events: string[] = [];
+    const handler = ((request, { incoming, outgoing }) => {
+      for (const name of ['aborted', 'close']) incoming.on(name, () => events.push(`request ${name}`));
+      for (const name of ['finish', 'close']) outgoing.on(name, () => events.push(`response ${name}`));
+      incoming.socket.on('close', () => events.push('socket close'));
+      const stream = exchangeOf(request)?.exchange.detach();
+      void (async () => {
+        await waitUntil(() => events.length === 3);
+        await stream?.write('taken over');
+        stream?.close();
+      })();
+      return leave();
+    }) as FetchHandler;
+    const errors: unknown[] = [];
+    const ignore = (): void => {};
+    const logger = {
+      debug: ignore,
+      info: ignore,
+      warn: ignore,
+      error: (details: object) => void errors.push(details),
+    };
+    await withServer(new FetchContainer(handler, { logger }), async ({ port }) => {
+      expect(await converse(port, GET)).toBe('taken over');
+      expect([...events].sort()).toEqual(['request close', 'response close', 'socket close']);
+      expect(errors.length).toBe(how === 'fails' ? 1 : 0);
     });
   });
 
