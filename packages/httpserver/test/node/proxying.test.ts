@@ -9,6 +9,7 @@ import { NodeContainer } from '../../src/node/index.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
 import { type RunningServer, waitUntil, withServer } from '../fixtures/running-server.ts';
 
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 // http-proxy proxies nothing else than WebSockets, but does not look at what is in them.
 const UPGRADE = 'GET /up HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
@@ -40,6 +41,13 @@ async function withProxy(
     // After the head, http-proxy leaves what to do to the program.
     if ('writeHead' in response && !response.headersSent) response.writeHead(502).end('bad gateway');
     else response.destroy();
+  });
+  // Without these, http-proxy ends nothing in the middle of a response, on node:http neither.
+  proxy.on('proxyReq', (toTarget, _request, response) => {
+    response.once('close', () => toTarget.destroy());
+  });
+  proxy.on('proxyRes', (fromTarget, _request, response) => {
+    fromTarget.once('error', () => response.destroy());
   });
   const container = new NodeContainer((request, response) => proxy.web(request, response), {
     onUpgrade: (request, socket, head) => proxy.ws(request, socket, head),
@@ -114,7 +122,7 @@ describe('proxy.web of http-proxy in a NodeContainer', () => {
       response.once('drain', () => write(response));
     };
     return withProxy({ handle: (_request, response) => write(response) }, async ({ port }) => {
-      const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      const client = await RawClient.connect({ port }, GET);
       client.socket.pause();
       // Without back-pressure, something would be written between some of the looks, until it is too much.
       let last = -1;
@@ -155,23 +163,52 @@ describe('proxy.web of http-proxy in a NodeContainer', () => {
       expect(errors).toEqual(['ECONNRESET']);
     }));
 
-  it('cuts the response if the target fails in the middle of it', () =>
-    withProxy(
+  it('cuts the response if the target fails in the middle of it', () => {
+    let fail: () => void = () => {};
+    return withProxy(
       {
         handle(_request, response) {
           response.writeHead(200, { 'Content-Length': '1000000' });
-          response.write('begun', () => response.destroy());
+          response.write('begun');
+          fail = () => response.destroy();
         },
       },
       async ({ port }) => {
-        const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-        const text = await client.until((received) => received.endsWith('begun'));
-        expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+        const client = await RawClient.connect({ port }, GET);
+        await client.until((received) => received.endsWith('begun'));
+        fail();
+        expect(await client.untilEnd()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nbegun$/);
         client.close();
       },
-    ));
+    );
+  });
 
-  // It does not end requests without a body, on node:http neither.
+  it.each([
+    ['before the response', (_response: ServerResponse) => {}],
+    ['in the middle of the response', (response: ServerResponse) => void response.write('begun')],
+  ])('ends the request to the target if the client leaves %s', (_when, begin) => {
+    let hasStarted = false;
+    let isClosed = false;
+    return withProxy(
+      {
+        handle(_request, response) {
+          response.on('close', () => {
+            isClosed = true;
+          });
+          begin(response);
+          hasStarted = true;
+        },
+      },
+      async ({ port, records }) => {
+        const client = await RawClient.connect({ port }, GET);
+        await waitUntil(() => hasStarted);
+        client.reset();
+        await waitUntil(() => isClosed);
+        expect(records.filter(({ level }) => level === 'error')).toEqual([]);
+      },
+    );
+  });
+
   it('ends the request to the target if the client leaves in the middle of its body', () => {
     let hasBody = false;
     let isClosed = false;
