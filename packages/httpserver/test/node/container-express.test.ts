@@ -28,7 +28,7 @@ function withApp(app: Express, test: (url: string, port: number) => Promise<void
   return withServer(new NodeContainer(app), ({ port }) => test(`http://127.0.0.1:${port}`, port));
 }
 
-describe('an Express application in a NodeContainer', () => {
+describe('an Express application in a NodeContainer [WG-01]', () => {
   it('responds as on node:http', () => {
     const app = express();
     app.get('/', (_request, response) => void response.send('Hello World!'));

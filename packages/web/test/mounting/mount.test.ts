@@ -26,7 +26,7 @@ class Hello extends RequestHandler {
 
 const make = (routes: unknown) => new Application(routes as RouteSpec[]);
 
-describe('mount', () => {
+describe('mount [WG-01]', () => {
   it.each([
     ['/api', '/ at /api'],
     ['/api?a=/b', '/?a=/b at /api'],
