@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { BodyChunks } from '@landspout/http1/client';
 import type { ResponseBody } from '../response/response-body.ts';
 import { type BodyFailure, readableBody } from './readable-body.ts';
 
@@ -75,10 +76,10 @@ export class FetchBody {
 }
 
 async function readAll(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
+  const chunks = new BodyChunks();
   const reader = stream.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) chunks.push(next.value);
-  return Buffer.concat(chunks);
+  return chunks.takeAll();
 }
 
 /** The stream of a body that was read without one: it has ended and has a reader, as if it had been read itself. */

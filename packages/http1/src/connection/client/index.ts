@@ -7,6 +7,7 @@
 
 // Connections.
 
+export { BodyChunks } from '../body-chunks.ts';
 export { ClientConnection, type ClientConnectionOptions } from './client-connection.ts';
 export type { ClientRequest, HTTPResponseDelegate } from './client-delegate.ts';
 
