@@ -8,6 +8,7 @@ import {
   MultipartProtocolError,
   NEED_DATA,
 } from '@landspout/http1/protocol';
+import { BodyChunks } from '@landspout/http1/server';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { isThenable, onAbort } from '@landspout/ioloop/reactor';
@@ -95,7 +96,7 @@ export class MultipartReader {
   /** The sink that receives the body of the part; `undefined` for a field that is collected. */
   #sink: PartSink | undefined = undefined;
   /** The pieces of a field that is collected. */
-  #pieces: Uint8Array[] = [];
+  readonly #pieces = new BodyChunks();
   #fieldBytes = 0;
   /** Rejects the promise that waits for a sink. */
   #interrupt: ((reason: unknown) => void) | undefined = undefined;
@@ -281,8 +282,7 @@ export class MultipartReader {
     this.#sink = undefined;
     this.#part = undefined;
     if (sink !== undefined) return sink.close?.();
-    addTo(this.#fields, part.fieldName, fieldText(Buffer.concat(this.#pieces)));
-    this.#pieces = [];
+    addTo(this.#fields, part.fieldName, fieldText(this.#pieces.takeAll()));
     return undefined;
   }
 
@@ -294,7 +294,7 @@ export class MultipartReader {
     const state = { kind: 'failed', error: reason, undone } as const;
     this.#state = state;
     this.#forgetSignal();
-    this.#pieces = [];
+    this.#pieces.clear();
     this.#interrupt?.(reason);
     return state;
   }

@@ -2,7 +2,14 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { toFetchHandler } from '@landspout/httpserver/fetch';
 import { describe, expect, it } from 'vitest';
-import { Application, type Middleware, mount, RequestHandler, type RouteSpec } from '../../src/index.ts';
+import {
+  Application,
+  type Middleware,
+  MultipartReader,
+  mount,
+  RequestHandler,
+  type RouteSpec,
+} from '../../src/index.ts';
 import { RecordingDelegate } from '../mounting/fallback-delegates.ts';
 
 setFlagsFromString('--expose-gc');
@@ -24,23 +31,49 @@ class Size extends RequestHandler {
   }
 }
 
+/** The form of {@link FORM_START}: responds with the size of its field. */
+class FieldSize extends RequestHandler {
+  static override readonly streamRequestBody = true;
+  #reader!: MultipartReader;
+
+  override prepare(): void {
+    this.#reader = new MultipartReader(this.request.headers, { onPart: () => undefined });
+  }
+
+  override dataReceived(chunk: Uint8Array): void | Promise<void> {
+    return this.#reader.write(chunk);
+  }
+
+  override async post(): Promise<void> {
+    const { fields } = await this.#reader.finish();
+    this.write(String(fields.get('text')?.[0]?.length));
+  }
+}
+
+const FORM_TYPE = 'multipart/form-data; boundary=b';
+const FORM_START = '--b\r\nContent-Disposition: form-data; name=text\r\n\r\n';
+const FORM_END = '\r\n--b--\r\n';
+
 /** Sends a body byte by byte to an application. @returns by how much the heap has grown before the end of the body. */
 async function growthOf(
   routes: readonly RouteSpec[],
   headers: Record<string, string>,
   middleware: readonly Middleware[] = [],
+  { start = '', end = '' } = {},
 ): Promise<number> {
   const before = heapBytes();
   let growth = Number.POSITIVE_INFINITY;
   let sent = 0;
   const source = {
     pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
+      if (sent === 0 && start !== '') controller.enqueue(Buffer.from(start));
       sent += 1;
       if (sent <= CHUNKS) {
         controller.enqueue(new Uint8Array([0x78]));
         return;
       }
       growth = heapBytes() - before;
+      if (end !== '') controller.enqueue(Buffer.from(end));
       controller.close();
     },
   };
@@ -55,6 +88,14 @@ async function growthOf(
 describe('a body in chunks of one byte', () => {
   it('takes no more than a few times its size while it is received for a handler', async () => {
     expect(await growthOf([['/', Size]], {})).toBeLessThan(MAX_GROWTH);
+  });
+
+  it('takes no more than a few times its size while it is received for a MultipartReader', async () => {
+    const growth = growthOf([['/', FieldSize]], { 'Content-Type': FORM_TYPE }, [], {
+      start: FORM_START,
+      end: FORM_END,
+    });
+    expect(await growth).toBeLessThan(MAX_GROWTH);
   });
 
   it('takes no more than a few times its size while it is received for a mounted delegate that needs all of it', async () => {
