@@ -50,6 +50,20 @@ export function endOfCall(error: unknown): Error {
   return callEnded('the request was aborted before the response was complete', error);
 }
 
+const deliberate = new WeakSet<object>();
+
+/** Returns an error with which the body of a response fails because the delegate has aborted it, and has logged why. */
+export function responseAborted(cause: Error): HTTPClosedError {
+  const error = callEnded('the delegate aborted the response', cause);
+  deliberate.add(error);
+  return error;
+}
+
+/** Whether this is an error of {@link responseAborted}: a server in front that is ours need not log it again. */
+export function isResponseAborted(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && deliberate.has(error);
+}
+
 export function callEnded(message: string, cause?: unknown): HTTPClosedError {
   return new HTTPClosedError('ERR_HTTP_CLOSED', message, cause === undefined ? {} : { cause });
 }

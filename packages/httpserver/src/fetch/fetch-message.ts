@@ -8,9 +8,11 @@ import {
   type RequestHead,
 } from '@landspout/http1';
 import { isCancellation, type Logger } from '@landspout/ioloop';
+import { errorOf } from '@landspout/ioloop/errors';
 import { isThenable } from '@landspout/ioloop/reactor';
 import { announcedBodyBytes } from '../bodies/announced-body.ts';
 import { HIGH_WATER_BYTES, IncomingBody } from '../bodies/incoming-body.ts';
+import { isResponseAborted } from '../calling/call-failure.ts';
 import { originHead } from '../origin-head.ts';
 import type { BackgroundWork } from './background-work.ts';
 import { FetchRequest } from './fetch-request.ts';
@@ -144,9 +146,18 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
   }
 
   #take(returned: unknown): void {
-    if (!isThenable(returned)) this.#respond(returned);
+    let promise: Promise<unknown> | undefined;
+    try {
+      // Another thenable may call back several times, or throw. Its `then` may throw when it is read.
+      if (returned instanceof Promise) promise = returned;
+      else if (isThenable(returned)) promise = Promise.resolve(returned);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    if (promise === undefined) this.#respond(returned);
     else
-      returned.then(
+      promise.then(
         (response) => this.#respond(response),
         (error: unknown) => this.#failed(error),
       );
@@ -172,8 +183,9 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
   }
 
   /** The handler or its response failed. */
-  #failed(error: unknown): void {
+  #failed(thrown: unknown): void {
     const { exchange } = this;
+    const error = isReadable(thrown) ? thrown : errorOf(thrown);
     if (exchange.isCut) {
       this.#failedUnread(error);
       return;
@@ -239,6 +251,16 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
   }
 
   #report(error: unknown): void {
+    if (isResponseAborted(error)) return;
     this.#service.logger.error({ error, method: this.#request?.method }, 'a Fetch handler failed');
+  }
+}
+
+/** Whether what a handler threw can be examined: a proxy whose traps throw cannot. */
+function isReadable(thrown: unknown): boolean {
+  try {
+    return !(thrown instanceof Error) || errorOf(thrown) === thrown;
+  } catch {
+    return false;
   }
 }

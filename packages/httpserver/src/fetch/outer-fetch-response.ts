@@ -1,7 +1,7 @@
 import type { HTTPHeaders, HTTPServerExchange, StopNotice } from '@landspout/http1';
 import { isConnectionField } from '@landspout/http1/protocol';
 import type { IOStream } from '@landspout/iostream';
-import { callEnded } from '../calling/call-failure.ts';
+import { responseAborted } from '../calling/call-failure.ts';
 import type { OutgoingHead, ResponseSink } from '../calling/response-sink.ts';
 
 /** While this many bytes are waiting to be read from the body, no more should be written. */
@@ -81,7 +81,14 @@ export class OuterFetchResponse implements ResponseSink {
   }
 
   abort(reason: Error): void {
-    this.fail(callEnded('the delegate aborted the response', reason));
+    const error = responseAborted(reason);
+    if (this.#outer === undefined || !this.#isStarted) {
+      this.fail(error);
+      return;
+    }
+    // The server in front is ours: it need not take the end of the body for another failure.
+    this.#outer.abort(reason);
+    this.abandon(error);
   }
 
   /** Ends a response that was not completed: rejects the promise, or makes the body fail. */

@@ -36,9 +36,7 @@ export function writeResponse(owner: ResponseOwner, response: unknown): Response
       return isSelfPreparing(response) ? writePrepared(owner, response) : writeNative(owner, response);
     }
   }
-  throw new HTTPUsageError(
-    `FetchContainer: the handler must return a Response, or a promise of one, not ${shownValue(response)}`,
-  );
+  throw notResponse(response);
 }
 
 /** Cancels the body of a response that is not written. */
@@ -103,7 +101,12 @@ function writeNative(owner: ResponseOwner, response: Response): ResponseStream |
   const source = nativeBodySource(response);
   if (source === null) return write(owner, { status, statusText, headers }, null);
   if (response.bodyUsed || response.body?.locked === true || written.has(response)) throw usedBody();
-  if (source === undefined) return write(owner, { status, statusText, headers }, response.body);
+  if (source === undefined) {
+    const { body } = response;
+    // Whatever has the name of a Response is taken for one, since it may be that of another implementation.
+    if (body !== null && typeof body?.getReader !== 'function') throw notResponse(response);
+    return write(owner, { status, statusText, headers }, body);
+  }
   written.add(response);
   return write(owner, { status, statusText, headers }, source);
 }
@@ -141,6 +144,12 @@ function withoutConnectionFields(headers: HTTPHeaders): HTTPHeaders {
   const kept = headers.copy();
   for (const name of CONNECTION_FIELDS) kept.delete(name);
   return kept;
+}
+
+function notResponse(value: unknown): HTTPUsageError {
+  return new HTTPUsageError(
+    `FetchContainer: the handler must return a Response, or a promise of one, not ${shownValue(value)}`,
+  );
 }
 
 function usedBody(): HTTPUsageError {
