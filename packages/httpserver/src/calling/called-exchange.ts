@@ -250,7 +250,7 @@ export class CalledExchange implements HTTPServerExchange {
       this.#encoder.dataPrefix(byteLength);
       return this.#encoder.sendsBody;
     } catch (error) {
-      this.#failed(errorOf(error));
+      this.#misused(errorOf(error));
       throw error;
     }
   }
@@ -260,7 +260,7 @@ export class CalledExchange implements HTTPServerExchange {
     try {
       this.#encoder.end();
     } catch (error) {
-      this.#failed(errorOf(error));
+      this.#misused(errorOf(error));
       throw error;
     }
   }
@@ -270,6 +270,15 @@ export class CalledExchange implements HTTPServerExchange {
     this.#call.failed(error);
     // Also if the delegate has completed the response, whose end was not sent.
     this.#sink.abort(error);
+  }
+
+  /** Aborts the response because of an error that is thrown. */
+  #misused(reason: Error): void {
+    this.#sink.abort(reason);
+    // Later, so that the delegate does not take its own mistake for the consequence of a client that left.
+    process.nextTick(() => {
+      if (!this.#cut) this.#call.responseAborted(reason);
+    });
   }
 
   #failed(reason: Error): void {
