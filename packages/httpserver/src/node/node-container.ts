@@ -147,6 +147,7 @@ class NodeMessage implements HTTPMessageDelegate {
     const messages = new NodeExchange(this.#exchange, head, constructors);
     if (onUpgrade !== undefined && asksForUpgrade(head.headers)) return this.#upgrade(messages, onUpgrade);
     this.#messages = messages;
+    messages.reporter = this;
     const { bodyLength, expectsContinue } = messages.fields;
     if (bodyLength === 0) {
       messages.setBody(undefined);
@@ -198,6 +199,12 @@ class NodeMessage implements HTTPMessageDelegate {
     } catch (error) {
       this.#failed(messages, error);
     }
+  }
+
+  /** The handler has responded a second time. */
+  lateWrite(): void {
+    const error = new HTTPUsageError('write: the handler has ended the response before, so this is not sent');
+    this.#service.logger.error({ error }, 'handling a request failed');
   }
 
   /** The handler threw. */
@@ -264,13 +271,22 @@ function respond({ response, exchange }: NodeExchange, status: number, text?: st
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     response.statusCode = status;
     response.statusMessage = '';
-    for (const [name, value] of Object.entries(headersOf(error))) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(headersOf(error))) setValid(response, name, value);
     response.setHeader('Content-Security-Policy', "default-src 'none'");
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     response.end(text ?? `${STATUS_CODES[status] ?? status}\n`);
   } catch (cause) {
     exchange.abort(cause instanceof Error ? cause : undefined);
+  }
+}
+
+/** Sets a header field of an error, which must not prevent the response, so that an invalid one is left out. */
+function setValid(response: ServerResponse, name: string, value: string): void {
+  try {
+    response.setHeader(name, value);
+  } catch {
+    // It has characters that must not be sent.
   }
 }
 

@@ -53,6 +53,8 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
   closesSocket = false;
   readonly #socket: NodeSocket;
   readonly #writer: ResponseWriter;
+  /** Called if the handler writes to a response that it has ended, which is an uncaught error with node:http. */
+  reporter: { lateWrite(): void } | undefined = undefined;
   #body: IncomingBody | undefined;
   #closeReason: Error | undefined;
 
@@ -139,6 +141,10 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
 
   responseClosed(): void {
     this.#socket.responseClosed();
+  }
+
+  wroteAfterEnd(): void {
+    if (this.#closeReason === undefined) this.reporter?.lateWrite();
   }
 
   continueWanted(): void {

@@ -1,4 +1,4 @@
-import { OutgoingMessage, ServerResponse } from 'node:http';
+import { OutgoingMessage, ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import { createdBy, type MessageConstructor } from './message-prototypes.ts';
 import type { NodeRequest } from './node-request.ts';
@@ -48,6 +48,7 @@ export class NodeResponse extends createdBy(ServerResponse) {
     this.flushHeaders = own.flushHeaders;
     this._storeHeader = own._storeHeader;
     this._writeRaw = own._writeRaw;
+    this.writeEarlyHints = own.writeEarlyHints;
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of Node's type.
@@ -56,6 +57,7 @@ export class NodeResponse extends createdBy(ServerResponse) {
       callback = encoding;
       encoding = undefined;
     }
+    if (this.finished) this.#writer.wroteAfterEnd();
     if (this.finished || this.destroyed || !isBody(chunk))
       return native.write.call(this, chunk, encoding, callback);
     const writer = this.#writer;
@@ -78,8 +80,11 @@ export class NodeResponse extends createdBy(ServerResponse) {
       callback = encoding;
       encoding = undefined;
     }
-    if (this.finished) return endAgain(this, chunk, encoding, callback);
     const writer = this.#writer;
+    if (this.finished) {
+      if (chunk) writer.wroteAfterEnd();
+      return endAgain(this, chunk, encoding, callback);
+    }
     if (this.destroyed || writer.socket.destroyed) return endDestroyed(this, callback);
     if (chunk && !isBody(chunk)) native.write.call(this, chunk, encoding); // throws
     let piece: string | Uint8Array = '';
@@ -102,6 +107,15 @@ export class NodeResponse extends createdBy(ServerResponse) {
   override flushHeaders(): void {
     if (!this._header) this._implicitHeader();
     if (!this.destroyed && !this.finished && !this.#writer.socket.destroyed) this.#writer.write('');
+  }
+
+  /** Versions of Node that do not check these fields would send more fields, after a line break in a value. */
+  override writeEarlyHints(hints: Record<string, string | string[]>, callback?: () => void): void {
+    for (const [name, value] of Object.entries(hints)) {
+      validateHeaderName(name);
+      for (const one of [value].flat()) validateHeaderValue(name, one);
+    }
+    super.writeEarlyHints(hints, callback);
   }
 
   /** Called by `writeHead`, with the fields of `setHeader` or those passed to it. */

@@ -23,6 +23,8 @@ export interface ResponseOwner {
   responseClosed(): void;
   /** The client should send its body now. */
   continueWanted(): void;
+  /** The handler has written to a response that it has ended. */
+  wroteAfterEnd(): void;
 }
 
 /** A response with the state of Node that its writer reads and sets. */
@@ -50,6 +52,7 @@ export class ResponseWriter {
   #reason = '';
   #callbacks: Callback[] | undefined;
   #awaitsDrain = false;
+  #hasReported = false;
   /** The rest of a large piece, and what was written after it. Undefined if there is none. */
   #rest: Uint8Array[] | undefined;
   #bytesAfterLarge = 0;
@@ -188,6 +191,13 @@ export class ResponseWriter {
       throw Object.assign(new Error(message), { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' });
     }
     this.#bodyBytes = total;
+  }
+
+  /** The handler has responded a second time, and does not listen for the error that Node would emit. */
+  wroteAfterEnd(): void {
+    if (this.#hasReported || this.#response.listenerCount('error') > 0) return;
+    this.#hasReported = true;
+    this.#owner.wroteAfterEnd();
   }
 
   // ---- events ----
