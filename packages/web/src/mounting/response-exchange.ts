@@ -109,9 +109,10 @@ export class ResponseExchange implements HTTPServerExchange {
       if (last) response.end();
       else response.passPiece('');
     } catch (error) {
-      // An error page may follow.
       this.#headSent = response.headSent;
       this.#finished = false;
+      // Another response may follow, which does not have the headers of this one, such as its length.
+      if (!response.headSent) for (const name of headers.names()) response.headers.delete(name);
       throw error;
     }
   }

@@ -82,7 +82,8 @@ export class ThroughExchange implements HTTPServerExchange {
     const response = this.#response;
     this.#begins();
     response.statusCode = status;
-    response.statusMessage = reason;
+    // Node refuses some characters. As without middleware, the reason is then that of the status.
+    response.statusMessage = /[^\t\x20-\x7e\x80-\xff]/.test(reason) ? '' : reason;
     setResponseHeaders(response, headers);
     this.#headSent = true;
     this.#isEnded = last;
@@ -93,6 +94,8 @@ export class ThroughExchange implements HTTPServerExchange {
     } catch (error) {
       this.#headSent = this.#connection.headSent;
       this.#isEnded = false;
+      // Another response may follow, which does not have the headers of this one, such as its length.
+      if (!response.headersSent) for (const name of headers.names()) response.removeHeader(name);
       throw error;
     }
   }
