@@ -86,7 +86,9 @@ export function translateNodeOptions(option: string, options: object = {}): Tran
     if (converted !== undefined) parts[part][ours] = converted;
   }
   const { server, listen, tls } = parts;
-  return { server, listen, tls: Object.keys(tls).length === 0 ? undefined : tls };
+  // A certificate whose value is undefined must not become HTTP.
+  const isTls = Object.keys(tls).length > 0 || 'cert' in options || 'key' in options;
+  return { server, listen, tls: isTls ? tls : undefined };
 }
 
 function unsupported(option: string, name: string): StreamUsageError {

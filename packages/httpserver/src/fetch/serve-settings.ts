@@ -57,7 +57,7 @@ export function resolveServeOptions(options: ServeOptions): ServeSettings {
       ...serverOptions.server,
       ...nodeOptions.server,
       ...own,
-      ...protocolOf(options, { ...serverOptions.tls, ...nodeOptions.tls }),
+      ...protocolOf(options, bothOf(serverOptions.tls, nodeOptions.tls)),
       ...proxiesOf(options),
       ...bodyLimitOf(options),
       loop,
@@ -123,31 +123,45 @@ function moduleOf(createServer: unknown): 'http' | 'https' | undefined {
   return undefined;
 }
 
-/** Chooses between HTTP and HTTPS. */
-function protocolOf(
-  { tls, protocol, createServer }: ServeOptions,
-  nodeTls: TlsServerOptions,
-): Pick<HTTPServerOptions, 'tls' | 'protocol'> {
-  const isHttps = moduleOf(createServer) === 'https';
-  if (protocol === 'http' && !isHttps) return {};
-  const settings = tlsOf(tls, nodeTls);
-  if (settings !== undefined) return { tls: settings };
-  if (isHttps || (protocol === 'https' && tls !== undefined)) {
-    throw serverChecks.wrong('serve', 'tls: a certificate and its key, for HTTPS,', tls);
-  }
-  return protocol === undefined ? {} : { protocol };
+/** @returns undefined if neither is set. */
+function bothOf(
+  first: TlsServerOptions | undefined,
+  second: TlsServerOptions | undefined,
+): TlsServerOptions | undefined {
+  return first === undefined ? second : { ...first, ...second };
 }
 
 /**
- * Options that name neither a certificate nor a key mean no TLS, as for srvx. A certificate or key that is not PEM text
- * is the path of a file.
+ * Chooses between HTTP and HTTPS. Options for TLS without a certificate are refused: their values may come from
+ * variables that are not set, and the server would then use HTTP.
+ */
+function protocolOf(
+  { tls, protocol, createServer }: ServeOptions,
+  nodeTls: TlsServerOptions | undefined,
+): Pick<HTTPServerOptions, 'tls' | 'protocol'> {
+  const isHttps = moduleOf(createServer) === 'https';
+  if (protocol === 'http' && !isHttps) return {};
+  if (tls === undefined && nodeTls === undefined && !isHttps)
+    return protocol === undefined ? {} : { protocol };
+  const settings = tlsOf(tls, nodeTls);
+  if (settings !== undefined) return { tls: settings };
+  const expected =
+    "tls: a certificate and its key, for HTTPS (for HTTP, leave out tls or set protocol: 'http'),";
+  throw serverChecks.wrong('serve', expected, tls);
+}
+
+/**
+ * Returns undefined if the options name neither a certificate nor a key. A certificate or key that is not PEM text is
+ * the path of a file.
  */
 function tlsOf(
   tls: HTTPServerOptions['tls'],
-  nodeTls: TlsServerOptions,
+  nodeTls: TlsServerOptions | undefined,
 ): HTTPServerOptions['tls'] | undefined {
-  const prototype: unknown = tls === undefined ? Object.prototype : Object.getPrototypeOf(tls);
-  if (prototype !== Object.prototype && prototype !== null) return tls;
+  const isObject = typeof tls === 'object' && tls !== null;
+  const prototype: unknown = isObject ? Object.getPrototypeOf(tls) : Object.prototype;
+  const isPlain = tls === undefined || (isObject && (prototype === Object.prototype || prototype === null));
+  if (!isPlain) return tls;
   const merged = Object.entries({ ...nodeTls, ...tls }).filter(([, value]) => value !== undefined);
   const { cert, key, ...others } = Object.fromEntries(merged) as TlsServerOptions;
   const settings = { ...others, ...fileOrPem('cert', cert), ...fileOrPem('key', key) };
