@@ -42,6 +42,8 @@ export function hostOf(
   const { minBytesPerSecond, bodyTimeoutMs, lingerMs, ...deadlines } = resolveTimeouts(options);
   const { headerTimeoutMs, idleTimeoutMs, progressMs, halfClosedMs } = deadlines;
   const shortest = Math.min(headerTimeoutMs, idleTimeoutMs, progressMs, halfClosedMs || progressMs);
+  const { keepAlive = true } = options;
+  serverChecks.boolean('HTTPServer', 'keepAlive', keepAlive);
   const { protocol, maxWriteBufferBytes = DEFAULT_WRITE_BUFFER_BYTES, loop = IOLoop.current() } = options;
   if (protocol !== undefined) serverChecks.oneOf('HTTPServer', 'protocol', protocol, ['http', 'https']);
   const { clock, logger } = loop;
@@ -55,7 +57,7 @@ export function hostOf(
       halfClosedMs,
       lingerMs,
       maxUnsentBytes: maxWriteBufferBytes / 2,
-      keepAlive: options.keepAlive ?? true,
+      keepAlive,
     }),
     services: Object.freeze({
       loop,

@@ -8,7 +8,12 @@ import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream'
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import { hostOf, type ServerHost } from './connection-host.ts';
 import type { HTTPServerStats } from './monitor/http-server-stats.ts';
-import { HTTP_SERVER_OPTIONS, type HTTPServerOptions, TRANSPORT_OPTIONS } from './options.ts';
+import {
+  HTTP_SERVER_OPTIONS,
+  type HTTPServerOptions,
+  nodeNameProblem,
+  TRANSPORT_OPTIONS,
+} from './options.ts';
 import { type StartOptions, startProcesses } from './server-processes.ts';
 import { type DrainedListener, ServerDrain } from './stopping/drain.ts';
 import {
@@ -53,6 +58,8 @@ export class HTTPServer extends TCPServer {
    * @throws StreamUsageError, Http1UsageError if an option is invalid; StreamConnectError if a TLS file is unusable.
    */
   constructor(handler: HTTPServerConnectionDelegate | RequestCallback, options: HTTPServerOptions = {}) {
+    const problem = nodeNameProblem(options);
+    if (problem !== undefined) throw new StreamUsageError('ERR_STREAM_USAGE', `HTTPServer: ${problem}`);
     serverChecks.options('HTTPServer', options, HTTP_SERVER_OPTIONS);
     super(pickOptions(options, TRANSPORT_OPTIONS));
     requireHandler(handler);

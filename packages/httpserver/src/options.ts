@@ -60,6 +60,24 @@ export const HTTP_SERVER_OPTIONS: OptionNames<HTTPServerOptions> = Object.freeze
   accessLog: true,
 });
 
+/** Options of `http.createServer`, and their names here, which are not similar enough to be suggested. */
+const NODE_NAMES = {
+  headersTimeout: 'headerTimeoutMs',
+  keepAliveTimeout: 'idleTimeoutMs',
+  maxHeaderSize: 'maxHeadBytes',
+  requestTimeout: 'bodyTimeoutMs',
+} as const;
+
+/** Describes an option that has its name of node:http, as `optionsProblem` does. Undefined if there is none. */
+export function nodeNameProblem(options: unknown): string | undefined {
+  if (typeof options !== 'object' || options === null) return undefined;
+  for (const [name, ours] of Object.entries(NODE_NAMES)) {
+    if ((options as Readonly<Record<string, unknown>>)[name] !== undefined)
+      return `unknown option "${name}": did you mean "${ours}"?`;
+  }
+  return undefined;
+}
+
 /** The deadlines of a server, in milliseconds. */
 export interface HTTPServerTimeouts {
   /**

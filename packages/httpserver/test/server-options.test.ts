@@ -18,6 +18,7 @@ describe('HTTPServer', () => {
       bodyTimeoutMs: -1,
       halfClosedMs: -1,
       lingerMs: 0,
+      keepAlive: 5_000,
       protocol: 'gopher',
       accessLog: 'access.log',
       trustedProxies: ['everybody'],

@@ -28,6 +28,10 @@ describe('options that are not known', () => {
     ['max_body_bytes', 'maxBodyBytes'],
     ['trustedProxy', 'trustedProxies'],
     ['maxConnection', 'maxConnections'],
+    ['keepAliveTimeout', 'idleTimeoutMs'],
+    ['requestTimeout', 'bodyTimeoutMs'],
+    ['headersTimeout', 'headerTimeoutMs'],
+    ['maxHeaderSize', 'maxHeadBytes'],
   ])('come with the name that was probably meant: %s', (given, meant) => {
     const problem = `HTTPServer: unknown option "${given}": did you mean "${meant}"?`;
     expect(() => make({ [given]: 1 })).toThrow(problem);

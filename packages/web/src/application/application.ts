@@ -10,7 +10,12 @@ import {
   type RefusalPage,
   type RequestRefusal,
 } from '@landspout/http1';
-import { HTTP_SERVER_OPTIONS, HTTPServer, type HTTPServerOptions } from '@landspout/httpserver';
+import {
+  HTTP_SERVER_OPTIONS,
+  HTTPServer,
+  type HTTPServerOptions,
+  nodeNameProblem,
+} from '@landspout/httpserver';
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
 import { type OptionNames, pickOptions, shownText, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
@@ -228,7 +233,7 @@ export class Application<Settings extends object = ApplicationSettings, const Li
    *   {@link HTTPServer} and its `listen` if an option is invalid.
    */
   async listen(options: ApplicationListenOptions = {}): Promise<HTTPServer> {
-    const problem = listenOptionsProblem(options, APPLICATION_LISTEN_OPTIONS);
+    const problem = nodeNameProblem(options) ?? listenOptionsProblem(options, APPLICATION_LISTEN_OPTIONS);
     if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `listen: ${problem}`);
     const server = new HTTPServer(this, pickOptions(options, HTTP_SERVER_OPTIONS));
     await server.listen(pickOptions(options, LISTEN_OPTIONS));

@@ -74,6 +74,14 @@ describe('Application', () => {
     expect(statusOf(await converse(other.port, tooLarge))).toBe(413);
   });
 
+  it('suggests its own name for an option of node:http', async () => {
+    const listening = new Application([['/', Hello]]).listen({ keepAliveTimeout: 5_000 } as object);
+    await expect(listening).rejects.toMatchObject({
+      code: 'ERR_WEB_USAGE',
+      message: 'listen: unknown option "keepAliveTimeout": did you mean "idleTimeoutMs"?',
+    });
+  });
+
   it('answers with one head and the default headers [OUT-01]', () =>
     withApp([['/', Hello]], async ({ port }) => {
       const answer = await ask(port, '/');
