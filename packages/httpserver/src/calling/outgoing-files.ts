@@ -2,6 +2,7 @@ import { read } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { type FilePart, type HTTPHeaders, HTTPUsageError } from '@landspout/http1';
 import { errorOf, type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { StreamFileError } from '@landspout/iostream';
 import { callingChecks } from './errors.ts';
 import type { ResponseSink } from './response-sink.ts';
@@ -88,6 +89,10 @@ export class OutgoingFiles {
     this.#stopReason = reason;
     for (const piece of this.#pieces.splice(0)) if (piece.kind === 'file') piece.settle.reject(reason);
     this.#wake?.();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['isBusy'], () => ({ waiting: this.#pieces.length }));
   }
 
   #push(piece: Piece): void {

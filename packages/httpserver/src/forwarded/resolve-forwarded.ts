@@ -128,6 +128,7 @@ export class ForwardedConnection extends RequestConnection implements HTTPConnec
     return inspection(this, ['protocol', 'forwardedHost'], () => ({
       remoteAddress: inspectedAddress(this.remoteAddress),
       peer: inspectedAddress(this.#peer.remoteAddress),
+      hasReportedProtocol: undefined,
     }));
   }
 }

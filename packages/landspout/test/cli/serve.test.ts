@@ -130,7 +130,7 @@ describe('landspout serve and landspout routes', () => {
       ['?', '/lazy', '(lazy)', '?'],
       ['*', '/api\\/x\\/(\\d+)', 'Any', 'checked'],
       ['*', '/only', 'Any', 'a.example.com'],
-      ['GET', '/blog', 'RedirectHandler'],
+      ['GET', '/blog', 'MountRedirectHandler'],
       ['GET, POST', '/blog/post/:id', 'Home', 'post', '/blog', 'checked'],
       ['*', '/blog/*rest', 'ErrorHandler', '/blog', 'checked'],
       ['*', '/own', 'OwnDelegate'],
