@@ -7,6 +7,7 @@ import type { ProcessTask } from '@landspout/ioloop/processes';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import { hostOf, type ServerHost } from './connection-host.ts';
+import { containerRemedy } from './container-remedy.ts';
 import type { HTTPServerStats } from './monitor/http-server-stats.ts';
 import {
   HTTP_SERVER_OPTIONS,
@@ -245,9 +246,10 @@ export class HTTPServer extends TCPServer {
 function requireHandler(handler: unknown): void {
   const isDelegate =
     typeof (handler as Partial<HTTPServerConnectionDelegate> | null)?.startRequest === 'function';
-  if (typeof handler === 'function' || isDelegate) return;
+  const remedy = isDelegate ? undefined : containerRemedy(handler);
+  if (remedy === undefined && (typeof handler === 'function' || isDelegate)) return;
   const expected = 'a function of a request, an Application or another delegate';
-  const problem = `HTTPServer: ${expected} was expected, not ${shownValue(handler)}`;
+  const problem = `HTTPServer: ${expected} was expected, not ${shownValue(handler)}${remedy === undefined ? '' : `: pass ${remedy}`}`;
   throw new StreamUsageError('ERR_STREAM_USAGE', problem);
 }
 

@@ -53,6 +53,7 @@ export type {
 // For the packages above.
 
 export { type FileSink, type FilesOwner, OutgoingFiles, requireFilePart } from './calling/outgoing-files.ts';
+export { containerRemedy } from './container-remedy.ts';
 export { nodeNameProblem } from './options.ts';
 
 // Errors.

@@ -1,3 +1,5 @@
+import express from 'express';
+import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { HTTPServer, type HTTPServerOptions } from '../src/index.ts';
 
@@ -77,6 +79,23 @@ describe('HTTPServer', () => {
   it.each([undefined, null, {}, 'text'])('refuses %j as a handler, and says what it takes', (handler) => {
     expect(() => new HTTPServer(handler as never)).toThrow(
       'HTTPServer: a function of a request, an Application or another delegate was expected, not',
+    );
+  });
+
+  it.each<[string, unknown, string]>([
+    ['an Express application', express(), 'new NodeContainer(app) of @landspout/httpserver/node'],
+    [
+      'a handler of node:http',
+      (_request: unknown, response: { end(): void }) => response.end(),
+      'new NodeContainer(app) of @landspout/httpserver/node',
+    ],
+    ['a Hono application', new Hono(), 'new FetchContainer(app.fetch) of @landspout/httpserver/fetch'],
+  ])('names the container for %s', (_what, app, remedy) => {
+    expect(() => new HTTPServer(app as never)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_STREAM_USAGE',
+        message: expect.stringContaining(`: pass ${remedy}`),
+      }),
     );
   });
 

@@ -9,6 +9,7 @@ import {
 import { IOLoop, type Logger } from '@landspout/ioloop';
 import { ArgumentChecks, type OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { isNodeApplication } from '../container-remedy.ts';
 import { closeNodeSocket } from '../node/node-socket.ts';
 import { BackgroundWork } from './background-work.ts';
 import { FetchMessage, type FetchService } from './fetch-message.ts';
@@ -72,6 +73,10 @@ export class FetchContainer implements HTTPServerConnectionDelegate {
   /** @throws HTTPUsageError `ERR_HTTP_USAGE` if an argument or option is invalid. */
   constructor(fetch: FetchHandler, options: FetchContainerOptions = {}) {
     checks.callback('FetchContainer', 'fetch', fetch);
+    if (isNodeApplication(fetch)) {
+      const expected = 'fetch: a Fetch handler (for an Express or Connect application, use NodeContainer)';
+      throw checks.wrong('FetchContainer', expected, fetch);
+    }
     checks.options('FetchContainer', options, CONTAINER_OPTIONS);
     const { onError, halfOpen = false, logger } = options;
     if (onError !== undefined) checks.callback('FetchContainer', 'onError', onError);

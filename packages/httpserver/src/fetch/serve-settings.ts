@@ -3,6 +3,7 @@ import { pickOptions } from '@landspout/ioloop/errors';
 import { portNumber } from '@landspout/ioloop/reactor';
 import type { ListenOptions, TlsServerOptions } from '@landspout/iostream';
 import { LISTEN_OPTIONS } from '@landspout/iostream/transports';
+import { isNodeApplication } from '../container-remedy.ts';
 import { HTTP_SERVER_OPTIONS, type HTTPServerOptions } from '../options.ts';
 import type { StopOnSignalsOptions } from '../stopping/stop-on-signals.ts';
 import { serverChecks } from '../stopping/stop-options.ts';
@@ -33,6 +34,12 @@ export function acceptServeOptions(options: ServeOptions): ServeOptions {
   }
   serverChecks.options('serve', given, SERVE_OPTIONS);
   serverChecks.callback('serve', 'fetch', given.fetch);
+  if (isNodeApplication(given.fetch)) {
+    const expected =
+      'fetch: a Fetch handler (for an Express or Connect application, use ' +
+      'new HTTPServer(new NodeContainer(app)) of @landspout/httpserver and its /node)';
+    throw serverChecks.wrong('serve', expected, given.fetch);
+  }
   const { hostname } = given;
   if (hostname !== undefined && (typeof hostname !== 'string' || hostname === '')) {
     throw serverChecks.wrong('serve', 'hostname: a name or an address', hostname);

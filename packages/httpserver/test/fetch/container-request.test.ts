@@ -1,3 +1,4 @@
+import express from 'express';
 import { describe, expect, it } from 'vitest';
 import { installGlobalObjects } from '../../src/fetch/global-objects.ts';
 import { exchangeOf, FetchContainer } from '../../src/fetch/index.ts';
@@ -550,6 +551,7 @@ describe('request.waitUntil', () => {
 describe('FetchContainer', () => {
   it.each<[string, () => unknown]>([
     ['a handler that is no function', () => new FetchContainer({} as never)],
+    ['an Express application', () => new FetchContainer(express() as never)],
     ['an unknown option', () => new FetchContainer(() => new Response(), { onErorr: () => {} } as never)],
     [
       'an onError that is no function',

@@ -4,6 +4,7 @@ import { createSecureServer } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import express from 'express';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { FetchServer, type ServeOptions } from '../../src/fetch/index.ts';
 import { makeCertificate } from '../fixtures/certificate.ts';
@@ -37,6 +38,11 @@ describe('the options of serve', () => {
     ['a name that no library has', { fetcher: 1 }, /unknown option "fetcher": did you mean "fetch"/],
     ['host', { host: 'a' }, /hostname instead of host/],
     ['a handler that is no function', { fetch: {} }, /fetch: a function/],
+    [
+      'an Express application as a handler',
+      { fetch: express() },
+      /use new HTTPServer\(new NodeContainer\(app\)\)/,
+    ],
     ['middleware that is no list', { middleware: () => {} }, /middleware: a list of functions/],
     ['plugins of another type', { plugins: ['a'] }, /plugins: a list of functions/],
     ['an error handler that is no function', { error: 'page' }, /error: a function/],

@@ -1,6 +1,7 @@
 // Delegates of http1 inside an application, such as a FetchContainer, a NodeContainer or a proxy.
 
 import type { HTTPServerConnectionDelegate } from '@landspout/http1';
+import { containerRemedy } from '@landspout/httpserver';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
 import type { HandlerContext, RouteUse } from '../handler/lifecycle.ts';
@@ -52,7 +53,7 @@ export class FallbackHandler extends RequestHandler {
     if (unknown !== undefined) return unknown;
     const { fallback, stripPrefix = false } = init as Partial<FallbackHandlerInit>;
     if (!isDelegate(fallback)) {
-      const remedy = 'such as new FetchContainer(app.fetch)';
+      const remedy = `such as ${containerRemedy(fallback) ?? 'new FetchContainer(app.fetch)'}`;
       return `fallback must be a delegate with a method startRequest, ${remedy}, got ${shownValue(fallback)}`;
     }
     if (typeof stripPrefix === 'boolean') return undefined;

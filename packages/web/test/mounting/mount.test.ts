@@ -1,4 +1,6 @@
 import type { HTTPServerConnectionDelegate } from '@landspout/http1';
+import express from 'express';
+import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import {
   Application,
@@ -111,6 +113,16 @@ describe('mount [WG-01]', () => {
   it.each<[string, () => unknown, string]>([
     ['an unknown option', () => mount('/api', showing(), { strip: true } as object), 'strip'],
     ['a delegate that is none', () => make([mount('/api', {} as never)]), 'new FetchContainer(app.fetch)'],
+    [
+      'an Express application',
+      () => make([mount('/api', express() as never)]),
+      'new NodeContainer(app) of @landspout/httpserver/node',
+    ],
+    [
+      'a Hono application',
+      () => make([mount('/api', new Hono() as never)]),
+      'new FetchContainer(app.fetch) of @landspout/httpserver/fetch',
+    ],
     ['a function', () => make([mount('/api', (() => {}) as never)]), 'startRequest'],
     ['a prefix with a slash at its end', () => make([mount('/api/', showing())]), 'must not end with /'],
     ['a prefix without a slash', () => make([mount('api', showing())]), 'must start with /'],
