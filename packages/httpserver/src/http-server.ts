@@ -12,6 +12,7 @@ import type { HTTPServerStats } from './monitor/http-server-stats.ts';
 import {
   HTTP_SERVER_OPTIONS,
   type HTTPServerOptions,
+  listenCallbackProblem,
   nodeNameProblem,
   TRANSPORT_OPTIONS,
 } from './options.ts';
@@ -111,7 +112,12 @@ export class HTTPServer extends TCPServer {
    * @throws the errors of {@link TCPServer.listen}; StreamUsageError while the server is stopping; HTTPClosedError
    *   `ERR_HTTP_STOPPING` after a signal of {@link stopOnSignals} has arrived.
    */
-  override async listen(options: Parameters<TCPServer['listen']>[0]): Promise<this> {
+  override async listen(
+    options: Parameters<TCPServer['listen']>[0],
+    ...others: readonly never[]
+  ): Promise<this> {
+    const problem = listenCallbackProblem(others);
+    if (problem !== undefined) throw new StreamUsageError('ERR_STREAM_USAGE', `listen: ${problem}`);
     if (this.#stoppedBySignal) {
       throw new HTTPClosedError('ERR_HTTP_STOPPING', 'listen: the process got a signal to stop');
     }

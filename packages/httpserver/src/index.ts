@@ -54,7 +54,7 @@ export type {
 
 export { type FileSink, type FilesOwner, OutgoingFiles, requireFilePart } from './calling/outgoing-files.ts';
 export { containerRemedy } from './container-remedy.ts';
-export { nodeNameProblem } from './options.ts';
+export { listenCallbackProblem, nodeNameProblem } from './options.ts';
 
 // Errors.
 

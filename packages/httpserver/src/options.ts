@@ -78,6 +78,12 @@ export function nodeNameProblem(options: unknown): string | undefined {
   return undefined;
 }
 
+/** Describes arguments that follow the options of `listen`, such as the callback of node:http. Undefined if there is none. */
+export function listenCallbackProblem(others: readonly unknown[]): string | undefined {
+  if (others.every((value) => value === undefined)) return undefined;
+  return 'the options are the only argument; instead of passing a callback, await the promise that listen returns';
+}
+
 /** The deadlines of a server, in milliseconds. */
 export interface HTTPServerTimeouts {
   /**

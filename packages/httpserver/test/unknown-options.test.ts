@@ -99,6 +99,15 @@ describe('HTTPServer', () => {
     );
   });
 
+  it('refuses a callback of listen', async () => {
+    await using server = make({});
+    await expect(server.listen({ host }, (() => {}) as never)).rejects.toMatchObject({
+      code: 'ERR_STREAM_USAGE',
+      message: expect.stringContaining('await the promise'),
+    });
+    expect(server.addresses).toEqual([]);
+  });
+
   it('names what came in place of a number', () => {
     expect(() => make({ idleTimeoutMs: '1000' })).toThrow('was expected, not "1000" (a string)');
     expect(() => make({ maxConnections: '1000' })).toThrow('was expected, not "1000" (a string)');

@@ -14,6 +14,7 @@ import {
   HTTP_SERVER_OPTIONS,
   HTTPServer,
   type HTTPServerOptions,
+  listenCallbackProblem,
   nodeNameProblem,
 } from '@landspout/httpserver';
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
@@ -232,8 +233,11 @@ export class Application<Settings extends object = ApplicationSettings, const Li
    * @throws SystemError such as `EADDRINUSE`; WebUsageError `ERR_WEB_USAGE` if an option is unknown; the errors of
    *   {@link HTTPServer} and its `listen` if an option is invalid.
    */
-  async listen(options: ApplicationListenOptions = {}): Promise<HTTPServer> {
-    const problem = nodeNameProblem(options) ?? listenOptionsProblem(options, APPLICATION_LISTEN_OPTIONS);
+  async listen(options: ApplicationListenOptions = {}, ...others: readonly never[]): Promise<HTTPServer> {
+    const problem =
+      listenCallbackProblem(others) ??
+      nodeNameProblem(options) ??
+      listenOptionsProblem(options, APPLICATION_LISTEN_OPTIONS);
     if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `listen: ${problem}`);
     const server = new HTTPServer(this, pickOptions(options, HTTP_SERVER_OPTIONS));
     await server.listen(pickOptions(options, LISTEN_OPTIONS));

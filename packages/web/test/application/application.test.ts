@@ -74,6 +74,15 @@ describe('Application', () => {
     expect(statusOf(await converse(other.port, tooLarge))).toBe(413);
   });
 
+  it('refuses a callback of listen', async () => {
+    const app = new Application([['/', Hello]]);
+    const listening = app.listen({ port: 0, host: '127.0.0.1' }, (() => {}) as never);
+    await expect(listening).rejects.toMatchObject({
+      code: 'ERR_WEB_USAGE',
+      message: expect.stringContaining('await the promise'),
+    });
+  });
+
   it('suggests its own name for an option of node:http', async () => {
     const listening = new Application([['/', Hello]]).listen({ keepAliveTimeout: 5_000 } as object);
     await expect(listening).rejects.toMatchObject({
