@@ -543,7 +543,7 @@ export class RequestTask
 
   /** Completes the response after the verb has returned. */
   #finish(handler: AnyHandler, returned: unknown): void {
-    if (returned !== undefined) requireNoContent(returned, this.response);
+    if (returned !== undefined) requireNoContent(returned, this.request.method, this.response);
     this.#watch(handler.finish());
   }
 
@@ -744,15 +744,30 @@ function readable(thrown: unknown): unknown {
 }
 
 /**
- * In plain JavaScript, a handler may return its text by mistake, which would be an empty response.
+ * In plain JavaScript, a handler may return its content by mistake, which would be an empty response. Objects and lists
+ * are refused for GET and HEAD only: other methods may return the result of what they did.
  *
- * @throws WebUsageError `ERR_WEB_USAGE` if nothing was written, and the handler returned text, bytes or HTML.
+ * @throws WebUsageError `ERR_WEB_USAGE` if nothing was written, and the handler returned text, bytes, HTML, a Response,
+ *   or data for a GET.
  */
-function requireNoContent(returned: unknown, { unsent, headSent }: HTTPServerResponse): void {
-  const isContent = typeof returned === 'string' || returned instanceof Uint8Array || Html.isHtml(returned);
-  if (!isContent || headSent || !unsent.isEmpty) return;
-  const problem = 'the handler returned its content, which is not sent: call this.write or this.render';
+function requireNoContent(returned: unknown, method: string, { unsent, headSent }: HTTPServerResponse): void {
+  if (headSent || !unsent.isEmpty) return;
+  // Without the global class, which Node loads only when it is read.
+  const isResponse = Object.prototype.toString.call(returned) === '[object Response]';
+  const isText = typeof returned === 'string' || returned instanceof Uint8Array || Html.isHtml(returned);
+  const isRead = method === 'GET' || method === 'HEAD';
+  if (!isText && !isResponse && !(isRead && isData(returned))) return;
+  const remedy = isResponse ? 'call this.write, or mount a FetchContainer' : 'call this.write or this.render';
+  const problem = `the handler returned its content, which is not sent: ${remedy}`;
   throw new WebUsageError('ERR_WEB_USAGE', problem);
+}
+
+/** Whether a value is a list or a plain object. */
+function isData(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }
 
 /** The error for a {@link Finish} that was thrown while the response was being finished because of an earlier one. */

@@ -292,6 +292,9 @@ describe('a handler in plain JavaScript', () => {
     ['text', () => 'hello'],
     ['HTML', () => html`<p>hello</p>`],
     ['bytes', async () => Buffer.from('hello')],
+    ['an object', () => ({ greeting: 'hello' })],
+    ['a list', async () => ['hello']],
+    ['a Response', () => new Response('hello')],
   ])('is told that it returned %s instead of writing it', (_what, get) => {
     class Returns extends RequestHandler {}
     Object.assign(Returns.prototype, { get });
