@@ -32,6 +32,7 @@ export class OuterFetchConnection extends RequestConnection implements HTTPConne
     this.protocol = protocol;
     this.#request = request;
     this.#info = info;
+    rememberAddress(info);
   }
 
   get remoteAddress(): SocketAddress {
@@ -82,6 +83,16 @@ function sourceOf(request: Request, info: unknown): FetchConnectionInfo {
   const { ip } = request as RequestWithAddress;
   if (typeof ip === 'string') return { remoteAddress: ip };
   return given.incoming?.socket ?? given;
+}
+
+/**
+ * Reads the address from the socket of @hono/node-server while it is connected: Node keeps an address that was read, but
+ * cannot find it out after the connection is closed. An `incoming` that is created when it is read is left alone.
+ */
+function rememberAddress(info: unknown): void {
+  if (typeof info !== 'object' || info === null || !Object.hasOwn(info, 'incoming')) return;
+  const { incoming } = info as { readonly incoming?: { readonly socket?: FetchConnectionInfo } };
+  void incoming?.socket?.remoteAddress;
 }
 
 function addressOf(address: unknown, port: unknown): SocketAddress {

@@ -99,6 +99,21 @@ const SERVERS = [
   ['srvx', (fetch: (request: Request) => Promise<Response>) => srvxToNode(fetch) as RequestListener],
 ] as const;
 
+describe('toFetchHandler with the environment of @hono/node-server', () => {
+  it('knows the address of a client that has left', async () => {
+    const delegate = new RecordingDelegate({ finish: () => {} });
+    const handler = toFetchHandler(delegate);
+    const listener = getRequestListener((request, environment) => handler(request, environment));
+    await withNodeServer(listener, async ({ port }) => {
+      const client = await RawClient.connect({ port }, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await waitUntil(() => delegate.requests[0]?.calls.includes('finish') === true);
+      client.reset();
+      await waitUntil(() => delegate.requests[0]?.closedWith.length === 1);
+      expect(delegate.requests[0]?.exchange.connection.remoteAddress).toMatchObject({ address: '127.0.0.1' });
+    });
+  });
+});
+
 describe.each(SERVERS)('toFetchHandler on %s', (_name, listenerOf) => {
   it('streams both ways', async () => {
     const delegate = new RecordingDelegate({
