@@ -24,6 +24,8 @@ const ignore = (): void => {};
 /**
  * Takes over the connection of an exchange, as a Duplex with the properties and methods of `net.Socket`. The Duplex
  * first delivers the bytes that the client sent after the request. When the server stops, the Duplex is ended.
+ * If nothing has begun to read when the Duplex is ended, the rest of what the client sends is discarded, and the
+ * connection is closed when the client ends its side, or after the default time of `closeGracefully`.
  */
 export function upgradedSocket(exchange: HTTPServerExchange): Duplex {
   const { connection } = exchange;
@@ -33,6 +35,12 @@ export function upgradedSocket(exchange: HTTPServerExchange): Duplex {
   duplex = toDuplex(stream);
   // As with a socket of Node, `close` follows; without a listener, the error of a client would end the process.
   duplex.on('error', ignore);
+  duplex.once('finish', () => {
+    // Bytes that nothing reads must not keep the connection open.
+    if (duplex.readableFlowing !== null || duplex.listenerCount('readable') > 0) return;
+    duplex.resume();
+    stream.closeGracefully();
+  });
   for (const name of DESCRIPTION)
     Object.defineProperty(duplex, name, { value: view[name], configurable: true });
   Object.defineProperties(duplex, {

@@ -167,6 +167,60 @@ describe('onUpgrade', () => {
     });
   });
 
+  it.each([
+    ['closes', '', true],
+    ['sends bytes that nothing reads and closes', 'unread', true],
+    ['sends more than is buffered, and closes', 'x'.repeat(300_000), true],
+    ['sends bytes that nothing reads and stays', 'unread', false],
+  ])('may end the socket without reading it: the client %s', (_how, bytes, closes) => {
+    let socket: Duplex | undefined;
+    const container = new NodeContainer(notFound, {
+      onUpgrade(_request, current) {
+        socket = current;
+        current.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
+      },
+    });
+    return withServer(container, async ({ port, server }) => {
+      // A client that sends its end only when told to.
+      const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      let received = '';
+      client.on('data', (chunk) => {
+        received += chunk;
+      });
+      client.on('error', () => {});
+      client.write(`${UPGRADE}${bytes}`);
+      await new Promise((resolve) => client.once('end', resolve));
+      expect(received).toMatch(/^HTTP\/1\.1 401 /);
+      if (closes) client.end();
+      await waitUntil(() => socket?.closed === true);
+      client.destroy();
+      expect((await server.stop({ graceMs: 0 })).cut).toBe(0);
+    });
+  });
+
+  it('reads on after it has ended the socket', () => {
+    let read = '';
+    let socket: Duplex | undefined;
+    const container = new NodeContainer(notFound, {
+      onUpgrade(_request, current) {
+        socket = current;
+        current.on('data', (chunk) => {
+          read += chunk;
+        });
+        current.end('bye');
+      },
+    });
+    return withServer(container, async ({ port }) => {
+      const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      client.resume();
+      client.write(UPGRADE);
+      await new Promise((resolve) => client.once('end', resolve));
+      client.end('after');
+      await waitUntil(() => socket?.closed === true);
+      expect(read).toBe('after');
+    });
+  });
+
   it('has its sockets ended when the server stops', () => {
     let connected = 0;
     return withServer(

@@ -8,7 +8,8 @@ import type { StreamConsumer } from '../stream/stream-consumer.ts';
  * Converts a stream to a Node Duplex, for code that accepts only Duplexes. The Duplex becomes the reader of the stream,
  * and receives the buffered bytes first. Limits, statistics and the connection count of a server still apply.
  * Destroying the Duplex closes the stream. If the stream closes, the Duplex is destroyed after everything received has
- * been read.
+ * been read. If the peer has ended its side, and nothing is left to read, the Duplex is destroyed when its own side is
+ * ended, even if nothing reads.
  *
  * @param stream - must have no other reader.
  * @throws StreamUsageError `ERR_STREAM_BUSY` if a read is pending.
@@ -80,5 +81,7 @@ class StreamDuplex extends Duplex {
   #end(): void {
     this.#isEnded = true;
     this.push(null);
+    // As with `net.Socket`, `end` is emitted even if nothing reads, unless bytes are left to read.
+    this.read(0);
   }
 }

@@ -126,6 +126,31 @@ describe.each(CHANNEL_NAMES)('toDuplex over %s', (channel) => {
       expect(duplex.readableEnded).toBe(false);
     }));
 
+  it('is destroyed after both ends, even if nothing reads', () =>
+    withPair(channel, async ({ a, b }) => {
+      const events: string[] = [];
+      const duplex = toDuplex(b);
+      for (const name of ['end', 'finish', 'close']) duplex.on(name, () => events.push(name));
+      const closed = b.waitClosed();
+      duplex.end('refused');
+      expect(text(await a.readUntilClose())).toBe('refused');
+      a.endWrite();
+      await closed;
+      await until(() => duplex.closed);
+      expect(events).toEqual(['finish', 'end', 'close']);
+    }));
+
+  it('is not destroyed after both ends while bytes are left to read', () =>
+    withPair(channel, async ({ a, b }) => {
+      const duplex = toDuplex(b);
+      await a.write('left');
+      a.endWrite();
+      duplex.end();
+      await a.readUntilClose();
+      await until(() => b.isEnded);
+      expect(text(await readAll(duplex))).toBe('left');
+    }));
+
   it('refuses a stream that somebody reads', () =>
     withPair(channel, async ({ a, b }) => {
       const read = b.readBytes(1);
