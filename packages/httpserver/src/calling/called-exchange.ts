@@ -15,6 +15,7 @@ import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspect
 import type { IOStream } from '@landspout/iostream';
 import { callEnded } from './call-failure.ts';
 import { callingChecks, HTTPDetachError } from './errors.ts';
+import { NODE_MESSAGES, type NodeMessagesBehind } from './node-messages.ts';
 import { OutgoingFiles, requireFilePart } from './outgoing-files.ts';
 import type { ResponseSink } from './response-sink.ts';
 
@@ -40,6 +41,8 @@ export class CalledExchange implements HTTPServerExchange {
   readonly connection: HTTPConnectionInfo;
   bodyBytesSent = 0;
   status = 0;
+  /** Set before the delegate is called, if the server in front is one of node:http. */
+  [NODE_MESSAGES]: NodeMessagesBehind | undefined = undefined;
   /** Why the exchange was cut; undefined if it was not. */
   closeReason: Error | undefined = undefined;
   readonly #call: ExchangeCall;

@@ -73,6 +73,9 @@ const NO_BYTES = Buffer.alloc(0);
  * discarded. A client that ends its side of the connection has left, unless `halfOpen` is set. CONNECT is refused with
  * 501.
  *
+ * What middleware of node:http in front of the container has added to its request, such as `user` or `session`, is
+ * copied to the request of the handler.
+ *
  * @example
  * const app = express();
  * const server = new HTTPServer(new NodeContainer(app));

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HTTPServerExchange, RequestHead } from '@landspout/http1';
 import type { IncomingBody } from '../bodies/incoming-body.ts';
+import { nodeMessagesOf } from '../calling/node-messages.ts';
 import { originHead } from '../origin-head.ts';
+import { copyAdded } from './added-properties.ts';
 import { PLAIN_MESSAGES } from './message-prototypes.ts';
 import { NodeRequest } from './node-request.ts';
 import { NodeResponse } from './node-response.ts';
@@ -66,6 +68,8 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
     this.fields = new RawFields(head.headers);
     this.#writer = new ResponseWriter(exchange, this, socket);
     this.request = new NodeRequest(head, this.fields.raw, socket, constructors.request);
+    const behind = nodeMessagesOf(exchange);
+    if (behind !== undefined) copyAdded(behind.request, this.request);
     this.response = new NodeResponse(this.request, this.#writer, constructors.response);
     this.#writer.attach(this.response);
     socket.begin(this);

@@ -13,6 +13,7 @@ import { CALL_OPTIONS, type CallOptions, CallSettings } from '../calling/call-se
 import { DelegateCall } from '../calling/delegate-call.ts';
 import { callingChecks } from '../calling/errors.ts';
 import { requireMountPath, targetBelow } from '../calling/mount-path.ts';
+import { NODE_MESSAGES } from '../calling/node-messages.ts';
 import {
   addFields,
   announcedLength,
@@ -75,7 +76,8 @@ interface MountedRequest {
  * The response is written with the methods of `response`, so middleware that replaces them works, and headers that
  * middleware has set are kept unless the delegate sets the same ones; values of Set-Cookie and Vary are added. Keep-alive,
  * timeouts of heads and `Expect: 100-continue` are those of the server in front. What is left of a body when the
- * response is complete is discarded within `maxBodyBytes`; above it, the connection is closed.
+ * response is complete is discarded within `maxBodyBytes`; above it, the connection is closed. In an Application,
+ * `nodeRequestOf` of `@landspout/web/node` returns `request`, with what handlers in front have added.
  *
  * @param options.signal - abort it when the server begins to stop. Connections taken over by `upgrade` are then stopped
  *   like those of an HTTPServer: WebSockets are closed with 1012.
@@ -162,6 +164,7 @@ class NodeCalls {
     const passOn = this.#fallthrough && next !== undefined ? passesOn(body, next) : undefined;
     const sink = new OuterNodeResponse(response, passOn);
     const call = new DelegateCall(this.#settings, sink, body, head, this.#connectionOf(request));
+    call.exchange[NODE_MESSAGES] = { request, response };
     body.call = call;
     sink.call = call;
     const closed = (error?: unknown): void => void call.closed(error ?? response.errored ?? undefined);

@@ -215,3 +215,27 @@ describe('toNodeHandler on our own server', () => {
     });
   });
 });
+
+describe('what Express adds to a request', () => {
+  it('reaches a NodeContainer behind toNodeHandler, but the state of the router does not', async () => {
+    const seen: object[] = [];
+    const inner = new NodeContainer((request, response) => {
+      const { user, lazy, next, params } = request as { [name: string]: unknown };
+      const { originalUrl } = request as { originalUrl?: string };
+      seen.push({ user, lazy, url: request.url, originalUrl, next, params });
+      response.end();
+    });
+    const app = express();
+    app.use((request, _response, next) => {
+      Object.defineProperty(request, 'lazy', { get: () => 'computed' });
+      Object.assign(request, { user: 'me' });
+      next();
+    });
+    app.use('/live', toNodeHandler(inner));
+    await withNodeServer(app, async ({ url }) => {
+      await (await fetch(`${url}/live/a?b=c`)).text();
+      const originalUrl = '/live/a?b=c';
+      expect(seen).toEqual([{ user: 'me', lazy: 'computed', url: '/a?b=c', originalUrl }]);
+    });
+  });
+});
