@@ -30,6 +30,7 @@ import { PassedRequest, type PassingHost } from '../mounting/passed-request.ts';
 import { isUnresolvedPath } from '../mounting/unresolved-path.ts';
 import { HTTPServerRequest } from '../request/http-server-request.ts';
 import { logRequestError } from '../request/log-text.ts';
+import { rememberMessagesBehind } from '../request/messages-behind.ts';
 import { announcesBody } from '../request/unparsed-body.ts';
 import { appendErrorPage, respondWithClosed, respondWithError } from '../response/error-response.ts';
 import { HTTPServerResponse, type ResponseOwner } from '../response/http-server-response.ts';
@@ -114,6 +115,7 @@ export class RequestTask
   headersReceived(head: RequestHead): void | Promise<void> {
     const { connection, publicOrigins } = this.response.exchange;
     this.request = new HTTPServerRequest(head, connection, this.application.publicOrigins ?? publicOrigins);
+    rememberMessagesBehind(this.request, this.response.exchange);
     this.#match = this.application.findRoute(this.request);
     const { rule } = this.#match;
     this.application = rule.application;

@@ -8,7 +8,14 @@ import {
   PreparedPiece,
   type StopNotice,
 } from '@landspout/http1';
-import { type FileSink, OutgoingFiles, requireFilePart } from '@landspout/httpserver';
+import {
+  type FileSink,
+  NODE_MESSAGES,
+  type NodeMessagesBehind,
+  nodeMessagesOf,
+  OutgoingFiles,
+  requireFilePart,
+} from '@landspout/httpserver';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
@@ -61,6 +68,10 @@ export class ResponseExchange implements HTTPServerExchange {
     const { ownOrigins, publicOrigin } = this.#host.request;
     if (ownOrigins === undefined || ownOrigins.length <= 1) return ownOrigins;
     return [publicOrigin, ...ownOrigins.filter((origin) => origin !== publicOrigin)];
+  }
+
+  get [NODE_MESSAGES](): NodeMessagesBehind | undefined {
+    return nodeMessagesOf(this.#outer);
   }
 
   get stopping(): AbortSignal {

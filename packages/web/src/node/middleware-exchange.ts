@@ -7,6 +7,7 @@ import type {
   PreparedPiece,
   StopNotice,
 } from '@landspout/http1';
+import { NODE_MESSAGES, type NodeMessagesBehind, nodeMessagesOf } from '@landspout/httpserver';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 
@@ -46,6 +47,10 @@ export class MiddlewareExchange implements HTTPServerExchange {
 
   get connection(): HTTPConnectionInfo {
     return this.#connection.connection;
+  }
+
+  get [NODE_MESSAGES](): NodeMessagesBehind | undefined {
+    return nodeMessagesOf(this.#connection);
   }
 
   get stopping(): AbortSignal {

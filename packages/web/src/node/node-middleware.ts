@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { NodeMessagesBehind } from '@landspout/httpserver';
 import type { NodeHandler } from '@landspout/httpserver/node';
 import { shownValue } from '@landspout/ioloop/errors';
 import { isThenable } from '@landspout/ioloop/reactor';
@@ -6,6 +7,7 @@ import type { RequestTask } from '../application/request-task.ts';
 import { HTTPError, WebUsageError, webChecks } from '../errors.ts';
 import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
+import { messagesBehind } from '../request/messages-behind.ts';
 import { NodePair, pairOf } from './node-pair.ts';
 
 /**
@@ -43,11 +45,16 @@ export function nodeMiddleware(middleware: NodeHandler): Middleware {
 }
 
 /**
- * Returns the request of node:http that `nodeMiddleware` has created for a request, with what middleware has added, such
- * as `session` or `user`.
+ * Returns the request of node:http with what middleware has added, such as `session` or `user`: the one that
+ * `nodeMiddleware` has created; else, in an application that `toNodeHandler` serves, the one of the server in front, such
+ * as an Express application; else, in an application that is mounted in another one, that of the other one.
+ *
+ * The one that `nodeMiddleware` creates begins with what middleware in front of the application has added, as does the
+ * request of a mounted `NodeContainer` or `FetchContainer`.
  *
  * @param owner - a handler, or the context of a middleware.
- * @throws WebUsageError `ERR_WEB_USAGE` if no `nodeMiddleware` has run for the request.
+ * @throws WebUsageError `ERR_WEB_USAGE` if no `nodeMiddleware` has run for the request, and no server of node:http is in
+ *   front.
  *
  * @example
  * const { session } = nodeRequestOf<{ session: Session }>(this);
@@ -55,20 +62,24 @@ export function nodeMiddleware(middleware: NodeHandler): Middleware {
 export function nodeRequestOf<Added extends object = object>(owner: {
   readonly request: HTTPServerRequest;
 }): IncomingMessage & Added {
-  return requirePair('nodeRequestOf', owner).request as IncomingMessage & Added;
+  return requireMessages('nodeRequestOf', owner).request as IncomingMessage & Added;
 }
 
 /** Returns the response that belongs to {@link nodeRequestOf}, for example for its `locals`. Do not write to it. */
 export function nodeResponseOf<Added extends object = object>(owner: {
   readonly request: HTTPServerRequest;
 }): ServerResponse & Added {
-  return requirePair('nodeResponseOf', owner).response as ServerResponse & Added;
+  return requireMessages('nodeResponseOf', owner).response as ServerResponse & Added;
 }
 
-function requirePair(operation: string, owner: { readonly request: HTTPServerRequest }): NodePair {
-  const pair = pairOf(owner.request);
-  if (pair !== undefined) return pair;
-  throw new WebUsageError('ERR_WEB_USAGE', `${operation}: no nodeMiddleware has run for this request`);
+function requireMessages(
+  operation: string,
+  { request }: { readonly request: HTTPServerRequest },
+): NodeMessagesBehind {
+  const messages = pairOf(request) ?? messagesBehind(request);
+  if (messages !== undefined) return messages;
+  const problem = 'no nodeMiddleware has run for this request, and no server of node:http is in front';
+  throw new WebUsageError('ERR_WEB_USAGE', `${operation}: ${problem}`);
 }
 
 /** Calls a middleware. @returns like a {@link Middleware}. */

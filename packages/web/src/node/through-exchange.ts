@@ -9,7 +9,13 @@ import {
   type PreparedPiece,
   type StopNotice,
 } from '@landspout/http1';
-import { type FileSink, OutgoingFiles, requireFilePart } from '@landspout/httpserver';
+import {
+  type FileSink,
+  NODE_MESSAGES,
+  type NodeMessagesBehind,
+  OutgoingFiles,
+  requireFilePart,
+} from '@landspout/httpserver';
 import { setResponseHeaders } from '@landspout/httpserver/node';
 import { errorOf } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
@@ -43,6 +49,12 @@ export class ThroughExchange implements HTTPServerExchange {
 
   get connection(): HTTPConnectionInfo {
     return this.#connection.connection;
+  }
+
+  /** Those of the middleware, to which it may have added what a mounted delegate needs. */
+  get [NODE_MESSAGES](): NodeMessagesBehind {
+    const response = this.#response;
+    return { request: response.req, response };
   }
 
   get stopping(): AbortSignal {
