@@ -17,7 +17,12 @@ import { FetchRequest, type RequestExchange } from './fetch-request.ts';
 
 /** The second argument of a Fetch handler, known as the bindings of Hono's adapter for Node. */
 export interface FetchEnvironment {
+  /** Has what middleware of node:http in front of the container has added, such as `user` or `session`. */
   readonly incoming: IncomingMessage;
+  /**
+   * Headers that are set on it are added to the Response of the handler. Those of the Response win, except that
+   * `Set-Cookie` and `Vary` have the values of both.
+   */
   readonly outgoing: ServerResponse;
 }
 

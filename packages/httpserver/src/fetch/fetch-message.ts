@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import {
   HTTPHeaders as Fields,
   HTTPClosedError,
@@ -105,6 +106,10 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
 
   get isHead(): boolean {
     return this.#request?.method === 'HEAD';
+  }
+
+  get outgoing(): ServerResponse | undefined {
+    return this.#request && FetchRequest.outgoingOf(this.#request);
   }
 
   responded(status: number): void {

@@ -73,6 +73,11 @@ export class FetchRequest {
     request.#node?.respondedElsewhere(status);
   }
 
+  /** The response of `node:http`, if the handler has asked for it or for the request of `node:http`. */
+  static outgoingOf(request: FetchRequest): NodeExchange['response'] | undefined {
+    return request.#node?.response;
+  }
+
   /** The handler has taken over the connection, and has returned. */
   static handedOver(request: FetchRequest): void {
     request.#node?.handedOver();

@@ -1,8 +1,10 @@
+import type { ServerResponse } from 'node:http';
 import { HTTPHeaders, type HTTPServerExchange, HTTPUsageError, Http1UsageError } from '@landspout/http1';
 import { CONNECTION_FIELDS, isConnectionField } from '@landspout/http1/protocol';
 import { shownValue } from '@landspout/ioloop/errors';
 import { LightResponse } from './light-response.ts';
 import { isDisturbed, NativeResponse, nativeBodySource } from './native-objects.ts';
+import { withOutgoingFields } from './outgoing-fields.ts';
 import { isSelfPreparing, prepare, type SelfPreparingResponse } from './prepared-response.ts';
 import { ResponseStream, type StreamedResponse } from './response-stream.ts';
 
@@ -16,6 +18,8 @@ const written = new WeakSet<Response>();
 export interface ResponseOwner {
   readonly exchange: HTTPServerExchange;
   readonly isHead: boolean;
+  /** Has fields that the handler may have set for its Response; undefined if nothing asked for it. */
+  readonly outgoing: ServerResponse | undefined;
   /** The response is complete. */
   responded(status: number): void;
   /** The response cannot be completed. If its head was not written, another response may be. */
@@ -113,10 +117,14 @@ function writeNative(owner: ResponseOwner, response: Response): ResponseStream |
 
 function write(
   owner: ResponseOwner,
-  head: StreamedResponse,
+  response: StreamedResponse,
   body: string | Uint8Array | ReadableStream<Uint8Array> | null,
 ): ResponseStream | undefined {
-  const { exchange, isHead } = owner;
+  const { exchange, isHead, outgoing } = owner;
+  const head =
+    outgoing === undefined
+      ? response
+      : { ...response, headers: withOutgoingFields(response.headers, outgoing) };
   const { status, statusText, headers } = head;
   const isStream = body !== null && typeof body === 'object' && !(body instanceof Uint8Array);
   if (isHead || status === 204 || status === 205 || status === 304) {

@@ -220,8 +220,8 @@ describe('what Express adds to a request', () => {
   it('reaches a NodeContainer behind toNodeHandler, but the state of the router does not', async () => {
     const seen: object[] = [];
     const inner = new NodeContainer((request, response) => {
-      const { user, lazy, next, params } = request as { [name: string]: unknown };
-      const { originalUrl } = request as { originalUrl?: string };
+      const added = request as unknown as Readonly<Record<string, unknown>>;
+      const { user, lazy, next, params, originalUrl } = added;
       seen.push({ user, lazy, url: request.url, originalUrl, next, params });
       response.end();
     });
