@@ -57,6 +57,16 @@ const NODE_CONTAINER_OPTIONS: OptionNames<NodeContainerOptions> = {
 
 const checks = new ArgumentChecks((problem) => new HTTPUsageError(problem));
 
+/** The header fields of a response that describe its content, which an error page replaces. */
+const CONTENT_FIELDS = [
+  'Content-Encoding',
+  'Content-Language',
+  'Content-Length',
+  'Content-Range',
+  'ETag',
+  'Last-Modified',
+];
+
 const NO_BYTES = Buffer.alloc(0);
 
 /**
@@ -268,10 +278,13 @@ function refuseConnect(exchange: HTTPServerExchange): void {
   exchange.writeHead(501, '', headers, 'CONNECT is not supported\n', true);
 }
 
-/** Responds as the last handler of Connect and Express does, without details of the error. */
+/**
+ * Responds as the last handler of Connect and Express does, without details of the error. The header fields that
+ * middleware has set, such as those of CORS, are kept.
+ */
 function respond({ response, exchange }: NodeExchange, status: number, text?: string, error?: unknown): void {
   try {
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    for (const name of CONTENT_FIELDS) response.removeHeader(name);
     response.statusCode = status;
     response.statusMessage = '';
     for (const [name, value] of Object.entries(headersOf(error))) setValid(response, name, value);

@@ -76,13 +76,25 @@ describe('a handler that fails', () => {
     expect(records).toEqual([{ level: 'error', message: 'handling a request failed', error: failure }]);
   });
 
-  it('does not keep the header fields it has set', async () => {
-    const { received } = await serve((_request, response) => {
+  it.each<[number, NodeHandler]>([
+    [
+      500,
+      () => {
+        throw failure;
+      },
+    ],
+    [404, (_request, _response, next) => next()],
+  ])('keeps the header fields that were set in its %i, without those of the content', async (status, fails) => {
+    const { received } = await serve((request, response, next) => {
       response.setHeader('Content-Length', '100');
-      response.setHeader('X-Own', 'a');
-      throw failure;
+      response.setHeader('Content-Encoding', 'br');
+      response.setHeader('ETag', '"a"');
+      response.setHeader('Access-Control-Allow-Origin', '*');
+      return fails(request, response, next);
     });
-    expect(received).not.toMatch(/x-own|length: 100/i);
+    expect(received).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(received).toMatch(/\r\naccess-control-allow-origin: \*\r\n/i);
+    expect(received).not.toMatch(/length: 100|content-encoding|etag/i);
   });
 
   it('leaves the connection to other requests', () =>
