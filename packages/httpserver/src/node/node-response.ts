@@ -58,6 +58,10 @@ export class NodeResponse extends createdBy(ServerResponse) {
       encoding = undefined;
     }
     if (this.finished) this.#writer.wroteAfterEnd();
+    if (this.finished && !this.destroyed && isBody(chunk)) {
+      process.nextTick(failAfterEnd, this, callback);
+      return false;
+    }
     if (this.finished || this.destroyed || !isBody(chunk))
       return native.write.call(this, chunk, encoding, callback);
     const writer = this.#writer;
@@ -158,12 +162,23 @@ function endAgain<Response extends NodeResponse>(
   encoding: unknown,
   callback: unknown,
 ): Response {
-  if (chunk) native.end.call(response, chunk, encoding, callback);
+  if (chunk && !response.destroyed) process.nextTick(failAfterEnd, response, callback);
+  else if (chunk) native.end.call(response, chunk, encoding, callback);
   else if (typeof callback === 'function') {
     if (response.writableFinished) native.end.call(response, callback);
     else response.once('finish', callback as () => void);
   }
   return response;
+}
+
+/**
+ * Passes on Node's error for a write after the end. The response may have finished since; without a listener, the error
+ * was logged instead.
+ */
+function failAfterEnd(response: NodeResponse, callback: unknown): void {
+  const error = Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' });
+  if (typeof callback === 'function') (callback as Callback)(error);
+  if (response.listenerCount('error') > 0) response.emit('error', error);
 }
 
 /** `end` of a response whose connection has ended: nothing is sent, and there is no event `finish`. */

@@ -211,6 +211,24 @@ describe('wrong calls, compared with node:http', () => {
     expect(notes.container.other).toContain('write ERR_STREAM_WRITE_AFTER_END');
   });
 
+  it('report a write after the end if there is no listener but for the error', async () => {
+    const notes = await notesOfBoth(
+      (_request, response, note) => {
+        response.on('error', (error: NodeJS.ErrnoException) => note(`error ${error.code}`));
+        response.end('done');
+        response.write('more');
+        response.end('more still');
+      },
+      sends(LAST_GET),
+      ['error'],
+    );
+    expect(notes.container.other).toEqual([
+      'error ERR_STREAM_WRITE_AFTER_END',
+      'error ERR_STREAM_WRITE_AFTER_END',
+    ]);
+    expect(notes.container).toEqual(notes.node);
+  });
+
   it('report a write after destroying by the callback only', async () => {
     const handler = noting((_request, response, note) => {
       response.destroy();
