@@ -9,7 +9,7 @@ import {
   type RequestHead,
 } from '@landspout/http1';
 import { isCancellation, type Logger } from '@landspout/ioloop';
-import { errorOf } from '@landspout/ioloop/errors';
+import { errorOf, excerpt } from '@landspout/ioloop/errors';
 import { isThenable } from '@landspout/ioloop/reactor';
 import { announcedBodyBytes } from '../bodies/announced-body.ts';
 import { HIGH_WATER_BYTES, IncomingBody } from '../bodies/incoming-body.ts';
@@ -52,6 +52,7 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
   #body: IncomingBody | undefined = undefined;
   #stream: ResponseStream | undefined = undefined;
   #closeReason: Error | undefined = undefined;
+  #target = '';
   /** What may still make a response for an error: the error itself, then `onError`, which may throw such an error. */
   #fallbacks: 'all' | 'response' | 'none' = 'all';
 
@@ -64,6 +65,7 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
 
   headersReceived(head: RequestHead): Promise<void> | undefined {
     const { method } = head;
+    this.#target = head.target;
     // A Request with these methods has no body. If the client sends one, it is discarded.
     const length = method === 'GET' || method === 'HEAD' ? 0 : announcedBodyBytes(head.headers);
     if (length !== 0) this.#body = new IncomingBody();
@@ -257,7 +259,9 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
 
   #report(error: unknown): void {
     if (isResponseAborted(error)) return;
-    this.#service.logger.error({ error, method: this.#request?.method }, 'a Fetch handler failed');
+    const peer = this.exchange.connection.remoteAddress;
+    const details = { error, method: this.#request?.method, target: excerpt(this.#target), peer };
+    this.#service.logger.error(details, 'a Fetch handler failed');
   }
 }
 

@@ -12,7 +12,7 @@ import {
 } from '@landspout/http1';
 import { asksForUpgrade } from '@landspout/http1/protocol';
 import { IOLoop, isCancellation, type Logger } from '@landspout/ioloop';
-import { ArgumentChecks, type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import { ArgumentChecks, excerpt, type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { acceptLogger, isThenable, reportRejection } from '@landspout/ioloop/reactor';
 import { HIGH_WATER_BYTES, IncomingBody } from '../bodies/incoming-body.ts';
@@ -217,7 +217,22 @@ class NodeMessage implements HTTPMessageDelegate {
   /** The handler has responded a second time. */
   lateWrite(): void {
     const error = new HTTPUsageError('write: the handler has ended the response before, so this is not sent');
-    this.#service.logger.error({ error }, 'handling a request failed');
+    this.#report(error);
+  }
+
+  #report(error: unknown): void {
+    const {
+      originalUrl,
+      url = '/',
+      method,
+    } = (this.#messages?.request ?? {}) as Partial<IncomingMessage> & {
+      readonly originalUrl?: string;
+    };
+    const peer = this.#exchange.connection.remoteAddress;
+    this.#service.logger.error(
+      { error, method, target: excerpt(originalUrl ?? url), peer },
+      'handling a request failed',
+    );
   }
 
   /** The handler threw. */
@@ -241,7 +256,7 @@ class NodeMessage implements HTTPMessageDelegate {
       this.#service.logger.debug({ error }, 'a handler gave up because its client left');
       return;
     }
-    if (status >= 500) this.#service.logger.error({ error }, 'handling a request failed');
+    if (status >= 500) this.#report(error);
     if (closeReason !== undefined || response.writableEnded) return;
     if (response.headersSent) this.#exchange.abort(error instanceof Error ? error : undefined);
     else respond(messages, status, undefined, error);

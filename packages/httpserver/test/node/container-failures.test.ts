@@ -84,17 +84,31 @@ describe('a handler that fails', () => {
       },
     ],
     [404, (_request, _response, next) => next()],
-  ])('keeps the header fields that were set in its %i, without those of the content', async (status, fails) => {
-    const { received } = await serve((request, response, next) => {
-      response.setHeader('Content-Length', '100');
-      response.setHeader('Content-Encoding', 'br');
-      response.setHeader('ETag', '"a"');
-      response.setHeader('Access-Control-Allow-Origin', '*');
-      return fails(request, response, next);
+  ])(
+    'keeps the header fields that were set in its %i, without those of the content',
+    async (status, fails) => {
+      const { received } = await serve((request, response, next) => {
+        response.setHeader('Content-Length', '100');
+        response.setHeader('Content-Encoding', 'br');
+        response.setHeader('ETag', '"a"');
+        response.setHeader('Access-Control-Allow-Origin', '*');
+        return fails(request, response, next);
+      });
+      expect(received).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(received).toMatch(/\r\naccess-control-allow-origin: \*\r\n/i);
+      expect(received).not.toMatch(/length: 100|content-encoding|etag/i);
+    },
+  );
+
+  it('is logged with the method, the target and the client of its request', async () => {
+    const details: unknown[] = [];
+    const logger = { ...loggerOf([]), error: (record: object) => void details.push(record) };
+    const container = new NodeContainer(() => Promise.reject(failure), { logger });
+    await withServer(container, async ({ port }) => {
+      await converse(port, GET);
+      const peer = expect.objectContaining({ address: '127.0.0.1' });
+      expect(details).toEqual([{ error: failure, method: 'GET', target: '"/a?b=c"', peer }]);
     });
-    expect(received).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-    expect(received).toMatch(/\r\naccess-control-allow-origin: \*\r\n/i);
-    expect(received).not.toMatch(/length: 100|content-encoding|etag/i);
   });
 
   it('leaves the connection to other requests', () =>
