@@ -210,6 +210,15 @@ export interface HTTPServerExchange {
   readonly isDrained?: boolean | undefined;
   /** Resets the connection, so that the peer notices that the response failed. */
   abort(reason?: Error): void;
+  /**
+   * Lets the owner of the exchange respond with its own error page, and log the error. Undefined if the owner has no
+   * error pages. May be called if no part of the response was written; later writes are discarded.
+   *
+   * @param status - of the response, 400 to 599.
+   * @param error - why the delegate does not respond. Undefined if it does not handle the request.
+   * @returns false if the owner does not respond.
+   */
+  fail?(status: number, error?: unknown): boolean;
   /** Whether the response headers have been written. */
   readonly headSent: boolean;
   /** Whether the response is complete. */

@@ -208,6 +208,7 @@ export class FetchMessage implements HTTPMessageDelegate, ResponseOwner {
     }
     const respond = this.#fallbackFor(error);
     if (respond === undefined) {
+      if (!isResponseAborted(error) && exchange.fail?.(500, error) === true) return;
       this.#report(error);
       this.#writePlain(500, 'Internal Server Error', undefined);
       return;

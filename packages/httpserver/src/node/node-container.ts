@@ -245,7 +245,7 @@ class NodeMessage implements HTTPMessageDelegate {
     const { request, response } = messages;
     if (error !== undefined && error !== null && error !== 'route' && error !== 'router') {
       this.#fail(messages, statusOf(error), error);
-    } else if (!response.headersSent) {
+    } else if (!response.headersSent && this.#exchange.fail?.(404) !== true) {
       respond(messages, 404, `Cannot ${request.method} ${pathOf(request)}\n`);
     }
   }
@@ -256,6 +256,8 @@ class NodeMessage implements HTTPMessageDelegate {
       this.#service.logger.debug({ error }, 'a handler gave up because its client left');
       return;
     }
+    const isOpen = closeReason === undefined && !response.writableEnded && !response.headersSent;
+    if (isOpen && this.#exchange.fail?.(status, error) === true) return;
     if (status >= 500) this.#report(error);
     if (closeReason !== undefined || response.writableEnded) return;
     if (response.headersSent) this.#exchange.abort(error instanceof Error ? error : undefined);

@@ -16,8 +16,10 @@ import {
   OutgoingFiles,
   requireFilePart,
 } from '@landspout/httpserver';
+import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
+import { HTTPError, statusOfError } from '../errors.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import { listsEntityTag, reads } from '../response/conditional.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
@@ -172,6 +174,16 @@ export class ResponseExchange implements HTTPServerExchange {
     this.#response.abort(reason ?? new HTTPUsageError('the mounted delegate aborted the response'));
   }
 
+  /** Responds with the error page of the application. An error for a 500 is logged like one of a handler. */
+  fail(status: number, error?: unknown): boolean {
+    if (this.headSent || this.isCut) return false;
+    const isUncaught = status === 500 && statusOfError(error) === 500;
+    const shown = isUncaught ? error : new HTTPError(status, logMessageOf(status, error), { cause: error });
+    this.#host.failed(shown);
+    this.cut(shown);
+    return true;
+  }
+
   detach(onStopping?: (notice: StopNotice) => void): IOStream {
     if (this.#headSent || this.isCut)
       throw new HTTPUsageError('detach: the response has been started, or the connection has ended');
@@ -255,6 +267,12 @@ export class ResponseExchange implements HTTPServerExchange {
     if (this.#cutReason !== undefined) throw this.#cutReason;
     await this.#response.waitDrained();
   }
+}
+
+/** Errors below 500 are the client's, which can cause many. */
+function logMessageOf(status: number, error: unknown): string | undefined {
+  if (status < 500 || error === undefined) return undefined;
+  return error instanceof Error ? error.message : shownValue(error);
 }
 
 function rejected(reason: Error): Promise<never> {
