@@ -16,7 +16,7 @@ import {
   OutgoingFiles,
   requireFilePart,
 } from '@landspout/httpserver';
-import { shownValue } from '@landspout/ioloop/errors';
+import { errorOf, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import { HTTPError, statusOfError } from '../errors.ts';
@@ -174,13 +174,16 @@ export class ResponseExchange implements HTTPServerExchange {
     this.#response.abort(reason ?? new HTTPUsageError('the mounted delegate aborted the response'));
   }
 
-  /** Responds with the error page of the application. An error for a 500 is logged like one of a handler. */
+  /**
+   * Responds with the error page of the application, with the header fields of the error, as those of http-errors have.
+   * An error for a 500 is logged like one of a handler.
+   */
   fail(status: number, error?: unknown): boolean {
     if (this.headSent || this.isCut) return false;
     const isUncaught = status === 500 && statusOfError(error) === 500;
-    const shown = isUncaught ? error : new HTTPError(status, logMessageOf(status, error), { cause: error });
+    const shown = isUncaught ? error : httpErrorOf(status, error);
     this.#host.failed(shown);
-    this.cut(shown);
+    this.cut(errorOf(shown));
     return true;
   }
 
@@ -267,6 +270,19 @@ export class ResponseExchange implements HTTPServerExchange {
     if (this.#cutReason !== undefined) throw this.#cutReason;
     await this.#response.waitDrained();
   }
+}
+
+function httpErrorOf(status: number, error: unknown): HTTPError {
+  const message = logMessageOf(status, error);
+  const { headers } = (error ?? {}) as { readonly headers?: unknown };
+  if (typeof headers === 'object' && headers !== null) {
+    try {
+      return new HTTPError(status, message, { cause: error, headers: headers as Record<string, string> });
+    } catch {
+      // The fields cannot be sent. The status is what matters.
+    }
+  }
+  return new HTTPError(status, message, { cause: error });
 }
 
 /** Errors below 500 are the client's, which can cause many. */
