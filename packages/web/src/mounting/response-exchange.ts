@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import {
   type FilePart,
   type HTTPConnectionInfo,
-  type HTTPHeaders,
+  HTTPHeaders,
   type HTTPServerExchange,
   HTTPUsageError,
   PreparedPiece,
@@ -273,16 +273,25 @@ export class ResponseExchange implements HTTPServerExchange {
 }
 
 function httpErrorOf(status: number, error: unknown): HTTPError {
-  const message = logMessageOf(status, error);
   const { headers } = (error ?? {}) as { readonly headers?: unknown };
-  if (typeof headers === 'object' && headers !== null) {
+  const fields = typeof headers === 'object' && headers !== null ? validFields(headers) : undefined;
+  return new HTTPError(status, logMessageOf(status, error), {
+    cause: error,
+    ...(fields === undefined ? {} : { headers: fields }),
+  });
+}
+
+/** Returns the fields that can be sent. The status of the error is what matters. */
+function validFields(headers: object): HTTPHeaders {
+  const fields = new HTTPHeaders();
+  for (const [name, value] of Object.entries(headers)) {
     try {
-      return new HTTPError(status, message, { cause: error, headers: headers as Record<string, string> });
+      fields.set(name, String(value));
     } catch {
-      // The fields cannot be sent. The status is what matters.
+      // Left out, as by NodeContainer.
     }
   }
-  return new HTTPError(status, message, { cause: error });
+  return fields;
 }
 
 /** Errors below 500 are the client's, which can cause many. */

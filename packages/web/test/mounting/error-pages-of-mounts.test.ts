@@ -32,4 +32,16 @@ describe('a mounted container', () => {
       expect(errors.some(({ level }) => level === 'error')).toBe(status === 500);
     }),
   );
+
+  it('responds with the header fields of an error', () => {
+    const refused = { status: 401, headers: { 'WWW-Authenticate': 'Basic' } };
+    const container = new NodeContainer((_request, _response, next) =>
+      next(Object.assign(new Error('no'), refused)),
+    );
+    return withApp([mount('/node', container)], async ({ url }) => {
+      const response = await fetch(`${url}/node`);
+      expect(response.status).toBe(401);
+      expect(response.headers.get('WWW-Authenticate')).toBe('Basic');
+    });
+  });
 });
