@@ -58,6 +58,8 @@ class StreamDuplex extends Duplex {
 
   override _final(callback: (error?: Error | null) => void): void {
     this.#stream.endWrite();
+    // From now on, the end of the peer is noticed even if nothing reads. A few bytes may be buffered.
+    this.read(0);
     callback();
   }
 
