@@ -34,7 +34,7 @@ export type FetchHandler = (
 
 export interface FetchContainerOptions {
   /**
-   * Called with an error that the handler threw or rejected with, or with that of a response that cannot be written, if
+   * Called with an error that the handler threw or rejected with, or with that of a response that is impossible to write, if
    * no part of a response was sent. What it returns is the response, and the error is not logged. Not called for an
    * error that has a response: see {@link FetchContainer}. Default: the response is a 500, and the error is logged.
    */
@@ -66,7 +66,7 @@ const checks = new ArgumentChecks((problem) => new HTTPUsageError(problem));
  * Its signal aborts when the connection ends before the response is complete. For interim responses and protocols that
  * take over the connection, see {@link exchangeOf}.
  *
- * If the handler throws, rejects or returns something that cannot be sent, the response is a 500 without details and the
+ * If the handler throws, rejects or returns something impossible to send, the response is a 500 without details and the
  * error is logged; see `onError`. If the head of the response was already sent, the connection is reset.
  *
  * A Response that the handler throws is sent, as is that of an error with a method `getResponse`, such as the

@@ -148,7 +148,7 @@ interface SrvxOptions {
 
 /**
  * The options of `serve`: those of @hono/node-server, those of srvx, those of HTTPServer, and where to listen. An option
- * that is unknown, or that cannot be supported, is refused by name.
+ * that is unknown or not supported is refused by name.
  */
 export interface ServeOptions
   extends HonoOptions,

@@ -31,7 +31,7 @@ export interface UpgradedWebSocket {
 /**
  * Upgrades a request to WebSocket, in a Fetch handler that a FetchContainer calls: under `serve`, in an HTTPServer, or
  * mounted in an Application. Works like `Deno.upgradeWebSocket`, but the 101 is sent at once. The returned `response` is
- * therefore a placeholder with status 200, which middleware may copy and change without effect on the client; pass
+ * therefore not sent; it has status 200, and a middleware may copy and change it. Pass
  * `headers` to send headers with the 101. If the handler fails later, the error is logged, and the socket stays open.
  *
  * Browsers let pages of any site open a WebSocket, with the cookies of the visitor, and do not apply the same-origin
