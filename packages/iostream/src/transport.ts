@@ -73,6 +73,14 @@ export interface Transport {
   readonly proxied?: ProxiedConnection | undefined;
 
   /**
+   * Releases the descriptor of a channel on the reactor, for TLS on top of it, with the bytes that were received and not
+   * delivered. The transport cannot be used afterwards and reports nothing more. Must be called while nothing is queued
+   * for writing. Not present, or `undefined`, if the channel is not a plain descriptor on the reactor: use
+   * {@link detach} then.
+   */
+  takeDescriptor?(): TakenDescriptor | undefined;
+
+  /**
    * Releases the channel as a Node socket, for example to run TLS on top of it. The transport cannot be used afterwards
    * and reports nothing more. Must be called while nothing is queued for writing.
    */
@@ -83,14 +91,29 @@ export interface Transport {
 export interface TransportEvents {
   /** Bytes `start` to `end` of `bytes`, borrowed until the callback returns. */
   received(bytes: Buffer, start: number, end: number): void;
-  /** The peer shut down its writing side (FIN). We can still write. */
-  ended(): void;
+  /**
+   * The peer shut down its writing side (FIN). We can still write.
+   *
+   * @param isBare - whether the end was not announced, although the protocol can announce it: TLS without close_notify.
+   *   Bytes may then have been cut off by an attacker (RFC 8446 §6.1). Always false on node:tls, which cannot tell.
+   */
+  ended(isBare: boolean): void;
   /** This many more bytes have reached the kernel, in the order written. */
   sent(byteLength: number): void;
   /** More of the file may be sent now, after a {@link Transport.sendFile} that sent only a part of it. */
   writable?(): void;
   /** The last event, called exactly once. `error` is a SystemError or TLS error unless the close was orderly. */
   closed(error: Error | undefined): void;
+}
+
+/** A descriptor of the reactor whose transport has released it. The receiver owns it and must close it. */
+export interface TakenDescriptor {
+  readonly slot: number;
+  readonly generation: number;
+  /** Bytes that were received and not delivered. */
+  readonly early: Uint8Array | undefined;
+  /** Whether it kept the process alive. */
+  readonly keepsAlive: boolean;
 }
 
 /** One end of a connection. */

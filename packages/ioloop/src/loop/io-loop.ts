@@ -119,6 +119,21 @@ export class IOLoop {
     this.#handlers = reactor === undefined ? undefined : new DescriptorHandlers(reactor, report);
   }
 
+  /**
+   * Which TLS the streams of this loop use: `'native'` for OpenSSL's functions on the descriptors of the reactor, or
+   * `'node'` for node:tls. Decided once per thread, when TLS is first used.
+   */
+  get tls(): 'native' | 'node' {
+    return this.reactor !== undefined && 'binding' in this.reactor.tls ? 'native' : 'node';
+  }
+
+  /** Why {@link tls} was chosen, as readable text. */
+  get tlsReason(): string {
+    if (this.reactor === undefined) return `the portable backend is used: ${this.backendReason}`;
+    const load = this.reactor.tls;
+    return 'binding' in load ? 'the functions of the OpenSSL in this process were found' : load.reason;
+  }
+
   /** Milliseconds on the loop's clock. Never goes backwards. */
   time(): number {
     return this.clock.now();

@@ -11,6 +11,22 @@
 
 export type { NativeAddress, NativeBinding } from './native-binding.ts';
 export {
+  TLS_BARE,
+  TLS_BYTES,
+  TLS_COMPLETE,
+  TLS_ENDED,
+  TLS_FULL,
+  TLS_KEPT,
+  TLS_KEY_LINES,
+  TLS_SESSION,
+  TLS_WAITING,
+  TLS_WANTS_CONTEXT,
+  TLS_WANTS_READ,
+  type TlsBinding,
+  type TlsFacts,
+} from './tls-binding.ts';
+export type { TlsLoad } from './tls-availability.ts';
+export {
   checked,
   type Descriptor,
   type Reactor,

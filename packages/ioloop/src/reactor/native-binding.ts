@@ -1,3 +1,5 @@
+import type { TlsBinding } from './tls-binding.ts';
+
 /**
  * The interface between JavaScript and `native/reactor.c`: thin system calls on slots, without policy.
  *
@@ -6,7 +8,7 @@
  * `ERR_REACTOR_BAD_SLOT`, and an argument of the wrong type a TypeError with the code `ERR_REACTOR_BAD_ARGUMENT`.
  * Failed system calls return a negative errno and never throw.
  */
-export interface NativeBinding {
+export interface NativeBinding extends TlsBinding {
   /** Error numbers such as EAGAIN, as positive numbers, and the numbers of events and options on this platform. */
   readonly constants: NativeConstants;
 

@@ -5,10 +5,11 @@ import { getSystemErrorName } from 'node:util';
 import { SystemError } from '../errors.ts';
 import { INSPECT, inspection } from '../inspection.ts';
 import type { Logger } from '../logger.ts';
-import { runInBatch } from '../node-async-context.ts';
+import { runInBatch, runInRootContext } from '../node-async-context.ts';
 import type { FlushQueue } from './flush-queue.ts';
 import type { NativeBinding, NativeConstants } from './native-binding.ts';
 import { SendBatch } from './send-batch.ts';
+import { loadTls, type TlsLoad } from './tls-availability.ts';
 
 /** A descriptor in the native table. The slot is valid only together with its generation. */
 export interface Descriptor {
@@ -61,6 +62,9 @@ export class Reactor {
   readonly #flushes: FlushQueue;
   readonly #logger: Logger;
   readonly #poller: Descriptor;
+  /** Handlers that {@link readyLater} will call in the next loop iteration. */
+  #later: ReadyHandler[] = [];
+  #tls: TlsLoad | undefined;
   #furtherReads = 0;
   #references = 0;
   #descriptors = 0;
@@ -144,6 +148,25 @@ export class Reactor {
     return this.#furtherReads >= 0;
   }
 
+  /**
+   * Calls `handler.ready` with EPOLLIN in the next loop iteration, in a batch like those of the kernel: for bytes that
+   * epoll does not report, because a layer above the descriptor has already received them. The handler may be closed by
+   * then, and must check that itself.
+   */
+  readyLater(handler: ReadyHandler): void {
+    this.#later.push(handler);
+    if (this.#later.length > 1) return;
+    runInRootContext(() => {
+      setImmediate(() => this.#dispatchLater());
+    }, undefined);
+  }
+
+  /** The TLS calls of the binding, or why node:tls is used instead. Decided at the first call. */
+  get tls(): TlsLoad {
+    this.#tls ??= loadTls(this.binding);
+    return this.#tls;
+  }
+
   stats(): ReactorStats {
     return {
       descriptors: this.#descriptors,
@@ -162,7 +185,23 @@ export class Reactor {
       constants: undefined,
       options: undefined,
       readBuffer: undefined,
+      tls: undefined,
     }));
+  }
+
+  #dispatchLater(): void {
+    const handlers = this.#later;
+    this.#later = [];
+    this.#furtherReads = FURTHER_READS_PER_BATCH;
+    this.#flushes.beginBatch();
+    for (const handler of handlers) {
+      try {
+        runInBatch({}, callReady, handler, this.constants.EPOLLIN);
+      } catch (error) {
+        this.#logger.error({ error }, 'a descriptor handler threw');
+      }
+    }
+    this.#flushes.endBatch();
   }
 
   #dispatch(batch: object, count: number): void {

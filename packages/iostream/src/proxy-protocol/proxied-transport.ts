@@ -1,6 +1,13 @@
 import type { Duplex } from 'node:stream';
 import { runInRootContext } from '@landspout/ioloop/reactor';
-import type { ProxiedConnection, SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
+import type {
+  ProxiedConnection,
+  SocketAddress,
+  TakenDescriptor,
+  TlsInfo,
+  Transport,
+  TransportEvents,
+} from '../transport.ts';
 import type { ProxyHeader } from './proxy-header.ts';
 
 /**
@@ -97,6 +104,15 @@ export class ProxiedTransport implements Transport, TransportEvents {
     this.#below.setNoDelay(on);
   }
 
+  takeDescriptor(): TakenDescriptor | undefined {
+    const taken = this.#below.takeDescriptor?.();
+    if (taken === undefined) return undefined;
+    this.#open = false;
+    const early = this.#early;
+    this.#early = undefined;
+    return early === undefined ? taken : { ...taken, early };
+  }
+
   detach(): Duplex {
     this.#open = false;
     const duplex = this.#below.detach();
@@ -111,8 +127,8 @@ export class ProxiedTransport implements Transport, TransportEvents {
     this.#events?.received(bytes, start, end);
   }
 
-  ended(): void {
-    this.#events?.ended();
+  ended(isBare: boolean): void {
+    this.#events?.ended(isBare);
   }
 
   sent(byteLength: number): void {

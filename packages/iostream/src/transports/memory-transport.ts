@@ -157,7 +157,7 @@ class MemoryTransport implements Transport, Flushable {
       this.#events?.received(chunk, 0, chunk.length);
     } else if (incoming.isEnded && !this.#endReported) {
       this.#endReported = true;
-      this.#events?.ended();
+      this.#events?.ended(false);
       if (this.#outgoing.isEnded) this.#fail(undefined);
     }
   }

@@ -312,7 +312,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   #reportEnd(): void {
     if (this.#endReported || !this.#reading || !this.#isReportable()) return;
     this.#endReported = true;
-    this.#events?.ended();
+    this.#events?.ended(false);
     if (this.#duplexClosed) this.#reportClosed();
   }
 

@@ -19,7 +19,7 @@ import {
   systemError,
 } from '@landspout/ioloop/reactor';
 import { NO_ADDRESS, toSocketAddress } from '../addresses/net-address.ts';
-import type { SocketAddress, TlsInfo, Transport, TransportEvents } from '../transport.ts';
+import type { SocketAddress, TakenDescriptor, TlsInfo, Transport, TransportEvents } from '../transport.ts';
 import { SendQueue } from './send-queue.ts';
 
 /** Event bits of epoll. */
@@ -289,6 +289,15 @@ export class ReactorTransport
     return this.#localAddress;
   }
 
+  takeDescriptor(): TakenDescriptor | undefined {
+    if (this.direction !== undefined || !this.#open) return undefined;
+    this.#reactor.unregister(this);
+    this.#open = false;
+    if (this.#keepsAlive) this.#reactor.unref();
+    const { slot, generation } = this;
+    return { slot, generation, early: undefined, keepsAlive: this.#keepsAlive };
+  }
+
   detach(): Duplex {
     this.#reactor.forget(this);
     const fd = checked(this.#reactor.binding.release(this.slot, this.generation), 'release');
@@ -361,7 +370,7 @@ export class ReactorTransport
     } else if (result === 0) {
       this.#ended = true;
       this.#watch();
-      this.#events?.ended();
+      this.#events?.ended(false);
       if (this.#endWriteDone) this.#fail(undefined);
     } else if (result !== -this.#reactor.constants.EAGAIN) {
       this.#fail(systemError(result, 'recv'));

@@ -285,7 +285,7 @@ describe('connectToAny, at its edges', () => {
     controller.abort(reason);
     expect(await outcome).toBe(reason);
     const ended = new Promise<void>((resolve) => {
-      far.attach({ received() {}, ended: resolve, sent() {}, closed: () => resolve() });
+      far.attach({ received() {}, ended: () => resolve(), sent() {}, closed: () => resolve() });
     });
     far.resume();
     await ended;

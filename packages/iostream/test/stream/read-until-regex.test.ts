@@ -32,7 +32,7 @@ function handFed(): {
     for (let i = 0; clock.pending === 0 && i < 100; i += 1) feed(Buffer.from('x'));
     expect(clock.pending).toBe(1);
   };
-  return { stream, clock, feed, feedUntilLate, end: () => events.ended() };
+  return { stream, clock, feed, feedUntilLate, end: () => events.ended(false) };
 }
 
 /** Counts the bytes that a pattern is shown. */
