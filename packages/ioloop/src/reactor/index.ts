@@ -11,6 +11,15 @@
 
 export type { NativeAddress, NativeBinding } from './native-binding.ts';
 export {
+  checked,
+  type Descriptor,
+  type Reactor,
+  type ReactorStats,
+  type ReadyHandler,
+  systemError,
+} from './reactor.ts';
+export type { TlsLoad } from './tls-availability.ts';
+export {
   TLS_BARE,
   TLS_BYTES,
   TLS_COMPLETE,
@@ -25,15 +34,6 @@ export {
   type TlsBinding,
   type TlsFacts,
 } from './tls-binding.ts';
-export type { TlsLoad } from './tls-availability.ts';
-export {
-  checked,
-  type Descriptor,
-  type Reactor,
-  type ReactorStats,
-  type ReadyHandler,
-  systemError,
-} from './reactor.ts';
 
 // Writes, which are sent at the end of a loop iteration, in batches and within a budget.
 

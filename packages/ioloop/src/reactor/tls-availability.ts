@@ -17,12 +17,16 @@ export function loadTls(binding: NativeBinding): TlsLoad {
   const wish = process.env.LANDSPOUT_TLS ?? '';
   if (wish === 'node') return { reason: 'LANDSPOUT_TLS=node was set' };
   if (wish !== '' && wish !== 'native')
-    return { reason: `LANDSPOUT_TLS must be native, node or empty, not ${JSON.stringify(wish.slice(0, 40))}` };
+    return {
+      reason: `LANDSPOUT_TLS must be native, node or empty, not ${JSON.stringify(wish.slice(0, 40))}`,
+    };
   const flag = nodeFlags().find((given) => NODE_ONLY_FLAGS.some((name) => given.split('=')[0] === name));
   if (flag !== undefined) return { reason: `Node was started with ${flag}` };
   if (getFips() !== 0) return { reason: 'OpenSSL is in FIPS mode' };
   const { openssl } = process.versions;
   if (openssl === undefined) return { reason: 'this Node was built without OpenSSL' };
+  // An addon that was built before these calls existed.
+  if (binding.tlsLoad === undefined) return { reason: 'the native reactor has no TLS calls' };
   const problem = binding.tlsLoad(openssl);
   return problem === undefined ? { binding } : { reason: problem };
 }

@@ -157,7 +157,10 @@ export interface TlsBinding {
   /** Removes and returns the lines of the key log, each with its line feed. */
   tlsKeyLog(slot: number, generation: number): string | undefined;
   /** Why TLS has failed: [OpenSSL's reason such as `wrong version number`, verification result, alert that was received or -1] */
-  tlsFailure(slot: number, generation: number): readonly [reason: string, verifyResult: number, alert: number] | undefined;
+  tlsFailure(
+    slot: number,
+    generation: number,
+  ): readonly [reason: string, verifyResult: number, alert: number] | undefined;
 }
 
 export type TlsFacts = readonly [

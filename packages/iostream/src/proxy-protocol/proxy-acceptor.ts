@@ -129,8 +129,8 @@ class HeaderReading implements TransportEvents {
     else if (state.kind === 'reading') this.#decode(state.decoder, bytes.subarray(start, end));
   }
 
-  ended(): void {
-    if (this.#state.kind === 'passing-on') this.#state.to.ended();
+  ended(isBare: boolean): void {
+    if (this.#state.kind === 'passing-on') this.#state.to.ended(isBare);
     else this.#gone();
   }
 
