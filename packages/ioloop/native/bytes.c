@@ -11,28 +11,26 @@
 #include <unistd.h>
 
 enum {
-  STACK_BYTES = 16 * 1024,
   SCRATCH_BYTES = 256 * 1024, /* most bytes of long strings converted in one call; the kernel rarely takes more */
-  MAX_PIECES = 64,
   SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT,
 };
 
 /* Does not call recv(2) and send(2) of the C library: those are cancellation points, which cost time in a process
    with threads. */
-static ssize_t socket_recv(int fd, void *target, size_t length) {
+int64_t socket_recv(int fd, void *target, size_t length) {
   ssize_t count;
   RETRY(count, syscall(SYS_recvfrom, fd, target, length, MSG_DONTWAIT, NULL, NULL));
-  return count;
+  return or_errno(count);
 }
 
-static ssize_t socket_send(int fd, const void *bytes, size_t length) {
+int64_t socket_send(int fd, const void *bytes, size_t length) {
   ssize_t count;
   RETRY(count, syscall(SYS_sendto, fd, bytes, length, SEND_FLAGS, NULL, 0));
-  return count;
+  return or_errno(count);
 }
 
 /* Reads (bytes, offset, length) starting at argv[2], and checks that the range is inside the array. */
-static bool read_range(const Call *call, int64_t least, uint8_t **start, int64_t *length) {
+bool read_range(const Call *call, int64_t least, uint8_t **start, int64_t *length) {
   size_t size;
   int64_t offset;
   if (!read_bytes(call, call->argv[2], start, &size)) return false;
@@ -47,7 +45,7 @@ static int64_t receive(Call *call) {
   if (!read_range(call, 1, &target, &length)) return THROWN; /* at least 1, because a result of 0 must mean the end */
   Slot *slot = slot_of(call);
   if ((slot->flags & SLOT_NO_SOCKET) != 0) return read_no_socket(slot, target, (size_t)length);
-  return or_errno(socket_recv(slot->fd, target, (size_t)length));
+  return socket_recv(slot->fd, target, (size_t)length);
 }
 
 static int64_t send_from(Slot *slot, const void *bytes, size_t length) {
@@ -55,7 +53,7 @@ static int64_t send_from(Slot *slot, const void *bytes, size_t length) {
     struct iovec piece = {.iov_base = (void *)bytes, .iov_len = length};
     return write_no_socket(slot, &piece, 1);
   }
-  return length == 0 ? 0 : or_errno(socket_send(slot->fd, bytes, length));
+  return length == 0 ? 0 : socket_send(slot->fd, bytes, length);
 }
 
 static int64_t send_bytes(Call *call) {
@@ -71,13 +69,6 @@ static bool scratch_ready(const Call *call) {
   napi_throw_error(call->env, "ERR_REACTOR_BAD_ARGUMENT", "out of memory while converting the string");
   return false;
 }
-
-/* Memory for the strings of one call: first on the stack, then, at most once, the scratch buffer of the environment. */
-typedef struct {
-  char *free;
-  size_t room;
-  bool scratch_used;
-} Arena;
 
 typedef enum { PIECE_WHOLE, PIECE_CUT, PIECE_THROWN } Piece;
 
@@ -132,14 +123,18 @@ static Piece convert(const Call *call, napi_value text, size_t skip, Arena *aren
   return convert_long(call, text, length, skip, arena, out);
 }
 
-static int64_t send_latin1(Call *call) {
+bool read_latin1(const Call *call, Arena *arena, struct iovec *text) {
   int64_t offset;
+  if (!read_integer(call, 3, 0, INT_MAX, "offset", &offset)) return false;
+  return convert(call, call->argv[2], (size_t)offset, arena, text) != PIECE_THROWN;
+}
+
+static int64_t send_latin1(Call *call) {
   char stack[STACK_BYTES];
   Arena arena = {.free = stack, .room = sizeof stack};
-  struct iovec piece;
-  if (!read_integer(call, 3, 0, INT_MAX, "offset", &offset)) return THROWN;
-  if (convert(call, call->argv[2], (size_t)offset, &arena, &piece) == PIECE_THROWN) return THROWN;
-  return send_from(slot_of(call), piece.iov_base, piece.iov_len);
+  struct iovec text;
+  if (!read_latin1(call, &arena, &text)) return THROWN;
+  return send_from(slot_of(call), text.iov_base, text.iov_len);
 }
 
 static int64_t send_batch(Call *call) {
@@ -197,25 +192,30 @@ static int gather(const Call *call, const napi_value *pieces, uint32_t count, si
   return used;
 }
 
-static int64_t send_vector(Call *call) {
+int read_pieces(Call *call, Arena *arena, struct iovec *iov) {
   uint32_t length;
   int64_t first, skip;
   napi_value pieces[MAX_PIECES];
+  if (napi_get_array_length(call->env, call->argv[2], &length) != napi_ok) {
+    throw_bad_argument(call, "pieces must be an array");
+    return -1;
+  }
+  if (!read_integer(call, 3, 0, length, "first", &first)) return -1;
+  if (!read_integer(call, 4, 0, INT_MAX, "skip", &skip)) return -1;
+  uint32_t count = length - (uint32_t)first < MAX_PIECES ? length - (uint32_t)first : MAX_PIECES;
+  for (uint32_t at = 0; at < count; at++) {
+    if (napi_get_element(call->env, call->argv[2], (uint32_t)first + at, &pieces[at]) != napi_ok) return -1;
+  }
+  /* An element may be a getter that has closed the slot or detached a buffer. From here on, no JavaScript runs. */
+  if (!read_slot(call, 0, &call->slot)) return -1;
+  return gather(call, pieces, count, (size_t)skip, arena, iov);
+}
+
+static int64_t send_vector(Call *call) {
   struct iovec iov[MAX_PIECES];
   char stack[STACK_BYTES];
   Arena arena = {.free = stack, .room = sizeof stack};
-  if (napi_get_array_length(call->env, call->argv[2], &length) != napi_ok) {
-    return throw_bad_argument(call, "pieces must be an array");
-  }
-  if (!read_integer(call, 3, 0, length, "first", &first)) return THROWN;
-  if (!read_integer(call, 4, 0, INT_MAX, "skip", &skip)) return THROWN;
-  uint32_t count = length - (uint32_t)first < MAX_PIECES ? length - (uint32_t)first : MAX_PIECES;
-  for (uint32_t at = 0; at < count; at++) {
-    if (napi_get_element(call->env, call->argv[2], (uint32_t)first + at, &pieces[at]) != napi_ok) return THROWN;
-  }
-  /* An element may be a getter that has closed the slot or detached a buffer. From here on, no JavaScript runs. */
-  if (!read_slot(call, 0, &call->slot)) return THROWN;
-  int used = gather(call, pieces, count, (size_t)skip, &arena, iov);
+  int used = read_pieces(call, &arena, iov);
   if (used <= 0) return used == 0 ? 0 : THROWN;
   Slot *slot = slot_of(call);
   if ((slot->flags & SLOT_NO_SOCKET) != 0) return write_no_socket(slot, iov, used);

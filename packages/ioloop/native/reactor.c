@@ -1,5 +1,5 @@
 /* The module: its exports, and how its state is created and destroyed with the environment. */
-#include "reactor.h"
+#include "tls.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -9,6 +9,7 @@ void state_disown(State *state) {
   if (--state->owners > 0) return;
   free(state->slots);
   free(state->scratch);
+  free(state->secure);
   free(state);
 }
 
@@ -25,6 +26,7 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data) 
   state->ending = true;
   watch_end(state); /* first: libuv must stop polling a descriptor before it is closed */
   slots_close_all(state);
+  contexts_close_all(state); /* after the connections that use them */
   if (state->slice != NULL) napi_delete_reference(state->env, state->slice); /* otherwise each worker leaks it */
   state->slice = NULL;
   state_hook_done(state); /* completes now, or in the close callback of the handle */
@@ -81,6 +83,10 @@ static napi_value enter(napi_env env, napi_callback_info info) {
     throw_bad_argument(&call, "the slot is not a poller");
     return NULL;
   }
+  if (function->export->first == SECURED && call.state->slots[call.slot].tls == NULL) {
+    throw_bad_argument(&call, "TLS is not attached to the slot");
+    return NULL;
+  }
   int64_t result = function->export->run(&call);
   if (result == THROWN) return NULL;
   if (result != VALUE && napi_create_int64(env, result, &call.value) != napi_ok) return NULL;
@@ -90,6 +96,7 @@ static napi_value enter(napi_env env, napi_callback_info info) {
 static bool export_functions(napi_env env, napi_value exports, const Export *list, State *state) {
   for (; list->name != NULL; list++) {
     napi_value value;
+    if (state->function_count == MAX_FUNCTIONS) return false;
     Function *function = &state->functions[state->function_count++];
     *function = (Function){.export = list, .state = state};
     if (napi_create_function(env, list->name, NAPI_AUTO_LENGTH, enter, function, &value) != napi_ok ||
@@ -122,7 +129,9 @@ NAPI_MODULE_INIT() {
   if (!keep_slice(env, state) || !export_constants(env, exports) ||
       !export_functions(env, exports, SLOT_EXPORTS, state) || !export_functions(env, exports, SOCKET_EXPORTS, state) ||
       !export_functions(env, exports, BYTES_EXPORTS, state) || !export_functions(env, exports, FILE_EXPORTS, state) ||
-      !export_functions(env, exports, POLLER_EXPORTS, state)) {
+      !export_functions(env, exports, POLLER_EXPORTS, state) ||
+      !export_functions(env, exports, TLS_CONTEXT_EXPORTS, state) || !export_functions(env, exports, TLS_EXPORTS, state) ||
+      !export_functions(env, exports, TLS_FACT_EXPORTS, state)) {
     napi_throw_error(env, "ERR_REACTOR_BAD_ARGUMENT", "the native reactor could not be initialized");
     return NULL;
   }

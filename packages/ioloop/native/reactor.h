@@ -3,7 +3,8 @@
  * The contract of each exported function is in src/reactor/native-binding.ts; this file describes the implementation.
  *
  * Rules for all files:
- * - All data is in one State per environment (thread). Nothing is global, so worker threads need no lock.
+ * - All data is in one State per environment (thread), so worker threads need no lock. The only exception is the table
+ *   of OpenSSL's functions (openssl.h), which is the same in all of them.
  * - A slot is looked up again after any call that may have run JavaScript or moved the table.
  * - If Node-API returns a status other than ok, the call ends. Nothing here aborts the process.
  */
@@ -28,12 +29,15 @@ enum SlotFlags {
   SLOT_NO_SOCKET = 8,  /* such as a pipe or a terminal: use read(2) and write(2) */
 };
 
-/* 44 bytes for each descriptor: all native memory that an idle connection uses. */
+typedef struct Tls Tls;
+
+/* 56 bytes for each descriptor: all native memory that an idle connection without TLS uses. */
 typedef struct {
   int32_t fd;         /* -1: the slot is free */
   int32_t generation; /* 1 to INT32_MAX, a new one for each use of the slot */
   int32_t poller;     /* slot of the poller that watches fd, or -1; in a free slot, the next free one or -1 */
   uint32_t flags;
+  Tls *tls;           /* what tlsAttach has attached, or NULL */
   struct sockaddr_in6 peer; /* large enough for sockaddr_in too */
 } Slot;
 
@@ -46,7 +50,7 @@ typedef struct {
   State *state;
 } Function;
 
-enum { MAX_FUNCTIONS = 32 };
+enum { MAX_FUNCTIONS = 80 };
 
 struct State {
   napi_env env;
@@ -61,6 +65,7 @@ struct State {
   napi_async_cleanup_hook_handle hook;
   napi_ref slice;     /* String.prototype.slice, saved when the module was loaded */
   char *scratch;      /* SCRATCH_BYTES for strings that do not fit on the stack; allocated when first needed */
+  struct Secure *secure; /* NULL until tlsLoad has succeeded */
   int32_t function_count;
   Function functions[MAX_FUNCTIONS];
 };
@@ -83,7 +88,7 @@ typedef struct {
 typedef struct Export {
   const char *name;
   int64_t (*run)(Call *call);
-  enum { ANY, SLOT, POLLER } first; /* what the first two arguments must identify */
+  enum { ANY, SLOT, POLLER, SECURED } first; /* what the first two arguments must identify */
 } Export;
 /* Each list ends with a NULL name. */
 extern const Export SLOT_EXPORTS[], SOCKET_EXPORTS[], BYTES_EXPORTS[], FILE_EXPORTS[], POLLER_EXPORTS[];
@@ -105,6 +110,22 @@ bool read_integer(const Call *call, size_t at, int64_t least, int64_t most, cons
 bool read_bytes(const Call *call, napi_value value, uint8_t **data, size_t *length);
 bool read_triples(const Call *call, napi_value value, int32_t **data, size_t *triples);
 bool read_slot(const Call *call, size_t at, int32_t *index); /* from argv[at] and argv[at + 1] */
+bool read_range(const Call *call, int64_t least, uint8_t **start, int64_t *length); /* from argv[2], argv[3], argv[4] */
+
+/* bytes.c */
+enum { MAX_PIECES = 64, STACK_BYTES = 16 * 1024 };
+
+/* Memory for the strings of one call: first on the stack, then, at most once, the scratch buffer of the environment. */
+typedef struct {
+  char *free;
+  size_t room;
+  bool scratch_used;
+} Arena;
+
+int64_t socket_recv(int fd, void *target, size_t length); /* bytes or -errno */
+int64_t socket_send(int fd, const void *bytes, size_t length);
+bool read_latin1(const Call *call, Arena *arena, struct iovec *text); /* argv[2] from offset argv[3] on */
+int read_pieces(Call *call, Arena *arena, struct iovec *pieces); /* argv[2], argv[3], argv[4]; -1 after throwing */
 
 /* files.c */
 struct iovec;

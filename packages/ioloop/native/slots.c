@@ -1,5 +1,5 @@
 /* The table of descriptors that this environment owns, and the calls that add and remove descriptors. */
-#include "reactor.h"
+#include "tls.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -32,6 +32,7 @@ int32_t slot_take(State *state, int fd, uint32_t flags) {
   slot->fd = fd;
   slot->poller = -1;
   slot->flags = flags;
+  slot->tls = NULL;
   state->live++;
   return index;
 }
@@ -44,6 +45,8 @@ int32_t slot_take_or_close(State *state, int fd, uint32_t flags) {
 
 void slot_free(State *state, int32_t index) {
   Slot *slot = &state->slots[index];
+  if (slot->tls != NULL) tls_free(slot->tls);
+  slot->tls = NULL;
   slot->fd = -1;
   slot->poller = state->first_free;
   state->first_free = index;

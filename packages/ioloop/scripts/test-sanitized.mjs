@@ -19,7 +19,7 @@ const SCRIPTS = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(SCRIPTS, '../../..');
 const SUITES = ['packages/ioloop', 'packages/iostream'];
 /** In a stack, the frame of our own code. */
-const OURS = / native\/[a-z]+\.c:\d+/; // as it was named to the compiler
+const OURS = / native\/[a-z-]+\.c:\d+/; // as it was named to the compiler
 
 const home = mkdtempSync(join(tmpdir(), 'landspout-sanitized-'));
 try {

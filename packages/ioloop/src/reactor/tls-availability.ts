@@ -25,8 +25,6 @@ export function loadTls(binding: NativeBinding): TlsLoad {
   if (getFips() !== 0) return { reason: 'OpenSSL is in FIPS mode' };
   const { openssl } = process.versions;
   if (openssl === undefined) return { reason: 'this Node was built without OpenSSL' };
-  // An addon that was built before these calls existed.
-  if (binding.tlsLoad === undefined) return { reason: 'the native reactor has no TLS calls' };
   const problem = binding.tlsLoad(openssl);
   return problem === undefined ? { binding } : { reason: problem };
 }

@@ -1,0 +1,154 @@
+/* What a handshake has negotiated, and why one has failed. */
+#include "tls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool set_number_at(napi_env env, napi_value array, uint32_t at, double number) {
+  napi_value value;
+  return napi_create_double(env, number, &value) == napi_ok && napi_set_element(env, array, at, value) == napi_ok;
+}
+
+/* Sets undefined if there is no text. */
+static bool set_text_at(napi_env env, napi_value array, uint32_t at, const char *text, size_t length) {
+  napi_value value;
+  napi_status status = text == NULL ? napi_get_undefined(env, &value) : napi_create_string_latin1(env, text, length, &value);
+  return status == napi_ok && napi_set_element(env, array, at, value) == napi_ok;
+}
+
+/* Remembers the name of a cipher suite, which OpenSSL can only tell of a connection. */
+static int32_t cipher_of(Tls *tls) {
+  Secure *secure = tls->state->secure;
+  const SSL_CIPHER *cipher = openssl.SSL_get_current_cipher(tls->ssl);
+  if (cipher == NULL) return 0;
+  uint16_t number = openssl.SSL_CIPHER_get_protocol_id(cipher);
+  for (int32_t at = 0; at < secure->cipher_count; at++) {
+    if (secure->ciphers[at].number == number) return number;
+  }
+  if (secure->cipher_count == MOST_CIPHERS) secure->cipher_count = 0; /* more than any configuration uses */
+  secure->ciphers[secure->cipher_count].number = number;
+  secure->ciphers[secure->cipher_count++].name = openssl.SSL_CIPHER_standard_name(cipher);
+  return number;
+}
+
+static int64_t facts(Call *call) {
+  Tls *tls = tls_of(call);
+  napi_env env = call->env;
+  const unsigned char *alpn = NULL;
+  unsigned int alpn_length = 0;
+  const char *name = tls->context->is_server ? tls->name : openssl.SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
+  openssl.SSL_get0_alpn_selected(tls->ssl, &alpn, &alpn_length);
+  long verify_result = tls->is_failed ? tls->verify_result : openssl.SSL_get_verify_result(tls->ssl);
+  bool is_set = napi_create_array_with_length(env, 6, &call->value) == napi_ok &&
+                set_number_at(env, call->value, 0, openssl.SSL_version(tls->ssl)) &&
+                set_number_at(env, call->value, 1, cipher_of(tls)) &&
+                set_number_at(env, call->value, 2, (double)verify_result) &&
+                set_number_at(env, call->value, 3, openssl.SSL_session_reused(tls->ssl)) &&
+                set_text_at(env, call->value, 4, alpn_length == 0 ? NULL : (const char *)alpn, alpn_length) &&
+                set_text_at(env, call->value, 5, name, name == NULL ? 0 : strlen(name));
+  return is_set ? VALUE : THROWN;
+}
+
+static int64_t cipher_name(Call *call) {
+  int64_t number;
+  const Secure *secure = call->state->secure;
+  if (!read_integer(call, 0, 0, 0xffff, "cipher", &number)) return THROWN;
+  for (int32_t at = 0; secure != NULL && at < secure->cipher_count; at++) {
+    const char *name = secure->ciphers[at].name;
+    if (secure->ciphers[at].number != number || name == NULL) continue;
+    return napi_create_string_latin1(call->env, name, NAPI_AUTO_LENGTH, &call->value) == napi_ok ? VALUE : THROWN;
+  }
+  return VALUE;
+}
+
+static int64_t verify_text(Call *call) {
+  int64_t result;
+  if (!read_integer(call, 0, 0, 0xffff, "result", &result)) return THROWN;
+  if (call->state->secure == NULL) return throw_bad_argument(call, "tlsLoad must have succeeded before");
+  const char *text = openssl.X509_verify_cert_error_string((long)result);
+  return napi_create_string_latin1(call->env, text, NAPI_AUTO_LENGTH, &call->value) == napi_ok ? VALUE : THROWN;
+}
+
+static bool add_certificate(const Call *call, const X509 *certificate, uint32_t at) {
+  unsigned char *bytes, *end;
+  napi_value value;
+  int length = openssl.i2d_X509(certificate, NULL);
+  if (length <= 0) return true; /* was parsed from bytes, so this does not happen */
+  bytes = malloc((size_t)length);
+  if (bytes == NULL) return true;
+  end = bytes;
+  openssl.i2d_X509(certificate, &end);
+  bool is_set = napi_create_buffer_copy(call->env, (size_t)length, bytes, NULL, &value) == napi_ok &&
+                napi_set_element(call->env, call->value, at, value) == napi_ok;
+  free(bytes);
+  return is_set;
+}
+
+static int64_t peer_chain(Call *call) {
+  const Tls *tls = tls_of(call);
+  if (napi_create_array(call->env, &call->value) != napi_ok) return THROWN;
+  X509 *own = openssl.SSL_get1_peer_certificate(tls->ssl);
+  const OPENSSL_STACK *chain = openssl.SSL_get_peer_cert_chain(tls->ssl);
+  bool is_set = true;
+  uint32_t at = 0;
+  if (own != NULL) is_set = add_certificate(call, own, at++);
+  if (own != NULL) openssl.X509_free(own);
+  int count = chain == NULL ? 0 : openssl.OPENSSL_sk_num(chain);
+  /* On a client, the chain starts with the peer's own certificate. */
+  for (int index = tls->context->is_server ? 0 : 1; is_set && index < count; index++) {
+    is_set = add_certificate(call, openssl.OPENSSL_sk_value(chain, index), at++);
+  }
+  openssl.ERR_clear_error();
+  return is_set ? VALUE : THROWN;
+}
+
+static int64_t session(Call *call) {
+  Tls *tls = tls_of(call);
+  Chunk *first = tls->sessions;
+  if (first == NULL) return VALUE;
+  tls->sessions = first->next;
+  bool is_set = napi_create_buffer_copy(call->env, first->length, first->bytes, NULL, &call->value) == napi_ok;
+  openssl.OPENSSL_cleanse(first->bytes, first->length);
+  free(first);
+  return is_set ? VALUE : THROWN;
+}
+
+static int64_t key_log(Call *call) {
+  Tls *tls = tls_of(call);
+  if (tls->key_lines == NULL) return VALUE;
+  size_t length = 0, at = 0;
+  for (const Chunk *line = tls->key_lines; line != NULL; line = line->next) length += line->length;
+  char *text = malloc(length);
+  while (tls->key_lines != NULL) {
+    Chunk *line = tls->key_lines;
+    tls->key_lines = line->next;
+    if (text != NULL) memcpy(text + at, line->bytes, line->length);
+    at += line->length;
+    openssl.OPENSSL_cleanse(line->bytes, line->length);
+    free(line);
+  }
+  if (text == NULL) return throw_bad_argument(call, "out of memory");
+  bool is_set = napi_create_string_latin1(call->env, text, length, &call->value) == napi_ok;
+  openssl.OPENSSL_cleanse(text, length);
+  free(text);
+  return is_set ? VALUE : THROWN;
+}
+
+static int64_t failure(Call *call) {
+  const Tls *tls = tls_of(call);
+  if (!tls->is_failed) return VALUE;
+  const char *reason = tls->reason;
+  if (reason == NULL && tls->error != 0) reason = openssl.ERR_reason_error_string(tls->error);
+  if (reason == NULL) reason = "unknown error";
+  bool is_set = napi_create_array_with_length(call->env, 3, &call->value) == napi_ok &&
+                set_text_at(call->env, call->value, 0, reason, strlen(reason)) &&
+                set_number_at(call->env, call->value, 1, (double)tls->verify_result) &&
+                set_number_at(call->env, call->value, 2, tls->alert);
+  return is_set ? VALUE : THROWN;
+}
+
+const Export TLS_FACT_EXPORTS[] = {
+    {"tlsFacts", facts, SECURED},         {"tlsCipherName", cipher_name, ANY}, {"tlsVerifyText", verify_text, ANY},
+    {"tlsPeerChain", peer_chain, SECURED}, {"tlsSession", session, SECURED},   {"tlsKeyLog", key_log, SECURED},
+    {"tlsFailure", failure, SECURED},     {NULL, NULL, ANY},
+};
