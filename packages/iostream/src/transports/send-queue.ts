@@ -1,6 +1,9 @@
 import type { NativeBinding } from '@landspout/ioloop/reactor';
 import { PieceList } from './piece-list.ts';
 
+/** The calls of the binding that send: those of plain sockets, or those that encrypt. */
+export type SendCalls = Pick<NativeBinding, 'sendBytes' | 'sendLatin1' | 'sendVector'>;
+
 /**
  * The pieces that wait to be sent on a descriptor, in order: usually one piece, rarely a list. Only {@link send} and
  * {@link advance} empty a queue.
@@ -54,23 +57,26 @@ export class SendQueue {
    * @returns the number of bytes, or the negative errno.
    */
   send(binding: NativeBinding, slot: number, generation: number, maxBytes: number): number {
+    const result = this.offer(binding, slot, generation, maxBytes);
+    if (result > 0) this.advance(result);
+    return result;
+  }
+
+  /** Makes the same call, but leaves the bytes in the queue until {@link advance}. @returns the result of the call. */
+  offer(calls: SendCalls, slot: number, generation: number, maxBytes: number): number {
     const piece = this.#piece as string | Uint8Array;
     const taken = this.#taken;
     const left = piece.length - taken;
-    let result: number;
     if (this.#morePieces !== undefined && left < maxBytes) {
       const { pieces } = this.#morePieces;
       pieces.unshift(piece);
       const some = this.#byteLength <= maxBytes ? pieces : piecesOf(pieces, maxBytes + taken);
-      result = binding.sendVector(slot, generation, some, 0, taken);
+      const result = calls.sendVector(slot, generation, some, 0, taken);
       pieces.shift();
-    } else if (typeof piece === 'string') {
-      result = binding.sendLatin1(slot, generation, piece, taken);
-    } else {
-      result = binding.sendBytes(slot, generation, piece, taken, Math.min(left, maxBytes));
+      return result;
     }
-    if (result > 0) this.advance(result);
-    return result;
+    if (typeof piece === 'string') return calls.sendLatin1(slot, generation, piece, taken);
+    return calls.sendBytes(slot, generation, piece, taken, Math.min(left, maxBytes));
   }
 
   /** Removes, from the front of the queue, the bytes that the kernel has accepted. */

@@ -1,0 +1,597 @@
+import { constants } from 'node:os';
+import type { Duplex } from 'node:stream';
+import { type IOLoop, SystemError } from '@landspout/ioloop';
+import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
+import {
+  type BudgetedWriter,
+  type Descriptor,
+  type Flushable,
+  type Reactor,
+  type ReadyHandler,
+  runInRootContext,
+  systemError,
+  TLS_BARE,
+  TLS_BYTES,
+  TLS_ENDED,
+  TLS_FULL,
+  TLS_KEPT,
+  TLS_KEY_LINES,
+  TLS_SESSION,
+  TLS_WAITING,
+  type TlsBinding,
+} from '@landspout/ioloop/reactor';
+import type {
+  ProxiedConnection,
+  SocketAddress,
+  TakenDescriptor,
+  TlsInfo,
+  Transport,
+  TransportEvents,
+} from '../transport.ts';
+import { type SendCalls, SendQueue } from './send-queue.ts';
+import { failureOf } from './tls-failure.ts';
+import { TransportDuplex } from './transport-duplex.ts';
+
+/** Observes a {@link TlsTransport}. Its methods must not throw. */
+export interface TlsWatcher {
+  /** The descriptor was closed, by either side. Called once. */
+  closed(transport: TlsTransport): void;
+  /** The server has issued a session (DER) that can be resumed. */
+  session?(transport: TlsTransport, der: Uint8Array): void;
+  /** Lines of the key log, each with its line feed. */
+  keyLines?(lines: string): void;
+}
+
+export interface TlsTransportOptions {
+  readonly loop: IOLoop;
+  readonly reactor: Reactor;
+  readonly binding: TlsBinding;
+  /** A descriptor whose handshake is complete, and which is not watched. */
+  readonly descriptor: TakenDescriptor;
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+  readonly proxied: ProxiedConnection | undefined;
+  readonly tls: TlsInfo;
+  readonly watcher: TlsWatcher | undefined;
+  /** Whether bytes have arrived that epoll will not report. */
+  readonly hasInput: boolean;
+}
+
+/** Event bits of epoll. */
+const READABLE = 0x01;
+const WRITABLE = 0x04;
+const HUNG_UP = 0x10;
+const BROKEN = 0x08 | HUNG_UP;
+const TO_READ = READABLE | HUNG_UP;
+/** Not registered with the reactor at all. */
+const UNWATCHED = -1;
+/** If this much is queued, it is encrypted and sent at once instead of with the next flush. */
+const EARLY_BYTES = 32 * 1024;
+/** Maximum number of reads of one descriptor in one loop iteration; the reactor limits the total of all descriptors. */
+const READS_PER_TURN = 16;
+const { EAGAIN, EPROTO } = constants.errno;
+
+/** How the peer has ended its side. */
+const OPEN = 0;
+const ANNOUNCED = 1;
+const BARE = 2;
+type PeerEnd = typeof OPEN | typeof ANNOUNCED | typeof BARE;
+
+/**
+ * A connected descriptor on the reactor, with TLS whose handshake is complete. Reads, writes and ends as
+ * `ReactorTransport` does, with calls that decrypt and encrypt.
+ *
+ * What differs: bytes may be left in the slot that epoll does not report, so a read may have to be asked for; the kernel
+ * may take a record only partly, so bytes are reported as sent when their whole record is in the kernel, and nothing is
+ * encrypted while ciphertext waits; and an end is announced by the alert close_notify.
+ */
+export class TlsTransport implements Transport, ReadyHandler, Flushable, BudgetedWriter, Descriptor {
+  readonly kind = 'reactor';
+  readonly slot: number;
+  readonly generation: number;
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+  readonly proxied: ProxiedConnection | undefined;
+  readonly tls: TlsInfo;
+  /** Used by the loop's write budget. */
+  writeTurn = 0;
+  /** Used by the loop's write budget. */
+  spentInTurn = 0;
+
+  readonly #loop: IOLoop;
+  readonly #reactor: Reactor;
+  readonly #binding: TlsBinding;
+  readonly #sendCalls: SendCalls;
+  readonly #watcher: TlsWatcher | undefined;
+  #events: TransportEvents | undefined;
+  /** Exists only while something waits to be encrypted, so that an idle connection has none. */
+  #queue: SendQueue | undefined;
+  /** The event bits that we are registered for, or {@link UNWATCHED}. */
+  #interest = UNWATCHED;
+  #reading = false;
+  /** Whether the slot has input that epoll does not report. */
+  #hasInput: boolean;
+  /** Whether the reactor will call us for that input. */
+  #inputAsked = false;
+  #peerEnd: PeerEnd = OPEN;
+  #endReported = false;
+  /** Whether ciphertext waits until the kernel can take more. */
+  #waiting = false;
+  #flushScheduled = false;
+  /** Bytes whose records are in the kernel, and which the next flush will report. */
+  #sentEarly = 0;
+  /** Bytes that were encrypted and whose records wait. */
+  #encryptedBytes = 0;
+  /** The negative errno of a send before the flush, which acts on it; 0 for none. The kernel reports an error once. */
+  #earlyFailure = 0;
+  #endWriteWanted = false;
+  #endAnnounced = false;
+  #endWriteDone = false;
+  #open = true;
+  #keepsAlive: boolean;
+
+  /** Takes ownership of the descriptor. */
+  constructor(options: TlsTransportOptions) {
+    const { descriptor } = options;
+    this.slot = descriptor.slot;
+    this.generation = descriptor.generation;
+    this.localAddress = options.localAddress;
+    this.remoteAddress = options.remoteAddress;
+    this.proxied = options.proxied;
+    this.tls = options.tls;
+    this.#loop = options.loop;
+    this.#reactor = options.reactor;
+    this.#binding = options.binding;
+    this.#sendCalls = sendCallsOf(options.binding);
+    this.#watcher = options.watcher;
+    this.#hasInput = options.hasInput;
+    this.#keepsAlive = descriptor.keepsAlive;
+    if (this.#keepsAlive) this.#reactor.ref();
+  }
+
+  attach(events: TransportEvents): void {
+    this.#events = events;
+    // TLS 1.2 issues sessions during the handshake.
+    if (this.#watcher?.session !== undefined) this.#reportSessions(this.#watcher);
+  }
+
+  resume(): void {
+    if (this.#reading || !this.#open) return;
+    this.#reading = true;
+    this.#watch();
+    if (this.#hasInput || this.#isEndDue) this.#askForInput();
+  }
+
+  pause(): void {
+    if (!this.#reading || !this.#open) return;
+    this.#reading = false;
+    this.#watch();
+  }
+
+  write(piece: string | Uint8Array): void {
+    if (!this.#open || this.#endWriteWanted || piece.length === 0) return;
+    if (this.#queue === undefined) this.#queue = new SendQueue(piece);
+    else this.#queue.push(piece);
+    if (!this.#flushScheduled && !this.#waiting) {
+      this.#flushScheduled = true;
+      this.#loop.scheduleFlush(this);
+    }
+    if (this.#queue.byteLength >= EARLY_BYTES) this.#sendEarly(this.#queue);
+  }
+
+  /** Encrypted, but not reported yet. */
+  get bytesInFlight(): number {
+    return this.#sentEarly + this.#encryptedBytes;
+  }
+
+  flush(): void {
+    this.#flushScheduled = false;
+    const failure = this.#earlyFailure;
+    this.#earlyFailure = 0;
+    if (!this.#open) return;
+    const sent = this.#sentEarly;
+    this.#sentEarly = 0;
+    if (failure < 0) {
+      if (sent > 0) this.#events?.sent(sent);
+      this.#sendFailed(failure);
+    } else if (this.#awaitsKernel) {
+      if (sent > 0) this.#events?.sent(sent);
+    } else {
+      this.#send(sent);
+    }
+  }
+
+  endWrite(): void {
+    if (!this.#open || this.#endWriteWanted) return;
+    this.#endWriteWanted = true;
+    if (this.#flushScheduled || this.#waiting) return;
+    this.#flushScheduled = true;
+    this.#loop.scheduleFlush(this);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    // If bytes of ours are discarded, the peer must not take them for all.
+    const isComplete = this.#queue === undefined && !this.#waiting && this.#earlyFailure === 0;
+    if (isComplete && !this.#endAnnounced) this.#binding.tlsShutdown(this.slot, this.generation);
+    this.#abandon();
+  }
+
+  reset(): void {
+    if (!this.#open) return;
+    const { binding, options } = this.#reactor;
+    binding.setOption(this.slot, this.generation, options.LINGER_ZERO, 1);
+    this.#abandon();
+  }
+
+  ref(): void {
+    if (this.#keepsAlive || !this.#open) return;
+    this.#keepsAlive = true;
+    this.#reactor.ref();
+  }
+
+  unref(): void {
+    if (!this.#keepsAlive || !this.#open) return;
+    this.#keepsAlive = false;
+    this.#reactor.unref();
+  }
+
+  setNoDelay(on: boolean): void {
+    if (!this.#open) return;
+    // Unix sockets refuse this option; they have nothing to delay.
+    const { binding, options } = this.#reactor;
+    binding.setOption(this.slot, this.generation, options.NODELAY, on ? 1 : 0);
+  }
+
+  detach(): Duplex {
+    if (!this.#open) throw new SystemError('EBADF', 'detach');
+    const { slot, generation } = this;
+    const heir = new TlsTransport({
+      loop: this.#loop,
+      reactor: this.#reactor,
+      binding: this.#binding,
+      descriptor: { slot, generation, early: undefined, keepsAlive: this.#keepsAlive },
+      localAddress: this.localAddress,
+      remoteAddress: this.remoteAddress,
+      proxied: this.proxied,
+      tls: this.tls,
+      watcher: this.#watcher,
+      hasInput: this.#hasInput,
+    });
+    heir.#peerEnd = this.#peerEnd;
+    heir.#waiting = this.#waiting;
+    this.#reactor.unregister(this);
+    this.#open = false;
+    heir.#watch();
+    if (this.#keepsAlive) this.#reactor.unref();
+    return new TransportDuplex(heir);
+  }
+
+  /** Called by the reactor. */
+  ready(events: number): void {
+    // Reads first if the connection is broken: a failing send would close the transport, and the response of a peer
+    // that refuses our data would be lost.
+    const isReadFirst = (events & BROKEN) !== 0 && (events & READABLE) !== 0 && this.#readsMore;
+    if ((events & WRITABLE) !== 0 && this.#waiting && !isReadFirst) {
+      this.#send(0);
+      if (!this.#open) return;
+    }
+    if ((events & TO_READ) !== 0 && this.#readsMore) this.#receive();
+    else if ((events & BROKEN) !== 0) this.#breakOff();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({
+      remoteAddress: inspectedAddress(this.remoteAddress),
+      localAddress: inspectedAddress(this.localAddress),
+      isOpen: this.#open,
+    }));
+  }
+
+  // ---- reading ----
+
+  get #readsMore(): boolean {
+    return this.#reading && this.#open && this.#peerEnd === OPEN;
+  }
+
+  /** Whether the peer has ended its side, and that was not reported yet. */
+  get #isEndDue(): boolean {
+    return this.#peerEnd !== OPEN && !this.#endReported;
+  }
+
+  /** Reads again while there may be more, which saves a wake-up for bytes that have already arrived. */
+  #receive(): void {
+    let mayGoOn = true;
+    for (let reads = 0; mayGoOn && reads < READS_PER_TURN; reads += 1) {
+      mayGoOn = this.#receiveOnce(reads > 0) && this.#readsMore && this.#reactor.mayReadAgain();
+    }
+    if (this.#hasInput && this.#readsMore) this.#askForInput();
+  }
+
+  /** @returns whether another read may find more. */
+  #receiveOnce(isRepeated: boolean): boolean {
+    const { readBuffer } = this.#reactor;
+    const result = this.#binding.tlsRecv(this.slot, this.generation, readBuffer, 0, readBuffer.length);
+    if (result < 0) {
+      this.#hasInput = false;
+      if (result !== -EAGAIN) this.#fail(this.#errorOf(result, 'recv'));
+      return false;
+    }
+    const byteLength = result & TLS_BYTES;
+    this.#note(result);
+    if (byteLength > 0 && this.#open) this.#deliver(byteLength, isRepeated);
+    if (this.#peerEnd !== OPEN) this.#reportEnd(isRepeated || byteLength > 0);
+    return (result & (TLS_KEPT | TLS_FULL)) !== 0;
+  }
+
+  /** Acts on the flags of a read, other than the end. */
+  #note(result: number): void {
+    this.#hasInput = (result & TLS_KEPT) !== 0;
+    if (result === (result & TLS_BYTES)) return;
+    if ((result & TLS_ENDED) !== 0) this.#peerEnd = ANNOUNCED;
+    else if ((result & TLS_BARE) !== 0) this.#peerEnd = BARE;
+    if ((result & TLS_WAITING) !== 0) {
+      // A response that OpenSSL itself makes, such as a key update.
+      this.#waiting = true;
+      this.#watch();
+    }
+    const watcher = this.#watcher;
+    if (watcher === undefined) return;
+    if ((result & TLS_SESSION) !== 0) this.#reportSessions(watcher);
+    if ((result & TLS_KEY_LINES) !== 0 && this.#open) this.#reportKeyLines(watcher);
+  }
+
+  #deliver(byteLength: number, isRepeated: boolean): void {
+    const { readBuffer } = this.#reactor;
+    if (!isRepeated) this.#events?.received(readBuffer, 0, byteLength);
+    // The reactor set the async context for the first call; a context that its handler entered with `enterWith` must not
+    // reach the next ones.
+    else runInRootContext(() => this.#events?.received(readBuffer, 0, byteLength), undefined);
+  }
+
+  /** Reports the end of the peer's side, unless the transport is paused. */
+  #reportEnd(isRepeated: boolean): void {
+    if (!this.#isEndDue || !this.#reading || !this.#open) return;
+    if (this.#peerEnd === BARE && this.#earlyFailure < 0) {
+      // The kernel has reported its error to that send. After it, a broken connection looks as if the peer had ended.
+      this.#fail(this.#errorOf(this.#earlyFailure, 'send'));
+      return;
+    }
+    this.#endReported = true;
+    this.#watch();
+    const isBare = this.#peerEnd === BARE;
+    if (!isRepeated) this.#events?.ended(isBare);
+    else runInRootContext(() => this.#events?.ended(isBare), undefined);
+    if (this.#endWriteDone) this.#fail(undefined);
+  }
+
+  /** Asks the reactor for a turn in the next loop iteration. */
+  #askForInput(): void {
+    if (this.#inputAsked) return;
+    this.#inputAsked = true;
+    // A separate handler, so that this call is not mistaken for one of epoll.
+    this.#reactor.readyLater({ ready: () => this.#takeInput() });
+  }
+
+  #takeInput(): void {
+    this.#inputAsked = false;
+    if (this.#hasInput && this.#readsMore) this.#receive();
+    else this.#reportEnd(false);
+  }
+
+  #reportSessions(watcher: TlsWatcher): void {
+    if (watcher.session === undefined) return;
+    while (this.#open) {
+      const der = this.#binding.tlsSession(this.slot, this.generation);
+      if (der === undefined) return;
+      watcher.session(this, der);
+    }
+  }
+
+  #reportKeyLines(watcher: TlsWatcher): void {
+    const lines = this.#binding.tlsKeyLog(this.slot, this.generation);
+    if (lines !== undefined) watcher.keyLines?.(lines);
+  }
+
+  // ---- writing ----
+
+  /** Whether epoll will report that the kernel can take the ciphertext that waits. */
+  get #awaitsKernel(): boolean {
+    return this.#waiting && this.#interest !== UNWATCHED && (this.#interest & WRITABLE) !== 0;
+  }
+
+  /**
+   * Encrypts and sends what is queued at once, because nothing is gained by waiting for more. The events follow with the
+   * flush.
+   */
+  #sendEarly(queue: SendQueue): void {
+    if (this.#waiting || this.#earlyFailure !== 0) return;
+    const mostBytes = this.#loop.writeBudget.allowance(this, queue.byteLength);
+    if (mostBytes === 0) return;
+    const result = this.#encrypt(queue, mostBytes);
+    if (result < 0) this.#earlyFailure = result;
+    else this.#sentEarly += result;
+  }
+
+  /**
+   * Encrypts some of the queue, and sends it.
+   *
+   * @returns the number of bytes whose records are in the kernel, or the negative errno.
+   */
+  #encrypt(queue: SendQueue, mostBytes: number): number {
+    const { pieceCount } = queue;
+    const result = queue.offer(this.#sendCalls, this.slot, this.generation, mostBytes);
+    if (result === -EAGAIN) {
+      this.#waiting = true;
+      return 0;
+    }
+    if (result < 0) return result;
+    const byteLength = result & TLS_BYTES;
+    this.#loop.writeBudget.spend(this, byteLength, pieceCount);
+    queue.advance(byteLength);
+    if (queue.isEmpty) this.#queue = undefined;
+    if ((result & TLS_WAITING) === 0) return byteLength;
+    this.#waiting = true;
+    this.#encryptedBytes += byteLength;
+    return 0;
+  }
+
+  /**
+   * Sends ciphertext that waits.
+   *
+   * @returns the number of bytes whose records are now in the kernel, or the negative errno.
+   */
+  #sendWaiting(): number {
+    const result = this.#binding.tlsFlush(this.slot, this.generation);
+    if (result < 0) return result;
+    this.#waiting = (result & TLS_WAITING) !== 0;
+    const byteLength = result & TLS_BYTES;
+    this.#encryptedBytes -= byteLength;
+    return byteLength;
+  }
+
+  /** @param taken - number of bytes whose records are in the kernel, and which were not reported. */
+  #send(taken: number): void {
+    let total = taken;
+    let result = this.#waiting ? this.#sendWaiting() : 0;
+    while (result >= 0) {
+      total += result;
+      if (this.#queue === undefined || this.#waiting) break;
+      const mostBytes = this.#loop.writeBudget.allowance(this, this.#queue.byteLength);
+      if (mostBytes === 0) {
+        this.#deferFlush();
+        break;
+      }
+      result = this.#encrypt(this.#queue, mostBytes);
+      // Some of the records may be in the kernel.
+      if (result === 0 && this.#waiting) result = this.#sendWaiting();
+    }
+    if (result >= 0) result = this.#endIfWanted();
+    if (result < 0) {
+      if (total > 0) this.#events?.sent(total);
+      this.#sendFailed(result);
+      return;
+    }
+    this.#watch();
+    if (total > 0) this.#events?.sent(total);
+    if (this.#open && this.#endReported && this.#endWriteDone) this.#fail(undefined);
+  }
+
+  /** Ends our side once everything was sent: announces the end, and then shuts down. @returns 0 or the negative errno. */
+  #endIfWanted(): number {
+    if (this.#queue !== undefined || this.#waiting || !this.#endWriteWanted || this.#endWriteDone) return 0;
+    if (!this.#endAnnounced) {
+      this.#endAnnounced = true;
+      const result = this.#binding.tlsShutdown(this.slot, this.generation);
+      // A peer that has ended in order may have closed without waiting for our end.
+      if (result < 0 && !this.#endReported) return result;
+      this.#waiting = result > 0 && (result & TLS_WAITING) !== 0;
+      if (this.#waiting) return 0;
+    }
+    this.#endWriteDone = true;
+    this.#reactor.binding.shutdown(this.slot, this.generation, 1);
+    return 0;
+  }
+
+  /** The budget of this loop iteration is spent: the rest is sent in a later one. */
+  #deferFlush(): void {
+    this.#flushScheduled = true;
+    this.#loop.deferFlush(this);
+  }
+
+  // ---- ending ----
+
+  /**
+   * The peer takes no more bytes. What it sent before is delivered first: a server that refuses a body may have sent its
+   * response and closed, or the alert that says why.
+   */
+  #sendFailed(result: number): void {
+    const { readBuffer } = this.#reactor;
+    for (let reads = 0; reads < READS_PER_TURN && this.#readsMore; reads += 1) {
+      const received = this.#binding.tlsRecv(this.slot, this.generation, readBuffer, 0, readBuffer.length);
+      if (received === -EPROTO) {
+        this.#fail(this.#errorOf(received, 'recv'));
+        return;
+      }
+      // The end is not reported: after a reset whose error the send has got, it is not an end that the peer has sent.
+      if (received < 0) break;
+      const byteLength = received & TLS_BYTES;
+      if (byteLength > 0) this.#deliver(byteLength, reads > 0);
+      const isLast = byteLength === 0 && (received & (TLS_KEPT | TLS_FULL)) === 0;
+      if (isLast || (received & (TLS_ENDED | TLS_BARE)) !== 0) break;
+    }
+    this.#fail(this.#errorOf(result, 'send'));
+  }
+
+  /** The connection was reset or is fully shut down, and nothing more is to be read from it. */
+  #breakOff(): void {
+    const { binding, options } = this.#reactor;
+    const error = binding.getOption(this.slot, this.generation, options.ERROR);
+    if (error > 0) this.#fail(systemError(-error, 'recv'));
+    else if (this.#endWriteDone || this.#endReported) this.#fail(undefined);
+    else this.#fail(new SystemError('ECONNRESET', 'recv'));
+  }
+
+  #errorOf(result: number, syscall: 'recv' | 'send'): Error {
+    return result === -EPROTO
+      ? failureOf(this.#binding, this.slot, this.generation)
+      : systemError(result, syscall);
+  }
+
+  /** Updates the registration to the events that are needed now. */
+  #watch(): void {
+    if (!this.#open) return;
+    let wanted = UNWATCHED;
+    // A half-closed peer can still reset the connection, so a reader stays registered after the end, for that event
+    // alone. A paused transport is not registered at all: a hang-up cannot be masked, and would wake the loop again
+    // and again.
+    if (this.#reading) wanted = this.#peerEnd === OPEN ? READABLE : 0;
+    if (this.#waiting) wanted = (wanted === UNWATCHED ? 0 : wanted) | WRITABLE;
+    if (wanted === this.#interest) return;
+    const before = this.#interest;
+    this.#interest = wanted;
+    if (wanted === UNWATCHED) this.#reactor.unregister(this);
+    else if (before === UNWATCHED) this.#reactor.register(this, wanted, this);
+    else this.#reactor.modify(this, wanted);
+  }
+
+  #fail(error: Error | undefined): void {
+    if (!this.#open) return;
+    this.#release();
+    this.#events?.closed(error);
+  }
+
+  #abandon(): void {
+    this.#release();
+    process.nextTick(reportClosed, this.#events);
+  }
+
+  #release(): void {
+    this.#open = false;
+    this.#queue = undefined;
+    this.#reactor.forget(this);
+    this.#reactor.binding.close(this.slot, this.generation);
+    if (this.#keepsAlive) this.#reactor.unref();
+    this.#watcher?.closed(this);
+  }
+}
+
+function reportClosed(events: TransportEvents | undefined): void {
+  events?.closed(undefined);
+}
+
+/** The three send calls, with which a queue encrypts and sends. One object for each thread. */
+function sendCallsOf(binding: TlsBinding): SendCalls {
+  let calls = sendCalls.get(binding);
+  if (calls === undefined) {
+    calls = {
+      sendBytes: binding.tlsSendBytes,
+      sendLatin1: binding.tlsSendLatin1,
+      sendVector: binding.tlsSendVector,
+    };
+    sendCalls.set(binding, calls);
+  }
+  return calls;
+}
+
+const sendCalls = new WeakMap<TlsBinding, SendCalls>();
