@@ -4,6 +4,11 @@ import type { Transport } from '../transport.ts';
 export interface CompliancePair {
   readonly a: Transport;
   readonly b: Transport;
+  /**
+   * Ends the writing side of `a` without the announcement that the protocol has for it. Needed for the capability
+   * `bareEnds`. Called while nothing is queued in `a`.
+   */
+  endBare?(): void;
   /** Frees the resources of the pair. Called after both transports were closed. */
   close(): Promise<void>;
 }
@@ -37,8 +42,20 @@ export interface TransportCapabilities {
    * directions are omitted.
    */
   readonly oneWay?: boolean;
+  /**
+   * Whether the protocol announces an end, as TLS does with close_notify, so that an end without an announcement is
+   * reported as bare. Default: false, which means that no end is ever reported as bare.
+   */
+  readonly bareEnds?: boolean;
 }
 
 export function resolveCapabilities(capabilities: TransportCapabilities): Required<TransportCapabilities> {
-  return { reset: 'told', halfClose: true, tellsClose: false, oneWay: false, ...capabilities };
+  return {
+    reset: 'told',
+    halfClose: true,
+    tellsClose: false,
+    oneWay: false,
+    bareEnds: false,
+    ...capabilities,
+  };
 }

@@ -6,6 +6,7 @@ import {
   type TransportCapabilities,
 } from './capabilities.ts';
 import { fileCompliance } from './file-compliance.ts';
+import { transportBareEnds } from './transport-bare-ends.ts';
 import { transportDelivery } from './transport-delivery.ts';
 import { transportEndings } from './transport-endings.ts';
 import { makeTransportSuite, type TransportSuite } from './transport-suite.ts';
@@ -28,6 +29,7 @@ export function transportCompliance(
     const suite = makeTransportSuite(framework, makePair, resolveCapabilities(capabilities));
     transportDelivery(suite);
     transportEndings(suite);
+    transportBareEnds(suite);
     transportSettings(suite);
     fileCompliance(framework, makePair);
   });

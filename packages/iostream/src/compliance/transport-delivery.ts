@@ -107,6 +107,25 @@ export function transportDelivery({ check, checkBothWays, checkHalfClose }: Tran
   });
 
   checkHalfClose(
+    '[STR-09] holds back the end that has arrived together with the last bytes until it is resumed',
+    async (a, b) => {
+      a.act((transport) => transport.resume());
+      b.onReceived = () => b.act((transport) => transport.pause());
+      a.act((transport) => transport.write('all'));
+      a.act((transport) => transport.endWrite());
+      a.transport.flush();
+      await exchangeSmallMessages(b, a, 5);
+      b.act((transport) => transport.resume());
+      await b.until(({ receivedBytes }) => receivedBytes === 3);
+      await exchangeSmallMessages(b, a, 5);
+      assert.deepEqual([b.endings, b.closings], [0, 0]);
+      b.act((transport) => transport.resume());
+      await b.until(({ endings }) => endings > 0);
+      assert.equal(b.received.toString(), 'all');
+    },
+  );
+
+  checkHalfClose(
     '[STR-09] reports neither the end nor the close that follows it while it is paused',
     async (a, b) => {
       a.act((transport) => transport.resume());

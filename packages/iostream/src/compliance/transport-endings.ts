@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { joined, samplePieces } from './sample-pieces.ts';
 import { MORE_THAN_KERNELS_TAKE, type TransportSuite } from './transport-suite.ts';
 
 /** Cases of the end of one direction, the close of both, and how each side is notified. */
@@ -127,6 +128,39 @@ export function transportEndings({
     } else {
       await b.until(({ endings, closings }) => endings + closings > 0);
     }
+  });
+
+  checkBothWays('[STR-10] closes with unread bytes, of which it reports none', async (a, b) => {
+    a.act((transport) => transport.resume());
+    b.onReceived = () => b.act((transport) => transport.pause());
+    b.act((transport) => transport.resume());
+    for (let i = 0; i < 20; i += 1) a.act((transport) => transport.write(Buffer.alloc(50_000)));
+    await b.until(({ receivedBytes }) => receivedBytes > 0);
+    const { receivedBytes } = b;
+    b.act((transport) => transport.close());
+    await b.until(({ closings }) => closings > 0);
+    await a.until(({ endings, closings }) => endings + closings > 0);
+    assert.deepEqual([b.receivedBytes, b.endings, b.error], [receivedBytes, 0, undefined]);
+  });
+
+  checkHalfClose('[STR-14] detaches the channel in the middle of a transfer', async (a, b) => {
+    const expected = joined(samplePieces());
+    b.act((transport) => transport.resume());
+    a.onReceived = () => a.act((transport) => transport.pause());
+    a.act((transport) => transport.resume());
+    for (const piece of samplePieces()) b.act((transport) => transport.write(piece));
+    b.act((transport) => transport.endWrite());
+    await a.until(({ receivedBytes }) => receivedBytes > 0);
+    const { receivedBytes } = a;
+    const heir = a.transport.detach();
+    const chunks: Buffer[] = [];
+    for await (const chunk of heir.iterator({ destroyOnReturn: false })) chunks.push(chunk as Buffer);
+    assert.ok(Buffer.concat([a.received, ...chunks]).equals(expected));
+    heir.end('thanks');
+    await b.until(({ closings }) => closings > 0);
+    assert.equal(b.received.toString(), 'thanks');
+    assert.deepEqual([a.receivedBytes, a.endings, a.closings], [receivedBytes, 0, 0]);
+    heir.destroy();
   });
 
   checkHalfClose('[STR-14] detaches the channel without losing bytes', async (a, b) => {

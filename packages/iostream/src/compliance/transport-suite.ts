@@ -5,7 +5,10 @@ import type { CompliancePair, TestFramework, TransportCapabilities } from './cap
 /** More than the kernel of any system buffers for one connection. */
 export const MORE_THAN_KERNELS_TAKE = 48 * 1024 * 1024;
 
-type Check = (behaviour: string, test: (a: RecordedEnd, b: RecordedEnd) => Promise<void>) => void;
+type Check = (
+  behaviour: string,
+  test: (a: RecordedEnd, b: RecordedEnd, pair: CompliancePair) => Promise<void>,
+) => void;
 
 /** Registers the cases of the suite. */
 export interface TransportSuite {
@@ -29,7 +32,7 @@ export function makeTransportSuite(
       const a = new RecordedEnd(pair.a);
       const b = new RecordedEnd(pair.b);
       try {
-        await test(a, b);
+        await test(a, b, pair);
         assert.deepEqual([...a.violations, ...b.violations], []);
       } finally {
         pair.a.close();
@@ -49,6 +52,8 @@ export class RecordedEnd {
   receivedBytes = 0;
   sentBytes = 0;
   endings = 0;
+  /** Whether the end was reported as bare. */
+  isEndBare: boolean | undefined;
   closings = 0;
   error: Error | undefined;
   /** Descriptions of the broken rules. */
@@ -71,9 +76,10 @@ export class RecordedEnd {
       bytes.fill(0xa5, start, end);
       this.onReceived?.();
     },
-    ended: () => {
+    ended: (isBare) => {
       this.#note('ended');
       this.endings += 1;
+      this.isEndBare = isBare;
     },
     sent: (byteLength) => {
       this.#note('sent');

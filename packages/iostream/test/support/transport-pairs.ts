@@ -7,15 +7,26 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { CompliancePair } from '../../src/compliance/index.ts';
 import { NodeTransport, type Transport } from '../../src/transports/index.ts';
+import { TlsTransport } from '../../src/transports/tls-transport.ts';
+import { endBare, HAS_NATIVE_TLS } from './native-tls.ts';
 import { openPair } from './stream-pair.ts';
 
 /** By its descriptor, which nothing but the transport closes. */
 const openFile = promisify(open) as (path: string, flags: string) => Promise<number>;
 
+/** Whether an end over TLS can be told from a connection that was cut: on the native path. */
+export const TLS_CAPABILITIES = { bareEnds: HAS_NATIVE_TLS };
+
 /** The transports of a channel, the client's first. */
 export async function pairOver(channel: string): Promise<CompliancePair> {
-  const { a, b, close } = await openPair(channel);
-  return { a: a.detachTransport(), b: b.detachTransport(), close };
+  const pair = await openPair(channel);
+  const [a, b] = [pair.a.detachTransport(), pair.b.detachTransport()];
+  return { a, b, close: pair.close, ...(a instanceof TlsTransport && { endBare: () => endBare(a) }) };
+}
+
+/** The same pair with the server first, which then writes in the suites. */
+export function turned({ a, b, close }: CompliancePair): CompliancePair {
+  return { a: b, b: a, close, ...(b instanceof TlsTransport && { endBare: () => endBare(b) }) };
 }
 
 /** Both ends of a FIFO, opened as a shell opens them: one waits for the other. */

@@ -17,7 +17,14 @@ import {
   type Transport,
   TransportDuplex,
 } from '../../src/transports/index.ts';
-import { pairOfSockets, pairOver as pairOverChannel, pairOverFifo } from '../support/transport-pairs.ts';
+import { HAS_NATIVE_TLS, nativePair } from '../support/native-tls.ts';
+import {
+  pairOfSockets,
+  pairOver as pairOverChannel,
+  pairOverFifo,
+  TLS_CAPABILITIES,
+  turned,
+} from '../support/transport-pairs.ts';
 
 const loop = IOLoop.current();
 const framework = { describe, it };
@@ -94,6 +101,7 @@ transportCompliance(
   { reset: 'as-end' },
 );
 
+const TLS_1_2 = { credentials: { maxVersion: 'TLSv1.2' } } as const;
 const ONE_WAY = { reset: 'as-end', oneWay: true } as const;
 transportCompliance(
   'node transport over a FIFO',
@@ -108,7 +116,25 @@ transportCompliance(
   ONE_WAY,
 );
 
-transportCompliance('node transport over TLS', framework, () => pairOverChannel('TLS'));
+transportCompliance('transport over TLS', framework, () => pairOverChannel('TLS'), TLS_CAPABILITIES);
+transportCompliance(
+  'transport over TLS, the server writing',
+  framework,
+  async () => turned(await pairOverChannel('TLS')),
+  TLS_CAPABILITIES,
+);
+
+if (HAS_NATIVE_TLS) {
+  const bare = { bareEnds: true };
+  transportCompliance('TlsTransport', framework, () => nativePair(), bare);
+  transportCompliance(
+    'TlsTransport, the server writing',
+    framework,
+    async () => turned(await nativePair()),
+    bare,
+  );
+  transportCompliance('TlsTransport with TLS 1.2', framework, () => nativePair({ server: TLS_1_2 }), bare);
+}
 
 transportCompliance(
   'node transport over a socket that ends with its peer',
