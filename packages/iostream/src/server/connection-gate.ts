@@ -2,7 +2,7 @@ import type { IOLoop } from '@landspout/ioloop';
 import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { ProxyAcceptor } from '../proxy-protocol/proxy-acceptor.ts';
 import { TlsAcceptor } from '../tls/acceptor.ts';
-import { type HandshakeError, isScanNoise } from '../tls/handshake-error.ts';
+import { failureCode, type HandshakeError, isScanNoise } from '../tls/handshake-error.ts';
 import type { TlsServerContext } from '../tls/server-context.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { ConnectionCaps } from './connection-caps.ts';
@@ -89,12 +89,8 @@ export class ConnectionGate {
   }
 
   #admitted(transport: Transport): void {
-    if (this.#tls === undefined) {
-      this.#serve(transport);
-    } else {
-      const { remoteAddress } = transport;
-      this.#tls.accept(transport, () => this.#caps.release({ remoteAddress }));
-    }
+    if (this.#tls === undefined) this.#serve(transport);
+    else this.#tls.accept(transport);
   }
 
   #refuse(transport: Transport): void {
@@ -107,13 +103,17 @@ export class ConnectionGate {
 
   #createAcceptor(context: TlsServerContext): TlsAcceptor {
     return new TlsAcceptor(context, this.#loop, {
-      secured: (transport) => this.#serve(transport),
+      secured: (transport) => {
+        this.#counters.handshakeCompleted(transport.tls?.isSessionReused === true);
+        this.#serve(transport);
+      },
       failed: (error, remoteAddress) => this.#handshakeFailed(error, remoteAddress),
+      closed: (peer) => this.#caps.release(peer),
     });
   }
 
   #handshakeFailed(error: HandshakeError, remoteAddress: SocketAddress): void {
-    this.#counters.handshakesFailed += 1;
+    this.#counters.handshakeFailed(failureCode(error));
     if (!isScanNoise(error))
       this.#log.warn('tls-handshake', { error, remoteAddress }, 'a TLS handshake failed');
     else this.#loop.logger.debug({ error, remoteAddress }, 'a TLS handshake was not completed');

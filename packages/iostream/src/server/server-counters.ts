@@ -16,8 +16,18 @@ export interface TCPServerStats {
   readonly detached: number;
   /** Connections closed at once because a limit was reached. */
   readonly refused: number;
+  /** Connections whose TLS handshake was completed. */
+  readonly handshakesCompleted: number;
+  /** How many of the {@link handshakesCompleted} resumed an earlier session. */
+  readonly handshakesResumed: number;
   /** Connections whose TLS handshake failed or timed out. */
   readonly handshakesFailed: number;
+  /**
+   * The {@link handshakesFailed} by reason: the code of the TLS library, such as `ERR_SSL_HTTP_REQUEST` or
+   * `CERT_HAS_EXPIRED`, that of the system, such as `ECONNRESET`, or that of the error. At most 32 codes are counted
+   * separately; all further ones are counted as `other`.
+   */
+  readonly handshakeFailures: Readonly<Record<string, number>>;
   /** Connections from listed proxies whose PROXY header was missing, malformed, incomplete, too long or too late. */
   readonly proxyHeadersFailed: number;
   /** Bytes of all streams, open and closed. */
@@ -27,6 +37,9 @@ export interface TCPServerStats {
   readonly queuedBytes: number;
 }
 
+/** OpenSSL has more than 300 reasons, and a client can cause many of them. */
+const MAX_FAILURE_CODES = 32;
+
 /**
  * The counters of a server. Counting a connection takes a few additions; the values of open streams are added up only
  * on request.
@@ -34,8 +47,11 @@ export interface TCPServerStats {
 export class ServerCounters {
   opened = 0;
   refused = 0;
-  handshakesFailed = 0;
   proxyHeadersFailed = 0;
+  #handshakesCompleted = 0;
+  #handshakesResumed = 0;
+  #handshakesFailed = 0;
+  readonly #handshakeFailures = new Map<string, number>();
   #detached = 0;
   #bytesReceived = 0;
   #bytesSent = 0;
@@ -48,6 +64,19 @@ export class ServerCounters {
     limit: 0,
     error: 0,
   };
+
+  handshakeCompleted(isResumed: boolean): void {
+    this.#handshakesCompleted += 1;
+    if (isResumed) this.#handshakesResumed += 1;
+  }
+
+  /** @param code - the reason. */
+  handshakeFailed(code: string): void {
+    this.#handshakesFailed += 1;
+    const failures = this.#handshakeFailures;
+    const counted = failures.has(code) || failures.size < MAX_FAILURE_CODES ? code : 'other';
+    failures.set(counted, (failures.get(counted) ?? 0) + 1);
+  }
 
   /** @param reason - `undefined` if the transport was detached. */
   streamGone(stream: IOStream, reason: CloseReason | undefined): void {
@@ -78,7 +107,10 @@ export class ServerCounters {
       closed: { ...this.#closed },
       detached: this.#detached,
       refused: this.refused,
-      handshakesFailed: this.handshakesFailed,
+      handshakesCompleted: this.#handshakesCompleted,
+      handshakesResumed: this.#handshakesResumed,
+      handshakesFailed: this.#handshakesFailed,
+      handshakeFailures: Object.fromEntries(this.#handshakeFailures),
       proxyHeadersFailed: this.proxyHeadersFailed,
       bytesReceived,
       bytesSent,

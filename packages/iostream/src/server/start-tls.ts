@@ -140,22 +140,29 @@ function serverHandshake(
   options: TlsServerOptions | SecureContext | TlsServerContext,
   loop: IOLoop,
 ): Handshake {
-  const context = options instanceof TlsServerContext ? options : new TlsServerContext(options);
+  const isShared = options instanceof TlsServerContext;
+  const context = isShared ? options : new TlsServerContext(options);
+  context.prepare(loop);
   return (plain, signal) =>
     new Promise((resolve, reject) => {
       if (context.isFull) {
         plain.close();
         throw new StreamConnectError('ERR_STREAM_TLS', 'tls: too many handshakes are in progress');
       }
+      const end = (): void => {
+        stopListening();
+        if (!isShared) context.close();
+      };
       const acceptor = new TlsAcceptor(context, loop, {
         secured(transport) {
-          stopListening();
+          end();
           resolve(transport);
         },
         failed(error) {
-          stopListening();
+          end();
           reject(error);
         },
+        closed() {},
       });
       const stopListening = onAbort(signal, (reason) => {
         reject(reason);

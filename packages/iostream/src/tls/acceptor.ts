@@ -1,10 +1,8 @@
-import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import type { IOLoop } from '@landspout/ioloop';
 import type { SocketAddress, Transport } from '../transport.ts';
-import { NodeTransport } from '../transports/node-transport.ts';
-import { type HandshakeError, handshakeError, handshakeTimeout, untrustedError } from './handshake-error.ts';
-import { detachLive, refusalCode } from './node-tls-adapter.ts';
+import type { HandshakeError } from './handshake-error.ts';
+import { NativeTlsAcceptor } from './native-acceptor.ts';
+import { NodeTlsAcceptor } from './node-acceptor.ts';
 import type { TlsServerContext } from './server-context.ts';
 
 export interface TlsAcceptorEvents {
@@ -12,115 +10,56 @@ export interface TlsAcceptorEvents {
   secured(transport: Transport): void;
   /** A handshake failed and its connection is closed. Must not throw. */
   failed(error: HandshakeError, remoteAddress: SocketAddress): void;
+  /**
+   * An accepted connection has ended, during the handshake or after it. Called once for each connection, and after
+   * `failed`. Must not throw.
+   */
+  closed(peer: { readonly remoteAddress: SocketAddress }): void;
 }
 
-/**
- * Performs the server's side of TLS handshakes on accepted connections, with a deadline and a limit, and reports the
- * outcome of each. An accepted transport is detached as a Node socket; after the handshake, the result is a transport
- * on a TLS socket.
- */
-export class TlsAcceptor {
-  readonly #context: TlsServerContext;
-  readonly #loop: IOLoop;
-  readonly #events: TlsAcceptorEvents;
-  readonly #sockets = new Set<Duplex>();
-  /** The sockets whose handshake is in progress; all of them are in {@link #sockets} too. */
-  readonly #shaking = new Set<Duplex>();
-
-  constructor(context: TlsServerContext, loop: IOLoop, events: TlsAcceptorEvents) {
-    this.#context = context;
-    this.#loop = loop;
-    this.#events = events;
-  }
-
+/** One way to perform the server's side of TLS handshakes, each with a deadline that is never extended. */
+export interface TlsAcceptance {
   /**
    * Takes over a connection.
    *
-   * @param whenClosed - called when the connection has ended, during the handshake or after it.
+   * @returns false, with nothing done, if it cannot use this type of connection.
    */
-  accept(transport: Transport, whenClosed?: () => void): void {
-    // Read them now: for some types of connection, only the plain transport knows its addresses.
-    const { localAddress, remoteAddress, proxied } = transport;
-    let socket: Duplex;
-    try {
-      socket = detachLive(transport);
-    } catch (error) {
-      whenClosed?.();
-      this.#events.failed(handshakeError(error as Error), remoteAddress);
-      return;
-    }
-    const settle = this.#startHandshake(socket);
-    socket.on('error', ignore);
-    socket.once('close', () => {
-      settle();
-      this.#sockets.delete(socket);
-      whenClosed?.();
-    });
-    this.#context.handshake(socket, {
-      secured: (secure) => {
-        settle();
-        this.#secured(secure, { loop: this.#loop, localAddress, remoteAddress, proxied, below: socket });
-      },
-      failed: (error, secure) => {
-        settle();
-        this.#failed(error, secure, remoteAddress);
-      },
-    });
+  accept(transport: Transport): boolean;
+  /** Closes the connections in the handshake. */
+  destroyHandshakes(): void;
+  /** As {@link destroyHandshakes}; also closes those after it that would stay open when their transport is closed. */
+  destroyAll(): void;
+}
+
+/**
+ * Performs the server's side of TLS handshakes on accepted connections, and reports the outcome of each: with native TLS
+ * on the descriptors of the reactor, if that is possible, and otherwise with node:tls.
+ */
+export class TlsAcceptor {
+  readonly #ways: readonly TlsAcceptance[];
+
+  /** @throws as {@link TlsServerContext.prepare}. */
+  constructor(context: TlsServerContext, loop: IOLoop, events: TlsAcceptorEvents) {
+    context.prepare(loop);
+    this.#ways = [
+      new NativeTlsAcceptor(context, loop, events),
+      // Takes every connection.
+      new NodeTlsAcceptor(context, loop, events),
+    ];
   }
 
-  /** Closes every connection that was accepted here, during the handshake or after it. */
-  destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
+  /** Takes over a connection. */
+  accept(transport: Transport): void {
+    for (const way of this.#ways) if (way.accept(transport)) return;
   }
 
   /** Closes the connections in the handshake. */
   destroyHandshakes(): void {
-    for (const socket of this.#shaking) socket.destroy();
+    for (const way of this.#ways) way.destroyHandshakes();
   }
 
-  /**
-   * Counts the handshake and starts its deadline, which is never extended.
-   *
-   * @returns a function that cancels the deadline and stops counting the handshake; idempotent.
-   */
-  #startHandshake(socket: Duplex): () => void {
-    this.#sockets.add(socket);
-    this.#shaking.add(socket);
-    const { handshakeTimeoutMs } = this.#context.settings;
-    const expire = (): void => void socket.destroy(handshakeTimeout(handshakeTimeoutMs));
-    const deadline = this.#loop.clock.setTimeout(expire, handshakeTimeoutMs);
-    const uncount = this.#context.countHandshake();
-    return () => {
-      this.#shaking.delete(socket);
-      deadline.cancel();
-      uncount();
-    };
-  }
-
-  #secured(socket: TLSSocket, options: ConstructorParameters<typeof NodeTransport>[1]): void {
-    socket.allowHalfOpen = true;
-    // TLS 1.3 has no renegotiation (RFC 8446 §4.1.2), and with older versions a client could use it to waste CPU.
-    socket.disableRenegotiation();
-    socket.on('error', destroy);
-    this.#events.secured(new NodeTransport(socket, options));
-  }
-
-  #failed(error: Error, socket: TLSSocket, remoteAddress: SocketAddress): void {
-    socket.on('error', ignore);
-    socket.destroy();
-    const verifyCode = refusalCode(socket);
-    const failure = verifyCode === undefined ? handshakeError(error) : untrustedError(verifyCode);
-    this.#events.failed(failure, remoteAddress);
+  /** Closes the connections in the handshake, and those that would stay open when their transport is closed. */
+  destroyAll(): void {
+    for (const way of this.#ways) way.destroyAll();
   }
 }
-
-/**
- * After an attempt to renegotiate, Node emits an error but keeps the connection open; after any other error, the
- * connection is already destroyed.
- */
-function destroy(this: TLSSocket): void {
-  this.destroy();
-}
-
-/** The failure is reported where it happens; further errors of a destroyed socket only repeat it. */
-function ignore(): void {}

@@ -1,9 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import tls, { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
 import { StreamConnectError, StreamUsageError } from '../errors.ts';
-import type { TlsCertificateOptions, TlsOptions } from './options.ts';
+import { divideCiphers } from './cipher-list.ts';
+import type { TlsCertificateOptions, TlsOptions, TlsVersion } from './options.ts';
+import { pemBlocks } from './pem.ts';
 
 export const CERTIFICATE_OPTIONS: OptionNames<TlsCertificateOptions> = {
   certFile: true,
@@ -16,16 +18,19 @@ export const SHARED_OPTIONS: OptionNames<TlsOptions> = {
   ...CERTIFICATE_OPTIONS,
   caFile: true,
   ca: true,
+  crlFile: true,
+  crl: true,
   alpnProtocols: true,
   rejectUnauthorized: true,
   minVersion: true,
   maxVersion: true,
   ciphers: true,
   secureContext: true,
+  keyLog: true,
 };
 export const CERTIFICATE_KEYS = Object.keys(CERTIFICATE_OPTIONS);
 
-const VERSIONS = ['TLSv1.2', 'TLSv1.3'];
+const VERSIONS: readonly string[] = ['TLSv1.2', 'TLSv1.3'];
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** A secure context, and what it was created from. */
@@ -61,21 +66,45 @@ export function readContext(options: TlsCertificateOptions, terms: SecureContext
 
 /** Reads the options that all certificates of a server share; for a client, everything but its own certificate. */
 export function readTerms(options: TlsOptions): SecureContextOptions {
-  const { caFile, ciphers, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3' } = options;
+  const { caFile, crlFile, ciphers } = options;
   requireOne(options, 'ca', 'caFile');
+  requireOne(options, 'crl', 'crlFile');
+  const { minVersion = nodeVersion(tls.DEFAULT_MIN_VERSION) } = options;
+  const { maxVersion = nodeVersion(tls.DEFAULT_MAX_VERSION) } = options;
   for (const version of [minVersion, maxVersion]) {
     if (!VERSIONS.includes(version))
       throw tlsUsage(`the version must be TLSv1.2 or TLSv1.3, got ${shownValue(version)}`);
   }
   if (minVersion > maxVersion)
     throw tlsUsage(`minVersion ${minVersion} is greater than maxVersion ${maxVersion}`);
-  const ca = caFile === undefined ? options.ca : readTlsFile('caFile', caFile);
   const terms: SecureContextOptions = { minVersion, maxVersion };
+  const ca = caFile === undefined ? options.ca : readTlsFile('caFile', caFile);
   if (ca !== undefined) terms.ca = ca as string | Buffer | (string | Buffer)[];
-  if (ciphers !== undefined) terms.ciphers = ciphers;
   // Node ignores an invalid authority, and would then trust none.
   usable([caFile], () => [ca ?? []].flat().map((each) => new X509Certificate(each)));
+  const crl = crlFile === undefined ? options.crl : readTlsFile('crlFile', crlFile);
+  if (crl !== undefined) terms.crl = usable([crlFile], () => revocationLists(crl));
+  if (ciphers !== undefined) terms.ciphers = ciphers;
+  usable([], () => requireCiphers(ciphers, maxVersion));
   return terms;
+}
+
+/** The version that Node uses by default, unless it is one that is not supported here. */
+function nodeVersion(version: string): TlsVersion {
+  return version === 'TLSv1.3' ? version : 'TLSv1.2';
+}
+
+/** Divides the texts into single lists, since Node reads only the first of each text. */
+function revocationLists(crl: string | Buffer | readonly (string | Buffer)[]): string[] {
+  const lists = pemBlocks(crl, 'X509 CRL').map(({ text }) => text);
+  if (lists.length === 0) throw new Error('there is no certificate revocation list (X509 CRL) in it');
+  return lists;
+}
+
+/** Node would accept such a list, and every handshake would fail. */
+function requireCiphers(ciphers: string | undefined, maxVersion: TlsVersion): void {
+  if (maxVersion === 'TLSv1.2' && divideCiphers(ciphers).list === '')
+    throw new Error('ciphers has no suite of TLSv1.2, and maxVersion allows no newer version');
 }
 
 /** Refuses options that a ready-made context would silently override. */
@@ -85,7 +114,16 @@ export function requireOnlyContext(options: object, others: readonly string[]): 
 }
 
 /** The options that a context is created from. */
-export const CONTEXT_KEYS = [...CERTIFICATE_KEYS, 'caFile', 'ca', 'minVersion', 'maxVersion', 'ciphers'];
+export const CONTEXT_KEYS = [
+  ...CERTIFICATE_KEYS,
+  'caFile',
+  'ca',
+  'crlFile',
+  'crl',
+  'minVersion',
+  'maxVersion',
+  'ciphers',
+];
 
 /** Copies the protocol names, which have 1 to 255 bytes (RFC 7301 §3.1). */
 export function readAlpn(protocols: readonly string[] | undefined): string[] | undefined {
@@ -95,6 +133,12 @@ export function readAlpn(protocols: readonly string[] | undefined): string[] | u
     if (byteLength < 1 || byteLength > 255) throw tlsUsage('each of alpnProtocols must have 1 to 255 bytes');
   }
   return [...protocols];
+}
+
+export function readKeyLog(keyLog: TlsOptions['keyLog']): TlsOptions['keyLog'] {
+  if (keyLog !== undefined && typeof keyLog !== 'function')
+    throw tlsUsage(`keyLog must be a function, got ${shownValue(keyLog)}`);
+  return keyLog;
 }
 
 export function requireTlsOptions<Options extends object>(

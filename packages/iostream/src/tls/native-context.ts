@@ -4,6 +4,9 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { TlsBinding } from '@landspout/ioloop/reactor';
 import { StreamConnectError } from '../errors.ts';
 import { divideCiphers } from './cipher-list.ts';
+import { type Pem, pemBlocks } from './pem.ts';
+
+export { pemBlocks } from './pem.ts';
 
 export interface NativeContextOptions {
   readonly isServer: boolean;
@@ -111,27 +114,19 @@ function configure(binding: TlsBinding, context: NativeContext, options: NativeC
   if (keyLog) binding.tlsContextKeyLog(number);
 }
 
-const VERSION_NUMBERS: Readonly<Record<string, number>> = { 'TLSv1.2': 0x0303, 'TLSv1.3': 0x0304 };
 const TLS_1_2 = 0x0303;
 const TLS_1_3 = 0x0304;
 
-/** A list without suites for a version turns that version off, as in Node; OpenSSL would use its own suites. */
+/** A list without suites of TLS 1.2 turns that version off, as in Node; OpenSSL would use its own suites. */
 function setVersionsAndCiphers(binding: TlsBinding, number: number, credentials: SecureContextOptions): void {
-  const { list, suites } = divideCiphers(credentials.ciphers);
-  let least = versionNumber(credentials.minVersion ?? tls.DEFAULT_MIN_VERSION, TLS_1_2);
-  let most = versionNumber(credentials.maxVersion ?? tls.DEFAULT_MAX_VERSION, TLS_1_3);
-  if (list === '') least = TLS_1_3;
-  if (suites === '') most = TLS_1_2;
-  if (least > most) throw new Error('no cipher suite of the list belongs to an allowed version');
+  const { ciphers, minVersion, maxVersion } = credentials;
+  const { list, suites } = divideCiphers(ciphers);
+  const least = minVersion === 'TLSv1.3' || list === '' ? TLS_1_3 : TLS_1_2;
+  const most = maxVersion === 'TLSv1.2' ? TLS_1_2 : TLS_1_3;
   binding.tlsContextVersions(number, least, most);
   binding.tlsContextCiphers(number, list, suites);
   const groups = credentials.ecdhCurve ?? tls.DEFAULT_ECDH_CURVE;
   if (groups !== 'auto') binding.tlsContextGroups(number, groups);
-}
-
-/** @param otherwise - for the versions before 1.2, which are never used. */
-function versionNumber(version: string, otherwise: number): number {
-  return VERSION_NUMBERS[version] ?? otherwise;
 }
 
 function addCertificates(binding: TlsBinding, number: number, credentials: SecureContextOptions): void {
@@ -155,11 +150,6 @@ function addCertificates(binding: TlsBinding, number: number, credentials: Secur
   }
 }
 
-type Pem = string | Buffer;
-
-/** A block of a PEM file, with its label (RFC 7468 §2). */
-const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]{1,64})-----([^-]*)-----END \1-----/g;
-
 function certificatesOf(pem: Pem | readonly Pem[]): Buffer[] {
   return pemBlocks(pem, 'CERTIFICATE').map(({ text }) => new X509Certificate(text).raw);
 }
@@ -167,24 +157,6 @@ function certificatesOf(pem: Pem | readonly Pem[]): Buffer[] {
 function revocationsOf(pem: Pem | readonly Pem[] | undefined): Buffer[] {
   if (pem === undefined) return [];
   return pemBlocks(pem, 'X509 CRL').map(({ base64 }) => Buffer.from(base64, 'base64'));
-}
-
-/**
- * Returns the blocks of PEM texts, such as a certificate and its intermediates.
- *
- * @param label - how the label ends: a certificate's may have a word before it.
- */
-export function pemBlocks(
-  pem: Pem | readonly Pem[],
-  label: string,
-): { readonly text: string; readonly base64: string }[] {
-  return [pem]
-    .flat()
-    .flatMap((each) =>
-      [...each.toString().matchAll(PEM_BLOCK)]
-        .filter(([, found]) => found?.endsWith(label))
-        .map(([text, , base64 = '']) => ({ text, base64 })),
-    );
 }
 
 /** RFC 7301 §3.1: one byte of length and the name, for each protocol. */

@@ -9,10 +9,12 @@ import type { Transport } from '../transport.ts';
 import { toVerifyCode } from '../transports/tls-info.ts';
 import { goneError } from './handshake-error.ts';
 
-/** The outcome of one handshake: exactly one of these is called, once. */
+/** The outcome of one handshake: exactly one of `secured` and `failed` is called, once. */
 export interface HandshakeEvents {
   secured(socket: TLSSocket): void;
   failed(error: Error, socket: TLSSocket): void;
+  /** A line of the key log with its line feed, before the outcome or after it; see {@link collectKeyLines}. */
+  keyLine(line: string): void;
 }
 
 /**
@@ -37,6 +39,16 @@ export function setSharedContext(server: Server, context: SecureContext): void {
 }
 
 /**
+ * Makes handshakes of `server` report the lines of a key log to their {@link HandshakeEvents}.
+ *
+ * Relies on Node asking the server for listeners to `keylog` at the start of each handshake, and emitting the event on
+ * the server that the handshake was started with (seen in Node 20 to 26). Otherwise no line would be reported.
+ */
+export function collectKeyLines(server: Server): void {
+  server.on('keylog', () => {});
+}
+
+/**
  * Starts the server's side of a handshake on an open socket, using a server that never listens.
  *
  * Node reports the outcome of a handshake as an event of the server, which does not say which connection it concerns.
@@ -53,6 +65,7 @@ export function startHandshake(server: Server, socket: Duplex, events: Handshake
   const emit = (event: string, ...details: unknown[]): boolean => {
     if (event === 'tlsClientError') events.failed(details[0] as Error, details[1] as TLSSocket);
     else if (event === 'secureConnection') events.secured(details[0] as TLSSocket);
+    else if (event === 'keylog') events.keyLine(String(details[0]));
     return true;
   };
   const view = Object.create(server, { emit: { value: emit } }) as Server;

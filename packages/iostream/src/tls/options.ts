@@ -26,23 +26,42 @@ export interface TlsOptions extends TlsCertificateOptions {
   readonly caFile?: string;
   /** The trusted authorities as PEM text, instead of a file. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  /**
+   * PEM file with certificate revocation lists, one for each authority in the chains of the peers. A peer is refused if
+   * a certificate of its chain is on a list, or if the list of its authority is missing or has expired. Default: no
+   * certificate is considered revoked.
+   */
+  readonly crlFile?: string;
+  /** The revocation lists as PEM text, instead of a file. Each text can have several. */
+  readonly crl?: string | Buffer | readonly (string | Buffer)[];
   /** Supported application protocols, most preferred first. A server refuses clients that offer only others. */
   readonly alpnProtocols?: readonly string[];
   /**
    * Whether to refuse a peer whose certificate does not verify. If false, any host name is accepted too. Default: true.
    */
   readonly rejectUnauthorized?: boolean;
-  /** Oldest version allowed. Default: `TLSv1.2`. */
+  /** Oldest version allowed. Default: `tls.DEFAULT_MIN_VERSION` of Node, but at least `TLSv1.2`. */
   readonly minVersion?: TlsVersion;
-  /** Newest version allowed. Default: `TLSv1.3`. */
+  /** Newest version allowed. Default: `tls.DEFAULT_MAX_VERSION` of Node, but at least `TLSv1.2`. */
   readonly maxVersion?: TlsVersion;
-  /** Cipher suites in OpenSSL's format. Default: Node's list. */
+  /**
+   * Cipher suites in OpenSSL's format; those of TLS 1.3 start with `TLS_`. Without one of TLS 1.2, that version is not
+   * used; without one of TLS 1.3, OpenSSL's are. Default: `tls.DEFAULT_CIPHERS` of Node.
+   */
   readonly ciphers?: string;
   /**
    * A ready-made context, instead of certificates, keys, authorities, versions and ciphers. If a server requests client
    * certificates, its context needs a `sessionIdContext`; otherwise OpenSSL refuses clients that resume a session.
+   * Connections with a ready-made context always use node:tls.
    */
   readonly secureContext?: SecureContext;
+  /**
+   * Called with each line of a key log in the NSS format, which ends with a line feed, so that a tool such as Wireshark
+   * can decrypt recorded connections. Anyone with these lines can read everything that the connections transport, and
+   * change it while they are open: use this for debugging only. An error that it throws is logged. Default: no keys are
+   * logged.
+   */
+  readonly keyLog?: (line: string) => void;
 }
 
 /** One of several certificates of a server. */
@@ -54,8 +73,10 @@ export interface TlsNamedCertificate extends TlsCertificateOptions {
 export interface TlsServerOptions extends TlsOptions {
   /**
    * Several certificates, instead of one. A client gets the first whose names include the requested one (SNI); exact
-   * names take precedence over wildcards. Clients that request no name get the first certificate. 1 to 1,000, all with
-   * the same type of key, such as RSA.
+   * names take precedence over wildcards. Clients that request no name get the first certificate. 1 to 1,000.
+   *
+   * With native TLS, certificates for the same name may have different types of keys, such as RSA and ECDSA: the client
+   * gets the first of each type that it supports. On node:tls, all must have the same type of key.
    */
   readonly certificates?: readonly TlsNamedCertificate[];
   /**

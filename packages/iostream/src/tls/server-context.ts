@@ -1,13 +1,20 @@
 import type { Duplex } from 'node:stream';
 import { createServer, type SecureContext, type Server } from 'node:tls';
+import type { IOLoop } from '@landspout/ioloop';
+import type { TlsBinding } from '@landspout/ioloop/reactor';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { StreamConnectError } from '../errors.ts';
 import { readCertificate } from '../transports/tls-info.ts';
 import { tlsUsage } from './credentials.ts';
-import { missingCertificateError } from './handshake-error.ts';
-import { type HandshakeEvents, setSharedContext, startHandshake } from './node-tls-adapter.ts';
+import { missingCertificateError, unknownNameError } from './handshake-error.ts';
+import { NativeServerContexts } from './native-server-contexts.ts';
+import {
+  collectKeyLines,
+  type HandshakeEvents,
+  setSharedContext,
+  startHandshake,
+} from './node-tls-adapter.ts';
 import type { TlsServerOptions } from './options.ts';
-import { resolveTlsServerOptions, type TlsServerSettings } from './server-settings.ts';
+import { requireOneKeyType, resolveTlsServerOptions, type TlsServerSettings } from './server-settings.ts';
 
 /**
  * The certificates and TLS options of a server. They are read once, shared by any number of servers and
@@ -26,7 +33,13 @@ import { resolveTlsServerOptions, type TlsServerSettings } from './server-settin
 export class TlsServerContext {
   #options: TlsServerOptions | SecureContext;
   #settings: TlsServerSettings;
-  #server: Server;
+  /** Made when a connection needs it. */
+  #nodeServer: Server | undefined;
+  #native: NativeServerContexts | undefined;
+  /** That of the thread, once handshakes on one of its loops were prepared. */
+  #binding: TlsBinding | undefined;
+  /** Why node:tls is used by a server with this context; `undefined` while there is none. */
+  #nodeReason: string | undefined;
   #handshakes = 0;
 
   /**
@@ -36,7 +49,6 @@ export class TlsServerContext {
   constructor(options: TlsServerOptions | SecureContext) {
     this.#options = options;
     this.#settings = resolveTlsServerOptions(options);
-    this.#server = toNodeServer(this.#settings);
   }
 
   /** The settings in use. */
@@ -57,9 +69,53 @@ export class TlsServerContext {
       throw tlsUsage('reload: there are no files to read again; pass the new options');
     }
     const settings = resolveTlsServerOptions(options);
-    this.#server = toNodeServer(settings);
+    if (this.#nodeReason !== undefined) requireOneKeyType(settings, this.#nodeReason);
+    const binding = settings.readyContext === undefined ? this.#binding : undefined;
+    const native = binding === undefined ? undefined : new NativeServerContexts(binding, settings);
+    this.#native?.retire();
+    this.#native = native;
+    this.#nodeServer = undefined;
     this.#settings = settings;
     this.#options = options;
+  }
+
+  /**
+   * Prepares handshakes on `loop`, so that certificates that cannot be used there are refused before the first of them.
+   *
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if the certificates have several types of keys and `loop` uses node:tls;
+   *   StreamConnectError `ERR_STREAM_TLS` if OpenSSL refuses the certificates or options.
+   */
+  prepare(loop: IOLoop): void {
+    const load = loop.reactor?.tls;
+    if (load !== undefined && 'binding' in load) {
+      // The loops of a thread share one binding.
+      this.#binding = load.binding;
+      this.nativeContexts(loop);
+    } else {
+      requireOneKeyType(this.#settings, loop.tlsReason);
+      this.#nodeReason = loop.tlsReason;
+    }
+  }
+
+  /**
+   * Returns the contexts for handshakes on descriptors of `loop`, which must have been prepared; `undefined` if node:tls
+   * has to be used.
+   *
+   * @throws StreamConnectError `ERR_STREAM_TLS` if OpenSSL refuses the certificates or options.
+   */
+  nativeContexts(loop: IOLoop): NativeServerContexts | undefined {
+    if (loop.tls === 'node' || this.#binding === undefined || this.#settings.readyContext !== undefined)
+      return undefined;
+    this.#native ??= new NativeServerContexts(this.#binding, this.#settings);
+    return this.#native;
+  }
+
+  /**
+   * Closes the native contexts, as soon as no handshake uses them: for a context that is used for a single connection.
+   */
+  close(): void {
+    this.#native?.retire();
+    this.#native = undefined;
   }
 
   /** Handshakes in progress, for all users of this context. */
@@ -73,20 +129,27 @@ export class TlsServerContext {
     return maxHandshakes > 0 && this.#handshakes >= maxHandshakes;
   }
 
-  /** Counts one handshake. @returns a function to call at its end; idempotent. */
-  countHandshake(): () => void {
+  /** Counts a handshake; {@link handshakeEnded} must be called once at its end. */
+  handshakeStarted(): void {
     this.#handshakes += 1;
-    let isCounted = true;
-    return () => {
-      if (isCounted) this.#handshakes -= 1;
-      isCounted = false;
-    };
   }
 
-  /** Starts the server's side of a handshake on an open socket. */
+  handshakeEnded(): void {
+    this.#handshakes -= 1;
+  }
+
+  /**
+   * Starts the server's side of a handshake with node:tls, on an open socket.
+   *
+   * @throws StreamUsageError `ERR_STREAM_USAGE` if the certificates have several types of keys.
+   */
   handshake(socket: Duplex, events: HandshakeEvents): void {
     const { requestCert, rejectUnauthorized } = this.#settings;
-    startHandshake(this.#server, socket, {
+    if (this.#nodeServer === undefined) {
+      requireOneKeyType(this.#settings, 'the connection is not a TCP or Unix socket of the reactor');
+      this.#nodeServer = toNodeServer(this.#settings);
+    }
+    startHandshake(this.#nodeServer, socket, {
       secured: (secure) => {
         // OpenSSL accepts a resumed session without a client certificate if the session was created when none was
         // required.
@@ -98,6 +161,7 @@ export class TlsServerContext {
         }
       },
       failed: (error, secure) => events.failed(error, secure),
+      keyLine: (line) => events.keyLine(line),
     });
   }
 
@@ -108,39 +172,47 @@ export class TlsServerContext {
 
 /** Creates a server that never listens. It is used to perform handshakes, and for Node's verification at their end. */
 function toNodeServer(settings: TlsServerSettings): Server {
-  const { credentials, readyContext, names, alpnProtocols, requestCert, rejectUnauthorized } = settings;
+  const { certificates, readyContext, selectsByName, alpnProtocols, requestCert, rejectUnauthorized } =
+    settings;
+  const { ticketKeys, keyLog } = settings;
   const server = createServer({
-    ...credentials,
+    ...certificates[0]?.credentials,
     requestCert,
     rejectUnauthorized,
     // Effectively no timeout, since Node's cannot be turned off: TlsAcceptor has its own deadline, measured by the
     // loop's clock.
     handshakeTimeout: 2 ** 31 - 1,
+    ...(ticketKeys === undefined ? {} : { ticketKeys }),
     ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnProtocols }),
-    ...(names === undefined ? {} : { SNICallback: selectByName(settings) }),
+    ...(selectsByName ? { SNICallback: selectByName(settings) } : {}),
   });
   if (readyContext !== undefined) setSharedContext(server, readyContext);
+  if (keyLog !== undefined) collectKeyLines(server);
   return server;
 }
 
-function selectByName({ names, refusesUnknownNames }: TlsServerSettings) {
+function selectByName({ certificates, names, refusesUnknownNames }: TlsServerSettings) {
   return (servername: string, callback: (error: Error | null, context?: SecureContext) => void): void => {
-    const context = names?.find(servername);
-    if (context === undefined && refusesUnknownNames) {
-      const name = JSON.stringify(servername.slice(0, 255));
-      callback(new StreamConnectError('ERR_STREAM_TLS', `tls: no certificate for ${name}`));
-    } else {
-      callback(null, context);
-    }
+    const [index] = names.find(servername) ?? [];
+    if (index === undefined && refusesUnknownNames) callback(unknownNameError(servername));
+    else callback(null, index === undefined ? undefined : certificates[index]?.context);
   };
 }
 
 function namesFiles(options: TlsServerOptions | SecureContext): boolean {
-  const { certFile, keyFile, caFile, ticketKeysFile, certificates = [] } = options as TlsServerOptions;
+  const {
+    certFile,
+    keyFile,
+    caFile,
+    crlFile,
+    ticketKeysFile,
+    certificates = [],
+  } = options as TlsServerOptions;
   const files = [
     certFile,
     keyFile,
     caFile,
+    crlFile,
     ticketKeysFile,
     ...certificates.flatMap((each) => [each.certFile, each.keyFile]),
   ];

@@ -8,6 +8,7 @@ import {
   type ReadContext,
   readAlpn,
   readContext,
+  readKeyLog,
   readTerms,
   readTlsFile,
   requireOnlyContext,
@@ -18,7 +19,7 @@ import {
 } from './credentials.ts';
 import { isSecureContext } from './node-tls-adapter.ts';
 import type { TlsNamedCertificate, TlsServerOptions } from './options.ts';
-import { type NamedContext, TlsServerNames } from './server-names.ts';
+import { TlsServerNames } from './server-names.ts';
 
 const SERVER_OPTIONS: OptionNames<TlsServerOptions> = {
   ...SHARED_OPTIONS,
@@ -41,14 +42,13 @@ const TICKET_KEYS_BYTES = 48;
 
 /** A server's options, checked, with the files read. */
 export interface TlsServerSettings {
-  /**
-   * Used for clients that request no name or an unknown name: either the credentials of a context, or a ready-made
-   * context.
-   */
-  readonly credentials: SecureContextOptions;
+  /** The first is for clients that request no name or an unknown name. Empty if there is a ready-made context. */
+  readonly certificates: readonly ReadContext[];
   readonly readyContext: SecureContext | undefined;
-  /** Selects the certificate by the requested name; `undefined` if all clients get the same one. */
-  readonly names: TlsServerNames | undefined;
+  /** Selects from {@link certificates}. */
+  readonly names: TlsServerNames;
+  /** Whether the certificate depends on the requested name. */
+  readonly selectsByName: boolean;
   readonly refusesUnknownNames: boolean;
   readonly alpnProtocols: string[] | undefined;
   readonly requestCert: boolean;
@@ -56,6 +56,9 @@ export interface TlsServerSettings {
   readonly handshakeTimeoutMs: number;
   /** 0 means no limit. */
   readonly maxHandshakes: number;
+  /** 48 bytes; `undefined` if the options have none. */
+  readonly ticketKeys: Buffer | undefined;
+  readonly keyLog: ((line: string) => void) | undefined;
 }
 
 /**
@@ -82,53 +85,57 @@ export function resolveTlsServerOptions(given: TlsServerOptions | SecureContext)
     rejectUnauthorized: options.rejectUnauthorized ?? true,
     handshakeTimeoutMs: requireTimeout(options.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS, 1),
     maxHandshakes,
+    ticketKeys: readTicketKeys(options),
+    keyLog: readKeyLog(options.keyLog),
   };
 }
 
 function readContexts(
   options: TlsServerOptions,
   byName: boolean,
-): Pick<TlsServerSettings, 'credentials' | 'readyContext' | 'names'> {
+): Pick<TlsServerSettings, 'certificates' | 'readyContext' | 'names' | 'selectsByName'> {
   const { secureContext: readyContext } = options;
   if (readyContext !== undefined) {
     requireOnlyContext(options, MADE_HERE);
     if (byName)
       throw tlsUsage("unknownName 'refuse' needs certificates: the names of a secureContext cannot be read");
-    return { credentials: {}, readyContext, names: undefined };
+    return { certificates: [], readyContext, names: new TlsServerNames([]), selectsByName: false };
   }
   const listed = listCertificates(options);
   const terms = readTerms(options);
   const shared: SecureContextOptions = {
     ...terms,
-    ...readTicketKeys(options),
     honorCipherOrder: true,
     sessionIdContext: sessionIdContext(options, terms),
   };
-  const read = listed.map(({ names, ...certificate }) => ({ names, ...readContext(certificate, shared) }));
-  const [first] = read as [(typeof read)[number]];
-  // For each type of key, Node replaces the first certificate with the one of the requested name. With mixed types, a
-  // client could choose the type that was not replaced.
-  const other = read.find(({ keyType }) => keyType !== first.keyType);
-  if (other !== undefined) {
-    throw tlsUsage(
-      `all certificates must have the same type of key, got ${first.keyType} and ${other.keyType}`,
-    );
-  }
-  const needsNames = byName || options.certificates !== undefined;
+  const certificates = listed.map((certificate) => readContext(certificate, shared));
+  const named = certificates.map(({ credentials, keyType }, index) => ({
+    names: listed[index]?.names?.map((name) => name.toLowerCase()),
+    cert: credentials.cert as string | Buffer,
+    keyType,
+  }));
   return {
-    credentials: first.credentials,
+    certificates,
     readyContext: undefined,
-    names: needsNames ? new TlsServerNames(read.map(toNamed)) : undefined,
+    names: new TlsServerNames(named),
+    selectsByName: byName || options.certificates !== undefined,
   };
 }
 
-function toNamed(certificate: ReadContext & { names: readonly string[] | undefined }): NamedContext {
-  const { names, context, credentials } = certificate;
-  return {
-    context,
-    cert: credentials.cert as string | Buffer,
-    names: names?.map((name) => name.toLowerCase()),
-  };
+/**
+ * node:tls replaces, for each type of key, the first certificate with the one of the requested name. With several types,
+ * a client could choose one that was not replaced.
+ *
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if the certificates have several types of keys.
+ */
+export function requireOneKeyType({ certificates }: TlsServerSettings, reason: string): void {
+  const [first] = certificates;
+  const other = certificates.find(({ keyType }) => keyType !== first?.keyType);
+  if (other === undefined) return;
+  throw tlsUsage(
+    `on node:tls, all certificates must have the same type of key, got ${first?.keyType} and ${other.keyType}; ` +
+      `native TLS has no such limit, but is not used here: ${reason}`,
+  );
 }
 
 function listCertificates(options: TlsServerOptions): readonly TlsNamedCertificate[] {
@@ -161,17 +168,17 @@ function listCertificates(options: TlsServerOptions): readonly TlsNamedCertifica
   return certificates;
 }
 
-function readTicketKeys(options: TlsServerOptions): SecureContextOptions {
+function readTicketKeys(options: TlsServerOptions): Buffer | undefined {
   const { ticketKeys, ticketKeysFile } = options;
   if (ticketKeys !== undefined && ticketKeysFile !== undefined) {
     throw tlsUsage('ticketKeys cannot be combined with ticketKeysFile');
   }
   const bytes = ticketKeysFile === undefined ? ticketKeys : readTlsFile('ticketKeysFile', ticketKeysFile);
-  if (bytes === undefined) return {};
+  if (bytes === undefined) return undefined;
   if (bytes.byteLength !== TICKET_KEYS_BYTES) {
     throw tlsUsage(`ticket keys must have ${TICKET_KEYS_BYTES} bytes, got ${bytes.byteLength}`);
   }
-  return { ticketKeys: Buffer.from(bytes) };
+  return Buffer.from(bytes);
 }
 
 /**
@@ -182,6 +189,9 @@ function readTicketKeys(options: TlsServerOptions): SecureContextOptions {
 function sessionIdContext(options: TlsServerOptions, terms: SecureContextOptions): string {
   const { requestCert = false, rejectUnauthorized = true } = options;
   const hash = createHash('sha256').update(`${requestCert} ${rejectUnauthorized}`);
-  if (requestCert) for (const ca of [terms.ca ?? []].flat()) hash.update('\0').update(ca);
+  if (requestCert) {
+    for (const ca of [terms.ca ?? []].flat()) hash.update('\0').update(ca);
+    for (const crl of [terms.crl ?? []].flat()) hash.update('\0').update(crl);
+  }
   return hash.digest('hex').slice(0, 32);
 }
