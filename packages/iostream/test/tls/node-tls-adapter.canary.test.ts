@@ -10,6 +10,7 @@ import {
 } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
+  collectKeyLines,
   isSecureContext,
   onVerifiedSession,
   refusalCode,
@@ -46,7 +47,9 @@ type Ending = { readonly secured: TLSSocket } | { readonly failed: Error; readon
 async function handshakeOn(server: Server): Promise<{
   readonly port: number;
   readonly ending: Promise<Ending>;
+  readonly keyLines: readonly string[];
 }> {
+  const keyLines: string[] = [];
   const plain = createPlainServer({ allowHalfOpen: true });
   onTestFinished(() => void plain.close());
   const ending = once(plain, 'connection').then(
@@ -56,12 +59,13 @@ async function handshakeOn(server: Server): Promise<{
         startHandshake(server, socket, {
           secured: (secured) => resolve({ secured }),
           failed: (failed, tls) => resolve({ failed, socket: tls }),
+          keyLine: (line) => keyLines.push(line),
         });
         onTestFinished(() => void socket.destroy());
       }),
   );
   await once(plain.listen(0, host), 'listening');
-  return { port: (plain.address() as AddressInfo).port, ending };
+  return { port: (plain.address() as AddressInfo).port, ending, keyLines };
 }
 
 function dial(port: number, options: ConnectionOptions = {}): TLSSocket {
@@ -106,6 +110,20 @@ describe("what node-tls-adapter.ts relies on of Node's internals", () => {
     dial(port);
     const internal = 'a context in `_sharedCreds` of a tls.Server is not used';
     expect(await within(ending, internal), internal).toHaveProperty('secured');
+  });
+
+  it('`keylog` is emitted where `connection` was, if the server has a listener for it', async () => {
+    const logged = createServer({ cert: own.cert, key: own.key });
+    collectKeyLines(logged);
+    for (const [server, expected] of [
+      [createServer({ cert: own.cert, key: own.key }), []],
+      [logged, expect.arrayContaining([expect.stringMatching(/^CLIENT_TRAFFIC_SECRET_0 .*\n$/)])],
+    ] as const) {
+      const { port, ending, keyLines } = await handshakeOn(server);
+      dial(port);
+      await within(ending, 'no handshake is complete');
+      expect(keyLines, '`keylog` is not emitted as expected').toEqual(expected);
+    }
   });
 
   it.each(['TLSv1.2', 'TLSv1.3'] as const)(
