@@ -132,24 +132,35 @@ export interface ProxiedConnection {
   readonly proxyLocalAddress: SocketAddress;
 }
 
-/** What a TLS handshake negotiated. */
+/**
+ * What a TLS handshake negotiated. It is read when the handshake is complete and does not change.
+ *
+ * Native TLS and node:tls report the same values, unless a field says otherwise.
+ */
 export interface TlsInfo {
-  /** For example `TLSv1.3`. */
+  /** `TLSv1.2` or `TLSv1.3`. */
   readonly protocol: string | null;
   /** The cipher suite as the RFCs name it, such as `TLS_AES_128_GCM_SHA256`. */
   readonly cipher: string | undefined;
   /** The application protocol (ALPN), or `false` if none was agreed on. */
   readonly alpnProtocol: string | false;
-  /** Whether the peer presented a certificate that one of the configured authorities has signed. */
+  /**
+   * Whether the peer presented a certificate that one of the configured authorities has signed; on a client, also for
+   * the name of the server. In a resumed session: whether it did so when the session was created.
+   */
   readonly authorized: boolean;
   /**
-   * Why `authorized` is false, if a certificate was presented or required: OpenSSL's code, such as `CERT_HAS_EXPIRED`.
+   * Why `authorized` is false, if a certificate was presented or required: OpenSSL's code, such as `CERT_HAS_EXPIRED`,
+   * or `ERR_TLS_CERT_ALTNAME_INVALID` if a server's certificate is not for its name.
    */
   readonly authorizationError: string | undefined;
-  /** The server name that the client requested (SNI). */
+  /** The server name that the client requested (SNI): with native TLS in lower case, with node:tls as it was sent. */
   readonly servername: string | undefined;
   /** Whether the handshake resumed an earlier session instead of being a full one. */
   readonly isSessionReused: boolean;
-  /** Returns the peer's certificate, which is read on demand. */
+  /**
+   * Returns the peer's certificate, which is read on demand: `undefined` if it presented none. After the connection is
+   * closed, native TLS returns it only if it was asked for before; node:tls does not return it.
+   */
   getPeerCertificate(): import('node:tls').PeerCertificate | undefined;
 }

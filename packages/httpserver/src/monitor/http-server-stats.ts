@@ -55,7 +55,10 @@ const NOTHING: HTTPServerStats = {
   },
   detached: 0,
   refused: 0,
+  handshakesCompleted: 0,
+  handshakesResumed: 0,
   handshakesFailed: 0,
+  handshakeFailures: {},
   proxyHeadersFailed: 0,
   bytesReceived: 0,
   bytesSent: 0,
@@ -82,10 +85,28 @@ function add(left: Counts, right: Counts): Counts {
   const sum: Record<string, number | Counts> = {};
   for (const [name, value] of Object.entries(left)) {
     const other = Object.hasOwn(right, name) ? right[name] : undefined;
-    if (typeof value === 'number') sum[name] = value + (Number.isFinite(other) ? (other as number) : 0);
+    if (name === 'handshakeFailures') sum[name] = addReasons(value as Reasons, other);
+    else if (typeof value === 'number') sum[name] = value + (Number.isFinite(other) ? (other as number) : 0);
     else sum[name] = typeof other === 'object' && other !== null ? add(value, other) : value;
   }
   return sum;
+}
+
+type Reasons = Readonly<Record<string, number>>;
+
+/** As many as a TCPServer counts separately. */
+const MAX_REASONS = 32;
+
+/** Adds counters whose names are not known in advance. Above the limit, new names are counted as `other`. */
+function addReasons(left: Reasons, right: unknown): Reasons {
+  const sum = new Map(Object.entries(left));
+  if (typeof right !== 'object' || right === null) return left;
+  for (const [reason, count] of Object.entries(right as Record<string, unknown>)) {
+    if (!Number.isFinite(count)) continue;
+    const name = sum.has(reason) || sum.size < MAX_REASONS ? reason : 'other';
+    sum.set(name, (sum.get(name) ?? 0) + (count as number));
+  }
+  return Object.fromEntries(sum);
 }
 
 /** Counts requests and responses. Each request costs a few additions, and no object is created. */

@@ -191,6 +191,20 @@ describe('sumStats', () => {
     expect(sum.refusedHeads).toBe(total((stats) => stats.refusedHeads));
   });
 
+  it('adds the failures of handshakes by reason, with every reason that a server has had', () => {
+    const one = { ...someStats(), handshakeFailures: { ECONNRESET: 2, ERR_SSL_HTTP_REQUEST: 1 } };
+    const other = { ...someStats(), handshakeFailures: { ECONNRESET: 3, CERT_HAS_EXPIRED: 1 } };
+    expect(sumStats([one, other]).handshakeFailures).toEqual({
+      ECONNRESET: 5,
+      ERR_SSL_HTTP_REQUEST: 1,
+      CERT_HAS_EXPIRED: 1,
+    });
+    const many = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`ERR_${index}`, 1]));
+    const sum = sumStats([one, { ...other, handshakeFailures: many }]).handshakeFailures;
+    expect(Object.keys(sum)).toHaveLength(33);
+    expect(sum.other).toBe(10);
+  });
+
   it('gives a result of its own each time', () => {
     const first = sumStats([]) as { requests: { begun: number } };
     first.requests.begun = 7;

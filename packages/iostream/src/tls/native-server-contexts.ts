@@ -30,12 +30,11 @@ export class NativeServerContexts {
   #handshakes = 0;
   #isRetired = false;
 
-  /** @throws StreamConnectError `ERR_STREAM_TLS` if OpenSSL refuses the certificates or options. */
-  constructor(
-    binding: TlsBinding,
-    settings: TlsServerSettings,
-    ticketKeys: TicketKeysSource | undefined = undefined,
-  ) {
+  /**
+   * @param ticketKeys - asked at each handshake. `undefined` for random keys.
+   * @throws StreamConnectError `ERR_STREAM_TLS` if OpenSSL refuses the certificates or options.
+   */
+  constructor(binding: TlsBinding, settings: TlsServerSettings, ticketKeys: TicketKeysSource | undefined) {
     this.binding = binding;
     this.settings = settings;
     this.#ticketKeys = ticketKeys;

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { createServer, type SecureContext, type Server } from 'node:tls';
 import type { IOLoop } from '@landspout/ioloop';
-import type { TlsBinding } from '@landspout/ioloop/reactor';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import type { TlsBinding } from '@landspout/ioloop/reactor';
 import { readCertificate } from '../transports/tls-info.ts';
 import { tlsUsage } from './credentials.ts';
 import { missingCertificateError, unknownNameError } from './handshake-error.ts';
@@ -71,7 +71,7 @@ export class TlsServerContext {
     const settings = resolveTlsServerOptions(options);
     if (this.#nodeReason !== undefined) requireOneKeyType(settings, this.#nodeReason);
     const binding = settings.readyContext === undefined ? this.#binding : undefined;
-    const native = binding === undefined ? undefined : new NativeServerContexts(binding, settings);
+    const native = binding === undefined ? undefined : openContexts(binding, settings);
     this.#native?.retire();
     this.#native = native;
     this.#nodeServer = undefined;
@@ -106,7 +106,7 @@ export class TlsServerContext {
   nativeContexts(loop: IOLoop): NativeServerContexts | undefined {
     if (loop.tls === 'node' || this.#binding === undefined || this.#settings.readyContext !== undefined)
       return undefined;
-    this.#native ??= new NativeServerContexts(this.#binding, this.#settings);
+    this.#native ??= openContexts(this.#binding, this.#settings);
     return this.#native;
   }
 
@@ -168,6 +168,12 @@ export class TlsServerContext {
   [INSPECT](): object {
     return inspection(this, ['handshakes'], () => ({ maxHandshakes: this.#settings.maxHandshakes }));
   }
+}
+
+function openContexts(binding: TlsBinding, settings: TlsServerSettings): NativeServerContexts {
+  const { ticketKeys } = settings;
+  const source = ticketKeys === undefined ? undefined : { current: () => ticketKeys };
+  return new NativeServerContexts(binding, settings, source);
 }
 
 /** Creates a server that never listens. It is used to perform handshakes, and for Node's verification at their end. */
