@@ -34,6 +34,10 @@ export const STREAM_ERRORS = {
   ERR_STREAM_TRUNCATED: {
     meaning: 'The peer ended the stream in the middle of a record; the bytes received can still be read.',
   },
+  ERR_STREAM_TLS_TRUNCATED: {
+    meaning:
+      'The connection ended without close_notify, with which TLS announces its end, and only that end would have completed the message: bytes may be missing. The bytes received can still be read, and the stream can still be written. If the peer never sends close_notify, use messages with a length of their own.',
+  },
   ERR_STREAM_FILE_CHANGED: {
     meaning:
       'A file ended before all of the requested bytes were sent; do not shorten files that are being sent.',
@@ -68,6 +72,28 @@ export class StreamLimitError extends CodedError<
 /** The peer sent something that cannot be read as requested. The stream stays open, and the bytes can still be read. */
 export class StreamProtocolError extends CodedError<'ERR_STREAM_TRUNCATED'> {
   override readonly name = 'StreamProtocolError';
+}
+
+/**
+ * TLS ended without close_notify, so that the end may be forged, and bytes may be missing (RFC 8446 §6.1). Only a message
+ * that its end completes fails with this error; for a read that waited for more bytes, it is the `cause` of a
+ * {@link StreamClosedError}. The stream stays open, and the bytes can still be read. On node:tls, such an end cannot be
+ * told apart from one that was announced.
+ */
+export class StreamTruncatedError extends CodedError<'ERR_STREAM_TLS_TRUNCATED'> {
+  override readonly name = 'StreamTruncatedError';
+  /** How many bytes the stream had received from its start to its end. */
+  readonly bytesReceived: number;
+
+  /** @param operation - what was to be completed by the end; '' to name nothing. */
+  constructor(bytesReceived: number, operation = '') {
+    const what = operation === '' ? '' : `${operation}: `;
+    super(
+      'ERR_STREAM_TLS_TRUNCATED',
+      `${what}expected TLS to announce its end with close_notify, but the connection ended without it after ${bytesReceived} bytes were received: bytes may be missing, so the message must not be used as if it were complete`,
+    );
+    this.bytesReceived = bytesReceived;
+  }
 }
 
 /** A file could not be sent completely. The stream was reset, unless the error occurred before the file was queued. */
@@ -170,21 +196,31 @@ function messageOf(error: unknown): string {
 export interface EndedStream {
   readonly isClosed: boolean;
   readonly isEnded: boolean;
+  /** Whether TLS ended without close_notify. */
+  readonly isEndBare: boolean;
+  readonly bytesReceived: number;
   readonly error: Error | undefined;
 }
 
-/** Creates the error for an operation on a stream that has ended or was closed; the message says which. */
+/**
+ * Creates the error for an operation on a stream that has ended or was closed; the message says which.
+ *
+ * @param operation - for `read`, an end of TLS without close_notify is the cause if there is no other.
+ */
 export function closedError(stream: EndedStream, operation: string): StreamClosedError {
+  const isCut = operation === 'read' && stream.isEndBare;
+  const cause = stream.error ?? (isCut ? new StreamTruncatedError(stream.bytesReceived) : undefined);
   let how = 'the peer has ended the stream';
   if (stream.isClosed) how = 'the stream is closed';
   else if (operation === 'write') how = 'endWrite was called';
-  const why = stream.error === undefined ? '' : `: ${stream.error.message}`;
-  return new StreamClosedError(`${operation}: ${how}${why}`, { cause: stream.error });
+  const why = cause === undefined ? '' : `: ${cause.message}`;
+  return new StreamClosedError(`${operation}: ${how}${why}`, { cause });
 }
 
 /**
- * Whether everything that the peer sent has arrived: the peer has ended, and none of our limits closed the stream. It
- * does not matter if the stream was closed for another reason after the peer's end.
+ * Whether everything has arrived that the peer sent before its end: the peer has ended, and none of our limits closed
+ * the stream. It does not matter if the stream was closed for another reason after the peer's end. If the end is bare
+ * ({@link EndedStream.isEndBare}), it may not be the peer's.
  */
 export function endedInOrder(stream: EndedStream): boolean {
   return stream.isEnded && !(stream.error instanceof StreamLimitError);

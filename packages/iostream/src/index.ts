@@ -111,6 +111,7 @@ export {
   StreamLimitError,
   StreamProtocolError,
   StreamTimeoutError,
+  StreamTruncatedError,
   StreamUsageError,
 } from './errors.ts';
 export { PROXY_ERRORS, type ProxyErrorCode, ProxyProtocolError } from './proxy-protocol/proxy-errors.ts';

@@ -159,7 +159,7 @@ export function streamReads(suite: StreamSuite): void {
             seen += bytes.toString('latin1', start, end);
             bytes.fill(0x2e, start, end);
           },
-          ended: resolve,
+          ended: () => resolve(),
         });
       });
       assert.equal(seen, '');

@@ -1,6 +1,7 @@
 // The interop/ folder converts a stream to a Node Duplex or a pair of web streams, and web streams to a stream.
 
 import { Duplex } from 'node:stream';
+import { StreamTruncatedError } from '../errors.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { StreamConsumer } from '../stream/stream-consumer.ts';
 
@@ -10,6 +11,9 @@ import type { StreamConsumer } from '../stream/stream-consumer.ts';
  * Destroying the Duplex closes the stream. If the stream closes, the Duplex is destroyed after everything received has
  * been read. If the peer has ended its side, and nothing is left to read, the Duplex is destroyed when its own side is
  * ended, even if nothing reads.
+ *
+ * If the peer's TLS ends without close_notify, the Duplex does not end: after everything received has been read, it is
+ * destroyed with StreamTruncatedError `ERR_STREAM_TLS_TRUNCATED`, and the stream is closed.
  *
  * @param stream - must have no other reader.
  * @throws StreamUsageError `ERR_STREAM_BUSY` if a read is pending.
@@ -21,6 +25,8 @@ export function toDuplex(stream: IOStream): Duplex {
 class StreamDuplex extends Duplex {
   readonly #stream: IOStream;
   #isEnded = false;
+  /** The error to destroy the Duplex with after everything received has been read. */
+  #truncation: StreamTruncatedError | undefined;
   #onDestroyed: (() => void) | undefined;
 
   // A separate object, because Node's streams already have a property `closed`.
@@ -28,7 +34,7 @@ class StreamDuplex extends Duplex {
     received: (bytes, start, end) => {
       if (!this.push(Buffer.from(bytes.subarray(start, end)))) this.#stream.pause();
     },
-    ended: () => this.#end(),
+    ended: (isBare) => (isBare ? this.#cut() : this.#end()),
     drained: () => {},
     closed: (error) => {
       if (this.#onDestroyed !== undefined) this.#onDestroyed();
@@ -42,6 +48,13 @@ class StreamDuplex extends Duplex {
     this.#stream = stream;
     if (stream.isClosed) void this.#giveRest();
     else stream.setConsumer(this.#consumer);
+  }
+
+  override read(size?: number): unknown {
+    const chunk: unknown = super.read(size);
+    // Also if the reader wants more bytes than are left: it will not get them.
+    if (this.readableLength === 0 || (chunk === null && size !== 0)) this.#fail();
+    return chunk;
   }
 
   override _read(): void {
@@ -74,10 +87,15 @@ class StreamDuplex extends Duplex {
 
   /** Called if the stream is already closed: delivers the bytes that arrived before. */
   async #giveRest(): Promise<void> {
-    const rest = await this.#stream.readUntilClose();
-    if (rest.length > 0) this.push(rest);
-    if (this.#stream.isEnded) this.#end();
-    else this.destroy(this.#stream.error);
+    const stream = this.#stream;
+    try {
+      for await (const chunk of stream.chunks()) this.push(chunk);
+    } catch {
+      // The iteration fails after the last byte, unless the peer has ended properly.
+    }
+    if (!stream.isEnded) this.destroy(stream.error);
+    else if (stream.isEndBare) this.#cut();
+    else this.#end();
   }
 
   #end(): void {
@@ -85,5 +103,20 @@ class StreamDuplex extends Duplex {
     this.push(null);
     // As with `net.Socket`, `end` is emitted even if nothing reads, unless bytes are left to read.
     this.read(0);
+  }
+
+  /** TLS has ended without close_notify: nothing else arrives, but that is not the end of what the peer has sent. */
+  #cut(): void {
+    this.#isEnded = true;
+    this.#truncation = new StreamTruncatedError(this.#stream.bytesReceived, 'Duplex');
+    if (this.readableLength === 0) this.#fail();
+    // A reader that waits for more bytes than are left asks again.
+    else this.emit('readable');
+  }
+
+  /** Not at once: what was read last must reach the reader first. */
+  #fail(): void {
+    const truncation = this.#truncation;
+    if (truncation !== undefined) process.nextTick(() => this.destroy(truncation));
   }
 }

@@ -5,7 +5,14 @@ import {
   type ReadableStreamBYOBRequest,
   WritableStream,
 } from 'node:stream/web';
-import { closedError, endedInOrder, StreamClosedError, StreamUsageError, streamChecks } from '../errors.ts';
+import {
+  closedError,
+  endedInOrder,
+  StreamClosedError,
+  StreamTruncatedError,
+  StreamUsageError,
+  streamChecks,
+} from '../errors.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import type { IOStreamOptions } from '../stream/stream-options.ts';
 import { NodeTransport } from '../transports/node-transport.ts';
@@ -24,7 +31,8 @@ const CHUNK_BYTES = 64 * 1024;
  * first.
  *
  * The readable stream is a byte stream: it reads only on demand, and fills a reader's own buffer without another copy.
- * It is closed when the peer ends, and cancelling it stops reading. A write resolves when the bytes have reached the
+ * It is closed when the peer ends, and cancelling it stops reading. If the peer's TLS ends without close_notify, it fails
+ * with StreamTruncatedError `ERR_STREAM_TLS_TRUNCATED` after everything received has been read. A write resolves when the bytes have reached the
  * kernel. Closing the writable stream shuts down our writing side, and aborting it resets the connection. The
  * connection is closed when neither direction is used any more.
  */
@@ -76,9 +84,15 @@ function toReadable(stream: IOStream, ends: OpenEnds): ReadableStream<Uint8Array
       const request = controller.byobRequest as ReadableStreamBYOBRequest;
       const { buffer, byteOffset, byteLength } = request.view as Uint8Array;
       const target = new Uint8Array(buffer, byteOffset, byteLength);
-      const options = { partial: true, signal: cancelling.signal };
-      const count = await orEnd(stream, stream.readInto(target, options));
-      if (cancelling.signal.aborted) return;
+      const { signal } = cancelling;
+      let count: number | undefined;
+      try {
+        count = await orEnd(stream, stream.readInto(target, { partial: true, signal }));
+      } catch (error) {
+        if (!signal.aborted) ends.finished();
+        throw error;
+      }
+      if (signal.aborted) return;
       if (count === undefined) {
         controller.close();
         ends.finished();
@@ -95,13 +109,16 @@ function toReadable(stream: IOStream, ends: OpenEnds): ReadableStream<Uint8Array
 /**
  * Returns the result of a read, or `undefined` if the read fails because the peer ended in order and too few bytes
  * remain.
+ *
+ * @throws StreamTruncatedError if the peer's end was not announced; otherwise the error of the read.
  */
 async function orEnd<Result>(stream: IOStream, read: Promise<Result>): Promise<Result | undefined> {
   try {
     return await read;
   } catch (error) {
-    if (error instanceof StreamClosedError && endedInOrder(stream)) return undefined;
-    throw error;
+    if (!(error instanceof StreamClosedError) || !endedInOrder(stream)) throw error;
+    if (stream.isEndBare) throw new StreamTruncatedError(stream.bytesReceived, 'ReadableStream');
+    return undefined;
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Clock, type ClockTimer, IOLoop } from '@landspout/ioloop';
 import { onAbort } from '@landspout/ioloop/reactor';
-import { StreamClosedError, StreamLimitError } from '../errors.ts';
+import { StreamClosedError, StreamLimitError, StreamTruncatedError } from '../errors.ts';
 import type { StreamConsumer } from './stream-consumer.ts';
 
 /**
@@ -31,7 +31,11 @@ export function closeReasonOf(error: Error | undefined, orderly: CloseReason): C
   if (error === undefined) return orderly;
   if (error instanceof StreamLimitError) return 'limit';
   // If a handler fails because its stream ended, it may close the stream with the StreamClosedError it received.
-  if (error instanceof StreamClosedError) return closeReasonOf(error.cause as Error | undefined, orderly);
+  if (error instanceof StreamClosedError) {
+    // The peer has ended all the same: many never send close_notify.
+    if (error.cause instanceof StreamTruncatedError) return orderly;
+    return closeReasonOf(error.cause as Error | undefined, orderly);
+  }
   const code: unknown = (error as { code?: unknown }).code;
   if (BROKEN_OFF.has(code)) return 'peer-reset';
   if (typeof code === 'string' && /TIMEDOUT$|TIMEOUT$/.test(code)) return 'timeout';
@@ -102,6 +106,7 @@ export class LingeringClose implements StreamConsumer {
 
   received(): void {}
 
+  /** A bare end is like any other here: nothing that the peer sends is used any more. */
   ended(): void {
     this.goOn();
   }

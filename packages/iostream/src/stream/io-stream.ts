@@ -118,6 +118,15 @@ export class IOStream {
     return this.#core.isEnded;
   }
 
+  /**
+   * Whether the connection ended without close_notify, with which TLS announces its end (RFC 8446 §6.1). The end may then
+   * be forged, and bytes may be missing. Reads that the end completes fail; a protocol whose messages have a length or an
+   * end of their own need not care. Always false without TLS and on node:tls, which cannot tell.
+   */
+  get isEndBare(): boolean {
+    return this.#core.isEndBare;
+  }
+
   /** Why the stream was closed; `undefined` if it is open or the close was orderly. */
   get error(): Error | undefined {
     return this.#core.error;
@@ -207,7 +216,8 @@ export class IOStream {
    *   invalid.
    * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream ends first, or if `maxBytes` arrive without a
    *   `delimiter`. In the second case the `cause` is `ERR_STREAM_UNSATISFIABLE` and the stream is closed, since it is
-   *   unknown where the next message starts.
+   *   unknown where the next message starts. If TLS ends without close_notify, the `cause` is
+   *   `ERR_STREAM_TLS_TRUNCATED`.
    */
   readUntil(delimiter: Uint8Array | string, options?: BoundedReadOptions): Promise<Buffer> {
     const bytes = typeof delimiter === 'string' ? Buffer.from(delimiter, 'latin1') : delimiter;
@@ -271,11 +281,18 @@ export class IOStream {
     });
   }
 
-  /** Reads everything until the peer ends its side or the stream closes. @throws as {@link readUntil}. */
+  /**
+   * Reads everything until the peer ends its side or the stream closes. If the stream closes first, {@link error} says
+   * why: the bytes may not be complete.
+   *
+   * @throws StreamTruncatedError `ERR_STREAM_TLS_TRUNCATED` if TLS ends without close_notify. The bytes that arrived can
+   *   still be read, for example with {@link readBytes}, and the stream can still be written.
+   * @throws as {@link readUntil}.
+   */
   readUntilClose(options?: BoundedReadOptions): Promise<Buffer> {
     return this.#read(options, (maxBytes) => {
       if (options !== undefined) requireBoundedReadOptions('readUntilClose', options);
-      return new ReadToEnd(maxBytes);
+      return new ReadToEnd(this, maxBytes);
     });
   }
 

@@ -1,5 +1,11 @@
 import type { OptionNames } from '@landspout/ioloop/errors';
-import { type EndedStream, endedInOrder, StreamProtocolError, streamChecks } from '../errors.ts';
+import {
+  type EndedStream,
+  endedInOrder,
+  StreamProtocolError,
+  StreamTruncatedError,
+  streamChecks,
+} from '../errors.ts';
 import type { ByteQueue } from './byte-queue.ts';
 import { NOT_YET, ReadCount, type ReadGoal, ReadUntil } from './read-goal.ts';
 import type { ReadingSide } from './reading-side.ts';
@@ -46,8 +52,9 @@ abstract class ReadIterator<Item>
 
   /**
    * @throws StreamClosedError `ERR_STREAM_CLOSED` if the stream is closed before the peer has ended, or because a limit
-   *   was exceeded; StreamUsageError `ERR_STREAM_BUSY` if another read is pending; the reason of the signal. Any of
-   *   these ends the iteration.
+   *   was exceeded; StreamTruncatedError `ERR_STREAM_TLS_TRUNCATED` if TLS ends without close_notify: there may be more
+   *   items, and what remains of the last one can still be read; StreamUsageError `ERR_STREAM_BUSY` if another read is
+   *   pending; the reason of the signal. Any of these ends the iteration.
    */
   next(): Promise<Result<Item>> {
     const waiting = this.#waiting;
@@ -77,7 +84,8 @@ abstract class ReadIterator<Item>
   }
 
   /**
-   * Decides what to do with bytes that remain after the peer has ended in order, and that are too few for an item.
+   * Decides what to do with bytes that remain after the peer has ended in order, and that are too few for an item. Not
+   * called if the end is bare.
    *
    * @returns how many bytes form a last item; 0 if there is no last item.
    * @throws if no bytes may remain.
@@ -97,7 +105,9 @@ abstract class ReadIterator<Item>
 
   satisfiedBy(inbox: ByteQueue, over: boolean): number {
     const length = this.#goal.satisfiedBy(inbox, over);
-    if (length !== NOT_YET || !over || !endedInOrder(this.#stream)) return length;
+    const stream = this.#stream;
+    if (length !== NOT_YET || !over || !endedInOrder(stream)) return length;
+    if (stream.isEndBare) throw new StreamTruncatedError(stream.bytesReceived, 'iteration');
     this.#isOver = true;
     return this.lengthOfLast(inbox.byteLength);
   }

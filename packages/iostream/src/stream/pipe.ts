@@ -1,13 +1,13 @@
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { onAbort } from '@landspout/ioloop/reactor';
-import { closedError, streamChecks } from '../errors.ts';
+import { closedError, StreamTruncatedError, streamChecks } from '../errors.ts';
 import type { IOStream } from './io-stream.ts';
 import { requireReadOptions } from './stream-options.ts';
 
 export interface PipeOptions {
   /**
    * Whether to end the target's writing side when the source ends, and to close or reset the target if the source
-   * fails. Default: true.
+   * fails or is cut off. Default: true.
    */
   readonly end?: boolean;
   /** Stops the pipe. Both streams stay open, and everything read so far is queued at the target. */
@@ -23,9 +23,11 @@ const CHUNK_BYTES = 64 * 1024;
  *
  * Nothing is read while more than 64 KiB are queued at the target, so that back-pressure reaches the source's peer; the
  * pipe never queues more than 128 KiB at the target. If the source closes before its peer has ended, the target is
- * closed too if we closed the source; otherwise the target is reset, so that truncated data does not look complete.
+ * closed too if we closed the source; otherwise the target is reset, so that truncated data does not look complete. The
+ * target is also reset if the source's TLS ends without close_notify; the source then stays open.
  *
  * @returns the number of bytes moved; resolves when all of them have reached the kernel.
+ * @throws StreamTruncatedError `ERR_STREAM_TLS_TRUNCATED` if the source's TLS ends without close_notify.
  * @throws StreamClosedError `ERR_STREAM_CLOSED` if the source fails, or if the target closes first. In the second case
  *   the source stays open, and bytes that were not sent are lost. Also the reason of `signal` if it aborts, and the
  *   same error as {@link IOStream.readUntil} if another read is pending.
@@ -45,7 +47,8 @@ export async function pipe(source: IOStream, target: IOStream, options: PipeOpti
     await target.waitDrained({ toBytes: 0, signal: stopping.signal });
     return moved;
   } catch (error) {
-    if (end && source.isClosed && !source.isEnded) passOnClose(source, target);
+    if (end && error instanceof StreamTruncatedError) target.reset(error);
+    else if (end && source.isClosed && !source.isEnded) passOnClose(source, target);
     throw error;
   } finally {
     stopListening();
@@ -58,8 +61,8 @@ export async function pipe(source: IOStream, target: IOStream, options: PipeOpti
  * both directions, until both peers have ended. Takes ownership of both streams and closes them.
  *
  * @returns the number of bytes moved from `one` to `other`, and the number moved from `other` to `one`.
- * @throws StreamClosedError `ERR_STREAM_CLOSED` if either stream fails, or the reason of `signal` if it aborts. Both
- *   streams are then reset.
+ * @throws StreamClosedError `ERR_STREAM_CLOSED` if either stream fails, StreamTruncatedError `ERR_STREAM_TLS_TRUNCATED`
+ *   if the TLS of either ends without close_notify, or the reason of `signal` if it aborts. Both streams are then reset.
  *
  * @example
  * const proxy = new TCPServer({

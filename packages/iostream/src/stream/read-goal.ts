@@ -1,4 +1,4 @@
-import { requireByteLimit, streamChecks } from '../errors.ts';
+import { type EndedStream, requireByteLimit, StreamTruncatedError, streamChecks } from '../errors.ts';
 import { type ByteQueue, endOf } from './byte-queue.ts';
 
 /** The condition that a read waits for. */
@@ -8,6 +8,7 @@ export interface ReadGoal<Result> {
    *
    * @param over - whether the end has been reached, so that no more bytes will arrive.
    * @returns how many bytes satisfy the goal, {@link NOT_YET}, or {@link PASSED_LIMIT}.
+   * @throws the error with which the read fails. The goal is then abandoned, and the bytes stay in `inbox`.
    */
   satisfiedBy(inbox: ByteQueue, over: boolean): number;
   /** Removes the bytes that satisfied the goal, and returns the result. No other method is called after this one. */
@@ -109,9 +110,11 @@ export class ReadCount implements ReadGoal<Buffer> {
 
 /** Reads everything until the end, with a limit in bytes. */
 export class ReadToEnd implements ReadGoal<Buffer> {
+  readonly #stream: EndedStream;
   readonly #maxBytes: number;
 
-  constructor(maxBytes: number) {
+  constructor(stream: EndedStream, maxBytes: number) {
+    this.#stream = stream;
     this.#maxBytes = requireByteLimit('readUntilClose', 'maxBytes', maxBytes, 0);
   }
 
@@ -121,7 +124,10 @@ export class ReadToEnd implements ReadGoal<Buffer> {
 
   satisfiedBy(inbox: ByteQueue, over: boolean): number {
     if (inbox.byteLength > this.#maxBytes) return PASSED_LIMIT;
-    return over ? inbox.byteLength : NOT_YET;
+    if (!over) return NOT_YET;
+    const { isEndBare, bytesReceived } = this.#stream;
+    if (isEndBare) throw new StreamTruncatedError(bytesReceived, 'readUntilClose');
+    return inbox.byteLength;
   }
 
   take(inbox: ByteQueue, length: number): Buffer {

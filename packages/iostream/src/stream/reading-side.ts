@@ -29,6 +29,8 @@ export class ReadingSide {
   readonly maxBytes: number;
   /** Whether the peer has shut down its writing side. */
   isEnded: boolean;
+  /** Whether TLS ended without close_notify. */
+  isEndBare = false;
   /** Whether the peer ended its side after we had ended ours. */
   wasEndedSecond: boolean;
   bytesReceived = 0;
@@ -169,8 +171,9 @@ export class ReadingSide {
     }
   }
 
-  ended(): void {
+  ended(isBare: boolean): void {
     this.isEnded = true;
+    this.isEndBare = isBare;
     this.wasEndedSecond = this.#stream.isWriteEnded && this.#transport.direction === undefined;
     if (this.#consumer !== undefined) this.#tellEnded();
     else this.answerRead();
@@ -208,7 +211,7 @@ export class ReadingSide {
 
   #tellEnded(): void {
     try {
-      this.#watch(this.#consumer?.ended());
+      this.#watch(this.#consumer?.ended(this.isEndBare));
     } catch (error) {
       this.#consumerFailed(error);
     }

@@ -47,6 +47,14 @@ export class StreamCore implements TransportEvents {
     return this.reading.isEnded;
   }
 
+  get isEndBare(): boolean {
+    return this.reading.isEndBare;
+  }
+
+  get bytesReceived(): number {
+    return this.reading.bytesReceived;
+  }
+
   get isWriteEnded(): boolean {
     return this.writing.isEnded;
   }
@@ -114,8 +122,8 @@ export class StreamCore implements TransportEvents {
     this.reading.received(bytes, start, end);
   }
 
-  ended(): void {
-    this.reading.ended();
+  ended(isBare: boolean): void {
+    this.reading.ended(isBare);
   }
 
   sent(byteLength: number): void {

@@ -15,6 +15,7 @@ export class TransportDuplex extends Duplex {
     received: (bytes, start, end) => {
       if (!this.push(Buffer.from(bytes.subarray(start, end)))) this.#transport.pause();
     },
+    // A bare end is like any other: TLS on top of this stream has ends of its own.
     ended: () => void this.push(null),
     sent: (byteLength) => {
       this.#unsentBytes -= byteLength;

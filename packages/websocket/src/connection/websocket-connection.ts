@@ -290,6 +290,10 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#pump.received(bytes, start, end);
   }
 
+  /**
+   * A bare end of TLS is like any other: frames have lengths, and the peer's close frame ends the messages. Without one,
+   * the code is 1006.
+   */
   ended(): void {
     this.#hasPeerEnded = true;
     // A reply that is being compressed, and then our close frame, are still to be sent.

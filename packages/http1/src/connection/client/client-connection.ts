@@ -6,7 +6,7 @@ import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
-import type { IOStream, StreamConsumer } from '@landspout/iostream';
+import { type IOStream, type StreamConsumer, StreamTruncatedError } from '@landspout/iostream';
 import {
   EncodedRequestHead,
   type HTTPHeaders,
@@ -245,10 +245,11 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     else this.#pump.run();
   }
 
+  /** A bare end only matters during a response; between responses it is a quiet close (RFC 9112 §9.8). */
   ended(): void {
     if (this.#state === OVER) return;
     this.#peerEnded = true;
-    this.#pump.decoder.endOfInput();
+    this.#pump.decoder.endOfInput(this.#truncation('response'));
     if (this.#state === IDLE) this.#end(undefined);
     else if (this.#state.stage === 'receiving') this.#pump.run();
   }
@@ -361,9 +362,8 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
       case 'receiving':
         // If the decoder still needs data after the peer has ended its side, no part of the response was received.
         if (this.#peerEnded) {
-          this.#end(
-            new HTTPClosedError('ERR_HTTP_CLOSED', 'the server closed the connection without a response'),
-          );
+          const message = 'the server closed the connection without a response';
+          this.#end(new HTTPClosedError('ERR_HTTP_CLOSED', message, { cause: this.#truncation() }));
           return;
         }
         break;
@@ -396,6 +396,12 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     // Bytes that were already received cannot be the response to a request that has not been sent.
     if (decoder.bufferedBytes > 0) return false;
     return !request.fields.closes;
+  }
+
+  /** The error for a message that only the end of the connection completes; undefined if the server announced the end. */
+  #truncation(operation?: string): StreamTruncatedError | undefined {
+    const { isEndBare, bytesReceived } = this.stream;
+    return isEndBare ? new StreamTruncatedError(bytesReceived, operation) : undefined;
   }
 
   /** Copies the borrowed bytes of the body. @returns undefined while a body is being collected. */

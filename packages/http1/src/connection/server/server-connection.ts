@@ -8,7 +8,13 @@ import {
   reportRejection,
   runInRootContext,
 } from '@landspout/ioloop/reactor';
-import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
+import {
+  type IOStream,
+  type SocketAddress,
+  type StreamConsumer,
+  StreamTruncatedError,
+  type TlsInfo,
+} from '@landspout/iostream';
 import type { RequestDecoder } from '../../protocol/index.ts';
 import { closedEarly, endOfConnection, HTTPDeadlineError, headTooSlow } from '../errors.ts';
 import type { MessagePump, PumpedConnection } from '../message-pump.ts';
@@ -136,6 +142,10 @@ export class ServerConnection
     pump.run();
   }
 
+  /**
+   * A bare end is like any other, since requests have lengths (RFC 9112 §9.8): a client that ended after its request gets
+   * its response. If the request is incomplete, {@link IOStream.isEndBare} says what to report.
+   */
   ended(): void {
     this.peerEnded = true;
     const { stage } = this.#state;
@@ -412,8 +422,10 @@ export class ServerConnection
    */
   #inputOver(): void {
     const exchange = this.#exchange;
+    const { isEndBare, bytesReceived } = this.stream;
+    const cause = isEndBare ? new StreamTruncatedError(bytesReceived, 'request') : undefined;
     if (exchange !== undefined)
-      this.#cut(exchange, closedEarly('the peer stopped sending in the middle of a body'));
+      this.#cut(exchange, closedEarly('the peer stopped sending in the middle of a body', cause));
     this.#startClosing();
   }
 

@@ -30,6 +30,7 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
   #method = '';
   #interim = 0;
   #ended = false;
+  #truncation: Error | undefined = undefined;
   #tunnel = false;
 
   /**
@@ -63,9 +64,13 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
    * Marks the input as complete, because the peer has ended its side. `next` then completes a body that ends with the
    * connection, and throws `ERR_HTTP1_TRUNCATED` for any other incomplete response. If no part of a response was
    * received, `next` returns NEED_DATA: see {@link midMessage}.
+   *
+   * @param truncation - why the end cannot be trusted, such as an end of TLS without close_notify (RFC 9112 §9.8). A body
+   *   that ends with the connection is then incomplete too, and the error becomes the `cause` of `ERR_HTTP1_TRUNCATED`.
    */
-  endOfInput(): void {
+  endOfInput(truncation?: Error): void {
     this.#ended = true;
+    this.#truncation = truncation;
   }
 
   /**
@@ -79,12 +84,7 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
     try {
       const event = this.#step(reader);
       if (event !== NEED_DATA) return event;
-      if (this.#ended && this.midMessage) {
-        throw new Http1ProtocolError(
-          'ERR_HTTP1_TRUNCATED',
-          'the connection ended before the response was complete',
-        );
-      }
+      if (this.#ended && this.midMessage) throw truncated(this.#truncation);
       reader.input.keep();
       return NEED_DATA;
     } catch (error) {
@@ -116,7 +116,7 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
       reader.startFields();
     }
     if (reader.stage === FIELDS) return reader.readFields() ? this.#completeHead(reader) : NEED_DATA;
-    return reader.readBody(this.head.bodyLength, this.#ended);
+    return reader.readBody(this.head.bodyLength, this.#ended && this.#truncation === undefined);
   }
 
   #completeHead(reader: MessageReader<DecodedResponseHead>): DecoderEvent {
@@ -151,4 +151,10 @@ export class ResponseDecoder extends MessageDecoder<DecodedResponseHead> {
     reader.stage = BODY_START;
     return HEAD;
   }
+}
+
+function truncated(cause: Error | undefined): Http1ProtocolError {
+  const why = cause === undefined ? '' : `: ${cause.message}`;
+  const detail = `the connection ended before the response was complete${why}`;
+  return new Http1ProtocolError('ERR_HTTP1_TRUNCATED', detail, { cause });
 }
