@@ -60,4 +60,45 @@ describe('ResponseDecoder', () => {
     decoder.endOfInput();
     expect(decoder.next()).toBe(END);
   });
+
+  /** Decodes a response to a GET whose connection ends in a way that cannot be trusted. */
+  function decodeCut(response: string): { readonly body: string; readonly failure: unknown } {
+    const decoder = new ResponseDecoder();
+    decoder.expect('GET');
+    lend(decoder, response);
+    decoder.endOfInput(new Error('the end was not announced'));
+    let body = '';
+    try {
+      for (let event = decoder.next(); event !== END && event !== NEED_DATA; event = decoder.next())
+        if (event === DATA) body += decoder.data.toString('latin1', decoder.dataStart, decoder.dataEnd);
+      return { body, failure: undefined };
+    } catch (failure) {
+      return { body, failure };
+    }
+  }
+
+  it.each([
+    ['no length', 'HTTP/1.1 200 OK\r\n\r\nhello', 'hello'],
+    ['no length, and is empty', 'HTTP/1.1 200 OK\r\n\r\n', ''],
+    ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello', 'hello'],
+    ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n', 'hello'],
+  ])(
+    'refuses a body with %s after an end that cannot be trusted (RFC 9112 §9.8)',
+    (_framing, response, body) => {
+      const decoded = decodeCut(response);
+      expect(decoded).toMatchObject({
+        body,
+        failure: { code: 'ERR_HTTP1_TRUNCATED', cause: { message: 'the end was not announced' } },
+      });
+      expect(String(decoded.failure)).toContain('the end was not announced');
+    },
+  );
+
+  it.each([
+    ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello', 'hello'],
+    ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n', 'hello'],
+    ['a status that excludes one', 'HTTP/1.1 204 No Content\r\n\r\n', ''],
+  ])('accepts a body with %s that was complete before such an end', (_framing, response, body) => {
+    expect(decodeCut(response)).toEqual({ body, failure: undefined });
+  });
 });
