@@ -5,7 +5,13 @@ import type { SecureContext } from 'node:tls';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import { announceListening } from '@landspout/ioloop/processes';
 import { isThenable, type RateLimitedLog, withCallerStack } from '@landspout/ioloop/reactor';
-import { StreamClosedError, StreamLimitError, StreamProtocolError, StreamUsageError } from '../errors.ts';
+import {
+  StreamClosedError,
+  StreamLimitError,
+  StreamProtocolError,
+  StreamTruncatedError,
+  StreamUsageError,
+} from '../errors.ts';
 import { bindFor, type ListenOptions, resolveListenOptions } from '../listening/listen-options.ts';
 import type { ListeningSocket } from '../listening/listener.ts';
 import type { CloseReason } from '../stream/closing.ts';
@@ -226,7 +232,10 @@ export class TCPServer {
     const reason = error instanceof StreamClosedError ? error.cause : error;
     if (reason instanceof StreamLimitError)
       refusalLog.warn(reason.code, { error }, 'a stream exceeded a limit; its connection is closed');
-    else if (reason instanceof StreamProtocolError)
+    else if (
+      reason instanceof StreamProtocolError ||
+      (reason === error && reason instanceof StreamTruncatedError)
+    )
       refusalLog.warn(
         reason.code,
         { error },
