@@ -4,12 +4,14 @@
 import { isMainThread } from 'node:worker_threads';
 import type { Logger } from '../logger.ts';
 import { IOLoop } from '../loop/io-loop.ts';
+import { runInRootContext } from '../node-async-context.ts';
 import type { OptionNames } from '../option-names.ts';
 import { isThenable } from '../thenable.ts';
 import type { ProcessListenOptions } from './launching/listen-requests.ts';
 import { ProcessUsageError } from './launching/process-errors.ts';
 import { TaskAnswers } from './messages/questions.ts';
-import { endWithParent } from './messages/task-channel.ts';
+import { requestSecret, secretReceived } from './messages/shared-secret.ts';
+import { endWithParent, hearParent } from './messages/task-channel.ts';
 import { announceReady, expectListening } from './messages/task-readiness.ts';
 import { clearTaskEnvironment, ownTask, type TaskListener, type TaskRecord } from './messages/task-record.ts';
 import { ProcessSupervisor } from './supervisor/process-supervisor.ts';
@@ -108,7 +110,8 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
   const supervisor =
     record === undefined ? new ProcessSupervisor({ ...ofSupervisor, count: count ?? null }) : undefined;
   called = true;
-  if (record !== undefined) return becomeTask(record) as Promise<ProcessTask<Listen>>;
+  if (record !== undefined)
+    return becomeTask(record, options.loop ?? IOLoop.current()) as Promise<ProcessTask<Listen>>;
   try {
     const preparing = onSupervising?.(supervisor as ProcessSupervisor);
     if (isThenable(preparing)) await preparing;
@@ -182,19 +185,31 @@ export function taskId(): number | undefined {
 }
 
 /**
- * Makes this process the child that the record describes: removes the record from the environment, and makes the
- * process stop itself if its parent dies.
+ * Makes this process the child that the record describes: removes the record from the environment, makes the process
+ * stop itself if its parent dies, and gets the secret that all children share.
  */
-async function becomeTask(record: TaskRecord): Promise<ProcessTask> {
+async function becomeTask(record: TaskRecord, { clock }: IOLoop): Promise<ProcessTask> {
   clearTaskEnvironment();
   await endWithParent(record.stopTimeoutMs);
   const answers = new TaskAnswers();
+  const answerQuestions = hearParent((word) => {
+    // In the root async context: otherwise a context that a callback enters would stay in effect for all later
+    // messages.
+    runInRootContext(() => {
+      if (word.kind === 'ask') void answers.asked(word);
+      else secretReceived(word, clock);
+    }, undefined);
+  });
   expectListening(record.listeners);
+  await requestSecret();
   return {
     id: record.id,
     count: record.count,
     listeners: record.listeners,
     ready: announceReady,
-    answer: (topic, answer) => answers.set(topic, answer),
+    answer(topic, answer) {
+      answers.set(topic, answer);
+      answerQuestions();
+    },
   };
 }

@@ -30,8 +30,9 @@ export type {
 } from './supervisor/supervisor-options.ts';
 export type { ProcessExit } from './supervisor/task-child.ts';
 
-// For servers: messages from a child to its supervisor.
+// For servers: messages between a child and its supervisor.
 
+export { type SharedSecret, sharedSecret } from './messages/shared-secret.ts';
 export { announceListening, explainAddressInUse } from './messages/task-readiness.ts';
 export type { TaskListener } from './messages/task-record.ts';
 

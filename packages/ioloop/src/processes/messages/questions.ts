@@ -1,7 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { IOLoop } from '../../loop/io-loop.ts';
-import { runInRootContext } from '../../node-async-context.ts';
-import { hearQuestions, openMessages, tellParent } from './task-channel.ts';
+import { type ParentWord, tellParent } from './task-channel.ts';
 
 /** The outcome of a question. */
 export type QuestionResult =
@@ -55,23 +54,16 @@ export class OpenQuestions {
 export class TaskAnswers {
   readonly #topics = new Map<string, () => unknown>();
 
-  constructor() {
-    // In the root async context: otherwise a context that a callback enters would stay in effect for all later
-    // messages.
-    hearQuestions(({ id, topic }) => runInRootContext(() => void this.#answer(id, topic), undefined));
-  }
-
   /**
    * Sets the callback that answers each question about `topic`. If the callback fails, the error is logged and the
    * parent gets no answer.
    */
   set(topic: string, answer: () => unknown): void {
-    if (this.#topics.size === 0) openMessages();
     this.#topics.set(topic, answer);
   }
 
-  /** If there is no answer, sends `undefined`, so that the parent does not have to wait. */
-  async #answer(id: number, topic: string): Promise<void> {
+  /** Answers one question. If there is no answer, sends `undefined`, so that the parent does not have to wait. */
+  async asked({ id, topic }: Extract<ParentWord, { kind: 'ask' }>): Promise<void> {
     try {
       tellParent({ kind: 'answer', id, value: await this.#topics.get(topic)?.() });
     } catch (error) {

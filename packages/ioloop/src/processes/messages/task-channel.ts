@@ -3,6 +3,7 @@
 // breaks without it. task-channel.canary.test.ts checks the running version of Node.
 
 import type { Worker } from 'node:cluster';
+import type { SecretRecord } from './renewed-secret.ts';
 
 /** The content of a message between parent and child that the program did not send. */
 export type TaskWord =
@@ -13,7 +14,11 @@ export type TaskWord =
   /** Parent to child: asks for the child's answer to `topic`. */
   | { readonly kind: 'ask'; readonly id: number; readonly topic: string }
   /** Child to parent: the answer; without a value if the child has no answer. */
-  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown };
+  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown }
+  /** Child to parent: asks for the secret that all children share, now and after each renewal. */
+  | { readonly kind: 'secret-request' }
+  /** Parent to child: the secret. */
+  | ({ readonly kind: 'secret' } & SecretRecord);
 
 /**
  * The form in which a {@link TaskWord} is sent. It uses the same channel as the messages of the program; its only key
@@ -23,7 +28,14 @@ export interface TaskMessage {
   readonly landspout: TaskWord;
 }
 
-const KINDS: ReadonlySet<unknown> = new Set<TaskWord['kind']>(['ready', 'refused', 'ask', 'answer']);
+const KINDS: ReadonlySet<unknown> = new Set<TaskWord['kind']>([
+  'ready',
+  'refused',
+  'ask',
+  'answer',
+  'secret-request',
+  'secret',
+]);
 
 /** Returns the content of one of our messages; `undefined` for a message of the program. */
 export function taskWordOf(message: unknown): TaskWord | undefined {
@@ -43,34 +55,53 @@ export function tellParent(landspout: TaskWord): void {
   if (process.connected) process.send?.({ landspout } satisfies TaskMessage, undefined, undefined, () => {});
 }
 
-/**
- * Intercepts the parent's questions among the messages that the program receives by `process.on('message')`.
- *
- * Node calls all listeners in turn, and no listener can hide a message from the others, so questions are removed before
- * the listeners are called.
- *
- * Relies on Node looking up `process.emit` anew for each message (verified in Node 20 to 26). Otherwise the parent's
- * questions are not answered, and the program receives them as messages.
- */
-export function hearQuestions(heard: (ask: Extract<TaskWord, { kind: 'ask' }>) => void): void {
-  const { emit } = process;
-  const filtered = (event: string | symbol, ...args: unknown[]): boolean => {
-    const own = event === 'message' ? taskWordOf(args[0]) : undefined;
-    if (own === undefined) return Reflect.apply(emit, process, [event, ...args]) as boolean;
-    if (own.kind === 'ask') heard(own);
-    return true;
-  };
-  process.emit = filtered as typeof emit;
-}
+/** The messages of the parent that are not the program's. */
+export type ParentWord = Extract<TaskWord, { kind: 'ask' | 'secret' }>;
+
+/** Maximum number of messages that wait until they can be heard. Later ones are lost. */
+const MAX_HELD = 1_024;
 
 /**
- * Makes Node read the channel, for {@link hearQuestions}.
+ * Receives the parent's words, and removes them from the messages that the program receives by
+ * `process.on('message')`.
  *
- * Node delivers no messages until there is a listener, so this adds an empty one (verified in Node 20 to 26). Without
- * this, a program that has no listener of its own does not answer the parent's questions.
+ * Node calls all listeners in turn, and no listener can hide a message from the others, so our words are removed before
+ * the listeners are called. Node delivers no messages until there is a listener, so this adds an empty one. Messages of
+ * the program, and questions, still wait for a listener of the program, but here instead of in Node.
+ *
+ * Relies on Node looking up `process.emit` anew for each message, and on Node reading the channel while there is any
+ * listener (verified in Node 20 to 26). Otherwise the parent's words are not heard, and the program receives them as
+ * messages.
+ *
+ * @returns a function that lets questions through even if the program has no listener.
  */
-export function openMessages(): void {
+export function hearParent(heard: (word: ParentWord) => void): () => void {
+  const { emit } = process;
+  const held: unknown[][] = [];
+  let answers = false;
+  const filtered = (event: string | symbol, ...args: unknown[]): boolean => {
+    const own = event === 'message' ? taskWordOf(args[0]) : undefined;
+    const isHeard = own?.kind === 'secret' || (own !== undefined && answers);
+    if (event === 'message' && !isHeard && process.listenerCount('message') === 1) {
+      if (held.length < MAX_HELD) held.push(args);
+      return true;
+    }
+    if (own === undefined) return Reflect.apply(emit, process, [event, ...args]) as boolean;
+    if (own.kind === 'ask' || own.kind === 'secret') heard(own);
+    return true;
+  };
+  const release = (): void => {
+    for (const args of held.splice(0)) filtered('message', ...args);
+  };
+  process.emit = filtered as typeof emit;
   process.on('message', () => {});
+  process.on('newListener', (event) => {
+    if (event === 'message') process.nextTick(release); // Node announces a listener before it adds it
+  });
+  return () => {
+    answers = true;
+    process.nextTick(release);
+  };
 }
 
 /** Stops this process when the channel to the parent closes, as it does no matter how the parent ends. */

@@ -10,6 +10,7 @@ import { OpenQuestions, type QuestionResult } from '../messages/questions.ts';
 import type { TaskMessage } from '../messages/task-channel.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { describeExit, restartOneByOne } from './rolling-restart.ts';
+import { SecretSender } from './secret-sender.ts';
 import { type SupervisedChild, SupervisedTask } from './supervised-task.ts';
 import {
   ASK_OPTIONS,
@@ -59,6 +60,7 @@ export class ProcessSupervisor {
   #failure: ProcessLimitError | undefined;
   #killTimer: { cancel(): void } | undefined;
   readonly #questions: OpenQuestions;
+  readonly #secrets: SecretSender;
   #restarting: Promise<void> | undefined;
 
   /** @throws ProcessUsageError `ERR_PROCESS_USAGE` if an option is invalid. */
@@ -71,6 +73,7 @@ export class ProcessSupervisor {
     this.#hooks = options;
     this.#loop = options.loop ?? IOLoop.current();
     this.#questions = new OpenQuestions(this.#loop.clock);
+    this.#secrets = new SecretSender(this.#loop.clock);
     this.#tasks = Array.from(
       { length: resolveProcessCount(options.count) },
       (_, id) => new SupervisedTask(id),
@@ -267,6 +270,7 @@ export class ProcessSupervisor {
       refused: (message) => {
         task.refusal = message;
       },
+      secretRequested: (one) => this.#secrets.requested(one),
     });
     keep(child);
     if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(task.describe(child)));
@@ -383,6 +387,7 @@ export class ProcessSupervisor {
   #finish(): void {
     this.#state = 'ended';
     this.#killTimer?.cancel();
+    this.#secrets.close();
     if (this.#failure === undefined) this.#end.resolve();
     else this.#end.reject(this.#failure);
   }

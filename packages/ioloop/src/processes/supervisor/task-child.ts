@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { taskWordOf } from '../messages/task-channel.ts';
+import { type TaskMessage, type TaskWord, taskWordOf } from '../messages/task-channel.ts';
 
 /** How a child ended. */
 export interface ProcessExit {
@@ -20,6 +20,8 @@ export interface TaskChildEvents {
   answered(id: number, value: unknown): void;
   /** Called if the child could not listen. */
   refused(message: string): void;
+  /** Called if the child requests the secret that all children share. */
+  secretRequested(child: TaskChild): void;
 }
 
 /** A process that was started for a task. */
@@ -78,11 +80,17 @@ export class TaskChild {
     return true;
   }
 
+  /** Sends a word of ours, even if the channel is full: for the few that must not be lost. */
+  tell(landspout: TaskWord): void {
+    if (this.#process.connected) this.#process.send({ landspout } satisfies TaskMessage, () => {});
+  }
+
   #heard(message: unknown, ready: () => void): void {
     const own = taskWordOf(message);
     if (own === undefined) this.#events.message(this, message);
     else if (own.kind === 'ready') ready();
     else if (own.kind === 'answer') this.#events.answered(own.id, own.value);
     else if (own.kind === 'refused') this.#events.refused(own.message);
+    else if (own.kind === 'secret-request') this.#events.secretRequested(this);
   }
 }
