@@ -25,9 +25,13 @@ const TEST = [
   },
   { name: 'checking the packages as they would be published', command: turbo('check:package', '--continue') },
   { name: 'running the test suite on the native backend', command: alone('//#test:native') },
+  {
+    name: 'running the tests that use TLS over node:tls on the native backend',
+    command: alone('//#test:node-tls'),
+  },
   { name: 'running the same suite on the portable backend', command: alone('//#test:portable') },
   {
-    name: 'comparing the two runs: the same tests, none skipped',
+    name: 'comparing the runs: the same tests, none skipped',
     command: [process.execPath, 'tooling/vitest/compare-counts.mjs'],
   },
 ];

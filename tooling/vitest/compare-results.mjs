@@ -1,24 +1,52 @@
 /**
- * Says how two runs of the suite differ. Both backends must run the same tests, and skip none.
+ * @typedef {import('./results.mjs').SuiteResults} SuiteResults
  *
- * @param {import('./results.mjs').SuiteResults} native
- * @param {import('./results.mjs').SuiteResults} portable
+ * @typedef {object} NamedResults
+ * @property {string} name - of the run.
+ * @property {SuiteResults} results
+ */
+
+/**
+ * Says how two runs of the suite differ. Both must run the same tests, and skip none.
+ *
+ * @param {NamedResults} one
+ * @param {NamedResults} other
  * @returns {string[]} one sentence for each difference; empty when there is none.
  */
-export function compareResults(native, portable) {
+export function compareResults(one, other) {
   return [
-    ...native.skipped.map((name) => `skipped on native: ${name}`),
-    ...portable.skipped.map((name) => `skipped on portable: ${name}`),
-    ...namesMissing(native, portable).map((name) => `ran on native only: ${name}`),
-    ...namesMissing(portable, native).map((name) => `ran on portable only: ${name}`),
+    ...skippedIn(one),
+    ...skippedIn(other),
+    ...namesMissing(one.results, other.results).map((test) => `ran on ${one.name} only: ${test}`),
+    ...namesMissing(other.results, one.results).map((test) => `ran on ${other.name} only: ${test}`),
   ];
+}
+
+/** @param {NamedResults} run */
+const skippedIn = ({ name, results }) => results.skipped.map((test) => `skipped on ${name}: ${test}`);
+
+/**
+ * The part of a run that a shorter run repeats.
+ *
+ * @param {SuiteResults} results
+ * @param {readonly string[]} files - paths from the root of the repository.
+ * @returns {SuiteResults}
+ */
+export function resultsOf(results, files) {
+  const wanted = new Set(files.map((file) => file.replaceAll('\\', '/')));
+  const isWanted = (/** @type {string} */ test) => wanted.has(test.split(' > ')[0] ?? '');
+  return {
+    passed: results.passed.filter(isWanted),
+    failed: results.failed.filter(isWanted),
+    skipped: results.skipped.filter(isWanted),
+  };
 }
 
 /**
  * The tests of `one` that `other` did not run. Names may repeat, so each counts as often as it ran.
  *
- * @param {import('./results.mjs').SuiteResults} one
- * @param {import('./results.mjs').SuiteResults} other
+ * @param {SuiteResults} one
+ * @param {SuiteResults} other
  */
 function namesMissing(one, other) {
   /** @type {Map<string, number>} */
@@ -31,5 +59,5 @@ function namesMissing(one, other) {
   });
 }
 
-/** @param {import('./results.mjs').SuiteResults} results */
+/** @param {SuiteResults} results */
 const namesOf = (results) => [...results.passed, ...results.failed];

@@ -4,9 +4,17 @@ import { fileURLToPath } from 'node:url';
 /** The root of the repository. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-export const BACKENDS = /** @type {const} */ (['native', 'portable']);
+/**
+ * The runs of the suite, each with what it sets for the code under test. On the native backend TLS is native, and one
+ * more run has the tests that use TLS over node:tls.
+ */
+export const RUNS = /** @type {const} */ ({
+  native: { LANDSPOUT_BACKEND: 'native', LANDSPOUT_TLS: '' },
+  'node-tls': { LANDSPOUT_BACKEND: 'native', LANDSPOUT_TLS: 'node' },
+  portable: { LANDSPOUT_BACKEND: 'portable', LANDSPOUT_TLS: '' },
+});
 
-/** @typedef {typeof BACKENDS[number]} Backend */
+/** @typedef {keyof typeof RUNS} Run */
 
 /**
  * What one run of the suite came to.
@@ -17,16 +25,15 @@ export const BACKENDS = /** @type {const} */ (['native', 'portable']);
  * @property {string[]} skipped - skipped and todo tests: there should be none.
  */
 
-/** Where the run of a backend leaves its report. The folder is not in git. @param {Backend} backend */
-export const reportFile = (backend) =>
-  fileURLToPath(new URL(`../../.test-results/${backend}.json`, import.meta.url));
+/** Where a run leaves its report. The folder is not in git. @param {Run} run */
+export const reportFile = (run) => fileURLToPath(new URL(`../../.test-results/${run}.json`, import.meta.url));
 
 /**
  * Reads the report of one run.
  *
  * @param {string} file - as vitest's JSON reporter writes it.
  * @param {string} [root] - names are told from here.
- * @returns {SuiteResults | undefined} `undefined` when there is no report, as when that backend did not run.
+ * @returns {SuiteResults | undefined} `undefined` when there is no report, as when that run did not take place.
  */
 export function readResults(file, root = ROOT) {
   const report = parseReport(file);

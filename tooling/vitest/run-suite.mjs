@@ -1,26 +1,26 @@
-// `node tooling/vitest/run-suite.mjs native|portable [vitest arguments]`: the whole suite on one backend. Leaves
-// the report for compare-counts and ends with a line `N passed, N failed`.
+// `node tooling/vitest/run-suite.mjs native|node-tls|portable [vitest arguments]`: the whole suite on one backend, or
+// with `node-tls` the tests that use TLS, over node:tls on the native backend. Leaves the report for compare-counts and
+// ends with a line `N passed, N failed`.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { BACKENDS, countsLine, ROOT, readResults, reportFile } from './results.mjs';
+import { countsLine, ROOT, RUNS, readResults, reportFile } from './results.mjs';
+import { tlsTests } from './tls-tests.mjs';
 
 /** The prebuilds of the addon, one folder per platform, as `linux-x64-gnu`. */
 const PREBUILDS = path.join(ROOT, 'packages/ioloop/prebuilds');
 
-const [backend, ...rest] = /** @type {[import('./results.mjs').Backend, ...string[]]} */ (
-  process.argv.slice(2)
-);
-if (!BACKENDS.includes(backend)) {
-  console.error(`say which backend: ${BACKENDS.join(' or ')}`);
+const [run, ...rest] = /** @type {[import('./results.mjs').Run, ...string[]]} */ (process.argv.slice(2));
+if (!Object.hasOwn(RUNS, run)) {
+  console.error(`say which run: ${Object.keys(RUNS).join(', ')}`);
   process.exit(2);
 }
-const report = reportFile(backend);
+const report = reportFile(run);
 mkdirSync(path.dirname(report), { recursive: true });
 rmSync(report, { force: true });
 
-if (backend === 'native' && !hasNativeAddon()) leaveOutNative();
+if (RUNS[run].LANDSPOUT_BACKEND === 'native' && !hasNativeAddon()) leaveOutNative();
 process.exit(runSuite());
 
 /** Without a compiler a contributor tests the portable backend alone; CI has a compiler, so there it is a fault. */
@@ -42,21 +42,27 @@ function runSuite() {
   );
   const args = ['run', '--config', 'tooling/vitest/workspace.config.ts', '--root', '.'];
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  console.log(`running the test suite on the ${backend} backend, Node ${process.version}`);
-  const { status, signal } = spawnSync(process.execPath, [vitest, ...args, ...reporters, ...rest], {
+  const files = run === 'node-tls' && rest.length === 0 ? tlsTests() : rest;
+  console.log(`running ${description()}, Node ${process.version}`);
+  const { status, signal } = spawnSync(process.execPath, [vitest, ...args, ...reporters, ...files], {
     cwd: ROOT,
     stdio: 'inherit',
-    env: { ...process.env, LANDSPOUT_BACKEND: backend },
+    env: { ...process.env, ...RUNS[run] },
   });
   const results = readResults(report);
   if (results === undefined) {
-    console.error(`the ${backend} run left no report (exit ${status ?? signal})`);
+    console.error(`the ${run} run left no report (exit ${status ?? signal})`);
     return 1;
   }
-  for (const name of results.failed) console.error(`failed on ${backend}: ${name}`);
+  for (const name of results.failed) console.error(`failed on ${run}: ${name}`);
   console.log(countsLine(results));
   // Vitest also fails for what is no test, such as an unhandled rejection; its word counts as much as the counts.
   return status === 0 && results.failed.length === 0 ? 0 : status || 1;
+}
+
+function description() {
+  if (run === 'node-tls') return 'the tests that use TLS over node:tls on the native backend';
+  return `the test suite on the ${run} backend`;
 }
 
 function hasNativeAddon() {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { compareResults } from '../compare-results.mjs';
+import { compareResults, resultsOf } from '../compare-results.mjs';
 import { countsLine, readResults } from '../results.mjs';
 
 const run = (passed: string[], failed: string[] = [], skipped: string[] = []) => ({
@@ -11,28 +11,39 @@ const run = (passed: string[], failed: string[] = [], skipped: string[] = []) =>
   skipped,
 });
 
+type Results = ReturnType<typeof run>;
+const compared = (native: Results, portable: Results) =>
+  compareResults({ name: 'native', results: native }, { name: 'portable', results: portable });
+
 describe('compareResults', () => {
-  it('finds nothing when both backends ran the same tests, in any order', () => {
-    expect(compareResults(run(['a', 'b']), run(['b', 'a']))).toEqual([]);
+  it('finds nothing when both runs ran the same tests, in any order', () => {
+    expect(compared(run(['a', 'b']), run(['b', 'a']))).toEqual([]);
   });
 
-  it('names a test that only one backend ran', () => {
-    expect(compareResults(run(['a', 'b']), run(['a', 'c']))).toEqual([
+  it('names a test that only one run ran', () => {
+    expect(compared(run(['a', 'b']), run(['a', 'c']))).toEqual([
       'ran on native only: b',
       'ran on portable only: c',
     ]);
   });
 
   it('counts a name as often as it ran', () => {
-    expect(compareResults(run(['a', 'a']), run(['a']))).toEqual(['ran on native only: a']);
+    expect(compared(run(['a', 'a']), run(['a']))).toEqual(['ran on native only: a']);
   });
 
   it('takes a failed test as one that ran', () => {
-    expect(compareResults(run(['a']), run([], ['a']))).toEqual([]);
+    expect(compared(run(['a']), run([], ['a']))).toEqual([]);
   });
 
   it('refuses a skipped test', () => {
-    expect(compareResults(run([], [], ['a']), run([]))).toEqual(['skipped on native: a']);
+    expect(compared(run([], [], ['a']), run([]))).toEqual(['skipped on native: a']);
+  });
+});
+
+describe('resultsOf', () => {
+  it('takes the tests of the files that a shorter run repeats', () => {
+    const results = run(['a.test.ts > one', 'b.test.ts > two'], ['a.test.ts'], ['b.test.ts > three']);
+    expect(resultsOf(results, ['a.test.ts'])).toEqual(run(['a.test.ts > one'], ['a.test.ts']));
   });
 });
 
