@@ -127,6 +127,7 @@ typedef void (*MessageCallback)(int, int, int, const void *, size_t, SSL *, void
   F(SSL_CTX *, SSL_set_SSL_CTX, (SSL *, SSL_CTX *))                                           \
   F(int, SSL_do_handshake, (SSL *))                                                           \
   F(int, SSL_read, (SSL *, void *, int))                                                      \
+  F(int, SSL_pending, (const SSL *))                                                          \
   F(int, SSL_write, (SSL *, const void *, int))                                               \
   F(int, SSL_shutdown, (SSL *))                                                               \
   F(int, SSL_get_error, (const SSL *, int))                                                   \
@@ -156,6 +157,7 @@ typedef void (*MessageCallback)(int, int, int, const void *, size_t, SSL *, void
   F(unsigned int, OPENSSL_version_major, (void))                                              \
   F(const char *, OpenSSL_version, (int))                                                     \
   F(void, ERR_clear_error, (void))                                                            \
+  F(unsigned long, ERR_peek_error, (void))                                                    \
   F(unsigned long, ERR_get_error, (void))                                                     \
   F(const char *, ERR_reason_error_string, (unsigned long))                                   \
   F(BIO_METHOD *, BIO_meth_new, (int, const char *))                                          \
@@ -201,6 +203,11 @@ typedef struct {
 
 /* The functions. The same in all environments of the process, and never changed once openssl_find has succeeded. */
 extern OpenSSL openssl;
+
+/* Empties the queue of errors. It nearly always is empty, and ERR_clear_error writes to all 16 entries of it. */
+static inline void clear_errors(void) {
+  if (openssl.ERR_peek_error() != 0) openssl.ERR_clear_error();
+}
 
 /* Finds the OpenSSL of this process, once. Returns NULL, or why it cannot be used, written to `why`. */
 const char *openssl_find(const char *expected_version, char *why, size_t room);

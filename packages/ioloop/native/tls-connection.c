@@ -90,7 +90,7 @@ static void chunks_free(Chunk *chunk) {
 
 void tls_free(Tls *tls) {
   if (tls->ssl != NULL) openssl.SSL_free(tls->ssl); /* frees the BIO too */
-  openssl.ERR_clear_error();
+  clear_errors();
   chunks_free(tls->kept);
   chunks_free(tls->sessions);
   chunks_free(tls->key_lines);
@@ -236,7 +236,7 @@ static int64_t attach(Call *call) {
   if (slot->tls != NULL) return throw_bad_argument(call, "the slot has TLS already");
   if (length > MOST_WAITING_BYTES) return throw_bad_argument(call, "the early bytes are too long");
   Tls *tls = tls_create(call->state, context);
-  openssl.ERR_clear_error();
+  clear_errors();
   if (tls == NULL) return -ENOMEM;
   if (!tls_keep(tls, early, length)) {
     tls_free(tls);
@@ -265,7 +265,7 @@ static int64_t expect(Call *call) {
     return THROWN;
   }
   if (tls->context->is_server || tls->is_started) return throw_bad_argument(call, "only for a client, before its handshake");
-  openssl.ERR_clear_error();
+  clear_errors();
   bool is_set = length == 0 || openssl.SSL_ctrl(tls->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, servername) == 1;
   if (is_set && host_length > 0) {
     X509_VERIFY_PARAM *param = openssl.SSL_get0_param(tls->ssl);
@@ -273,7 +273,7 @@ static int64_t expect(Call *call) {
     is_set = openssl.X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1 ||
              openssl.X509_VERIFY_PARAM_set1_host(param, host, host_length) == 1;
   }
-  openssl.ERR_clear_error();
+  clear_errors();
   return is_set ? VALUE : throw_tls(call, "the name cannot be used");
 }
 
@@ -284,16 +284,16 @@ static int64_t resume(Call *call) {
   if (!read_bytes(call, call->argv[2], &bytes, &length)) return THROWN;
   if (tls->context->is_server || tls->is_started) return throw_bad_argument(call, "only for a client, before its handshake");
   const unsigned char *at = bytes;
-  openssl.ERR_clear_error();
+  clear_errors();
   SSL_SESSION *session = length > MOST_SESSION_BYTES ? NULL : openssl.d2i_SSL_SESSION(NULL, &at, (long)length);
   bool is_set = session != NULL && openssl.SSL_set_session(tls->ssl, session) == 1;
   if (session != NULL) openssl.SSL_SESSION_free(session);
-  openssl.ERR_clear_error();
+  clear_errors();
   return is_set ? 1 : 0;
 }
 
 int64_t tls_step(Tls *tls) {
-  openssl.ERR_clear_error();
+  clear_errors();
   tls->is_started = true;
   int result = openssl.SSL_do_handshake(tls->ssl);
   int error = result == 1 ? SSL_ERROR_NONE : openssl.SSL_get_error(tls->ssl, result);
@@ -313,7 +313,7 @@ int64_t tls_step(Tls *tls) {
       tls_fail(tls, NULL);
       result = -EPROTO;
   }
-  openssl.ERR_clear_error();
+  clear_errors();
   return result;
 }
 
@@ -378,9 +378,9 @@ static int64_t choose_context(Call *call) {
   Context *context = context_of(call, 2);
   if (context == NULL) return THROWN;
   if (!context->is_server) return throw_bad_argument(call, "the context must be one of a server");
-  openssl.ERR_clear_error();
+  clear_errors();
   if (openssl.SSL_set_SSL_CTX(tls->ssl, context->ctx) == NULL) return throw_tls(call, "the context cannot be used");
-  openssl.ERR_clear_error();
+  clear_errors();
   context->references++;
   context_drop(tls->chosen);
   tls->chosen = context;
@@ -394,10 +394,11 @@ static size_t decrypt(Tls *tls, uint8_t *target, size_t room) {
   size_t total = 0;
   tls->messages_in_call = 0;
   while (total < room && !tls->is_ended) {
-    openssl.ERR_clear_error();
+    clear_errors();
     int count = openssl.SSL_read(tls->ssl, target + total, room - total > INT_MAX ? INT_MAX : (int)(room - total));
     if (count > 0) {
       total += (size_t)count;
+      if (tls->input_left == 0 && openssl.SSL_pending(tls->ssl) == 0) break; /* the next call would find nothing */
       continue;
     }
     int error = openssl.SSL_get_error(tls->ssl, count);
@@ -406,7 +407,7 @@ static size_t decrypt(Tls *tls, uint8_t *target, size_t room) {
     else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) tls_fail(tls, NULL);
     break;
   }
-  openssl.ERR_clear_error();
+  clear_errors();
   if (tls->is_ended) tls->input_left = 0; /* nothing may follow (RFC 8446 section 6.1) */
   return total;
 }
@@ -435,7 +436,7 @@ static int64_t receive(Call *call) {
 /* Encrypts one record. Returns false if TLS has failed. */
 static bool encrypt(Tls *tls, const uint8_t *bytes, size_t length) {
   Secure *secure = tls->state->secure;
-  openssl.ERR_clear_error();
+  clear_errors();
   int count = openssl.SSL_write(tls->ssl, bytes, (int)length);
   if (count != (int)length || secure->marks == MOST_MARKS) {
     /* Without renegotiation, and with room for the output, OpenSSL never has a reason to wait. */
@@ -478,7 +479,7 @@ static int64_t send_pieces(Call *call, const struct iovec *pieces, int count) {
   if (tls->is_shut) return -EPIPE;
   if (tls->waiting != NULL) return -EAGAIN;
   size_t total = encrypt_pieces(tls, pieces, count);
-  openssl.ERR_clear_error();
+  clear_errors();
   int64_t failure = send_output(tls, fd_of(call));
   if (tls->is_failed) return -EPROTO;
   if (failure < 0) return failure;
@@ -526,9 +527,9 @@ static int64_t shut_down(Call *call) {
   if (!tls->is_complete) return -ENOTCONN;
   if (!tls->is_shut) {
     tls->is_shut = true;
-    openssl.ERR_clear_error();
+    clear_errors();
     if (openssl.SSL_shutdown(tls->ssl) < 0) tls_fail(tls, "close_notify could not be written");
-    openssl.ERR_clear_error();
+    clear_errors();
   }
   int64_t failure = send_output(tls, fd_of(call));
   if (failure == 0 && tls->waiting != NULL) failure = send_waiting(tls, fd_of(call));

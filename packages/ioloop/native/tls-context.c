@@ -81,14 +81,14 @@ static int32_t table_add(Secure *secure, Context *context) {
 int64_t throw_tls(const Call *call, const char *fallback) {
   unsigned long error = openssl.ERR_get_error();
   const char *reason = error == 0 ? NULL : openssl.ERR_reason_error_string(error);
-  openssl.ERR_clear_error();
+  clear_errors();
   napi_throw_error(call->env, "ERR_REACTOR_TLS", reason == NULL ? fallback : reason);
   return THROWN;
 }
 
 static int64_t done(const Call *call, bool is_set, const char *fallback) {
   if (!is_set) return throw_tls(call, fallback);
-  openssl.ERR_clear_error();
+  clear_errors();
   return VALUE;
 }
 
@@ -324,7 +324,7 @@ static int64_t open_context(Call *call) {
   Context *context = context_create(call->state, is_server);
   if (context == NULL) return throw_tls(call, "the context could not be created");
   int32_t number = table_add(call->state->secure, context);
-  openssl.ERR_clear_error();
+  clear_errors();
   if (number != 0) return number;
   context_drop(context);
   return throw_bad_argument(call, "too many contexts are open");

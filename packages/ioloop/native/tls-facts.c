@@ -98,7 +98,7 @@ static int64_t peer_chain(Call *call) {
   for (int index = tls->context->is_server ? 0 : 1; is_set && index < count; index++) {
     is_set = add_certificate(call, openssl.OPENSSL_sk_value(chain, index), at++);
   }
-  openssl.ERR_clear_error();
+  clear_errors();
   return is_set ? VALUE : THROWN;
 }
 

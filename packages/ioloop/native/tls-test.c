@@ -29,7 +29,7 @@ static bool shake(Secure *secure, Tls *client, Tls *server) {
 static bool talk(Secure *secure, Tls *client, Tls *server) {
   uint8_t flight[FLIGHT_BYTES];
   char text[8] = "";
-  openssl.ERR_clear_error();
+  clear_errors();
   return openssl.SSL_write(client->ssl, "ping", 4) == 4 && pass_on(secure, server, flight) &&
          openssl.SSL_read(server->ssl, text, sizeof text) == 4 && memcmp(text, "ping", 4) == 0 &&
          openssl.SSL_write(server->ssl, "pong", 4) == 4 && pass_on(secure, client, flight) &&
@@ -63,6 +63,6 @@ const char *tls_test(State *state) {
   }
   state->secure->output_length = 0;
   state->secure->marks = 0;
-  openssl.ERR_clear_error();
+  clear_errors();
   return problem;
 }
