@@ -123,6 +123,7 @@ function isReplaced(certificates: readonly string[]): boolean {
   const extra = process.env.NODE_EXTRA_CA_CERTS ? getCACertificates('extra') : [];
   // With the flag, Node lists the additional ones only; a Node that was built so lists its own too.
   return ![extra, [...getCACertificates('bundled'), ...extra]].some(
-    (list) => list.length === certificates.length && list.every((each, index) => each === certificates[index]),
+    (list) =>
+      list.length === certificates.length && list.every((each, index) => each === certificates[index]),
   );
 }

@@ -42,6 +42,8 @@ export interface NativePairOptions {
   readonly client?: Partial<NativeContextOptions>;
   readonly clientWatcher?: TlsWatcher;
   readonly serverWatcher?: TlsWatcher;
+  /** Offered by the client for resumption. */
+  readonly session?: Uint8Array | undefined;
 }
 
 /** What the parts of native TLS need. @throws where node:tls is used. */
@@ -150,6 +152,8 @@ export function secured(
 export async function nativePair(options: NativePairOptions = {}): Promise<NativePair> {
   const { client, server, close } = await plainPair();
   attach(client, clientContext(options.client), false);
+  const { session } = options;
+  if (session !== undefined) nativeTls().binding.tlsResume(client.slot, client.generation, session);
   attach(server, serverContext(options.server), true);
   const [ours, theirs] = [shakeHands(client), shakeHands(server)];
   ours.handshake.start();
