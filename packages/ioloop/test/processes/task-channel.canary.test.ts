@@ -15,15 +15,28 @@ const PROGRAMS = {
   filter: `
     const asked = [];
     const heard = [];
-    hearQuestions(({ topic }) => asked.push(topic));
+    hearParent(({ topic }) => asked.push(topic));
     process.on('message', (message) => {
       heard.push(message);
       if (message === 'report') process.send({ asked, heard }, () => process.exit());
     });`,
-  /** Reports the first question, without a listener for messages. */
+  /** Reports the first secret, without a listener for messages. */
   silent: `
-    hearQuestions(({ topic }) => process.send({ asked: topic }, () => process.exit()));
-    openMessages();`,
+    hearParent(({ kind }) => process.send({ first: kind }, () => process.exit()));`,
+  /** Reports the first question that it lets through, without a listener for messages. */
+  answering: `
+    hearParent(({ topic }) => process.send({ asked: topic }, () => process.exit()))();`,
+  /** Listens for messages once a secret has come, and reports everything in order. */
+  late: `
+    const heard = [];
+    hearParent(({ kind, topic }) => {
+      heard.push(topic ?? kind);
+      if (kind !== 'secret') return;
+      process.on('message', (message) => {
+        heard.push(message);
+        if (message === 'report') process.send({ heard }, () => process.exit());
+      });
+    });`,
   /** Ends with 7 after it was stopped as an orphan, having lost a message. */
   orphan: `
     process.once('SIGTERM', () => {
@@ -43,7 +56,7 @@ beforeAll(async () => {
   // Compiled here, as a child of Node 20 reads no TypeScript, and the built package does not export these functions.
   const { code } = await transformWithOxc(readFileSync(SOURCE, 'utf8'), SOURCE);
   writeFileSync(join(folder, 'task-channel.mjs'), code);
-  const imported = "import { endWithParent, hearQuestions, openMessages } from './task-channel.mjs';";
+  const imported = "import { endWithParent, hearParent } from './task-channel.mjs';";
   for (const [name, program] of Object.entries(PROGRAMS)) {
     writeFileSync(join(folder, `${name}.mjs`), `${imported}\n${program}\n`);
   }
@@ -52,6 +65,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const fileOf = (program: Program) => join(folder, `${program}.mjs`);
 const question = (topic: string) => ({ landspout: { kind: 'ask', id: 0, topic } });
+const secret = { landspout: { kind: 'secret', generations: [], renewsInMs: 0 } };
 
 function start(program: Program): ChildProcess {
   return killedAfterTest(fork(fileOf(program), { execArgv: [] }));
@@ -93,10 +107,23 @@ describe("what task-channel.ts relies on of Node's internals", () => {
   });
 
   it('messages are read once there is any listener for them', async () => {
-    const child = start('silent');
-    child.send(question('first'));
     const internal = 'the channel is not read, although `message` has a listener';
-    expect(await eventOf(child, 'message', internal), internal).toEqual({ asked: 'first' });
+    const silent = start('silent');
+    silent.send(question('first'));
+    silent.send(secret);
+    expect(await eventOf(silent, 'message', internal), internal).toEqual({ first: 'secret' });
+    const answering = start('answering');
+    answering.send(question('first'));
+    expect(await eventOf(answering, 'message', internal), internal).toEqual({ asked: 'first' });
+  });
+
+  it('messages and questions wait for a listener of the program, in order', async () => {
+    const child = start('late');
+    for (const message of ['first', question('second'), secret, 'report']) child.send(message);
+    const internal = 'a listener is not announced by `newListener`';
+    expect(await eventOf(child, 'message', internal), internal).toEqual({
+      heard: ['secret', 'first', 'second', 'report'],
+    });
   });
 
   it.each([

@@ -86,6 +86,8 @@ export function hearParent(heard: (word: ParentWord) => void): () => void {
       if (held.length < MAX_HELD) held.push(args);
       return true;
     }
+    // Node may already have queued later messages when it announces a listener.
+    if (event === 'message' && own?.kind !== 'secret' && held.length > 0) release();
     if (own === undefined) return Reflect.apply(emit, process, [event, ...args]) as boolean;
     if (own.kind === 'ask' || own.kind === 'secret') heard(own);
     return true;

@@ -40,6 +40,7 @@ describe('ProcessSupervisor.restart', () => {
     await supervisor.start();
     await supervised.heard({ started: true });
     await supervisor.restart();
+    await supervised.heard({ started: true }, 2);
     const [successor] = supervisor.children;
     process.kill(successor?.pid as number, 'SIGKILL');
     await supervised.heard({ event: 'exited', pid: successor?.pid });
@@ -241,7 +242,7 @@ describe('ProcessSupervisor.ask', () => {
     const asked = [supervisor.ask('pid'), supervisor.askTask(0, 'pid')];
     process.kill(pid, 'SIGKILL');
     expect(await Promise.all(asked)).toEqual([new Map(), undefined]);
-    expect(supervised.clock.pending).toBe(1); // the restart
+    expect(supervised.clock.pending).toBe(2); // the restart, and the renewal of the shared secret
     expect(await supervisor.ask('pid')).toEqual(new Map());
   });
 
