@@ -4,16 +4,8 @@ import { unknownNameError } from './handshake-error.ts';
 import { type NativeContext, openNativeContext } from './native-context.ts';
 import type { Pem } from './pem.ts';
 import type { TlsServerSettings } from './server-settings.ts';
+import type { TlsTicketKeys } from './ticket-keys.ts';
 import { trustDefaults } from './trust-store.ts';
-
-/** Where the keys of session tickets come from. */
-export interface TicketKeysSource {
-  /**
-   * Returns 48 bytes, or 96 if tickets of an earlier key are still accepted; the same object until they change. The
-   * first 48 encrypt.
-   */
-  current(): Uint8Array;
-}
 
 /**
  * The native contexts for one set of server settings: one for the first certificate, which each handshake starts with,
@@ -23,7 +15,7 @@ export class NativeServerContexts {
   readonly binding: TlsBinding;
   readonly settings: TlsServerSettings;
 
-  readonly #ticketKeys: TicketKeysSource | undefined;
+  readonly #ticketKeys: TlsTicketKeys;
   readonly #first: NativeContext;
   /** By selection of {@link TlsServerSettings.names}. Their number is limited by that of the names. */
   readonly #further = new Map<readonly number[], NativeContext>();
@@ -31,10 +23,10 @@ export class NativeServerContexts {
   #isRetired = false;
 
   /**
-   * @param ticketKeys - asked at each handshake. `undefined` for random keys.
+   * @param ticketKeys - asked at each handshake.
    * @throws StreamConnectError `ERR_STREAM_TLS` if OpenSSL refuses the certificates or options.
    */
-  constructor(binding: TlsBinding, settings: TlsServerSettings, ticketKeys: TicketKeysSource | undefined) {
+  constructor(binding: TlsBinding, settings: TlsServerSettings, ticketKeys: TlsTicketKeys) {
     this.binding = binding;
     this.settings = settings;
     this.#ticketKeys = ticketKeys;
@@ -43,7 +35,7 @@ export class NativeServerContexts {
 
   /** Begins a handshake, which must be followed by one {@link end}. @returns the number of the context to attach. */
   begin(): number {
-    if (this.#ticketKeys !== undefined) this.#first.setTicketKeys(this.#ticketKeys.current());
+    this.#first.setTicketKeys(this.#ticketKeys.current());
     this.#handshakes += 1;
     return this.#first.number;
   }

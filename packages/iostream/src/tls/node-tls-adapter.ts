@@ -39,6 +39,20 @@ export function setSharedContext(server: Server, context: SecureContext): void {
 }
 
 /**
+ * Changes the keys of the session tickets of `server`, and of the contexts that it selects by name: Node decrypts a
+ * ticket with the keys of the server's context, but encrypts it with those of the selected one.
+ *
+ * Relies on the property `context` of a secure context having the method by which `server.setTicketKeys` is implemented
+ * (seen in Node 20 to 26). Otherwise clients that request one of several names could not resume their sessions.
+ *
+ * @param keys - 48 bytes.
+ */
+export function setTicketKeys(server: Server, contexts: readonly SecureContext[], keys: Buffer): void {
+  server.setTicketKeys(keys);
+  for (const { context } of contexts) context.setTicketKeys?.(keys);
+}
+
+/**
  * Makes handshakes of `server` report the lines of a key log to their {@link HandshakeEvents}.
  *
  * Relies on Node asking the server for listeners to `keylog` at the start of each handshake, and emitting the event on

@@ -11,10 +11,13 @@ import {
   collectKeyLines,
   type HandshakeEvents,
   setSharedContext,
+  setTicketKeys,
   startHandshake,
 } from './node-tls-adapter.ts';
 import type { TlsServerOptions } from './options.ts';
+import type { Pem } from './pem.ts';
 import { requireOneKeyType, resolveTlsServerOptions, type TlsServerSettings } from './server-settings.ts';
+import { TICKET_KEY_BYTES, type TicketKeysSource, TlsTicketKeys } from './ticket-keys.ts';
 
 /**
  * The certificates and TLS options of a server. They are read once, shared by any number of servers and
@@ -33,8 +36,11 @@ import { requireOneKeyType, resolveTlsServerOptions, type TlsServerSettings } fr
 export class TlsServerContext {
   #options: TlsServerOptions | SecureContext;
   #settings: TlsServerSettings;
+  readonly #ticketKeys: TlsTicketKeys;
   /** Made when a connection needs it. */
   #nodeServer: Server | undefined;
+  /** The ticket keys of {@link #nodeServer}. */
+  #nodeTicketKeys: Uint8Array | undefined;
   #native: NativeServerContexts | undefined;
   /** That of the thread, once handshakes on one of its loops were prepared. */
   #binding: TlsBinding | undefined;
@@ -49,6 +55,7 @@ export class TlsServerContext {
   constructor(options: TlsServerOptions | SecureContext) {
     this.#options = options;
     this.#settings = resolveTlsServerOptions(options);
+    this.#ticketKeys = new TlsTicketKeys(ticketKeysSource(this.#settings));
   }
 
   /** The settings in use. */
@@ -58,8 +65,8 @@ export class TlsServerContext {
 
   /**
    * Reads the files again, or replaces all options with `options`. Applies to handshakes that start afterwards;
-   * established connections are not affected. Earlier sessions can no longer be resumed, unless the ticket keys stay
-   * the same.
+   * established connections are not affected. Earlier sessions can still be resumed, unless the options about client
+   * certificates change, or, on node:tls, the server's certificates or `ticketKeys`.
    *
    * @throws as the constructor; the old settings stay in use then. StreamUsageError also if there are no files to read
    *   again, because everything was given as text or as a ready-made context.
@@ -71,10 +78,12 @@ export class TlsServerContext {
     const settings = resolveTlsServerOptions(options);
     if (this.#nodeReason !== undefined) requireOneKeyType(settings, this.#nodeReason);
     const binding = settings.readyContext === undefined ? this.#binding : undefined;
-    const native = binding === undefined ? undefined : openContexts(binding, settings);
+    const native =
+      binding === undefined ? undefined : new NativeServerContexts(binding, settings, this.#ticketKeys);
     this.#native?.retire();
     this.#native = native;
     this.#nodeServer = undefined;
+    this.#ticketKeys.reload(ticketKeysSource(settings));
     this.#settings = settings;
     this.#options = options;
   }
@@ -106,7 +115,7 @@ export class TlsServerContext {
   nativeContexts(loop: IOLoop): NativeServerContexts | undefined {
     if (loop.tls === 'node' || this.#binding === undefined || this.#settings.readyContext !== undefined)
       return undefined;
-    this.#native ??= openContexts(this.#binding, this.#settings);
+    this.#native ??= new NativeServerContexts(this.#binding, this.#settings, this.#ticketKeys);
     return this.#native;
   }
 
@@ -148,7 +157,9 @@ export class TlsServerContext {
     if (this.#nodeServer === undefined) {
       requireOneKeyType(this.#settings, 'the connection is not a TCP or Unix socket of the reactor');
       this.#nodeServer = toNodeServer(this.#settings);
+      this.#nodeTicketKeys = undefined;
     }
+    this.#applyTicketKeys(this.#nodeServer);
     startHandshake(this.#nodeServer, socket, {
       secured: (secure) => {
         // OpenSSL accepts a resumed session without a client certificate if the session was created when none was
@@ -165,22 +176,40 @@ export class TlsServerContext {
     });
   }
 
+  /** Node accepts the tickets of one key only. A ready-made context has its own. */
+  #applyTicketKeys(server: Server): void {
+    const { certificates, readyContext } = this.#settings;
+    if (readyContext !== undefined) return;
+    const keys = this.#ticketKeys.current();
+    if (keys === this.#nodeTicketKeys) return;
+    this.#nodeTicketKeys = keys;
+    const contexts = certificates.map(({ context }) => context);
+    setTicketKeys(server, contexts, Buffer.from(keys.subarray(0, TICKET_KEY_BYTES)));
+  }
+
   [INSPECT](): object {
     return inspection(this, ['handshakes'], () => ({ maxHandshakes: this.#settings.maxHandshakes }));
   }
 }
 
-function openContexts(binding: TlsBinding, settings: TlsServerSettings): NativeServerContexts {
-  const { ticketKeys } = settings;
-  const source = ticketKeys === undefined ? undefined : { current: () => ticketKeys };
-  return new NativeServerContexts(binding, settings, source);
+function ticketKeysSource({ ticketKeys, certificates }: TlsServerSettings): TicketKeysSource {
+  return {
+    fixed: ticketKeys,
+    certificates: certificates.flatMap(({ credentials }) => credentials.cert as Pem),
+  };
 }
 
 /** Creates a server that never listens. It is used to perform handshakes, and for Node's verification at their end. */
 function toNodeServer(settings: TlsServerSettings): Server {
-  const { certificates, readyContext, selectsByName, alpnProtocols, requestCert, rejectUnauthorized } =
-    settings;
-  const { ticketKeys, keyLog } = settings;
+  const {
+    certificates,
+    readyContext,
+    selectsByName,
+    alpnProtocols,
+    requestCert,
+    rejectUnauthorized,
+    keyLog,
+  } = settings;
   const server = createServer({
     ...certificates[0]?.credentials,
     requestCert,
@@ -188,7 +217,6 @@ function toNodeServer(settings: TlsServerSettings): Server {
     // Effectively no timeout, since Node's cannot be turned off: TlsAcceptor has its own deadline, measured by the
     // loop's clock.
     handshakeTimeout: 2 ** 31 - 1,
-    ...(ticketKeys === undefined ? {} : { ticketKeys }),
     ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnProtocols }),
     ...(selectsByName ? { SNICallback: selectByName(settings) } : {}),
   });

@@ -80,6 +80,13 @@ describe("what node-tls-adapter.ts relies on of Node's internals", () => {
     expect(isSecureContext(createSecureContext()), 'createSecureContext gives no `context`').toBe(true);
   });
 
+  it('a secure context has the method of `setTicketKeys`', () => {
+    const { context } = createSecureContext();
+    const keys = Buffer.alloc(48, 'k');
+    context.setTicketKeys(keys);
+    expect(context.getTicketKeys(), 'the `context` of a secure context has no `setTicketKeys`').toEqual(keys);
+  });
+
   it('the listener for `connection` emits on its `this` when a handshake is complete', async () => {
     const { port, ending } = await handshakeOn(createServer({ cert: own.cert, key: own.key }));
     dial(port);

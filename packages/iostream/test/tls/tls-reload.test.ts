@@ -109,21 +109,6 @@ describe('TCPServer.reloadTls', () => {
     const plain = new TCPServer({ handleStream: echoLines });
     expect(() => plain.reloadTls(files)).toThrow(expect.objectContaining({ code: 'ERR_STREAM_USAGE' }));
   });
-
-  it('ends the sessions from before, unless the ticket keys stay [NET-06]', async () => {
-    const ticketKeys = Buffer.alloc(48, 'k');
-    for (const [tls, expected] of [
-      [files, 'New, '],
-      [{ ...files, ticketKeys }, 'Reused, '],
-    ] as const) {
-      const { server } = await echoServer(tls);
-      await using _ = server;
-      const session = join(authority.folder, `session-${expected.length}.pem`);
-      await runSClient(server.port, ['-sess_out', session]);
-      server.reloadTls();
-      expect((await runSClient(server.port, ['-sess_in', session])).output).toContain(expected);
-    }
-  });
 });
 
 describe('TlsServerContext', () => {
