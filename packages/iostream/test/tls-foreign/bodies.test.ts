@@ -28,32 +28,38 @@ const certificateOf = (key: KeyType) => certificates.get(key) as IssuedCertifica
 describe.each(Object.keys(FOREIGN_CLIENTS))('TCPServer and the client of %s', (name) => {
   const foreign = FOREIGN_CLIENTS[name] as ForeignClient;
 
-  it.each(cases)('exchange a large body both ways, %s, key type %s [NET-06] [STR-15]', async (version, key) => {
-    const { certFile, keyFile } = certificateOf(key);
-    const { server, seen } = await bodyServer(BODY.length, { certFile, keyFile });
-    await using _ = server;
-    const { certFile: caFile } = authority;
-    const outcome = await foreign({ port: server.port, body: BODY, version, caFile });
-    expect(outcome.failure).toBeUndefined();
-    expect([outcome.received.length, digest(outcome.received)]).toEqual([BODY.length, BODY_DIGEST]);
-    expect(seen).toMatchObject([{ protocol: version, servername: 'localhost', isSessionReused: false }]);
-    await until(() => server.openConnections === 0);
-  });
+  it.each(cases)(
+    'exchange a large body both ways, %s, key type %s [NET-06] [STR-15]',
+    async (version, key) => {
+      const { certFile, keyFile } = certificateOf(key);
+      const { server, seen } = await bodyServer(BODY.length, { certFile, keyFile });
+      await using _ = server;
+      const { certFile: caFile } = authority;
+      const outcome = await foreign({ port: server.port, body: BODY, version, caFile });
+      expect(outcome.failure).toBeUndefined();
+      expect([outcome.received.length, digest(outcome.received)]).toEqual([BODY.length, BODY_DIGEST]);
+      expect(seen).toMatchObject([{ protocol: version, servername: 'localhost', isSessionReused: false }]);
+      await until(() => server.openConnections === 0);
+    },
+  );
 });
 
 describe.each(Object.keys(FOREIGN_SERVERS))('TCPClient and the server of %s', (name) => {
   const foreign = FOREIGN_SERVERS[name] as ForeignServer;
 
-  it.each(cases)('exchange a large body both ways, %s, key type %s [NET-06] [STR-15]', async (version, key) => {
-    const certificate = certificateOf(key);
-    const running = await foreign({ bytes: BODY.length, version, certificate });
-    try {
-      const { received, tls } = await exchangeBody(running.port, BODY, { caFile: authority.certFile });
-      expect(digest(received)).toBe(BODY_DIGEST);
-      expect(tls).toMatchObject({ protocol: version, authorized: true, authorizationError: undefined });
-      expect((await running.outcome).failure).toBeUndefined();
-    } finally {
-      await running.stop();
-    }
-  });
+  it.each(cases)(
+    'exchange a large body both ways, %s, key type %s [NET-06] [STR-15]',
+    async (version, key) => {
+      const certificate = certificateOf(key);
+      const running = await foreign({ bytes: BODY.length, version, certificate });
+      try {
+        const { received, tls } = await exchangeBody(running.port, BODY, { caFile: authority.certFile });
+        expect(digest(received)).toBe(BODY_DIGEST);
+        expect(tls).toMatchObject({ protocol: version, authorized: true, authorizationError: undefined });
+        expect((await running.outcome).failure).toBeUndefined();
+      } finally {
+        await running.stop();
+      }
+    },
+  );
 });

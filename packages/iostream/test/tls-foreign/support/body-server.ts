@@ -41,12 +41,13 @@ export async function exchangeBody(
   body: Uint8Array,
   tls: TlsClientOptions,
   client = new TCPClient(),
-): Promise<{ readonly received: Uint8Array; readonly tls: TlsInfo }> {
+): Promise<{ readonly received: Uint8Array; readonly tls: TlsInfo; readonly peer: string | undefined }> {
   await using stream = await client.connect({
     host,
     port,
     tls: { servername: 'localhost', ...tls },
   });
   const [received] = await Promise.all([stream.readBytes(body.length), stream.write(body)]);
-  return { received, tls: stream.tls as TlsInfo };
+  const peer = stream.tls?.getPeerCertificate()?.subject.CN;
+  return { received, tls: stream.tls as TlsInfo, peer };
 }

@@ -1,27 +1,49 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { until } from '../../support/until.ts';
-import type { ForeignClient, ForeignOptions, ForeignServer } from './foreign-end.ts';
+import type {
+  ForeignClient,
+  ForeignClientOptions,
+  ForeignOptions,
+  ForeignOutcome,
+  ForeignServer,
+} from './foreign-end.ts';
 import { startProgram } from './program.ts';
 
 const flagOf = { 'TLSv1.2': '-tls1_2', 'TLSv1.3': '-tls1_3' } as const;
 
 /** `openssl s_client`, which knows no facts while it is quiet. Each connection is a process. */
 export const opensslClient: ForeignClient = async (options) => {
+  const { connections = 1 } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'landspout-session-'));
+  const session = join(folder, 'session.pem');
+  try {
+    let outcome = await runClient(options, ['-sess_out', session]);
+    for (let count = 1; count < connections; count += 1)
+      outcome = await runClient(options, ['-sess_in', session, '-sess_out', session]);
+    return outcome;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
+async function runClient(options: ForeignClientOptions, own: readonly string[]): Promise<ForeignOutcome> {
   const { port, body, servername = 'localhost' } = options;
-  const arguments_ = [
+  const program = startProgram('openssl', [
     ...['s_client', '-quiet', '-connect', `127.0.0.1:${port}`, '-servername', servername],
     ...['-verify_hostname', servername, '-verify_return_error'],
+    ...own,
     ...sharedArguments(options),
-  ];
-  const program = startProgram('openssl', arguments_);
+  ]);
   program.child.stdin.write(body);
   const status = await program.closed;
   const errors = program.errors();
   const failure = /error:.*/.exec(errors)?.[0] ?? /errno=.*/.exec(errors)?.[0];
   return { received: program.output(), failure: failure ?? (status === 0 ? undefined : errors) };
-};
+}
 
 /** `openssl s_server`: what it prints is what it receives, and is given back to it. */
 export const opensslServer: ForeignServer = async (options) => {
