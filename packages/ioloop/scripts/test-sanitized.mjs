@@ -76,13 +76,16 @@ function wishes() {
   return given.some((argument) => !argument.startsWith('-')) ? given : [...SUITES, ...given];
 }
 
-/** Every error of a report, and of its leaks those that our code has allocated, by itself or through Node-API. */
+/**
+ * Every error of a report, and of its leaks those that our code has allocated, by itself, through Node-API or through
+ * OpenSSL.
+ */
 function complaints(report) {
   if (!report.includes('LeakSanitizer')) return report.trim() === '' ? [] : [report];
   return report.split('\n\n').filter((block) => {
     const frames = block.split('\n').filter((line) => /^\s+#\d+ /.test(line));
-    const allocator = /libsanitizer| in napi_/;
-    return OURS.test(frames.find((frame) => !allocator.test(frame)) ?? '');
+    const ours = frames.findIndex((frame) => OURS.test(frame));
+    return ours !== -1 && !frames.slice(0, ours).some((frame) => / in (v8|node)::/.test(frame));
   });
 }
 
