@@ -1,38 +1,19 @@
 // The interface of the WebSockets standard over a connection that a Fetch handler has upgraded.
 
 import type { Logger } from '@landspout/ioloop';
-import { INSPECT, inspectedUrl, inspection } from '@landspout/ioloop/inspection';
 import { isThenable } from '@landspout/ioloop/reactor';
 import type { WebSocketDelegate } from '../connection/delegate.ts';
-import { WebSocketClosedError, WebSocketLimitError, WebSocketMessageError } from '../connection/errors.ts';
+import { WebSocketClosedError, WebSocketMessageError } from '../connection/errors.ts';
 import type { MessageData } from '../connection/message-data.ts';
 import type { PreparedMessage } from '../connection/prepared-message.ts';
 import type { SendOptions, SendPolicy } from '../connection/send-policy.ts';
 import { ignorable, type WebSocketConnection } from '../connection/websocket-connection.ts';
 import type { SwitchedConnection } from '../handler/server-handshake.ts';
 import { isValidCloseCode } from '../protocol/index.ts';
-import { EventHandlers } from '../web-socket/event-handlers.ts';
-import {
-  type BinaryType,
-  type CloseEvent,
-  closeEventOf,
-  ErrorEvent,
-  type Listener,
-  type ListenerOptions,
-  toEventData,
-} from '../web-socket/events.ts';
-import { byteLengthOf, isSendable, Outbox, type Sendable } from '../web-socket/outbox.ts';
-import type { WebSocketEventMap } from '../web-socket/web-socket.ts';
+import { BaseWebSocket, type WebSocketEventMap } from '../web-socket/base-web-socket.ts';
+import type { Listener, ListenerOptions } from '../web-socket/events.ts';
+import { CLOSED, OPEN, SocketState } from '../web-socket/socket-state.ts';
 import { MessageSlots } from './message-slots.ts';
-
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
-
-const MAX_REASON_BYTES = 123;
-
-type Handler<E extends Event> = ((this: ServerWebSocket, event: E) => unknown) | null;
 
 /** What a {@link ServerWebSocket} is made of. */
 export interface ServerWebSocketParts {
@@ -48,7 +29,7 @@ export interface ServerWebSocketParts {
 
 /**
  * The server's end of a WebSocket, with the interface of browsers and of `Deno.upgradeWebSocket`. Made by
- * `upgradeWebSocket`.
+ * `upgradeWebSocket`. Its property `url` is that of the request, with the scheme ws or wss.
  *
  * The event `open` follows in a later iteration of the event loop than the one in which the first listener was added,
  * and messages after it. Add all listeners together, so that no message is missed.
@@ -63,165 +44,42 @@ export interface ServerWebSocketParts {
  * If more than `maxQueuedBytes` are waiting to be sent, the connection is closed with 1008: await
  * {@link writeMessage} instead of calling {@link send} where much is sent.
  */
-export class ServerWebSocket extends EventTarget {
-  static get CONNECTING(): 0 {
-    return CONNECTING;
-  }
-  static get OPEN(): 1 {
-    return OPEN;
-  }
-  static get CLOSING(): 2 {
-    return CLOSING;
-  }
-  static get CLOSED(): 3 {
-    return CLOSED;
-  }
-
-  readonly #url: string;
-  readonly #protocol: string;
-  readonly #extensions: string;
+export class ServerWebSocket extends BaseWebSocket {
+  readonly #state: SocketState;
   readonly #connection: WebSocketConnection;
-  readonly #outbox: Outbox;
   readonly #logger: Logger;
   readonly #slots: MessageSlots;
-  readonly #handlers = new EventHandlers(this);
   readonly #guarded = new WeakMap<object, (event: Event) => void>();
-  #phase: 'connecting' | 'open' | 'closed' = 'connecting';
   /** Lets the connection deliver messages; undefined after the opening was scheduled. */
   #letOpen: (() => void) | undefined;
-  /** Whether {@link close} was called. */
-  #isClosing = false;
-  #binaryType: BinaryType = 'arraybuffer';
-  /** Bytes that were passed to {@link send} when it was too late. */
-  #discardedBytes = 0;
 
   /** Takes over the connection. For `upgradeWebSocket` only. */
   constructor(parts: ServerWebSocketParts) {
-    super();
-    this.#url = parts.url;
-    this.#protocol = parts.protocol;
+    const state = new SocketState({ name: 'ServerWebSocket', url: parts.url, binaryType: 'arraybuffer' });
+    super(state);
+    this.#state = state;
     this.#logger = parts.logger;
     this.#slots = new MessageSlots(parts.maxPendingMessages);
     const { connection, extensions } = parts.open({
       messageReceived: (message) => this.#messageReceived(message),
       pingReceived: () => {},
       pongReceived: () => {},
-      connectionClosed: () => this.#connectionClosed(),
+      connectionClosed: () => state.ended(),
       callbackFailed: (error) => this.#callbackFailed(error),
     });
     this.#connection = connection;
-    this.#extensions = extensions;
-    this.#outbox = new Outbox(connection, parts.maxQueuedBytes);
+    state.protocol = parts.protocol;
+    state.extensions = extensions;
+    state.connected(connection, parts.maxQueuedBytes);
     const opening = new Promise<void>((resolve) => {
       this.#letOpen = resolve;
     });
     connection.start(opening);
   }
 
-  // ---- properties ----
-
-  get CONNECTING(): 0 {
-    return CONNECTING;
-  }
-  get OPEN(): 1 {
-    return OPEN;
-  }
-  get CLOSING(): 2 {
-    return CLOSING;
-  }
-  get CLOSED(): 3 {
-    return CLOSED;
-  }
-
-  /** The URL of the request, with the scheme ws or wss. */
-  get url(): string {
-    return this.#url;
-  }
-
-  get readyState(): 0 | 1 | 2 | 3 {
-    if (this.#phase === 'closed') return CLOSED;
-    if (this.#isClosing || !this.#connection.isOpen) return CLOSING;
-    return this.#phase === 'connecting' ? CONNECTING : OPEN;
-  }
-
-  /** Bytes of data that were passed to {@link send} and not yet sent. It does not become 0 when the connection ends. */
-  get bufferedAmount(): number {
-    return this.#discardedBytes + (this.#phase === 'closed' ? 0 : this.#outbox.bufferedAmount);
-  }
-
-  /** The extensions that are in use; empty if there are none. */
-  get extensions(): string {
-    return this.#extensions;
-  }
-
-  /** The chosen subprotocol; empty if there is none. */
-  get protocol(): string {
-    return this.#protocol;
-  }
-
-  /** How binary messages are delivered. Other values are ignored when set. */
-  get binaryType(): BinaryType {
-    return this.#binaryType;
-  }
-
-  set binaryType(type: BinaryType) {
-    if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type;
-  }
-
-  get onopen(): Handler<Event> {
-    return this.#handlers.get('open');
-  }
-  set onopen(handler: Handler<Event>) {
-    this.#handlers.set('open', handler);
-  }
-
-  get onmessage(): Handler<MessageEvent> {
-    return this.#handlers.get('message');
-  }
-  set onmessage(handler: Handler<MessageEvent>) {
-    this.#handlers.set('message', handler);
-  }
-
-  get onerror(): Handler<ErrorEvent> {
-    return this.#handlers.get('error');
-  }
-  set onerror(handler: Handler<ErrorEvent>) {
-    this.#handlers.set('error', handler);
-  }
-
-  get onclose(): Handler<CloseEvent> {
-    return this.#handlers.get('close');
-  }
-  set onclose(handler: Handler<CloseEvent>) {
-    this.#handlers.set('close', handler);
-  }
-
   /** Bytes that were written but are not yet sent, because the client does not read fast enough. */
   get queuedBytes(): number {
     return this.#connection.queuedBytes;
-  }
-
-  // ---- methods ----
-
-  /**
-   * Sends text, or the bytes of a Blob, a buffer or a view. Data that is passed while the connection is closing or
-   * closed only counts for {@link bufferedAmount}.
-   *
-   * @throws DOMException `InvalidStateError` before the event `open`.
-   */
-  send(data: Sendable): void {
-    const { readyState } = this;
-    if (readyState === CONNECTING)
-      throw new DOMException('ServerWebSocket: send was called before the event open', 'InvalidStateError');
-    const message = isSendable(data) ? data : String(data);
-    if (readyState !== OPEN) {
-      this.#discardedBytes += byteLengthOf(message);
-      return;
-    }
-    if (this.#outbox.send(message)) return;
-    this.#isClosing = true;
-    const error = new WebSocketLimitError('too many bytes are waiting for a Blob that is being read');
-    this.#connection.abort(error);
   }
 
   /**
@@ -256,15 +114,7 @@ export class ServerWebSocket extends EventTarget {
       const problem = `ServerWebSocket: the close code must be ${expected}, got ${String(code)}`;
       throw new DOMException(problem, 'InvalidAccessError');
     }
-    const text = reason === undefined ? '' : String(reason);
-    const length = Buffer.byteLength(text);
-    if (length > MAX_REASON_BYTES) {
-      const problem = `ServerWebSocket: the close reason must have at most 123 bytes of UTF-8, got ${length}`;
-      throw new DOMException(problem, 'SyntaxError');
-    }
-    if (this.#isClosing) return;
-    this.#isClosing = true;
-    this.#outbox.close(code, text);
+    this.#state.close(code, reason);
   }
 
   /** Resets the connection without a close frame; the event `close` follows. */
@@ -294,16 +144,6 @@ export class ServerWebSocket extends EventTarget {
   override removeEventListener(type: string, listener: Listener | null, options?: ListenerOptions): void;
   override removeEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
     super.removeEventListener(type, this.#guard(listener) as Listener, options);
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'WebSocket';
-  }
-
-  [INSPECT](): object {
-    return inspection(this, ['readyState', 'protocol', 'binaryType', 'bufferedAmount'], () => ({
-      url: inspectedUrl(this.#url),
-    }));
   }
 
   // ---- listeners ----
@@ -342,35 +182,13 @@ export class ServerWebSocket extends EventTarget {
   // ---- events of the connection ----
 
   #open(letOpen: () => void): void {
-    if (this.#phase === 'closed') {
-      this.#dispatchEnd();
-      return;
-    }
-    const isOpen = this.readyState === CONNECTING;
-    this.#phase = 'open';
-    if (isOpen) this.dispatchEvent(new Event('open'));
-    letOpen();
+    const hasEnded = this.readyState === CLOSED;
+    this.#state.open();
+    if (!hasEnded) letOpen();
   }
 
   #messageReceived(message: string | Uint8Array): Promise<void> | undefined {
-    if (this.readyState !== OPEN) return undefined;
-    const data = toEventData(message, this.#binaryType);
-    this.dispatchEvent(new MessageEvent('message', { data }));
-    return this.#slots.waitForRoom();
-  }
-
-  #connectionClosed(): void {
-    this.#discardedBytes = this.bufferedAmount;
-    const hasOpened = this.#phase === 'open';
-    this.#phase = 'closed';
-    if (hasOpened) this.#dispatchEnd();
-  }
-
-  #dispatchEnd(): void {
-    const { closeCode, closeReason, closeError } = this.#connection;
-    const close = closeEventOf(closeCode, closeReason);
-    if (!close.wasClean && closeError !== undefined) this.dispatchEvent(new ErrorEvent(closeError));
-    this.dispatchEvent(close);
+    return this.#state.deliver(message) ? this.#slots.waitForRoom() : undefined;
   }
 
   #callbackFailed(error: unknown): void {

@@ -7,11 +7,8 @@
 
 // The class.
 
-export {
-  WebSocket,
-  type WebSocketEventMap,
-  type WebSocketInit,
-} from './web-socket.ts';
+export type { WebSocketEventMap } from './base-web-socket.ts';
+export { WebSocket, type WebSocketInit } from './web-socket.ts';
 
 // Its events; MessageEvent and Event are globals of Node.
 
