@@ -67,7 +67,18 @@ export const ROOMS = {
     knownCycles: [],
   },
   httpserver: {
-    order: ['stopping', 'forwarded', 'monitor', 'decompression', 'bodies', '.', 'calling', 'node', 'fetch'],
+    order: [
+      'stopping',
+      'forwarded',
+      'monitor',
+      'decompression',
+      'bodies',
+      '.',
+      'calling',
+      'node',
+      'fetch',
+      'serving',
+    ],
     knownCycles: [],
   },
   httpclient: {

@@ -6,6 +6,19 @@
  */
 
 export { CALLING_ERRORS, type CallingErrorCode, HTTPDetachError } from '../calling/errors.ts';
+export { FetchServer } from '../serving/fetch-server.ts';
+export { serve } from '../serving/serve.ts';
+export type {
+  FetchServerEvents,
+  FetchServerOptions,
+  PluginServer,
+  ServeErrorHandler,
+  ServeFetch,
+  ServeMiddleware,
+  ServeOptions,
+  ServePlugin,
+  ServeRequest,
+} from '../serving/serve-options.ts';
 export {
   exchangeOf,
   FetchContainer,
@@ -15,17 +28,4 @@ export {
 } from './fetch-container.ts';
 export type { RequestExchange } from './fetch-request.ts';
 export type { FetchConnectionInfo } from './outer-fetch-connection.ts';
-export {
-  FetchServer,
-  type FetchServerEvents,
-  type FetchServerOptions,
-  type PluginServer,
-  type ServeErrorHandler,
-  type ServeFetch,
-  type ServeMiddleware,
-  type ServeOptions,
-  type ServePlugin,
-  type ServeRequest,
-  serve,
-} from './serve.ts';
 export { type DelegateFetchHandler, type ToFetchHandlerOptions, toFetchHandler } from './to-fetch-handler.ts';

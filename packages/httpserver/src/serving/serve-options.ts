@@ -12,9 +12,9 @@ import type { Logger } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import type { ListenOptions } from '@landspout/iostream';
 import { LISTEN_OPTIONS } from '@landspout/iostream/transports';
+import type { FetchEnvironment } from '../fetch/fetch-container.ts';
 import { HTTP_SERVER_OPTIONS, type HTTPServerOptions } from '../options.ts';
 import type { StopOnSignalsOptions } from '../stopping/stop-on-signals.ts';
-import type { FetchEnvironment } from './fetch-container.ts';
 
 /** The properties that srvx adds to a request, and h3 reads. */
 export interface ServeRequest extends Request {

@@ -1,6 +1,6 @@
 import { isThenable } from '@landspout/ioloop/reactor';
-import type { FetchEnvironment, FetchHandler } from './fetch-container.ts';
-import { carriedResponse } from './response-writer.ts';
+import type { FetchEnvironment, FetchHandler } from '../fetch/fetch-container.ts';
+import { carriedResponse } from '../fetch/response-writer.ts';
 import type { ServeErrorHandler, ServeFetch, ServeMiddleware } from './serve-options.ts';
 
 type Result = Response | Promise<Response>;

@@ -2,19 +2,6 @@ import type { AddressInfo } from 'node:net';
 import { FetchServer } from './fetch-server.ts';
 import type { ServeOptions } from './serve-options.ts';
 
-export { FetchServer } from './fetch-server.ts';
-export type {
-  FetchServerEvents,
-  FetchServerOptions,
-  PluginServer,
-  ServeErrorHandler,
-  ServeFetch,
-  ServeMiddleware,
-  ServeOptions,
-  ServePlugin,
-  ServeRequest,
-} from './serve-options.ts';
-
 /**
  * Serves a Fetch handler. Listening begins at the call; `ready()` of the result waits for it. If listening fails, and
  * there is neither a listener of `error` nor a call of `ready`, the error is uncaught, as for `http.Server`.
