@@ -19,4 +19,4 @@ export { type NodeRequestListener, type ToNodeHandlerOptions, toNodeHandler } fr
 export { IncomingBody } from '../bodies/incoming-body.ts';
 export { createNodeExchange, type NodeMessages } from './node-exchange.ts';
 export { closeNodeSocket } from './node-socket.ts';
-export { setResponseHeaders } from './response-fields.ts';
+export { setResponseHeaders } from './outer-node-response.ts';

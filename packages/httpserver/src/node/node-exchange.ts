@@ -1,15 +1,19 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, type ServerResponse } from 'node:http';
 import type { HTTPServerExchange, RequestHead } from '@landspout/http1';
 import type { IncomingBody } from '../bodies/incoming-body.ts';
 import { nodeMessagesOf } from '../calling/node-messages.ts';
 import { originHead } from '../origin-head.ts';
-import { copyAdded } from './added-properties.ts';
 import { PLAIN_MESSAGES } from './message-prototypes.ts';
 import { NodeRequest } from './node-request.ts';
 import { NodeResponse } from './node-response.ts';
 import { closeNodeSocket, type NodeSocket, nodeSocketOf, type SocketUser } from './node-socket.ts';
 import { RawFields } from './raw-fields.ts';
 import { type ResponseOwner, ResponseWriter } from './response-writer.ts';
+
+/** What routers set for themselves. A mounted application has its own, from the head of its request. */
+const OF_ROUTERS = new Set<string | symbol>(['baseUrl', 'originalUrl', 'params', 'route', 'next', 'res']);
+/** How Node names the symbols under which it keeps state. */
+const STATE_OF_NODE = /^k[A-Z]/;
 
 /** The request and response of node:http for one exchange. */
 export interface NodeMessages {
@@ -165,6 +169,18 @@ export class NodeExchange implements NodeMessages, SocketUser, ResponseOwner {
     const { request, response } = this;
     const isRequestHandled = !request.complete && request.emit('timeout', this.#socket);
     return response.emit('timeout', this.#socket) || isRequestHandled;
+  }
+}
+
+/**
+ * Copies what middleware has added to a request, such as `user` or `session`, to a new request for the same message: the
+ * own properties that a request of node:http does not have. Accessors stay accessors.
+ */
+function copyAdded(from: IncomingMessage, to: IncomingMessage): void {
+  for (const key of Reflect.ownKeys(from)) {
+    if (OF_ROUTERS.has(key) || Object.hasOwn(to, key) || key in IncomingMessage.prototype) continue;
+    if (typeof key === 'symbol' && STATE_OF_NODE.test(key.description ?? '')) continue;
+    Object.defineProperty(to, key, Object.getOwnPropertyDescriptor(from, key) as PropertyDescriptor);
   }
 }
 
