@@ -53,7 +53,7 @@ export type {
 // For the packages above.
 
 export { NODE_MESSAGES, type NodeMessagesBehind, nodeMessagesOf } from './calling/node-messages.ts';
-export { type FileSink, type FilesOwner, OutgoingFiles, requireFilePart } from './calling/outgoing-files.ts';
+export { type FileSink, type FilesOwner, OutgoingFiles } from './calling/outgoing-files.ts';
 export { containerRemedy } from './container-remedy.ts';
 export { listenCallbackProblem, nodeNameProblem } from './options.ts';
 

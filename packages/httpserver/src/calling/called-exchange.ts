@@ -10,13 +10,14 @@ import {
   type StopNotice,
 } from '@landspout/http1';
 import { encodeInterim, ResponseEncoder, ResponseLines, safeReason } from '@landspout/http1/protocol';
+import { requireFilePart } from '@landspout/http1/server';
 import { errorOf } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { IOStream } from '@landspout/iostream';
 import { callEnded } from './call-failure.ts';
 import { callingChecks, HTTPDetachError } from './errors.ts';
 import { NODE_MESSAGES, type NodeMessagesBehind } from './node-messages.ts';
-import { OutgoingFiles, requireFilePart } from './outgoing-files.ts';
+import { OutgoingFiles } from './outgoing-files.ts';
 import type { ResponseSink } from './response-sink.ts';
 
 /** The encoders check the framing; what they encode is not used. */

@@ -1,10 +1,9 @@
 import { read } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { type FilePart, type HTTPHeaders, HTTPUsageError } from '@landspout/http1';
-import { errorOf, type OptionNames, shownValue } from '@landspout/ioloop/errors';
+import type { FilePart, HTTPHeaders } from '@landspout/http1';
+import { errorOf } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { StreamFileError } from '@landspout/iostream';
-import { callingChecks } from './errors.ts';
 import type { ResponseSink } from './response-sink.ts';
 
 /** Where the bytes of files are written, and what comes after them. */
@@ -12,8 +11,6 @@ export type FileSink = Pick<ResponseSink, 'write' | 'end' | 'isDrained' | 'whenD
 
 /** How many bytes of a file are read at once. */
 const READ_BYTES = 64 * 1024;
-
-const FILE_PART: OptionNames<FilePart> = { start: true, end: true };
 
 type Piece =
   | {
@@ -165,25 +162,6 @@ export class OutgoingFiles {
       this.#sink.whenDrained(resolve);
     });
   }
-}
-
-/** Checks the arguments of `writeFile`, and fills in the default. @throws HTTPUsageError if one is invalid. */
-export function requireFilePart(file: unknown, part: FilePart): Required<FilePart> {
-  callingChecks.options('writeFile', part, FILE_PART);
-  const { start = 0, end } = part;
-  callingChecks.wholeNumber('writeFile', 'start', start);
-  callingChecks.wholeNumber('writeFile', 'end', end, start);
-  if (!isOpenFile(file)) {
-    const expected = 'file must be an open FileHandle or descriptor';
-    throw new HTTPUsageError(`writeFile: ${expected}, got ${shownValue(file)}`);
-  }
-  return { start, end };
-}
-
-function isOpenFile(file: unknown): boolean {
-  if (typeof file === 'number') return Number.isInteger(file) && file >= 0;
-  const { fd, read: readHandle } = (file ?? {}) as Partial<FileHandle>;
-  return typeof fd === 'number' && fd >= 0 && typeof readHandle === 'function';
 }
 
 /** Reads into new memory, which the receiver then owns. */

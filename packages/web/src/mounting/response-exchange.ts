@@ -8,13 +8,13 @@ import {
   PreparedPiece,
   type StopNotice,
 } from '@landspout/http1';
+import { requireFilePart } from '@landspout/http1/server';
 import {
   type FileSink,
   NODE_MESSAGES,
   type NodeMessagesBehind,
   nodeMessagesOf,
   OutgoingFiles,
-  requireFilePart,
 } from '@landspout/httpserver';
 import { errorOf, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';

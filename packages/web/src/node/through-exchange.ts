@@ -9,13 +9,8 @@ import {
   type PreparedPiece,
   type StopNotice,
 } from '@landspout/http1';
-import {
-  type FileSink,
-  NODE_MESSAGES,
-  type NodeMessagesBehind,
-  OutgoingFiles,
-  requireFilePart,
-} from '@landspout/httpserver';
+import { requireFilePart } from '@landspout/http1/server';
+import { type FileSink, NODE_MESSAGES, type NodeMessagesBehind, OutgoingFiles } from '@landspout/httpserver';
 import { setResponseHeaders } from '@landspout/httpserver/node';
 import { errorOf } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';

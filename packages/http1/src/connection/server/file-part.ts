@@ -7,8 +7,13 @@ import { connectionChecks, HTTPUsageError } from '../errors.ts';
 
 const FILE_PART: OptionNames<FilePart> = { start: true, end: true };
 
-/** Checks the arguments before anything is written, so that an invalid argument does not end the connection. */
-export function checkFilePart(file: FileHandle | number, part: FilePart): void {
+/**
+ * Checks the arguments of `writeFile`, and fills in the default. Call it before anything is written, so that an invalid
+ * argument does not end the connection.
+ *
+ * @throws HTTPUsageError if an argument is invalid.
+ */
+export function requireFilePart(file: unknown, part: FilePart): Required<FilePart> {
   connectionChecks.options('writeFile', part, FILE_PART);
   const { start = 0, end } = part;
   connectionChecks.wholeNumber('writeFile', 'start', start);
@@ -17,6 +22,7 @@ export function checkFilePart(file: FileHandle | number, part: FilePart): void {
     const expected = 'file must be an open FileHandle or descriptor';
     throw new HTTPUsageError(`writeFile: ${expected}, got ${shownValue(file)}`);
   }
+  return { start, end };
 }
 
 /**

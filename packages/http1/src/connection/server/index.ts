@@ -18,6 +18,10 @@ export { PiecePool } from '../body-pieces.ts';
 export type { ConnectionHost, ConnectionLimits, ConnectionServices, Drain } from './connection-host.ts';
 export { ServerCodecs } from './server-codecs.ts';
 
+// For other exchanges.
+
+export { requireFilePart } from './file-part.ts';
+
 // Observing connections and requests.
 
 export type { ConnectionMonitor, RequestOutcome, RequestToken } from './connection-monitor.ts';

@@ -16,7 +16,7 @@ import { BodyPieces } from '../body-pieces.ts';
 import { connectionChecks, endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
 import type { ConnectionHost, DetachedStream } from './connection-host.ts';
 import type { RequestToken } from './connection-monitor.ts';
-import { checkFilePart, sendFilePart } from './file-part.ts';
+import { requireFilePart, sendFilePart } from './file-part.ts';
 import { HalfClosed } from './half-closed.ts';
 import type { PeerPace } from './peer-pace.ts';
 import type { FailedRequest } from './refusal.ts';
@@ -200,9 +200,8 @@ export class ServerExchange implements HTTPServerExchange {
   }
 
   writeFile(file: FileHandle | number, part: FilePart): Promise<void> {
-    checkFilePart(file, part);
+    const { start, end } = requireFilePart(file, part);
     this.#requireOpen('writeFile');
-    const { start = 0, end } = part;
     let sent: Promise<unknown> | undefined;
     if (!this.#cut) {
       sent = sendFilePart(this.#owner.stream, this.#codec.encoder, file, start, end);
