@@ -3,6 +3,7 @@ import { type IOStream, startTls, TCPClient, TCPServer, type TCPServerOptions } 
 import { makeCertificates } from '../support/certificates.ts';
 import { recordingLoop } from '../support/recording-logger.ts';
 import { CHANNEL_NAMES, withPair } from '../support/stream-pair.ts';
+import { watchedLoop } from '../support/tls-fixture.ts';
 import { until } from '../support/until.ts';
 
 const host = '127.0.0.1';
@@ -116,6 +117,43 @@ describe('TCPServer.stats', () => {
     expect(first.isClosed).toBe(false);
   });
 
+  it('counts completed handshakes, those that resumed a session, and failures by reason', async () => {
+    const certificates = makeCertificates();
+    try {
+      const tls = { certFile: certificates.certFile, keyFile: certificates.keyFile };
+      const { loop, clock } = watchedLoop();
+      await using secure = await server({ loop, tls, handleStream: (stream) => stream.pipeTo(stream) });
+      const trusting = { ca: certificates.cert };
+      for (let round = 0; round < 2; round += 1) {
+        await using stream = await client.connect({ host, port: secure.port, tls: trusting });
+        void stream.write('x');
+        await stream.readBytes(1);
+      }
+      expect(secure.stats()).toMatchObject({
+        handshakesCompleted: 2,
+        handshakesResumed: 1,
+        handshakesFailed: 0,
+        handshakeFailures: {},
+      });
+      for (const how of ['reset', 'readUntilClose', 'reset'] as const) {
+        const failed = secure.stats().handshakesFailed;
+        await using stream = await client.connect({ host, port: secure.port });
+        await until(() => secure.openConnections === 1);
+        const ended = stream[how]();
+        if (how === 'readUntilClose') await clock.advance(10_000);
+        await ended;
+        await until(() => secure.stats().handshakesFailed === failed + 1);
+      }
+      expect(secure.stats()).toMatchObject({
+        handshakesCompleted: 2,
+        handshakesFailed: 3,
+        handshakeFailures: { ECONNRESET: 2, ERR_STREAM_TIMEOUT: 1 },
+      });
+    } finally {
+      certificates.remove();
+    }
+  });
+
   it('counts failed handshakes, and with startTls one connection and the bytes of both its lives', async () => {
     const certificates = makeCertificates();
     try {
@@ -126,7 +164,12 @@ describe('TCPServer.stats', () => {
       await scanner.write('GET / HTTP/1.0\r\n\r\n');
       await scanner.readUntilClose().catch(() => {});
       await until(() => secure.stats().handshakesFailed === 1);
-      expect(secure.stats()).toMatchObject({ opened: 0, open: 0 });
+      expect(secure.stats()).toMatchObject({
+        opened: 0,
+        open: 0,
+        handshakesCompleted: 0,
+        handshakeFailures: { ERR_SSL_HTTP_REQUEST: 1 },
+      });
 
       await using upgrading = await server({
         loop,

@@ -1,4 +1,5 @@
 import { createSecureContext } from 'node:tls';
+import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TCPClient, type TlsServerOptions } from '../../src/index.ts';
 import { type KeptSession, TlsSessionCache } from '../../src/tls/session-cache.ts';
@@ -71,6 +72,30 @@ describe('TCPServer that demands client certificates', () => {
       ]);
     },
   );
+
+  it.runIf(IOLoop.current().tls === 'native').each(VERSIONS)(
+    'tells a client that it refuses why, by an alert, %s (RFC 8446 §6.2) [NET-06] [STR-15]',
+    async (version) => {
+      const { loop } = watchedLoop();
+      const { server } = await echoServer(demanding(), { loop });
+      await using _ = server;
+      const { output } = await runSClient(server.port, [version, ...presented(stranger)], {
+        until: 'closed',
+      });
+      expect(output).toContain('alert unknown ca');
+      const without = await runSClient(server.port, [version], { until: 'closed' });
+      expect(without.output).toMatch(
+        version === '-tls1_3' ? /alert certificate required/ : /alert handshake failure/,
+      );
+    },
+  );
+
+  it('names its authorities to clients (RFC 8446 §4.2.4) [NET-06]', async () => {
+    const { server } = await echoServer(optional());
+    await using _ = server;
+    const { output } = await runSClient(server.port, presented(known));
+    expect(output).toMatch(/Acceptable client certificate CA names\nCN = Authority of a test\n/);
+  });
 
   it.each(VERSIONS)('refuses a client without, %s [NET-06] [STR-15]', async (version) => {
     const { loop, records } = watchedLoop();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TCPClient, TCPServer, type TlsServerOptions } from '../../src/index.ts';
 import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts';
@@ -94,6 +95,23 @@ describe('TCPServer with several certificates', () => {
     ]);
   });
 
+  it('refuses an unknown name with the alert for it, where it can (RFC 6066 §3) [NET-06] [STR-15]', async () => {
+    const { loop } = watchedLoop();
+    const { server } = await echoServer({ ...several(), unknownName: 'refuse' }, { loop });
+    await using _ = server;
+    const { output } = await runSClient(server.port, ['-servername', 'nobody.example']);
+    if (IOLoop.current().tls === 'native') expect(output).toContain('unrecognized name');
+    else expect(output).toContain('no peer certificate available');
+  });
+
+  it('goes by the common name of a certificate without host names (RFC 6125 §6.4.4) [NET-06]', async () => {
+    const nameless = authority.issue('common.example', 'IP:127.0.0.1');
+    const { server } = await echoServer({ certificates: [files(first), files(nameless)] });
+    await using _ = server;
+    expect(await shownTo(server.port, '-servername', 'common.example')).toBe('common.example');
+    expect(await shownTo(server.port, '-servername', 'first.example')).toBe('first');
+  });
+
   it('refuses an unknown name with one certificate too [NET-06]', async () => {
     const { loop } = watchedLoop();
     const { server } = await echoServer({ ...files(first), unknownName: 'refuse' }, { loop });
@@ -143,16 +161,29 @@ describe('TCPServer with wrong certificates', () => {
         expect(construct(tls)).toThrow(
           expect.objectContaining({
             code: 'ERR_STREAM_TLS',
-            message: expect.stringContaining(other.keyFile),
+            message: expect.stringContaining(`(${first.certFile}, ${other.keyFile})`),
           }),
         );
       }
     }
   });
 
+  it('fails at construction, on node:tls, for keys of different kinds [NET-06] [SRV-01]', () => {
+    const tls = { certificates: [files(first), files(rsa)] };
+    if (IOLoop.current().tls === 'native') {
+      expect(construct(tls)).not.toThrow();
+    } else {
+      expect(construct(tls)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_STREAM_USAGE',
+          message: expect.stringMatching(/got ec and rsa; native TLS .* not used here: ./),
+        }),
+      );
+    }
+  });
+
   it.each<[string, () => object]>([
     ['no certificate', () => ({ certificates: [] })],
-    ['keys of different kinds', () => ({ certificates: [files(first), files(rsa)] })],
     ['more certificates than it may have', () => ({ certificates: Array(1_001).fill(files(first)) })],
     ['a certificate that is none', () => ({ certificates: [{ names: ['a.example'] }] })],
     [

@@ -1,12 +1,15 @@
+import { once } from 'node:events';
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectPlain, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
+import { connect as connectTls, createSecureContext } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TCPClient, TCPServer, type TlsServerOptions } from '../../src/index.ts';
 import { TlsServerContext } from '../../src/tls/server-context.ts';
 import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts';
 import { runSClient } from '../support/openssl-peer.ts';
 import { echoLines, echoOf, echoServer, host } from '../support/tls-fixture.ts';
+import { until } from '../support/until.ts';
 
 let authority: Authority;
 let before: IssuedCertificate;
@@ -31,6 +34,15 @@ async function shownTo(port: number, ...options: string[]): Promise<string | und
   return /subject=CN = (\S+)/.exec(output)?.[1];
 }
 
+/** The common name of the certificate that a client gets on an open connection. */
+async function certificateOver(socket: Socket): Promise<unknown> {
+  const secure = connectTls({ socket, servername: 'localhost', ca: authority.cert });
+  await once(secure, 'secureConnect');
+  const { CN } = secure.getPeerCertificate().subject;
+  secure.destroy();
+  return CN;
+}
+
 describe('TCPServer.reloadTls', () => {
   it('shows new connections the new certificate, and lets the old go on [NET-06]', async () => {
     const { server } = await echoServer(files);
@@ -45,6 +57,20 @@ describe('TCPServer.reloadTls', () => {
     expect(await echoOf(stream, 'still here\n')).toBe('still here\n');
     expect(stream.tls?.getPeerCertificate()?.subject.CN).toBe('before');
     expect(server.openConnections).toBe(1);
+  });
+
+  it('completes a handshake that has started with the certificates of its start [NET-06]', async () => {
+    const context = new TlsServerContext({ certificates: [{ ...files, names: ['a.example', 'localhost'] }] });
+    const { server } = await echoServer(context);
+    await using _ = server;
+    const socket = connectPlain(server.port, host);
+    await until(() => context.handshakes === 1);
+    install(after);
+    server.reloadTls();
+    server.reloadTls();
+    expect(await certificateOver(socket)).toBe('before');
+    expect(await certificateOver(connectPlain(server.port, host))).toBe('after');
+    await until(() => context.handshakes === 0);
   });
 
   it('reloads each of several certificates [NET-06]', async () => {
