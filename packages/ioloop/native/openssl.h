@@ -84,6 +84,7 @@ enum {
 };
 enum { BIO_TYPE_SOURCE_SINK = 0x0400, BIO_CTRL_FLUSH = 11 };
 enum { BIO_FLAGS_READ = 1, BIO_FLAGS_WRITE = 2, BIO_FLAGS_RWS = 7, BIO_FLAGS_SHOULD_RETRY = 8 };
+enum { X509_V_OK = 0, X509_V_ERR_HOSTNAME_MISMATCH = 62, X509_V_ERR_IP_ADDRESS_MISMATCH = 64 };
 enum { X509_V_FLAG_CRL_CHECK = 4, X509_V_FLAG_CRL_CHECK_ALL = 8, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 4 };
 enum { OPENSSL_VERSION_STRING_ITEM = 6, ERR_LIB_SSL = 20 };
 
@@ -110,6 +111,8 @@ typedef void (*MessageCallback)(int, int, int, const void *, size_t, SSL *, void
   F(X509_STORE *, SSL_CTX_get_cert_store, (const SSL_CTX *))                                  \
   F(void, SSL_CTX_set1_cert_store, (SSL_CTX *, X509_STORE *))                                 \
   F(void, SSL_CTX_set_verify, (SSL_CTX *, int, VerifyCallback))                               \
+  F(void, SSL_CTX_set_cert_verify_callback, (SSL_CTX *, int (*)(X509_STORE_CTX *, void *), void *)) \
+  F(int, SSL_get_ex_data_X509_STORE_CTX_idx, (void))                                          \
   F(int, SSL_CTX_set_session_id_context, (SSL_CTX *, const unsigned char *, unsigned int))    \
   F(int, SSL_CTX_set_tlsext_ticket_key_evp_cb, (SSL_CTX *, TicketKeyCallback))                \
   F(int, SSL_CTX_set_session_ticket_cb, (SSL_CTX *, int (*)(SSL *, void *), TicketDecryptCallback, void *)) \
@@ -151,7 +154,8 @@ typedef void (*MessageCallback)(int, int, int, const void *, size_t, SSL *, void
   F(void, SSL_get0_alpn_selected, (const SSL *, const unsigned char **, unsigned int *))      \
   F(const char *, SSL_get_servername, (const SSL *, int))                                     \
   F(X509 *, SSL_get1_peer_certificate, (const SSL *))                                         \
-  F(OPENSSL_STACK *, SSL_get_peer_cert_chain, (const SSL *))
+  F(OPENSSL_STACK *, SSL_get_peer_cert_chain, (const SSL *))                                  \
+  F(OPENSSL_STACK *, SSL_get0_verified_chain, (const SSL *))
 
 #define LIBCRYPTO_FUNCTIONS(F)                                                                \
   F(unsigned int, OPENSSL_version_major, (void))                                              \
@@ -185,6 +189,11 @@ typedef void (*MessageCallback)(int, int, int, const void *, size_t, SSL *, void
   F(int, X509_VERIFY_PARAM_set1_ip_asc, (X509_VERIFY_PARAM *, const char *))                  \
   F(void, X509_VERIFY_PARAM_set_hostflags, (X509_VERIFY_PARAM *, unsigned int))               \
   F(const char *, X509_verify_cert_error_string, (long))                                      \
+  F(int, X509_verify_cert, (X509_STORE_CTX *))                                                \
+  F(void, X509_STORE_CTX_set_verify_cb, (X509_STORE_CTX *, VerifyCallback))                   \
+  F(void *, X509_STORE_CTX_get_ex_data, (const X509_STORE_CTX *, int))                        \
+  F(int, X509_STORE_CTX_get_error, (const X509_STORE_CTX *))                                  \
+  F(void, X509_STORE_CTX_set_error, (X509_STORE_CTX *, int))                                  \
   F(int, OPENSSL_sk_num, (const OPENSSL_STACK *))                                             \
   F(void *, OPENSSL_sk_value, (const OPENSSL_STACK *, int))                                   \
   F(const EVP_CIPHER *, EVP_aes_128_cbc, (void))                                              \

@@ -94,10 +94,36 @@ static int64_t done(const Call *call, bool is_set, const char *fallback) {
 
 /* ---- callbacks of OpenSSL ---- */
 
-static int accept_any(int is_ok, X509_STORE_CTX *store) {
-  (void)is_ok; /* the result is in the verification result of the connection */
-  (void)store;
+static Tls *tls_of_store(const X509_STORE_CTX *store) {
+  SSL *ssl = openssl.X509_STORE_CTX_get_ex_data(store, openssl.SSL_get_ex_data_X509_STORE_CTX_idx());
+  return ssl == NULL ? NULL : openssl.SSL_get_ex_data(ssl, 0);
+}
+
+/* Continues after each problem: see on_verify. */
+static int on_problem(int is_ok, X509_STORE_CTX *store) {
+  if (is_ok) return 1;
+  Tls *tls = tls_of_store(store);
+  if (tls == NULL) return 0;
+  int problem = openssl.X509_STORE_CTX_get_error(store);
+  bool is_name = problem >= X509_V_ERR_HOSTNAME_MISMATCH && problem <= X509_V_ERR_IP_ADDRESS_MISMATCH;
+  if (is_name) tls->name_problem = problem;
+  else tls->chain_problem = problem;
   return 1;
+}
+
+/* The result is that of node:tls: the last problem of the chain, and a wrong name only if the chain has none. OpenSSL
+   itself would stop at the first one. */
+static int on_verify(X509_STORE_CTX *store, void *data) {
+  const Context *context = data;
+  Tls *tls = tls_of_store(store);
+  if (tls == NULL) return 0;
+  tls->chain_problem = tls->name_problem = X509_V_OK;
+  openssl.X509_STORE_CTX_set_verify_cb(store, on_problem);
+  int result = openssl.X509_verify_cert(store);
+  if (result <= 0) return result; /* such as out of memory: OpenSSL has set the error */
+  int problem = tls->chain_problem != X509_V_OK ? tls->chain_problem : tls->name_problem;
+  openssl.X509_STORE_CTX_set_error(store, problem);
+  return problem == X509_V_OK || context->accepts_any;
 }
 
 static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
@@ -471,10 +497,12 @@ static int64_t add_revocations(Call *call) {
 
 static int64_t set_verify(Call *call) {
   int64_t mode;
-  const Context *context = context_of(call, 0);
+  Context *context = context_of(call, 0);
   if (context == NULL || !read_integer(call, 1, 0, 2, "mode", &mode)) return THROWN;
   static const int FLAGS[] = {SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT};
-  openssl.SSL_CTX_set_verify(context->ctx, FLAGS[mode], mode == 1 ? accept_any : NULL);
+  openssl.SSL_CTX_set_verify(context->ctx, FLAGS[mode], NULL);
+  context->accepts_any = mode == 1;
+  openssl.SSL_CTX_set_cert_verify_callback(context->ctx, on_verify, context);
   return VALUE;
 }
 

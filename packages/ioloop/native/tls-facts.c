@@ -93,6 +93,10 @@ static int64_t peer_chain(Call *call) {
   uint32_t at = 0;
   if (own != NULL) is_set = add_certificate(call, own, at++);
   if (own != NULL) openssl.X509_free(own);
+  /* After a failed verification, OpenSSL keeps what the peer presented only in the chain that it has built. */
+  const OPENSSL_STACK *refused = own == NULL && tls->is_failed ? openssl.SSL_get0_verified_chain(tls->ssl) : NULL;
+  if (refused != NULL && openssl.OPENSSL_sk_num(refused) > 0)
+    is_set = add_certificate(call, openssl.OPENSSL_sk_value(refused, 0), at++);
   int count = chain == NULL ? 0 : openssl.OPENSSL_sk_num(chain);
   /* On a client, the chain starts with the peer's own certificate. */
   for (int index = tls->context->is_server ? 0 : 1; is_set && index < count; index++) {

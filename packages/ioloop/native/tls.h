@@ -52,7 +52,7 @@ typedef struct Context {
   SSL_CTX *ctx;
   int32_t number;     /* generation << 16 | index + 1; 0 after tlsContextClose */
   int32_t references; /* 1 for the table, and 1 for each connection */
-  bool is_server, by_name, keeps_sessions;
+  bool is_server, by_name, keeps_sessions, accepts_any;
   uint8_t *alpn;
   unsigned int alpn_length;
   int32_t ticket_keys; /* how many of the keys are set; 0: OpenSSL's own */
@@ -93,6 +93,7 @@ typedef struct Tls {
   unsigned long error;
   const char *reason; /* of a failure that OpenSSL does not know */
   long verify_result;
+  int chain_problem, name_problem; /* results of the verification in progress */
   int16_t alert; /* received, or -1 */
   uint16_t messages, messages_in_call;
   bool hello_seen, hello_pending, refused, is_complete, is_started, is_failed, is_flooded, is_ended, is_bare, is_shut;

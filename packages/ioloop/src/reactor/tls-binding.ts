@@ -54,7 +54,7 @@ export interface TlsBinding {
   /**
    * @param mode - 0: a server requests no certificate, and a client verifies nothing; 1: the peer is verified, but
    *   accepted in any case, and {@link tlsFacts} has the result; 2: the handshake fails if the peer has no certificate
-   *   or it does not verify.
+   *   or it does not verify. The result is that of node:tls: the last problem of the chain, or else a wrong name.
    */
   tlsContextVerify(context: number, mode: number): void;
   /** At most 32 bytes; sessions that were created under another value are not resumed. */
@@ -150,7 +150,10 @@ export interface TlsBinding {
   tlsCipherName(cipher: number): string | undefined;
   /** OpenSSL's words for a verification result. */
   tlsVerifyText(result: number): string;
-  /** The certificates that the peer presented (DER), its own first; empty if none. */
+  /**
+   * The certificates that the peer presented (DER), its own first; empty if none. Only its own if the session was resumed,
+   * or if the certificate was refused.
+   */
   tlsPeerChain(slot: number, generation: number): Uint8Array[];
   /** Removes and returns the oldest session that was collected (DER, as the `session` event of node:tls). At most 4 wait. */
   tlsSession(slot: number, generation: number): Uint8Array | undefined;
