@@ -91,8 +91,12 @@ function certificateOf(binding: TlsBinding, slot: number, generation: number): P
     throw error;
   }
   const [own] = chain;
-  if (own === undefined) return undefined;
-  const certificate = new X509Certificate(own).toLegacyObject();
+  return own === undefined ? undefined : toPeerCertificate(own);
+}
+
+/** Returns a certificate as `node:tls` does. @param der - in DER. */
+export function toPeerCertificate(der: Uint8Array): PeerCertificate {
+  const certificate = new X509Certificate(der).toLegacyObject();
   // Only here does the legacy object differ from what `node:tls` returns.
   const { infoAccess } = certificate as { infoAccess?: unknown };
   if (typeof infoAccess === 'string') certificate.infoAccess = accessMethods(infoAccess);

@@ -3,9 +3,9 @@ import { failureOf, TlsFailure, verifyCodeOf } from './tls-failure.ts';
 
 type Native = Parameters<typeof failureOf>[0];
 
-/** The one call that is used here. */
-function reporting(failure: ReturnType<Native['tlsFailure']>): Native {
-  return { tlsFailure: () => failure } as unknown as Native;
+/** The calls that are used here. */
+function reporting(failure: ReturnType<Native['tlsFailure']>, ...chain: Uint8Array[]): Native {
+  return { tlsFailure: () => failure, tlsPeerChain: () => chain } as unknown as Native;
 }
 
 describe('verifyCodeOf', () => {
@@ -34,14 +34,21 @@ describe('failureOf', () => {
     const failure = failureOf(reporting([reason, 0, -1]), 1, 1);
     expect(failure).toBeInstanceOf(TlsFailure);
     expect(failure).toMatchObject({ code, reason, verifyCode: undefined, alert: undefined });
+    expect(failure.certificate).toBeUndefined();
     expect(failure.message).toContain(reason);
   });
 
-  it('reports why the certificate does not verify', () => {
-    const failure = failureOf(reporting(['certificate verify failed', 10, -1]), 1, 1);
+  it('reports why the certificate does not verify, and which one', () => {
+    const certificate = Uint8Array.of(1);
+    const failure = failureOf(
+      reporting(['certificate verify failed', 10, -1], certificate, Uint8Array.of(2)),
+      1,
+      1,
+    );
     expect(failure).toMatchObject({
       code: 'ERR_SSL_CERTIFICATE_VERIFY_FAILED',
       verifyCode: 'CERT_HAS_EXPIRED',
+      certificate,
     });
     expect(failure.message).toContain('CERT_HAS_EXPIRED');
   });

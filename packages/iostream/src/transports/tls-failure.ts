@@ -5,6 +5,7 @@ import type { TlsBinding } from '@landspout/ioloop/reactor';
 export interface TlsFailureDetails {
   readonly verifyCode?: string | undefined;
   readonly alert?: number | undefined;
+  readonly certificate?: Uint8Array | undefined;
 }
 
 /**
@@ -24,24 +25,32 @@ export class TlsFailure extends CodedError {
   readonly verifyCode: string | undefined;
   /** The number of the alert that the peer sent (RFC 8446 §6); `undefined` if it sent none. */
   readonly alert: number | undefined;
+  /** The peer's own certificate (DER), if it was refused. */
+  readonly certificate: Uint8Array | undefined;
 
-  constructor(reason: string, { verifyCode, alert }: TlsFailureDetails = {}) {
+  constructor(reason: string, { verifyCode, alert, certificate }: TlsFailureDetails = {}) {
     const why = verifyCode === undefined ? '' : ` (${verifyCode})`;
     super(codeOf(reason), `TLS failed: ${reason}${why}`);
     this.reason = reason;
     this.verifyCode = verifyCode;
     this.alert = alert;
+    this.certificate = certificate;
   }
 }
+
+/** OpenSSL's reason if the certificate of the peer was refused. */
+const REFUSED = 'certificate verify failed';
 
 /** Returns the error for a call that returned -EPROTO. Must be called before the descriptor is closed. */
 export function failureOf(binding: TlsBinding, slot: number, generation: number): TlsFailure {
   const failure = binding.tlsFailure(slot, generation);
   if (failure === undefined) return new TlsFailure('internal error');
   const [reason, verifyResult, alert] = failure;
+  const [certificate] = reason === REFUSED ? binding.tlsPeerChain(slot, generation) : [];
   return new TlsFailure(reason === '' ? 'unknown reason' : reason, {
     verifyCode: verifyCodeOf(verifyResult),
     alert: alert < 0 ? undefined : alert,
+    certificate,
   });
 }
 

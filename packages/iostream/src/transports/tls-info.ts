@@ -23,18 +23,15 @@ export function readTlsInfo(socket: TLSSocket): TlsInfo {
 export function readCertificate(socket: TLSSocket): PeerCertificate | undefined {
   const certificate = socket.getPeerCertificate();
   // Without a certificate Node returns an empty object, and on a closed socket null.
-  return certificate?.subject === undefined ? recalled.get(socket) : certificate;
+  return certificate?.subject === undefined ? recalled.get(socket)?.() : certificate;
 }
 
-/**
- * Sets the certificate of a server whose session was resumed, which Node no longer has; the code that kept the session
- * must have kept the certificate too.
- */
-export function recallCertificate(socket: TLSSocket, certificate: PeerCertificate | undefined): void {
-  if (certificate !== undefined) recalled.set(socket, certificate);
+/** Sets how to read the certificate of a server whose session was resumed, which Node no longer has. */
+export function recallCertificate(socket: TLSSocket, read: () => PeerCertificate | undefined): void {
+  recalled.set(socket, read);
 }
 
-const recalled = new WeakMap<TLSSocket, PeerCertificate>();
+const recalled = new WeakMap<TLSSocket, () => PeerCertificate | undefined>();
 
 /** Returns OpenSSL's code, which Node reports as a string on a server and within an error on a client. */
 export function toVerifyCode(error: unknown): string | undefined {
