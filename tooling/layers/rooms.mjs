@@ -39,6 +39,7 @@ export const ROOMS = {
       'proxy-protocol',
       'stream',
       'tls',
+      'tls/client',
       'connecting',
       'listening',
       'server',

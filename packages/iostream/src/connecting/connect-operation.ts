@@ -4,7 +4,7 @@ import { shownText } from '@landspout/ioloop/errors';
 import { onAbort } from '@landspout/ioloop/reactor';
 import type { ResolvedAddress, Resolver } from '../addresses/resolver.ts';
 import { type ConnectPhase, StreamConnectError, StreamTimeoutError } from '../errors.ts';
-import { connectTls } from '../tls/client.ts';
+import { connectTls } from '../tls/client/connect-tls.ts';
 import { isSecureContext } from '../tls/node-tls-adapter.ts';
 import type { TlsClientOptions } from '../tls/options.ts';
 import type { TlsSessionCache } from '../tls/session-cache.ts';
@@ -78,14 +78,11 @@ export class ConnectOperation implements ConnectObserver {
     this.#controller = new AbortController();
     const { loop, sessions } = this.#means;
     const { to } = this.#request;
-    const servername = 'path' in to ? 'localhost' : to.host;
+    const given = toTlsOptions(tls);
+    const { servername = 'path' in to ? 'localhost' : to.host } = given;
     // No separate limit for the handshake: the deadline of `timeoutMs` covers it.
-    const defaults = {
-      servername,
-      handshakeTimeoutMs: 0,
-      ...(sessions === undefined ? {} : { sessions }),
-    };
-    return connectTls(transport, { ...defaults, ...toTlsOptions(tls) }, this.#controller.signal, loop);
+    const defaults = { handshakeTimeoutMs: 0, ...(sessions === undefined ? {} : { sessions }) };
+    return connectTls(transport, { ...defaults, ...given, servername }, this.#controller.signal, loop);
   }
 
   /** Ends the deadline and the last phase. After this, nothing stops the operation. May be called twice. */

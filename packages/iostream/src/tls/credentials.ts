@@ -43,6 +43,15 @@ export interface ReadContext {
 
 /** Reads a certificate and its key, if there is one, and creates a context from them and `terms`. */
 export function readContext(options: TlsCertificateOptions, terms: SecureContextOptions): ReadContext {
+  const { credentials, keyType } = readCredentials(options, terms);
+  return { context: createContext(credentials, filesOf(options)), credentials, keyType };
+}
+
+/** Reads a certificate and its key, if there is one, and adds them to `terms`. */
+export function readCredentials(
+  options: TlsCertificateOptions,
+  terms: SecureContextOptions,
+): Pick<ReadContext, 'credentials' | 'keyType'> {
   const { certFile, keyFile, passphrase } = options;
   requireOne(options, 'cert', 'certFile');
   requireOne(options, 'key', 'keyFile');
@@ -50,18 +59,26 @@ export function readContext(options: TlsCertificateOptions, terms: SecureContext
   const key = keyFile === undefined ? (options.key ?? cert) : readTlsFile('keyFile', keyFile);
   if (cert === undefined || key === undefined) {
     if (key !== undefined) throw tlsUsage('a key needs a certificate: set cert or certFile too');
-    return { context: makeContext([], terms), credentials: terms, keyType: undefined };
+    return { credentials: terms, keyType: undefined };
   }
   const secret = passphrase === undefined ? {} : { passphrase };
-  const files = [certFile, keyFile];
   // OpenSSL accepts a key of another type than the certificate's; every handshake would then fail.
-  const keyType = usable(files, () => {
+  const keyType = usable(filesOf(options), () => {
     const privateKey = createPrivateKey({ key, ...secret });
     if (new X509Certificate(cert).checkPrivateKey(privateKey)) return privateKey.asymmetricKeyType;
     throw new Error('the key does not belong to the certificate');
   });
-  const credentials = { ...terms, cert, key, ...secret };
-  return { context: makeContext(files, credentials), credentials, keyType };
+  return { credentials: { ...terms, cert, key, ...secret }, keyType };
+}
+
+/**
+ * Creates a context of node:tls.
+ *
+ * @param files - named in the message of the error.
+ * @throws StreamConnectError `ERR_STREAM_TLS` if OpenSSL refuses a part of `credentials`.
+ */
+export function createContext(credentials: SecureContextOptions, files: TlsFiles = []): SecureContext {
+  return usable(files, () => createSecureContext(credentials));
 }
 
 /** Reads the options that all certificates of a server share; for a client, everything but its own certificate. */
@@ -173,11 +190,13 @@ export function tlsUsage(message: string): StreamUsageError {
   return new StreamUsageError('ERR_STREAM_USAGE', `tls: ${message}`);
 }
 
-function makeContext(files: readonly (string | undefined)[], options: SecureContextOptions): SecureContext {
-  return usable(files, () => createSecureContext(options));
+type TlsFiles = readonly (string | undefined)[];
+
+function filesOf({ certFile, keyFile }: TlsCertificateOptions): TlsFiles {
+  return [certFile, keyFile];
 }
 
-function usable<T>(files: readonly (string | undefined)[], make: () => T): T {
+function usable<T>(files: TlsFiles, make: () => T): T {
   try {
     return make();
   } catch (cause) {

@@ -102,15 +102,27 @@ export function refusalCode(socket: TLSSocket): string | undefined {
 }
 
 /**
- * Calls `keep` with each session that the server issues, after its certificate is verified. TLS 1.3 issues sessions
- * after the handshake, TLS 1.2 during it.
+ * Calls `keep` with each session that the server issues, in OpenSSL's encoding. Must be called before the handshake.
  *
- * Relies on Node delaying the `session` event until the server is verified, and dropping it if verification fails (seen
- * in Node 20 to 26). Otherwise the session of a refused server would be kept, and resuming it skips verification.
+ * Relies on Node delaying the event `session` until `secureConnect` has been emitted, whose listeners verify the server
+ * (seen in Node 20 to 26). If the event came earlier, the sessions of TLS 1.2 would not be kept.
+ *
+ * Relies on the bytes that newer versions of Node put in front: a marker, and the name of the server with its length
+ * (seen in Node 22.23, 24.21 and 26; not in Node 20). If they change, sessions are not resumed. Node accepts the plain
+ * encoding if its own verification is off.
  */
-export function onVerifiedSession(socket: TLSSocket, keep: (session: Buffer) => void): void {
-  socket.on('session', keep);
+export function onSession(socket: TLSSocket, keep: (session: Buffer) => void): void {
+  socket.on('session', (emitted: Buffer) => keep(plainSession(emitted)));
 }
+
+function plainSession(emitted: Buffer): Buffer {
+  const nameAt = SESSION_MARKER.length + 2;
+  if (emitted.length < nameAt || !emitted.subarray(0, SESSION_MARKER.length).equals(SESSION_MARKER))
+    return emitted;
+  return emitted.subarray(nameAt + emitted.readUInt16BE(SESSION_MARKER.length));
+}
+
+const SESSION_MARKER = Buffer.from('\0nodejs:tls:session:1\0');
 
 /** Detaches the Node socket of a transport. @throws StreamConnectError `ERR_STREAM_TLS` if it has ended. */
 export function detachLive(transport: Transport): Duplex {

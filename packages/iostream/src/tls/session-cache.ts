@@ -1,13 +1,11 @@
-import type { PeerCertificate } from 'node:tls';
 import { shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { StreamUsageError } from '../errors.ts';
 
 /** A session that a server issued for a client to resume. */
 export interface KeptSession {
+  /** In OpenSSL's encoding (DER), which contains the certificate of the server and keys of the connection. */
   readonly session: Buffer;
-  /** The certificate that the server presented when the session was created; the session does not contain it. */
-  readonly certificate: PeerCertificate | undefined;
 }
 
 const DEFAULT_MAX_SESSIONS = 100;

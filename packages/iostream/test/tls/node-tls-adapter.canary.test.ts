@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectPlain, createServer as createPlainServer } from 'node:net';
 import {
@@ -9,10 +10,11 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { sessionCertificate } from '../../src/tls/client/session-certificate.ts';
 import {
   collectKeyLines,
   isSecureContext,
-  onVerifiedSession,
+  onSession,
   refusalCode,
   setSharedContext,
   startHandshake,
@@ -149,31 +151,35 @@ describe("what node-tls-adapter.ts relies on of Node's internals", () => {
   );
 
   it.each(['TLSv1.2', 'TLSv1.3'] as const)(
-    '`session` waits until the server is verified, over %s',
+    '`session` waits until `secureConnect` has been emitted, over %s',
     async (version) => {
       const { port } = await handshakeOn(createServer({ cert: own.cert, key: own.key }));
-      const socket = dial(port, { maxVersion: version });
-      const authorized = new Promise<boolean>((resolve) => {
-        onVerifiedSession(socket, () => resolve(socket.authorized));
+      const socket = dial(port, { maxVersion: version, rejectUnauthorized: false });
+      let isSecured = false;
+      const first = new Promise<boolean>((resolve) => onSession(socket, () => resolve(isSecured)));
+      socket.on('secureConnect', () => {
+        isSecured = true;
       });
-      const internal = '`session` is emitted before the certificate of the server is verified';
-      expect(await within(authorized, '`session` is not emitted'), internal).toBe(true);
+      const internal = '`session` is emitted before `secureConnect`';
+      expect(await within(first, '`session` is not emitted'), internal).toBe(true);
     },
   );
 
   it.each(['TLSv1.2', 'TLSv1.3'] as const)(
-    '`session` never comes of a server that is refused, over %s',
+    '`session` has the encoding of OpenSSL, which is accepted if verification is off, over %s',
     async (version) => {
-      const server = createServer({ cert: stranger.cert, key: stranger.key });
-      const { port } = await handshakeOn(server);
-      const socket = dial(port, { maxVersion: version });
-      const sessions: Buffer[] = [];
-      onVerifiedSession(socket, (session) => sessions.push(session));
-      await within(
-        new Promise((resolve) => socket.once('close', resolve)),
-        'a server that is refused is not closed',
-      );
-      expect(sessions, '`session` is emitted for a server that is not verified').toEqual([]);
+      const server = createServer({ cert: own.cert, key: own.key, ticketKeys: randomBytes(48) });
+      const options = { maxVersion: version, rejectUnauthorized: false };
+      const first = dial((await handshakeOn(server)).port, options);
+      const issued = new Promise<Buffer>((resolve) => onSession(first, resolve));
+      const session = await within(issued, '`session` is not emitted');
+      expect(sessionCertificate(session), 'the encoding of sessions is not known').toMatchObject({
+        subject: { CN: 'server' },
+      });
+      const second = dial((await handshakeOn(server)).port, { ...options, session });
+      const internal = 'a session in the encoding of OpenSSL is ignored';
+      await within(once(second, 'secureConnect'), internal);
+      expect(second.isSessionReused(), internal).toBe(true);
     },
   );
 });

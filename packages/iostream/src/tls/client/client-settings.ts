@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import type { SecureContext, SecureContextOptions } from 'node:tls';
+import type { IOLoop } from '@landspout/ioloop';
+import type { OptionNames } from '@landspout/ioloop/errors';
+import type { TlsBinding } from '@landspout/ioloop/reactor';
+import {
+  CONTEXT_KEYS,
+  readAlpn,
+  readCredentials,
+  readKeyLog,
+  readTerms,
+  requireOnlyContext,
+  requireTimeout,
+  requireTlsOptions,
+  SHARED_OPTIONS,
+} from '../credentials.ts';
+import type { TlsClientOptions } from '../options.ts';
+import type { TlsSessionCache } from '../session-cache.ts';
+import { defaultAuthorities } from '../trust-store.ts';
+import { type ClientContext, clientContext } from './client-context.ts';
+import { type ServerIdentity, serverIdentity } from './server-identity.ts';
+
+const CLIENT_OPTIONS: OptionNames<TlsClientOptions> = {
+  ...SHARED_OPTIONS,
+  servername: true,
+  handshakeTimeoutMs: true,
+  sessions: true,
+};
+const DEFAULT_HANDSHAKE_TIMEOUT_MS = 20_000;
+
+/** A client's options, checked, with the certificates read. */
+export interface TlsClientSettings {
+  readonly server: ServerIdentity;
+  /** Created from the options, or ready-made: the latter is for node:tls only. */
+  readonly context: ClientContext | SecureContext;
+  readonly alpnProtocols: string[] | undefined;
+  readonly rejectUnauthorized: boolean;
+  /** 0 means no limit. */
+  readonly handshakeTimeoutMs: number;
+  readonly sessions: TlsSessionCache | undefined;
+  readonly keyLog: ((line: string) => void) | undefined;
+  /**
+   * Two settings have the same fingerprint only if their options are equal. A resumed session skips verification, so
+   * sessions must not be shared between different options.
+   */
+  readonly fingerprint: string;
+}
+
+/**
+ * Checks a client's options, and creates the context for the path that connections of `loop` take. A client certificate
+ * is optional.
+ *
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; StreamConnectError `ERR_STREAM_TLS` if a file is
+ *   unusable.
+ */
+export function resolveTlsClientOptions(
+  options: TlsClientOptions & { readonly servername: string },
+  loop: IOLoop,
+): TlsClientSettings {
+  requireTlsOptions(options, CLIENT_OPTIONS);
+  const { secureContext, sessions } = options;
+  const keyLog = readKeyLog(options.keyLog);
+  const server = serverIdentity(options.servername);
+  const alpnProtocols = readAlpn(options.alpnProtocols);
+  const rejectUnauthorized = options.rejectUnauthorized ?? true;
+  const handshakeTimeoutMs = requireTimeout(options.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS, 0);
+  const others = `${rejectUnauthorized} ${JSON.stringify(alpnProtocols ?? [])}`;
+  const shared = { server, alpnProtocols, rejectUnauthorized, handshakeTimeoutMs, sessions, keyLog };
+  if (secureContext !== undefined) {
+    requireOnlyContext(options, CONTEXT_KEYS);
+    return { ...shared, context: secureContext, fingerprint: `${numberOf(secureContext)} ${others}` };
+  }
+  const { credentials } = readCredentials(options, readTerms(options));
+  const fingerprint = `${identityOf(options, credentials)} ${others}`;
+  const keepsSessions = sessions !== undefined;
+  const logsKeys = keyLog !== undefined;
+  const context = clientContext(`${fingerprint} ${keepsSessions} ${logsKeys}`, {
+    credentials,
+    alpnProtocols,
+    rejectUnauthorized,
+    keepsSessions,
+    logsKeys,
+  });
+  const binding = nativeTls(loop);
+  if (binding === undefined) context.secureContext();
+  else context.nativeContext(binding);
+  return { ...shared, context, fingerprint };
+}
+
+/** The calls with which connections of `loop` perform TLS; `undefined` if node:tls does. */
+export function nativeTls(loop: IOLoop): TlsBinding | undefined {
+  const load = loop.reactor?.tls;
+  return load !== undefined && 'binding' in load ? load.binding : undefined;
+}
+
+/** Sessions that were verified with other authorities must not be resumed. */
+function identityOf(options: TlsClientOptions, credentials: SecureContextOptions): string {
+  const trusted = credentials.ca === undefined ? numberOf(defaultAuthorities()) : '';
+  const isDefault = CONTEXT_KEYS.every((key) => options[key as keyof TlsClientOptions] === undefined);
+  const { minVersion, maxVersion } = credentials;
+  return `${trusted} ${isDefault ? `${minVersion} ${maxVersion}` : hashOf(credentials)}`;
+}
+
+/** Objects whose contents cannot or need not be compared are compared by identity. */
+const numbers = new WeakMap<object, string>();
+let lastNumber = 0;
+
+function numberOf(object: object): string {
+  let number = numbers.get(object);
+  if (number === undefined) {
+    lastNumber += 1;
+    number = `#${lastNumber}`;
+    numbers.set(object, number);
+  }
+  return number;
+}
+
+function hashOf(credentials: SecureContextOptions): string {
+  const hash = createHash('sha256');
+  for (const [name, value] of Object.entries(credentials).sort()) {
+    for (const piece of [value].flat() as (string | Buffer)[]) {
+      hash.update(`\0${name} ${Buffer.byteLength(piece)}\0`).update(piece);
+    }
+  }
+  return hash.digest('base64');
+}
