@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { BenchError } from './machine.mjs';
 import { clientOf, commandOf, originFile } from './runtimes.mjs';
+import { certificateFiles } from './tls/certificates.mjs';
 
 /** None of them may outlive us. @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
@@ -111,7 +112,7 @@ export async function during(child, use) {
  * it requests from, in C, on the cores for load.
  *
  * @param {readonly string[]} [flags] - of Node, or `--expose-gc` for every runtime.
- * @throws BenchError if the program ends, or runs on another backend than the row says.
+ * @throws BenchError if the program ends, or runs on another backend or TLS than the row says.
  */
 export async function startServer(row, stage, flags) {
   if (row.origin === undefined) return startProgram(row, stage, flags);
@@ -128,16 +129,26 @@ export async function startServer(row, stage, flags) {
 
 /** The same for a row without a server of its own, or with one that listens. */
 export async function startProgram(row, stage, flags) {
-  const { LANDSPOUT_BACKEND: _ours, NODE_OPTIONS: _options, ...rest } = process.env;
+  const { LANDSPOUT_BACKEND: _ours, LANDSPOUT_TLS: _path, NODE_OPTIONS: _options, ...rest } = process.env;
   const chosen = ['native', 'portable'].includes(row.backend) ? { LANDSPOUT_BACKEND: row.backend } : {};
-  const env = { ...rest, ...chosen, NODE_ENV: 'production' };
+  const tls = row.tlsPath === undefined ? {} : { LANDSPOUT_TLS: row.tlsPath };
+  const env = { ...rest, ...chosen, ...tls, NODE_ENV: 'production' };
   const command = await commandOf(row, stage, flags);
   const child = new Child(row.title, command, stage.cores.server, stage.files, env);
   try {
     const first = await child.nextLine();
     if (first.backend !== row.backend)
       throw new BenchError(`${row.title} runs on ${first.backend}, not on ${row.backend}`);
-    return Object.assign(child, { row, port: first.port, first, cookie: await cookieOf(row, first) });
+    if (first.tls !== row.tlsPath)
+      throw new BenchError(`TLS runs on ${first.tls}, not on ${row.tlsPath}: ${first.tlsReason}`);
+    const certificate = row.certificate && certificateFiles(row, stage)[0];
+    return Object.assign(child, {
+      row,
+      port: first.port,
+      first,
+      certificate,
+      cookie: await cookieOf(row, first),
+    });
   } catch (error) {
     await child.stop();
     throw error;

@@ -21,6 +21,8 @@ import { measureWriters } from './writers.mjs';
  * @property {string} [native] - a program of `native/`, with `args`; else
  * @property {string} [program] - one of this folder, which gets `settings`;
  * @property {'bun' | 'deno' | 'tornado' | 'nginx'} [runtime] - what runs that in place of Node.
+ * @property {'ecdsa' | 'rsa'} [certificate] - of a server over TLS.
+ * @property {'native' | 'node'} [tlsPath] - what performs TLS, if Landspout may choose: the program must say the same.
  * @property {boolean} [mayFail] - without ending the run.
  * @property {{ id: string, downBytes?: number, upBytes?: number, browser?: boolean }} [ask] - what is requested, whose
  *   responses are compared first.

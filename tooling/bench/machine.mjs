@@ -11,15 +11,22 @@ export class BenchError extends Error {
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
-/** Programs that benchmarks need beside Node, and the Debian package of each. */
-const PACKAGES = { wrk: 'wrk', cc: 'gcc', taskset: 'util-linux', prlimit: 'util-linux' };
+/** Programs and headers that benchmarks need beside Node, and the Debian package of each. */
+const PACKAGES = {
+  wrk: 'wrk',
+  cc: 'gcc',
+  taskset: 'util-linux',
+  prlimit: 'util-linux',
+  openssl: 'openssl',
+  'openssl/ssl.h': 'libssl-dev',
+};
 /** Descriptors that a process needs beside its connections. */
 export const SPARE_FILES = 200;
 
 /**
  * Builds what is measured, and shares out the cores: what every row needs to run. `native` compiles a C program once.
  *
- * @param {{ build: boolean }} options @param {readonly string[]} [programs] - needed beside a compiler.
+ * @param {{ build: boolean }} options @param {readonly string[]} [programs] - and headers, needed beside a compiler.
  */
 export function setStage({ build }, programs = []) {
   requirePrograms(['cc', 'taskset', 'prlimit', ...programs]);
@@ -39,10 +46,16 @@ export function setStage({ build }, programs = []) {
 function requirePrograms(programs) {
   if (process.platform !== 'linux')
     throw new BenchError('the benchmark needs Linux: epoll, /proc and taskset');
-  const missing = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined);
+  const missing = programs.filter((program) => !isThere(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => PACKAGES[program]))].join(' ');
   throw new BenchError(`not found: ${missing.join(', ')}. On Debian and Ubuntu: apt-get install ${packages}`);
+}
+
+/** Whether a program runs, or the compiler finds a header. */
+function isThere(name) {
+  if (!name.endsWith('.h')) return spawnSync(name, ['--version']).error === undefined;
+  return spawnSync('cc', ['-E', '-include', name, '-x', 'c', '/dev/null']).status === 0;
 }
 
 function buildPackages() {
@@ -57,7 +70,9 @@ function buildPackages() {
 function compile(name, folder) {
   const source = fileURLToPath(new URL(`native/${name}.c`, import.meta.url));
   const binary = path.join(folder, name);
-  const { status, stderr } = spawnSync('cc', ['-O2', '-pthread', '-o', binary, source], { encoding: 'utf8' });
+  const libraries = name.startsWith('tls-') ? ['-lssl', '-lcrypto'] : [];
+  const args = ['-O2', '-pthread', '-o', binary, source, ...libraries];
+  const { status, stderr } = spawnSync('cc', args, { encoding: 'utf8' });
   if (status !== 0) throw new BenchError(`cc does not compile ${name}.c\n${stderr}`);
   return binary;
 }

@@ -9,6 +9,7 @@ import { variableParts } from './response-text.mjs';
 import { requestText } from './responses.mjs';
 import { responseFile } from './runtimes.mjs';
 import { isSteady } from './statistics.mjs';
+import { openTls, runTls } from './tls/load.mjs';
 import { runTopics } from './topics.mjs';
 import { openWebSockets, runWebSockets } from './websocket.mjs';
 
@@ -61,6 +62,7 @@ export function runLoad(load, server, stage, ms) {
   if (load.kind === 'client') return server.ask(`run ${ms}`);
   if (load.kind === 'websocket') return runWebSockets(load, server, stage, ms);
   if (load.kind === 'topics') return runTopics(load, server, stage, ms);
+  if (load.kind === 'tls') return runTls(load, server, stage, ms);
   return during(startLoad(load, server, stage, ms), (client) => client.nextLine());
 }
 
@@ -110,10 +112,10 @@ export async function measureIdle(row, stage) {
   return during(await startServer(row, stage, ['--expose-gc']), async (server) => {
     await runLoad(row.load, server, stage, WARM_UP.ms);
     const before = await memoryAtRest(server);
-    return during(await openIdle(server, stage), async ({ reply }) => {
+    return during(await openIdle(server, stage), async ({ reply, tlsPath }) => {
       const after = await memoryAtRest(server);
       const each = (name) => (after[name] - before[name]) / row.idle;
-      return { residentBytes: each('resident'), heapBytes: each('heap'), reply };
+      return { residentBytes: each('resident'), heapBytes: each('heap'), reply, tlsPath };
     });
   });
 }
@@ -124,6 +126,7 @@ async function openIdle(server, stage) {
   if (row.origin !== undefined) return openPool(server);
   if (row.load.kind === 'websocket')
     return openWebSockets({ ...row.load, connections: row.idle }, server, stage);
+  if (row.load.kind === 'tls') return openTls({ ...row.load, connections: row.idle }, server, stage);
   const bytes =
     row.ask === undefined ? requestText({}, server).length : statSync(responseFile(row, stage)).size;
   const client = startClient(row, stage, [stage.native('client'), port, row.idle, bytes]);
@@ -146,7 +149,7 @@ async function openPool(client) {
 
 /** Memory at rest, after a collection. @param server - started with `--expose-gc`. */
 export async function memoryAtRest(server) {
-  const hasGarbage = server.row.native === undefined;
+  const hasGarbage = server.row.native === undefined && server.row.runtime !== 'nginx';
   const collect = async () => {
     if (!hasGarbage) return 0;
     server.signal('SIGUSR2');

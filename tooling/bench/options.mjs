@@ -57,6 +57,15 @@ const COMMANDS = {
     only: list('echo,broadcast,deflate,close,idle'),
     rows: list('floor,websocket'),
   },
+  tls: {
+    ...ROUNDS,
+    handshakes: 64,
+    sockets: 100,
+    warmups: 10,
+    idle: 5000,
+    only: list('hello,handshakes,bodies,websocket,idle'),
+    rows: list('floor,tls'),
+  },
   topics: {
     ...ROUNDS,
     connections: 100,

@@ -1,10 +1,11 @@
 // What the measured programs share: their settings, the lines that they print for the harness, and, for those that
 // measure themselves, how they do.
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** JSON in the first argument. */
 export const settings = JSON.parse(process.argv[2] ?? '{}');
-const { downBytes = 0, upBytes = 0, crowd } = settings;
+const { downBytes = 0, upBytes = 0, crowd, certificate, folder } = settings;
 
 export const LISTEN = { port: 0, host: '127.0.0.1' };
 export const TYPE = 'text/plain; charset=utf-8';
@@ -21,6 +22,12 @@ export const BODY = downBytes > 0 ? textOf(downBytes) : 'Hello, world!';
 /** Whether requests bring a body, which the handler has completely before it responds with its length. */
 export const UPLOADS = upBytes > 0;
 
+/** What a server over TLS has; undefined for one without. */
+export const TLS = certificate && {
+  cert: readFileSync(`${folder}/${certificate}.crt`, 'utf8'),
+  key: readFileSync(`${folder}/${certificate}.key`, 'utf8'),
+};
+
 const shared = crowd && textOf(crowd.responseBytes);
 
 /** The response that a bad client requests and never reads: one Buffer for all, or with `fresh` one for each. */
@@ -32,13 +39,19 @@ function textOf(bytes) {
   return Buffer.alloc(bytes, 'All work and no play. ');
 }
 
+/** The backend of a loop, and for a server over TLS what performs it: to look that up loads it. */
+export function about(loop) {
+  const { backend } = loop;
+  return TLS === undefined ? { backend } : { backend, tls: loop.tls, tlsReason: loop.tlsReason };
+}
+
 /**
  * Prints where the program listens, and obeys two signals: SIGTERM ends the process, SIGUSR2 collects garbage (if the
  * process runs with --expose-gc) and prints what the heap then holds.
  *
- * @param {{ port: number, backend: string }} about
+ * @param {{ port: number, backend: string }} line
  */
-export function ready(about) {
+export function ready(line) {
   process.on('SIGTERM', () => process.exit(0));
   process.on('SIGUSR2', () => {
     // Twice, with a turn between: finalisers of the first may release more.
@@ -49,7 +62,7 @@ export function ready(about) {
       print({ heapBytes: heapUsed + external });
     }, 100);
   });
-  print(about);
+  print(line);
 }
 
 /**

@@ -1,5 +1,5 @@
-// `pnpm bench hello`, `loop`, `stream`, `http`, `web`, `mounting`, `client`, `websocket`, `topics` and `writers` measure;
-// `against` compares with another checkout, and `profile` shows where the time of one row goes. See README.md.
+// `pnpm bench hello`, `loop`, `stream`, `http`, `web`, `mounting`, `client`, `websocket`, `tls`, `topics` and `writers`
+// measure; `against` compares with another checkout, and `profile` shows where the time of one row goes. See README.md.
 import { against } from './against.mjs';
 import { runBenchmark } from './harness.mjs';
 import { parseOptions, usage } from './options.mjs';
@@ -9,6 +9,7 @@ import { hello, http } from './tables/http.mjs';
 import { loop } from './tables/loop.mjs';
 import { mounting } from './tables/mounting.mjs';
 import { stream } from './tables/stream.mjs';
+import { tls } from './tables/tls.mjs';
 import { topicsTable } from './tables/topics.mjs';
 import { web } from './tables/web.mjs';
 import { websocket } from './tables/websocket.mjs';
@@ -23,6 +24,7 @@ const BENCHMARKS = {
   mounting,
   client,
   websocket,
+  tls,
   topics: topicsTable,
   writers,
 };

@@ -5,6 +5,8 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BenchError } from './machine.mjs';
+import { certificateFiles } from './tls/certificates.mjs';
+import { httpsSettings } from './tls/nginx.mjs';
 
 const MANIFEST = fileURLToPath(new URL('peers/package.json', import.meta.url));
 /** Not in the dependencies of this package: only this command loads their 90 MB. */
@@ -20,13 +22,17 @@ const FINDERS = { bun: findBun, deno: findDeno, tornado: findTornado, nginx: fin
  */
 export async function commandOf(row, stage, flags = []) {
   const { native, ask, args = [] } = row;
-  if (native !== undefined && ask === undefined) return [stage.native(native), ...args];
-  if (native !== undefined) return [stage.native(native), responseFile(row, stage), ask.upBytes ?? []].flat();
-  const settings = JSON.stringify({ ...ask, ...row.settings, file: stage.file, folder: stage.folder });
+  const { certificate } = row;
+  if (native !== undefined) {
+    const own = ask === undefined ? args : [responseFile(row, stage), ask.upBytes ?? []].flat();
+    return [stage.native(native), ...(certificate === undefined ? [] : certificateFiles(row, stage)), ...own];
+  }
+  const { file, folder } = stage;
+  const settings = JSON.stringify({ ...ask, ...row.settings, certificate, file, folder });
   const program = path.join(stage.root, 'tooling/bench', row.program ?? '');
   if (row.runtime === undefined) return [process.execPath, ...flags, program, settings];
   const { command, collects } = findRuntime(row.runtime, stage);
-  if (row.runtime === 'nginx') return await nginxCommand(command, stage);
+  if (row.runtime === 'nginx') return await nginxCommand(command, row, stage);
   return [...command, ...(flags.includes('--expose-gc') ? collects : []), program, settings];
 }
 
@@ -134,21 +140,24 @@ function findNginx() {
 }
 
 /**
- * An nginx of one process that serves the folder of the stage. It cannot say which port the kernel gave it, so it gets
+ * An nginx of one process that serves the folder of the stage, or over TLS what is asked. It cannot say which port the kernel gave it, so it gets
  * one that was free a moment ago, and a shell prints it before nginx listens: clients try again until it does.
  */
-async function nginxCommand(command, { folder }) {
+async function nginxCommand(command, row, stage) {
+  const { folder } = stage;
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
   server.close();
   await once(server, 'close');
   const config = path.join(folder, 'nginx.conf');
+  const isTls = row.certificate !== undefined;
+  const listen = `listen 127.0.0.1:${port}${isTls ? ' ssl backlog=511' : ''};`;
   const text = `daemon off; master_process off; pid ${folder}/nginx.pid; error_log stderr;
-events { worker_connections 1024; }
+events { worker_connections ${isTls ? 16384 : 1024}; }
 http {
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
-  server { listen 127.0.0.1:${port}; root ${folder}; }
+  server { ${listen} ${isTls ? httpsSettings(row, stage) : `root ${folder};`} }
 }
 `;
   writeFileSync(config, text);

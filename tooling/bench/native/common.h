@@ -1,4 +1,5 @@
 // What the floors and the clients share.
+#pragma once
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

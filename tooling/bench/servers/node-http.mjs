@@ -1,5 +1,6 @@
-// node:http, also beside a crowd of bad clients: then with deadlines, and with /large and /stats.
+// node:http, over TLS node:https, also beside a crowd of bad clients: then with deadlines, and with /large and /stats.
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import {
   BODY,
   IDLE_TIMEOUT_MS,
@@ -8,6 +9,7 @@ import {
   ready,
   SERVER,
   settings,
+  TLS,
   TYPE,
   UPLOADS,
 } from '../program.mjs';
@@ -20,10 +22,11 @@ const deadlines = deadlineMs && {
 };
 const hello = (_request, response) => respond(response, BODY);
 const listener = deadlineMs ? besideCrowd : UPLOADS ? takeBody : hello;
-const server = createServer({ keepAliveTimeout: IDLE_TIMEOUT_MS, ...deadlines }, listener);
+const [create, backend] = TLS ? [createSecureServer, 'node:https'] : [createServer, 'node:http'];
+const server = create({ ...TLS, keepAliveTimeout: IDLE_TIMEOUT_MS, ...deadlines }, listener);
 const sockets = new Set();
 if (deadlineMs) watchSockets();
-server.listen(LISTEN, () => ready({ port: server.address().port, backend: 'node:http' }));
+server.listen(LISTEN, () => ready({ port: server.address().port, backend }));
 
 function takeBody(request, response) {
   const chunks = [];

@@ -1,4 +1,4 @@
-import { LISTEN, ready, settings } from '../../program.mjs';
+import { LISTEN, ready, settings, TLS } from '../../program.mjs';
 
 globalThis.gc ??= () => Bun.gc(true);
 
@@ -13,6 +13,7 @@ const room = {
 const server = Bun.serve({
   port: LISTEN.port,
   hostname: LISTEN.host,
+  tls: TLS,
   fetch: (request, self) => (self.upgrade(request) ? undefined : new Response(null, { status: 400 })),
   websocket: {
     ...(mode === 'broadcast' ? room : echo),

@@ -1,4 +1,4 @@
-import { LISTEN, ready, settings } from '../../program.mjs';
+import { LISTEN, ready, settings, TLS } from '../../program.mjs';
 
 const everyone = new Set();
 
@@ -22,5 +22,5 @@ function handler(request) {
   return response;
 }
 
-const server = Deno.serve({ port: LISTEN.port, hostname: LISTEN.host, onListen() {}, handler });
+const server = Deno.serve({ ...TLS, port: LISTEN.port, hostname: LISTEN.host, onListen() {}, handler });
 ready({ port: server.addr.port, backend: 'deno' });

@@ -1,7 +1,7 @@
 import { IOLoop } from '@landspout/ioloop';
 import { Application } from '@landspout/web';
 import { broadcast, WebSocketHandler } from '@landspout/websocket';
-import { LISTEN, ready, settings } from '../../program.mjs';
+import { about, LISTEN, ready, settings, TLS } from '../../program.mjs';
 
 const everyone = new Set();
 
@@ -32,5 +32,5 @@ class Room extends Silent {
 }
 
 const app = new Application([['/', settings.mode === 'broadcast' ? Room : Echo]]);
-const server = await app.listen(LISTEN);
-ready({ port: Number(new URL(server.url).port), backend: IOLoop.current().backend });
+const server = await app.listen({ ...LISTEN, tls: TLS });
+ready({ port: Number(new URL(server.url).port), ...about(IOLoop.current()) });
