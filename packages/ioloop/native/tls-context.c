@@ -105,6 +105,7 @@ static int on_problem(int is_ok, X509_STORE_CTX *store) {
   Tls *tls = tls_of_store(store);
   if (tls == NULL) return 0;
   int problem = openssl.X509_STORE_CTX_get_error(store);
+  if (problem == X509_V_OK) problem = X509_V_ERR_UNSPECIFIED; /* a problem must never count as none */
   bool is_name = problem >= X509_V_ERR_HOSTNAME_MISMATCH && problem <= X509_V_ERR_IP_ADDRESS_MISMATCH;
   if (is_name) tls->name_problem = problem;
   else tls->chain_problem = problem;
