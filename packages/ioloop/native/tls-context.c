@@ -454,6 +454,8 @@ static int64_t add_chain(Call *call) {
   return done(call, is_set, "the intermediate certificate cannot be used");
 }
 
+static const char SHARED_TRUST[] = "the authorities are shared with another context";
+
 static int64_t add_trust(Call *call) {
   bool is_named;
   const Context *context = context_of(call, 0);
@@ -461,6 +463,7 @@ static int64_t add_trust(Call *call) {
   if (napi_get_value_bool(call->env, call->argv[2], &is_named) != napi_ok) {
     return throw_bad_argument(call, "isNamed must be a boolean");
   }
+  if (context->shares_trust) return throw_bad_argument(call, SHARED_TRUST);
   X509 *certificate = read_certificate(call, 1);
   if (certificate == NULL) return THROWN;
   bool is_set = openssl.X509_STORE_add_cert(openssl.SSL_CTX_get_cert_store(context->ctx), certificate) == 1 &&
@@ -472,13 +475,15 @@ static int64_t add_trust(Call *call) {
 static int64_t trust_default(Call *call) {
   const Context *context = context_of(call, 0);
   if (context == NULL) return THROWN;
+  if (context->shares_trust) return throw_bad_argument(call, SHARED_TRUST);
   return done(call, openssl.SSL_CTX_set_default_verify_paths(context->ctx) == 1,
               "the default authorities cannot be used");
 }
 
 static int64_t trust_from(Call *call) {
-  const Context *context = context_of(call, 0), *other = context == NULL ? NULL : context_of(call, 1);
+  Context *context = context_of(call, 0), *other = context == NULL ? NULL : context_of(call, 1);
   if (other == NULL) return THROWN;
+  context->shares_trust = other->shares_trust = true;
   openssl.SSL_CTX_set1_cert_store(context->ctx, openssl.SSL_CTX_get_cert_store(other->ctx));
   return VALUE;
 }
@@ -488,6 +493,7 @@ static int64_t add_revocations(Call *call) {
   long length;
   const Context *context = context_of(call, 0);
   if (context == NULL || !read_der(call, 1, &bytes, &length)) return THROWN;
+  if (context->shares_trust) return throw_bad_argument(call, SHARED_TRUST);
   X509_CRL *list = openssl.d2i_X509_CRL(NULL, &bytes, length);
   X509_STORE *store = openssl.SSL_CTX_get_cert_store(context->ctx);
   bool is_set = list != NULL && openssl.X509_STORE_add_crl(store, list) == 1 &&

@@ -52,7 +52,8 @@ typedef struct Context {
   SSL_CTX *ctx;
   int32_t number;     /* generation << 16 | index + 1; 0 after tlsContextClose */
   int32_t references; /* 1 for the table, and 1 for each connection */
-  bool is_server, by_name, keeps_sessions, accepts_any;
+  bool is_server, by_name, accepts_any;
+  bool shares_trust; /* its authorities are those of other contexts too, and must not be changed */
   uint8_t *alpn;
   unsigned int alpn_length;
   int32_t ticket_keys; /* how many of the keys are set; 0: OpenSSL's own */

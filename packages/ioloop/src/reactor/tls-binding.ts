@@ -47,7 +47,7 @@ export interface TlsBinding {
   tlsContextTrust(context: number, certificate: Uint8Array, isNamed: boolean): void;
   /** Trusts what OpenSSL trusts by default on this machine (SSL_CERT_FILE, SSL_CERT_DIR). */
   tlsContextTrustDefault(context: number): void;
-  /** Trusts what another context trusts, by sharing its list. */
+  /** Trusts what another context trusts, by sharing its list, which cannot be changed afterwards through either. */
   tlsContextTrustFrom(context: number, other: number): void;
   /** Adds a revocation list (DER). All certificates of a chain are checked from then on. */
   tlsContextRevocations(context: number, list: Uint8Array): void;
