@@ -20,13 +20,18 @@ export function loadTls(binding: NativeBinding): TlsLoad {
     return {
       reason: `LANDSPOUT_TLS must be native, node or empty, not ${JSON.stringify(wish.slice(0, 40))}`,
     };
-  const flag = nodeFlags().find((given) => NODE_ONLY_FLAGS.some((name) => given.split('=')[0] === name));
+  const flag = nodeFlags().find((given) => NODE_ONLY_FLAGS.includes(nameOf(given)));
   if (flag !== undefined) return { reason: `Node was started with ${flag}` };
   if (getFips() !== 0) return { reason: 'OpenSSL is in FIPS mode' };
   const { openssl } = process.versions;
   if (openssl === undefined) return { reason: 'this Node was built without OpenSSL' };
   const problem = binding.tlsLoad(openssl);
   return problem === undefined ? { binding } : { reason: problem };
+}
+
+/** Node takes underscores for hyphens. */
+function nameOf(flag: string): string {
+  return (flag.split('=')[0] as string).replaceAll('_', '-');
 }
 
 function nodeFlags(): string[] {
