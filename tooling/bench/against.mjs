@@ -12,6 +12,7 @@ import { clientRows } from './tables/client.mjs';
 import { httpRows } from './tables/http.mjs';
 import { mountingRows } from './tables/mounting.mjs';
 import { streamRows } from './tables/stream.mjs';
+import { tls, tlsRows } from './tables/tls.mjs';
 import { web, webRows } from './tables/web.mjs';
 import { websocketRows } from './tables/websocket.mjs';
 
@@ -53,15 +54,21 @@ export async function against(options) {
     only: ['echo', 'broadcast', 'deflate', 'close'],
     rows: ['websocket', 'websocket-portable'],
   });
+  // An older checkout may have servers that know no TLS.
+  const secure = existsSync(path.join(there.root, 'tooling/bench/tables/tls.mjs'))
+    ? tlsRows({ ...options, handshakes: 64, sockets: 100, only: undefined, rows: ['tls'] })
+    : [];
   // An older checkout may have no program for these.
   const newer = [...scenes, ...mounts, ...clients, ...sockets].filter(({ program }) =>
     existsSync(path.join(there.root, 'tooling/bench', program)),
   );
   const isWanted = (row) => options.only?.some((part) => nameOf(row).includes(part)) ?? true;
-  const rows = [...http, ...newer, ...echoes].filter(isWanted);
+  const rows = [...http, ...newer, ...secure, ...echoes].filter(isWanted);
   if (rows.length === 0) throw new BenchError(`no scene has ${options.only} in its name`);
-  const stage = setStage(options);
+  const isTls = rows.some(({ certificate }) => certificate !== undefined);
+  const stage = setStage(options, isTls ? tls.programs : []);
   web.prepare(stage);
+  if (isTls) tls.prepare(stage);
   const responses = new Responses(rows, stage);
   for (const row of rows) if (row.ask !== undefined) await responses.verify(row);
 

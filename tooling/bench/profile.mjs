@@ -10,6 +10,7 @@ import { Responses } from './responses.mjs';
 import { clientRows } from './tables/client.mjs';
 import { helloRows, httpRows } from './tables/http.mjs';
 import { mountingRows } from './tables/mounting.mjs';
+import { tls, tlsRows } from './tables/tls.mjs';
 import { topicsRows } from './tables/topics.mjs';
 import { web, webRows } from './tables/web.mjs';
 import { websocketRows } from './tables/websocket.mjs';
@@ -25,8 +26,9 @@ export async function profile(options) {
   const row = rowOf(options);
   if (row.native !== undefined || row.runtime !== undefined)
     throw new BenchError(`${row.title} is no program of Node: there is nothing to profile`);
-  const stage = setStage(options, row.load.kind === 'wrk' ? ['wrk'] : []);
-  web.prepare(stage);
+  const isTls = row.certificate !== undefined;
+  const stage = setStage(options, isTls ? tls.programs : row.load.kind === 'wrk' ? ['wrk'] : []);
+  (isTls ? tls : web).prepare(stage);
   if (row.ask !== undefined) await new Responses([row], stage).verify(row);
   const flags = ['--cpu-prof', '--cpu-prof-dir', stage.folder, '--cpu-prof-name', FILE];
   const server = await startServer(row, stage, [...flags, '--cpu-prof-interval', String(INTERVAL_US)]);
@@ -45,21 +47,24 @@ export async function profile(options) {
 }
 
 /**
- * The scene of http, web, mounting, client, websocket or topics that is named, with its client; without a name the first
- * of websocket or topics, or the one of hello, with wrk.
+ * The scene of http, web, mounting, client, websocket, tls or topics that is named, with its client; without a name the
+ * first of websocket, tls or topics, or the one of hello, with wrk.
  */
 function rowOf({ row, scene, ...options }) {
   const all = { ...options, files: fileLimit() };
   const scenes = { ...all, many: MANY, idle: 0, crowd: 0 };
   const sockets = websocketRows(scenes);
   const topics = topicsRows({ ...all, connections: 100, many: 5000, only: ['delivery'] });
+  const secure = tlsRows({ ...all, handshakes: 64, sockets: 100 });
   if (scene === undefined)
-    return [...sockets, ...topics].find(({ id }) => id === row) ?? helloRows({ ...all, rows: [row] })[0];
+    return (
+      [...sockets, ...secure, ...topics].find(({ id }) => id === row) ?? helloRows({ ...all, rows: [row] })[0]
+    );
   const http = [...httpRows(scenes), ...webRows(all), ...mountingRows(all)];
-  const busy = [...http, ...clientRows(all), ...sockets, ...topics];
+  const busy = [...http, ...clientRows(all), ...sockets, ...secure, ...topics];
   const rows = busy.filter(({ id, idle = 0 }) => id === row && idle === 0);
   if (rows.length === 0)
-    throw new BenchError(`no row ${row} in http, web, mounting, client, websocket or topics`);
+    throw new BenchError(`no row ${row} in http, web, mounting, client, websocket, tls or topics`);
   const found = rows.find(({ how }) => how === scene);
   if (found !== undefined) return found;
   throw new BenchError(`no scene ${scene}; there are ${rows.map(({ how }) => how).join(', ')}`);

@@ -36,11 +36,11 @@ const ECHOES = {
 };
 /** What performs TLS where the program does not say. */
 const PERFORMS = {
-  floor: 'OpenSSL of Debian',
+  floor: 'OpenSSL of the system',
   'node-https': 'node:tls',
   bun: 'BoringSSL',
   deno: 'rustls',
-  nginx: 'OpenSSL of Debian',
+  nginx: 'OpenSSL of the system',
 };
 
 const scene = (how, ask, mode, connections, others) => ({
@@ -132,7 +132,7 @@ export const tls = {
     const ws = readFileSync(new URL('../node_modules/ws/package.json', import.meta.url), 'utf8');
     return {
       'OpenSSL in Node': process.versions.openssl,
-      'OpenSSL of Debian': stdout.split(' ')[1],
+      'OpenSSL of the system': stdout.split(' ')[1],
       ws: JSON.parse(ws).version,
     };
   },

@@ -36,6 +36,10 @@ describe('bench', () => {
       'WebSocketHandler, native, broadcast, 1 to 3, 20 B: x floor',
     ],
     [
+      'tls --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --connections 2 --handshakes 2 --sockets 2 --only hello,handshakes,websocket --rows floor,tls,tls-node,node-https',
+      'IOLoop.tls: node',
+    ],
+    [
       'topics --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --connections 2 --many 3 --clients 3 --behind 20 --only delivery,resume --rows floor,topics,socket.io,stream-each,stream',
       'TopicHandler, memory, resume, 3 clients, 20 records behind: x cheaper than socket.io',
     ],

@@ -4,18 +4,28 @@ import { clientRows } from '../tables/client.mjs';
 import { helloRows, httpRows } from '../tables/http.mjs';
 import { mountingRows } from '../tables/mounting.mjs';
 import { streamRows } from '../tables/stream.mjs';
+import { tlsRows } from '../tables/tls.mjs';
 import { webRows } from '../tables/web.mjs';
 import { websocketRows } from '../tables/websocket.mjs';
 
 const options = (command: string) => ({ ...parseOptions(command, []), files: 20_000 });
 
 describe('parseOptions', () => {
-  it.each(['hello', 'loop', 'stream', 'http', 'web', 'mounting', 'client', 'websocket', 'topics', 'writers'])(
-    'names an unknown option of %s',
-    (command) => {
-      expect(() => parseOptions(command, ['--bogus'])).toThrow("Unknown option '--bogus'");
-    },
-  );
+  it.each([
+    'hello',
+    'loop',
+    'stream',
+    'http',
+    'web',
+    'mounting',
+    'client',
+    'websocket',
+    'tls',
+    'topics',
+    'writers',
+  ])('names an unknown option of %s', (command) => {
+    expect(() => parseOptions(command, ['--bogus'])).toThrow("Unknown option '--bogus'");
+  });
 
   it('keeps the command line of against', () => {
     const line = ['../x', '--rounds', '4', '--only', 'hello, web', '--only', 'echo', '--no-build'];
@@ -73,6 +83,35 @@ describe('the tables', () => {
     const compressed = rows.filter(({ load }: { load: { offer?: string } }) => load.offer !== undefined);
     expect(new Set(compressed.map(({ id }: { id: string }) => id))).not.toContain('floor');
     expect(rows.at(-1)).toMatchObject({ idle: 4096 - 200 - 64, settings: { mode: 'echo', deflate: true } });
+  });
+
+  it('echo over TLS with every server but nginx, and say which way TLS must go', () => {
+    const rows = tlsRows({ ...options('tls'), only: ['websocket'] });
+    expect(rows.map(({ id }: { id: string }) => id).join()).toBe('floor,tls,tls-node,node-https,bun,deno');
+    expect(rows.map(({ tlsPath }: { tlsPath?: string }) => tlsPath).slice(0, 4)).toEqual([
+      undefined,
+      'native',
+      'node',
+      undefined,
+    ]);
+    expect(rows[3]).toMatchObject({
+      program: 'websocket/programs/ws.mjs',
+      backend: 'ws',
+      load: { mode: 'echo' },
+    });
+  });
+
+  it('make handshakes with both kinds of keys', () => {
+    const rows = tlsRows({ ...options('tls'), only: ['handshakes'], rows: ['tls'] });
+    const about = rows.map(
+      ({ how, certificate, load }: { how: string; certificate: string; load: { mode: string } }) =>
+        `${how}: ${certificate}, ${load.mode}`,
+    );
+    expect(about).toEqual([
+      'ECDSA P-256, full: ecdsa, full',
+      'RSA 2048, full: rsa, full',
+      'ECDSA P-256, resumed: ecdsa, resumed',
+    ]);
   });
 
   it('serve each application by the servers that can run it', () => {

@@ -14,6 +14,7 @@ const KEYS = {
 const SUBJECT = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
 /** What makes all handshakes and records alike: all that the clients offer. native/tls-load.c offers the same. */
 export const OFFER = { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', group: 'X25519' };
+const HANDSHAKE_MS = 5_000;
 const SIGNATURES = 'ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256';
 
 /** The file with the certificate of a row, and that with its key. @param {{ certificate: keyof typeof KEYS }} row */
@@ -51,16 +52,23 @@ export function makeCertificates(stage) {
  * @throws BenchError if the connection does not have what is offered, or another certificate.
  */
 export async function connectTls(port, file) {
-  const ca = readFileSync(file);
+  const certificate = readFileSync(file);
   const offer = {
     minVersion: OFFER.version,
     ciphers: OFFER.cipher,
     ecdhCurve: OFFER.group,
     sigalgs: SIGNATURES,
   };
-  const socket = connect({ port, host: '127.0.0.1', ca, ...offer });
-  await once(socket, 'secureConnect');
-  const expected = { ...OFFER, certificate: new X509Certificate(ca).fingerprint256 };
+  // That it is trusted is not looked at: it must be the same.
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...offer });
+  socket.setTimeout(HANDSHAKE_MS, () => socket.destroy(new BenchError('no handshake in five seconds')));
+  try {
+    await once(socket, 'secureConnect');
+  } catch (error) {
+    if (error.code === 'ECONNREFUSED' || error instanceof BenchError) throw error;
+    throw new BenchError(`the handshake with what is offered fails: ${error.message}`, { cause: error });
+  }
+  const expected = { ...OFFER, certificate: new X509Certificate(certificate).fingerprint256 };
   const found = {
     version: socket.getProtocol(),
     cipher: socket.getCipher().standardName,
