@@ -5,7 +5,7 @@ import { HandshakeQueue } from '../transports/handshake-queue.ts';
 import { readNativeTlsInfo } from '../transports/native-tls-info.ts';
 import { TlsHandshake, type TlsHandshakeEvents } from '../transports/tls-handshake.ts';
 import { TlsTransport, type TlsWatcher } from '../transports/tls-transport.ts';
-import type { TlsAcceptance, TlsAcceptorEvents } from './acceptor.ts';
+import type { TlsAcceptance, TlsAcceptorEvents } from './acceptance.ts';
 import {
   goneError,
   type HandshakeError,

@@ -6,8 +6,6 @@ import { StreamConnectError } from '../errors.ts';
 import { divideCiphers } from './cipher-list.ts';
 import { type Pem, pemBlocks } from './pem.ts';
 
-export { pemBlocks } from './pem.ts';
-
 export interface NativeContextOptions {
   readonly isServer: boolean;
   /** As read by `credentials.ts`. `cert` and `key` may be lists of the same length, one pair for each type of key. */

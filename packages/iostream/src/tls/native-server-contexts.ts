@@ -33,10 +33,14 @@ export class NativeServerContexts {
     this.#first = this.#open(settings.names.first);
   }
 
-  /** Begins a handshake, which must be followed by one {@link end}. @returns the number of the context to attach. */
+  /**
+   * Begins a handshake, which must be followed by one {@link end}, even if this call throws.
+   *
+   * @returns the number of the context to attach.
+   */
   begin(): number {
-    this.#first.setTicketKeys(this.#ticketKeys.current());
     this.#handshakes += 1;
+    this.#first.setTicketKeys(this.#ticketKeys.current());
     return this.#first.number;
   }
 

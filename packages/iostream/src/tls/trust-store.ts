@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import type { TlsBinding } from '@landspout/ioloop/reactor';
-import { pemBlocks } from './native-context.ts';
+import { pemBlocks } from './pem.ts';
 
 /** The authorities that Node trusts by default. */
 export interface DefaultAuthorities {
