@@ -5,8 +5,8 @@ import type { TlsBinding } from '@landspout/ioloop/reactor';
 import { pemBlocks } from './pem.ts';
 
 /** The authorities that Node trusts by default. */
-export interface DefaultAuthorities {
-  /** As PEM text. The array is the same object in each call, until the program replaces Node's list. */
+interface DefaultAuthorities {
+  /** As PEM text. */
   readonly certificates: readonly string[];
   /** Whether those that OpenSSL finds on this machine are trusted too (`--use-openssl-ca`). */
   readonly usesOpensslStore: boolean;
@@ -16,9 +16,8 @@ export interface DefaultAuthorities {
  * Returns Node's list: the authorities that it contains, or those of the system or of OpenSSL if a flag says so, and
  * those of `NODE_EXTRA_CA_CERTS`.
  */
-export function defaultAuthorities(): DefaultAuthorities {
-  // Since Node 22.15. Cached by Node until `tls.setDefaultCACertificates` is called.
-  const certificates = (tls as Partial<NodeLists>).getCACertificates?.('default');
+function defaultAuthorities(): DefaultAuthorities {
+  const certificates = listOfNode();
   if (certificates === undefined) {
     ownList ??= makeOwnList();
     return ownList;
@@ -56,6 +55,18 @@ export function trustDefaults(binding: TlsBinding, isShared = true): (context: n
   };
 }
 
+/** An object that is the same in each call until the program replaces Node's list. */
+export function trustIdentity(): object {
+  return listOfNode() ?? UNCHANGED;
+}
+
+/** Node's list, which Node caches until `tls.setDefaultCACertificates` is called; `undefined` before Node 22.15. */
+function listOfNode(): readonly string[] | undefined {
+  return (tls as Partial<NodeLists>).getCACertificates?.('default');
+}
+
+const UNCHANGED = {};
+
 interface NodeLists {
   getCACertificates(type: 'default' | 'bundled' | 'extra'): readonly string[];
 }
@@ -84,7 +95,7 @@ function makeOwnList(): DefaultAuthorities {
   return { certificates, usesOpensslStore };
 }
 
-/** Reads the file as Node does: a failure is a warning, and the certificates before an invalid one are trusted. */
+/** Reads the file as Node does, which has warned of a failure when it started. */
 function extraCertificates(): string[] {
   // As Node: a program with the rights of another user takes no file from the environment of its caller.
   if (EXTRA_FILE === undefined || EXTRA_FILE === '' || hasOtherRights()) return [];
@@ -94,9 +105,8 @@ function extraCertificates(): string[] {
       new X509Certificate(text);
       found.push(text);
     }
-  } catch (error) {
-    const { message } = error as Error;
-    process.emitWarning(`Ignoring extra certs from \`${EXTRA_FILE}\`, load failed: ${message}`);
+  } catch {
+    // The certificates before an invalid one are trusted.
   }
   return found;
 }

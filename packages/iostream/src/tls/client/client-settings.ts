@@ -16,7 +16,7 @@ import {
 } from '../credentials.ts';
 import type { TlsClientOptions } from '../options.ts';
 import type { TlsSessionCache } from '../session-cache.ts';
-import { defaultAuthorities } from '../trust-store.ts';
+import { trustIdentity } from '../trust-store.ts';
 import { type ClientContext, clientContext } from './client-context.ts';
 import { type ServerIdentity, serverIdentity } from './server-identity.ts';
 
@@ -95,7 +95,7 @@ export function nativeTls(loop: IOLoop): TlsBinding | undefined {
 
 /** Sessions that were verified with other authorities must not be resumed. */
 function identityOf(options: TlsClientOptions, credentials: SecureContextOptions): string {
-  const trusted = credentials.ca === undefined ? numberOf(defaultAuthorities()) : '';
+  const trusted = credentials.ca === undefined ? numberOf(trustIdentity()) : '';
   const isDefault = CONTEXT_KEYS.every((key) => options[key as keyof TlsClientOptions] === undefined);
   const { minVersion, maxVersion } = credentials;
   return `${trusted} ${isDefault ? `${minVersion} ${maxVersion}` : hashOf(credentials)}`;
