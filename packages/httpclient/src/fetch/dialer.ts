@@ -116,12 +116,8 @@ export class Dialer {
     }
     attempt.enter('tls');
     this.#tunnelSessions ??= new TlsSessionCache();
-    const tls = {
-      servername: origin.host,
-      handshakeTimeoutMs: 0,
-      sessions: this.#tunnelSessions,
-      ...origin.tls,
-    };
+    const { servername = origin.host } = origin.tls ?? {};
+    const tls = { handshakeTimeoutMs: 0, sessions: this.#tunnelSessions, ...origin.tls, servername };
     const secured = await secureTunnel(stream, proxy, { tls, signal, loop: this.#loop });
     attempt.enter(undefined);
     return secured;

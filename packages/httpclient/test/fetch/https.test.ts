@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { OverrideResolver, SystemResolver } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
 import { HTTPConnectError } from '../../src/index.ts';
 import { makeIdentity } from '../fixtures/certificates.ts';
@@ -40,7 +41,11 @@ describe('AsyncHTTPClient over TLS', () => {
         expect(error).toBeInstanceOf(HTTPConnectError);
         expect(error).toMatchObject({
           code: 'ERR_HTTPCLIENT_CONNECT',
+          phase: 'tls',
           cause: { code: 'ERR_STREAM_TLS', cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } },
+          message: expect.stringMatching(
+            /^GET https:.* cannot connect: tls: the certificate of 127\.0\.0\.1:\d+ was refused: it is self-signed .* tls\.ca /,
+          ),
         });
         await expect.poll(openSockets).toBe(0);
       }),
@@ -52,6 +57,7 @@ describe('AsyncHTTPClient over TLS', () => {
         await expect(client.fetch(url)).rejects.toMatchObject({
           code: 'ERR_HTTPCLIENT_CONNECT',
           cause: { code: 'ERR_STREAM_TLS', cause: { code: 'ERR_TLS_CERT_ALTNAME_INVALID' } },
+          message: expect.stringContaining('it is for DNS:stranger.test, not for 127.0.0.1; '),
         });
         const tls = { ca: stranger.cert, servername: 'stranger.test' };
         expect((await client.fetch(url, { tls })).text()).toBe('hello');
@@ -100,9 +106,19 @@ describe('AsyncHTTPClient over TLS', () => {
           expect(client.fetch(`https://127.0.0.1:${port}/`)).rejects.toMatchObject({
             code: 'ERR_HTTPCLIENT_CONNECT',
             cause: { code: 'ERR_STREAM_TLS' },
+            message: expect.stringContaining('connect without it, such as with http: instead of https:'),
           }),
         ),
     ));
+
+  it('accepts a host name that ends with a dot, which is not a part of the name in certificates', () =>
+    withSecureServer(identity, hello, ({ url }) => {
+      const resolver = new OverrideResolver({ 'localhost.': '127.0.0.1' }, new SystemResolver());
+      return withClient({ resolver, defaults: { tls: { ca: identity.cert } } }, async (client) => {
+        const { port } = new URL(url);
+        expect((await client.fetch(`https://localhost.:${port}/`)).text()).toBe('hello');
+      });
+    }));
 
   it('rejects certificates that cannot be used', () =>
     withNodeServer(hello, ({ port }) =>

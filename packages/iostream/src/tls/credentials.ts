@@ -61,6 +61,8 @@ export function readCredentials(
     if (key !== undefined) throw tlsUsage('a key needs a certificate: set cert or certFile too');
     return { credentials: terms, keyType: undefined };
   }
+  requirePem('cert', cert, certFile);
+  requirePem('key', key, keyFile ?? certFile);
   const secret = passphrase === undefined ? {} : { passphrase };
   // OpenSSL accepts a key of another type than the certificate's; every handshake would then fail.
   const keyType = usable(filesOf(options), () => {
@@ -97,6 +99,7 @@ export function readTerms(options: TlsOptions): SecureContextOptions {
   const terms: SecureContextOptions = { minVersion, maxVersion };
   const ca = caFile === undefined ? options.ca : readTlsFile('caFile', caFile);
   if (ca !== undefined) terms.ca = ca as string | Buffer | (string | Buffer)[];
+  for (const each of [ca ?? []].flat()) requirePem('ca', each, caFile);
   // Node ignores an invalid authority, and would then trust none.
   usable([caFile], () => [ca ?? []].flat().map((each) => new X509Certificate(each)));
   const crl = crlFile === undefined ? options.crl : readTlsFile('crlFile', crlFile);
@@ -194,6 +197,17 @@ type TlsFiles = readonly (string | undefined)[];
 
 function filesOf({ certFile, keyFile }: TlsCertificateOptions): TlsFiles {
   return [certFile, keyFile];
+}
+
+/** Text that is not PEM is often the name of a file. @param file - from which the text was read, if it was. */
+function requirePem(option: 'cert' | 'key' | 'ca', text: unknown, file: string | undefined): void {
+  const isText = typeof text === 'string' || text instanceof Uint8Array;
+  if (!isText || Buffer.from(text as string).includes('-----BEGIN ')) return;
+  const remedy = file === undefined ? `; to read a file, set ${option}File` : '';
+  throw new StreamConnectError(
+    'ERR_STREAM_TLS',
+    `tls: ${file === undefined ? option : `${option}File ${file}`} has no PEM block (-----BEGIN …)${remedy}`,
+  );
 }
 
 function usable<T>(files: TlsFiles, make: () => T): T {

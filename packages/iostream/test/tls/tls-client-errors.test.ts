@@ -235,6 +235,20 @@ describe('a TCPClient whose handshake fails', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
+  it.each<[string, TlsClientOptions, RegExp]>([
+    ['ca', { ca: 'ca.pem' }, /^tls: ca has no PEM block .*; to read a file, set caFile$/],
+    ['one of several ca', { ca: [Buffer.from('ca.pem')] }, /^tls: ca has no PEM block .* set caFile$/],
+    ['cert', { cert: 'cert.pem', key: 'key.pem' }, /^tls: cert has no PEM block .* set certFile$/],
+  ])('suggests the option for a file if %s is none [NET-06]', async (_, tls, words) => {
+    const { server } = await echoServer({ cert: good.cert, key: good.key });
+    await using __ = server;
+    const connecting = new TCPClient().connect({ host, port: server.port, tls });
+    await expect(connecting).rejects.toMatchObject({
+      code: 'ERR_STREAM_TLS',
+      message: expect.stringMatching(words),
+    });
+  });
+
   it.each(['', 'a b', 'a\0b', 'x'.repeat(254)])('refuses the servername %j [NET-06]', async (servername) => {
     const before = openDescriptors();
     const server = createServer();

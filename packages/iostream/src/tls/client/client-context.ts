@@ -1,4 +1,4 @@
-import type { SecureContext, SecureContextOptions } from 'node:tls';
+import tls, { type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { TlsBinding } from '@landspout/ioloop/reactor';
 import { createContext } from '../credentials.ts';
 import { type NativeContext, openNativeContext } from '../native-context.ts';
@@ -62,8 +62,10 @@ export class ClientContext {
  */
 const MAX_CONTEXTS = 32;
 
-/** The key of the contexts that were used most recently is last. */
+/** The key of the context that was used most recently is last. */
 const contexts = new Map<string, ClientContext>();
+/** Node's defaults with which the contexts are created: a program may change them. */
+let nodeDefaults: readonly [ciphers: string, groups: string] = ['', ''];
 
 /**
  * Returns the context for options, which connections share.
@@ -71,16 +73,20 @@ const contexts = new Map<string, ClientContext>();
  * @param key - equal for equal options only.
  */
 export function clientContext(key: string, options: ClientContextOptions): ClientContext {
-  let context = contexts.get(key);
-  if (context === undefined) context = new ClientContext(options);
-  else contexts.delete(key);
-  contexts.set(key, context);
-  if (contexts.size > MAX_CONTEXTS) {
-    const [oldest] = contexts;
-    if (oldest !== undefined) {
-      contexts.delete(oldest[0]);
-      oldest[1].close();
-    }
+  const { DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE } = tls;
+  if (nodeDefaults[0] !== DEFAULT_CIPHERS || nodeDefaults[1] !== DEFAULT_ECDH_CURVE) {
+    nodeDefaults = [DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE];
+    for (const outdated of contexts.keys()) drop(outdated);
   }
+  const context = contexts.get(key) ?? new ClientContext(options);
+  contexts.delete(key);
+  contexts.set(key, context);
+  const [oldest = ''] = contexts.keys();
+  if (contexts.size > MAX_CONTEXTS) drop(oldest);
   return context;
+}
+
+function drop(key: string): void {
+  contexts.get(key)?.close();
+  contexts.delete(key);
 }
