@@ -95,9 +95,9 @@ export function closedEarly(message: string, cause?: Error): HTTPClosedError {
 }
 
 /** Creates the error to pass to a delegate if the peer has half-closed the connection. */
-export function peerEnded(): HTTPClosedError {
+export function peerEnded(cause?: Error): HTTPClosedError {
   const message = 'the peer has shut down its writing side; the response may still be written';
-  return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message);
+  return new HTTPClosedError('ERR_HTTP_PEER_ENDED', message, cause === undefined ? {} : { cause });
 }
 
 /** Creates the error for resetting a half-closed connection on which nothing was written for `timeoutMs`. */

@@ -214,6 +214,31 @@ describe('a ServerConnection whose client ends TLS without close_notify', () => 
     expect(reasons[0]?.cause).toBeUndefined();
   });
 
+  it('is the cause of every reason of a delegate that has held an incomplete upload', async () => {
+    const { stream, peer } = bareEndingPair();
+    const reasons: Error[] = [];
+    let release!: () => void;
+    const hold = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const startRequest = (): HTTPMessageDelegate => ({
+      headersReceived: () => hold,
+      dataReceived() {},
+      finish: () => void reasons.push(new Error('complete')),
+      connectionClosed: (reason) => void reasons.push(reason),
+    });
+    new ServerConnection(stream, connectionHost({ startRequest }));
+    await peer.write(`${REQUEST}Content-Length: 10\r\n\r\nhello`);
+    peer.endWrite();
+    await until(() => reasons.length === 1);
+    release();
+    await stream.waitClosed();
+    expect(reasons).toMatchObject([
+      { code: 'ERR_HTTP_PEER_ENDED', cause: TRUNCATED },
+      { code: 'ERR_HTTP_CLOSED', cause: TRUNCATED },
+    ]);
+  });
+
   it('closes quietly if nothing was requested', async () => {
     expect(await served('')).toEqual({ reasons: [], body: '', isComplete: false, response: '' });
   });

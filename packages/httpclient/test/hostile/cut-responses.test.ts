@@ -210,7 +210,7 @@ describe('a server that ends TLS without close_notify', () => {
         first ??= server;
         for (let count = 1; ; count += 1) {
           await server.until(new RegExp(`((?:GET|POST).*\\r\\n\\r\\n){${count}}`, 's'));
-          if (server.tls.destroyed) return;
+          if (server.isOver) return;
           await server.send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello');
         }
       },

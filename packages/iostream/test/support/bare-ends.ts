@@ -87,17 +87,22 @@ export class CuttableTls {
   readonly tls: TLSSocket;
   readonly #below: CutConnection;
   #received = '';
+  #isOver = false;
+  #wake: (() => void) | undefined;
 
   private constructor(tls: TLSSocket, below: CutConnection) {
     this.tls = tls;
     this.#below = below;
-    tls.on('error', () => {});
-    below.on('error', () => {});
+    const over = (): void => {
+      this.#isOver = true;
+      this.#wake?.();
+    };
+    tls.on('error', over).on('end', over).on('close', over);
+    below.on('close', over);
     tls.on('data', (chunk: Buffer) => {
       this.#received += chunk.toString('latin1');
-      tls.emit('heard');
+      this.#wake?.();
     });
-    tls.on('close', () => tls.emit('heard'));
   }
 
   /** The server's end of a connection that was accepted, which must be half-open. */
@@ -125,15 +130,19 @@ export class CuttableTls {
     return this.#received;
   }
 
-  /** Waits until everything received, as latin1, matches; or until the connection is closed. */
-  async until(pattern: RegExp): Promise<string> {
-    while (!pattern.test(this.#received) && !this.tls.destroyed) await once(this.tls, 'heard');
-    return this.#received;
+  /** Whether the other side has ended, or the connection is closed. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
-  /** Waits for the end of the connection, and returns everything received. */
-  untilClosed(): Promise<string> {
-    return this.until(/^\b$/);
+  /** Waits until everything received, as latin1, matches; or until the other side has ended. */
+  until(pattern: RegExp): Promise<string> {
+    return this.#waitFor(() => pattern.test(this.#received));
+  }
+
+  /** Waits until the other side has ended, and returns everything received. */
+  untilEnd(): Promise<string> {
+    return this.#waitFor(() => false);
   }
 
   /** Sends text as latin1, in records of its own. Resolves when the kernel has it. */
@@ -166,5 +175,14 @@ export class CuttableTls {
   close(): void {
     this.tls.destroy();
     this.#below.destroy();
+  }
+
+  async #waitFor(isTrue: () => boolean): Promise<string> {
+    while (!isTrue() && !this.#isOver) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#received;
   }
 }

@@ -189,7 +189,7 @@ describe.each(CASES)('an end of %s without close_notify, seen by the %s', (_vers
     for (let count = 0; count < 3; count += 1) await stream.write(response);
     stream.endWrite();
     await stream.waitClosed();
-    expect(await peer.untilClosed()).toHaveLength(3 * response.length);
+    expect(await peer.untilEnd()).toHaveLength(3 * response.length);
     expect([stream.closeReason, stream.error]).toEqual(['peer-ended', undefined]);
   });
 
@@ -230,7 +230,7 @@ describe('a TCPServer whose client ends TLS without close_notify', () => {
     await peer.send('line\n');
     await peer.until(/line/);
     peer.endBare();
-    await peer.untilClosed();
+    await peer.untilEnd();
     await until(() => server.openConnections === 0);
     return records;
   }

@@ -6,7 +6,7 @@ import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
 import { isThenable, reportRejection } from '@landspout/ioloop/reactor';
-import { type IOStream, type StreamConsumer, StreamTruncatedError } from '@landspout/iostream';
+import type { IOStream, StreamConsumer } from '@landspout/iostream';
 import {
   EncodedRequestHead,
   type HTTPHeaders,
@@ -20,6 +20,7 @@ import {
 import { BodyPieces, PiecePool } from '../body-pieces.ts';
 import { connectionChecks, HTTPClosedError, HTTPUsageError } from '../errors.ts';
 import { MessagePump, type PumpedConnection } from '../message-pump.ts';
+import { truncationOf } from '../truncation.ts';
 import type { ClientRequest, HTTPResponseDelegate } from './client-delegate.ts';
 
 /** A request that was started and whose response is not complete. */
@@ -249,7 +250,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
   ended(): void {
     if (this.#state === OVER) return;
     this.#peerEnded = true;
-    this.#pump.decoder.endOfInput(this.#truncation('response'));
+    this.#pump.decoder.endOfInput(truncationOf(this.stream, 'response'));
     if (this.#state === IDLE) this.#end(undefined);
     else if (this.#state.stage === 'receiving') this.#pump.run();
   }
@@ -363,7 +364,7 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
         // If the decoder still needs data after the peer has ended its side, no part of the response was received.
         if (this.#peerEnded) {
           const message = 'the server closed the connection without a response';
-          this.#end(new HTTPClosedError('ERR_HTTP_CLOSED', message, { cause: this.#truncation() }));
+          this.#end(new HTTPClosedError('ERR_HTTP_CLOSED', message, { cause: truncationOf(this.stream) }));
           return;
         }
         break;
@@ -396,12 +397,6 @@ export class ClientConnection implements StreamConsumer, PumpedConnection {
     // Bytes that were already received cannot be the response to a request that has not been sent.
     if (decoder.bufferedBytes > 0) return false;
     return !request.fields.closes;
-  }
-
-  /** The error for a message that only the end of the connection completes; undefined if the server announced the end. */
-  #truncation(operation?: string): StreamTruncatedError | undefined {
-    const { isEndBare, bytesReceived } = this.stream;
-    return isEndBare ? new StreamTruncatedError(bytesReceived, operation) : undefined;
   }
 
   /** Copies the borrowed bytes of the body. @returns undefined while a body is being collected. */

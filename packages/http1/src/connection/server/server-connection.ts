@@ -8,16 +8,11 @@ import {
   reportRejection,
   runInRootContext,
 } from '@landspout/ioloop/reactor';
-import {
-  type IOStream,
-  type SocketAddress,
-  type StreamConsumer,
-  StreamTruncatedError,
-  type TlsInfo,
-} from '@landspout/iostream';
+import type { IOStream, SocketAddress, StreamConsumer, TlsInfo } from '@landspout/iostream';
 import type { RequestDecoder } from '../../protocol/index.ts';
 import { closedEarly, endOfConnection, HTTPDeadlineError, headTooSlow } from '../errors.ts';
 import type { MessagePump, PumpedConnection } from '../message-pump.ts';
+import { truncationOf } from '../truncation.ts';
 import type { ConnectionHost, DetachedStream, ServedConnection } from './connection-host.ts';
 import { PeerPace } from './peer-pace.ts';
 import { type FailedRequest, judgeFailure, logRefusal, sendRefusal, tooSlow } from './refusal.ts';
@@ -422,10 +417,10 @@ export class ServerConnection
    */
   #inputOver(): void {
     const exchange = this.#exchange;
-    const { isEndBare, bytesReceived } = this.stream;
-    const cause = isEndBare ? new StreamTruncatedError(bytesReceived, 'request') : undefined;
-    if (exchange !== undefined)
+    if (exchange !== undefined) {
+      const cause = truncationOf(this.stream, 'request');
       this.#cut(exchange, closedEarly('the peer stopped sending in the middle of a body', cause));
+    }
     this.#startClosing();
   }
 

@@ -14,6 +14,7 @@ import type {
 import { encodeInterim, type HTTPHeaders, type PreparedPiece } from '../../protocol/index.ts';
 import { BodyPieces } from '../body-pieces.ts';
 import { connectionChecks, endOfConnection, HTTPUsageError, peerEnded } from '../errors.ts';
+import { truncationOf } from '../truncation.ts';
 import type { ConnectionHost, DetachedStream } from './connection-host.ts';
 import type { RequestToken } from './connection-monitor.ts';
 import { requireFilePart, sendFilePart } from './file-part.ts';
@@ -319,7 +320,9 @@ export class ServerExchange implements HTTPServerExchange {
   notifyPeerEnded(): boolean {
     if (this.closeReason !== undefined || this.stage === 'body') return false;
     if (this.#headSent) this.#expectWrite();
-    this.closeReason = peerEnded();
+    // A complete request is not affected by the way in which the connection has ended after it.
+    const cause = this.requestComplete ? undefined : truncationOf(this.#owner.stream, 'request');
+    this.closeReason = peerEnded(cause);
     this.#tell(this.#message, this.closeReason);
     return true;
   }
