@@ -92,7 +92,7 @@ describe('a WebSocket whose peer ends TLS without close_notify', () => {
     expect(await connection.readMessage()).toBe('hello');
     await server.send(wire(HELLO.slice(0, 1)));
     server.endBare();
-    expect(await connection.readMessage()).toBeUndefined();
+    expect(await connection.readMessage()).toBeNull();
     await connection.waitClosed();
     expect([connection.closeCode, connection.closeError]).toEqual([1006, undefined]);
   });
