@@ -90,9 +90,14 @@ export interface TlsServerOptions extends TlsOptions {
    */
   readonly requestCert?: boolean;
   /**
-   * 48 random bytes that encrypt session tickets. Share them among the processes of one service, and keep them over
-   * restarts, so that clients can resume sessions. Anyone with these bytes can decrypt recorded connections: replace
-   * them every few days. Default: random, and replaced at each reload.
+   * 48 random bytes that encrypt session tickets. Share them among the machines of one service, and keep them over
+   * restarts, so that clients can resume sessions. Anyone with these bytes can decrypt recorded connections and resume
+   * any session: replace them every few days. After a reload with other keys, the tickets of the keys before are still
+   * accepted; on node:tls they are not.
+   *
+   * Default: random keys, which are replaced every 12 hours; the tickets of the keys before are still accepted, but not
+   * on node:tls. The children of one `HTTPServer.start` or `forkProcesses` get the same keys from their parent, and a
+   * reload keeps them. Servers of one process that have the same certificates have the same keys too.
    */
   readonly ticketKeys?: Uint8Array;
   /** A file with the 48 bytes of {@link ticketKeys}. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { IOLoop } from '../../loop/io-loop.ts';
-import { type ParentWord, tellParent } from './task-channel.ts';
+import { type ParentWord, type TaskMessage, tellParent } from './task-channel.ts';
 
 /** The outcome of a question. */
 export type QuestionResult =
@@ -9,13 +9,12 @@ export type QuestionResult =
   | { readonly kind: 'absent' }
   | { readonly kind: 'late' };
 
-/** How a question is sent, and how long to wait for its answer. */
-export interface Question {
-  /** Sends the question with its id. Returns false if it could not be sent. */
-  send(id: number): boolean;
-  /** Settles when the child that was asked has ended. */
-  readonly gone: Promise<unknown>;
-  readonly timeoutMs: number;
+/** The child that is asked. */
+interface AskedChild {
+  /** Returns false if the message could not be sent. */
+  send(message: TaskMessage): boolean;
+  /** Settles when the child has ended. */
+  readonly ended: Promise<unknown>;
 }
 
 /** The parent's side of `ProcessSupervisor.ask`: waits for each answer, for a limited time. */
@@ -29,7 +28,9 @@ export class OpenQuestions {
     this.#clock = clock;
   }
 
-  ask({ send, gone, timeoutMs }: Question): Promise<QuestionResult> {
+  /** @param child - `undefined` if the task has none. */
+  ask(child: AskedChild | undefined, topic: string, timeoutMs: number): Promise<QuestionResult> {
+    if (child === undefined) return Promise.resolve({ kind: 'absent' });
     const id = this.#next;
     this.#next += 1;
     return new Promise((resolve) => {
@@ -40,7 +41,8 @@ export class OpenQuestions {
       };
       const timer = this.#clock.setTimeout(() => settle({ kind: 'late' }), timeoutMs);
       this.#waiting.set(id, settle);
-      if (send(id)) void gone.then(() => settle({ kind: 'absent' }));
+      const isSent = child.send({ landspout: { kind: 'ask', id, topic } });
+      if (isSent) void child.ended.then(() => settle({ kind: 'absent' }));
       else settle({ kind: 'absent' });
     });
   }

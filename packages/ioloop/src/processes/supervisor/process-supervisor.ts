@@ -6,8 +6,7 @@ import { type ChildProgram, resolveProgram } from '../launching/child-program.ts
 import { type ChildLauncher, openLauncher } from '../launching/launchers.ts';
 import { type ProcessListenOptions, resolveListenRequests } from '../launching/listen-requests.ts';
 import { ProcessLimitError, ProcessTimeoutError, ProcessUsageError } from '../launching/process-errors.ts';
-import { OpenQuestions, type QuestionResult } from '../messages/questions.ts';
-import type { TaskMessage } from '../messages/task-channel.ts';
+import { OpenQuestions } from '../messages/questions.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { describeExit, restartOneByOne } from './rolling-restart.ts';
 import { SecretSender } from './secret-sender.ts';
@@ -169,7 +168,7 @@ export class ProcessSupervisor {
   async ask(topic: string, options: AskOptions = {}): Promise<ReadonlyMap<number, unknown>> {
     requireProcessOptions(options, ASK_OPTIONS, 'ask');
     const timeoutMs = resolveDelay(options, 'timeoutMs');
-    const results = await Promise.all(this.#tasks.map((task) => this.#ask(task, topic, timeoutMs)));
+    const results = await Promise.all(this.#tasks.map(({ child }) => this.#questions.ask(child, topic, timeoutMs)));
     const answers = new Map<number, unknown>();
     for (const [taskId, result] of results.entries()) {
       if (result.kind === 'answered' && result.value !== undefined) answers.set(taskId, result.value);
@@ -188,7 +187,7 @@ export class ProcessSupervisor {
     const timeoutMs = resolveDelay(options, 'timeoutMs');
     const task = this.#tasks[taskId];
     if (task === undefined) return undefined;
-    const result = await this.#ask(task, topic, timeoutMs);
+    const result = await this.#questions.ask(task.child, topic, timeoutMs);
     if (result.kind === 'late') {
       throw new ProcessTimeoutError(
         `the child of task ${taskId} did not answer about ${topic} within ${timeoutMs} ms`,
@@ -236,14 +235,6 @@ export class ProcessSupervisor {
 
   [INSPECT](): object {
     return inspection(this, ['children', 'restarts'], () => ({ state: this.#state }));
-  }
-
-  #ask(task: SupervisedTask, topic: string, timeoutMs: number): Promise<QuestionResult> {
-    const { child } = task;
-    if (child === undefined) return Promise.resolve({ kind: 'absent' });
-    const send = (id: number): boolean =>
-      child.send({ landspout: { kind: 'ask', id, topic } } satisfies TaskMessage);
-    return this.#questions.ask({ send, gone: child.ended, timeoutMs });
   }
 
   #launch(task: SupervisedTask): void {
