@@ -139,8 +139,9 @@ export class HTTPServer extends TCPServer {
    * the promise never resolves; see `forkProcesses` of `@landspout/ioloop`.
    *
    * The parent restarts children that terminate. On SIGHUP, it replaces all children one by one, without refusing a
-   * connection or losing a request. The children share the keys of TLS session tickets. On SIGTERM and SIGINT, it stops all children, each with {@link stop}. With
-   * `processes: 1` there is no parent: this process itself listens, and stops on SIGTERM and SIGINT.
+   * connection or losing a request. The children share the keys of TLS session tickets. On SIGTERM and SIGINT, it stops
+   * all children, each with {@link stop}. With `processes: 1` there is no parent: this process itself listens, and
+   * stops on SIGTERM and SIGINT.
    *
    * @param options.onStats - called in the parent with the counters of all children.
    * @returns in a child, the task of that child; `undefined` with `processes: 1`. Resolves when the process listens.

@@ -75,10 +75,10 @@ let called = false;
  * when the last child closes it, the connections in its backlog are closed too.
  *
  * A child sends messages with `process.send` and receives them with `process.on('message')`; the parent receives them
- * in `onMessage`. Up to 1,024 messages wait for the child's first listener. The channel does not keep a child alive unless the child calls `process.channel.ref()`. On the
- * portable backend, a child that uses a server of Node's own (such as `node:http`) must call `process.channel.ref()`,
- * and must not call `unref()` before that server listens. Landspout's servers do not need it. Messages to a parent that
- * has exited are lost without an error.
+ * in `onMessage`. Up to 1,024 messages wait for the child's first listener. The channel does not keep a child alive
+ * unless the child calls `process.channel.ref()`. On the portable backend, a child that uses a server of Node's own
+ * (such as `node:http`) must call `process.channel.ref()`, and must not call `unref()` before that server listens.
+ * Landspout's servers do not need it. Messages to a parent that has exited are lost without an error.
  *
  * @param count - 1 to 1,024. 0, a negative number, `null` or `undefined` means one child for each CPU.
  * @param options.listen - where the children listen; for each entry, `task.listeners` has one listener. Unix sockets
