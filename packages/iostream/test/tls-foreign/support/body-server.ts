@@ -13,6 +13,8 @@ export interface BodyServer {
   readonly server: TCPServer;
   /** What the handshakes agreed on. */
   readonly seen: TlsInfo[];
+  /** The common names of the clients' certificates. */
+  readonly peers: (string | undefined)[];
 }
 
 /** A server that sends as many bytes back as it is told, while they arrive, and closes. */
@@ -22,8 +24,10 @@ export async function bodyServer(
   options: Partial<TCPServerOptions> = {},
 ): Promise<BodyServer> {
   const seen: TlsInfo[] = [];
+  const peers: (string | undefined)[] = [];
   const handleStream = async (stream: IOStream): Promise<void> => {
     if (stream.tls !== undefined) seen.push(stream.tls);
+    peers.push(stream.tls?.getPeerCertificate()?.subject.CN);
     for (let left = bytes; left > 0; ) {
       const piece = await stream.readBytes(left, { partial: true });
       left -= piece.length;
@@ -32,7 +36,7 @@ export async function bodyServer(
     stream.closeGracefully();
   };
   const server = new TCPServer({ tls, handleStream, ...options });
-  return { server: await server.listen({ host }), seen };
+  return { server: await server.listen({ host }), seen, peers };
 }
 
 /** Sends a body to a server and has it back. */

@@ -56,7 +56,7 @@ export const opensslServer: ForeignServer = async (options) => {
     ...sharedArguments(options),
   ]);
   const echo = async () => {
-    for (let left = bytes, seen = 0; left > 0; ) {
+    for (let left = bytes * connections, seen = 0; left > 0; ) {
       await program.until((output) => output.length > seen);
       const piece = program.output().subarray(seen, seen + left);
       if (piece.length === 0) break;

@@ -75,7 +75,7 @@ export class TestAuthority {
   /** Revokes certificates. @returns the file with the authority's list of all that it has revoked. */
   revoke(...certificates: readonly IssuedCertificate[]): string {
     for (const { certFile } of certificates) runOpenssl(['ca', '-config', this.#config, '-revoke', certFile]);
-    const list = this.file('revoked.pem');
+    const list = this.file('revocations.pem');
     runOpenssl(['ca', '-config', this.#config, '-gencrl', '-crldays', '1', '-out', list]);
     return list;
   }
