@@ -125,8 +125,8 @@ describe.each(Object.keys(FOREIGN_SERVERS))('TCPClient and the server of %s', (n
     }
   }
 
-  it.each(VERSIONS)('go on with a session, %s [STR-15]', (version) =>
-    withServer({ version, connections: 2 }, async (port) => {
+  it.each(VERSIONS)('go on with a session, %s [STR-15]', async (version) => {
+    await withServer({ version, connections: 2 }, async (port) => {
       const client = new TCPClient();
       const reused = [];
       for (let count = 0; count < 2; count += 1) {
@@ -136,15 +136,15 @@ describe.each(Object.keys(FOREIGN_SERVERS))('TCPClient and the server of %s', (n
         expect(peer).toBe('own');
       }
       expect(reused).toEqual([false, true]);
-    }),
-  );
+    });
+  });
 
-  it.each(VERSIONS)('agree on a protocol, %s [NET-06]', (version) =>
-    withServer({ version, alpn: ['h2', 'http/1.1'] }, async (port) => {
+  it.each(VERSIONS)('agree on a protocol, %s [NET-06]', async (version) => {
+    await withServer({ version, alpn: ['h2', 'http/1.1'] }, async (port) => {
       const offer = { caFile: authority.certFile, alpnProtocols: ['other', 'http/1.1'] };
       expect((await exchangeBody(port, BODY, offer)).tls.alpnProtocol).toBe('http/1.1');
-    }),
-  );
+    });
+  });
 
   it('fail if its version is too old, which the server learns [NET-06] [STR-15]', async () => {
     const { failure } = await withServer({ version: 'TLSv1.2' }, async (port) => {
@@ -154,9 +154,10 @@ describe.each(Object.keys(FOREIGN_SERVERS))('TCPClient and the server of %s', (n
     expect(failure).toEqual(expect.any(String));
   });
 
-  it('get the certificate of a wildcard name [NET-06]', () =>
-    withServer({ certificate: wild }, async (port) => {
+  it('get the certificate of a wildcard name [NET-06]', async () => {
+    await withServer({ certificate: wild }, async (port) => {
       const tls = { caFile: authority.certFile, servername: 'any.wild.example' };
       expect((await exchangeBody(port, BODY, tls)).tls).toMatchObject({ authorized: true });
-    }));
+    });
+  });
 });

@@ -27,7 +27,7 @@ export async function bodyServer(
   const peers: (string | undefined)[] = [];
   const handleStream = async (stream: IOStream): Promise<void> => {
     if (stream.tls !== undefined) seen.push(stream.tls);
-    peers.push(stream.tls?.getPeerCertificate()?.subject.CN);
+    peers.push(commonNameOf(stream.tls));
     for (let left = bytes; left > 0; ) {
       const piece = await stream.readBytes(left, { partial: true });
       left -= piece.length;
@@ -52,6 +52,11 @@ export async function exchangeBody(
     tls: { servername: 'localhost', ...tls },
   });
   const [received] = await Promise.all([stream.readBytes(body.length), stream.write(body)]);
-  const peer = stream.tls?.getPeerCertificate()?.subject.CN;
+  const peer = commonNameOf(stream.tls);
   return { received, tls: stream.tls as TlsInfo, peer };
+}
+
+function commonNameOf(tls: TlsInfo | undefined): string | undefined {
+  const name = tls?.getPeerCertificate()?.subject.CN;
+  return typeof name === 'string' ? name : undefined;
 }

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls';
+import { connect, createServer, type TLSSocket } from 'node:tls';
+import type { TlsVersion } from '../../../src/index.ts';
 import type { ForeignClient, ForeignOptions, ForeignOutcome, ForeignServer } from './foreign-end.ts';
 
 /** node:tls as a client. */
@@ -79,7 +80,17 @@ export const nodeServer: ForeignServer = async (options) => {
   };
 };
 
-function shared({ version, caFile, certificate, alpn, crlFile }: ForeignOptions): ConnectionOptions {
+interface CommonOptions {
+  readonly minVersion?: TlsVersion;
+  readonly maxVersion?: TlsVersion;
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly ALPNProtocols?: string[];
+  readonly crl?: string;
+}
+
+function shared({ version, caFile, certificate, alpn, crlFile }: ForeignOptions): CommonOptions {
   return {
     ...(version === undefined ? {} : { minVersion: version, maxVersion: version }),
     ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
@@ -94,6 +105,6 @@ function factsOf(socket: TLSSocket): Omit<ForeignOutcome, 'received' | 'failure'
     version: socket.getProtocol() ?? undefined,
     alpn: socket.alpnProtocol || undefined,
     isResumed: socket.isSessionReused(),
-    peer: socket.getPeerCertificate()?.subject?.CN,
+    peer: [socket.getPeerCertificate()?.subject?.CN].flat()[0],
   };
 }
