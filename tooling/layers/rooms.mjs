@@ -127,7 +127,11 @@ export const ROOMS = {
     knownCycles: [
       [
         'application/application.ts',
+        'application/handler-steps.ts',
         'application/passage.ts',
+        'application/request-context.ts',
+        'application/request-failures.ts',
+        'application/request-hooks.ts',
         'application/request-task.ts',
         'application/settings.ts',
         'handler/lifecycle.ts',
