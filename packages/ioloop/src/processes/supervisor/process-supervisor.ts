@@ -168,7 +168,9 @@ export class ProcessSupervisor {
   async ask(topic: string, options: AskOptions = {}): Promise<ReadonlyMap<number, unknown>> {
     requireProcessOptions(options, ASK_OPTIONS, 'ask');
     const timeoutMs = resolveDelay(options, 'timeoutMs');
-    const results = await Promise.all(this.#tasks.map(({ child }) => this.#questions.ask(child, topic, timeoutMs)));
+    const results = await Promise.all(
+      this.#tasks.map(({ child }) => this.#questions.ask(child, topic, timeoutMs)),
+    );
     const answers = new Map<number, unknown>();
     for (const [taskId, result] of results.entries()) {
       if (result.kind === 'answered' && result.value !== undefined) answers.set(taskId, result.value);
