@@ -164,6 +164,55 @@ describe('TCPServer that demands client certificates', () => {
   });
 });
 
+describe('TCPServer that demands client certificates, with several certificates of its own', () => {
+  const several = (): TlsServerOptions => ({
+    certificates: [
+      { certFile: own.certFile, keyFile: own.keyFile, names: ['first.example'] },
+      { certFile: own.certFile, keyFile: own.keyFile, names: ['second.example'] },
+    ],
+    caFile: authority.certFile,
+    requestCert: true,
+    alpnProtocols: ['known'],
+  });
+
+  it.each(VERSIONS)('verifies clients under each of its names, %s [NET-06]', async (version) => {
+    const keyLines: string[] = [];
+    const { loop } = watchedLoop();
+    const tls: TlsServerOptions = { ...several(), keyLog: (line) => keyLines.push(line) };
+    const { server, seen } = await echoServer(tls, { loop });
+    await using _ = server;
+    for (const name of ['first.example', 'second.example', 'another.example']) {
+      const asked = [version, '-servername', name, '-alpn', 'known'];
+      const served = await runSClient(server.port, [...asked, ...presented(known)]);
+      expect(served.output).toContain('an echo\n');
+      expect(served.output).toContain('ALPN protocol: known');
+      expect(served.output).toContain('CN = Authority of a test');
+      expect(keyLines.splice(0).length).toBeGreaterThan(0);
+      for (const refused of [presented(stranger), []]) {
+        const { output } = await runSClient(server.port, [...asked, ...refused], { until: 'closed' });
+        expect(output).not.toContain('an echo\n');
+      }
+    }
+    await until(() => server.stats().handshakesFailed === 6);
+    expect(seen).toHaveLength(3);
+    expect(seen).toMatchObject(seen.map(() => ({ authorized: true, alpnProtocol: 'known' })));
+  });
+
+  it.each(VERSIONS)('resumes the session of a name with its client, %s [NET-06]', async (version) => {
+    const { server, seen } = await echoServer(several());
+    await using _ = server;
+    const session = `${authority.folder}/named${version}.pem`;
+    const asked = [version, '-servername', 'second.example', '-alpn', 'known', ...presented(known)];
+    await runSClient(server.port, [...asked, '-sess_out', session]);
+    const { output } = await runSClient(server.port, [...asked, '-sess_in', session]);
+    expect(output).toContain('Reused, ');
+    expect(seen).toMatchObject([
+      { isSessionReused: false, authorized: true },
+      { isSessionReused: true, authorized: true },
+    ]);
+  });
+});
+
 describe('TCPServer that asks for client certificates', () => {
   it.each(VERSIONS)('serves every client, and says who is believed, %s [NET-06]', async (version) => {
     const { server, seen } = await echoServer(optional());

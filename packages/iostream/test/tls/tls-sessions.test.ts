@@ -6,7 +6,7 @@ import { type IOStream, TCPClient, type TlsServerOptions } from '../../src/index
 import { TlsSessionCache } from '../../src/tls/session-cache.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { runSClient, startSServer } from '../support/openssl-peer.ts';
-import { echoOf, echoServer, host } from '../support/tls-fixture.ts';
+import { echoOf, echoServer, host, watchedLoop } from '../support/tls-fixture.ts';
 
 let certificates: Certificates;
 beforeAll(() => {
@@ -112,8 +112,9 @@ describe('TCPClient and the sessions of servers', () => {
 
   it('goes on with none of other options, names or servers [NET-06]', async () => {
     const ticketKeys = randomBytes(48);
-    const one = await echoServer({ ...own(), ticketKeys });
-    const other = await echoServer({ ...own(), ticketKeys });
+    const { loop } = watchedLoop();
+    const one = await echoServer({ ...own(), ticketKeys }, { loop });
+    const other = await echoServer({ ...own(), ticketKeys }, { loop });
     await using server = one.server;
     await using otherServer = other.server;
     const client = new TCPClient();
