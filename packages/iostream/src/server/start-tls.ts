@@ -6,8 +6,8 @@ import { StreamClosedError, StreamConnectError, StreamUsageError, streamChecks }
 import { coreOf, IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions } from '../stream/stream-options.ts';
 import { TlsAcceptor } from '../tls/acceptor.ts';
-import { secureClient } from '../tls/client/connect-tls.ts';
 import { resolveTlsClientOptions } from '../tls/client/client-settings.ts';
+import { secureClient } from '../tls/client/connect-tls.ts';
 import type { TlsClientOptions, TlsServerOptions } from '../tls/options.ts';
 import { TlsServerContext } from '../tls/server-context.ts';
 import type { Transport } from '../transport.ts';
