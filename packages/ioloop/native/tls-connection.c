@@ -359,13 +359,7 @@ static int64_t handshake(Call *call) {
 static int64_t server_name(Call *call) {
   const Tls *tls = tls_of(call);
   if (tls->name == NULL) return VALUE;
-  char name[256];
-  size_t length = strlen(tls->name);
-  for (size_t at = 0; at <= length; at++) {
-    char byte = tls->name[at];
-    name[at] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
-  }
-  return napi_create_string_latin1(call->env, name, length, &call->value) == napi_ok ? VALUE : THROWN;
+  return napi_create_string_latin1(call->env, tls->name, NAPI_AUTO_LENGTH, &call->value) == napi_ok ? VALUE : THROWN;
 }
 
 static int64_t choose_context(Call *call) {

@@ -151,7 +151,9 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
   int (*init)(EVP_CIPHER_CTX *, const EVP_CIPHER *, ENGINE *, const unsigned char *, const unsigned char *) =
       is_new ? openssl.EVP_EncryptInit_ex : openssl.EVP_DecryptInit_ex;
   if (init(cipher, openssl.EVP_aes_128_cbc(), NULL, key + 32, iv) <= 0) return -1;
-  return at == 0 ? 1 : 2; /* 2: the ticket is accepted and replaced */
+  if (is_new) return 1;
+  /* 2: accepted and replaced. In TLS 1.3 a client should use each ticket once (RFC 8446 section C.4). */
+  return at > 0 || openssl.SSL_version(ssl) == 0x0304 ? 2 : 1;
 }
 
 static bool same_name(const char *one, const char *other) {
@@ -199,7 +201,10 @@ static void read_name(Tls *tls) {
   if (name_length > 255 || name_length + 5 > length || memchr(list + 5, 0, name_length) != NULL) return;
   tls->name = malloc(name_length + 1);
   if (tls->name == NULL) return;
-  memcpy(tls->name, list + 5, name_length);
+  for (size_t at = 0; at < name_length; at++) {
+    char byte = (char)list[5 + at];
+    tls->name[at] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+  }
   tls->name[name_length] = '\0';
 }
 

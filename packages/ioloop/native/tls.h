@@ -90,7 +90,7 @@ typedef struct Tls {
   Waiting *waiting;
   uint32_t plain_sent; /* plain text whose records have been sent and were not reported */
   Chunk *sessions, *key_lines;
-  char *name; /* the requested server name, or NULL */
+  char *name; /* the requested server name in lower case, or NULL */
   unsigned long error;
   const char *reason; /* of a failure that OpenSSL does not know */
   long verify_result;

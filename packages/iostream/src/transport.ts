@@ -154,7 +154,7 @@ export interface TlsInfo {
    * or `ERR_TLS_CERT_ALTNAME_INVALID` if a server's certificate is not for its name.
    */
   readonly authorizationError: string | undefined;
-  /** The server name that the client requested (SNI): with native TLS in lower case, with node:tls as it was sent. */
+  /** The server name that the client requested (SNI), in lower case. */
   readonly servername: string | undefined;
   /** Whether the handshake resumed an earlier session instead of being a full one. */
   readonly isSessionReused: boolean;

@@ -34,7 +34,7 @@ export function readNativeTlsInfo(
     alpnProtocol: alpnProtocol === undefined ? false : interned(alpnProtocol),
     authorized: peerExpected && authorizationError === undefined,
     authorizationError,
-    servername: servername === undefined ? undefined : interned(servername),
+    servername: servername === undefined ? undefined : interned(servername.toLowerCase()),
     isSessionReused: isResumed === 1,
   });
 }

@@ -13,7 +13,7 @@ export function readTlsInfo(socket: TLSSocket): TlsInfo {
     alpnProtocol: socket.alpnProtocol === null ? false : socket.alpnProtocol,
     authorized: socket.authorized,
     authorizationError: toVerifyCode(socket.authorizationError),
-    servername: servernameOf(socket),
+    servername: servernameOf(socket)?.toLowerCase(),
     isSessionReused: socket.isSessionReused(),
     getPeerCertificate: () => readCertificate(socket),
   };
