@@ -107,12 +107,20 @@ export function attach(end: PlainEnd, context: NativeContext, isServer: boolean)
   if (!isServer) binding.tlsExpect(end.slot, end.generation, 'localhost', 'localhost');
 }
 
-/** Starts the handshake of an attached descriptor. Resolves with whether input is left. */
+export interface ShakeHandsOptions {
+  /** Default: those of this thread. */
+  readonly loop?: IOLoop;
+  readonly queue?: HandshakeQueue;
+}
+
+/** The handshake of an attached descriptor, not started. The outcome is whether input is left. */
 export function shakeHands(
   end: PlainEnd,
   events: Partial<TlsHandshakeEvents> = {},
+  options: ShakeHandsOptions = {},
 ): { readonly handshake: TlsHandshake; readonly outcome: Promise<boolean> } {
-  const { loop, reactor, binding, queue } = nativeTls();
+  const { reactor, binding } = nativeTls();
+  const { loop, queue } = { ...nativeTls(), ...options };
   let handshake!: TlsHandshake;
   const outcome = new Promise<boolean>((resolve, reject) => {
     handshake = new TlsHandshake(loop, reactor, binding, end, queue, {
@@ -166,8 +174,39 @@ export async function nativePair(options: NativePairOptions = {}): Promise<Nativ
   return { a, b, close, endBare: () => endBare(a) };
 }
 
+type Slot = Pick<PlainEnd, 'slot' | 'generation'>;
+
+/** Sends bytes past TLS until the kernel takes no more, even a little later. @returns how many it took. */
+export async function fillKernel({ slot, generation }: Slot): Promise<number> {
+  const { binding } = nativeTls().reactor;
+  const bytes = Buffer.alloc(64 * 1024);
+  let total = 0;
+  for (let refusals = 0; refusals < 10; ) {
+    const sent = binding.sendBytes(slot, generation, bytes, 0, bytes.length);
+    refusals = sent > 0 ? 0 : refusals + 1;
+    if (sent > 0) total += sent;
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+  return total;
+}
+
+/** Receives bytes past TLS: this many, or all until the end of TCP. @returns how many there were. */
+export async function drainKernel({ slot, generation }: Slot, byteLength = Infinity): Promise<number> {
+  const { binding, constants } = nativeTls().reactor;
+  const target = Buffer.alloc(64 * 1024);
+  let total = 0;
+  while (total < byteLength) {
+    const wanted = Math.min(byteLength - total, target.length);
+    const received = binding.recv(slot, generation, target, 0, wanted);
+    if (received > 0) total += received;
+    else if (received !== -constants.EAGAIN) break;
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+  return total;
+}
+
 /** Ends the writing side of the connection below TLS. */
-export function endBare({ slot, generation }: TlsTransport): void {
+export function endBare({ slot, generation }: Slot): void {
   nativeTls().reactor.binding.shutdown(slot, generation, 1);
 }
 

@@ -1,9 +1,13 @@
+import { TLS_BYTES, TLS_COMPLETE } from '@landspout/ioloop/reactor';
 import { describe, expect, it } from 'vitest';
+import { HandshakeQueue } from '../../src/transports/handshake-queue.ts';
 import { TlsFailure } from '../../src/transports/tls-failure.ts';
 import type { TlsHandshake } from '../../src/transports/tls-handshake.ts';
 import {
   attach,
   clientContext,
+  drainKernel,
+  fillKernel,
   HAS_NATIVE_TLS,
   nativeTls,
   type PlainPair,
@@ -12,6 +16,7 @@ import {
   serverContext,
   shakeHands,
 } from '../support/native-tls.ts';
+import { watchedLoop } from '../support/tls-fixture.ts';
 import { until } from '../support/until.ts';
 
 type Options = Parameters<typeof serverContext>[0];
@@ -27,6 +32,21 @@ async function attachedPair(server?: Options, client?: Options): Promise<PlainPa
 /** Closes a descriptor that a handshake has handed over. */
 function closeSlot({ slot, generation }: { slot: number; generation: number }): void {
   nativeTls().reactor.binding.close(slot, generation);
+}
+
+/** A queue that has time for one turn in each loop iteration. */
+function slowQueue(): HandshakeQueue {
+  let time = 0;
+  return new HandshakeQueue(nativeTls().reactor, () => {
+    time += 100;
+    return time;
+  });
+}
+
+/** Sends bytes past TLS until the kernel refuses more. */
+function fillAtOnce({ slot, generation }: { slot: number; generation: number }): void {
+  const bytes = Buffer.alloc(4096);
+  while (nativeTls().reactor.binding.sendBytes(slot, generation, bytes, 0, bytes.length) > 0);
 }
 
 async function turns(count: number): Promise<void> {
@@ -90,7 +110,7 @@ describe.skipIf(!HAS_NATIVE_TLS)('TlsHandshake', () => {
     const { slot, generation } = pair.client;
     binding.tlsHandshake(slot, generation);
     binding.tlsHandshake(pair.server.slot, pair.server.generation);
-    while ((binding.tlsHandshake(slot, generation) & 0xfffff) !== 0) await turns(1);
+    while ((binding.tlsHandshake(slot, generation) & TLS_BYTES) !== TLS_COMPLETE) await turns(1);
     binding.tlsSendLatin1(slot, generation, 'hello', 0);
     theirs.handshake.start();
     expect(await theirs.outcome).toBe(true);
@@ -263,8 +283,9 @@ describe.skipIf(!HAS_NATIVE_TLS)('TlsHandshake', () => {
         complete: () => void heard('complete'),
         failed: () => void heard('failed'),
       };
-      const ours = shakeHands(pair.client, client ? watched : {});
-      const theirs = shakeHands(pair.server, client ? {} : watched);
+      const { loop, records } = watchedLoop();
+      const ours = shakeHands(pair.client, client ? watched : {}, { loop });
+      const theirs = shakeHands(pair.server, client ? {} : watched, { loop });
       own = client ? ours.handshake : theirs.handshake;
       const other = client ? theirs.outcome : ours.outcome;
       ours.handshake.start();
@@ -276,6 +297,7 @@ describe.skipIf(!HAS_NATIVE_TLS)('TlsHandshake', () => {
       expect(events.filter((name) => name === event)).toHaveLength(1);
       expect(events).not.toContain('complete');
       expect(events).not.toContain('failed');
+      expect(records).toEqual([]);
       await pair.close();
       expect(reactor.binding.liveSlots()).toBe(before);
     }
@@ -310,6 +332,20 @@ describe.skipIf(!HAS_NATIVE_TLS)('TlsHandshake', () => {
       expect(reactor.binding.liveSlots()).toBe(before);
     });
 
+    it('gives up its place in the queue', async () => {
+      const pair = await attachedPair();
+      const queue = slowQueue();
+      const ours = shakeHands(pair.client, {}, { queue });
+      const theirs = shakeHands(pair.server, {}, { queue });
+      ours.handshake.start();
+      theirs.handshake.start();
+      expect(queue.waitingCount).toBe(1);
+      theirs.handshake.cancel();
+      expect(queue.waitingCount).toBe(0);
+      await expect(ours.outcome).rejects.toMatchObject({ code: 'ECONNRESET' });
+      await pair.close();
+    });
+
     it('does nothing once the descriptor was handed over', async () => {
       const pair = await attachedPair();
       const [ours, theirs] = [shakeHands(pair.client), shakeHands(pair.server)];
@@ -322,6 +358,76 @@ describe.skipIf(!HAS_NATIVE_TLS)('TlsHandshake', () => {
       closeSlot(pair.server);
       await pair.close();
     });
+  });
+
+  it('sends what the kernel has not taken when it has room again', async () => {
+    const pair = await attachedPair();
+    const { slot, generation } = pair.client;
+    const { binding } = nativeTls();
+    binding.tlsHandshake(slot, generation);
+    const filled = await fillKernel(pair.server);
+    const { handshake, outcome } = shakeHands(pair.server);
+    handshake.start();
+    await turns(10);
+    await drainKernel(pair.client, filled);
+    while ((binding.tlsHandshake(slot, generation) & TLS_BYTES) !== TLS_COMPLETE) await turns(1);
+    expect(await outcome).toBe(false);
+    closeSlot(pair.client);
+    closeSlot(pair.server);
+    await pair.close();
+  });
+
+  it('completes only after the kernel has taken its last message', async () => {
+    const pair = await attachedPair();
+    const { slot, generation } = pair.client;
+    const { binding } = nativeTls();
+    let rest = -1;
+    const { handshake, outcome } = shakeHands(pair.server);
+    const completed = outcome.then(() => {
+      rest = binding.tlsFlush(pair.server.slot, pair.server.generation);
+    });
+    handshake.start();
+    binding.tlsHandshake(slot, generation);
+    await turns(10);
+    // After the first flight of the server, and before its tickets. The client takes some of these bytes.
+    await fillKernel(pair.server);
+    while ((binding.tlsHandshake(slot, generation) & TLS_BYTES) !== TLS_COMPLETE) await turns(1);
+    fillAtOnce(pair.server);
+    await turns(10);
+    const drained = drainKernel(pair.client);
+    await completed;
+    expect(rest).toBe(0);
+    closeSlot(pair.server);
+    await drained;
+    closeSlot(pair.client);
+    await pair.close();
+  });
+
+  it('is not watched while it waits in the queue', async () => {
+    const { reactor } = nativeTls();
+    const queue = slowQueue();
+    const pairs = [await attachedPair({ byName: true }), await attachedPair({ byName: true })];
+    const watched: number[] = [];
+    const servers = pairs.map(({ server }) => {
+      const chooseContext = () => {
+        watched.push(reactor.stats().descriptors);
+        return 0;
+      };
+      const all = shakeHands(server, { chooseContext }, { queue });
+      all.handshake.start();
+      return all;
+    });
+    while (queue.waitingCount > 0) await turns(1);
+    await turns(2);
+    for (const { client } of pairs)
+      expect(nativeTls().binding.tlsHandshake(client.slot, client.generation)).toBe(1);
+    await until(() => watched.length === 2);
+    expect(watched[1]).toBe((watched[0] as number) - 1);
+    for (const { handshake } of servers) handshake.cancel();
+    for (const { client, close } of pairs) {
+      closeSlot(client);
+      await close();
+    }
   });
 
   it('waits without waking the loop', async () => {

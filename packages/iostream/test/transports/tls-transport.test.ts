@@ -6,6 +6,8 @@ import { RecordedEnd } from '../../src/compliance/transport-suite.ts';
 import { TlsFailure } from '../../src/transports/tls-failure.ts';
 import type { TlsTransport } from '../../src/transports/tls-transport.ts';
 import {
+  drainKernel,
+  fillKernel,
   HAS_NATIVE_TLS,
   type NativePair,
   type NativePairOptions,
@@ -65,6 +67,11 @@ async function untilAtRest(): Promise<void> {
 
 /** A record that does not decrypt. */
 const BAD_RECORD = `\x17\x03\x03\x00\x20${'x'.repeat(32)}`;
+
+/** Sends close_notify, and leaves TCP open. */
+function announceEnd({ slot, generation }: TlsTransport): void {
+  nativeTls().binding.tlsShutdown(slot, generation);
+}
 
 /** Sends bytes past TLS. */
 function sendRaw({ slot, generation }: TlsTransport, bytes: string): void {
@@ -222,6 +229,53 @@ describe.skipIf(!HAS_NATIVE_TLS)('TlsTransport', () => {
       await a.until((end) => end.sentBytes === 24 * MiB);
     }));
 
+  it('sends close_notify, and the end of TCP after it, when the kernel has room for them', () =>
+    withEnds(async ({ a, pair }) => {
+      const filled = await fillKernel(pair.a);
+      a.act((transport) => transport.endWrite());
+      a.transport.flush();
+      await turns(5);
+      const total = await drainKernel(pair.b);
+      // A record with an alert (RFC 8446 section 5.2): header, 2 bytes, type and tag.
+      expect(total - filled).toBe(5 + 2 + 1 + 16);
+    }));
+
+  it('closes when both sides have announced their ends, without waiting for the end of TCP', () =>
+    withEnds(async ({ a, b, pair }) => {
+      for (const end of [a, b]) end.act((transport) => transport.resume());
+      announceEnd(pair.a);
+      await b.until(({ endings }) => endings === 1);
+      b.act((transport) => transport.endWrite());
+      await b.until(({ closings }) => closings === 1);
+      expect([b.isEndBare, b.error]).toEqual([false, undefined]);
+    }));
+
+  it('closes when the peer announces its end second, without waiting for the end of TCP', () =>
+    withEnds(async ({ a, b, pair }) => {
+      a.act((transport) => transport.resume());
+      a.act((transport) => transport.endWrite());
+      await turns(5);
+      announceEnd(pair.b);
+      await a.until(({ closings }) => closings === 1);
+      expect([a.endings, a.isEndBare, a.error]).toEqual([1, false, undefined]);
+      expect(b.closings).toBe(0);
+    }));
+
+  it('passes an end that it has not reported on to the Duplex', () =>
+    withEnds(async ({ a, pair }) => {
+      a.onReceived = () => a.act((transport) => transport.pause());
+      nativeTls().binding.tlsSendLatin1(pair.b.slot, pair.b.generation, 'last bytes', 0);
+      announceEnd(pair.b);
+      await turns(5);
+      a.act((transport) => transport.resume());
+      await a.until(({ receivedBytes }) => receivedBytes === 10);
+      const duplex = pair.a.detach().resume();
+      await once(duplex, 'end');
+      expect(a.endings).toBe(0);
+      duplex.destroy();
+      await once(duplex, 'close');
+    }));
+
   it('fails with OpenSSL’s reason for a record that does not decrypt, after the bytes before it', () =>
     withEnds(async ({ a, b, pair }) => {
       for (const end of [a, b]) end.act((transport) => transport.resume());
@@ -241,7 +295,7 @@ describe.skipIf(!HAS_NATIVE_TLS)('TlsTransport', () => {
   it('does not fail because of bytes after close_notify', () =>
     withEnds(async ({ a, b, pair }) => {
       for (const end of [a, b]) end.act((transport) => transport.resume());
-      nativeTls().binding.tlsShutdown(pair.a.slot, pair.a.generation);
+      announceEnd(pair.a);
       sendRaw(pair.a, 'after the end');
       await b.until(({ endings }) => endings === 1);
       await turns(10);
