@@ -216,6 +216,26 @@ describe('a TCPClient whose handshake fails', () => {
     expect(protocols.cause).toMatchObject({ code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' });
   });
 
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'says so if the server requires a client certificate, %s [NET-06]',
+    async (version) => {
+      const { cert, key } = good;
+      const required = { cert, key, ca: authority.cert, requestCert: true, maxVersion: version };
+      const { server } = await echoServer(required, { loop: silentLoop() });
+      await using _ = server;
+      const failing = new TCPClient()
+        .connect({ host, port: server.port, tls: trusting() })
+        .then((stream) => stream.readBytes(1));
+      const error = (await failing.catch((reason: unknown) => reason)) as Error & { code: string };
+      // In TLS 1.3, a client learns it after its handshake, and node:tls on a server only closes the connection.
+      if (version === 'TLSv1.2')
+        expect(error.message).toMatch(/the server .*; .*certFile|ended the connection/);
+      else if (IOLoop.current().tls === 'native')
+        expect(String(error.cause)).toContain('set tls.certFile and tls.keyFile');
+      else expect(error.code).toBe('ERR_STREAM_CLOSED');
+    },
+  );
+
   it('names the server whose handshake took too long [NET-06]', async () => {
     const server = createServer((socket) => void socket.on('error', () => {}).resume());
     await new Promise<void>((resolve) => server.listen(0, host, resolve));

@@ -125,8 +125,13 @@ function takeSessions(
   for (;;) {
     const session = binding.tlsSession(slot, generation);
     if (session === undefined) return;
-    sessions.issued(Buffer.from(session));
+    sessions.issued(toBuffer(session));
   }
+}
+
+/** Without a copy. */
+function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** What the transport reports after the handshake: the sessions of TLS 1.3, and keys that were replaced. */
@@ -134,7 +139,7 @@ function watcherOf(sessions: ClientSessions, keyLines: KeyLines): TlsWatcher | u
   if (!sessions.areKept && keyLines === undefined) return undefined;
   return {
     closed() {},
-    session: (_, session) => sessions.issued(Buffer.from(session)),
+    session: (_, session) => sessions.issued(toBuffer(session)),
     ...(keyLines === undefined ? {} : { keyLines }),
   };
 }
