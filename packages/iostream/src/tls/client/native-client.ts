@@ -19,7 +19,7 @@ import { ClientSessions } from './client-sessions.ts';
 import type { TlsClientSettings } from './client-settings.ts';
 
 /** A plain connection on the reactor that was taken from its transport. */
-export interface TakenConnection {
+interface TakenConnection {
   readonly loop: IOLoop;
   readonly reactor: Reactor;
   readonly binding: TlsBinding;
