@@ -8,10 +8,10 @@ const MAX_MESSAGE_LENGTH = 200;
 /** A host name has at most 253 bytes. */
 const MAX_NAME_LENGTH = 255;
 
-/** The error for a failed handshake, on either side. @param address - the server's, on the client's side. */
-export function handshakeError(error: Error, address?: string): HandshakeError {
+/** The error of a server for a failed handshake. */
+export function handshakeError(error: Error): HandshakeError {
   if (error instanceof StreamTimeoutError || error instanceof StreamConnectError) return error;
-  if (error instanceof TlsFailure) return tlsFailed(error, address);
+  if (error instanceof TlsFailure) return tlsFailed(error);
   if (error instanceof StreamUsageError) {
     return new StreamConnectError('ERR_STREAM_TLS', error.message, { cause: error });
   }
@@ -19,14 +19,14 @@ export function handshakeError(error: Error, address?: string): HandshakeError {
   // OpenSSL's reason, without the error queue and source lines that Node's message adds.
   const { reason = cause.message } = error as { reason?: string };
   const words = reason.trim().slice(0, MAX_MESSAGE_LENGTH);
-  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${words}`, { cause, address });
+  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${words}`, { cause });
 }
 
-function tlsFailed(cause: TlsFailure, address: string | undefined): StreamConnectError {
+function tlsFailed(cause: TlsFailure): StreamConnectError {
   const { code, reason, verifyCode } = cause;
   if (code === 'ERR_SSL_CERTIFICATE_VERIFY_FAILED' && verifyCode !== undefined)
     return untrustedError(verifyCode, cause);
-  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${reason}`, { cause, address });
+  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${reason}`, { cause });
 }
 
 /**

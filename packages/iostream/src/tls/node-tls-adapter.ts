@@ -5,9 +5,9 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { SecureContext, Server, TLSSocket } from 'node:tls';
+import { SystemError } from '@landspout/ioloop';
 import type { Transport } from '../transport.ts';
 import { toVerifyCode } from '../transports/tls-info.ts';
-import { goneError } from './handshake-error.ts';
 
 /** The outcome of one handshake: exactly one of `secured` and `failed` is called, once. */
 export interface HandshakeEvents {
@@ -124,12 +124,12 @@ function plainSession(emitted: Buffer): Buffer {
 
 const SESSION_MARKER = Buffer.from('\0nodejs:tls:session:1\0');
 
-/** Detaches the Node socket of a transport. @throws StreamConnectError `ERR_STREAM_TLS` if it has ended. */
+/** Detaches the Node socket of a transport. @throws SystemError `ECONNRESET` if it has ended. */
 export function detachLive(transport: Transport): Duplex {
   const socket = transport.detach();
   // If the socket emitted `end` before this point, the event would not be repeated, and the new owner would wait
   // forever.
   if (!socket.destroyed && !socket.readableEnded) return socket;
   socket.destroy();
-  throw goneError();
+  throw new SystemError('ECONNRESET', 'recv');
 }

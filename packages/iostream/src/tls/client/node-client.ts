@@ -29,7 +29,7 @@ export function secureOnSocket(
     // Read them now: after `detach` the transport no longer knows them.
     const { localAddress, remoteAddress, proxied } = transport;
     const peer: HandshakePeer = { host: settings.server.host, remoteAddress };
-    const below = detachLive(transport);
+    const below = detached(transport, peer);
     const sessions = new ClientSessions(settings, remoteAddress);
     const socket = openTls(below, settings, sessions, peer);
     let isVerified = false;
@@ -83,6 +83,14 @@ export function secureOnSocket(
       handshakeTimeoutMs,
     );
   });
+}
+
+function detached(transport: Transport, peer: HandshakePeer): Duplex {
+  try {
+    return detachLive(transport);
+  } catch (error) {
+    throw handshakeFailure(error as Error, peer);
+  }
 }
 
 function openTls(
