@@ -1,7 +1,7 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { IOLoop } from '@landspout/ioloop';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { IOStream, TCPClient, TCPServer, toDuplex, toWeb } from '../../src/index.ts';
+import { IOStream, type SocketAddress, TCPClient, TCPServer, toDuplex, toWeb } from '../../src/index.ts';
 import { CuttableTls } from '../support/bare-ends.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { text } from '../support/stream-pair.ts';
@@ -13,15 +13,41 @@ const TRUNCATED = { code: 'ERR_STREAM_TLS_TRUNCATED' };
 const tellsEnds = IOLoop.current().tls === 'native';
 
 let certificates: Certificates;
-beforeAll(() => {
+/** A server of ours, and its streams by the port of their client. */
+let ours: TCPServer;
+const streams = new Map<number, IOStream>();
+/** A server of node:tls, and its connections by the port of their client. */
+let theirs: Server;
+const peers = new Map<number, CuttableTls>();
+
+beforeAll(async () => {
   certificates = makeCertificates();
+  const { certFile, keyFile, cert, key } = certificates;
+  ours = await new TCPServer({
+    handleStream: (stream) => void streams.set(portOf(stream.remoteAddress), stream),
+    tls: { certFile, keyFile },
+  }).listen({ host });
+  theirs = createServer({ allowHalfOpen: true }, (socket) => {
+    peers.set(socket.remotePort as number, CuttableTls.accept(socket, { cert, key }));
+  });
+  await new Promise<void>((resolve) => theirs.listen(0, host, resolve));
 });
-afterAll(() => certificates.remove());
+
+afterAll(async () => {
+  certificates.remove();
+  await ours.stop();
+  for (const peer of peers.values()) peer.close();
+  await new Promise((resolve) => theirs.close(resolve));
+});
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
   for (const thing of open.splice(0).reverse()) await thing.close();
 });
+
+function portOf(address: SocketAddress): number {
+  return 'port' in address ? address.port : 0;
+}
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 type Version = (typeof VERSIONS)[number];
@@ -34,34 +60,24 @@ interface Pair {
 
 /** Our side is the server. */
 async function accepted(maxVersion: Version): Promise<Pair> {
-  const { certFile, keyFile, cert } = certificates;
-  let arrived!: (stream: IOStream) => void;
-  const arrival = new Promise<IOStream>((resolve) => {
-    arrived = resolve;
-  });
-  const server = await new TCPServer({
-    handleStream: (stream) => arrived(stream),
-    tls: { certFile, keyFile },
-  }).listen({ host });
-  open.push({ close: () => server.stop() });
-  const socket = connect({ host, port: server.port, allowHalfOpen: true });
-  const peer = await CuttableTls.connect(socket, { ca: cert, maxVersion });
-  const stream = await arrival;
+  const socket = connect({ host, port: ours.port, allowHalfOpen: true });
+  const peer = await CuttableTls.connect(socket, { ca: certificates.cert, maxVersion });
+  const clientPort = socket.localPort as number;
+  await until(() => streams.has(clientPort));
+  const stream = streams.get(clientPort) as IOStream;
+  streams.delete(clientPort);
   open.push(peer, stream);
   return { stream, peer };
 }
 
 /** Our side is the client. */
 async function connected(maxVersion: Version): Promise<Pair> {
-  const { cert, key } = certificates;
-  let peer!: CuttableTls;
-  const server: Server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
-    peer = CuttableTls.accept(socket, { cert, key });
-  });
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  open.push({ close: () => new Promise((resolve) => server.close(resolve)) });
-  const { port } = server.address() as { port: number };
-  const stream = await new TCPClient().connect({ host, port, tls: { ca: cert, maxVersion } });
+  const { port } = theirs.address() as { port: number };
+  const tls = { ca: certificates.cert, maxVersion };
+  const stream = await new TCPClient().connect({ host, port, tls });
+  const clientPort = portOf(stream.localAddress);
+  const peer = peers.get(clientPort) as CuttableTls;
+  peers.delete(clientPort);
   open.push(peer, stream);
   return { stream, peer };
 }

@@ -54,7 +54,7 @@ async function connected() {
     });
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  open.push({ close: () => new Promise((resolve) => listener.close(resolve)) });
+  open.push(listener);
   const { port } = listener.address() as { port: number };
   const connection = await websocketConnect(`wss://127.0.0.1:${port}/`, { tls: { ca: identity.cert } });
   open.push(server, { close: () => connection.abort() });
