@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, connect as netConnect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { connect, createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { TlsVersion } from '../../../src/index.ts';
 import type { IssuedCertificate } from '../../support/certificates.ts';
 import { CIPHERS, cipher12, cipher13, type OpenedRecord, type RecordCipher } from './record-cipher.ts';

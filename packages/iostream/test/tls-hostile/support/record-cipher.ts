@@ -23,7 +23,7 @@ const TAG_BYTES = 16;
 
 /** RFC 8446 §5.2. @param secret - the traffic secret, as a key log has it. @param sequence - of the next record. */
 export function cipher13(secret: Uint8Array, sequence = 0): RecordCipher {
-  let current = Buffer.from(secret);
+  let current: Buffer = Buffer.from(secret);
   let keys = keys13(current);
   let next = sequence;
   const nonce = (): Buffer => {
