@@ -164,11 +164,8 @@ export type {
   CompressionSettings,
 } from './response/compression/compression-settings.ts';
 export type { CurrentValidators } from './response/conditional.ts';
-export {
-  type HeaderHook,
-  type HeaderValue,
-  HTTPServerResponse,
-} from './response/http-server-response.ts';
+export { type HeaderHook, HTTPServerResponse } from './response/http-server-response.ts';
+export type { HeaderValue } from './response/response-head.ts';
 
 // Cookies, signed and encrypted values, XSRF tokens.
 

@@ -38,7 +38,8 @@ import {
   requirePreconditions,
 } from '../response/conditional.ts';
 import { appendErrorPage, setErrorHead } from '../response/error-response.ts';
-import type { HeaderValue, HTTPServerResponse } from '../response/http-server-response.ts';
+import type { HTTPServerResponse } from '../response/http-server-response.ts';
+import type { HeaderValue } from '../response/response-head.ts';
 import { uriReference } from '../response/uri-reference.ts';
 import { embeddedCss, embeddedJavascript, linkedCss, linkedJavascript } from '../templates/asset-elements.ts';
 import type { RenderedModule, UIModule, UIModuleClass } from '../templates/ui-module.ts';

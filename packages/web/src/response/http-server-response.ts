@@ -1,5 +1,4 @@
 import {
-  formatHttpDate,
   type HTTPHeaders,
   type HTTPServerExchange,
   jsonText,
@@ -9,19 +8,16 @@ import {
 import type { BodyEncoder, ContentCoding, EncodedBodySink } from '@landspout/http1/content-coding';
 import { errorOf, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { isThenable } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
 import type { Cookies } from '../cookies/cookies.ts';
-import { type Chunk, disown, WebUsageError, webChecks } from '../errors.ts';
+import { type Chunk, disown, WebUsageError } from '../errors.ts';
 import { Html } from '../html/html-value.ts';
 import type { ResponseCoding } from './response-coding.ts';
+import { isBodiless, ResponseHead } from './response-head.ts';
 import { UnsentBody } from './unsent-body.ts';
 
 // The content of one response: status, headers, unsent body, entity tag, and whether the preconditions of the request
 // are met. Does not know handlers, files or routes.
-
-/** The value of a header. A Date is sent as an HTTP-date. */
-export type HeaderValue = string | number | Date;
 
 /**
  * The state of a response.
@@ -32,9 +28,6 @@ export type HeaderValue = string | number | Date;
  * - detached: another protocol has taken over the connection
  */
 type Phase = 'open' | 'streaming' | 'finished' | 'detached';
-
-/** RFC 9110 §15.3.5, §15.3.6, §15.4.5: responses with these statuses have no content. */
-const isBodiless = (status: number) => status === 204 || status === 205 || status === 304;
 
 /** Is notified when a response is complete or cut off, but not if another protocol takes over the connection. */
 export interface ResponseOwner {
@@ -51,10 +44,7 @@ export interface ResponseOwner {
 export type HeaderHook = (response: HTTPServerResponse) => void;
 
 /** One response while it is written: status, headers and the unsent part of the body. */
-export class HTTPServerResponse {
-  status = 200;
-  /** The reason phrase; '' for the registered one. */
-  reason = '';
+export class HTTPServerResponse extends ResponseHead {
   /**
    * Whether the body may be compressed, if the setting `compressResponse` of the application and the route allow it. Set
    * it to false before `finish` or `flush`, for example for a page with a secret beside text that the client chose.
@@ -66,28 +56,22 @@ export class HTTPServerResponse {
   #isCompleting = false;
   #gone: Error | undefined = undefined;
   #phase: Phase = 'open';
-  /** The default headers, shared by all responses of an application; copied when a response changes a header. */
-  readonly #defaults: HTTPHeaders;
-  #headers: HTTPHeaders | undefined = undefined;
   readonly #body = new UnsentBody();
   /** Whether the client already has this version, so that anything still written is discarded. */
   #notModified = false;
   readonly #owner: ResponseOwner;
-  #hooks: HeaderHook[] | undefined = undefined;
   /** Undefined until it is needed; null if the response must not be compressed. */
   #coding: ResponseCoding | null | undefined = undefined;
   /** Compresses the body that is sent in pieces. */
   #encoder: BodyEncoder | undefined = undefined;
   #cookies: Cookies | undefined = undefined;
-  /** Whether the head is that of a mounted delegate, which is sent as it is. */
-  #isPassed = false;
   /** The trailers of a body that is still being compressed. */
   #trailers: HTTPHeaders | undefined = undefined;
 
   /** Called by the application. */
   constructor(exchange: HTTPServerExchange, defaults: HTTPHeaders, owner: ResponseOwner) {
+    super(defaults);
     this.#exchange = exchange;
-    this.#defaults = defaults;
     this.#owner = owner;
   }
 
@@ -141,75 +125,18 @@ export class HTTPServerResponse {
     return this.#phase === 'finished' || this.#phase === 'detached';
   }
 
-  /** The headers, for changing them. */
-  get headers(): HTTPHeaders {
-    this.#headers ??= this.#defaults.copy();
-    return this.#headers;
-  }
-
-  /** The current headers. They must not be changed, because they may be shared by all responses. */
-  get presentHeaders(): HTTPHeaders {
-    return this.#headers ?? this.#defaults;
-  }
-
   /** The cookies of the request and of this response. {@link reset} keeps them. */
   get cookies(): Cookies {
     this.#cookies ??= this.#owner.makeCookies(this);
     return this.#cookies;
   }
 
-  /** Returns one header without copying the default headers. */
-  header(name: string): string | undefined {
-    return (this.#headers ?? this.#defaults).get(name);
-  }
-
   /** Discards status, headers and what was written. */
   reset(): void {
-    this.status = 200;
-    this.reason = '';
-    this.#headers = undefined;
+    this.resetHead();
     this.#notModified = false;
     this.#coding = undefined;
-    this.#isPassed = false;
     this.#body.clear();
-  }
-
-  /** @throws WebUsageError like `RequestHandler.setStatus`. */
-  setStatus(status: number, reason: string): void {
-    this.requireStatus('setStatus', status, 200, 599);
-    this.status = status;
-    this.reason = reason;
-  }
-
-  setHeader(name: string, value: HeaderValue): void {
-    this.requireUnsent('setHeader');
-    const text = headerText(name, value);
-    this.headers.set(name, text);
-  }
-
-  addHeader(name: string, value: HeaderValue): void {
-    this.requireUnsent('addHeader');
-    const text = headerText(name, value);
-    this.headers.add(name, text);
-  }
-
-  clearHeader(name: string): void {
-    this.requireUnsent('clearHeader');
-    if (this.header(name) !== undefined) this.headers.delete(name);
-  }
-
-  /**
-   * Calls `hook` once, just before the headers are sent. It is also called for an error page, which discards all
-   * headers that were set before. Hooks are called in the order in which they were added. If one throws, the response
-   * becomes a 500, for which no hooks are called.
-   *
-   * @throws WebUsageError `ERR_WEB_HEAD_SENT`.
-   */
-  beforeHeaders(hook: HeaderHook): void {
-    this.requireUnsent('beforeHeaders');
-    webChecks.callback('beforeHeaders', 'hook', hook);
-    this.#hooks ??= [];
-    this.#hooks.push(hook);
   }
 
   /** Writes a piece of the body. An object is sent as JSON, with that Content-Type. */
@@ -330,19 +257,6 @@ export class HTTPServerResponse {
     return this.#encoder !== undefined;
   }
 
-  /**
-   * Takes the head of another response. Of the default headers, only `Server` is added; those that middleware has set
-   * are kept, unless the other response has them too. The hooks of {@link beforeHeaders} and the cookies apply.
-   *
-   * @param headers - not changed, and copied if others are added.
-   */
-  passHead(status: number, reason: string, headers: HTTPHeaders): void {
-    this.status = status;
-    this.reason = reason;
-    this.#headers = this.#mergedWith(headers);
-    this.#isPassed = true;
-  }
-
   /** Sends the headers, unless they are already sent, and a piece of the body, at once and without a promise. */
   passPiece(piece: string | Uint8Array | PreparedPiece): void {
     if (this.#phase === 'streaming' && this.#encoder === undefined && !this.#notModified) {
@@ -403,14 +317,6 @@ export class HTTPServerResponse {
     throw headSent(operation);
   }
 
-  /** @throws WebUsageError if the status is invalid or the headers are already sent. */
-  requireStatus(operation: string, status: number, least: number, most: number): void {
-    this.requireUnsent(operation);
-    if (Number.isInteger(status) && status >= least && status <= most) return;
-    const problem = `status must be an integer from ${least} to ${most}, got ${shownValue(status)}`;
-    throw new WebUsageError('ERR_WEB_USAGE', `${operation}: ${problem}`);
-  }
-
   [INSPECT](): object {
     return inspection(this, ['status', 'headSent', 'ended'], () => ({
       headers: this.presentHeaders,
@@ -431,7 +337,7 @@ export class HTTPServerResponse {
       return false;
     }
     coding?.applyTo(this);
-    const head = this.#takeHead();
+    const head = this.takeHeadersToSend();
     this.exchange.writeHead(this.status, this.reason, head, whole ?? this.#body.take(), true);
     return true;
   }
@@ -476,7 +382,7 @@ export class HTTPServerResponse {
   #sendHead(chunk: string | Uint8Array): void {
     this.#coding?.applyTo(this);
     try {
-      this.exchange.writeHead(this.status, this.reason, this.#takeHead(), chunk, false);
+      this.exchange.writeHead(this.status, this.reason, this.takeHeadersToSend(), chunk, false);
     } catch (error) {
       this.#encoder?.abort();
       this.#encoder = undefined;
@@ -535,16 +441,10 @@ export class HTTPServerResponse {
     this.chooseCoding(isWhole);
   }
 
-  #takeHead(): HTTPHeaders {
-    if (this.#isPassed || !isBodiless(this.status)) return this.#headers ?? this.#defaults;
-    const { headers } = this;
-    for (const name of ['Content-Type', 'Content-Language', 'Content-Encoding']) headers.delete(name);
-    return headers;
-  }
-
   /** Adds what is decided only just before the headers are sent: the changes of the hooks, and the cookies. */
   #complete(): void {
-    if (this.#hooks !== undefined) this.#callHooks(this.#hooks);
+    // A hook may have changed the status.
+    if (this.callHooks()) this.#requireBodyAllowed();
     if (this.#cookies?.hasChanges === true) this.#cookies.applyTo(this.headers);
   }
 
@@ -553,34 +453,11 @@ export class HTTPServerResponse {
     if (!isBodiless(this.status) || this.#body.isEmpty) return;
     this.#body.clear();
     // The connection would discard it too.
-    if (this.#isPassed) return;
+    if (this.isPassed) return;
     throw new WebUsageError(
       'ERR_WEB_BODY_FORBIDDEN',
       `a response with status ${this.status} must not have a body`,
     );
-  }
-
-  /** The headers of another response, and those that were set here before. */
-  #mergedWith(headers: HTTPHeaders): HTTPHeaders {
-    const own = this.#headers;
-    if (own === undefined) {
-      const server = this.#defaults.get('Server');
-      return server === undefined || headers.has('Server')
-        ? headers.copy()
-        : headers.copy().set('Server', server);
-    }
-    own.delete('Content-Type');
-    for (const name of headers.names()) if (!isAdded(name)) own.delete(name);
-    for (const [name, value] of headers.getAll()) own.add(name, value);
-    return own;
-  }
-
-  #callHooks(hooks: readonly HeaderHook[]): void {
-    // If a hook throws, the hooks must not run again: the error page would fail, too.
-    this.#hooks = undefined;
-    for (const hook of hooks) callHook(hook, this);
-    // A hook may have changed the status.
-    this.#requireBodyAllowed();
   }
 
   async #drained(): Promise<void> {
@@ -600,30 +477,8 @@ function writePiece(exchange: HTTPServerExchange, piece: string | Uint8Array | P
   else exchange.writePrepared(piece);
 }
 
-/** Whether the values of both responses are sent: cookies, and what the response depends on. */
-const isAdded = (name: string) => /^(?:set-cookie|vary)$/i.test(name);
-
 function headSent(operation: string): WebUsageError {
   return new WebUsageError('ERR_WEB_HEAD_SENT', `${operation}: status and headers are already sent`);
-}
-
-function headerText(name: string, value: HeaderValue): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
-  if (value instanceof Date) return formatHttpDate(value.getTime());
-  disown(value);
-  throw new WebUsageError(
-    'ERR_WEB_USAGE',
-    `header ${name} must be a string, a number or a Date, got ${shownValue(value)}`,
-  );
-}
-
-function callHook(hook: HeaderHook, response: HTTPServerResponse): void {
-  const result: unknown = hook(response);
-  if (!isThenable(result)) return;
-  disown(result);
-  const problem = 'the hook must be synchronous, but it returned a promise';
-  throw new WebUsageError('ERR_WEB_USAGE', `beforeHeaders: ${problem}`);
 }
 
 function unwritable(chunk: unknown): WebUsageError {
