@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenPlace, PLACES } from './hostile-places.ts';
-import { FETCH_WAYS, NODE_WAYS, type Way, WEB_WAYS } from './hostile-ways.ts';
+import { FETCH_WAYS } from './hostile-ways/fetch-ways.ts';
+import { NODE_WAYS } from './hostile-ways/node-ways.ts';
+import type { Way } from './hostile-ways/way.ts';
+import { WEB_WAYS } from './hostile-ways/web-ways.ts';
 import {
   converse,
   HostileClient,
