@@ -7,9 +7,11 @@ import {
   ask,
   deferred,
   HONO_SERVERS,
+  leaveAfter,
   responseOf,
   send,
   takeErrors,
+  waitingHandler,
   withKind,
 } from './servers.ts';
 
@@ -17,21 +19,14 @@ describe.each(ALL_SERVERS)('the signal of a request on $name', (kind) => {
   it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])(
     'aborts when the client of a %s leaves',
     (method) => {
-      const called = deferred<AbortSignal>();
-      const aborted = deferred();
-      const handler = async ({ signal }: Request): Promise<Response> => {
-        signal.addEventListener('abort', () => aborted.resolve());
-        called.resolve(signal);
-        await aborted.promise;
-        return new Response('too late');
-      };
+      const { handler, called, aborted } = waitingHandler();
       return withKind(kind, handler, async (port) => {
         const sending = send(port, '/', { method });
         sending.on('error', () => {});
-        const signal = await called.promise;
+        const signal = await called;
         expect(signal.aborted).toBe(false);
         sending.destroy();
-        await aborted.promise;
+        await aborted;
         expect(signal.aborted).toBe(true);
         if (kind.isOurs) expect(signal.reason).toBeInstanceOf(Error);
         else expect(signal.reason).toBeDefined();
@@ -89,23 +84,13 @@ describe.each(ALL_SERVERS)('the signal of a request on $name', (kind) => {
   });
 
   it('passes its abort to a fetch that uses it', () => {
-    const upstreamCalled = deferred();
-    const upstreamAborted = deferred();
-    const upstreamHandler = async ({ signal }: Request): Promise<Response> => {
-      signal.addEventListener('abort', () => upstreamAborted.resolve());
-      upstreamCalled.resolve();
-      await upstreamAborted.promise;
-      return new Response('too late');
-    };
-    return withKind(kind, upstreamHandler, (upstream) => {
+    const waiting = waitingHandler();
+    return withKind(kind, waiting.handler, (upstream) => {
       const handler = ({ signal }: Request): Promise<Response> =>
         fetch(`http://127.0.0.1:${upstream}/`, { signal }).catch(() => new Response('aborted'));
       return withKind(kind, handler, async (port) => {
-        const sending = send(port, '/');
-        sending.on('error', () => {});
-        await upstreamCalled.promise;
-        sending.destroy();
-        await upstreamAborted.promise;
+        await leaveAfter(waiting.called, port);
+        await waiting.aborted;
       });
     });
   });
@@ -122,10 +107,7 @@ describe.each(HONO_SERVERS)('the objects of node:http on $name', (kind) => {
       return c.text('too late');
     });
     return withKind(kind, app.fetch, async (port) => {
-      const sending = send(port, '/');
-      sending.on('error', () => {});
-      await called.promise;
-      sending.destroy();
+      await leaveAfter(called.promise, port);
       await closed.promise;
     });
   });

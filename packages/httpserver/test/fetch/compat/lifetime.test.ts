@@ -3,7 +3,16 @@ import { runInNewContext } from 'node:vm';
 import { Hono } from 'hono';
 import { proxy } from 'hono/proxy';
 import { describe, expect, it } from 'vitest';
-import { ask, deferred, HONO_SERVERS, OUR_SERVERS, send, takeErrors, withKind } from './servers.ts';
+import {
+  ask,
+  HONO_SERVERS,
+  leaveAfter,
+  OUR_SERVERS,
+  send,
+  takeErrors,
+  waitingHandler,
+  withKind,
+} from './servers.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -36,22 +45,15 @@ describe.each(HONO_SERVERS)('a request on $name', (kind) => {
   });
 
   it('is garbage after its client has left', () => {
-    const called = deferred();
-    const aborted = deferred();
+    const { handler, called, aborted } = waitingHandler();
     const requests: WeakRef<object>[] = [];
-    const app = new Hono().get('/', async (c) => {
+    const app = new Hono().get('/', (c) => {
       requests.push(new WeakRef(c.req.raw));
-      c.req.raw.signal.addEventListener('abort', () => aborted.resolve());
-      called.resolve();
-      await aborted.promise;
-      return c.text('too late');
+      return handler(c.req.raw);
     });
     return withKind(kind, app.fetch, async (port) => {
-      const sending = send(port, '/');
-      sending.on('error', () => {});
-      await called.promise;
-      sending.destroy();
-      await aborted.promise;
+      await leaveAfter(called, port);
+      await aborted;
       for (const reference of requests) await untilCollected(reference);
     });
   });

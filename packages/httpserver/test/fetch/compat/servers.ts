@@ -163,6 +163,31 @@ export function responseOf(sending: ClientRequest): Promise<IncomingMessage> {
   });
 }
 
+/** Sends a GET, and leaves when the handler was called. */
+export async function leaveAfter(called: Promise<unknown>, port: number): Promise<void> {
+  const sending = send(port, '/');
+  sending.on('error', () => {});
+  await called;
+  sending.destroy();
+}
+
+/** A handler that waits until its client has left. */
+export function waitingHandler(): {
+  readonly handler: (request: Request) => Promise<Response>;
+  readonly called: Promise<AbortSignal>;
+  readonly aborted: Promise<void>;
+} {
+  const called = deferred<AbortSignal>();
+  const aborted = deferred();
+  const handler = async ({ signal }: Request): Promise<Response> => {
+    signal.addEventListener('abort', () => aborted.resolve());
+    called.resolve(signal);
+    await aborted.promise;
+    return new Response('too late');
+  };
+  return { handler, called: called.promise, aborted: aborted.promise };
+}
+
 /** A promise and what settles it. */
 export function deferred<T = void>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
   let resolve!: (value: T) => void;

@@ -141,7 +141,7 @@ describe.each(SRVX_SERVERS)('the request that srvx describes on $name', (kind) =
       ),
   );
 
-  it('survives a response that cannot be sent', () =>
+  it('responds with 500 if the handler returns an object that is no Response', () =>
     withKind(
       kind,
       (request) =>
