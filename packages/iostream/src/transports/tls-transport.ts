@@ -28,8 +28,9 @@ import type {
   Transport,
   TransportEvents,
 } from '../transport.ts';
-import { type SendCalls, SendQueue } from './send-queue.ts';
+import type { SendCalls } from './send-queue.ts';
 import { failureOf } from './tls-failure.ts';
+import { sendCallsOf, TlsOutgoing } from './tls-outgoing.ts';
 import { TransportDuplex } from './transport-duplex.ts';
 
 /** Observes a {@link TlsTransport}. Its methods must not throw. */
@@ -70,6 +71,8 @@ const EARLY_BYTES = 32 * 1024;
 /** Maximum number of reads of one descriptor in one loop iteration; the reactor limits the total of all descriptors. */
 const READS_PER_TURN = 16;
 const { EAGAIN, EPROTO } = constants.errno;
+/** Instead of a number of encrypted bytes: the budget of this loop iteration allows no more. */
+const BUDGET_SPENT = Number.MAX_SAFE_INTEGER;
 
 /** How the peer has ended its side. */
 const OPEN = 0;
@@ -104,8 +107,8 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
   readonly #sendCalls: SendCalls;
   readonly #watcher: TlsWatcher | undefined;
   #events: TransportEvents | undefined;
-  /** Exists only while something waits to be encrypted, so that an idle connection has none. */
-  #queue: SendQueue | undefined;
+  /** Kept after the close: see {@link bytesInFlight}. */
+  #outgoing: TlsOutgoing | undefined;
   /** The event bits that we are registered for, or {@link UNWATCHED}. */
   #interest = UNWATCHED;
   #reading = false;
@@ -115,15 +118,7 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
   #inputAsked = false;
   #peerEnd: PeerEnd = OPEN;
   #endReported = false;
-  /** Whether ciphertext waits until the kernel can take more. */
-  #waiting = false;
   #flushScheduled = false;
-  /** Bytes whose records are in the kernel, and which the next flush will report. */
-  #sentEarly = 0;
-  /** Bytes that were encrypted and whose records wait. */
-  #encryptedBytes = 0;
-  /** The negative errno of a send before the flush, which acts on it; 0 for none. The kernel reports an error once. */
-  #earlyFailure = 0;
   #endWriteWanted = false;
   #endAnnounced = false;
   #endWriteDone = false;
@@ -170,41 +165,36 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
 
   write(piece: string | Uint8Array): void {
     if (!this.#open || this.#endWriteWanted || piece.length === 0) return;
-    if (this.#queue === undefined) this.#queue = new SendQueue(piece);
-    else this.#queue.push(piece);
-    if (!this.#flushScheduled && !this.#waiting) {
+    this.#outgoing ??= new TlsOutgoing();
+    const outgoing = this.#outgoing;
+    outgoing.push(piece);
+    if (!this.#flushScheduled && !outgoing.isWaiting) {
       this.#flushScheduled = true;
       this.#loop.scheduleFlush(this);
     }
-    if (this.#queue.byteLength >= EARLY_BYTES) this.#sendEarly(this.#queue);
+    // Nothing is gained by waiting for more. The events follow with the flush.
+    if (outgoing.queuedBytes >= EARLY_BYTES && !outgoing.isWaiting && outgoing.failure === 0)
+      this.#encrypt(outgoing);
   }
 
   /** Encrypted, but not reported yet. */
   get bytesInFlight(): number {
-    return this.#sentEarly + this.#encryptedBytes;
+    return this.#outgoing === undefined ? 0 : this.#outgoing.bytesInFlight;
   }
 
   flush(): void {
     this.#flushScheduled = false;
-    const failure = this.#earlyFailure;
-    this.#earlyFailure = 0;
     if (!this.#open) return;
-    const sent = this.#sentEarly;
-    this.#sentEarly = 0;
-    if (failure < 0) {
-      if (sent > 0) this.#events?.sent(sent);
-      this.#sendFailed(failure);
-    } else if (this.#awaitsKernel) {
-      if (sent > 0) this.#events?.sent(sent);
-    } else {
-      this.#send(sent);
-    }
+    const failure = this.#outgoing === undefined ? 0 : this.#outgoing.failure;
+    if (failure < 0) this.#sendFailed(failure);
+    else if (this.#awaitsKernel) this.#reportSent();
+    else this.#send();
   }
 
   endWrite(): void {
     if (!this.#open || this.#endWriteWanted) return;
     this.#endWriteWanted = true;
-    if (this.#flushScheduled || this.#waiting) return;
+    if (this.#flushScheduled || this.#isWaiting) return;
     this.#flushScheduled = true;
     this.#loop.scheduleFlush(this);
   }
@@ -212,7 +202,7 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
   close(): void {
     if (!this.#open) return;
     // If bytes of ours are discarded, the peer must not take them for all.
-    const isComplete = this.#queue === undefined && !this.#waiting && this.#earlyFailure === 0;
+    const isComplete = this.#outgoing === undefined || this.#outgoing.isSent;
     if (isComplete && !this.#endAnnounced) this.#binding.tlsShutdown(this.slot, this.generation);
     this.#abandon();
   }
@@ -259,7 +249,7 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
       hasInput: this.#hasInput,
     });
     heir.#peerEnd = this.#peerEnd;
-    heir.#waiting = this.#waiting;
+    heir.#outgoing = this.#outgoing;
     this.#reactor.unregister(this);
     this.#open = false;
     heir.#watch();
@@ -272,8 +262,8 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
     // Reads first if the connection is broken: a failing send would close the transport, and the response of a peer
     // that refuses our data would be lost.
     const isReadFirst = (events & BROKEN) !== 0 && (events & READABLE) !== 0 && this.#readsMore;
-    if ((events & WRITABLE) !== 0 && this.#waiting && !isReadFirst) {
-      this.#send(0);
+    if ((events & WRITABLE) !== 0 && this.#isWaiting && !isReadFirst) {
+      this.#send();
       if (!this.#open) return;
     }
     if ((events & TO_READ) !== 0 && this.#readsMore) this.#receive();
@@ -332,7 +322,8 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
     else if ((result & TLS_BARE) !== 0) this.#peerEnd = BARE;
     if ((result & TLS_WAITING) !== 0) {
       // A response that OpenSSL itself makes, such as a key update.
-      this.#waiting = true;
+      this.#outgoing ??= new TlsOutgoing();
+      this.#outgoing.isWaiting = true;
       this.#watch();
     }
     const watcher = this.#watcher;
@@ -352,9 +343,10 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
   /** Reports the end of the peer's side, unless the transport is paused. */
   #reportEnd(isRepeated: boolean): void {
     if (!this.#isEndDue || !this.#reading || !this.#open) return;
-    if (this.#peerEnd === BARE && this.#earlyFailure < 0) {
+    const failure = this.#outgoing === undefined ? 0 : this.#outgoing.failure;
+    if (this.#peerEnd === BARE && failure < 0) {
       // The kernel has reported its error to that send. After it, a broken connection looks as if the peer had ended.
-      this.#fail(this.#errorOf(this.#earlyFailure, 'send'));
+      this.#fail(this.#errorOf(failure, 'send'));
       return;
     }
     this.#endReported = true;
@@ -395,98 +387,81 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
 
   // ---- writing ----
 
+  /** Whether ciphertext waits until the kernel can take more. */
+  get #isWaiting(): boolean {
+    return this.#outgoing?.isWaiting === true;
+  }
+
   /** Whether epoll will report that the kernel can take the ciphertext that waits. */
   get #awaitsKernel(): boolean {
-    return this.#waiting && this.#interest !== UNWATCHED && (this.#interest & WRITABLE) !== 0;
+    return this.#isWaiting && this.#interest !== UNWATCHED && (this.#interest & WRITABLE) !== 0;
   }
 
-  /**
-   * Encrypts and sends what is queued at once, because nothing is gained by waiting for more. The events follow with the
-   * flush.
-   */
-  #sendEarly(queue: SendQueue): void {
-    if (this.#waiting || this.#earlyFailure !== 0) return;
-    const mostBytes = this.#loop.writeBudget.allowance(this, queue.byteLength);
-    if (mostBytes === 0) return;
-    const result = this.#encrypt(queue, mostBytes);
-    if (result < 0) this.#earlyFailure = result;
-    else this.#sentEarly += result;
-  }
-
-  /**
-   * Encrypts some of the queue, and sends it.
-   *
-   * @returns the number of bytes whose records are in the kernel, or the negative errno.
-   */
-  #encrypt(queue: SendQueue, mostBytes: number): number {
-    const { pieceCount } = queue;
-    const result = queue.offer(this.#sendCalls, this.slot, this.generation, mostBytes);
-    if (result === -EAGAIN) {
-      this.#waiting = true;
-      return 0;
-    }
-    if (result < 0) return result;
-    const byteLength = result & TLS_BYTES;
-    this.#loop.writeBudget.spend(this, byteLength, pieceCount);
-    queue.advance(byteLength);
-    if (queue.isEmpty) this.#queue = undefined;
-    if ((result & TLS_WAITING) === 0) return byteLength;
-    this.#waiting = true;
-    this.#encryptedBytes += byteLength;
-    return 0;
-  }
-
-  /**
-   * Sends ciphertext that waits.
-   *
-   * @returns the number of bytes whose records are now in the kernel, or the negative errno.
-   */
-  #sendWaiting(): number {
-    const result = this.#binding.tlsFlush(this.slot, this.generation);
-    if (result < 0) return result;
-    this.#waiting = (result & TLS_WAITING) !== 0;
-    const byteLength = result & TLS_BYTES;
-    this.#encryptedBytes -= byteLength;
-    return byteLength;
-  }
-
-  /** @param taken - number of bytes whose records are in the kernel, and which were not reported. */
-  #send(taken: number): void {
-    let total = taken;
-    let result = this.#waiting ? this.#sendWaiting() : 0;
-    while (result >= 0) {
-      total += result;
-      if (this.#queue === undefined || this.#waiting) break;
-      const mostBytes = this.#loop.writeBudget.allowance(this, this.#queue.byteLength);
-      if (mostBytes === 0) {
-        this.#deferFlush();
-        break;
-      }
-      result = this.#encrypt(this.#queue, mostBytes);
-      // Some of the records may be in the kernel.
-      if (result === 0 && this.#waiting) result = this.#sendWaiting();
-    }
-    if (result >= 0) result = this.#endIfWanted();
-    if (result < 0) {
-      if (total > 0) this.#events?.sent(total);
-      this.#sendFailed(result);
+  #send(): void {
+    const outgoing = this.#outgoing;
+    const result = outgoing === undefined ? 0 : this.#sendAll(outgoing);
+    const failure = result < 0 ? result : this.#endIfWanted();
+    if (failure < 0) {
+      this.#sendFailed(failure);
       return;
     }
     this.#watch();
-    if (total > 0) this.#events?.sent(total);
+    this.#reportSent();
     if (this.#open && this.#endReported && this.#endWriteDone) this.#fail(undefined);
+  }
+
+  /** Sends as much as the kernel and the budget of this iteration allow. @returns 0 or the negative errno. */
+  #sendAll(outgoing: TlsOutgoing): number {
+    let result = outgoing.isWaiting ? this.#flushWaiting(outgoing) : 0;
+    while (result >= 0 && !outgoing.isWaiting && outgoing.queuedBytes > 0) {
+      result = this.#encrypt(outgoing);
+      if (result === BUDGET_SPENT) {
+        this.#deferFlush();
+        return 0;
+      }
+      // Some of the records may be in the kernel.
+      if (outgoing.isWaiting) result = this.#flushWaiting(outgoing);
+    }
+    return Math.min(result, 0);
+  }
+
+  #flushWaiting(outgoing: TlsOutgoing): number {
+    return outgoing.flush(this.#binding, this.slot, this.generation);
+  }
+
+  /** @returns a number of bytes, {@link BUDGET_SPENT}, or the negative errno. */
+  #encrypt(outgoing: TlsOutgoing): number {
+    const budget = this.#loop.writeBudget;
+    const mostBytes = budget.allowance(this, outgoing.queuedBytes);
+    if (mostBytes === 0) return BUDGET_SPENT;
+    const { pieceCount } = outgoing;
+    const result = outgoing.encrypt(this.#sendCalls, this.slot, this.generation, mostBytes);
+    if (result > 0) budget.spend(this, result, pieceCount);
+    return result;
+  }
+
+  #reportSent(): void {
+    const outgoing = this.#outgoing;
+    if (outgoing === undefined) return;
+    const byteLength = outgoing.takeSent();
+    if (outgoing.isSent) this.#outgoing = undefined;
+    if (byteLength > 0) this.#events?.sent(byteLength);
   }
 
   /** Ends our side once everything was sent: announces the end, and then shuts down. @returns 0 or the negative errno. */
   #endIfWanted(): number {
-    if (this.#queue !== undefined || this.#waiting || !this.#endWriteWanted || this.#endWriteDone) return 0;
+    if (!this.#endWriteWanted || this.#endWriteDone) return 0;
+    if (this.#outgoing !== undefined && !this.#outgoing.isSent) return 0;
     if (!this.#endAnnounced) {
       this.#endAnnounced = true;
       const result = this.#binding.tlsShutdown(this.slot, this.generation);
       // A peer that has ended in order may have closed without waiting for our end.
       if (result < 0 && !this.#endReported) return result;
-      this.#waiting = result > 0 && (result & TLS_WAITING) !== 0;
-      if (this.#waiting) return 0;
+      if (result > 0 && (result & TLS_WAITING) !== 0) {
+        this.#outgoing ??= new TlsOutgoing();
+        this.#outgoing.isWaiting = true;
+        return 0;
+      }
     }
     this.#endWriteDone = true;
     this.#reactor.binding.shutdown(this.slot, this.generation, 1);
@@ -506,6 +481,7 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
    * response and closed, or the alert that says why.
    */
   #sendFailed(result: number): void {
+    this.#reportSent();
     const { readBuffer } = this.#reactor;
     for (let reads = 0; reads < READS_PER_TURN && this.#readsMore; reads += 1) {
       const received = this.#binding.tlsRecv(this.slot, this.generation, readBuffer, 0, readBuffer.length);
@@ -546,7 +522,7 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
     // alone. A paused transport is not registered at all: a hang-up cannot be masked, and would wake the loop again
     // and again.
     if (this.#reading) wanted = this.#peerEnd === OPEN ? READABLE : 0;
-    if (this.#waiting) wanted = (wanted === UNWATCHED ? 0 : wanted) | WRITABLE;
+    if (this.#isWaiting) wanted = (wanted === UNWATCHED ? 0 : wanted) | WRITABLE;
     if (wanted === this.#interest) return;
     const before = this.#interest;
     this.#interest = wanted;
@@ -568,7 +544,7 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
 
   #release(): void {
     this.#open = false;
-    this.#queue = undefined;
+    this.#outgoing?.clear();
     this.#reactor.forget(this);
     this.#reactor.binding.close(this.slot, this.generation);
     if (this.#keepsAlive) this.#reactor.unref();
@@ -579,19 +555,3 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
 function reportClosed(events: TransportEvents | undefined): void {
   events?.closed(undefined);
 }
-
-/** The three send calls, with which a queue encrypts and sends. One object for each thread. */
-function sendCallsOf(binding: TlsBinding): SendCalls {
-  let calls = sendCalls.get(binding);
-  if (calls === undefined) {
-    calls = {
-      sendBytes: binding.tlsSendBytes,
-      sendLatin1: binding.tlsSendLatin1,
-      sendVector: binding.tlsSendVector,
-    };
-    sendCalls.set(binding, calls);
-  }
-  return calls;
-}
-
-const sendCalls = new WeakMap<TlsBinding, SendCalls>();
