@@ -4,6 +4,7 @@ import { Future } from '@landspout/ioloop';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketHandler } from '../../src/index.ts';
 import { encodeClose, encodeMessage, encodePing, encodePong } from '../../src/protocol/index.ts';
+import { gate } from '../fixtures/gate.ts';
 import { MASK, RawClient, upgradeText } from '../fixtures/raw-client.ts';
 import { RecordingHandler } from '../fixtures/recording-handler.ts';
 import { until, withApp } from '../fixtures/running-application.ts';
@@ -11,15 +12,6 @@ import { until, withApp } from '../fixtures/running-application.ts';
 beforeEach(() => RecordingHandler.reset());
 
 const broken = new Error('a bug');
-
-/** A promise that a test resolves. */
-function gate(): { readonly opened: Promise<void>; open(): void } {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
 
 describe('WebSocketHandler, calling back', () => {
   it('delivers no message before onOpen settles, but may write [WS-03]', async () => {

@@ -4,6 +4,7 @@ import { Application } from '@landspout/web';
 import { describe, expect, it } from 'vitest';
 import { WebSocketHandler, WebSocketMessageError } from '../../src/index.ts';
 import { encodeClose, encodeMessage, encodePing } from '../../src/protocol/index.ts';
+import { gate } from '../fixtures/gate.ts';
 import { MASK, RawClient, upgradeText } from '../fixtures/raw-client.ts';
 import { until, withApp } from '../fixtures/running-application.ts';
 
@@ -45,15 +46,6 @@ function loops(onMessages: (this: LoopHandler, messages: Messages) => unknown) {
 
 const text = (message: string) => encodeMessage(message, MASK);
 const broken = new Error('a bug');
-
-/** A promise that a test resolves. */
-function gate(): { readonly opened: Promise<void>; open(): void } {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
 
 describe('WebSocketHandler.onMessages', () => {
   it('iterates over all messages in order, from the one that came with the request [WS-03]', async () => {

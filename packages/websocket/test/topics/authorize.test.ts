@@ -4,21 +4,11 @@ import { Topics } from '@landspout/topics';
 import { Application, type HandlerClass } from '@landspout/web';
 import { describe, expect, it } from 'vitest';
 import { type TopicAuthorization, TopicHandler } from '../../src/topics/index.ts';
+import { type Gate, gate } from '../fixtures/gate.ts';
 import { until } from '../fixtures/running-application.ts';
 import { withDoor } from '../fixtures/topic-client.ts';
 
 const REFUSED = { op: 'err', code: 'ERR_TOPICS_REFUSED', message: expect.any(String) };
-
-/** A promise that a test settles. */
-function gate<Value>() {
-  let open: (value: Value) => void = () => {};
-  let fail: (error: Error) => void = () => {};
-  const opened = new Promise<Value>((resolve, reject) => {
-    open = resolve;
-    fail = reject;
-  });
-  return { opened, open, fail };
-}
 
 describe('TopicHandler, asking authorize', () => {
   it('names the action, the topic and the handler of each operation', async () => {
@@ -130,9 +120,9 @@ describe('TopicHandler, asking authorize', () => {
   });
 
   it.each([
-    ['allows', (decide: ReturnType<typeof gate<boolean>>) => decide.open(true)],
-    ['refuses', (decide: ReturnType<typeof gate<boolean>>) => decide.open(false)],
-    ['fails', (decide: ReturnType<typeof gate<boolean>>) => decide.fail(new Error('aborted'))],
+    ['allows', (decide: Gate<boolean>) => decide.open(true)],
+    ['refuses', (decide: Gate<boolean>) => decide.open(false)],
+    ['fails', (decide: Gate<boolean>) => decide.fail(new Error('aborted'))],
   ])('leaves nothing behind if the client has gone when it %s', async (_, decide) => {
     const decision = gate<boolean>();
     let asked = 0;

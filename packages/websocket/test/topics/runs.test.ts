@@ -2,6 +2,7 @@ import { VirtualClock } from '@landspout/ioloop/testing';
 import { Runs } from '@landspout/topics';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TopicAuthorization } from '../../src/topics/index.ts';
+import { gate } from '../fixtures/gate.ts';
 import { RecordingLogger } from '../fixtures/running-application.ts';
 import { type TopicClient, withDoor } from '../fixtures/topic-client.ts';
 
@@ -10,15 +11,6 @@ let runs: Runs;
 afterEach(() => runs.close());
 
 const newRuns = (options = {}) => new Runs({ logger: new RecordingLogger(), ...options });
-
-/** A promise that a test resolves. */
-function gate() {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
 
 async function read(client: TopicClient, run: string, options: object = {}) {
   const { cursor } = await client.request({ op: 'sub', run, ...options });
