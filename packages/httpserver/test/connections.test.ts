@@ -39,7 +39,7 @@ async function get(options: RequestOptions & { readonly ca?: Buffer }, body = ''
     ...options,
   }).end(body);
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
-  // From Node 24 on the request tells of it too, once nobody listens for it any more.
+  // From Node 24 on, the request emits it too, if there is no other listener.
   outgoing.on('error', () => {});
   return text(incoming);
 }
@@ -82,7 +82,7 @@ describe('HTTPServer over TLS', () => {
       { tls: certificate },
     ));
 
-  it('gives those up who are still in the handshake when a stop has waited long enough', () =>
+  it('closes connections that are still in the handshake at the end of a stop', () =>
     withServer(
       tell,
       async ({ server, port }) => {

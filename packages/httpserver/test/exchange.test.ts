@@ -349,7 +349,7 @@ describe('a peer that does not read', () => {
       headersReceived: () => exchange.writeHead(200, 'OK', new HTTPHeaders()),
       dataReceived(chunk) {
         taken += chunk.length;
-        // Whatever comes, more leaves, and the delegate waits for nobody.
+        // The delegate sends more than it receives, and never waits.
         exchange.write(ANSWER);
         exchange.write(ANSWER);
       },

@@ -425,7 +425,7 @@ describe('resolveForwarded, whatever a client sends', () => {
 });
 
 describe('remoteIpOf', () => {
-  it('says 0.0.0.0 of who has no IP address [HS-04]', () => {
+  it('is 0.0.0.0 for an address that is not an IP address [HS-04]', () => {
     expect(remoteIpOf({ family: 'unix', path: '/run/x.sock' })).toBe('0.0.0.0');
     expect(remoteIpOf({ family: 'memory' })).toBe('0.0.0.0');
     expect(remoteIpOf({ family: 'IPv6', address: '2001:db8::1', port: 1 })).toBe('2001:db8::1');

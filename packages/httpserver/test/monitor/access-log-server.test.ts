@@ -57,7 +57,7 @@ describe('the access log of an HTTPServer', () => {
     });
   });
 
-  it('says who asked, by what, and how long the answer took', () =>
+  it('has the client, the request and the duration of the response', () =>
     withLog(
       async (request) => {
         await new Promise((resolve) => setTimeout(resolve, 30));

@@ -138,7 +138,7 @@ describe('ServerMonitor', () => {
     expect(record.headers.size).toBe(0);
   });
 
-  it('says 0.0.0.0 of who came by a Unix socket [HS-04]', () => {
+  it('has 0.0.0.0 for a client on a Unix socket [HS-04]', () => {
     const records: AccessRecord[] = [];
     const monitor = monitorOf(records);
     const unix = connectionInfo({ remoteAddress: { family: 'unix', path: '' } });

@@ -253,7 +253,7 @@ describe('HTTPServer.stop, of many streams that were taken over', () => {
     expect(scene.notified[0]?.final).toBe(false);
   });
 
-  it('notifies who takes a stream over during the stop in the next loop iteration', async () => {
+  it('notifies the owner of a stream that is detached during the stop in the next loop iteration', async () => {
     const scene = await Scene.of(3);
     const late = scene.connect();
     const stopping = scene.server.stop({ graceMs: 10_000, drainMs: DRAIN_MS, final: true });

@@ -73,7 +73,7 @@ describe('HTTPServer.stop', () => {
       expect(await stopped).toEqual({ finished: 1, idle: 1, cut: 0 });
     }));
 
-  it('serves who has connected and is not accepted yet', () =>
+  it('serves clients that are connected and not accepted yet', () =>
     withServer(hello, async ({ server, port }) => {
       const CLIENTS = 30;
       const received = Array.from({ length: CLIENTS }, () => {
@@ -203,7 +203,7 @@ describe('HTTPServer.stop', () => {
     });
   });
 
-  it('tells who has taken a connection over, and waits for it [HS-02]', () => {
+  it('notifies the owner of a detached connection, and waits for it [HS-02]', () => {
     const taken: IOStream[] = [];
     const handler = ({ exchange }: ServerRequest): void => {
       const stream = exchange.detach(() => stream.closeGracefully(1_000));

@@ -9,7 +9,7 @@ import type { RequestContext } from './request-context.ts';
 import { logFailure } from './request-hooks.ts';
 
 /**
- * Returns what was thrown; if that cannot be inspected, such as a proxy whose traps throw, an Error that describes it.
+ * Returns what was thrown; an Error that describes it if inspecting it throws, as with a revoked proxy.
  */
 export function readable(thrown: unknown): unknown {
   try {

@@ -88,7 +88,7 @@ async function escapedFrom(run: () => Promise<void>): Promise<unknown[]> {
 const CIRCULAR: Record<string, unknown> = {};
 CIRCULAR.self = CIRCULAR;
 
-describe('JSON that cannot be written', () => {
+describe('data that JSON.stringify refuses', () => {
   const values: Record<string, unknown> = {
     'is circular': CIRCULAR,
     'has a BigInt': { n: 1n },

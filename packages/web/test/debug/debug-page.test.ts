@@ -110,7 +110,7 @@ describe('the error page for developers', () => {
     expect(html).not.toContain('<details open>');
   });
 
-  it('shows the line of a module that cannot be parsed', async () => {
+  it('shows the line of a syntax error in a module', async () => {
     const file = written('broken.cjs', 'let a = 1;\nlet b = = 2;\n');
     let error: unknown;
     try {
@@ -321,7 +321,7 @@ describe('the error page for developers of a hostile error', () => {
     'a getter for the cause': throwing('cause'),
     'a getter for the members': throwing('errors'),
     'a proxy': new Proxy(new Error('x'), { get: trap, getPrototypeOf: trap, has: trap, ownKeys: trap }),
-    'an object that cannot be printed': {
+    'an object whose inspection throws': {
       get [Symbol.toStringTag]() {
         return trap();
       },

@@ -85,7 +85,7 @@ describe('an error in a template', () => {
     }
   });
 
-  it('survives values that cannot be read', async () => {
+  it('survives values whose inspection throws', async () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     const run = () => {

@@ -185,7 +185,7 @@ describe.each(LOGS)('a run that has ended, of a log that %s', (_, Log) => {
   });
 });
 
-describe.each(LOGS)('a topic that cannot be read, of a log that %s', (_, Log) => {
+describe.each(LOGS)('a topic whose log fails, of a log that %s', (_, Log) => {
   it.each(['ERR_TOPICS_UNAVAILABLE', 'ERR_TOPICS_BUSY'])(
     'gives an empty stream with a retry for %s, because EventSource would give up after a 503',
     async (code) => {

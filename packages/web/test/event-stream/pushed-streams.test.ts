@@ -98,7 +98,7 @@ describe('the event stream of a log that pushes', () => {
     });
   });
 
-  it('is cut if an event cannot be encoded, which is logged, and others go on', async () => {
+  it('is cut and logged if encoding an event fails, and other streams go on', async () => {
     const log = new PushedLog();
     await servingLog(log, { presence: true }, async ({ port, log: logger }) => {
       const client = await openStream(port);

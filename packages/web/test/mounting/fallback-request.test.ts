@@ -194,7 +194,7 @@ describe('the request of a mounted delegate', () => {
     );
   });
 
-  it('needs no XSRF token, and has a path that cannot be decoded', async () => {
+  it('needs no XSRF token, and may have invalid percent-encoding in its path', async () => {
     const fallback = responding((request) => request.respond(request.head.target));
     await withFallback(
       fallback,

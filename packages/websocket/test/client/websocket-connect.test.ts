@@ -115,7 +115,7 @@ describe('websocketConnect', () => {
       }
     }));
 
-  it('refuses what cannot be an option or a handshake [WS-20]', async () => {
+  it('refuses invalid options and headers of the handshake [WS-20]', async () => {
     const attempts: [string, WebSocketConnectOptions?][] = [
       ['ws://127.0.0.1/', { headers: { 'Sec-WebSocket-Key': 'mine' } }],
       ['ws://127.0.0.1/', { headers: { Upgrade: 'h2c' } }],

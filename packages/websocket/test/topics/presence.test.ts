@@ -44,7 +44,7 @@ async function withMembers(
 }
 
 describe('TopicHandler, presence', () => {
-  it('sends all members first, then who joins and who has left', async () => {
+  it('sends all members first, then those that join and leave', async () => {
     await withMembers(async ({ clock, topics, join }) => {
       const ann = await join('ann');
       await ann.subscribe('room', { presence: true });
