@@ -297,6 +297,8 @@ static bool set_options(Context *context) {
   cache |= context->is_server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT;
   long mode = SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS;
   openssl.SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION);
+  /* A server that trusts no authorities has none to complete its chain with: do not try at each handshake. */
+  if (context->is_server) mode |= SSL_MODE_NO_AUTO_CHAIN;
   openssl.SSL_CTX_ctrl(ctx, SSL_CTRL_MODE, mode, NULL);
   openssl.SSL_CTX_ctrl(ctx, SSL_CTRL_SET_SESS_CACHE_MODE, cache, NULL);
   openssl.SSL_CTX_set_msg_callback(ctx, on_message);
@@ -459,6 +461,10 @@ static int64_t add_chain(Call *call) {
   return done(call, is_set, "the intermediate certificate cannot be used");
 }
 
+static void complete_chains(const Context *context) {
+  openssl.SSL_CTX_ctrl(context->ctx, SSL_CTRL_CLEAR_MODE, SSL_MODE_NO_AUTO_CHAIN, NULL);
+}
+
 static const char SHARED_TRUST[] = "the authorities are shared with another context";
 
 static int64_t add_trust(Call *call) {
@@ -471,6 +477,7 @@ static int64_t add_trust(Call *call) {
   if (context->shares_trust) return throw_bad_argument(call, SHARED_TRUST);
   X509 *certificate = read_certificate(call, 1);
   if (certificate == NULL) return THROWN;
+  complete_chains(context);
   bool is_set = openssl.X509_STORE_add_cert(openssl.SSL_CTX_get_cert_store(context->ctx), certificate) == 1 &&
                 (!is_named || openssl.SSL_CTX_add_client_CA(context->ctx, certificate) == 1);
   openssl.X509_free(certificate);
@@ -481,6 +488,7 @@ static int64_t trust_default(Call *call) {
   const Context *context = context_of(call, 0);
   if (context == NULL) return THROWN;
   if (context->shares_trust) return throw_bad_argument(call, SHARED_TRUST);
+  complete_chains(context);
   return done(call, openssl.SSL_CTX_set_default_verify_paths(context->ctx) == 1,
               "the default authorities cannot be used");
 }
@@ -489,6 +497,7 @@ static int64_t trust_from(Call *call) {
   Context *context = context_of(call, 0), *other = context == NULL ? NULL : context_of(call, 1);
   if (other == NULL) return THROWN;
   context->shares_trust = other->shares_trust = true;
+  complete_chains(context);
   openssl.SSL_CTX_set1_cert_store(context->ctx, openssl.SSL_CTX_get_cert_store(other->ctx));
   return VALUE;
 }
