@@ -134,6 +134,7 @@ typedef void (*MessageCallback)(int, int, int, const void *, size_t, SSL *, void
   F(int, SSL_read, (SSL *, void *, int))                                                      \
   F(int, SSL_pending, (const SSL *))                                                          \
   F(int, SSL_write, (SSL *, const void *, int))                                               \
+  F(int, SSL_in_init, (const SSL *))                                                          \
   F(int, SSL_shutdown, (SSL *))                                                               \
   F(int, SSL_get_error, (const SSL *, int))                                                   \
   F(long, SSL_ctrl, (SSL *, int, long, void *))                                               \

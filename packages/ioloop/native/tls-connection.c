@@ -427,14 +427,17 @@ static int64_t receive(Call *call) {
          (tls->is_ended ? TLS_ENDED : tls->is_bare ? TLS_BARE : 0) | (received == INPUT_BYTES ? TLS_FULL : 0);
 }
 
-/* Encrypts one record. Returns false if TLS has failed. */
+/* Encrypts one record. Returns false if TLS has failed or needs input first. */
 static bool encrypt(Tls *tls, const uint8_t *bytes, size_t length) {
   Secure *secure = tls->state->secure;
   clear_errors();
   int count = openssl.SSL_write(tls->ssl, bytes, (int)length);
+  if (count <= 0 && openssl.SSL_get_error(tls->ssl, count) == SSL_ERROR_WANT_READ) {
+    tls->needs_input = true; /* such as a key update of which a part has arrived: nothing is sent in between */
+    return false;
+  }
   if (count != (int)length || secure->marks == MOST_MARKS) {
-    /* Without renegotiation, and with room for the output, OpenSSL never has a reason to wait. */
-    tls_fail(tls, "a record could not be written");
+    tls_fail(tls, "a record could not be written"); /* there is room for the output, so OpenSSL need not wait */
     return false;
   }
   secure->mark[secure->marks++] = (Mark){.end = (uint32_t)secure->output_length, .plain = (uint32_t)length};
@@ -472,12 +475,13 @@ static int64_t send_pieces(Call *call, const struct iovec *pieces, int count) {
   if (!tls->is_complete) return -ENOTCONN;
   if (tls->is_shut) return -EPIPE;
   if (tls->waiting != NULL) return -EAGAIN;
+  tls->needs_input = false;
   size_t total = encrypt_pieces(tls, pieces, count);
   clear_errors();
   int64_t failure = send_output(tls, fd_of(call));
   if (tls->is_failed) return -EPROTO;
   if (failure < 0) return failure;
-  return (int64_t)total | (tls->waiting != NULL ? TLS_WAITING : 0);
+  return (int64_t)total | (tls->waiting != NULL ? TLS_WAITING : 0) | (tls->needs_input ? TLS_NEEDS_INPUT : 0);
 }
 
 static int64_t send_bytes(Call *call) {
@@ -520,6 +524,7 @@ static int64_t shut_down(Call *call) {
   if (tls->is_failed) return -EPROTO;
   if (!tls->is_complete) return -ENOTCONN;
   if (!tls->is_shut) {
+    if (openssl.SSL_in_init(tls->ssl)) return TLS_NEEDS_INPUT;
     tls->is_shut = true;
     clear_errors();
     if (openssl.SSL_shutdown(tls->ssl) < 0) tls_fail(tls, "close_notify could not be written");

@@ -42,6 +42,7 @@ enum {
   TLS_SESSION = 1 << 24,
   TLS_KEY_LINES = 1 << 25,
   TLS_FULL = 1 << 26,
+  TLS_NEEDS_INPUT = 1 << 27,
   TLS_COMPLETE = 0,
   TLS_WANTS_READ = 1,
   TLS_WANTS_CONTEXT = 2,
@@ -98,6 +99,7 @@ typedef struct Tls {
   int16_t alert; /* received, or -1 */
   uint16_t messages, messages_in_call;
   bool hello_seen, hello_pending, refused, is_complete, is_started, is_failed, is_flooded, is_ended, is_bare, is_shut;
+  bool needs_input; /* the last send stopped inside a handshake message of the peer */
 } Tls;
 
 /* What TLS needs of each environment. Created by tlsLoad. */

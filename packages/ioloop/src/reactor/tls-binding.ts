@@ -116,8 +116,8 @@ export interface TlsBinding {
   /**
    * As `sendBytes`, `sendLatin1` and `sendVector`: encrypts at most 128 KiB, and sends it with one call.
    *
-   * @returns number of bytes that were encrypted, with {@link TLS_WAITING} if the kernel has not taken all of it; or
-   *   -errno, and -EAGAIN, with nothing encrypted, while ciphertext waits.
+   * @returns number of bytes that were encrypted, with {@link TLS_WAITING} if the kernel has not taken all of it, and
+   *   {@link TLS_NEEDS_INPUT}; or -errno, and -EAGAIN, with nothing encrypted, while ciphertext waits.
    */
   tlsSendBytes(slot: number, generation: number, bytes: Uint8Array, offset: number, length: number): number;
   tlsSendLatin1(slot: number, generation: number, text: string, offset: number): number;
@@ -136,7 +136,11 @@ export interface TlsBinding {
    *   are in the kernel and are not reported here.
    */
   tlsFlush(slot: number, generation: number): number;
-  /** Sends the alert close_notify, after what waits. Nothing can be sent after it. @returns 0, {@link TLS_WAITING} or -errno */
+  /**
+   * Sends the alert close_notify, after what waits. Nothing can be sent after it.
+   *
+   * @returns 0, {@link TLS_WAITING}, {@link TLS_NEEDS_INPUT} if it was not sent, or -errno
+   */
   tlsShutdown(slot: number, generation: number): number;
 
   // ---- facts ----
@@ -191,6 +195,12 @@ export const TLS_SESSION = 1 << 24;
 export const TLS_KEY_LINES = 1 << 25;
 /** The recv has filled its buffer: there may be more in the kernel. */
 export const TLS_FULL = 1 << 26;
+
+/**
+ * A handshake message of the peer, such as a key update, has arrived in part, and nothing can be encrypted before the
+ * rest: call again after the next {@link TlsBinding.tlsRecv} that has received something.
+ */
+export const TLS_NEEDS_INPUT = 1 << 27;
 
 /** Results of `tlsHandshake`, in the bits of {@link TLS_BYTES}. */
 export const TLS_COMPLETE = 0;

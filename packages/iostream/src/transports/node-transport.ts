@@ -296,6 +296,8 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     // The peer ended in order before it closed.
     if (this.#isLooking && (error as NodeJS.ErrnoException).code === 'EPIPE') return;
     this.#error ??= toTransportError(error);
+    // A client's TLS socket reports an invalid record or an alert, and stays open.
+    if (this.#duplex instanceof TLSSocket) this.#duplex.destroy();
   };
 
   readonly #onClose = (): void => {

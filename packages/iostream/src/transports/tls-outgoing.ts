@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { TLS_BYTES, TLS_WAITING, type TlsBinding } from '@landspout/ioloop/reactor';
+import { TLS_BYTES, TLS_NEEDS_INPUT, TLS_WAITING, type TlsBinding } from '@landspout/ioloop/reactor';
 import { type SendCalls, SendQueue } from './send-queue.ts';
 
 const { EAGAIN } = constants.errno;
@@ -14,6 +14,8 @@ export class TlsOutgoing {
    * has something to send, such as the response to a key update.
    */
   isWaiting = false;
+  /** Whether nothing can be sent before more has been received: the peer has sent a part of a handshake message. */
+  needsInput = false;
   /** The result of the send that has failed; 0 for none. The kernel reports an error only once. */
   failure = 0;
 
@@ -45,7 +47,7 @@ export class TlsOutgoing {
 
   /** Whether the kernel has everything. */
   get isSent(): boolean {
-    return this.#queue === undefined && !this.isWaiting && this.failure === 0;
+    return this.#queue === undefined && !this.isWaiting && !this.needsInput && this.failure === 0;
   }
 
   /** Drops what was not encrypted. */
@@ -78,6 +80,7 @@ export class TlsOutgoing {
       return result;
     }
     const byteLength = result & TLS_BYTES;
+    this.needsInput = (result & TLS_NEEDS_INPUT) !== 0;
     queue.advance(byteLength);
     if (queue.isEmpty) this.#queue = undefined;
     if ((result & TLS_WAITING) === 0) {

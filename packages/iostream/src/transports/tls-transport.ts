@@ -16,6 +16,7 @@ import {
   TLS_FULL,
   TLS_KEPT,
   TLS_KEY_LINES,
+  TLS_NEEDS_INPUT,
   TLS_SESSION,
   TLS_WAITING,
   type TlsBinding,
@@ -308,10 +309,19 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
       return false;
     }
     const byteLength = result & TLS_BYTES;
+    if (this.#outgoing?.needsInput === true) this.#inputCame(this.#outgoing);
     this.#note(result);
     if (byteLength > 0 && this.#open) this.#deliver(byteLength, isRepeated);
     if (this.#peerEnd !== OPEN) this.#reportEnd(isRepeated || byteLength > 0);
     return (result & (TLS_KEPT | TLS_FULL)) !== 0;
+  }
+
+  /** What OpenSSL needed before it sends may have arrived: the next flush tries again. */
+  #inputCame(outgoing: TlsOutgoing): void {
+    outgoing.needsInput = false;
+    if (this.#flushScheduled || outgoing.isWaiting) return;
+    this.#flushScheduled = true;
+    this.#loop.scheduleFlush(this);
   }
 
   /** Acts on the flags of a read, other than the end. */
@@ -413,7 +423,7 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
   /** Sends as much as the kernel and the budget of this iteration allow. @returns 0 or the negative errno. */
   #sendAll(outgoing: TlsOutgoing): number {
     let result = outgoing.isWaiting ? this.#flushWaiting(outgoing) : 0;
-    while (result >= 0 && !outgoing.isWaiting && outgoing.queuedBytes > 0) {
+    while (result >= 0 && !outgoing.isWaiting && !outgoing.needsInput && outgoing.queuedBytes > 0) {
       result = this.#encrypt(outgoing);
       if (result === BUDGET_SPENT) {
         this.#deferFlush();
@@ -453,8 +463,13 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
     if (!this.#endWriteWanted || this.#endWriteDone) return 0;
     if (this.#outgoing !== undefined && !this.#outgoing.isSent) return 0;
     if (!this.#endAnnounced) {
-      this.#endAnnounced = true;
       const result = this.#binding.tlsShutdown(this.slot, this.generation);
+      if (result > 0 && (result & TLS_NEEDS_INPUT) !== 0) {
+        this.#outgoing ??= new TlsOutgoing();
+        this.#outgoing.needsInput = true;
+        return 0;
+      }
+      this.#endAnnounced = true;
       // A peer that has ended in order may have closed without waiting for our end.
       if (result < 0 && !this.#endReported) return result;
       if (result > 0 && (result & TLS_WAITING) !== 0) {
