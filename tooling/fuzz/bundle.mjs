@@ -16,6 +16,20 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export async function bundle(target) {
   let branches = 0;
   const covered = resolve(ROOT, target.covered);
+  const transform = (/** @type {string} */ code, /** @type {string} */ id) =>
+    id.startsWith(covered) ? instrument(id, code, () => (branches += 1)) : code;
+  const bundled = await bundleProgram(target.module, transform);
+  return { ...bundled, branches };
+}
+
+/**
+ * Bundles a program of TypeScript into one file of a new temporary folder, from the sources of the packages.
+ *
+ * @param {string} module - its path from the root of the repository.
+ * @param {(code: string, file: string) => string} [transform]
+ * @returns {Promise<{ folder: string, file: string }>}
+ */
+export async function bundleProgram(module, transform = (code) => code) {
   const result = await build({
     configFile: false,
     root: ROOT,
@@ -23,7 +37,7 @@ export async function bundle(target) {
     ssr: { noExternal: true, resolve: { conditions: ['@landspout/source', 'node', 'import', 'default'] } },
     resolve: { conditions: ['@landspout/source', 'node', 'import', 'default'] },
     build: {
-      ssr: resolve(ROOT, target.module),
+      ssr: resolve(ROOT, module),
       write: false,
       minify: false,
       target: 'node20',
@@ -31,12 +45,11 @@ export async function bundle(target) {
     },
     plugins: [
       {
-        name: 'branches',
+        name: 'file-urls',
         enforce: 'post',
         transform(code, id) {
           const own = code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(id).href));
-          if (!id.startsWith(covered)) return { code: own, map: null };
-          return { code: instrument(id, own, () => (branches += 1)), map: null };
+          return { code: transform(own, id), map: null };
         },
       },
     ],
@@ -46,5 +59,5 @@ export async function bundle(target) {
   const folder = mkdtempSync(join(tmpdir(), 'landspout-fuzz-'));
   const file = join(folder, 'target.mjs');
   writeFileSync(file, output.output[0].code);
-  return { folder, file, branches };
+  return { folder, file };
 }

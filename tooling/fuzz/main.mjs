@@ -1,5 +1,5 @@
 // `pnpm fuzz http1` and `pnpm fuzz multipart` look for inputs that break a property of a codec, and `pnpm fuzz
-// node-parser` for those that Node's parser reads otherwise. See README.md.
+// node-parser` for those that Node's parser reads otherwise. `pnpm fuzz tls` is in tls.mjs. See README.md.
 import { Buffer } from 'node:buffer';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,9 +8,11 @@ import { Worker } from 'node:worker_threads';
 import { bundle, ROOT } from './bundle.mjs';
 import { MAX_INPUT_BYTES } from './mutate.mjs';
 import { TARGETS } from './targets.mjs';
+import { fuzzTls } from './tls.mjs';
 
-const USAGE =
-  'usage: pnpm fuzz http1|multipart [--minutes 1] [--seed 1] [--save]\n       pnpm fuzz node-parser [--minutes 1] [--seed 1]';
+const USAGE = `usage: pnpm fuzz http1|multipart [--minutes 1] [--seed 1] [--save]
+       pnpm fuzz node-parser [--minutes 1] [--seed 1]
+       pnpm fuzz tls [--records 1000000] [--seed 1] [--plain]`;
 /** An input that is not through after this time hangs. */
 const HANG_MS = 10_000;
 /** Findings after which a run is given up: they are likely one fault. */
@@ -22,12 +24,17 @@ const { values, positionals } = parseArgs({
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
     save: { type: 'boolean', default: false },
+    records: { type: 'string', default: '1000000' },
+    plain: { type: 'boolean', default: false },
   },
 });
 const name = positionals[0] ?? '';
 const target = TARGETS.get(name);
 const minutes = Number(values.minutes);
 const seed = Number(values.seed);
+const records = Number(values.records);
+if (name === 'tls' && Number.isInteger(seed) && records > 0)
+  process.exit(await fuzzTls({ records, seed, isPlain: values.plain }));
 if (target === undefined || !(minutes > 0) || !Number.isInteger(seed) || (values.save && !target.saves)) {
   console.error(USAGE);
   process.exit(2);
