@@ -13,13 +13,35 @@ static int refuse(BIO *bio, int direction) {
   return -1;
 }
 
+/*
+ * Finds the length of a client's hello, which is in the first four bytes after the header of the first record; the records
+ * may be as short as one byte. OpenSSL allocates what a hello announces, so it must not see one that is too long.
+ */
+static bool is_hello_too_long(Tls *tls, const uint8_t *bytes, size_t count) {
+  for (size_t at = 0; at < count && tls->hello_bytes < sizeof tls->hello; at++) {
+    if (tls->header_bytes < 5) {
+      if (tls->header_bytes++ >= 3) tls->record_left = (uint16_t)(tls->record_left << 8 | bytes[at]);
+    } else {
+      tls->hello[tls->hello_bytes++] = bytes[at];
+      tls->record_left--;
+    }
+    if (tls->header_bytes == 5 && tls->record_left == 0) tls->header_bytes = 0;
+  }
+  const uint8_t *hello = tls->hello;
+  return tls->hello_bytes == sizeof tls->hello && (hello[1] << 16 | hello[2] << 8 | hello[3]) > MOST_HELLO_BYTES;
+}
+
 /* Never reports the end: the transport is told about it, while OpenSSL waits for more. */
 static int wire_read(BIO *bio, char *target, int length) {
   Tls *tls = openssl.BIO_get_data(bio);
   openssl.BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
   size_t count = length < 0 ? 0 : (size_t)length;
   if (count > tls->input_left) count = tls->input_left;
-  if (count == 0 || tls->is_flooded) return refuse(bio, BIO_FLAGS_READ);
+  if (count == 0 || tls->is_flooded || tls->hello_too_long) return refuse(bio, BIO_FLAGS_READ);
+  if (tls->hello_bytes < sizeof tls->hello && tls->context->is_server && is_hello_too_long(tls, tls->input, count)) {
+    tls->hello_too_long = true;
+    return refuse(bio, BIO_FLAGS_READ);
+  }
   memcpy(target, tls->input, count);
   tls->input += count;
   tls->input_left -= count;
@@ -126,7 +148,7 @@ void tls_fail(Tls *tls, const char *reason) {
     if (tls->error == 0 || (is_ssl && !had_ssl)) tls->error = error;
   }
   if (reason != NULL) tls->reason = reason;
-  tls->verify_result = openssl.SSL_get_verify_result(tls->ssl);
+  tls->verify_result = tls_verify_result(tls);
   tls->is_failed = true;
   tls->input_left = 0;
 }
@@ -260,9 +282,13 @@ static bool read_name(const Call *call, size_t at, char name[256], size_t *lengt
 static int64_t expect(Call *call) {
   char servername[256], host[256];
   size_t length, host_length;
+  bool is_address;
   Tls *tls = tls_of(call);
   if (!read_name(call, 2, servername, &length, "servername") || !read_name(call, 3, host, &host_length, "host")) {
     return THROWN;
+  }
+  if (napi_get_value_bool(call->env, call->argv[4], &is_address) != napi_ok) {
+    return throw_bad_argument(call, "isAddress must be a boolean");
   }
   if (tls->context->is_server || tls->is_started) return throw_bad_argument(call, "only for a client, before its handshake");
   clear_errors();
@@ -270,8 +296,8 @@ static int64_t expect(Call *call) {
   if (is_set && host_length > 0) {
     X509_VERIFY_PARAM *param = openssl.SSL_get0_param(tls->ssl);
     openssl.X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    is_set = openssl.X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1 ||
-             openssl.X509_VERIFY_PARAM_set1_host(param, host, host_length) == 1;
+    is_set = is_address ? openssl.X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1
+                        : openssl.X509_VERIFY_PARAM_set1_host(param, host, host_length) == 1;
   }
   clear_errors();
   return is_set ? VALUE : throw_tls(call, "the name cannot be used");
@@ -292,11 +318,29 @@ static int64_t resume(Call *call) {
   return is_set ? 1 : 0;
 }
 
+bool tls_has_peer(const Tls *tls) {
+  X509 *certificate = openssl.SSL_get1_peer_certificate(tls->ssl);
+  if (certificate != NULL) openssl.X509_free(certificate);
+  return certificate != NULL;
+}
+
+/* OpenSSL reports success if there was nothing to verify. */
+long tls_verify_result(const Tls *tls) {
+  long result = openssl.SSL_get_verify_result(tls->ssl);
+  bool is_missing = result == X509_V_OK && tls->context->verifies && !tls->context->is_server && !tls_has_peer(tls);
+  return is_missing ? X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT : result;
+}
+
 int64_t tls_step(Tls *tls) {
   clear_errors();
   tls->is_started = true;
   int result = openssl.SSL_do_handshake(tls->ssl);
   int error = result == 1 ? SSL_ERROR_NONE : openssl.SSL_get_error(tls->ssl, result);
+  bool must_verify = tls->context->verifies && !tls->context->accepts_any;
+  if (tls->hello_too_long || (error == SSL_ERROR_NONE && must_verify && tls_verify_result(tls) != X509_V_OK)) {
+    tls_fail(tls, tls->hello_too_long ? "the client hello is too long" : "certificate verify failed");
+    return -EPROTO;
+  }
   switch (error) {
     case SSL_ERROR_NONE:
       tls->is_complete = true;

@@ -157,11 +157,11 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 }
 
 static bool same_name(const char *one, const char *other) {
-  while (*one != '\0' && (*one | 0x20) == (*other | 0x20)) {
+  while (*one != '\0' && to_lower(*one) == to_lower(*other)) {
     one++;
     other++;
   }
-  return *one == *other;
+  return *one == '\0' && *other == '\0';
 }
 
 /* A session is resumed only for the name that it was created for (RFC 6066 section 3). With a single certificate, a
@@ -201,10 +201,7 @@ static void read_name(Tls *tls) {
   if (name_length > 255 || name_length + 5 > length || memchr(list + 5, 0, name_length) != NULL) return;
   tls->name = malloc(name_length + 1);
   if (tls->name == NULL) return;
-  for (size_t at = 0; at < name_length; at++) {
-    char byte = (char)list[5 + at];
-    tls->name[at] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
-  }
+  for (size_t at = 0; at < name_length; at++) tls->name[at] = to_lower((char)list[5 + at]);
   tls->name[name_length] = '\0';
 }
 
@@ -400,10 +397,13 @@ static bool read_text(const Call *call, size_t at, char *text, size_t room, cons
 static int64_t set_ciphers(Call *call) {
   char list[4096], suites[1024];
   const Context *context = context_of(call, 0);
-  if (context == NULL || !read_text(call, 1, list, sizeof list, "list") ||
+  static const char NO_ANONYMOUS[] = ":!aNULL:!eNULL";
+  if (context == NULL || !read_text(call, 1, list, sizeof list - sizeof NO_ANONYMOUS, "list") ||
       !read_text(call, 2, suites, sizeof suites, "suites")) {
     return THROWN;
   }
+  /* With an anonymous suite there is no certificate, and OpenSSL verifies nothing. */
+  if (!context->is_server && list[0] != '\0') strcat(list, NO_ANONYMOUS);
   return done(call,
               (list[0] == '\0' || openssl.SSL_CTX_set_cipher_list(context->ctx, list) == 1) &&
                   (suites[0] == '\0' || openssl.SSL_CTX_set_ciphersuites(context->ctx, suites) == 1),
@@ -522,6 +522,7 @@ static int64_t set_verify(Call *call) {
   if (context == NULL || !read_integer(call, 1, 0, 2, "mode", &mode)) return THROWN;
   static const int FLAGS[] = {SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT};
   openssl.SSL_CTX_set_verify(context->ctx, FLAGS[mode], NULL);
+  context->verifies = mode > 0;
   context->accepts_any = mode == 1;
   openssl.SSL_CTX_set_cert_verify_callback(context->ctx, on_verify, context);
   return VALUE;

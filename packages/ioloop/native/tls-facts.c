@@ -4,16 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool set_number_at(napi_env env, napi_value array, uint32_t at, double number) {
-  napi_value value;
-  return napi_create_double(env, number, &value) == napi_ok && napi_set_element(env, array, at, value) == napi_ok;
+static bool make_number(napi_env env, double number, napi_value *value) {
+  return napi_create_double(env, number, value) == napi_ok;
 }
 
-/* Sets undefined if there is no text. */
-static bool set_text_at(napi_env env, napi_value array, uint32_t at, const char *text, size_t length) {
-  napi_value value;
-  napi_status status = text == NULL ? napi_get_undefined(env, &value) : napi_create_string_latin1(env, text, length, &value);
-  return status == napi_ok && napi_set_element(env, array, at, value) == napi_ok;
+/* Makes undefined if there is no text. */
+static bool make_text(napi_env env, const char *text, size_t length, napi_value *value) {
+  return (text == NULL ? napi_get_undefined(env, value) : napi_create_string_latin1(env, text, length, value)) == napi_ok;
+}
+
+/* The last step of a call: a setter that the program has defined for arrays may run here, and close the slot. */
+static int64_t make_array(Call *call, const napi_value *values, uint32_t count) {
+  if (napi_create_array_with_length(call->env, count, &call->value) != napi_ok) return THROWN;
+  for (uint32_t at = 0; at < count; at++) {
+    if (napi_set_element(call->env, call->value, at, values[at]) != napi_ok) return THROWN;
+  }
+  return VALUE;
 }
 
 /* Remembers the name of a cipher suite, which OpenSSL can only tell of a connection. */
@@ -38,15 +44,13 @@ static int64_t facts(Call *call) {
   unsigned int alpn_length = 0;
   const char *name = tls->context->is_server ? tls->name : openssl.SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
   openssl.SSL_get0_alpn_selected(tls->ssl, &alpn, &alpn_length);
-  long verify_result = tls->is_failed ? tls->verify_result : openssl.SSL_get_verify_result(tls->ssl);
-  bool is_set = napi_create_array_with_length(env, 6, &call->value) == napi_ok &&
-                set_number_at(env, call->value, 0, openssl.SSL_version(tls->ssl)) &&
-                set_number_at(env, call->value, 1, cipher_of(tls)) &&
-                set_number_at(env, call->value, 2, (double)verify_result) &&
-                set_number_at(env, call->value, 3, openssl.SSL_session_reused(tls->ssl)) &&
-                set_text_at(env, call->value, 4, alpn_length == 0 ? NULL : (const char *)alpn, alpn_length) &&
-                set_text_at(env, call->value, 5, name, name == NULL ? 0 : strlen(name));
-  return is_set ? VALUE : THROWN;
+  napi_value values[6];
+  bool is_made = make_number(env, openssl.SSL_version(tls->ssl), &values[0]) && make_number(env, cipher_of(tls), &values[1]) &&
+                 make_number(env, (double)(tls->is_failed ? tls->verify_result : tls_verify_result(tls)), &values[2]) &&
+                 make_number(env, openssl.SSL_session_reused(tls->ssl), &values[3]) &&
+                 make_text(env, alpn_length == 0 ? NULL : (const char *)alpn, alpn_length, &values[4]) &&
+                 make_text(env, name, name == NULL ? 0 : strlen(name), &values[5]);
+  return is_made ? make_array(call, values, 6) : THROWN;
 }
 
 static int64_t cipher_name(Call *call) {
@@ -69,41 +73,38 @@ static int64_t verify_text(Call *call) {
   return napi_create_string_latin1(call->env, text, NAPI_AUTO_LENGTH, &call->value) == napi_ok ? VALUE : THROWN;
 }
 
-static bool add_certificate(const Call *call, const X509 *certificate, uint32_t at) {
-  unsigned char *bytes, *end;
-  napi_value value;
+static bool make_certificate(napi_env env, const X509 *certificate, napi_value *value) {
   int length = openssl.i2d_X509(certificate, NULL);
-  if (length <= 0) return true; /* was parsed from bytes, so this does not happen */
-  bytes = malloc((size_t)length);
-  if (bytes == NULL) return true;
-  end = bytes;
+  unsigned char *bytes = length <= 0 ? NULL : malloc((size_t)length), *end = bytes;
+  if (bytes == NULL) return false;
   openssl.i2d_X509(certificate, &end);
-  bool is_set = napi_create_buffer_copy(call->env, (size_t)length, bytes, NULL, &value) == napi_ok &&
-                napi_set_element(call->env, call->value, at, value) == napi_ok;
+  bool is_made = napi_create_buffer_copy(env, (size_t)length, bytes, NULL, value) == napi_ok;
   free(bytes);
-  return is_set;
+  return is_made;
 }
+
+enum { MOST_CERTIFICATES = 32 }; /* a longer chain is cut off; OpenSSL limits its bytes */
 
 static int64_t peer_chain(Call *call) {
   const Tls *tls = tls_of(call);
-  if (napi_create_array(call->env, &call->value) != napi_ok) return THROWN;
+  napi_value values[MOST_CERTIFICATES];
+  uint32_t made = 0;
   X509 *own = openssl.SSL_get1_peer_certificate(tls->ssl);
   const OPENSSL_STACK *chain = openssl.SSL_get_peer_cert_chain(tls->ssl);
-  bool is_set = true;
-  uint32_t at = 0;
-  if (own != NULL) is_set = add_certificate(call, own, at++);
-  if (own != NULL) openssl.X509_free(own);
   /* After a failed verification, OpenSSL keeps what the peer presented only in the chain that it has built. */
   const OPENSSL_STACK *refused = own == NULL && tls->is_failed ? openssl.SSL_get0_verified_chain(tls->ssl) : NULL;
-  if (refused != NULL && openssl.OPENSSL_sk_num(refused) > 0)
-    is_set = add_certificate(call, openssl.OPENSSL_sk_value(refused, 0), at++);
+  const X509 *first = own;
+  if (refused != NULL && openssl.OPENSSL_sk_num(refused) > 0) first = openssl.OPENSSL_sk_value(refused, 0);
+  bool is_made = first == NULL || make_certificate(call->env, first, &values[made++]);
+  if (own != NULL) openssl.X509_free(own);
   int count = chain == NULL ? 0 : openssl.OPENSSL_sk_num(chain);
   /* On a client, the chain starts with the peer's own certificate. */
-  for (int index = tls->context->is_server ? 0 : 1; is_set && index < count; index++) {
-    is_set = add_certificate(call, openssl.OPENSSL_sk_value(chain, index), at++);
+  for (int at = tls->context->is_server ? 0 : 1; is_made && at < count && made < MOST_CERTIFICATES; at++) {
+    is_made = make_certificate(call->env, openssl.OPENSSL_sk_value(chain, at), &values[made++]);
   }
   clear_errors();
-  return is_set ? VALUE : THROWN;
+  if (!is_made) return throw_bad_argument(call, "the certificates could not be copied");
+  return make_array(call, values, made);
 }
 
 static int64_t session(Call *call) {
@@ -144,11 +145,11 @@ static int64_t failure(Call *call) {
   const char *reason = tls->reason;
   if (reason == NULL && tls->error != 0) reason = openssl.ERR_reason_error_string(tls->error);
   if (reason == NULL) reason = "unknown error";
-  bool is_set = napi_create_array_with_length(call->env, 3, &call->value) == napi_ok &&
-                set_text_at(call->env, call->value, 0, reason, strlen(reason)) &&
-                set_number_at(call->env, call->value, 1, (double)tls->verify_result) &&
-                set_number_at(call->env, call->value, 2, tls->alert);
-  return is_set ? VALUE : THROWN;
+  napi_value values[3];
+  bool is_made = make_text(call->env, reason, strlen(reason), &values[0]) &&
+                 make_number(call->env, (double)tls->verify_result, &values[1]) &&
+                 make_number(call->env, tls->alert, &values[2]);
+  return is_made ? make_array(call, values, 3) : THROWN;
 }
 
 const Export TLS_FACT_EXPORTS[] = {

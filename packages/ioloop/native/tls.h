@@ -29,6 +29,8 @@ enum {
   /* Handshake messages after the handshake: tickets, key updates, and attempts to renegotiate. */
   MOST_MESSAGES_PER_CALL = 32,
   MOST_MESSAGES = 1024,
+  /* A hello with many key shares has a few KiB. OpenSSL itself allows 128 KiB, and allocates what is announced. */
+  MOST_HELLO_BYTES = 32 * 1024,
   MOST_CONTEXTS = 0xffff,
   MOST_CIPHERS = 32,
 };
@@ -53,7 +55,7 @@ typedef struct Context {
   SSL_CTX *ctx;
   int32_t number;     /* generation << 16 | index + 1; 0 after tlsContextClose */
   int32_t references; /* 1 for the table, and 1 for each connection */
-  bool is_server, by_name, accepts_any;
+  bool is_server, by_name, verifies, accepts_any;
   bool shares_trust; /* its authorities are those of other contexts too, and must not be changed */
   uint8_t *alpn;
   unsigned int alpn_length;
@@ -99,6 +101,10 @@ typedef struct Tls {
   int16_t alert; /* received, or -1 */
   uint16_t messages, messages_in_call;
   bool hello_seen, hello_pending, refused, is_complete, is_started, is_failed, is_flooded, is_ended, is_bare, is_shut;
+  /* Of a server: where in the first record the bytes that come next are, and the first bytes of the client's hello. */
+  uint16_t record_left;
+  uint8_t header_bytes, hello_bytes, hello[4];
+  bool hello_too_long;
   bool needs_input; /* the last send stopped inside a handshake message of the peer */
 } Tls;
 
@@ -122,6 +128,9 @@ typedef struct Secure {
   int32_t cipher_count;
 } Secure;
 
+/* Host names are ASCII, and compared without regard to case. */
+static inline char to_lower(char byte) { return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte; }
+
 static inline Tls *tls_of(const Call *call) { return slot_of(call)->tls; }
 
 extern const Export TLS_CONTEXT_EXPORTS[], TLS_EXPORTS[], TLS_FACT_EXPORTS[];
@@ -140,6 +149,8 @@ void tls_free(Tls *tls);
 bool tls_keep(Tls *tls, const uint8_t *bytes, size_t length);
 int64_t tls_step(Tls *tls); /* SSL_do_handshake: TLS_COMPLETE, TLS_WANTS_READ, TLS_WANTS_CONTEXT or -EPROTO */
 void tls_fail(Tls *tls, const char *reason);
+bool tls_has_peer(const Tls *tls); /* whether the peer has presented a certificate */
+long tls_verify_result(const Tls *tls);
 
 /* tls-test.c */
 const char *tls_test(State *state); /* a handshake in memory: NULL, or what went wrong */

@@ -35,7 +35,10 @@ export interface TlsBinding {
   tlsContextClose(context: number): void;
   /** @param least, most - 0x0303 for TLS 1.2 or 0x0304 for TLS 1.3. */
   tlsContextVersions(context: number, least: number, most: number): void;
-  /** @param list - for TLS 1.2, in OpenSSL's format. @param suites - for TLS 1.3. An empty string keeps OpenSSL's. */
+  /**
+   * @param list - for TLS 1.2, in OpenSSL's format. A client never uses anonymous suites.
+   * @param suites - for TLS 1.3. An empty string keeps OpenSSL's.
+   */
   tlsContextCiphers(context: number, list: string, suites: string): void;
   /** @param names - such as `X25519:P-256`. */
   tlsContextGroups(context: number, names: string): void;
@@ -89,8 +92,9 @@ export interface TlsBinding {
    *
    * @param servername - sent to the server (SNI); empty for none.
    * @param host - the name, or the numeric address, that the certificate must have; empty for no check.
+   * @param isAddress - whether `host` is an address.
    */
-  tlsExpect(slot: number, generation: number, servername: string, host: string): void;
+  tlsExpect(slot: number, generation: number, servername: string, host: string, isAddress: boolean): void;
   /** Offers a session of {@link tlsSession} for resumption. @returns whether OpenSSL accepts the bytes: 1 or 0 */
   tlsResume(slot: number, generation: number, session: Uint8Array): number;
   /**

@@ -119,9 +119,10 @@ export class IOStream {
   }
 
   /**
-   * Whether the connection ended without close_notify, with which TLS announces its end (RFC 8446 §6.1). The end may then
-   * be forged, and bytes may be missing. Reads that the end completes fail; a protocol whose messages have a length or an
-   * end of their own need not care. Always false without TLS and on node:tls, which cannot tell.
+   * Whether the connection ended, or broke off, without close_notify, with which TLS announces its end (RFC 8446 §6.1).
+   * The end may then be forged, and bytes may be missing. Reads that the end completes fail; a protocol whose messages have
+   * a length or an end of their own need not care. Always false without TLS; node:tls tells only a connection that broke
+   * off.
    */
   get isEndBare(): boolean {
     return this.#core.isEndBare;
@@ -285,7 +286,7 @@ export class IOStream {
    * Reads everything until the peer ends its side or the stream closes. If the stream closes first, {@link error} says
    * why: the bytes may not be complete.
    *
-   * @throws StreamTruncatedError `ERR_STREAM_TLS_TRUNCATED` if TLS ends without close_notify. The bytes that arrived can
+   * @throws StreamTruncatedError `ERR_STREAM_TLS_TRUNCATED` if TLS ends, or breaks off, without close_notify. The bytes that arrived can
    *   still be read, for example with {@link readBytes}, and the stream can still be written.
    * @throws as {@link readUntil}.
    */

@@ -137,6 +137,9 @@ export class StreamCore implements TransportEvents {
 
   closed(error: Error | undefined): void {
     this.isOver = true;
+    // A reset can be forged as easily as an end that was not announced.
+    if (error !== undefined && this.transport.tls !== undefined && !this.isEnded)
+      this.reading.isEndBare = true;
     if (!this.isClosed) this.#settleAll(error, this.reading.wasEndedSecond ? 'we-ended' : 'peer-ended');
     this.writing.queuedBytes = 0;
     this.reading.closed(this.error);

@@ -147,7 +147,8 @@ export const CONTEXT_KEYS = [
 
 /** Copies the protocol names, which have 1 to 255 bytes (RFC 7301 §3.1). */
 export function readAlpn(protocols: readonly string[] | undefined): string[] | undefined {
-  if (protocols === undefined) return undefined;
+  // An empty list means the same as none, as in node:tls.
+  if (protocols === undefined || protocols.length === 0) return undefined;
   for (const protocol of protocols) {
     const byteLength = Buffer.byteLength(protocol);
     if (byteLength < 1 || byteLength > 255) throw tlsUsage('each of alpnProtocols must have 1 to 255 bytes');

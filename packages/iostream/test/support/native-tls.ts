@@ -104,7 +104,7 @@ export function attach(end: PlainEnd, context: NativeContext, isServer: boolean)
   const { binding } = nativeTls();
   const result = binding.tlsAttach(end.slot, end.generation, context.number, end.early);
   if (result !== 0) throw new Error(`tlsAttach returned ${result}`);
-  if (!isServer) binding.tlsExpect(end.slot, end.generation, 'localhost', 'localhost');
+  if (!isServer) binding.tlsExpect(end.slot, end.generation, 'localhost', 'localhost', false);
 }
 
 export interface ShakeHandsOptions {

@@ -91,7 +91,7 @@ function prepare(
   const { slot, generation, early } = descriptor;
   const result = binding.tlsAttach(slot, generation, context.nativeContext(binding).number, early);
   if (result < 0) throw systemError(result, 'attach');
-  binding.tlsExpect(slot, generation, server.servername, server.host);
+  binding.tlsExpect(slot, generation, server.servername, server.host, server.isAddress);
   if (offered !== undefined) binding.tlsResume(slot, generation, offered);
 }
 

@@ -9,6 +9,8 @@ export interface ServerIdentity {
   readonly host: string;
   /** Sent to the server (SNI); empty if the host is an address, since only names are allowed (RFC 6066 §3). */
   readonly servername: string;
+  /** Whether `host` is an address. */
+  readonly isAddress: boolean;
 }
 
 /** A host name has at most 253 characters (RFC 1035 §2.3.4). */
@@ -27,11 +29,13 @@ const NOT_ASCII = /[^\0-\x7f]/;
 export function serverIdentity(name: unknown): ServerIdentity {
   if (typeof name === 'string') {
     // The zone of a link-local address belongs to this machine only.
-    if (isIP(name) !== 0) return { host: name.replace(/%.*$/s, ''), servername: '' };
+    if (isIP(name) !== 0) return { host: name.replace(/%.*$/s, ''), servername: '', isAddress: true };
     const ascii = NOT_ASCII.test(name) ? domainToASCII(name) : name;
     const host = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii;
-    const isName = host.length > 0 && host.length <= MAX_NAME_CHARS && !NOT_IN_A_NAME.test(host);
-    if (isName) return { host, servername: host };
+    // OpenSSL would take a leading dot for every name below the rest.
+    const hasLabels = host.split('.').every((label) => label !== '');
+    const isName = hasLabels && host.length <= MAX_NAME_CHARS && !NOT_IN_A_NAME.test(host);
+    if (isName) return { host, servername: host, isAddress: false };
   }
   throw tlsUsage(
     `servername must be a host name of 1 to ${MAX_NAME_CHARS} characters or a numeric address, got ${shownValue(name)}`,

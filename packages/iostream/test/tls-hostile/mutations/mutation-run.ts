@@ -178,7 +178,12 @@ export class MutationRun {
     const tls = this.#tls;
     tls.tlsAttach(...server, pick(random, this.#servers), undefined);
     tls.tlsAttach(...client, pick(random, this.#clients.get(version) as number[]), undefined);
-    tls.tlsExpect(...client, pick(random, ['', 'localhost', 'LOCALHOST']), pick(random, ['', 'localhost']));
+    tls.tlsExpect(
+      ...client,
+      pick(random, ['', 'localhost', 'LOCALHOST']),
+      pick(random, ['', 'localhost']),
+      false,
+    );
     if (this.#sessions.length > 0 && random(2) === 0) {
       const session = Buffer.from(pick(random, this.#sessions));
       if (random(4) === 0) session[random(session.length)] = random(256);
